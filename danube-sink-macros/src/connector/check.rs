@@ -1,0 +1,151 @@
+//! [`RawConnector`] → [`CheckedConnector`]: one function per promise, in the order in which an author meets them.
+
+use syn::{Fields, Generics, LitStr};
+
+use super::model::{CheckedConnector, RawConnector};
+use crate::{
+    diagnostics::Diagnostics,
+    field::{
+        check as field,
+        model::{CheckedField, Role},
+    },
+    names,
+};
+
+/// Words of the root of a file: a section of such a name would be something else.
+const ROOT: [&str; 16] = [
+    "danube_service_url",
+    "connector_name",
+    "batch_size",
+    "batch_bytes",
+    "flush_interval_ms",
+    "write_timeout_ms",
+    "max_retries",
+    "retry_backoff_ms",
+    "max_backoff_ms",
+    "on_retries_exhausted",
+    "max_buffered_bytes",
+    "shutdown_timeout_ms",
+    "metrics_port",
+    "log_level",
+    "processing",
+    "retry",
+];
+
+const MAPPING_LISTS: [&str; 2] = ["topic_mappings", "routes"];
+
+pub(crate) fn check(raw: RawConnector, diagnostics: &mut Diagnostics) -> Option<CheckedConnector> {
+    check_no_generics(raw.generics(), diagnostics);
+    let section = check_section(&raw, diagnostics);
+    let config = check_config(raw.config.as_ref(), diagnostics);
+    let fields = check_fields(raw.fields, &raw.item, diagnostics)?;
+    Some(CheckedConnector {
+        section,
+        config,
+        dev_hint: raw.dev_hint.as_ref().map(LitStr::value),
+        main: raw.main.is_none_or(|main| main.value),
+        fields,
+        about: raw.about,
+        item: raw.item,
+    })
+}
+
+/// The generated `main` must know the type.
+fn check_no_generics(generics: &Generics, diagnostics: &mut Diagnostics) {
+    if !generics.params.is_empty() {
+        diagnostics.push(
+            &generics.params,
+            "a connector has no generic parameters: its configuration decides what it is made of",
+            "remove them; hold what varies behind `Box<dyn …>` in a `#[state]` field",
+        );
+    }
+}
+
+fn check_section(raw: &RawConnector, diagnostics: &mut Diagnostics) -> String {
+    let Some(text) = &raw.section else {
+        let section = names::snake_case(&raw.name().to_string());
+        if ROOT.contains(&section.as_str()) {
+            diagnostics.push(
+                raw.name(),
+                format!("`{section}` is taken: it is a word of every configuration's root"),
+                "name the section with `#[sink_connector(section = \"…\")]`",
+            );
+        }
+        return section;
+    };
+    let section = text.value();
+    if ROOT.contains(&section.as_str()) {
+        let message = format!("`{section}` is taken: it is a word of every configuration's root");
+        diagnostics.push(text, message, "choose another name");
+    }
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if section.is_empty() || !section.bytes().all(good) {
+        diagnostics.push(text, "not the name of a table", "write letters, digits, `_` and `-`");
+    }
+    section
+}
+
+fn check_config(config: Option<&LitStr>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = config?;
+    if !text.value().ends_with(".toml") {
+        diagnostics.push(text, "the configuration is a TOML file", "write `config = \"connector.toml\"`");
+    }
+    Some(text.value())
+}
+
+fn check_fields(
+    fields: Vec<crate::field::model::RawField>,
+    item: &syn::ItemStruct,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<CheckedField>> {
+    if matches!(item.fields, Fields::Unnamed(_)) {
+        diagnostics.push(
+            &item.fields,
+            "a connector's fields have names: they are the keys of its configuration",
+            format!("write `struct {} {{ name: Type, … }}`", item.ident),
+        );
+        return None;
+    }
+    let prefix = names::snake_case(&item.ident.to_string()).to_uppercase();
+    let count = fields.len();
+    let fields: Vec<CheckedField> =
+        fields.into_iter().filter_map(|raw| field::check(raw, &prefix, diagnostics)).collect();
+    check_keys(&fields, diagnostics);
+    // A field with a mistake may have been the one.
+    if fields.len() == count {
+        check_one_list_of_mappings(&fields, item, diagnostics);
+    }
+    Some(fields)
+}
+
+fn check_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
+    for field in fields {
+        if let Role::Setting(setting) = &field.role
+            && MAPPING_LISTS.contains(&setting.key.as_str())
+        {
+            diagnostics.push(
+                &field.name,
+                format!("`{}` is the list of topic mappings in every section", setting.key),
+                "choose another name, or put `#[topic_mappings]` on the field",
+            );
+        }
+    }
+}
+
+fn check_one_list_of_mappings(fields: &[CheckedField], item: &syn::ItemStruct, diagnostics: &mut Diagnostics) {
+    let mut lists = fields.iter().filter(|field| matches!(field.role, Role::TopicMappings));
+    if lists.next().is_none() {
+        diagnostics.push(
+            &item.ident,
+            "the connector does not say which topics it reads",
+            "add a field `#[topic_mappings] topics: TopicMappings`",
+        );
+    }
+    for another in lists {
+        diagnostics.push(
+            &another.name,
+            "a connector has one list of topic mappings",
+            "remove this field, and give the mappings of the other one the keys that they need",
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! What the struct says, unchecked and checked.
+
+use syn::{Generics, Ident, ItemStruct, LitBool, LitStr};
+
+use crate::field::model::{CheckedField, RawField};
+
+/// The struct as it is written, and its arguments as far as they can be read.
+pub(crate) struct RawConnector {
+    /// Without the helper attributes, which the compiler does not know.
+    pub(crate) item: ItemStruct,
+    pub(crate) section: Option<LitStr>,
+    pub(crate) config: Option<LitStr>,
+    pub(crate) dev_hint: Option<LitStr>,
+    pub(crate) main: Option<LitBool>,
+    pub(crate) fields: Vec<RawField>,
+    pub(crate) about: String,
+}
+
+/// A struct without mistakes.
+pub(crate) struct CheckedConnector {
+    pub(crate) item: ItemStruct,
+    pub(crate) section: String,
+    pub(crate) config: Option<String>,
+    pub(crate) dev_hint: Option<String>,
+    pub(crate) main: bool,
+    pub(crate) fields: Vec<CheckedField>,
+    pub(crate) about: String,
+}
+
+impl RawConnector {
+    pub(crate) fn name(&self) -> &Ident {
+        &self.item.ident
+    }
+
+    pub(crate) fn generics(&self) -> &Generics {
+        &self.item.generics
+    }
+}

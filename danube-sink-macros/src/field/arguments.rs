@@ -1,0 +1,97 @@
+//! `name = value, flag, …`: the arguments of an attribute.
+
+use proc_macro2::TokenStream;
+use syn::{Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Token, parse::Parser, punctuated::Punctuated};
+
+use crate::{diagnostics::Diagnostics, names};
+
+/// One argument, with or without a value.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    pub(crate) value: Option<Expr>,
+}
+
+/// The arguments of one attribute, known and each given once.
+pub(crate) struct Arguments(Vec<Argument>);
+
+impl Arguments {
+    /// Reads them, reporting those that are not among `known`, in the words of `attribute`.
+    pub(crate) fn read(tokens: TokenStream, attribute: &str, known: &[&str], diagnostics: &mut Diagnostics) -> Self {
+        let parsed = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let help = format!("the arguments of `{attribute}` are {}", names::alternatives(known));
+                diagnostics.syntax(&error, help);
+                return Self(Vec::new());
+            }
+        };
+        let mut arguments: Vec<Argument> = Vec::new();
+        for meta in parsed {
+            let Some(name) = meta.path().get_ident().cloned().filter(|name| known.contains(&name.to_string().as_str()))
+            else {
+                let word = meta.path().get_ident().map(Ident::to_string).unwrap_or_default();
+                let help = match known {
+                    [] => format!("write `{attribute}` without arguments"),
+                    known => names::remedy(&word, known),
+                };
+                diagnostics.push(meta.path(), format!("unknown argument of `{attribute}`"), help);
+                continue;
+            };
+            if arguments.iter().any(|other| other.name == name) {
+                diagnostics.push(&name, format!("`{name}` is given twice"), "keep one of them");
+                continue;
+            }
+            match meta {
+                Meta::Path(_) => arguments.push(Argument { name, value: None }),
+                Meta::NameValue(pair) => arguments.push(Argument { name, value: Some(pair.value) }),
+                Meta::List(list) => diagnostics.push(
+                    &list,
+                    format!("`{name}` takes its value after `=`"),
+                    format!("write `{name} = …`"),
+                ),
+            }
+        }
+        Self(arguments)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Argument> {
+        self.0.iter().find(|argument| argument.name == name)
+    }
+
+    /// A flag: there or not.
+    pub(crate) fn flag(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<&Argument> {
+        let argument = self.get(name)?;
+        if let Some(value) = &argument.value {
+            diagnostics.push(value, format!("`{name}` takes no value"), format!("write `{name}` alone"));
+        }
+        Some(argument)
+    }
+
+    /// A value in double quotes.
+    pub(crate) fn text(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<LitStr> {
+        let argument = self.get(name)?;
+        match &argument.value {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => return Some(text.clone()),
+            Some(other) => diagnostics.push(other, format!("`{name}` is a text"), format!("write `{name} = \"…\"`")),
+            None => {
+                diagnostics.push(&argument.name, format!("`{name}` needs a value"), format!("write `{name} = \"…\"`"))
+            }
+        }
+        None
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn truth(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<LitBool> {
+        let argument = self.get(name)?;
+        match &argument.value {
+            Some(Expr::Lit(ExprLit { lit: Lit::Bool(truth), .. })) => return Some(truth.clone()),
+            Some(other) => {
+                diagnostics.push(other, format!("`{name}` is `true` or `false`"), format!("write `{name} = false`"))
+            }
+            None => {
+                diagnostics.push(&argument.name, format!("`{name}` needs a value"), format!("write `{name} = false`"))
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,62 @@
+//! What a field says, unchecked and checked.
+
+use proc_macro2::TokenStream;
+use syn::{Ident, Path, Type};
+
+/// A field as it is written.
+pub(crate) struct RawField {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    pub(crate) help: String,
+    pub(crate) helpers: Vec<RawHelper>,
+}
+
+/// One `#[setting]`, `#[state]` or `#[topic_mappings]`.
+pub(crate) struct RawHelper {
+    pub(crate) kind: Helper,
+    pub(crate) path: Path,
+    pub(crate) arguments: TokenStream,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Helper {
+    Setting,
+    State,
+    TopicMappings,
+}
+
+/// A field without mistakes.
+pub(crate) struct CheckedField {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    pub(crate) role: Role,
+}
+
+pub(crate) enum Role {
+    /// A key of the file, or a secret of the environment.
+    Setting(CheckedSetting),
+    TopicMappings,
+    State,
+}
+
+pub(crate) struct CheckedSetting {
+    pub(crate) key: String,
+    pub(crate) help: String,
+    /// As TOML.
+    pub(crate) default: Option<String>,
+    pub(crate) optional: bool,
+    /// The variable of a secret.
+    pub(crate) secret_env: Option<String>,
+}
+
+impl Helper {
+    pub(crate) const ALL: [Self; 3] = [Self::Setting, Self::State, Self::TopicMappings];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Setting => "setting",
+            Self::State => "state",
+            Self::TopicMappings => "topic_mappings",
+        }
+    }
+}

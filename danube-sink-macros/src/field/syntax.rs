@@ -1,0 +1,82 @@
+//! Tokens of a field → [`RawField`].
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Attribute, Expr, ExprLit, Field, Fields, Ident, Lit, Meta, Type, ext::IdentExt};
+
+use super::model::{Helper, RawField, RawHelper};
+
+/// The fields that have names, with their helper attributes.
+pub(crate) fn read(fields: &Fields) -> Vec<RawField> {
+    fields.iter().filter_map(|field| Some(read_one(field, field.ident.clone()?))).collect()
+}
+
+fn read_one(field: &Field, name: Ident) -> RawField {
+    RawField {
+        name,
+        ty: field.ty.clone(),
+        help: doc(&field.attrs),
+        helpers: field.attrs.iter().filter_map(helper).collect(),
+    }
+}
+
+fn helper(attribute: &Attribute) -> Option<RawHelper> {
+    let arguments = match &attribute.meta {
+        Meta::Path(_) => TokenStream::new(),
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(pair) => pair.to_token_stream(),
+    };
+    Some(RawHelper { kind: kind(attribute)?, path: attribute.path().clone(), arguments })
+}
+
+fn kind(attribute: &Attribute) -> Option<Helper> {
+    Helper::ALL.into_iter().find(|helper| attribute.path().is_ident(helper.word()))
+}
+
+/// Takes the helper attributes away: the compiler does not know them.
+pub(crate) fn strip(fields: &mut Fields) {
+    for field in fields {
+        field.attrs.retain(|attribute| kind(attribute).is_none());
+    }
+}
+
+/// The doc comment, without the space that follows each `///`.
+pub(crate) fn doc(attributes: &[Attribute]) -> String {
+    let lines: Vec<String> = attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+        .collect();
+    lines.join("\n").trim().to_owned()
+}
+
+/// The key of a field: `r#type` is the key `type`.
+pub(crate) fn key(name: &Ident) -> String {
+    name.unraw().to_string()
+}
+
+/// The last word of a type's path: `Option` of `std::option::Option<T>`.
+pub(crate) fn type_word(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+        Type::Group(group) => type_word(&group.elem),
+        _ => None,
+    }
+}
+
+/// `T` of `Option<T>`, as far as the text tells.
+pub(crate) fn inside_option(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        syn::GenericArgument::Type(inner) => Some(inner),
+        _ => None,
+    }
+}

@@ -1,0 +1,20 @@
+//! What the mapping's struct says, checked. Unchecked, it is the compiler's `DeriveInput`.
+
+use syn::Ident;
+
+use crate::field::model::{CheckedField, CheckedSetting, Role};
+
+pub(crate) struct CheckedMapping {
+    pub(crate) name: Ident,
+    pub(crate) fields: Vec<CheckedField>,
+}
+
+impl CheckedMapping {
+    /// The fields with their settings: every field is one.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&CheckedField, &CheckedSetting)> {
+        self.fields.iter().filter_map(|field| match &field.role {
+            Role::Setting(setting) => Some((field, setting)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+
+use crate::config::generated::ConnectorInfo;
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) command: Command,
+}
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    Run,
+    Check,
+    #[cfg(feature = "dev")]
+    Dev(super::dev::Options),
+    #[cfg(not(feature = "dev"))]
+    Dev,
+}
+
+/// # Errors
+/// What to print instead of running: a mistake, the help, or the version.
+pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let matches = command(info).try_get_matches_from(words)?;
+    let config = matches.get_one::<PathBuf>("config").cloned();
+    let command = match matches.subcommand() {
+        Some(("check", _)) => Command::Check,
+        Some(("dev", matches)) => dev(info, matches)?,
+        _ => Command::Run,
+    };
+    Ok(Arguments { config, command })
+}
+
+fn command(info: &ConnectorInfo) -> clap::Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .global(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("The configuration to use");
+    clap::Command::new(info.name)
+        .version(info.version)
+        .about(info.about)
+        .after_help(environment(info))
+        .arg(config)
+        .subcommand(clap::Command::new("run").about("Deliver records until told to stop (the default)"))
+        .subcommand(clap::Command::new("check").about("Read the configuration and say what is wrong with it"))
+        .subcommand(
+            clap::Command::new("dev")
+                .about("Try the connector with a broker inside this process and records from files")
+                .long_about(
+                    "Starts a broker inside this process, creates the mapped topics, publishes the records of \
+                     JSON-lines files, and ends when all are delivered and acknowledged.\n\n\
+                     The records of topic /namespace/name come from dev/namespace/name.jsonl in the current folder, \
+                     or else in the connector's package.",
+                )
+                .arg(
+                    Arg::new("data")
+                        .long("data")
+                        .value_name("TOPIC=FILE")
+                        .action(ArgAction::Append)
+                        .help("Publish the lines of FILE to TOPIC; may be given several times"),
+                )
+                .arg(
+                    Arg::new("port")
+                        .long("port")
+                        .value_name("PORT")
+                        .default_value("0")
+                        .value_parser(value_parser!(u16))
+                        .help("The broker's port; 0 takes any free one"),
+                )
+                .arg(
+                    Arg::new("keep-running")
+                        .long("keep-running")
+                        .action(ArgAction::SetTrue)
+                        .help("Stay up for records of other clients"),
+                ),
+        )
+}
+
+#[cfg(feature = "dev")]
+fn dev(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Command, clap::Error> {
+    let mut data = Vec::new();
+    for argument in matches.get_many::<String>("data").into_iter().flatten() {
+        let Some((topic, file)) = argument.split_once('=') else {
+            let text =
+                format!("--data {argument}: write a topic and a file, as in --data /default/users=users.jsonl\n");
+            return Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, text));
+        };
+        data.push((topic.to_owned(), PathBuf::from(file)));
+    }
+    Ok(Command::Dev(super::dev::Options {
+        data,
+        port: matches.get_one("port").copied().unwrap_or_default(),
+        keep_running: matches.get_flag("keep-running"),
+        crate_folder: info.crate_folder,
+        hint: info.dev_hint,
+    }))
+}
+
+#[cfg(not(feature = "dev"))]
+fn dev(_: &ConnectorInfo, _: &ArgMatches) -> Result<Command, clap::Error> {
+    Ok(Command::Dev)
+}
+
+fn environment(info: &ConnectorInfo) -> String {
+    let secrets = info.settings.iter().filter_map(|setting| Some((setting.secret_env?, setting.help)));
+    let mut lines = vec![
+        ("CONNECTOR_CONFIG_PATH".to_owned(), "The configuration to use without --config".to_owned()),
+        ("DANUBE_SERVICE_URL".to_owned(), "Stronger than danube_service_url in the file".to_owned()),
+        ("CONNECTOR_NAME".to_owned(), "Stronger than connector_name in the file".to_owned()),
+        ("RUST_LOG".to_owned(), "Stronger than log_level in the file".to_owned()),
+    ];
+    for (variable, help) in secrets {
+        let help = help.lines().next().unwrap_or_default();
+        lines.push((variable.to_owned(), help.to_owned()));
+        lines.push((format!("{variable}_FILE"), "A file that holds it".to_owned()));
+    }
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines: Vec<_> = lines.into_iter().map(|(name, help)| format!("  {name:width$}  {help}")).collect();
+    let codes = "Exit codes: 0 done, 1 fatal error, 2 wrong arguments, 78 wrong configuration";
+    format!("Environment:\n{}\n\n{codes}", lines.join("\n"))
+}

@@ -1,0 +1,65 @@
+//! The files whose lines `dev` publishes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::Options;
+use crate::{
+    config::ConnectorConfig,
+    error::{ConnectorError, ConnectorResult},
+};
+
+/// The records of each topic.
+pub(crate) struct Data {
+    pub(crate) topics: Vec<(String, Vec<String>)>,
+}
+
+impl Data {
+    /// Reads the files named by the options, or the ones in the folder `dev` that belong to the mapped topics.
+    pub(crate) fn find(core: &ConnectorConfig, options: &Options) -> ConnectorResult<Self> {
+        let mut topics = Vec::new();
+        let mut looked = Vec::new();
+        if options.data.is_empty() {
+            for topic in core.mappings.iter().map(|mapping| &mapping.consumer.topic) {
+                let places = places(topic, options.crate_folder);
+                match places.iter().find(|place| place.is_file()) {
+                    Some(file) => topics.push((topic.clone(), lines(file)?)),
+                    None => looked.extend(places),
+                }
+            }
+        }
+        for (topic, file) in &options.data {
+            if !core.mappings.iter().any(|mapping| mapping.consumer.topic == *topic) {
+                return Err(ConnectorError::configuration(format!("--data: no mapping reads topic {topic}")));
+            }
+            topics.push((topic.clone(), lines(file)?));
+        }
+        if topics.is_empty() && !options.keep_running {
+            let looked: Vec<_> = looked.iter().map(|place| format!("  {}", place.display())).collect();
+            return Err(ConnectorError::configuration(format!(
+                "there are no records to publish. Looked for:\n{}\nWrite one of them with a JSON value on each line, name \
+                 another with --data TOPIC=FILE, or wait for other clients with --keep-running",
+                looked.join("\n")
+            )));
+        }
+        Ok(Self { topics })
+    }
+
+    /// How many records there are.
+    pub(crate) fn records(&self) -> u64 {
+        self.topics.iter().map(|(_, lines)| lines.len() as u64).sum()
+    }
+}
+
+fn places(topic: &str, crate_folder: &str) -> Vec<PathBuf> {
+    let relative = format!("dev{topic}.jsonl");
+    vec![PathBuf::from(&relative), Path::new(crate_folder).join(relative)]
+}
+
+fn lines(file: &Path) -> ConnectorResult<Vec<String>> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| ConnectorError::configuration(format!("{} cannot be read: {error}", file.display())))?;
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+}

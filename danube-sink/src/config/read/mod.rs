@@ -1,0 +1,9 @@
+//! From the tables of a file to settings, with every mistake on the way.
+
+pub(super) mod check;
+pub(super) mod keys;
+pub(super) mod mapping_keys;
+pub(super) mod mapping_list;
+pub(super) mod root;
+pub(super) mod section;
+pub(super) mod table;

@@ -1,0 +1,96 @@
+//! One mistake of a configuration, and all of them.
+
+use std::ops::Range;
+
+/// One thing that is wrong, and what to write instead.
+///
+/// Neither text may show the value of a secret. The line of the file is added by the report, which hides secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    pub(crate) message: String,
+    pub(crate) help: String,
+    /// Bytes of the file; none if the mistake is not in the file.
+    pub(crate) span: Option<Range<usize>>,
+}
+
+impl Mistake {
+    /// A mistake that is in no line of the file, such as a missing variable.
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into(), span: None }
+    }
+
+    pub(crate) fn at(mut self, span: Option<Range<usize>>) -> Self {
+        self.span = span;
+        self
+    }
+}
+
+/// Everything found wrong so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mistakes {
+    found: Vec<Mistake>,
+    /// Parts of the file that no report may show.
+    hidden: Vec<Range<usize>>,
+}
+
+impl Mistakes {
+    /// Adds one.
+    pub fn push(&mut self, mistake: Mistake) {
+        self.found.push(mistake);
+    }
+
+    /// Adds all of another collection.
+    pub fn append(&mut self, other: Self) {
+        self.found.extend(other.found);
+        self.hidden.extend(other.hidden);
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Keeps what `result` found wrong, and gives the value if there is one.
+    pub fn keep<T>(&mut self, result: Result<T, Mistakes>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(mistakes) => {
+                self.append(mistakes);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn hide(&mut self, span: Option<Range<usize>>) {
+        self.hidden.extend(span);
+    }
+
+    /// The mistakes in the order of the file, those outside of it last, and what to hide.
+    pub(crate) fn into_parts(mut self) -> (Vec<Mistake>, Vec<Range<usize>>) {
+        self.found.sort_by_key(|mistake| mistake.span.as_ref().map_or(usize::MAX, |span| span.start));
+        (self.found, self.hidden)
+    }
+
+    /// Says of which key the mistakes are.
+    pub(crate) fn of_key(mut self, key: &str) -> Self {
+        for mistake in &mut self.found {
+            mistake.message = format!("`{key}`: {}", mistake.message);
+        }
+        self
+    }
+
+    /// Says that the mistakes are in a default of the connector's code, where no file can be blamed.
+    pub(crate) fn of_default(mut self, key: &str) -> Self {
+        for mistake in &mut self.found {
+            mistake.message = format!("the default of `{key}` in the connector's code: {}", mistake.message);
+            mistake.span = None;
+        }
+        self
+    }
+}
+
+impl From<Mistake> for Mistakes {
+    fn from(mistake: Mistake) -> Self {
+        Self { found: vec![mistake], hidden: Vec::new() }
+    }
+}

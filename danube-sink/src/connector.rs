@@ -1,0 +1,98 @@
+//! The trait that a connector implements, and what it tells of the topics it reads.
+
+use async_trait::async_trait;
+
+use crate::{
+    config::{ConnectorConfig, SubscriptionType},
+    error::{ConnectorError, ConnectorResult, PartialFailure},
+    record::SinkRecord,
+};
+
+/// A sink: takes records from Danube topics and writes them to a target system.
+///
+/// Put `#[sink_connector]` on the impl to leave out `async_trait`, `consumer_configs` (from the topic mappings) and
+/// `process` (from `process_batch`).
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a sink connector",
+    note = "write `#[sink_connector] impl SinkConnector for {Self} {{ … }}` with `initialize` and `process_batch`"
+)]
+pub trait SinkConnector: Send + Sync {
+    /// Connects to the target and checks that it can be written to. Called once, before any record.
+    ///
+    /// # Errors
+    /// Return [`ConnectorError::Initialization`] at the first failure; the connector then ends with exit code 1.
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()>;
+
+    /// Which topics to read, through which subscriptions. Called once, after [`initialize`](Self::initialize).
+    ///
+    /// # Errors
+    /// Any error ends the connector.
+    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>>;
+
+    /// Writes one record. Return `Ok` only when the target has it: the record is acknowledged then.
+    ///
+    /// # Errors
+    /// See [`ConnectorError`] for what the runtime does with each variant.
+    async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()>;
+
+    /// Writes the records of one batch, all of one topic mapping, in the order of the topic's partitions.
+    ///
+    /// Return `Ok` only when the target has all of them. The default calls [`process`](Self::process) for each.
+    ///
+    /// When the runtime gives up a try (`write_timeout_ms`), it drops the future of this method.
+    ///
+    /// # Errors
+    /// See [`ConnectorError`] for what the runtime does with each variant.
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let mut failure = PartialFailure::default();
+        let mut records = records.into_iter();
+        while let Some(record) = records.next() {
+            match self.process(record.clone()).await {
+                Ok(()) => {}
+                Err(ConnectorError::InvalidRecord { id, reason }) => failure.rejected.push((id, reason)),
+                Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
+                    let reason = error.report();
+                    failure.retry_after = retry_after;
+                    failure.retry(&record, reason);
+                    for later in records.by_ref() {
+                        failure.retry(&later, "not tried yet");
+                    }
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        failure.into_result()
+    }
+
+    /// Closes what `initialize` opened. Called in every case, also after a fatal error.
+    ///
+    /// # Errors
+    /// An error is logged and becomes the exit code if there was no other.
+    async fn shutdown(&mut self) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    /// Whether the target can be written to. Called while a batch waits to be retried and by `check`.
+    ///
+    /// # Errors
+    /// Any error means that the target cannot be written to now.
+    async fn health_check(&self) -> ConnectorResult<()> {
+        Ok(())
+    }
+}
+
+/// One topic and the subscription through which the connector reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerConfig {
+    /// The topic, as `/namespace/name`. Partitions are found by the runtime.
+    pub topic: String,
+    /// The name under which this process attaches; a second one with the same name takes over from the first.
+    pub consumer_name: String,
+    /// The durable subscription.
+    pub subscription: String,
+    /// How the subscription's messages are shared among its consumers.
+    pub subscription_type: SubscriptionType,
+    /// The schema subject that every message must carry, if any is expected.
+    pub expected_schema_subject: Option<String>,
+}

@@ -1,0 +1,132 @@
+//! One attached consumer: its stream, its acknowledgements, its health.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use danube_core::proto::{
+    AckRequest, ConsumerRequest, HealthCheckRequest, MsgId, ReceiveRequest, StreamMessage,
+    consumer_request::SubscriptionType as Wire, consumer_service_client::ConsumerServiceClient,
+    health_check_client::HealthCheckClient, health_check_request::ClientType, health_check_response::ClientStatus,
+};
+use futures_util::StreamExt;
+use tonic::transport::Channel;
+
+use super::connection::{Connection, Route, in_time};
+use crate::{
+    config::SubscriptionType,
+    pipeline::{Attachment, BrokerFailure, Consumer, Delivery, FailureKind, Receipt, Session},
+};
+
+/// Brokers take 4 MiB by default, and more where they are told to: the limit here only keeps a broken peer in check.
+const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
+
+/// About what the transport reads at once; larger payloads have a buffer of their own.
+const RECEIVE_BUFFER: usize = 16 * 1024;
+
+/// Subscribes and opens the stream.
+pub(crate) async fn attach(connection: &Arc<Connection>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
+    let route = connection.route(&consumer.topic).await?;
+    let (attached, messages) = connection.watched(subscribe(route, consumer)).await?;
+    let connection = Arc::clone(connection);
+    let messages = messages.then(move |message| {
+        let connection = Arc::clone(&connection);
+        async move {
+            let message = message.map(delivery).map_err(BrokerFailure::from);
+            if message.is_err() {
+                connection.renew().await;
+            }
+            message
+        }
+    });
+    Ok(Attachment { messages: messages.boxed(), session: Arc::new(attached) })
+}
+
+async fn subscribe(
+    route: Route,
+    consumer: &Consumer,
+) -> Result<(Attached, tonic::Streaming<StreamMessage>), BrokerFailure> {
+    let mut service = ConsumerServiceClient::new(route.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
+    let request = ConsumerRequest {
+        request_id: 0,
+        topic_name: consumer.topic.to_string(),
+        consumer_name: consumer.name.clone(),
+        subscription: consumer.subscription.clone(),
+        subscription_type: wire(consumer.subscription_type).into(),
+        key_filters: Vec::new(),
+    };
+    let consumer_id = service.subscribe(route.request(request).await?).await?.into_inner().consumer_id;
+    let request = route.request(ReceiveRequest { request_id: 0, consumer_id }).await?;
+    let messages = service.receive_messages(request).await?.into_inner();
+    let attached = Attached { consumer: consumer.clone(), route, service, consumer_id };
+    Ok((attached, messages))
+}
+
+struct Attached {
+    consumer: Consumer,
+    route: Route,
+    service: ConsumerServiceClient<Channel>,
+    consumer_id: u64,
+}
+
+#[async_trait]
+impl Session for Attached {
+    async fn ack(&self, receipt: Receipt) -> Result<(), BrokerFailure> {
+        let message = AckRequest {
+            request_id: receipt.sequence,
+            msg_id: Some(MsgId {
+                producer_id: receipt.producer_id,
+                topic_name: self.consumer.topic.to_string(),
+                broker_addr: receipt.broker_address,
+                topic_offset: receipt.offset,
+            }),
+            subscription_name: self.consumer.subscription.clone(),
+        };
+        let request = self.route.request(message).await?;
+        in_time(async { Ok(self.service.clone().ack(request).await?) }).await?;
+        Ok(())
+    }
+
+    async fn health(&self) -> Result<(), BrokerFailure> {
+        let message = HealthCheckRequest { request_id: 0, client: ClientType::Consumer.into(), id: self.consumer_id };
+        let request = self.route.request(message).await?;
+        let answer = HealthCheckClient::new(self.route.channel.clone()).health_check(request).await?;
+        match answer.into_inner().status() {
+            ClientStatus::Ok => Ok(()),
+            ClientStatus::Close => Err(BrokerFailure::new(FailureKind::Moved, "the broker closed the consumer")),
+        }
+    }
+}
+
+fn delivery(message: StreamMessage) -> Delivery {
+    let id = message.msg_id.unwrap_or_default();
+    Delivery {
+        payload: compact(message.payload),
+        publish_time: message.publish_time,
+        producer: message.producer_name,
+        attributes: message.attributes,
+        key: message.routing_key,
+        schema: message.schema_id.map(|id| (id, message.schema_version)),
+        receipt: Receipt {
+            offset: id.topic_offset,
+            producer_id: id.producer_id,
+            sequence: message.request_id,
+            broker_address: id.broker_addr,
+        },
+    }
+}
+
+/// A payload as received keeps the whole buffer alive that it came in, with its neighbours: some records that wait would
+/// hold many times the bytes that are counted for them.
+fn compact(payload: Bytes) -> Bytes {
+    if payload.len() <= RECEIVE_BUFFER { Bytes::copy_from_slice(&payload) } else { payload }
+}
+
+fn wire(subscription_type: SubscriptionType) -> Wire {
+    match subscription_type {
+        SubscriptionType::Exclusive => Wire::Exclusive,
+        SubscriptionType::Shared => Wire::Shared,
+        SubscriptionType::Failover => Wire::Failover,
+        SubscriptionType::KeyShared => Wire::KeyShared,
+    }
+}

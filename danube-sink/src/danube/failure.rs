@@ -1,0 +1,69 @@
+//! The client's errors, sorted by what to do about them and told in one line.
+
+use std::error::Error;
+
+use danube_client::errors::DanubeError;
+use tonic::{Code, Status};
+
+use crate::pipeline::{BrokerFailure, FailureKind};
+
+impl BrokerFailure {
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Refused, message)
+    }
+
+    /// Names the address where nobody answered.
+    pub(crate) fn at(mut self, address: &str) -> Self {
+        if self.kind == FailureKind::Unreachable && !self.message.contains(address) {
+            self.message = format!("no broker at {address}: {}", self.message);
+        }
+        self
+    }
+}
+
+impl From<Status> for BrokerFailure {
+    fn from(status: Status) -> Self {
+        let kind = match status.code() {
+            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => FailureKind::Unreachable,
+            Code::NotFound => FailureKind::Missing,
+            Code::PermissionDenied | Code::Unauthenticated | Code::InvalidArgument | Code::AlreadyExists => {
+                FailureKind::Refused
+            }
+            _ => FailureKind::Moved,
+        };
+        let below = status.source().map(chain).unwrap_or_default();
+        match (status.message(), below.as_str()) {
+            ("", "") => Self::new(kind, status.code().description()),
+            (text, "") => Self::new(kind, text),
+            ("", below) => Self::new(kind, below),
+            (text, below) if below.contains(text) => Self::new(kind, below),
+            (text, below) => Self::new(kind, format!("{text}: {below}")),
+        }
+    }
+}
+
+impl From<DanubeError> for BrokerFailure {
+    fn from(error: DanubeError) -> Self {
+        match error {
+            DanubeError::FromStatus(status) => status.into(),
+            DanubeError::TonicTransportError(error) => Self::new(FailureKind::Unreachable, chain(&error)),
+            // The broker answers so for a topic that it does not know.
+            DanubeError::Unrecoverable(text) => Self::new(FailureKind::Missing, text),
+            other => Self::refused(chain(&other)),
+        }
+    }
+}
+
+/// The error and everything below it: tonic's own text is only "transport error".
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        below = error.source();
+    }
+    text.trim_start_matches("transport error: ").to_owned()
+}

@@ -1,0 +1,78 @@
+//! Everything that speaks to the broker. No other room names Danube's client.
+//!
+//! ```text
+//!  connection ── discovery ──▶ the topic's own partitions
+//!      │    └─── consumer ───▶ a stream of messages, acknowledgements, health
+//!      │    └─── publisher ──▶ dead letters
+//!      └──────── registry ───▶ schemas
+//! ```
+//!
+//! Messages come through danube-core's consumer service: danube-client's own `Consumer` ends silently when a broker
+//! stays away for some seconds, and waits for each acknowledgement.
+
+mod connection;
+mod consumer;
+mod failure;
+mod partitions;
+mod publisher;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::{connection::Connection, publisher::Publishers};
+use crate::{
+    config::ConnectorConfig,
+    pipeline::{Attachment, Broker, BrokerFailure, Consumer, Letter},
+    schema::{SchemaInfo, unwrap_definition},
+};
+
+/// A Danube cluster, reached through its service URL.
+pub(crate) struct DanubeBroker {
+    connection: Arc<Connection>,
+    publishers: Publishers,
+}
+
+impl DanubeBroker {
+    /// Connects to nothing yet.
+    pub(crate) fn new(config: &ConnectorConfig) -> Self {
+        Self {
+            connection: Arc::new(Connection::new(&config.danube_service_url)),
+            publishers: Publishers::new(format!("{}-dead-letters", config.connector_name)),
+        }
+    }
+}
+
+#[async_trait]
+impl Broker for DanubeBroker {
+    async fn partitions(&self, topic: &str) -> Result<Vec<String>, BrokerFailure> {
+        partitions::of(&self.connection, topic).await
+    }
+
+    async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
+        consumer::attach(&self.connection, consumer).await
+    }
+
+    async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
+        let found = self
+            .connection
+            .watched(async {
+                let registry = self.connection.client().await?.schema();
+                Ok(registry.get_schema_version(id, version).await?)
+            })
+            .await?;
+        let schema_type =
+            found.schema_type.parse().map_err(|error| BrokerFailure::refused(format!("schema {id}: {error}")))?;
+        Ok(SchemaInfo {
+            subject: found.subject,
+            version: found.version,
+            schema_type,
+            definition: unwrap_definition(&found.schema_definition),
+            fingerprint: found.fingerprint,
+        })
+    }
+
+    async fn publish(&self, topic: &str, letter: Letter) -> Result<(), BrokerFailure> {
+        self.publishers.publish(&self.connection, topic, letter).await
+    }
+}

@@ -1,0 +1,80 @@
+//! The stream of messages to one consumer.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use danube_core::proto::StreamMessage;
+use futures_util::Stream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::Status;
+
+use super::consumers::Fate;
+use super::subscription::Next;
+use super::topic::Topic;
+use super::topics::{Place, Topics};
+
+/// Pulls from the subscription whenever the connection has room, so that the client's flow control
+/// reaches the window without a task or a channel between.
+pub(crate) struct Deliveries {
+    topics: Arc<Topics>,
+    topic: Arc<Topic>,
+    subscription: Arc<str>,
+    consumer: u64,
+    fate: Arc<Fate>,
+    timer: Pin<Box<Sleep>>,
+    /// What the timer is set to, if it is.
+    armed: Option<Instant>,
+    over: bool,
+}
+
+impl Deliveries {
+    /// Opens the stream of a consumer; `None` where it is unknown.
+    pub(crate) fn open(topics: Arc<Topics>, (topic, subscription): Place, consumer: u64) -> Option<Self> {
+        let fate = topic.attach(&subscription, consumer)?;
+        let timer = Box::pin(sleep_until(Instant::now()));
+        Some(Self { topics, topic, subscription, consumer, fate, timer, armed: None, over: false })
+    }
+
+    /// Ready when the timer is due; sets it to ring at `until` at the latest. One that rings too
+    /// early does no harm, so it is not set again at each ack.
+    fn poll_timer(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.armed.is_none_or(|armed| until < armed) {
+            self.timer.as_mut().reset(until);
+            self.armed = Some(until);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        self.armed = None;
+        Poll::Ready(())
+    }
+}
+
+impl Stream for Deliveries {
+    type Item = Result<StreamMessage, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(kicked) = this.fate.ended() {
+                let error = kicked && !std::mem::replace(&mut this.over, true);
+                let moved = || Err(Status::unavailable("the topic is moving, redo the Lookup request"));
+                return Poll::Ready(error.then(moved));
+            }
+            ready!(this.topics.faults.stall.poll_open(cx));
+            let (next, letters) = this.topic.next(&this.subscription, this.consumer, cx.waker(), &this.topics.faults);
+            this.topics.post(letters);
+            match next {
+                Next::Message(message) => return Poll::Ready(Some(Ok(StreamMessage::clone(&message)))),
+                Next::Idle(None) => return Poll::Pending,
+                Next::Idle(Some(until)) => ready!(this.poll_timer(until, cx)),
+            }
+        }
+    }
+}
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        let letters = self.topic.detach(&self.subscription, self.consumer, &self.fate, &self.topics.faults);
+        self.topics.post(letters);
+    }
+}

@@ -1,0 +1,126 @@
+//! How the broker behaves, and why it would not start.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// How the embedded broker behaves; [`Default`] is what a broker does that nobody configured.
+#[derive(Debug, Clone)]
+pub struct BrokerOptions {
+    /// Where to listen; port 0 takes any free one.
+    pub address: SocketAddr,
+    /// How many un-acked messages a subscription of a reliable topic may have out at a time.
+    pub max_unacked_messages: usize,
+    /// Whether a producer's arrival creates the topic that it names.
+    pub auto_create_topics: bool,
+    /// What a new subscription does with messages that are not acked.
+    pub failure_policy: FailurePolicy,
+}
+
+impl Default for BrokerOptions {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            max_unacked_messages: 10,
+            auto_create_topics: true,
+            failure_policy: FailurePolicy::default(),
+        }
+    }
+}
+
+/// What a subscription does with messages that are not acked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailurePolicy {
+    /// How long a delivered message may stay without an ack.
+    pub ack_timeout: Duration,
+    /// How often a message is delivered again before it counts as poison.
+    pub max_redelivery_count: u32,
+    /// Wait before the first redelivery; doubles with each one.
+    pub base_redelivery_delay: Duration,
+    /// The longest wait before a redelivery.
+    pub max_redelivery_delay: Duration,
+    /// What happens when redelivery runs out.
+    pub poison_policy: PoisonPolicy,
+    /// Where [`PoisonPolicy::DeadLetter`] sends them.
+    pub dead_letter_topic: Option<String>,
+}
+
+impl Default for FailurePolicy {
+    fn default() -> Self {
+        Self {
+            ack_timeout: Duration::from_secs(30),
+            max_redelivery_count: 5,
+            base_redelivery_delay: Duration::from_secs(1),
+            max_redelivery_delay: Duration::from_secs(60),
+            poison_policy: PoisonPolicy::Block,
+            dead_letter_topic: None,
+        }
+    }
+}
+
+/// What happens to a message whose redeliveries ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoisonPolicy {
+    /// It is published to the policy's dead-letter topic.
+    DeadLetter,
+    /// The subscription stops for good.
+    Block,
+    /// It is forgotten.
+    Drop,
+}
+
+impl PoisonPolicy {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::DeadLetter => "dead_letter",
+            Self::Block => "block",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+/// How a topic is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitions {
+    /// One topic under its own name.
+    Unpartitioned,
+    /// This many topics, `<topic>-part-0` and on.
+    Of(usize),
+}
+
+/// What a restart leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Topics, messages, schemas and what each subscription still has to deliver, as with remote storage.
+    Everything,
+    /// Topics, schemas and the subscriptions' names; messages are gone and offsets start at 0
+    /// again, as observed with local storage.
+    Metadata,
+}
+
+/// Why the broker would not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// The port could not be opened.
+    #[error("cannot listen on {address}: {source}; choose another port, or 0 for any free one")]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The topic's name is malformed.
+    #[error("`{0}` is no topic: write /namespace/name, each part of letters, digits, `_` and `-`")]
+    TopicName(String),
+    /// A topic of this name is there and delivers the other way.
+    #[error("topic `{topic}` exists and is {actual}: choose another name, or create it that way")]
+    TopicExists {
+        /// The topic.
+        topic: String,
+        /// How it delivers.
+        actual: &'static str,
+    },
+    /// A partitioned topic of no partitions.
+    #[error("topic `{0}` needs at least one partition: use Partitions::Of(1), or Unpartitioned")]
+    NoPartitions(String),
+}

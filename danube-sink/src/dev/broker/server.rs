@@ -1,0 +1,87 @@
+//! The listening socket and the task that serves it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use danube_core::proto::consumer_service_server::ConsumerServiceServer;
+use danube_core::proto::danube_schema::schema_registry_server::SchemaRegistryServer;
+use danube_core::proto::discovery_server::DiscoveryServer;
+use danube_core::proto::health_check_server::HealthCheckServer;
+use danube_core::proto::producer_service_server::ProducerServiceServer;
+use futures_util::StreamExt;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server as Transport;
+
+use super::connections::Connections;
+use super::options::BrokerError;
+use super::services::Service;
+use super::topics::Topics;
+
+/// A broker that listens.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    connections: Arc<Connections>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) async fn listen(address: SocketAddr, topics: Arc<Topics>) -> Result<Self, BrokerError> {
+        let failed = |source| BrokerError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let connections = Arc::new(Connections::default());
+        let service = Service { topics: Arc::clone(&topics), address };
+        let admitted = Arc::clone(&connections);
+        let incoming = TcpListenerStream::new(listener).map(move |stream| {
+            let stream = stream?;
+            stream.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(admitted.admit(stream, Arc::clone(&topics)))
+        });
+        let router = Transport::builder()
+            .add_service(DiscoveryServer::new(service.clone()))
+            .add_service(ProducerServiceServer::new(service.clone()))
+            .add_service(ConsumerServiceServer::new(service.clone()))
+            .add_service(HealthCheckServer::new(service.clone()))
+            .add_service(SchemaRegistryServer::new(service));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let signal = async { drop(stopped.await) };
+            if let Err(error) = router.serve_with_incoming_shutdown(incoming, signal).await {
+                tracing::warn!(%error, "the embedded broker stopped serving");
+            }
+        });
+        Ok(Self { address, connections, stop: Some(stop), task })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Breaks every connection; clients may connect again.
+    pub(crate) fn cut(&self) {
+        self.connections.cut();
+    }
+
+    /// Closes the port and every connection, and waits until they are closed.
+    pub(crate) async fn stop(mut self) {
+        drop(self.stop.take());
+        self.connections.cut();
+        // One that was accepted just before the cut would be waited for without end.
+        while !self.task.is_finished() {
+            self.connections.cut();
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(20), &mut self.task).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.connections.cut();
+        self.task.abort();
+    }
+}

@@ -1,0 +1,113 @@
+//! Consumers, their streams, acks and nacks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use danube_core::proto::consumer_service_server::ConsumerService;
+use danube_core::proto::{
+    AckRequest, AckResponse, ConsumerRequest, ConsumerResponse, MsgId, NackRequest, NackResponse, ReceiveRequest,
+};
+use tokio::time::{Instant, sleep};
+use tonic::{Request, Response, Status};
+
+use super::{Service, check_name, unknown_topic};
+use crate::dev::broker::consumers::Kind;
+use crate::dev::broker::deliveries::Deliveries;
+use crate::dev::broker::faults::Acks;
+use crate::dev::broker::topic::{Subscriber, Topic};
+
+#[tonic::async_trait]
+impl ConsumerService for Service {
+    type ReceiveMessagesStream = Deliveries;
+
+    async fn subscribe(&self, request: Request<ConsumerRequest>) -> Result<Response<ConsumerResponse>, Status> {
+        let request = request.into_inner();
+        check_name(&request.topic_name)?;
+        let topic = self.topics.get(&request.topic_name).ok_or_else(|| unknown_topic(&request.topic_name))?;
+        let refused = |reason: &str| {
+            Status::permission_denied(format!("Not able to subscribe to the topic {} due to {reason}", topic.name))
+        };
+        let kind = Kind::from_wire(request.subscription_type).ok_or_else(|| refused("an unknown subscription type"))?;
+        let terms = self.topics.terms(&topic.name, &request.subscription).map_err(refused)?;
+        let subscription: Arc<str> = request.subscription.into();
+        let subscriber = Subscriber {
+            name: request.consumer_name.clone(),
+            subscription: Arc::clone(&subscription),
+            kind,
+            filters: request.key_filters,
+        };
+        let joined = topic.subscribe(subscriber, terms, Instant::now(), &self.topics.faults);
+        let (consumer_id, letters) = joined.map_err(|()| {
+            refused(&format!(
+                "Not allowed to add the Consumer: {}, the Exclusive subscription can't be shared with other consumers",
+                request.consumer_name
+            ))
+        })?;
+        self.topics.post(letters);
+        self.topics.add_consumer(consumer_id, (Arc::clone(&topic), subscription));
+        Ok(Response::new(ConsumerResponse {
+            request_id: request.request_id,
+            consumer_id,
+            consumer_name: request.consumer_name,
+        }))
+    }
+
+    async fn receive_messages(&self, request: Request<ReceiveRequest>) -> Result<Response<Deliveries>, Status> {
+        let id = request.into_inner().consumer_id;
+        let place = self.topics.of_consumer(id);
+        let stream = place.and_then(|place| Deliveries::open(Arc::clone(&self.topics), place, id));
+        let unknown = || Status::not_found(format!("The consumer with the id {id} does not exist"));
+        stream.map(Response::new).ok_or_else(unknown)
+    }
+
+    async fn ack(&self, request: Request<AckRequest>) -> Result<Response<AckResponse>, Status> {
+        let request = request.into_inner();
+        let answer = Response::new(AckResponse { request_id: request.request_id });
+        self.settle("acknowledging", request.msg_id.as_ref(), answer, |topic, offset| {
+            let letters = topic.ack(&request.subscription_name, offset, &self.topics.faults)?;
+            self.topics.post(letters);
+            Some(())
+        })
+        .await
+    }
+
+    async fn nack(&self, request: Request<NackRequest>) -> Result<Response<NackResponse>, Status> {
+        let request = request.into_inner();
+        let answer = Response::new(NackResponse { request_id: request.request_id });
+        let delay = request.delay_ms.map(Duration::from_millis);
+        self.settle("negatively acknowledging", request.msg_id.as_ref(), answer, |topic, offset| {
+            let (subscription, reason) = (&request.subscription_name, request.reason.clone());
+            let letters = topic.nack(subscription, offset, delay, reason, &self.topics.faults)?;
+            self.topics.post(letters);
+            Some(())
+        })
+        .await
+    }
+}
+
+impl Service {
+    /// What acks and nacks have in common: their faults, and how they fail.
+    async fn settle<A>(
+        &self,
+        doing: &str,
+        id: Option<&MsgId>,
+        answer: Response<A>,
+        settle: impl FnOnce(&Topic, u64) -> Option<()>,
+    ) -> Result<Response<A>, Status> {
+        if let Some(delay) = self.topics.faults.ack_delay() {
+            sleep(delay).await;
+        }
+        let acks = self.topics.faults.acks();
+        match acks {
+            Acks::Ignored => return Ok(answer),
+            Acks::Refused => return Err(Status::unavailable("acks are refused, as a fault")),
+            Acks::Taken | Acks::AnswerLost => {}
+        }
+        let id = id.ok_or_else(|| Status::invalid_argument("the request names no message"))?;
+        let failed = |reason: &str| Status::internal(format!("Error {doing} message: {reason}"));
+        let topic = self.topics.get(&id.topic_name);
+        let topic = topic.ok_or_else(|| failed(&format!("Topic {} not found in registry", id.topic_name)))?;
+        settle(&topic, id.topic_offset).ok_or_else(|| failed("Subscription not found"))?;
+        if acks == Acks::AnswerLost { Err(Status::unavailable("the answer is lost, as a fault")) } else { Ok(answer) }
+    }
+}

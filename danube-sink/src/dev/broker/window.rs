@@ -1,0 +1,274 @@
+//! What a subscription has out: who got which message, until when, and what comes next.
+//!
+//! ```text
+//!             sent             acked
+//!   ready ──────────▶ awaiting ─────▶ gone
+//!     ▲                  │ ack timeout, nack
+//!     │   delay over     ▼
+//!     └────────────── waiting ─────▶ exhausted (redelivered too often)
+//! ```
+//!
+//! A plain struct that is told the time, so that its rules are tested without a network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::options::FailurePolicy;
+
+/// The un-acked messages of one subscription, by offset.
+#[derive(Debug)]
+pub(crate) struct Window {
+    limit: usize,
+    policy: FailurePolicy,
+    deliveries: BTreeMap<u64, Delivery>,
+    /// When to look at which offset again: ack deadlines and ends of delays.
+    timers: BTreeSet<(Instant, u64)>,
+    ready: BTreeSet<u64>,
+    exhausted: BTreeSet<u64>,
+    acked: u64,
+    redeliveries: u64,
+}
+
+#[derive(Debug)]
+struct Delivery {
+    attempts: u32,
+    state: State,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Behind another message of its key.
+    Held,
+    Ready,
+    Awaiting {
+        consumer: u64,
+        until: Instant,
+    },
+    Waiting {
+        until: Instant,
+    },
+    Exhausted,
+}
+
+/// Why and after how many attempts a message was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GivenUp {
+    pub(crate) attempts: u32,
+    pub(crate) reason: Option<String>,
+}
+
+impl Window {
+    pub(crate) fn new(limit: usize, policy: FailurePolicy) -> Self {
+        Self {
+            limit: limit.max(1),
+            policy,
+            deliveries: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            exhausted: BTreeSet::new(),
+            acked: 0,
+            redeliveries: 0,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> &FailurePolicy {
+        &self.policy
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.deliveries.len() < self.limit
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.deliveries.len()
+    }
+
+    pub(crate) fn acked(&self) -> u64 {
+        self.acked
+    }
+
+    pub(crate) fn redeliveries(&self) -> u64 {
+        self.redeliveries
+    }
+
+    /// The oldest un-acked offset.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.deliveries.keys().next().copied()
+    }
+
+    /// Takes in an offset; `held` keeps it back until [`Window::free`].
+    pub(crate) fn admit(&mut self, offset: u64, held: bool) {
+        let state = if held { State::Held } else { State::Ready };
+        self.deliveries.insert(offset, Delivery { attempts: 0, state: State::Held, reason: None });
+        self.set(offset, state);
+    }
+
+    /// Lets a held offset go.
+    pub(crate) fn free(&mut self, offset: u64) {
+        if matches!(self.state(offset), Some(State::Held)) {
+            self.set(offset, State::Ready);
+        }
+    }
+
+    /// The first offset at or after `from` that can be sent now.
+    pub(crate) fn ready_from(&self, from: u64) -> Option<u64> {
+        self.ready.range(from..).next().copied()
+    }
+
+    /// Counts a delivery and starts its ack deadline; answers the attempt's number.
+    pub(crate) fn sent(&mut self, offset: u64, consumer: u64, now: Instant) -> u32 {
+        let until = after(now, self.policy.ack_timeout);
+        self.set(offset, State::Awaiting { consumer, until });
+        let Some(delivery) = self.deliveries.get_mut(&offset) else { return 0 };
+        delivery.attempts = delivery.attempts.saturating_add(1);
+        self.redeliveries += u64::from(delivery.attempts > 1);
+        delivery.attempts
+    }
+
+    /// Whether this attempt is still the one that counts.
+    pub(crate) fn is_current(&self, offset: u64, consumer: u64, attempt: u32) -> bool {
+        self.deliveries.get(&offset).is_some_and(|delivery| {
+            delivery.attempts == attempt
+                && matches!(delivery.state, State::Awaiting { consumer: holder, .. } if holder == consumer)
+        })
+    }
+
+    /// Settles a message. An ack counts only while it is awaited: one that arrives during the
+    /// wait for a redelivery changes nothing.
+    pub(crate) fn ack(&mut self, offset: u64) -> bool {
+        let awaited = matches!(self.state(offset), Some(State::Awaiting { .. }));
+        if awaited {
+            self.remove(offset);
+            self.acked += 1;
+        }
+        awaited
+    }
+
+    /// Schedules the redelivery of a message that a consumer gave back.
+    pub(crate) fn nack(&mut self, offset: u64, delay: Option<Duration>, reason: Option<String>, now: Instant) {
+        if matches!(self.state(offset), Some(State::Awaiting { .. } | State::Waiting { .. })) {
+            self.fail(offset, delay.unwrap_or_default(), reason, now);
+        }
+    }
+
+    /// Acts on every timer that is due.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        while let Some(&(until, offset)) = self.timers.first() {
+            if until > now {
+                break;
+            }
+            match self.state(offset) {
+                Some(State::Awaiting { .. }) => {
+                    self.fail(offset, Duration::ZERO, Some("ack timeout".to_owned()), now);
+                }
+                Some(State::Waiting { .. }) => self.set(offset, State::Ready),
+                _ => drop(self.timers.pop_first()),
+            }
+        }
+    }
+
+    /// When [`Window::expire`] next has something to do.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.timers.first().map(|&(until, _)| until)
+    }
+
+    /// Makes ready at once what a consumer holds; without a consumer, everything that is out.
+    pub(crate) fn release(&mut self, consumer: Option<u64>) {
+        let out: Vec<u64> = self
+            .deliveries
+            .iter()
+            .filter(|(_, delivery)| match (delivery.state, consumer) {
+                (State::Awaiting { consumer: holder, .. }, Some(consumer)) => holder == consumer,
+                (State::Awaiting { .. } | State::Waiting { .. }, None) => true,
+                _ => false,
+            })
+            .map(|(&offset, _)| offset)
+            .collect();
+        for offset in out {
+            self.set(offset, State::Ready);
+        }
+    }
+
+    /// Forgets attempts and deadlines and keeps what is un-acked, as after a restart.
+    pub(crate) fn forget_attempts(&mut self) {
+        self.exhausted.clear();
+        self.timers.clear();
+        self.ready.clear();
+        for (&offset, delivery) in &mut self.deliveries {
+            delivery.attempts = 0;
+            delivery.reason = None;
+            if !matches!(delivery.state, State::Held) {
+                delivery.state = State::Ready;
+                self.ready.insert(offset);
+            }
+        }
+    }
+
+    /// The oldest message whose redeliveries ran out.
+    pub(crate) fn first_exhausted(&self) -> Option<u64> {
+        self.exhausted.first().copied()
+    }
+
+    /// Takes a message out for good without an ack.
+    pub(crate) fn give_up(&mut self, offset: u64) -> Option<GivenUp> {
+        let delivery = self.remove(offset)?;
+        Some(GivenUp { attempts: delivery.attempts, reason: delivery.reason })
+    }
+
+    fn fail(&mut self, offset: u64, asked: Duration, reason: Option<String>, now: Instant) {
+        let Some(delivery) = self.deliveries.get_mut(&offset) else { return };
+        delivery.reason = reason;
+        let state = if delivery.attempts > self.policy.max_redelivery_count {
+            State::Exhausted
+        } else {
+            let doublings = delivery.attempts.saturating_sub(1).min(31);
+            let delay = self.policy.base_redelivery_delay.saturating_mul(1 << doublings).max(asked);
+            State::Waiting { until: after(now, delay.min(self.policy.max_redelivery_delay)) }
+        };
+        self.set(offset, state);
+    }
+
+    fn state(&self, offset: u64) -> Option<State> {
+        self.deliveries.get(&offset).map(|delivery| delivery.state)
+    }
+
+    fn set(&mut self, offset: u64, state: State) {
+        let Some(delivery) = self.deliveries.get_mut(&offset) else { return };
+        let before = std::mem::replace(&mut delivery.state, state);
+        self.unlist(offset, before);
+        match state {
+            State::Held => {}
+            State::Ready => drop(self.ready.insert(offset)),
+            State::Awaiting { until, .. } | State::Waiting { until } => {
+                self.timers.insert((until, offset));
+            }
+            State::Exhausted => drop(self.exhausted.insert(offset)),
+        }
+    }
+
+    fn remove(&mut self, offset: u64) -> Option<Delivery> {
+        let delivery = self.deliveries.remove(&offset)?;
+        self.unlist(offset, delivery.state);
+        Some(delivery)
+    }
+
+    fn unlist(&mut self, offset: u64, state: State) {
+        match state {
+            State::Held => {}
+            State::Ready => drop(self.ready.remove(&offset)),
+            State::Awaiting { until, .. } | State::Waiting { until } => {
+                self.timers.remove(&(until, offset));
+            }
+            State::Exhausted => drop(self.exhausted.remove(&offset)),
+        }
+    }
+}
+
+/// `now + delay`, or far away where that is out of range.
+fn after(now: Instant, delay: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    now + delay.min(FAR)
+}

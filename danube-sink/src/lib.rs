@@ -1,0 +1,90 @@
+//! Sink connectors for the [Danube](https://danube-docs.dev-state.com) message broker.
+//!
+//! Annotate a struct, write one method, run:
+//!
+//! ```no_run
+//! use danube_sink::prelude::*;
+//!
+//! /// Prints the records of each topic.
+//! #[sink_connector]
+//! struct Printer {
+//!     /// What each line begins with.
+//!     #[setting(default = "got")]
+//!     prefix: String,
+//!     /// Which topics to print.
+//!     #[topic_mappings]
+//!     topics: TopicMappings,
+//! }
+//!
+//! #[sink_connector]
+//! impl SinkConnector for Printer {
+//!     async fn initialize(&mut self, _config: ConnectorConfig) -> ConnectorResult<()> {
+//!         Ok(())
+//!     }
+//!
+//!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+//!         for record in records {
+//!             println!("{} {}", self.prefix, record.payload());
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//! ```
+//!
+//! That is a whole `main.rs`. The way of the data is the order of the modules:
+//!
+//! ```text
+//!  broker ──stream──▶ intake ──▶ decode ──▶ batch ──▶ write ──▶ settle ──acks──▶ broker
+//!         (a partition)       (schema)   (a mapping) (the connector)  └─ dead letter
+//! ```
+//!
+//! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]
+//! - [`config`]: files, environment, secrets, topic mappings
+//! - [`schema`]: from bytes to values
+//! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
+
+mod cli;
+pub mod config;
+mod connector;
+mod danube;
+#[cfg(feature = "dev")]
+pub mod dev;
+mod error;
+mod observe;
+mod pipeline;
+mod record;
+mod runtime;
+pub mod schema;
+
+pub use danube_sink_macros::{TopicMapping, sink_connector};
+
+pub use self::{
+    config::{
+        ConnectorConfig, LoadConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, Secret,
+        Setting, SubscriptionType, TopicMapping, TopicMappings,
+    },
+    connector::{ConsumerConfig, SinkConnector},
+    error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
+    record::{RecordBuilder, RecordId, SinkRecord},
+    runtime::{RuntimeHandle, SinkRuntime},
+    schema::{SchemaInfo, SchemaType},
+};
+
+/// What the `main.rs` of a connector needs.
+pub mod prelude {
+    pub use std::{path::PathBuf, time::Duration};
+
+    pub use url::Url;
+
+    pub use crate::{
+        ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig, PartialFailure, Secret,
+        SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, TopicMapping, TopicMappings, sink_connector,
+    };
+}
+
+#[doc(hidden)]
+pub mod __private {
+    pub use async_trait::async_trait;
+
+    pub use crate::{cli::main, config::generated::*};
+}

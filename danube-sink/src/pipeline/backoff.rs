@@ -1,0 +1,59 @@
+//! How long to wait between tries: exponential, capped, with full jitter.
+
+use std::time::Duration;
+
+/// The waits between tries, each random between zero and a bound that doubles up to a cap. It never ends.
+///
+/// Full jitter spreads the tries of many connectors evenly, so that a target that comes back is not met by all at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Backoff {
+    first: Duration,
+    cap: Duration,
+    bound: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new(first: Duration, cap: Duration) -> Self {
+        Self { first, cap, bound: first.min(cap) }
+    }
+
+    /// Starts over after a success.
+    pub(crate) fn reset(&mut self) {
+        self.bound = self.first.min(self.cap);
+    }
+}
+
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let delay = self.bound.mul_f64(rand::random());
+        self.bound = self.bound.saturating_mul(2).min(self.cap);
+        Some(delay)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_stay_under_a_bound_that_doubles_to_the_cap() {
+        for _ in 0..100 {
+            let delays: Vec<_> = Backoff::new(Duration::from_millis(100), Duration::from_millis(350)).take(5).collect();
+            for (delay, bound) in delays.iter().zip([100, 200, 350, 350, 350]) {
+                assert!(*delay <= Duration::from_millis(bound), "{delays:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_outage_overflows_nothing() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::MAX);
+        for _ in 0..200 {
+            backoff.next();
+        }
+        backoff.reset();
+        assert!(backoff.next() <= Some(Duration::from_secs(1)));
+    }
+}

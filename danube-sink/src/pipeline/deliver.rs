@@ -1,0 +1,118 @@
+//! The whole effort for one batch: write it, and write it again until the target has it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    backoff::Backoff,
+    collect::Invalid,
+    lane::{Held, Lane},
+    outcome::Outcome,
+    settle::Settle,
+    write::Writer,
+};
+use crate::{
+    config::{ConnectorConfig, OnRetriesExhausted},
+    error::{ConnectorError, ConnectorResult},
+};
+
+/// Delivers the batches of one lane, one after the other.
+pub(crate) struct Deliver {
+    writer: Writer,
+    lane: Arc<Lane>,
+    settle: Settle,
+    max_retries: u32,
+    exhausted: OnRetriesExhausted,
+    backoff: Backoff,
+}
+
+impl Deliver {
+    pub(crate) fn new(writer: Writer, lane: Arc<Lane>, settle: Settle, config: &ConnectorConfig) -> Self {
+        Self {
+            writer,
+            lane,
+            settle,
+            max_retries: config.max_retries,
+            exhausted: config.on_retries_exhausted,
+            backoff: Backoff::new(config.retry_backoff, config.max_backoff),
+        }
+    }
+
+    /// Returns when every record of the batch is settled.
+    ///
+    /// Rejected records are settled last: the records around them are delivered, even if a rejected one ends the
+    /// connector.
+    ///
+    /// # Errors
+    /// What ends the connector. Records that were not settled stay with the broker.
+    pub(crate) async fn batch(&mut self, mut batch: Vec<Held>) -> ConnectorResult<()> {
+        let mut rejected = Vec::new();
+        let mut retries = 0;
+        self.backoff.reset();
+        while !batch.is_empty() {
+            let started = Instant::now();
+            let records = batch.iter().map(|held| held.record.clone()).collect();
+            let outcome = Outcome::of(batch, self.writer.write(records).await)?;
+            self.lane.observer.tried(started.elapsed());
+            self.settle.delivered(outcome.delivered).await;
+            rejected.extend(outcome.rejected);
+            batch = outcome.again;
+            if let Some(failure) = outcome.failure {
+                retries += 1;
+                if retries > self.max_retries && self.exhausted != OnRetriesExhausted::Wait {
+                    return self.give_up(batch, rejected, failure).await;
+                }
+                self.pause(batch.len(), retries, &failure, outcome.wait).await;
+            }
+        }
+        self.reject(rejected).await
+    }
+
+    /// Settles a record that never reached the connector.
+    ///
+    /// # Errors
+    /// The record, if it is to stop the connector.
+    pub(crate) async fn invalid(&mut self, invalid: Invalid) -> ConnectorResult<()> {
+        self.settle.rejected(invalid).await
+    }
+
+    /// Returns when every acknowledgement has left.
+    pub(crate) async fn finish(self) {
+        self.settle.finish().await;
+    }
+
+    async fn pause(&mut self, records: usize, retries: u32, failure: &str, wait: Option<Duration>) {
+        let delay = self.backoff.next().unwrap_or_default().max(wait.unwrap_or_default());
+        self.lane.observer.retry();
+        tracing::warn!(
+            topic = %self.lane.topic,
+            records,
+            retries,
+            delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            "a batch was not written and is tried again: {failure}"
+        );
+        sleep(delay).await;
+    }
+
+    async fn give_up(&mut self, batch: Vec<Held>, rejected: Vec<Invalid>, failure: String) -> ConnectorResult<()> {
+        if self.exhausted == OnRetriesExhausted::DeadLetter {
+            for held in batch {
+                self.settle.dead_letter(Invalid { held, reason: failure.clone() }).await;
+            }
+            return self.reject(rejected).await;
+        }
+        let tries = u64::from(self.max_retries) + 1;
+        Err(ConnectorError::fatal(format!(
+            "a batch of {} was not written in {tries} tries: {failure}",
+            self.lane.topic
+        )))
+    }
+
+    async fn reject(&mut self, rejected: Vec<Invalid>) -> ConnectorResult<()> {
+        for invalid in rejected {
+            self.settle.rejected(invalid).await?;
+        }
+        Ok(())
+    }
+}

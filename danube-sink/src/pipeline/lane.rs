@@ -1,0 +1,125 @@
+//! One mapping's lane: the queue between its partitions' intakes and its batches.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    broker::{Delivery, Receipt},
+    budget::Bytes,
+    hands::Identity,
+    partition::Partition,
+};
+use crate::{
+    config::MappingSettings,
+    observe::{LaneObserver, Observer},
+    record::SinkRecord,
+};
+
+/// What the intakes, the batches and the acknowledgements of one mapping share.
+pub(crate) struct Lane {
+    pub(crate) settings: MappingSettings,
+    pub(crate) topic: Arc<str>,
+    pub(crate) subscription: Arc<str>,
+    pub(crate) observer: LaneObserver,
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<Message>,
+    closed: bool,
+}
+
+/// A message between intake and decoding. Dropping it gives its bytes back to the budget.
+pub(crate) struct Message {
+    pub(crate) delivery: Delivery,
+    pub(crate) place: Place,
+}
+
+/// A record in hand, decoded. Dropping it without settling it counts as not delivered.
+pub(crate) struct Held {
+    pub(crate) record: SinkRecord,
+    pub(crate) place: Place,
+    pub(crate) receipt: Receipt,
+    /// The schema as the message names it.
+    pub(crate) schema: Option<(u64, Option<u32>)>,
+}
+
+/// Where a message came from, and the share of the budget that it takes.
+///
+/// Dropping it makes the message unknown, so that it is taken when the broker sends it again.
+pub(crate) struct Place {
+    pub(crate) partition: Arc<Partition>,
+    pub(crate) identity: Identity,
+    pub(crate) bytes: Option<Bytes>,
+}
+
+impl Place {
+    pub(crate) fn new(partition: &Arc<Partition>, identity: Identity) -> Self {
+        Self { partition: Arc::clone(partition), identity, bytes: None }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.partition.hands().let_go(self.identity);
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(settings: MappingSettings, observer: &Observer) -> Self {
+        Self {
+            topic: settings.consumer.topic.as_str().into(),
+            subscription: settings.consumer.subscription.as_str().into(),
+            observer: observer.lane(&settings.consumer),
+            settings,
+            queue: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn push(&self, message: Message) {
+        self.queue().messages.push_back(message);
+        self.changed.notify_one();
+    }
+
+    /// No more messages will come.
+    pub(crate) fn close(&self) {
+        self.queue().closed = true;
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn pop(&self) -> Option<Message> {
+        self.queue().messages.pop_front()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue().closed
+    }
+
+    /// Returns when a message has come, the lane is closed, or the time is up, whichever is first.
+    pub(crate) async fn changed(&self, deadline: Option<Instant>) {
+        let up = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.changed.notified() => {}
+            () = up => {}
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,132 @@
+//! The delivery engine: from a partition's stream to the connector, and back as acknowledgements.
+//!
+//! ```text
+//!  broker ──stream──▶ intake ──▶ lane ──▶ collect ──▶ deliver ──▶ settle ──acks──▶ broker
+//!        (a partition)        (a mapping) (decode, batch) (write, retry)  └─ dead letter
+//! ```
+//!
+//! It knows no gRPC: it sees a [`Broker`], which is Danube or a stand-in for tests. A record is acknowledged when the
+//! connector answered `Ok` for it, and in no other case; a record that is dropped on the way stays with the broker.
+
+mod backoff;
+mod batch;
+mod broker;
+mod budget;
+mod collect;
+mod deliver;
+mod discovery;
+mod hands;
+mod intake;
+mod lane;
+mod outcome;
+mod partition;
+mod settle;
+mod window;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::{
+    broker::{Attachment, Broker, BrokerFailure, Consumer, Delivery, FailureKind, Letter, Receipt, Session},
+    write::Writer,
+};
+use self::{budget::Budget, collect::Collect, deliver::Deliver, discovery::Discovery, lane::Lane, settle::Settle};
+use crate::{
+    config::{ConnectorConfig, MappingSettings},
+    error::{ConnectorError, ConnectorResult},
+    observe::Observer,
+    schema::SchemaCache,
+};
+
+/// Everything between the broker and the connector, running.
+pub(crate) struct Pipeline {
+    lanes: JoinSet<ConnectorResult<()>>,
+    intakes: JoinSet<()>,
+    stop: CancellationToken,
+    detach: CancellationToken,
+}
+
+impl Pipeline {
+    /// Starts to read every mapping's topic and to hand its records to the connector.
+    pub(crate) fn start(
+        broker: Arc<dyn Broker>,
+        writer: &Writer,
+        config: &ConnectorConfig,
+        mappings: Vec<MappingSettings>,
+        observer: &Observer,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let detach = CancellationToken::new();
+        let budget = Budget::new(config.max_buffered_bytes);
+        let schemas = Arc::new(SchemaCache::default());
+        let mut lanes = JoinSet::new();
+        let mut intakes = JoinSet::new();
+        for settings in mappings {
+            let lane = Arc::new(Lane::new(settings, observer));
+            let settle = Settle::new(Arc::clone(&broker), Arc::clone(&lane));
+            let discovery = Discovery {
+                broker: Arc::clone(&broker),
+                lane: Arc::clone(&lane),
+                acks: settle.acks(),
+                budget: budget.clone(),
+                stop: stop.clone(),
+                detach: detach.clone(),
+            };
+            let deliver = Deliver::new(writer.clone(), Arc::clone(&lane), settle, config);
+            let collect = Collect::new(Arc::clone(&broker), Arc::clone(&schemas), lane);
+            intakes.spawn(discovery.run());
+            lanes.spawn(run_lane(collect, deliver));
+        }
+        Self { lanes, intakes, stop, detach }
+    }
+
+    /// Returns when a lane cannot go on: with its error, or with `Ok` after [`drain`](Self::drain) was asked for.
+    ///
+    /// Dropping the future loses nothing.
+    pub(crate) async fn ended(&mut self) -> ConnectorResult<()> {
+        while let Some(lane) = self.lanes.join_next().await {
+            lane.unwrap_or_else(|error| Err(ConnectorError::fatal(format!("a lane of the pipeline ended: {error}"))))?;
+        }
+        Ok(())
+    }
+
+    /// Takes no more messages, writes what is in hand, and acknowledges what was written.
+    ///
+    /// Dropping the future abandons what is not written yet; the broker has it still.
+    ///
+    /// # Errors
+    /// The first error of a lane; the others are drained all the same.
+    pub(crate) async fn drain(mut self) -> ConnectorResult<()> {
+        self.stop.cancel();
+        let mut outcome = Ok(());
+        while !self.lanes.is_empty() {
+            outcome = outcome.and(self.ended().await);
+        }
+        self.detach.cancel();
+        while self.intakes.join_next().await.is_some() {}
+        outcome
+    }
+}
+
+/// The whole way of one mapping's records.
+async fn run_lane(mut collect: Collect, mut deliver: Deliver) -> ConnectorResult<()> {
+    let outcome = deliver_all(&mut collect, &mut deliver).await;
+    deliver.finish().await;
+    outcome
+}
+
+async fn deliver_all(collect: &mut Collect, deliver: &mut Deliver) -> ConnectorResult<()> {
+    while let Some(batch) = collect.next().await {
+        match batch {
+            Ok(batch) => deliver.batch(batch).await?,
+            Err(invalid) => deliver.invalid(invalid).await?,
+        }
+    }
+    Ok(())
+}

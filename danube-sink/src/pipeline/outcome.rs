@@ -1,0 +1,67 @@
+//! What a connector's answer says of each record of a batch.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{collect::Invalid, lane::Held};
+use crate::{
+    error::{ConnectorError, ConnectorResult, PartialFailure},
+    record::RecordId,
+};
+
+/// The records of a batch after one try.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) delivered: Vec<Held>,
+    pub(crate) rejected: Vec<Invalid>,
+    pub(crate) again: Vec<Held>,
+    /// Why the records are to be written again; `None` if nothing failed and they only were in the way of another one.
+    pub(crate) failure: Option<String>,
+    /// How long the target asked to be left alone.
+    pub(crate) wait: Option<Duration>,
+}
+
+impl Outcome {
+    /// # Errors
+    /// An answer after which the connector cannot go on.
+    pub(crate) fn of(batch: Vec<Held>, answer: ConnectorResult<()>) -> ConnectorResult<Self> {
+        match answer {
+            Ok(()) => Ok(Self { delivered: batch, ..Self::default() }),
+            Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
+                Ok(Self { again: batch, failure: Some(error.report()), wait: retry_after, ..Self::default() })
+            }
+            Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, reason),
+            Err(ConnectorError::Partial(failure)) => Ok(Self::partial(batch, failure)),
+            Err(fatal) => Err(fatal),
+        }
+    }
+
+    fn without(batch: Vec<Held>, id: &RecordId, reason: String) -> ConnectorResult<Self> {
+        let (mut found, again): (Vec<_>, Vec<_>) = batch.into_iter().partition(|held| held.record.has_id(id));
+        match found.pop() {
+            Some(held) => Ok(Self { rejected: vec![Invalid { held, reason }], again, ..Self::default() }),
+            None => {
+                let text = format!("the connector calls record {id} invalid, which is not in the batch: {reason}");
+                Err(ConnectorError::fatal(text))
+            }
+        }
+    }
+
+    fn partial(batch: Vec<Held>, failure: PartialFailure) -> Self {
+        let text = failure.to_string();
+        let retry: HashMap<_, _> = failure.retry.into_iter().collect();
+        let mut rejected: HashMap<_, _> = failure.rejected.into_iter().collect();
+        let mut outcome = Self { wait: failure.retry_after, ..Self::default() };
+        for held in batch {
+            let id = held.record.id();
+            if let Some(reason) = rejected.remove(&id) {
+                outcome.rejected.push(Invalid { held, reason });
+            } else if retry.contains_key(&id) {
+                outcome.again.push(held);
+            } else {
+                outcome.delivered.push(held);
+            }
+        }
+        outcome.failure = (!outcome.again.is_empty()).then_some(text);
+        outcome
+    }
+}

@@ -1,0 +1,167 @@
+//! What becomes of a record for good: acknowledged when delivered, skipped, or copied to the dead-letter topic.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use super::{
+    backoff::Backoff,
+    broker::{Broker, Letter},
+    collect::Invalid,
+    hands::Identity,
+    lane::{Held, Lane},
+    partition::{Ack, Partition},
+};
+use crate::{
+    config::OnInvalidRecord,
+    error::{ConnectorError, ConnectorResult},
+};
+
+/// Acknowledgements under way at once. They are unary calls: one after the other they would cost a round trip each.
+const CONCURRENT_ACKS: usize = 256;
+/// Acknowledgements that may wait to leave; more makes the lane wait.
+const WAITING_ACKS: usize = 4_096;
+/// Tries of one acknowledgement. After that the broker sends the message again and it is acknowledged then.
+const ACK_TRIES: usize = 5;
+
+/// Settles the records of one lane.
+pub(crate) struct Settle {
+    broker: Arc<dyn Broker>,
+    lane: Arc<Lane>,
+    acks: mpsc::Sender<Ack>,
+    leaving: JoinHandle<()>,
+}
+
+impl Settle {
+    pub(crate) fn new(broker: Arc<dyn Broker>, lane: Arc<Lane>) -> Self {
+        let (acks, waiting) = mpsc::channel(WAITING_ACKS);
+        let leaving = tokio::spawn(leave(waiting, Arc::clone(&lane)));
+        Self { broker, lane, acks, leaving }
+    }
+
+    /// For messages that arrive again although they were settled. It does not keep the settler alive.
+    pub(crate) fn acks(&self) -> mpsc::WeakSender<Ack> {
+        self.acks.downgrade()
+    }
+
+    /// The target has these records.
+    pub(crate) async fn delivered(&self, records: Vec<Held>) {
+        let mut partitions: Vec<(&Arc<Partition>, Vec<Identity>)> = Vec::new();
+        for Held { place, .. } in &records {
+            match partitions.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &place.partition)) {
+                Some((_, identities)) => identities.push(place.identity),
+                None => partitions.push((&place.partition, vec![place.identity])),
+            }
+        }
+        let now = Instant::now();
+        for (partition, identities) in partitions {
+            partition.hands().settle(&identities, now);
+        }
+        self.lane.observer.settled(records.len());
+        for Held { place, receipt, .. } in records {
+            let ack = Ack { partition: Arc::clone(&place.partition), receipt };
+            // Sending fails only when the settler is gone with the runtime: the broker then has the message still.
+            let _ = self.acks.send(ack).await;
+        }
+    }
+
+    /// The record goes the way that the mapping says.
+    ///
+    /// # Errors
+    /// The record, if it is to stop the connector.
+    pub(crate) async fn rejected(&self, invalid: Invalid) -> ConnectorResult<()> {
+        let id = invalid.held.record.id();
+        match self.lane.settings.on_invalid_record {
+            OnInvalidRecord::Stop => Err(ConnectorError::fatal(format!(
+                "record {id} is not valid: {}; it stays with the broker. To go on without such records, set \
+                 on_invalid_record to \"skip\" or \"dead_letter\" in the mapping of {}",
+                invalid.reason, self.lane.topic
+            ))),
+            OnInvalidRecord::Skip => {
+                tracing::warn!("record {id} is skipped: {}", invalid.reason);
+                self.lane.observer.skipped();
+                self.delivered(vec![invalid.held]).await;
+                Ok(())
+            }
+            OnInvalidRecord::DeadLetter => {
+                self.dead_letter(invalid).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Publishes a copy of the record, until the broker has it; then acknowledges the record.
+    pub(crate) async fn dead_letter(&self, Invalid { held, reason }: Invalid) {
+        let Some(topic) = &self.lane.settings.dead_letter_topic else {
+            // Refused when the configuration is read; a hand-made one may get here.
+            tracing::error!("record {} has no dead_letter_topic to go to and stays with the broker", held.record.id());
+            return;
+        };
+        let letter = address(held.letter(), &held, &reason);
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+        while let Err(failure) = self.broker.publish(topic, letter.clone()).await {
+            tracing::error!("a dead letter cannot be written to {topic} and is tried again: {failure}");
+            sleep(backoff.next().unwrap_or_default()).await;
+        }
+        tracing::warn!("record {} went to {topic}: {reason}", held.record.id());
+        self.lane.observer.dead_letter();
+        self.delivered(vec![held]).await;
+    }
+
+    /// Returns when every acknowledgement has left.
+    pub(crate) async fn finish(self) {
+        drop(self.acks);
+        // It ends by panic only, which the panic hook has told.
+        let _ = self.leaving.await;
+    }
+}
+
+/// Adds what the broker's own dead letters say, in the same words.
+fn address(mut letter: Letter, held: &Held, reason: &str) -> Letter {
+    let record = &held.record;
+    for (name, value) in [
+        ("x-original-topic", held.place.partition.topic.to_string()),
+        ("x-original-subscription", record.subscription().to_owned()),
+        ("x-original-topic-offset", record.offset().to_string()),
+        ("x-original-producer-id", held.receipt.producer_id.to_string()),
+        ("x-original-broker-addr", held.receipt.broker_address.clone()),
+        ("x-failure-reason", reason.to_owned()),
+    ] {
+        letter.attributes.insert(name.to_owned(), value);
+    }
+    letter
+}
+
+/// Sends acknowledgements, many at a time, until the channel is closed and all have left.
+async fn leave(mut waiting: mpsc::Receiver<Ack>, lane: Arc<Lane>) {
+    let mut leaving = FuturesUnordered::new();
+    loop {
+        // No order: an acknowledgement that is answered makes room for the next, and both must go on.
+        tokio::select! {
+            ack = waiting.recv(), if leaving.len() < CONCURRENT_ACKS => match ack {
+                Some(ack) => leaving.push(acknowledge(ack, &lane)),
+                None => break,
+            },
+            Some(()) = leaving.next() => {}
+        }
+    }
+    while leaving.next().await.is_some() {}
+}
+
+async fn acknowledge(Ack { partition, receipt }: Ack, lane: &Lane) {
+    for delay in Backoff::new(Duration::from_millis(50), Duration::from_secs(1)).take(ACK_TRIES) {
+        if let Some(session) = partition.session() {
+            match session.ack(receipt.clone()).await {
+                Ok(()) => return lane.observer.acked(),
+                Err(failure) => tracing::debug!(topic = %partition.topic, "an ack failed: {failure}"),
+            }
+        }
+        sleep(delay).await;
+    }
+    lane.observer.ack_failed();
+}

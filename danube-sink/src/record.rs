@@ -1,0 +1,324 @@
+//! The record that a connector receives.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    error::{ConnectorError, ConnectorResult},
+    schema::{SchemaInfo, without_contents},
+};
+
+/// One message of a topic, decoded. Cloning it copies no payload.
+#[derive(Clone)]
+pub struct SinkRecord(Arc<Inner>);
+
+struct Inner {
+    id: RecordId,
+    topic: Arc<str>,
+    subscription: Arc<str>,
+    partition: Option<u32>,
+    key: Option<String>,
+    producer: String,
+    attributes: HashMap<String, String>,
+    schema: Option<Arc<SchemaInfo>>,
+    bytes: Bytes,
+    value: OnceLock<Value>,
+}
+
+/// Names one message for good: write it beside the data, or use it as the key, to make a write idempotent.
+///
+/// Offsets start again at 0 when a broker loses its storage, so producer and publish time belong to the name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RecordId {
+    topic: Arc<str>,
+    offset: u64,
+    producer_id: u64,
+    publish_time: u64,
+    sequence: u64,
+}
+
+/// `/default/orders-part-1@42-7f3a…-1517966773840000-6`: topic or partition, offset, producer id, publish time, and the
+/// producer's own count, which alone tells the messages of a non-reliable topic apart (all have offset 0).
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topic, offset, producer_id, publish_time, sequence } = self;
+        write!(f, "{topic}@{offset}-{producer_id:x}-{publish_time}-{sequence}")
+    }
+}
+
+impl SinkRecord {
+    /// A record made by hand, for tests of a connector.
+    ///
+    /// ```
+    /// use danube_sink::SinkRecord;
+    ///
+    /// let record = SinkRecord::builder("/default/users").offset(7).payload(r#"{"name":"Ada"}"#).build();
+    /// assert_eq!(record.payload()["name"], "Ada");
+    /// ```
+    pub fn builder(topic: impl Into<Arc<str>>) -> RecordBuilder {
+        let topic = topic.into();
+        RecordBuilder(Inner {
+            id: RecordId { topic: Arc::clone(&topic), offset: 0, producer_id: 0, publish_time: 0, sequence: 0 },
+            topic,
+            subscription: "".into(),
+            partition: None,
+            key: None,
+            producer: String::new(),
+            attributes: HashMap::new(),
+            schema: None,
+            bytes: Bytes::new(),
+            value: OnceLock::new(),
+        })
+    }
+
+    /// The payload as a value: JSON where it is JSON, else a string; bytes that are no text appear in base64.
+    ///
+    /// Decoded at the first call. [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do without it.
+    pub fn payload(&self) -> &Value {
+        self.0.value.get_or_init(|| value_of(&self.0.bytes))
+    }
+
+    /// The payload as a type of your own, read straight from its bytes where they are JSON.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the payload is not what `T` takes. Decode before you write: the runtime
+    /// then hands over the rest of the batch again.
+    pub fn as_type<T: DeserializeOwned>(&self) -> ConnectorResult<T> {
+        let decoded = match self.0.value.get() {
+            Some(value) => T::deserialize(value),
+            None => serde_json::from_slice(&self.0.bytes),
+        };
+        decoded.map_err(|error| ConnectorError::InvalidRecord {
+            id: self.id(),
+            reason: format!("not a {}: {}", short_name::<T>(), without_contents(&error)),
+        })
+    }
+
+    /// The payload as the producer sent it.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
+
+    /// The topic as the mapping names it, without a partition's suffix.
+    pub fn topic(&self) -> &str {
+        &self.0.topic
+    }
+
+    /// The subscription through which the record came.
+    pub fn subscription(&self) -> &str {
+        &self.0.subscription
+    }
+
+    /// The number of the partition, if the topic has partitions.
+    pub fn partition(&self) -> Option<u32> {
+        self.0.partition
+    }
+
+    /// The message's number within its topic or partition.
+    pub fn offset(&self) -> u64 {
+        self.0.id.offset
+    }
+
+    /// When the producer sent it, in microseconds since 1970, whatever unit the producer used.
+    pub fn publish_time(&self) -> u64 {
+        self.0.id.publish_time
+    }
+
+    /// The producer's attributes.
+    pub fn attributes(&self) -> &HashMap<String, String> {
+        &self.0.attributes
+    }
+
+    /// The producer's routing key.
+    pub fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
+    /// The producer's name.
+    pub fn producer(&self) -> &str {
+        &self.0.producer
+    }
+
+    /// The schema that the message names, if it names one.
+    pub fn schema(&self) -> Option<&SchemaInfo> {
+        self.0.schema.as_deref()
+    }
+
+    /// The name of this message for idempotent writes.
+    pub fn id(&self) -> RecordId {
+        self.0.id.clone()
+    }
+
+    pub(crate) fn has_id(&self, id: &RecordId) -> bool {
+        self.0.id == *id
+    }
+}
+
+/// Shows where the record comes from, never what is in it.
+impl fmt::Debug for SinkRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SinkRecord({}, {} bytes)", self.0.id, self.0.bytes.len())
+    }
+}
+
+/// Makes a [`SinkRecord`] by hand.
+pub struct RecordBuilder(Inner);
+
+impl RecordBuilder {
+    /// The payload's bytes.
+    #[must_use]
+    pub fn payload(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.0.bytes = bytes.into();
+        self
+    }
+
+    /// The offset.
+    #[must_use]
+    pub fn offset(mut self, offset: u64) -> Self {
+        self.0.id.offset = offset;
+        self
+    }
+
+    /// The publish time, in microseconds since 1970, milliseconds or nanoseconds.
+    #[must_use]
+    pub fn publish_time(mut self, time: u64) -> Self {
+        self.0.id.publish_time = microseconds(time);
+        self
+    }
+
+    /// One attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// All attributes.
+    #[must_use]
+    pub fn attributes(mut self, attributes: HashMap<String, String>) -> Self {
+        self.0.attributes = attributes;
+        self
+    }
+
+    /// The routing key.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.0.key = Some(key.into());
+        self
+    }
+
+    /// The producer's name, its number at the broker, and its own count of the message.
+    #[must_use]
+    pub fn producer(mut self, name: impl Into<String>, id: u64, sequence: u64) -> Self {
+        self.0.producer = name.into();
+        self.0.id.producer_id = id;
+        self.0.id.sequence = sequence;
+        self
+    }
+
+    /// The subscription.
+    #[must_use]
+    pub fn subscription(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.0.subscription = name.into();
+        self
+    }
+
+    /// The partition's number and its own topic name.
+    #[must_use]
+    pub fn partition(mut self, number: Option<u32>, topic: Arc<str>) -> Self {
+        self.0.partition = number;
+        self.0.id.topic = topic;
+        self
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(mut self, schema: Option<Arc<SchemaInfo>>) -> Self {
+        self.0.schema = schema;
+        self
+    }
+
+    /// The decoded payload, where it is not what [`SinkRecord::payload`] would make of the bytes.
+    #[must_use]
+    pub fn value(mut self, value: Value) -> Self {
+        self.0.value = OnceLock::from(value);
+        self
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn build(self) -> SinkRecord {
+        SinkRecord(Arc::new(self.0))
+    }
+}
+
+impl fmt::Debug for RecordBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordBuilder({})", self.0.id)
+    }
+}
+
+fn value_of(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| match std::str::from_utf8(bytes) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => Value::String(BASE64.encode(bytes)),
+    })
+}
+
+/// Producers send milliseconds (Rust), microseconds (documented) or nanoseconds; the size tells which.
+pub(crate) fn microseconds(time: u64) -> u64 {
+    const YEAR_5138_IN_MILLIS: u64 = 100_000_000_000_000;
+    const YEAR_5138_IN_MICROS: u64 = YEAR_5138_IN_MILLIS * 1_000;
+    match time {
+        millis if millis < YEAR_5138_IN_MILLIS => millis * 1_000,
+        micros if micros < YEAR_5138_IN_MICROS => micros,
+        nanos => nanos / 1_000,
+    }
+}
+
+fn short_name<T>() -> &'static str {
+    let full = std::any::type_name::<T>();
+    let generic = full.find('<').unwrap_or(full.len());
+    full[..generic].rfind("::").map_or(full, |at| &full[at + 2..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publish_time_is_microseconds_whatever_the_producer_sent() {
+        assert_eq!(microseconds(1_517_966_773_840), 1_517_966_773_840_000);
+        assert_eq!(microseconds(1_517_966_773_840_123), 1_517_966_773_840_123);
+        assert_eq!(microseconds(1_517_966_773_840_123_456), 1_517_966_773_840_123);
+    }
+
+    #[test]
+    fn payload_is_json_else_text_else_base64() {
+        let payload = |bytes: &'static [u8]| SinkRecord::builder("/default/t").payload(bytes).build().payload().clone();
+        assert_eq!(payload(b"{\"a\":1}"), serde_json::json!({"a": 1}));
+        assert_eq!(payload(b"hello"), serde_json::json!("hello"));
+        assert_eq!(payload(&[0xff, 0x00]), serde_json::json!("/wA="));
+    }
+
+    #[test]
+    fn a_wrong_payload_names_record_and_type_but_not_its_contents() {
+        #[derive(Debug, serde::Deserialize)]
+        struct User {
+            #[allow(dead_code)]
+            age: u8,
+        }
+        let record = SinkRecord::builder("/default/users").offset(3).payload(r#"{"age":"s3cret"}"#).build();
+        let text = record.as_type::<User>().unwrap_err().to_string();
+        assert!(text.contains("/default/users@3-0-0-0") && text.contains("User"), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}

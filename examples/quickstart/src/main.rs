@@ -1,0 +1,83 @@
+//! A week of earthquakes from a Danube topic into SQLite: `cargo run -p quickstart -- dev`
+
+use std::sync::Mutex;
+
+use danube_sink::prelude::*;
+use rusqlite::{Connection, params};
+use serde::Deserialize;
+
+/// Writes earthquakes into a SQLite database, one row for each event.
+#[sink_connector(
+    config = "connector.toml",
+    dev_hint = "Try: sqlite3 earthquakes.db \"SELECT magnitude, place, time FROM earthquakes ORDER BY magnitude DESC LIMIT 5\""
+)]
+struct Quickstart {
+    /// The database file; made if it is not there.
+    #[setting(default = "earthquakes.db")]
+    database: PathBuf,
+    /// Where each topic goes.
+    #[topic_mappings]
+    topics: TopicMappings<Table>,
+    #[state]
+    connection: Mutex<Option<Connection>>,
+}
+
+/// What a topic mapping says beyond the common keys.
+#[derive(TopicMapping)]
+struct Table {
+    /// The table that the topic's events go into.
+    table: String,
+}
+
+/// A GeoJSON feature, as the USGS publishes them.
+#[derive(Deserialize)]
+struct Event {
+    id: String,
+    properties: Properties,
+    geometry: Geometry,
+}
+
+#[derive(Deserialize)]
+struct Properties {
+    mag: Option<f64>,
+    place: String,
+    time: i64,
+}
+
+#[derive(Deserialize)]
+struct Geometry {
+    coordinates: (f64, f64, f64),
+}
+
+#[sink_connector]
+impl SinkConnector for Quickstart {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        let connection = Connection::open(&self.database).initialization("open the database")?;
+        for mapping in self.topics.iter() {
+            let create = format!(
+                "CREATE TABLE IF NOT EXISTS {} (id TEXT PRIMARY KEY, magnitude REAL, place TEXT NOT NULL, \
+                 time TEXT NOT NULL, longitude REAL NOT NULL, latitude REAL NOT NULL, depth_km REAL NOT NULL)",
+                mapping.own.table
+            );
+            connection.execute(&create, ()).initialization("create the table")?;
+        }
+        self.connection = Mutex::new(Some(connection));
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let events = records.iter().map(SinkRecord::as_type).collect::<ConnectorResult<Vec<Event>>>()?;
+        let upsert = format!(
+            "INSERT OR REPLACE INTO {} VALUES (?1, ?2, ?3, datetime(?4 / 1000, 'unixepoch'), ?5, ?6, ?7)",
+            self.topics.for_record(&records[0])?.table
+        );
+        let connection = self.connection.get_mut().ok().and_then(Option::as_mut).ok_or("closed").fatal("database")?;
+        let transaction = connection.transaction().retryable("begin")?;
+        for Event { id, properties: Properties { mag, place, time }, geometry } in events {
+            let (longitude, latitude, depth) = geometry.coordinates;
+            let row = params![id, mag, place, time, longitude, latitude, depth];
+            transaction.prepare_cached(&upsert).and_then(|mut insert| insert.execute(row)).retryable("upsert")?;
+        }
+        transaction.commit().retryable("commit")
+    }
+}

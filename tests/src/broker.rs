@@ -1,0 +1,92 @@
+//! The embedded broker, or a real one where `DANUBE_TEST_URL` names it.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use danube_client::{DanubeClient, Producer};
+use danube_sink::dev::{BrokerOptions, EmbeddedBroker};
+use futures_util::future::join_all;
+
+use crate::Target;
+
+/// A broker under test.
+#[derive(Debug)]
+pub struct Broker {
+    url: String,
+    /// `None` where a real broker is tested.
+    pub embedded: Option<EmbeddedBroker>,
+}
+
+/// A topic that no other test uses.
+pub fn topic(name: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("/default/{name}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Broker {
+    /// The real broker of `DANUBE_TEST_URL`, or a fresh embedded one.
+    pub async fn start() -> Self {
+        match std::env::var("DANUBE_TEST_URL") {
+            Ok(url) => Self { url, embedded: None },
+            Err(_) => Self::embedded(BrokerOptions::default()).await,
+        }
+    }
+
+    /// An embedded broker, for what cannot be asked of a real one.
+    pub async fn embedded(options: BrokerOptions) -> Self {
+        let broker = EmbeddedBroker::start(options).await.expect("a free port");
+        Self { url: broker.url(), embedded: Some(broker) }
+    }
+
+    /// The service URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A producer, which creates the topic.
+    pub async fn producer(&self, topic: &str, name: &str, partitions: Option<usize>) -> Producer {
+        let client = DanubeClient::builder().service_url(&self.url).build().await.expect("a client");
+        let mut producer = client.new_producer().with_topic(topic).with_name(name).with_reliable_dispatch();
+        if let Some(partitions) = partitions {
+            producer = producer.with_partitions(partitions);
+        }
+        let mut producer = producer.build().expect("a producer");
+        producer.create().await.expect("the topic");
+        producer
+    }
+
+    /// Publishes records numbered from `first` through eight producers; the numbers that were confirmed.
+    ///
+    /// At full speed, but never so far ahead of the target that a real broker loses messages of a new subscription: it
+    /// keeps 256 of them for one that lags.
+    pub async fn publish(&self, topic: &str, partitions: Option<usize>, numbers: Range<u64>, to: &Target) -> Vec<u64> {
+        const PRODUCERS: u64 = 8;
+        const LEAD: usize = 200;
+        let before = to.len();
+        let sent = AtomicUsize::new(before);
+        let publishing = (0..PRODUCERS).map(|part| {
+            let (sent, mine) = (&sent, numbers.clone().filter(move |number| number % PRODUCERS == part));
+            async move {
+                let producer = self.producer(topic, &format!("producer-{part}"), partitions).await;
+                let mut confirmed = Vec::new();
+                for number in mine {
+                    let sent = sent.fetch_add(1, Ordering::Relaxed);
+                    if self.embedded.is_none() && sent >= before + LEAD {
+                        to.holds(sent - LEAD).await;
+                    }
+                    producer.send(payload(number), None).await.expect("a confirmation");
+                    confirmed.push(number);
+                }
+                confirmed
+            }
+        });
+        join_all(publishing).await.concat()
+    }
+}
+
+/// A numbered record of some 200 bytes.
+pub fn payload(number: u64) -> Vec<u8> {
+    format!(r#"{{"number":{number},"text":"{}"}}"#, "x".repeat(170)).into_bytes()
+}

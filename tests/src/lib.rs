@@ -1,0 +1,36 @@
+//! What the behaviour tests share: a broker to test against, a target that remembers, and a ledger that compares.
+
+mod broker;
+mod http;
+mod ledger;
+mod target;
+
+pub use self::{
+    broker::{Broker, payload, topic},
+    http::{get, metric},
+    ledger::Ledger,
+    target::{Answer, Target, TestSink},
+};
+
+use std::time::Duration;
+
+/// How long anything that has to happen may take on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The value of the future, or a panic that names what did not happen.
+pub async fn within<T>(what: &str, happening: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, happening).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not happen within {} s", PATIENCE.as_secs()),
+    }
+}
+
+/// Returns when the condition, looked at again and again, holds.
+pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(what, holds).await;
+}

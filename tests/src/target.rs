@@ -1,0 +1,180 @@
+//! A target in memory, and the sink that writes to it as a script says.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use danube_sink::{
+    ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, PartialFailure, SinkConnector, SinkRecord,
+    SubscriptionType,
+};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use crate::within;
+
+/// What was written, in order.
+#[derive(Debug, Clone)]
+pub struct Target {
+    batches: Arc<Mutex<Vec<Vec<SinkRecord>>>>,
+    written: Arc<watch::Sender<usize>>,
+    script: Arc<Mutex<VecDeque<Answer>>>,
+    shut_down: Arc<watch::Sender<bool>>,
+}
+
+/// What the sink answers to one batch, after the answers before it.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Writes nothing and asks to be tried again.
+    Retry,
+    /// Writes nothing and ends the connector.
+    Fatal,
+    /// Panics.
+    Panic,
+    /// Writes the others and asks for these numbers again.
+    RetryNumbers(Vec<u64>),
+    /// Writes the others and rejects these numbers.
+    RejectNumbers(Vec<u64>),
+}
+
+/// The payload of a numbered record.
+#[derive(Debug, Deserialize)]
+struct Numbered {
+    number: u64,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            batches: Arc::default(),
+            written: Arc::new(watch::Sender::new(0)),
+            script: Arc::default(),
+            shut_down: Arc::new(watch::Sender::new(false)),
+        }
+    }
+}
+
+impl Target {
+    /// A target whose first answers are these.
+    pub fn with_script(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let target = Self::default();
+        target.script.lock().expect("no panic").extend(answers);
+        target
+    }
+
+    /// The sizes of the batches, in order.
+    pub fn batch_sizes(&self) -> Vec<usize> {
+        self.batches.lock().expect("no panic").iter().map(Vec::len).collect()
+    }
+
+    /// The records, in order.
+    pub fn records(&self) -> Vec<SinkRecord> {
+        self.batches.lock().expect("no panic").concat()
+    }
+
+    /// The numbers of the records, in order.
+    pub fn numbers(&self) -> Vec<u64> {
+        self.records().iter().map(|record| number(record).expect("only valid records are written")).collect()
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        *self.written.borrow()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns when so many records are there.
+    pub async fn holds(&self, count: usize) {
+        let mut written = self.written.subscribe();
+        let what = format!("the arrival of {count} records");
+        within(&what, written.wait_for(|written| *written >= count)).await.expect("the target is alive");
+    }
+
+    /// Whether the sink's `shutdown` was called.
+    pub fn is_shut_down(&self) -> bool {
+        *self.shut_down.borrow()
+    }
+
+    fn write(&self, records: Vec<SinkRecord>) {
+        let count = records.len();
+        self.batches.lock().expect("no panic").push(records);
+        self.written.send_modify(|written| *written += count);
+    }
+}
+
+/// Writes to a [`Target`].
+#[derive(Debug)]
+pub struct TestSink {
+    target: Target,
+    consumers: Vec<ConsumerConfig>,
+}
+
+impl TestSink {
+    /// Reads the topics through one subscription.
+    pub fn new(target: &Target, topics: &[&str], subscription_type: SubscriptionType) -> Self {
+        let consumers = topics.iter().map(|topic| ConsumerConfig {
+            topic: (*topic).to_owned(),
+            consumer_name: "test-sink".to_owned(),
+            subscription: "test".to_owned(),
+            subscription_type,
+            expected_schema_subject: None,
+        });
+        Self { target: target.clone(), consumers: consumers.collect() }
+    }
+}
+
+#[async_trait]
+impl SinkConnector for TestSink {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
+        Ok(self.consumers.clone())
+    }
+
+    async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
+        self.process_batch(vec![record]).await
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let numbers = records.iter().map(number).collect::<ConnectorResult<Vec<_>>>()?;
+        let answer = self.target.script.lock().expect("no panic").pop_front();
+        let (retried, rejected) = match answer {
+            None => (vec![], vec![]),
+            Some(Answer::Retry) => return Err(ConnectorError::retryable("the script says so")),
+            Some(Answer::Fatal) => return Err(ConnectorError::fatal("the script says so")),
+            Some(Answer::Panic) => panic!("the script says so"),
+            Some(Answer::RetryNumbers(chosen)) => (chosen, vec![]),
+            Some(Answer::RejectNumbers(chosen)) => (vec![], chosen),
+        };
+        let mut failure = PartialFailure::default();
+        let mut written = Vec::new();
+        for (record, number) in records.into_iter().zip(numbers) {
+            if retried.contains(&number) {
+                failure.retry(&record, "the script says so");
+            } else if rejected.contains(&number) {
+                failure.reject(&record, "the script says so");
+            } else {
+                written.push(record);
+            }
+        }
+        self.target.write(written);
+        failure.into_result()
+    }
+
+    async fn shutdown(&mut self) -> ConnectorResult<()> {
+        self.target.shut_down.send_replace(true);
+        Ok(())
+    }
+}
+
+fn number(record: &SinkRecord) -> ConnectorResult<u64> {
+    record.as_type::<Numbered>().map(|numbered| numbered.number)
+}

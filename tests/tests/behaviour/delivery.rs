@@ -1,0 +1,107 @@
+//! Every confirmed record reaches the target once, whatever the target answers.
+
+use danube_sink::SubscriptionType::{Exclusive, Shared};
+use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, topic};
+
+use crate::Running;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_arrive_once_at_the_publishers_full_speed() {
+    let broker = Broker::start().await;
+    for subscription_type in [Exclusive, Shared] {
+        for partitions in [None, Some(3)] {
+            let topic = topic("all");
+            drop(broker.producer(&topic, "creator", partitions).await);
+            let target = Target::default();
+            let sink = TestSink::new(&target, &[&topic], subscription_type);
+            let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+            let confirmed = broker.publish(&topic, partitions, 0..4_000, &target).await;
+            target.holds(confirmed.len()).await;
+            running.stop().await.expect("a clean end");
+            let what = format!("{subscription_type:?}, {partitions:?} partitions");
+            assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
+            assert!(target.is_shut_down());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exclusive_subscription_keeps_the_order_through_retries() {
+    let broker = Broker::start().await;
+    let topic = topic("order");
+    let producer = broker.producer(&topic, "p", None).await;
+    let target = Target::with_script([Answer::Retry, Answer::Retry, Answer::RetryNumbers(vec![3, 5])]);
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |config| config.batch_size = 7).await.ready().await;
+    for number in 0..50 {
+        producer.send(danube_sink_tests::payload(number), None).await.expect("a confirmation");
+    }
+    target.holds(50).await;
+    running.stop().await.expect("a clean end");
+    let numbers = target.numbers();
+    assert_eq!(Ledger::compare("order", &(0..50).collect::<Vec<_>>(), &numbers), Ledger::CLEAN);
+    let after_the_partial_batch: Vec<_> = numbers.iter().copied().filter(|number| *number >= 7).collect();
+    assert!(after_the_partial_batch.is_sorted(), "{numbers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_does_not_come_again_and_the_rest_does() {
+    let broker = Broker::start().await;
+    let topic = topic("restart");
+    drop(broker.producer(&topic, "creator", None).await);
+    let first = Target::default();
+    let sink = TestSink::new(&first, &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    let confirmed = broker.publish(&topic, None, 0..200, &first).await;
+    first.holds(confirmed.len()).await;
+    running.stop().await.expect("a clean end");
+
+    let second = Target::default();
+    let more = broker.publish(&topic, None, 200..400, &second).await;
+    let sink = TestSink::new(&second, &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    second.holds(more.len()).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(Ledger::compare("after the restart", &more, &second.numbers()), Ledger::CLEAN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fatal_answer_or_a_panic_ends_the_connector_and_loses_nothing() {
+    let broker = Broker::start().await;
+    for answer in [Answer::Fatal, Answer::Panic] {
+        let topic = topic("fatal");
+        drop(broker.producer(&topic, "creator", None).await);
+        let target = Target::with_script([answer]);
+        let sink = TestSink::new(&target, &[&topic], Exclusive);
+        let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+        let confirmed = broker.publish(&topic, None, 0..5, &target).await;
+        let error = running.end().await.expect_err("a fatal end");
+        assert!(error.to_string().contains("the script says so"), "{error}");
+        assert!(target.is_shut_down());
+        assert!(target.numbers().is_empty());
+
+        let sink = TestSink::new(&target, &[&topic], Exclusive);
+        let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+        target.holds(confirmed.len()).await;
+        running.stop().await.expect("a clean end");
+        assert_eq!(Ledger::compare("after a fatal end", &confirmed, &target.numbers()), Ledger::CLEAN);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neighbouring_topics_are_not_read() {
+    let broker = Broker::start().await;
+    let ours = topic("e");
+    let neighbour = format!("{ours}1");
+    drop(broker.producer(&ours, "creator", Some(2)).await);
+    drop(broker.producer(&neighbour, "creator", None).await);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&ours], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    broker.publish(&neighbour, None, 1000..1020, &target).await;
+    let confirmed = broker.publish(&ours, Some(2), 0..20, &target).await;
+    target.holds(confirmed.len()).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(Ledger::compare("neighbours", &confirmed, &target.numbers()), Ledger::CLEAN);
+    assert!(target.records().iter().all(|record| record.topic() == ours && record.partition().is_some()));
+}

@@ -1,0 +1,38 @@
+//! `/live`, `/ready` and `/metrics`.
+
+use danube_sink::SubscriptionType::Exclusive;
+use danube_sink_tests::{Broker, Target, TestSink, get, metric, topic, until};
+
+use crate::Running;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_connector_is_live_and_ready_and_counts() {
+    let broker = Broker::start().await;
+    let topic = topic("health");
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    let address = running.handle.metrics_address();
+    assert_eq!(get(address, "/live").await.0, 200);
+    assert_eq!(get(address, "/ready").await.0, 200);
+    broker.publish(&topic, None, 0..40, &target).await;
+    target.holds(40).await;
+    until("forty acks", || async { metric(address, "danube_sink_settle_acks_total").await == 40.0 }).await;
+    assert_eq!(metric(address, "danube_sink_settle_records_total").await, 40.0);
+    assert_eq!(metric(address, "danube_sink_intake_messages_total").await, 40.0);
+    assert_eq!(metric(address, "danube_sink_batch_records_sum").await, 40.0);
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_told_at_start() {
+    let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
+    let port = taken.local_addr().expect("an address").port();
+    let mut config = danube_sink::ConnectorConfig::new("http://127.0.0.1:1", "test");
+    config.metrics_port = port;
+    let sink = TestSink::new(&Target::default(), &["/default/any"], Exclusive);
+    let error = danube_sink::SinkRuntime::new(sink, config).await.expect_err("the port is taken");
+    let text = error.to_string();
+    assert!(text.contains(&format!("metrics_port = {port}")) && text.contains("free"), "{text}");
+}

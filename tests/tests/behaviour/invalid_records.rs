@@ -1,0 +1,115 @@
+//! A record that is not what the connector expects goes the way its mapping says, and nothing around it is lost.
+
+use danube_sink::{
+    ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, PayloadFormat, SubscriptionType::Exclusive,
+    dev::BrokerOptions,
+};
+use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, payload, topic};
+
+use crate::Running;
+
+/// Ten records of which the sixth is no JSON, published one after the other.
+async fn publish_ten(broker: &Broker, topic: &str) -> Vec<u64> {
+    let producer = broker.producer(topic, "p", None).await;
+    for number in 0..10 {
+        let bytes = if number == 5 { b"{\"number\": not JSON".to_vec() } else { payload(number) };
+        producer.send(bytes, None).await.expect("a confirmation");
+    }
+    (0..10).filter(|number| *number != 5).collect()
+}
+
+fn mapping(topic: &str, config: &mut ConnectorConfig, set: impl FnOnce(&mut MappingSettings)) {
+    let consumer = ConsumerConfig {
+        topic: topic.to_owned(),
+        consumer_name: "test-sink".to_owned(),
+        subscription: "test".to_owned(),
+        subscription_type: Exclusive,
+        expected_schema_subject: None,
+    };
+    let mut settings = MappingSettings::new(consumer, config);
+    set(&mut settings);
+    config.mappings.push(settings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skipped_whether_the_runtime_or_the_connector_finds_it() {
+    let broker = Broker::start().await;
+    for payload_format in [PayloadFormat::Json, PayloadFormat::Auto] {
+        let topic = topic("skip");
+        drop(broker.producer(&topic, "creator", None).await);
+        let target = Target::default();
+        let sink = TestSink::new(&target, &[&topic], Exclusive);
+        let skip = |settings: &mut MappingSettings| {
+            settings.on_invalid_record = OnInvalidRecord::Skip;
+            settings.payload_format = payload_format;
+        };
+        let running = Running::start(broker.url(), sink, |config| mapping(&topic, config, skip)).await.ready().await;
+        let valid = publish_ten(&broker, &topic).await;
+        target.holds(valid.len()).await;
+        running.stop().await.expect("a clean end");
+        let what = format!("skip, {payload_format:?}");
+        assert_eq!(Ledger::compare(&what, &valid, &target.numbers()), Ledger::CLEAN);
+        assert!(target.numbers().is_sorted());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_stops_at_it_names_it_and_comes_back_to_it() {
+    let broker = Broker::start().await;
+    let topic = topic("stop");
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    let valid = publish_ten(&broker, &topic).await;
+    let error = running.end().await.expect_err("the record stops it").to_string();
+    assert!(error.contains(&format!("{topic}@5-")) && error.contains("on_invalid_record"), "{error}");
+    assert!(!error.contains("not JSON"), "the payload is not shown: {error}");
+
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let skip = |settings: &mut MappingSettings| settings.on_invalid_record = OnInvalidRecord::Skip;
+    let running = Running::start(broker.url(), sink, |config| mapping(&topic, config, skip)).await.ready().await;
+    target.holds(valid.len()).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(Ledger::compare("stop, then skip", &valid, &target.numbers()), Ledger::CLEAN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_carry_the_payload_and_where_it_came_from() {
+    let broker = Broker::embedded(BrokerOptions::default()).await;
+    let (topic, dead) = (topic("dead"), topic("letters"));
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = Target::with_script([Answer::RejectNumbers(vec![2])]);
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let to_dead_letters = |settings: &mut MappingSettings| {
+        settings.on_invalid_record = OnInvalidRecord::DeadLetter;
+        settings.dead_letter_topic = Some(dead.clone());
+        settings.payload_format = PayloadFormat::Json;
+        settings.batch_size = 3;
+    };
+    let set = |config: &mut ConnectorConfig| mapping(&topic, config, to_dead_letters);
+    let running = Running::start(broker.url(), sink, set).await.ready().await;
+    let valid = publish_ten(&broker, &topic).await;
+    let valid: Vec<_> = valid.into_iter().filter(|number| *number != 2).collect();
+    target.holds(valid.len()).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(Ledger::compare("dead letters", &valid, &target.numbers()), Ledger::CLEAN);
+
+    let embedded = broker.embedded.as_ref().expect("an embedded broker");
+    let letters = embedded.messages(&dead);
+    let told: Vec<_> = letters
+        .iter()
+        .map(|letter| {
+            let attribute = |name: &str| letter.attributes[name].clone();
+            assert_eq!(attribute("x-original-topic"), topic);
+            assert_eq!(attribute("x-original-subscription"), "test");
+            (attribute("x-original-topic-offset"), attribute("x-failure-reason"), letter.payload.to_vec())
+        })
+        .collect();
+    assert_eq!(told[0], ("2".to_owned(), "the script says so".to_owned(), payload(2)));
+    assert_eq!(told[1].0, "5");
+    assert!(told[1].1.starts_with("not JSON"), "{}", told[1].1);
+    assert_eq!(told[1].2, b"{\"number\": not JSON");
+    assert_eq!(told.len(), 2);
+    assert_eq!(embedded.subscription(&topic, "test").map(|status| status.acked), Some(10));
+}

@@ -1,0 +1,44 @@
+//! What the runtime does, seen from outside: against the embedded broker, or a real one named by `DANUBE_TEST_URL`.
+
+mod batches;
+mod delivery;
+mod health;
+mod invalid_records;
+mod process;
+mod waiting;
+
+use danube_sink::{ConnectorConfig, ConnectorResult, RuntimeHandle, SinkConnector, SinkRuntime};
+use tokio::task::JoinHandle;
+
+/// A runtime that is running.
+struct Running {
+    handle: RuntimeHandle,
+    outcome: JoinHandle<ConnectorResult<()>>,
+}
+
+impl Running {
+    async fn start(url: &str, sink: impl SinkConnector + 'static, set: impl FnOnce(&mut ConnectorConfig)) -> Self {
+        let mut config = ConnectorConfig::new(url, "test");
+        config.metrics_port = 0;
+        set(&mut config);
+        let runtime = SinkRuntime::new(sink, config).await.expect("a free port");
+        let handle = runtime.handle();
+        Self { handle, outcome: tokio::spawn(runtime.run()) }
+    }
+
+    async fn ready(self) -> Self {
+        danube_sink_tests::within("readiness", self.handle.ready()).await;
+        self
+    }
+
+    /// Asks it to shut down, and returns its outcome.
+    async fn stop(self) -> ConnectorResult<()> {
+        self.handle.shutdown();
+        self.end().await
+    }
+
+    /// Its outcome when it ends by itself.
+    async fn end(self) -> ConnectorResult<()> {
+        danube_sink_tests::within("the end", self.outcome).await.expect("the runtime does not panic")
+    }
+}

@@ -1,0 +1,86 @@
+//! What is not there yet is waited for, and named.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use danube_sink::{
+    SubscriptionType::Exclusive,
+    dev::{BrokerOptions, Keep},
+};
+use danube_sink_tests::{Broker, Ledger, Target, TestSink, get, topic, until};
+
+use crate::Running;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_comes_late() {
+    let address: SocketAddr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let topic = topic("late");
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let running = Running::start(&format!("http://{address}"), sink, |_| {}).await;
+    let probe = running.handle.metrics_address();
+    let told = || async { get(probe, "/ready").await.1.contains(&format!("no broker at http://{address}")) };
+    until("the broker's absence told", told).await;
+    assert_eq!(get(probe, "/ready").await.0, 503);
+    assert_eq!(get(probe, "/live").await.0, 200);
+
+    let broker = Broker::embedded(BrokerOptions { address, ..BrokerOptions::default() }).await;
+    drop(broker.producer(&topic, "creator", None).await);
+    let running = running.ready().await;
+    let confirmed = broker.publish(&topic, None, 0..100, &target).await;
+    target.holds(confirmed.len()).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(Ledger::compare("late broker", &confirmed, &target.numbers()), Ledger::CLEAN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_comes_late() {
+    let broker = Broker::start().await;
+    let (early, late) = (topic("early"), topic("late"));
+    drop(broker.producer(&early, "creator", None).await);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&early, &late], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await;
+    let probe = running.handle.metrics_address();
+    let told = || async {
+        let status: serde_json::Value = serde_json::from_str(&get(probe, "/ready").await.1).expect("JSON");
+        let state = |topic: &str| {
+            let all = status["subscriptions"].as_array().expect("a list");
+            all.iter().find(|subscription| subscription["topic"] == topic).expect("each topic").clone()
+        };
+        let reason = state(&late)["reason"].as_str().unwrap_or_default().to_owned();
+        state(&early)["attached"] == true && reason.contains("does not exist")
+    };
+    until("the missing topic named", told).await;
+
+    drop(broker.producer(&late, "creator", None).await);
+    let running = running.ready().await;
+    let confirmed = broker.publish(&late, None, 0..50, &target).await;
+    target.holds(confirmed.len()).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(Ledger::compare("late topic", &confirmed, &target.numbers()), Ledger::CLEAN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_and_comes_back() {
+    let mut broker = Broker::embedded(BrokerOptions::default()).await;
+    let topic = topic("back");
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    let mut confirmed = broker.publish(&topic, None, 0..100, &target).await;
+    target.holds(100).await;
+
+    let embedded = broker.embedded.as_mut().expect("an embedded broker");
+    embedded.go_down().await;
+    let probe = running.handle.metrics_address();
+    until("the outage noticed", || async { get(probe, "/ready").await.0 == 503 }).await;
+    embedded.come_back(Keep::Everything).await.expect("the same port");
+    let running = running.ready().await;
+
+    confirmed.extend(broker.publish(&topic, None, 100..200, &target).await);
+    target.holds(200).await;
+    running.stop().await.expect("a clean end");
+    let ledger = Ledger::compare("broker back", &confirmed, &target.numbers());
+    assert_eq!(ledger, Ledger::CLEAN);
+}

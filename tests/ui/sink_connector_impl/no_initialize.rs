@@ -1,0 +1,14 @@
+use danube_sink::prelude::*;
+
+#[sink_connector]
+struct Sink {
+    #[topic_mappings]
+    topics: TopicMappings,
+}
+
+#[sink_connector]
+impl SinkConnector for Sink {
+    async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+use danube_sink::prelude::*;
+
+#[derive(TopicMapping)]
+struct Target(String);
+
+fn main() {}

@@ -1,0 +1,8 @@
+use danube_sink::prelude::*;
+
+#[derive(TopicMapping)]
+struct Target {
+    table: std::net::TcpStream,
+}
+
+fn main() {}
