@@ -5,7 +5,7 @@ use std::fmt::Display;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// Collects mistakes, so that no stage stops at the first one.
+/// Collects mistakes, so that nothing stops at the first one.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     found: Vec<syn::Error>,

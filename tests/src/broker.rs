@@ -28,9 +28,14 @@ pub fn topic(name: &str) -> String {
 impl Broker {
     /// The real broker of `DANUBE_TEST_URL`, or a fresh embedded one.
     pub async fn start() -> Self {
+        Self::start_with(BrokerOptions::default()).await
+    }
+
+    /// The real broker of `DANUBE_TEST_URL`, whatever it is set to, or an embedded one with these options.
+    pub async fn start_with(options: BrokerOptions) -> Self {
         match std::env::var("DANUBE_TEST_URL") {
             Ok(url) => Self { url, embedded: None },
-            Err(_) => Self::embedded(BrokerOptions::default()).await,
+            Err(_) => Self::embedded(options).await,
         }
     }
 
@@ -47,43 +52,63 @@ impl Broker {
 
     /// A producer, which creates the topic.
     pub async fn producer(&self, topic: &str, name: &str, partitions: Option<usize>) -> Producer {
-        let client = DanubeClient::builder().service_url(&self.url).build().await.expect("a client");
-        let mut producer = client.new_producer().with_topic(topic).with_name(name).with_reliable_dispatch();
-        if let Some(partitions) = partitions {
-            producer = producer.with_partitions(partitions);
-        }
-        let mut producer = producer.build().expect("a producer");
-        producer.create().await.expect("the topic");
-        producer
+        producer(&self.url, topic, name, partitions).await
     }
 
-    /// Publishes records numbered from `first` through eight producers; the numbers that were confirmed.
+    /// Publishes numbered records through eight producers; the numbers that were confirmed.
     ///
     /// At full speed, but never so far ahead of the target that a real broker loses messages of a new subscription: it
     /// keeps 256 of them for one that lags.
     pub async fn publish(&self, topic: &str, partitions: Option<usize>, numbers: Range<u64>, to: &Target) -> Vec<u64> {
-        const PRODUCERS: u64 = 8;
-        const LEAD: usize = 200;
-        let before = to.len();
-        let sent = AtomicUsize::new(before);
-        let publishing = (0..PRODUCERS).map(|part| {
-            let (sent, mine) = (&sent, numbers.clone().filter(move |number| number % PRODUCERS == part));
-            async move {
-                let producer = self.producer(topic, &format!("producer-{part}"), partitions).await;
-                let mut confirmed = Vec::new();
-                for number in mine {
-                    let sent = sent.fetch_add(1, Ordering::Relaxed);
-                    if self.embedded.is_none() && sent >= before + LEAD {
-                        to.holds(sent - LEAD).await;
-                    }
-                    producer.send(payload(number), None).await.expect("a confirmation");
-                    confirmed.push(number);
-                }
-                confirmed
-            }
-        });
-        join_all(publishing).await.concat()
+        let pace = self.embedded.is_none().then_some(to);
+        publish(&self.url, topic, partitions, numbers, pace).await
     }
+}
+
+/// Publishes numbered records to an unpartitioned topic through eight producers, at full speed.
+pub async fn flood(url: &str, topic: &str, numbers: Range<u64>) -> Vec<u64> {
+    publish(url, topic, None, numbers, None).await
+}
+
+async fn publish(
+    url: &str,
+    topic: &str,
+    partitions: Option<usize>,
+    numbers: Range<u64>,
+    pace: Option<&Target>,
+) -> Vec<u64> {
+    const PRODUCERS: u64 = 8;
+    const LEAD: usize = 200;
+    let before = pace.map_or(0, Target::len);
+    let sent = AtomicUsize::new(before);
+    let publishing = (0..PRODUCERS).map(|part| {
+        let (sent, mine) = (&sent, numbers.clone().filter(move |number| number % PRODUCERS == part));
+        async move {
+            let producer = producer(url, topic, &format!("producer-{part}"), partitions).await;
+            let mut confirmed = Vec::new();
+            for number in mine {
+                let sent = sent.fetch_add(1, Ordering::Relaxed);
+                if let Some(target) = pace.filter(|_| sent >= before + LEAD) {
+                    target.holds(sent - LEAD).await;
+                }
+                producer.send(payload(number), None).await.expect("a confirmation");
+                confirmed.push(number);
+            }
+            confirmed
+        }
+    });
+    join_all(publishing).await.concat()
+}
+
+async fn producer(url: &str, topic: &str, name: &str, partitions: Option<usize>) -> Producer {
+    let client = DanubeClient::builder().service_url(url).build().await.expect("a client");
+    let mut producer = client.new_producer().with_topic(topic).with_name(name).with_reliable_dispatch();
+    if let Some(partitions) = partitions {
+        producer = producer.with_partitions(partitions);
+    }
+    let mut producer = producer.build().expect("a producer");
+    producer.create().await.expect("the topic");
+    producer
 }
 
 /// A numbered record of some 200 bytes.

@@ -6,7 +6,7 @@ mod ledger;
 mod target;
 
 pub use self::{
-    broker::{Broker, payload, topic},
+    broker::{Broker, flood, payload, topic},
     http::{get, metric},
     ledger::Ledger,
     target::{Answer, Target, TestSink},
