@@ -13,11 +13,11 @@ type Source = Box<dyn Error + Send + Sync + 'static>;
 /// Why a connector could not do what it was asked to; the variant decides what the runtime does next.
 ///
 /// Foreign errors become one of these with [`ErrorExt`]: `client.send().await.retryable("insert rows")?`.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectorError {
     /// The configuration cannot work. The connector stops with exit code 78.
-    #[error("configuration: {message}")]
+    #[error("{message}")]
     Configuration {
         /// What is wrong, and what to write instead.
         message: String,
@@ -108,6 +108,13 @@ impl ConnectorError {
             below = error.source();
         }
         line
+    }
+}
+
+/// What [`ConnectorError::report`] says: a `main` that returns the error shows this to whoever started the program.
+impl fmt::Debug for ConnectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report())
     }
 }
 

@@ -112,7 +112,7 @@ impl SinkRuntime {
     async fn live(&self) -> ConnectorResult<()> {
         let outcome = self.deliver().await;
         if let Err(error) = &outcome {
-            tracing::error!("{}", error.report());
+            tracing::error!("the connector ends: {}", error.report());
         }
         self.observer.phase(Phase::Draining);
         let limit = self.config.shutdown_timeout / SHARE_OF_SHUTDOWN;

@@ -34,3 +34,8 @@ pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() ->
     };
     within(what, holds).await;
 }
+
+/// The README's connector compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 
-use self::arguments::{Arguments, Command};
+use self::arguments::Command;
 use crate::{
     config::{self, ConfigSource, Loaded, generated::GeneratedConnector},
     error::{ConnectorError, ConnectorResult, ErrorExt},
@@ -34,24 +34,27 @@ pub fn main<C: GeneratedConnector>() -> ExitCode {
             return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
         }
     };
-    match command::<C>(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error @ ConnectorError::Configuration { .. }) => {
-            say(stderr(), &format!("{}\n", error.report()));
-            ExitCode::from(CONFIGURATION)
+    let loaded = match config::load::<C>(&ConfigSource { path: arguments.config }) {
+        Ok(loaded) => loaded,
+        Err(report) => {
+            say(stderr(), &format!("{report}\n"));
+            return ExitCode::from(CONFIGURATION);
         }
+    };
+    match command(loaded, arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(stderr(), &format!("error: {}\n", error.report()));
-            ExitCode::FAILURE
+            let configuration = matches!(error, ConnectorError::Configuration { .. });
+            if configuration { ExitCode::from(CONFIGURATION) } else { ExitCode::FAILURE }
         }
     }
 }
 
-fn command<C: GeneratedConnector>(arguments: Arguments) -> ConnectorResult<()> {
-    let loaded = config::load::<C>(&ConfigSource { path: arguments.config })?;
+fn command<C: GeneratedConnector>(loaded: Loaded<C>, command: Command) -> ConnectorResult<()> {
     start_logs(&loaded.core.log_level)?;
     tracing::debug!("configuration from {}", loaded.path.display());
-    match arguments.command {
+    match command {
         Command::Run => block_on(async { SinkRuntime::new(loaded.connector, loaded.core).await?.run().await }),
         Command::Check => {
             say(stdout(), &checked(&loaded));

@@ -1,15 +1,17 @@
 //! A week of earthquakes from a Danube topic into SQLite: `cargo run -p quickstart -- dev`
 
+mod event;
+
 use std::sync::Mutex;
 
 use danube_sink::prelude::*;
+use event::Event;
 use rusqlite::{Connection, params};
-use serde::Deserialize;
 
 /// Writes earthquakes into a SQLite database, one row for each event.
 #[sink_connector(
     config = "connector.toml",
-    dev_hint = "Try: sqlite3 earthquakes.db \"SELECT magnitude, place, time FROM earthquakes ORDER BY magnitude DESC LIMIT 5\""
+    dev_hint = "Try: sqlite3 earthquakes.db 'SELECT magnitude, place, time FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
 )]
 struct Quickstart {
     /// The database file; made if it is not there.
@@ -25,38 +27,19 @@ struct Quickstart {
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
 struct Table {
-    /// The table that the topic's events go into.
+    /// The table that the topic's events go into; made if it is not there.
     table: String,
-}
-
-/// A GeoJSON feature, as the USGS publishes them.
-#[derive(Deserialize)]
-struct Event {
-    id: String,
-    properties: Properties,
-    geometry: Geometry,
-}
-
-#[derive(Deserialize)]
-struct Properties {
-    mag: Option<f64>,
-    place: String,
-    time: i64,
-}
-
-#[derive(Deserialize)]
-struct Geometry {
-    coordinates: (f64, f64, f64),
 }
 
 #[sink_connector]
 impl SinkConnector for Quickstart {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
-        let connection = Connection::open(&self.database).initialization("open the database")?;
+        let connection = Connection::open(&self.database)
+            .initialization(format!("open the database {}", self.database.display()))?;
         for mapping in self.topics.iter() {
             let create = format!(
-                "CREATE TABLE IF NOT EXISTS {} (id TEXT PRIMARY KEY, magnitude REAL, place TEXT NOT NULL, \
-                 time TEXT NOT NULL, longitude REAL NOT NULL, latitude REAL NOT NULL, depth_km REAL NOT NULL)",
+                "CREATE TABLE IF NOT EXISTS {} (id TEXT PRIMARY KEY, magnitude REAL, place TEXT, time TEXT NOT NULL, \
+                 longitude REAL NOT NULL, latitude REAL NOT NULL, depth_km REAL NOT NULL)",
                 mapping.own.table
             );
             connection.execute(&create, ()).initialization("create the table")?;
@@ -71,12 +54,12 @@ impl SinkConnector for Quickstart {
             "INSERT OR REPLACE INTO {} VALUES (?1, ?2, ?3, datetime(?4 / 1000, 'unixepoch'), ?5, ?6, ?7)",
             self.topics.for_record(&records[0])?.table
         );
-        let connection = self.connection.get_mut().ok().and_then(Option::as_mut).ok_or("closed").fatal("database")?;
-        let transaction = connection.transaction().retryable("begin")?;
-        for Event { id, properties: Properties { mag, place, time }, geometry } in events {
+        let connection = self.connection.get_mut().ok().and_then(Option::as_mut).ok_or("not open").fatal("database")?;
+        let transaction = connection.transaction().retryable("begin a transaction")?;
+        for Event { id, properties, geometry } in events {
             let (longitude, latitude, depth) = geometry.coordinates;
-            let row = params![id, mag, place, time, longitude, latitude, depth];
-            transaction.prepare_cached(&upsert).and_then(|mut insert| insert.execute(row)).retryable("upsert")?;
+            let row = params![id, properties.mag, properties.place, properties.time, longitude, latitude, depth];
+            transaction.execute(&upsert, row).retryable("upsert an event")?;
         }
         transaction.commit().retryable("commit")
     }

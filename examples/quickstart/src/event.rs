@@ -1,0 +1,28 @@
+//! A GeoJSON feature, as the USGS publishes earthquakes.
+
+use serde::Deserialize;
+
+/// One earthquake.
+#[derive(Deserialize)]
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) properties: Properties,
+    pub(crate) geometry: Geometry,
+}
+
+/// What happened, when, and near what.
+#[derive(Deserialize)]
+pub(crate) struct Properties {
+    /// Small ones may have no magnitude.
+    pub(crate) mag: Option<f64>,
+    pub(crate) place: Option<String>,
+    /// Milliseconds since 1970.
+    pub(crate) time: i64,
+}
+
+/// Where.
+#[derive(Deserialize)]
+pub(crate) struct Geometry {
+    /// Longitude and latitude in degrees, depth in kilometres.
+    pub(crate) coordinates: (f64, f64, f64),
+}
