@@ -3,6 +3,7 @@
 mod broker;
 mod http;
 mod ledger;
+mod policy;
 mod target;
 
 pub use self::{

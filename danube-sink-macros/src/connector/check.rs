@@ -13,13 +13,14 @@ use crate::{
 };
 
 /// Words of the root of a file: a section of such a name would be something else.
-const ROOT: [&str; 16] = [
+const ROOT: [&str; 17] = [
     "danube_service_url",
     "connector_name",
     "batch_size",
     "batch_bytes",
     "flush_interval_ms",
     "write_timeout_ms",
+    "ack_timeout_ms",
     "max_retries",
     "retry_backoff_ms",
     "max_backoff_ms",

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The keys that every mapping has.
-const COMMON: [&str; 12] = [
+const COMMON: [&str; 13] = [
     "topic",
     "from",
     "subscription",
@@ -23,6 +23,7 @@ const COMMON: [&str; 12] = [
     "batch_size",
     "batch_bytes",
     "flush_interval_ms",
+    "ack_timeout_ms",
     "payload_format",
     "on_invalid_record",
     "dead_letter_topic",

@@ -23,6 +23,12 @@ pub struct ConnectorConfig {
     pub flush_interval: Duration,
     /// `write_timeout_ms`: the limit of one try to write a batch. Default 20000.
     pub write_timeout: Duration,
+    /// `ack_timeout_ms`: how long the broker waits for an acknowledgement before it sends a message again, as the
+    /// subscriptions' failure policy says; where a mapping says nothing else. Default 30000, as the broker's.
+    ///
+    /// A subscription whose target does not take records is let go of before that time is up: a broker counts what it
+    /// has to send again, and blocks the subscription for good in the end.
+    pub ack_timeout: Duration,
     /// `max_retries`: tries after the first until `on_retries_exhausted` applies. Default 5.
     pub max_retries: u32,
     /// `retry_backoff_ms`: upper bound of the wait before the first retry; it doubles with each. Default 200.
@@ -53,6 +59,7 @@ impl ConnectorConfig {
             batch_bytes: defaults::BATCH_BYTES as usize,
             flush_interval: Duration::from_millis(defaults::FLUSH_INTERVAL_MS),
             write_timeout: Duration::from_millis(defaults::WRITE_TIMEOUT_MS),
+            ack_timeout: Duration::from_millis(defaults::ACK_TIMEOUT_MS),
             max_retries: defaults::MAX_RETRIES,
             retry_backoff: Duration::from_millis(defaults::RETRY_BACKOFF_MS),
             max_backoff: Duration::from_millis(defaults::MAX_BACKOFF_MS),
@@ -84,7 +91,11 @@ pub struct MappingSettings {
     /// `batch_bytes`: payload bytes in a batch.
     pub batch_bytes: usize,
     /// `flush_interval_ms`: how long the first record of a batch waits for company.
+    ///
+    /// At most a quarter of `ack_timeout_ms` counts, so that no acknowledgement comes too late for it.
     pub flush_interval: Duration,
+    /// `ack_timeout_ms`: how long the broker waits for an acknowledgement on this subscription.
+    pub ack_timeout: Duration,
     /// `payload_format`: how messages without a schema are read. Default `auto`.
     pub payload_format: PayloadFormat,
     /// `on_invalid_record`: what becomes of a record that cannot be decoded or is rejected. Default `stop`.
@@ -101,6 +112,7 @@ impl MappingSettings {
             batch_size: core.batch_size,
             batch_bytes: core.batch_bytes,
             flush_interval: core.flush_interval,
+            ack_timeout: core.ack_timeout,
             payload_format: PayloadFormat::default(),
             on_invalid_record: OnInvalidRecord::default(),
             dead_letter_topic: None,

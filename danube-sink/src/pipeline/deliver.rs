@@ -52,8 +52,7 @@ impl Deliver {
         self.backoff.reset();
         while !batch.is_empty() {
             let started = Instant::now();
-            let records = batch.iter().map(|held| held.record.clone()).collect();
-            let outcome = Outcome::of(batch, self.writer.write(records).await)?;
+            let outcome = self.attempt(batch).await?;
             self.lane.observer.tried(started.elapsed());
             self.settle.delivered(outcome.delivered).await;
             rejected.extend(outcome.rejected);
@@ -67,6 +66,19 @@ impl Deliver {
             }
         }
         self.reject(rejected).await
+    }
+
+    /// One try. While a subscription of the batch is let go of, the target is asked first whether it is back.
+    async fn attempt(&self, batch: Vec<Held>) -> ConnectorResult<Outcome> {
+        if batch.iter().any(|held| held.place.partition.session().is_none())
+            && let Err(error) = self.writer.health_check().await
+        {
+            let sick = ConnectorError::retryable(format!("the health check failed: {}", error.report()));
+            return Outcome::of(batch, Err(sick));
+        }
+        let records = batch.iter().map(|held| held.record.clone()).collect();
+        let answer = self.writer.write(records).await;
+        Outcome::of(batch, answer)
     }
 
     /// Settles a record that never reached the connector.

@@ -51,6 +51,8 @@ enum Stage {
 #[derive(Debug, Default)]
 pub(crate) struct Hands {
     known: HashMap<Identity, Stage>,
+    /// Everything in hand, and some of what was: the oldest first.
+    arrivals: VecDeque<(Identity, Instant)>,
     settled: VecDeque<Identity>,
     window: Window,
 }
@@ -60,6 +62,7 @@ impl Hands {
         match self.known.get(&id) {
             None => {
                 self.known.insert(id, Stage::InHand);
+                self.arrivals.push_back((id, now));
                 self.window.received(now);
                 Arrival::New
             }
@@ -80,13 +83,31 @@ impl Hands {
             }
         }
         self.window.acknowledged(ids.len(), now);
+        self.forget_arrivals();
+    }
+
+    /// When the oldest message in hand arrived.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.arrivals.front().map(|(_, arrival)| *arrival)
+    }
+
+    pub(crate) fn are_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    fn forget_arrivals(&mut self) {
+        while self.arrivals.front().is_some_and(|(id, _)| self.known.get(id) != Some(&Stage::InHand)) {
+            self.arrivals.pop_front();
+        }
     }
 
     /// A message that was not settled is not worked on any more; one that was stays remembered.
     pub(crate) fn let_go(&mut self, id: Identity) {
         if self.known.get(&id) == Some(&Stage::InHand) {
             self.known.remove(&id);
+            self.arrivals.retain(|(arrived, _)| *arrived != id);
             self.window.let_go();
+            self.forget_arrivals();
         }
     }
 
@@ -110,6 +131,19 @@ mod tests {
         assert_eq!(hands.receive(id(0), now), Arrival::InHand);
         hands.settle(&[id(0)], now);
         assert_eq!(hands.receive(id(0), now), Arrival::Settled);
+    }
+
+    #[test]
+    fn the_oldest_in_hand_is_the_one_that_waits_longest() {
+        let (mut hands, start) = (Hands::default(), Instant::now());
+        let at = |seconds| start + std::time::Duration::from_secs(seconds);
+        (0..4).for_each(|offset| drop(hands.receive(id(offset), at(offset))));
+        hands.settle(&[id(1)], at(4));
+        assert_eq!(hands.oldest(), Some(at(0)));
+        hands.let_go(id(0));
+        assert_eq!(hands.oldest(), Some(at(2)));
+        hands.settle(&[id(3), id(2)], at(4));
+        assert!(hands.are_empty());
     }
 
     #[test]

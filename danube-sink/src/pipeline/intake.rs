@@ -37,6 +37,13 @@ pub(crate) struct Intake {
     pub(crate) detach: CancellationToken,
 }
 
+/// Why a stream was given up.
+enum End {
+    Failure(BrokerFailure),
+    /// What it brought is not written in time.
+    Overdue,
+}
+
 impl Intake {
     /// Runs until it is told to detach.
     ///
@@ -50,24 +57,30 @@ impl Intake {
     async fn supervise(&self) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
         loop {
-            let failure = match self.attach().await {
-                Ok(attachment) => {
-                    let since = Instant::now();
-                    let failure = self.read(attachment).await;
+            let since = Instant::now();
+            let end = match self.attach().await {
+                Ok(attachment) => self.read(attachment).await,
+                Err(failure) => End::Failure(failure),
+            };
+            self.partition.attached(None);
+            match end {
+                End::Overdue => {
+                    let reason = "the target takes no records: the subscription is let go of until it does";
+                    self.lane.observer.down(&self.partition.topic, reason);
+                    self.partition.emptied().await;
+                }
+                End::Failure(failure) => {
+                    self.lane.observer.down(&self.partition.topic, &failure.message);
+                    if self.stop.is_cancelled() {
+                        return;
+                    }
                     // A stream that ends as soon as it starts is no success.
                     if since.elapsed() > HEALTH_INTERVAL {
                         backoff.reset();
                     }
-                    failure
+                    sleep(backoff.next().unwrap_or(HEALTH_INTERVAL)).await;
                 }
-                Err(failure) => failure,
-            };
-            self.partition.attached(None);
-            if self.stop.is_cancelled() {
-                return;
             }
-            self.lane.observer.down(&self.partition.topic, &failure.message);
-            sleep(backoff.next().unwrap_or(HEALTH_INTERVAL)).await;
         }
     }
 
@@ -85,12 +98,28 @@ impl Intake {
         }
     }
 
-    async fn read(&self, Attachment { messages, session }: Attachment) -> BrokerFailure {
+    async fn read(&self, Attachment { messages, session }: Attachment) -> End {
         self.partition.attached(Some(Arc::clone(&session)));
         self.lane.observer.up(&self.partition.topic);
         tokio::select! {
-            failure = self.receive(messages) => failure,
-            failure = unhealthy(&*session) => failure,
+            failure = self.receive(messages) => End::Failure(failure),
+            failure = unhealthy(&*session) => End::Failure(failure),
+            () = self.overdue() => End::Overdue,
+        }
+    }
+
+    /// Returns when something has been in hand for half the time that the broker waits for its acknowledgement.
+    ///
+    /// Only deliveries count as attempts, and without a consumer there are none: a subscription that is let go of in
+    /// time waits as long as it takes, where one that is held on to is blocked after some attempts, for good.
+    async fn overdue(&self) {
+        let limit = self.lane.settings.ack_timeout / 2;
+        loop {
+            let age = self.partition.hands().oldest().map_or(Duration::ZERO, |arrival| arrival.elapsed());
+            match limit.checked_sub(age) {
+                Some(left) if !left.is_zero() => sleep(left).await,
+                _ => return,
+            }
         }
     }
 

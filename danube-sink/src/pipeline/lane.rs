@@ -22,6 +22,9 @@ use crate::{
     record::SinkRecord,
 };
 
+/// A record that waits longer than this part of the ack timeout for company is too late for its acknowledgement.
+const FLUSHES_AN_ACK_TIMEOUT: u32 = 4;
+
 /// What the intakes, the batches and the acknowledgements of one mapping share.
 pub(crate) struct Lane {
     pub(crate) settings: MappingSettings,
@@ -70,12 +73,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.partition.hands().let_go(self.identity);
+        self.partition.let_go(self.identity);
     }
 }
 
 impl Lane {
-    pub(crate) fn new(settings: MappingSettings, observer: &Observer) -> Self {
+    pub(crate) fn new(mut settings: MappingSettings, observer: &Observer) -> Self {
+        settings.flush_interval = settings.flush_interval.min(settings.ack_timeout / FLUSHES_AN_ACK_TIMEOUT);
         Self {
             topic: settings.consumer.topic.as_str().into(),
             subscription: settings.consumer.subscription.as_str().into(),

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::{sync::Notify, time::Instant};
+
 use super::{
     broker::{Receipt, Session},
-    hands::Hands,
+    hands::{Hands, Identity},
 };
 
 /// A partition, or a topic that has none.
@@ -14,6 +16,8 @@ pub(crate) struct Partition {
     pub(crate) number: Option<u32>,
     hands: Mutex<Hands>,
     session: Mutex<Option<Arc<dyn Session>>>,
+    /// Told when nothing is in hand any more.
+    emptied: Notify,
 }
 
 /// An acknowledgement on its way out.
@@ -29,11 +33,37 @@ impl Partition {
             topic: topic.into(),
             hands: Mutex::default(),
             session: Mutex::default(),
+            emptied: Notify::new(),
         }
     }
 
     pub(crate) fn hands(&self) -> MutexGuard<'_, Hands> {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The messages are done.
+    pub(crate) fn settle(&self, ids: &[Identity]) {
+        self.update(|hands| hands.settle(ids, Instant::now()));
+    }
+
+    /// The message is not worked on any more.
+    pub(crate) fn let_go(&self, id: Identity) {
+        self.update(|hands| hands.let_go(id));
+    }
+
+    /// Returns when nothing is in hand.
+    pub(crate) async fn emptied(&self) {
+        while !self.hands().are_empty() {
+            self.emptied.notified().await;
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Hands)) {
+        let mut hands = self.hands();
+        change(&mut hands);
+        if hands.are_empty() {
+            self.emptied.notify_one();
+        }
     }
 
     /// The consumer that is attached now, if one is.

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::sleep,
 };
 
 use super::{
@@ -58,9 +58,8 @@ impl Settle {
                 None => partitions.push((&place.partition, vec![place.identity])),
             }
         }
-        let now = Instant::now();
         for (partition, identities) in partitions {
-            partition.hands().settle(&identities, now);
+            partition.settle(&identities);
         }
         self.lane.observer.settled(records.len());
         for Held { place, receipt, .. } in records {

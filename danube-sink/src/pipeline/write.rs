@@ -41,18 +41,28 @@ impl Writer {
     /// One try to write a batch. The limit does not count the time that other lanes write.
     pub(crate) async fn write(&self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let mut connector = self.connector.lock().await;
-        match timeout(self.write_timeout, caught("process_batch", connector.process_batch(records))).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let limit = self.write_timeout.as_millis();
-                Err(ConnectorError::retryable(format!("the write took longer than write_timeout_ms = {limit}")))
-            }
-        }
+        in_time("write", self.write_timeout, caught("process_batch", connector.process_batch(records))).await
+    }
+
+    pub(crate) async fn health_check(&self) -> ConnectorResult<()> {
+        let connector = self.connector.lock().await;
+        in_time("health check", self.write_timeout, caught("health_check", connector.health_check())).await
     }
 
     pub(crate) async fn shutdown(&self) -> ConnectorResult<()> {
         caught("shutdown", self.connector.lock().await.shutdown()).await
     }
+}
+
+async fn in_time(
+    what: &str,
+    limit: Duration,
+    call: impl Future<Output = ConnectorResult<()>>,
+) -> ConnectorResult<()> {
+    timeout(limit, call).await.unwrap_or_else(|_| {
+        let limit = limit.as_millis();
+        Err(ConnectorError::retryable(format!("the {what} took longer than write_timeout_ms = {limit}")))
+    })
 }
 
 async fn caught<T>(method: &str, call: impl Future<Output = ConnectorResult<T>>) -> ConnectorResult<T> {

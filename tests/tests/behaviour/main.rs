@@ -4,6 +4,7 @@ mod batches;
 mod delivery;
 mod health;
 mod invalid_records;
+mod outage;
 mod process;
 mod waiting;
 

@@ -58,7 +58,7 @@ impl Progress {
 fn bar(records: u64) -> ProgressBar {
     let bar = ProgressBar::new(records);
     // The template is a constant; a bar with the default look is shown if it should be wrong.
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} acknowledged, {per_sec}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} acknowledged") {
         bar.set_style(style);
     }
     bar

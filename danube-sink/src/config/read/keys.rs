@@ -78,6 +78,7 @@ pub(crate) mod defaults {
     pub(crate) const BATCH_BYTES: u32 = 4 * 1024 * 1024;
     pub(crate) const FLUSH_INTERVAL_MS: u64 = 1_000;
     pub(crate) const WRITE_TIMEOUT_MS: u64 = 20_000;
+    pub(crate) const ACK_TIMEOUT_MS: u64 = 30_000;
     pub(crate) const MAX_RETRIES: u32 = 5;
     pub(crate) const RETRY_BACKOFF_MS: u64 = 200;
     pub(crate) const MAX_BACKOFF_MS: u64 = 30_000;
@@ -121,6 +122,8 @@ keys! { CORE:
         Fallback::Number(defaults::FLUSH_INTERVAL_MS), "how long the first record of a batch waits for company";
     WRITE_TIMEOUT = "write_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::WRITE_TIMEOUT_MS),
         "the limit of one try to write a batch";
+    ACK_TIMEOUT = "ack_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::ACK_TIMEOUT_MS),
+        "how long the broker waits for an acknowledgement, where a mapping says nothing else; as its failure policy says";
     MAX_RETRIES = "max_retries" in [Root, Retry], Kind::Number { min: 0, max: u32::MAX as u64 },
         Fallback::Number(defaults::MAX_RETRIES as u64), "tries after the first until `on_retries_exhausted` applies";
     RETRY_BACKOFF = "retry_backoff_ms" in [Root, Retry], MILLISECONDS, Fallback::Number(defaults::RETRY_BACKOFF_MS),
@@ -159,6 +162,8 @@ keys! { MAPPING:
         "payload bytes in a batch";
     MAPPING_FLUSH_INTERVAL = "flush_interval_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
         "how long the first record of a batch waits for company";
+    MAPPING_ACK_TIMEOUT = "ack_timeout_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
+        "how long the broker waits for an acknowledgement on this subscription";
     PAYLOAD_FORMAT = "payload_format" in [Mapping], Kind::Word,
         Fallback::Word("auto"), "how messages without a schema are read";
     ON_INVALID_RECORD = "on_invalid_record" in [Mapping], Kind::Word,

@@ -43,9 +43,8 @@ impl Draft {
         let mut settings = MappingSettings::new(consumer(reader, topic.value, common), core);
         reader.number(&keys::MAPPING_BATCH_SIZE, &mut settings.batch_size);
         reader.number(&keys::MAPPING_BATCH_BYTES, &mut settings.batch_bytes);
-        let mut milliseconds = settings.flush_interval.as_millis();
-        reader.number(&keys::MAPPING_FLUSH_INTERVAL, &mut milliseconds);
-        settings.flush_interval = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX));
+        reader.milliseconds(&keys::MAPPING_FLUSH_INTERVAL, &mut settings.flush_interval);
+        reader.milliseconds(&keys::MAPPING_ACK_TIMEOUT, &mut settings.ack_timeout);
         reader.word(&keys::PAYLOAD_FORMAT, &mut settings.payload_format);
         reader.word(&keys::ON_INVALID_RECORD, &mut settings.on_invalid_record);
         let dead_letter = reader.text(&keys::DEAD_LETTER_TOPIC);
@@ -114,6 +113,12 @@ impl<'r> MappingReader<'r> {
 
     fn text(&mut self, key: &Key) -> Given<String> {
         self.given(key, |value| check::text(key, value))
+    }
+
+    fn milliseconds(&mut self, key: &Key, setting: &mut Duration) {
+        let mut milliseconds = setting.as_millis();
+        self.number(key, &mut milliseconds);
+        *setting = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX));
     }
 
     fn number<T: TryFrom<u64>>(&mut self, key: &Key, setting: &mut T) {

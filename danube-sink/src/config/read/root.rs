@@ -37,6 +37,7 @@ pub(crate) fn read(
     tables.number(&keys::BATCH_BYTES, &mut core.batch_bytes);
     tables.milliseconds(&keys::FLUSH_INTERVAL, &mut core.flush_interval);
     tables.milliseconds(&keys::WRITE_TIMEOUT, &mut core.write_timeout);
+    tables.milliseconds(&keys::ACK_TIMEOUT, &mut core.ack_timeout);
     tables.number(&keys::MAX_RETRIES, &mut core.max_retries);
     tables.milliseconds(&keys::RETRY_BACKOFF, &mut core.retry_backoff);
     tables.milliseconds(&keys::MAX_BACKOFF, &mut core.max_backoff);

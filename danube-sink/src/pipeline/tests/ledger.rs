@@ -1,0 +1,195 @@
+//! What happened to every message, and the law: nothing is acknowledged before it is done, nothing is written twice.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use tokio::sync::Notify;
+
+/// The history of all messages of one test. Clones share it.
+///
+/// It takes down what breaks the law instead of panicking, since a panic in a task of the pipeline would be lost.
+#[derive(Clone, Default)]
+pub(super) struct Ledger(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    book: Mutex<Book>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Book {
+    entries: Vec<Entry>,
+    /// In the order of the target's confirmations, for the pipeline that runs now.
+    confirmations: Vec<usize>,
+    broken: Vec<String>,
+    /// Neither acknowledged nor lost by the broker.
+    open: usize,
+    /// Records whose retries are used up go to the dead letters.
+    exhausted_to_dead_letters: bool,
+}
+
+/// One message.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    /// The partition's own topic name.
+    pub(super) topic: String,
+    /// It cannot be decoded.
+    pub(super) invalid: bool,
+    /// The policy for invalid records: skip, else dead letter.
+    pub(super) skips: bool,
+    pub(super) deliveries: u32,
+    pub(super) confirmed: u32,
+    pub(super) letters: u32,
+    pub(super) acked: bool,
+    /// The connector named it as one that it will never take.
+    rejected: bool,
+    /// The connector named it as one to write again, so that others may overtake it.
+    retried: bool,
+    /// The broker lost it with its storage.
+    lost: bool,
+    /// An acknowledgement of it was answered but did not count.
+    ack_ignored: bool,
+}
+
+impl Ledger {
+    pub(super) fn exhausted_to_dead_letters(&self) {
+        self.book().exhausted_to_dead_letters = true;
+    }
+
+    /// Opens an entry and answers its number.
+    pub(super) fn published(&self, entry: Entry) -> usize {
+        let mut book = self.book();
+        book.entries.push(entry);
+        book.open += 1;
+        book.entries.len() - 1
+    }
+
+    pub(super) fn delivered(&self, number: usize) {
+        self.book().entries[number].deliveries += 1;
+    }
+
+    pub(super) fn confirmed(&self, number: usize) {
+        let mut book = self.book();
+        book.confirmations.push(number);
+        book.entries[number].confirmed += 1;
+        let Entry { invalid, rejected, letters, confirmed, acked, .. } = book.entries[number];
+        book.holds(number, confirmed == 1, "was written twice");
+        book.holds(number, !acked, "was written although it was acknowledged");
+        book.holds(number, !invalid && !rejected && letters == 0, "was written although it was refused");
+    }
+
+    pub(super) fn retried(&self, number: usize) {
+        self.book().entries[number].retried = true;
+    }
+
+    pub(super) fn rejected(&self, number: usize) {
+        self.book().entries[number].rejected = true;
+    }
+
+    pub(super) fn dead_lettered(&self, number: usize) {
+        let mut book = self.book();
+        book.entries[number].letters += 1;
+        let Entry { invalid, rejected, letters, confirmed, skips, .. } = book.entries[number];
+        let by_policy = book.exhausted_to_dead_letters || (!skips && (invalid || rejected));
+        book.holds(number, by_policy && confirmed == 0, "became a dead letter without a reason");
+        book.holds(number, letters == 1, "became a dead letter twice");
+        self.0.changed.notify_waiters();
+    }
+
+    pub(super) fn acked(&self, number: usize) {
+        let mut book = self.book();
+        let Entry { invalid, rejected, letters, confirmed, skips, acked, lost, .. } = book.entries[number];
+        let done = confirmed > 0 || letters > 0 || (skips && (invalid || rejected));
+        book.holds(number, done, "was acknowledged before it was done");
+        book.entries[number].acked = true;
+        book.open -= usize::from(!acked && !lost);
+        self.0.changed.notify_waiters();
+    }
+
+    pub(super) fn ack_ignored(&self, number: usize) {
+        self.book().entries[number].ack_ignored = true;
+    }
+
+    pub(super) fn lost(&self, number: usize) {
+        let mut book = self.book();
+        let Entry { acked, lost, .. } = book.entries[number];
+        book.entries[number].lost = true;
+        book.open -= usize::from(!acked && !lost);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Another pipeline takes over: what it does not know to be written may be written again.
+    pub(super) fn next_pipeline(&self) {
+        let mut book = self.book();
+        book.confirmations.clear();
+        for entry in &mut book.entries {
+            entry.ack_ignored = false;
+            if !entry.acked {
+                (entry.confirmed, entry.letters, entry.rejected, entry.retried) = (0, 0, false, false);
+            }
+        }
+    }
+
+    /// Returns when every message is acknowledged, or was lost by the broker.
+    pub(super) async fn settled(&self) {
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.book().open == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(super) fn entry(&self, number: usize) -> Entry {
+        self.book().entries[number].clone()
+    }
+
+    pub(super) fn acks(&self) -> usize {
+        self.book().entries.iter().filter(|entry| entry.acked).count()
+    }
+
+    /// In the order of the target's confirmations.
+    pub(super) fn confirmations(&self) -> Vec<usize> {
+        self.book().confirmations.clone()
+    }
+
+    /// What broke the law so far, the order within each partition included.
+    pub(super) fn broken(&self) -> Vec<String> {
+        let book = self.book();
+        let mut broken = book.broken.clone();
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        for &number in book.confirmations.iter().filter(|number| !book.entries[**number].retried) {
+            let before = last.insert(&book.entries[number].topic, number);
+            if let Some(before) = before.filter(|before| *before > number) {
+                broken.push(format!("message {number} was written after {before} of its partition"));
+            }
+        }
+        broken
+    }
+
+    /// Messages that are done and not acknowledged, although no acknowledgement of them was lost or came too late.
+    pub(super) fn unacknowledged(&self) -> Vec<usize> {
+        let book = self.book();
+        let done = |entry: &Entry| entry.confirmed + entry.letters > 0 && !entry.acked && !entry.lost;
+        let owed = |entry: &Entry| done(entry) && !entry.ack_ignored;
+        book.entries.iter().enumerate().filter(|(_, entry)| owed(entry)).map(|(number, _)| number).collect()
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap()
+    }
+}
+
+impl Book {
+    fn holds(&mut self, number: usize, law: bool, otherwise: &str) {
+        if !law {
+            self.broken.push(format!("message {number} {otherwise}: {:?}", self.entries[number]));
+        }
+    }
+}

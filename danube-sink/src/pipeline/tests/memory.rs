@@ -1,0 +1,270 @@
+//! A broker in memory that behaves as Danube was observed to, and misbehaves as a test says.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use tokio::{sync::Notify, time::sleep_until};
+
+use super::{
+    faults::{Fault, Faults},
+    ledger::{Entry, Ledger},
+    log::{Acked, Dispatch, Log, Next, Stored},
+};
+use crate::{
+    pipeline::{Attachment, Broker, BrokerFailure, Consumer, Delivery, FailureKind, Letter, Receipt, Session},
+    schema::{SchemaInfo, SchemaType},
+};
+
+/// A broker with one subscription for each topic. Clones share it.
+#[derive(Clone)]
+pub(super) struct MemoryBroker(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes streams and acknowledgements that wait.
+    changed: Notify,
+    ledger: Ledger,
+}
+
+#[derive(Default)]
+struct State {
+    logs: BTreeMap<String, Log>,
+    faults: Faults,
+    letters: Vec<(String, Letter)>,
+    /// Differs for every message, over restarts too.
+    clock: u64,
+}
+
+/// What is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    WithSchema,
+    /// Its payload is not what its schema says.
+    Invalid,
+}
+
+const BYTES_SCHEMA: u64 = 1;
+const JSON_SCHEMA: u64 = 2;
+
+/// The number of a message in the ledger, as its payload says it.
+pub(super) fn number_of(payload: &[u8]) -> usize {
+    usize::from_le_bytes(payload[..8].try_into().unwrap())
+}
+
+impl MemoryBroker {
+    pub(super) fn new(ledger: &Ledger) -> Self {
+        Self(Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), ledger: ledger.clone() }))
+    }
+
+    pub(super) fn create(&self, topic: &str, dispatch: Dispatch) {
+        self.0.state().logs.insert(topic.to_owned(), Log::new(topic, dispatch));
+    }
+
+    /// Publishes one message of so many bytes, and answers its number.
+    pub(super) fn publish(&self, topic: &str, bytes: usize, kind: Kind, skips: bool) -> usize {
+        let invalid = kind == Kind::Invalid;
+        let entry = Entry { topic: topic.to_owned(), invalid, skips, ..Entry::default() };
+        let number = self.0.ledger.published(entry);
+        let mut payload = number.to_le_bytes().to_vec();
+        payload.resize(bytes.max(8), b'.');
+        let schema = match kind {
+            Kind::Plain => None,
+            Kind::WithSchema => Some((BYTES_SCHEMA, Some(1))),
+            Kind::Invalid => Some((JSON_SCHEMA, Some(1))),
+        };
+        let mut state = self.0.state();
+        state.clock += 1;
+        let publish_time = 1_700_000_000_000 + state.clock;
+        state.log(topic).publish(Stored { number, payload: Bytes::from(payload), schema, publish_time });
+        self.0.changed.notify_waiters();
+        number
+    }
+
+    pub(super) fn begin(&self, fault: Fault, lasts: Duration) {
+        self.0.state().faults.begin(fault, lasts);
+    }
+
+    pub(super) fn heal(&self) {
+        self.0.state().faults.heal();
+    }
+
+    /// Ends the stream of a partition, with an error or without.
+    pub(super) fn end_stream(&self, topic: &str, failed: bool) {
+        let failure = failed.then(|| BrokerFailure::new(FailureKind::Unreachable, "the stream broke"));
+        let mut state = self.0.state();
+        let log = state.log(topic);
+        log.detach(log.consumer(), failure);
+        self.0.changed.notify_waiters();
+    }
+
+    /// A broker without its storage: what it had is gone, and offsets start at 0 again.
+    pub(super) fn restart(&self, topic: &str) {
+        self.end_stream(topic, true);
+        for message in self.0.state().log(topic).restart() {
+            self.0.ledger.lost(message.number);
+        }
+    }
+
+    pub(super) fn letters(&self) -> Vec<(String, Letter)> {
+        self.0.state().letters.clone()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl State {
+    fn log(&mut self, topic: &str) -> &mut Log {
+        self.logs.get_mut(topic).unwrap()
+    }
+}
+
+#[async_trait]
+impl Broker for MemoryBroker {
+    async fn partitions(&self, topic: &str) -> Result<Vec<String>, BrokerFailure> {
+        let state = self.0.state();
+        state.faults.check(Fault::LookUpFails)?;
+        let prefix = format!("{topic}-part-");
+        Ok(state.logs.keys().filter(|name| *name == topic || name.starts_with(&prefix)).cloned().collect())
+    }
+
+    async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
+        let hanging = self.0.state().faults.outlast(Fault::AttachHangs);
+        hanging.await;
+        let topic = consumer.topic.to_string();
+        let number = {
+            let mut state = self.0.state();
+            state.faults.check(Fault::AttachFails)?;
+            state.log(&topic).attach()
+        };
+        self.0.changed.notify_waiters();
+        let attached = Attached { shared: Arc::clone(&self.0), topic: topic.clone(), consumer: number };
+        let session = MemorySession { shared: Arc::clone(&self.0), topic, consumer: number };
+        Ok(Attachment { messages: attached.messages(), session: Arc::new(session) })
+    }
+
+    async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
+        self.0.state().faults.check(Fault::RegistryFails)?;
+        Ok(SchemaInfo {
+            subject: format!("subject-{id}"),
+            version: version.unwrap_or(1),
+            schema_type: if id == JSON_SCHEMA { SchemaType::JsonSchema } else { SchemaType::Bytes },
+            definition: String::new(),
+            fingerprint: String::new(),
+        })
+    }
+
+    async fn publish(&self, topic: &str, letter: Letter) -> Result<(), BrokerFailure> {
+        let mut state = self.0.state();
+        state.faults.check(Fault::PublishFails)?;
+        self.0.ledger.dead_lettered(number_of(&letter.payload));
+        state.letters.push((topic.to_owned(), letter));
+        Ok(())
+    }
+}
+
+/// An open stream; dropping it detaches the consumer.
+struct Attached {
+    shared: Arc<Shared>,
+    topic: String,
+    consumer: u64,
+}
+
+impl Attached {
+    fn messages(self) -> BoxStream<'static, Result<Delivery, BrokerFailure>> {
+        let next = |attached: Self| async { attached.next().await.map(|message| (message, attached)) };
+        stream::unfold(self, next).boxed()
+    }
+
+    async fn next(&self) -> Option<Result<Delivery, BrokerFailure>> {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            // Listens before it looks, so that no change is missed in between.
+            changed.as_mut().enable();
+            let next = self.shared.state().log(&self.topic).next(self.consumer);
+            match next {
+                Next::Deliver(number, delivery) => {
+                    self.shared.ledger.delivered(number);
+                    // An acknowledgement may have waited for this to be read.
+                    self.shared.changed.notify_waiters();
+                    return Some(Ok(delivery));
+                }
+                Next::End(failure) => return failure.map(Err),
+                Next::Wait(None) => changed.await,
+                Next::Wait(Some(until)) => tokio::select! {
+                    () = changed => {}
+                    () = sleep_until(until) => {}
+                },
+            }
+        }
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.shared.state().log(&self.topic).detach(self.consumer, None);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+/// Calls beside the stream. It outlives the stream: an acknowledgement may come from any connection.
+struct MemorySession {
+    shared: Arc<Shared>,
+    topic: String,
+    consumer: u64,
+}
+
+#[async_trait]
+impl Session for MemorySession {
+    async fn ack(&self, receipt: Receipt) -> Result<(), BrokerFailure> {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let acked = {
+                let mut state = self.shared.state();
+                state.faults.check(Fault::AcksFail)?;
+                let lost = state.faults.has(Fault::AcksAreLost);
+                let log = state.log(&self.topic);
+                if lost { log.lose_ack(&receipt) } else { log.ack(&receipt) }
+            };
+            match acked {
+                Acked::Counted(number) => {
+                    self.shared.ledger.acked(number);
+                    self.shared.changed.notify_waiters();
+                    return Ok(());
+                }
+                Acked::Ignored(number) => {
+                    self.shared.ledger.ack_ignored(number);
+                    return Ok(());
+                }
+                Acked::Unknown => return Ok(()),
+                Acked::Blocked => changed.await,
+            }
+        }
+    }
+
+    async fn health(&self) -> Result<(), BrokerFailure> {
+        let hanging = self.shared.state().faults.outlast(Fault::HealthHangs);
+        hanging.await;
+        if self.shared.state().log(&self.topic).serves(self.consumer) {
+            Ok(())
+        } else {
+            Err(BrokerFailure::new(FailureKind::Moved, "the consumer was closed"))
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A target that is away for long: the subscription waits for it, and is not blocked.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use danube_sink::{
+    ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, SinkConnector, SinkRecord, SubscriptionType,
+    dev::{BrokerOptions, FailurePolicy, PoisonPolicy},
+};
+use danube_sink_tests::{Broker, Ledger, Target, TestSink, get, payload, topic, until};
+use tokio::time::{interval, sleep};
+
+use crate::Running;
+
+const AWAY: Duration = Duration::from_secs(30);
+
+/// A target that can go away, and may or may not say so in its health check.
+struct Unsteady {
+    sink: TestSink,
+    away: Arc<AtomicBool>,
+    tries: Arc<AtomicUsize>,
+    has_health_check: bool,
+}
+
+#[async_trait]
+impl SinkConnector for Unsteady {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        self.sink.initialize(config).await
+    }
+
+    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
+        self.sink.consumer_configs().await
+    }
+
+    async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
+        self.process_batch(vec![record]).await
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        self.tries.fetch_add(1, Ordering::Relaxed);
+        if self.away.load(Ordering::Relaxed) {
+            return Err(ConnectorError::retryable("the target is away"));
+        }
+        self.sink.process_batch(records).await
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        let away = self.has_health_check && self.away.load(Ordering::Relaxed);
+        if away { Err(ConnectorError::retryable("the target is away")) } else { Ok(()) }
+    }
+}
+
+/// With two redeliveries after a second each, a connector that holds on to the subscription has it blocked in a few
+/// seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_arrives_after_thirty_seconds_without_a_target() {
+    tokio::join!(
+        outage(SubscriptionType::Exclusive, true),
+        outage(SubscriptionType::Exclusive, false),
+        outage(SubscriptionType::Shared, true),
+        outage(SubscriptionType::KeyShared, false),
+    );
+}
+
+async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
+    let broker = Broker::start_with(BrokerOptions::default()).await;
+    let topic = topic("outage");
+    let producer = broker.producer(&topic, "p", None).await;
+    let policy = FailurePolicy {
+        ack_timeout: Duration::from_secs(1),
+        max_redelivery_count: 2,
+        base_redelivery_delay: Duration::from_millis(200),
+        max_redelivery_delay: Duration::from_secs(1),
+        poison_policy: PoisonPolicy::Block,
+        dead_letter_topic: None,
+    };
+    if !broker.set_failure_policy(&topic, policy).await {
+        return;
+    }
+    let target = Target::default();
+    let away = Arc::new(AtomicBool::new(false));
+    let tries = Arc::new(AtomicUsize::new(0));
+    let sink = Unsteady {
+        sink: TestSink::new(&target, &[&topic], subscription_type),
+        away: Arc::clone(&away),
+        tries: Arc::clone(&tries),
+        has_health_check,
+    };
+    let set = |config: &mut ConnectorConfig| {
+        config.ack_timeout = Duration::from_secs(1);
+        config.max_backoff = Duration::from_secs(2);
+        config.on_retries_exhausted = danube_sink::OnRetriesExhausted::Wait;
+    };
+    let running = Running::start(broker.url(), sink, set).await.ready().await;
+    let probe = running.handle.metrics_address();
+
+    // A real broker keeps 256 messages for a subscription that lags: the load stays below.
+    let load = tokio::spawn(async move {
+        let mut beat = interval(Duration::from_millis(150));
+        for number in 0..200_u64 {
+            beat.tick().await;
+            producer.send_with_key(payload(number), None, &format!("key {}", number % 7)).await.expect("a confirmation");
+        }
+    });
+    target.holds(5).await;
+    away.store(true, Ordering::Relaxed);
+    until("the subscription let go of", || async { get(probe, "/ready").await.1.contains("let go of") }).await;
+    sleep(AWAY).await;
+    let tries_while_away = tries.load(Ordering::Relaxed);
+    away.store(false, Ordering::Relaxed);
+    load.await.expect("the publisher ends");
+    target.holds(200).await;
+    running.stop().await.expect("a clean end");
+
+    let what = format!("{subscription_type:?}, away for {AWAY:?}, {tries_while_away} tries");
+    let confirmed: Vec<_> = (0..200).collect();
+    assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
+    if subscription_type == SubscriptionType::Exclusive {
+        assert!(target.numbers().is_sorted());
+    }
+    if let Some(status) = broker.embedded.as_ref().and_then(|embedded| embedded.subscription(&topic, "test")) {
+        assert!(!status.blocked);
+        assert_eq!((status.acked, status.in_flight, status.backlog), (200, 0, 0), "{status:?}");
+    }
+}
