@@ -55,8 +55,15 @@ pub trait SinkConnector: Send + Sync {
                     let reason = error.report();
                     failure.retry_after = retry_after;
                     failure.retry(&record, reason);
-                    for later in records.by_ref() {
-                        failure.retry(&later, "not tried yet");
+                    leave(&mut failure, &mut records);
+                }
+                Err(ConnectorError::Partial(partial)) => {
+                    let untried = !partial.retry.is_empty();
+                    failure.retry.extend(partial.retry);
+                    failure.rejected.extend(partial.rejected);
+                    failure.retry_after = partial.retry_after.or(failure.retry_after);
+                    if untried {
+                        leave(&mut failure, &mut records);
                     }
                 }
                 Err(other) => return Err(other),
@@ -73,12 +80,20 @@ pub trait SinkConnector: Send + Sync {
         Ok(())
     }
 
-    /// Whether the target can be written to. Called while a batch waits to be retried and by `check`.
+    /// Whether the target can be written to. Asked before each try while a subscription is let go of because the target
+    /// takes no records; so long as it fails, `process_batch` is not called.
     ///
     /// # Errors
     /// Any error means that the target cannot be written to now.
     async fn health_check(&self) -> ConnectorResult<()> {
         Ok(())
+    }
+}
+
+/// What comes behind a record that is to be tried again is tried after it.
+fn leave(failure: &mut PartialFailure, later: &mut impl Iterator<Item = SinkRecord>) {
+    for record in later {
+        failure.retry(&record, "not tried yet");
     }
 }
 

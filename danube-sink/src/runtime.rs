@@ -1,15 +1,15 @@
 //! Starts a connector, supervises it, and drains it.
 
-use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{ConnectorConfig, MappingSettings, OnInvalidRecord},
+    config::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
     connector::{ConsumerConfig, SinkConnector},
     danube::DanubeBroker,
-    error::{ConnectorError, ConnectorResult},
+    error::{ConnectorError, ConnectorResult, ErrorExt},
     observe::{Observer, Phase, Server, serve},
     pipeline::{Pipeline, Writer},
 };
@@ -56,8 +56,10 @@ impl RuntimeHandle {
     }
 
     /// Returns when every subscription is attached and records are being delivered.
-    pub async fn ready(&self) {
-        self.observer.ready().await;
+    ///
+    /// `false` if the runtime ends before.
+    pub async fn ready(&self) -> bool {
+        self.observer.ready().await
     }
 
     /// Records that are done for good: delivered, skipped, or written to a dead-letter topic.
@@ -103,9 +105,14 @@ impl SinkRuntime {
     /// What made the connector end, if it was not asked to.
     pub async fn run(self) -> ConnectorResult<()> {
         let second_signal = signals(self.shutdown.clone())?;
+        // In a task of its own, so that signals are heard while a connector blocks its thread.
+        let mut living = tokio::spawn(async move { self.live().await });
         tokio::select! {
-            outcome = self.live() => outcome,
-            () = second_signal => Err(ConnectorError::fatal("ended at once by a second signal")),
+            outcome = &mut living => outcome.fatal("run the connector")?,
+            () = second_signal => {
+                living.abort();
+                Err(ConnectorError::fatal("ended at once by a second signal"))
+            }
         }
     }
 
@@ -116,9 +123,9 @@ impl SinkRuntime {
         }
         self.observer.phase(Phase::Draining);
         let limit = self.config.shutdown_timeout / SHARE_OF_SHUTDOWN;
-        let closed = in_time(limit, self.writer.shutdown())
+        let closed = timeout(limit, self.writer.shutdown())
             .await
-            .unwrap_or_else(|| Err(ConnectorError::fatal("the connector's shutdown took too long")));
+            .unwrap_or_else(|_| Err(ConnectorError::fatal("the connector's shutdown took too long")));
         if let Err(error) = &closed {
             tracing::error!("shutdown: {}", error.report());
         }
@@ -126,12 +133,12 @@ impl SinkRuntime {
     }
 
     async fn deliver(&self) -> ConnectorResult<()> {
-        let initialized = self.shutdown.run_until_cancelled(self.writer.initialize(self.config.clone()));
-        match initialized.await {
-            Some(initialized) => initialized?,
-            None => return Ok(()),
-        }
-        let mappings = self.mappings(self.writer.consumer_configs().await?)?;
+        let prepare = async {
+            self.writer.initialize(self.config.clone()).await?;
+            self.writer.consumer_configs().await
+        };
+        let Some(consumers) = self.shutdown.run_until_cancelled(prepare).await else { return Ok(()) };
+        let mappings = self.mappings(consumers?)?;
         let broker = Arc::new(DanubeBroker::new(&self.config));
         let mut pipeline = Pipeline::start(broker, &self.writer, &self.config, mappings, &self.observer);
         self.observer.phase(Phase::Running);
@@ -139,7 +146,7 @@ impl SinkRuntime {
         self.observer.phase(Phase::Draining);
         tracing::info!("no more records are taken; what is in hand is written");
         let limit = self.config.shutdown_timeout - self.config.shutdown_timeout / SHARE_OF_SHUTDOWN;
-        let drained = in_time(limit, pipeline.drain()).await.unwrap_or_else(|| {
+        let drained = timeout(limit, pipeline.drain()).await.unwrap_or_else(|_| {
             tracing::warn!("not everything in hand was written in time; the broker has it still");
             Ok(())
         });
@@ -169,17 +176,17 @@ impl SinkRuntime {
             Some(mapping) => MappingSettings { consumer, ..mapping.clone() },
             None => MappingSettings::new(consumer, &self.config),
         };
-        if settings.on_invalid_record == OnInvalidRecord::DeadLetter && settings.dead_letter_topic.is_none() {
+        let dead_letters = settings.on_invalid_record == OnInvalidRecord::DeadLetter
+            || self.config.on_retries_exhausted == OnRetriesExhausted::DeadLetter;
+        if dead_letters && settings.dead_letter_topic.is_none() {
             let topic = &settings.consumer.topic;
-            let text = format!("on_invalid_record = \"dead_letter\" for {topic} needs a dead_letter_topic");
+            let text = format!(
+                "on_invalid_record or on_retries_exhausted is \"dead_letter\", so that {topic} needs a dead_letter_topic"
+            );
             return Err(ConnectorError::configuration(text));
         }
         Ok(settings)
     }
-}
-
-async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    timeout_at(Instant::now() + limit, work).await.ok()
 }
 
 /// Cancels `shutdown` at the first SIGTERM or SIGINT; the future returned ends at the second.
@@ -203,8 +210,6 @@ struct Signals {
 impl Signals {
     fn listen() -> ConnectorResult<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-
-        use crate::error::ErrorExt;
 
         Ok(Self {
             terminate: signal(SignalKind::terminate()).fatal("listen to SIGTERM")?,

@@ -4,12 +4,14 @@ mod broker;
 mod http;
 mod ledger;
 mod policy;
+mod publisher;
 mod target;
 
 pub use self::{
     broker::{Broker, flood, payload, topic},
     http::{get, metric},
     ledger::Ledger,
+    publisher::{Load, Published, Publisher},
     target::{Answer, Target, TestSink},
 };
 

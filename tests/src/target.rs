@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -33,6 +34,14 @@ pub enum Answer {
     Fatal,
     /// Panics.
     Panic,
+    /// Writes all.
+    Write,
+    /// Writes all, after so long.
+    WriteAfter(Duration),
+    /// Writes nothing and never answers.
+    Hang,
+    /// Writes all and never answers.
+    WriteAndHang,
     /// Writes the others and asks for these numbers again.
     RetryNumbers(Vec<u64>),
     /// Writes the others and rejects these numbers.
@@ -60,8 +69,13 @@ impl Target {
     /// A target whose first answers are these.
     pub fn with_script(answers: impl IntoIterator<Item = Answer>) -> Self {
         let target = Self::default();
-        target.script.lock().expect("no panic").extend(answers);
+        target.then(answers);
         target
+    }
+
+    /// Adds what it answers to the batches that come.
+    pub fn then(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.script.lock().expect("no panic").extend(answers);
     }
 
     /// The sizes of the batches, in order.
@@ -147,7 +161,16 @@ impl SinkConnector for TestSink {
         let numbers = records.iter().map(number).collect::<ConnectorResult<Vec<_>>>()?;
         let answer = self.target.script.lock().expect("no panic").pop_front();
         let (retried, rejected) = match answer {
-            None => (vec![], vec![]),
+            None | Some(Answer::Write) => (vec![], vec![]),
+            Some(Answer::WriteAfter(time)) => {
+                tokio::time::sleep(time).await;
+                (vec![], vec![])
+            }
+            Some(Answer::Hang) => std::future::pending().await,
+            Some(Answer::WriteAndHang) => {
+                self.target.write(records);
+                return std::future::pending().await;
+            }
             Some(Answer::Retry) => return Err(ConnectorError::retryable("the script says so")),
             Some(Answer::Fatal) => return Err(ConnectorError::fatal("the script says so")),
             Some(Answer::Panic) => panic!("the script says so"),

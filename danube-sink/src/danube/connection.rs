@@ -12,17 +12,25 @@ use tonic::{
 use crate::pipeline::{BrokerFailure, FailureKind};
 
 /// danube-client sets no limits of its own: a half-open connection would hang a call for ever.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client that is replaced when it may hold a dead connection: danube-client keeps its channels for good.
 pub(crate) struct Connection {
     service_url: String,
-    client: Mutex<Option<DanubeClient>>,
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    client: Option<DanubeClient>,
+    /// Counts the clients, so that a late failure of an old one does not discard a new one.
+    generation: u64,
 }
 
 /// The broker that serves a topic, and the client to reach it with.
 #[derive(Clone)]
 pub(crate) struct Route {
+    generation: u64,
     pub(crate) client: DanubeClient,
     pub(crate) address: BrokerAddress,
     pub(crate) channel: Channel,
@@ -30,30 +38,19 @@ pub(crate) struct Route {
 
 impl Connection {
     pub(crate) fn new(service_url: &str) -> Self {
-        Self { service_url: service_url.to_owned(), client: Mutex::new(None) }
-    }
-
-    /// Makes a call with a time limit. After one that reached nobody the next call takes a fresh client.
-    pub(crate) async fn watched<T>(
-        &self,
-        call: impl Future<Output = Result<T, BrokerFailure>>,
-    ) -> Result<T, BrokerFailure> {
-        let answer = in_time(call).await;
-        if answer.as_ref().is_err_and(|failure| failure.kind == FailureKind::Unreachable) {
-            self.renew().await;
-        }
-        answer.map_err(|failure| failure.at(&self.service_url))
+        Self { service_url: service_url.to_owned(), current: Mutex::default() }
     }
 
     /// The way to the broker that serves a topic now.
     pub(crate) async fn route(&self, topic: &str) -> Result<Route, BrokerFailure> {
-        self.watched(async {
-            let client = self.client().await?;
+        let (client, generation) = self.client().await?;
+        let found = async {
             let address = client.resolve_topic_broker(topic).await?;
             let channel = client.get_broker_channel(&address).await?;
-            Ok(Route { client, address, channel })
-        })
-        .await
+            Ok((address, channel))
+        };
+        let (address, channel) = self.watched(generation, found).await?;
+        Ok(Route { generation, client, address, channel })
     }
 
     /// The way to the broker of the service URL.
@@ -62,28 +59,57 @@ impl Connection {
             .service_url
             .parse()
             .map_err(|error| BrokerFailure::refused(format!("danube_service_url {}: {error}", self.service_url)))?;
-        self.watched(async {
-            let client = self.client().await?;
-            let channel = client.get_service_channel().await?;
-            let address = BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false };
-            Ok(Route { client, address, channel })
-        })
-        .await
+        let (client, generation) = self.client().await?;
+        let channel = self.watched(generation, async { Ok(client.get_service_channel().await?) }).await?;
+        let address = BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false };
+        Ok(Route { generation, client, address, channel })
     }
 
-    /// Forgets the client, after a route of it led nowhere: the next one connects anew.
-    pub(crate) async fn renew(&self) {
-        *self.client.lock().await = None;
+    /// Makes a call on a route with a time limit. After one that reached nobody, the next route takes a fresh client.
+    pub(crate) async fn on<T>(
+        &self,
+        route: &Route,
+        call: impl Future<Output = Result<T, BrokerFailure>>,
+    ) -> Result<T, BrokerFailure> {
+        self.watched(route.generation, call).await
     }
 
-    pub(crate) async fn client(&self) -> Result<DanubeClient, BrokerFailure> {
-        let mut client = self.client.lock().await;
-        if let Some(client) = &*client {
-            return Ok(client.clone());
+    /// Tells of a failure that was found elsewhere, in a stream.
+    pub(crate) async fn failed(&self, route: &Route, failure: &BrokerFailure) {
+        self.renew_after(route.generation, failure).await;
+    }
+
+    async fn watched<T>(
+        &self,
+        generation: u64,
+        call: impl Future<Output = Result<T, BrokerFailure>>,
+    ) -> Result<T, BrokerFailure> {
+        let answer = timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| {
+            let silence = format!("no answer within {} s", CALL_TIMEOUT.as_secs());
+            Err(BrokerFailure::new(FailureKind::Unreachable, silence))
+        });
+        if let Err(failure) = &answer {
+            self.renew_after(generation, failure).await;
+        }
+        answer.map_err(|failure| failure.at(&self.service_url))
+    }
+
+    async fn renew_after(&self, generation: u64, failure: &BrokerFailure) {
+        let mut current = self.current.lock().await;
+        if failure.kind == FailureKind::Unreachable && current.generation == generation {
+            current.client = None;
+        }
+    }
+
+    async fn client(&self) -> Result<(DanubeClient, u64), BrokerFailure> {
+        let mut current = self.current.lock().await;
+        if let Some(client) = &current.client {
+            return Ok((client.clone(), current.generation));
         }
         let fresh = DanubeClient::builder().service_url(&self.service_url).build().await?;
-        *client = Some(fresh.clone());
-        Ok(fresh)
+        current.client = Some(fresh.clone());
+        current.generation += 1;
+        Ok((fresh, current.generation))
     }
 }
 
@@ -94,16 +120,5 @@ impl Route {
         RetryManager::insert_auth_token(&self.client, &mut request, &self.address.connect_url).await?;
         RetryManager::insert_proxy_header(&mut request, &self.address.broker_url, self.address.proxy);
         Ok(request)
-    }
-}
-
-/// The answer, or that none came in time.
-pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, BrokerFailure>>) -> Result<T, BrokerFailure> {
-    match timeout(CALL_TIMEOUT, answer).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            let silence = format!("no answer within {} s", CALL_TIMEOUT.as_secs());
-            Err(BrokerFailure::new(FailureKind::Unreachable, silence))
-        }
     }
 }

@@ -12,7 +12,7 @@ use danube_core::proto::{
 use futures_util::StreamExt;
 use tonic::transport::Channel;
 
-use super::connection::{Connection, Route, in_time};
+use super::connection::{Connection, Route};
 use crate::{
     config::SubscriptionType,
     pipeline::{Attachment, BrokerFailure, Consumer, Delivery, FailureKind, Receipt, Session},
@@ -27,26 +27,37 @@ const RECEIVE_BUFFER: usize = 16 * 1024;
 /// Subscribes and opens the stream.
 pub(crate) async fn attach(connection: &Arc<Connection>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
     let route = connection.route(&consumer.topic).await?;
-    let (attached, messages) = connection.watched(subscribe(route, consumer)).await?;
-    let connection = Arc::clone(connection);
+    let (consumer_id, messages) = connection.on(&route, subscribe(&route, consumer)).await?;
+    let attached = Arc::new(Attached {
+        connection: Arc::clone(connection),
+        service: service(&route),
+        consumer: consumer.clone(),
+        consumer_id,
+        route,
+    });
+    let session = Arc::clone(&attached);
     let messages = messages.then(move |message| {
-        let connection = Arc::clone(&connection);
+        let session = Arc::clone(&session);
         async move {
             let message = message.map(delivery).map_err(BrokerFailure::from);
-            if message.is_err() {
-                connection.renew().await;
+            if let Err(failure) = &message {
+                session.connection.failed(&session.route, failure).await;
             }
             message
         }
     });
-    Ok(Attachment { messages: messages.boxed(), session: Arc::new(attached) })
+    Ok(Attachment { messages: messages.boxed(), session: attached })
+}
+
+fn service(route: &Route) -> ConsumerServiceClient<Channel> {
+    ConsumerServiceClient::new(route.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE)
 }
 
 async fn subscribe(
-    route: Route,
+    route: &Route,
     consumer: &Consumer,
-) -> Result<(Attached, tonic::Streaming<StreamMessage>), BrokerFailure> {
-    let mut service = ConsumerServiceClient::new(route.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
+) -> Result<(u64, tonic::Streaming<StreamMessage>), BrokerFailure> {
+    let mut service = service(route);
     let request = ConsumerRequest {
         request_id: 0,
         topic_name: consumer.topic.to_string(),
@@ -58,11 +69,11 @@ async fn subscribe(
     let consumer_id = service.subscribe(route.request(request).await?).await?.into_inner().consumer_id;
     let request = route.request(ReceiveRequest { request_id: 0, consumer_id }).await?;
     let messages = service.receive_messages(request).await?.into_inner();
-    let attached = Attached { consumer: consumer.clone(), route, service, consumer_id };
-    Ok((attached, messages))
+    Ok((consumer_id, messages))
 }
 
 struct Attached {
+    connection: Arc<Connection>,
     consumer: Consumer,
     route: Route,
     service: ConsumerServiceClient<Channel>,
@@ -83,14 +94,16 @@ impl Session for Attached {
             subscription_name: self.consumer.subscription.clone(),
         };
         let request = self.route.request(message).await?;
-        in_time(async { Ok(self.service.clone().ack(request).await?) }).await?;
+        let mut service = self.service.clone();
+        self.connection.on(&self.route, async { Ok(service.ack(request).await?) }).await?;
         Ok(())
     }
 
     async fn health(&self) -> Result<(), BrokerFailure> {
         let message = HealthCheckRequest { request_id: 0, client: ClientType::Consumer.into(), id: self.consumer_id };
         let request = self.route.request(message).await?;
-        let answer = HealthCheckClient::new(self.route.channel.clone()).health_check(request).await?;
+        let mut service = HealthCheckClient::new(self.route.channel.clone());
+        let answer = self.connection.on(&self.route, async { Ok(service.health_check(request).await?) }).await?;
         match answer.into_inner().status() {
             ClientStatus::Ok => Ok(()),
             ClientStatus::Close => Err(BrokerFailure::new(FailureKind::Moved, "the broker closed the consumer")),

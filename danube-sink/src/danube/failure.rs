@@ -24,6 +24,8 @@ impl BrokerFailure {
 impl From<Status> for BrokerFailure {
     fn from(status: Status) -> Self {
         let kind = match status.code() {
+            // Without an error below, the broker itself says so: of a topic that is being moved.
+            Code::Unavailable if status.source().is_none() => FailureKind::Moved,
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => FailureKind::Unreachable,
             Code::NotFound => FailureKind::Missing,
             Code::PermissionDenied | Code::Unauthenticated | Code::InvalidArgument | Code::AlreadyExists => {

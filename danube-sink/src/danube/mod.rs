@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use self::{connection::Connection, publisher::Publishers};
 use crate::{
     config::ConnectorConfig,
-    pipeline::{Attachment, Broker, BrokerFailure, Consumer, Letter},
+    pipeline::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Letter},
     schema::{SchemaInfo, unwrap_definition},
 };
 
@@ -54,15 +54,13 @@ impl Broker for DanubeBroker {
     }
 
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
-        let found = self
-            .connection
-            .watched(async {
-                let registry = self.connection.client().await?.schema();
-                Ok(registry.get_schema_version(id, version).await?)
-            })
-            .await?;
-        let schema_type =
-            found.schema_type.parse().map_err(|error| BrokerFailure::refused(format!("schema {id}: {error}")))?;
+        let route = self.connection.service_route().await?;
+        let registry = route.client.schema();
+        let answer = async { Ok(registry.get_schema_version(id, version).await?) };
+        let found = self.connection.on(&route, answer).await?;
+        let schema_type = found.schema_type.parse().map_err(|error| {
+            BrokerFailure::new(FailureKind::Missing, format!("schema {id} ({}): {error}", found.subject))
+        })?;
         Ok(SchemaInfo {
             subject: found.subject,
             version: found.version,

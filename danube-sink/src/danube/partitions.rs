@@ -9,8 +9,8 @@ use crate::pipeline::BrokerFailure;
 pub(crate) async fn of(connection: &Connection, topic: &str) -> Result<Vec<String>, BrokerFailure> {
     let route = connection.service_route().await?;
     let request = route.request(TopicLookupRequest { request_id: 0, topic: topic.to_owned() }).await?;
-    let mut service = DiscoveryClient::new(route.channel);
-    let answer = connection.watched(async { Ok(service.topic_partitions(request).await?) }).await?;
+    let mut service = DiscoveryClient::new(route.channel.clone());
+    let answer = connection.on(&route, async { Ok(service.topic_partitions(request).await?) }).await?;
     let found = answer.into_inner().partitions;
     Ok(found.into_iter().filter(|name| belongs_to(topic, name)).collect())
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -12,7 +15,7 @@ use danube_core::proto::{
 };
 use tokio::sync::Mutex;
 
-use super::connection::{Connection, Route, in_time};
+use super::connection::{Connection, Route};
 use crate::pipeline::{BrokerFailure, Letter};
 
 /// A producer for each dead-letter topic, made when the first letter is written.
@@ -20,11 +23,11 @@ use crate::pipeline::{BrokerFailure, Letter};
 /// danube-client's own producer would replace the schema that the record names.
 pub(crate) struct Publishers {
     name: String,
-    open: Mutex<HashMap<String, Publisher>>,
+    /// A topic that does not answer must not hold up the letters to others: each has a lock of its own.
+    topics: Mutex<HashMap<String, Arc<Mutex<Option<Publisher>>>>>,
     sequence: AtomicU64,
 }
 
-#[derive(Clone)]
 struct Publisher {
     route: Route,
     id: u64,
@@ -32,7 +35,7 @@ struct Publisher {
 
 impl Publishers {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, open: Mutex::default(), sequence: AtomicU64::new(0) }
+        Self { name, topics: Mutex::default(), sequence: AtomicU64::new(0) }
     }
 
     /// Returns when the broker has the letter. After a failure the next letter is published through a new producer.
@@ -42,13 +45,14 @@ impl Publishers {
         topic: &str,
         letter: Letter,
     ) -> Result<(), BrokerFailure> {
-        let mut open = self.open.lock().await;
-        let publisher = match open.remove(topic) {
+        let place = Arc::clone(self.topics.lock().await.entry(topic.to_owned()).or_default());
+        let mut open = place.lock().await;
+        let publisher = match open.take() {
             Some(publisher) => publisher,
             None => self.open(connection, topic).await?,
         };
-        in_time(self.send(&publisher, topic, letter)).await?;
-        open.insert(topic.to_owned(), publisher);
+        connection.on(&publisher.route, self.send(&publisher, topic, letter)).await?;
+        *open = Some(publisher);
         Ok(())
     }
 
@@ -68,7 +72,7 @@ impl Publishers {
         };
         let mut service = ProducerServiceClient::new(route.channel.clone());
         let request = route.request(request).await?;
-        let created = in_time(async { Ok(service.create_producer(request).await?) }).await?;
+        let created = connection.on(&route, async { Ok(service.create_producer(request).await?) }).await?;
         Ok(Publisher { id: created.into_inner().producer_id, route })
     }
 

@@ -2,7 +2,11 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::{filter::{LevelFilter, Targets}, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::error::{ConnectorError, ConnectorResult};
 

@@ -30,6 +30,8 @@ pub(crate) enum Closed {
     Drain,
     /// The next record cannot be decoded.
     Invalid,
+    /// The schema of the next record cannot be looked up.
+    Registry,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

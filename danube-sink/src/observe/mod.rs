@@ -49,8 +49,8 @@ impl Observer {
         self.status.is_ready()
     }
 
-    pub(crate) async fn ready(&self) {
-        self.status.ready().await;
+    pub(crate) async fn ready(&self) -> bool {
+        self.status.ready().await
     }
 
     /// Records done for good, over all mappings.
@@ -92,7 +92,10 @@ impl LaneObserver {
 
     /// The topic's state is told by its partitions from now on, unless it is its own.
     pub(crate) fn found(&self, topic: &str, partitions: &[String]) {
-        if !partitions.iter().any(|partition| partition == topic) {
+        for partition in partitions {
+            self.status.expect(partition, &self.subscription);
+        }
+        if !partitions.is_empty() && !partitions.iter().any(|partition| partition == topic) {
             self.status.forget(topic, &self.subscription);
         }
     }

@@ -55,7 +55,8 @@ impl Status {
 
     /// A subscription that is to be attached before the connector is ready.
     pub(crate) fn expect(&self, topic: &str, subscription: &str) {
-        self.set(topic, subscription, Some("not attached yet"));
+        let attached = Attached { since: SystemTime::now(), down: Some("not attached yet".to_owned()) };
+        self.state().attached.entry((topic.to_owned(), subscription.to_owned())).or_insert(attached);
     }
 
     /// Whether that is news.
@@ -78,15 +79,18 @@ impl Status {
         state.phase == Phase::Running && state.attached.values().all(|attached| attached.down.is_none())
     }
 
-    /// Returns when it is ready.
-    pub(crate) async fn ready(&self) {
+    /// Returns `true` when it is ready, and `false` when it drains instead.
+    pub(crate) async fn ready(&self) -> bool {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             // Listens before it looks, so that no change is missed in between.
             changed.as_mut().enable();
             if self.is_ready() {
-                return;
+                return true;
+            }
+            if self.state().phase == Phase::Draining {
+                return false;
             }
             changed.await;
         }

@@ -14,6 +14,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(first: Duration, cap: Duration) -> Self {
+        let first = first.max(Duration::from_millis(1));
         Self { first, cap, bound: first.min(cap) }
     }
 

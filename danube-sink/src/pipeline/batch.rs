@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{config::MappingSettings, observe::Closed};
 
+/// Room that a batch has from the start, at most: many never fill.
+const RESERVED: usize = 1_024;
+
 /// The records that are handed to the connector at once.
 pub(crate) struct Batch {
     records: Vec<Held>,
@@ -22,13 +25,13 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn open(first: Held, limits: &MappingSettings) -> Self {
-        let now = Instant::now();
+        let arrival = first.place.arrival;
         let mut batch = Self {
-            records: Vec::with_capacity(limits.batch_size),
+            records: Vec::with_capacity(limits.batch_size.min(RESERVED)),
             partitions: Vec::new(),
             bytes: 0,
-            opened: now,
-            last: now,
+            opened: arrival,
+            last: arrival,
         };
         batch.push(first);
         batch
@@ -40,8 +43,8 @@ impl Batch {
         if !self.partitions.iter().any(|known| Arc::ptr_eq(known, partition)) {
             self.partitions.push(Arc::clone(partition));
         }
+        self.last = held.place.arrival;
         self.records.push(held);
-        self.last = Instant::now();
     }
 
     /// Whether it can take no further record.

@@ -62,6 +62,16 @@ pub(crate) struct Delivery {
     pub(crate) receipt: Receipt,
 }
 
+impl Delivery {
+    /// About what it takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        /// The record, its place and its entries in the books.
+        const OVERHEAD: usize = 512;
+        let attributes: usize = self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        OVERHEAD + self.payload.len() + attributes + self.key.as_ref().map_or(0, String::len)
+    }
+}
+
 /// What an ack has to say to name its message.
 #[derive(Debug, Clone)]
 pub(crate) struct Receipt {

@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
     batch::Batch,
-    broker::{Broker, BrokerFailure, Letter},
+    broker::{Broker, BrokerFailure, FailureKind, Letter},
     lane::{Held, Lane, Message},
 };
 use crate::{
+    config::ConnectorConfig,
     observe::Closed,
     record::{SinkRecord, microseconds},
     schema::{SchemaCache, SchemaInfo, decode},
@@ -26,6 +28,10 @@ pub(crate) struct Collect {
     /// An invalid record behind a batch that was closed for it.
     invalid: Option<Invalid>,
     registry: Backoff,
+    /// Look-ups of the schema of `waiting` that found none.
+    missed: u32,
+    max_retries: u32,
+    stop: CancellationToken,
 }
 
 /// A record that goes no further.
@@ -40,9 +46,16 @@ enum Refused {
 }
 
 impl Collect {
-    pub(crate) fn new(broker: Arc<dyn Broker>, schemas: Arc<SchemaCache>, lane: Arc<Lane>) -> Self {
+    pub(crate) fn new(
+        broker: Arc<dyn Broker>,
+        schemas: Arc<SchemaCache>,
+        lane: Arc<Lane>,
+        config: &ConnectorConfig,
+        stop: CancellationToken,
+    ) -> Self {
         let registry = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
-        Self { broker, schemas, lane, waiting: None, invalid: None, registry }
+        let max_retries = config.max_retries;
+        Self { broker, schemas, lane, waiting: None, invalid: None, registry, missed: 0, max_retries, stop }
     }
 
     /// The next batch, or a record that is not valid; `None` when the lane is closed and empty.
@@ -77,10 +90,14 @@ impl Collect {
                     Err(Refused::Registry(message, failure)) => {
                         self.waiting = Some(*message);
                         if let Some(batch) = open.take() {
-                            return self.close(batch, Closed::Time);
+                            return self.close(batch, Closed::Registry);
                         }
-                        tracing::warn!(topic = %self.lane.topic, "the schema registry does not answer: {failure}");
-                        sleep(self.registry.next().unwrap_or_default()).await;
+                        tracing::warn!(topic = %self.lane.topic, "a schema cannot be looked up and is tried again: {failure}");
+                        let pause = sleep(self.registry.next().unwrap_or_default());
+                        if self.stop.run_until_cancelled(pause).await.is_none() {
+                            // What was not decoded stays with the broker.
+                            return None;
+                        }
                     }
                 }
             }
@@ -115,9 +132,20 @@ impl Collect {
             Some((id, version)) => match self.schemas.get(&*self.broker, id, version).await {
                 Ok(schema) => {
                     self.registry.reset();
+                    self.missed = 0;
                     Some(schema)
                 }
-                Err(failure) => return Err(Refused::Registry(Box::new(message), failure)),
+                // The registry answers so when it has trouble of its own too: once is not enough.
+                Err(failure) if failure.kind == FailureKind::Missing && self.missed >= self.max_retries => {
+                    self.missed = 0;
+                    let reason = format!("its schema {id} version {version:?} cannot be had: {failure}");
+                    let held = self.hold(message, None, None);
+                    return Err(Refused::Invalid(Box::new(Invalid { held, reason })));
+                }
+                Err(failure) => {
+                    self.missed += u32::from(failure.kind == FailureKind::Missing);
+                    return Err(Refused::Registry(Box::new(message), failure));
+                }
             },
         };
         let settings = &self.lane.settings;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
@@ -17,6 +18,9 @@ use crate::{
     error::{ConnectorError, ConnectorResult},
 };
 
+/// The longest pause between tries during a shutdown.
+const WHILE_STOPPING: Duration = Duration::from_millis(500);
+
 /// Delivers the batches of one lane, one after the other.
 pub(crate) struct Deliver {
     writer: Writer,
@@ -25,10 +29,17 @@ pub(crate) struct Deliver {
     max_retries: u32,
     exhausted: OnRetriesExhausted,
     backoff: Backoff,
+    stop: CancellationToken,
 }
 
 impl Deliver {
-    pub(crate) fn new(writer: Writer, lane: Arc<Lane>, settle: Settle, config: &ConnectorConfig) -> Self {
+    pub(crate) fn new(
+        writer: Writer,
+        lane: Arc<Lane>,
+        settle: Settle,
+        config: &ConnectorConfig,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             writer,
             lane,
@@ -36,6 +47,7 @@ impl Deliver {
             max_retries: config.max_retries,
             exhausted: config.on_retries_exhausted,
             backoff: Backoff::new(config.retry_backoff, config.max_backoff),
+            stop,
         }
     }
 
@@ -51,10 +63,17 @@ impl Deliver {
         let mut retries = 0;
         self.backoff.reset();
         while !batch.is_empty() {
+            if self.is_let_go_of(&batch) {
+                self.recovered().await;
+            }
             let started = Instant::now();
-            let outcome = self.attempt(batch).await?;
+            let records = batch.iter().map(|held| held.record.clone()).collect();
+            let outcome = Outcome::of(batch, self.writer.write(records).await)?;
             self.lane.observer.tried(started.elapsed());
-            self.settle.delivered(outcome.delivered).await;
+            if !outcome.delivered.is_empty() {
+                retries = 0;
+            }
+            self.settle.delivered(outcome.delivered);
             rejected.extend(outcome.rejected);
             batch = outcome.again;
             if let Some(failure) = outcome.failure {
@@ -68,17 +87,20 @@ impl Deliver {
         self.reject(rejected).await
     }
 
-    /// One try. While a subscription of the batch is let go of, the target is asked first whether it is back.
-    async fn attempt(&self, batch: Vec<Held>) -> ConnectorResult<Outcome> {
-        if batch.iter().any(|held| held.place.partition.session().is_none())
-            && let Err(error) = self.writer.health_check().await
-        {
-            let sick = ConnectorError::retryable(format!("the health check failed: {}", error.report()));
-            return Outcome::of(batch, Err(sick));
+    /// Whether the broker was left because the target takes too long for one of the records.
+    fn is_let_go_of(&self, batch: &[Held]) -> bool {
+        let mut partitions: Vec<_> = batch.iter().map(|held| &held.place.partition).collect();
+        partitions.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        partitions.iter().any(|partition| !partition.is_attached())
+    }
+
+    /// Returns when the target says of itself that it can be written to; these questions count as no tries.
+    async fn recovered(&mut self) {
+        while let Err(error) = self.writer.health_check().await {
+            let delay = self.backoff.next().unwrap_or_default();
+            tracing::warn!(topic = %self.lane.topic, "the target is not healthy: {}", error.report());
+            self.sleep(delay).await;
         }
-        let records = batch.iter().map(|held| held.record.clone()).collect();
-        let answer = self.writer.write(records).await;
-        Outcome::of(batch, answer)
     }
 
     /// Settles a record that never reached the connector.
@@ -104,7 +126,15 @@ impl Deliver {
             delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
             "a batch was not written and is tried again: {failure}"
         );
-        sleep(delay).await;
+        self.sleep(delay).await;
+    }
+
+    /// A shutdown does not wait for a long pause: the target may be back. It tries at once, and often from then on.
+    async fn sleep(&self, delay: Duration) {
+        match self.stop.is_cancelled() {
+            false => drop(self.stop.run_until_cancelled(sleep(delay)).await),
+            true => sleep(delay.min(WHILE_STOPPING)).await,
+        }
     }
 
     async fn give_up(&mut self, batch: Vec<Held>, rejected: Vec<Invalid>, failure: String) -> ConnectorResult<()> {

@@ -1,27 +1,32 @@
 //! From a mapping's topic to an intake for each of its partitions.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, panic::resume_unwind, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
-    broker::{Broker, BrokerFailure},
+    broker::Broker,
     budget::Budget,
     intake::Intake,
     lane::Lane,
     partition::{Ack, Partition},
 };
 
-/// A producer creates the partitions of a topic one after the other, so that a look may come in between.
-const NEXT_LOOK: Duration = Duration::from_secs(5);
+/// How soon to look again at first: a producer creates the partitions of a topic one after the other, so that a look may
+/// come in between.
+const NEXT_LOOK: Duration = Duration::from_secs(1);
+/// How long a look may be apart from the last while nothing new is found.
+const LAST_LOOK: Duration = Duration::from_secs(60);
+/// The same while there is no topic.
+const LAST_LOOK_FOR_ANY: Duration = Duration::from_secs(5);
 
 /// Finds the partitions of one mapping's topic and reads each of them.
 pub(crate) struct Discovery {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) lane: Arc<Lane>,
-    pub(crate) acks: mpsc::WeakSender<Ack>,
+    pub(crate) acks: mpsc::WeakUnboundedSender<Ack>,
     pub(crate) budget: Budget,
     pub(crate) stop: CancellationToken,
     pub(crate) detach: CancellationToken,
@@ -38,35 +43,41 @@ impl Discovery {
 
     async fn look(&self, intakes: &mut JoinSet<()>) {
         let mut known = HashSet::new();
-        let mut backoff = Backoff::new(Duration::from_millis(200), NEXT_LOOK);
-        let topic = &self.lane.settings.consumer.topic;
+        let mut missing = Backoff::new(NEXT_LOOK / 5, LAST_LOOK_FOR_ANY);
+        let mut found = Backoff::new(NEXT_LOOK, LAST_LOOK);
         loop {
-            match self.broker.partitions(topic).await {
-                Ok(partitions) if partitions.is_empty() && known.is_empty() => {
-                    self.lane.observer.down(topic, "the topic does not exist; a producer creates it");
-                    sleep(backoff.next().unwrap_or(NEXT_LOOK)).await;
-                }
-                Ok(partitions) => {
-                    self.lane.observer.found(topic, &partitions);
-                    for partition in partitions {
-                        if known.insert(partition.clone()) {
-                            intakes.spawn(self.intake(&partition).run());
-                        }
-                    }
-                    sleep(NEXT_LOOK).await;
-                }
-                Err(failure) => {
-                    self.unanswered(topic, &known, &failure);
-                    sleep(backoff.next().unwrap_or(NEXT_LOOK)).await;
-                }
+            let before = known.len();
+            self.find(&mut known, intakes).await;
+            if known.len() > before {
+                found.reset();
+            }
+            let pause = if known.is_empty() { &mut missing } else { &mut found }.next();
+            tokio::select! {
+                () = sleep(pause.unwrap_or(NEXT_LOOK)) => {}
+                Some(Err(panic)) = intakes.join_next() => resume_unwind(panic.into_panic()),
             }
         }
     }
 
-    fn unanswered(&self, topic: &str, known: &HashSet<String>, failure: &BrokerFailure) {
+    async fn find(&self, known: &mut HashSet<String>, intakes: &mut JoinSet<()>) {
+        let topic = &self.lane.settings.consumer.topic;
         // The intakes of known partitions tell of their own state.
-        if known.is_empty() {
-            self.lane.observer.down(topic, &failure.message);
+        let down = |reason| {
+            if known.is_empty() {
+                self.lane.observer.down(topic, reason)
+            }
+        };
+        match self.broker.partitions(topic).await {
+            Ok(partitions) if partitions.is_empty() => down("the topic does not exist; a producer creates it"),
+            Err(failure) => down(&failure.message),
+            Ok(partitions) => {
+                self.lane.observer.found(topic, &partitions);
+                for partition in partitions {
+                    if known.insert(partition.clone()) {
+                        intakes.spawn(self.intake(&partition).run());
+                    }
+                }
+            }
         }
     }
 

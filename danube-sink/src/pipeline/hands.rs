@@ -1,14 +1,21 @@
 //! What is in hand of one partition, so that nothing is written twice.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{broker::Delivery, window::Window};
 
-/// How many written messages of a partition are remembered: more than the broker's largest window (10 000), which
-/// bounds what it can send again.
-const REMEMBERED: usize = 16_384;
+/// How many written messages of a partition are remembered, some five megabytes of them at most. An acknowledgement that
+/// did not count is found out when the broker sends the message again, after its ack timeout; at more than some thousand
+/// messages a second it may be forgotten by then, and is written twice.
+const REMEMBERED: usize = 65_536;
+
+/// An attachment that no partition has.
+const NO_ATTACHMENT: u64 = 0;
 
 /// Tells messages of one partition apart, also over a broker that starts its offsets at 0 again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,7 +50,11 @@ pub(crate) enum Arrival {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    InHand,
+    /// Since when, and through which attachment it came last.
+    InHand {
+        since: Instant,
+        attachment: u64,
+    },
     Settled,
 }
 
@@ -54,27 +65,36 @@ pub(crate) struct Hands {
     /// Everything in hand, and some of what was: the oldest first.
     arrivals: VecDeque<(Identity, Instant)>,
     settled: VecDeque<Identity>,
+    last_settled: Option<Instant>,
     window: Window,
 }
 
 impl Hands {
-    pub(crate) fn receive(&mut self, id: Identity, now: Instant) -> Arrival {
-        match self.known.get(&id) {
+    pub(crate) fn receive(&mut self, id: Identity, attachment: u64, now: Instant) -> Arrival {
+        match self.known.get_mut(&id) {
             None => {
-                self.known.insert(id, Stage::InHand);
+                self.known.insert(id, Stage::InHand { since: now, attachment });
                 self.arrivals.push_back((id, now));
                 self.window.received(now);
                 Arrival::New
             }
-            Some(Stage::InHand) => Arrival::InHand,
+            Some(Stage::InHand { attachment: last, .. }) => {
+                *last = attachment;
+                Arrival::InHand
+            }
             Some(Stage::Settled) => Arrival::Settled,
         }
     }
 
-    /// The messages are done: their acknowledgements leave now.
-    pub(crate) fn settle(&mut self, ids: &[Identity], now: Instant) {
+    /// The messages are done. Returns for each the attachment that its acknowledgement has to go through.
+    pub(crate) fn settle(&mut self, ids: &[Identity], now: Instant) -> Vec<u64> {
+        let mut attachments = Vec::with_capacity(ids.len());
         for id in ids {
-            self.known.insert(*id, Stage::Settled);
+            let stage = self.known.insert(*id, Stage::Settled);
+            attachments.push(match stage {
+                Some(Stage::InHand { attachment, .. }) => attachment,
+                _ => NO_ATTACHMENT,
+            });
             self.settled.push_back(*id);
         }
         while self.settled.len() > REMEMBERED {
@@ -82,13 +102,16 @@ impl Hands {
                 self.known.remove(&oldest);
             }
         }
+        self.last_settled = Some(now);
         self.window.acknowledged(ids.len(), now);
         self.forget_arrivals();
+        attachments
     }
 
-    /// When the oldest message in hand arrived.
-    pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.arrivals.front().map(|(_, arrival)| *arrival)
+    /// How long ago the oldest message in hand arrived, and the last one was settled.
+    pub(crate) fn ages(&self) -> (Option<Duration>, Option<Duration>) {
+        let oldest = self.arrivals.front().map(|(_, arrival)| arrival.elapsed());
+        (oldest, self.last_settled.map(|settled| settled.elapsed()))
     }
 
     pub(crate) fn are_empty(&self) -> bool {
@@ -96,16 +119,19 @@ impl Hands {
     }
 
     fn forget_arrivals(&mut self) {
-        while self.arrivals.front().is_some_and(|(id, _)| self.known.get(id) != Some(&Stage::InHand)) {
+        // A message that was let go and came again has a later arrival.
+        let known = &self.known;
+        let in_hand =
+            |(id, at): &(Identity, Instant)| matches!(known.get(id), Some(Stage::InHand { since, .. }) if since == at);
+        while self.arrivals.front().is_some_and(|arrival| !in_hand(arrival)) {
             self.arrivals.pop_front();
         }
     }
 
     /// A message that was not settled is not worked on any more; one that was stays remembered.
     pub(crate) fn let_go(&mut self, id: Identity) {
-        if self.known.get(&id) == Some(&Stage::InHand) {
+        if matches!(self.known.get(&id), Some(Stage::InHand { .. })) {
             self.known.remove(&id);
-            self.arrivals.retain(|(arrived, _)| *arrived != id);
             self.window.let_go();
             self.forget_arrivals();
         }
@@ -127,49 +153,61 @@ mod tests {
     #[test]
     fn a_message_is_new_once_then_in_hand_then_settled() {
         let (mut hands, now) = (Hands::default(), Instant::now());
-        assert_eq!(hands.receive(id(0), now), Arrival::New);
-        assert_eq!(hands.receive(id(0), now), Arrival::InHand);
+        assert_eq!(hands.receive(id(0), 1, now), Arrival::New);
+        assert_eq!(hands.receive(id(0), 1, now), Arrival::InHand);
         hands.settle(&[id(0)], now);
-        assert_eq!(hands.receive(id(0), now), Arrival::Settled);
+        assert_eq!(hands.receive(id(0), 1, now), Arrival::Settled);
     }
 
     #[test]
     fn the_oldest_in_hand_is_the_one_that_waits_longest() {
         let (mut hands, start) = (Hands::default(), Instant::now());
-        let at = |seconds| start + std::time::Duration::from_secs(seconds);
-        (0..4).for_each(|offset| drop(hands.receive(id(offset), at(offset))));
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for offset in 0..4 {
+            hands.receive(id(offset), 1, at(offset));
+        }
         hands.settle(&[id(1)], at(4));
-        assert_eq!(hands.oldest(), Some(at(0)));
+        let oldest = |hands: &Hands| hands.arrivals.front().map(|(_, arrival)| *arrival);
+        assert_eq!(oldest(&hands), Some(at(0)));
         hands.let_go(id(0));
-        assert_eq!(hands.oldest(), Some(at(2)));
+        assert_eq!(oldest(&hands), Some(at(2)));
         hands.settle(&[id(3), id(2)], at(4));
         assert!(hands.are_empty());
     }
 
     #[test]
+    fn an_acknowledgement_goes_through_the_attachment_that_brought_the_message_last() {
+        let (mut hands, now) = (Hands::default(), Instant::now());
+        hands.receive(id(0), 1, now);
+        hands.receive(id(1), 1, now);
+        hands.receive(id(1), 2, now);
+        assert_eq!(hands.settle(&[id(0), id(1)], now), [1, 2]);
+    }
+
+    #[test]
     fn offsets_that_start_again_are_new_messages() {
         let (mut hands, now) = (Hands::default(), Instant::now());
-        hands.receive(id(0), now);
+        hands.receive(id(0), 1, now);
         hands.settle(&[id(0)], now);
-        assert_eq!(hands.receive(Identity { publish_time: 9, ..id(0) }, now), Arrival::New);
+        assert_eq!(hands.receive(Identity { publish_time: 9, ..id(0) }, 1, now), Arrival::New);
     }
 
     #[test]
     fn a_message_that_was_let_go_is_new_again_and_a_settled_one_is_not() {
         let (mut hands, now) = (Hands::default(), Instant::now());
-        hands.receive(id(0), now);
+        hands.receive(id(0), 1, now);
         hands.let_go(id(0));
-        assert_eq!(hands.receive(id(0), now), Arrival::New);
+        assert_eq!(hands.receive(id(0), 1, now), Arrival::New);
         hands.settle(&[id(0)], now);
         hands.let_go(id(0));
-        assert_eq!(hands.receive(id(0), now), Arrival::Settled);
+        assert_eq!(hands.receive(id(0), 1, now), Arrival::Settled);
     }
 
     #[test]
     fn memory_is_bounded() {
         let (mut hands, now) = (Hands::default(), Instant::now());
         for offset in 0..3 * REMEMBERED as u64 {
-            hands.receive(id(offset), now);
+            hands.receive(id(offset), 1, now);
             hands.settle(&[id(offset)], now);
         }
         assert_eq!(hands.known.len(), REMEMBERED);

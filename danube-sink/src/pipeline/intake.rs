@@ -1,11 +1,14 @@
 //! One partition's stream, supervised: it comes back from whatever ends it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -17,19 +20,19 @@ use super::{
     lane::{Lane, Message, Place},
     partition::{Ack, Partition},
 };
+use crate::config::SubscriptionType;
 
 /// How often a stream that may be silent for good reasons is asked whether it is still served.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
-/// A connection that gives no answer for this long is given up.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
-const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The broker takes a KeyShared consumer off its ring after three seconds.
+const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
 
 /// Reads one partition into its lane.
 pub(crate) struct Intake {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) lane: Arc<Lane>,
     pub(crate) partition: Arc<Partition>,
-    pub(crate) acks: mpsc::WeakSender<Ack>,
+    pub(crate) acks: mpsc::WeakUnboundedSender<Ack>,
     pub(crate) budget: Budget,
     /// Take no more messages.
     pub(crate) stop: CancellationToken,
@@ -40,6 +43,8 @@ pub(crate) struct Intake {
 /// Why a stream was given up.
 enum End {
     Failure(BrokerFailure),
+    /// The stream ended without an error, and the broker still serves a consumer of this name: another one.
+    TakenOver(Arc<dyn Session>),
     /// What it brought is not written in time.
     Overdue,
 }
@@ -56,91 +61,146 @@ impl Intake {
 
     async fn supervise(&self) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+        let mut name = self.name();
+        let mut attached = Instant::now();
         loop {
-            let since = Instant::now();
-            let end = match self.attach().await {
-                Ok(attachment) => self.read(attachment).await,
-                Err(failure) => End::Failure(failure),
-            };
-            self.partition.attached(None);
-            match end {
-                End::Overdue => {
-                    let reason = "the target takes no records: the subscription is let go of until it does";
-                    self.lane.observer.down(&self.partition.topic, reason);
-                    self.partition.emptied().await;
-                }
-                End::Failure(failure) => {
-                    self.lane.observer.down(&self.partition.topic, &failure.message);
-                    if self.stop.is_cancelled() {
-                        return;
-                    }
+            if attached.elapsed() > KEY_SHARED_GRACE {
+                name = self.name();
+            }
+            let end = match self.attach(&name).await {
+                Ok(attachment) => {
+                    let since = Instant::now();
+                    let end = self.read(attachment).await;
+                    attached = Instant::now();
                     // A stream that ends as soon as it starts is no success.
                     if since.elapsed() > HEALTH_INTERVAL {
                         backoff.reset();
                     }
-                    sleep(backoff.next().unwrap_or(HEALTH_INTERVAL)).await;
+                    end
                 }
+                Err(failure) => End::Failure(failure),
+            };
+            self.partition.detach();
+            match end {
+                End::Overdue => self.wait_for_target().await,
+                End::TakenOver(session) => self.wait_for_turn(&name, &*session).await,
+                End::Failure(failure) => self.lane.observer.down(&self.partition.topic, &failure.message),
             }
+            sleep(backoff.next().unwrap_or(HEALTH_INTERVAL)).await;
         }
     }
 
-    async fn attach(&self) -> Result<Attachment, BrokerFailure> {
+    /// Returns when the other consumer of the name has left. To attach would end its stream in turn, and so on for ever.
+    async fn wait_for_turn(&self, name: &str, session: &dyn Session) {
+        let reason = format!(
+            "another consumer attached as {name}: this one waits until it leaves; to run both, give each its own consumer_name"
+        );
+        self.lane.observer.down(&self.partition.topic, &reason);
+        unhealthy(session).await;
+    }
+
+    /// Returns when what is in hand is written and there is room for more. The batch that is being tried is kept; what
+    /// waits behind it goes back to the broker, so that the memory is free for other mappings.
+    async fn wait_for_target(&self) {
+        let settings = &self.lane.settings;
+        let limit = settings.ack_timeout.as_millis();
+        let reason = format!(
+            "records are not written well within ack_timeout_ms = {limit}: the subscription is let go of until they are"
+        );
+        self.lane.observer.down(&self.partition.topic, &reason);
+        // A broker forgets what a KeyShared consumer had in hand when it takes it off its ring.
+        if settings.consumer.subscription_type != SubscriptionType::KeyShared {
+            self.lane.let_go_of(&self.partition);
+        }
+        self.partition.emptied().await;
+        self.budget.eased().await;
+    }
+
+    /// The name to attach with after an absence.
+    ///
+    /// It stays the same, so that the broker ends what is left of the last attachment. But a KeyShared consumer that was
+    /// away for some seconds gets nothing under its old name, ever: the broker took it off the ring, and does not put a
+    /// consumer that it knows on it again.
+    fn name(&self) -> String {
+        let consumer = &self.lane.settings.consumer;
+        match consumer.subscription_type {
+            SubscriptionType::KeyShared => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                format!("{}-{}", consumer.consumer_name, now.as_millis())
+            }
+            _ => consumer.consumer_name.clone(),
+        }
+    }
+
+    async fn attach(&self, name: &str) -> Result<Attachment, BrokerFailure> {
         let consumer = &self.lane.settings.consumer;
         let consumer = Consumer {
             topic: Arc::clone(&self.partition.topic),
-            name: consumer.consumer_name.clone(),
+            name: name.to_owned(),
             subscription: consumer.subscription.clone(),
             subscription_type: consumer.subscription_type,
         };
-        match timeout(ATTACH_TIMEOUT, self.broker.attach(&consumer)).await {
-            Ok(attached) => attached,
-            Err(_) => Err(BrokerFailure::new(FailureKind::Unreachable, "the broker does not answer")),
-        }
+        self.broker.attach(&consumer).await
     }
 
     async fn read(&self, Attachment { messages, session }: Attachment) -> End {
-        self.partition.attached(Some(Arc::clone(&session)));
+        let attachment = self.partition.attach(Arc::clone(&session));
         self.lane.observer.up(&self.partition.topic);
         tokio::select! {
-            failure = self.receive(messages) => End::Failure(failure),
+            failure = self.receive(messages, attachment) => match failure {
+                Some(failure) => End::Failure(failure),
+                None if session.health().await.is_ok() => End::TakenOver(session),
+                None => End::Failure(BrokerFailure::new(FailureKind::Moved, "the broker ended the stream")),
+            },
             failure = unhealthy(&*session) => End::Failure(failure),
             () = self.overdue() => End::Overdue,
         }
     }
 
-    /// Returns when something has been in hand for half the time that the broker waits for its acknowledgement.
+    /// Returns when something is in hand for so long that its acknowledgement may come too late: half the time that the
+    /// broker waits for it, or most of it where others are being settled.
     ///
     /// Only deliveries count as attempts, and without a consumer there are none: a subscription that is let go of in
     /// time waits as long as it takes, where one that is held on to is blocked after some attempts, for good.
     async fn overdue(&self) {
-        let limit = self.lane.settings.ack_timeout / 2;
+        let ack_timeout = self.lane.settings.ack_timeout;
         loop {
-            let age = self.partition.hands().oldest().map_or(Duration::ZERO, |arrival| arrival.elapsed());
-            match limit.checked_sub(age) {
-                Some(left) if !left.is_zero() => sleep(left).await,
+            let (oldest, settled) = self.partition.hands().ages();
+            let moving = settled.is_some_and(|settled| settled < ack_timeout / 4);
+            let limit = if moving { ack_timeout / 5 * 4 } else { ack_timeout / 2 };
+            match limit.checked_sub(oldest.unwrap_or_default()) {
+                Some(left) if !left.is_zero() => sleep(left.min(ack_timeout / 10)).await,
                 _ => return,
             }
         }
     }
 
-    async fn receive(&self, mut messages: BoxStream<'static, Result<Delivery, BrokerFailure>>) -> BrokerFailure {
+    /// Returns the error that ended the stream, if it was one.
+    async fn receive(
+        &self,
+        mut messages: BoxStream<'static, Result<Delivery, BrokerFailure>>,
+        attachment: u64,
+    ) -> Option<BrokerFailure> {
         while let Some(message) = messages.next().await {
             match message {
-                Ok(delivery) => self.take(delivery).await,
-                Err(failure) => return failure,
+                Ok(delivery) => self.take(delivery, attachment).await,
+                Err(failure) => return Some(failure),
             }
         }
-        BrokerFailure::new(FailureKind::Moved, "the broker ended the stream")
+        None
     }
 
-    async fn take(&self, delivery: Delivery) {
+    async fn take(&self, delivery: Delivery, attachment: u64) {
         let identity = Identity::of(&delivery);
-        let arrival = self.partition.hands().receive(identity, Instant::now());
+        let now = Instant::now();
+        let arrival = self.partition.hands().receive(identity, attachment, now);
         self.lane.observer.received(arrival != Arrival::New);
         match arrival {
             Arrival::New => {
-                let mut place = Place::new(&self.partition, identity);
-                place.bytes = self.budget.reserve(delivery.payload.len()).await;
+                let mut place = Place::new(&self.partition, identity, now);
+                // A budget that another lane holds must not keep this stream from being read to the end of a drain.
+                let bytes = self.budget.reserve(delivery.size());
+                place.bytes = self.stop.run_until_cancelled(bytes).await.flatten();
                 if !self.stop.is_cancelled() {
                     self.lane.push(Message { delivery, place });
                 }
@@ -149,8 +209,8 @@ impl Intake {
             Arrival::Settled => {
                 // The settler is gone only when the lane has ended: the broker then sends the message once more later.
                 if let Some(acks) = self.acks.upgrade() {
-                    let ack = Ack { partition: Arc::clone(&self.partition), receipt: delivery.receipt };
-                    let _ = acks.send(ack).await;
+                    let ack = Ack { partition: Arc::clone(&self.partition), receipt: delivery.receipt, attachment };
+                    let _ = acks.send(ack);
                 }
             }
         }
@@ -161,13 +221,8 @@ impl Intake {
 async fn unhealthy(session: &dyn Session) -> BrokerFailure {
     loop {
         sleep(HEALTH_INTERVAL).await;
-        match timeout(HEALTH_TIMEOUT, session.health()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(failure)) => return failure,
-            Err(_) => {
-                let silence = format!("no answer to a health check within {} s", HEALTH_TIMEOUT.as_secs());
-                return BrokerFailure::new(FailureKind::Unreachable, silence);
-            }
+        if let Err(failure) = session.health().await {
+            return failure;
         }
     }
 }

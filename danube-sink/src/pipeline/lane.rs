@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     time::{Instant, sleep_until},
 };
 
@@ -33,12 +33,16 @@ pub(crate) struct Lane {
     pub(crate) observer: LaneObserver,
     queue: Mutex<Queue>,
     changed: Notify,
+    /// Acknowledgements that the broker has not taken yet.
+    owed: watch::Sender<usize>,
 }
 
 #[derive(Default)]
 struct Queue {
     messages: VecDeque<Message>,
     closed: bool,
+    /// Nobody takes messages out any more.
+    ended: bool,
 }
 
 /// A message between intake and decoding. Dropping it gives its bytes back to the budget.
@@ -62,12 +66,13 @@ pub(crate) struct Held {
 pub(crate) struct Place {
     pub(crate) partition: Arc<Partition>,
     pub(crate) identity: Identity,
+    pub(crate) arrival: Instant,
     pub(crate) bytes: Option<Bytes>,
 }
 
 impl Place {
-    pub(crate) fn new(partition: &Arc<Partition>, identity: Identity) -> Self {
-        Self { partition: Arc::clone(partition), identity, bytes: None }
+    pub(crate) fn new(partition: &Arc<Partition>, identity: Identity, arrival: Instant) -> Self {
+        Self { partition: Arc::clone(partition), identity, arrival, bytes: None }
     }
 }
 
@@ -87,12 +92,44 @@ impl Lane {
             settings,
             queue: Mutex::default(),
             changed: Notify::new(),
+            owed: watch::Sender::new(0),
         }
     }
 
     pub(crate) fn push(&self, message: Message) {
-        self.queue().messages.push_back(message);
-        self.changed.notify_one();
+        let mut queue = self.queue();
+        if !queue.ended {
+            queue.messages.push_back(message);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Lets go of the messages of a partition that nobody has taken out yet.
+    pub(crate) fn let_go_of(&self, partition: &Arc<Partition>) {
+        self.queue().messages.retain(|message| !Arc::ptr_eq(&message.place.partition, partition));
+    }
+
+    /// Nobody takes messages out any more: lets go of what waits and of what still comes.
+    pub(crate) fn end(&self) {
+        let mut queue = self.queue();
+        queue.ended = true;
+        queue.messages.clear();
+    }
+
+    /// So many acknowledgements are to leave.
+    pub(crate) fn owe(&self, count: usize) {
+        self.owed.send_modify(|owed| *owed += count);
+    }
+
+    /// The broker took one.
+    pub(crate) fn pay(&self) {
+        self.owed.send_modify(|owed| *owed = owed.saturating_sub(1));
+    }
+
+    /// Returns when the broker took all of them.
+    pub(crate) async fn paid(&self) {
+        // It fails only without a sender, which this is.
+        let _ = self.owed.subscribe().wait_for(|owed| *owed == 0).await;
     }
 
     /// No more messages will come.

@@ -29,7 +29,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
@@ -78,22 +78,26 @@ impl Pipeline {
                 stop: stop.clone(),
                 detach: detach.clone(),
             };
-            let deliver = Deliver::new(writer.clone(), Arc::clone(&lane), settle, config);
-            let collect = Collect::new(Arc::clone(&broker), Arc::clone(&schemas), lane);
+            let deliver = Deliver::new(writer.clone(), Arc::clone(&lane), settle, config, stop.clone());
+            let collect =
+                Collect::new(Arc::clone(&broker), Arc::clone(&schemas), Arc::clone(&lane), config, stop.clone());
             intakes.spawn(discovery.run());
-            lanes.spawn(run_lane(collect, deliver));
+            lanes.spawn(run_lane(lane, collect, deliver, stop.clone()));
         }
         Self { lanes, intakes, stop, detach }
     }
 
-    /// Returns when a lane cannot go on: with its error, or with `Ok` after [`drain`](Self::drain) was asked for.
+    /// Returns when something cannot go on, with its error.
     ///
     /// Dropping the future loses nothing.
     pub(crate) async fn ended(&mut self) -> ConnectorResult<()> {
-        while let Some(lane) = self.lanes.join_next().await {
-            lane.unwrap_or_else(|error| Err(ConnectorError::fatal(format!("a lane of the pipeline ended: {error}"))))?;
+        tokio::select! {
+            Some(lane) = self.lanes.join_next() => lane.unwrap_or_else(|error| Err(broken(&error))),
+            Some(intake) = self.intakes.join_next() => Err(intake.map_or_else(|error| broken(&error), |()| {
+                ConnectorError::fatal("an intake ended without being told to")
+            })),
+            else => Ok(()),
         }
-        Ok(())
     }
 
     /// Takes no more messages, writes what is in hand, and acknowledges what was written.
@@ -105,8 +109,8 @@ impl Pipeline {
     pub(crate) async fn drain(mut self) -> ConnectorResult<()> {
         self.stop.cancel();
         let mut outcome = Ok(());
-        while !self.lanes.is_empty() {
-            outcome = outcome.and(self.ended().await);
+        while let Some(lane) = self.lanes.join_next().await {
+            outcome = outcome.and(lane.unwrap_or_else(|error| Err(broken(&error))));
         }
         self.detach.cancel();
         while self.intakes.join_next().await.is_some() {}
@@ -114,9 +118,22 @@ impl Pipeline {
     }
 }
 
-/// The whole way of one mapping's records.
-async fn run_lane(mut collect: Collect, mut deliver: Deliver) -> ConnectorResult<()> {
+fn broken(error: &JoinError) -> ConnectorError {
+    ConnectorError::fatal(format!("a part of the pipeline broke: {error}"))
+}
+
+/// The whole way of one mapping's records. When it ends with an error, the others stop to take records too.
+async fn run_lane(
+    lane: Arc<Lane>,
+    mut collect: Collect,
+    mut deliver: Deliver,
+    stop: CancellationToken,
+) -> ConnectorResult<()> {
     let outcome = deliver_all(&mut collect, &mut deliver).await;
+    if outcome.is_err() {
+        stop.cancel();
+    }
+    lane.end();
     deliver.finish().await;
     outcome
 }

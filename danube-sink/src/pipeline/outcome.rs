@@ -30,7 +30,7 @@ impl Outcome {
                 Ok(Self { again: batch, failure: Some(error.report()), wait: retry_after, ..Self::default() })
             }
             Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, reason),
-            Err(ConnectorError::Partial(failure)) => Ok(Self::partial(batch, failure)),
+            Err(ConnectorError::Partial(failure)) => Self::partial(batch, failure),
             Err(fatal) => Err(fatal),
         }
     }
@@ -39,29 +39,38 @@ impl Outcome {
         let (mut found, again): (Vec<_>, Vec<_>) = batch.into_iter().partition(|held| held.record.has_id(id));
         match found.pop() {
             Some(held) => Ok(Self { rejected: vec![Invalid { held, reason }], again, ..Self::default() }),
-            None => {
-                let text = format!("the connector calls record {id} invalid, which is not in the batch: {reason}");
-                Err(ConnectorError::fatal(text))
-            }
+            None => Err(stranger(id, &reason)),
         }
     }
 
-    fn partial(batch: Vec<Held>, failure: PartialFailure) -> Self {
+    /// What is not named counts as delivered: a name that fits no record must not pass for one.
+    fn partial(batch: Vec<Held>, failure: PartialFailure) -> ConnectorResult<Self> {
         let text = failure.to_string();
-        let retry: HashMap<_, _> = failure.retry.into_iter().collect();
+        if failure.retry.is_empty() && failure.rejected.is_empty() {
+            let text = "the connector answers a partial failure that names no record: return `failure.into_result()`";
+            return Err(ConnectorError::fatal(text));
+        }
+        let mut retry: HashMap<_, _> = failure.retry.into_iter().collect();
         let mut rejected: HashMap<_, _> = failure.rejected.into_iter().collect();
         let mut outcome = Self { wait: failure.retry_after, ..Self::default() };
         for held in batch {
             let id = held.record.id();
             if let Some(reason) = rejected.remove(&id) {
                 outcome.rejected.push(Invalid { held, reason });
-            } else if retry.contains_key(&id) {
+            } else if retry.remove(&id).is_some() {
                 outcome.again.push(held);
             } else {
                 outcome.delivered.push(held);
             }
         }
+        if let Some((id, reason)) = retry.iter().chain(&rejected).next() {
+            return Err(stranger(id, reason));
+        }
         outcome.failure = (!outcome.again.is_empty()).then_some(text);
-        outcome
+        Ok(outcome)
     }
+}
+
+fn stranger(id: &RecordId, reason: &str) -> ConnectorError {
+    ConnectorError::fatal(format!("the connector names record {id}, which is not in the batch: {reason}"))
 }

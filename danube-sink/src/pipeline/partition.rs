@@ -1,11 +1,15 @@
 //! One partition of a lane: what is in hand of it, and where its acknowledgements go.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    broker::{Receipt, Session},
+    broker::{BrokerFailure, Receipt, Session},
     hands::{Hands, Identity},
 };
 
@@ -15,7 +19,8 @@ pub(crate) struct Partition {
     pub(crate) topic: Arc<str>,
     pub(crate) number: Option<u32>,
     hands: Mutex<Hands>,
-    session: Mutex<Option<Arc<dyn Session>>>,
+    attached: Mutex<Option<Arc<Attached>>>,
+    attachments: AtomicU64,
     /// Told when nothing is in hand any more.
     emptied: Notify,
 }
@@ -24,6 +29,15 @@ pub(crate) struct Partition {
 pub(crate) struct Ack {
     pub(crate) partition: Arc<Partition>,
     pub(crate) receipt: Receipt,
+    /// The number of the attachment that brought the message last.
+    pub(crate) attachment: u64,
+}
+
+/// One attachment of a consumer, from its first message to the end of its stream.
+pub(crate) struct Attached {
+    number: u64,
+    session: Arc<dyn Session>,
+    ended: CancellationToken,
 }
 
 impl Partition {
@@ -32,7 +46,8 @@ impl Partition {
             number: topic.rsplit_once("-part-").and_then(|(_, number)| number.parse().ok()),
             topic: topic.into(),
             hands: Mutex::default(),
-            session: Mutex::default(),
+            attached: Mutex::default(),
+            attachments: AtomicU64::new(0),
             emptied: Notify::new(),
         }
     }
@@ -41,9 +56,9 @@ impl Partition {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The messages are done.
-    pub(crate) fn settle(&self, ids: &[Identity]) {
-        self.update(|hands| hands.settle(ids, Instant::now()));
+    /// The messages are done. Returns for each the attachment that its acknowledgement has to go through.
+    pub(crate) fn settle(&self, ids: &[Identity]) -> Vec<u64> {
+        self.update(|hands| hands.settle(ids, Instant::now()))
     }
 
     /// The message is not worked on any more.
@@ -58,20 +73,56 @@ impl Partition {
         }
     }
 
-    fn update(&self, change: impl FnOnce(&mut Hands)) {
+    fn update<T>(&self, change: impl FnOnce(&mut Hands) -> T) -> T {
         let mut hands = self.hands();
-        change(&mut hands);
+        let changed = change(&mut hands);
         if hands.are_empty() {
             self.emptied.notify_one();
         }
+        changed
     }
 
-    /// The consumer that is attached now, if one is.
-    pub(crate) fn session(&self) -> Option<Arc<dyn Session>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether a consumer is attached.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.attachment().is_some()
     }
 
-    pub(crate) fn attached(&self, session: Option<Arc<dyn Session>>) {
-        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    /// The attachment of this number, if it is the one of now.
+    ///
+    /// An acknowledgement names an offset only, and offsets may start again at 0: through another attachment than the
+    /// one that brought the message it might settle a message that nobody has written.
+    pub(crate) fn attached_as(&self, number: u64) -> Option<Arc<Attached>> {
+        self.attachment().filter(|attached| attached.number == number)
+    }
+
+    /// A consumer is attached from now on.
+    pub(crate) fn attach(&self, session: Arc<dyn Session>) -> u64 {
+        let number = self.attachments.fetch_add(1, Ordering::Relaxed) + 1;
+        self.replace(Some(Arc::new(Attached { number, session, ended: CancellationToken::new() })));
+        number
+    }
+
+    /// No consumer is attached any more.
+    pub(crate) fn detach(&self) {
+        self.replace(None);
+    }
+
+    fn attachment(&self) -> Option<Arc<Attached>> {
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, next: Option<Arc<Attached>>) {
+        let before = std::mem::replace(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner), next);
+        if let Some(before) = before {
+            before.ended.cancel();
+        }
+    }
+}
+
+impl Attached {
+    /// Acknowledges, unless the attachment ends meanwhile: a call that waits for the connection to come back must not
+    /// leave then. `None` if it ended.
+    pub(crate) async fn ack(&self, receipt: Receipt) -> Option<Result<(), BrokerFailure>> {
+        self.ended.run_until_cancelled(self.session.ack(receipt)).await
     }
 }

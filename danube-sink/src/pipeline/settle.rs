@@ -6,12 +6,12 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::{
     backoff::Backoff,
-    broker::{Broker, Letter},
+    broker::{Broker, Letter, Receipt},
     collect::Invalid,
     hands::Identity,
     lane::{Held, Lane},
@@ -24,48 +24,58 @@ use crate::{
 
 /// Acknowledgements under way at once. They are unary calls: one after the other they would cost a round trip each.
 const CONCURRENT_ACKS: usize = 256;
-/// Acknowledgements that may wait to leave; more makes the lane wait.
-const WAITING_ACKS: usize = 4_096;
-/// Tries of one acknowledgement. After that the broker sends the message again and it is acknowledged then.
-const ACK_TRIES: usize = 5;
+/// Pauses between the tries of one acknowledgement. After the last the broker sends the message again, and it is
+/// acknowledged then.
+const ACK_RETRIES: usize = 4;
+
+/// How long a shutdown waits for messages to come again that were written and could not be acknowledged.
+const OWED_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Settles the records of one lane.
 pub(crate) struct Settle {
     broker: Arc<dyn Broker>,
     lane: Arc<Lane>,
-    acks: mpsc::Sender<Ack>,
+    acks: mpsc::UnboundedSender<Ack>,
     leaving: JoinHandle<()>,
 }
 
 impl Settle {
     pub(crate) fn new(broker: Arc<dyn Broker>, lane: Arc<Lane>) -> Self {
-        let (acks, waiting) = mpsc::channel(WAITING_ACKS);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "The broker's window bounds it. A bound of its own would keep the intake from reading, and a broker \
+                      that cannot send takes no acknowledgement."
+        )]
+        let (acks, waiting) = mpsc::unbounded_channel();
         let leaving = tokio::spawn(leave(waiting, Arc::clone(&lane)));
         Self { broker, lane, acks, leaving }
     }
 
     /// For messages that arrive again although they were settled. It does not keep the settler alive.
-    pub(crate) fn acks(&self) -> mpsc::WeakSender<Ack> {
+    pub(crate) fn acks(&self) -> mpsc::WeakUnboundedSender<Ack> {
         self.acks.downgrade()
     }
 
     /// The target has these records.
-    pub(crate) async fn delivered(&self, records: Vec<Held>) {
-        let mut partitions: Vec<(&Arc<Partition>, Vec<Identity>)> = Vec::new();
-        for Held { place, .. } in &records {
-            match partitions.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &place.partition)) {
-                Some((_, identities)) => identities.push(place.identity),
-                None => partitions.push((&place.partition, vec![place.identity])),
+    pub(crate) fn delivered(&self, records: Vec<Held>) {
+        self.lane.observer.settled(records.len());
+        self.lane.owe(records.len());
+        let mut partitions: Vec<(Arc<Partition>, Vec<Identity>, Vec<Receipt>)> = Vec::new();
+        for Held { place, receipt, .. } in &records {
+            match partitions.iter_mut().find(|(known, ..)| Arc::ptr_eq(known, &place.partition)) {
+                Some((_, identities, receipts)) => {
+                    identities.push(place.identity);
+                    receipts.push(receipt.clone());
+                }
+                None => partitions.push((Arc::clone(&place.partition), vec![place.identity], vec![receipt.clone()])),
             }
         }
-        for (partition, identities) in partitions {
-            partition.settle(&identities);
-        }
-        self.lane.observer.settled(records.len());
-        for Held { place, receipt, .. } in records {
-            let ack = Ack { partition: Arc::clone(&place.partition), receipt };
-            // Sending fails only when the settler is gone with the runtime: the broker then has the message still.
-            let _ = self.acks.send(ack).await;
+        for (partition, identities, receipts) in partitions {
+            let attachments = partition.settle(&identities);
+            for (receipt, attachment) in receipts.into_iter().zip(attachments) {
+                // Sending fails only when the settler is gone with the runtime: the broker then has the message still.
+                let _ = self.acks.send(Ack { partition: Arc::clone(&partition), receipt, attachment });
+            }
         }
     }
 
@@ -84,7 +94,7 @@ impl Settle {
             OnInvalidRecord::Skip => {
                 tracing::warn!("record {id} is skipped: {}", invalid.reason);
                 self.lane.observer.skipped();
-                self.delivered(vec![invalid.held]).await;
+                self.delivered(vec![invalid.held]);
                 Ok(())
             }
             OnInvalidRecord::DeadLetter => {
@@ -109,11 +119,13 @@ impl Settle {
         }
         tracing::warn!("record {} went to {topic}: {reason}", held.record.id());
         self.lane.observer.dead_letter();
-        self.delivered(vec![held]).await;
+        self.delivered(vec![held]);
     }
 
     /// Returns when every acknowledgement has left.
     pub(crate) async fn finish(self) {
+        // What was written while the subscription was let go of can be acknowledged only when it has come again.
+        let _ = timeout(OWED_PATIENCE, self.lane.paid()).await;
         drop(self.acks);
         // It ends by panic only, which the panic hook has told.
         let _ = self.leaving.await;
@@ -137,7 +149,7 @@ fn address(mut letter: Letter, held: &Held, reason: &str) -> Letter {
 }
 
 /// Sends acknowledgements, many at a time, until the channel is closed and all have left.
-async fn leave(mut waiting: mpsc::Receiver<Ack>, lane: Arc<Lane>) {
+async fn leave(mut waiting: mpsc::UnboundedReceiver<Ack>, lane: Arc<Lane>) {
     let mut leaving = FuturesUnordered::new();
     loop {
         // No order: an acknowledgement that is answered makes room for the next, and both must go on.
@@ -152,15 +164,22 @@ async fn leave(mut waiting: mpsc::Receiver<Ack>, lane: Arc<Lane>) {
     while leaving.next().await.is_some() {}
 }
 
-async fn acknowledge(Ack { partition, receipt }: Ack, lane: &Lane) {
-    for delay in Backoff::new(Duration::from_millis(50), Duration::from_secs(1)).take(ACK_TRIES) {
-        if let Some(session) = partition.session() {
-            match session.ack(receipt.clone()).await {
-                Ok(()) => return lane.observer.acked(),
-                Err(failure) => tracing::debug!(topic = %partition.topic, "an ack failed: {failure}"),
+async fn acknowledge(Ack { partition, receipt, attachment }: Ack, lane: &Lane) {
+    let mut pauses = Backoff::new(Duration::from_millis(50), Duration::from_secs(1)).take(ACK_RETRIES);
+    // Without that attachment it would not count: the broker has the message down to be sent again.
+    while let Some(attached) = partition.attached_as(attachment) {
+        match attached.ack(receipt.clone()).await {
+            None => break,
+            Some(Ok(())) => {
+                lane.pay();
+                return lane.observer.acked();
             }
+            Some(Err(failure)) => tracing::debug!(topic = %partition.topic, "an ack failed: {failure}"),
         }
-        sleep(delay).await;
+        match pauses.next() {
+            Some(pause) => sleep(pause).await,
+            None => break,
+        }
     }
     lane.observer.ack_failed();
 }

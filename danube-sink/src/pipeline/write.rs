@@ -54,11 +54,7 @@ impl Writer {
     }
 }
 
-async fn in_time(
-    what: &str,
-    limit: Duration,
-    call: impl Future<Output = ConnectorResult<()>>,
-) -> ConnectorResult<()> {
+async fn in_time(what: &str, limit: Duration, call: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<()> {
     timeout(limit, call).await.unwrap_or_else(|_| {
         let limit = limit.as_millis();
         Err(ConnectorError::retryable(format!("the {what} took longer than write_timeout_ms = {limit}")))

@@ -2,10 +2,14 @@
 
 mod batches;
 mod delivery;
+mod faults;
 mod health;
 mod invalid_records;
+mod killed;
 mod outage;
 mod process;
+mod slow_targets;
+mod takeover;
 mod waiting;
 
 use danube_sink::{ConnectorConfig, ConnectorResult, RuntimeHandle, SinkConnector, SinkRuntime};

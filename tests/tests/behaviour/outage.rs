@@ -105,7 +105,10 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
         let mut beat = interval(Duration::from_millis(150));
         for number in 0..200_u64 {
             beat.tick().await;
-            producer.send_with_key(payload(number), None, &format!("key {}", number % 7)).await.expect("a confirmation");
+            producer
+                .send_with_key(payload(number), None, &format!("key {}", number % 7))
+                .await
+                .expect("a confirmation");
         }
     });
     target.holds(5).await;

@@ -1,6 +1,7 @@
 //! The files whose lines `dev` publishes.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -22,7 +23,8 @@ impl Data {
         let mut topics = Vec::new();
         let mut looked = Vec::new();
         if options.data.is_empty() {
-            for topic in core.mappings.iter().map(|mapping| &mapping.consumer.topic) {
+            let mapped: BTreeSet<_> = core.mappings.iter().map(|mapping| &mapping.consumer.topic).collect();
+            for topic in mapped {
                 let places = places(topic, options.crate_folder);
                 match places.iter().find(|place| place.is_file()) {
                     Some(file) => topics.push((topic.clone(), lines(file)?)),

@@ -53,7 +53,14 @@ pub(crate) async fn run<C: SinkConnector + 'static>(loaded: Loaded<C>, options: 
         delivered = session.deliver(&handle) => delivered,
         ended = &mut running => return ended.fatal("run the connector")?,
     };
-    say(stdout(), &delivered?);
+    let summary = match delivered {
+        Ok(summary) => summary,
+        Err(error) => {
+            handle.shutdown();
+            return running.await.fatal("run the connector")?.and(Err(error));
+        }
+    };
+    say(stdout(), &summary);
     if let Some(hint) = options.hint {
         say(stdout(), &format!("{hint}\n"));
     }
@@ -86,7 +93,10 @@ impl Session {
     /// Publishes everything and returns, when it is delivered and acknowledged, what to tell of it.
     async fn deliver(&self, handle: &RuntimeHandle) -> ConnectorResult<String> {
         // A new subscription starts at the latest message: it has to be there first.
-        handle.ready().await;
+        if !handle.ready().await {
+            // The connector ends, and tells why.
+            return std::future::pending().await;
+        }
         let mut progress = Progress::start(self.data.records());
         let url = self.broker.url();
         let publishing = publish::all(&url, &self.data);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _},
+    de::{DeserializeOwned, Error as _, IntoDeserializer},
 };
 
 use super::{scope, serde_error};
@@ -90,7 +90,13 @@ fn own_keys<T: DeserializeOwned>(
 ) -> Option<T> {
     table.retain(|key, _| !is_common(key));
     let mut ignored = Vec::new();
-    let own = serde_ignored::deserialize(toml::Value::Table(table), |path| ignored.push(path.to_string()));
+    let keys: Vec<_> = table.keys().cloned().collect();
+    let mut own = serde_ignored::deserialize(toml::Value::Table(table), |path| ignored.push(path.to_string()));
+    // `TopicMappings<()>` has no keys of its own, and serde takes no table for `()`.
+    let unit = IntoDeserializer::<toml::de::Error>::into_deserializer(());
+    if let (Err(_), Ok(unit)) = (&own, T::deserialize(unit)) {
+        (own, ignored) = (Ok(unit), keys);
+    }
     for path in ignored {
         let help = "remove it, or add a field of this name to the mapping's struct";
         mistakes.push(Mistake::new(format!("unknown key `{path}` in this mapping"), help).at(span.clone()));

@@ -115,6 +115,25 @@ error: connector.toml:17:1: invalid type: integer `7`
     assert_eq!(report(&text), expected);
 }
 
+#[derive(Debug, Deserialize)]
+struct PlainConfig {
+    my_sink: PlainSettings,
+}
+
+#[derive(Debug, Deserialize)]
+struct PlainSettings {
+    topic_mappings: TopicMappings,
+}
+
+#[test]
+fn a_mapping_may_have_the_common_keys_only() {
+    let text = "[my_sink]\n[[my_sink.topic_mappings]]\ntopic = \"/a/b\"\nsubscription = \"s\"\n";
+    let config: PlainConfig = toml::from_str(text).unwrap();
+    assert_eq!(config.my_sink.topic_mappings.consumer_configs()[0].topic, "/a/b");
+    let error = toml::from_str::<PlainConfig>(&format!("{text}tabel = 3\n")).unwrap_err();
+    assert!(error.message().contains("unknown key `tabel` in this mapping"), "{error}");
+}
+
 #[test]
 fn a_key_that_no_struct_has_is_told() {
     let report = report(&GOOD.replace("target_url =", "pool = 3\ntarget_url ="));

@@ -50,8 +50,14 @@ pub(super) struct Entry {
     retried: bool,
     /// The broker lost it with its storage.
     lost: bool,
-    /// An acknowledgement of it was answered but did not count.
-    ack_ignored: bool,
+    /// Since its last delivery an acknowledgement failed or did not count, or its stream ended: the broker sends it again.
+    awaits_redelivery: bool,
+}
+
+impl Entry {
+    pub(super) fn new(topic: &str, invalid: bool, skips: bool) -> Self {
+        Self { topic: topic.to_owned(), invalid, skips, ..Self::default() }
+    }
 }
 
 impl Ledger {
@@ -68,7 +74,9 @@ impl Ledger {
     }
 
     pub(super) fn delivered(&self, number: usize) {
-        self.book().entries[number].deliveries += 1;
+        let mut book = self.book();
+        book.entries[number].deliveries += 1;
+        book.entries[number].awaits_redelivery = false;
     }
 
     pub(super) fn confirmed(&self, number: usize) {
@@ -109,8 +117,8 @@ impl Ledger {
         self.0.changed.notify_waiters();
     }
 
-    pub(super) fn ack_ignored(&self, number: usize) {
-        self.book().entries[number].ack_ignored = true;
+    pub(super) fn awaits_redelivery(&self, number: usize) {
+        self.book().entries[number].awaits_redelivery = true;
     }
 
     pub(super) fn lost(&self, number: usize) {
@@ -126,7 +134,6 @@ impl Ledger {
         let mut book = self.book();
         book.confirmations.clear();
         for entry in &mut book.entries {
-            entry.ack_ignored = false;
             if !entry.acked {
                 (entry.confirmed, entry.letters, entry.rejected, entry.retried) = (0, 0, false, false);
             }
@@ -173,11 +180,11 @@ impl Ledger {
         broken
     }
 
-    /// Messages that are done and not acknowledged, although no acknowledgement of them was lost or came too late.
+    /// Messages that are done and not acknowledged, although nothing went wrong since their last delivery.
     pub(super) fn unacknowledged(&self) -> Vec<usize> {
         let book = self.book();
         let done = |entry: &Entry| entry.confirmed + entry.letters > 0 && !entry.acked && !entry.lost;
-        let owed = |entry: &Entry| done(entry) && !entry.ack_ignored;
+        let owed = |entry: &Entry| done(entry) && !entry.awaits_redelivery;
         book.entries.iter().enumerate().filter(|(_, entry)| owed(entry)).map(|(number, _)| number).collect()
     }
 

@@ -25,8 +25,11 @@ pub(super) struct Log {
     messages: Vec<Stored>,
     /// The first offset that was never sent.
     next: usize,
-    /// Sent and not acknowledged.
-    pending: BTreeMap<usize, Pending>,
+    /// Sent and not acknowledged, by offset: until the deadline, and from then on until it is sent again.
+    sent: BTreeMap<usize, Pending>,
+    waiting: BTreeMap<usize, Pending>,
+    /// No deadline passes before it.
+    expires: Option<Instant>,
     /// Counts the consumers that were attached so far.
     consumers: u64,
     attached: bool,
@@ -44,13 +47,8 @@ pub(super) struct Stored {
 
 struct Pending {
     attempts: u32,
-    standing: Standing,
-}
-
-#[derive(Clone, Copy)]
-enum Standing {
-    Sent { deadline: Instant },
-    Waiting { until: Instant },
+    /// The deadline, or when it is sent again.
+    until: Instant,
 }
 
 /// What a stream has to do.
@@ -78,7 +76,9 @@ impl Log {
             dispatch,
             messages: Vec::new(),
             next: 0,
-            pending: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            expires: None,
             consumers: 0,
             attached: false,
             end: None,
@@ -104,19 +104,23 @@ impl Log {
         self.consumers
     }
 
-    /// What was sent is to be sent again, at once when a consumer attaches.
-    pub(super) fn detach(&mut self, consumer: u64, end: Option<BrokerFailure>) {
-        if self.serves(consumer) {
-            self.attached = false;
-            self.end = end;
-            let until = Instant::now();
-            self.pending.values_mut().for_each(|pending| pending.standing = Standing::Waiting { until });
+    /// What was sent is to be sent again, at once when a consumer attaches. Answers what that is.
+    pub(super) fn detach(&mut self, consumer: u64, end: Option<BrokerFailure>) -> Vec<usize> {
+        if !self.serves(consumer) {
+            return Vec::new();
         }
+        self.attached = false;
+        self.end = end;
+        let until = Instant::now();
+        self.waiting.append(&mut self.sent);
+        self.waiting.values_mut().for_each(|pending| pending.until = until);
+        self.waiting.keys().map(|offset| self.messages[*offset].number).collect()
     }
 
     /// The broker forgets everything; answers what it had.
     pub(super) fn restart(&mut self) -> Vec<Stored> {
-        self.pending.clear();
+        self.sent.clear();
+        self.waiting.clear();
         self.next = 0;
         std::mem::take(&mut self.messages)
     }
@@ -127,65 +131,66 @@ impl Log {
         }
         let now = Instant::now();
         self.expire(now);
-        let due = self.pending.iter().find(|(_, pending)| pending.is_due(now)).map(|(offset, _)| *offset);
+        let due = self.waiting.iter().find(|(_, pending)| pending.until <= now).map(|(offset, _)| *offset);
         if let Some(offset) = due {
             return self.send(offset, now);
         }
-        if self.next < self.messages.len() && self.pending.len() < self.dispatch.window {
+        if self.next < self.messages.len() && self.room() > 0 {
             self.next += 1;
             return self.send(self.next - 1, now);
         }
-        Next::Wait(self.pending.values().map(Pending::changes).min())
+        Next::Wait(self.sent.values().chain(self.waiting.values()).map(|pending| pending.until).min())
     }
 
     pub(super) fn ack(&mut self, receipt: &Receipt) -> Acked {
         let now = Instant::now();
         self.expire(now);
         let offset = usize::try_from(receipt.offset).unwrap();
-        if self.attached && self.ready(now) > SLOTS {
+        if self.attached && self.is_blocked(now) {
             return Acked::Blocked;
         }
         let Some(number) = self.messages.get(offset).map(|message| message.number) else { return Acked::Unknown };
-        match self.pending.get(&offset).map(|pending| pending.standing) {
-            Some(Standing::Sent { .. }) => {
-                self.pending.remove(&offset);
-                Acked::Counted(number)
-            }
-            Some(Standing::Waiting { .. }) => Acked::Ignored(number),
+        if self.sent.remove(&offset).is_some() {
+            Acked::Counted(number)
+        } else if self.waiting.contains_key(&offset) {
+            Acked::Ignored(number)
+        } else {
             // Acknowledged before, or never sent.
-            None => Acked::Unknown,
+            Acked::Unknown
         }
     }
 
-    /// An acknowledgement that is answered and does not count.
-    pub(super) fn lose_ack(&self, receipt: &Receipt) -> Acked {
-        let offset = usize::try_from(receipt.offset).unwrap();
-        self.messages.get(offset).map_or(Acked::Unknown, |message| Acked::Ignored(message.number))
+    /// Which message a receipt names.
+    pub(super) fn number(&self, receipt: &Receipt) -> Option<usize> {
+        self.messages.get(usize::try_from(receipt.offset).unwrap()).map(|message| message.number)
     }
 
-    /// How many messages the dispatcher would send now.
-    fn ready(&self, now: Instant) -> usize {
-        let again = self.pending.values().filter(|pending| pending.is_due(now)).count();
-        let room = self.dispatch.window.saturating_sub(self.pending.len());
-        again + room.min(self.messages.len() - self.next)
+    /// Whether there is more to send than fits between broker and consumer.
+    fn is_blocked(&self, now: Instant) -> bool {
+        let again = self.waiting.values().filter(|pending| pending.until <= now).take(SLOTS + 1).count();
+        again + self.room().min(self.messages.len() - self.next) > SLOTS
+    }
+
+    fn room(&self) -> usize {
+        self.dispatch.window.saturating_sub(self.sent.len() + self.waiting.len())
     }
 
     fn expire(&mut self, now: Instant) {
-        for pending in self.pending.values_mut() {
-            if let Standing::Sent { deadline } = pending.standing
-                && deadline <= now
-            {
-                let backoff = Duration::from_secs(1 << (pending.attempts - 1).min(6)).min(Duration::from_secs(60));
-                pending.standing = Standing::Waiting { until: deadline + backoff };
-            }
+        if self.expires.is_none_or(|expires| now < expires) {
+            return;
         }
+        for (offset, Pending { attempts, until }) in self.sent.extract_if(.., |_, pending| pending.until <= now) {
+            let backoff = Duration::from_secs(1 << (attempts - 1).min(6)).min(Duration::from_secs(60));
+            self.waiting.insert(offset, Pending { attempts, until: until + backoff });
+        }
+        self.expires = self.sent.values().map(|pending| pending.until).min();
     }
 
     fn send(&mut self, offset: usize, now: Instant) -> Next {
-        let standing = Standing::Sent { deadline: now + self.dispatch.ack_timeout };
-        let pending = self.pending.entry(offset).or_insert(Pending { attempts: 0, standing });
-        pending.attempts += 1;
-        pending.standing = standing;
+        let attempts = self.waiting.remove(&offset).map_or(0, |pending| pending.attempts) + 1;
+        let until = now + self.dispatch.ack_timeout;
+        self.sent.insert(offset, Pending { attempts, until });
+        self.expires = Some(self.expires.map_or(until, |expires| expires.min(until)));
         let message = &self.messages[offset];
         let delivery = Delivery {
             payload: message.payload.clone(),
@@ -202,18 +207,5 @@ impl Log {
             },
         };
         Next::Deliver(message.number, delivery)
-    }
-}
-
-impl Pending {
-    fn is_due(&self, now: Instant) -> bool {
-        matches!(self.standing, Standing::Waiting { until } if until <= now)
-    }
-
-    fn changes(&self) -> Instant {
-        match self.standing {
-            Standing::Sent { deadline } => deadline,
-            Standing::Waiting { until } => until,
-        }
     }
 }

@@ -73,8 +73,7 @@ impl MemoryBroker {
     /// Publishes one message of so many bytes, and answers its number.
     pub(super) fn publish(&self, topic: &str, bytes: usize, kind: Kind, skips: bool) -> usize {
         let invalid = kind == Kind::Invalid;
-        let entry = Entry { topic: topic.to_owned(), invalid, skips, ..Entry::default() };
-        let number = self.0.ledger.published(entry);
+        let number = self.0.ledger.published(Entry::new(topic, invalid, skips));
         let mut payload = number.to_le_bytes().to_vec();
         payload.resize(bytes.max(8), b'.');
         let schema = match kind {
@@ -103,7 +102,8 @@ impl MemoryBroker {
         let failure = failed.then(|| BrokerFailure::new(FailureKind::Unreachable, "the stream broke"));
         let mut state = self.0.state();
         let log = state.log(topic);
-        log.detach(log.consumer(), failure);
+        let consumer = log.consumer();
+        self.0.detach(log, consumer, failure);
         self.0.changed.notify_waiters();
     }
 
@@ -123,6 +123,10 @@ impl MemoryBroker {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    fn detach(&self, log: &mut Log, consumer: u64, end: Option<BrokerFailure>) {
+        log.detach(consumer, end).into_iter().for_each(|number| self.ledger.awaits_redelivery(number));
     }
 }
 
@@ -216,7 +220,7 @@ impl Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        self.shared.state().log(&self.topic).detach(self.consumer, None);
+        self.shared.detach(self.shared.state().log(&self.topic), self.consumer, None);
         self.shared.changed.notify_waiters();
     }
 }
@@ -237,10 +241,13 @@ impl Session for MemorySession {
             changed.as_mut().enable();
             let acked = {
                 let mut state = self.shared.state();
-                state.faults.check(Fault::AcksFail)?;
-                let lost = state.faults.has(Fault::AcksAreLost);
+                let (fail, lose) = (state.faults.check(Fault::AcksFail), state.faults.has(Fault::AcksAreLost));
                 let log = state.log(&self.topic);
-                if lost { log.lose_ack(&receipt) } else { log.ack(&receipt) }
+                if fail.is_err() || lose {
+                    log.number(&receipt).into_iter().for_each(|number| self.shared.ledger.awaits_redelivery(number));
+                    return fail;
+                }
+                log.ack(&receipt)
             };
             match acked {
                 Acked::Counted(number) => {
@@ -249,7 +256,7 @@ impl Session for MemorySession {
                     return Ok(());
                 }
                 Acked::Ignored(number) => {
-                    self.shared.ledger.ack_ignored(number);
+                    self.shared.ledger.awaits_redelivery(number);
                     return Ok(());
                 }
                 Acked::Unknown => return Ok(()),

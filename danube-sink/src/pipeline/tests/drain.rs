@@ -1,0 +1,117 @@
+//! The end: what is in hand is written and acknowledged, and nothing new is begun.
+
+use tokio::time::{sleep, timeout};
+
+use super::{
+    bench::{Bench, MS, SECOND, TOPIC, in_time},
+    memory::Kind,
+    target::Answer,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_writes_the_open_batch_at_once_and_acknowledges_it() {
+    let mut bench = Bench::new();
+    bench.mapping().flush_interval = 3_600 * SECOND;
+    bench.publish(3);
+    let pipeline = bench.start();
+    sleep(SECOND).await;
+    assert_eq!(bench.target.sizes(), [0; 0]);
+    timeout(SECOND, pipeline.drain()).await.unwrap().unwrap();
+    assert_eq!(bench.target.sizes(), [3]);
+    assert_eq!(bench.ledger.acks(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_takes_no_more_messages() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Slow(10 * SECOND)]);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(2 * SECOND).await;
+    let drained = tokio::spawn(pipeline.drain());
+    sleep(SECOND).await;
+    bench.publish(5);
+    in_time(drained).await.unwrap().unwrap();
+    assert_eq!(bench.ledger.confirmations(), [0, 1, 2, 3, 4]);
+    assert_eq!(bench.ledger.acks(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_in_a_retry_pause_waits_for_a_target_that_recovers() {
+    let bench = Bench::new();
+    bench.target.fail(TOPIC);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(10 * SECOND).await;
+    let drained = tokio::spawn(pipeline.drain());
+    sleep(10 * SECOND).await;
+    bench.target.recover(TOPIC);
+    in_time(drained).await.unwrap().unwrap();
+    assert_eq!(bench.ledger.acks(), 5);
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_is_dropped_leaves_to_the_broker_what_the_target_never_took() {
+    let bench = Bench::new();
+    bench.target.fail(TOPIC);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(10 * SECOND).await;
+    assert!(timeout(20 * SECOND, pipeline.drain()).await.is_err());
+    assert_eq!(bench.ledger.acks(), 0);
+    bench.target.recover(TOPIC);
+    let pipeline = bench.start();
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_during_a_drain_is_taken_up_again_for_its_acknowledgements() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Slow(10 * SECOND)]);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(2 * SECOND).await;
+    let drained = tokio::spawn(pipeline.drain());
+    sleep(SECOND).await;
+    bench.broker.end_stream(TOPIC, true);
+    in_time(drained).await.unwrap().unwrap();
+    assert_eq!(bench.ledger.acks(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_fails_does_not_keep_another_from_draining() {
+    let mut bench = Bench::new();
+    bench.map("/default/well");
+    bench.create("/default/well");
+    bench.target.fail(TOPIC);
+    bench.publish(5);
+    bench.publish_to("/default/well", 5, Kind::Plain);
+    let pipeline = bench.start();
+    sleep(900 * MS).await;
+    assert!(timeout(20 * SECOND, pipeline.drain()).await.is_err());
+    assert_eq!(bench.ledger.acks(), 5);
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_budget_does_not_keep_a_drain_from_acknowledging() {
+    let mut bench = Bench::with_window(100);
+    bench.map("/default/well");
+    bench.create("/default/well");
+    bench.config.max_buffered_bytes = 6_000;
+    bench.target.fail(TOPIC);
+    let pipeline = bench.start();
+    bench.publish_to("/default/well", 5, Kind::Plain);
+    bench.publish(5);
+    sleep(100 * MS).await;
+    // It waits for all of the budget, and what comes later waits behind it.
+    bench.broker.publish(TOPIC, 10_000, Kind::Plain, false);
+    sleep(100 * MS).await;
+    bench.publish_to("/default/well", 50, Kind::Plain);
+    sleep(100 * MS).await;
+    assert!(timeout(10 * SECOND, pipeline.drain()).await.is_err());
+    assert_eq!(bench.ledger.acks(), 5);
+    bench.lawful();
+}

@@ -1,0 +1,205 @@
+//! Records that the target does not take, and schemas that cannot be looked up.
+
+use tokio::time::sleep;
+
+use super::{
+    bench::{Bench, LETTERS, MS, SECOND, TOPIC, in_time},
+    faults::Fault,
+    memory::Kind,
+    target::{Answer, Fate},
+};
+use crate::config::{OnInvalidRecord, OnRetriesExhausted};
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_registry_delays_one_lane_only_and_loses_nothing() {
+    let mut bench = Bench::new();
+    bench.map("/default/plain");
+    bench.create("/default/plain");
+    bench.broker.begin(Fault::RegistryFails, 60 * SECOND);
+    bench.publish_to(TOPIC, 15, Kind::WithSchema);
+    bench.publish_to("/default/plain", 15, Kind::Plain);
+    let pipeline = bench.start();
+    sleep(3 * SECOND).await;
+    assert_eq!(bench.ledger.acks(), 15);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_undecodable_record_becomes_a_dead_letter_that_says_where_it_came_from_and_why() {
+    let bench = Bench::new();
+    bench.publish(2);
+    bench.publish_to(TOPIC, 1, Kind::Invalid);
+    bench.publish(2);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.ledger.confirmations(), [0, 1, 3, 4]);
+    let letters = bench.broker.letters();
+    let [(topic, letter)] = &letters[..] else { panic!("{letters:?}") };
+    let said = |name: &str| letter.attributes.get(name).map(String::as_str);
+    assert_eq!(topic, LETTERS);
+    assert_eq!(said("origin"), Some(TOPIC), "attributes stay");
+    assert_eq!(said("x-original-topic"), Some(TOPIC));
+    assert_eq!(said("x-original-topic-offset"), Some("2"));
+    assert!(said("x-failure-reason").unwrap().starts_with("not JSON"));
+    assert_eq!(letter.schema, Some((2, Some(1))));
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_record_is_acknowledged_only_after_its_dead_letter_is_published() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Partial(vec![Fate::Written, Fate::Rejected, Fate::Written])]);
+    bench.broker.begin(Fault::PublishFails, 20 * SECOND);
+    bench.publish(3);
+    let pipeline = bench.start();
+    sleep(10 * SECOND).await;
+    assert_eq!([0, 1, 2].map(|number| bench.ledger.entry(number).acked), [true, false, true]);
+    bench.settled().await;
+    assert_eq!(bench.ledger.entry(1).letters, 1);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_skip_an_invalid_record_is_acknowledged_and_the_others_are_written() {
+    let mut bench = Bench::new();
+    bench.mapping().on_invalid_record = OnInvalidRecord::Skip;
+    bench.target.answers([Answer::Invalid(1)]);
+    bench.publish(3);
+    bench.publish_to(TOPIC, 1, Kind::Invalid);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.ledger.confirmations(), [0, 2]);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_stop_an_invalid_record_ends_the_connector_after_the_others_are_written() {
+    let mut bench = Bench::new();
+    bench.mapping().on_invalid_record = OnInvalidRecord::Stop;
+    bench.target.answers([Answer::Invalid(1)]);
+    bench.publish(3);
+    let mut pipeline = bench.start();
+    let error = in_time(pipeline.ended()).await.unwrap_err();
+    assert!(error.to_string().contains("not what the target takes"), "{error}");
+    assert_eq!([0, 1, 2].map(|number| bench.ledger.entry(number).acked), [true, false, true]);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_target_does_not_stop_another_lane() {
+    let mut bench = Bench::new();
+    bench.map("/default/well");
+    bench.create("/default/well");
+    bench.target.fail(TOPIC);
+    bench.publish(15);
+    bench.publish_to("/default/well", 15, Kind::Plain);
+    let pipeline = bench.start();
+    sleep(5 * SECOND).await;
+    assert_eq!(bench.ledger.acks(), 15);
+    bench.target.recover(TOPIC);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_lane_that_fills_the_budget_holds_up_another_for_half_an_ack_timeout_at_most() {
+    let mut bench = Bench::with_window(100);
+    bench.mapping().batch_size = 2;
+    bench.map("/default/well");
+    bench.create("/default/well");
+    bench.config.max_buffered_bytes = 6_000;
+    bench.target.fail(TOPIC);
+    bench.publish(50);
+    let pipeline = bench.start();
+    sleep(100 * MS).await;
+    bench.publish_to("/default/well", 50, Kind::Plain);
+    sleep(bench.dispatch.ack_timeout / 2 + 10 * SECOND).await;
+    assert_eq!(bench.ledger.acks(), 50);
+    bench.target.recover(TOPIC);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_stop_the_connector_ends_after_max_retries_and_acknowledges_nothing() {
+    let mut bench = Bench::new();
+    bench.config.on_retries_exhausted = OnRetriesExhausted::Stop;
+    bench.config.max_retries = 3;
+    bench.target.fail(TOPIC);
+    bench.publish(2);
+    let mut pipeline = bench.start();
+    let error = in_time(pipeline.ended()).await.unwrap_err();
+    assert!(error.to_string().contains("not written in 4 tries"), "{error}");
+    assert_eq!(bench.target.sizes(), [2; 4]);
+    assert_eq!(bench.ledger.acks(), 0);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_dead_letter_a_batch_goes_there_after_max_retries() {
+    let mut bench = Bench::new();
+    bench.config.on_retries_exhausted = OnRetriesExhausted::DeadLetter;
+    bench.config.max_retries = 3;
+    bench.ledger.exhausted_to_dead_letters();
+    bench.target.fail(TOPIC);
+    bench.publish(2);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.target.sizes(), [2; 4]);
+    assert_eq!(bench.broker.letters().len(), 2);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_wait_a_batch_is_tried_on_after_max_retries() {
+    let mut bench = Bench::new();
+    bench.config.max_retries = 3;
+    bench.target.answers(vec![Answer::Retryable; 20]);
+    bench.publish(2);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.target.sizes(), [2; 21]);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_hangs_is_given_up_and_tried_again() {
+    let mut bench = Bench::new();
+    bench.config.write_timeout = 2 * SECOND;
+    bench.target.answers([Answer::Hang]);
+    bench.publish(2);
+    let pipeline = bench.start();
+    bench.settled().await;
+    let calls = bench.target.calls();
+    assert!(calls[1].at - calls[0].at >= 2 * SECOND && calls[1].at - calls[0].at <= 2_200 * MS);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_target_is_left_alone_for_as_long_as_it_asked() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::RetryAfter(7 * SECOND)]);
+    bench.publish(2);
+    let pipeline = bench.start();
+    bench.settled().await;
+    let calls = bench.target.calls();
+    assert!(calls[1].at - calls[0].at >= 7 * SECOND);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_answer_or_a_panic_ends_the_connector_and_acknowledges_nothing_of_the_batch() {
+    for (answer, text) in [(Answer::Fatal, "the table is gone"), (Answer::Panic, "index out of bounds")] {
+        let mut bench = Bench::new();
+        bench.mapping().batch_size = 2;
+        bench.target.answers([Answer::Ok, answer]);
+        bench.publish(6);
+        let mut pipeline = bench.start();
+        let error = in_time(pipeline.ended()).await.unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!(bench.ledger.acks(), 2);
+        assert_eq!(bench.target.sizes(), [2, 2]);
+        bench.end(pipeline).await;
+    }
+}

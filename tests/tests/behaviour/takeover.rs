@@ -1,0 +1,65 @@
+//! Two consumers of one name: the later one has the subscription, and the earlier one waits.
+//!
+//! KeyShared consumers attach under a name that is new each time, and share the keys instead.
+
+use std::time::Duration;
+
+use danube_sink::{
+    ConnectorConfig,
+    SubscriptionType::{self, Exclusive, Shared},
+    dev::{BrokerOptions, Partitions},
+};
+use danube_sink_tests::{Broker, Ledger, Load, Publisher, Target, TestSink, get, topic, until};
+use tokio::time::sleep;
+
+use crate::Running;
+
+/// More than the runtime lets pass between two looks at its broker.
+const LONG: Duration = Duration::from_secs(7);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_later_of_two_consumers_is_not_fought_and_the_earlier_one_takes_up_what_it_leaves() {
+    tokio::join!(takeover(Exclusive), takeover(Shared));
+}
+
+async fn takeover(subscription_type: SubscriptionType) {
+    let embedded = Broker::embedded(BrokerOptions::default()).await.embedded.expect("an embedded broker");
+    let topic = topic("takeover");
+    embedded.create_topic(&topic, Partitions::Unpartitioned, true).expect("a topic");
+    let (first, second) = (Target::default(), Target::default());
+    let start = async |target: &Target| {
+        let quick = |config: &mut ConnectorConfig| config.flush_interval = Duration::from_millis(50);
+        let sink = TestSink::new(target, &[&topic], subscription_type);
+        Running::start(&embedded.url(), sink, quick).await.ready().await
+    };
+    let earlier = start(&first).await;
+    let load = Load { url: embedded.url(), topic: topic.clone(), partitions: None, keyed: false };
+    let publisher = Publisher::start(&load);
+    first.holds(60).await;
+
+    let later = start(&second).await;
+    let probe = earlier.handle.metrics_address();
+    let told = || async { get(probe, "/ready").await.1.contains("another consumer attached as test-sink") };
+    until("the takeover told", told).await;
+    second.holds(60).await;
+    let status = || embedded.subscription(&topic, "test").expect("the subscription");
+    let (held, redeliveries) = (first.len(), status().redeliveries);
+    sleep(LONG).await;
+    assert!(later.handle.is_ready() && !earlier.handle.is_ready());
+    assert_eq!((first.len(), status().redeliveries), (held, redeliveries), "the earlier one fights");
+
+    later.stop().await.expect("a clean end");
+    let earlier = earlier.ready().await;
+    publisher.confirms(60).await;
+    let published = publisher.stop().await;
+    let settled = || async { status().in_flight == 0 && status().backlog == 0 };
+    until("all acknowledged", settled).await;
+    earlier.stop().await.expect("a clean end");
+
+    let Ledger { lost, duplicated, strange } =
+        published.compare(&format!("takeover, {subscription_type}"), &[&first, &second]);
+    assert_eq!((lost, strange), (0, 0));
+    // What was in hand of the earlier one moved to another process, which cannot know what is written: at most the
+    // broker's window.
+    assert!(duplicated <= 10, "{duplicated}");
+}
