@@ -1,17 +1,22 @@
 //! Starts a connector, supervises it, and drains it.
 
-use std::{collections::HashSet, net::SocketAddr, sync::Arc};
+mod mappings;
+mod signals;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use futures_util::future::{join_all, try_join_all};
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
-    connector::{ConsumerConfig, SinkConnector},
+    config::ConnectorConfig,
+    connector::SinkConnector,
     danube::DanubeBroker,
     error::{ConnectorError, ConnectorResult, ErrorExt},
     observe::{Observer, Phase, Server, serve},
-    pipeline::{Pipeline, Writer},
+    pipeline::{Broker, Pipeline, Share, Task, Writer},
 };
 
 /// The part of a shutdown that is kept for the connector's own `shutdown`.
@@ -29,7 +34,8 @@ const SHARE_OF_SHUTDOWN: u32 = 5;
 /// ```
 #[derive(Debug)]
 pub struct SinkRuntime {
-    writer: Writer,
+    /// One for each task.
+    writers: Vec<Writer>,
     config: ConnectorConfig,
     observer: Observer,
     server: Server,
@@ -77,13 +83,35 @@ impl SinkRuntime {
     /// Prepares to run. Connects to nothing yet, but opens `metrics_port`.
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] if the port cannot be had.
+    /// [`ConnectorError::Configuration`] if the port cannot be had, or if `tasks` asks for more than one instance.
     pub async fn new(connector: impl SinkConnector + 'static, config: ConnectorConfig) -> ConnectorResult<Self> {
+        Self::with_tasks(vec![connector], config).await
+    }
+
+    /// The same with several instances of a connector, which write side by side: one for each of `tasks`.
+    ///
+    /// Each has consumers of its own. Of a subscription that takes one consumer at a time (Exclusive, Failover) every
+    /// partition is read by one of them, so that its order holds.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Configuration`] if the port cannot be had, or if there are not as many instances as `tasks` says.
+    pub async fn with_tasks(
+        connectors: Vec<impl SinkConnector + 'static>,
+        config: ConnectorConfig,
+    ) -> ConnectorResult<Self> {
+        if connectors.len() != config.tasks {
+            let (tasks, given) = (config.tasks, connectors.len());
+            let text = format!(
+                "tasks = {tasks} needs as many instances of the connector, not {given}: SinkRuntime::with_tasks takes them"
+            );
+            return Err(ConnectorError::configuration(text));
+        }
         let observer = Observer::new(&config.connector_name);
         let server = serve(config.metrics_port, observer.clone()).await?;
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
-        let writer = Writer::new(Box::new(connector), config.write_timeout);
-        Ok(Self { writer, config, observer, server, shutdown: CancellationToken::new() })
+        let writer = |connector| Writer::new(Box::new(connector), config.write_timeout);
+        let writers = connectors.into_iter().map(writer).collect();
+        Ok(Self { writers, config, observer, server, shutdown: CancellationToken::new() })
     }
 
     /// Watches and stops this runtime while it runs.
@@ -104,7 +132,7 @@ impl SinkRuntime {
     /// # Errors
     /// What made the connector end, if it was not asked to.
     pub async fn run(self) -> ConnectorResult<()> {
-        let second_signal = signals(self.shutdown.clone())?;
+        let second_signal = signals::listen(self.shutdown.clone())?;
         // In a task of its own, so that signals are heard while a connector blocks its thread.
         let mut living = tokio::spawn(async move { self.live().await });
         tokio::select! {
@@ -123,9 +151,10 @@ impl SinkRuntime {
         }
         self.observer.phase(Phase::Draining);
         let limit = self.config.shutdown_timeout / SHARE_OF_SHUTDOWN;
-        let closed = timeout(limit, self.writer.shutdown())
-            .await
-            .unwrap_or_else(|_| Err(ConnectorError::fatal("the connector's shutdown took too long")));
+        let closed = timeout(limit, join_all(self.writers.iter().map(Writer::shutdown))).await.map_or_else(
+            |_| Err(ConnectorError::fatal("the connector's shutdown took too long")),
+            |closed| closed.into_iter().collect(),
+        );
         if let Err(error) = &closed {
             tracing::error!("shutdown: {}", error.report());
         }
@@ -133,14 +162,10 @@ impl SinkRuntime {
     }
 
     async fn deliver(&self) -> ConnectorResult<()> {
-        let prepare = async {
-            self.writer.initialize(self.config.clone()).await?;
-            self.writer.consumer_configs().await
-        };
-        let Some(consumers) = self.shutdown.run_until_cancelled(prepare).await else { return Ok(()) };
-        let mappings = self.mappings(consumers?)?;
-        let broker = Arc::new(DanubeBroker::new(&self.config));
-        let mut pipeline = Pipeline::start(broker, &self.writer, &self.config, mappings, &self.observer);
+        let prepare = try_join_all(self.writers.iter().enumerate().map(|(task, writer)| self.prepare(task, writer)));
+        let Some(tasks) = self.shutdown.run_until_cancelled(prepare).await else { return Ok(()) };
+        let broker: Arc<dyn Broker> = Arc::new(DanubeBroker::new(&self.config));
+        let mut pipeline = Pipeline::start(&broker, tasks?, &self.config, &self.observer);
         self.observer.phase(Phase::Running);
         let outcome = self.shutdown.run_until_cancelled(pipeline.ended()).await.unwrap_or(Ok(()));
         self.observer.phase(Phase::Draining);
@@ -153,90 +178,9 @@ impl SinkRuntime {
         outcome.and(drained)
     }
 
-    /// What each consumer's mapping says; the core settings where there is no mapping.
-    fn mappings(&self, consumers: Vec<ConsumerConfig>) -> ConnectorResult<Vec<MappingSettings>> {
-        if consumers.is_empty() {
-            return Err(ConnectorError::configuration("consumer_configs names no topic to read"));
-        }
-        let mut seen = HashSet::new();
-        for ConsumerConfig { topic, subscription, .. } in &consumers {
-            if !seen.insert((topic, subscription)) {
-                let text = format!("consumer_configs names {topic} with subscription {subscription} twice");
-                return Err(ConnectorError::configuration(text));
-            }
-        }
-        consumers.into_iter().map(|consumer| self.mapping(consumer)).collect()
-    }
-
-    fn mapping(&self, consumer: ConsumerConfig) -> ConnectorResult<MappingSettings> {
-        let known = self.config.mappings.iter().find(|mapping| {
-            mapping.consumer.topic == consumer.topic && mapping.consumer.subscription == consumer.subscription
-        });
-        let settings = match known {
-            Some(mapping) => MappingSettings { consumer, ..mapping.clone() },
-            None => MappingSettings::new(consumer, &self.config),
-        };
-        let dead_letters = settings.on_invalid_record == OnInvalidRecord::DeadLetter
-            || self.config.on_retries_exhausted == OnRetriesExhausted::DeadLetter;
-        if dead_letters && settings.dead_letter_topic.is_none() {
-            let topic = &settings.consumer.topic;
-            let text = format!(
-                "on_invalid_record or on_retries_exhausted is \"dead_letter\", so that {topic} needs a dead_letter_topic"
-            );
-            return Err(ConnectorError::configuration(text));
-        }
-        Ok(settings)
-    }
-}
-
-/// Cancels `shutdown` at the first SIGTERM or SIGINT; the future returned ends at the second.
-fn signals(shutdown: CancellationToken) -> ConnectorResult<impl Future<Output = ()>> {
-    let mut signals = Signals::listen()?;
-    Ok(async move {
-        signals.next().await;
-        tracing::info!("shutting down; a second signal ends at once");
-        shutdown.cancel();
-        signals.next().await;
-    })
-}
-
-#[cfg(unix)]
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> ConnectorResult<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self {
-            terminate: signal(SignalKind::terminate()).fatal("listen to SIGTERM")?,
-            interrupt: signal(SignalKind::interrupt()).fatal("listen to SIGINT")?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> ConnectorResult<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+    async fn prepare(&self, task: usize, writer: &Writer) -> ConnectorResult<Task> {
+        writer.initialize(self.config.clone()).await?;
+        let mappings = mappings::of(&self.config, writer.consumer_configs().await?)?;
+        Ok(Task { writer: writer.clone(), mappings, share: Share { task, tasks: self.writers.len() } })
     }
 }

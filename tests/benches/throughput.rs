@@ -3,6 +3,8 @@
 //! `cargo bench -p danube-sink-tests` runs both in turn against the same embedded broker, or the one that
 //! `DANUBE_TEST_URL` names, and prints the ratio of each pair. `RECORDS` sets how many records a run has.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
+
 use std::{
     sync::{
         Arc,

@@ -1,5 +1,7 @@
 //! What the behaviour tests share: a broker to test against, a target that remembers, and a ledger that compares.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
+
 mod broker;
 mod http;
 mod ledger;

@@ -4,6 +4,8 @@
 //! TRYBUILD=overwrite cargo test -p danube-sink-tests --test compile_fail
 //! ```
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
+
 use std::{fs, path::PathBuf};
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Words of the root of a file: a section of such a name would be something else.
-const ROOT: [&str; 17] = [
+const ROOT: [&str; 18] = [
     "danube_service_url",
     "connector_name",
     "batch_size",
@@ -25,6 +25,7 @@ const ROOT: [&str; 17] = [
     "retry_backoff_ms",
     "max_backoff_ms",
     "on_retries_exhausted",
+    "tasks",
     "max_buffered_bytes",
     "shutdown_timeout_ms",
     "metrics_port",

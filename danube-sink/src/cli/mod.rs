@@ -10,12 +10,13 @@ mod dev;
 
 use std::{
     io::{Write, stderr, stdout},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use self::arguments::Command;
 use crate::{
-    config::{self, ConfigSource, Loaded, generated::GeneratedConnector},
+    config::{self, ConfigError, ConfigSource, ConnectorConfig, Loaded, generated::GeneratedConnector},
     error::{ConnectorError, ConnectorResult, ErrorExt},
     observe::start_logs,
     runtime::SinkRuntime,
@@ -34,14 +35,14 @@ pub fn main<C: GeneratedConnector>() -> ExitCode {
             return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
         }
     };
-    let loaded = match config::load::<C>(&ConfigSource { path: arguments.config }) {
-        Ok(loaded) => loaded,
+    let configured = match Configured::<C>::load(arguments.config) {
+        Ok(configured) => configured,
         Err(report) => {
             say(stderr(), &format!("{report}\n"));
             return ExitCode::from(CONFIGURATION);
         }
     };
-    match command(loaded, arguments.command) {
+    match command(configured, arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(stderr(), &format!("error: {}\n", error.report()));
@@ -51,17 +52,44 @@ pub fn main<C: GeneratedConnector>() -> ExitCode {
     }
 }
 
-fn command<C: GeneratedConnector>(loaded: Loaded<C>, command: Command) -> ConnectorResult<()> {
-    start_logs(&loaded.core.log_level)?;
-    tracing::debug!("configuration from {}", loaded.path.display());
+/// A connector as its configuration says.
+pub(crate) struct Configured<C> {
+    /// One for each of `tasks`.
+    connectors: Vec<C>,
+    core: ConnectorConfig,
+    path: PathBuf,
+}
+
+impl<C: GeneratedConnector> Configured<C> {
+    fn load(path: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let source = ConfigSource { path };
+        let Loaded { connector, core, path, .. } = config::load::<C>(&source)?;
+        let mut connectors = vec![connector];
+        for _ in 1..core.tasks {
+            connectors.push(config::load::<C>(&source)?.connector);
+        }
+        Ok(Self { connectors, core, path })
+    }
+}
+
+fn command<C: GeneratedConnector>(configured: Configured<C>, command: Command) -> ConnectorResult<()> {
+    let Configured { connectors, core, path } = configured;
     match command {
-        Command::Run => block_on(async { SinkRuntime::new(loaded.connector, loaded.core).await?.run().await }),
+        Command::Run => {
+            start_logs(&core.log_level)?;
+            tracing::debug!("configuration from {}", path.display());
+            block_on(async { SinkRuntime::with_tasks(connectors, core).await?.run().await })
+        }
         Command::Check => {
-            say(stdout(), &checked(&loaded));
+            say(stdout(), &checked(&core, &path));
             Ok(())
         }
         #[cfg(feature = "dev")]
-        Command::Dev(options) => block_on(dev::run(loaded, options)),
+        Command::Dev(options) => {
+            // Its own lines say how it goes.
+            start_logs("warn")?;
+            block_on(dev::run(connectors, core, options))
+        }
         #[cfg(not(feature = "dev"))]
         Command::Dev => Err(ConnectorError::configuration(
             "this program was built without danube-sink's feature `dev`, which carries the embedded broker",
@@ -69,7 +97,7 @@ fn command<C: GeneratedConnector>(loaded: Loaded<C>, command: Command) -> Connec
     }
 }
 
-fn checked<C>(Loaded { core, path, .. }: &Loaded<C>) -> String {
+fn checked(core: &ConnectorConfig, path: &Path) -> String {
     let mut text = format!(
         "{} is valid.\nconnector {} reads from {}:\n",
         path.display(),

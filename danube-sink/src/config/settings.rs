@@ -37,6 +37,10 @@ pub struct ConnectorConfig {
     pub max_backoff: Duration,
     /// `on_retries_exhausted`: what becomes of a batch when `max_retries` are used up. Default `wait`.
     pub on_retries_exhausted: OnRetriesExhausted,
+    /// `tasks`: instances of the connector in this process, each with its own consumers. Default 1.
+    ///
+    /// Of an Exclusive or Failover subscription every partition is read by one of them.
+    pub tasks: usize,
     /// `max_buffered_bytes`: payload bytes that the process holds at most. Default 128 MiB.
     pub max_buffered_bytes: usize,
     /// `shutdown_timeout_ms`: the limit of a graceful shutdown. Default 25000.
@@ -64,6 +68,7 @@ impl ConnectorConfig {
             retry_backoff: Duration::from_millis(defaults::RETRY_BACKOFF_MS),
             max_backoff: Duration::from_millis(defaults::MAX_BACKOFF_MS),
             on_retries_exhausted: OnRetriesExhausted::default(),
+            tasks: defaults::TASKS as usize,
             max_buffered_bytes: defaults::MAX_BUFFERED_BYTES as usize,
             shutdown_timeout: Duration::from_millis(defaults::SHUTDOWN_TIMEOUT_MS),
             metrics_port: defaults::METRICS_PORT,

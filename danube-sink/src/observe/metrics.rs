@@ -56,6 +56,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     received: PerLane,
     redelivered: PerLane,
+    gaps: PerLane,
     batch_records: Distribution,
     batches: Family<LaneClosed, Counter>,
     write_seconds: Distribution,
@@ -76,6 +77,7 @@ pub(crate) struct LaneMetrics {
     batch_records: Histogram,
     pub(crate) received: Counter,
     pub(crate) redelivered: Counter,
+    pub(crate) gaps: Counter,
     pub(crate) write_seconds: Histogram,
     pub(crate) retries: Counter,
     settled: Counter,
@@ -93,6 +95,7 @@ impl Metrics {
             registry: Registry::with_prefix_and_labels("danube_sink", labels.into_iter()),
             received: Family::default(),
             redelivered: Family::default(),
+            gaps: Family::default(),
             batch_records: Family::new_with_constructor(|| Histogram::new(exponential_buckets(1.0, 4.0, 8))),
             batches: Family::default(),
             write_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 9))),
@@ -116,6 +119,11 @@ impl Metrics {
             "Messages received again and not written twice",
             self.redelivered.clone(),
         );
+        registry.register(
+            "intake_gap_messages",
+            "Messages that the broker skipped, as a lone consumer sees it",
+            self.gaps.clone(),
+        );
         registry.register("batch_records", "Records in a batch", self.batch_records.clone());
         registry.register("batch_closed", "Batches by the reason that closed them", self.batches.clone());
         registry.register("write_seconds", "Time of one try to write a batch", self.write_seconds.clone());
@@ -135,6 +143,7 @@ impl Metrics {
             batch_records: self.batch_records.get_or_create(&lane).clone(),
             received: of(&self.received),
             redelivered: of(&self.redelivered),
+            gaps: of(&self.gaps),
             write_seconds: self.write_seconds.get_or_create(&lane).clone(),
             retries: of(&self.retries),
             settled: of(&self.settled),

@@ -15,7 +15,7 @@ pub(crate) use self::{
 };
 use self::{
     metrics::{LaneMetrics, Metrics},
-    status::Status,
+    status::{Place, Status},
 };
 use crate::connector::ConsumerConfig;
 
@@ -37,12 +37,14 @@ impl Observer {
 
     /// What one mapping has to tell.
     pub(crate) fn lane(&self, consumer: &ConsumerConfig) -> LaneObserver {
-        self.status.expect(&consumer.topic, &consumer.subscription);
-        LaneObserver {
+        let observer = LaneObserver {
             subscription: consumer.subscription.clone(),
+            consumer: consumer.consumer_name.clone(),
             metrics: self.metrics.lane(&consumer.topic, &consumer.subscription),
             status: Arc::clone(&self.status),
-        }
+        };
+        self.status.expect(observer.place(&consumer.topic));
+        observer
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -71,6 +73,7 @@ impl Observer {
 #[derive(Debug)]
 pub(crate) struct LaneObserver {
     subscription: String,
+    consumer: String,
     metrics: LaneMetrics,
     status: Arc<Status>,
 }
@@ -78,26 +81,30 @@ pub(crate) struct LaneObserver {
 impl LaneObserver {
     /// A topic or partition is being read.
     pub(crate) fn up(&self, topic: &str) {
-        if self.status.up(topic, &self.subscription) {
-            tracing::info!(topic, subscription = %self.subscription, "attached");
+        if self.status.up(self.place(topic)) {
+            tracing::info!(topic, subscription = %self.subscription, consumer = %self.consumer, "attached");
         }
     }
 
     /// A topic or partition is not being read, and why.
     pub(crate) fn down(&self, topic: &str, reason: &str) {
-        if self.status.down(topic, &self.subscription, reason) {
-            tracing::warn!(topic, subscription = %self.subscription, "not attached: {reason}");
+        if self.status.down(self.place(topic), reason) {
+            tracing::warn!(topic, subscription = %self.subscription, consumer = %self.consumer, "not attached: {reason}");
         }
     }
 
-    /// The topic's state is told by its partitions from now on, unless it is its own.
+    /// The topic is there: its state is told from now on by the partitions that are read here, which may be itself.
     pub(crate) fn found(&self, topic: &str, partitions: &[String]) {
         for partition in partitions {
-            self.status.expect(partition, &self.subscription);
+            self.status.expect(self.place(partition));
         }
-        if !partitions.is_empty() && !partitions.iter().any(|partition| partition == topic) {
-            self.status.forget(topic, &self.subscription);
+        if !partitions.iter().any(|partition| partition == topic) {
+            self.status.forget(&self.place(topic));
         }
+    }
+
+    fn place(&self, topic: &str) -> Place {
+        Place { topic: topic.to_owned(), subscription: self.subscription.clone(), consumer: self.consumer.clone() }
     }
 
     pub(crate) fn received(&self, again: bool) {
@@ -105,6 +112,10 @@ impl LaneObserver {
         if again {
             self.metrics.redelivered.inc();
         }
+    }
+
+    pub(crate) fn gap(&self, messages: u64) {
+        self.metrics.gaps.inc_by(messages);
     }
 
     pub(crate) fn batch(&self, records: usize, closed: Closed) {

@@ -31,8 +31,16 @@ pub(crate) struct Status {
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    /// By topic or partition, and subscription.
-    attached: BTreeMap<(String, String), Attached>,
+    attached: BTreeMap<Place, Attached>,
+}
+
+/// Who reads what.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// The topic or partition.
+    pub(crate) topic: String,
+    pub(crate) subscription: String,
+    pub(crate) consumer: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,23 +62,23 @@ impl Status {
     }
 
     /// A subscription that is to be attached before the connector is ready.
-    pub(crate) fn expect(&self, topic: &str, subscription: &str) {
+    pub(crate) fn expect(&self, place: Place) {
         let attached = Attached { since: SystemTime::now(), down: Some("not attached yet".to_owned()) };
-        self.state().attached.entry((topic.to_owned(), subscription.to_owned())).or_insert(attached);
+        self.state().attached.entry(place).or_insert(attached);
     }
 
     /// Whether that is news.
-    pub(crate) fn up(&self, topic: &str, subscription: &str) -> bool {
-        self.set(topic, subscription, None)
+    pub(crate) fn up(&self, place: Place) -> bool {
+        self.set(place, None)
     }
 
     /// Whether that is news.
-    pub(crate) fn down(&self, topic: &str, subscription: &str, reason: &str) -> bool {
-        self.set(topic, subscription, Some(reason))
+    pub(crate) fn down(&self, place: Place, reason: &str) -> bool {
+        self.set(place, Some(reason))
     }
 
-    pub(crate) fn forget(&self, topic: &str, subscription: &str) {
-        self.state().attached.remove(&(topic.to_owned(), subscription.to_owned()));
+    pub(crate) fn forget(&self, place: &Place) {
+        self.state().attached.remove(place);
         self.changed.notify_waiters();
     }
 
@@ -102,11 +110,12 @@ impl Status {
         let subscriptions: Vec<_> = state
             .attached
             .iter()
-            .map(|((topic, subscription), attached)| {
+            .map(|(Place { topic, subscription, consumer }, attached)| {
                 let seconds = attached.since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
                 json!({
                     "topic": topic,
                     "subscription": subscription,
+                    "consumer": consumer,
                     "attached": attached.down.is_none(),
                     "since_unix_seconds": seconds,
                     "reason": attached.down,
@@ -121,10 +130,9 @@ impl Status {
         json!({ "connector": self.connector, "ready": ready, "phase": phase, "subscriptions": subscriptions })
     }
 
-    fn set(&self, topic: &str, subscription: &str, down: Option<&str>) -> bool {
+    fn set(&self, place: Place, down: Option<&str>) -> bool {
         let mut state = self.state();
-        let key = (topic.to_owned(), subscription.to_owned());
-        let before = state.attached.get(&key);
+        let before = state.attached.get(&place);
         if before.is_some_and(|before| before.down.as_deref() == down) {
             return false;
         }
@@ -133,7 +141,7 @@ impl Status {
             Some(Attached { since, down: Some(_) }) if down.is_some() => *since,
             _ => SystemTime::now(),
         };
-        state.attached.insert(key, Attached { since, down: down.map(str::to_owned) });
+        state.attached.insert(place, Attached { since, down: down.map(str::to_owned) });
         drop(state);
         self.changed.notify_waiters();
         true
@@ -148,19 +156,23 @@ impl Status {
 mod tests {
     use super::*;
 
+    fn place() -> Place {
+        Place { topic: "/default/a".to_owned(), subscription: "s".to_owned(), consumer: "c".to_owned() }
+    }
+
     #[test]
     fn ready_is_running_with_everything_attached() {
         let status = Status::new("c");
-        status.expect("/default/a", "s");
-        status.up("/default/a", "s");
+        status.expect(place());
+        status.up(place());
         assert!(!status.is_ready());
         status.phase(Phase::Running);
         assert!(status.is_ready());
-        assert!(status.down("/default/a", "s", "gone"));
-        assert!(!status.down("/default/a", "s", "gone"), "the same reason is no news");
+        assert!(status.down(place(), "gone"));
+        assert!(!status.down(place(), "gone"), "the same reason is no news");
         assert!(!status.is_ready());
         assert_eq!(status.json()["subscriptions"][0]["reason"], "gone");
-        status.up("/default/a", "s");
+        status.up(place());
         status.phase(Phase::Draining);
         assert!(!status.is_ready());
     }

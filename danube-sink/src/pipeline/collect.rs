@@ -94,10 +94,8 @@ impl Collect {
                         }
                         tracing::warn!(topic = %self.lane.topic, "a schema cannot be looked up and is tried again: {failure}");
                         let pause = sleep(self.registry.next().unwrap_or_default());
-                        if self.stop.run_until_cancelled(pause).await.is_none() {
-                            // What was not decoded stays with the broker.
-                            return None;
-                        }
+                        // What was not decoded when the connector stops stays with the broker.
+                        self.stop.run_until_cancelled(pause).await?;
                     }
                 }
             }

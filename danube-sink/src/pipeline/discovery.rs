@@ -12,6 +12,7 @@ use super::{
     intake::Intake,
     lane::Lane,
     partition::{Ack, Partition},
+    share::Share,
 };
 
 /// How soon to look again at first: a producer creates the partitions of a topic one after the other, so that a look may
@@ -26,6 +27,7 @@ const LAST_LOOK_FOR_ANY: Duration = Duration::from_secs(5);
 pub(crate) struct Discovery {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) lane: Arc<Lane>,
+    pub(crate) share: Share,
     pub(crate) acks: mpsc::WeakUnboundedSender<Ack>,
     pub(crate) budget: Budget,
     pub(crate) stop: CancellationToken,
@@ -70,7 +72,9 @@ impl Discovery {
         match self.broker.partitions(topic).await {
             Ok(partitions) if partitions.is_empty() => down("the topic does not exist; a producer creates it"),
             Err(failure) => down(&failure.message),
-            Ok(partitions) => {
+            Ok(mut partitions) => {
+                let subscription_type = self.lane.settings.consumer.subscription_type;
+                partitions.retain(|partition| self.share.has(subscription_type, partition));
                 self.lane.observer.found(topic, &partitions);
                 for partition in partitions {
                     if known.insert(partition.clone()) {

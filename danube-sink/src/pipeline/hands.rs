@@ -27,6 +27,10 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    pub(crate) fn offset(self) -> u64 {
+        self.offset
+    }
+
     pub(crate) fn of(delivery: &Delivery) -> Self {
         let receipt = &delivery.receipt;
         Self {
@@ -65,6 +69,9 @@ pub(crate) struct Hands {
     /// Everything in hand, and some of what was: the oldest first.
     arrivals: VecDeque<(Identity, Instant)>,
     settled: VecDeque<Identity>,
+    /// Messages that were settled and whose acknowledgement did not count, by offset.
+    debts: HashMap<u64, Identity>,
+    last_offset: Option<u64>,
     last_settled: Option<Instant>,
     window: Window,
 }
@@ -106,6 +113,30 @@ impl Hands {
         self.window.acknowledged(ids.len(), now);
         self.forget_arrivals();
         attachments
+    }
+
+    /// How many offsets are missing before the one of a new message: the broker lost them or skipped them.
+    ///
+    /// Only a lone consumer sees all of a topic's offsets, and those of a topic that is not reliable are all 0.
+    pub(crate) fn missing_before(&mut self, id: Identity) -> u64 {
+        let last = self.last_offset.replace(id.offset);
+        // A lower offset was given back and comes again, or the broker began anew.
+        last.and_then(|last| id.offset.checked_sub(last + 1)).unwrap_or_default()
+    }
+
+    /// The acknowledgement of a settled message did not count: it is owed until the message comes again.
+    pub(crate) fn owe(&mut self, id: Identity) {
+        self.debts.insert(id.offset, id);
+    }
+
+    /// The message has come again and was acknowledged. Whether that was owed.
+    pub(crate) fn pay(&mut self, id: Identity) -> bool {
+        self.debts.remove(&id.offset).is_some()
+    }
+
+    /// Another message has the offset: a broker lost the one that an acknowledgement was owed for. Whether one was.
+    pub(crate) fn write_off(&mut self, id: Identity) -> bool {
+        !self.debts.is_empty() && self.debts.remove(&id.offset).is_some()
     }
 
     /// How long ago the oldest message in hand arrived, and the last one was settled.
@@ -201,6 +232,13 @@ mod tests {
         hands.settle(&[id(0)], now);
         hands.let_go(id(0));
         assert_eq!(hands.receive(id(0), 1, now), Arrival::Settled);
+    }
+
+    #[test]
+    fn offsets_that_are_missing_are_counted() {
+        let mut hands = Hands::default();
+        let missing: Vec<_> = [7, 8, 11, 3, 4, 0, 0].iter().map(|offset| hands.missing_before(id(*offset))).collect();
+        assert_eq!(missing, [0, 0, 2, 0, 0, 0, 0]);
     }
 
     #[test]

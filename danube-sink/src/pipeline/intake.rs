@@ -190,6 +190,17 @@ impl Intake {
         None
     }
 
+    /// A lone consumer sees every offset. What is missing is lost at the broker, and somebody should know.
+    fn tell_of_gap(&self, identity: Identity) {
+        let alone = self.lane.settings.consumer.subscription_type == SubscriptionType::Exclusive;
+        let missing = if alone { self.partition.hands().missing_before(identity) } else { 0 };
+        if missing > 0 {
+            self.lane.observer.gap(missing);
+            let offset = identity.offset();
+            tracing::warn!(topic = %self.partition.topic, missing, "the broker skipped messages before offset {offset}");
+        }
+    }
+
     async fn take(&self, delivery: Delivery, attachment: u64) {
         let identity = Identity::of(&delivery);
         let now = Instant::now();
@@ -197,6 +208,10 @@ impl Intake {
         self.lane.observer.received(arrival != Arrival::New);
         match arrival {
             Arrival::New => {
+                if self.partition.hands().write_off(identity) {
+                    self.lane.pay();
+                }
+                self.tell_of_gap(identity);
                 let mut place = Place::new(&self.partition, identity, now);
                 // A budget that another lane holds must not keep this stream from being read to the end of a drain.
                 let bytes = self.budget.reserve(delivery.size());
@@ -209,7 +224,13 @@ impl Intake {
             Arrival::Settled => {
                 // The settler is gone only when the lane has ended: the broker then sends the message once more later.
                 if let Some(acks) = self.acks.upgrade() {
-                    let ack = Ack { partition: Arc::clone(&self.partition), receipt: delivery.receipt, attachment };
+                    let ack = Ack {
+                        partition: Arc::clone(&self.partition),
+                        identity,
+                        receipt: delivery.receipt,
+                        again: true,
+                        attachment,
+                    };
                     let _ = acks.send(ack);
                 }
             }

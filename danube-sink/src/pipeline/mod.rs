@@ -21,6 +21,7 @@ mod lane;
 mod outcome;
 mod partition;
 mod settle;
+mod share;
 mod window;
 mod write;
 
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     broker::{Attachment, Broker, BrokerFailure, Consumer, Delivery, FailureKind, Letter, Receipt, Session},
+    share::Share,
     write::Writer,
 };
 use self::{budget::Budget, collect::Collect, deliver::Deliver, discovery::Discovery, lane::Lane, settle::Settle};
@@ -43,6 +45,13 @@ use crate::{
     observe::Observer,
     schema::SchemaCache,
 };
+
+/// One connector instance and what it reads.
+pub(crate) struct Task {
+    pub(crate) writer: Writer,
+    pub(crate) mappings: Vec<MappingSettings>,
+    pub(crate) share: Share,
+}
 
 /// Everything between the broker and the connector, running.
 pub(crate) struct Pipeline {
@@ -55,48 +64,62 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// Starts to read every mapping's topic and to hand its records to the connector.
     pub(crate) fn start(
-        broker: Arc<dyn Broker>,
-        writer: &Writer,
+        broker: &Arc<dyn Broker>,
+        tasks: Vec<Task>,
         config: &ConnectorConfig,
-        mappings: Vec<MappingSettings>,
         observer: &Observer,
     ) -> Self {
-        let stop = CancellationToken::new();
-        let detach = CancellationToken::new();
+        let mut pipeline = Self {
+            lanes: JoinSet::new(),
+            intakes: JoinSet::new(),
+            stop: CancellationToken::new(),
+            detach: CancellationToken::new(),
+        };
         let budget = Budget::new(config.max_buffered_bytes);
         let schemas = Arc::new(SchemaCache::default());
-        let mut lanes = JoinSet::new();
-        let mut intakes = JoinSet::new();
-        for settings in mappings {
-            let lane = Arc::new(Lane::new(settings, observer));
-            let settle = Settle::new(Arc::clone(&broker), Arc::clone(&lane));
-            let discovery = Discovery {
-                broker: Arc::clone(&broker),
-                lane: Arc::clone(&lane),
-                acks: settle.acks(),
-                budget: budget.clone(),
-                stop: stop.clone(),
-                detach: detach.clone(),
-            };
-            let deliver = Deliver::new(writer.clone(), Arc::clone(&lane), settle, config, stop.clone());
-            let collect =
-                Collect::new(Arc::clone(&broker), Arc::clone(&schemas), Arc::clone(&lane), config, stop.clone());
-            intakes.spawn(discovery.run());
-            lanes.spawn(run_lane(lane, collect, deliver, stop.clone()));
+        for Task { writer, mappings, share } in tasks {
+            for mut settings in mappings {
+                let consumer = &mut settings.consumer;
+                consumer.consumer_name = share.consumer_name(consumer.subscription_type, &consumer.consumer_name);
+                let lane = Arc::new(Lane::new(settings, observer));
+                let settle = Settle::new(Arc::clone(broker), Arc::clone(&lane));
+                pipeline.intakes.spawn(
+                    Discovery {
+                        broker: Arc::clone(broker),
+                        lane: Arc::clone(&lane),
+                        share,
+                        acks: settle.acks(),
+                        budget: budget.clone(),
+                        stop: pipeline.stop.clone(),
+                        detach: pipeline.detach.clone(),
+                    }
+                    .run(),
+                );
+                let stop = pipeline.stop.clone();
+                let deliver = Deliver::new(writer.clone(), Arc::clone(&lane), settle, config, stop.clone());
+                let (broker, schemas) = (Arc::clone(broker), Arc::clone(&schemas));
+                let collect = Collect::new(broker, schemas, Arc::clone(&lane), config, stop.clone());
+                pipeline.lanes.spawn(run_lane(lane, collect, deliver, stop));
+            }
         }
-        Self { lanes, intakes, stop, detach }
+        pipeline
     }
 
     /// Returns when something cannot go on, with its error.
     ///
     /// Dropping the future loses nothing.
     pub(crate) async fn ended(&mut self) -> ConnectorResult<()> {
-        tokio::select! {
-            Some(lane) = self.lanes.join_next() => lane.unwrap_or_else(|error| Err(broken(&error))),
-            Some(intake) = self.intakes.join_next() => Err(intake.map_or_else(|error| broken(&error), |()| {
-                ConnectorError::fatal("an intake ended without being told to")
-            })),
-            else => Ok(()),
+        loop {
+            tokio::select! {
+                Some(lane) = self.lanes.join_next() => return lane.unwrap_or_else(|error| Err(broken(&error))),
+                Some(intake) = self.intakes.join_next() => match intake {
+                    Err(error) => return Err(broken(&error)),
+                    // A lane has failed, and is about to tell why.
+                    Ok(()) if self.stop.is_cancelled() => {}
+                    Ok(()) => return Err(ConnectorError::fatal("an intake ended without being told to")),
+                },
+                else => return Ok(()),
+            }
         }
     }
 

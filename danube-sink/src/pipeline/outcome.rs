@@ -56,6 +56,7 @@ impl Outcome {
         for held in batch {
             let id = held.record.id();
             if let Some(reason) = rejected.remove(&id) {
+                retry.remove(&id);
                 outcome.rejected.push(Invalid { held, reason });
             } else if retry.remove(&id).is_some() {
                 outcome.again.push(held);

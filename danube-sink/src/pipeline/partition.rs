@@ -28,7 +28,10 @@ pub(crate) struct Partition {
 /// An acknowledgement on its way out.
 pub(crate) struct Ack {
     pub(crate) partition: Arc<Partition>,
+    pub(crate) identity: Identity,
     pub(crate) receipt: Receipt,
+    /// Whether the message came again after it was settled.
+    pub(crate) again: bool,
     /// The number of the attachment that brought the message last.
     pub(crate) attachment: u64,
 }

@@ -72,9 +72,10 @@ impl Settle {
         }
         for (partition, identities, receipts) in partitions {
             let attachments = partition.settle(&identities);
-            for (receipt, attachment) in receipts.into_iter().zip(attachments) {
+            for ((identity, receipt), attachment) in identities.into_iter().zip(receipts).zip(attachments) {
+                let partition = Arc::clone(&partition);
                 // Sending fails only when the settler is gone with the runtime: the broker then has the message still.
-                let _ = self.acks.send(Ack { partition: Arc::clone(&partition), receipt, attachment });
+                let _ = self.acks.send(Ack { partition, identity, receipt, again: false, attachment });
             }
         }
     }
@@ -164,22 +165,36 @@ async fn leave(mut waiting: mpsc::UnboundedReceiver<Ack>, lane: Arc<Lane>) {
     while leaving.next().await.is_some() {}
 }
 
-async fn acknowledge(Ack { partition, receipt, attachment }: Ack, lane: &Lane) {
+async fn acknowledge(ack: Ack, lane: &Lane) {
+    let Ack { partition, identity, again, .. } = &ack;
+    let counts = acknowledged(&ack).await;
+    if counts {
+        lane.observer.acked()
+    } else {
+        lane.observer.ack_failed()
+    }
+    match (counts, again) {
+        (true, false) => lane.pay(),
+        (true, true) if partition.hands().pay(*identity) => lane.pay(),
+        (false, false) => partition.hands().owe(*identity),
+        (_, true) => {}
+    }
+}
+
+/// Whether the broker took it.
+async fn acknowledged(Ack { partition, receipt, attachment, .. }: &Ack) -> bool {
     let mut pauses = Backoff::new(Duration::from_millis(50), Duration::from_secs(1)).take(ACK_RETRIES);
     // Without that attachment it would not count: the broker has the message down to be sent again.
-    while let Some(attached) = partition.attached_as(attachment) {
+    while let Some(attached) = partition.attached_as(*attachment) {
         match attached.ack(receipt.clone()).await {
-            None => break,
-            Some(Ok(())) => {
-                lane.pay();
-                return lane.observer.acked();
-            }
+            Some(Ok(())) => return true,
             Some(Err(failure)) => tracing::debug!(topic = %partition.topic, "an ack failed: {failure}"),
+            None => break,
         }
         match pauses.next() {
             Some(pause) => sleep(pause).await,
             None => break,
         }
     }
-    lane.observer.ack_failed();
+    false
 }

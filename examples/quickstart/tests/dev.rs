@@ -1,5 +1,7 @@
 //! The quickstart as its users run it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

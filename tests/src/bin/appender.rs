@@ -1,5 +1,7 @@
 //! A connector that appends each record's number to a file, and answers when the disk has it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
+
 use std::{fmt::Write as _, fs::OpenOptions, io::Write as _};
 
 use async_trait::async_trait;

@@ -105,3 +105,33 @@ async fn neighbouring_topics_are_not_read() {
     assert_eq!(Ledger::compare("neighbours", &confirmed, &target.numbers()), Ledger::CLEAN);
     assert!(target.records().iter().all(|record| record.topic() == ours && record.partition().is_some()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_tasks_share_a_topic_and_keep_the_order_of_each_partition() {
+    let broker = Broker::start().await;
+    for (subscription_type, partitions) in [(Exclusive, Some(4)), (Exclusive, None), (Shared, Some(2)), (Shared, None)]
+    {
+        let topic = topic("tasks");
+        drop(broker.producer(&topic, "creator", partitions).await);
+        let targets: Vec<_> = (0..3).map(|_| Target::default()).collect();
+        let sinks = targets.iter().map(|target| TestSink::new(target, &[&topic], subscription_type)).collect();
+        let running = Running::start_tasks(broker.url(), sinks, |_| {}).await.ready().await;
+        let confirmed = broker.publish(&topic, partitions, 0..900, &targets[0]).await;
+        let arrived = || async { targets.iter().map(Target::len).sum::<usize>() >= confirmed.len() };
+        danube_sink_tests::until("all records", arrived).await;
+        running.stop().await.expect("a clean end");
+        let numbers: Vec<_> = targets.iter().flat_map(Target::numbers).collect();
+        let shares: Vec<_> = targets.iter().map(Target::len).collect();
+        let what = format!("{subscription_type:?}, {partitions:?} partitions, {shares:?}");
+        assert_eq!(Ledger::compare(&what, &confirmed, &numbers), Ledger::CLEAN);
+        if subscription_type == Exclusive {
+            let records: Vec<_> = targets.iter().flat_map(Target::records).collect();
+            for partition in 0..4 {
+                let of_it = records.iter().filter(|record| record.partition().unwrap_or_default() == partition);
+                assert!(of_it.map(|record| record.offset()).is_sorted(), "{what}");
+            }
+        }
+        let at_work = shares.iter().filter(|share| **share > 0).count();
+        assert_eq!(at_work, if (subscription_type, partitions) == (Exclusive, None) { 1 } else { 3 }, "{what}");
+    }
+}

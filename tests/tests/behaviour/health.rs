@@ -1,6 +1,6 @@
 //! `/live`, `/ready` and `/metrics`.
 
-use danube_sink::SubscriptionType::Exclusive;
+use danube_sink::{SubscriptionType::Exclusive, dev::BrokerOptions};
 use danube_sink_tests::{Broker, Target, TestSink, get, metric, topic, until};
 
 use crate::Running;
@@ -35,4 +35,21 @@ async fn a_port_in_use_is_told_at_start() {
     let error = danube_sink::SinkRuntime::new(sink, config).await.expect_err("the port is taken");
     let text = error.to_string();
     assert!(text.contains(&format!("metrics_port = {port}")) && text.contains("free"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_the_broker_skips_are_told() {
+    let broker = Broker::embedded(BrokerOptions::default()).await;
+    let topic = topic("gap");
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    broker.publish(&topic, None, 0..20, &target).await;
+    target.holds(20).await;
+    broker.embedded.as_ref().expect("an embedded broker").faults().skip_messages(3);
+    broker.publish(&topic, None, 20..40, &target).await;
+    target.holds(37).await;
+    assert_eq!(metric(running.handle.metrics_address(), "danube_sink_intake_gap_messages_total").await, 3.0);
+    running.stop().await.expect("a clean end");
 }

@@ -1,5 +1,7 @@
 //! What the runtime does, seen from outside: against the embedded broker, or a real one named by `DANUBE_TEST_URL`.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
+
 mod batches;
 mod delivery;
 mod faults;
@@ -23,10 +25,19 @@ struct Running {
 
 impl Running {
     async fn start(url: &str, sink: impl SinkConnector + 'static, set: impl FnOnce(&mut ConnectorConfig)) -> Self {
+        Self::start_tasks(url, vec![sink], set).await
+    }
+
+    async fn start_tasks(
+        url: &str,
+        sinks: Vec<impl SinkConnector + 'static>,
+        set: impl FnOnce(&mut ConnectorConfig),
+    ) -> Self {
         let mut config = ConnectorConfig::new(url, "test");
         config.metrics_port = 0;
         set(&mut config);
-        let runtime = SinkRuntime::new(sink, config).await.expect("a free port");
+        config.tasks = sinks.len();
+        let runtime = SinkRuntime::with_tasks(sinks, config).await.expect("a free port");
         let handle = runtime.handle();
         Self { handle, outcome: tokio::spawn(runtime.run()) }
     }

@@ -1,6 +1,10 @@
 //! Targets that hang, crawl, fail in part and panic, under load.
 
-use std::{collections::HashSet, iter::repeat_n, time::Duration};
+use std::{
+    collections::HashSet,
+    iter::repeat_n,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use danube_sink::{
@@ -139,6 +143,25 @@ async fn a_target_that_is_slower_than_the_ack_deadline_gets_everything_once() {
         let mut bench = Bench::with_deadline("overdue", kind, slow, Duration::from_millis(1_000)).await;
         bench.write_timeout = Duration::from_secs(5);
         assert_eq!(bench.run(bench.sink(), 60).await, Ledger::CLEAN);
+    });
+    join_all(cells).await;
+}
+
+/// The broker sends again what is in hand, and that is not written again; its acknowledgement must not wait for the next
+/// time, which is the broker's ack timeout of thirty seconds later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_during_a_write_delays_no_acknowledgement() {
+    let cells = KINDS.map(|kind| async move {
+        let mut bench = Bench::new("cut in a write", kind, [WriteAfter(Duration::from_secs(1))]).await;
+        bench.write_timeout = Duration::from_secs(5);
+        let running = bench.start(bench.sink()).await;
+        let publisher = bench.publisher();
+        until("the window full", || async { bench.status().in_flight >= 7 }).await;
+        bench.broker.cut_connections();
+        let started = Instant::now();
+        publisher.confirms(60).await;
+        assert_eq!(bench.end(running, publisher).await, Ledger::CLEAN);
+        assert!(started.elapsed() < bench.ack_timeout / 2, "{kind}: acknowledged after {:?}", started.elapsed());
     });
     join_all(cells).await;
 }

@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use self::{data::Data, progress::Progress};
 use super::say;
 use crate::{
-    config::{ConnectorConfig, Loaded},
+    config::ConnectorConfig,
     connector::SinkConnector,
     dev::{BrokerOptions, EmbeddedBroker, Partitions},
     error::{ConnectorError, ConnectorResult, ErrorExt},
@@ -36,8 +36,11 @@ pub(crate) struct Options {
 }
 
 /// Runs until all is delivered, or until told to stop with `keep_running`.
-pub(crate) async fn run<C: SinkConnector + 'static>(loaded: Loaded<C>, options: Options) -> ConnectorResult<()> {
-    let Loaded { connector, mut core, .. } = loaded;
+pub(crate) async fn run<C: SinkConnector + 'static>(
+    connectors: Vec<C>,
+    mut core: ConnectorConfig,
+    options: Options,
+) -> ConnectorResult<()> {
     let data = Data::find(&core, &options)?;
     let broker = start_broker(&core, options.port).await?;
     core.danube_service_url = broker.url();
@@ -46,7 +49,7 @@ pub(crate) async fn run<C: SinkConnector + 'static>(loaded: Loaded<C>, options: 
     let url = broker.url();
     say(stdout(), &format!("embedded broker at {url}, in memory, for development only\n"));
     let session = Session { broker, core: core.clone(), data };
-    let runtime = SinkRuntime::new(connector, core).await?;
+    let runtime = SinkRuntime::with_tasks(connectors, core).await?;
     let handle = runtime.handle();
     let mut running = tokio::spawn(runtime.run());
     let delivered = tokio::select! {

@@ -82,6 +82,7 @@ pub(crate) mod defaults {
     pub(crate) const MAX_RETRIES: u32 = 5;
     pub(crate) const RETRY_BACKOFF_MS: u64 = 200;
     pub(crate) const MAX_BACKOFF_MS: u64 = 30_000;
+    pub(crate) const TASKS: u32 = 1;
     pub(crate) const MAX_BUFFERED_BYTES: u32 = 128 * 1024 * 1024;
     pub(crate) const SHUTDOWN_TIMEOUT_MS: u64 = 25_000;
     pub(crate) const METRICS_PORT: u16 = 9090;
@@ -132,6 +133,8 @@ keys! { CORE:
         "upper bound of any wait between tries";
     ON_RETRIES_EXHAUSTED = "on_retries_exhausted" in [Root], Kind::Word,
         Fallback::Word("wait"), "what becomes of a batch when `max_retries` are used up";
+    TASKS = "tasks" in [Root], Kind::Number { min: 1, max: 256 }, Fallback::Number(defaults::TASKS as u64),
+        "instances of the connector in this process, which write side by side";
     MAX_BUFFERED_BYTES = "max_buffered_bytes" in [Root], COUNT, Fallback::Number(defaults::MAX_BUFFERED_BYTES as u64),
         "payload bytes that the process holds at most";
     SHUTDOWN_TIMEOUT = "shutdown_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::SHUTDOWN_TIMEOUT_MS),

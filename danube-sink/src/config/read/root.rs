@@ -42,6 +42,7 @@ pub(crate) fn read(
     tables.milliseconds(&keys::RETRY_BACKOFF, &mut core.retry_backoff);
     tables.milliseconds(&keys::MAX_BACKOFF, &mut core.max_backoff);
     tables.word(&keys::ON_RETRIES_EXHAUSTED, &mut core.on_retries_exhausted);
+    tables.number(&keys::TASKS, &mut core.tasks);
     tables.number(&keys::MAX_BUFFERED_BYTES, &mut core.max_buffered_bytes);
     tables.milliseconds(&keys::SHUTDOWN_TIMEOUT, &mut core.shutdown_timeout);
     tables.number(&keys::METRICS_PORT, &mut core.metrics_port);

@@ -14,7 +14,7 @@ use crate::{
     config::{ConnectorConfig, MappingSettings, OnInvalidRecord, SubscriptionType},
     connector::ConsumerConfig,
     observe::Observer,
-    pipeline::{Pipeline, Writer},
+    pipeline::{Broker, Pipeline, Share, Task, Writer},
 };
 
 pub(super) const MS: Duration = Duration::from_millis(1);
@@ -107,7 +107,9 @@ impl Bench {
     pub(super) fn start(&self) -> Pipeline {
         let writer = Writer::new(Box::new(self.target.clone()), self.config.write_timeout);
         let observer = Observer::new("test");
-        Pipeline::start(Arc::new(self.broker.clone()), &writer, &self.config, self.mappings.clone(), &observer)
+        let broker: Arc<dyn Broker> = Arc::new(self.broker.clone());
+        let task = Task { writer, mappings: self.mappings.clone(), share: Share::WHOLE };
+        Pipeline::start(&broker, vec![task], &self.config, &observer)
     }
 
     /// Waits until every message is done, and answers how long that took.

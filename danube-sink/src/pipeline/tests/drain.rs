@@ -115,3 +115,17 @@ async fn a_full_budget_does_not_keep_a_drain_from_acknowledging() {
     assert_eq!(bench.ledger.acks(), 5);
     bench.lawful();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_restarted_broker_lost_does_not_delay_a_drain() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Slow(2 * SECOND)]);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(2 * SECOND).await;
+    bench.broker.restart(TOPIC);
+    sleep(10 * SECOND).await;
+    bench.publish(5);
+    bench.settled().await;
+    timeout(SECOND, pipeline.drain()).await.unwrap().unwrap();
+}

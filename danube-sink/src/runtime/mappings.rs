@@ -1,0 +1,47 @@
+//! From a connector's consumers to what the pipeline has to know of each.
+
+use std::collections::HashSet;
+
+use crate::{
+    config::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
+    connector::ConsumerConfig,
+    error::{ConnectorError, ConnectorResult},
+};
+
+/// What each consumer's mapping says; the core settings where there is no mapping.
+///
+/// # Errors
+/// Consumers that cannot work.
+pub(super) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> ConnectorResult<Vec<MappingSettings>> {
+    if consumers.is_empty() {
+        return Err(ConnectorError::configuration("consumer_configs names no topic to read"));
+    }
+    let mut seen = HashSet::new();
+    for ConsumerConfig { topic, subscription, .. } in &consumers {
+        if !seen.insert((topic, subscription)) {
+            let text = format!("consumer_configs names {topic} with subscription {subscription} twice");
+            return Err(ConnectorError::configuration(text));
+        }
+    }
+    consumers.into_iter().map(|consumer| mapping(config, consumer)).collect()
+}
+
+fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResult<MappingSettings> {
+    let known = config.mappings.iter().find(|mapping| {
+        mapping.consumer.topic == consumer.topic && mapping.consumer.subscription == consumer.subscription
+    });
+    let settings = match known {
+        Some(mapping) => MappingSettings { consumer, ..mapping.clone() },
+        None => MappingSettings::new(consumer, config),
+    };
+    let dead_letters = settings.on_invalid_record == OnInvalidRecord::DeadLetter
+        || config.on_retries_exhausted == OnRetriesExhausted::DeadLetter;
+    if dead_letters && settings.dead_letter_topic.is_none() {
+        let topic = &settings.consumer.topic;
+        let text = format!(
+            "on_invalid_record or on_retries_exhausted is \"dead_letter\", so that {topic} needs a dead_letter_topic"
+        );
+        return Err(ConnectorError::configuration(text));
+    }
+    Ok(settings)
+}

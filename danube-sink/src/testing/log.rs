@@ -1,0 +1,143 @@
+//! What happened in one scenario, written down by the probe and read by the stage.
+
+use std::collections::{HashSet, VecDeque};
+
+use tokio::sync::watch;
+
+use super::probe::Fault;
+use crate::{
+    error::{ConnectorError, ConnectorResult},
+    record::SinkRecord,
+};
+
+/// A message that was published; its place in the list is its offset.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    /// `None` if the payload is not one of the connector's own.
+    pub(super) number: Option<u64>,
+    pub(super) payload: Vec<u8>,
+}
+
+/// Everything that was written down.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// What happens to the next tries; then nothing does.
+    pub(super) script: VecDeque<Fault>,
+    pub(super) sent: Vec<Sent>,
+    pub(super) initialized: u32,
+    pub(super) closed: u32,
+    /// The size of the batch of each try.
+    pub(super) tries: Vec<usize>,
+    /// Tries after which records are to come again.
+    pub(super) failed: u64,
+    /// What the last of them said.
+    pub(super) last_failure: Option<String>,
+    /// The offsets of records that were answered to be delivered.
+    pub(super) delivered: HashSet<u64>,
+    pub(super) at_gate: bool,
+    pub(super) gate_open: bool,
+    pub(super) findings: Vec<String>,
+}
+
+/// The state, and a bell that rings when it changes.
+#[derive(Debug, Default)]
+pub(super) struct Log(watch::Sender<State>);
+
+impl Log {
+    pub(super) fn change(&self, change: impl FnOnce(&mut State)) {
+        self.0.send_modify(change);
+    }
+
+    pub(super) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.0.borrow())
+    }
+
+    pub(super) fn find(&self, finding: String) {
+        self.change(|state| {
+            if !state.findings.contains(&finding) {
+                state.findings.push(finding);
+            }
+        });
+    }
+
+    /// Returns when the condition holds.
+    pub(super) async fn until(&self, condition: impl FnMut(&State) -> bool) {
+        // It fails only without a sender, which this is.
+        let _ = self.0.subscribe().wait_for(condition).await;
+    }
+
+    /// What happens to the try that begins.
+    pub(super) fn tried(&self, records: usize) -> Fault {
+        let mut fault = Fault::Pass;
+        self.change(|state| {
+            state.tries.push(records);
+            fault = state.script.pop_front().unwrap_or(Fault::Pass);
+        });
+        fault
+    }
+
+    pub(super) async fn pass_gate(&self) {
+        self.change(|state| state.at_gate = true);
+        self.until(|state| state.gate_open).await;
+        self.change(|state| state.at_gate = false);
+    }
+
+    /// The numbers of those records that have one.
+    pub(super) fn numbers(&self, records: &[SinkRecord]) -> Vec<u64> {
+        let place = |record: &SinkRecord| usize::try_from(record.offset()).unwrap_or(usize::MAX);
+        self.read(|state| {
+            records.iter().filter_map(|record| state.sent.get(place(record)).and_then(|sent| sent.number)).collect()
+        })
+    }
+}
+
+/// A try that is under way. Dropped without an answer, it failed.
+pub(super) struct Attempt<'a> {
+    log: &'a Log,
+    records: Vec<SinkRecord>,
+    answered: bool,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(log: &'a Log, records: Vec<SinkRecord>) -> Self {
+        Self { log, records, answered: false }
+    }
+
+    pub(super) fn answered(mut self, answer: &ConnectorResult<()>) {
+        self.answered = true;
+        let offsets = |named: &dyn Fn(&SinkRecord) -> bool| -> Vec<u64> {
+            self.records.iter().filter(|record| !named(record)).map(SinkRecord::offset).collect()
+        };
+        let delivered = match answer {
+            Ok(()) => offsets(&|_| false),
+            Err(ConnectorError::Partial(failure)) => {
+                let named = failure.retry.iter().chain(&failure.rejected).map(|(id, _)| id).collect::<HashSet<_>>();
+                offsets(&|record| named.contains(&record.id()))
+            }
+            Err(_) => Vec::new(),
+        };
+        let again = match answer {
+            Ok(()) | Err(ConnectorError::InvalidRecord { .. }) => false,
+            Err(ConnectorError::Partial(failure)) => !failure.retry.is_empty(),
+            Err(_) => true,
+        };
+        self.log.change(|state| {
+            state.delivered.extend(delivered);
+            state.failed += u64::from(again);
+            if let Err(error) = answer {
+                state.last_failure = Some(error.report());
+            }
+        });
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.log.change(|state| {
+                state.failed += 1;
+                state.last_failure = Some("none: the call was given up".to_owned());
+            });
+        }
+    }
+}
