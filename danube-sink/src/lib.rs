@@ -1,4 +1,4 @@
-//! Sink connectors for the [Danube](https://danube-docs.dev-state.com) message broker.
+//! Sink connectors for the [Danube](https://github.com/danube-messaging/danube) message broker.
 //!
 //! Annotate a struct, write one method, run:
 //!
@@ -42,6 +42,7 @@
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
+//! - `testing` (feature `dev`): a conformance kit that a connector's author calls from a test
 
 mod cli;
 pub mod config;
@@ -55,6 +56,8 @@ mod pipeline;
 mod record;
 mod runtime;
 pub mod schema;
+#[cfg(feature = "dev")]
+pub mod testing;
 
 pub use danube_sink_macros::{TopicMapping, sink_connector};
 

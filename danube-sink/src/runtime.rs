@@ -14,7 +14,7 @@ use crate::{
     config::ConnectorConfig,
     connector::SinkConnector,
     danube::DanubeBroker,
-    error::{ConnectorError, ConnectorResult, ErrorExt},
+    error::{ConnectorError, ConnectorResult},
     observe::{Observer, Phase, Server, serve},
     pipeline::{Broker, Pipeline, Share, Task, Writer},
 };
@@ -125,23 +125,15 @@ impl SinkRuntime {
 
     /// Runs until SIGTERM, SIGINT, [`RuntimeHandle::shutdown`] or a fatal error. Then takes no more records, writes what
     /// is in hand, acknowledges what was written, and calls the connector's `shutdown`, all within
-    /// `shutdown_timeout_ms`. A second signal ends at once.
+    /// `shutdown_timeout_ms`. A second signal ends the process at once, with exit code 1.
     ///
     /// A broker that is away or a topic that is missing is waited for.
     ///
     /// # Errors
     /// What made the connector end, if it was not asked to.
     pub async fn run(self) -> ConnectorResult<()> {
-        let second_signal = signals::listen(self.shutdown.clone())?;
-        // In a task of its own, so that signals are heard while a connector blocks its thread.
-        let mut living = tokio::spawn(async move { self.live().await });
-        tokio::select! {
-            outcome = &mut living => outcome.fatal("run the connector")?,
-            () = second_signal => {
-                living.abort();
-                Err(ConnectorError::fatal("ended at once by a second signal"))
-            }
-        }
+        let _signals = signals::listen(self.shutdown.clone())?;
+        self.live().await
     }
 
     async fn live(&self) -> ConnectorResult<()> {

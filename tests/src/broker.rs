@@ -39,6 +39,11 @@ impl Broker {
         }
     }
 
+    /// A broker that runs already.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), embedded: None }
+    }
+
     /// An embedded broker, for what cannot be asked of a real one.
     pub async fn embedded(options: BrokerOptions) -> Self {
         let broker = EmbeddedBroker::start(options).await.expect("a free port");

@@ -1,18 +1,38 @@
-//! SIGTERM and SIGINT.
+//! SIGTERM and SIGINT: the first begins a graceful shutdown, the second ends the process.
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::{ConnectorResult, ErrorExt};
 
-/// Cancels `shutdown` at the first SIGTERM or SIGINT; the future returned ends at the second.
-pub(super) fn listen(shutdown: CancellationToken) -> ConnectorResult<impl Future<Output = ()>> {
-    let mut signals = Signals::listen()?;
-    Ok(async move {
+/// The exit code after a second signal.
+const ENDED_AT_ONCE: i32 = 1;
+
+/// Cancels `shutdown` at the first signal, until the guard is dropped.
+///
+/// Signals are heard on a thread of their own: a connector that blocks its thread may keep the others of its async runtime
+/// from hearing anything, and is just then to be ended.
+pub(super) fn listen(shutdown: CancellationToken) -> ConnectorResult<DropGuard> {
+    let done = CancellationToken::new();
+    let over = done.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().fatal("listen to signals")?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::listen()?
+    };
+    let heard = async move {
         signals.next().await;
         tracing::info!("shutting down; a second signal ends at once");
         shutdown.cancel();
         signals.next().await;
-    })
+        tracing::error!("ended at once by a second signal; what was not acknowledged comes again");
+        // To return would not end a program whose connector blocks a thread: its async runtime waits for that.
+        std::process::exit(ENDED_AT_ONCE)
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || runtime.block_on(over.run_until_cancelled(heard)))
+        .fatal("listen to signals")?;
+    Ok(done.drop_guard())
 }
 
 #[cfg(unix)]

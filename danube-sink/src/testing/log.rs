@@ -39,6 +39,26 @@ pub(super) struct State {
     pub(super) findings: Vec<String>,
 }
 
+/// What the counts stood at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tally {
+    pub(super) acked: u64,
+    pub(super) delivered: u64,
+    pub(super) failed: u64,
+}
+
+impl State {
+    pub(super) fn tally(&self, acked: u64) -> Tally {
+        Tally { acked, delivered: self.delivered.len() as u64, failed: self.failed }
+    }
+
+    /// What was published and not delivered.
+    pub(super) fn undelivered(&self) -> impl Iterator<Item = &Sent> {
+        let offsets = 0_u64..;
+        self.sent.iter().zip(offsets).filter(|(_, offset)| !self.delivered.contains(offset)).map(|(sent, _)| sent)
+    }
+}
+
 /// The state, and a bell that rings when it changes.
 #[derive(Debug, Default)]
 pub(super) struct Log(watch::Sender<State>);

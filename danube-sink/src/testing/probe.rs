@@ -105,7 +105,8 @@ impl<S: Subject> Probe<S> {
         let missing = numbers.iter().filter(|number| !held.contains(number)).count();
         if missing > 0 {
             let of = numbers.len();
-            self.log.find(format!("the connector answered Ok for {of} records, and the target lacked {missing} of them"));
+            self.log
+                .find(format!("the connector answered Ok for {of} records, and the target lacked {missing} of them"));
         }
         if let Err(error) = self.connector.health_check().await {
             self.log.find(format!("health_check fails although the target is there: {}", error.report()));

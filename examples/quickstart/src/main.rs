@@ -1,5 +1,7 @@
 //! A week of earthquakes from a Danube topic into SQLite: `cargo run -p quickstart -- dev`
 
+#[cfg(test)]
+mod conformance;
 mod event;
 
 use std::sync::Mutex;

@@ -141,3 +141,14 @@ fn check_says_that_the_shipped_configuration_is_valid() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text.contains("is valid") && text.contains("/default/earthquakes"), "{text}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let folder = folder("full");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
+    let command = command.current_dir(&folder).arg("dev").env("RUST_LOG", "debug").stderr(full);
+    assert_eq!(command.output().expect("it starts").status.code(), Some(0));
+    assert_eq!(count(&folder, "SELECT count(*) FROM earthquakes"), 1707);
+}

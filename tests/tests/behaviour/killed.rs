@@ -1,13 +1,24 @@
-//! A connector that is killed in mid-load and started again.
+//! A connector, or a broker, that is killed in mid-load and started again.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
 
+use danube_client::DanubeClient;
 use danube_sink::{
     SubscriptionType::{self, Exclusive, KeyShared, Shared},
     dev::{BrokerOptions, EmbeddedBroker, Partitions},
 };
-use danube_sink_tests::{Broker, Ledger, Load, Publisher, topic, until, within};
-use tokio::process::{Child, Command};
+use danube_sink_tests::{Broker, Ledger, Load, Publisher, Target, TestSink, get, topic, until, within};
+use tokio::{
+    process::{Child, Command},
+    time::sleep,
+};
+
+use crate::Running;
 
 /// What a partition of a default broker has out at most, and so what can be written and not acknowledged.
 const WINDOW: usize = 10;
@@ -100,4 +111,47 @@ async fn kill(subscription_type: SubscriptionType, partitions: Option<u64>) {
     assert_eq!((lost, strange), (0, 0));
     // A new process cannot know what the killed one had written.
     assert!(duplicated <= KILLS * WINDOW * parts, "{duplicated}");
+}
+
+/// It keeps everything in memory, so that all is settled when it dies; a real broker is killed in the same way by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_killed_is_taken_up_again_after_any_time() {
+    tokio::join!(absence(Duration::from_secs(1)), absence(Duration::from_secs(8)), absence(Duration::from_secs(60)));
+}
+
+async fn absence(away: Duration) {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|port| port.local_addr()).expect("a port").port();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_broker"));
+        command.arg(port.to_string()).kill_on_drop(true).spawn().expect("the broker starts")
+    };
+    let url = format!("http://127.0.0.1:{port}");
+    let topic = topic("absence");
+    let up = || async {
+        DanubeClient::builder().service_url(&url).build().await.expect("a client").get_service_channel().await.is_ok()
+    };
+    let mut process = start();
+    until("the broker up", up).await;
+    let broker = Broker::at(&url);
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let running = Running::start(&url, sink, |_| {}).await.ready().await;
+    let mut confirmed = broker.publish(&topic, None, 0..100, &target).await;
+    target.holds(100).await;
+
+    process.kill().await.expect("a signal");
+    let probe = running.handle.metrics_address();
+    until("the absence told", || async { get(probe, "/ready").await.0 == 503 }).await;
+    sleep(away).await;
+    process = start();
+    until("the broker up", up).await;
+    drop(broker.producer(&topic, "creator", None).await);
+    let running = running.ready().await;
+    confirmed.extend(broker.publish(&topic, None, 100..200, &target).await);
+    target.holds(200).await;
+    running.stop().await.expect("a clean end");
+    process.kill().await.expect("a signal");
+    let what = format!("broker killed, away for {away:?}");
+    assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
 }

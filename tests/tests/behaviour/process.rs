@@ -4,6 +4,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
 use danube_sink_tests::{Broker, topic, until, within};
@@ -80,4 +81,33 @@ async fn a_hand_written_main_runs_and_drains_on_sigterm_and_sigint() {
         }
         assert_eq!(process.end().await.code(), Some(0), "SIG{signal}");
     }
+}
+
+/// Nobody reads what the connector prints, so that its write blocks, and with it the drain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_a_connector_that_hangs() {
+    let broker = Broker::start().await;
+    let topic = topic("second");
+    let producer = broker.producer(&topic, "p", None).await;
+    let mut process = Process::start(&configuration("second", &broker, &topic));
+    let large = format!("{{\"text\":\"{}\"}}", "x".repeat(20_000));
+    let publisher = tokio::spawn(async move {
+        until("never", || async {
+            producer.send(large.clone().into_bytes(), None).await.expect("a confirmation");
+            false
+        })
+        .await;
+    });
+    process.line().await;
+    let blocked = || async {
+        let status = broker.embedded.as_ref().and_then(|broker| broker.subscription(&topic, "printer"));
+        status.is_none_or(|status| status.in_flight == 10)
+    };
+    until("the window full", blocked).await;
+    publisher.abort();
+    process.signal("TERM");
+    let drains = tokio::time::timeout(Duration::from_secs(1), process.child.wait()).await;
+    assert!(drains.is_err(), "the drain hangs");
+    process.signal("TERM");
+    assert_eq!(process.end().await.code(), Some(1));
 }

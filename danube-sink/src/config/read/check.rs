@@ -53,8 +53,10 @@ pub(crate) fn is_topic(text: &str) -> bool {
 /// Whether a client can connect to it. The message does not repeat the text.
 pub(crate) fn service_url(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("a broker is reached by `http` or `https`".to_owned());
+    match url.scheme() {
+        "http" => {}
+        "https" => return Err("connections by TLS are not built in yet; use `http`".to_owned()),
+        _ => return Err("a broker is reached by `http`".to_owned()),
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the URL names no host".to_owned());

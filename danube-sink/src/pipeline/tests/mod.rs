@@ -10,6 +10,7 @@ mod faults;
 mod ledger;
 mod log;
 mod memory;
+mod memory_budget;
 mod redelivery;
 mod refusals;
 mod schedules;

@@ -1,0 +1,76 @@
+//! A runtime that is running.
+
+use std::time::Duration;
+
+use tokio::{task::JoinHandle, time::timeout};
+
+use super::{log::Tally, numbers::Numbers};
+use crate::{
+    error::{ConnectorResult, ErrorExt},
+    runtime::{RuntimeHandle, SinkRuntime},
+};
+
+/// The connector's runtime. Dropped, it shuts down by itself.
+pub(super) struct Running {
+    handle: RuntimeHandle,
+    outcome: JoinHandle<ConnectorResult<()>>,
+    before: Tally,
+}
+
+impl Running {
+    pub(super) fn new(runtime: SinkRuntime, before: Tally) -> Self {
+        Self { handle: runtime.handle(), outcome: tokio::spawn(runtime.run()), before }
+    }
+
+    /// What had happened in the scenario before this one was started.
+    pub(super) fn before(&self) -> Tally {
+        self.before
+    }
+
+    pub(super) async fn ready(&mut self, patience: Duration) -> Result<(), String> {
+        match timeout(patience, self.handle.ready()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.ended().await),
+            Err(_) => Err(format!("the connector was not ready within {patience:?}")),
+        }
+    }
+
+    pub(super) async fn numbers(&self) -> Result<Numbers, String> {
+        Numbers::read(self.handle.metrics_address()).await
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.outcome.is_finished()
+    }
+
+    /// Returns when it has ended without being asked to, and says how.
+    pub(super) async fn ended(&mut self) -> String {
+        match (&mut self.outcome).await.fatal("run the connector").and_then(|outcome| outcome) {
+            Ok(()) => "the connector ended by itself".to_owned(),
+            Err(error) => format!("the connector ended: {}", error.report()),
+        }
+    }
+
+    /// Begins a shutdown.
+    pub(super) fn shut_down(&self) {
+        self.handle.shutdown();
+    }
+
+    /// Shuts down and returns when it is done.
+    pub(super) async fn stop(mut self, patience: Duration) -> Result<(), String> {
+        self.handle.shutdown();
+        match timeout(patience, &mut self.outcome).await {
+            Err(_) => Err(format!("the shutdown took longer than {patience:?}")),
+            Ok(outcome) => outcome
+                .fatal("run the connector")
+                .and_then(|outcome| outcome)
+                .map_err(|error| format!("the shutdown fails: {}", error.report())),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+    }
+}

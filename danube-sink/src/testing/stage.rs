@@ -1,0 +1,263 @@
+//! Where one scenario is played: a broker, a topic, and the connector that reads it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    log::{Log, Sent, State},
+    numbers::Numbers,
+    probe::{Fault, Probe},
+    publish::publish,
+    running::Running,
+    subject::Subject,
+};
+use crate::{
+    config::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
+    connector::ConsumerConfig,
+    dev::{BrokerOptions, EmbeddedBroker, Keep, Partitions, SubscriptionStatus},
+    runtime::SinkRuntime,
+};
+
+const TOPIC: &str = "/default/conformance";
+const DEAD_LETTERS: &str = "/default/conformance-dead-letters";
+const SUBSCRIPTION: &str = "conformance";
+/// Records in a batch, where a scenario says nothing else.
+pub(super) const BATCH: usize = 10;
+/// How often a condition that rings no bell is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// One scenario's stage. A method fails with what a report says of it.
+pub(super) struct Stage<S: Subject> {
+    subject: Arc<S>,
+    log: Arc<Log>,
+    broker: EmbeddedBroker,
+    /// The first number that is this scenario's.
+    first: u64,
+    producers: u32,
+    pub(super) starts: u32,
+    pub(super) batch_size: usize,
+    pub(super) on_invalid: OnInvalidRecord,
+    /// Whether the target must hold each record once.
+    pub(super) once: bool,
+    /// Whether the broker was made to send records again, so that it counts some twice.
+    pub(super) disturbed: bool,
+}
+
+impl<S: Subject> Stage<S> {
+    /// With a window of so many messages that the broker sends without an acknowledgement.
+    pub(super) async fn new(subject: &Arc<S>, first: u64, window: usize) -> Result<Self, String> {
+        let options = BrokerOptions { max_unacked_messages: window, ..BrokerOptions::default() };
+        let broker = EmbeddedBroker::start(options).await.map_err(|error| error.to_string())?;
+        for topic in [TOPIC, DEAD_LETTERS] {
+            broker.create_topic(topic, Partitions::Unpartitioned, true).map_err(|error| error.to_string())?;
+        }
+        Ok(Self {
+            subject: Arc::clone(subject),
+            log: Arc::default(),
+            broker,
+            first,
+            producers: 0,
+            starts: 0,
+            batch_size: BATCH,
+            on_invalid: OnInvalidRecord::DeadLetter,
+            once: true,
+            disturbed: false,
+        })
+    }
+
+    pub(super) fn subject(&self) -> &S {
+        &self.subject
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The first number that is the next scenario's.
+    pub(super) fn next_number(&self) -> u64 {
+        self.first + self.numbers().len() as u64
+    }
+
+    pub(super) fn findings(&self) -> Vec<String> {
+        self.log.read(|state| state.findings.clone())
+    }
+
+    /// Records may come again in this scenario whatever the runtime does.
+    pub(super) fn records_may_come_again(&mut self) {
+        self.once = self.subject.idempotent();
+    }
+
+    pub(super) fn batches_of(&mut self, batch_size: usize) {
+        self.batch_size = batch_size;
+    }
+
+    pub(super) fn on_invalid(&mut self, way: OnInvalidRecord) {
+        self.on_invalid = way;
+    }
+
+    /// What happens to the next tries.
+    pub(super) fn script(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.log.change(|state| state.script = faults.into_iter().collect());
+    }
+
+    /// A fresh connector, running and attached.
+    pub(super) async fn start(&mut self) -> Result<Running, String> {
+        self.start_with(|_| ()).await
+    }
+
+    /// The same, with settings of the scenario's own.
+    pub(super) async fn start_with(&mut self, tune: impl FnOnce(&mut ConnectorConfig)) -> Result<Running, String> {
+        let made = self.subject.connector(TOPIC, SUBSCRIPTION);
+        let (connector, config) = made.map_err(|error| format!("there is no connector: {error}"))?;
+        let config = self.settings(config, tune);
+        let probe = Probe::new(connector, &self.subject, &self.log);
+        let runtime = SinkRuntime::new(probe, config).await.map_err(|error| error.report())?;
+        self.starts += 1;
+        let mut running = Running::new(runtime, self.log.read(|state| state.tally(self.status().acked)));
+        running.ready(self.subject.patience()).await?;
+        if self.broker.subscription(TOPIC, SUBSCRIPTION).is_none() {
+            let text = format!("consumer_configs does not name {TOPIC} with subscription {SUBSCRIPTION}");
+            running.stop(self.subject.patience()).await?;
+            return Err(text);
+        }
+        Ok(running)
+    }
+
+    fn settings(&self, mut config: ConnectorConfig, tune: impl FnOnce(&mut ConnectorConfig)) -> ConnectorConfig {
+        config.danube_service_url = self.broker.url();
+        config.metrics_port = 0;
+        config.batch_size = self.batch_size;
+        config.flush_interval = Duration::from_millis(50);
+        config.write_timeout = self.subject.patience();
+        config.ack_timeout = BrokerOptions::default().failure_policy.ack_timeout;
+        config.max_retries = 2;
+        config.retry_backoff = Duration::from_millis(10);
+        config.max_backoff = Duration::from_millis(100);
+        config.on_retries_exhausted = OnRetriesExhausted::Wait;
+        config.shutdown_timeout = self.subject.patience();
+        tune(&mut config);
+        // One written by hand may have none: then the runtime would make one of the core settings.
+        if config.mappings.is_empty() {
+            let consumer = ConsumerConfig {
+                topic: TOPIC.to_owned(),
+                consumer_name: SUBSCRIPTION.to_owned(),
+                subscription: SUBSCRIPTION.to_owned(),
+                subscription_type: SubscriptionType::Exclusive,
+                expected_schema_subject: None,
+            };
+            config.mappings = vec![MappingSettings::new(consumer, &config)];
+        }
+        for mapping in &mut config.mappings {
+            mapping.batch_size = config.batch_size;
+            mapping.batch_bytes = config.batch_bytes;
+            mapping.flush_interval = config.flush_interval;
+            mapping.ack_timeout = config.ack_timeout;
+            mapping.on_invalid_record = self.on_invalid;
+            mapping.dead_letter_topic = Some(DEAD_LETTERS.to_owned());
+        }
+        config
+    }
+
+    /// Publishes so many records of the connector's own.
+    pub(super) async fn publish(&mut self, count: u64) -> Result<(), String> {
+        let next = self.next_number();
+        let own = |number| Sent { number: Some(number), payload: self.subject.payload(number) };
+        self.send((next..next + count).map(own).collect()).await
+    }
+
+    /// Publishes a payload that is not the connector's own.
+    pub(super) async fn publish_strange(&mut self, payload: &[u8]) -> Result<(), String> {
+        self.send(vec![Sent { number: None, payload: payload.to_vec() }]).await
+    }
+
+    async fn send(&mut self, messages: Vec<Sent>) -> Result<(), String> {
+        self.producers += 1;
+        let payloads: Vec<_> = messages.iter().map(|sent| sent.payload.clone()).collect();
+        // Before the broker has them: the connector may be faster than the confirmation.
+        self.log.change(|state| state.sent.extend(messages));
+        let name = format!("conformance-{}", self.producers);
+        publish(&self.broker.url(), TOPIC, &name, &payloads)
+            .await
+            .map_err(|error| format!("the kit cannot publish: {error}"))
+    }
+
+    /// Returns when every message is acknowledged, by the broker's own account.
+    pub(super) async fn settled(&self, running: &mut Running) -> Result<(), String> {
+        self.wait(running, |status, _| status.backlog + status.in_flight == 0).await.map_err(|error| {
+            let left = self.status().backlog + self.status().in_flight;
+            let (sent, last) = self.log.read(|state| (state.sent.len(), state.last_failure.clone()));
+            let last = last.map(|text| format!("; the last failure: {text}")).unwrap_or_default();
+            format!("{left} of {sent} records are not acknowledged: {error}{last}")
+        })
+    }
+
+    /// Returns when the runtime has received so many messages.
+    pub(super) async fn received(&self, running: &mut Running, count: u64) -> Result<(), String> {
+        self.wait(running, |_, numbers| numbers.received >= count).await
+    }
+
+    /// Returns when what was written down is so.
+    pub(super) async fn until(
+        &self,
+        running: &mut Running,
+        what: &str,
+        condition: impl FnMut(&State) -> bool,
+    ) -> Result<(), String> {
+        let patience = self.subject.patience();
+        let happened = timeout(patience, self.log.until(condition));
+        tokio::select! {
+            happened = happened => happened.map_err(|_| format!("{what} did not happen within {patience:?}")),
+            ended = running.ended() => Err(ended),
+        }
+    }
+
+    pub(super) async fn wait(
+        &self,
+        running: &mut Running,
+        condition: impl Fn(SubscriptionStatus, Numbers) -> bool,
+    ) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            if running.is_finished() {
+                return Err(running.ended().await);
+            }
+            if condition(self.status(), running.numbers().await?) {
+                return Ok(());
+            }
+            if started.elapsed() > self.subject.patience() {
+                return Err(format!("waited for {:?}", self.subject.patience()));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    pub(super) fn kick(&mut self) {
+        self.disturbed = true;
+        self.broker.kick();
+    }
+
+    pub(super) fn cut_connections(&mut self) {
+        self.disturbed = true;
+        self.broker.cut_connections();
+    }
+
+    pub(super) async fn restart_broker(&mut self) -> Result<(), String> {
+        self.disturbed = true;
+        self.broker.restart(Keep::Everything).await.map_err(|error| error.to_string())
+    }
+
+    pub(super) fn status(&self) -> SubscriptionStatus {
+        self.broker.subscription(TOPIC, SUBSCRIPTION).unwrap_or_default()
+    }
+
+    /// The payloads in the dead-letter topic.
+    pub(super) fn dead_letters(&self) -> Vec<Vec<u8>> {
+        self.broker.messages(DEAD_LETTERS).iter().map(|letter| letter.payload.to_vec()).collect()
+    }
+
+    /// Everything of the connector's own that was published.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        self.log.read(|state| state.sent.iter().filter_map(|sent| sent.number).collect())
+    }
+}
