@@ -25,7 +25,7 @@ pub(super) async fn target_away<S: Subject>(stage: &mut Stage<S>) -> Play {
         stage.finish(running).await?;
         return Err(End::LeftOut("the subject's take_away does not take the target away".to_owned()));
     }
-    stage.publish(20).await?;
+    let published = stage.publish(20).await;
     let failed =
         stage.until(&mut running, "two failed tries of a target that is away", |state| state.failed >= 2).await;
     stage.subject().give_back().await;
