@@ -12,9 +12,9 @@ use danube_sink::{
     SubscriptionType,
 };
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
-use crate::within;
+use crate::PATIENCE;
 
 /// What was written, in order.
 #[derive(Debug, Clone)]
@@ -106,8 +106,10 @@ impl Target {
     /// Returns when so many records are there.
     pub async fn holds(&self, count: usize) {
         let mut written = self.written.subscribe();
-        let what = format!("the arrival of {count} records");
-        within(&what, written.wait_for(|written| *written >= count)).await.expect("the target is alive");
+        let arrived = written.wait_for(|written| *written >= count);
+        if timeout(PATIENCE, arrived).await.is_err() {
+            panic!("{} of {count} records arrived within {} s", self.len(), PATIENCE.as_secs());
+        }
     }
 
     /// Whether the sink's `shutdown` was called.
