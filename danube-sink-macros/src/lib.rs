@@ -1,6 +1,8 @@
 //! The macros of `danube-sink`, which re-exports them. Each is read, checked and written in files of those names:
 //! tokens → `Raw…` (`syntax`) → `Checked…` (`check`, which finds every mistake) → code (`emit`, or `fallback` after one).
 
+#![warn(missing_docs)]
+
 mod connector;
 mod diagnostics;
 mod expand;

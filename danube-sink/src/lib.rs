@@ -44,6 +44,8 @@
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
 //! - `testing` (feature `dev`): a conformance kit that a connector's author calls from a test
 
+#![warn(missing_docs)]
+
 mod cli;
 pub mod config;
 mod connector;
