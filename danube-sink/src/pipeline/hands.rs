@@ -1,7 +1,7 @@
 //! What is in hand of one partition, so that nothing is written twice.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -69,8 +69,8 @@ pub(crate) struct Hands {
     /// Everything in hand, and some of what was: the oldest first.
     arrivals: VecDeque<(Identity, Instant)>,
     settled: VecDeque<Identity>,
-    /// Messages that were settled and whose acknowledgement did not count, by offset.
-    debts: HashMap<u64, Identity>,
+    /// Offsets of messages that were settled and whose acknowledgement did not count.
+    debts: HashSet<u64>,
     last_offset: Option<u64>,
     last_settled: Option<Instant>,
     window: Window,
@@ -126,17 +126,13 @@ impl Hands {
 
     /// The acknowledgement of a settled message did not count: it is owed until the message comes again.
     pub(crate) fn owe(&mut self, id: Identity) {
-        self.debts.insert(id.offset, id);
+        self.debts.insert(id.offset);
     }
 
-    /// The message has come again and was acknowledged. Whether that was owed.
-    pub(crate) fn pay(&mut self, id: Identity) -> bool {
-        self.debts.remove(&id.offset).is_some()
-    }
-
-    /// Another message has the offset: a broker lost the one that an acknowledgement was owed for. Whether one was.
-    pub(crate) fn write_off(&mut self, id: Identity) -> bool {
-        !self.debts.is_empty() && self.debts.remove(&id.offset).is_some()
+    /// Nothing is owed for the offset any more: the message has come again and was acknowledged, or a broker lost it and
+    /// another one has its offset. Whether something was.
+    pub(crate) fn clear_debt(&mut self, id: Identity) -> bool {
+        !self.debts.is_empty() && self.debts.remove(&id.offset)
     }
 
     /// How long ago the oldest message in hand arrived, and the last one was settled.

@@ -208,7 +208,7 @@ impl Intake {
         self.lane.observer.received(arrival != Arrival::New);
         match arrival {
             Arrival::New => {
-                if self.partition.hands().write_off(identity) {
+                if self.partition.hands().clear_debt(identity) {
                     self.lane.pay();
                 }
                 self.tell_of_gap(identity);

@@ -11,9 +11,8 @@ use tokio::{
 
 use super::{
     backoff::Backoff,
-    broker::{Broker, Letter, Receipt},
+    broker::{Broker, Letter},
     collect::Invalid,
-    hands::Identity,
     lane::{Held, Lane},
     partition::{Ack, Partition},
 };
@@ -60,20 +59,18 @@ impl Settle {
     pub(crate) fn delivered(&self, records: Vec<Held>) {
         self.lane.observer.settled(records.len());
         self.lane.owe(records.len());
-        let mut partitions: Vec<(Arc<Partition>, Vec<Identity>, Vec<Receipt>)> = Vec::new();
-        for Held { place, receipt, .. } in &records {
-            match partitions.iter_mut().find(|(known, ..)| Arc::ptr_eq(known, &place.partition)) {
-                Some((_, identities, receipts)) => {
-                    identities.push(place.identity);
-                    receipts.push(receipt.clone());
-                }
-                None => partitions.push((Arc::clone(&place.partition), vec![place.identity], vec![receipt.clone()])),
+        let mut partitions = Vec::<(Arc<Partition>, Vec<_>)>::new();
+        for Held { place, receipt, .. } in records {
+            match partitions.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &place.partition)) {
+                Some((_, messages)) => messages.push((place, receipt)),
+                None => partitions.push((Arc::clone(&place.partition), vec![(place, receipt)])),
             }
         }
-        for (partition, identities, receipts) in partitions {
+        for (partition, messages) in partitions {
+            let identities: Vec<_> = messages.iter().map(|(place, _)| place.identity).collect();
             let attachments = partition.settle(&identities);
-            for ((identity, receipt), attachment) in identities.into_iter().zip(receipts).zip(attachments) {
-                let partition = Arc::clone(&partition);
+            for ((place, receipt), attachment) in messages.into_iter().zip(attachments) {
+                let (partition, identity) = (Arc::clone(&partition), place.identity);
                 // Sending fails only when the settler is gone with the runtime: the broker then has the message still.
                 let _ = self.acks.send(Ack { partition, identity, receipt, again: false, attachment });
             }
@@ -175,7 +172,7 @@ async fn acknowledge(ack: Ack, lane: &Lane) {
     }
     match (counts, again) {
         (true, false) => lane.pay(),
-        (true, true) if partition.hands().pay(*identity) => lane.pay(),
+        (true, true) if partition.hands().clear_debt(*identity) => lane.pay(),
         (false, false) => partition.hands().owe(*identity),
         (_, true) => {}
     }
