@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    config::{ConnectorConfig, SubscriptionType},
+    config::{ConnectorConfig, ConsumerConfig},
     error::{ConnectorError, ConnectorResult, PartialFailure},
     record::SinkRecord,
 };
@@ -95,19 +95,4 @@ fn leave(failure: &mut PartialFailure, later: &mut impl Iterator<Item = SinkReco
     for record in later {
         failure.retry(&record, "not tried yet");
     }
-}
-
-/// One topic and the subscription through which the connector reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConsumerConfig {
-    /// The topic, as `/namespace/name`. Partitions are found by the runtime.
-    pub topic: String,
-    /// The name under which this process attaches; a second one with the same name takes over from the first.
-    pub consumer_name: String,
-    /// The durable subscription.
-    pub subscription: String,
-    /// How the subscription's messages are shared among its consumers.
-    pub subscription_type: SubscriptionType,
-    /// The schema subject that every message must carry, if any is expected.
-    pub expected_schema_subject: Option<String>,
 }

@@ -2,7 +2,10 @@
 
 use std::{error::Error, fmt, time::Duration};
 
-use crate::record::{RecordId, SinkRecord};
+use crate::{
+    config::{ConfigError, NoMapping},
+    record::{RecordId, SinkRecord},
+};
 
 /// The result of every method of a connector.
 pub type ConnectorResult<T> = Result<T, ConnectorError>;
@@ -108,6 +111,18 @@ impl ConnectorError {
             below = error.source();
         }
         line
+    }
+}
+
+impl From<ConfigError> for ConnectorError {
+    fn from(error: ConfigError) -> Self {
+        Self::configuration(error.to_string())
+    }
+}
+
+impl From<NoMapping> for ConnectorError {
+    fn from(error: NoMapping) -> Self {
+        Self::fatal(error.to_string())
     }
 }
 

@@ -47,7 +47,6 @@
 #![warn(missing_docs)]
 
 mod cli;
-pub mod config;
 mod connector;
 mod danube;
 #[cfg(feature = "dev")]
@@ -61,14 +60,15 @@ pub mod schema;
 #[cfg(feature = "dev")]
 pub mod testing;
 
+pub use danube_sink_config as config;
 pub use danube_sink_macros::{TopicMapping, sink_connector};
 
 pub use self::{
     config::{
-        ConnectorConfig, LoadConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, Secret,
-        Setting, SubscriptionType, TopicMapping, TopicMappings,
+        ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted,
+        PayloadFormat, Secret, Setting, SubscriptionType, TopicMapping, TopicMappings,
     },
-    connector::{ConsumerConfig, SinkConnector},
+    connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},

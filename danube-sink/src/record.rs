@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
+    config::Mapped,
     error::{ConnectorError, ConnectorResult},
     schema::{SchemaInfo, without_contents},
 };
@@ -159,6 +160,16 @@ impl SinkRecord {
 
     pub(crate) fn has_id(&self, id: &RecordId) -> bool {
         self.0.id == *id
+    }
+}
+
+impl Mapped for SinkRecord {
+    fn topic(&self) -> &str {
+        self.topic()
+    }
+
+    fn subscription(&self) -> &str {
+        self.subscription()
     }
 }
 

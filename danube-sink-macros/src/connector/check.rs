@@ -1,5 +1,6 @@
 //! [`RawConnector`] → [`CheckedConnector`]: one function per promise, in the order in which an author meets them.
 
+use danube_sink_config::generated::reserved;
 use syn::{Fields, Generics, LitStr};
 
 use super::model::{CheckedConnector, RawConnector};
@@ -11,30 +12,6 @@ use crate::{
     },
     names,
 };
-
-/// Words of the root of a file: a section of such a name would be something else.
-const ROOT: [&str; 18] = [
-    "danube_service_url",
-    "connector_name",
-    "batch_size",
-    "batch_bytes",
-    "flush_interval_ms",
-    "write_timeout_ms",
-    "ack_timeout_ms",
-    "max_retries",
-    "retry_backoff_ms",
-    "max_backoff_ms",
-    "on_retries_exhausted",
-    "tasks",
-    "max_buffered_bytes",
-    "shutdown_timeout_ms",
-    "metrics_port",
-    "log_level",
-    "processing",
-    "retry",
-];
-
-const MAPPING_LISTS: [&str; 2] = ["topic_mappings", "routes"];
 
 pub(crate) fn check(raw: RawConnector, diagnostics: &mut Diagnostics) -> Option<CheckedConnector> {
     check_no_generics(raw.generics(), diagnostics);
@@ -66,7 +43,7 @@ fn check_no_generics(generics: &Generics, diagnostics: &mut Diagnostics) {
 fn check_section(raw: &RawConnector, diagnostics: &mut Diagnostics) -> String {
     let Some(text) = &raw.section else {
         let section = names::snake_case(&raw.name().to_string());
-        if ROOT.contains(&section.as_str()) {
+        if reserved::is_root_key(&section) {
             diagnostics.push(
                 raw.name(),
                 format!("`{section}` is taken: it is a word of every configuration's root"),
@@ -76,7 +53,7 @@ fn check_section(raw: &RawConnector, diagnostics: &mut Diagnostics) -> String {
         return section;
     };
     let section = text.value();
-    if ROOT.contains(&section.as_str()) {
+    if reserved::is_root_key(&section) {
         let message = format!("`{section}` is taken: it is a word of every configuration's root");
         diagnostics.push(text, message, "choose another name");
     }
@@ -123,7 +100,7 @@ fn check_fields(
 fn check_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
     for field in fields {
         if let Role::Setting(setting) = &field.role
-            && MAPPING_LISTS.contains(&setting.key.as_str())
+            && reserved::is_mapping_list(&setting.key)
         {
             diagnostics.push(
                 &field.name,

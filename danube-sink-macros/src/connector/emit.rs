@@ -6,17 +6,16 @@ use syn::{GenericArgument, Ident, PathArguments, Type};
 
 use super::model::CheckedConnector;
 use crate::field::{
-    emit::{info, option},
-    model::{CheckedField, Role},
+    emit::{key_constant, key_name, option},
+    model::{CheckedField, CheckedSetting, Role},
 };
 
 pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
     let CheckedConnector { item, section, config, dev_hint, about, fields, .. } = connector;
     let name = &item.ident;
-    let settings = fields.iter().filter_map(|field| match &field.role {
-        Role::Setting(setting) => Some(info(setting)),
-        _ => None,
-    });
+    let settings: Vec<&CheckedSetting> = fields.iter().filter_map(CheckedField::setting).collect();
+    let constants = settings.iter().enumerate().map(|(index, setting)| key_constant(index, setting));
+    let keys = (0..settings.len()).map(key_name);
     let (config, dev_hint) = (option(config.as_ref()), option(dev_hint.as_ref()));
     let mappings = fields.iter().find(|field| matches!(field.role, Role::TopicMappings));
     let mapping_type = mappings.map(|field| mapping_type(&field.ty));
@@ -26,27 +25,31 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
     quote! {
         #item
 
-        #[automatically_derived]
-        impl ::danube_sink::__private::GeneratedConnector for #name {
-            type Mapping = #mapping_type;
+        const _: () = {
+            #(#constants)*
 
-            const INFO: ::danube_sink::__private::ConnectorInfo = ::danube_sink::__private::ConnectorInfo {
-                name: ::core::env!("CARGO_PKG_NAME"),
-                version: ::core::env!("CARGO_PKG_VERSION"),
-                about: #about,
-                section: #section,
-                config_file: #config,
-                crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
-                dev_hint: #dev_hint,
-                settings: &[#(#settings),*],
-            };
+            #[automatically_derived]
+            impl ::danube_sink::__private::GeneratedConnector for #name {
+                type Mapping = #mapping_type;
 
-            #load
+                const INFO: ::danube_sink::__private::ConnectorInfo = ::danube_sink::__private::ConnectorInfo {
+                    name: ::core::env!("CARGO_PKG_NAME"),
+                    version: ::core::env!("CARGO_PKG_VERSION"),
+                    about: #about,
+                    section: #section,
+                    config_file: #config,
+                    crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
+                    dev_hint: #dev_hint,
+                    settings: &[#(#keys.info),*],
+                };
 
-            fn mapping_settings(&self) -> ::std::vec::Vec<::danube_sink::config::MappingSettings> {
-                self.#mappings.settings()
+                #load
+
+                fn mapping_settings(&self) -> ::std::vec::Vec<::danube_sink::config::MappingSettings> {
+                    self.#mappings.settings()
+                }
             }
-        }
+        };
 
         #main
     }
@@ -68,9 +71,9 @@ fn load(fields: &[CheckedField]) -> TokenStream {
             Role::TopicMappings => quote!(#section.topic_mappings::<Self>()),
             Role::Setting(setting) => {
                 let method = if setting.secret_env.is_some() { quote!(secret) } else { quote!(setting) };
-                let info = quote!(&<Self as ::danube_sink::__private::GeneratedConnector>::INFO.settings[#index]);
+                let key = key_name(index);
                 index += 1;
-                quote!(#section.#method::<#ty>(#info))
+                quote!(#section.#method(&#key))
             }
         };
         read.push(quote!(let #value: ::core::option::Option<#ty> = #call;));

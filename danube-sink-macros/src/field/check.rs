@@ -91,6 +91,7 @@ fn check_setting(
     let variable = check_variable(&arguments, secret.is_some(), diagnostics);
     let default = arguments.get("default").and_then(|default| default::to_toml(default.value.as_ref()?));
     Some(Role::Setting(CheckedSetting {
+        ty: field.ty.clone(),
         secret_env: secret.map(|_| variable.unwrap_or_else(|| format!("{secret_prefix}_{}", key.to_uppercase()))),
         key,
         help: field.help.clone(),

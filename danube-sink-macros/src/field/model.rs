@@ -32,6 +32,15 @@ pub(crate) struct CheckedField {
     pub(crate) role: Role,
 }
 
+impl CheckedField {
+    pub(crate) fn setting(&self) -> Option<&CheckedSetting> {
+        match &self.role {
+            Role::Setting(setting) => Some(setting),
+            _ => None,
+        }
+    }
+}
+
 pub(crate) enum Role {
     /// A key of the file, or a secret of the environment.
     Setting(CheckedSetting),
@@ -40,6 +49,7 @@ pub(crate) enum Role {
 }
 
 pub(crate) struct CheckedSetting {
+    pub(crate) ty: Type,
     pub(crate) key: String,
     pub(crate) help: String,
     /// As TOML.

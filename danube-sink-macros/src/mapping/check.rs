@@ -1,5 +1,6 @@
 //! Every mistake in a mapping's struct.
 
+use danube_sink_config::generated::reserved;
 use syn::{Data, DeriveInput, Fields};
 
 use super::model::CheckedMapping;
@@ -11,23 +12,6 @@ use crate::{
         syntax,
     },
 };
-
-/// The keys that every mapping has.
-const COMMON: [&str; 13] = [
-    "topic",
-    "from",
-    "subscription",
-    "subscription_type",
-    "consumer_name",
-    "expected_schema_subject",
-    "batch_size",
-    "batch_bytes",
-    "flush_interval_ms",
-    "ack_timeout_ms",
-    "payload_format",
-    "on_invalid_record",
-    "dead_letter_topic",
-];
 
 pub(crate) fn check(item: &DeriveInput, diagnostics: &mut Diagnostics) -> Option<CheckedMapping> {
     check_no_generics(item, diagnostics);
@@ -75,7 +59,7 @@ fn check_is_plain_key(field: &CheckedField, diagnostics: &mut Diagnostics) {
             "a mapping has no secrets: it is read from the file, and there may be many",
             "move this field to the connector's struct",
         ),
-        Role::Setting(setting) if COMMON.contains(&setting.key.as_str()) => diagnostics.push(
+        Role::Setting(setting) if reserved::is_mapping_key(&setting.key) => diagnostics.push(
             &field.name,
             format!("every topic mapping has the key `{}`", setting.key),
             "remove this field: the runtime reads it, and `Mapping::settings` holds it; or choose another name",

@@ -5,31 +5,39 @@ use quote::{format_ident, quote};
 use syn::{DeriveInput, Ident};
 
 use super::model::CheckedMapping;
-use crate::{diagnostics::Diagnostics, field::emit::info};
+use crate::{
+    diagnostics::Diagnostics,
+    field::emit::{key_constant, key_name},
+};
 
 pub(crate) fn emit(mapping: &CheckedMapping) -> TokenStream {
     let name = &mapping.name;
     let reader = Ident::new("mapping", Span::mixed_site());
-    let infos = mapping.settings().map(|(_, setting)| info(setting));
+    let constants = mapping.settings().enumerate().map(|(index, (_, setting))| key_constant(index, setting));
+    let keys = (0..mapping.settings().count()).map(key_name);
     let mut read = Vec::new();
     let mut build = Vec::new();
     for (index, (field, _)) in mapping.settings().enumerate() {
         let (name, ty) = (&field.name, &field.ty);
         let value = format_ident!("value_{index}", span = Span::mixed_site());
-        let info = quote!(&<Self as ::danube_sink::config::TopicMapping>::SETTINGS[#index]);
-        read.push(quote!(let #value: ::core::option::Option<#ty> = #reader.setting::<#ty>(#info);));
+        let key = key_name(index);
+        read.push(quote!(let #value: ::core::option::Option<#ty> = #reader.setting(&#key);));
         build.push(quote!(#name: #value?));
     }
     quote! {
-        #[automatically_derived]
-        impl ::danube_sink::config::TopicMapping for #name {
-            const SETTINGS: &'static [::danube_sink::__private::SettingInfo] = &[#(#infos),*];
+        const _: () = {
+            #(#constants)*
 
-            fn read(#reader: &mut ::danube_sink::__private::MappingReader<'_>) -> ::core::option::Option<Self> {
-                #(#read)*
-                ::core::option::Option::Some(Self { #(#build),* })
+            #[automatically_derived]
+            impl ::danube_sink::config::TopicMapping for #name {
+                const SETTINGS: &'static [::danube_sink::__private::SettingInfo] = &[#(#keys.info),*];
+
+                fn read(#reader: &mut ::danube_sink::__private::MappingReader<'_>) -> ::core::option::Option<Self> {
+                    #(#read)*
+                    ::core::option::Option::Some(Self { #(#build),* })
+                }
             }
-        }
+        };
     }
 }
 

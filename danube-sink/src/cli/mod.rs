@@ -17,6 +17,7 @@ use std::{
 use self::arguments::Command;
 use crate::{
     config::{self, ConfigError, ConfigSource, ConnectorConfig, Loaded, generated::GeneratedConnector},
+    connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt},
     observe::start_logs,
     runtime::SinkRuntime,
@@ -26,7 +27,7 @@ use crate::{
 const CONFIGURATION: u8 = 78;
 
 /// Reads the command line and does what it says.
-pub fn main<C: GeneratedConnector>() -> ExitCode {
+pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
     let arguments = match arguments::parse(&C::INFO, std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(shown) => {
@@ -72,7 +73,7 @@ impl<C: GeneratedConnector> Configured<C> {
     }
 }
 
-fn command<C: GeneratedConnector>(configured: Configured<C>, command: Command) -> ConnectorResult<()> {
+fn command<C: SinkConnector + GeneratedConnector>(configured: Configured<C>, command: Command) -> ConnectorResult<()> {
     let Configured { connectors, core, path } = configured;
     match command {
         Command::Run => {

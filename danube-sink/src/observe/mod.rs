@@ -17,7 +17,7 @@ use self::{
     metrics::{LaneMetrics, Metrics},
     status::{Place, Status},
 };
-use crate::connector::ConsumerConfig;
+use crate::config::ConsumerConfig;
 
 /// The numbers and the state of one runtime. Clones share them.
 #[derive(Debug, Clone)]

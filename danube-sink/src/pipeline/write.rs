@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
-    config::ConnectorConfig,
-    connector::{ConsumerConfig, SinkConnector},
+    config::{ConnectorConfig, ConsumerConfig},
+    connector::SinkConnector,
     error::{ConnectorError, ConnectorResult},
     record::SinkRecord,
 };

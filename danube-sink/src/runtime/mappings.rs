@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    config::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
-    connector::ConsumerConfig,
+    config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
     error::{ConnectorError, ConnectorResult},
 };
 
@@ -30,10 +29,11 @@ fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResul
     let known = config.mappings.iter().find(|mapping| {
         mapping.consumer.topic == consumer.topic && mapping.consumer.subscription == consumer.subscription
     });
-    let settings = match known {
-        Some(mapping) => MappingSettings { consumer, ..mapping.clone() },
-        None => MappingSettings::new(consumer, config),
-    };
+    let mut settings = MappingSettings::new(consumer.clone(), config);
+    if let Some(known) = known {
+        settings.clone_from(known);
+        settings.consumer = consumer;
+    }
     let dead_letters = settings.on_invalid_record == OnInvalidRecord::DeadLetter
         || config.on_retries_exhausted == OnRetriesExhausted::DeadLetter;
     if dead_letters && settings.dead_letter_topic.is_none() {

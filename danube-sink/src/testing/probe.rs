@@ -10,8 +10,8 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    config::ConnectorConfig,
-    connector::{ConsumerConfig, SinkConnector},
+    config::{ConnectorConfig, ConsumerConfig},
+    connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, PartialFailure},
     record::SinkRecord,
 };

@@ -13,8 +13,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    config::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
-    connector::ConsumerConfig,
+    config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
     dev::{BrokerOptions, EmbeddedBroker, Keep, Partitions, SubscriptionStatus},
     runtime::SinkRuntime,
 };

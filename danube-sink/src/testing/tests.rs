@@ -9,8 +9,8 @@ use async_trait::async_trait;
 
 use super::{Prepared, Report, Subject, Verdict, conforms, conforms_in};
 use crate::{
-    config::{ConnectorConfig, SubscriptionType},
-    connector::{ConsumerConfig, SinkConnector},
+    config::{ConnectorConfig, ConsumerConfig, SubscriptionType},
+    connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, PartialFailure},
     record::SinkRecord,
 };

@@ -11,8 +11,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    config::{ConnectorConfig, MappingSettings, OnInvalidRecord, SubscriptionType},
-    connector::ConsumerConfig,
+    config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, SubscriptionType},
     observe::Observer,
     pipeline::{Broker, Pipeline, Share, Task, Writer},
 };

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{ledger::Ledger, memory::number_of};
 use crate::{
-    config::ConnectorConfig,
-    connector::{ConsumerConfig, SinkConnector},
+    config::{ConnectorConfig, ConsumerConfig},
+    connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, PartialFailure},
     record::SinkRecord,
 };

@@ -1,0 +1,74 @@
+//! The guide's path: a struct of the author's own, with `#[serde(flatten)] core: ConnectorConfig`.
+//!
+//! Serde gives up at the first mistake and tells flattened fields no places. So [`LoadConfig`] reads the core settings
+//! itself first, and leaves them in a scope for the `Deserialize` impls below, which leave in turn what they find: keys
+//! that nobody claimed, mistakes in mappings, and what the mappings say about batches.
+
+mod deserialize;
+mod scope;
+mod serde_error;
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    file::document::Document,
+    file::environment::{self, Environment, ProcessEnvironment},
+    file::source::{self, ConfigSource},
+    read::root,
+    read::table::{self, TableReader},
+    report::error::ConfigError,
+    report::mistake::{Mistake, Mistakes},
+};
+
+/// Loads a configuration struct that derives `Deserialize`: `MySinkConfig::load()?`.
+pub trait LoadConfig: DeserializeOwned {
+    /// Reads the file that the variable `CONNECTOR_CONFIG_PATH` names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the core settings and mappings, and the first thing that serde finds elsewhere.
+    fn load() -> Result<Self, ConfigError> {
+        let path = source::find(&ConfigSource::default(), None, &ProcessEnvironment)?;
+        Self::load_from(path)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn load_from(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        read(&Document::read(path.as_ref(), &[])?, &ProcessEnvironment)
+    }
+}
+
+impl<T: DeserializeOwned> LoadConfig for T {}
+
+pub(super) fn read<T: DeserializeOwned>(document: &Document, environment: &dyn Environment) -> Result<T, ConfigError> {
+    let mut mistakes = Mistakes::default();
+    let mut root = TableReader::new(&document.root, "the root of the file");
+    let core = root::read(&mut root, environment, None, &mut mistakes);
+
+    let scope = scope::Scope::new(document.root.clone(), core, environment::host_name(environment));
+    let mut ignored = Vec::new();
+    let (value, found) = scope.run(|| -> Result<T, toml::de::Error> {
+        let parsed = toml::Deserializer::parse(&document.text)?;
+        serde_ignored::deserialize(parsed, |path| ignored.push(path.to_string()))
+    });
+
+    // The keys of the root that neither the author's struct nor the core claimed.
+    let unclaimed = found.unclaimed.iter().map(String::as_str);
+    root.finish_beside(|key| !unclaimed.clone().any(|one| one == key), &[], &mut mistakes);
+    for path in ignored {
+        let span = document.root.locate(&path);
+        if let Some(key) = span.as_ref().filter(|_| table::is_telltale(&path)) {
+            let rest = document.text[key.end..].find('\n').map_or(document.text.len(), |length| key.end + length);
+            mistakes.hide(Some(key.end..rest));
+        }
+        let message = format!("unknown key `{path}`");
+        mistakes.push(Mistake::new(message, "remove it, or add a field of this name to the struct").at(span));
+    }
+    mistakes.append(found.mistakes);
+    let value = value.map_err(|error| mistakes.push(serde_error::mistake(error.message(), error.span()))).ok();
+    document.result(value, mistakes)
+}

@@ -1,0 +1,183 @@
+//! The one list of keys that every connector has: what reads, explains and prints them goes by it.
+
+use crate::{
+    setting::Setting,
+    settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
+    shape::Shape,
+};
+
+/// A key of the core or of a topic mapping.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// Other words for it, and where they are understood.
+    pub(crate) aliases: &'static [(Home, &'static str)],
+    pub(crate) homes: &'static [Home],
+    pub(crate) shape: Shape,
+    pub(crate) default: Fallback,
+    pub(crate) doc: &'static str,
+}
+
+/// A table that may hold a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    Root,
+    Processing,
+    Retry,
+    Mapping,
+}
+
+/// What holds without the key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fallback {
+    Required,
+    Number(u64),
+    Word(&'static str),
+    /// Something that is found elsewhere, in words.
+    From(&'static str),
+    Nothing,
+}
+
+impl Home {
+    /// How messages name the table.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Root => "the root of the file",
+            Self::Processing => "`[processing]`",
+            Self::Retry => "`[retry]`",
+            Self::Mapping => "a topic mapping",
+        }
+    }
+}
+
+impl Key {
+    /// The key's names in one table; none if it does not belong there.
+    pub(crate) fn names(&self, home: Home) -> impl Iterator<Item = &'static str> {
+        let own = self.homes.contains(&home).then_some(self.name);
+        own.into_iter().chain(self.aliases.iter().filter(move |(at, _)| *at == home).map(|(_, alias)| *alias))
+    }
+
+    /// What holds without the key, as the end of a help line.
+    pub(crate) fn fallback(&self) -> String {
+        match self.default {
+            Fallback::Required | Fallback::Nothing => String::new(),
+            Fallback::Number(number) => format!("; without the key it is {number}"),
+            Fallback::Word(word) => format!("; without the key it is `{word}`"),
+            Fallback::From(place) => format!("; without the key it is {place}"),
+        }
+    }
+}
+
+/// The defaults, for [`ConnectorConfig::new`](crate::ConnectorConfig::new) and for the list below.
+pub(crate) mod defaults {
+    pub(crate) const BATCH_SIZE: u32 = 100;
+    pub(crate) const BATCH_BYTES: u32 = 4 * 1024 * 1024;
+    pub(crate) const FLUSH_INTERVAL_MS: u64 = 1_000;
+    pub(crate) const WRITE_TIMEOUT_MS: u64 = 20_000;
+    pub(crate) const ACK_TIMEOUT_MS: u64 = 30_000;
+    pub(crate) const MAX_RETRIES: u32 = 5;
+    pub(crate) const RETRY_BACKOFF_MS: u64 = 200;
+    pub(crate) const MAX_BACKOFF_MS: u64 = 30_000;
+    pub(crate) const TASKS: u32 = 1;
+    pub(crate) const MAX_BUFFERED_BYTES: u32 = 128 * 1024 * 1024;
+    pub(crate) const SHUTDOWN_TIMEOUT_MS: u64 = 25_000;
+    pub(crate) const METRICS_PORT: u16 = 9090;
+    pub(crate) const LOG_LEVEL: &str = "info";
+}
+
+/// A day: a longer wait is a slip of the pen.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const MILLISECONDS: Shape = number(1, DAY_MS);
+const COUNT: Shape = number(1, u32::MAX as u64);
+const TEXT: Shape = Shape::Text { min: 1, max: usize::MAX };
+
+const fn number(min: u64, max: u64) -> Shape {
+    Shape::Whole { min: min as i128, max: max as i128 }
+}
+
+macro_rules! keys {
+    ($list:ident: $($key:ident = $name:literal $(($($at:ident $alias:literal),+))?
+        in [$($home:ident),+], $shape:expr, $default:expr, $doc:literal;)+) => {
+        $(pub(crate) static $key: Key = Key {
+            name: $name,
+            aliases: &[$($((Home::$at, $alias)),+)?],
+            homes: &[$(Home::$home),+],
+            shape: $shape,
+            default: $default,
+            doc: $doc,
+        };)+
+        /// In the order in which they are explained.
+        pub(crate) static $list: &[&Key] = &[$(&$key),+];
+    };
+}
+
+keys! { CORE:
+    SERVICE_URL = "danube_service_url" in [Root], Shape::ServiceUrl, Fallback::Required,
+        "the broker to ask first, such as `http://localhost:6650`";
+    CONNECTOR_NAME = "connector_name" in [Root], TEXT, Fallback::From("the name of the connector's package"),
+        "the name of this connector in consumer names, logs and metrics";
+    BATCH_SIZE = "batch_size" in [Root, Processing], COUNT, Fallback::Number(defaults::BATCH_SIZE as u64),
+        "records in a batch, where a mapping says nothing else";
+    BATCH_BYTES = "batch_bytes" in [Root, Processing], COUNT, Fallback::Number(defaults::BATCH_BYTES as u64),
+        "payload bytes in a batch, where a mapping says nothing else";
+    FLUSH_INTERVAL = "flush_interval_ms" (Processing "batch_timeout_ms") in [Root, Processing], MILLISECONDS,
+        Fallback::Number(defaults::FLUSH_INTERVAL_MS), "how long the first record of a batch waits for company";
+    WRITE_TIMEOUT = "write_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::WRITE_TIMEOUT_MS),
+        "the limit of one try to write a batch";
+    ACK_TIMEOUT = "ack_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::ACK_TIMEOUT_MS),
+        "how long the broker waits for an acknowledgement, where a mapping says nothing else; as its failure policy says";
+    MAX_RETRIES = "max_retries" in [Root, Retry], number(0, u32::MAX as u64),
+        Fallback::Number(defaults::MAX_RETRIES as u64), "tries after the first until `on_retries_exhausted` applies";
+    RETRY_BACKOFF = "retry_backoff_ms" in [Root, Retry], MILLISECONDS, Fallback::Number(defaults::RETRY_BACKOFF_MS),
+        "upper bound of the wait before the first retry; it doubles with each";
+    MAX_BACKOFF = "max_backoff_ms" in [Root, Retry], MILLISECONDS, Fallback::Number(defaults::MAX_BACKOFF_MS),
+        "upper bound of any wait between tries";
+    ON_RETRIES_EXHAUSTED = "on_retries_exhausted" in [Root], OnRetriesExhausted::SHAPE,
+        Fallback::Word("wait"), "what becomes of a batch when `max_retries` are used up";
+    TASKS = "tasks" in [Root], number(1, 256), Fallback::Number(defaults::TASKS as u64),
+        "instances of the connector in this process, which write side by side";
+    MAX_BUFFERED_BYTES = "max_buffered_bytes" in [Root], COUNT, Fallback::Number(defaults::MAX_BUFFERED_BYTES as u64),
+        "payload bytes that the process holds at most";
+    SHUTDOWN_TIMEOUT = "shutdown_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::SHUTDOWN_TIMEOUT_MS),
+        "the limit of a graceful shutdown";
+    METRICS_PORT = "metrics_port" in [Root, Processing], number(0, u16::MAX as u64),
+        Fallback::Number(defaults::METRICS_PORT as u64), "the port of `/live`, `/ready` and `/metrics`; 0 takes a free one";
+    LOG_LEVEL = "log_level" in [Root, Processing], TEXT, Fallback::Word(defaults::LOG_LEVEL),
+        "`error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`";
+}
+
+/// Keys of the published connectors that mean nothing here: the runtime itself decides when to probe the target.
+pub(crate) static UNUSED_PROCESSING: &[&str] = &["health_check_interval_ms", "health_check_failure_threshold"];
+
+keys! { MAPPING:
+    TOPIC = "topic" (Mapping "from") in [Mapping], Shape::Topic, Fallback::Required,
+        "the topic to read, as `/namespace/name`";
+    SUBSCRIPTION = "subscription" in [Mapping], TEXT, Fallback::From("`connector_name`"),
+        "the durable subscription";
+    SUBSCRIPTION_TYPE = "subscription_type" in [Mapping],
+        SubscriptionType::SHAPE, Fallback::Word("Shared"),
+        "how messages are shared among the consumers of the subscription";
+    CONSUMER_NAME = "consumer_name" in [Mapping], TEXT, Fallback::From("made from `connector_name`"),
+        "the name under which this process attaches; the same over restarts";
+    SCHEMA_SUBJECT = "expected_schema_subject" in [Mapping], TEXT, Fallback::Nothing,
+        "the schema subject that every message must carry";
+    MAPPING_BATCH_SIZE = "batch_size" in [Mapping], COUNT, Fallback::From("that of the root"), "records in a batch";
+    MAPPING_BATCH_BYTES = "batch_bytes" in [Mapping], COUNT, Fallback::From("that of the root"),
+        "payload bytes in a batch";
+    MAPPING_FLUSH_INTERVAL = "flush_interval_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
+        "how long the first record of a batch waits for company";
+    MAPPING_ACK_TIMEOUT = "ack_timeout_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
+        "how long the broker waits for an acknowledgement on this subscription";
+    PAYLOAD_FORMAT = "payload_format" in [Mapping], PayloadFormat::SHAPE,
+        Fallback::Word("auto"), "how messages without a schema are read";
+    ON_INVALID_RECORD = "on_invalid_record" in [Mapping], OnInvalidRecord::SHAPE,
+        Fallback::Word("stop"), "what becomes of a record that cannot be decoded or is rejected";
+    DEAD_LETTER_TOPIC = "dead_letter_topic" in [Mapping], Shape::Topic, Fallback::Nothing,
+        "where rejected records go with `dead_letter`";
+}
+
+/// The list of mappings, in the guide's word and in that of the published connectors.
+pub(crate) static MAPPING_LISTS: [&str; 2] = ["topic_mappings", "routes"];
+
+/// The tables beside the connector's own section.
+pub(crate) static CORE_TABLES: [&str; 2] = ["processing", "retry"];

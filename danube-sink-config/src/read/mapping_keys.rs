@@ -1,0 +1,139 @@
+//! Reads the keys that every topic mapping has.
+
+use std::{ops::Range, time::Duration};
+
+use crate::{
+    file::value::Value,
+    read::check,
+    read::keys::{self, Home, Key},
+    read::mapping_list::MappingReader,
+    read::table::{self, Given},
+    report::mistake::{Mistake, Mistakes},
+    setting::Setting,
+    settings::{
+        ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType,
+    },
+};
+
+/// What holds for a mapping that says nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Common<'r> {
+    pub(crate) core: &'r ConnectorConfig,
+    pub(crate) host: &'r str,
+}
+
+/// What the common keys of one mapping say, and where. A key that is wrong holds its default, and is among the mistakes.
+pub(crate) struct Draft {
+    pub(crate) settings: MappingSettings,
+    pub(crate) topic_span: Option<Range<usize>>,
+    pub(crate) dead_letter_span: Option<Range<usize>>,
+}
+
+impl Draft {
+    /// The topic; empty if there is none that is right.
+    pub(crate) fn topic(&self) -> &str {
+        &self.settings.consumer.topic
+    }
+
+    pub(crate) fn read(reader: &mut MappingReader<'_>, common: Common<'_>) -> Self {
+        let core = common.core;
+        let topic = reader.text(&keys::TOPIC);
+        if !topic.present {
+            reader.table.missing(keys::TOPIC.name, "add `topic = \"/namespace/name\"`");
+        }
+        let mut settings = MappingSettings::new(consumer(reader, topic.value, common), core);
+        reader.number(&keys::MAPPING_BATCH_SIZE, &mut settings.batch_size);
+        reader.number(&keys::MAPPING_BATCH_BYTES, &mut settings.batch_bytes);
+        reader.milliseconds(&keys::MAPPING_FLUSH_INTERVAL, &mut settings.flush_interval);
+        reader.milliseconds(&keys::MAPPING_ACK_TIMEOUT, &mut settings.ack_timeout);
+        reader.word(&keys::PAYLOAD_FORMAT, &mut settings.payload_format);
+        reader.word(&keys::ON_INVALID_RECORD, &mut settings.on_invalid_record);
+        let dead_letter = reader.text(&keys::DEAD_LETTER_TOPIC);
+        settings.dead_letter_topic = dead_letter.value;
+        if !dead_letter.present {
+            needs_dead_letter_topic(reader, &settings, core);
+        }
+        Self { settings, topic_span: topic.span, dead_letter_span: dead_letter.span }
+    }
+}
+
+fn consumer(reader: &mut MappingReader<'_>, topic: Option<String>, common: Common<'_>) -> ConsumerConfig {
+    let name = &common.core.connector_name;
+    let subscription = reader.text(&keys::SUBSCRIPTION);
+    if !subscription.present && name.is_empty() {
+        reader.table.missing(keys::SUBSCRIPTION.name, "add `subscription = \"…\"`");
+    }
+    let mut subscription_type = SubscriptionType::Shared;
+    reader.word(&keys::SUBSCRIPTION_TYPE, &mut subscription_type);
+    ConsumerConfig {
+        topic: topic.unwrap_or_default(),
+        consumer_name: reader
+            .text(&keys::CONSUMER_NAME)
+            .value
+            .unwrap_or_else(|| consumer_name(name, common.host, subscription_type)),
+        subscription: subscription.value.unwrap_or_else(|| name.clone()),
+        subscription_type,
+        expected_schema_subject: reader.text(&keys::SCHEMA_SUBJECT).value,
+    }
+}
+
+/// The name that a process has on every start: the broker lets a consumer of the same name take over.
+///
+/// One consumer at a time reads an Exclusive or Failover subscription, so that any process may go on under the same
+/// name; of the other types there may be one a host.
+fn consumer_name(connector: &str, host: &str, subscription_type: SubscriptionType) -> String {
+    match subscription_type {
+        SubscriptionType::Exclusive | SubscriptionType::Failover => connector.to_owned(),
+        SubscriptionType::Shared | SubscriptionType::KeyShared => format!("{connector}-{host}"),
+    }
+}
+
+fn needs_dead_letter_topic(reader: &mut MappingReader<'_>, settings: &MappingSettings, core: &ConnectorConfig) {
+    let (because, span) = if settings.on_invalid_record == OnInvalidRecord::DeadLetter {
+        (keys::ON_INVALID_RECORD.name, reader.find(&keys::ON_INVALID_RECORD).and_then(|value| value.span.clone()))
+    } else if core.on_retries_exhausted == OnRetriesExhausted::DeadLetter {
+        (keys::ON_RETRIES_EXHAUSTED.name, None)
+    } else {
+        return;
+    };
+    let message = format!("`{because} = \"dead_letter\"` needs a `dead_letter_topic` in {}", reader.table.title());
+    let help = "add `dead_letter_topic = \"/namespace/name\"`";
+    let at_header = reader.table.mistake(message.clone(), help);
+    reader.mistakes.push(if span.is_some() { Mistake::new(message, help).at(span) } else { at_header });
+}
+
+impl<'r> MappingReader<'r> {
+    fn find(&mut self, key: &Key) -> Option<&'r Value> {
+        table::find(&mut [(Home::Mapping, &mut self.table)], key, self.mistakes).map(|entry| &entry.value)
+    }
+
+    fn given<T, E: Into<Mistakes>>(&mut self, key: &Key, read: impl FnOnce(&Value) -> Result<T, E>) -> Given<T> {
+        let found = self.find(key);
+        Given::read(key, found, self.mistakes, read)
+    }
+
+    fn text(&mut self, key: &Key) -> Given<String> {
+        self.given(key, |value| check::text(key, value))
+    }
+
+    fn milliseconds(&mut self, key: &Key, setting: &mut Duration) {
+        let mut milliseconds = setting.as_millis();
+        self.number(key, &mut milliseconds);
+        *setting = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX));
+    }
+
+    fn number<T: TryFrom<u64>>(&mut self, key: &Key, setting: &mut T) {
+        // The key's range lies within the type's, so that the conversion cannot fail.
+        if let Some(number) =
+            self.given(key, |value| check::number(key, value)).value.and_then(|number| T::try_from(number).ok())
+        {
+            *setting = number;
+        }
+    }
+
+    fn word<T: Setting>(&mut self, key: &Key, setting: &mut T) {
+        if let Some(word) = self.given(key, T::read).value {
+            *setting = word;
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Reads the core settings: the keys at the root, in `[processing]` and in `[retry]`.
+
+use std::time::Duration;
+
+use crate::{
+    file::environment::{self, Environment},
+    file::value::{Content, Table, Value},
+    read::check,
+    read::keys::{self, Home, Key},
+    read::table::{self, Given, TableReader},
+    report::mistake::{Mistake, Mistakes},
+    setting::Setting,
+    settings::ConnectorConfig,
+};
+
+static NO_KEYS: Table = Table { span: None, entries: Vec::new() };
+
+/// Reads the core settings. What is wrong is among the `mistakes`; what is returned then holds a default in its place.
+///
+/// `package` names the connector if neither the file nor the environment does.
+pub(crate) fn read(
+    root: &mut TableReader<'_>,
+    environment: &dyn Environment,
+    package: Option<&str>,
+    mistakes: &mut Mistakes,
+) -> ConnectorConfig {
+    let mut processing = sub_table(root, "processing", Home::Processing, mistakes);
+    let mut retry = sub_table(root, "retry", Home::Retry, mistakes);
+    let mut tables = Tables { root, processing: &mut processing, retry: &mut retry, environment, mistakes };
+
+    let url = tables.text(&keys::SERVICE_URL, Some(environment::SERVICE_URL));
+    let name = tables.text(&keys::CONNECTOR_NAME, Some(environment::NAME));
+    let (no_url, no_name) = (!url.present, !name.present && package.is_none());
+    let name = name.value.or(package.map(Into::into));
+    let mut core = ConnectorConfig::new(url.value.unwrap_or_default(), name.unwrap_or_default());
+    tables.number(&keys::BATCH_SIZE, &mut core.batch_size);
+    tables.number(&keys::BATCH_BYTES, &mut core.batch_bytes);
+    tables.milliseconds(&keys::FLUSH_INTERVAL, &mut core.flush_interval);
+    tables.milliseconds(&keys::WRITE_TIMEOUT, &mut core.write_timeout);
+    tables.milliseconds(&keys::ACK_TIMEOUT, &mut core.ack_timeout);
+    tables.number(&keys::MAX_RETRIES, &mut core.max_retries);
+    tables.milliseconds(&keys::RETRY_BACKOFF, &mut core.retry_backoff);
+    tables.milliseconds(&keys::MAX_BACKOFF, &mut core.max_backoff);
+    tables.word(&keys::ON_RETRIES_EXHAUSTED, &mut core.on_retries_exhausted);
+    tables.number(&keys::TASKS, &mut core.tasks);
+    tables.number(&keys::MAX_BUFFERED_BYTES, &mut core.max_buffered_bytes);
+    tables.milliseconds(&keys::SHUTDOWN_TIMEOUT, &mut core.shutdown_timeout);
+    tables.number(&keys::METRICS_PORT, &mut core.metrics_port);
+    if let Some(level) = tables.text(&keys::LOG_LEVEL, None).value {
+        core.log_level = level;
+    }
+    tables.check_together(&core);
+
+    for key in keys::UNUSED_PROCESSING {
+        if processing.take(key).is_some() {
+            tracing::debug!(key, "key of [processing] has no effect: the target is probed while a batch waits");
+        }
+    }
+    if no_name {
+        root.missing(keys::CONNECTOR_NAME.name, "add `connector_name = \"…\"`, or set the variable CONNECTOR_NAME");
+    }
+    if no_url {
+        root.missing(
+            keys::SERVICE_URL.name,
+            "add `danube_service_url = \"http://localhost:6650\"`, or set the variable DANUBE_SERVICE_URL",
+        );
+    }
+    processing.finish(&[], mistakes);
+    retry.finish(&[], mistakes);
+    core
+}
+
+fn sub_table<'a>(
+    root: &mut TableReader<'a>,
+    name: &'static str,
+    home: Home,
+    mistakes: &mut Mistakes,
+) -> TableReader<'a> {
+    let table = match root.take(name) {
+        Some(entry) => match &entry.value.content {
+            Content::Table(table) => table,
+            _ => {
+                let help = format!("write its keys below a line `[{name}]`");
+                let wrong = entry.value.unexpected("a table", &help);
+                mistakes.append(Mistakes::from(wrong).of_key(name));
+                &NO_KEYS
+            }
+        },
+        None => &NO_KEYS,
+    };
+    TableReader::new(table, home.title())
+}
+
+/// The three tables, and what reading them needs.
+struct Tables<'r, 'a> {
+    root: &'r mut TableReader<'a>,
+    processing: &'r mut TableReader<'a>,
+    retry: &'r mut TableReader<'a>,
+    environment: &'r dyn Environment,
+    mistakes: &'r mut Mistakes,
+}
+
+impl<'a> Tables<'_, 'a> {
+    fn find(&mut self, key: &Key) -> Option<&'a Value> {
+        let mut places =
+            [(Home::Root, &mut *self.root), (Home::Processing, &mut *self.processing), (Home::Retry, &mut *self.retry)];
+        table::find(&mut places, key, self.mistakes).map(|entry| &entry.value)
+    }
+
+    /// A text, which a variable may override.
+    fn text(&mut self, key: &Key, variable: Option<&str>) -> Given<String> {
+        let found = self.find(key);
+        let overriding =
+            variable.and_then(|name| Some((name, environment::text(self.environment, name, self.mistakes)?)));
+        let Some((name, text)) = overriding else {
+            return Given::read(key, found, self.mistakes, |value| check::text(key, value));
+        };
+        let value = Value { span: None, content: Content::Text(text) };
+        let of_variable = |wrong: Mistake| Mistake { message: format!("variable {name}: {}", wrong.message), ..wrong };
+        let value = self.mistakes.keep(check::text(key, &value).map_err(|wrong| of_variable(wrong).into()));
+        Given { present: true, value, span: None }
+    }
+
+    fn number<T: TryFrom<u64>>(&mut self, key: &Key, setting: &mut T) {
+        let found = self.find(key);
+        let number = Given::read(key, found, self.mistakes, |value| check::number(key, value)).value;
+        // The key's range lies within the type's, so that the conversion cannot fail.
+        if let Some(number) = number.and_then(|number| T::try_from(number).ok()) {
+            *setting = number;
+        }
+    }
+
+    fn milliseconds(&mut self, key: &Key, setting: &mut Duration) {
+        let mut number = u64::MAX;
+        self.number(key, &mut number);
+        if number != u64::MAX {
+            *setting = Duration::from_millis(number);
+        }
+    }
+
+    fn word<T: Setting>(&mut self, key: &Key, setting: &mut T) {
+        let found = self.find(key);
+        if let Some(word) = Given::read(key, found, self.mistakes, T::read).value {
+            *setting = word;
+        }
+    }
+
+    /// What is wrong only when two keys are looked at together.
+    fn check_together(&mut self, core: &ConnectorConfig) {
+        let pairs = [
+            (core.max_backoff < core.retry_backoff, &keys::MAX_BACKOFF, &keys::RETRY_BACKOFF),
+            (core.max_buffered_bytes < core.batch_bytes, &keys::MAX_BUFFERED_BYTES, &keys::BATCH_BYTES),
+        ];
+        for (wrong, larger, smaller) in pairs {
+            if wrong {
+                let span = self.peek(larger).or_else(|| self.peek(smaller)).and_then(|value| value.span.clone());
+                let message = format!("`{}` is less than `{}`", larger.name, smaller.name);
+                self.mistakes
+                    .push(Mistake::new(message, format!("raise `{}`{}", larger.name, larger.fallback())).at(span));
+            }
+        }
+    }
+
+    /// The value of a key that was reported already if it is given twice.
+    fn peek(&mut self, key: &Key) -> Option<&'a Value> {
+        [(Home::Root, &mut *self.root), (Home::Processing, &mut *self.processing), (Home::Retry, &mut *self.retry)]
+            .into_iter()
+            .find_map(|(home, reader)| key.names(home).find_map(|name| reader.take(name)))
+            .map(|entry| &entry.value)
+    }
+}

@@ -1,0 +1,184 @@
+//! Takes keys out of a table, and knows which were not asked for.
+
+use std::ops::Range;
+
+use crate::{
+    file::value::{Entry, Table, Value},
+    generated::{self, SettingInfo},
+    read::keys::{self, Home, Key},
+    report::mistake::{Mistake, Mistakes},
+    shape::suggest,
+};
+
+/// Parts of names under which people keep what nobody should see.
+const TELLTALE: [&str; 7] = ["secret", "passw", "token", "credential", "api_key", "apikey", "private_key"];
+
+/// Reads one table. What it was not asked for is unknown.
+pub(crate) struct TableReader<'a> {
+    table: &'a Table,
+    /// How messages name the table.
+    title: String,
+    known: Vec<&'static str>,
+    /// Reported at the end, unless a misspelt key explains them.
+    missing: Vec<(&'static str, Mistake)>,
+}
+
+impl<'a> TableReader<'a> {
+    pub(crate) fn new(table: &'a Table, title: impl Into<String>) -> Self {
+        Self { table, title: title.into(), known: Vec::new(), missing: Vec::new() }
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Entry> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        self.table.get(key)
+    }
+
+    /// A mistake of the table as a whole, shown at its header.
+    pub(crate) fn mistake(&self, message: impl Into<String>, help: impl Into<String>) -> Mistake {
+        Mistake::new(message, help).at(self.table.span.clone())
+    }
+
+    /// A required key that is not there.
+    pub(crate) fn missing(&mut self, key: &'static str, help: impl Into<String>) {
+        let mistake = self.mistake(format!("missing key `{key}` in {}", self.title), help);
+        self.missing.push((key, mistake));
+    }
+
+    /// A key of the connector's own: given, by its default, or absent where its type allows that.
+    pub(crate) fn setting<T>(&mut self, setting: &generated::Key<T>, mistakes: &mut Mistakes) -> Option<T> {
+        let SettingInfo { key, default, help, .. } = setting.info;
+        if let Some(entry) = self.take(key) {
+            return mistakes.keep((setting.read)(&entry.value).map_err(|wrong| wrong.of_key(key)));
+        }
+        if let Some(literal) = default {
+            let read = Value::from_literal(literal).map_err(Mistakes::from).and_then(|value| (setting.read)(&value));
+            return mistakes.keep(read.map_err(|wrong| wrong.of_default(key)));
+        }
+        let absent = (setting.absent)();
+        if absent.is_none() {
+            let meaning = if help.is_empty() { String::new() } else { format!(": {}", first_line(help)) };
+            self.missing(key, format!("add `{key} = …`{meaning}"));
+        }
+        absent
+    }
+
+    /// Reports the keys that nobody asked for, and those that are not there.
+    pub(crate) fn finish(self, secrets: &[&str], mistakes: &mut Mistakes) {
+        self.finish_beside(|_| false, secrets, mistakes);
+    }
+
+    /// As [`finish`](Self::finish), where somebody else asked for some of the keys.
+    pub(crate) fn finish_beside(mut self, claimed: impl Fn(&str) -> bool, secrets: &[&str], mistakes: &mut Mistakes) {
+        for entry in &self.table.entries {
+            if !self.known.contains(&entry.key.as_str()) && !claimed(&entry.key) {
+                let close = suggest::closest(&entry.key, &self.known);
+                // One slip of the pen is one mistake.
+                self.missing.retain(|(key, _)| Some(*key) != close);
+                if close.is_some_and(|close| secrets.contains(&close)) || is_telltale(&entry.key) {
+                    mistakes.hide(entry.value.span.clone());
+                }
+                let message = format!("unknown key `{}` in {}", entry.key, self.title);
+                mistakes.push(Mistake::new(message, self.remedy(&entry.key, close)).at(entry.key_span.clone()));
+            }
+        }
+        self.finish_known(mistakes);
+    }
+
+    /// Reports only the keys that are not there: others may be somebody else's.
+    pub(crate) fn finish_known(self, mistakes: &mut Mistakes) {
+        for (_, mistake) in self.missing {
+            mistakes.push(mistake);
+        }
+    }
+
+    fn remedy(&self, key: &str, close: Option<&str>) -> String {
+        if key == "schemas" {
+            "remove it: a sink takes the schemas of messages from the registry".to_owned()
+        } else if let Some(homes) = homes_of(key) {
+            format!("move it: `{key}` is a key of {homes}")
+        } else if let Some(close) = close {
+            format!("did you mean `{close}`?")
+        } else {
+            format!("remove it; the keys here are {}", suggest::list(&self.known, "and"))
+        }
+    }
+}
+
+/// What became of a key.
+pub(crate) struct Given<T> {
+    /// Whether it is there, right or wrong.
+    pub(crate) present: bool,
+    pub(crate) value: Option<T>,
+    pub(crate) span: Option<Range<usize>>,
+}
+
+impl<T> Given<T> {
+    /// Reads the value of a key, keeping what is wrong with it.
+    pub(crate) fn read<E: Into<Mistakes>>(
+        key: &Key,
+        value: Option<&Value>,
+        mistakes: &mut Mistakes,
+        read: impl FnOnce(&Value) -> Result<T, E>,
+    ) -> Self {
+        let Some(value) = value else { return Self { present: false, value: None, span: None } };
+        let read = read(value).map_err(|wrong| wrong.into().of_key(key.name));
+        Self { present: true, value: mistakes.keep(read), span: value.span.clone() }
+    }
+}
+
+/// One of the readers, by the table that it reads.
+pub(crate) type Place<'r, 'a> = (Home, &'r mut TableReader<'a>);
+
+/// The value of a key that may stand in several tables and under several names, but only once.
+pub(crate) fn find<'a>(places: &mut [Place<'_, 'a>], key: &Key, mistakes: &mut Mistakes) -> Option<&'a Entry> {
+    let mut first: Option<(&'a Entry, Home)> = None;
+    for (home, reader) in places {
+        for name in key.names(*home) {
+            let Some(entry) = reader.take(name) else { continue };
+            match first {
+                None => first = Some((entry, *home)),
+                Some((other, at)) => mistakes.push(
+                    Mistake::new(
+                        format!("`{}` is given twice", key.name),
+                        format!("keep this one or `{}` in {}", other.key, at.title()),
+                    )
+                    .at(entry.key_span.clone()),
+                ),
+            }
+        }
+    }
+    first.map(|(entry, _)| entry)
+}
+
+/// Whether a value under this name should not be shown.
+pub(crate) fn is_telltale(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    TELLTALE.iter().any(|part| key.contains(part))
+}
+
+/// Where a key that every connector has belongs.
+fn homes_of(name: &str) -> Option<String> {
+    let has = |key: &&&Key| key.name == name || key.aliases.iter().any(|(_, alias)| *alias == name);
+    let found: Vec<Home> = keys::CORE
+        .iter()
+        .chain(keys::MAPPING)
+        .filter(has)
+        .flat_map(|key| {
+            [Home::Root, Home::Processing, Home::Retry, Home::Mapping]
+                .into_iter()
+                .filter(|home| key.names(*home).any(|at| at == name))
+        })
+        .collect();
+    let titles: Vec<&str> = found.iter().map(|home| home.title()).collect();
+    (!titles.is_empty()).then(|| titles.join(" or "))
+}
+
+pub(crate) fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_end_matches('.')
+}

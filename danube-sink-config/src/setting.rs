@@ -1,0 +1,188 @@
+//! What the value of a key may be.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::BuildHasher,
+    path::PathBuf,
+    time::Duration,
+};
+
+use url::Url;
+
+use super::{
+    file::value::Value,
+    report::mistake::Mistakes,
+    shape::{self, Shape},
+};
+
+/// A type that one key of a configuration can have.
+///
+/// A type of your own becomes one like this:
+///
+/// ```text
+/// impl Setting for Region {
+///     fn read(value: &Value) -> Result<Self, Mistakes> {
+///         match value.as_text()? {
+///             "eu" => Ok(Region::Eu),
+///             "us" => Ok(Region::Us),
+///             _ => Err(value.mistake("unknown region", "write `eu` or `us`").into()),
+///         }
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a setting of a connector",
+    label = "not a type that a key of the configuration can have",
+    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
+    note = "a secret needs `#[setting(secret)]`, and what is not configuration needs `#[state]`",
+    note = "or write `impl Setting for {Self}`"
+)]
+pub trait Setting: Sized {
+    /// What a value may be, as far as a constant can say it: checked when the connector is built, and printed in
+    /// templates. Default: whatever [`read`](Self::read) takes.
+    const SHAPE: Shape = Shape::Any;
+
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    fn read(value: &Value) -> Result<Self, Mistakes>;
+
+    /// What holds without the key, if nothing else is said; `None` makes the key a required one.
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+impl Setting for bool {
+    const SHAPE: Shape = Shape::Truth;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        Ok(value.as_truth()?)
+    }
+}
+
+macro_rules! whole_numbers {
+    ($($number:ident)+) => {$(
+        impl Setting for $number {
+            #[allow(clippy::cast_possible_wrap, clippy::cast_lossless, reason = "no file holds a number beyond i128")]
+            const SHAPE: Shape = Shape::Whole {
+                min: $number::MIN as i128,
+                max: if size_of::<$number>() == 16 { i128::MAX } else { $number::MAX as i128 },
+            };
+
+            fn read(value: &Value) -> Result<Self, Mistakes> {
+                value.fits(&Self::SHAPE)?;
+                let out_of_range = |_| value.mistake("the number is out of range", "write a smaller number").into();
+                value.as_whole()?.try_into().map_err(out_of_range)
+            }
+        }
+    )+};
+}
+
+whole_numbers! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize }
+
+impl Setting for f64 {
+    const SHAPE: Shape = Shape::REAL;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        Ok(value.as_real()?)
+    }
+}
+
+impl Setting for f32 {
+    const SHAPE: Shape = Shape::REAL;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        #[allow(clippy::cast_possible_truncation, reason = "a setting of this type has this type's precision")]
+        Ok(value.as_real()? as Self)
+    }
+}
+
+impl Setting for String {
+    const SHAPE: Shape = Shape::TEXT;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        Ok(value.as_text()?.to_owned())
+    }
+}
+
+impl Setting for PathBuf {
+    const SHAPE: Shape = Shape::Path;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        value.fits(&Self::SHAPE)?;
+        Ok(value.as_text()?.into())
+    }
+}
+
+impl Setting for Url {
+    const SHAPE: Shape = Shape::Url;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        let text = value.as_text()?;
+        Self::parse(text).map_err(|error| {
+            value.mistake(format!("not a URL: {error}"), "write it whole, such as `https://example.com/path`").into()
+        })
+    }
+}
+
+impl Setting for Duration {
+    const SHAPE: Shape = Shape::DURATION;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        value.fits(&Self::SHAPE)?;
+        shape::duration(value.as_text()?).ok_or_else(|| value.mistake("not a time", "write `\"10s\"`").into())
+    }
+}
+
+impl<T: Setting> Setting for Option<T> {
+    const SHAPE: Shape = T::SHAPE;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        T::read(value).map(Some)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Setting> Setting for Vec<T> {
+    const SHAPE: Shape = Shape::list(&T::SHAPE);
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        all(value.as_list()?.iter().map(T::read))
+    }
+}
+
+impl<T: Setting> Setting for BTreeMap<String, T> {
+    const SHAPE: Shape = Shape::Map(&T::SHAPE);
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        all(entries(value)?)
+    }
+}
+
+impl<T: Setting, S: BuildHasher + Default> Setting for HashMap<String, T, S> {
+    const SHAPE: Shape = Shape::Map(&T::SHAPE);
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        all(entries(value)?)
+    }
+}
+
+fn entries<T: Setting>(value: &Value) -> Result<impl Iterator<Item = Result<(String, T), Mistakes>>, Mistakes> {
+    let read = |(key, value): (&str, &Value)| match T::read(value) {
+        Ok(item) => Ok((key.to_owned(), item)),
+        Err(mistakes) => Err(mistakes.of_key(key)),
+    };
+    Ok(value.as_table()?.map(read))
+}
+
+/// All items, or every mistake in them.
+fn all<T, C: FromIterator<T>>(items: impl Iterator<Item = Result<T, Mistakes>>) -> Result<C, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let good = items.filter_map(|item| mistakes.keep(item)).collect();
+    if mistakes.is_empty() { Ok(good) } else { Err(mistakes) }
+}

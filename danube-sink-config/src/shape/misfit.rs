@@ -1,0 +1,287 @@
+//! Whether a value fits a shape, and what to write if it does not.
+
+use std::time::Duration;
+
+use super::{Shape, Text, byte_size, duration, suggest};
+
+/// One value, without what is in its list or table.
+#[derive(Debug, Clone, Copy)]
+pub enum Scalar<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A whole number.
+    Whole(i128),
+    /// A number with a fraction.
+    Real(f64),
+    /// `true` or `false`.
+    Truth(bool),
+    /// A date or a time of day.
+    Date,
+    /// A list of so many values.
+    List(usize),
+    /// A table of so many keys.
+    Table(usize),
+}
+
+/// Why a value does not fit. Neither text repeats the value: it may be a secret in the wrong place.
+#[derive(Debug, Clone, Copy)]
+pub struct Misfit {
+    /// What is wrong.
+    pub message: Text,
+    /// What to write instead.
+    pub help: Text,
+}
+
+const A_TIME: &str = "write a number and a unit: `\"250ms\"`, `\"10s\"`, `\"5m\"`, `\"1h\"`";
+const A_SIZE: &str = "write a number and a unit: `\"512B\"`, `\"64KiB\"`, `\"5MiB\"`, `\"1GiB\"`";
+const A_TOPIC: &str = "write `/namespace/name`; each of the two consists of letters, digits, `_` and `-`";
+const A_URL: &str = "write it whole, such as `https://example.com/path`";
+
+impl Scalar<'_> {
+    /// What sort of value it is.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Whole(_) => "a whole number",
+            Self::Real(_) => "a number with a fraction",
+            Self::Truth(_) => "a truth value",
+            Self::Date => "a date",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+
+    /// It is of another sort.
+    pub const fn unexpected(&self, expected: &str, help: &str) -> Misfit {
+        let message = Text::new("expected ").with(expected).with(", found ").with(self.kind());
+        Misfit { message, help: Text::new(help) }
+    }
+}
+
+const fn wrong(message: &str, help: Text) -> Option<Misfit> {
+    Some(Misfit { message: Text::new(message), help })
+}
+
+impl Shape {
+    /// Why a value does not fit; `None` if it does. What is in a list or table is looked at one by one.
+    pub const fn misfit(&self, value: &Scalar<'_>) -> Option<Misfit> {
+        match self {
+            Self::Any => None,
+            Self::Truth => match value {
+                Scalar::Truth(_) => None,
+                _ => Some(value.unexpected("`true` or `false`", "write `true` or `false`, without quotes")),
+            },
+            Self::Whole { min, max } => match value {
+                Scalar::Whole(number) if *number >= *min && *number <= *max => None,
+                Scalar::Whole(_) => wrong("the number is out of range", whole(*min, *max)),
+                Scalar::Text(_) => Some(value.unexpected("a whole number", "write it without quotes")),
+                _ => Some(value.unexpected("a whole number", "write digits only")),
+            },
+            Self::Real { min, max, limits } => {
+                let number = match value {
+                    Scalar::Real(number) => *number,
+                    Scalar::Whole(number) => *number as f64,
+                    Scalar::Text(_) => return Some(value.unexpected("a number", "write it without quotes")),
+                    _ => return Some(value.unexpected("a number", "write a number such as `0.5`")),
+                };
+                if limits.is_empty() || number >= *min && number <= *max { None } else { beyond("number", limits) }
+            }
+            Self::List { min, max, .. } => match value {
+                Scalar::List(count) if *count >= *min && *count <= *max => None,
+                Scalar::List(_) => wrong("the list is too long or too short", counted(*min, *max, " values")),
+                _ => Some(value.unexpected("a list", "write it in brackets: `[…, …]`")),
+            },
+            Self::Map(_) | Self::Table(_) => match value {
+                Scalar::Table(_) => None,
+                _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
+            },
+            Self::Duration { min, max, limits } => {
+                let Scalar::Text(text) = value else { return Some(value.unexpected("a time with its unit", A_TIME)) };
+                match duration(text) {
+                    None => wrong("not a time", Text::new(A_TIME)),
+                    Some(time) if limits.is_empty() || within(time, *min, *max) => None,
+                    Some(_) => beyond("time", limits),
+                }
+            }
+            Self::ByteSize { min, max, limits } => {
+                let size = match value {
+                    Scalar::Text(text) => match byte_size(text) {
+                        Some(size) => size,
+                        None => return wrong("not a number of bytes", Text::new(A_SIZE)),
+                    },
+                    Scalar::Whole(number) if *number >= 0 && *number <= u64::MAX as i128 => *number as u64,
+                    _ => return Some(value.unexpected("a number of bytes with its unit", A_SIZE)),
+                };
+                if size >= *min && size <= *max { None } else { beyond("number of bytes", limits) }
+            }
+            Self::Text { .. } | Self::Word { .. } | Self::Path | Self::Url | Self::ServiceUrl | Self::Topic => {
+                match value {
+                    Scalar::Text(text) => self.misfit_of_text(text),
+                    _ => Some(value.unexpected("a text", "write it in double quotes")),
+                }
+            }
+        }
+    }
+
+    const fn misfit_of_text(&self, text: &str) -> Option<Misfit> {
+        match self {
+            Self::Text { min, max } => {
+                let length = characters(text);
+                if length >= *min && length <= *max {
+                    None
+                } else if length == 0 {
+                    wrong("the text is empty", counted(*min, *max, " characters"))
+                } else {
+                    wrong("the text is too long or too short", counted(*min, *max, " characters"))
+                }
+            }
+            Self::Word { what, words } => {
+                let mut index = 0;
+                while index < words.len() {
+                    if suggest::same_word(text, words[index]) {
+                        return None;
+                    }
+                    index += 1;
+                }
+                let help = match suggest::closest(text, words) {
+                    Some(word) => {
+                        Text::new("did you mean `").with(word).with("`? It is one of ").with_words(words, "or")
+                    }
+                    None => Text::new("write ").with_words(words, "or"),
+                };
+                Some(Misfit { message: Text::new("unknown ").with(what), help })
+            }
+            Self::Path if text.is_empty() => wrong("the path is empty", Text::new("name a file or folder")),
+            Self::Topic if !is_topic(text) => wrong("not the name of a topic", Text::new(A_TOPIC)),
+            Self::Url | Self::ServiceUrl if !has_scheme(text) => wrong("not a whole URL", Text::new(A_URL)),
+            _ => None,
+        }
+    }
+}
+
+const fn whole(min: i128, max: i128) -> Text {
+    Text::new("write a whole number from ").with_number(min).with(" to ").with_number(max)
+}
+
+const fn counted(min: usize, max: usize, what: &str) -> Text {
+    let text = Text::new("write ");
+    let text = if max == usize::MAX {
+        text.with("at least ").with_number(min as i128)
+    } else if min == 0 {
+        text.with("at most ").with_number(max as i128)
+    } else {
+        text.with_number(min as i128).with(" to ").with_number(max as i128)
+    };
+    text.with(what)
+}
+
+const fn beyond(what: &str, limits: &str) -> Option<Misfit> {
+    let message = Text::new("the ").with(what).with(" is out of range");
+    Some(Misfit { message, help: Text::new("write one from ").with(limits) })
+}
+
+const fn within(time: Duration, min: Duration, max: Duration) -> bool {
+    time.as_nanos() >= min.as_nanos() && time.as_nanos() <= max.as_nanos()
+}
+
+const fn characters(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut count, mut index) = (0, 0);
+    while index < bytes.len() {
+        // Every byte but those that go on with a character.
+        count += (bytes[index] & 0xC0 != 0x80) as usize;
+        index += 1;
+    }
+    count
+}
+
+/// `/namespace/name`.
+pub(crate) const fn is_topic(text: &str) -> bool {
+    let [b'/', bytes @ ..] = text.as_bytes() else { return false };
+    let (mut index, mut slashes, mut length) = (0, 0, 0);
+    while index < bytes.len() {
+        match bytes[index] {
+            b'/' if length > 0 => (slashes, length) = (slashes + 1, 0),
+            b'_' | b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => length += 1,
+            _ => return false,
+        }
+        index += 1;
+    }
+    slashes == 1 && length > 0
+}
+
+/// Whether it begins as a URL does. What else is wrong with one is told when it is parsed.
+const fn has_scheme(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    let mut letters = 0;
+    while let [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.', behind @ ..] = rest {
+        letters += 1;
+        rest = behind;
+    }
+    letters > 0 && matches!(rest, [b':', _, ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(shape: Shape, value: Scalar<'_>) -> Option<(String, String)> {
+        shape.misfit(&value).map(|misfit| (misfit.message.to_string(), misfit.help.to_string()))
+    }
+
+    #[test]
+    fn the_compiler_finds_a_misfit() {
+        const MISFIT: Option<Misfit> = Shape::Whole { min: 1, max: 10 }.misfit(&Scalar::Whole(11));
+        assert_eq!(MISFIT.unwrap().help.as_str(), "write a whole number from 1 to 10");
+    }
+
+    #[test]
+    fn a_value_of_another_sort_is_told_with_the_right_one() {
+        let (message, help) = told(Shape::Truth, Scalar::Text("true")).unwrap();
+        assert_eq!(
+            (&*message, &*help),
+            ("expected `true` or `false`, found a text", "write `true` or `false`, without quotes")
+        );
+        for shape in [Shape::TEXT, Shape::Path, Shape::Url, Shape::DURATION, Shape::list(&Shape::Truth), Shape::REAL] {
+            assert!(told(shape, Scalar::Truth(true)).unwrap().0.ends_with("found a truth value"));
+        }
+        assert!(told(Shape::Any, Scalar::Date).is_none());
+    }
+
+    #[test]
+    fn limits_hold() {
+        let text = Shape::Text { min: 1, max: 3 };
+        assert!(told(text, Scalar::Text("äöü")).is_none());
+        assert_eq!(told(text, Scalar::Text("äöüß")).unwrap().1, "write 1 to 3 characters");
+        assert_eq!(told(text, Scalar::Text("")).unwrap().0, "the text is empty");
+        let real = Shape::Real { min: 0.0, max: 1.0, limits: "0.0 to 1.0" };
+        assert!(told(real, Scalar::Whole(1)).is_none() && told(Shape::REAL, Scalar::Real(f64::MAX)).is_none());
+        assert_eq!(told(real, Scalar::Real(1.5)).unwrap().1, "write one from 0.0 to 1.0");
+        let second = Duration::from_secs(1);
+        let time = Shape::Duration { min: second, max: 5 * second, limits: "1s to 5s" };
+        assert!(told(time, Scalar::Text("5s")).is_none());
+        assert_eq!(told(time, Scalar::Text("500ms")).unwrap().1, "write one from 1s to 5s");
+        assert_eq!(told(Shape::DURATION, Scalar::Text("soon")).unwrap().0, "not a time");
+    }
+
+    #[test]
+    fn words_topics_and_urls() {
+        let word = Shape::Word { what: "mode", words: &["append", "upsert"] };
+        assert!(told(word, Scalar::Text("Up-Sert")).is_none());
+        assert_eq!(
+            told(word, Scalar::Text("upser")).unwrap().1,
+            "did you mean `upsert`? It is one of `append` or `upsert`"
+        );
+        assert_eq!(told(word, Scalar::Text("truncate")).unwrap().1, "write `append` or `upsert`");
+        for (topic, good) in
+            [("/a/b-1_c", true), ("/a", false), ("a/b", false), ("/a/b/c", false), ("//b", false), ("/a/", false)]
+        {
+            assert_eq!(is_topic(topic), good, "{topic}");
+        }
+        for (url, good) in
+            [("https://a", true), ("s3:x", true), ("localhost", false), ("://a", false), ("http:", false)]
+        {
+            assert_eq!(has_scheme(url), good, "{url}");
+        }
+    }
+}

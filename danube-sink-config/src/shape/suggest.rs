@@ -1,0 +1,116 @@
+//! "Did you mean …?"
+
+/// Longer words are compared as far as this.
+const MOST: usize = 64;
+
+/// The candidate that `word` was probably meant to be.
+pub const fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let mut best = None;
+    let mut least = usize::MAX;
+    let mut index = 0;
+    while index < candidates.len() {
+        let candidate = candidates[index];
+        let distance = distance(word.as_bytes(), candidate.as_bytes());
+        // Two thirds of a word must agree; a single typing mistake is always forgiven.
+        let longer = if candidate.len() > word.len() { candidate.len() } else { word.len() };
+        let forgiven = if longer / 3 > 1 { longer / 3 } else { 1 };
+        if distance <= forgiven && distance < least {
+            (best, least) = (Some(candidate), distance);
+        }
+        index += 1;
+    }
+    best
+}
+
+/// How many letters must be added, removed, changed or swapped to make one word the other.
+const fn distance(one: &[u8], two: &[u8]) -> usize {
+    let (lines, columns) = (cut(one), cut(two));
+    let mut before = [0; MOST + 1];
+    let mut row = [0; MOST + 1];
+    let mut column = 0;
+    while column <= columns {
+        row[column] = column;
+        column += 1;
+    }
+    let mut line = 1;
+    while line <= lines {
+        let (two_before, mut next) = (before, [0; MOST + 1]);
+        before = row;
+        next[0] = line;
+        let mut column = 1;
+        while column <= columns {
+            let (left, right) = (plain(one[line - 1]), plain(two[column - 1]));
+            let mut best = before[column - 1] + (left != right) as usize;
+            best = smaller(best, before[column] + 1);
+            best = smaller(best, next[column - 1] + 1);
+            if line > 1 && column > 1 && left == plain(two[column - 2]) && plain(one[line - 2]) == right {
+                best = smaller(best, two_before[column - 2] + 1);
+            }
+            next[column] = best;
+            column += 1;
+        }
+        row = next;
+        line += 1;
+    }
+    row[columns]
+}
+
+const fn cut(word: &[u8]) -> usize {
+    smaller(word.len(), MOST)
+}
+
+const fn smaller(one: usize, two: usize) -> usize {
+    if one < two { one } else { two }
+}
+
+const fn plain(byte: u8) -> u8 {
+    if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }
+}
+
+/// Whether two words are the same but for case, `_` and `-`: `KeyShared`, `Key_Shared`, `key-shared`.
+pub const fn same_word(one: &str, two: &str) -> bool {
+    let (one, two) = (one.as_bytes(), two.as_bytes());
+    let (mut left, mut right) = (0, 0);
+    loop {
+        while left < one.len() && plain(one[left]) == b'_' {
+            left += 1;
+        }
+        while right < two.len() && plain(two[right]) == b'_' {
+            right += 1;
+        }
+        if left == one.len() || right == two.len() {
+            return left == one.len() && right == two.len();
+        }
+        if plain(one[left]) != plain(two[right]) {
+            return false;
+        }
+        left += 1;
+        right += 1;
+    }
+}
+
+/// `a`, `b` or `c`, with the joining word given; `none` of nothing.
+pub fn list(words: &[&str], join: &str) -> String {
+    if words.is_empty() { "none".to_owned() } else { super::Text::new("").with_words(words, join).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognized_and_another_word_is_not() {
+        let words = ["default", "secret", "env", "batch_size"];
+        assert_eq!(closest("defualt", &words), Some("default"));
+        assert_eq!(closest("evn", &words), Some("env"), "two letters are swapped");
+        assert_eq!(closest("Batch-Size", &words), Some("batch_size"));
+        assert_eq!(closest("range", &words), None);
+        assert_eq!(closest("", &words), None);
+    }
+
+    #[test]
+    fn words_are_written_in_several_ways() {
+        assert!(same_word("KeyShared", "key-shared") && same_word("Key_Shared", "KEYSHARED"));
+        assert!(!same_word("Shared", "KeyShared") && !same_word("Key", "KeyShared"));
+    }
+}

@@ -1,0 +1,58 @@
+//! What the value of a key may be.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::{Mistakes, Setting, SubscriptionType, Value};
+
+fn read<T: Setting>(literal: &str) -> Result<T, String> {
+    let told = |mistakes: Mistakes| {
+        let (found, _) = mistakes.into_parts();
+        found.iter().map(|one| format!("{}; {}", one.message, one.help)).collect::<Vec<_>>().join(" / ")
+    };
+    Value::from_literal(literal).map_err(Mistakes::from).and_then(|value| T::read(&value)).map_err(told)
+}
+
+#[test]
+fn times_have_units() {
+    for (literal, milliseconds) in [("'250ms'", 250), ("'10s'", 10_000), ("'5 m'", 300_000), ("'1h'", 3_600_000)] {
+        assert_eq!(read(literal), Ok(Duration::from_millis(milliseconds)));
+    }
+    let help = "write a number and a unit: `\"250ms\"`, `\"10s\"`, `\"5m\"`, `\"1h\"`";
+    assert_eq!(
+        read::<Duration>("10").unwrap_err(),
+        format!("expected a time with its unit, found a whole number; {help}")
+    );
+    for literal in ["'10'", "'s'", "'-1s'", "'1.5s'", "'99999999999999999999s'", "'9999999999999999999h'"] {
+        assert_eq!(read::<Duration>(literal).unwrap_err(), format!("not a time; {help}"), "{literal}");
+    }
+}
+
+#[test]
+fn numbers_keep_their_range() {
+    assert_eq!(read("0xff"), Ok(255_u8));
+    assert_eq!(read::<u8>("256").unwrap_err(), "the number is out of range; write a whole number from 0 to 255");
+    assert_eq!(read::<i64>("'1'").unwrap_err(), "expected a whole number, found a text; write it without quotes");
+    assert_eq!(read("3"), Ok(3.0_f64));
+    assert_eq!(read("-0.5"), Ok(-0.5_f32));
+}
+
+#[test]
+fn collections_tell_every_wrong_item() {
+    assert_eq!(read("['a', 'b']"), Ok(vec![PathBuf::from("a"), PathBuf::from("b")]));
+    assert_eq!(read("{ a = 1 }"), Ok(BTreeMap::from([("a".to_owned(), 1_u8)])));
+    assert_eq!(read("{ a = 1 }"), Ok(HashMap::<_, _>::from([("a".to_owned(), Some(1_u8))])));
+    assert_eq!(read::<Vec<bool>>("[1, true, 'x']").unwrap_err().matches("expected `true` or `false`").count(), 2);
+}
+
+#[test]
+fn words_are_read_as_the_published_files_write_them() {
+    for word in ["KeyShared", "Key_Shared", "key-shared", "KEY_SHARED"] {
+        assert_eq!(read(&format!("'{word}'")), Ok(SubscriptionType::KeyShared));
+    }
+    assert_eq!(read("'FailOver'"), Ok(SubscriptionType::Failover));
+    assert_eq!(toml::Value::String("shared".into()).try_into(), Ok(SubscriptionType::Shared));
+}

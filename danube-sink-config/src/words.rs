@@ -1,0 +1,63 @@
+//! The settings that are one word out of a few.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::{
+    file::value::Value,
+    report::mistake::Mistakes,
+    setting::Setting,
+    settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
+    shape::{Scalar, Shape, suggest},
+};
+
+macro_rules! words {
+    ($($type:ident: $what:literal { $($variant:ident = $word:literal),+ $(,)? })+) => {$(
+        impl $type {
+            /// The word of the configuration.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            fn from_word(text: &str) -> Option<Self> {
+                [$(Self::$variant),+].into_iter().find(|word| suggest::same_word(word.as_str(), text))
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Setting for $type {
+            const SHAPE: Shape = Shape::Word { what: $what, words: &[$($word),+] };
+
+            fn read(value: &Value) -> Result<Self, Mistakes> {
+                value.fits(&Self::SHAPE)?;
+                Self::from_word(value.as_text()?)
+                    .ok_or_else(|| value.mistake(concat!("unknown ", $what), "write another word").into())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::from_word(&text).ok_or_else(|| match Self::SHAPE.misfit(&Scalar::Text(&text)) {
+                    Some(misfit) => D::Error::custom(format!("unknown {}: {}", $what, misfit.help)),
+                    None => D::Error::custom(concat!("unknown ", $what)),
+                })
+            }
+        }
+    )+};
+}
+
+words! {
+    SubscriptionType: "subscription type" {
+        Shared = "Shared", Exclusive = "Exclusive", Failover = "Failover", KeyShared = "KeyShared",
+    }
+    PayloadFormat: "payload format" { Auto = "auto", Json = "json", Text = "text", Bytes = "bytes" }
+    OnInvalidRecord: "way for invalid records" { Stop = "stop", DeadLetter = "dead_letter", Skip = "skip" }
+    OnRetriesExhausted: "way out of retries" { Wait = "wait", DeadLetter = "dead_letter", Stop = "stop" }
+}
