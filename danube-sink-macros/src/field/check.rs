@@ -90,14 +90,14 @@ fn check_setting(
     let key = key(&field.name);
     let variable = check_variable(&arguments, secret.is_some(), diagnostics);
     let default = arguments.get("default").and_then(|default| default::to_toml(default.value.as_ref()?));
-    Some(Role::Setting(CheckedSetting {
+    Some(Role::Setting(Box::new(CheckedSetting {
         ty: field.ty.clone(),
         secret_env: secret.map(|_| variable.unwrap_or_else(|| format!("{secret_prefix}_{}", key.to_uppercase()))),
         key,
         help: field.help.clone(),
         default,
         optional: inside_option(&field.ty).is_some(),
-    }))
+    })))
 }
 
 /// A list of mappings without its attribute would be a setting of a type that is none.

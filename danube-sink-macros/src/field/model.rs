@@ -43,7 +43,7 @@ impl CheckedField {
 
 pub(crate) enum Role {
     /// A key of the file, or a secret of the environment.
-    Setting(CheckedSetting),
+    Setting(Box<CheckedSetting>),
     TopicMappings,
     State,
 }

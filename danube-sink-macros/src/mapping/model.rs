@@ -2,7 +2,7 @@
 
 use syn::Ident;
 
-use crate::field::model::{CheckedField, CheckedSetting, Role};
+use crate::field::model::{CheckedField, CheckedSetting};
 
 pub(crate) struct CheckedMapping {
     pub(crate) name: Ident,
@@ -12,9 +12,6 @@ pub(crate) struct CheckedMapping {
 impl CheckedMapping {
     /// The fields with their settings: every field is one.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (&CheckedField, &CheckedSetting)> {
-        self.fields.iter().filter_map(|field| match &field.role {
-            Role::Setting(setting) => Some((field, setting)),
-            _ => None,
-        })
+        self.fields.iter().filter_map(|field| Some((field, field.setting()?)))
     }
 }
