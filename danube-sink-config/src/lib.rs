@@ -21,6 +21,7 @@ pub mod generated;
 mod handwritten;
 mod load;
 mod mapping;
+mod printed;
 mod read;
 mod report;
 mod secret;
@@ -41,6 +42,7 @@ pub use self::{
     handwritten::LoadConfig,
     load::{Loaded, load, load_text, load_with},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
+    printed::{json_schema, template},
     report::{
         error::ConfigError,
         mistake::{Mistake, Mistakes},

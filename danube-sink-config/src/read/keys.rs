@@ -1,6 +1,7 @@
 //! The one list of keys that every connector has: what reads, explains and prints them goes by it.
 
 use crate::{
+    file::environment,
     setting::Setting,
     settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
     shape::Shape,
@@ -145,6 +146,10 @@ keys! { CORE:
     LOG_LEVEL = "log_level" in [Root, Processing], TEXT, Fallback::Word(defaults::LOG_LEVEL),
         "`error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`";
 }
+
+/// Keys of the root that a variable overrides.
+pub(crate) static VARIABLES: [(&str, &str); 2] =
+    [(SERVICE_URL.name, environment::SERVICE_URL), (CONNECTOR_NAME.name, environment::NAME)];
 
 /// Keys of the published connectors that mean nothing here: the runtime itself decides when to probe the target.
 pub(crate) static UNUSED_PROCESSING: &[&str] = &["health_check_interval_ms", "health_check_failure_threshold"];

@@ -2,6 +2,7 @@
 
 mod generated;
 mod handwritten;
+mod printed;
 mod settings;
 mod syntax;
 

@@ -15,6 +15,16 @@ pub(crate) struct Arguments {
 
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// Print a configuration to begin with.
+    Template,
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Do something with the configuration.
+    With(Job),
+}
+
+#[derive(Debug)]
+pub(crate) enum Job {
     Run,
     Check,
     #[cfg(feature = "dev")]
@@ -29,9 +39,11 @@ pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsStri
     let matches = command(info).try_get_matches_from(words)?;
     let config = matches.get_one::<PathBuf>("config").cloned();
     let command = match matches.subcommand() {
-        Some(("check", _)) => Command::Check,
-        Some(("dev", matches)) => dev(info, matches)?,
-        _ => Command::Run,
+        Some(("check", _)) => Command::With(Job::Check),
+        Some(("template", _)) => Command::Template,
+        Some(("schema", _)) => Command::Schema,
+        Some(("dev", matches)) => Command::With(dev(info, matches)?),
+        _ => Command::With(Job::Run),
     };
     Ok(Arguments { config, command })
 }
@@ -50,6 +62,11 @@ fn command(info: &ConnectorInfo) -> clap::Command {
         .arg(config)
         .subcommand(clap::Command::new("run").about("Deliver records until told to stop (the default)"))
         .subcommand(clap::Command::new("check").about("Read the configuration and say what is wrong with it"))
+        .subcommand(clap::Command::new("template").about("Print a complete, commented configuration to begin with"))
+        .subcommand(
+            clap::Command::new("schema")
+                .about("Print the JSON Schema of the configuration, by which editors complete and check it"),
+        )
         .subcommand(
             clap::Command::new("dev")
                 .about("Try the connector with a broker inside this process and records from files")
@@ -84,7 +101,7 @@ fn command(info: &ConnectorInfo) -> clap::Command {
 }
 
 #[cfg(feature = "dev")]
-fn dev(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Command, clap::Error> {
+fn dev(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Job, clap::Error> {
     let mut data = Vec::new();
     for argument in matches.get_many::<String>("data").into_iter().flatten() {
         let Some((topic, file)) = argument.split_once('=') else {
@@ -94,7 +111,7 @@ fn dev(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Command, clap::Erro
         };
         data.push((topic.to_owned(), PathBuf::from(file)));
     }
-    Ok(Command::Dev(super::dev::Options {
+    Ok(Job::Dev(super::dev::Options {
         data,
         port: matches.get_one("port").copied().unwrap_or_default(),
         keep_running: matches.get_flag("keep-running"),
@@ -104,8 +121,8 @@ fn dev(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Command, clap::Erro
 }
 
 #[cfg(not(feature = "dev"))]
-fn dev(_: &ConnectorInfo, _: &ArgMatches) -> Result<Command, clap::Error> {
-    Ok(Command::Dev)
+fn dev(_: &ConnectorInfo, _: &ArgMatches) -> Result<Job, clap::Error> {
+    Ok(Job::Dev)
 }
 
 fn environment(info: &ConnectorInfo) -> String {

@@ -1,4 +1,4 @@
-//! What the generated `main` runs: `run` (the default), `check` and `dev`.
+//! What the generated `main` runs: `run` (the default), `check`, `template`, `schema` and `dev`.
 //!
 //! ```text
 //!  arguments ──▶ configuration ──▶ run | check | dev ──▶ exit code
@@ -14,7 +14,7 @@ use std::{
     process::ExitCode,
 };
 
-use self::arguments::Command;
+use self::arguments::{Command, Job};
 use crate::{
     config::{self, ConfigError, ConfigSource, ConnectorConfig, Loaded, generated::GeneratedConnector},
     connector::SinkConnector,
@@ -36,6 +36,11 @@ pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
             return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
         }
     };
+    let job = match arguments.command {
+        Command::Template => return print(&config::template::<C>()),
+        Command::Schema => return print(&format!("{:#}\n", config::json_schema::<C>())),
+        Command::With(job) => job,
+    };
     let configured = match Configured::<C>::load(arguments.config) {
         Ok(configured) => configured,
         Err(report) => {
@@ -43,7 +48,7 @@ pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
             return ExitCode::from(CONFIGURATION);
         }
     };
-    match command(configured, arguments.command) {
+    match work(configured, job) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(stderr(), &format!("error: {}\n", error.report()));
@@ -73,26 +78,26 @@ impl<C: GeneratedConnector> Configured<C> {
     }
 }
 
-fn command<C: SinkConnector + GeneratedConnector>(configured: Configured<C>, command: Command) -> ConnectorResult<()> {
+fn work<C: SinkConnector + GeneratedConnector>(configured: Configured<C>, job: Job) -> ConnectorResult<()> {
     let Configured { connectors, core, path } = configured;
-    match command {
-        Command::Run => {
+    match job {
+        Job::Run => {
             start_logs(&core.log_level)?;
             tracing::debug!("configuration from {}", path.display());
             block_on(async { SinkRuntime::with_tasks(connectors, core).await?.run().await })
         }
-        Command::Check => {
+        Job::Check => {
             say(stdout(), &checked(&core, &path));
             Ok(())
         }
         #[cfg(feature = "dev")]
-        Command::Dev(options) => {
+        Job::Dev(options) => {
             // Its own lines say how it goes.
             start_logs("warn")?;
             block_on(dev::run(connectors, core, options))
         }
         #[cfg(not(feature = "dev"))]
-        Command::Dev => Err(ConnectorError::configuration(
+        Job::Dev => Err(ConnectorError::configuration(
             "this program was built without danube-sink's feature `dev`, which carries the embedded broker",
         )),
     }
@@ -125,6 +130,11 @@ fn block_on(work: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<
     // A write that hangs in a thread must not keep the process.
     runtime.shutdown_background();
     outcome
+}
+
+fn print(text: &str) -> ExitCode {
+    say(stdout(), text);
+    ExitCode::SUCCESS
 }
 
 /// Writes for a person to read; one who has closed the pipe does not mind.

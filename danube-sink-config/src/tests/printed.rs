@@ -1,0 +1,95 @@
+//! What is printed of a configuration says what the reader takes.
+
+use jsonschema::Validator;
+
+use super::*;
+use crate::{json_schema, template};
+
+fn validator() -> Validator {
+    jsonschema::draft7::new(&json_schema::<HttpSink>()).unwrap()
+}
+
+fn as_json(text: &str) -> serde_json::Value {
+    serde_json::to_value(toml::from_str::<toml::Value>(text).unwrap()).unwrap()
+}
+
+#[test]
+fn the_template_loads_and_says_what_holds_without_its_keys() {
+    let loaded = load(&template::<HttpSink>()).unwrap();
+    let least = load(
+        "danube_service_url = \"http://localhost:6650\"\n[http_sink]\nbase_url = \"https://example.com\"\n\
+         [[http_sink.topic_mappings]]\ntopic = \"/default/topic\"\npath = \"text\"",
+    )
+    .unwrap();
+    assert_eq!(loaded.core, least.core);
+    assert_eq!(loaded.connector.timeout, least.connector.timeout);
+}
+
+#[test]
+fn a_template_whose_keys_are_all_set_loads_too() {
+    let all: Vec<String> = template::<HttpSink>()
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(key) if !key.starts_with([' ', '#']) && key.contains(" = ") => key.to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect();
+    let all = all.join("\n");
+    let loaded = load(&all).unwrap();
+    // Where the template has no default of its own to show, it has an example.
+    assert_eq!(loaded.core.connector_name, "text");
+    assert!(validator().is_valid(&as_json(&all)), "{all}");
+}
+
+#[test]
+fn the_schema_takes_what_the_reader_takes() {
+    let validator = validator();
+    let good = [
+        template::<HttpSink>(),
+        "[processing]\nbatch_size = 5\nbatch_timeout_ms = 100\nhealth_check_interval_ms = 5\n[retry]\nmax_retries = 0\n\
+         [http_sink]\nbase_url = \"https://example.com\"\n[[http_sink.routes]]\nfrom = \"/default/a\"\npath = \"/\"\n\
+         subscription_type = \"key_shared\""
+            .to_owned(),
+    ];
+    for text in &good {
+        let errors: Vec<String> = validator.iter_errors(&as_json(text)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{text}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_reader_refuses() {
+    let validator = validator();
+    let good = "danube_service_url = \"http://localhost:6650\"\n[http_sink]\nbase_url = \"https://example.com\"\n\
+                [[http_sink.topic_mappings]]\ntopic = \"/default/a\"\npath = \"/\"\n";
+    assert!(load(good).is_ok() && validator.is_valid(&as_json(good)));
+    let broken = [
+        ("http://localhost:6650", "localhost:6650"),
+        ("danube_service_url", "danube_url"),
+        ("[http_sink]", "batch_size = 0\n[http_sink]"),
+        ("[http_sink]", "max_retries = \"five\"\n[http_sink]"),
+        ("[http_sink]", "on_retries_exhausted = \"panic\"\n[http_sink]"),
+        ("[http_sink]", "tasks = 257\n[http_sink]"),
+        ("[http_sink]\n", "[http_sinks]\n"),
+        ("base_url = \"https://example.com\"", ""),
+        ("\"https://example.com\"", "\"example\""),
+        ("base_url", "timeout = 10\nbase_url"),
+        ("base_url", "timeout = \"10 parsecs\"\nbase_url"),
+        ("base_url", "token = \"s3cret\"\nbase_url"),
+        ("base_url", "batch_size = 5\nbase_url"),
+        ("/default/a", "default/a"),
+        ("topic = \"/default/a\"", ""),
+        ("topic =", "from = \"/default/b\"\ntopic ="),
+        ("path = \"/\"", ""),
+        ("path = \"/\"", "path = 7"),
+        ("path = ", "subscription_type = \"Shred\"\npath = "),
+        ("path = ", "on_invalid_record = \"dead_letter\"\npath = "),
+        ("path = ", "max_retries = 3\npath = "),
+        ("[[http_sink.topic_mappings]]", "[http_sink.topic_mappings]"),
+    ];
+    for (what, instead) in broken {
+        let text = good.replacen(what, instead, 1);
+        assert!(load(&text).is_err(), "the reader takes\n{text}");
+        assert!(!validator.is_valid(&as_json(&text)), "the schema takes\n{text}");
+    }
+}
