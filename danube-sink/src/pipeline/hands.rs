@@ -9,10 +9,12 @@ use tokio::time::Instant;
 
 use super::{broker::Delivery, window::Window};
 
-/// How many written messages of a partition are remembered, some five megabytes of them at most. An acknowledgement that
-/// did not count is found out when the broker sends the message again, after its ack timeout; at more than some thousand
-/// messages a second it may be forgotten by then, and is written twice.
+/// How many written messages of a partition are remembered, some five megabytes of them at most; and as many again whose
+/// acknowledgement is in doubt.
 const REMEMBERED: usize = 65_536;
+
+/// The longest that the broker waits before it sends a message again whose time is up.
+const REDELIVERY_BACKOFF: Duration = Duration::from_secs(60);
 
 /// An attachment that no partition has.
 const NO_ATTACHMENT: u64 = 0;
@@ -58,8 +60,12 @@ enum Stage {
     InHand {
         since: Instant,
         attachment: u64,
+        /// It came more than once.
+        again: bool,
     },
-    Settled,
+    Settled {
+        in_doubt: bool,
+    },
 }
 
 /// The messages of one partition from arrival to beyond their acknowledgement.
@@ -69,6 +75,8 @@ pub(crate) struct Hands {
     /// Everything in hand, and some of what was: the oldest first.
     arrivals: VecDeque<(Identity, Instant)>,
     settled: VecDeque<Identity>,
+    /// Settled messages that the broker may send again all the same, and since when.
+    doubtful: VecDeque<(Identity, Instant)>,
     /// Offsets of messages that were settled and whose acknowledgement did not count.
     debts: HashSet<u64>,
     last_offset: Option<u64>,
@@ -80,35 +88,41 @@ impl Hands {
     pub(crate) fn receive(&mut self, id: Identity, attachment: u64, now: Instant) -> Arrival {
         match self.known.get_mut(&id) {
             None => {
-                self.known.insert(id, Stage::InHand { since: now, attachment });
+                self.known.insert(id, Stage::InHand { since: now, attachment, again: false });
                 self.arrivals.push_back((id, now));
                 self.window.received(now);
                 Arrival::New
             }
-            Some(Stage::InHand { attachment: last, .. }) => {
-                *last = attachment;
+            Some(Stage::InHand { attachment: last, again, .. }) => {
+                (*last, *again) = (attachment, true);
                 Arrival::InHand
             }
-            Some(Stage::Settled) => Arrival::Settled,
+            Some(Stage::Settled { .. }) => Arrival::Settled,
         }
     }
 
     /// The messages are done. Returns for each the attachment that its acknowledgement has to go through.
-    pub(crate) fn settle(&mut self, ids: &[Identity], now: Instant) -> Vec<u64> {
+    ///
+    /// A broker ignores the acknowledgement of a message that it is about to send again, and says nothing of it. So one
+    /// that was in hand for a good part of the ack timeout, or came more than once, is remembered until it must have come.
+    pub(crate) fn settle(&mut self, ids: &[Identity], ack_timeout: Duration, now: Instant) -> Vec<u64> {
         let mut attachments = Vec::with_capacity(ids.len());
         for id in ids {
-            let stage = self.known.insert(*id, Stage::Settled);
-            attachments.push(match stage {
-                Some(Stage::InHand { attachment, .. }) => attachment,
-                _ => NO_ATTACHMENT,
-            });
-            self.settled.push_back(*id);
-        }
-        while self.settled.len() > REMEMBERED {
-            if let Some(oldest) = self.settled.pop_front() {
-                self.known.remove(&oldest);
+            let (attachment, in_doubt) = match self.known.get(id) {
+                Some(Stage::InHand { since, attachment, again }) => {
+                    (*attachment, *again || now.duration_since(*since) > ack_timeout / 2)
+                }
+                _ => (NO_ATTACHMENT, false),
+            };
+            attachments.push(attachment);
+            self.known.insert(*id, Stage::Settled { in_doubt });
+            if in_doubt {
+                self.doubtful.push_back((*id, now));
+            } else {
+                self.settled.push_back(*id);
             }
         }
+        self.forget_settled(2 * (ack_timeout + REDELIVERY_BACKOFF), now);
         self.last_settled = Some(now);
         self.window.acknowledged(ids.len(), now);
         self.forget_arrivals();
@@ -125,8 +139,12 @@ impl Hands {
     }
 
     /// The acknowledgement of a settled message did not count: it is owed until the message comes again.
-    pub(crate) fn owe(&mut self, id: Identity) {
+    pub(crate) fn owe(&mut self, id: Identity, now: Instant) {
         self.debts.insert(id.offset);
+        if let Some(stage @ Stage::Settled { in_doubt: false }) = self.known.get_mut(&id) {
+            *stage = Stage::Settled { in_doubt: true };
+            self.doubtful.push_back((id, now));
+        }
     }
 
     /// Nothing is owed for the offset any more: the message has come again and was acknowledged, or a broker lost it and
@@ -143,6 +161,22 @@ impl Hands {
 
     pub(crate) fn are_empty(&self) -> bool {
         self.arrivals.is_empty()
+    }
+
+    fn forget_settled(&mut self, doubt: Duration, now: Instant) {
+        while self.settled.len() > REMEMBERED {
+            if let Some(oldest) = self.settled.pop_front()
+                && matches!(self.known.get(&oldest), Some(Stage::Settled { in_doubt: false }))
+            {
+                self.known.remove(&oldest);
+            }
+        }
+        let over = |since: Instant| now.duration_since(since) > doubt;
+        while self.doubtful.len() > REMEMBERED || self.doubtful.front().is_some_and(|(_, since)| over(*since)) {
+            if let Some((oldest, _)) = self.doubtful.pop_front() {
+                self.known.remove(&oldest);
+            }
+        }
     }
 
     fn forget_arrivals(&mut self) {
@@ -173,6 +207,8 @@ impl Hands {
 mod tests {
     use super::*;
 
+    const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+
     fn id(offset: u64) -> Identity {
         Identity { offset, producer_id: 1, publish_time: 2, sequence: 3 }
     }
@@ -182,7 +218,7 @@ mod tests {
         let (mut hands, now) = (Hands::default(), Instant::now());
         assert_eq!(hands.receive(id(0), 1, now), Arrival::New);
         assert_eq!(hands.receive(id(0), 1, now), Arrival::InHand);
-        hands.settle(&[id(0)], now);
+        hands.settle(&[id(0)], ACK_TIMEOUT, now);
         assert_eq!(hands.receive(id(0), 1, now), Arrival::Settled);
     }
 
@@ -193,12 +229,12 @@ mod tests {
         for offset in 0..4 {
             hands.receive(id(offset), 1, at(offset));
         }
-        hands.settle(&[id(1)], at(4));
+        hands.settle(&[id(1)], ACK_TIMEOUT, at(4));
         let oldest = |hands: &Hands| hands.arrivals.front().map(|(_, arrival)| *arrival);
         assert_eq!(oldest(&hands), Some(at(0)));
         hands.let_go(id(0));
         assert_eq!(oldest(&hands), Some(at(2)));
-        hands.settle(&[id(3), id(2)], at(4));
+        hands.settle(&[id(3), id(2)], ACK_TIMEOUT, at(4));
         assert!(hands.are_empty());
     }
 
@@ -208,14 +244,14 @@ mod tests {
         hands.receive(id(0), 1, now);
         hands.receive(id(1), 1, now);
         hands.receive(id(1), 2, now);
-        assert_eq!(hands.settle(&[id(0), id(1)], now), [1, 2]);
+        assert_eq!(hands.settle(&[id(0), id(1)], ACK_TIMEOUT, now), [1, 2]);
     }
 
     #[test]
     fn offsets_that_start_again_are_new_messages() {
         let (mut hands, now) = (Hands::default(), Instant::now());
         hands.receive(id(0), 1, now);
-        hands.settle(&[id(0)], now);
+        hands.settle(&[id(0)], ACK_TIMEOUT, now);
         assert_eq!(hands.receive(Identity { publish_time: 9, ..id(0) }, 1, now), Arrival::New);
     }
 
@@ -225,7 +261,7 @@ mod tests {
         hands.receive(id(0), 1, now);
         hands.let_go(id(0));
         assert_eq!(hands.receive(id(0), 1, now), Arrival::New);
-        hands.settle(&[id(0)], now);
+        hands.settle(&[id(0)], ACK_TIMEOUT, now);
         hands.let_go(id(0));
         assert_eq!(hands.receive(id(0), 1, now), Arrival::Settled);
     }
@@ -242,8 +278,31 @@ mod tests {
         let (mut hands, now) = (Hands::default(), Instant::now());
         for offset in 0..3 * REMEMBERED as u64 {
             hands.receive(id(offset), 1, now);
-            hands.settle(&[id(offset)], now);
+            hands.settle(&[id(offset)], ACK_TIMEOUT, now);
         }
         assert_eq!(hands.known.len(), REMEMBERED);
+        assert_eq!(hands.settled.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn a_message_whose_acknowledgement_is_in_doubt_is_remembered_until_it_must_have_come_again() {
+        let (mut hands, start) = (Hands::default(), Instant::now());
+        for offset in 0..4 {
+            hands.receive(id(offset), 1, start);
+        }
+        // Late; came twice; its acknowledgement failed; in good order.
+        hands.receive(id(1), 2, start);
+        hands.settle(&[id(1), id(2), id(3)], ACK_TIMEOUT, start);
+        hands.owe(id(2), start);
+        hands.settle(&[id(0)], ACK_TIMEOUT, start + ACK_TIMEOUT);
+        for offset in 10..10 + 2 * REMEMBERED as u64 {
+            hands.receive(id(offset), 1, start + ACK_TIMEOUT);
+            hands.settle(&[id(offset)], ACK_TIMEOUT, start + ACK_TIMEOUT);
+        }
+        let known = |hands: &Hands| (0..4).filter(|offset| hands.known.contains_key(&id(*offset))).collect::<Vec<_>>();
+        assert_eq!(known(&hands), [0, 1, 2]);
+        hands.settle(&[], ACK_TIMEOUT, start + Duration::from_secs(3_600));
+        assert_eq!(known(&hands), [0; 0]);
+        assert!(hands.doubtful.is_empty());
     }
 }

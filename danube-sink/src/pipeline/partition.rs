@@ -1,8 +1,11 @@
 //! One partition of a lane: what is in hand of it, and where its acknowledgements go.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{sync::Notify, time::Instant};
@@ -60,8 +63,8 @@ impl Partition {
     }
 
     /// The messages are done. Returns for each the attachment that its acknowledgement has to go through.
-    pub(crate) fn settle(&self, ids: &[Identity]) -> Vec<u64> {
-        self.update(|hands| hands.settle(ids, Instant::now()))
+    pub(crate) fn settle(&self, ids: &[Identity], ack_timeout: Duration) -> Vec<u64> {
+        self.update(|hands| hands.settle(ids, ack_timeout, Instant::now()))
     }
 
     /// The message is not worked on any more.

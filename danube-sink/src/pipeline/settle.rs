@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -68,7 +68,7 @@ impl Settle {
         }
         for (partition, messages) in partitions {
             let identities: Vec<_> = messages.iter().map(|(place, _)| place.identity).collect();
-            let attachments = partition.settle(&identities);
+            let attachments = partition.settle(&identities, self.lane.settings.ack_timeout);
             for ((place, receipt), attachment) in messages.into_iter().zip(attachments) {
                 let (partition, identity) = (Arc::clone(&partition), place.identity);
                 // Sending fails only when the settler is gone with the runtime: the broker then has the message still.
@@ -173,7 +173,7 @@ async fn acknowledge(ack: Ack, lane: &Lane) {
     match (counts, again) {
         (true, false) => lane.pay(),
         (true, true) if partition.hands().clear_debt(*identity) => lane.pay(),
-        (false, false) => partition.hands().owe(*identity),
+        (false, false) => partition.hands().owe(*identity, Instant::now()),
         (_, true) => {}
     }
 }
