@@ -33,6 +33,8 @@ pub(super) struct Log {
     /// Counts the consumers that were attached so far.
     consumers: u64,
     attached: bool,
+    /// A consumer from elsewhere has the name.
+    taken_over: bool,
     /// Why the last consumer's stream ended; `None` is an end without an error.
     end: Option<BrokerFailure>,
 }
@@ -81,6 +83,7 @@ impl Log {
             expires: None,
             consumers: 0,
             attached: false,
+            taken_over: false,
             end: None,
         }
     }
@@ -93,7 +96,25 @@ impl Log {
         self.detach(self.consumers, None);
         self.consumers += 1;
         self.attached = true;
+        self.taken_over = false;
         self.consumers
+    }
+
+    /// A consumer of the same name subscribes from elsewhere, and reads nothing.
+    pub(super) fn take_over(&mut self) -> Vec<usize> {
+        let unsettled = self.detach(self.consumers, None);
+        self.taken_over = true;
+        unsettled
+    }
+
+    /// The consumer from elsewhere disconnects.
+    pub(super) fn leave(&mut self) {
+        self.taken_over = false;
+    }
+
+    /// What the broker says of the consumer's name, whoever has it.
+    pub(super) fn is_healthy(&self, consumer: u64) -> bool {
+        self.serves(consumer) || self.taken_over
     }
 
     pub(super) fn serves(&self, consumer: u64) -> bool {

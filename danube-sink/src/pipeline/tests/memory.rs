@@ -107,6 +107,26 @@ impl MemoryBroker {
         self.0.changed.notify_waiters();
     }
 
+    /// A consumer of the same name attaches from elsewhere and dies before it opens its stream.
+    pub(super) fn take_over(&self, topic: &str) {
+        let unsettled = self.0.state().log(topic).take_over();
+        unsettled.into_iter().for_each(|number| self.0.ledger.awaits_redelivery(number));
+        self.0.changed.notify_waiters();
+    }
+
+    /// The broker notices that the consumer from elsewhere is gone.
+    pub(super) fn leave(&self, topic: &str) {
+        self.0.state().log(topic).leave();
+    }
+
+    /// Returns when the next consumer attaches.
+    pub(super) async fn attached(&self, topic: &str) {
+        let before = self.0.state().log(topic).consumer();
+        while self.0.state().log(topic).consumer() == before {
+            self.0.changed.notified().await;
+        }
+    }
+
     /// A broker without its storage: what it had is gone, and offsets start at 0 again.
     pub(super) fn restart(&self, topic: &str) {
         self.end_stream(topic, true);
@@ -268,7 +288,7 @@ impl Session for MemorySession {
     async fn health(&self) -> Result<(), BrokerFailure> {
         let hanging = self.shared.state().faults.outlast(Fault::HealthHangs);
         hanging.await;
-        if self.shared.state().log(&self.topic).serves(self.consumer) {
+        if self.shared.state().log(&self.topic).is_healthy(self.consumer) {
             Ok(())
         } else {
             Err(BrokerFailure::new(FailureKind::Moved, "the consumer was closed"))

@@ -14,4 +14,5 @@ mod memory_budget;
 mod redelivery;
 mod refusals;
 mod schedules;
+mod takeover;
 mod target;
