@@ -16,3 +16,4 @@ mod refusals;
 mod schedules;
 mod takeover;
 mod target;
+mod tasks;
