@@ -124,6 +124,11 @@ impl Hands {
         last.and_then(|last| id.offset.checked_sub(last + 1)).unwrap_or_default()
     }
 
+    /// Somebody else reads the partition for a while: what is missing afterwards is not lost.
+    pub(crate) fn lose_sight(&mut self) {
+        self.last_offset = None;
+    }
+
     /// The acknowledgement of a settled message did not count: it is owed until the message comes again.
     pub(crate) fn owe(&mut self, id: Identity) {
         self.debts.insert(id.offset);
@@ -235,6 +240,9 @@ mod tests {
         let mut hands = Hands::default();
         let missing: Vec<_> = [7, 8, 11, 3, 4, 0, 0].iter().map(|offset| hands.missing_before(id(*offset))).collect();
         assert_eq!(missing, [0, 0, 2, 0, 0, 0, 0]);
+        hands.lose_sight();
+        assert_eq!(hands.missing_before(id(100)), 0, "another consumer read those before it");
+        assert_eq!(hands.missing_before(id(102)), 1);
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl Intake {
              each its own consumer_name"
         );
         self.lane.observer.down(&self.partition.topic, &reason);
+        self.partition.hands().lose_sight();
         let left = timeout(turn, unhealthy(session)).await.is_ok();
         if !left {
             let topic = &self.partition.topic;
@@ -214,7 +215,8 @@ impl Intake {
 
     /// A lone consumer sees every offset. What is missing is lost at the broker, and somebody should know.
     fn tell_of_gap(&self, identity: Identity) {
-        let alone = self.lane.settings.consumer.subscription_type == SubscriptionType::Exclusive;
+        let subscription_type = self.lane.settings.consumer.subscription_type;
+        let alone = matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover);
         let missing = if alone { self.partition.hands().missing_before(identity) } else { 0 };
         if missing > 0 {
             self.lane.observer.gap(missing);

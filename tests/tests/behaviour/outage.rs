@@ -63,6 +63,7 @@ async fn everything_arrives_after_thirty_seconds_without_a_target() {
     tokio::join!(
         outage(SubscriptionType::Exclusive, true),
         outage(SubscriptionType::Exclusive, false),
+        outage(SubscriptionType::Failover, true),
         outage(SubscriptionType::Shared, true),
         outage(SubscriptionType::KeyShared, false),
     );
@@ -128,7 +129,7 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     let what = format!("{subscription_type:?}, away for {AWAY:?}, {tries_while_away} tries");
     let confirmed: Vec<_> = (0..200).collect();
     assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
-    if subscription_type == SubscriptionType::Exclusive {
+    if matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover) {
         assert!(target.numbers().is_sorted());
     }
     if let Some(status) = broker.embedded.as_ref().and_then(|embedded| embedded.subscription(&topic, "test")) {
