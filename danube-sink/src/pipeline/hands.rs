@@ -72,6 +72,7 @@ pub(crate) struct Hands {
     /// Offsets of messages that were settled and whose acknowledgement did not count.
     debts: HashSet<u64>,
     last_offset: Option<u64>,
+    newest: Option<u64>,
     last_settled: Option<Instant>,
     window: Window,
 }
@@ -82,6 +83,7 @@ impl Hands {
             None => {
                 self.known.insert(id, Stage::InHand { since: now, attachment });
                 self.arrivals.push_back((id, now));
+                self.newest = Some(id.offset);
                 self.window.received(now);
                 Arrival::New
             }
@@ -144,6 +146,11 @@ impl Hands {
     pub(crate) fn ages(&self) -> (Option<Duration>, Option<Duration>) {
         let oldest = self.arrivals.front().map(|(_, arrival)| arrival.elapsed());
         (oldest, self.last_settled.map(|settled| settled.elapsed()))
+    }
+
+    /// The offset of the message that came last.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.newest
     }
 
     pub(crate) fn are_empty(&self) -> bool {

@@ -28,6 +28,8 @@ pub(super) struct Log {
     /// Sent and not acknowledged, by offset: until the deadline, and from then on until it is sent again.
     sent: BTreeMap<usize, Pending>,
     waiting: BTreeMap<usize, Pending>,
+    /// Acknowledgements of the newest message that overtook those of older ones.
+    overtakings: usize,
     /// No deadline passes before it.
     expires: Option<Instant>,
     /// Counts the consumers that were attached so far.
@@ -80,6 +82,7 @@ impl Log {
             next: 0,
             sent: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            overtakings: 0,
             expires: None,
             consumers: 0,
             attached: false,
@@ -172,6 +175,7 @@ impl Log {
         }
         let Some(number) = self.messages.get(offset).map(|message| message.number) else { return Acked::Unknown };
         if self.sent.remove(&offset).is_some() {
+            self.overtakings += usize::from(offset + 1 == self.next && !self.sent.is_empty());
             Acked::Counted(number)
         } else if self.waiting.contains_key(&offset) {
             Acked::Ignored(number)
@@ -179,6 +183,10 @@ impl Log {
             // Acknowledged before, or never sent.
             Acked::Unknown
         }
+    }
+
+    pub(super) fn overtakings(&self) -> usize {
+        self.overtakings
     }
 
     /// Which message a receipt names.

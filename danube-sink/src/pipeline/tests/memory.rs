@@ -12,7 +12,10 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::{sync::Notify, time::sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{sleep, sleep_until},
+};
 
 use super::{
     faults::{Fault, Faults},
@@ -135,6 +138,11 @@ impl MemoryBroker {
         }
     }
 
+    /// How often the newest message was acknowledged while an older one was out.
+    pub(super) fn overtakings(&self, topic: &str) -> usize {
+        self.0.state().log(topic).overtakings()
+    }
+
     pub(super) fn letters(&self) -> Vec<(String, Letter)> {
         self.0.state().letters.clone()
     }
@@ -255,6 +263,9 @@ struct MemorySession {
 #[async_trait]
 impl Session for MemorySession {
     async fn ack(&self, receipt: Receipt) -> Result<(), BrokerFailure> {
+        if self.shared.state().faults.has(Fault::AcksOvertake) {
+            sleep(Duration::from_millis(100_u64.saturating_sub(receipt.offset))).await;
+        }
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
