@@ -195,6 +195,8 @@ impl Drop for BrokerProcess {
 }
 
 /// What is in the target when the broker dies is not written again, and what is published to the next one arrives.
+///
+/// All is settled when it dies: the embedded broker keeps its messages in memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_killed_is_taken_up_again_after_any_time() {
     tokio::join!(absence(1), absence(8), absence(60));

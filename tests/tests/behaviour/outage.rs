@@ -35,7 +35,11 @@ async fn everything_arrives_after_thirty_seconds_without_a_target() {
 async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     let broker = Broker::start_with(BrokerOptions::default()).await;
     if subscription_type == SubscriptionType::KeyShared && broker.embedded.is_none() {
-        println!("not tested: a real broker skips the messages of a KeyShared subscription that no consumer reads");
+        // Once no consumer is left it skips what is queued behind keys that are out, at most its window (seen with a
+        // bare client too: 3 of 200), and it sends what was published meanwhile at two messages a second.
+        println!(
+            "not tested: a real broker skips and slows down what waits for a KeyShared subscription without consumers"
+        );
         return;
     }
     let topic = topic("outage");
