@@ -185,19 +185,12 @@ impl Intake {
     ///
     /// Only deliveries count as attempts, and without a consumer there are none: a subscription that is let go of in
     /// time waits as long as it takes, where one that is held on to is blocked after some attempts, for good.
-    ///
-    /// Of a KeyShared subscription without a consumer the broker drops what is queued behind a key. So it is held on to
-    /// for one attempt more.
     async fn overdue(&self) {
         let ack_timeout = self.lane.settings.ack_timeout;
         loop {
             let (oldest, settled) = self.partition.hands().ages();
             let moving = settled.is_some_and(|settled| settled < ack_timeout / 4);
-            let limit = match self.lane.settings.consumer.subscription_type {
-                SubscriptionType::KeyShared => ack_timeout * 3 / 2,
-                _ if moving => ack_timeout / 5 * 4,
-                _ => ack_timeout / 2,
-            };
+            let limit = if moving { ack_timeout / 5 * 4 } else { ack_timeout / 2 };
             match limit.checked_sub(oldest.unwrap_or_default()) {
                 Some(left) if !left.is_zero() => sleep(left.min(ack_timeout / 10)).await,
                 _ => return,
