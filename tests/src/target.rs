@@ -2,7 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -124,11 +128,20 @@ impl Target {
     }
 }
 
+type Judge = dyn FnMut(&[u64]) -> Answer + Send + Sync;
+
 /// Writes to a [`Target`].
-#[derive(Debug)]
 pub struct TestSink {
     target: Target,
     consumers: Vec<ConsumerConfig>,
+    judge: Option<Box<Judge>>,
+    away: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for TestSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestSink").field("consumers", &self.consumers).finish_non_exhaustive()
+    }
 }
 
 impl TestSink {
@@ -141,7 +154,19 @@ impl TestSink {
             subscription_type,
             expected_schema_subject: None,
         });
-        Self { target: target.clone(), consumers: consumers.collect() }
+        Self { target: target.clone(), consumers: consumers.collect(), judge: None, away: Arc::default() }
+    }
+
+    /// Answers to each batch as this says of its numbers, whatever the target's script is.
+    pub fn judged(mut self, judge: impl FnMut(&[u64]) -> Answer + Send + Sync + 'static) -> Self {
+        self.judge = Some(Box::new(judge));
+        self
+    }
+
+    /// Its health check fails while this is on.
+    pub fn unhealthy_while(mut self, away: &Arc<AtomicBool>) -> Self {
+        self.away = Arc::clone(away);
+        self
     }
 }
 
@@ -161,7 +186,10 @@ impl SinkConnector for TestSink {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let numbers = records.iter().map(number).collect::<ConnectorResult<Vec<_>>>()?;
-        let answer = self.target.script.lock().expect("no panic").pop_front();
+        let answer = match &mut self.judge {
+            Some(judge) => Some(judge(&numbers)),
+            None => self.target.script.lock().expect("no panic").pop_front(),
+        };
         let (retried, rejected) = match answer {
             None | Some(Answer::Write) => (vec![], vec![]),
             Some(Answer::WriteAfter(time)) => {
@@ -192,6 +220,11 @@ impl SinkConnector for TestSink {
         }
         self.target.write(written);
         failure.into_result()
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        let away = self.away.load(Ordering::Relaxed);
+        if away { Err(ConnectorError::retryable("the target is away")) } else { Ok(()) }
     }
 
     async fn shutdown(&mut self) -> ConnectorResult<()> {

@@ -93,7 +93,7 @@ impl LaneObserver {
         }
     }
 
-    /// The topic is there: its state is told from now on by the partitions that are read here, which may be itself.
+    /// The topic is there: its state is told from now on by its partitions, which may be itself.
     pub(crate) fn found(&self, topic: &str, partitions: &[String]) {
         for partition in partitions {
             self.status.expect(self.place(partition));

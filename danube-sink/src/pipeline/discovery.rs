@@ -23,7 +23,7 @@ const LAST_LOOK: Duration = Duration::from_secs(60);
 /// The same while there is no topic.
 const LAST_LOOK_FOR_ANY: Duration = Duration::from_secs(5);
 
-/// Finds the partitions of one mapping's topic and reads each of them.
+/// Finds the partitions of one mapping's topic and reads each that belongs to its task.
 pub(crate) struct Discovery {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) lane: Arc<Lane>,
@@ -72,12 +72,13 @@ impl Discovery {
         match self.broker.partitions(topic).await {
             Ok(partitions) if partitions.is_empty() => down("the topic does not exist; a producer creates it"),
             Err(failure) => down(&failure.message),
-            Ok(mut partitions) => {
-                let subscription_type = self.lane.settings.consumer.subscription_type;
-                partitions.retain(|partition| self.share.has(subscription_type, partition));
+            Ok(partitions) => {
+                // Of the other tasks' partitions too: without one of them the connector is not ready.
                 self.lane.observer.found(topic, &partitions);
+                let subscription_type = self.lane.settings.consumer.subscription_type;
                 for partition in partitions {
-                    if known.insert(partition.clone()) {
+                    let ours = self.share.has(subscription_type, &partition);
+                    if known.insert(partition.clone()) && ours {
                         intakes.spawn(self.intake(&partition).run());
                     }
                 }

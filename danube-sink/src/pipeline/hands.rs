@@ -80,6 +80,7 @@ pub(crate) struct Hands {
     /// Offsets of messages that were settled and whose acknowledgement did not count.
     debts: HashSet<u64>,
     last_offset: Option<u64>,
+    newest: Option<u64>,
     last_settled: Option<Instant>,
     window: Window,
 }
@@ -90,6 +91,7 @@ impl Hands {
             None => {
                 self.known.insert(id, Stage::InHand { since: now, attachment, again: false });
                 self.arrivals.push_back((id, now));
+                self.newest = Some(id.offset);
                 self.window.received(now);
                 Arrival::New
             }
@@ -138,6 +140,11 @@ impl Hands {
         last.and_then(|last| id.offset.checked_sub(last + 1)).unwrap_or_default()
     }
 
+    /// Somebody else reads the partition for a while: what is missing afterwards is not lost.
+    pub(crate) fn lose_sight(&mut self) {
+        self.last_offset = None;
+    }
+
     /// The acknowledgement of a settled message did not count: it is owed until the message comes again.
     pub(crate) fn owe(&mut self, id: Identity, now: Instant) {
         self.debts.insert(id.offset);
@@ -157,6 +164,11 @@ impl Hands {
     pub(crate) fn ages(&self) -> (Option<Duration>, Option<Duration>) {
         let oldest = self.arrivals.front().map(|(_, arrival)| arrival.elapsed());
         (oldest, self.last_settled.map(|settled| settled.elapsed()))
+    }
+
+    /// The offset of the message that came last.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.newest
     }
 
     pub(crate) fn are_empty(&self) -> bool {
@@ -271,6 +283,9 @@ mod tests {
         let mut hands = Hands::default();
         let missing: Vec<_> = [7, 8, 11, 3, 4, 0, 0].iter().map(|offset| hands.missing_before(id(*offset))).collect();
         assert_eq!(missing, [0, 0, 2, 0, 0, 0, 0]);
+        hands.lose_sight();
+        assert_eq!(hands.missing_before(id(100)), 0, "another consumer read those before it");
+        assert_eq!(hands.missing_before(id(102)), 1);
     }
 
     #[test]

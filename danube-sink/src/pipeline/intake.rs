@@ -8,7 +8,7 @@ use std::{
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,9 @@ use crate::config::SubscriptionType;
 
 /// How often a stream that may be silent for good reasons is asked whether it is still served.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a consumer that was taken over waits for the other one to leave, the first time. See [`Intake::wait_for_turn`].
+pub(super) const FIRST_TURN: Duration = Duration::from_secs(5 * 60);
+const LONGEST_TURN: Duration = Duration::from_secs(60 * 60);
 /// The broker takes a KeyShared consumer off its ring after three seconds.
 const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
 
@@ -63,6 +66,7 @@ impl Intake {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
         let mut name = self.name();
         let mut attached = Instant::now();
+        let mut turn = FIRST_TURN;
         loop {
             if attached.elapsed() > KEY_SHARED_GRACE {
                 name = self.name();
@@ -81,22 +85,41 @@ impl Intake {
                 Err(failure) => End::Failure(failure),
             };
             self.partition.detach();
+            turn = match &end {
+                End::TakenOver(session) if !self.wait_for_turn(&name, &**session, turn).await => {
+                    LONGEST_TURN.min(turn * 2)
+                }
+                _ => FIRST_TURN,
+            };
             match end {
                 End::Overdue => self.wait_for_target().await,
-                End::TakenOver(session) => self.wait_for_turn(&name, &*session).await,
                 End::Failure(failure) => self.lane.observer.down(&self.partition.topic, &failure.message),
+                End::TakenOver(_) => {}
             }
             sleep(backoff.next().unwrap_or(HEALTH_INTERVAL)).await;
         }
     }
 
-    /// Returns when the other consumer of the name has left. To attach would end its stream in turn, and so on for ever.
-    async fn wait_for_turn(&self, name: &str, session: &dyn Session) {
+    /// Returns when the other consumer of the name has left, or the time is up; whether it has left.
+    ///
+    /// To attach ends the other's stream, and if both did so at once, neither would get anywhere. But the broker says of
+    /// the name that it is served even where the other one died between its two calls, or its machine did: to wait for
+    /// ever could be to wait for nobody. So after some minutes this one takes the subscription back; another that lives
+    /// waits in turn, and each time for twice as long.
+    async fn wait_for_turn(&self, name: &str, session: &dyn Session, turn: Duration) -> bool {
+        let minutes = turn.as_secs() / 60;
         let reason = format!(
-            "another consumer attached as {name}: this one waits until it leaves; to run both, give each its own consumer_name"
+            "another consumer attached as {name}: this one waits until it leaves, for {minutes} minutes; to run both, give \
+             each its own consumer_name"
         );
         self.lane.observer.down(&self.partition.topic, &reason);
-        unhealthy(session).await;
+        self.partition.hands().lose_sight();
+        let left = timeout(turn, unhealthy(session)).await.is_ok();
+        if !left {
+            let topic = &self.partition.topic;
+            tracing::warn!(%topic, "the other consumer of {name} may be dead: this one attaches after {minutes} minutes");
+        }
+        left
     }
 
     /// Returns when what is in hand is written and there is room for more. The batch that is being tried is kept; what
@@ -192,7 +215,8 @@ impl Intake {
 
     /// A lone consumer sees every offset. What is missing is lost at the broker, and somebody should know.
     fn tell_of_gap(&self, identity: Identity) {
-        let alone = self.lane.settings.consumer.subscription_type == SubscriptionType::Exclusive;
+        let subscription_type = self.lane.settings.consumer.subscription_type;
+        let alone = matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover);
         let missing = if alone { self.partition.hands().missing_before(identity) } else { 0 };
         if missing > 0 {
             self.lane.observer.gap(missing);

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -24,6 +24,8 @@ pub(crate) struct Partition {
     hands: Mutex<Hands>,
     attached: Mutex<Option<Arc<Attached>>>,
     attachments: AtomicU64,
+    /// Acknowledgements that are not answered yet.
+    leaving: AtomicUsize,
     /// Told when nothing is in hand any more.
     emptied: Notify,
 }
@@ -37,6 +39,18 @@ pub(crate) struct Ack {
     pub(crate) again: bool,
     /// The number of the attachment that brought the message last.
     pub(crate) attachment: u64,
+}
+
+impl Ack {
+    /// Whether it is of the newest message while those of older ones are on their way.
+    ///
+    /// When the newest is acknowledged and an older one is not, the broker takes the older one for the end of what it
+    /// sent, waits for the message after it, and does nothing else before one is published. A consumer that leaves
+    /// meanwhile leaves a broker that hangs at its next messages, and so do their publishers.
+    pub(crate) fn would_overtake(&self) -> bool {
+        let partition = &self.partition;
+        partition.leaving.load(Ordering::Relaxed) > 0 && partition.hands().newest() == Some(self.identity.offset())
+    }
 }
 
 /// One attachment of a consumer, from its first message to the end of its stream.
@@ -54,6 +68,7 @@ impl Partition {
             hands: Mutex::default(),
             attached: Mutex::default(),
             attachments: AtomicU64::new(0),
+            leaving: AtomicUsize::new(0),
             emptied: Notify::new(),
         }
     }
@@ -111,6 +126,16 @@ impl Partition {
     /// No consumer is attached any more.
     pub(crate) fn detach(&self) {
         self.replace(None);
+    }
+
+    /// An acknowledgement is on its way.
+    pub(crate) fn ack_leaves(&self) {
+        self.leaving.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is answered, or given up.
+    pub(crate) fn ack_left(&self) {
+        self.leaving.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn attachment(&self) -> Option<Arc<Attached>> {

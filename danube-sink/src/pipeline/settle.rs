@@ -149,22 +149,32 @@ fn address(mut letter: Letter, held: &Held, reason: &str) -> Letter {
 /// Sends acknowledgements, many at a time, until the channel is closed and all have left.
 async fn leave(mut waiting: mpsc::UnboundedReceiver<Ack>, lane: Arc<Lane>) {
     let mut leaving = FuturesUnordered::new();
-    loop {
+    let mut newest = Vec::new();
+    let mut open = true;
+    while open || !leaving.is_empty() || !newest.is_empty() {
+        for ack in newest.extract_if(.., |ack: &mut Ack| !ack.would_overtake()) {
+            ack.partition.ack_leaves();
+            leaving.push(acknowledge(ack, &lane));
+        }
         // No order: an acknowledgement that is answered makes room for the next, and both must go on.
         tokio::select! {
-            ack = waiting.recv(), if leaving.len() < CONCURRENT_ACKS => match ack {
-                Some(ack) => leaving.push(acknowledge(ack, &lane)),
-                None => break,
+            ack = waiting.recv(), if open && leaving.len() < CONCURRENT_ACKS => match ack {
+                Some(ack) if ack.would_overtake() => newest.push(ack),
+                Some(ack) => {
+                    ack.partition.ack_leaves();
+                    leaving.push(acknowledge(ack, &lane));
+                }
+                None => open = false,
             },
             Some(()) = leaving.next() => {}
         }
     }
-    while leaving.next().await.is_some() {}
 }
 
 async fn acknowledge(ack: Ack, lane: &Lane) {
     let Ack { partition, identity, again, .. } = &ack;
     let counts = acknowledged(&ack).await;
+    partition.ack_left();
     if counts {
         lane.observer.acked()
     } else {

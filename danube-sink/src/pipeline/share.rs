@@ -12,10 +12,6 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// All of everything.
-    #[cfg(test)]
-    pub(crate) const WHOLE: Self = Self { task: 0, tasks: 1 };
-
     /// Whether this task reads a partition.
     ///
     /// Where a subscription takes one consumer at a time, each partition belongs to one task, so that its order holds.

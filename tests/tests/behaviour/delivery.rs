@@ -1,6 +1,6 @@
 //! Every confirmed record reaches the target once, whatever the target answers.
 
-use danube_sink::SubscriptionType::{Exclusive, Shared};
+use danube_sink::SubscriptionType::{self, Exclusive, Failover, Shared};
 use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, topic};
 
 use crate::Running;
@@ -8,7 +8,7 @@ use crate::Running;
 #[tokio::test(flavor = "multi_thread")]
 async fn all_arrive_once_at_the_publishers_full_speed() {
     let broker = Broker::start().await;
-    for subscription_type in [Exclusive, Shared] {
+    for subscription_type in [Exclusive, Failover, Shared] {
         for partitions in [None, Some(3)] {
             let topic = topic("all");
             drop(broker.producer(&topic, "creator", partitions).await);
@@ -47,10 +47,14 @@ async fn an_exclusive_subscription_keeps_the_order_through_retries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_does_not_come_again_and_the_rest_does() {
     let broker = Broker::start().await;
+    tokio::join!(restart(&broker, Exclusive), restart(&broker, Failover));
+}
+
+async fn restart(broker: &Broker, subscription_type: SubscriptionType) {
     let topic = topic("restart");
     drop(broker.producer(&topic, "creator", None).await);
     let first = Target::default();
-    let sink = TestSink::new(&first, &[&topic], Exclusive);
+    let sink = TestSink::new(&first, &[&topic], subscription_type);
     let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
     let confirmed = broker.publish(&topic, None, 0..200, &first).await;
     first.holds(confirmed.len()).await;
@@ -58,11 +62,14 @@ async fn what_was_acknowledged_does_not_come_again_and_the_rest_does() {
 
     let second = Target::default();
     let more = broker.publish(&topic, None, 200..400, &second).await;
-    let sink = TestSink::new(&second, &[&topic], Exclusive);
+    let sink = TestSink::new(&second, &[&topic], subscription_type);
     let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
     second.holds(more.len()).await;
     running.stop().await.expect("a clean end");
-    assert_eq!(Ledger::compare("after the restart", &more, &second.numbers()), Ledger::CLEAN);
+    assert_eq!(
+        Ledger::compare(&format!("{subscription_type} after the restart"), &more, &second.numbers()),
+        Ledger::CLEAN
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

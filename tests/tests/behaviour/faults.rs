@@ -12,7 +12,7 @@ use std::{
 
 use danube_sink::{
     ConnectorConfig,
-    SubscriptionType::{self, Exclusive, KeyShared, Shared},
+    SubscriptionType::{self, Exclusive, Failover, KeyShared, Shared},
     dev::{Acks, BrokerOptions, EmbeddedBroker, FailurePolicy, Faults, Keep, Partitions, SubscriptionStatus},
 };
 use danube_sink_tests::{Answer, Broker, Ledger, Load, Published, Publisher, Target, TestSink, metric, topic, until};
@@ -136,12 +136,17 @@ fn assert_in_order(name: &str, subscription_type: SubscriptionType, target: &Tar
     }
 }
 
+fn combinations() -> impl Iterator<Item = (SubscriptionType, Option<u64>)> {
+    [Exclusive, Failover, Shared, KeyShared].into_iter().flat_map(|kind| [(kind, None), (kind, Some(3))])
+}
+
 /// Runs one fault in every combination at once; each cell's outcome.
 async fn matrix<F: Future<Output = Outcome>>(name: &str, strike: impl Fn(Cell) -> F) -> Vec<Outcome> {
-    let kinds = [Exclusive, Shared, KeyShared].into_iter().flat_map(|kind| [(kind, None), (kind, Some(3))]);
     let strike = &strike;
-    join_all(kinds.map(|(kind, partitions)| async move { strike(Cell::begin(name, kind, partitions).await).await }))
-        .await
+    join_all(
+        combinations().map(|(kind, partitions)| async move { strike(Cell::begin(name, kind, partitions).await).await }),
+    )
+    .await
 }
 
 /// Runs one fault in every combination; everything confirmed arrives, and nothing twice.
@@ -176,8 +181,7 @@ async fn a_broker_that_begins_again_at_offset_zero() {
         cell.broker.come_back(Keep::Metadata).await.expect("the same port");
         (cell.end().await, undelivered)
     };
-    let kinds = [Exclusive, Shared, KeyShared].into_iter().flat_map(|kind| [(kind, None), (kind, Some(3))]);
-    let cells = kinds
+    let cells = combinations()
         .map(|(kind, partitions)| async move { strike(Cell::begin("offsets at 0", kind, partitions).await).await });
     for (outcome, undelivered) in join_all(cells).await {
         let ledger = outcome.ledger();

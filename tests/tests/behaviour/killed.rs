@@ -1,7 +1,7 @@
 //! A connector, or a broker, that is killed in mid-load and started again.
 
 use std::{
-    fs,
+    env, fs,
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     time::Duration,
@@ -113,45 +113,117 @@ async fn kill(subscription_type: SubscriptionType, partitions: Option<u64>) {
     assert!(duplicated <= KILLS * WINDOW * parts, "{duplicated}");
 }
 
-/// It keeps everything in memory, so that all is settled when it dies; a real broker is killed in the same way by hand.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_killed_is_taken_up_again_after_any_time() {
-    tokio::join!(absence(Duration::from_secs(1)), absence(Duration::from_secs(8)), absence(Duration::from_secs(60)));
+/// The embedded broker in a process of its own, or the one that `DANUBE_TEST_BROKER_COMMAND` starts.
+///
+/// That is a shell command which runs a broker in the foreground, with its files in `$DIR`, on `$PORT` for clients, and
+/// with `$ADMIN_PORT` and `$RAFT_PORT` to itself. With this in `broker.sh`, it is `bash broker.sh`:
+///
+/// ```sh
+/// cat > $DIR/broker.yml <<YML
+/// cluster_name: "test"
+/// broker: { host: "127.0.0.1", ports: { client: $PORT, admin: $ADMIN_PORT, raft: $RAFT_PORT } }
+/// meta_store: { data_dir: "$DIR/raft" }
+/// bootstrap_namespaces: ["default"]
+/// auto_create_topics: true
+/// auth: { mode: none }
+/// storage: { mode: local, local_wal_root: "$DIR/wal" }
+/// policies: {}
+/// YML
+/// exec danube-broker --config-file $DIR/broker.yml --broker-addr 127.0.0.1:$PORT --admin-addr 127.0.0.1:$ADMIN_PORT \
+///   --raft-addr 127.0.0.1:$RAFT_PORT --data-dir $DIR/raft
+/// ```
+struct BrokerProcess {
+    command: Command,
+    url: String,
+    child: Option<Child>,
 }
 
-async fn absence(away: Duration) {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|port| port.local_addr()).expect("a port").port();
-    let start = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_broker"));
-        command.arg(port.to_string()).kill_on_drop(true).spawn().expect("the broker starts")
-    };
-    let url = format!("http://127.0.0.1:{port}");
+impl BrokerProcess {
+    fn new(name: &str) -> Self {
+        let free = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let held = [(); 3].map(free);
+        let [port, admin, raft] = held.each_ref().map(|held| held.local_addr().expect("an address").port().to_string());
+        let mut command = match env::var("DANUBE_TEST_BROKER_COMMAND") {
+            Ok(line) => {
+                let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+                let _ = fs::remove_dir_all(&folder);
+                fs::create_dir_all(&folder).expect("a folder for temporary files");
+                let mut command = Command::new("sh");
+                command.args(["-c", &line]).env("DIR", folder);
+                command.env("PORT", &port).env("ADMIN_PORT", admin).env("RAFT_PORT", raft);
+                command
+            }
+            Err(_) => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_broker"));
+                command.arg(&port);
+                command
+            }
+        };
+        // The shell and what it has started are killed as one.
+        command.process_group(0);
+        Self { command, url: format!("http://127.0.0.1:{port}"), child: None }
+    }
+
+    async fn start(&mut self) {
+        self.child = Some(self.command.spawn().expect("the broker starts"));
+        let up = || async {
+            let client = DanubeClient::builder().service_url(&self.url).build().await.expect("a client");
+            client.get_service_channel().await.is_ok()
+        };
+        until("the broker up", up).await;
+    }
+
+    async fn kill(&mut self) {
+        self.signal();
+        if let Some(mut child) = self.child.take() {
+            within("the end of the broker", child.wait()).await.expect("an exit code");
+        }
+    }
+
+    fn signal(&self) {
+        let id = self.child.as_ref().and_then(Child::id);
+        if let Some(id) = id {
+            let _ = std::process::Command::new("kill").args(["-s", "KILL", "--", &format!("-{id}")]).status();
+        }
+    }
+}
+
+impl Drop for BrokerProcess {
+    fn drop(&mut self) {
+        self.signal();
+    }
+}
+
+/// What is in the target when the broker dies is not written again, and what is published to the next one arrives.
+///
+/// All is settled when it dies: the embedded broker keeps its messages in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_killed_is_taken_up_again_after_any_time() {
+    tokio::join!(absence(1), absence(8), absence(60));
+}
+
+async fn absence(seconds: u64) {
+    let mut process = BrokerProcess::new(&format!("absence-{seconds}"));
     let topic = topic("absence");
-    let up = || async {
-        DanubeClient::builder().service_url(&url).build().await.expect("a client").get_service_channel().await.is_ok()
-    };
-    let mut process = start();
-    until("the broker up", up).await;
-    let broker = Broker::at(&url);
+    process.start().await;
+    let broker = Broker::at(&process.url);
     drop(broker.producer(&topic, "creator", None).await);
     let target = Target::default();
     let sink = TestSink::new(&target, &[&topic], Exclusive);
-    let running = Running::start(&url, sink, |_| {}).await.ready().await;
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
     let mut confirmed = broker.publish(&topic, None, 0..100, &target).await;
     target.holds(100).await;
 
-    process.kill().await.expect("a signal");
+    process.kill().await;
     let probe = running.handle.metrics_address();
     until("the absence told", || async { get(probe, "/ready").await.0 == 503 }).await;
-    sleep(away).await;
-    process = start();
-    until("the broker up", up).await;
+    sleep(Duration::from_secs(seconds)).await;
+    process.start().await;
     drop(broker.producer(&topic, "creator", None).await);
     let running = running.ready().await;
     confirmed.extend(broker.publish(&topic, None, 100..200, &target).await);
     target.holds(200).await;
     running.stop().await.expect("a clean end");
-    process.kill().await.expect("a signal");
-    let what = format!("broker killed, away for {away:?}");
+    let what = format!("broker killed, away for {seconds} s");
     assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
 }

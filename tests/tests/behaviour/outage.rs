@@ -8,53 +8,16 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use danube_sink::{
-    ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, SinkConnector, SinkRecord, SubscriptionType,
+    ConnectorConfig, SubscriptionType,
     dev::{BrokerOptions, FailurePolicy, PoisonPolicy},
 };
-use danube_sink_tests::{Broker, Ledger, Target, TestSink, get, payload, topic, until};
+use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, get, payload, topic, until};
 use tokio::time::{interval, sleep};
 
 use crate::Running;
 
 const AWAY: Duration = Duration::from_secs(30);
-
-/// A target that can go away, and may or may not say so in its health check.
-struct Unsteady {
-    sink: TestSink,
-    away: Arc<AtomicBool>,
-    tries: Arc<AtomicUsize>,
-    has_health_check: bool,
-}
-
-#[async_trait]
-impl SinkConnector for Unsteady {
-    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        self.sink.initialize(config).await
-    }
-
-    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
-        self.sink.consumer_configs().await
-    }
-
-    async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
-        self.process_batch(vec![record]).await
-    }
-
-    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        self.tries.fetch_add(1, Ordering::Relaxed);
-        if self.away.load(Ordering::Relaxed) {
-            return Err(ConnectorError::retryable("the target is away"));
-        }
-        self.sink.process_batch(records).await
-    }
-
-    async fn health_check(&self) -> ConnectorResult<()> {
-        let away = self.has_health_check && self.away.load(Ordering::Relaxed);
-        if away { Err(ConnectorError::retryable("the target is away")) } else { Ok(()) }
-    }
-}
 
 /// With two redeliveries after a second each, a connector that holds on to the subscription has it blocked in a few
 /// seconds.
@@ -63,6 +26,7 @@ async fn everything_arrives_after_thirty_seconds_without_a_target() {
     tokio::join!(
         outage(SubscriptionType::Exclusive, true),
         outage(SubscriptionType::Exclusive, false),
+        outage(SubscriptionType::Failover, true),
         outage(SubscriptionType::Shared, true),
         outage(SubscriptionType::KeyShared, false),
     );
@@ -71,7 +35,11 @@ async fn everything_arrives_after_thirty_seconds_without_a_target() {
 async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     let broker = Broker::start_with(BrokerOptions::default()).await;
     if subscription_type == SubscriptionType::KeyShared && broker.embedded.is_none() {
-        println!("not tested: a real broker skips the messages of a KeyShared subscription that no consumer reads");
+        // Once no consumer is left it skips what is queued behind keys that are out, at most its window (seen with a
+        // bare client too: 3 of 200), and it sends what was published meanwhile at two messages a second.
+        println!(
+            "not tested: a real broker skips and slows down what waits for a KeyShared subscription without consumers"
+        );
         return;
     }
     let topic = topic("outage");
@@ -90,12 +58,14 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     let target = Target::default();
     let away = Arc::new(AtomicBool::new(false));
     let tries = Arc::new(AtomicUsize::new(0));
-    let sink = Unsteady {
-        sink: TestSink::new(&target, &[&topic], subscription_type),
-        away: Arc::clone(&away),
-        tries: Arc::clone(&tries),
-        has_health_check,
-    };
+    let sink = TestSink::new(&target, &[&topic], subscription_type).judged({
+        let (away, tries) = (Arc::clone(&away), Arc::clone(&tries));
+        move |_| {
+            tries.fetch_add(1, Ordering::Relaxed);
+            if away.load(Ordering::Relaxed) { Answer::Retry } else { Answer::Write }
+        }
+    });
+    let sink = if has_health_check { sink.unhealthy_while(&away) } else { sink };
     let set = |config: &mut ConnectorConfig| {
         config.ack_timeout = Duration::from_secs(1);
         config.max_backoff = Duration::from_secs(2);
@@ -128,7 +98,7 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     let what = format!("{subscription_type:?}, away for {AWAY:?}, {tries_while_away} tries");
     let confirmed: Vec<_> = (0..200).collect();
     assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
-    if subscription_type == SubscriptionType::Exclusive {
+    if matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover) {
         assert!(target.numbers().is_sorted());
     }
     if let Some(status) = broker.embedded.as_ref().and_then(|embedded| embedded.subscription(&topic, "test")) {

@@ -6,9 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use danube_sink::{
-    ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, PartialFailure, SinkConnector, SinkRecord,
+    ConnectorConfig, ConnectorError, SinkConnector, SinkRecord,
     SubscriptionType::{self, Exclusive, KeyShared, Shared},
     dev::{BrokerOptions, EmbeddedBroker, FailurePolicy, Partitions, SubscriptionStatus},
 };
@@ -166,44 +165,15 @@ async fn a_connection_that_breaks_during_a_write_delays_no_acknowledgement() {
     join_all(cells).await;
 }
 
-/// Asks once for every tenth record again.
-struct EveryTenth {
-    sink: TestSink,
-    asked: HashSet<u64>,
-}
-
-#[async_trait]
-impl SinkConnector for EveryTenth {
-    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        self.sink.initialize(config).await
-    }
-
-    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
-        self.sink.consumer_configs().await
-    }
-
-    async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
-        self.process_batch(vec![record]).await
-    }
-
-    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let number = |record: &SinkRecord| record.payload()["number"].as_u64().expect("a number");
-        let (again, written): (Vec<_>, Vec<_>) =
-            records.into_iter().partition(|record| number(record) % 10 == 0 && self.asked.insert(number(record)));
-        self.sink.process_batch(written).await?;
-        let mut failure = PartialFailure::default();
-        for record in &again {
-            failure.retry(record, "every tenth");
-        }
-        failure.into_result()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_tenth_record_fails_and_the_others_are_not_written_again() {
     let cells = KINDS.map(|kind| async move {
         let bench = Bench::new("every tenth", kind, []).await;
-        let sink = EveryTenth { sink: bench.sink(), asked: HashSet::new() };
+        let mut asked = HashSet::new();
+        let sink = bench.sink().judged(move |numbers| {
+            let tenth = numbers.iter().copied().filter(|number| number % 10 == 0 && asked.insert(*number));
+            Answer::RetryNumbers(tenth.collect())
+        });
         assert_eq!(bench.run(sink, 200).await, Ledger::CLEAN);
     });
     join_all(cells).await;

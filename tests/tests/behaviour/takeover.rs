@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use danube_sink::{
     ConnectorConfig,
-    SubscriptionType::{self, Exclusive, Shared},
+    SubscriptionType::{self, Exclusive, Failover, Shared},
     dev::{BrokerOptions, Partitions},
 };
 use danube_sink_tests::{Broker, Ledger, Load, Publisher, Target, TestSink, get, topic, until};
@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(7);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_later_of_two_consumers_is_not_fought_and_the_earlier_one_takes_up_what_it_leaves() {
-    tokio::join!(takeover(Exclusive), takeover(Shared));
+    tokio::join!(takeover(Exclusive), takeover(Failover), takeover(Shared));
 }
 
 async fn takeover(subscription_type: SubscriptionType) {

@@ -104,11 +104,17 @@ impl Bench {
     }
 
     pub(super) fn start(&self) -> Pipeline {
-        let writer = Writer::new(Box::new(self.target.clone()), self.config.write_timeout);
-        let observer = Observer::new("test");
+        self.start_tasks(1, &Observer::new("test"))
+    }
+
+    /// So many connector instances, which write to one target.
+    pub(super) fn start_tasks(&self, tasks: usize, observer: &Observer) -> Pipeline {
+        let task = |task| {
+            let writer = Writer::new(Box::new(self.target.clone()), self.config.write_timeout);
+            Task { writer, mappings: self.mappings.clone(), share: Share { task, tasks } }
+        };
         let broker: Arc<dyn Broker> = Arc::new(self.broker.clone());
-        let task = Task { writer, mappings: self.mappings.clone(), share: Share::WHOLE };
-        Pipeline::start(&broker, vec![task], &self.config, &observer)
+        Pipeline::start(&broker, (0..tasks).map(task).collect(), &self.config, observer)
     }
 
     /// Waits until every message is done, and answers how long that took.

@@ -12,6 +12,8 @@ pub(super) enum Fault {
     AcksFail,
     /// Acknowledgements are answered and ignored.
     AcksAreLost,
+    /// Later acknowledgements are taken sooner.
+    AcksOvertake,
     AttachFails,
     AttachHangs,
     HealthHangs,

@@ -28,11 +28,15 @@ pub(super) struct Log {
     /// Sent and not acknowledged, by offset: until the deadline, and from then on until it is sent again.
     sent: BTreeMap<usize, Pending>,
     waiting: BTreeMap<usize, Pending>,
+    /// Acknowledgements of the newest message that overtook those of older ones.
+    overtakings: usize,
     /// No deadline passes before it.
     expires: Option<Instant>,
     /// Counts the consumers that were attached so far.
     consumers: u64,
     attached: bool,
+    /// A consumer from elsewhere has the name.
+    taken_over: bool,
     /// Why the last consumer's stream ended; `None` is an end without an error.
     end: Option<BrokerFailure>,
 }
@@ -78,9 +82,11 @@ impl Log {
             next: 0,
             sent: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            overtakings: 0,
             expires: None,
             consumers: 0,
             attached: false,
+            taken_over: false,
             end: None,
         }
     }
@@ -93,7 +99,25 @@ impl Log {
         self.detach(self.consumers, None);
         self.consumers += 1;
         self.attached = true;
+        self.taken_over = false;
         self.consumers
+    }
+
+    /// A consumer of the same name subscribes from elsewhere, and reads nothing.
+    pub(super) fn take_over(&mut self) -> Vec<usize> {
+        let unsettled = self.detach(self.consumers, None);
+        self.taken_over = true;
+        unsettled
+    }
+
+    /// The consumer from elsewhere disconnects.
+    pub(super) fn leave(&mut self) {
+        self.taken_over = false;
+    }
+
+    /// What the broker says of the consumer's name, whoever has it.
+    pub(super) fn is_healthy(&self, consumer: u64) -> bool {
+        self.serves(consumer) || self.taken_over
     }
 
     pub(super) fn serves(&self, consumer: u64) -> bool {
@@ -151,6 +175,7 @@ impl Log {
         }
         let Some(number) = self.messages.get(offset).map(|message| message.number) else { return Acked::Unknown };
         if self.sent.remove(&offset).is_some() {
+            self.overtakings += usize::from(offset + 1 == self.next && !self.sent.is_empty());
             Acked::Counted(number)
         } else if self.waiting.contains_key(&offset) {
             Acked::Ignored(number)
@@ -158,6 +183,10 @@ impl Log {
             // Acknowledged before, or never sent.
             Acked::Unknown
         }
+    }
+
+    pub(super) fn overtakings(&self) -> usize {
+        self.overtakings
     }
 
     /// Which message a receipt names.

@@ -12,7 +12,10 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::{sync::Notify, time::sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{sleep, sleep_until},
+};
 
 use super::{
     faults::{Fault, Faults},
@@ -107,12 +110,37 @@ impl MemoryBroker {
         self.0.changed.notify_waiters();
     }
 
+    /// A consumer of the same name attaches from elsewhere and dies before it opens its stream.
+    pub(super) fn take_over(&self, topic: &str) {
+        let unsettled = self.0.state().log(topic).take_over();
+        unsettled.into_iter().for_each(|number| self.0.ledger.awaits_redelivery(number));
+        self.0.changed.notify_waiters();
+    }
+
+    /// The broker notices that the consumer from elsewhere is gone.
+    pub(super) fn leave(&self, topic: &str) {
+        self.0.state().log(topic).leave();
+    }
+
+    /// Returns when the next consumer attaches.
+    pub(super) async fn attached(&self, topic: &str) {
+        let before = self.0.state().log(topic).consumer();
+        while self.0.state().log(topic).consumer() == before {
+            self.0.changed.notified().await;
+        }
+    }
+
     /// A broker without its storage: what it had is gone, and offsets start at 0 again.
     pub(super) fn restart(&self, topic: &str) {
         self.end_stream(topic, true);
         for message in self.0.state().log(topic).restart() {
             self.0.ledger.lost(message.number);
         }
+    }
+
+    /// How often the newest message was acknowledged while an older one was out.
+    pub(super) fn overtakings(&self, topic: &str) -> usize {
+        self.0.state().log(topic).overtakings()
     }
 
     pub(super) fn letters(&self) -> Vec<(String, Letter)> {
@@ -235,6 +263,9 @@ struct MemorySession {
 #[async_trait]
 impl Session for MemorySession {
     async fn ack(&self, receipt: Receipt) -> Result<(), BrokerFailure> {
+        if self.shared.state().faults.has(Fault::AcksOvertake) {
+            sleep(Duration::from_millis(100_u64.saturating_sub(receipt.offset))).await;
+        }
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
@@ -268,7 +299,7 @@ impl Session for MemorySession {
     async fn health(&self) -> Result<(), BrokerFailure> {
         let hanging = self.shared.state().faults.outlast(Fault::HealthHangs);
         hanging.await;
-        if self.shared.state().log(&self.topic).serves(self.consumer) {
+        if self.shared.state().log(&self.topic).is_healthy(self.consumer) {
             Ok(())
         } else {
             Err(BrokerFailure::new(FailureKind::Moved, "the consumer was closed"))

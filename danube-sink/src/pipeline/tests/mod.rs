@@ -15,4 +15,6 @@ mod redelivery;
 mod refusals;
 mod schedules;
 mod speed;
+mod takeover;
 mod target;
+mod tasks;

@@ -159,3 +159,18 @@ async fn a_record_in_hand_from_before_a_restart_acknowledges_none_of_the_new_off
     bench.settled().await;
     bench.end(pipeline).await;
 }
+
+/// A broker whose newest message is acknowledged while an older one is out waits for the next to be published, and does
+/// nothing else meanwhile; if the consumer leaves then, publishers hang.
+#[tokio::test(start_paused = true)]
+async fn the_acknowledgement_of_the_newest_message_overtakes_no_other() {
+    let bench = Bench::new();
+    bench.broker.begin(Fault::AcksOvertake, 60 * SECOND);
+    let pipeline = bench.start();
+    for _ in 0..5 {
+        bench.publish(7);
+        bench.settled().await;
+    }
+    assert_eq!(bench.broker.overtakings(TOPIC), 0);
+    bench.end(pipeline).await;
+}

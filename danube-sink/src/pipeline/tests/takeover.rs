@@ -1,0 +1,58 @@
+//! Another consumer of the same name takes the subscription.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::bench::{Bench, SECOND, TOPIC, in_time};
+use crate::pipeline::intake::FIRST_TURN;
+
+#[tokio::test(start_paused = true)]
+async fn one_that_dies_before_it_reads_is_waited_for_no_longer_than_some_minutes() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    bench.publish(3);
+    bench.settled().await;
+    bench.broker.take_over(TOPIC);
+    bench.publish(3);
+    let waited = bench.settled().await;
+    assert!(waited >= FIRST_TURN && waited < FIRST_TURN + 30 * SECOND, "{waited:?}");
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_leaves_is_followed_within_seconds() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    bench.publish(3);
+    bench.settled().await;
+    bench.broker.take_over(TOPIC);
+    bench.publish(3);
+    sleep(60 * SECOND).await;
+    bench.broker.leave(TOPIC);
+    let waited = bench.settled().await;
+    assert!(waited < 30 * SECOND, "{waited:?}");
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_comes_back_is_disturbed_ever_more_rarely() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    bench.publish(3);
+    bench.settled().await;
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        bench.broker.take_over(TOPIC);
+        let started = Instant::now();
+        in_time(bench.broker.attached(TOPIC)).await;
+        waits.push(started.elapsed());
+    }
+    for (wait, minutes) in waits.iter().zip([5, 10, 20, 40, 60, 60]) {
+        let turn = Duration::from_secs(60 * minutes);
+        assert!(*wait >= turn && *wait < turn + 30 * SECOND, "{waits:?}");
+    }
+    bench.publish(3);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
