@@ -49,6 +49,7 @@
 mod cli;
 pub mod config;
 mod connector;
+mod credentials;
 mod danube;
 #[cfg(feature = "dev")]
 pub mod dev;
@@ -69,6 +70,7 @@ pub use self::{
         Setting, SubscriptionType, TopicMapping, TopicMappings,
     },
     connector::{ConsumerConfig, SinkConnector},
+    credentials::Token,
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Words of the root of a file: a section of such a name would be something else.
-const ROOT: [&str; 18] = [
+const ROOT: [&str; 21] = [
     "danube_service_url",
     "connector_name",
     "batch_size",
@@ -29,6 +29,9 @@ const ROOT: [&str; 18] = [
     "max_buffered_bytes",
     "shutdown_timeout_ms",
     "metrics_port",
+    "tls_ca_file",
+    "tls_cert_file",
+    "tls_key_file",
     "log_level",
     "processing",
     "retry",

@@ -16,7 +16,10 @@ use std::{
 
 use self::arguments::Command;
 use crate::{
-    config::{self, ConfigError, ConfigSource, ConnectorConfig, Loaded, generated::GeneratedConnector},
+    config::{
+        self, ConfigError, ConfigSource, ConnectorConfig, Destination, Loaded, ProcessEnvironment,
+        generated::GeneratedConnector,
+    },
     error::{ConnectorError, ConnectorResult, ErrorExt},
     observe::start_logs,
     runtime::SinkRuntime,
@@ -35,7 +38,7 @@ pub fn main<C: GeneratedConnector>() -> ExitCode {
             return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
         }
     };
-    let configured = match Configured::<C>::load(arguments.config) {
+    let configured = match Configured::<C>::load(arguments.config, destination(&arguments.command)) {
         Ok(configured) => configured,
         Err(report) => {
             say(stderr(), &format!("{report}\n"));
@@ -61,14 +64,23 @@ pub(crate) struct Configured<C> {
 }
 
 impl<C: GeneratedConnector> Configured<C> {
-    fn load(path: Option<PathBuf>) -> Result<Self, ConfigError> {
+    fn load(path: Option<PathBuf>, destination: Destination) -> Result<Self, ConfigError> {
         let source = ConfigSource { path };
-        let Loaded { connector, core, path, .. } = config::load::<C>(&source)?;
+        let load = || config::load_for::<C>(destination, &source, &ProcessEnvironment);
+        let Loaded { connector, core, path, .. } = load()?;
         let mut connectors = vec![connector];
         for _ in 1..core.tasks {
-            connectors.push(config::load::<C>(&source)?.connector);
+            connectors.push(load()?.connector);
         }
         Ok(Self { connectors, core, path })
+    }
+}
+
+/// The broker that a command is for.
+fn destination(command: &Command) -> Destination {
+    match command {
+        Command::Dev { .. } => Destination::Embedded,
+        Command::Run | Command::Check => Destination::Configured,
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     file::source::{self, ConfigSource, Shipped},
     file::value::{Content, Table},
     generated::{GeneratedConnector, SectionReader},
+    read::connection::Destination,
     read::keys::CORE_TABLES,
     read::root,
     read::table::TableReader,
@@ -45,9 +46,18 @@ pub fn load_with<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
+    load_for(Destination::Configured, source, environment)
+}
+
+/// [`load_with`] for a broker that is inside the process: certificates and token are not looked at, and not in the result.
+pub(crate) fn load_for<C: GeneratedConnector>(
+    destination: Destination,
+    source: &ConfigSource,
+    environment: &dyn Environment,
+) -> Result<Loaded<C>, ConfigError> {
     let shipped = C::INFO.config_file.map(|file| Shipped { file, crate_folder: C::INFO.crate_folder });
     let path = source::find(source, shipped, environment)?;
-    read(&Document::read(&path, &secrets::<C>())?, environment)
+    read(&Document::read(&path, &secrets::<C>())?, destination, environment)
 }
 
 /// [`load_with`] for a text that is in no file yet. `path` is how the report names it.
@@ -59,17 +69,21 @@ pub fn load_text<C: GeneratedConnector>(
     text: &str,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    read(&Document::parse(path, text.to_owned(), &secrets::<C>())?, environment)
+    read(&Document::parse(path, text.to_owned(), &secrets::<C>())?, Destination::Configured, environment)
 }
 
 fn secrets<C: GeneratedConnector>() -> Vec<&'static str> {
     C::INFO.settings.iter().filter(|setting| setting.secret_env.is_some()).map(|setting| setting.key).collect()
 }
 
-fn read<C: GeneratedConnector>(document: &Document, environment: &dyn Environment) -> Result<Loaded<C>, ConfigError> {
+fn read<C: GeneratedConnector>(
+    document: &Document,
+    destination: Destination,
+    environment: &dyn Environment,
+) -> Result<Loaded<C>, ConfigError> {
     let mut mistakes = Mistakes::default();
     let mut root = TableReader::new(&document.root, "the root of the file");
-    let core = root::read(&mut root, environment, Some(C::INFO.name), &mut mistakes);
+    let core = root::read(&mut root, environment, Some(C::INFO.name), destination, &mut mistakes);
     let connector = match section(&mut root, &document.root, C::INFO.section, &mut mistakes) {
         Section::Table(table) => {
             let mut section = SectionReader {

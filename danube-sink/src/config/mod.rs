@@ -10,8 +10,8 @@
 //! with `#[serde(flatten)] core: ConnectorConfig` is loaded by [`LoadConfig`]. Both go by one list of keys (`read::keys`), and
 //! neither stops at the first mistake.
 //!
-//! The environment overrides `DANUBE_SERVICE_URL` and `CONNECTOR_NAME` and holds the secrets; mappings are in the file
-//! alone.
+//! The environment overrides `DANUBE_SERVICE_URL` and `CONNECTOR_NAME` and holds the secrets, `DANUBE_TOKEN` among them;
+//! mappings are in the file alone.
 
 mod file;
 pub(crate) mod generated;
@@ -47,3 +47,4 @@ pub use self::{
         ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType,
     },
 };
+pub(crate) use self::{load::load_for, read::connection::Destination};

@@ -13,6 +13,7 @@ use crate::config::{
     file::environment::{self, ProcessEnvironment},
     file::value::{Content, Entry, Table, Value},
     mapping::TopicMappings,
+    read::connection::Destination,
     read::keys::{self, MAPPING_LISTS},
     read::mapping_keys::Common,
     read::mapping_list::{self, Own},
@@ -36,7 +37,7 @@ impl<'de> Deserialize<'de> for ConnectorConfig {
         }
         let mut mistakes = Mistakes::default();
         let mut root = TableReader::new(&table, "the core settings");
-        let core = root::read(&mut root, &ProcessEnvironment, None, &mut mistakes);
+        let core = root::read(&mut root, &ProcessEnvironment, None, Destination::Configured, &mut mistakes);
         root.finish(&[], &mut mistakes);
         if mistakes.is_empty() { Ok(core) } else { Err(D::Error::custom(ConfigError::in_one_line(mistakes))) }
     }

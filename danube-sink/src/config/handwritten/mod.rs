@@ -16,6 +16,7 @@ use crate::config::{
     file::document::Document,
     file::environment::{self, Environment, ProcessEnvironment},
     file::source::{self, ConfigSource},
+    read::connection::Destination,
     read::root,
     read::table::{self, TableReader},
     report::error::ConfigError,
@@ -47,7 +48,7 @@ impl<T: DeserializeOwned> LoadConfig for T {}
 pub(super) fn read<T: DeserializeOwned>(document: &Document, environment: &dyn Environment) -> Result<T, ConfigError> {
     let mut mistakes = Mistakes::default();
     let mut root = TableReader::new(&document.root, "the root of the file");
-    let core = root::read(&mut root, environment, None, &mut mistakes);
+    let core = root::read(&mut root, environment, None, Destination::Configured, &mut mistakes);
 
     let scope = scope::Scope::new(document.root.clone(), core, environment::host_name(environment));
     let mut ignored = Vec::new();
