@@ -6,7 +6,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use rustls::{AlertDescription as Alert, CertificateError as Wrong, Error as Tls};
+use rustls::{CertificateError as Wrong, Error as Tls};
 
 /// Seconds since 1970 as a date.
 pub(super) fn http_date(seconds: u64) -> String {
@@ -24,27 +24,42 @@ pub(crate) fn tls_reason(error: &(dyn Error + 'static)) -> Option<String> {
         if let Some(tls) = tls {
             return Some(reason(tls));
         }
+        // HTTP/2 keeps the text alone of what broke its connection.
+        if let Some((_, alert)) = error.to_string().split_once(ALERT) {
+            // What follows the name is punctuation of whoever wrapped it.
+            let name = alert.split(|char: char| !char.is_alphanumeric()).next().unwrap_or(alert);
+            return Some(alerted(name));
+        }
         next = error.source();
     }
     None
 }
 
+/// How rustls begins what the other side broke off with.
+const ALERT: &str = "received fatal alert: ";
+
 fn reason(error: &Tls) -> String {
     match error {
         Tls::InvalidCertificate(wrong) => wrong_certificate(wrong),
-        Tls::AlertReceived(Alert::CertificateRequired) => {
-            "the broker asks for a client certificate: set `tls_cert_file` and `tls_key_file`".to_owned()
-        }
-        Tls::AlertReceived(alert) => format!(
-            "the broker breaks off ({alert:?}): it may not take the certificate in `tls_cert_file`, or want one; its log \
-             says more"
-        ),
+        Tls::AlertReceived(alert) => alerted(&format!("{alert:?}")),
         Tls::InvalidMessage(_) => {
             "what answers there does not speak TLS: correct the port, or begin `danube_service_url` with `http` where the \
              broker has no TLS"
                 .to_owned()
         }
         other => format!("TLS failed: {other}"),
+    }
+}
+
+fn alerted(alert: &str) -> String {
+    match alert {
+        "CertificateRequired" => {
+            "the broker asks for a client certificate: set `tls_cert_file` and `tls_key_file`".to_owned()
+        }
+        _ => format!(
+            "the broker breaks off ({alert}): it may not take the certificate in `tls_cert_file`, or want one; its log \
+             says more"
+        ),
     }
 }
 

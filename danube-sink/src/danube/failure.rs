@@ -22,6 +22,11 @@ impl BrokerFailure {
             FailureKind::Untrusted => "no safe connection to",
             _ => return self,
         };
+        // The other side took the connection, and nothing of what was sent.
+        if address.starts_with("http://") && self.message.contains("connection error: ") {
+            self.message
+                .push_str("; if the broker takes safe connections only, begin `danube_service_url` with `https`");
+        }
         if !self.message.contains(address) {
             self.message = format!("{what} {address}: {}", self.message);
         }
