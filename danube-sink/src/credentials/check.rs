@@ -26,10 +26,25 @@ pub(crate) enum Part {
     Token,
 }
 
+impl Part {
+    /// Its key, where the message does not name it.
+    fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Ca => Some("tls_ca_file"),
+            Self::Certificate => Some("tls_cert_file"),
+            Self::Key => Some("tls_key_file"),
+            Self::Url | Self::Token => None,
+        }
+    }
+}
+
 /// Everything that is wrong.
 pub(crate) fn check(config: &ConnectorConfig) -> Vec<Problem> {
     let mut found = Vec::new();
-    let mut add = |part, (message, help): (String, String)| found.push(Problem { part, message, help });
+    let mut add = |part: Part, (message, help): (String, String)| {
+        let message = part.key().map_or_else(|| message.clone(), |key| format!("`{key}`: {message}"));
+        found.push(Problem { part, message, help });
+    };
     let (certificate, key) = (config.tls_cert_file.as_deref(), config.tls_key_file.as_deref());
 
     check_url(config).unwrap_or_else(|wrong| add(Part::Url, wrong));
@@ -43,8 +58,8 @@ pub(crate) fn check(config: &ConnectorConfig) -> Vec<Problem> {
         None
     });
     match (certificate, key) {
-        (Some(_), None) => add(Part::Certificate, alone("tls_cert_file", "tls_key_file")),
-        (None, Some(_)) => add(Part::Key, alone("tls_key_file", "tls_cert_file")),
+        (Some(_), None) => add(Part::Certificate, alone("tls_key_file")),
+        (None, Some(_)) => add(Part::Key, alone("tls_cert_file")),
         _ => {}
     }
     if let (Some(chain), Some(private), Some(path)) = (chain, private, key) {
@@ -56,8 +71,8 @@ pub(crate) fn check(config: &ConnectorConfig) -> Vec<Problem> {
     found
 }
 
-fn alone(one: &str, other: &str) -> (String, String) {
-    (format!("`{one}` is given without `{other}`"), format!("add `{other} = …`: a certificate and its key go together"))
+fn alone(other: &str) -> (String, String) {
+    (format!("there is no `{other}` beside it"), format!("add `{other} = …`: a certificate and its key go together"))
 }
 
 /// A URL that is none is somebody else's to report.

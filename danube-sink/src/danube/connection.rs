@@ -99,11 +99,6 @@ impl Connection {
         self.renew_after(route.generation, failure).await;
     }
 
-    /// Whether the broker checks what we may do.
-    pub(crate) fn has_token(&self) -> bool {
-        self.safe.as_ref().is_some_and(|safe| safe.tokens.is_some())
-    }
-
     async fn watched<T>(
         &self,
         generation: u64,

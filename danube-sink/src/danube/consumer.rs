@@ -10,7 +10,7 @@ use danube_core::proto::{
     health_check_client::HealthCheckClient, health_check_request::ClientType, health_check_response::ClientStatus,
 };
 use futures_util::StreamExt;
-use tonic::{Code, transport::Channel};
+use tonic::transport::Channel;
 
 use super::connection::{Connection, Route};
 use crate::{
@@ -27,9 +27,6 @@ const RECEIVE_BUFFER: usize = 16 * 1024;
 /// Subscribes and opens the stream.
 pub(crate) async fn attach(connection: &Arc<Connection>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
     let route = connection.route(&consumer.topic).await?;
-    if connection.has_token() {
-        connection.on(&route, check_rights(&route)).await?;
-    }
     let (consumer_id, messages) = connection.on(&route, subscribe(&route, consumer)).await?;
     let attached = Arc::new(Attached {
         connection: Arc::clone(connection),
@@ -54,18 +51,6 @@ pub(crate) async fn attach(connection: &Arc<Connection>, consumer: &Consumer) ->
 
 fn service(route: &Route) -> ConsumerServiceClient<Channel> {
     ConsumerServiceClient::new(route.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE)
-}
-
-/// Asks for the stream of a consumer that there is not, to see whether we may have one.
-///
-/// A right in the topic is enough to subscribe, and not to receive. The broker sends to a subscribed consumer that does not
-/// read, counts each message that is not acknowledged, and blocks the subscription in the end.
-async fn check_rights(route: &Route) -> Result<(), BrokerFailure> {
-    let request = route.request(ReceiveRequest { request_id: 0, consumer_id: u64::MAX }).await?;
-    match service(route).receive_messages(request).await {
-        Err(status) if status.code() == Code::PermissionDenied => Err(status.into()),
-        _ => Ok(()),
-    }
 }
 
 async fn subscribe(

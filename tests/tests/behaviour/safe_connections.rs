@@ -227,7 +227,6 @@ async fn a_right_that_is_missing_is_named_and_waited_for() {
     // Enough to subscribe, and not to receive.
     broker.access.grant("sink", &Scope::Topic(broker.topic.clone()), &[Permission::Consume]);
     says(&running, &["lacks the right Consume on the cluster", "scope cluster"]).await;
-    assert!(broker.subscription().is_none(), "a consumer that subscribes and does not read has its messages counted");
     broker.access.grant("sink", &Scope::Cluster, &[Permission::Consume]);
     let running = running.ready().await;
 

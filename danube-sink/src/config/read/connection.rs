@@ -9,11 +9,7 @@ use super::{
     table::Given,
 };
 use crate::{
-    config::{
-        file::environment::TOKEN,
-        report::mistake::{Mistake, Mistakes},
-        settings::ConnectorConfig,
-    },
+    config::{file::environment::TOKEN, report::mistake::Mistake, settings::ConnectorConfig},
     credentials::{self, Part, Token},
 };
 
@@ -46,18 +42,14 @@ pub(super) fn read(
     (core.tls_ca_file, core.tls_cert_file, core.tls_key_file) = (file(&ca), file(&certificate), file(&key));
     core.token = token;
     for problem in credentials::check(core) {
-        let (name, given) = match problem.part {
-            Part::Url => (None, url),
-            Part::Ca => (Some(&keys::TLS_CA_FILE), &ca),
-            Part::Certificate => (Some(&keys::TLS_CERT_FILE), &certificate),
-            Part::Key => (Some(&keys::TLS_KEY_FILE), &key),
-            Part::Token => {
-                tables.mistakes.push(Mistake::new(problem.message, problem.help));
-                continue;
-            }
+        let span = match problem.part {
+            Part::Url => url.span.clone(),
+            Part::Ca => ca.span.clone(),
+            Part::Certificate => certificate.span.clone(),
+            Part::Key => key.span.clone(),
+            Part::Token => None,
         };
-        let mistake = Mistakes::from(Mistake::new(problem.message, problem.help).at(given.span.clone()));
-        tables.mistakes.append(name.map_or(mistake.clone(), |key| mistake.of_key(key.name)));
+        tables.mistakes.push(Mistake::new(problem.message, problem.help).at(span));
     }
 }
 

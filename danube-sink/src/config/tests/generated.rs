@@ -125,7 +125,7 @@ dead_letter_topic = "/events/orders"
 path = "/again"
 "#,
     );
-    let expected = r#"error: connector.toml:1:22: `danube_service_url`: a broker is reached by `http`
+    let expected = r#"error: connector.toml:1:22: `danube_service_url`: a broker is reached by `http` or `https`
    1 | danube_service_url = "localhost:6650"
      |                      ^^^^^^^^^^^^^^^^
    help: write a URL such as `http://localhost:6650`

@@ -1,5 +1,6 @@
 //! The configuration room, from files to reports.
 
+mod connection;
 mod generated;
 mod handwritten;
 mod settings;
