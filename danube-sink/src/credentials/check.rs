@@ -75,6 +75,16 @@ fn alone(other: &str) -> (String, String) {
     (format!("there is no `{other}` beside it"), format!("add `{other} = …`: a certificate and its key go together"))
 }
 
+/// Whether connections to it are by TLS. Schemes are the same in capitals.
+pub(crate) fn is_safe(service_url: &str) -> bool {
+    after(service_url, "https://").is_some()
+}
+
+fn after<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
+    let (start, rest) = url.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
 /// A URL that is none is somebody else's to report.
 fn check_url(config: &ConnectorConfig) -> Result<(), (String, String)> {
     let url = config.danube_service_url.as_str();
@@ -85,7 +95,7 @@ fn check_url(config: &ConnectorConfig) -> Result<(), (String, String)> {
         (config.token.is_some(), "there is a token (DANUBE_TOKEN or DANUBE_TOKEN_FILE)"),
     ];
     let reason = given.iter().find(|(given, _)| *given).map(|(_, reason)| reason);
-    match (reason, url.strip_prefix("http://")) {
+    match (reason, after(url, "http://")) {
         (Some(reason), Some(rest)) => Err((
             format!("`danube_service_url` begins with `http`, which is not safe, and {reason}"),
             format!("write `https://{rest}`; or leave away what is for safe connections only"),
@@ -95,7 +105,7 @@ fn check_url(config: &ConnectorConfig) -> Result<(), (String, String)> {
 }
 
 fn check_trust(config: &ConnectorConfig) -> Result<(), (Part, (String, String))> {
-    match (&config.tls_ca_file, config.danube_service_url.starts_with("https://")) {
+    match (&config.tls_ca_file, is_safe(&config.danube_service_url)) {
         (Some(path), _) => check_ca(path).map_err(|wrong| (Part::Ca, wrong)),
         (None, true) => match trusted(None) {
             Some(path) => check_ca(&path).map_err(|wrong| (Part::Url, wrong)),

@@ -16,7 +16,7 @@ mod token;
 pub use self::token::Token;
 pub(crate) use self::{
     certificates::trusted,
-    check::{Part, check},
+    check::{Part, check, is_safe},
     explain::{missing_right, tls_reason},
     token::TokenSupply,
 };

@@ -11,7 +11,7 @@ use tonic::{
 
 use crate::{
     config::ConnectorConfig,
-    credentials::{TokenSupply, trusted},
+    credentials::{TokenSupply, is_safe, trusted},
     pipeline::{BrokerFailure, FailureKind},
 };
 
@@ -52,7 +52,7 @@ pub(crate) struct Route {
 
 impl Connection {
     pub(crate) fn new(config: &ConnectorConfig) -> Self {
-        let safe = config.danube_service_url.starts_with("https://").then(|| Safe {
+        let safe = is_safe(&config.danube_service_url).then(|| Safe {
             tls_ca_file: config.tls_ca_file.clone(),
             identity: config.tls_cert_file.clone().zip(config.tls_key_file.clone()),
             tokens: config.token.clone().map(|token| Arc::new(TokenSupply::new(token))),
@@ -194,5 +194,26 @@ impl Route {
         RetryManager::insert_auth_token(&self.client, &mut request, &self.address.connect_url).await?;
         RetryManager::insert_proxy_header(&mut request, &self.address.broker_url, self.address.proxy);
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_gives_an_address_without_tls_is_not_followed() {
+        let at = |url: &'static str| {
+            let url = Uri::from_static(url);
+            BrokerAddress { connect_url: url.clone(), broker_url: url, proxy: false }
+        };
+        let check = |service: &str, broker| {
+            let connection = Connection::new(&ConnectorConfig::new(service, "test"));
+            connection.check_safe("/default/a", &at(broker)).map_err(|failure| failure.message)
+        };
+        assert_eq!(check("http://one:6650", "http://two:6650"), Ok(()));
+        assert_eq!(check("https://one:6650", "https://two:6650"), Ok(()));
+        let refused = check("HTTPS://one:6650", "http://two:6650").unwrap_err();
+        assert!(refused.contains("/default/a is at http://two:6650/") && refused.contains("advertised_listeners"));
     }
 }

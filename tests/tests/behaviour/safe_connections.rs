@@ -4,12 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use danube_client::SubType;
 use danube_sink::{
-    ConnectorConfig, SinkRuntime,
+    ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, SinkRuntime,
     SubscriptionType::Exclusive,
     Token,
     dev::{Access, FailurePolicy, Permission, Scope},
 };
-use danube_sink_tests::{Ca, Ledger, Relay, SafeBroker, Target, TestSink, get, payload, replace, until, within};
+use danube_sink_tests::{
+    Answer, Ca, Ledger, Relay, SafeBroker, Target, TestSink, get, payload, replace, until, within,
+};
 
 use crate::Running;
 
@@ -33,7 +35,11 @@ async fn says(running: &Running, words: &[&str]) {
 /// Everything arrived once and is acknowledged.
 async fn settled(what: &str, broker: &SafeBroker, confirmed: &[u64], target: &Target) {
     target.holds(confirmed.len()).await;
-    let acknowledged = || async { broker.subscription().is_some_and(|status| status.acked == confirmed.len() as u64) };
+    let acknowledged = || async {
+        broker
+            .subscription()
+            .is_some_and(|status| status.acked >= confirmed.len() as u64 && status.in_flight + status.backlog == 0)
+    };
     until("the acknowledgement of everything", acknowledged).await;
     assert_eq!(Ledger::compare(what, confirmed, &target.numbers()), Ledger::CLEAN);
 }
@@ -197,6 +203,51 @@ async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), wo
     let tries = relay.connections() - before;
     assert!(tries <= 20, "{tries} connections in two seconds");
     running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_corrected_is_used_without_a_restart() {
+    let (broker, other) = (SafeBroker::start("corrected").await, Ca::new("corrected-other"));
+    let file = broker.ca.write("trusted.pem", other.certificate());
+    let target = Target::default();
+    let set = |config: &mut ConnectorConfig| {
+        broker.let_in(config);
+        config.tls_ca_file = Some(file.clone());
+    };
+    let running = connector(&broker, &target, set).await;
+    says(&running, &["not signed by a CA that is trusted here"]).await;
+    replace(&file, broker.ca.certificate());
+    let running = running.ready().await;
+    let confirmed = broker.publish(0..20).await;
+    settled("a corrected file", &broker, &confirmed, &target).await;
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_may_not_be_written_is_waited_for() {
+    let broker = SafeBroker::start("letters").await;
+    let target = Target::with_script([Answer::RejectNumbers(vec![0])]);
+    let letters = format!("{}_rejected", broker.topic);
+    let running = connector(&broker, &target, |config| {
+        broker.let_in(config);
+        let consumer = ConsumerConfig {
+            topic: broker.topic.clone(),
+            consumer_name: "test-sink".to_owned(),
+            subscription: "test".to_owned(),
+            subscription_type: Exclusive,
+            expected_schema_subject: None,
+        };
+        let mut mapping = MappingSettings::new(consumer, config);
+        mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
+        mapping.dead_letter_topic = Some(letters.clone());
+        config.mappings.push(mapping);
+    });
+    let running = running.await.ready().await;
+    let confirmed = broker.publish(0..10).await;
+    says(&running, &["a dead letter cannot be written", "lacks the right Produce on", &letters]).await;
+    broker.access.grant("sink", &Scope::Topic(letters), &[Permission::Produce]);
+    settled("dead letters", &broker, &confirmed[1..], &target).await;
+    running.ready().await.stop().await.expect("a clean end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
