@@ -6,15 +6,16 @@
 //!     every mistake of every step ──▶ report, with line and remedy
 //! ```
 //!
-//! There are two ways in. A struct with `#[sink_connector]` is its own configuration, and [`load`] reads it. A struct
-//! with `#[serde(flatten)] core: ConnectorConfig` is loaded by [`LoadConfig`]. Both go by one list of keys (`read::keys`), and
+//! There are two ways in. A struct with `#[sink_connector]` is its own configuration, and [`load_for`] reads it. A struct
+//! with `#[serde(flatten)] core: ConnectorConfig` is loaded by [`load_struct`]. Both go by one list of keys (`read::keys`), and
 //! neither stops at the first mistake.
 //!
-//! The environment overrides `DANUBE_SERVICE_URL` and `CONNECTOR_NAME` and holds the secrets; mappings are in the file
-//! alone.
+//! The environment overrides `DANUBE_SERVICE_URL` and `CONNECTOR_NAME` and holds the secrets, `DANUBE_TOKEN` among them;
+//! mappings are in the file alone.
 
 #![warn(missing_docs)]
 
+mod connection;
 mod file;
 #[doc(hidden)]
 pub mod generated;
@@ -34,13 +35,14 @@ mod words;
 mod tests;
 
 pub use self::{
+    connection::{Destination, Part, Problem, Token},
     file::{
         environment::{Environment, ProcessEnvironment},
         source::ConfigSource,
         value::Value,
     },
-    handwritten::LoadConfig,
-    load::{Loaded, load, load_text, load_with},
+    handwritten::load_struct,
+    load::{Loaded, load_for, load_text_for},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
     printed::{json_schema, template},
     report::{

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    connection::Destination,
     file::document::Document,
-    file::environment::{Environment, ProcessEnvironment},
+    file::environment::Environment,
     file::source::{self, ConfigSource, Shipped},
     file::value::{Content, Table},
     generated::{GeneratedConnector, SectionReader},
@@ -33,43 +34,41 @@ pub struct Loaded<C> {
 ///
 /// # Errors
 /// The whole report.
-pub fn load<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, ConfigError> {
-    load_with(source, &ProcessEnvironment)
-}
-
-/// [`load`] with an environment of the caller's.
-///
-/// # Errors
-/// The whole report.
-pub fn load_with<C: GeneratedConnector>(
+pub fn load_for<C: GeneratedConnector>(
+    destination: Destination,
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let shipped = C::INFO.config_file.map(|file| Shipped { file, crate_folder: C::INFO.crate_folder });
     let path = source::find(source, shipped, environment)?;
-    read(&Document::read(&path, &secrets::<C>())?, environment)
+    read(&Document::read(&path, &secrets::<C>())?, destination, environment)
 }
 
-/// [`load_with`] for a text that is in no file yet. `path` is how the report names it.
+/// [`load_for`] for a text that is in no file yet. `path` is how the report names it.
 ///
 /// # Errors
 /// The whole report.
-pub fn load_text<C: GeneratedConnector>(
+pub fn load_text_for<C: GeneratedConnector>(
+    destination: Destination,
     path: &Path,
     text: &str,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    read(&Document::parse(path, text.to_owned(), &secrets::<C>())?, environment)
+    read(&Document::parse(path, text.to_owned(), &secrets::<C>())?, destination, environment)
 }
 
 fn secrets<C: GeneratedConnector>() -> Vec<&'static str> {
     C::INFO.settings.iter().filter(|setting| setting.secret_env.is_some()).map(|setting| setting.key).collect()
 }
 
-fn read<C: GeneratedConnector>(document: &Document, environment: &dyn Environment) -> Result<Loaded<C>, ConfigError> {
+fn read<C: GeneratedConnector>(
+    document: &Document,
+    destination: Destination,
+    environment: &dyn Environment,
+) -> Result<Loaded<C>, ConfigError> {
     let mut mistakes = Mistakes::default();
     let mut root = TableReader::new(&document.root, "the root of the file");
-    let core = root::read(&mut root, environment, Some(C::INFO.name), &mut mistakes);
+    let core = root::read(&mut root, environment, Some(C::INFO.name), destination, &mut mistakes);
     let connector = match section(&mut root, &document.root, C::INFO.section, &mut mistakes) {
         Section::Table(table) => {
             let mut section = SectionReader {

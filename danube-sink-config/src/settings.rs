@@ -1,8 +1,8 @@
 //! The settings that every connector has: the core keys of the file, and the common keys of a topic mapping.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use super::{mapping::TopicMappings, read::keys::defaults};
+use super::{connection::Token, mapping::TopicMappings, read::keys::defaults};
 
 /// The core settings of a connector.
 ///
@@ -10,7 +10,8 @@ use super::{mapping::TopicMappings, read::keys::defaults};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectorConfig {
-    /// `danube_service_url`: the broker to ask first, such as `http://localhost:6650`. Required.
+    /// `danube_service_url`: the broker to ask first, such as `http://localhost:6650`; with `https` the connection is safe.
+    /// Required.
     pub danube_service_url: String,
     /// `connector_name`: names this connector in consumer names, logs and metrics. Default: the name of its package.
     pub connector_name: String,
@@ -46,6 +47,20 @@ pub struct ConnectorConfig {
     pub shutdown_timeout: Duration,
     /// `metrics_port`: port of `/live`, `/ready` and `/metrics`; 0 takes any free one. Default 9090.
     pub metrics_port: u16,
+    /// `tls_ca_file`: the certificates of the CAs that the broker's certificate may be signed by, in PEM. For `https`.
+    /// Default: the file that the variable `SSL_CERT_FILE` names, else the CAs that the system trusts.
+    ///
+    /// A relative path begins at the current folder. The files of certificates and keys are read again whenever a new
+    /// connection is made after one was lost.
+    pub tls_ca_file: Option<PathBuf>,
+    /// `tls_cert_file`: the certificate that the connector shows to a broker or proxy that asks for one, in PEM, with those
+    /// between it and its CA. For `https`, with `tls_key_file`.
+    pub tls_cert_file: Option<PathBuf>,
+    /// `tls_key_file`: the private key of `tls_cert_file`, in PEM, not encrypted.
+    pub tls_key_file: Option<PathBuf>,
+    /// The token by which the broker knows the connector. For `https`. Not a key: the variable `DANUBE_TOKEN` holds it, or
+    /// `DANUBE_TOKEN_FILE` names a file that does, which is read again when it is changed.
+    pub token: Option<Token>,
     /// `log_level`: `error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`. Default `info`.
     pub log_level: String,
     /// What the topic mappings say beyond [`ConsumerConfig`]. Not a key: filled in from the mappings.
@@ -71,6 +86,10 @@ impl ConnectorConfig {
             max_buffered_bytes: defaults::MAX_BUFFERED_BYTES as usize,
             shutdown_timeout: Duration::from_millis(defaults::SHUTDOWN_TIMEOUT_MS),
             metrics_port: defaults::METRICS_PORT,
+            tls_ca_file: None,
+            tls_cert_file: None,
+            tls_key_file: None,
+            token: None,
             log_level: defaults::LOG_LEVEL.to_owned(),
             mappings: Vec::new(),
         }

@@ -46,8 +46,14 @@
 
 #![warn(missing_docs)]
 
+// Generated code names the crate, also in its own tests.
+#[cfg(test)]
+extern crate self as danube_sink;
+
 mod cli;
+pub mod config;
 mod connector;
+mod credentials;
 mod danube;
 #[cfg(feature = "dev")]
 pub mod dev;
@@ -60,13 +66,12 @@ pub mod schema;
 #[cfg(feature = "dev")]
 pub mod testing;
 
-pub use danube_sink_config as config;
 pub use danube_sink_macros::{TopicMapping, sink_connector};
 
 pub use self::{
     config::{
         ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted,
-        PayloadFormat, Secret, Setting, SubscriptionType, TopicMapping, TopicMappings,
+        PayloadFormat, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::ConnectorConfig,
     connector::SinkConnector,
+    credentials,
     danube::DanubeBroker,
     error::{ConnectorError, ConnectorResult},
     observe::{Observer, Phase, Server, serve},
@@ -83,7 +84,8 @@ impl SinkRuntime {
     /// Prepares to run. Connects to nothing yet, but opens `metrics_port`.
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] if the port cannot be had, or if `tasks` asks for more than one instance.
+    /// [`ConnectorError::Configuration`] if the port cannot be had, if `tasks` asks for more than one instance, or if a
+    /// certificate, a key or the token cannot be used.
     pub async fn new(connector: impl SinkConnector + 'static, config: ConnectorConfig) -> ConnectorResult<Self> {
         Self::with_tasks(vec![connector], config).await
     }
@@ -94,7 +96,8 @@ impl SinkRuntime {
     /// partition is read by one of them, so that its order holds.
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] if the port cannot be had, or if there are not as many instances as `tasks` says.
+    /// [`ConnectorError::Configuration`] if the port cannot be had, if there are not as many instances as `tasks` says, or
+    /// if a certificate, a key or the token cannot be used.
     pub async fn with_tasks(
         connectors: Vec<impl SinkConnector + 'static>,
         config: ConnectorConfig,
@@ -106,6 +109,7 @@ impl SinkRuntime {
             );
             return Err(ConnectorError::configuration(text));
         }
+        check_connection(&config)?;
         let observer = Observer::new(&config.connector_name);
         let server = serve(config.metrics_port, observer.clone()).await?;
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
@@ -175,4 +179,12 @@ impl SinkRuntime {
         let mappings = mappings::of(&self.config, writer.consumer_configs().await?)?;
         Ok(Task { writer: writer.clone(), mappings, share: Share { task, tasks: self.writers.len() } })
     }
+}
+
+/// For a configuration that was made without a file.
+fn check_connection(config: &ConnectorConfig) -> ConnectorResult<()> {
+    let problems = credentials::check(config);
+    let lines: Vec<_> =
+        problems.iter().map(|problem| format!("{} (help: {})", problem.message, problem.help)).collect();
+    if lines.is_empty() { Ok(()) } else { Err(ConnectorError::configuration(lines.join("; "))) }
 }

@@ -3,17 +3,21 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
 mod broker;
+mod certificates;
 mod http;
 mod ledger;
 mod policy;
 mod publisher;
+mod safe;
 mod target;
 
 pub use self::{
     broker::{Broker, flood, payload, topic},
+    certificates::{Ca, Identity, replace},
     http::{get, metric},
     ledger::Ledger,
     publisher::{Load, Published, Publisher},
+    safe::{Relay, SafeBroker},
     target::{Answer, Target, TestSink},
 };
 

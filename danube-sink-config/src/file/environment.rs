@@ -7,6 +7,7 @@ use crate::report::mistake::{Mistake, Mistakes};
 pub(crate) const CONFIG_PATH: &str = "CONNECTOR_CONFIG_PATH";
 pub(crate) const SERVICE_URL: &str = "DANUBE_SERVICE_URL";
 pub(crate) const NAME: &str = "CONNECTOR_NAME";
+pub(crate) const TOKEN: &str = "DANUBE_TOKEN";
 
 /// Looks up environment variables.
 pub trait Environment {

@@ -10,6 +10,7 @@ use serde::{
 use super::{scope, serde_error};
 
 use crate::{
+    connection::Destination,
     file::environment::{self, ProcessEnvironment},
     file::value::{Content, Entry, Table, Value},
     mapping::TopicMappings,
@@ -36,7 +37,7 @@ impl<'de> Deserialize<'de> for ConnectorConfig {
         }
         let mut mistakes = Mistakes::default();
         let mut root = TableReader::new(&table, "the core settings");
-        let core = root::read(&mut root, &ProcessEnvironment, None, &mut mistakes);
+        let core = root::read(&mut root, &ProcessEnvironment, None, Destination::Unseen, &mut mistakes);
         root.finish(&[], &mut mistakes);
         if mistakes.is_empty() { Ok(core) } else { Err(D::Error::custom(ConfigError::in_one_line(mistakes))) }
     }

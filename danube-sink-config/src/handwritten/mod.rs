@@ -1,6 +1,6 @@
 //! The guide's path: a struct of the author's own, with `#[serde(flatten)] core: ConnectorConfig`.
 //!
-//! Serde gives up at the first mistake and tells flattened fields no places. So [`LoadConfig`] reads the core settings
+//! Serde gives up at the first mistake and tells flattened fields no places. So [`load_struct`] reads the core settings
 //! itself first, and leaves them in a scope for the `Deserialize` impls below, which leave in turn what they find: keys
 //! that nobody claimed, mistakes in mappings, and what the mappings say about batches.
 
@@ -13,6 +13,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    connection::Destination,
     file::document::Document,
     file::environment::{self, Environment, ProcessEnvironment},
     file::source::{self, ConfigSource},
@@ -22,32 +23,27 @@ use crate::{
     report::mistake::{Mistake, Mistakes},
 };
 
-/// Loads a configuration struct that derives `Deserialize`: `MySinkConfig::load()?`.
-pub trait LoadConfig: DeserializeOwned {
-    /// Reads the file that the variable `CONNECTOR_CONFIG_PATH` names.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the core settings and mappings, and the first thing that serde finds elsewhere.
-    fn load() -> Result<Self, ConfigError> {
-        let path = source::find(&ConfigSource::default(), None, &ProcessEnvironment)?;
-        Self::load_from(path)
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    fn load_from(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        read(&Document::read(path.as_ref(), &[])?, &ProcessEnvironment)
-    }
+/// Loads a configuration struct that derives `Deserialize`, from the file that is named here or by the variable
+/// `CONNECTOR_CONFIG_PATH`.
+///
+/// # Errors
+/// Everything that is wrong with the core settings and mappings, and the first thing that serde finds elsewhere.
+pub fn load_struct<T: DeserializeOwned>(destination: Destination, path: Option<&Path>) -> Result<T, ConfigError> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => source::find(&ConfigSource::default(), None, &ProcessEnvironment)?,
+    };
+    read(&Document::read(&path, &[])?, destination, &ProcessEnvironment)
 }
 
-impl<T: DeserializeOwned> LoadConfig for T {}
-
-pub(super) fn read<T: DeserializeOwned>(document: &Document, environment: &dyn Environment) -> Result<T, ConfigError> {
+pub(super) fn read<T: DeserializeOwned>(
+    document: &Document,
+    destination: Destination,
+    environment: &dyn Environment,
+) -> Result<T, ConfigError> {
     let mut mistakes = Mistakes::default();
     let mut root = TableReader::new(&document.root, "the root of the file");
-    let core = root::read(&mut root, environment, None, &mut mistakes);
+    let core = root::read(&mut root, environment, None, destination, &mut mistakes);
 
     let scope = scope::Scope::new(document.root.clone(), core, environment::host_name(environment));
     let mut ignored = Vec::new();

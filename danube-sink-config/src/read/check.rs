@@ -32,9 +32,8 @@ pub(crate) fn text(key: &Key, value: &Value) -> Result<String, Mistake> {
 pub(crate) fn service_url(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
     match url.scheme() {
-        "http" => {}
-        "https" => return Err("connections by TLS are not built in yet; use `http`".to_owned()),
-        _ => return Err("a broker is reached by `http`".to_owned()),
+        "http" | "https" => {}
+        _ => return Err("a broker is reached by `http` or `https`".to_owned()),
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the URL names no host".to_owned());

@@ -143,6 +143,12 @@ keys! { CORE:
         "the limit of a graceful shutdown";
     METRICS_PORT = "metrics_port" in [Root, Processing], number(0, u16::MAX as u64),
         Fallback::Number(defaults::METRICS_PORT as u64), "the port of `/live`, `/ready` and `/metrics`; 0 takes a free one";
+    TLS_CA_FILE = "tls_ca_file" in [Root], Shape::Path, Fallback::From("what the system trusts"),
+        "the file with the certificates of the CAs that the broker's may be signed by, in PEM; for `https`";
+    TLS_CERT_FILE = "tls_cert_file" in [Root], Shape::Path, Fallback::Nothing,
+        "the file with the certificate that the connector shows, in PEM; with `tls_key_file`";
+    TLS_KEY_FILE = "tls_key_file" in [Root], Shape::Path, Fallback::Nothing,
+        "the file with the private key of `tls_cert_file`, in PEM";
     LOG_LEVEL = "log_level" in [Root, Processing], TEXT, Fallback::Word(defaults::LOG_LEVEL),
         "`error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`";
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::{
+    connection::Destination,
     file::environment::{self, Environment},
     file::value::{Content, Table, Value},
     read::check,
+    read::connection,
     read::keys::{self, Home, Key},
     read::table::{self, Given, TableReader},
     report::mistake::{Mistake, Mistakes},
@@ -17,11 +19,13 @@ static NO_KEYS: Table = Table { span: None, entries: Vec::new() };
 
 /// Reads the core settings. What is wrong is among the `mistakes`; what is returned then holds a default in its place.
 ///
-/// `package` names the connector if neither the file nor the environment does.
+/// `package` names the connector if neither the file nor the environment does. Certificates and token are looked at only
+/// for a destination that they are for.
 pub(crate) fn read(
     root: &mut TableReader<'_>,
     environment: &dyn Environment,
     package: Option<&str>,
+    destination: Destination,
     mistakes: &mut Mistakes,
 ) -> ConnectorConfig {
     let mut processing = sub_table(root, "processing", Home::Processing, mistakes);
@@ -32,7 +36,7 @@ pub(crate) fn read(
     let name = tables.text(&keys::CONNECTOR_NAME, Some(environment::NAME));
     let (no_url, no_name) = (!url.present, !name.present && package.is_none());
     let name = name.value.or(package.map(Into::into));
-    let mut core = ConnectorConfig::new(url.value.unwrap_or_default(), name.unwrap_or_default());
+    let mut core = ConnectorConfig::new(url.value.clone().unwrap_or_default(), name.unwrap_or_default());
     tables.number(&keys::BATCH_SIZE, &mut core.batch_size);
     tables.number(&keys::BATCH_BYTES, &mut core.batch_bytes);
     tables.milliseconds(&keys::FLUSH_INTERVAL, &mut core.flush_interval);
@@ -50,6 +54,7 @@ pub(crate) fn read(
         core.log_level = level;
     }
     tables.check_together(&core);
+    connection::read(&mut tables, &url, destination, &mut core);
 
     for key in keys::UNUSED_PROCESSING {
         if processing.take(key).is_some() {
@@ -92,12 +97,12 @@ fn sub_table<'a>(
 }
 
 /// The three tables, and what reading them needs.
-struct Tables<'r, 'a> {
-    root: &'r mut TableReader<'a>,
+pub(super) struct Tables<'r, 'a> {
+    pub(super) root: &'r mut TableReader<'a>,
     processing: &'r mut TableReader<'a>,
     retry: &'r mut TableReader<'a>,
-    environment: &'r dyn Environment,
-    mistakes: &'r mut Mistakes,
+    pub(super) environment: &'r dyn Environment,
+    pub(super) mistakes: &'r mut Mistakes,
 }
 
 impl<'a> Tables<'_, 'a> {
@@ -108,7 +113,7 @@ impl<'a> Tables<'_, 'a> {
     }
 
     /// A text, which a variable may override.
-    fn text(&mut self, key: &Key, variable: Option<&str>) -> Given<String> {
+    pub(super) fn text(&mut self, key: &Key, variable: Option<&str>) -> Given<String> {
         let found = self.find(key);
         let overriding =
             variable.and_then(|name| Some((name, environment::text(self.environment, name, self.mistakes)?)));

@@ -1,6 +1,6 @@
 //! Reads the connector's own section.
 
-use std::{fmt, fs};
+use std::{fmt, fs, path::Path};
 
 use crate::{
     file::environment::{self, Environment},
@@ -9,6 +9,7 @@ use crate::{
     read::keys::{self, MAPPING_LISTS},
     read::mapping_keys::Common,
     read::mapping_list::{self, Own},
+    read::secret_source::{self, SecretSource},
     read::table::TableReader,
     report::mistake::{Mistake, Mistakes},
     secret::Secret,
@@ -34,36 +35,26 @@ impl SectionReader<'_> {
     pub fn secret<T>(&mut self, key: &SecretKey<T>) -> Option<T> {
         let info = key.info;
         let variable = info.secret_env?;
-        let by_file = format!("{variable}_FILE");
         if let Some(entry) = self.table.take(info.key) {
             self.mistakes.hide(entry.value.span.clone());
             self.mistakes.push(
                 Mistake::new(
                     format!("`{}` is a secret and must not be in the file", info.key),
-                    format!(
-                        "remove it, and set the variable {variable}, or {by_file} to the name of a file that holds it"
-                    ),
+                    format!("remove it, and {}", secret_source::how_to_give(variable)),
                 )
                 .at(entry.key_span.clone()),
             );
             return None;
         }
-        let value = environment::text(self.environment, variable, self.mistakes);
-        let file = environment::text(self.environment, &by_file, self.mistakes);
-        match (value, file) {
-            (Some(_), Some(_)) => {
-                let message = format!("both {variable} and {by_file} are set");
-                self.mistakes.push(Mistake::new(message, "unset one of the two variables"));
-                None
-            }
-            (Some(value), None) => Some((key.make)(Secret::new(value))),
-            (None, Some(file)) => self.secret_in(&file, &by_file).map(key.make),
-            (None, None) => {
+        match secret_source::find(self.environment, variable, self.mistakes).ok()? {
+            Some(SecretSource::Variable(secret)) => Some((key.make)(secret)),
+            Some(SecretSource::File(file)) => self.secret_in(&file, &secret_source::by_file(variable)).map(key.make),
+            None => {
                 let absent = (key.absent)();
                 if absent.is_none() {
                     self.mistakes.push(Mistake::new(
                         format!("missing secret `{}`", info.key),
-                        format!("set the variable {variable}, or {by_file} to the name of a file that holds it"),
+                        secret_source::how_to_give(variable),
                     ));
                 }
                 absent
@@ -71,13 +62,13 @@ impl SectionReader<'_> {
         }
     }
 
-    fn secret_in(&mut self, file: &str, variable: &str) -> Option<Secret> {
+    fn secret_in(&mut self, file: &Path, variable: &str) -> Option<Secret> {
         match fs::read_to_string(file) {
             // Editors and `echo` end a file with a newline that is no part of the secret.
             Ok(text) => Some(Secret::new(text.strip_suffix('\n').map_or(&*text, |text| text.trim_end_matches('\r')))),
             Err(error) => {
                 self.mistakes.push(Mistake::new(
-                    format!("cannot read `{file}`, which the variable {variable} names: {error}"),
+                    format!("cannot read `{}`, which the variable {variable} names: {error}", file.display()),
                     "name a file in UTF-8 that this process may read",
                 ));
                 None

@@ -19,13 +19,15 @@ pub(crate) struct TableReader<'a> {
     /// How messages name the table.
     title: String,
     known: Vec<&'static str>,
+    /// Asked for, and not to be suggested.
+    hidden: Vec<&'static str>,
     /// Reported at the end, unless a misspelt key explains them.
     missing: Vec<(&'static str, Mistake)>,
 }
 
 impl<'a> TableReader<'a> {
     pub(crate) fn new(table: &'a Table, title: impl Into<String>) -> Self {
-        Self { table, title: title.into(), known: Vec::new(), missing: Vec::new() }
+        Self { table, title: title.into(), known: Vec::new(), hidden: Vec::new(), missing: Vec::new() }
     }
 
     pub(crate) fn title(&self) -> &str {
@@ -36,6 +38,12 @@ impl<'a> TableReader<'a> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
+        self.table.get(key)
+    }
+
+    /// As [`take`](Self::take), for a key that no help offers.
+    pub(crate) fn take_hidden(&mut self, key: &'static str) -> Option<&'a Entry> {
+        self.hidden.push(key);
         self.table.get(key)
     }
 
@@ -76,7 +84,8 @@ impl<'a> TableReader<'a> {
     /// As [`finish`](Self::finish), where somebody else asked for some of the keys.
     pub(crate) fn finish_beside(mut self, claimed: impl Fn(&str) -> bool, secrets: &[&str], mistakes: &mut Mistakes) {
         for entry in &self.table.entries {
-            if !self.known.contains(&entry.key.as_str()) && !claimed(&entry.key) {
+            let asked_for = self.known.iter().chain(&self.hidden).any(|key| *key == entry.key);
+            if !asked_for && !claimed(&entry.key) {
                 let close = suggest::closest(&entry.key, &self.known);
                 // One slip of the pen is one mistake.
                 self.missing.retain(|(key, _)| Some(*key) != close);

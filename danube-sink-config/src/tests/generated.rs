@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::{ConfigSource, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType, load_with};
+use crate::{ConfigSource, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType, load_for};
 
 const GOOD: &str = r#"
 danube_service_url = "http://localhost:6650"
@@ -125,7 +125,7 @@ dead_letter_topic = "/events/orders"
 path = "/again"
 "#,
     );
-    let expected = r#"error: connector.toml:1:22: `danube_service_url`: a broker is reached by `http`
+    let expected = r#"error: connector.toml:1:22: `danube_service_url`: a broker is reached by `http` or `https`
    1 | danube_service_url = "localhost:6650"
      |                      ^^^^^^^^^^^^^^^^
    help: write a URL such as `http://localhost:6650`
@@ -302,12 +302,13 @@ fn a_secret_does_not_print() {
 #[test]
 fn a_missing_file_is_told_with_the_ways_to_name_one() {
     let named = ConfigSource { path: Some("nowhere.toml".into()) };
-    let error = load_with::<HttpSink>(&named, &variables(USUAL)).unwrap_err().to_string();
+    let error = load_for::<HttpSink>(Destination::Unseen, &named, &variables(USUAL)).unwrap_err().to_string();
     assert!(error.starts_with("error: --config names the file `nowhere.toml`, which is not there\n"), "{error}");
     let source = ConfigSource::default();
-    let error = load_with::<HttpSink>(&source, &variables(&[("CONNECTOR_CONFIG_PATH", "no.toml")])).unwrap_err();
+    let error = load_for::<HttpSink>(Destination::Unseen, &source, &variables(&[("CONNECTOR_CONFIG_PATH", "no.toml")]))
+        .unwrap_err();
     assert!(error.to_string().starts_with("error: CONNECTOR_CONFIG_PATH names the file `no.toml`"), "{error}");
-    let error = load_with::<HttpSink>(&source, &variables(&[])).unwrap_err().to_string();
+    let error = load_for::<HttpSink>(Destination::Unseen, &source, &variables(&[])).unwrap_err().to_string();
     assert!(error.contains("help: start with `--config <file>`, or set the variable CONNECTOR_CONFIG_PATH"), "{error}");
 }
 

@@ -11,11 +11,11 @@ use std::{ffi::OsString, path::Path, time::Duration};
 use url::Url;
 
 use super::{
-    ConfigError, Environment, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
+    ConfigError, Destination, Environment, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
     generated::{
         ConnectorInfo, GeneratedConnector, Key, MappingReader, SecretKey, SectionReader, SettingInfo, key, secret_key,
     },
-    load_text,
+    load_text_for,
 };
 
 /// What `#[sink_connector]` would make of a struct with one setting of each kind.
@@ -86,7 +86,7 @@ fn load(text: &str) -> Result<Loaded<HttpSink>, ConfigError> {
 }
 
 fn load_in(text: &str, set: &'static [(&'static str, &'static str)]) -> Result<Loaded<HttpSink>, ConfigError> {
-    load_text(Path::new("connector.toml"), text, &variables(set))
+    load_text_for(Destination::Unseen, Path::new("connector.toml"), text, &variables(set))
 }
 
 fn report(text: &str) -> String {

@@ -41,7 +41,7 @@ pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
         Command::Schema => return print(&format!("{:#}\n", config::json_schema::<C>())),
         Command::With(job) => job,
     };
-    let configured = match Configured::<C>::load(arguments.config) {
+    let configured = match Configured::<C>::load(arguments.config, &job) {
         Ok(configured) => configured,
         Err(report) => {
             say(stderr(), &format!("{report}\n"));
@@ -67,12 +67,16 @@ pub(crate) struct Configured<C> {
 }
 
 impl<C: GeneratedConnector> Configured<C> {
-    fn load(path: Option<PathBuf>) -> Result<Self, ConfigError> {
+    fn load(path: Option<PathBuf>, job: &Job) -> Result<Self, ConfigError> {
         let source = ConfigSource { path };
-        let Loaded { connector, core, path, .. } = config::load::<C>(&source)?;
+        let load = || match job {
+            Job::Dev { .. } => config::load_for_embedded::<C>(&source),
+            Job::Run | Job::Check => config::load::<C>(&source),
+        };
+        let Loaded { connector, core, path, .. } = load()?;
         let mut connectors = vec![connector];
         for _ in 1..core.tasks {
-            connectors.push(config::load::<C>(&source)?.connector);
+            connectors.push(load()?.connector);
         }
         Ok(Self { connectors, core, path })
     }

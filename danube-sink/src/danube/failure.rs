@@ -5,7 +5,10 @@ use std::error::Error;
 use danube_client::errors::DanubeError;
 use tonic::{Code, Status};
 
-use crate::pipeline::{BrokerFailure, FailureKind};
+use crate::{
+    credentials::{missing_right, tls_reason},
+    pipeline::{BrokerFailure, FailureKind},
+};
 
 impl BrokerFailure {
     pub(crate) fn refused(message: impl Into<String>) -> Self {
@@ -14,8 +17,18 @@ impl BrokerFailure {
 
     /// Names the address where nobody answered.
     pub(crate) fn at(mut self, address: &str) -> Self {
-        if self.kind == FailureKind::Unreachable && !self.message.contains(address) {
-            self.message = format!("no broker at {address}: {}", self.message);
+        let what = match self.kind {
+            FailureKind::Unreachable => "no broker at",
+            FailureKind::Untrusted => "no safe connection to",
+            _ => return self,
+        };
+        // The other side took the connection, and nothing of what was sent.
+        if address.starts_with("http://") && self.message.contains("connection error: ") {
+            self.message
+                .push_str("; if the broker takes safe connections only, begin `danube_service_url` with `https`");
+        }
+        if !self.message.contains(address) {
+            self.message = format!("{what} {address}: {}", self.message);
         }
         self
     }
@@ -23,14 +36,19 @@ impl BrokerFailure {
 
 impl From<Status> for BrokerFailure {
     fn from(status: Status) -> Self {
+        if let Some(reason) = tls_reason(&status) {
+            return Self::new(FailureKind::Untrusted, reason);
+        }
+        if let (Code::PermissionDenied, Some(right)) = (status.code(), missing_right(status.message())) {
+            return Self::refused(right);
+        }
         let kind = match status.code() {
             // Without an error below, the broker itself says so: of a topic that is being moved.
             Code::Unavailable if status.source().is_none() => FailureKind::Moved,
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => FailureKind::Unreachable,
             Code::NotFound => FailureKind::Missing,
-            Code::PermissionDenied | Code::Unauthenticated | Code::InvalidArgument | Code::AlreadyExists => {
-                FailureKind::Refused
-            }
+            Code::Unauthenticated => FailureKind::Unauthenticated,
+            Code::PermissionDenied | Code::InvalidArgument | Code::AlreadyExists => FailureKind::Refused,
             _ => FailureKind::Moved,
         };
         let below = status.source().map(chain).unwrap_or_default();
@@ -48,7 +66,10 @@ impl From<DanubeError> for BrokerFailure {
     fn from(error: DanubeError) -> Self {
         match error {
             DanubeError::FromStatus(status) => status.into(),
-            DanubeError::TonicTransportError(error) => Self::new(FailureKind::Unreachable, chain(&error)),
+            DanubeError::TonicTransportError(error) => match tls_reason(&error) {
+                Some(reason) => Self::new(FailureKind::Untrusted, reason),
+                None => Self::new(FailureKind::Unreachable, chain(&error)),
+            },
             // The broker answers so for a topic that it does not know.
             DanubeError::Unrecoverable(text) => Self::new(FailureKind::Missing, text),
             other => Self::refused(chain(&other)),
@@ -57,7 +78,7 @@ impl From<DanubeError> for BrokerFailure {
 }
 
 /// The error and everything below it: tonic's own text is only "transport error".
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(error) = below {

@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "dev")]
+pub(crate) use self::failure::chain as error_chain;
 use self::{connection::Connection, publisher::Publishers};
 use crate::{
     config::ConnectorConfig,
@@ -37,7 +39,7 @@ impl DanubeBroker {
     /// Connects to nothing yet.
     pub(crate) fn new(config: &ConnectorConfig) -> Self {
         Self {
-            connection: Arc::new(Connection::new(&config.danube_service_url)),
+            connection: Arc::new(Connection::new(config)),
             publishers: Publishers::new(format!("{}-dead-letters", config.connector_name)),
         }
     }

@@ -3,6 +3,6 @@
 mod broker;
 
 pub use self::broker::{
-    Acks, BrokerError, BrokerOptions, EmbeddedBroker, FailurePolicy, Faults, Keep, Partitions, PoisonPolicy,
-    StoredMessage, SubscriptionStatus,
+    Access, Acks, BrokerError, BrokerOptions, BrokerTls, EmbeddedBroker, FailurePolicy, Faults, Keep, Partitions,
+    Permission, PoisonPolicy, Scope, StoredMessage, SubscriptionStatus,
 };

@@ -93,7 +93,14 @@ impl LaneObserver {
         }
     }
 
-    /// The topic is there: its state is told from now on by its partitions, which may be itself.
+    /// A topic or partition is being read, but what it brings cannot be written, and why.
+    pub(crate) fn held_up(&self, topic: &str, reason: &str) {
+        if self.status.down(self.place(topic), reason) {
+            tracing::warn!(topic, subscription = %self.subscription, consumer = %self.consumer, "held up: {reason}");
+        }
+    }
+
+    /// The topic is there: its state is told from now on by the partitions that are read here, which may be itself.
     pub(crate) fn found(&self, topic: &str, partitions: &[String]) {
         for partition in partitions {
             self.status.expect(self.place(partition));

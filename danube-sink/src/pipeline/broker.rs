@@ -106,6 +106,10 @@ pub(crate) enum FailureKind {
     Moved,
     /// The broker has no such thing.
     Missing,
+    /// The two sides do not trust each other, or one of them speaks no TLS.
+    Untrusted,
+    /// The broker does not know who calls.
+    Unauthenticated,
     /// The broker refuses, and will again until somebody changes something.
     Refused,
 }

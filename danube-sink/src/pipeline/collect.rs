@@ -28,6 +28,8 @@ pub(crate) struct Collect {
     /// An invalid record behind a batch that was closed for it.
     invalid: Option<Invalid>,
     registry: Backoff,
+    /// Whether `waiting` was told of as held up.
+    held_up: bool,
     /// Look-ups of the schema of `waiting` that found none.
     missed: u32,
     max_retries: u32,
@@ -55,7 +57,18 @@ impl Collect {
     ) -> Self {
         let registry = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         let max_retries = config.max_retries;
-        Self { broker, schemas, lane, waiting: None, invalid: None, registry, missed: 0, max_retries, stop }
+        Self {
+            broker,
+            schemas,
+            lane,
+            waiting: None,
+            invalid: None,
+            registry,
+            held_up: false,
+            missed: 0,
+            max_retries,
+            stop,
+        }
     }
 
     /// The next batch, or a record that is not valid; `None` when the lane is closed and empty.
@@ -93,6 +106,10 @@ impl Collect {
                             return self.close(batch, Closed::Registry);
                         }
                         tracing::warn!(topic = %self.lane.topic, "a schema cannot be looked up and is tried again: {failure}");
+                        if let Some(Message { place, .. }) = &self.waiting {
+                            self.held_up = true;
+                            self.lane.held_up(&place.partition, format!("a schema cannot be looked up: {failure}"));
+                        }
                         let pause = sleep(self.registry.next().unwrap_or_default());
                         // What was not decoded when the connector stops stays with the broker.
                         self.stop.run_until_cancelled(pause).await?;
@@ -131,11 +148,13 @@ impl Collect {
                 Ok(schema) => {
                     self.registry.reset();
                     self.missed = 0;
+                    self.goes_on(&message);
                     Some(schema)
                 }
                 // The registry answers so when it has trouble of its own too: once is not enough.
                 Err(failure) if failure.kind == FailureKind::Missing && self.missed >= self.max_retries => {
                     self.missed = 0;
+                    self.goes_on(&message);
                     let reason = format!("its schema {id} version {version:?} cannot be had: {failure}");
                     let held = self.hold(message, None, None);
                     return Err(Refused::Invalid(Box::new(Invalid { held, reason })));
@@ -158,6 +177,12 @@ impl Collect {
         match problem {
             None => Ok(held),
             Some(reason) => Err(Refused::Invalid(Box::new(Invalid { held, reason }))),
+        }
+    }
+
+    fn goes_on(&mut self, message: &Message) {
+        if std::mem::take(&mut self.held_up) {
+            self.lane.goes_on(&message.place.partition);
         }
     }
 

@@ -127,9 +127,9 @@ impl Intake {
     async fn wait_for_target(&self) {
         let settings = &self.lane.settings;
         let limit = settings.ack_timeout.as_millis();
-        let reason = format!(
-            "records are not written well within ack_timeout_ms = {limit}: the subscription is let go of until they are"
-        );
+        let late = format!("records are not written well within ack_timeout_ms = {limit}");
+        let cause = self.lane.trouble().unwrap_or(late);
+        let reason = format!("{cause}: the subscription is let go of until records are written");
         self.lane.observer.down(&self.partition.topic, &reason);
         // A broker forgets what a KeyShared consumer had in hand when it takes it off its ring.
         if settings.consumer.subscription_type != SubscriptionType::KeyShared {
@@ -167,15 +167,17 @@ impl Intake {
     }
 
     async fn read(&self, Attachment { messages, session }: Attachment) -> End {
-        let attachment = self.partition.attach(Arc::clone(&session));
+        let attached = self.partition.attach(Arc::clone(&session));
         self.lane.observer.up(&self.partition.topic);
         tokio::select! {
-            failure = self.receive(messages, attachment) => match failure {
+            failure = self.receive(messages, attached.number) => match failure {
                 Some(failure) => End::Failure(failure),
                 None if session.health().await.is_ok() => End::TakenOver(session),
                 None => End::Failure(BrokerFailure::new(FailureKind::Moved, "the broker ended the stream")),
             },
             failure = unhealthy(&*session) => End::Failure(failure),
+            // Each message that it cannot acknowledge would be sent again, and counted.
+            failure = attached.refused() => End::Failure(failure),
             () = self.overdue() => End::Overdue,
         }
     }

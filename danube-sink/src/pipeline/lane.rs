@@ -33,6 +33,8 @@ pub(crate) struct Lane {
     pub(crate) observer: LaneObserver,
     queue: Mutex<Queue>,
     changed: Notify,
+    /// Why records cannot be written although the target may be well.
+    trouble: Mutex<Option<String>>,
     /// Acknowledgements that the broker has not taken yet.
     owed: watch::Sender<usize>,
 }
@@ -92,6 +94,7 @@ impl Lane {
             settings,
             queue: Mutex::default(),
             changed: Notify::new(),
+            trouble: Mutex::default(),
             owed: watch::Sender::new(0),
         }
     }
@@ -114,6 +117,29 @@ impl Lane {
         let mut queue = self.queue();
         queue.ended = true;
         queue.messages.clear();
+    }
+
+    /// A record cannot be decoded or settled, for something that the broker does not give.
+    pub(crate) fn held_up(&self, partition: &Partition, reason: String) {
+        self.observer.held_up(&partition.topic, &reason);
+        *self.in_trouble() = Some(reason);
+    }
+
+    /// It could, if it was held up before.
+    pub(crate) fn goes_on(&self, partition: &Partition) {
+        // A subscription that was let go of meanwhile tells of itself when it is attached again.
+        if self.in_trouble().take().is_some() && partition.is_attached() {
+            self.observer.up(&partition.topic);
+        }
+    }
+
+    /// What holds records up just now.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.in_trouble().clone()
+    }
+
+    fn in_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// So many acknowledgements are to leave.

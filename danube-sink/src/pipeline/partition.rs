@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -55,8 +58,10 @@ impl Ack {
 
 /// One attachment of a consumer, from its first message to the end of its stream.
 pub(crate) struct Attached {
-    number: u64,
+    pub(crate) number: u64,
     session: Arc<dyn Session>,
+    /// Why the broker takes no acknowledgements.
+    refusal: watch::Sender<Option<BrokerFailure>>,
     ended: CancellationToken,
 }
 
@@ -117,10 +122,12 @@ impl Partition {
     }
 
     /// A consumer is attached from now on.
-    pub(crate) fn attach(&self, session: Arc<dyn Session>) -> u64 {
+    pub(crate) fn attach(&self, session: Arc<dyn Session>) -> Arc<Attached> {
         let number = self.attachments.fetch_add(1, Ordering::Relaxed) + 1;
-        self.replace(Some(Arc::new(Attached { number, session, ended: CancellationToken::new() })));
-        number
+        let attached =
+            Arc::new(Attached { number, session, refusal: watch::Sender::new(None), ended: CancellationToken::new() });
+        self.replace(Some(Arc::clone(&attached)));
+        attached
     }
 
     /// No consumer is attached any more.
@@ -151,6 +158,21 @@ impl Partition {
 }
 
 impl Attached {
+    /// The broker takes no acknowledgements from us.
+    pub(crate) fn refuse(&self, failure: BrokerFailure) {
+        self.refusal.send_replace(Some(failure));
+    }
+
+    /// Returns when that was found out.
+    pub(crate) async fn refused(&self) -> BrokerFailure {
+        let mut refusal = self.refusal.subscribe();
+        match refusal.wait_for(Option::is_some).await.map(|failure| failure.clone()) {
+            Ok(Some(failure)) => failure,
+            // It fails only without a sender, which this is.
+            _ => std::future::pending().await,
+        }
+    }
+
     /// Acknowledges, unless the attachment ends meanwhile: a call that waits for the connection to come back must not
     /// leave then. `None` if it ended.
     pub(crate) async fn ack(&self, receipt: Receipt) -> Option<Result<(), BrokerFailure>> {

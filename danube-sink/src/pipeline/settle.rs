@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     backoff::Backoff,
-    broker::{Broker, Letter},
+    broker::{Broker, FailureKind, Letter},
     collect::Invalid,
     lane::{Held, Lane},
     partition::{Ack, Partition},
@@ -113,8 +113,10 @@ impl Settle {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         while let Err(failure) = self.broker.publish(topic, letter.clone()).await {
             tracing::error!("a dead letter cannot be written to {topic} and is tried again: {failure}");
+            self.lane.held_up(&held.place.partition, format!("a dead letter cannot be written to {topic}: {failure}"));
             sleep(backoff.next().unwrap_or_default()).await;
         }
+        self.lane.goes_on(&held.place.partition);
         tracing::warn!("record {} went to {topic}: {reason}", held.record.id());
         self.lane.observer.dead_letter();
         self.delivered(vec![held]);
@@ -195,7 +197,13 @@ async fn acknowledged(Ack { partition, receipt, attachment, .. }: &Ack) -> bool 
     while let Some(attached) = partition.attached_as(*attachment) {
         match attached.ack(receipt.clone()).await {
             Some(Ok(())) => return true,
-            Some(Err(failure)) => tracing::debug!(topic = %partition.topic, "an ack failed: {failure}"),
+            Some(Err(failure)) => {
+                tracing::debug!(topic = %partition.topic, "an ack failed: {failure}");
+                if matches!(failure.kind, FailureKind::Refused | FailureKind::Unauthenticated) {
+                    attached.refuse(failure);
+                    break;
+                }
+            }
             None => break,
         }
         match pauses.next() {

@@ -10,6 +10,8 @@ mod invalid_records;
 mod killed;
 mod outage;
 mod process;
+mod safe_connections;
+mod safe_real_broker;
 mod slow_targets;
 mod takeover;
 mod waiting;

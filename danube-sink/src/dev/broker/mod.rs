@@ -13,10 +13,12 @@
 //! ```
 //!
 //! A topic and its subscriptions share one lock and have no tasks: publishing, acking and reading a
-//! stream each move what can move. What it leaves out of the real broker: authorization,
-//! namespaces that have to exist, payload validation, several brokers, and the losses of a
-//! subscription that lags.
+//! stream each move what can move. With [`BrokerTls`] and [`Access`] it takes safe connections and
+//! checks tokens and rights, as the real broker does with `auth: { mode: tls }`. What it leaves out
+//! of the real broker: namespaces that have to exist, payload validation, several brokers, and the
+//! losses of a subscription that lags.
 
+mod access;
 mod connections;
 mod consumers;
 mod dead_letter;
@@ -40,8 +42,9 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub use access::{Access, Permission, Scope};
 pub use faults::{Acks, Faults};
-pub use options::{BrokerError, BrokerOptions, FailurePolicy, Keep, Partitions, PoisonPolicy};
+pub use options::{BrokerError, BrokerOptions, BrokerTls, FailurePolicy, Keep, Partitions, PoisonPolicy};
 use server::Server;
 pub use stored::StoredMessage;
 pub use subscription::SubscriptionStatus;
@@ -60,7 +63,8 @@ impl EmbeddedBroker {
     /// Starts a broker; it serves when this returns.
     ///
     /// # Errors
-    /// [`BrokerError::Listen`] where the address cannot be listened on.
+    /// [`BrokerError::Listen`] where the address cannot be listened on, [`BrokerError::Tls`] where the certificate or its
+    /// key cannot be used.
     pub async fn start(options: BrokerOptions) -> Result<Self, BrokerError> {
         let wanted = options.address;
         let topics = Arc::new(Topics::new(options));
@@ -70,7 +74,7 @@ impl EmbeddedBroker {
 
     /// What a client connects to.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        server::url(&self.topics.options, self.address)
     }
 
     /// Where it listens; the same before and after a restart.

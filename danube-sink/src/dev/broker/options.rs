@@ -1,7 +1,10 @@
 //! How the broker behaves, and why it would not start.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+use super::access::Access;
 
 /// How the embedded broker behaves; [`Default`] is what a broker does that nobody configured.
 #[derive(Debug, Clone)]
@@ -14,6 +17,10 @@ pub struct BrokerOptions {
     pub auto_create_topics: bool,
     /// What a new subscription does with messages that are not acked.
     pub failure_policy: FailurePolicy,
+    /// With it, clients connect by `https`.
+    pub tls: Option<BrokerTls>,
+    /// With it, every call needs a token and the rights for what it does.
+    pub access: Option<Access>,
 }
 
 impl Default for BrokerOptions {
@@ -23,7 +30,26 @@ impl Default for BrokerOptions {
             max_unacked_messages: 10,
             auto_create_topics: true,
             failure_policy: FailurePolicy::default(),
+            tls: None,
+            access: None,
         }
+    }
+}
+
+/// How the broker proves who it is, and whether clients have to.
+#[derive(Clone)]
+pub struct BrokerTls {
+    /// The certificate, and those between it and the CA, in PEM.
+    pub certificate: String,
+    /// Its private key, in PEM.
+    pub key: String,
+    /// Only clients with a certificate of this CA, in PEM, are let in. A real broker asks for none; a proxy before it may.
+    pub client_ca: Option<String>,
+}
+
+impl fmt::Debug for BrokerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerTls").field("client_ca", &self.client_ca.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -109,6 +135,12 @@ pub enum BrokerError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The certificate or its key cannot be used.
+    #[error("TLS cannot be set up: {0}; give a certificate and its own private key, both in PEM")]
+    Tls(String),
+    /// A token cannot be signed.
+    #[error("the token cannot be signed: {0}")]
+    Token(String),
     /// The topic's name is malformed.
     #[error("`{0}` is no topic: write /namespace/name, each part of letters, digits, `_` and `-`")]
     TopicName(String),

@@ -13,12 +13,14 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server as Transport;
+use tonic::transport::{Certificate, Identity, Server as Transport, ServerTlsConfig};
 
+use super::access::Gate;
 use super::connections::Connections;
-use super::options::BrokerError;
+use super::options::{BrokerError, BrokerOptions, BrokerTls};
 use super::services::Service;
 use super::topics::Topics;
+use crate::danube::error_chain;
 
 /// A broker that listens.
 #[derive(Debug)]
@@ -31,23 +33,28 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn listen(address: SocketAddr, topics: Arc<Topics>) -> Result<Self, BrokerError> {
+        let mut transport = Transport::builder();
+        if let Some(tls) = &topics.options.tls {
+            transport = transport.tls_config(identity(tls)).map_err(|error| BrokerError::Tls(error_chain(&error)))?;
+        }
         let failed = |source| BrokerError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let connections = Arc::new(Connections::default());
-        let service = Service { topics: Arc::clone(&topics), address };
+        let gate = Gate(topics.options.access.clone());
+        let service = Service { topics: Arc::clone(&topics), address, gate: gate.clone() };
         let admitted = Arc::clone(&connections);
         let incoming = TcpListenerStream::new(listener).map(move |stream| {
             let stream = stream?;
             stream.set_nodelay(true)?;
             Ok::<_, std::io::Error>(admitted.admit(stream, Arc::clone(&topics)))
         });
-        let router = Transport::builder()
-            .add_service(DiscoveryServer::new(service.clone()))
-            .add_service(ProducerServiceServer::new(service.clone()))
-            .add_service(ConsumerServiceServer::new(service.clone()))
-            .add_service(HealthCheckServer::new(service.clone()))
-            .add_service(SchemaRegistryServer::new(service));
+        let router = transport
+            .add_service(DiscoveryServer::with_interceptor(service.clone(), gate.clone()))
+            .add_service(ProducerServiceServer::with_interceptor(service.clone(), gate.clone()))
+            .add_service(ConsumerServiceServer::with_interceptor(service.clone(), gate.clone()))
+            .add_service(HealthCheckServer::with_interceptor(service.clone(), gate.clone()))
+            .add_service(SchemaRegistryServer::with_interceptor(service, gate));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let signal = async { drop(stopped.await) };
@@ -83,5 +90,21 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.connections.cut();
         self.task.abort();
+    }
+}
+
+/// What a client connects to.
+pub(crate) fn url(options: &BrokerOptions, address: SocketAddr) -> String {
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+fn identity(tls: &BrokerTls) -> ServerTlsConfig {
+    // tonic's server asks for the provider of the process; one that is there already stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = ServerTlsConfig::new().identity(Identity::from_pem(&tls.certificate, &tls.key));
+    match &tls.client_ca {
+        Some(ca) => config.client_ca_root(Certificate::from_pem(ca)),
+        None => config,
     }
 }

@@ -153,7 +153,7 @@ async fn pipeline(mappings: usize, read: fn(&SinkRecord)) -> Duration {
     let mappings = (0..mappings).map(mapping).collect();
     let writer = Writer::new(Box::new(Reader(read)), config.write_timeout);
     let started = Instant::now();
-    let task = Task { writer, mappings, share: Share::WHOLE };
+    let task = Task { writer, mappings, share: Share { task: 0, tasks: 1 } };
     let pipeline = Pipeline::start(&broker, vec![task], &config, &Observer::new("speed"));
     finished.wait_for(|done| *done).await.unwrap();
     let taken = started.elapsed();

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use tonic::{Request, Response, Status};
 
 use super::{Service, check_name, unknown_topic};
+use crate::dev::broker::access::{Permission, Resource};
 use crate::dev::broker::consumers::Kind;
 use crate::dev::broker::deliveries::Deliveries;
 use crate::dev::broker::faults::Acks;
@@ -21,6 +22,8 @@ impl ConsumerService for Service {
     type ReceiveMessagesStream = Deliveries;
 
     async fn subscribe(&self, request: Request<ConsumerRequest>) -> Result<Response<ConsumerResponse>, Status> {
+        let resource = Resource::Topic(&request.get_ref().topic_name);
+        self.gate.authorize(&request, &resource, Permission::Consume)?;
         let request = request.into_inner();
         check_name(&request.topic_name)?;
         let topic = self.topics.get(&request.topic_name).ok_or_else(|| unknown_topic(&request.topic_name))?;
@@ -53,6 +56,7 @@ impl ConsumerService for Service {
     }
 
     async fn receive_messages(&self, request: Request<ReceiveRequest>) -> Result<Response<Deliveries>, Status> {
+        self.gate.authorize(&request, &Resource::Cluster, Permission::Consume)?;
         let id = request.into_inner().consumer_id;
         let place = self.topics.of_consumer(id);
         let stream = place.and_then(|place| Deliveries::open(Arc::clone(&self.topics), place, id));
@@ -61,6 +65,7 @@ impl ConsumerService for Service {
     }
 
     async fn ack(&self, request: Request<AckRequest>) -> Result<Response<AckResponse>, Status> {
+        self.gate.authorize(&request, &Resource::Cluster, Permission::Consume)?;
         let request = request.into_inner();
         let answer = Response::new(AckResponse { request_id: request.request_id });
         self.settle("acknowledging", request.msg_id.as_ref(), answer, |topic, offset| {
@@ -72,6 +77,7 @@ impl ConsumerService for Service {
     }
 
     async fn nack(&self, request: Request<NackRequest>) -> Result<Response<NackResponse>, Status> {
+        self.gate.authorize(&request, &Resource::Cluster, Permission::Consume)?;
         let request = request.into_inner();
         let answer = Response::new(NackResponse { request_id: request.request_id });
         let delay = request.delay_ms.map(Duration::from_millis);

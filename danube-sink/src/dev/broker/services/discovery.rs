@@ -6,6 +6,7 @@ use danube_core::proto::{TopicLookupRequest, TopicLookupResponse, TopicPartition
 use tonic::{Request, Response, Status};
 
 use super::{Service, check_name, unknown_topic};
+use crate::dev::broker::access::{Permission, Resource};
 
 #[tonic::async_trait]
 impl Discovery for Service {
@@ -13,6 +14,8 @@ impl Discovery for Service {
         &self,
         request: Request<TopicLookupRequest>,
     ) -> Result<Response<TopicLookupResponse>, Status> {
+        let resource = Resource::Topic(&request.get_ref().topic);
+        self.gate.authorize(&request, &resource, Permission::Lookup)?;
         let TopicLookupRequest { request_id, topic } = request.into_inner();
         check_name(&topic)?;
         self.topics.get(&topic).ok_or_else(|| unknown_topic(&topic))?;
@@ -29,6 +32,8 @@ impl Discovery for Service {
         &self,
         request: Request<TopicLookupRequest>,
     ) -> Result<Response<TopicPartitionsResponse>, Status> {
+        let resource = Resource::Topic(&request.get_ref().topic);
+        self.gate.authorize(&request, &resource, Permission::Lookup)?;
         let TopicLookupRequest { request_id, topic } = request.into_inner();
         check_name(&topic)?;
         let partitions = self.topics.with_prefix(&topic);

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use tonic::Status;
 
+use super::access::Gate;
+use super::server;
 use super::topics::{Topics, is_topic_name};
 
 /// What every service needs.
@@ -19,11 +21,12 @@ use super::topics::{Topics, is_topic_name};
 pub(crate) struct Service {
     pub(crate) topics: Arc<Topics>,
     pub(crate) address: SocketAddr,
+    pub(crate) gate: Gate,
 }
 
 impl Service {
     fn url(&self) -> String {
-        format!("http://{}", self.address)
+        server::url(&self.topics.options, self.address)
     }
 }
 

@@ -5,10 +5,13 @@ use danube_core::proto::{DispatchStrategy, MessageResponse, ProducerRequest, Pro
 use tonic::{Request, Response, Status};
 
 use super::{Service, check_name, unknown_topic};
+use crate::dev::broker::access::{Permission, Resource};
 
 #[tonic::async_trait]
 impl ProducerService for Service {
     async fn create_producer(&self, request: Request<ProducerRequest>) -> Result<Response<ProducerResponse>, Status> {
+        let resource = Resource::Topic(&request.get_ref().topic_name);
+        self.gate.authorize(&request, &resource, Permission::Produce)?;
         let request = request.into_inner();
         let name = &request.topic_name;
         check_name(name)?;
@@ -48,6 +51,9 @@ impl ProducerService for Service {
     }
 
     async fn send_message(&self, request: Request<StreamMessage>) -> Result<Response<MessageResponse>, Status> {
+        if let Some(id) = &request.get_ref().msg_id {
+            self.gate.authorize(&request, &Resource::Topic(&id.topic_name), Permission::Produce)?;
+        }
         let message = request.into_inner();
         let request_id = message.request_id;
         let Some(id) = &message.msg_id else {

@@ -12,11 +12,13 @@ use danube_core::proto::danube_schema::{
 use tonic::{Request, Response, Status};
 
 use super::Service;
+use crate::dev::broker::access::{Permission, Resource};
 
 type Answer<T> = Result<Response<T>, Status>;
 
 impl Service {
-    fn check_registry(&self) -> Result<(), Status> {
+    fn check_registry<T>(&self, request: &Request<T>, resource: &Resource<'_>) -> Result<(), Status> {
+        self.gate.authorize(request, resource, Permission::ManageSchema)?;
         if self.topics.faults.registry_is_down() {
             return Err(Status::unavailable("the schema registry is down, as a fault"));
         }
@@ -31,7 +33,7 @@ fn not_here<T>(what: &str) -> Answer<T> {
 #[tonic::async_trait]
 impl SchemaRegistry for Service {
     async fn register_schema(&self, request: Request<RegisterSchemaRequest>) -> Answer<RegisterSchemaResponse> {
-        self.check_registry()?;
+        self.check_registry(&request, &Resource::SchemaSubject(&request.get_ref().subject))?;
         let registered = self.topics.schemas.register(request.into_inner());
         let registered = registered.map_err(|error| Status::internal(format!("Failed to register schema: {error}")))?;
         Ok(Response::new(RegisterSchemaResponse {
@@ -43,21 +45,21 @@ impl SchemaRegistry for Service {
     }
 
     async fn get_schema(&self, request: Request<GetSchemaRequest>) -> Answer<GetSchemaResponse> {
-        self.check_registry()?;
+        self.check_registry(&request, &Resource::Cluster)?;
         let GetSchemaRequest { schema_id, version } = request.into_inner();
         let missing = || Status::not_found(format!("Schema not found for ID: {schema_id}"));
         self.topics.schemas.by_id(schema_id, version).map(Response::new).ok_or_else(missing)
     }
 
     async fn get_latest_schema(&self, request: Request<GetLatestSchemaRequest>) -> Answer<GetSchemaResponse> {
-        self.check_registry()?;
+        self.check_registry(&request, &Resource::SchemaSubject(&request.get_ref().subject))?;
         let subject = request.into_inner().subject;
         let missing = || Status::not_found(format!("Schema not found for subject: {subject}"));
         self.topics.schemas.latest(&subject).map(Response::new).ok_or_else(missing)
     }
 
     async fn list_versions(&self, request: Request<ListVersionsRequest>) -> Answer<ListVersionsResponse> {
-        self.check_registry()?;
+        self.check_registry(&request, &Resource::SchemaSubject(&request.get_ref().subject))?;
         let subject = request.into_inner().subject;
         let missing = || Status::not_found(format!("Subject not found: {subject}"));
         let versions = self.topics.schemas.versions(&subject).ok_or_else(missing)?;

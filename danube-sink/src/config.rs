@@ -1,0 +1,81 @@
+//! The configuration of a connector: its keys and how a file is read, from the crate `danube-sink-config`; and the loaders,
+//! which also look at the certificates and the token that a configuration names.
+
+use std::path::Path;
+
+#[doc(hidden)]
+pub use danube_sink_config::generated;
+#[doc(inline)]
+pub use danube_sink_config::{
+    ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, Environment, Loaded, Mapped, Mapping, MappingSettings,
+    Mistake, Mistakes, NoMapping, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, ProcessEnvironment, Secret,
+    Setting, SubscriptionType, Token, TopicMapping, TopicMappings, Value, json_schema, shape, template,
+};
+use danube_sink_config::{Destination, load_for, load_struct, load_text_for};
+use generated::GeneratedConnector;
+use serde::de::DeserializeOwned;
+
+use crate::credentials;
+
+/// The broker of the file, with certificates and token that are looked at.
+const CONFIGURED: Destination = Destination::Configured(credentials::check);
+
+/// Reads the configuration of `C`, and everything that is wrong with it.
+///
+/// # Errors
+/// The whole report.
+pub fn load<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, ConfigError> {
+    load_with(source, &ProcessEnvironment)
+}
+
+/// [`load`] with an environment of the caller's.
+///
+/// # Errors
+/// The whole report.
+pub fn load_with<C: GeneratedConnector>(
+    source: &ConfigSource,
+    environment: &dyn Environment,
+) -> Result<Loaded<C>, ConfigError> {
+    load_for(CONFIGURED, source, environment)
+}
+
+/// [`load`] for a broker inside the process: certificates and token are not looked at, and not in the result.
+///
+/// # Errors
+/// The whole report.
+pub(crate) fn load_for_embedded<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, ConfigError> {
+    load_for(Destination::Embedded, source, &ProcessEnvironment)
+}
+
+/// [`load_with`] for a text that is in no file yet. `path` is how the report names it.
+///
+/// # Errors
+/// The whole report.
+pub fn load_text<C: GeneratedConnector>(
+    path: &Path,
+    text: &str,
+    environment: &dyn Environment,
+) -> Result<Loaded<C>, ConfigError> {
+    load_text_for(CONFIGURED, path, text, environment)
+}
+
+/// Loads a configuration struct that derives `Deserialize`: `MySinkConfig::load()?`.
+pub trait LoadConfig: DeserializeOwned {
+    /// Reads the file that the variable `CONNECTOR_CONFIG_PATH` names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the core settings and mappings, and the first thing that serde finds elsewhere.
+    fn load() -> Result<Self, ConfigError> {
+        load_struct(CONFIGURED, None)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn load_from(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        load_struct(CONFIGURED, Some(path.as_ref()))
+    }
+}
+
+impl<T: DeserializeOwned> LoadConfig for T {}

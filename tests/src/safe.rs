@@ -1,0 +1,176 @@
+//! An embedded broker that takes safe connections, and what goes in and out of it.
+
+use std::{
+    net::SocketAddr,
+    ops::Range,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use danube_client::{DanubeClient, SchemaType};
+use danube_sink::{
+    ConnectorConfig,
+    dev::{Access, BrokerOptions, EmbeddedBroker, Partitions, Permission, Scope, SubscriptionStatus},
+};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::{Ca, payload, topic};
+
+/// A broker with TLS and access control, a topic, and the CA of both.
+#[derive(Debug)]
+pub struct SafeBroker {
+    /// Who signed the broker's certificate.
+    pub ca: Ca,
+    /// Tokens and rights.
+    pub access: Access,
+    /// The topic.
+    pub topic: String,
+    embedded: EmbeddedBroker,
+    client_certificates: bool,
+}
+
+impl SafeBroker {
+    /// A broker as it should be: with a certificate for 127.0.0.1, and rights for those who publish (`shop`) and consume
+    /// (`sink`).
+    pub async fn start(name: &str) -> Self {
+        Self::start_with(name, |_, _| {}).await
+    }
+
+    /// The same with other options.
+    pub async fn start_with(name: &str, change: impl FnOnce(&mut BrokerOptions, &Ca)) -> Self {
+        let ca = Ca::new(name);
+        let access = Access::new("the broker's secret key");
+        let rights = [Permission::Lookup, Permission::Produce, Permission::ManageSchema];
+        access.grant("shop", &Scope::Cluster, &rights);
+        access.grant("sink", &Scope::Cluster, &[Permission::Lookup, Permission::Consume, Permission::ManageSchema]);
+        let mut options = BrokerOptions {
+            tls: Some(ca.issue(&["127.0.0.1", "localhost"]).into()),
+            access: Some(access.clone()),
+            ..BrokerOptions::default()
+        };
+        change(&mut options, &ca);
+        let client_certificates = options.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        let embedded = EmbeddedBroker::start(options).await.expect("a free port");
+        let topic = topic(name);
+        embedded.create_topic(&topic, Partitions::Unpartitioned, true).expect("a topic");
+        Self { ca, access, topic, embedded, client_certificates }
+    }
+
+    /// The service URL.
+    pub fn url(&self) -> String {
+        self.embedded.url()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.embedded.address()
+    }
+
+    /// What is known of the subscription of the tests.
+    pub fn subscription(&self) -> Option<SubscriptionStatus> {
+        self.embedded.subscription(&self.topic, "test")
+    }
+
+    /// A token of a principal that is valid for an hour.
+    pub fn token(&self, principal: &str) -> String {
+        self.access.token(principal, SystemTime::now() + Duration::from_secs(3600)).expect("a token")
+    }
+
+    /// A file with a token.
+    pub fn token_file(&self, token: &str) -> PathBuf {
+        self.ca.write("token", token)
+    }
+
+    /// Sets what a connector needs to get in as `sink`, with the token in a file.
+    pub fn let_in(&self, config: &mut ConnectorConfig) {
+        config.tls_ca_file = Some(self.ca.file());
+        config.token = Some(danube_sink::Token::File(self.token_file(&self.token("sink"))));
+        if self.client_certificates {
+            let identity = self.ca.issue(&["sink"]);
+            config.tls_cert_file = Some(self.ca.write("sink.pem", &identity.certificate));
+            config.tls_key_file = Some(self.ca.write("sink-key.pem", &identity.key));
+        }
+    }
+
+    /// danube-client as it is, as a principal.
+    pub async fn client(&self, principal: &str) -> DanubeClient {
+        let builder = DanubeClient::builder().service_url(self.url());
+        let builder = if self.client_certificates {
+            let identity = self.ca.issue(&[principal]);
+            let certificate = self.ca.write(&format!("{principal}.pem"), &identity.certificate);
+            builder.with_mtls(
+                self.ca.file(),
+                certificate,
+                self.ca.write(&format!("{principal}-key.pem"), &identity.key),
+            )
+        } else {
+            builder.with_tls(self.ca.file())
+        };
+        builder.expect("the files are there").with_token(self.token(principal)).build().await.expect("a client")
+    }
+
+    /// Publishes numbered records as `shop`; the numbers that were confirmed.
+    pub async fn publish(&self, numbers: Range<u64>) -> Vec<u64> {
+        let producer = self.client("shop").await.new_producer();
+        let mut producer =
+            producer.with_topic(&self.topic).with_name("shop").with_reliable_dispatch().build().expect("a producer");
+        producer.create().await.expect("the topic");
+        for number in numbers.clone() {
+            producer.send(payload(number), None).await.expect("a confirmation");
+        }
+        numbers.collect()
+    }
+
+    /// The same with a schema.
+    pub async fn publish_with_schema(&self, numbers: Range<u64>) -> Vec<u64> {
+        let client = self.client("shop").await;
+        let subject = format!("{}-value", self.topic.trim_start_matches("/default/"));
+        let schema = client.schema();
+        let registration = schema.register_schema(&subject).with_type(SchemaType::JsonSchema);
+        registration.with_schema_data(br#"{"type":"object"}"#).execute().await.expect("a schema");
+        let producer = client.new_producer().with_topic(&self.topic).with_name("schema-shop").with_reliable_dispatch();
+        let mut producer = producer.with_schema_subject(&subject).build().expect("a producer");
+        producer.create().await.expect("the topic");
+        for number in numbers.clone() {
+            producer.send(payload(number), None).await.expect("a confirmation");
+        }
+        numbers.collect()
+    }
+}
+
+/// Passes connections on, and counts them.
+#[derive(Debug)]
+pub struct Relay {
+    /// Where it listens.
+    pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    /// Passes on to this address.
+    pub async fn to(broker: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let connections = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut broker = TcpStream::connect(broker).await?;
+                    tokio::io::copy_bidirectional(&mut client, &mut broker).await
+                });
+            }
+        });
+        Self { address, connections }
+    }
+
+    /// How many there were.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,332 @@
+//! TLS, client certificates, tokens and rights: what works, and what is said when it does not.
+
+use std::time::{Duration, SystemTime};
+
+use danube_client::SubType;
+use danube_sink::{
+    ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, SinkRuntime,
+    SubscriptionType::Exclusive,
+    Token,
+    dev::{Access, FailurePolicy, Permission, Scope},
+};
+use danube_sink_tests::{
+    Answer, Ca, Ledger, Relay, SafeBroker, Target, TestSink, get, payload, replace, until, within,
+};
+
+use crate::Running;
+
+async fn connector(broker: &SafeBroker, target: &Target, set: impl FnOnce(&mut ConnectorConfig)) -> Running {
+    let sink = TestSink::new(target, &[&broker.topic], Exclusive);
+    Running::start(&broker.url(), sink, set).await
+}
+
+/// Returns when `/ready` says all of that, with 503, while the connector lives on.
+async fn says(running: &Running, words: &[&str]) {
+    let probe = running.handle.metrics_address();
+    let said = || async {
+        let (code, body) = get(probe, "/ready").await;
+        code == 503 && words.iter().all(|word| body.contains(word))
+    };
+    let last = tokio::time::timeout(danube_sink_tests::PATIENCE / 2, until("the reason", said)).await;
+    assert!(last.is_ok(), "{words:?} are not all in {}", get(probe, "/ready").await.1);
+    assert_eq!(get(probe, "/live").await.0, 200);
+}
+
+/// Everything arrived once and is acknowledged.
+async fn settled(what: &str, broker: &SafeBroker, confirmed: &[u64], target: &Target) {
+    target.holds(confirmed.len()).await;
+    let acknowledged = || async {
+        broker
+            .subscription()
+            .is_some_and(|status| status.acked >= confirmed.len() as u64 && status.in_flight + status.backlog == 0)
+    };
+    until("the acknowledgement of everything", acknowledged).await;
+    assert_eq!(Ledger::compare(what, confirmed, &target.numbers()), Ledger::CLEAN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_arrive_by_tls() {
+    let broker = SafeBroker::start_with("tls", |options, _| options.access = None).await;
+    let target = Target::default();
+    let set = |config: &mut ConnectorConfig| config.tls_ca_file = Some(broker.ca.file());
+    let running = connector(&broker, &target, set).await.ready().await;
+    let confirmed = broker.publish(0..500).await;
+    settled("TLS", &broker, &confirmed, &target).await;
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_arrive_with_a_client_certificate_and_a_token() {
+    let broker = SafeBroker::start_with("mtls", |options, ca| {
+        options.tls.as_mut().expect("TLS").client_ca = Some(ca.certificate().to_owned());
+    })
+    .await;
+    let target = Target::default();
+    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    let mut confirmed = broker.publish(0..100).await;
+    settled("mTLS", &broker, &confirmed, &target).await;
+    confirmed.extend(broker.publish_with_schema(100..200).await);
+    settled("mTLS with a schema", &broker, &confirmed, &target).await;
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn danube_client_as_it_is_consumes() {
+    let broker = SafeBroker::start("client").await;
+    let client = broker.client("sink").await;
+    let consumer = client.new_consumer().with_topic(&broker.topic).with_consumer_name("c").with_subscription("test");
+    let mut consumer = consumer.with_subscription_type(SubType::Exclusive).build().expect("a consumer");
+    consumer.subscribe().await.expect("a subscription");
+    let mut messages = consumer.receive().await.expect("a stream");
+    broker.publish(0..20).await;
+    for number in 0..20 {
+        let message = within("a message", messages.recv()).await.expect("a stream");
+        assert_eq!(message.payload, payload(number));
+        consumer.ack(&message).await.expect("an acknowledgement");
+    }
+    assert_eq!(broker.subscription().map(|status| status.acked), Some(20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_renewed_in_its_file_is_used_at_the_next_call() {
+    let broker = SafeBroker::start("rotated").await;
+    broker.access.grant("next", &Scope::Cluster, &[Permission::Lookup, Permission::Consume]);
+    let target = Target::default();
+    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    let mut confirmed = broker.publish(0..50).await;
+    settled("the first token", &broker, &confirmed, &target).await;
+
+    broker.token_file(&broker.token("next"));
+    broker.access.revoke("sink", Permission::Consume);
+    confirmed.extend(broker.publish(50..100).await);
+    settled("the second token", &broker, &confirmed, &target).await;
+
+    // Whoever writes the file in place leaves it empty for a moment.
+    replace(&broker.token_file(""), "");
+    confirmed.extend(broker.publish(100..150).await);
+    settled("an empty file", &broker, &confirmed, &target).await;
+    running.stop().await.expect("a clean end");
+}
+
+/// The broker redelivers at once and twice only: a connector that held on to its stream would have it blocked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_broker_stops_taking_is_waited_for() {
+    let broker = SafeBroker::start_with("forged", |options, _| {
+        let quick = Duration::from_millis(200);
+        options.failure_policy = FailurePolicy {
+            ack_timeout: quick,
+            max_redelivery_count: 2,
+            base_redelivery_delay: quick,
+            ..FailurePolicy::default()
+        };
+    })
+    .await;
+    let target = Target::default();
+    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    let mut confirmed = broker.publish(0..20).await;
+    settled("before", &broker, &confirmed, &target).await;
+
+    let (past, hour) = (SystemTime::now() - Duration::from_secs(7200), Duration::from_secs(3600));
+    let forged = Access::new("another secret key").token("sink", SystemTime::now() + hour).expect("a token");
+    let expired = broker.access.token("sink", past).expect("a token");
+    for (token, words) in [
+        (&forged, ["Invalid token", "for sink", "signed with another key", "put a new one in the file"]),
+        (&expired, ["Invalid token", "for sink", "expired on ", "put a new one in the file"]),
+    ] {
+        let file = broker.token_file(token);
+        let from = confirmed.len() as u64;
+        confirmed.extend(broker.publish(from..from + 5).await);
+        says(&running, &words).await;
+        says(&running, &[file.to_str().expect("UTF-8"), "since_unix_seconds", &broker.topic]).await;
+        assert!(!get(running.handle.metrics_address(), "/ready").await.1.contains(token.as_str()));
+    }
+    broker.token_file(&broker.token("sink"));
+    settled("after", &broker, &confirmed, &target).await;
+    assert!(broker.subscription().is_some_and(|status| !status.blocked));
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
+    let other = Ca::new("other");
+    let trusting = |ca: &Ca| {
+        let ca = ca.file();
+        move |config: &mut ConnectorConfig| config.tls_ca_file = Some(ca)
+    };
+
+    let broker = SafeBroker::start("wrong-ca").await;
+    refused(&broker, trusting(&other), &["not signed by a CA that is trusted here", "tls_ca_file"]).await;
+
+    let broker = SafeBroker::start_with("expired", |options, ca| {
+        let end = SystemTime::now() - Duration::from_secs(60);
+        options.tls = Some(ca.issue_until(&["127.0.0.1"], end).into());
+    })
+    .await;
+    refused(&broker, trusting(&broker.ca), &["the broker's certificate expired on ", "renew it at the broker"]).await;
+
+    let broker = SafeBroker::start_with("wrong-name", |options, ca| {
+        options.tls = Some(ca.issue(&["broker.example.com"]).into());
+    })
+    .await;
+    let words = ["the broker's certificate is for broker.example.com, not for 127.0.0.1", "danube_service_url"];
+    refused(&broker, trusting(&broker.ca), &words).await;
+
+    let broker = SafeBroker::start_with("no-client-certificate", |options, ca| {
+        options.tls.as_mut().expect("TLS").client_ca = Some(ca.certificate().to_owned());
+    })
+    .await;
+    refused(&broker, trusting(&broker.ca), &["asks for a client certificate", "tls_cert_file", "tls_key_file"]).await;
+
+    let identity = other.issue(&["sink"]);
+    let (certificate, key) = (other.write("c.pem", &identity.certificate), other.write("k.pem", &identity.key));
+    let ca = broker.ca.file();
+    let strange = |config: &mut ConnectorConfig| {
+        config.tls_ca_file = Some(ca);
+        (config.tls_cert_file, config.tls_key_file) = (Some(certificate), Some(key));
+    };
+    refused(&broker, strange, &["the broker breaks off", "tls_cert_file"]).await;
+
+    let broker = SafeBroker::start_with("no-tls", |options, _| options.tls = None).await;
+    refused(&broker, trusting(&broker.ca), &["does not speak TLS", "`http`"]).await;
+}
+
+/// The connector says why it gets no connection, and does not try in a frenzy.
+async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), words: &[&str]) {
+    let relay = Relay::to(broker.address()).await;
+    let sink = TestSink::new(&Target::default(), &[&broker.topic], Exclusive);
+    let url = format!("https://{}", relay.address);
+    let running = Running::start(&url, sink, set).await;
+    says(&running, words).await;
+    says(&running, &["no safe connection to", &url]).await;
+    let before = relay.connections();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let tries = relay.connections() - before;
+    assert!(tries <= 20, "{tries} connections in two seconds");
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_corrected_is_used_without_a_restart() {
+    let (broker, other) = (SafeBroker::start("corrected").await, Ca::new("corrected-other"));
+    let file = broker.ca.write("trusted.pem", other.certificate());
+    let target = Target::default();
+    let set = |config: &mut ConnectorConfig| {
+        broker.let_in(config);
+        config.tls_ca_file = Some(file.clone());
+    };
+    let running = connector(&broker, &target, set).await;
+    says(&running, &["not signed by a CA that is trusted here"]).await;
+    replace(&file, broker.ca.certificate());
+    let running = running.ready().await;
+    let confirmed = broker.publish(0..20).await;
+    settled("a corrected file", &broker, &confirmed, &target).await;
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_may_not_be_written_is_waited_for() {
+    let broker = SafeBroker::start("letters").await;
+    let target = Target::with_script([Answer::RejectNumbers(vec![0])]);
+    let letters = format!("{}_rejected", broker.topic);
+    let running = connector(&broker, &target, |config| {
+        broker.let_in(config);
+        let consumer = ConsumerConfig {
+            topic: broker.topic.clone(),
+            consumer_name: "test-sink".to_owned(),
+            subscription: "test".to_owned(),
+            subscription_type: Exclusive,
+            expected_schema_subject: None,
+        };
+        let mut mapping = MappingSettings::new(consumer, config);
+        mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
+        mapping.dead_letter_topic = Some(letters.clone());
+        config.mappings.push(mapping);
+    });
+    let running = running.await.ready().await;
+    let confirmed = broker.publish(0..10).await;
+    says(&running, &["a dead letter cannot be written", "lacks the right Produce on", &letters]).await;
+    broker.access.grant("sink", &Scope::Topic(letters), &[Permission::Produce]);
+    settled("dead letters", &broker, &confirmed[1..], &target).await;
+    running.ready().await.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_wants_tls_or_a_token_says_so() {
+    let broker = SafeBroker::start("plain").await;
+    let sink = TestSink::new(&Target::default(), &[&broker.topic], Exclusive);
+    let running = Running::start(&broker.url().replace("https", "http"), sink, |_| {}).await;
+    says(&running, &["no broker at http://", "`https`"]).await;
+    running.stop().await.expect("a clean end");
+
+    let set = |config: &mut ConnectorConfig| config.tls_ca_file = Some(broker.ca.file());
+    let running = connector(&broker, &Target::default(), set).await;
+    says(&running, &["Authentication credentials are missing", "DANUBE_TOKEN"]).await;
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_is_missing_is_named_and_waited_for() {
+    let broker = SafeBroker::start("rights").await;
+    let target = Target::default();
+    broker.access.revoke("sink", Permission::Lookup);
+    broker.access.revoke("sink", Permission::Consume);
+    broker.access.revoke("sink", Permission::ManageSchema);
+    let running = connector(&broker, &target, |config| broker.let_in(config)).await;
+    says(&running, &["service_account sink lacks the right Lookup on", &broker.topic, "bindings create"]).await;
+    broker.access.grant("sink", &Scope::Cluster, &[Permission::Lookup]);
+    says(&running, &["lacks the right Consume on", "scope cluster"]).await;
+    // Enough to subscribe, and not to receive.
+    broker.access.grant("sink", &Scope::Topic(broker.topic.clone()), &[Permission::Consume]);
+    says(&running, &["lacks the right Consume on the cluster", "scope cluster"]).await;
+    broker.access.grant("sink", &Scope::Cluster, &[Permission::Consume]);
+    let running = running.ready().await;
+
+    let confirmed = broker.publish_with_schema(0..20).await;
+    says(&running, &["a schema cannot be looked up", "lacks the right ManageSchema on the cluster"]).await;
+    broker.access.grant("sink", &Scope::Cluster, &[Permission::ManageSchema]);
+    settled("rights", &broker, &confirmed, &target).await;
+    running.ready().await.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_is_taken_away_while_running_blocks_nothing() {
+    let broker = SafeBroker::start_with("revoked", |options, _| {
+        let quick = Duration::from_millis(200);
+        options.failure_policy = FailurePolicy {
+            ack_timeout: quick,
+            max_redelivery_count: 2,
+            base_redelivery_delay: quick,
+            ..FailurePolicy::default()
+        };
+    })
+    .await;
+    let target = Target::default();
+    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    broker.access.revoke("sink", Permission::Consume);
+    let confirmed = broker.publish(0..30).await;
+    says(&running, &["lacks the right Consume on the cluster"]).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(broker.subscription().is_some_and(|status| !status.blocked && status.acked == 0));
+    broker.access.grant("sink", &Scope::Cluster, &[Permission::Consume]);
+    settled("a right taken away", &broker, &confirmed, &target).await;
+    running.stop().await.expect("a clean end");
+}
+
+/// A configuration that no file was read for is looked at as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_made_by_hand_is_checked_at_start() {
+    let ca = Ca::new("by-hand");
+    let (one, two) = (ca.issue(&["one"]), ca.issue(&["two"]));
+    let mut config = ConnectorConfig::new("http://localhost:6650", "test");
+    config.metrics_port = 0;
+    config.tls_ca_file = Some("/nowhere/ca.pem".into());
+    config.tls_cert_file = Some(ca.write("one.pem", &one.certificate));
+    config.tls_key_file = Some(ca.write("two-key.pem", &two.key));
+    config.token = Some(Token::Value(danube_sink::Secret::new("hunter2")));
+    let sink = TestSink::new(&Target::default(), &["/default/any"], Exclusive);
+    let error = SinkRuntime::new(sink, config).await.expect_err("four mistakes").to_string();
+    for words in ["https://localhost:6650", "/nowhere/ca.pem", "does not belong to the certificate", "is no JWT"] {
+        assert!(error.contains(words), "{words} is not in {error}");
+    }
+    assert!(!error.contains("hunter2"));
+}
