@@ -21,7 +21,14 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 /// The sum of a metric over all its labels.
 pub async fn metric(address: SocketAddr, name: &str) -> f64 {
+    labelled(address, name, "").await
+}
+
+/// The sum of a metric over those of its labels that have `label` in them.
+pub async fn labelled(address: SocketAddr, name: &str, label: &str) -> f64 {
     let (_, text) = get(address, "/metrics").await;
-    let samples = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+    let samples = text.lines().filter(|line| {
+        line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(label)
+    });
     samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }

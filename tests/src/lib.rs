@@ -14,7 +14,7 @@ mod target;
 pub use self::{
     broker::{Broker, flood, payload, topic},
     certificates::{Ca, Identity, replace},
-    http::{get, metric},
+    http::{get, labelled, metric},
     ledger::Ledger,
     publisher::{Load, Published, Publisher},
     safe::{Relay, SafeBroker},
