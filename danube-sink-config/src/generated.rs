@@ -24,6 +24,9 @@ pub trait GeneratedConnector: Sized + 'static {
     /// What is known of it without a configuration.
     const INFO: ConnectorInfo;
 
+    /// What holds for common keys that a topic mapping leaves out, as TOML.
+    const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[];
+
     /// Reads every setting, then builds.
     fn load(section: &mut SectionReader<'_>) -> Option<Self>;
 

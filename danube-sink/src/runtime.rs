@@ -1,6 +1,6 @@
 //! Starts a connector, supervises it, and drains it.
 
-mod mappings;
+pub(crate) mod mappings;
 mod signals;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -4,6 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
+use super::check;
 use crate::config::generated::ConnectorInfo;
 
 /// What was asked for.
@@ -26,7 +27,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) enum Job {
     Run,
-    Check,
+    Check(check::Options),
     #[cfg(feature = "dev")]
     Dev(super::dev::Options),
     #[cfg(not(feature = "dev"))]
@@ -39,7 +40,10 @@ pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsStri
     let matches = command(info).try_get_matches_from(words)?;
     let config = matches.get_one::<PathBuf>("config").cloned();
     let command = match matches.subcommand() {
-        Some(("check", _)) => Command::With(Job::Check),
+        Some(("check", matches)) => Command::With(Job::Check(check::Options {
+            offline: matches.get_flag("offline"),
+            attach: matches.get_flag("attach"),
+        })),
         Some(("template", _)) => Command::Template,
         Some(("schema", _)) => Command::Schema,
         Some(("dev", matches)) => Command::With(dev(info, matches)?),
@@ -61,7 +65,26 @@ fn command(info: &ConnectorInfo) -> clap::Command {
         .after_help(environment(info))
         .arg(config)
         .subcommand(clap::Command::new("run").about("Deliver records until told to stop (the default)"))
-        .subcommand(clap::Command::new("check").about("Read the configuration and say what is wrong with it"))
+        .subcommand(
+            clap::Command::new("check")
+                .about("Say what is wrong with the configuration, the broker's side of it, and the target")
+                .long_about(
+                    "Reads the configuration, warns of what will not work well, and tries what a start needs: the \
+                     connector's initialize and health_check, the broker, the topics and the expected schemas. It takes no \
+                     message, unless --attach is given.",
+                )
+                .arg(
+                    Arg::new("offline")
+                        .long("offline")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("attach")
+                        .help("Read the configuration only"),
+                )
+                .arg(Arg::new("attach").long("attach").action(ArgAction::SetTrue).help(
+                    "Attach to the subscriptions too, which creates them; not while the connector runs: it would be \
+                     taken over from",
+                )),
+        )
         .subcommand(clap::Command::new("template").about("Print a complete, commented configuration to begin with"))
         .subcommand(
             clap::Command::new("schema")

@@ -5,12 +5,13 @@
 //! ```
 
 mod arguments;
+mod check;
 #[cfg(feature = "dev")]
 mod dev;
 
 use std::{
     io::{Write, stderr, stdout},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -71,7 +72,7 @@ impl<C: GeneratedConnector> Configured<C> {
         let source = ConfigSource { path };
         let load = || match job {
             Job::Dev { .. } => config::load_for_embedded::<C>(&source),
-            Job::Run | Job::Check => config::load::<C>(&source),
+            Job::Run | Job::Check(_) => config::load::<C>(&source),
         };
         let Loaded { connector, core, path, .. } = load()?;
         let mut connectors = vec![connector];
@@ -83,49 +84,28 @@ impl<C: GeneratedConnector> Configured<C> {
 }
 
 fn work<C: SinkConnector + GeneratedConnector>(configured: Configured<C>, job: Job) -> ConnectorResult<()> {
-    let Configured { connectors, core, path } = configured;
     match job {
         Job::Run => {
+            let Configured { connectors, core, path } = configured;
             start_logs(&core.log_level)?;
             tracing::debug!("configuration from {}", path.display());
             block_on(async { SinkRuntime::with_tasks(connectors, core).await?.run().await })
         }
-        Job::Check => {
-            say(stdout(), &checked(&core, &path));
-            Ok(())
+        Job::Check(options) => {
+            start_logs("warn")?;
+            block_on(check::check(configured, options))
         }
         #[cfg(feature = "dev")]
         Job::Dev(options) => {
             // Its own lines say how it goes.
             start_logs("warn")?;
-            block_on(dev::run(connectors, core, options))
+            block_on(dev::run(configured.connectors, configured.core, options))
         }
         #[cfg(not(feature = "dev"))]
         Job::Dev => Err(ConnectorError::configuration(
             "this program was built without danube-sink's feature `dev`, which carries the embedded broker",
         )),
     }
-}
-
-fn checked(core: &ConnectorConfig, path: &Path) -> String {
-    let mut text = format!(
-        "{} is valid.\nconnector {} reads from {}:\n",
-        path.display(),
-        core.connector_name,
-        core.danube_service_url
-    );
-    for mapping in &core.mappings {
-        let consumer = &mapping.consumer;
-        text.push_str(&format!(
-            "  {}  subscription {} ({:?}), up to {} records a batch, at the latest after {:?}\n",
-            consumer.topic,
-            consumer.subscription,
-            consumer.subscription_type,
-            mapping.batch_size,
-            mapping.flush_interval,
-        ));
-    }
-    text
 }
 
 fn block_on(work: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<()> {

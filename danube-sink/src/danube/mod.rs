@@ -14,6 +14,7 @@ mod connection;
 mod consumer;
 mod failure;
 mod partitions;
+mod preflight;
 mod publisher;
 
 use std::sync::Arc;
@@ -45,6 +46,20 @@ impl DanubeBroker {
     }
 }
 
+/// What the registry answered, in our words.
+fn schema_info(found: danube_client::SchemaInfo) -> Result<SchemaInfo, BrokerFailure> {
+    let schema_type = found.schema_type.parse().map_err(|error| {
+        BrokerFailure::new(FailureKind::Missing, format!("schema {} ({}): {error}", found.schema_id, found.subject))
+    })?;
+    Ok(SchemaInfo {
+        subject: found.subject,
+        version: found.version,
+        schema_type,
+        definition: unwrap_definition(&found.schema_definition),
+        fingerprint: found.fingerprint,
+    })
+}
+
 #[async_trait]
 impl Broker for DanubeBroker {
     async fn partitions(&self, topic: &str) -> Result<Vec<String>, BrokerFailure> {
@@ -59,17 +74,7 @@ impl Broker for DanubeBroker {
         let route = self.connection.service_route().await?;
         let registry = route.client.schema();
         let answer = async { Ok(registry.get_schema_version(id, version).await?) };
-        let found = self.connection.on(&route, answer).await?;
-        let schema_type = found.schema_type.parse().map_err(|error| {
-            BrokerFailure::new(FailureKind::Missing, format!("schema {id} ({}): {error}", found.subject))
-        })?;
-        Ok(SchemaInfo {
-            subject: found.subject,
-            version: found.version,
-            schema_type,
-            definition: unwrap_definition(&found.schema_definition),
-            fingerprint: found.fingerprint,
-        })
+        schema_info(self.connection.on(&route, answer).await?)
     }
 
     async fn publish(&self, topic: &str, letter: Letter) -> Result<(), BrokerFailure> {

@@ -11,7 +11,7 @@ use crate::{
 ///
 /// # Errors
 /// Consumers that cannot work.
-pub(super) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> ConnectorResult<Vec<MappingSettings>> {
+pub(crate) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> ConnectorResult<Vec<MappingSettings>> {
     if consumers.is_empty() {
         return Err(ConnectorError::configuration("consumer_configs names no topic to read"));
     }

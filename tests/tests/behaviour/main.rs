@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
 mod batches;
+mod check;
 mod delivery;
 mod faults;
 mod health;

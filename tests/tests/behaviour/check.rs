@@ -1,0 +1,137 @@
+//! The command `check`: what it tries, what it warns of, and what it leaves alone.
+
+use std::{fs, path::PathBuf, process::Output};
+
+use danube_client::{DanubeClient, SchemaType};
+use danube_sink_tests::{Broker, topic};
+use tokio::process::Command;
+
+/// Runs `check` with a configuration of this broker; `root` and `mapping` are further lines of it.
+async fn check(url: &str, root: &str, topic: &str, mapping: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let file = topic.rsplit('/').next().expect("a name");
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{file}.toml"));
+    let text = format!(
+        "danube_service_url = \"{url}\"\nmetrics_port = 0\n{root}\n\n[[scripted.topic_mappings]]\ntopic = \"{topic}\"\n{mapping}\n"
+    );
+    fs::write(&path, text).expect("a folder for temporary files");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
+    command.arg("check").arg("--config").arg(&path).args(arguments);
+    let Output { status, stdout, stderr } = command.output().await.expect("the connector starts");
+    (status.code(), String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr))
+}
+
+fn says(output: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(output.contains(line), "`{line}` is not in\n{output}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_right_is_said_and_nothing_is_taken() {
+    let broker = Broker::start().await;
+    let topic = topic("check");
+    drop(broker.producer(&topic, "creator", Some(3)).await);
+    let client = DanubeClient::builder().service_url(broker.url()).build().await.expect("a client");
+    let subject = format!("subject{}", topic.replace('/', "-"));
+    let schema = client.schema();
+    let registration = schema.register_schema(&subject).with_type(SchemaType::JsonSchema);
+    registration.with_schema_data(br#"{"type":"object"}"#).execute().await.expect("a schema");
+    let mapping = format!("subscription_type = \"Exclusive\"\nexpected_schema_subject = \"{subject}\"");
+    let (code, output) = check(broker.url(), "", &topic, &mapping, &[]).await;
+    assert_eq!(code, Some(0), "{output}");
+    says(
+        &output,
+        &[
+            "is valid.\n",
+            "ok         initialize\n",
+            "ok         health_check\n",
+            &format!("ok         broker {}\n", broker.url()),
+            &format!("ok         topic {topic}, 3 partitions\n"),
+            &format!("ok         schema {subject}, latest version 1, JSON Schema\n"),
+            "not tried  subscriptions and the right to consume: attaching would take over",
+            "ok         shutdown\n",
+        ],
+    );
+    assert!(!output.contains("warning") && !output.contains("failed"), "{output}");
+    if let Some(embedded) = &broker.embedded {
+        assert!(embedded.subscription(&format!("{topic}-part-0"), "danube-sink-tests").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_is_wrong_is_said() {
+    let broker = Broker::start().await;
+    let (there, missing) = (topic("there"), topic("missing"));
+    drop(broker.producer(&there, "creator", None).await);
+    let mapping = format!(
+        "expected_schema_subject = \"nobody-registered-it\"\non_invalid_record = \"dead_letter\"\n\
+         dead_letter_topic = \"/default/letters\"\n\n[[scripted.topic_mappings]]\ntopic = \"{missing}\""
+    );
+    let (code, output) = check(broker.url(), "[scripted]\ntarget = \"refuses\"", &there, &mapping, &[]).await;
+    assert_eq!(code, Some(1), "{output}");
+    says(
+        &output,
+        &[
+            "failed     initialize: ",
+            "the target takes nobody without a password",
+            "not tried  health_check: `initialize` failed",
+            &format!("ok         topic {there}\n"),
+            "failed     schema nobody-registered-it: ",
+            "warning: there is no topic /default/letters for dead letters",
+            &format!("failed     topic {missing}: there is no such topic"),
+            "error: 3 of 6 tries failed",
+        ],
+    );
+    let (code, output) = check(broker.url(), "[scripted]\ntarget = \"ill\"", &there, "", &[]).await;
+    assert_eq!(code, Some(1), "{output}");
+    says(&output, &["failed     health_check: ", "the target is ill", "ok         shutdown", "1 of 6 tries failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_not_there_is_one_failure_and_offline_does_not_ask() {
+    let topic = topic("nowhere");
+    let (code, output) = check("http://127.0.0.1:1", "", &topic, "", &[]).await;
+    assert_eq!(code, Some(1), "{output}");
+    says(
+        &output,
+        &[
+            "failed     broker http://127.0.0.1:1: no broker at http://127.0.0.1:1: ",
+            "not tried  topics, schemas and subscriptions: the broker does not answer",
+            "1 of 5 tries failed",
+        ],
+    );
+    let (code, output) = check("http://127.0.0.1:1", "", &topic, "", &["--offline"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    assert!(!output.contains("ok ") && !output.contains("failed"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_works_but_not_well_is_a_warning() {
+    let broker = Broker::start().await;
+    let topic = topic("odd");
+    drop(broker.producer(&topic, "creator", None).await);
+    let root = "tasks = 2\nack_timeout_ms = 1000\n";
+    let mapping = "subscription_type = \"FailOver\"\nbatch_size = 20000\nflush_interval_ms = 500";
+    let (code, output) = check(broker.url(), root, &topic, mapping, &[]).await;
+    assert_eq!(code, Some(0), "{output}");
+    says(
+        &output,
+        &[
+            &format!("warning: {topic}: `batch_size` = 20000 is never reached"),
+            "the broker does not make a standby of a Failover subscription the active consumer",
+            "`flush_interval_ms` = 500 counts as 250",
+            "`write_timeout_ms` = 20000 is not below `ack_timeout_ms` = 1000",
+            &format!("warning: tasks = 2, but {topic} has one partition, and one task reads each of them (Failover)"),
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attaching_is_tried_when_it_is_asked_for() {
+    let broker = Broker::start().await;
+    let topic = topic("attach");
+    drop(broker.producer(&topic, "creator", None).await);
+    let (code, output) = check(broker.url(), "", &topic, "subscription = \"tried\"", &["--attach"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    says(&output, &[&format!("ok         subscription tried (Shared) of {topic}\n")]);
+}
