@@ -15,6 +15,8 @@
 
 #![warn(missing_docs)]
 
+#[doc(hidden)]
+pub mod built;
 mod file;
 #[doc(hidden)]
 pub mod generated;

@@ -7,6 +7,7 @@ mod connector;
 mod diagnostics;
 mod expand;
 mod field;
+mod file;
 mod implementation;
 mod mapping;
 mod names;

@@ -42,7 +42,7 @@ impl Home {
     /// How messages name the table.
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Root => "the root of the file",
+            Self::Root => super::root::TITLE,
             Self::Processing => "`[processing]`",
             Self::Retry => "`[retry]`",
             Self::Mapping => "a topic mapping",
