@@ -48,10 +48,11 @@ pub trait Setting: Sized {
     /// Everything that is wrong with it.
     fn read(value: &Value) -> Result<Self, Mistakes>;
 
-    /// Whether [`absent`](Self::absent) gives a value, for who looks at a file while a connector is built.
+    /// Whether a key of this type may be left out: whether [`absent`](Self::absent) gives a value.
     const OPTIONAL: bool = false;
 
     /// What holds without the key, if nothing else is said; `None` makes the key a required one.
+    /// [`OPTIONAL`](Self::OPTIONAL) says the same to the compiler.
     fn absent() -> Option<Self> {
         None
     }

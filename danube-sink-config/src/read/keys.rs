@@ -146,8 +146,10 @@ keys! { CORE:
         "`error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`";
 }
 
-/// Keys of the published connectors that mean nothing here: the runtime itself decides when to probe the target.
-pub(crate) static UNUSED_PROCESSING: &[&str] = &["health_check_interval_ms", "health_check_failure_threshold"];
+/// Keys of the published connectors that mean nothing here: the runtime itself decides when to probe the target, and gets
+/// its messages without asking for them.
+pub(crate) static UNUSED_PROCESSING: &[&str] =
+    &["health_check_interval_ms", "health_check_failure_threshold", "poll_interval_ms"];
 
 keys! { MAPPING:
     TOPIC = "topic" (Mapping "from") in [Mapping], Shape::Topic, Fallback::Required,
@@ -164,7 +166,7 @@ keys! { MAPPING:
     MAPPING_BATCH_SIZE = "batch_size" in [Mapping], COUNT, Fallback::From("that of the root"), "records in a batch";
     MAPPING_BATCH_BYTES = "batch_bytes" in [Mapping], COUNT, Fallback::From("that of the root"),
         "payload bytes in a batch";
-    MAPPING_FLUSH_INTERVAL = "flush_interval_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
+    MAPPING_FLUSH_INTERVAL = "flush_interval_ms" (Mapping "batch_timeout_ms") in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
         "how long the first record of a batch waits for company";
     MAPPING_ACK_TIMEOUT = "ack_timeout_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
         "how long the broker waits for an acknowledgement on this subscription";

@@ -56,7 +56,7 @@ pub(crate) fn read(
 
     for key in keys::UNUSED_PROCESSING {
         if let Some(entry) = processing.take(key) {
-            let note = format!("`{key}` has no effect: the target is probed while a batch waits");
+            let note = format!("`{key}` in `[processing]` has no effect: the runtime finds it out by itself");
             mistakes.note(note, &entry.key_span);
         }
     }

@@ -53,7 +53,7 @@ impl<'a> TableReader<'a> {
 
     /// A key of the connector's own: given, by its default, or absent where its type allows that.
     pub(crate) fn setting<T>(&mut self, setting: &generated::Key<T>, mistakes: &mut Mistakes) -> Option<T> {
-        let SettingInfo { key, default, help, .. } = setting.info;
+        let SettingInfo { key, default, .. } = setting.info;
         if let Some(entry) = self.take(key) {
             return mistakes.keep((setting.read)(&entry.value).map_err(|wrong| wrong.of_key(key)));
         }
@@ -63,7 +63,7 @@ impl<'a> TableReader<'a> {
         }
         let absent = (setting.absent)();
         if absent.is_none() {
-            self.missing(key, wording::add_key(key, help).as_str());
+            self.missing(key, wording::add_key(&setting.info).as_str());
         }
         absent
     }
@@ -142,8 +142,11 @@ pub(crate) fn find<'a>(places: &mut [Place<'_, 'a>], key: &Key, mistakes: &mut M
         for name in key.names(*home) {
             let Some(entry) = reader.take(name) else { continue };
             if *home != key.homes[0] || name != key.name {
-                let (here, there) = (home.title(), key.homes[0].title());
-                mistakes.note(format!("`{name}` in {here} is read as `{}` in {there}", key.name), &entry.key_span);
+                let mut note = format!("`{name}` in {} is read as `{}`", home.title(), key.name);
+                if *home != key.homes[0] {
+                    note = format!("{note} in {}", key.homes[0].title());
+                }
+                mistakes.note(note, &entry.key_span);
             }
             match first {
                 None => first = Some((entry, *home)),

@@ -1,6 +1,9 @@
 //! The words for a key that is too much or too little: the same at start and while a connector is built.
 
-use crate::shape::{Text, suggest};
+use crate::{
+    generated::SettingInfo,
+    shape::{Shape, Text, suggest},
+};
 
 pub(crate) const fn unknown_key(key: &str, table: &str) -> Text {
     Text::new("unknown key `").with(key).with("` in ").with(table)
@@ -18,10 +21,13 @@ pub(crate) const fn missing_key(key: &str, table: &str) -> Text {
     Text::new("missing key `").with(key).with("` in ").with(table)
 }
 
-/// What to do about a missing key. `meaning` is the doc comment of its field.
-pub(crate) const fn add_key(key: &str, meaning: &str) -> Text {
-    let add = Text::new("add `").with(key).with(" = …`");
-    if meaning.is_empty() { add } else { add.with(": ").with(first_line(meaning)) }
+/// What to do about a missing key of the author's.
+pub(crate) const fn add_key(info: &SettingInfo) -> Text {
+    let add = match info.shape {
+        Shape::Table(_) => Text::new("add a table `").with(info.key).with("`"),
+        _ => Text::new("add `").with(info.key).with(" = …`"),
+    };
+    if info.help.is_empty() { add } else { add.with(": ").with(first_line(info.help)) }
 }
 
 /// The first line, without the full stops at its end.

@@ -142,13 +142,13 @@ const fn missing(keys: &[SettingInfo], settings: &Settings<'_>, given: &Given<'_
     }
     let mut index = 0;
     while index < keys.len() {
-        let SettingInfo { key, help, default, optional, secret_env, .. } = keys[index];
+        let SettingInfo { key, default, optional, secret_env, .. } = keys[index];
         let needed = default.is_none() && secret_env.is_none() && !optional;
         if needed && !has(given.keys, key) && !is_meant(key, keys, &names, given) {
             let message = wording::missing_key(key, title(given.way, settings));
             messages = prefixed(messages.with(if found { "\n" } else { "" }).with(given.place.at), given.way);
             messages = messages.with(message.as_str());
-            helps = helps.with("\nhelp: ").with(wording::add_key(key, help).as_str());
+            helps = helps.with("\nhelp: ").with(wording::add_key(&keys[index]).as_str());
             found = true;
         }
         index += 1;
@@ -166,7 +166,7 @@ const fn is_meant(key: &str, keys: &[SettingInfo], names: &Names<'_>, given: &Gi
         let other = given.keys[index];
         if find(keys, other).is_none()
             && let Some(close) = suggest::closest(other, names.as_slice())
-            && same(close, key)
+            && suggest::same_text(close, key)
         {
             return true;
         }
@@ -238,7 +238,7 @@ impl<'a> Names<'a> {
 const fn find<'a>(keys: &'a [SettingInfo], key: &str) -> Option<&'a SettingInfo> {
     let mut index = 0;
     while index < keys.len() {
-        if same(keys[index].key, key) {
+        if suggest::same_text(keys[index].key, key) {
             return Some(&keys[index]);
         }
         index += 1;
@@ -249,19 +249,10 @@ const fn find<'a>(keys: &'a [SettingInfo], key: &str) -> Option<&'a SettingInfo>
 const fn has(keys: &[&str], key: &str) -> bool {
     let mut index = 0;
     while index < keys.len() {
-        if same(keys[index], key) {
+        if suggest::same_text(keys[index], key) {
             return true;
         }
         index += 1;
     }
     false
-}
-
-const fn same(one: &str, two: &str) -> bool {
-    let (one, two) = (one.as_bytes(), two.as_bytes());
-    let mut index = 0;
-    while index < one.len() && index < two.len() && one[index] == two[index] {
-        index += 1;
-    }
-    index == one.len() && index == two.len()
 }

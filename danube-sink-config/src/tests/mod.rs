@@ -1,7 +1,9 @@
 //! The configuration room, from files to reports.
 
+mod built;
 mod generated;
 mod handwritten;
+mod published;
 mod settings;
 mod syntax;
 

@@ -59,26 +59,30 @@ pub(crate) struct Configured<C> {
     connectors: Vec<C>,
     core: ConnectorConfig,
     path: PathBuf,
+    notes: Vec<String>,
 }
 
 impl<C: GeneratedConnector> Configured<C> {
     fn load(path: Option<PathBuf>) -> Result<Self, ConfigError> {
         let source = ConfigSource { path };
-        let Loaded { connector, core, path, .. } = config::load::<C>(&source)?;
+        let Loaded { connector, core, path, notes, .. } = config::load::<C>(&source)?;
         let mut connectors = vec![connector];
         for _ in 1..core.tasks {
             connectors.push(config::load::<C>(&source)?.connector);
         }
-        Ok(Self { connectors, core, path })
+        Ok(Self { connectors, core, path, notes })
     }
 }
 
 fn command<C: SinkConnector + GeneratedConnector>(configured: Configured<C>, command: Command) -> ConnectorResult<()> {
-    let Configured { connectors, core, path } = configured;
+    let Configured { connectors, core, path, notes } = configured;
     match command {
         Command::Run => {
             start_logs(&core.log_level)?;
             tracing::debug!("configuration from {}", path.display());
+            for note in notes {
+                tracing::debug!("{note}");
+            }
             block_on(async { SinkRuntime::with_tasks(connectors, core).await?.run().await })
         }
         Command::Check => {
