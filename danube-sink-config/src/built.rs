@@ -39,6 +39,13 @@ pub struct Code<'a> {
     pub fields: &'a [Field<'a>],
 }
 
+impl Code<'_> {
+    /// Whether it is a key of the section, and no secret.
+    fn has(&self, key: &str) -> bool {
+        self.fields.iter().any(|field| matches!(field, Field::Key(own) if *own == key))
+    }
+}
+
 /// A field that is configuration.
 #[derive(Debug, Clone, Copy)]
 pub enum Field<'a> {
@@ -85,11 +92,7 @@ pub fn check(code: &Code<'_>, text: &str, later: &mut Later<'_>) -> Vec<Told> {
     let left = read(code, &root, &secrets, &mut mistakes);
     for entry in left.iter().flat_map(Open::entries) {
         // A key of the connector's struct may sound like a secret and be none; of other keys nobody knows yet.
-        hide(
-            entry,
-            code.fields.iter().any(|field| matches!(field, Field::Key(own) if *own == entry.key)),
-            &mut mistakes,
-        );
+        if code.has(&entry.key) { hide_within(&entry.value, &mut mistakes) } else { hide(entry, &mut mistakes) }
     }
     let (found, hidden) = mistakes.into_parts();
     let shown = Shown { path: code.path, text, hidden };
@@ -122,13 +125,20 @@ impl Asked {
     }
 }
 
-/// Hides what may be a secret.
-fn hide(entry: &Entry, known: bool, mistakes: &mut Mistakes) {
-    if !known && table::is_telltale(&entry.key) {
-        mistakes.hide(entry.value.span.clone());
-    } else if let Content::Table(table) = &entry.value.content {
-        table.entries.iter().for_each(|entry| hide(entry, false, mistakes));
+/// Hides what may be a secret in a value.
+fn hide_within(value: &Value, mistakes: &mut Mistakes) {
+    match &value.content {
+        Content::Table(table) => table.entries.iter().for_each(|entry| hide(entry, mistakes)),
+        Content::List(list) => list.iter().for_each(|item| hide_within(item, mistakes)),
+        _ => {}
     }
+}
+
+fn hide(entry: &Entry, mistakes: &mut Mistakes) {
+    if table::is_telltale(&entry.key) {
+        mistakes.hide(entry.value.span.clone());
+    }
+    hide_within(&entry.value, mistakes);
 }
 
 impl<'a> Field<'a> {
@@ -196,7 +206,7 @@ impl<'a> Open<'a> {
 
     /// Whether the types decide on a key: of the section's keys it is known already which are unknown.
     fn decides(&self, code: &Code<'_>, key: &str) -> bool {
-        self.owner == Owner::Mapping || code.fields.iter().any(|field| matches!(field, Field::Key(own) if *own == key))
+        self.owner == Owner::Mapping || code.has(key)
     }
 
     fn tell(&self, code: &Code<'_>, shown: &Shown<'_>, later: &mut Later<'_>) {

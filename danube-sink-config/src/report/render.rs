@@ -6,6 +6,9 @@ use crate::{report::mistake::Mistake, shape::given};
 
 const HIDDEN: &str = "***";
 
+/// The most characters of a line that are shown.
+const WIDEST: usize = 160;
+
 /// The report of a file. `hidden` are the parts of the text that may not be shown.
 pub(crate) fn render(path: &Path, text: &str, mistakes: &[Mistake], hidden: &[Range<usize>]) -> String {
     let mut out = String::new();
@@ -88,7 +91,21 @@ fn excerpt(text: &str, line: Range<usize>, span: &Range<usize>, hidden: &[Range<
     if !marks.contains('^') {
         marks.push('^');
     }
-    (shown.trim_end().to_owned(), marks.trim_end().to_owned())
+    cut(shown.trim_end(), marks.trim_end())
+}
+
+/// What is around the first mark, if the line is longer than anybody reads.
+fn cut(shown: &str, marks: &str) -> (String, String) {
+    let length = shown.chars().count();
+    if length <= WIDEST {
+        return (shown.to_owned(), marks.to_owned());
+    }
+    let mark = marks.chars().take_while(|mark| *mark != '^').count();
+    let start = mark.saturating_sub(WIDEST / 4).min(length - WIDEST);
+    let part = |line: &str| line.chars().skip(start).take(WIDEST).collect::<String>();
+    let (before, blank) = if start > 0 { ("…", " ") } else { ("", "") };
+    let after = if start + WIDEST < length { "…" } else { "" };
+    (format!("{before}{}{after}", part(shown)), format!("{blank}{}", part(marks)))
 }
 
 /// What follows `key =` in every line that sets one of `keys`, for a text that cannot be parsed.
