@@ -3,7 +3,7 @@
 
 use danube_sink::prelude::*;
 
-#[sink_connector(section = "vectors", config = "ui/pass/file_in_published_words.toml")]
+#[sink_connector(section = "vectors", config = "ui/pass/file_in_published_words.toml", main = false)]
 struct Sink {
     url: Url,
     batch_size: Option<usize>,
@@ -31,3 +31,5 @@ impl SinkConnector for Sink {
         Ok(())
     }
 }
+
+fn main() {}

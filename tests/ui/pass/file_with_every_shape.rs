@@ -8,7 +8,7 @@ use danube_sink::{
     prelude::*,
 };
 
-#[sink_connector(config = "ui/pass/file_with_every_shape.toml")]
+#[sink_connector(config = "ui/pass/file_with_every_shape.toml", main = false)]
 struct Sink {
     text: String,
     url: Url,
@@ -82,3 +82,5 @@ impl SinkConnector for Sink {
         Ok(())
     }
 }
+
+fn main() {}

@@ -3,7 +3,7 @@
 
 use danube_sink::prelude::*;
 
-#[sink_connector(config = "ui/pass/file_without_address.toml")]
+#[sink_connector(config = "ui/pass/file_without_address.toml", main = false)]
 struct Sink {
     #[setting(secret)]
     token: Secret,
@@ -22,3 +22,5 @@ impl SinkConnector for Sink {
         Ok(())
     }
 }
+
+fn main() {}
