@@ -10,7 +10,7 @@ use super::{
     settings::{ConsumerConfig, MappingSettings},
     shape::Shape,
 };
-pub use super::{read::mapping_list::MappingReader, read::section::SectionReader};
+pub use super::{read::mapping_list::MappingReader, read::section::SectionReader, shape::given};
 
 /// A connector whose struct is its configuration.
 #[diagnostic::on_unimplemented(
@@ -96,7 +96,7 @@ pub struct Key<T> {
 
 /// A key of the file; its shape is that of the type.
 pub const fn key<T: Setting>(info: SettingInfo) -> Key<T> {
-    Key { info: SettingInfo { shape: T::SHAPE, ..info }, read: T::read, absent: T::absent }
+    Key { info: SettingInfo { shape: T::SHAPE, optional: T::OPTIONAL, ..info }, read: T::read, absent: T::absent }
 }
 
 /// A secret and how it is made.

@@ -15,6 +15,8 @@
 
 #![warn(missing_docs)]
 
+#[doc(hidden)]
+pub mod built;
 mod connection;
 mod file;
 #[doc(hidden)]

@@ -28,6 +28,8 @@ pub struct Loaded<C> {
     pub core: ConnectorConfig,
     /// The file that was read.
     pub path: PathBuf,
+    /// What is worth a line in a log, with its place: keys that have another name by now, or no effect.
+    pub notes: Vec<String>,
 }
 
 /// Reads the configuration of `C`, and everything that is wrong with it.
@@ -67,7 +69,7 @@ fn read<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let mut mistakes = Mistakes::default();
-    let mut root = TableReader::new(&document.root, "the root of the file");
+    let mut root = TableReader::new(&document.root, root::TITLE);
     let core = root::read(&mut root, environment, Some(C::INFO.name), destination, &mut mistakes);
     let connector = match section(&mut root, &document.root, C::INFO.section, &mut mistakes) {
         Section::Table(table) => {
@@ -85,15 +87,17 @@ fn read<C: GeneratedConnector>(
         Section::Wrong => None,
     };
     root.finish(&[], &mut mistakes);
+    let notes = document.notes(&mut mistakes);
     let loaded = connector.map(|connector| {
         let mappings = connector.mapping_settings();
         let path = document.path.clone();
-        Loaded { connector, core: ConnectorConfig { mappings, ..core }, path }
+        Loaded { connector, core: ConnectorConfig { mappings, ..core }, path, notes }
     });
     document.result(loaded, mistakes)
 }
 
-enum Section<'a> {
+/// What is in the connector's section.
+pub(crate) enum Section<'a> {
     Table(&'a Table),
     /// It is reported; to report what is missing in it would repeat that.
     Wrong,
@@ -101,10 +105,11 @@ enum Section<'a> {
 
 static NO_KEYS: Table = Table { span: None, entries: Vec::new() };
 
-fn section<'a>(
+/// Finds the connector's section.
+pub(crate) fn section<'a>(
     root: &mut TableReader<'a>,
     document: &'a Table,
-    name: &'static str,
+    name: &'a str,
     mistakes: &mut Mistakes,
 ) -> Section<'a> {
     let Some(entry) = root.take(name) else {

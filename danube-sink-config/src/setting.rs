@@ -48,7 +48,11 @@ pub trait Setting: Sized {
     /// Everything that is wrong with it.
     fn read(value: &Value) -> Result<Self, Mistakes>;
 
+    /// Whether a key of this type may be left out: whether [`absent`](Self::absent) gives a value.
+    const OPTIONAL: bool = false;
+
     /// What holds without the key, if nothing else is said; `None` makes the key a required one.
+    /// [`OPTIONAL`](Self::OPTIONAL) says the same to the compiler.
     fn absent() -> Option<Self> {
         None
     }
@@ -120,11 +124,13 @@ impl Setting for Url {
     const SHAPE: Shape = Shape::Url;
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        let text = value.as_text()?;
-        Self::parse(text).map_err(|error| {
-            value.mistake(format!("not a URL: {error}"), "write it whole, such as `https://example.com/path`").into()
-        })
+        url(value.as_text()?).map_err(|message| value.mistake(message, shape::A_URL).into())
     }
+}
+
+/// The URL, or why it is none.
+pub(crate) fn url(text: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|error| format!("not a URL: {error}"))
 }
 
 impl Setting for Duration {
@@ -138,6 +144,7 @@ impl Setting for Duration {
 
 impl<T: Setting> Setting for Option<T> {
     const SHAPE: Shape = T::SHAPE;
+    const OPTIONAL: bool = true;
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
         T::read(value).map(Some)

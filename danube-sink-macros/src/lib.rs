@@ -7,6 +7,7 @@ mod connector;
 mod diagnostics;
 mod expand;
 mod field;
+mod file;
 mod implementation;
 mod mapping;
 mod names;
@@ -46,6 +47,15 @@ use proc_macro::TokenStream;
 /// - `main = false`: no `fn main` is written; without it, the struct is a whole program
 ///
 /// Doc comments become the help of the keys. A setting's type is one that implements `Setting`.
+///
+/// # The configuration file
+/// With `config = "…"`, the file must be there when the connector is built, in the package's folder, and is looked at as it
+/// is at start: a key that is unknown or missing, a value that its type cannot take, a topic that is mapped twice, a secret
+/// in the file are errors of the build, each with its line of the file and what to write instead. A change of the file is a
+/// reason to build again.
+///
+/// What the environment may give is not missed: `danube_service_url`, the secrets. What a `Setting` with a reader of its own
+/// says beyond its `SHAPE` is heard at start.
 ///
 /// # On a field
 /// - nothing, or `#[setting(default = …)]`: a key of the section

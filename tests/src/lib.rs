@@ -48,3 +48,10 @@ pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() ->
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The connector of the README is built with the file in this folder.
+#[test]
+fn the_readme_shows_the_file_that_its_connector_is_built_with() {
+    let shown = include_str!("../connector.toml");
+    assert!(include_str!("../../README.md").contains(&format!("```toml\n{shown}```\n")), "{shown}");
+}

@@ -6,34 +6,52 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const FOLDERS: [&str; 4] = ["config_file", "sink_connector", "sink_connector_impl", "topic_mapping"];
 
 #[test]
 fn every_mistake_is_one_error_at_its_place() {
+    // The cases are compiled in a package of their own, from whose folder they name their configuration files.
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tests/trybuild").join(env!("CARGO_PKG_NAME"));
+    for folder in ["config_file", "pass"] {
+        let (from, to) = (ui(folder), package.join("ui").join(folder));
+        fs::create_dir_all(&to).unwrap();
+        for path in files(&from, "toml") {
+            fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
     let cases = trybuild::TestCases::new();
     cases.pass("ui/pass/*.rs");
-    cases.compile_fail("ui/sink_connector/*.rs");
-    cases.compile_fail("ui/sink_connector_impl/*.rs");
-    cases.compile_fail("ui/topic_mapping/*.rs");
+    for folder in FOLDERS {
+        cases.compile_fail(format!("ui/{folder}/*.rs"));
+    }
+}
+
+fn ui(folder: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ui").join(folder)
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|own| own == extension)).collect()
 }
 
 /// One mistake, one error, one remedy: an error must not hide behind those that it causes.
 #[test]
 fn every_report_is_one_error_with_a_remedy() {
     let mut seen = 0;
-    for folder in ["sink_connector", "sink_connector_impl", "topic_mapping"] {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ui").join(folder);
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "stderr") {
-                let report = fs::read_to_string(&path).unwrap();
-                let errors = report.lines().filter(|line| line.starts_with("error")).count();
-                assert_eq!(errors, 1, "{}:\n{report}", path.display());
-                assert!(!report.lines().any(|line| line.starts_with("warning")), "{}:\n{report}", path.display());
-                assert!(report.contains("help: ") || report.contains("note: "), "{}:\n{report}", path.display());
-                seen += 1;
-            }
-        }
+    for path in FOLDERS.iter().flat_map(|folder| files(&ui(folder), "stderr")) {
+        let report = fs::read_to_string(&path).unwrap();
+        let errors = report.lines().filter(|line| line.starts_with("error")).count();
+        assert_eq!(errors, 1, "{}:\n{report}", path.display());
+        assert!(!report.lines().any(|line| line.starts_with("warning")), "{}:\n{report}", path.display());
+        assert!(report.contains("help: ") || report.contains("note: "), "{}:\n{report}", path.display());
+        assert!(!report.contains("not-to-be-seen"), "{}:\n{report}", path.display());
+        seen += 1;
     }
-    assert!(seen > 30, "{seen} reports");
+    assert!(seen > 60, "{seen} reports");
 }

@@ -35,20 +35,33 @@ impl Document {
 
     /// `secrets`: keys whose values are hidden when the text is not even TOML.
     pub(crate) fn parse(path: &Path, text: String, secrets: &[&str]) -> Result<Self, ConfigError> {
-        let (parsed, errors) = DeTable::parse_recoverable(&text);
+        match Self::tables(&text, secrets) {
+            Ok(root) => Ok(Self { path: path.to_owned(), text, root }),
+            Err(mistakes) => Err(ConfigError::of_file(path, &text, mistakes)),
+        }
+    }
+
+    /// What TOML makes of a text, or every mistake of its syntax.
+    pub(crate) fn tables(text: &str, secrets: &[&str]) -> Result<Table, Mistakes> {
+        let (parsed, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
-            let root = Table::from_parsed(parsed.get_ref(), None);
-            return Ok(Self { path: path.to_owned(), text, root });
+            return Ok(Table::from_parsed(parsed.get_ref(), None));
         }
         // What was recovered is a guess: a mistake in it may be none. So nothing but the syntax is reported.
         let mut mistakes = Mistakes::default();
         for error in errors {
             mistakes.push(Mistake::new(error.message(), syntax_help(error.message())).at(error.span()));
         }
-        for hidden in render::lines_of_keys(&text, secrets) {
+        for hidden in render::lines_of_keys(text, secrets) {
             mistakes.hide(Some(hidden));
         }
-        Err(ConfigError::of_file(path, &text, mistakes))
+        Err(mistakes)
+    }
+
+    /// What is worth a line in a log, with its place.
+    pub(crate) fn notes(&self, mistakes: &mut Mistakes) -> Vec<String> {
+        let told = |(note, span)| format!("{}{note}", render::place(&self.path, &self.text, &span, &[]).at);
+        mistakes.take_notes().into_iter().map(told).collect()
     }
 
     pub(crate) fn result<T>(&self, value: Option<T>, mistakes: Mistakes) -> Result<T, ConfigError> {

@@ -42,7 +42,7 @@ pub(super) fn read<T: DeserializeOwned>(
     environment: &dyn Environment,
 ) -> Result<T, ConfigError> {
     let mut mistakes = Mistakes::default();
-    let mut root = TableReader::new(&document.root, "the root of the file");
+    let mut root = TableReader::new(&document.root, root::TITLE);
     let core = root::read(&mut root, environment, None, destination, &mut mistakes);
 
     let scope = scope::Scope::new(document.root.clone(), core, environment::host_name(environment));
@@ -65,6 +65,9 @@ pub(super) fn read<T: DeserializeOwned>(
         mistakes.push(Mistake::new(message, "remove it, or add a field of this name to the struct").at(span));
     }
     mistakes.append(found.mistakes);
+    for note in document.notes(&mut mistakes) {
+        tracing::debug!("{note}");
+    }
     let value = value.map_err(|error| mistakes.push(serde_error::mistake(error.message(), error.span()))).ok();
     document.result(value, mistakes)
 }

@@ -43,7 +43,7 @@ impl Home {
     /// How messages name the table.
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Root => "the root of the file",
+            Self::Root => super::root::TITLE,
             Self::Processing => "`[processing]`",
             Self::Retry => "`[retry]`",
             Self::Mapping => "a topic mapping",
@@ -157,8 +157,10 @@ keys! { CORE:
 pub(crate) static VARIABLES: [(&str, &str); 2] =
     [(SERVICE_URL.name, environment::SERVICE_URL), (CONNECTOR_NAME.name, environment::NAME)];
 
-/// Keys of the published connectors that mean nothing here: the runtime itself decides when to probe the target.
-pub(crate) static UNUSED_PROCESSING: &[&str] = &["health_check_interval_ms", "health_check_failure_threshold"];
+/// Keys of the published connectors that mean nothing here: the runtime itself decides when to probe the target, and gets
+/// its messages without asking for them.
+pub(crate) static UNUSED_PROCESSING: &[&str] =
+    &["health_check_interval_ms", "health_check_failure_threshold", "poll_interval_ms"];
 
 keys! { MAPPING:
     TOPIC = "topic" (Mapping "from") in [Mapping], Shape::Topic, Fallback::Required,
@@ -175,7 +177,7 @@ keys! { MAPPING:
     MAPPING_BATCH_SIZE = "batch_size" in [Mapping], COUNT, Fallback::From("that of the root"), "records in a batch";
     MAPPING_BATCH_BYTES = "batch_bytes" in [Mapping], COUNT, Fallback::From("that of the root"),
         "payload bytes in a batch";
-    MAPPING_FLUSH_INTERVAL = "flush_interval_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
+    MAPPING_FLUSH_INTERVAL = "flush_interval_ms" (Mapping "batch_timeout_ms") in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
         "how long the first record of a batch waits for company";
     MAPPING_ACK_TIMEOUT = "ack_timeout_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
         "how long the broker waits for an acknowledgement on this subscription";

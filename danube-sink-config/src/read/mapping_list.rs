@@ -39,6 +39,8 @@ pub(crate) enum Own<'f, T> {
     ByKey(fn(&mut MappingReader<'_>) -> Option<T>),
     /// By someone who reports what is left over.
     Whole(&'f mut ReadWhole<'f, T>),
+    /// Later: whoever reads them gets what is known of the mapping with this number so far.
+    Later(&'f mut dyn FnMut(usize, TableReader<'_>) -> Option<T>),
 }
 
 /// Reads the list. `section` is the name of the table that it is in.
@@ -78,6 +80,7 @@ pub(crate) fn read_list<T>(
                 reader.table.finish_known(reader.mistakes);
                 read(index, value.span.clone(), mistakes)
             }
+            Own::Later(read) => read(index, reader.table),
         };
         drafts.push((draft, own));
     }

@@ -15,6 +15,9 @@ use crate::{
     settings::ConnectorConfig,
 };
 
+/// How messages name the root.
+pub(crate) const TITLE: &str = "the root of the file";
+
 static NO_KEYS: Table = Table { span: None, entries: Vec::new() };
 
 /// Reads the core settings. What is wrong is among the `mistakes`; what is returned then holds a default in its place.
@@ -57,8 +60,9 @@ pub(crate) fn read(
     connection::read(&mut tables, &url, destination, &mut core);
 
     for key in keys::UNUSED_PROCESSING {
-        if processing.take(key).is_some() {
-            tracing::debug!(key, "key of [processing] has no effect: the target is probed while a batch waits");
+        if let Some(entry) = processing.take(key) {
+            let note = format!("`{key}` in `[processing]` has no effect: the runtime finds it out by itself");
+            mistakes.note(note, &entry.key_span);
         }
     }
     if no_name {

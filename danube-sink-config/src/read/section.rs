@@ -25,7 +25,7 @@ pub struct SectionReader<'r> {
     pub(crate) mistakes: &'r mut Mistakes,
 }
 
-impl SectionReader<'_> {
+impl<'r> SectionReader<'r> {
     /// The value of a key.
     pub fn setting<T>(&mut self, key: &Key<T>) -> Option<T> {
         self.table.setting(key, self.mistakes)
@@ -35,17 +35,7 @@ impl SectionReader<'_> {
     pub fn secret<T>(&mut self, key: &SecretKey<T>) -> Option<T> {
         let info = key.info;
         let variable = info.secret_env?;
-        if let Some(entry) = self.table.take(info.key) {
-            self.mistakes.hide(entry.value.span.clone());
-            self.mistakes.push(
-                Mistake::new(
-                    format!("`{}` is a secret and must not be in the file", info.key),
-                    format!("remove it, and {}", secret_source::how_to_give(variable)),
-                )
-                .at(entry.key_span.clone()),
-            );
-            return None;
-        }
+        self.not_in_file(info.key, variable)?;
         match secret_source::find(self.environment, variable, self.mistakes).ok()? {
             Some(SecretSource::Variable(secret)) => Some((key.make)(secret)),
             Some(SecretSource::File(file)) => self.secret_in(&file, &secret_source::by_file(variable)).map(key.make),
@@ -60,6 +50,16 @@ impl SectionReader<'_> {
                 absent
             }
         }
+    }
+
+    /// Reports a secret that stands in the file.
+    pub(crate) fn not_in_file(&mut self, secret: &'r str, variable: &str) -> Option<()> {
+        let Some(entry) = self.table.take(secret) else { return Some(()) };
+        self.mistakes.hide(entry.value.span.clone());
+        let help = format!("remove it, and {}", secret_source::how_to_give(variable));
+        let message = format!("`{secret}` is a secret and must not be in the file");
+        self.mistakes.push(Mistake::new(message, help).at(entry.key_span.clone()));
+        None
     }
 
     fn secret_in(&mut self, file: &Path, variable: &str) -> Option<Secret> {
@@ -78,10 +78,18 @@ impl SectionReader<'_> {
 
     /// The topic mappings.
     pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
+        self.mappings(Own::ByKey(C::Mapping::read))
+    }
+
+    pub(crate) fn mappings<T>(&mut self, own: Own<'_, T>) -> Option<TopicMappings<T>> {
         let [words, newer] = MAPPING_LISTS.map(|name| self.table.take(name));
         if let (Some(_), Some(twice)) = (words, newer) {
             let message = format!("`{}` and `{}` are two names for the same list", MAPPING_LISTS[0], MAPPING_LISTS[1]);
             self.mistakes.push(Mistake::new(message, "use one of them for all mappings").at(twice.key_span.clone()));
+        }
+        if let Some(newer) = newer {
+            let note = format!("`{}` is read as `{}`", MAPPING_LISTS[1], MAPPING_LISTS[0]);
+            self.mistakes.note(note, &newer.key_span);
         }
         let Some(entry) = words.or(newer) else {
             self.table.missing(keys::MAPPING_LISTS[0], mapping_list::example(self.section));
@@ -89,7 +97,7 @@ impl SectionReader<'_> {
         };
         let host = environment::host_name(self.environment);
         let common = Common { core: self.core, host: &host };
-        mapping_list::read_list(entry, self.section, common, Own::ByKey(C::Mapping::read), self.mistakes)
+        mapping_list::read_list(entry, self.section, common, own, self.mistakes)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     generated::{self, SettingInfo},
     read::keys::{self, Home, Key},
     report::mistake::{Mistake, Mistakes},
+    report::wording,
     shape::suggest,
 };
 
@@ -18,11 +19,11 @@ pub(crate) struct TableReader<'a> {
     table: &'a Table,
     /// How messages name the table.
     title: String,
-    known: Vec<&'static str>,
+    known: Vec<&'a str>,
     /// Asked for, and not to be suggested.
     hidden: Vec<&'static str>,
     /// Reported at the end, unless a misspelt key explains them.
-    missing: Vec<(&'static str, Mistake)>,
+    missing: Vec<(&'a str, Mistake)>,
 }
 
 impl<'a> TableReader<'a> {
@@ -34,7 +35,7 @@ impl<'a> TableReader<'a> {
         &self.title
     }
 
-    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Entry> {
+    pub(crate) fn take(&mut self, key: &'a str) -> Option<&'a Entry> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
@@ -53,14 +54,14 @@ impl<'a> TableReader<'a> {
     }
 
     /// A required key that is not there.
-    pub(crate) fn missing(&mut self, key: &'static str, help: impl Into<String>) {
-        let mistake = self.mistake(format!("missing key `{key}` in {}", self.title), help);
+    pub(crate) fn missing(&mut self, key: &'a str, help: impl Into<String>) {
+        let mistake = self.mistake(wording::missing_key(key, &self.title).as_str(), help);
         self.missing.push((key, mistake));
     }
 
     /// A key of the connector's own: given, by its default, or absent where its type allows that.
     pub(crate) fn setting<T>(&mut self, setting: &generated::Key<T>, mistakes: &mut Mistakes) -> Option<T> {
-        let SettingInfo { key, default, help, .. } = setting.info;
+        let SettingInfo { key, default, .. } = setting.info;
         if let Some(entry) = self.take(key) {
             return mistakes.keep((setting.read)(&entry.value).map_err(|wrong| wrong.of_key(key)));
         }
@@ -70,8 +71,7 @@ impl<'a> TableReader<'a> {
         }
         let absent = (setting.absent)();
         if absent.is_none() {
-            let meaning = if help.is_empty() { String::new() } else { format!(": {}", first_line(help)) };
-            self.missing(key, format!("add `{key} = …`{meaning}"));
+            self.missing(key, wording::add_key(&setting.info).as_str());
         }
         absent
     }
@@ -92,8 +92,10 @@ impl<'a> TableReader<'a> {
                 if close.is_some_and(|close| secrets.contains(&close)) || is_telltale(&entry.key) {
                     mistakes.hide(entry.value.span.clone());
                 }
-                let message = format!("unknown key `{}` in {}", entry.key, self.title);
-                mistakes.push(Mistake::new(message, self.remedy(&entry.key, close)).at(entry.key_span.clone()));
+                let message = wording::unknown_key(&entry.key, &self.title);
+                let help = elsewhere(&entry.key)
+                    .unwrap_or_else(|| wording::instead(&entry.key, &self.known).as_str().to_owned());
+                mistakes.push(Mistake::new(message.as_str(), help).at(entry.key_span.clone()));
             }
         }
         self.finish_known(mistakes);
@@ -106,16 +108,14 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn remedy(&self, key: &str, close: Option<&str>) -> String {
-        if key == "schemas" {
-            "remove it: a sink takes the schemas of messages from the registry".to_owned()
-        } else if let Some(homes) = homes_of(key) {
-            format!("move it: `{key}` is a key of {homes}")
-        } else if let Some(close) = close {
-            format!("did you mean `{close}`?")
-        } else {
-            format!("remove it; the keys here are {}", suggest::list(&self.known, "and"))
-        }
+    /// Somebody else may give the key, so that it is not missing here.
+    pub(crate) fn may_be_given_elsewhere(&mut self, key: &str) {
+        self.missing.retain(|(missing, _)| *missing != key);
+    }
+
+    /// The keys that were asked for, and those of them that are not there.
+    pub(crate) fn into_parts(self) -> (Vec<&'a str>, Vec<(&'a str, Mistake)>) {
+        (self.known, self.missing)
     }
 }
 
@@ -150,6 +150,13 @@ pub(crate) fn find<'a>(places: &mut [Place<'_, 'a>], key: &Key, mistakes: &mut M
     for (home, reader) in places {
         for name in key.names(*home) {
             let Some(entry) = reader.take(name) else { continue };
+            if *home != key.homes[0] || name != key.name {
+                let mut note = format!("`{name}` in {} is read as `{}`", home.title(), key.name);
+                if *home != key.homes[0] {
+                    note = format!("{note} in {}", key.homes[0].title());
+                }
+                mistakes.note(note, &entry.key_span);
+            }
             match first {
                 None => first = Some((entry, *home)),
                 Some((other, at)) => mistakes.push(
@@ -171,6 +178,14 @@ pub(crate) fn is_telltale(key: &str) -> bool {
     TELLTALE.iter().any(|part| key.contains(part))
 }
 
+/// What to do about a key that means something, but not here.
+pub(crate) fn elsewhere(key: &str) -> Option<String> {
+    if key == "schemas" {
+        return Some("remove it: a sink takes the schemas of messages from the registry".to_owned());
+    }
+    homes_of(key).map(|homes| format!("move it: `{key}` is a key of {homes}"))
+}
+
 /// Where a key that every connector has belongs.
 fn homes_of(name: &str) -> Option<String> {
     let has = |key: &&&Key| key.name == name || key.aliases.iter().any(|(_, alias)| *alias == name);
@@ -186,8 +201,4 @@ fn homes_of(name: &str) -> Option<String> {
         .collect();
     let titles: Vec<&str> = found.iter().map(|home| home.title()).collect();
     (!titles.is_empty()).then(|| titles.join(" or "))
-}
-
-pub(crate) fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default().trim_end_matches('.')
 }

@@ -31,6 +31,8 @@ pub struct Mistakes {
     found: Vec<Mistake>,
     /// Parts of the file that no report may show.
     hidden: Vec<Range<usize>>,
+    /// What is right, and worth a line in a log.
+    notes: Vec<(String, Range<usize>)>,
 }
 
 impl Mistakes {
@@ -43,6 +45,7 @@ impl Mistakes {
     pub fn append(&mut self, other: Self) {
         self.found.extend(other.found);
         self.hidden.extend(other.hidden);
+        self.notes.extend(other.notes);
     }
 
     /// Whether nothing is wrong.
@@ -63,6 +66,17 @@ impl Mistakes {
 
     pub(crate) fn hide(&mut self, span: Option<Range<usize>>) {
         self.hidden.extend(span);
+    }
+
+    /// Something that is right, and that the log tells to who wants to know.
+    pub(crate) fn note(&mut self, text: String, span: &Option<Range<usize>>) {
+        self.notes.extend(span.clone().map(|span| (text, span)));
+    }
+
+    /// The notes, in the order of the file.
+    pub(crate) fn take_notes(&mut self) -> Vec<(String, Range<usize>)> {
+        self.notes.sort_by_key(|(_, span)| span.start);
+        std::mem::take(&mut self.notes)
     }
 
     /// The mistakes in the order of the file, those outside of it last, and what to hide.
@@ -91,6 +105,6 @@ impl Mistakes {
 
 impl From<Mistake> for Mistakes {
     fn from(mistake: Mistake) -> Self {
-        Self { found: vec![mistake], hidden: Vec::new() }
+        Self { found: vec![mistake], ..Self::default() }
     }
 }

@@ -10,3 +10,4 @@
 pub(super) mod error;
 pub(super) mod mistake;
 pub(super) mod render;
+pub(super) mod wording;

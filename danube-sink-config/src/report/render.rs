@@ -2,9 +2,12 @@
 
 use std::{fmt::Write, ops::Range, path::Path};
 
-use crate::report::mistake::Mistake;
+use crate::{report::mistake::Mistake, shape::given};
 
 const HIDDEN: &str = "***";
+
+/// The most characters of a line that are shown.
+const WIDEST: usize = 160;
 
 /// The report of a file. `hidden` are the parts of the text that may not be shown.
 pub(crate) fn render(path: &Path, text: &str, mistakes: &[Mistake], hidden: &[Range<usize>]) -> String {
@@ -29,6 +32,25 @@ pub(crate) fn render_one(mistake: &Mistake) -> String {
 }
 
 fn render_in_file(path: &Path, text: &str, mistake: &Mistake, span: &Range<usize>, hidden: &[Range<usize>]) -> String {
+    let Place { at, lines } = place(path, text, span, hidden);
+    format!("error: {at}{}\n{lines}\n   help: {}\n", mistake.message, mistake.help)
+}
+
+/// A part of a file, as a report shows it.
+pub(crate) struct Place {
+    /// `connector.toml:7:1: `
+    pub(crate) at: String,
+    /// The line and, below it, the marks.
+    pub(crate) lines: String,
+}
+
+impl Place {
+    pub(crate) fn borrowed(&self) -> given::Place<'_> {
+        given::Place { at: &self.at, lines: &self.lines }
+    }
+}
+
+pub(crate) fn place(path: &Path, text: &str, span: &Range<usize>, hidden: &[Range<usize>]) -> Place {
     let start = floor(text, span.start);
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
@@ -37,12 +59,10 @@ fn render_in_file(path: &Path, text: &str, mistake: &Mistake, span: &Range<usize
     let (shown, marks) = excerpt(text, line_start..line_end, &(start..span.end.max(start)), hidden);
     let gutter = format!("{number:>4}");
     let blank = " ".repeat(gutter.len());
-    format!(
-        "error: {}:{number}:{column}: {}\n{gutter} | {shown}\n{blank} | {marks}\n   help: {}\n",
-        path.display(),
-        mistake.message,
-        mistake.help
-    )
+    Place {
+        at: format!("{}:{number}:{column}: ", path.display()),
+        lines: format!("{gutter} | {shown}\n{blank} | {marks}"),
+    }
 }
 
 /// The line as it may be shown, and the line of marks below it.
@@ -71,7 +91,21 @@ fn excerpt(text: &str, line: Range<usize>, span: &Range<usize>, hidden: &[Range<
     if !marks.contains('^') {
         marks.push('^');
     }
-    (shown.trim_end().to_owned(), marks.trim_end().to_owned())
+    cut(shown.trim_end(), marks.trim_end())
+}
+
+/// What is around the first mark, if the line is longer than anybody reads.
+fn cut(shown: &str, marks: &str) -> (String, String) {
+    let length = shown.chars().count();
+    if length <= WIDEST {
+        return (shown.to_owned(), marks.to_owned());
+    }
+    let mark = marks.chars().take_while(|mark| *mark != '^').count();
+    let start = mark.saturating_sub(WIDEST / 4).min(length - WIDEST);
+    let part = |line: &str| line.chars().skip(start).take(WIDEST).collect::<String>();
+    let (before, blank) = if start > 0 { ("…", " ") } else { ("", "") };
+    let after = if start + WIDEST < length { "…" } else { "" };
+    (format!("{before}{}{after}", part(shown)), format!("{blank}{}", part(marks)))
 }
 
 /// What follows `key =` in every line that sets one of `keys`, for a text that cannot be parsed.

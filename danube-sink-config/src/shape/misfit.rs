@@ -35,7 +35,8 @@ pub struct Misfit {
 const A_TIME: &str = "write a number and a unit: `\"250ms\"`, `\"10s\"`, `\"5m\"`, `\"1h\"`";
 const A_SIZE: &str = "write a number and a unit: `\"512B\"`, `\"64KiB\"`, `\"5MiB\"`, `\"1GiB\"`";
 const A_TOPIC: &str = "write `/namespace/name`; each of the two consists of letters, digits, `_` and `-`";
-const A_URL: &str = "write it whole, such as `https://example.com/path`";
+/// The help for what is no URL.
+pub(crate) const A_URL: &str = "write it whole, such as `https://example.com/path`";
 
 impl Scalar<'_> {
     /// What sort of value it is.

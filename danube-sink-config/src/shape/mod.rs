@@ -3,8 +3,11 @@
 //!
 //! ```text
 //!  Shape + Scalar ──▶ misfit ──▶ message and help       (const: the compiler runs it too)
+//!  Shape + Given ───▶ mistake ─▶ an error of the build  (const: only the compiler runs it)
 //! ```
 
+#[doc(hidden)]
+pub mod given;
 mod misfit;
 mod quantity;
 pub mod suggest;
@@ -12,6 +15,7 @@ mod text;
 
 use std::time::Duration;
 
+pub(crate) use self::misfit::A_URL;
 pub use self::{
     misfit::{Misfit, Scalar},
     quantity::{byte_size, duration},

@@ -1,8 +1,10 @@
 //! The configuration room, from files to reports.
 
+mod built;
 mod generated;
 mod handwritten;
 mod printed;
+mod published;
 mod settings;
 mod syntax;
 

@@ -38,3 +38,22 @@ fn marks_stand_below_what_they_mark() {
         assert!(report.contains("help: "), "{report}");
     }
 }
+
+#[test]
+fn of_a_long_line_the_part_is_shown_that_is_marked() {
+    let report = report(&format!("note = [{0}\"x\", 3, {0}]\nnumber = 1", "\"ü\", ".repeat(1000)));
+    let line = report.lines().nth(1).unwrap();
+    assert!(
+        line.starts_with("   1 | note = [\"ü\", ") && line.ends_with('…') && line.chars().count() == 168,
+        "{report}"
+    );
+    let report = super::report(&format!("http_sink.timeout = \"{}\"", "x".repeat(5000)));
+    assert!(
+        report.contains("   1 | http_sink.timeout = \"xxx") && report.contains("     |                     ^^^"),
+        "{report}"
+    );
+    let report = super::report(&format!("http_sink = {{ base_url = \"{}\", timeout = 5 }}", "x".repeat(5000)));
+    let marked = report.lines().skip_while(|line| !line.contains(": `timeout`")).skip(1).take(2).collect::<Vec<_>>();
+    assert!(marked[0].ends_with("x\", timeout = 5 }"), "{marked:#?}");
+    assert_eq!(marked[0].chars().position(|char| char == '5'), marked[1].chars().position(|char| char == '^'));
+}

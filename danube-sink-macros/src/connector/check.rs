@@ -16,11 +16,11 @@ use crate::{
 pub(crate) fn check(raw: RawConnector, diagnostics: &mut Diagnostics) -> Option<CheckedConnector> {
     check_no_generics(raw.generics(), diagnostics);
     let section = check_section(&raw, diagnostics);
-    let config = check_config(raw.config.as_ref(), diagnostics);
+    check_config(raw.config.as_ref(), diagnostics);
     let fields = check_fields(raw.fields, &raw.item, diagnostics)?;
     Some(CheckedConnector {
         section,
-        config,
+        config: raw.config,
         dev_hint: raw.dev_hint.as_ref().map(LitStr::value),
         main: raw.main.is_none_or(|main| main.value),
         fields,
@@ -64,12 +64,10 @@ fn check_section(raw: &RawConnector, diagnostics: &mut Diagnostics) -> String {
     section
 }
 
-fn check_config(config: Option<&LitStr>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = config?;
-    if !text.value().ends_with(".toml") {
+fn check_config(config: Option<&LitStr>, diagnostics: &mut Diagnostics) {
+    if let Some(text) = config.filter(|text| !text.value().ends_with(".toml")) {
         diagnostics.push(text, "the configuration is a TOML file", "write `config = \"connector.toml\"`");
     }
-    Some(text.value())
 }
 
 fn check_fields(

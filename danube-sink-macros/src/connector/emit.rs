@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{GenericArgument, Ident, PathArguments, Type};
+use syn::{GenericArgument, Ident, LitStr, PathArguments, Type};
 
 use super::model::CheckedConnector;
 use crate::field::{
@@ -16,7 +16,8 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
     let settings: Vec<&CheckedSetting> = fields.iter().filter_map(CheckedField::setting).collect();
     let constants = settings.iter().enumerate().map(|(index, setting)| key_constant(index, setting));
     let keys = (0..settings.len()).map(key_name);
-    let (config, dev_hint) = (option(config.as_ref()), option(dev_hint.as_ref()));
+    let config = option(config.as_ref().map(LitStr::value).as_ref());
+    let dev_hint = option(dev_hint.as_ref());
     let mappings = fields.iter().find(|field| matches!(field.role, Role::TopicMappings));
     let mapping_type = mappings.map(|field| mapping_type(&field.ty));
     let mappings = mappings.map(|field| &field.name);

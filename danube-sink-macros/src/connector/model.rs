@@ -20,7 +20,7 @@ pub(crate) struct RawConnector {
 pub(crate) struct CheckedConnector {
     pub(crate) item: ItemStruct,
     pub(crate) section: String,
-    pub(crate) config: Option<String>,
+    pub(crate) config: Option<LitStr>,
     pub(crate) dev_hint: Option<String>,
     pub(crate) main: bool,
     pub(crate) fields: Vec<CheckedField>,

@@ -65,6 +65,7 @@ pub(crate) struct Configured<C> {
     connectors: Vec<C>,
     core: ConnectorConfig,
     path: PathBuf,
+    notes: Vec<String>,
 }
 
 impl<C: GeneratedConnector> Configured<C> {
@@ -74,21 +75,24 @@ impl<C: GeneratedConnector> Configured<C> {
             Job::Dev { .. } => config::load_for_embedded::<C>(&source),
             Job::Run | Job::Check(_) => config::load::<C>(&source),
         };
-        let Loaded { connector, core, path, .. } = load()?;
+        let Loaded { connector, core, path, notes, .. } = load()?;
         let mut connectors = vec![connector];
         for _ in 1..core.tasks {
             connectors.push(load()?.connector);
         }
-        Ok(Self { connectors, core, path })
+        Ok(Self { connectors, core, path, notes })
     }
 }
 
 fn work<C: SinkConnector + GeneratedConnector>(configured: Configured<C>, job: Job) -> ConnectorResult<()> {
     match job {
         Job::Run => {
-            let Configured { connectors, core, path } = configured;
+            let Configured { connectors, core, path, notes } = configured;
             start_logs(&core.log_level)?;
             tracing::debug!("configuration from {}", path.display());
+            for note in notes {
+                tracing::debug!("{note}");
+            }
             block_on(async { SinkRuntime::with_tasks(connectors, core).await?.run().await })
         }
         Job::Check(options) => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use danube_sink::{ConsumerConfig, prelude::*};
 
 /// A sink with everything.
-#[sink_connector(section = "all", config = "connector.toml", dev_hint = "look there", main = false)]
+#[sink_connector(section = "all", config = "ui/pass/every_attribute.toml", dev_hint = "look there", main = false)]
 #[derive(Debug)]
 pub struct Sink {
     /// A key without a default.

@@ -39,8 +39,11 @@ pub(super) async fn check<C: SinkConnector + GeneratedConnector>(
     configured: Configured<C>,
     options: Options,
 ) -> ConnectorResult<()> {
-    let Configured { connectors, core, path } = configured;
+    let Configured { connectors, core, path, notes } = configured;
     say(stdout(), &summary(&core, &path));
+    for note in notes {
+        say(stdout(), &format!("note: {note}\n"));
+    }
     for warning in warnings::of::<C>(&core) {
         say(stdout(), &format!("warning: {warning}\n"));
     }
