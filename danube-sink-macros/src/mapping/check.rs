@@ -13,18 +13,26 @@ use crate::{
 };
 
 /// The keys that every mapping has.
-const COMMON: [&str; 13] = [
+const COMMON: [&str; 21] = [
     "topic",
     "from",
     "subscription",
     "subscription_type",
     "consumer_name",
     "expected_schema_subject",
+    "expected_schema_version",
+    "min_schema_version",
     "batch_size",
     "batch_bytes",
     "flush_interval_ms",
     "ack_timeout_ms",
     "payload_format",
+    "avro_encoding",
+    "avro_reader_schema",
+    "protobuf_message",
+    "number_encoding",
+    "validate_json_schema",
+    "show_payload_in_errors",
     "on_invalid_record",
     "dead_letter_topic",
 ];

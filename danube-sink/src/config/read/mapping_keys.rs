@@ -46,6 +46,7 @@ impl Draft {
         reader.milliseconds(&keys::MAPPING_FLUSH_INTERVAL, &mut settings.flush_interval);
         reader.milliseconds(&keys::MAPPING_ACK_TIMEOUT, &mut settings.ack_timeout);
         reader.word(&keys::PAYLOAD_FORMAT, &mut settings.payload_format);
+        schemas(reader, &mut settings);
         reader.word(&keys::ON_INVALID_RECORD, &mut settings.on_invalid_record);
         let dead_letter = reader.text(&keys::DEAD_LETTER_TOPIC);
         settings.dead_letter_topic = dead_letter.value;
@@ -74,6 +75,19 @@ fn consumer(reader: &mut MappingReader<'_>, topic: Option<String>, common: Commo
         subscription_type,
         expected_schema_subject: reader.text(&keys::SCHEMA_SUBJECT).value,
     }
+}
+
+fn schemas(reader: &mut MappingReader<'_>, settings: &mut MappingSettings) {
+    let mut version = |key: &Key| reader.given(key, |value| check::number(key, value)).value;
+    settings.expected_schema_version = version(&keys::SCHEMA_VERSION).and_then(|number| u32::try_from(number).ok());
+    settings.min_schema_version = version(&keys::MIN_SCHEMA_VERSION).and_then(|number| u32::try_from(number).ok());
+    reader.word(&keys::SHOW_PAYLOAD, &mut settings.show_payload_in_errors);
+    let decoding = &mut settings.decoding;
+    reader.word(&keys::AVRO_ENCODING, &mut decoding.avro_encoding);
+    decoding.avro_reader_schema = reader.text(&keys::AVRO_READER_SCHEMA).value;
+    decoding.protobuf_message = reader.text(&keys::PROTOBUF_MESSAGE).value;
+    reader.word(&keys::NUMBER_ENCODING, &mut decoding.number_encoding);
+    reader.word(&keys::VALIDATE_JSON_SCHEMA, &mut decoding.validate_json_schema);
 }
 
 /// The name that a process has on every start: the broker lets a consumer of the same name take over.
