@@ -219,7 +219,7 @@ impl Held {
 /// The beginning of a payload, as text where it is text.
 fn excerpt(payload: &[u8]) -> String {
     const LONGEST: usize = 200;
-    let beginning = payload[..payload.len().min(LONGEST)].escape_ascii().to_string();
-    let more = payload.len().saturating_sub(LONGEST);
-    if more == 0 { beginning } else { format!("{beginning} and {more} bytes more") }
+    let (beginning, more) = payload.split_at(payload.len().min(LONGEST));
+    let text = String::from_utf8_lossy(beginning).replace(char::is_control, " ");
+    if more.is_empty() { text } else { format!("{text} and {} bytes more", more.len()) }
 }

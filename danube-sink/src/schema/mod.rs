@@ -59,7 +59,12 @@ mod wanted;
 mod tests;
 
 pub(crate) use self::{
-    content::Content, decoder::Opened, expected::ExpectedSchema, info::unwrap_definition, registry::SchemaCache,
+    content::Content,
+    decoder::Opened,
+    expected::ExpectedSchema,
+    info::unwrap_definition,
+    options::{check_reader_schema, check_validation},
+    registry::SchemaCache,
 };
 pub use self::{
     decoder::Decoder,

@@ -15,6 +15,24 @@ pub struct DecodeOptions {
     pub validate_json_schema: bool,
 }
 
+/// # Errors
+/// Why data cannot be read by the schema.
+pub(crate) fn check_reader_schema(schema: &str) -> Result<(), String> {
+    #[cfg(feature = "avro")]
+    return super::avro::check(schema);
+    #[cfg(not(feature = "avro"))]
+    return Err(format!("{} characters of Avro, which needs the feature `avro` of danube-sink", schema.len()));
+}
+
+/// # Errors
+/// Why payloads cannot be checked against their JSON Schema.
+pub(crate) fn check_validation(wanted: bool) -> Result<(), &'static str> {
+    if wanted && !cfg!(feature = "json-schema") {
+        return Err("payloads are checked with the feature `json-schema` of danube-sink, which is off");
+    }
+    Ok(())
+}
+
 /// How Avro payloads are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AvroEncoding {

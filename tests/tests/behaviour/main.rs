@@ -10,6 +10,7 @@ mod invalid_records;
 mod killed;
 mod outage;
 mod process;
+mod schemas;
 mod slow_targets;
 mod takeover;
 mod waiting;

@@ -12,7 +12,10 @@ use crate::config::{
     setting::Setting,
     settings::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
 };
-use crate::connector::ConsumerConfig;
+use crate::{
+    connector::ConsumerConfig,
+    schema::{check_reader_schema, check_validation},
+};
 
 /// What holds for a mapping that says nothing.
 #[derive(Debug, Clone, Copy)]
@@ -84,10 +87,20 @@ fn schemas(reader: &mut MappingReader<'_>, settings: &mut MappingSettings) {
     reader.word(&keys::SHOW_PAYLOAD, &mut settings.show_payload_in_errors);
     let decoding = &mut settings.decoding;
     reader.word(&keys::AVRO_ENCODING, &mut decoding.avro_encoding);
-    decoding.avro_reader_schema = reader.text(&keys::AVRO_READER_SCHEMA).value;
+    let reader_schema = reader.given(&keys::AVRO_READER_SCHEMA, |value| {
+        let text = check::text(&keys::AVRO_READER_SCHEMA, value)?;
+        let help = "write the text of an Avro schema, in JSON";
+        check_reader_schema(&text).map(|()| text).map_err(|problem| value.mistake(problem, help))
+    });
+    decoding.avro_reader_schema = reader_schema.value;
     decoding.protobuf_message = reader.text(&keys::PROTOBUF_MESSAGE).value;
     reader.word(&keys::NUMBER_ENCODING, &mut decoding.number_encoding);
-    reader.word(&keys::VALIDATE_JSON_SCHEMA, &mut decoding.validate_json_schema);
+    let validate = reader.given(&keys::VALIDATE_JSON_SCHEMA, |value| {
+        let wanted = bool::read(value)?;
+        let help = "switch the feature on in Cargo.toml, or remove the key";
+        check_validation(wanted).map(|()| wanted).map_err(|problem| Mistakes::from(value.mistake(problem, help)))
+    });
+    decoding.validate_json_schema = validate.value.unwrap_or_default();
 }
 
 /// The name that a process has on every start: the broker lets a consumer of the same name take over.

@@ -4,6 +4,7 @@ use std::{fs, time::Duration};
 
 use super::*;
 use crate::config::{ConfigSource, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType, load_with};
+use crate::schema::{AvroEncoding, DecodeOptions, NumberEncoding};
 
 const GOOD: &str = r#"
 danube_service_url = "http://localhost:6650"
@@ -58,6 +59,13 @@ fn the_published_connectors_words_load() {
         from = "/events/users"
         subscription_type = "Key_Shared"
         payload_format = "json"
+        expected_schema_version = 3
+        min_schema_version = 2
+        avro_encoding = "datum"
+        avro_reader_schema = '"long"'
+        protobuf_message = "Order"
+        number_encoding = "int_le"
+        show_payload_in_errors = true
         on_invalid_record = "dead_letter"
         dead_letter_topic = "/events/dead"
         flush_interval_ms = 5
@@ -73,6 +81,16 @@ fn the_published_connectors_words_load() {
     assert_eq!(mapping.consumer.subscription, "sink", "the connector's name");
     assert_eq!(mapping.consumer.subscription_type, SubscriptionType::KeyShared);
     assert_eq!(mapping.payload_format, PayloadFormat::Json);
+    assert_eq!((mapping.expected_schema_version, mapping.min_schema_version), (Some(3), Some(2)));
+    assert!(mapping.show_payload_in_errors);
+    let decoding = DecodeOptions {
+        avro_encoding: AvroEncoding::Datum,
+        avro_reader_schema: Some(r#""long""#.into()),
+        protobuf_message: Some("Order".into()),
+        number_encoding: NumberEncoding::IntLe,
+        validate_json_schema: false,
+    };
+    assert_eq!(mapping.decoding, decoding);
     assert_eq!(mapping.on_invalid_record, OnInvalidRecord::DeadLetter);
     assert_eq!(mapping.flush_interval, Duration::from_millis(5));
 }

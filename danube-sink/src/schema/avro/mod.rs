@@ -66,6 +66,12 @@ enum Data {
     Blocks(Vec<Block>),
 }
 
+/// # Errors
+/// What is wrong with a schema's text.
+pub(super) fn check(definition: &str) -> Result<(), String> {
+    Plan::compile(definition).map(drop)
+}
+
 impl Avro {
     pub(super) fn compile(definition: &str, options: &DecodeOptions) -> Result<Self, String> {
         let written = Plan::compile(definition)?;
