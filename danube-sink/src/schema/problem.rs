@@ -18,6 +18,21 @@ impl Problem {
         Self { path: String::new(), reason: reason.into() }
     }
 
+    /// What serde_json says, without the offending value.
+    pub(crate) fn of_json(error: &serde_json::Error) -> Self {
+        Self::new(without_contents(error))
+    }
+
+    /// The same with words in front of what is wrong.
+    #[must_use]
+    pub(crate) fn because(mut self, what: &str) -> Self {
+        self.reason = format!("{what}: {}", self.reason);
+        self
+    }
+}
+
+#[cfg(any(test, feature = "avro", feature = "protobuf"))]
+impl Problem {
     /// The same, inside the field of that name.
     #[must_use]
     pub(crate) fn in_field(mut self, name: &str) -> Self {
@@ -37,18 +52,6 @@ impl Problem {
     pub(crate) fn in_element(mut self, index: usize) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         self.path = format!("[{index}]{dot}{}", self.path);
-        self
-    }
-
-    /// What serde_json says, without the offending value.
-    pub(crate) fn of_json(error: &serde_json::Error) -> Self {
-        Self::new(without_contents(error))
-    }
-
-    /// The same with words in front of what is wrong.
-    #[must_use]
-    pub(crate) fn because(mut self, what: &str) -> Self {
-        self.reason = format!("{what}: {}", self.reason);
         self
     }
 }

@@ -1,5 +1,7 @@
 //! Dates and times as RFC 3339 text, and back.
 
+#![cfg_attr(not(feature = "avro"), allow(dead_code, reason = "Protobuf takes little of it"))]
+
 use super::Problem;
 
 /// The unit of a time, and how many of it are a second.
