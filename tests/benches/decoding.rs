@@ -8,20 +8,19 @@
 
 use std::{hint::black_box, sync::Arc, time::Instant};
 
-use apache_avro::{Reader, Schema, reader::datum::GenericDatumReader, types::Value as AvroValue};
+use apache_avro::{Reader, Schema, reader::datum::GenericDatumReader};
 use danube_sink::{
     SinkRecord,
     schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType},
 };
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 40;
 const TIMES: usize = 500;
 
-#[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "it is only read into")]
+#[derive(Debug, Serialize, Deserialize)]
 struct Event {
     id: i64,
     name: String,
@@ -31,8 +30,7 @@ struct Event {
     note: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "it is only read into")]
+#[derive(Debug, Serialize, Deserialize)]
 struct User {
     id: i64,
     email: String,
@@ -72,15 +70,9 @@ fn json_rows(event: &Value) {
 
 fn avro_rows(event: &Value) {
     let schema = Schema::parse_str(AVRO).unwrap();
-    let mut value = AvroValue::from(event.clone());
-    if let AvroValue::Map(fields) = &mut value
-        && let Some(AvroValue::String(note)) = fields.remove("note")
-    {
-        fields.insert("note".into(), AvroValue::Union(1, Box::new(AvroValue::String(note))));
-    }
-    let value = value.resolve(&schema).unwrap();
+    let event: Event = serde_json::from_value(event.clone()).unwrap();
     let writer = apache_avro::writer::datum::GenericDatumWriter::builder(&schema).build().unwrap();
-    let datum = writer.write_value_to_vec(value.clone()).unwrap();
+    let datum = writer.write_ser_to_vec(&event).unwrap();
     let reader = GenericDatumReader::builder(&schema).build().unwrap();
     let bare = |mut datum: &[u8]| {
         let value = reader.read_value(&mut datum).unwrap();
@@ -94,7 +86,7 @@ fn avro_rows(event: &Value) {
     types("Avro datum", SchemaType::Avro, AVRO, &datum, bare);
 
     let mut writer = apache_avro::Writer::new(&schema, Vec::new()).unwrap();
-    writer.append_value(value).unwrap();
+    writer.append_ser(&event).unwrap();
     let container = writer.into_inner().unwrap();
     let bare = |container: &[u8]| {
         let value = Reader::new(container).unwrap().next().unwrap().unwrap();
