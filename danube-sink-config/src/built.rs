@@ -11,7 +11,7 @@
 use std::{ops::Range, path::Path};
 
 use crate::{
-    connection::Destination,
+    beyond::Beyond,
     file::document::Document,
     file::value::{Content, Entry, Table, Value},
     load::{Section, section},
@@ -155,7 +155,7 @@ impl<'a> Field<'a> {
 fn read<'a>(code: &Code<'a>, root: &'a Table, secrets: &[&str], mistakes: &mut Mistakes) -> Vec<Open<'a>> {
     let environment = |_: &str| None;
     let mut reader = TableReader::new(root, root::TITLE);
-    let core = root::read(&mut reader, &environment, Some(code.package), Destination::Unseen, mistakes);
+    let core = root::read(&mut reader, &environment, Some(code.package), Beyond::UNSEEN, mistakes);
     for (key, _) in keys::VARIABLES {
         reader.may_be_given_elsewhere(key);
     }
@@ -168,6 +168,7 @@ fn read<'a>(code: &Code<'a>, root: &'a Table, secrets: &[&str], mistakes: &mut M
         section: code.section,
         core: &core,
         environment: &environment,
+        decoding: Beyond::UNSEEN.decoding,
         mistakes,
     };
     let mut mappings = Vec::new();

@@ -15,9 +15,10 @@
 
 #![warn(missing_docs)]
 
+mod beyond;
 #[doc(hidden)]
 pub mod built;
-mod connection;
+mod decoding;
 mod file;
 #[doc(hidden)]
 pub mod generated;
@@ -37,7 +38,8 @@ mod words;
 mod tests;
 
 pub use self::{
-    connection::{Destination, Part, Problem, Token},
+    beyond::{Beyond, CheckDecoding, Destination, Part, Problem, Token},
+    decoding::{AvroEncoding, DecodeOptions, NumberEncoding},
     file::{
         environment::{Environment, ProcessEnvironment},
         source::ConfigSource,

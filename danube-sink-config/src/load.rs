@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    connection::Destination,
+    beyond::Beyond,
     file::document::Document,
     file::environment::Environment,
     file::source::{self, ConfigSource, Shipped},
@@ -37,13 +37,13 @@ pub struct Loaded<C> {
 /// # Errors
 /// The whole report.
 pub fn load_for<C: GeneratedConnector>(
-    destination: Destination,
+    beyond: Beyond,
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let shipped = C::INFO.config_file.map(|file| Shipped { file, crate_folder: C::INFO.crate_folder });
     let path = source::find(source, shipped, environment)?;
-    read(&Document::read(&path, &secrets::<C>())?, destination, environment)
+    read(&Document::read(&path, &secrets::<C>())?, beyond, environment)
 }
 
 /// [`load_for`] for a text that is in no file yet. `path` is how the report names it.
@@ -51,12 +51,12 @@ pub fn load_for<C: GeneratedConnector>(
 /// # Errors
 /// The whole report.
 pub fn load_text_for<C: GeneratedConnector>(
-    destination: Destination,
+    beyond: Beyond,
     path: &Path,
     text: &str,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    read(&Document::parse(path, text.to_owned(), &secrets::<C>())?, destination, environment)
+    read(&Document::parse(path, text.to_owned(), &secrets::<C>())?, beyond, environment)
 }
 
 fn secrets<C: GeneratedConnector>() -> Vec<&'static str> {
@@ -65,12 +65,12 @@ fn secrets<C: GeneratedConnector>() -> Vec<&'static str> {
 
 fn read<C: GeneratedConnector>(
     document: &Document,
-    destination: Destination,
+    beyond: Beyond,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let mut mistakes = Mistakes::default();
     let mut root = TableReader::new(&document.root, root::TITLE);
-    let core = root::read(&mut root, environment, Some(C::INFO.name), destination, &mut mistakes);
+    let core = root::read(&mut root, environment, Some(C::INFO.name), beyond, &mut mistakes);
     let connector = match section(&mut root, &document.root, C::INFO.section, &mut mistakes) {
         Section::Table(table) => {
             let mut section = SectionReader {
@@ -78,6 +78,7 @@ fn read<C: GeneratedConnector>(
                 section: C::INFO.section,
                 core: &core,
                 environment,
+                decoding: beyond.decoding,
                 mistakes: &mut mistakes,
             };
             let connector = C::load(&mut section);

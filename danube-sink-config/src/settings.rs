@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{connection::Token, mapping::TopicMappings, read::keys::defaults};
+use super::{beyond::Token, decoding::DecodeOptions, mapping::TopicMappings, read::keys::defaults};
 
 /// The core settings of a connector.
 ///
@@ -136,6 +136,15 @@ pub struct MappingSettings {
     pub ack_timeout: Duration,
     /// `payload_format`: how messages without a schema are read. Default `auto`.
     pub payload_format: PayloadFormat,
+    /// How payloads are read where their schema leaves it open.
+    pub decoding: DecodeOptions,
+    /// `expected_schema_version`: the version of the schema that every message must carry.
+    pub expected_schema_version: Option<u32>,
+    /// `min_schema_version`: the lowest version of the schema that a message may carry.
+    pub min_schema_version: Option<u32>,
+    /// `show_payload_in_errors`: whether the beginning of an invalid payload is shown in logs and dead letters. Default
+    /// `false`: it may be private.
+    pub show_payload_in_errors: bool,
     /// `on_invalid_record`: what becomes of a record that cannot be decoded or is rejected. Default `stop`.
     pub on_invalid_record: OnInvalidRecord,
     /// `dead_letter_topic`: where rejected records go with `dead_letter`.
@@ -152,6 +161,10 @@ impl MappingSettings {
             flush_interval: core.flush_interval,
             ack_timeout: core.ack_timeout,
             payload_format: PayloadFormat::default(),
+            decoding: DecodeOptions::default(),
+            expected_schema_version: None,
+            min_schema_version: None,
+            show_payload_in_errors: false,
             on_invalid_record: OnInvalidRecord::default(),
             dead_letter_topic: None,
         }

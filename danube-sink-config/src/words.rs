@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
+    decoding::{AvroEncoding, NumberEncoding},
     file::value::Value,
     report::mistake::Mistakes,
     setting::Setting,
@@ -58,6 +59,10 @@ words! {
         Shared = "Shared", Exclusive = "Exclusive", Failover = "Failover", KeyShared = "KeyShared",
     }
     PayloadFormat: "payload format" { Auto = "auto", Json = "json", Text = "text", Bytes = "bytes" }
+    AvroEncoding: "Avro encoding" { Auto = "auto", Json = "json", Datum = "datum", Container = "container" }
+    NumberEncoding: "number encoding" {
+        Auto = "auto", Text = "text", IntBe = "int_be", IntLe = "int_le", FloatBe = "float_be", FloatLe = "float_le",
+    }
     OnInvalidRecord: "way for invalid records" { Stop = "stop", DeadLetter = "dead_letter", Skip = "skip" }
     OnRetriesExhausted: "way out of retries" { Wait = "wait", DeadLetter = "dead_letter", Stop = "stop" }
 }

@@ -7,18 +7,23 @@ use std::path::Path;
 pub use danube_sink_config::generated;
 #[doc(inline)]
 pub use danube_sink_config::{
-    ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, Environment, Loaded, Mapped, Mapping, MappingSettings,
-    Mistake, Mistakes, NoMapping, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, ProcessEnvironment, Secret,
-    Setting, SubscriptionType, Token, TopicMapping, TopicMappings, Value, json_schema, shape, template,
+    AvroEncoding, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Environment, Loaded,
+    Mapped, Mapping, MappingSettings, Mistake, Mistakes, NoMapping, NumberEncoding, OnInvalidRecord,
+    OnRetriesExhausted, PayloadFormat, ProcessEnvironment, Secret, Setting, SubscriptionType, Token, TopicMapping,
+    TopicMappings, Value, json_schema, shape, template,
 };
-use danube_sink_config::{Destination, load_for, load_struct, load_text_for};
+use danube_sink_config::{Beyond, Destination, load_for, load_struct, load_text_for};
 use generated::GeneratedConnector;
 use serde::de::DeserializeOwned;
 
-use crate::credentials;
+use crate::{credentials, schema};
 
-/// The broker of the file, with certificates and token that are looked at.
-const CONFIGURED: Destination = Destination::Configured(credentials::check);
+/// The broker of the file: certificates and token are looked at.
+const CONFIGURED: Beyond =
+    Beyond { destination: Destination::Configured(credentials::check), decoding: schema::check_decoding };
+
+/// A broker inside the process, which needs neither.
+const EMBEDDED: Beyond = Beyond { destination: Destination::Embedded, ..CONFIGURED };
 
 /// Reads the configuration of `C`, and everything that is wrong with it.
 ///
@@ -44,7 +49,7 @@ pub fn load_with<C: GeneratedConnector>(
 /// # Errors
 /// The whole report.
 pub(crate) fn load_for_embedded<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, ConfigError> {
-    load_for(Destination::Embedded, source, &ProcessEnvironment)
+    load_for(EMBEDDED, source, &ProcessEnvironment)
 }
 
 /// [`load_with`] for a text that is in no file yet. `path` is how the report names it.

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,7 +13,7 @@ use serde_json::Value;
 use crate::{
     config::Mapped,
     error::{ConnectorError, ConnectorResult},
-    schema::{SchemaInfo, without_contents},
+    schema::{Content, Decoder, Opened, SchemaInfo},
 };
 
 /// One message of a topic, decoded. Cloning it copies no payload.
@@ -29,8 +28,9 @@ struct Inner {
     key: Option<String>,
     producer: String,
     attributes: HashMap<String, String>,
-    schema: Option<Arc<SchemaInfo>>,
+    decoder: Option<Arc<Decoder>>,
     bytes: Bytes,
+    content: Content,
     value: OnceLock<Value>,
 }
 
@@ -74,32 +74,36 @@ impl SinkRecord {
             key: None,
             producer: String::new(),
             attributes: HashMap::new(),
-            schema: None,
+            decoder: None,
             bytes: Bytes::new(),
+            content: Content::Auto,
             value: OnceLock::new(),
         })
     }
 
-    /// The payload as a value: JSON where it is JSON, else a string; bytes that are no text appear in base64.
+    /// The payload as a value, by its schema; without one, as the mapping's `payload_format` says. How each type of a
+    /// schema looks is told in [`schema`](crate::schema).
     ///
-    /// Decoded at the first call. [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do without it.
+    /// [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do without it.
     pub fn payload(&self) -> &Value {
-        self.0.value.get_or_init(|| value_of(&self.0.bytes))
+        self.0.value.get_or_init(|| {
+            if let Some(decoder) = &self.0.decoder {
+                decoder.want_values();
+            }
+            // The payload was found valid, or is one of a record made by hand.
+            self.0.content.value(&self.0.bytes).unwrap_or_default()
+        })
     }
 
-    /// The payload as a type of your own, read straight from its bytes where they are JSON.
+    /// The payload as a type of your own, read straight from its bytes, whatever their encoding.
     ///
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the payload is not what `T` takes. Decode before you write: the runtime
     /// then hands over the rest of the batch again.
     pub fn as_type<T: DeserializeOwned>(&self) -> ConnectorResult<T> {
-        let decoded = match self.0.value.get() {
-            Some(value) => T::deserialize(value),
-            None => serde_json::from_slice(&self.0.bytes),
-        };
-        decoded.map_err(|error| ConnectorError::InvalidRecord {
+        self.0.content.read(&self.0.bytes).map_err(|problem| ConnectorError::InvalidRecord {
             id: self.id(),
-            reason: format!("not a {}: {}", short_name::<T>(), without_contents(&error)),
+            reason: format!("not a {}: {problem}", short_name::<T>()),
         })
     }
 
@@ -150,7 +154,7 @@ impl SinkRecord {
 
     /// The schema that the message names, if it names one.
     pub fn schema(&self) -> Option<&SchemaInfo> {
-        self.0.schema.as_deref()
+        self.0.decoder.as_ref()?.info()
     }
 
     /// The name of this message for idempotent writes.
@@ -250,17 +254,40 @@ impl RecordBuilder {
         self
     }
 
-    /// The schema.
+    /// The schema by which the payload is read; give the payload before. One that does not fit is `null`, and no type.
+    ///
+    /// ```
+    /// use danube_sink::{SinkRecord, schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType}};
+    ///
+    /// let schema = SchemaInfo {
+    ///     subject: "names".into(),
+    ///     version: 1,
+    ///     schema_type: SchemaType::String,
+    ///     definition: String::new(),
+    ///     fingerprint: String::new(),
+    /// };
+    /// let decoder = Decoder::new(schema, &DecodeOptions::default());
+    /// let record = SinkRecord::builder("/default/names").payload("7").decoder(decoder).build();
+    /// assert_eq!(record.payload(), "7");
+    /// ```
     #[must_use]
-    pub fn schema(mut self, schema: Option<Arc<SchemaInfo>>) -> Self {
-        self.0.schema = schema;
-        self
+    pub fn decoder(mut self, decoder: impl Into<Arc<Decoder>>) -> Self {
+        let decoder = decoder.into();
+        let opened = decoder.open(&self.0.bytes).unwrap_or_else(Opened::broken);
+        self.0.decoder = Some(decoder);
+        self.opened(opened)
     }
 
-    /// The decoded payload, where it is not what [`SinkRecord::payload`] would make of the bytes.
+    /// The decoder, with what it found of the payload.
     #[must_use]
-    pub fn value(mut self, value: Value) -> Self {
-        self.0.value = OnceLock::from(value);
+    pub(crate) fn opened_by(mut self, decoder: Arc<Decoder>, opened: Opened) -> Self {
+        self.0.decoder = Some(decoder);
+        self.opened(opened)
+    }
+
+    fn opened(mut self, Opened { content, value }: Opened) -> Self {
+        self.0.content = content;
+        self.0.value = value.map(OnceLock::from).unwrap_or_default();
         self
     }
 
@@ -275,13 +302,6 @@ impl fmt::Debug for RecordBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RecordBuilder({})", self.0.id)
     }
-}
-
-fn value_of(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap_or_else(|_| match std::str::from_utf8(bytes) {
-        Ok(text) => Value::String(text.to_owned()),
-        Err(_) => Value::String(BASE64.encode(bytes)),
-    })
 }
 
 /// Producers send milliseconds (Rust), microseconds (documented) or nanoseconds; the size tells which.

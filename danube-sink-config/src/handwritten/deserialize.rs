@@ -10,7 +10,7 @@ use serde::{
 use super::{scope, serde_error};
 
 use crate::{
-    connection::Destination,
+    beyond::Beyond,
     file::environment::{self, ProcessEnvironment},
     file::value::{Content, Entry, Table, Value},
     mapping::TopicMappings,
@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for ConnectorConfig {
         }
         let mut mistakes = Mistakes::default();
         let mut root = TableReader::new(&table, "the core settings");
-        let core = root::read(&mut root, &ProcessEnvironment, None, Destination::Unseen, &mut mistakes);
+        let core = root::read(&mut root, &ProcessEnvironment, None, Beyond::UNSEEN, &mut mistakes);
         root.finish(&[], &mut mistakes);
         if mistakes.is_empty() { Ok(core) } else { Err(D::Error::custom(ConfigError::in_one_line(mistakes))) }
     }
@@ -53,12 +53,12 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for TopicMappings<T> {
         };
         let in_scope = scope::with(|scope| {
             let (section, entry) = find(&scope.root, &plain);
-            (section, entry, scope.core.clone(), scope.host.clone())
+            (section, entry, scope.core.clone(), scope.host.clone(), scope.decoding)
         });
         let inside = in_scope.is_some();
-        let (section, entry, core, host) = in_scope.unwrap_or_else(|| {
+        let (section, entry, core, host, decoding) = in_scope.unwrap_or_else(|| {
             let core = ConnectorConfig::new("", "");
-            ("…".to_owned(), None, core, environment::host_name(&ProcessEnvironment))
+            ("…".to_owned(), None, core, environment::host_name(&ProcessEnvironment), Beyond::UNSEEN.decoding)
         });
         let entry = entry.unwrap_or(Entry { key: MAPPING_LISTS[0].to_owned(), key_span: None, value: plain });
 
@@ -66,7 +66,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for TopicMappings<T> {
         let mut own = |index: usize, span: Option<Range<usize>>, mistakes: &mut Mistakes| {
             own_keys(list.get(index)?.clone(), span, mistakes)
         };
-        let common = Common { core: &core, host: &host };
+        let common = Common { core: &core, host: &host, decoding };
         let read = mapping_list::read_list(&entry, &section, common, Own::Whole(&mut own), &mut mistakes);
         match read {
             Some(mappings) if mistakes.is_empty() => {

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    connection::Destination,
+    beyond::Beyond,
     file::document::Document,
     file::environment::{self, Environment, ProcessEnvironment},
     file::source::{self, ConfigSource},
@@ -28,24 +28,24 @@ use crate::{
 ///
 /// # Errors
 /// Everything that is wrong with the core settings and mappings, and the first thing that serde finds elsewhere.
-pub fn load_struct<T: DeserializeOwned>(destination: Destination, path: Option<&Path>) -> Result<T, ConfigError> {
+pub fn load_struct<T: DeserializeOwned>(beyond: Beyond, path: Option<&Path>) -> Result<T, ConfigError> {
     let path = match path {
         Some(path) => path.to_owned(),
         None => source::find(&ConfigSource::default(), None, &ProcessEnvironment)?,
     };
-    read(&Document::read(&path, &[])?, destination, &ProcessEnvironment)
+    read(&Document::read(&path, &[])?, beyond, &ProcessEnvironment)
 }
 
 pub(super) fn read<T: DeserializeOwned>(
     document: &Document,
-    destination: Destination,
+    beyond: Beyond,
     environment: &dyn Environment,
 ) -> Result<T, ConfigError> {
     let mut mistakes = Mistakes::default();
     let mut root = TableReader::new(&document.root, root::TITLE);
-    let core = root::read(&mut root, environment, None, destination, &mut mistakes);
+    let core = root::read(&mut root, environment, None, beyond, &mut mistakes);
 
-    let scope = scope::Scope::new(document.root.clone(), core, environment::host_name(environment));
+    let scope = scope::Scope::new(document.root.clone(), core, environment::host_name(environment), beyond.decoding);
     let mut ignored = Vec::new();
     let (value, found) = scope.run(|| -> Result<T, toml::de::Error> {
         let parsed = toml::Deserializer::parse(&document.text)?;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use crate::{
+    beyond::CheckDecoding,
     file::value::Table,
     report::mistake::Mistakes,
     settings::{ConnectorConfig, MappingSettings},
@@ -18,6 +19,7 @@ pub(super) struct Scope {
     pub(super) root: Table,
     pub(super) core: ConnectorConfig,
     pub(super) host: String,
+    pub(super) decoding: CheckDecoding,
     pub(super) found: Found,
 }
 
@@ -32,8 +34,8 @@ pub(super) struct Found {
 }
 
 impl Scope {
-    pub(super) fn new(root: Table, core: ConnectorConfig, host: String) -> Self {
-        Self { root, core, host, found: Found::default() }
+    pub(super) fn new(root: Table, core: ConnectorConfig, host: String, decoding: CheckDecoding) -> Self {
+        Self { root, core, host, decoding, found: Found::default() }
     }
 
     /// Runs `body` in this scope, and gives what it left.

@@ -9,7 +9,7 @@ use super::{
     table::Given,
 };
 use crate::{
-    connection::{Destination, Part, Token},
+    beyond::{Destination, Part, Token},
     file::environment::TOKEN,
     report::mistake::Mistake,
     settings::ConnectorConfig,
@@ -41,7 +41,7 @@ pub(super) fn read(
             Part::Ca => ca.span.clone(),
             Part::Certificate => certificate.span.clone(),
             Part::Key => key.span.clone(),
-            Part::Token => None,
+            _ => None,
         };
         tables.mistakes.push(Mistake::new(problem.message, problem.help).at(span));
     }

@@ -1,6 +1,7 @@
 //! The one list of keys that every connector has: what reads, explains and prints them goes by it.
 
 use crate::{
+    decoding::{AvroEncoding, NumberEncoding},
     file::environment,
     setting::Setting,
     settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
@@ -34,6 +35,8 @@ pub(crate) enum Fallback {
     Required,
     Number(u64),
     Word(&'static str),
+    /// `false`.
+    Off,
     /// Something that is found elsewhere, in words.
     From(&'static str),
     Nothing,
@@ -62,6 +65,7 @@ impl Key {
     pub(crate) fn fallback(&self) -> String {
         match self.default {
             Fallback::Required | Fallback::Nothing => String::new(),
+            Fallback::Off => "; without the key it is `false`".to_owned(),
             Fallback::Number(number) => format!("; without the key it is {number}"),
             Fallback::Word(word) => format!("; without the key it is `{word}`"),
             Fallback::From(place) => format!("; without the key it is {place}"),
@@ -174,6 +178,10 @@ keys! { MAPPING:
         "the name under which this process attaches; the same over restarts";
     SCHEMA_SUBJECT = "expected_schema_subject" in [Mapping], TEXT, Fallback::Nothing,
         "the schema subject that every message must carry";
+    SCHEMA_VERSION = "expected_schema_version" in [Mapping], COUNT, Fallback::Nothing,
+        "the schema version that every message must carry";
+    MIN_SCHEMA_VERSION = "min_schema_version" in [Mapping], COUNT, Fallback::Nothing,
+        "the lowest schema version that a message may carry";
     MAPPING_BATCH_SIZE = "batch_size" in [Mapping], COUNT, Fallback::From("that of the root"), "records in a batch";
     MAPPING_BATCH_BYTES = "batch_bytes" in [Mapping], COUNT, Fallback::From("that of the root"),
         "payload bytes in a batch";
@@ -183,6 +191,18 @@ keys! { MAPPING:
         "how long the broker waits for an acknowledgement on this subscription";
     PAYLOAD_FORMAT = "payload_format" in [Mapping], PayloadFormat::SHAPE,
         Fallback::Word("auto"), "how messages without a schema are read";
+    AVRO_ENCODING = "avro_encoding" in [Mapping], AvroEncoding::SHAPE,
+        Fallback::Word("auto"), "how payloads with an Avro schema are encoded";
+    AVRO_READER_SCHEMA = "avro_reader_schema" in [Mapping], TEXT, Fallback::Nothing,
+        "the Avro schema that values are handed over in, as JSON text";
+    PROTOBUF_MESSAGE = "protobuf_message" in [Mapping], TEXT, Fallback::From("the only message of the schema"),
+        "the message of a Protobuf schema that payloads are";
+    NUMBER_ENCODING = "number_encoding" in [Mapping], NumberEncoding::SHAPE,
+        Fallback::Word("auto"), "how payloads of the schema type Number are encoded";
+    VALIDATE_JSON_SCHEMA = "validate_json_schema" in [Mapping], Shape::Truth,
+        Fallback::Off, "whether payloads are checked against their JSON Schema";
+    SHOW_PAYLOAD = "show_payload_in_errors" in [Mapping], Shape::Truth,
+        Fallback::Off, "whether the beginning of an invalid payload is shown in logs and dead letters";
     ON_INVALID_RECORD = "on_invalid_record" in [Mapping], OnInvalidRecord::SHAPE,
         Fallback::Word("stop"), "what becomes of a record that cannot be decoded or is rejected";
     DEAD_LETTER_TOPIC = "dead_letter_topic" in [Mapping], Shape::Topic, Fallback::Nothing,

@@ -3,6 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use crate::{
+    beyond::{CheckDecoding, Part, Problem},
     file::value::Value,
     read::check,
     read::keys::{self, Home, Key},
@@ -18,6 +19,8 @@ use crate::{
 /// What holds for a mapping that says nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Common<'r> {
+    /// Looks at what says how payloads are read.
+    pub(crate) decoding: CheckDecoding,
     pub(crate) core: &'r ConnectorConfig,
     pub(crate) host: &'r str,
 }
@@ -47,6 +50,7 @@ impl Draft {
         reader.milliseconds(&keys::MAPPING_FLUSH_INTERVAL, &mut settings.flush_interval);
         reader.milliseconds(&keys::MAPPING_ACK_TIMEOUT, &mut settings.ack_timeout);
         reader.word(&keys::PAYLOAD_FORMAT, &mut settings.payload_format);
+        schemas(reader, &mut settings, common);
         reader.word(&keys::ON_INVALID_RECORD, &mut settings.on_invalid_record);
         let dead_letter = reader.text(&keys::DEAD_LETTER_TOPIC);
         settings.dead_letter_topic = dead_letter.value;
@@ -74,6 +78,28 @@ fn consumer(reader: &mut MappingReader<'_>, topic: Option<String>, common: Commo
         subscription: subscription.value.unwrap_or_else(|| name.clone()),
         subscription_type,
         expected_schema_subject: reader.text(&keys::SCHEMA_SUBJECT).value,
+    }
+}
+
+fn schemas(reader: &mut MappingReader<'_>, settings: &mut MappingSettings, common: Common<'_>) {
+    let mut version = |key: &Key| reader.given(key, |value| check::number(key, value)).value;
+    settings.expected_schema_version = version(&keys::SCHEMA_VERSION).and_then(|number| u32::try_from(number).ok());
+    settings.min_schema_version = version(&keys::MIN_SCHEMA_VERSION).and_then(|number| u32::try_from(number).ok());
+    reader.word(&keys::SHOW_PAYLOAD, &mut settings.show_payload_in_errors);
+    let decoding = &mut settings.decoding;
+    reader.word(&keys::AVRO_ENCODING, &mut decoding.avro_encoding);
+    let reader_schema = reader.text(&keys::AVRO_READER_SCHEMA);
+    decoding.avro_reader_schema = reader_schema.value;
+    decoding.protobuf_message = reader.text(&keys::PROTOBUF_MESSAGE).value;
+    reader.word(&keys::NUMBER_ENCODING, &mut decoding.number_encoding);
+    let validate = reader.given(&keys::VALIDATE_JSON_SCHEMA, bool::read);
+    decoding.validate_json_schema = validate.value.unwrap_or_default();
+    for Problem { part, message, help } in (common.decoding)(decoding) {
+        let (key, span) = match part {
+            Part::ReaderSchema => (keys::AVRO_READER_SCHEMA.name, &reader_schema.span),
+            _ => (keys::VALIDATE_JSON_SCHEMA.name, &validate.span),
+        };
+        reader.mistakes.push(Mistake::new(format!("`{key}`: {message}"), help).at(span.clone()));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    connection::Destination,
+    beyond::Beyond,
     file::environment::{self, Environment},
     file::value::{Content, Table, Value},
     read::check,
@@ -28,7 +28,7 @@ pub(crate) fn read(
     root: &mut TableReader<'_>,
     environment: &dyn Environment,
     package: Option<&str>,
-    destination: Destination,
+    beyond: Beyond,
     mistakes: &mut Mistakes,
 ) -> ConnectorConfig {
     let mut processing = sub_table(root, "processing", Home::Processing, mistakes);
@@ -57,7 +57,7 @@ pub(crate) fn read(
         core.log_level = level;
     }
     tables.check_together(&core);
-    connection::read(&mut tables, &url, destination, &mut core);
+    connection::read(&mut tables, &url, beyond.destination, &mut core);
 
     for key in keys::UNUSED_PROCESSING {
         if let Some(entry) = processing.take(key) {

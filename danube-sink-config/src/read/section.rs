@@ -3,6 +3,7 @@
 use std::{fmt, fs, path::Path};
 
 use crate::{
+    beyond::CheckDecoding,
     file::environment::{self, Environment},
     generated::{GeneratedConnector, Key, SecretKey},
     mapping::{TopicMapping, TopicMappings},
@@ -22,6 +23,7 @@ pub struct SectionReader<'r> {
     pub(crate) section: &'r str,
     pub(crate) core: &'r ConnectorConfig,
     pub(crate) environment: &'r dyn Environment,
+    pub(crate) decoding: CheckDecoding,
     pub(crate) mistakes: &'r mut Mistakes,
 }
 
@@ -96,7 +98,7 @@ impl<'r> SectionReader<'r> {
             return None;
         };
         let host = environment::host_name(self.environment);
-        let common = Common { core: self.core, host: &host };
+        let common = Common { core: self.core, host: &host, decoding: self.decoding };
         mapping_list::read_list(entry, self.section, common, own, self.mistakes)
     }
 }

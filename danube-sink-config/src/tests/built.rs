@@ -97,7 +97,7 @@ fn at_build(text: &str) -> Vec<String> {
 
 fn at_start(text: &str) -> Result<Loaded<Lake>, ConfigError> {
     let set = &[("LAKE_PASSWORD", "s3cret"), ("DANUBE_SERVICE_URL", "http://localhost:6650")];
-    load_text_for(Destination::Unseen, Path::new("connector.toml"), text, &variables(set))
+    load_text_for(Beyond::UNSEEN, Path::new("connector.toml"), text, &variables(set))
 }
 
 /// The lines of all mistakes: at start, they are a report; of a build, errors.

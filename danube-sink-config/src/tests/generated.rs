@@ -3,7 +3,10 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::{ConfigSource, OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType, load_for};
+use crate::{
+    AvroEncoding, ConfigSource, DecodeOptions, NumberEncoding, OnInvalidRecord, OnRetriesExhausted, PayloadFormat,
+    SubscriptionType, load_for,
+};
 
 const GOOD: &str = r#"
 danube_service_url = "http://localhost:6650"
@@ -58,6 +61,13 @@ fn the_published_connectors_words_load() {
         from = "/events/users"
         subscription_type = "Key_Shared"
         payload_format = "json"
+        expected_schema_version = 3
+        min_schema_version = 2
+        avro_encoding = "datum"
+        avro_reader_schema = '"long"'
+        protobuf_message = "Order"
+        number_encoding = "int_le"
+        show_payload_in_errors = true
         on_invalid_record = "dead_letter"
         dead_letter_topic = "/events/dead"
         flush_interval_ms = 5
@@ -73,6 +83,16 @@ fn the_published_connectors_words_load() {
     assert_eq!(mapping.consumer.subscription, "sink", "the connector's name");
     assert_eq!(mapping.consumer.subscription_type, SubscriptionType::KeyShared);
     assert_eq!(mapping.payload_format, PayloadFormat::Json);
+    assert_eq!((mapping.expected_schema_version, mapping.min_schema_version), (Some(3), Some(2)));
+    assert!(mapping.show_payload_in_errors);
+    let decoding = DecodeOptions {
+        avro_encoding: AvroEncoding::Datum,
+        avro_reader_schema: Some(r#""long""#.into()),
+        protobuf_message: Some("Order".into()),
+        number_encoding: NumberEncoding::IntLe,
+        validate_json_schema: false,
+    };
+    assert_eq!(mapping.decoding, decoding);
     assert_eq!(mapping.on_invalid_record, OnInvalidRecord::DeadLetter);
     assert_eq!(mapping.flush_interval, Duration::from_millis(5));
 }
@@ -302,13 +322,13 @@ fn a_secret_does_not_print() {
 #[test]
 fn a_missing_file_is_told_with_the_ways_to_name_one() {
     let named = ConfigSource { path: Some("nowhere.toml".into()) };
-    let error = load_for::<HttpSink>(Destination::Unseen, &named, &variables(USUAL)).unwrap_err().to_string();
+    let error = load_for::<HttpSink>(Beyond::UNSEEN, &named, &variables(USUAL)).unwrap_err().to_string();
     assert!(error.starts_with("error: --config names the file `nowhere.toml`, which is not there\n"), "{error}");
     let source = ConfigSource::default();
-    let error = load_for::<HttpSink>(Destination::Unseen, &source, &variables(&[("CONNECTOR_CONFIG_PATH", "no.toml")]))
-        .unwrap_err();
+    let error =
+        load_for::<HttpSink>(Beyond::UNSEEN, &source, &variables(&[("CONNECTOR_CONFIG_PATH", "no.toml")])).unwrap_err();
     assert!(error.to_string().starts_with("error: CONNECTOR_CONFIG_PATH names the file `no.toml`"), "{error}");
-    let error = load_for::<HttpSink>(Destination::Unseen, &source, &variables(&[])).unwrap_err().to_string();
+    let error = load_for::<HttpSink>(Beyond::UNSEEN, &source, &variables(&[])).unwrap_err().to_string();
     assert!(error.contains("help: start with `--config <file>`, or set the variable CONNECTOR_CONFIG_PATH"), "{error}");
 }
 

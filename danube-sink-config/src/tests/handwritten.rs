@@ -46,7 +46,7 @@ target_table = "orders"
 
 fn load(text: &str) -> Result<MySinkConfig, ConfigError> {
     let document = Document::parse(Path::new("connector.toml"), text.to_owned(), &[])?;
-    handwritten::read(&document, Destination::Unseen, &variables(&[("HOSTNAME", "host-1")]))
+    handwritten::read(&document, Beyond::UNSEEN, &variables(&[("HOSTNAME", "host-1")]))
 }
 
 fn report(text: &str) -> String {

@@ -13,7 +13,7 @@ use std::{ffi::OsString, path::Path, time::Duration};
 use url::Url;
 
 use super::{
-    ConfigError, Destination, Environment, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
+    Beyond, ConfigError, Environment, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
     generated::{
         ConnectorInfo, GeneratedConnector, Key, MappingReader, SecretKey, SectionReader, SettingInfo, key, secret_key,
     },
@@ -88,7 +88,7 @@ fn load(text: &str) -> Result<Loaded<HttpSink>, ConfigError> {
 }
 
 fn load_in(text: &str, set: &'static [(&'static str, &'static str)]) -> Result<Loaded<HttpSink>, ConfigError> {
-    load_text_for(Destination::Unseen, Path::new("connector.toml"), text, &variables(set))
+    load_text_for(Beyond::UNSEEN, Path::new("connector.toml"), text, &variables(set))
 }
 
 fn report(text: &str) -> String {

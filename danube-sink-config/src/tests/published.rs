@@ -146,7 +146,7 @@ vectors = { routes = [{ from = "/default/a", to = "a" }, { from = "/default/b", 
 fn published_files_load_as_they_are_and_say_what_they_mean_here() {
     for (text, milliseconds, notes) in FILES {
         let loaded: Loaded<VectorSink> =
-            load_text_for(Destination::Unseen, Path::new("connector.toml"), text, &variables(USUAL)).unwrap();
+            load_text_for(Beyond::UNSEEN, Path::new("connector.toml"), text, &variables(USUAL)).unwrap();
         assert_eq!(loaded.core.mappings[0].flush_interval, Duration::from_millis(milliseconds), "{text}");
         assert!(loaded.connector.topics.iter().all(|mapping| !mapping.own.to.is_empty()));
         assert_eq!(loaded.notes, notes, "{text}");

@@ -16,7 +16,7 @@ fn key(part: Part) -> Option<&'static str> {
         Part::Ca => Some("tls_ca_file"),
         Part::Certificate => Some("tls_cert_file"),
         Part::Key => Some("tls_key_file"),
-        Part::Url | Part::Token => None,
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use danube_sink_config::{Destination, load_for};
+use danube_sink_config::{Beyond, Destination, load_for};
 
 use rcgen::{CertificateParams, KeyPair};
 
@@ -190,7 +190,9 @@ fn dev_does_not_look_at_them() {
     let source = ConfigSource { path: Some(folder.write("connector.toml", &text).into()) };
     let set = || environment(vec![("DANUBE_TOKEN", "hunter2".to_owned())]);
     assert_eq!(load_with::<HttpSink>(&source, &set()).unwrap_err().mistakes(), 2);
-    let core = load_for::<HttpSink>(Destination::Embedded, &source, &set()).unwrap().core;
+    let core = load_for::<HttpSink>(Beyond { destination: Destination::Embedded, ..Beyond::UNSEEN }, &source, &set())
+        .unwrap()
+        .core;
     assert_eq!((core.tls_ca_file, core.token), (None, None));
 }
 

@@ -15,7 +15,7 @@ use crate::{
     config::ConnectorConfig,
     observe::Closed,
     record::{SinkRecord, microseconds},
-    schema::{SchemaCache, SchemaInfo, decode},
+    schema::{DecodeOptions, Decoder, ExpectedSchema, Opened, Problem, SchemaCache},
 };
 
 /// Makes the batches of one lane.
@@ -23,6 +23,10 @@ pub(crate) struct Collect {
     broker: Arc<dyn Broker>,
     schemas: Arc<SchemaCache>,
     lane: Arc<Lane>,
+    options: Arc<DecodeOptions>,
+    expected: ExpectedSchema,
+    /// For the messages that name no schema.
+    schemaless: Arc<Decoder>,
     /// A message whose schema could not be looked up yet.
     waiting: Option<Message>,
     /// An invalid record behind a batch that was closed for it.
@@ -57,10 +61,16 @@ impl Collect {
     ) -> Self {
         let registry = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         let max_retries = config.max_retries;
+        let options = Arc::new(lane.settings.decoding.clone());
+        let expected = ExpectedSchema::of(&lane.settings);
+        let schemaless = Arc::new(Decoder::without_schema(lane.settings.payload_format));
         Self {
             broker,
             schemas,
             lane,
+            options,
+            expected,
+            schemaless,
             waiting: None,
             invalid: None,
             registry,
@@ -142,22 +152,21 @@ impl Collect {
     }
 
     async fn decode(&mut self, message: Message) -> Result<Held, Refused> {
-        let schema = match message.delivery.schema {
-            None => None,
-            Some((id, version)) => match self.schemas.get(&*self.broker, id, version).await {
-                Ok(schema) => {
+        let decoder = match message.delivery.schema {
+            None => Arc::clone(&self.schemaless),
+            Some((id, version)) => match self.schemas.get(&*self.broker, id, version, &self.options).await {
+                Ok(decoder) => {
                     self.registry.reset();
                     self.missed = 0;
                     self.goes_on(&message);
-                    Some(schema)
+                    decoder
                 }
                 // The registry answers so when it has trouble of its own too: once is not enough.
                 Err(failure) if failure.kind == FailureKind::Missing && self.missed >= self.max_retries => {
                     self.missed = 0;
                     self.goes_on(&message);
                     let reason = format!("its schema {id} version {version:?} cannot be had: {failure}");
-                    let held = self.hold(message, None, None);
-                    return Err(Refused::Invalid(Box::new(Invalid { held, reason })));
+                    return Err(self.invalid(message, Arc::clone(&self.schemaless), reason));
                 }
                 Err(failure) => {
                     self.missed += u32::from(failure.kind == FailureKind::Missing);
@@ -165,18 +174,15 @@ impl Collect {
                 }
             },
         };
-        let settings = &self.lane.settings;
-        let payload = &message.delivery.payload;
-        let value = wrong_subject(settings.consumer.expected_schema_subject.as_deref(), schema.as_deref())
-            .map_or_else(|| decode(payload, schema.as_deref(), settings.payload_format), Err);
-        let (value, problem) = match value {
-            Ok(value) => (value, None),
-            Err(reason) => (None, Some(reason)),
-        };
-        let held = self.hold(message, schema, value);
-        match problem {
-            None => Ok(held),
-            Some(reason) => Err(Refused::Invalid(Box::new(Invalid { held, reason }))),
+        let opened = self.expected.check(decoder.info()).and_then(|()| {
+            decoder.open(&message.delivery.payload).map_err(|problem| match decoder.info() {
+                None => problem.to_string(),
+                Some(schema) => format!("{problem} (schema {} version {})", schema.subject, schema.version),
+            })
+        });
+        match opened {
+            Ok(opened) => Ok(self.hold(message, decoder, opened)),
+            Err(reason) => Err(self.invalid(message, decoder, reason)),
         }
     }
 
@@ -186,12 +192,16 @@ impl Collect {
         }
     }
 
-    fn hold(
-        &self,
-        Message { delivery, place }: Message,
-        schema: Option<Arc<SchemaInfo>>,
-        value: Option<serde_json::Value>,
-    ) -> Held {
+    fn invalid(&self, message: Message, decoder: Arc<Decoder>, mut reason: String) -> Refused {
+        if self.lane.settings.show_payload_in_errors {
+            reason = format!("{reason}; the payload: {}", excerpt(&message.delivery.payload));
+        }
+        let opened = Opened::broken(Problem::new(reason.as_str()));
+        let held = self.hold(message, decoder, opened);
+        Refused::Invalid(Box::new(Invalid { held, reason }))
+    }
+
+    fn hold(&self, Message { delivery, place }: Message, decoder: Arc<Decoder>, opened: Opened) -> Held {
         let partition = &place.partition;
         let mut record = SinkRecord::builder(Arc::clone(&self.lane.topic))
             .subscription(Arc::clone(&self.lane.subscription))
@@ -200,13 +210,10 @@ impl Collect {
             .producer(delivery.producer, delivery.receipt.producer_id, delivery.receipt.sequence)
             .publish_time(microseconds(delivery.publish_time))
             .attributes(delivery.attributes)
-            .schema(schema)
-            .payload(delivery.payload);
+            .payload(delivery.payload)
+            .opened_by(decoder, opened);
         if let Some(key) = delivery.key {
             record = record.key(key);
-        }
-        if let Some(value) = value {
-            record = record.value(value);
         }
         Held { record: record.build(), schema: delivery.schema, receipt: delivery.receipt, place }
     }
@@ -224,11 +231,10 @@ impl Held {
     }
 }
 
-fn wrong_subject(expected: Option<&str>, schema: Option<&SchemaInfo>) -> Option<String> {
-    let expected = expected?;
-    match schema {
-        Some(schema) if schema.subject == expected => None,
-        Some(schema) => Some(format!("schema subject {} where {expected} is expected", schema.subject)),
-        None => Some(format!("no schema where subject {expected} is expected")),
-    }
+/// The beginning of a payload, as text where it is text.
+fn excerpt(payload: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    let (beginning, more) = payload.split_at(payload.len().min(LONGEST));
+    let text = String::from_utf8_lossy(beginning).replace(char::is_control, " ");
+    if more.is_empty() { text } else { format!("{text} and {} bytes more", more.len()) }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::{
     config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
     error::{ConnectorError, ConnectorResult},
+    schema::check_decoding,
 };
 
 /// What each consumer's mapping says; the core settings where there is no mapping.
@@ -33,6 +34,11 @@ fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResul
     if let Some(known) = known {
         settings.clone_from(known);
         settings.consumer = consumer;
+    }
+    // For settings that were made without a file.
+    if let Some(problem) = check_decoding(&settings.decoding).first() {
+        let text = format!("{}: {}: {}", settings.consumer.topic, problem.message, problem.help);
+        return Err(ConnectorError::configuration(text));
     }
     let dead_letters = settings.on_invalid_record == OnInvalidRecord::DeadLetter
         || config.on_retries_exhausted == OnRetriesExhausted::DeadLetter;

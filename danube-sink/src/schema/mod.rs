@@ -1,105 +1,70 @@
-//! From the bytes of a payload to a value, by the schema that the message names.
+//! From the bytes of a payload to a value or to the connector's type, by the schema that the message names.
 //!
 //! ```text
-//!  (schema id, version) ──▶ registry (cached) ──▶ SchemaInfo ─┐
-//!  payload ────────────────────────────────────────────────────┴─▶ decode ──▶ value, or why not
+//!  (schema id, version) ──▶ registry ──▶ SchemaInfo ──compile, once──▶ Decoder ─┐
+//!                                                       (cached)               ▼
+//!  payload ─────────────────────────────────────────────────────────────────▶ open ──▶ Content, or why not
+//!                                                                                         │
+//!                                 SinkRecord::payload() ◀── serde_json::Value ◀───────────┤
+//!                                 SinkRecord::as_type() ◀── the connector's type ◀────────┘
 //! ```
+//!
+//! A payload is opened before its record goes into a batch, so that one that is invalid goes the way of
+//! `on_invalid_record` and the connector never sees it. It is read when the connector asks, straight into what it asks
+//! for. A connector that asks for values gets them made while the payload is opened, from its second record on, so that
+//! the bytes are gone through once.
+//!
+//! # What values look like
+//!
+//! | | `payload()` | `as_type` also takes |
+//! |---|---|---|
+//! | integers of up to 64 bits | numbers, exact | |
+//! | floating point | numbers, exact; `"NaN"`, `"Infinity"`, `"-Infinity"` | those as `f32` or `f64` |
+//! | bytes, fixed | base64 | bytes, such as `serde_bytes`; `Vec<u8>` |
+//! | timestamps, dates, times | RFC 3339 text with every digit of their unit, in UTC: `"2026-03-01T14:05:00.123Z"`, `"2026-03-01"`, `"14:05:00.123"`; local timestamps without the `Z` | the integer on the wire (Avro) |
+//! | Avro decimals | text with every digit: `"123.40"` | the nearest `f64` |
+//! | Avro uuids, durations | `"a3bb189e-8bf9-3888-9912-ace4e6543002"`, `"P1M2DT3.004S"` | |
+//! | enums | the symbol as text; an unknown number of Protobuf as a number | a Rust enum |
+//! | Avro unions | what they hold, without a tag | a Rust enum of the branches' names |
+//! | Protobuf fields | under their names in the `.proto`; those without a value as their default, unless they are optional, in a oneof, or messages: then not at all | |
+//! | Protobuf well-known types | as Protobuf's JSON has them | |
+//! | an Avro container | its datum; a list of them unless there is exactly one | `Vec` in any case |
+//!
+//! What a payload may take at most is in [`limits`].
 
-mod decode;
+#[cfg(feature = "avro")]
+mod avro;
+mod content;
+mod decoder;
+mod expected;
+mod info;
+mod json;
+#[cfg(feature = "json-schema")]
+mod json_schema;
+pub mod limits;
+mod number;
+mod options;
+mod problem;
+#[cfg(feature = "protobuf")]
+mod protobuf;
+mod raw_bytes;
 mod registry;
-
-use std::{fmt, str::FromStr};
-
-pub(crate) use decode::{decode, without_contents};
-pub(crate) use registry::SchemaCache;
-
-/// A schema of the registry, as a message names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaInfo {
-    /// The registry's name for the schema.
-    pub subject: String,
-    /// The version of the subject.
-    pub version: u32,
-    /// How payloads are encoded.
-    pub schema_type: SchemaType,
-    /// The schema itself: JSON for Avro and JSON Schema, `.proto` text for Protobuf, empty for plain types.
-    pub definition: String,
-    /// The registry's hash of the definition.
-    pub fingerprint: String,
-}
-
-/// How the payloads of a schema are encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SchemaType {
-    /// JSON described by a JSON Schema.
-    JsonSchema,
-    /// Avro.
-    Avro,
-    /// Protocol Buffers.
-    Protobuf,
-    /// UTF-8 text.
-    String,
-    /// One number.
-    Number,
-    /// Bytes.
-    Bytes,
-}
-
-impl FromStr for SchemaType {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name.to_ascii_lowercase().as_str() {
-            "json_schema" | "jsonschema" => Ok(Self::JsonSchema),
-            "avro" => Ok(Self::Avro),
-            "protobuf" | "proto" => Ok(Self::Protobuf),
-            "string" => Ok(Self::String),
-            "number" => Ok(Self::Number),
-            "bytes" => Ok(Self::Bytes),
-            other => Err(format!("schema type `{other}` is not known")),
-        }
-    }
-}
-
-impl fmt::Display for SchemaType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::JsonSchema => "JSON Schema",
-            Self::Avro => "Avro",
-            Self::Protobuf => "Protobuf",
-            Self::String => "String",
-            Self::Number => "Number",
-            Self::Bytes => "Bytes",
-        })
-    }
-}
-
-/// The schema text inside the registry's answer, which wraps it by type; bare definitions are taken as they are.
-pub(crate) fn unwrap_definition(answered: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answered);
-    let wrapped: Option<String> = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|value| {
-        if value.as_str().is_some() {
-            return Some(String::new());
-        }
-        let inner = ["JsonSchema", "Avro", "Protobuf"].iter().find_map(|name| value.get(name))?;
-        inner.get("raw_schema").or(inner.get("raw_proto"))?.as_str().map(str::to_owned)
-    });
-    wrapped.unwrap_or_else(|| text.into_owned())
-}
+mod text;
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+mod time;
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+mod wanted;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
 
-    #[test]
-    fn definitions_are_taken_wrapped_and_bare() {
-        assert_eq!(
-            unwrap_definition(br#"{"JsonSchema":{"raw_schema":"{\"type\":\"object\"}"}}"#),
-            r#"{"type":"object"}"#
-        );
-        assert_eq!(unwrap_definition(br#"{"Protobuf":{"raw_proto":"syntax","message_name":"M"}}"#), "syntax");
-        assert_eq!(unwrap_definition(br#"{"type":"record"}"#), r#"{"type":"record"}"#);
-        assert_eq!(unwrap_definition(br#""Number""#), "");
-    }
-}
+pub(crate) use self::{
+    content::Content, decoder::Opened, expected::ExpectedSchema, info::unwrap_definition,
+    options::check as check_decoding, registry::SchemaCache,
+};
+pub use self::{
+    decoder::Decoder,
+    info::{SchemaInfo, SchemaType},
+    problem::Problem,
+};
+pub use crate::config::{AvroEncoding, DecodeOptions, NumberEncoding};

@@ -1,4 +1,4 @@
-//! Schemas looked up once for each (id, version).
+//! Schemas looked up and compiled once.
 
 use std::{
     collections::HashMap,
@@ -7,36 +7,41 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use super::SchemaInfo;
+use super::{DecodeOptions, Decoder};
 use crate::pipeline::{Broker, BrokerFailure};
 
 /// Most subjects have few versions; a producer that registers endlessly must not fill the memory.
 const MOST_SCHEMAS: usize = 1_000;
 
-type Slot = Arc<OnceCell<Arc<SchemaInfo>>>;
+/// A schema id and version, and how the mapping wants it read: mappings that want the same share the decoder.
+type Key = (u64, Option<u32>, Arc<DecodeOptions>);
+type Slot = Arc<OnceCell<Arc<Decoder>>>;
 
-/// The schemas seen so far. Concurrent look-ups of one schema are joined.
+/// The schemas seen so far, each with its compiled decoder. Concurrent look-ups of one schema are joined.
 #[derive(Default)]
 pub(crate) struct SchemaCache {
-    known: Mutex<HashMap<(u64, Option<u32>), Slot>>,
+    known: Mutex<HashMap<Key, Slot>>,
 }
 
 impl SchemaCache {
-    /// The schema of a message, from the cache or the registry.
+    /// The decoder for a message's schema, from the cache or the registry.
     ///
     /// # Errors
-    /// What the registry answered. A failed look-up is not remembered.
+    /// What the registry answered. A failed look-up is not remembered; a definition that does not compile is, as a
+    /// decoder that says so of every payload.
     pub(crate) async fn get(
         &self,
         broker: &dyn Broker,
         id: u64,
         version: Option<u32>,
-    ) -> Result<Arc<SchemaInfo>, BrokerFailure> {
-        let slot = self.slot((id, version));
-        slot.get_or_try_init(|| async { broker.schema(id, version).await.map(Arc::new) }).await.cloned()
+        options: &Arc<DecodeOptions>,
+    ) -> Result<Arc<Decoder>, BrokerFailure> {
+        let slot = self.slot((id, version, Arc::clone(options)));
+        let compiled = async { Ok(Arc::new(Decoder::new(broker.schema(id, version).await?, options))) };
+        slot.get_or_try_init(|| compiled).await.cloned()
     }
 
-    fn slot(&self, key: (u64, Option<u32>)) -> Slot {
+    fn slot(&self, key: Key) -> Slot {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_SCHEMAS && !known.contains_key(&key) {
             known.clear();

@@ -13,6 +13,7 @@ mod outage;
 mod process;
 mod safe_connections;
 mod safe_real_broker;
+mod schemas;
 mod slow_targets;
 mod takeover;
 mod waiting;

@@ -1,8 +1,8 @@
-//! What a configuration says of a safe connection, and who looks at it.
+//! What is beyond the file: certificates, a token, decoders; and who looks at them.
 
 use std::{fmt, path::PathBuf};
 
-use super::{secret::Secret, settings::ConnectorConfig};
+use super::{decoding::DecodeOptions, secret::Secret, settings::ConnectorConfig};
 
 /// The token by which the broker knows the connector: a JWT, as `danube-admin security tokens create` prints it.
 ///
@@ -26,6 +26,23 @@ impl fmt::Display for Token {
     }
 }
 
+/// Looks at what a mapping says of reading payloads.
+pub type CheckDecoding = fn(&DecodeOptions) -> Vec<Problem>;
+
+/// Who looks at what a file only names.
+#[derive(Debug, Clone, Copy)]
+pub struct Beyond {
+    /// The broker, with its certificates and token.
+    pub destination: Destination,
+    /// The decoders.
+    pub decoding: CheckDecoding,
+}
+
+impl Beyond {
+    /// Nobody looks.
+    pub const UNSEEN: Self = Self { destination: Destination::Unseen, decoding: |_| Vec::new() };
+}
+
 /// The broker that a configuration is read for.
 #[derive(Debug, Clone, Copy)]
 pub enum Destination {
@@ -37,7 +54,7 @@ pub enum Destination {
     Embedded,
 }
 
-/// One thing that is wrong with a certificate, a key or the token.
+/// One thing that is wrong with what the file names.
 #[derive(Debug)]
 pub struct Problem {
     /// The setting to blame.
@@ -48,7 +65,7 @@ pub struct Problem {
     pub help: String,
 }
 
-/// A setting of a safe connection.
+/// A setting that names something beyond the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// `danube_service_url`.
@@ -61,4 +78,8 @@ pub enum Part {
     Key,
     /// The token.
     Token,
+    /// `avro_reader_schema`.
+    ReaderSchema,
+    /// `validate_json_schema`.
+    Validation,
 }

@@ -1,0 +1,96 @@
+//! The bytes of a datum, taken from the front, with the limits of a payload.
+
+use crate::schema::{Problem, limits::Limits};
+
+/// What is left to read. It hands out what borrows from the payload.
+pub(super) struct Cursor<'de> {
+    pub(super) left: &'de [u8],
+    pub(super) limits: Limits,
+}
+
+impl<'de> Cursor<'de> {
+    pub(super) fn new(left: &'de [u8]) -> Self {
+        Self { left, limits: Limits::WHOLE }
+    }
+
+    pub(super) fn take(&mut self, length: usize) -> Result<&'de [u8], Problem> {
+        let (taken, left) = self
+            .left
+            .split_at_checked(length)
+            .ok_or_else(|| Problem::new(format!("{length} bytes are announced, {} are left", self.left.len())))?;
+        self.left = left;
+        Ok(taken)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Problem> {
+        let (taken, left) = self.left.split_first_chunk::<N>().ok_or_else(ends)?;
+        self.left = left;
+        Ok(*taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, Problem> {
+        let (byte, left) = self.left.split_first().ok_or_else(ends)?;
+        self.left = left;
+        Ok(*byte)
+    }
+
+    /// A zigzag number of up to ten bytes.
+    pub(super) fn long(&mut self) -> Result<i64, Problem> {
+        let mut bits = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let more = u64::from(byte & 0x7f);
+            if shift == 63 && more > 1 {
+                break;
+            }
+            bits |= more << shift;
+            if byte & 0x80 == 0 {
+                return Ok((bits >> 1) as i64 ^ -((bits & 1) as i64));
+            }
+        }
+        Err(Problem::new("a number of more than 64 bits"))
+    }
+
+    pub(super) fn int(&mut self) -> Result<i32, Problem> {
+        i32::try_from(self.long()?).map_err(|_| Problem::new("an int of more than 32 bits"))
+    }
+
+    pub(super) fn boolean(&mut self) -> Result<bool, Problem> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Problem::new("a boolean that is neither 0 nor 1")),
+        }
+    }
+
+    /// Bytes with their length in front.
+    pub(super) fn bytes(&mut self) -> Result<&'de [u8], Problem> {
+        let length = self.long()?;
+        let length = usize::try_from(length).map_err(|_| Problem::new("a negative length"))?;
+        self.take(length)
+    }
+
+    pub(super) fn string(&mut self) -> Result<&'de str, Problem> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Problem::new("a string that is not UTF-8"))
+    }
+
+    /// Which of so many.
+    pub(super) fn choice(&mut self, of: usize, what: &str) -> Result<usize, Problem> {
+        let chosen = usize::try_from(self.long()?).ok().filter(|chosen| *chosen < of);
+        chosen.ok_or_else(|| Problem::new(format!("{what} beyond the {of} of the schema")))
+    }
+
+    /// How many elements the next block of a list or map has; 0 is the end.
+    pub(super) fn block(&mut self) -> Result<u64, Problem> {
+        let count = self.long()?;
+        if count < 0 {
+            // The block's size in bytes, for those who want to skip it.
+            self.long()?;
+        }
+        Ok(count.unsigned_abs())
+    }
+}
+
+fn ends() -> Problem {
+    Problem::new("it ends too early")
+}

@@ -1,0 +1,267 @@
+//! Avro sent as JSON: written down as a datum, so that everything behind it is one way.
+//!
+//! Unions may be as Avro's specification has them (`{"string": "x"}`) or plain (`"x"`), as the official examples send.
+
+use serde_json::Value;
+
+use super::{
+    logical,
+    plan::{Branch, Fixed, Id, Node, Plan},
+};
+use crate::schema::{
+    Problem,
+    limits::MAX_VALUES,
+    time::{self, Unit},
+};
+
+/// The value as a datum of a node.
+///
+/// # Errors
+/// Where the value is not what the schema says.
+pub(super) fn to_datum(plan: &Plan, node: Id, value: &Value) -> Result<Vec<u8>, Problem> {
+    let mut writer = Writer { plan, out: Vec::new(), steps: MAX_VALUES };
+    writer.write(node, value)?;
+    Ok(writer.out)
+}
+
+struct Writer<'p> {
+    plan: &'p Plan,
+    out: Vec<u8>,
+    /// Values yet to be looked at: a union may try a value several times, and one in another several times that.
+    steps: usize,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, node: Id, value: &Value) -> Result<(), Problem> {
+        self.steps = self.steps.checked_sub(1).ok_or_else(|| Problem::new("unions with too many ways to read them"))?;
+        match (&self.plan.nodes[node], value) {
+            (Node::Null, Value::Null) => {}
+            (Node::Boolean, Value::Bool(value)) => self.out.push(u8::from(*value)),
+            (Node::Int, Value::Number(number)) => self.int(number.as_i64().ok_or_else(|| expected("an int"))?)?,
+            (Node::Long, Value::Number(number)) => self.long(number.as_i64().ok_or_else(|| expected("a long"))?),
+            (Node::Float, _) => {
+                let number = float(value).ok_or_else(|| expected("a float"))? as f32;
+                self.out.extend(number.to_le_bytes());
+            }
+            (Node::Double, _) => {
+                self.out.extend(float(value).ok_or_else(|| expected("a double"))?.to_le_bytes());
+            }
+            (Node::String | Node::Uuid(None), Value::String(text)) => self.bytes(text.as_bytes()),
+            (Node::Bytes | Node::BigDecimal, _) => self.bytes(&bytes(value)?),
+            (Node::Fixed(fixed) | Node::Duration(fixed), _) => self.fixed(fixed, &bytes(value)?)?,
+            (Node::Uuid(Some(fixed)), _) => match value.as_str().and_then(uuid) {
+                Some(uuid) => self.out.extend(uuid),
+                None => self.fixed(fixed, &bytes(value)?)?,
+            },
+            (Node::Array(items), Value::Array(values)) => {
+                self.block(values.len());
+                for (index, value) in values.iter().enumerate() {
+                    self.write(*items, value).map_err(|problem| problem.in_element(index))?;
+                }
+                self.out.push(0);
+            }
+            (Node::Map(items), Value::Object(values)) => {
+                self.block(values.len());
+                for (name, value) in values {
+                    self.bytes(name.as_bytes());
+                    self.write(*items, value).map_err(Problem::in_map)?;
+                }
+                self.out.push(0);
+            }
+            (Node::Union(branches), _) => self.union(branches, value)?,
+            (Node::Record(record), Value::Object(values)) => {
+                for field in &record.fields {
+                    // Those who leave out what is null leave it out without a default too.
+                    let given = values.get(&field.name).or(field.default.as_ref()).unwrap_or(&Value::Null);
+                    self.write(field.node, given).map_err(|problem| problem.in_field(&field.name))?;
+                }
+                let known = |name: &str| record.fields.iter().any(|field| field.name == name);
+                if values.len() > record.fields.len() || !values.keys().all(|name| known(name)) {
+                    return Err(Problem::new("a field that the schema does not have"));
+                }
+            }
+            (Node::Enum(symbols), Value::String(symbol)) => {
+                let known = symbols.symbols.iter().position(|known| known.as_deref() == Some(symbol));
+                self.long(known.ok_or_else(|| expected("one of the enum's symbols"))? as i64);
+            }
+            (Node::Decimal { scale, precision, fixed }, _) => {
+                self.decimal(value, *scale, *precision, fixed.as_ref())?;
+            }
+            (Node::Date, _) => self.int(count(value, time::parse_date).ok_or_else(|| expected("a date"))?)?,
+            (Node::Time(unit), _) => {
+                let count = count(value, |text| time::parse_time(text, *unit)).ok_or_else(|| expected("a time"))?;
+                time::check_time(count, *unit)?;
+                self.long(count);
+            }
+            (Node::Timestamp(unit), _) => self.timestamp(value, *unit, true)?,
+            (Node::LocalTimestamp(unit), _) => self.timestamp(value, *unit, false)?,
+            (node, _) => return Err(expected(node.article())),
+        }
+        Ok(())
+    }
+
+    fn long(&mut self, number: i64) {
+        let mut bits = (number << 1 ^ number >> 63) as u64;
+        while bits >= 0x80 {
+            self.out.push(bits as u8 | 0x80);
+            bits >>= 7;
+        }
+        self.out.push(bits as u8);
+    }
+
+    fn int(&mut self, number: i64) -> Result<(), Problem> {
+        self.long(i32::try_from(number).map_err(|_| expected("an int of 32 bits"))?.into());
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.long(bytes.len() as i64);
+        self.out.extend(bytes);
+    }
+
+    fn fixed(&mut self, fixed: &Fixed, bytes: &[u8]) -> Result<(), Problem> {
+        if bytes.len() != fixed.size {
+            return Err(expected(&format!("{} bytes", fixed.size)));
+        }
+        self.out.extend(bytes);
+        Ok(())
+    }
+
+    /// All elements are one block; the end is a block of none.
+    fn block(&mut self, count: usize) {
+        if count > 0 {
+            self.long(count as i64);
+        }
+    }
+
+    fn timestamp(&mut self, value: &Value, unit: Unit, zoned: bool) -> Result<(), Problem> {
+        let count = count(value, |text| time::parse_timestamp(text, unit, zoned));
+        self.long(count.ok_or_else(|| expected("a timestamp"))?);
+        Ok(())
+    }
+
+    fn union(&mut self, branches: &[Branch], value: &Value) -> Result<(), Problem> {
+        let mark = self.out.len();
+        let mut inside = None;
+        if let Value::Object(tagged) = value
+            && tagged.len() == 1
+        {
+            for (index, branch) in branches.iter().enumerate() {
+                if let Some(value) = tagged.get(&branch.name) {
+                    self.long(index as i64);
+                    match self.write(branch.node, value) {
+                        Ok(()) => return Ok(()),
+                        Err(problem) => inside = Some(problem),
+                    }
+                    self.out.truncate(mark);
+                }
+            }
+        }
+        for (index, branch) in branches.iter().enumerate() {
+            self.long(index as i64);
+            match self.write(branch.node, value) {
+                Ok(()) => return Ok(()),
+                // Of `["null", X]` what is wrong with the X tells most.
+                Err(problem) => inside = inside.or((!value.is_null() && branches.len() == 2).then_some(problem)),
+            }
+            self.out.truncate(mark);
+        }
+        Err(inside.unwrap_or_else(|| expected("one of the union's types")))
+    }
+
+    /// A number, or a text of digits, or a text of bytes as Avro's JSON has them.
+    fn decimal(&mut self, value: &Value, scale: usize, precision: usize, fixed: Option<&Fixed>) -> Result<(), Problem> {
+        let digits = match value {
+            Value::Number(number) => logical::unscaled(&number.to_string(), scale),
+            Value::String(text) => logical::unscaled(text, scale),
+            _ => None,
+        };
+        let Some(digits) = digits else {
+            let bytes = bytes(value).map_err(|_| expected("a decimal"))?;
+            return match fixed {
+                Some(fixed) => self.fixed(fixed, &bytes),
+                None => {
+                    self.bytes(&bytes);
+                    Ok(())
+                }
+            };
+        };
+        if let Value::String(text) = value {
+            let fits = fixed.is_none_or(|fixed| fixed.size == text.len());
+            let as_bytes = logical::decimal(text.as_bytes(), 0);
+            if fits && as_bytes.trim_start_matches('-').len() <= precision {
+                return Err(Problem::new("a decimal's text that may be digits or bytes: send a number, or a datum"));
+            }
+        }
+        let bytes = digits.to_signed_bytes_be();
+        match fixed {
+            None => self.bytes(&bytes),
+            Some(fixed) => {
+                let padding = fixed.size.checked_sub(bytes.len()).ok_or_else(|| expected("a smaller decimal"))?;
+                let sign = if digits.sign() == num_bigint::Sign::Minus { 0xff } else { 0 };
+                self.out.extend(std::iter::repeat_n(sign, padding));
+                self.out.extend(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    fn article(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Int => "an int",
+            Self::Long => "a long",
+            Self::String | Self::Uuid(_) => "a string",
+            Self::Array(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::Record(_) => "a record",
+            Self::Enum(_) => "an enum's symbol",
+            _ => "something else",
+        }
+    }
+}
+
+fn expected(what: &str) -> Problem {
+    Problem::new(format!("not {what}"))
+}
+
+fn float(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(word) => match word.as_str() {
+            "NaN" => Some(f64::NAN),
+            "Infinity" | "INF" => Some(f64::INFINITY),
+            "-Infinity" | "-INF" => Some(f64::NEG_INFINITY),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The integer that is on the wire, or the text of it.
+fn count(value: &Value, parse: impl FnOnce(&str) -> Option<i64>) -> Option<i64> {
+    value.as_i64().or_else(|| parse(value.as_str()?))
+}
+
+/// A text with a character for each byte, as Avro's JSON has it, or the list of numbers that serde makes of bytes.
+fn bytes(value: &Value) -> Result<Vec<u8>, Problem> {
+    let bytes: Option<Vec<u8>> = match value {
+        Value::String(text) => text.chars().map(|character| u8::try_from(character).ok()).collect(),
+        Value::Array(numbers) => {
+            numbers.iter().map(|number| number.as_u64().and_then(|number| u8::try_from(number).ok())).collect()
+        }
+        _ => None,
+    };
+    bytes.ok_or_else(|| expected("bytes: a text of characters up to U+00FF, or a list of numbers up to 255"))
+}
+
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let hex = groups.concat();
+    let fits = lengths == [8, 4, 4, 4, 12] && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then(|| u128::from_str_radix(&hex, 16).ok().map(u128::to_be_bytes))?
+}

@@ -1,0 +1,83 @@
+//! Logical types as text: every digit of a decimal.
+
+use num_bigint::BigInt;
+
+use crate::schema::Problem;
+
+/// Bytes of a decimal and digits of its scale, at most: turning them into digits takes time by their square.
+const MAX_DECIMAL: usize = 1_024;
+
+pub(super) fn check_decimal(unscaled: &[u8], scale: i64) -> Result<(), Problem> {
+    if unscaled.len() > MAX_DECIMAL || scale.unsigned_abs() > MAX_DECIMAL as u64 {
+        return Err(Problem::new(format!("a decimal of more than {MAX_DECIMAL} bytes or digits after the point")));
+    }
+    Ok(())
+}
+
+/// Big-endian two's complement with a point before the last `scale` digits.
+pub(super) fn decimal(unscaled: &[u8], scale: i64) -> String {
+    let number = match unscaled.len() {
+        0..=16 => {
+            let sign = if unscaled.first().is_some_and(|first| first & 0x80 != 0) { -1i128 } else { 0 };
+            unscaled.iter().fold(sign, |number, byte| number << 8 | i128::from(*byte)).to_string()
+        }
+        _ => BigInt::from_signed_bytes_be(unscaled).to_string(),
+    };
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number.as_str()), |digits| ("-", digits));
+    match usize::try_from(scale) {
+        Ok(0) => number,
+        Ok(scale) => {
+            let digits = format!("{digits:0>width$}", width = scale + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale);
+            format!("{sign}{whole}.{fraction}")
+        }
+        Err(_) => format!("{number}{}", "0".repeat(scale.unsigned_abs() as usize)),
+    }
+}
+
+/// The digits of a decimal as text, without its point: `None` if it is no such text or has more digits after the point
+/// than `scale`.
+pub(super) fn unscaled(text: &str, scale: usize) -> Option<BigInt> {
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = rest.len() <= MAX_DECIMAL && !whole.is_empty() && digits(whole) && digits(fraction);
+    if !fits || fraction.len() > scale || (rest.contains('.') && fraction.is_empty()) {
+        return None;
+    }
+    format!("{sign}{whole}{fraction:0<scale$}").parse().ok()
+}
+
+/// `a3bb189e-8bf9-3888-9912-ace4e6543002`
+pub(super) fn uuid(bytes: [u8; 16]) -> String {
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// As ISO 8601: `P1M2DT3.004S`.
+pub(super) fn duration(bytes: [u8; 12]) -> String {
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+    let (months, days) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    let millis = u32::from_le_bytes([i, j, k, l]);
+    format!("P{months}M{days}DT{}.{:03}S", millis / 1_000, millis % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_keep_every_digit() {
+        assert_eq!(decimal(&12345i32.to_be_bytes(), 2), "123.45");
+        assert_eq!(decimal(&(-5i64).to_be_bytes(), 3), "-0.005");
+        assert_eq!(decimal(&[], 2), "0.00");
+        assert_eq!(decimal(&[0x80], 0), "-128");
+        assert_eq!(decimal(&[7], -2), "700");
+        let long = "-123456789012345678901234567890123456789012345.6789";
+        let unscaled = unscaled(long, 4).unwrap();
+        assert_eq!(decimal(&unscaled.to_signed_bytes_be(), 4), long);
+        assert_eq!(super::unscaled("1.234", 2), None);
+        assert_eq!(super::unscaled("1e5", 2), None);
+        assert_eq!(super::unscaled("1.", 2), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Reading what was written with one version of a schema as another: Avro's schema resolution, done once.
+
+use std::collections::HashMap;
+
+use super::{
+    json,
+    plan::{Absent, Branch, Enum, Field, Id, Node, Plan, Promotion, Record},
+};
+
+/// A plan that reads data of the writer's schema and hands over values of the reader's.
+///
+/// # Errors
+/// Why no data of the one can be read as the other. What only some data cannot is told by those.
+pub(super) fn resolve(writer: &Plan, reader: &Plan) -> Result<Plan, String> {
+    if writer == reader {
+        return Ok(writer.clone());
+    }
+    let mut resolver = Resolver { writer, reader, nodes: Vec::new(), known: HashMap::new() };
+    let root = resolver.add(0, 0)?;
+    let nodes = resolver.nodes;
+    match &nodes[root] {
+        Node::Mismatch(reason) => Err(reason.clone()),
+        _ => Ok(Plan { nodes }),
+    }
+}
+
+struct Resolver<'p> {
+    writer: &'p Plan,
+    reader: &'p Plan,
+    nodes: Vec<Node>,
+    known: HashMap<(Id, Id), Id>,
+}
+
+impl Resolver<'_> {
+    /// Adds a node for data of the writer's node that are read as the reader's.
+    fn add(&mut self, writer: Id, reader: Id) -> Result<Id, String> {
+        if let Some(known) = self.known.get(&(writer, reader)) {
+            return Ok(*known);
+        }
+        let id = self.nodes.len();
+        self.nodes.push(Node::Null);
+        // A record may hold itself.
+        self.known.insert((writer, reader), id);
+        self.nodes[id] = self.node(writer, reader)?;
+        Ok(id)
+    }
+
+    fn node(&mut self, writer: Id, reader: Id) -> Result<Node, String> {
+        let (written, read) = (&self.writer.nodes[writer], &self.reader.nodes[reader]);
+        Ok(match (written, read) {
+            (Node::Union(branches), _) => {
+                let mut resolved = Vec::with_capacity(branches.len());
+                for branch in branches {
+                    let node = self.add(branch.node, reader)?;
+                    let name = self.reader_branch(branch.node, reader).unwrap_or(branch).name.clone();
+                    resolved.push(Branch { name, node });
+                }
+                Node::Union(resolved)
+            }
+            (_, Node::Union(_)) => match self.reader_branch(writer, reader).map(|branch| branch.node) {
+                Some(node) => self.node(writer, node)?,
+                None => mismatch(written, read),
+            },
+            (Node::Record(written), Node::Record(read)) if same(&written.name, &read.name, &read.aliases) => {
+                self.record(written, read)?
+            }
+            (Node::Enum(written), Node::Enum(read)) if same(&written.name, &read.name, &read.aliases) => {
+                let known = |symbol: &Option<String>| read.symbols.contains(symbol);
+                let symbols = written.symbols.iter();
+                let symbols =
+                    symbols.map(|symbol| if known(symbol) { symbol } else { &read.default }.clone()).collect();
+                Node::Enum(Enum { symbols, ..read.clone() })
+            }
+            (Node::Array(written), Node::Array(read)) => Node::Array(self.add(*written, *read)?),
+            (Node::Map(written), Node::Map(read)) => Node::Map(self.add(*written, *read)?),
+            (written, read) => match promotion(written, read) {
+                Some(Promoted::Same) => written.clone(),
+                Some(Promoted::As(node)) => node,
+                Some(Promoted::By(promotion)) => {
+                    let from = self.nodes.len();
+                    self.nodes.push(written.clone());
+                    Node::Promoted(from, promotion)
+                }
+                None => mismatch(written, read),
+            },
+        })
+    }
+
+    fn record(&mut self, written: &Record, read: &Record) -> Result<Node, String> {
+        let mut fields = Vec::with_capacity(written.fields.len());
+        for field in &written.fields {
+            let wanted = read.fields.iter().find(|wanted| wanted.is_of(field));
+            fields.push(match wanted {
+                Some(wanted) => Field { node: self.add(field.node, wanted.node)?, ..wanted.clone() },
+                None => Field { node: self.graft(self.writer, field.node), skipped: true, ..field.clone() },
+            });
+        }
+        let mut defaults = Vec::new();
+        for wanted in &read.fields {
+            if written.fields.iter().any(|field| wanted.is_of(field)) {
+                continue;
+            }
+            let Some(default) = &wanted.default else {
+                let problem = format!("the reader schema's field `{}` is not in what was written", wanted.name);
+                return Ok(Node::Mismatch(problem + ", and it has no default"));
+            };
+            let datum = json::to_datum(self.reader, wanted.node, default)
+                .map_err(|problem| format!("the reader schema's default of `{}`: {problem}", wanted.name))?;
+            let node = self.graft(self.reader, wanted.node);
+            defaults.push(Absent { name: wanted.name.clone(), node, datum });
+        }
+        Ok(Node::Record(Record { fields, defaults, ..read.clone() }))
+    }
+
+    /// Adds all nodes of a plan at the end, and gives the new number of one: for what is read as it is.
+    fn graft(&mut self, plan: &Plan, id: Id) -> Id {
+        let moved = self.nodes.len();
+        self.nodes.extend(plan.nodes.iter().cloned().map(|node| node.moved_by(moved)));
+        id + moved
+    }
+
+    fn fits(&self, writer: Id, reader: Id, exact: bool) -> bool {
+        match (&self.writer.nodes[writer], &self.reader.nodes[reader]) {
+            (Node::Record(written), Node::Record(read)) => same(&written.name, &read.name, &read.aliases),
+            (Node::Enum(written), Node::Enum(read)) => same(&written.name, &read.name, &read.aliases),
+            (Node::Array(_), Node::Array(_)) | (Node::Map(_), Node::Map(_)) => true,
+            (written, read) if exact => written == read,
+            (written, read) => promotion(written, read).is_some(),
+        }
+    }
+
+    /// The branch of a reader's union that takes what was written.
+    fn reader_branch(&self, writer: Id, reader: Id) -> Option<&Branch> {
+        let Node::Union(branches) = &self.reader.nodes[reader] else { return None };
+        // Exactly the same before what can be promoted.
+        let mut by_rank = [true, false].into_iter();
+        by_rank.find_map(|exact| branches.iter().find(|branch| self.fits(writer, branch.node, exact)))
+    }
+}
+
+impl Field {
+    fn is_of(&self, written: &Self) -> bool {
+        self.name == written.name || self.aliases.contains(&written.name)
+    }
+}
+
+impl Node {
+    fn moved_by(mut self, moved: usize) -> Self {
+        match &mut self {
+            Self::Array(id) | Self::Map(id) | Self::Promoted(id, _) => *id += moved,
+            Self::Union(branches) => branches.iter_mut().for_each(|branch| branch.node += moved),
+            Self::Record(record) => {
+                record.fields.iter_mut().for_each(|field| field.node += moved);
+                record.defaults.iter_mut().for_each(|absent| absent.node += moved);
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+enum Promoted {
+    Same,
+    /// On the wire as it was written, handed over as the reader has it.
+    As(Node),
+    By(Promotion),
+}
+
+fn promotion(written: &Node, read: &Node) -> Option<Promoted> {
+    Some(match (written, read) {
+        (Node::Fixed(written), Node::Fixed(read)) if written.size == read.size => Promoted::Same,
+        (Node::Decimal { scale, fixed: a, .. }, Node::Decimal { scale: wanted, fixed: b, .. })
+            if scale == wanted && a.as_ref().map(|fixed| fixed.size) == b.as_ref().map(|fixed| fixed.size) =>
+        {
+            Promoted::Same
+        }
+        (written, read) if written == read => Promoted::Same,
+        (Node::Int, Node::Long) | (Node::Float, Node::Double) => Promoted::Same,
+        (Node::Int | Node::Long, Node::Float | Node::Double) => Promoted::By(Promotion::Float),
+        (Node::String | Node::Uuid(None), Node::Bytes) => Promoted::By(Promotion::Bytes),
+        (Node::Bytes, Node::String) => Promoted::By(Promotion::Text),
+        // A logical type on one side only is the plain type on the other.
+        (Node::Int, Node::Date) | (Node::Long, Node::Timestamp(_) | Node::LocalTimestamp(_)) => {
+            Promoted::As(read.clone())
+        }
+        (Node::Date, Node::Int | Node::Long) => Promoted::As(Node::Int),
+        (Node::Timestamp(_) | Node::LocalTimestamp(_), Node::Long) => Promoted::As(Node::Long),
+        (Node::Uuid(None), Node::String) | (Node::String, Node::Uuid(None)) => Promoted::As(Node::String),
+        (Node::Bytes, Node::Decimal { fixed: None, .. }) => Promoted::As(read.clone()),
+        (Node::Decimal { fixed: None, .. }, Node::Bytes) => Promoted::As(Node::Bytes),
+        _ => return None,
+    })
+}
+
+fn mismatch(written: &Node, read: &Node) -> Node {
+    Node::Mismatch(format!("what was written as {} cannot be read as {}", written.title(), read.title()))
+}
+
+/// A reader's name is a writer's if its last part is, or if it has the writer's as an alias.
+fn same(written: &str, read: &str, aliases: &[String]) -> bool {
+    fn last(name: &str) -> &str {
+        name.rsplit('.').next().unwrap_or(name)
+    }
+    last(written) == last(read) || aliases.iter().any(|alias| alias == written || alias == last(written))
+}

@@ -1,0 +1,69 @@
+//! A Number: text as the Rust connectors send it, or 4 or 8 raw bytes as the broker's validator wants it.
+
+use serde_json::Number;
+
+use super::{NumberEncoding, Problem};
+
+pub(crate) fn decode(payload: &[u8], encoding: NumberEncoding) -> Result<Number, Problem> {
+    match encoding {
+        NumberEncoding::Auto => text(payload).map_or_else(|| raw(payload, NumberEncoding::IntBe), Ok),
+        NumberEncoding::Text => text(payload).ok_or_else(|| Problem::new("not a number as text")),
+        raw_bytes => raw(payload, raw_bytes),
+    }
+}
+
+fn text(payload: &[u8]) -> Option<Number> {
+    let number: Number = std::str::from_utf8(payload).ok()?.trim().parse().ok()?;
+    Some(number)
+}
+
+fn raw(payload: &[u8], encoding: NumberEncoding) -> Result<Number, Problem> {
+    let little = matches!(encoding, NumberEncoding::IntLe | NumberEncoding::FloatLe);
+    let float = matches!(encoding, NumberEncoding::FloatBe | NumberEncoding::FloatLe);
+    let bits = |mut bytes: Vec<u8>| {
+        if little {
+            bytes.reverse();
+        }
+        bytes.iter().fold(0u64, |bits, byte| bits << 8 | u64::from(*byte))
+    };
+    let bits = match payload.len() {
+        4 | 8 => bits(payload.to_vec()),
+        length => return Err(Problem::new(format!("neither a number as text nor 4 or 8 bytes, but {length} bytes"))),
+    };
+    match (payload.len(), float) {
+        (4, false) => Ok(Number::from(bits as u32 as i32)),
+        (_, false) => Ok(Number::from(bits as i64)),
+        (4, true) => finite(f64::from(f32::from_bits(bits as u32))),
+        (_, true) => finite(f64::from_bits(bits)),
+    }
+}
+
+fn finite(number: f64) -> Result<Number, Problem> {
+    Number::from_f64(number).ok_or_else(|| Problem::new("a number that is not finite"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_text_or_raw_bytes() {
+        let auto = |payload: &[u8]| decode(payload, NumberEncoding::Auto);
+        assert_eq!(auto(b"18446744073709551615"), Ok(u64::MAX.into()));
+        assert_eq!(auto(b"0.1"), Ok(Number::from_f64(0.1).unwrap()));
+        assert_eq!(auto(&(-5i64).to_be_bytes()), Ok((-5).into()));
+        assert!(auto(b"abc").is_err());
+        assert!(auto(b"").is_err());
+    }
+
+    #[test]
+    fn the_setting_tells_what_bytes_cannot() {
+        assert_eq!(decode(b"1234", NumberEncoding::Auto), Ok(1234.into()));
+        assert_eq!(decode(b"1234", NumberEncoding::IntBe), Ok(0x3132_3334.into()));
+        assert_eq!(decode(&i64::MIN.to_le_bytes(), NumberEncoding::IntLe), Ok(i64::MIN.into()));
+        assert_eq!(decode(&2.5f32.to_le_bytes(), NumberEncoding::FloatLe), Ok(Number::from_f64(2.5).unwrap()));
+        assert_eq!(decode(&0.1f64.to_be_bytes(), NumberEncoding::FloatBe), Ok(Number::from_f64(0.1).unwrap()));
+        assert!(decode(&f64::NAN.to_be_bytes(), NumberEncoding::FloatBe).is_err());
+        assert!(decode(&[0; 4], NumberEncoding::Text).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! Why a payload cannot be read: where in it, and what is wrong, without its contents.
+
+use std::fmt::{self, Display};
+
+use serde::de::{self, Expected, Unexpected};
+
+/// What is wrong at one place of a payload.
+///
+/// It is built from the inside out: each level adds its own name in front while the error passes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    path: String,
+    reason: String,
+}
+
+impl Problem {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { path: String::new(), reason: reason.into() }
+    }
+
+    /// What serde_json says, without the offending value.
+    pub(crate) fn of_json(error: &serde_json::Error) -> Self {
+        Self::new(without_contents(error))
+    }
+
+    /// The same with words in front of what is wrong.
+    #[must_use]
+    pub(crate) fn because(mut self, what: &str) -> Self {
+        self.reason = format!("{what}: {}", self.reason);
+        self
+    }
+}
+
+#[cfg(any(test, feature = "avro", feature = "protobuf"))]
+impl Problem {
+    /// The same, inside the field of that name.
+    #[must_use]
+    pub(crate) fn in_field(mut self, name: &str) -> Self {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path = format!("{name}{dot}{}", self.path);
+        self
+    }
+
+    /// The same, inside a map's value. Keys are the payload's contents: they are not told.
+    #[must_use]
+    pub(crate) fn in_map(self) -> Self {
+        self.in_field("{}")
+    }
+
+    /// The same, inside the list's element of that number.
+    #[must_use]
+    pub(crate) fn in_element(mut self, index: usize) -> Self {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path = format!("[{index}]{dot}{}", self.path);
+        self
+    }
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.reason),
+            path => write!(f, "{} at `{path}`", self.reason),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// serde's own texts quote the value; these do not.
+impl de::Error for Problem {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::new(message.to_string())
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("invalid type: {}, expected {expected}", kind(found)))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("invalid value: {}, expected {expected}", kind(found)))
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(format!("unknown variant, expected one of {}", expected.join(", ")))
+    }
+}
+
+fn kind(found: Unexpected<'_>) -> &'static str {
+    match found {
+        Unexpected::Bool(_) => "boolean",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "integer",
+        Unexpected::Float(_) => "floating point",
+        Unexpected::Char(_) | Unexpected::Str(_) => "string",
+        Unexpected::Bytes(_) => "bytes",
+        Unexpected::Unit | Unexpected::Option => "null",
+        Unexpected::Seq => "list",
+        Unexpected::Map => "map",
+        _ => "something else",
+    }
+}
+
+/// The text of a serde_json error without the offending value, which may be private.
+fn without_contents(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let Some((what, expected)) = text.rsplit_once(", expected ") else { return text };
+    let kind = what.find(['`', '"']).map_or(what, |start| what[..start].trim_end());
+    format!("{kind}, expected {expected}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_place_but_not_the_contents() {
+        let error = serde_json::from_str::<u8>(r#""s3cret""#).unwrap_err();
+        assert_eq!(without_contents(&error), "invalid type: string, expected u8 at line 1 column 8");
+        let problem = Problem::new("not a date").in_field("day").in_element(2).in_field("orders").in_field("user");
+        assert_eq!(problem.to_string(), "not a date at `user.orders[2].day`");
+    }
+}

@@ -1,0 +1,70 @@
+//! The types of `google/protobuf` that have a form of their own in Protobuf's JSON.
+
+use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+use serde::{Deserializer, de::Visitor};
+
+use super::{
+    plan::Message,
+    wire::{Parts, Raw, Sent},
+};
+use crate::schema::{Problem, limits::MAX_VALUES, time};
+
+/// The years 1 to 9999, as Protobuf allows them.
+const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+
+/// Some ten thousand years in either direction.
+const LONGEST: i64 = 315_576_000_000;
+
+/// `2026-03-01T14:05:00.5Z`, with 0, 3, 6 or 9 digits after the point.
+pub(super) fn timestamp(message: &Message, sent: &[Sent<'_>]) -> Result<String, Problem> {
+    let (seconds, nanos) = seconds_and_nanos(message, sent);
+    match u32::try_from(nanos) {
+        Ok(nanos @ ..1_000_000_000) if SECONDS.contains(&seconds) => Ok(time::instant(seconds, nanos)),
+        _ => Err(Problem::new("a timestamp beyond the years 1 to 9999")),
+    }
+}
+
+/// `1.5s`
+pub(super) fn duration(message: &Message, sent: &[Sent<'_>]) -> Result<String, Problem> {
+    let (seconds, nanos) = seconds_and_nanos(message, sent);
+    let fits = seconds.abs() <= LONGEST && nanos.unsigned_abs() < 1_000_000_000;
+    if !fits || (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0) {
+        return Err(Problem::new("a duration that is too long, or of two signs"));
+    }
+    let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
+    Ok(format!("{sign}{}{}s", seconds.unsigned_abs(), time::fraction(nanos.unsigned_abs())))
+}
+
+/// Numbers 1 and 2 of `Timestamp` and `Duration`.
+fn seconds_and_nanos(message: &Message, sent: &[Sent<'_>]) -> (i64, i32) {
+    let last = |number: u32| {
+        let of_number = |sent: &&Sent<'_>| message.fields[sent.field].number == number;
+        match sent.iter().rev().find(of_number).map(|sent| sent.raw) {
+            Some(Raw::Number(bits)) => bits,
+            _ => 0,
+        }
+    };
+    (last(1) as i64, last(2) as i32)
+}
+
+/// Those that are a small language of their own.
+pub(super) fn other<'de, V: Visitor<'de>>(
+    described: &MessageDescriptor,
+    parts: &Parts<'_>,
+    visitor: V,
+) -> Result<V::Value, Problem> {
+    let mut bytes = parts.first.to_vec();
+    parts.more.iter().for_each(|part| bytes.extend_from_slice(part));
+    // A value takes a byte at least.
+    if bytes.len() > MAX_VALUES {
+        return Err(Problem::new(format!("a {} of more than {MAX_VALUES} bytes", described.full_name())));
+    }
+    let message = DynamicMessage::decode(described.clone(), &bytes[..])
+        .map_err(|error| Problem::new(format!("not a {}: {error}", described.full_name())))?;
+    let options =
+        SerializeOptions::new().stringify_64_bit_integers(false).use_proto_field_name(true).skip_default_fields(false);
+    let value = message
+        .serialize_with_options(serde_json::value::Serializer, &options)
+        .map_err(|error| Problem::new(format!("not a {}: {error}", described.full_name())))?;
+    value.deserialize_any(visitor).map_err(|error| Problem::of_json(&error))
+}

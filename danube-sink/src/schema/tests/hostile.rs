@@ -1,0 +1,155 @@
+//! Payloads that nobody meant: each is read or refused, within the limits.
+
+use miniz_oxide::deflate::compress_to_vec;
+use proptest::prelude::*;
+
+use super::{
+    super::{SchemaType, limits::MAX_DECODED_BYTES},
+    decoder, fixtures,
+};
+
+fn refused(schema_type: SchemaType, definition: &str, payload: Vec<u8>) -> String {
+    let decoder = decoder(schema_type, definition);
+    let told = decoder.value(payload.clone()).unwrap_err().to_string();
+    assert!(decoder.read::<serde::de::IgnoredAny>(payload).is_err(), "{told}");
+    told
+}
+
+fn zigzag(number: i64) -> Vec<u8> {
+    let mut bits = (number << 1 ^ number >> 63) as u64;
+    let mut out = Vec::new();
+    while bits >= 0x80 {
+        out.push(bits as u8 | 0x80);
+        bits >>= 7;
+    }
+    out.push(bits as u8);
+    out
+}
+
+const LIST: &str = r#"{"type":"record","name":"L","fields":[{"name":"next","type":["null","L"]}]}"#;
+
+#[test]
+fn depth_has_a_limit() {
+    let told = refused(SchemaType::Avro, LIST, vec![2; 1_000_000]);
+    assert!(told.contains("more than 100 values nested"), "{told}");
+    let mut fits = vec![2; 99];
+    fits.push(0);
+    assert!(decoder(SchemaType::Avro, LIST).value(fits).is_ok());
+
+    let nested = (0..20_000).fold(Vec::new(), |inner: Vec<u8>, _| {
+        let mut length = inner.len();
+        let mut message = vec![10];
+        while length >= 0x80 {
+            message.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        message.push(length as u8);
+        [message, inner].concat()
+    });
+    let told = refused(SchemaType::Protobuf, "message M { optional M m = 1; }", nested);
+    assert!(told.contains("more than 100 values nested"), "{told}");
+    let groups = refused(SchemaType::Protobuf, "message M {}", vec![0x0b; 1_000_000]);
+    assert!(groups.contains("groups in each other"), "{groups}");
+    let json = format!(r#"{{"next":{}"#, r#"{"L":{"next":"#.repeat(100_000));
+    refused(SchemaType::Avro, LIST, json.into_bytes());
+}
+
+#[test]
+fn counts_and_lengths_have_a_limit() {
+    // Elements that take no byte.
+    let nothing = [zigzag(i64::MAX), vec![0]].concat();
+    let told = refused(SchemaType::Avro, r#"{"type":"array","items":"null"}"#, nothing);
+    assert!(told.contains("more than 1000000 values"), "{told}");
+    let told = refused(SchemaType::Avro, r#""bytes""#, zigzag(i64::MAX));
+    assert!(told.contains("bytes are announced"), "{told}");
+    let packed = [vec![10, 0x80, 0x89, 0x7a], vec![1; 2_000_000]].concat();
+    let told = refused(SchemaType::Protobuf, "message M { repeated int32 n = 1 [packed = true]; }", packed);
+    assert!(told.contains("more than 1000000 values"), "{told}");
+    let empty = [10, 0].repeat(1_500_000);
+    let told = refused(SchemaType::Protobuf, "message M { repeated M m = 1; }", empty);
+    assert!(told.contains("more than 1000000 values"), "{told}");
+    let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
+    let told = refused(SchemaType::Avro, decimal, [zigzag(2_000_000), vec![1; 2_000_000]].concat());
+    assert!(told.contains("a decimal of more than"), "{told}");
+}
+
+#[test]
+fn a_union_with_many_ways_ends() {
+    let definition = r#"{"type":"record","name":"A","fields":[{"name":"n","type":["null","int","A",
+        {"type":"record","name":"B","fields":[{"name":"n","type":["null","int","A","B"]}]}]}]}"#;
+    let payload = format!("{}\"x\"{}", r#"{"n":"#.repeat(60), "}".repeat(60));
+    let told = refused(SchemaType::Avro, definition, payload.into_bytes());
+    assert!(told.contains("neither JSON"), "{told}");
+}
+
+#[test]
+fn containers_are_decompressed_up_to_a_limit() {
+    let schema = br#""bytes""#;
+    let header = |codec: &[u8]| {
+        let mut file = b"Obj\x01\x04\x16avro.schema".to_vec();
+        file.extend(zigzag(schema.len() as i64));
+        file.extend(schema);
+        file.extend(b"\x14avro.codec");
+        file.extend(zigzag(codec.len() as i64));
+        file.extend(codec);
+        file.extend([0; 17]);
+        file
+    };
+    let block = |data: &[u8]| [zigzag(1), zigzag(data.len() as i64), data.to_vec(), vec![0; 16]].concat();
+    let container = |codec: &[u8], data: &[u8]| [header(codec), block(data)].concat();
+
+    let bomb = compress_to_vec(&vec![0; MAX_DECODED_BYTES + 1], 6);
+    assert!(bomb.len() < 100_000);
+    let told = refused(SchemaType::Avro, r#""bytes""#, container(b"deflate", &bomb));
+    assert!(told.contains("after decompression"), "{told}");
+    let half = compress_to_vec(&vec![0; MAX_DECODED_BYTES / 2 + 1], 6);
+    let several = [header(b"deflate"), block(&half), block(&half)].concat();
+    assert!(refused(SchemaType::Avro, r#""bytes""#, several).contains("after decompression"));
+    let snappy = [vec![0xff, 0xff, 0xff, 0xff, 0x0f], vec![0; 10]].concat();
+    assert!(refused(SchemaType::Avro, r#""bytes""#, container(b"snappy", &snappy)).contains("after decompression"));
+    let zstd = refused(SchemaType::Avro, r#""bytes""#, container(b"zstandard", &[0]));
+    assert!(zstd.contains("null, deflate and snappy"), "{zstd}");
+    let left_over = refused(SchemaType::Avro, r#""bytes""#, container(b"null", &[0, 0]));
+    assert!(left_over.contains("left over"), "{left_over}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    /// What every fixture becomes when some bytes of it are changed, cut out or doubled.
+    #[test]
+    fn changed_fixtures_are_read_or_refused(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..6),
+    ) {
+        thread_local! {
+            static FIXTURES: Vec<(super::super::Decoder, Vec<u8>)> =
+                fixtures::all().iter().map(|fixture| (fixture.decoder(), fixture.wire())).collect();
+        }
+        FIXTURES.with(|fixtures| {
+            let (decoder, payload) = which.get(fixtures);
+            let mut payload = payload.clone();
+            for (at, byte, change) in changes {
+                if payload.is_empty() {
+                    break;
+                }
+                let at = at.index(payload.len());
+                match change {
+                    0 => payload[at] = byte,
+                    1 => payload[at] ^= 1 << (byte % 8),
+                    2 => payload.insert(at, byte),
+                    _ => drop(payload.remove(at)),
+                }
+            }
+            let value = decoder.value(payload.clone());
+            let read = decoder.read::<serde_json::Value>(payload.clone());
+            let checked = decoder.read::<serde::de::IgnoredAny>(payload);
+            assert_eq!(value.is_ok(), checked.is_ok(), "{value:?} {checked:?}");
+            if let (Ok(value), Ok(read)) = (&value, &read)
+                && !decoder.info().unwrap().subject.ends_with("bytes")
+            {
+                assert_eq!(value, read);
+            }
+        });
+    }
+}

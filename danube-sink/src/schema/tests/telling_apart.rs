@@ -1,0 +1,92 @@
+//! No datum is read as JSON that it is not.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{
+    super::{AvroEncoding, DecodeOptions, Decoder, SchemaType},
+    decoder, schema,
+};
+
+fn with(encoding: AvroEncoding, definition: &str) -> Decoder {
+    let options = DecodeOptions { avro_encoding: encoding, ..DecodeOptions::default() };
+    Decoder::new(schema(SchemaType::Avro, definition), &options)
+}
+
+const SCHEMAS: [&str; 6] = [
+    r#""long""#,
+    r#""string""#,
+    r#"["null","long","string"]"#,
+    r#"{"type":"array","items":"int"}"#,
+    r#"{"type":"map","values":"long"}"#,
+    r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"s","type":"string"}]}"#,
+];
+
+#[test]
+fn what_may_be_both_is_invalid_until_the_mapping_says() {
+    // The text 5 is the number 5, or the datum -27.
+    let told = decoder(SchemaType::Avro, r#""int""#).value("5").unwrap_err().to_string();
+    assert!(told.contains("avro_encoding"), "{told}");
+    assert_eq!(with(AvroEncoding::Json, r#""int""#).value("5").unwrap(), 5);
+    assert_eq!(with(AvroEncoding::Datum, r#""int""#).value("5").unwrap(), -27);
+    // The quotation mark is the length 17.
+    let text = "\"sixteen letters.\"";
+    assert!(decoder(SchemaType::Avro, r#""string""#).value(text).is_err());
+    assert_eq!(with(AvroEncoding::Datum, r#""string""#).value(text).unwrap(), "sixteen letters.\"");
+    assert_eq!(decoder(SchemaType::Avro, r#""string""#).value("\"fifteen letters\"").unwrap(), "fifteen letters");
+    // Four numbers that spell the beginning of a container.
+    let four = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"},
+        {"name":"c","type":"int"},{"name":"d","type":"int"}]}"#;
+    let value = decoder(SchemaType::Avro, four).value(&b"Obj\x01"[..]).unwrap();
+    assert_eq!(value, json!({"a": -40, "b": 49, "c": 53, "d": -1}));
+    assert!(with(AvroEncoding::Container, four).value(&b"Obj\x01"[..]).is_err());
+}
+
+#[test]
+fn json_is_checked_against_the_schema() {
+    let record = decoder(SchemaType::Avro, SCHEMAS[5]);
+    assert_eq!(record.value(r#"{"s":"x","a":1}"#).unwrap(), json!({"a": 1, "s": "x"}));
+    for wrong in [r#"{"a":1}"#, r#"{"a":1,"s":"x","more":1}"#, r#"{"a":3000000000,"s":""}"#, "[]", "null", ""] {
+        assert!(record.value(wrong).is_err(), "{wrong}");
+    }
+    let amount = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
+    let json = with(AvroEncoding::Json, amount);
+    assert_eq!(json.value("12.5").unwrap(), "12.50");
+    assert_eq!(json.value(r#""12345.67""#).unwrap(), "12345.67", "its bytes are too many digits");
+    assert!(json.value(r#""1""#).unwrap_err().to_string().contains("digits or bytes"));
+    assert!(json.value("12.345").is_err());
+}
+
+proptest! {
+    /// Whatever is sent, both readings agree with what was found, or it was refused.
+    #[test]
+    fn what_is_found_is_the_datum_or_the_json(payload in any::<Vec<u8>>(), which in 0..SCHEMAS.len()) {
+        agrees(&payload, SCHEMAS[which]);
+    }
+
+    /// Data of a string whose length looks like the beginning of JSON, and that go on like it.
+    #[test]
+    fn data_that_look_like_json(text in "[\\[\\]{}\",:0-9a ]{0,70}", number in -70i64..70, which in 0..SCHEMAS.len()) {
+        let zigzag = |number: i64| (number << 1 ^ number >> 63) as u8 & 0x7f;
+        let mut payload = vec![zigzag(number), zigzag(text.len() as i64)];
+        payload.extend(text.bytes());
+        agrees(&payload, SCHEMAS[which]);
+        agrees(&payload[1..], SCHEMAS[which]);
+        agrees(text.as_bytes(), SCHEMAS[which]);
+    }
+}
+
+fn agrees(payload: &[u8], definition: &str) {
+    let read = |encoding| with(encoding, definition).value(payload.to_vec());
+    let (found, datum, json) = (read(AvroEncoding::Auto), read(AvroEncoding::Datum), read(AvroEncoding::Json));
+    match (found, datum, json) {
+        (Ok(found), Ok(datum), Err(_)) => assert_eq!(found, datum),
+        (Ok(found), Err(_), Ok(json)) => assert_eq!(found, json),
+        (Ok(found), Ok(datum), Ok(json)) if found == datum => assert_eq!(datum, json),
+        // A record's JSON spells the names of its fields, which a datum cannot do by chance.
+        (Ok(found), Ok(_), Ok(json)) => assert!(found == json && json["a"].is_number()),
+        (Err(_), Ok(datum), Ok(json)) => assert_ne!(datum, json),
+        (Err(_), Err(_), Err(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,193 @@
+//! What `as_type` makes of payloads, and what it is told of schemas that cannot be used.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::{super::SchemaType, decoder, fixtures};
+
+#[derive(Debug, PartialEq, Deserialize)]
+enum Color {
+    #[serde(rename = "RED", alias = "COLOR_UNSPECIFIED")]
+    Red,
+    #[serde(rename = "GREEN")]
+    Green,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Point {
+    x: i32,
+    y: i32,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+enum Either {
+    #[serde(rename = "long")]
+    Number(i64),
+    #[serde(rename = "string")]
+    Text(String),
+    Point(Point),
+}
+
+#[cfg(feature = "avro")]
+#[test]
+fn avro_is_read_into_what_a_struct_asks_for() {
+    #[derive(Debug, Deserialize)]
+    struct Everything {
+        big: i64,
+        blob: Vec<u8>,
+        maybe: Option<String>,
+        either: Either,
+        color: Color,
+        price: String,
+        #[serde(rename = "tax")]
+        tax_as_float: f64,
+        day: i32,
+        millis: i64,
+        micros: String,
+        map: HashMap<String, String>,
+        #[serde(default)]
+        children: Vec<Everything>,
+    }
+    let avro = fixtures::all().into_iter().filter(|fixture| {
+        fixture.name.starts_with("avro-datum")
+            || fixture.name.starts_with("avro-json")
+            || ["avro-container-null", "avro-container-deflate", "avro-container-snappy"]
+                .contains(&fixture.name.as_str())
+    });
+    let mut seen = 0;
+    for fixture in avro {
+        let name = &fixture.name;
+        let read: Everything =
+            fixture.decoder().read(fixture.wire()).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        for one in std::iter::once(&read).chain(&read.children) {
+            assert_eq!(one.big, i64::MAX);
+            assert_eq!(one.blob, [0, 255]);
+            assert_eq!(one.maybe, None);
+            let point = Either::Point(Point { x: 1, y: -1 });
+            assert_eq!(one.either, point);
+            assert_eq!(one.color, Color::Green);
+            assert_eq!(one.price, "-123456789012345678901234567890.1234");
+            assert_eq!((one.tax_as_float, one.day, one.millis), (0.05, 20513, 1_772_373_900_123));
+            assert_eq!(one.micros, "2026-03-01T14:05:00.123456Z");
+            assert_eq!(one.map["a"], "b");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+    let other = decoder(SchemaType::Avro, r#"["long","string"]"#);
+    assert_eq!(other.read::<Either>(&[0, 6][..]).unwrap(), Either::Number(3));
+    assert_eq!(other.read::<Either>(&[2, 2, b'a'][..]).unwrap(), Either::Text("a".into()));
+    let optional = decoder(SchemaType::Avro, r#"["null",{"type":"enum","name":"E","symbols":["RED","GREEN"]}]"#);
+    assert_eq!(optional.read::<Option<Color>>(&[2, 0][..]).unwrap(), Some(Color::Red));
+    assert_eq!(optional.read::<Option<Color>>(&[0][..]).unwrap(), None);
+}
+
+#[cfg(feature = "avro")]
+#[test]
+fn who_asks_for_a_list_of_a_containers_data_gets_one() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Order {
+        number: i64,
+        currency: String,
+    }
+    let fixture = fixtures::all().into_iter().find(|fixture| fixture.name == "avro-resolved-container").unwrap();
+    let order = Order { number: 1 << 40, currency: "EUR".into() };
+    assert_eq!(fixture.decoder().read::<Vec<Order>>(fixture.wire()).unwrap(), [order]);
+}
+
+#[cfg(feature = "protobuf")]
+#[test]
+fn protobuf_is_read_into_what_a_struct_asks_for() {
+    #[derive(Debug, Deserialize)]
+    struct Order {
+        a_uint64: u64,
+        a_float: f32,
+        some_bytes: Vec<u8>,
+        color: String,
+        #[serde(rename = "unknown_color")]
+        color_as_number: i32,
+        by_number: HashMap<i64, Item>,
+        by_bool: HashMap<bool, String>,
+        never: Option<i32>,
+        maybe: Option<i32>,
+        colors: Vec<Color2>,
+        not_a_number: f32,
+        parent: Option<Box<Order>>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Item {
+        count: u32,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum Color2 {
+        #[serde(rename = "COLOR_UNSPECIFIED")]
+        Unspecified,
+        #[serde(rename = "RED")]
+        Red,
+    }
+    let fixture = fixtures::all().into_iter().find(|fixture| fixture.name == "protobuf-proto3").unwrap();
+    let order: Order = fixture.decoder().read(fixture.wire()).unwrap();
+    assert_eq!((order.a_uint64, order.a_float), (u64::MAX, 0.5));
+    assert_eq!(order.some_bytes, [0, 255]);
+    assert_eq!((order.color.as_str(), order.color_as_number), ("RED", 7));
+    assert_eq!(order.by_number[&-3].count, 9);
+    assert_eq!(order.by_bool[&true], "yes");
+    assert_eq!((order.never, order.maybe), (None, Some(0)));
+    assert_eq!(order.colors, [Color2::Red, Color2::Unspecified]);
+    assert!(order.not_a_number.is_nan());
+    assert!(order.parent.unwrap().parent.is_none());
+}
+
+#[test]
+fn plain_types_are_read_without_a_value_in_between() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Name(String);
+    let string = decoder(SchemaType::String, "");
+    assert_eq!(string.read::<Name>("7").unwrap(), Name("7".into()));
+    assert_eq!(string.read::<Option<String>>("7").unwrap().as_deref(), Some("7"));
+    let bytes = decoder(SchemaType::Bytes, "");
+    assert_eq!(bytes.read::<Vec<u8>>(&[1, 255][..]).unwrap(), [1, 255]);
+    assert_eq!(bytes.read::<String>(&[1, 255][..]).unwrap(), "Af8=");
+}
+
+#[cfg(all(feature = "avro", feature = "protobuf"))]
+#[test]
+fn a_problem_names_the_place_and_not_the_contents() {
+    let nested = r#"{"type":"record","name":"A","fields":[{"name":"list","type":{"type":"array","items":
+        {"type":"record","name":"B","fields":[{"name":"text","type":"string"}]}}}]}"#;
+    let avro = decoder(SchemaType::Avro, nested);
+    let told = |payload: &[u8]| avro.value(payload.to_vec()).unwrap_err().to_string();
+    assert_eq!(told(&[2, 4, 0xff, 0xfe, 0]), "a string that is not UTF-8 at `list[0].text`");
+    assert_eq!(told(&[2, 4, b'a', b'b', 0, 0]), "1 bytes are left over");
+    let wrong = avro.read::<HashMap<String, u8>>(br#"{"list":[{"text":"s3cret"}]}"#.to_vec()).unwrap_err();
+    assert!(!wrong.to_string().contains("s3cret"), "{wrong}");
+    let json = told(br#"{"list":[{"text":7}]}"#);
+    assert!(json.contains("not a string at `list[0].text`"), "{json}");
+
+    let protobuf =
+        decoder(SchemaType::Protobuf, "message A { repeated B list = 1; } message B { optional string s = 1; }");
+    let several = protobuf.value(&b""[..]).unwrap_err().to_string();
+    assert!(several.contains("protobuf_message"), "{several}");
+    let protobuf =
+        decoder(SchemaType::Protobuf, "message A { repeated B list = 1; message B { optional string s = 1; } }");
+    let told = protobuf.value(&[10, 3, 10, 1, 0xff][..]).unwrap_err().to_string();
+    assert_eq!(told, "a string that is not UTF-8 at `list[0].s`");
+}
+
+#[test]
+fn a_schema_that_cannot_be_used_is_told_by_each_payload() {
+    for (schema_type, definition, why) in [
+        (SchemaType::Avro, "{", "not an Avro schema"),
+        (SchemaType::Avro, r#""missing""#, "not an Avro schema"),
+        (SchemaType::Protobuf, "message {", "not a .proto text"),
+    ] {
+        let told = decoder(schema_type, definition).value("x").unwrap_err().to_string();
+        let built_in = match schema_type {
+            SchemaType::Avro => cfg!(feature = "avro"),
+            _ => cfg!(feature = "protobuf"),
+        };
+        let why = if built_in { why } else { "switch the feature" };
+        assert!(told.contains("the schema cannot be used") && told.contains(why), "{told}");
+    }
+}
