@@ -1,16 +1,19 @@
 //! What the code that `#[sink_connector]` writes may name. Covered by no promise: it changes with the macros.
 
-use super::{
+pub use super::{
     file::value::Value,
     mapping::TopicMapping,
-    read::section::FromSecret,
+    read::{
+        mapping_list::MappingReader,
+        section::SectionReader,
+        values::{TableOfKeys, absent_table, needs_no_key, table, word},
+    },
     report::mistake::Mistakes,
-    secret::Secret,
     setting::Setting,
     settings::{ConsumerConfig, MappingSettings},
-    shape::Shape,
+    shape::{Limit, Scalar, Shape, Text},
 };
-pub use super::{read::mapping_list::MappingReader, read::section::SectionReader};
+use super::{read::section::FromSecret, secret::Secret};
 
 /// A connector whose struct is its configuration.
 #[diagnostic::on_unimplemented(
@@ -23,6 +26,9 @@ pub trait GeneratedConnector: Sized + 'static {
 
     /// What is known of it without a configuration.
     const INFO: ConnectorInfo;
+
+    /// What holds for common keys that a topic mapping leaves out, as TOML.
+    const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[];
 
     /// Reads every setting, then builds.
     fn load(section: &mut SectionReader<'_>) -> Option<Self>;
@@ -68,7 +74,7 @@ pub struct SettingInfo {
     pub shape: Shape,
     /// What holds without the key, as TOML.
     pub default: Option<&'static str>,
-    /// Whether it is an `Option`.
+    /// Whether its type does without the key: as an `Option` does.
     pub optional: bool,
     /// The variable that a secret comes from.
     pub secret_env: Option<&'static str>,
@@ -87,13 +93,75 @@ impl SettingInfo {
 pub struct Key<T> {
     /// What is known of it.
     pub info: SettingInfo,
-    pub(crate) read: fn(&Value) -> Result<T, Mistakes>,
+    /// Whether the shape says more than the type.
+    limited: bool,
+    read: fn(&Value) -> Result<T, Mistakes>,
+    check: Option<Check<T>>,
     pub(crate) absent: fn() -> Option<T>,
 }
 
+/// What an author finds wrong with a value.
+type Check<T> = fn(&T) -> Result<(), Mistakes>;
+
 /// A key of the file; its shape is that of the type.
 pub const fn key<T: Setting>(info: SettingInfo) -> Key<T> {
-    Key { info: SettingInfo { shape: T::SHAPE, ..info }, read: T::read, absent: T::absent }
+    let info = SettingInfo { shape: T::SHAPE, optional: T::OPTIONAL, ..info };
+    Key { info, limited: false, read: T::read, check: None, absent: T::absent }
+}
+
+impl<T> Key<T> {
+    /// The key with a further limit. One that cannot hold is told by [`limits`].
+    #[must_use]
+    pub const fn limited(self, limit: Limit) -> Self {
+        match self.info.shape.narrowed(&limit) {
+            Ok(shape) => Self { info: SettingInfo { shape, ..self.info }, limited: true, ..self },
+            Err(_) => self,
+        }
+    }
+
+    /// The key with a check of the author's.
+    #[must_use]
+    pub const fn checked(self, check: fn(&T) -> Result<(), Mistakes>) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// Reads a value, and everything that is wrong with it.
+    pub(crate) fn value(&self, value: &Value) -> Result<T, Mistakes> {
+        if self.limited {
+            value.fits(&self.info.shape)?;
+        }
+        let read = (self.read)(value)?;
+        match self.check.map_or(Ok(()), |check| check(&read)) {
+            Ok(()) => Ok(read),
+            Err(wrong) => Err(wrong.located(|key| value.place(key))),
+        }
+    }
+}
+
+/// What a check of the author's says of a value that is there.
+pub fn check<T, E: Into<Mistakes>>(value: Option<&T>, check: impl FnOnce(&T) -> Result<(), E>) -> Result<(), Mistakes> {
+    value.map_or(Ok(()), |value| check(value).map_err(Into::into))
+}
+
+/// Stops the compiler at a limit that the type cannot have.
+#[track_caller]
+pub const fn limits(shape: &Shape, limit: &Limit) {
+    if let Err(refusal) = shape.narrowed(limit) {
+        stop(Text::new(refusal.message), refusal.help);
+    }
+}
+
+/// Stops the compiler at a default that the type cannot have.
+#[track_caller]
+pub const fn fits(shape: &Shape, default: &Scalar<'_>) {
+    if let Some(misfit) = shape.misfit(default) {
+        stop(Text::new("the default does not fit: ").with(misfit.message.as_str()), misfit.help.as_str());
+    }
+}
+
+#[track_caller]
+const fn stop(message: Text, help: &str) -> ! {
+    panic!("{}", message.with("\nhelp: ").with(help).as_str())
 }
 
 /// A secret and how it is made.
@@ -110,13 +178,40 @@ pub const fn secret_key<T: FromSecret>(info: SettingInfo) -> SecretKey<T> {
     SecretKey { info: SettingInfo { shape: Shape::TEXT, ..info }, make: T::from_secret, absent: T::absent }
 }
 
-/// Names that a connector's own keys and section cannot have.
+/// The start of a field that is not configuration.
+#[diagnostic::on_unimplemented(
+    message = "the state `{Self}` has no `Default` to start as",
+    label = "no `Default`",
+    note = "derive or implement `Default` for it, or write `Option<{Self}>`, which starts as `None`; `initialize` can fill it"
+)]
+pub trait State: Sized {
+    /// The value before `initialize`.
+    fn start() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> State for T {
+    fn start() -> Self {
+        T::default()
+    }
+}
+
+/// Names that a connector's own keys, its section and its secrets cannot have.
 pub mod reserved {
-    use crate::read::keys::{CORE, CORE_TABLES, Home, Key, MAPPING, MAPPING_LISTS};
+    use crate::{
+        file::environment,
+        read::keys::{self, CORE, CORE_TABLES, Home, Key, MAPPING, MAPPING_LISTS},
+        shape::Shape,
+    };
 
     /// Whether every configuration has something else of this name at its root.
     pub fn is_root_key(name: &str) -> bool {
-        CORE_TABLES.contains(&name) || is_key(CORE, Home::Root, name)
+        CORE_TABLES.contains(&name) || is_core_key(name)
+    }
+
+    /// Whether it is one of the core keys, which stand at the root.
+    pub fn is_core_key(name: &str) -> bool {
+        is_key(CORE, Home::Root, name)
     }
 
     /// Whether every topic mapping has a key of this name.
@@ -127,6 +222,17 @@ pub mod reserved {
     /// Whether it is the list of topic mappings in every section.
     pub fn is_mapping_list(name: &str) -> bool {
         MAPPING_LISTS.contains(&name)
+    }
+
+    /// Whether the variable means something else.
+    pub fn is_variable(name: &str) -> bool {
+        environment::TAKEN.contains(&name)
+    }
+
+    /// The common keys of a mapping for which the code may have a default, and what it may be.
+    pub fn mapping_defaults() -> impl Iterator<Item = (&'static str, Shape)> {
+        let of_one_mapping = [&keys::TOPIC, &keys::SUBSCRIPTION, &keys::CONSUMER_NAME].map(|key| key.name);
+        MAPPING.iter().filter(move |key| !of_one_mapping.contains(&key.name)).map(|key| (key.name, key.shape))
     }
 
     fn is_key(keys: &[&Key], home: Home, name: &str) -> bool {

@@ -15,6 +15,7 @@
 
 #![warn(missing_docs)]
 
+mod byte_size;
 mod file;
 #[doc(hidden)]
 pub mod generated;
@@ -33,6 +34,7 @@ mod words;
 mod tests;
 
 pub use self::{
+    byte_size::ByteSize,
     file::{
         environment::{Environment, ProcessEnvironment},
         source::ConfigSource,

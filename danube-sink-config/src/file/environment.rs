@@ -8,6 +8,9 @@ pub(crate) const CONFIG_PATH: &str = "CONNECTOR_CONFIG_PATH";
 pub(crate) const SERVICE_URL: &str = "DANUBE_SERVICE_URL";
 pub(crate) const NAME: &str = "CONNECTOR_NAME";
 
+/// What means something else already: no secret can have such a name.
+pub(crate) static TAKEN: [&str; 6] = [SERVICE_URL, NAME, CONFIG_PATH, "HOSTNAME", "RUST_LOG", "PATH"];
+
 /// Looks up environment variables.
 pub trait Environment {
     /// The variable's value, if it is set.

@@ -7,3 +7,4 @@ pub(super) mod mapping_list;
 pub(super) mod root;
 pub(super) mod section;
 pub(super) mod table;
+pub(super) mod values;

@@ -4,6 +4,7 @@ use std::{fmt, fs};
 
 use crate::{
     file::environment::{self, Environment},
+    file::value::Value,
     generated::{GeneratedConnector, Key, SecretKey},
     mapping::{TopicMapping, TopicMappings},
     read::keys::{self, MAPPING_LISTS},
@@ -85,6 +86,13 @@ impl SectionReader<'_> {
         }
     }
 
+    /// What a check of the author's says of the whole connector.
+    pub fn validated<E: Into<Mistakes>>(&mut self, checked: Result<(), E>) {
+        if let Err(wrong) = checked {
+            self.mistakes.append(wrong.into().located(|key| self.table.place(key)));
+        }
+    }
+
     /// The topic mappings.
     pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
         let [words, newer] = MAPPING_LISTS.map(|name| self.table.take(name));
@@ -97,7 +105,12 @@ impl SectionReader<'_> {
             return None;
         };
         let host = environment::host_name(self.environment);
-        let common = Common { core: self.core, host: &host };
+        let mut defaults = Vec::new();
+        for (key, literal) in C::MAPPING_DEFAULTS {
+            let value = Value::from_literal(literal).map_err(|wrong| Mistakes::from(wrong).of_default(key));
+            defaults.extend(self.mistakes.keep(value).map(|value| (*key, value)));
+        }
+        let common = Common { core: self.core, host: &host, defaults: &defaults };
         mapping_list::read_list(entry, self.section, common, Own::ByKey(C::Mapping::read), self.mistakes)
     }
 }

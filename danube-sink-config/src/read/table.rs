@@ -7,7 +7,7 @@ use crate::{
     generated::{self, SettingInfo},
     read::keys::{self, Home, Key},
     report::mistake::{Mistake, Mistakes},
-    shape::suggest,
+    shape::{Shape, suggest},
 };
 
 /// Parts of names under which people keep what nobody should see.
@@ -52,20 +52,31 @@ impl<'a> TableReader<'a> {
 
     /// A key of the connector's own: given, by its default, or absent where its type allows that.
     pub(crate) fn setting<T>(&mut self, setting: &generated::Key<T>, mistakes: &mut Mistakes) -> Option<T> {
-        let SettingInfo { key, default, help, .. } = setting.info;
+        let SettingInfo { key, default, help, shape, .. } = setting.info;
         if let Some(entry) = self.take(key) {
-            return mistakes.keep((setting.read)(&entry.value).map_err(|wrong| wrong.of_key(key)));
+            return mistakes.keep(setting.value(&entry.value).map_err(|wrong| wrong.of_key(key)));
         }
         if let Some(literal) = default {
-            let read = Value::from_literal(literal).map_err(Mistakes::from).and_then(|value| (setting.read)(&value));
+            let read = Value::from_literal(literal).map_err(Mistakes::from).and_then(|value| setting.value(&value));
             return mistakes.keep(read.map_err(|wrong| wrong.of_default(key)));
         }
         let absent = (setting.absent)();
         if absent.is_none() {
             let meaning = if help.is_empty() { String::new() } else { format!(": {}", first_line(help)) };
-            self.missing(key, format!("add `{key} = …`{meaning}"));
+            let missing = if matches!(shape, Shape::Table(_)) {
+                format!("add a table `{key}`{meaning}")
+            } else {
+                format!("add `{key} = …`{meaning}")
+            };
+            self.missing(key, missing);
         }
         absent
+    }
+
+    /// Where the value of a key stands, such as `key` or `table.key`; the header of the table for none.
+    pub(crate) fn place(&self, key: Option<&str>) -> Option<Range<usize>> {
+        let value = key.and_then(|key| self.table.find(key)).and_then(|entry| entry.value.span.clone());
+        value.or_else(|| self.table.span.clone())
     }
 
     /// Reports the keys that nobody asked for, and those that are not there.

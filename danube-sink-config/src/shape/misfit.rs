@@ -51,6 +51,24 @@ impl Scalar<'_> {
         }
     }
 
+    /// Whether both are the same text or the same whole number.
+    pub(crate) const fn equals(&self, other: &Scalar<'_>) -> bool {
+        match (self, other) {
+            (Self::Text(one), Scalar::Text(two)) => suggest::same_text(one, two),
+            (Self::Whole(one), Scalar::Whole(two)) => *one == *two,
+            _ => false,
+        }
+    }
+
+    /// The value as TOML has it, behind a text.
+    const fn shown(&self, text: Text) -> Text {
+        match self {
+            Self::Text(word) => text.with("`\"").with(word).with("\"`"),
+            Self::Whole(number) => text.with("`").with_number(*number).with("`"),
+            _ => text.with(self.kind()),
+        }
+    }
+
     /// It is of another sort.
     pub const fn unexpected(&self, expected: &str, help: &str) -> Misfit {
         let message = Text::new("expected ").with(expected).with(", found ").with(self.kind());
@@ -91,7 +109,13 @@ impl Shape {
                 Scalar::List(_) => wrong("the list is too long or too short", counted(*min, *max, " values")),
                 _ => Some(value.unexpected("a list", "write it in brackets: `[…, …]`")),
             },
-            Self::Map(_) | Self::Table(_) => match value {
+            Self::Map { min, max, .. } => match value {
+                Scalar::Table(count) if *count >= *min && *count <= *max => None,
+                Scalar::Table(_) => wrong("the table has too many keys or too few", counted(*min, *max, " keys")),
+                _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
+            },
+            Self::OneOf(choices) => self.misfit_of_choice(value, choices),
+            Self::Table(_) => match value {
                 Scalar::Table(_) => None,
                 _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
             },
@@ -121,6 +145,26 @@ impl Shape {
                 }
             }
         }
+    }
+
+    const fn misfit_of_choice(&self, value: &Scalar<'_>, choices: &[Scalar<'_>]) -> Option<Misfit> {
+        let mut help = Text::new("write ");
+        let mut index = 0;
+        while index < choices.len() {
+            if value.equals(&choices[index]) {
+                return None;
+            }
+            let join = if index == 0 {
+                ""
+            } else if index + 1 == choices.len() {
+                " or "
+            } else {
+                ", "
+            };
+            help = choices[index].shown(help.with(join));
+            index += 1;
+        }
+        wrong("not one of the values that there are", help)
     }
 
     const fn misfit_of_text(&self, text: &str) -> Option<Misfit> {
@@ -177,7 +221,7 @@ const fn counted(min: usize, max: usize, what: &str) -> Text {
 
 const fn beyond(what: &str, limits: &str) -> Option<Misfit> {
     let message = Text::new("the ").with(what).with(" is out of range");
-    Some(Misfit { message, help: Text::new("write one from ").with(limits) })
+    Some(Misfit { message, help: Text::new("write one ").with(limits) })
 }
 
 const fn within(time: Duration, min: Duration, max: Duration) -> bool {
@@ -254,11 +298,11 @@ mod tests {
         assert!(told(text, Scalar::Text("äöü")).is_none());
         assert_eq!(told(text, Scalar::Text("äöüß")).unwrap().1, "write 1 to 3 characters");
         assert_eq!(told(text, Scalar::Text("")).unwrap().0, "the text is empty");
-        let real = Shape::Real { min: 0.0, max: 1.0, limits: "0.0 to 1.0" };
+        let real = Shape::Real { min: 0.0, max: 1.0, limits: "from 0.0 to 1.0" };
         assert!(told(real, Scalar::Whole(1)).is_none() && told(Shape::REAL, Scalar::Real(f64::MAX)).is_none());
         assert_eq!(told(real, Scalar::Real(1.5)).unwrap().1, "write one from 0.0 to 1.0");
         let second = Duration::from_secs(1);
-        let time = Shape::Duration { min: second, max: 5 * second, limits: "1s to 5s" };
+        let time = Shape::Duration { min: second, max: 5 * second, limits: "from 1s to 5s" };
         assert!(told(time, Scalar::Text("5s")).is_none());
         assert_eq!(told(time, Scalar::Text("500ms")).unwrap().1, "write one from 1s to 5s");
         assert_eq!(told(Shape::DURATION, Scalar::Text("soon")).unwrap().0, "not a time");

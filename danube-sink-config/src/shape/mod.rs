@@ -5,6 +5,7 @@
 //!  Shape + Scalar ──▶ misfit ──▶ message and help       (const: the compiler runs it too)
 //! ```
 
+mod limit;
 mod misfit;
 mod quantity;
 pub mod suggest;
@@ -13,6 +14,7 @@ mod text;
 use std::time::Duration;
 
 pub use self::{
+    limit::{Limit, Refusal},
     misfit::{Misfit, Scalar},
     quantity::{byte_size, duration},
     text::Text,
@@ -38,7 +40,7 @@ pub enum Shape {
         min: f64,
         /// The greatest.
         max: f64,
-        /// The limits in words, such as `0.0 to 1.0`; empty if there are none.
+        /// The limits in words, such as `from 0.0 to 1.0`; empty if there are none.
         limits: &'static str,
     },
     /// A text of `min` to `max` characters.
@@ -69,7 +71,7 @@ pub enum Shape {
         min: Duration,
         /// The longest.
         max: Duration,
-        /// The limits in words, such as `1s to 5m`; empty if there are none.
+        /// The limits in words, such as `from 1s to 5m`; empty if there are none.
         limits: &'static str,
     },
     /// A number of bytes with its unit, such as `"5MiB"`, from `min` to `max`.
@@ -78,7 +80,7 @@ pub enum Shape {
         min: u64,
         /// The greatest.
         max: u64,
-        /// The limits in words, such as `1KiB to 5MiB`; empty if there are none.
+        /// The limits in words, such as `from 1KiB to 5MiB`; empty if there are none.
         limits: &'static str,
     },
     /// A list of `min` to `max` values of one shape.
@@ -90,8 +92,17 @@ pub enum Shape {
         /// The most values.
         max: usize,
     },
-    /// A table with keys of the user's choice and values of one shape.
-    Map(&'static Shape),
+    /// A table with `min` to `max` keys of the user's choice and values of one shape.
+    Map {
+        /// What each value may be.
+        of: &'static Shape,
+        /// The fewest keys.
+        min: usize,
+        /// The most keys.
+        max: usize,
+    },
+    /// One of these texts or whole numbers, to the letter.
+    OneOf(&'static [Scalar<'static>]),
     /// A table with these keys.
     Table(&'static [SettingInfo]),
     /// Whatever the type's own reader takes.
@@ -111,5 +122,17 @@ impl Shape {
     /// A list of any length.
     pub const fn list(of: &'static Self) -> Self {
         Self::List { of, min: 0, max: usize::MAX }
+    }
+    /// A table of any number of keys.
+    pub const fn map(of: &'static Self) -> Self {
+        Self::Map { of, min: 0, max: usize::MAX }
+    }
+
+    /// What each value in the list may be.
+    pub const fn item(&self) -> &Self {
+        match self {
+            Self::List { of, .. } => of,
+            _ => &Self::Any,
+        }
     }
 }

@@ -89,6 +89,16 @@ pub const fn same_word(one: &str, two: &str) -> bool {
     }
 }
 
+/// Whether two texts are the same to the letter.
+pub(super) const fn same_text(one: &str, two: &str) -> bool {
+    let (one, two) = (one.as_bytes(), two.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < two.len() && one[index] == two[index] {
+        index += 1;
+    }
+    index == one.len() && index == two.len()
+}
+
 /// `a`, `b` or `c`, with the joining word given; `none` of nothing.
 pub fn list(words: &[&str], join: &str) -> String {
     if words.is_empty() { "none".to_owned() } else { super::Text::new("").with_words(words, join).to_string() }
