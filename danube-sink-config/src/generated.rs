@@ -1,5 +1,11 @@
 //! What the code that `#[sink_connector]` writes may name. Covered by no promise: it changes with the macros.
 
+pub use std::{
+    option::Option::{self, None, Some},
+    result::Result,
+    vec::Vec,
+};
+
 pub use super::{
     file::value::Value,
     mapping::TopicMapping,
@@ -11,7 +17,7 @@ pub use super::{
     report::mistake::Mistakes,
     setting::Setting,
     settings::{ConsumerConfig, MappingSettings},
-    shape::{Limit, Scalar, Shape, Text},
+    shape::{Limit, Refusal, Scalar, Shape, Text},
 };
 use super::{read::section::FromSecret, secret::Secret};
 
@@ -63,6 +69,20 @@ pub struct ConnectorInfo {
     pub settings: &'static [SettingInfo],
 }
 
+impl ConnectorInfo {
+    /// Of a connector that does not compile.
+    pub const NOTHING: Self = Self {
+        name: "",
+        version: "",
+        about: "",
+        section: "",
+        config_file: None,
+        crate_folder: "",
+        dev_hint: None,
+        settings: &[],
+    };
+}
+
 /// What is known of one setting.
 #[derive(Debug, Clone, Copy)]
 pub struct SettingInfo {
@@ -95,6 +115,8 @@ pub struct Key<T> {
     pub info: SettingInfo,
     /// Whether the shape says more than the type.
     limited: bool,
+    /// The first limit that the type cannot have.
+    pub refused: Option<Refusal>,
     read: fn(&Value) -> Result<T, Mistakes>,
     check: Option<Check<T>>,
     pub(crate) absent: fn() -> Option<T>,
@@ -106,7 +128,7 @@ type Check<T> = fn(&T) -> Result<(), Mistakes>;
 /// A key of the file; its shape is that of the type.
 pub const fn key<T: Setting>(info: SettingInfo) -> Key<T> {
     let info = SettingInfo { shape: T::SHAPE, optional: T::OPTIONAL, ..info };
-    Key { info, limited: false, read: T::read, check: None, absent: T::absent }
+    Key { info, limited: false, refused: None, read: T::read, check: None, absent: T::absent }
 }
 
 impl<T> Key<T> {
@@ -115,6 +137,7 @@ impl<T> Key<T> {
     pub const fn limited(self, limit: Limit) -> Self {
         match self.info.shape.narrowed(&limit) {
             Ok(shape) => Self { info: SettingInfo { shape, ..self.info }, limited: true, ..self },
+            Err(refusal) if self.refused.is_none() => Self { refused: Some(refusal), ..self },
             Err(_) => self,
         }
     }
@@ -145,8 +168,8 @@ pub fn check<T, E: Into<Mistakes>>(value: Option<&T>, check: impl FnOnce(&T) -> 
 
 /// Stops the compiler at a limit that the type cannot have.
 #[track_caller]
-pub const fn limits(shape: &Shape, limit: &Limit) {
-    if let Err(refusal) = shape.narrowed(limit) {
+pub const fn limits(refused: Option<Refusal>) {
+    if let Some(refusal) = refused {
         stop(Text::new(refusal.message), refusal.help);
     }
 }
