@@ -1,5 +1,8 @@
 //! The macros of `danube-sink`, which re-exports them. Each is read, checked and written in files of those names:
 //! tokens → `Raw…` (`syntax`) → `Checked…` (`check`, which finds every mistake) → code (`emit`, or `fallback` after one).
+//!
+//! Their documentation is in `danube-sink/src/grammar.rs`, where its examples compile. What they write for the smallest
+//! connector is in `expansions/smallest.rs`; `BLESS=1 cargo test -p danube-sink-macros` renews it after a change.
 
 #![warn(missing_docs)]
 
@@ -12,6 +15,9 @@ mod implementation;
 mod names;
 mod table;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 

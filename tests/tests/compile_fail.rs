@@ -15,13 +15,15 @@ fn every_mistake_is_one_error_at_its_place() {
     cases.compile_fail("ui/sink_connector/*.rs");
     cases.compile_fail("ui/sink_connector_impl/*.rs");
     cases.compile_fail("ui/topic_mapping/*.rs");
+    cases.compile_fail("ui/setting/*.rs");
+    cases.compile_fail("ui/several/*.rs");
 }
 
 /// One mistake, one error, one remedy: an error must not hide behind those that it causes.
 #[test]
 fn every_report_is_one_error_with_a_remedy() {
     let mut seen = 0;
-    for folder in ["sink_connector", "sink_connector_impl", "topic_mapping"] {
+    for folder in ["sink_connector", "sink_connector_impl", "topic_mapping", "setting"] {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ui").join(folder);
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
@@ -31,9 +33,10 @@ fn every_report_is_one_error_with_a_remedy() {
                 assert_eq!(errors, 1, "{}:\n{report}", path.display());
                 assert!(!report.lines().any(|line| line.starts_with("warning")), "{}:\n{report}", path.display());
                 assert!(report.contains("help: ") || report.contains("note: "), "{}:\n{report}", path.display());
+                assert!(!report.contains("__"), "a generated name:\n{report}");
                 seen += 1;
             }
         }
     }
-    assert!(seen > 30, "{seen} reports");
+    assert!(seen > 100, "{seen} reports");
 }

@@ -106,12 +106,12 @@ impl Shape {
             }
             Self::List { min, max, .. } => match value {
                 Scalar::List(count) if *count >= *min && *count <= *max => None,
-                Scalar::List(_) => wrong("the list is too long or too short", counted(*min, *max, " values")),
+                Scalar::List(_) => wrong("the list is too long or too short", counted(*min, *max, " value")),
                 _ => Some(value.unexpected("a list", "write it in brackets: `[…, …]`")),
             },
             Self::Map { min, max, .. } => match value {
                 Scalar::Table(count) if *count >= *min && *count <= *max => None,
-                Scalar::Table(_) => wrong("the table has too many keys or too few", counted(*min, *max, " keys")),
+                Scalar::Table(_) => wrong("the table has too many keys or too few", counted(*min, *max, " key")),
                 _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
             },
             Self::OneOf(choices) => self.misfit_of_choice(value, choices),
@@ -174,9 +174,9 @@ impl Shape {
                 if length >= *min && length <= *max {
                     None
                 } else if length == 0 {
-                    wrong("the text is empty", counted(*min, *max, " characters"))
+                    wrong("the text is empty", counted(*min, *max, " character"))
                 } else {
-                    wrong("the text is too long or too short", counted(*min, *max, " characters"))
+                    wrong("the text is too long or too short", counted(*min, *max, " character"))
                 }
             }
             Self::Word { what, words } => {
@@ -216,7 +216,8 @@ const fn counted(min: usize, max: usize, what: &str) -> Text {
     } else {
         text.with_number(min as i128).with(" to ").with_number(max as i128)
     };
-    text.with(what)
+    let last = if max == usize::MAX { min } else { max };
+    text.with(what).with(if last == 1 { "" } else { "s" })
 }
 
 const fn beyond(what: &str, limits: &str) -> Option<Misfit> {

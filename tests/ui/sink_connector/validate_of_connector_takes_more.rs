@@ -1,0 +1,23 @@
+use danube_sink::prelude::*;
+
+fn agree(_: &Sink, _: u8) -> Result<(), String> {
+    Ok(())
+}
+
+#[sink_connector(validate = agree)]
+struct Sink {
+    url: Url,
+    #[topic_mappings]
+    topics: TopicMappings,
+}
+
+#[sink_connector]
+impl SinkConnector for Sink {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+        Ok(())
+    }
+}
