@@ -2,7 +2,7 @@
 
 pub use std::{
     option::Option::{self, None, Some},
-    result::Result,
+    result::Result::{self, Err, Ok},
     vec::Vec,
 };
 
@@ -161,9 +161,33 @@ impl<T> Key<T> {
     }
 }
 
-/// What a check of the author's says of a value that is there.
-pub fn check<T, E: Into<Mistakes>>(value: Option<&T>, check: impl FnOnce(&T) -> Result<(), E>) -> Result<(), Mistakes> {
-    value.map_or(Ok(()), |value| check(value).map_err(Into::into))
+/// What a check of the author's may return.
+#[diagnostic::on_unimplemented(
+    message = "a check cannot return `{Self}`",
+    label = "the outcome of a check is a `Result`",
+    note = "return `Result<(), Mistakes>`, or a `Result<(), E>` whose error is a text or a `Mistake`"
+)]
+pub trait Outcome {
+    /// What is wrong, if anything is.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn outcome(self) -> Result<(), Mistakes>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Mistakes>> Outcome for Result<(), E> {
+    fn outcome(self) -> Result<(), Mistakes> {
+        self.map_err(Into::into)
+    }
+}
+
+/// What a check of the author's says.
+///
+/// # Errors
+/// What is wrong.
+pub fn outcome<R: Outcome>(checked: R) -> Result<(), Mistakes> {
+    checked.outcome()
 }
 
 /// Stops the compiler at a limit that the type cannot have.

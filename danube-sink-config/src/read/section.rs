@@ -5,7 +5,7 @@ use std::{fmt, fs};
 use crate::{
     file::environment::{self, Environment},
     file::value::Value,
-    generated::{GeneratedConnector, Key, SecretKey},
+    generated::{GeneratedConnector, Key, Outcome, SecretKey},
     mapping::{TopicMapping, TopicMappings},
     read::keys::{self, MAPPING_LISTS},
     read::mapping_keys::Common,
@@ -87,9 +87,9 @@ impl SectionReader<'_> {
     }
 
     /// What a check of the author's says of the whole connector.
-    pub fn validated<E: Into<Mistakes>>(&mut self, checked: Result<(), E>) {
-        if let Err(wrong) = checked {
-            self.mistakes.append(wrong.into().located(|key| self.table.place(key)));
+    pub fn validated(&mut self, checked: impl Outcome) {
+        if let Err(wrong) = checked.outcome() {
+            self.mistakes.append(wrong.located(|key| self.table.place(key)));
         }
     }
 

@@ -45,8 +45,15 @@ pub(crate) fn key_constant(index: usize, setting: &CheckedSetting, owner: &Ident
 fn check(setting: &CheckedSetting, owner: &Ident) -> Option<TokenStream> {
     let path = without_self(setting.validate.clone()?, owner);
     let (ty, value) = (&setting.ty, Ident::new("value", Span::mixed_site()));
-    let given = if setting.optional { quote!(#value.as_ref()) } else { quote!(__sink::Some(#value)) };
-    let call = quote_spanned!(path.span()=> __sink::check(#given, #path));
+    let call = quote_spanned!(path.span()=> __sink::outcome(#path(#value)));
+    let call = if setting.optional {
+        quote!(match #value {
+            __sink::Some(#value) => #call,
+            __sink::None => __sink::Ok(()),
+        })
+    } else {
+        call
+    };
     Some(quote!(.checked(|#value: &#ty| #call)))
 }
 

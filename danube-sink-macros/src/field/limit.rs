@@ -16,8 +16,10 @@ type Read = fn(&Expr) -> Result<Limit, Wrong>;
 pub(crate) const ALL: [(&str, Read); 3] = [("range", range), ("length", length), ("one_of", one_of)];
 
 fn range(value: &Expr) -> Result<Limit, Wrong> {
-    let wrong =
-        ("a range has two limits of one sort", "write `1..=100`, `0.0..1.0`, `\"1s\"..=\"5m\"` or `\"1KiB\"..`");
+    let wrong = (
+        "a range is two literals with `..` or `..=` between them",
+        "write `1..=100`, `0.0..1.0`, `\"1s\"..=\"5m\"` or `\"1KiB\"..`",
+    );
     let Expr::Range(range) = value else { return Err(wrong) };
     let (from, to, below) = ends(range).ok_or(wrong)?;
     if from.is_none() && to.is_none() {

@@ -160,7 +160,7 @@ fn check_variable(
         diagnostics.push(
             &place,
             "a variable that ends in `_FILE` names a file that holds a secret",
-            "leave `_FILE` off: the connector understands both variables",
+            "name it with `env = \"…\"`, without `_FILE`: the connector understands both variables",
         );
     }
     (Some(name), place)

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{FnArg, ImplItemFn, ReturnType, Type};
+use syn::{FnArg, GenericArgument, ImplItemFn, PathArguments, ReturnType, Type};
 
 use super::model::{METHODS, Method};
 use crate::{diagnostics::Diagnostics, field::syntax::type_word};
@@ -54,7 +54,7 @@ fn mistake(method: &Method, written: &ImplItemFn) -> Option<(TokenStream, String
     }
     match &signature.output {
         ReturnType::Default => Some((at(&signature.ident), format!("`{name}` returns a `ConnectorResult`"))),
-        ReturnType::Type(_, ty) if type_word(ty).is_none() => {
+        ReturnType::Type(_, ty) if is_another_result(ty) => {
             Some((at(ty), format!("`{name}` returns a `ConnectorResult`")))
         }
         ReturnType::Type(..) => None,
@@ -65,4 +65,15 @@ fn mistake(method: &Method, written: &ImplItemFn) -> Option<(TokenStream, String
 fn is_another(ty: &Type, wanted: &str) -> bool {
     let Some(word) = type_word(ty) else { return true };
     word != wanted && METHODS.iter().any(|method| method.argument.is_some_and(|other| word == other))
+}
+
+/// A type that is no path, or a `Result` with an error that is not the trait's; one with an alias is not seen through.
+fn is_another_result(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return !matches!(ty, Type::Group(_)) };
+    let arguments = path.path.segments.last().map(|last| &last.arguments);
+    let Some(PathArguments::AngleBracketed(arguments)) = arguments else { return false };
+    match arguments.args.get(1) {
+        Some(GenericArgument::Type(error)) => type_word(error).is_none_or(|word| word != "ConnectorError"),
+        _ => false,
+    }
 }

@@ -14,7 +14,7 @@ struct Sink {
     #[topic_mappings(batch_size = 0, subscription_type = "Exclusiv")] // two
     topics: TopicMappings<Target>,
     #[topic_mappings]
-    more: TopicMappings<Target>,
+    more: TopicMappings<Target>, // one
 }
 
 #[derive(TopicMapping)]
