@@ -118,12 +118,12 @@ pub struct Key<T> {
     /// The first limit that the type cannot have.
     pub refused: Option<Refusal>,
     read: fn(&Value) -> Result<T, Mistakes>,
-    check: Option<Check<T>>,
+    check: Option<Checking<T>>,
     pub(crate) absent: fn() -> Option<T>,
 }
 
-/// What an author finds wrong with a value.
-type Check<T> = fn(&T) -> Result<(), Mistakes>;
+/// What finds out what is wrong with a value.
+type Checking<T> = fn(&T) -> Result<(), Mistakes>;
 
 /// A key of the file; its shape is that of the type.
 pub const fn key<T: Setting>(info: SettingInfo) -> Key<T> {
@@ -161,24 +161,24 @@ impl<T> Key<T> {
     }
 }
 
-/// What a check of the author's may return.
+/// A check of the author's.
 #[diagnostic::on_unimplemented(
-    message = "a check cannot return `{Self}`",
-    label = "the outcome of a check is a `Result`",
-    note = "return `Result<(), Mistakes>`, or a `Result<(), E>` whose error is a text or a `Mistake`"
+    message = "this is not a check of `{T}`",
+    label = "takes or returns something else",
+    note = "write `fn …(&{T}) -> Result<(), E>`, whose error is a text, a `Mistake` or several `Mistakes`"
 )]
-pub trait Outcome {
+pub trait Check<T> {
     /// What is wrong, if anything is.
     ///
     /// # Errors
     /// What is wrong.
-    fn outcome(self) -> Result<(), Mistakes>;
+    fn check(&self, value: &T) -> Result<(), Mistakes>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: Into<Mistakes>> Outcome for Result<(), E> {
-    fn outcome(self) -> Result<(), Mistakes> {
-        self.map_err(Into::into)
+impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Mistakes>> Check<T> for F {
+    fn check(&self, value: &T) -> Result<(), Mistakes> {
+        self(value).map_err(Into::into)
     }
 }
 
@@ -186,8 +186,8 @@ impl<E: Into<Mistakes>> Outcome for Result<(), E> {
 ///
 /// # Errors
 /// What is wrong.
-pub fn outcome<R: Outcome>(checked: R) -> Result<(), Mistakes> {
-    checked.outcome()
+pub fn check<T>(value: &T, check: impl Check<T>) -> Result<(), Mistakes> {
+    check.check(value)
 }
 
 /// Stops the compiler at a limit that the type cannot have.

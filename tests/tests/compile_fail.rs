@@ -32,7 +32,7 @@ fn every_report_is_one_error_with_a_remedy() {
                 let errors = report.lines().filter(|line| line.starts_with("error")).count();
                 assert_eq!(errors, 1, "{}:\n{report}", path.display());
                 assert!(!report.lines().any(|line| line.starts_with("warning")), "{}:\n{report}", path.display());
-                assert!(report.contains("help: ") || report.contains("note: "), "{}:\n{report}", path.display());
+                assert!(report.contains("help: "), "{}:\n{report}", path.display());
                 let known = report.replace("danube_sink::__private", "");
                 assert!(!known.contains("__"), "a generated name in {}:\n{report}", path.display());
                 seen += 1;

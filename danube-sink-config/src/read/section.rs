@@ -5,7 +5,7 @@ use std::{fmt, fs};
 use crate::{
     file::environment::{self, Environment},
     file::value::Value,
-    generated::{GeneratedConnector, Key, Outcome, SecretKey},
+    generated::{GeneratedConnector, Key, SecretKey},
     mapping::{TopicMapping, TopicMappings},
     read::keys::{self, MAPPING_LISTS},
     read::mapping_keys::Common,
@@ -87,8 +87,8 @@ impl SectionReader<'_> {
     }
 
     /// What a check of the author's says of the whole connector.
-    pub fn validated(&mut self, checked: impl Outcome) {
-        if let Err(wrong) = checked.outcome() {
+    pub fn validated(&mut self, checked: Result<(), Mistakes>) {
+        if let Err(wrong) = checked {
             self.mistakes.append(wrong.located(|key| self.table.place(key)));
         }
     }

@@ -114,10 +114,10 @@ fn load(connector: &CheckedConnector) -> TokenStream {
         None => quote!(__sink::Some(Self { #(#build),* })),
         Some(path) => {
             let built = Ident::new("connector", Span::mixed_site());
-            let validated = quote_spanned!(path.span()=> #section.validated(#path(&#built)););
+            let checked = quote_spanned!(path.span()=> __sink::check(&#built, #path));
             quote! {
                 let #built = Self { #(#build),* };
-                #validated
+                #section.validated(#checked);
                 __sink::Some(#built)
             }
         }

@@ -45,7 +45,7 @@ pub(crate) fn key_constant(index: usize, setting: &CheckedSetting, owner: &Ident
 fn check(setting: &CheckedSetting, owner: &Ident) -> Option<TokenStream> {
     let path = without_self(setting.validate.clone()?, owner);
     let (ty, value) = (&setting.ty, Ident::new("value", Span::mixed_site()));
-    let call = quote_spanned!(path.span()=> __sink::outcome(#path(#value)));
+    let call = quote_spanned!(path.span()=> __sink::check(#value, #path));
     let call = if setting.optional {
         quote!(match #value {
             __sink::Some(#value) => #call,

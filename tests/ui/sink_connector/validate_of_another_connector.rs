@@ -1,12 +1,13 @@
 use danube_sink::prelude::*;
 
-fn agree(_: &Sink, _: u8) -> Result<(), String> {
+struct Other;
+
+fn agree(_: &Other) -> Result<(), String> {
     Ok(())
 }
 
 #[sink_connector(validate = agree)]
 struct Sink {
-    url: Url,
     #[topic_mappings]
     topics: TopicMappings,
 }
