@@ -36,6 +36,8 @@ pub struct Code<'a> {
     pub package: &'a str,
     /// The table of its settings.
     pub section: &'a str,
+    /// What holds for common keys that a topic mapping leaves out, as TOML.
+    pub mapping_defaults: &'a [(&'a str, &'a str)],
     /// The fields that are configuration, in the order of the struct.
     pub fields: &'a [Field<'a>],
 }
@@ -181,10 +183,13 @@ fn read<'a>(code: &Code<'a>, root: &'a Table, secrets: &[&str], mistakes: &mut M
                 section.not_in_file(key, variable);
             }
             Field::Mappings => {
-                section.mappings(Own::Later(&mut |index, reader| {
-                    mappings.push((index, Asked::of(reader)));
-                    Some(())
-                }));
+                section.mappings(
+                    code.mapping_defaults,
+                    Own::Later(&mut |index, reader| {
+                        mappings.push((index, Asked::of(reader)));
+                        Some(())
+                    }),
+                );
             }
         }
     }
@@ -304,7 +309,7 @@ impl Shown<'_> {
     }
 
     fn told(&self, mistakes: Vec<Mistake>) -> Vec<Told> {
-        let told = |Mistake { message, help, span }: Mistake| {
+        let told = |Mistake { message, help, span, .. }: Mistake| {
             let render::Place { at, lines } = self.place(span.as_ref());
             let message = format!("{at}{message}\n{lines}");
             Told { message: message.trim_end().to_owned(), help }

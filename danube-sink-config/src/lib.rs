@@ -18,6 +18,7 @@
 mod beyond;
 #[doc(hidden)]
 pub mod built;
+mod byte_size;
 mod decoding;
 mod file;
 #[doc(hidden)]
@@ -39,6 +40,7 @@ mod tests;
 
 pub use self::{
     beyond::{Beyond, CheckDecoding, Destination, Part, Problem, Token},
+    byte_size::ByteSize,
     decoding::{AvroEncoding, DecodeOptions, NumberEncoding},
     file::{
         environment::{Environment, ProcessEnvironment},

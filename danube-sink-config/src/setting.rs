@@ -10,6 +10,7 @@ use std::{
 use url::Url;
 
 use super::{
+    byte_size::ByteSize,
     file::value::Value,
     report::mistake::Mistakes,
     shape::{self, Shape},
@@ -17,25 +18,28 @@ use super::{
 
 /// A type that one key of a configuration can have.
 ///
-/// A type of your own becomes one like this:
+/// Derive it on an enum whose variants are words, and on a struct whose fields are the keys of a table. A type that is
+/// written in another way becomes one like this:
 ///
-/// ```text
-/// impl Setting for Region {
+/// ```
+/// use danube_sink_config::{Mistakes, Setting, Value};
+///
+/// struct Percent(u8);
+///
+/// impl Setting for Percent {
 ///     fn read(value: &Value) -> Result<Self, Mistakes> {
-///         match value.as_text()? {
-///             "eu" => Ok(Region::Eu),
-///             "us" => Ok(Region::Us),
-///             _ => Err(value.mistake("unknown region", "write `eu` or `us`").into()),
-///         }
+///         let text = value.as_text()?;
+///         let number = text.strip_suffix('%').and_then(|number| number.parse().ok()).filter(|number| *number <= 100);
+///         number.map(Self).ok_or_else(|| value.mistake("not a percentage", "write one such as `\"50%\"`").into())
 ///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a setting of a connector",
     label = "not a type that a key of the configuration can have",
-    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
+    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, `ByteSize`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
     note = "a secret needs `#[setting(secret)]`, and what is not configuration needs `#[state]`",
-    note = "or write `impl Setting for {Self}`"
+    note = "or put `#[derive(Setting)]` on `{Self}`, if it is an enum of words or a struct of keys"
 )]
 pub trait Setting: Sized {
     /// What a value may be, as far as a constant can say it: checked when the connector is built, and printed in
@@ -142,6 +146,19 @@ impl Setting for Duration {
     }
 }
 
+impl Setting for ByteSize {
+    const SHAPE: Shape = Shape::BYTE_SIZE;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        value.fits(&Self::SHAPE)?;
+        let size = match value.as_whole() {
+            Ok(number) => u64::try_from(number).ok(),
+            Err(_) => shape::byte_size(value.as_text()?),
+        };
+        size.map(Self).ok_or_else(|| value.mistake("not a number of bytes", "write `\"5MiB\"`").into())
+    }
+}
+
 impl<T: Setting> Setting for Option<T> {
     const SHAPE: Shape = T::SHAPE;
     const OPTIONAL: bool = true;
@@ -164,7 +181,7 @@ impl<T: Setting> Setting for Vec<T> {
 }
 
 impl<T: Setting> Setting for BTreeMap<String, T> {
-    const SHAPE: Shape = Shape::Map(&T::SHAPE);
+    const SHAPE: Shape = Shape::map(&T::SHAPE);
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
         all(entries(value)?)
@@ -172,7 +189,7 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
 }
 
 impl<T: Setting, S: BuildHasher + Default> Setting for HashMap<String, T, S> {
-    const SHAPE: Shape = Shape::Map(&T::SHAPE);
+    const SHAPE: Shape = Shape::map(&T::SHAPE);
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
         all(entries(value)?)

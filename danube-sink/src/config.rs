@@ -7,8 +7,8 @@ use std::path::Path;
 pub use danube_sink_config::generated;
 #[doc(inline)]
 pub use danube_sink_config::{
-    AvroEncoding, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Environment, Loaded,
-    Mapped, Mapping, MappingSettings, Mistake, Mistakes, NoMapping, NumberEncoding, OnInvalidRecord,
+    AvroEncoding, ByteSize, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Environment,
+    Loaded, Mapped, Mapping, MappingSettings, Mistake, Mistakes, NoMapping, NumberEncoding, OnInvalidRecord,
     OnRetriesExhausted, PayloadFormat, ProcessEnvironment, Secret, Setting, SubscriptionType, Token, TopicMapping,
     TopicMappings, Value, json_schema, shape, template,
 };

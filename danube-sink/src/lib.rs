@@ -58,6 +58,7 @@ mod danube;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
+mod grammar;
 mod observe;
 mod pipeline;
 mod record;
@@ -66,15 +67,14 @@ pub mod schema;
 #[cfg(feature = "dev")]
 pub mod testing;
 
-pub use danube_sink_macros::{TopicMapping, sink_connector};
-
 pub use self::{
     config::{
-        ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted,
+        ByteSize, ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted,
         PayloadFormat, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
+    grammar::{Setting, TopicMapping, sink_connector},
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
     schema::{SchemaInfo, SchemaType},
@@ -87,8 +87,9 @@ pub mod prelude {
     pub use url::Url;
 
     pub use crate::{
-        ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig, PartialFailure, Secret,
-        SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, TopicMapping, TopicMappings, sink_connector,
+        ByteSize, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig,
+        PartialFailure, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, TopicMapping,
+        TopicMappings, sink_connector,
     };
 }
 

@@ -9,6 +9,9 @@ pub(crate) const SERVICE_URL: &str = "DANUBE_SERVICE_URL";
 pub(crate) const NAME: &str = "CONNECTOR_NAME";
 pub(crate) const TOKEN: &str = "DANUBE_TOKEN";
 
+/// What means something else already: no secret can have such a name.
+pub(crate) static TAKEN: [&str; 6] = [SERVICE_URL, NAME, CONFIG_PATH, "HOSTNAME", "RUST_LOG", "PATH"];
+
 /// Looks up environment variables.
 pub trait Environment {
     /// The variable's value, if it is set.

@@ -130,6 +130,15 @@ impl Value {
         }
     }
 
+    /// Where the value of a key within stands, such as `key` or `table.key`; the value itself for none.
+    pub(crate) fn place(&self, key: Option<&str>) -> Option<Range<usize>> {
+        let within = match (&self.content, key) {
+            (Content::Table(table), Some(key)) => table.find(key).and_then(|entry| entry.value.span.clone()),
+            _ => None,
+        };
+        within.or_else(|| self.span.clone())
+    }
+
     pub(crate) fn unexpected(&self, expected: &str, help: &str) -> Mistake {
         let misfit = self.scalar().unexpected(expected, help);
         self.mistake(misfit.message.as_str(), misfit.help.as_str())
@@ -178,15 +187,20 @@ impl Table {
 
     /// Where the key of a path such as `my_sink.target.url` or `list.0.key` stands.
     pub(crate) fn locate(&self, path: &str) -> Option<Range<usize>> {
+        self.find(path)?.key_span.clone()
+    }
+
+    /// The key of such a path.
+    pub(crate) fn find(&self, path: &str) -> Option<&Entry> {
         let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
         let entry = self.get(step)?;
-        let Some(rest) = rest else { return entry.key_span.clone() };
+        let Some(rest) = rest else { return Some(entry) };
         match &entry.value.content {
-            Content::Table(table) => table.locate(rest),
+            Content::Table(table) => table.find(rest),
             Content::List(list) => {
                 let (index, rest) = rest.split_once('.')?;
                 match &list.get(index.parse::<usize>().ok()?)?.content {
-                    Content::Table(table) => table.locate(rest),
+                    Content::Table(table) => table.find(rest),
                     _ => None,
                 }
             }

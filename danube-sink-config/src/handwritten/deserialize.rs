@@ -66,7 +66,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for TopicMappings<T> {
         let mut own = |index: usize, span: Option<Range<usize>>, mistakes: &mut Mistakes| {
             own_keys(list.get(index)?.clone(), span, mistakes)
         };
-        let common = Common { core: &core, host: &host, decoding };
+        let common = Common { core: &core, host: &host, decoding, defaults: &[] };
         let read = mapping_list::read_list(&entry, &section, common, Own::Whole(&mut own), &mut mistakes);
         match read {
             Some(mappings) if mistakes.is_empty() => {

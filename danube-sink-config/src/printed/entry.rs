@@ -42,6 +42,15 @@ impl Entry {
         Self { name: key.name, aliases, shape: key.shape, doc: sentence(key.doc), without }
     }
 
+    /// A key that every topic mapping has, with what the connector's author has for those that leave it out.
+    pub(super) fn mapping(key: &Key, defaults: &[(&str, &str)]) -> Self {
+        let entry = Self::common(key, Home::Mapping);
+        match defaults.iter().find(|(name, _)| *name == key.name) {
+            Some((_, literal)) => Self { without: Without::Default((*literal).to_owned()), ..entry },
+            None => entry,
+        }
+    }
+
     /// A key of the connector's own.
     pub(super) fn own(info: &SettingInfo) -> Self {
         let without = match (info.default, info.optional) {

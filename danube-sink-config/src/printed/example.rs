@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::shape::Shape;
+use crate::shape::{Scalar, Shape};
 
 /// TOML of a value; `None` where only the type's own reader knows one.
 pub(super) fn example(shape: &Shape) -> Option<String> {
@@ -28,7 +28,15 @@ pub(super) fn example(shape: &Shape) -> Option<String> {
         }
         Shape::ByteSize { min, max, .. } => format!("\"{}B\"", (1 << 20).clamp(min, max)),
         Shape::List { of, min, .. } => format!("[{}]", vec![example(of)?; min].join(", ")),
-        Shape::Map(_) => "{}".to_owned(),
+        Shape::Map { of, min, .. } => {
+            let entries: Option<Vec<String>> = (1..=min).map(|n| Some(format!("key{n} = {}", example(of)?))).collect();
+            format!("{{ {} }}", entries?.join(", ")).replace("{  }", "{}")
+        }
+        Shape::OneOf(choices) => match choices.first()? {
+            Scalar::Text(text) => format!("\"{text}\""),
+            Scalar::Whole(number) => number.to_string(),
+            _ => return None,
+        },
         Shape::Table(_) | Shape::Any => return None,
     })
 }

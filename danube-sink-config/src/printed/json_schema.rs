@@ -9,7 +9,7 @@ use crate::{
     generated::{GeneratedConnector, SettingInfo},
     mapping::TopicMapping,
     read::keys::{self, Home},
-    shape::Shape,
+    shape::{Scalar, Shape},
 };
 
 /// The JSON Schema (draft 7) of a connector's file.
@@ -19,10 +19,10 @@ use crate::{
 pub fn json_schema<C: GeneratedConnector>() -> Value {
     let info = C::INFO;
     let mut root = Table::default();
-    root.common(Home::Root);
+    root.common(Home::Root, &[]);
     for (name, home) in [("processing", Home::Processing), ("retry", Home::Retry)] {
         let mut table = Table::default();
-        table.common(home);
+        table.common(home, &[]);
         if home == Home::Processing {
             for unused in keys::UNUSED_PROCESSING {
                 table.properties.insert((*unused).to_owned(), json!({ "description": "Has no effect." }));
@@ -31,7 +31,7 @@ pub fn json_schema<C: GeneratedConnector>() -> Value {
         root.properties.insert(name.to_owned(), table.into_schema());
     }
     let mut mapping = Table::default();
-    mapping.common(Home::Mapping);
+    mapping.common(Home::Mapping, C::MAPPING_DEFAULTS);
     mapping.own(C::Mapping::SETTINGS);
     let mut mapping = mapping.into_schema();
     mapping["if"] =
@@ -65,10 +65,10 @@ struct Table {
 }
 
 impl Table {
-    fn common(&mut self, home: Home) {
+    fn common(&mut self, home: Home, defaults: &[(&str, &str)]) {
         let list = if home == Home::Mapping { keys::MAPPING } else { keys::CORE };
         for key in list.iter().filter(|key| key.names(home).next().is_some()) {
-            let entry = Entry::common(key, home);
+            let entry = if home == Home::Mapping { Entry::mapping(key, defaults) } else { Entry::common(key, home) };
             let schema = described(&entry);
             for alias in &entry.aliases {
                 self.properties.insert((*alias).to_owned(), schema.clone());
@@ -170,7 +170,21 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::List { of, min, max } => {
             sized(json!({ "type": "array", "items": of_shape(of) }), "minItems", "maxItems", min, max)
         }
-        Shape::Map(of) => json!({ "type": "object", "additionalProperties": of_shape(of) }),
+        Shape::Map { of, min, max } => sized(
+            json!({ "type": "object", "additionalProperties": of_shape(of) }),
+            "minProperties",
+            "maxProperties",
+            min,
+            max,
+        ),
+        Shape::OneOf(choices) => {
+            let choices = choices.iter().filter_map(|choice| match *choice {
+                Scalar::Text(text) => Some(json!(text)),
+                Scalar::Whole(number) => i64::try_from(number).ok().map(Value::from),
+                _ => None,
+            });
+            json!({ "enum": choices.collect::<Vec<_>>() })
+        }
         Shape::Table(settings) => {
             let mut table = Table::default();
             table.own(settings);

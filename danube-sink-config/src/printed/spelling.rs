@@ -1,6 +1,6 @@
 //! A shape in words, for whoever writes a value of it.
 
-use crate::shape::{Shape, suggest};
+use crate::shape::{Shape, Text, alternatives, suggest};
 
 /// `A whole number from 1 to 256`, without a full stop.
 pub(super) fn spell(shape: &Shape) -> String {
@@ -17,14 +17,15 @@ pub(super) fn spell(shape: &Shape) -> String {
         Shape::Duration { limits, .. } => limited("A time with its unit, such as `\"10s\"`", limits),
         Shape::ByteSize { limits, .. } => limited("A number of bytes with its unit, such as `\"5MiB\"`", limits),
         Shape::List { of, .. } => format!("A list; each value: {}", lower(&spell(of))),
-        Shape::Map(of) => format!("A table; each value: {}", lower(&spell(of))),
+        Shape::Map { of, .. } => format!("A table; each value: {}", lower(&spell(of))),
+        Shape::OneOf(choices) => alternatives(Text::new("One of "), choices).to_string(),
         Shape::Table(_) => "A table".to_owned(),
         Shape::Any => "A value".to_owned(),
     }
 }
 
 fn limited(what: &str, limits: &str) -> String {
-    if limits.is_empty() { what.to_owned() } else { format!("{what}, from {limits}") }
+    if limits.is_empty() { what.to_owned() } else { format!("{what}, {limits}") }
 }
 
 fn lower(sentence: &str) -> String {

@@ -30,7 +30,7 @@ pub fn template<C: GeneratedConnector>() -> String {
         keys::MAPPING_LISTS[0]
     ));
     for key in keys::MAPPING {
-        out.entry(&Entry::common(key, Home::Mapping), None);
+        out.entry(&Entry::mapping(key, C::MAPPING_DEFAULTS), None);
     }
     out.keys(C::Mapping::SETTINGS);
     out.text

@@ -23,6 +23,8 @@ pub(crate) struct Common<'r> {
     pub(crate) decoding: CheckDecoding,
     pub(crate) core: &'r ConnectorConfig,
     pub(crate) host: &'r str,
+    /// What the connector's code says for keys that a mapping leaves out.
+    pub(crate) defaults: &'r [(&'r str, Value)],
 }
 
 /// What the common keys of one mapping say, and where. A key that is wrong holds its default, and is among the mistakes.
@@ -130,7 +132,8 @@ fn needs_dead_letter_topic(reader: &mut MappingReader<'_>, settings: &MappingSet
 
 impl<'r> MappingReader<'r> {
     fn find(&mut self, key: &Key) -> Option<&'r Value> {
-        table::find(&mut [(Home::Mapping, &mut self.table)], key, self.mistakes).map(|entry| &entry.value)
+        let found = table::find(&mut [(Home::Mapping, &mut self.table)], key, self.mistakes).map(|entry| &entry.value);
+        found.or_else(|| self.defaults.iter().find(|(name, _)| *name == key.name).map(|(_, value)| value))
     }
 
     fn given<T, E: Into<Mistakes>>(&mut self, key: &Key, read: impl FnOnce(&Value) -> Result<T, E>) -> Given<T> {

@@ -14,6 +14,7 @@ use crate::{
 /// Reads one mapping. Generated code asks it for the connector's own keys.
 pub struct MappingReader<'r> {
     pub(crate) table: TableReader<'r>,
+    pub(crate) defaults: &'r [(&'r str, Value)],
     pub(crate) mistakes: &'r mut Mistakes,
 }
 
@@ -68,7 +69,8 @@ pub(crate) fn read_list<T>(
             mistakes.push(not_a_list(value));
             continue;
         };
-        let mut reader = MappingReader { table: TableReader::new(table, format!("`{header}`")), mistakes };
+        let title = format!("`{header}`");
+        let mut reader = MappingReader { table: TableReader::new(table, title), defaults: common.defaults, mistakes };
         let draft = Draft::read(&mut reader, common);
         let own = match &mut own {
             Own::ByKey(read) => {

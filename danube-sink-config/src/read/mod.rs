@@ -9,3 +9,4 @@ pub(super) mod root;
 pub(super) mod secret_source;
 pub(super) mod section;
 pub(super) mod table;
+pub(super) mod values;

@@ -5,6 +5,7 @@ use std::{fmt, fs, path::Path};
 use crate::{
     beyond::CheckDecoding,
     file::environment::{self, Environment},
+    file::value::Value,
     generated::{GeneratedConnector, Key, SecretKey},
     mapping::{TopicMapping, TopicMappings},
     read::keys::{self, MAPPING_LISTS},
@@ -78,12 +79,20 @@ impl<'r> SectionReader<'r> {
         }
     }
 
-    /// The topic mappings.
-    pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
-        self.mappings(Own::ByKey(C::Mapping::read))
+    /// What a check of the author's says of the whole connector.
+    pub fn validated(&mut self, checked: Result<(), Mistakes>) {
+        if let Err(wrong) = checked {
+            self.mistakes.append(wrong.located(|key| self.table.place(key)));
+        }
     }
 
-    pub(crate) fn mappings<T>(&mut self, own: Own<'_, T>) -> Option<TopicMappings<T>> {
+    /// The topic mappings.
+    pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
+        self.mappings(C::MAPPING_DEFAULTS, Own::ByKey(C::Mapping::read))
+    }
+
+    /// `defaults`: what holds for common keys that a mapping leaves out, as TOML.
+    pub(crate) fn mappings<T>(&mut self, defaults: &[(&str, &str)], own: Own<'_, T>) -> Option<TopicMappings<T>> {
         let [words, newer] = MAPPING_LISTS.map(|name| self.table.take(name));
         if let (Some(_), Some(twice)) = (words, newer) {
             let message = format!("`{}` and `{}` are two names for the same list", MAPPING_LISTS[0], MAPPING_LISTS[1]);
@@ -98,7 +107,12 @@ impl<'r> SectionReader<'r> {
             return None;
         };
         let host = environment::host_name(self.environment);
-        let common = Common { core: self.core, host: &host, decoding: self.decoding };
+        let mut known = Vec::new();
+        for (key, literal) in defaults {
+            let value = Value::from_literal(literal).map_err(|wrong| Mistakes::from(wrong).of_default(key));
+            known.extend(self.mistakes.keep(value).map(|value| (*key, value)));
+        }
+        let common = Common { core: self.core, host: &host, decoding: self.decoding, defaults: &known };
         mapping_list::read_list(entry, self.section, common, own, self.mistakes)
     }
 }

@@ -63,10 +63,10 @@ impl<'a> TableReader<'a> {
     pub(crate) fn setting<T>(&mut self, setting: &generated::Key<T>, mistakes: &mut Mistakes) -> Option<T> {
         let SettingInfo { key, default, .. } = setting.info;
         if let Some(entry) = self.take(key) {
-            return mistakes.keep((setting.read)(&entry.value).map_err(|wrong| wrong.of_key(key)));
+            return mistakes.keep(setting.value(&entry.value).map_err(|wrong| wrong.of_key(key)));
         }
         if let Some(literal) = default {
-            let read = Value::from_literal(literal).map_err(Mistakes::from).and_then(|value| (setting.read)(&value));
+            let read = Value::from_literal(literal).map_err(Mistakes::from).and_then(|value| setting.value(&value));
             return mistakes.keep(read.map_err(|wrong| wrong.of_default(key)));
         }
         let absent = (setting.absent)();
@@ -74,6 +74,12 @@ impl<'a> TableReader<'a> {
             self.missing(key, wording::add_key(&setting.info).as_str());
         }
         absent
+    }
+
+    /// Where the value of a key stands, such as `key` or `table.key`; the header of the table for none.
+    pub(crate) fn place(&self, key: Option<&str>) -> Option<Range<usize>> {
+        let value = key.and_then(|key| self.table.find(key)).and_then(|entry| entry.value.span.clone());
+        value.or_else(|| self.table.span.clone())
     }
 
     /// Reports the keys that nobody asked for, and those that are not there.

@@ -11,12 +11,22 @@ pub struct Mistake {
     pub(crate) help: String,
     /// Bytes of the file; none if the mistake is not in the file.
     pub(crate) span: Option<Range<usize>>,
+    /// Of the table that an author's check looks at.
+    pub(crate) key: Option<String>,
 }
 
 impl Mistake {
     /// A mistake that is in no line of the file, such as a missing variable.
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into(), span: None }
+        Self { message: message.into(), help: help.into(), span: None, key: None }
+    }
+
+    /// What a check of the author's finds wrong with the value of a key. The report shows the line of the key, and begins
+    /// the message with it.
+    ///
+    /// A key of a table within is `table.key`, and one of a list of tables `list.0.key`.
+    pub fn of_key(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { key: Some(key.into()), ..Self::new(message, help) }
     }
 
     pub(crate) fn at(mut self, span: Option<Range<usize>>) -> Self {
@@ -51,6 +61,14 @@ impl Mistakes {
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// `Ok` if nothing is wrong: what a check of the author's returns.
+    ///
+    /// # Errors
+    /// The mistakes, if there are any.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
     /// Keeps what `result` found wrong, and gives the value if there is one.
@@ -93,6 +111,17 @@ impl Mistakes {
         self
     }
 
+    /// Gives the mistakes of an author's check their places: `locate` knows the table that was checked.
+    pub(crate) fn located(mut self, locate: impl Fn(Option<&str>) -> Option<Range<usize>>) -> Self {
+        for mistake in &mut self.found {
+            mistake.span = locate(mistake.key.as_deref());
+            if let Some(key) = mistake.key.take() {
+                mistake.message = format!("`{key}`: {}", mistake.message);
+            }
+        }
+        self
+    }
+
     /// Says that the mistakes are in a default of the connector's code, where no file can be blamed.
     pub(crate) fn of_default(mut self, key: &str) -> Self {
         for mistake in &mut self.found {
@@ -106,5 +135,19 @@ impl Mistakes {
 impl From<Mistake> for Mistakes {
     fn from(mistake: Mistake) -> Self {
         Self { found: vec![mistake], ..Self::default() }
+    }
+}
+
+/// For a check of the author's that has nothing to add to what is wrong.
+impl From<String> for Mistakes {
+    fn from(message: String) -> Self {
+        Mistake::new(message, "write another value").into()
+    }
+}
+
+/// For a check of the author's that has nothing to add to what is wrong.
+impl From<&str> for Mistakes {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
     }
 }

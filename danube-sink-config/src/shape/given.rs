@@ -91,7 +91,7 @@ pub const fn mistake(keys: &'static [SettingInfo], settings: &Settings<'_>, give
     let mut index = 0;
     while index < given.way.len() {
         shape = match (shape, given.way[index]) {
-            (Shape::List { of, .. }, Step::Item) | (Shape::Map(of), Step::Key(_)) => *of,
+            (Shape::List { of, .. }, Step::Item) | (Shape::Map { of, .. }, Step::Key(_)) => *of,
             (Shape::Table(keys), Step::Key(key)) => match find(keys, key) {
                 Some(info) => info.shape,
                 None if index + 1 == given.way.len() => return Some(unknown(key, keys, settings, given)),

@@ -52,6 +52,24 @@ impl Scalar<'_> {
         }
     }
 
+    /// Whether both are the same text or the same whole number.
+    pub(crate) const fn equals(&self, other: &Scalar<'_>) -> bool {
+        match (self, other) {
+            (Self::Text(one), Scalar::Text(two)) => suggest::same_text(one, two),
+            (Self::Whole(one), Scalar::Whole(two)) => *one == *two,
+            _ => false,
+        }
+    }
+
+    /// The value as TOML has it, behind a text.
+    const fn shown(&self, text: Text) -> Text {
+        match self {
+            Self::Text(word) => text.with("`\"").with(word).with("\"`"),
+            Self::Whole(number) => text.with("`").with_number(*number).with("`"),
+            _ => text.with(self.kind()),
+        }
+    }
+
     /// It is of another sort.
     pub const fn unexpected(&self, expected: &str, help: &str) -> Misfit {
         let message = Text::new("expected ").with(expected).with(", found ").with(self.kind());
@@ -89,10 +107,16 @@ impl Shape {
             }
             Self::List { min, max, .. } => match value {
                 Scalar::List(count) if *count >= *min && *count <= *max => None,
-                Scalar::List(_) => wrong("the list is too long or too short", counted(*min, *max, " values")),
+                Scalar::List(_) => wrong("the list is too long or too short", counted(*min, *max, " value")),
                 _ => Some(value.unexpected("a list", "write it in brackets: `[…, …]`")),
             },
-            Self::Map(_) | Self::Table(_) => match value {
+            Self::Map { min, max, .. } => match value {
+                Scalar::Table(count) if *count >= *min && *count <= *max => None,
+                Scalar::Table(_) => wrong("the table has too many keys or too few", counted(*min, *max, " key")),
+                _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
+            },
+            Self::OneOf(choices) => self.misfit_of_choice(value, choices),
+            Self::Table(_) => match value {
                 Scalar::Table(_) => None,
                 _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
             },
@@ -124,6 +148,17 @@ impl Shape {
         }
     }
 
+    const fn misfit_of_choice(&self, value: &Scalar<'_>, choices: &[Scalar<'_>]) -> Option<Misfit> {
+        let mut index = 0;
+        while index < choices.len() {
+            if value.equals(&choices[index]) {
+                return None;
+            }
+            index += 1;
+        }
+        wrong("not one of the values that there are", alternatives(Text::new("write "), choices))
+    }
+
     const fn misfit_of_text(&self, text: &str) -> Option<Misfit> {
         match self {
             Self::Text { min, max } => {
@@ -131,9 +166,9 @@ impl Shape {
                 if length >= *min && length <= *max {
                     None
                 } else if length == 0 {
-                    wrong("the text is empty", counted(*min, *max, " characters"))
+                    wrong("the text is empty", counted(*min, *max, " character"))
                 } else {
-                    wrong("the text is too long or too short", counted(*min, *max, " characters"))
+                    wrong("the text is too long or too short", counted(*min, *max, " character"))
                 }
             }
             Self::Word { what, words } => {
@@ -160,6 +195,23 @@ impl Shape {
     }
 }
 
+/// The text with all choices behind it.
+pub(crate) const fn alternatives(mut text: Text, choices: &[Scalar<'_>]) -> Text {
+    let mut index = 0;
+    while index < choices.len() {
+        let join = if index == 0 {
+            ""
+        } else if index + 1 == choices.len() {
+            " or "
+        } else {
+            ", "
+        };
+        text = choices[index].shown(text.with(join));
+        index += 1;
+    }
+    text
+}
+
 const fn whole(min: i128, max: i128) -> Text {
     Text::new("write a whole number from ").with_number(min).with(" to ").with_number(max)
 }
@@ -173,12 +225,13 @@ const fn counted(min: usize, max: usize, what: &str) -> Text {
     } else {
         text.with_number(min as i128).with(" to ").with_number(max as i128)
     };
-    text.with(what)
+    let last = if max == usize::MAX { min } else { max };
+    text.with(what).with(if last == 1 { "" } else { "s" })
 }
 
 const fn beyond(what: &str, limits: &str) -> Option<Misfit> {
     let message = Text::new("the ").with(what).with(" is out of range");
-    Some(Misfit { message, help: Text::new("write one from ").with(limits) })
+    Some(Misfit { message, help: Text::new("write one ").with(limits) })
 }
 
 const fn within(time: Duration, min: Duration, max: Duration) -> bool {
@@ -255,11 +308,11 @@ mod tests {
         assert!(told(text, Scalar::Text("äöü")).is_none());
         assert_eq!(told(text, Scalar::Text("äöüß")).unwrap().1, "write 1 to 3 characters");
         assert_eq!(told(text, Scalar::Text("")).unwrap().0, "the text is empty");
-        let real = Shape::Real { min: 0.0, max: 1.0, limits: "0.0 to 1.0" };
+        let real = Shape::Real { min: 0.0, max: 1.0, limits: "from 0.0 to 1.0" };
         assert!(told(real, Scalar::Whole(1)).is_none() && told(Shape::REAL, Scalar::Real(f64::MAX)).is_none());
         assert_eq!(told(real, Scalar::Real(1.5)).unwrap().1, "write one from 0.0 to 1.0");
         let second = Duration::from_secs(1);
-        let time = Shape::Duration { min: second, max: 5 * second, limits: "1s to 5s" };
+        let time = Shape::Duration { min: second, max: 5 * second, limits: "from 1s to 5s" };
         assert!(told(time, Scalar::Text("5s")).is_none());
         assert_eq!(told(time, Scalar::Text("500ms")).unwrap().1, "write one from 1s to 5s");
         assert_eq!(told(Shape::DURATION, Scalar::Text("soon")).unwrap().0, "not a time");

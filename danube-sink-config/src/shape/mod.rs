@@ -8,6 +8,7 @@
 
 #[doc(hidden)]
 pub mod given;
+mod limit;
 mod misfit;
 mod quantity;
 pub mod suggest;
@@ -15,8 +16,9 @@ mod text;
 
 use std::time::Duration;
 
-pub(crate) use self::misfit::A_URL;
+pub(crate) use self::misfit::{A_URL, alternatives};
 pub use self::{
+    limit::{Limit, Refusal},
     misfit::{Misfit, Scalar},
     quantity::{byte_size, duration},
     text::Text,
@@ -42,7 +44,7 @@ pub enum Shape {
         min: f64,
         /// The greatest.
         max: f64,
-        /// The limits in words, such as `0.0 to 1.0`; empty if there are none.
+        /// The limits in words, such as `from 0.0 to 1.0`; empty if there are none.
         limits: &'static str,
     },
     /// A text of `min` to `max` characters.
@@ -73,7 +75,7 @@ pub enum Shape {
         min: Duration,
         /// The longest.
         max: Duration,
-        /// The limits in words, such as `1s to 5m`; empty if there are none.
+        /// The limits in words, such as `from 1s to 5m`; empty if there are none.
         limits: &'static str,
     },
     /// A number of bytes with its unit, such as `"5MiB"`, from `min` to `max`.
@@ -82,7 +84,7 @@ pub enum Shape {
         min: u64,
         /// The greatest.
         max: u64,
-        /// The limits in words, such as `1KiB to 5MiB`; empty if there are none.
+        /// The limits in words, such as `from 1KiB to 5MiB`; empty if there are none.
         limits: &'static str,
     },
     /// A list of `min` to `max` values of one shape.
@@ -94,8 +96,17 @@ pub enum Shape {
         /// The most values.
         max: usize,
     },
-    /// A table with keys of the user's choice and values of one shape.
-    Map(&'static Shape),
+    /// A table with `min` to `max` keys of the user's choice and values of one shape.
+    Map {
+        /// What each value may be.
+        of: &'static Shape,
+        /// The fewest keys.
+        min: usize,
+        /// The most keys.
+        max: usize,
+    },
+    /// One of these texts or whole numbers, to the letter.
+    OneOf(&'static [Scalar<'static>]),
     /// A table with these keys.
     Table(&'static [SettingInfo]),
     /// Whatever the type's own reader takes.
@@ -115,5 +126,17 @@ impl Shape {
     /// A list of any length.
     pub const fn list(of: &'static Self) -> Self {
         Self::List { of, min: 0, max: usize::MAX }
+    }
+    /// A table of any number of keys.
+    pub const fn map(of: &'static Self) -> Self {
+        Self::Map { of, min: 0, max: usize::MAX }
+    }
+
+    /// What each value in the list may be.
+    pub const fn item(&self) -> &Self {
+        match self {
+            Self::List { of, .. } => of,
+            _ => &Self::Any,
+        }
     }
 }

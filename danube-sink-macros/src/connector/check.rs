@@ -21,7 +21,10 @@ pub(crate) fn check(raw: RawConnector, diagnostics: &mut Diagnostics) -> Option<
     Some(CheckedConnector {
         section,
         config: raw.config,
+        name: check_not_empty("name", raw.name.as_ref(), diagnostics),
+        version: check_not_empty("version", raw.version.as_ref(), diagnostics),
         dev_hint: raw.dev_hint.as_ref().map(LitStr::value),
+        validate: raw.validate,
         main: raw.main.is_none_or(|main| main.value),
         fields,
         about: raw.about,
@@ -42,10 +45,10 @@ fn check_no_generics(generics: &Generics, diagnostics: &mut Diagnostics) {
 
 fn check_section(raw: &RawConnector, diagnostics: &mut Diagnostics) -> String {
     let Some(text) = &raw.section else {
-        let section = names::snake_case(&raw.name().to_string());
+        let section = names::snake_case(&raw.ident().to_string());
         if reserved::is_root_key(&section) {
             diagnostics.push(
-                raw.name(),
+                raw.ident(),
                 format!("`{section}` is taken: it is a word of every configuration's root"),
                 "name the section with `#[sink_connector(section = \"…\")]`",
             );
@@ -70,6 +73,18 @@ fn check_config(config: Option<&LitStr>, diagnostics: &mut Diagnostics) {
     }
 }
 
+fn check_not_empty(argument: &str, text: Option<&LitStr>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = text?;
+    if text.value().trim().is_empty() {
+        diagnostics.push(
+            text,
+            format!("the {argument} is empty"),
+            format!("remove `{argument}`: without it, it is the package's"),
+        );
+    }
+    Some(text.value())
+}
+
 fn check_fields(
     fields: Vec<crate::field::model::RawField>,
     item: &syn::ItemStruct,
@@ -88,6 +103,8 @@ fn check_fields(
     let fields: Vec<CheckedField> =
         fields.into_iter().filter_map(|raw| field::check(raw, &prefix, diagnostics)).collect();
     check_keys(&fields, diagnostics);
+    field::check_keys_differ(&fields, diagnostics);
+    field::check_variables_differ(&fields, diagnostics);
     // A field with a mistake may have been the one.
     if fields.len() == count {
         check_one_list_of_mappings(&fields, item, diagnostics);
@@ -95,22 +112,28 @@ fn check_fields(
     Some(fields)
 }
 
+/// A key means one thing in the whole file.
 fn check_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
-    for field in fields {
-        if let Role::Setting(setting) = &field.role
-            && reserved::is_mapping_list(&setting.key)
-        {
+    for setting in fields.iter().filter_map(CheckedField::setting) {
+        let key = &setting.key;
+        if reserved::is_mapping_list(key) {
             diagnostics.push(
-                &field.name,
-                format!("`{}` is the list of topic mappings in every section", setting.key),
+                &setting.places.key,
+                format!("`{key}` is the list of topic mappings in every section"),
                 "choose another name, or put `#[topic_mappings]` on the field",
+            );
+        } else if reserved::is_core_key(key) {
+            diagnostics.push(
+                &setting.places.key,
+                format!("`{key}` is a key of every connector, at the root of the file"),
+                "choose another name or `rename`, so that nobody takes one for the other; `ConnectorConfig` has its value",
             );
         }
     }
 }
 
 fn check_one_list_of_mappings(fields: &[CheckedField], item: &syn::ItemStruct, diagnostics: &mut Diagnostics) {
-    let mut lists = fields.iter().filter(|field| matches!(field.role, Role::TopicMappings));
+    let mut lists = fields.iter().filter(|field| matches!(field.role, Role::TopicMappings { .. }));
     if lists.next().is_none() {
         diagnostics.push(
             &item.ident,

@@ -1,31 +1,38 @@
-//! What is emitted after a mistake: the struct, a stub of all that others may ask of it, and the mistakes.
+//! What is emitted after a mistake: the item, a stub of all that others may ask of it, and the mistakes.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{ItemStruct, parse_quote};
+use quote::{ToTokens, quote};
+use syn::{Generics, Ident, parse_quote};
 
 use super::model::RawConnector;
-use crate::diagnostics::Diagnostics;
+use crate::{dependency, diagnostics::Diagnostics};
 
 /// Enough of a connector for the rest of the program to be checked as if nothing were wrong here.
 pub(crate) struct Stub {
-    item: ItemStruct,
+    item: TokenStream,
+    name: Ident,
+    generics: Generics,
     main: bool,
 }
 
 impl Stub {
     pub(crate) fn of(raw: &RawConnector) -> Self {
-        Self { item: raw.item.clone(), main: raw.main.as_ref().is_none_or(|main| main.value) }
+        let main = raw.main.as_ref().is_none_or(|main| main.value);
+        Self::of_item(&raw.item, raw.ident(), raw.generics(), main)
+    }
+
+    /// For an item that cannot be a connector at all.
+    pub(crate) fn of_item(item: &impl ToTokens, name: &Ident, generics: &Generics, main: bool) -> Self {
+        Self { item: item.to_token_stream(), name: name.clone(), generics: generics.clone(), main }
     }
 
     pub(crate) fn emit(self, diagnostics: Diagnostics) -> TokenStream {
-        let Self { item, main } = self;
+        let Self { item, name, mut generics, main } = self;
+        let sink = dependency::path();
         let errors = diagnostics.into_tokens();
-        let name = &item.ident;
-        let mut generics = item.generics.clone();
         // Where it has parameters, nobody knows yet whether it is a connector; where it has none, somebody must.
         if !generics.params.is_empty() {
-            generics.make_where_clause().predicates.push(parse_quote!(Self: ::danube_sink::SinkConnector + 'static));
+            generics.make_where_clause().predicates.push(parse_quote!(Self: #sink::SinkConnector + 'static));
         }
         let (of_impl, of_type, bounds) = generics.split_for_impl();
         let main = main.then(|| {
@@ -40,29 +47,24 @@ impl Stub {
 
             #errors
 
-            #[automatically_derived]
-            impl #of_impl ::danube_sink::__private::GeneratedConnector for #name #of_type #bounds {
-                type Mapping = ();
+            const _: () = {
+                use #sink::__private as __sink;
 
-            const INFO: ::danube_sink::__private::ConnectorInfo = ::danube_sink::__private::ConnectorInfo {
-                    name: "",
-                    version: "",
-                    about: "",
-                    section: "",
-                    config_file: ::core::option::Option::None,
-                    crate_folder: "",
-                    dev_hint: ::core::option::Option::None,
-                    settings: &[],
-                };
+                #[automatically_derived]
+                impl #of_impl __sink::GeneratedConnector for #name #of_type #bounds {
+                    type Mapping = ();
 
-                fn load(_: &mut ::danube_sink::__private::SectionReader<'_>) -> ::core::option::Option<Self> {
-                    ::core::option::Option::None
+                    const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::NOTHING;
+
+                    fn load(_: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+                        __sink::None
+                    }
+
+                    fn mapping_settings(&self) -> __sink::Vec<__sink::MappingSettings> {
+                        __sink::Vec::new()
+                    }
                 }
-
-                fn mapping_settings(&self) -> ::std::vec::Vec<::danube_sink::config::MappingSettings> {
-                    ::std::vec::Vec::new()
-                }
-            }
+            };
 
             #main
         }

@@ -1,4 +1,4 @@
-//! `#[sink_connector]` on a struct.
+//! `#[sink_connector]` on a struct; and on an enum or union, which it is not for.
 
 mod check;
 mod emit;
@@ -8,9 +8,9 @@ mod syntax;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::ItemStruct;
+use syn::{Item, ItemStruct};
 
-use crate::{diagnostics::Diagnostics, file};
+use crate::{diagnostics::Diagnostics, field::syntax as field, file};
 
 pub(crate) fn expand(arguments: TokenStream, item: ItemStruct) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
@@ -24,4 +24,29 @@ pub(crate) fn expand(arguments: TokenStream, item: ItemStruct) -> TokenStream {
         }
         _ => stub.emit(diagnostics),
     }
+}
+
+/// Says that only a struct can be a connector.
+pub(crate) fn refuse(mut item: Item) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let message = "`#[sink_connector]` is for a struct and for its `impl SinkConnector`";
+    let help = "put it on `struct … { … }`, whose fields are the settings";
+    let stub = match &mut item {
+        Item::Enum(item) => {
+            diagnostics.push(item.enum_token, message, help);
+            field::strip(item.variants.iter_mut().flat_map(|variant| &mut variant.fields));
+            fallback::Stub::of_item(item, &item.ident, &item.generics, true)
+        }
+        Item::Union(item) => {
+            diagnostics.push(item.union_token, message, help);
+            field::strip(&mut item.fields.named);
+            fallback::Stub::of_item(item, &item.ident, &item.generics, true)
+        }
+        other => {
+            diagnostics.push(&*other, message, help);
+            let errors = diagnostics.into_tokens();
+            return quote!(#other #errors);
+        }
+    };
+    stub.emit(diagnostics)
 }

@@ -1,8 +1,8 @@
 //! What the struct says, unchecked and checked.
 
-use syn::{Generics, Ident, ItemStruct, LitBool, LitStr};
+use syn::{Generics, Ident, ItemStruct, LitBool, LitStr, Path};
 
-use crate::field::model::{CheckedField, RawField};
+use crate::field::model::{CheckedField, RawField, Role};
 
 /// The struct as it is written, and its arguments as far as they can be read.
 pub(crate) struct RawConnector {
@@ -10,8 +10,11 @@ pub(crate) struct RawConnector {
     pub(crate) item: ItemStruct,
     pub(crate) section: Option<LitStr>,
     pub(crate) config: Option<LitStr>,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) version: Option<LitStr>,
     pub(crate) dev_hint: Option<LitStr>,
     pub(crate) main: Option<LitBool>,
+    pub(crate) validate: Option<Path>,
     pub(crate) fields: Vec<RawField>,
     pub(crate) about: String,
 }
@@ -21,14 +24,30 @@ pub(crate) struct CheckedConnector {
     pub(crate) item: ItemStruct,
     pub(crate) section: String,
     pub(crate) config: Option<LitStr>,
+    /// Those of the package, if nothing else is said.
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<String>,
     pub(crate) dev_hint: Option<String>,
     pub(crate) main: bool,
+    /// The author's check of the whole connector.
+    pub(crate) validate: Option<Path>,
     pub(crate) fields: Vec<CheckedField>,
     pub(crate) about: String,
 }
 
+impl CheckedConnector {
+    /// What holds for common keys that a topic mapping leaves out, as TOML.
+    pub(crate) fn mapping_defaults(&self) -> &[(String, String)] {
+        let defaults = self.fields.iter().find_map(|field| match &field.role {
+            Role::TopicMappings { defaults } => Some(defaults.as_slice()),
+            _ => None,
+        });
+        defaults.unwrap_or_default()
+    }
+}
+
 impl RawConnector {
-    pub(crate) fn name(&self) -> &Ident {
+    pub(crate) fn ident(&self) -> &Ident {
         &self.item.ident
     }
 

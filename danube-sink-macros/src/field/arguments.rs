@@ -1,7 +1,7 @@
 //! `name = value, flag, …`: the arguments of an attribute.
 
 use proc_macro2::TokenStream;
-use syn::{Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Token, parse::Parser, punctuated::Punctuated};
+use syn::{Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token, parse::Parser, punctuated::Punctuated};
 
 use crate::{diagnostics::Diagnostics, names};
 
@@ -11,18 +11,29 @@ pub(crate) struct Argument {
     pub(crate) value: Option<Expr>,
 }
 
+/// What an attribute understands.
+pub(crate) struct Grammar<'g> {
+    /// How messages name it.
+    pub(crate) attribute: &'static str,
+    pub(crate) known: &'g [&'g str],
+    /// Words that somebody may well try, why they are wrong, and what to write instead.
+    pub(crate) refused: &'static [(&'static str, &'static str, &'static str)],
+}
+
 /// The arguments of one attribute, known and each given once.
+#[derive(Default)]
 pub(crate) struct Arguments(Vec<Argument>);
 
 impl Arguments {
-    /// Reads them, reporting those that are not among `known`, in the words of `attribute`.
-    pub(crate) fn read(tokens: TokenStream, attribute: &str, known: &[&str], diagnostics: &mut Diagnostics) -> Self {
+    /// Reads them, reporting those that the grammar does not know; `None` if they cannot be read at all.
+    pub(crate) fn read(tokens: TokenStream, grammar: &Grammar<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let Grammar { attribute, known, refused } = grammar;
         let parsed = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let help = format!("the arguments of `{attribute}` are {}", names::alternatives(known));
                 diagnostics.syntax(&error, help);
-                return Self(Vec::new());
+                return None;
             }
         };
         let mut arguments: Vec<Argument> = Vec::new();
@@ -30,6 +41,10 @@ impl Arguments {
             let Some(name) = meta.path().get_ident().cloned().filter(|name| known.contains(&name.to_string().as_str()))
             else {
                 let word = meta.path().get_ident().map(Ident::to_string).unwrap_or_default();
+                if let Some((_, message, help)) = refused.iter().find(|(name, ..)| *name == word) {
+                    diagnostics.push(meta.path(), message, help);
+                    continue;
+                }
                 let help = match known {
                     [] => format!("write `{attribute}` without arguments"),
                     known => names::remedy(&word, known),
@@ -51,7 +66,7 @@ impl Arguments {
                 ),
             }
         }
-        Self(arguments)
+        Some(Self(arguments))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Argument> {
@@ -75,6 +90,27 @@ impl Arguments {
             Some(other) => diagnostics.push(other, format!("`{name}` is a text"), format!("write `{name} = \"…\"`")),
             None => {
                 diagnostics.push(&argument.name, format!("`{name}` needs a value"), format!("write `{name} = \"…\"`"))
+            }
+        }
+        None
+    }
+
+    /// What comes behind `=`. `example` is one.
+    pub(crate) fn value(&self, name: &str, example: &str, diagnostics: &mut Diagnostics) -> Option<&Expr> {
+        let argument = self.get(name)?;
+        if argument.value.is_none() {
+            diagnostics.push(&argument.name, format!("`{name}` needs a value"), format!("write `{name} = {example}`"));
+        }
+        argument.value.as_ref()
+    }
+
+    /// The path of a function.
+    pub(crate) fn path(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<Path> {
+        let example = "path::of_a_function";
+        match self.value(name, example, diagnostics)? {
+            Expr::Path(path) => return Some(path.path.clone()),
+            other => {
+                diagnostics.push(other, format!("`{name}` names a function"), format!("write `{name} = {example}`"));
             }
         }
         None

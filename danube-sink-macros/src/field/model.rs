@@ -1,7 +1,10 @@
 //! What a field says, unchecked and checked.
 
-use proc_macro2::TokenStream;
+use danube_sink_config::shape::Limit;
+use proc_macro2::{Span, TokenStream};
 use syn::{Ident, Path, Type};
+
+use super::literal::Literal;
 
 /// A field as it is written.
 pub(crate) struct RawField {
@@ -44,7 +47,10 @@ impl CheckedField {
 pub(crate) enum Role {
     /// A key of the file, or a secret of the environment.
     Setting(Box<CheckedSetting>),
-    TopicMappings,
+    TopicMappings {
+        /// What holds for common keys that a mapping leaves out, as TOML.
+        defaults: Vec<(String, String)>,
+    },
     State,
 }
 
@@ -57,6 +63,29 @@ pub(crate) struct CheckedSetting {
     pub(crate) optional: bool,
     /// The variable of a secret.
     pub(crate) secret_env: Option<String>,
+    pub(crate) limits: Vec<Limit>,
+    /// The author's check of the value.
+    pub(crate) validate: Option<Path>,
+    /// What the compiler has to find out, because the type's words do not give it away.
+    pub(crate) unproven: Vec<Unproven>,
+    /// Where the key and the variable are said.
+    pub(crate) places: Places,
+}
+
+pub(crate) struct Unproven {
+    pub(crate) span: Span,
+    pub(crate) what: Claim,
+}
+
+/// What suits the type.
+pub(crate) enum Claim {
+    Limits,
+    Default(Literal),
+}
+
+pub(crate) struct Places {
+    pub(crate) key: TokenStream,
+    pub(crate) variable: TokenStream,
 }
 
 impl Helper {

@@ -34,10 +34,23 @@ fn kind(attribute: &Attribute) -> Option<Helper> {
 }
 
 /// Takes the helper attributes away: the compiler does not know them.
-pub(crate) fn strip(fields: &mut Fields) {
+pub(crate) fn strip<'f>(fields: impl IntoIterator<Item = &'f mut Field>) {
     for field in fields {
         field.attrs.retain(|attribute| kind(attribute).is_none());
     }
+}
+
+/// The first helper attribute, where none belongs.
+pub(crate) fn helper_among(attributes: &[Attribute]) -> Option<&Attribute> {
+    attributes.iter().find(|attribute| kind(attribute).is_some())
+}
+
+/// `Self` in a path, written out: constants stand beside the impl.
+pub(crate) fn without_self(mut path: syn::Path, name: &Ident) -> syn::Path {
+    if let Some(first) = path.segments.first_mut().filter(|first| first.ident == "Self") {
+        first.ident = Ident::new(&name.to_string(), first.ident.span());
+    }
+    path
 }
 
 /// The doc comment, without the space that follows each `///`.

@@ -11,6 +11,8 @@ use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
 
+use crate::dependency;
+
 /// The constant. Its error stands at `span`, and consists of the mistake.
 pub(super) fn constant(
     connector: &Ident,
@@ -24,9 +26,10 @@ pub(super) fn constant(
         Owner::Mapping => quote!(of_mapping),
     };
     let (settings, value) = (table(settings), given(value));
+    let sink = dependency::path();
     quote_spanned! {span=>
         const _: () = {
-            use ::danube_sink::__private::given;
+            use #sink::__private::{self as __sink, given};
 
             given::check(given::#keys::<#connector>(), &#settings, &#value);
         };
@@ -83,13 +86,13 @@ fn scalar(scalar: &Scalar<'_>) -> TokenStream {
         Scalar::List(count) => quote!(List(#count)),
         Scalar::Table(count) => quote!(Table(#count)),
     };
-    quote!(::danube_sink::config::shape::Scalar::#value)
+    quote!(__sink::Scalar::#value)
 }
 
 fn option(text: Option<&str>) -> TokenStream {
     match text {
-        Some(text) => quote!(::core::option::Option::Some(#text)),
-        None => quote!(::core::option::Option::None),
+        Some(text) => quote!(__sink::Some(#text)),
+        None => quote!(__sink::None),
     }
 }
 

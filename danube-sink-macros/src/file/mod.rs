@@ -28,7 +28,15 @@ pub(crate) fn expand(connector: &CheckedConnector) -> TokenStream {
     let Some(file) = read::read(config, &mut diagnostics) else { return diagnostics.into_tokens() };
     let fields: Vec<Field<'_>> = connector.fields.iter().filter_map(field).collect();
     let name = config.value();
-    let code = Code { path: name.as_ref(), package: &file.package, section: &connector.section, fields: &fields };
+    let defaults: Vec<(&str, &str)> =
+        connector.mapping_defaults().iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let code = Code {
+        path: name.as_ref(),
+        package: connector.name.as_ref().unwrap_or(&file.package),
+        section: &connector.section,
+        mapping_defaults: &defaults,
+        fields: &fields,
+    };
     let mut constants = TokenStream::new();
     let mistakes = built::check(&code, &file.text, &mut |owner, settings, given| {
         constants.extend(emit::constant(&connector.item.ident, config.span(), owner, settings, given));
@@ -44,7 +52,7 @@ pub(crate) fn expand(connector: &CheckedConnector) -> TokenStream {
 fn field(field: &CheckedField) -> Option<Field<'_>> {
     match &field.role {
         Role::State => None,
-        Role::TopicMappings => Some(Field::Mappings),
+        Role::TopicMappings { .. } => Some(Field::Mappings),
         Role::Setting(setting) => Some(match &setting.secret_env {
             Some(variable) => Field::Secret(&setting.key, variable),
             None => Field::Key(&setting.key),

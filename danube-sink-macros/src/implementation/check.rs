@@ -1,12 +1,15 @@
 //! [`RawImpl`] → [`CheckedImpl`].
 
-use super::model::{CheckedImpl, METHODS, RawImpl};
+use super::{
+    model::{CheckedImpl, Method, NAMES, RawImpl},
+    signature,
+};
 use crate::{diagnostics::Diagnostics, names};
 
 pub(crate) fn check(raw: &RawImpl, diagnostics: &mut Diagnostics) -> Option<CheckedImpl> {
     check_is_sink_connector(raw, diagnostics)?;
     let misspelt = check_method_names(raw, diagnostics);
-    check_methods_are_async(raw, diagnostics);
+    check_signatures(raw, diagnostics);
     check_has_initialize(raw, &misspelt, diagnostics);
     check_has_process(raw, &misspelt, diagnostics);
     Some(CheckedImpl { needs_consumer_configs: !raw.has("consumer_configs"), needs_process: !raw.has("process") })
@@ -27,8 +30,8 @@ fn check_method_names(raw: &RawImpl, diagnostics: &mut Diagnostics) -> Vec<&'sta
     let mut meant = Vec::new();
     for method in &raw.methods {
         let name = method.name.to_string();
-        if !METHODS.contains(&name.as_str()) {
-            let close = names::closest(&name, &METHODS);
+        if Method::of(&method.name).is_none() {
+            let close = names::closest(&name, &NAMES);
             meant.extend(close);
             let help = match close {
                 Some(close) => format!("did you mean `{close}`?"),
@@ -40,14 +43,10 @@ fn check_method_names(raw: &RawImpl, diagnostics: &mut Diagnostics) -> Vec<&'sta
     meant
 }
 
-fn check_methods_are_async(raw: &RawImpl, diagnostics: &mut Diagnostics) {
-    for method in raw.methods.iter().filter(|method| METHODS.contains(&method.name.to_string().as_str())) {
-        if method.whole.sig.asyncness.is_none() {
-            diagnostics.push(
-                method.whole.sig.fn_token,
-                format!("`{}` is an async method", method.name),
-                format!("write `async fn {}`", method.name),
-            );
+fn check_signatures(raw: &RawImpl, diagnostics: &mut Diagnostics) {
+    for method in &raw.methods {
+        if let Some(wanted) = Method::of(&method.name) {
+            signature::check(wanted, &method.whole, diagnostics);
         }
     }
 }

@@ -4,24 +4,28 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{ImplItem, ItemImpl};
 
-use super::model::{CheckedImpl, METHODS, RawImpl};
-use crate::diagnostics::Diagnostics;
+use super::{
+    model::{CheckedImpl, RawImpl},
+    signature,
+};
+use crate::{dependency, diagnostics::Diagnostics};
 
 pub(crate) fn emit(raw: &RawImpl, checked: &CheckedImpl) -> TokenStream {
+    let sink = dependency::path();
     let mut methods = Vec::new();
     if checked.needs_consumer_configs {
         methods.push(quote! {
             async fn consumer_configs(
                 &self,
-            ) -> ::danube_sink::ConnectorResult<::std::vec::Vec<::danube_sink::ConsumerConfig>> {
-                ::core::result::Result::Ok(::danube_sink::__private::consumer_configs(self))
+            ) -> #sink::ConnectorResult<::std::vec::Vec<#sink::ConsumerConfig>> {
+                ::core::result::Result::Ok(#sink::__private::consumer_configs(self))
             }
         });
     }
     if checked.needs_process {
         methods.push(quote! {
-            async fn process(&mut self, record: ::danube_sink::SinkRecord) -> ::danube_sink::ConnectorResult<()> {
-                ::danube_sink::SinkConnector::process_batch(self, ::std::vec![record]).await
+            async fn process(&mut self, record: #sink::SinkRecord) -> #sink::ConnectorResult<()> {
+                #sink::SinkConnector::process_batch(self, ::std::vec![record]).await
             }
         });
     }
@@ -30,6 +34,7 @@ pub(crate) fn emit(raw: &RawImpl, checked: &CheckedImpl) -> TokenStream {
 
 /// The author's methods, so that they are checked too, and stubs for the missing ones.
 pub(crate) fn stub(mut raw: RawImpl, diagnostics: Diagnostics) -> TokenStream {
+    let sink = dependency::path();
     let errors = diagnostics.into_tokens();
     let of_trait =
         |(_, path, _): &(_, syn::Path, _)| path.segments.last().is_some_and(|last| last.ident == "SinkConnector");
@@ -38,9 +43,7 @@ pub(crate) fn stub(mut raw: RawImpl, diagnostics: Diagnostics) -> TokenStream {
         return quote!(#item #errors);
     }
     raw.item.items.retain(|item| match item {
-        ImplItem::Fn(method) => {
-            method.sig.asyncness.is_some() && METHODS.contains(&method.sig.ident.to_string().as_str())
-        }
+        ImplItem::Fn(method) => !signature::is_wrong(method),
         _ => true,
     });
     let kept =
@@ -48,7 +51,7 @@ pub(crate) fn stub(mut raw: RawImpl, diagnostics: Diagnostics) -> TokenStream {
     let mut methods = Vec::new();
     if !kept("initialize") {
         methods.push(quote! {
-            async fn initialize(&mut self, _: ::danube_sink::ConnectorConfig) -> ::danube_sink::ConnectorResult<()> {
+            async fn initialize(&mut self, _: #sink::ConnectorConfig) -> #sink::ConnectorResult<()> {
                 ::core::unreachable!()
             }
         });
@@ -57,14 +60,14 @@ pub(crate) fn stub(mut raw: RawImpl, diagnostics: Diagnostics) -> TokenStream {
         methods.push(quote! {
             async fn consumer_configs(
                 &self,
-            ) -> ::danube_sink::ConnectorResult<::std::vec::Vec<::danube_sink::ConsumerConfig>> {
+            ) -> #sink::ConnectorResult<::std::vec::Vec<#sink::ConsumerConfig>> {
                 ::core::unreachable!()
             }
         });
     }
     if !kept("process") {
         methods.push(quote! {
-            async fn process(&mut self, _: ::danube_sink::SinkRecord) -> ::danube_sink::ConnectorResult<()> {
+            async fn process(&mut self, _: #sink::SinkRecord) -> #sink::ConnectorResult<()> {
                 ::core::unreachable!()
             }
         });
@@ -74,7 +77,8 @@ pub(crate) fn stub(mut raw: RawImpl, diagnostics: Diagnostics) -> TokenStream {
 }
 
 fn with_methods(item: &ItemImpl, has_async_trait: bool, methods: &[TokenStream]) -> TokenStream {
+    let sink = dependency::path();
     let mut item = item.clone();
     item.items.extend(methods.iter().cloned().map(ImplItem::Verbatim));
-    if has_async_trait { quote!(#item) } else { quote!(#[::danube_sink::__private::async_trait] #item) }
+    if has_async_trait { quote!(#item) } else { quote!(#[#sink::__private::async_trait] #item) }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod emit;
 mod model;
+mod signature;
 mod syntax;
 
 use proc_macro2::TokenStream;

@@ -11,22 +11,68 @@ struct String;
 struct Result;
 struct Vec;
 struct Some;
+struct None;
+struct Ok;
+struct Err;
+struct Default;
 struct Self_;
 mod core {}
 mod std {}
+mod danube_sink {}
 
-#[::danube_sink::sink_connector(main = false)]
+#[::danube_sink::sink_connector(main = false, validate = Self::agrees)]
 struct Sink {
     section: ::std::option::Option<u8>,
+    #[setting(default = "a", one_of = ["a", "b"], validate = good)]
     value_0: ::std::string::String,
+    #[setting(range = 1..=5)]
     info: u8,
-    #[topic_mappings]
+    #[setting(range = ..0.5)]
+    connector: ::std::option::Option<f64>,
+    #[setting(length = 1.., default = [1])]
+    list: ::std::vec::Vec<Alias>,
+    #[setting(default = 5, range = 1..=10)]
+    alias: Alias,
+    #[setting(default = "one")]
+    value: Word,
+    table: Table,
+    #[setting(secret)]
+    name: ::std::option::Option<::danube_sink::Secret>,
+    #[topic_mappings(batch_size = 5)]
     topics: ::danube_sink::TopicMappings<Target>,
+    #[state]
+    state: usize,
+}
+
+type Alias = u8;
+
+impl Sink {
+    fn agrees(&self) -> ::std::result::Result<(), ::std::string::String> {
+        ::std::result::Result::Ok(())
+    }
+}
+
+fn good(_: &::std::string::String) -> ::std::result::Result<(), ::std::string::String> {
+    ::std::result::Result::Ok(())
+}
+
+#[derive(::danube_sink::Setting)]
+enum Word {
+    #[default]
+    One,
+    Some,
+}
+
+#[derive(::danube_sink::Setting)]
+struct Table {
+    #[setting(default = 1)]
+    table: u8,
+    value: ::std::option::Option<u8>,
 }
 
 #[derive(::danube_sink::TopicMapping)]
 struct Target {
-    mapping: ::std::string::String,
+    table: ::std::string::String,
     value_0: u8,
 }
 

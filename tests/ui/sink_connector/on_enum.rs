@@ -2,7 +2,19 @@ use danube_sink::prelude::*;
 
 #[sink_connector]
 enum Sink {
-    Http,
+    Http {
+        #[setting(default = 5)]
+        port: u16,
+    },
 }
 
-fn main() {}
+#[sink_connector]
+impl SinkConnector for Sink {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+        Ok(())
+    }
+}

@@ -2,7 +2,7 @@ use danube_sink::prelude::*;
 
 #[derive(TopicMapping)]
 struct Target {
-    #[setting(rename = "tabel")]
+    #[setting(renam = "tabel")]
     table: String,
 }
 

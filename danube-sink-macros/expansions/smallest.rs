@@ -1,0 +1,68 @@
+/// Prints the records of each topic.
+struct Printer {
+    /// What each line begins with.
+    prefix: String,
+    topics: TopicMappings,
+}
+const _: () = {
+    use ::danube_sink::__private as __sink;
+    const __KEY_0: __sink::Key<String> = __sink::key::<
+        String,
+    >(__sink::SettingInfo {
+        help: "What each line begins with.",
+        default: __sink::Some("\"got\""),
+        ..__sink::SettingInfo::new("prefix")
+    });
+    #[automatically_derived]
+    impl __sink::GeneratedConnector for Printer {
+        type Mapping = ();
+        const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
+            name: ::core::env!("CARGO_PKG_NAME"),
+            version: ::core::env!("CARGO_PKG_VERSION"),
+            about: "Prints the records of each topic.",
+            section: "printer",
+            config_file: __sink::None,
+            crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
+            dev_hint: __sink::None,
+            settings: &[__KEY_0.info],
+        };
+        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+            let value_0: __sink::Option<String> = section.setting(&__KEY_0);
+            let value_1: __sink::Option<TopicMappings> = section
+                .topic_mappings::<Self>();
+            __sink::Some(Self {
+                prefix: value_0?,
+                topics: value_1?,
+            })
+        }
+        fn mapping_settings(&self) -> __sink::Vec<__sink::MappingSettings> {
+            self.topics.settings()
+        }
+    }
+};
+fn main() -> ::std::process::ExitCode {
+    ::danube_sink::__private::main::<Printer>()
+}
+#[::danube_sink::__private::async_trait]
+impl SinkConnector for Printer {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        records
+            .iter()
+            .for_each(|record| println!("{} {}", self.prefix, record.payload()));
+        Ok(())
+    }
+    async fn consumer_configs(
+        &self,
+    ) -> ::danube_sink::ConnectorResult<::std::vec::Vec<::danube_sink::ConsumerConfig>> {
+        ::core::result::Result::Ok(::danube_sink::__private::consumer_configs(self))
+    }
+    async fn process(
+        &mut self,
+        record: ::danube_sink::SinkRecord,
+    ) -> ::danube_sink::ConnectorResult<()> {
+        ::danube_sink::SinkConnector::process_batch(self, ::std::vec![record]).await
+    }
+}

@@ -1,0 +1,56 @@
+//! `#[topic_mappings(…)]`: what holds for common keys that a mapping of the file leaves out.
+
+use danube_sink_config::{generated::reserved, shape::Shape};
+use syn::Type;
+
+use super::{
+    arguments::{Arguments, Grammar},
+    literal::Literal,
+    model::{RawHelper, Role},
+    syntax::type_word,
+};
+use crate::diagnostics::Diagnostics;
+
+const OF_ONE_MAPPING: &str = "each mapping of the file has its own";
+const IN_THE_FILE: &str = "remove it, and write the key into each `[[….topic_mappings]]` of the file";
+const REFUSED: [(&str, &str, &str); 5] = [
+    (
+        "env",
+        "topic mappings are read from the file and cannot be overridden",
+        "remove `env`; the environment sets DANUBE_SERVICE_URL, CONNECTOR_NAME and secrets",
+    ),
+    ("topic", OF_ONE_MAPPING, IN_THE_FILE),
+    ("subscription", OF_ONE_MAPPING, IN_THE_FILE),
+    ("consumer_name", OF_ONE_MAPPING, IN_THE_FILE),
+    ("default", "a default is said for one key", "write the key itself, such as `batch_size = 500`"),
+];
+
+pub(super) fn check(ty: &Type, helper: &RawHelper, diagnostics: &mut Diagnostics) -> Option<Role> {
+    if type_word(ty).is_none_or(|word| word != "TopicMappings") {
+        diagnostics.push(
+            ty,
+            "`#[topic_mappings]` is for a field of type `TopicMappings`",
+            "write `TopicMappings<T>`, where `T` derives `TopicMapping`, or `TopicMappings` if the common keys are enough",
+        );
+    }
+    let keys: Vec<(&str, Shape)> = reserved::mapping_defaults().collect();
+    let known: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+    let grammar = Grammar { attribute: "#[topic_mappings]", known: &known, refused: &REFUSED };
+    let arguments = Arguments::read(helper.arguments.clone(), &grammar, diagnostics)?;
+    let defaults =
+        keys.iter().filter_map(|(key, shape)| Some((*key, check_default(key, shape, &arguments, diagnostics)?)));
+    Some(Role::TopicMappings { defaults: defaults.map(|(key, value)| (key.to_owned(), value.to_toml())).collect() })
+}
+
+fn check_default(key: &str, shape: &Shape, arguments: &Arguments, diagnostics: &mut Diagnostics) -> Option<Literal> {
+    let value = arguments.value(key, "…", diagnostics)?;
+    let Some(literal) = Literal::read(value) else {
+        diagnostics.push(value, "a default is a literal", "write a text or a number");
+        return None;
+    };
+    if let Some(misfit) = literal.misfit(shape) {
+        diagnostics.push(value, format!("`{key}`: {}", misfit.message), misfit.help);
+        return None;
+    }
+    Some(literal)
+}

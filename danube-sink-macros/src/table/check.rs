@@ -1,0 +1,88 @@
+//! Every mistake in a struct whose fields are keys.
+
+use danube_sink_config::generated::reserved;
+use syn::{Data, DeriveInput, Fields};
+
+use super::model::{CheckedTable, Kind};
+use crate::{
+    diagnostics::Diagnostics,
+    field::{
+        check as field,
+        model::{CheckedField, Role},
+        syntax,
+    },
+};
+
+pub(crate) fn check(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) -> Option<CheckedTable> {
+    check_no_generics(item, kind, diagnostics);
+    check_no_arguments(item, kind, diagnostics);
+    let fields = check_named_fields(item, kind, diagnostics)?;
+    let raw = syntax::read(fields);
+    let fields: Vec<CheckedField> = raw.into_iter().filter_map(|field| field::check(field, "", diagnostics)).collect();
+    for field in &fields {
+        check_is_plain_key(field, kind, diagnostics);
+    }
+    field::check_keys_differ(&fields, diagnostics);
+    Some(CheckedTable { kind, name: item.ident.clone(), fields })
+}
+
+fn check_no_generics(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) {
+    if !item.generics.params.is_empty() {
+        diagnostics.push(
+            &item.generics.params,
+            format!("{} has no generic parameters: its keys are those of a file", kind.title()),
+            "remove them, and write the types of the fields out",
+        );
+    }
+}
+
+fn check_no_arguments(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) {
+    if let Some(attribute) = syntax::helper_among(&item.attrs) {
+        diagnostics.push(
+            attribute,
+            format!("{} has its attributes on its fields", kind.title()),
+            "remove it, or move it to the field that it is for",
+        );
+    }
+}
+
+fn check_named_fields<'i>(item: &'i DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) -> Option<&'i Fields> {
+    match &item.data {
+        Data::Struct(data) if matches!(data.fields, Fields::Named(_)) => Some(&data.fields),
+        _ => {
+            let name = &item.ident;
+            let or = match kind {
+                Kind::Mapping => "use `TopicMappings<()>` without a struct",
+                Kind::Setting => "write `impl Setting for` it",
+            };
+            diagnostics.push(
+                name,
+                format!("{} is a struct whose fields have names: they are its keys", kind.title()),
+                format!("write `struct {name} {{ key: Type, … }}`, or {or}"),
+            );
+            None
+        }
+    }
+}
+
+/// A table has keys and nothing else, and a mapping none that every mapping has already.
+fn check_is_plain_key(field: &CheckedField, kind: Kind, diagnostics: &mut Diagnostics) {
+    match &field.role {
+        Role::Setting(setting) if setting.secret_env.is_some() => diagnostics.push(
+            &field.name,
+            format!("{} has no secrets: it is read from the file, and there may be many", kind.title()),
+            "move this field to the connector's struct",
+        ),
+        Role::Setting(setting) if kind == Kind::Mapping && reserved::is_mapping_key(&setting.key) => diagnostics.push(
+            &setting.places.key,
+            format!("every topic mapping has the key `{}`", setting.key),
+            "remove this field: the runtime reads it, and `Mapping::settings` holds it; or choose another name",
+        ),
+        Role::Setting(_) => {}
+        Role::TopicMappings { .. } | Role::State => diagnostics.push(
+            &field.name,
+            format!("{} has keys and nothing else", kind.title()),
+            "remove the attribute, or move this field to the connector's struct",
+        ),
+    }
+}

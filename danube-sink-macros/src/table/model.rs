@@ -1,0 +1,37 @@
+//! What the struct says, checked. Unchecked, it is the compiler's `DeriveInput`.
+
+use syn::Ident;
+
+use crate::field::model::{CheckedField, CheckedSetting};
+
+/// Where the table stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Beside the common keys of a topic mapping.
+    Mapping,
+    /// Within the connector's section, a mapping or another table.
+    Setting,
+}
+
+impl Kind {
+    /// How messages name it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Mapping => "a topic mapping",
+            Self::Setting => "a table of settings",
+        }
+    }
+}
+
+pub(crate) struct CheckedTable {
+    pub(crate) kind: Kind,
+    pub(crate) name: Ident,
+    pub(crate) fields: Vec<CheckedField>,
+}
+
+impl CheckedTable {
+    /// The fields with their settings: every field is one.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&CheckedField, &CheckedSetting)> {
+        self.fields.iter().filter_map(|field| Some((field, field.setting()?)))
+    }
+}

@@ -1,0 +1,238 @@
+//! The macros, with the documentation of their grammar: here its examples can be compiled.
+
+/// Makes a struct a sink connector that is its own configuration, and completes its `impl SinkConnector`.
+///
+/// ```no_run
+/// use danube_sink::prelude::*;
+///
+/// /// Posts the records of each topic to an HTTP endpoint.
+/// #[sink_connector]
+/// struct HttpSink {
+///     /// Base URL that requests are sent to.
+///     base_url: Url, // a required key of [http_sink]
+///     /// Limit for one request.
+///     #[setting(default = "10s", range = "100ms"..="5m")]
+///     timeout: Duration,
+///     /// Bearer token.
+///     #[setting(secret)]
+///     token: Option<Secret>, // from HTTP_SINK_TOKEN, or the file that HTTP_SINK_TOKEN_FILE names
+///     /// Where each topic goes.
+///     #[topic_mappings]
+///     topics: TopicMappings<Endpoint>, // [[http_sink.topic_mappings]]
+///     #[state]
+///     sent: u64, // not configuration: starts as its `Default`
+/// }
+///
+/// #[derive(TopicMapping)]
+/// struct Endpoint {
+///     path: String,
+/// }
+///
+/// #[sink_connector]
+/// impl SinkConnector for HttpSink {
+///     async fn initialize(&mut self, _config: ConnectorConfig) -> ConnectorResult<()> {
+///         Ok(()) // connect to the target
+///     }
+///
+///     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+///         self.sent += records.len() as u64; // write them in one go
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// That is a whole program: `main` is written too. The doc comments are the help of the program and of its keys.
+/// What is wrong is told when the program is compiled, at the word that is wrong, and all of it at once.
+///
+/// # On the struct
+///
+/// | argument | meaning | without it |
+/// |---|---|---|
+/// | `section = "…"` | the table of the settings | the struct's name in snake case |
+/// | `config = "…"` | the file that holds if neither `--config` nor `CONNECTOR_CONFIG_PATH` names one; looked for in the current folder, then in the package's | one of the two has to |
+/// | `name = "…"` | the connector's name, until the file or `CONNECTOR_NAME` gives it another | the package's |
+/// | `version = "…"` | what `--version` says | the package's |
+/// | `dev_hint = "…"` | what the `dev` command says about the target | nothing |
+/// | `validate = path` | a check of the whole connector, see [below](#checks-of-your-own) | none |
+/// | `main = false` | no `fn main` is written | one is |
+///
+/// # On a field
+///
+/// A field without an attribute is a required key of the section; an `Option` may be left out.
+///
+/// | attribute | meaning |
+/// |---|---|
+/// | `#[setting(…)]` | a key, with the arguments below |
+/// | `#[setting(secret)]` | a [`Secret`](crate::Secret), or an `Option` of one: from the variable `STRUCT_FIELD`, or from the file that `STRUCT_FIELD_FILE` names; never from the configuration file |
+/// | `#[topic_mappings]` | the topic mappings; exactly one field |
+/// | `#[state]` | the connector's own, not configuration: starts as `Default` |
+///
+/// | argument of `setting` | meaning |
+/// |---|---|
+/// | `default = …` | a literal, or a list of them: what holds without the key. Units are in the text: `"10s"`, `"5MiB"` |
+/// | `rename = "…"` | the key, instead of the field's name |
+/// | `range = …` | limits of numbers (`1..=100`), times (`"1s"..="5m"`) and sizes (`"1KiB"..`), with ends as Rust has them |
+/// | `length = …` | how many characters a text has, values a list, keys a map: `1..=64` |
+/// | `one_of = […]` | the texts or whole numbers that there are, to the letter |
+/// | `validate = path` | a check of the value, see [below](#checks-of-your-own) |
+/// | `secret`, `env = "…"` | a secret, and its variable if it has another name |
+///
+/// ```
+/// # use danube_sink::prelude::*;
+/// # use std::collections::BTreeMap;
+/// #[sink_connector(section = "store", name = "store-sink", main = false)]
+/// struct Store {
+///     #[setting(default = 8, range = 1..=64)]
+///     connections: u8,
+///     #[setting(default = "5MiB", range = "1KiB"..="64MiB")]
+///     chunk: ByteSize,
+///     #[setting(rename = "type", default = "s3", one_of = ["s3", "gcs"])]
+///     kind: String,
+///     #[setting(length = 1..)]
+///     hosts: Vec<String>,
+///     #[setting(default = 0.5, range = 0.0..1.0)]
+///     sampling: f64,
+///     labels: Option<BTreeMap<String, String>>,
+///     #[setting(secret, env = "STORE_KEY")]
+///     key: Secret,
+///     #[topic_mappings(subscription_type = "Exclusive", batch_size = 500)]
+///     topics: TopicMappings,
+/// }
+/// # #[sink_connector]
+/// # impl SinkConnector for Store {
+/// #     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> { Ok(()) }
+/// #     async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> { Ok(()) }
+/// # }
+/// # fn main() {}
+/// ```
+///
+/// # Types
+///
+/// Numbers, `bool`, `String`, `PathBuf`, `Url`, `Duration` (`"250ms"`, `"10s"`, `"5m"`, `"1h"`, `"7d"`),
+/// [`ByteSize`](crate::ByteSize) (`"64KiB"`, `"5MiB"`, `"5MB"`), and `Option`, `Vec`, `BTreeMap<String, _>`,
+/// `HashMap<String, _>` of them. A type of your own derives [`Setting`](derive@crate::Setting): an enum whose variants are
+/// words, or a struct whose fields are the keys of a table within the section.
+///
+/// # Topic mappings
+///
+/// `#[topic_mappings(…)]` takes what holds for common keys that a mapping of the file leaves out, because the author of a
+/// connector knows its target: `subscription_type`, `batch_size`, `batch_bytes`, `flush_interval_ms`, `ack_timeout_ms`,
+/// `payload_format`, `on_invalid_record`, `dead_letter_topic`, `expected_schema_subject`. The file has the last word; the
+/// environment has none.
+///
+/// # Checks of your own
+///
+/// `#[setting(validate = path)]` names a function of the value (of what is in it, for an `Option`), and
+/// `#[sink_connector(validate = path)]` one of the connector. What it returns as an error becomes part of the report, with
+/// the line of the key: a text, a [`Mistake`](crate::config::Mistake) with a remedy, or several
+/// [`Mistakes`](crate::config::Mistakes). The connector is looked at when every setting of its own could be read.
+///
+/// ```
+/// # use danube_sink::prelude::*;
+/// use danube_sink::config::{Mistake, Mistakes};
+///
+/// #[sink_connector(validate = Self::limits_agree, main = false)]
+/// struct Pool {
+///     #[setting(validate = power_of_two)]
+///     shards: u32,
+///     idle: u32,
+///     open: u32,
+///     #[topic_mappings]
+///     topics: TopicMappings,
+/// }
+///
+/// fn power_of_two(shards: &u32) -> Result<(), &'static str> {
+///     if shards.is_power_of_two() { Ok(()) } else { Err("not a power of two") }
+/// }
+///
+/// impl Pool {
+///     fn limits_agree(&self) -> Result<(), Mistakes> {
+///         let mut mistakes = Mistakes::default();
+///         if self.idle > self.open {
+///             mistakes.push(Mistake::of_key("idle", "more than `open`", "lower it, or raise `open`"));
+///         }
+///         mistakes.into_result()
+///     }
+/// }
+/// # #[sink_connector]
+/// # impl SinkConnector for Pool {
+/// #     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> { Ok(()) }
+/// #     async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> { Ok(()) }
+/// # }
+/// # fn main() {}
+/// ```
+///
+/// # On the impl
+///
+/// `async_trait` is applied, so `Box` must mean the standard one there. Where they are left out, `consumer_configs` is
+/// written from the topic mappings, and `process` from `process_batch`.
+///
+/// # Where the crate has another name
+///
+/// `sinks = { package = "danube-sink", … }` in `Cargo.toml` is all there is to do.
+pub use danube_sink_macros::sink_connector;
+
+/// Makes a type of your own one that a key can have.
+///
+/// A struct is a table: its fields are the keys, with the arguments of `#[setting]` that
+/// [`sink_connector`](macro@crate::sink_connector) has, except for secrets, which belong to the connector's struct. A
+/// table that needs none of its keys may be left out.
+///
+/// An enum is a word: the variant's name in snake case, or what `#[setting(rename = "…")]` says. Case, `_` and `-` do not
+/// matter in the file. The key may be left out where a variant is the `#[default]`.
+///
+/// ```
+/// # use danube_sink::prelude::*;
+/// #[sink_connector(main = false)]
+/// struct Warehouse {
+///     /// What becomes of a row that is there already.
+///     mode: WriteMode, // mode = "upsert"
+///     /// How requests are repeated.
+///     retry: Retry, // [warehouse.retry]
+///     #[topic_mappings]
+///     topics: TopicMappings,
+/// }
+///
+/// #[derive(Setting)]
+/// enum WriteMode {
+///     #[default]
+///     Append,
+///     Upsert,
+///     #[setting(rename = "replace")]
+///     DropAndCreate,
+/// }
+///
+/// #[derive(Setting)]
+/// struct Retry {
+///     /// Tries after the first.
+///     #[setting(default = 3, range = 0..=10)]
+///     attempts: u32,
+///     #[setting(default = "1s")]
+///     pause: Duration,
+/// }
+/// # #[sink_connector]
+/// # impl SinkConnector for Warehouse {
+/// #     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> { Ok(()) }
+/// #     async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> { Ok(()) }
+/// # }
+/// # fn main() {}
+/// ```
+pub use danube_sink_macros::Setting;
+
+/// Makes a struct what one topic mapping says beyond the common keys: each field is a key.
+///
+/// A field has the arguments of `#[setting]` that [`sink_connector`](macro@crate::sink_connector) has, except for secrets.
+/// The common keys (`topic`, `batch_size`, …) are the runtime's, and no field can have their names.
+///
+/// ```
+/// # use danube_sink::prelude::*;
+/// #[derive(TopicMapping)]
+/// struct Target {
+///     /// The table that the topic's records go to.
+///     #[setting(length = 1..=63)]
+///     table: String,
+///     #[setting(default = false)]
+///     truncate: bool,
+/// }
+/// ```
+pub use danube_sink_macros::TopicMapping;

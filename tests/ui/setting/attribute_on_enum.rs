@@ -1,0 +1,10 @@
+use danube_sink::prelude::*;
+
+#[derive(Setting)]
+#[setting(rename = "mode")]
+enum Mode {
+    Append,
+    Upsert,
+}
+
+fn main() {}

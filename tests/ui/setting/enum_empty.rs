@@ -1,0 +1,6 @@
+use danube_sink::prelude::*;
+
+#[derive(Setting)]
+enum Mode {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use danube_sink::prelude::*;
+
+#[derive(Setting)]
+enum Mode {
+    Append,
+    Upsert { key: String },
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use danube_sink::prelude::*;
+
+struct Client;
+
+#[derive(Setting)]
+struct Retry {
+    client: Client,
+}
+
+fn main() {}

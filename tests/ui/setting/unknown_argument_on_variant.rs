@@ -1,0 +1,10 @@
+use danube_sink::prelude::*;
+
+#[derive(Setting)]
+enum Mode {
+    #[setting(renam = "append")]
+    AppendOnly,
+    Upsert,
+}
+
+fn main() {}

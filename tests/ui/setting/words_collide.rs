@@ -1,0 +1,10 @@
+use danube_sink::prelude::*;
+
+#[derive(Setting)]
+enum Mode {
+    AppendOnly,
+    #[setting(rename = "append-only")]
+    Append,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use danube_sink::prelude::*;
+
+#[sink_connector]
+struct Sink {
+    #[topic_mappings]
+    topics: TopicMappings,
+}

@@ -1,0 +1,24 @@
+use danube_sink::prelude::*;
+
+fn long_enough(_: &Secret) -> Result<(), String> {
+    Ok(())
+}
+
+#[sink_connector]
+struct Sink {
+    #[setting(secret, validate = long_enough)]
+    token: Secret,
+    #[topic_mappings]
+    topics: TopicMappings,
+}
+
+#[sink_connector]
+impl SinkConnector for Sink {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+use danube_sink::prelude::*;
+
+#[derive(TopicMapping)]
+enum Target {
+    Table,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use danube_sink::prelude::*;
+
+#[derive(TopicMapping)]
+struct Target {
+    #[setting(rename = "batch_size")]
+    rows: usize,
+}
+
+fn main() {}
