@@ -17,6 +17,7 @@ pub(super) fn example(shape: &Shape) -> Option<String> {
         Shape::Path => "\"path/to/file\"".to_owned(),
         Shape::Url => "\"https://example.com\"".to_owned(),
         Shape::ServiceUrl => "\"http://localhost:6650\"".to_owned(),
+        Shape::LogLevel => "\"info\"".to_owned(),
         Shape::Topic => "\"/default/topic\"".to_owned(),
         Shape::Duration { min, max, .. } => {
             let time = Duration::from_secs(10).clamp(min, max);

@@ -155,6 +155,10 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Path => json!({ "type": "string", "minLength": 1 }),
         Shape::Url => json!({ "type": "string", "pattern": "^[A-Za-z0-9+.-]+:." }),
         Shape::ServiceUrl => json!({ "type": "string", "pattern": "^https?://[^/]" }),
+        Shape::LogLevel => {
+            let level = ["error", "warn", "info", "debug", "trace", "off"].map(any_case).join("|");
+            json!({ "type": "string", "pattern": format!("^(([^,=]+=)?({level}))(,([^,=]+=)?({level}))*$") })
+        }
         Shape::Topic => json!({ "type": "string", "pattern": "^/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$" }),
         Shape::Duration { min, max, .. } => {
             let mut schema = json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|min|h|d)$" });
@@ -210,6 +214,10 @@ fn sized(mut schema: Value, least: &str, most: &str, min: usize, max: usize) -> 
 fn words(words: &[&str]) -> Value {
     let ways: Vec<String> = words.iter().map(|word| any_way(word)).collect();
     json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": format!("^({})$", ways.join("|")) }] })
+}
+
+fn any_case(word: &str) -> String {
+    word.chars().map(|char| format!("[{}{}]", char.to_ascii_lowercase(), char.to_ascii_uppercase())).collect()
 }
 
 /// A word in any case, with `_` or `-` anywhere.

@@ -13,6 +13,7 @@ pub(super) fn spell(shape: &Shape) -> String {
         Shape::Path => "The path of a file or folder".to_owned(),
         Shape::Url => "A URL".to_owned(),
         Shape::ServiceUrl => "The URL of a broker".to_owned(),
+        Shape::LogLevel => "A level, or levels by target".to_owned(),
         Shape::Topic => "A topic, as `/namespace/name`".to_owned(),
         Shape::Duration { limits, .. } => limited("A time with its unit, such as `\"10s\"`", limits),
         Shape::ByteSize { limits, .. } => limited("A number of bytes with its unit, such as `\"5MiB\"`", limits),

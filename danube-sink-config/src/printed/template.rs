@@ -23,16 +23,14 @@ pub fn template<C: GeneratedConnector>() -> String {
     for key in keys::CORE {
         out.entry(&Entry::common(key, Home::Root), overriding(key));
     }
-    out.table(info.section, &format!("[{}]", info.section), info.settings);
-    out.line(&format!(
-        "\n# Which topics are read, and what each is for: one such table a topic.\n[[{}.{}]]",
-        info.section,
-        keys::MAPPING_LISTS[0]
-    ));
+    out.line(&format!("\n[{}]", info.section));
+    out.keys(info.section, info.settings);
+    let list = format!("{}.{}", info.section, keys::MAPPING_LISTS[0]);
+    out.line(&format!("\n# Which topics are read, and what each is for: one such table a topic.\n[[{list}]]"));
     for key in keys::MAPPING {
         out.entry(&Entry::mapping(key, C::MAPPING_DEFAULTS), None);
     }
-    out.keys(C::Mapping::SETTINGS);
+    out.keys(&list, C::Mapping::SETTINGS);
     out.text
 }
 
@@ -66,27 +64,22 @@ impl Template {
         }
     }
 
-    /// A table of the connector's own, its plain keys before the tables in it.
-    fn table(&mut self, path: &str, header: &str, settings: &[SettingInfo]) {
-        self.line("");
-        self.line(header);
-        self.keys(settings);
-        for setting in settings {
-            if let Shape::Table(inner) = setting.shape {
-                let path = format!("{path}.{}", setting.key);
-                self.line("");
-                self.comment(&Entry::own(setting).doc);
-                self.table(&path, &format!("[{path}]"), inner);
-            }
-        }
-    }
-
-    fn keys(&mut self, settings: &[SettingInfo]) {
+    /// The connector's own keys of a table, the plain ones before the tables in it.
+    fn keys(&mut self, path: &str, settings: &[SettingInfo]) {
         for setting in settings {
             match (setting.secret_env, setting.shape) {
                 (Some(variable), _) => self.secret(setting, variable),
                 (None, Shape::Table(_)) => {}
                 (None, _) => self.entry(&Entry::own(setting), None),
+            }
+        }
+        for setting in settings {
+            if let Shape::Table(inner) = setting.shape {
+                let path = format!("{path}.{}", setting.key);
+                self.line("");
+                self.comment(&Entry::own(setting).doc);
+                self.line(&format!("[{path}]"));
+                self.keys(&path, inner);
             }
         }
     }

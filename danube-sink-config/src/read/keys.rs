@@ -153,7 +153,7 @@ keys! { CORE:
         "the file with the certificate that the connector shows, in PEM; with `tls_key_file`";
     TLS_KEY_FILE = "tls_key_file" in [Root], Shape::Path, Fallback::Nothing,
         "the file with the private key of `tls_cert_file`, in PEM";
-    LOG_LEVEL = "log_level" in [Root, Processing], TEXT, Fallback::Word(defaults::LOG_LEVEL),
+    LOG_LEVEL = "log_level" in [Root, Processing], Shape::LogLevel, Fallback::Word(defaults::LOG_LEVEL),
         "`error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`";
 }
 

@@ -36,6 +36,8 @@ const A_TIME: &str = "write a number and a unit: `\"250ms\"`, `\"10s\"`, `\"5m\"
 const A_SIZE: &str = "write a number and a unit: `\"512B\"`, `\"64KiB\"`, `\"5MiB\"`, `\"1GiB\"`";
 const A_TOPIC: &str = "write `/namespace/name`; each of the two consists of letters, digits, `_` and `-`";
 /// The help for what is no URL.
+const A_LEVEL: &str =
+    "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,danube_sink=debug`";
 pub(crate) const A_URL: &str = "write it whole, such as `https://example.com/path`";
 
 impl Scalar<'_> {
@@ -139,12 +141,11 @@ impl Shape {
                 };
                 if size >= *min && size <= *max { None } else { beyond("number of bytes", limits) }
             }
-            Self::Text { .. } | Self::Word { .. } | Self::Path | Self::Url | Self::ServiceUrl | Self::Topic => {
-                match value {
-                    Scalar::Text(text) => self.misfit_of_text(text),
-                    _ => Some(value.unexpected("a text", "write it in double quotes")),
-                }
-            }
+            // What is left is written as a text.
+            _ => match value {
+                Scalar::Text(text) => self.misfit_of_text(text),
+                _ => Some(value.unexpected("a text", "write it in double quotes")),
+            },
         }
     }
 
@@ -188,6 +189,7 @@ impl Shape {
                 Some(Misfit { message: Text::new("unknown ").with(what), help })
             }
             Self::Path if text.is_empty() => wrong("the path is empty", Text::new("name a file or folder")),
+            Self::LogLevel if !is_log_level(text) => wrong("not a level of log lines", Text::new(A_LEVEL)),
             Self::Topic if !is_topic(text) => wrong("not the name of a topic", Text::new(A_TOPIC)),
             Self::Url | Self::ServiceUrl if !has_scheme(text) => wrong("not a whole URL", Text::new(A_URL)),
             _ => None,
@@ -264,6 +266,44 @@ pub(crate) const fn is_topic(text: &str) -> bool {
     slashes == 1 && length > 0
 }
 
+/// Levels, with or without a target before them, and commas between. A target alone would be taken for a level.
+const fn is_log_level(text: &str) -> bool {
+    let mut rest = text;
+    loop {
+        let (part, behind) = rest.split_at(find(rest, b','));
+        let equals = find(part, b'=');
+        if !is_one_level(if equals == part.len() { part } else { part.split_at(equals + 1).1 }) {
+            return false;
+        }
+        if behind.is_empty() {
+            return true;
+        }
+        rest = behind.split_at(1).1;
+    }
+}
+
+const fn is_one_level(word: &str) -> bool {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let mut index = 0;
+    while index < LEVELS.len() {
+        if word.eq_ignore_ascii_case(LEVELS[index]) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// Where the byte is; behind the text if it is nowhere.
+const fn find(text: &str, byte: u8) -> usize {
+    let bytes = text.as_bytes();
+    let mut index = 0;
+    while index < bytes.len() && bytes[index] != byte {
+        index += 1;
+    }
+    index
+}
+
 /// Whether it begins as a URL does. What else is wrong with one is told when it is parsed.
 const fn has_scheme(text: &str) -> bool {
     let mut rest = text.as_bytes();
@@ -331,6 +371,11 @@ mod tests {
             [("/a/b-1_c", true), ("/a", false), ("a/b", false), ("/a/b/c", false), ("//b", false), ("/a/", false)]
         {
             assert_eq!(is_topic(topic), good, "{topic}");
+        }
+        for (level, good) in
+            [("info", true), ("INFO,danube_sink=debug,h2=off", true), ("loud", false), ("info,", false), ("a=b", false)]
+        {
+            assert_eq!(is_log_level(level), good, "{level}");
         }
         for (url, good) in
             [("https://a", true), ("s3:x", true), ("localhost", false), ("://a", false), ("http:", false)]

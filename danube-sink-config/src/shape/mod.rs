@@ -69,6 +69,8 @@ pub enum Shape {
     ServiceUrl,
     /// `/namespace/name`.
     Topic,
+    /// A level of log lines, or levels by target as in `info,danube_sink=debug`.
+    LogLevel,
     /// A time with its unit, such as `"10s"`, from `min` to `max`.
     Duration {
         /// The shortest.

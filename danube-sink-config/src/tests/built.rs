@@ -82,7 +82,13 @@ fn at_build(text: &str) -> Vec<String> {
         .map(|info| info.secret_env.map_or(Field::Key(info.key), |variable| Field::Secret(info.key, variable)))
         .chain([Field::Mappings])
         .collect();
-    let code = Code { path: Path::new("connector.toml"), package: "lake", section: "lake", mapping_defaults: &[], fields: &fields };
+    let code = Code {
+        path: Path::new("connector.toml"),
+        package: "lake",
+        section: "lake",
+        mapping_defaults: &[],
+        fields: &fields,
+    };
     let mut found = Vec::new();
     let told = built::check(&code, text, &mut |owner, settings, value| {
         let keys = match owner {

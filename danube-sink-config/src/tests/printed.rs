@@ -69,6 +69,7 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("[http_sink]", "batch_size = 0\n[http_sink]"),
         ("[http_sink]", "max_retries = \"five\"\n[http_sink]"),
         ("[http_sink]", "on_retries_exhausted = \"panic\"\n[http_sink]"),
+        ("[http_sink]", "log_level = \"loud\"\n[http_sink]"),
         ("[http_sink]", "tasks = 257\n[http_sink]"),
         ("[http_sink]\n", "[http_sinks]\n"),
         ("base_url = \"https://example.com\"", ""),

@@ -135,3 +135,145 @@ async fn attaching_is_tried_when_it_is_asked_for() {
     assert_eq!(code, Some(0), "{output}");
     says(&output, &[&format!("ok         subscription tried (Shared) of {topic}\n")]);
 }
+
+/// Who tells of a mistake.
+#[derive(Debug, PartialEq)]
+enum Told {
+    /// The reading of the configuration, which every command begins with: exit code 78.
+    Start,
+    /// The tries of `check`: exit code 1.
+    Check,
+}
+
+/// What a build cannot know: the environment, files of another machine, the broker, the target. (What a build tells of a file
+/// is told at start in the same words: the tests of `danube-sink-config` compare some fifty files.)
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_first_noticed_while_records_flow() {
+    let broker = Broker::start().await;
+    let (url, there) = (broker.url(), topic("told"));
+    drop(broker.producer(&there, "creator", None).await);
+    let https = "https://127.0.0.1:1";
+    let no_variables: &[(&str, &str)] = &[];
+    let cases = [
+        ("no address", "", no_variables, Told::Start, "missing key `danube_service_url`"),
+        ("an empty address", "", &[("DANUBE_SERVICE_URL", "")], Told::Start, "missing key `danube_service_url`"),
+        (
+            "no scheme",
+            "",
+            &[("DANUBE_SERVICE_URL", "localhost:6650")],
+            Told::Start,
+            "variable DANUBE_SERVICE_URL: a broker",
+        ),
+        ("no URL", "", &[("DANUBE_SERVICE_URL", "::")], Told::Start, "variable DANUBE_SERVICE_URL: not a URL"),
+        ("no host", "", &[("DANUBE_SERVICE_URL", "http://")], Told::Start, "not a URL: empty host"),
+        (
+            "a blank name",
+            "",
+            &[("DANUBE_SERVICE_URL", url), ("CONNECTOR_NAME", " ")],
+            Told::Start,
+            "variable CONNECTOR_NAME",
+        ),
+        (
+            "a secret twice",
+            "",
+            &[("DANUBE_SERVICE_URL", url), ("SCRIPTED_PASSWORD", "a"), ("SCRIPTED_PASSWORD_FILE", "b")],
+            Told::Start,
+            "both SCRIPTED_PASSWORD and SCRIPTED_PASSWORD_FILE are set",
+        ),
+        (
+            "a secret's file that is not there",
+            "",
+            &[("DANUBE_SERVICE_URL", url), ("SCRIPTED_PASSWORD_FILE", "/nowhere/password")],
+            Told::Start,
+            "cannot read `/nowhere/password`, which the variable SCRIPTED_PASSWORD_FILE names",
+        ),
+        (
+            "a CA that is not there",
+            "tls_ca_file = \"/nowhere/ca.pem\"",
+            &[("DANUBE_SERVICE_URL", https)],
+            Told::Start,
+            "`tls_ca_file`: cannot read /nowhere/ca.pem",
+        ),
+        (
+            "a certificate without its key",
+            "tls_cert_file = \"/nowhere/c.pem\"",
+            &[("DANUBE_SERVICE_URL", https)],
+            Told::Start,
+            "there is no `tls_key_file` beside it",
+        ),
+        (
+            "certificates without TLS",
+            "tls_ca_file = \"/nowhere/ca.pem\"",
+            &[("DANUBE_SERVICE_URL", url)],
+            Told::Start,
+            "begins with `http`, which is not safe",
+        ),
+        (
+            "a token without TLS",
+            "",
+            &[("DANUBE_SERVICE_URL", url), ("DANUBE_TOKEN", "a.b.c")],
+            Told::Start,
+            "there is a token (DANUBE_TOKEN or DANUBE_TOKEN_FILE)",
+        ),
+        (
+            "a token that is none",
+            "",
+            &[("DANUBE_SERVICE_URL", https), ("DANUBE_TOKEN", "hunter2")],
+            Told::Start,
+            "the token is no JWT",
+        ),
+        (
+            "a token's file that is not there",
+            "",
+            &[("DANUBE_SERVICE_URL", https), ("DANUBE_TOKEN_FILE", "/nowhere/token")],
+            Told::Start,
+            "cannot read the token file /nowhere/token",
+        ),
+        (
+            "a level that is none",
+            "log_level = \"loud\"",
+            &[("DANUBE_SERVICE_URL", url)],
+            Told::Start,
+            "`log_level`: not a level",
+        ),
+        (
+            "no broker",
+            "",
+            &[("DANUBE_SERVICE_URL", "http://127.0.0.1:1")],
+            Told::Check,
+            "no broker at http://127.0.0.1:1",
+        ),
+        (
+            "no target",
+            "[scripted]\ntarget = \"refuses\"",
+            &[("DANUBE_SERVICE_URL", url)],
+            Told::Check,
+            "failed     initialize: ",
+        ),
+        (
+            "an ill target",
+            "[scripted]\ntarget = \"ill\"",
+            &[("DANUBE_SERVICE_URL", url)],
+            Told::Check,
+            "failed     health_check",
+        ),
+    ];
+    for (number, (what, root, variables, told, words)) in cases.into_iter().enumerate() {
+        let path =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("told-{}-{number}.toml", std::process::id()));
+        fs::write(&path, format!("{root}\n\n[[scripted.topic_mappings]]\ntopic = \"{there}\"\n")).expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
+        command.args(["check", "--config"]).arg(&path).envs(variables.iter().copied());
+        let Output { status, stdout, stderr } = command.output().await.expect("the connector starts");
+        let output = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        let by = match status.code() {
+            Some(78) => Told::Start,
+            Some(1) => Told::Check,
+            other => panic!("{what}: exit code {other:?}\n{output}"),
+        };
+        println!("{what}: told by {by:?}");
+        assert!(output.contains(words), "{what}: `{words}` is not in\n{output}");
+        assert_eq!(by, told, "{what}:\n{output}");
+        assert!(!output.contains("hunter2"), "{output}");
+    }
+}

@@ -6,7 +6,7 @@ use danube_sink::prelude::*;
 #[sink_connector(section = "vectors", config = "ui/pass/file_in_published_words.toml", main = false)]
 struct Sink {
     url: Url,
-    batch_size: Option<usize>,
+    connection_timeout_secs: Option<u64>,
     #[topic_mappings]
     topics: TopicMappings<Collection>,
 }
@@ -20,7 +20,7 @@ struct Collection {
 #[sink_connector]
 impl SinkConnector for Sink {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
-        let _own = (&self.url, self.batch_size);
+        let _own = (&self.url, self.connection_timeout_secs);
         for mapping in self.topics.iter() {
             let _own = (&mapping.own.to, mapping.own.vector_dimension);
         }
