@@ -274,7 +274,7 @@ pub mod reserved {
 
     /// Whether the variable means something else.
     pub fn is_variable(name: &str) -> bool {
-        environment::TAKEN.contains(&name)
+        environment::is_taken(name)
     }
 
     /// The common keys of a mapping for which the code may have a default, and what it may be.

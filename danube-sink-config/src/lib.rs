@@ -50,7 +50,7 @@ pub use self::{
     handwritten::load_struct,
     load::{Loaded, load_for, load_text_for},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
-    printed::{json_schema, template},
+    printed::{environment, json_schema, template},
     report::{
         error::ConfigError,
         mistake::{Mistake, Mistakes},

@@ -8,9 +8,22 @@ pub(crate) const CONFIG_PATH: &str = "CONNECTOR_CONFIG_PATH";
 pub(crate) const SERVICE_URL: &str = "DANUBE_SERVICE_URL";
 pub(crate) const NAME: &str = "CONNECTOR_NAME";
 pub(crate) const TOKEN: &str = "DANUBE_TOKEN";
+const TOKEN_FILE: &str = "DANUBE_TOKEN_FILE";
 
-/// What means something else already: no secret can have such a name.
-pub(crate) static TAKEN: [&str; 6] = [SERVICE_URL, NAME, CONFIG_PATH, "HOSTNAME", "RUST_LOG", "PATH"];
+/// What every connector reads, and what it is.
+pub(crate) static EXPLAINED: [(&str, &str); 6] = [
+    (CONFIG_PATH, "The configuration to use without --config"),
+    (SERVICE_URL, "Stronger than danube_service_url in the file"),
+    (NAME, "Stronger than connector_name in the file"),
+    (TOKEN, "The token by which the broker knows the connector; for https"),
+    (TOKEN_FILE, "A file that holds it"),
+    ("RUST_LOG", "Stronger than log_level in the file"),
+];
+
+/// Whether it means something else already: no secret can have such a name.
+pub(crate) fn is_taken(name: &str) -> bool {
+    ["HOSTNAME", "PATH"].contains(&name) || EXPLAINED.iter().any(|(taken, _)| *taken == name)
+}
 
 /// Looks up environment variables.
 pub trait Environment {

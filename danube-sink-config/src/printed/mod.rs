@@ -5,9 +5,10 @@
 //! ```
 
 mod entry;
+mod environment;
 mod example;
 mod json_schema;
 mod spelling;
 mod template;
 
-pub use self::{json_schema::json_schema, template::template};
+pub use self::{environment::environment, json_schema::json_schema, template::template};

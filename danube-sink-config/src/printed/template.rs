@@ -8,9 +8,11 @@ use super::{
     spelling::spell,
 };
 use crate::{
+    file::environment,
     generated::{GeneratedConnector, SettingInfo},
     mapping::TopicMapping,
     read::keys::{self, Home, Key},
+    read::secret_source,
     shape::Shape,
 };
 
@@ -23,6 +25,9 @@ pub fn template<C: GeneratedConnector>() -> String {
     for key in keys::CORE {
         out.entry(&Entry::common(key, Home::Root), overriding(key));
     }
+    let how = secret_source::how_to_give(environment::TOKEN);
+    out.line("");
+    out.comment(&format!("The token by which the broker knows the connector, for `https`. Never in this file: {how}."));
     out.line(&format!("\n[{}]", info.section));
     out.keys(info.section, info.settings);
     let list = format!("{}.{}", info.section, keys::MAPPING_LISTS[0]);

@@ -42,6 +42,26 @@ fn a_template_whose_keys_are_all_set_loads_too() {
 }
 
 #[test]
+fn every_variable_that_is_read_is_explained() {
+    let read = std::cell::RefCell::new(Vec::new());
+    let record = |name: &str| {
+        read.borrow_mut().push(name.to_owned());
+        None::<OsString>
+    };
+    let source = crate::ConfigSource::default();
+    assert!(crate::load_for::<HttpSink>(Beyond::UNSEEN, &source, &record).is_err(), "no file is named");
+    let text = template::<HttpSink>();
+    assert!(load_text_for::<HttpSink>(Beyond::UNSEEN, Path::new("t.toml"), &text, &record).is_err(), "no secret");
+    let explained = crate::environment(&HttpSink::INFO);
+    let explained: Vec<&str> = explained.iter().map(|(name, _)| name.as_str()).collect();
+    for name in read.into_inner() {
+        // What the system sets, for the names of consumers.
+        assert!(name == "HOSTNAME" || explained.contains(&name.as_str()), "{name} is not explained");
+    }
+    assert_eq!(explained.len(), 8, "{explained:?}");
+}
+
+#[test]
 fn the_schema_takes_what_the_reader_takes() {
     let validator = validator();
     let good = [

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use super::check;
-use crate::config::generated::ConnectorInfo;
+use crate::config::{self, generated::ConnectorInfo};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -149,18 +149,7 @@ fn dev(_: &ConnectorInfo, _: &ArgMatches) -> Result<Job, clap::Error> {
 }
 
 fn environment(info: &ConnectorInfo) -> String {
-    let secrets = info.settings.iter().filter_map(|setting| Some((setting.secret_env?, setting.help)));
-    let mut lines = vec![
-        ("CONNECTOR_CONFIG_PATH".to_owned(), "The configuration to use without --config".to_owned()),
-        ("DANUBE_SERVICE_URL".to_owned(), "Stronger than danube_service_url in the file".to_owned()),
-        ("CONNECTOR_NAME".to_owned(), "Stronger than connector_name in the file".to_owned()),
-        ("RUST_LOG".to_owned(), "Stronger than log_level in the file".to_owned()),
-    ];
-    for (variable, help) in secrets {
-        let help = help.lines().next().unwrap_or_default();
-        lines.push((variable.to_owned(), help.to_owned()));
-        lines.push((format!("{variable}_FILE"), "A file that holds it".to_owned()));
-    }
+    let lines = config::environment(info);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines: Vec<_> = lines.into_iter().map(|(name, help)| format!("  {name:width$}  {help}")).collect();
     let codes = "Exit codes: 0 done, 1 fatal error, 2 wrong arguments, 78 wrong configuration";

@@ -72,8 +72,8 @@ impl<C: GeneratedConnector> Configured<C> {
     fn load(path: Option<PathBuf>, job: &Job) -> Result<Self, ConfigError> {
         let source = ConfigSource { path };
         let load = || match job {
-            Job::Dev { .. } => config::load_for_embedded::<C>(&source),
             Job::Run | Job::Check(_) => config::load::<C>(&source),
+            _ => config::load_for_embedded::<C>(&source),
         };
         let Loaded { connector, core, path, notes, .. } = load()?;
         let mut connectors = vec![connector];
