@@ -136,7 +136,7 @@ fn a_wrong_configuration_ends_with_78_and_tells_every_mistake() {
 
 #[test]
 fn check_says_that_the_shipped_configuration_is_valid() {
-    let output = quickstart(&folder("check"), &["check"]);
+    let output = quickstart(&folder("check"), &["check", "--offline"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text.contains("is valid") && text.contains("/default/earthquakes"), "{text}");

@@ -17,7 +17,7 @@ use crate::{
     config::{ConnectorConfig, MappingSettings, generated::GeneratedConnector},
     connector::SinkConnector,
     danube::DanubeBroker,
-    error::{ConnectorError, ConnectorResult},
+    error::ConnectorResult,
     pipeline::Writer,
     runtime,
 };
@@ -127,16 +127,5 @@ async fn broker(core: &ConnectorConfig, mappings: &[MappingSettings], options: O
             "subscriptions and the right to consume",
             "attaching would take over from a connector that runs; `check --attach` does it",
         );
-    }
-}
-
-impl Tries {
-    /// How it went.
-    fn outcome(&self) -> ConnectorResult<()> {
-        let (failed, all) = self.counts();
-        match failed {
-            0 => Ok(()),
-            failed => Err(ConnectorError::fatal(format!("{failed} of {all} tries failed"))),
-        }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     cli::say,
     config::{ConnectorConfig, MappingSettings, SubscriptionType},
     danube::DanubeBroker,
+    error::{ConnectorError, ConnectorResult},
     pipeline::{Broker, Consumer},
 };
 
@@ -17,9 +18,15 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    /// How many failed, of how many.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        (self.failed, self.all)
+    /// How it went altogether.
+    ///
+    /// # Errors
+    /// That something failed.
+    pub(super) fn outcome(&self) -> ConnectorResult<()> {
+        match (self.failed, self.all) {
+            (0, _) => Ok(()),
+            (failed, all) => Err(ConnectorError::fatal(format!("{failed} of {all} tries failed"))),
+        }
     }
 
     /// Tells how a try went, and gives what it brought.
