@@ -11,10 +11,9 @@ use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
 
-use crate::dependency;
-
-/// The constant. Its error stands at `span`, and consists of the mistake.
+/// The constant; `sink` is the path of the framework. Its error stands at `span`, and consists of the mistake.
 pub(super) fn constant(
+    sink: &TokenStream,
     connector: &Ident,
     span: Span,
     owner: Owner,
@@ -26,7 +25,6 @@ pub(super) fn constant(
         Owner::Mapping => quote!(of_mapping),
     };
     let (settings, value) = (table(settings), given(value));
-    let sink = dependency::path();
     quote_spanned! {span=>
         const _: () = {
             use #sink::__private::{self as __sink, given};

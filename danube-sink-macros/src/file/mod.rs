@@ -17,6 +17,7 @@ use quote::quote;
 
 use crate::{
     connector::model::CheckedConnector,
+    dependency,
     diagnostics::Diagnostics,
     field::model::{CheckedField, Role},
 };
@@ -37,9 +38,11 @@ pub(crate) fn expand(connector: &CheckedConnector) -> TokenStream {
         mapping_defaults: &defaults,
         fields: &fields,
     };
+    // Asked once: it reads the package's manifest.
+    let sink = dependency::path();
     let mut constants = TokenStream::new();
     let mistakes = built::check(&code, &file.text, &mut |owner, settings, given| {
-        constants.extend(emit::constant(&connector.item.ident, config.span(), owner, settings, given));
+        constants.extend(emit::constant(&sink, &connector.item.ident, config.span(), owner, settings, given));
     });
     for mistake in mistakes {
         diagnostics.push(config, mistake.message, mistake.help);
