@@ -14,7 +14,8 @@ pub(crate) enum Wanted {
     Nothing,
 }
 
-/// The methods of a `Deserializer` that differ in nothing but what they ask of its method `read`.
+/// The methods of a `Deserializer` that differ in nothing but what they ask of its method `read`, and those that do not
+/// differ at all.
 macro_rules! as_wanted {
     () => {
         $crate::schema::wanted::as_wanted! {
@@ -25,6 +26,14 @@ macro_rules! as_wanted {
             Bytes: deserialize_bytes deserialize_byte_buf;
             List: deserialize_seq;
             Nothing: deserialize_ignored_any;
+        }
+
+        fn deserialize_newtype_struct<V: serde::de::Visitor<'de>>(
+            self,
+            _: &'static str,
+            visitor: V,
+        ) -> Result<V::Value, Problem> {
+            visitor.visit_newtype_struct(self)
         }
     };
     ($($wanted:ident: $($method:ident)+;)+) => {$($(

@@ -108,11 +108,10 @@ async fn a_token_that_is_renewed_in_its_file_is_used_at_the_next_call() {
     running.stop().await.expect("a clean end");
 }
 
-/// The broker redelivers at once and twice only: a connector that held on to its stream would have it blocked.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_the_broker_stops_taking_is_waited_for() {
-    let broker = SafeBroker::start_with("forged", |options, _| {
-        let quick = Duration::from_millis(200);
+/// A broker that redelivers at once and twice only: a connector that holds on to its stream has it blocked.
+async fn impatient(name: &str) -> SafeBroker {
+    let quick = Duration::from_millis(200);
+    SafeBroker::start_with(name, |options, _| {
         options.failure_policy = FailurePolicy {
             ack_timeout: quick,
             max_redelivery_count: 2,
@@ -120,7 +119,12 @@ async fn a_token_that_the_broker_stops_taking_is_waited_for() {
             ..FailurePolicy::default()
         };
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_broker_stops_taking_is_waited_for() {
+    let broker = impatient("forged").await;
     let target = Target::default();
     let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
     let mut confirmed = broker.publish(0..20).await;
@@ -290,16 +294,7 @@ async fn a_right_that_is_missing_is_named_and_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_that_is_taken_away_while_running_blocks_nothing() {
-    let broker = SafeBroker::start_with("revoked", |options, _| {
-        let quick = Duration::from_millis(200);
-        options.failure_policy = FailurePolicy {
-            ack_timeout: quick,
-            max_redelivery_count: 2,
-            base_redelivery_delay: quick,
-            ..FailurePolicy::default()
-        };
-    })
-    .await;
+    let broker = impatient("revoked").await;
     let target = Target::default();
     let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
     broker.access.revoke("sink", Permission::Consume);

@@ -5,14 +5,20 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::bench::{Bench, SECOND, TOPIC, in_time};
-use crate::pipeline::intake::FIRST_TURN;
+use crate::pipeline::{Pipeline, intake::FIRST_TURN};
 
-#[tokio::test(start_paused = true)]
-async fn one_that_dies_before_it_reads_is_waited_for_no_longer_than_some_minutes() {
+/// A pipeline that reads the one topic, and has read some of it.
+async fn reading() -> (Bench, Pipeline) {
     let bench = Bench::new();
     let pipeline = bench.start();
     bench.publish(3);
     bench.settled().await;
+    (bench, pipeline)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_dies_before_it_reads_is_waited_for_no_longer_than_some_minutes() {
+    let (bench, pipeline) = reading().await;
     bench.broker.take_over(TOPIC);
     bench.publish(3);
     let waited = bench.settled().await;
@@ -22,10 +28,7 @@ async fn one_that_dies_before_it_reads_is_waited_for_no_longer_than_some_minutes
 
 #[tokio::test(start_paused = true)]
 async fn one_that_leaves_is_followed_within_seconds() {
-    let bench = Bench::new();
-    let pipeline = bench.start();
-    bench.publish(3);
-    bench.settled().await;
+    let (bench, pipeline) = reading().await;
     bench.broker.take_over(TOPIC);
     bench.publish(3);
     sleep(60 * SECOND).await;
@@ -37,10 +40,7 @@ async fn one_that_leaves_is_followed_within_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_comes_back_is_disturbed_ever_more_rarely() {
-    let bench = Bench::new();
-    let pipeline = bench.start();
-    bench.publish(3);
-    bench.settled().await;
+    let (bench, pipeline) = reading().await;
     let mut waits = Vec::new();
     for _ in 0..6 {
         bench.broker.take_over(TOPIC);
