@@ -51,6 +51,7 @@ pub trait SinkConnector: Send + Sync {
             match self.process(record.clone()).await {
                 Ok(()) => {}
                 Err(ConnectorError::InvalidRecord { id, reason }) => failure.rejected.push((id, reason)),
+                Err(error @ ConnectorError::Refused { .. }) => drop(failure.reject(&record, error.report())),
                 Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
                     let reason = error.report();
                     failure.retry_after = retry_after;

@@ -61,6 +61,17 @@ pub enum ConnectorError {
         /// What is wrong with it. Shown in logs and dead letters: without the payload's contents.
         reason: String,
     },
+    /// The target refuses something in the batch for what it holds, does not say which record, and wrote nothing of it.
+    ///
+    /// The runtime hands over halves of the batch, in order, until the record is found: it goes the way that the mapping's
+    /// `on_invalid_record` says, and the others are written. One bad record in 500 costs some 18 writes.
+    #[error("{message}")]
+    Refused {
+        /// What was tried. Shown in logs and dead letters: without the payload's contents.
+        message: String,
+        /// The error of the target.
+        source: Option<Source>,
+    },
     /// Some records of the batch were written and some were not.
     #[error(transparent)]
     Partial(#[from] PartialFailure),
@@ -90,6 +101,11 @@ impl ConnectorError {
     /// A permanent failure.
     pub fn fatal(message: impl Into<String>) -> Self {
         Self::Fatal { message: message.into(), source: None }
+    }
+
+    /// A batch, all or nothing, in which the target refuses something.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), source: None }
     }
 
     /// A record that is not what the connector expects.
@@ -156,6 +172,12 @@ pub trait ErrorExt<T> {
     /// The error, if there was one.
     fn fatal(self, what: impl Into<String>) -> ConnectorResult<T>;
 
+    /// The target refuses something in the batch: [`ConnectorError::Refused`].
+    ///
+    /// # Errors
+    /// The error, if there was one.
+    fn refused(self, what: impl Into<String>) -> ConnectorResult<T>;
+
     /// The target cannot be prepared: [`ConnectorError::Initialization`].
     ///
     /// # Errors
@@ -174,6 +196,10 @@ impl<T, E: Into<Source>> ErrorExt<T> for Result<T, E> {
 
     fn fatal(self, what: impl Into<String>) -> ConnectorResult<T> {
         self.map_err(|error| ConnectorError::Fatal { message: what.into(), source: Some(error.into()) })
+    }
+
+    fn refused(self, what: impl Into<String>) -> ConnectorResult<T> {
+        self.map_err(|error| ConnectorError::Refused { message: what.into(), source: Some(error.into()) })
     }
 
     fn initialization(self, what: impl Into<String>) -> ConnectorResult<T> {

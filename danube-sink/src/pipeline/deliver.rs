@@ -58,11 +58,13 @@ impl Deliver {
     ///
     /// # Errors
     /// What ends the connector. Records that were not settled stay with the broker.
-    pub(crate) async fn batch(&mut self, mut batch: Vec<Held>) -> ConnectorResult<()> {
+    pub(crate) async fn batch(&mut self, batch: Vec<Held>) -> ConnectorResult<()> {
+        // What is left of the batch; the piece that is written next is the last.
+        let mut pieces = vec![batch];
         let mut rejected = Vec::new();
         let mut retries = 0;
         self.backoff.reset();
-        while !batch.is_empty() {
+        while let Some(batch) = pieces.pop() {
             if self.is_let_go_of(&batch) {
                 self.recovered().await;
             }
@@ -75,13 +77,15 @@ impl Deliver {
             }
             self.settle.delivered(outcome.delivered);
             rejected.extend(outcome.rejected);
-            batch = outcome.again;
+            let failed = outcome.again.len();
+            pieces.extend([outcome.apart, outcome.again].into_iter().filter(|piece| !piece.is_empty()));
             if let Some(failure) = outcome.failure {
                 retries += 1;
                 if retries > self.max_retries && self.exhausted != OnRetriesExhausted::Wait {
-                    return self.give_up(batch, rejected, failure).await;
+                    let left = pieces.into_iter().rev().flatten().collect();
+                    return self.give_up(left, rejected, failure).await;
                 }
-                self.pause(batch.len(), retries, &failure, outcome.wait).await;
+                self.pause(failed, retries, &failure, outcome.wait).await;
             }
         }
         self.reject(rejected).await

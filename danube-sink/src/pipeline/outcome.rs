@@ -14,6 +14,8 @@ pub(crate) struct Outcome {
     pub(crate) delivered: Vec<Held>,
     pub(crate) rejected: Vec<Invalid>,
     pub(crate) again: Vec<Held>,
+    /// Records that are written in a batch of their own, after those of `again`.
+    pub(crate) apart: Vec<Held>,
     /// Why the records are to be written again; `None` if nothing failed and they only were in the way of another one.
     pub(crate) failure: Option<String>,
     /// How long the target asked to be left alone.
@@ -29,9 +31,24 @@ impl Outcome {
             Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
                 Ok(Self { again: batch, failure: Some(error.report()), wait: retry_after, ..Self::default() })
             }
+            Err(error @ ConnectorError::Refused { .. }) => Ok(Self::halved(batch, error.report())),
             Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, reason),
             Err(ConnectorError::Partial(failure)) => Self::partial(batch, failure),
             Err(fatal) => Err(fatal),
+        }
+    }
+
+    /// A refusal says nothing of a single record until it is alone.
+    fn halved(mut batch: Vec<Held>, reason: String) -> Self {
+        let apart = batch.split_off(batch.len().div_ceil(2));
+        match batch.pop() {
+            Some(held) if batch.is_empty() && apart.is_empty() => {
+                Self { rejected: vec![Invalid { held, reason }], ..Self::default() }
+            }
+            last => {
+                batch.extend(last);
+                Self { again: batch, apart, ..Self::default() }
+            }
         }
     }
 

@@ -87,6 +87,32 @@ async fn with_stop_an_invalid_record_ends_the_connector_after_the_others_are_wri
 }
 
 #[tokio::test(start_paused = true)]
+async fn records_that_the_target_refuses_are_found_in_halves_and_the_others_are_written_in_order() {
+    let mut bench = Bench::with_window(100);
+    bench.mapping().batch_size = 16;
+    [3, 12].map(|number| bench.target.refuse(number));
+    bench.publish(16);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.ledger.confirmations(), [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15]);
+    assert_eq!([3, 12].map(|number| bench.ledger.entry(number).letters), [1, 1]);
+    assert_eq!(bench.target.sizes(), [16, 8, 4, 2, 2, 1, 1, 4, 8, 4, 4, 2, 1, 1, 2]);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_goes_away_while_halves_are_written_gets_each_record_once() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Refused, Answer::Retryable, Answer::Ok, Answer::Retryable]);
+    bench.publish(10);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.ledger.confirmations(), (0..10).collect::<Vec<_>>());
+    assert_eq!(bench.target.sizes(), [10, 5, 5, 5, 5]);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_target_does_not_stop_another_lane() {
     let mut bench = Bench::new();
     bench.map("/default/well");

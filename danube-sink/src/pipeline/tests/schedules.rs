@@ -117,6 +117,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => (0..8_000_u64).prop_map(|time| Answer::RetryAfter(Duration::from_millis(time))),
         3 => vec(fate, 1..6).prop_map(Answer::Partial),
         1 => any::<u8>().prop_map(|index| Answer::Invalid(index.into())),
+        2 => Just(Answer::Refused),
         1 => Just(Answer::Hang),
     ]
 }

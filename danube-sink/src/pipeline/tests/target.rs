@@ -28,6 +28,8 @@ pub(super) enum Answer {
     Partial(Vec<Fate>),
     /// One record is invalid, counted from the first and over again; nothing is written.
     Invalid(usize),
+    /// Something in the batch is refused, nothing is written.
+    Refused,
     /// Longer than any limit.
     Hang,
     Fatal,
@@ -63,6 +65,8 @@ struct Script {
     answers: VecDeque<Answer>,
     /// Topics whose writes fail, whatever the script says.
     failing: HashSet<String>,
+    /// Messages, by their numbers in the ledger, with which a batch is refused.
+    refused: HashSet<usize>,
     calls: Vec<Call>,
 }
 
@@ -85,6 +89,11 @@ impl Target {
         self.script().failing.remove(topic);
     }
 
+    /// No batch with this message is written from now on.
+    pub(super) fn refuse(&self, number: usize) {
+        self.script().refused.insert(number);
+    }
+
     pub(super) fn calls(&self) -> Vec<Call> {
         self.script().calls.clone()
     }
@@ -100,12 +109,16 @@ impl Target {
 
     fn called(&self, records: &[SinkRecord]) -> Answer {
         let topic = records[0].topic().to_owned();
-        let numbers = records.iter().map(number).collect();
+        let numbers: Vec<_> = records.iter().map(number).collect();
         let bytes = records.iter().map(|record| record.bytes().len()).collect();
         let mut script = self.script();
         let failing = script.failing.contains(&topic);
+        let refused = script.refused.iter().any(|number| numbers.contains(number));
         script.calls.push(Call { at: Instant::now(), topic, numbers, bytes });
-        if failing { Answer::Retryable } else { script.answers.pop_front().unwrap_or(Answer::Ok) }
+        if failing {
+            return Answer::Retryable;
+        }
+        script.answers.pop_front().unwrap_or(if refused { Answer::Refused } else { Answer::Ok })
     }
 
     /// Nothing is awaited between a confirmation and the answer: a write that is given up has not gone through.
@@ -165,6 +178,12 @@ impl SinkConnector for Target {
                 let record = &records[index % records.len()];
                 self.ledger.rejected(number(record));
                 Err(ConnectorError::invalid_record(record, "not what the target takes"))
+            }
+            Answer::Refused => {
+                if let [record] = &records[..] {
+                    self.ledger.rejected(number(record));
+                }
+                Err(ConnectorError::refused("a value is out of range"))
             }
             Answer::Hang => std::future::pending().await,
             Answer::Fatal => Err(ConnectorError::fatal("the table is gone")),
