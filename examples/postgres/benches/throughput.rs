@@ -62,10 +62,15 @@ async fn main() {
             let mut speeds = [0.0; 3];
             for turn in 0..3 {
                 let which = (pair + turn) % 3;
-                if which == 2 && keyed { continue; }
+                if which == 2 && keyed {
+                    continue;
+                }
                 let client = server.client().await;
                 let key = if keyed { ", PRIMARY KEY (id)" } else { "" };
-                client.batch_execute(&format!("DROP TABLE IF EXISTS rows; CREATE TABLE rows ({TABLE}{key}); CHECKPOINT")).await.expect("a table");
+                client
+                    .batch_execute(&format!("DROP TABLE IF EXISTS rows; CREATE TABLE rows ({TABLE}{key}); CHECKPOINT"))
+                    .await
+                    .expect("a table");
                 speeds[which] = match which {
                     0 => connector(&server, &records, keyed).await,
                     1 => arrays(&client, &batches, keyed).await,
@@ -108,7 +113,9 @@ async fn arrays(client: &Client, batches: &[Vec<Row>], keyed: bool) -> f64 {
     } else {
         ""
     };
-    let insert = format!("INSERT INTO rows SELECT * FROM unnest($1::int8[], $2::text[], $3::float8[], $4::timestamptz[], $5::text[]) {conflict}");
+    let insert = format!(
+        "INSERT INTO rows SELECT * FROM unnest($1::int8[], $2::text[], $3::float8[], $4::timestamptz[], $5::text[]) {conflict}"
+    );
     let insert: Statement = client.prepare(&insert).await.expect("a statement");
     let started = Instant::now();
     for rows in batches {

@@ -10,7 +10,7 @@ use deadpool_postgres::PoolError;
 ///
 /// # Errors
 /// The failure.
-pub fn sorted<T>(result: Result<T, PoolError>, what: &str) -> ConnectorResult<T> {
+pub(crate) fn sorted<T>(result: Result<T, PoolError>, what: &str) -> ConnectorResult<T> {
     let Err(PoolError::Backend(error)) = result else { return result.retryable(what) };
     let Some(answer) = error.as_db_error() else { return Err(error).retryable(what) };
     let code = answer.code().code();

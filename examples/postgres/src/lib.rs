@@ -1,9 +1,9 @@
 //! What connectors to PostgreSQL share: the connection, the writing of rows, and what an error of the server means.
 //!
 //! ```text
-//!  Server::pool ──▶ create, Table::open ──▶ Table::write ──▶ one transaction
-//!                                               ▲                  │
-//!  records ──────▶ texts of their values ───────┘   sorted ◀───SQLSTATE
+//!  Server::open ──Plan──▶ Table ──▶ Table::write ──▶ one transaction
+//!                                       ▲                  │
+//!  records ──▶ texts of their values ───┘    sorted ◀───SQLSTATE
 //! ```
 
 mod failure;
@@ -13,8 +13,7 @@ mod table;
 mod text;
 
 pub use self::{
-    failure::sorted,
     server::Server,
     statements::quoted,
-    table::{Source, Table, create},
+    table::{Plan, Source, Table},
 };

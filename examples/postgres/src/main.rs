@@ -9,7 +9,7 @@ use danube_sink::{
     config::{Mapping, Mistake, Mistakes},
     prelude::*,
 };
-use postgres::{Server, Source, Table, create, quoted};
+use postgres::{Plan, Server, Source, Table, quoted};
 
 /// Writes the records of each topic as rows of a PostgreSQL table.
 #[sink_connector(
@@ -79,25 +79,22 @@ impl Postgres {
         }
         mistakes.into_result()
     }
-
-    async fn open(&self, config: &ConnectorConfig) -> ConnectorResult<TopicMappings<Table>> {
-        let pool = self.server.pool(self.password.as_ref(), config.write_timeout)?;
-        let mut tables = Vec::new();
-        for Mapping { settings, own } in self.topics.iter() {
-            if let Some(columns) = &own.create {
-                create(&pool, &format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted(&own.table))).await?;
-            }
-            let payload = own.columns.iter().map(|(name, pointer)| (name.clone(), Source::Payload(pointer.clone())));
-            let metadata = own.metadata.iter().map(|which| (which.to_string(), Source::Metadata(*which)));
-            let (columns, replace) = (payload.chain(metadata), own.mode != Mode::Append);
-            let table = Table::open(pool.clone(), &own.table, columns, &own.key, replace).await?;
-            tables.push(Mapping { settings: settings.clone(), own: table });
-        }
-        Ok(tables.into_iter().collect())
-    }
 }
 
 impl Target {
+    fn plan(&self) -> Plan {
+        let payload = self.columns.iter().map(|(name, pointer)| (name.clone(), Source::Payload(pointer.clone())));
+        let metadata = self.metadata.iter().map(|which| (which.to_string(), Source::Metadata(*which)));
+        let create = |columns| format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted(&self.table));
+        Plan {
+            table: self.table.clone(),
+            create: self.create.as_ref().map(create),
+            columns: payload.chain(metadata).collect(),
+            key: self.key.clone(),
+            replace: self.mode != Mode::Append,
+        }
+    }
+
     /// Whether the record deletes its row.
     fn deletes(&self, record: &SinkRecord) -> ConnectorResult<bool> {
         let Some(operation) = &self.operation else { return Ok(false) };
@@ -116,8 +113,7 @@ impl Target {
 #[sink_connector]
 impl SinkConnector for Postgres {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        let Server { host, port, .. } = &self.server;
-        self.tables = self.open(&config).await.initialization(format!("prepare PostgreSQL at {host}:{port}"))?;
+        self.tables = self.server.open(self.password.as_ref(), &config, &self.topics, Target::plan).await?;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use danube_sink::{ConnectorResult, ErrorExt, Secret, Setting};
+use danube_sink::{ConnectorConfig, ConnectorResult, ErrorExt, Secret, Setting, TopicMappings, config::Mapping};
 use deadpool_postgres::{Manager, Pool, Runtime};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -12,6 +12,8 @@ use rustls::{
 use rustls_native_certs::load_native_certs;
 use tokio_postgres::config::{Config, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::table::{Plan, Table};
 
 /// A server that does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,14 +38,33 @@ pub struct Server {
 }
 
 impl Server {
+    /// Opens the table of each mapping.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Initialization`](danube_sink::ConnectorError::Initialization) where the server is not there, or
+    /// something is missing in it.
+    pub async fn open<T>(
+        &self,
+        password: Option<&Secret>,
+        config: &ConnectorConfig,
+        topics: &TopicMappings<T>,
+        plan: impl Fn(&T) -> Plan,
+    ) -> ConnectorResult<TopicMappings<Table>> {
+        let what = || format!("prepare PostgreSQL at {}:{}", self.host, self.port);
+        let pool = self.pool(password, config.write_timeout).initialization(what())?;
+        let mut tables = Vec::new();
+        for Mapping { settings, own } in topics {
+            let own = Table::open(&pool, plan(own)).await.initialization(what())?;
+            tables.push(Mapping { settings: settings.clone(), own });
+        }
+        Ok(tables.into_iter().collect())
+    }
+
     /// One connection, opened when it is first needed, and again when it is lost.
     ///
     /// With more of them, a statement that the runtime has given up could overtake a later one. The server ends a statement
     /// by itself, before the runtime gives it up after `write_timeout`.
-    ///
-    /// # Errors
-    /// Where `ca_file` cannot be read.
-    pub fn pool(&self, password: Option<&Secret>, write_timeout: Duration) -> ConnectorResult<Pool> {
+    fn pool(&self, password: Option<&Secret>, write_timeout: Duration) -> ConnectorResult<Pool> {
         let mut config = Config::new();
         for host in self.host.split(',') {
             config.host(host.trim()).port(self.port);

@@ -2,41 +2,47 @@
 
 use tokio_postgres::types::Type;
 
+use super::table::Column;
+
 /// An identifier, whatever is in it; with dots, one with its schema. Capital letters count.
 pub fn quoted(name: &str) -> String {
     name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
 }
 
-/// Adds rows, and deletes them. Columns have a name, a type, and belong to the key or not.
-pub(crate) fn statements(table: &str, columns: &[(String, Type, bool)], replace: bool) -> (String, String) {
-    let (keys, others): (Vec<_>, Vec<_>) = (0..columns.len()).partition(|number| columns[*number].2);
-    let all: Vec<_> = (0..columns.len()).collect();
-    let list = |numbers: &[usize], between: &str, make: &dyn Fn(usize, String) -> String| {
-        numbers.iter().map(|number| make(*number, quoted(&columns[*number].0))).collect::<Vec<_>>().join(between)
+/// What adds the rows of a batch, and what deletes them.
+pub(crate) fn statements(table: &str, columns: &[Column], replace: bool) -> (String, String) {
+    let all: Vec<_> = columns.iter().enumerate().collect();
+    let (keys, others): (Vec<_>, Vec<_>) = all.iter().copied().partition(|(_, column)| column.key);
+    let list = |columns: &[(usize, &Column)], make: &dyn Fn(usize, &Column) -> String| {
+        columns.iter().map(|(number, column)| make(*number, column)).collect::<Vec<_>>().join(", ")
     };
-    let typed = list(&all, ", ", &|number, _| format!("{} AS v{number}", typed(number, &columns[number].1)));
-    let arrays = list(&all, ", ", &|number, _| format!("${}::text[]", number + 1));
-    let texts = list(&all, ", ", &|number, _| format!("t{number}"));
-    let given = format!(
-        "(SELECT {typed}, deleted, place FROM unnest({arrays}, ${}::bool[]) \
-         WITH ORDINALITY AS texts({texts}, deleted, place)) given",
-        columns.len() + 1
+    let name = |_, column: &Column| column.name.clone();
+    let value = |number, _: &Column| format!("v{number}");
+    // The rows, typed, with their place in the batch.
+    let rows = format!(
+        "(SELECT {}, deleted, place FROM unnest({}, ${}::bool[]) WITH ORDINALITY AS t({}, deleted, place)) rows",
+        list(&all, &|number, column| format!("{} AS v{number}", typed(number, &column.ty))),
+        list(&all, &|number, _| format!("${}::text[]", number + 1)),
+        all.len() + 1,
+        list(&all, &|number, _| format!("t{number}")),
     );
-    let same = list(&keys, "", &|number, name| format!(" AND held.{name} = given.v{number}"));
-    let delete = format!("DELETE FROM {table} held USING {given} WHERE given.deleted{same}");
+    let (key, key_values) = (list(&keys, &name), list(&keys, &value));
+    let (held, gone) = (
+        list(&keys, &|_, column| format!("held.{}", column.name)),
+        list(&keys, &|number, _| format!("rows.v{number}")),
+    );
+    let delete = format!("DELETE FROM {table} held USING {rows} WHERE rows.deleted AND ({held}) = ({gone})");
     // A statement can touch a row once: the last record of a key wins.
-    let key = list(&keys, ", ", &|number, _| format!("v{number}"));
-    let latest = format!("(SELECT DISTINCT ON ({key}) * FROM {given} ORDER BY {key}, place DESC) latest");
-    let rows = if replace { latest } else { given };
-    let set = list(&others, ", ", &|_, name| format!("{name} = EXCLUDED.{name}"));
-    let action = if replace && !set.is_empty() { format!("UPDATE SET {set}") } else { "NOTHING".to_owned() };
-    let names = list(&all, ", ", &|_, name| name);
-    let values = list(&all, ", ", &|number, _| format!("v{number}"));
-    let insert = format!("INSERT INTO {table} ({names}) SELECT {values} FROM {rows} WHERE NOT deleted");
-    if keys.is_empty() {
-        return (insert, delete);
-    }
-    (format!("{insert} ON CONFLICT ({}) DO {action}", list(&keys, ", ", &|_, name| name)), delete)
+    let latest = format!("(SELECT DISTINCT ON ({key_values}) * FROM {rows} ORDER BY {key_values}, place DESC) rows");
+    let update = list(&others, &|_, column| format!("{0} = EXCLUDED.{0}", column.name));
+    let (rows, conflict) = match (keys.is_empty(), replace, others.is_empty()) {
+        (true, ..) => (rows, String::new()),
+        (_, false, _) => (rows, format!("ON CONFLICT ({key}) DO NOTHING")),
+        (.., true) => (latest, format!("ON CONFLICT ({key}) DO NOTHING")),
+        _ => (latest, format!("ON CONFLICT ({key}) DO UPDATE SET {update}")),
+    };
+    let (names, values) = (list(&all, &name), list(&all, &value));
+    (format!("INSERT INTO {table} ({names}) SELECT {values} FROM {rows} WHERE NOT deleted {conflict}"), delete)
 }
 
 /// Without the type's modifier, so that what is too long for the column is an error and not cut off.

@@ -21,59 +21,69 @@ pub enum Source {
     Metadata(Metadata),
 }
 
-/// A table that is there, with the columns that are written.
+/// What a table is to be.
+#[derive(Debug)]
+pub struct Plan {
+    /// The table, as `table` or `schema.table`.
+    pub table: String,
+    /// A statement that makes what is missing.
+    pub create: Option<String>,
+    /// The columns that are written, and from where.
+    pub columns: Vec<(String, Source)>,
+    /// Those of them that name a row. Without them, a row that is there already is an error.
+    pub key: Vec<String>,
+    /// Whether a record takes the place of the row with its key, or changes nothing.
+    pub replace: bool,
+}
+
+/// A table that is there and can be written to.
 #[derive(Debug)]
 pub struct Table {
     pool: Pool,
     name: String,
-    sources: Vec<Source>,
-    /// Name, type, and whether it belongs to the key.
-    columns: Vec<(String, Type, bool)>,
+    columns: Vec<Column>,
     insert: String,
     delete: String,
 }
 
-/// Runs statements that make what is missing. Connectors that start side by side do so one after the other.
-///
-/// # Errors
-/// What the server says.
-pub async fn create(pool: &Pool, statements: &str) -> ConnectorResult<()> {
-    // The number of the lock is "danube" in ASCII.
-    let alone = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(110369627791973)";
-    let script = format!("{alone}; {statements}; COMMIT");
-    sorted(async { Ok(pool.get().await?.batch_execute(&script).await?) }.await, &format!("run {statements}"))
+/// A column that is written.
+#[derive(Debug)]
+pub(crate) struct Column {
+    /// As statements write it.
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+    pub(crate) key: bool,
+    source: Source,
 }
 
 impl Table {
-    /// Learns the columns' types from the server, and tries the statement that adds rows without a row.
-    ///
-    /// A row whose `key` is there already is an error without a key; with one, it takes the place of the other one if
-    /// it is to `replace` it, and changes nothing if not.
-    ///
-    /// # Errors
-    /// Where something is missing, or the server says no.
-    pub async fn open(
-        pool: Pool,
-        name: &str,
-        sources: impl IntoIterator<Item = (String, Source)>,
-        key: &[String],
-        replace: bool,
-    ) -> ConnectorResult<Self> {
-        let (names, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
-        if let Some(stranger) = key.iter().find(|key| !names.contains(key)) {
+    /// Makes what is missing, learns the columns' types from the server, and tries to write without a record.
+    pub(crate) async fn open(pool: &Pool, plan: Plan) -> ConnectorResult<Self> {
+        let Plan { table: name, create, columns, key, replace } = plan;
+        if let Some(stranger) = key.iter().find(|key| !columns.iter().any(|(name, _)| name == *key)) {
             return Err(ConnectorError::configuration(format!(
                 "the key {stranger} of table {name} is none of its columns"
             )));
         }
-        let (table, list) = (quoted(name), names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "));
-        let look = format!("SELECT {list} FROM {table}");
-        let found = async { Ok(pool.get().await?.prepare(&look).await?) };
-        let found = sorted(found.await, &format!("look for the columns of table {name}"))?;
-        let types = found.columns().iter().map(|column| column.type_().clone());
-        let columns: Vec<_> =
-            names.into_iter().zip(types).map(|(name, ty)| (name.clone(), ty, key.contains(&name))).collect();
-        let (insert, delete) = statements(&table, &columns, replace);
-        let table = Self { pool, name: name.to_owned(), sources, columns, insert, delete };
+        let names: Vec<_> = columns.iter().map(|(name, _)| quoted(name)).collect();
+        let look = format!("SELECT {} FROM {}", names.join(", "), quoted(&name));
+        let found = async {
+            let client = pool.get().await?;
+            // Connectors that start side by side make it one after the other; the lock's number is "danube" in ASCII.
+            let alone = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(110369627791973)";
+            client.batch_execute(&format!("{alone}; {}; COMMIT", create.unwrap_or_default())).await?;
+            Ok(client.prepare(&look).await?)
+        };
+        let found = sorted(found.await, &format!("look at table {name}"))?;
+        let column = |((name, source), found): ((String, Source), &tokio_postgres::Column)| Column {
+            key: key.contains(&name),
+            name: quoted(&name),
+            ty: found.type_().clone(),
+            source,
+        };
+        let columns: Vec<_> = columns.into_iter().zip(found.columns()).map(column).collect();
+        let (insert, delete) = statements(&quoted(&name), &columns, replace);
+        let table = Self { pool: pool.clone(), name, columns, insert, delete };
         table.write(&[], &[]).await?;
         Ok(table)
     }
@@ -85,10 +95,10 @@ impl Table {
     /// A record without a value for the key, and what the server says.
     pub async fn write(&self, records: &[SinkRecord], deleted: &[bool]) -> ConnectorResult<()> {
         let mut columns = Vec::with_capacity(self.columns.len());
-        for (source, (column, ty, key)) in self.sources.iter().zip(&self.columns) {
+        for Column { name, ty, key, source } in &self.columns {
             let texts: Vec<_> = records.iter().map(|record| source.text(record, ty)).collect();
             if let Some(row) = texts.iter().position(|text| *key && text.is_none()) {
-                return Err(ConnectorError::invalid_record(&records[row], format!("no value for {column} of the key")));
+                return Err(ConnectorError::invalid_record(&records[row], format!("no value for {name} of the key")));
             }
             columns.push(texts);
         }

@@ -11,6 +11,8 @@ mod types;
 #[path = "../../tests/support/server.rs"]
 mod server;
 
+use std::time::Duration;
+
 use danube_sink::{
     ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord,
     testing::{Prepared, from_toml},
@@ -51,12 +53,13 @@ impl Bench {
     }
 }
 
-fn configured(server: &PostgresServer, mapping: &str) -> Prepared<Postgres> {
-    from_toml(&format!("{}[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{mapping}", server.toml("postgres")))
+fn configured(server: &PostgresServer, topic: &str, mapping: &str) -> Prepared<Postgres> {
+    from_toml(&format!("{}[[postgres.topic_mappings]]\ntopic = '{topic}'\n{mapping}", server.toml("postgres")))
 }
 
 async fn start(server: &PostgresServer, mapping: &str) -> ConnectorResult<Postgres> {
-    let (mut sink, core): (_, ConnectorConfig) = configured(server, mapping).unwrap();
+    let (mut sink, mut core): (_, ConnectorConfig) = configured(server, TOPIC, mapping).unwrap();
+    core.write_timeout = Duration::from_secs(2);
     sink.initialize(core).await.map(|()| sink)
 }
 

@@ -35,11 +35,8 @@ async fn upsert_takes_the_last_record_of_a_key() {
     bench.sql.batch_execute("UPDATE people SET seen = 9").await.unwrap();
     // Texts that are one number are one key.
     bench.write(&[r#"{"id":2,"name":"d"}"#, r#"{"id":"02","name":null}"#, r#"{"id":3,"name":"e"}"#]).await.unwrap();
-    let expected = [
-        r#"{"id":1,"name":"c","seen":9}"#,
-        r#"{"id":2,"name":null,"seen":9}"#,
-        r#"{"id":3,"name":"e","seen":7}"#,
-    ];
+    let expected =
+        [r#"{"id":1,"name":"c","seen":9}"#, r#"{"id":2,"name":null,"seen":9}"#, r#"{"id":3,"name":"e","seen":7}"#];
     assert_eq!(bench.rows(ALL).await, expected);
     let text = told!(bench.write(&[r#"{"id":4}"#, r#"{"name":"nobody"}"#]).await, InvalidRecord);
     assert!(text.contains("rows@1") && text.contains("id"), "{text}");

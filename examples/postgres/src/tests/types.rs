@@ -2,7 +2,7 @@
 
 use danube_sink::SinkRecord;
 
-use super::{Bench, SinkConnector, TOPIC, told, ConnectorError};
+use super::{Bench, ConnectorError, SinkConnector, TOPIC, told};
 
 const TYPES: &str = r#"
     CREATE TYPE mood AS ENUM ('sad', 'happy');
@@ -57,8 +57,11 @@ async fn every_type_takes_its_values() {
 async fn what_is_null_or_missing_is_null_in_every_type() {
     let mut bench = Bench::new(TYPES, &mapping()).await;
     bench.write(&[r#"{"big":null,"bytes":null,"doc":null,"ints":null}"#]).await.unwrap();
-    let nulls = bench.sql.query_one("SELECT num_nulls(variadic array[small::text, big::text, exact::text, bytes::text, \
-                                     doc::text, bdoc::text, ints::text, at::text, feeling::text]), whole FROM types", &[]);
+    let nulls = bench.sql.query_one(
+        "SELECT num_nulls(variadic array[small::text, big::text, exact::text, bytes::text, \
+                                     doc::text, bdoc::text, ints::text, at::text, feeling::text]), whole FROM types",
+        &[],
+    );
     let row = nulls.await.unwrap();
     assert_eq!(row.get::<_, i32>(0), 9);
 }
@@ -99,7 +102,11 @@ async fn columns_of_what_a_record_says_of_itself() {
     for _ in 0..2 {
         bench.sink.process_batch(vec![record.clone()]).await.unwrap();
     }
-    let rows = bench.rows("SELECT n, topic, partition, \"offset\", publish_time AT TIME ZONE 'UTC' AS t, producer, key, id FROM said").await;
+    let rows = bench
+        .rows(
+            "SELECT n, topic, partition, \"offset\", publish_time AT TIME ZONE 'UTC' AS t, producer, key, id FROM said",
+        )
+        .await;
     let expected = r#"{"n":1,"topic":"/default/rows","partition":3,"offset":7,"t":"2018-02-07T01:26:13.84","producer":"me","key":"k","id":"/default/rows-part-3@7-1-1517966773840000-2"}"#;
     assert_eq!(rows, [expected]);
 }

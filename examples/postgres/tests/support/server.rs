@@ -60,8 +60,9 @@ impl PostgresServer {
             chown(&server.folder, Some(NOBODY), Some(NOBODY)).expect("root gives folders away");
         }
         server.run("initdb", &["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-        let settings =
-            format!("port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlog_timezone = UTC\n");
+        let settings = format!(
+            "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlog_timezone = UTC\n"
+        );
         server.write("postgresql.auto.conf", &settings);
         server.write(
             "pg_hba.conf",
