@@ -90,7 +90,8 @@ async fn with_stop_an_invalid_record_ends_the_connector_after_the_others_are_wri
 async fn records_that_the_target_refuses_are_found_in_halves_and_the_others_are_written_in_order() {
     let mut bench = Bench::with_window(100);
     bench.mapping().batch_size = 16;
-    [3, 12].map(|number| bench.target.refuse(number));
+    bench.target.refuse(3);
+    bench.target.refuse(12);
     bench.publish(16);
     let pipeline = bench.start();
     bench.settled().await;
@@ -186,6 +187,28 @@ async fn with_wait_a_batch_is_tried_on_after_max_retries() {
     let pipeline = bench.start();
     bench.settled().await;
     assert_eq!(bench.target.sizes(), [2; 21]);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_tried_comes_again_at_once_and_is_no_failure_unless_nothing_came_on() {
+    let mut bench = Bench::new();
+    bench.config.on_retries_exhausted = OnRetriesExhausted::Stop;
+    bench.config.max_retries = 0;
+    bench.target.answers([
+        Answer::Partial(vec![Fate::Written, Fate::Again, Fate::Again]),
+        Answer::Partial(vec![Fate::Rejected, Fate::Again]),
+    ]);
+    bench.publish(3);
+    let mut pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.target.sizes(), [3, 2, 1]);
+    let calls = bench.target.calls();
+    assert_eq!(calls[0].at, calls[2].at);
+    bench.target.answers([Answer::Partial(vec![Fate::Again])]);
+    bench.publish(1);
+    let error = in_time(pipeline.ended()).await.unwrap_err();
+    assert!(error.to_string().contains("not written in 1 tries"), "{error}");
     bench.end(pipeline).await;
 }
 
