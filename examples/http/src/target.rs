@@ -1,0 +1,117 @@
+//! The HTTP API, and how it is reached.
+
+use std::fs;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, SinkRecord};
+use reqwest::{
+    Certificate, Client, Error, Proxy,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    redirect::Policy,
+};
+use ring::digest::{SHA256, digest};
+
+use crate::{
+    HttpSink, answer,
+    endpoint::{Endpoint, Head, Request},
+};
+
+/// The HTTP API.
+pub(crate) struct Target {
+    client: Client,
+    base: String,
+    health: String,
+    idempotency: HeaderName,
+    /// An answer that repeats it is told without it.
+    credential: Option<String>,
+}
+
+impl Target {
+    /// Connects to nothing yet.
+    pub(crate) fn new(sink: &HttpSink) -> ConnectorResult<Self> {
+        let credential = credential(sink)?;
+        let mut headers = HeaderMap::new();
+        if let Some((name, value)) = &credential {
+            let mut value = HeaderValue::try_from(value).initialization("make a header of the credential")?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        // reqwest asks for the provider of the process; one that is there already stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let agent = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        let builder = Client::builder().default_headers(headers).user_agent(agent).timeout(sink.timeout).no_proxy();
+        // A write that follows a redirect may become a GET.
+        let mut builder = builder.redirect(Policy::none());
+        if let Some(proxy) = &sink.proxy {
+            builder = builder.proxy(Proxy::all(proxy.clone()).initialization("use the proxy")?);
+        }
+        if let Some(file) = &sink.ca_file {
+            let what = format!("read the CAs in {}", file.display());
+            let pem = fs::read(file).initialization(&what)?;
+            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).initialization(what)?);
+        }
+        Ok(Self {
+            client: builder.build().initialization("prepare the HTTP client")?,
+            base: sink.base().to_owned(),
+            health: format!("{}{}", sink.base(), sink.health_path),
+            idempotency: sink.idempotency_header.parse().initialization("make a header of idempotency_header")?,
+            credential: credential.and_then(|(_, value)| value.split(' ').next_back().map(str::to_owned)),
+        })
+    }
+
+    /// Sends a request; `Ok` if the API took it.
+    pub(crate) async fn send(&self, endpoint: &Endpoint, request: &Request<'_>) -> ConnectorResult<()> {
+        let Request { head: Head { method, url, headers }, records } = request;
+        let key = HeaderValue::try_from(key(records)).fatal("make a header of a record's id")?;
+        let mut all = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static(endpoint.content_type())),
+            (self.idempotency.clone(), key),
+        ]);
+        for (name, value) in headers {
+            all.insert(name, value.clone());
+        }
+        // As it is configured: what a record holds is not told.
+        let what = format!("{method} {}{}", self.base, endpoint.path);
+        let request = self.client.request(method.clone(), url.clone()).headers(all).body(endpoint.body(records)?);
+        let answer = request.send().await.map_err(Error::without_url).retryable(&what)?;
+        answer::judge(&what, answer, self.credential.as_deref()).await
+    }
+
+    /// Whether the API is there: any answer will do, unless it says that the API takes nothing now.
+    pub(crate) async fn is_there(&self) -> ConnectorResult<()> {
+        let what = format!("HEAD {}", self.health);
+        let answer = self.client.head(&self.health).send().await.map_err(Error::without_url).retryable(&what)?;
+        match answer.status() {
+            status if answer::is_away(status) => {
+                Err(ConnectorError::retryable(format!("{what} was answered {status}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn credential(sink: &HttpSink) -> ConnectorResult<Option<(HeaderName, String)>> {
+    let (token, password, api_key) = (&sink.token, &sink.password, &sink.api_key);
+    Ok(match (token, password, api_key) {
+        (Some(token), _, _) => Some((AUTHORIZATION, format!("Bearer {}", token.expose()))),
+        (_, Some(password), _) => {
+            let user = sink.username.as_deref().unwrap_or_default();
+            let both = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+            Some((AUTHORIZATION, format!("Basic {both}")))
+        }
+        (_, _, Some(key)) => {
+            let name = sink.api_key_header.parse().initialization("make a header of api_key_header")?;
+            Some((name, key.expose().to_owned()))
+        }
+        _ => None,
+    })
+}
+
+/// The same for the same records, so that the API knows a request that comes again.
+fn key(records: &[&SinkRecord]) -> String {
+    if let [record] = records {
+        return record.id().to_string();
+    }
+    let ids: String = records.iter().map(|record| format!("{}\n", record.id())).collect();
+    digest(&SHA256, ids.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
