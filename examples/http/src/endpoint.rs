@@ -1,33 +1,22 @@
 //! What a topic mapping says, and the requests that it makes of a batch.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap};
 
-use danube_sink::{
-    ConnectorResult, ErrorExt, Metadata, PartialFailure, Setting, SinkRecord, SubscriptionType, TopicMapping,
-};
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Metadata, Setting, SinkRecord, Template, TopicMapping};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Method, Url,
-    header::{self, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
 };
-use serde_json::{Value, json};
-
-use crate::template::Template;
+use serde_json::json;
 
 /// What RFC 3986 calls unreserved stays as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Headers that are the client's, or hold what must not stand in a file.
-const NOT_HERE: [HeaderName; 5] = [
-    header::AUTHORIZATION,
-    header::CONTENT_LENGTH,
-    header::HOST,
-    header::PROXY_AUTHORIZATION,
-    header::TRANSFER_ENCODING,
-];
+const NOT_HERE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
+
+const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
@@ -43,7 +32,7 @@ pub(crate) struct Endpoint {
     headers: Option<BTreeMap<String, Template>>,
     /// What a request carries: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
-    body: Body,
+    pub(crate) body: Body,
     /// What is sent along of each record, which then looks like `{"payload": …, "offset": …}`. Not for `bytes`.
     #[setting(default = [])]
     pub(crate) metadata: Vec<Metadata>,
@@ -68,110 +57,75 @@ pub(crate) struct Head {
 }
 
 /// One request.
-pub(crate) struct Request<'r> {
+pub(crate) struct Request {
     pub(crate) head: Head,
-    pub(crate) records: Vec<&'r SinkRecord>,
+    pub(crate) records: Vec<SinkRecord>,
 }
 
-/// What requests that must not overtake each other have in common.
-#[derive(PartialEq, Eq, Hash)]
-enum Line<'r> {
-    Alone(usize),
-    Partition(Option<u32>),
-    Key(Option<&'r str>),
-    Head(Head),
+impl AsRef<[SinkRecord]> for Request {
+    fn as_ref(&self) -> &[SinkRecord] {
+        &self.records
+    }
 }
 
 impl Endpoint {
-    /// The requests in lines: those of one line are sent one after the other, the lines side by side.
-    ///
-    /// A request of a single record stands in line as the subscription asks for. Of several records there is one request
-    /// for each head. A record that lacks what a template needs is rejected.
-    pub(crate) fn lines<'r>(
-        &self,
-        base: &str,
-        order: SubscriptionType,
-        records: &'r [SinkRecord],
-        failure: &mut PartialFailure,
-    ) -> Vec<Vec<Request<'r>>> {
+    /// A request for each record; or for each head, with all records that have it.
+    pub(crate) fn requests(&self, base: &str, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
-        let mut lines: Vec<Vec<Request<'r>>> = Vec::new();
+        let mut requests: Vec<Request> = Vec::new();
         let mut places = HashMap::new();
-        for (number, record) in records.iter().enumerate() {
-            let head = match self.head(base, record) {
-                Ok(head) => head,
-                Err(reason) => {
-                    failure.reject(record, reason);
-                    continue;
-                }
-            };
-            let line = match order {
-                _ if together => Line::Head(head.clone()),
-                SubscriptionType::Shared => Line::Alone(number),
-                SubscriptionType::KeyShared => Line::Key(record.key()),
-                SubscriptionType::Exclusive | SubscriptionType::Failover => Line::Partition(record.partition()),
-            };
-            let place = *places.entry(line).or_insert(lines.len());
-            match lines.get_mut(place) {
-                Some(line) if together => line[0].records.push(record),
-                Some(line) => line.push(Request { head, records: vec![record] }),
-                None => lines.push(vec![Request { head, records: vec![record] }]),
+        for record in records {
+            let head = self.head(base, &record)?;
+            let place = if together { *places.entry(head.clone()).or_insert(requests.len()) } else { requests.len() };
+            match requests.get_mut(place) {
+                Some(request) => request.records.push(record),
+                None => requests.push(Request { head, records: vec![record] }),
             }
         }
-        lines
+        Ok(requests)
     }
 
-    fn head(&self, base: &str, record: &SinkRecord) -> Result<Head, String> {
-        let method = self.method.of(record, Some)?;
-        let method = method_of(&method).ok_or_else(|| format!("`{}` gives no method for it", self.method))?;
-        let path = self.path.of(record, segment)?;
-        let url = Url::parse(&format!("{base}{path}")).map_err(|error| format!("`{}`: {error}", self.path))?;
-        let headers = self.headers.iter().flatten().map(|(name, template)| {
-            let value = HeaderValue::try_from(template.of(record, Some)?);
-            let value =
-                value.map_err(|_| format!("what it has for `{template}` cannot stand in the header `{name}`"))?;
-            Ok((name.parse().map_err(|_| format!("`{name}` is no header"))?, value))
-        });
-        Ok(Head { method, url, headers: headers.collect::<Result<_, String>>()? })
-    }
-
-    pub(crate) fn content_type(&self) -> &'static str {
-        match self.body {
-            Body::Json | Body::JsonArray => "application/json",
-            Body::Bytes => "application/octet-stream",
-            Body::Ndjson => "application/x-ndjson",
+    fn head(&self, base: &str, record: &SinkRecord) -> ConnectorResult<Head> {
+        let wrong = |template: &Template| {
+            ConnectorError::invalid_record(record, format!("what it has for `{template}` cannot stand there"))
+        };
+        let method = self.method.fill(record, Some)?;
+        let method = METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(|| wrong(&self.method))?;
+        let url = Url::parse(&format!("{base}{}", self.path.fill(record, segment)?)).map_err(|_| wrong(&self.path))?;
+        let mut headers = Vec::new();
+        for (name, template) in self.headers.iter().flatten() {
+            let value = HeaderValue::try_from(template.fill(record, Some)?).map_err(|_| wrong(template))?;
+            headers.push((HeaderName::try_from(name).fatal("name a header")?, value));
         }
+        Ok(Head { method, url, headers })
     }
 
-    pub(crate) fn is_raw(&self) -> bool {
-        self.body == Body::Bytes
-    }
-
-    pub(crate) fn body(&self, records: &[&SinkRecord]) -> ConnectorResult<Vec<u8>> {
-        let (open, between, close) = match self.body {
-            Body::Bytes => return Ok(records[0].bytes().to_vec()),
-            Body::Json => ("", "", ""),
-            Body::JsonArray => ("[", ",", "]"),
-            Body::Ndjson => ("", "\n", "\n"),
+    /// The content type and what is sent.
+    pub(crate) fn content(&self, records: &[SinkRecord]) -> ConnectorResult<(&'static str, Vec<u8>)> {
+        let (content_type, open, between, close) = match self.body {
+            Body::Bytes => return Ok(("application/octet-stream", records[0].bytes().to_vec())),
+            Body::Json => ("application/json", "", "", ""),
+            Body::JsonArray => ("application/json", "[", ",", "]"),
+            Body::Ndjson => ("application/x-ndjson", "", "\n", "\n"),
         };
         let mut body = open.as_bytes().to_vec();
         for (number, record) in records.iter().enumerate() {
             body.extend_from_slice(if number == 0 { b"" } else { between.as_bytes() });
-            serde_json::to_writer(&mut body, &*self.document(record)).fatal("write JSON")?;
+            self.write(record, &mut body).fatal("write JSON")?;
         }
         body.extend_from_slice(close.as_bytes());
-        Ok(body)
+        Ok((content_type, body))
     }
 
-    fn document<'r>(&self, record: &'r SinkRecord) -> Cow<'r, Value> {
+    fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> serde_json::Result<()> {
         if self.metadata.is_empty() {
-            return Cow::Borrowed(record.payload());
+            return serde_json::to_writer(body, record.payload());
         }
         let mut document = json!({ "payload": record.payload() });
         for which in &self.metadata {
             document[which.as_str()] = record.metadata(*which);
         }
-        Cow::Owned(document)
+        serde_json::to_writer(body, &document)
     }
 }
 
@@ -181,27 +135,21 @@ fn segment(value: String) -> Option<String> {
     (!is_another_path).then(|| utf8_percent_encode(&value, RESERVED).to_string())
 }
 
-fn method_of(text: &str) -> Option<Method> {
-    [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].into_iter().find(|method| method == text)
-}
-
 fn known_method(template: &Template) -> Result<(), &'static str> {
-    let known = template.constant().is_none_or(|method| method_of(&method).is_some());
-    if known { Ok(()) } else { Err("the method is not `POST`, `PUT`, `PATCH` or `DELETE`") }
+    let known = template.constant().is_none_or(|method| METHODS.iter().any(|known| known.as_str() == method));
+    known.then_some(()).ok_or("the method is not `POST`, `PUT`, `PATCH` or `DELETE`")
 }
 
 fn behind_a_host(template: &Template) -> Result<(), &'static str> {
     let written = template.to_string();
     let sound = (written.is_empty() || written.starts_with(['/', '?'])) && !written.contains('#');
-    if sound { Ok(()) } else { Err("a path begins with `/` or `?` and has no `#`") }
+    sound.then_some(()).ok_or("a path begins with `/` or `?` and has no `#`")
 }
 
 fn sound_headers(headers: &BTreeMap<String, Template>) -> Result<(), String> {
-    for (name, template) in headers {
-        let named = HeaderName::try_from(name).is_ok_and(|name| !NOT_HERE.contains(&name));
-        if !named || template.constant().is_some_and(|value| HeaderValue::try_from(value).is_err()) {
-            return Err(format!("`{name}` is no header that a mapping can set"));
-        }
-    }
-    Ok(())
+    let wrong = |(name, template): &(&String, &Template)| {
+        HeaderName::try_from(*name).map_or(true, |name| NOT_HERE.contains(&name))
+            || template.constant().is_some_and(|value| HeaderValue::try_from(value).is_err())
+    };
+    headers.iter().find(wrong).map_or(Ok(()), |(name, _)| Err(format!("`{name}` is no header that a mapping can set")))
 }

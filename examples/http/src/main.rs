@@ -1,22 +1,19 @@
 //! Records of Danube topics to any HTTP API: `cargo run -p http-sink -- dev`
 
 mod answer;
-mod attempt;
 mod endpoint;
 mod target;
-mod template;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::atomic::AtomicBool, time::Instant};
+use std::time::Instant;
 
-use attempt::{Attempt, outcome};
 use danube_sink::{
+    Concurrently,
     config::{Mistake, Mistakes},
     prelude::*,
 };
-use endpoint::Endpoint;
-use futures_util::{StreamExt, stream};
+use endpoint::{Body, Endpoint};
 use reqwest::header::HeaderName;
 use target::Target;
 
@@ -87,18 +84,11 @@ impl SinkConnector for HttpSink {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let mapping = self.topics.mapping_for(&records[0])?;
-        let mut failure = PartialFailure::default();
+        let (target, endpoint) = (self.target()?, &mapping.own);
+        let requests = endpoint.requests(self.base(), records)?;
         let order = mapping.settings.consumer.subscription_type;
-        let lines = mapping.own.lines(self.base(), order, &records, &mut failure);
-        let attempt = Attempt {
-            target: self.target()?,
-            endpoint: &mapping.own,
-            until: Instant::now() + self.patience,
-            stopped: AtomicBool::new(false),
-        };
-        let sends: Vec<_> = lines.into_iter().map(|line| attempt.send(line)).collect();
-        let sent: Vec<_> = stream::iter(sends).buffer_unordered(self.concurrency).collect().await;
-        outcome(&records, sent.into_iter().flatten(), failure)
+        let concurrently = Concurrently { order, at_once: self.concurrency, until: Instant::now() + self.patience };
+        concurrently.write(requests, |request| target.send(endpoint, request)).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
@@ -128,7 +118,7 @@ impl HttpSink {
             mistakes.push(Mistake::new("basic authentication needs a name and a password", both));
         }
         for (number, mapping) in self.topics.iter().enumerate() {
-            if mapping.own.is_raw() && !mapping.own.metadata.is_empty() {
+            if mapping.own.body == Body::Bytes && !mapping.own.metadata.is_empty() {
                 let key = format!("topic_mappings.{number}.metadata");
                 let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
                 mistakes.push(Mistake::of_key(key, "bytes have no place for it", help));

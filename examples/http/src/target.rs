@@ -60,19 +60,18 @@ impl Target {
     }
 
     /// Sends a request; `Ok` if the API took it.
-    pub(crate) async fn send(&self, endpoint: &Endpoint, request: &Request<'_>) -> ConnectorResult<()> {
+    pub(crate) async fn send(&self, endpoint: &Endpoint, request: Request) -> ConnectorResult<()> {
         let Request { head: Head { method, url, headers }, records } = request;
-        let key = HeaderValue::try_from(key(records)).fatal("make a header of a record's id")?;
-        let mut all = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static(endpoint.content_type())),
-            (self.idempotency.clone(), key),
-        ]);
+        let (content_type, body) = endpoint.content(&records)?;
+        let key = HeaderValue::try_from(key(&records)).fatal("make a header of a record's id")?;
+        let defaults = [(CONTENT_TYPE, HeaderValue::from_static(content_type)), (self.idempotency.clone(), key)];
+        let mut all = HeaderMap::from_iter(defaults);
         for (name, value) in headers {
-            all.insert(name, value.clone());
+            all.insert(name, value);
         }
         // As it is configured: what a record holds is not told.
         let what = format!("{method} {}{}", self.base, endpoint.path);
-        let request = self.client.request(method.clone(), url.clone()).headers(all).body(endpoint.body(records)?);
+        let request = self.client.request(method, url).headers(all).body(body);
         let answer = request.send().await.map_err(Error::without_url).retryable(&what)?;
         answer::judge(&what, answer, self.credential.as_deref()).await
     }
@@ -108,7 +107,7 @@ fn credential(sink: &HttpSink) -> ConnectorResult<Option<(HeaderName, String)>> 
 }
 
 /// The same for the same records, so that the API knows a request that comes again.
-fn key(records: &[&SinkRecord]) -> String {
+fn key(records: &[SinkRecord]) -> String {
     if let [record] = records {
         return record.id().to_string();
     }
