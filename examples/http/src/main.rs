@@ -129,12 +129,11 @@ impl HttpSink {
 }
 
 fn sound_base(url: &Url) -> Result<(), &'static str> {
-    let plain =
-        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    let sound = plain && ["http", "https"].contains(&url.scheme());
-    if sound { Ok(()) } else { Err("an API's address is `https://host/path`, without name, password, `?` and `#`") }
+    let no_name = url.username().is_empty() && url.password().is_none();
+    let sound = no_name && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
+    sound.then_some(()).ok_or("an API's address is `https://host/path`, without name, password, `?` and `#`")
 }
 
 fn header_name(name: &String) -> Result<(), &'static str> {
-    if HeaderName::try_from(name).is_ok() { Ok(()) } else { Err("not the name of a header") }
+    HeaderName::try_from(name).map(drop).map_err(|_| "not the name of a header")
 }

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, SinkRecord};
 use reqwest::{
     Certificate, Client, Error, Proxy,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
 };
 use ring::digest::{SHA256, digest};
@@ -29,12 +29,12 @@ pub(crate) struct Target {
 impl Target {
     /// Connects to nothing yet.
     pub(crate) fn new(sink: &HttpSink) -> ConnectorResult<Self> {
-        let credential = credential(sink)?;
+        let credential = credential(sink);
         let mut headers = HeaderMap::new();
         if let Some((name, value)) = &credential {
             let mut value = HeaderValue::try_from(value).initialization("make a header of the credential")?;
             value.set_sensitive(true);
-            headers.insert(name, value);
+            headers.insert(HeaderName::try_from(*name).initialization("api_key_header")?, value);
         }
         // reqwest asks for the provider of the process; one that is there already stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -54,7 +54,7 @@ impl Target {
             client: builder.build().initialization("prepare the HTTP client")?,
             base: sink.base().to_owned(),
             health: format!("{}{}", sink.base(), sink.health_path),
-            idempotency: sink.idempotency_header.parse().initialization("make a header of idempotency_header")?,
+            idempotency: sink.idempotency_header.parse().initialization("idempotency_header")?,
             credential: credential.and_then(|(_, value)| value.split(' ').next_back().map(str::to_owned)),
         })
     }
@@ -89,21 +89,16 @@ impl Target {
     }
 }
 
-fn credential(sink: &HttpSink) -> ConnectorResult<Option<(HeaderName, String)>> {
-    let (token, password, api_key) = (&sink.token, &sink.password, &sink.api_key);
-    Ok(match (token, password, api_key) {
-        (Some(token), _, _) => Some((AUTHORIZATION, format!("Bearer {}", token.expose()))),
-        (_, Some(password), _) => {
-            let user = sink.username.as_deref().unwrap_or_default();
-            let both = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-            Some((AUTHORIZATION, format!("Basic {both}")))
-        }
-        (_, _, Some(key)) => {
-            let name = sink.api_key_header.parse().initialization("make a header of api_key_header")?;
-            Some((name, key.expose().to_owned()))
-        }
-        _ => None,
-    })
+/// The header and its value.
+fn credential(sink: &HttpSink) -> Option<(&str, String)> {
+    if let Some(token) = &sink.token {
+        return Some(("authorization", format!("Bearer {}", token.expose())));
+    }
+    if let (Some(user), Some(password)) = (&sink.username, &sink.password) {
+        let both = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+        return Some(("authorization", format!("Basic {both}")));
+    }
+    sink.api_key.as_ref().map(|key| (sink.api_key_header.as_str(), key.expose().to_owned()))
 }
 
 /// The same for the same records, so that the API knows a request that comes again.

@@ -1,6 +1,7 @@
 //! What is told when the configuration is read, and what the README says of it.
 
 use danube_sink::{SinkConnector, config::template};
+use danube_sink_tests::SafeBroker;
 
 use super::{api::Api, load, toml, with};
 use crate::HttpSink;
@@ -58,6 +59,21 @@ async fn what_cannot_be_used_is_told_by_initialize() {
     api.stop();
     let text = failed("", &[]).await;
     assert!(text.contains(&api.url()) && text.contains("base_url") && text.contains("refused"), "{text}");
+}
+
+/// Any server with a certificate will do: the broker of the framework's tests has one, of a CA that nobody else knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn https_trusts_the_cas_of_ca_file() {
+    let server = SafeBroker::start("https").await;
+    let initialized = async |ca: &str| {
+        let url = server.url();
+        let text = format!("[http_sink]\nbase_url = '{url}'\n{ca}\n[[http_sink.topic_mappings]]\ntopic = '/default/t'");
+        let (mut sink, core) = load(&text, &with(&[])).expect("valid");
+        sink.initialize(core).await
+    };
+    let error = initialized("").await.expect_err("nobody trusts it").report();
+    assert!(error.contains("certificate"), "{error}");
+    initialized(&format!("ca_file = '{}'", server.ca.file().display())).await.expect("trusted");
 }
 
 #[test]
