@@ -4,7 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "it measures")]
 
-#[allow(dead_code, reason = "the program's main is not called here")]
+#[allow(dead_code, unused_imports, reason = "neither the program's main nor its tests are called here")]
 #[path = "../src/main.rs"]
 mod connector;
 

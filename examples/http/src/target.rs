@@ -11,7 +11,7 @@ use reqwest::{
 };
 use ring::digest::{SHA256, digest};
 
-use crate::{
+use super::{
     HttpSink, answer,
     endpoint::{Endpoint, Head, Request},
 };

@@ -2,8 +2,7 @@
 
 use danube_sink::testing::{Prepared, Subject, conforms, from_toml};
 
-use super::api::Api;
-use crate::HttpSink;
+use super::{HttpSink, api::Api};
 
 struct Conforming {
     api: Api,

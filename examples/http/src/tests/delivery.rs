@@ -4,11 +4,13 @@ use danube_sink::{ConnectorConfig, ConnectorResult, RuntimeHandle, SinkRuntime, 
 use danube_sink_tests::{Broker, Ledger, Load, Publisher, topic, until, within};
 use tokio::task::JoinHandle;
 
-use super::api::{
-    Api,
-    Reply::{Hangup, Status, TakeAndHangup},
+use super::{
+    HttpSink,
+    api::{
+        Api,
+        Reply::{Hangup, Status, TakeAndHangup},
+    },
 };
-use crate::HttpSink;
 
 struct Running {
     handle: RuntimeHandle,

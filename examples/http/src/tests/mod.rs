@@ -16,7 +16,8 @@ use danube_sink::{
     config::{Environment, load_text},
 };
 
-use crate::{HttpSink, tests::api::Api};
+use self::api::Api;
+use super::HttpSink;
 
 const TOPIC: &str = "/default/t";
 

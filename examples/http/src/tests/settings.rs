@@ -3,8 +3,7 @@
 use danube_sink::{SinkConnector, config::template};
 use danube_sink_tests::SafeBroker;
 
-use super::{api::Api, load, toml, with};
-use crate::HttpSink;
+use super::{HttpSink, api::Api, load, toml, with};
 
 fn mistake(section: &str, mapping: &str, secrets: &[(&'static str, &'static str)]) -> String {
     load(&toml(&Api::start(), section, mapping), &with(secrets)).err().expect("a mistake")
