@@ -21,6 +21,7 @@ use super::{
 /// let pointer = |text: &str| text.parse::<Pointer>().unwrap();
 /// assert_eq!(pointer("/user/id").of(&payload).unwrap(), 7);
 /// assert_eq!(pointer("/a~1b/0").of(&payload).unwrap(), true);
+/// assert_eq!(pointer("/a~1b/0").steps(), ["a/b".into(), "0".into()]);
 /// assert!(pointer("/user/name").of(&payload).is_none());
 /// assert!("user.id".parse::<Pointer>().is_err());
 /// ```
@@ -43,6 +44,11 @@ impl Pointer {
             Payload::Array(items) => items.get(index(step)?),
             _ => None,
         })
+    }
+
+    /// The names and numbers on the way to the value, for a connector that does not look for it in a value.
+    pub fn steps(&self) -> &[Box<str>] {
+        &self.steps
     }
 
     /// As it is written.
