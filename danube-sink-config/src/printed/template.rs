@@ -12,7 +12,7 @@ use crate::{
     generated::{GeneratedConnector, SettingInfo},
     mapping::TopicMapping,
     read::keys::{self, Home, Key},
-    read::secret_source,
+    read::{secret_source, values::needs_no_key},
     shape::Shape,
 };
 
@@ -63,6 +63,11 @@ impl Template {
         self.text.push('\n');
     }
 
+    fn left_out(&mut self, line: &str) {
+        let mark = if line.is_empty() || line.starts_with('#') { "" } else { "#" };
+        self.line(&format!("{mark}{line}"));
+    }
+
     fn comment(&mut self, text: &str) {
         for line in text.lines() {
             self.line(format!("# {line}").trim_end());
@@ -83,8 +88,15 @@ impl Template {
                 let path = format!("{path}.{}", setting.key);
                 self.line("");
                 self.comment(&Entry::own(setting).doc);
-                self.line(&format!("[{path}]"));
+                // Its required keys would make it one that is there.
+                let left_out = setting.optional && !needs_no_key(&setting.shape);
+                self.line(&format!("{}[{path}]", if left_out { "#" } else { "" }));
+                let begin = self.text.len();
                 self.keys(&path, inner);
+                if left_out {
+                    let keys = self.text.split_off(begin);
+                    keys.lines().for_each(|line| self.left_out(line));
+                }
             }
         }
     }
