@@ -26,7 +26,7 @@ impl From<reqwest::Error> for Failure {
 }
 
 /// A value that a column cannot take.
-const REFUSED: [(u16, &str); 25] = [
+pub(super) const REFUSED: [(u16, &str); 25] = [
     (6, "CANNOT_PARSE_TEXT"),
     (25, "CANNOT_PARSE_ESCAPE_SEQUENCE"),
     (26, "CANNOT_PARSE_QUOTED_STRING"),
@@ -55,7 +55,7 @@ const REFUSED: [(u16, &str); 25] = [
 ];
 
 /// What no later try changes without somebody's help.
-const FATAL: [(u16, &str); 14] = [
+pub(super) const FATAL: [(u16, &str); 14] = [
     (16, "NO_SUCH_COLUMN_IN_TABLE"),
     (44, "ILLEGAL_COLUMN"),
     (47, "UNKNOWN_IDENTIFIER"),
