@@ -28,7 +28,7 @@ pub(super) struct State {
     pub(super) closed: u32,
     /// The size of the batch of each try.
     pub(super) tries: Vec<usize>,
-    /// Tries after which records are to come again.
+    /// Tries after which records are to come again because of a failure; halves of what was refused come for another reason.
     pub(super) failed: u64,
     /// What the last of them said.
     pub(super) last_failure: Option<String>,
@@ -137,7 +137,7 @@ impl<'a> Attempt<'a> {
             Err(_) => Vec::new(),
         };
         let again = match answer {
-            Ok(()) | Err(ConnectorError::InvalidRecord { .. }) => false,
+            Ok(()) | Err(ConnectorError::InvalidRecord { .. } | ConnectorError::Refused { .. }) => false,
             Err(ConnectorError::Partial(failure)) => failure.failed,
             Err(_) => true,
         };
