@@ -67,7 +67,7 @@ pub struct NoMapping {
 }
 
 /// The topic mappings of a connector, found by record.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct TopicMappings<T = ()> {
     mappings: Vec<Mapping<T>>,
     /// A topic may be mapped once for each of its subscriptions.
@@ -131,6 +131,13 @@ impl<T> TopicMappings<T> {
     /// What the common keys of all mappings say.
     pub fn settings(&self) -> Vec<MappingSettings> {
         self.iter().map(|mapping| mapping.settings.clone()).collect()
+    }
+}
+
+/// None: what a connector makes of each mapping in `initialize` can be kept in one, as `#[state]`.
+impl<T> Default for TopicMappings<T> {
+    fn default() -> Self {
+        Self { mappings: Vec::new(), by_topic: HashMap::new() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Mistakes, Setting, SubscriptionType, Value};
+use crate::{Mistakes, Setting, SubscriptionType, TopicMappings, Value};
 
 fn read<T: Setting>(literal: &str) -> Result<T, String> {
     let told = |mistakes: Mistakes| {
@@ -55,4 +55,10 @@ fn words_are_read_as_the_published_files_write_them() {
     }
     assert_eq!(read("'FailOver'"), Ok(SubscriptionType::Failover));
     assert_eq!(toml::Value::String("shared".into()).try_into(), Ok(SubscriptionType::Shared));
+}
+
+#[test]
+fn a_connector_begins_without_mappings_whatever_it_makes_of_them() {
+    struct Connection;
+    assert!(TopicMappings::<Connection>::default().is_empty());
 }

@@ -1,0 +1,205 @@
+//! The connector against a PostgreSQL server with pgvector of its own.
+
+use danube_sink::{
+    ConnectorError, ConnectorResult, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType,
+    dev::BrokerOptions,
+    testing::{Prepared, Subject, conforms, from_toml},
+};
+use danube_sink_tests::{Broker, Ledger, topic, until};
+use tokio_postgres::Client;
+
+use super::Pgvector;
+use server::{PostgresServer, Program};
+
+#[path = "../../postgres/tests/support/server.rs"]
+mod server;
+
+const TOPIC: &str = "/default/vectors";
+
+fn configured(server: &PostgresServer, topic: &str, mapping: &str) -> Prepared<Pgvector> {
+    from_toml(&format!(
+        "{}[[pgvector.topic_mappings]]\ntopic = '{topic}'\nsubscription = 'pgvector'\ntable = 'docs'\ndimensions = 3\n{mapping}",
+        server.toml("pgvector")
+    ))
+}
+
+async fn start(server: &PostgresServer, mapping: &str) -> ConnectorResult<Pgvector> {
+    let (mut sink, core) = configured(server, TOPIC, mapping).unwrap();
+    sink.initialize(core).await.map(|()| sink)
+}
+
+fn records(payloads: &[&str]) -> Vec<SinkRecord> {
+    let record = |payload: &&str| SinkRecord::builder(TOPIC).offset(7).payload((*payload).to_owned()).build();
+    payloads.iter().map(record).collect()
+}
+
+async fn texts(sql: &Client, query: &str) -> Vec<String> {
+    sql.query(query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn a_record_is_a_row_and_the_last_of_an_id_stays() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mapping = "text = '/text'\npayload = '/more'\nmetadata = ['offset', 'topic', 'publish_time', 'partition']";
+    let mut sink = start(&server, mapping).await.unwrap();
+    let batch = [
+        r#"{"id":"a","embedding":[1,2,3],"text":"first"}"#,
+        r#"{"id":2,"embedding":[0.1,-1e-7,16777217],"text":"two","more":{"k":[1,null]}}"#,
+        r#"{"id":"a","embedding":[0,1,0],"text":"last"}"#,
+    ];
+    for _ in 0..2 {
+        sink.process_batch(records(&batch)).await.unwrap();
+    }
+    let query = "SELECT id || embedding::text || text || coalesce(payload::text, '-') || \"offset\" || topic FROM docs ORDER BY id";
+    let two = r#"2[0.1,-1e-07,16777216]two{"k": [1, null]}7/default/vectors"#;
+    assert_eq!(texts(&sql, query).await, [two, "a[0,1,0]last-7/default/vectors"]);
+    let nearest = "SELECT text FROM docs ORDER BY embedding <=> '[0,2,0]' LIMIT 1";
+    assert_eq!(texts(&sql, nearest).await, ["last"]);
+}
+
+#[tokio::test]
+async fn an_index_is_made_for_each_distance_or_none() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    for (index, distance, part) in [
+        ("hnsw", "cosine", Some("USING hnsw (embedding vector_cosine_ops)")),
+        ("hnsw", "l2", Some("USING hnsw (embedding vector_l2_ops)")),
+        ("ivfflat", "inner_product", Some("USING ivfflat (embedding vector_ip_ops)")),
+        ("none", "l2", None),
+    ] {
+        let mapping = format!("index = '{index}'\ndistance = '{distance}'");
+        // What is there is left as it is.
+        for _ in 0..2 {
+            start(&server, &mapping).await.unwrap();
+        }
+        let made =
+            texts(&sql, "SELECT indexdef FROM pg_indexes WHERE tablename = 'docs' AND indexname <> 'docs_pkey'").await;
+        match part {
+            Some(part) => assert!(made.len() == 1 && made[0].contains(part), "{index} {distance}: {made:?}"),
+            None => assert_eq!(made, [] as [String; 0]),
+        }
+        sql.batch_execute("DROP TABLE docs").await.unwrap();
+    }
+    let text = start(&server, "create = false").await.map(drop).unwrap_err().report();
+    assert!(text.contains("docs") && text.contains("42P01"), "{text}");
+}
+
+#[tokio::test]
+async fn a_table_that_was_there_keeps_its_types() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id bigint PRIMARY KEY, embedding halfvec(3))";
+    sql.batch_execute(table).await.unwrap();
+    let mut sink = start(&server, "create = false").await.unwrap();
+    sink.process_batch(records(&[r#"{"id":9007199254740993,"embedding":[1,2,3]}"#])).await.unwrap();
+    assert_eq!(texts(&sql, "SELECT id || embedding::text FROM docs").await, ["9007199254740993[1,2,3]"]);
+}
+
+#[tokio::test]
+async fn what_is_no_embedding_is_named_before_the_write() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mut sink = start(&server, "").await.unwrap();
+    let good = r#"{"id":1,"embedding":[1,2,3]}"#;
+    for (bad, part) in [
+        (r#"{"id":2,"embedding":[1,2]}"#, "2 dimensions, not 3"),
+        (r#"{"id":2,"embedding":[1,2,3,4]}"#, "4 dimensions, not 3"),
+        (r#"{"id":2,"embedding":null}"#, "no list of numbers at /embedding"),
+        (r#"{"id":2}"#, "no list of numbers"),
+        (r#"{"embedding":[1,2,3]}"#, "of the key"),
+    ] {
+        match sink.process_batch(records(&[good, bad])).await {
+            Err(error @ ConnectorError::InvalidRecord { .. }) => {
+                assert!(error.report().contains(part), "{bad}: {}", error.report());
+            }
+            other => panic!("{bad}: {other:?}"),
+        }
+    }
+    for bad in [
+        r#"{"id":2,"embedding":[1,"two",3]}"#,
+        r#"{"id":2,"embedding":[1,null,3]}"#,
+        r#"{"id":2,"embedding":[1,2,1e99]}"#,
+    ] {
+        let answer = sink.process_batch(records(&[good, bad])).await;
+        assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{bad}: {answer:?}");
+    }
+    assert_eq!(texts(&sql, "SELECT id FROM docs").await, [] as [String; 0]);
+}
+
+/// The server, which comes and goes.
+struct Docs(PostgresServer);
+
+impl Subject for Docs {
+    type Connector = Pgvector;
+
+    fn connector(&self, topic: &str, _: &str) -> Prepared<Pgvector> {
+        let mapping = "subscription = 'conformance'\n";
+        from_toml(&format!(
+            "{}[[pgvector.topic_mappings]]\ntopic = '{topic}'\ntable = 'docs'\ndimensions = 3\n{mapping}",
+            self.0.toml("pgvector")
+        ))
+    }
+
+    fn payload(&self, number: u64) -> Vec<u8> {
+        format!(r#"{{"id":{number},"embedding":[{number},1,2]}}"#).into_bytes()
+    }
+
+    async fn held(&self) -> Vec<u64> {
+        let ids = texts(&self.0.client().await, "SELECT id FROM docs").await;
+        ids.iter().map(|id| id.parse().expect("a number")).collect()
+    }
+
+    async fn take_away(&self) -> bool {
+        self.0.stop("immediate");
+        true
+    }
+
+    async fn give_back(&self) {
+        self.0.go_on();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_conforms() {
+    conforms(Docs(PostgresServer::start(Program::Pgvector))).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
+    const RECORDS: u64 = 1500;
+    let server = PostgresServer::start(Program::Pgvector);
+    let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 50, ..BrokerOptions::default() }).await;
+    let topic = topic("pgvector");
+    let producer = broker.producer(&topic, "producer", None).await;
+    let (sink, mut core) = configured(&server, &topic, "").unwrap();
+    core.danube_service_url = broker.url().to_owned();
+    core.metrics_port = 0;
+    for mapping in &mut core.mappings {
+        mapping.consumer.subscription_type = SubscriptionType::Exclusive;
+    }
+    let runtime = SinkRuntime::new(sink, core).await.unwrap();
+    let handle = runtime.handle();
+    let running = tokio::spawn(runtime.run());
+    assert!(handle.ready().await);
+    let numbers: Vec<_> = (0..RECORDS).collect();
+    for number in &numbers {
+        let payload = format!(r#"{{"id":{number},"embedding":[{number},1,2]}}"#);
+        producer.send(payload.into_bytes(), None).await.unwrap();
+        match number {
+            400 => server.kill(),
+            800 => server.go_on(),
+            _ => {}
+        }
+    }
+    until("every record is acknowledged", || async {
+        let status = broker.embedded.as_ref().unwrap().subscription(&topic, "pgvector").unwrap();
+        status.backlog + status.in_flight == 0
+    })
+    .await;
+    handle.shutdown();
+    running.await.unwrap().unwrap();
+    let ids = texts(&server.client().await, "SELECT id FROM docs").await;
+    let held: Vec<_> = ids.iter().map(|id| id.parse().unwrap()).collect();
+    assert_eq!(Ledger::compare("pgvector, killed", &numbers, &held), Ledger::CLEAN);
+}

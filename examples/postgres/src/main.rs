@@ -1,0 +1,132 @@
+//! Rows of PostgreSQL tables from Danube topics: `cargo run -p postgres -- dev`
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use danube_sink::{
+    config::{Mapping, Mistake, Mistakes},
+    prelude::*,
+};
+use postgres::{Plan, Server, Source, Table, quoted};
+
+/// Writes the records of each topic as rows of a PostgreSQL table.
+#[sink_connector(
+    config = "connector.toml",
+    validate = Self::modes_have_what_they_need,
+    dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT magnitude, place FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
+)]
+struct Postgres {
+    /// The server and its database.
+    server: Server,
+    /// The password, if the server asks for one.
+    #[setting(secret)]
+    password: Option<Secret>,
+    /// Where each topic goes.
+    #[topic_mappings(batch_size = 1000)]
+    topics: TopicMappings<Target>,
+    #[state]
+    tables: TopicMappings<Table>,
+}
+
+/// What a topic mapping says beyond the common keys.
+#[derive(TopicMapping)]
+struct Target {
+    /// The table, as `table` or `schema.table`; capital letters count.
+    #[setting(length = 1..)]
+    table: String,
+    /// Makes the table if it is not there: what stands between the parentheses of CREATE TABLE.
+    create: Option<String>,
+    /// What a record does.
+    mode: Mode,
+    /// The columns that name a row: a primary key, or what a unique index is of. With `append` they may be left out; with
+    /// them, a record whose key is there already changes nothing.
+    #[setting(default = [])]
+    key: Vec<String>,
+    /// Where in the payload the value of each column stands.
+    #[setting(length = 1..)]
+    columns: BTreeMap<String, Pointer>,
+    /// For `cdc`, what says insert, update or delete: an attribute's name or, as `/op`, where in the payload it stands.
+    operation: Option<String>,
+    /// Columns for what a record says of itself, each named like it.
+    #[setting(default = [])]
+    metadata: Vec<Metadata>,
+}
+
+/// What a record does.
+#[derive(Setting, Debug, Clone, Copy, PartialEq)]
+enum Mode {
+    /// Adds a row.
+    #[default]
+    Append,
+    /// Adds a row, or takes the place of the one with its key.
+    Upsert,
+    /// Adds a row, takes the place of one, or deletes it, as its operation says.
+    Cdc,
+}
+
+impl Postgres {
+    fn modes_have_what_they_need(&self) -> Result<(), Mistakes> {
+        let mut mistakes = Mistakes::default();
+        for (number, Mapping { own, .. }) in self.topics.iter().enumerate() {
+            let needs = (own.mode, !own.key.is_empty(), own.operation.is_some());
+            if !matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
+                let help = "`upsert` needs a `key`, `cdc` a `key` and an `operation`, which no other mode has";
+                let key = format!("topic_mappings.{number}.mode");
+                mistakes.push(Mistake::of_key(key, "it does not go with `key` and `operation`", help));
+            }
+        }
+        mistakes.into_result()
+    }
+}
+
+impl Target {
+    fn plan(&self) -> Plan {
+        let payload = self.columns.iter().map(|(name, pointer)| (name.clone(), Source::Payload(pointer.clone())));
+        let metadata = self.metadata.iter().map(|which| (which.to_string(), Source::Metadata(*which)));
+        let create = |columns| format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted(&self.table));
+        Plan {
+            table: self.table.clone(),
+            create: self.create.as_ref().map(create),
+            columns: payload.chain(metadata).collect(),
+            key: self.key.clone(),
+            replace: self.mode != Mode::Append,
+        }
+    }
+
+    /// Whether the record deletes its row.
+    fn deletes(&self, record: &SinkRecord) -> ConnectorResult<bool> {
+        let Some(operation) = &self.operation else { return Ok(false) };
+        let word = match operation.parse::<Pointer>() {
+            Ok(pointer) => pointer.of(record.payload()).and_then(|word| word.as_str()),
+            Err(_) => record.attributes().get(operation).map(String::as_str),
+        };
+        match word.map(str::to_ascii_lowercase).as_deref() {
+            Some("insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i") => Ok(false),
+            Some("delete" | "d") => Ok(true),
+            _ => Err(ConnectorError::invalid_record(record, format!("{operation} says no operation that there is"))),
+        }
+    }
+}
+
+#[sink_connector]
+impl SinkConnector for Postgres {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        self.tables = self.server.open(self.password.as_ref(), &config, &self.topics, Target::plan).await?;
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let target = self.topics.for_record(&records[0])?;
+        let deleted: Vec<_> = records.iter().map(|record| target.deletes(record)).collect::<ConnectorResult<_>>()?;
+        self.tables.for_record(&records[0])?.write(&records, &deleted).await
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        for Mapping { own: table, .. } in &self.tables {
+            table.write(&[], &[]).await?;
+        }
+        Ok(())
+    }
+}

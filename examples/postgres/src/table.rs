@@ -1,0 +1,134 @@
+//! A table, and how records become rows of it.
+
+use std::borrow::Cow;
+
+use danube_sink::{ConnectorError, ConnectorResult, Metadata, Pointer, SinkRecord};
+use deadpool_postgres::{Pool, PoolError};
+use tokio_postgres::types::{ToSql, Type};
+
+use super::{
+    failure::sorted,
+    statements::{quoted, statements},
+    text::text,
+};
+
+/// Where the value of a column comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// The record's payload.
+    Payload(Pointer),
+    /// What the record says of itself.
+    Metadata(Metadata),
+}
+
+/// What a table is to be.
+#[derive(Debug)]
+pub struct Plan {
+    /// The table, as `table` or `schema.table`.
+    pub table: String,
+    /// A statement that makes what is missing.
+    pub create: Option<String>,
+    /// The columns that are written, and from where.
+    pub columns: Vec<(String, Source)>,
+    /// Those of them that name a row. Without them, a row that is there already is an error.
+    pub key: Vec<String>,
+    /// Whether a record takes the place of the row with its key, or changes nothing.
+    pub replace: bool,
+}
+
+/// A table that is there and can be written to.
+#[derive(Debug)]
+pub struct Table {
+    pool: Pool,
+    name: String,
+    columns: Vec<Column>,
+    insert: String,
+    delete: String,
+}
+
+/// A column that is written.
+#[derive(Debug)]
+pub(crate) struct Column {
+    /// As statements write it.
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+    pub(crate) key: bool,
+    source: Source,
+}
+
+impl Table {
+    /// Makes what is missing, learns the columns' types from the server, and tries to write without a record.
+    pub(crate) async fn open(pool: &Pool, plan: Plan) -> ConnectorResult<Self> {
+        let Plan { table: name, create, columns, key, replace } = plan;
+        if let Some(stranger) = key.iter().find(|key| !columns.iter().any(|(name, _)| name == *key)) {
+            return Err(ConnectorError::configuration(format!(
+                "the key {stranger} of table {name} is none of its columns"
+            )));
+        }
+        let names: Vec<_> = columns.iter().map(|(name, _)| quoted(name)).collect();
+        let look = format!("SELECT {} FROM {}", names.join(", "), quoted(&name));
+        let found = async {
+            let client = pool.get().await?;
+            // Connectors that start side by side make it one after the other; the lock's number is "danube" in ASCII.
+            let alone = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(110369627791973)";
+            client.batch_execute(&format!("{alone}; {}; COMMIT", create.unwrap_or_default())).await?;
+            Ok(client.prepare(&look).await?)
+        };
+        let found = sorted(found.await, &format!("look at table {name}"))?;
+        let column = |((name, source), found): ((String, Source), &tokio_postgres::Column)| Column {
+            key: key.contains(&name),
+            name: quoted(&name),
+            ty: found.type_().clone(),
+            source,
+        };
+        let columns: Vec<_> = columns.into_iter().zip(found.columns()).map(column).collect();
+        let (insert, delete) = statements(&quoted(&name), &columns, replace);
+        let table = Self { pool: pool.clone(), name, columns, insert, delete };
+        table.write(&[], &[]).await?;
+        Ok(table)
+    }
+
+    /// Writes all of the records, or nothing. `deleted` says which of them delete their row. Without records it tries
+    /// whether the table can be written to.
+    ///
+    /// # Errors
+    /// A record without a value for the key, and what the server says.
+    pub async fn write(&self, records: &[SinkRecord], deleted: &[bool]) -> ConnectorResult<()> {
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for Column { name, ty, key, source } in &self.columns {
+            let texts: Vec<_> = records.iter().map(|record| source.text(record, ty)).collect();
+            if let Some(row) = texts.iter().position(|text| *key && text.is_none()) {
+                return Err(ConnectorError::invalid_record(&records[row], format!("no value for {name} of the key")));
+            }
+            columns.push(texts);
+        }
+        let what = format!("write {} records to table {}", records.len(), self.name);
+        sorted(self.send(&columns, deleted).await, &what)
+    }
+
+    async fn send(&self, columns: &[Vec<Option<Cow<'_, str>>>], deleted: &[bool]) -> Result<(), PoolError> {
+        let columns = columns.iter().map(|texts| texts as &(dyn ToSql + Sync));
+        let parameters: Vec<_> = columns.chain([&deleted as &(dyn ToSql + Sync)]).collect();
+        let mut client = self.pool.get().await?;
+        let insert = client.prepare_cached(&self.insert).await?;
+        if !deleted.contains(&true) {
+            client.execute(&insert, &parameters).await?;
+            return Ok(());
+        }
+        // What comes back later in the batch is a new row.
+        let delete = client.prepare_cached(&self.delete).await?;
+        let transaction = client.transaction().await?;
+        transaction.execute(&delete, &parameters).await?;
+        transaction.execute(&insert, &parameters).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+impl Source {
+    fn text<'r>(&self, record: &'r SinkRecord, ty: &Type) -> Option<Cow<'r, str>> {
+        match self {
+            Self::Payload(pointer) => text(pointer.of(record.payload())?, ty),
+            Self::Metadata(which) => text(&record.metadata(*which), ty).map(|text| text.into_owned().into()),
+        }
+    }
+}

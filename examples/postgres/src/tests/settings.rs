@@ -1,0 +1,65 @@
+//! What is told before the first record.
+
+use super::{Bench, ConnectorError, PostgresServer, Program, TOPIC, configured, start, told};
+
+fn mistakes(mapping: &str) -> String {
+    let server = "[postgres.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n";
+    let text = format!("{server}[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 't'\n{mapping}");
+    match danube_sink::testing::from_toml::<super::Postgres>(&text) {
+        Ok(_) => String::new(),
+        Err(report) => report.to_string(),
+    }
+}
+
+#[test]
+fn a_mode_has_what_it_needs_and_nothing_else() {
+    for right in ["", "key = ['a']", "mode = 'upsert'\nkey = ['a']", "mode = 'cdc'\nkey = ['a']\noperation = 'op'"] {
+        assert_eq!(mistakes(&format!("columns = {{ a = '/a' }}\n{right}")), "", "{right}");
+    }
+    for wrong in
+        ["mode = 'upsert'", "operation = '/op'", "mode = 'cdc'\nkey = ['a']", "mode = 'cdc'\noperation = '/op'"]
+    {
+        let report = mistakes(&format!("columns = {{ a = '/a' }}\n{wrong}"));
+        assert!(report.contains("`operation`") && report.contains("conformance.toml:"), "{wrong}: {report}");
+    }
+    assert!(mistakes("columns = { a = 'a' }").contains("not a JSON pointer"));
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_written_is_told_at_start() {
+    let table = "CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED)";
+    let bench = Bench::new(table, "table = 'rows'\ncolumns = { id = '/id' }").await;
+    for (mapping, part) in [
+        ("table = 'nowhere'\ncolumns = { id = '/id' }", "nowhere"),
+        ("table = 'rows'\ncolumns = { number = '/id' }", "number"),
+        ("table = 'rows'\ncolumns = { twice = '/id' }", "twice"),
+        ("table = 'rows'\ncolumns = { id = '/id' }\nkey = ['name']", "key name"),
+        ("table = 'rows'\ncolumns = { id = '/id' }\nkey = ['id']", "ON CONFLICT"),
+        ("table = 'rows'\ncolumns = { id = '/id' }\ncreate = 'id itn'\nmetadata = ['offset']", "offset"),
+    ] {
+        let text = told!(start(&bench.server, mapping).await.map(drop), Initialization);
+        assert!(text.contains(part) && text.contains("127.0.0.1"), "{mapping}: {text}");
+    }
+    // Nothing is made where something is there, and what is made is what is said.
+    start(&bench.server, "table = 'made'\ncreate = 'id int PRIMARY KEY'\ncolumns = { id = '/id' }").await.unwrap();
+    let text = start(&bench.server, "table = 'bad'\ncreate = 'id itn'\ncolumns = { id = '/id' }").await;
+    assert!(told!(text.map(drop), Initialization).contains("itn"));
+}
+
+#[tokio::test]
+async fn connectors_that_start_side_by_side_make_the_table_once() {
+    let server = PostgresServer::start(Program::Postgresql);
+    let starts = (0..8).map(|_| start(&server, "table = 'made'\ncreate = 'id int'\ncolumns = { id = '/id' }"));
+    for started in futures_util::future::join_all(starts).await {
+        started.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let server = PostgresServer::start(Program::Postgresql);
+    server.stop("fast");
+    let text = told!(start(&server, "table = 't'\ncolumns = { id = '/id' }").await.map(drop), Initialization);
+    assert!(text.contains(&format!("127.0.0.1:{}", server.port)) && text.contains("refused"), "{text}");
+    assert!(configured(&server, TOPIC, "table = 't'\ncolumns = { id = '/id' }").is_ok());
+}

@@ -1,0 +1,74 @@
+//! Safe connections and passwords.
+
+use std::path::Path;
+
+use danube_sink::{ConnectorError, ConnectorResult, SinkConnector, config::load_text};
+use danube_sink_tests::Ca;
+
+use super::{Postgres, PostgresServer, Program, TOPIC, records, told};
+
+/// A connector of user `writer`, who has to give a password over a safe connection.
+async fn start(server: &PostgresServer, ca: &Ca, host: &str, password: &str) -> ConnectorResult<Postgres> {
+    let (port, ca) = (server.port, ca.file());
+    let text = format!(
+        "[postgres.server]\nhost = '{host}'\nport = {port}\nuser = 'writer'\ndatabase = 'postgres'\nca_file = '{}'\n\
+         [[postgres.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 'rows'\ncolumns = {{ id = '/id' }}\n",
+        ca.display()
+    );
+    let environment = |name: &str| match name {
+        "DANUBE_SERVICE_URL" => Some("http://localhost:6650".into()),
+        "POSTGRES_PASSWORD" => Some(password.into()),
+        _ => None,
+    };
+    let loaded = load_text::<Postgres>(Path::new("tls.toml"), &text, &environment).unwrap();
+    let mut sink = loaded.connector;
+    sink.initialize(loaded.core).await.map(|()| sink)
+}
+
+#[tokio::test]
+async fn a_safe_connection_checks_who_the_server_is_and_gives_the_password() {
+    let server = PostgresServer::start(Program::Postgresql);
+    let (ca, other) = (Ca::new("postgres"), Ca::new("postgres-other"));
+    let identity = ca.issue(&["localhost", "127.0.0.1"]);
+    server.write("server.crt", &identity.certificate);
+    server.write("server.key", &identity.key);
+    let sql = server.client().await;
+    let prepare = "CREATE ROLE writer LOGIN PASSWORD 's3cret'; CREATE TABLE rows (id int); GRANT ALL ON rows TO writer";
+    sql.batch_execute(prepare).await.unwrap();
+
+    let without = told!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
+    assert!(without.contains("TLS"), "{without}");
+
+    sql.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
+    server.stop("fast");
+    server.go_on();
+    let mut sink = start(&server, &ca, "127.0.0.1", "s3cret").await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+    let sql = server.client().await;
+    let query = "SELECT ssl, version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'writer'";
+    let row = sql.query_one(query, &[]).await.unwrap();
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, &str>(1)), (true, "TLSv1.3"));
+    drop(sink);
+
+    for (ca, host, password, part) in [
+        (&ca, "localhost", "s3cret", ""),
+        (&other, "127.0.0.1", "s3cret", "UnknownIssuer"),
+        (&ca, "127.0.0.1", "wr0ng", "28P01"),
+    ] {
+        let text = match start(&server, ca, host, password).await {
+            Ok(_) => String::new(),
+            Err(error @ ConnectorError::Initialization { .. }) => error.report(),
+            Err(other) => panic!("{other:?}"),
+        };
+        assert!(text.contains(part) && text.is_empty() == part.is_empty(), "{host}: {text}");
+        assert!(!text.contains("s3cret") && !text.contains("wr0ng"), "{text}");
+    }
+    // A certificate for another name.
+    let identity = ca.issue(&["elsewhere"]);
+    server.write("server.crt", &identity.certificate);
+    server.write("server.key", &identity.key);
+    server.stop("fast");
+    server.go_on();
+    let text = told!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
+    assert!(text.contains("NotValidForName") || text.contains("not valid for name"), "{text}");
+}

@@ -1,0 +1,112 @@
+//! Each type of a column takes what records hold to the last digit.
+
+use danube_sink::SinkRecord;
+
+use super::{Bench, ConnectorError, SinkConnector, TOPIC, told};
+
+const TYPES: &str = r#"
+    CREATE TYPE mood AS ENUM ('sad', 'happy');
+    CREATE DOMAIN percent AS int CHECK (VALUE BETWEEN 0 AND 100);
+    CREATE TABLE types (
+        small smallint, big bigint, exact numeric, money numeric(12, 2), single real, double float8, truth boolean,
+        words text, code char(3), id uuid, at timestamptz, at_plain timestamp, day date, clock time, span interval,
+        bytes bytea, doc json, bdoc jsonb, whole jsonb, ints int[], names text[], grid int[][], docs jsonb[],
+        feeling mood, share percent, address inet, bits varbit
+    )"#;
+
+fn mapping() -> String {
+    let names = "small big exact money single double truth words code id at at_plain day clock span bytes doc bdoc ints \
+                 names grid docs feeling share address bits";
+    let columns: Vec<_> = names.split_whitespace().map(|name| format!("{name} = '/{name}'")).collect();
+    format!("table = 'types'\ncolumns = {{ {}, whole = '' }}\n", columns.join(", "))
+}
+
+#[tokio::test]
+async fn every_type_takes_its_values() {
+    let mut bench = Bench::new(TYPES, &mapping()).await;
+    let payload = r#"{
+        "small": -32768, "big": 9223372036854775807, "exact": "123456789012345678901234567890.123456789012345678901234567890",
+        "money": 19.99, "single": 3.4028235e38, "double": 2.2250738585072014e-308, "truth": true,
+        "words": "it's \"100%\" \\ {a,b} \ud83c\udf0b\ttab", "code": "de", "id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
+        "at": "2018-02-07T02:26:13.840123+01:00", "at_plain": "2018-02-07T02:26:13.84+01:00", "day": "2018-02-07",
+        "clock": "01:26:13.840123", "span": "1 day 02:00:00", "bytes": "AAH/3q2+7w==",
+        "doc": {"z": 1, "a": [null, "\"x\""]}, "bdoc": "a text", "ints": [1, null, -2147483648],
+        "names": ["a,b", "NULL", null, "\"quoted\"", "back\\slash", "", "{}"], "grid": [[1, 2], [3, 4]],
+        "docs": [{"a": [1, 2]}, [3], "x", null], "feeling": "happy", "share": 100, "address": "10.0.0.1/8", "bits": "10101"
+    }"#;
+    bench.write(&[payload]).await.unwrap();
+    let query = "SELECT small, big, exact::text, money::text, single::text, double::text, truth, words, code, id, \
+                 at AT TIME ZONE 'UTC' AS at, at_plain, day, clock, span, encode(bytes, 'hex') AS bytes, doc::text, bdoc, \
+                 whole ->> 'big' AS whole, ints, names, grid, docs, feeling, share, address, bits::text FROM types";
+    let expected = concat!(
+        r#"{"small":-32768,"big":9223372036854775807,"#,
+        r#""exact":"123456789012345678901234567890.123456789012345678901234567890","money":"19.99","#,
+        r#""single":"3.4028235e+38","double":"2.2250738585072014e-308","truth":true,"#,
+        r#""words":"it's \"100%\" \\ {a,b} 🌋\ttab","code":"de ","id":"6f9619ff-8b86-d011-b42d-00cf4fc964ff","#,
+        r#""at":"2018-02-07T01:26:13.840123","at_plain":"2018-02-07T01:26:13.84","day":"2018-02-07","#,
+        r#""clock":"01:26:13.840123","span":"1 day 02:00:00","bytes":"0001ffdeadbeef","#,
+        r#""doc":"{\"a\":[null,\"\\\"x\\\"\"],\"z\":1}","bdoc":"a text","whole":"9223372036854775807","#,
+        r#""ints":[1,null,-2147483648],"names":["a,b","NULL",null,"\"quoted\"","back\\slash","","{}"],"#,
+        r#""grid":[[1,2],[3,4]],"docs":[{"a": [1, 2]},[3],"x",null],"feeling":"happy","share":100,"#,
+        r#""address":"10.0.0.1/8","bits":"10101"}"#
+    );
+    assert_eq!(bench.rows(query).await, [expected]);
+}
+
+#[tokio::test]
+async fn what_is_null_or_missing_is_null_in_every_type() {
+    let mut bench = Bench::new(TYPES, &mapping()).await;
+    bench.write(&[r#"{"big":null,"bytes":null,"doc":null,"ints":null}"#]).await.unwrap();
+    let nulls = bench.sql.query_one(
+        "SELECT num_nulls(variadic array[small::text, big::text, exact::text, bytes::text, \
+                                     doc::text, bdoc::text, ints::text, at::text, feeling::text]), whole FROM types",
+        &[],
+    );
+    let row = nulls.await.unwrap();
+    assert_eq!(row.get::<_, i32>(0), 9);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_and_never_changed() {
+    let mut bench = Bench::new(TYPES, &mapping()).await;
+    for (wrong, state) in [
+        (r#"{"small":32768}"#, "22003"),
+        (r#"{"big":9223372036854775808}"#, "22003"),
+        (r#"{"big":1.5}"#, "22P02"),
+        (r#"{"big":"s3cret"}"#, "22P02"),
+        (r#"{"code":"s3cret"}"#, "22001"),
+        (r#"{"at":"s3cret"}"#, "22007"),
+        (r#"{"at":"2018-02-30T00:00:00Z"}"#, "22008"),
+        (r#"{"bytes":"s3cret!"}"#, "22023"),
+        (r#"{"words":"\u0000"}"#, "22021"),
+        (r#"{"feeling":"s3cret"}"#, "22P02"),
+        (r#"{"share":101}"#, "23514"),
+        (r#"{"money":12345678901.00}"#, "22003"),
+        (r#"{"ints":[1,"s3cret"]}"#, "22P02"),
+    ] {
+        let text = told!(bench.write(&["{}", wrong]).await, Refused);
+        assert!(text.contains(state) && !text.contains("s3cret"), "{wrong}: {text}");
+    }
+    assert_eq!(bench.rows("SELECT * FROM types").await, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn columns_of_what_a_record_says_of_itself() {
+    let table = "CREATE TABLE said (n int, topic text, partition int, \"offset\" bigint, publish_time timestamptz, \
+                 producer text, key text, id text PRIMARY KEY)";
+    let mapping = "table = 'said'\ncolumns = { n = '/n' }\nkey = ['id']\n\
+                   metadata = ['topic', 'partition', 'offset', 'publish_time', 'producer', 'key', 'id']";
+    let mut bench = Bench::new(table, mapping).await;
+    let record = SinkRecord::builder(TOPIC).payload(r#"{"n":1}"#).offset(7).publish_time(1_517_966_773_840);
+    let record = record.partition(Some(3), "/default/rows-part-3".into()).producer("me", 1, 2).key("k").build();
+    for _ in 0..2 {
+        bench.sink.process_batch(vec![record.clone()]).await.unwrap();
+    }
+    let rows = bench
+        .rows(
+            "SELECT n, topic, partition, \"offset\", publish_time AT TIME ZONE 'UTC' AS t, producer, key, id FROM said",
+        )
+        .await;
+    let expected = r#"{"n":1,"topic":"/default/rows","partition":3,"offset":7,"t":"2018-02-07T01:26:13.84","producer":"me","key":"k","id":"/default/rows-part-3@7-1-1517966773840000-2"}"#;
+    assert_eq!(rows, [expected]);
+}
