@@ -61,6 +61,7 @@ pub trait SinkConnector: Send + Sync {
                 Err(ConnectorError::Partial(partial)) => {
                     let untried = !partial.retry.is_empty();
                     failure.retry.extend(partial.retry);
+                    failure.failed |= partial.failed;
                     failure.rejected.extend(partial.rejected);
                     failure.retry_after = partial.retry_after.or(failure.retry_after);
                     if untried {

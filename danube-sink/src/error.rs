@@ -222,6 +222,8 @@ impl<T, E: Into<Source>> ErrorExt<T> for Result<T, E> {
 pub struct PartialFailure {
     pub(crate) retry: Vec<(RecordId, String)>,
     pub(crate) rejected: Vec<(RecordId, String)>,
+    /// Whether a record of `retry` was tried and failed.
+    pub(crate) failed: bool,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -229,12 +231,20 @@ impl PartialFailure {
     /// The record was not written for a reason that may pass: it is handed over again.
     pub fn retry(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
         self.retry.push((record.id(), reason.into()));
+        self.failed = true;
         self
     }
 
     /// The target will never take this record: it goes the way that `on_invalid_record` says.
     pub fn reject(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
         self.rejected.push((record.id(), reason.into()));
+        self
+    }
+
+    /// The record was not tried, or only together with others: it is handed over again, which is no failure where the
+    /// rest of the batch was delivered or rejected.
+    pub fn again(&mut self, record: &SinkRecord) -> &mut Self {
+        self.retry.push((record.id(), "not tried by itself".to_owned()));
         self
     }
 

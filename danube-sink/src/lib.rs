@@ -38,7 +38,8 @@
 //!         (a partition)       (schema)   (a mapping) (the connector)  └─ dead letter
 //! ```
 //!
-//! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]
+//! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`Concurrently`] for a
+//!   target that takes a record at a time
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
@@ -51,6 +52,7 @@
 extern crate self as danube_sink;
 
 mod cli;
+mod concurrently;
 pub mod config;
 mod connector;
 mod credentials;
@@ -64,10 +66,12 @@ mod pipeline;
 mod record;
 mod runtime;
 pub mod schema;
+mod template;
 #[cfg(feature = "dev")]
 pub mod testing;
 
 pub use self::{
+    concurrently::Concurrently,
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
         OnRetriesExhausted, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token, TopicMapping,
@@ -79,6 +83,7 @@ pub use self::{
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
     schema::{SchemaInfo, SchemaType},
+    template::{NotATemplate, Template},
 };
 
 /// What the `main.rs` of a connector needs.
@@ -89,9 +94,9 @@ pub mod prelude {
     pub use url::Url;
 
     pub use crate::{
-        ByteSize, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig, Metadata,
-        PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType,
-        TopicMapping, TopicMappings, sink_connector,
+        ByteSize, Concurrently, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig,
+        Metadata, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType,
+        Template, TopicMapping, TopicMappings, sink_connector,
     };
 }
 

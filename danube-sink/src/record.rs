@@ -1,6 +1,7 @@
 //! The record that a connector receives.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     sync::{Arc, OnceLock},
@@ -8,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{
     config::{Mapped, Metadata},
@@ -96,6 +100,23 @@ impl SinkRecord {
             // The payload was found valid, or is one of a record made by hand.
             self.0.content.value(&self.0.bytes).unwrap_or_default()
         })
+    }
+
+    /// The payload as JSON text, for a target that takes JSON: as the producer sent it where that is JSON, so that every
+    /// digit of a number is kept; else [`payload`](Self::payload) written as JSON.
+    ///
+    /// ```
+    /// use danube_sink::SinkRecord;
+    ///
+    /// let json = |payload: &'static str| SinkRecord::builder("/default/t").payload(payload).build().json().to_string();
+    /// assert_eq!(json(r#" {"price":0.12345678901234567890} "#), r#"{"price":0.12345678901234567890}"#);
+    /// assert_eq!(json("hello"), r#""hello""#);
+    /// ```
+    pub fn json(&self) -> Cow<'_, RawValue> {
+        match self.0.content.json(&self.0.bytes) {
+            Some(json) => Cow::Borrowed(json),
+            None => Cow::Owned(to_raw_value(self.payload()).unwrap_or_default()),
+        }
     }
 
     /// The payload as a type of your own, read straight from its bytes, whatever their encoding.
@@ -367,6 +388,17 @@ mod tests {
         assert_eq!(payload(b"{\"a\":1}"), serde_json::json!({"a": 1}));
         assert_eq!(payload(b"hello"), serde_json::json!("hello"));
         assert_eq!(payload(&[0xff, 0x00]), serde_json::json!("/wA="));
+    }
+
+    #[test]
+    fn json_is_what_payload_is_and_keeps_what_the_producer_wrote() {
+        let record = |bytes: &'static [u8]| SinkRecord::builder("/default/t").payload(bytes).build();
+        let json = |bytes| record(bytes).json().get().to_owned();
+        assert_eq!(json(b"\n{ \"n\": 18446744073709551616.10 }\n"), "{ \"n\": 18446744073709551616.10 }");
+        // What is no JSON for `payload` is none here: a number out of range, a text that is not UTF-8, half a value.
+        for bytes in [&b"1e400"[..], b"[\"\xff\"]", b"{\"a\":1", b"", b"1 2"] {
+            assert_eq!(json(bytes), record(bytes).payload().to_string(), "{bytes:?}");
+        }
     }
 
     #[test]

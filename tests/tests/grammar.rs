@@ -74,6 +74,8 @@ pub struct Everything {
     /// A list of tables.
     #[setting(default = [])]
     pub servers: Vec<Server>,
+    /// A table that may be left out, and has a key that may not.
+    pub standby: Option<Server>,
     /// A number whose type has another name: the compiler knows its range.
     #[setting(default = 80, range = 1..=1024)]
     pub port: Port,
@@ -223,11 +225,16 @@ fn the_template_of_everything_loads_as_if_it_said_nothing() {
     let Loaded { connector, core, .. } = load(&template).unwrap_or_else(|report| panic!("{report}\n{template}"));
     let shortest = load(SHORTEST).expect("the shortest configuration");
     assert_eq!((connector.retry, connector.class), (shortest.connector.retry, shortest.connector.class));
+    assert_eq!(connector.standby, None);
     assert_eq!(connector.topics.get("/default/topic").map(|target| target.table.as_str()), Some("text"));
     let of_core = |core: ConnectorConfig| (core.batch_size, core.max_retries, core.tasks, core.mappings[0].batch_size);
     assert_eq!(of_core(core), of_core(shortest.core));
-    for line in ["#mode = \"append_only\"", "[all.retry]", "#first = \"1s\"", "#batch_size = 7", "OTHER_KEY_FILE"] {
+    for line in ["#mode = \"append_only\"", "[all.retry]", "#first = \"1s\"", "#batch_size = 7", "#[all.standby]"] {
         assert!(template.contains(line), "`{line}` is not in\n{template}");
+    }
+    for (variable, need) in [("EVERYTHING_TOKEN_FILE", "Required."), ("OTHER_KEY_FILE", "Optional.")] {
+        let line = template.lines().find(|line| line.contains(variable)).expect("a line for the secret");
+        assert!(line.ends_with(need), "{line}");
     }
 }
 

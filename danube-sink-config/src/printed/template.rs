@@ -11,7 +11,7 @@ use crate::{
     file::environment,
     generated::{Declared, GeneratedConnector, SettingInfo},
     read::keys::{self, Home, Key},
-    read::secret_source,
+    read::{secret_source, values::needs_no_key},
     shape::Shape,
 };
 
@@ -68,6 +68,11 @@ impl Template {
         self.text.push('\n');
     }
 
+    fn left_out(&mut self, line: &str) {
+        let mark = if line.is_empty() || line.starts_with('#') { "" } else { "#" };
+        self.line(&format!("{mark}{line}"));
+    }
+
     fn comment(&mut self, text: &str) {
         for line in text.lines() {
             self.line(format!("# {line}").trim_end());
@@ -88,8 +93,15 @@ impl Template {
                 let path = format!("{path}.{}", setting.key);
                 self.line("");
                 self.comment(&Entry::own(setting).doc);
-                self.line(&format!("[{path}]"));
+                // Its required keys would make it one that is there.
+                let left_out = setting.optional && !needs_no_key(&setting.shape);
+                self.line(&format!("{}[{path}]", if left_out { "#" } else { "" }));
+                let begin = self.text.len();
                 self.keys(&path, inner);
+                if left_out {
+                    let keys = self.text.split_off(begin);
+                    keys.lines().for_each(|line| self.left_out(line));
+                }
             }
         }
     }

@@ -125,6 +125,9 @@ impl fmt::Debug for SectionReader<'_> {
 
 /// [`Secret`], or an `Option` of it.
 pub trait FromSecret: Sized {
+    /// Whether [`absent`](Self::absent) is there.
+    const OPTIONAL: bool = false;
+
     /// With a value.
     fn from_secret(secret: Secret) -> Self;
 
@@ -143,6 +146,8 @@ impl FromSecret for Secret {
 }
 
 impl FromSecret for Option<Secret> {
+    const OPTIONAL: bool = true;
+
     fn from_secret(secret: Secret) -> Self {
         Some(secret)
     }

@@ -340,7 +340,9 @@ fn a_record_finds_its_mapping() {
     let topics = &loaded.connector.topics;
     assert_eq!((topics.len(), topics.iter().count()), (2, 2));
     assert!(topics.for_record(&Record { topic: "/events/other", subscription: "b" }).is_err());
-    assert_eq!(topics.for_record(&Record { topic: "/events/users", subscription: "b" }).unwrap().path, "/b");
+    let users = Record { topic: "/events/users", subscription: "b" };
+    assert_eq!(topics.for_record(&users).unwrap().path, "/b");
+    assert_eq!(topics.mapping_for(&users).unwrap().settings.consumer.subscription, "b");
     let one = load(GOOD).unwrap().connector.topics;
     assert_eq!(one.for_record(&Record { topic: "/events/users", subscription: "" }).unwrap().path, "/users");
 }

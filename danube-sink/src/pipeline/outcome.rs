@@ -69,6 +69,7 @@ impl Outcome {
         }
         let mut retry: HashMap<_, _> = failure.retry.into_iter().collect();
         let mut rejected: HashMap<_, _> = failure.rejected.into_iter().collect();
+        let failed = failure.failed;
         let mut outcome = Self { wait: failure.retry_after, ..Self::default() };
         for held in batch {
             let id = held.record.id();
@@ -84,7 +85,8 @@ impl Outcome {
         if let Some((id, reason)) = retry.iter().chain(&rejected).next() {
             return Err(stranger(id, reason));
         }
-        outcome.failure = (!outcome.again.is_empty()).then_some(text);
+        let came_on = !outcome.delivered.is_empty() || !outcome.rejected.is_empty();
+        outcome.failure = (!outcome.again.is_empty() && (failed || !came_on)).then_some(text);
         Ok(outcome)
     }
 }

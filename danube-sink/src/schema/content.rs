@@ -1,7 +1,7 @@
 //! A payload that was found valid, ready to be read as often as it is asked for.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 #[cfg(feature = "avro")]
 use super::avro;
@@ -73,6 +73,15 @@ impl Content {
             Self::Avro(content) => content.read(payload),
             #[cfg(feature = "protobuf")]
             Self::Protobuf(content) => content.read(payload),
+        }
+    }
+
+    /// The payload, where it is JSON itself.
+    pub(crate) fn json<'p>(&self, payload: &'p [u8]) -> Option<&'p RawValue> {
+        match self {
+            Self::Auto => json::check(payload).and_then(|()| json::text(payload)).ok(),
+            Self::Json => json::text(payload).ok(),
+            _ => None,
         }
     }
 

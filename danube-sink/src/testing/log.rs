@@ -138,7 +138,7 @@ impl<'a> Attempt<'a> {
         };
         let again = match answer {
             Ok(()) | Err(ConnectorError::InvalidRecord { .. } | ConnectorError::Refused { .. }) => false,
-            Err(ConnectorError::Partial(failure)) => !failure.retry.is_empty(),
+            Err(ConnectorError::Partial(failure)) => failure.failed,
             Err(_) => true,
         };
         self.log.change(|state| {

@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     Nothing,
+    /// None either: it refuses a batch with a record that it cannot write, and does not say which.
+    RefusesTheBatch,
     LosesEveryTenth,
     WritesTwice,
     /// It says that it is idempotent, and adds what comes again.
@@ -146,6 +148,7 @@ impl SinkConnector for Lister {
         }
         let rejects = failure.into_result();
         match self.list.flaw {
+            Flaw::RefusesTheBatch if rejects.is_err() => return Err(ConnectorError::refused("something in it")),
             Flaw::ForgetsTheRest if rejects.is_err() => {}
             Flaw::LosesEveryTenth => {
                 numbers.retain(|number| number % 10 != 9);
@@ -190,6 +193,12 @@ async fn a_connector_in_order_passes_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connector_in_order_passes_without_being_idempotent() {
     conforms(List::new(Flaw::Nothing, false)).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_in_order_passes_that_refuses_whole_batches() {
+    let played = ["payloads of every type, to dead letters", "payloads of every type, skipped"];
+    report(Flaw::RefusesTheBatch, &played).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]

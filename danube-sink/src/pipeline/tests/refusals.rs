@@ -191,6 +191,28 @@ async fn with_wait_a_batch_is_tried_on_after_max_retries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_not_tried_comes_again_at_once_and_is_no_failure_unless_nothing_came_on() {
+    let mut bench = Bench::new();
+    bench.config.on_retries_exhausted = OnRetriesExhausted::Stop;
+    bench.config.max_retries = 0;
+    bench.target.answers([
+        Answer::Partial(vec![Fate::Written, Fate::Again, Fate::Again]),
+        Answer::Partial(vec![Fate::Rejected, Fate::Again]),
+    ]);
+    bench.publish(3);
+    let mut pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.target.sizes(), [3, 2, 1]);
+    let calls = bench.target.calls();
+    assert_eq!(calls[0].at, calls[2].at);
+    bench.target.answers([Answer::Partial(vec![Fate::Again])]);
+    bench.publish(1);
+    let error = in_time(pipeline.ended()).await.unwrap_err();
+    assert!(error.to_string().contains("not written in 1 tries"), "{error}");
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_that_hangs_is_given_up_and_tried_again() {
     let mut bench = Bench::new();
     bench.config.write_timeout = 2 * SECOND;

@@ -109,7 +109,12 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let fate = prop_oneof![3 => Just(Fate::Written), 1 => Just(Fate::Retried), 1 => Just(Fate::Rejected)];
+    let fate = prop_oneof![
+        3 => Just(Fate::Written),
+        1 => Just(Fate::Retried),
+        1 => Just(Fate::Again),
+        1 => Just(Fate::Rejected),
+    ];
     prop_oneof![
         4 => Just(Answer::Ok),
         2 => (0..3_000_u64).prop_map(|time| Answer::Slow(Duration::from_millis(time))),

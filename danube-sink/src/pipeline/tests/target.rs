@@ -40,6 +40,7 @@ pub(super) enum Answer {
 pub(super) enum Fate {
     Written,
     Retried,
+    Again,
     Rejected,
 }
 
@@ -135,6 +136,10 @@ impl Target {
                 Fate::Retried => {
                     self.ledger.retried(number(record));
                     failure.retry(record, "busy");
+                }
+                Fate::Again => {
+                    self.ledger.retried(number(record));
+                    failure.again(record);
                 }
                 Fate::Rejected => {
                     self.ledger.rejected(number(record));

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use prost_reflect::{FieldDescriptor, Kind as Described, MessageDescriptor};
+use prost_reflect::{Cardinality, FieldDescriptor, Kind as Described, MessageDescriptor};
 
 /// The number of a message type in its plan. 0 is that of the payload.
 pub(super) type Id = usize;
@@ -32,6 +32,8 @@ pub(super) struct Field {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
+    /// Not there is a mistake.
+    Required,
     /// Not there is told from its default.
     Optional,
     /// Not there is its default.
@@ -128,6 +130,7 @@ impl Compiler {
         let shape = match () {
             () if field.is_map() => Shape::Map,
             () if field.is_list() => Shape::List,
+            () if field.cardinality() == Cardinality::Required => Shape::Required,
             () if field.supports_presence() => Shape::Optional,
             () => Shape::Implicit,
         };

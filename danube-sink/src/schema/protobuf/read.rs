@@ -206,6 +206,9 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
             self.value = self.at..self.at + count;
             self.at += count;
             self.field += 1;
+            if count == 0 && field.shape == Shape::Required {
+                return Err(Problem::new("required, and not there").in_field(&field.name));
+            }
             if count > 0 || field.shape != Shape::Optional {
                 return seed.deserialize(BorrowedStrDeserializer::<Problem>::new(&field.name)).map(Some);
             }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{super::SchemaType, decoder, fixtures};
 
@@ -189,5 +190,21 @@ fn a_schema_that_cannot_be_used_is_told_by_each_payload() {
         };
         let why = if built_in { why } else { "switch the feature" };
         assert!(told.contains("the schema cannot be used") && told.contains(why), "{told}");
+    }
+}
+
+#[test]
+fn a_required_field_that_was_not_sent_is_told_with_its_path() {
+    let message = decoder(
+        SchemaType::Protobuf,
+        "syntax = \"proto2\"; message A { required int32 id = 1; repeated B list = 2; message B { required string s = 1; } }",
+    );
+    assert_eq!(message.value(&[0x08, 7][..]).unwrap(), json!({"id": 7, "list": []}));
+    assert_eq!(message.value(r#"{"id": 7}"#).unwrap(), json!({"id": 7, "list": []}));
+    for (wrong, path) in
+        [(&[0x12, 2, 0x0a, 0][..], "id"), (&[0x08, 7, 0x12, 0][..], "list[0].s"), (br#"{"list":[]}"#, "id")]
+    {
+        let told = message.value(wrong).unwrap_err().to_string();
+        assert!(told.contains("required") && told.contains(path), "{told}");
     }
 }

@@ -1,0 +1,176 @@
+//! A text with places that each record fills in.
+
+use std::{fmt, str::FromStr};
+
+use serde_json::Value as Payload;
+
+use crate::{
+    config::{Metadata, Mistakes, Pointer, Setting, Value, shape::Shape},
+    error::{ConnectorError, ConnectorResult},
+    record::SinkRecord,
+};
+
+const HELP: &str = "between braces stands a JSON pointer as in `{/user/id}`, `{attribute:NAME}`, or one of `{topic}`, \
+                    `{partition}`, `{offset}`, `{publish_time}`, `{producer}`, `{key}`, `{id}`; a brace is `{{` or `}}`";
+
+/// A text with places that each record fills in, as a setting: `"/users/{/user/id}?from={topic}"`.
+///
+/// | place | what stands there |
+/// |---|---|
+/// | `{/user/id}` | the text, number or truth value at this [`Pointer`] of the payload |
+/// | `{attribute:NAME}` | an attribute of the message |
+/// | `{topic}`, `{offset}`, … | [`Metadata`] |
+/// | `{{`, `}}` | a brace |
+///
+/// It prints as it is written, so that an error can name it without what a record holds.
+///
+/// ```
+/// use danube_sink::{SinkRecord, Template};
+///
+/// let template: Template = "/users/{/user/id}?from={topic}".parse().unwrap();
+/// let record = SinkRecord::builder("/default/t").payload(r#"{"user":{"id":7}}"#).build();
+/// assert_eq!(template.fill(&record, Some).unwrap(), "/users/7?from=/default/t");
+/// assert!("/users/{user.id}".parse::<Template>().is_err());
+/// ```
+#[derive(Clone)]
+pub struct Template {
+    written: String,
+    parts: Vec<Part>,
+}
+
+/// A text in which braces stand for no place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no place that a record fills in: `{0}`")]
+pub struct NotATemplate(String);
+
+#[derive(Clone)]
+enum Part {
+    Text(String),
+    Payload(Pointer),
+    Attribute(String),
+    Metadata(Metadata),
+}
+
+impl Template {
+    /// The text, if it is the same for every record.
+    pub fn constant(&self) -> Option<String> {
+        self.parts.iter().map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
+    }
+
+    /// The text for one record. What comes from the record goes through `encode`, which answers `None` for what must not
+    /// stand there.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the record has no text, number or truth value for one of the places.
+    pub fn fill(&self, record: &SinkRecord, encode: impl Fn(String) -> Option<String>) -> ConnectorResult<String> {
+        let text = self.parts.iter().map(|part| match part {
+            Part::Text(text) => Some(text.clone()),
+            Part::Payload(pointer) => plain(pointer.of(record.payload())?).and_then(&encode),
+            Part::Attribute(name) => record.attributes().get(name).cloned().and_then(&encode),
+            Part::Metadata(which) => plain(&record.metadata(*which)).and_then(&encode),
+        });
+        let lacks = || ConnectorError::invalid_record(record, format!("it has not what every place of `{self}` needs"));
+        text.collect::<Option<_>>().ok_or_else(lacks)
+    }
+}
+
+fn plain(value: &Payload) -> Option<String> {
+    match value {
+        Payload::String(text) => Some(text.clone()),
+        Payload::Number(_) | Payload::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+impl Part {
+    fn named(name: &str) -> Option<Self> {
+        match name.split_once(':') {
+            _ if name.starts_with('/') => name.parse().ok().map(Self::Payload),
+            Some(("attribute", name)) => Some(Self::Attribute(name.to_owned())),
+            _ => serde_json::from_value(name.into()).ok().map(Self::Metadata),
+        }
+    }
+}
+
+impl FromStr for Template {
+    type Err = NotATemplate;
+
+    fn from_str(written: &str) -> Result<Self, NotATemplate> {
+        let mut parts = Vec::new();
+        let mut rest = written;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (text, braces) = rest.split_at(at);
+            parts.push(Part::Text(text.to_owned()));
+            let part = if braces.starts_with("{{") || braces.starts_with("}}") {
+                rest = &braces[2..];
+                Some(Part::Text(braces[..1].to_owned()))
+            } else {
+                let (name, behind) = braces.split_once('}').unwrap_or_default();
+                rest = behind;
+                name.strip_prefix('{').and_then(Part::named)
+            };
+            parts.push(part.ok_or_else(|| NotATemplate(braces.to_owned()))?);
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        Ok(Self { written: written.to_owned(), parts })
+    }
+}
+
+impl Setting for Template {
+    const SHAPE: Shape = Shape::TEXT;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        value.as_text()?.parse().map_err(|error: NotATemplate| value.mistake(error.to_string(), HELP).into())
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.written, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_filled_in() {
+        let record = SinkRecord::builder("/default/t")
+            .payload(r#"{"a":{"b":"x"},"n":1.5,"t":true,"nothing":null,"list":[1]}"#)
+            .partition(Some(3), "/default/t-part-3".into())
+            .offset(42)
+            .key("k")
+            .producer("me", 1, 2)
+            .attribute("op", "c")
+            .build();
+        let filled = |text: &str| text.parse::<Template>().unwrap().fill(&record, Some);
+        let all = "{{{/a/b}}} {/n} {/t} {/list/0} {attribute:op} {topic} {partition} {offset} {producer} {key}";
+        assert_eq!(filled(all).unwrap(), "{x} 1.5 true 1 c /default/t 3 42 me k");
+        assert_eq!(filled("{id}").unwrap(), record.id().to_string());
+        for lacking in ["{/a}", "{/list}", "{/nothing}", "{/other}", "{attribute:other}"] {
+            let error = filled(lacking).unwrap_err();
+            assert!(
+                matches!(error, ConnectorError::InvalidRecord { .. }) && error.report().contains(lacking),
+                "{error}"
+            );
+        }
+        let upper: Template = "a {/a/b}".parse().unwrap();
+        assert_eq!(upper.fill(&record, |text| Some(text.to_uppercase())).unwrap(), "a X");
+        assert!(upper.fill(&record, |_| None).is_err());
+        assert_eq!((upper.constant(), "a {{".parse::<Template>().unwrap().constant()), (None, Some("a {".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for wrong in ["{", "}", "a}b", "{user}", "{}", "{/a~}", "{attribute}", "{/a", "{{}"] {
+            assert!(wrong.parse::<Template>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Rows a second of the connector, beside a bare client that sends the payloads as they are: `cargo bench -p clickhouse`
+//!
+//! It needs `install-servers`. Both insert the same rows into tables of the same server, in batches of the same size, one
+//! after the other; each goes first in turn, and the median of the pairs counts.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, dead_code, reason = "it serves tests alone")]
+
+#[path = "../src/main.rs"]
+mod connector;
+#[path = "../src/tests/process.rs"]
+mod process;
+
+use std::time::Instant;
+
+use connector::Clickhouse;
+use danube_sink::{ConnectorConfig, SinkConnector, SinkRecord, testing::from_toml};
+use process::Process;
+use reqwest::Client;
+
+const PAIRS: usize = 7;
+const ROWS: usize = 100_000;
+const COLUMNS: &str = "number UInt64, name String, price Decimal(18, 4), at DateTime, text String";
+
+fn payload(number: usize) -> String {
+    format!(
+        r#"{{"number":{number},"name":"name of {number}","price":{number}.25,"at":"2018-02-07 01:26:13","text":"{}"}}"#,
+        "some words of the ordinary kind, ".repeat(3)
+    )
+}
+
+fn main() {
+    let tokio = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = Process::start();
+    let picked = "columns = { number = '/number', name = '/name', price = '/price', at = '/at', text = '/text' }";
+    for (what, mapping) in [
+        ("payloads as they are", ""),
+        ("payloads as they are, not compressed", "gzip"),
+        ("columns picked by pointers", picked),
+    ] {
+        for batch in [1_000, 10_000] {
+            let mut ratios = Vec::new();
+            for pair in 0..=PAIRS {
+                let bare = || tokio.block_on(bare(&server, batch));
+                let ours = || tokio.block_on(ours(&server, mapping, batch));
+                let (bare, ours) = if pair % 2 == 0 {
+                    let bare = bare();
+                    (bare, ours())
+                } else {
+                    let ours = ours();
+                    (bare(), ours)
+                };
+                // The first pair warms up.
+                if pair > 0 {
+                    println!("{what}, batches of {batch}: bare {bare:.0}/s, connector {ours:.0}/s, {:.3}", ours / bare);
+                    ratios.push(ours / bare);
+                }
+            }
+            ratios.sort_by(f64::total_cmp);
+            println!("{what}, batches of {batch}: median {:.3}", ratios[PAIRS / 2]);
+        }
+    }
+}
+
+fn table(server: &Process) {
+    server.ask("DROP TABLE IF EXISTS t");
+    server.ask(&format!("CREATE TABLE t ({COLUMNS}) ENGINE = MergeTree ORDER BY number"));
+}
+
+fn speed(server: &Process, started: Instant) -> f64 {
+    let speed = ROWS as f64 / started.elapsed().as_secs_f64();
+    assert_eq!(server.ask("SELECT count() FROM t"), ROWS.to_string());
+    speed
+}
+
+/// The smallest client that waits for the rows to be there: no compression, no setting, no look at the rows.
+async fn bare(server: &Process, batch: usize) -> f64 {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    table(server);
+    let payloads: Vec<_> = (0..ROWS).map(payload).collect();
+    let client = Client::new();
+    let url = format!("{}/?query=INSERT+INTO+t+FORMAT+JSONEachRow", server.url());
+    let started = Instant::now();
+    for payloads in payloads.chunks(batch) {
+        let answer = client.post(&url).body(payloads.join("\n")).send().await.expect("an answer");
+        assert!(answer.error_for_status().expect("rows").text().await.expect("a text").is_empty());
+    }
+    speed(server, started)
+}
+
+/// The connector, from decoded records.
+async fn ours(server: &Process, mapping: &str, batch: usize) -> f64 {
+    table(server);
+    let (gzip, mapping) = if mapping == "gzip" { ("gzip_level = 0", "") } else { ("", mapping) };
+    let (mut connector, _) = from_toml::<Clickhouse>(&format!(
+        "[clickhouse]\nurl = '{}'\n{gzip}\n[[clickhouse.topic_mappings]]\n\
+         topic = '/default/t'\nsubscription = 's'\ntable = 't'\n{mapping}",
+        server.url()
+    ))
+    .expect("a configuration");
+    connector.initialize(ConnectorConfig::new("", "bench")).await.expect("a server");
+    let record = |number: usize| {
+        let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
+        record.payload(payload(number)).build()
+    };
+    let records: Vec<_> = (0..ROWS).map(record).collect();
+    let started = Instant::now();
+    for records in records.chunks(batch) {
+        connector.process_batch(records.to_vec()).await.expect("rows");
+    }
+    speed(server, started)
+}

@@ -1,0 +1,105 @@
+//! Records of Danube topics in ClickHouse tables: `cargo run -p clickhouse -- dev`
+
+mod answer;
+mod rows;
+mod server;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use danube_sink::prelude::*;
+
+use self::{answer::judged, server::Server, table::Create};
+
+/// Inserts the records of each topic into a ClickHouse table, a batch at a time.
+#[sink_connector(
+    config = "connector.toml",
+    dev_hint = "Try: clickhouse-client --query 'SELECT magnitude, place FROM earthquakes FINAL ORDER BY 1 DESC LIMIT 5'"
+)]
+struct Clickhouse {
+    /// The server's HTTP interface.
+    #[setting(default = "http://localhost:8123")]
+    url: Url,
+    /// The database that the tables are in.
+    #[setting(default = "default")]
+    database: String,
+    /// The user; without it, the server's default user.
+    #[setting(secret)]
+    user: Option<Secret>,
+    /// The user's password.
+    #[setting(secret)]
+    password: Option<Secret>,
+    /// Limit for one request. Below `write_timeout_ms`, so that the log says what took too long.
+    #[setting(default = "15s", range = "100ms"..="10m")]
+    timeout: Duration,
+    /// How hard requests are compressed: 1 is fast, 9 small, 0 not at all. Their checksum is there in any case.
+    #[setting(default = 1, range = 0..=9)]
+    gzip_level: u32,
+    /// Where each topic goes.
+    #[topic_mappings(batch_size = 1000)]
+    topics: TopicMappings<Table>,
+    #[state]
+    server: Option<Server>,
+}
+
+/// What a topic mapping says beyond the common keys.
+#[derive(TopicMapping)]
+struct Table {
+    /// The table that the topic's records go into.
+    #[setting(length = 1..)]
+    table: String,
+    /// Columns, and where in the payload the value of each stands. Without it the payload is the row: its names are
+    /// those of columns.
+    #[setting(length = 1..)]
+    columns: Option<BTreeMap<String, Pointer>>,
+    /// What else becomes a column, of that name.
+    #[setting(default = [])]
+    metadata: Vec<Metadata>,
+    /// Makes the table if it is not there.
+    create: Option<Create>,
+    /// Leaves out what the table has no column for. Without it such a record is refused.
+    #[setting(default = false)]
+    skip_unknown_fields: bool,
+    /// Settings of ClickHouse for the inserts, such as `insert_quorum = "2"`.
+    #[setting(validate = table::takes_settings)]
+    settings: Option<BTreeMap<String, String>>,
+}
+
+impl Clickhouse {
+    fn server(&self) -> ConnectorResult<&Server> {
+        self.server.as_ref().ok_or_else(|| ConnectorError::fatal("not connected"))
+    }
+}
+
+#[sink_connector]
+impl SinkConnector for Clickhouse {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        let server = Server::connect(self).await?;
+        for mapping in self.topics.iter() {
+            let table = &mapping.own;
+            if let Some(create) = &table.create {
+                let created = server.query(&create.statement(&table.table)).await;
+                created.initialization(format!("create the table {}", table.table))?;
+            }
+            // Without rows it tells whether table, columns, settings and rights are as an insert needs them.
+            server.insert(table, &[], &[]).await.initialization(format!("insert into the table {}", table.table))?;
+        }
+        self.server = Some(server);
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let table = self.topics.for_record(&records[0])?;
+        let rows = rows::encode(table, &records)?;
+        judged(self.server()?.insert(table, &records, &rows).await)
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        for mapping in self.topics.iter() {
+            judged(self.server()?.insert(&mapping.own, &[], &[]).await)?;
+        }
+        Ok(())
+    }
+}

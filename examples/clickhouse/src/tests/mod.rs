@@ -1,0 +1,46 @@
+//! The connector with a real server, which the tests start, and with one that answers as a script says.
+
+mod conformance;
+mod errors;
+mod ledger;
+pub(crate) mod process;
+mod readme;
+mod scripted;
+mod values;
+
+use danube_sink::{ConnectorResult, SinkConnector, SinkRecord, testing::from_toml};
+
+use super::Clickhouse;
+use process::Process;
+
+/// A connector for the topic `/default/t`, with more keys for its mapping.
+fn connector(url: &str, mapping: &str) -> Clickhouse {
+    let text = format!(
+        "[clickhouse]\nurl = '{url}'\n\n[[clickhouse.topic_mappings]]\n\
+         topic = '/default/t'\nsubscription = 's'\ntable = 't'\n{mapping}"
+    );
+    from_toml(&text).expect("a configuration").0
+}
+
+/// The connector of a server, after `initialize`.
+async fn started(server: &Process, mapping: &str) -> Clickhouse {
+    let mut connector = connector(&server.url(), mapping);
+    initialize(&mut connector).await.expect("a server that takes rows");
+    connector
+}
+
+async fn initialize(connector: &mut Clickhouse) -> ConnectorResult<()> {
+    connector.initialize(danube_sink::ConnectorConfig::new("http://localhost:6650", "clickhouse")).await
+}
+
+fn records<P: AsRef<str>>(payloads: impl IntoIterator<Item = P>) -> Vec<SinkRecord> {
+    let record = |(offset, payload): (usize, P)| {
+        let record = SinkRecord::builder("/default/t").subscription("s").offset(offset as u64);
+        record
+            .publish_time(1_517_966_773_840)
+            .producer("p", 7, offset as u64)
+            .payload(payload.as_ref().to_owned())
+            .build()
+    };
+    payloads.into_iter().enumerate().map(record).collect()
+}

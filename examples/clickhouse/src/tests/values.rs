@@ -1,0 +1,79 @@
+//! Values arrive as they were sent.
+
+use danube_sink::SinkConnector;
+
+use super::{Process, connector, initialize, records, started};
+
+#[tokio::test]
+async fn numbers_keep_every_digit_and_times_are_understood() {
+    let server = Process::start();
+    let mapping = "columns = { n = '/n', i = '/in/the~1re/1', d = '/in/d', t = '/t', s = '/s', a = '/in/the~1re' }\n\
+                   [clickhouse.topic_mappings.create]\norder_by = 'n'\n\
+                   columns = { n = 'UInt64', i = 'Int64', d = 'Decimal(38, 18)', t = \"DateTime('UTC')\", \
+                   s = 'String', a = 'Array(Int64)' }";
+    let mut connector = started(&server, mapping).await;
+    let payloads = [
+        r#"{"n":18446744073709551615,"in":{"the/re":[1,-9223372036854775808],"d":12345678901234567890.123456789012345678},
+            "t":"2018-02-07T01:26:13Z","s":"ä\"\\\n🌋\u0000"}"#,
+        // What is not there is left to the table; what no column asks for is left out.
+        r#"{"n":"7","t":1517966773,"other":{"deep":[{}]}}"#,
+    ];
+    connector.process_batch(records(payloads)).await.expect("rows");
+    let rows = server.ask("SELECT n, i, d, toUnixTimestamp(t), hex(s), a FROM t ORDER BY n FORMAT TSV");
+    let text = "ä\"\\\n🌋\0".bytes().map(|byte| format!("{byte:02X}")).collect::<String>();
+    assert_eq!(
+        rows,
+        format!(
+            "7\t0\t0.000000000000000000\t1517966773\t\t[]\n18446744073709551615\t-9223372036854775808\t\
+             12345678901234567890.123456789012345678\t1517966773\t{text}\t[1,-9223372036854775808]"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_payload_is_a_row_with_its_metadata() {
+    let server = Process::start();
+    let mapping = "metadata = ['topic', 'partition', 'offset', 'publish_time', 'producer', 'key', 'id']\n\
+                   skip_unknown_fields = true\n[clickhouse.topic_mappings.create]\norder_by = 'offset'\n\
+                   columns = { n = 'UInt64', topic = 'String', partition = 'Nullable(UInt32)', offset = 'UInt64', \
+                   publish_time = 'DateTime', producer = 'String', key = 'Nullable(String)', id = 'String' }";
+    let mut connector = started(&server, mapping).await;
+    connector.process_batch(records([" {\n \"n\" : 7 ,\n \"unknown\": 1 } ", "{}"])).await.expect("rows");
+    let time = "2018-02-07 01:26:13\tp\t\\N\t/default/t@";
+    assert_eq!(
+        server.ask(
+            "SELECT n, topic, partition, offset, publish_time, producer, key, id FROM t ORDER BY offset FORMAT TSV"
+        ),
+        format!(
+            "7\t/default/t\t\\N\t0\t{time}0-7-1517966773840000-0\n0\t/default/t\t\\N\t1\t{time}1-7-1517966773840000-1"
+        )
+    );
+}
+
+#[tokio::test]
+async fn names_are_names_whatever_they_are_made_of() {
+    let server = Process::start();
+    let name = r#"a `b` \\ \"c\"; DROP TABLE t -- ä"#;
+    let mapping = format!(
+        "columns = {{ \"{name}\" = '/n', 'nested.x' = '/x' }}\n[clickhouse.topic_mappings.create]\norder_by = 'tuple()'\n\
+         columns = {{ \"{name}\" = 'UInt64', 'nested.x' = 'Array(UInt8)' }}"
+    );
+    let mut connector = started(&server, &mapping).await;
+    connector.process_batch(records([r#"{"n":1,"x":[1,2]}"#])).await.expect("a row");
+    assert_eq!(server.ask("SELECT * FROM t FORMAT TSV"), "1\t[1,2]");
+    // A table that is there already is left as it is.
+    initialize(&mut connector).await.expect("the table");
+    assert_eq!(server.ask("SELECT count() FROM t"), "1");
+}
+
+/// Settings of the mapping reach the server, and those that the connector answers for are refused.
+#[tokio::test]
+async fn settings_are_for_the_inserts() {
+    let server = Process::start();
+    server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
+    let error = initialize(&mut connector(&server.url(), "settings = { no_such_setting = '1' }")).await.unwrap_err();
+    assert!(error.report().contains("UNKNOWN_SETTING"), "{error:?}");
+    let text = "[clickhouse]\n[[clickhouse.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\nsettings = { async_insert = '1' }";
+    let report = danube_sink::testing::from_toml::<super::Clickhouse>(text).err().expect("a mistake").to_string();
+    assert!(report.contains("`async_insert` is set by the connector"), "{report}");
+}

@@ -1,0 +1,136 @@
+//! Records a second of the connector beside a bare loop of the same HTTP client, against the same server in this process.
+//!
+//! `cargo bench -p http-sink` sends the same decoded records both ways, in turn, and prints the ratio of each pair.
+
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "it measures")]
+
+#[allow(dead_code, unused_imports, reason = "neither the program's main nor its tests are called here")]
+#[path = "../src/main.rs"]
+mod connector;
+
+use std::time::Instant;
+
+use axum::{Router, http::StatusCode};
+use connector::HttpSink;
+use danube_sink::{SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink_tests::payload;
+use futures_util::{StreamExt, stream};
+use reqwest::{Client, header::CONTENT_TYPE};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+const PAIRS: usize = 9;
+const TOPIC: &str = "/default/t";
+
+#[derive(Clone, Copy)]
+struct Case {
+    body: &'static str,
+    batch: usize,
+    batches: usize,
+    concurrency: usize,
+}
+
+const CASES: [Case; 3] = [
+    Case { body: "json", batch: 100, batches: 100, concurrency: 8 },
+    Case { body: "json_array", batch: 500, batches: 200, concurrency: 1 },
+    Case { body: "ndjson", batch: 500, batches: 200, concurrency: 1 },
+];
+
+fn main() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let tokio = tokio::runtime::Runtime::new().expect("a runtime");
+    tokio.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let take = async |_: axum::body::Bytes| StatusCode::NO_CONTENT;
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(take)).await });
+        for case in CASES {
+            let mut ratios = Vec::new();
+            for pair in 0..=PAIRS {
+                let (bare, connector) = if pair % 2 == 0 {
+                    let bare = bare(&url, case).await;
+                    (bare, connector(&url, case).await)
+                } else {
+                    let connector = connector(&url, case).await;
+                    (bare(&url, case).await, connector)
+                };
+                // The first pair warms up.
+                if pair > 0 {
+                    println!(
+                        "{}: bare {bare:.0}/s, connector {connector:.0}/s, ratio {:.3}",
+                        case.body,
+                        connector / bare
+                    );
+                    ratios.push(connector / bare);
+                }
+            }
+            ratios.sort_by(f64::total_cmp);
+            println!("{}: median ratio {:.3}", case.body, ratios[PAIRS / 2]);
+        }
+    });
+}
+
+/// Batches of decoded records, as the runtime hands them over.
+fn batches(case: Case) -> Vec<Vec<SinkRecord>> {
+    let record = |number: usize| {
+        let payload = payload(number as u64);
+        let record = SinkRecord::builder(TOPIC).offset(number as u64).payload(payload).build();
+        record.payload();
+        record
+    };
+    (0..case.batches).map(|batch| (0..case.batch).map(|row| record(batch * case.batch + row)).collect()).collect()
+}
+
+fn speed(case: Case, started: Instant) -> f64 {
+    (case.batch * case.batches) as f64 / started.elapsed().as_secs_f64()
+}
+
+async fn connector(url: &str, case: Case) -> f64 {
+    let Case { body, concurrency, .. } = case;
+    let (mut sink, core) = from_toml::<HttpSink>(&format!(
+        "[http_sink]\nbase_url = '{url}'\nconcurrency = {concurrency}\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
+         subscription = 'http'\npath = '/rows'\nbody = '{body}'"
+    ))
+    .expect("a valid configuration");
+    sink.initialize(core).await.expect("the server is there");
+    let batches = batches(case);
+    let started = Instant::now();
+    for batch in batches {
+        sink.process_batch(batch).await.expect("taken");
+    }
+    speed(case, started)
+}
+
+/// The same requests, without anything that the connector does beside.
+async fn bare(url: &str, case: Case) -> f64 {
+    let client = Client::builder().no_proxy().build().expect("a client");
+    let url = format!("{url}/rows");
+    let batches = batches(case);
+    let send = async |body: Vec<u8>| {
+        let request = client.post(&url).header(CONTENT_TYPE, "application/json").body(body);
+        let answer = request.send().await.expect("an answer");
+        assert!(answer.status().is_success());
+        answer.bytes().await.expect("its body");
+    };
+    let started = Instant::now();
+    for batch in batches {
+        let values: Vec<&Value> = batch.iter().map(SinkRecord::payload).collect();
+        let json = |value: &&Value| serde_json::to_vec(value).expect("JSON");
+        match case.body {
+            "json" => {
+                let sends: Vec<_> = values.iter().map(|value| send(json(value))).collect();
+                stream::iter(sends).buffer_unordered(case.concurrency).collect::<Vec<()>>().await;
+            }
+            "json_array" => send(serde_json::to_vec(&values).expect("JSON")).await,
+            _ => {
+                let mut lines = Vec::new();
+                for value in values {
+                    serde_json::to_writer(&mut lines, value).expect("JSON");
+                    lines.push(b'\n');
+                }
+                send(lines).await;
+            }
+        }
+    }
+    speed(case, started)
+}

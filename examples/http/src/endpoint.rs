@@ -1,0 +1,155 @@
+//! What a topic mapping says, and the requests that it makes of a batch.
+
+use std::collections::{BTreeMap, HashMap};
+
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Metadata, Setting, SinkRecord, Template, TopicMapping};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{
+    Method, Url,
+    header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
+};
+use serde_json::json;
+
+/// What RFC 3986 calls unreserved stays as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Headers that are the client's, or hold what must not stand in a file.
+const NOT_HERE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
+
+const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// What a topic mapping says beyond the common keys.
+#[derive(TopicMapping)]
+pub(crate) struct Endpoint {
+    /// `POST`, `PUT`, `PATCH` or `DELETE`, or a template whose text is one of them, such as `{attribute:method}`.
+    #[setting(default = "POST", validate = known_method)]
+    method: Template,
+    /// Path and query behind `base_url`, such as `/users/{/user/id}`. What comes from the record is percent-encoded.
+    #[setting(default = "", validate = behind_a_host)]
+    pub(crate) path: Template,
+    /// Headers of each request, templates as well: `headers = { x-tenant = "{/tenant}" }`.
+    #[setting(validate = sound_headers)]
+    headers: Option<BTreeMap<String, Template>>,
+    /// What a request carries: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
+    /// `json_array`, or as `ndjson`, a line of JSON for each record.
+    pub(crate) body: Body,
+    /// What is sent along of each record, which then looks like `{"payload": …, "offset": …}`. Not for `bytes`.
+    #[setting(default = [])]
+    pub(crate) metadata: Vec<Metadata>,
+}
+
+/// What a request carries.
+#[derive(Setting, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Body {
+    #[default]
+    Json,
+    Bytes,
+    JsonArray,
+    Ndjson,
+}
+
+/// What the records of one request have in common.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One request.
+pub(crate) struct Request {
+    pub(crate) head: Head,
+    pub(crate) records: Vec<SinkRecord>,
+}
+
+impl AsRef<[SinkRecord]> for Request {
+    fn as_ref(&self) -> &[SinkRecord] {
+        &self.records
+    }
+}
+
+impl Endpoint {
+    /// A request for each record; or for each head, with all records that have it.
+    pub(crate) fn requests(&self, base: &str, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
+        let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
+        let mut requests: Vec<Request> = Vec::new();
+        let mut places = HashMap::new();
+        for record in records {
+            let head = self.head(base, &record)?;
+            let place = if together { *places.entry(head.clone()).or_insert(requests.len()) } else { requests.len() };
+            match requests.get_mut(place) {
+                Some(request) => request.records.push(record),
+                None => requests.push(Request { head, records: vec![record] }),
+            }
+        }
+        Ok(requests)
+    }
+
+    fn head(&self, base: &str, record: &SinkRecord) -> ConnectorResult<Head> {
+        let wrong = |template: &Template| {
+            ConnectorError::invalid_record(record, format!("what it has for `{template}` cannot stand there"))
+        };
+        let method = self.method.fill(record, Some)?;
+        let method = METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(|| wrong(&self.method))?;
+        let url = Url::parse(&format!("{base}{}", self.path.fill(record, segment)?)).map_err(|_| wrong(&self.path))?;
+        let mut headers = Vec::new();
+        for (name, template) in self.headers.iter().flatten() {
+            let value = HeaderValue::try_from(template.fill(record, Some)?).map_err(|_| wrong(template))?;
+            headers.push((HeaderName::try_from(name).fatal("name a header")?, value));
+        }
+        Ok(Head { method, url, headers })
+    }
+
+    /// The content type and what is sent.
+    pub(crate) fn content(&self, records: &[SinkRecord]) -> ConnectorResult<(&'static str, Vec<u8>)> {
+        let (content_type, open, between, close) = match self.body {
+            Body::Bytes => return Ok(("application/octet-stream", records[0].bytes().to_vec())),
+            Body::Json => ("application/json", "", "", ""),
+            Body::JsonArray => ("application/json", "[", ",", "]"),
+            Body::Ndjson => ("application/x-ndjson", "", "\n", "\n"),
+        };
+        let mut body = open.as_bytes().to_vec();
+        for (number, record) in records.iter().enumerate() {
+            body.extend_from_slice(if number == 0 { b"" } else { between.as_bytes() });
+            self.write(record, &mut body).fatal("write JSON")?;
+        }
+        body.extend_from_slice(close.as_bytes());
+        Ok((content_type, body))
+    }
+
+    fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> serde_json::Result<()> {
+        if self.metadata.is_empty() {
+            return serde_json::to_writer(body, record.payload());
+        }
+        let mut document = json!({ "payload": record.payload() });
+        for which in &self.metadata {
+            document[which.as_str()] = record.metadata(*which);
+        }
+        serde_json::to_writer(body, &document)
+    }
+}
+
+/// A whole segment that is empty, `.` or `..` would be another path.
+fn segment(value: String) -> Option<String> {
+    let is_another_path = ["", ".", ".."].contains(&value.as_str());
+    (!is_another_path).then(|| utf8_percent_encode(&value, RESERVED).to_string())
+}
+
+fn known_method(template: &Template) -> Result<(), &'static str> {
+    let known = template.constant().is_none_or(|method| METHODS.iter().any(|known| known.as_str() == method));
+    known.then_some(()).ok_or("the method is not `POST`, `PUT`, `PATCH` or `DELETE`")
+}
+
+fn behind_a_host(template: &Template) -> Result<(), &'static str> {
+    let written = template.to_string();
+    let sound = (written.is_empty() || written.starts_with(['/', '?'])) && !written.contains('#');
+    sound.then_some(()).ok_or("a path begins with `/` or `?` and has no `#`")
+}
+
+fn sound_headers(headers: &BTreeMap<String, Template>) -> Result<(), String> {
+    let wrong = |(name, template): &(&String, &Template)| {
+        HeaderName::try_from(*name).map_or(true, |name| NOT_HERE.contains(&name))
+            || template.constant().is_some_and(|value| HeaderValue::try_from(value).is_err())
+    };
+    headers.iter().find(wrong).map_or(Ok(()), |(name, _)| Err(format!("`{name}` is no header that a mapping can set")))
+}

@@ -1,0 +1,139 @@
+//! Records of Danube topics to any HTTP API: `cargo run -p http-sink -- dev`
+
+mod answer;
+mod endpoint;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use danube_sink::{
+    Concurrently,
+    config::{Mistake, Mistakes},
+    prelude::*,
+};
+use endpoint::{Body, Endpoint};
+use reqwest::header::HeaderName;
+use target::Target;
+
+/// Sends the records of each topic to an HTTP API: one request for each record, or one for a batch.
+#[sink_connector(
+    config = "connector.toml",
+    validate = Self::agrees,
+    dev_hint = "The API at base_url has them: `cargo run -p http-sink --example receiver` prints what it is sent"
+)]
+pub(crate) struct HttpSink {
+    /// Where the API is; the `path` of each mapping is appended.
+    #[setting(validate = sound_base)]
+    base_url: Url,
+    /// Bearer token.
+    #[setting(secret)]
+    token: Option<Secret>,
+    /// Name for basic authentication, together with the password.
+    username: Option<String>,
+    /// Password for basic authentication.
+    #[setting(secret)]
+    password: Option<Secret>,
+    /// Value of the header `api_key_header`.
+    #[setting(secret)]
+    api_key: Option<Secret>,
+    /// Name of the header for the API key.
+    #[setting(default = "x-api-key", validate = header_name)]
+    api_key_header: String,
+    /// Name of the header by which the API knows a request that comes again.
+    #[setting(default = "idempotency-key", validate = header_name)]
+    idempotency_header: String,
+    /// Requests that are under way at once.
+    #[setting(default = 8, range = 1..=1024)]
+    concurrency: usize,
+    /// Limit for one request; half of `write_timeout_ms` at most.
+    #[setting(default = "10s", range = "1ms"..)]
+    timeout: Duration,
+    /// Path behind `base_url` that is asked with HEAD whether the API is there.
+    #[setting(default = "")]
+    health_path: String,
+    /// Proxy that every request goes through.
+    proxy: Option<Url>,
+    /// CAs, in PEM, that the API's certificate may be signed by, beside those that the system trusts.
+    ca_file: Option<PathBuf>,
+    /// Where each topic goes.
+    #[topic_mappings]
+    topics: TopicMappings<Endpoint>,
+    #[state]
+    target: Option<Target>,
+    /// How long after its start a write begins no further request.
+    #[state]
+    patience: Duration,
+}
+
+#[sink_connector]
+impl SinkConnector for HttpSink {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        self.timeout = self.timeout.min(config.write_timeout / 2);
+        self.patience = config.write_timeout - self.timeout;
+        let target = Target::new(self)?;
+        let hint = "`cargo run -p http-sink --example receiver` is an API to try with";
+        target
+            .is_there()
+            .await
+            .initialization(format!("no API at {}: start it, or correct base_url; {hint}", self.base_url))?;
+        self.target = Some(target);
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let mapping = self.topics.mapping_for(&records[0])?;
+        let (target, endpoint) = (self.target()?, &mapping.own);
+        let requests = endpoint.requests(self.base(), records)?;
+        let order = mapping.settings.consumer.subscription_type;
+        let concurrently = Concurrently { order, at_once: self.concurrency, until: Instant::now() + self.patience };
+        concurrently.write(requests, |request| target.send(endpoint, request)).await
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        self.target()?.is_there().await
+    }
+}
+
+impl HttpSink {
+    fn target(&self) -> ConnectorResult<&Target> {
+        self.target.as_ref().ok_or("not initialized").fatal("the HTTP client")
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        self.base_url.as_str().trim_end_matches('/')
+    }
+
+    /// What keys and secrets say together.
+    fn agrees(&self) -> Result<(), Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let credentials = [&self.token, &self.password, &self.api_key].into_iter().flatten().count();
+        if credentials > 1 {
+            let one = "set one of HTTP_SINK_TOKEN, HTTP_SINK_PASSWORD and HTTP_SINK_API_KEY";
+            mistakes.push(Mistake::new("there is more than one credential", one));
+        }
+        if self.username.is_some() != self.password.is_some() {
+            let both = "set `username` and HTTP_SINK_PASSWORD, or neither";
+            mistakes.push(Mistake::new("basic authentication needs a name and a password", both));
+        }
+        for (number, mapping) in self.topics.iter().enumerate() {
+            if mapping.own.body == Body::Bytes && !mapping.own.metadata.is_empty() {
+                let key = format!("topic_mappings.{number}.metadata");
+                let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
+                mistakes.push(Mistake::of_key(key, "bytes have no place for it", help));
+            }
+        }
+        mistakes.into_result()
+    }
+}
+
+fn sound_base(url: &Url) -> Result<(), &'static str> {
+    let no_name = url.username().is_empty() && url.password().is_none();
+    let sound = no_name && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
+    sound.then_some(()).ok_or("an API's address is `https://host/path`, without name, password, `?` and `#`")
+}
+
+fn header_name(name: &String) -> Result<(), &'static str> {
+    HeaderName::try_from(name).map(drop).map_err(|_| "not the name of a header")
+}

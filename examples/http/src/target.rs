@@ -1,0 +1,111 @@
+//! The HTTP API, and how it is reached.
+
+use std::fs;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, SinkRecord};
+use reqwest::{
+    Certificate, Client, Error, Proxy,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    redirect::Policy,
+};
+use ring::digest::{SHA256, digest};
+
+use super::{
+    HttpSink, answer,
+    endpoint::{Endpoint, Head, Request},
+};
+
+/// The HTTP API.
+pub(crate) struct Target {
+    client: Client,
+    base: String,
+    health: String,
+    idempotency: HeaderName,
+    /// An answer that repeats it is told without it.
+    credential: Option<String>,
+}
+
+impl Target {
+    /// Connects to nothing yet.
+    pub(crate) fn new(sink: &HttpSink) -> ConnectorResult<Self> {
+        let credential = credential(sink);
+        let mut headers = HeaderMap::new();
+        if let Some((name, value)) = &credential {
+            let mut value = HeaderValue::try_from(value).initialization("make a header of the credential")?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::try_from(*name).initialization("api_key_header")?, value);
+        }
+        // reqwest asks for the provider of the process; one that is there already stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let agent = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        let builder = Client::builder().default_headers(headers).user_agent(agent).timeout(sink.timeout).no_proxy();
+        // A write that follows a redirect may become a GET.
+        let mut builder = builder.redirect(Policy::none());
+        if let Some(proxy) = &sink.proxy {
+            builder = builder.proxy(Proxy::all(proxy.clone()).initialization("use the proxy")?);
+        }
+        if let Some(file) = &sink.ca_file {
+            let what = format!("read the CAs in {}", file.display());
+            let pem = fs::read(file).initialization(&what)?;
+            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).initialization(what)?);
+        }
+        Ok(Self {
+            client: builder.build().initialization("prepare the HTTP client")?,
+            base: sink.base().to_owned(),
+            health: format!("{}{}", sink.base(), sink.health_path),
+            idempotency: sink.idempotency_header.parse().initialization("idempotency_header")?,
+            credential: credential.and_then(|(_, value)| value.split(' ').next_back().map(str::to_owned)),
+        })
+    }
+
+    /// Sends a request; `Ok` if the API took it.
+    pub(crate) async fn send(&self, endpoint: &Endpoint, request: Request) -> ConnectorResult<()> {
+        let Request { head: Head { method, url, headers }, records } = request;
+        let (content_type, body) = endpoint.content(&records)?;
+        let key = HeaderValue::try_from(key(&records)).fatal("make a header of a record's id")?;
+        let defaults = [(CONTENT_TYPE, HeaderValue::from_static(content_type)), (self.idempotency.clone(), key)];
+        let mut all = HeaderMap::from_iter(defaults);
+        for (name, value) in headers {
+            all.insert(name, value);
+        }
+        // As it is configured: what a record holds is not told.
+        let what = format!("{method} {}{}", self.base, endpoint.path);
+        let request = self.client.request(method, url).headers(all).body(body);
+        let answer = request.send().await.map_err(Error::without_url).retryable(&what)?;
+        answer::judge(&what, answer, self.credential.as_deref()).await
+    }
+
+    /// Whether the API is there: any answer will do, unless it says that the API takes nothing now.
+    pub(crate) async fn is_there(&self) -> ConnectorResult<()> {
+        let what = format!("HEAD {}", self.health);
+        let answer = self.client.head(&self.health).send().await.map_err(Error::without_url).retryable(&what)?;
+        match answer.status() {
+            status if answer::is_away(status) => {
+                Err(ConnectorError::retryable(format!("{what} was answered {status}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The header and its value.
+fn credential(sink: &HttpSink) -> Option<(&str, String)> {
+    if let Some(token) = &sink.token {
+        return Some(("authorization", format!("Bearer {}", token.expose())));
+    }
+    if let (Some(user), Some(password)) = (&sink.username, &sink.password) {
+        let both = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+        return Some(("authorization", format!("Basic {both}")));
+    }
+    sink.api_key.as_ref().map(|key| (sink.api_key_header.as_str(), key.expose().to_owned()))
+}
+
+/// The same for the same records, so that the API knows a request that comes again.
+fn key(records: &[SinkRecord]) -> String {
+    if let [record] = records {
+        return record.id().to_string();
+    }
+    let ids: String = records.iter().map(|record| format!("{}\n", record.id())).collect();
+    digest(&SHA256, ids.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

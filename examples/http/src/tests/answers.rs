@@ -1,0 +1,106 @@
+//! What the API answers, and what becomes of the records.
+
+use danube_sink::{ConnectorError, SinkConnector};
+
+use super::{
+    api::{
+        Api,
+        Reply::{Hang, Hangup, Status},
+    },
+    connected, records, told, toml,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn temporary_failures_come_again() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "timeout = '300ms'", ""), &[]).await;
+    for status in [408, 425, 429, 500, 501, 502, 503, 504, 599] {
+        api.script([Status(status, &[], "")]);
+        let told = told(sink.process_batch(records(1)).await);
+        assert!(told.contains(&status.to_string()) && told.contains("rejected: []"), "{told}");
+    }
+    for reply in [Hangup, Hang] {
+        // A connection that was open already and breaks is tried anew by the client.
+        api.script([reply.clone(), reply]);
+        let told = told(sink.process_batch(records(1)).await);
+        assert!(told.contains("failed: true") && told.contains("rejected: []"), "{told}");
+    }
+    api.stop();
+    let told = told(sink.process_batch(records(1)).await);
+    assert!(told.contains("failed: true") && told.contains("rejected: []"), "{told}");
+    danube_sink_tests::until("no answer", async || sink.health_check().await.is_err()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_api_asks_to_wait_is_waited() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", ""), &[]).await;
+    api.script([Status(429, &[("retry-after", "7")], "")]);
+    assert!(told(sink.process_batch(records(1)).await).contains("retry_after: Some(7s)"));
+    api.script([Status(503, &[("retry-after", "Wed, 21 Oct 2076 07:28:00 GMT")], "")]);
+    let until_then = told(sink.process_batch(records(1)).await);
+    assert!(until_then.contains("retry_after: Some(") && !until_then.contains("Some(7s)"), "{until_then}");
+    for nothing in ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-1"] {
+        let headers: &'static [_] = Box::leak(Box::new([("retry-after", nothing)]));
+        api.script([Status(503, headers, "")]);
+        assert!(told(sink.process_batch(records(1)).await).contains("retry_after: None"), "{nothing}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_api_refuses_is_rejected_alone_with_what_the_api_says() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", ""), &[]).await;
+    api.refuse(r#""number":3"#);
+    let told = told(sink.process_batch(records(5)).await);
+    let said = format!("POST {} was answered 422 Unprocessable Entity not this one", api.url());
+    assert!(told.contains("retry: []") && told.contains("offset: 3") && told.contains(&said), "{told}");
+    assert_eq!(api.numbers().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_the_api_refuses_is_refused_as_a_whole() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", "body = 'ndjson'"), &[]).await;
+    api.refuse(r#""number":3"#);
+    let answer = sink.process_batch(records(5)).await;
+    assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
+}
+
+/// The other group is written: what was refused comes again alone, which is no failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_group_comes_again_without_the_others() {
+    let api = Api::start();
+    let mapping = "body = 'json_array'\nheaders = { x-parity = '{/parity}' }";
+    let mut sink = connected(&toml(&api, "", mapping), &[]).await;
+    let of = |number: u64| super::record(number, &format!(r#"{{"number":{number},"parity":{}}}"#, number % 2));
+    api.refuse(r#""number":3"#);
+    let answer = sink.process_batch((0..6).map(of).collect()).await;
+    let told = told(answer);
+    assert!(told.contains("failed: false") && told.contains("rejected: []"), "{told}");
+    assert_eq!(api.seen().iter().filter(|seen| seen.header("x-parity") == "0").count(), 1);
+    let answer = sink.process_batch([1, 3, 5].map(of).to_vec()).await;
+    assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_the_same_for_every_record_ends_the_connector() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", ""), &[]).await;
+    for status in [301, 307, 401, 407] {
+        api.script([Status(status, &[("location", "/elsewhere")], "")]);
+        let answer = sink.process_batch(records(1)).await;
+        assert!(matches!(answer, Err(ConnectorError::Fatal { .. })), "{answer:?}");
+    }
+    assert_eq!(api.seen().len(), 4, "no redirect is followed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_the_api_repeats_is_not_told() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", ""), &[("HTTP_SINK_TOKEN", "s3cret")]).await;
+    api.script([Status(403, &[], r#"{"your token":"Bearer s3cret"}"#)]);
+    let told = told(sink.process_batch(records(1)).await);
+    assert!(told.contains("Bearer ***") && !told.contains("s3cret"), "{told}");
+    assert_eq!(api.seen()[0].header("authorization"), "Bearer s3cret");
+}

@@ -1,0 +1,58 @@
+//! The connector in everything that happens to connectors.
+
+use danube_sink::testing::{Prepared, Subject, conforms, from_toml};
+
+use super::{HttpSink, api::Api};
+
+struct Conforming {
+    api: Api,
+    mapping: &'static str,
+}
+
+impl Subject for Conforming {
+    type Connector = HttpSink;
+
+    fn connector(&self, topic: &str, subscription: &str) -> Prepared<HttpSink> {
+        let (url, mapping) = (self.api.url(), self.mapping);
+        from_toml(&format!(
+            "[http_sink]\nbase_url = '{url}'\n\n[[http_sink.topic_mappings]]\ntopic = '{topic}'\n\
+             subscription = '{subscription}'\n{mapping}\n"
+        ))
+    }
+
+    fn payload(&self, number: u64) -> Vec<u8> {
+        format!(r#"{{"number":{number}}}"#).into_bytes()
+    }
+
+    async fn held(&self) -> Vec<u64> {
+        self.api.numbers()
+    }
+
+    async fn take_away(&self) -> bool {
+        self.api.stop();
+        true
+    }
+
+    async fn give_back(&self) {
+        self.api.start_again().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_each_record_conforms() {
+    let mapping = "method = 'PUT'\npath = '/things/{/number}'\nsubscription_type = 'Exclusive'";
+    conforms(Conforming { api: Api::start(), mapping }).await.assert();
+}
+
+/// Without an order, and with payloads that no template rejects.
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_requests_conform() {
+    conforms(Conforming { api: Api::start(), mapping: "" }).await.assert();
+}
+
+/// A batch may come again with other records: the id of each makes the write idempotent.
+#[tokio::test(flavor = "multi_thread")]
+async fn arrays_conform() {
+    let mapping = "body = 'json_array'\nmetadata = ['id']";
+    conforms(Conforming { api: Api::start(), mapping }).await.assert();
+}

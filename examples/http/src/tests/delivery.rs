@@ -1,0 +1,127 @@
+//! From a topic to the API, through the runtime.
+
+use danube_sink::{ConnectorConfig, ConnectorResult, RuntimeHandle, SinkRuntime, testing::from_toml};
+use danube_sink_tests::{Broker, Ledger, Load, Publisher, topic, until, within};
+use tokio::task::JoinHandle;
+
+use super::{
+    HttpSink,
+    api::{
+        Api,
+        Reply::{Hangup, Status, TakeAndHangup},
+    },
+};
+
+struct Running {
+    handle: RuntimeHandle,
+    outcome: JoinHandle<ConnectorResult<()>>,
+}
+
+impl Running {
+    async fn start(api: &Api, broker: &Broker, topic: &str, mapping: &str, set: impl Fn(&mut ConnectorConfig)) -> Self {
+        drop(broker.producer(topic, "creator", None).await);
+        let text = super::toml(api, "", mapping).replace(super::TOPIC, topic);
+        let (sink, mut core) = from_toml::<HttpSink>(&text).expect("a valid configuration");
+        core.danube_service_url = broker.url().to_owned();
+        core.metrics_port = 0;
+        set(&mut core);
+        let runtime = SinkRuntime::new(sink, core).await.expect("a free port");
+        let handle = runtime.handle();
+        let outcome = tokio::spawn(runtime.run());
+        assert!(within("readiness", handle.ready()).await);
+        Self { handle, outcome }
+    }
+
+    async fn stop(self) {
+        self.handle.shutdown();
+        within("the end", self.outcome).await.expect("no panic").expect("a clean end");
+    }
+}
+
+async fn holds(api: &Api, count: usize) {
+    until("the last record at the API", || async { api.numbers().len() >= count }).await;
+}
+
+/// The server breaks every connection twice, and takes requests that it does not answer: the key tells it what it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_the_server_goes_and_comes_in_mid_load() {
+    for mapping in ["", "subscription_type = 'Exclusive'", "body = 'ndjson'\nmetadata = ['id']"] {
+        let (api, broker, topic) = (Api::start(), Broker::start().await, topic("outage"));
+        let running =
+            Running::start(&api, &broker, &topic, mapping, |core| core.max_backoff = core.retry_backoff).await;
+        let load = Load { url: broker.url().to_owned(), topic, partitions: None, keyed: false };
+        let publisher = Publisher::start(&load);
+        for _ in 0..2 {
+            publisher.confirms(100).await;
+            api.script([TakeAndHangup, TakeAndHangup, Status(503, &[("retry-after", "0")], ""), Hangup, TakeAndHangup]);
+            publisher.confirms(100).await;
+            api.stop();
+            publisher.confirms(200).await;
+            api.start_again().await;
+        }
+        publisher.confirms(100).await;
+        let published = publisher.stop().await;
+        holds(&api, published.confirmed.len()).await;
+        running.stop().await;
+        let ledger = Ledger::compare_possible(mapping, &published.confirmed, &published.unconfirmed, &api.numbers());
+        assert_eq!(ledger, Ledger::CLEAN);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_refused_in_a_batch_is_found_and_the_others_are_written() {
+    for mapping in ["body = 'json_array'", ""] {
+        let (api, broker, topic) = (Api::start(), Broker::start().await, topic("refused"));
+        api.refuse(r#""number":13,"#);
+        let skip = format!("{mapping}\non_invalid_record = 'skip'\nmetadata = ['id']");
+        let running = Running::start(&api, &broker, &topic, &skip, |_| {}).await;
+        let confirmed = danube_sink_tests::flood(broker.url(), &topic, 0..100).await;
+        holds(&api, 99).await;
+        until("all settled", || async { running.handle.settled() == 100 }).await;
+        running.stop().await;
+        let others: Vec<_> = confirmed.into_iter().filter(|number| *number != 13).collect();
+        assert_eq!(Ledger::compare("refused", &others, &api.numbers()), Ledger::CLEAN);
+    }
+}
+
+/// The next request is not sent before the time that the API asks for.
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_after_is_waited_by_the_runtime() {
+    let (api, broker, topic) = (Api::start(), Broker::start().await, topic("after"));
+    let running = Running::start(&api, &broker, &topic, "", |_| {}).await;
+    api.script([Status(429, &[("retry-after", "2")], "")]);
+    danube_sink_tests::flood(broker.url(), &topic, 0..1).await;
+    api.sees(1).await;
+    let asked = std::time::Instant::now();
+    holds(&api, 1).await;
+    assert!(asked.elapsed().as_millis() > 1_900, "{:?}", asked.elapsed());
+    let seen = api.seen();
+    assert_eq!((seen.len(), seen[0].key()), (2, seen[1].key()), "the same key each time");
+    running.stop().await;
+}
+
+/// No request overtakes one that is to come again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_a_partition_holds_through_failures() {
+    let (api, broker, topic) = (Api::start(), Broker::start().await, topic("order"));
+    let mapping = "subscription_type = 'Exclusive'\non_invalid_record = 'skip'";
+    let running = Running::start(&api, &broker, &topic, mapping, |core| core.max_backoff = core.retry_backoff).await;
+    let busy = || Status(503, &[], "");
+    api.script([busy(), busy(), Hangup, Status(400, &[], ""), busy(), TakeAndHangup, Hangup]);
+    let producer = broker.producer(&topic, "p", None).await;
+    for number in 0..50 {
+        producer.send(danube_sink_tests::payload(number), None).await.expect("a confirmation");
+    }
+    until("all settled", || async { running.handle.settled() == 50 }).await;
+    running.stop().await;
+    let numbers: Vec<_> = api
+        .seen()
+        .iter()
+        .map(|seen| {
+            let body: serde_json::Value = serde_json::from_str(seen.text()).expect("JSON");
+            body["number"].as_u64()
+        })
+        .collect();
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    assert_eq!(api.numbers().len(), 49);
+}

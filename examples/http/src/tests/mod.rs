@@ -1,0 +1,69 @@
+//! The connector against an HTTP server, over real sockets.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+mod answers;
+mod api;
+mod conformance;
+mod delivery;
+mod requests;
+mod settings;
+
+use std::{ffi::OsString, path::Path};
+
+use danube_sink::{
+    ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord,
+    config::{Environment, load_text},
+};
+
+use self::api::Api;
+use super::HttpSink;
+
+const TOPIC: &str = "/default/t";
+
+/// A configuration with one mapping, which says `mapping` beside its topic.
+fn toml(api: &Api, section: &str, mapping: &str) -> String {
+    let url = api.url();
+    format!(
+        "[http_sink]\nbase_url = '{url}'\n{section}\n\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
+         subscription = 'http'\n{mapping}\n"
+    )
+}
+
+fn load(text: &str, environment: &dyn Environment) -> Result<(HttpSink, ConnectorConfig), String> {
+    let loaded = load_text::<HttpSink>(Path::new("test.toml"), text, environment).map_err(|error| error.to_string())?;
+    Ok((loaded.connector, loaded.core))
+}
+
+/// The broker's address, which these tests do not need, and secrets.
+fn with(secrets: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<OsString> {
+    let secrets = secrets.to_vec();
+    move |name| match name {
+        "DANUBE_SERVICE_URL" => Some("http://localhost:6650".into()),
+        _ => secrets.iter().find(|(variable, _)| *variable == name).map(|(_, secret)| secret.into()),
+    }
+}
+
+/// A connector that is connected.
+async fn connected(text: &str, secrets: &[(&'static str, &'static str)]) -> HttpSink {
+    let (mut sink, core) = load(text, &with(secrets)).expect("a valid configuration");
+    sink.initialize(core).await.expect("the API is there");
+    sink
+}
+
+/// Numbered records.
+fn records(count: u64) -> Vec<SinkRecord> {
+    (0..count).map(|number| record(number, &format!(r#"{{"number":{number}}}"#))).collect()
+}
+
+fn record(offset: u64, payload: &str) -> SinkRecord {
+    SinkRecord::builder(TOPIC).offset(offset).payload(payload.to_owned()).build()
+}
+
+/// What was answered, in a line.
+fn told(answer: ConnectorResult<()>) -> String {
+    match answer.expect_err("a failure") {
+        ConnectorError::Partial(failure) => format!("{failure:?}"),
+        error => error.report(),
+    }
+}

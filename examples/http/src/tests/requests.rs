@@ -1,0 +1,170 @@
+//! What is sent, and in which order.
+
+use std::time::Duration;
+
+use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
+use serde_json::{Value, json};
+
+use super::{
+    TOPIC,
+    api::{Api, Reply::TakeLate},
+    connected, record, records, told, toml,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_are_filled_in_from_the_record() {
+    let api = Api::start();
+    let mapping = "method = '{attribute:method}'\npath = '/a/{/user/id}/{{x}}?from={topic}&{partition}={offset}'\n\
+                   headers = { x-producer = 'by {producer}', x-key = '{key}', x-time = '{publish_time}', x-ok = '{/ok}' }";
+    let mut sink = connected(&toml(&api, "", mapping), &[]).await;
+    let record = SinkRecord::builder(TOPIC)
+        .payload(r#"{"user":{"id":"a/b ../ü?#%2e&="},"ok":true}"#)
+        .partition(Some(3), "/default/t-part-3".into())
+        .offset(42)
+        .key("k")
+        .producer("me", 1, 2)
+        .publish_time(1_517_966_773_840)
+        .attribute("method", "DELETE")
+        .build();
+    let id = record.id().to_string();
+    sink.process_batch(vec![record]).await.expect("it is taken");
+    let seen = &api.seen()[0];
+    assert_eq!(seen.method, "DELETE");
+    assert_eq!(seen.uri, "/a/a%2Fb%20..%2F%C3%BC%3F%23%252e%26%3D/%7Bx%7D?from=%2Fdefault%2Ft&3=42");
+    assert_eq!(seen.header("x-producer"), "by me");
+    assert_eq!(seen.header("x-key"), "k");
+    assert_eq!(seen.header("x-time"), "2018-02-07T01:26:13.840000Z");
+    assert_eq!(seen.header("x-ok"), "true");
+    assert_eq!((seen.header("content-type"), seen.key()), ("application/json", id.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_what_a_template_needs_is_named_before_anything_is_sent() {
+    let api = Api::start();
+    let mapping = "method = '{attribute:method}'\npath = '/{/id}'\nheaders = { x-note = '{/note}' }";
+    let mut sink = connected(&toml(&api, "", mapping), &[]).await;
+    let with = |method: &str, payload: Value| {
+        SinkRecord::builder(TOPIC).offset(8).attribute("method", method).payload(payload.to_string()).build()
+    };
+    let wrong = [
+        with("PUT", json!({ "note": "no id" })),
+        with("PUT", json!({ "id": null, "note": "" })),
+        with("PUT", json!({ "id": { "a": 1 }, "note": "" })),
+        with("PUT", json!({ "id": "", "note": "the collection" })),
+        with("DELETE", json!({ "id": "..", "note": "the folder above" })),
+        with("PUT", json!({ "id": 1, "note": "two\r\nlines: x" })),
+        with("TRACE", json!({ "id": 1, "note": "" })),
+        record(1, r#"{"id":1,"note":"no method"}"#),
+        record(2, "plain text"),
+    ];
+    for wrong in wrong {
+        let right = SinkRecord::builder(TOPIC).attribute("method", "PUT").payload(r#"{"id":7,"note":""}"#).build();
+        let answer = sink.process_batch(vec![right, wrong.clone()]).await;
+        let Err(ConnectorError::InvalidRecord { id, reason }) = answer else { panic!("{wrong:?} {answer:?}") };
+        assert!(id == wrong.id() && !reason.contains("lines: x"), "{reason}");
+    }
+    assert!(api.seen().is_empty(), "the runtime hands over the others again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_what_the_mapping_says() {
+    let of = async |mapping: &str, records: Vec<SinkRecord>| {
+        let api = Api::start();
+        connected(&toml(&api, "", mapping), &[]).await.process_batch(records).await.expect("taken");
+        let [seen] = &api.seen()[..] else { panic!("one request") };
+        (seen.header("content-type").to_owned(), seen.text().to_owned(), seen.key().to_owned())
+    };
+    let (kind, body, key) = of("body = 'json_array'", records(2)).await;
+    assert_eq!((kind.as_str(), body.as_str()), ("application/json", r#"[{"number":0},{"number":1}]"#));
+    let (kind, body, same_records) = of("body = 'ndjson'", records(2)).await;
+    assert_eq!((kind.as_str(), body.as_str()), ("application/x-ndjson", "{\"number\":0}\n{\"number\":1}\n"));
+    assert_eq!(key, same_records, "the key is that of the records");
+    assert_ne!(key, of("body = 'ndjson'", records(3)).await.2);
+    let (kind, body, _) = of("body = 'bytes'", vec![record(1, "as { it is")]).await;
+    assert_eq!((kind.as_str(), body.as_str()), ("application/octet-stream", "as { it is"));
+    let (kind, body, key) = of("headers = { content-type = 'text/x', idempotency-key = '{offset}' }", records(1)).await;
+    assert_eq!((kind.as_str(), body.as_str(), key.as_str()), ("text/x", r#"{"number":0}"#, "0"));
+    let (_, body, _) = of("metadata = ['topic', 'offset', 'key']", vec![record(9, "text")]).await;
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(body, json!({ "payload": "text", "topic": TOPIC, "offset": 9, "key": null }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_sent() {
+    for (section, secret, header, value) in [
+        ("", ("HTTP_SINK_TOKEN", "t"), "authorization", "Bearer t"),
+        (
+            "username = 'Aladdin'",
+            ("HTTP_SINK_PASSWORD", "open sesame"),
+            "authorization",
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        ),
+        ("api_key_header = 'apikey'", ("HTTP_SINK_API_KEY", "k"), "apikey", "k"),
+    ] {
+        let api = Api::start();
+        connected(&toml(&api, section, ""), &[secret]).await.process_batch(records(1)).await.expect("taken");
+        assert_eq!(api.seen()[0].header(header), value);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_subscriptions_send_up_to_concurrency_requests_at_once() {
+    let api = Api::start();
+    // No answer comes before three are under way.
+    api.wait_for(3);
+    let mut sink = connected(&toml(&api, "concurrency = 3", ""), &[]).await;
+    sink.process_batch(records(20)).await.expect("taken");
+    assert_eq!((api.most_under_way(), api.seen().len()), (3, 20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exclusive_subscriptions_send_a_partition_in_order_and_partitions_side_by_side() {
+    let api = Api::start();
+    api.wait_for(2);
+    let mut sink = connected(&toml(&api, "", "subscription_type = 'Exclusive'"), &[]).await;
+    let of = |partition: u32| {
+        move |offset: u64| {
+            let topic = format!("{TOPIC}-part-{partition}");
+            let payload = json!({ "number": offset, "partition": partition }).to_string();
+            SinkRecord::builder(TOPIC).partition(Some(partition), topic.into()).offset(offset).payload(payload).build()
+        }
+    };
+    sink.process_batch((0..10).map(of(0)).chain((0..10).map(of(1))).collect()).await.expect("taken");
+    assert_eq!(api.most_under_way(), 2);
+    for partition in 0..2 {
+        let bodies = api.seen().into_iter().map(|seen| serde_json::from_str::<Value>(seen.text()).expect("JSON"));
+        let numbers: Vec<_> = bodies.filter(|body| body["partition"] == partition).collect();
+        assert!(numbers.iter().map(|body| body["number"].as_u64()).eq((0..10).map(Some)), "{numbers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_shared_subscriptions_send_a_key_in_order_and_keys_side_by_side() {
+    let api = Api::start();
+    api.wait_for(4);
+    let mut sink = connected(&toml(&api, "", "subscription_type = 'KeyShared'"), &[]).await;
+    let of = |number: u64| {
+        let payload = json!({ "number": number }).to_string();
+        SinkRecord::builder(TOPIC).offset(number).key(format!("{}", number % 4)).payload(payload).build()
+    };
+    sink.process_batch((0..20).map(of).collect()).await.expect("taken");
+    assert_eq!(api.most_under_way(), 4);
+    for key in 0..4 {
+        let bodies = api.seen().into_iter().map(|seen| serde_json::from_str::<Value>(seen.text()).expect("JSON"));
+        let numbers: Vec<_> =
+            bodies.filter_map(|body| body["number"].as_u64()).filter(|number| number % 4 == key).collect();
+        assert!(numbers.len() == 5 && numbers.is_sorted(), "{numbers:?}");
+    }
+}
+
+/// A request that takes long leaves the others for the next try, which is no failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_into_write_timeout_comes_again() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", "subscription_type = 'Exclusive'"), &[]).await;
+    sink.patience = Duration::from_secs(1);
+    api.script([TakeLate(Duration::from_millis(1_100))]);
+    let told = told(sink.process_batch(records(3)).await);
+    assert!(told.contains("failed: false") && told.contains("rejected: []"), "{told}");
+    assert_eq!(api.numbers(), [0]);
+}

@@ -1,0 +1,83 @@
+//! What is told when the configuration is read, and what the README says of it.
+
+use danube_sink::{SinkConnector, config::template};
+use danube_sink_tests::SafeBroker;
+
+use super::{HttpSink, api::Api, load, toml, with};
+
+fn mistake(section: &str, mapping: &str, secrets: &[(&'static str, &'static str)]) -> String {
+    load(&toml(&Api::start(), section, mapping), &with(secrets)).err().expect("a mistake")
+}
+
+#[test]
+fn a_wrong_mapping_is_told_at_start() {
+    for (mapping, told) in [
+        ("path = '/{user.id}'", "no place that a record fills in: `{user.id}`"),
+        ("path = '/{/user'", "no place that a record fills in: `{/user`"),
+        ("path = '/a}'", "no place that a record fills in: `}`"),
+        ("path = '/{/a~}'", "no place that a record fills in"),
+        ("path = '{/host}'", "a path begins with `/` or `?`"),
+        ("path = '/a#b'", "has no `#`"),
+        ("method = 'GET'", "not `POST`, `PUT`, `PATCH` or `DELETE`"),
+        ("headers = { 'x y' = 'a' }", "`x y` is no header"),
+        ("headers = { authorization = 'Bearer s3cret' }", "`authorization` is no header that a mapping can set"),
+        ("body = 'bytes'\nmetadata = ['topic']", "bytes have no place for it"),
+    ] {
+        let text = mistake("", mapping, &[]);
+        assert!(text.contains(told) && text.contains("test.toml:"), "{mapping}: {text}");
+    }
+}
+
+#[test]
+fn a_wrong_section_is_told_at_start() {
+    let of_base = |url: &str| {
+        let text = format!("[http_sink]\nbase_url = '{url}'\n[[http_sink.topic_mappings]]\ntopic = '/default/t'");
+        load(&text, &with(&[])).err().expect("a mistake")
+    };
+    for url in ["ftp://host", "https://host/?a=b", "https://host/#a", "https://me@host"] {
+        assert!(of_base(url).contains("an API's address is"), "{url}");
+    }
+    assert!(mistake("username = 'me'", "", &[]).contains("HTTP_SINK_PASSWORD"));
+    assert!(mistake("", "", &[("HTTP_SINK_PASSWORD", "p")]).contains("`username`"));
+    let two = [("HTTP_SINK_TOKEN", "s3cret"), ("HTTP_SINK_API_KEY", "s3cret")];
+    let text = mistake("", "", &two);
+    assert!(text.contains("more than one credential") && !text.contains("s3cret"), "{text}");
+    assert!(mistake("idempotency_header = 'a b'", "", &[]).contains("not the name of a header"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_told_by_initialize() {
+    let api = Api::start();
+    let failed = async |section: &str, secrets: &[(&'static str, &'static str)]| {
+        let (mut sink, core) = load(&toml(&api, section, ""), &with(secrets)).expect("valid");
+        sink.initialize(core).await.expect_err("it cannot work").report()
+    };
+    let text = failed("", &[("HTTP_SINK_TOKEN", "two\nlines")]).await;
+    assert!(text.contains("credential") && !text.contains("lines"), "{text}");
+    assert!(failed("ca_file = 'not/there.pem'", &[]).await.contains("not/there.pem"));
+    api.stop();
+    let text = failed("", &[]).await;
+    assert!(text.contains(&api.url()) && text.contains("base_url") && text.contains("refused"), "{text}");
+}
+
+/// Any server with a certificate will do: the broker of the framework's tests has one, of a CA that nobody else knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn https_trusts_the_cas_of_ca_file() {
+    let server = SafeBroker::start("https").await;
+    let initialized = async |ca: &str| {
+        let url = server.url();
+        let text = format!("[http_sink]\nbase_url = '{url}'\n{ca}\n[[http_sink.topic_mappings]]\ntopic = '/default/t'");
+        let (mut sink, core) = load(&text, &with(&[])).expect("valid");
+        sink.initialize(core).await
+    };
+    let error = initialized("").await.expect_err("nobody trusts it").report();
+    assert!(error.contains("certificate"), "{error}");
+    initialized(&format!("ca_file = '{}'", server.ca.file().display())).await.expect("trusted");
+}
+
+#[test]
+fn the_readme_shows_every_setting() {
+    let readme = include_str!("../../README.md");
+    let template = template::<HttpSink>();
+    assert!(readme.contains(&format!("```toml\n{template}```\n")), "put this into README.md:\n{template}");
+}
