@@ -26,6 +26,8 @@ pub mod generated;
 mod handwritten;
 mod load;
 mod mapping;
+mod metadata;
+mod pointer;
 mod printed;
 mod read;
 mod report;
@@ -50,6 +52,8 @@ pub use self::{
     handwritten::load_struct,
     load::{Loaded, load_for, load_text_for},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
+    metadata::Metadata,
+    pointer::{NotAPointer, Pointer},
     printed::{environment, json_schema, template},
     report::{
         error::ConfigError,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::{
     decoding::{AvroEncoding, NumberEncoding},
     file::value::Value,
+    metadata::Metadata,
     report::mistake::Mistakes,
     setting::Setting,
     settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
@@ -57,6 +58,10 @@ macro_rules! words {
 words! {
     SubscriptionType: "subscription type" {
         Shared = "Shared", Exclusive = "Exclusive", Failover = "Failover", KeyShared = "KeyShared",
+    }
+    Metadata: "metadata" {
+        Topic = "topic", Partition = "partition", Offset = "offset", PublishTime = "publish_time", Producer = "producer",
+        Key = "key", Id = "id",
     }
     PayloadFormat: "payload format" { Auto = "auto", Json = "json", Text = "text", Bytes = "bytes" }
     AvroEncoding: "Avro encoding" { Auto = "auto", Json = "json", Datum = "datum", Container = "container" }

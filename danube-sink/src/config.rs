@@ -8,9 +8,9 @@ pub use danube_sink_config::generated;
 #[doc(inline)]
 pub use danube_sink_config::{
     AvroEncoding, ByteSize, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Environment,
-    Loaded, Mapped, Mapping, MappingSettings, Mistake, Mistakes, NoMapping, NumberEncoding, OnInvalidRecord,
-    OnRetriesExhausted, PayloadFormat, ProcessEnvironment, Secret, Setting, SubscriptionType, Token, TopicMapping,
-    TopicMappings, Value, environment, json_schema, shape, template,
+    Loaded, Mapped, Mapping, MappingSettings, Metadata, Mistake, Mistakes, NoMapping, NotAPointer, NumberEncoding,
+    OnInvalidRecord, OnRetriesExhausted, PayloadFormat, Pointer, ProcessEnvironment, Secret, Setting, SubscriptionType,
+    Token, TopicMapping, TopicMappings, Value, environment, json_schema, shape, template,
 };
 use danube_sink_config::{Beyond, Destination, load_for, load_struct, load_text_for};
 use generated::GeneratedConnector;

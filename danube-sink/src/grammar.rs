@@ -109,7 +109,8 @@
 /// # Types
 ///
 /// Numbers, `bool`, `String`, `PathBuf`, `Url`, `Duration` (`"250ms"`, `"10s"`, `"5m"`, `"1h"`, `"7d"`),
-/// [`ByteSize`](crate::ByteSize) (`"64KiB"`, `"5MiB"`, `"5MB"`), and `Option`, `Vec`, `BTreeMap<String, _>`,
+/// [`ByteSize`](crate::ByteSize) (`"64KiB"`, `"5MiB"`, `"5MB"`), [`Pointer`](crate::Pointer) (`"/user/id"`, where in a payload
+/// a value stands), [`Metadata`](crate::Metadata) (`"offset"`, what a record says of itself), and `Option`, `Vec`, `BTreeMap<String, _>`,
 /// `HashMap<String, _>` of them. A type of your own derives [`Setting`](derive@crate::Setting): an enum whose variants are
 /// words, or a struct whose fields are the keys of a table within the section.
 ///

@@ -69,8 +69,9 @@ pub mod testing;
 
 pub use self::{
     config::{
-        ByteSize, ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted,
-        PayloadFormat, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings,
+        ByteSize, ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
+        OnRetriesExhausted, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token, TopicMapping,
+        TopicMappings,
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
@@ -87,9 +88,9 @@ pub mod prelude {
     pub use url::Url;
 
     pub use crate::{
-        ByteSize, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig,
-        PartialFailure, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, TopicMapping,
-        TopicMappings, sink_connector,
+        ByteSize, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig, Metadata,
+        PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType,
+        TopicMapping, TopicMappings, sink_connector,
     };
 }
 

@@ -11,9 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    config::Mapped,
+    config::{Mapped, Metadata},
     error::{ConnectorError, ConnectorResult},
-    schema::{Content, Decoder, Opened, SchemaInfo},
+    schema::{
+        Content, Decoder, Opened, SchemaInfo,
+        time::{Unit, timestamp},
+    },
 };
 
 /// One message of a topic, decoded. Cloning it copies no payload.
@@ -160,6 +163,32 @@ impl SinkRecord {
     /// The name of this message for idempotent writes.
     pub fn id(&self) -> RecordId {
         self.0.id.clone()
+    }
+
+    /// Something that the record says of itself, for a connector that writes it along.
+    ///
+    /// ```
+    /// use danube_sink::{Metadata, SinkRecord};
+    ///
+    /// let record = SinkRecord::builder("/default/users").offset(7).publish_time(1_517_966_773_840).build();
+    /// assert_eq!(record.metadata(Metadata::Offset), 7);
+    /// assert_eq!(record.metadata(Metadata::PublishTime), "2018-02-07T01:26:13.840000Z");
+    /// ```
+    pub fn metadata(&self, which: Metadata) -> Value {
+        match which {
+            Metadata::Topic => self.topic().into(),
+            Metadata::Partition => self.partition().into(),
+            Metadata::Offset => self.offset().into(),
+            Metadata::PublishTime => self.published().into(),
+            Metadata::Producer => self.producer().into(),
+            Metadata::Key => self.key().into(),
+            Metadata::Id => self.id().to_string().into(),
+        }
+    }
+
+    fn published(&self) -> String {
+        let time = i64::try_from(self.publish_time()).unwrap_or(i64::MAX);
+        format!("{}Z", timestamp(time, Unit::Micros))
     }
 
     pub(crate) fn has_id(&self, id: &RecordId) -> bool {

@@ -47,6 +47,12 @@ pub struct Everything {
     pub table: Option<BTreeMap<String, f64>>,
     /// Another map.
     pub labels: Option<HashMap<String, PathBuf>>,
+    /// Where in a payload.
+    #[setting(default = "/id")]
+    pub at: Pointer,
+    /// What is written along.
+    #[setting(default = ["offset", "publish_time"])]
+    pub metadata: Vec<Metadata>,
     /// A keyword as a key.
     pub r#type: Option<String>,
     /// A key by another name, with a few values.
@@ -199,6 +205,7 @@ fn what_is_not_said_is_the_default() {
     assert_eq!((connector.timeout, connector.chunk), (Duration::from_secs(10), ByteSize(5 << 20)));
     assert_eq!((connector.number, connector.copies, connector.port), (-1, 2, 80));
     assert_eq!(connector.list, ["a", "b\\ \"c\""]);
+    assert_eq!((connector.at.as_str(), connector.metadata), ("/id", vec![Metadata::Offset, Metadata::PublishTime]));
     assert_eq!((connector.mode, connector.other_mode), (Mode::AppendOnly, Mode::Upsert));
     let retry = Retry { attempts: 3, pause: Pause { initial: Duration::from_secs(1) } };
     assert_eq!((connector.retry, connector.servers), (retry, vec![]));
@@ -263,7 +270,9 @@ spare = 3
 mode = "upsrt"
 port = 0
 retry = { atempts = 3, pause = { first = 1 } }
-servers = [{}, { host = "" }]"#,
+servers = [{}, { host = "" }]
+at = "user.id"
+metadata = ["offsets"]"#,
     );
     let expected = r#"error: connector.toml:4:11: `timeout`: the time is out of range
    4 | timeout = "1m"
@@ -340,7 +349,17 @@ error: connector.toml:16:25: `servers`: `host`: the text is empty
      |                         ^^
    help: write 1 to 10 characters
 
-15 mistakes in connector.toml"#;
+error: connector.toml:17:6: `at`: not a JSON pointer
+  17 | at = "user.id"
+     |      ^^^^^^^^^
+   help: write the way to the value, such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`
+
+error: connector.toml:18:13: `metadata`: unknown metadata
+  18 | metadata = ["offsets"]
+     |             ^^^^^^^^^
+   help: did you mean `offset`? It is one of `topic`, `partition`, `offset`, `publish_time`, `producer`, `key` or `id`
+
+17 mistakes in connector.toml"#;
     assert_eq!(report, expected);
 }
 

@@ -153,6 +153,7 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Text { min, max } => sized(json!({ "type": "string" }), "minLength", "maxLength", min, max),
         Shape::Word { words: known, .. } => words(known),
         Shape::Path => json!({ "type": "string", "minLength": 1 }),
+        Shape::Pointer => json!({ "type": "string", "pattern": "^(/([^~/]|~[01])*)*$" }),
         Shape::Url => json!({ "type": "string", "pattern": "^[A-Za-z0-9+.-]+:." }),
         Shape::ServiceUrl => json!({ "type": "string", "pattern": "^https?://[^/]" }),
         Shape::LogLevel => {

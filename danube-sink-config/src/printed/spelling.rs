@@ -11,6 +11,7 @@ pub(super) fn spell(shape: &Shape) -> String {
         Shape::Text { .. } => "A text".to_owned(),
         Shape::Word { words, .. } => format!("One of {}", suggest::list(words, "or")),
         Shape::Path => "The path of a file or folder".to_owned(),
+        Shape::Pointer => "Where in the payload, as `/user/id`".to_owned(),
         Shape::Url => "A URL".to_owned(),
         Shape::ServiceUrl => "The URL of a broker".to_owned(),
         Shape::LogLevel => "A level, or levels by target".to_owned(),

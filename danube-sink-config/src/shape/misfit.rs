@@ -35,9 +35,10 @@ pub struct Misfit {
 const A_TIME: &str = "write a number and a unit: `\"250ms\"`, `\"10s\"`, `\"5m\"`, `\"1h\"`";
 const A_SIZE: &str = "write a number and a unit: `\"512B\"`, `\"64KiB\"`, `\"5MiB\"`, `\"1GiB\"`";
 const A_TOPIC: &str = "write `/namespace/name`; each of the two consists of letters, digits, `_` and `-`";
-/// The help for what is no URL.
 const A_LEVEL: &str =
     "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,danube_sink=debug`";
+pub(crate) const A_POINTER: &str =
+    "write the way to the value, such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`";
 pub(crate) const A_URL: &str = "write it whole, such as `https://example.com/path`";
 
 impl Scalar<'_> {
@@ -191,6 +192,7 @@ impl Shape {
             Self::Path if text.is_empty() => wrong("the path is empty", Text::new("name a file or folder")),
             Self::LogLevel if !is_log_level(text) => wrong("not a level of log lines", Text::new(A_LEVEL)),
             Self::Topic if !is_topic(text) => wrong("not the name of a topic", Text::new(A_TOPIC)),
+            Self::Pointer if !is_pointer(text) => wrong("not a JSON pointer", Text::new(A_POINTER)),
             Self::Url | Self::ServiceUrl if !has_scheme(text) => wrong("not a whole URL", Text::new(A_URL)),
             _ => None,
         }
@@ -264,6 +266,21 @@ pub(crate) const fn is_topic(text: &str) -> bool {
         index += 1;
     }
     slashes == 1 && length > 0
+}
+
+/// RFC 6901.
+const fn is_pointer(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    if !matches!(rest, [] | [b'/', ..]) {
+        return false;
+    }
+    while let [first, behind @ ..] = rest {
+        if *first == b'~' && !matches!(behind, [b'0' | b'1', ..]) {
+            return false;
+        }
+        rest = behind;
+    }
+    true
 }
 
 /// Levels, with or without a target before them, and commas between. A target alone would be taken for a level.

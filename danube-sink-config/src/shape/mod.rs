@@ -16,7 +16,7 @@ mod text;
 
 use std::time::Duration;
 
-pub(crate) use self::misfit::{A_URL, alternatives};
+pub(crate) use self::misfit::{A_POINTER, A_URL, alternatives};
 pub use self::{
     limit::{Limit, Refusal},
     misfit::{Misfit, Scalar},
@@ -69,6 +69,8 @@ pub enum Shape {
     ServiceUrl,
     /// `/namespace/name`.
     Topic,
+    /// Where in a payload a value stands, as `/user/id`.
+    Pointer,
     /// A level of log lines, or levels by target as in `info,danube_sink=debug`.
     LogLevel,
     /// A time with its unit, such as `"10s"`, from `min` to `max`.

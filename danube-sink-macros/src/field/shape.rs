@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use danube_sink_config::{ByteSize, Setting, shape::Shape};
+use danube_sink_config::{ByteSize, Pointer, Setting, shape::Shape};
 use syn::{GenericArgument, PathArguments, Type};
 
 /// Where the types come from that the words mean; a type of the same name from elsewhere is another one.
@@ -44,6 +44,7 @@ pub(crate) fn of(ty: &Type) -> Option<Shape> {
         "PathBuf" => PathBuf::SHAPE,
         "Url" => Shape::Url,
         "Duration" => Duration::SHAPE,
+        "Pointer" => Pointer::SHAPE,
         "ByteSize" => ByteSize::SHAPE,
         "Option" => argument(0)?,
         "Vec" => Shape::list(kept(argument(0)?)),

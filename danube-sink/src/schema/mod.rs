@@ -50,8 +50,7 @@ mod protobuf;
 mod raw_bytes;
 mod registry;
 mod text;
-#[cfg(any(feature = "avro", feature = "protobuf"))]
-mod time;
+pub(crate) mod time;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 mod wanted;
 

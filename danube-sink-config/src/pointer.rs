@@ -1,0 +1,123 @@
+//! Where in a payload a value stands.
+
+use std::{fmt, str::FromStr};
+
+use serde_json::Value as Payload;
+
+use super::{
+    file::value::Value,
+    report::mistake::Mistakes,
+    setting::Setting,
+    shape::{A_POINTER, Shape},
+};
+
+/// A JSON pointer (RFC 6901), such as `"/user/id"` or `"/items/0"`: where in a payload a value stands. `""` is the whole
+/// payload; `~1` is a `/` within a name, `~0` a `~`.
+///
+/// ```
+/// use danube_sink_config::Pointer;
+///
+/// let payload = serde_json::json!({ "user": { "id": 7 }, "a/b": [true] });
+/// let pointer = |text: &str| text.parse::<Pointer>().unwrap();
+/// assert_eq!(pointer("/user/id").of(&payload).unwrap(), 7);
+/// assert_eq!(pointer("/a~1b/0").of(&payload).unwrap(), true);
+/// assert!(pointer("/user/name").of(&payload).is_none());
+/// assert!("user.id".parse::<Pointer>().is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pointer {
+    text: Box<str>,
+    steps: Box<[Box<str>]>,
+}
+
+/// A text that begins with no `/`, or has a `~` without `0` or `1` behind it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a JSON pointer: {A_POINTER}")]
+pub struct NotAPointer;
+
+impl Pointer {
+    /// The value that the pointer names; `None` if it is not there. What is there may be `null`.
+    pub fn of<'a>(&self, payload: &'a Payload) -> Option<&'a Payload> {
+        self.steps.iter().try_fold(payload, |value, step| match value {
+            Payload::Object(fields) => fields.get(&**step),
+            Payload::Array(items) => items.get(index(step)?),
+            _ => None,
+        })
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A number has one spelling, so that a pointer names one item.
+fn index(step: &str) -> Option<usize> {
+    let plain = step.bytes().all(|digit| digit.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+    step.parse().ok().filter(|_| plain)
+}
+
+impl FromStr for Pointer {
+    type Err = NotAPointer;
+
+    fn from_str(text: &str) -> Result<Self, NotAPointer> {
+        if Shape::Pointer.misfit(&super::shape::Scalar::Text(text)).is_some() {
+            return Err(NotAPointer);
+        }
+        let steps = text.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~").into());
+        Ok(Self { text: text.into(), steps: steps.collect() })
+    }
+}
+
+impl Setting for Pointer {
+    const SHAPE: Shape = Shape::Pointer;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        value.as_text()?.parse().map_err(|_| value.mistake("not a JSON pointer", A_POINTER).into())
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.text, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The examples of RFC 6901, section 5.
+    #[test]
+    fn it_finds_what_the_standard_says() {
+        let document = json!({
+            "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, "k\"l": 6, " ": 7, "m~n": 8
+        });
+        let found = |text: &str| text.parse::<Pointer>().unwrap().of(&document).cloned();
+        assert_eq!(found(""), Some(document.clone()));
+        assert_eq!(found("/foo"), Some(json!(["bar", "baz"])));
+        assert_eq!(found("/foo/0"), Some(json!("bar")));
+        for (number, text) in ["/", "/a~1b", "/c%d", "/e^f", "/g|h", "/i\\j", "/k\"l", "/ ", "/m~0n"].iter().enumerate()
+        {
+            assert_eq!(found(text), Some(json!(number)), "{text}");
+        }
+        for nowhere in ["/foo/2", "/foo/00", "/foo/+1", "/foo/-", "/bar", "/a~1b/c"] {
+            assert_eq!(found(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pointer_is_refused() {
+        for wrong in ["foo", "#/foo", "/a~", "/a~2b", "$.foo"] {
+            assert_eq!(wrong.parse::<Pointer>(), Err(NotAPointer), "{wrong}");
+        }
+    }
+}
