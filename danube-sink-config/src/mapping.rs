@@ -75,19 +75,11 @@ pub struct TopicMappings<T = ()> {
 }
 
 impl<T> TopicMappings<T> {
-    /// What the connector's own keys say for the record.
+    /// The mapping through which the record came.
     ///
     /// # Errors
     /// [`NoMapping`] if the record's topic is not mapped here; as a connector's error it is a fatal one.
     pub fn for_record(&self, record: &impl Mapped) -> Result<&T, NoMapping> {
-        self.mapping_of(record).map(|mapping| &mapping.own)
-    }
-
-    /// The mapping through which the record came, with its common keys.
-    ///
-    /// # Errors
-    /// As [`for_record`](Self::for_record).
-    pub fn mapping_of(&self, record: &impl Mapped) -> Result<&Mapping<T>, NoMapping> {
         let of_topic = self.by_topic.get(record.topic()).map_or(&[][..], Vec::as_slice);
         let found = match of_topic {
             // A record made by hand, in a test, has no subscription.
@@ -96,7 +88,7 @@ impl<T> TopicMappings<T> {
                 .iter()
                 .find(|index| self.mappings[**index].settings.consumer.subscription == record.subscription()),
         };
-        found.map(|index| &self.mappings[*index]).ok_or_else(|| NoMapping {
+        found.map(|index| &self.mappings[*index].own).ok_or_else(|| NoMapping {
             topic: record.topic().to_owned(),
             subscription: record.subscription().to_owned(),
         })

@@ -6,6 +6,8 @@ mod conformance;
 mod failure;
 mod progress;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -63,7 +65,6 @@ struct Target {
 impl SinkConnector for DeltaLake {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
         for mapping in self.topics.iter() {
-            progress::warn_of_duplicates(&mapping.settings);
             if let Some(table) = Table::open(&mapping.own, self.options(), &[]).await? {
                 self.tables.insert(mapping.own.table.clone(), table);
             }
@@ -73,16 +74,16 @@ impl SinkConnector for DeltaLake {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let options = self.options();
-        let mapping = self.topics.mapping_of(&records[0])?;
-        let location = &mapping.own.table;
+        let target = self.topics.for_record(&records[0])?;
+        let location = &target.table;
         if !self.tables.contains_key(location) {
-            match Table::open(&mapping.own, options, &records).await? {
+            match Table::open(target, options, &records).await? {
                 Some(table) => drop(self.tables.insert(location.clone(), table)),
                 None => return columns::without_any(&records),
             }
         }
         let table = self.tables.get_mut(location).ok_or("not open").fatal("find the table")?;
-        table.append(mapping, &records).await
+        table.append(target, &records).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
@@ -110,7 +111,7 @@ impl DeltaLake {
 }
 
 fn no_secrets(options: &BTreeMap<String, String>) -> Result<(), String> {
-    let secret = |name: &&String| ["key", "token", "secret", "password"].iter().any(|word| name.to_lowercase().contains(word));
+    let secret = |name: &&String| ["access_key", "secret", "session_token", "password"].iter().any(|word| name.to_lowercase().contains(word));
     match options.keys().find(secret) {
         None => Ok(()),
         Some(name) => Err(format!("`{name}` is a secret: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")),

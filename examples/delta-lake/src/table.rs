@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use danube_sink::{config::Mapping, prelude::*};
+use danube_sink::prelude::*;
 use deltalake::{
     DeltaResult, DeltaTable, DeltaTableBuilder, TableProperty,
     arrow::compute::filter_record_batch,
@@ -19,7 +19,7 @@ use super::{
     Target,
     columns::{self, Rows},
     failure::Sorted,
-    progress::{self, Place, Progress},
+    progress::Place,
 };
 
 /// How long the log remembers a producer that sends nothing any more.
@@ -77,8 +77,8 @@ impl Table {
     }
 
     /// Appends the records that the table does not have, in one commit.
-    pub(crate) async fn append(&mut self, mapping: &Mapping<Target>, records: &[SinkRecord]) -> ConnectorResult<()> {
-        let what = format!("append to {}", mapping.own.table);
+    pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
+        let what = format!("append to {}", target.table);
         // A folder would be made again, without the log.
         if self.url.scheme() == "file" {
             self.is_there().await?;
@@ -94,33 +94,18 @@ impl Table {
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
         let schema = writer.arrow_schema();
         let Rows { batch, rejected } =
-            columns::read(&schema, &mapping.own, records).map_err(Into::into).sorted(&what)?;
-        let columns = progress::columns(&schema, &mapping.own.columns);
-
-        let (mut progress, mut failure, mut fresh) = (Progress::default(), PartialFailure::default(), Vec::new());
+            columns::read(&schema, target, records).map_err(Into::into).sorted(&what)?;
+        let (mut failure, mut fresh) = (PartialFailure::default(), Vec::new());
+        let mut reached = HashMap::new();
         for (record, reason) in records.iter().zip(rejected) {
-            let place = Place::of(record, &mapping.settings);
-            if let Some(reason) = reason {
-                failure.reject(record, reason);
-                place.into_iter().for_each(|place| progress.hold(place));
-                continue;
-            }
-            let Some(place) = place else {
-                fresh.push(true);
-                continue;
-            };
-            let mut known = false;
-            for application in [place.application.clone(), format!("{}{columns}", place.application)] {
-                known |= self.version(&state, application).await.sorted(&what)?.is_some_and(|at| place.is_within(at));
-            }
-            fresh.push(!known);
-            if !known {
-                progress.reach(place, &columns);
+            match reason {
+                Some(reason) => drop(failure.reject(record, reason)),
+                None => fresh.push(self.is_fresh(&state, &mut reached, record).await.sorted(&what)?),
             }
         }
         if fresh.contains(&true) {
             let batch = filter_record_batch(&batch, &fresh.into()).map_err(Into::into).sorted(&what)?;
-            let mut writer = writer.with_commit_properties(transactions(&progress));
+            let mut writer = writer.with_commit_properties(transactions(&reached));
             writer.write(batch).await.sorted(&what)?;
             let before = state.version();
             let version = writer.flush_and_commit(&mut state).await.sorted(&what)?;
@@ -128,7 +113,7 @@ impl Table {
                 // Others may have written for the producers that are known here.
                 self.versions.clear();
             }
-            self.versions.extend(progress.reached.into_iter().map(|(application, version)| (application, Some(version))));
+            self.versions.extend(reached.into_iter().map(|(name, version)| (name, Some(version))));
         }
         self.state = Some(state);
         failure.into_result()
@@ -143,12 +128,36 @@ impl Table {
         }
     }
 
-    async fn version(&mut self, state: &DeltaTable, application: String) -> DeltaResult<Option<i64>> {
-        if let Some(version) = self.versions.get(&application) {
+    /// Whether the table does not have the record; what the log is to say then is `reached`.
+    async fn is_fresh(
+        &mut self,
+        state: &DeltaTable,
+        reached: &mut HashMap<String, i64>,
+        record: &SinkRecord,
+    ) -> DeltaResult<bool> {
+        let Some(place) = Place::of(record) else { return Ok(true) };
+        let newest = self.version(state, &place.producer).await?;
+        let slot = match reached.get(&place.slot) {
+            Some(slot) => Some(*slot),
+            None if newest.is_some_and(|newest| place.is_begun(newest)) => self.version(state, &place.slot).await?,
+            None => None,
+        };
+        if slot.is_some_and(|slot| place.is_in(slot)) {
+            return Ok(false);
+        }
+        let slot = place.put_in(slot);
+        reached.insert(place.slot, slot);
+        let newest = reached.entry(place.producer).or_insert(newest.unwrap_or_default());
+        *newest = place.offset.max(*newest);
+        Ok(true)
+    }
+
+    async fn version(&mut self, state: &DeltaTable, name: &str) -> DeltaResult<Option<i64>> {
+        if let Some(version) = self.versions.get(name) {
             return Ok(*version);
         }
-        let version = state.snapshot()?.transaction_version(state.log_store().as_ref(), &application).await?;
-        self.versions.insert(application, version);
+        let version = state.snapshot()?.transaction_version(state.log_store().as_ref(), name).await?;
+        self.versions.insert(name.to_owned(), version);
         Ok(version)
     }
 
@@ -163,8 +172,8 @@ impl Table {
     }
 }
 
-fn transactions(progress: &Progress) -> CommitProperties {
+fn transactions(reached: &HashMap<String, i64>) -> CommitProperties {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_millis()).ok());
-    let transaction = |(application, version): (&String, &i64)| Transaction::new_with_last_update(application, *version, now);
-    CommitProperties::default().with_application_transactions(progress.reached.iter().map(transaction).collect())
+    let transaction = |(name, version): (&String, &i64)| Transaction::new_with_last_update(name, *version, now);
+    CommitProperties::default().with_application_transactions(reached.iter().map(transaction).collect())
 }

@@ -1,0 +1,4 @@
+//! Single batches, handed over by hand.
+
+#[path = "../tests/common/mod.rs"]
+pub(crate) mod common;
