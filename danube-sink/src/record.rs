@@ -390,7 +390,8 @@ mod tests {
 
     #[test]
     fn the_id_tells_what_it_is_made_of() {
-        let record = SinkRecord::builder("/default/t").producer("p", 9, 4).partition(Some(1), "/default/t-part-1".into());
+        let record =
+            SinkRecord::builder("/default/t").producer("p", 9, 4).partition(Some(1), "/default/t-part-1".into());
         let id = record.build().id();
         assert_eq!((id.topic(), id.producer_id(), id.sequence()), ("/default/t-part-1", 9, 4));
     }

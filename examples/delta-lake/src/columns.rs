@@ -90,7 +90,11 @@ pub(crate) fn fit(target: &Target, table: &StructType) -> Result<(), String> {
         match table.field(name) {
             None => return Err(format!("the table {} has no column `{name}`", target.table)),
             Some(has) if has.data_type() != wanted => {
-                return Err(format!("column `{name}` of the table {} is {}, not {wanted}", target.table, has.data_type()));
+                return Err(format!(
+                    "column `{name}` of the table {} is {}, not {wanted}",
+                    target.table,
+                    has.data_type()
+                ));
             }
             Some(_) => {}
         }
@@ -133,7 +137,8 @@ pub(crate) fn read(schema: &SchemaRef, target: &Target, records: &[SinkRecord]) 
 }
 
 fn decode(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, ArrowError> {
-    let mut decoder = ReaderBuilder::new(SchemaRef::clone(schema)).with_batch_size(rows.len().max(1)).build_decoder()?;
+    let mut decoder =
+        ReaderBuilder::new(SchemaRef::clone(schema)).with_batch_size(rows.len().max(1)).build_decoder()?;
     decoder.serialize(rows)?;
     Ok(decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(SchemaRef::clone(schema))))
 }

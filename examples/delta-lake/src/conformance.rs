@@ -69,7 +69,7 @@ impl Subject for Lake {
         match &self.store {
             // It fails if the connector has begun a table of its own meanwhile.
             Store::Disk(folder) => fs::rename(folder.join("away"), folder.join("table")).expect("no other table"),
-            Store::S3(server) => server.come_back(),
+            Store::S3(server) => server.come_back().await,
         }
     }
 
@@ -87,5 +87,6 @@ async fn it_conforms_on_disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms_in_s3() {
-    conforms(Lake { store: Store::S3(S3::start("conforms-s3", false)), reader: Reader::start() }).await.assert();
+    let server = S3::start("conforms-s3", false).await;
+    conforms(Lake { store: Store::S3(server), reader: Reader::start() }).await.assert();
 }

@@ -17,11 +17,15 @@ impl<T> Sorted<T> for Result<T, DeltaTableError> {
     fn sorted(self, what: &str) -> ConnectorResult<T> {
         use DeltaTableError as Delta;
         match self {
-            Err(error @ (Delta::UnsupportedColumnMapping { .. } | Delta::MissingFeature { .. })) => Err(error).fatal(what),
+            Err(error @ (Delta::UnsupportedColumnMapping { .. } | Delta::MissingFeature { .. })) => {
+                Err(error).fatal(what)
+            }
             Err(Delta::Transaction { source }) if never_commits(&source) => Err(source).fatal(what),
             Err(Delta::ObjectStore { source }) if never_stores(&source) => Err(source).fatal(what),
             Err(error @ Delta::InvalidData { .. }) => Err(error).refused(what),
-            Err(Delta::Arrow { source }) if !matches!(source, ArrowError::IoError(..) | ArrowError::ExternalError(_)) => {
+            Err(Delta::Arrow { source })
+                if !matches!(source, ArrowError::IoError(..) | ArrowError::ExternalError(_)) =>
+            {
                 Err(source).refused(what)
             }
             other => other.retryable(what),
@@ -44,8 +48,5 @@ fn never_commits(error: &TransactionError) -> bool {
 /// The store has no conditional writes, or its options are wrong.
 fn never_stores(error: &ObjectStoreError) -> bool {
     use ObjectStoreError::{InvalidPath, NotImplemented, NotSupported, UnknownConfigurationKey};
-    matches!(
-        error,
-        InvalidPath { .. } | NotImplemented { .. } | NotSupported { .. } | UnknownConfigurationKey { .. }
-    )
+    matches!(error, InvalidPath { .. } | NotImplemented { .. } | NotSupported { .. } | UnknownConfigurationKey { .. })
 }

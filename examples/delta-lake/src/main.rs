@@ -111,7 +111,9 @@ impl DeltaLake {
 }
 
 fn no_secrets(options: &BTreeMap<String, String>) -> Result<(), String> {
-    let secret = |name: &&String| ["access_key", "secret", "session_token", "password"].iter().any(|word| name.to_lowercase().contains(word));
+    let secret = |name: &&String| {
+        ["access_key", "secret", "session_token", "password"].iter().any(|word| name.to_lowercase().contains(word))
+    };
     match options.keys().find(secret) {
         None => Ok(()),
         Some(name) => Err(format!("`{name}` is a secret: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")),

@@ -93,8 +93,7 @@ impl Table {
         };
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
         let schema = writer.arrow_schema();
-        let Rows { batch, rejected } =
-            columns::read(&schema, target, records).map_err(Into::into).sorted(&what)?;
+        let Rows { batch, rejected } = columns::read(&schema, target, records).map_err(Into::into).sorted(&what)?;
         let (mut failure, mut fresh) = (PartialFailure::default(), Vec::new());
         let mut reached = HashMap::new();
         for (record, reason) in records.iter().zip(rejected) {

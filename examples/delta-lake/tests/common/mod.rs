@@ -11,7 +11,6 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Mutex,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -101,14 +100,14 @@ pub(crate) struct S3 {
 
 impl S3 {
     /// With keys that have to be right, or with none.
-    pub(crate) fn start(name: &str, keys: bool) -> Self {
+    pub(crate) async fn start(name: &str, keys: bool) -> Self {
         let folder = folder(name);
         fs::create_dir(folder.join(BUCKET)).expect("a bucket");
         let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
         let server = Self { folder, port, keys, process: Mutex::default() };
-        server.come_back();
+        server.come_back().await;
         server
     }
 
@@ -118,7 +117,7 @@ impl S3 {
         process.wait().expect("it ends");
     }
 
-    pub(crate) fn come_back(&self) {
+    pub(crate) async fn come_back(&self) {
         let mut command = Command::new(target().join("delta-lake/bin/s3s-fs"));
         command.args(["--host", "127.0.0.1", "--port", &self.port.to_string()]).stdout(Stdio::null());
         if self.keys {
@@ -129,7 +128,7 @@ impl S3 {
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(started.elapsed() < PATIENCE, "the S3 server does not listen");
-            thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
