@@ -22,7 +22,6 @@ use crate::{
     read::table::{self, TableReader},
     report::mistake::{Mistake, Mistakes},
     report::render,
-    setting,
     shape::Scalar,
     shape::given::{Given, Settings, Step},
 };
@@ -230,7 +229,6 @@ impl<'a> Open<'a> {
         later(&Given {
             way: &[],
             scalar: Scalar::Table(keys.len()),
-            not_a_url: None,
             keys: &keys,
             elsewhere: None,
             key_place: place.borrowed(),
@@ -262,15 +260,10 @@ fn tell_value<'a>(
         Content::Table(table) => table.entries.iter().map(|entry| entry.key.as_str()).collect(),
         _ => Vec::new(),
     };
-    let not_a_url = match &value.content {
-        Content::Text(text) => setting::url(text).err(),
-        _ => None,
-    };
     let place = shown.place(value.span.as_ref());
     later(&Given {
         way,
         scalar: value.scalar(),
-        not_a_url: not_a_url.as_deref(),
         keys: &keys,
         elsewhere,
         key_place: key_place.unwrap_or(&place).borrowed(),

@@ -84,6 +84,24 @@ impl ConnectorInfo {
     };
 }
 
+/// A connector without its type, so that what only looks at it is compiled once and not again with every connector.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared {
+    /// What is known of it without a configuration.
+    pub info: ConnectorInfo,
+    /// The keys of its own that a topic mapping has.
+    pub mapping: &'static [SettingInfo],
+    /// What holds for common keys that a topic mapping leaves out, as TOML.
+    pub mapping_defaults: &'static [(&'static str, &'static str)],
+}
+
+impl Declared {
+    /// The connector of a type.
+    pub const fn of<C: GeneratedConnector>() -> Self {
+        Self { info: C::INFO, mapping: C::Mapping::SETTINGS, mapping_defaults: C::MAPPING_DEFAULTS }
+    }
+}
+
 /// What is known of one setting.
 #[derive(Debug, Clone, Copy)]
 pub struct SettingInfo {

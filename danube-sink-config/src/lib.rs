@@ -14,6 +14,7 @@
 //! mappings are in the file alone.
 
 #![warn(missing_docs)]
+#![cfg_attr(not(feature = "start"), allow(dead_code, reason = "the macros read and tell, and start nothing"))]
 
 mod beyond;
 #[doc(hidden)]
@@ -23,6 +24,7 @@ mod decoding;
 mod file;
 #[doc(hidden)]
 pub mod generated;
+#[cfg(feature = "start")]
 mod handwritten;
 mod load;
 mod mapping;
@@ -49,12 +51,11 @@ pub use self::{
         source::ConfigSource,
         value::Value,
     },
-    handwritten::load_struct,
     load::{Loaded, load_for, load_text_for},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
     metadata::Metadata,
     pointer::{NotAPointer, Pointer},
-    printed::{environment, json_schema, template},
+    printed::{environment, template, template_of},
     report::{
         error::ConfigError,
         mistake::{Mistake, Mistakes},
@@ -65,4 +66,9 @@ pub use self::{
         ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, PayloadFormat,
         SubscriptionType,
     },
+};
+#[cfg(feature = "start")]
+pub use self::{
+    handwritten::load_struct,
+    printed::{json_schema, json_schema_of},
 };

@@ -2,13 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
+#[cfg(feature = "start")]
 use serde_json::Value as Payload;
 
 use super::{
     file::value::Value,
     report::mistake::Mistakes,
     setting::Setting,
-    shape::{A_POINTER, Shape},
+    shape::{A_POINTER, Scalar, Shape},
 };
 
 /// A JSON pointer (RFC 6901), such as `"/user/id"` or `"/items/0"`: where in a payload a value stands. `""` is the whole
@@ -36,6 +37,14 @@ pub struct Pointer {
 pub struct NotAPointer;
 
 impl Pointer {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+#[cfg(feature = "start")]
+impl Pointer {
     /// The value that the pointer names; `None` if it is not there. What is there may be `null`.
     pub fn of<'a>(&self, payload: &'a Payload) -> Option<&'a Payload> {
         self.steps.iter().try_fold(payload, |value, step| match value {
@@ -44,13 +53,9 @@ impl Pointer {
             _ => None,
         })
     }
-
-    /// As it is written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
 }
 
+#[cfg(feature = "start")]
 /// A number has one spelling, so that a pointer names one item.
 fn index(step: &str) -> Option<usize> {
     let plain = step.bytes().all(|digit| digit.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
@@ -61,7 +66,7 @@ impl FromStr for Pointer {
     type Err = NotAPointer;
 
     fn from_str(text: &str) -> Result<Self, NotAPointer> {
-        if Shape::Pointer.misfit(&super::shape::Scalar::Text(text)).is_some() {
+        if Shape::Pointer.misfit(&Scalar::Text(text)).is_some() {
             return Err(NotAPointer);
         }
         let steps = text.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~").into());

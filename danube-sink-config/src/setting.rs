@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "url")]
 use url::Url;
 
 use super::{
@@ -124,17 +125,15 @@ impl Setting for PathBuf {
     }
 }
 
+#[cfg(feature = "url")]
 impl Setting for Url {
     const SHAPE: Shape = Shape::Url;
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        url(value.as_text()?).map_err(|message| value.mistake(message, shape::A_URL).into())
+        value.fits(&Self::SHAPE)?;
+        let wrong = |error| value.mistake(format!("not a URL: {error}"), shape::A_URL).into();
+        Url::parse(value.as_text()?).map_err(wrong)
     }
-}
-
-/// The URL, or why it is none.
-pub(crate) fn url(text: &str) -> Result<Url, String> {
-    Url::parse(text).map_err(|error| format!("not a URL: {error}"))
 }
 
 impl Setting for Duration {

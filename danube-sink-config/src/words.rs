@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de::Error as _};
-
 use super::{
     decoding::{AvroEncoding, NumberEncoding},
     file::value::Value,
@@ -11,7 +9,7 @@ use super::{
     report::mistake::Mistakes,
     setting::Setting,
     settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
-    shape::{Scalar, Shape, suggest},
+    shape::{Shape, suggest},
 };
 
 macro_rules! words {
@@ -22,7 +20,7 @@ macro_rules! words {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            fn from_word(text: &str) -> Option<Self> {
+            pub(crate) fn from_word(text: &str) -> Option<Self> {
                 [$(Self::$variant),+].into_iter().find(|word| suggest::same_word(word.as_str(), text))
             }
         }
@@ -40,16 +38,6 @@ macro_rules! words {
                 value.fits(&Self::SHAPE)?;
                 Self::from_word(value.as_text()?)
                     .ok_or_else(|| value.mistake(concat!("unknown ", $what), "write another word").into())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                Self::from_word(&text).ok_or_else(|| match Self::SHAPE.misfit(&Scalar::Text(&text)) {
-                    Some(misfit) => D::Error::custom(format!("unknown {}: {}", $what, misfit.help)),
-                    None => D::Error::custom(concat!("unknown ", $what)),
-                })
             }
         }
     )+};

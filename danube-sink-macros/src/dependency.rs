@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use toml::{Table, Value};
+use toml::de::{DeTable, DeValue};
 
 const PACKAGE: &str = "danube-sink";
 
@@ -17,39 +17,55 @@ pub(crate) fn path() -> TokenStream {
 
 /// Nobody depends on it under another name, unless the manifest says so.
 fn name_in(package: &Path) -> Option<String> {
-    let manifest = read(package)?;
-    let workspace =
-        || package.ancestors().filter_map(read).find_map(|manifest| Some(manifest.get("workspace")?.clone()));
-    name(&manifest, workspace)
+    name(&read(package)?, || package.ancestors().filter_map(read).find(|text| of_workspace(text).is_some()))
 }
 
-fn read(folder: &Path) -> Option<Table> {
-    fs::read_to_string(folder.join("Cargo.toml")).ok()?.parse().ok()
+fn read(folder: &Path) -> Option<String> {
+    fs::read_to_string(folder.join("Cargo.toml")).ok()
 }
 
-fn name(manifest: &Table, workspace: impl Fn() -> Option<Value>) -> Option<String> {
-    let targets = manifest.get("target").and_then(Value::as_table);
-    let tables =
-        std::iter::once(manifest).chain(targets.into_iter().flat_map(Table::values).filter_map(Value::as_table));
-    let dependencies: Vec<(&String, &Value)> = tables
-        .flat_map(|table| ["dependencies", "dev-dependencies"].map(|key| table.get(key)))
-        .filter_map(|found| found?.as_table())
+/// The table `workspace` of a manifest.
+fn of_workspace(manifest: &str) -> Option<DeTable<'_>> {
+    match DeTable::parse(manifest).ok()?.into_inner().remove("workspace")?.into_inner() {
+        DeValue::Table(workspace) => Some(workspace),
+        _ => None,
+    }
+}
+
+fn name(manifest: &str, workspace: impl Fn() -> Option<String>) -> Option<String> {
+    let manifest = DeTable::parse(manifest).ok()?.into_inner();
+    let targets = table(&manifest, "target").into_iter().flat_map(DeTable::values);
+    let tables = std::iter::once(&manifest).chain(targets.filter_map(|target| target.get_ref().as_table()));
+    let dependencies: Vec<_> = tables
+        .flat_map(|found| ["dependencies", "dev-dependencies"].map(|key| table(found, key)))
         .flatten()
+        .flatten()
+        .map(|(name, dependency)| (&**name.get_ref(), dependency.get_ref()))
         .collect();
     if dependencies.iter().any(|(name, _)| *name == PACKAGE) {
         return None;
     }
-    let is_renamed = |(name, dependency): &&(&String, &Value)| {
-        let inherited = dependency.get("workspace").and_then(Value::as_bool) == Some(true);
-        let package = if inherited {
-            let workspace = workspace();
-            workspace.as_ref().and_then(|table| table.get("dependencies")?.get(name.as_str())?.get("package")).cloned()
-        } else {
-            dependency.get("package").cloned()
-        };
-        package.is_some_and(|package| package.as_str() == Some(PACKAGE))
+    let is_renamed = |(name, dependency): &&(&str, &DeValue<'_>)| {
+        let inherited = dependency.get("workspace").and_then(|value| value.get_ref().as_bool()) == Some(true);
+        if !inherited {
+            return is_ours(dependency);
+        }
+        let manifest = workspace().unwrap_or_default();
+        of_workspace(&manifest).is_some_and(|workspace| {
+            table(&workspace, "dependencies")
+                .and_then(|all| all.get(*name))
+                .is_some_and(|found| is_ours(found.get_ref()))
+        })
     };
-    dependencies.iter().find(is_renamed).map(|(name, _)| (*name).clone())
+    dependencies.iter().find(is_renamed).map(|(name, _)| (*name).to_owned())
+}
+
+fn table<'a, 'i>(of: &'a DeTable<'i>, key: &str) -> Option<&'a DeTable<'i>> {
+    of.get(key)?.get_ref().as_table()
+}
+
+fn is_ours(dependency: &DeValue<'_>) -> bool {
+    dependency.get("package").and_then(|value| value.get_ref().as_str()) == Some(PACKAGE)
 }
 
 #[cfg(test)]
@@ -58,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_manifest_names_the_dependency() {
-        let workspace: Table = "[dependencies]\nours = { package = 'danube-sink', path = 'x' }".parse().unwrap();
+        let workspace = "[workspace.dependencies]\nours = { package = 'danube-sink', path = 'x' }";
         for (manifest, expected) in [
             ("[dependencies]\ndanube-sink = '1'\nother = { package = 'danube-sink' }", None),
             ("[dependencies]\nsinks = { package = 'danube-sink', version = '1' }", Some("sinks")),
@@ -67,7 +83,7 @@ mod tests {
             ("[dependencies]\nours.workspace = true", Some("ours")),
             ("[dependencies]\nserde = '1'", None),
         ] {
-            let found = name(&manifest.parse().unwrap(), || Some(Value::Table(workspace.clone())));
+            let found = name(manifest, || Some(workspace.to_owned()));
             assert_eq!(found.as_deref(), expected, "{manifest}");
         }
     }

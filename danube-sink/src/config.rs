@@ -13,6 +13,7 @@ pub use danube_sink_config::{
     Token, TopicMapping, TopicMappings, Value, environment, json_schema, shape, template,
 };
 use danube_sink_config::{Beyond, Destination, load_for, load_struct, load_text_for};
+pub(crate) use danube_sink_config::{json_schema_of, template_of};
 use generated::GeneratedConnector;
 use serde::de::DeserializeOwned;
 

@@ -85,6 +85,7 @@ pub use self::{
 pub mod prelude {
     pub use std::{path::PathBuf, time::Duration};
 
+    #[cfg(feature = "url")]
     pub use url::Url;
 
     pub use crate::{

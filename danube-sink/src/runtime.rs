@@ -5,8 +5,7 @@ mod signals;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use futures_util::future::{join_all, try_join_all};
-
+use futures_util::future::{BoxFuture, join_all, try_join_all};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -102,6 +101,14 @@ impl SinkRuntime {
         connectors: Vec<impl SinkConnector + 'static>,
         config: ConnectorConfig,
     ) -> ConnectorResult<Self> {
+        let boxed = |connector| Box::new(connector) as Box<dyn SinkConnector>;
+        Self::boxed(connectors.into_iter().map(boxed).collect(), config).await
+    }
+
+    pub(crate) async fn boxed(
+        connectors: Vec<Box<dyn SinkConnector>>,
+        config: ConnectorConfig,
+    ) -> ConnectorResult<Self> {
         if connectors.len() != config.tasks {
             let (tasks, given) = (config.tasks, connectors.len());
             let text = format!(
@@ -113,7 +120,7 @@ impl SinkRuntime {
         let observer = Observer::new(&config.connector_name);
         let server = serve(config.metrics_port, observer.clone()).await?;
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
-        let writer = |connector| Writer::new(Box::new(connector), config.write_timeout);
+        let writer = |connector| Writer::new(connector, config.write_timeout);
         let writers = connectors.into_iter().map(writer).collect();
         Ok(Self { writers, config, observer, server, shutdown: CancellationToken::new() })
     }
@@ -137,7 +144,12 @@ impl SinkRuntime {
     /// What made the connector end, if it was not asked to.
     pub async fn run(self) -> ConnectorResult<()> {
         let _signals = signals::listen(self.shutdown.clone())?;
-        self.live().await
+        self.compiled_here().await
+    }
+
+    /// A boxed future is compiled where it is boxed, and not again with every connector.
+    fn compiled_here(&self) -> BoxFuture<'_, ConnectorResult<()>> {
+        Box::pin(self.live())
     }
 
     async fn live(&self) -> ConnectorResult<()> {

@@ -222,15 +222,6 @@ impl Table {
         entries.sort_by_key(|entry| entry.key_span.as_ref().map(|span| span.start));
         Self { span, entries }
     }
-
-    /// The table of a serde format, which tells no places.
-    pub(crate) fn from_serde(table: toml::Table) -> Self {
-        let entries = table
-            .into_iter()
-            .map(|(key, value)| Entry { key, key_span: None, value: Value::from_serde(value) })
-            .collect();
-        Self { span: None, entries }
-    }
 }
 
 impl Value {
@@ -250,19 +241,6 @@ impl Value {
             DeValue::Table(table) => Content::Table(Table::from_parsed(table, Some(span.clone()))),
         };
         Self { span: Some(span), content }
-    }
-
-    pub(crate) fn from_serde(value: toml::Value) -> Self {
-        let content = match value {
-            toml::Value::String(text) => Content::Text(text),
-            toml::Value::Integer(number) => Content::Whole(number.into()),
-            toml::Value::Float(number) => Content::Real(number),
-            toml::Value::Boolean(truth) => Content::Truth(truth),
-            toml::Value::Datetime(_) => Content::Date,
-            toml::Value::Array(list) => Content::List(list.into_iter().map(Value::from_serde).collect()),
-            toml::Value::Table(table) => Content::Table(Table::from_serde(table)),
-        };
-        Self { span: None, content }
     }
 
     /// A default that is written in the connector's code, as TOML.

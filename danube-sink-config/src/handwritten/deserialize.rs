@@ -27,7 +27,7 @@ use crate::{
 /// The keys that the surrounding struct does not claim must all be core settings.
 impl<'de> Deserialize<'de> for ConnectorConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let table = Table::from_serde(toml::Table::deserialize(deserializer)?);
+        let table = Table::from(toml::Table::deserialize(deserializer)?);
         let in_scope = scope::with(|scope| {
             scope.found.unclaimed = table.entries.iter().map(|entry| entry.key.clone()).collect();
             Self { mappings: std::mem::take(&mut scope.found.mappings), ..scope.core.clone() }
@@ -49,7 +49,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for TopicMappings<T> {
         let list = Vec::<toml::Table>::deserialize(deserializer)?;
         let plain = Value {
             span: None,
-            content: Content::List(list.iter().cloned().map(toml::Value::Table).map(Value::from_serde).collect()),
+            content: Content::List(list.iter().cloned().map(toml::Value::Table).map(Value::from).collect()),
         };
         let in_scope = scope::with(|scope| {
             let (section, entry) = find(&scope.root, &plain);

@@ -7,6 +7,7 @@
 mod deserialize;
 mod scope;
 mod serde_error;
+mod values;
 
 use std::path::Path;
 

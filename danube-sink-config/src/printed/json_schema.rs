@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::entry::{Entry, Without};
 use crate::{
-    generated::{GeneratedConnector, SettingInfo},
-    mapping::TopicMapping,
+    generated::{Declared, GeneratedConnector, SettingInfo},
     read::keys::{self, Home},
     shape::{Scalar, Shape},
 };
@@ -17,7 +16,13 @@ use crate::{
 /// What only shows when several values are looked at together is left to `check`, and so is what the environment gives:
 /// `danube_service_url` may be left out here.
 pub fn json_schema<C: GeneratedConnector>() -> Value {
-    let info = C::INFO;
+    json_schema_of(&Declared::of::<C>())
+}
+
+/// [`json_schema`] of a connector whose type is not known.
+#[doc(hidden)]
+pub fn json_schema_of(connector: &Declared) -> Value {
+    let info = connector.info;
     let mut root = Table::default();
     root.common(Home::Root, &[]);
     for (name, home) in [("processing", Home::Processing), ("retry", Home::Retry)] {
@@ -31,8 +36,8 @@ pub fn json_schema<C: GeneratedConnector>() -> Value {
         root.properties.insert(name.to_owned(), table.into_schema());
     }
     let mut mapping = Table::default();
-    mapping.common(Home::Mapping, C::MAPPING_DEFAULTS);
-    mapping.own(C::Mapping::SETTINGS);
+    mapping.common(Home::Mapping, connector.mapping_defaults);
+    mapping.own(connector.mapping);
     let mut mapping = mapping.into_schema();
     mapping["if"] =
         json!({ "properties": { "on_invalid_record": words(&["dead_letter"]) }, "required": ["on_invalid_record"] });

@@ -7,8 +7,14 @@
 mod entry;
 mod environment;
 mod example;
+#[cfg(feature = "start")]
 mod json_schema;
 mod spelling;
 mod template;
 
-pub use self::{environment::environment, json_schema::json_schema, template::template};
+#[cfg(feature = "start")]
+pub use self::json_schema::{json_schema, json_schema_of};
+pub use self::{
+    environment::environment,
+    template::{template, template_of},
+};

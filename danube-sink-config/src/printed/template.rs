@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     file::environment,
-    generated::{GeneratedConnector, SettingInfo},
-    mapping::TopicMapping,
+    generated::{Declared, GeneratedConnector, SettingInfo},
     read::keys::{self, Home, Key},
     read::secret_source,
     shape::Shape,
@@ -18,7 +17,13 @@ use crate::{
 
 /// A complete, commented configuration of a connector. It loads as it is: what has to be there has an example.
 pub fn template<C: GeneratedConnector>() -> String {
-    let info = C::INFO;
+    template_of(&Declared::of::<C>())
+}
+
+/// [`template`] of a connector whose type is not known.
+#[doc(hidden)]
+pub fn template_of(connector: &Declared) -> String {
+    let info = connector.info;
     let mut out = Template::default();
     out.comment(&format!("{} {}\n{}", info.name, info.version, info.about));
     out.comment("\nEvery key stands here with its default. Remove the `#` before one to set it.");
@@ -33,9 +38,9 @@ pub fn template<C: GeneratedConnector>() -> String {
     let list = format!("{}.{}", info.section, keys::MAPPING_LISTS[0]);
     out.line(&format!("\n# Which topics are read, and what each is for: one such table a topic.\n[[{list}]]"));
     for key in keys::MAPPING {
-        out.entry(&Entry::mapping(key, C::MAPPING_DEFAULTS), None);
+        out.entry(&Entry::mapping(key, connector.mapping_defaults), None);
     }
-    out.keys(&list, C::Mapping::SETTINGS);
+    out.keys(&list, connector.mapping);
     out.text
 }
 

@@ -1,7 +1,5 @@
 //! What the values of the common keys must be.
 
-use url::Url;
-
 use crate::{file::value::Value, read::keys::Key, report::mistake::Mistake, shape::Shape};
 
 /// A whole number in the key's range.
@@ -21,22 +19,6 @@ pub(crate) fn text(key: &Key, value: &Value) -> Result<String, Mistake> {
     if text.trim().is_empty() {
         return Err(value.mistake("the text is empty", format!("write {}{}", key.doc, key.fallback())));
     }
-    if matches!(key.shape, Shape::ServiceUrl) {
-        service_url(text).map_err(|message| value.mistake(message, "write a URL such as `http://localhost:6650`"))?;
-    }
     value.fits(&key.shape)?;
     Ok(text.to_owned())
-}
-
-/// Whether a client can connect to it. The message does not repeat the text.
-pub(crate) fn service_url(text: &str) -> Result<(), String> {
-    let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
-    match url.scheme() {
-        "http" | "https" => {}
-        _ => return Err("a broker is reached by `http` or `https`".to_owned()),
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("the URL names no host".to_owned());
-    }
-    Ok(())
 }

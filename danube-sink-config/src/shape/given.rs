@@ -34,8 +34,6 @@ pub struct Given<'a> {
     pub way: &'a [Step<'a>],
     /// The value.
     pub scalar: Scalar<'a>,
-    /// Why it is no URL, if it is a text that is none.
-    pub not_a_url: Option<&'a str>,
     /// The keys of the struct that are in it, if it is a table.
     pub keys: &'a [&'a str],
     /// What to do about its key if there is no such key here.
@@ -104,9 +102,6 @@ pub const fn mistake(keys: &'static [SettingInfo], settings: &Settings<'_>, give
     }
     if let (Shape::Table(keys), Scalar::Table(_)) = (shape, given.scalar) {
         return missing(keys, settings, given);
-    }
-    if let (Shape::Url, Some(reason)) = (shape, given.not_a_url) {
-        return Some(told(&given.place, given.way, reason, super::A_URL));
     }
     match shape.misfit(&given.scalar) {
         Some(misfit) => Some(told(&given.place, given.way, misfit.message.as_str(), misfit.help.as_str())),

@@ -13,10 +13,13 @@ mod misfit;
 mod quantity;
 pub mod suggest;
 mod text;
+mod url;
 
 use std::time::Duration;
 
-pub(crate) use self::misfit::{A_POINTER, A_URL, alternatives};
+#[cfg(feature = "url")]
+pub(crate) use self::misfit::A_URL;
+pub(crate) use self::misfit::{A_POINTER, alternatives};
 pub use self::{
     limit::{Limit, Refusal},
     misfit::{Misfit, Scalar},

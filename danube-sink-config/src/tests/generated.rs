@@ -170,7 +170,7 @@ error: connector.toml:7:18: `max_backoff_ms`: the number is out of range
      |                  ^
    help: write a whole number from 1 to 86400000; without the key it is 30000
 
-error: connector.toml:10:12: `base_url`: not a URL: relative URL without a base
+error: connector.toml:10:12: `base_url`: not a URL: it does not begin with a scheme
   10 | base_url = "example"
      |            ^^^^^^^^^
    help: write it whole, such as `https://example.com/path`

@@ -48,18 +48,17 @@ fn table(settings: &Settings<'_>) -> TokenStream {
 }
 
 fn given(value: &Given<'_>) -> TokenStream {
-    let Given { way, scalar: of, not_a_url, keys, elsewhere, key_place, place: at } = value;
+    let Given { way, scalar: of, keys, elsewhere, key_place, place: at } = value;
     let way = way.iter().map(|step| match step {
         Step::Key(key) => quote!(given::Step::Key(#key)),
         Step::Item => quote!(given::Step::Item),
     });
-    let (scalar, not_a_url, elsewhere) = (scalar(of), option(*not_a_url), option(*elsewhere));
+    let (scalar, elsewhere) = (scalar(of), option(*elsewhere));
     let (key_place, place) = (place(key_place), place(at));
     quote! {
         given::Given {
             way: &[#(#way),*],
             scalar: #scalar,
-            not_a_url: #not_a_url,
             keys: &[#(#keys),*],
             elsewhere: #elsewhere,
             key_place: #key_place,

@@ -17,7 +17,10 @@ use std::{
 
 use self::arguments::{Command, Job};
 use crate::{
-    config::{self, ConfigError, ConfigSource, ConnectorConfig, Loaded, generated::GeneratedConnector},
+    config::{
+        self, ConfigError, ConfigSource, ConnectorConfig, Loaded,
+        generated::{Declared, GeneratedConnector},
+    },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt},
     observe::start_logs,
@@ -29,86 +32,98 @@ const CONFIGURATION: u8 = 78;
 
 /// Reads the command line and does what it says.
 pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
-    let arguments = match arguments::parse(&C::INFO, std::env::args_os()) {
-        Ok(arguments) => arguments,
-        Err(shown) => {
-            // Where nobody reads the answer, the exit code is all there is.
-            let _ = shown.print();
-            return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
-        }
+    let load = |embedded: bool, source: &ConfigSource| {
+        let load = if embedded { config::load_for_embedded::<C> } else { config::load::<C> };
+        let Loaded { connector, core, path, notes, .. } = load(source)?;
+        Ok(Configured { connectors: vec![Box::new(connector)], core, path, notes })
     };
-    let job = match arguments.command {
-        Command::Template => return print(&config::template::<C>()),
-        Command::Schema => return print(&format!("{:#}\n", config::json_schema::<C>())),
-        Command::With(job) => job,
-    };
-    let configured = match Configured::<C>::load(arguments.config, &job) {
-        Ok(configured) => configured,
-        Err(report) => {
-            say(stderr(), &format!("{report}\n"));
-            return ExitCode::from(CONFIGURATION);
-        }
-    };
-    match work(configured, job) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(stderr(), &format!("error: {}\n", error.report()));
-            let configuration = matches!(error, ConnectorError::Configuration { .. });
-            if configuration { ExitCode::from(CONFIGURATION) } else { ExitCode::FAILURE }
-        }
-    }
+    Program { declared: Declared::of::<C>(), load }.main()
+}
+
+/// A connector without its type, so that all of this is compiled with the framework and not again with every connector.
+struct Program {
+    declared: Declared,
+    /// Reads the configuration, for the broker inside the process if that is wanted.
+    load: fn(bool, &ConfigSource) -> Result<Configured, ConfigError>,
 }
 
 /// A connector as its configuration says.
-pub(crate) struct Configured<C> {
+struct Configured {
     /// One for each of `tasks`.
-    connectors: Vec<C>,
+    connectors: Vec<Box<dyn SinkConnector>>,
     core: ConnectorConfig,
     path: PathBuf,
     notes: Vec<String>,
 }
 
-impl<C: GeneratedConnector> Configured<C> {
-    fn load(path: Option<PathBuf>, job: &Job) -> Result<Self, ConfigError> {
-        let source = ConfigSource { path };
-        let load = || match job {
-            Job::Run | Job::Check(_) => config::load::<C>(&source),
-            _ => config::load_for_embedded::<C>(&source),
-        };
-        let Loaded { connector, core, path, notes, .. } = load()?;
-        let mut connectors = vec![connector];
-        for _ in 1..core.tasks {
-            connectors.push(load()?.connector);
-        }
-        Ok(Self { connectors, core, path, notes })
-    }
-}
-
-fn work<C: SinkConnector + GeneratedConnector>(configured: Configured<C>, job: Job) -> ConnectorResult<()> {
-    match job {
-        Job::Run => {
-            let Configured { connectors, core, path, notes } = configured;
-            start_logs(&core.log_level)?;
-            tracing::debug!("configuration from {}", path.display());
-            for note in notes {
-                tracing::debug!("{note}");
+impl Program {
+    fn main(&self) -> ExitCode {
+        let arguments = match arguments::parse(&self.declared.info, std::env::args_os()) {
+            Ok(arguments) => arguments,
+            Err(shown) => {
+                // Where nobody reads the answer, the exit code is all there is.
+                let _ = shown.print();
+                return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
             }
-            block_on(async { SinkRuntime::with_tasks(connectors, core).await?.run().await })
+        };
+        let job = match arguments.command {
+            Command::Template => return print(&config::template_of(&self.declared)),
+            Command::Schema => return print(&format!("{:#}\n", config::json_schema_of(&self.declared))),
+            Command::With(job) => job,
+        };
+        let configured = match self.load(arguments.config, &job) {
+            Ok(configured) => configured,
+            Err(report) => {
+                say(stderr(), &format!("{report}\n"));
+                return ExitCode::from(CONFIGURATION);
+            }
+        };
+        match self.work(configured, job) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say(stderr(), &format!("error: {}\n", error.report()));
+                let configuration = matches!(error, ConnectorError::Configuration { .. });
+                if configuration { ExitCode::from(CONFIGURATION) } else { ExitCode::FAILURE }
+            }
         }
-        Job::Check(options) => {
-            start_logs("warn")?;
-            block_on(check::check(configured, options))
+    }
+
+    fn load(&self, path: Option<PathBuf>, job: &Job) -> Result<Configured, ConfigError> {
+        let source = ConfigSource { path };
+        let embedded = !matches!(job, Job::Run | Job::Check(_));
+        let mut configured = (self.load)(embedded, &source)?;
+        for _ in 1..configured.core.tasks {
+            configured.connectors.append(&mut (self.load)(embedded, &source)?.connectors);
         }
-        #[cfg(feature = "dev")]
-        Job::Dev(options) => {
-            // Its own lines say how it goes.
-            start_logs("warn")?;
-            block_on(dev::run(configured.connectors, configured.core, options))
+        Ok(configured)
+    }
+
+    fn work(&self, configured: Configured, job: Job) -> ConnectorResult<()> {
+        match job {
+            Job::Run => {
+                let Configured { connectors, core, path, notes } = configured;
+                start_logs(&core.log_level)?;
+                tracing::debug!("configuration from {}", path.display());
+                for note in notes {
+                    tracing::debug!("{note}");
+                }
+                block_on(async { SinkRuntime::boxed(connectors, core).await?.run().await })
+            }
+            Job::Check(options) => {
+                start_logs("warn")?;
+                block_on(check::check(&self.declared, configured, options))
+            }
+            #[cfg(feature = "dev")]
+            Job::Dev(options) => {
+                // Its own lines say how it goes.
+                start_logs("warn")?;
+                block_on(dev::run(configured.connectors, configured.core, options))
+            }
+            #[cfg(not(feature = "dev"))]
+            Job::Dev => Err(ConnectorError::configuration(
+                "this program was built without danube-sink's feature `dev`, which carries the embedded broker",
+            )),
         }
-        #[cfg(not(feature = "dev"))]
-        Job::Dev => Err(ConnectorError::configuration(
-            "this program was built without danube-sink's feature `dev`, which carries the embedded broker",
-        )),
     }
 }
 

@@ -1,18 +1,26 @@
 //! `/live`, `/ready` and `/metrics` over HTTP.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
-    response::IntoResponse,
-    routing::get,
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
 };
-use tokio::{net::TcpListener, task::AbortHandle};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{AbortHandle, JoinSet},
+    time::sleep,
+};
 
 use super::Observer;
 use crate::error::{ConnectorError, ConnectorResult};
+
+/// How long to wait after a connection that could not be taken, because the process has no file left, for example.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The running server; dropping it closes the port.
 #[derive(Debug)]
@@ -46,24 +54,48 @@ pub(crate) async fn serve(port: u16, observer: Observer) -> ConnectorResult<Serv
     };
     let listener = TcpListener::bind(("0.0.0.0", port)).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;
-    let router = Router::new()
-        .route("/live", get(|| async { "live\n" }))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(Arc::new(observer));
-    let task = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!("the metrics endpoint ended: {error}");
-        }
-    });
+    let task = tokio::spawn(listen(listener, Arc::new(observer)));
     Ok(Server { address, task: task.abort_handle() })
 }
 
-async fn ready(State(observer): State<Arc<Observer>>) -> impl IntoResponse {
-    let code = if observer.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, [(CONTENT_TYPE, "application/json")], observer.status_json().to_string())
+async fn listen(listener: TcpListener, observer: Arc<Observer>) {
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(connections.spawn(answer_all(stream, Arc::clone(&observer)))),
+            Err(error) => {
+                tracing::warn!("the metrics endpoint takes no connection: {error}");
+                sleep(PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
 }
 
-async fn metrics(State(observer): State<Arc<Observer>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], observer.metrics_text())
+async fn answer_all(stream: TcpStream, observer: Arc<Observer>) {
+    let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request, &observer))));
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
+    // A client that goes away in the middle is no trouble of ours.
+    let _ = connection.await;
 }
+
+fn answer(request: &Request<Incoming>, observer: &Observer) -> Response<String> {
+    let (code, kind, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/live") => (StatusCode::OK, TEXT, "live\n".to_owned()),
+        (&Method::GET | &Method::HEAD, "/ready") => {
+            let code = if observer.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            (code, JSON, observer.status_json().to_string())
+        }
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, METRICS, observer.metrics_text()),
+        (_, "/live" | "/ready" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, TEXT, "there are /live, /ready and /metrics\n".to_owned()),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -165,7 +165,7 @@ async fn nothing_is_first_noticed_while_records_flow() {
             "variable DANUBE_SERVICE_URL: a broker",
         ),
         ("no URL", "", &[("DANUBE_SERVICE_URL", "::")], Told::Start, "variable DANUBE_SERVICE_URL: not a URL"),
-        ("no host", "", &[("DANUBE_SERVICE_URL", "http://")], Told::Start, "not a URL: empty host"),
+        ("no host", "", &[("DANUBE_SERVICE_URL", "http://")], Told::Start, "not a URL: it names no host"),
         (
             "a blank name",
             "",

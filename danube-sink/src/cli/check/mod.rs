@@ -14,7 +14,7 @@ use std::{io::stdout, path::Path};
 use self::tries::Tries;
 use super::{Configured, say};
 use crate::{
-    config::{ConnectorConfig, MappingSettings, generated::GeneratedConnector},
+    config::{ConnectorConfig, MappingSettings, generated::Declared},
     connector::SinkConnector,
     danube::DanubeBroker,
     error::ConnectorResult,
@@ -35,16 +35,13 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// That something that was tried failed.
-pub(super) async fn check<C: SinkConnector + GeneratedConnector>(
-    configured: Configured<C>,
-    options: Options,
-) -> ConnectorResult<()> {
+pub(super) async fn check(declared: &Declared, configured: Configured, options: Options) -> ConnectorResult<()> {
     let Configured { connectors, core, path, notes } = configured;
     say(stdout(), &summary(&core, &path));
     for note in notes {
         say(stdout(), &format!("note: {note}\n"));
     }
-    for warning in warnings::of::<C>(&core) {
+    for warning in warnings::of(declared, &core) {
         say(stdout(), &format!("warning: {warning}\n"));
     }
     if options.offline {
@@ -78,14 +75,14 @@ fn summary(core: &ConnectorConfig, path: &Path) -> String {
 }
 
 /// Tries what the connector itself does at start, and what it wants to read.
-async fn connector<C: SinkConnector + 'static>(
-    connectors: Vec<C>,
+async fn connector(
+    connectors: Vec<Box<dyn SinkConnector>>,
     core: &ConnectorConfig,
     tries: &mut Tries,
 ) -> Option<Vec<MappingSettings>> {
     // The others are the same.
     let connector = connectors.into_iter().next()?;
-    let writer = Writer::new(Box::new(connector), core.write_timeout);
+    let writer = Writer::new(connector, core.write_timeout);
     let initialized = writer.initialize(core.clone()).await;
     let usable = tries.told("initialize", initialized.map_err(|error| error.report())).is_some();
     let mut mappings = None;

@@ -1,17 +1,17 @@
 //! What is allowed and will not work well.
 
-use crate::config::{ConnectorConfig, MappingSettings, SubscriptionType, generated::GeneratedConnector};
+use crate::config::{ConnectorConfig, MappingSettings, SubscriptionType, generated::Declared};
 
 /// The largest `dispatch.max_unacked_messages` that a broker takes; it is 10 where its operator says nothing.
 const LARGEST_WINDOW: usize = 10_000;
 
 /// Every warning, the core settings' first.
-pub(super) fn of<C: GeneratedConnector>(core: &ConnectorConfig) -> Vec<String> {
+pub(super) fn of(declared: &Declared, core: &ConnectorConfig) -> Vec<String> {
     let mut found = Vec::new();
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
         let checks =
-            [window(mapping), order::<C>(mapping), broker_facts(mapping), flush(mapping), write(core, mapping)];
+            [window(mapping), order(declared, mapping), broker_facts(mapping), flush(mapping), write(core, mapping)];
         found.extend(checks.into_iter().flatten().map(|warning| format!("{topic}: {warning}")));
     }
     found
@@ -28,9 +28,9 @@ fn window(mapping: &MappingSettings) -> Option<String> {
 }
 
 /// An author who gives mappings a type that keeps the order has a connector that needs it.
-fn order<C: GeneratedConnector>(mapping: &MappingSettings) -> Option<String> {
+fn order(declared: &Declared, mapping: &MappingSettings) -> Option<String> {
     let kind = mapping.consumer.subscription_type;
-    let (_, written_for) = C::MAPPING_DEFAULTS.iter().find(|(key, _)| *key == "subscription_type")?;
+    let (_, written_for) = declared.mapping_defaults.iter().find(|(key, _)| *key == "subscription_type")?;
     let written_for = written_for.trim_matches('"');
     (kind == SubscriptionType::Shared && written_for != kind.as_str()).then(|| {
         format!("the connector is written for {written_for} subscriptions; {kind} ones bring records in no order")

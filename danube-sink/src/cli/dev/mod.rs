@@ -36,8 +36,8 @@ pub(crate) struct Options {
 }
 
 /// Runs until all is delivered, or until told to stop with `keep_running`.
-pub(crate) async fn run<C: SinkConnector + 'static>(
-    connectors: Vec<C>,
+pub(crate) async fn run(
+    connectors: Vec<Box<dyn SinkConnector>>,
     mut core: ConnectorConfig,
     options: Options,
 ) -> ConnectorResult<()> {
@@ -49,7 +49,7 @@ pub(crate) async fn run<C: SinkConnector + 'static>(
     let url = broker.url();
     say(stdout(), &format!("embedded broker at {url}, in memory, for development only\n"));
     let session = Session { broker, core: core.clone(), data };
-    let runtime = SinkRuntime::with_tasks(connectors, core).await?;
+    let runtime = SinkRuntime::boxed(connectors, core).await?;
     let handle = runtime.handle();
     let mut running = tokio::spawn(runtime.run());
     let delivered = tokio::select! {

@@ -90,7 +90,8 @@ async fn with_stop_an_invalid_record_ends_the_connector_after_the_others_are_wri
 async fn records_that_the_target_refuses_are_found_in_halves_and_the_others_are_written_in_order() {
     let mut bench = Bench::with_window(100);
     bench.mapping().batch_size = 16;
-    [3, 12].map(|number| bench.target.refuse(number));
+    bench.target.refuse(3);
+    bench.target.refuse(12);
     bench.publish(16);
     let pipeline = bench.start();
     bench.settled().await;
