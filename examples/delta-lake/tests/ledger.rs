@@ -60,9 +60,9 @@ impl Stage {
         let (url, table, options) = (self.broker.url(), &self.table, toml(&self.options));
         let text = format!(
             "danube_service_url = '{url}'\nconnector_name = '{name}'\nmetrics_port = 0\nretry_backoff_ms = 50\n\
-             max_backoff_ms = 500\nflush_interval_ms = 100\nbatch_size = 50\n\n[delta_lake.storage_options]\n{options}\n\
+             max_backoff_ms = 500\n\n[delta_lake.storage_options]\n{options}\n\
              [[delta_lake.topic_mappings]]\ntopic = '{topic}'\nsubscription = '{SUBSCRIPTION}'\ntable = '{table}'\n\
-             consumer_name = '{name}'\n{more}\n"
+             consumer_name = '{name}'\nflush_interval_ms = 200\nbatch_size = 50\n{more}\n"
         );
         fs::write(&file, text).expect("a folder for temporary files");
         let before = self.consumers(topic);
@@ -337,7 +337,7 @@ async fn a_shared_subscription_whose_connectors_are_killed() {
 async fn a_rejected_record_is_written_when_the_mapping_takes_it() {
     let stage = Stage::on_disk("ledger-rejected").await;
     let topic = stage.topic("rejected", Partitions::Unpartitioned);
-    let mut connector = stage.connector(&topic, "one", &format!("{NUMBER}\nflush_interval_ms = 1000")).await;
+    let mut connector = stage.connector(&topic, "one", NUMBER).await;
     let producer = producer(&stage.broker.url(), &topic, "one", None).await;
     // In one batch, and it stops the connector; no acknowledgement of those around it counts.
     stage.broker.faults().set_acks(Acks::Ignored);
