@@ -241,7 +241,8 @@ pub struct SecretKey<T> {
 
 /// A key of the environment.
 pub const fn secret_key<T: FromSecret>(info: SettingInfo) -> SecretKey<T> {
-    SecretKey { info: SettingInfo { shape: Shape::TEXT, ..info }, make: T::from_secret, absent: T::absent }
+    let info = SettingInfo { shape: Shape::TEXT, optional: T::OPTIONAL, ..info };
+    SecretKey { info, make: T::from_secret, absent: T::absent }
 }
 
 /// The start of a field that is not configuration.

@@ -125,6 +125,9 @@ impl fmt::Debug for SectionReader<'_> {
 
 /// [`Secret`], or an `Option` of it.
 pub trait FromSecret: Sized {
+    /// Whether [`absent`](Self::absent) gives a value.
+    const OPTIONAL: bool;
+
     /// With a value.
     fn from_secret(secret: Secret) -> Self;
 
@@ -133,6 +136,8 @@ pub trait FromSecret: Sized {
 }
 
 impl FromSecret for Secret {
+    const OPTIONAL: bool = false;
+
     fn from_secret(secret: Secret) -> Self {
         secret
     }
@@ -143,6 +148,8 @@ impl FromSecret for Secret {
 }
 
 impl FromSecret for Option<Secret> {
+    const OPTIONAL: bool = true;
+
     fn from_secret(secret: Secret) -> Self {
         Some(secret)
     }
