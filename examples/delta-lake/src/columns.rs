@@ -53,8 +53,7 @@ impl Setting for Kind {
 
 /// The columns of a new table; none if neither the mapping nor the records have any.
 pub(crate) fn of_new_table(target: &Target, records: &[SinkRecord]) -> ConnectorResult<Vec<StructField>> {
-    let column = |column: &Column| StructField::new(&column.name, column.kind.0.clone(), !column.required);
-    let mut fields: Vec<_> = target.columns.iter().map(column).collect();
+    let mut fields = named(target);
     if fields.is_empty() {
         let objects = records.iter().map(SinkRecord::payload).filter(|payload| payload.is_object());
         let inferred = infer_json_schema_from_iterator(objects.map(Ok)).fatal("infer the columns")?;
@@ -69,9 +68,18 @@ pub(crate) fn of_new_table(target: &Target, records: &[SinkRecord]) -> Connector
         }));
     }
     if !fields.is_empty() {
-        fields.extend(target.metadata.iter().map(|which| StructField::nullable(which.as_str(), metadata_type(*which))));
+        fields.extend(of_metadata(target));
     }
     Ok(fields)
+}
+
+fn named(target: &Target) -> Vec<StructField> {
+    let field = |column: &Column| StructField::new(&column.name, column.kind.0.clone(), !column.required);
+    target.columns.iter().map(field).collect()
+}
+
+fn of_metadata(target: &Target) -> impl Iterator<Item = StructField> {
+    target.metadata.iter().map(|which| StructField::nullable(which.as_str(), metadata_type(*which)))
 }
 
 fn metadata_type(which: Metadata) -> DataType {
@@ -85,7 +93,7 @@ fn metadata_type(which: Metadata) -> DataType {
 
 /// Whether a table has the columns that the mapping fills, with their types.
 pub(crate) fn fit(target: &Target, table: &StructType) -> Result<(), String> {
-    for field in of_new_table(target, &[]).map_err(|error| error.report())? {
+    for field in named(target).into_iter().chain(of_metadata(target)) {
         let (name, wanted) = (field.name(), field.data_type());
         match table.field(name) {
             None => return Err(format!("the table {} has no column `{name}`", target.table)),
