@@ -20,7 +20,7 @@ use table::Table;
     config = "connector.toml",
     dev_hint = "Try: python3 -c \"from deltalake import DeltaTable; print(DeltaTable('earthquakes').to_pyarrow_table())\""
 )]
-struct DeltaLake {
+pub(crate) struct DeltaLake {
     /// Options of the object store, under its own names: `aws_region`, `aws_endpoint`, `aws_allow_http`, `max_retries`, ….
     #[setting(validate = no_secrets)]
     storage_options: Option<BTreeMap<String, String>>,
@@ -43,7 +43,7 @@ struct DeltaLake {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
-struct Target {
+pub(crate) struct Target {
     /// A folder, or `s3://bucket/path`. A table that is not there is made.
     table: String,
     /// The columns that records fill. Without them: the table's, each from the value of its name; of a new table, those that
