@@ -61,7 +61,8 @@ pub struct ConnectorConfig {
     /// The token by which the broker knows the connector. For `https`. Not a key: the variable `DANUBE_TOKEN` holds it, or
     /// `DANUBE_TOKEN_FILE` names a file that does, which is read again when it is changed.
     pub token: Option<Token>,
-    /// `log_level`: `error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`. Default `info`.
+    /// `log_level`: `error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`. Default `info`,
+    /// which shows only warnings and errors of libraries.
     pub log_level: String,
     /// What the topic mappings say beyond [`ConsumerConfig`]. Not a key: filled in from the mappings.
     pub mappings: Vec<MappingSettings>,

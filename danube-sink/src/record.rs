@@ -62,6 +62,25 @@ impl fmt::Display for RecordId {
     }
 }
 
+impl RecordId {
+    /// The topic, or the partition's own name: `/default/orders-part-1`.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The producer's number, which the broker draws when a producer attaches. No two producers of a topic have the same,
+    /// and none keeps it when the broker begins anew: among the records of one number, offsets never start again. It is 0
+    /// for what the broker itself publishes.
+    pub fn producer_id(&self) -> u64 {
+        self.producer_id
+    }
+
+    /// The producer's own count of its messages.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
 impl SinkRecord {
     /// A record made by hand, for tests of a connector.
     ///
@@ -399,6 +418,14 @@ mod tests {
         for bytes in [&b"1e400"[..], b"[\"\xff\"]", b"{\"a\":1", b"", b"1 2"] {
             assert_eq!(json(bytes), record(bytes).payload().to_string(), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn the_id_tells_what_it_is_made_of() {
+        let record =
+            SinkRecord::builder("/default/t").producer("p", 9, 4).partition(Some(1), "/default/t-part-1".into());
+        let id = record.build().id();
+        assert_eq!((id.topic(), id.producer_id(), id.sequence()), ("/default/t-part-1", 9, 4));
     }
 
     #[test]

@@ -136,6 +136,8 @@ pub trait FromSecret: Sized {
 }
 
 impl FromSecret for Secret {
+    const OPTIONAL: bool = false;
+
     fn from_secret(secret: Secret) -> Self {
         secret
     }

@@ -62,6 +62,13 @@ fn every_variable_that_is_read_is_explained() {
 }
 
 #[test]
+fn a_secret_is_as_optional_as_its_type() {
+    assert!(template::<HttpSink>().contains("HTTP_SINK_TOKEN_FILE with the name of a file. Required."));
+    assert!(!secret_key::<Secret>(SettingInfo::new("token")).info.optional);
+    assert!(secret_key::<Option<Secret>>(SettingInfo::new("token")).info.optional);
+}
+
+#[test]
 fn the_schema_takes_what_the_reader_takes() {
     let validator = validator();
     let good = [

@@ -10,6 +10,7 @@ mod check;
 mod dev;
 
 use std::{
+    any::type_name,
     io::{Write, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
@@ -37,12 +38,13 @@ pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
         let Loaded { connector, core, path, notes, .. } = load(source)?;
         Ok(Configured { connectors: vec![Box::new(connector)], core, path, notes })
     };
-    Program { declared: Declared::of::<C>(), load }.main()
+    Program { declared: Declared::of::<C>(), crate_name: crate_of::<C>(), load }.main()
 }
 
 /// A connector without its type, so that all of this is compiled with the framework and not again with every connector.
 struct Program {
     declared: Declared,
+    crate_name: &'static str,
     /// Reads the configuration, for the broker inside the process if that is wanted.
     load: fn(bool, &ConfigSource) -> Result<Configured, ConfigError>,
 }
@@ -102,7 +104,7 @@ impl Program {
         match job {
             Job::Run => {
                 let Configured { connectors, core, path, notes } = configured;
-                start_logs(&core.log_level)?;
+                start_logs(&core.log_level, self.crate_name)?;
                 tracing::debug!("configuration from {}", path.display());
                 for note in notes {
                     tracing::debug!("{note}");
@@ -110,13 +112,13 @@ impl Program {
                 block_on(async { SinkRuntime::boxed(connectors, core).await?.run().await })
             }
             Job::Check(options) => {
-                start_logs("warn")?;
+                start_logs("warn", self.crate_name)?;
                 block_on(check::check(&self.declared, configured, options))
             }
             #[cfg(feature = "dev")]
             Job::Dev(options) => {
                 // Its own lines say how it goes.
-                start_logs("warn")?;
+                start_logs("warn", self.crate_name)?;
                 block_on(dev::run(configured.connectors, configured.core, options))
             }
             #[cfg(not(feature = "dev"))]
@@ -138,6 +140,12 @@ fn block_on(work: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<
 fn print(text: &str) -> ExitCode {
     say(stdout(), text);
     ExitCode::SUCCESS
+}
+
+/// The name of the crate that has the type.
+fn crate_of<C>() -> &'static str {
+    let path = type_name::<C>();
+    path.split_once("::").map_or(path, |(name, _)| name)
 }
 
 /// Writes for a person to read; one who has closed the pipe does not mind.

@@ -1,0 +1,130 @@
+//! Rows a second into a table on disk: the connector beside the bare library with the same rows and batches.
+//!
+//! `cargo bench -p delta-lake` writes both in turn. The bare loop does what a program would that knows nothing of brokers:
+//! arrow's JSON decoder from the payloads' bytes, `RecordBatchWriter`, one commit a batch.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures alone")]
+#[allow(dead_code, unused_imports, reason = "its main and its tests are for others")]
+#[path = "../src/main.rs"]
+mod connector;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use danube_sink::{prelude::*, testing::from_toml};
+use deltalake::{
+    DataType, DeltaTable, StructField,
+    arrow::json::ReaderBuilder,
+    ensure_table_uri,
+    operations::create::CreateBuilder,
+    writer::{DeltaWriter, RecordBatchWriter},
+};
+
+const PAIRS: usize = 7;
+const BATCHES: u64 = 20;
+const COLUMNS: [(&str, DataType); 6] = [
+    ("id", DataType::LONG),
+    ("name", DataType::STRING),
+    ("magnitude", DataType::DOUBLE),
+    ("felt", DataType::BOOLEAN),
+    ("at", DataType::TIMESTAMP),
+    ("place", DataType::STRING),
+];
+
+fn main() {
+    let tokio = tokio::runtime::Runtime::new().expect("a runtime");
+    tokio.block_on(async {
+        for rows in [100, 1_000, 10_000] {
+            let mut ratios = Vec::new();
+            for pair in 0..=PAIRS {
+                // Each goes first in turn, so that neither profits from a machine that warms up or slows down.
+                let (bare, connector) = if pair % 2 == 0 {
+                    let bare = bare(rows).await;
+                    (bare, connector(rows).await)
+                } else {
+                    let connector = connector(rows).await;
+                    (bare(rows).await, connector)
+                };
+                // The first pair warms up.
+                if pair > 0 {
+                    let ratio = connector / bare;
+                    println!("batches of {rows}: bare {bare:.0}/s, connector {connector:.0}/s, ratio {ratio:.3}");
+                    ratios.push(ratio);
+                }
+            }
+            ratios.sort_by(f64::total_cmp);
+            println!("batches of {rows}: median ratio {:.3}", ratios[PAIRS / 2]);
+        }
+    });
+}
+
+fn payload(number: u64) -> String {
+    format!(
+        r#"{{"id":{number},"name":"sensor-{}","magnitude":{}.25,"felt":{},"at":"2018-02-07T01:26:13.{:06}Z","place":"{} km west of a town whose name is long enough to make some two hundred bytes of a record"}}"#,
+        number % 97,
+        number % 9,
+        number.is_multiple_of(2),
+        number % 1_000_000,
+        number % 1_000
+    )
+}
+
+fn table(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("throughput-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    folder
+}
+
+async fn bare(rows: u64) -> f64 {
+    let folder = table("bare");
+    let batches: Vec<Vec<_>> =
+        (0..BATCHES).map(|batch| (batch * rows..(batch + 1) * rows).map(payload).collect()).collect();
+    let columns = COLUMNS.map(|(name, kind)| StructField::nullable(name, kind));
+    let url = ensure_table_uri(folder.to_str().unwrap()).expect("a folder");
+    let mut table: DeltaTable =
+        CreateBuilder::new().with_location(url.as_str()).with_columns(columns).await.expect("a table");
+    let started = Instant::now();
+    for batch in batches {
+        let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
+        let mut decoder =
+            ReaderBuilder::new(writer.arrow_schema()).with_batch_size(batch.len()).build_decoder().expect("a decoder");
+        for payload in &batch {
+            assert_eq!(decoder.decode(payload.as_bytes()).expect("JSON"), payload.len());
+        }
+        writer.write(decoder.flush().expect("rows").expect("some")).await.expect("a write");
+        writer.flush_and_commit(&mut table).await.expect("a commit");
+    }
+    finish(started, rows, &folder)
+}
+
+async fn connector(rows: u64) -> f64 {
+    let folder = table("connector");
+    let batches: Vec<Vec<_>> =
+        (0..BATCHES).map(|batch| (batch * rows..(batch + 1) * rows).map(record).collect()).collect();
+    let columns = COLUMNS.map(|(name, kind)| format!("{{ name = '{name}', type = '{kind}' }}")).join(", ");
+    let text = format!(
+        "[[delta_lake.topic_mappings]]\ntopic = '/default/t'\nsubscription = 's'\ntable = '{}'\ncolumns = [{columns}]\n",
+        folder.display()
+    );
+    let (mut connector, config) = from_toml::<connector::DeltaLake>(&text).expect("a configuration");
+    connector.initialize(config).await.expect("a table");
+    let started = Instant::now();
+    for batch in batches {
+        connector.process_batch(batch).await.expect("a write");
+    }
+    finish(started, rows, &folder)
+}
+
+fn record(number: u64) -> SinkRecord {
+    let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
+    record.payload(payload(number)).build()
+}
+
+fn finish(started: Instant, rows: u64, folder: &Path) -> f64 {
+    let seconds = started.elapsed().as_secs_f64();
+    fs::remove_dir_all(folder).expect("the table");
+    (BATCHES * rows) as f64 / seconds
+}

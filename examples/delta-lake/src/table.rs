@@ -1,0 +1,178 @@
+//! One Delta table: made or opened, and appended to.
+
+use std::{
+    collections::HashMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use danube_sink::prelude::*;
+use deltalake::{
+    DeltaResult, DeltaTable, DeltaTableBuilder, TableProperty,
+    arrow::compute::filter_record_batch,
+    ensure_table_uri,
+    kernel::{Transaction, transaction::CommitProperties},
+    operations::create::CreateBuilder,
+    writer::{DeltaWriter, RecordBatchWriter},
+};
+
+use super::{
+    Target,
+    columns::{self, Rows},
+    failure::Sorted,
+    progress::Place,
+};
+
+/// How long the log remembers a producer that sends nothing any more.
+const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
+
+/// A table that was there when it was looked for.
+pub(crate) struct Table {
+    url: Url,
+    options: HashMap<String, String>,
+    /// As of the last commit; `None` when that is in doubt.
+    state: Option<DeltaTable>,
+    /// What the log says of producers.
+    versions: HashMap<String, Option<i64>>,
+}
+
+impl Table {
+    /// The table of a mapping, made if it is not there; `None` if nobody knows its columns.
+    pub(crate) async fn open(
+        target: &Target,
+        options: HashMap<String, String>,
+        records: &[SinkRecord],
+    ) -> ConnectorResult<Option<Self>> {
+        let what = format!("open the table {}", target.table);
+        let url = ensure_table_uri(&target.table).sorted(&what)?;
+        let mut table = Self { url, options, state: None, versions: HashMap::new() };
+        let place = table.place().sorted(&what)?;
+        if !place.verify_deltatable_existence().await.sorted(&what)? {
+            let columns = columns::of_new_table(target, records)?;
+            if columns.is_empty() {
+                return Ok(None);
+            }
+            let made = CreateBuilder::new()
+                .with_log_store(place.log_store())
+                .with_columns(columns)
+                .with_partition_columns(&target.partition_by)
+                .with_configuration_property(
+                    TableProperty::CheckpointInterval,
+                    Some(target.checkpoint_interval.to_string()),
+                )
+                .with_configuration_property(
+                    TableProperty::SetTransactionRetentionDuration,
+                    Some(PRODUCERS_ARE_REMEMBERED),
+                );
+            let made = made.await;
+            // Another one may have been faster.
+            if !place.verify_deltatable_existence().await.sorted(&what)? {
+                made.sorted(&what)?;
+            }
+        }
+        let state = table.load().await.sorted(&what)?;
+        let schema = state.snapshot().and_then(|snapshot| Ok(snapshot.metadata().parse_schema()?)).sorted(&what)?;
+        columns::fit(target, &schema).map_err(ConnectorError::configuration)?;
+        table.state = Some(state);
+        Ok(Some(table))
+    }
+
+    /// Appends the records that the table does not have, in one commit.
+    pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
+        let what = format!("append to {}", target.table);
+        // A folder would be made again, without the log.
+        if self.url.scheme() == "file" {
+            self.is_there().await?;
+        }
+        // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
+        let mut state = match self.state.take() {
+            Some(state) => state,
+            None => {
+                self.versions.clear();
+                self.load().await.sorted(&what)?
+            }
+        };
+        let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
+        let schema = writer.arrow_schema();
+        let Rows { batch, rejected } = columns::read(&schema, target, records).map_err(Into::into).sorted(&what)?;
+        let (mut failure, mut fresh) = (PartialFailure::default(), Vec::new());
+        let mut reached = HashMap::new();
+        for (record, reason) in records.iter().zip(rejected) {
+            match reason {
+                Some(reason) => drop(failure.reject(record, reason)),
+                None => fresh.push(self.is_fresh(&state, &mut reached, record).await.sorted(&what)?),
+            }
+        }
+        if fresh.contains(&true) {
+            let batch = filter_record_batch(&batch, &fresh.into()).map_err(Into::into).sorted(&what)?;
+            let mut writer = writer.with_commit_properties(transactions(&reached));
+            writer.write(batch).await.sorted(&what)?;
+            let before = state.version();
+            let version = writer.flush_and_commit(&mut state).await.sorted(&what)?;
+            if before != version.checked_sub(1) {
+                // Others may have written for the producers that are known here.
+                self.versions.clear();
+            }
+            self.versions.extend(reached.into_iter().map(|(name, version)| (name, Some(version))));
+        }
+        self.state = Some(state);
+        failure.into_result()
+    }
+
+    /// Whether the store answers and has the table: one that was there is not made again.
+    pub(crate) async fn is_there(&self) -> ConnectorResult<()> {
+        let what = format!("find the table {}", self.url);
+        match self.place().sorted(&what)?.verify_deltatable_existence().await.sorted(&what)? {
+            true => Ok(()),
+            false => Err(ConnectorError::retryable(format!("{what}: it is not there any more"))),
+        }
+    }
+
+    /// Whether the table does not have the record; what the log is to say then is `reached`.
+    async fn is_fresh(
+        &mut self,
+        state: &DeltaTable,
+        reached: &mut HashMap<String, i64>,
+        record: &SinkRecord,
+    ) -> DeltaResult<bool> {
+        let Some(place) = Place::of(record) else { return Ok(true) };
+        let newest = self.version(state, &place.producer).await?;
+        let slot = match reached.get(&place.slot) {
+            Some(slot) => Some(*slot),
+            None if newest.is_some_and(|newest| place.is_begun(newest)) => self.version(state, &place.slot).await?,
+            None => None,
+        };
+        if slot.is_some_and(|slot| place.is_in(slot)) {
+            return Ok(false);
+        }
+        let slot = place.put_in(slot);
+        reached.insert(place.slot, slot);
+        let newest = reached.entry(place.producer).or_insert(newest.unwrap_or_default());
+        *newest = place.offset.max(*newest);
+        Ok(true)
+    }
+
+    async fn version(&mut self, state: &DeltaTable, name: &str) -> DeltaResult<Option<i64>> {
+        if let Some(version) = self.versions.get(name) {
+            return Ok(*version);
+        }
+        let version = state.snapshot()?.transaction_version(state.log_store().as_ref(), name).await?;
+        self.versions.insert(name.to_owned(), version);
+        Ok(version)
+    }
+
+    fn place(&self) -> DeltaResult<DeltaTable> {
+        DeltaTableBuilder::from_url(self.url.clone())?.with_storage_options(self.options.clone()).build()
+    }
+
+    async fn load(&self) -> DeltaResult<DeltaTable> {
+        let mut table = self.place()?;
+        table.load().await?;
+        Ok(table)
+    }
+}
+
+fn transactions(reached: &HashMap<String, i64>) -> CommitProperties {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_millis()).ok());
+    let transaction = |(name, version): (&String, &i64)| Transaction::new_with_last_update(name, *version, now);
+    CommitProperties::default().with_application_transactions(reached.iter().map(transaction).collect())
+}
