@@ -1,5 +1,7 @@
 //! The connector as its users try it.
 
+#![allow(clippy::expect_used, reason = "it serves tests alone")]
+
 use std::{fs, process::Command};
 
 #[path = "support/server.rs"]
