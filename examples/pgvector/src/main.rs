@@ -27,7 +27,7 @@ pub(crate) struct Pgvector {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
-struct Vectors {
+pub(crate) struct Vectors {
     /// The table, as `table` or `schema.table`; capital letters count.
     #[setting(length = 1..)]
     table: String,

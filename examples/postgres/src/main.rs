@@ -32,7 +32,7 @@ pub(crate) struct Postgres {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
-struct Target {
+pub(crate) struct Target {
     /// The table, as `table` or `schema.table`; capital letters count.
     #[setting(length = 1..)]
     table: String,
