@@ -12,7 +12,7 @@ use postgres::{Plan, Server, Source, Table, quoted};
     dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT text FROM places ORDER BY embedding <=> (SELECT embedding \
                 FROM places LIMIT 1) LIMIT 5'"
 )]
-struct Pgvector {
+pub(crate) struct Pgvector {
     /// The server and its database.
     server: Server,
     /// The password, if the server asks for one.

@@ -52,7 +52,7 @@ async fn a_record_is_a_row_and_the_last_of_an_id_stays() {
         sink.process_batch(records(&batch)).await.unwrap();
     }
     let query = "SELECT id || embedding::text || text || coalesce(payload::text, '-') || \"offset\" || topic FROM docs ORDER BY id";
-    let two = r#"2[0.1,-1e-07,16777216]two{"k": [1, null]}7/default/vectors"#;
+    let two = r#"2[0.1,-1e-07,1.6777216e+07]two{"k": [1, null]}7/default/vectors"#;
     assert_eq!(texts(&sql, query).await, [two, "a[0,1,0]last-7/default/vectors"]);
     let nearest = "SELECT text FROM docs ORDER BY embedding <=> '[0,2,0]' LIMIT 1";
     assert_eq!(texts(&sql, nearest).await, ["last"]);

@@ -1,7 +1,14 @@
 //! Rows a second of the connector, beside the fastest ways of the bare client: arrays of the columns' own types, and COPY in
 //! the binary format. `cargo bench -p postgres`; it needs `install-servers`.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, dead_code, reason = "it serves tests alone")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures")]
+#![allow(
+    clippy::duplicate_mod,
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "the program's main and tests are not called"
+)]
 
 #[path = "../src/main.rs"]
 mod connector;

@@ -17,7 +17,7 @@ use postgres::{Plan, Server, Source, Table, quoted};
     validate = Self::modes_have_what_they_need,
     dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT magnitude, place FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
 )]
-struct Postgres {
+pub(crate) struct Postgres {
     /// The server and its database.
     server: Server,
     /// The password, if the server asks for one.

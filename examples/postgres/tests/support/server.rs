@@ -1,5 +1,7 @@
 //! A PostgreSQL server of a test's own, in a folder of its own.
 
+#![allow(clippy::expect_used, dead_code, reason = "it serves tests, and each needs something else")]
+
 use std::{
     fs,
     io::ErrorKind,
@@ -17,7 +19,6 @@ const NOBODY: u32 = 65_534;
 
 /// Which of the installed servers.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "a test has one of them")]
 pub(crate) enum Program {
     /// PostgreSQL 17 with TLS.
     Postgresql,
@@ -33,7 +34,6 @@ pub(crate) struct PostgresServer {
     pub(crate) port: u16,
 }
 
-#[allow(dead_code, reason = "each test needs something else")]
 impl PostgresServer {
     /// A fresh one, which trusts user `postgres`, and asks user `writer` for the password and a safe connection.
     pub(crate) fn start(program: Program) -> Self {

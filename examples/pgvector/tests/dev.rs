@@ -1,0 +1,43 @@
+//! The connector as its users try it.
+
+#![allow(clippy::expect_used, reason = "it serves tests alone")]
+
+use std::{fs, process::Command};
+
+#[path = "../../postgres/tests/support/server.rs"]
+mod server;
+
+use server::{PostgresServer, Program};
+
+fn dev(server: &PostgresServer) -> (Option<i32>, String) {
+    let file = std::env::temp_dir().join(format!("danube-sink-pgvector-dev-{}.toml", server.port));
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/connector.toml")).expect("the file");
+    let here = format!("host = \"127.0.0.1\"\nport = {}", server.port);
+    fs::write(&file, shipped.replace("host = \"localhost\"", &here)).expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pgvector"));
+    let output = command.arg("dev").arg("--config").arg(&file).output().expect("it runs");
+    fs::remove_file(file).expect("the file");
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("a text")).concat();
+    (output.status.code(), text)
+}
+
+#[tokio::test]
+async fn dev_delivers_what_is_in_the_repository_also_when_it_runs_again() {
+    let server = PostgresServer::start(Program::Pgvector);
+    for _ in 0..2 {
+        let (code, text) = dev(&server);
+        assert!(code == Some(0) && text.contains("200 of 200 records delivered"), "{text}");
+        let query = "SELECT count(*) FROM places WHERE vector_dims(embedding) = 32 AND payload ? 'mag'";
+        let row = server.client().await.query_one(query, &[]).await.expect("the table");
+        assert_eq!(row.get::<_, i64>(0), 200);
+    }
+}
+
+#[test]
+fn dev_says_which_server_does_not_answer() {
+    let server = PostgresServer::start(Program::Pgvector);
+    server.stop("fast");
+    let (code, text) = dev(&server);
+    let part = format!("prepare PostgreSQL at 127.0.0.1:{}", server.port);
+    assert!(code == Some(1) && text.contains(&part) && text.contains("refused"), "{text}");
+}
