@@ -70,9 +70,9 @@ impl Table {
     /// Appends the records that the table does not have, in one commit.
     pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
         let what = format!("append to {}", target.table);
-        // A folder would be made again, without the log.
-        if self.url.scheme() == "file" {
-            self.find().await.sorted(&what)?;
+        // A write would make a folder again that was taken away, without the log.
+        if self.url.to_file_path().is_ok_and(|folder| !folder.join("_delta_log").is_dir()) {
+            return Err(self.is_gone()).sorted(&what);
         }
         // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
         let mut state = match self.state.take() {
@@ -151,8 +151,12 @@ impl Table {
         let place = self.place()?;
         match place.verify_deltatable_existence().await? {
             true => Ok(place),
-            false => Err(DeltaTableError::NotATable(format!("{}: it is not there any more", self.url))),
+            false => Err(self.is_gone()),
         }
+    }
+
+    fn is_gone(&self) -> DeltaTableError {
+        DeltaTableError::NotATable(format!("{}: it is not there any more", self.url))
     }
 
     async fn load(&self) -> DeltaResult<DeltaTable> {
