@@ -3,10 +3,12 @@
 //! It needs `install-servers`. Both insert the same rows into tables of the same server, in batches of the same size, one
 //! after the other; each goes first in turn, and the median of the pairs counts.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, dead_code, reason = "it serves tests alone")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
+#[allow(dead_code, unused_imports, reason = "neither the program's main nor its tests are called here")]
 #[path = "../src/main.rs"]
 mod connector;
+#[allow(dead_code, clippy::duplicate_mod, reason = "the tests of the program have it too, where they are compiled")]
 #[path = "../src/tests/process.rs"]
 mod process;
 

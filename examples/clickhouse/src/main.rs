@@ -18,7 +18,7 @@ use self::{answer::judged, server::Server, table::Create};
     config = "connector.toml",
     dev_hint = "Try: clickhouse-client --query 'SELECT magnitude, place FROM earthquakes FINAL ORDER BY 1 DESC LIMIT 5'"
 )]
-struct Clickhouse {
+pub(crate) struct Clickhouse {
     /// The server's HTTP interface.
     #[setting(default = "http://localhost:8123")]
     url: Url,
@@ -46,7 +46,7 @@ struct Clickhouse {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
-struct Table {
+pub(crate) struct Table {
     /// The table that the topic's records go into.
     #[setting(length = 1..)]
     table: String,

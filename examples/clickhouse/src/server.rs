@@ -1,8 +1,8 @@
 //! The server, over HTTP.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, io::Write, time::Duration};
 
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, SinkRecord};
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Metadata, SinkRecord};
 use flate2::{Compression, write::GzEncoder};
 use reqwest::{
     Client, Url,
@@ -10,7 +10,6 @@ use reqwest::{
     redirect::Policy,
 };
 use ring::digest::{Context, SHA256};
-use std::time::Duration;
 
 use super::{Clickhouse, Table, answer::Failure};
 
@@ -103,7 +102,7 @@ impl Server {
         }
         if !self.has_tokens {
             // A server that knows rows by their content alone takes two equal batches for one, unless each row has an id.
-            settings.insert("insert_deduplicate", digit(table.metadata.contains(&danube_sink::Metadata::Id)));
+            settings.insert("insert_deduplicate", digit(table.metadata.contains(&Metadata::Id)));
         } else if !records.is_empty() {
             settings.insert("insert_deduplication_token", token(records));
         }

@@ -8,7 +8,7 @@ use super::Table;
 
 /// How a table is made that is not there.
 #[derive(Setting)]
-pub(super) struct Create {
+pub(crate) struct Create {
     /// Every column, and its type in ClickHouse: `id = "UInt64"`.
     #[setting(length = 1..)]
     columns: BTreeMap<String, String>,

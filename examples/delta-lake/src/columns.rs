@@ -12,12 +12,12 @@ use deltalake::{
     DataType, StructField, StructType,
     arrow::{
         array::RecordBatch,
-        datatypes::{DataType as Arrow, Schema, SchemaRef},
+        datatypes::{DataType as Arrow, FieldRef, Schema, SchemaRef},
         error::ArrowError,
         json::{ReaderBuilder, reader::infer_json_schema_from_iterator},
     },
 };
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::Error};
 use serde_json::Value;
 
 use super::Target;
@@ -110,38 +110,20 @@ pub(crate) fn fit(target: &Target, table: &StructType) -> Result<(), String> {
     Ok(())
 }
 
-/// Rejects every record: none has a column.
-pub(crate) fn without_any(records: &[SinkRecord]) -> ConnectorResult<()> {
-    let mut failure = PartialFailure::default();
-    for record in records {
-        failure.reject(record, "not a JSON object, from which the columns of a new table could be taken");
-    }
-    failure.into_result()
-}
-
-/// The rows of a batch, and why some of its records are none.
-pub(crate) struct Rows {
-    pub(crate) batch: RecordBatch,
-    /// For each record, in order.
-    pub(crate) rejected: Vec<Option<String>>,
-}
-
-/// Each record is a row of its own, or rejected for itself.
-pub(crate) fn read(schema: &SchemaRef, target: &Target, records: &[SinkRecord]) -> Result<Rows, ArrowError> {
+/// The rows of a batch, and for each record why it is none.
+pub(crate) fn read(
+    schema: &SchemaRef,
+    target: &Target,
+    records: &[SinkRecord],
+) -> Result<(RecordBatch, Vec<Option<String>>), ArrowError> {
     let sources = sources(schema, target);
     let rows: Vec<_> = records.iter().map(|record| Row { record, sources: &sources }).collect();
-    let nothing = |row: &Row<'_>| row.is_empty().then(|| "no column finds a value in it".to_owned());
-    let mut rejected: Vec<_> = rows.iter().map(nothing).collect();
-    if rejected.iter().all(Option::is_none)
-        && let Ok(batch) = decode(schema, &rows)
-    {
-        return Ok(Rows { batch, rejected });
+    if let Ok(batch) = decode(schema, &rows) {
+        return Ok((batch, vec![None; rows.len()]));
     }
-    for (row, reason) in rows.iter().zip(&mut rejected).filter(|(_, reason)| reason.is_none()) {
-        *reason = misfit(schema, row);
-    }
+    let rejected: Vec<_> = rows.iter().map(|row| misfit(schema, row)).collect();
     let (fit, _): (Vec<_>, Vec<_>) = rows.into_iter().zip(&rejected).filter(|(_, reason)| reason.is_none()).unzip();
-    Ok(Rows { batch: decode(schema, &fit)?, rejected })
+    Ok((decode(schema, &fit)?, rejected))
 }
 
 fn decode(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, ArrowError> {
@@ -151,52 +133,53 @@ fn decode(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, ArrowErro
     Ok(decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(SchemaRef::clone(schema))))
 }
 
-/// The library's own words would show the value.
+/// Which column a record does not fit; the library's own words would show the value.
 fn misfit(schema: &SchemaRef, row: &Row<'_>) -> Option<String> {
     decode(schema, slice::from_ref(row)).err()?;
-    let alone = |field: &&deltalake::arrow::datatypes::FieldRef| {
-        decode(&Schema::new(vec![(*field).clone()]).into(), slice::from_ref(row)).is_err()
-    };
-    let field = schema.fields().iter().find(alone);
-    Some(field.map_or("not a row of the table".into(), |field| {
-        format!("column `{}` does not take it as {}", field.name(), field.data_type())
-    }))
+    let misfits =
+        |field: &&FieldRef| decode(&Schema::new([FieldRef::clone(field)]).into(), slice::from_ref(row)).is_err();
+    Some(match schema.fields().iter().find(misfits) {
+        Some(field) if !row.is_empty() => {
+            format!("column `{}` does not take it as {}", field.name(), field.data_type())
+        }
+        _ => "no column finds a value in it".to_owned(),
+    })
 }
 
-/// Where the value of a column comes from.
+/// Where the value of a column comes from, and what the column takes.
 struct Source<'a> {
     name: &'a str,
     from: From<'a>,
-    as_what: Option<&'a Arrow>,
+    kind: &'a Arrow,
 }
 
 enum From<'a> {
-    Name(&'a str),
+    Name,
     Pointer(&'a Pointer),
     Record(Metadata),
 }
 
+/// Of the columns of the mapping, or of all that the table has.
 fn sources<'a>(schema: &'a Schema, target: &'a Target) -> Vec<Source<'a>> {
-    let mut sources: Vec<_> = target.metadata.iter().map(|which| (which.as_str(), From::Record(*which))).collect();
-    for Column { name, from, .. } in &target.columns {
-        sources.push((name, from.as_ref().map_or(From::Name(name), From::Pointer)));
-    }
-    if target.columns.is_empty() {
-        let names = schema.fields().iter().map(|field| field.name().as_str());
-        let others: Vec<_> = names.filter(|name| !sources.iter().any(|(known, _)| known == name)).collect();
-        sources.extend(others.into_iter().map(|name| (name, From::Name(name))));
-    }
-    let as_what = |name| schema.field_with_name(name).ok().map(|field| field.data_type());
-    sources.into_iter().map(|(name, from)| Source { name, from, as_what: as_what(name) }).collect()
+    let source = |field: &'a FieldRef| {
+        let (name, kind) = (field.name().as_str(), field.data_type());
+        let named = || target.columns.iter().find(|column| column.name == name);
+        let from = match target.metadata.iter().find(|which| which.as_str() == name) {
+            Some(which) => From::Record(*which),
+            None if target.columns.is_empty() => From::Name,
+            None => named()?.from.as_ref().map_or(From::Name, From::Pointer),
+        };
+        Some(Source { name, from, kind })
+    };
+    schema.fields().iter().filter_map(source).collect()
 }
 
 impl<'a> Source<'a> {
-    fn of(&self, record: &'a SinkRecord) -> Option<Cow<'a, Value>> {
-        let payload = record.payload();
-        match &self.from {
-            From::Name(name) => payload.get(name).map(Cow::Borrowed),
-            From::Pointer(pointer) => pointer.of(payload).map(Cow::Borrowed),
-            From::Record(which) => Some(Cow::Owned(record.metadata(*which))),
+    fn of(&self, record: &'a SinkRecord) -> Cow<'a, Value> {
+        match self.from {
+            From::Name => Cow::Borrowed(&record.payload()[self.name]),
+            From::Pointer(pointer) => Cow::Borrowed(pointer.of(record.payload()).unwrap_or(&Value::Null)),
+            From::Record(which) => Cow::Owned(record.metadata(which)),
         }
     }
 }
@@ -210,33 +193,36 @@ struct Row<'a> {
 impl Row<'_> {
     fn is_empty(&self) -> bool {
         let mut payload = self.sources.iter().filter(|source| !matches!(source.from, From::Record(_)));
-        payload.all(|source| source.of(self.record).is_none_or(|value| value.is_null()))
+        payload.all(|source| source.of(self.record).is_null())
     }
 }
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.sources.iter().map(|source| (source.name, Cell(source, source.of(self.record)))))
+        if self.is_empty() {
+            return Err(S::Error::custom("empty"));
+        }
+        serializer
+            .collect_map(self.sources.iter().map(|source| (source.name, Cell(source.kind, source.of(self.record)))))
     }
 }
 
 /// A value on its way into a column of a type.
-struct Cell<'a>(&'a Source<'a>, Option<Cow<'a, Value>>);
+struct Cell<'a>(&'a Arrow, Cow<'a, Value>);
 
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let value = self.1.as_deref().unwrap_or(&Value::Null);
-        match (self.0.as_what, value) {
-            (_, Value::Null) => serializer.serialize_none(),
-            (Some(Arrow::Utf8), Value::String(text)) => serializer.serialize_str(text),
-            (Some(Arrow::Utf8), other) => serializer.serialize_str(&other.to_string()),
+        match (self.0, &*self.1) {
+            (Arrow::Utf8, other) if !other.is_string() && !other.is_null() => {
+                serializer.serialize_str(&other.to_string())
+            }
             // The decoder would cut the fraction off a number; it takes no text that has one.
-            (Some(whole), Value::Number(number)) if whole.is_integer() && number.is_f64() => {
+            (whole, Value::Number(number)) if whole.is_integer() && number.is_f64() => {
                 serializer.serialize_str(number.to_string().trim_end_matches(".0"))
             }
             // It reads hexadecimal text; what records hold is base64.
-            (Some(Arrow::Binary), Value::String(text)) => {
-                let bytes = STANDARD.decode(text).map_err(serde::ser::Error::custom)?;
+            (Arrow::Binary, Value::String(text)) => {
+                let bytes = STANDARD.decode(text).map_err(S::Error::custom)?;
                 serializer.serialize_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }
             (_, other) => other.serialize(serializer),

@@ -74,7 +74,7 @@ impl Subject for Lake {
     }
 
     fn patience(&self) -> Duration {
-        Duration::from_secs(60)
+        Duration::from_secs(180)
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use columns::Column;
 use danube_sink::{Metadata, prelude::*};
+use failure::Sorted;
 use table::Table;
 
 /// Appends the records of each topic to a Delta table, each batch in one commit.
@@ -79,7 +80,10 @@ impl SinkConnector for DeltaLake {
         if !self.tables.contains_key(location) {
             match Table::open(target, options, &records).await? {
                 Some(table) => drop(self.tables.insert(location.clone(), table)),
-                None => return columns::without_any(&records),
+                None => {
+                    let reason = "not a JSON object, from which the columns of a new table could be taken";
+                    return Err(ConnectorError::invalid_record(&records[0], reason));
+                }
             }
         }
         let table = self.tables.get_mut(location).ok_or("not open").fatal("find the table")?;
@@ -88,7 +92,7 @@ impl SinkConnector for DeltaLake {
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for table in self.tables.values() {
-            table.is_there().await?;
+            table.find().await.sorted("find the table")?;
         }
         Ok(())
     }
@@ -99,13 +103,13 @@ impl DeltaLake {
         // A try must end well before the runtime's own limit.
         let mut options = HashMap::from([("max_retries".into(), "2".into()), ("retry_timeout".into(), "10s".into())]);
         options.extend(self.storage_options.clone().unwrap_or_default());
-        let secrets = [
+        for (name, secret) in [
             ("aws_access_key_id", &self.access_key_id),
             ("aws_secret_access_key", &self.secret_access_key),
             ("aws_session_token", &self.session_token),
-        ];
-        let given = secrets.into_iter().filter_map(|(name, secret)| Some((name, secret.as_ref()?)));
-        options.extend(given.map(|(name, secret)| (name.to_owned(), secret.expose().to_owned())));
+        ] {
+            options.extend(secret.as_ref().map(|secret| (name.to_owned(), secret.expose().to_owned())));
+        }
         options
     }
 }

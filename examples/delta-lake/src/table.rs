@@ -7,7 +7,7 @@ use std::{
 
 use danube_sink::prelude::*;
 use deltalake::{
-    DeltaResult, DeltaTable, DeltaTableBuilder, TableProperty,
+    DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError,
     arrow::compute::filter_record_batch,
     ensure_table_uri,
     kernel::{Transaction, transaction::CommitProperties},
@@ -15,12 +15,7 @@ use deltalake::{
     writer::{DeltaWriter, RecordBatchWriter},
 };
 
-use super::{
-    Target,
-    columns::{self, Rows},
-    failure::Sorted,
-    progress::Place,
-};
+use super::{Target, columns, failure::Sorted, progress::Place};
 
 /// How long the log remembers a producer that sends nothing any more.
 const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
@@ -55,15 +50,11 @@ impl Table {
                 .with_log_store(place.log_store())
                 .with_columns(columns)
                 .with_partition_columns(&target.partition_by)
-                .with_configuration_property(
-                    TableProperty::CheckpointInterval,
-                    Some(target.checkpoint_interval.to_string()),
-                )
-                .with_configuration_property(
-                    TableProperty::SetTransactionRetentionDuration,
-                    Some(PRODUCERS_ARE_REMEMBERED),
-                );
-            let made = made.await;
+                .with_configuration([
+                    ("delta.checkpointInterval", Some(target.checkpoint_interval.to_string())),
+                    ("delta.setTransactionRetentionDuration", Some(PRODUCERS_ARE_REMEMBERED.to_owned())),
+                ])
+                .await;
             // Another one may have been faster.
             if !place.verify_deltatable_existence().await.sorted(&what)? {
                 made.sorted(&what)?;
@@ -79,9 +70,9 @@ impl Table {
     /// Appends the records that the table does not have, in one commit.
     pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
         let what = format!("append to {}", target.table);
-        // A folder would be made again, without the log.
-        if self.url.scheme() == "file" {
-            self.is_there().await?;
+        // A write would make a folder again that was taken away, without the log.
+        if self.url.to_file_path().is_ok_and(|folder| !folder.join("_delta_log").is_dir()) {
+            return Err(self.is_gone()).sorted(&what);
         }
         // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
         let mut state = match self.state.take() {
@@ -93,7 +84,7 @@ impl Table {
         };
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
         let schema = writer.arrow_schema();
-        let Rows { batch, rejected } = columns::read(&schema, target, records).map_err(Into::into).sorted(&what)?;
+        let (batch, rejected) = columns::read(&schema, target, records).sorted(&what)?;
         let (mut failure, mut fresh) = (PartialFailure::default(), Vec::new());
         let mut reached = HashMap::new();
         for (record, reason) in records.iter().zip(rejected) {
@@ -103,7 +94,7 @@ impl Table {
             }
         }
         if fresh.contains(&true) {
-            let batch = filter_record_batch(&batch, &fresh.into()).map_err(Into::into).sorted(&what)?;
+            let batch = filter_record_batch(&batch, &fresh.into()).sorted(&what)?;
             let mut writer = writer.with_commit_properties(transactions(&reached));
             writer.write(batch).await.sorted(&what)?;
             let before = state.version();
@@ -116,15 +107,6 @@ impl Table {
         }
         self.state = Some(state);
         failure.into_result()
-    }
-
-    /// Whether the store answers and has the table: one that was there is not made again.
-    pub(crate) async fn is_there(&self) -> ConnectorResult<()> {
-        let what = format!("find the table {}", self.url);
-        match self.place().sorted(&what)?.verify_deltatable_existence().await.sorted(&what)? {
-            true => Ok(()),
-            false => Err(ConnectorError::retryable(format!("{what}: it is not there any more"))),
-        }
     }
 
     /// Whether the table does not have the record; what the log is to say then is `reached`.
@@ -164,8 +146,21 @@ impl Table {
         DeltaTableBuilder::from_url(self.url.clone())?.with_storage_options(self.options.clone()).build()
     }
 
+    /// A table that was there is not made again: its log is waited for.
+    pub(crate) async fn find(&self) -> DeltaResult<DeltaTable> {
+        let place = self.place()?;
+        match place.verify_deltatable_existence().await? {
+            true => Ok(place),
+            false => Err(self.is_gone()),
+        }
+    }
+
+    fn is_gone(&self) -> DeltaTableError {
+        DeltaTableError::NotATable(format!("{}: it is not there any more", self.url))
+    }
+
     async fn load(&self) -> DeltaResult<DeltaTable> {
-        let mut table = self.place()?;
+        let mut table = self.find().await?;
         table.load().await?;
         Ok(table)
     }

@@ -67,6 +67,7 @@ impl Process {
     }
 
     /// Starts it, with the data that it had.
+    #[allow(clippy::disallowed_methods, reason = "nothing tells when another process is ready, and no task waits here")]
     pub(crate) fn up(&self) {
         let mut command = Command::new(program());
         let command = command.current_dir(&self.folder).arg("--config-file=config.xml");

@@ -2,8 +2,10 @@
 
 use danube_sink::config::template;
 
-use super::Clickhouse;
-use crate::answer::{FATAL, REFUSED};
+use super::{
+    super::answer::{FATAL, REFUSED},
+    Clickhouse,
+};
 
 const README: &str = include_str!("../../README.md");
 

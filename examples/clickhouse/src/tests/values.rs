@@ -1,6 +1,12 @@
 //! Values arrive as they were sent.
 
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+};
+
 use danube_sink::SinkConnector;
+use flate2::{Compression, write::GzEncoder};
 
 use super::{Process, connector, initialize, records, started};
 
@@ -76,4 +82,33 @@ async fn settings_are_for_the_inserts() {
     let text = "[clickhouse]\n[[clickhouse.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\nsettings = { async_insert = '1' }";
     let report = danube_sink::testing::from_toml::<super::Clickhouse>(text).err().expect("a mistake").to_string();
     assert!(report.contains("`async_insert` is set by the connector"), "{report}");
+}
+
+/// Why a request is always compressed, if only with level 0.
+#[tokio::test]
+async fn of_a_request_that_is_cut_nothing_is_written() {
+    let server = Process::start();
+    server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
+    let rows = (0..1_000).map(|number| format!("{{\"n\":{number}}}\n")).collect::<String>();
+    for level in [0, 1] {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::new(level));
+        gzip.write_all(rows.as_bytes()).expect("rows");
+        let body = gzip.finish().expect("rows");
+        for sent in [body.len() / 2, body.len() - 8, body.len() - 1] {
+            let url = server.url();
+            let mut stream = TcpStream::connect(url.trim_start_matches("http://")).expect("the server");
+            let head = format!(
+                "POST /?query=INSERT+INTO+t+FORMAT+JSONEachRow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                 Content-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).expect("the server reads");
+            stream.write_all(&body[..sent]).expect("the server reads");
+            stream.shutdown(Shutdown::Write).expect("a connection");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("an answer");
+            let of = body.len();
+            assert_eq!(server.ask("SELECT count() FROM t"), "0", "{sent} of {of} bytes, level {level}");
+        }
+    }
 }

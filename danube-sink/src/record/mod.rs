@@ -1,5 +1,8 @@
 //! The record that a connector receives.
 
+mod builder;
+mod id;
+
 use std::{
     borrow::Cow,
     collections::HashMap,
@@ -14,11 +17,13 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
+pub(crate) use self::builder::microseconds;
+pub use self::{builder::RecordBuilder, id::RecordId};
 use crate::{
     config::{Mapped, Metadata},
     error::{ConnectorError, ConnectorResult},
     schema::{
-        Content, Decoder, Opened, SchemaInfo,
+        Content, Decoder, SchemaInfo,
         time::{Unit, timestamp},
     },
 };
@@ -39,46 +44,6 @@ struct Inner {
     bytes: Bytes,
     content: Content,
     value: OnceLock<Value>,
-}
-
-/// Names one message for good: write it beside the data, or use it as the key, to make a write idempotent.
-///
-/// Offsets start again at 0 when a broker loses its storage, so producer and publish time belong to the name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RecordId {
-    topic: Arc<str>,
-    offset: u64,
-    producer_id: u64,
-    publish_time: u64,
-    sequence: u64,
-}
-
-/// `/default/orders-part-1@42-7f3a…-1517966773840000-6`: topic or partition, offset, producer id, publish time, and the
-/// producer's own count, which alone tells the messages of a non-reliable topic apart (all have offset 0).
-impl fmt::Display for RecordId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { topic, offset, producer_id, publish_time, sequence } = self;
-        write!(f, "{topic}@{offset}-{producer_id:x}-{publish_time}-{sequence}")
-    }
-}
-
-impl RecordId {
-    /// The topic, or the partition's own name: `/default/orders-part-1`.
-    pub fn topic(&self) -> &str {
-        &self.topic
-    }
-
-    /// The producer's number, which the broker draws when a producer attaches. No two producers of a topic have the same,
-    /// and none keeps it when the broker begins anew: among the records of one number, offsets never start again. It is 0
-    /// for what the broker itself publishes.
-    pub fn producer_id(&self) -> u64 {
-        self.producer_id
-    }
-
-    /// The producer's own count of its messages.
-    pub fn sequence(&self) -> u64 {
-        self.sequence
-    }
 }
 
 impl SinkRecord {
@@ -253,137 +218,6 @@ impl fmt::Debug for SinkRecord {
     }
 }
 
-/// Makes a [`SinkRecord`] by hand.
-pub struct RecordBuilder(Inner);
-
-impl RecordBuilder {
-    /// The payload's bytes.
-    #[must_use]
-    pub fn payload(mut self, bytes: impl Into<Bytes>) -> Self {
-        self.0.bytes = bytes.into();
-        self
-    }
-
-    /// The offset.
-    #[must_use]
-    pub fn offset(mut self, offset: u64) -> Self {
-        self.0.id.offset = offset;
-        self
-    }
-
-    /// The publish time, in microseconds since 1970, milliseconds or nanoseconds.
-    #[must_use]
-    pub fn publish_time(mut self, time: u64) -> Self {
-        self.0.id.publish_time = microseconds(time);
-        self
-    }
-
-    /// One attribute.
-    #[must_use]
-    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.attributes.insert(name.into(), value.into());
-        self
-    }
-
-    /// All attributes.
-    #[must_use]
-    pub fn attributes(mut self, attributes: HashMap<String, String>) -> Self {
-        self.0.attributes = attributes;
-        self
-    }
-
-    /// The routing key.
-    #[must_use]
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.0.key = Some(key.into());
-        self
-    }
-
-    /// The producer's name, its number at the broker, and its own count of the message.
-    #[must_use]
-    pub fn producer(mut self, name: impl Into<String>, id: u64, sequence: u64) -> Self {
-        self.0.producer = name.into();
-        self.0.id.producer_id = id;
-        self.0.id.sequence = sequence;
-        self
-    }
-
-    /// The subscription.
-    #[must_use]
-    pub fn subscription(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.0.subscription = name.into();
-        self
-    }
-
-    /// The partition's number and its own topic name.
-    #[must_use]
-    pub fn partition(mut self, number: Option<u32>, topic: Arc<str>) -> Self {
-        self.0.partition = number;
-        self.0.id.topic = topic;
-        self
-    }
-
-    /// The schema by which the payload is read; give the payload before. One that does not fit is `null`, and no type.
-    ///
-    /// ```
-    /// use danube_sink::{SinkRecord, schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType}};
-    ///
-    /// let schema = SchemaInfo {
-    ///     subject: "names".into(),
-    ///     version: 1,
-    ///     schema_type: SchemaType::String,
-    ///     definition: String::new(),
-    ///     fingerprint: String::new(),
-    /// };
-    /// let decoder = Decoder::new(schema, &DecodeOptions::default());
-    /// let record = SinkRecord::builder("/default/names").payload("7").decoder(decoder).build();
-    /// assert_eq!(record.payload(), "7");
-    /// ```
-    #[must_use]
-    pub fn decoder(mut self, decoder: impl Into<Arc<Decoder>>) -> Self {
-        let decoder = decoder.into();
-        let opened = decoder.open(&self.0.bytes).unwrap_or_else(Opened::broken);
-        self.0.decoder = Some(decoder);
-        self.opened(opened)
-    }
-
-    /// The decoder, with what it found of the payload.
-    #[must_use]
-    pub(crate) fn opened_by(mut self, decoder: Arc<Decoder>, opened: Opened) -> Self {
-        self.0.decoder = Some(decoder);
-        self.opened(opened)
-    }
-
-    fn opened(mut self, Opened { content, value }: Opened) -> Self {
-        self.0.content = content;
-        self.0.value = value.map(OnceLock::from).unwrap_or_default();
-        self
-    }
-
-    /// The record.
-    #[must_use]
-    pub fn build(self) -> SinkRecord {
-        SinkRecord(Arc::new(self.0))
-    }
-}
-
-impl fmt::Debug for RecordBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecordBuilder({})", self.0.id)
-    }
-}
-
-/// Producers send milliseconds (Rust), microseconds (documented) or nanoseconds; the size tells which.
-pub(crate) fn microseconds(time: u64) -> u64 {
-    const YEAR_5138_IN_MILLIS: u64 = 100_000_000_000_000;
-    const YEAR_5138_IN_MICROS: u64 = YEAR_5138_IN_MILLIS * 1_000;
-    match time {
-        millis if millis < YEAR_5138_IN_MILLIS => millis * 1_000,
-        micros if micros < YEAR_5138_IN_MICROS => micros,
-        nanos => nanos / 1_000,
-    }
-}
-
 fn short_name<T>() -> &'static str {
     let full = std::any::type_name::<T>();
     let generic = full.find('<').unwrap_or(full.len());
@@ -393,13 +227,6 @@ fn short_name<T>() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn publish_time_is_microseconds_whatever_the_producer_sent() {
-        assert_eq!(microseconds(1_517_966_773_840), 1_517_966_773_840_000);
-        assert_eq!(microseconds(1_517_966_773_840_123), 1_517_966_773_840_123);
-        assert_eq!(microseconds(1_517_966_773_840_123_456), 1_517_966_773_840_123);
-    }
 
     #[test]
     fn payload_is_json_else_text_else_base64() {

@@ -1,0 +1,43 @@
+//! The name of a record.
+
+use std::{fmt, sync::Arc};
+
+/// Names one message for good: write it beside the data, or use it as the key, to make a write idempotent.
+///
+/// Offsets start again at 0 when a broker loses its storage, so producer and publish time belong to the name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RecordId {
+    pub(super) topic: Arc<str>,
+    pub(super) offset: u64,
+    pub(super) producer_id: u64,
+    pub(super) publish_time: u64,
+    pub(super) sequence: u64,
+}
+
+/// `/default/orders-part-1@42-7f3a…-1517966773840000-6`: topic or partition, offset, producer id, publish time, and the
+/// producer's own count, which alone tells the messages of a non-reliable topic apart (all have offset 0).
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topic, offset, producer_id, publish_time, sequence } = self;
+        write!(f, "{topic}@{offset}-{producer_id:x}-{publish_time}-{sequence}")
+    }
+}
+
+impl RecordId {
+    /// The topic, or the partition's own name: `/default/orders-part-1`.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The producer's number, which the broker draws when a producer attaches. No two producers of a topic have the same,
+    /// and none keeps it when the broker begins anew: among the records of one number, offsets never start again. It is 0
+    /// for what the broker itself publishes.
+    pub fn producer_id(&self) -> u64 {
+        self.producer_id
+    }
+
+    /// The producer's own count of its messages.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
