@@ -56,7 +56,7 @@ pub(crate) struct Target {
 
 /// What a record does.
 #[derive(Setting, Debug, Clone, Copy, PartialEq)]
-enum Mode {
+pub(crate) enum Mode {
     /// Adds a row.
     #[default]
     Append,
