@@ -167,6 +167,7 @@ fn read<'a>(code: &Code<'a>, root: &'a Table, secrets: &[&str], mistakes: &mut M
     let mut section = SectionReader {
         table: TableReader::new(table, format!("`[{}]`", code.section)),
         section: code.section,
+        root,
         core: &core,
         environment: &environment,
         decoding: Beyond::UNSEEN.decoding,

@@ -76,6 +76,7 @@ fn read<C: GeneratedConnector>(
             let mut section = SectionReader {
                 table: TableReader::new(table, format!("`[{}]`", C::INFO.section)),
                 section: C::INFO.section,
+                root: &document.root,
                 core: &core,
                 environment,
                 decoding: beyond.decoding,

@@ -263,6 +263,15 @@ fn the_file_says_something_else() {
 }
 
 #[test]
+fn what_the_file_says_for_all_mappings_is_more_than_what_the_code_says_for_one() {
+    let size =
+        |root: &str| load(&format!("{root}\n{SHORTEST}")).expect("a good configuration").core.mappings[0].clone();
+    assert_eq!(size("batch_size = 50").batch_size, 50);
+    assert_eq!(size("batch_size = 50").flush_interval, Duration::from_millis(50), "the code's word for another key");
+    assert_eq!(size("processing.batch_timeout_ms = 70").flush_interval, Duration::from_millis(70));
+}
+
+#[test]
 fn every_limit_is_told_with_its_line() {
     let report = report(
         r#"timeout = "1m"

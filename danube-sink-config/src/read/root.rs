@@ -79,6 +79,21 @@ pub(crate) fn read(
     core
 }
 
+/// Whether the file says something for the core key of this name.
+pub(crate) fn says(root: &Table, name: &str) -> bool {
+    let processing = match root.get("processing").map(|entry| &entry.value.content) {
+        Some(Content::Table(table)) => Some(table),
+        _ => None,
+    };
+    let tables = [(Home::Root, Some(root)), (Home::Processing, processing)];
+    keys::CORE.iter().filter(|key| key.name == name).any(|key| {
+        let in_table = |(home, table): &(Home, Option<&Table>)| {
+            key.names(*home).any(|name| table.is_some_and(|table| table.get(name).is_some()))
+        };
+        tables.iter().any(in_table)
+    })
+}
+
 fn sub_table<'a>(
     root: &mut TableReader<'a>,
     name: &'static str,

@@ -5,12 +5,13 @@ use std::{fmt, fs, path::Path};
 use crate::{
     beyond::CheckDecoding,
     file::environment::{self, Environment},
-    file::value::Value,
+    file::value::{Table, Value},
     generated::{GeneratedConnector, Key, SecretKey},
     mapping::{TopicMapping, TopicMappings},
     read::keys::{self, MAPPING_LISTS},
     read::mapping_keys::Common,
     read::mapping_list::{self, Own},
+    read::root,
     read::secret_source::{self, SecretSource},
     read::table::TableReader,
     report::mistake::{Mistake, Mistakes},
@@ -22,6 +23,8 @@ use crate::{
 pub struct SectionReader<'r> {
     pub(crate) table: TableReader<'r>,
     pub(crate) section: &'r str,
+    /// The whole file.
+    pub(crate) root: &'r Table,
     pub(crate) core: &'r ConnectorConfig,
     pub(crate) environment: &'r dyn Environment,
     pub(crate) decoding: CheckDecoding,
@@ -108,7 +111,8 @@ impl<'r> SectionReader<'r> {
         };
         let host = environment::host_name(self.environment);
         let mut known = Vec::new();
-        for (key, literal) in defaults {
+        // What the file says for all mappings is more than what the code says for one.
+        for (key, literal) in defaults.iter().filter(|(key, _)| !root::says(self.root, key)) {
             let value = Value::from_literal(literal).map_err(|wrong| Mistakes::from(wrong).of_default(key));
             known.extend(self.mistakes.keep(value).map(|value| (*key, value)));
         }
