@@ -1,9 +1,11 @@
 //! Where in a payload a value stands.
 
+#[cfg(feature = "start")]
+use std::collections::HashMap;
 use std::{fmt, str::FromStr};
 
 #[cfg(feature = "start")]
-use serde_json::Value as Payload;
+use serde_json::{Value as Payload, value::RawValue};
 
 use super::{
     file::value::Value,
@@ -56,6 +58,24 @@ impl Pointer {
         self.steps.iter().try_fold(payload, |value, step| match value {
             Payload::Object(fields) => fields.get(&**step),
             Payload::Array(items) => items.get(index(step)?),
+            _ => None,
+        })
+    }
+
+    /// The same in a payload's JSON text, where a number has every digit that was written.
+    ///
+    /// ```
+    /// use danube_sink_config::Pointer;
+    /// use serde_json::value::RawValue;
+    ///
+    /// let payload: &RawValue = serde_json::from_str(r#"{ "prices": [1, 0.12345678901234567890] }"#).unwrap();
+    /// let pointer: Pointer = "/prices/1".parse().unwrap();
+    /// assert_eq!(pointer.of_json(payload).unwrap().get(), "0.12345678901234567890");
+    /// ```
+    pub fn of_json<'a>(&self, payload: &'a RawValue) -> Option<&'a RawValue> {
+        self.steps.iter().try_fold(payload, |value, step| match value.get().as_bytes().first()? {
+            b'{' => serde_json::from_str::<HashMap<String, &RawValue>>(value.get()).ok()?.remove(&**step),
+            b'[' => serde_json::from_str::<Vec<&RawValue>>(value.get()).ok()?.get(index(step)?).copied(),
             _ => None,
         })
     }
@@ -112,7 +132,14 @@ mod tests {
         let document = json!({
             "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, "k\"l": 6, " ": 7, "m~n": 8
         });
-        let found = |text: &str| text.parse::<Pointer>().unwrap().of(&document).cloned();
+        let json = serde_json::value::to_raw_value(&document).unwrap();
+        let found = |text: &str| {
+            let pointer: Pointer = text.parse().unwrap();
+            let found = pointer.of(&document).cloned();
+            let in_text = pointer.of_json(&json).map(|value| serde_json::from_str(value.get()).unwrap());
+            assert_eq!(found, in_text, "{text}");
+            found
+        };
         assert_eq!(found(""), Some(document.clone()));
         assert_eq!(found("/foo"), Some(json!(["bar", "baz"])));
         assert_eq!(found("/foo/0"), Some(json!("bar")));

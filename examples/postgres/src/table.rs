@@ -9,7 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{
     failure::sorted,
     statements::{quoted, statements},
-    text::text,
+    text::{needs_every_digit, text},
 };
 
 /// Where the value of a column comes from.
@@ -127,7 +127,10 @@ impl Table {
 impl Source {
     fn text<'r>(&self, record: &'r SinkRecord, ty: &Type) -> Option<Cow<'r, str>> {
         match self {
-            Self::Payload(pointer) => text(pointer.of(record.payload())?, ty),
+            Self::Payload(pointer) => match pointer.of(record.payload())? {
+                value if needs_every_digit(value, ty) => Some(pointer.of_json(&record.json())?.get().to_owned().into()),
+                value => text(value, ty),
+            },
             Self::Metadata(which) => text(&record.metadata(*which), ty).map(|text| text.into_owned().into()),
         }
     }

@@ -16,6 +16,14 @@ pub(crate) fn text<'v>(value: &'v Value, ty: &Type) -> Option<Cow<'v, str>> {
     }
 }
 
+/// Whether more may be written in the payload than a [`Value`] holds: it has the 17 digits of a double.
+pub(crate) fn needs_every_digit(value: &Value, ty: &Type) -> bool {
+    match *ty {
+        Type::FLOAT4 | Type::FLOAT8 => false,
+        _ => value.is_f64() || is_json(ty) && !value.is_null(),
+    }
+}
+
 /// `{1,NULL,"a \"b\""}`
 fn array(items: &[Value], of: &Type) -> String {
     let item = |item| match (item, text(item, of)) {

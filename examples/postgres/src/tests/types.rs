@@ -45,11 +45,25 @@ async fn every_type_takes_its_values() {
         r#""words":"it's \"100%\" \\ {a,b} 🌋\ttab","code":"de ","id":"6f9619ff-8b86-d011-b42d-00cf4fc964ff","#,
         r#""at":"2018-02-07T01:26:13.840123","at_plain":"2018-02-07T01:26:13.84","day":"2018-02-07","#,
         r#""clock":"01:26:13.840123","span":"1 day 02:00:00","bytes":"0001ffdeadbeef","#,
-        r#""doc":"{\"a\":[null,\"\\\"x\\\"\"],\"z\":1}","bdoc":"a text","whole":"9223372036854775807","#,
+        r#""doc":"{\"z\": 1, \"a\": [null, \"\\\"x\\\"\"]}","bdoc":"a text","whole":"9223372036854775807","#,
         r#""ints":[1,null,-2147483648],"names":["a,b","NULL",null,"\"quoted\"","back\\slash","","{}"],"#,
         r#""grid":[[1,2],[3,4]],"docs":[{"a": [1, 2]},[3],"x",null],"feeling":"happy","share":100,"#,
         r#""address":"10.0.0.1/8","bits":"10101"}"#
     );
+    assert_eq!(bench.rows(query).await, [expected]);
+}
+
+#[tokio::test]
+async fn numbers_are_written_with_every_digit_that_was_sent() {
+    let mut bench = Bench::new(TYPES, &mapping()).await;
+    let number = "123456789012345678901.123456789012345678901";
+    bench
+        .write(&[&format!(r#"{{"exact":{number},"words":1.10,"doc":[{number}],"bdoc":{{"n":{number}}}}}"#)])
+        .await
+        .unwrap();
+    let query = "SELECT exact::text, words, doc::text, bdoc ->> 'n' AS bdoc, whole ->> 'exact' AS whole FROM types";
+    let expected =
+        format!(r#"{{"exact":"{number}","words":"1.10","doc":"[{number}]","bdoc":"{number}","whole":"{number}"}}"#);
     assert_eq!(bench.rows(query).await, [expected]);
 }
 
