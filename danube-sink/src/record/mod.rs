@@ -12,10 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::{
-    Value,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::Value;
 
 pub(crate) use self::builder::microseconds;
 pub use self::{builder::RecordBuilder, id::RecordId};
@@ -92,14 +89,14 @@ impl SinkRecord {
     /// ```
     /// use danube_sink::SinkRecord;
     ///
-    /// let json = |payload: &'static str| SinkRecord::builder("/default/t").payload(payload).build().json().to_string();
+    /// let json = |payload: &'static str| SinkRecord::builder("/default/t").payload(payload).build().json().into_owned();
     /// assert_eq!(json(r#" {"price":0.12345678901234567890} "#), r#"{"price":0.12345678901234567890}"#);
     /// assert_eq!(json("hello"), r#""hello""#);
     /// ```
-    pub fn json(&self) -> Cow<'_, RawValue> {
+    pub fn json(&self) -> Cow<'_, str> {
         match self.0.content.json(&self.0.bytes) {
             Some(json) => Cow::Borrowed(json),
-            None => Cow::Owned(to_raw_value(self.payload()).unwrap_or_default()),
+            None => Cow::Owned(self.payload().to_string()),
         }
     }
 
@@ -239,7 +236,7 @@ mod tests {
     #[test]
     fn json_is_what_payload_is_and_keeps_what_the_producer_wrote() {
         let record = |bytes: &'static [u8]| SinkRecord::builder("/default/t").payload(bytes).build();
-        let json = |bytes| record(bytes).json().get().to_owned();
+        let json = |bytes| record(bytes).json().into_owned();
         assert_eq!(json(b"\n{ \"n\": 18446744073709551616.10 }\n"), "{ \"n\": 18446744073709551616.10 }");
         // What is no JSON for `payload` is none here: a number out of range, a text that is not UTF-8, half a value.
         for bytes in [&b"1e400"[..], b"[\"\xff\"]", b"{\"a\":1", b"", b"1 2"] {

@@ -1,7 +1,7 @@
 //! A payload that was found valid, ready to be read as often as it is asked for.
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 #[cfg(feature = "avro")]
 use super::avro;
@@ -77,12 +77,14 @@ impl Content {
     }
 
     /// The payload, where it is JSON itself.
-    pub(crate) fn json<'p>(&self, payload: &'p [u8]) -> Option<&'p RawValue> {
-        match self {
-            Self::Auto => json::check(payload).and_then(|()| json::text(payload)).ok(),
-            Self::Json => json::text(payload).ok(),
-            _ => None,
-        }
+    pub(crate) fn json<'p>(&self, payload: &'p [u8]) -> Option<&'p str> {
+        let is_json = match self {
+            Self::Auto => json::check(payload).is_ok(),
+            Self::Json => true,
+            _ => false,
+        };
+        // It begins and ends without what may stand around a value.
+        std::str::from_utf8(payload).ok().filter(|_| is_json).map(str::trim_ascii)
     }
 
     pub(crate) fn read<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, Problem> {

@@ -6,7 +6,7 @@ use serde::{
     Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::{Problem, limits::MAX_VALUES};
 
@@ -25,11 +25,6 @@ pub(crate) fn value(payload: &[u8]) -> Result<Value, Problem> {
         check(payload)?;
     }
     serde_json::from_slice(payload).map_err(|error| not_json(&error))
-}
-
-/// The text of a JSON value that was found valid, without what stands around it.
-pub(crate) fn text(valid: &[u8]) -> Result<&RawValue, Problem> {
-    serde_json::from_slice(valid).map_err(|error| not_json(&error))
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {

@@ -81,7 +81,7 @@ impl Server {
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("wait_end_of_query", "1").extend_pairs(parameters);
         // The checksum keeps the server from taking the part of a request that was cut.
-        let mut body = GzEncoder::new(Vec::with_capacity(content.len() / 2), self.gzip);
+        let mut body = GzEncoder::new(Vec::with_capacity(content.len()), self.gzip);
         body.write_all(content)?;
         let request = self.client.post(url).header(CONTENT_ENCODING, "gzip").body(body.finish()?);
         let answer = request.send().await?;

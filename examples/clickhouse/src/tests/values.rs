@@ -22,7 +22,7 @@ async fn numbers_keep_every_digit_and_times_are_understood() {
         r#"{"n":18446744073709551615,"in":{"the/re":[1,-9223372036854775808],"d":12345678901234567890.123456789012345678},
             "t":"2018-02-07T01:26:13Z","s":"ä\"\\\n🌋\u0000"}"#,
         // What is not there is left to the table; what no column asks for is left out.
-        r#"{"n":"7","t":1517966773,"other":{"deep":[{}]}}"#,
+        r#"{"n":"7","t":1517966773,"other":{"deep":[{}]},"esc\u0061pes":1}"#,
     ];
     connector.process_batch(records(payloads)).await.expect("rows");
     let rows = server.ask("SELECT n, i, d, toUnixTimestamp(t), hex(s), a FROM t ORDER BY n FORMAT TSV");
