@@ -107,7 +107,7 @@ async fn what_is_no_embedding_is_named_before_the_write() {
         (r#"{"id":2,"embedding":[1,2,3,4]}"#, "4 dimensions, not 3"),
         (r#"{"id":2,"embedding":null}"#, "no list of numbers at /embedding"),
         (r#"{"id":2}"#, "no list of numbers"),
-        (r#"{"embedding":[1,2,3]}"#, "of the key"),
+        (r#"{"embedding":[1,2,3]}"#, "no value that column \"id\" can have"),
     ] {
         match sink.process_batch(records(&[good, bad])).await {
             Err(error @ ConnectorError::InvalidRecord { .. }) => {

@@ -1,4 +1,4 @@
-//! The statements that write to a table. Names are quoted; values come as parameters, one array of texts for each column.
+//! The statements that write to a table. Names are quoted; values come as parameters, one array for each column.
 
 use tokio_postgres::types::Type;
 
@@ -18,11 +18,12 @@ pub(crate) fn statements(table: &str, columns: &[Column], replace: bool) -> (Str
     };
     let name = |_, column: &Column| column.name.clone();
     let value = |number, _: &Column| format!("v{number}");
-    // The rows, typed, with their place in the batch.
+    // The rows, typed; where the last of a key wins, with their place in the batch.
+    let (order, place) = if replace { ("WITH ORDINALITY", ", place") } else { ("", "") };
     let rows = format!(
-        "(SELECT {}, deleted, place FROM unnest({}, ${}::bool[]) WITH ORDINALITY AS t({}, deleted, place)) rows",
+        "(SELECT {}, deleted{place} FROM unnest({}, ${}::bool[]) {order} AS t({}, deleted{place})) rows",
         list(&all, &|number, column| format!("{} AS v{number}", typed(number, &column.ty))),
-        list(&all, &|number, _| format!("${}::text[]", number + 1)),
+        list(&all, &|number, column| format!("${}::{}[]", number + 1, sent_as(&column.ty))),
         all.len() + 1,
         list(&all, &|number, _| format!("t{number}")),
     );
@@ -43,6 +44,15 @@ pub(crate) fn statements(table: &str, columns: &[Column], replace: bool) -> (Str
     };
     let (names, values) = (list(&all, &name), list(&all, &value));
     (format!("INSERT INTO {table} ({names}) SELECT {values} FROM {rows} WHERE NOT deleted {conflict}"), delete)
+}
+
+/// As what the values of a column are sent: numbers as numbers, which is fast, and every other type as it is written.
+pub(crate) fn sent_as(ty: &Type) -> Type {
+    match *ty {
+        Type::INT2 | Type::INT4 | Type::INT8 => Type::INT8,
+        Type::FLOAT8 => Type::FLOAT8,
+        _ => Type::TEXT,
+    }
 }
 
 /// Without the type's modifier, so that what is too long for the column is an error and not cut off.

@@ -1,16 +1,20 @@
 //! A table, and how records become rows of it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
 use danube_sink::{ConnectorError, ConnectorResult, Metadata, Pointer, SinkRecord};
 use deadpool_postgres::{Pool, PoolError};
+use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
     failure::sorted,
-    statements::{quoted, statements},
+    statements::{quoted, sent_as, statements},
     text::{needs_every_digit, text},
 };
+
+/// The values of a column.
+type Parameter<'r> = Box<dyn ToSql + Sync + Send + 'r>;
 
 /// Where the value of a column comes from.
 #[derive(Debug)]
@@ -94,24 +98,22 @@ impl Table {
     /// # Errors
     /// A record without a value for the key, and what the server says.
     pub async fn write(&self, records: &[SinkRecord], deleted: &[bool]) -> ConnectorResult<()> {
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for Column { name, ty, key, source } in &self.columns {
-            let texts: Vec<_> = records.iter().map(|record| source.text(record, ty)).collect();
-            if let Some(row) = texts.iter().position(|text| *key && text.is_none()) {
-                return Err(ConnectorError::invalid_record(&records[row], format!("no value for {name} of the key")));
-            }
-            columns.push(texts);
+        let mut parameters = Vec::with_capacity(self.columns.len() + 1);
+        for column in &self.columns {
+            parameters.push(column.values(records).map_err(|row| {
+                ConnectorError::invalid_record(&records[row], format!("no value that column {} can have", column.name))
+            })?);
         }
+        parameters.push(Box::new(deleted));
         let what = format!("write {} records to table {}", records.len(), self.name);
-        sorted(self.send(&columns, deleted).await, &what)
+        sorted(self.send(&parameters, deleted.contains(&true)).await, &what)
     }
 
-    async fn send(&self, columns: &[Vec<Option<Cow<'_, str>>>], deleted: &[bool]) -> Result<(), PoolError> {
-        let columns = columns.iter().map(|texts| texts as &(dyn ToSql + Sync));
-        let parameters: Vec<_> = columns.chain([&deleted as &(dyn ToSql + Sync)]).collect();
+    async fn send(&self, parameters: &[Parameter<'_>], deletes: bool) -> Result<(), PoolError> {
+        let parameters: Vec<_> = parameters.iter().map(|values| &**values as &(dyn ToSql + Sync)).collect();
         let mut client = self.pool.get().await?;
         let insert = client.prepare_cached(&self.insert).await?;
-        if !deleted.contains(&true) {
+        if !deletes {
             client.execute(&insert, &parameters).await?;
             return Ok(());
         }
@@ -124,6 +126,27 @@ impl Table {
     }
 }
 
+impl Column {
+    /// The values of all records, or the place of a record whose value the column cannot have.
+    fn values<'r>(&self, records: &'r [SinkRecord]) -> Result<Parameter<'r>, usize> {
+        match sent_as(&self.ty) {
+            Type::INT8 => self.each(records, |record| self.source.number(record, Value::as_i64)),
+            Type::FLOAT8 => self.each(records, |record| self.source.number(record, Value::as_f64)),
+            _ => self.each(records, |record| Some(self.source.text(record, &self.ty))),
+        }
+    }
+
+    fn each<'r, T: ToSql + Sync + Send + 'r>(
+        &self,
+        records: &'r [SinkRecord],
+        value: impl Fn(&'r SinkRecord) -> Option<Option<T>>,
+    ) -> Result<Parameter<'r>, usize> {
+        let right = |(row, record)| value(record).filter(|value| !self.key || value.is_some()).ok_or(row);
+        let values: Vec<_> = records.iter().enumerate().map(right).collect::<Result<_, _>>()?;
+        Ok(Box::new(values))
+    }
+}
+
 impl Source {
     fn text<'r>(&self, record: &'r SinkRecord, ty: &Type) -> Option<Cow<'r, str>> {
         match self {
@@ -132,6 +155,19 @@ impl Source {
                 value => text(value, ty),
             },
             Self::Metadata(which) => text(&record.metadata(*which), ty).map(|text| text.into_owned().into()),
+        }
+    }
+
+    /// None where there is no such number.
+    fn number<T: FromStr>(&self, record: &SinkRecord, number: fn(&Value) -> Option<T>) -> Option<Option<T>> {
+        let value = match self {
+            Self::Payload(pointer) => pointer.of(record.payload()).map(Cow::Borrowed),
+            Self::Metadata(which) => Some(Cow::Owned(record.metadata(*which))),
+        };
+        match value.as_deref() {
+            None | Some(Value::Null) => Some(None),
+            Some(Value::String(text)) => text.parse().ok().map(Some),
+            Some(value) => number(value).map(Some),
         }
     }
 }
