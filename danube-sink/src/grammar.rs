@@ -120,8 +120,7 @@
 /// `#[topic_mappings(…)]` takes what holds for common keys that a mapping of the file leaves out, because the author of a
 /// connector knows its target: `subscription_type`, `batch_size`, `batch_bytes`, `flush_interval_ms`, `ack_timeout_ms`,
 /// `payload_format`, `on_invalid_record`, `dead_letter_topic`, `expected_schema_subject`. The file has the last word, also with
-/// what it says at its root for all mappings; the
-/// environment has none.
+/// what it says at its root for all mappings; the environment has none.
 ///
 /// # Checks of your own
 ///

@@ -151,7 +151,7 @@ impl Source {
     fn text<'r>(&self, record: &'r SinkRecord, ty: &Type) -> Option<Cow<'r, str>> {
         match self {
             Self::Payload(pointer) => match pointer.of(record.payload())? {
-                value if needs_every_digit(value, ty) => Some(pointer.of_json(&record.json())?.get().to_owned().into()),
+                value if needs_every_digit(value, ty) => Some(pointer.of_json(&record.json())?.to_owned().into()),
                 value => text(value, ty),
             },
             Self::Metadata(which) => text(&record.metadata(*which), ty).map(|text| text.into_owned().into()),
