@@ -73,6 +73,14 @@ impl Stage {
         child
     }
 
+    /// Kills a connector and returns when the broker knows of it: the next one is told from it by the count.
+    async fn kill(&self, topic: &str, mut child: Child) {
+        let before = self.consumers(topic);
+        child.start_kill().expect("it runs");
+        within("the end of the connector", child.wait()).await.expect("an exit code");
+        until("a consumer less", async || self.consumers(topic) < before.max(1)).await;
+    }
+
     fn consumers(&self, topic: &str) -> usize {
         self.broker.subscription(topic, SUBSCRIPTION).map_or(0, |status| status.consumers)
     }
@@ -178,11 +186,6 @@ impl Load {
 
 const NUMBER: &str = "columns = [{ name = 'number', type = 'long', required = true }]";
 
-async fn kill(mut child: Child) {
-    child.start_kill().expect("it runs");
-    within("the end of the connector", child.wait()).await.expect("an exit code");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_s3_server_that_is_killed_and_comes_back() {
     let server = S3::start("ledger-s3-server", true).await;
@@ -198,7 +201,7 @@ async fn an_s3_server_that_is_killed_and_comes_back() {
     }
     let published = load.stop().await;
     stage.settled(&topic).await;
-    kill(connector).await;
+    stage.kill(&topic, connector).await;
     stage.assert_clean("S3 killed three times", published);
 }
 
@@ -220,7 +223,7 @@ async fn a_folder_that_is_moved_away_and_comes_back() {
     }
     let published = load.stop().await;
     stage.settled(&topic).await;
-    kill(connector).await;
+    stage.kill(&topic, connector).await;
     stage.assert_clean("folder moved away three times", published);
 }
 
@@ -236,13 +239,13 @@ async fn a_connector_that_is_killed_between_commit_and_acknowledgement() {
         let (held, acked) = (stage.numbers().len(), stage.broker.subscription(&topic, SUBSCRIPTION).unwrap().acked);
         until("commits without an acknowledgement", async || stage.numbers().len() > held.max(acked as usize) + 50)
             .await;
-        kill(connector).await;
+        stage.kill(&topic, connector).await;
         stage.broker.faults().set_acks(Acks::Taken);
         connector = stage.connector(&topic, "one", NUMBER).await;
     }
     let published = load.stop().await;
     stage.settled(&topic).await;
-    kill(connector).await;
+    stage.kill(&topic, connector).await;
     assert!(stage.broker.subscription(&topic, SUBSCRIPTION).unwrap().redeliveries >= 150, "something comes again");
     stage.assert_clean("killed three times before it acknowledged", published);
 }
@@ -256,12 +259,12 @@ async fn a_connector_that_is_killed_at_any_time() {
     let mut load = Load::start(&stage, &topic, None).await;
     for _ in 0..2 * ROUNDS {
         load.confirms(97).await;
-        kill(connector).await;
+        stage.kill(&topic, connector).await;
         connector = stage.connector(&topic, "one", NUMBER).await;
     }
     let published = load.stop().await;
     stage.settled(&topic).await;
-    kill(connector).await;
+    stage.kill(&topic, connector).await;
     stage.assert_clean("killed six times", published);
 }
 
@@ -281,13 +284,13 @@ async fn offsets_that_start_again_at_0() {
         stage.broker.restart(Keep::Metadata).await.expect("the port");
         // The connector lives through the first loss, and starts anew after the second.
         if round == 1 {
-            kill(connector).await;
+            stage.kill(&topic, connector).await;
             connector = stage.connector(&topic, "one", NUMBER).await;
         } else {
             until("a connector that is attached", async || stage.consumers(&topic) > 0).await;
         }
     }
-    kill(connector).await;
+    stage.kill(&topic, connector).await;
     stage.assert_clean("offsets from 0 three times", next);
 }
 
@@ -307,8 +310,8 @@ async fn two_connectors_that_write_to_one_table_at_once() {
     tokio::join!(send(&topics[0], 0..1_000), send(&topics[1], 1_000..2_000));
     stage.settled(&topics[0]).await;
     stage.settled(&topics[1]).await;
-    kill(one).await;
-    kill(other).await;
+    stage.kill(&topics[0], one).await;
+    stage.kill(&topics[1], other).await;
     stage.assert_clean("two connectors, one table", 2_000);
 }
 
@@ -322,14 +325,14 @@ async fn a_shared_subscription_whose_connectors_are_killed() {
     let mut load = Load::start(&stage, &topic, None).await;
     for _ in 0..ROUNDS {
         load.confirms(200).await;
-        kill(killed).await;
+        stage.kill(&topic, killed).await;
         load.confirms(50).await;
         killed = stage.connector(&topic, "killed", &shared).await;
     }
     let published = load.stop().await;
     stage.settled(&topic).await;
-    kill(killed).await;
-    kill(lasting).await;
+    stage.kill(&topic, killed).await;
+    stage.kill(&topic, lasting).await;
     stage.assert_clean("two connectors share a subscription", published);
 }
 
@@ -354,7 +357,7 @@ async fn a_rejected_record_is_written_when_the_mapping_takes_it() {
     let from_elsewhere = "columns = [{ name = 'number', type = 'long', required = true, from = '/whole' }]";
     let connector = stage.connector(&topic, "one", from_elsewhere).await;
     stage.settled(&topic).await;
-    kill(connector).await;
+    stage.kill(&topic, connector).await;
     let mut numbers = stage.numbers();
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 1, 2, 3, 4], "the rejected one, and the others not again");
