@@ -83,8 +83,8 @@ impl Pointer {
     }
 }
 
-#[cfg(feature = "start")]
 /// A number has one spelling, so that a pointer names one item.
+#[cfg(feature = "start")]
 fn index(step: &str) -> Option<usize> {
     let plain = step.bytes().all(|digit| digit.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
     step.parse().ok().filter(|_| plain)

@@ -8,7 +8,7 @@ use super::entry::{Entry, Without};
 use crate::{
     generated::{Declared, GeneratedConnector, SettingInfo},
     read::keys::{self, Home},
-    shape::{Scalar, Shape},
+    shape::{LEVELS, Scalar, Shape},
 };
 
 /// The JSON Schema (draft 7) of a connector's file.
@@ -162,7 +162,7 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Url => json!({ "type": "string", "pattern": "^[A-Za-z0-9+.-]+:." }),
         Shape::ServiceUrl => json!({ "type": "string", "pattern": "^https?://[^/]" }),
         Shape::LogLevel => {
-            let level = ["error", "warn", "info", "debug", "trace", "off"].map(any_case).join("|");
+            let level = LEVELS.map(any_case).join("|");
             json!({ "type": "string", "pattern": format!("^(([^,=]+=)?({level}))(,([^,=]+=)?({level}))*$") })
         }
         Shape::Topic => json!({ "type": "string", "pattern": "^/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$" }),

@@ -35,6 +35,7 @@ pub struct Misfit {
 const A_TIME: &str = "write a number and a unit: `\"250ms\"`, `\"10s\"`, `\"5m\"`, `\"1h\"`";
 const A_SIZE: &str = "write a number and a unit: `\"512B\"`, `\"64KiB\"`, `\"5MiB\"`, `\"1GiB\"`";
 const A_TOPIC: &str = "write `/namespace/name`; each of the two consists of letters, digits, `_` and `-`";
+pub(crate) const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 const A_LEVEL: &str =
     "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,danube_sink=debug`";
 pub(crate) const A_POINTER: &str =
@@ -310,7 +311,6 @@ const fn is_log_level(text: &str) -> bool {
 }
 
 const fn is_one_level(word: &str) -> bool {
-    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
     let mut index = 0;
     while index < LEVELS.len() {
         if word.eq_ignore_ascii_case(LEVELS[index]) {

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 #[cfg(feature = "url")]
 pub(crate) use self::misfit::A_URL;
+#[cfg(feature = "start")]
+pub(crate) use self::misfit::LEVELS;
 pub(crate) use self::misfit::{A_POINTER, alternatives};
 pub use self::{
     limit::{Limit, Refusal},

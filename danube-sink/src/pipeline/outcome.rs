@@ -40,16 +40,12 @@ impl Outcome {
 
     /// A refusal says nothing of a single record until it is alone.
     fn halved(mut batch: Vec<Held>, reason: String) -> Self {
-        let apart = batch.split_off(batch.len().div_ceil(2));
-        match batch.pop() {
-            Some(held) if batch.is_empty() && apart.is_empty() => {
-                Self { rejected: vec![Invalid { held, reason }], ..Self::default() }
-            }
-            last => {
-                batch.extend(last);
-                Self { again: batch, apart, ..Self::default() }
-            }
+        if batch.len() > 1 {
+            let apart = batch.split_off(batch.len().div_ceil(2));
+            return Self { again: batch, apart, ..Self::default() };
         }
+        let rejected = batch.into_iter().map(|held| Invalid { held, reason: reason.clone() }).collect();
+        Self { rejected, ..Self::default() }
     }
 
     fn without(batch: Vec<Held>, id: &RecordId, reason: String) -> ConnectorResult<Self> {
