@@ -2,23 +2,15 @@
 
 #![allow(clippy::expect_used, reason = "it serves tests alone")]
 
-use std::{fs, process::Command};
-
+#[path = "../../postgres/tests/support/dev.rs"]
+mod dev;
 #[path = "../../postgres/tests/support/server.rs"]
 mod server;
 
 use server::{PostgresServer, Program};
 
 fn dev(server: &PostgresServer) -> (Option<i32>, String) {
-    let file = std::env::temp_dir().join(format!("danube-sink-pgvector-dev-{}.toml", server.port));
-    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/connector.toml")).expect("the file");
-    let here = format!("host = \"127.0.0.1\"\nport = {}", server.port);
-    fs::write(&file, shipped.replace("host = \"localhost\"", &here)).expect("a folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pgvector"));
-    let output = command.arg("dev").arg("--config").arg(&file).output().expect("it runs");
-    fs::remove_file(file).expect("the file");
-    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("a text")).concat();
-    (output.status.code(), text)
+    dev::dev(env!("CARGO_BIN_EXE_pgvector"), env!("CARGO_MANIFEST_DIR"), server)
 }
 
 #[tokio::test]
