@@ -21,6 +21,7 @@ mod beyond;
 pub mod built;
 mod byte_size;
 mod decoding;
+mod field;
 mod file;
 #[doc(hidden)]
 pub mod generated;
@@ -46,6 +47,7 @@ pub use self::{
     beyond::{Beyond, CheckDecoding, Destination, Part, Problem, Token},
     byte_size::ByteSize,
     decoding::{AvroEncoding, DecodeOptions, NumberEncoding},
+    field::{Field, NotAField},
     file::{
         environment::{Environment, ProcessEnvironment},
         source::ConfigSource,
@@ -70,5 +72,6 @@ pub use self::{
 #[cfg(feature = "start")]
 pub use self::{
     handwritten::load_struct,
+    pointer::Pointers,
     printed::{json_schema, json_schema_of},
 };

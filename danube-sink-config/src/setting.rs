@@ -38,7 +38,7 @@ use super::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a setting of a connector",
     label = "not a type that a key of the configuration can have",
-    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, `ByteSize`, `Pointer`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
+    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, `ByteSize`, `Pointer`, `Field`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
     note = "a secret needs `#[setting(secret)]`, and what is not configuration needs `#[state]`",
     note = "or put `#[derive(Setting)]` on `{Self}`, if it is an enum of words or a struct of keys"
 )]

@@ -39,7 +39,7 @@
 //! ```
 //!
 //! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`Concurrently`] for a
-//!   target that takes a record at a time
+//!   target that takes a record at a time, [`JsonRow`] for one that takes JSON
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
@@ -61,6 +61,7 @@ mod danube;
 pub mod dev;
 mod error;
 mod grammar;
+mod json_row;
 mod observe;
 mod pipeline;
 mod record;
@@ -73,13 +74,14 @@ pub mod testing;
 pub use self::{
     concurrently::Concurrently,
     config::{
-        ByteSize, ConnectorConfig, ConsumerConfig, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
+        ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
         OnRetriesExhausted, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token, TopicMapping,
         TopicMappings,
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
     grammar::{Setting, TopicMapping, sink_connector},
+    json_row::JsonRow,
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
     schema::{SchemaInfo, SchemaType},
@@ -94,9 +96,9 @@ pub mod prelude {
     pub use url::Url;
 
     pub use crate::{
-        ByteSize, Concurrently, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, LoadConfig,
-        Metadata, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType,
-        Template, TopicMapping, TopicMappings, sink_connector,
+        ByteSize, Concurrently, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, Field,
+        JsonRow, LoadConfig, Metadata, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord,
+        SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings, sink_connector,
     };
 }
 

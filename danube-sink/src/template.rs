@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde_json::Value as Payload;
 
 use crate::{
-    config::{Metadata, Mistakes, Pointer, Setting, Value, shape::Shape},
+    config::{Field, Mistakes, Setting, Value, shape::Shape},
     error::{ConnectorError, ConnectorResult},
     record::SinkRecord,
 };
@@ -13,14 +13,8 @@ use crate::{
 const HELP: &str = "between braces stands a JSON pointer as in `{/user/id}`, `{attribute:NAME}`, or one of `{topic}`, \
                     `{partition}`, `{offset}`, `{publish_time}`, `{producer}`, `{key}`, `{id}`; a brace is `{{` or `}}`";
 
-/// A text with places that each record fills in, as a setting: `"/users/{/user/id}?from={topic}"`.
-///
-/// | place | what stands there |
-/// |---|---|
-/// | `{/user/id}` | the text, number or truth value at this [`Pointer`] of the payload |
-/// | `{attribute:NAME}` | an attribute of the message |
-/// | `{topic}`, `{offset}`, … | [`Metadata`] |
-/// | `{{`, `}}` | a brace |
+/// A text with places that each record fills in, as a setting: `"/users/{/user/id}?from={topic}"`. In each place stands the
+/// text, number or truth value of a [`Field`]; a brace is `{{` or `}}`.
 ///
 /// It prints as it is written, so that an error can name it without what a record holds.
 ///
@@ -46,9 +40,7 @@ pub struct NotATemplate(String);
 #[derive(Clone)]
 enum Part {
     Text(String),
-    Payload(Pointer),
-    Attribute(String),
-    Metadata(Metadata),
+    Place(Field),
 }
 
 impl Template {
@@ -65,9 +57,7 @@ impl Template {
     pub fn fill(&self, record: &SinkRecord, encode: impl Fn(String) -> Option<String>) -> ConnectorResult<String> {
         let text = self.parts.iter().map(|part| match part {
             Part::Text(text) => Some(text.clone()),
-            Part::Payload(pointer) => plain(pointer.of(record.payload())?).and_then(&encode),
-            Part::Attribute(name) => record.attributes().get(name).cloned().and_then(&encode),
-            Part::Metadata(which) => plain(&record.metadata(*which)).and_then(&encode),
+            Part::Place(field) => plain(&*record.field(field)?).and_then(&encode),
         });
         let lacks = || ConnectorError::invalid_record(record, format!("it has not what every place of `{self}` needs"));
         text.collect::<Option<_>>().ok_or_else(lacks)
@@ -79,16 +69,6 @@ fn plain(value: &Payload) -> Option<String> {
         Payload::String(text) => Some(text.clone()),
         Payload::Number(_) | Payload::Bool(_) => Some(value.to_string()),
         _ => None,
-    }
-}
-
-impl Part {
-    fn named(name: &str) -> Option<Self> {
-        match name.split_once(':') {
-            _ if name.starts_with('/') => name.parse().ok().map(Self::Payload),
-            Some(("attribute", name)) => Some(Self::Attribute(name.to_owned())),
-            _ => serde_json::from_value(name.into()).ok().map(Self::Metadata),
-        }
     }
 }
 
@@ -107,7 +87,10 @@ impl FromStr for Template {
             } else {
                 let (name, behind) = braces.split_once('}').unwrap_or_default();
                 rest = behind;
-                name.strip_prefix('{').and_then(Part::named)
+                name.strip_prefix('{')
+                    .filter(|name| !name.is_empty())
+                    .and_then(|name| name.parse().ok())
+                    .map(Part::Place)
             };
             parts.push(part.ok_or_else(|| NotATemplate(braces.to_owned()))?);
         }

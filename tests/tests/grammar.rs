@@ -50,6 +50,9 @@ pub struct Everything {
     /// Where in a payload.
     #[setting(default = "/id")]
     pub at: Pointer,
+    /// Where in a record.
+    #[setting(default = "attribute:tenant")]
+    pub tenant: Field,
     /// What is written along.
     #[setting(default = ["offset", "publish_time"])]
     pub metadata: Vec<Metadata>,

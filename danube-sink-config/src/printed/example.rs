@@ -15,7 +15,7 @@ pub(super) fn example(shape: &Shape) -> Option<String> {
         }
         Shape::Word { words, .. } => format!("\"{}\"", words.first()?),
         Shape::Path => "\"path/to/file\"".to_owned(),
-        Shape::Pointer => "\"/id\"".to_owned(),
+        Shape::Field | Shape::Pointer => "\"/id\"".to_owned(),
         Shape::Url => "\"https://example.com\"".to_owned(),
         Shape::ServiceUrl => "\"http://localhost:6650\"".to_owned(),
         Shape::LogLevel => "\"info\"".to_owned(),

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use super::entry::{Entry, Without};
 use crate::{
     generated::{Declared, GeneratedConnector, SettingInfo},
+    metadata::Metadata,
     read::keys::{self, Home},
+    setting::Setting,
     shape::{LEVELS, Scalar, Shape},
 };
 
@@ -159,6 +161,10 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Word { words: known, .. } => words(known),
         Shape::Path => json!({ "type": "string", "minLength": 1 }),
         Shape::Pointer => json!({ "type": "string", "pattern": "^(/([^~/]|~[01])*)*$" }),
+        Shape::Field => {
+            let attribute = json!({ "type": "string", "pattern": "^attribute:." });
+            json!({ "anyOf": [of_shape(&Shape::Pointer), attribute, of_shape(&Metadata::SHAPE)] })
+        }
         Shape::Url => json!({ "type": "string", "pattern": "^[A-Za-z0-9+.-]+:." }),
         Shape::ServiceUrl => json!({ "type": "string", "pattern": "^https?://[^/]" }),
         Shape::LogLevel => {

@@ -12,6 +12,7 @@ pub(super) fn spell(shape: &Shape) -> String {
         Shape::Word { words, .. } => format!("One of {}", suggest::list(words, "or")),
         Shape::Path => "The path of a file or folder".to_owned(),
         Shape::Pointer => "Where in the payload, as `/user/id`".to_owned(),
+        Shape::Field => "Where in a record, as `/user/id`, `attribute:NAME` or `offset`".to_owned(),
         Shape::Url => "A URL".to_owned(),
         Shape::ServiceUrl => "The URL of a broker".to_owned(),
         Shape::LogLevel => "A level, or levels by target".to_owned(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Shape, Text, byte_size, duration, suggest, url};
+use crate::{metadata::Metadata, setting::Setting};
 
 /// One value, without what is in its list or table.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,10 @@ const A_LEVEL: &str =
     "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,danube_sink=debug`";
 pub(crate) const A_POINTER: &str =
     "write the way to the value, such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`";
+/// What an attribute's name stands behind, with a colon between.
+pub(crate) const ATTRIBUTE: &str = "attribute";
+pub(crate) const A_FIELD: &str = "write the way to a value in the payload, such as `/user/id`; `attribute:NAME`; or \
+                                  `topic`, `partition`, `offset`, `publish_time`, `producer`, `key` or `id`";
 const A_BROKER: &str = "write a URL such as `http://localhost:6650`";
 /// The help for what is no URL.
 pub(crate) const A_URL: &str = "write it whole, such as `https://example.com/path`";
@@ -195,7 +200,14 @@ impl Shape {
             Self::Path if text.is_empty() => wrong("the path is empty", Text::new("name a file or folder")),
             Self::LogLevel if !is_log_level(text) => wrong("not a level of log lines", Text::new(A_LEVEL)),
             Self::Topic if !is_topic(text) => wrong("not the name of a topic", Text::new(A_TOPIC)),
-            Self::Pointer if !is_pointer(text) => wrong("not a JSON pointer", Text::new(A_POINTER)),
+            Self::Field if !matches!(text.as_bytes(), [b'/', ..]) => {
+                if is_field(text) {
+                    None
+                } else {
+                    wrong("no field of a record", Text::new(A_FIELD))
+                }
+            }
+            Self::Field | Self::Pointer if !is_pointer(text) => wrong("not a JSON pointer", Text::new(A_POINTER)),
             Self::Url => match url::flaw(text) {
                 Some(flaw) => wrong(flaw, Text::new(A_URL)),
                 None => None,
@@ -292,6 +304,14 @@ const fn is_pointer(text: &str) -> bool {
         rest = behind;
     }
     true
+}
+
+/// A pointer, an attribute with its name, or a word for what a record says of itself.
+const fn is_field(text: &str) -> bool {
+    let (name, value) = text.split_at(find(text, b':'));
+    is_pointer(text)
+        || suggest::same_text(name, ATTRIBUTE) && value.len() > 1
+        || Metadata::SHAPE.misfit_of_text(text).is_none()
 }
 
 /// Levels, with or without a target before them, and commas between. A target alone would be taken for a level.

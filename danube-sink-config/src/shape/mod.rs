@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(crate) use self::misfit::A_URL;
 #[cfg(feature = "start")]
 pub(crate) use self::misfit::LEVELS;
-pub(crate) use self::misfit::{A_POINTER, alternatives};
+pub(crate) use self::misfit::{A_FIELD, A_POINTER, ATTRIBUTE, alternatives};
 pub use self::{
     limit::{Limit, Refusal},
     misfit::{Misfit, Scalar},
@@ -76,6 +76,8 @@ pub enum Shape {
     Topic,
     /// Where in a payload a value stands, as `/user/id`.
     Pointer,
+    /// Where in a record a value stands: a pointer, `attribute:NAME`, or what the record says of itself.
+    Field,
     /// A level of log lines, or levels by target as in `info,danube_sink=debug`.
     LogLevel,
     /// A time with its unit, such as `"10s"`, from `min` to `max`.

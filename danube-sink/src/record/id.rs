@@ -2,6 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+use ring::digest::{Context, SHA256};
+
+use super::SinkRecord;
+
 /// Names one message for good: write it beside the data, or use it as the key, to make a write idempotent.
 ///
 /// Offsets start again at 0 when a broker loses its storage, so producer and publish time belong to the name.
@@ -34,6 +38,30 @@ impl RecordId {
     /// for what the broker itself publishes.
     pub fn producer_id(&self) -> u64 {
         self.producer_id
+    }
+
+    /// One name for a batch, in 64 hexadecimal digits: the same for the same records, in the same order, through the same
+    /// subscription. For a target that knows by a key or token what comes again.
+    ///
+    /// ```
+    /// use danube_sink::{RecordId, SinkRecord};
+    ///
+    /// let record = |offset| SinkRecord::builder("/default/t").offset(offset).build();
+    /// assert_eq!(RecordId::of_batch(&[record(1), record(2)]), RecordId::of_batch(&[record(1), record(2)]));
+    /// assert_ne!(RecordId::of_batch(&[record(1), record(2)]), RecordId::of_batch(&[record(1)]));
+    /// ```
+    pub fn of_batch(records: &[SinkRecord]) -> String {
+        let mut digest = Context::new(&SHA256);
+        for record in records {
+            let Self { topic, offset, producer_id, publish_time, sequence } = &record.0.id;
+            for text in [record.subscription(), "\n", topic, "\n"] {
+                digest.update(text.as_bytes());
+            }
+            for number in [offset, producer_id, publish_time, sequence] {
+                digest.update(&number.to_be_bytes());
+            }
+        }
+        digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The producer's own count of its messages.

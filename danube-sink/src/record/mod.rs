@@ -17,7 +17,7 @@ use serde_json::Value;
 pub(crate) use self::builder::microseconds;
 pub use self::{builder::RecordBuilder, id::RecordId};
 use crate::{
-    config::{Mapped, Metadata},
+    config::{Field, Mapped, Metadata},
     error::{ConnectorError, ConnectorResult},
     schema::{
         Content, Decoder, SchemaInfo,
@@ -83,8 +83,8 @@ impl SinkRecord {
         })
     }
 
-    /// The payload as JSON text, for a target that takes JSON: as the producer sent it where that is JSON, so that every
-    /// digit of a number is kept; else [`payload`](Self::payload) written as JSON.
+    /// The payload as JSON text on one line, for a target that takes JSON: as the producer sent it where that is JSON, so
+    /// that every digit of a number is kept; else [`payload`](Self::payload) written as JSON.
     ///
     /// ```
     /// use danube_sink::SinkRecord;
@@ -94,7 +94,12 @@ impl SinkRecord {
     /// assert_eq!(json("hello"), r#""hello""#);
     /// ```
     pub fn json(&self) -> Cow<'_, str> {
+        if let Some(decoder) = &self.0.decoder {
+            decoder.want_json();
+        }
         match self.0.content.json(&self.0.bytes) {
+            // Between values alone, since in a text they are escaped.
+            Some(json) if json.contains(['\n', '\r']) => Cow::Owned(json.replace(['\n', '\r'], " ")),
             Some(json) => Cow::Borrowed(json),
             None => Cow::Owned(self.payload().to_string()),
         }
@@ -185,6 +190,25 @@ impl SinkRecord {
             Metadata::Producer => self.producer().into(),
             Metadata::Key => self.key().into(),
             Metadata::Id => self.id().to_string().into(),
+        }
+    }
+
+    /// The value of a field; `None` if the record has none. In the payload it may be `null`.
+    ///
+    /// ```
+    /// use danube_sink::{Field, SinkRecord};
+    ///
+    /// let record = SinkRecord::builder("/default/users").offset(7).payload(r#"{"user":{"id":1}}"#).build();
+    /// let field = |text: &str| record.field(&text.parse().unwrap()).map(|value| value.into_owned());
+    /// assert_eq!(field("/user/id"), Some(1.into()));
+    /// assert_eq!(field("offset"), Some(7.into()));
+    /// assert_eq!(field("attribute:tenant"), None);
+    /// ```
+    pub fn field(&self, field: &Field) -> Option<Cow<'_, Value>> {
+        match field {
+            Field::Payload(pointer) => pointer.of(self.payload()).map(Cow::Borrowed),
+            Field::Attribute(name) => self.attributes().get(name).map(|text| Cow::Owned(text.as_str().into())),
+            Field::Metadata(which) => Some(Cow::Owned(self.metadata(*which))),
         }
     }
 

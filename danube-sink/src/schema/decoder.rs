@@ -41,6 +41,8 @@ pub struct Decoder {
     format: Result<Format, String>,
     /// Whether the connector takes values, so that they are made at once instead of after a check of their own.
     values_wanted: AtomicBool,
+    /// Whether it takes JSON text, so that what may be JSON is checked at once.
+    json_wanted: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,7 @@ impl Decoder {
     /// Compiles a schema. One that cannot be used is told by every payload.
     pub fn new(info: SchemaInfo, options: &DecodeOptions) -> Self {
         let format = compile(&info, options).map_err(|reason| format!("the schema cannot be used: {reason}"));
-        Self { info: Some(info), format, values_wanted: AtomicBool::new(false) }
+        Self { info: Some(info), format, values_wanted: AtomicBool::default(), json_wanted: AtomicBool::default() }
     }
 
     /// For messages that name no schema.
@@ -85,7 +87,7 @@ impl Decoder {
             PayloadFormat::Text => Format::Text,
             PayloadFormat::Bytes => Format::Bytes,
         });
-        Self { info: None, format, values_wanted: AtomicBool::new(false) }
+        Self { info: None, format, values_wanted: AtomicBool::default(), json_wanted: AtomicBool::default() }
     }
 
     /// The schema, if there is one.
@@ -122,8 +124,18 @@ impl Decoder {
         self.values_wanted.store(true, Ordering::Relaxed);
     }
 
+    /// The connector asked for JSON text.
+    pub(crate) fn want_json(&self) {
+        self.json_wanted.store(true, Ordering::Relaxed);
+    }
+
     fn open_with(&self, payload: &Bytes, with_value: bool) -> Result<Opened, Problem> {
         let content = match self.format.as_ref().map_err(Problem::new)? {
+            Format::Auto if with_value => {
+                let value = Content::Auto.value(payload)?;
+                return Ok(Opened { content: Content::Auto, value: Some(value) });
+            }
+            Format::Auto if self.json_wanted.load(Ordering::Relaxed) && json::check(payload).is_ok() => Content::Json,
             Format::Auto => Content::Auto,
             Format::Bytes => Content::Bytes,
             Format::Text => text::decode(payload).map(|_| Content::Text)?,

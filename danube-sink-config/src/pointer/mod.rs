@@ -1,12 +1,15 @@
 //! Where in a payload a value stands.
 
 #[cfg(feature = "start")]
-use std::collections::HashMap;
+mod text;
+
 use std::{fmt, str::FromStr};
 
 #[cfg(feature = "start")]
-use serde_json::{Value as Payload, value::RawValue};
+use serde_json::Value as Payload;
 
+#[cfg(feature = "start")]
+pub use self::text::Pointers;
 use super::{
     file::value::Value,
     report::mistake::Mistakes,
@@ -15,7 +18,7 @@ use super::{
 };
 
 /// A JSON pointer (RFC 6901), such as `"/user/id"` or `"/items/0"`: where in a payload a value stands. `""` is the whole
-/// payload; `~1` is a `/` within a name, `~0` a `~`.
+/// payload, which is the default; `~1` is a `/` within a name, `~0` a `~`.
 ///
 /// ```
 /// use danube_sink_config::Pointer;
@@ -28,7 +31,7 @@ use super::{
 /// assert!(pointer("/user/name").of(&payload).is_none());
 /// assert!("user.id".parse::<Pointer>().is_err());
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pointer {
     text: Box<str>,
     steps: Box<[Box<str>]>,
@@ -72,14 +75,7 @@ impl Pointer {
     /// assert_eq!(pointer.of_json(payload), Some("0.12345678901234567890"));
     /// ```
     pub fn of_json<'a>(&self, payload: &'a str) -> Option<&'a str> {
-        self.steps.iter().try_fold(payload.trim_ascii(), |value, step| {
-            let found = match value.as_bytes().first()? {
-                b'{' => serde_json::from_str::<HashMap<String, &'a RawValue>>(value).ok()?.remove(&**step),
-                b'[' => serde_json::from_str::<Vec<&'a RawValue>>(value).ok()?.get(index(step)?).copied(),
-                _ => None,
-            };
-            found.map(RawValue::get)
-        })
+        Pointers::from_iter([self]).of_json(payload)[0]
     }
 }
 
@@ -88,6 +84,22 @@ impl Pointer {
 fn index(step: &str) -> Option<usize> {
     let plain = step.bytes().all(|digit| digit.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
     step.parse().ok().filter(|_| plain)
+}
+
+/// A pointer with these steps: names are as the payload has them.
+///
+/// ```
+/// use danube_sink_config::Pointer;
+///
+/// assert_eq!(Pointer::from_iter(["a/b", "0"]).as_str(), "/a~1b/0");
+/// ```
+impl<S: AsRef<str>> FromIterator<S> for Pointer {
+    fn from_iter<I: IntoIterator<Item = S>>(steps: I) -> Self {
+        let steps: Box<[Box<str>]> = steps.into_iter().map(|step| step.as_ref().into()).collect();
+        let text: String =
+            steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect();
+        Self { text: text.into(), steps }
+    }
 }
 
 impl FromStr for Pointer {

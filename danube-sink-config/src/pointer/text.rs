@@ -1,0 +1,159 @@
+//! Values of a payload as its JSON text has them.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::Pointer;
+
+/// Several pointers, whose values are found together in a payload's JSON text. What lies below the same step is read once.
+///
+/// ```
+/// use danube_sink_config::{Pointer, Pointers};
+///
+/// let pointers = ["/price", "/user/id", "/user/name"].map(|text| text.parse::<Pointer>().unwrap());
+/// let pointers: Pointers = pointers.iter().collect();
+/// let payload = r#"{ "user": { "id": 7, "age": 36 }, "price": 0.12345678901234567890 }"#;
+/// assert_eq!(pointers.of_json(payload), [Some("0.12345678901234567890"), Some("7"), None]);
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pointers {
+    /// By their steps; each with its place among the values.
+    sorted: Box<[Wanted]>,
+}
+
+type Wanted = (Pointer, usize);
+
+impl<'p> FromIterator<&'p Pointer> for Pointers {
+    fn from_iter<I: IntoIterator<Item = &'p Pointer>>(pointers: I) -> Self {
+        let mut sorted: Box<[_]> = pointers.into_iter().cloned().zip(0..).collect();
+        sorted.sort_by(|(one, _), (other, _)| one.steps.cmp(&other.steps));
+        Self { sorted }
+    }
+}
+
+impl Pointers {
+    /// The value of each pointer, in their order, as it is written in the text. Of an object's fields with one name the last
+    /// counts. What is behind a mistake in the text is not found.
+    pub fn of_json<'a>(&self, payload: &'a str) -> Vec<Option<&'a str>> {
+        let mut found = vec![None; self.sorted.len()];
+        find(payload.trim_ascii(), &self.sorted, 0, &mut found);
+        found
+    }
+}
+
+impl fmt::Debug for Pointers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.sorted.iter().map(|(pointer, _)| pointer)).finish()
+    }
+}
+
+/// Finds what is there of the wanted, which agree in their first `depth` steps: those lead to `json`.
+fn find<'a>(json: &'a str, wanted: &[Wanted], depth: usize, found: &mut [Option<&'a str>]) {
+    let (here, below) = wanted.split_at(wanted.partition_point(|(pointer, _)| pointer.steps.len() == depth));
+    here.iter().for_each(|(_, place)| found[*place] = Some(json));
+    below.iter().for_each(|(_, place)| found[*place] = None);
+    if !below.is_empty() && json.starts_with(['{', '[']) {
+        let _ = serde_json::Deserializer::from_str(json).deserialize_any(Parts { wanted: below, depth, found });
+    }
+}
+
+/// What goes through the parts of an object or a list.
+struct Parts<'w, 'f, 'a> {
+    wanted: &'w [Wanted],
+    depth: usize,
+    found: &'f mut [Option<&'a str>],
+}
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'w> Parts<'w, '_, '_> {
+    /// The wanted that this step leads to.
+    fn led_by(&self, step: &str) -> &'w [Wanted] {
+        let begin = self.wanted.partition_point(|(pointer, _)| *pointer.steps[self.depth] < *step);
+        let end = self.wanted.partition_point(|(pointer, _)| *pointer.steps[self.depth] <= *step);
+        &self.wanted[begin..end]
+    }
+}
+
+impl<'a> Visitor<'a> for Parts<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = fields.next_key()? {
+            match self.led_by(&name) {
+                [] => drop(fields.next_value::<IgnoredAny>()?),
+                wanted => find(fields.next_value::<&RawValue>()?.get(), wanted, self.depth + 1, self.found),
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut number = 0_usize;
+        while let Some(item) = items.next_element::<&RawValue>()? {
+            find(item.get(), self.led_by(&number.to_string()), self.depth + 1, self.found);
+            number += 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), name().prop_map(Value::from)];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(name(), inner, 0..4).prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    /// Few, so that pointers meet them.
+    fn name() -> impl Strategy<Value = String> {
+        prop::sample::select(vec!["a", "b", "0", "1", "", "a/b", "~", "\"\\", "ü\n"]).prop_map(str::to_owned)
+    }
+
+    fn pointer() -> impl Strategy<Value = Pointer> {
+        prop::collection::vec(name(), 0..4).prop_map(|steps| steps.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_is_in_the_value(payload in json(), pointers in prop::collection::vec(pointer(), 0..6)) {
+            let all: Pointers = pointers.iter().collect();
+            for text in [payload.to_string(), format!(" {payload:#}\n")] {
+                let found: Vec<Option<Value>> =
+                    all.of_json(&text).iter().map(|value| value.map(|value| serde_json::from_str(value).unwrap())).collect();
+                let expected: Vec<_> = pointers.iter().map(|pointer| pointer.of(&payload).cloned()).collect();
+                prop_assert_eq!(found, expected);
+                let read: Vec<Pointer> = pointers.iter().map(|pointer| pointer.as_str().parse().unwrap()).collect();
+                prop_assert_eq!(&read, &pointers);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_field_of_a_name_counts() {
+        let pointers: Vec<Pointer> = ["/a/x", "/a/y", "/a"].iter().map(|text| text.parse().unwrap()).collect();
+        let pointers: Pointers = pointers.iter().collect();
+        assert_eq!(pointers.of_json(r#"{"a":{"x":1},"a":{"y":2}}"#), [None, Some("2"), Some(r#"{"y":2}"#)]);
+        assert_eq!(pointers.of_json(r#"{"a":{"x":1},"#), [Some("1"), None, Some(r#"{"x":1}"#)]);
+    }
+}

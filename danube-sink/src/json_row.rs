@@ -1,0 +1,125 @@
+//! A record as a row of JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    config::{Field, Metadata, Pointers},
+    error::{ConnectorError, ConnectorResult},
+    record::SinkRecord,
+};
+
+/// A record as a JSON object on one line, for a target that takes such rows. Values of the payload are the producer's own
+/// text, so that no number changes.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use danube_sink::{JsonRow, Metadata, SinkRecord};
+///
+/// let record = SinkRecord::builder("/default/t").offset(7).payload(r#"{"user":{"id":1},"price":0.10}"#).build();
+/// let columns = BTreeMap::from([("user".to_owned(), "/user/id".parse().unwrap())]);
+/// let row = |columns| {
+///     let mut row = Vec::new();
+///     JsonRow::new(columns, &[Metadata::Offset]).write(&record, &mut row).unwrap();
+///     String::from_utf8(row).unwrap()
+/// };
+/// assert_eq!(row(Some(&columns)), r#"{"user":1,"offset":7}"#);
+/// assert_eq!(row(None), r#"{"user":{"id":1},"price":0.10,"offset":7}"#);
+/// ```
+#[derive(Debug, Clone)]
+pub struct JsonRow {
+    /// Whether the row begins with all that the payload has.
+    whole: bool,
+    /// Each with its name as JSON has it, and the colon.
+    fields: Vec<(String, Field)>,
+    /// Those of the fields that stand in the payload.
+    pointers: Pointers,
+}
+
+impl JsonRow {
+    /// A row of these columns, by their names, else of the fields of the payload; with metadata behind them.
+    pub fn new(columns: Option<&BTreeMap<String, Field>>, metadata: &[Metadata]) -> Self {
+        let columns_of_payload = columns.into_iter().flatten();
+        let metadata = metadata.iter().map(|which| (which.as_str(), Field::Metadata(*which)));
+        let fields = columns_of_payload.map(|(name, field)| (name.as_str(), field.clone())).chain(metadata);
+        let fields: Vec<_> = fields.map(|(name, field)| (format!("{}:", Value::from(name)), field)).collect();
+        let pointers = fields.iter().filter_map(|(_, field)| match field {
+            Field::Payload(pointer) => Some(pointer),
+            _ => None,
+        });
+        Self { whole: columns.is_none(), pointers: pointers.collect(), fields }
+    }
+
+    /// Appends the row of a record. What the payload does not have is left out.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the payload is no JSON object and there are no columns, or if it has the value of
+    /// none; nothing is appended then.
+    pub fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> ConnectorResult<()> {
+        let json = record.json();
+        let values = self.pointers.of_json(&json);
+        if !values.is_empty() && values.iter().all(Option::is_none) {
+            let reason = "the payload has nothing that the mapping's columns name";
+            return Err(ConnectorError::invalid_record(record, reason));
+        }
+        let payload = json.strip_prefix('{').and_then(|json| json.strip_suffix('}'));
+        let whole = match payload.filter(|_| self.whole) {
+            None if self.whole => {
+                return Err(ConnectorError::invalid_record(record, "the payload is not a JSON object"));
+            }
+            payload => payload.unwrap_or_default().trim_ascii(),
+        };
+        row.push(b'{');
+        let begin = row.len();
+        row.extend_from_slice(whole.as_bytes());
+        let mut append = |name: &str, value: &str| {
+            row.extend_from_slice(if row.len() > begin { b"," } else { b"" });
+            row.extend_from_slice(name.as_bytes());
+            row.extend_from_slice(value.as_bytes());
+        };
+        let mut values = values.into_iter();
+        for (name, field) in &self.fields {
+            match field {
+                Field::Payload(_) => values.next().flatten().into_iter().for_each(|value| append(name, value)),
+                _ => record.field(field).into_iter().for_each(|value| append(name, &value.to_string())),
+            }
+        }
+        row.push(b'}');
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(columns: &[(&str, &str)], payload: &'static str) -> ConnectorResult<String> {
+        let columns: BTreeMap<_, _> =
+            columns.iter().map(|(name, field)| ((*name).to_owned(), field.parse().unwrap())).collect();
+        let columns = (!columns.is_empty()).then_some(&columns);
+        let record = SinkRecord::builder("/default/t").offset(7).attribute("op", "\"c\"").payload(payload).build();
+        let mut row = Vec::new();
+        JsonRow::new(columns, &[Metadata::Offset, Metadata::Key]).write(&record, &mut row)?;
+        Ok(String::from_utf8(row).unwrap())
+    }
+
+    #[test]
+    fn it_has_columns_in_their_order_and_leaves_out_what_is_not_there() {
+        let columns = [("\"a\"", "/a"), ("b", "/b/0"), ("c", "/c"), ("op", "attribute:op"), ("no", "attribute:no")];
+        let expected = r#"{"\"a\"":1.0e0,"b":{"x": "\n"},"op":"\"c\"","offset":7,"key":null}"#;
+        assert_eq!(row(&columns, "{\"b\":[{\"x\":\n\"\\n\"}],\"a\":1.0e0}").unwrap(), expected);
+        assert_eq!(row(&[("all", "")], "[1]").unwrap(), r#"{"all":[1],"offset":7,"key":null}"#);
+        assert_eq!(row(&[("op", "attribute:op")], "1").unwrap(), r#"{"op":"\"c\"","offset":7,"key":null}"#);
+    }
+
+    #[test]
+    fn a_record_without_a_row_is_told() {
+        for (columns, payload) in [(&[][..], "[]"), (&[], "text"), (&[("a", "/a")], "{\"b\":1}"), (&[("a", "/a")], "1")]
+        {
+            assert!(matches!(row(columns, payload), Err(ConnectorError::InvalidRecord { .. })), "{payload}");
+        }
+        assert_eq!(row(&[], " { } ").unwrap(), r#"{"offset":7,"key":null}"#);
+    }
+}
