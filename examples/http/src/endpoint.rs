@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Metadata, Setting, SinkRecord, Template, TopicMapping};
+use danube_sink::prelude::*;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
-    Method, Url,
+    Method,
     header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
 };
-use serde_json::json;
 
 /// What RFC 3986 calls unreserved stays as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -111,21 +110,19 @@ impl Endpoint {
         let mut body = open.as_bytes().to_vec();
         for (number, record) in records.iter().enumerate() {
             body.extend_from_slice(if number == 0 { b"" } else { between.as_bytes() });
-            self.write(record, &mut body).fatal("write JSON")?;
+            self.write(record, &mut body)?;
         }
         body.extend_from_slice(close.as_bytes());
         Ok((content_type, body))
     }
 
-    fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> serde_json::Result<()> {
+    fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> ConnectorResult<()> {
         if self.metadata.is_empty() {
-            return serde_json::to_writer(body, record.payload());
+            body.extend_from_slice(record.json().as_bytes());
+            return Ok(());
         }
-        let mut document = json!({ "payload": record.payload() });
-        for which in &self.metadata {
-            document[which.as_str()] = record.metadata(*which);
-        }
-        serde_json::to_writer(body, &document)
+        let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
+        JsonRow::new(Some(&payload), &self.metadata).write(record, body)
     }
 }
 

@@ -3,13 +3,12 @@
 use std::fs;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, SinkRecord};
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, RecordId};
 use reqwest::{
     Certificate, Client, Error, Proxy,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
 };
-use ring::digest::{SHA256, digest};
 
 use super::{
     HttpSink, answer,
@@ -63,7 +62,11 @@ impl Target {
     pub(crate) async fn send(&self, endpoint: &Endpoint, request: Request) -> ConnectorResult<()> {
         let Request { head: Head { method, url, headers }, records } = request;
         let (content_type, body) = endpoint.content(&records)?;
-        let key = HeaderValue::try_from(key(&records)).fatal("make a header of a record's id")?;
+        let key = match &records[..] {
+            [record] => record.id().to_string(),
+            records => RecordId::of_batch(records),
+        };
+        let key = HeaderValue::try_from(key).fatal("make a header of a record's id")?;
         let defaults = [(CONTENT_TYPE, HeaderValue::from_static(content_type)), (self.idempotency.clone(), key)];
         let mut all = HeaderMap::from_iter(defaults);
         for (name, value) in headers {
@@ -99,13 +102,4 @@ fn credential(sink: &HttpSink) -> Option<(&str, String)> {
         return Some(("authorization", format!("Basic {both}")));
     }
     sink.api_key.as_ref().map(|key| (sink.api_key_header.as_str(), key.expose().to_owned()))
-}
-
-/// The same for the same records, so that the API knows a request that comes again.
-fn key(records: &[SinkRecord]) -> String {
-    if let [record] = records {
-        return record.id().to_string();
-    }
-    let ids: String = records.iter().map(|record| format!("{}\n", record.id())).collect();
-    digest(&SHA256, ids.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
