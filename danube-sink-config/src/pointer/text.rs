@@ -75,9 +75,9 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 impl<'w> Parts<'w, '_, '_> {
     /// The wanted that this step leads to.
     fn led_by(&self, step: &str) -> &'w [Wanted] {
-        let begin = self.wanted.partition_point(|(pointer, _)| *pointer.steps[self.depth] < *step);
-        let end = self.wanted.partition_point(|(pointer, _)| *pointer.steps[self.depth] <= *step);
-        &self.wanted[begin..end]
+        let wanted = &self.wanted[self.wanted.partition_point(|(pointer, _)| *pointer.steps[self.depth] < *step)..];
+        let count = wanted.iter().take_while(|(pointer, _)| *pointer.steps[self.depth] == *step).count();
+        &wanted[..count]
     }
 }
 

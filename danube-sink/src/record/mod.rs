@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use memchr::memchr2;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -99,7 +100,9 @@ impl SinkRecord {
         }
         match self.0.content.json(&self.0.bytes) {
             // Between values alone, since in a text they are escaped.
-            Some(json) if json.contains(['\n', '\r']) => Cow::Owned(json.replace(['\n', '\r'], " ")),
+            Some(json) if memchr2(b'\n', b'\r', json.as_bytes()).is_some() => {
+                Cow::Owned(json.replace(['\n', '\r'], " "))
+            }
             Some(json) => Cow::Borrowed(json),
             None => Cow::Owned(self.payload().to_string()),
         }
