@@ -12,38 +12,84 @@ mod connector;
 #[path = "../src/tests/process.rs"]
 mod process;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use connector::Clickhouse;
-use danube_sink::{ConnectorConfig, SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink::{ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
 use process::Process;
 use reqwest::Client;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 const PAIRS: usize = 25;
 const ROWS: usize = 20_000;
 const COLUMNS: &str = "number UInt64, name String, price Decimal(18, 4), at DateTime, text String";
 
-fn payload(number: usize) -> String {
-    format!(
-        r#"{{"number":{number},"name":"name of {number}","price":{number}.25,"at":"2018-02-07 01:26:13","text":"{}"}}"#,
-        "some words of the ordinary kind, ".repeat(3)
-    )
+/// What a bare client has to do with a payload.
+#[derive(Clone, Copy, PartialEq)]
+enum Payload {
+    /// The payload is the row.
+    Row,
+    /// Columns are to be picked.
+    Nested,
+}
+
+fn payload(number: usize, kind: Payload) -> String {
+    let about = format!(r#""name":"name of {number}","price":{number}.25"#);
+    let rest = format!(r#""at":"2018-02-07 01:26:13","text":"{}""#, "some words of the ordinary kind, ".repeat(3));
+    match kind {
+        Payload::Row => format!(r#"{{"number":{number},{about},{rest}}}"#),
+        Payload::Nested => format!(r#"{{"number":{number},"about":{{{about}}},{rest}}}"#),
+    }
+}
+
+#[derive(Deserialize)]
+struct Nested<'a> {
+    #[serde(borrow)]
+    number: &'a RawValue,
+    about: About<'a>,
+    at: &'a RawValue,
+    text: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct About<'a> {
+    #[serde(borrow)]
+    name: &'a RawValue,
+    price: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    number: &'a RawValue,
+    name: &'a RawValue,
+    price: &'a RawValue,
+    at: &'a RawValue,
+    text: &'a RawValue,
+}
+
+/// The row of a nested payload, every digit kept.
+fn pick(payload: &str, rows: &mut Vec<u8>) {
+    let Nested { number, about: About { name, price }, at, text } = serde_json::from_str(payload).expect("a payload");
+    serde_json::to_writer(&mut *rows, &Row { number, name, price, at, text }).expect("a row");
+    rows.push(b'\n');
 }
 
 fn main() {
     let tokio = tokio::runtime::Runtime::new().expect("a runtime");
     let server = Process::start();
-    let picked = "columns = { number = '/number', name = '/name', price = '/price', at = '/at', text = '/text' }";
-    for (what, mapping) in [
-        ("payloads as they are", ""),
-        ("columns picked by pointers", picked),
-        ("payloads as they are, compressed", "gzip"),
+    let picked =
+        "columns = { number = '/number', name = '/about/name', price = '/about/price', at = '/at', text = '/text' }";
+    for (what, kind, mapping) in [
+        ("payloads as they are", Payload::Row, ""),
+        ("columns picked by pointers", Payload::Nested, picked),
+        ("payloads as they are, compressed", Payload::Row, "gzip"),
     ] {
         for batch in [1_000, 10_000] {
             let mut ratios = Vec::new();
             for pair in 0..=PAIRS {
-                let bare = || tokio.block_on(bare(&server, batch));
-                let ours = || tokio.block_on(ours(&server, mapping, batch));
+                let bare = || tokio.block_on(bare(&server, kind, batch));
+                let ours = || tokio.block_on(ours(&server, kind, mapping, batch));
                 let (bare, ours) = if pair % 2 == 0 {
                     let bare = bare();
                     (bare, ours())
@@ -78,23 +124,31 @@ fn speed(server: &Process, started: Instant) -> f64 {
     speed
 }
 
-/// The smallest client that waits for the rows to be there: no compression, no setting, no look at the rows.
-async fn bare(server: &Process, batch: usize) -> f64 {
+/// The smallest client that waits for the rows to be there: no compression, no setting, no look at rows that need none.
+async fn bare(server: &Process, kind: Payload, batch: usize) -> f64 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     table(server);
-    let payloads: Vec<_> = (0..ROWS).map(payload).collect();
+    let payloads: Vec<_> = (0..ROWS).map(|number| payload(number, kind)).collect();
     let client = Client::new();
     let url = format!("{}/?query=INSERT+INTO+t+FORMAT+JSONEachRow", server.url());
     let started = Instant::now();
     for payloads in payloads.chunks(batch) {
-        let answer = client.post(&url).body(payloads.join("\n")).send().await.expect("an answer");
+        let rows = match kind {
+            Payload::Row => payloads.join("\n").into(),
+            Payload::Nested => {
+                let mut rows = Vec::new();
+                payloads.iter().for_each(|payload| pick(payload, &mut rows));
+                rows
+            }
+        };
+        let answer = client.post(&url).body(rows).send().await.expect("an answer");
         assert!(answer.error_for_status().expect("rows").text().await.expect("a text").is_empty());
     }
     speed(server, started)
 }
 
-/// The connector, from decoded records.
-async fn ours(server: &Process, mapping: &str, batch: usize) -> f64 {
+/// The connector, from records as the runtime hands them over: found to be JSON.
+async fn ours(server: &Process, kind: Payload, mapping: &str, batch: usize) -> f64 {
     table(server);
     let (gzip, mapping) = if mapping == "gzip" { ("gzip_level = 1", "") } else { ("", mapping) };
     let (mut connector, _) = from_toml::<Clickhouse>(&format!(
@@ -104,9 +158,10 @@ async fn ours(server: &Process, mapping: &str, batch: usize) -> f64 {
     ))
     .expect("a configuration");
     connector.initialize(ConnectorConfig::new("", "bench")).await.expect("a server");
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
     let record = |number: usize| {
         let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
-        record.payload(payload(number)).build()
+        record.payload(payload(number, kind)).decoder(Arc::clone(&decoder)).build()
     };
     let records: Vec<_> = (0..ROWS).map(record).collect();
     let started = Instant::now();

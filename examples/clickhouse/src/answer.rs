@@ -1,7 +1,5 @@
 //! What ClickHouse answers, and what its exceptions mean for a batch.
 
-use std::io;
-
 use danube_sink::{ConnectorResult, ErrorExt};
 
 /// Why a request failed.
@@ -9,8 +7,6 @@ use danube_sink::{ConnectorResult, ErrorExt};
 pub(super) enum Failure {
     #[error("no answer from ClickHouse")]
     Unreachable(#[source] reqwest::Error),
-    #[error("compress the rows")]
-    Compress(#[from] io::Error),
     /// The text may hold values of the rows.
     #[error("{}", exception(*.code, .text))]
     Exception { code: u16, text: String },

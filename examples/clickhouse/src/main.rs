@@ -1,7 +1,6 @@
 //! Records of Danube topics in ClickHouse tables: `cargo run -p clickhouse -- dev`
 
 mod answer;
-mod rows;
 mod server;
 mod table;
 #[cfg(test)]
@@ -11,7 +10,7 @@ use std::collections::BTreeMap;
 
 use danube_sink::prelude::*;
 
-use self::{answer::judged, server::Server, table::Create};
+use self::{server::Server, table::Create};
 
 /// Inserts the records of each topic into a ClickHouse table, a batch at a time.
 #[sink_connector(
@@ -50,10 +49,10 @@ pub(crate) struct Table {
     /// The table that the topic's records go into.
     #[setting(length = 1..)]
     table: String,
-    /// Columns, and where in the payload the value of each stands. Without it the payload is the row: its names are
-    /// those of columns.
+    /// Columns, and where in a record the value of each stands. Without it the payload is the row: its names are those of
+    /// columns.
     #[setting(length = 1..)]
-    columns: Option<BTreeMap<String, Pointer>>,
+    columns: Option<BTreeMap<String, Field>>,
     /// What else becomes a column, of that name.
     #[setting(default = [])]
     metadata: Vec<Metadata>,
@@ -84,7 +83,7 @@ impl SinkConnector for Clickhouse {
                 created.initialization(format!("create the table {}", table.table))?;
             }
             // Without rows it tells whether table, columns, settings and rights are as an insert needs them.
-            server.insert(table, &[], &[]).await.initialization(format!("insert into the table {}", table.table))?;
+            server.insert(table, &[]).await.initialization(format!("insert into the table {}", table.table))?;
         }
         self.server = Some(server);
         Ok(())
@@ -92,13 +91,12 @@ impl SinkConnector for Clickhouse {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let table = self.topics.for_record(&records[0])?;
-        let rows = rows::encode(table, &records)?;
-        judged(self.server()?.insert(table, &records, &rows).await)
+        self.server()?.insert(table, &records).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for mapping in self.topics.iter() {
-            judged(self.server()?.insert(&mapping.own, &[], &[]).await)?;
+            self.server()?.insert(&mapping.own, &[]).await?;
         }
         Ok(())
     }

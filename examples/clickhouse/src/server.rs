@@ -1,20 +1,33 @@
 //! The server, over HTTP.
 
-use std::{collections::BTreeMap, io::Write, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    mem,
+    time::Duration,
+};
 
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Metadata, SinkRecord};
+use bytes::Bytes;
+use danube_sink::{RecordId, prelude::*};
 use flate2::{Compression, write::GzEncoder};
+use futures_util::future::join;
+use http_body_util::channel::{Channel, Sender};
 use reqwest::{
-    Client, Url,
+    Body, Client, RequestBuilder,
     header::{CONTENT_ENCODING, HeaderMap, HeaderValue},
     redirect::Policy,
 };
-use ring::digest::{Context, SHA256};
 
-use super::{Clickhouse, Table, answer::Failure};
+use super::{
+    Clickhouse, Table,
+    answer::{Failure, judged},
+};
 
 /// Servers close a connection that was idle for 3 seconds, or more.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// How many bytes of rows are sent at once, or a row more.
+const PIECE: usize = 64 << 10;
 
 /// A server that has answered.
 pub(super) struct Server {
@@ -48,8 +61,13 @@ impl Server {
         let client = client.default_headers(headers).build().initialization("make an HTTP client")?;
         let mut url = connector.url.clone();
         url.query_pairs_mut().append_pair("database", &connector.database);
-        let gzip = Compression::new(connector.gzip_level);
-        let mut server = Self { client, url, gzip, has_async_inserts: false, has_tokens: false };
+        let mut server = Self {
+            client,
+            url,
+            gzip: Compression::new(connector.gzip_level),
+            has_async_inserts: false,
+            has_tokens: false,
+        };
 
         let known = "SELECT name FROM system.settings WHERE name IN ('async_insert', 'insert_deduplication_token')";
         let known = server.query(known).await.initialization(format!(
@@ -64,31 +82,57 @@ impl Server {
 
     /// The answer to a statement that has no rows.
     pub(super) async fn query(&self, statement: &str) -> Result<String, Failure> {
-        self.post(BTreeMap::new(), statement.as_bytes()).await
+        answer_to(self.post(BTreeMap::new()).body(statement.to_owned())).await
     }
 
-    /// Returns when the table has all of the rows; the records are those that they are from.
-    pub(super) async fn insert(&self, table: &Table, records: &[SinkRecord], rows: &[u8]) -> Result<(), Failure> {
-        let statement = table.insert_statement(!records.is_empty());
+    /// Returns when the table has a row of each record. The server reads the first rows while the next are made.
+    pub(super) async fn insert(&self, table: &Table, records: &[SinkRecord]) -> ConnectorResult<()> {
         let mut parameters = self.settings(table, records);
-        parameters.insert("query", statement);
-        let answer = self.post(parameters, rows).await?;
+        parameters.insert("query", table.insert_statement(!records.is_empty()));
+        let (rows, body) = Channel::<Bytes, io::Error>::new(2);
+        let insert = self.post(parameters).header(CONTENT_ENCODING, "gzip").body(Body::wrap(body));
+        let (answer, made) = join(answer_to(insert), self.make_rows(table, records, rows)).await;
+        made?;
         // An insert has nothing to say. What speaks is an exception that came late, or no ClickHouse.
-        if answer.is_empty() { Ok(()) } else { Err(Failure::of(200, None, answer)) }
+        let silent = |answer: String| if answer.is_empty() { Ok(()) } else { Err(Failure::of(200, None, answer)) };
+        judged(answer.and_then(silent))
     }
 
-    async fn post(&self, parameters: BTreeMap<&str, String>, content: &[u8]) -> Result<String, Failure> {
+    async fn make_rows(
+        &self,
+        table: &Table,
+        records: &[SinkRecord],
+        mut body: Sender<Bytes, io::Error>,
+    ) -> ConnectorResult<()> {
+        let row = JsonRow::new(table.columns.as_ref(), &table.metadata);
+        // The checksum at the end keeps the server from taking the part of a request that was cut.
+        let mut compressed = GzEncoder::new(Vec::with_capacity(PIECE), self.gzip);
+        let mut rows = Vec::with_capacity(PIECE);
+        for record in records {
+            if let Err(invalid) = row.write(record, &mut rows) {
+                body.abort(io::Error::other("a record has no row"));
+                return Err(invalid);
+            }
+            rows.push(b'\n');
+            if rows.len() >= PIECE {
+                compressed.write_all(&rows).fatal("compress rows")?;
+                rows.clear();
+                let piece = mem::replace(compressed.get_mut(), Vec::with_capacity(PIECE));
+                if body.send_data(piece.into()).await.is_err() {
+                    // The request has ended: its answer says why.
+                    return Ok(());
+                }
+            }
+        }
+        compressed.write_all(&rows).fatal("compress rows")?;
+        let _ = body.send_data(compressed.finish().fatal("compress rows")?.into()).await;
+        Ok(())
+    }
+
+    fn post(&self, parameters: BTreeMap<&str, String>) -> RequestBuilder {
         let mut url = self.url.clone();
-        url.query_pairs_mut().append_pair("wait_end_of_query", "1").extend_pairs(parameters);
-        // The checksum keeps the server from taking the part of a request that was cut.
-        let mut body = GzEncoder::new(Vec::with_capacity(content.len()), self.gzip);
-        body.write_all(content)?;
-        let request = self.client.post(url).header(CONTENT_ENCODING, "gzip").body(body.finish()?);
-        let answer = request.send().await?;
-        let (status, headers) = (answer.status(), answer.headers());
-        let code = headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
-        let text = answer.text().await?;
-        if status.is_success() && code.is_none() { Ok(text) } else { Err(Failure::of(status.as_u16(), code, text)) }
+        url.query_pairs_mut().extend_pairs(parameters);
+        self.client.post(url)
     }
 
     fn settings<'t>(&self, table: &'t Table, records: &[SinkRecord]) -> BTreeMap<&'t str, String> {
@@ -104,17 +148,17 @@ impl Server {
             // A server that knows rows by their content alone takes two equal batches for one, unless each row has an id.
             settings.insert("insert_deduplicate", digit(table.metadata.contains(&Metadata::Id)));
         } else if !records.is_empty() {
-            settings.insert("insert_deduplication_token", token(records));
+            settings.insert("insert_deduplication_token", RecordId::of_batch(records));
         }
         settings.extend(table.settings.iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
         settings
     }
 }
 
-/// The same for the same records in the same order, through the same subscription.
-fn token(records: &[SinkRecord]) -> String {
-    let mut digest = Context::new(&SHA256);
-    digest.update(records[0].subscription().as_bytes());
-    records.iter().for_each(|record| digest.update(format!("\n{}", record.id()).as_bytes()));
-    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+async fn answer_to(request: RequestBuilder) -> Result<String, Failure> {
+    let answer = request.send().await?;
+    let (status, headers) = (answer.status(), answer.headers());
+    let code = headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
+    let text = answer.text().await?;
+    if status.is_success() && code.is_none() { Ok(text) } else { Err(Failure::of(status.as_u16(), code, text)) }
 }

@@ -48,7 +48,7 @@ fn quoted(name: &str) -> String {
 
 /// What the connector says itself is not the file's to say: an answer would not mean that the rows are there.
 pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), String> {
-    const OWN: [&str; 8] = [
+    const OWN: [&str; 7] = [
         "async_insert",
         "database",
         "input_format_skip_unknown_fields",
@@ -56,7 +56,6 @@ pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), 
         "password",
         "query",
         "user",
-        "wait_end_of_query",
     ];
     match settings.keys().find(|name| OWN.contains(&name.as_str())) {
         Some(name) => Err(format!("`{name}` is set by the connector")),

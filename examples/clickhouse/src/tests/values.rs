@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, TcpStream},
 };
 
-use danube_sink::SinkConnector;
+use danube_sink::{ConnectorError, SinkConnector};
 use flate2::{Compression, write::GzEncoder};
 
 use super::{Process, connector, initialize, records, started};
@@ -111,4 +111,22 @@ async fn of_a_request_that_is_cut_nothing_is_written() {
             assert_eq!(server.ask("SELECT count() FROM t"), "0", "{sent} of {of} bytes, level {level}");
         }
     }
+}
+
+/// The first rows are with the server by then.
+#[tokio::test]
+async fn of_a_batch_with_a_record_that_has_no_row_nothing_is_written() {
+    let server = Process::start();
+    let create = "[clickhouse.topic_mappings.create]\norder_by = 'n'\ncolumns = { n = 'UInt64', text = 'String' }";
+    let mut connector = started(&server, create).await;
+    let text = "x".repeat(1_000);
+    let payload = |number: usize| match number {
+        1_500 => "[]".to_owned(),
+        _ => format!(r#"{{"n":{number},"text":"{text}"}}"#),
+    };
+    let records = records((0..2_000).map(payload));
+    let error = connector.process_batch(records.clone()).await.expect_err("a record without a row");
+    assert!(matches!(&error, ConnectorError::InvalidRecord { id, .. } if *id == records[1_500].id()), "{error}");
+    connector.process_batch(records[..1_500].to_vec()).await.expect("rows");
+    assert_eq!(server.ask("SELECT count() FROM t"), "1500");
 }
