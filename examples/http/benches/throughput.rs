@@ -1,4 +1,5 @@
-//! Records a second of the connector beside a bare loop of the same HTTP client, against the same server in this process.
+//! Records a second of the connector beside a bare loop of the same HTTP client, against the same server in this process,
+//! which reads the JSON that it is sent.
 //!
 //! `cargo bench -p http-sink` sends the same decoded records both ways, in turn, and prints the ratio of each pair.
 
@@ -8,15 +9,15 @@
 #[path = "../src/main.rs"]
 mod connector;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{Router, http::StatusCode};
 use connector::HttpSink;
-use danube_sink::{SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink::{PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
 use danube_sink_tests::payload;
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, header::CONTENT_TYPE};
-use serde_json::Value;
+use serde_json::{Deserializer, Value};
 use tokio::net::TcpListener;
 
 const PAIRS: usize = 9;
@@ -42,7 +43,11 @@ fn main() {
     tokio.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let take = async |_: axum::body::Bytes| StatusCode::NO_CONTENT;
+        // As any API does, it reads what it is sent.
+        let take = async |body: axum::body::Bytes| match Deserializer::from_slice(&body).into_iter::<Value>().last() {
+            Some(Ok(_)) => StatusCode::NO_CONTENT,
+            _ => StatusCode::BAD_REQUEST,
+        };
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(take)).await });
         for case in CASES {
             let mut ratios = Vec::new();
@@ -70,13 +75,12 @@ fn main() {
     });
 }
 
-/// Batches of decoded records, as the runtime hands them over.
+/// Batches of records as the runtime hands them over: found to be JSON.
 fn batches(case: Case) -> Vec<Vec<SinkRecord>> {
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
     let record = |number: usize| {
-        let payload = payload(number as u64);
-        let record = SinkRecord::builder(TOPIC).offset(number as u64).payload(payload).build();
-        record.payload();
-        record
+        let record = SinkRecord::builder(TOPIC).offset(number as u64).payload(payload(number as u64));
+        record.decoder(Arc::clone(&decoder)).build()
     };
     (0..case.batches).map(|batch| (0..case.batch).map(|row| record(batch * case.batch + row)).collect()).collect()
 }
@@ -101,7 +105,7 @@ async fn connector(url: &str, case: Case) -> f64 {
     speed(case, started)
 }
 
-/// The same requests, without anything that the connector does beside.
+/// The same requests of the payloads as they are, without anything that the connector does beside.
 async fn bare(url: &str, case: Case) -> f64 {
     let client = Client::builder().no_proxy().build().expect("a client");
     let url = format!("{url}/rows");
@@ -114,22 +118,14 @@ async fn bare(url: &str, case: Case) -> f64 {
     };
     let started = Instant::now();
     for batch in batches {
-        let values: Vec<&Value> = batch.iter().map(SinkRecord::payload).collect();
-        let json = |value: &&Value| serde_json::to_vec(value).expect("JSON");
+        let values: Vec<&[u8]> = batch.iter().map(|record| &**record.bytes()).collect();
         match case.body {
             "json" => {
-                let sends: Vec<_> = values.iter().map(|value| send(json(value))).collect();
+                let sends: Vec<_> = values.iter().map(|value| send(value.to_vec())).collect();
                 stream::iter(sends).buffer_unordered(case.concurrency).collect::<Vec<()>>().await;
             }
-            "json_array" => send(serde_json::to_vec(&values).expect("JSON")).await,
-            _ => {
-                let mut lines = Vec::new();
-                for value in values {
-                    serde_json::to_writer(&mut lines, value).expect("JSON");
-                    lines.push(b'\n');
-                }
-                send(lines).await;
-            }
+            "json_array" => send([&b"["[..], &values.join(&b","[..]), b"]"].concat()).await,
+            _ => send(values.join(&b"\n"[..])).await,
         }
     }
     speed(case, started)

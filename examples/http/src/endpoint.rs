@@ -1,6 +1,6 @@
 //! What a topic mapping says, and the requests that it makes of a batch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use danube_sink::prelude::*;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -48,7 +48,7 @@ pub(crate) enum Body {
 }
 
 /// What the records of one request have in common.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -71,15 +71,31 @@ impl Endpoint {
     /// A request for each record; or for each head, with all records that have it.
     pub(crate) fn requests(&self, base: &str, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
+        let templates = [&self.method, &self.path].into_iter().chain(self.headers.iter().flat_map(BTreeMap::values));
+        let varying: Vec<_> = templates.filter(|template| template.constant().is_none()).collect();
+        if let [first, ..] = &records[..]
+            && together
+            && varying.is_empty()
+        {
+            return Ok(vec![Request { head: self.head(base, first)?, records }]);
+        }
         let mut requests: Vec<Request> = Vec::new();
         let mut places = HashMap::new();
         for record in records {
-            let head = self.head(base, &record)?;
-            let place = if together { *places.entry(head.clone()).or_insert(requests.len()) } else { requests.len() };
-            match requests.get_mut(place) {
-                Some(request) => request.records.push(record),
-                None => requests.push(Request { head, records: vec![record] }),
-            }
+            let filled: Vec<_> =
+                varying.iter().map(|template| template.fill(&record, Some)).collect::<Result<_, _>>()?;
+            let head = match places.entry(filled) {
+                Entry::Vacant(place) => {
+                    place.insert(requests.len());
+                    self.head(base, &record)?
+                }
+                Entry::Occupied(place) if together => {
+                    requests[*place.get()].records.push(record);
+                    continue;
+                }
+                Entry::Occupied(place) => requests[*place.get()].head.clone(),
+            };
+            requests.push(Request { head, records: vec![record] });
         }
         Ok(requests)
     }
@@ -107,7 +123,8 @@ impl Endpoint {
             Body::JsonArray => ("application/json", "[", ",", "]"),
             Body::Ndjson => ("application/x-ndjson", "", "\n", "\n"),
         };
-        let mut body = open.as_bytes().to_vec();
+        let mut body = Vec::with_capacity(records.iter().map(|record| record.bytes().len() + 1).sum::<usize>() + 2);
+        body.extend_from_slice(open.as_bytes());
         for (number, record) in records.iter().enumerate() {
             body.extend_from_slice(if number == 0 { b"" } else { between.as_bytes() });
             self.write(record, &mut body)?;

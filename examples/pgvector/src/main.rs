@@ -4,7 +4,7 @@
 mod tests;
 
 use danube_sink::{config::Mapping, prelude::*};
-use postgres::{Plan, Server, Source, Table, quoted};
+use postgres::{Plan, Server, Table, quoted};
 
 /// Writes the embeddings of each topic, with what they are of, into a table of PostgreSQL with pgvector.
 #[sink_connector(
@@ -73,7 +73,7 @@ impl Vectors {
         for (name, ty, pointer) in payload {
             let Some(pointer) = pointer else { continue };
             made.push(format!("{name} {ty}"));
-            columns.push((name.to_owned(), Source::Payload(pointer.clone())));
+            columns.push((name.to_owned(), Field::Payload(pointer.clone())));
         }
         for which in &self.metadata {
             let ty = match which {
@@ -83,7 +83,7 @@ impl Vectors {
                 _ => "text",
             };
             made.push(format!("{} {ty}", quoted(which.as_str())));
-            columns.push((which.to_string(), Source::Metadata(*which)));
+            columns.push((which.to_string(), Field::Metadata(*which)));
         }
         let create = self.create.then(|| self.statements(&made.join(", ")));
         Plan { table: self.table.clone(), create, columns, key: vec!["id".to_owned()], replace: true }

@@ -15,5 +15,5 @@ mod text;
 pub use self::{
     server::Server,
     statements::quoted,
-    table::{Plan, Source, Table},
+    table::{Plan, Table},
 };

@@ -9,7 +9,7 @@ use danube_sink::{
     config::{Mapping, Mistake, Mistakes},
     prelude::*,
 };
-use postgres::{Plan, Server, Source, Table, quoted};
+use postgres::{Plan, Server, Table, quoted};
 
 /// Writes the records of each topic as rows of a PostgreSQL table.
 #[sink_connector(
@@ -44,11 +44,11 @@ pub(crate) struct Target {
     /// them, a record whose key is there already changes nothing.
     #[setting(default = [])]
     key: Vec<String>,
-    /// Where in the payload the value of each column stands.
+    /// Where in a record the value of each column stands.
     #[setting(length = 1..)]
-    columns: BTreeMap<String, Pointer>,
-    /// For `cdc`, what says insert, update or delete: an attribute's name or, as `/op`, where in the payload it stands.
-    operation: Option<String>,
+    columns: BTreeMap<String, Field>,
+    /// For `cdc`, what says insert, update or delete, such as `attribute:op` or `/op`.
+    operation: Option<Field>,
     /// Columns for what a record says of itself, each named like it.
     #[setting(default = [])]
     metadata: Vec<Metadata>,
@@ -83,13 +83,13 @@ impl Postgres {
 
 impl Target {
     fn plan(&self) -> Plan {
-        let payload = self.columns.iter().map(|(name, pointer)| (name.clone(), Source::Payload(pointer.clone())));
-        let metadata = self.metadata.iter().map(|which| (which.to_string(), Source::Metadata(*which)));
+        let columns = self.columns.iter().map(|(name, field)| (name.clone(), field.clone()));
+        let metadata = self.metadata.iter().map(|which| (which.to_string(), Field::Metadata(*which)));
         let create = |columns| format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted(&self.table));
         Plan {
             table: self.table.clone(),
             create: self.create.as_ref().map(create),
-            columns: payload.chain(metadata).collect(),
+            columns: columns.chain(metadata).collect(),
             key: self.key.clone(),
             replace: self.mode != Mode::Append,
         }
@@ -98,11 +98,8 @@ impl Target {
     /// Whether the record deletes its row.
     fn deletes(&self, record: &SinkRecord) -> ConnectorResult<bool> {
         let Some(operation) = &self.operation else { return Ok(false) };
-        let word = match operation.parse::<Pointer>() {
-            Ok(pointer) => pointer.of(record.payload()).and_then(|word| word.as_str()),
-            Err(_) => record.attributes().get(operation).map(String::as_str),
-        };
-        match word.map(str::to_ascii_lowercase).as_deref() {
+        let word = record.field(operation);
+        match word.and_then(|word| Some(word.as_str()?.to_ascii_lowercase())).as_deref() {
             Some("insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i") => Ok(false),
             Some("delete" | "d") => Ok(true),
             _ => Err(ConnectorError::invalid_record(record, format!("{operation} says no operation that there is"))),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use danube_sink::{ConnectorError, ConnectorResult, Metadata, Pointer, SinkRecord};
+use danube_sink::{ConnectorError, ConnectorResult, Field, SinkRecord};
 use deadpool_postgres::{Pool, PoolError};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
@@ -16,15 +16,6 @@ use super::{
 /// The values of a column.
 type Parameter<'r> = Box<dyn ToSql + Sync + Send + 'r>;
 
-/// Where the value of a column comes from.
-#[derive(Debug)]
-pub enum Source {
-    /// The record's payload.
-    Payload(Pointer),
-    /// What the record says of itself.
-    Metadata(Metadata),
-}
-
 /// What a table is to be.
 #[derive(Debug)]
 pub struct Plan {
@@ -33,7 +24,7 @@ pub struct Plan {
     /// A statement that makes what is missing.
     pub create: Option<String>,
     /// The columns that are written, and from where.
-    pub columns: Vec<(String, Source)>,
+    pub columns: Vec<(String, Field)>,
     /// Those of them that name a row. Without them, a row that is there already is an error.
     pub key: Vec<String>,
     /// Whether a record takes the place of the row with its key, or changes nothing.
@@ -57,7 +48,7 @@ pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) ty: Type,
     pub(crate) key: bool,
-    source: Source,
+    field: Field,
 }
 
 impl Table {
@@ -79,11 +70,11 @@ impl Table {
             Ok(client.prepare(&look).await?)
         };
         let found = sorted(found.await, &format!("look at table {name}"))?;
-        let column = |((name, source), found): ((String, Source), &tokio_postgres::Column)| Column {
+        let column = |((name, field), found): ((String, Field), &tokio_postgres::Column)| Column {
             key: key.contains(&name),
             name: quoted(&name),
             ty: found.type_().clone(),
-            source,
+            field,
         };
         let columns: Vec<_> = columns.into_iter().zip(found.columns()).map(column).collect();
         let (insert, delete) = statements(&quoted(&name), &columns, replace);
@@ -130,9 +121,9 @@ impl Column {
     /// The values of all records, or the place of a record whose value the column cannot have.
     fn values<'r>(&self, records: &'r [SinkRecord]) -> Result<Parameter<'r>, usize> {
         match sent_as(&self.ty) {
-            Type::INT8 => self.each(records, |record| self.source.number(record, Value::as_i64)),
-            Type::FLOAT8 => self.each(records, |record| self.source.number(record, Value::as_f64)),
-            _ => self.each(records, |record| Some(self.source.text(record, &self.ty))),
+            Type::INT8 => self.each(records, |record| number_of(&self.field, record, Value::as_i64)),
+            Type::FLOAT8 => self.each(records, |record| number_of(&self.field, record, Value::as_f64)),
+            _ => self.each(records, |record| Some(text_of(&self.field, record, &self.ty))),
         }
     }
 
@@ -147,27 +138,22 @@ impl Column {
     }
 }
 
-impl Source {
-    fn text<'r>(&self, record: &'r SinkRecord, ty: &Type) -> Option<Cow<'r, str>> {
-        match self {
-            Self::Payload(pointer) => match pointer.of(record.payload())? {
-                value if needs_every_digit(value, ty) => Some(pointer.of_json(&record.json())?.to_owned().into()),
-                value => text(value, ty),
-            },
-            Self::Metadata(which) => text(&record.metadata(*which), ty).map(|text| text.into_owned().into()),
+/// The text of a field, as the type reads it.
+fn text_of<'r>(field: &Field, record: &'r SinkRecord, ty: &Type) -> Option<Cow<'r, str>> {
+    match (field, record.field(field)?) {
+        (Field::Payload(pointer), value) if needs_every_digit(&value, ty) => {
+            Some(pointer.of_json(&record.json())?.to_owned().into())
         }
+        (_, Cow::Borrowed(value)) => text(value, ty),
+        (_, Cow::Owned(value)) => text(&value, ty).map(|text| text.into_owned().into()),
     }
+}
 
-    /// None where there is no such number.
-    fn number<T: FromStr>(&self, record: &SinkRecord, number: fn(&Value) -> Option<T>) -> Option<Option<T>> {
-        let value = match self {
-            Self::Payload(pointer) => pointer.of(record.payload()).map(Cow::Borrowed),
-            Self::Metadata(which) => Some(Cow::Owned(record.metadata(*which))),
-        };
-        match value.as_deref() {
-            None | Some(Value::Null) => Some(None),
-            Some(Value::String(text)) => text.parse().ok().map(Some),
-            Some(value) => number(value).map(Some),
-        }
+/// The number of a field; `None` where there is no such number.
+fn number_of<T: FromStr>(field: &Field, record: &SinkRecord, number: fn(&Value) -> Option<T>) -> Option<Option<T>> {
+    match record.field(field).as_deref() {
+        None | Some(Value::Null) => Some(None),
+        Some(Value::String(text)) => text.parse().ok().map(Some),
+        Some(value) => number(value).map(Some),
     }
 }

@@ -71,7 +71,7 @@ async fn cdc_ends_where_the_changes_end_one_after_the_other() {
 
 #[tokio::test]
 async fn cdc_goes_by_an_attribute() {
-    let mapping = format!("mode = 'cdc'\noperation = 'change'\n{KEYED}");
+    let mapping = format!("mode = 'cdc'\noperation = 'attribute:change'\n{KEYED}");
     let mut bench = Bench::new(TABLE, &mapping).await;
     let record = |change: &str, payload: &'static str| {
         SinkRecord::builder(TOPIC).attribute("change", change).payload(payload).build()

@@ -13,7 +13,9 @@ fn mistakes(mapping: &str) -> String {
 
 #[test]
 fn a_mode_has_what_it_needs_and_nothing_else() {
-    for right in ["", "key = ['a']", "mode = 'upsert'\nkey = ['a']", "mode = 'cdc'\nkey = ['a']\noperation = 'op'"] {
+    for right in
+        ["", "key = ['a']", "mode = 'upsert'\nkey = ['a']", "mode = 'cdc'\nkey = ['a']\noperation = 'attribute:op'"]
+    {
         assert_eq!(mistakes(&format!("columns = {{ a = '/a' }}\n{right}")), "", "{right}");
     }
     for wrong in
@@ -22,7 +24,7 @@ fn a_mode_has_what_it_needs_and_nothing_else() {
         let report = mistakes(&format!("columns = {{ a = '/a' }}\n{wrong}"));
         assert!(report.contains("`operation`") && report.contains("conformance.toml:"), "{wrong}: {report}");
     }
-    assert!(mistakes("columns = { a = 'a' }").contains("not a JSON pointer"));
+    assert!(mistakes("columns = { a = 'a' }").contains("no field of a record"));
 }
 
 #[tokio::test]
