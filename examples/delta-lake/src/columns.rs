@@ -4,7 +4,6 @@ use std::{borrow::Cow, slice};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use danube_sink::{
-    Metadata, Pointer,
     config::{self, Mistakes, shape::Shape},
     prelude::*,
 };
@@ -29,8 +28,8 @@ pub(crate) struct Column {
     /// As Delta writes it: `string`, `long`, `decimal(10,2)`, `timestamp`, …, or a nested type as JSON.
     #[setting(rename = "type", default = "string")]
     kind: Kind,
-    /// Where in the payload the value stands. Without it, the value of the column's name.
-    from: Option<Pointer>,
+    /// Where in a record the value stands. Without it, the value of the column's name in the payload.
+    from: Option<Field>,
     /// Whether a record without the value is rejected.
     #[setting(default = false)]
     required: bool,
@@ -95,16 +94,13 @@ fn metadata_type(which: Metadata) -> DataType {
 pub(crate) fn fit(target: &Target, table: &StructType) -> Result<(), String> {
     for field in named(target).into_iter().chain(of_metadata(target)) {
         let (name, wanted) = (field.name(), field.data_type());
-        match table.field(name) {
-            None => return Err(format!("the table {} has no column `{name}`", target.table)),
-            Some(has) if has.data_type() != wanted => {
-                return Err(format!(
-                    "column `{name}` of the table {} is {}, not {wanted}",
-                    target.table,
-                    has.data_type()
-                ));
-            }
-            Some(_) => {}
+        let has = table.field(name).map(StructField::data_type);
+        if has != Some(wanted) {
+            let has = has.map_or("not there".to_owned(), |has| format!("`{has}`"));
+            return Err(format!(
+                "column `{name}` of the table {} is {has}; the mapping wants `{wanted}`",
+                target.table
+            ));
         }
     }
     Ok(())
@@ -116,8 +112,8 @@ pub(crate) fn read(
     target: &Target,
     records: &[SinkRecord],
 ) -> Result<(RecordBatch, Vec<Option<String>>), ArrowError> {
-    let sources = sources(schema, target);
-    let rows: Vec<_> = records.iter().map(|record| Row { record, sources: &sources }).collect();
+    let columns = filled(schema, target);
+    let rows: Vec<_> = records.iter().map(|record| Row { record, columns: &columns }).collect();
     if let Ok(batch) = decode(schema, &rows) {
         return Ok((batch, vec![None; rows.len()]));
     }
@@ -146,54 +142,42 @@ fn misfit(schema: &SchemaRef, row: &Row<'_>) -> Option<String> {
     })
 }
 
-/// Where the value of a column comes from, and what the column takes.
-struct Source<'a> {
+/// A column of the table, and what fills it.
+struct Filled<'a> {
     name: &'a str,
-    from: From<'a>,
     kind: &'a Arrow,
-}
-
-enum From<'a> {
-    Name,
-    Pointer(&'a Pointer),
-    Record(Metadata),
+    field: Field,
 }
 
 /// Of the columns of the mapping, or of all that the table has.
-fn sources<'a>(schema: &'a Schema, target: &'a Target) -> Vec<Source<'a>> {
-    let source = |field: &'a FieldRef| {
-        let (name, kind) = (field.name().as_str(), field.data_type());
-        let named = || target.columns.iter().find(|column| column.name == name);
+fn filled<'a>(schema: &'a Schema, target: &'a Target) -> Vec<Filled<'a>> {
+    let filled = |column: &'a FieldRef| {
+        let (name, kind) = (column.name().as_str(), column.data_type());
         let from = match target.metadata.iter().find(|which| which.as_str() == name) {
-            Some(which) => From::Record(*which),
-            None if target.columns.is_empty() => From::Name,
-            None => named()?.from.as_ref().map_or(From::Name, From::Pointer),
+            Some(which) => Some(Field::Metadata(*which)),
+            None if target.columns.is_empty() => None,
+            None => target.columns.iter().find(|column| column.name == name)?.from.clone(),
         };
-        Some(Source { name, from, kind })
+        let field = from.unwrap_or_else(|| Field::Payload(Pointer::from_iter([name])));
+        Some(Filled { name, kind, field })
     };
-    schema.fields().iter().filter_map(source).collect()
-}
-
-impl<'a> Source<'a> {
-    fn of(&self, record: &'a SinkRecord) -> Cow<'a, Value> {
-        match self.from {
-            From::Name => Cow::Borrowed(&record.payload()[self.name]),
-            From::Pointer(pointer) => Cow::Borrowed(pointer.of(record.payload()).unwrap_or(&Value::Null)),
-            From::Record(which) => Cow::Owned(record.metadata(which)),
-        }
-    }
+    schema.fields().iter().filter_map(filled).collect()
 }
 
 /// A record, as the decoder of rows reads it.
 struct Row<'a> {
     record: &'a SinkRecord,
-    sources: &'a [Source<'a>],
+    columns: &'a [Filled<'a>],
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    fn value(&self, column: &Filled<'_>) -> Cow<'a, Value> {
+        self.record.field(&column.field).unwrap_or(Cow::Borrowed(&Value::Null))
+    }
+
     fn is_empty(&self) -> bool {
-        let mut payload = self.sources.iter().filter(|source| !matches!(source.from, From::Record(_)));
-        payload.all(|source| source.of(self.record).is_null())
+        let mut own = self.columns.iter().filter(|column| !matches!(column.field, Field::Metadata(_)));
+        own.all(|column| self.value(column).is_null())
     }
 }
 
@@ -202,8 +186,7 @@ impl Serialize for Row<'_> {
         if self.is_empty() {
             return Err(S::Error::custom("empty"));
         }
-        serializer
-            .collect_map(self.sources.iter().map(|source| (source.name, Cell(source.kind, source.of(self.record)))))
+        serializer.collect_map(self.columns.iter().map(|column| (column.name, Cell(column.kind, self.value(column)))))
     }
 }
 

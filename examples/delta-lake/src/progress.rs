@@ -37,54 +37,66 @@ pub(crate) struct Place {
     pub(crate) producer: String,
     /// The name of the slot.
     pub(crate) slot: String,
-    pub(crate) offset: i64,
-    mark: Mark,
-}
-
-enum Mark {
-    Bit { lap: i64, bit: i64 },
-    Count(i64),
+    /// The first offset that the slot can say something of in this lap.
+    begin: i64,
 }
 
 impl Place {
     /// `None` where the log cannot say it.
     pub(crate) fn of(record: &SinkRecord) -> Option<Self> {
-        let (id, offset) = (record.id(), record.offset());
+        let (id, part) = (record.id(), record.offset() / BITS);
         if id.producer_id() == 0 {
             return None;
         }
         let producer = format!("danube:{}:{}:{:x}", record.subscription(), id.topic(), id.producer_id());
-        let part = offset / BITS;
-        let (slot, mark) = match offset {
-            0 => (format!("{producer}:first"), Mark::Count(id.sequence().cast_signed())),
-            _ => {
-                let lap = (part / SLOTS % LAPS).cast_signed();
-                (format!("{producer}:{}", part % SLOTS), Mark::Bit { lap, bit: 1 << (offset % BITS) })
-            }
+        let slot = match record.offset() {
+            0 => format!("{producer}:first"),
+            _ => format!("{producer}:{}", part % SLOTS),
         };
-        Some(Self { producer, slot, offset: offset.cast_signed(), mark })
+        Some(Self { producer, slot, begin: (part * BITS).cast_signed() })
+    }
+
+    /// Whether both records have the same.
+    pub(crate) fn is_shared(one: &SinkRecord, other: &SinkRecord) -> bool {
+        let name = |record: &SinkRecord| (record.offset() / BITS, record.offset() == 0, record.id().producer_id());
+        name(one) == name(other) && one.id().topic() == other.id().topic()
     }
 
     /// Whether the slot can say something of this lap already.
     pub(crate) fn is_begun(&self, newest: i64) -> bool {
-        newest >= self.offset - self.offset % BITS.cast_signed()
+        newest >= self.begin
+    }
+}
+
+/// What a slot says of a record that the table has.
+pub(crate) enum Mark {
+    Bit { lap: i64, bit: i64 },
+    Count(i64),
+}
+
+impl Mark {
+    pub(crate) fn of(record: &SinkRecord) -> Self {
+        match record.offset() {
+            0 => Self::Count(record.id().sequence().cast_signed()),
+            offset => Self::Bit { lap: (offset / BITS / SLOTS % LAPS).cast_signed(), bit: 1 << (offset % BITS) },
+        }
     }
 
     /// Whether the slot says that the table has the record.
     pub(crate) fn is_in(&self, slot: i64) -> bool {
-        match self.mark {
-            Mark::Bit { lap, bit } => slot >> BITS == lap && slot & bit != 0,
-            Mark::Count(count) => slot == count,
+        match self {
+            Self::Bit { lap, bit } => slot >> BITS == *lap && slot & bit != 0,
+            Self::Count(count) => slot == *count,
         }
     }
 
     /// The slot with the record. One that is further on is left as it is.
     pub(crate) fn put_in(&self, slot: Option<i64>) -> i64 {
-        match (&self.mark, slot) {
-            (Mark::Count(count), _) => *count,
-            (Mark::Bit { lap, bit }, Some(slot)) if slot >> BITS == *lap => slot | bit,
-            (Mark::Bit { lap, .. }, Some(slot)) if slot >> BITS > *lap => slot,
-            (Mark::Bit { lap, bit }, _) => lap << BITS | bit,
+        match (self, slot) {
+            (Self::Count(count), _) => *count,
+            (Self::Bit { lap, bit }, Some(slot)) if slot >> BITS == *lap => slot | bit,
+            (Self::Bit { lap, .. }, Some(slot)) if slot >> BITS > *lap => slot,
+            (Self::Bit { lap, bit }, _) => lap << BITS | bit,
         }
     }
 }
@@ -101,14 +113,14 @@ mod tests {
 
     /// Writes what is not there; whether it was.
     fn arrives(log: &mut HashMap<String, i64>, record: &SinkRecord) -> bool {
-        let place = Place::of(record).unwrap();
+        let (place, mark) = (Place::of(record).unwrap(), Mark::of(record));
         let newest = log.get(&place.producer).copied();
         let slot = newest.filter(|newest| place.is_begun(*newest)).and_then(|_| log.get(&place.slot).copied());
-        if slot.is_some_and(|slot| place.is_in(slot)) {
+        if slot.is_some_and(|slot| mark.is_in(slot)) {
             return false;
         }
-        log.insert(place.slot.clone(), place.put_in(slot));
-        log.insert(place.producer, newest.unwrap_or_default().max(place.offset));
+        log.insert(place.slot.clone(), mark.put_in(slot));
+        log.insert(place.producer, newest.unwrap_or_default().max(record.offset().cast_signed()));
         true
     }
 

@@ -15,7 +15,11 @@ use deltalake::{
     writer::{DeltaWriter, RecordBatchWriter},
 };
 
-use super::{Target, columns, failure::Sorted, progress::Place};
+use super::{
+    Target, columns,
+    failure::Sorted,
+    progress::{Mark, Place},
+};
 
 /// How long the log remembers a producer that sends nothing any more.
 const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
@@ -85,13 +89,16 @@ impl Table {
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
         let schema = writer.arrow_schema();
         let (batch, rejected) = columns::read(&schema, target, records).sorted(&what)?;
-        let (mut failure, mut fresh) = (PartialFailure::default(), Vec::new());
-        let mut reached = HashMap::new();
+        let (mut failure, mut rows) = (PartialFailure::default(), Vec::with_capacity(records.len()));
         for (record, reason) in records.iter().zip(rejected) {
             match reason {
                 Some(reason) => drop(failure.reject(record, reason)),
-                None => fresh.push(self.is_fresh(&state, &mut reached, record).await.sorted(&what)?),
+                None => rows.push(record),
             }
+        }
+        let (mut fresh, mut reached) = (Vec::with_capacity(rows.len()), HashMap::new());
+        for rows in rows.chunk_by(|one, other| Place::is_shared(one, other)) {
+            self.look_up(&state, rows, &mut fresh, &mut reached).await.sorted(&what)?;
         }
         if fresh.contains(&true) {
             let batch = filter_record_batch(&batch, &fresh.into()).sorted(&what)?;
@@ -109,28 +116,40 @@ impl Table {
         failure.into_result()
     }
 
-    /// Whether the table does not have the record; what the log is to say then is `reached`.
-    async fn is_fresh(
+    /// Which of the rows, whose place is the same, are `fresh`: not in the table. What the log is to say then is `reached`.
+    async fn look_up(
         &mut self,
         state: &DeltaTable,
+        rows: &[&SinkRecord],
+        fresh: &mut Vec<bool>,
         reached: &mut HashMap<String, i64>,
-        record: &SinkRecord,
-    ) -> DeltaResult<bool> {
-        let Some(place) = Place::of(record) else { return Ok(true) };
+    ) -> DeltaResult<()> {
+        let Some(place) = Place::of(rows[0]) else {
+            fresh.extend(rows.iter().map(|_| true));
+            return Ok(());
+        };
         let newest = self.version(state, &place.producer).await?;
-        let slot = match reached.get(&place.slot) {
+        let known = match reached.get(&place.slot) {
             Some(slot) => Some(*slot),
             None if newest.is_some_and(|newest| place.is_begun(newest)) => self.version(state, &place.slot).await?,
             None => None,
         };
-        if slot.is_some_and(|slot| place.is_in(slot)) {
-            return Ok(false);
+        let (mut slot, mut newest) = (known, newest.unwrap_or_default());
+        for row in rows {
+            let mark = Mark::of(row);
+            let is_fresh = !slot.is_some_and(|slot| mark.is_in(slot));
+            if is_fresh {
+                slot = Some(mark.put_in(slot));
+                newest = newest.max(row.offset().cast_signed());
+            }
+            fresh.push(is_fresh);
         }
-        let slot = place.put_in(slot);
-        reached.insert(place.slot, slot);
-        let newest = reached.entry(place.producer).or_insert(newest.unwrap_or_default());
-        *newest = place.offset.max(*newest);
-        Ok(true)
+        if let Some(slot) = slot.filter(|_| slot != known) {
+            reached.insert(place.slot, slot);
+            let reached = reached.entry(place.producer).or_insert(newest);
+            *reached = newest.max(*reached);
+        }
+        Ok(())
     }
 
     async fn version(&mut self, state: &DeltaTable, name: &str) -> DeltaResult<Option<i64>> {

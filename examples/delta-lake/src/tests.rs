@@ -154,8 +154,8 @@ async fn a_table_that_the_mapping_does_not_fit_is_told_at_start() {
     connector(&folder, "columns = [{ name = 'n', type = 'long' }]").await.unwrap();
     for (mapping, told) in [
         ("columns = [{ name = 'n', type = 'string' }]", "column `n` of the table"),
-        ("columns = [{ name = 'm' }]", "has no column `m`"),
-        ("metadata = ['key']", "has no column `key`"),
+        ("columns = [{ name = 'm' }]", "column `m` of the table"),
+        ("metadata = ['key']", "is not there; the mapping wants `string`"),
     ] {
         let Err(error) = connector(&folder, mapping).await else { panic!("{mapping} is taken") };
         assert!(matches!(error, ConnectorError::Configuration { .. }) && error.report().contains(told), "{error:?}");
