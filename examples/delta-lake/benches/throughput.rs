@@ -11,10 +11,11 @@ mod connector;
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
-use danube_sink::{prelude::*, testing::from_toml};
+use danube_sink::{PayloadFormat, prelude::*, schema::Decoder, testing::from_toml};
 use deltalake::{
     DataType, DeltaTable, StructField,
     arrow::json::ReaderBuilder,
@@ -102,8 +103,10 @@ async fn bare(rows: u64) -> f64 {
 
 async fn connector(rows: u64) -> f64 {
     let folder = table("connector");
-    let batches: Vec<Vec<_>> =
-        (0..BATCHES).map(|batch| (batch * rows..(batch + 1) * rows).map(record).collect()).collect();
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
+    let batches: Vec<Vec<_>> = (0..BATCHES)
+        .map(|batch| (batch * rows..(batch + 1) * rows).map(|number| record(number, &decoder)).collect())
+        .collect();
     let columns = COLUMNS.map(|(name, kind)| format!("{{ name = '{name}', type = '{kind}' }}")).join(", ");
     let text = format!(
         "[[delta_lake.topic_mappings]]\ntopic = '/default/t'\nsubscription = 's'\ntable = '{}'\ncolumns = [{columns}]\n",
@@ -118,9 +121,10 @@ async fn connector(rows: u64) -> f64 {
     finish(started, rows, &folder)
 }
 
-fn record(number: u64) -> SinkRecord {
+/// As the runtime hands it over: found to be JSON.
+fn record(number: u64, decoder: &Arc<Decoder>) -> SinkRecord {
     let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
-    record.payload(payload(number)).build()
+    record.payload(payload(number)).decoder(Arc::clone(decoder)).build()
 }
 
 fn finish(started: Instant, rows: u64, folder: &Path) -> f64 {

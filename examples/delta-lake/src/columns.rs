@@ -1,10 +1,10 @@
 //! From records to rows: which value goes into which column, as what.
 
-use std::{borrow::Cow, slice};
+use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use danube_sink::{
-    config::{self, Mistakes, shape::Shape},
+    config::{self, Mistakes, Pointers, shape::Shape},
     prelude::*,
 };
 use deltalake::{
@@ -16,7 +16,6 @@ use deltalake::{
         json::{ReaderBuilder, reader::infer_json_schema_from_iterator},
     },
 };
-use serde::{Serialize, Serializer, ser::Error};
 use serde_json::Value;
 
 use super::Target;
@@ -112,103 +111,110 @@ pub(crate) fn read(
     target: &Target,
     records: &[SinkRecord],
 ) -> Result<(RecordBatch, Vec<Option<String>>), ArrowError> {
-    let columns = filled(schema, target);
-    let rows: Vec<_> = records.iter().map(|record| Row { record, columns: &columns }).collect();
-    if let Ok(batch) = decode(schema, &rows) {
+    let filled = Filled::of(schema, target);
+    let rows: Vec<_> = records.iter().map(|record| filled.row(record)).collect();
+    let made: Vec<_> = rows.iter().flatten().map(String::as_str).collect();
+    if made.len() == rows.len()
+        && let Ok(batch) = decode(schema, &made)
+    {
         return Ok((batch, vec![None; rows.len()]));
     }
-    let rejected: Vec<_> = rows.iter().map(|row| misfit(schema, row)).collect();
-    let (fit, _): (Vec<_>, Vec<_>) = rows.into_iter().zip(&rejected).filter(|(_, reason)| reason.is_none()).unzip();
+    let rejected = |row: &Result<String, String>| match row {
+        Ok(row) => misfit(schema, row),
+        Err(reason) => Some(reason.clone()),
+    };
+    let rejected: Vec<_> = rows.iter().map(rejected).collect();
+    let fit = rows.iter().zip(&rejected).filter(|(_, reason)| reason.is_none());
+    let fit: Vec<_> = fit.flat_map(|(row, _)| row).map(String::as_str).collect();
     Ok((decode(schema, &fit)?, rejected))
 }
 
-fn decode(schema: &SchemaRef, rows: &[Row<'_>]) -> Result<RecordBatch, ArrowError> {
+fn decode(schema: &SchemaRef, rows: &[&str]) -> Result<RecordBatch, ArrowError> {
     let mut decoder =
         ReaderBuilder::new(SchemaRef::clone(schema)).with_batch_size(rows.len().max(1)).build_decoder()?;
-    decoder.serialize(rows)?;
+    for row in rows {
+        decoder.decode(row.as_bytes())?;
+    }
     Ok(decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(SchemaRef::clone(schema))))
 }
 
-/// Which column a record does not fit; the library's own words would show the value.
-fn misfit(schema: &SchemaRef, row: &Row<'_>) -> Option<String> {
-    decode(schema, slice::from_ref(row)).err()?;
-    let misfits =
-        |field: &&FieldRef| decode(&Schema::new([FieldRef::clone(field)]).into(), slice::from_ref(row)).is_err();
-    Some(match schema.fields().iter().find(misfits) {
-        Some(field) if !row.is_empty() => {
-            format!("column `{}` does not take it as {}", field.name(), field.data_type())
-        }
-        _ => "no column finds a value in it".to_owned(),
-    })
+/// Which column a row does not fit; the library's own words would show the value.
+fn misfit(schema: &SchemaRef, row: &str) -> Option<String> {
+    decode(schema, &[row]).err()?;
+    let misfits = |field: &&FieldRef| decode(&Schema::new([FieldRef::clone(field)]).into(), &[row]).is_err();
+    Some(schema.fields().iter().find(misfits).map_or("not a row of the table".to_owned(), does_not_take))
 }
 
-/// A column of the table, and what fills it.
+fn does_not_take(column: &FieldRef) -> String {
+    format!("column `{}` does not take it as {}", column.name(), column.data_type())
+}
+
+/// The columns of the table that records fill.
 struct Filled<'a> {
-    name: &'a str,
-    kind: &'a Arrow,
-    field: Field,
+    /// Each with its name as JSON has it, and the colon.
+    columns: Vec<(String, &'a FieldRef, Field)>,
+    /// Those that the payload fills.
+    pointers: Pointers,
 }
 
-/// Of the columns of the mapping, or of all that the table has.
-fn filled<'a>(schema: &'a Schema, target: &'a Target) -> Vec<Filled<'a>> {
-    let filled = |column: &'a FieldRef| {
-        let (name, kind) = (column.name().as_str(), column.data_type());
-        let from = match target.metadata.iter().find(|which| which.as_str() == name) {
-            Some(which) => Some(Field::Metadata(*which)),
-            None if target.columns.is_empty() => None,
-            None => target.columns.iter().find(|column| column.name == name)?.from.clone(),
+impl<'a> Filled<'a> {
+    /// The columns of the mapping, or all that the table has.
+    fn of(schema: &'a Schema, target: &Target) -> Self {
+        let filled = |column: &'a FieldRef| {
+            let name = column.name();
+            let from = match target.metadata.iter().find(|which| which.as_str() == *name) {
+                Some(which) => Some(Field::Metadata(*which)),
+                None if target.columns.is_empty() => None,
+                None => target.columns.iter().find(|column| column.name == *name)?.from.clone(),
+            };
+            let field = from.unwrap_or_else(|| Field::Payload(Pointer::from_iter([name])));
+            Some((format!("{}:", Value::from(name.as_str())), column, field))
         };
-        let field = from.unwrap_or_else(|| Field::Payload(Pointer::from_iter([name])));
-        Some(Filled { name, kind, field })
-    };
-    schema.fields().iter().filter_map(filled).collect()
-}
-
-/// A record, as the decoder of rows reads it.
-struct Row<'a> {
-    record: &'a SinkRecord,
-    columns: &'a [Filled<'a>],
-}
-
-impl<'a> Row<'a> {
-    fn value(&self, column: &Filled<'_>) -> Cow<'a, Value> {
-        self.record.field(&column.field).unwrap_or(Cow::Borrowed(&Value::Null))
+        let columns: Vec<_> = schema.fields().iter().filter_map(filled).collect();
+        let pointers = columns.iter().filter_map(|(.., field)| match field {
+            Field::Payload(pointer) => Some(pointer),
+            _ => None,
+        });
+        Self { pointers: pointers.collect(), columns }
     }
 
-    fn is_empty(&self) -> bool {
-        let mut own = self.columns.iter().filter(|column| !matches!(column.field, Field::Metadata(_)));
-        own.all(|column| self.value(column).is_null())
-    }
-}
-
-impl Serialize for Row<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.is_empty() {
-            return Err(S::Error::custom("empty"));
+    /// The row of a record as JSON for the decoder, or why there is none.
+    fn row(&self, record: &SinkRecord) -> Result<String, String> {
+        let json = record.json();
+        let mut found = self.pointers.of_json(&json).into_iter();
+        let (mut row, mut is_empty) = (String::with_capacity(json.len() + 2), true);
+        for (name, column, field) in &self.columns {
+            let value = match field {
+                Field::Payload(_) => found.next().flatten().map(Cow::Borrowed),
+                _ => record.field(field).map(|value| value.to_string().into()),
+            };
+            let Some(value) = value.filter(|value| value != "null") else { continue };
+            is_empty &= matches!(field, Field::Metadata(_));
+            let cell = cell(column.data_type(), value).ok_or_else(|| does_not_take(column))?;
+            row.push(if row.is_empty() { '{' } else { ',' });
+            row.push_str(name);
+            row.push_str(&cell);
         }
-        serializer.collect_map(self.columns.iter().map(|column| (column.name, Cell(column.kind, self.value(column)))))
+        row.push('}');
+        if is_empty { Err("no column finds a value in it".to_owned()) } else { Ok(row) }
     }
 }
 
-/// A value on its way into a column of a type.
-struct Cell<'a>(&'a Arrow, Cow<'a, Value>);
-
-impl Serialize for Cell<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match (self.0, &*self.1) {
-            (Arrow::Utf8, other) if !other.is_string() && !other.is_null() => {
-                serializer.serialize_str(&other.to_string())
-            }
-            // The decoder would cut the fraction off a number; it takes no text that has one.
-            (whole, Value::Number(number)) if whole.is_integer() && number.is_f64() => {
-                serializer.serialize_str(number.to_string().trim_end_matches(".0"))
-            }
-            // It reads hexadecimal text; what records hold is base64.
-            (Arrow::Binary, Value::String(text)) => {
-                let bytes = STANDARD.decode(text).map_err(S::Error::custom)?;
-                serializer.serialize_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-            }
-            (_, other) => other.serialize(serializer),
+/// A value on its way into a column of a type; `None` if it is none of its values.
+fn cell<'v>(kind: &Arrow, value: Cow<'v, str>) -> Option<Cow<'v, str>> {
+    let is_text = value.starts_with('"');
+    match kind {
+        Arrow::Utf8 if !is_text => Some(Value::from(value).to_string().into()),
+        // The decoder would cut the fraction off a number; it takes no text that has one.
+        _ if kind.is_integer() && !is_text && value.contains(['.', 'e', 'E']) => {
+            let number = Value::from(value.parse::<f64>().ok()?).to_string();
+            Some(format!("\"{}\"", number.trim_end_matches(".0")).into())
         }
+        // It reads hexadecimal text; what records hold is base64.
+        Arrow::Binary if is_text => {
+            let bytes = STANDARD.decode(serde_json::from_str::<String>(&value).ok()?).ok()?;
+            Some(format!("\"{}\"", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).into())
+        }
+        _ => Some(value),
     }
 }

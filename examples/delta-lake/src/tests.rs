@@ -71,6 +71,19 @@ async fn values_of_every_type_arrive_as_they_were_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn numbers_arrive_with_every_digit_that_was_written() {
+    let folder = folder("digits");
+    let mapping = "columns = [{ name = 'money', type = 'decimal(38,18)' }, { name = 'text', from = '/money' }, \
+                   { name = 'long', type = 'long' }, { name = 'tenant', from = 'attribute:tenant' }]";
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    let payload = r#"{"money": 12345678901234567890.123456789012345678, "long": 7.0}"#;
+    let record = SinkRecord::builder(TOPIC).subscription("s").offset(1).producer("sensor", 7, 1);
+    connector.process_batch(vec![record.attribute("tenant", "a").payload(payload).build()]).await.unwrap();
+    let money = "12345678901234567890.123456789012345678";
+    assert_eq!(read(&folder).rows, [json!({ "money": money, "text": money, "long": 7, "tenant": "a" })]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_that_do_not_fit_are_rejected_for_themselves() {
     let folder = folder("misfits");
     let mapping = "columns = [{ name = 'n', type = 'long', required = true }, { name = 'small', type = 'byte' }, \
