@@ -27,7 +27,6 @@ use super::{
 /// let pointer = |text: &str| text.parse::<Pointer>().unwrap();
 /// assert_eq!(pointer("/user/id").of(&payload).unwrap(), 7);
 /// assert_eq!(pointer("/a~1b/0").of(&payload).unwrap(), true);
-/// assert_eq!(pointer("/a~1b/0").steps(), ["a/b".into(), "0".into()]);
 /// assert!(pointer("/user/name").of(&payload).is_none());
 /// assert!("user.id".parse::<Pointer>().is_err());
 /// ```
@@ -43,11 +42,6 @@ pub struct Pointer {
 pub struct NotAPointer;
 
 impl Pointer {
-    /// The names and numbers on the way to the value, for a connector that does not look for it in a value.
-    pub fn steps(&self) -> &[Box<str>] {
-        &self.steps
-    }
-
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -26,7 +26,7 @@ pub(super) fn read(config: &LitStr, diagnostics: &mut Diagnostics) -> Option<Fil
         Err(error) => {
             diagnostics.push(
                 config,
-                format!("cannot read the configuration file `{}`: {error}", path.display()),
+                format!("cannot read the configuration file `{}`: {error}", config.value()),
                 "write the file, or its path from the folder of the package's `Cargo.toml`; without `config`, the file is \
                  named at start",
             );
