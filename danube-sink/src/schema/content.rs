@@ -36,9 +36,10 @@ pub(crate) enum Content {
 
 impl Content {
     /// Whether making the value is a decoding of its own, worth doing instead of a check.
-    pub(crate) fn is_binary(&self) -> bool {
+    pub(crate) fn value_is_a_decoding(&self) -> bool {
         match self {
-            Self::Auto | Self::Json | Self::Text | Self::Bytes | Self::Value(_) | Self::Broken(_) => false,
+            Self::Auto => true,
+            Self::Json | Self::Text | Self::Bytes | Self::Value(_) | Self::Broken(_) => false,
             #[cfg(feature = "avro")]
             Self::Avro(_) => true,
             #[cfg(feature = "protobuf")]

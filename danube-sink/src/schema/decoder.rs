@@ -131,11 +131,9 @@ impl Decoder {
 
     fn open_with(&self, payload: &Bytes, with_value: bool) -> Result<Opened, Problem> {
         let content = match self.format.as_ref().map_err(Problem::new)? {
-            Format::Auto if with_value => {
-                let value = Content::Auto.value(payload)?;
-                return Ok(Opened { content: Content::Auto, value: Some(value) });
+            Format::Auto if !with_value && self.json_wanted.load(Ordering::Relaxed) && json::check(payload).is_ok() => {
+                Content::Json
             }
-            Format::Auto if self.json_wanted.load(Ordering::Relaxed) && json::check(payload).is_ok() => Content::Json,
             Format::Auto => Content::Auto,
             Format::Bytes => Content::Bytes,
             Format::Text => text::decode(payload).map(|_| Content::Text)?,
@@ -155,7 +153,7 @@ impl Decoder {
             #[cfg(feature = "protobuf")]
             Format::Protobuf(protobuf) => Content::Protobuf(protobuf.open(payload)?),
         };
-        if with_value && content.is_binary() {
+        if with_value && content.value_is_a_decoding() {
             let value = content.value(payload)?;
             return Ok(Opened { content, value: Some(value) });
         }

@@ -123,23 +123,19 @@ impl Endpoint {
             Body::JsonArray => ("application/json", "[", ",", "]"),
             Body::Ndjson => ("application/x-ndjson", "", "\n", "\n"),
         };
+        let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
+        let row = (!self.metadata.is_empty()).then(|| JsonRow::new(Some(&payload), &self.metadata));
         let mut body = Vec::with_capacity(records.iter().map(|record| record.bytes().len() + 1).sum::<usize>() + 2);
         body.extend_from_slice(open.as_bytes());
         for (number, record) in records.iter().enumerate() {
             body.extend_from_slice(if number == 0 { b"" } else { between.as_bytes() });
-            self.write(record, &mut body)?;
+            match &row {
+                Some(row) => row.write(record, &mut body)?,
+                None => body.extend_from_slice(record.json().as_bytes()),
+            }
         }
         body.extend_from_slice(close.as_bytes());
         Ok((content_type, body))
-    }
-
-    fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> ConnectorResult<()> {
-        if self.metadata.is_empty() {
-            body.extend_from_slice(record.json().as_bytes());
-            return Ok(());
-        }
-        let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
-        JsonRow::new(Some(&payload), &self.metadata).write(record, body)
     }
 }
 
