@@ -58,8 +58,9 @@ impl Place {
 
     /// Whether both records have the same.
     pub(crate) fn is_shared(one: &SinkRecord, other: &SinkRecord) -> bool {
-        let name = |record: &SinkRecord| (record.offset() / BITS, record.offset() == 0, record.id().producer_id());
-        name(one) == name(other) && one.id().topic() == other.id().topic()
+        let slot = |record: &SinkRecord| (record.offset() / BITS, record.offset() == 0);
+        let (id, other_id) = (one.id(), other.id());
+        slot(one) == slot(other) && id.producer_id() == other_id.producer_id() && id.topic() == other_id.topic()
     }
 
     /// Whether the slot can say something of this lap already.

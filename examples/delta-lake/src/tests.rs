@@ -168,10 +168,12 @@ async fn a_table_that_the_mapping_does_not_fit_is_told_at_start() {
     for (mapping, told) in [
         ("columns = [{ name = 'n', type = 'string' }]", "column `n` of the table"),
         ("columns = [{ name = 'm' }]", "column `m` of the table"),
-        ("metadata = ['key']", "is not there; the mapping wants `string`"),
+        ("metadata = ['key']", "column `key` of the table"),
     ] {
         let Err(error) = connector(&folder, mapping).await else { panic!("{mapping} is taken") };
         assert!(matches!(error, ConnectorError::Configuration { .. }) && error.report().contains(told), "{error:?}");
+        let has = if told.contains("`n`") { "is `long`; the" } else { "is not there; the" };
+        assert!(error.report().contains(&format!("{has} mapping wants `string`")), "{error:?}");
     }
 }
 
