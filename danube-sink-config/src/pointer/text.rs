@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::Pointer;
+use super::{Pointer, index};
 
 /// Several pointers, whose values are found together in a payload's JSON text. What lies below the same step is read once.
 ///
@@ -20,19 +20,31 @@ use super::Pointer;
 /// let payload = r#"{ "user": { "id": 7, "age": 36 }, "price": 0.12345678901234567890 }"#;
 /// assert_eq!(pointers.of_json(payload), [Some("0.12345678901234567890"), Some("7"), None]);
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Pointers {
-    /// By their steps; each with its place among the values.
-    sorted: Box<[Wanted]>,
+    count: usize,
+    wanted: Wanted,
 }
 
-type Wanted = (Pointer, usize);
+/// What is wanted of a value.
+#[derive(Debug, Clone, Default)]
+struct Wanted {
+    /// The places of the whole value among those that are found.
+    here: Vec<usize>,
+    /// Of its parts, in order of their names' lengths first: few names are as long, so few texts are compared. Items of a list
+    /// are so in the order of their numbers.
+    below: Vec<(Box<str>, Wanted)>,
+}
 
 impl<'p> FromIterator<&'p Pointer> for Pointers {
     fn from_iter<I: IntoIterator<Item = &'p Pointer>>(pointers: I) -> Self {
-        let mut sorted: Box<[_]> = pointers.into_iter().cloned().zip(0..).collect();
-        sorted.sort_by(|(one, _), (other, _)| one.steps.cmp(&other.steps));
-        Self { sorted }
+        let mut all = Self::default();
+        for pointer in pointers {
+            let wanted = pointer.steps.iter().fold(&mut all.wanted, |wanted, step| wanted.at(step));
+            wanted.here.push(all.count);
+            all.count += 1;
+        }
+        all
     }
 }
 
@@ -40,46 +52,50 @@ impl Pointers {
     /// The value of each pointer, in their order, as it is written in the text. Of an object's fields with one name the last
     /// counts. What is behind a mistake in the text is not found.
     pub fn of_json<'a>(&self, payload: &'a str) -> Vec<Option<&'a str>> {
-        let mut found = vec![None; self.sorted.len()];
-        find(payload.trim_ascii(), &self.sorted, 0, &mut found);
+        let mut found = vec![None; self.count];
+        self.wanted.find(payload.trim_ascii(), &mut found);
         found
     }
 }
 
-impl fmt::Debug for Pointers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.sorted.iter().map(|(pointer, _)| pointer)).finish()
+impl Wanted {
+    fn search(&self, step: &str) -> Result<usize, usize> {
+        self.below.binary_search_by(|(name, _)| name.len().cmp(&step.len()).then_with(|| (**name).cmp(step)))
     }
-}
 
-/// Finds what is there of the wanted, which agree in their first `depth` steps: those lead to `json`.
-fn find<'a>(json: &'a str, wanted: &[Wanted], depth: usize, found: &mut [Option<&'a str>]) {
-    let (here, below) = wanted.split_at(wanted.partition_point(|(pointer, _)| pointer.steps.len() == depth));
-    here.iter().for_each(|(_, place)| found[*place] = Some(json));
-    below.iter().for_each(|(_, place)| found[*place] = None);
-    if !below.is_empty() && json.starts_with(['{', '[']) {
-        let _ = serde_json::Deserializer::from_str(json).deserialize_any(Parts { wanted: below, depth, found });
+    fn at(&mut self, step: &str) -> &mut Self {
+        let place = self.search(step).unwrap_or_else(|place| {
+            self.below.insert(place, (step.into(), Self::default()));
+            place
+        });
+        &mut self.below[place].1
+    }
+
+    fn find<'a>(&self, json: &'a str, found: &mut [Option<&'a str>]) {
+        self.here.iter().for_each(|place| found[*place] = Some(json));
+        if !self.below.is_empty() {
+            self.below.iter().for_each(|(_, wanted)| wanted.forget(found));
+            if json.starts_with(['{', '[']) {
+                let _ = serde_json::Deserializer::from_str(json).deserialize_any(Parts { wanted: self, found });
+            }
+        }
+    }
+
+    /// Takes back what an earlier field of the same name had.
+    fn forget(&self, found: &mut [Option<&str>]) {
+        self.here.iter().for_each(|place| found[*place] = None);
+        self.below.iter().for_each(|(_, wanted)| wanted.forget(found));
     }
 }
 
 /// What goes through the parts of an object or a list.
 struct Parts<'w, 'f, 'a> {
-    wanted: &'w [Wanted],
-    depth: usize,
+    wanted: &'w Wanted,
     found: &'f mut [Option<&'a str>],
 }
 
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'w> Parts<'w, '_, '_> {
-    /// The wanted that this step leads to.
-    fn led_by(&self, step: &str) -> &'w [Wanted] {
-        let wanted = &self.wanted[self.wanted.partition_point(|(pointer, _)| *pointer.steps[self.depth] < *step)..];
-        let count = wanted.iter().take_while(|(pointer, _)| *pointer.steps[self.depth] == *step).count();
-        &wanted[..count]
-    }
-}
 
 impl<'a> Visitor<'a> for Parts<'_, '_, 'a> {
     type Value = ();
@@ -90,18 +106,22 @@ impl<'a> Visitor<'a> for Parts<'_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = fields.next_key()? {
-            match self.led_by(&name) {
-                [] => drop(fields.next_value::<IgnoredAny>()?),
-                wanted => find(fields.next_value::<&RawValue>()?.get(), wanted, self.depth + 1, self.found),
+            match self.wanted.search(&name) {
+                Err(_) => drop(fields.next_value::<IgnoredAny>()?),
+                Ok(place) => self.wanted.below[place].1.find(fields.next_value::<&RawValue>()?.get(), self.found),
             }
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
-        let mut number = 0_usize;
-        while let Some(item) = items.next_element::<&RawValue>()? {
-            find(item.get(), self.led_by(&number.to_string()), self.depth + 1, self.found);
+        let mut number = 0;
+        for (wanted, below) in self.wanted.below.iter().filter_map(|(name, below)| Some((index(name)?, below))) {
+            while number < wanted && items.next_element::<IgnoredAny>()?.is_some() {
+                number += 1;
+            }
+            let Some(item) = items.next_element::<&RawValue>()? else { break };
+            below.find(item.get(), self.found);
             number += 1;
         }
         Ok(())
