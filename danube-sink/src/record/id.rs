@@ -52,13 +52,15 @@ impl RecordId {
     /// ```
     pub fn of_batch(records: &[SinkRecord]) -> String {
         let mut digest = Context::new(&SHA256);
+        let mut before = None;
         for record in records {
             let Self { topic, offset, producer_id, publish_time, sequence } = &record.0.id;
-            for text in [record.subscription(), "\n", topic, "\n"] {
-                digest.update(text.as_bytes());
-            }
-            for number in [offset, producer_id, publish_time, sequence] {
-                digest.update(&number.to_be_bytes());
+            let stream = (record.subscription(), &**topic);
+            let is_named = before.replace(stream) != Some(stream);
+            let numbers = [u64::from(is_named), *offset, *producer_id, *publish_time, *sequence].map(u64::to_be_bytes);
+            digest.update(numbers.as_flattened());
+            if is_named {
+                digest.update(format!("{}\0{}\0", stream.0, stream.1).as_bytes());
             }
         }
         digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
