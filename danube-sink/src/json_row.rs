@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
-    config::{Field, Metadata, Pointers},
+    config::{Field, Metadata},
     error::{ConnectorError, ConnectorResult},
+    fields::Fields,
     record::SinkRecord,
 };
 
@@ -32,59 +33,41 @@ use crate::{
 pub struct JsonRow {
     /// Whether the row begins with all that the payload has.
     whole: bool,
-    /// Each with its name as JSON has it, and the colon.
-    fields: Vec<(String, Field)>,
-    /// Those of the fields that stand in the payload.
-    pointers: Pointers,
+    /// Of each field, as JSON has it, and the colon.
+    names: Vec<String>,
+    fields: Fields,
 }
 
 impl JsonRow {
     /// A row of these columns, by their names, else of the fields of the payload; with metadata behind them.
     pub fn new(columns: Option<&BTreeMap<String, Field>>, metadata: &[Metadata]) -> Self {
-        let columns_of_payload = columns.into_iter().flatten();
+        let columns_of_payload = columns.into_iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
         let metadata = metadata.iter().map(|which| (which.as_str(), Field::Metadata(*which)));
-        let fields = columns_of_payload.map(|(name, field)| (name.as_str(), field.clone())).chain(metadata);
-        let fields: Vec<_> = fields.map(|(name, field)| (format!("{}:", Value::from(name)), field)).collect();
-        let pointers = fields.iter().filter_map(|(_, field)| match field {
-            Field::Payload(pointer) => Some(pointer),
-            _ => None,
-        });
-        Self { whole: columns.is_none(), pointers: pointers.collect(), fields }
+        let all = columns_of_payload.chain(metadata).map(|(name, field)| (format!("{}:", Value::from(name)), field));
+        let (names, fields): (_, Vec<_>) = all.unzip();
+        Self { whole: columns.is_none(), names, fields: fields.into_iter().collect() }
     }
 
-    /// Appends the row of a record. What the payload does not have is left out.
+    /// Appends the row of a record. What the record does not have is left out.
     ///
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the payload is no JSON object and there are no columns, or if it has the value of
     /// none; nothing is appended then.
     pub fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> ConnectorResult<()> {
-        let json = record.json();
-        let values = self.pointers.of_json(&json);
-        if !values.is_empty() && values.iter().all(Option::is_none) {
-            let reason = "the payload has nothing that the mapping's columns name";
-            return Err(ConnectorError::invalid_record(record, reason));
-        }
-        let payload = json.strip_prefix('{').and_then(|json| json.strip_suffix('}'));
-        let whole = match payload.filter(|_| self.whole) {
-            None if self.whole => {
-                return Err(ConnectorError::invalid_record(record, "the payload is not a JSON object"));
-            }
-            payload => payload.unwrap_or_default().trim_ascii(),
-        };
+        let invalid = |reason| ConnectorError::invalid_record(record, reason);
+        let whole = if self.whole { record.json() } else { "{}".into() };
+        let inner = whole.strip_prefix('{').and_then(|json| json.strip_suffix('}'));
+        let inner = inner.ok_or_else(|| invalid("the payload is not a JSON object"))?;
+        let values = self.fields.json_of(record);
+        let values = values.ok_or_else(|| invalid("the record has nothing that the mapping's columns name"))?;
         row.push(b'{');
         let begin = row.len();
-        row.extend_from_slice(whole.as_bytes());
-        let mut append = |name: &str, value: &str| {
+        row.extend_from_slice(inner.trim_ascii().as_bytes());
+        for (name, value) in self.names.iter().zip(values) {
+            let Some(value) = value else { continue };
             row.extend_from_slice(if row.len() > begin { b"," } else { b"" });
             row.extend_from_slice(name.as_bytes());
             row.extend_from_slice(value.as_bytes());
-        };
-        let mut values = values.into_iter();
-        for (name, field) in &self.fields {
-            match field {
-                Field::Payload(_) => values.next().flatten().into_iter().for_each(|value| append(name, value)),
-                _ => record.field(field).into_iter().for_each(|value| append(name, &value.to_string())),
-            }
         }
         row.push(b'}');
         Ok(())

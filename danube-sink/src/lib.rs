@@ -39,7 +39,7 @@
 //! ```
 //!
 //! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`Concurrently`] for a
-//!   target that takes a record at a time, [`JsonRow`] for one that takes JSON
+//!   target that takes a record at a time, [`Fields`] for one that has columns, [`JsonRow`] for one that takes JSON
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
@@ -60,6 +60,7 @@ mod danube;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
+mod fields;
 mod grammar;
 mod json_row;
 mod observe;
@@ -80,6 +81,7 @@ pub use self::{
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
+    fields::Fields,
     grammar::{Setting, TopicMapping, sink_connector},
     json_row::JsonRow,
     record::{RecordBuilder, RecordId, SinkRecord},
@@ -97,7 +99,7 @@ pub mod prelude {
 
     pub use crate::{
         ByteSize, Concurrently, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, Field,
-        JsonRow, LoadConfig, Metadata, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord,
+        Fields, JsonRow, LoadConfig, Metadata, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord,
         SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings, sink_connector,
     };
 }

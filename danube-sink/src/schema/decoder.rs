@@ -126,7 +126,10 @@ impl Decoder {
 
     /// The connector asked for JSON text.
     pub(crate) fn want_json(&self) {
-        self.json_wanted.store(true, Ordering::Relaxed);
+        // Cores that read records side by side would take the line from each other with every store.
+        if !self.json_wanted.load(Ordering::Relaxed) {
+            self.json_wanted.store(true, Ordering::Relaxed);
+        }
     }
 
     fn open_with(&self, payload: &Bytes, with_value: bool) -> Result<Opened, Problem> {
