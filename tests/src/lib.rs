@@ -4,6 +4,7 @@
 
 mod broker;
 mod certificates;
+mod compare;
 mod http;
 mod ledger;
 mod policy;
@@ -14,6 +15,7 @@ mod target;
 pub use self::{
     broker::{Broker, flood, payload, topic},
     certificates::{Ca, Identity, replace},
+    compare::compare,
     http::{get, labelled, metric},
     ledger::Ledger,
     publisher::{Load, Published, Publisher},

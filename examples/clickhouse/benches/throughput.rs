@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Instant};
 
 use connector::Clickhouse;
 use danube_sink::{ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
+use danube_sink_tests::compare;
 use process::Process;
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
@@ -86,29 +87,9 @@ fn main() {
         ("payloads as they are, compressed", Payload::Row, "gzip"),
     ] {
         for batch in [1_000, 10_000] {
-            let mut ratios = Vec::new();
-            for pair in 0..=PAIRS {
-                let bare = || tokio.block_on(bare(&server, kind, batch));
-                let ours = || tokio.block_on(ours(&server, kind, mapping, batch));
-                let (bare, ours) = if pair % 2 == 0 {
-                    let bare = bare();
-                    (bare, ours())
-                } else {
-                    let ours = ours();
-                    (bare(), ours)
-                };
-                // The first pair warms up.
-                if pair > 0 {
-                    ratios.push(ours / bare);
-                }
-            }
-            ratios.sort_by(f64::total_cmp);
-            println!(
-                "{what}, batches of {batch}: median {:.3} of {PAIRS} pairs, from {:.3} to {:.3}",
-                ratios[PAIRS / 2],
-                ratios[0],
-                ratios[PAIRS - 1]
-            );
+            let what = format!("{what}, batches of {batch}");
+            let bare = async || bare(&server, kind, batch).await;
+            tokio.block_on(compare(&what, PAIRS, bare, async || ours(&server, kind, mapping, batch).await));
         }
     }
 }

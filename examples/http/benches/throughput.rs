@@ -9,12 +9,15 @@
 #[path = "../src/main.rs"]
 mod connector;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{Router, http::StatusCode};
 use connector::HttpSink;
 use danube_sink::{PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
-use danube_sink_tests::payload;
+use danube_sink_tests::{compare, payload};
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, header::CONTENT_TYPE};
 use serde_json::{Deserializer, Value};
@@ -50,43 +53,23 @@ fn main() {
         };
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(take)).await });
         for case in CASES {
-            let mut ratios = Vec::new();
-            for pair in 0..=PAIRS {
-                let (bare, connector) = if pair % 2 == 0 {
-                    let bare = bare(&url, case).await;
-                    (bare, connector(&url, case).await)
-                } else {
-                    let connector = connector(&url, case).await;
-                    (bare(&url, case).await, connector)
-                };
-                // The first pair warms up.
-                if pair > 0 {
-                    println!(
-                        "{}: bare {bare:.0}/s, connector {connector:.0}/s, ratio {:.3}",
-                        case.body,
-                        connector / bare
-                    );
-                    ratios.push(connector / bare);
-                }
-            }
-            ratios.sort_by(f64::total_cmp);
-            println!("{}: median ratio {:.3}", case.body, ratios[PAIRS / 2]);
+            compare(case.body, PAIRS, async || bare(&url, case).await, async || connector(&url, case).await).await;
         }
     });
 }
 
 /// Batches of records as the runtime hands them over: found to be JSON.
-fn batches(case: Case) -> Vec<Vec<SinkRecord>> {
+fn batches(case: Case) -> impl Iterator<Item = Vec<SinkRecord>> {
     let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
-    let record = |number: usize| {
+    let record = move |number: usize| {
         let record = SinkRecord::builder(TOPIC).offset(number as u64).payload(payload(number as u64));
         record.decoder(Arc::clone(&decoder)).build()
     };
-    (0..case.batches).map(|batch| (0..case.batch).map(|row| record(batch * case.batch + row)).collect()).collect()
+    (0..case.batches).map(move |batch| (0..case.batch).map(|row| record(batch * case.batch + row)).collect())
 }
 
-fn speed(case: Case, started: Instant) -> f64 {
-    (case.batch * case.batches) as f64 / started.elapsed().as_secs_f64()
+fn speed(case: Case, time: Duration) -> f64 {
+    (case.batch * case.batches) as f64 / time.as_secs_f64()
 }
 
 async fn connector(url: &str, case: Case) -> f64 {
@@ -97,27 +80,30 @@ async fn connector(url: &str, case: Case) -> f64 {
     ))
     .expect("a valid configuration");
     sink.initialize(core).await.expect("the server is there");
-    let batches = batches(case);
-    let started = Instant::now();
-    for batch in batches {
-        sink.process_batch(batch).await.expect("taken");
+    let mut time = Duration::ZERO;
+    for batch in batches(case) {
+        // The runtime keeps the records until they are settled.
+        let records = batch.clone();
+        let started = Instant::now();
+        sink.process_batch(records).await.expect("taken");
+        time += started.elapsed();
     }
-    speed(case, started)
+    speed(case, time)
 }
 
 /// The same requests of the payloads as they are, without anything that the connector does beside.
 async fn bare(url: &str, case: Case) -> f64 {
     let client = Client::builder().no_proxy().build().expect("a client");
     let url = format!("{url}/rows");
-    let batches = batches(case);
     let send = async |body: Vec<u8>| {
         let request = client.post(&url).header(CONTENT_TYPE, "application/json").body(body);
         let answer = request.send().await.expect("an answer");
         assert!(answer.status().is_success());
         answer.bytes().await.expect("its body");
     };
-    let started = Instant::now();
-    for batch in batches {
+    let mut time = Duration::ZERO;
+    for batch in batches(case) {
+        let started = Instant::now();
         let values: Vec<&[u8]> = batch.iter().map(|record| &**record.bytes()).collect();
         match case.body {
             "json" => {
@@ -127,6 +113,7 @@ async fn bare(url: &str, case: Case) -> f64 {
             "json_array" => send([&b"["[..], &values.join(&b","[..]), b"]"].concat()).await,
             _ => send(values.join(&b"\n"[..])).await,
         }
+        time += started.elapsed();
     }
-    speed(case, started)
+    speed(case, time)
 }

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use connector::Pgvector;
 use danube_sink::{SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink_tests::compare;
 use server::{PostgresServer, Program};
 use tokio_postgres::Client;
 
@@ -47,32 +48,28 @@ async fn main() {
     let row = |number: usize| (number.to_string(), embedding(number));
     let rows: Vec<Vec<_>> = (0..BATCHES).map(|batch| numbers(batch).map(row).collect()).collect();
     for index in ["none", "hnsw"] {
-        let mut ratios = Vec::new();
-        for pair in 0..=PAIRS {
-            let mut speeds = [0.0; 2];
-            for turn in 0..2 {
-                let which = (pair + turn) % 2;
-                let client = server.client().await;
-                client.batch_execute("DROP TABLE IF EXISTS rows; CHECKPOINT").await.expect("no table");
-                let mut sink = connector(&server, index).await;
-                let started = Instant::now();
-                if which == 0 {
-                    for batch in records.clone() {
-                        sink.process_batch(batch).await.expect("written");
-                    }
-                } else {
-                    bare(&client, &rows).await;
-                }
-                speeds[which] = (BATCH * BATCHES) as f64 / started.elapsed().as_secs_f64();
+        let fresh = async || {
+            let client = server.client().await;
+            client.batch_execute("DROP TABLE IF EXISTS rows; CHECKPOINT").await.expect("no table");
+            (client, connector(&server, index).await)
+        };
+        let speed = |started: Instant| (BATCH * BATCHES) as f64 / started.elapsed().as_secs_f64();
+        let bare = async || {
+            let (client, _table) = fresh().await;
+            let started = Instant::now();
+            bare(&client, &rows).await;
+            speed(started)
+        };
+        let connector = async || {
+            let (_, mut sink) = fresh().await;
+            let started = Instant::now();
+            for batch in records.clone() {
+                sink.process_batch(batch).await.expect("written");
             }
-            let [connector, bare] = speeds;
-            if pair > 0 {
-                println!("index {index}: connector {connector:.0}/s, bare {bare:.0}/s, ratio {:.2}", connector / bare);
-                ratios.push(connector / bare);
-            }
-        }
-        ratios.sort_by(f64::total_cmp);
-        println!("index {index}: median ratio {:.2}, {DIMENSIONS} dimensions, batches of {BATCH}", ratios[PAIRS / 2]);
+            speed(started)
+        };
+        let what = format!("index {index}, {DIMENSIONS} dimensions, batches of {BATCH}");
+        compare(&what, PAIRS, bare, connector).await;
     }
 }
 

@@ -1,0 +1,23 @@
+//! A connector's speed beside a bare client's.
+
+/// Prints the speed of both in so many pairs, and the median of the ratios. Each goes first in turn, so that neither profits
+/// from a machine that warms up or slows down; one pair more, before them, warms up.
+pub async fn compare(what: &str, pairs: usize, bare: impl AsyncFn() -> f64, connector: impl AsyncFn() -> f64) {
+    let mut ratios = Vec::new();
+    for pair in 0..=pairs {
+        let (bare, connector) = if pair % 2 == 0 {
+            let bare = bare().await;
+            (bare, connector().await)
+        } else {
+            let connector = connector().await;
+            (bare().await, connector)
+        };
+        if pair > 0 {
+            let ratio = connector / bare;
+            println!("{what}: bare {bare:.0}/s, connector {connector:.0}/s, ratio {ratio:.3}");
+            ratios.push(ratio);
+        }
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("{what}: median {:.3}, from {:.3} to {:.3}", ratios[pairs / 2], ratios[0], ratios[pairs - 1]);
+}
