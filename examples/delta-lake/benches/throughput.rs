@@ -12,10 +12,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use danube_sink::{PayloadFormat, prelude::*, schema::Decoder, testing::from_toml};
+use danube_sink_tests::compare;
 use deltalake::{
     DataType, DeltaTable, StructField,
     arrow::json::ReaderBuilder,
@@ -39,25 +40,8 @@ fn main() {
     let tokio = tokio::runtime::Runtime::new().expect("a runtime");
     tokio.block_on(async {
         for rows in [100, 1_000, 10_000] {
-            let mut ratios = Vec::new();
-            for pair in 0..=PAIRS {
-                // Each goes first in turn, so that neither profits from a machine that warms up or slows down.
-                let (bare, connector) = if pair % 2 == 0 {
-                    let bare = bare(rows).await;
-                    (bare, connector(rows).await)
-                } else {
-                    let connector = connector(rows).await;
-                    (bare(rows).await, connector)
-                };
-                // The first pair warms up.
-                if pair > 0 {
-                    let ratio = connector / bare;
-                    println!("batches of {rows}: bare {bare:.0}/s, connector {connector:.0}/s, ratio {ratio:.3}");
-                    ratios.push(ratio);
-                }
-            }
-            ratios.sort_by(f64::total_cmp);
-            println!("batches of {rows}: median ratio {:.3}", ratios[PAIRS / 2]);
+            let what = format!("batches of {rows}");
+            compare(&what, PAIRS, async || bare(rows).await, async || connector(rows).await).await;
         }
     });
 }
@@ -81,14 +65,15 @@ fn table(name: &str) -> PathBuf {
 
 async fn bare(rows: u64) -> f64 {
     let folder = table("bare");
-    let batches: Vec<Vec<_>> =
-        (0..BATCHES).map(|batch| (batch * rows..(batch + 1) * rows).map(payload).collect()).collect();
     let columns = COLUMNS.map(|(name, kind)| StructField::nullable(name, kind));
     let url = ensure_table_uri(folder.to_str().unwrap()).expect("a folder");
     let mut table: DeltaTable =
         CreateBuilder::new().with_location(url.as_str()).with_columns(columns).await.expect("a table");
-    let started = Instant::now();
-    for batch in batches {
+    let mut time = Duration::ZERO;
+    for batch in 0..BATCHES {
+        // Made just before, as those are that a connector gets.
+        let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(payload).collect();
+        let started = Instant::now();
         let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
         let mut decoder =
             ReaderBuilder::new(writer.arrow_schema()).with_batch_size(batch.len()).build_decoder().expect("a decoder");
@@ -97,16 +82,14 @@ async fn bare(rows: u64) -> f64 {
         }
         writer.write(decoder.flush().expect("rows").expect("some")).await.expect("a write");
         writer.flush_and_commit(&mut table).await.expect("a commit");
+        time += started.elapsed();
     }
-    finish(started, rows, &folder)
+    finish(time, rows, &folder)
 }
 
 async fn connector(rows: u64) -> f64 {
     let folder = table("connector");
     let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
-    let batches: Vec<Vec<_>> = (0..BATCHES)
-        .map(|batch| (batch * rows..(batch + 1) * rows).map(|number| record(number, &decoder)).collect())
-        .collect();
     let columns = COLUMNS.map(|(name, kind)| format!("{{ name = '{name}', type = '{kind}' }}")).join(", ");
     let text = format!(
         "[[delta_lake.topic_mappings]]\ntopic = '/default/t'\nsubscription = 's'\ntable = '{}'\ncolumns = [{columns}]\n",
@@ -114,11 +97,16 @@ async fn connector(rows: u64) -> f64 {
     );
     let (mut connector, config) = from_toml::<connector::DeltaLake>(&text).expect("a configuration");
     connector.initialize(config).await.expect("a table");
-    let started = Instant::now();
-    for batch in batches {
-        connector.process_batch(batch).await.expect("a write");
+    let mut time = Duration::ZERO;
+    for batch in 0..BATCHES {
+        let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(|number| record(number, &decoder)).collect();
+        // The runtime keeps the records until they are settled.
+        let records = batch.clone();
+        let started = Instant::now();
+        connector.process_batch(records).await.expect("a write");
+        time += started.elapsed();
     }
-    finish(started, rows, &folder)
+    finish(time, rows, &folder)
 }
 
 /// As the runtime hands it over: found to be JSON.
@@ -127,8 +115,7 @@ fn record(number: u64, decoder: &Arc<Decoder>) -> SinkRecord {
     record.payload(payload(number)).decoder(Arc::clone(decoder)).build()
 }
 
-fn finish(started: Instant, rows: u64, folder: &Path) -> f64 {
-    let seconds = started.elapsed().as_secs_f64();
+fn finish(time: Duration, rows: u64, folder: &Path) -> f64 {
     fs::remove_dir_all(folder).expect("the table");
-    (BATCHES * rows) as f64 / seconds
+    (BATCHES * rows) as f64 / time.as_secs_f64()
 }

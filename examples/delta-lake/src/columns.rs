@@ -1,24 +1,35 @@
 //! From records to rows: which value goes into which column, as what.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use danube_sink::{
-    config::{self, Mistakes, Pointers, shape::Shape},
+    config::{self, Mistakes, shape::Shape},
     prelude::*,
 };
 use deltalake::{
     DataType, StructField, StructType,
     arrow::{
-        array::RecordBatch,
-        datatypes::{DataType as Arrow, FieldRef, Schema, SchemaRef},
+        array::{
+            Array, ArrayBuilder, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, StringBuilder,
+            new_null_array,
+        },
+        compute::{cast, concat, concat_batches, filter, kernels::cast_utils::parse_decimal},
+        datatypes::{
+            DataType as Arrow, Decimal256Type, DecimalType, Field as ArrowField, FieldRef, SchemaRef,
+            TimestampMicrosecondType,
+        },
         error::ArrowError,
         json::{ReaderBuilder, reader::infer_json_schema_from_iterator},
+        temporal_conversions::as_datetime,
     },
 };
-use serde_json::Value;
+use rayon::{iter::ParallelIterator, slice::ParallelSlice};
 
 use super::Target;
+
+/// As many records are worth a core of their own.
+const PART: usize = 1_000;
 
 /// A column that records fill.
 #[derive(Debug, Setting)]
@@ -105,116 +116,122 @@ pub(crate) fn fit(target: &Target, table: &StructType) -> Result<(), String> {
     Ok(())
 }
 
-/// The rows of a batch, and for each record why it is none.
+/// The rows of a batch, and for each record why it is none. All cores make them.
 pub(crate) fn read(
     schema: &SchemaRef,
     target: &Target,
     records: &[SinkRecord],
 ) -> Result<(RecordBatch, Vec<Option<String>>), ArrowError> {
-    let filled = Filled::of(schema, target);
-    let rows: Vec<_> = records.iter().map(|record| filled.row(record)).collect();
-    let made: Vec<_> = rows.iter().flatten().map(String::as_str).collect();
-    if made.len() == rows.len()
-        && let Ok(batch) = decode(schema, &made)
-    {
-        return Ok((batch, vec![None; rows.len()]));
+    let parts = records.par_chunks(PART).map(|part| read_part(schema, target, part));
+    let (rows, rejected): (Vec<_>, Vec<_>) = parts.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    Ok((concat_batches(schema, &rows)?, rejected.concat()))
+}
+
+fn read_part(
+    schema: &SchemaRef,
+    target: &Target,
+    records: &[SinkRecord],
+) -> Result<(RecordBatch, Vec<Option<String>>), ArrowError> {
+    let (filled, fields): (Vec<_>, Vec<_>) =
+        schema.fields().iter().enumerate().filter_map(|(place, column)| Some((place, source(column, target)?))).unzip();
+    let fields: Fields = fields.into_iter().collect();
+    let mut rejected = vec![None; records.len()];
+    let mut texts: Vec<_> = schema.fields().iter().map(|_| StringBuilder::new()).collect();
+    for (record, reason) in records.iter().zip(&mut rejected) {
+        let values = fields.json_of(record).unwrap_or_else(|| {
+            *reason = Some("no column finds a value in it".to_owned());
+            vec![None; filled.len()]
+        });
+        for (place, value) in filled.iter().zip(values) {
+            let column = schema.field(*place);
+            let value = value.as_deref().filter(|value| *value != "null");
+            let text = value.and_then(|json| text(column.data_type(), json));
+            if value.is_some() && text.is_none() {
+                reason.get_or_insert_with(|| does_not_take(column));
+            }
+            texts[*place].append_option(text);
+        }
     }
-    let rejected = |row: &Result<String, String>| match row {
-        Ok(row) => misfit(schema, row),
-        Err(reason) => Some(reason.clone()),
+    let mut arrays = Vec::with_capacity(texts.len());
+    for (column, mut texts) in schema.fields().iter().zip(texts) {
+        texts.append_nulls(records.len() - texts.len());
+        let texts = texts.finish();
+        let array = array(column, &texts)?;
+        let expected = if column.is_nullable() { texts.null_count() } else { 0 };
+        let misfits = if array.null_count() > expected { &mut rejected[..] } else { &mut [] };
+        for (row, reason) in misfits.iter_mut().enumerate().filter(|(row, _)| array.is_null(*row)) {
+            if texts.is_valid(row) {
+                reason.get_or_insert_with(|| does_not_take(column));
+            } else if !column.is_nullable() {
+                reason.get_or_insert_with(|| {
+                    format!("column `{}` is required, and it has no value for it", column.name())
+                });
+            }
+        }
+        arrays.push(array);
+    }
+    let fit: BooleanArray = rejected.iter().map(|reason| Some(reason.is_none())).collect();
+    let arrays = arrays.iter().map(|array| filter(array, &fit)).collect::<Result<_, _>>()?;
+    Ok((RecordBatch::try_new(SchemaRef::clone(schema), arrays)?, rejected))
+}
+
+/// What fills a column of the table: as the mapping says, or what has its name.
+fn source(column: &FieldRef, target: &Target) -> Option<Field> {
+    let name = column.name();
+    let from = match target.metadata.iter().find(|which| which.as_str() == *name) {
+        Some(which) => Some(Field::Metadata(*which)),
+        None if target.columns.is_empty() => None,
+        None => target.columns.iter().find(|column| column.name == *name)?.from.clone(),
     };
-    let rejected: Vec<_> = rows.iter().map(rejected).collect();
-    let fit = rows.iter().zip(&rejected).filter(|(_, reason)| reason.is_none());
-    let fit: Vec<_> = fit.flat_map(|(row, _)| row).map(String::as_str).collect();
-    Ok((decode(schema, &fit)?, rejected))
+    Some(from.unwrap_or_else(|| Field::Payload(Pointer::from_iter([name]))))
 }
 
-fn decode(schema: &SchemaRef, rows: &[&str]) -> Result<RecordBatch, ArrowError> {
-    let mut decoder =
-        ReaderBuilder::new(SchemaRef::clone(schema)).with_batch_size(rows.len().max(1)).build_decoder()?;
-    for row in rows {
-        decoder.decode(row.as_bytes())?;
-    }
-    Ok(decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(SchemaRef::clone(schema))))
-}
-
-/// Which column a row does not fit; the library's own words would show the value.
-fn misfit(schema: &SchemaRef, row: &str) -> Option<String> {
-    decode(schema, &[row]).err()?;
-    let misfits = |field: &&FieldRef| decode(&Schema::new([FieldRef::clone(field)]).into(), &[row]).is_err();
-    Some(schema.fields().iter().find(misfits).map_or("not a row of the table".to_owned(), does_not_take))
-}
-
-fn does_not_take(column: &FieldRef) -> String {
+fn does_not_take(column: &ArrowField) -> String {
     format!("column `{}` does not take it as {}", column.name(), column.data_type())
 }
 
-/// The columns of the table that records fill.
-struct Filled<'a> {
-    /// Each with its name as JSON has it, and the colon.
-    columns: Vec<(String, &'a FieldRef, Field)>,
-    /// Those that the payload fills.
-    pointers: Pointers,
-}
-
-impl<'a> Filled<'a> {
-    /// The columns of the mapping, or all that the table has.
-    fn of(schema: &'a Schema, target: &Target) -> Self {
-        let filled = |column: &'a FieldRef| {
-            let name = column.name();
-            let from = match target.metadata.iter().find(|which| which.as_str() == *name) {
-                Some(which) => Some(Field::Metadata(*which)),
-                None if target.columns.is_empty() => None,
-                None => target.columns.iter().find(|column| column.name == *name)?.from.clone(),
-            };
-            let field = from.unwrap_or_else(|| Field::Payload(Pointer::from_iter([name])));
-            Some((format!("{}:", Value::from(name.as_str())), column, field))
-        };
-        let columns: Vec<_> = schema.fields().iter().filter_map(filled).collect();
-        let pointers = columns.iter().filter_map(|(.., field)| match field {
-            Field::Payload(pointer) => Some(pointer),
-            _ => None,
-        });
-        Self { pointers: pointers.collect(), columns }
-    }
-
-    /// The row of a record as JSON for the decoder, or why there is none.
-    fn row(&self, record: &SinkRecord) -> Result<String, String> {
-        let json = record.json();
-        let mut found = self.pointers.of_json(&json).into_iter();
-        let (mut row, mut is_empty) = (String::with_capacity(json.len() + 2), true);
-        for (name, column, field) in &self.columns {
-            let value = match field {
-                Field::Payload(_) => found.next().flatten().map(Cow::Borrowed),
-                _ => record.field(field).map(|value| value.to_string().into()),
-            };
-            let Some(value) = value.filter(|value| value != "null") else { continue };
-            is_empty &= matches!(field, Field::Metadata(_));
-            let cell = cell(column.data_type(), value).ok_or_else(|| does_not_take(column))?;
-            row.push(if row.is_empty() { '{' } else { ',' });
-            row.push_str(name);
-            row.push_str(&cell);
-        }
-        row.push('}');
-        if is_empty { Err("no column finds a value in it".to_owned()) } else { Ok(row) }
+/// A column of values that are texts; null is also what the column does not take.
+fn array(column: &FieldRef, texts: &StringArray) -> Result<ArrayRef, ArrowError> {
+    match column.data_type() {
+        kind if kind.is_nested() => nested(column, texts).or_else(|_| {
+            let alone = |row| nested(column, &texts.slice(row, 1)).unwrap_or_else(|_| new_null_array(kind, 1));
+            let alone: Vec<_> = (0..texts.len()).map(alone).collect();
+            concat(&alone.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+        }),
+        Arrow::Binary => Ok(Arc::new(BinaryArray::from_iter(texts.iter().map(|text| STANDARD.decode(text?).ok())))),
+        kind => cast(texts, kind),
     }
 }
 
-/// A value on its way into a column of a type; `None` if it is none of its values.
-fn cell<'v>(kind: &Arrow, value: Cow<'v, str>) -> Option<Cow<'v, str>> {
-    let is_text = value.starts_with('"');
+fn nested(column: &FieldRef, texts: &StringArray) -> Result<ArrayRef, ArrowError> {
+    let column = column.as_ref().clone().with_nullable(true);
+    let mut decoder =
+        ReaderBuilder::new_with_field(Arc::new(column)).with_batch_size(texts.len().max(1)).build_decoder()?;
+    for text in texts {
+        decoder.decode(text.unwrap_or("null").as_bytes())?;
+    }
+    let rows = decoder.flush()?.filter(|rows| rows.num_rows() == texts.len());
+    rows.map(|rows| Arc::clone(rows.column(0))).ok_or_else(|| ArrowError::JsonError("not as many values".to_owned()))
+}
+
+/// A value as the text of which a column is made; `None` if the type does not take it.
+fn text<'v>(kind: &Arrow, json: &'v str) -> Option<Cow<'v, str>> {
+    let is_text = json.starts_with('"');
     match kind {
-        Arrow::Utf8 if !is_text => Some(Value::from(value).to_string().into()),
-        // The decoder would cut the fraction off a number; it takes no text that has one.
-        _ if kind.is_integer() && !is_text && value.contains(['.', 'e', 'E']) => {
-            let number = Value::from(value.parse::<f64>().ok()?).to_string();
-            Some(format!("\"{}\"", number.trim_end_matches(".0")).into())
-        }
-        // It reads hexadecimal text; what records hold is base64.
-        Arrow::Binary if is_text => {
-            let bytes = STANDARD.decode(serde_json::from_str::<String>(&value).ok()?).ok()?;
-            Some(format!("\"{}\"", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).into())
-        }
-        _ => Some(value),
+        Arrow::Boolean => ["true", "false"].contains(&json).then_some(json.into()),
+        _ if is_text && !json.contains('\\') => Some(json.trim_matches('"').into()),
+        _ if is_text => serde_json::from_str::<String>(json).ok().map(Cow::Owned),
+        Arrow::Binary => None,
+        Arrow::Timestamp(..) => Some(as_datetime::<TimestampMicrosecondType>(json.parse().ok()?)?.to_string().into()),
+        Arrow::Decimal128(..) if json.contains(['e', 'E']) => plain(json),
+        _ if kind.is_integer() && json.contains(['.', 'e', 'E']) => plain(json),
+        _ => Some(json.into()),
     }
+}
+
+/// A number without an exponent, and without zeros at its end.
+fn plain(number: &str) -> Option<Cow<'_, str>> {
+    let exact = parse_decimal::<Decimal256Type>(number, 76, 38).ok()?;
+    let text = Decimal256Type::format_decimal(exact, 76, 38);
+    Some(text.trim_end_matches('0').trim_end_matches('.').to_owned().into())
 }

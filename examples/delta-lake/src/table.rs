@@ -101,8 +101,7 @@ impl Table {
             self.look_up(&state, rows, &mut fresh, &mut reached).await.sorted(&what)?;
         }
         if fresh.contains(&true) {
-            let all = !fresh.contains(&false);
-            let batch = if all { batch } else { filter_record_batch(&batch, &fresh.into()).sorted(&what)? };
+            let batch = filter_record_batch(&batch, &fresh.into()).sorted(&what)?;
             let mut writer = writer.with_commit_properties(transactions(&reached));
             writer.write(batch).await.sorted(&what)?;
             let before = state.version();

@@ -84,6 +84,62 @@ async fn numbers_arrive_with_every_digit_that_was_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_type_takes_is_what_the_readme_says() {
+    let folder = folder("takes");
+    let list = r#"{"type":"array","elementType":"long","containsNull":true}"#;
+    let taken = [
+        ("string", "7.50", json!("7.50")),
+        ("string", r#""a \"b\"\n""#, json!("a \"b\"\n")),
+        ("long", "9007199254740993.0", json!(9_007_199_254_740_993_i64)),
+        ("long", "1.5e3", json!(1500)),
+        ("integer", r#""-12""#, json!(-12)),
+        ("double", "1e300", json!(1e300)),
+        ("double", r#""2.5""#, json!(2.5)),
+        ("boolean", "false", json!(false)),
+        ("decimal(10,2)", "1.2E+3", json!("1200.00")),
+        ("decimal(10,2)", "-0.125", json!("-0.13")),
+        ("decimal(10,2)", r#""7""#, json!("7.00")),
+        ("date", r#""2018-02-07""#, json!("2018-02-07")),
+        ("timestamp", "1517966773840001", json!("2018-02-07 01:26:13.840001+00:00")),
+        ("timestamp", r#""2018-02-07T01:26:13Z""#, json!("2018-02-07 01:26:13+00:00")),
+        (list, "[1, null, 7]", json!([1, null, 7])),
+    ];
+    let refused = [
+        ("byte", "128"),
+        ("long", "1.0000000000000000001"),
+        ("long", "true"),
+        ("double", r#""much""#),
+        ("boolean", "1"),
+        ("boolean", r#""true""#),
+        ("decimal(10,2)", "123456789.1"),
+        ("decimal(10,2)", "{}"),
+        ("date", r#""today""#),
+        ("timestamp", "1.5"),
+        ("binary", "[1]"),
+        (list, r#"["one"]"#),
+        (list, "1"),
+    ];
+    let types = taken.iter().map(|(kind, ..)| *kind).chain(refused.iter().map(|(kind, _)| *kind));
+    let columns: Vec<_> =
+        types.enumerate().map(|(number, kind)| format!("{{ name = 'c{number}', type = '{kind}' }}")).collect();
+    let mut connector = connector(&folder, &format!("columns = [{}]", columns.join(", "))).await.unwrap();
+    let payload = |fields: Vec<String>| format!("{{{}}}", fields.join(", ")).into_bytes();
+    let fields = taken.iter().enumerate().map(|(number, (_, json, _))| format!("\"c{number}\": {json}"));
+    let good = payload(fields.collect());
+    let bad =
+        refused.iter().zip(taken.len()..).map(|((_, json), number)| payload(vec![format!("\"c{number}\":{json}")]));
+    let record = |(offset, payload)| SinkRecord::builder(TOPIC).offset(offset).payload(payload).build();
+    let records: Vec<_> = (1..).zip([good].into_iter().chain(bad)).map(record).collect();
+    let failure = connector.process_batch(records).await.unwrap_err().report();
+    assert!(failure.contains(&format!("{} rejected", refused.len())), "{failure}");
+    let rows = read(&folder).rows;
+    assert_eq!(rows.len(), 1);
+    for (number, (kind, json, value)) in taken.iter().enumerate() {
+        assert_eq!(rows[0][format!("c{number}")], *value, "{json} as {kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_that_do_not_fit_are_rejected_for_themselves() {
     let folder = folder("misfits");
     let mapping = "columns = [{ name = 'n', type = 'long', required = true }, { name = 'small', type = 'byte' }, \
