@@ -73,12 +73,6 @@ impl Endpoint {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
         let templates = [&self.method, &self.path].into_iter().chain(self.headers.iter().flat_map(BTreeMap::values));
         let varying: Vec<_> = templates.filter(|template| template.constant().is_none()).collect();
-        if let [first, ..] = &records[..]
-            && together
-            && varying.is_empty()
-        {
-            return Ok(vec![Request { head: self.head(base, first)?, records }]);
-        }
         let mut requests: Vec<Request> = Vec::new();
         let mut places = HashMap::new();
         for record in records {
