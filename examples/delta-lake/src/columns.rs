@@ -163,9 +163,7 @@ fn read_part(
             if texts.is_valid(row) {
                 reason.get_or_insert_with(|| does_not_take(column));
             } else if !column.is_nullable() {
-                reason.get_or_insert_with(|| {
-                    format!("column `{}` is required, and it has no value for it", column.name())
-                });
+                reason.get_or_insert_with(|| format!("it has no value for column `{}`", column.name()));
             }
         }
         arrays.push(array);
@@ -218,6 +216,7 @@ fn nested(column: &FieldRef, texts: &StringArray) -> Result<ArrayRef, ArrowError
 fn text<'v>(kind: &Arrow, json: &'v str) -> Option<Cow<'v, str>> {
     let is_text = json.starts_with('"');
     match kind {
+        kind if kind.is_nested() => (!is_text).then_some(json.into()),
         Arrow::Boolean => ["true", "false"].contains(&json).then_some(json.into()),
         _ if is_text && !json.contains('\\') => Some(json.trim_matches('"').into()),
         _ if is_text => serde_json::from_str::<String>(json).ok().map(Cow::Owned),

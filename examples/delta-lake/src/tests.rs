@@ -97,6 +97,7 @@ async fn what_a_type_takes_is_what_the_readme_says() {
         ("double", r#""2.5""#, json!(2.5)),
         ("boolean", "false", json!(false)),
         ("decimal(10,2)", "1.2E+3", json!("1200.00")),
+        ("decimal(10,2)", "-125e-3", json!("-0.13")),
         ("decimal(10,2)", "-0.125", json!("-0.13")),
         ("decimal(10,2)", r#""7""#, json!("7.00")),
         ("date", r#""2018-02-07""#, json!("2018-02-07")),
@@ -117,6 +118,7 @@ async fn what_a_type_takes_is_what_the_readme_says() {
         ("timestamp", "1.5"),
         ("binary", "[1]"),
         (list, r#"["one"]"#),
+        (list, r#""[1]""#),
         (list, "1"),
     ];
     let types = taken.iter().map(|(kind, ..)| *kind).chain(refused.iter().map(|(kind, _)| *kind));
