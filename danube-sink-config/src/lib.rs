@@ -30,6 +30,7 @@ mod handwritten;
 mod load;
 mod mapping;
 mod metadata;
+mod parsed;
 mod pointer;
 mod printed;
 mod read;
@@ -56,6 +57,7 @@ pub use self::{
     load::{Loaded, load_for, load_text_for},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
     metadata::Metadata,
+    parsed::Parsed,
     pointer::{NotAPointer, Pointer},
     printed::{environment, template, template_of},
     report::{

@@ -20,7 +20,7 @@ use super::{
 /// A type that one key of a configuration can have.
 ///
 /// Derive it on an enum whose variants are words, and on a struct whose fields are the keys of a table. A type that is
-/// written in another way becomes one like this:
+/// written as a text, and has `FromStr`, is one inside of [`Parsed`](crate::Parsed). Any other becomes one like this:
 ///
 /// ```
 /// use danube_sink_config::{Mistakes, Setting, Value};
@@ -38,7 +38,7 @@ use super::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a setting of a connector",
     label = "not a type that a key of the configuration can have",
-    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, `ByteSize`, `Pointer`, `Field`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
+    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, `ByteSize`, `Pointer`, `Field`, `Parsed` of a type with `FromStr`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
     note = "a secret needs `#[setting(secret)]`, and what is not configuration needs `#[state]`",
     note = "or put `#[derive(Setting)]` on `{Self}`, if it is an enum of words or a struct of keys"
 )]

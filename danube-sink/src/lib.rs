@@ -76,7 +76,7 @@ pub use self::{
     concurrently::Concurrently,
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
-        OnRetriesExhausted, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token, TopicMapping,
+        OnRetriesExhausted, Parsed, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token, TopicMapping,
         TopicMappings,
     },
     connector::SinkConnector,
@@ -99,8 +99,8 @@ pub mod prelude {
 
     pub use crate::{
         ByteSize, Concurrently, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, Field,
-        Fields, JsonRow, LoadConfig, Metadata, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord,
-        SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings, sink_connector,
+        Fields, JsonRow, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector,
+        SinkRecord, SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings, sink_connector,
     };
 }
 

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    net::SocketAddr,
     path::PathBuf,
     time::Duration,
 };
 
-use crate::{Mistakes, Setting, SubscriptionType, TopicMappings, Value};
+use crate::{Mistakes, Parsed, Setting, SubscriptionType, TopicMappings, Value};
 
 fn read<T: Setting>(literal: &str) -> Result<T, String> {
     let told = |mistakes: Mistakes| {
@@ -38,6 +39,17 @@ fn numbers_keep_their_range() {
     assert_eq!(read::<i64>("'1'").unwrap_err(), "expected a whole number, found a text; write it without quotes");
     assert_eq!(read("3"), Ok(3.0_f64));
     assert_eq!(read("-0.5"), Ok(-0.5_f32));
+}
+
+#[test]
+fn what_has_from_str_is_read_in_its_own_words() {
+    assert_eq!(read("'127.0.0.1:80'"), Ok(Parsed(SocketAddr::from(([127, 0, 0, 1], 80)))));
+    let help = "write a text that is one";
+    assert_eq!(
+        read::<Parsed<SocketAddr>>("'localhost'").unwrap_err(),
+        format!("not a SocketAddr: invalid socket address syntax; {help}")
+    );
+    assert!(read::<Option<Parsed<SocketAddr>>>("80").unwrap_err().starts_with("expected a text, found a whole number"));
 }
 
 #[test]

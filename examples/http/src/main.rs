@@ -39,11 +39,11 @@ pub(crate) struct HttpSink {
     #[setting(secret)]
     api_key: Option<Secret>,
     /// Name of the header for the API key.
-    #[setting(default = "x-api-key", validate = header_name)]
-    api_key_header: String,
+    #[setting(default = "x-api-key")]
+    api_key_header: Parsed<HeaderName>,
     /// Name of the header by which the API knows a request that comes again.
-    #[setting(default = "idempotency-key", validate = header_name)]
-    idempotency_header: String,
+    #[setting(default = "idempotency-key")]
+    idempotency_header: Parsed<HeaderName>,
     /// Requests that are under way at once.
     #[setting(default = 8, range = 1..=1024)]
     concurrency: usize,
@@ -132,8 +132,4 @@ fn sound_base(url: &Url) -> Result<(), &'static str> {
     let no_name = url.username().is_empty() && url.password().is_none();
     let sound = no_name && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
     sound.then_some(()).ok_or("an API's address is `https://host/path`, without name, password, `?` and `#`")
-}
-
-fn header_name(name: &String) -> Result<(), &'static str> {
-    HeaderName::try_from(name).map(drop).map_err(|_| "not the name of a header")
 }

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, RecordId};
 use reqwest::{
     Certificate, Client, Error, Proxy,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
 };
 
@@ -33,7 +33,7 @@ impl Target {
         if let Some((name, value)) = &credential {
             let mut value = HeaderValue::try_from(value).initialization("make a header of the credential")?;
             value.set_sensitive(true);
-            headers.insert(HeaderName::try_from(*name).initialization("api_key_header")?, value);
+            headers.insert(*name, value);
         }
         // reqwest asks for the provider of the process; one that is there already stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -53,7 +53,7 @@ impl Target {
             client: builder.build().initialization("prepare the HTTP client")?,
             base: sink.base().to_owned(),
             health: format!("{}{}", sink.base(), sink.health_path),
-            idempotency: sink.idempotency_header.parse().initialization("idempotency_header")?,
+            idempotency: sink.idempotency_header.0.clone(),
             credential: credential.and_then(|(_, value)| value.split(' ').next_back().map(str::to_owned)),
         })
     }
@@ -93,13 +93,13 @@ impl Target {
 }
 
 /// The header and its value.
-fn credential(sink: &HttpSink) -> Option<(&str, String)> {
+fn credential(sink: &HttpSink) -> Option<(&HeaderName, String)> {
     if let Some(token) = &sink.token {
-        return Some(("authorization", format!("Bearer {}", token.expose())));
+        return Some((&AUTHORIZATION, format!("Bearer {}", token.expose())));
     }
     if let (Some(user), Some(password)) = (&sink.username, &sink.password) {
         let both = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-        return Some(("authorization", format!("Basic {both}")));
+        return Some((&AUTHORIZATION, format!("Basic {both}")));
     }
-    sink.api_key.as_ref().map(|key| (sink.api_key_header.as_str(), key.expose().to_owned()))
+    sink.api_key.as_ref().map(|key| (&*sink.api_key_header, key.expose().to_owned()))
 }

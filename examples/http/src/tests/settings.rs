@@ -42,7 +42,7 @@ fn a_wrong_section_is_told_at_start() {
     let two = [("HTTP_SINK_TOKEN", "s3cret"), ("HTTP_SINK_API_KEY", "s3cret")];
     let text = mistake("", "", &two);
     assert!(text.contains("more than one credential") && !text.contains("s3cret"), "{text}");
-    assert!(mistake("idempotency_header = 'a b'", "", &[]).contains("not the name of a header"));
+    assert!(mistake("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
 }
 
 #[tokio::test]
