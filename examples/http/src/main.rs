@@ -27,20 +27,13 @@ pub(crate) struct HttpSink {
     /// Where the API is; the `path` of each mapping is appended.
     #[setting(validate = sound_base)]
     base_url: Url,
-    /// Bearer token.
+    /// What the API knows its clients by: a bearer token; a password, with `username`; or the value of `secret_header`.
     #[setting(secret)]
-    token: Option<Secret>,
-    /// Name for basic authentication, together with the password.
+    secret: Option<Secret>,
+    /// Name for basic authentication, whose password the secret is.
     username: Option<String>,
-    /// Password for basic authentication.
-    #[setting(secret)]
-    password: Option<Secret>,
-    /// Value of the header `api_key_header`.
-    #[setting(secret)]
-    api_key: Option<Secret>,
-    /// Name of the header for the API key.
-    #[setting(default = "x-api-key")]
-    api_key_header: Parsed<HeaderName>,
+    /// Name of a header that holds the secret, such as `x-api-key`.
+    secret_header: Option<Parsed<HeaderName>>,
     /// Name of the header by which the API knows a request that comes again.
     #[setting(default = "idempotency-key")]
     idempotency_header: Parsed<HeaderName>,
@@ -108,14 +101,10 @@ impl HttpSink {
     /// What keys and secrets say together.
     fn agrees(&self) -> Result<(), Mistakes> {
         let mut mistakes = Mistakes::default();
-        let credentials = [&self.token, &self.password, &self.api_key].into_iter().flatten().count();
-        if credentials > 1 {
-            let one = "set one of HTTP_SINK_TOKEN, HTTP_SINK_PASSWORD and HTTP_SINK_API_KEY";
-            mistakes.push(Mistake::new("there is more than one credential", one));
-        }
-        if self.username.is_some() != self.password.is_some() {
-            let both = "set `username` and HTTP_SINK_PASSWORD, or neither";
-            mistakes.push(Mistake::new("basic authentication needs a name and a password", both));
+        let (username, header) = (self.username.is_some(), self.secret_header.is_some());
+        if username && header || (username || header) && self.secret.is_none() {
+            let one = "set HTTP_SINK_SECRET with one of them, or with neither for a bearer token";
+            mistakes.push(Mistake::new("`username` and `secret_header` are two ways to use one secret", one));
         }
         for (number, mapping) in self.topics.iter().enumerate() {
             if mapping.own.body == Body::Bytes && !mapping.own.metadata.is_empty() {

@@ -28,12 +28,13 @@ pub(crate) struct Target {
 impl Target {
     /// Connects to nothing yet.
     pub(crate) fn new(sink: &HttpSink) -> ConnectorResult<Self> {
-        let credential = credential(sink);
         let mut headers = HeaderMap::new();
-        if let Some((name, value)) = &credential {
-            let mut value = HeaderValue::try_from(value).initialization("make a header of the credential")?;
+        let credential = credential(sink);
+        if let Some((name, scheme, credential)) = &credential {
+            let value = HeaderValue::try_from(format!("{scheme}{credential}"));
+            let mut value = value.initialization("make a header of the credential")?;
             value.set_sensitive(true);
-            headers.insert(*name, value);
+            headers.insert(name, value);
         }
         // reqwest asks for the provider of the process; one that is there already stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -54,7 +55,7 @@ impl Target {
             base: sink.base().to_owned(),
             health: format!("{}{}", sink.base(), sink.health_path),
             idempotency: sink.idempotency_header.0.clone(),
-            credential: credential.and_then(|(_, value)| value.split(' ').next_back().map(str::to_owned)),
+            credential: credential.map(|(.., credential)| credential),
         })
     }
 
@@ -92,14 +93,12 @@ impl Target {
     }
 }
 
-/// The header and its value.
-fn credential(sink: &HttpSink) -> Option<(&HeaderName, String)> {
-    if let Some(token) = &sink.token {
-        return Some((&AUTHORIZATION, format!("Bearer {}", token.expose())));
-    }
-    if let (Some(user), Some(password)) = (&sink.username, &sink.password) {
-        let both = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-        return Some((&AUTHORIZATION, format!("Basic {both}")));
-    }
-    sink.api_key.as_ref().map(|key| (&*sink.api_key_header, key.expose().to_owned()))
+/// The header, what it begins with, and what nobody else may see.
+fn credential(sink: &HttpSink) -> Option<(HeaderName, &'static str, String)> {
+    let secret = sink.secret.as_ref()?.expose();
+    Some(match (&sink.secret_header, &sink.username) {
+        (Some(header), _) => (header.0.clone(), "", secret.to_owned()),
+        (None, Some(user)) => (AUTHORIZATION, "Basic ", BASE64_STANDARD.encode(format!("{user}:{secret}"))),
+        (None, None) => (AUTHORIZATION, "Bearer ", secret.to_owned()),
+    })
 }

@@ -92,17 +92,16 @@ async fn bodies_are_what_the_mapping_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_sent() {
     for (section, secret, header, value) in [
-        ("", ("HTTP_SINK_TOKEN", "t"), "authorization", "Bearer t"),
-        (
-            "username = 'Aladdin'",
-            ("HTTP_SINK_PASSWORD", "open sesame"),
-            "authorization",
-            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
-        ),
-        ("api_key_header = 'apikey'", ("HTTP_SINK_API_KEY", "k"), "apikey", "k"),
+        ("", "t", "authorization", "Bearer t"),
+        ("username = 'Aladdin'", "open sesame", "authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ("secret_header = 'Api-Key'", "k", "api-key", "k"),
     ] {
         let api = Api::start();
-        connected(&toml(&api, section, ""), &[secret]).await.process_batch(records(1)).await.expect("taken");
+        connected(&toml(&api, section, ""), &[("HTTP_SINK_SECRET", secret)])
+            .await
+            .process_batch(records(1))
+            .await
+            .expect("taken");
         assert_eq!(api.seen()[0].header(header), value);
     }
 }

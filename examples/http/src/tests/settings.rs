@@ -37,11 +37,14 @@ fn a_wrong_section_is_told_at_start() {
     for url in ["ftp://host", "https://host/?a=b", "https://host/#a", "https://me@host"] {
         assert!(of_base(url).contains("an API's address is"), "{url}");
     }
-    assert!(mistake("username = 'me'", "", &[]).contains("HTTP_SINK_PASSWORD"));
-    assert!(mistake("", "", &[("HTTP_SINK_PASSWORD", "p")]).contains("`username`"));
-    let two = [("HTTP_SINK_TOKEN", "s3cret"), ("HTTP_SINK_API_KEY", "s3cret")];
-    let text = mistake("", "", &two);
-    assert!(text.contains("more than one credential") && !text.contains("s3cret"), "{text}");
+    for (section, secrets) in [
+        ("username = 'me'", &[][..]),
+        ("secret_header = 'key'", &[]),
+        ("username = 'me'\nsecret_header = 'key'", &[("HTTP_SINK_SECRET", "s3cret")]),
+    ] {
+        let text = mistake(section, "", secrets);
+        assert!(text.contains("set HTTP_SINK_SECRET") && !text.contains("s3cret"), "{text}");
+    }
     assert!(mistake("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
 }
 
@@ -52,7 +55,7 @@ async fn what_cannot_be_used_is_told_by_initialize() {
         let (mut sink, core) = load(&toml(&api, section, ""), &with(secrets)).expect("valid");
         sink.initialize(core).await.expect_err("it cannot work").report()
     };
-    let text = failed("", &[("HTTP_SINK_TOKEN", "two\nlines")]).await;
+    let text = failed("", &[("HTTP_SINK_SECRET", "two\nlines")]).await;
     assert!(text.contains("credential") && !text.contains("lines"), "{text}");
     assert!(failed("ca_file = 'not/there.pem'", &[]).await.contains("not/there.pem"));
     api.stop();
