@@ -170,6 +170,15 @@ mod tests {
     }
 
     #[test]
+    fn items_are_found_by_their_numbers() {
+        let pointers: Vec<Pointer> =
+            ["/10", "/9", "/2/0", "/07", "/99", "/a"].iter().map(|text| text.parse().unwrap()).collect();
+        let pointers: Pointers = pointers.iter().collect();
+        let found = pointers.of_json("[0,1,[2],3,4,5,6,7,8,9,10,11]");
+        assert_eq!(found, [Some("10"), Some("9"), Some("2"), None, None, None]);
+    }
+
+    #[test]
     fn the_last_field_of_a_name_counts() {
         let pointers: Vec<Pointer> = ["/a/x", "/a/y", "/a"].iter().map(|text| text.parse().unwrap()).collect();
         let pointers: Pointers = pointers.iter().collect();
