@@ -51,8 +51,8 @@ impl JsonRow {
     /// Appends the row of a record. What the record does not have is left out.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the payload is no JSON object and there are no columns, or if it has the value of
-    /// none; nothing is appended then.
+    /// [`ConnectorError::InvalidRecord`] if the payload is no JSON object and there are no columns, or if the record has the
+    /// value of none but metadata; nothing is appended then.
     pub fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> ConnectorResult<()> {
         let invalid = |reason| ConnectorError::invalid_record(record, reason);
         let whole = if self.whole { record.json() } else { "{}".into() };

@@ -62,47 +62,44 @@ impl Setting for Kind {
 
 /// The columns of a new table; none if neither the mapping nor the records have any.
 pub(crate) fn of_new_table(target: &Target, records: &[SinkRecord]) -> ConnectorResult<Vec<StructField>> {
-    let mut fields = named(target);
-    if fields.is_empty() {
-        let objects = records.iter().map(SinkRecord::payload).filter(|payload| payload.is_object());
-        let inferred = infer_json_schema_from_iterator(objects.map(Ok)).fatal("infer the columns")?;
-        fields.extend(inferred.fields().iter().map(|field| {
-            let kind = match field.data_type() {
-                Arrow::Boolean => DataType::BOOLEAN,
-                Arrow::Int64 => DataType::LONG,
-                Arrow::Float64 => DataType::DOUBLE,
-                _ => DataType::STRING,
-            };
-            StructField::nullable(field.name(), kind)
-        }));
+    if !target.columns.is_empty() {
+        return Ok(mapped(target).collect());
     }
-    if !fields.is_empty() {
-        fields.extend(of_metadata(target));
+    let objects = records.iter().map(SinkRecord::payload).filter(|payload| payload.is_object());
+    let inferred = infer_json_schema_from_iterator(objects.map(Ok)).fatal("infer the columns")?;
+    if inferred.fields().is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(fields)
+    let columns = inferred.fields().iter().map(|field| {
+        let kind = match field.data_type() {
+            Arrow::Boolean => DataType::BOOLEAN,
+            Arrow::Int64 => DataType::LONG,
+            Arrow::Float64 => DataType::DOUBLE,
+            _ => DataType::STRING,
+        };
+        StructField::nullable(field.name(), kind)
+    });
+    Ok(columns.chain(mapped(target)).collect())
 }
 
-fn named(target: &Target) -> Vec<StructField> {
-    let field = |column: &Column| StructField::new(&column.name, column.kind.0.clone(), !column.required);
-    target.columns.iter().map(field).collect()
-}
-
-fn of_metadata(target: &Target) -> impl Iterator<Item = StructField> {
-    target.metadata.iter().map(|which| StructField::nullable(which.as_str(), metadata_type(*which)))
-}
-
-fn metadata_type(which: Metadata) -> DataType {
-    match which {
-        Metadata::Partition => DataType::INTEGER,
-        Metadata::Offset => DataType::LONG,
-        Metadata::PublishTime => DataType::TIMESTAMP,
-        _ => DataType::STRING,
-    }
+/// The columns that the mapping fills.
+fn mapped(target: &Target) -> impl Iterator<Item = StructField> {
+    let column = |column: &Column| StructField::new(&column.name, column.kind.0.clone(), !column.required);
+    let metadata = |which: &Metadata| {
+        let kind = match which {
+            Metadata::Partition => DataType::INTEGER,
+            Metadata::Offset => DataType::LONG,
+            Metadata::PublishTime => DataType::TIMESTAMP,
+            _ => DataType::STRING,
+        };
+        StructField::nullable(which.as_str(), kind)
+    };
+    target.columns.iter().map(column).chain(target.metadata.iter().map(metadata))
 }
 
 /// Whether a table has the columns that the mapping fills, with their types.
 pub(crate) fn fit(target: &Target, table: &StructType) -> Result<(), String> {
-    for field in named(target).into_iter().chain(of_metadata(target)) {
+    for field in mapped(target) {
         let (name, wanted) = (field.name(), field.data_type());
         let has = table.field(name).map(StructField::data_type);
         if has != Some(wanted) {
