@@ -14,11 +14,11 @@ use crate::{
 /// use danube_sink::{Field, Fields, SinkRecord};
 ///
 /// let fields: Fields = ["/user/id", "/price", "/user/name", "offset"].map(|text| text.parse().unwrap()).into_iter().collect();
-/// let record = SinkRecord::builder("/default/t").offset(7);
-/// let found = record.clone().payload(r#"{"user":{"name":"Ada"},"price":0.10}"#).build();
+/// let record = |payload| SinkRecord::builder("/default/t").offset(7).payload(payload).build();
+/// let found = record(r#"{"user":{"name":"Ada"},"price":0.10}"#);
 /// let values: Vec<_> = fields.json_of(&found).unwrap().into_iter().map(|value| value.unwrap_or_default()).collect();
 /// assert_eq!(values, ["", "0.10", "\"Ada\"", "7"]);
-/// assert!(fields.json_of(&record.payload(r#"{"other":1}"#).build()).is_none());
+/// assert!(fields.json_of(&record(r#"{"other":1}"#)).is_none());
 /// ```
 #[derive(Debug, Clone)]
 pub struct Fields {
