@@ -57,7 +57,7 @@ pub use self::{
     load::{Loaded, load_for, load_text_for},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
     metadata::Metadata,
-    parsed::Parsed,
+    parsed::{Parsed, short_name},
     pointer::{NotAPointer, Pointer},
     printed::{environment, template, template_of},
     report::{

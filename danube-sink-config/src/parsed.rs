@@ -33,9 +33,16 @@ impl<T: FromStr<Err: Display>> Setting for Parsed<T> {
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
         value.fits(&Self::SHAPE)?;
-        let full = type_name::<T>();
-        let name = full.split('<').next().and_then(|path| path.rsplit("::").next()).unwrap_or(full);
-        let wrong = |error| value.mistake(format!("not a {name}: {error}"), "write a text that is one").into();
+        let message = |error| format!("not a {}: {error}", short_name::<T>());
+        let wrong = |error| value.mistake(message(error), "write a text that is one").into();
         value.as_text()?.parse().map(Self).map_err(wrong)
     }
+}
+
+/// The name of a type without the modules that it is in.
+#[doc(hidden)]
+pub fn short_name<T>() -> &'static str {
+    let full = type_name::<T>();
+    let generic = full.find('<').unwrap_or(full.len());
+    full[..generic].rfind("::").map_or(full, |at| &full[at + 2..])
 }

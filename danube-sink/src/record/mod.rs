@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use danube_sink_config::short_name;
 use memchr::memchr2;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -240,12 +241,6 @@ impl fmt::Debug for SinkRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SinkRecord({}, {} bytes)", self.0.id, self.0.bytes.len())
     }
-}
-
-fn short_name<T>() -> &'static str {
-    let full = std::any::type_name::<T>();
-    let generic = full.find('<').unwrap_or(full.len());
-    full[..generic].rfind("::").map_or(full, |at| &full[at + 2..])
 }
 
 #[cfg(test)]
