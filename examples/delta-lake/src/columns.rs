@@ -119,19 +119,21 @@ pub(crate) fn read(
     target: &Target,
     records: &[SinkRecord],
 ) -> Result<(RecordBatch, Vec<Option<String>>), ArrowError> {
-    let parts = records.par_chunks(PART).map(|part| read_part(schema, target, part));
+    let (filled, fields): (Vec<_>, Vec<_>) =
+        schema.fields().iter().enumerate().filter_map(|(place, column)| Some((place, source(column, target)?))).unzip();
+    let fields: Fields = fields.into_iter().collect();
+    let parts = records.par_chunks(PART).map(|part| read_part(schema, &filled, &fields, part));
     let (rows, rejected): (Vec<_>, Vec<_>) = parts.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     Ok((concat_batches(schema, &rows)?, rejected.concat()))
 }
 
+/// The columns at these places are `filled`, by the fields.
 fn read_part(
     schema: &SchemaRef,
-    target: &Target,
+    filled: &[usize],
+    fields: &Fields,
     records: &[SinkRecord],
 ) -> Result<(RecordBatch, Vec<Option<String>>), ArrowError> {
-    let (filled, fields): (Vec<_>, Vec<_>) =
-        schema.fields().iter().enumerate().filter_map(|(place, column)| Some((place, source(column, target)?))).unzip();
-    let fields: Fields = fields.into_iter().collect();
     let mut rejected = vec![None; records.len()];
     let mut texts: Vec<_> = schema.fields().iter().map(|_| StringBuilder::new()).collect();
     for (record, reason) in records.iter().zip(&mut rejected) {
