@@ -39,7 +39,8 @@
 //! ```
 //!
 //! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`Concurrently`] for a
-//!   target that takes a record at a time, [`Fields`] for one that has columns, [`JsonRow`] for one that takes JSON
+//!   target that takes a record at a time, [`Fields`] for one that has columns, [`JsonRow`] for one that takes JSON,
+//!   [`Deduplication`] for one that can remember what it has
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
@@ -57,6 +58,7 @@ pub mod config;
 mod connector;
 mod credentials;
 mod danube;
+mod deduplication;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
@@ -80,6 +82,7 @@ pub use self::{
         TopicMappings,
     },
     connector::SinkConnector,
+    deduplication::{Deduplication, Fresh},
     error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure},
     fields::Fields,
     grammar::{Setting, TopicMapping, sink_connector},

@@ -4,15 +4,14 @@ mod columns;
 #[cfg(test)]
 mod conformance;
 mod failure;
-mod progress;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use columns::Column;
-use danube_sink::{Metadata, prelude::*};
+use danube_sink::prelude::*;
 use failure::Sorted;
 use table::Table;
 
@@ -76,17 +75,14 @@ impl SinkConnector for DeltaLake {
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let options = self.options();
         let target = self.topics.for_record(&records[0])?;
-        let location = &target.table;
-        if !self.tables.contains_key(location) {
-            match Table::open(target, options, &records).await? {
-                Some(table) => drop(self.tables.insert(location.clone(), table)),
-                None => {
-                    let reason = "not a JSON object, from which the columns of a new table could be taken";
-                    return Err(ConnectorError::invalid_record(&records[0], reason));
-                }
+        let table = match self.tables.entry(target.table.clone()) {
+            Entry::Occupied(table) => table.into_mut(),
+            Entry::Vacant(place) => {
+                let reason = "not a JSON object, from which the columns of a new table could be taken";
+                let table = Table::open(target, options, &records).await?;
+                place.insert(table.ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?)
             }
-        }
-        let table = self.tables.get_mut(location).ok_or("not open").fatal("find the table")?;
+        };
         table.append(target, &records).await
     }
 

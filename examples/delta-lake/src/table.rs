@@ -5,7 +5,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use danube_sink::prelude::*;
+use danube_sink::{Deduplication, prelude::*};
+use danube_sink_arrow::{Columns, Rows};
 use deltalake::{
     DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError,
     arrow::compute::filter_record_batch,
@@ -14,12 +15,9 @@ use deltalake::{
     operations::create::CreateBuilder,
     writer::{DeltaWriter, RecordBatchWriter},
 };
+use futures_util::future::try_join_all;
 
-use super::{
-    Target, columns,
-    failure::Sorted,
-    progress::{Mark, Place},
-};
+use super::{Target, failure::Sorted};
 
 /// How long the log remembers a producer that sends nothing any more.
 const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
@@ -30,8 +28,8 @@ pub(crate) struct Table {
     options: HashMap<String, String>,
     /// As of the last commit; `None` when that is in doubt.
     state: Option<DeltaTable>,
-    /// What the log says of producers.
-    versions: HashMap<String, Option<i64>>,
+    /// What the log says of records, in its transactions.
+    deduplication: Deduplication,
 }
 
 impl Table {
@@ -43,10 +41,10 @@ impl Table {
     ) -> ConnectorResult<Option<Self>> {
         let what = format!("open the table {}", target.table);
         let url = ensure_table_uri(&target.table).sorted(&what)?;
-        let mut table = Self { url, options, state: None, versions: HashMap::new() };
+        let mut table = Self { url, options, state: None, deduplication: Deduplication::default() };
         let place = table.place().sorted(&what)?;
         if !place.verify_deltatable_existence().await.sorted(&what)? {
-            let columns = columns::of_new_table(target, records)?;
+            let columns = target.of_new_table(records).sorted(&what)?;
             if columns.is_empty() {
                 return Ok(None);
             }
@@ -66,7 +64,7 @@ impl Table {
         }
         let state = table.load().await.sorted(&what)?;
         let schema = state.snapshot().and_then(|snapshot| Ok(snapshot.metadata().parse_schema()?)).sorted(&what)?;
-        columns::fit(target, &schema).map_err(ConnectorError::configuration)?;
+        target.fits(&schema)?;
         table.state = Some(state);
         Ok(Some(table))
     }
@@ -82,83 +80,29 @@ impl Table {
         let mut state = match self.state.take() {
             Some(state) => state,
             None => {
-                self.versions.clear();
+                self.deduplication.forget();
                 self.load().await.sorted(&what)?
             }
         };
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
-        let schema = writer.arrow_schema();
-        let (batch, rejected) = columns::read(&schema, target, records).sorted(&what)?;
-        let (mut failure, mut rows) = (PartialFailure::default(), Vec::with_capacity(records.len()));
-        for (record, reason) in records.iter().zip(rejected) {
-            match reason {
-                Some(reason) => drop(failure.reject(record, reason)),
-                None => rows.push(record),
-            }
-        }
-        let (mut fresh, mut reached) = (Vec::with_capacity(rows.len()), HashMap::new());
-        for rows in rows.chunk_by(|one, other| Place::is_shared(one, other)) {
-            self.look_up(&state, rows, &mut fresh, &mut reached).await.sorted(&what)?;
-        }
-        if fresh.contains(&true) {
-            let batch = filter_record_batch(&batch, &fresh.into()).sorted(&what)?;
-            let mut writer = writer.with_commit_properties(transactions(&reached));
+        let columns = Columns::new(writer.arrow_schema(), |name| target.source(name));
+        let Rows { batch, records, rejected } = columns.rows(records).sorted(&what)?;
+        let log = |names: Vec<_>| try_join_all(names.into_iter().map(|name| version(&state, name)));
+        let fresh = self.deduplication.fresh(&records, log).await.sorted(&what)?;
+        if fresh.records.contains(&true) {
+            let batch = filter_record_batch(&batch, &fresh.records.clone().into()).sorted(&what)?;
+            let mut writer = writer.with_commit_properties(transactions(&fresh.numbers));
             writer.write(batch).await.sorted(&what)?;
             let before = state.version();
             let version = writer.flush_and_commit(&mut state).await.sorted(&what)?;
             if before != version.checked_sub(1) {
                 // Others may have written for the producers that are known here.
-                self.versions.clear();
+                self.deduplication.forget();
             }
-            self.versions.extend(reached.into_iter().map(|(name, version)| (name, Some(version))));
+            self.deduplication.written(fresh);
         }
         self.state = Some(state);
-        failure.into_result()
-    }
-
-    /// Which of the rows, whose place is the same, are `fresh`: not in the table. What the log is to say then is `reached`.
-    async fn look_up(
-        &mut self,
-        state: &DeltaTable,
-        rows: &[&SinkRecord],
-        fresh: &mut Vec<bool>,
-        reached: &mut HashMap<String, i64>,
-    ) -> DeltaResult<()> {
-        let Some(place) = Place::of(rows[0]) else {
-            fresh.extend(rows.iter().map(|_| true));
-            return Ok(());
-        };
-        let newest = self.version(state, &place.producer).await?;
-        let known = match reached.get(&place.slot) {
-            Some(slot) => Some(*slot),
-            None if newest.is_some_and(|newest| place.is_begun(newest)) => self.version(state, &place.slot).await?,
-            None => None,
-        };
-        let (mut slot, mut newest) = (known, newest.unwrap_or_default());
-        for row in rows {
-            let mark = Mark::of(row);
-            let is_fresh = !slot.is_some_and(|slot| mark.is_in(slot));
-            if is_fresh {
-                slot = Some(mark.put_in(slot));
-                newest = newest.max(row.offset().cast_signed());
-            }
-            fresh.push(is_fresh);
-        }
-        if let Some(slot) = slot.filter(|_| slot != known) {
-            reached.insert(place.slot, slot);
-            let reached = reached.entry(place.producer).or_insert(newest);
-            *reached = newest.max(*reached);
-        }
-        Ok(())
-    }
-
-    async fn version(&mut self, state: &DeltaTable, name: &str) -> DeltaResult<Option<i64>> {
-        if let Some(version) = self.versions.get(name) {
-            return Ok(*version);
-        }
-        let version = state.snapshot()?.transaction_version(state.log_store().as_ref(), name).await?;
-        self.versions.insert(name.to_owned(), version);
-        Ok(version)
+        rejected.into_result()
     }
 
     fn place(&self) -> DeltaResult<DeltaTable> {
@@ -185,8 +129,13 @@ impl Table {
     }
 }
 
-fn transactions(reached: &HashMap<String, i64>) -> CommitProperties {
+/// What the log says under this name.
+async fn version(state: &DeltaTable, name: String) -> DeltaResult<Option<i64>> {
+    state.snapshot()?.transaction_version(state.log_store().as_ref(), name).await
+}
+
+fn transactions(numbers: &HashMap<String, i64>) -> CommitProperties {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_millis()).ok());
     let transaction = |(name, version): (&String, &i64)| Transaction::new_with_last_update(name, *version, now);
-    CommitProperties::default().with_application_transactions(reached.iter().map(transaction).collect())
+    CommitProperties::default().with_application_transactions(numbers.iter().map(transaction).collect())
 }

@@ -1,0 +1,210 @@
+//! What becomes of values, column by column, beside what Arrow's own JSON reader makes of the same payloads.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "it serves tests alone")]
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_cast::display::array_value_to_string;
+use arrow_json::ReaderBuilder;
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use danube_sink::{Metadata, SinkRecord};
+use danube_sink_arrow::{Columns, inferred, metadata};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn schema(columns: impl IntoIterator<Item = Field>) -> SchemaRef {
+    Arc::new(Schema::new(columns.into_iter().collect::<Vec<_>>()))
+}
+
+/// Each column filled by what has its name.
+fn by_name(schema: &SchemaRef) -> Columns {
+    Columns::new(Arc::clone(schema), |name| format!("/{name}").parse().ok())
+}
+
+fn record(offset: u64, payload: impl Into<String>) -> SinkRecord {
+    SinkRecord::builder("/default/t").offset(offset).publish_time(1_517_966_773_840).payload(payload.into()).build()
+}
+
+fn records(payloads: impl IntoIterator<Item = String>) -> Vec<SinkRecord> {
+    payloads.into_iter().zip(1..).map(|(payload, offset)| record(offset, payload)).collect()
+}
+
+/// The values as Arrow shows them.
+fn shown(array: &dyn Array) -> Vec<String> {
+    (0..array.len()).map(|row| array_value_to_string(array, row).unwrap()).collect()
+}
+
+/// The value as Arrow shows it; `None` if the column does not take it.
+fn taken(kind: &DataType, json: &str) -> Option<String> {
+    let column = schema([Field::new("v", kind.clone(), true)]);
+    let records = [record(1, format!(r#"{{"v": {json}}}"#))];
+    let rows = by_name(&column).rows(&records).unwrap();
+    let refused = rows.rejected.into_result().err().map(|failure| failure.report());
+    assert_eq!(refused.is_none(), rows.batch.num_rows() == 1, "{json} as {kind}");
+    assert!(refused.is_none_or(|told| told.contains("column `v` does not take it")), "{json} as {kind}");
+    assert_eq!(rows.records.len(), rows.batch.num_rows());
+    shown(rows.batch.column(0)).pop()
+}
+
+#[test]
+fn each_type_takes_what_the_page_says() {
+    let zone = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+    let item = || Arc::new(Field::new("item", DataType::Int64, true));
+    let pair = DataType::Struct(Fields::from(vec![Field::new("a", DataType::Int64, true)]));
+    let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    for (kind, json, shown) in [
+        (DataType::Utf8, "7.50", "7.50"),
+        (DataType::LargeUtf8, r#""a \"b\"""#, "a \"b\""),
+        (DataType::Utf8View, r#"{"a": [1]}"#, r#"{"a": [1]}"#),
+        (words, r#""often""#, "often"),
+        (DataType::UInt64, "18446744073709551615", "18446744073709551615"),
+        (DataType::Int64, "9007199254740993.0", "9007199254740993"),
+        (DataType::Int8, "-1.28e2", "-128"),
+        (DataType::Int32, r#""-12""#, "-12"),
+        (DataType::Float64, "0.1", "0.1"),
+        (DataType::Float32, r#""2.5""#, "2.5"),
+        (DataType::Boolean, "true", "true"),
+        (
+            DataType::Decimal128(38, 18),
+            "12345678901234567890.123456789012345678",
+            "12345678901234567890.123456789012345678",
+        ),
+        (DataType::Decimal256(50, 2), "-0.125", "-0.13"),
+        (DataType::Decimal64(10, 2), "1.2E+3", "1200.00"),
+        (DataType::Date32, r#""2018-02-07""#, "2018-02-07"),
+        (DataType::Time64(TimeUnit::Microsecond), r#""01:26:13""#, "01:26:13"),
+        (zone(TimeUnit::Microsecond), "1517966773840001", "2018-02-07T01:26:13.840001Z"),
+        (zone(TimeUnit::Nanosecond), "1517966773840001", "2018-02-07T01:26:13.840001Z"),
+        (zone(TimeUnit::Second), r#""2018-02-07T02:26:13+01:00""#, "2018-02-07T01:26:13Z"),
+        (DataType::Binary, r#""/wCq""#, "ff00aa"),
+        (DataType::LargeBinary, r#""/wCq""#, "ff00aa"),
+        (DataType::BinaryView, r#""/wCq""#, "ff00aa"),
+        (DataType::FixedSizeBinary(3), r#""/wCq""#, "ff00aa"),
+        (DataType::List(item()), "[1, null, 7]", "[1, , 7]"),
+        (pair, r#"{"a": 1, "b": 2}"#, "{a: 1}"),
+    ] {
+        assert_eq!(taken(&kind, json).as_deref(), Some(shown), "{json} as {kind}");
+    }
+    for (kind, json) in [
+        (DataType::Int8, "128"),
+        (DataType::UInt8, "-1"),
+        (DataType::Int64, "1.0000000000000000001"),
+        (DataType::Int64, "true"),
+        (DataType::Float64, r#""much""#),
+        (DataType::Boolean, "1"),
+        (DataType::Boolean, r#""true""#),
+        (DataType::Decimal128(10, 2), "123456789.1"),
+        (DataType::Decimal128(10, 2), "{}"),
+        (DataType::Date32, r#""today""#),
+        (zone(TimeUnit::Microsecond), "1.5"),
+        (DataType::Binary, "[1]"),
+        (DataType::Binary, r#""no base64!""#),
+        (DataType::FixedSizeBinary(2), r#""/wCq""#),
+        (DataType::List(item()), r#""[1]""#),
+        (DataType::List(item()), r#"["one"]"#),
+    ] {
+        assert_eq!(taken(&kind, json), None, "{json} as {kind}");
+    }
+}
+
+#[test]
+fn records_that_do_not_fit_leave_the_others_where_they_are() {
+    let columns = schema([
+        Field::new("n", DataType::Int64, false),
+        Field::new("absent", DataType::Int64, true),
+        metadata(Metadata::Offset),
+    ]);
+    let columns = Columns::new(columns, |name| match name {
+        "absent" => None,
+        "offset" => Some("offset".parse().unwrap()),
+        _ => Some("/n".parse().unwrap()),
+    });
+    let payload = |number: u64| match number % 100 {
+        7 => r#"{"n":"s3cret"}"#.to_owned(),
+        8 => r#"{"n":null}"#.to_owned(),
+        9 => r#"{"m":1}"#.to_owned(),
+        10 => "no JSON".to_owned(),
+        _ => format!(r#"{{"n":{number},"absent":1}}"#),
+    };
+    let records = records((0..3_500).map(payload));
+    let rows = columns.rows(&records).unwrap();
+    let fit: Vec<_> = (0..3_500).filter(|number| !(7..=10).contains(&(number % 100))).collect();
+    let shown = |column| shown(rows.batch.column(column));
+    assert_eq!(shown(0), fit.iter().map(u64::to_string).collect::<Vec<_>>());
+    assert_eq!(shown(2), fit.iter().map(|number| (number + 1).to_string()).collect::<Vec<_>>());
+    assert_eq!(rows.batch.column(1).null_count(), fit.len());
+    assert!(rows.records.iter().map(|record| record.offset()).eq(fit.iter().map(|number| number + 1)));
+    let told = rows.rejected.to_string();
+    assert!(
+        told.contains("140 rejected") && told.contains("does not take it as Int64") && !told.contains("s3cret"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_batch_without_records_has_columns() {
+    let columns = schema([Field::new("n", DataType::Int64, false)]);
+    let rows = by_name(&columns).rows(&[]).unwrap();
+    assert_eq!((rows.batch.num_rows(), rows.batch.schema()), (0, columns));
+}
+
+#[test]
+fn columns_are_inferred_of_objects() {
+    let payloads = [r#"{"a":1,"b":"x","c":{"d":[1]},"e":1,"f":null}"#, r#"{"a":2,"e":1.5,"g":true}"#, "[1]", "text"];
+    let columns = inferred(&records(payloads.map(str::to_owned))).unwrap();
+    let columns: Vec<_> = columns.iter().map(|column| (column.name().as_str(), column.data_type().clone())).collect();
+    let (text, long, double) = (DataType::Utf8, DataType::Int64, DataType::Float64);
+    let expected =
+        [("a", long), ("b", text.clone()), ("c", text.clone()), ("e", double), ("f", text), ("g", DataType::Boolean)];
+    assert_eq!(columns, expected);
+    assert!(inferred(&records(["[1]".to_owned()])).unwrap().is_empty());
+}
+
+/// What Arrow's own reader makes of the payloads.
+fn of_arrow(schema: &SchemaRef, payloads: &[String]) -> RecordBatch {
+    let mut decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(payloads.len()).build_decoder().unwrap();
+    for payload in payloads {
+        assert_eq!(decoder.decode(payload.as_bytes()).unwrap(), payload.len());
+    }
+    decoder.flush().unwrap().unwrap()
+}
+
+proptest! {
+    /// Where Arrow's reader takes payloads, the rows are the same.
+    #[test]
+    fn rows_are_those_of_arrows_own_reader(
+        values in prop::collection::vec(
+            (any::<i64>(), any::<f64>().prop_filter("JSON has no others", |number| number.is_finite()),
+             any::<bool>(), ".{0,12}", any::<Option<i32>>(), prop::collection::vec(any::<Option<i64>>(), 0..4),
+             -9_999_999_999_i64..9_999_999_999, 0..4_000_000_000_u32),
+            1..40,
+        ),
+    ) {
+        let item = Arc::new(Field::new("item", DataType::Int64, true));
+        let pair = Fields::from(vec![Field::new("t", DataType::Utf8, true), Field::new("l", DataType::List(item), true)]);
+        let columns = schema([
+            Field::new("long", DataType::Int64, true),
+            Field::new("double", DataType::Float64, true),
+            Field::new("yes", DataType::Boolean, true),
+            Field::new("text", DataType::Utf8, true),
+            Field::new("perhaps", DataType::Int32, true),
+            Field::new("pair", DataType::Struct(pair), true),
+            Field::new("money", DataType::Decimal128(12, 2), true),
+            Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+        ]);
+        let payloads: Vec<_> = values
+            .iter()
+            .map(|(long, double, yes, text, perhaps, list, cents, at)| {
+                let money = format!("{}.{:02}", cents / 100, (cents % 100).abs());
+                let value = json!({
+                    "long": long, "double": double, "yes": yes, "text": text, "perhaps": perhaps,
+                    "pair": {"t": text, "l": list}, "money": money, "at": u64::from(*at) * 1_001, "more": list,
+                });
+                value.to_string()
+            })
+            .collect();
+        let rows = by_name(&columns).rows(&records(payloads.clone())).unwrap().batch;
+        prop_assert_eq!(rows, of_arrow(&columns, &payloads));
+    }
+}
