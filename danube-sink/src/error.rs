@@ -110,7 +110,7 @@ impl ConnectorError {
 
     /// A record that is not what the connector expects.
     pub fn invalid_record(record: &SinkRecord, reason: impl Into<String>) -> Self {
-        Self::InvalidRecord { id: record.id(), reason: reason.into() }
+        Self::InvalidRecord { id: record.id().clone(), reason: reason.into() }
     }
 
     /// The error with everything below it, in one line for logs: `insert rows: connection refused`.
@@ -230,21 +230,21 @@ pub struct PartialFailure {
 impl PartialFailure {
     /// The record was not written for a reason that may pass: it is handed over again.
     pub fn retry(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
-        self.retry.push((record.id(), reason.into()));
+        self.retry.push((record.id().clone(), reason.into()));
         self.failed = true;
         self
     }
 
     /// The target will never take this record: it goes the way that `on_invalid_record` says.
     pub fn reject(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
-        self.rejected.push((record.id(), reason.into()));
+        self.rejected.push((record.id().clone(), reason.into()));
         self
     }
 
     /// The record was not tried, or only together with others: it is handed over again, which is no failure where the
     /// rest of the batch was delivered or rejected.
     pub fn again(&mut self, record: &SinkRecord) -> &mut Self {
-        self.retry.push((record.id(), "not tried by itself".to_owned()));
+        self.retry.push((record.id().clone(), "not tried by itself".to_owned()));
         self
     }
 

@@ -125,10 +125,11 @@
 ///
 /// # Checks of your own
 ///
-/// `#[setting(validate = path)]` names a function of the value (of what is in it, for an `Option`), and
-/// `#[sink_connector(validate = path)]` one of the connector. What it returns as an error becomes part of the report, with
-/// the line of the key: a text, a [`Mistake`](crate::config::Mistake) with a remedy, or several
-/// [`Mistakes`](crate::config::Mistakes). The connector is looked at when every setting of its own could be read.
+/// `#[setting(validate = path)]` names a function: on a field, of the value (of what is in it, for an `Option`); on a struct
+/// that derives `TopicMapping` or `Setting`, of the struct. `#[sink_connector(validate = path)]` names one of the connector.
+/// What it returns as an error becomes part of the report, with the line of the key: a text, a
+/// [`Mistake`](crate::config::Mistake) with a remedy, or several [`Mistakes`](crate::config::Mistakes). A struct is looked at
+/// when every setting of its own could be read.
 ///
 /// ```
 /// # use danube_sink::prelude::*;
@@ -141,7 +142,24 @@
 ///     idle: u32,
 ///     open: u32,
 ///     #[topic_mappings]
-///     topics: TopicMappings,
+///     topics: TopicMappings<Target>,
+/// }
+///
+/// #[derive(TopicMapping)]
+/// #[setting(validate = Self::has_a_key)]
+/// struct Target {
+///     #[setting(default = false)]
+///     replace: bool,
+///     key: Option<Pointer>,
+/// }
+///
+/// impl Target {
+///     fn has_a_key(&self) -> Result<(), Mistake> {
+///         if self.replace && self.key.is_none() {
+///             return Err(Mistake::of_key("replace", "there is no `key` to replace by", "add `key = \"/id\"`"));
+///         }
+///         Ok(())
+///     }
 /// }
 ///
 /// fn power_of_two(shards: &u32) -> Result<(), &'static str> {

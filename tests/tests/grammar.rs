@@ -137,6 +137,7 @@ pub struct Pause {
 
 /// One of several servers.
 #[derive(Debug, PartialEq, Eq, Setting)]
+#[setting(validate = Self::has_no_port)]
 pub struct Server {
     /// Its name.
     #[setting(length = 1..=10)]
@@ -145,12 +146,26 @@ pub struct Server {
 
 /// Where a topic goes.
 #[derive(Debug, TopicMapping)]
+#[setting(validate = fits)]
 pub struct Target {
     /// The table.
     #[setting(rename = "target")]
     pub table: String,
     /// A table within the mapping.
     pub retry: Retry,
+}
+
+impl Server {
+    fn has_no_port(&self) -> Result<(), &'static str> {
+        if self.host.contains(':') { Err("a port has no place here") } else { Ok(()) }
+    }
+}
+
+fn fits(target: &Target) -> Result<(), Mistake> {
+    if target.table == "patient" && target.retry.attempts < 5 {
+        return Err(Mistake::of_key("retry.attempts", "too few for a patient table", "write 5 or more"));
+    }
+    Ok(())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "a check is handed what the field holds")]
@@ -394,6 +409,25 @@ error: connector.toml:5:18: `retry.attempts`: too many for so few `copies`
    5 | retry.attempts = 10
      |                  ^^
    help: lower it
+
+2 mistakes in connector.toml";
+    assert_eq!(report, expected);
+}
+
+#[test]
+fn a_check_of_a_mapping_or_a_table_tells_its_keys_with_their_lines() {
+    let text = SHORTEST.replace("target = \"a\"", "target = \"patient\"\nretry = { attempts = 4 }");
+    let text = text.replace("[[all", "servers = [{ host = \"a\" }, { host = \"b:80\" }]\n[[all");
+    let report = load(&text).map_or_else(|error| error.to_string(), |loaded| format!("no mistake: {loaded:?}"));
+    let expected = "error: connector.toml:4:28: `servers`: a port has no place here
+   4 | servers = [{ host = \"a\" }, { host = \"b:80\" }]
+     |                            ^^^^^^^^^^^^^^^^^
+   help: write another value
+
+error: connector.toml:8:22: `retry.attempts`: too few for a patient table
+   8 | retry = { attempts = 4 }
+     |                      ^
+   help: write 5 or more
 
 2 mistakes in connector.toml";
     assert_eq!(report, expected);

@@ -23,6 +23,11 @@ impl MappingReader<'_> {
     pub fn setting<T>(&mut self, key: &Key<T>) -> Option<T> {
         self.table.setting(key, self.mistakes)
     }
+
+    /// What a check of the author's says of the whole mapping.
+    pub fn validated(&mut self, checked: Result<(), Mistakes>) {
+        self.table.validated(checked, self.mistakes);
+    }
 }
 
 impl fmt::Debug for MappingReader<'_> {

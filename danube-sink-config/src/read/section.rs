@@ -84,9 +84,7 @@ impl<'r> SectionReader<'r> {
 
     /// What a check of the author's says of the whole connector.
     pub fn validated(&mut self, checked: Result<(), Mistakes>) {
-        if let Err(wrong) = checked {
-            self.mistakes.append(wrong.located(|key| self.table.place(key)));
-        }
+        self.table.validated(checked, self.mistakes);
     }
 
     /// The topic mappings.

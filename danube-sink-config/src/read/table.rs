@@ -77,9 +77,16 @@ impl<'a> TableReader<'a> {
     }
 
     /// Where the value of a key stands, such as `key` or `table.key`; the header of the table for none.
-    pub(crate) fn place(&self, key: Option<&str>) -> Option<Range<usize>> {
+    fn place(&self, key: Option<&str>) -> Option<Range<usize>> {
         let value = key.and_then(|key| self.table.find(key)).and_then(|entry| entry.value.span.clone());
         value.or_else(|| self.table.span.clone())
+    }
+
+    /// Keeps what a check of the author's says of the whole table.
+    pub(crate) fn validated(&self, checked: Result<(), Mistakes>, mistakes: &mut Mistakes) {
+        if let Err(wrong) = checked {
+            mistakes.append(wrong.located(|key| self.place(key)));
+        }
     }
 
     /// Reports the keys that nobody asked for, and those that are not there.

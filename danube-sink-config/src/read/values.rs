@@ -31,6 +31,11 @@ impl TableOfKeys<'_> {
     pub fn setting<T>(&mut self, key: &Key<T>) -> Option<T> {
         self.table.setting(key, self.mistakes)
     }
+
+    /// What a check of the author's says of the whole table.
+    pub fn validated(&mut self, checked: Result<(), Mistakes>) {
+        self.table.validated(checked, self.mistakes);
+    }
 }
 
 impl fmt::Debug for TableOfKeys<'_> {

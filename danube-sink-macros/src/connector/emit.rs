@@ -1,14 +1,14 @@
 //! Code from [`CheckedConnector`].
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{GenericArgument, Ident, LitStr, PathArguments, Type, spanned::Spanned};
+use quote::{format_ident, quote};
+use syn::{GenericArgument, Ident, LitStr, PathArguments, Type};
 
 use super::model::CheckedConnector;
 use crate::{
     dependency,
     field::{
-        emit::{key_constant, key_name, option},
+        emit::{built, key_constant, key_name, option},
         model::{CheckedField, CheckedSetting, Role},
     },
 };
@@ -111,22 +111,11 @@ fn load(connector: &CheckedConnector) -> TokenStream {
         read.push(quote!(let #value: __sink::Option<#ty> = #call;));
         build.push(quote!(#name: #value?));
     }
-    let finish = match &connector.validate {
-        None => quote!(__sink::Some(Self { #(#build),* })),
-        Some(path) => {
-            let built = Ident::new("connector", Span::mixed_site());
-            let checked = quote_spanned!(path.span()=> __sink::check(&#built, #path));
-            quote! {
-                let #built = Self { #(#build),* };
-                #section.validated(#checked);
-                __sink::Some(#built)
-            }
-        }
-    };
+    let built = built(&section, &build, connector.validate.as_ref());
     quote! {
         fn load(#section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
             #(#read)*
-            #finish
+            #built
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, spanned::Spanned};
+use syn::{Ident, Path, spanned::Spanned};
 
 use super::{
     limit,
@@ -38,6 +38,19 @@ pub(crate) fn key_constant(index: usize, setting: &CheckedSetting, owner: &Ident
     quote! {
         const #name: __sink::#kind<#ty> = __sink::#make::<#ty>(#info) #(.limited(#limits))* #check;
         #(#claims)*
+    }
+}
+
+/// The struct of its fields, checked as a whole if `validate` says how. `reader` has read them.
+pub(crate) fn built(reader: &Ident, fields: &[TokenStream], validate: Option<&Path>) -> TokenStream {
+    let built = quote!(Self { #(#fields),* });
+    let Some(path) = validate else { return quote!(__sink::Some(#built)) };
+    let name = Ident::new("built", Span::mixed_site());
+    let checked = quote_spanned!(path.span()=> __sink::check(&#name, #path));
+    quote! {
+        let #name = #built;
+        #reader.validated(#checked);
+        __sink::Some(#name)
     }
 }
 

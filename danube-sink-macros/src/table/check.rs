@@ -1,21 +1,38 @@
 //! Every mistake in a struct whose fields are keys.
 
 use danube_sink_config::generated::reserved;
-use syn::{Data, DeriveInput, Fields};
+use syn::{Data, DeriveInput, Fields, Meta, Path};
 
 use super::model::{CheckedTable, Kind};
 use crate::{
     diagnostics::Diagnostics,
     field::{
+        arguments::{Arguments, Grammar},
         check as field,
         model::{CheckedField, Role},
         syntax,
     },
 };
 
+const OF_A_FIELD: &str = "a struct of keys has no such argument";
+const MOVE: &str = "move it to the field that it is for";
+
+const GRAMMAR: Grammar<'_> = Grammar {
+    attribute: "#[setting]",
+    known: &["validate"],
+    refused: &[
+        ("default", OF_A_FIELD, MOVE),
+        ("rename", OF_A_FIELD, MOVE),
+        ("range", OF_A_FIELD, MOVE),
+        ("length", OF_A_FIELD, MOVE),
+        ("one_of", OF_A_FIELD, MOVE),
+        ("secret", OF_A_FIELD, "move it to a field of the connector's struct"),
+    ],
+};
+
 pub(crate) fn check(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) -> Option<CheckedTable> {
     check_no_generics(item, kind, diagnostics);
-    check_no_arguments(item, kind, diagnostics);
+    let validate = check_arguments(item, kind, diagnostics);
     let fields = check_named_fields(item, kind, diagnostics)?;
     let raw = syntax::read(fields);
     let fields: Vec<CheckedField> = raw.into_iter().filter_map(|field| field::check(field, "", diagnostics)).collect();
@@ -23,7 +40,7 @@ pub(crate) fn check(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostic
         check_is_plain_key(field, kind, diagnostics);
     }
     field::check_keys_differ(&fields, diagnostics);
-    Some(CheckedTable { kind, name: item.ident.clone(), fields })
+    Some(CheckedTable { kind, name: item.ident.clone(), fields, validate })
 }
 
 fn check_no_generics(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) {
@@ -36,13 +53,21 @@ fn check_no_generics(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnosti
     }
 }
 
-fn check_no_arguments(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) {
-    if let Some(attribute) = syntax::helper_among(&item.attrs) {
-        diagnostics.push(
-            attribute,
-            format!("{} has its attributes on its fields", kind.title()),
-            "remove it, or move it to the field that it is for",
-        );
+/// The check of the table as a whole.
+fn check_arguments(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) -> Option<Path> {
+    let helper = syntax::helper_among(&item.attrs)?;
+    match &helper.meta {
+        Meta::List(list) if helper.path().is_ident("setting") => {
+            Arguments::read(list.tokens.clone(), &GRAMMAR, diagnostics)?.path("validate", diagnostics)
+        }
+        _ => {
+            diagnostics.push(
+                helper,
+                format!("{} has its attributes on its fields", kind.title()),
+                "remove it, or move it to the field that it is for",
+            );
+            None
+        }
     }
 }
 

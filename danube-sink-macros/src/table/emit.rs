@@ -8,7 +8,7 @@ use super::model::{CheckedTable, Kind};
 use crate::{
     dependency,
     diagnostics::Diagnostics,
-    field::emit::{key_constant, key_name},
+    field::emit::{built, key_constant, key_name},
 };
 
 pub(crate) fn emit(checked: &CheckedTable) -> TokenStream {
@@ -69,9 +69,10 @@ fn read(checked: &CheckedTable, table: &Ident) -> TokenStream {
         read.push(quote!(let #value: __sink::Option<#ty> = #table.setting(&#key);));
         build.push(quote!(#name: #value?));
     }
+    let built = built(table, &build, checked.validate.as_ref());
     quote! {
         #(#read)*
-        __sink::Some(Self { #(#build),* })
+        #built
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the struct says, checked. Unchecked, it is the compiler's `DeriveInput`.
 
-use syn::Ident;
+use syn::{Ident, Path};
 
 use crate::field::model::{CheckedField, CheckedSetting};
 
@@ -27,6 +27,8 @@ pub(crate) struct CheckedTable {
     pub(crate) kind: Kind,
     pub(crate) name: Ident,
     pub(crate) fields: Vec<CheckedField>,
+    /// The check of all of it.
+    pub(crate) validate: Option<Path>,
 }
 
 impl CheckedTable {

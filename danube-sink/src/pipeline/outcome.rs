@@ -69,10 +69,10 @@ impl Outcome {
         let mut outcome = Self { wait: failure.retry_after, ..Self::default() };
         for held in batch {
             let id = held.record.id();
-            if let Some(reason) = rejected.remove(&id) {
-                retry.remove(&id);
+            if let Some(reason) = rejected.remove(id) {
+                retry.remove(id);
                 outcome.rejected.push(Invalid { held, reason });
-            } else if retry.remove(&id).is_some() {
+            } else if retry.remove(id).is_some() {
                 outcome.again.push(held);
             } else {
                 outcome.delivered.push(held);

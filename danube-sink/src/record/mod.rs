@@ -116,7 +116,7 @@ impl SinkRecord {
     /// then hands over the rest of the batch again.
     pub fn as_type<T: DeserializeOwned>(&self) -> ConnectorResult<T> {
         self.0.content.read(&self.0.bytes).map_err(|problem| ConnectorError::InvalidRecord {
-            id: self.id(),
+            id: self.id().clone(),
             reason: format!("not a {}: {problem}", short_name::<T>()),
         })
     }
@@ -172,8 +172,8 @@ impl SinkRecord {
     }
 
     /// The name of this message for idempotent writes.
-    pub fn id(&self) -> RecordId {
-        self.0.id.clone()
+    pub fn id(&self) -> &RecordId {
+        &self.0.id
     }
 
     /// Something that the record says of itself, for a connector that writes it along.
@@ -270,7 +270,7 @@ mod tests {
     fn the_id_tells_what_it_is_made_of() {
         let record =
             SinkRecord::builder("/default/t").producer("p", 9, 4).partition(Some(1), "/default/t-part-1".into());
-        let id = record.build().id();
+        let id = record.build().id().clone();
         assert_eq!((id.topic(), id.producer_id(), id.sequence()), ("/default/t-part-1", 9, 4));
     }
 

@@ -132,7 +132,7 @@ impl<'a> Attempt<'a> {
             Ok(()) => offsets(&|_| false),
             Err(ConnectorError::Partial(failure)) => {
                 let named = failure.retry.iter().chain(&failure.rejected).map(|(id, _)| id).collect::<HashSet<_>>();
-                offsets(&|record| named.contains(&record.id()))
+                offsets(&|record| named.contains(record.id()))
             }
             Err(_) => Vec::new(),
         };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
-use danube_sink::prelude::*;
+use danube_sink::{config::Mistake, prelude::*};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Method,
@@ -19,6 +19,7 @@ const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
+#[setting(validate = Self::has_a_place_for_metadata)]
 pub(crate) struct Endpoint {
     /// `POST`, `PUT`, `PATCH` or `DELETE`, or a template whose text is one of them, such as `{attribute:method}`.
     #[setting(default = "POST", validate = known_method)]
@@ -31,10 +32,10 @@ pub(crate) struct Endpoint {
     headers: Option<BTreeMap<String, Template>>,
     /// What a request carries: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
-    pub(crate) body: Body,
+    body: Body,
     /// What is sent along of each record, which then looks like `{"payload": …, "offset": …}`. Not for `bytes`.
     #[setting(default = [])]
-    pub(crate) metadata: Vec<Metadata>,
+    metadata: Vec<Metadata>,
 }
 
 /// What a request carries.
@@ -68,6 +69,12 @@ impl AsRef<[SinkRecord]> for Request {
 }
 
 impl Endpoint {
+    fn has_a_place_for_metadata(&self) -> Result<(), Mistake> {
+        let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
+        let mistake = || Mistake::of_key("metadata", "bytes have no place for it", help);
+        (self.body != Body::Bytes || self.metadata.is_empty()).then_some(()).ok_or_else(mistake)
+    }
+
     /// A request for each record; or for each head, with all records that have it.
     pub(crate) fn requests(&self, base: &str, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);

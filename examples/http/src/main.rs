@@ -8,31 +8,27 @@ mod tests;
 
 use std::time::Instant;
 
-use danube_sink::{
-    Concurrently,
-    config::{Mistake, Mistakes},
-    prelude::*,
-};
-use endpoint::{Body, Endpoint};
+use danube_sink::prelude::*;
+use endpoint::Endpoint;
 use reqwest::header::HeaderName;
 use target::Target;
 
 /// Sends the records of each topic to an HTTP API: one request for each record, or one for a batch.
 #[sink_connector(
     config = "connector.toml",
-    validate = Self::agrees,
+    validate = Self::has_its_secret,
     dev_hint = "The API at base_url has them: `cargo run -p http-sink --example receiver` prints what it is sent"
 )]
 pub(crate) struct HttpSink {
     /// Where the API is; the `path` of each mapping is appended.
     #[setting(validate = sound_base)]
     base_url: Url,
-    /// What the API knows its clients by: a bearer token; a password, with `username`; or the value of `secret_header`.
+    /// What the API knows its clients by: a bearer token; with `username`, a password; with `secret_header`, its value.
     #[setting(secret)]
     secret: Option<Secret>,
     /// Name for basic authentication, whose password the secret is.
     username: Option<String>,
-    /// Name of a header that holds the secret, such as `x-api-key`.
+    /// Name of the header that holds the secret, such as `x-api-key`; without it, `authorization`.
     secret_header: Option<Parsed<HeaderName>>,
     /// Name of the header by which the API knows a request that comes again.
     #[setting(default = "idempotency-key")]
@@ -98,22 +94,9 @@ impl HttpSink {
         self.base_url.as_str().trim_end_matches('/')
     }
 
-    /// What keys and secrets say together.
-    fn agrees(&self) -> Result<(), Mistakes> {
-        let mut mistakes = Mistakes::default();
-        let (username, header) = (self.username.is_some(), self.secret_header.is_some());
-        if username && header || (username || header) && self.secret.is_none() {
-            let one = "set HTTP_SINK_SECRET with one of them, or with neither for a bearer token";
-            mistakes.push(Mistake::new("`username` and `secret_header` are two ways to use one secret", one));
-        }
-        for (number, mapping) in self.topics.iter().enumerate() {
-            if mapping.own.body == Body::Bytes && !mapping.own.metadata.is_empty() {
-                let key = format!("topic_mappings.{number}.metadata");
-                let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
-                mistakes.push(Mistake::of_key(key, "bytes have no place for it", help));
-            }
-        }
-        mistakes.into_result()
+    fn has_its_secret(&self) -> Result<(), &'static str> {
+        let is_there = self.secret.is_some() || (self.username.is_none() && self.secret_header.is_none());
+        is_there.then_some(()).ok_or("`username` and `secret_header` say how a secret is sent: set HTTP_SINK_SECRET")
     }
 }
 

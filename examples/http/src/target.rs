@@ -96,9 +96,10 @@ impl Target {
 /// The header, what it begins with, and what nobody else may see.
 fn credential(sink: &HttpSink) -> Option<(HeaderName, &'static str, String)> {
     let secret = sink.secret.as_ref()?.expose();
-    Some(match (&sink.secret_header, &sink.username) {
-        (Some(header), _) => (header.0.clone(), "", secret.to_owned()),
-        (None, Some(user)) => (AUTHORIZATION, "Basic ", BASE64_STANDARD.encode(format!("{user}:{secret}"))),
-        (None, None) => (AUTHORIZATION, "Bearer ", secret.to_owned()),
+    let header = sink.secret_header.as_ref().map_or(AUTHORIZATION, |header| header.0.clone());
+    Some(match &sink.username {
+        Some(user) => (header, "Basic ", BASE64_STANDARD.encode(format!("{user}:{secret}"))),
+        None if header == AUTHORIZATION => (header, "Bearer ", secret.to_owned()),
+        None => (header, "", secret.to_owned()),
     })
 }

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use danube_sink::{
-    config::{Mapping, Mistake, Mistakes},
+    config::{Mapping, Mistake},
     prelude::*,
 };
 use postgres::{Plan, Server, Table, quoted};
@@ -14,7 +14,6 @@ use postgres::{Plan, Server, Table, quoted};
 /// Writes the records of each topic as rows of a PostgreSQL table.
 #[sink_connector(
     config = "connector.toml",
-    validate = Self::modes_have_what_they_need,
     dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT magnitude, place FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
 )]
 pub(crate) struct Postgres {
@@ -32,6 +31,7 @@ pub(crate) struct Postgres {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
+#[setting(validate = Self::mode_has_what_it_needs)]
 pub(crate) struct Target {
     /// The table, as `table` or `schema.table`; capital letters count.
     #[setting(length = 1..)]
@@ -66,22 +66,16 @@ pub(crate) enum Mode {
     Cdc,
 }
 
-impl Postgres {
-    fn modes_have_what_they_need(&self) -> Result<(), Mistakes> {
-        let mut mistakes = Mistakes::default();
-        for (number, Mapping { own, .. }) in self.topics.iter().enumerate() {
-            let needs = (own.mode, !own.key.is_empty(), own.operation.is_some());
-            if !matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
-                let help = "`upsert` needs a `key`, `cdc` a `key` and an `operation`, which no other mode has";
-                let key = format!("topic_mappings.{number}.mode");
-                mistakes.push(Mistake::of_key(key, "it does not go with `key` and `operation`", help));
-            }
-        }
-        mistakes.into_result()
-    }
-}
-
 impl Target {
+    fn mode_has_what_it_needs(&self) -> Result<(), Mistake> {
+        let needs = (self.mode, !self.key.is_empty(), self.operation.is_some());
+        if matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
+            return Ok(());
+        }
+        let help = "`upsert` needs a `key`, `cdc` a `key` and an `operation`, which no other mode has";
+        Err(Mistake::of_key("mode", "it does not go with `key` and `operation`", help))
+    }
+
     fn plan(&self) -> Plan {
         let columns = self.columns.iter().map(|(name, field)| (name.clone(), field.clone()));
         let metadata = self.metadata.iter().map(|which| (which.to_string(), Field::Metadata(*which)));

@@ -52,6 +52,12 @@ impl Sink {
     }
 }
 
+impl Target {
+    fn fits(&self) -> ::std::result::Result<(), ::std::string::String> {
+        ::std::result::Result::Ok(())
+    }
+}
+
 fn good(_: &::std::string::String) -> ::std::result::Result<(), ::std::string::String> {
     ::std::result::Result::Ok(())
 }
@@ -71,7 +77,9 @@ struct Table {
 }
 
 #[derive(::danube_sink::TopicMapping)]
+#[setting(validate = Self::fits)]
 struct Target {
+    built: u8,
     table: ::std::string::String,
     value_0: u8,
 }

@@ -1,7 +1,7 @@
 use danube_sink::prelude::*;
 
 #[derive(TopicMapping)]
-#[setting(rename = "target")]
+#[state]
 struct Target {
     table: String,
 }

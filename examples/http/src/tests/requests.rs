@@ -61,7 +61,7 @@ async fn a_record_without_what_a_template_needs_is_named_before_anything_is_sent
         let right = SinkRecord::builder(TOPIC).attribute("method", "PUT").payload(r#"{"id":7,"note":""}"#).build();
         let answer = sink.process_batch(vec![right, wrong.clone()]).await;
         let Err(ConnectorError::InvalidRecord { id, reason }) = answer else { panic!("{wrong:?} {answer:?}") };
-        assert!(id == wrong.id() && !reason.contains("lines: x"), "{reason}");
+        assert!(id == *wrong.id() && !reason.contains("lines: x"), "{reason}");
     }
     assert!(api.seen().is_empty(), "the runtime hands over the others again");
 }
@@ -95,6 +95,13 @@ async fn credentials_are_sent() {
         ("", "t", "authorization", "Bearer t"),
         ("username = 'Aladdin'", "open sesame", "authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
         ("secret_header = 'Api-Key'", "k", "api-key", "k"),
+        ("secret_header = 'authorization'", "t0k", "authorization", "Bearer t0k"),
+        (
+            "username = 'Aladdin'\nsecret_header = 'x-login'",
+            "open sesame",
+            "x-login",
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        ),
     ] {
         let api = Api::start();
         connected(&toml(&api, section, ""), &[("HTTP_SINK_SECRET", secret)])

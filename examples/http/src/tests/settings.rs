@@ -37,13 +37,8 @@ fn a_wrong_section_is_told_at_start() {
     for url in ["ftp://host", "https://host/?a=b", "https://host/#a", "https://me@host"] {
         assert!(of_base(url).contains("an API's address is"), "{url}");
     }
-    for (section, secrets) in [
-        ("username = 'me'", &[][..]),
-        ("secret_header = 'key'", &[]),
-        ("username = 'me'\nsecret_header = 'key'", &[("HTTP_SINK_SECRET", "s3cret")]),
-    ] {
-        let text = mistake(section, "", secrets);
-        assert!(text.contains("set HTTP_SINK_SECRET") && !text.contains("s3cret"), "{text}");
+    for section in ["username = 'me'", "secret_header = 'key'"] {
+        assert!(mistake(section, "", &[]).contains("set HTTP_SINK_SECRET"), "{section}");
     }
     assert!(mistake("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
 }
