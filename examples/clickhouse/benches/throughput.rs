@@ -12,13 +12,14 @@ mod connector;
 #[path = "../src/tests/process.rs"]
 mod process;
 
-use std::{sync::Arc, time::Instant};
+use std::{io::Write, sync::Arc, time::Instant};
 
 use connector::Clickhouse;
 use danube_sink::{ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
 use danube_sink_tests::compare;
+use flate2::{Compression, write::GzEncoder};
 use process::Process;
-use reqwest::Client;
+use reqwest::{Client, header::CONTENT_ENCODING};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -81,15 +82,15 @@ fn main() {
     let server = Process::start();
     let picked =
         "columns = { number = '/number', name = '/about/name', price = '/about/price', at = '/at', text = '/text' }";
-    for (what, kind, mapping) in [
-        ("payloads as they are", Payload::Row, ""),
-        ("columns picked by pointers", Payload::Nested, picked),
-        ("payloads as they are, compressed", Payload::Row, "gzip"),
+    for (what, kind, mapping, level) in [
+        ("payloads as they are", Payload::Row, "", 0),
+        ("columns picked by pointers", Payload::Nested, picked, 0),
+        ("payloads as they are, compressed", Payload::Row, "", 1),
     ] {
         for batch in [1_000, 10_000] {
             let what = format!("{what}, batches of {batch}");
-            let bare = async || bare(&server, kind, batch).await;
-            tokio.block_on(compare(&what, PAIRS, bare, async || ours(&server, kind, mapping, batch).await));
+            let bare = async || bare(&server, kind, level, batch).await;
+            tokio.block_on(compare(&what, PAIRS, bare, async || ours(&server, kind, mapping, level, batch).await));
         }
     }
 }
@@ -105,8 +106,8 @@ fn speed(server: &Process, started: Instant) -> f64 {
     speed
 }
 
-/// The smallest client that waits for the rows to be there: no compression, no setting, no look at rows that need none.
-async fn bare(server: &Process, kind: Payload, batch: usize) -> f64 {
+/// The smallest client that waits for the rows to be there: no setting, no look at rows that need none.
+async fn bare(server: &Process, kind: Payload, level: u32, batch: usize) -> f64 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     table(server);
     let payloads: Vec<_> = (0..ROWS).map(|number| payload(number, kind)).collect();
@@ -114,26 +115,32 @@ async fn bare(server: &Process, kind: Payload, batch: usize) -> f64 {
     let url = format!("{}/?query=INSERT+INTO+t+FORMAT+JSONEachRow", server.url());
     let started = Instant::now();
     for payloads in payloads.chunks(batch) {
-        let rows = match kind {
-            Payload::Row => payloads.join("\n").into(),
+        let mut rows = match kind {
+            Payload::Row => payloads.join("\n").into_bytes(),
             Payload::Nested => {
                 let mut rows = Vec::new();
                 payloads.iter().for_each(|payload| pick(payload, &mut rows));
                 rows
             }
         };
-        let answer = client.post(&url).body(rows).send().await.expect("an answer");
+        let mut insert = client.post(&url);
+        if level > 0 {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
+            encoder.write_all(&rows).expect("rows");
+            rows = encoder.finish().expect("rows");
+            insert = insert.header(CONTENT_ENCODING, "gzip");
+        }
+        let answer = insert.body(rows).send().await.expect("an answer");
         assert!(answer.error_for_status().expect("rows").text().await.expect("a text").is_empty());
     }
     speed(server, started)
 }
 
 /// The connector, from records as the runtime hands them over: found to be JSON.
-async fn ours(server: &Process, kind: Payload, mapping: &str, batch: usize) -> f64 {
+async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, batch: usize) -> f64 {
     table(server);
-    let (gzip, mapping) = if mapping == "gzip" { ("gzip_level = 1", "") } else { ("", mapping) };
     let (mut connector, _) = from_toml::<Clickhouse>(&format!(
-        "[clickhouse]\nurl = '{}'\n{gzip}\n[[clickhouse.topic_mappings]]\n\
+        "[clickhouse]\nurl = '{}'\ngzip_level = {level}\n[[clickhouse.topic_mappings]]\n\
          topic = '/default/t'\nsubscription = 's'\ntable = 't'\n{mapping}",
         server.url()
     ))
@@ -145,9 +152,11 @@ async fn ours(server: &Process, kind: Payload, mapping: &str, batch: usize) -> f
         record.payload(payload(number, kind)).decoder(Arc::clone(&decoder)).build()
     };
     let records: Vec<_> = (0..ROWS).map(record).collect();
+    // The runtime keeps the records until they are settled.
+    let batches: Vec<_> = records.chunks(batch).map(<[SinkRecord]>::to_vec).collect();
     let started = Instant::now();
-    for records in records.chunks(batch) {
-        connector.process_batch(records.to_vec()).await.expect("rows");
+    for records in batches {
+        connector.process_batch(records).await.expect("rows");
     }
     speed(server, started)
 }

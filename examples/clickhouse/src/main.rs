@@ -33,7 +33,7 @@ pub(crate) struct Clickhouse {
     /// Limit for one request. Below `write_timeout_ms`, so that the log says what took too long.
     #[setting(default = "15s", range = "100ms"..="10m")]
     timeout: Duration,
-    /// How hard requests are compressed: 0 not at all, 1 is fast, 9 small. Their checksum is there in any case.
+    /// How hard requests are compressed: 0 not at all, 1 is fast, 9 small.
     #[setting(default = 0, range = 0..=9)]
     gzip_level: u32,
     /// Where each topic goes.

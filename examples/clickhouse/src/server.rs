@@ -3,18 +3,14 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    mem,
     time::Duration,
 };
 
-use bytes::Bytes;
 use danube_sink::{RecordId, prelude::*};
 use flate2::{Compression, write::GzEncoder};
-use futures_util::future::join;
-use http_body_util::channel::{Channel, Sender};
 use reqwest::{
-    Body, Client, RequestBuilder,
-    header::{CONTENT_ENCODING, HeaderMap, HeaderValue},
+    Client, RequestBuilder,
+    header::{CONTENT_ENCODING, HeaderMap, HeaderValue, TRANSFER_ENCODING},
     redirect::Policy,
 };
 
@@ -25,9 +21,6 @@ use super::{
 
 /// Servers close a connection that was idle for 3 seconds, or more.
 const IDLE: Duration = Duration::from_secs(2);
-
-/// How many bytes of rows are sent at once, or a row more.
-const PIECE: usize = 64 << 10;
 
 /// A server that has answered.
 pub(super) struct Server {
@@ -85,48 +78,27 @@ impl Server {
         answer_to(self.post(BTreeMap::new()).body(statement.to_owned())).await
     }
 
-    /// Returns when the table has a row of each record. The server reads the first rows while the next are made.
+    /// Returns when the table has a row of each record.
     pub(super) async fn insert(&self, table: &Table, records: &[SinkRecord]) -> ConnectorResult<()> {
+        let mut body = table.rows(records)?;
         let mut parameters = self.settings(table, records);
         parameters.insert("query", table.insert_statement(!records.is_empty()));
-        let (rows, body) = Channel::<Bytes, io::Error>::new(2);
-        let insert = self.post(parameters).header(CONTENT_ENCODING, "gzip").body(Body::wrap(body));
-        let (answer, made) = join(answer_to(insert), self.make_rows(table, records, rows)).await;
-        made?;
+        let mut insert = self.post(parameters);
+        if self.gzip.level() > 0 {
+            body = self.compressed(&body).fatal("compress rows")?;
+            insert = insert.header(CONTENT_ENCODING, "gzip");
+        }
+        // Of a request in chunks, a server knows that it was cut.
+        insert = insert.header(TRANSFER_ENCODING, "chunked").body(body);
         // An insert has nothing to say. What speaks is an exception that came late, or no ClickHouse.
         let silent = |answer: String| if answer.is_empty() { Ok(()) } else { Err(Failure::of(200, None, answer)) };
-        judged(answer.and_then(silent))
+        judged(answer_to(insert).await.and_then(silent))
     }
 
-    async fn make_rows(
-        &self,
-        table: &Table,
-        records: &[SinkRecord],
-        mut body: Sender<Bytes, io::Error>,
-    ) -> ConnectorResult<()> {
-        let row = JsonRow::new(table.columns.as_ref(), &table.metadata);
-        // The checksum at the end keeps the server from taking the part of a request that was cut.
-        let mut compressed = GzEncoder::new(Vec::with_capacity(PIECE), self.gzip);
-        let mut rows = Vec::with_capacity(PIECE);
-        for record in records {
-            if let Err(invalid) = row.write(record, &mut rows) {
-                body.abort(io::Error::other("a record has no row"));
-                return Err(invalid);
-            }
-            rows.push(b'\n');
-            if rows.len() >= PIECE {
-                compressed.write_all(&rows).fatal("compress rows")?;
-                rows.clear();
-                let piece = mem::replace(compressed.get_mut(), Vec::with_capacity(PIECE));
-                if body.send_data(piece.into()).await.is_err() {
-                    // The request has ended: its answer says why.
-                    return Ok(());
-                }
-            }
-        }
-        compressed.write_all(&rows).fatal("compress rows")?;
-        let _ = body.send_data(compressed.finish().fatal("compress rows")?.into()).await;
-        Ok(())
+    fn compressed(&self, rows: &[u8]) -> io::Result<Vec<u8>> {
+        let mut encoder = GzEncoder::new(Vec::new(), self.gzip);
+        encoder.write_all(rows)?;
+        encoder.finish()
     }
 
     fn post(&self, parameters: BTreeMap<&str, String>) -> RequestBuilder {

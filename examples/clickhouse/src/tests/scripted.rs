@@ -13,7 +13,7 @@ use super::{connector, initialize, records};
 
 const KNOWS: &str = "async_insert\ninsert_deduplication_token\n";
 
-/// Its URL, and the line of each request. It answers the first two, of `initialize`, and then what the script says.
+/// Its URL, and the head of each request. It answers the first two, of `initialize`, and then what the script says.
 fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -40,7 +40,7 @@ fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Re
                     }
                 }
             }
-            let _ = seen.send(head.lines().next().expect("a line").to_owned());
+            let _ = seen.send(head.clone());
             let answer = format!(
                 "HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}\r\nLocation: /elsewhere\r\n\r\n{text}",
                 text.len()
@@ -51,7 +51,7 @@ fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Re
     (url, requests)
 }
 
-/// What a parameter of the request line is.
+/// What a parameter of the URL is.
 fn parameter<'r>(request: &'r str, name: &str) -> Option<&'r str> {
     request.split(['?', '&', ' ']).find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='))
 }
@@ -108,6 +108,7 @@ async fn a_server_that_knows_tokens_gets_one_for_the_same_records_alone() {
     assert!(tokens[1].is_some() && tokens[1] == tokens[2], "{tokens:?}");
     assert!(tokens[3] != tokens[2] && tokens[4] != tokens[3] && tokens[4] != tokens[2], "{tokens:?}");
     for request in &requests {
+        assert!(request.contains("transfer-encoding: chunked"), "else a cut one could be taken: {request}");
         assert_eq!(parameter(request, "async_insert"), Some("0"), "{request}");
         assert_eq!(parameter(request, "insert_deduplicate"), None, "{request}");
     }
