@@ -2,8 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    hash::BuildHasher,
+    fmt::Display,
+    hash::{BuildHasher, Hash},
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
@@ -13,6 +15,7 @@ use url::Url;
 use super::{
     byte_size::ByteSize,
     file::value::Value,
+    parsed::short_name,
     report::mistake::Mistakes,
     shape::{self, Shape},
 };
@@ -179,28 +182,42 @@ impl<T: Setting> Setting for Vec<T> {
     }
 }
 
-impl<T: Setting> Setting for BTreeMap<String, T> {
+/// Keys are of any type that is read from a text.
+impl<K: FromStr<Err: Display> + Ord, T: Setting> Setting for BTreeMap<K, T> {
     const SHAPE: Shape = Shape::map(&T::SHAPE);
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        all(entries(value)?)
+        map(value, Self::len)
     }
 }
 
-impl<T: Setting, S: BuildHasher + Default> Setting for HashMap<String, T, S> {
+/// Keys are of any type that is read from a text.
+impl<K: FromStr<Err: Display> + Eq + Hash, T: Setting, S: BuildHasher + Default> Setting for HashMap<K, T, S> {
     const SHAPE: Shape = Shape::map(&T::SHAPE);
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        all(entries(value)?)
+        map(value, Self::len)
     }
 }
 
-fn entries<T: Setting>(value: &Value) -> Result<impl Iterator<Item = Result<(String, T), Mistakes>>, Mistakes> {
-    let read = |(key, value): (&str, &Value)| match T::read(value) {
-        Ok(item) => Ok((key.to_owned(), item)),
-        Err(mistakes) => Err(mistakes.of_key(key)),
+fn map<K, T, M>(value: &Value, length: fn(&M) -> usize) -> Result<M, Mistakes>
+where
+    K: FromStr<Err: Display>,
+    T: Setting,
+    M: FromIterator<(K, T)>,
+{
+    let entry = |(name, value): (&str, &Value)| {
+        let mut mistakes = Mistakes::default();
+        let message = |error| format!("its name is not a {}: {error}", short_name::<K>());
+        let key = name.parse().map_err(|error| value.mistake(message(error), "write another name").into());
+        let entry = mistakes.keep(key).zip(mistakes.keep(T::read(value)));
+        entry.ok_or_else(|| mistakes.of_key(name))
     };
-    Ok(value.as_table()?.map(read))
+    let map = all(value.as_table()?.map(entry))?;
+    if length(&map) < value.as_table()?.count() {
+        return Err(value.mistake("two of its keys mean the same", "keep one of them").into());
+    }
+    Ok(map)
 }
 
 /// All items, or every mistake in them.

@@ -112,8 +112,8 @@
 /// [`ByteSize`](crate::ByteSize) (`"64KiB"`, `"5MiB"`, `"5MB"`), [`Pointer`](crate::Pointer) (`"/user/id"`, where in a payload
 /// a value stands), [`Metadata`](crate::Metadata) (`"offset"`, what a record says of itself), [`Field`](crate::Field) (either,
 /// or `"attribute:NAME"`), [`Template`](crate::Template) (`"/users/{/user/id}"`, a text that each record fills in),
-/// [`Parsed`](crate::Parsed) of whatever has `FromStr`, and `Option`, `Vec`, `BTreeMap<String, _>`, `HashMap<String, _>` of
-/// them. A type of your own derives [`Setting`](derive@crate::Setting): an enum whose variants are words, or a struct whose
+/// [`Parsed`](crate::Parsed) of whatever has `FromStr`, and `Option`, `Vec`, `BTreeMap` and `HashMap` of them, whose keys are
+/// `String` or whatever has `FromStr`. A type of your own derives [`Setting`](derive@crate::Setting): an enum whose variants are words, or a struct whose
 /// fields are the keys of a table within the section.
 ///
 /// # Topic mappings

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::SocketAddr,
+    net::{Ipv6Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -57,6 +57,11 @@ fn collections_tell_every_wrong_item() {
     assert_eq!(read("['a', 'b']"), Ok(vec![PathBuf::from("a"), PathBuf::from("b")]));
     assert_eq!(read("{ a = 1 }"), Ok(BTreeMap::from([("a".to_owned(), 1_u8)])));
     assert_eq!(read("{ a = 1 }"), Ok(HashMap::<_, _>::from([("a".to_owned(), Some(1_u8))])));
+    assert_eq!(read("{ '::1' = 1 }"), Ok(BTreeMap::from([(Ipv6Addr::LOCALHOST, 1_u8)])));
+    let message = "`b`: its name is not a Ipv6Addr: invalid IPv6 address syntax; write another name / `b`: expected";
+    assert!(read::<BTreeMap<Ipv6Addr, u8>>("{ '::1' = 1, b = 'x' }").unwrap_err().starts_with(message));
+    let twice = read::<HashMap<Ipv6Addr, u8>>("{ '::1' = 1, '0::1' = 2 }").unwrap_err();
+    assert_eq!(twice, "two of its keys mean the same; keep one of them");
     assert_eq!(read::<Vec<bool>>("[1, true, 'x']").unwrap_err().matches("expected `true` or `false`").count(), 2);
 }
 

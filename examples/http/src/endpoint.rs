@@ -29,7 +29,7 @@ pub(crate) struct Endpoint {
     pub(crate) path: Template,
     /// Headers of each request, templates as well: `headers = { x-tenant = "{/tenant}" }`.
     #[setting(validate = sound_headers)]
-    headers: Option<BTreeMap<String, Template>>,
+    headers: Option<HashMap<HeaderName, Template>>,
     /// What a request carries: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
     body: Body,
@@ -78,7 +78,7 @@ impl Endpoint {
     /// A request for each record; or for each head, with all records that have it.
     pub(crate) fn requests(&self, base: &str, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
-        let templates = [&self.method, &self.path].into_iter().chain(self.headers.iter().flat_map(BTreeMap::values));
+        let templates = [&self.method, &self.path].into_iter().chain(self.headers.iter().flat_map(HashMap::values));
         let varying: Vec<_> = templates.filter(|template| template.constant().is_none()).collect();
         let mut requests: Vec<Request> = Vec::new();
         let mut places = HashMap::new();
@@ -111,7 +111,7 @@ impl Endpoint {
         let mut headers = Vec::new();
         for (name, template) in self.headers.iter().flatten() {
             let value = HeaderValue::try_from(template.fill(record, Some)?).map_err(|_| wrong(template))?;
-            headers.push((HeaderName::try_from(name).fatal("name a header")?, value));
+            headers.push((name.clone(), value));
         }
         Ok(Head { method, url, headers })
     }
@@ -157,10 +157,8 @@ fn behind_a_host(template: &Template) -> Result<(), &'static str> {
     sound.then_some(()).ok_or("a path begins with `/` or `?` and has no `#`")
 }
 
-fn sound_headers(headers: &BTreeMap<String, Template>) -> Result<(), String> {
-    let wrong = |(name, template): &(&String, &Template)| {
-        HeaderName::try_from(*name).map_or(true, |name| NOT_HERE.contains(&name))
-            || template.constant().is_some_and(|value| HeaderValue::try_from(value).is_err())
-    };
-    headers.iter().find(wrong).map_or(Ok(()), |(name, _)| Err(format!("`{name}` is no header that a mapping can set")))
+fn sound_headers(headers: &HashMap<HeaderName, Template>) -> Result<(), String> {
+    let is_wrong = |value: &Template| value.constant().is_some_and(|value| HeaderValue::try_from(value).is_err());
+    let wrong = headers.iter().find(|(name, value)| NOT_HERE.contains(name) || is_wrong(value));
+    wrong.map_or(Ok(()), |(name, _)| Err(format!("`{name}` is no header that a mapping can set")))
 }

@@ -19,7 +19,7 @@ fn a_wrong_mapping_is_told_at_start() {
         ("path = '{/host}'", "a path begins with `/` or `?`"),
         ("path = '/a#b'", "has no `#`"),
         ("method = 'GET'", "not `POST`, `PUT`, `PATCH` or `DELETE`"),
-        ("headers = { 'x y' = 'a' }", "`x y` is no header"),
+        ("headers = { 'x y' = 'a' }", "`headers`: `x y`: its name is not a HeaderName"),
         ("headers = { authorization = 'Bearer s3cret' }", "`authorization` is no header that a mapping can set"),
         ("body = 'bytes'\nmetadata = ['topic']", "bytes have no place for it"),
     ] {
