@@ -151,14 +151,30 @@ fn a_batch_without_records_has_columns() {
 
 #[test]
 fn columns_are_inferred_of_objects() {
-    let payloads = [r#"{"a":1,"b":"x","c":{"d":[1]},"e":1,"f":null}"#, r#"{"a":2,"e":1.5,"g":true}"#, "[1]", "text"];
-    let columns = inferred(&records(payloads.map(str::to_owned))).unwrap();
+    let payloads = [
+        r#"{"a":1,"b":"x","c":{"d":[1]},"e":1,"f":null,"h":{"x":1},"i":[1],"j":1}"#,
+        r#"{"a":2,"e":1.5,"g":true,"h":[1],"i":[{"x":[]}],"j":{}}"#,
+        r#"{"h":1,"i":"x","j":true}"#,
+        "[1]",
+        "text",
+    ];
+    let records = records(payloads.map(str::to_owned));
+    let columns = inferred(&records);
     let columns: Vec<_> = columns.iter().map(|column| (column.name().as_str(), column.data_type().clone())).collect();
     let (text, long, double) = (DataType::Utf8, DataType::Int64, DataType::Float64);
-    let expected =
-        [("a", long), ("b", text.clone()), ("c", text.clone()), ("e", double), ("f", text), ("g", DataType::Boolean)];
+    let expected = [
+        ("a", long),
+        ("b", text.clone()),
+        ("c", text.clone()),
+        ("e", double),
+        ("f", text.clone()),
+        ("g", DataType::Boolean),
+        ("h", text.clone()),
+        ("i", text.clone()),
+        ("j", text),
+    ];
     assert_eq!(columns, expected);
-    assert!(inferred(&records(["[1]".to_owned()])).unwrap().is_empty());
+    assert!(inferred(&records[3..]).is_empty());
 }
 
 /// What Arrow's own reader makes of the payloads.

@@ -40,9 +40,9 @@ pub(crate) fn strip<'f>(fields: impl IntoIterator<Item = &'f mut Field>) {
     }
 }
 
-/// The first helper attribute, where none belongs.
-pub(crate) fn helper_among(attributes: &[Attribute]) -> Option<&Attribute> {
-    attributes.iter().find(|attribute| kind(attribute).is_some())
+/// The helper attributes of an item that is no field.
+pub(crate) fn helpers_among(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attributes.iter().filter(|attribute| kind(attribute).is_some())
 }
 
 /// `Self` in a path, written out: constants stand beside the impl.

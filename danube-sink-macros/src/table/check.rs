@@ -55,20 +55,20 @@ fn check_no_generics(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnosti
 
 /// The check of the table as a whole.
 fn check_arguments(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) -> Option<Path> {
-    let helper = syntax::helper_among(&item.attrs)?;
-    match &helper.meta {
-        Meta::List(list) if helper.path().is_ident("setting") => {
-            Arguments::read(list.tokens.clone(), &GRAMMAR, diagnostics)?.path("validate", diagnostics)
-        }
-        _ => {
-            diagnostics.push(
+    let mut validate = None;
+    for helper in syntax::helpers_among(&item.attrs) {
+        match &helper.meta {
+            Meta::List(list) if validate.is_none() && helper.path().is_ident("setting") => {
+                validate = Arguments::read(list.tokens.clone(), &GRAMMAR, diagnostics)?.path("validate", diagnostics);
+            }
+            _ => diagnostics.push(
                 helper,
-                format!("{} has its attributes on its fields", kind.title()),
+                format!("{} has its attributes on its fields, but for one check of all", kind.title()),
                 "remove it, or move it to the field that it is for",
-            );
-            None
+            ),
         }
     }
+    validate
 }
 
 fn check_named_fields<'i>(item: &'i DeriveInput, kind: Kind, diagnostics: &mut Diagnostics) -> Option<&'i Fields> {

@@ -36,7 +36,7 @@ fn check_item(item: &DeriveInput, data: &DataEnum, diagnostics: &mut Diagnostics
     if !item.generics.params.is_empty() {
         diagnostics.push(&item.generics.params, "an enum of words has no generic parameters", "remove them");
     }
-    if let Some(attribute) = syntax::helper_among(&item.attrs) {
+    if let Some(attribute) = syntax::helpers_among(&item.attrs).next() {
         diagnostics.push(
             attribute,
             "an enum of words has its attributes on its variants",

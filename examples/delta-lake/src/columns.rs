@@ -41,7 +41,7 @@ impl Target {
         if !self.columns.is_empty() {
             return self.mapped();
         }
-        let inferred = inferred(records)?;
+        let inferred = inferred(records);
         if inferred.is_empty() {
             return Ok(Vec::new());
         }
