@@ -31,7 +31,8 @@ pub struct Rows<'r> {
     pub batch: RecordBatch,
     /// The record of each row.
     pub records: Vec<&'r SinkRecord>,
-    /// The others, each with its reason: the column and its type, never the value.
+    /// The others, each with its reason: the column and its type, never the value. Return `rejected.into_result()` when the
+    /// rows are written: a record that nobody names counts as delivered.
     pub rejected: PartialFailure,
 }
 

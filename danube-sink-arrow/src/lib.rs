@@ -19,7 +19,9 @@
 //! let records = [record(1, r#"{"id":7,"user":{"name":"Ada"}}"#), record(2, r#"{"id":"seven"}"#)];
 //! let rows = columns.rows(&records)?;
 //! assert_eq!(rows.batch.num_rows(), 1);
-//! assert!(rows.rejected.to_string().contains("1 rejected"));
+//! // When the batch is written, this is what `process_batch` returns:
+//! let result = rows.rejected.into_result();
+//! assert!(result.unwrap_err().to_string().contains("1 rejected"));
 //! # Ok::<(), arrow_schema::ArrowError>(())
 //! ```
 //!

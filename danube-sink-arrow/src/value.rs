@@ -50,6 +50,10 @@ pub(super) fn array(column: &Field, texts: &StringArray) -> Result<ArrayRef, Arr
             let bytes = BinaryArray::from_iter(texts.iter().map(|text| STANDARD.decode(text?).ok()));
             cast(&bytes, kind)
         }
+        // A text without a zone would be one of the column's zone.
+        kind @ DataType::Timestamp(unit, Some(_)) => {
+            cast(&cast(texts, &DataType::Timestamp(*unit, Some("UTC".into())))?, kind)
+        }
         kind => cast(texts, kind),
     }
 }

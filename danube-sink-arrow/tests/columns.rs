@@ -50,6 +50,7 @@ fn taken(kind: &DataType, json: &str) -> Option<String> {
 #[test]
 fn each_type_takes_what_the_page_says() {
     let zone = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+    let paris = || DataType::Timestamp(TimeUnit::Microsecond, Some("Europe/Paris".into()));
     let item = || Arc::new(Field::new("item", DataType::Int64, true));
     let pair = DataType::Struct(Fields::from(vec![Field::new("a", DataType::Int64, true)]));
     let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
@@ -77,6 +78,8 @@ fn each_type_takes_what_the_page_says() {
         (zone(TimeUnit::Microsecond), "1517966773840001", "2018-02-07T01:26:13.840001Z"),
         (zone(TimeUnit::Nanosecond), "1517966773840001", "2018-02-07T01:26:13.840001Z"),
         (zone(TimeUnit::Second), r#""2018-02-07T02:26:13+01:00""#, "2018-02-07T01:26:13Z"),
+        (paris(), "1517966773840001", "2018-02-07T02:26:13.840001+01:00"),
+        (paris(), r#""2018-02-07T01:26:13""#, "2018-02-07T02:26:13+01:00"),
         (DataType::Binary, r#""/wCq""#, "ff00aa"),
         (DataType::LargeBinary, r#""/wCq""#, "ff00aa"),
         (DataType::BinaryView, r#""/wCq""#, "ff00aa"),

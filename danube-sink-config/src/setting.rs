@@ -41,7 +41,7 @@ use super::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a setting of a connector",
     label = "not a type that a key of the configuration can have",
-    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, `ByteSize`, `Pointer`, `Field`, `Parsed` of a type with `FromStr`, or `Option`, `Vec`, `BTreeMap<String, _>` of one",
+    note = "use a number, `bool`, `String`, `PathBuf`, `Url`, `Duration`, `ByteSize`, `Pointer`, `Field`, `Parsed` of a type with `FromStr`, or `Option`, `Vec`, `BTreeMap` of one",
     note = "a secret needs `#[setting(secret)]`, and what is not configuration needs `#[state]`",
     note = "or put `#[derive(Setting)]` on `{Self}`, if it is an enum of words or a struct of keys"
 )]
@@ -187,7 +187,7 @@ impl<K: FromStr<Err: Display> + Ord, T: Setting> Setting for BTreeMap<K, T> {
     const SHAPE: Shape = Shape::map(&T::SHAPE);
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        map(value, Self::len)
+        map(value, Self::insert)
     }
 }
 
@@ -196,28 +196,31 @@ impl<K: FromStr<Err: Display> + Eq + Hash, T: Setting, S: BuildHasher + Default>
     const SHAPE: Shape = Shape::map(&T::SHAPE);
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        map(value, Self::len)
+        map(value, Self::insert)
     }
 }
 
-fn map<K, T, M>(value: &Value, length: fn(&M) -> usize) -> Result<M, Mistakes>
+/// Every mistake in it is told, also a key that means the same as one before.
+fn map<K, T, M>(value: &Value, insert: fn(&mut M, K, T) -> Option<T>) -> Result<M, Mistakes>
 where
     K: FromStr<Err: Display>,
     T: Setting,
-    M: FromIterator<(K, T)>,
+    M: Default,
 {
-    let entry = |(name, value): (&str, &Value)| {
-        let mut mistakes = Mistakes::default();
+    let (mut map, mut mistakes) = (M::default(), Mistakes::default());
+    for (name, value) in value.as_table()? {
         let message = |error| format!("its name is not a {}: {error}", short_name::<K>());
         let key = name.parse().map_err(|error| value.mistake(message(error), "write another name").into());
-        let entry = mistakes.keep(key).zip(mistakes.keep(T::read(value)));
-        entry.ok_or_else(|| mistakes.of_key(name))
-    };
-    let map = all(value.as_table()?.map(entry))?;
-    if length(&map) < value.as_table()?.count() {
-        return Err(value.mistake("two of its keys mean the same", "keep one of them").into());
+        let key = mistakes.keep(key.map_err(|wrong: Mistakes| wrong.of_key(name)));
+        let item = mistakes.keep(T::read(value).map_err(|wrong| wrong.of_key(name)));
+        if let Some((key, item)) = key.zip(item)
+            && insert(&mut map, key, item).is_some()
+        {
+            let twice = Mistakes::from(value.mistake("another key means the same", "keep one of them"));
+            mistakes.append(twice.of_key(name));
+        }
     }
-    Ok(map)
+    mistakes.into_result().map(|()| map)
 }
 
 /// All items, or every mistake in them.

@@ -1,6 +1,9 @@
 //! Which records a target has already, as the target itself says it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    mem,
+};
 
 use crate::record::SinkRecord;
 
@@ -9,6 +12,8 @@ const BITS: u64 = 48;
 const SLOTS: u64 = 256;
 /// Laps are told apart by so many bits.
 const LAPS: u64 = 1 << 15;
+/// How many names are known at most, but for those of the batch.
+const KNOWN: usize = 100_000;
 
 /// Finds the records that a target has already, so that none is written twice: for a target that keeps numbers under names,
 /// and changes them in one transaction with what it writes, such as a database or a table format with a log.
@@ -21,9 +26,7 @@ const LAPS: u64 = 1 << 15;
 /// # #[derive(Default)]
 /// # struct Target { rows: Vec<SinkRecord>, numbers: HashMap<String, i64> }
 /// # impl Target {
-/// #     async fn ask(&self, names: Vec<String>) -> Result<Vec<Option<i64>>, Infallible> {
-/// #         Ok(names.iter().map(|name| self.numbers.get(name).copied()).collect())
-/// #     }
+/// #     async fn ask(&self, _names: Vec<String>) -> Result<HashMap<String, i64>, Infallible> { Ok(self.numbers.clone()) }
 /// # }
 /// # async fn example(mut deduplication: Deduplication, mut target: Target, records: &[&SinkRecord]) -> Result<(), Infallible> {
 /// let fresh = deduplication.fresh(records, |names| target.ask(names)).await?;
@@ -31,7 +34,7 @@ const LAPS: u64 = 1 << 15;
 /// // In one transaction:
 /// target.rows.extend(new.map(|(record, _)| SinkRecord::clone(record)));
 /// target.numbers.extend(fresh.numbers.clone());
-/// // When it is known to have happened. If it is in doubt, `forget`.
+/// // When it is known to have happened. Until then it is in doubt, and the next batch asks the target again.
 /// deduplication.written(fresh);
 /// # Ok(())
 /// # }
@@ -51,8 +54,8 @@ const LAPS: u64 = 1 << 15;
 ///   new numbers for them, of 64 random bits, which begin without a bit. Clocks play no part.
 /// - **Several connectors of one subscription** change the same numbers, and each keeps what it knows of them from batch to
 ///   batch. The target must refuse a write if one of its names has changed since it was asked for, as a table's log does; the
-///   connector then calls [`forget`](Self::forget), and the batch is tried again. Where it cannot, [`forget`](Self::forget)
-///   comes before each batch, and the names are asked for in the transaction that writes.
+///   batch is then tried again. Where it cannot, [`forget`](Self::forget) comes before each batch, and the names are asked for
+///   in the transaction that writes: a serializable one, or under a lock that every writer of the subscription takes.
 /// - **The slots are a ring**: 256 of them for each producer, the last 12 288 offsets, more than a broker sends ahead of
 ///   acknowledgements. What comes again from before them is written again.
 /// - **Offset 0** is what every record of a topic that is not reliable has, so there the producer's own count is kept instead.
@@ -63,6 +66,8 @@ const LAPS: u64 = 1 << 15;
 pub struct Deduplication {
     /// The numbers that the target has under these names; `None` where it has none.
     known: HashMap<String, Option<i64>>,
+    /// Whether nobody has said yet what became of the last batch.
+    in_doubt: bool,
 }
 
 /// What is new in a batch.
@@ -76,8 +81,8 @@ pub struct Fresh {
 }
 
 impl Deduplication {
-    /// Which of the records the target does not have. `ask` gives the numbers that the target has under these names, in their
-    /// order, and `None` for a name that it does not know; it is called twice at most.
+    /// Which of the records the target does not have. `ask` gives the numbers that the target has under these names; it is
+    /// called twice at most. Of a batch that was not [`written`](Self::written) nothing is taken for granted.
     ///
     /// # Errors
     ///
@@ -85,8 +90,11 @@ impl Deduplication {
     pub async fn fresh<A, F, E>(&mut self, records: &[&SinkRecord], ask: A) -> Result<Fresh, E>
     where
         A: Fn(Vec<String>) -> F,
-        F: Future<Output = Result<Vec<Option<i64>>, E>>,
+        F: Future<Output = Result<HashMap<String, i64>, E>>,
     {
+        if mem::take(&mut self.in_doubt) || self.known.len() > KNOWN {
+            self.forget();
+        }
         let chunks = records.chunk_by(|one, other| Place::is_shared(one, other));
         let chunks: Vec<_> = chunks.map(|records| (Place::of(records[0]), records)).collect();
         let places = || chunks.iter().filter_map(|(place, _)| place.as_ref());
@@ -101,15 +109,18 @@ impl Deduplication {
                 None => fresh.records.extend(records.iter().map(|_| true)),
             }
         }
+        self.in_doubt = !fresh.numbers.is_empty();
         Ok(fresh)
     }
 
     /// The target has written the records and the numbers.
     pub fn written(&mut self, fresh: Fresh) {
+        self.in_doubt = false;
         self.known.extend(fresh.numbers.into_iter().map(|(name, number)| (name, Some(number))));
     }
 
-    /// What the target has may be something else now, since a write is in doubt or another one has written: it is asked again.
+    /// What the target has may be something else now: it is asked again. Call it when what the connector knows of the target
+    /// is read anew, such as the newest version of a table, which others may have written.
     pub fn forget(&mut self) {
         self.known.clear();
     }
@@ -120,11 +131,14 @@ impl Deduplication {
 
     async fn learn<F, E>(&mut self, names: BTreeSet<String>, ask: impl Fn(Vec<String>) -> F) -> Result<(), E>
     where
-        F: Future<Output = Result<Vec<Option<i64>>, E>>,
+        F: Future<Output = Result<HashMap<String, i64>, E>>,
     {
         if !names.is_empty() {
             let numbers = ask(names.iter().cloned().collect()).await?;
-            self.known.extend(names.into_iter().zip(numbers));
+            for name in names {
+                let number = numbers.get(&name).copied();
+                self.known.insert(name, number);
+            }
         }
         Ok(())
     }
@@ -250,8 +264,9 @@ mod tests {
     }
 
     impl Target {
-        async fn ask(&self, names: Vec<String>) -> Result<Vec<Option<i64>>, Infallible> {
-            Ok(names.iter().map(|name| self.numbers.get(name).copied()).collect())
+        async fn ask(&self, names: Vec<String>) -> Result<HashMap<String, i64>, Infallible> {
+            let number = |name: String| self.numbers.get(&name).map(|number| (name, *number));
+            Ok(names.into_iter().filter_map(number).collect())
         }
     }
 
@@ -270,23 +285,29 @@ mod tests {
             fresh
         }
 
-        /// How many of the records are written; none if another one was faster.
-        fn write(&mut self, target: &mut Target, records: &[SinkRecord]) -> usize {
+        /// What is written, and how many records; `None` if another one was faster.
+        fn commit(&mut self, target: &mut Target, records: &[SinkRecord]) -> Option<(Fresh, usize)> {
             let fresh = self.fresh(target, records);
-            let before = target.writes;
-            if self.knows != before {
-                self.deduplication.forget();
-                self.knows = before;
-                return 0;
+            if self.knows != target.writes && fresh.records.contains(&true) {
+                self.knows = target.writes;
+                return None;
             }
             let new = records.iter().zip(&fresh.records).filter(|(_, is_fresh)| **is_fresh);
             let new: Vec<_> = new.map(|(record, _)| name(record)).collect();
             new.iter().for_each(|name| *target.rows.entry(*name).or_default() += 1);
             target.numbers.extend(fresh.numbers.clone());
-            target.writes += usize::from(!new.is_empty());
-            self.knows = target.writes;
+            if !new.is_empty() {
+                target.writes += 1;
+                self.knows = target.writes;
+            }
+            Some((fresh, new.len()))
+        }
+
+        /// How many of the records are written.
+        fn write(&mut self, target: &mut Target, records: &[SinkRecord]) -> usize {
+            let Some((fresh, new)) = self.commit(target, records) else { return 0 };
             self.deduplication.written(fresh);
-            new.len()
+            new
         }
     }
 
@@ -344,6 +365,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_write_in_doubt_the_target_says_what_became_of_it() {
+        let (mut target, mut writer) = (Target::default(), Writer::default());
+        assert_eq!(writer.write(&mut target, &records(7, 1..50)), 49);
+        drop(writer.commit(&mut target, &records(7, 50..100)));
+        assert_eq!(writer.write(&mut target, &records(7, 50..101)), 1);
+    }
+
+    #[test]
     fn a_target_is_asked_for_what_is_not_known_alone() {
         let mut deduplication = Deduplication::default();
         let records = records(7, 100..300);
@@ -352,7 +381,7 @@ mod tests {
             let names = Cell::new(0);
             let ask = |unknown: Vec<String>| {
                 names.set(names.get() + unknown.len());
-                ready(Ok::<_, Infallible>(vec![None; unknown.len()]))
+                ready(Ok::<_, Infallible>(HashMap::new()))
             };
             let fresh = deduplication.fresh(&records, ask).now_or_never().unwrap().unwrap();
             deduplication.written(fresh);
@@ -386,6 +415,7 @@ mod tests {
                 match accident {
                     0 => *writer = Writer { knows: target.writes, ..Writer::default() },
                     1 => drop(writer.fresh(&target, &batch)),
+                    2 => drop(writer.commit(&mut target, &batch)),
                     _ => {}
                 }
                 // It comes again until it is written.

@@ -432,3 +432,58 @@ error: connector.toml:8:22: `retry.attempts`: too few for a patient table
 2 mistakes in connector.toml";
     assert_eq!(report, expected);
 }
+
+/// A connector with a table whose keys may be left out, but not all of them.
+#[sink_connector(section = "guarded", main = false)]
+#[derive(Debug)]
+pub struct Guarded {
+    /// Who writes.
+    pub login: Login,
+    /// The mappings.
+    #[topic_mappings]
+    pub topics: TopicMappings,
+}
+
+/// Who writes.
+#[derive(Debug, Setting)]
+#[setting(validate = Self::names_somebody)]
+pub struct Login {
+    /// A user.
+    pub user: Option<String>,
+    /// A role.
+    pub role: Option<String>,
+}
+
+impl Login {
+    fn names_somebody(&self) -> Result<(), &'static str> {
+        self.user.as_ref().or(self.role.as_ref()).map(drop).ok_or("neither `user` nor `role`")
+    }
+}
+
+#[sink_connector]
+impl SinkConnector for Guarded {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn process(&mut self, _: SinkRecord) -> ConnectorResult<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_table_that_is_not_there_is_checked_too() {
+    let load = |login: &str| {
+        let text = format!("[guarded]\n{login}\n[[guarded.topic_mappings]]\ntopic = \"/default/a\"\n");
+        let text = format!("danube_service_url = \"http://localhost:6650\"\n{text}");
+        load_text::<Guarded>(Path::new("connector.toml"), &text, &environment()).map_err(|error| error.to_string())
+    };
+    assert_eq!(load("login.role = \"writer\"").expect("a login").connector.login.role.as_deref(), Some("writer"));
+    for login in ["", "login = {}"] {
+        let report = load(login).expect_err("nobody writes");
+        assert!(
+            report.contains("`login`: neither `user` nor `role`") && report.contains("connector.toml:"),
+            "{report}"
+        );
+    }
+}

@@ -44,6 +44,11 @@ pub(crate) struct Entry {
 }
 
 impl Value {
+    /// An empty table.
+    pub(crate) fn without_keys(span: Option<Range<usize>>) -> Self {
+        Self { content: Content::Table(Table { span: span.clone(), entries: Vec::new() }), span }
+    }
+
     /// A mistake in this value. Do not repeat the value in the text: the report shows its line.
     pub fn mistake(&self, message: impl Into<String>, help: impl Into<String>) -> Mistake {
         Mistake::new(message, help).at(self.span.clone())

@@ -70,6 +70,11 @@ impl<'a> TableReader<'a> {
             return mistakes.keep(read.map_err(|wrong| wrong.of_default(key)));
         }
         let absent = (setting.absent)();
+        if absent.is_none() && setting.info.optional {
+            // A table none of whose keys must be there, but whose check wants one.
+            let empty = Value::without_keys(self.table.span.clone());
+            return mistakes.keep(setting.value(&empty).map_err(|wrong| wrong.of_key(key)));
+        }
         if absent.is_none() {
             self.missing(key, wording::add_key(&setting.info).as_str());
         }

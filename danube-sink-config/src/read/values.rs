@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    file::value::{Content, Table, Value},
+    file::value::{Content, Value},
     generated::Key,
     read::table::TableReader,
     report::mistake::Mistakes,
@@ -61,7 +61,7 @@ pub fn table<T>(value: &Value, read: impl FnOnce(&mut TableOfKeys<'_>) -> Option
 
 /// What a table is without any key, if it needs none.
 pub fn absent_table<T: Setting>() -> Option<T> {
-    T::read(&Value { span: None, content: Content::Table(Table::default()) }).ok()
+    T::read(&Value::without_keys(None)).ok()
 }
 
 /// Whether none of the keys of a table must be there.

@@ -61,7 +61,7 @@ fn collections_tell_every_wrong_item() {
     let message = "`b`: its name is not a Ipv6Addr: invalid IPv6 address syntax; write another name / `b`: expected";
     assert!(read::<BTreeMap<Ipv6Addr, u8>>("{ '::1' = 1, b = 'x' }").unwrap_err().starts_with(message));
     let twice = read::<HashMap<Ipv6Addr, u8>>("{ '::1' = 1, '0::1' = 2 }").unwrap_err();
-    assert_eq!(twice, "two of its keys mean the same; keep one of them");
+    assert_eq!(twice, "`0::1`: another key means the same; keep one of them");
     assert_eq!(read::<Vec<bool>>("[1, true, 'x']").unwrap_err().matches("expected `true` or `false`").count(), 2);
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Column {
     name: String,
     /// As Delta writes it: `string`, `long`, `decimal(10,2)`, `timestamp`, …, or a nested type as JSON.
     #[setting(rename = "type", default = "string")]
-    kind: Parsed<Type>,
+    kind: Parsed<DeltaType>,
     /// Where in a record the value stands. Without it, the value of the column's name in the payload.
     from: Option<Field>,
     /// Whether a record without the value is rejected.
@@ -24,9 +24,9 @@ pub(crate) struct Column {
 
 /// The type of a column.
 #[derive(Debug)]
-struct Type(DataType);
+struct DeltaType(DataType);
 
-impl FromStr for Type {
+impl FromStr for DeltaType {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

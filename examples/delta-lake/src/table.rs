@@ -15,7 +15,6 @@ use deltalake::{
     operations::create::CreateBuilder,
     writer::{DeltaWriter, RecordBatchWriter},
 };
-use futures_util::future::try_join_all;
 
 use super::{Target, failure::Sorted};
 
@@ -87,8 +86,7 @@ impl Table {
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
         let columns = Columns::new(writer.arrow_schema(), |name| target.source(name));
         let Rows { batch, records, rejected } = columns.rows(records).sorted(&what)?;
-        let log = |names: Vec<_>| try_join_all(names.into_iter().map(|name| version(&state, name)));
-        let fresh = self.deduplication.fresh(&records, log).await.sorted(&what)?;
+        let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.sorted(&what)?;
         if fresh.records.contains(&true) {
             let batch = filter_record_batch(&batch, &fresh.records.clone().into()).sorted(&what)?;
             let mut writer = writer.with_commit_properties(transactions(&fresh.numbers));
@@ -129,9 +127,16 @@ impl Table {
     }
 }
 
-/// What the log says under this name.
-async fn version(state: &DeltaTable, name: String) -> DeltaResult<Option<i64>> {
-    state.snapshot()?.transaction_version(state.log_store().as_ref(), name).await
+/// What the log says under these names.
+async fn versions(state: &DeltaTable, names: Vec<String>) -> DeltaResult<HashMap<String, i64>> {
+    let (snapshot, log) = (state.snapshot()?, state.log_store());
+    let mut versions = HashMap::new();
+    for name in names {
+        if let Some(version) = snapshot.transaction_version(log.as_ref(), &name).await? {
+            versions.insert(name, version);
+        }
+    }
+    Ok(versions)
 }
 
 fn transactions(numbers: &HashMap<String, i64>) -> CommitProperties {

@@ -242,7 +242,7 @@ fn secrets_and_types_that_are_none_are_told_with_their_line() {
     let Err(report) = from_toml::<DeltaLake>(text) else { panic!("it is taken") };
     let report = report.to_string();
     assert!(report.contains("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"), "{report}");
-    assert!(report.contains("conformance.toml:7") && report.contains("not a Type: Delta has"), "{report}");
+    assert!(report.contains("conformance.toml:7") && report.contains("not a DeltaType: Delta has"), "{report}");
 }
 
 #[test]

@@ -96,10 +96,13 @@ impl Target {
 /// The header, what it begins with, and what nobody else may see.
 fn credential(sink: &HttpSink) -> Option<(HeaderName, &'static str, String)> {
     let secret = sink.secret.as_ref()?.expose();
-    let header = sink.secret_header.as_ref().map_or(AUTHORIZATION, |header| header.0.clone());
-    Some(match &sink.username {
-        Some(user) => (header, "Basic ", BASE64_STANDARD.encode(format!("{user}:{secret}"))),
-        None if header == AUTHORIZATION => (header, "Bearer ", secret.to_owned()),
-        None => (header, "", secret.to_owned()),
+    let header = sink.secret_header.as_ref().map(|header| header.0.clone());
+    Some(match (header, &sink.username) {
+        (header, Some(user)) => {
+            let login = BASE64_STANDARD.encode(format!("{user}:{secret}"));
+            (header.unwrap_or(AUTHORIZATION), "Basic ", login)
+        }
+        (Some(header), None) => (header, "", secret.to_owned()),
+        (None, None) => (AUTHORIZATION, "Bearer ", secret.to_owned()),
     })
 }

@@ -95,7 +95,7 @@ async fn credentials_are_sent() {
         ("", "t", "authorization", "Bearer t"),
         ("username = 'Aladdin'", "open sesame", "authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
         ("secret_header = 'Api-Key'", "k", "api-key", "k"),
-        ("secret_header = 'authorization'", "t0k", "authorization", "Bearer t0k"),
+        ("secret_header = 'authorization'", "ApiKey t0k", "authorization", "ApiKey t0k"),
         (
             "username = 'Aladdin'\nsecret_header = 'x-login'",
             "open sesame",
