@@ -1,0 +1,182 @@
+//! What is new, and what comes again.
+
+use std::{cell::Cell, collections::BTreeMap, convert::Infallible, future::ready};
+
+use futures_util::FutureExt;
+use proptest::prelude::*;
+
+use super::*;
+
+/// A target with a log, which takes a write only from who knows of the one before.
+#[derive(Default)]
+struct Target {
+    writes: usize,
+    numbers: HashMap<String, i64>,
+    /// How often it has each record: by producer, offset and count.
+    rows: BTreeMap<(u64, u64, u64), usize>,
+}
+
+impl Target {
+    async fn ask(&self, names: Vec<String>) -> Result<HashMap<String, i64>, Infallible> {
+        let number = |name: String| self.numbers.get(&name).map(|number| (name, *number));
+        Ok(names.into_iter().filter_map(number).collect())
+    }
+}
+
+/// A connector, and the last write of the target that it knows of.
+#[derive(Default)]
+struct Writer {
+    deduplication: Deduplication,
+    knows: usize,
+}
+
+impl Writer {
+    fn fresh(&mut self, target: &Target, records: &[SinkRecord]) -> Fresh {
+        let records: Vec<_> = records.iter().collect();
+        let fresh = self.deduplication.fresh(&records, |names| target.ask(names)).now_or_never().unwrap().unwrap();
+        assert_eq!(fresh.records.len(), records.len());
+        fresh
+    }
+
+    /// What is written, and how many records; `None` if another one was faster.
+    fn commit(&mut self, target: &mut Target, records: &[SinkRecord]) -> Option<(Fresh, usize)> {
+        let fresh = self.fresh(target, records);
+        if self.knows != target.writes && fresh.records.contains(&true) {
+            self.knows = target.writes;
+            return None;
+        }
+        let new = records.iter().zip(&fresh.records).filter(|(_, is_fresh)| **is_fresh);
+        let new: Vec<_> = new.map(|(record, _)| name(record)).collect();
+        new.iter().for_each(|name| *target.rows.entry(*name).or_default() += 1);
+        target.numbers.extend(fresh.numbers.clone());
+        if !new.is_empty() {
+            target.writes += 1;
+            self.knows = target.writes;
+        }
+        Some((fresh, new.len()))
+    }
+
+    /// How many of the records are written.
+    fn write(&mut self, target: &mut Target, records: &[SinkRecord]) -> usize {
+        let Some((fresh, new)) = self.commit(target, records) else { return 0 };
+        self.deduplication.written(fresh);
+        new
+    }
+}
+
+fn name(record: &SinkRecord) -> (u64, u64, u64) {
+    (record.id().producer_id(), record.offset(), record.id().sequence())
+}
+
+fn record(producer: u64, offset: u64, sequence: u64) -> SinkRecord {
+    SinkRecord::builder("/default/t").subscription("s").producer("p", producer, sequence).offset(offset).build()
+}
+
+fn records(producer: u64, offsets: impl IntoIterator<Item = u64>) -> Vec<SinkRecord> {
+    offsets.into_iter().map(|offset| record(producer, offset, 1_000 + offset)).collect()
+}
+
+#[test]
+fn each_offset_is_new_once_in_any_order() {
+    let (mut target, mut writer) = (Target::default(), Writer::default());
+    for offset in (2..9_000).step_by(2).chain((1..9_000).rev()).chain(1..9_000) {
+        writer.write(&mut target, &records(7, [offset]));
+    }
+    assert!(target.rows.values().eq(&[1; 8_999]));
+}
+
+#[test]
+fn the_ring_remembers_as_many_as_a_broker_sends_ahead() {
+    let (mut target, mut writer) = (Target::default(), Writer::default());
+    let end = 1_000_000;
+    let all: Vec<_> = (1..end).collect();
+    for offsets in all.chunks(10_000) {
+        assert_eq!(writer.write(&mut target, &records(7, offsets.iter().copied())), offsets.len());
+    }
+    let newest = records(7, end - 12_000..end);
+    assert_eq!(writer.write(&mut target, &newest), 0);
+    assert_eq!(writer.write(&mut target, &records(7, [5])), 1, "long forgotten: rather twice than not at all");
+    assert_eq!(Writer { knows: target.writes, ..Writer::default() }.write(&mut target, &newest), 0);
+    assert!(target.numbers.len() <= 257, "{}", target.numbers.len());
+}
+
+#[test]
+fn another_producer_begins_without_a_bit() {
+    let (mut target, mut writer) = (Target::default(), Writer::default());
+    assert_eq!(writer.write(&mut target, &records(7, 0..100)), 100);
+    assert_eq!(writer.write(&mut target, &records(8, 0..100)), 100);
+    let broker = records(0, [1]);
+    assert_eq!((writer.write(&mut target, &broker), writer.write(&mut target, &broker)), (1, 1));
+}
+
+#[test]
+fn records_without_offsets_are_told_apart_by_their_count() {
+    let (mut target, mut writer) = (Target::default(), Writer::default());
+    let records: Vec<_> = (0..100).map(|count| record(7, 0, count)).collect();
+    assert_eq!(writer.write(&mut target, &records), 100);
+    assert_eq!(writer.write(&mut target, &records[99..]), 0);
+}
+
+#[test]
+fn of_a_write_in_doubt_the_target_says_what_became_of_it() {
+    let (mut target, mut writer) = (Target::default(), Writer::default());
+    assert_eq!(writer.write(&mut target, &records(7, 1..50)), 49);
+    drop(writer.commit(&mut target, &records(7, 50..100)));
+    assert_eq!(writer.write(&mut target, &records(7, 50..101)), 1);
+}
+
+#[test]
+fn a_target_is_asked_for_what_is_not_known_alone() {
+    let mut deduplication = Deduplication::default();
+    let records = records(7, 100..300);
+    let records: Vec<_> = records.iter().collect();
+    let mut asked = |expected: usize| {
+        let names = Cell::new(0);
+        let ask = |unknown: Vec<String>| {
+            names.set(names.get() + unknown.len());
+            ready(Ok::<_, Infallible>(HashMap::new()))
+        };
+        let fresh = deduplication.fresh(&records, ask).now_or_never().unwrap().unwrap();
+        deduplication.written(fresh);
+        assert_eq!(names.get(), expected);
+    };
+    asked(1);
+    asked(0);
+}
+
+proptest! {
+    /// Two connectors, which are killed before and after their writes are answered; batches of several producers, which
+    /// come again, in any order and cut anew.
+    #[test]
+    fn whatever_comes_again_is_written_once(
+        steps in prop::collection::vec((0..2usize, 0..4usize, 0..60u64, 1..200u64, any::<bool>(), 0..8u8), 1..60),
+    ) {
+        let (mut target, mut writers, mut sent) = (Target::default(), [Writer::default(), Writer::default()], [1_u64; 3]);
+        for (writer, producer, back, length, backwards, accident) in steps {
+            let producers = if producer < sent.len() { producer..producer + 1 } else { 0..sent.len() };
+            let mut batch = Vec::new();
+            for producer in producers {
+                let begin = sent[producer].saturating_sub(back).max(1);
+                batch.extend(records(producer as u64 + 1, begin..begin + length));
+                sent[producer] = sent[producer].max(begin + length);
+            }
+            match backwards {
+                true => batch.reverse(),
+                false => batch.sort_by_key(SinkRecord::offset),
+            }
+            let writer = &mut writers[writer];
+            match accident {
+                0 => *writer = Writer { knows: target.writes, ..Writer::default() },
+                1 => drop(writer.fresh(&target, &batch)),
+                2 => drop(writer.commit(&mut target, &batch)),
+                _ => {}
+            }
+            // It comes again until it is written.
+            writer.write(&mut target, &batch);
+            writer.write(&mut target, &batch);
+            for record in &batch {
+                prop_assert_eq!(target.rows.get(&name(record)), Some(&1));
+            }
+        }
+    }
+}
