@@ -209,16 +209,15 @@ where
 {
     let (mut map, mut mistakes) = (M::default(), Mistakes::default());
     for (name, value) in value.as_table()? {
+        let mut wrong = Mistakes::default();
         let message = |error| format!("its name is not a {}: {error}", short_name::<K>());
         let key = name.parse().map_err(|error| value.mistake(message(error), "write another name").into());
-        let key = mistakes.keep(key.map_err(|wrong: Mistakes| wrong.of_key(name)));
-        let item = mistakes.keep(T::read(value).map_err(|wrong| wrong.of_key(name)));
-        if let Some((key, item)) = key.zip(item)
+        if let Some((key, item)) = wrong.keep(key).zip(wrong.keep(T::read(value)))
             && insert(&mut map, key, item).is_some()
         {
-            let twice = Mistakes::from(value.mistake("another key means the same", "keep one of them"));
-            mistakes.append(twice.of_key(name));
+            wrong.push(value.mistake("another key means the same", "keep one of them"));
         }
+        mistakes.append(wrong.of_key(name));
     }
     mistakes.into_result().map(|()| map)
 }

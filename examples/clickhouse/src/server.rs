@@ -37,9 +37,9 @@ impl Server {
     pub(super) async fn connect(connector: &Clickhouse) -> ConnectorResult<Self> {
         // The client takes what the process has. An error says that it has one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = Client::builder().timeout(connector.timeout).pool_idle_timeout(IDLE).redirect(Policy::none());
         // HTTP/2 has no chunks that a proxy could hand on.
-        client = client.http1_only();
+        let client = Client::builder().http1_only().timeout(connector.timeout);
+        let mut client = client.pool_idle_timeout(IDLE).redirect(Policy::none());
         if connector.url.scheme() == "http" {
             // Then it does not matter which authorities the machine trusts, or that there are none.
             client = client.tls_certs_only([]);
