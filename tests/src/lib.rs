@@ -5,6 +5,7 @@
 mod broker;
 mod certificates;
 mod compare;
+mod fronts;
 mod http;
 mod ledger;
 mod policy;
@@ -16,10 +17,11 @@ pub use self::{
     broker::{Broker, flood, payload, topic},
     certificates::{Ca, Identity, replace},
     compare::compare,
+    fronts::{Relay, SafeFront},
     http::{get, labelled, metric},
     ledger::Ledger,
     publisher::{Load, Published, Publisher},
-    safe::{Relay, SafeBroker},
+    safe::SafeBroker,
     target::{Answer, Target, TestSink},
 };
 

@@ -4,10 +4,6 @@ use std::{
     net::SocketAddr,
     ops::Range,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +12,6 @@ use danube_sink::{
     ConnectorConfig,
     dev::{Access, BrokerOptions, EmbeddedBroker, Partitions, Permission, Scope, SubscriptionStatus},
 };
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::{Ca, payload, topic};
 
@@ -139,38 +134,5 @@ impl SafeBroker {
             producer.send(payload(number), None).await.expect("a confirmation");
         }
         numbers.collect()
-    }
-}
-
-/// Passes connections on, and counts them.
-#[derive(Debug)]
-pub struct Relay {
-    /// Where it listens.
-    pub address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-}
-
-impl Relay {
-    /// Passes on to this address.
-    pub async fn to(broker: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let connections = Arc::<AtomicUsize>::default();
-        let count = Arc::clone(&connections);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(async move {
-                    let mut broker = TcpStream::connect(broker).await?;
-                    tokio::io::copy_bidirectional(&mut client, &mut broker).await
-                });
-            }
-        });
-        Self { address, connections }
-    }
-
-    /// How many there were.
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
     }
 }

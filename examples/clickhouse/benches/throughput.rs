@@ -140,7 +140,7 @@ async fn bare(server: &Process, kind: Payload, level: u32, batch: usize) -> f64 
 async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, batch: usize) -> f64 {
     table(server);
     let (mut connector, _) = from_toml::<Clickhouse>(&format!(
-        "[clickhouse]\nurl = '{}'\ngzip_level = {level}\n[[clickhouse.topic_mappings]]\n\
+        "[clickhouse]\napi.url = '{}'\ngzip_level = {level}\n[[clickhouse.topic_mappings]]\n\
          topic = '/default/t'\nsubscription = 's'\ntable = 't'\n{mapping}",
         server.url()
     ))

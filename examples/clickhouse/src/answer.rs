@@ -1,25 +1,7 @@
 //! What ClickHouse answers, and what its exceptions mean for a batch.
 
-use danube_sink::{ConnectorResult, ErrorExt};
-
-/// Why a request failed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("no answer from ClickHouse")]
-    Unreachable(#[source] reqwest::Error),
-    /// The text may hold values of the rows.
-    #[error("{}", exception(*.code, .text))]
-    Exception { code: u16, text: String },
-    #[error("HTTP {status}: {}", start(.text))]
-    Http { status: u16, text: String },
-}
-
-/// The URL holds the whole statement.
-impl From<reqwest::Error> for Failure {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Unreachable(error.without_url())
-    }
-}
+use danube_sink::{ConnectorError, ConnectorResult};
+use danube_sink_http::Answer;
 
 /// A value that a column cannot take.
 pub(super) const REFUSED: [(u16, &str); 25] = [
@@ -68,27 +50,26 @@ pub(super) const FATAL: [(u16, &str); 14] = [
     (516, "AUTHENTICATION_FAILED"),
 ];
 
-impl Failure {
-    /// What the status and the text of an answer tell. An exception that comes late has status 200.
-    pub(super) fn of(status: u16, code: Option<u16>, text: String) -> Self {
-        match code.or_else(|| text.strip_prefix("Code: ")?.split([',', '.']).next()?.parse().ok()) {
-            Some(code) => Self::Exception { code, text },
-            None => Self::Http { status, text },
-        }
-    }
-}
-
-/// What the runtime is to do with the batch.
-pub(super) fn judged(written: Result<(), Failure>) -> ConnectorResult<()> {
-    let what = "insert rows";
-    match &written {
-        Err(Failure::Exception { code, text }) if is_refusal(*code, text) => written.refused(what),
-        Err(Failure::Exception { code, .. }) if name(&FATAL, *code).is_some() => written.fatal(what),
-        // What stands before the server limits the size of requests, or wants other credentials.
-        Err(Failure::Http { status: 413, .. }) => written.refused(what),
-        Err(Failure::Http { status: 401 | 403, .. }) => written.fatal(what),
-        _ => written.retryable(what),
-    }
+/// What the server says, unless it is an exception. One that comes late has status 200.
+pub(super) fn judged(what: &str, answer: Answer) -> ConnectorResult<Answer> {
+    let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
+    let in_text = || answer.text.strip_prefix("Code: ")?.split([',', '.']).next()?.parse().ok();
+    let Some(code) = code.or_else(in_text) else {
+        let message = format!("{what}: HTTP {}: {}", answer.status.as_u16(), answer.told());
+        return match answer.status.as_u16() {
+            200..=299 if answer.is_whole => Ok(answer),
+            // What stands before the server limits the size of requests, or wants other credentials.
+            413 => Err(ConnectorError::refused(message)),
+            401 | 403 => Err(ConnectorError::fatal(message)),
+            _ => Err(ConnectorError::retryable(message)),
+        };
+    };
+    let message = format!("{what}: {}", exception(code, &answer));
+    Err(match code {
+        _ if is_refusal(code, &answer.text) => ConnectorError::refused(message),
+        _ if name(&FATAL, code).is_some() => ConnectorError::fatal(message),
+        _ => ConnectorError::retryable(message),
+    })
 }
 
 /// Whether a row is to blame. A batch that reaches into too many partitions is taken in smaller ones. An unknown word of an
@@ -106,23 +87,18 @@ fn name(known: &[(u16, &'static str)], code: u16) -> Option<&'static str> {
 }
 
 /// What may be told of an exception: nothing of what a row holds.
-fn exception(code: u16, text: &str) -> String {
+fn exception(code: u16, answer: &Answer) -> String {
+    let text = &answer.text;
     let name = name(&REFUSED, code).or(name(&FATAL, code));
     let named = name.map_or_else(|| format!("code {code}"), |name| format!("{name}, code {code}"));
     match column(text) {
         Some(column) => format!("{named}, in the column {column}"),
         None if is_refusal(code, text) || text.contains("(at row ") => named,
-        None => format!("{named}: {}", start(text)),
+        None => format!("{named}: {}", answer.told()),
     }
 }
 
 /// The column that a value was read for.
 fn column(text: &str) -> Option<&str> {
     text.split_once(" the value of key ")?.1.split_once(')').map(|(column, _)| column)
-}
-
-/// Enough of it to know what it is.
-fn start(text: &str) -> &str {
-    let end = text.char_indices().nth(300).map_or(text.len(), |(end, _)| end);
-    text[..end].trim_end()
 }

@@ -9,6 +9,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use danube_sink::prelude::*;
+use danube_sink_http::Api;
 
 use self::{server::Server, table::Create};
 
@@ -18,21 +19,14 @@ use self::{server::Server, table::Create};
     dev_hint = "Try: clickhouse-client --query 'SELECT magnitude, place FROM earthquakes FINAL ORDER BY 1 DESC LIMIT 5'"
 )]
 pub(crate) struct Clickhouse {
-    /// The server's HTTP interface.
-    #[setting(default = "http://localhost:8123")]
-    url: Url,
-    /// The database that the tables are in.
-    #[setting(default = "default")]
-    database: String,
-    /// The user; without it, the server's default user.
-    #[setting(secret)]
-    user: Option<Secret>,
+    /// The server's HTTP interface, and the user in it; without `username`, the server's default user.
+    api: Api,
     /// The user's password.
     #[setting(secret)]
     password: Option<Secret>,
-    /// Limit for one request. Below `write_timeout_ms`, so that the log says what took too long.
-    #[setting(default = "15s", range = "100ms"..="10m")]
-    timeout: Duration,
+    /// The database that the tables are in.
+    #[setting(default = "default")]
+    database: String,
     /// How hard requests are compressed: 0 not at all, 1 is fast, 9 small.
     #[setting(default = 0, range = 0..=9)]
     gzip_level: u32,
@@ -74,8 +68,8 @@ impl Clickhouse {
 
 #[sink_connector]
 impl SinkConnector for Clickhouse {
-    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
-        let server = Server::connect(self).await?;
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let server = Server::connect(self, config.write_timeout).await?;
         for mapping in self.topics.iter() {
             let table = &mapping.own;
             if let Some(create) = &table.create {

@@ -75,7 +75,7 @@ fn speed(case: Case, time: Duration) -> f64 {
 async fn connector(url: &str, case: Case) -> f64 {
     let Case { body, concurrency, .. } = case;
     let (mut sink, core) = from_toml::<HttpSink>(&format!(
-        "[http_sink]\nbase_url = '{url}'\nconcurrency = {concurrency}\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
+        "[http_sink]\napi.url = '{url}'\nconcurrency = {concurrency}\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
          subscription = 'http'\npath = '/rows'\nbody = '{body}'"
     ))
     .expect("a valid configuration");

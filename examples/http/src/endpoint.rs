@@ -3,17 +3,10 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use danube_sink::{config::Mistake, prelude::*};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{
-    Method,
-    header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
+use danube_sink_http::{
+    Headers, Path,
+    reqwest::{Method, header::HeaderMap},
 };
-
-/// What RFC 3986 calls unreserved stays as it is.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Headers that are the client's, or hold what must not stand in a file.
-const NOT_HERE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
 
 const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
@@ -24,12 +17,11 @@ pub(crate) struct Endpoint {
     /// `POST`, `PUT`, `PATCH` or `DELETE`, or a template whose text is one of them, such as `{attribute:method}`.
     #[setting(default = "POST", validate = known_method)]
     method: Template,
-    /// Path and query behind `base_url`, such as `/users/{/user/id}`. What comes from the record is percent-encoded.
-    #[setting(default = "", validate = behind_a_host)]
-    pub(crate) path: Template,
+    /// Path and query behind `url`, such as `/users/{/user/id}`. What comes from the record is percent-encoded.
+    #[setting(default = "")]
+    pub(crate) path: Path,
     /// Headers of each request, templates as well: `headers = { x-tenant = "{/tenant}" }`.
-    #[setting(validate = sound_headers)]
-    headers: Option<HashMap<HeaderName, Template>>,
+    headers: Headers,
     /// What a request carries: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
     body: Body,
@@ -53,7 +45,7 @@ pub(crate) enum Body {
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) headers: HeaderMap,
 }
 
 /// One request.
@@ -76,9 +68,9 @@ impl Endpoint {
     }
 
     /// A request for each record; or for each head, with all records that have it.
-    pub(crate) fn requests(&self, base: &str, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
+    pub(crate) fn requests(&self, base: &Url, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
-        let templates = [&self.method, &self.path].into_iter().chain(self.headers.iter().flat_map(HashMap::values));
+        let templates = [&self.method, self.path.template()].into_iter().chain(self.headers.templates());
         let varying: Vec<_> = templates.filter(|template| template.constant().is_none()).collect();
         let mut requests: Vec<Request> = Vec::new();
         let mut places = HashMap::new();
@@ -101,19 +93,15 @@ impl Endpoint {
         Ok(requests)
     }
 
-    fn head(&self, base: &str, record: &SinkRecord) -> ConnectorResult<Head> {
-        let wrong = |template: &Template| {
-            ConnectorError::invalid_record(record, format!("what it has for `{template}` cannot stand there"))
-        };
+    fn head(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Head> {
         let method = self.method.fill(record, Some)?;
-        let method = METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(|| wrong(&self.method))?;
-        let url = Url::parse(&format!("{base}{}", self.path.fill(record, segment)?)).map_err(|_| wrong(&self.path))?;
-        let mut headers = Vec::new();
-        for (name, template) in self.headers.iter().flatten() {
-            let value = HeaderValue::try_from(template.fill(record, Some)?).map_err(|_| wrong(template))?;
-            headers.push((name.clone(), value));
-        }
-        Ok(Head { method, url, headers })
+        let wrong =
+            || ConnectorError::invalid_record(record, format!("`{}` is no method with what it has", self.method));
+        Ok(Head {
+            method: METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(wrong)?,
+            url: self.path.behind(base, record)?,
+            headers: self.headers.fill(record)?,
+        })
     }
 
     /// The content type and what is sent.
@@ -140,25 +128,7 @@ impl Endpoint {
     }
 }
 
-/// A whole segment that is empty, `.` or `..` would be another path.
-fn segment(value: String) -> Option<String> {
-    let is_another_path = ["", ".", ".."].contains(&value.as_str());
-    (!is_another_path).then(|| utf8_percent_encode(&value, RESERVED).to_string())
-}
-
 fn known_method(template: &Template) -> Result<(), &'static str> {
     let known = template.constant().is_none_or(|method| METHODS.iter().any(|known| known.as_str() == method));
     known.then_some(()).ok_or("the method is not `POST`, `PUT`, `PATCH` or `DELETE`")
-}
-
-fn behind_a_host(template: &Template) -> Result<(), &'static str> {
-    let written = template.to_string();
-    let sound = (written.is_empty() || written.starts_with(['/', '?'])) && !written.contains('#');
-    sound.then_some(()).ok_or("a path begins with `/` or `?` and has no `#`")
-}
-
-fn sound_headers(headers: &HashMap<HeaderName, Template>) -> Result<(), String> {
-    let is_wrong = |value: &Template| value.constant().is_some_and(|value| HeaderValue::try_from(value).is_err());
-    let wrong = headers.iter().find(|(name, value)| NOT_HERE.contains(name) || is_wrong(value));
-    wrong.map_or(Ok(()), |(name, _)| Err(format!("`{name}` is no header that a mapping can set")))
 }

@@ -55,7 +55,7 @@ fn dev_says_what_it_needs_where_no_api_listens() {
     let output = dev(&address, "away");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    for told in [address.as_str(), "base_url", "cargo run -p http-sink --example receiver", "refused"] {
+    for told in [address.as_str(), "`url`", "cargo run -p http-sink --example receiver", "refused"] {
         assert!(text.contains(told), "no {told} in {text}");
     }
 }

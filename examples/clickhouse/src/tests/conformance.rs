@@ -16,7 +16,7 @@ impl Subject for Table {
 
     fn connector(&self, topic: &str, subscription: &str) -> Prepared<Clickhouse> {
         from_toml(&format!(
-            "[clickhouse]\nurl = '{}'\n\n[[clickhouse.topic_mappings]]\n\
+            "[clickhouse]\napi.url = '{}'\n\n[[clickhouse.topic_mappings]]\n\
              topic = '{topic}'\nsubscription = '{subscription}'\ntable = 't'\n{}",
             self.server.url(),
             self.mapping

@@ -1,6 +1,7 @@
 //! What the server refuses, what it takes later, and what ends the connector.
 
 use danube_sink::{ConnectorError, SinkConnector};
+use danube_sink_tests::{Ca, SafeFront};
 
 use super::{Clickhouse, Process, connector, initialize, records, started};
 
@@ -142,7 +143,7 @@ async fn a_user_is_known_by_the_secret() {
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let login = |user: &str, password: &str| {
         let mut connector = connector(&server.url(), "");
-        connector.user = Some(danube_sink::Secret::new(user));
+        connector.api.username = Some(user.to_owned());
         connector.password = Some(danube_sink::Secret::new(password));
         connector
     };
@@ -154,11 +155,26 @@ async fn a_user_is_known_by_the_secret() {
         ("writer", "wrong s3cret", "WRONG_PASSWORD"),
         ("nobody", "s3cret", "UNKNOWN_USER"),
         ("reader", "", "READONLY"),
-        ("writer", "s3cret\n", "one line"),
+        ("writer", "s3cret\n", "WRONG_PASSWORD"),
     ] {
         let report = initialize(&mut login(user, password)).await.expect_err("no access").report();
         // Servers of today do not tell which of the two is wrong.
         assert!(report.contains(told) || report.contains("AUTHENTICATION_FAILED"), "{report}");
         assert!(!report.contains("s3cret"), "{report}");
     }
+}
+
+/// Most servers of today are reached that way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_reached_over_https() {
+    let (server, ca) = (Process::start(), Ca::new("clickhouse-https"));
+    server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
+    let front = SafeFront::to(server.address(), &ca, false).await;
+    let mut connector = connector(&front.url, "");
+    let error = initialize(&mut connector).await.expect_err("nobody trusts it").report();
+    assert!(error.contains("certificate"), "{error}");
+    connector.api.ca_file = Some(ca.file());
+    initialize(&mut connector).await.expect("trusted");
+    connector.process_batch(records([r#"{"n":7}"#])).await.expect("a row");
+    assert_eq!(server.ask("SELECT n FROM t"), "7");
 }

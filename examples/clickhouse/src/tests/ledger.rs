@@ -17,7 +17,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed_and_stopped_in_mid
     let publisher = Publisher::start(&load);
     publisher.confirms(1).await;
     let (connector, mut core) = from_toml::<Clickhouse>(&format!(
-        "metrics_port = 0\nflush_interval_ms = 50\nmax_backoff_ms = 500\n\n[clickhouse]\nurl = '{}'\n\n\
+        "metrics_port = 0\nflush_interval_ms = 50\nmax_backoff_ms = 500\n\n[clickhouse]\napi.url = '{}'\n\n\
          [[clickhouse.topic_mappings]]\ntopic = '{topic}'\nsubscription = 's'\nsubscription_type = 'Exclusive'\n\
          batch_size = 100\ntable = 't'\ncolumns = {{ number = '/number', text = '/text' }}\nmetadata = ['id', 'offset']\n\
          [clickhouse.topic_mappings.create]\nengine = 'ReplacingMergeTree'\norder_by = 'id'\n\

@@ -16,7 +16,7 @@ use process::Process;
 /// A connector for the topic `/default/t`, with more keys for its mapping.
 fn connector(url: &str, mapping: &str) -> Clickhouse {
     let text = format!(
-        "[clickhouse]\nurl = '{url}'\n\n[[clickhouse.topic_mappings]]\n\
+        "[clickhouse]\napi.url = '{url}'\n\n[[clickhouse.topic_mappings]]\n\
          topic = '/default/t'\nsubscription = 's'\ntable = 't'\n{mapping}"
     );
     from_toml(&text).expect("a configuration").0

@@ -106,7 +106,7 @@ async fn of_a_compressed_request_that_is_cut_nothing_is_written_and_of_a_whole_o
         stream.read_to_end(&mut answer).expect("an answer");
         assert_eq!(server.ask("SELECT count() FROM t"), "0", "{sent} of {of} bytes");
     }
-    let compressed = format!("[clickhouse]\nurl = '{}'\ngzip_level = 9\n", server.url());
+    let compressed = format!("[clickhouse]\napi.url = '{}'\ngzip_level = 9\n", server.url());
     let mapping = "[[clickhouse.topic_mappings]]\ntopic = '/default/t'\nsubscription = 's'\ntable = 't'";
     let (mut connector, _) = from_toml::<Clickhouse>(&format!("{compressed}{mapping}")).expect("a configuration");
     initialize(&mut connector).await.expect("a server");

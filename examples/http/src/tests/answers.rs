@@ -13,7 +13,7 @@ use super::{
 #[tokio::test(flavor = "multi_thread")]
 async fn temporary_failures_come_again() {
     let api = Api::start();
-    let mut sink = connected(&toml(&api, "timeout = '300ms'", ""), &[]).await;
+    let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
     for status in [408, 425, 429, 500, 501, 502, 503, 504, 599] {
         api.script([Status(status, &[], "")]);
         let told = told(sink.process_batch(records(1)).await);

@@ -122,6 +122,12 @@ impl Api {
         }
     }
 
+    /// Returns when nobody listens there any more.
+    pub(super) async fn is_gone(&self) {
+        let gone = || async { tokio::net::TcpStream::connect(self.address).await.is_err() };
+        danube_sink_tests::until("a closed port", gone).await;
+    }
+
     /// Listens again where it did.
     pub(super) async fn start_again(&self) {
         let listener = loop {

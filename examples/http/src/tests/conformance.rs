@@ -15,7 +15,7 @@ impl Subject for Conforming {
     fn connector(&self, topic: &str, subscription: &str) -> Prepared<HttpSink> {
         let (url, mapping) = (self.api.url(), self.mapping);
         from_toml(&format!(
-            "[http_sink]\nbase_url = '{url}'\n\n[[http_sink.topic_mappings]]\ntopic = '{topic}'\n\
+            "[http_sink]\napi.url = '{url}'\n\n[[http_sink.topic_mappings]]\ntopic = '{topic}'\n\
              subscription = '{subscription}'\n{mapping}\n"
         ))
     }

@@ -25,7 +25,7 @@ const TOPIC: &str = "/default/t";
 fn toml(api: &Api, section: &str, mapping: &str) -> String {
     let url = api.url();
     format!(
-        "[http_sink]\nbase_url = '{url}'\n{section}\n\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
+        "[http_sink]\napi.url = '{url}'\n{section}\n\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
          subscription = 'http'\n{mapping}\n"
     )
 }

@@ -93,11 +93,11 @@ async fn bodies_are_what_the_mapping_says() {
 async fn credentials_are_sent() {
     for (section, secret, header, value) in [
         ("", "t", "authorization", "Bearer t"),
-        ("username = 'Aladdin'", "open sesame", "authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
-        ("secret_header = 'Api-Key'", "k", "api-key", "k"),
-        ("secret_header = 'authorization'", "ApiKey t0k", "authorization", "ApiKey t0k"),
+        ("api.username = 'Aladdin'", "open sesame", "authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ("api.secret_header = 'Api-Key'", "k", "api-key", "k"),
+        ("api.secret_header = 'authorization'", "ApiKey t0k", "authorization", "ApiKey t0k"),
         (
-            "username = 'Aladdin'\nsecret_header = 'x-login'",
+            "api.username = 'Aladdin'\napi.secret_header = 'x-login'",
             "open sesame",
             "x-login",
             "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
@@ -168,7 +168,7 @@ async fn key_shared_subscriptions_send_a_key_in_order_and_keys_side_by_side() {
 async fn what_does_not_fit_into_write_timeout_comes_again() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", "subscription_type = 'Exclusive'"), &[]).await;
-    sink.patience = Duration::from_secs(1);
+    sink.target.as_mut().expect("initialized").patience = Duration::from_secs(1);
     api.script([TakeLate(Duration::from_millis(1_100))]);
     let told = told(sink.process_batch(records(3)).await);
     assert!(told.contains("failed: false") && told.contains("rejected: []"), "{told}");

@@ -1,0 +1,124 @@
+//! Where an API is, how it is reached, and by what it knows the connector.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use danube_sink::{ConnectorResult, ErrorExt, Parsed, Secret, Setting, config::Mistake};
+use reqwest::{
+    Certificate, ClientBuilder, Identity, Proxy, Url,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    redirect::Policy,
+};
+
+use super::client::Client;
+
+const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+/// An API, as a table of settings: a field of a connector's struct.
+#[derive(Debug, Setting)]
+#[setting(validate = Self::has_a_certificate_for_its_key)]
+pub struct Api {
+    /// Where it is, such as `https://host/path`.
+    #[setting(validate = is_plain)]
+    pub url: Url,
+    /// Name for basic authentication, whose password the secret is.
+    pub username: Option<String>,
+    /// Name of the header that holds the secret, such as `x-api-key`; without it, `authorization`.
+    pub secret_header: Option<Parsed<HeaderName>>,
+    /// Limit for one request, within what `write_timeout_ms` leaves for it.
+    #[setting(default = "15s", range = "1ms"..)]
+    pub timeout: Duration,
+    /// Proxy that every request goes through.
+    pub proxy: Option<Url>,
+    /// CAs, in PEM, that the API's certificate may be signed by, beside those that the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate by which the API knows the connector, in PEM.
+    pub cert_file: Option<PathBuf>,
+    /// The private key of `cert_file`, in PEM, if it is not in that file.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Api {
+    /// A client for it, which has not connected yet. It follows no redirects, since a write would become a GET.
+    ///
+    /// `builder` says what is special about the target. The secret is sent as `Basic` with
+    /// [`username`](Self::username), whose password is empty without one; alone in
+    /// [`secret_header`](Self::secret_header); else as `Bearer`. No request takes longer than `limit`.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Initialization`](danube_sink::ConnectorError::Initialization) if a file cannot be read or is no PEM,
+    /// or the secret cannot stand in a header.
+    pub fn client(&self, builder: ClientBuilder, secret: Option<&Secret>, limit: Duration) -> ConnectorResult<Client> {
+        let mut headers = HeaderMap::new();
+        let credential = self.credential(secret);
+        if let Some((name, scheme, credential)) = &credential {
+            let value = HeaderValue::try_from(format!("{scheme}{credential}"));
+            let mut value = value.initialization("make a header of the credential")?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        // reqwest asks for the provider of the process; one that is there already stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let timeout = self.timeout.min(limit);
+        let builder = builder.default_headers(headers).user_agent(AGENT).timeout(timeout);
+        let mut builder = builder.redirect(Policy::none()).no_proxy();
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(Proxy::all(proxy.clone()).initialization("use the proxy")?);
+        }
+        builder = match &self.ca_file {
+            Some(file) => {
+                let (what, pem) = read(file)?;
+                builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).initialization(what)?)
+            }
+            // Then it does not matter what the machine trusts, or that there is nothing.
+            None if self.url.scheme() == "http" && self.proxy.is_none() => builder.tls_certs_only([]),
+            None => builder,
+        };
+        if let Some(file) = &self.cert_file {
+            let (what, mut pem) = read(file)?;
+            if let Some(file) = &self.key_file {
+                pem.extend(read(file)?.1);
+            }
+            builder = builder.identity(Identity::from_pem(&pem).initialization(what)?);
+        }
+        let client = builder.build().initialization("prepare the HTTP client")?;
+        Ok(Client::new(client, self.url.clone(), timeout, credential.map(|(.., credential)| Secret::new(credential))))
+    }
+
+    /// The header, what it begins with, and what nobody else may see.
+    fn credential(&self, secret: Option<&Secret>) -> Option<(HeaderName, &'static str, String)> {
+        let header = self.secret_header.as_ref().map(|header| header.0.clone());
+        match (header, &self.username, secret.map(Secret::expose)) {
+            (header, Some(user), secret) => {
+                let login = BASE64_STANDARD.encode(format!("{user}:{}", secret.unwrap_or_default()));
+                Some((header.unwrap_or(AUTHORIZATION), "Basic ", login))
+            }
+            (Some(header), None, Some(secret)) => Some((header, "", secret.to_owned())),
+            (None, None, Some(secret)) => Some((AUTHORIZATION, "Bearer ", secret.to_owned())),
+            (_, None, None) => None,
+        }
+    }
+
+    fn has_a_certificate_for_its_key(&self) -> Result<(), Mistake> {
+        let alone = self.key_file.is_some() && self.cert_file.is_none();
+        let mistake = || Mistake::of_key("key_file", "a key without its certificate", "add `cert_file`, or remove it");
+        (!alone).then_some(()).ok_or_else(mistake)
+    }
+}
+
+/// What is read, and what it holds.
+fn read(file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
+    let what = format!("read {}", file.display());
+    let pem = fs::read(file).initialization(&what)?;
+    Ok((what, pem))
+}
+
+fn is_plain(url: &Url) -> Result<(), &'static str> {
+    let no_name = url.username().is_empty() && url.password().is_none();
+    let plain = no_name && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
+    plain.then_some(()).ok_or("an API's address is `https://host/path`, without name, password, `?` and `#`")
+}

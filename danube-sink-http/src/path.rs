@@ -1,0 +1,58 @@
+//! Paths that each record fills in.
+
+use std::str::FromStr;
+
+use danube_sink::{
+    ConnectorError, ConnectorResult, Setting, SinkRecord, Template,
+    config::{Mistakes, Value, shape::Shape},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+
+/// What RFC 3986 calls unreserved stays as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Path and query behind an API's address, as a [`Template`]: `/users/{/user/id}?from={topic}`. What comes from the record is
+/// percent-encoded, so that it stays within its segment.
+#[derive(Debug, Clone)]
+pub struct Path(Template);
+
+impl Path {
+    /// As the configuration has it.
+    pub fn template(&self) -> &Template {
+        &self.0
+    }
+
+    /// The whole address for a record.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the record has not what a place needs, or would make another path of it: an empty
+    /// text, `.` or `..`.
+    pub fn behind(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Url> {
+        let wrong = |_| ConnectorError::invalid_record(record, format!("`{}` is no address with what it has", self.0));
+        behind(base, &self.0.fill(record, segment)?).map_err(wrong)
+    }
+}
+
+impl Setting for Path {
+    const SHAPE: Shape = Template::SHAPE;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        let template = Template::read(value)?;
+        let written = template.to_string();
+        match (written.is_empty() || written.starts_with(['/', '?'])) && !written.contains('#') {
+            true => Ok(Self(template)),
+            false => Err(value.mistake("no path", "a path begins with `/` or `?` and has no `#`").into()),
+        }
+    }
+}
+
+/// What a path and a query are behind an address.
+pub(crate) fn behind(base: &Url, path: &str) -> Result<Url, <Url as FromStr>::Err> {
+    format!("{}{path}", base.as_str().trim_end_matches('/')).parse()
+}
+
+fn segment(value: String) -> Option<String> {
+    let is_another_path = ["", ".", ".."].contains(&value.as_str());
+    (!is_another_path).then(|| utf8_percent_encode(&value, RESERVED).to_string())
+}

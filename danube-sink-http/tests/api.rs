@@ -1,0 +1,180 @@
+//! Requests over real sockets: who is trusted, who is known, what an answer is.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode, Uri},
+};
+use danube_sink::{config::load_text, prelude::*};
+use danube_sink_http::{
+    Api, Client, Headers,
+    reqwest::{self, Method},
+};
+use danube_sink_tests::{Ca, SafeFront};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+/// A connector that has an API, and writes nothing.
+#[sink_connector(main = false, name = "probe")]
+struct Probe {
+    /// What is asked.
+    api: Api,
+    #[topic_mappings]
+    topics: TopicMappings<To>,
+}
+
+#[derive(TopicMapping)]
+struct To {
+    /// Where a record goes.
+    #[setting(default = "")]
+    path: danube_sink_http::Path,
+    headers: Headers,
+}
+
+#[sink_connector]
+impl SinkConnector for Probe {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+        Err(ConnectorError::fatal("it is not called"))
+    }
+}
+
+fn probe(api: &str, mapping: &str) -> Result<Probe, String> {
+    let text = format!("[probe.api]\n{api}\n[[probe.topic_mappings]]\ntopic = '/default/t'\n{mapping}");
+    let environment = |name: &str| (name == "DANUBE_SERVICE_URL").then(|| "http://localhost:6650".into());
+    let loaded = load_text::<Probe>(Path::new("test.toml"), &text, &environment);
+    loaded.map(|loaded| loaded.connector).map_err(|error| error.to_string())
+}
+
+fn client(api: &str, secret: Option<&str>) -> ConnectorResult<Client> {
+    let probe = probe(api, "").expect("a configuration");
+    probe.api.client(reqwest::Client::builder(), secret.map(Secret::new).as_ref(), Duration::from_secs(10))
+}
+
+/// An API that answers with where it was asked and by whom.
+async fn api() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let told = async |uri: Uri, headers: HeaderMap| {
+        let credential = headers.get("authorization").map(|value| value.to_str().expect("text")).unwrap_or_default();
+        format!("{uri} {credential}")
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(told)).await });
+    address
+}
+
+async fn asked(client: &Client) -> ConnectorResult<String> {
+    Ok(client.send("ask", client.request(Method::GET, client.url().clone())).await?.text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
+    let (api, ca) = (api().await, Ca::new("api"));
+    let trusting = format!("ca_file = '{}'", ca.file().display());
+    let open = SafeFront::to(api, &ca, false).await;
+    let url = format!("url = '{}'", open.url);
+    let error = asked(&client(&url, None).unwrap()).await.expect_err("nobody trusts it").report();
+    assert!(error.contains("certificate"), "{error}");
+    asked(&client(&format!("{url}\n{trusting}"), None).unwrap()).await.expect("trusted");
+
+    let closed = SafeFront::to(api, &ca, true).await;
+    let url = format!("url = '{}'\n{trusting}", closed.url);
+    let error = asked(&client(&url, None).unwrap()).await.expect_err("it shows none");
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    let identity = ca.issue(&["connector"]);
+    let (certificate, key) = (ca.write("its.pem", &identity.certificate), ca.write("its-key.pem", &identity.key));
+    let both = ca.write("both.pem", &format!("{}{}", identity.key, identity.certificate));
+    let two = format!("cert_file = '{}'\nkey_file = '{}'", certificate.display(), key.display());
+    for files in [two, format!("cert_file = '{}'", both.display())] {
+        asked(&client(&format!("{url}\n{files}"), None).unwrap()).await.expect("it is known");
+    }
+    let error = client(&format!("{url}\ncert_file = '{}'", certificate.display()), None).expect_err("no key").report();
+    assert!(error.contains("its.pem"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_goes_through_the_proxy() {
+    let proxy = format!("url = 'http://api.invalid/v1/'\nproxy = 'http://{}'", api().await);
+    assert_eq!(asked(&client(&proxy, None).unwrap()).await.unwrap(), "http://api.invalid/v1/ ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_credential_is_sent_and_not_told() {
+    let url = format!("url = 'http://{}'", api().await);
+    let named = format!("{url}\nusername = 'me'");
+    assert_eq!(asked(&client(&url, Some("t0ken")).unwrap()).await.unwrap(), "/ Bearer ***");
+    assert_eq!(asked(&client(&named, Some("pass")).unwrap()).await.unwrap(), "/ Basic ***");
+    // Of a user without a password, whom some APIs have.
+    assert_eq!(asked(&client(&named, None).unwrap()).await.unwrap(), "/ Basic ***");
+    assert_eq!(asked(&client(&url, None).unwrap()).await.unwrap(), "/ ");
+    let error = client(&url, Some("two\nlines")).expect_err("no header").report();
+    assert!(error.contains("credential") && !error.contains("lines"), "{error}");
+    let shown = format!("{:?}", client(&url, Some("t0ken")).unwrap());
+    assert!(!shown.contains("t0ken"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let client = client(&format!("url = 'http://{}'", listener.local_addr().unwrap()), None).unwrap();
+    tokio::spawn(async move {
+        for (length, body) in [(2, "ok".to_owned()), (9, "ok".to_owned()), (1 << 20, "x".repeat(1 << 20))] {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let _ = stream.read(&mut [0; 1024]).await.expect("a request");
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            let _ = stream.write_all((head + &body).as_bytes()).await;
+        }
+    });
+    for (is_whole, length) in [(true, 2..=2), (false, 2..=2), (false, 64 * 1024..=1024 * 1024)] {
+        let answer = client.send("ask", client.request(Method::GET, client.url().clone())).await.expect("an answer");
+        assert_eq!((answer.status, answer.is_whole), (StatusCode::OK, is_whole));
+        assert!(length.contains(&answer.text.len()), "{}", answer.text.len());
+    }
+}
+
+#[tokio::test]
+async fn paths_and_headers_are_filled_in_from_the_record() {
+    let mapping = "path = '/a/{/user}?of={topic}'\nheaders = { X-Note = 'by {/note}', x-same = 'as it is' }";
+    let probe = probe("url = 'http://host/v1/'", mapping).expect("a configuration");
+    let to = probe.topics.get("/default/t").expect("a mapping");
+    let record = |user: &str, note: &str| {
+        let payload = format!(r#"{{"user":"{user}","note":"{note}"}}"#);
+        SinkRecord::builder("/default/t").payload(payload).build()
+    };
+    let good = record("a/b ü", "me");
+    let url = to.path.behind(&probe.api.url, &good).expect("a URL");
+    assert_eq!(url.as_str(), "http://host/v1/a/a%2Fb%20%C3%BC?of=%2Fdefault%2Ft");
+    let headers = to.headers.fill(&good).expect("headers");
+    assert_eq!((headers["x-note"].to_str().unwrap(), headers["x-same"].to_str().unwrap()), ("by me", "as it is"));
+    for another_path in ["", ".", ".."] {
+        let error = to.path.behind(&probe.api.url, &record(another_path, "")).expect_err("another path");
+        assert!(matches!(error, ConnectorError::InvalidRecord { .. }), "{error:?}");
+    }
+    let error = to.headers.fill(&record("a", r"two\nlines")).expect_err("two lines").report();
+    assert!(error.contains("`by {/note}`") && !error.contains("lines"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_in_the_table_is_told_with_its_line() {
+    for (api, mapping, told, line) in [
+        ("url = 'ftp://host'", "", "an API's address is", 2),
+        ("url = 'https://me@host'", "", "an API's address is", 2),
+        ("url = 'http://host'\nkey_file = 'k.pem'", "", "a key without its certificate", 3),
+        ("url = 'http://host'\nsecret_header = 'a b'", "", "not a HeaderName", 3),
+        ("url = 'http://host'", "path = 'a'", "no path", 5),
+        ("url = 'http://host'", "path = '/a#b'", "no path", 5),
+        ("url = 'http://host'", "headers = { host = 'x' }", "`host` is no header", 5),
+        ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x` is no header", 5),
+    ] {
+        let report = probe(api, mapping).err().unwrap_or_else(|| panic!("{api} {mapping} is taken"));
+        assert!(report.contains(told) && report.contains(&format!("test.toml:{line}")), "{report}");
+    }
+}
