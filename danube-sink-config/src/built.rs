@@ -138,7 +138,7 @@ fn hide_within(value: &Value, mistakes: &mut Mistakes) {
 
 fn hide(entry: &Entry, mistakes: &mut Mistakes) {
     if table::is_telltale(&entry.key) {
-        mistakes.hide(entry.value.span.clone());
+        mistakes.hide(&entry.value);
     }
     hide_within(&entry.value, mistakes);
 }

@@ -30,6 +30,7 @@ mod handwritten;
 mod load;
 mod mapping;
 mod metadata;
+mod options;
 mod parsed;
 mod pointer;
 mod printed;
@@ -57,6 +58,7 @@ pub use self::{
     load::{Loaded, load_for, load_text_for},
     mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
     metadata::Metadata,
+    options::Options,
     parsed::{Parsed, short_name},
     pointer::{NotAPointer, Pointer},
     printed::{environment, template, template_of},

@@ -42,15 +42,20 @@ impl Setting for Headers {
     const OPTIONAL: bool = true;
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        let headers = HashMap::read(value)?;
-        let is_wrong = |value: &Template| value.constant().is_some_and(|value| HeaderValue::try_from(value).is_err());
-        match headers.iter().find(|(name, value)| NOT_HERE.contains(name) || is_wrong(value)) {
-            None => Ok(Self(headers)),
-            Some((name, _)) => {
+        let headers: HashMap<HeaderName, Template> = HashMap::read(value)?;
+        let mut mistakes = Mistakes::default();
+        for (name, value) in value.as_table()? {
+            let is_wrong = name.parse().ok().is_none_or(|name| {
+                let constant = headers.get(&name).and_then(Template::constant);
+                NOT_HERE.contains(&name) || constant.is_some_and(|value| HeaderValue::try_from(value).is_err())
+            });
+            if is_wrong {
+                mistakes.hide(value);
                 let message = format!("`{name}` is no header that can be set here");
-                Err(value.mistake(message, "remove it; a credential is a secret of the environment").into())
+                mistakes.push(value.mistake(message, "remove it; a credential is a secret of the environment"));
             }
         }
+        mistakes.into_result().map(|()| Self(headers))
     }
 
     fn absent() -> Option<Self> {

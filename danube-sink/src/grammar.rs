@@ -113,8 +113,9 @@
 /// a value stands), [`Metadata`](crate::Metadata) (`"offset"`, what a record says of itself), [`Field`](crate::Field) (either,
 /// or `"attribute:NAME"`), [`Template`](crate::Template) (`"/users/{/user/id}"`, a text that each record fills in),
 /// [`Parsed`](crate::Parsed) of whatever has `FromStr`, and `Option`, `Vec`, `BTreeMap` and `HashMap` of them, whose keys are
-/// `String` or whatever has `FromStr`. A type of your own derives [`Setting`](derive@crate::Setting): an enum whose variants
-/// are words, or a struct whose fields are the keys of a table within the section.
+/// `String` or whatever has `FromStr`, and [`Options`](crate::Options), which somebody else's library reads. A type of your
+/// own derives [`Setting`](derive@crate::Setting): an enum whose variants are words, or a struct whose fields are the keys of
+/// a table within the section.
 ///
 /// # Topic mappings
 ///

@@ -78,8 +78,8 @@ pub use self::{
     concurrently::Concurrently,
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
-        OnRetriesExhausted, Parsed, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token, TopicMapping,
-        TopicMappings,
+        OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token,
+        TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     deduplication::{Deduplication, Fresh},

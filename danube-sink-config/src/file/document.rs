@@ -53,7 +53,7 @@ impl Document {
             mistakes.push(Mistake::new(error.message(), syntax_help(error.message())).at(error.span()));
         }
         for hidden in render::lines_of_keys(text, secrets) {
-            mistakes.hide(Some(hidden));
+            mistakes.hide_bytes(hidden);
         }
         Err(mistakes)
     }

@@ -60,7 +60,7 @@ pub(super) fn read<T: DeserializeOwned>(
         let span = document.root.locate(&path);
         if let Some(key) = span.as_ref().filter(|_| table::is_telltale(&path)) {
             let rest = document.text[key.end..].find('\n').map_or(document.text.len(), |length| key.end + length);
-            mistakes.hide(Some(key.end..rest));
+            mistakes.hide_bytes(key.end..rest);
         }
         let message = format!("unknown key `{path}`");
         mistakes.push(Mistake::new(message, "remove it, or add a field of this name to the struct").at(span));

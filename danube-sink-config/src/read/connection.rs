@@ -49,7 +49,7 @@ pub(super) fn read(
 
 fn token(tables: &mut Tables<'_, '_>) -> Option<Token> {
     if let Some(entry) = tables.root.take_hidden(TOKEN_KEY) {
-        tables.mistakes.hide(entry.value.span.clone());
+        tables.mistakes.hide(&entry.value);
         let help = format!("remove it, and {}", secret_source::how_to_give(TOKEN));
         let message = "the token is a secret and must not be in the file";
         tables.mistakes.push(Mistake::new(message, help).at(entry.key_span.clone()));

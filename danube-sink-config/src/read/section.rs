@@ -61,7 +61,7 @@ impl<'r> SectionReader<'r> {
     /// Reports a secret that stands in the file.
     pub(crate) fn not_in_file(&mut self, secret: &'r str, variable: &str) -> Option<()> {
         let Some(entry) = self.table.take(secret) else { return Some(()) };
-        self.mistakes.hide(entry.value.span.clone());
+        self.mistakes.hide(&entry.value);
         let help = format!("remove it, and {}", secret_source::how_to_give(variable));
         let message = format!("`{secret}` is a secret and must not be in the file");
         self.mistakes.push(Mistake::new(message, help).at(entry.key_span.clone()));

@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// Parts of names under which people keep what nobody should see.
-const TELLTALE: [&str; 7] = ["secret", "passw", "token", "credential", "api_key", "apikey", "private_key"];
+const TELLTALE: [&str; 9] =
+    ["secret", "passw", "token", "credential", "api_key", "apikey", "private_key", "access_key", "account_key"];
 
 /// Reads one table. What it was not asked for is unknown.
 pub(crate) struct TableReader<'a> {
@@ -108,7 +109,7 @@ impl<'a> TableReader<'a> {
                 // One slip of the pen is one mistake.
                 self.missing.retain(|(key, _)| Some(*key) != close);
                 if close.is_some_and(|close| secrets.contains(&close)) || is_telltale(&entry.key) {
-                    mistakes.hide(entry.value.span.clone());
+                    mistakes.hide(&entry.value);
                 }
                 let message = wording::unknown_key(&entry.key, &self.title);
                 let help = elsewhere(&entry.key)

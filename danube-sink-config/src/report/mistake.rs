@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::file::value::Value;
+
 /// One thing that is wrong, and what to write instead.
 ///
 /// Neither text may show the value of a secret. The line of the file is added by the report, which hides secrets.
@@ -82,8 +84,13 @@ impl Mistakes {
         }
     }
 
-    pub(crate) fn hide(&mut self, span: Option<Range<usize>>) {
-        self.hidden.extend(span);
+    /// No report shows this value: it may be a secret.
+    pub fn hide(&mut self, value: &Value) {
+        self.hidden.extend(value.span.clone());
+    }
+
+    pub(crate) fn hide_bytes(&mut self, of_the_file: Range<usize>) {
+        self.hidden.push(of_the_file);
     }
 
     /// Something that is right, and that the log tells to who wants to know.

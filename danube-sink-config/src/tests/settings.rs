@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Mistakes, Parsed, Setting, SubscriptionType, TopicMappings, Value};
+use crate::{Mistakes, Options, Parsed, Setting, SubscriptionType, TopicMappings, Value};
 
 fn read<T: Setting>(literal: &str) -> Result<T, String> {
     let told = |mistakes: Mistakes| {
@@ -63,6 +63,18 @@ fn collections_tell_every_wrong_item() {
     let twice = read::<HashMap<Ipv6Addr, u8>>("{ '::1' = 1, '0::1' = 2 }").unwrap_err();
     assert_eq!(twice, "`0::1`: another key means the same; keep one of them");
     assert_eq!(read::<Vec<bool>>("[1, true, 'x']").unwrap_err().matches("expected `true` or `false`").count(), 2);
+}
+
+#[test]
+fn options_of_a_library_hold_no_secrets() {
+    let options = read::<Options>("{ aws_region = 'here', 'max.retries' = '2' }").expect("options");
+    assert_eq!((options.len(), options["max.retries"].as_str()), (2, "2"));
+    assert_eq!(Options::absent(), Some(Options::default()));
+    for name in ["AWS_SECRET_ACCESS_KEY", "aws_access_key_id", "sasl.password", "azure_storage_account_key"] {
+        let told = read::<Options>(&format!("{{ region = 'here', '{name}' = 's3cret' }}")).unwrap_err();
+        assert!(told.starts_with(&format!("`{name}` is a secret and must not be in the file; remove it")), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
 }
 
 #[test]

@@ -38,11 +38,8 @@ impl FromStr for DeltaType {
 impl Target {
     /// The columns of a new table; none if neither the mapping nor the records have any.
     pub(crate) fn of_new_table(&self, records: &[SinkRecord]) -> DeltaResult<Vec<StructField>> {
-        if !self.columns.is_empty() {
-            return self.mapped();
-        }
-        let inferred = inferred(records);
-        if inferred.is_empty() {
+        let inferred = if self.columns.is_empty() { inferred(records) } else { Vec::new() };
+        if self.columns.is_empty() && inferred.is_empty() {
             return Ok(Vec::new());
         }
         let inferred = inferred.iter().map(|column| Ok(column.try_into_kernel()?));

@@ -1,14 +1,10 @@
 //! What a failure of the table means for the records. The README has this as a table.
 
-use CommitConflictError::{UnsupportedReaderVersion, UnsupportedWriterVersion};
 use DeltaTableError::{Arrow, InvalidData, MissingFeature, ObjectStore, Transaction, UnsupportedColumnMapping};
-use ObjectStoreError::{InvalidPath, NotImplemented, NotSupported, UnknownConfigurationKey};
-use TransactionError::{CommitConflict, TableFeaturesRequired, UnsupportedTableFeatures};
 use danube_sink::prelude::*;
 use deltalake::{
-    DeltaTableError, ObjectStoreError,
-    arrow::error::ArrowError::{ExternalError, IoError},
-    kernel::transaction::{CommitConflictError, TransactionError},
+    DeltaTableError, ObjectStoreError as Store, arrow::error::ArrowError,
+    kernel::transaction::TransactionError as Commit,
 };
 
 pub(crate) trait Sorted<T> {
@@ -20,17 +16,15 @@ pub(crate) trait Sorted<T> {
 impl<T, E: Into<DeltaTableError>> Sorted<T> for Result<T, E> {
     fn sorted(self, what: &str) -> ConnectorResult<T> {
         match self.map_err(Into::into) {
-            Err(
-                error @ (UnsupportedColumnMapping { .. }
-                | MissingFeature { .. }
-                | Transaction { source: UnsupportedTableFeatures(_) | TableFeaturesRequired(_) }
-                | Transaction {
-                    source: CommitConflict(UnsupportedReaderVersion(_) | UnsupportedWriterVersion(_)),
-                }
-                | ObjectStore { source: InvalidPath { .. } | NotImplemented { .. } | NotSupported { .. } }
-                | ObjectStore { source: UnknownConfigurationKey { .. } }),
-            ) => Err(error).fatal(what),
-            error @ Err(Arrow { source: IoError(..) | ExternalError(_) }) => error.retryable(what),
+            error @ Err(UnsupportedColumnMapping { .. } | MissingFeature { .. }) => error.fatal(what),
+            error @ Err(Transaction { source: Commit::UnsupportedTableFeatures(_) }) => error.fatal(what),
+            error @ Err(Transaction { source: Commit::TableFeaturesRequired(_) }) => error.fatal(what),
+            error @ Err(ObjectStore { source: Store::InvalidPath { .. } }) => error.fatal(what),
+            error @ Err(ObjectStore { source: Store::UnknownConfigurationKey { .. } }) => error.fatal(what),
+            error @ Err(ObjectStore { source: Store::NotImplemented { .. } }) => error.fatal(what),
+            error @ Err(ObjectStore { source: Store::NotSupported { .. } }) => error.fatal(what),
+            error @ Err(Arrow { source: ArrowError::IoError(..) }) => error.retryable(what),
+            error @ Err(Arrow { source: ArrowError::ExternalError(_) }) => error.retryable(what),
             error @ Err(InvalidData { .. } | Arrow { .. }) => error.refused(what),
             other => other.retryable(what),
         }

@@ -8,11 +8,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
 use columns::Column;
-use danube_sink::prelude::*;
-use failure::Sorted;
+use danube_sink::{Options, config::Mapping, prelude::*};
 use table::Table;
 
 /// Appends the records of each topic to a Delta table, each batch in one commit.
@@ -22,8 +21,7 @@ use table::Table;
 )]
 pub(crate) struct DeltaLake {
     /// Options of the object store, under its own names: `aws_region`, `aws_endpoint`, `aws_allow_http`, `max_retries`, ….
-    #[setting(validate = no_secrets)]
-    storage_options: Option<BTreeMap<String, String>>,
+    storage_options: Options,
     /// The access key of S3. Without it, whatever the environment of the process offers, such as a role.
     #[setting(secret, env = "AWS_ACCESS_KEY_ID")]
     access_key_id: Option<Secret>,
@@ -64,41 +62,9 @@ pub(crate) struct Target {
 #[sink_connector]
 impl SinkConnector for DeltaLake {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
-        for mapping in self.topics.iter() {
-            if let Some(table) = Table::open(&mapping.own, self.options(), &[]).await? {
-                self.tables.insert(mapping.own.table.clone(), table);
-            }
-        }
-        Ok(())
-    }
-
-    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let options = self.options();
-        let target = self.topics.for_record(&records[0])?;
-        let table = match self.tables.entry(target.table.clone()) {
-            Entry::Occupied(table) => table.into_mut(),
-            Entry::Vacant(place) => {
-                let reason = "not a JSON object, from which the columns of a new table could be taken";
-                let table = Table::open(target, options, &records).await?;
-                place.insert(table.ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?)
-            }
-        };
-        table.append(target, &records).await
-    }
-
-    async fn health_check(&self) -> ConnectorResult<()> {
-        for table in self.tables.values() {
-            table.find().await.sorted("find the table")?;
-        }
-        Ok(())
-    }
-}
-
-impl DeltaLake {
-    fn options(&self) -> HashMap<String, String> {
         // A try must end well before the runtime's own limit.
         let mut options = HashMap::from([("max_retries".into(), "2".into()), ("retry_timeout".into(), "10s".into())]);
-        options.extend(self.storage_options.clone().unwrap_or_default());
+        options.extend(self.storage_options.0.clone());
         for (name, secret) in [
             ("aws_access_key_id", &self.access_key_id),
             ("aws_secret_access_key", &self.secret_access_key),
@@ -106,16 +72,22 @@ impl DeltaLake {
         ] {
             options.extend(secret.as_ref().map(|secret| (name.to_owned(), secret.expose().to_owned())));
         }
-        options
+        for Mapping { own: target, .. } in &self.topics {
+            self.tables.insert(target.table.clone(), Table::open(target, options.clone()).await?);
+        }
+        Ok(())
     }
-}
 
-fn no_secrets(options: &BTreeMap<String, String>) -> Result<(), String> {
-    let secret = |name: &&String| {
-        ["access_key", "secret", "session_token", "password"].iter().any(|word| name.to_lowercase().contains(word))
-    };
-    match options.keys().find(secret) {
-        None => Ok(()),
-        Some(name) => Err(format!("`{name}` is a secret: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")),
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let target = self.topics.for_record(&records[0])?;
+        let table = self.tables.get_mut(&target.table).ok_or_else(|| ConnectorError::fatal("not initialized"))?;
+        table.append(target, &records).await
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        for table in self.tables.values() {
+            table.find().await?;
+        }
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use danube_sink::{Deduplication, prelude::*};
 use danube_sink_arrow::{Columns, Rows};
 use deltalake::{
-    DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError,
+    DeltaResult, DeltaTable, DeltaTableBuilder,
     arrow::compute::filter_record_batch,
     ensure_table_uri,
     kernel::{Transaction, transaction::CommitProperties},
@@ -21,34 +21,38 @@ use super::{Target, failure::Sorted};
 /// How long the log remembers a producer that sends nothing any more.
 const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
 
-/// A table that was there when it was looked for.
+/// A table, or the place of one.
 pub(crate) struct Table {
-    url: Url,
-    options: HashMap<String, String>,
-    /// As of the last commit; `None` when that is in doubt.
+    /// Nothing of it is read.
+    place: DeltaTable,
+    was_there: bool,
+    /// As of the last commit; `None` when that is in doubt, or there was none.
     state: Option<DeltaTable>,
     /// What the log says of records, in its transactions.
     deduplication: Deduplication,
 }
 
 impl Table {
-    /// The table of a mapping, made if it is not there; `None` if nobody knows its columns.
-    pub(crate) async fn open(
-        target: &Target,
-        options: HashMap<String, String>,
-        records: &[SinkRecord],
-    ) -> ConnectorResult<Option<Self>> {
+    /// The table of a mapping, made if it is not there and the mapping names its columns.
+    pub(crate) async fn open(target: &Target, options: HashMap<String, String>) -> ConnectorResult<Self> {
         let what = format!("open the table {}", target.table);
-        let url = ensure_table_uri(&target.table).sorted(&what)?;
-        let mut table = Self { url, options, state: None, deduplication: Deduplication::default() };
-        let place = table.place().sorted(&what)?;
-        if !place.verify_deltatable_existence().await.sorted(&what)? {
+        let builder = ensure_table_uri(&target.table).and_then(DeltaTableBuilder::from_url).sorted(&what)?;
+        let place = builder.with_storage_options(options).build().sorted(&what)?;
+        let mut table = Self { place, was_there: false, state: None, deduplication: Deduplication::default() };
+        table.state = table.load(target, &[]).await?;
+        Ok(table)
+    }
+
+    /// What its log says now; `None` if it was never there and nobody knows the columns to make it with.
+    async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<Option<DeltaTable>> {
+        let what = format!("open the table {}", target.table);
+        if !self.was_there && !self.place.verify_deltatable_existence().await.sorted(&what)? {
             let columns = target.of_new_table(records).sorted(&what)?;
             if columns.is_empty() {
                 return Ok(None);
             }
             let made = CreateBuilder::new()
-                .with_log_store(place.log_store())
+                .with_log_store(self.place.log_store())
                 .with_columns(columns)
                 .with_partition_columns(&target.partition_by)
                 .with_configuration([
@@ -57,32 +61,38 @@ impl Table {
                 ])
                 .await;
             // Another one may have been faster.
-            if !place.verify_deltatable_existence().await.sorted(&what)? {
+            if !self.place.verify_deltatable_existence().await.sorted(&what)? {
                 made.sorted(&what)?;
             }
         }
-        let state = table.load().await.sorted(&what)?;
+        self.was_there = true;
+        let mut state = self.place.clone();
+        state.load().await.sorted(&what)?;
         let schema = state.snapshot().and_then(|snapshot| Ok(snapshot.metadata().parse_schema()?)).sorted(&what)?;
         target.fits(&schema)?;
-        table.state = Some(state);
-        Ok(Some(table))
+        Ok(Some(state))
+    }
+
+    /// A table that was there is not made again: its log is waited for.
+    pub(crate) async fn find(&self) -> ConnectorResult<()> {
+        match !self.was_there || self.place.verify_deltatable_existence().await.sorted("find the table")? {
+            true => Ok(()),
+            false => Err(ConnectorError::retryable(format!("{} is not there any more", self.place.table_url()))),
+        }
     }
 
     /// Appends the records that the table does not have, in one commit.
     pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
         let what = format!("append to {}", target.table);
-        // A write would make a folder again that was taken away, without the log.
-        if self.url.to_file_path().is_ok_and(|folder| !folder.join("_delta_log").is_dir()) {
-            return Err(self.is_gone()).sorted(&what);
+        // A write would begin a table again that was taken away, without its log.
+        self.find().await?;
+        if self.state.is_none() {
+            self.deduplication.forget();
+            self.state = self.load(target, records).await?;
         }
         // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
-        let mut state = match self.state.take() {
-            Some(state) => state,
-            None => {
-                self.deduplication.forget();
-                self.load().await.sorted(&what)?
-            }
-        };
+        let reason = "not a JSON object, from which the columns of a new table could be taken";
+        let mut state = self.state.take().ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?;
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
         let columns = Columns::new(writer.arrow_schema(), |name| target.source(name));
         let Rows { batch, records, rejected } = columns.rows(records).sorted(&what)?;
@@ -101,29 +111,6 @@ impl Table {
         }
         self.state = Some(state);
         rejected.into_result()
-    }
-
-    fn place(&self) -> DeltaResult<DeltaTable> {
-        DeltaTableBuilder::from_url(self.url.clone())?.with_storage_options(self.options.clone()).build()
-    }
-
-    /// A table that was there is not made again: its log is waited for.
-    pub(crate) async fn find(&self) -> DeltaResult<DeltaTable> {
-        let place = self.place()?;
-        match place.verify_deltatable_existence().await? {
-            true => Ok(place),
-            false => Err(self.is_gone()),
-        }
-    }
-
-    fn is_gone(&self) -> DeltaTableError {
-        DeltaTableError::NotATable(format!("{}: it is not there any more", self.url))
-    }
-
-    async fn load(&self) -> DeltaResult<DeltaTable> {
-        let mut table = self.find().await?;
-        table.load().await?;
-        Ok(table)
     }
 }
 

@@ -5,7 +5,7 @@ pub(crate) mod common;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{Reader, folder};
+use common::{Reader, S3, folder, toml};
 use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::{Value, json};
 
@@ -219,6 +219,41 @@ async fn a_checkpoint_is_written_after_so_many_commits_and_remembers_what_was_wr
     assert_eq!(table.version, 12, "what is there already makes no commit");
 }
 
+/// A commit beside a log that is gone would be read by nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_gone_is_not_begun_again() {
+    let (disk, server) = (folder("gone"), S3::start("gone-s3", false).await);
+    let places = [
+        (disk.join("table").display().to_string(), disk.join("table"), BTreeMap::new()),
+        (server.table("table"), server.objects("table"), server.options()),
+    ];
+    for (table, folder, options) in places {
+        let text = format!(
+            "[delta_lake.storage_options]\n{}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
+             table = '{table}'\ncolumns = [{{ name = 'n', type = 'long' }}]\n",
+            toml(&options)
+        );
+        let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+        connector.initialize(config).await.unwrap();
+        connector.process_batch(vec![record(1, &json!({ "n": 1 }))]).await.unwrap();
+        let away = folder.with_extension("away");
+        fs::rename(&folder, &away).unwrap();
+        for error in [
+            connector.process_batch(vec![record(2, &json!({ "n": 2 }))]).await.expect_err("no table"),
+            connector.health_check().await.expect_err("no table"),
+        ] {
+            assert!(matches!(error, ConnectorError::Retryable { .. }), "{table}: {error:?}");
+            assert!(error.report().contains("is not there any more"), "{table}: {error:?}");
+        }
+        assert!(!folder.exists(), "{table}");
+        fs::rename(&away, &folder).unwrap();
+        connector.process_batch(vec![record(2, &json!({ "n": 2 }))]).await.unwrap();
+        let mut numbers = Reader::start().numbers(&table, &options, "n");
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2], "{table}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_the_mapping_does_not_fit_is_told_at_start() {
     let folder = folder("unfit");
@@ -237,11 +272,14 @@ async fn a_table_that_the_mapping_does_not_fit_is_told_at_start() {
 
 #[test]
 fn secrets_and_types_that_are_none_are_told_with_their_line() {
-    let text = "[delta_lake.storage_options]\nAWS_SECRET_ACCESS_KEY = 'x'\n\n[[delta_lake.topic_mappings]]\n\
+    let text = "[delta_lake.storage_options]\nAWS_SECRET_ACCESS_KEY = 's3cret'\n\n[[delta_lake.topic_mappings]]\n\
                 topic = '/default/t'\ntable = 't'\ncolumns = [{ name = 'n', type = 'int' }]\n";
     let Err(report) = from_toml::<DeltaLake>(text) else { panic!("it is taken") };
     let report = report.to_string();
-    assert!(report.contains("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"), "{report}");
+    assert!(
+        report.contains("conformance.toml:2") && report.contains("is a secret") && !report.contains("s3cret"),
+        "{report}"
+    );
     assert!(report.contains("conformance.toml:7") && report.contains("not a DeltaType: Delta has"), "{report}");
 }
 

@@ -136,6 +136,11 @@ impl S3 {
         format!("s3://{BUCKET}/{name}")
     }
 
+    /// The folder with the objects of a table.
+    pub(crate) fn objects(&self, name: &str) -> PathBuf {
+        self.folder.join(BUCKET).join(name)
+    }
+
     /// What connector and reader both have to know of it.
     pub(crate) fn options(&self) -> BTreeMap<String, String> {
         let endpoint = format!("http://127.0.0.1:{}", self.port);

@@ -1,0 +1,43 @@
+//! Settings that are somebody else's.
+
+use std::{collections::BTreeMap, ops::Deref};
+
+use super::{file::value::Value, read::table::is_telltale, report::mistake::Mistakes, setting::Setting, shape::Shape};
+
+/// Options of a library that the target is reached by, under the library's own names: a table of texts, which may be left
+/// out. What sounds like a secret is refused and not shown: it belongs into a field with `#[setting(secret)]`.
+///
+/// ```text
+/// [delta_lake.storage_options]
+/// aws_region = "eu-central-1"
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options(pub BTreeMap<String, String>);
+
+impl Deref for Options {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Setting for Options {
+    const SHAPE: Shape = Shape::map(&Shape::TEXT);
+    const OPTIONAL: bool = true;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        for (name, value) in value.as_table()?.filter(|(name, _)| is_telltale(name)) {
+            mistakes.hide(value);
+            let help = "remove it; the help of the connector's secrets says which variables hold them";
+            mistakes.push(value.mistake(format!("`{name}` is a secret and must not be in the file"), help));
+        }
+        mistakes.into_result()?;
+        BTreeMap::read(value).map(Self)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::default())
+    }
+}
