@@ -6,13 +6,9 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, Field as Column, SchemaRef};
 use arrow_select::{concat::concat_batches, filter::filter};
-use danube_sink::{Field, Fields, PartialFailure, SinkRecord};
-use rayon::{iter::ParallelIterator, slice::ParallelSlice};
+use danube_sink::{Field, Fields, PartialFailure, SinkRecord, in_parts};
 
 use super::value::{array, text};
-
-/// As many records are worth a core of their own.
-const PART: usize = 1_000;
 
 /// What fills the columns of a table.
 #[derive(Debug, Clone)]
@@ -55,8 +51,8 @@ impl Columns {
     ///
     /// A type that Arrow has no values of text for, or a batch too large for it.
     pub fn rows<'r>(&self, records: &'r [SinkRecord]) -> Result<Rows<'r>, ArrowError> {
-        let parts = records.par_chunks(PART).map(|part| self.read(part));
-        let (batches, reasons): (Vec<_>, Vec<_>) = parts.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let parts = in_parts(records, |part| self.read(part)).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let (batches, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let batch = concat_batches(&self.schema, &batches)?;
         let mut rows = Rows { batch, records: Vec::with_capacity(records.len()), rejected: PartialFailure::default() };
         for (record, reason) in records.iter().zip(reasons.concat()) {

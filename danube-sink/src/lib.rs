@@ -66,6 +66,7 @@ mod fields;
 mod grammar;
 mod json_row;
 mod observe;
+mod parts;
 mod pipeline;
 mod record;
 mod runtime;
@@ -87,6 +88,7 @@ pub use self::{
     fields::Fields,
     grammar::{Setting, TopicMapping, sink_connector},
     json_row::JsonRow,
+    parts::{Joined, in_parts},
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
     schema::{SchemaInfo, SchemaType},
@@ -102,7 +104,7 @@ pub mod prelude {
 
     pub use crate::{
         ByteSize, Concurrently, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, Field,
-        Fields, JsonRow, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector,
+        Fields, Joined, JsonRow, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector,
         SinkRecord, SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings, sink_connector,
     };
 }

@@ -12,7 +12,14 @@ mod connector;
 #[path = "../src/tests/process.rs"]
 mod process;
 
-use std::{io::Write, sync::Arc, time::Instant};
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use connector::Clickhouse;
 use danube_sink::{ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
@@ -22,9 +29,11 @@ use process::Process;
 use reqwest::{Client, header::CONTENT_ENCODING};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::Mutex;
 
-const PAIRS: usize = 25;
-const ROWS: usize = 20_000;
+const PAIRS: usize = 15;
+/// Of each run.
+const BATCHES: usize = 20;
 const COLUMNS: &str = "number UInt64, name String, price Decimal(18, 4), at DateTime, text String";
 
 /// What a bare client has to do with a payload.
@@ -95,26 +104,42 @@ fn main() {
     }
 }
 
-fn table(server: &Process) {
-    server.ask("DROP TABLE IF EXISTS t");
-    server.ask(&format!("CREATE TABLE t ({COLUMNS}) ENGINE = MergeTree ORDER BY number"));
+/// A table of each run's own. None is dropped, because file systems make files more slowly where some were just removed.
+fn table(server: &Process) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let table = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    server.ask(&format!("CREATE TABLE {table} ({COLUMNS}) ENGINE = MergeTree ORDER BY number"));
+    table
 }
 
-fn speed(server: &Process, started: Instant) -> f64 {
-    let speed = ROWS as f64 / started.elapsed().as_secs_f64();
-    assert_eq!(server.ask("SELECT count() FROM t"), ROWS.to_string());
-    speed
+/// The rows a second of all batches. Each is made when the one before is written, as they come in.
+async fn speed<B>(
+    server: &Process,
+    table: &str,
+    size: usize,
+    make: impl Fn(usize) -> Vec<B>,
+    write: impl AsyncFn(&[B]),
+) -> f64 {
+    let mut time = Duration::ZERO;
+    for batch in 0..BATCHES {
+        let batch = make(batch * size);
+        let started = Instant::now();
+        write(&batch).await;
+        time += started.elapsed();
+    }
+    let rows = BATCHES * size;
+    assert_eq!(server.ask(&format!("SELECT count() FROM {table}")), rows.to_string());
+    rows as f64 / time.as_secs_f64()
 }
 
 /// The smallest client that waits for the rows to be there: no setting, no look at rows that need none.
-async fn bare(server: &Process, kind: Payload, level: u32, batch: usize) -> f64 {
+async fn bare(server: &Process, kind: Payload, level: u32, size: usize) -> f64 {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    table(server);
-    let payloads: Vec<_> = (0..ROWS).map(|number| payload(number, kind)).collect();
+    let table = table(server);
     let client = Client::new();
-    let url = format!("{}/?query=INSERT+INTO+t+FORMAT+JSONEachRow", server.url());
-    let started = Instant::now();
-    for payloads in payloads.chunks(batch) {
+    let url = format!("{}/?query=INSERT+INTO+{table}+FORMAT+JSONEachRow", server.url());
+    let make = |first: usize| -> Vec<_> { (first..first + size).map(|number| payload(number, kind)).collect() };
+    let write = async |payloads: &[String]| {
         let mut rows = match kind {
             Payload::Row => payloads.join("\n").into_bytes(),
             Payload::Nested => {
@@ -132,16 +157,18 @@ async fn bare(server: &Process, kind: Payload, level: u32, batch: usize) -> f64 
         }
         let answer = insert.body(rows).send().await.expect("an answer");
         assert!(answer.error_for_status().expect("rows").text().await.expect("a text").is_empty());
-    }
-    speed(server, started)
+    };
+    speed(server, &table, size, make, write).await
 }
 
-/// The connector, from records as the runtime hands them over: found to be JSON.
-async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, batch: usize) -> f64 {
-    table(server);
+/// The connector, from records as the runtime hands them over: found to be JSON, and kept until they are settled.
+async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, size: usize) -> f64 {
+    let table = table(server);
+    // The bare client leaves times to the server's default too.
     let (mut connector, _) = from_toml::<Clickhouse>(&format!(
         "[clickhouse]\napi.url = '{}'\ngzip_level = {level}\n[[clickhouse.topic_mappings]]\n\
-         topic = '/default/t'\nsubscription = 's'\ntable = 't'\n{mapping}",
+         topic = '/default/t'\nsubscription = 's'\ntable = '{table}'\n\
+         settings = {{ date_time_input_format = 'basic' }}\n{mapping}",
         server.url()
     ))
     .expect("a configuration");
@@ -151,12 +178,10 @@ async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, batch:
         let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
         record.payload(payload(number, kind)).decoder(Arc::clone(&decoder)).build()
     };
-    let records: Vec<_> = (0..ROWS).map(record).collect();
-    // The runtime keeps the records until they are settled.
-    let batches: Vec<_> = records.chunks(batch).map(<[SinkRecord]>::to_vec).collect();
-    let started = Instant::now();
-    for records in batches {
-        connector.process_batch(records).await.expect("rows");
-    }
-    speed(server, started)
+    let make = |first: usize| -> Vec<_> { (first..first + size).map(record).collect() };
+    let connector = Mutex::new(connector);
+    let write = async |records: &[SinkRecord]| {
+        connector.lock().await.process_batch(records.to_vec()).await.expect("rows");
+    };
+    speed(server, &table, size, make, write).await
 }

@@ -28,16 +28,11 @@ impl Create {
 }
 
 impl Table {
-    /// A line of JSON for each record, and an empty one: a request without a body would have no length.
+    /// A line of JSON for each record, or an empty one: a request without a body would have no length.
     pub(super) fn rows(&self, records: &[SinkRecord]) -> ConnectorResult<Vec<u8>> {
         let row = JsonRow::new(self.columns.as_ref(), &self.metadata);
-        let mut rows = Vec::with_capacity(records.iter().map(|record| record.bytes().len() + 1).sum::<usize>() + 1);
-        for record in records {
-            row.write(record, &mut rows)?;
-            rows.push(b'\n');
-        }
-        rows.push(b'\n');
-        Ok(rows)
+        let lines = Joined { open: "", between: "\n", close: "\n" };
+        lines.bytes(records, |record, rows| row.write(record, rows))
     }
 
     /// Without rows, the columns of metadata are named in any case: the server then tells whether they are there.

@@ -106,25 +106,19 @@ impl Endpoint {
 
     /// The content type and what is sent.
     pub(crate) fn content(&self, records: &[SinkRecord]) -> ConnectorResult<(&'static str, Vec<u8>)> {
-        let (content_type, open, between, close) = match self.body {
+        let (content_type, [open, between, close]) = match self.body {
             Body::Bytes => return Ok(("application/octet-stream", records[0].bytes().to_vec())),
-            Body::Json => ("application/json", "", "", ""),
-            Body::JsonArray => ("application/json", "[", ",", "]"),
-            Body::Ndjson => ("application/x-ndjson", "", "\n", "\n"),
+            Body::Json => ("application/json", ["", "", ""]),
+            Body::JsonArray => ("application/json", ["[", ",", "]"]),
+            Body::Ndjson => ("application/x-ndjson", ["", "\n", "\n"]),
         };
         let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
         let row = (!self.metadata.is_empty()).then(|| JsonRow::new(Some(&payload), &self.metadata));
-        let mut body = Vec::with_capacity(records.iter().map(|record| record.bytes().len() + 1).sum::<usize>() + 2);
-        body.extend_from_slice(open.as_bytes());
-        for (number, record) in records.iter().enumerate() {
-            body.extend_from_slice(if number == 0 { b"" } else { between.as_bytes() });
-            match &row {
-                Some(row) => row.write(record, &mut body)?,
-                None => body.extend_from_slice(record.json().as_bytes()),
-            }
-        }
-        body.extend_from_slice(close.as_bytes());
-        Ok((content_type, body))
+        let body = Joined { open, between, close }.bytes(records, |record, body| match &row {
+            Some(row) => row.write(record, body),
+            None => Ok(body.extend_from_slice(record.json().as_bytes())),
+        });
+        Ok((content_type, body?))
     }
 }
 

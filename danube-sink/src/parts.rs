@@ -1,0 +1,135 @@
+//! A batch made ready by all cores.
+
+use std::{num::NonZero, panic, thread};
+
+use crate::{error::ConnectorResult, record::SinkRecord};
+
+/// As many records are worth a core of their own.
+const PART: usize = 1_000;
+
+/// What `make` makes of the parts of a batch, in their order. A batch of several thousand records has a part for each core, all
+/// of which work at once; the caller waits.
+///
+/// ```
+/// use danube_sink::{SinkRecord, in_parts};
+///
+/// let records: Vec<_> = (0..5_000).map(|offset| SinkRecord::builder("/default/t").offset(offset).build()).collect();
+/// let offsets = in_parts(&records, |part| part.iter().map(SinkRecord::offset).collect::<Vec<_>>()).concat();
+/// assert!(offsets.into_iter().eq(0..5_000));
+/// ```
+pub fn in_parts<T: Send>(records: &[SinkRecord], make: impl Fn(&[SinkRecord]) -> T + Sync) -> Vec<T> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let parts = (records.len() / PART).clamp(1, cores);
+    let mut parts = records.chunks(records.len().div_ceil(parts).max(1));
+    let first = parts.next().unwrap_or_default();
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(|| make(part))).collect();
+        let mut made = vec![make(first)];
+        for other in others {
+            made.push(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        }
+        made
+    })
+}
+
+/// The bytes of a batch: those of each record, with something before, between and behind them. [`in_parts`] makes them.
+///
+/// ```
+/// use danube_sink::{Joined, SinkRecord};
+///
+/// let records = ["1", "2"].map(|payload| SinkRecord::builder("/default/t").payload(payload).build());
+/// let array = Joined { open: "[", between: ",", close: "]" };
+/// let array = array.bytes(&records, |record, bytes| Ok(bytes.extend_from_slice(record.json().as_bytes())))?;
+/// assert_eq!(array, b"[1,2]");
+/// # Ok::<(), danube_sink::ConnectorError>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Joined<'t> {
+    /// What stands before the first record.
+    pub open: &'t str,
+    /// What stands between records.
+    pub between: &'t str,
+    /// What stands behind the last record.
+    pub close: &'t str,
+}
+
+impl Joined<'_> {
+    /// The bytes. `write` appends those of one record.
+    ///
+    /// # Errors
+    /// What `write` returns for the first record of which it returns one.
+    pub fn bytes(
+        self,
+        records: &[SinkRecord],
+        write: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()> + Sync,
+    ) -> ConnectorResult<Vec<u8>> {
+        let Self { open, between, close } = self;
+        let parts = in_parts(records, |part| -> ConnectorResult<_> {
+            let length = part.iter().map(|record| record.bytes().len() + between.len()).sum();
+            let mut bytes = Vec::with_capacity(length);
+            for record in part {
+                write(record, &mut bytes)?;
+                bytes.extend_from_slice(between.as_bytes());
+            }
+            Ok(bytes)
+        });
+        let mut all = Vec::from(open);
+        for part in parts {
+            let part = part?;
+            // The bytes of most batches are one part, and stay where they are.
+            if all.is_empty() { all = part } else { all.extend_from_slice(&part) }
+        }
+        if !records.is_empty() {
+            all.truncate(all.len() - between.len());
+        }
+        all.extend_from_slice(close.as_bytes());
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ConnectorError;
+
+    fn records(count: u64) -> Vec<SinkRecord> {
+        (0..count).map(|offset| SinkRecord::builder("/default/t").offset(offset).build()).collect()
+    }
+
+    fn joined(count: u64) -> String {
+        let lines = Joined { open: "<", between: "\n", close: ">" };
+        let bytes = lines.bytes(&records(count), |record, bytes| {
+            bytes.extend_from_slice(record.offset().to_string().as_bytes());
+            Ok(())
+        });
+        String::from_utf8(bytes.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_record_is_in_one_part_and_in_its_place() {
+        for count in [0, 1, 2, 999, 1_000, 1_001, 2_000, 4_999, 40_001] {
+            let numbers: Vec<_> = (0..count).map(|number: u64| number.to_string()).collect();
+            assert_eq!(joined(count), format!("<{}>", numbers.join("\n")), "{count}");
+            let parts = in_parts(&records(count), <[SinkRecord]>::len);
+            assert_eq!(parts.iter().sum::<usize>() as u64, count);
+            assert!(parts.len() == 1 || parts.iter().all(|part| *part >= PART / 2), "{count}: {parts:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_record_that_has_no_bytes_is_told() {
+        let error = Joined::default().bytes(&records(5_000), |record, _| match record.offset() {
+            1_500 | 4_500 => Err(ConnectorError::fatal(record.offset().to_string())),
+            _ => Ok(()),
+        });
+        assert_eq!(error.unwrap_err().report(), "1500");
+    }
+
+    #[test]
+    #[should_panic(expected = "as the author wrote it")]
+    fn a_panic_is_the_callers() {
+        in_parts(&records(5_000), |part| assert!(part[0].offset() == 0, "as the author wrote it"));
+        // With one core there is one part, which does not panic.
+        assert!(thread::available_parallelism().map_or(1, NonZero::get) > 1, "as the author wrote it");
+    }
+}
