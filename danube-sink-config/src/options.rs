@@ -28,16 +28,22 @@ impl Setting for Options {
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        for (name, value) in value.as_table()?.filter(|(name, _)| is_telltale(name)) {
+        for (name, value) in value.as_table()?.filter(|(name, _)| is_secret(name)) {
             mistakes.hide(value);
-            let help = "remove it; the help of the connector's secrets says which variables hold them";
+            let help = "remove it; `template` prints which variables hold the secrets";
             mistakes.push(value.mistake(format!("`{name}` is a secret and must not be in the file"), help));
         }
-        mistakes.into_result()?;
-        BTreeMap::read(value).map(Self)
+        let options = mistakes.keep(BTreeMap::read(value));
+        mistakes.into_result().map(|()| Self(options.unwrap_or_default()))
     }
 
     fn absent() -> Option<Self> {
         Some(Self::default())
     }
+}
+
+/// Whether the value itself is one, and not the place of one.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    is_telltale(&name) && !["_file", "_path", "_uri", "_url"].iter().any(|place| name.ends_with(place))
 }

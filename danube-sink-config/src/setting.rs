@@ -200,7 +200,7 @@ impl<K: FromStr<Err: Display> + Eq + Hash, T: Setting, S: BuildHasher + Default>
     }
 }
 
-/// Every mistake in it is told, also a key that means the same as one before.
+/// Every mistake in it is told, also a key that means the same as one before. A value under a name that is refused is not shown.
 fn map<K, T, M>(value: &Value, insert: fn(&mut M, K, T) -> Option<T>) -> Result<M, Mistakes>
 where
     K: FromStr<Err: Display>,
@@ -210,12 +210,20 @@ where
     let (mut map, mut mistakes) = (M::default(), Mistakes::default());
     for (name, value) in value.as_table()? {
         let mut wrong = Mistakes::default();
-        let message = |error| format!("its name is not a {}: {error}", short_name::<K>());
-        let key = name.parse().map_err(|error| value.mistake(message(error), "write another name").into());
-        if let Some((key, item)) = wrong.keep(key).zip(wrong.keep(T::read(value)))
-            && insert(&mut map, key, item).is_some()
-        {
-            wrong.push(value.mistake("another key means the same", "keep one of them"));
+        match name.parse() {
+            Err(error) => {
+                // Names may be refused for what people keep under them.
+                wrong.hide(value);
+                let message = format!("its name is not a {}: {error}", short_name::<K>());
+                wrong.push(value.mistake(message, "write another name"));
+            }
+            Ok(key) => {
+                if let Some(item) = wrong.keep(T::read(value))
+                    && insert(&mut map, key, item).is_some()
+                {
+                    wrong.push(value.mistake("another key means the same", "keep one of them"));
+                }
+            }
         }
         mistakes.append(wrong.of_key(name));
     }

@@ -1,6 +1,9 @@
 //! What an API answers, and what that means for the records.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    mem,
+    time::{Duration, SystemTime},
+};
 
 use danube_sink::{ConnectorError, ConnectorResult, Secret};
 use reqwest::{
@@ -14,20 +17,21 @@ const READ: usize = 64 * 1024;
 const TOLD: usize = 200;
 
 /// What an API answered.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Answer {
     /// What became of the request.
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// What it says, up to 64 KiB. The credential is `***` in it.
+    /// What it says, up to 64 KiB. A secret in it is `***`.
     pub text: String,
     /// Whether that is all: the connection did not break, and it is no longer than what is read of it.
     pub is_whole: bool,
 }
 
 impl Answer {
-    pub(crate) async fn read(mut response: Response, credential: Option<&Secret>) -> Self {
+    pub(crate) async fn read(mut response: Response, secrets: &[Secret]) -> Self {
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
         let (mut body, mut is_whole) = (Vec::new(), false);
         while !is_whole && body.len() < READ {
             match response.chunk().await {
@@ -37,10 +41,10 @@ impl Answer {
             }
         }
         let mut text = String::from_utf8_lossy(&body).into_owned();
-        if let Some(credential) = credential {
-            text = text.replace(credential.expose(), "***");
+        for secret in secrets {
+            text = text.replace(secret.expose(), "***");
         }
-        Self { status: response.status(), headers: response.headers().clone(), text, is_whole }
+        Self { status, headers, text, is_whole }
     }
 
     /// What it says, for a message: 200 characters at most, on one line.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use danube_sink::{ConnectorResult, ErrorExt, Parsed, Secret, Setting, config::Mistake};
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Parsed, Secret, Setting, config::Mistake};
 use reqwest::{
     Certificate, ClientBuilder, Identity, Proxy, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
@@ -15,8 +15,6 @@ use reqwest::{
 };
 
 use super::client::Client;
-
-const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// An API, as a table of settings: a field of a connector's struct.
 #[derive(Debug, Setting)]
@@ -32,7 +30,8 @@ pub struct Api {
     /// Limit for one request, within what `write_timeout_ms` leaves for it.
     #[setting(default = "15s", range = "1ms"..)]
     pub timeout: Duration,
-    /// Proxy that every request goes through.
+    /// Proxy that every request goes through, such as `http://host:3128`; those that the environment names do not count.
+    #[setting(validate = is_plain)]
     pub proxy: Option<Url>,
     /// CAs, in PEM, that the API's certificate may be signed by, beside those that the system trusts.
     pub ca_file: Option<PathBuf>,
@@ -45,14 +44,17 @@ pub struct Api {
 impl Api {
     /// A client for it, which has not connected yet. It follows no redirects, since a write would become a GET.
     ///
-    /// `builder` says what is special about the target. The secret is sent as `Basic` with
-    /// [`username`](Self::username), whose password is empty without one; alone in
+    /// `builder` says what is special about the connector, such as its user agent; what stands here has the last word. The
+    /// secret is sent as `Basic` with [`username`](Self::username), whose password is empty without one; alone in
     /// [`secret_header`](Self::secret_header); else as `Bearer`. No request takes longer than `limit`.
     ///
     /// # Errors
-    /// [`ConnectorError::Initialization`](danube_sink::ConnectorError::Initialization) if a file cannot be read or is no PEM,
-    /// or the secret cannot stand in a header.
+    /// [`ConnectorError::Initialization`] if a file cannot be read or is no PEM, or the secret cannot stand in a header;
+    /// [`ConnectorError::Configuration`] if there is no secret for `secret_header`.
     pub fn client(&self, builder: ClientBuilder, secret: Option<&Secret>, limit: Duration) -> ConnectorResult<Client> {
+        if self.secret_header.is_some() && self.username.is_none() && secret.is_none() {
+            return Err(ConnectorError::configuration("`secret_header` is there, but not the secret that it holds"));
+        }
         let mut headers = HeaderMap::new();
         let credential = self.credential(secret);
         if let Some((name, scheme, credential)) = &credential {
@@ -64,29 +66,45 @@ impl Api {
         // reqwest asks for the provider of the process; one that is there already stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let timeout = self.timeout.min(limit);
-        let builder = builder.default_headers(headers).user_agent(AGENT).timeout(timeout);
+        let builder = builder.default_headers(headers).timeout(timeout);
         let mut builder = builder.redirect(Policy::none()).no_proxy();
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(Proxy::all(proxy.clone()).initialization("use the proxy")?);
         }
-        builder = match &self.ca_file {
+        let client = self.with_certificates(builder)?.build().initialization("prepare the HTTP client")?;
+        // Of a login, an API may tell the password alone.
+        let told = credential.map(|(.., credential)| Secret::new(credential)).into_iter().chain(secret.cloned());
+        let secrets = told.filter(|secret| !secret.expose().is_empty()).collect();
+        Ok(Client::new(client, self.url.clone(), timeout, secrets))
+    }
+
+    /// Whom the client trusts, and what it shows.
+    fn with_certificates(&self, builder: ClientBuilder) -> ConnectorResult<ClientBuilder> {
+        let builder = match &self.ca_file {
             Some(file) => {
                 let (what, pem) = read(file)?;
-                builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).initialization(what)?)
+                let certificates = Certificate::from_pem_bundle(&pem).initialization(&what)?;
+                if certificates.is_empty() {
+                    return Err(ConnectorError::initialization(format!("{what}: it holds no certificate in PEM")));
+                }
+                builder.tls_certs_merge(certificates)
             }
             // Then it does not matter what the machine trusts, or that there is nothing.
             None if self.url.scheme() == "http" && self.proxy.is_none() => builder.tls_certs_only([]),
             None => builder,
         };
         if let Some(file) = &self.cert_file {
-            let (what, mut pem) = read(file)?;
+            let (mut what, mut pem) = read(file)?;
             if let Some(file) = &self.key_file {
-                pem.extend(read(file)?.1);
+                let (of_key, key) = read(file)?;
+                what = format!("{what}, {of_key}");
+                // An editor may have left out the end of the last line.
+                pem.push(b'\n');
+                pem.extend(key);
             }
-            builder = builder.identity(Identity::from_pem(&pem).initialization(what)?);
+            return Ok(builder.identity(Identity::from_pem(&pem).initialization(what)?));
         }
-        let client = builder.build().initialization("prepare the HTTP client")?;
-        Ok(Client::new(client, self.url.clone(), timeout, credential.map(|(.., credential)| Secret::new(credential))))
+        Ok(builder)
     }
 
     /// The header, what it begins with, and what nobody else may see.
@@ -120,5 +138,5 @@ fn read(file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
 fn is_plain(url: &Url) -> Result<(), &'static str> {
     let no_name = url.username().is_empty() && url.password().is_none();
     let plain = no_name && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
-    plain.then_some(()).ok_or("an API's address is `https://host/path`, without name, password, `?` and `#`")
+    plain.then_some(()).ok_or("an address is `https://host/path`, without name, password, `?` and `#`")
 }

@@ -5,21 +5,24 @@ use std::time::Duration;
 use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Secret};
 use reqwest::{Error, Method, RequestBuilder, Url};
 
-use super::{answer::Answer, path::behind};
+use super::{
+    answer::Answer,
+    path::{A_PATH, behind, is_path},
+};
 
 /// An API that can be asked. [`Api::client`](crate::Api::client) makes it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Client {
     client: reqwest::Client,
     url: Url,
     timeout: Duration,
-    /// An answer that repeats it is told without it.
-    credential: Option<Secret>,
+    /// An answer that repeats them is told without them.
+    secrets: Vec<Secret>,
 }
 
 impl Client {
-    pub(crate) fn new(client: reqwest::Client, url: Url, timeout: Duration, credential: Option<Secret>) -> Self {
-        Self { client, url, timeout, credential }
+    pub(crate) fn new(client: reqwest::Client, url: Url, timeout: Duration, secrets: Vec<Secret>) -> Self {
+        Self { client, url, timeout, secrets }
     }
 
     /// Where the API is.
@@ -44,16 +47,17 @@ impl Client {
     /// [`ConnectorError::Retryable`] if there is no answer.
     pub async fn send(&self, what: impl Into<String>, request: RequestBuilder) -> ConnectorResult<Answer> {
         let answer = request.send().await.map_err(Error::without_url).retryable(what)?;
-        Ok(Answer::read(answer, self.credential.as_ref()).await)
+        Ok(Answer::read(answer, &self.secrets).await)
     }
 
     /// Whether the API is there, by `HEAD` of a path behind its address. Any answer will do, unless it says that the API takes
     /// nothing now: 408, 425, 429, 502, 503 or 504.
     ///
     /// # Errors
-    /// [`ConnectorError::Retryable`] if it is not there.
+    /// [`ConnectorError::Retryable`] if it is not there; [`ConnectorError::Configuration`] for what is no path.
     pub async fn is_there(&self, path: &str) -> ConnectorResult<()> {
-        let url = behind(&self.url, path).fatal(format!("ask for `{path}`"))?;
+        let url = behind(&self.url, path).ok().filter(|_| is_path(path));
+        let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {A_PATH}")))?;
         let what = format!("HEAD {url}");
         let answer = self.send(&what, self.request(Method::HEAD, url)).await?;
         match answer.status.as_u16() {

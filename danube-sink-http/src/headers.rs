@@ -1,6 +1,6 @@
 //! Headers that each record fills in.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, str::FromStr};
 
 use danube_sink::{
     ConnectorError, ConnectorResult, Setting, SinkRecord, Template,
@@ -14,13 +14,21 @@ use reqwest::header::{
 const NOT_HERE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
 
 /// Headers of a request, whose values are [`Template`]s: `headers = { x-tenant = "{/tenant}" }`. There are none without the key.
-#[derive(Debug, Clone, Default)]
-pub struct Headers(HashMap<HeaderName, Template>);
+#[derive(Debug, Default)]
+pub struct Headers(HashMap<Header, Text>);
+
+/// The name of one that can be set.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Header(HeaderName);
+
+/// What one holds.
+#[derive(Debug)]
+struct Text(Template);
 
 impl Headers {
     /// The values, as the configuration has them.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.0.values()
+        self.0.values().map(|text| &text.0)
     }
 
     /// The headers for a record.
@@ -28,7 +36,7 @@ impl Headers {
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the record has not what a place needs, or a header cannot hold it: a line break.
     pub fn fill(&self, record: &SinkRecord) -> ConnectorResult<HeaderMap> {
-        let header = |(name, template): (&HeaderName, &Template)| {
+        let header = |(Header(name), Text(template)): (&Header, &Text)| {
             let wrong =
                 |_| ConnectorError::invalid_record(record, format!("no header holds what it has for `{template}`"));
             Ok((name.clone(), HeaderValue::try_from(template.fill(record, Some)?).map_err(wrong)?))
@@ -37,25 +45,36 @@ impl Headers {
     }
 }
 
+impl FromStr for Header {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, &'static str> {
+        let name: HeaderName = name.parse().map_err(|_| "letters, digits and `-` make one")?;
+        match NOT_HERE.contains(&name) {
+            true => Err("the client sets it, or it is made of a secret of the environment"),
+            false => Ok(Self(name)),
+        }
+    }
+}
+
+impl Setting for Text {
+    const SHAPE: Shape = Template::SHAPE;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        let template = Template::read(value)?;
+        match template.constant().is_none_or(|text| HeaderValue::try_from(text).is_ok()) {
+            true => Ok(Self(template)),
+            false => Err(value.mistake("no header holds it", "write it on one line").into()),
+        }
+    }
+}
+
 impl Setting for Headers {
-    const SHAPE: Shape = Shape::map(&Template::SHAPE);
+    const SHAPE: Shape = Shape::map(&Text::SHAPE);
     const OPTIONAL: bool = true;
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
-        let headers: HashMap<HeaderName, Template> = HashMap::read(value)?;
-        let mut mistakes = Mistakes::default();
-        for (name, value) in value.as_table()? {
-            let is_wrong = name.parse().ok().is_none_or(|name| {
-                let constant = headers.get(&name).and_then(Template::constant);
-                NOT_HERE.contains(&name) || constant.is_some_and(|value| HeaderValue::try_from(value).is_err())
-            });
-            if is_wrong {
-                mistakes.hide(value);
-                let message = format!("`{name}` is no header that can be set here");
-                mistakes.push(value.mistake(message, "remove it; a credential is a secret of the environment"));
-            }
-        }
-        mistakes.into_result().map(|()| Self(headers))
+        HashMap::read(value).map(Self)
     }
 
     fn absent() -> Option<Self> {

@@ -2,52 +2,45 @@
 //! table of settings; requests; what an answer means for the records; paths and headers that each record fills in.
 //!
 //! ```no_run
-//! use danube_sink::prelude::*;
-//! use danube_sink_http::{Api, Client, Path, reqwest};
+//! use danube_sink::{Joined, prelude::*};
+//! use danube_sink_http::{Api, Client, reqwest};
 //! use reqwest::Method;
 //!
-//! /// Puts the records of each topic where a path says.
-//! #[sink_connector(name = "put")]
-//! struct Put {
+//! /// Posts the records of each topic, a batch as lines of JSON.
+//! #[sink_connector(name = "post")]
+//! struct Post {
 //!     /// The API that the records go to.
 //!     api: Api,
 //!     /// The token by which the API knows the connector.
 //!     #[setting(secret)]
 //!     token: Option<Secret>,
 //!     #[topic_mappings]
-//!     topics: TopicMappings<To>,
+//!     topics: TopicMappings,
 //!     #[state]
 //!     client: Option<Client>,
 //! }
 //!
-//! #[derive(TopicMapping)]
-//! struct To {
-//!     /// Path and query, such as `/users/{/user/id}`.
-//!     path: Path,
-//! }
-//!
 //! #[sink_connector]
-//! impl SinkConnector for Put {
+//! impl SinkConnector for Post {
 //!     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-//!         let client = self.api.client(reqwest::Client::builder(), self.token.as_ref(), config.write_timeout / 2)?;
+//!         let client = self.api.client(reqwest::Client::builder(), self.token.as_ref(), config.write_timeout)?;
 //!         client.is_there("").await.initialization("ask the API")?;
 //!         self.client = Some(client);
 //!         Ok(())
 //!     }
 //!
 //!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-//!         let path = &self.topics.for_record(&records[0])?.path;
 //!         let client = self.client.as_ref().ok_or_else(|| ConnectorError::fatal("not initialized"))?;
-//!         for record in &records {
-//!             let request = client.request(Method::PUT, path.behind(client.url(), record)?);
-//!             client.send("put a record", request.body(record.bytes().to_vec())).await?.judged("put a record")?;
-//!         }
-//!         Ok(())
+//!         let lines = Joined { open: "", between: "\n", close: "\n" };
+//!         let lines = lines.bytes(&records, |record, line| Ok(line.extend_from_slice(record.json().as_bytes())))?;
+//!         let request = client.request(Method::POST, client.url().clone()).body(lines);
+//!         client.send("post a batch", request).await?.judged("post a batch")
 //!     }
 //! }
 //! ```
 //!
-//! The table `[put.api]` then has the keys of [`Api`]. [`reqwest`] is the HTTP client, of version 0.13.
+//! The table `[post.api]` then has the keys of [`Api`]. [`Path`] and [`Headers`] are settings of a mapping. [`reqwest`] is the
+//! HTTP client, of version 0.13.
 
 #![warn(missing_docs)]
 

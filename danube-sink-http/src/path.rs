@@ -12,15 +12,22 @@ use reqwest::Url;
 /// What RFC 3986 calls unreserved stays as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+pub(crate) const A_PATH: &str = "a path begins with `/` or `?` and has no `#`";
+
 /// Path and query behind an API's address, as a [`Template`]: `/users/{/user/id}?from={topic}`. What comes from the record is
 /// percent-encoded, so that it stays within its segment.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Path(Template);
 
 impl Path {
     /// As the configuration has it.
     pub fn template(&self) -> &Template {
         &self.0
+    }
+
+    /// The whole address for messages: as it is configured, without anything that a record holds.
+    pub fn told(&self, base: &Url) -> String {
+        format!("{}{}", without_slash(base), self.0)
     }
 
     /// The whole address for a record.
@@ -39,17 +46,25 @@ impl Setting for Path {
 
     fn read(value: &Value) -> Result<Self, Mistakes> {
         let template = Template::read(value)?;
-        let written = template.to_string();
-        match (written.is_empty() || written.starts_with(['/', '?'])) && !written.contains('#') {
+        match is_path(&template.to_string()) {
             true => Ok(Self(template)),
-            false => Err(value.mistake("no path", "a path begins with `/` or `?` and has no `#`").into()),
+            false => Err(value.mistake("no path", A_PATH).into()),
         }
     }
 }
 
-/// What a path and a query are behind an address.
+/// A path, and what is behind an address with it.
 pub(crate) fn behind(base: &Url, path: &str) -> Result<Url, <Url as FromStr>::Err> {
-    format!("{}{path}", base.as_str().trim_end_matches('/')).parse()
+    format!("{}{path}", without_slash(base)).parse()
+}
+
+fn without_slash(base: &Url) -> &str {
+    base.as_str().trim_end_matches('/')
+}
+
+/// Else it could be another host.
+pub(crate) fn is_path(text: &str) -> bool {
+    (text.is_empty() || text.starts_with(['/', '?'])) && !text.contains('#')
 }
 
 fn segment(value: String) -> Option<String> {

@@ -65,7 +65,8 @@ async fn api() -> SocketAddr {
     let address = listener.local_addr().expect("an address");
     let told = async |uri: Uri, headers: HeaderMap| {
         let credential = headers.get("authorization").map(|value| value.to_str().expect("text")).unwrap_or_default();
-        format!("{uri} {credential}")
+        // Backwards, so that it is not taken out of the answer.
+        format!("{uri} {}", credential.chars().rev().collect::<String>())
     };
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(told)).await });
     address
@@ -90,7 +91,8 @@ async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     let error = asked(&client(&url, None).unwrap()).await.expect_err("it shows none");
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
     let identity = ca.issue(&["connector"]);
-    let (certificate, key) = (ca.write("its.pem", &identity.certificate), ca.write("its-key.pem", &identity.key));
+    let (certificate, key) =
+        (ca.write("its.pem", identity.certificate.trim_end()), ca.write("its-key.pem", &identity.key));
     let both = ca.write("both.pem", &format!("{}{}", identity.key, identity.certificate));
     let two = format!("cert_file = '{}'\nkey_file = '{}'", certificate.display(), key.display());
     for files in [two, format!("cert_file = '{}'", both.display())] {
@@ -98,27 +100,46 @@ async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     }
     let error = client(&format!("{url}\ncert_file = '{}'", certificate.display()), None).expect_err("no key").report();
     assert!(error.contains("its.pem"), "{error}");
+    let error =
+        client(&format!("url = '{}'\nca_file = '{}'", open.url, key.display()), None).expect_err("no CA").report();
+    assert!(error.contains("its-key.pem: it holds no certificate"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_goes_through_the_proxy() {
     let proxy = format!("url = 'http://api.invalid/v1/'\nproxy = 'http://{}'", api().await);
-    assert_eq!(asked(&client(&proxy, None).unwrap()).await.unwrap(), "http://api.invalid/v1/ ");
+    let client = client(&proxy, None).unwrap();
+    assert_eq!(asked(&client).await.unwrap(), "http://api.invalid/v1/ ");
+    client.is_there("/health").await.expect("an answer");
+    let error = client.is_there("health").await.expect_err("another host");
+    assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_credential_is_sent_and_not_told() {
     let url = format!("url = 'http://{}'", api().await);
     let named = format!("{url}\nusername = 'me'");
-    assert_eq!(asked(&client(&url, Some("t0ken")).unwrap()).await.unwrap(), "/ Bearer ***");
-    assert_eq!(asked(&client(&named, Some("pass")).unwrap()).await.unwrap(), "/ Basic ***");
-    // Of a user without a password, whom some APIs have.
-    assert_eq!(asked(&client(&named, None).unwrap()).await.unwrap(), "/ Basic ***");
-    assert_eq!(asked(&client(&url, None).unwrap()).await.unwrap(), "/ ");
-    let error = client(&url, Some("two\nlines")).expect_err("no header").report();
-    assert!(error.contains("credential") && !error.contains("lines"), "{error}");
+    for (api, secret, sent) in [
+        (&url, None, ""),
+        (&url, Some("t0ken"), "Bearer t0ken"),
+        (&named, Some("pass"), "Basic bWU6cGFzcw=="),
+        // Of a user without a password, whom some APIs have.
+        (&named, None, "Basic bWU6"),
+    ] {
+        let answer = asked(&client(api, secret).unwrap()).await.unwrap();
+        let credential: String = answer.trim_start_matches("/ ").chars().rev().collect();
+        assert_eq!(credential, sent, "{api}");
+    }
+    let repeating = client(&named, Some("pass")).unwrap();
+    let url_of_both = format!("{}bWU6cGFzcw==/pass", repeating.url());
+    let request = repeating.request(Method::GET, url_of_both.parse().unwrap());
+    assert!(repeating.send("ask", request).await.unwrap().told().starts_with("/***/*** "));
+    let error = client(&format!("{url}\nsecret_header = 'x-key'"), None).expect_err("no secret").report();
+    assert!(error.contains("`secret_header`"), "{error}");
     let shown = format!("{:?}", client(&url, Some("t0ken")).unwrap());
     assert!(!shown.contains("t0ken"), "{shown}");
+    let error = client(&url, Some("two\nlines")).expect_err("no header").report();
+    assert!(error.contains("credential") && !error.contains("lines"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,16 +186,20 @@ async fn paths_and_headers_are_filled_in_from_the_record() {
 #[test]
 fn what_is_wrong_in_the_table_is_told_with_its_line() {
     for (api, mapping, told, line) in [
-        ("url = 'ftp://host'", "", "an API's address is", 2),
-        ("url = 'https://me@host'", "", "an API's address is", 2),
+        ("url = 'ftp://host'", "", "an address is", 2),
+        ("url = 'https://me@host'", "", "an address is", 2),
         ("url = 'http://host'\nkey_file = 'k.pem'", "", "a key without its certificate", 3),
         ("url = 'http://host'\nsecret_header = 'a b'", "", "not a HeaderName", 3),
         ("url = 'http://host'", "path = 'a'", "no path", 5),
         ("url = 'http://host'", "path = '/a#b'", "no path", 5),
-        ("url = 'http://host'", "headers = { host = 'x' }", "`host` is no header", 5),
-        ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x` is no header", 5),
+        ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "an address is", 3),
+        ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "an address is", 3),
+        ("url = 'http://host'", "headers = { host = 'x' }", "`host`: its name is not a Header", 5),
+        ("url = 'http://host'", "headers = { authorization = 'Bearer {s3cret', x = 1 }", "`x`: expected a text", 5),
+        ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x`: no header holds it", 5),
     ] {
         let report = probe(api, mapping).err().unwrap_or_else(|| panic!("{api} {mapping} is taken"));
         assert!(report.contains(told) && report.contains(&format!("test.toml:{line}")), "{report}");
+        assert!(!report.contains("s3cret"), "{report}");
     }
 }

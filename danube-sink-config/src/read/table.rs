@@ -12,8 +12,19 @@ use crate::{
 };
 
 /// Parts of names under which people keep what nobody should see.
-const TELLTALE: [&str; 9] =
-    ["secret", "passw", "token", "credential", "api_key", "apikey", "private_key", "access_key", "account_key"];
+const TELLTALE: [&str; 11] = [
+    "secret",
+    "passw",
+    "token",
+    "credential",
+    "authorization",
+    "api_key",
+    "apikey",
+    "private_key",
+    "access_key",
+    "account_key",
+    "customer_key",
+];
 
 /// Reads one table. What it was not asked for is unknown.
 pub(crate) struct TableReader<'a> {
@@ -193,7 +204,7 @@ pub(crate) fn find<'a>(places: &mut [Place<'_, 'a>], key: &Key, mistakes: &mut M
 
 /// Whether a value under this name should not be shown.
 pub(crate) fn is_telltale(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
+    let key = key.to_ascii_lowercase().replace('-', "_");
     TELLTALE.iter().any(|part| key.contains(part))
 }
 

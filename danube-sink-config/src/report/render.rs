@@ -56,13 +56,23 @@ pub(crate) fn place(path: &Path, text: &str, span: &Range<usize>, hidden: &[Rang
     let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
     let number = text[..line_start].matches('\n').count() + 1;
     let column = text[line_start..start].chars().count() + 1;
-    let (shown, marks) = excerpt(text, line_start..line_end, &(start..span.end.max(start)), hidden);
+    let hidden: Vec<_> = hidden.iter().cloned().chain(logins(text, line_start..line_end)).collect();
+    let (shown, marks) = excerpt(text, line_start..line_end, &(start..span.end.max(start)), &hidden);
     let gutter = format!("{number:>4}");
     let blank = " ".repeat(gutter.len());
     Place {
         at: format!("{}:{number}:{column}: ", path.display()),
         lines: format!("{gutter} | {shown}\n{blank} | {marks}"),
     }
+}
+
+/// Where names and passwords stand in the addresses of a line: `https://name:password@host`.
+fn logins(text: &str, line: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let addresses = text[line.clone()].match_indices("://").map(move |(at, _)| line.start + at + 3);
+    addresses.filter_map(|begin| {
+        let host = text[begin..].split(['/', '?', '#', '"', '\'', '\n']).next()?;
+        Some(begin..begin + host.rfind('@')?)
+    })
 }
 
 /// The line as it may be shown, and the line of marks below it.

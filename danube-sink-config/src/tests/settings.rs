@@ -58,8 +58,8 @@ fn collections_tell_every_wrong_item() {
     assert_eq!(read("{ a = 1 }"), Ok(BTreeMap::from([("a".to_owned(), 1_u8)])));
     assert_eq!(read("{ a = 1 }"), Ok(HashMap::<_, _>::from([("a".to_owned(), Some(1_u8))])));
     assert_eq!(read("{ '::1' = 1 }"), Ok(BTreeMap::from([(Ipv6Addr::LOCALHOST, 1_u8)])));
-    let message = "`b`: its name is not a Ipv6Addr: invalid IPv6 address syntax; write another name / `b`: expected";
-    assert!(read::<BTreeMap<Ipv6Addr, u8>>("{ '::1' = 1, b = 'x' }").unwrap_err().starts_with(message));
+    let message = "`b`: its name is not a Ipv6Addr: invalid IPv6 address syntax; write another name / `::1`: expected";
+    assert!(read::<BTreeMap<Ipv6Addr, u8>>("{ b = 'x', '::1' = 'x' }").unwrap_err().starts_with(message));
     let twice = read::<HashMap<Ipv6Addr, u8>>("{ '::1' = 1, '0::1' = 2 }").unwrap_err();
     assert_eq!(twice, "`0::1`: another key means the same; keep one of them");
     assert_eq!(read::<Vec<bool>>("[1, true, 'x']").unwrap_err().matches("expected `true` or `false`").count(), 2);
@@ -70,6 +70,9 @@ fn options_of_a_library_hold_no_secrets() {
     let options = read::<Options>("{ aws_region = 'here', 'max.retries' = '2' }").expect("options");
     assert_eq!((options.len(), options["max.retries"].as_str()), (2, "2"));
     assert_eq!(Options::absent(), Some(Options::default()));
+    assert!(read::<Options>("{ aws_web_identity_token_file = '/var/run/token' }").is_ok(), "where one is, is none");
+    let both = read::<Options>("{ password = 's3cret', retries = 2 }").unwrap_err();
+    assert!(both.contains("`password` is a secret") && both.contains("`retries`: expected a text"), "{both}");
     for name in ["AWS_SECRET_ACCESS_KEY", "aws_access_key_id", "sasl.password", "azure_storage_account_key"] {
         let told = read::<Options>(&format!("{{ region = 'here', '{name}' = 's3cret' }}")).unwrap_err();
         assert!(told.starts_with(&format!("`{name}` is a secret and must not be in the file; remove it")), "{told}");

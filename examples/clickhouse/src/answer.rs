@@ -53,9 +53,10 @@ pub(super) const FATAL: [(u16, &str); 14] = [
 /// What the server says, unless it is an exception. One that comes late has status 200.
 pub(super) fn judged(what: &str, answer: Answer) -> ConnectorResult<Answer> {
     let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
-    let in_text = || answer.text.strip_prefix("Code: ")?.split([',', '.']).next()?.parse().ok();
+    let in_text = || answer.text.strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
     let Some(code) = code.or_else(in_text) else {
-        let message = format!("{what}: HTTP {}: {}", answer.status.as_u16(), answer.told());
+        let cut = if answer.is_whole { "" } else { ", and the answer broke off" };
+        let message = format!("{what}: HTTP {}{cut}: {}", answer.status.as_u16(), answer.told());
         return match answer.status.as_u16() {
             200..=299 if answer.is_whole => Ok(answer),
             // What stands before the server limits the size of requests, or wants other credentials.

@@ -69,6 +69,9 @@ impl Clickhouse {
 #[sink_connector]
 impl SinkConnector for Clickhouse {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        if self.password.is_some() && self.api.secret_header.is_none() {
+            self.api.username.get_or_insert_with(|| "default".to_owned());
+        }
         let server = Server::connect(self, config.write_timeout).await?;
         for mapping in self.topics.iter() {
             let table = &mapping.own;

@@ -22,7 +22,6 @@ impl<T, E: Into<DeltaTableError>> Sorted<T> for Result<T, E> {
             error @ Err(ObjectStore { source: Store::InvalidPath { .. } }) => error.fatal(what),
             error @ Err(ObjectStore { source: Store::UnknownConfigurationKey { .. } }) => error.fatal(what),
             error @ Err(ObjectStore { source: Store::NotImplemented { .. } }) => error.fatal(what),
-            error @ Err(ObjectStore { source: Store::NotSupported { .. } }) => error.fatal(what),
             error @ Err(Arrow { source: ArrowError::IoError(..) }) => error.retryable(what),
             error @ Err(Arrow { source: ArrowError::ExternalError(_) }) => error.retryable(what),
             error @ Err(InvalidData { .. } | Arrow { .. }) => error.refused(what),

@@ -23,8 +23,8 @@ const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
 
 /// A table, or the place of one.
 pub(crate) struct Table {
-    /// Nothing of it is read.
-    place: DeltaTable,
+    url: Url,
+    options: HashMap<String, String>,
     was_there: bool,
     /// As of the last commit; `None` when that is in doubt, or there was none.
     state: Option<DeltaTable>,
@@ -35,24 +35,35 @@ pub(crate) struct Table {
 impl Table {
     /// The table of a mapping, made if it is not there and the mapping names its columns.
     pub(crate) async fn open(target: &Target, options: HashMap<String, String>) -> ConnectorResult<Self> {
-        let what = format!("open the table {}", target.table);
-        let builder = ensure_table_uri(&target.table).and_then(DeltaTableBuilder::from_url).sorted(&what)?;
-        let place = builder.with_storage_options(options).build().sorted(&what)?;
-        let mut table = Self { place, was_there: false, state: None, deduplication: Deduplication::default() };
+        let url = ensure_table_uri(&target.table).sorted("open the table")?;
+        let deduplication = Deduplication::default();
+        let mut table = Self { url, options, was_there: false, state: None, deduplication };
         table.state = table.load(target, &[]).await?;
         Ok(table)
     }
 
+    /// Its place, and whether it is there. One that was there is not made again: its log is waited for.
+    pub(crate) async fn find(&self) -> ConnectorResult<(DeltaTable, bool)> {
+        let what = format!("find the table {}", self.url);
+        let place = DeltaTableBuilder::from_url(self.url.clone()).sorted(&what)?;
+        let place = place.with_storage_options(self.options.clone()).build().sorted(&what)?;
+        match place.verify_deltatable_existence().await.sorted(&what)? {
+            false if self.was_there => Err(ConnectorError::retryable(format!("{} is not there any more", self.url))),
+            is_there => Ok((place, is_there)),
+        }
+    }
+
     /// What its log says now; `None` if it was never there and nobody knows the columns to make it with.
     async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<Option<DeltaTable>> {
-        let what = format!("open the table {}", target.table);
-        if !self.was_there && !self.place.verify_deltatable_existence().await.sorted(&what)? {
+        let what = format!("open the table {}", self.url);
+        let (mut state, is_there) = self.find().await?;
+        if !is_there {
             let columns = target.of_new_table(records).sorted(&what)?;
             if columns.is_empty() {
                 return Ok(None);
             }
             let made = CreateBuilder::new()
-                .with_log_store(self.place.log_store())
+                .with_log_store(state.log_store())
                 .with_columns(columns)
                 .with_partition_columns(&target.partition_by)
                 .with_configuration([
@@ -61,38 +72,30 @@ impl Table {
                 ])
                 .await;
             // Another one may have been faster.
-            if !self.place.verify_deltatable_existence().await.sorted(&what)? {
+            if !state.verify_deltatable_existence().await.sorted(&what)? {
                 made.sorted(&what)?;
             }
         }
         self.was_there = true;
-        let mut state = self.place.clone();
         state.load().await.sorted(&what)?;
         let schema = state.snapshot().and_then(|snapshot| Ok(snapshot.metadata().parse_schema()?)).sorted(&what)?;
         target.fits(&schema)?;
         Ok(Some(state))
     }
 
-    /// A table that was there is not made again: its log is waited for.
-    pub(crate) async fn find(&self) -> ConnectorResult<()> {
-        match !self.was_there || self.place.verify_deltatable_existence().await.sorted("find the table")? {
-            true => Ok(()),
-            false => Err(ConnectorError::retryable(format!("{} is not there any more", self.place.table_url()))),
-        }
-    }
-
     /// Appends the records that the table does not have, in one commit.
     pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
-        let what = format!("append to {}", target.table);
-        // A write would begin a table again that was taken away, without its log.
-        self.find().await?;
-        if self.state.is_none() {
-            self.deduplication.forget();
-            self.state = self.load(target, records).await?;
-        }
+        let what = format!("append to {}", self.url);
         // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
+        let state = match self.state.take() {
+            Some(state) if has_its_log(&state).await.sorted(&what)? => Some(state),
+            _ => {
+                self.deduplication.forget();
+                self.load(target, records).await?
+            }
+        };
         let reason = "not a JSON object, from which the columns of a new table could be taken";
-        let mut state = self.state.take().ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?;
+        let mut state = state.ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?;
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
         let columns = Columns::new(writer.arrow_schema(), |name| target.source(name));
         let Rows { batch, records, rejected } = columns.rows(records).sorted(&what)?;
@@ -112,6 +115,12 @@ impl Table {
         self.state = Some(state);
         rejected.into_result()
     }
+}
+
+/// Whether the last commit is where it was. The next one would begin a log anew that nobody can read.
+async fn has_its_log(state: &DeltaTable) -> DeltaResult<bool> {
+    let Some(version) = state.version() else { return Ok(false) };
+    Ok(state.log_store().read_commit_entry(version).await?.is_some())
 }
 
 /// What the log says under these names.

@@ -29,7 +29,8 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) async fn find(sink: &HttpSink, write_timeout: Duration) -> ConnectorResult<Self> {
         // A try of several requests, one after the other, has time for more than one that takes long.
-        let client = sink.api.client(reqwest::Client::builder(), sink.secret.as_ref(), write_timeout / 2)?;
+        let builder = reqwest::Client::builder().user_agent(concat!("http-sink/", env!("CARGO_PKG_VERSION")));
+        let client = sink.api.client(builder, sink.secret.as_ref(), write_timeout / 2)?;
         let target = Self {
             patience: write_timeout - client.timeout(),
             client,
@@ -63,8 +64,7 @@ impl Target {
         let mut all = HeaderMap::from_iter(defaults);
         all.extend(headers);
         // As it is configured: what a record holds is not told.
-        let base = self.client.url().as_str().trim_end_matches('/');
-        let what = format!("{method} {base}{}", endpoint.path.template());
+        let what = format!("{method} {}", endpoint.path.told(self.client.url()));
         let request = self.client.request(method, url).headers(all).body(body);
         self.client.send(&what, request).await?.judged(&what)
     }

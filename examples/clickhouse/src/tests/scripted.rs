@@ -114,6 +114,32 @@ async fn a_server_that_knows_tokens_gets_one_for_the_same_records_alone() {
     }
 }
 
+/// ClickHouse has a user for whoever says no name.
+#[tokio::test]
+async fn a_password_alone_is_that_of_the_default_user() {
+    let (url, requests) = scripted("", &[]);
+    let mut connector = connector(&url, "");
+    connector.password = Some(danube_sink::Secret::new("s3cret"));
+    initialize(&mut connector).await.expect("the script");
+    for request in requests.iter() {
+        assert!(request.contains("authorization: basic zgvmyxvsddpzm2nyzxq=\r\n"), "{request}");
+    }
+}
+
+/// A number that lost its end is another one.
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_no_verdict() {
+    for (text, kind) in
+        [("Code: 6", "retryable"), ("Code: 60. DB::Exception: Table", "retryable"), ("Code: 6. DB", "refused")]
+    {
+        let (url, _requests) = scripted("", &[(500, text)]);
+        let mut connector = connector(&url, "");
+        initialize(&mut connector).await.expect("the script");
+        let error = connector.process_batch(records(["{}"])).await.expect_err("an error");
+        assert_eq!(matches!(error, ConnectorError::Refused { .. }), kind == "refused", "{text}: {error:?}");
+    }
+}
+
 /// An older server would take two equal batches for one; with ids no two are equal.
 #[tokio::test]
 async fn a_server_that_knows_no_tokens_compares_rows_with_ids_alone() {

@@ -18,8 +18,11 @@ fn a_wrong_mapping_is_told_at_start() {
         ("path = '{/host}'", "a path begins with `/` or `?`"),
         ("path = '/a#b'", "has no `#`"),
         ("method = 'GET'", "not `POST`, `PUT`, `PATCH` or `DELETE`"),
-        ("headers = { 'x y' = 'a' }", "`headers`: `x y`: its name is not a HeaderName"),
-        ("headers = { authorization = 'Bearer s3cret' }", "`authorization` is no header that can be set here"),
+        ("headers = { 'x y' = 'a' }", "`headers`: `x y`: its name is not a Header: letters"),
+        (
+            "headers = { authorization = 'Bearer {s3cret', n = 1 }",
+            "`authorization`: its name is not a Header: the client",
+        ),
         ("body = 'bytes'\nmetadata = ['topic']", "bytes have no place for it"),
     ] {
         let text = mistake("", mapping, &[]);
@@ -34,7 +37,7 @@ fn a_wrong_section_is_told_at_start() {
         load(&text, &with(&[])).err().expect("a mistake")
     };
     for url in ["ftp://host", "https://host/?a=b", "https://host/#a", "https://me@host"] {
-        assert!(of_base(url).contains("an API's address is"), "{url}");
+        assert!(of_base(url).contains("an address is"), "{url}");
     }
     for section in ["api.username = 'me'", "api.secret_header = 'key'"] {
         assert!(mistake(section, "", &[]).contains("set HTTP_SINK_SECRET"), "{section}");
