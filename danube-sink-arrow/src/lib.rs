@@ -25,6 +25,8 @@
 //! # Ok::<(), arrow_schema::ArrowError>(())
 //! ```
 //!
+//! [`Mapped`] is for a mapping that names columns: which a new table has, what a table that is there lacks, and what fills them.
+//!
 //! # What a column takes
 //!
 //! | type | takes |
@@ -52,5 +54,5 @@ mod value;
 
 pub use self::{
     columns::{Columns, Rows},
-    schema::{inferred, metadata},
+    schema::Mapped,
 };

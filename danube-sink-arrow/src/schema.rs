@@ -1,18 +1,77 @@
-//! Which columns a new table may have.
+//! Which columns a mapping names, and which a new table may have.
 
 use std::collections::BTreeMap;
 
 use arrow_schema::{
     DataType::{self, Boolean, Float64, Int32, Int64, Timestamp, Utf8},
-    Field, TimeUnit,
+    Field as Column, Schema, SchemaRef, TimeUnit,
 };
-use danube_sink::{Metadata, SinkRecord};
+use danube_sink::{Field, Metadata, Pointer, SinkRecord};
 use serde_json::Value;
 
-/// The columns of these records, in the order of their names, and none of them required: `Int64` where all values are whole
-/// numbers, `Float64` where all are numbers, `Boolean`, and `Utf8` for everything else, nested values as JSON text. There are
-/// none if no payload is a JSON object.
-pub fn inferred(records: &[SinkRecord]) -> Vec<Field> {
+use super::columns::Columns;
+
+/// The columns that a topic mapping names, and what of a record fills each. Where it names none, the table's own are filled,
+/// each by the value of its name.
+#[derive(Debug, Clone)]
+pub struct Mapped {
+    named: Vec<(Column, Field)>,
+    /// Whether there are others than those of metadata.
+    names_columns: bool,
+}
+
+impl Mapped {
+    /// These columns, each with its field, or filled by the value of its name in the payload; and one of its name for what
+    /// records say of themselves.
+    pub fn new(columns: impl IntoIterator<Item = (Column, Option<Field>)>, metadata: &[Metadata]) -> Self {
+        let of_payload = |(column, from): (Column, Option<Field>)| {
+            let from = from.unwrap_or_else(|| of_name(column.name()));
+            (column, from)
+        };
+        let mut named: Vec<_> = columns.into_iter().map(of_payload).collect();
+        let names_columns = !named.is_empty();
+        named.extend(metadata.iter().map(|which| (of_metadata(*which), Field::Metadata(*which))));
+        Self { named, names_columns }
+    }
+
+    /// The columns of a table that is to be made: those that are named, else those of these records, in the order of their
+    /// names, and none of them required: `Int64` where all values are whole numbers, `Float64` where all are numbers,
+    /// `Boolean`, and `Utf8` for everything else, nested values as JSON text. There are none if none are named and no payload is
+    /// a JSON object.
+    pub fn of_new_table(&self, records: &[SinkRecord]) -> Vec<Column> {
+        let mut columns = if self.names_columns { Vec::new() } else { inferred(records) };
+        if self.names_columns || !columns.is_empty() {
+            columns.extend(self.named.iter().map(|(column, _)| column.clone()));
+        }
+        columns
+    }
+
+    /// What is wrong with a table that is there: the first column that it lacks, or has with another type. `told` says how the
+    /// target calls a type.
+    pub fn misfit(&self, table: &Schema, told: impl Fn(&DataType) -> String) -> Option<String> {
+        self.named.iter().find_map(|(column, _)| {
+            let (name, wanted) = (column.name(), column.data_type());
+            let has = table.field_with_name(name).ok().map(Column::data_type);
+            let is = has.map_or("not there".to_owned(), |has| format!("`{}`", told(has)));
+            let misfit = || format!("column `{name}` of the table is {is}; the mapping wants `{}`", told(wanted));
+            (has != Some(wanted)).then(misfit)
+        })
+    }
+
+    /// What fills the columns of a table.
+    pub fn columns(&self, table: SchemaRef) -> Columns {
+        Columns::new(table, |name| match self.named.iter().rfind(|(column, _)| column.name() == name) {
+            Some((_, from)) => Some(from.clone()),
+            None => (!self.names_columns).then(|| of_name(name)),
+        })
+    }
+}
+
+fn of_name(name: &str) -> Field {
+    Field::Payload(Pointer::from_iter([name]))
+}
+
+fn inferred(records: &[SinkRecord]) -> Vec<Column> {
     let mut columns: BTreeMap<&str, Option<DataType>> = BTreeMap::new();
     for (name, value) in records.iter().filter_map(|record| record.payload().as_object()).flatten() {
         let kind = match value {
@@ -31,16 +90,15 @@ pub fn inferred(records: &[SinkRecord]) -> Vec<Field> {
             _ => Some(Utf8),
         };
     }
-    columns.into_iter().map(|(name, kind)| Field::new(name, kind.unwrap_or(Utf8), true)).collect()
+    columns.into_iter().map(|(name, kind)| Column::new(name, kind.unwrap_or(Utf8), true)).collect()
 }
 
-/// The column for what records say of themselves, of that name.
-pub fn metadata(which: Metadata) -> Field {
+fn of_metadata(which: Metadata) -> Column {
     let kind = match which {
         Metadata::Partition => Int32,
         Metadata::Offset => Int64,
         Metadata::PublishTime => Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         _ => Utf8,
     };
-    Field::new(which.as_str(), kind, true)
+    Column::new(which.as_str(), kind, true)
 }

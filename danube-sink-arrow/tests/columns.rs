@@ -9,7 +9,7 @@ use arrow_cast::display::array_value_to_string;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use danube_sink::{Metadata, SinkRecord};
-use danube_sink_arrow::{Columns, inferred, metadata};
+use danube_sink_arrow::{Columns, Mapped};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -116,7 +116,7 @@ fn records_that_do_not_fit_leave_the_others_where_they_are() {
     let columns = schema([
         Field::new("n", DataType::Int64, false),
         Field::new("absent", DataType::Int64, true),
-        metadata(Metadata::Offset),
+        Field::new("offset", DataType::Int64, true),
     ]);
     let columns = Columns::new(columns, |name| match name {
         "absent" => None,
@@ -162,11 +162,12 @@ fn columns_are_inferred_of_objects() {
         "text",
     ];
     let records = records(payloads.map(str::to_owned));
-    let columns = inferred(&records);
+    let nothing_named = Mapped::new([], &[Metadata::Offset]);
+    let columns = nothing_named.of_new_table(&records);
     let columns: Vec<_> = columns.iter().map(|column| (column.name().as_str(), column.data_type().clone())).collect();
     let (text, long, double) = (DataType::Utf8, DataType::Int64, DataType::Float64);
     let expected = [
-        ("a", long),
+        ("a", long.clone()),
         ("b", text.clone()),
         ("c", text.clone()),
         ("e", double),
@@ -175,9 +176,37 @@ fn columns_are_inferred_of_objects() {
         ("h", text.clone()),
         ("i", text.clone()),
         ("j", text),
+        ("offset", long),
     ];
     assert_eq!(columns, expected);
-    assert!(inferred(&records[3..]).is_empty());
+    assert!(nothing_named.of_new_table(&records[3..]).is_empty());
+}
+
+#[test]
+fn a_mapping_says_what_a_table_has_and_what_fills_it() {
+    let (id, name) = (Field::new("id", DataType::Int64, false), Field::new("name", DataType::Utf8, true));
+    let from = Some("/user/name".parse().unwrap());
+    let mapped = Mapped::new([(id.clone(), None), (name.clone(), from)], &[Metadata::Offset]);
+    let offset = Field::new("offset", DataType::Int64, true);
+    assert_eq!(mapped.of_new_table(&[]), [id.clone(), name.clone(), offset.clone()]);
+
+    let table = schema([offset, Field::new("other", DataType::Int64, true), name.clone(), id]);
+    let told = |kind: &DataType| kind.to_string().to_lowercase();
+    assert_eq!(mapped.misfit(&table, told), None);
+    let without = schema([name.clone()]);
+    let misfit = "column `id` of the table is not there; the mapping wants `int64`";
+    assert_eq!(mapped.misfit(&without, told).as_deref(), Some(misfit));
+    let other = schema([Field::new("id", DataType::Utf8, false), name]);
+    let misfit = "column `id` of the table is `utf8`; the mapping wants `int64`";
+    assert_eq!(mapped.misfit(&other, told).as_deref(), Some(misfit));
+
+    let record = [record(7, r#"{"id":1,"other":2,"name":"no","user":{"name":"Ada"}}"#)];
+    let row = |mapped: &Mapped| {
+        let batch = mapped.columns(Arc::clone(&table)).rows(&record).unwrap().batch;
+        (0..4).map(|column| array_value_to_string(batch.column(column), 0).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(row(&mapped), ["7", "", "Ada", "1"]);
+    assert_eq!(row(&Mapped::new([], &[Metadata::Offset])), ["7", "2", "no", "1"]);
 }
 
 /// What Arrow's own reader makes of the payloads.

@@ -6,12 +6,16 @@ use std::{
 };
 
 use danube_sink::{Deduplication, prelude::*};
-use danube_sink_arrow::{Columns, Rows};
+use danube_sink_arrow::Rows;
 use deltalake::{
-    DeltaResult, DeltaTable, DeltaTableBuilder,
-    arrow::compute::filter_record_batch,
+    DataType, DeltaResult, DeltaTable, DeltaTableBuilder, StructField,
+    arrow::{compute::filter_record_batch, datatypes::DataType as ArrowType},
     ensure_table_uri,
-    kernel::{Transaction, transaction::CommitProperties},
+    kernel::{
+        Transaction,
+        engine::arrow_conversion::{TryFromArrow, TryIntoKernel},
+        transaction::CommitProperties,
+    },
     operations::create::CreateBuilder,
     writer::{DeltaWriter, RecordBatchWriter},
 };
@@ -36,8 +40,7 @@ impl Table {
     /// The table of a mapping, made if it is not there and the mapping names its columns.
     pub(crate) async fn open(target: &Target, options: HashMap<String, String>) -> ConnectorResult<Self> {
         let url = ensure_table_uri(&target.table).sorted("open the table")?;
-        let deduplication = Deduplication::default();
-        let mut table = Self { url, options, was_there: false, state: None, deduplication };
+        let mut table = Self { url, options, was_there: false, state: None, deduplication: Deduplication::default() };
         table.state = table.load(target, &[]).await?;
         Ok(table)
     }
@@ -57,14 +60,16 @@ impl Table {
     async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<Option<DeltaTable>> {
         let what = format!("open the table {}", self.url);
         let (mut state, is_there) = self.find().await?;
+        let mapped = target.mapped().sorted(&what)?;
         if !is_there {
-            let columns = target.of_new_table(records).sorted(&what)?;
+            let columns = mapped.of_new_table(records);
             if columns.is_empty() {
                 return Ok(None);
             }
+            let columns = columns.iter().map(TryIntoKernel::try_into_kernel).collect::<Result<Vec<StructField>, _>>();
             let made = CreateBuilder::new()
                 .with_log_store(state.log_store())
-                .with_columns(columns)
+                .with_columns(columns.sorted(&what)?)
                 .with_partition_columns(&target.partition_by)
                 .with_configuration([
                     ("delta.checkpointInterval", Some(target.checkpoint_interval.to_string())),
@@ -78,9 +83,12 @@ impl Table {
         }
         self.was_there = true;
         state.load().await.sorted(&what)?;
-        let schema = state.snapshot().and_then(|snapshot| Ok(snapshot.metadata().parse_schema()?)).sorted(&what)?;
-        target.fits(&schema)?;
-        Ok(Some(state))
+        let schema = RecordBatchWriter::for_table(&state).sorted(&what)?.arrow_schema();
+        let told = |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
+        match mapped.misfit(&schema, told) {
+            Some(misfit) => Err(ConnectorError::configuration(format!("{misfit}: {}", self.url))),
+            None => Ok(Some(state)),
+        }
     }
 
     /// Appends the records that the table does not have, in one commit.
@@ -97,7 +105,7 @@ impl Table {
         let reason = "not a JSON object, from which the columns of a new table could be taken";
         let mut state = state.ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?;
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
-        let columns = Columns::new(writer.arrow_schema(), |name| target.source(name));
+        let columns = target.mapped().sorted(&what)?.columns(writer.arrow_schema());
         let Rows { batch, records, rejected } = columns.rows(records).sorted(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.sorted(&what)?;
         if fresh.records.contains(&true) {
