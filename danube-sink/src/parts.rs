@@ -1,11 +1,14 @@
 //! A batch made ready by all cores.
 
-use std::{num::NonZero, panic, thread};
+use std::{num::NonZero, panic, sync::LazyLock, thread};
 
 use crate::{error::ConnectorResult, record::SinkRecord};
 
 /// As many records are worth a core of their own.
 const PART: usize = 1_000;
+
+/// Asked once: the system reads files to answer.
+static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
 /// What `make` makes of the parts of a batch, in their order. A batch of several thousand records has a part for each core, all
 /// of which work at once; the caller waits.
@@ -18,9 +21,10 @@ const PART: usize = 1_000;
 /// assert!(offsets.into_iter().eq(0..5_000));
 /// ```
 pub fn in_parts<T: Send>(records: &[SinkRecord], make: impl Fn(&[SinkRecord]) -> T + Sync) -> Vec<T> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let parts = (records.len() / PART).clamp(1, cores);
-    let mut parts = records.chunks(records.len().div_ceil(parts).max(1));
+    if records.len() < 2 * PART {
+        return vec![make(records)];
+    }
+    let mut parts = records.chunks(records.len().div_ceil(CORES.min(records.len() / PART)));
     let first = parts.next().unwrap_or_default();
     thread::scope(|scope| {
         let others: Vec<_> = parts.map(|part| scope.spawn(|| make(part))).collect();
@@ -64,20 +68,23 @@ impl Joined<'_> {
         write: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()> + Sync,
     ) -> ConnectorResult<Vec<u8>> {
         let Self { open, between, close } = self;
-        let parts = in_parts(records, |part| -> ConnectorResult<_> {
-            let length = part.iter().map(|record| record.bytes().len() + between.len()).sum();
-            let mut bytes = Vec::with_capacity(length);
+        let mut parts = in_parts(records, |part| -> ConnectorResult<_> {
+            let length: usize = part.iter().map(|record| record.bytes().len() + between.len()).sum();
+            let mut bytes = Vec::with_capacity(open.len() + length + close.len());
+            // The bytes of most batches are one part, and stay where they are.
+            if part.as_ptr() == records.as_ptr() {
+                bytes.extend_from_slice(open.as_bytes());
+            }
             for record in part {
                 write(record, &mut bytes)?;
                 bytes.extend_from_slice(between.as_bytes());
             }
             Ok(bytes)
-        });
-        let mut all = Vec::from(open);
+        })
+        .into_iter();
+        let mut all = parts.next().unwrap_or_else(|| Ok(Vec::new()))?;
         for part in parts {
-            let part = part?;
-            // The bytes of most batches are one part, and stay where they are.
-            if all.is_empty() { all = part } else { all.extend_from_slice(&part) }
+            all.extend_from_slice(&part?);
         }
         if !records.is_empty() {
             all.truncate(all.len() - between.len());
@@ -130,6 +137,6 @@ mod tests {
     fn a_panic_is_the_callers() {
         in_parts(&records(5_000), |part| assert!(part[0].offset() == 0, "as the author wrote it"));
         // With one core there is one part, which does not panic.
-        assert!(thread::available_parallelism().map_or(1, NonZero::get) > 1, "as the author wrote it");
+        assert!(*CORES > 1, "as the author wrote it");
     }
 }

@@ -72,6 +72,9 @@ impl Endpoint {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
         let templates = [&self.method, self.path.template()].into_iter().chain(self.headers.templates());
         let varying: Vec<_> = templates.filter(|template| template.constant().is_none()).collect();
+        if together && varying.is_empty() {
+            return Ok(vec![Request { head: self.head(base, &records[0])?, records }]);
+        }
         let mut requests: Vec<Request> = Vec::new();
         let mut places = HashMap::new();
         for record in records {
