@@ -32,7 +32,10 @@
 //!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
 //!         let client = self.client.as_ref().ok_or_else(|| ConnectorError::fatal("not initialized"))?;
 //!         let lines = Joined { open: "", between: "\n", close: "\n" };
-//!         let lines = lines.bytes(&records, |record, line| Ok(line.extend_from_slice(record.json().as_bytes())))?;
+//!         let lines = lines.bytes(&records, |record, lines| {
+//!             lines.extend_from_slice(record.json().as_bytes());
+//!             Ok(())
+//!         })?;
 //!         let request = client.request(Method::POST, client.url().clone()).body(lines);
 //!         client.send("post a batch", request).await?.judged("post a batch")
 //!     }

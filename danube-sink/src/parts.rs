@@ -43,7 +43,10 @@ pub fn in_parts<T: Send>(records: &[SinkRecord], make: impl Fn(&[SinkRecord]) ->
 ///
 /// let records = ["1", "2"].map(|payload| SinkRecord::builder("/default/t").payload(payload).build());
 /// let array = Joined { open: "[", between: ",", close: "]" };
-/// let array = array.bytes(&records, |record, bytes| Ok(bytes.extend_from_slice(record.json().as_bytes())))?;
+/// let array = array.bytes(&records, |record, bytes| {
+///     bytes.extend_from_slice(record.json().as_bytes());
+///     Ok(())
+/// })?;
 /// assert_eq!(array, b"[1,2]");
 /// # Ok::<(), danube_sink::ConnectorError>(())
 /// ```

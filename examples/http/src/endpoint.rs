@@ -119,7 +119,10 @@ impl Endpoint {
         let row = (!self.metadata.is_empty()).then(|| JsonRow::new(Some(&payload), &self.metadata));
         let body = Joined { open, between, close }.bytes(records, |record, body| match &row {
             Some(row) => row.write(record, body),
-            None => Ok(body.extend_from_slice(record.json().as_bytes())),
+            None => {
+                body.extend_from_slice(record.json().as_bytes());
+                Ok(())
+            }
         });
         Ok((content_type, body?))
     }
