@@ -25,7 +25,8 @@
 //! # Ok::<(), arrow_schema::ArrowError>(())
 //! ```
 //!
-//! [`Mapped`] is for a mapping that names columns: which a new table has, what a table that is there lacks, and what fills them.
+//! [`MappedColumns`] is for a mapping that names columns: which a new table has, what a table that is there lacks, and what
+//! fills them.
 //!
 //! # What a column takes
 //!
@@ -54,5 +55,5 @@ mod value;
 
 pub use self::{
     columns::{Columns, Rows},
-    schema::Mapped,
+    schema::MappedColumns,
 };

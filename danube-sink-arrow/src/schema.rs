@@ -14,13 +14,13 @@ use super::columns::Columns;
 /// The columns that a topic mapping names, and what of a record fills each. Where it names none, the table's own are filled,
 /// each by the value of its name.
 #[derive(Debug, Clone)]
-pub struct Mapped {
+pub struct MappedColumns {
     named: Vec<(Column, Field)>,
     /// Whether there are others than those of metadata.
     names_columns: bool,
 }
 
-impl Mapped {
+impl MappedColumns {
     /// These columns, each with its field, or filled by the value of its name in the payload; and one of its name for what
     /// records say of themselves.
     pub fn new(columns: impl IntoIterator<Item = (Column, Option<Field>)>, metadata: &[Metadata]) -> Self {

@@ -9,7 +9,7 @@ use arrow_cast::display::array_value_to_string;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use danube_sink::{Metadata, SinkRecord};
-use danube_sink_arrow::{Columns, Mapped};
+use danube_sink_arrow::{Columns, MappedColumns};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -162,7 +162,7 @@ fn columns_are_inferred_of_objects() {
         "text",
     ];
     let records = records(payloads.map(str::to_owned));
-    let nothing_named = Mapped::new([], &[Metadata::Offset]);
+    let nothing_named = MappedColumns::new([], &[Metadata::Offset]);
     let columns = nothing_named.of_new_table(&records);
     let columns: Vec<_> = columns.iter().map(|column| (column.name().as_str(), column.data_type().clone())).collect();
     let (text, long, double) = (DataType::Utf8, DataType::Int64, DataType::Float64);
@@ -186,7 +186,7 @@ fn columns_are_inferred_of_objects() {
 fn a_mapping_says_what_a_table_has_and_what_fills_it() {
     let (id, name) = (Field::new("id", DataType::Int64, false), Field::new("name", DataType::Utf8, true));
     let from = Some("/user/name".parse().unwrap());
-    let mapped = Mapped::new([(id.clone(), None), (name.clone(), from)], &[Metadata::Offset]);
+    let mapped = MappedColumns::new([(id.clone(), None), (name.clone(), from)], &[Metadata::Offset]);
     let offset = Field::new("offset", DataType::Int64, true);
     assert_eq!(mapped.of_new_table(&[]), [id.clone(), name.clone(), offset.clone()]);
 
@@ -201,12 +201,12 @@ fn a_mapping_says_what_a_table_has_and_what_fills_it() {
     assert_eq!(mapped.misfit(&other, told).as_deref(), Some(misfit));
 
     let record = [record(7, r#"{"id":1,"other":2,"name":"no","user":{"name":"Ada"}}"#)];
-    let row = |mapped: &Mapped| {
+    let row = |mapped: &MappedColumns| {
         let batch = mapped.columns(Arc::clone(&table)).rows(&record).unwrap().batch;
         (0..4).map(|column| array_value_to_string(batch.column(column), 0).unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(row(&mapped), ["7", "", "Ada", "1"]);
-    assert_eq!(row(&Mapped::new([], &[Metadata::Offset])), ["7", "2", "no", "1"]);
+    assert_eq!(row(&MappedColumns::new([], &[Metadata::Offset])), ["7", "2", "no", "1"]);
 }
 
 /// What Arrow's own reader makes of the payloads.

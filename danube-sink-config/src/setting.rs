@@ -200,7 +200,8 @@ impl<K: FromStr<Err: Display> + Eq + Hash, T: Setting, S: BuildHasher + Default>
     }
 }
 
-/// Every mistake in it is told, also a key that means the same as one before. A value under a name that is refused is not shown.
+/// Every mistake in it is told, also a key that means the same as one before. A value under a name that is refused is not
+/// shown.
 fn map<K, T, M>(value: &Value, insert: fn(&mut M, K, T) -> Option<T>) -> Result<M, Mistakes>
 where
     K: FromStr<Err: Display>,

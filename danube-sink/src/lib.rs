@@ -40,7 +40,7 @@
 //!
 //! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`Concurrently`] for a
 //!   target that takes a record at a time, [`Fields`] for one that has columns, [`JsonRow`] for one that takes JSON,
-//!   [`Deduplication`] for one that can remember what it has
+//!   [`Joined`] for one that takes a batch as bytes, [`Deduplication`] for one that can remember what it has
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use danube_sink::prelude::*;
-use danube_sink_arrow::Mapped;
+use danube_sink_arrow::MappedColumns;
 use deltalake::{DataType, DeltaResult, StructField, kernel::engine::arrow_conversion::TryIntoArrow};
 
 use super::Target;
@@ -37,11 +37,11 @@ impl FromStr for DeltaType {
 
 impl Target {
     /// The columns that the mapping names.
-    pub(crate) fn mapped(&self) -> DeltaResult<Mapped> {
+    pub(crate) fn mapped(&self) -> DeltaResult<MappedColumns> {
         let column = |column: &Column| {
             let field = StructField::new(&column.name, column.kind.0.0.clone(), !column.required);
             Ok(((&field).try_into_arrow()?, column.from.clone()))
         };
-        Ok(Mapped::new(self.columns.iter().map(column).collect::<DeltaResult<Vec<_>>>()?, &self.metadata))
+        Ok(MappedColumns::new(self.columns.iter().map(column).collect::<DeltaResult<Vec<_>>>()?, &self.metadata))
     }
 }
