@@ -4,7 +4,7 @@
 mod tests;
 
 use danube_sink::{config::Mapping, prelude::*};
-use postgres::{Plan, Server, Table, quoted};
+use danube_sink_postgres::{Plan, Server, Table, quoted};
 
 /// Writes the embeddings of each topic, with what they are of, into a table of PostgreSQL with pgvector.
 #[sink_connector(

@@ -9,7 +9,7 @@ use danube_sink::{
     config::{Mapping, Mistake},
     prelude::*,
 };
-use postgres::{Plan, Server, Table, quoted};
+use danube_sink_postgres::{Plan, Server, Table, quoted};
 
 /// Writes the records of each topic as rows of a PostgreSQL table.
 #[sink_connector(

@@ -1,0 +1,68 @@
+//! What connectors to PostgreSQL, and to what speaks its protocol, have in common: where the server is, as a table of settings;
+//! the writing of rows; what an error of the server means for the records.
+//!
+//! ```text
+//!  Server::open ──Plan──▶ Table ──▶ Table::write ──▶ one transaction
+//!                                       ▲                  │
+//!  records ──▶ texts of their values ───┘    sorted ◀───SQLSTATE
+//! ```
+//!
+//! ```no_run
+//! use danube_sink::prelude::*;
+//! use danube_sink_postgres::{Plan, Server, Table};
+//!
+//! /// Adds a row of each record.
+//! #[sink_connector(name = "rows")]
+//! struct Rows {
+//!     /// The server and its database.
+//!     server: Server,
+//!     /// The password, if the server asks for one.
+//!     #[setting(secret)]
+//!     password: Option<Secret>,
+//!     #[topic_mappings(batch_size = 1000)]
+//!     topics: TopicMappings<Target>,
+//!     #[state]
+//!     tables: TopicMappings<Table>,
+//! }
+//!
+//! #[derive(TopicMapping)]
+//! struct Target {
+//!     /// The table, with a column `id`.
+//!     table: String,
+//!     /// Where in a record the id stands.
+//!     id: Field,
+//! }
+//!
+//! #[sink_connector]
+//! impl SinkConnector for Rows {
+//!     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+//!         let plan = |target: &Target| Plan {
+//!             table: target.table.clone(),
+//!             create: None,
+//!             columns: vec![("id".to_owned(), target.id.clone())],
+//!             key: vec!["id".to_owned()],
+//!             replace: false,
+//!         };
+//!         self.tables = self.server.open(self.password.as_ref(), &config, &self.topics, plan).await?;
+//!         Ok(())
+//!     }
+//!
+//!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+//!         self.tables.for_record(&records[0])?.write(&records, &vec![false; records.len()]).await
+//!     }
+//! }
+//! ```
+
+#![warn(missing_docs)]
+
+mod failure;
+mod server;
+mod statements;
+mod table;
+mod text;
+
+pub use self::{
+    server::Server,
+    statements::quoted,
+    table::{Plan, Table},
+};
