@@ -54,7 +54,7 @@ impl MappedColumns {
             let has = table.field_with_name(name).ok().map(Column::data_type);
             let is = has.map_or("not there".to_owned(), |has| format!("`{}`", told(has)));
             let misfit = || format!("column `{name}` of the table is {is}; the mapping wants `{}`", told(wanted));
-            (has != Some(wanted)).then(misfit)
+            (!has.is_some_and(|has| are_same(has, wanted))).then(misfit)
         })
     }
 
@@ -64,6 +64,23 @@ impl MappedColumns {
             Some((_, from)) => Some(from.clone()),
             None => (!self.names_columns).then(|| of_name(name)),
         })
+    }
+}
+
+/// Whether values of one type are values of the other. The order of a struct's fields does not matter: they have names.
+fn are_same(one: &DataType, other: &DataType) -> bool {
+    let same = |one: &Column, other: &Column| {
+        one.is_nullable() == other.is_nullable() && are_same(one.data_type(), other.data_type())
+    };
+    match (one, other) {
+        (DataType::Struct(one), DataType::Struct(other)) => {
+            let has = |field: &Column| other.find(field.name()).is_some_and(|(_, other)| same(field, other));
+            one.len() == other.len() && one.iter().all(|field| has(field))
+        }
+        (DataType::List(one), DataType::List(other)) | (DataType::Map(one, _), DataType::Map(other, _)) => {
+            same(one, other)
+        }
+        _ => one == other,
     }
 }
 

@@ -200,6 +200,17 @@ fn a_mapping_says_what_a_table_has_and_what_fills_it() {
     let misfit = "column `id` of the table is `utf8`; the mapping wants `int64`";
     assert_eq!(mapped.misfit(&other, told).as_deref(), Some(misfit));
 
+    let place = |names: [&str; 2], nullable| {
+        let fields = names.map(|name| Field::new(name, DataType::Float64, nullable));
+        let places = Field::new("element", DataType::Struct(Fields::from(fields.to_vec())), true);
+        Field::new("places", DataType::List(Arc::new(places)), true)
+    };
+    let places = MappedColumns::new([(place(["lat", "lon"], true), None)], &[]);
+    assert_eq!(places.misfit(&schema([place(["lon", "lat"], true)]), told), None, "fields have names");
+    for other in [place(["lon", "lat"], false), place(["lon", "height"], true)] {
+        assert!(places.misfit(&schema([other]), told).is_some());
+    }
+
     let record = [record(7, r#"{"id":1,"other":2,"name":"no","user":{"name":"Ada"}}"#)];
     let row = |mapped: &MappedColumns| {
         let batch = mapped.columns(Arc::clone(&table)).rows(&record).unwrap().batch;

@@ -90,7 +90,7 @@ impl Api {
                 builder.tls_certs_merge(certificates)
             }
             // Then it does not matter what the machine trusts, or that there is nothing.
-            None if self.url.scheme() == "http" && self.proxy.is_none() => builder.tls_certs_only([]),
+            None if self.is_plain_all_the_way() => builder.tls_certs_only([]),
             None => builder,
         };
         if let Some(file) = &self.cert_file {
@@ -105,6 +105,10 @@ impl Api {
             return Ok(builder.identity(Identity::from_pem(&pem).initialization(what)?));
         }
         Ok(builder)
+    }
+
+    fn is_plain_all_the_way(&self) -> bool {
+        [Some(&self.url), self.proxy.as_ref()].into_iter().flatten().all(|url| url.scheme() == "http")
     }
 
     /// The header, what it begins with, and what nobody else may see.

@@ -26,11 +26,17 @@ pub fn in_parts<T: Send>(records: &[SinkRecord], make: impl Fn(&[SinkRecord]) ->
     }
     let mut parts = records.chunks(records.len().div_ceil(CORES.min(records.len() / PART)));
     let first = parts.next().unwrap_or_default();
+    let make = &make;
     thread::scope(|scope| {
-        let others: Vec<_> = parts.map(|part| scope.spawn(|| make(part))).collect();
+        let begin = |part| (part, thread::Builder::new().spawn_scoped(scope, move || make(part)));
+        let others: Vec<_> = parts.map(begin).collect();
         let mut made = vec![make(first)];
-        for other in others {
-            made.push(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        for (part, begun) in others {
+            made.push(match begun {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic)),
+                // The system gives no more threads now.
+                Err(_) => make(part),
+            });
         }
         made
     })

@@ -70,8 +70,9 @@ pub(crate) fn place(path: &Path, text: &str, span: &Range<usize>, hidden: &[Rang
 fn logins(text: &str, line: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let addresses = text[line.clone()].match_indices("://").map(move |(at, _)| line.start + at + 3);
     addresses.filter_map(|begin| {
-        let host = text[begin..].split(['/', '?', '#', '"', '\'', '\n']).next()?;
-        Some(begin..begin + host.rfind('@')?)
+        // What ends a host may stand in a password that nobody escaped.
+        let address = text[begin..].split(['"', '\'', ' ', '\t', '\n']).next()?;
+        Some(begin..begin + address.rfind('@')?)
     })
 }
 

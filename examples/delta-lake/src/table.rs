@@ -60,7 +60,7 @@ impl Table {
     async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<Option<DeltaTable>> {
         let what = format!("open the table {}", self.url);
         let (mut state, is_there) = self.find().await?;
-        let mapped = target.mapped().sorted(&what)?;
+        let mapped = target.mapped();
         if !is_there {
             let columns = mapped.of_new_table(records);
             if columns.is_empty() {
@@ -82,13 +82,12 @@ impl Table {
             }
         }
         self.was_there = true;
+        self.deduplication.forget();
         state.load().await.sorted(&what)?;
         let schema = RecordBatchWriter::for_table(&state).sorted(&what)?.arrow_schema();
         let told = |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
-        match mapped.misfit(&schema, told) {
-            Some(misfit) => Err(ConnectorError::configuration(format!("{misfit}: {}", self.url))),
-            None => Ok(Some(state)),
-        }
+        let misfit = mapped.misfit(&schema, told).map(|misfit| format!("{misfit}: {}", self.url));
+        misfit.map_or(Ok(Some(state)), |misfit| Err(ConnectorError::configuration(misfit)))
     }
 
     /// Appends the records that the table does not have, in one commit.
@@ -97,15 +96,12 @@ impl Table {
         // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
         let state = match self.state.take() {
             Some(state) if has_its_log(&state).await.sorted(&what)? => Some(state),
-            _ => {
-                self.deduplication.forget();
-                self.load(target, records).await?
-            }
+            _ => self.load(target, records).await?,
         };
         let reason = "not a JSON object, from which the columns of a new table could be taken";
         let mut state = state.ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?;
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
-        let columns = target.mapped().sorted(&what)?.columns(writer.arrow_schema());
+        let columns = target.mapped().columns(writer.arrow_schema());
         let Rows { batch, records, rejected } = columns.rows(records).sorted(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.sorted(&what)?;
         if fresh.records.contains(&true) {
@@ -136,9 +132,8 @@ async fn versions(state: &DeltaTable, names: Vec<String>) -> DeltaResult<HashMap
     let (snapshot, log) = (state.snapshot()?, state.log_store());
     let mut versions = HashMap::new();
     for name in names {
-        if let Some(version) = snapshot.transaction_version(log.as_ref(), &name).await? {
-            versions.insert(name, version);
-        }
+        let version = snapshot.transaction_version(log.as_ref(), &name).await?;
+        versions.extend(version.map(|version| (name, version)));
     }
     Ok(versions)
 }

@@ -281,6 +281,12 @@ fn secrets_and_types_that_are_none_are_told_with_their_line() {
         "{report}"
     );
     assert!(report.contains("conformance.toml:7") && report.contains("not a DeltaType: Delta has"), "{report}");
+    for kind in ["variant", "interval year to month"] {
+        let Err(report) = from_toml::<DeltaLake>(&text.replace("'int'", &format!("'{kind}'"))) else {
+            panic!("{kind}")
+        };
+        assert!(report.to_string().contains("not a DeltaType"), "{kind}: {report}");
+    }
 }
 
 #[test]
