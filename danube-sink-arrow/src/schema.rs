@@ -51,10 +51,12 @@ impl MappedColumns {
     pub fn misfit(&self, table: &Schema, told: impl Fn(&DataType) -> String) -> Option<String> {
         self.named.iter().find_map(|(column, _)| {
             let (name, wanted) = (column.name(), column.data_type());
-            let has = table.field_with_name(name).ok().map(Column::data_type);
-            let is = has.map_or("not there".to_owned(), |has| format!("`{}`", told(has)));
-            let misfit = || format!("column `{name}` of the table is {is}; the mapping wants `{}`", told(wanted));
-            (!has.is_some_and(|has| are_same(has, wanted))).then(misfit)
+            let is = match table.field_with_name(name) {
+                Ok(has) if are_same(has.data_type(), wanted) => return None,
+                Ok(has) => format!("`{}`", told(has.data_type())),
+                Err(_) => "not there".to_owned(),
+            };
+            Some(format!("column `{name}` of the table is {is}; the mapping wants `{}`", told(wanted)))
         })
     }
 

@@ -55,15 +55,17 @@ pub(super) fn judged(what: &str, answer: Answer) -> ConnectorResult<Answer> {
     let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
     let in_text = || answer.text.strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
     let Some(code) = code.or_else(in_text) else {
+        if answer.status.is_success() && answer.is_whole {
+            return Ok(answer);
+        }
         let cut = if answer.is_whole { "" } else { ", and the answer broke off" };
         let message = format!("{what}: HTTP {}{cut}: {}", answer.status.as_u16(), answer.told());
-        return match answer.status.as_u16() {
-            200..=299 if answer.is_whole => Ok(answer),
+        return Err(match answer.status.as_u16() {
             // What stands before the server limits the size of requests, or wants other credentials.
-            413 => Err(ConnectorError::refused(message)),
-            401 | 403 => Err(ConnectorError::fatal(message)),
-            _ => Err(ConnectorError::retryable(message)),
-        };
+            413 => ConnectorError::refused(message),
+            401 | 403 => ConnectorError::fatal(message),
+            _ => ConnectorError::retryable(message),
+        });
     };
     let message = format!("{what}: {}", exception(code, &answer));
     Err(match code {
