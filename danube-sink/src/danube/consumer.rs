@@ -9,13 +9,13 @@ use danube_core::proto::{
     consumer_request::SubscriptionType as Wire, consumer_service_client::ConsumerServiceClient,
     health_check_client::HealthCheckClient, health_check_request::ClientType, health_check_response::ClientStatus,
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join_all};
 use tonic::transport::Channel;
 
 use super::connection::{Connection, Route};
 use crate::{
     config::SubscriptionType,
-    pipeline::{Attachment, BrokerFailure, Consumer, Delivery, FailureKind, Receipt, Session},
+    pipeline::{AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Message, Session},
 };
 
 /// Brokers take 4 MiB by default, and more where they are told to: the limit here only keeps a broken peer in check.
@@ -46,7 +46,9 @@ pub(crate) async fn attach(connection: &Arc<Connection>, consumer: &Consumer) ->
             message
         }
     });
-    Ok(Attachment { messages: messages.boxed(), session: attached })
+    // A chunk of one until the transport's own chunks are kept.
+    let chunks = messages.map(|message| message.map(|message| vec![message])).boxed();
+    Ok(Attachment { chunks, session: attached })
 }
 
 fn service(route: &Route) -> ConsumerServiceClient<Channel> {
@@ -82,21 +84,12 @@ struct Attached {
 
 #[async_trait]
 impl Session for Attached {
-    async fn ack(&self, receipt: Receipt) -> Result<(), BrokerFailure> {
-        let message = AckRequest {
-            request_id: receipt.sequence,
-            msg_id: Some(MsgId {
-                producer_id: receipt.producer_id,
-                topic_name: self.consumer.topic.to_string(),
-                broker_addr: receipt.broker_address,
-                topic_offset: receipt.offset,
-            }),
-            subscription_name: self.consumer.subscription.clone(),
-        };
-        let request = self.route.request(message).await?;
-        let mut service = self.service.clone();
-        self.connection.on(&self.route, async { Ok(service.ack(request).await?) }).await?;
-        Ok(())
+    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
+        let calls = tokens.into_iter().map(|token| async {
+            let answer = self.ack_one(token.clone()).await;
+            answer.err().map(|failure| (token, failure))
+        });
+        join_all(calls).await.into_iter().flatten().collect()
     }
 
     async fn health(&self) -> Result<(), BrokerFailure> {
@@ -111,20 +104,39 @@ impl Session for Attached {
     }
 }
 
-fn delivery(message: StreamMessage) -> Delivery {
+impl Attached {
+    async fn ack_one(&self, token: AckToken) -> Result<(), BrokerFailure> {
+        let message = AckRequest {
+            request_id: token.sequence,
+            msg_id: Some(MsgId {
+                producer_id: token.producer_id,
+                topic_name: self.consumer.topic.to_string(),
+                broker_addr: token.broker_address.to_string(),
+                topic_offset: token.offset,
+            }),
+            subscription_name: self.consumer.subscription.clone(),
+        };
+        let request = self.route.request(message).await?;
+        let mut service = self.service.clone();
+        self.connection.on(&self.route, async { Ok(service.ack(request).await?) }).await?;
+        Ok(())
+    }
+}
+
+fn delivery(message: StreamMessage) -> Message {
     let id = message.msg_id.unwrap_or_default();
-    Delivery {
+    Message {
         payload: compact(message.payload),
         publish_time: message.publish_time,
-        producer: message.producer_name,
+        producer: message.producer_name.into(),
         attributes: message.attributes,
         key: message.routing_key,
         schema: message.schema_id.map(|id| (id, message.schema_version)),
-        receipt: Receipt {
+        token: AckToken {
             offset: id.topic_offset,
             producer_id: id.producer_id,
             sequence: message.request_id,
-            broker_address: id.broker_addr,
+            broker_address: id.broker_addr.into(),
         },
     }
 }

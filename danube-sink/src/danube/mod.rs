@@ -20,13 +20,14 @@ mod publisher;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 
 #[cfg(feature = "dev")]
 pub(crate) use self::failure::chain as error_chain;
 use self::{connection::Connection, publisher::Publishers};
 use crate::{
     config::ConnectorConfig,
-    pipeline::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Letter},
+    pipeline::{Attachment, Broker, BrokerFailure, Consumer, DeadLetter, FailureKind},
     schema::{SchemaInfo, unwrap_definition},
 };
 
@@ -77,7 +78,12 @@ impl Broker for DanubeBroker {
         schema_info(self.connection.on(&route, answer).await?)
     }
 
-    async fn publish(&self, topic: &str, letter: Letter) -> Result<(), BrokerFailure> {
-        self.publishers.publish(&self.connection, topic, letter).await
+    async fn create_topic(&self, topic: &str, _: Option<u32>) -> Result<(), BrokerFailure> {
+        Err(BrokerFailure::refused(format!("{topic} is not made: a producer creates it")))
+    }
+
+    async fn publish(&self, topic: &str, letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
+        let letters = letters.into_iter().map(|letter| self.publishers.publish(&self.connection, topic, letter));
+        join_all(letters).await
     }
 }

@@ -16,7 +16,7 @@ use danube_core::proto::{
 use tokio::sync::Mutex;
 
 use super::connection::{Connection, Route};
-use crate::pipeline::{BrokerFailure, Letter};
+use crate::pipeline::{BrokerFailure, DeadLetter};
 
 /// A producer for each dead-letter topic, made when the first letter is written.
 ///
@@ -43,7 +43,7 @@ impl Publishers {
         &self,
         connection: &Connection,
         topic: &str,
-        letter: Letter,
+        letter: DeadLetter,
     ) -> Result<(), BrokerFailure> {
         let place = Arc::clone(self.topics.lock().await.entry(topic.to_owned()).or_default());
         let mut open = place.lock().await;
@@ -76,7 +76,7 @@ impl Publishers {
         Ok(Publisher { id: created.into_inner().producer_id, route })
     }
 
-    async fn send(&self, publisher: &Publisher, topic: &str, letter: Letter) -> Result<(), BrokerFailure> {
+    async fn send(&self, publisher: &Publisher, topic: &str, letter: DeadLetter) -> Result<(), BrokerFailure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let message = StreamMessage {
             request_id: self.sequence.fetch_add(1, Ordering::Relaxed),

@@ -1,4 +1,6 @@
 //! What the pipeline asks of a broker: one implementation speaks to Danube, one lives in memory for tests.
+//!
+//! Messages and acknowledgements travel many at a time, so that what a call costs is shared.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -8,11 +10,19 @@ use futures_util::stream::BoxStream;
 
 use crate::{config::SubscriptionType, schema::SchemaInfo};
 
-/// The way to the messages, for all topics of a connector.
+/// The most messages of a chunk.
+pub(crate) const CHUNK_MESSAGES: usize = 256;
+/// A chunk that has so many bytes of payload takes no further message.
+pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// All topics of a connector.
 #[async_trait]
 pub(crate) trait Broker: Send + Sync + 'static {
     /// The partitions of a topic, or the topic itself if it has none; empty if there is no such topic.
     async fn partitions(&self, topic: &str) -> Result<Vec<String>, BrokerFailure>;
+
+    /// Makes a reliable topic, with so many partitions or without any. A topic that exists stays as it is.
+    async fn create_topic(&self, topic: &str, partitions: Option<u32>) -> Result<(), BrokerFailure>;
 
     /// Attaches a consumer and opens its stream. Dropping the stream detaches.
     async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure>;
@@ -20,8 +30,8 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// A schema of the registry.
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure>;
 
-    /// Publishes a dead letter; `Ok` when the broker has it.
-    async fn publish(&self, topic: &str, letter: Letter) -> Result<(), BrokerFailure>;
+    /// Publishes dead letters, many under way at once. Answers for each, in their order; `Ok` when the broker has it.
+    async fn publish(&self, topic: &str, letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>>;
 }
 
 /// Who attaches to what.
@@ -36,15 +46,18 @@ pub(crate) struct Consumer {
 
 /// An attached consumer.
 pub(crate) struct Attachment {
-    pub(crate) messages: BoxStream<'static, Result<Delivery, BrokerFailure>>,
+    pub(crate) chunks: Chunks,
     pub(crate) session: Arc<dyn Session>,
 }
+
+/// What is there, at most [`CHUNK_MESSAGES`] or a little over [`CHUNK_BYTES`] at a time; never empty.
+pub(crate) type Chunks = BoxStream<'static, Result<Vec<Message>, BrokerFailure>>;
 
 /// The unary calls of an attached consumer. They may be made from any task, many at a time.
 #[async_trait]
 pub(crate) trait Session: Send + Sync + 'static {
-    /// Tells the broker that one message is done.
-    async fn ack(&self, receipt: Receipt) -> Result<(), BrokerFailure>;
+    /// Acknowledges messages, many under way at once. Answers those that the broker did not take, and why.
+    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)>;
 
     /// Whether the consumer is still served here: `Err` when it is not, or when no answer comes.
     async fn health(&self) -> Result<(), BrokerFailure>;
@@ -52,39 +65,40 @@ pub(crate) trait Session: Send + Sync + 'static {
 
 /// One message as it arrives.
 #[derive(Debug, Clone)]
-pub(crate) struct Delivery {
+pub(crate) struct Message {
     pub(crate) payload: Bytes,
     pub(crate) publish_time: u64,
-    pub(crate) producer: String,
+    /// Shared by the messages of one producer that follow each other.
+    pub(crate) producer: Arc<str>,
     pub(crate) attributes: HashMap<String, String>,
     pub(crate) key: Option<String>,
     pub(crate) schema: Option<(u64, Option<u32>)>,
-    pub(crate) receipt: Receipt,
+    pub(crate) token: AckToken,
 }
 
-impl Delivery {
-    /// About what it takes in memory.
+impl Message {
+    /// About what it takes in memory, its record and its entry in the ledger included.
     pub(crate) fn size(&self) -> usize {
-        /// The record, its place and its entries in the books.
         const OVERHEAD: usize = 512;
         let attributes: usize = self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
         OVERHEAD + self.payload.len() + attributes + self.key.as_ref().map_or(0, String::len)
     }
 }
 
-/// What an ack has to say to name its message.
-#[derive(Debug, Clone)]
-pub(crate) struct Receipt {
+/// What an acknowledgement has to say to name its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AckToken {
     pub(crate) offset: u64,
     pub(crate) producer_id: u64,
     /// The producer's count of its messages.
     pub(crate) sequence: u64,
-    pub(crate) broker_address: String,
+    /// Shared by the messages of one broker that follow each other.
+    pub(crate) broker_address: Arc<str>,
 }
 
 /// A rejected record on its way to the dead-letter topic.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) payload: Bytes,
     pub(crate) attributes: HashMap<String, String>,
     pub(crate) key: Option<String>,
@@ -110,8 +124,22 @@ pub(crate) enum FailureKind {
     Untrusted,
     /// The broker does not know who calls.
     Unauthenticated,
-    /// The broker refuses, and will again until somebody changes something.
+    /// The broker refuses, and will again until its settings or rights change.
     Refused,
+}
+
+impl FailureKind {
+    /// As metrics name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Moved => "moved",
+            Self::Missing => "missing",
+            Self::Untrusted => "untrusted",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl BrokerFailure {

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     backoff::Backoff,
     batch::Batch,
-    broker::{Broker, BrokerFailure, FailureKind, Letter},
-    lane::{Held, Lane, Message},
+    broker::{Broker, BrokerFailure, DeadLetter, FailureKind},
+    lane::{Held, Lane, QueuedMessage},
 };
 use crate::{
     config::ConnectorConfig,
@@ -28,7 +28,7 @@ pub(crate) struct Collect {
     /// For the messages that name no schema.
     schemaless: Arc<Decoder>,
     /// A message whose schema could not be looked up yet.
-    waiting: Option<Message>,
+    waiting: Option<QueuedMessage>,
     /// An invalid record behind a batch that was closed for it.
     invalid: Option<Invalid>,
     registry: Backoff,
@@ -48,7 +48,7 @@ pub(crate) struct Invalid {
 
 enum Refused {
     Invalid(Box<Invalid>),
-    Registry(Box<Message>, BrokerFailure),
+    Registry(Box<QueuedMessage>, BrokerFailure),
 }
 
 impl Collect {
@@ -116,7 +116,7 @@ impl Collect {
                             return self.close(batch, Closed::Registry);
                         }
                         tracing::warn!(topic = %self.lane.topic, "a schema cannot be looked up and is tried again: {failure}");
-                        if let Some(Message { place, .. }) = &self.waiting {
+                        if let Some(QueuedMessage { place, .. }) = &self.waiting {
                             self.held_up = true;
                             self.lane.held_up(&place.partition, format!("a schema cannot be looked up: {failure}"));
                         }
@@ -151,7 +151,7 @@ impl Collect {
         Some(Ok(records))
     }
 
-    async fn decode(&mut self, message: Message) -> Result<Held, Refused> {
+    async fn decode(&mut self, message: QueuedMessage) -> Result<Held, Refused> {
         let decoder = match message.delivery.schema {
             None => Arc::clone(&self.schemaless),
             Some((id, version)) => match self.schemas.get(&*self.broker, id, version, &self.options).await {
@@ -186,13 +186,13 @@ impl Collect {
         }
     }
 
-    fn goes_on(&mut self, message: &Message) {
+    fn goes_on(&mut self, message: &QueuedMessage) {
         if std::mem::take(&mut self.held_up) {
             self.lane.goes_on(&message.place.partition);
         }
     }
 
-    fn invalid(&self, message: Message, decoder: Arc<Decoder>, mut reason: String) -> Refused {
+    fn invalid(&self, message: QueuedMessage, decoder: Arc<Decoder>, mut reason: String) -> Refused {
         if self.lane.settings.show_payload_in_errors {
             reason = format!("{reason}; the payload: {}", excerpt(&message.delivery.payload));
         }
@@ -201,13 +201,13 @@ impl Collect {
         Refused::Invalid(Box::new(Invalid { held, reason }))
     }
 
-    fn hold(&self, Message { delivery, place }: Message, decoder: Arc<Decoder>, opened: Opened) -> Held {
+    fn hold(&self, QueuedMessage { delivery, place }: QueuedMessage, decoder: Arc<Decoder>, opened: Opened) -> Held {
         let partition = &place.partition;
         let mut record = SinkRecord::builder(Arc::clone(&self.lane.topic))
             .subscription(Arc::clone(&self.lane.subscription))
             .partition(partition.number, Arc::clone(&partition.topic))
-            .offset(delivery.receipt.offset)
-            .producer(delivery.producer, delivery.receipt.producer_id, delivery.receipt.sequence)
+            .offset(delivery.token.offset)
+            .producer(delivery.producer, delivery.token.producer_id, delivery.token.sequence)
             .publish_time(microseconds(delivery.publish_time))
             .attributes(delivery.attributes)
             .payload(delivery.payload)
@@ -215,14 +215,14 @@ impl Collect {
         if let Some(key) = delivery.key {
             record = record.key(key);
         }
-        Held { record: record.build(), schema: delivery.schema, receipt: delivery.receipt, place }
+        Held { record: record.build(), schema: delivery.schema, token: delivery.token, place }
     }
 }
 
 impl Held {
     /// The copy of the record for the dead-letter topic, payload and attributes as they came.
-    pub(crate) fn letter(&self) -> Letter {
-        Letter {
+    pub(crate) fn letter(&self) -> DeadLetter {
+        DeadLetter {
             payload: self.record.bytes().clone(),
             attributes: self.record.attributes().clone(),
             key: self.record.key().map(str::to_owned),

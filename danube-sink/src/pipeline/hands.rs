@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{broker::Delivery, window::Window};
+use super::{broker::Message, window::Window};
 
 /// How many written messages of a partition are remembered, some five megabytes of them at most; and as many again whose
 /// acknowledgement is in doubt.
@@ -33,13 +33,13 @@ impl Identity {
         self.offset
     }
 
-    pub(crate) fn of(delivery: &Delivery) -> Self {
-        let receipt = &delivery.receipt;
+    pub(crate) fn of(delivery: &Message) -> Self {
+        let token = &delivery.token;
         Self {
-            offset: receipt.offset,
-            producer_id: receipt.producer_id,
+            offset: token.offset,
+            producer_id: token.producer_id,
             publish_time: delivery.publish_time,
-            sequence: receipt.sequence,
+            sequence: token.sequence,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::StreamExt;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
-    broker::{Attachment, Broker, BrokerFailure, Consumer, Delivery, FailureKind, Session},
+    broker::{Attachment, Broker, BrokerFailure, Chunks, Consumer, FailureKind, Message, Session},
     budget::Budget,
     hands::{Arrival, Identity},
-    lane::{Lane, Message, Place},
+    lane::{Lane, Place, QueuedMessage},
     partition::{Ack, Partition},
 };
 use crate::config::SubscriptionType;
@@ -166,11 +166,11 @@ impl Intake {
         self.broker.attach(&consumer).await
     }
 
-    async fn read(&self, Attachment { messages, session }: Attachment) -> End {
+    async fn read(&self, Attachment { chunks, session }: Attachment) -> End {
         let attached = self.partition.attach(Arc::clone(&session));
         self.lane.observer.up(&self.partition.topic);
         tokio::select! {
-            failure = self.receive(messages, attached.number) => match failure {
+            failure = self.receive(chunks, attached.number) => match failure {
                 Some(failure) => End::Failure(failure),
                 None if session.health().await.is_ok() => End::TakenOver(session),
                 None => End::Failure(BrokerFailure::new(FailureKind::Moved, "the broker ended the stream")),
@@ -201,14 +201,14 @@ impl Intake {
     }
 
     /// Returns the error that ended the stream, if it was one.
-    async fn receive(
-        &self,
-        mut messages: BoxStream<'static, Result<Delivery, BrokerFailure>>,
-        attachment: u64,
-    ) -> Option<BrokerFailure> {
-        while let Some(message) = messages.next().await {
-            match message {
-                Ok(delivery) => self.take(delivery, attachment).await,
+    async fn receive(&self, mut chunks: Chunks, attachment: u64) -> Option<BrokerFailure> {
+        while let Some(chunk) = chunks.next().await {
+            match chunk {
+                Ok(messages) => {
+                    for message in messages {
+                        self.take(message, attachment).await;
+                    }
+                }
                 Err(failure) => return Some(failure),
             }
         }
@@ -227,7 +227,7 @@ impl Intake {
         }
     }
 
-    async fn take(&self, delivery: Delivery, attachment: u64) {
+    async fn take(&self, delivery: Message, attachment: u64) {
         let identity = Identity::of(&delivery);
         let now = Instant::now();
         let arrival = self.partition.hands().receive(identity, attachment, now);
@@ -243,7 +243,7 @@ impl Intake {
                 let bytes = self.budget.reserve(delivery.size());
                 place.bytes = self.stop.run_until_cancelled(bytes).await.flatten();
                 if !self.stop.is_cancelled() {
-                    self.lane.push(Message { delivery, place });
+                    self.lane.push(QueuedMessage { delivery, place });
                 }
             }
             Arrival::InHand => {}
@@ -253,7 +253,7 @@ impl Intake {
                     let ack = Ack {
                         partition: Arc::clone(&self.partition),
                         identity,
-                        receipt: delivery.receipt,
+                        token: delivery.token,
                         again: true,
                         attachment,
                     };

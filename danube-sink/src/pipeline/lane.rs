@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    broker::{Delivery, Receipt},
+    broker::{AckToken, Message},
     budget::Bytes,
     hands::Identity,
     partition::Partition,
@@ -41,15 +41,15 @@ pub(crate) struct Lane {
 
 #[derive(Default)]
 struct Queue {
-    messages: VecDeque<Message>,
+    messages: VecDeque<QueuedMessage>,
     closed: bool,
     /// Nobody takes messages out any more.
     ended: bool,
 }
 
 /// A message between intake and decoding. Dropping it gives its bytes back to the budget.
-pub(crate) struct Message {
-    pub(crate) delivery: Delivery,
+pub(crate) struct QueuedMessage {
+    pub(crate) delivery: Message,
     pub(crate) place: Place,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Message {
 pub(crate) struct Held {
     pub(crate) record: SinkRecord,
     pub(crate) place: Place,
-    pub(crate) receipt: Receipt,
+    pub(crate) token: AckToken,
     /// The schema as the message names it.
     pub(crate) schema: Option<(u64, Option<u32>)>,
 }
@@ -99,7 +99,7 @@ impl Lane {
         }
     }
 
-    pub(crate) fn push(&self, message: Message) {
+    pub(crate) fn push(&self, message: QueuedMessage) {
         let mut queue = self.queue();
         if !queue.ended {
             queue.messages.push_back(message);
@@ -164,7 +164,7 @@ impl Lane {
         self.changed.notify_one();
     }
 
-    pub(crate) fn pop(&self) -> Option<Message> {
+    pub(crate) fn pop(&self) -> Option<QueuedMessage> {
         self.queue().messages.pop_front()
     }
 

@@ -34,7 +34,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
-    broker::{Attachment, Broker, BrokerFailure, Consumer, Delivery, FailureKind, Letter, Receipt, Session},
+    broker::{
+        AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Chunks, Consumer, DeadLetter,
+        FailureKind, Message, Session,
+    },
     share::Share,
     write::Writer,
 };

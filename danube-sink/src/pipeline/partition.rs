@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    broker::{BrokerFailure, Receipt, Session},
+    broker::{AckToken, BrokerFailure, Session},
     hands::{Hands, Identity},
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Partition {
 pub(crate) struct Ack {
     pub(crate) partition: Arc<Partition>,
     pub(crate) identity: Identity,
-    pub(crate) receipt: Receipt,
+    pub(crate) token: AckToken,
     /// Whether the message came again after it was settled.
     pub(crate) again: bool,
     /// The number of the attachment that brought the message last.
@@ -175,7 +175,8 @@ impl Attached {
 
     /// Acknowledges, unless the attachment ends meanwhile: a call that waits for the connection to come back must not
     /// leave then. `None` if it ended.
-    pub(crate) async fn ack(&self, receipt: Receipt) -> Option<Result<(), BrokerFailure>> {
-        self.ended.run_until_cancelled(self.session.ack(receipt)).await
+    pub(crate) async fn ack(&self, token: AckToken) -> Option<Result<(), BrokerFailure>> {
+        let mut failures = self.ended.run_until_cancelled(self.session.ack(vec![token])).await?;
+        Some(failures.pop().map_or(Ok(()), |(_, failure)| Err(failure)))
     }
 }

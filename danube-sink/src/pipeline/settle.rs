@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     backoff::Backoff,
-    broker::{Broker, FailureKind, Letter},
+    broker::{Broker, DeadLetter, FailureKind},
     collect::Invalid,
     lane::{Held, Lane},
     partition::{Ack, Partition},
@@ -60,19 +60,19 @@ impl Settle {
         self.lane.observer.settled(records.len());
         self.lane.owe(records.len());
         let mut partitions = Vec::<(Arc<Partition>, Vec<_>)>::new();
-        for Held { place, receipt, .. } in records {
+        for Held { place, token, .. } in records {
             match partitions.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &place.partition)) {
-                Some((_, messages)) => messages.push((place, receipt)),
-                None => partitions.push((Arc::clone(&place.partition), vec![(place, receipt)])),
+                Some((_, messages)) => messages.push((place, token)),
+                None => partitions.push((Arc::clone(&place.partition), vec![(place, token)])),
             }
         }
         for (partition, messages) in partitions {
             let identities: Vec<_> = messages.iter().map(|(place, _)| place.identity).collect();
             let attachments = partition.settle(&identities, self.lane.settings.ack_timeout);
-            for ((place, receipt), attachment) in messages.into_iter().zip(attachments) {
+            for ((place, token), attachment) in messages.into_iter().zip(attachments) {
                 let (partition, identity) = (Arc::clone(&partition), place.identity);
                 // Sending fails only when the settler is gone with the runtime: the broker then has the message still.
-                let _ = self.acks.send(Ack { partition, identity, receipt, again: false, attachment });
+                let _ = self.acks.send(Ack { partition, identity, token, again: false, attachment });
             }
         }
     }
@@ -111,7 +111,7 @@ impl Settle {
         };
         let letter = address(held.letter(), &held, &reason);
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
-        while let Err(failure) = self.broker.publish(topic, letter.clone()).await {
+        while let Some(Err(failure)) = self.broker.publish(topic, vec![letter.clone()]).await.pop() {
             tracing::error!("a dead letter cannot be written to {topic} and is tried again: {failure}");
             self.lane.held_up(&held.place.partition, format!("a dead letter cannot be written to {topic}: {failure}"));
             sleep(backoff.next().unwrap_or_default()).await;
@@ -133,14 +133,14 @@ impl Settle {
 }
 
 /// Adds what the broker's own dead letters say, in the same words.
-fn address(mut letter: Letter, held: &Held, reason: &str) -> Letter {
+fn address(mut letter: DeadLetter, held: &Held, reason: &str) -> DeadLetter {
     let record = &held.record;
     for (name, value) in [
         ("x-original-topic", held.place.partition.topic.to_string()),
         ("x-original-subscription", record.subscription().to_owned()),
         ("x-original-topic-offset", record.offset().to_string()),
-        ("x-original-producer-id", held.receipt.producer_id.to_string()),
-        ("x-original-broker-addr", held.receipt.broker_address.clone()),
+        ("x-original-producer-id", held.token.producer_id.to_string()),
+        ("x-original-broker-addr", held.token.broker_address.to_string()),
         ("x-failure-reason", reason.to_owned()),
     ] {
         letter.attributes.insert(name.to_owned(), value);
@@ -191,11 +191,11 @@ async fn acknowledge(ack: Ack, lane: &Lane) {
 }
 
 /// Whether the broker took it.
-async fn acknowledged(Ack { partition, receipt, attachment, .. }: &Ack) -> bool {
+async fn acknowledged(Ack { partition, token, attachment, .. }: &Ack) -> bool {
     let mut pauses = Backoff::new(Duration::from_millis(50), Duration::from_secs(1)).take(ACK_RETRIES);
     // Without that attachment it would not count: the broker has the message down to be sent again.
     while let Some(attached) = partition.attached_as(*attachment) {
-        match attached.ack(receipt.clone()).await {
+        match attached.ack(token.clone()).await {
             Some(Ok(())) => return true,
             Some(Err(failure)) => {
                 tracing::debug!(topic = %partition.topic, "an ack failed: {failure}");

@@ -59,7 +59,7 @@ impl RecordBuilder {
 
     /// The producer's name, its number at the broker, and its own count of the message.
     #[must_use]
-    pub fn producer(mut self, name: impl Into<String>, id: u64, sequence: u64) -> Self {
+    pub fn producer(mut self, name: impl Into<Arc<str>>, id: u64, sequence: u64) -> Self {
         self.0.producer = name.into();
         self.0.id.producer_id = id;
         self.0.id.sequence = sequence;

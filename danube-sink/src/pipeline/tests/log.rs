@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::pipeline::{BrokerFailure, Delivery, Receipt};
+use crate::pipeline::{AckToken, BrokerFailure, Message};
 
 /// How a broker dispatches.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ struct Pending {
 
 /// What a stream has to do.
 pub(super) enum Next {
-    Deliver(usize, Delivery),
+    Deliver(usize, Message),
     End(Option<BrokerFailure>),
     /// Nothing before that time, unless something changes.
     Wait(Option<Instant>),
@@ -166,10 +166,10 @@ impl Log {
         Next::Wait(self.sent.values().chain(self.waiting.values()).map(|pending| pending.until).min())
     }
 
-    pub(super) fn ack(&mut self, receipt: &Receipt) -> Acked {
+    pub(super) fn ack(&mut self, token: &AckToken) -> Acked {
         let now = Instant::now();
         self.expire(now);
-        let offset = usize::try_from(receipt.offset).unwrap();
+        let offset = usize::try_from(token.offset).unwrap();
         if self.attached && self.is_blocked(now) {
             return Acked::Blocked;
         }
@@ -189,9 +189,9 @@ impl Log {
         self.overtakings
     }
 
-    /// Which message a receipt names.
-    pub(super) fn number(&self, receipt: &Receipt) -> Option<usize> {
-        self.messages.get(usize::try_from(receipt.offset).unwrap()).map(|message| message.number)
+    /// Which message a token names.
+    pub(super) fn number(&self, token: &AckToken) -> Option<usize> {
+        self.messages.get(usize::try_from(token.offset).unwrap()).map(|message| message.number)
     }
 
     /// Whether there is more to send than fits between broker and consumer.
@@ -221,18 +221,18 @@ impl Log {
         self.sent.insert(offset, Pending { attempts, until });
         self.expires = Some(self.expires.map_or(until, |expires| expires.min(until)));
         let message = &self.messages[offset];
-        let delivery = Delivery {
+        let delivery = Message {
             payload: message.payload.clone(),
             publish_time: message.publish_time,
-            producer: "producer".to_owned(),
+            producer: "producer".into(),
             attributes: [("origin".to_owned(), self.topic.clone())].into(),
             key: None,
             schema: message.schema,
-            receipt: Receipt {
+            token: AckToken {
                 offset: offset as u64,
                 producer_id: 7,
                 sequence: offset as u64,
-                broker_address: "memory".to_owned(),
+                broker_address: "memory".into(),
             },
         };
         Next::Deliver(message.number, delivery)

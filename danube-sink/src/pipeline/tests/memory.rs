@@ -8,10 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{
-    StreamExt,
-    stream::{self, BoxStream},
-};
+use futures_util::{StreamExt, future::join_all, stream};
 use tokio::{
     sync::Notify,
     time::{sleep, sleep_until},
@@ -23,7 +20,10 @@ use super::{
     log::{Acked, Dispatch, Log, Next, Stored},
 };
 use crate::{
-    pipeline::{Attachment, Broker, BrokerFailure, Consumer, Delivery, FailureKind, Letter, Receipt, Session},
+    pipeline::{
+        AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Chunks, Consumer, DeadLetter, FailureKind,
+        Message, Session,
+    },
     schema::{SchemaInfo, SchemaType},
 };
 
@@ -42,7 +42,7 @@ struct Shared {
 struct State {
     logs: BTreeMap<String, Log>,
     faults: Faults,
-    letters: Vec<(String, Letter)>,
+    letters: Vec<(String, DeadLetter)>,
     /// Differs for every message, over restarts too.
     clock: u64,
 }
@@ -143,7 +143,7 @@ impl MemoryBroker {
         self.0.state().log(topic).overtakings()
     }
 
-    pub(super) fn letters(&self) -> Vec<(String, Letter)> {
+    pub(super) fn letters(&self) -> Vec<(String, DeadLetter)> {
         self.0.state().letters.clone()
     }
 }
@@ -185,7 +185,7 @@ impl Broker for MemoryBroker {
         self.0.changed.notify_waiters();
         let attached = Attached { shared: Arc::clone(&self.0), topic: topic.clone(), consumer: number };
         let session = MemorySession { shared: Arc::clone(&self.0), topic, consumer: number };
-        Ok(Attachment { messages: attached.messages(), session: Arc::new(session) })
+        Ok(Attachment { chunks: attached.chunks(), session: Arc::new(session) })
     }
 
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
@@ -199,12 +199,26 @@ impl Broker for MemoryBroker {
         })
     }
 
-    async fn publish(&self, topic: &str, letter: Letter) -> Result<(), BrokerFailure> {
-        let mut state = self.0.state();
-        state.faults.check(Fault::PublishFails)?;
-        self.0.ledger.dead_lettered(number_of(&letter.payload));
-        state.letters.push((topic.to_owned(), letter));
+    async fn create_topic(&self, topic: &str, partitions: Option<u32>) -> Result<(), BrokerFailure> {
+        let names = match partitions {
+            Some(partitions) => (0..partitions).map(|number| format!("{topic}-part-{number}")).collect(),
+            None => vec![topic.to_owned()],
+        };
+        for name in names {
+            self.create(&name, Dispatch { window: 10, ack_timeout: Duration::from_secs(30) });
+        }
         Ok(())
+    }
+
+    async fn publish(&self, topic: &str, letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
+        let mut state = self.0.state();
+        let mut publish = |letter: DeadLetter| {
+            state.faults.check(Fault::PublishFails)?;
+            self.0.ledger.dead_lettered(number_of(&letter.payload));
+            state.letters.push((topic.to_owned(), letter));
+            Ok(())
+        };
+        letters.into_iter().map(&mut publish).collect()
     }
 }
 
@@ -216,12 +230,14 @@ struct Attached {
 }
 
 impl Attached {
-    fn messages(self) -> BoxStream<'static, Result<Delivery, BrokerFailure>> {
-        let next = |attached: Self| async { attached.next().await.map(|message| (message, attached)) };
+    fn chunks(self) -> Chunks {
+        let next = |attached: Self| async { attached.next().await.map(|chunk| (chunk, attached)) };
         stream::unfold(self, next).boxed()
     }
 
-    async fn next(&self) -> Option<Result<Delivery, BrokerFailure>> {
+    /// What can be sent now, as one chunk.
+    async fn next(&self) -> Option<Result<Vec<Message>, BrokerFailure>> {
+        let mut chunk = Vec::new();
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
@@ -229,12 +245,16 @@ impl Attached {
             changed.as_mut().enable();
             let next = self.shared.state().log(&self.topic).next(self.consumer);
             match next {
-                Next::Deliver(number, delivery) => {
+                Next::Deliver(number, message) => {
                     self.shared.ledger.delivered(number);
                     // An acknowledgement may have waited for this to be read.
                     self.shared.changed.notify_waiters();
-                    return Some(Ok(delivery));
+                    chunk.push(message);
+                    if chunk.len() == CHUNK_MESSAGES {
+                        return Some(Ok(chunk));
+                    }
                 }
+                _ if !chunk.is_empty() => return Some(Ok(chunk)),
                 Next::End(failure) => return failure.map(Err),
                 Next::Wait(None) => changed.await,
                 Next::Wait(Some(until)) => tokio::select! {
@@ -262,9 +282,29 @@ struct MemorySession {
 
 #[async_trait]
 impl Session for MemorySession {
-    async fn ack(&self, receipt: Receipt) -> Result<(), BrokerFailure> {
+    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
+        let answers = tokens.into_iter().map(|token| async {
+            let answer = self.ack_one(&token).await;
+            answer.err().map(|failure| (token, failure))
+        });
+        join_all(answers).await.into_iter().flatten().collect()
+    }
+
+    async fn health(&self) -> Result<(), BrokerFailure> {
+        let hanging = self.shared.state().faults.outlast(Fault::HealthHangs);
+        hanging.await;
+        if self.shared.state().log(&self.topic).is_healthy(self.consumer) {
+            Ok(())
+        } else {
+            Err(BrokerFailure::new(FailureKind::Moved, "the consumer was closed"))
+        }
+    }
+}
+
+impl MemorySession {
+    async fn ack_one(&self, token: &AckToken) -> Result<(), BrokerFailure> {
         if self.shared.state().faults.has(Fault::AcksOvertake) {
-            sleep(Duration::from_millis(100_u64.saturating_sub(receipt.offset))).await;
+            sleep(Duration::from_millis(100_u64.saturating_sub(token.offset))).await;
         }
         loop {
             let changed = self.shared.changed.notified();
@@ -275,10 +315,10 @@ impl Session for MemorySession {
                 let (fail, lose) = (state.faults.check(Fault::AcksFail), state.faults.has(Fault::AcksAreLost));
                 let log = state.log(&self.topic);
                 if fail.is_err() || lose {
-                    log.number(&receipt).into_iter().for_each(|number| self.shared.ledger.awaits_redelivery(number));
+                    log.number(token).into_iter().for_each(|number| self.shared.ledger.awaits_redelivery(number));
                     return fail;
                 }
-                log.ack(&receipt)
+                log.ack(token)
             };
             match acked {
                 Acked::Counted(number) => {
@@ -293,16 +333,6 @@ impl Session for MemorySession {
                 Acked::Unknown => return Ok(()),
                 Acked::Blocked => changed.await,
             }
-        }
-    }
-
-    async fn health(&self) -> Result<(), BrokerFailure> {
-        let hanging = self.shared.state().faults.outlast(Fault::HealthHangs);
-        hanging.await;
-        if self.shared.state().log(&self.topic).is_healthy(self.consumer) {
-            Ok(())
-        } else {
-            Err(BrokerFailure::new(FailureKind::Moved, "the consumer was closed"))
         }
     }
 }

@@ -23,7 +23,8 @@ use crate::{
     error::ConnectorResult,
     observe::Observer,
     pipeline::{
-        Attachment, Broker, BrokerFailure, Consumer, Delivery, Letter, Pipeline, Receipt, Session, Share, Task, Writer,
+        AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Consumer, DeadLetter, Message, Pipeline, Session,
+        Share, Task, Writer,
     },
     record::SinkRecord,
     schema::SchemaInfo,
@@ -71,38 +72,44 @@ impl Broker for Firehose {
     }
 
     async fn attach(&self, _: &Consumer) -> Result<Attachment, BrokerFailure> {
-        let (payload, producer, address) = (Bytes::from_static(PAYLOAD.as_bytes()), "p".to_owned(), String::new());
-        let messages = stream::iter(0..self.each as u64).map(move |offset| {
-            Ok(Delivery {
-                payload: payload.clone(),
-                publish_time: 1_700_000_000_000_000,
-                producer: producer.clone(),
-                attributes: HashMap::new(),
-                key: None,
-                schema: None,
-                receipt: Receipt { offset, producer_id: 1, sequence: offset, broker_address: address.clone() },
-            })
-        });
-        let messages = messages.chain(stream::pending()).boxed();
-        Ok(Attachment { messages, session: Arc::clone(&self.acked) as Arc<dyn Session> })
+        let (payload, producer, address) =
+            (Bytes::from_static(PAYLOAD.as_bytes()), Arc::<str>::from("p"), Arc::<str>::from(""));
+        let message = move |offset| Message {
+            payload: payload.clone(),
+            publish_time: 1_700_000_000_000_000,
+            producer: Arc::clone(&producer),
+            attributes: HashMap::new(),
+            key: None,
+            schema: None,
+            token: AckToken { offset, producer_id: 1, sequence: offset, broker_address: Arc::clone(&address) },
+        };
+        let each = self.each as u64;
+        let chunks = stream::iter((0..each).step_by(CHUNK_MESSAGES))
+            .map(move |first| Ok((first..each.min(first + CHUNK_MESSAGES as u64)).map(&message).collect()));
+        let chunks = chunks.chain(stream::pending()).boxed();
+        Ok(Attachment { chunks, session: Arc::clone(&self.acked) as Arc<dyn Session> })
     }
 
     async fn schema(&self, _: u64, _: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
         unreachable!("no message names a schema")
     }
 
-    async fn publish(&self, _: &str, _: Letter) -> Result<(), BrokerFailure> {
+    async fn create_topic(&self, _: &str, _: Option<u32>) -> Result<(), BrokerFailure> {
+        unreachable!("every topic exists")
+    }
+
+    async fn publish(&self, _: &str, _: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
         unreachable!("every record is valid")
     }
 }
 
 #[async_trait]
 impl Session for Acked {
-    async fn ack(&self, _: Receipt) -> Result<(), BrokerFailure> {
-        if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
+        if self.count.fetch_sub(tokens.len(), Ordering::Relaxed) == tokens.len() {
             self.done.send_replace(true);
         }
-        Ok(())
+        Vec::new()
     }
 
     async fn health(&self) -> Result<(), BrokerFailure> {
