@@ -1,55 +1,74 @@
-//! An open batch and when it is full.
+//! An open batch, and when it closes.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{
-    lane::Held,
-    partition::Partition,
-    window::{QUIET, Room},
+    cost::WriteCost,
+    outcome::Rejected,
+    partition::{Backpressure, Partition},
+    pending::{PendingRecords, PendingRun},
 };
 use crate::{config::MappingSettings, observe::Closed};
 
-/// Room that a batch has from the start, at most: many never fill.
-const RESERVED: usize = 1_024;
-
-/// The records that are handed to the connector at once.
+/// Records that are handed to the connector at once, and invalid ones between them.
+#[derive(Default)]
 pub(crate) struct Batch {
-    records: Vec<Held>,
-    partitions: Vec<Arc<Partition>>,
+    pub(crate) records: PendingRecords,
+    /// Records that cannot be decoded.
+    pub(crate) invalid: Vec<Rejected>,
     bytes: usize,
-    opened: Instant,
-    last: Instant,
+    partitions: Vec<Arc<Partition>>,
+    opened: Option<Instant>,
+    /// Nothing more fits, for a reason of its own.
+    closed: Option<Closed>,
 }
 
 impl Batch {
-    pub(crate) fn open(first: Held, limits: &MappingSettings) -> Self {
-        let arrival = first.place.arrival;
-        let mut batch = Self {
-            records: Vec::with_capacity(limits.batch_size.min(RESERVED)),
-            partitions: Vec::new(),
-            bytes: 0,
-            opened: arrival,
-            last: arrival,
-        };
-        batch.push(first);
-        batch
+    pub(crate) fn push(&mut self, run: PendingRun) {
+        self.bytes += run.entries().iter().map(|entry| entry.bytes.len()).sum::<usize>();
+        self.came(&run);
+        self.records.push(run);
     }
 
-    pub(crate) fn push(&mut self, held: Held) {
-        self.bytes += held.record.bytes().len();
-        let partition = &held.place.partition;
-        if !self.partitions.iter().any(|known| Arc::ptr_eq(known, partition)) {
-            self.partitions.push(Arc::clone(partition));
+    pub(crate) fn push_invalid(&mut self, run: PendingRun, reason: String) {
+        self.came(&run);
+        self.invalid.push(Rejected { record: [run].into_iter().collect(), reason });
+    }
+
+    fn came(&mut self, run: &PendingRun) {
+        self.opened.get_or_insert(run.arrived);
+        if !self.partitions.iter().any(|known| Arc::ptr_eq(known, &run.partition)) {
+            self.partitions.push(Arc::clone(&run.partition));
         }
-        self.last = held.place.arrival;
-        self.records.push(held);
     }
 
-    /// Whether it can take no further record.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len() + self.invalid.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// It takes no further record.
+    pub(crate) fn close(&mut self, reason: Closed) {
+        self.closed.get_or_insert(reason);
+    }
+
+    /// How many records and bytes it takes still; `None` if none.
+    pub(crate) fn room(&self, limits: &MappingSettings) -> Option<(usize, usize)> {
+        let records = limits.batch_size.saturating_sub(self.len());
+        let bytes = limits.batch_bytes.saturating_sub(self.bytes);
+        (records > 0 && bytes > 0 && self.closed.is_none()).then_some((records, bytes))
+    }
+
+    /// Why it takes no further record.
     pub(crate) fn full(&self, limits: &MappingSettings) -> Option<Closed> {
-        if self.records.len() >= limits.batch_size {
+        if self.closed.is_some() {
+            self.closed
+        } else if self.len() >= limits.batch_size {
             Some(Closed::Size)
         } else if self.bytes >= limits.batch_bytes {
             Some(Closed::Bytes)
@@ -58,20 +77,35 @@ impl Batch {
         }
     }
 
-    /// When it is closed at the latest, and why; a time that has passed says now.
-    ///
-    /// One partition that is held back is enough: another might fill the batch, but that one stands still until then.
-    pub(crate) fn deadline(&self, flush_interval: Duration) -> (Instant, Closed) {
-        let flush = (self.opened + flush_interval, Closed::Time);
-        let room = self.partitions.iter().map(|partition| partition.hands().window().room()).max();
-        match room {
-            Some(Room::Exhausted) => (self.last, Closed::Window),
-            Some(Room::OpenUnlessQuiet) => flush.min((self.last + QUIET, Closed::Window)),
-            _ => flush,
-        }
+    /// When its flush interval is over.
+    pub(crate) fn deadline(&self, limits: &MappingSettings) -> Option<Instant> {
+        self.opened.map(|opened| opened + limits.flush_interval)
     }
 
-    pub(crate) fn into_records(self) -> Vec<Held> {
-        self.records
+    /// Whether waiting is pointless, since the broker sends no more before something is acknowledged.
+    ///
+    /// One partition that is held back is enough: another might fill the batch, but that one stands still until then.
+    /// While acknowledgements are on their way more will come; what is there is written if a write of its own costs no more
+    /// than the wait for that.
+    pub(crate) fn is_held_back(&self, cost: &WriteCost) -> bool {
+        self.partitions.iter().any(|partition| match partition.backpressure() {
+            Backpressure::Certain => true,
+            Backpressure::Acknowledging => cost.fixed().is_some_and(|fixed| fixed <= partition.refill()),
+            Backpressure::None => false,
+        })
+    }
+
+    /// Gives back what came from partitions that are detached, for the target of which the connector waits.
+    pub(crate) fn release_overdue(&mut self) {
+        if self.partitions.iter().any(|partition| partition.is_overdue()) {
+            self.records.retain(|run| !run.partition.is_overdue());
+            self.invalid.retain(|rejected| rejected.record.runs().iter().all(|run| !run.partition.is_overdue()));
+            self.partitions.retain(|partition| !partition.is_overdue());
+            let entries = self.records.runs().iter().flat_map(PendingRun::entries);
+            self.bytes = entries.map(|entry| entry.bytes.len()).sum();
+            if self.is_empty() {
+                *self = Self::default();
+            }
+        }
     }
 }

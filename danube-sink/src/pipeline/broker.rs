@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::{config::SubscriptionType, schema::SchemaInfo};
+use crate::{config::SubscriptionType, record::record_size, schema::SchemaInfo};
 
 /// The most messages of a chunk.
 pub(crate) const CHUNK_MESSAGES: usize = 256;
@@ -77,11 +77,9 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// About what it takes in memory, its record and its entry in the ledger included.
+    /// About what it takes in memory, its record and its slot in the ledger included.
     pub(crate) fn size(&self) -> usize {
-        const OVERHEAD: usize = 512;
-        let attributes: usize = self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
-        OVERHEAD + self.payload.len() + attributes + self.key.as_ref().map_or(0, String::len)
+        record_size(&self.payload, &self.attributes, self.key.as_deref())
     }
 }
 

@@ -1,36 +1,166 @@
-//! How many bytes of payload the process may hold.
+//! The memory that the process may hold: `max_buffered_bytes`.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
-/// The bytes that are left of `max_buffered_bytes`. Clones share them.
+use crate::{observe::BufferedBytes, record::Charge};
+
+/// The part of the budget that may go to remembering settled messages.
+const REMEMBERED_PART: usize = 8;
+
+/// What is left of `max_buffered_bytes`. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Budget {
-    left: Arc<Semaphore>,
+pub(crate) struct Budget(Arc<State>);
+
+struct State {
     limit: usize,
+    /// Payloads and records.
+    records: AtomicUsize,
+    /// Ledgers.
+    remembered: AtomicUsize,
+    freed: Notify,
+    gauge: BufferedBytes,
 }
 
-/// Bytes taken from a [`Budget`]; dropping them gives them back.
-pub(crate) type Bytes = OwnedSemaphorePermit;
+/// Memory taken from a [`Budget`]; dropping it gives it back.
+pub(crate) struct Charged {
+    budget: Budget,
+    bytes: usize,
+}
 
 impl Budget {
-    pub(crate) fn new(limit: usize) -> Self {
-        let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
-        Self { left: Arc::new(Semaphore::new(limit)), limit }
+    pub(crate) fn new(limit: usize, gauge: BufferedBytes) -> Self {
+        let (records, remembered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self(Arc::new(State { limit: limit.max(1), records, remembered, freed: Notify::new(), gauge }))
     }
 
-    /// Waits until so many bytes are free. A message larger than the whole budget takes all of it.
-    ///
-    /// Reading pauses meanwhile, but what is in hand is written and gives its bytes back without needing an answer from
-    /// the broker, so that this cannot wait for itself.
-    pub(crate) async fn reserve(&self, bytes: usize) -> Option<Bytes> {
-        let bytes = u32::try_from(bytes.min(self.limit)).unwrap_or(u32::MAX);
-        Arc::clone(&self.left).acquire_many_owned(bytes).await.ok()
+    /// No memory yet, to be grown.
+    pub(crate) fn nothing(&self) -> Charged {
+        Charged { budget: self.clone(), bytes: 0 }
     }
 
-    /// Waits until a good part of it is free.
+    /// Whether so many bytes are free now. A message larger than the whole budget takes all of it.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        let used = self.0.records.load(Ordering::Relaxed);
+        used == 0 || used + bytes <= self.0.limit
+    }
+
+    /// Returns when so many bytes are free, or could be: another may take them first.
+    pub(crate) async fn room(&self, bytes: usize) {
+        loop {
+            let freed = self.0.freed.notified();
+            tokio::pin!(freed);
+            // Listens before it looks, so that no change is missed in between.
+            freed.as_mut().enable();
+            if self.has_room(bytes) {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// Returns when a good part of it is free.
     pub(crate) async fn eased(&self) {
-        drop(self.reserve(self.limit / 4).await);
+        self.room(self.0.limit / 4).await;
+    }
+
+    /// A ledger that had so many bytes has so many now.
+    pub(crate) fn remember(&self, before: usize, after: usize) {
+        if after > before {
+            self.0.remembered.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.0.remembered.fetch_sub(before - after, Ordering::Relaxed);
+        }
+        self.show();
+    }
+
+    /// Whether ledgers have to forget: what is remembered gives way to records.
+    pub(crate) fn is_short(&self) -> bool {
+        let remembered = self.0.remembered.load(Ordering::Relaxed);
+        let used = self.0.records.load(Ordering::Relaxed) + remembered;
+        remembered > self.0.limit / REMEMBERED_PART || used > self.0.limit
+    }
+
+    fn show(&self) {
+        let State { records, remembered, gauge, .. } = &*self.0;
+        gauge.set(records.load(Ordering::Relaxed) + remembered.load(Ordering::Relaxed));
+    }
+}
+
+impl Charged {
+    /// Takes more. Whether there was enough.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        let State { limit, records, .. } = &*self.budget.0;
+        let fits = |used: usize| (used == 0 || used + bytes <= *limit).then_some(used + bytes);
+        let taken = records.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
+        if taken {
+            self.bytes += bytes;
+        }
+        taken
+    }
+
+    /// Takes more although there is none, for what has to be kept: a record that probes a target that is away.
+    pub(crate) fn overdraw(&mut self, bytes: usize) {
+        self.budget.0.records.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+    }
+
+    /// Shows the budget's state to operators.
+    pub(crate) fn show(&self) {
+        self.budget.show();
+    }
+}
+
+impl Drop for Charged {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.budget.0.records.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.budget.0.freed.notify_waiters();
+            self.budget.show();
+        }
+    }
+}
+
+impl Charge for Charged {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Observer;
+
+    fn budget(limit: usize) -> Budget {
+        Budget::new(limit, Observer::new("test").buffered_bytes())
+    }
+
+    #[test]
+    fn what_is_dropped_is_free_again_and_a_large_message_takes_all() {
+        let budget = budget(100);
+        let (mut small, mut large) = (budget.nothing(), budget.nothing());
+        assert!(small.grow(60) && small.grow(40));
+        assert!(!large.grow(1));
+        drop(small);
+        assert!(large.grow(1_000), "nothing else is there");
+        assert!(!budget.nothing().grow(1) && !budget.has_room(1));
+        drop(large);
+        assert!(budget.has_room(100));
+    }
+
+    #[test]
+    fn what_is_remembered_keeps_no_record_out_and_gives_way() {
+        let budget = budget(800);
+        budget.remember(0, 100);
+        assert!(!budget.is_short());
+        let mut records = budget.nothing();
+        assert!(records.grow(800), "records come first");
+        assert!(budget.is_short());
+        budget.remember(100, 0);
+        assert!(!budget.is_short());
+        drop(records);
+        budget.remember(0, 101);
+        assert!(budget.is_short(), "an eighth is the most");
     }
 }

@@ -1,134 +1,244 @@
-//! The whole effort for one batch: write it, and write it again until the target has it.
+//! The whole effort for one batch: write it, and retry until the target has it.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
-    collect::Invalid,
-    lane::{Held, Lane},
-    outcome::Outcome,
-    settle::Settle,
-    write::Writer,
+    batch::Batch,
+    broker::Broker,
+    budget::Budget,
+    dead_letters::DeadLetters,
+    mapping::{Failing, Mapping},
+    outcome::{Outcome, Rejected, Tried},
+    pending::PendingRecords,
+    pool::{Attempt, WriterPool},
 };
 use crate::{
-    config::{ConnectorConfig, OnRetriesExhausted},
+    config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, SubscriptionType},
     error::{ConnectorError, ConnectorResult},
+    observe::Stage,
 };
 
-/// The longest pause between tries during a shutdown.
+/// The longest pause between attempts during a shutdown.
 const WHILE_STOPPING: Duration = Duration::from_millis(500);
 
-/// Delivers the batches of one lane, one after the other.
+/// Delivers the batches of one mapping.
 pub(crate) struct Deliver {
-    writer: Writer,
-    lane: Arc<Lane>,
-    settle: Settle,
+    pool: WriterPool,
+    mapping: Arc<Mapping>,
+    dead_letters: DeadLetters,
+    budget: Budget,
     max_retries: u32,
     exhausted: OnRetriesExhausted,
     backoff: Backoff,
+    max_backoff: Duration,
+    write_timeout: Duration,
     stop: CancellationToken,
+}
+
+/// What is left of a batch.
+struct Work {
+    /// The piece that is written next is the last.
+    pieces: Vec<PendingRecords>,
+    /// Settled last, so that the records around them are delivered even if one ends the connector.
+    rejected: Vec<Rejected>,
+    /// Tried until their retries were exhausted: they become dead letters, whatever becomes of rejected ones.
+    exhausted: Vec<Rejected>,
+    retries: u32,
+    backoff: Backoff,
+    /// While the target takes nothing.
+    failing: Option<Failing>,
+    /// A rejected record ends the connector: refused pieces are not halved any more.
+    ends: bool,
 }
 
 impl Deliver {
     pub(crate) fn new(
-        writer: Writer,
-        lane: Arc<Lane>,
-        settle: Settle,
+        pool: WriterPool,
+        broker: Arc<dyn Broker>,
+        mapping: Arc<Mapping>,
         config: &ConnectorConfig,
+        budget: Budget,
         stop: CancellationToken,
     ) -> Self {
+        let dead_letters = DeadLetters::new(broker, Arc::clone(&mapping), stop.clone());
         Self {
-            writer,
-            lane,
-            settle,
+            pool,
+            mapping,
+            dead_letters,
+            budget,
             max_retries: config.max_retries,
             exhausted: config.on_retries_exhausted,
             backoff: Backoff::new(config.retry_backoff, config.max_backoff),
+            max_backoff: config.max_backoff,
+            write_timeout: config.write_timeout,
             stop,
         }
     }
 
-    /// Returns when every record of the batch is settled.
-    ///
-    /// Rejected records are settled last: the records around them are delivered, even if a rejected one ends the
-    /// connector.
+    pub(crate) fn instances(&self) -> usize {
+        self.pool.instances()
+    }
+
+    /// Whether a write would begin at once.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pool.is_idle()
+    }
+
+    /// Returns when every record of the batch is settled, or given back to the broker.
     ///
     /// # Errors
     /// What ends the connector. Records that were not settled stay with the broker.
-    pub(crate) async fn batch(&mut self, batch: Vec<Held>) -> ConnectorResult<()> {
-        // What is left of the batch; the piece that is written next is the last.
-        let mut pieces = vec![batch];
-        let mut rejected = Vec::new();
-        let mut retries = 0;
-        self.backoff.reset();
-        while let Some(batch) = pieces.pop() {
-            if self.is_let_go_of(&batch) {
-                self.recovered().await;
+    pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<()> {
+        let mut work = Work {
+            pieces: vec![batch.records],
+            rejected: batch.invalid,
+            exhausted: Vec::new(),
+            retries: 0,
+            backoff: self.backoff.clone(),
+            failing: None,
+            ends: false,
+        };
+        work.ends = !work.rejected.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
+        while let Some(piece) = work.pieces.pop() {
+            let piece = self.probe(piece, &mut work).await?;
+            if piece.is_empty() {
+                continue;
             }
-            let started = Instant::now();
-            let records = batch.iter().map(|held| held.record.clone()).collect();
-            let outcome = Outcome::of(batch, self.writer.write(records).await)?;
-            self.lane.observer.tried(started.elapsed());
-            if !outcome.delivered.is_empty() {
-                retries = 0;
+            let count = piece.len();
+            let Attempt { answer, waited, took } = self.attempt(&piece).await;
+            self.mapping.observer.write_waited(waited);
+            self.mapping.observer.written(took);
+            if answer.is_ok() {
+                self.mapping.cost.add(count, took);
             }
-            self.settle.delivered(outcome.delivered);
-            rejected.extend(outcome.rejected);
-            let failed = outcome.again.len();
-            pieces.extend([outcome.apart, outcome.again].into_iter().filter(|piece| !piece.is_empty()));
-            if let Some(failure) = outcome.failure {
-                retries += 1;
-                if retries > self.max_retries && self.exhausted != OnRetriesExhausted::Wait {
-                    let left = pieces.into_iter().rev().flatten().collect();
-                    return self.give_up(left, rejected, failure).await;
-                }
-                self.pause(failed, retries, &failure, outcome.wait).await;
+            let outcome = Outcome::of(piece, answer)?;
+            self.judge(outcome, &mut work).await?;
+        }
+        drop(work.failing);
+        self.dead_letters.publish(work.exhausted).await;
+        self.dead_letters.settle(work.rejected).await
+    }
+
+    async fn attempt(&self, piece: &PendingRecords) -> Attempt {
+        // The wait for an instance and the write itself, each with room for a busy machine.
+        let progress = self.mapping.observer.progress();
+        let _step = progress.step(self.write_timeout * 2 * (1 + u32::from(!self.pool.is_idle())));
+        self.pool.write(piece.records()).await
+    }
+
+    /// Takes from an outcome what is decided, and puts the rest back to work.
+    async fn judge(&self, outcome: Outcome, work: &mut Work) -> ConnectorResult<()> {
+        let Outcome { delivered, rejected, invalid, mut retry, tried, second_half, failure, wait } = outcome;
+        if !delivered.is_empty() {
+            work.retries = 0;
+            work.failing = None;
+            self.mapping.refusals.reset();
+        }
+        let is_mass = !rejected.is_empty() && delivered.is_empty() && self.mapping.refusals.refused(rejected.len());
+        delivered.settle();
+        let has_rejected = !rejected.is_empty() || !invalid.is_empty();
+        work.rejected.extend(rejected);
+        work.rejected.extend(invalid);
+        if has_rejected && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop {
+            work.ends = true;
+        }
+        if work.ends && (failure.is_some() || !second_half.is_empty()) {
+            // The connector ends for another record: these stay with the broker.
+            return Ok(());
+        }
+        if let Some(failure) = failure {
+            work.retries += 1;
+            self.mapping.observer.error(Stage::Write, "retryable");
+            if work.retries > self.max_retries && self.exhausted != OnRetriesExhausted::Wait {
+                work.retries = 0;
+                retry = self.give_up(retry, tried, &failure, work)?;
+                work.pieces.extend([second_half, retry].into_iter().filter(|piece| !piece.is_empty()));
+                return Ok(());
+            }
+            work.failing.get_or_insert_with(|| self.mapping.fails());
+            let records = retry.len();
+            work.pieces.extend([second_half, retry].into_iter().filter(|piece| !piece.is_empty()));
+            self.pause(records, work, &failure, wait).await;
+            return Ok(());
+        }
+        work.pieces.extend([second_half, retry].into_iter().filter(|piece| !piece.is_empty()));
+        if is_mass && !work.ends { self.mass_refusal(work).await } else { Ok(()) }
+    }
+
+    /// Many records refused in a row and none taken: it is not the records.
+    async fn mass_refusal(&self, work: &mut Work) -> ConnectorResult<()> {
+        let settings = &self.mapping.settings;
+        let Some(last) = work.rejected.last() else { return Ok(()) };
+        let reason = last.reason.clone();
+        let text = format!(
+            "the target refuses one record of {} after the other and takes none, so that it is hardly the records: {reason}",
+            self.mapping.topic
+        );
+        match settings.on_mass_refusal {
+            OnMassRefusal::GoOn => return Ok(()),
+            OnMassRefusal::Stop => return Err(ConnectorError::fatal(text)),
+            OnMassRefusal::Wait => {}
+        }
+        self.mapping.observer.mass_refusal();
+        // All of it in its order, to be tried once more.
+        let mut all = PendingRecords::default();
+        std::mem::take(&mut work.rejected).into_iter().for_each(|rejected| all.append(rejected.record));
+        std::mem::take(&mut work.pieces).into_iter().rev().for_each(|piece| all.append(piece));
+        if let Some(run) = all.runs().first() {
+            let partition = Arc::clone(&run.partition);
+            self.mapping.block(&partition, format!("{text}; see to the target, or set on_mass_refusal"));
+            work.failing.get_or_insert_with(|| self.mapping.fails());
+            work.pieces.push(all);
+            self.pause(0, work, &text, None).await;
+            self.mapping.refusals.reset();
+            self.mapping.unblock(&partition);
+        }
+        Ok(())
+    }
+
+    /// Once its partition is detached for a target that fails, only the first record is kept: it probes the target.
+    async fn probe(&self, mut piece: PendingRecords, work: &mut Work) -> ConnectorResult<PendingRecords> {
+        let is_overdue = |piece: &PendingRecords| piece.runs().iter().any(|run| run.partition.is_overdue());
+        if work.failing.is_none() || !is_overdue(&piece) {
+            return Ok(piece);
+        }
+        // A broker forgets what a KeyShared consumer had in hand when it takes it off its ring.
+        if self.mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared {
+            let first = piece.split_to(1);
+            piece.retain(|run| !run.partition.is_overdue());
+            work.pieces.iter_mut().for_each(|piece| piece.retain(|run| !run.partition.is_overdue()));
+            work.pieces.retain(|piece| !piece.is_empty());
+            if !piece.is_empty() {
+                work.pieces.push(piece);
+            }
+            piece = first.copied(&self.budget);
+        }
+        match self.pool.health_check().await {
+            Ok(()) => {}
+            Err(error @ (ConnectorError::Fatal { .. } | ConnectorError::Configuration { .. })) => return Err(error),
+            // It may be unwell for another mapping: the record itself is the better probe.
+            Err(error) => {
+                tracing::warn!(topic = %self.mapping.topic, "the target is not healthy: {}", error.report());
+                let delay = work.backoff.next().unwrap_or_default();
+                self.sleep(delay).await;
             }
         }
-        self.reject(rejected).await
+        Ok(piece)
     }
 
-    /// Whether the broker was left because the target takes too long for one of the records.
-    fn is_let_go_of(&self, batch: &[Held]) -> bool {
-        let mut partitions: Vec<_> = batch.iter().map(|held| &held.place.partition).collect();
-        partitions.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        partitions.iter().any(|partition| !partition.is_attached())
-    }
-
-    /// Returns when the target says of itself that it can be written to; these questions count as no tries.
-    async fn recovered(&mut self) {
-        while let Err(error) = self.writer.health_check().await {
-            let delay = self.backoff.next().unwrap_or_default();
-            tracing::warn!(topic = %self.lane.topic, "the target is not healthy: {}", error.report());
-            self.sleep(delay).await;
-        }
-    }
-
-    /// Settles a record that never reached the connector.
-    ///
-    /// # Errors
-    /// The record, if it is to stop the connector.
-    pub(crate) async fn invalid(&mut self, invalid: Invalid) -> ConnectorResult<()> {
-        self.settle.rejected(invalid).await
-    }
-
-    /// Returns when every acknowledgement has left.
-    pub(crate) async fn finish(self) {
-        self.settle.finish().await;
-    }
-
-    async fn pause(&mut self, records: usize, retries: u32, failure: &str, wait: Option<Duration>) {
-        let delay = self.backoff.next().unwrap_or_default().max(wait.unwrap_or_default());
-        self.lane.observer.retry();
+    async fn pause(&self, records: usize, work: &mut Work, failure: &str, wait: Option<Duration>) {
+        let delay = work.backoff.next().unwrap_or_default().max(wait.unwrap_or_default()).min(self.max_backoff);
+        self.mapping.observer.retried();
         tracing::warn!(
-            topic = %self.lane.topic,
+            topic = %self.mapping.topic,
             records,
-            retries,
+            retries = work.retries,
             delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-            "a batch was not written and is tried again: {failure}"
+            "a batch was not written and is retried: {failure}"
         );
         self.sleep(delay).await;
     }
@@ -141,24 +251,32 @@ impl Deliver {
         }
     }
 
-    async fn give_up(&mut self, batch: Vec<Held>, rejected: Vec<Invalid>, failure: String) -> ConnectorResult<()> {
-        if self.exhausted == OnRetriesExhausted::DeadLetter {
-            for held in batch {
-                self.settle.dead_letter(Invalid { held, reason: failure.clone() }).await;
+    /// Retries are exhausted: records that were tried become dead letters. The others, which are returned, were not.
+    fn give_up(
+        &self,
+        retry: PendingRecords,
+        tried: Tried,
+        failure: &str,
+        work: &mut Work,
+    ) -> ConnectorResult<PendingRecords> {
+        if self.exhausted != OnRetriesExhausted::DeadLetter {
+            let attempts = u64::from(self.max_retries) + 1;
+            let topic = &self.mapping.topic;
+            return Err(ConnectorError::fatal(format!(
+                "a batch of {topic} was not written in {attempts} attempts: {failure}"
+            )));
+        }
+        let [untried, mut tried] = match tried {
+            Tried::All => [PendingRecords::default(), retry],
+            Tried::These(tried) => {
+                let mut tried = tried.into_iter();
+                retry.sort(|_| usize::from(tried.next().unwrap_or(true)))
             }
-            return self.reject(rejected).await;
+        };
+        work.backoff.reset();
+        while !tried.is_empty() {
+            work.exhausted.push(Rejected { record: tried.split_to(1), reason: failure.to_owned() });
         }
-        let tries = u64::from(self.max_retries) + 1;
-        Err(ConnectorError::fatal(format!(
-            "a batch of {} was not written in {tries} tries: {failure}",
-            self.lane.topic
-        )))
-    }
-
-    async fn reject(&mut self, rejected: Vec<Invalid>) -> ConnectorResult<()> {
-        for invalid in rejected {
-            self.settle.rejected(invalid).await?;
-        }
-        Ok(())
+        Ok(untried)
     }
 }

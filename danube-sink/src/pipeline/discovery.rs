@@ -1,100 +1,147 @@
-//! From a mapping's topic to an intake for each of its partitions.
+//! From a mapping's topic to a consumer for each of its partitions.
 
-use std::{collections::HashSet, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{collections::HashMap, panic::resume_unwind, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinSet, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    task::JoinSet,
+    time::sleep,
+};
 
 use super::{
     backoff::Backoff,
     broker::Broker,
     budget::Budget,
-    intake::Intake,
-    lane::Lane,
-    partition::{Ack, Partition},
-    share::Share,
+    consumer::{ConsumerTask, Signals},
+    mapping::Mapping,
 };
 
-/// How soon to look again at first: a producer creates the partitions of a topic one after the other, so that a look may
-/// come in between.
-const NEXT_LOOK: Duration = Duration::from_secs(1);
+/// How often a topic that is missing is looked for: a subscription begins at the latest message, so that each message before
+/// it is there is lost.
+const LOOK_FOR_MISSING: Duration = Duration::from_millis(250);
+/// How soon to look for more partitions at first: a producer creates those of a topic one after the other.
+const FIRST_LOOK_FOR_MORE: Duration = Duration::from_secs(1);
 /// How long a look may be apart from the last while nothing new is found.
-const LAST_LOOK: Duration = Duration::from_secs(60);
-/// The same while there is no topic.
-const LAST_LOOK_FOR_ANY: Duration = Duration::from_secs(5);
+const LAST_LOOK_FOR_MORE: Duration = Duration::from_secs(60);
+/// Look-ups that answer without a partition before its consumer is taken for one of a topic that was deleted.
+const LOOKS_WITHOUT: u32 = 3;
 
-/// Finds the partitions of one mapping's topic and reads each that belongs to its task.
+/// Finds the partitions of one mapping's topic and reads each.
 pub(crate) struct Discovery {
     pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) lane: Arc<Lane>,
-    pub(crate) share: Share,
-    pub(crate) acks: mpsc::WeakUnboundedSender<Ack>,
+    pub(crate) mapping: Arc<Mapping>,
     pub(crate) budget: Budget,
-    pub(crate) stop: CancellationToken,
-    pub(crate) detach: CancellationToken,
+    pub(crate) signals: Signals,
+}
+
+/// A partition that is read.
+struct Known {
+    /// Look-ups in a row that did not name it.
+    looks_without: u32,
+    signals: Signals,
 }
 
 impl Discovery {
-    /// Closes the lane when it is told to stop, and ends when its intakes have detached.
+    /// Closes the mapping when it is told to stop, and ends when its consumers have.
     pub(crate) async fn run(self) {
-        let mut intakes = JoinSet::new();
-        self.stop.run_until_cancelled(self.look(&mut intakes)).await;
-        self.lane.close();
-        while intakes.join_next().await.is_some() {}
-    }
-
-    async fn look(&self, intakes: &mut JoinSet<()>) {
-        let mut known = HashSet::new();
-        let mut missing = Backoff::new(NEXT_LOOK / 5, LAST_LOOK_FOR_ANY);
-        let mut found = Backoff::new(NEXT_LOOK, LAST_LOOK);
-        loop {
-            let before = known.len();
-            self.find(&mut known, intakes).await;
-            if known.len() > before {
-                found.reset();
-            }
-            let pause = if known.is_empty() { &mut missing } else { &mut found }.next();
-            tokio::select! {
-                () = sleep(pause.unwrap_or(NEXT_LOOK)) => {}
-                Some(Err(panic)) = intakes.join_next() => resume_unwind(panic.into_panic()),
+        let mut consumers = JoinSet::new();
+        self.signals.stop.run_until_cancelled(self.look(&mut consumers)).await;
+        self.mapping.close();
+        while let Some(ended) = consumers.join_next().await {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                resume_unwind(error.into_panic());
             }
         }
     }
 
-    async fn find(&self, known: &mut HashSet<String>, intakes: &mut JoinSet<()>) {
-        let topic = &self.lane.settings.consumer.topic;
-        // The intakes of known partitions tell of their own state.
-        let down = |reason| {
-            if known.is_empty() {
-                self.lane.observer.down(topic, reason)
+    async fn look(&self, consumers: &mut JoinSet<()>) {
+        let mut known = HashMap::new();
+        let mut was_missing = false;
+        let mut more = Backoff::new(FIRST_LOOK_FOR_MORE, LAST_LOOK_FOR_MORE);
+        loop {
+            let before = known.len();
+            let found = self.find(&mut known, was_missing, consumers).await;
+            was_missing |= found == Some(0);
+            if known.len() > before {
+                more.reset();
             }
-        };
-        match self.broker.partitions(topic).await {
-            Ok(partitions) if partitions.is_empty() => down("the topic does not exist; a producer creates it"),
-            Err(failure) => down(&failure.message),
-            Ok(partitions) => {
-                // Of the other tasks' partitions too: without one of them the connector is not ready.
-                self.lane.observer.found(topic, &partitions);
-                let subscription_type = self.lane.settings.consumer.subscription_type;
-                for partition in partitions {
-                    let ours = self.share.has(subscription_type, &partition);
-                    if known.insert(partition.clone()) && ours {
-                        intakes.spawn(self.intake(&partition).run());
+            let pause = if known.is_empty() { LOOK_FOR_MISSING } else { more.next().unwrap_or(FIRST_LOOK_FOR_MORE) };
+            tokio::select! {
+                () = sleep(pause) => {}
+                Some(Err(error)) = consumers.join_next() => {
+                    if error.is_panic() {
+                        resume_unwind(error.into_panic());
                     }
                 }
             }
         }
     }
 
-    fn intake(&self, topic: &str) -> Intake {
-        Intake {
-            broker: Arc::clone(&self.broker),
-            lane: Arc::clone(&self.lane),
-            partition: Arc::new(Partition::new(topic)),
-            acks: self.acks.clone(),
-            budget: self.budget.clone(),
-            stop: self.stop.clone(),
-            detach: self.detach.clone(),
+    /// How many partitions there are; `None` if the broker did not say.
+    async fn find(
+        &self,
+        known: &mut HashMap<String, Known>,
+        was_missing: bool,
+        consumers: &mut JoinSet<()>,
+    ) -> Option<usize> {
+        let topic = &self.mapping.settings.consumer.topic;
+        // The consumers of known partitions say themselves how they are.
+        let missing = |reason: &str| {
+            if known.is_empty() {
+                self.mapping.observer.missing(topic, reason);
+            }
+        };
+        let partitions = match self.broker.partitions(topic).await {
+            Ok(partitions) if partitions.is_empty() && known.is_empty() => {
+                match self.create(topic).await {
+                    Ok(()) => {}
+                    Err(reason) => missing(&reason),
+                }
+                return Some(0);
+            }
+            Ok(partitions) => partitions,
+            Err(failure) => {
+                missing(&failure.message);
+                return None;
+            }
+        };
+        known.retain(|name, partition| {
+            partition.looks_without = if partitions.contains(name) { 0 } else { partition.looks_without + 1 };
+            let stays = partition.looks_without < LOOKS_WITHOUT;
+            if !stays {
+                tracing::warn!(topic = %name, "the partition does not exist any more");
+                partition.signals.finish.cancel();
+            }
+            stays
+        });
+        let mut present: Vec<_> = partitions.clone();
+        present.extend(known.keys().filter(|name| !partitions.contains(name)).cloned());
+        self.mapping.observer.found(topic, &present);
+        for partition in &partitions {
+            if !known.contains_key(partition) {
+                let signals = Signals { finish: self.signals.finish.child_token(), ..self.signals.clone() };
+                let (broker, mapping) = (Arc::clone(&self.broker), Arc::clone(&self.mapping));
+                let budget = self.budget.clone();
+                let task = ConsumerTask::new(broker, mapping, partition, was_missing, budget, signals.clone());
+                consumers.spawn(task.run());
+                known.insert(partition.clone(), Known { looks_without: 0, signals });
+            }
         }
+        Some(partitions.len())
+    }
+
+    /// Makes the topic if the mapping wants that.
+    async fn create(&self, topic: &str) -> Result<(), String> {
+        let settings = &self.mapping.settings;
+        if !settings.create_topics {
+            return Err("the topic does not exist; a producer creates it, or create_topics = true".to_owned());
+        }
+        self.broker.create_topic(topic, settings.partitions).await.map_err(|failure| {
+            tracing::warn!(topic, "the topic cannot be made: {failure}");
+            format!("the topic does not exist and cannot be made: {failure}")
+        })?;
+        tracing::info!(topic, partitions = settings.partitions, "the topic did not exist and was made");
+        Ok(())
     }
 }

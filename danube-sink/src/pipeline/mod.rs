@@ -1,29 +1,39 @@
 //! The delivery engine: from a partition's stream to the connector, and back as acknowledgements.
 //!
 //! ```text
-//!  broker ──stream──▶ intake ──▶ lane ──▶ collect ──▶ deliver ──▶ settle ──acks──▶ broker
-//!        (a partition)        (a mapping) (decode, batch) (write, retry)  └─ dead letter
+//!  broker ─chunk─▶ consumer (one a partition, owns its ledger) ─▶ mapping: decode ─▶ batch ─▶ deliver ─▶ writer pool
+//!                    ▲  └──acks──▶ broker                                                       │  └─ dead letters
+//!                    └────────────────── settlements: runs of a chunk ◀─────────────────────────┘
 //! ```
 //!
 //! It knows no gRPC: it sees a [`Broker`], which is Danube or a stand-in for tests. A record is acknowledged when the
 //! connector answered `Ok` for it, and in no other case; a record that is dropped on the way stays with the broker.
+//!
+//! - [`consumer`]: attaches, reads, admits messages as records where there is memory, acknowledges what is settled
+//! - [`ledger`]: what happened to each message of a partition; [`credit`]: how many the broker sends before one is acknowledged
+//! - [`mapping`]: what waits, in stripes whose order holds; [`stripe`]: makes batches of it while others are written
+//! - [`deliver`]: writes a batch, retries, halves, waits; [`pool`]: the connector's instances, shared by all mappings
+//! - [`pending`]: records that are not settled yet, which go back to the broker when they are dropped
 
 mod backoff;
 mod batch;
 mod broker;
 mod budget;
-mod collect;
+mod consumer;
+mod cost;
+mod credit;
+mod dead_letters;
+mod decode;
 mod deliver;
 mod discovery;
-mod hands;
-mod intake;
-mod lane;
+mod ledger;
+mod mapping;
 mod outcome;
 mod partition;
-mod settle;
-mod share;
-mod window;
-mod write;
+mod pending;
+mod pool;
+mod refusals;
+mod stripe;
 
 #[cfg(test)]
 mod tests;
@@ -31,17 +41,18 @@ mod tests;
 use std::sync::Arc;
 
 use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     broker::{
         AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Chunks, Consumer, DeadLetter,
         FailureKind, Message, Session,
     },
-    share::Share,
-    write::Writer,
+    pool::{Writer, WriterPool},
 };
-use self::{budget::Budget, collect::Collect, deliver::Deliver, discovery::Discovery, lane::Lane, settle::Settle};
+use self::{
+    budget::Budget, consumer::Signals, decode::Decoding, deliver::Deliver, discovery::Discovery, mapping::Mapping,
+    stripe::Stripe,
+};
 use crate::{
     config::{ConnectorConfig, MappingSettings},
     error::{ConnectorError, ConnectorResult},
@@ -49,60 +60,44 @@ use crate::{
     schema::SchemaCache,
 };
 
-/// One connector instance and what it reads.
-pub(crate) struct Task {
-    pub(crate) writer: Writer,
-    pub(crate) mappings: Vec<MappingSettings>,
-    pub(crate) share: Share,
-}
-
 /// Everything between the broker and the connector, running.
 pub(crate) struct Pipeline {
-    lanes: JoinSet<ConnectorResult<()>>,
-    intakes: JoinSet<()>,
-    stop: CancellationToken,
-    detach: CancellationToken,
+    stripes: JoinSet<ConnectorResult<()>>,
+    discoveries: JoinSet<()>,
+    signals: Signals,
 }
 
 impl Pipeline {
     /// Starts to read every mapping's topic and to hand its records to the connector.
     pub(crate) fn start(
         broker: &Arc<dyn Broker>,
-        tasks: Vec<Task>,
+        pool: &WriterPool,
+        mappings: Vec<MappingSettings>,
         config: &ConnectorConfig,
         observer: &Observer,
     ) -> Self {
-        let mut pipeline = Self {
-            lanes: JoinSet::new(),
-            intakes: JoinSet::new(),
-            stop: CancellationToken::new(),
-            detach: CancellationToken::new(),
-        };
-        let budget = Budget::new(config.max_buffered_bytes);
+        let signals = Signals::default();
+        let mut pipeline = Self { stripes: JoinSet::new(), discoveries: JoinSet::new(), signals: signals.clone() };
+        let budget = Budget::new(config.max_buffered_bytes, observer.buffered_bytes());
         let schemas = Arc::new(SchemaCache::default());
-        for Task { writer, mappings, share } in tasks {
-            for mut settings in mappings {
-                let consumer = &mut settings.consumer;
-                consumer.consumer_name = share.consumer_name(consumer.subscription_type, &consumer.consumer_name);
-                let lane = Arc::new(Lane::new(settings, observer));
-                let settle = Settle::new(Arc::clone(broker), Arc::clone(&lane));
-                pipeline.intakes.spawn(
-                    Discovery {
-                        broker: Arc::clone(broker),
-                        lane: Arc::clone(&lane),
-                        share,
-                        acks: settle.acks(),
-                        budget: budget.clone(),
-                        stop: pipeline.stop.clone(),
-                        detach: pipeline.detach.clone(),
-                    }
-                    .run(),
-                );
-                let stop = pipeline.stop.clone();
-                let deliver = Deliver::new(writer.clone(), Arc::clone(&lane), settle, config, stop.clone());
-                let (broker, schemas) = (Arc::clone(broker), Arc::clone(&schemas));
-                let collect = Collect::new(broker, schemas, Arc::clone(&lane), config, stop.clone());
-                pipeline.lanes.spawn(run_lane(lane, collect, deliver, stop));
+        for settings in mappings {
+            let mapping = Arc::new(Mapping::new(settings, pool.instances(), observer));
+            let discovery = Discovery {
+                broker: Arc::clone(broker),
+                mapping: Arc::clone(&mapping),
+                budget: budget.clone(),
+                signals: signals.clone(),
+            };
+            pipeline.discoveries.spawn(discovery.run());
+            let (of_mapping, stop) = (Arc::clone(&mapping), signals.stop.clone());
+            let deliver =
+                Deliver::new(pool.clone(), Arc::clone(broker), of_mapping, config, budget.clone(), stop.clone());
+            let deliver = Arc::new(deliver);
+            for number in 0..mapping.stripes().len() {
+                let (of_stripe, schemas) = (Arc::clone(&mapping), Arc::clone(&schemas));
+                let decoding = Decoding::new(Arc::clone(broker), schemas, Arc::clone(&mapping), config);
+                let stripe = Stripe::new(of_stripe, number, decoding, Arc::clone(&deliver), stop.clone());
+                pipeline.stripes.spawn(stripe.run());
             }
         }
         pipeline
@@ -114,12 +109,12 @@ impl Pipeline {
     pub(crate) async fn ended(&mut self) -> ConnectorResult<()> {
         loop {
             tokio::select! {
-                Some(lane) = self.lanes.join_next() => return lane.unwrap_or_else(|error| Err(broken(&error))),
-                Some(intake) = self.intakes.join_next() => match intake {
+                Some(stripe) = self.stripes.join_next() => return stripe.unwrap_or_else(|error| Err(broken(&error))),
+                Some(discovery) = self.discoveries.join_next() => match discovery {
                     Err(error) => return Err(broken(&error)),
-                    // A lane has failed, and is about to tell why.
-                    Ok(()) if self.stop.is_cancelled() => {}
-                    Ok(()) => return Err(ConnectorError::fatal("an intake ended without being told to")),
+                    // A stripe has failed, and is about to say why.
+                    Ok(()) if self.signals.stop.is_cancelled() => {}
+                    Ok(()) => return Err(ConnectorError::fatal("a discovery ended without being told to")),
                 },
                 else => return Ok(()),
             }
@@ -131,45 +126,21 @@ impl Pipeline {
     /// Dropping the future abandons what is not written yet; the broker has it still.
     ///
     /// # Errors
-    /// The first error of a lane; the others are drained all the same.
+    /// The first error of a stripe; the others are drained all the same.
     pub(crate) async fn drain(mut self) -> ConnectorResult<()> {
-        self.stop.cancel();
+        self.signals.stop.cancel();
         let mut outcome = Ok(());
-        while let Some(lane) = self.lanes.join_next().await {
-            outcome = outcome.and(lane.unwrap_or_else(|error| Err(broken(&error))));
+        while let Some(stripe) = self.stripes.join_next().await {
+            outcome = outcome.and(stripe.unwrap_or_else(|error| Err(broken(&error))));
         }
-        self.detach.cancel();
-        while self.intakes.join_next().await.is_some() {}
+        self.signals.finish.cancel();
+        while let Some(discovery) = self.discoveries.join_next().await {
+            outcome = outcome.and(discovery.map_err(|error| broken(&error)));
+        }
         outcome
     }
 }
 
 fn broken(error: &JoinError) -> ConnectorError {
     ConnectorError::fatal(format!("a part of the pipeline broke: {error}"))
-}
-
-/// The whole way of one mapping's records. When it ends with an error, the others stop to take records too.
-async fn run_lane(
-    lane: Arc<Lane>,
-    mut collect: Collect,
-    mut deliver: Deliver,
-    stop: CancellationToken,
-) -> ConnectorResult<()> {
-    let outcome = deliver_all(&mut collect, &mut deliver).await;
-    if outcome.is_err() {
-        stop.cancel();
-    }
-    lane.end();
-    deliver.finish().await;
-    outcome
-}
-
-async fn deliver_all(collect: &mut Collect, deliver: &mut Deliver) -> ConnectorResult<()> {
-    while let Some(batch) = collect.next().await {
-        match batch {
-            Ok(batch) => deliver.batch(batch).await?,
-            Err(invalid) => deliver.invalid(invalid).await?,
-        }
-    }
-    Ok(())
 }

@@ -1,35 +1,61 @@
 //! What a connector's answer says of each record of a batch.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use super::{collect::Invalid, lane::Held};
+use super::pending::PendingRecords;
 use crate::{
-    error::{ConnectorError, ConnectorResult, PartialFailure},
+    error::{ConnectorError, ConnectorResult, PartialFailure, Verdict, unknown_record},
     record::RecordId,
 };
 
-/// The records of a batch after one try.
+/// A record that goes no further, and why.
+pub(crate) struct Rejected {
+    /// One record.
+    pub(crate) record: PendingRecords,
+    pub(crate) reason: String,
+}
+
+/// The records of a batch after one attempt.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    pub(crate) delivered: Vec<Held>,
-    pub(crate) rejected: Vec<Invalid>,
-    pub(crate) again: Vec<Held>,
-    /// Records that are written in a batch of their own, after those of `again`.
-    pub(crate) apart: Vec<Held>,
-    /// Why the records are to be written again; `None` if nothing failed and they only were in the way of another one.
+    pub(crate) delivered: PendingRecords,
+    /// The target will not take them.
+    pub(crate) rejected: Vec<Rejected>,
+    /// Found invalid by the connector itself: the target has not seen them.
+    pub(crate) invalid: Vec<Rejected>,
+    /// To be written once more, in their order.
+    pub(crate) retry: PendingRecords,
+    /// Those of `retry` that were tried and failed are the first so many, if retries count.
+    pub(crate) tried: Tried,
+    /// Records that are written in a batch of their own, after those of `retry`.
+    pub(crate) second_half: PendingRecords,
+    /// Why the records failed; `None` if nothing failed and they only were in the way of another one.
     pub(crate) failure: Option<String>,
-    /// How long the target asked to be left alone.
+    /// The delay that the target asked for.
     pub(crate) wait: Option<Duration>,
+}
+
+/// Which records of a retry were tried: all, or those whose places are named.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tried {
+    #[default]
+    All,
+    These(Vec<bool>),
 }
 
 impl Outcome {
     /// # Errors
     /// An answer after which the connector cannot go on.
-    pub(crate) fn of(batch: Vec<Held>, answer: ConnectorResult<()>) -> ConnectorResult<Self> {
+    pub(crate) fn of(batch: PendingRecords, answer: ConnectorResult<()>) -> ConnectorResult<Self> {
+        let batch = match answer {
+            Ok(()) => return Ok(Self { delivered: batch, ..Self::default() }),
+            // They are written, whatever became of the call.
+            Err(_) => batch.without_settled(),
+        };
         match answer {
-            Ok(()) => Ok(Self { delivered: batch, ..Self::default() }),
+            Ok(()) => Ok(Self::default()),
             Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
-                Ok(Self { again: batch, failure: Some(error.report()), wait: retry_after, ..Self::default() })
+                Ok(Self { retry: batch, failure: Some(error.report()), wait: retry_after, ..Self::default() })
             }
             Err(error @ ConnectorError::Refused { .. }) => Ok(Self::halved(batch, error.report())),
             Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, reason),
@@ -39,54 +65,45 @@ impl Outcome {
     }
 
     /// A refusal says nothing of a single record until it is alone.
-    fn halved(mut batch: Vec<Held>, reason: String) -> Self {
+    fn halved(mut batch: PendingRecords, reason: String) -> Self {
         if batch.len() > 1 {
-            let apart = batch.split_off(batch.len().div_ceil(2));
-            return Self { again: batch, apart, ..Self::default() };
+            let half = batch.len().div_ceil(2);
+            return Self { retry: batch.split_to(half), second_half: batch, ..Self::default() };
         }
-        let rejected = batch.into_iter().map(|held| Invalid { held, reason: reason.clone() }).collect();
-        Self { rejected, ..Self::default() }
+        Self { rejected: vec![Rejected { record: batch, reason }], ..Self::default() }
     }
 
-    fn without(batch: Vec<Held>, id: &RecordId, reason: String) -> ConnectorResult<Self> {
-        let (mut found, again): (Vec<_>, Vec<_>) = batch.into_iter().partition(|held| held.record.has_id(id));
-        match found.pop() {
-            Some(held) => Ok(Self { rejected: vec![Invalid { held, reason }], again, ..Self::default() }),
-            None => Err(stranger(id, &reason)),
+    fn without(batch: PendingRecords, id: &RecordId, reason: String) -> ConnectorResult<Self> {
+        let [retry, record] = batch.sort(|record| usize::from(record.has_id(id)));
+        if record.is_empty() {
+            return Err(unknown_record(id));
         }
+        Ok(Self { invalid: vec![Rejected { record, reason }], retry, ..Self::default() })
     }
 
     /// What is not named counts as delivered: a name that fits no record must not pass for one.
-    fn partial(batch: Vec<Held>, failure: PartialFailure) -> ConnectorResult<Self> {
-        let text = failure.to_string();
-        if failure.retry.is_empty() && failure.rejected.is_empty() {
-            let text = "the connector answers a partial failure that names no record: return `failure.into_result()`";
-            return Err(ConnectorError::fatal(text));
-        }
-        let mut retry: HashMap<_, _> = failure.retry.into_iter().collect();
-        let mut rejected: HashMap<_, _> = failure.rejected.into_iter().collect();
-        let failed = failure.failed;
-        let mut outcome = Self { wait: failure.retry_after, ..Self::default() };
-        for held in batch {
-            let id = held.record.id();
-            if let Some(reason) = rejected.remove(id) {
-                retry.remove(id);
-                outcome.rejected.push(Invalid { held, reason });
-            } else if retry.remove(id).is_some() {
-                outcome.again.push(held);
-            } else {
-                outcome.delivered.push(held);
+    fn partial(batch: PendingRecords, failure: PartialFailure) -> ConnectorResult<Self> {
+        let (text, has_failed, wait) = (failure.to_string(), failure.has_failed(), failure.retry_after);
+        let records = batch.records();
+        let mut verdicts = failure.verdicts(records.iter().map(|record| record.id()))?.into_iter();
+        drop(records);
+        let (mut tried, mut reasons) = (Vec::new(), Vec::new());
+        let [delivered, retry, mut rejected] = batch.sort(|_| match verdicts.next() {
+            Some(Verdict::Retry { tried: was_tried, .. }) => {
+                tried.push(was_tried);
+                1
             }
-        }
-        if let Some((id, reason)) = retry.iter().chain(&rejected).next() {
-            return Err(stranger(id, reason));
-        }
-        let came_on = !outcome.delivered.is_empty() || !outcome.rejected.is_empty();
-        outcome.failure = (!outcome.again.is_empty() && (failed || !came_on)).then_some(text);
-        Ok(outcome)
+            Some(Verdict::Rejected { reason }) => {
+                reasons.push(reason);
+                2
+            }
+            _ => 0,
+        });
+        let rejected: Vec<_> =
+            reasons.into_iter().map(|reason| Rejected { record: rejected.split_to(1), reason }).collect();
+        let made_progress = !delivered.is_empty() || !rejected.is_empty();
+        let failure = (!retry.is_empty() && (has_failed || !made_progress)).then_some(text);
+        let tried = if tried.contains(&true) { Tried::These(tried) } else { Tried::All };
+        Ok(Self { delivered, rejected, retry, tried, failure, wait, ..Self::default() })
     }
-}
-
-fn stranger(id: &RecordId, reason: &str) -> ConnectorError {
-    ConnectorError::fatal(format!("the connector names record {id}, which is not in the batch: {reason}"))
 }

@@ -1,22 +1,18 @@
-//! One partition of a lane: what is in hand of it, and where its acknowledgements go.
+//! What the consumer of a partition shares with the batches of its records.
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::{
-    broker::{AckToken, BrokerFailure, Session},
-    hands::{Hands, Identity},
+use crate::{
+    observe::PartitionObserver,
+    record::{Chunk, Origin, SinkRecord},
 };
 
 /// A partition, or a topic that has none.
@@ -24,159 +20,114 @@ pub(crate) struct Partition {
     /// Its own topic name.
     pub(crate) topic: Arc<str>,
     pub(crate) number: Option<u32>,
-    hands: Mutex<Hands>,
-    attached: Mutex<Option<Arc<Attached>>>,
-    attachments: AtomicU64,
-    /// Acknowledgements that are not answered yet.
-    leaving: AtomicUsize,
-    /// Told when nothing is in hand any more.
-    emptied: Notify,
+    pub(crate) observer: PartitionObserver,
+    settlements: UnboundedSender<Settlement>,
+    /// Messages received and not settled.
+    in_hand: AtomicUsize,
+    /// Acknowledgements that the broker has not answered.
+    in_flight: AtomicUsize,
+    /// How many messages the broker sends before one is acknowledged, as far as is known.
+    limit: AtomicUsize,
+    /// How long the broker takes from an acknowledgement to the message that follows it.
+    refill_micros: AtomicU64,
+    /// Detached because its records are not written in time.
+    is_overdue: AtomicBool,
 }
 
-/// An acknowledgement on its way out.
-pub(crate) struct Ack {
-    pub(crate) partition: Arc<Partition>,
-    pub(crate) identity: Identity,
-    pub(crate) token: AckToken,
-    /// Whether the message came again after it was settled.
-    pub(crate) again: bool,
-    /// The number of the attachment that brought the message last.
-    pub(crate) attachment: u64,
+/// What became of records.
+pub(crate) struct Settlement {
+    pub(crate) chunk: Arc<Chunk>,
+    pub(crate) first: u32,
+    pub(crate) end: u32,
+    /// The ledger's epoch in which they arrived.
+    pub(crate) epoch: u32,
+    pub(crate) is_settled: bool,
 }
 
-impl Ack {
-    /// Whether it is of the newest message while those of older ones are on their way.
-    ///
-    /// When the newest is acknowledged and an older one is not, the broker takes the older one for the end of what it
-    /// sent, waits for the message after it, and does nothing else before one is published. A consumer that leaves
-    /// meanwhile leaves a broker that hangs at its next messages, and so do their publishers.
-    pub(crate) fn would_overtake(&self) -> bool {
-        let partition = &self.partition;
-        partition.leaving.load(Ordering::Relaxed) > 0 && partition.hands().newest() == Some(self.identity.offset())
-    }
-}
-
-/// One attachment of a consumer, from its first message to the end of its stream.
-pub(crate) struct Attached {
-    pub(crate) number: u64,
-    session: Arc<dyn Session>,
-    /// Why the broker takes no acknowledgements.
-    refusal: watch::Sender<Option<BrokerFailure>>,
-    ended: CancellationToken,
+/// Whether the broker sends more before something is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Backpressure {
+    /// It may.
+    None,
+    /// Not before acknowledgements that are on their way are answered.
+    Acknowledging,
+    /// No: everything that it may send is in hand.
+    Certain,
 }
 
 impl Partition {
-    pub(crate) fn new(topic: &str) -> Self {
-        Self {
+    pub(crate) fn new(topic: &str, observer: PartitionObserver) -> (Arc<Self>, UnboundedReceiver<Settlement>) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "What is in hand bounds it. A bound of its own would let a batch wait for the consumer that feeds it."
+        )]
+        let (settlements, receiver) = mpsc::unbounded_channel();
+        let partition = Self {
             number: topic.rsplit_once("-part-").and_then(|(_, number)| number.parse().ok()),
             topic: topic.into(),
-            hands: Mutex::default(),
-            attached: Mutex::default(),
-            attachments: AtomicU64::new(0),
-            leaving: AtomicUsize::new(0),
-            emptied: Notify::new(),
+            observer,
+            settlements,
+            in_hand: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+            refill_micros: AtomicU64::new(0),
+            is_overdue: AtomicBool::new(false),
+        };
+        (Arc::new(partition), receiver)
+    }
+
+    pub(crate) fn send(&self, settlement: Settlement) {
+        // It fails only when the consumer is gone with the runtime: the broker has the messages still.
+        let _ = self.settlements.send(settlement);
+    }
+
+    /// What the consumer knows now.
+    pub(crate) fn update(&self, in_hand: usize, in_flight: usize, limit: usize) {
+        self.in_hand.store(in_hand, Ordering::Relaxed);
+        self.in_flight.store(in_flight, Ordering::Relaxed);
+        self.limit.store(limit, Ordering::Relaxed);
+        self.observer.in_hand(in_hand);
+        self.observer.acks_in_flight(in_flight);
+        self.observer.window_limit(limit);
+    }
+
+    pub(crate) fn backpressure(&self) -> Backpressure {
+        let (in_hand, limit) = (self.in_hand.load(Ordering::Relaxed), self.limit.load(Ordering::Relaxed));
+        if in_hand >= limit {
+            Backpressure::Certain
+        } else if in_hand + self.in_flight.load(Ordering::Relaxed) >= limit {
+            Backpressure::Acknowledging
+        } else {
+            Backpressure::None
         }
     }
 
-    pub(crate) fn hands(&self) -> MutexGuard<'_, Hands> {
-        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn refill(&self) -> Duration {
+        Duration::from_micros(self.refill_micros.load(Ordering::Relaxed))
     }
 
-    /// The messages are done. Returns for each the attachment that its acknowledgement has to go through.
-    pub(crate) fn settle(&self, ids: &[Identity], ack_timeout: Duration) -> Vec<u64> {
-        self.update(|hands| hands.settle(ids, ack_timeout, Instant::now()))
+    pub(crate) fn set_refill(&self, refill: Duration) {
+        self.refill_micros.store(u64::try_from(refill.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// The message is not worked on any more.
-    pub(crate) fn let_go(&self, id: Identity) {
-        self.update(|hands| hands.let_go(id));
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.is_overdue.load(Ordering::Acquire)
     }
 
-    /// Returns when nothing is in hand.
-    pub(crate) async fn emptied(&self) {
-        while !self.hands().are_empty() {
-            self.emptied.notified().await;
-        }
-    }
-
-    fn update<T>(&self, change: impl FnOnce(&mut Hands) -> T) -> T {
-        let mut hands = self.hands();
-        let changed = change(&mut hands);
-        if hands.are_empty() {
-            self.emptied.notify_one();
-        }
-        changed
-    }
-
-    /// Whether a consumer is attached.
-    pub(crate) fn is_attached(&self) -> bool {
-        self.attachment().is_some()
-    }
-
-    /// The attachment of this number, if it is the one of now.
-    ///
-    /// An acknowledgement names an offset only, and offsets may start again at 0: through another attachment than the
-    /// one that brought the message it might settle a message that nobody has written.
-    pub(crate) fn attached_as(&self, number: u64) -> Option<Arc<Attached>> {
-        self.attachment().filter(|attached| attached.number == number)
-    }
-
-    /// A consumer is attached from now on.
-    pub(crate) fn attach(&self, session: Arc<dyn Session>) -> Arc<Attached> {
-        let number = self.attachments.fetch_add(1, Ordering::Relaxed) + 1;
-        let attached =
-            Arc::new(Attached { number, session, refusal: watch::Sender::new(None), ended: CancellationToken::new() });
-        self.replace(Some(Arc::clone(&attached)));
-        attached
-    }
-
-    /// No consumer is attached any more.
-    pub(crate) fn detach(&self) {
-        self.replace(None);
-    }
-
-    /// An acknowledgement is on its way.
-    pub(crate) fn ack_leaves(&self) {
-        self.leaving.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// It is answered, or given up.
-    pub(crate) fn ack_left(&self) {
-        self.leaving.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn attachment(&self) -> Option<Arc<Attached>> {
-        self.attached.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn replace(&self, next: Option<Arc<Attached>>) {
-        let before = std::mem::replace(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner), next);
-        if let Some(before) = before {
-            before.ended.cancel();
-        }
+    pub(crate) fn set_overdue(&self, is_overdue: bool) {
+        self.is_overdue.store(is_overdue, Ordering::Release);
     }
 }
 
-impl Attached {
-    /// The broker takes no acknowledgements from us.
-    pub(crate) fn refuse(&self, failure: BrokerFailure) {
-        self.refusal.send_replace(Some(failure));
-    }
+/// The origin of a chunk: its partition, in one epoch of the ledger.
+pub(crate) struct ChunkOrigin {
+    pub(crate) partition: Arc<Partition>,
+    pub(crate) epoch: u32,
+}
 
-    /// Returns when that was found out.
-    pub(crate) async fn refused(&self) -> BrokerFailure {
-        let mut refusal = self.refusal.subscribe();
-        match refusal.wait_for(Option::is_some).await.map(|failure| failure.clone()) {
-            Ok(Some(failure)) => failure,
-            // It fails only without a sender, which this is.
-            _ => std::future::pending().await,
-        }
-    }
-
-    /// Acknowledges, unless the attachment ends meanwhile: a call that waits for the connection to come back must not
-    /// leave then. `None` if it ended.
-    pub(crate) async fn ack(&self, token: AckToken) -> Option<Result<(), BrokerFailure>> {
-        let mut failures = self.ended.run_until_cancelled(self.session.ack(vec![token])).await?;
-        Some(failures.pop().map_or(Ok(()), |(_, failure)| Err(failure)))
+impl Origin for ChunkOrigin {
+    fn settle_early(&self, record: &SinkRecord) {
+        let (chunk, first) = (Arc::clone(record.chunk()), record.index());
+        self.partition.send(Settlement { chunk, first, end: first + 1, epoch: self.epoch, is_settled: true });
     }
 }

@@ -8,76 +8,97 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Inner, SinkRecord};
+use super::{Chunk, Entry, Flag, RecordId, SinkRecord};
 use crate::schema::{Decoder, Opened};
 
 /// Makes a [`SinkRecord`] by hand.
-pub struct RecordBuilder(pub(super) Inner);
+pub struct RecordBuilder {
+    topic: Arc<str>,
+    subscription: Arc<str>,
+    partition: Option<u32>,
+    entry: Entry,
+}
 
 impl RecordBuilder {
+    pub(super) fn new(topic: Arc<str>) -> Self {
+        let id = RecordId { topic: Arc::clone(&topic), offset: 0, producer_id: 0, publish_time: 0, sequence: 0 };
+        let entry = Entry {
+            id,
+            key: None,
+            producer: "".into(),
+            attributes: HashMap::new(),
+            bytes: Bytes::new(),
+            schema: None,
+            broker_address: "".into(),
+            decoded: OnceLock::new(),
+            settled: Flag::default(),
+        };
+        Self { topic, subscription: "".into(), partition: None, entry }
+    }
+
     /// The payload's bytes.
     #[must_use]
     pub fn payload(mut self, bytes: impl Into<Bytes>) -> Self {
-        self.0.bytes = bytes.into();
+        self.entry.bytes = bytes.into();
         self
     }
 
     /// The offset.
     #[must_use]
     pub fn offset(mut self, offset: u64) -> Self {
-        self.0.id.offset = offset;
+        self.entry.id.offset = offset;
         self
     }
 
     /// The publish time, in microseconds since 1970, milliseconds or nanoseconds.
     #[must_use]
     pub fn publish_time(mut self, time: u64) -> Self {
-        self.0.id.publish_time = microseconds(time);
+        self.entry.id.publish_time = microseconds(time);
         self
     }
 
     /// One attribute.
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.attributes.insert(name.into(), value.into());
+        self.entry.attributes.insert(name.into(), value.into());
         self
     }
 
     /// All attributes.
     #[must_use]
     pub fn attributes(mut self, attributes: HashMap<String, String>) -> Self {
-        self.0.attributes = attributes;
+        self.entry.attributes = attributes;
         self
     }
 
     /// The routing key.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.0.key = Some(key.into());
+        self.entry.key = Some(key.into());
         self
     }
 
     /// The producer's name, its number at the broker, and its own count of the message.
     #[must_use]
     pub fn producer(mut self, name: impl Into<Arc<str>>, id: u64, sequence: u64) -> Self {
-        self.0.producer = name.into();
-        self.0.id.producer_id = id;
-        self.0.id.sequence = sequence;
+        self.entry.producer = name.into();
+        self.entry.id.producer_id = id;
+        self.entry.id.sequence = sequence;
         self
     }
 
     /// The subscription.
     #[must_use]
     pub fn subscription(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.0.subscription = name.into();
+        self.subscription = name.into();
         self
     }
 
     /// The partition's number and its own topic name.
     #[must_use]
     pub fn partition(mut self, number: Option<u32>, topic: Arc<str>) -> Self {
-        self.0.partition = number;
-        self.0.id.topic = topic;
+        self.partition = number;
+        self.entry.id.topic = topic;
         self
     }
 
@@ -100,34 +121,23 @@ impl RecordBuilder {
     #[must_use]
     pub fn decoder(mut self, decoder: impl Into<Arc<Decoder>>) -> Self {
         let decoder = decoder.into();
-        let opened = decoder.open(&self.0.bytes).unwrap_or_else(Opened::broken);
-        self.0.decoder = Some(decoder);
-        self.opened(opened)
-    }
-
-    /// The decoder, with what it found of the payload.
-    #[must_use]
-    pub(crate) fn opened_by(mut self, decoder: Arc<Decoder>, opened: Opened) -> Self {
-        self.0.decoder = Some(decoder);
-        self.opened(opened)
-    }
-
-    fn opened(mut self, Opened { content, value }: Opened) -> Self {
-        self.0.content = content;
-        self.0.value = value.map(OnceLock::from).unwrap_or_default();
+        let opened = decoder.open(&self.entry.bytes).unwrap_or_else(Opened::broken);
+        self.entry.decoded = OnceLock::new();
+        self.entry.decode(decoder, opened);
         self
     }
 
     /// The record.
     #[must_use]
     pub fn build(self) -> SinkRecord {
-        SinkRecord(Arc::new(self.0))
+        let chunk = Chunk::new(self.topic, self.subscription, self.partition, vec![self.entry]);
+        SinkRecord::of(Arc::new(chunk), 0)
     }
 }
 
 impl fmt::Debug for RecordBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecordBuilder({})", self.0.id)
+        write!(f, "RecordBuilder({})", self.entry.id)
     }
 }
 

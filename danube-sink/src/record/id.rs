@@ -28,6 +28,18 @@ impl fmt::Display for RecordId {
 }
 
 impl RecordId {
+    pub(crate) fn new(topic: Arc<str>, offset: u64, producer_id: u64, publish_time: u64, sequence: u64) -> Self {
+        Self { topic, offset, producer_id, publish_time, sequence }
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(crate) fn publish_time(&self) -> u64 {
+        self.publish_time
+    }
+
     /// The topic, or the partition's own name: `/default/orders-part-1`.
     pub fn topic(&self) -> &str {
         &self.topic
@@ -54,7 +66,7 @@ impl RecordId {
         let mut digest = Context::new(&SHA256);
         let mut before = None;
         for record in records {
-            let Self { topic, offset, producer_id, publish_time, sequence } = &record.0.id;
+            let Self { topic, offset, producer_id, publish_time, sequence } = record.id();
             let stream = (record.subscription(), &**topic);
             let is_named = before.replace(stream) != Some(stream);
             let numbers = [u64::from(is_named), *offset, *producer_id, *publish_time, *sequence].map(u64::to_be_bytes);

@@ -1,14 +1,10 @@
 //! The record that a connector receives.
 
 mod builder;
+mod chunk;
 mod id;
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 use danube_sink_config::short_name;
@@ -16,33 +12,28 @@ use memchr::memchr2;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use self::builder::microseconds;
+pub(crate) use self::{
+    builder::microseconds,
+    chunk::{Charge, Chunk, Entry, Flag, Origin, record_size},
+};
+use self::chunk::Decoded;
 pub use self::{builder::RecordBuilder, id::RecordId};
 use crate::{
     config::{Field, Mapped, Metadata},
     error::{ConnectorError, ConnectorResult},
     schema::{
-        Content, Decoder, SchemaInfo,
+        SchemaInfo,
         time::{Unit, timestamp},
     },
 };
 
 /// One message of a topic, decoded. Cloning it copies no payload.
+///
+/// Records that arrived together share their memory: it is free when the last of them is dropped.
 #[derive(Clone)]
-pub struct SinkRecord(Arc<Inner>);
-
-struct Inner {
-    id: RecordId,
-    topic: Arc<str>,
-    subscription: Arc<str>,
-    partition: Option<u32>,
-    key: Option<String>,
-    producer: Arc<str>,
-    attributes: HashMap<String, String>,
-    decoder: Option<Arc<Decoder>>,
-    bytes: Bytes,
-    content: Content,
-    value: OnceLock<Value>,
+pub struct SinkRecord {
+    chunk: Arc<Chunk>,
+    index: u32,
 }
 
 impl SinkRecord {
@@ -55,20 +46,27 @@ impl SinkRecord {
     /// assert_eq!(record.payload()["name"], "Ada");
     /// ```
     pub fn builder(topic: impl Into<Arc<str>>) -> RecordBuilder {
-        let topic = topic.into();
-        RecordBuilder(Inner {
-            id: RecordId { topic: Arc::clone(&topic), offset: 0, producer_id: 0, publish_time: 0, sequence: 0 },
-            topic,
-            subscription: "".into(),
-            partition: None,
-            key: None,
-            producer: "".into(),
-            attributes: HashMap::new(),
-            decoder: None,
-            bytes: Bytes::new(),
-            content: Content::Auto,
-            value: OnceLock::new(),
-        })
+        RecordBuilder::new(topic.into())
+    }
+
+    pub(crate) fn of(chunk: Arc<Chunk>, index: u32) -> Self {
+        Self { chunk, index }
+    }
+
+    pub(crate) fn chunk(&self) -> &Arc<Chunk> {
+        &self.chunk
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    fn entry(&self) -> &Entry {
+        self.chunk.entry(self.index)
+    }
+
+    fn decoded(&self) -> &Decoded {
+        self.entry().decoded()
     }
 
     /// The payload as a value, by its schema; without one, as the mapping's `payload_format` says. How each type of a
@@ -76,13 +74,10 @@ impl SinkRecord {
     ///
     /// [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do without it.
     pub fn payload(&self) -> &Value {
-        self.0.value.get_or_init(|| {
-            if let Some(decoder) = &self.0.decoder {
-                decoder.want_values();
-            }
-            // The payload was found valid, or is one of a record made by hand.
-            self.0.content.value(&self.0.bytes).unwrap_or_default()
-        })
+        self.chunk.value_was_read();
+        let decoded = self.decoded();
+        // The payload was found valid, or is one of a record made by hand.
+        decoded.value.get_or_init(|| decoded.content.value(self.bytes()).unwrap_or_default())
     }
 
     /// The payload as JSON text on one line, for a target that takes JSON: as the producer sent it where that is JSON, so
@@ -96,10 +91,8 @@ impl SinkRecord {
     /// assert_eq!(json("hello"), r#""hello""#);
     /// ```
     pub fn json(&self) -> Cow<'_, str> {
-        if let Some(decoder) = &self.0.decoder {
-            decoder.want_json();
-        }
-        match self.0.content.json(&self.0.bytes) {
+        self.chunk.json_was_read();
+        match self.decoded().content.json(self.bytes()) {
             // Between values alone, since in a text they are escaped.
             Some(json) if memchr2(b'\n', b'\r', json.as_bytes()).is_some() => {
                 Cow::Owned(json.replace(['\n', '\r'], " "))
@@ -115,7 +108,7 @@ impl SinkRecord {
     /// [`ConnectorError::InvalidRecord`] if the payload is not what `T` takes. Decode before you write: the runtime
     /// then hands over the rest of the batch again.
     pub fn as_type<T: DeserializeOwned>(&self) -> ConnectorResult<T> {
-        self.0.content.read(&self.0.bytes).map_err(|problem| ConnectorError::InvalidRecord {
+        self.decoded().content.read(self.bytes()).map_err(|problem| ConnectorError::InvalidRecord {
             id: self.id().clone(),
             reason: format!("not a {}: {problem}", short_name::<T>()),
         })
@@ -123,57 +116,57 @@ impl SinkRecord {
 
     /// The payload as the producer sent it.
     pub fn bytes(&self) -> &Bytes {
-        &self.0.bytes
+        &self.entry().bytes
     }
 
     /// The topic as the mapping names it, without a partition's suffix.
     pub fn topic(&self) -> &str {
-        &self.0.topic
+        &self.chunk.topic
     }
 
     /// The subscription through which the record came.
     pub fn subscription(&self) -> &str {
-        &self.0.subscription
+        &self.chunk.subscription
     }
 
     /// The number of the partition, if the topic has partitions.
     pub fn partition(&self) -> Option<u32> {
-        self.0.partition
+        self.chunk.partition
     }
 
     /// The message's number within its topic or partition.
     pub fn offset(&self) -> u64 {
-        self.0.id.offset
+        self.entry().id.offset
     }
 
     /// When the producer sent it, in microseconds since 1970, whatever unit the producer used.
     pub fn publish_time(&self) -> u64 {
-        self.0.id.publish_time
+        self.entry().id.publish_time
     }
 
     /// The producer's attributes.
     pub fn attributes(&self) -> &HashMap<String, String> {
-        &self.0.attributes
+        &self.entry().attributes
     }
 
     /// The producer's routing key.
     pub fn key(&self) -> Option<&str> {
-        self.0.key.as_deref()
+        self.entry().key.as_deref()
     }
 
     /// The producer's name.
     pub fn producer(&self) -> &str {
-        &self.0.producer
+        &self.entry().producer
     }
 
     /// The schema that the message names, if it names one.
     pub fn schema(&self) -> Option<&SchemaInfo> {
-        self.0.decoder.as_ref()?.info()
+        self.decoded().decoder.as_ref()?.info()
     }
 
     /// The name of this message for idempotent writes.
     pub fn id(&self) -> &RecordId {
-        &self.0.id
+        &self.entry().id
     }
 
     /// Something that the record says of itself, for a connector that writes it along.
@@ -222,7 +215,21 @@ impl SinkRecord {
     }
 
     pub(crate) fn has_id(&self, id: &RecordId) -> bool {
-        self.0.id == *id
+        self.entry().id == *id
+    }
+}
+
+/// Settles records before their batch is answered: the target has them for good.
+///
+/// The batch's answer names none of them as retried or rejected. It may still be a fatal one, or there may be none, if the
+/// call is given up at `write_timeout_ms`: the records are delivered all the same.
+pub(crate) fn settle_early(records: &[SinkRecord]) {
+    for record in records {
+        if let Some(origin) = record.chunk.origin()
+            && record.entry().settle()
+        {
+            origin.settle_early(record);
+        }
     }
 }
 
@@ -239,7 +246,7 @@ impl Mapped for SinkRecord {
 /// Shows where the record comes from, never what is in it.
 impl fmt::Debug for SinkRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SinkRecord({}, {} bytes)", self.0.id, self.0.bytes.len())
+        write!(f, "SinkRecord({}, {} bytes)", self.id(), self.bytes().len())
     }
 }
 

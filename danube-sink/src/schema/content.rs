@@ -14,7 +14,7 @@ use super::{
 };
 
 /// What is known of a payload beside its bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Content {
     /// Nothing: JSON where it parses, else text, else bytes.
     Auto,

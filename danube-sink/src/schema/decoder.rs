@@ -119,16 +119,13 @@ impl Decoder {
         self.open_with(payload, self.values_wanted.load(Ordering::Relaxed))
     }
 
-    /// The connector asked for a value, so it will for the next ones.
-    pub(crate) fn want_values(&self) {
-        self.values_wanted.store(true, Ordering::Relaxed);
-    }
-
-    /// The connector asked for JSON text.
-    pub(crate) fn want_json(&self) {
-        // Cores that read records side by side would take the line from each other with every store.
-        if !self.json_wanted.load(Ordering::Relaxed) {
-            self.json_wanted.store(true, Ordering::Relaxed);
+    /// What the connector asked the last records for is what it will ask the next ones for.
+    pub(crate) fn expect(&self, values: bool, json: bool) {
+        for (wanted, now) in [(&self.values_wanted, values), (&self.json_wanted, json)] {
+            // Cores that read records side by side would take the line from each other with every store.
+            if wanted.load(Ordering::Relaxed) != now {
+                wanted.store(now, Ordering::Relaxed);
+            }
         }
     }
 

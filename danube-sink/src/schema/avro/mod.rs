@@ -51,7 +51,7 @@ pub(super) struct Avro {
 }
 
 /// A payload whose encoding is known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Content {
     plan: Arc<Plan>,
     data: Data,

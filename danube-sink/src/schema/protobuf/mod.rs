@@ -35,7 +35,7 @@ pub(super) struct Protobuf {
 }
 
 /// A payload whose encoding is known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Content {
     plan: Arc<Plan>,
     /// The message, where the payload was JSON.

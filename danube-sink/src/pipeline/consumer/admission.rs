@@ -1,0 +1,123 @@
+//! Messages become records in hand, where there is memory for them.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::time::Instant;
+
+use super::ConsumerTask;
+use crate::{
+    pipeline::{
+        broker::Message,
+        budget::Charged,
+        ledger::Arrival,
+        partition::ChunkOrigin,
+        pending::PendingRun,
+    },
+    record::{Chunk, Entry, Flag, RecordId, microseconds},
+};
+
+/// A message that was delivered so often is waited for: the broker blocks a subscription whose messages it sends too often.
+const DELIVERIES_WITHOUT_MEMORY: u8 = 3;
+
+/// The records of one chunk, as they are taken.
+struct Admitted {
+    entries: Vec<Entry>,
+    charge: Charged,
+    epoch: u32,
+}
+
+impl ConsumerTask {
+    /// Messages have come. There is always somebody who reads: without memory for them, their payloads are dropped, and the
+    /// broker, which holds back at its window, sends them again after the next attach.
+    pub(super) fn admit(&mut self, messages: Vec<Message>) {
+        let now = Instant::now();
+        let stops = self.signals.stop.is_cancelled();
+        let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
+        let first = messages.first().map_or(0, |message| message.token.offset);
+        let (mut new, mut redelivered) = (0, 0);
+        let mut admitted = self.admitted(count);
+        let mut messages = messages.into_iter();
+        for message in messages.by_ref() {
+            let (arrival, before) = self.ledger.receive(&message, now);
+            if self.ledger.epoch() != admitted.epoch {
+                let next = self.admitted(count);
+                self.hand_over(std::mem::replace(&mut admitted, next), now);
+            }
+            if arrival != Arrival::New {
+                redelivered += 1;
+                continue;
+            }
+            new += 1;
+            self.losses.observe(&message, before, &self.partition);
+            if !stops && self.refused_bytes == 0 && admitted.charge.grow(message.size()) {
+                admitted.entries.push(self.entry(message));
+                continue;
+            }
+            let offset = message.token.offset;
+            self.ledger.release(offset, admitted.epoch);
+            if stops {
+                continue;
+            }
+            if self.refused_bytes == 0 && self.ledger.deliveries_of(offset) >= DELIVERIES_WITHOUT_MEMORY {
+                self.held.push_back(message);
+                break;
+            }
+            // What comes after it is refused too, so that the order holds when the broker sends both again.
+            self.refused_bytes += message.size();
+        }
+        self.held.extend(messages);
+        self.hand_over(admitted, now);
+        self.partition.observer.received(new, redelivered, first, last);
+        self.credit.received(self.ledger.unsettled(), now);
+        if let Some(refill) = self.credit.refill() {
+            self.partition.set_refill(refill);
+        }
+    }
+
+    /// There may be memory for what waits.
+    pub(super) fn admit_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.admit(held.into());
+    }
+
+    /// How much memory has to be free before the consumer can go on; `None` if it waits for none.
+    pub(super) fn wanted_bytes(&self) -> Option<usize> {
+        match self.held.front() {
+            Some(message) => Some(message.size()),
+            // To attach once more counts an attempt of every message: as much as can be is taken then.
+            None => (self.refused_bytes > 0 && self.ledger.in_hand() == 0).then_some(self.refused_bytes),
+        }
+    }
+
+    fn admitted(&self, count: usize) -> Admitted {
+        Admitted { entries: Vec::with_capacity(count), charge: self.budget.nothing(), epoch: self.ledger.epoch() }
+    }
+
+    fn hand_over(&self, Admitted { entries, charge, epoch }: Admitted, now: Instant) {
+        if entries.is_empty() {
+            return;
+        }
+        charge.show();
+        let Self { mapping, partition, .. } = self;
+        let origin = Arc::new(ChunkOrigin { partition: Arc::clone(partition), epoch });
+        let chunk = Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
+        let chunk = Arc::new(chunk.received(origin, Box::new(charge)));
+        mapping.push(PendingRun::new(chunk, partition, epoch, now));
+    }
+
+    fn entry(&self, message: Message) -> Entry {
+        let Message { payload, publish_time, producer, attributes, key, schema, token } = message;
+        let topic = Arc::clone(&self.partition.topic);
+        Entry {
+            id: RecordId::new(topic, token.offset, token.producer_id, microseconds(publish_time), token.sequence),
+            key,
+            producer,
+            attributes,
+            bytes: payload,
+            schema,
+            broker_address: token.broker_address,
+            decoded: OnceLock::new(),
+            settled: Flag::default(),
+        }
+    }
+}

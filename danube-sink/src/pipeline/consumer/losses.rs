@@ -1,0 +1,96 @@
+//! What the broker did not send, told as far as a consumer can know it.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::{
+    config::{MappingSettings, SubscriptionType},
+    pipeline::{broker::Message, ledger::Before, partition::Partition},
+    record::microseconds,
+};
+
+/// Producers that are remembered, to tell a new one.
+const PRODUCERS: usize = 64;
+/// Publish times that jump so far over a lost connection say that messages may be missing in between.
+const JUMP: Duration = Duration::from_secs(1);
+
+/// What a partition's messages tell of those that did not come.
+#[derive(Debug)]
+pub(super) struct Losses {
+    /// This process reads every message of the subscription, so that a gap is a loss.
+    is_alone: bool,
+    /// The topic was seen missing, and nothing of it has come yet.
+    was_missing: bool,
+    /// The connection was lost, and nothing new has come since.
+    was_lost: bool,
+    producers: VecDeque<u64>,
+    last_published: u64,
+}
+
+impl Losses {
+    pub(super) fn new(settings: &MappingSettings, was_missing: bool) -> Self {
+        let is_alone = match settings.consumer.subscription_type {
+            SubscriptionType::Exclusive | SubscriptionType::Failover => true,
+            SubscriptionType::Shared => settings.sole_consumer,
+            SubscriptionType::KeyShared => false,
+        };
+        Self { is_alone, was_missing, was_lost: false, producers: VecDeque::new(), last_published: 0 }
+    }
+
+    /// The connection to the broker was lost: it may have begun anew.
+    pub(super) fn connection_lost(&mut self) {
+        self.was_lost = true;
+    }
+
+    /// A new message has come.
+    pub(super) fn observe(&mut self, message: &Message, before: Before, partition: &Partition) {
+        let (topic, offset) = (&*partition.topic, message.token.offset);
+        if std::mem::take(&mut self.was_missing) && offset > 0 {
+            tracing::warn!(
+                topic,
+                "the topic was missing when the connector started; {offset} messages came before the subscription began. Set \
+                 create_topics = true, so that the topic and the subscription are there first"
+            );
+        }
+        let was_lost = std::mem::take(&mut self.was_lost);
+        let published = microseconds(message.publish_time);
+        let is_new_producer = !self.producers.contains(&message.token.producer_id);
+        if before.began_anew {
+            partition.observer.offsets_restarted();
+            tracing::warn!(
+                topic,
+                offset,
+                "offsets began anew at {offset}: the broker lost its log. Messages below the cursor that the subscription had \
+                 are not sent; count what was published since the broker's start, or reset the subscription"
+            );
+        } else if before.missing > 0 && self.is_alone {
+            partition.observer.gap(before.missing);
+            tracing::warn!(
+                topic,
+                missing = before.missing,
+                "the broker skipped {} messages before offset {offset}: the subscription was too far behind",
+                before.missing
+            );
+        } else if was_lost && is_new_producer && self.jumped(published) {
+            partition.observer.possible_loss();
+            tracing::warn!(
+                topic,
+                offset,
+                "messages may be missing before offset {offset}: after the lost connection offsets go on, but come from a \
+                 producer that attached since, as after a restart of the broker. Compare with what was published; \
+                 broker_metrics_urls counts it"
+            );
+        }
+        if is_new_producer {
+            self.producers.push_back(message.token.producer_id);
+            if self.producers.len() > PRODUCERS {
+                self.producers.pop_front();
+            }
+        }
+        self.last_published = published;
+    }
+
+    fn jumped(&self, published: u64) -> bool {
+        let jump = u64::try_from(JUMP.as_micros()).unwrap_or(u64::MAX);
+        self.last_published > 0 && published.saturating_sub(self.last_published) > jump
+    }
+}

@@ -1,0 +1,338 @@
+//! One partition's consumer: it attaches, reads, acknowledges, and comes back from whatever ends its stream.
+//!
+//! ```text
+//!  stream ──chunk──▶ admission ──records──▶ mapping
+//!                        │ ledger, credit
+//!  broker ◀──acks── reading ◀──settlements── batches
+//! ```
+//!
+//! Its task owns the partition's ledger, so that nothing of it needs a lock.
+
+mod admission;
+mod losses;
+mod reading;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::losses::Losses;
+use super::{
+    backoff::Backoff,
+    broker::{Attachment, Broker, BrokerFailure, Consumer, Message, Session},
+    budget::Budget,
+    credit::Credit,
+    ledger::DeliveryLedger,
+    mapping::Mapping,
+    partition::{Partition, Settlement},
+};
+use crate::{config::SubscriptionType, observe::AttachReason};
+
+/// How often a stream that may be silent for good reasons is asked whether it is still served.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a consumer that was taken over waits for the other one to leave, the first time.
+pub(super) const FIRST_TAKEOVER_WAIT: Duration = Duration::from_secs(5 * 60);
+const LONGEST_TAKEOVER_WAIT: Duration = Duration::from_secs(60 * 60);
+/// The broker takes a KeyShared consumer off its ring after three seconds.
+const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
+/// How long a shutdown waits for written messages to be sent again whose acknowledgement did not count.
+const UNCONFIRMED_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reads one partition.
+pub(crate) struct ConsumerTask {
+    pub(crate) broker: Arc<dyn Broker>,
+    mapping: Arc<Mapping>,
+    partition: Arc<Partition>,
+    settlements: UnboundedReceiver<Settlement>,
+    budget: Budget,
+    signals: Signals,
+    ledger: DeliveryLedger,
+    credit: Credit,
+    losses: Losses,
+    /// Messages that were read and wait for memory.
+    held: VecDeque<Message>,
+    /// Bytes of the messages that were read without memory for them: the broker sends them again after an attach.
+    refused_bytes: usize,
+    /// What the ledger takes of the budget.
+    remembered_bytes: usize,
+    /// When the end is not waited for any longer, once it was asked for.
+    end_by: Option<Instant>,
+}
+
+/// What a pipeline tells its consumers.
+#[derive(Clone, Default)]
+pub(crate) struct Signals {
+    /// Take no more messages.
+    pub(crate) stop: CancellationToken,
+    /// No record will be settled any more: acknowledge what was, and end.
+    pub(crate) finish: CancellationToken,
+}
+
+/// Why a stream was given up.
+enum End {
+    Failure(BrokerFailure),
+    /// The stream ended without an error, and the broker still serves a consumer of this name: another one.
+    TakenOver(Arc<dyn Session>),
+    /// What it brought is not written in time.
+    Overdue,
+    /// There is memory again for what was refused.
+    MemoryFreed,
+    Finished,
+}
+
+impl ConsumerTask {
+    /// `was_missing`: the topic was seen missing before, so that messages may have come before the subscription.
+    pub(crate) fn new(
+        broker: Arc<dyn Broker>,
+        mapping: Arc<Mapping>,
+        topic: &str,
+        was_missing: bool,
+        budget: Budget,
+        signals: Signals,
+    ) -> Self {
+        let (partition, settlements) = Partition::new(topic, mapping.observer.partition(topic));
+        let settings = &mapping.settings;
+        let ledger = DeliveryLedger::new(settings.ack_timeout);
+        let credit = Credit::new(settings.max_unacked_messages);
+        let losses = Losses::new(settings, was_missing);
+        Self {
+            broker,
+            mapping,
+            partition,
+            settlements,
+            budget,
+            signals,
+            ledger,
+            credit,
+            losses,
+            held: VecDeque::new(),
+            refused_bytes: 0,
+            remembered_bytes: 0,
+            end_by: None,
+        }
+    }
+
+    /// Runs until it is told to finish and has acknowledged what was settled.
+    ///
+    /// After `stop` it reads on and gives back what it reads: an acknowledgement counts only while the consumer is
+    /// attached, and a broker that cannot send does not listen either.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+        let mut name = self.name();
+        let mut detached = Instant::now();
+        let mut wait = FIRST_TAKEOVER_WAIT;
+        let mut reason = AttachReason::Start;
+        loop {
+            if detached.elapsed() > KEY_SHARED_GRACE {
+                name = self.name();
+            }
+            let Some(attached) = self.attach(&name).await else { break };
+            let end = match attached {
+                Ok(attachment) => {
+                    let since = Instant::now();
+                    self.partition.observer.attached(reason);
+                    let end = self.read(attachment).await;
+                    detached = Instant::now();
+                    // A stream that ends as soon as it starts is no success.
+                    if since.elapsed() > HEALTH_INTERVAL {
+                        backoff.reset();
+                    }
+                    end
+                }
+                Err(failure) => End::Failure(failure),
+            };
+            self.detach();
+            if !matches!(end, End::TakenOver(_)) {
+                wait = FIRST_TAKEOVER_WAIT;
+            }
+            reason = match end {
+                End::Finished => break,
+                End::MemoryFreed => {
+                    self.partition.observer.detached("messages that there was no memory for are asked for again");
+                    AttachReason::OutOfMemory
+                }
+                End::Overdue => {
+                    self.wait_for_target().await;
+                    AttachReason::TargetRecovered
+                }
+                End::TakenOver(session) => {
+                    if !self.wait_for_takeover_end(&name, &*session, wait).await {
+                        wait = LONGEST_TAKEOVER_WAIT.min(wait * 2);
+                    }
+                    self.pause(backoff.next()).await;
+                    AttachReason::Takeover
+                }
+                End::Failure(failure) => {
+                    self.mapping.observer.error(crate::observe::Stage::Intake, failure.kind.name());
+                    self.partition.observer.detached(&failure.message);
+                    self.losses.connection_lost();
+                    self.pause(backoff.next()).await;
+                    AttachReason::of(failure.kind)
+                }
+            };
+        }
+        self.budget.remember(self.remembered_bytes, 0);
+    }
+
+    /// Attaches, unless the task ends before.
+    async fn attach(&mut self, name: &str) -> Option<Result<Attachment, BrokerFailure>> {
+        let settings = &self.mapping.settings.consumer;
+        let consumer = Consumer {
+            topic: Arc::clone(&self.partition.topic),
+            name: name.to_owned(),
+            subscription: settings.subscription.clone(),
+            subscription_type: settings.subscription_type,
+        };
+        let broker = Arc::clone(&self.broker);
+        self.meanwhile(async move { broker.attach(&consumer).await }).await
+    }
+
+    fn detach(&mut self) {
+        self.ledger.detach();
+        self.held.clear();
+        self.refused_bytes = 0;
+        self.show();
+    }
+
+    /// Takes settlements until the work is done. `None` if there is nothing left to do for this task before.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            if self.is_finished() {
+                return None;
+            }
+            tokio::select! {
+                done = &mut work => return Some(done),
+                Some(settlement) = self.settlements.recv() => self.take(&settlement),
+                () = self.signals.finish.cancelled(), if self.end_by.is_none() => self.finish(),
+                () = sleep_until(self.end_by) => {}
+            }
+        }
+    }
+
+    async fn pause(&mut self, delay: Option<Duration>) {
+        self.meanwhile(sleep(delay.unwrap_or(HEALTH_INTERVAL))).await;
+    }
+
+    fn finish(&mut self) {
+        self.end_by = Some(Instant::now() + UNCONFIRMED_PATIENCE);
+    }
+
+    /// Whether every settled message is acknowledged that can be, once the end was asked for.
+    fn is_finished(&self) -> bool {
+        self.end_by.is_some_and(|end| {
+            let confirmed = self.ledger.unconfirmed() == 0 || Instant::now() >= end;
+            self.settlements.is_empty() && self.ledger.in_flight() == 0 && confirmed
+        })
+    }
+
+    /// Returns when another consumer of the name has left, or the time is up; whether it has left.
+    ///
+    /// To attach ends the other's stream, and if both did so at once, neither would get anywhere. But the broker says of
+    /// the name that it is served even where the other one died between its two calls, or its machine did: to wait for
+    /// ever could be to wait for nothing. So after some minutes this one takes the subscription back; another that lives
+    /// waits in turn, and each time for twice as long.
+    async fn wait_for_takeover_end(&mut self, name: &str, session: &dyn Session, wait: Duration) -> bool {
+        let minutes = wait.as_secs() / 60;
+        self.partition.observer.waiting(&format!(
+            "another consumer attached as {name}: this one waits until it leaves, for {minutes} minutes; to run both, give \
+             each its own consumer_name"
+        ));
+        self.ledger.lose_sight();
+        let left = self.meanwhile(timeout(wait, unhealthy(session, HEALTH_INTERVAL))).await;
+        if let Some(Err(_)) = left {
+            let topic = &self.partition.topic;
+            tracing::warn!(%topic, "the other consumer of {name} may be dead: this one attaches after {minutes} minutes");
+        }
+        matches!(left, Some(Ok(_)))
+    }
+
+    /// Returns when what is in hand is written, the target answers, and there is room for more.
+    ///
+    /// While the target fails, the record that is tried is kept; the others go back to the broker, so that the memory is
+    /// free for other mappings. What waits for a target that is only slow stays.
+    async fn wait_for_target(&mut self) {
+        let settings = &self.mapping.settings;
+        let limit = settings.ack_timeout.as_millis();
+        // A broker forgets what a KeyShared consumer had in hand when it takes it off its ring.
+        let gives_back = settings.consumer.subscription_type != SubscriptionType::KeyShared;
+        let mapping = Arc::clone(&self.mapping);
+        let budget = self.budget.clone();
+        let mut failing = mapping.failing();
+        self.partition.set_overdue(true);
+        mapping.wake();
+        let cause = mapping
+            .blocked_by()
+            .unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
+        self.partition.observer.waiting(&format!("{cause}: detached until records are written"));
+        loop {
+            let is_failing = *failing.borrow_and_update() > 0;
+            if is_failing && gives_back {
+                mapping.release(&self.partition);
+            }
+            let is_empty = self.ledger.in_hand() == 0 && self.settlements.is_empty();
+            let change = async {
+                if is_empty && !is_failing {
+                    budget.eased().await;
+                    return true;
+                }
+                // It fails only without a sender, which the mapping is.
+                let _ = failing.changed().await;
+                false
+            };
+            tokio::select! {
+                eased = change => if eased { break },
+                Some(settlement) = self.settlements.recv() => self.take(&settlement),
+                () = self.signals.finish.cancelled() => break,
+            }
+        }
+        self.partition.set_overdue(false);
+    }
+
+    /// The name to attach with after an absence.
+    ///
+    /// It stays the same, so that the broker ends what is left of the last attachment. But a KeyShared consumer that was
+    /// away for some seconds gets nothing under its old name, ever: the broker took it off the ring, and does not put a
+    /// consumer that it knows on it again.
+    fn name(&self) -> String {
+        let consumer = &self.mapping.settings.consumer;
+        match consumer.subscription_type {
+            SubscriptionType::KeyShared => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                format!("{}-{}", consumer.consumer_name, now.as_millis())
+            }
+            _ => consumer.consumer_name.clone(),
+        }
+    }
+
+    /// Tells batches and operators what is in hand.
+    fn show(&self) {
+        self.partition.update(self.ledger.in_hand(), self.ledger.in_flight(), self.credit.limit());
+    }
+}
+
+async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when the consumer is not served any more, or the broker does not answer. The first question comes after `first`.
+async fn unhealthy(session: &dyn Session, first: Duration) -> BrokerFailure {
+    sleep(first).await;
+    loop {
+        if let Err(failure) = session.health().await {
+            return failure;
+        }
+        sleep(HEALTH_INTERVAL).await;
+    }
+}

@@ -1,0 +1,197 @@
+//! An attached consumer: messages in, acknowledgements out.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::FuturesUnordered,
+};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::{ConsumerTask, End, HEALTH_INTERVAL, sleep_until, unhealthy};
+use crate::{
+    observe::{Latencies, Stage},
+    pipeline::{
+        broker::{AckToken, Attachment, BrokerFailure, FailureKind, Session},
+        partition::Settlement,
+    },
+};
+
+/// How soon a failed acknowledgement is sent once more.
+const ACK_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_ACK_PAUSE: Duration = Duration::from_secs(1);
+/// Settlements taken at once, so that reading goes on.
+const SETTLEMENTS_AT_ONCE: usize = 64;
+
+/// Acknowledgements that the broker has answered.
+struct Answered {
+    epoch: u32,
+    offsets: Vec<u64>,
+    failures: Vec<(AckToken, BrokerFailure)>,
+}
+
+/// The acknowledgements of one attachment. They end with it: one that waits for the connection to come back must not
+/// leave then.
+struct Acks {
+    session: Arc<dyn Session>,
+    under_way: FuturesUnordered<BoxFuture<'static, Answered>>,
+    pause: Duration,
+    /// Not before, after a failure.
+    next: Option<Instant>,
+}
+
+impl ConsumerTask {
+    /// Returns why the stream was given up.
+    pub(super) async fn read(&mut self, Attachment { mut chunks, session }: Attachment) -> End {
+        self.ledger.attach(Instant::now());
+        let under_way = FuturesUnordered::new();
+        let mut acks = Acks { session: Arc::clone(&session), under_way, pause: ACK_PAUSE, next: None };
+        // Spread, so that a thousand partitions are not asked in step.
+        let unhealthy = unhealthy(&*session, HEALTH_INTERVAL.mul_f64(0.5 + rand::random::<f64>() / 2.0));
+        tokio::pin!(unhealthy);
+        let mut clock = interval((self.mapping.settings.ack_timeout / 10).clamp(ACK_PAUSE, LONGEST_ACK_PAUSE));
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.send_acks(&mut acks);
+            self.show();
+            if self.is_finished() {
+                return End::Finished;
+            }
+            let budget = self.budget.clone();
+            let wanted = self.wanted_bytes();
+            tokio::select! {
+                chunk = chunks.next(), if self.held.is_empty() => match chunk {
+                    Some(Ok(messages)) => self.admit(messages),
+                    Some(Err(failure)) => return End::Failure(failure),
+                    None if session.health().await.is_ok() => return End::TakenOver(session),
+                    None => {
+                        return End::Failure(BrokerFailure::new(FailureKind::Moved, "the broker ended the stream"));
+                    }
+                },
+                Some(settlement) = self.settlements.recv() => self.take_all(&settlement),
+                Some(answered) = acks.under_way.next() => {
+                    if let Some(refusal) = self.answered(answered, &mut acks) {
+                        return End::Failure(refusal);
+                    }
+                }
+                () = sleep_until(acks.next) => acks.next = None,
+                () = budget.room(wanted.unwrap_or_default()), if wanted.is_some() => {
+                    if self.held.is_empty() {
+                        return End::MemoryFreed;
+                    }
+                    self.admit_held();
+                }
+                failure = &mut unhealthy => return End::Failure(failure),
+                _ = clock.tick() => {
+                    if self.is_overdue() {
+                        return End::Overdue;
+                    }
+                }
+                () = self.signals.finish.cancelled(), if self.end_by.is_none() => self.finish(),
+                () = sleep_until(self.end_by) => {}
+            }
+        }
+    }
+
+    /// Whether something is in hand for so long that its acknowledgement may come too late: half the time that the broker
+    /// waits for it, or most of it where others are being settled.
+    ///
+    /// Only deliveries count as attempts, and without a consumer there are none: a subscription that is detached in time
+    /// waits as long as it takes, where one that stays attached is blocked after some attempts, for good.
+    fn is_overdue(&mut self) -> bool {
+        let now = Instant::now();
+        self.ledger.resolve(now);
+        let bytes = self.ledger.forget(self.credit.limit(), self.budget.is_short(), now);
+        self.budget.remember(std::mem::replace(&mut self.remembered_bytes, bytes), bytes);
+        let ack_timeout = self.mapping.settings.ack_timeout;
+        let (oldest, settled) = self.ledger.ages(now);
+        let is_moving = settled.is_some_and(|settled| settled < ack_timeout / 4);
+        let limit = if is_moving { ack_timeout / 5 * 4 } else { ack_timeout / 2 };
+        self.end_by.is_none() && oldest.is_some_and(|oldest| oldest >= limit)
+    }
+
+    fn send_acks(&mut self, acks: &mut Acks) {
+        if acks.next.is_some() {
+            return;
+        }
+        let tokens = self.ledger.acks();
+        if tokens.is_empty() {
+            return;
+        }
+        let holds_back = self.ledger.unsettled() + self.ledger.in_flight() >= self.credit.limit();
+        self.credit.acks_sent(holds_back, Instant::now());
+        let (epoch, session) = (self.ledger.epoch(), Arc::clone(&acks.session));
+        let offsets = tokens.iter().map(|token| token.offset).collect();
+        let call = async move { Answered { epoch, offsets, failures: session.ack(tokens).await } };
+        acks.under_way.push(call.boxed());
+    }
+
+    /// Returns the failure if the broker takes no acknowledgements from here: it would send each message again.
+    fn answered(&mut self, answered: Answered, acks: &mut Acks) -> Option<BrokerFailure> {
+        let Answered { epoch, offsets, failures } = answered;
+        let failed = failures.len();
+        let (observer, mut refusal) = (&self.partition.observer, None);
+        for (token, failure) in failures {
+            tracing::debug!(topic = %self.partition.topic, offset = token.offset, "an acknowledgement failed: {failure}");
+            self.mapping.observer.error(Stage::Ack, failure.kind.name());
+            self.ledger.ack_failed(token, epoch);
+            if matches!(failure.kind, FailureKind::Refused | FailureKind::Unauthenticated) {
+                refusal = Some(failure);
+            }
+        }
+        // What failed is not on its way any more, and does not count here.
+        let counted = offsets.into_iter().filter(|offset| self.ledger.acked(*offset, epoch)).count();
+        observer.acked(counted);
+        if failed == 0 {
+            acks.pause = ACK_PAUSE;
+        } else {
+            observer.acks_failed(failed);
+            acks.next = Some(Instant::now() + acks.pause);
+            acks.pause = LONGEST_ACK_PAUSE.min(acks.pause * 2);
+        }
+        if self.ledger.in_flight() == 0 {
+            self.mapping.wake();
+        }
+        refusal
+    }
+
+    /// What batches have settled or given back, as far as it is there.
+    fn take_all(&mut self, settlement: &Settlement) {
+        self.take(settlement);
+        for _ in 1..SETTLEMENTS_AT_ONCE {
+            let Ok(settlement) = self.settlements.try_recv() else { break };
+            self.take(&settlement);
+        }
+    }
+
+    pub(super) fn take(&mut self, settlement: &Settlement) {
+        let Settlement { chunk, first, end, epoch, is_settled } = settlement;
+        let entries = &chunk.entries()[*first as usize..*end as usize];
+        let now = Instant::now();
+        if !is_settled {
+            entries.iter().for_each(|entry| self.ledger.release(entry.id.offset(), *epoch));
+            return;
+        }
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let (mut delivery, mut in_hand, mut settled) = (Latencies::default(), Latencies::default(), 0);
+        for entry in entries {
+            let (id, broker_address) = (&entry.id, Arc::clone(&entry.broker_address));
+            let token = AckToken {
+                offset: id.offset(),
+                producer_id: id.producer_id(),
+                sequence: id.sequence(),
+                broker_address,
+            };
+            if let Some(age) = self.ledger.settle(token, *epoch, now) {
+                settled += 1;
+                in_hand.add(age);
+                delivery.add(clock.saturating_sub(Duration::from_micros(id.publish_time())));
+            }
+        }
+        self.credit.settled(self.ledger.in_hand(), now);
+        if settled > 0 {
+            self.mapping.observer.settled(settled, &delivery, &in_hand);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What becomes of records that the target does not get: skipped, or copied to the dead-letter topic.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    backoff::Backoff,
+    broker::{Broker, BrokerFailure, DeadLetter},
+    mapping::Mapping,
+    outcome::Rejected,
+};
+use crate::{
+    config::{OnInvalidRecord, SubscriptionType},
+    error::{ConnectorError, ConnectorResult},
+    observe::Stage,
+    record::Entry,
+};
+
+/// How long a shutdown tries to publish dead letters whose topic does not take them.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Settles the rejected records of one mapping.
+pub(crate) struct DeadLetters {
+    broker: Arc<dyn Broker>,
+    mapping: Arc<Mapping>,
+    stop: CancellationToken,
+}
+
+impl DeadLetters {
+    pub(crate) fn new(broker: Arc<dyn Broker>, mapping: Arc<Mapping>, stop: CancellationToken) -> Self {
+        Self { broker, mapping, stop }
+    }
+
+    /// The records go the way that `on_invalid_record` says.
+    ///
+    /// # Errors
+    /// The first record, if it is to stop the connector.
+    pub(crate) async fn settle(&self, rejected: Vec<Rejected>) -> ConnectorResult<()> {
+        let Some(Rejected { record, reason }) = rejected.first() else { return Ok(()) };
+        match self.mapping.settings.on_invalid_record {
+            OnInvalidRecord::Stop => {
+                let id = id_of(record);
+                Err(ConnectorError::fatal(format!(
+                    "record {id} is not valid: {reason}; it stays with the broker. To go on without such records, set \
+                     on_invalid_record to \"skip\" or \"dead_letter\" in the mapping of {}",
+                    self.mapping.topic
+                )))
+            }
+            OnInvalidRecord::Skip => {
+                self.mapping.observer.skipped(rejected.len());
+                for Rejected { record, reason } in rejected {
+                    tracing::warn!("record {} is skipped: {reason}", id_of(&record));
+                    record.settle();
+                }
+                Ok(())
+            }
+            OnInvalidRecord::DeadLetter => {
+                self.publish(rejected).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Publishes copies of the records, many at once, and settles each record when the broker has its copy.
+    ///
+    /// A topic that takes none is waited for. In a shutdown that ends soon, and the records stay with the broker.
+    pub(crate) async fn publish(&self, mut rejected: Vec<Rejected>) {
+        if rejected.is_empty() {
+            return;
+        }
+        let Some(topic) = &self.mapping.settings.dead_letter_topic else {
+            // Refused when the configuration is read; one made by hand may get here.
+            tracing::error!("{} records of {} have no dead_letter_topic and stay with the broker", rejected.len(), self.mapping.topic);
+            return;
+        };
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+        let mut failing = None;
+        let (mut give_up, mut blocked) = (None, None);
+        loop {
+            let letters = rejected.iter().map(dead_letter).collect();
+            let answers = self.broker.publish(topic, letters).await;
+            let Some(failure) = self.published(topic, &mut rejected, answers) else { break };
+            let Some(run) = rejected.first().and_then(|first| first.record.runs().first()) else { break };
+            let partition = Arc::clone(&run.partition);
+            blocked = Some(Arc::clone(&partition));
+            self.mapping.observer.error(Stage::DeadLetter, failure.kind.name());
+            tracing::error!(records = rejected.len(), "dead letters cannot be published to {topic} and are retried: {failure}");
+            self.mapping.block(&partition, format!("dead letters cannot be published to {topic}: {failure}"));
+            failing.get_or_insert_with(|| self.mapping.fails());
+            if self.stop.is_cancelled() && Instant::now() >= *give_up.get_or_insert(Instant::now() + SHUTDOWN_PATIENCE) {
+                tracing::warn!("{} records whose dead letters cannot be published stay with the broker", rejected.len());
+                return;
+            }
+            let delay = backoff.next().unwrap_or_default();
+            match self.stop.is_cancelled() {
+                false => drop(self.stop.run_until_cancelled(sleep(delay)).await),
+                true => sleep(delay.min(SHUTDOWN_PATIENCE / 4)).await,
+            }
+            if partition.is_overdue() && self.mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared {
+                // The first probes the topic; the broker has the others.
+                rejected.truncate(1);
+            }
+        }
+        if let Some(partition) = blocked {
+            self.mapping.unblock(&partition);
+        }
+    }
+
+    /// Settles what was published and keeps the rest. Why the first of it was not.
+    fn published(
+        &self,
+        topic: &str,
+        rejected: &mut Vec<Rejected>,
+        answers: Vec<Result<(), BrokerFailure>>,
+    ) -> Option<BrokerFailure> {
+        let (mut first, mut left) = (None, Vec::new());
+        let count = rejected.len();
+        for (Rejected { record, reason }, answer) in std::mem::take(rejected).into_iter().zip(answers) {
+            match answer {
+                Ok(()) => {
+                    tracing::warn!("record {} went to {topic}: {reason}", id_of(&record));
+                    record.settle();
+                }
+                Err(failure) => {
+                    first.get_or_insert(failure);
+                    left.push(Rejected { record, reason });
+                }
+            }
+        }
+        self.mapping.observer.dead_lettered(count - left.len());
+        *rejected = left;
+        first
+    }
+}
+
+fn id_of(record: &super::pending::PendingRecords) -> String {
+    record.runs().iter().flat_map(super::pending::PendingRun::entries).map(|entry| entry.id.to_string()).collect()
+}
+
+/// The copy of a record, payload and attributes as they came, with what the broker's own dead letters say, in the same words.
+fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
+    let entries = record.runs().iter().flat_map(|run| run.entries().iter().zip(run.records()));
+    let letter = entries.map(|(entry, record)| {
+        let mut attributes = entry.attributes.clone();
+        for (name, value) in [
+            ("x-original-topic", entry.id.topic().to_owned()),
+            ("x-original-subscription", record.subscription().to_owned()),
+            ("x-original-topic-offset", entry.id.offset().to_string()),
+            ("x-original-producer-id", entry.id.producer_id().to_string()),
+            ("x-original-broker-addr", entry.broker_address.to_string()),
+            ("x-failure-reason", reason.clone()),
+        ] {
+            attributes.insert(name.to_owned(), value);
+        }
+        let Entry { bytes, key, schema, .. } = entry;
+        DeadLetter { payload: bytes.clone(), attributes, key: key.clone(), schema: *schema }
+    });
+    let nothing = || DeadLetter { payload: Default::default(), attributes: Default::default(), key: None, schema: None };
+    letter.last().unwrap_or_else(nothing)
+}

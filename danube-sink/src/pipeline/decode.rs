@@ -1,0 +1,257 @@
+//! Payloads become values, by the schema that each message names.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    backoff::Backoff,
+    batch::Batch,
+    broker::{Broker, BrokerFailure, FailureKind},
+    mapping::{Failing, Mapping},
+    pending::PendingRun,
+};
+use crate::{
+    config::ConnectorConfig,
+    observe::{Closed, Stage},
+    record::Entry,
+    schema::{DecodeOptions, Decoder, ExpectedSchema, Opened, Problem, SchemaCache},
+};
+
+/// Decoders that a stripe of a mapping remembers without asking the cache that all share.
+const REMEMBERED: usize = 8;
+/// Decoding that goes on for so many records or bytes lets other tasks run.
+const RECORDS_AT_ONCE: usize = 256;
+const BYTES_AT_ONCE: usize = 1024 * 1024;
+
+/// The schema as a message names it; `None` where it names none.
+type SchemaKey = Option<(u64, Option<u32>)>;
+
+/// Decodes the records of one stripe.
+pub(crate) struct Decoding {
+    broker: Arc<dyn Broker>,
+    schemas: Arc<SchemaCache>,
+    mapping: Arc<Mapping>,
+    options: Arc<DecodeOptions>,
+    expected: ExpectedSchema,
+    /// The last first.
+    remembered: Vec<Remembered>,
+    /// Records that are being decoded.
+    current: Option<PendingRun>,
+    outage: Option<Outage>,
+    max_retries: u32,
+    /// Records and bytes since others could run.
+    records: usize,
+    bytes: usize,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    key: SchemaKey,
+    decoder: Arc<Decoder>,
+    /// Why no message with this schema is taken.
+    mismatch: Option<String>,
+}
+
+/// The registry does not give the schema of the next record.
+struct Outage {
+    backoff: Backoff,
+    next: Instant,
+    /// Look-ups that found no such schema.
+    missed: u32,
+    _failing: Failing,
+}
+
+impl Decoding {
+    pub(crate) fn new(
+        broker: Arc<dyn Broker>,
+        schemas: Arc<SchemaCache>,
+        mapping: Arc<Mapping>,
+        config: &ConnectorConfig,
+    ) -> Self {
+        let options = Arc::new(mapping.settings.decoding.clone());
+        let expected = ExpectedSchema::of(&mapping.settings);
+        Self {
+            broker,
+            schemas,
+            mapping,
+            options,
+            expected,
+            remembered: Vec::new(),
+            current: None,
+            outage: None,
+            max_retries: config.max_retries,
+            records: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Fills the batch from `next`, until it is full, nothing is left, or a schema cannot be had.
+    pub(crate) async fn fill(&mut self, batch: &mut Batch, mut next: impl FnMut() -> Option<PendingRun>) {
+        while self.outage.as_ref().is_none_or(|outage| Instant::now() >= outage.next)
+            && let Some(room) = batch.room(&self.mapping.settings)
+            && let Some(mut run) = self.current.take().or_else(&mut next)
+        {
+            self.decode(&mut run, room, batch).await;
+            if !run.is_empty() {
+                self.current = Some(run);
+            }
+            if self.records >= RECORDS_AT_ONCE || self.bytes >= BYTES_AT_ONCE {
+                (self.records, self.bytes) = (0, 0);
+                yield_now().await;
+            }
+        }
+    }
+
+    /// Whether records wait in the middle of their run.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.current.is_none()
+    }
+
+    /// Returns when the schema that is missing is to be looked up once more.
+    pub(crate) async fn registry(&self) {
+        match &self.outage {
+            Some(outage) => sleep_until(outage.next).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Gives back what was not decoded, but for the record that waits for the registry.
+    pub(crate) fn release_overdue(&mut self) {
+        if let Some(run) = self.current.take_if(|run| run.partition.is_overdue())
+            && self.outage.is_some()
+        {
+            let mut run = run;
+            self.current = Some(run.split_to(1));
+        }
+    }
+
+    /// Gives back everything that was not decoded.
+    pub(crate) fn release(&mut self) {
+        self.current = None;
+        self.outage = None;
+    }
+
+    /// Moves records from the front of the run to the batch: valid ones, or one that is not.
+    async fn decode(&mut self, run: &mut PendingRun, (records, bytes): (usize, usize), batch: &mut Batch) {
+        let Some(first) = run.entries().first() else { return };
+        let key = first.schema;
+        let known = match self.decoder(key).await {
+            Ok(known) => known,
+            // The registry answers so when it has trouble of its own too: once is not enough.
+            Err(failure) if self.is_missing_for_good(&failure) => {
+                self.end_outage(run);
+                let (id, version) = key.unwrap_or_default();
+                let reason = format!("its schema {id} version {version:?} is not in the registry: {failure}");
+                return self.invalid(run, None, reason, batch);
+            }
+            Err(failure) => return self.wait(run, batch, &failure),
+        };
+        self.end_outage(run);
+        if let Some(mismatch) = &known.mismatch {
+            return self.invalid(run, Some(&known.decoder), mismatch.clone(), batch);
+        }
+        let (mut valid, mut size, mut invalid) = (0, 0, None);
+        for entry in run.entries().iter().take(records).take_while(|entry| entry.schema == key) {
+            match known.decoder.open(&entry.bytes) {
+                Ok(opened) => entry.decode(Arc::clone(&known.decoder), opened),
+                Err(problem) => {
+                    invalid = Some(problem);
+                    break;
+                }
+            }
+            valid += 1;
+            size += entry.bytes.len();
+            if size >= bytes {
+                break;
+            }
+        }
+        self.records += valid + 1;
+        self.bytes += size;
+        if valid > 0 {
+            batch.push(run.split_to(valid));
+        }
+        if let Some(problem) = invalid {
+            let reason = match known.decoder.info() {
+                None => problem.to_string(),
+                Some(schema) => format!("{problem} (schema {} version {})", schema.subject, schema.version),
+            };
+            self.invalid(run, Some(&known.decoder), reason, batch);
+        }
+    }
+
+    /// The first record of the run goes no further.
+    fn invalid(&self, run: &mut PendingRun, decoder: Option<&Arc<Decoder>>, mut reason: String, batch: &mut Batch) {
+        let run = run.split_to(1);
+        self.mapping.observer.error(Stage::Decode, "invalid");
+        if let Some(entry) = run.entries().first() {
+            if self.mapping.settings.show_payload_in_errors {
+                reason = format!("{reason}; the payload: {}", excerpt(&entry.bytes));
+            }
+            if let Some(decoder) = decoder {
+                entry.decode(Arc::clone(decoder), Opened::broken(Problem::new(reason.as_str())));
+            }
+        }
+        batch.push_invalid(run, reason);
+        if self.mapping.settings.on_invalid_record == crate::config::OnInvalidRecord::Stop {
+            batch.close(Closed::Invalid);
+        }
+    }
+
+    async fn decoder(&mut self, key: SchemaKey) -> Result<Remembered, BrokerFailure> {
+        if let Some(place) = self.remembered.iter().position(|known| known.key == key) {
+            self.remembered[..=place].rotate_right(1);
+            return Ok(self.remembered[0].clone());
+        }
+        let decoder = match key {
+            None => Arc::new(Decoder::without_schema(self.mapping.settings.payload_format)),
+            Some((id, version)) => self.schemas.get(&*self.broker, id, version, &self.options).await?,
+        };
+        let mismatch = self.expected.check(decoder.info()).err();
+        let known = Remembered { key, decoder, mismatch };
+        // A look-up by id alone answers the latest version, which may be another one tomorrow.
+        self.remembered.truncate(REMEMBERED - 1);
+        self.remembered.insert(0, known.clone());
+        Ok(known)
+    }
+
+    fn is_missing_for_good(&self, failure: &BrokerFailure) -> bool {
+        let missed = self.outage.as_ref().map_or(0, |outage| outage.missed);
+        failure.kind == FailureKind::Missing && missed >= self.max_retries
+    }
+
+    fn wait(&mut self, run: &PendingRun, batch: &mut Batch, failure: &BrokerFailure) {
+        let mapping = &self.mapping;
+        tracing::warn!(topic = %mapping.topic, "a schema lookup failed and is retried: {failure}");
+        mapping.observer.error(Stage::Decode, failure.kind.name());
+        mapping.block(&run.partition, format!("a schema lookup failed: {failure}"));
+        if !batch.is_empty() {
+            batch.close(Closed::Registry);
+        }
+        let outage = self.outage.get_or_insert_with(|| Outage {
+            backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(10)),
+            next: Instant::now(),
+            missed: 0,
+            _failing: mapping.fails(),
+        });
+        outage.missed += u32::from(failure.kind == FailureKind::Missing);
+        outage.next = Instant::now() + outage.backoff.next().unwrap_or_default();
+    }
+
+    fn end_outage(&mut self, run: &PendingRun) {
+        if self.outage.take().is_some() {
+            self.mapping.unblock(&run.partition);
+        }
+    }
+}
+
+/// The beginning of a payload, as text where it is text.
+fn excerpt(payload: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    let (beginning, more) = payload.split_at(payload.len().min(LONGEST));
+    let text = String::from_utf8_lossy(beginning).replace(char::is_control, " ");
+    if more.is_empty() { text } else { format!("{text} and {} bytes more", more.len()) }
+}

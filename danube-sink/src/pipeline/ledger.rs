@@ -1,0 +1,439 @@
+//! What happened to each message of one partition, from its arrival to beyond its acknowledgement.
+//!
+//! The consumer task of the partition owns it: there is no lock and no hash, but a ring of small slots, one an offset.
+//! It tells redeliveries from new messages, gaps from silence, and which acknowledgements may be sent.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::broker::{AckToken, Message};
+
+/// How many messages of a partition are remembered at most.
+const REMEMBERED: usize = 65_536;
+/// Or at least, in windows, when memory is short.
+const WINDOWS_REMEMBERED: usize = 4;
+/// Offsets that jump further ahead begin a new epoch: the ring would be mostly empty.
+const LONGEST_JUMP: u64 = 262_144;
+/// The longest that the broker waits before it sends a message again whose time is up.
+const REDELIVERY_BACKOFF: Duration = Duration::from_secs(60);
+/// How soon after an attach the broker sends again what was not acknowledged. An acknowledgement in doubt whose message is
+/// not sent again by then was taken.
+const REDELIVERY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a message that arrives is to the connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    New,
+    /// Sent again while the first copy is in hand.
+    InHand,
+    /// Sent again although it was settled: its acknowledgement did not count.
+    Settled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not received, or given back and received by another consumer.
+    Unknown,
+    InHand,
+    /// Given back, or received without memory for it: the broker has it unacknowledged, and sends it again.
+    Released,
+    /// Settled; its acknowledgement waits to be sent.
+    Settled,
+    /// Its acknowledgement is on its way.
+    Sent,
+    /// Settled, and the acknowledgement did not count or cannot be sent: the broker sends the message again.
+    Unconfirmed,
+    Acked,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    fingerprint: u64,
+    /// Milliseconds since the ledger began: of the arrival, and from then on of the settlement.
+    at: u32,
+    /// Which attachment brought it last.
+    attachment: u16,
+    deliveries: u8,
+    state: State,
+    /// The broker may send it again although its acknowledgement was answered.
+    in_doubt: bool,
+}
+
+const EMPTY: Slot =
+    Slot { fingerprint: 0, at: 0, attachment: 0, deliveries: 0, state: State::Unknown, in_doubt: false };
+
+/// The messages of one partition.
+#[derive(Debug)]
+pub(crate) struct DeliveryLedger {
+    ack_timeout: Duration,
+    began: Instant,
+    /// The offset of the first slot.
+    first: u64,
+    slots: VecDeque<Slot>,
+    /// Counts how often offsets began anew. What arrived in an earlier epoch cannot be acknowledged.
+    epoch: u32,
+    attachment: u16,
+    attached: Option<Instant>,
+    /// The highest offset of the epoch.
+    newest: Option<u64>,
+    /// The offset that a reader of every message expects next; `None` after somebody else read.
+    expected: Option<u64>,
+    /// No offsets: the topic is not reliable.
+    is_unreliable: bool,
+    counts: Counts,
+    /// Settled messages whose acknowledgement waits to be sent.
+    waiting: VecDeque<AckToken>,
+    last_settled: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    in_hand: usize,
+    /// In hand from earlier epochs.
+    outdated: usize,
+    released: usize,
+    sent: usize,
+    unconfirmed: usize,
+}
+
+/// What a new message tells of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Before {
+    /// How many offsets are missing.
+    pub(crate) missing: u64,
+    /// Offsets began anew.
+    pub(crate) began_anew: bool,
+}
+
+impl DeliveryLedger {
+    pub(crate) fn new(ack_timeout: Duration) -> Self {
+        Self {
+            ack_timeout,
+            began: Instant::now(),
+            first: 0,
+            slots: VecDeque::new(),
+            epoch: 0,
+            attachment: 0,
+            attached: None,
+            newest: None,
+            expected: None,
+            is_unreliable: false,
+            counts: Counts::default(),
+            waiting: VecDeque::new(),
+            last_settled: None,
+        }
+    }
+
+    /// A consumer attaches: the broker sends again what was not acknowledged.
+    pub(crate) fn attach(&mut self, now: Instant) {
+        self.attachment = self.attachment.wrapping_add(1);
+        self.attached = Some(now);
+    }
+
+    /// No consumer is attached: acknowledgements would not count.
+    pub(crate) fn detach(&mut self) {
+        self.attached = None;
+        self.waiting.clear();
+        for slot in &mut self.slots {
+            if matches!(slot.state, State::Settled | State::Sent) {
+                slot.state = State::Unconfirmed;
+                self.counts.unconfirmed += 1;
+            }
+        }
+        self.counts.sent = 0;
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Messages in hand, and settled ones of earlier epochs.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.counts.in_hand + self.counts.outdated
+    }
+
+    /// What the broker sent and has not seen acknowledged, apart from acknowledgements on their way.
+    pub(crate) fn unsettled(&self) -> usize {
+        self.counts.in_hand + self.counts.released
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.counts.sent + self.waiting.len()
+    }
+
+    /// Messages that the broker sends again to this consumer or the next one.
+    pub(crate) fn released(&self) -> usize {
+        self.counts.released
+    }
+
+    /// Settled messages whose acknowledgement did not count yet.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        self.counts.unconfirmed
+    }
+
+    /// A message arrives. Whether it is new, and what it tells of those before it.
+    pub(crate) fn receive(&mut self, message: &Message, now: Instant) -> (Arrival, Before) {
+        let (offset, fingerprint) = (message.token.offset, fingerprint(message));
+        if self.is_unreliable {
+            self.counts.outdated += 1;
+            return (Arrival::New, Before::default());
+        }
+        let began_anew = !self.reach(offset, fingerprint);
+        if self.is_unreliable {
+            self.counts.outdated += 1;
+            return (Arrival::New, Before::default());
+        }
+        let (at, attachment) = (self.millis(now), self.attachment);
+        let index = self.index(offset);
+        let slot = &mut self.slots[index];
+        slot.deliveries = slot.deliveries.saturating_add(1);
+        let before = std::mem::replace(&mut slot.attachment, attachment);
+        match slot.state {
+            State::Unknown | State::Released => {
+                self.counts.released -= usize::from(slot.state == State::Released);
+                (slot.state, slot.fingerprint, slot.at, slot.in_doubt) = (State::InHand, fingerprint, at, false);
+                self.counts.in_hand += 1;
+                (Arrival::New, self.before(offset, began_anew))
+            }
+            State::InHand => {
+                // The broker's deadline begins anew.
+                slot.at = at;
+                (Arrival::InHand, Before::default())
+            }
+            // The acknowledgement that waits or is on its way is of this delivery too, if it came through one attachment.
+            State::Settled if before == attachment => (Arrival::InHand, Before::default()),
+            State::Settled | State::Sent | State::Unconfirmed | State::Acked => {
+                self.counts.unconfirmed -= usize::from(slot.state == State::Unconfirmed);
+                self.counts.sent -= usize::from(slot.state == State::Sent);
+                slot.state = State::Settled;
+                self.waiting.push_back(message.token.clone());
+                (Arrival::Settled, Before::default())
+            }
+        }
+    }
+
+    fn before(&mut self, offset: u64, began_anew: bool) -> Before {
+        let expected = self.expected;
+        self.expected = Some(expected.map_or(offset + 1, |expected| expected.max(offset + 1)));
+        self.newest = Some(self.newest.map_or(offset, |newest| newest.max(offset)));
+        let missing = expected.map_or(0, |expected| offset.saturating_sub(expected));
+        Before { missing, began_anew }
+    }
+
+    /// Makes a slot for the offset. `false` if offsets began anew, or jumped too far for one ring.
+    fn reach(&mut self, offset: u64, fingerprint: u64) -> bool {
+        if self.slots.is_empty() {
+            self.first = offset;
+        }
+        let end = self.first + self.slots.len() as u64;
+        if offset < self.first && self.first - offset <= LONGEST_JUMP {
+            (offset..self.first).for_each(|_| self.slots.push_front(EMPTY));
+            self.first = offset;
+        } else if offset < self.first || offset.saturating_sub(end) > LONGEST_JUMP {
+            let expected = self.expected.filter(|_| offset > end);
+            self.begin_anew(offset);
+            self.expected = expected;
+            return offset > end;
+        } else if offset < end {
+            let index = self.index(offset);
+            let slot = self.slots[index];
+            if slot.state != State::Unknown && slot.fingerprint != fingerprint {
+                // A reliable topic gives each of its messages an offset.
+                self.is_unreliable = offset == 0 && slot.attachment == self.attachment && self.newest == Some(0);
+                self.begin_anew(offset);
+                return false;
+            }
+        }
+        let len = usize::try_from(offset - self.first).unwrap_or_default() + 1;
+        if len > self.slots.len() {
+            self.slots.resize(len, EMPTY);
+        }
+        true
+    }
+
+    fn begin_anew(&mut self, offset: u64) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.slots.clear();
+        self.slots.push_back(EMPTY);
+        self.first = offset;
+        self.waiting.clear();
+        self.newest = None;
+        self.expected = None;
+        self.counts = Counts { outdated: self.counts.in_hand + self.counts.outdated, ..Counts::default() };
+    }
+
+    /// A message of the epoch is settled: its acknowledgement is to be sent. How long it was in hand; `None` if it was
+    /// settled before.
+    ///
+    /// A broker ignores the acknowledgement of a message that it is about to send again, and answers OK. So one that was
+    /// in hand for a good part of the ack timeout, or came more than once, is remembered until it must have come again.
+    pub(crate) fn settle(&mut self, token: AckToken, epoch: u32, now: Instant) -> Option<Duration> {
+        if epoch != self.epoch || self.is_unreliable {
+            self.counts.outdated = self.counts.outdated.saturating_sub(1);
+            return None;
+        }
+        let (at, attachment, is_attached) = (self.millis(now), self.attachment, self.attached.is_some());
+        let late = self.ack_timeout / 2;
+        let slot = self.slot(token.offset).filter(|slot| slot.state == State::InHand)?;
+        let age = Duration::from_millis(at.wrapping_sub(std::mem::replace(&mut slot.at, at)).into());
+        slot.in_doubt = slot.deliveries > 1 || age > late;
+        if is_attached && slot.attachment == attachment {
+            slot.state = State::Settled;
+            self.waiting.push_back(token);
+        } else {
+            slot.state = State::Unconfirmed;
+            self.counts.unconfirmed += 1;
+        }
+        self.counts.in_hand -= 1;
+        self.last_settled = Some(now);
+        Some(age)
+    }
+
+    /// A message of the epoch is given back to the broker.
+    pub(crate) fn release(&mut self, offset: u64, epoch: u32) {
+        if epoch != self.epoch || self.is_unreliable {
+            self.counts.outdated = self.counts.outdated.saturating_sub(1);
+        } else if let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::InHand) {
+            slot.state = State::Released;
+            self.counts.in_hand -= 1;
+            self.counts.released += 1;
+        }
+    }
+
+    /// The most often that a released message has been delivered.
+    pub(crate) fn deliveries_of(&mut self, offset: u64) -> u8 {
+        self.slot(offset).map_or(0, |slot| slot.deliveries)
+    }
+
+    /// Acknowledgements that may be sent now.
+    ///
+    /// That of the newest message waits for every older one: when the newest is acknowledged and an older one is not, the
+    /// broker takes the older one for the end of what it sent, waits for the next to be published, and does nothing else
+    /// before. A consumer that leaves meanwhile leaves a broker that hangs, and so do the topic's publishers.
+    pub(crate) fn acks(&mut self) -> Vec<AckToken> {
+        let others = self.unsettled() + self.counts.sent + self.counts.unconfirmed + self.waiting.len();
+        let held = self.newest.filter(|_| others > 1);
+        let held = self.waiting.iter().position(|token| Some(token.offset) == held);
+        let held = held.and_then(|index| self.waiting.swap_remove_back(index));
+        let ready = Vec::from(std::mem::take(&mut self.waiting));
+        self.waiting.extend(held);
+        for token in &ready {
+            if let Some(slot) = self.slot(token.offset) {
+                slot.state = State::Sent;
+            }
+        }
+        self.counts.sent += ready.len();
+        ready
+    }
+
+    /// The broker answered OK. Whether that counts: of a late one it says nothing.
+    pub(crate) fn acked(&mut self, offset: u64, epoch: u32) -> bool {
+        if epoch != self.epoch {
+            return false;
+        }
+        let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
+        slot.state = State::Acked;
+        let counts = !slot.in_doubt;
+        self.counts.sent -= 1;
+        counts
+    }
+
+    /// The broker did not take it, or did not say so: it is sent once more if the consumer is still attached.
+    pub(crate) fn ack_failed(&mut self, token: AckToken, epoch: u32) {
+        if epoch != self.epoch {
+            return;
+        }
+        if let Some(slot) = self.slot(token.offset).filter(|slot| slot.state == State::Sent) {
+            slot.state = State::Settled;
+            self.counts.sent -= 1;
+            self.waiting.push_back(token);
+        }
+    }
+
+    /// What the broker has not sent again soon after the attach: an acknowledgement in doubt was taken, and a message that
+    /// was given back went to another consumer.
+    pub(crate) fn resolve(&mut self, now: Instant) {
+        let over = self.attached.is_some_and(|attached| now.duration_since(attached) >= REDELIVERY_PATIENCE);
+        if !over || self.counts.unconfirmed + self.counts.released == 0 {
+            return;
+        }
+        for slot in &mut self.slots {
+            match slot.state {
+                State::Unconfirmed => {
+                    slot.state = State::Acked;
+                    self.counts.unconfirmed -= 1;
+                }
+                State::Released if slot.attachment != self.attachment => {
+                    slot.state = State::Unknown;
+                    self.counts.released -= 1;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// How long ago the present attachment brought the oldest unsettled message, and the last one was settled.
+    pub(crate) fn ages(&self, now: Instant) -> (Option<Duration>, Option<Duration>) {
+        let unsettled = self.slots.iter().rev().filter(|slot| matches!(slot.state, State::InHand | State::Released));
+        let unsettled = unsettled.take(self.unsettled()).filter(|slot| slot.attachment == self.attachment);
+        let millis = self.millis(now);
+        let oldest = unsettled.map(|slot| Duration::from_millis(millis.wrapping_sub(slot.at).into())).max();
+        (oldest, self.last_settled.map(|settled| now.duration_since(settled)))
+    }
+
+    /// Another consumer reads the partition for a while: what is missing afterwards is not lost.
+    pub(crate) fn lose_sight(&mut self) {
+        self.expected = None;
+    }
+
+    /// Forgets what was settled long ago, and more where memory is short. The bytes that it has afterwards.
+    pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) -> usize {
+        let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };
+        let doubt = 2 * (self.ack_timeout + REDELIVERY_BACKOFF);
+        let now = self.millis(now);
+        while self.slots.len() > most {
+            let Some(oldest) = self.slots.front() else { break };
+            let done = match oldest.state {
+                State::Unknown => true,
+                // The broker may send a message again that took long, although its acknowledgement was answered.
+                State::Acked => {
+                    let age = Duration::from_millis(now.wrapping_sub(oldest.at).into());
+                    !oldest.in_doubt || age > doubt || self.slots.len() > 2 * most
+                }
+                _ => false,
+            };
+            if !done {
+                break;
+            }
+            self.slots.pop_front();
+            self.first += 1;
+        }
+        if self.slots.capacity() > 4 * self.slots.len().max(64) {
+            self.slots.shrink_to(2 * self.slots.len());
+        }
+        self.slots.capacity() * size_of::<Slot>() + self.waiting.capacity() * size_of::<AckToken>()
+    }
+
+    fn index(&self, offset: u64) -> usize {
+        usize::try_from(offset - self.first).unwrap_or(usize::MAX)
+    }
+
+    fn slot(&mut self, offset: u64) -> Option<&mut Slot> {
+        let index = usize::try_from(offset.checked_sub(self.first)?).ok()?;
+        self.slots.get_mut(index)
+    }
+
+    /// Milliseconds since the ledger began; they begin anew after 49 days, so that only differences count.
+    fn millis(&self, now: Instant) -> u32 {
+        let millis = now.duration_since(self.began).as_millis() % (u128::from(u32::MAX) + 1);
+        u32::try_from(millis).unwrap_or_default()
+    }
+}
+
+/// Tells messages of one offset apart, over a broker that begins its offsets anew.
+fn fingerprint(message: &Message) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, part: u64| (hash.rotate_left(23) ^ part).wrapping_mul(ODD);
+    [message.token.producer_id, message.publish_time, message.token.sequence].into_iter().fold(ODD, mix)
+}

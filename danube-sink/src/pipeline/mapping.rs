@@ -1,0 +1,219 @@
+//! One topic mapping: what its consumers, its batches and its writes share.
+
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{Notify, watch};
+
+use super::{
+    cost::WriteCost,
+    partition::Partition,
+    pending::PendingRun,
+    refusals::Refusals,
+};
+use crate::{
+    config::{MappingSettings, SubscriptionType},
+    observe::{MappingObserver, Observer},
+};
+
+/// A record that waits longer than this part of the ack timeout for its batch is too late for its acknowledgement.
+const FLUSHES_AN_ACK_TIMEOUT: u32 = 4;
+
+/// A topic mapping.
+pub(crate) struct Mapping {
+    pub(crate) settings: MappingSettings,
+    pub(crate) topic: Arc<str>,
+    pub(crate) subscription: Arc<str>,
+    pub(crate) observer: MappingObserver,
+    pub(crate) cost: WriteCost,
+    pub(crate) refusals: Refusals,
+    /// Records whose order matters are in one stripe. Stripes are written side by side.
+    stripes: Vec<StripeQueue>,
+    /// Batches that cannot be delivered now.
+    failing: watch::Sender<usize>,
+    /// What is missing beside the target: a schema, a dead-letter topic.
+    blocked_by: Mutex<Option<String>>,
+}
+
+/// What waits to be decoded.
+#[derive(Default)]
+pub(crate) struct StripeQueue {
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    runs: VecDeque<PendingRun>,
+    /// Nothing more comes.
+    is_closed: bool,
+    /// Nothing is taken out any more.
+    has_ended: bool,
+}
+
+/// A batch cannot be delivered while it lives.
+pub(crate) struct Failing(Arc<Mapping>);
+
+impl Mapping {
+    /// `instances` of the connector write side by side.
+    pub(crate) fn new(mut settings: MappingSettings, instances: usize, observer: &Observer) -> Self {
+        settings.flush_interval = settings.flush_interval.min(settings.ack_timeout / FLUSHES_AN_ACK_TIMEOUT);
+        let stripes = match settings.consumer.subscription_type {
+            SubscriptionType::Shared => 1,
+            _ if settings.single_writer => 1,
+            _ => instances,
+        };
+        Self {
+            topic: settings.consumer.topic.as_str().into(),
+            subscription: settings.consumer.subscription.as_str().into(),
+            observer: observer.mapping(&settings.consumer),
+            cost: WriteCost::default(),
+            refusals: Refusals::default(),
+            stripes: (0..stripes).map(|_| StripeQueue::default()).collect(),
+            failing: watch::Sender::new(0),
+            blocked_by: Mutex::default(),
+            settings,
+        }
+    }
+
+    pub(crate) fn stripes(&self) -> &[StripeQueue] {
+        &self.stripes
+    }
+
+    /// How many batches of one stripe are written side by side.
+    pub(crate) fn writes_at_once(&self, instances: usize) -> usize {
+        let is_ordered = self.settings.consumer.subscription_type != SubscriptionType::Shared;
+        if is_ordered || self.settings.single_writer { 1 } else { instances }
+    }
+
+    pub(crate) fn push(&self, mut run: PendingRun) {
+        if self.stripes.len() == 1 {
+            return self.stripes[0].push(run);
+        }
+        if self.settings.consumer.subscription_type != SubscriptionType::KeyShared {
+            return self.stripes[self.stripe_of(&run.partition)].push(run);
+        }
+        while let Some(entry) = run.entries().first() {
+            // Messages without a key are one order of their own.
+            let stripe = hash(entry.key.as_deref().unwrap_or_default()) % self.stripes.len();
+            self.stripes[stripe].push(run.split_to(1));
+        }
+    }
+
+    /// Partitions of one topic are in stripes that follow each other; topics begin at different ones.
+    fn stripe_of(&self, partition: &Partition) -> usize {
+        let number = partition.number.unwrap_or_default() as usize;
+        (hash(&*self.topic) + number) % self.stripes.len()
+    }
+
+    /// Gives back what waits of a partition.
+    pub(crate) fn release(&self, partition: &Arc<Partition>) {
+        for stripe in &self.stripes {
+            stripe.queue().runs.retain(|run| !Arc::ptr_eq(&run.partition, partition));
+        }
+        self.wake();
+    }
+
+    /// Something changed that may close a batch.
+    pub(crate) fn wake(&self) {
+        self.stripes.iter().for_each(|stripe| stripe.changed.notify_one());
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn close(&self) {
+        self.stripes.iter().for_each(|stripe| stripe.queue().is_closed = true);
+        self.wake();
+    }
+
+    /// A batch cannot be delivered for now.
+    pub(crate) fn fails(self: &Arc<Self>) -> Failing {
+        self.failing.send_modify(|failing| *failing += 1);
+        Failing(Arc::clone(self))
+    }
+
+    /// How many batches cannot be delivered.
+    pub(crate) fn failing(&self) -> watch::Receiver<usize> {
+        self.failing.subscribe()
+    }
+
+    /// Records cannot be decoded or settled, although the target may be well.
+    pub(crate) fn block(&self, partition: &Partition, reason: String) {
+        self.observer.blocked(&partition.topic, &reason);
+        *self.blocked() = Some(reason);
+    }
+
+    /// They can be again, if they could not be before.
+    pub(crate) fn unblock(&self, partition: &Partition) {
+        // A subscription that was detached meanwhile says so itself when it is attached again.
+        if self.blocked().take().is_some() && !partition.is_overdue() {
+            self.observer.unblocked(&partition.topic);
+        }
+    }
+
+    pub(crate) fn blocked_by(&self) -> Option<String> {
+        self.blocked().clone()
+    }
+
+    fn blocked(&self) -> MutexGuard<'_, Option<String>> {
+        self.blocked_by.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        self.0.failing.send_modify(|failing| *failing -= 1);
+    }
+}
+
+impl StripeQueue {
+    fn push(&self, run: PendingRun) {
+        let mut queue = self.queue();
+        if !queue.has_ended {
+            queue.runs.push_back(run);
+            drop(queue);
+            self.changed.notify_one();
+        }
+    }
+
+    pub(crate) fn pop(&self) -> Option<PendingRun> {
+        self.queue().runs.pop_front()
+    }
+
+    /// Whether nothing waits and nothing more comes.
+    pub(crate) fn is_done(&self) -> bool {
+        let queue = self.queue();
+        queue.is_closed && queue.runs.is_empty()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue().is_closed
+    }
+
+    /// Nothing is taken out any more: gives back what waits and what still comes.
+    pub(crate) fn end(&self) {
+        let runs = {
+            let mut queue = self.queue();
+            queue.has_ended = true;
+            std::mem::take(&mut queue.runs)
+        };
+        drop(runs);
+    }
+
+    /// Returns when something has come or changed since the last time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same in every process, so that an order holds over restarts.
+fn hash(text: &str) -> usize {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(text);
+    usize::try_from(hash >> 33).unwrap_or_default()
+}

@@ -1,0 +1,206 @@
+//! Records that are not settled yet. Dropping them gives them back to the broker.
+
+use std::{ops::Range, sync::Arc};
+
+use tokio::time::Instant;
+
+use super::{
+    budget::Budget,
+    partition::{ChunkOrigin, Partition, Settlement},
+};
+use crate::record::{Chunk, Entry, SinkRecord};
+
+/// Records of one chunk that follow each other.
+pub(crate) struct PendingRun {
+    chunk: Arc<Chunk>,
+    range: Range<u32>,
+    pub(crate) partition: Arc<Partition>,
+    /// The ledger's epoch in which they arrived.
+    epoch: u32,
+    pub(crate) arrived: Instant,
+}
+
+/// Records of a batch, or of a part of one, in their order.
+#[derive(Default)]
+pub(crate) struct PendingRecords {
+    runs: Vec<PendingRun>,
+    len: usize,
+}
+
+impl PendingRun {
+    /// All records of a chunk.
+    pub(crate) fn new(chunk: Arc<Chunk>, partition: &Arc<Partition>, epoch: u32, arrived: Instant) -> Self {
+        let range = 0..u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        Self { chunk, range, partition: Arc::clone(partition), epoch, arrived }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.chunk.entries()[self.range.start as usize..self.range.end as usize]
+    }
+
+    pub(crate) fn first(&self) -> Option<SinkRecord> {
+        self.records().next()
+    }
+
+    pub(crate) fn records(&self) -> impl Iterator<Item = SinkRecord> + '_ {
+        self.range.clone().map(|index| SinkRecord::of(Arc::clone(&self.chunk), index))
+    }
+
+    /// Takes the first `count` records out.
+    pub(crate) fn split_to(&mut self, count: usize) -> Self {
+        let middle = self.range.start + u32::try_from(count.min(self.len())).unwrap_or(u32::MAX);
+        let front = self.range.start..middle;
+        self.range.start = middle;
+        Self {
+            chunk: Arc::clone(&self.chunk),
+            range: front,
+            partition: Arc::clone(&self.partition),
+            epoch: self.epoch,
+            arrived: self.arrived,
+        }
+    }
+
+    /// The target has them, or they are skipped, or their dead letters are published.
+    pub(crate) fn settle(mut self) {
+        self.finish(true);
+    }
+
+    fn finish(&mut self, is_settled: bool) {
+        let Range { start, end } = std::mem::take(&mut self.range);
+        if start < end {
+            let chunk = Arc::clone(&self.chunk);
+            self.partition.send(Settlement { chunk, first: start, end, epoch: self.epoch, is_settled });
+        }
+    }
+
+    /// The same records in memory of their own, so that what they arrived with is free.
+    fn copied(mut self, budget: &Budget) -> PendingRecords {
+        let range = std::mem::take(&mut self.range);
+        let copy = |index| {
+            let mut charge = budget.nothing();
+            charge.overdraw(self.chunk.entry(index).size());
+            let origin = Arc::new(ChunkOrigin { partition: Arc::clone(&self.partition), epoch: self.epoch });
+            let chunk = self.chunk.copy_of(index).received(origin, Box::new(charge));
+            Self::new(Arc::new(chunk), &self.partition, self.epoch, self.arrived)
+        };
+        range.map(copy).collect()
+    }
+}
+
+impl Drop for PendingRun {
+    fn drop(&mut self) {
+        self.finish(false);
+    }
+}
+
+impl PendingRecords {
+    pub(crate) fn push(&mut self, run: PendingRun) {
+        if run.is_empty() {
+            return;
+        }
+        self.len += run.len();
+        match self.runs.last_mut() {
+            Some(last) if Arc::ptr_eq(&last.chunk, &run.chunk) && last.range.end == run.range.start => {
+                let mut run = run;
+                last.range.end = std::mem::take(&mut run.range).end;
+            }
+            _ => self.runs.push(run),
+        }
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        other.runs.into_iter().for_each(|run| self.push(run));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn runs(&self) -> &[PendingRun] {
+        &self.runs
+    }
+
+    pub(crate) fn records(&self) -> Vec<SinkRecord> {
+        let mut records = Vec::with_capacity(self.len);
+        self.runs.iter().for_each(|run| records.extend(run.records()));
+        records
+    }
+
+    /// Takes the first `count` records out.
+    pub(crate) fn split_to(&mut self, count: usize) -> Self {
+        let mut front = Self::default();
+        let mut runs = std::mem::take(self).runs.into_iter();
+        for mut run in runs.by_ref() {
+            let missing = count - front.len();
+            if run.len() > missing {
+                front.push(run.split_to(missing));
+                self.push(run);
+                break;
+            }
+            front.push(run);
+        }
+        runs.for_each(|run| self.push(run));
+        front
+    }
+
+    /// Sorts each record, in order, by the number that `place` gives it.
+    pub(crate) fn sort<const PLACES: usize>(self, mut place: impl FnMut(&SinkRecord) -> usize) -> [Self; PLACES] {
+        let mut places = [const { Self { runs: Vec::new(), len: 0 } }; PLACES];
+        for mut run in self.runs {
+            while let Some(first) = run.first() {
+                let number = place(&first);
+                places[number].push(run.split_to(1));
+            }
+        }
+        places
+    }
+
+    /// Without the records that were settled before their batch was answered.
+    pub(crate) fn without_settled(self) -> Self {
+        let is_settled = |record: &SinkRecord| record.chunk().entry(record.index()).is_settled();
+        if !self.runs.iter().flat_map(PendingRun::entries).any(Entry::is_settled) {
+            return self;
+        }
+        let [left, settled] = self.sort(|record| usize::from(is_settled(record)));
+        settled.settle();
+        left
+    }
+
+    /// Keeps the records of runs that `keep` wants; the others go back to the broker.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&PendingRun) -> bool) {
+        self.runs.retain(keep);
+        self.len = self.runs.iter().map(PendingRun::len).sum();
+    }
+
+    /// The same records in memory of their own.
+    pub(crate) fn copied(self, budget: &Budget) -> Self {
+        let mut copied = Self::default();
+        self.runs.into_iter().for_each(|run| copied.append(run.copied(budget)));
+        copied
+    }
+
+    /// The target has them, or they are skipped, or their dead letters are published.
+    pub(crate) fn settle(self) {
+        self.runs.into_iter().for_each(PendingRun::settle);
+    }
+}
+
+impl FromIterator<PendingRun> for PendingRecords {
+    fn from_iter<I: IntoIterator<Item = PendingRun>>(runs: I) -> Self {
+        let mut records = Self::default();
+        runs.into_iter().for_each(|run| records.push(run));
+        records
+    }
+}

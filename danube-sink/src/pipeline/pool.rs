@@ -1,0 +1,160 @@
+//! The connector's instances, shared by all mappings: each makes one call at a time.
+
+use std::{
+    any::Any,
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout},
+};
+
+use crate::{
+    config::{ConnectorConfig, ConsumerConfig},
+    connector::SinkConnector,
+    error::{ConnectorError, ConnectorResult},
+    record::SinkRecord,
+};
+
+/// One connector instance. Calls its methods, one at a time; a panic becomes a fatal error.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    connector: Arc<AsyncMutex<Box<dyn SinkConnector>>>,
+}
+
+/// All instances, with a limit for each call.
+#[derive(Clone)]
+pub(crate) struct WriterPool {
+    /// Instances without a call, and one permit for each.
+    idle: Arc<Mutex<Vec<Writer>>>,
+    permits: Arc<Semaphore>,
+    instances: usize,
+    timeout: Duration,
+}
+
+/// An instance that was taken out of the pool; dropping it puts it back.
+struct Taken<'p> {
+    pool: &'p WriterPool,
+    writer: Writer,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// One attempt to write a batch.
+pub(crate) struct Attempt {
+    pub(crate) answer: ConnectorResult<()>,
+    /// How long it waited for an instance.
+    pub(crate) waited: Duration,
+    pub(crate) took: Duration,
+}
+
+impl Writer {
+    pub(crate) fn new(connector: Box<dyn SinkConnector>) -> Self {
+        Self { connector: Arc::new(AsyncMutex::new(connector)) }
+    }
+
+    pub(crate) async fn initialize(&self, config: ConnectorConfig) -> ConnectorResult<()> {
+        caught("initialize", self.connector.lock().await.initialize(config)).await
+    }
+
+    pub(crate) async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
+        caught("consumer_configs", self.connector.lock().await.consumer_configs()).await
+    }
+
+    pub(crate) async fn health_check(&self) -> ConnectorResult<()> {
+        caught("health_check", self.connector.lock().await.health_check()).await
+    }
+
+    pub(crate) async fn shutdown(&self) -> ConnectorResult<()> {
+        caught("shutdown", self.connector.lock().await.shutdown()).await
+    }
+
+    async fn write(&self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        caught("process_batch", self.connector.lock().await.process_batch(records)).await
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl WriterPool {
+    /// `timeout` limits each write and each health check.
+    pub(crate) fn new(writers: Vec<Writer>, timeout: Duration) -> Self {
+        let instances = writers.len();
+        let permits = Arc::new(Semaphore::new(instances));
+        Self { idle: Arc::new(Mutex::new(writers)), permits, instances, timeout }
+    }
+
+    pub(crate) fn instances(&self) -> usize {
+        self.instances
+    }
+
+    /// Whether a write would begin at once.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.permits.available_permits() > 0
+    }
+
+    /// One attempt to write a batch. The limit does not count the wait for an instance.
+    pub(crate) async fn write(&self, records: Vec<SinkRecord>) -> Attempt {
+        let asked = Instant::now();
+        let Some(taken) = self.take().await else { return Attempt::of(Err(no_instance()), asked, asked) };
+        let started = Instant::now();
+        let answer = in_time("write", self.timeout, taken.writer.write(records)).await;
+        Attempt::of(answer, asked, started)
+    }
+
+    /// Asks an instance whether the target can be written to.
+    pub(crate) async fn health_check(&self) -> ConnectorResult<()> {
+        let taken = self.take().await.ok_or_else(no_instance)?;
+        in_time("health check", self.timeout, taken.writer.health_check()).await
+    }
+
+    async fn take(&self) -> Option<Taken<'_>> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        let writer = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        Some(Taken { pool: self, writer, _permit: permit })
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.writer.clone());
+    }
+}
+
+impl Attempt {
+    fn of(answer: ConnectorResult<()>, asked: Instant, started: Instant) -> Self {
+        Self { answer, waited: started.duration_since(asked), took: started.elapsed() }
+    }
+}
+
+/// The pool is never closed, and each permit stands for an instance.
+fn no_instance() -> ConnectorError {
+    ConnectorError::fatal("the connector has no instance left")
+}
+
+async fn in_time(what: &str, limit: Duration, call: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<()> {
+    timeout(limit, call).await.unwrap_or_else(|_| {
+        let limit = limit.as_millis();
+        Err(ConnectorError::retryable(format!("the {what} took longer than write_timeout_ms = {limit}")))
+    })
+}
+
+async fn caught<T>(method: &str, call: impl Future<Output = ConnectorResult<T>>) -> ConnectorResult<T> {
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = message_of(&*panic);
+        Err(ConnectorError::fatal(format!("the connector panicked in {method}: {text}")))
+    })
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

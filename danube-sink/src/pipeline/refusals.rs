@@ -1,0 +1,36 @@
+//! Whether the target refuses records, or refuses to work.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// So many distinct records refused, in at least [`WRITES`] writes and without one success, are not at fault.
+const RECORDS: usize = 32;
+const WRITES: usize = 2;
+
+/// The refusals of a mapping in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<Row>);
+
+#[derive(Debug, Default)]
+struct Row {
+    records: usize,
+    writes: usize,
+}
+
+impl Refusals {
+    /// A write refused so many records by themselves, and delivered none. Whether it is not the records.
+    pub(crate) fn refused(&self, records: usize) -> bool {
+        let mut row = self.row();
+        row.records += records;
+        row.writes += 1;
+        row.records >= RECORDS && row.writes >= WRITES
+    }
+
+    /// The target took a record; or it was waited for, and is tried once more.
+    pub(crate) fn reset(&self) {
+        *self.row() = Row::default();
+    }
+
+    fn row(&self) -> MutexGuard<'_, Row> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

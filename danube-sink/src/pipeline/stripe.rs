@@ -1,0 +1,170 @@
+//! One stripe of a mapping: its records are decoded, batched, and written in order.
+
+use std::{
+    any::Any,
+    panic::resume_unwind,
+    sync::Arc,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{batch::Batch, decode::Decoding, deliver::Deliver, mapping::Mapping};
+use crate::{
+    config::SubscriptionType,
+    error::{ConnectorError, ConnectorResult},
+    observe::Closed,
+};
+
+/// Makes the batches of one stripe while others are written.
+pub(crate) struct Stripe {
+    mapping: Arc<Mapping>,
+    number: usize,
+    decoding: Decoding,
+    deliver: Arc<Deliver>,
+    deliveries: Deliveries,
+    stop: CancellationToken,
+}
+
+/// Batches that are being delivered.
+enum Deliveries {
+    /// One at a time, in the task of the stripe.
+    One(Option<BoxFuture<'static, ConnectorResult<()>>>),
+    /// Several, each in a task of its own.
+    Several { most: usize, tasks: JoinSet<ConnectorResult<()>> },
+}
+
+impl Stripe {
+    pub(crate) fn new(
+        mapping: Arc<Mapping>,
+        number: usize,
+        decoding: Decoding,
+        deliver: Arc<Deliver>,
+        stop: CancellationToken,
+    ) -> Self {
+        let deliveries = match mapping.writes_at_once(deliver.instances()) {
+            1 => Deliveries::One(None),
+            most => Deliveries::Several { most, tasks: JoinSet::new() },
+        };
+        Self { mapping, number, decoding, deliver, deliveries, stop }
+    }
+
+    /// Runs until the queue is closed and everything is delivered. After an error, the whole pipeline takes no more.
+    pub(crate) async fn run(mut self) -> ConnectorResult<()> {
+        let outcome = self.deliver_all().await;
+        if outcome.is_err() {
+            self.stop.cancel();
+        }
+        self.mapping.stripes()[self.number].end();
+        outcome
+    }
+
+    async fn deliver_all(&mut self) -> ConnectorResult<()> {
+        let mapping = Arc::clone(&self.mapping);
+        let queue = &mapping.stripes()[self.number];
+        let progress = mapping.observer.progress();
+        let mut batch = Batch::default();
+        loop {
+            if mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared && *mapping.failing().borrow() > 0 {
+                batch.release_overdue();
+                self.decoding.release_overdue();
+            }
+            {
+                let _step = progress.step(mapping.settings.ack_timeout);
+                self.decoding.fill(&mut batch, || queue.pop()).await;
+            }
+            if let Some(reason) = self.closes(&batch)
+                && self.deliveries.have_room()
+            {
+                mapping.observer.batch_closed(batch.len(), reason);
+                self.deliveries.start(Arc::clone(&self.deliver).batch(std::mem::take(&mut batch)));
+                continue;
+            }
+            if queue.is_closed() && batch.is_empty() {
+                // What could not be decoded stays with the broker.
+                if self.decoding.is_empty() || self.deliveries.are_empty() {
+                    self.decoding.release();
+                }
+                if queue.is_done() && self.decoding.is_empty() && self.deliveries.are_empty() {
+                    return Ok(());
+                }
+            }
+            let deadline = batch.deadline(&mapping.settings).filter(|deadline| *deadline > Instant::now());
+            tokio::select! {
+                () = queue.changed() => {}
+                Some(delivered) = self.deliveries.next() => delivered?,
+                () = at(deadline) => {}
+                () = self.decoding.registry() => {}
+            }
+        }
+    }
+
+    fn closes(&self, batch: &Batch) -> Option<Closed> {
+        let settings = &self.mapping.settings;
+        if batch.is_empty() {
+            return None;
+        }
+        if let Some(reason) = batch.full(settings) {
+            return Some(reason);
+        }
+        if self.mapping.stripes()[self.number].is_closed() {
+            Some(Closed::Drain)
+        } else if batch.deadline(settings).is_some_and(|deadline| deadline <= Instant::now()) {
+            Some(Closed::Time)
+        } else if self.deliver.is_idle() && batch.is_held_back(&self.mapping.cost) {
+            Some(Closed::Window)
+        } else {
+            None
+        }
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Deliveries {
+    fn have_room(&self) -> bool {
+        match self {
+            Self::One(delivery) => delivery.is_none(),
+            Self::Several { most, tasks } => tasks.len() < *most,
+        }
+    }
+
+    fn are_empty(&self) -> bool {
+        match self {
+            Self::One(delivery) => delivery.is_none(),
+            Self::Several { tasks, .. } => tasks.is_empty(),
+        }
+    }
+
+    fn start(&mut self, delivery: impl Future<Output = ConnectorResult<()>> + Send + 'static) {
+        match self {
+            Self::One(one) => *one = Some(delivery.boxed()),
+            Self::Several { tasks, .. } => drop(tasks.spawn(delivery)),
+        }
+    }
+
+    /// The end of a delivery; `None` if there is none.
+    async fn next(&mut self) -> Option<ConnectorResult<()>> {
+        match self {
+            Self::One(one) => {
+                let delivered = one.as_mut()?.await;
+                *one = None;
+                Some(delivered)
+            }
+            Self::Several { tasks, .. } => tasks.join_next().await.map(|delivered| match delivered {
+                Ok(delivered) => delivered,
+                Err(error) if error.is_panic() => resume_unwind(error.into_panic() as Box<dyn Any + Send>),
+                Err(error) => Err(ConnectorError::fatal(format!("a delivery ended early: {error}"))),
+            }),
+        }
+    }
+}

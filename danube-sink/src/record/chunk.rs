@@ -1,0 +1,183 @@
+//! Records that share an allocation: those that arrived together.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::{RecordId, SinkRecord};
+use crate::schema::{Content, Decoder, Opened};
+
+/// The records of messages that arrived together from one partition. A [`SinkRecord`] is a handle into one.
+pub(crate) struct Chunk {
+    pub(crate) topic: Arc<str>,
+    pub(crate) subscription: Arc<str>,
+    pub(crate) partition: Option<u32>,
+    entries: Box<[Entry]>,
+    /// Takes records that are settled before their batch is; none for a record made by hand.
+    origin: Option<Arc<dyn Origin>>,
+    /// Held until the last handle is dropped.
+    charge: Option<Box<dyn Charge>>,
+    /// How many values and JSON texts the connector asked for.
+    values_read: AtomicU32,
+    json_read: AtomicU32,
+}
+
+/// One message of a chunk.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) id: RecordId,
+    pub(crate) key: Option<String>,
+    pub(crate) producer: Arc<str>,
+    pub(crate) attributes: HashMap<String, String>,
+    pub(crate) bytes: Bytes,
+    /// The schema as the message names it.
+    pub(crate) schema: Option<(u64, Option<u32>)>,
+    pub(crate) broker_address: Arc<str>,
+    pub(crate) decoded: OnceLock<Decoded>,
+    pub(crate) settled: Flag,
+}
+
+/// Something that happens once to a record.
+#[derive(Default)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Clone for Flag {
+    fn clone(&self) -> Self {
+        Self(AtomicBool::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// What the schema says of a payload.
+#[derive(Debug, Clone)]
+pub(crate) struct Decoded {
+    pub(crate) decoder: Option<Arc<Decoder>>,
+    pub(crate) content: Content,
+    pub(crate) value: OnceLock<Value>,
+}
+
+/// Where a chunk came from.
+pub(crate) trait Origin: Send + Sync {
+    /// The target has this record for good, whatever the rest of its batch answers.
+    fn settle_early(&self, record: &SinkRecord);
+}
+
+/// Memory that a chunk takes; dropping it gives it back.
+pub(crate) trait Charge: Send + Sync {}
+
+impl Chunk {
+    pub(crate) fn new(
+        topic: Arc<str>,
+        subscription: Arc<str>,
+        partition: Option<u32>,
+        entries: impl Into<Box<[Entry]>>,
+    ) -> Self {
+        Self {
+            topic,
+            subscription,
+            partition,
+            entries: entries.into(),
+            origin: None,
+            charge: None,
+            values_read: AtomicU32::new(0),
+            json_read: AtomicU32::new(0),
+        }
+    }
+
+    /// The same, of a partition that is told of early settlements, with the memory that it takes.
+    pub(crate) fn received(mut self, origin: Arc<dyn Origin>, charge: Box<dyn Charge>) -> Self {
+        self.origin = Some(origin);
+        self.charge = Some(charge);
+        self
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(crate) fn entry(&self, index: u32) -> &Entry {
+        &self.entries[index as usize]
+    }
+
+    pub(crate) fn origin(&self) -> Option<&Arc<dyn Origin>> {
+        self.origin.as_ref()
+    }
+
+    /// A chunk of its own for one record, so that the others' memory is free.
+    pub(crate) fn copy_of(&self, index: u32) -> Self {
+        let mut entry = self.entry(index).clone();
+        entry.bytes = Bytes::copy_from_slice(&entry.bytes);
+        Self::new(Arc::clone(&self.topic), Arc::clone(&self.subscription), self.partition, vec![entry])
+    }
+
+    pub(super) fn value_was_read(&self) {
+        self.values_read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn json_was_read(&self) {
+        self.json_read.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A decoder makes ahead what the last chunk was asked for: values, JSON, or neither.
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let decoder = self.entries.first().and_then(|entry| entry.decoded.get()?.decoder.as_ref());
+        if let Some(decoder) = decoder {
+            let most = |read: &AtomicU32| read.load(Ordering::Relaxed) as usize * 2 >= self.entries.len();
+            decoder.expect(most(&self.values_read), most(&self.json_read));
+        }
+    }
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunk({} records of {})", self.entries.len(), self.topic)
+    }
+}
+
+impl Entry {
+    /// About what it takes in memory, its slot in the ledger included.
+    pub(crate) fn size(&self) -> usize {
+        record_size(&self.bytes, &self.attributes, self.key.as_deref())
+    }
+
+    /// It was settled before its batch was answered.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.0.load(Ordering::Acquire)
+    }
+
+    /// It is settled now. Whether it was not before.
+    pub(super) fn settle(&self) -> bool {
+        !self.settled.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// The payload is valid, and this is how it is read. A record that is decoded already stays as it is.
+    pub(crate) fn decode(&self, decoder: Arc<Decoder>, Opened { content, value }: Opened) {
+        let value = value.map(OnceLock::from).unwrap_or_default();
+        let _ = self.decoded.set(Decoded { decoder: Some(decoder), content, value });
+    }
+
+    /// A record that no decoder has seen is read by its look.
+    pub(super) fn decoded(&self) -> &Decoded {
+        self.decoded.get_or_init(|| Decoded { decoder: None, content: Content::Auto, value: OnceLock::new() })
+    }
+}
+
+/// About what a record takes in memory.
+pub(crate) fn record_size(payload: &[u8], attributes: &HashMap<String, String>, key: Option<&str>) -> usize {
+    const OVERHEAD: usize = 512;
+    let attributes: usize = attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+    OVERHEAD + payload.len() + attributes + key.map_or(0, str::len)
+}
