@@ -69,8 +69,8 @@ pub use self::{
     secret::Secret,
     setting::Setting,
     settings::{
-        ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, PayloadFormat,
-        SubscriptionType,
+        ConnectorConfig, ConsumerConfig, LogFormat, MappingSettings, OnInvalidRecord, OnMassRefusal,
+        OnRetriesExhausted, PayloadFormat, SubscriptionType,
     },
 };
 #[cfg(feature = "start")]

@@ -78,9 +78,9 @@ pub mod testing;
 pub use self::{
     concurrently::Concurrently,
     config::{
-        ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
-        OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token,
-        TopicMapping, TopicMappings,
+        ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
+        OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting,
+        SubscriptionType, Token, TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     deduplication::{Deduplication, Fresh},
