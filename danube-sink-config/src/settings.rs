@@ -77,7 +77,7 @@ pub struct ConnectorConfig {
     /// inside the process has none.
     pub broker_metrics_urls: Vec<String>,
     /// `danube_admin_url`: admin service of the broker, such as `http://broker:50051`, for the command `subscription reset`.
-    /// Default: none, and the command refuses to run.
+    /// Default: none.
     pub danube_admin_url: Option<String>,
     /// `tls_ca_file`: the certificates of the CAs that the broker's certificate may be signed by, in PEM. For `https`.
     /// Default: the file that the variable `SSL_CERT_FILE` names, else the CAs that the system trusts.

@@ -151,8 +151,8 @@ keys! { CORE:
     ON_RETRIES_EXHAUSTED = "on_retries_exhausted" in [Root], OnRetriesExhausted::SHAPE,
         Fallback::Word("wait"), "what to do with a batch when its retries are exhausted";
     ON_MASS_REFUSAL = "on_mass_refusal" in [Root], OnMassRefusal::SHAPE, Fallback::Word("wait"),
-        "what to do when the target refuses 32 records in a row, in at least two writes, without one success: then it is \
-         not the records; where a mapping says nothing else";
+        "what to do when the target refuses 32 records in a row, in at least two writes, without one success: the \
+         records are then not the cause; where a mapping says nothing else";
     TASKS = "tasks" in [Root], number(1, 256), Fallback::Number(defaults::TASKS as u64),
         "parallel connector instances in this process: N instances that all mappings share; each partition (Exclusive, \
          Failover) or key (KeyShared) is written by one of them at a time, so that its order holds; there is one consumer a \
@@ -219,7 +219,7 @@ keys! { MAPPING:
     MAPPING_CREATE_TOPICS = "create_topics" in [Mapping], Shape::Truth, Fallback::From("that of the root"),
         "create the topic (reliable) if it is missing, instead of waiting for a producer to create it";
     PARTITIONS = "partitions" in [Mapping], number(1, 1_000), Fallback::Nothing,
-        "with `create_topics`, how many partitions a missing topic is created with; without it, a topic without partitions";
+        "partitions of a missing topic that `create_topics` creates; without the key, a topic without partitions";
     SOLE_CONSUMER = "sole_consumer" in [Mapping], Shape::Truth, Fallback::Off,
         "whether this process is the only consumer of a Shared subscription, so that gaps in offsets are losses";
     SINGLE_WRITER = "single_writer" in [Mapping], Shape::Truth, Fallback::Off,
@@ -243,8 +243,8 @@ keys! { MAPPING:
     DEAD_LETTER_TOPIC = "dead_letter_topic" in [Mapping], Shape::Topic, Fallback::Nothing,
         "where rejected records go with `dead_letter`";
     MAPPING_ON_MASS_REFUSAL = "on_mass_refusal" in [Mapping], OnMassRefusal::SHAPE, Fallback::From("that of the root"),
-        "what to do when the target refuses 32 records in a row, in at least two writes, without one success: then it is \
-         not the records";
+        "what to do when the target refuses 32 records in a row, in at least two writes, without one success: the \
+         records are then not the cause";
 }
 
 /// The list of mappings, in the guide's word and in that of the published connectors.
