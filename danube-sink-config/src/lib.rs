@@ -21,6 +21,7 @@ mod beyond;
 pub mod built;
 mod byte_size;
 mod decoding;
+mod extension;
 mod field;
 mod file;
 #[doc(hidden)]

@@ -1,12 +1,16 @@
 //! The settings that every connector has: the core keys of the file, and the common keys of a topic mapping.
 
 use std::{
+    any::Any,
     net::{IpAddr, Ipv6Addr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
-use super::{beyond::Token, decoding::DecodeOptions, mapping::TopicMappings, read::keys::defaults};
+use super::{
+    beyond::Token, decoding::DecodeOptions, extension::Extension, mapping::TopicMappings, read::keys::defaults,
+};
 
 /// The core settings of a connector.
 ///
@@ -100,6 +104,8 @@ pub struct ConnectorConfig {
     pub log_format: LogFormat,
     /// What the topic mappings say beyond [`ConsumerConfig`]. Not a key: filled in from the mappings.
     pub mappings: Vec<MappingSettings>,
+    /// What the runtime adds for the connector.
+    pub(crate) extension: Extension,
 }
 
 impl ConnectorConfig {
@@ -134,7 +140,22 @@ impl ConnectorConfig {
             log_level: defaults::LOG_LEVEL.to_owned(),
             log_format: LogFormat::default(),
             mappings: Vec::new(),
+            extension: Extension::default(),
         }
+    }
+
+    /// The same, carrying a value of the runtime's for the connector.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_extension<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.extension = Extension::new(value);
+        self
+    }
+
+    /// The value that the runtime added, if it added one of that type.
+    #[doc(hidden)]
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.extension.get()
     }
 
     /// The same, with what the mappings say about batches and invalid records.
