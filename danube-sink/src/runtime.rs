@@ -68,19 +68,19 @@ impl RuntimeHandle {
         self.observer.ready().await
     }
 
-    /// Records that are done for good: delivered, skipped, or written to a dead-letter topic.
+    /// Records settled: delivered, skipped, or written to a dead-letter topic.
     pub fn settled(&self) -> u64 {
         self.observer.settled()
     }
 
-    /// Where `/live`, `/ready` and `/metrics` are served.
+    /// Where `/live`, `/ready`, `/status` and `/metrics` are served.
     pub fn metrics_address(&self) -> SocketAddr {
         self.metrics_address
     }
 }
 
 impl SinkRuntime {
-    /// Prepares to run. Connects to nothing yet, but opens `metrics_port`.
+    /// Prepares to run. Connects to nothing yet, but opens `metrics_port` on `metrics_address`.
     ///
     /// # Errors
     /// [`ConnectorError::Configuration`] if the port cannot be had, if `tasks` asks for more than one instance, or if a
@@ -118,7 +118,8 @@ impl SinkRuntime {
         }
         check_connection(&config)?;
         let observer = Observer::new(&config.connector_name);
-        let server = serve(config.metrics_port, observer.clone()).await?;
+        let server = serve(config.metrics_address, config.metrics_port, observer.clone()).await?;
+        let config = observer.with_metrics(config);
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
         let writer = |connector| Writer::new(connector, config.write_timeout);
         let writers = connectors.into_iter().map(writer).collect();

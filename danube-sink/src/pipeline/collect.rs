@@ -147,7 +147,7 @@ impl Collect {
     #[allow(clippy::unnecessary_wraps, reason = "every caller returns it as it is")]
     fn close(&self, batch: Batch, reason: Closed) -> Option<Result<Vec<Held>, Invalid>> {
         let records = batch.into_records();
-        self.lane.observer.batch(records.len(), reason);
+        self.lane.observer.batch_closed(records.len(), reason);
         Some(Ok(records))
     }
 

@@ -71,7 +71,7 @@ impl Deliver {
             let started = Instant::now();
             let records = batch.iter().map(|held| held.record.clone()).collect();
             let outcome = Outcome::of(batch, self.writer.write(records).await)?;
-            self.lane.observer.tried(started.elapsed());
+            self.lane.observer.written(started.elapsed());
             if !outcome.delivered.is_empty() {
                 retries = 0;
             }
@@ -122,7 +122,7 @@ impl Deliver {
 
     async fn pause(&mut self, records: usize, retries: u32, failure: &str, wait: Option<Duration>) {
         let delay = self.backoff.next().unwrap_or_default().max(wait.unwrap_or_default());
-        self.lane.observer.retry();
+        self.lane.observer.retried();
         tracing::warn!(
             topic = %self.lane.topic,
             records,

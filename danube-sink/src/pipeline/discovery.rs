@@ -66,7 +66,7 @@ impl Discovery {
         // The intakes of known partitions tell of their own state.
         let down = |reason| {
             if known.is_empty() {
-                self.lane.observer.down(topic, reason)
+                self.lane.observer.missing(topic, reason)
             }
         };
         match self.broker.partitions(topic).await {

@@ -20,7 +20,7 @@ use super::{
     lane::{Lane, Place, QueuedMessage},
     partition::{Ack, Partition},
 };
-use crate::config::SubscriptionType;
+use crate::{config::SubscriptionType, observe::AttachReason};
 
 /// How often a stream that may be silent for good reasons is asked whether it is still served.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
@@ -93,7 +93,7 @@ impl Intake {
             };
             match end {
                 End::Overdue => self.wait_for_target().await,
-                End::Failure(failure) => self.lane.observer.down(&self.partition.topic, &failure.message),
+                End::Failure(failure) => self.lane.observer.partition(&self.partition.topic).detached(&failure.message),
                 End::TakenOver(_) => {}
             }
             sleep(backoff.next().unwrap_or(HEALTH_INTERVAL)).await;
@@ -112,7 +112,7 @@ impl Intake {
             "another consumer attached as {name}: this one waits until it leaves, for {minutes} minutes; to run both, give \
              each its own consumer_name"
         );
-        self.lane.observer.down(&self.partition.topic, &reason);
+        self.lane.observer.partition(&self.partition.topic).waiting(&reason);
         self.partition.hands().lose_sight();
         let left = timeout(turn, unhealthy(session)).await.is_ok();
         if !left {
@@ -130,7 +130,7 @@ impl Intake {
         let late = format!("records are not written well within ack_timeout_ms = {limit}");
         let cause = self.lane.trouble().unwrap_or(late);
         let reason = format!("{cause}: the subscription is let go of until records are written");
-        self.lane.observer.down(&self.partition.topic, &reason);
+        self.lane.observer.partition(&self.partition.topic).waiting(&reason);
         // A broker forgets what a KeyShared consumer had in hand when it takes it off its ring.
         if settings.consumer.subscription_type != SubscriptionType::KeyShared {
             self.lane.let_go_of(&self.partition);
@@ -168,7 +168,7 @@ impl Intake {
 
     async fn read(&self, Attachment { chunks, session }: Attachment) -> End {
         let attached = self.partition.attach(Arc::clone(&session));
-        self.lane.observer.up(&self.partition.topic);
+        self.lane.observer.partition(&self.partition.topic).attached(AttachReason::Start);
         tokio::select! {
             failure = self.receive(chunks, attached.number) => match failure {
                 Some(failure) => End::Failure(failure),
@@ -221,7 +221,7 @@ impl Intake {
         let alone = matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover);
         let missing = if alone { self.partition.hands().missing_before(identity) } else { 0 };
         if missing > 0 {
-            self.lane.observer.gap(missing);
+            self.lane.observer.partition(&self.partition.topic).gap(missing);
             let offset = identity.offset();
             tracing::warn!(topic = %self.partition.topic, missing, "the broker skipped messages before offset {offset}");
         }
@@ -231,7 +231,12 @@ impl Intake {
         let identity = Identity::of(&delivery);
         let now = Instant::now();
         let arrival = self.partition.hands().receive(identity, attachment, now);
-        self.lane.observer.received(arrival != Arrival::New);
+        self.lane.observer.partition(&self.partition.topic).received(
+            usize::from(arrival == Arrival::New),
+            usize::from(arrival != Arrival::New),
+            identity.offset(),
+            identity.offset(),
+        );
         match arrival {
             Arrival::New => {
                 if self.partition.hands().clear_debt(identity) {

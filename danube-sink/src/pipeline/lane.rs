@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::MappingSettings,
-    observe::{LaneObserver, Observer},
+    observe::{MappingObserver, Observer},
     record::SinkRecord,
 };
 
@@ -30,7 +30,7 @@ pub(crate) struct Lane {
     pub(crate) settings: MappingSettings,
     pub(crate) topic: Arc<str>,
     pub(crate) subscription: Arc<str>,
-    pub(crate) observer: LaneObserver,
+    pub(crate) observer: MappingObserver,
     queue: Mutex<Queue>,
     changed: Notify,
     /// Why records cannot be written although the target may be well.
@@ -90,7 +90,7 @@ impl Lane {
         Self {
             topic: settings.consumer.topic.as_str().into(),
             subscription: settings.consumer.subscription.as_str().into(),
-            observer: observer.lane(&settings.consumer),
+            observer: observer.mapping(&settings.consumer),
             settings,
             queue: Mutex::default(),
             changed: Notify::new(),
@@ -121,15 +121,14 @@ impl Lane {
 
     /// A record cannot be decoded or settled, for something that the broker does not give.
     pub(crate) fn held_up(&self, partition: &Partition, reason: String) {
-        self.observer.held_up(&partition.topic, &reason);
+        self.observer.blocked(&partition.topic, &reason);
         *self.in_trouble() = Some(reason);
     }
 
     /// It could, if it was held up before.
     pub(crate) fn goes_on(&self, partition: &Partition) {
-        // A subscription that was let go of meanwhile tells of itself when it is attached again.
-        if self.in_trouble().take().is_some() && partition.is_attached() {
-            self.observer.up(&partition.topic);
+        if self.in_trouble().take().is_some() {
+            self.observer.unblocked(&partition.topic);
         }
     }
 

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     config::OnInvalidRecord,
     error::{ConnectorError, ConnectorResult},
+    observe::Latencies,
 };
 
 /// Acknowledgements under way at once. They are unary calls: one after the other they would cost a round trip each.
@@ -57,7 +58,7 @@ impl Settle {
 
     /// The target has these records.
     pub(crate) fn delivered(&self, records: Vec<Held>) {
-        self.lane.observer.settled(records.len());
+        self.lane.observer.settled(records.len(), &Latencies::default(), &Latencies::default());
         self.lane.owe(records.len());
         let mut partitions = Vec::<(Arc<Partition>, Vec<_>)>::new();
         for Held { place, token, .. } in records {
@@ -91,7 +92,7 @@ impl Settle {
             ))),
             OnInvalidRecord::Skip => {
                 tracing::warn!("record {id} is skipped: {}", invalid.reason);
-                self.lane.observer.skipped();
+                self.lane.observer.skipped(1);
                 self.delivered(vec![invalid.held]);
                 Ok(())
             }
@@ -118,7 +119,7 @@ impl Settle {
         }
         self.lane.goes_on(&held.place.partition);
         tracing::warn!("record {} went to {topic}: {reason}", held.record.id());
-        self.lane.observer.dead_letter();
+        self.lane.observer.dead_lettered(1);
         self.delivered(vec![held]);
     }
 
@@ -178,9 +179,9 @@ async fn acknowledge(ack: Ack, lane: &Lane) {
     let counts = acknowledged(&ack).await;
     partition.ack_left();
     if counts {
-        lane.observer.acked()
+        lane.observer.partition(&partition.topic).acked(1)
     } else {
-        lane.observer.ack_failed()
+        lane.observer.partition(&partition.topic).acks_failed(1)
     }
     match (counts, again) {
         (true, false) => lane.pay(),
