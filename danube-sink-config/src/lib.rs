@@ -21,6 +21,7 @@ mod beyond;
 pub mod built;
 mod byte_size;
 mod decoding;
+mod extension;
 mod field;
 mod file;
 #[doc(hidden)]
@@ -69,8 +70,8 @@ pub use self::{
     secret::Secret,
     setting::Setting,
     settings::{
-        ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, PayloadFormat,
-        SubscriptionType,
+        ConnectorConfig, ConsumerConfig, LogFormat, MappingSettings, OnInvalidRecord, OnMassRefusal,
+        OnRetriesExhausted, PayloadFormat, SubscriptionType,
     },
 };
 #[cfg(feature = "start")]

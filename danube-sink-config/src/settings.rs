@@ -1,8 +1,16 @@
 //! The settings that every connector has: the core keys of the file, and the common keys of a topic mapping.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    any::Any,
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
-use super::{beyond::Token, decoding::DecodeOptions, mapping::TopicMappings, read::keys::defaults};
+use super::{
+    beyond::Token, decoding::DecodeOptions, extension::Extension, mapping::TopicMappings, read::keys::defaults,
+};
 
 /// The core settings of a connector.
 ///
@@ -19,9 +27,9 @@ pub struct ConnectorConfig {
     pub batch_size: usize,
     /// `batch_bytes`: payload bytes in a batch, where a mapping says nothing else. Default 4 MiB.
     pub batch_bytes: usize,
-    /// `flush_interval_ms`: how long the first record of a batch waits for company. Default 1000.
+    /// `flush_interval_ms`: longest time a partly filled batch waits before it is written. Default 1000.
     pub flush_interval: Duration,
-    /// `write_timeout_ms`: the limit of one try to write a batch. Default 20000.
+    /// `write_timeout_ms`: timeout of one write attempt. Default 20000.
     pub write_timeout: Duration,
     /// `ack_timeout_ms`: how long the broker waits for an acknowledgement before it sends a message again, as the
     /// subscriptions' failure policy says; where a mapping says nothing else. Default 30000, as the broker's.
@@ -29,24 +37,52 @@ pub struct ConnectorConfig {
     /// A subscription whose target does not take records is let go of before that time is up: a broker counts what it
     /// has to send again, and blocks the subscription for good in the end.
     pub ack_timeout: Duration,
-    /// `max_retries`: tries after the first until `on_retries_exhausted` applies. Default 5.
-    pub max_retries: u32,
-    /// `retry_backoff_ms`: upper bound of the wait before the first retry; it doubles with each. Default 200.
-    pub retry_backoff: Duration,
-    /// `max_backoff_ms`: upper bound of any wait between tries. Default 30000.
-    pub max_backoff: Duration,
-    /// `on_retries_exhausted`: what becomes of a batch when `max_retries` are used up. Default `wait`.
-    pub on_retries_exhausted: OnRetriesExhausted,
-    /// `tasks`: instances of the connector in this process, each with its own consumers. Default 1.
+    /// `max_unacked_messages`: the broker's `dispatch.max_unacked_messages`, 1 to 10000, where a mapping says nothing else.
+    /// Default: learnt from what arrives.
     ///
-    /// Of an Exclusive or Failover subscription every partition is read by one of them.
+    /// So many messages the broker sends before one of them is acknowledged; 10 unless its operator says more.
+    pub max_unacked_messages: Option<usize>,
+    /// `create_topics`: create missing topics, as reliable ones, instead of waiting for a producer to create them; where a
+    /// mapping says nothing else. Default `false`.
+    pub create_topics: bool,
+    /// `max_retries`: maximum number of retries before `on_retries_exhausted` applies. Default 5.
+    pub max_retries: u32,
+    /// `retry_backoff_ms`: initial retry delay; doubles with each retry. Default 200.
+    pub retry_backoff: Duration,
+    /// `max_backoff_ms`: upper bound of any retry delay, including a delay that the target asks for (`Retry-After`).
+    /// Default 30000.
+    pub max_backoff: Duration,
+    /// `on_retries_exhausted`: what to do with a batch when its retries are exhausted. Default `wait`.
+    pub on_retries_exhausted: OnRetriesExhausted,
+    /// `on_mass_refusal`: what to do when the target refuses 32 records in a row, in at least two writes, without one
+    /// success; where a mapping says nothing else. Default `wait`.
+    ///
+    /// So many refusals do not come from the records: a table is gone, say, or a permission. Records that cannot be decoded
+    /// do not count.
+    pub on_mass_refusal: OnMassRefusal,
+    /// `tasks`: parallel connector instances in this process, which all mappings share. Default 1.
+    ///
+    /// Each partition (Exclusive, Failover) or key (KeyShared) is written by one of them at a time, so that its order holds.
+    /// There is one consumer a partition and process, whatever the number of instances.
     pub tasks: usize,
-    /// `max_buffered_bytes`: payload bytes that the process holds at most. Default 128 MiB.
+    /// `max_buffered_bytes`: upper bound of the memory for records: payloads, records that the connector keeps, and what is
+    /// remembered of settled messages. Default 128 MiB.
     pub max_buffered_bytes: usize,
     /// `shutdown_timeout_ms`: the limit of a graceful shutdown. Default 25000.
     pub shutdown_timeout: Duration,
-    /// `metrics_port`: port of `/live`, `/ready` and `/metrics`; 0 takes any free one. Default 9090.
+    /// `metrics_port`: port of `/live`, `/ready`, `/status` and `/metrics`; 0 takes any free one. Default 9090.
     pub metrics_port: u16,
+    /// `metrics_address`: address that `/live`, `/ready`, `/status` and `/metrics` listen on. Default `::`, which is every
+    /// address of the host, IPv6 and IPv4 alike.
+    pub metrics_address: IpAddr,
+    /// `broker_metrics_urls`: Prometheus endpoints of the brokers, such as `http://broker:9040/metrics`. Default: none.
+    ///
+    /// With them the connector compares what each topic took with what it received, and reports a difference. A broker
+    /// inside the process has none.
+    pub broker_metrics_urls: Vec<String>,
+    /// `danube_admin_url`: admin service of the broker, such as `http://broker:50051`, for the command `subscription reset`.
+    /// Default: none.
+    pub danube_admin_url: Option<String>,
     /// `tls_ca_file`: the certificates of the CAs that the broker's certificate may be signed by, in PEM. For `https`.
     /// Default: the file that the variable `SSL_CERT_FILE` names, else the CAs that the system trusts.
     ///
@@ -64,8 +100,12 @@ pub struct ConnectorConfig {
     /// `log_level`: `error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`. Default `info`,
     /// which shows only warnings and errors of libraries.
     pub log_level: String,
+    /// `log_format`: format of log lines. Default `text`.
+    pub log_format: LogFormat,
     /// What the topic mappings say beyond [`ConsumerConfig`]. Not a key: filled in from the mappings.
     pub mappings: Vec<MappingSettings>,
+    /// What the runtime adds for the connector.
+    pub(crate) extension: Extension,
 }
 
 impl ConnectorConfig {
@@ -79,21 +119,43 @@ impl ConnectorConfig {
             flush_interval: Duration::from_millis(defaults::FLUSH_INTERVAL_MS),
             write_timeout: Duration::from_millis(defaults::WRITE_TIMEOUT_MS),
             ack_timeout: Duration::from_millis(defaults::ACK_TIMEOUT_MS),
+            max_unacked_messages: None,
+            create_topics: false,
             max_retries: defaults::MAX_RETRIES,
             retry_backoff: Duration::from_millis(defaults::RETRY_BACKOFF_MS),
             max_backoff: Duration::from_millis(defaults::MAX_BACKOFF_MS),
             on_retries_exhausted: OnRetriesExhausted::default(),
+            on_mass_refusal: OnMassRefusal::default(),
             tasks: defaults::TASKS as usize,
             max_buffered_bytes: defaults::MAX_BUFFERED_BYTES as usize,
             shutdown_timeout: Duration::from_millis(defaults::SHUTDOWN_TIMEOUT_MS),
             metrics_port: defaults::METRICS_PORT,
+            metrics_address: Ipv6Addr::UNSPECIFIED.into(),
+            broker_metrics_urls: Vec::new(),
+            danube_admin_url: None,
             tls_ca_file: None,
             tls_cert_file: None,
             tls_key_file: None,
             token: None,
             log_level: defaults::LOG_LEVEL.to_owned(),
+            log_format: LogFormat::default(),
             mappings: Vec::new(),
+            extension: Extension::default(),
         }
+    }
+
+    /// The same, carrying a value of the runtime's for the connector.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_extension<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.extension = Extension::new(value);
+        self
+    }
+
+    /// The value that the runtime added, if it added one of that type.
+    #[doc(hidden)]
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.extension.get()
     }
 
     /// The same, with what the mappings say about batches and invalid records.
@@ -129,12 +191,28 @@ pub struct MappingSettings {
     pub batch_size: usize,
     /// `batch_bytes`: payload bytes in a batch.
     pub batch_bytes: usize,
-    /// `flush_interval_ms`: how long the first record of a batch waits for company.
+    /// `flush_interval_ms`: longest time a partly filled batch waits before it is written.
     ///
     /// At most a quarter of `ack_timeout_ms` counts, so that no acknowledgement comes too late for it.
     pub flush_interval: Duration,
     /// `ack_timeout_ms`: how long the broker waits for an acknowledgement on this subscription.
     pub ack_timeout: Duration,
+    /// `max_unacked_messages`: the `dispatch.max_unacked_messages` that the broker has for this topic, 1 to 10000. Default:
+    /// that of the root.
+    pub max_unacked_messages: Option<usize>,
+    /// `create_topics`: create the topic, as a reliable one, if it is missing. Default: that of the root.
+    pub create_topics: bool,
+    /// `partitions`: how many partitions a missing topic is created with, 1 to 1000; with `create_topics`. Default: a topic
+    /// without partitions.
+    ///
+    /// The partitions of a topic that exists stay as they are.
+    pub partitions: Option<u32>,
+    /// `sole_consumer`: this process is the only consumer of a Shared subscription, so that gaps in offsets are losses.
+    /// Default `false`. It has no effect on subscriptions of other types.
+    pub sole_consumer: bool,
+    /// `single_writer`: one connector instance at a time writes this mapping, whatever `tasks` says: for tables that allow
+    /// one writer. Default `false`.
+    pub single_writer: bool,
     /// `payload_format`: how messages without a schema are read. Default `auto`.
     pub payload_format: PayloadFormat,
     /// How payloads are read where their schema leaves it open.
@@ -150,6 +228,9 @@ pub struct MappingSettings {
     pub on_invalid_record: OnInvalidRecord,
     /// `dead_letter_topic`: where rejected records go with `dead_letter`.
     pub dead_letter_topic: Option<String>,
+    /// `on_mass_refusal`: what to do when the target refuses 32 records in a row, in at least two writes, without one
+    /// success. Default: that of the root.
+    pub on_mass_refusal: OnMassRefusal,
 }
 
 impl MappingSettings {
@@ -161,6 +242,11 @@ impl MappingSettings {
             batch_bytes: core.batch_bytes,
             flush_interval: core.flush_interval,
             ack_timeout: core.ack_timeout,
+            max_unacked_messages: core.max_unacked_messages,
+            create_topics: core.create_topics,
+            partitions: None,
+            sole_consumer: false,
+            single_writer: false,
             payload_format: PayloadFormat::default(),
             decoding: DecodeOptions::default(),
             expected_schema_version: None,
@@ -168,6 +254,7 @@ impl MappingSettings {
             show_payload_in_errors: false,
             on_invalid_record: OnInvalidRecord::default(),
             dead_letter_topic: None,
+            on_mass_refusal: core.on_mass_refusal,
         }
     }
 }
@@ -211,7 +298,7 @@ pub enum OnInvalidRecord {
     Skip,
 }
 
-/// What becomes of a batch when `max_retries` are used up.
+/// What to do with a batch when its retries are exhausted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnRetriesExhausted {
     /// It is tried on, at `max_backoff_ms`, until the target takes it.
@@ -221,4 +308,26 @@ pub enum OnRetriesExhausted {
     DeadLetter,
     /// The connector stops.
     Stop,
+}
+
+/// What to do when the target refuses many records in a row, without one success: the records are then not the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnMassRefusal {
+    /// The records are retried, at `max_backoff_ms`, until the target takes one; `/ready` reports it.
+    #[default]
+    Wait,
+    /// The connector stops and acknowledges none of them.
+    Stop,
+    /// Each record is handled as `on_invalid_record` says.
+    GoOn,
+}
+
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }

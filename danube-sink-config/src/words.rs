@@ -8,7 +8,7 @@ use super::{
     metadata::Metadata,
     report::mistake::Mistakes,
     setting::Setting,
-    settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
+    settings::{LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SubscriptionType},
     shape::{Shape, suggest},
 };
 
@@ -57,5 +57,7 @@ words! {
         Auto = "auto", Text = "text", IntBe = "int_be", IntLe = "int_le", FloatBe = "float_be", FloatLe = "float_le",
     }
     OnInvalidRecord: "way for invalid records" { Stop = "stop", DeadLetter = "dead_letter", Skip = "skip" }
+    OnMassRefusal: "`on_mass_refusal` policy" { Wait = "wait", Stop = "stop", GoOn = "go_on" }
+    LogFormat: "log format" { Text = "text", Json = "json" }
     OnRetriesExhausted: "way out of retries" { Wait = "wait", DeadLetter = "dead_letter", Stop = "stop" }
 }

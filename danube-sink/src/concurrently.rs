@@ -1,27 +1,43 @@
 //! A batch written in parts, several at once, in the order that the subscription promises.
 
+mod answer;
+mod order;
+#[cfg(test)]
+mod random_tests;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
 
 use futures_util::{StreamExt, stream};
 
+use self::answer::{Judged, Next};
 use crate::{
     config::SubscriptionType,
-    error::{
-        ConnectorError::{Fatal, Refused, Retryable},
-        ConnectorResult, PartialFailure,
-    },
-    record::SinkRecord,
+    error::ConnectorResult,
+    record::{SinkRecord, settle_early},
 };
 
 /// Writes a batch in parts, for a target that takes a record, or a few, at a time: several parts are under way at once.
 ///
-/// Parts of a single record keep the order that the subscription promises: one after the other within a partition
-/// (Exclusive, Failover) or a key (KeyShared), in no order otherwise (Shared). After an answer that is retryable or fatal
-/// no further part begins, and none overtakes the one that failed.
+/// **Order.** Parts keep the order that the subscription promises. Within a partition (Exclusive, Failover) or a key
+/// (KeyShared) they are written one after the other, in the order in which they are given; records without a key count as
+/// one key. A part with records of several partitions or keys is written in turn with every part that has a record of one
+/// of them. With Shared there is no order.
+///
+/// **Failures.** A part that leaves one of its records to be retried is the last of its partition or key: no further part
+/// begins there, so no record overtakes the one that failed. After an answer that is [`Retryable`] or fatal, or one that
+/// asks for a [delay](crate::PartialFailure::wait), no further part begins at all. Parts that are under way end.
+///
+/// **Early acknowledgement.** When a part is written, its records may be acknowledged before the other parts have answered,
+/// whatever those answer then. So `Ok` must mean that the target has the part for good: a connector that has to confirm the
+/// whole batch afterwards, as with a transaction, must not write it with this.
+///
+/// [`Retryable`]: crate::ConnectorError::Retryable
 ///
 /// ```
 /// # use std::time::{Duration, Instant};
@@ -41,211 +57,115 @@ pub struct Concurrently {
     pub order: SubscriptionType,
     /// How many parts are under way at once; at least one.
     pub at_once: usize,
-    /// When no further part begins, so that the try ends within `write_timeout_ms`. What is left comes again.
+    /// When no further part begins, so that the try ends within `write_timeout_ms`. The records of the other parts are
+    /// handed over again.
     pub until: Instant,
 }
 
-/// What parts that must not overtake each other have in common.
-#[derive(PartialEq, Eq, Hash)]
-enum Line {
-    Alone(usize),
-    Partition(Option<u32>),
-    Key(Option<String>),
+/// What the lines of a batch share.
+struct Shared<'w, W, S> {
+    write: &'w W,
+    /// Called with records that the target has, before the batch is answered.
+    settle: &'w S,
+    /// Whether no further part begins in any line.
+    stopped: AtomicBool,
+    /// Whether every record is in one part alone, so that this part's answer is the last word about it.
+    is_settled_early: bool,
 }
 
-/// The records of a part, and its answer; `None` if it did not begin.
-type Written = (Vec<SinkRecord>, Option<ConnectorResult<()>>);
-
 impl Concurrently {
-    /// Writes every part and says what became of the batch, as `process_batch` returns it.
+    /// Writes every part and answers for the whole batch, as `process_batch` returns it.
     ///
-    /// A part of one record that is [`Refused`] is rejected. One of several comes again without the others, so that the
-    /// runtime finds the record in halves of it.
+    /// All answers are merged. What a part answers holds for its own records alone:
+    ///
+    /// | answer of a part | its records |
+    /// |---|---|
+    /// | `Ok` | delivered |
+    /// | [`Partial`] | as it says; those that it does not name are delivered |
+    /// | [`Retryable`] | retried |
+    /// | [`InvalidRecord`] | that record is rejected, the others are handed over again |
+    /// | [`Refused`] | a single record is rejected; several are handed over again, without the parts that were written, so that the runtime finds the record by halves |
+    /// | none, since it did not begin | handed over again |
+    ///
+    /// [`Partial`]: crate::ConnectorError::Partial
+    /// [`Retryable`]: crate::ConnectorError::Retryable
+    /// [`InvalidRecord`]: crate::ConnectorError::InvalidRecord
+    /// [`Refused`]: crate::ConnectorError::Refused
     ///
     /// # Errors
-    /// What is not written, and why. The first fatal answer.
+    /// Which records are not written, and why. The refusal, if parts were refused and no record of the batch was written,
+    /// rejected or failed. Of fatal answers that of the first part which has one; an answer that names a record of another
+    /// part is fatal too.
     pub async fn write<P, W>(&self, parts: Vec<P>, write: impl Fn(P) -> W) -> ConnectorResult<()>
     where
         P: AsRef<[SinkRecord]>,
         W: Future<Output = ConnectorResult<()>>,
     {
-        let stopped = AtomicBool::new(false);
-        let lines = self.lines(parts).into_iter().map(|line| self.write_line(line, &write, &stopped));
-        // Collected first: a stream of borrowing closures is not `Send`.
-        let lines: Vec<_> = lines.collect();
-        let written: Vec<_> = stream::iter(lines).buffer_unordered(self.at_once.max(1)).collect().await;
-        outcome(written.into_iter().flatten())
+        self.write_and_settle(parts, write, settle_early).await
     }
 
-    fn lines<P: AsRef<[SinkRecord]>>(&self, parts: Vec<P>) -> Vec<Vec<P>> {
-        let mut lines = Vec::new();
-        let mut places = HashMap::new();
-        for (number, part) in parts.into_iter().enumerate() {
-            let line = match (part.as_ref(), self.order) {
-                ([record], SubscriptionType::KeyShared) => Line::Key(record.key().map(str::to_owned)),
-                ([record], SubscriptionType::Exclusive | SubscriptionType::Failover) => {
-                    Line::Partition(record.partition())
-                }
-                _ => Line::Alone(number),
-            };
-            let place = *places.entry(line).or_insert(lines.len());
-            if place == lines.len() {
-                lines.push(Vec::new());
-            }
-            lines[place].push(part);
-        }
-        lines
-    }
-
-    async fn write_line<P, W>(&self, line: Vec<P>, write: &impl Fn(P) -> W, stopped: &AtomicBool) -> Vec<Written>
+    async fn write_and_settle<P, W>(
+        &self,
+        parts: Vec<P>,
+        write: impl Fn(P) -> W,
+        settle: impl Fn(&[SinkRecord]),
+    ) -> ConnectorResult<()>
     where
         P: AsRef<[SinkRecord]>,
         W: Future<Output = ConnectorResult<()>>,
     {
-        let mut written = Vec::with_capacity(line.len());
-        for part in line {
+        let (stopped, is_settled_early) = (AtomicBool::new(false), are_apart(&parts));
+        let shared = Shared { write: &write, settle: &settle, stopped, is_settled_early };
+        let lines = order::lines(parts, self.order).into_iter().map(|line| self.write_line(line, &shared));
+        // Collected first: a stream of borrowing closures is not `Send`.
+        let lines: Vec<_> = lines.collect();
+        let judged: Vec<_> = stream::iter(lines).buffer_unordered(self.at_once.max(1)).collect().await;
+        let mut judged: Vec<_> = judged.into_iter().flatten().collect();
+        judged.sort_unstable_by_key(|(number, ..)| *number);
+        answer::merged(judged.into_iter().map(|(_, count, judged)| (count, judged)))
+    }
+
+    /// Writes parts one after the other; what their answers mean, with the number of each part and of its records.
+    async fn write_line<P, W, F, S>(
+        &self,
+        line: Vec<(usize, P)>,
+        shared: &Shared<'_, F, S>,
+    ) -> Vec<(usize, usize, Judged)>
+    where
+        P: AsRef<[SinkRecord]>,
+        F: Fn(P) -> W,
+        W: Future<Output = ConnectorResult<()>>,
+        S: Fn(&[SinkRecord]),
+    {
+        let mut all = Vec::with_capacity(line.len());
+        let mut goes_on = true;
+        for (number, part) in line {
             let records = part.as_ref().to_vec();
-            let begins = !stopped.load(Ordering::Relaxed) && Instant::now() < self.until;
-            let answer = if begins { Some(write(part).await) } else { None };
-            if matches!(answer, Some(Err(Retryable { .. } | Fatal { .. }))) {
-                stopped.store(true, Ordering::Relaxed);
+            goes_on = goes_on && !shared.stopped.load(Ordering::Relaxed) && Instant::now() < self.until;
+            if !goes_on {
+                all.push((number, records.len(), Judged::not_begun(&records)));
+                continue;
             }
-            written.push((records, answer));
+            let (judged, next) = Judged::of(&records, (shared.write)(part).await);
+            if shared.is_settled_early {
+                let delivered = judged.delivered(&records);
+                if !delivered.is_empty() {
+                    (shared.settle)(&delivered);
+                }
+            }
+            match next {
+                Next::Any => {}
+                Next::OtherLines => goes_on = false,
+                Next::None => shared.stopped.store(true, Ordering::Relaxed),
+            }
+            all.push((number, records.len(), judged));
         }
-        written
+        all
     }
 }
 
-fn outcome(written: impl Iterator<Item = Written>) -> ConnectorResult<()> {
-    let mut failure = PartialFailure::default();
-    let (mut again, mut all, mut refusal) = (Vec::new(), 0, None);
-    for (records, answer) in written {
-        all += records.len();
-        match answer {
-            Some(Ok(())) => {}
-            None => again.extend(records),
-            Some(Err(error @ Refused { .. })) if records.len() > 1 => {
-                again.extend(records);
-                refusal = Some(error);
-            }
-            Some(Err(error @ Refused { .. })) => records.iter().for_each(|one| _ = failure.reject(one, error.report())),
-            Some(Err(error @ Retryable { retry_after, .. })) => {
-                failure.retry_after = failure.retry_after.max(retry_after);
-                records.iter().for_each(|record| _ = failure.retry(record, error.report()));
-            }
-            Some(Err(error)) => return Err(error),
-        }
-    }
-    match refusal {
-        // Nothing came on: the whole batch is halved.
-        Some(refusal) if again.len() == all => return Err(refusal),
-        _ => again.iter().for_each(|record| _ = failure.again(record)),
-    }
-    failure.into_result()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{sync::Mutex, time::Duration};
-
-    use super::*;
-    use crate::error::ConnectorError;
-
-    fn records(count: u64) -> Vec<SinkRecord> {
-        let of = |offset: u64| {
-            let partition = u32::try_from(offset % 2).unwrap();
-            let topic = format!("/default/t-part-{partition}");
-            let record = SinkRecord::builder("/default/t").key(format!("{}", offset % 3)).offset(offset);
-            record.partition(Some(partition), topic.into()).build()
-        };
-        (0..count).map(of).collect()
-    }
-
-    /// Writes twelve records, each of which lasts longer the earlier it is; the offsets in the order of their ends, and how
-    /// many were under way at once.
-    async fn ends(order: SubscriptionType, at_once: usize) -> (Vec<u64>, usize) {
-        let (ends, under_way) = (Mutex::new(Vec::new()), Mutex::new((0, 0)));
-        let concurrently = Concurrently { order, at_once, until: Instant::now() + Duration::from_secs(3600) };
-        let write = async |part: Vec<SinkRecord>| {
-            {
-                let mut now = under_way.lock().unwrap();
-                now.0 += 1;
-                now.1 = now.1.max(now.0);
-            }
-            tokio::time::sleep(Duration::from_millis(1_000 - 50 * part[0].offset())).await;
-            under_way.lock().unwrap().0 -= 1;
-            ends.lock().unwrap().push(part[0].offset());
-            Ok(())
-        };
-        concurrently.write(records(12).into_iter().map(|record| vec![record]).collect(), write).await.unwrap();
-        let most = under_way.lock().unwrap().1;
-        (ends.into_inner().unwrap(), most)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_order_is_that_of_the_subscription() {
-        let (ends_of, most) = ends(SubscriptionType::Shared, 12).await;
-        assert_eq!((ends_of, most), ((0..12).rev().collect(), 12));
-        assert_eq!(ends(SubscriptionType::Shared, 5).await.1, 5);
-        for (order, lines) in [(SubscriptionType::KeyShared, 3), (SubscriptionType::Exclusive, 2)] {
-            let (ends_of, most) = ends(order, 12).await;
-            assert_eq!(most, usize::try_from(lines).unwrap());
-            for line in 0..lines {
-                let of_line: Vec<_> = ends_of.iter().filter(|offset| **offset % lines == line).collect();
-                assert!(of_line.len() == 12 / usize::try_from(lines).unwrap() && of_line.is_sorted(), "{ends_of:?}");
-            }
-        }
-    }
-
-    /// Writes parts of three, in order; what becomes of the part with each number.
-    async fn answered(until: Instant, answer: impl Fn(u64) -> ConnectorResult<()>) -> (ConnectorResult<()>, Vec<u64>) {
-        let begun = Mutex::new(Vec::new());
-        let concurrently = Concurrently { order: SubscriptionType::Shared, at_once: 1, until };
-        let parts = records(9).chunks(3).map(<[_]>::to_vec).collect();
-        let write = async |part: Vec<SinkRecord>| {
-            begun.lock().unwrap().push(part[0].offset());
-            answer(part[0].offset())
-        };
-        (concurrently.write(parts, write).await, begun.into_inner().unwrap())
-    }
-
-    fn partial(answer: ConnectorResult<()>) -> PartialFailure {
-        match answer {
-            Err(ConnectorError::Partial(failure)) => failure,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn no_part_begins_after_a_failure_that_may_pass() {
-        let busy = |wait| Err(ConnectorError::retry_after("busy", Duration::from_secs(wait)));
-        let later = Instant::now() + Duration::from_secs(3600);
-        let (answer, begun) = answered(later, |offset| if offset == 3 { busy(7) } else { Ok(()) }).await;
-        let failure = partial(answer);
-        assert_eq!((begun, failure.retry.len(), failure.failed), (vec![0, 3], 6, true));
-        assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
-    }
-
-    #[tokio::test]
-    async fn what_does_not_begin_in_time_comes_again() {
-        let (answer, begun) = answered(Instant::now(), |_| Ok(())).await;
-        let failure = partial(answer);
-        assert_eq!((begun.len(), failure.retry.len(), failure.failed), (0, 9, false));
-    }
-
-    #[tokio::test]
-    async fn a_refused_part_comes_again_without_the_others_and_a_refused_batch_is_refused() {
-        let later = Instant::now() + Duration::from_secs(3600);
-        let refused = || Err(ConnectorError::refused("too long"));
-        let (answer, _) = answered(later, |offset| if offset == 3 { refused() } else { Ok(()) }).await;
-        let failure = partial(answer);
-        assert_eq!((failure.retry.len(), failure.failed, failure.rejected.len()), (3, false, 0));
-        let (answer, begun) = answered(later, |_| refused()).await;
-        assert!(matches!(answer, Err(ConnectorError::Refused { .. })) && begun.len() == 3, "{answer:?}");
-        let alone = Concurrently { order: SubscriptionType::Shared, at_once: 1, until: later };
-        let parts = records(2).into_iter().map(|record| vec![record]).collect();
-        let write = async |part: Vec<SinkRecord>| if part[0].offset() == 1 { refused() } else { Ok(()) };
-        assert_eq!(partial(alone.write(parts, write).await).rejected.len(), 1);
-        assert!(matches!(answered(later, |_| Err(ConnectorError::fatal("gone"))).await.0, Err(Fatal { .. })));
-    }
+/// Whether no record is in two parts, or twice in one.
+fn are_apart<P: AsRef<[SinkRecord]>>(parts: &[P]) -> bool {
+    let mut ids = HashSet::with_capacity(parts.iter().map(|part| part.as_ref().len()).sum());
+    parts.iter().flat_map(AsRef::as_ref).all(|record| ids.insert(record.id()))
 }

@@ -8,10 +8,10 @@ pub use danube_sink_config::generated;
 #[doc(inline)]
 pub use danube_sink_config::{
     AvroEncoding, ByteSize, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Environment,
-    Field, Loaded, Mapped, Mapping, MappingSettings, Metadata, Mistake, Mistakes, NoMapping, NotAField, NotAPointer,
-    NumberEncoding, OnInvalidRecord, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Pointers,
-    ProcessEnvironment, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings, Value, environment,
-    json_schema, shape, template,
+    Field, Loaded, LogFormat, Mapped, Mapping, MappingSettings, Metadata, Mistake, Mistakes, NoMapping, NotAField,
+    NotAPointer, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat,
+    Pointer, Pointers, ProcessEnvironment, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings,
+    Value, environment, json_schema, shape, template,
 };
 use danube_sink_config::{Beyond, Destination, load_for, load_struct, load_text_for};
 pub(crate) use danube_sink_config::{json_schema_of, template_of};

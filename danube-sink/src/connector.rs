@@ -54,16 +54,13 @@ pub trait SinkConnector: Send + Sync {
                 Err(error @ ConnectorError::Refused { .. }) => drop(failure.reject(&record, error.report())),
                 Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
                     let reason = error.report();
-                    failure.retry_after = retry_after;
+                    failure.retry_after = failure.retry_after.max(retry_after);
                     failure.retry(&record, reason);
                     leave(&mut failure, &mut records);
                 }
                 Err(ConnectorError::Partial(partial)) => {
                     let untried = !partial.retry.is_empty();
-                    failure.retry.extend(partial.retry);
-                    failure.failed |= partial.failed;
-                    failure.rejected.extend(partial.rejected);
-                    failure.retry_after = partial.retry_after.or(failure.retry_after);
+                    failure.merge(partial);
                     if untried {
                         leave(&mut failure, &mut records);
                     }
@@ -95,6 +92,6 @@ pub trait SinkConnector: Send + Sync {
 /// What comes behind a record that is to be tried again is tried after it.
 fn leave(failure: &mut PartialFailure, later: &mut impl Iterator<Item = SinkRecord>) {
     for record in later {
-        failure.retry(&record, "not tried yet");
+        failure.again(&record);
     }
 }

@@ -1,7 +1,11 @@
 //! What a connector may answer, and what the runtime does with each answer.
 
+mod partial;
+
 use std::{error::Error, fmt, time::Duration};
 
+pub use self::partial::PartialFailure;
+pub(crate) use self::partial::{Verdict, unknown_record};
 use crate::{
     config::{ConfigError, NoMapping},
     record::{RecordId, SinkRecord},
@@ -40,7 +44,7 @@ pub enum ConnectorError {
         message: String,
         /// The error of the target.
         source: Option<Source>,
-        /// How long the target asked to be left alone. The next try comes no sooner.
+        /// The delay that the target asked for. The next try comes no sooner, but `max_backoff_ms` is the upper bound.
         retry_after: Option<Duration>,
     },
     /// A permanent failure: the connector stops with exit code 1 and acknowledges nothing of the batch.
@@ -93,7 +97,9 @@ impl ConnectorError {
         Self::Retryable { message: message.into(), source: None, retry_after: None }
     }
 
-    /// A temporary failure of a target that says when to come back, as HTTP's `Retry-After` does.
+    /// A temporary failure of a target that asks for a delay before the next try, as HTTP's `Retry-After` does.
+    ///
+    /// The mapping's `max_backoff_ms` is the upper bound: of a longer delay the runtime waits that much.
     pub fn retry_after(message: impl Into<String>, wait: Duration) -> Self {
         Self::Retryable { message: message.into(), source: None, retry_after: Some(wait) }
     }
@@ -204,73 +210,5 @@ impl<T, E: Into<Source>> ErrorExt<T> for Result<T, E> {
 
     fn initialization(self, what: impl Into<String>) -> ConnectorResult<T> {
         self.map_err(|error| ConnectorError::Initialization { message: what.into(), source: Some(error.into()) })
-    }
-}
-
-/// Which records of a batch were not written. The records that are not named here count as delivered.
-///
-/// ```
-/// # use danube_sink::{PartialFailure, SinkRecord, ConnectorResult};
-/// # fn answer(records: &[SinkRecord]) -> ConnectorResult<()> {
-/// let mut failure = PartialFailure::default();
-/// failure.retry(&records[3], "429 too many requests");
-/// failure.reject(&records[7], "value too long for column name");
-/// failure.into_result()
-/// # }
-/// ```
-#[derive(Debug, Default)]
-pub struct PartialFailure {
-    pub(crate) retry: Vec<(RecordId, String)>,
-    pub(crate) rejected: Vec<(RecordId, String)>,
-    /// Whether a record of `retry` was tried and failed.
-    pub(crate) failed: bool,
-    pub(crate) retry_after: Option<Duration>,
-}
-
-impl PartialFailure {
-    /// The record was not written for a reason that may pass: it is handed over again.
-    pub fn retry(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
-        self.retry.push((record.id().clone(), reason.into()));
-        self.failed = true;
-        self
-    }
-
-    /// The target will never take this record: it goes the way that `on_invalid_record` says.
-    pub fn reject(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
-        self.rejected.push((record.id().clone(), reason.into()));
-        self
-    }
-
-    /// The record was not tried, or only together with others: it is handed over again, which is no failure where the
-    /// rest of the batch was delivered or rejected.
-    pub fn again(&mut self, record: &SinkRecord) -> &mut Self {
-        self.retry.push((record.id().clone(), "not tried by itself".to_owned()));
-        self
-    }
-
-    /// How long the target asked to be left alone before the next try.
-    pub fn wait(&mut self, wait: Duration) -> &mut Self {
-        self.retry_after = Some(wait);
-        self
-    }
-
-    /// `Ok` if no record is named, else the error to return from `process_batch`.
-    ///
-    /// # Errors
-    /// This failure, if it names a record.
-    pub fn into_result(self) -> ConnectorResult<()> {
-        if self.retry.is_empty() && self.rejected.is_empty() { Ok(()) } else { Err(self.into()) }
-    }
-}
-
-impl Error for PartialFailure {}
-
-impl fmt::Display for PartialFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} records to retry, {} rejected", self.retry.len(), self.rejected.len())?;
-        match self.rejected.first().or(self.retry.first()) {
-            Some((id, reason)) => write!(f, "; the first, {id}: {reason}"),
-            None => Ok(()),
-        }
     }
 }

@@ -95,7 +95,7 @@
 ///     labels: Option<BTreeMap<String, String>>,
 ///     #[setting(secret, env = "STORE_KEY")]
 ///     key: Secret,
-///     #[topic_mappings(subscription_type = "Exclusive", batch_size = 500)]
+///     #[topic_mappings(subscription_type = "Exclusive", batch_size = 500, single_writer = true)]
 ///     topics: TopicMappings,
 /// }
 /// # #[sink_connector]
@@ -121,8 +121,9 @@
 ///
 /// `#[topic_mappings(…)]` takes what holds for common keys that a mapping of the file leaves out, because the author of a
 /// connector knows its target: `subscription_type`, `batch_size`, `batch_bytes`, `flush_interval_ms`, `ack_timeout_ms`,
-/// `payload_format`, `on_invalid_record`, `dead_letter_topic`, `expected_schema_subject`. The file has the last word, also with
-/// what it says at its root for all mappings; the environment has none.
+/// `payload_format`, `on_invalid_record`, `dead_letter_topic`, `on_mass_refusal`, `expected_schema_subject`, `single_writer` (for
+/// tables that allow one writer), `sole_consumer`. The file has the last word, also with what it says at its root for all
+/// mappings; the environment has none.
 ///
 /// # Checks of your own
 ///

@@ -43,6 +43,7 @@
 //!   [`Joined`] for one that takes a batch as bytes, [`Deduplication`] for one that can remember what it has
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
+//! - [`metrics`]: what `/metrics`, `/ready`, `/live` and `/status` show, and a connector's own metrics
 //! - `dev` (feature `dev`, on by default): a broker inside the process, for development and tests
 //! - `testing` (feature `dev`): a conformance kit that a connector's author calls from a test
 
@@ -65,6 +66,7 @@ mod error;
 mod fields;
 mod grammar;
 mod json_row;
+pub mod metrics;
 mod observe;
 mod parts;
 mod pipeline;
@@ -78,9 +80,9 @@ pub mod testing;
 pub use self::{
     concurrently::Concurrently,
     config::{
-        ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, MappingSettings, Metadata, OnInvalidRecord,
-        OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting, SubscriptionType, Token,
-        TopicMapping, TopicMappings,
+        ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
+        OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting,
+        SubscriptionType, Token, TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     deduplication::{Deduplication, Fresh},
@@ -88,6 +90,7 @@ pub use self::{
     fields::Fields,
     grammar::{Setting, TopicMapping, sink_connector},
     json_row::JsonRow,
+    metrics::ConfigMetrics,
     parts::{Joined, in_parts},
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
@@ -103,9 +106,10 @@ pub mod prelude {
     pub use url::Url;
 
     pub use crate::{
-        ByteSize, Concurrently, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt, Field,
-        Fields, Joined, JsonRow, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector,
-        SinkRecord, SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings, sink_connector,
+        ByteSize, Concurrently, ConfigMetrics, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig,
+        ErrorExt, Field, Fields, Joined, JsonRow, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret,
+        Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings,
+        sink_connector,
     };
 }
 

@@ -10,13 +10,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::ConnectorConfig,
+    config::{ConnectorConfig, MappingSettings},
     connector::SinkConnector,
     credentials,
     danube::DanubeBroker,
     error::{ConnectorError, ConnectorResult},
     observe::{Observer, Phase, Server, serve},
-    pipeline::{Broker, Pipeline, Share, Task, Writer},
+    pipeline::{Broker, Pipeline, Writer, WriterPool},
 };
 
 /// The part of a shutdown that is kept for the connector's own `shutdown`.
@@ -34,7 +34,7 @@ const SHARE_OF_SHUTDOWN: u32 = 5;
 /// ```
 #[derive(Debug)]
 pub struct SinkRuntime {
-    /// One for each task.
+    /// The instances, one for each of `tasks`.
     writers: Vec<Writer>,
     config: ConnectorConfig,
     observer: Observer,
@@ -68,19 +68,19 @@ impl RuntimeHandle {
         self.observer.ready().await
     }
 
-    /// Records that are done for good: delivered, skipped, or written to a dead-letter topic.
+    /// Records settled: delivered, skipped, or written to a dead-letter topic.
     pub fn settled(&self) -> u64 {
         self.observer.settled()
     }
 
-    /// Where `/live`, `/ready` and `/metrics` are served.
+    /// Where `/live`, `/ready`, `/status` and `/metrics` are served.
     pub fn metrics_address(&self) -> SocketAddr {
         self.metrics_address
     }
 }
 
 impl SinkRuntime {
-    /// Prepares to run. Connects to nothing yet, but opens `metrics_port`.
+    /// Prepares to run. Connects to nothing yet, but opens `metrics_port` on `metrics_address`.
     ///
     /// # Errors
     /// [`ConnectorError::Configuration`] if the port cannot be had, if `tasks` asks for more than one instance, or if a
@@ -89,10 +89,12 @@ impl SinkRuntime {
         Self::with_tasks(vec![connector], config).await
     }
 
-    /// The same with several instances of a connector, which write side by side: one for each of `tasks`.
+    /// The same with several instances of a connector, one for each of `tasks`: all mappings share them.
     ///
-    /// Each has consumers of its own. Of a subscription that takes one consumer at a time (Exclusive, Failover) every
-    /// partition is read by one of them, so that its order holds.
+    /// Each partition is read by one consumer, and its batches are written by whichever instance is idle. The records of a
+    /// partition (Exclusive, Failover) or of a routing key (KeyShared) are written one batch after the other, so that their
+    /// order holds; batches of a Shared subscription are written side by side. The first instance's `consumer_configs`
+    /// says which topics are read.
     ///
     /// # Errors
     /// [`ConnectorError::Configuration`] if the port cannot be had, if there are not as many instances as `tasks` says, or
@@ -118,10 +120,10 @@ impl SinkRuntime {
         }
         check_connection(&config)?;
         let observer = Observer::new(&config.connector_name);
-        let server = serve(config.metrics_port, observer.clone()).await?;
+        let server = serve(config.metrics_address, config.metrics_port, observer.clone()).await?;
+        let config = observer.with_metrics(config);
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
-        let writer = |connector| Writer::new(connector, config.write_timeout);
-        let writers = connectors.into_iter().map(writer).collect();
+        let writers = connectors.into_iter().map(Writer::new).collect();
         Ok(Self { writers, config, observer, server, shutdown: CancellationToken::new() })
     }
 
@@ -170,10 +172,10 @@ impl SinkRuntime {
     }
 
     async fn deliver(&self) -> ConnectorResult<()> {
-        let prepare = try_join_all(self.writers.iter().enumerate().map(|(task, writer)| self.prepare(task, writer)));
-        let Some(tasks) = self.shutdown.run_until_cancelled(prepare).await else { return Ok(()) };
+        let Some(mappings) = self.shutdown.run_until_cancelled(self.prepare()).await else { return Ok(()) };
         let broker: Arc<dyn Broker> = Arc::new(DanubeBroker::new(&self.config));
-        let mut pipeline = Pipeline::start(&broker, tasks?, &self.config, &self.observer);
+        let pool = WriterPool::new(self.writers.clone(), self.config.write_timeout);
+        let mut pipeline = Pipeline::start(&broker, &pool, mappings?, &self.config, &self.observer);
         self.observer.phase(Phase::Running);
         let outcome = self.shutdown.run_until_cancelled(pipeline.ended()).await.unwrap_or(Ok(()));
         self.observer.phase(Phase::Draining);
@@ -186,10 +188,14 @@ impl SinkRuntime {
         outcome.and(drained)
     }
 
-    async fn prepare(&self, task: usize, writer: &Writer) -> ConnectorResult<Task> {
-        writer.initialize(self.config.clone()).await?;
-        let mappings = mappings::of(&self.config, writer.consumer_configs().await?)?;
-        Ok(Task { writer: writer.clone(), mappings, share: Share { task, tasks: self.writers.len() } })
+    /// Initializes every instance; the first one says which topics all of them write.
+    async fn prepare(&self) -> ConnectorResult<Vec<MappingSettings>> {
+        try_join_all(self.writers.iter().map(|writer| writer.initialize(self.config.clone()))).await?;
+        let consumers = match self.writers.first() {
+            Some(writer) => writer.consumer_configs().await?,
+            None => Vec::new(),
+        };
+        mappings::of(&self.config, consumers)
     }
 }
 

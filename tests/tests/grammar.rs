@@ -8,7 +8,7 @@ use std::{
 };
 
 use danube_sink::{
-    ConsumerConfig, OnInvalidRecord,
+    ConsumerConfig, OnInvalidRecord, OnMassRefusal,
     config::{ConfigError, Environment, Loaded, Mistake, Mistakes, load_text},
     prelude::*,
 };
@@ -94,7 +94,10 @@ pub struct Everything {
         batch_size = 7,
         flush_interval_ms = 50,
         on_invalid_record = "dead_letter",
-        dead_letter_topic = "/default/dead"
+        dead_letter_topic = "/default/dead",
+        on_mass_refusal = "stop",
+        single_writer = true,
+        sole_consumer = true
     )]
     pub topics: TopicMappings<Target>,
     #[state]
@@ -235,6 +238,8 @@ fn what_is_not_said_is_the_default() {
     assert_eq!((mapping.batch_size, mapping.flush_interval), (7, Duration::from_millis(50)));
     assert_eq!(mapping.on_invalid_record, OnInvalidRecord::DeadLetter);
     assert_eq!(mapping.dead_letter_topic.as_deref(), Some("/default/dead"));
+    assert_eq!(mapping.on_mass_refusal, OnMassRefusal::Stop);
+    assert!(mapping.single_writer && mapping.sole_consumer && !mapping.create_topics);
 }
 
 #[test]
@@ -247,7 +252,14 @@ fn the_template_of_everything_loads_as_if_it_said_nothing() {
     assert_eq!(connector.topics.get("/default/topic").map(|target| target.table.as_str()), Some("text"));
     let of_core = |core: ConnectorConfig| (core.batch_size, core.max_retries, core.tasks, core.mappings[0].batch_size);
     assert_eq!(of_core(core), of_core(shortest.core));
-    for line in ["#mode = \"append_only\"", "[all.retry]", "#first = \"1s\"", "#batch_size = 7", "#[all.standby]"] {
+    for line in [
+        "#mode = \"append_only\"",
+        "[all.retry]",
+        "#first = \"1s\"",
+        "#batch_size = 7",
+        "#single_writer = true",
+        "#[all.standby]",
+    ] {
         assert!(template.contains(line), "`{line}` is not in\n{template}");
     }
     for (variable, need) in [("EVERYTHING_TOKEN_FILE", "Required."), ("OTHER_KEY_FILE", "Optional.")] {
@@ -269,13 +281,15 @@ fn the_file_says_something_else() {
         a = "/b"
     "#;
     let text = SHORTEST.replace("[[all", &format!("{lines}\n[[all"));
-    let text = format!("{text}batch_size = 8\nsubscription_type = \"Shared\"\nretry.attempts = 9\n");
+    let text =
+        format!("{text}batch_size = 8\nsingle_writer = false\nsubscription_type = \"Shared\"\nretry.attempts = 9\n");
     let Loaded { connector, core, .. } = load(&text).expect("a good configuration");
     assert_eq!((connector.chunk, connector.class.as_str()), (ByteSize(65_536), "cold"));
     assert_eq!((connector.mode, connector.other_mode), (Mode::DropAndCreate, Mode::AppendOnly));
     assert_eq!(connector.retry, Retry { attempts: 5, pause: Pause { initial: Duration::from_secs(3) } });
     assert_eq!(connector.servers[1], Server { host: "b".to_owned() });
     assert_eq!(core.mappings[0].batch_size, 8);
+    assert!(!core.mappings[0].single_writer, "the file has the last word");
     assert_eq!(core.mappings[0].consumer.subscription_type, SubscriptionType::Shared);
     assert_eq!(connector.topics.get("/default/a").map(|target| target.retry.attempts), Some(9));
 }
@@ -287,6 +301,7 @@ fn what_the_file_says_for_all_mappings_is_more_than_what_the_code_says_for_one()
     assert_eq!(size("batch_size = 50").batch_size, 50);
     assert_eq!(size("batch_size = 50").flush_interval, Duration::from_millis(50), "the code's word for another key");
     assert_eq!(size("processing.batch_timeout_ms = 70").flush_interval, Duration::from_millis(70));
+    assert_eq!(size("on_mass_refusal = \"go_on\"").on_mass_refusal, OnMassRefusal::GoOn);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     file::value::{Content, Entry, Table, Value},
     metadata::Metadata,
     setting::Setting,
-    settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
+    settings::{LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SubscriptionType},
     shape::Scalar,
 };
 
@@ -47,4 +47,7 @@ macro_rules! words {
     )+};
 }
 
-words! { AvroEncoding Metadata NumberEncoding OnInvalidRecord OnRetriesExhausted PayloadFormat SubscriptionType }
+words! {
+    AvroEncoding LogFormat Metadata NumberEncoding OnInvalidRecord OnMassRefusal OnRetriesExhausted PayloadFormat
+    SubscriptionType
+}

@@ -33,6 +33,7 @@ impl Entry {
         let without = match key.default {
             Fallback::Required => Without::Required,
             Fallback::Off => Without::Default("false".to_owned()),
+            Fallback::Empty => Without::Default("[]".to_owned()),
             Fallback::Number(number) => Without::Default(number.to_string()),
             Fallback::Word(word) => Without::Default(format!("\"{word}\"")),
             Fallback::From(place) => Without::From(place),

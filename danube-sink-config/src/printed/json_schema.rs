@@ -166,7 +166,10 @@ fn of_shape(shape: &Shape) -> Value {
             json!({ "anyOf": [of_shape(&Shape::Pointer), attribute, of_shape(&Metadata::SHAPE)] })
         }
         Shape::Url => json!({ "type": "string", "pattern": "^[A-Za-z0-9+.-]+:." }),
-        Shape::ServiceUrl => json!({ "type": "string", "pattern": "^https?://[^/]" }),
+        Shape::ServiceUrl | Shape::HttpUrl { .. } => json!({ "type": "string", "pattern": "^https?://[^/]" }),
+        Shape::IpAddress => {
+            json!({ "anyOf": [{ "type": "string", "format": "ipv4" }, { "type": "string", "format": "ipv6" }] })
+        }
         Shape::LogLevel => {
             let level = LEVELS.map(any_case).join("|");
             json!({ "type": "string", "pattern": format!("^(([^,=]+=)?({level}))(,([^,=]+=)?({level}))*$") })

@@ -15,6 +15,8 @@ pub(super) fn spell(shape: &Shape) -> String {
         Shape::Field => "Where in a record, as `/user/id`, `attribute:NAME` or `offset`".to_owned(),
         Shape::Url => "A URL".to_owned(),
         Shape::ServiceUrl => "The URL of a broker".to_owned(),
+        Shape::HttpUrl { .. } => "An `http` or `https` URL".to_owned(),
+        Shape::IpAddress => "An IP address".to_owned(),
         Shape::LogLevel => "A level, or levels by target".to_owned(),
         Shape::Topic => "A topic, as `/namespace/name`".to_owned(),
         Shape::Duration { limits, .. } => limited("A time with its unit, such as `\"10s\"`", limits),

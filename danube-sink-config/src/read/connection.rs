@@ -1,8 +1,9 @@
-//! The settings of a safe connection: certificates and keys from the file, the token from the environment.
+//! The settings of a remote broker: its other endpoints, certificates and keys from the file, the token from the environment.
 
 use std::path::PathBuf;
 
 use super::{
+    check,
     keys::{self, Key},
     root::Tables,
     secret_source::{self, SecretSource},
@@ -25,8 +26,10 @@ pub(super) fn read(
     destination: Destination,
     core: &mut ConnectorConfig,
 ) {
-    let mut path = |key: &Key| tables.text(key, None);
-    let (ca, certificate, key) = (path(&keys::TLS_CA_FILE), path(&keys::TLS_CERT_FILE), path(&keys::TLS_KEY_FILE));
+    let mut text = |key: &Key| tables.text(key, None);
+    let (ca, certificate, key) = (text(&keys::TLS_CA_FILE), text(&keys::TLS_CERT_FILE), text(&keys::TLS_KEY_FILE));
+    let admin_url = text(&keys::ADMIN_URL).value;
+    let metrics_urls = tables.given(&keys::BROKER_METRICS_URLS, check::texts).value;
     let token = token(tables);
     if matches!(destination, Destination::Embedded) {
         return;
@@ -34,8 +37,10 @@ pub(super) fn read(
     let file = |given: &Given<String>| given.value.as_ref().map(PathBuf::from);
     (core.tls_ca_file, core.tls_cert_file, core.tls_key_file) = (file(&ca), file(&certificate), file(&key));
     core.token = token;
-    let Destination::Configured(check) = destination else { return };
-    for problem in check(core) {
+    core.danube_admin_url = admin_url;
+    core.broker_metrics_urls = metrics_urls.unwrap_or_default();
+    let Destination::Configured(look) = destination else { return };
+    for problem in look(core) {
         let span = match problem.part {
             Part::Url => url.span.clone(),
             Part::Ca => ca.span.clone(),

@@ -4,7 +4,7 @@ use crate::{
     decoding::{AvroEncoding, NumberEncoding},
     file::environment,
     setting::Setting,
-    settings::{OnInvalidRecord, OnRetriesExhausted, PayloadFormat, SubscriptionType},
+    settings::{LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SubscriptionType},
     shape::Shape,
 };
 
@@ -37,6 +37,8 @@ pub(crate) enum Fallback {
     Word(&'static str),
     /// `false`.
     Off,
+    /// A list without values.
+    Empty,
     /// Something that is found elsewhere, in words.
     From(&'static str),
     Nothing,
@@ -66,6 +68,7 @@ impl Key {
         match self.default {
             Fallback::Required | Fallback::Nothing => String::new(),
             Fallback::Off => "; without the key it is `false`".to_owned(),
+            Fallback::Empty => "; without the key it is `[]`".to_owned(),
             Fallback::Number(number) => format!("; without the key it is {number}"),
             Fallback::Word(word) => format!("; without the key it is `{word}`"),
             Fallback::From(place) => format!("; without the key it is {place}"),
@@ -87,6 +90,7 @@ pub(crate) mod defaults {
     pub(crate) const MAX_BUFFERED_BYTES: u32 = 128 * 1024 * 1024;
     pub(crate) const SHUTDOWN_TIMEOUT_MS: u64 = 25_000;
     pub(crate) const METRICS_PORT: u16 = 9090;
+    pub(crate) const METRICS_ADDRESS: &str = "::";
     pub(crate) const LOG_LEVEL: &str = "info";
 }
 
@@ -94,6 +98,9 @@ pub(crate) mod defaults {
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 const MILLISECONDS: Shape = number(1, DAY_MS);
 const COUNT: Shape = number(1, u32::MAX as u64);
+/// What a broker takes as its `dispatch.max_unacked_messages`.
+const UNACKED: Shape = number(1, 10_000);
+const METRICS_URLS: Shape = Shape::list(&Shape::HttpUrl { example: "http://broker:9040/metrics" });
 const TEXT: Shape = Shape::Text { min: 1, max: usize::MAX };
 
 const fn number(min: u64, max: u64) -> Shape {
@@ -126,27 +133,44 @@ keys! { CORE:
     BATCH_BYTES = "batch_bytes" in [Root, Processing], COUNT, Fallback::Number(defaults::BATCH_BYTES as u64),
         "payload bytes in a batch, where a mapping says nothing else";
     FLUSH_INTERVAL = "flush_interval_ms" (Processing "batch_timeout_ms") in [Root, Processing], MILLISECONDS,
-        Fallback::Number(defaults::FLUSH_INTERVAL_MS), "how long the first record of a batch waits for company";
+        Fallback::Number(defaults::FLUSH_INTERVAL_MS), "longest time a partly filled batch waits before it is written";
     WRITE_TIMEOUT = "write_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::WRITE_TIMEOUT_MS),
-        "the limit of one try to write a batch";
+        "timeout of one write attempt";
     ACK_TIMEOUT = "ack_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::ACK_TIMEOUT_MS),
         "how long the broker waits for an acknowledgement, where a mapping says nothing else; as its failure policy says";
+    MAX_UNACKED = "max_unacked_messages" in [Root], UNACKED, Fallback::From("learnt from what arrives"),
+        "the broker's `dispatch.max_unacked_messages` where it is known, where a mapping says nothing else";
+    CREATE_TOPICS = "create_topics" in [Root], Shape::Truth, Fallback::Off,
+        "create missing topics (reliable) instead of waiting for a producer to create them, where a mapping says nothing else";
     MAX_RETRIES = "max_retries" in [Root, Retry], number(0, u32::MAX as u64),
-        Fallback::Number(defaults::MAX_RETRIES as u64), "tries after the first until `on_retries_exhausted` applies";
+        Fallback::Number(defaults::MAX_RETRIES as u64), "maximum number of retries before `on_retries_exhausted` applies";
     RETRY_BACKOFF = "retry_backoff_ms" in [Root, Retry], MILLISECONDS, Fallback::Number(defaults::RETRY_BACKOFF_MS),
-        "upper bound of the wait before the first retry; it doubles with each";
+        "initial retry delay; doubles with each retry";
     MAX_BACKOFF = "max_backoff_ms" in [Root, Retry], MILLISECONDS, Fallback::Number(defaults::MAX_BACKOFF_MS),
-        "upper bound of any wait between tries";
+        "upper bound of any retry delay, including a delay that the target asks for (Retry-After)";
     ON_RETRIES_EXHAUSTED = "on_retries_exhausted" in [Root], OnRetriesExhausted::SHAPE,
-        Fallback::Word("wait"), "what becomes of a batch when `max_retries` are used up";
+        Fallback::Word("wait"), "what to do with a batch when its retries are exhausted";
+    ON_MASS_REFUSAL = "on_mass_refusal" in [Root], OnMassRefusal::SHAPE, Fallback::Word("wait"),
+        "what to do when the target refuses 32 records in a row, in at least two writes, without one success: the \
+         records are then not the cause; where a mapping says nothing else";
     TASKS = "tasks" in [Root], number(1, 256), Fallback::Number(defaults::TASKS as u64),
-        "instances of the connector in this process, which write side by side";
+        "parallel connector instances in this process: N instances that all mappings share; each partition (Exclusive, \
+         Failover) or key (KeyShared) is written by one of them at a time, so that its order holds; there is one consumer a \
+         partition and process";
     MAX_BUFFERED_BYTES = "max_buffered_bytes" in [Root], COUNT, Fallback::Number(defaults::MAX_BUFFERED_BYTES as u64),
-        "payload bytes that the process holds at most";
+        "upper bound of the memory for records: payloads, records that the connector keeps, and what is remembered of \
+         settled messages";
     SHUTDOWN_TIMEOUT = "shutdown_timeout_ms" in [Root], MILLISECONDS, Fallback::Number(defaults::SHUTDOWN_TIMEOUT_MS),
         "the limit of a graceful shutdown";
     METRICS_PORT = "metrics_port" in [Root, Processing], number(0, u16::MAX as u64),
-        Fallback::Number(defaults::METRICS_PORT as u64), "the port of `/live`, `/ready` and `/metrics`; 0 takes a free one";
+        Fallback::Number(defaults::METRICS_PORT as u64), "the port of `/live`, `/ready`, `/status` and `/metrics`; 0 takes a free one";
+    METRICS_ADDRESS = "metrics_address" in [Root, Processing], Shape::IpAddress, Fallback::Word(defaults::METRICS_ADDRESS),
+        "the address that `/live`, `/ready`, `/status` and `/metrics` listen on; `::` is every address, IPv6 and IPv4 alike";
+    BROKER_METRICS_URLS = "broker_metrics_urls" in [Root], METRICS_URLS, Fallback::Empty,
+        "Prometheus endpoints of the brokers, such as `http://broker:9040/metrics`: with them the connector compares what \
+         each topic took with what it received, and reports a difference";
+    ADMIN_URL = "danube_admin_url" in [Root], Shape::HttpUrl { example: "http://broker:50051" }, Fallback::Nothing,
+        "the broker's admin service, such as `http://broker:50051`; for the command `subscription reset`";
     TLS_CA_FILE = "tls_ca_file" in [Root], Shape::Path, Fallback::From("what the system trusts"),
         "the file with the certificates of the CAs that the broker's may be signed by, in PEM; for `https`";
     TLS_CERT_FILE = "tls_cert_file" in [Root], Shape::Path, Fallback::Nothing,
@@ -155,6 +179,7 @@ keys! { CORE:
         "the file with the private key of `tls_cert_file`, in PEM";
     LOG_LEVEL = "log_level" in [Root, Processing], Shape::LogLevel, Fallback::Word(defaults::LOG_LEVEL),
         "`error`, `warn`, `info`, `debug`, `trace`, or targets as in `info,danube_sink=debug`";
+    LOG_FORMAT = "log_format" in [Root, Processing], LogFormat::SHAPE, Fallback::Word("text"), "the format of log lines";
 }
 
 /// Keys of the root that a variable overrides.
@@ -186,9 +211,19 @@ keys! { MAPPING:
     MAPPING_BATCH_BYTES = "batch_bytes" in [Mapping], COUNT, Fallback::From("that of the root"),
         "payload bytes in a batch";
     MAPPING_FLUSH_INTERVAL = "flush_interval_ms" (Mapping "batch_timeout_ms") in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
-        "how long the first record of a batch waits for company";
+        "longest time a partly filled batch waits before it is written";
     MAPPING_ACK_TIMEOUT = "ack_timeout_ms" in [Mapping], MILLISECONDS, Fallback::From("that of the root"),
         "how long the broker waits for an acknowledgement on this subscription";
+    MAPPING_MAX_UNACKED = "max_unacked_messages" in [Mapping], UNACKED, Fallback::From("that of the root"),
+        "the broker's `dispatch.max_unacked_messages` for this topic, where it is known";
+    MAPPING_CREATE_TOPICS = "create_topics" in [Mapping], Shape::Truth, Fallback::From("that of the root"),
+        "create the topic (reliable) if it is missing, instead of waiting for a producer to create it";
+    PARTITIONS = "partitions" in [Mapping], number(1, 1_000), Fallback::Nothing,
+        "partitions of a missing topic that `create_topics` creates; without the key, a topic without partitions";
+    SOLE_CONSUMER = "sole_consumer" in [Mapping], Shape::Truth, Fallback::Off,
+        "whether this process is the only consumer of a Shared subscription, so that gaps in offsets are losses";
+    SINGLE_WRITER = "single_writer" in [Mapping], Shape::Truth, Fallback::Off,
+        "whether one connector instance at a time writes this mapping, whatever `tasks` says: for tables that allow one writer";
     PAYLOAD_FORMAT = "payload_format" in [Mapping], PayloadFormat::SHAPE,
         Fallback::Word("auto"), "how messages without a schema are read";
     AVRO_ENCODING = "avro_encoding" in [Mapping], AvroEncoding::SHAPE,
@@ -207,6 +242,9 @@ keys! { MAPPING:
         Fallback::Word("stop"), "what becomes of a record that cannot be decoded or is rejected";
     DEAD_LETTER_TOPIC = "dead_letter_topic" in [Mapping], Shape::Topic, Fallback::Nothing,
         "where rejected records go with `dead_letter`";
+    MAPPING_ON_MASS_REFUSAL = "on_mass_refusal" in [Mapping], OnMassRefusal::SHAPE, Fallback::From("that of the root"),
+        "what to do when the target refuses 32 records in a row, in at least two writes, without one success: the \
+         records are then not the cause";
 }
 
 /// The list of mappings, in the guide's word and in that of the published connectors.

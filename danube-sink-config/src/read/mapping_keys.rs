@@ -51,9 +51,15 @@ impl Draft {
         reader.number(&keys::MAPPING_BATCH_BYTES, &mut settings.batch_bytes);
         reader.milliseconds(&keys::MAPPING_FLUSH_INTERVAL, &mut settings.flush_interval);
         reader.milliseconds(&keys::MAPPING_ACK_TIMEOUT, &mut settings.ack_timeout);
+        settings.max_unacked_messages = reader.optional(&keys::MAPPING_MAX_UNACKED).or(core.max_unacked_messages);
+        reader.word(&keys::MAPPING_CREATE_TOPICS, &mut settings.create_topics);
+        settings.partitions = reader.optional(&keys::PARTITIONS);
+        reader.word(&keys::SOLE_CONSUMER, &mut settings.sole_consumer);
+        reader.word(&keys::SINGLE_WRITER, &mut settings.single_writer);
         reader.word(&keys::PAYLOAD_FORMAT, &mut settings.payload_format);
         schemas(reader, &mut settings, common);
         reader.word(&keys::ON_INVALID_RECORD, &mut settings.on_invalid_record);
+        reader.word(&keys::MAPPING_ON_MASS_REFUSAL, &mut settings.on_mass_refusal);
         let dead_letter = reader.text(&keys::DEAD_LETTER_TOPIC);
         settings.dead_letter_topic = dead_letter.value;
         if !dead_letter.present {
@@ -84,9 +90,8 @@ fn consumer(reader: &mut MappingReader<'_>, topic: Option<String>, common: Commo
 }
 
 fn schemas(reader: &mut MappingReader<'_>, settings: &mut MappingSettings, common: Common<'_>) {
-    let mut version = |key: &Key| reader.given(key, |value| check::number(key, value)).value;
-    settings.expected_schema_version = version(&keys::SCHEMA_VERSION).and_then(|number| u32::try_from(number).ok());
-    settings.min_schema_version = version(&keys::MIN_SCHEMA_VERSION).and_then(|number| u32::try_from(number).ok());
+    settings.expected_schema_version = reader.optional(&keys::SCHEMA_VERSION);
+    settings.min_schema_version = reader.optional(&keys::MIN_SCHEMA_VERSION);
     reader.word(&keys::SHOW_PAYLOAD, &mut settings.show_payload_in_errors);
     let decoding = &mut settings.decoding;
     reader.word(&keys::AVRO_ENCODING, &mut decoding.avro_encoding);
@@ -152,12 +157,15 @@ impl<'r> MappingReader<'r> {
     }
 
     fn number<T: TryFrom<u64>>(&mut self, key: &Key, setting: &mut T) {
-        // The key's range lies within the type's, so that the conversion cannot fail.
-        if let Some(number) =
-            self.given(key, |value| check::number(key, value)).value.and_then(|number| T::try_from(number).ok())
-        {
+        if let Some(number) = self.optional(key) {
             *setting = number;
         }
+    }
+
+    /// A number, which has no default.
+    fn optional<T: TryFrom<u64>>(&mut self, key: &Key) -> Option<T> {
+        // The key's range lies within the type's, so that the conversion cannot fail.
+        self.given(key, |value| check::number(key, value)).value.and_then(|number| T::try_from(number).ok())
     }
 
     fn word<T: Setting>(&mut self, key: &Key, setting: &mut T) {

@@ -45,17 +45,24 @@ pub(crate) fn read(
     tables.milliseconds(&keys::FLUSH_INTERVAL, &mut core.flush_interval);
     tables.milliseconds(&keys::WRITE_TIMEOUT, &mut core.write_timeout);
     tables.milliseconds(&keys::ACK_TIMEOUT, &mut core.ack_timeout);
+    core.max_unacked_messages = tables.optional(&keys::MAX_UNACKED);
+    tables.word(&keys::CREATE_TOPICS, &mut core.create_topics);
     tables.number(&keys::MAX_RETRIES, &mut core.max_retries);
     tables.milliseconds(&keys::RETRY_BACKOFF, &mut core.retry_backoff);
     tables.milliseconds(&keys::MAX_BACKOFF, &mut core.max_backoff);
     tables.word(&keys::ON_RETRIES_EXHAUSTED, &mut core.on_retries_exhausted);
+    tables.word(&keys::ON_MASS_REFUSAL, &mut core.on_mass_refusal);
     tables.number(&keys::TASKS, &mut core.tasks);
     tables.number(&keys::MAX_BUFFERED_BYTES, &mut core.max_buffered_bytes);
     tables.milliseconds(&keys::SHUTDOWN_TIMEOUT, &mut core.shutdown_timeout);
     tables.number(&keys::METRICS_PORT, &mut core.metrics_port);
+    if let Some(address) = tables.given(&keys::METRICS_ADDRESS, check::address).value {
+        core.metrics_address = address;
+    }
     if let Some(level) = tables.text(&keys::LOG_LEVEL, None).value {
         core.log_level = level;
     }
+    tables.word(&keys::LOG_FORMAT, &mut core.log_format);
     tables.check_together(&core);
     connection::read(&mut tables, &url, beyond.destination, &mut core);
 
@@ -131,6 +138,16 @@ impl<'a> Tables<'_, 'a> {
         table::find(&mut places, key, self.mistakes).map(|entry| &entry.value)
     }
 
+    /// What `read` makes of a key.
+    pub(super) fn given<T, E: Into<Mistakes>>(
+        &mut self,
+        key: &Key,
+        read: impl FnOnce(&Key, &Value) -> Result<T, E>,
+    ) -> Given<T> {
+        let found = self.find(key);
+        Given::read(key, found, self.mistakes, |value| read(key, value))
+    }
+
     /// A text, which a variable may override.
     pub(super) fn text(&mut self, key: &Key, variable: Option<&str>) -> Given<String> {
         let found = self.find(key);
@@ -146,12 +163,15 @@ impl<'a> Tables<'_, 'a> {
     }
 
     fn number<T: TryFrom<u64>>(&mut self, key: &Key, setting: &mut T) {
-        let found = self.find(key);
-        let number = Given::read(key, found, self.mistakes, |value| check::number(key, value)).value;
-        // The key's range lies within the type's, so that the conversion cannot fail.
-        if let Some(number) = number.and_then(|number| T::try_from(number).ok()) {
+        if let Some(number) = self.optional(key) {
             *setting = number;
         }
+    }
+
+    /// A number, which has no default.
+    fn optional<T: TryFrom<u64>>(&mut self, key: &Key) -> Option<T> {
+        // The key's range lies within the type's, so that the conversion cannot fail.
+        self.given(key, check::number).value.and_then(|number| T::try_from(number).ok())
     }
 
     fn milliseconds(&mut self, key: &Key, setting: &mut Duration) {
@@ -163,8 +183,7 @@ impl<'a> Tables<'_, 'a> {
     }
 
     fn word<T: Setting>(&mut self, key: &Key, setting: &mut T) {
-        let found = self.find(key);
-        if let Some(word) = Given::read(key, found, self.mistakes, T::read).value {
+        if let Some(word) = self.given(key, |_, value| T::read(value)).value {
             *setting = word;
         }
     }

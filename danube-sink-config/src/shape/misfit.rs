@@ -46,6 +46,8 @@ pub(crate) const ATTRIBUTE: &str = "attribute";
 pub(crate) const A_FIELD: &str = "write the way to a value in the payload, such as `/user/id`; `attribute:NAME`; or \
                                   `topic`, `partition`, `offset`, `publish_time`, `producer`, `key` or `id`";
 const A_BROKER: &str = "write a URL such as `http://localhost:6650`";
+pub(crate) const NO_ADDRESS: &str = "not an IP address";
+pub(crate) const AN_ADDRESS: &str = "write an address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`";
 /// The help for what is no URL.
 pub(crate) const A_URL: &str = "write it whole, such as `https://example.com/path`";
 
@@ -217,6 +219,15 @@ impl Shape {
                 None if url::is_http(text) => None,
                 None => wrong("a broker is reached by `http` or `https`", Text::new(A_BROKER)),
             },
+            Self::HttpUrl { example } => {
+                let help = Text::new("write a URL such as `").with(example).with("`");
+                match url::flaw(text) {
+                    Some(flaw) => wrong(flaw, help),
+                    None if url::is_http(text) => None,
+                    None => wrong("not an `http` or `https` URL", help),
+                }
+            }
+            Self::IpAddress if !url::may_be_ip(text) => wrong(NO_ADDRESS, Text::new(AN_ADDRESS)),
             _ => None,
         }
     }

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(crate) use self::misfit::A_URL;
 #[cfg(feature = "start")]
 pub(crate) use self::misfit::LEVELS;
-pub(crate) use self::misfit::{A_FIELD, A_POINTER, ATTRIBUTE, alternatives};
+pub(crate) use self::misfit::{A_FIELD, A_POINTER, AN_ADDRESS, ATTRIBUTE, NO_ADDRESS, alternatives};
 pub use self::{
     limit::{Limit, Refusal},
     misfit::{Misfit, Scalar},
@@ -72,6 +72,13 @@ pub enum Shape {
     Url,
     /// The URL of a broker.
     ServiceUrl,
+    /// The URL of an endpoint that is reached by HTTP.
+    HttpUrl {
+        /// One, for help and templates.
+        example: &'static str,
+    },
+    /// An IP address, of version 4 or 6, without a port.
+    IpAddress,
     /// `/namespace/name`.
     Topic,
     /// Where in a payload a value stands, as `/user/id`.

@@ -24,6 +24,18 @@ pub(super) const fn is_http(text: &str) -> bool {
     scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
 }
 
+/// Whether it consists of what an IP address consists of. Only the type knows whether it is one.
+pub(super) const fn may_be_ip(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    if is_ipv6(rest) {
+        return true;
+    }
+    while let [b'0'..=b'9' | b'.', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest.is_empty() && contains(text.as_bytes(), b'.')
+}
+
 /// `user:password@host:port`
 const fn flaw_of_authority(mut authority: &[u8]) -> Option<&'static str> {
     while let (_, [b'@', behind @ ..]) = split(authority, b"@") {

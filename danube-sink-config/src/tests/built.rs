@@ -138,6 +138,7 @@ fn a_right_file_is_right_twice() {
         RIGHT.to_owned(),
         RIGHT.replace("topic_mappings", "routes").replace("topic =", "from ="),
         format!("{RIGHT}[processing]\nbatch_timeout_ms = 5\n[retry]\nmax_retries = 1\n"),
+        format!("create_topics = true\nmetrics_address = \"::\"\n{RIGHT}partitions = 3\nsingle_writer = true\n"),
         format!("connector_name = \"sink\"\ndanube_service_url = \"http://localhost:1\"\n{RIGHT}"),
     ] {
         at_start(&text).unwrap();
@@ -191,6 +192,9 @@ fn the_build_finds_what_the_start_would_find_in_the_same_words() {
         ("[[lake.topic_mappings]]", "[lake.topic_mappings]"),
         ("[[lake.topic_mappings]]", "[[lake.topic_mapping]]"),
         ("url =", "url = x\nurl ="),
+        ("[lake]\n", "metrics_address = \"1.2.3\"\nlog_format = \"xml\"\nbroker_metrics_urls = [\"a:1\", 1]\n[lake]\n"),
+        ("[lake]\n", "danube_admin_url = \"http://\"\nmax_unacked_messages = 0\non_mass_refusal = 1\n[lake]\n"),
+        ("size = 3", "partitions = 1001\nsole_consumer = 1\non_mass_refusal = \"skip\"\nmax_unacked_messages = \"1\""),
     ];
     for (from, to) in changes {
         let text = RIGHT.replace(from, to);

@@ -1,6 +1,7 @@
 //! The configuration room, from files to reports.
 
 mod built;
+mod delivery_keys;
 mod generated;
 mod handwritten;
 mod printed;

@@ -77,6 +77,11 @@ fn the_schema_takes_what_the_reader_takes() {
          [http_sink]\nbase_url = \"https://example.com\"\n[[http_sink.routes]]\nfrom = \"/default/a\"\npath = \"/\"\n\
          subscription_type = \"key_shared\""
             .to_owned(),
+        "create_topics = true\nmetrics_address = \"127.0.0.1\"\nbroker_metrics_urls = [\"http://a:9040/metrics\"]\n\
+         danube_admin_url = \"https://a\"\nmax_unacked_messages = 1\n[processing]\nmetrics_port = 1\nlog_format = \"json\"\n\
+         [http_sink]\nbase_url = \"https://example.com\"\n[[http_sink.topic_mappings]]\ntopic = \"/default/a\"\n\
+         path = \"/\"\npartitions = 9\non_mass_refusal = \"Go_On\"\nsole_consumer = true"
+            .to_owned(),
     ];
     for text in &good {
         let errors: Vec<String> = validator.iter_errors(&as_json(text)).map(|error| error.to_string()).collect();
@@ -98,6 +103,17 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("[http_sink]", "on_retries_exhausted = \"panic\"\n[http_sink]"),
         ("[http_sink]", "log_level = \"loud\"\n[http_sink]"),
         ("[http_sink]", "tasks = 257\n[http_sink]"),
+        ("[http_sink]", "log_format = \"xml\"\n[http_sink]"),
+        ("[http_sink]", "metrics_address = \"localhost\"\n[http_sink]"),
+        ("[http_sink]", "metrics_address = \"1.2.3.256\"\n[http_sink]"),
+        ("[http_sink]", "broker_metrics_urls = \"http://a\"\n[http_sink]"),
+        ("[http_sink]", "broker_metrics_urls = [\"a:9040\"]\n[http_sink]"),
+        ("[http_sink]", "danube_admin_url = \"a:50051\"\n[http_sink]"),
+        ("[http_sink]", "max_unacked_messages = 10001\n[http_sink]"),
+        ("[http_sink]", "partitions = 3\n[http_sink]"),
+        ("path = ", "partitions = 0\npath = "),
+        ("path = ", "on_mass_refusal = \"skip\"\npath = "),
+        ("path = ", "single_writer = 1\npath = "),
         ("[http_sink]\n", "[http_sinks]\n"),
         ("base_url = \"https://example.com\"", ""),
         ("\"https://example.com\"", "\"example\""),

@@ -104,7 +104,7 @@ impl Program {
         match job {
             Job::Run => {
                 let Configured { connectors, core, path, notes } = configured;
-                start_logs(&core.log_level, self.crate_name)?;
+                start_logs(&core.log_level, core.log_format, self.crate_name)?;
                 tracing::debug!("configuration from {}", path.display());
                 for note in notes {
                     tracing::debug!("{note}");
@@ -112,13 +112,13 @@ impl Program {
                 block_on(async { SinkRuntime::boxed(connectors, core).await?.run().await })
             }
             Job::Check(options) => {
-                start_logs("warn", self.crate_name)?;
+                start_logs("warn", configured.core.log_format, self.crate_name)?;
                 block_on(check::check(&self.declared, configured, options))
             }
             #[cfg(feature = "dev")]
             Job::Dev(options) => {
                 // Its own lines say how it goes.
-                start_logs("warn", self.crate_name)?;
+                start_logs("warn", configured.core.log_format, self.crate_name)?;
                 block_on(dev::run(configured.connectors, configured.core, options))
             }
             #[cfg(not(feature = "dev"))]

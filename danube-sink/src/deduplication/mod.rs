@@ -9,7 +9,7 @@ use std::{
     mem,
 };
 
-use self::slot::{Mark, Place};
+use self::slot::{EMPTY, Marks, Slot, Turn, offset_of};
 use crate::record::SinkRecord;
 
 /// How many names are known at most, but for those of the batch.
@@ -47,26 +47,28 @@ const KNOWN: usize = 100_000;
 ///  danube:<subscription>:<topic or partition>:<producer>:<slot>    <lap>, and a bit for each of 48 offsets
 /// ```
 ///
-/// - **No order is needed.** A bit says of one record that the target has it, so one that comes late is written, whether the
-///   subscription is Exclusive or Shared, and so is one that was rejected before and is valid now.
+/// - **No order is needed.** A bit says of one record that the target has it. So a late record is written, whether the
+///   subscription is Exclusive or Shared, as is one that was rejected before and is valid now.
 /// - **A batch of several partitions or producers** changes the numbers of all of them, in one transaction.
 /// - **Offsets that start again at 0** are no redelivery. A broker that lost its storage has lost its producers too, and draws
 ///   new numbers for them, of 64 random bits, which begin without a bit. Clocks play no part.
-/// - **Several connectors of one subscription** change the same numbers, and each keeps what it knows of them from batch to
+/// - **Several connectors of one subscription** change the same numbers, and each caches what it knows of them from batch to
 ///   batch. The target must refuse a write if one of its names has changed since it was asked for, as a table's log does; the
 ///   batch is then tried again. Where it cannot, [`forget`](Self::forget) comes before each batch, and the names are asked for
 ///   in the transaction that writes: a serializable one, or under a lock that every writer of the subscription takes.
 /// - **The slots are a ring**: 256 of them for each producer, the last 12 288 offsets, more than a broker sends ahead of
-///   acknowledgements. What comes again from before them is written again.
+///   acknowledgements. A record that is redelivered from before them is written again.
+/// - **Laps** are numbered modulo 32 768. Each time that a producer's offsets pass half of that, 201 326 592 offsets, one
+///   batch asks for all of its slots and sets those that were not changed in the last lap to 0: no lap is mistaken for another.
 /// - **Offset 0** is what every record of a topic that is not reliable has, so there the producer's own count is kept instead.
-///   Such a topic sends nothing again, but a batch whose write was not answered may be written twice.
-/// - **Producer 0** is the broker itself, which publishes dead letters and what came over MQTT. It keeps its number for ever,
-///   so its records are written at least once.
+///   The broker redelivers nothing of such a topic, but a batch whose write was not answered may be written twice.
+/// - **Producer 0** is the broker itself, which publishes dead letters and MQTT messages. Its number never changes, so its
+///   records are written at least once.
 #[derive(Debug, Default)]
 pub struct Deduplication {
     /// The numbers that the target has under these names; `None` where it has none.
     known: HashMap<String, Option<i64>>,
-    /// Whether nobody has said yet what became of the last batch.
+    /// Whether the last batch may or may not have been written.
     in_doubt: bool,
 }
 
@@ -95,38 +97,44 @@ impl Deduplication {
         if mem::take(&mut self.in_doubt) || self.known.len() > KNOWN {
             self.forget();
         }
-        let chunks = records.chunk_by(|one, other| Place::is_shared(one, other));
-        let chunks: Vec<_> = chunks.map(|records| (Place::of(records[0]), records)).collect();
-        let places = || chunks.iter().filter_map(|(place, _)| place.as_ref());
-        let producers = self.unknown(places().map(|place| &place.producer));
+        let chunks = records.chunk_by(|one, other| Slot::is_shared(one, other));
+        let chunks: Vec<_> = chunks.map(|records| (Slot::of(records[0]), records)).collect();
+        let slots = || chunks.iter().filter_map(|(slot, records)| Some((slot.as_ref()?, *records)));
+        let producers = self.unknown(slots().map(|(slot, _)| slot.producer.clone()));
         self.learn(producers, &ask).await?;
-        let slots = self.unknown(places().filter(|place| self.has_begun(place)).map(|place| &place.slot));
-        self.learn(slots, &ask).await?;
-        let mut fresh = Fresh::default();
-        for (place, records) in &chunks {
-            match place {
-                Some(place) => self.look_up(place, records, &mut fresh),
+        let turns = self.turns(slots());
+        let begun = slots().filter(|(slot, _)| self.has_begun(slot)).map(|(slot, _)| slot.name.clone());
+        let begun = self.unknown(begun.chain(turns.iter().flat_map(Turn::names)));
+        self.learn(begun, &ask).await?;
+        let (mut fresh, mut changes) = (Fresh::default(), Changes::default());
+        for (slot, records) in &chunks {
+            match slot {
+                Some(slot) => self.look_up(slot, records, &mut changes, &mut fresh.records),
                 None => fresh.records.extend(records.iter().map(|_| true)),
             }
+        }
+        fresh.numbers = changes.numbers();
+        for name in turns.iter().flat_map(|turn| turn.names().filter(|name| self.is_emptied(turn, name))) {
+            fresh.numbers.entry(name).or_insert(EMPTY);
         }
         self.in_doubt = !fresh.numbers.is_empty();
         Ok(fresh)
     }
 
-    /// The target has written the records and the numbers.
+    /// Confirms that the target has written the records and the numbers.
     pub fn written(&mut self, fresh: Fresh) {
         self.in_doubt = false;
         self.known.extend(fresh.numbers.into_iter().map(|(name, number)| (name, Some(number))));
     }
 
-    /// What the target has may be something else now: it is asked again. Call it when what the connector knows of the target
-    /// is read anew, such as the newest version of a table, which others may have written.
+    /// Drops the cached numbers, so that the target is asked again. Call it when the connector reads the target's state anew,
+    /// such as the newest version of a table, which others may have written.
     pub fn forget(&mut self) {
         self.known.clear();
     }
 
-    fn unknown<'n>(&self, names: impl Iterator<Item = &'n String>) -> BTreeSet<String> {
-        names.filter(|name| !self.known.contains_key(*name)).cloned().collect()
+    fn unknown(&self, names: impl Iterator<Item = String>) -> BTreeSet<String> {
+        names.filter(|name| !self.known.contains_key(name)).collect()
     }
 
     async fn learn<F, E>(&mut self, names: BTreeSet<String>, ask: impl Fn(Vec<String>) -> F) -> Result<(), E>
@@ -147,32 +155,80 @@ impl Deduplication {
         self.known.get(name).copied().flatten()
     }
 
-    /// Whether the target's slot can say something of this lap.
-    fn has_begun(&self, place: &Place) -> bool {
-        self.number(&place.producer).is_some_and(|newest| newest >= place.begin)
+    /// The producers whose slots are to be emptied if the batch is written. A producer that the target does not know has no
+    /// slots there.
+    fn turns<'r>(&self, slots: impl Iterator<Item = (&'r Slot, &'r [&'r SinkRecord])>) -> Vec<Turn> {
+        let mut reached: HashMap<&str, i64> = HashMap::new();
+        for (slot, records) in slots {
+            let newest = reached.entry(&slot.producer).or_default();
+            *newest = records.iter().map(|record| offset_of(record)).fold(*newest, i64::max);
+        }
+        let turn = |(producer, after)| Turn::of(producer, self.number(producer)?, after);
+        reached.into_iter().filter_map(turn).collect()
     }
 
-    /// For records of one place.
-    fn look_up(&self, place: &Place, records: &[&SinkRecord], fresh: &mut Fresh) {
-        let known = match fresh.numbers.get(&place.slot) {
-            Some(slot) => Some(*slot),
-            None if self.has_begun(place) => self.number(&place.slot),
+    fn is_emptied(&self, turn: &Turn, name: &str) -> bool {
+        self.number(name).is_some_and(|number| turn.empties(number))
+    }
+
+    /// Whether the target's slot can say something of this lap.
+    fn has_begun(&self, slot: &Slot) -> bool {
+        self.number(&slot.producer).is_some_and(|newest| newest >= slot.begin)
+    }
+
+    /// For records of one slot.
+    fn look_up<'r>(
+        &self,
+        slot: &'r Slot,
+        records: &[&SinkRecord],
+        changes: &mut Changes<'r>,
+        is_fresh: &mut Vec<bool>,
+    ) {
+        let mut newest = self.number(&slot.producer).unwrap_or_default();
+        let mut marks = match changes.marks.get(&*slot.name) {
+            Some((_, marks)) => Some(*marks),
+            None if self.has_begun(slot) => {
+                self.number(&slot.name).and_then(|number| Marks::of(records[0]).read(number, newest))
+            }
             None => None,
         };
-        let (mut slot, mut newest) = (known, self.number(&place.producer).unwrap_or_default());
+        let mut is_changed = false;
         for record in records {
-            let mark = Mark::of(record);
-            let is_fresh = !slot.is_some_and(|slot| mark.is_in(slot));
-            if is_fresh {
-                slot = Some(mark.put_in(slot));
-                newest = newest.max(record.offset().cast_signed());
+            let own = Marks::of(record);
+            let is_new = !marks.is_some_and(|marks| own.are_in(marks));
+            if is_new {
+                marks = Some(marks.map_or(own, |marks| own.with(marks)));
+                newest = newest.max(offset_of(record));
+                is_changed = true;
             }
-            fresh.records.push(is_fresh);
+            is_fresh.push(is_new);
         }
-        if let Some(slot) = slot.filter(|_| slot != known) {
-            fresh.numbers.insert(place.slot.clone(), slot);
-            let reached = fresh.numbers.entry(place.producer.clone()).or_insert(newest);
+        if let Some(marks) = marks.filter(|_| is_changed) {
+            changes.marks.insert(&slot.name, (&slot.producer, marks));
+            let reached = changes.newest.entry(&slot.producer).or_default();
             *reached = newest.max(*reached);
         }
+    }
+}
+
+/// What a batch changes.
+#[derive(Default)]
+struct Changes<'r> {
+    /// The newest offset of each producer of which a record is fresh.
+    newest: HashMap<&'r str, i64>,
+    /// By the name of a slot: its producer, and what it says.
+    marks: HashMap<&'r str, (&'r str, Marks)>,
+}
+
+impl Changes<'_> {
+    fn numbers(self) -> HashMap<String, i64> {
+        let Self { newest, marks } = self;
+        // The number of a lap too long ago would be read as one of a later lap.
+        let is_kept = |(_, (producer, marks)): &(_, (&str, Marks))| marks.are_readable(newest[*producer]);
+        let slots = marks.into_iter().filter(is_kept).map(|(name, (_, marks))| (name, marks.number()));
+        slots
+            .chain(newest.iter().map(|(name, newest)| (*name, *newest)))
+            .map(|(name, n)| (name.to_owned(), n))
+            .collect()
     }
 }

@@ -3,39 +3,42 @@
 use crate::record::SinkRecord;
 
 /// Offsets in a slot.
-const BITS: u64 = 48;
-const SLOTS: u64 = 256;
-/// Laps are told apart by so many bits.
-const LAPS: u64 = 1 << 15;
+const BITS: i64 = 48;
+const SLOTS: i64 = 256;
+/// A number tells so many laps apart.
+const LAPS: i64 = 1 << 15;
+const BITMAP: i64 = (1 << BITS) - 1;
+/// The number of a slot without a bit.
+pub(super) const EMPTY: i64 = 0;
 
-/// Where the target says whether it has a record.
-pub(super) struct Place {
+/// A part of a producer's offsets of which one number of the target says which it has.
+pub(super) struct Slot {
     /// The name of the producer's newest offset.
     pub(super) producer: String,
     /// The name of the slot.
-    pub(super) slot: String,
+    pub(super) name: String,
     /// The first offset that the slot can say something of in this lap.
     pub(super) begin: i64,
 }
 
-impl Place {
+impl Slot {
     /// `None` where the target cannot say it.
     pub(super) fn of(record: &SinkRecord) -> Option<Self> {
-        let (id, part) = (record.id(), record.offset() / BITS);
+        let (id, offset) = (record.id(), offset_of(record));
         if id.producer_id() == 0 {
             return None;
         }
         let producer = format!("danube:{}:{}:{:x}", record.subscription(), id.topic(), id.producer_id());
-        let slot = match record.offset() {
+        let name = match offset {
             0 => format!("{producer}:first"),
-            _ => format!("{producer}:{}", part % SLOTS),
+            _ => name_of(&producer, offset / BITS % SLOTS),
         };
-        Some(Self { producer, slot, begin: (part * BITS).cast_signed() })
+        Some(Self { producer, name, begin: offset / BITS * BITS })
     }
 
     /// Whether both records have the same.
     pub(super) fn is_shared(one: &SinkRecord, other: &SinkRecord) -> bool {
-        let slot = |record: &SinkRecord| (record.offset() / BITS, record.offset() == 0);
+        let slot = |record| (offset_of(record) / BITS, offset_of(record) == 0);
         let (id, other_id) = (one.id(), other.id());
         slot(one) == slot(other)
             && id.producer_id() == other_id.producer_id()
@@ -43,35 +46,114 @@ impl Place {
     }
 }
 
-/// What a slot says of a record that the target has.
-pub(super) enum Mark {
-    Bit { lap: i64, bit: i64 },
+fn name_of(producer: &str, slot: i64) -> String {
+    format!("{producer}:{slot}")
+}
+
+pub(super) fn offset_of(record: &SinkRecord) -> i64 {
+    record.offset().cast_signed()
+}
+
+fn lap_of(offset: i64) -> i64 {
+    offset / BITS / SLOTS
+}
+
+/// What a slot says of the records that the target has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marks {
+    /// A bit for each offset of one lap.
+    Bits { lap: i64, bits: i64 },
+    /// The producer's own count, of the newest record without an offset.
     Count(i64),
 }
 
-impl Mark {
+impl Marks {
+    /// What the record adds.
     pub(super) fn of(record: &SinkRecord) -> Self {
-        match record.offset() {
+        match offset_of(record) {
             0 => Self::Count(record.id().sequence().cast_signed()),
-            offset => Self::Bit { lap: (offset / BITS / SLOTS % LAPS).cast_signed(), bit: 1 << (offset % BITS) },
+            offset => Self::Bits { lap: lap_of(offset), bits: 1 << (offset % BITS) },
         }
     }
 
-    /// Whether the slot says that the target has the record.
-    pub(super) fn is_in(&self, slot: i64) -> bool {
+    /// What a number of the target says. It holds the lap modulo [`LAPS`]: the lap meant is the last such one up to that of
+    /// the producer's `newest` offset, since [`Turn`] leaves no number of a lap before those.
+    pub(super) fn read(&self, number: i64, newest: i64) -> Option<Self> {
         match self {
-            Self::Bit { lap, bit } => slot >> BITS == *lap && slot & bit != 0,
-            Self::Count(count) => slot == *count,
+            Self::Count(_) => Some(Self::Count(number)),
+            Self::Bits { .. } => bits_of(number, newest),
         }
     }
 
-    /// The slot with the record. One that is further on is left as it is.
-    pub(super) fn put_in(&self, slot: Option<i64>) -> i64 {
-        match (self, slot) {
-            (Self::Count(count), _) => *count,
-            (Self::Bit { lap, bit }, Some(slot)) if slot >> BITS == *lap => slot | bit,
-            (Self::Bit { lap, .. }, Some(slot)) if slot >> BITS > *lap => slot,
-            (Self::Bit { lap, bit }, _) => lap << BITS | bit,
+    pub(super) fn number(self) -> i64 {
+        match self {
+            Self::Count(count) => count,
+            Self::Bits { lap, bits } => (lap % LAPS) << BITS | bits,
+        }
+    }
+
+    /// Whether their number is read as these marks until the next [`Turn`], where the producer's newest offset is this.
+    pub(super) fn are_readable(self, newest: i64) -> bool {
+        match self {
+            Self::Count(_) => true,
+            Self::Bits { lap, .. } => lap > lap_of(newest) - LAPS / 2,
+        }
+    }
+
+    /// Whether the target has the record of these marks, where it has `others`.
+    pub(super) fn are_in(self, others: Self) -> bool {
+        match (self, others) {
+            (Self::Bits { lap, bits }, Self::Bits { lap: other, bits: others }) => lap == other && bits & others != 0,
+            _ => self == others,
+        }
+    }
+
+    /// Both. Of two laps the later one is kept.
+    pub(super) fn with(self, others: Self) -> Self {
+        match (self, others) {
+            (Self::Bits { lap, bits }, Self::Bits { lap: other, bits: others }) if lap == other => {
+                Self::Bits { lap, bits: bits | others }
+            }
+            (Self::Bits { lap, .. }, Self::Bits { lap: other, .. }) if other > lap => others,
+            _ => self,
+        }
+    }
+}
+
+fn bits_of(number: i64, newest: i64) -> Option<Marks> {
+    let bits = number & BITMAP;
+    let lap = lap_of(newest) - (lap_of(newest) - (number >> BITS)).rem_euclid(LAPS);
+    (bits != 0).then_some(Marks::Bits { lap, bits })
+}
+
+/// A producer's newest offset passes half of the laps that numbers tell apart.
+///
+/// Then every slot that was not changed in the last lap is emptied. So no slot ever holds a lap that is [`LAPS`] or more
+/// before that of the newest offset, not even of a producer that seldom sends, and equal numbers mean equal laps.
+pub(super) struct Turn {
+    producer: String,
+    /// The newest offset before.
+    before: i64,
+    /// The newest offset after.
+    after: i64,
+}
+
+impl Turn {
+    pub(super) fn of(producer: &str, before: i64, after: i64) -> Option<Self> {
+        let half = |offset| lap_of(offset) / (LAPS / 2);
+        (half(after) > half(before)).then(|| Self { producer: producer.to_owned(), before, after })
+    }
+
+    /// The names of all of the producer's slots.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        (0..SLOTS).map(|slot| name_of(&self.producer, slot))
+    }
+
+    /// Whether a slot, of which the target has this number, is to be emptied.
+    pub(super) fn empties(&self, number: i64) -> bool {
+        match bits_of(number, self.before) {
+            Some(Marks::Bits { lap, .. }) => lap < lap_of(self.after) - 1,
+            _ => false,
         }
     }
 }

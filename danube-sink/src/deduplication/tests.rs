@@ -100,6 +100,55 @@ fn the_ring_remembers_as_many_as_a_broker_sends_ahead() {
     assert!(target.numbers.len() <= 257, "{}", target.numbers.len());
 }
 
+/// Offsets after which a number of the target holds the same lap again.
+const AROUND: u64 = 48 * 256 * 32_768;
+
+#[test]
+fn offsets_are_known_in_every_lap() {
+    for base in [AROUND, AROUND / 2, 3 * AROUND, 7 * AROUND / 2] {
+        let (mut target, mut writer) = (Target::default(), Writer::default());
+        for offset in [base - 12_288 + 5, base - 12_288 + 9, base - 12_088, base - 144, base + 200, base + 5] {
+            assert_eq!(writer.write(&mut target, &records(7, [offset])), 1, "{offset}");
+        }
+        // Those that are not a whole ring behind the newest.
+        for offset in [base + 5, base + 200, base - 144, base + 5] {
+            assert_eq!(writer.write(&mut target, &records(7, [offset])), 0, "{offset}");
+        }
+    }
+}
+
+#[test]
+fn no_record_is_mistaken_for_one_of_another_lap() {
+    for apart in 1..=9 {
+        let (mut target, mut writer) = (Target::default(), Writer::default());
+        let base = apart * AROUND / 2;
+        // A producer that sends nothing in between; one record is late.
+        for offset in [5, base + 200, base + 5] {
+            assert_eq!(writer.write(&mut target, &records(7, [offset])), 1, "{offset}");
+        }
+        assert_eq!(writer.write(&mut target, &records(7, [base + 5])), 0);
+        // A redelivery from long ago does not take the place of a new record.
+        assert_eq!(writer.write(&mut target, &records(7, [60])), 1);
+        assert_eq!(writer.write(&mut target, &records(7, [base + 60])), 1);
+        // Both in one batch.
+        assert_eq!(writer.write(&mut target, &records(7, [base + 100, 2 * base + 500, 2 * base + 100])), 3);
+        assert_eq!(writer.write(&mut target, &records(7, [2 * base + 100, 2 * base + 500])), 0);
+    }
+}
+
+#[test]
+fn all_that_was_sent_ahead_is_known_on_both_sides_of_a_turn() {
+    for base in [AROUND / 2, AROUND] {
+        let (mut target, mut writer) = (Target::default(), Writer::default());
+        for offset in (base - 30_000..base + 30_000).step_by(1_000) {
+            assert_eq!(writer.write(&mut target, &records(7, offset..offset + 1_000)), 1_000);
+            let before = (base - 30_000).max(offset - 11_000);
+            assert_eq!(writer.write(&mut target, &records(7, before..offset + 1_000)), 0, "{offset}");
+        }
+        assert!(target.numbers.len() <= 257, "{}", target.numbers.len());
+    }
+}
+
 #[test]
 fn another_producer_begins_without_a_bit() {
     let (mut target, mut writer) = (Target::default(), Writer::default());
@@ -145,6 +194,27 @@ fn a_target_is_asked_for_what_is_not_known_alone() {
 }
 
 proptest! {
+    /// A producer that seldom sends on a busy topic: its offsets lie laps apart, and some records are late or redelivered.
+    #[test]
+    fn offsets_far_apart_are_written_once(
+        steps in prop::collection::vec((0..3_u64 * AROUND, 0..12_000_u64, any::<bool>(), any::<bool>()), 1..40),
+        near in any::<bool>(),
+    ) {
+        let (mut target, mut writer, mut sent) = (Target::default(), Writer::default(), 20_000);
+        for (step, late, redelivered, is_new_connector) in steps {
+            // Close to where the number of the lap is the same.
+            sent += if near { step / AROUND * (AROUND / 2) + step % 13_000 } else { step };
+            if is_new_connector {
+                writer = Writer { knows: target.writes, ..Writer::default() };
+            }
+            for record in records(7, [sent, sent - late].into_iter().chain(redelivered.then_some(sent))) {
+                writer.write(&mut target, std::slice::from_ref(&record));
+                prop_assert_eq!(target.rows.get(&name(&record)), Some(&1));
+            }
+            prop_assert!(target.numbers.len() <= 257);
+        }
+    }
+
     /// Two connectors, which are killed before and after their writes are answered; batches of several producers, which
     /// come again, in any order and cut anew.
     #[test]

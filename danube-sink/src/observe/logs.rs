@@ -1,25 +1,43 @@
-//! Log lines on standard error.
+//! Log lines on standard error, as text or as JSON.
 
-use std::io::{IsTerminal, stderr};
+use std::{
+    fmt,
+    io::{IsTerminal, stderr},
+};
 
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
 use tracing_subscriber::{
+    Layer,
     filter::{LevelFilter, ParseError, Targets},
+    fmt::{
+        FmtContext, FormatEvent, FormatFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
     layer::SubscriberExt,
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
-use crate::error::{ConnectorError, ConnectorResult};
+use crate::{
+    config::LogFormat,
+    error::{ConnectorError, ConnectorResult},
+};
 
-/// Starts to log at a level, or at levels by target as in `info,danube_sink=debug`. `RUST_LOG` is stronger.
+/// Starts to log at a level, or at levels by target as in `info,danube_sink=debug`. `RUST_LOG` overrides it.
 ///
 /// A level up to `info` is for what the runtime and the connector's crate, `own`, say; of their libraries, warnings and errors
-/// are shown: some tell of each connection that they try, or of each file that they read.
+/// are shown: some log each connection that they open, or each file that they read.
 ///
 /// Does nothing if the program has set up its own logging.
 ///
 /// # Errors
 /// The level is not one.
-pub(crate) fn start_logs(level: &str, own: &str) -> ConnectorResult<()> {
+pub(crate) fn start_logs(level: &str, format: LogFormat, own: &str) -> ConnectorResult<()> {
     let level = std::env::var("RUST_LOG").unwrap_or_else(|_| level.to_owned());
     let targets = targets(&level, own).map_err(|error| {
         ConnectorError::configuration(format!(
@@ -27,8 +45,11 @@ pub(crate) fn start_logs(level: &str, own: &str) -> ConnectorResult<()> {
              \"info,danube_sink=debug\""
         ))
     })?;
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
+    let lines = match format {
+        LogFormat::Json => lines.event_format(JsonLines).boxed(),
+        _ => lines.with_ansi(stderr().is_terminal()).with_target(false).boxed(),
+    };
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
     Ok(())
 }
@@ -43,8 +64,73 @@ fn targets(level: &str, own: &str) -> Result<Targets, ParseError> {
     }
 }
 
+/// One JSON object a line: `timestamp`, `level`, `target`, `message`, and the fields of the event under their own names.
+struct JsonLines;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N> for JsonLines {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut timestamp = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let mut line = fields.0;
+        // What the crate `log` reports comes with its own target.
+        let target = line.remove("log.target").unwrap_or_else(|| event.metadata().target().into());
+        line.retain(|name, _| !name.starts_with("log."));
+        line.insert("timestamp".to_owned(), timestamp.into());
+        line.insert("level".to_owned(), event.metadata().level().as_str().into());
+        line.insert("target".to_owned(), target);
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+/// The fields of one event.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn insert(&mut self, field: &Field, value: impl Into<Value>) {
+        let name = match field.name() {
+            name @ ("timestamp" | "level" | "target") => format!("field.{name}"),
+            name => name.to_owned(),
+        };
+        self.0.insert(name, value.into());
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.insert(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.insert(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.insert(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.insert(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.insert(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.insert(field, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
     use tracing::Level;
 
     use super::*;
@@ -62,5 +148,51 @@ mod tests {
         assert!(shown("info,library=debug", "library", Level::DEBUG));
         assert!(shown("info,library=debug", "another", Level::INFO));
         assert!(targets("loud=very", "users").is_err());
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_json_line_has_the_fields_as_keys() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(JsonLines);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let topic = "/default/\"a\"";
+            tracing::warn!(
+                topic,
+                records = 3,
+                ratio = 0.5,
+                again = true,
+                level = "low",
+                "not written: {}",
+                "line\nbreak"
+            );
+            tracing::info!(target: "users", "second");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        let mut first = lines[0].clone();
+        let timestamp = first.as_object_mut().unwrap().remove("timestamp").unwrap();
+        assert!(timestamp.as_str().is_some_and(|time| time.ends_with('Z') && time.contains('T')), "{timestamp}");
+        let expected = serde_json::json!({
+            "level": "WARN", "target": module_path!(), "message": "not written: line\nbreak",
+            "topic": "/default/\"a\"", "records": 3, "ratio": 0.5, "again": true, "field.level": "low",
+        });
+        assert_eq!(first, expected);
+        assert_eq!((&lines[1]["target"], &lines[1]["message"]), (&"users".into(), &"second".into()));
     }
 }

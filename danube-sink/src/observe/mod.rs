@@ -1,159 +1,115 @@
-//! What a connector tells of itself: metrics, health, logs. It watches the rooms; no room asks it anything.
+//! What a connector reports of itself: metrics, health, status, logs.
+//!
+//! ```text
+//!  pipeline ──▶ Observer ─▶ MappingObserver ─▶ PartitionObserver      (atomics; a lock where a state changes)
+//!                  ▲               ▲                  ▲
+//!                  └───────────────┴──────────────────┴── /metrics /ready /live /status, at each request
+//! ```
+//!
+//! The pipeline calls it, and it never calls the pipeline. Every number is in one place, which both `/metrics` and `/status`
+//! read. `metrics.md`, which is the page of [`crate::metrics`], lists all metrics; a test compares it with what is served.
 
+mod custom;
+mod labels;
+mod latency;
 mod logs;
+mod mapping;
 mod metrics;
+mod numbers;
+mod partition;
+mod progress;
+mod runtime_state;
 mod server;
-mod status;
+mod shared;
+mod state;
 
-use std::{sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
 
+use std::sync::Arc;
+
+use prometheus_client::{encoding::text::encode, registry::Registry};
+
+pub use self::custom::{ConfigMetrics, ConnectorMetrics, Counter, Gauge, Histogram};
+#[allow(unused_imports, reason = "the pipeline names what it uses")]
 pub(crate) use self::{
+    labels::{AttachReason, Closed, Stage},
+    latency::Latencies,
     logs::start_logs,
-    metrics::Closed,
+    mapping::MappingObserver,
+    partition::PartitionObserver,
+    progress::{Progress, Step},
+    runtime_state::{BufferedBytes, Phase},
     server::{Server, serve},
-    status::Phase,
 };
-use self::{
-    metrics::{LaneMetrics, Metrics},
-    status::{Place, Status},
-};
-use crate::config::ConsumerConfig;
+use self::{mapping::SubscriptionKey, runtime_state::RuntimeState};
+use crate::config::{ConnectorConfig, ConsumerConfig};
 
 /// The numbers and the state of one runtime. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
-    metrics: Arc<Metrics>,
-    status: Arc<Status>,
+    state: Arc<RuntimeState>,
+    custom: ConnectorMetrics,
+    registry: Arc<Registry>,
 }
 
 impl Observer {
     pub(crate) fn new(connector: &str) -> Self {
-        Self { metrics: Arc::new(Metrics::new(connector)), status: Arc::new(Status::new(connector)) }
+        let state = Arc::new(RuntimeState::new(connector));
+        let custom = ConnectorMetrics::default();
+        let labels = [("connector".into(), connector.to_owned().into())];
+        let mut registry = Registry::with_prefix_and_labels("danube_sink", labels.into_iter());
+        registry.register_collector(Box::new(Arc::clone(&state)));
+        registry.sub_registry_with_prefix("connector").register_collector(Box::new(custom.clone()));
+        Self { state, custom, registry: Arc::new(registry) }
+    }
+
+    /// The configuration through which a connector registers metrics of its own: see [`ConfigMetrics`].
+    pub(crate) fn with_metrics(&self, config: ConnectorConfig) -> ConnectorConfig {
+        config.with_extension(self.custom.clone())
     }
 
     pub(crate) fn phase(&self, phase: Phase) {
-        self.status.phase(phase);
+        self.state.enter(phase);
     }
 
-    /// What one mapping has to tell.
-    pub(crate) fn lane(&self, consumer: &ConsumerConfig) -> LaneObserver {
-        let observer = LaneObserver {
+    /// The observer of one mapping: the same for the same topic, subscription and consumer.
+    ///
+    /// The connector is not ready before the mapping's topic is found and each of its partitions is attached.
+    pub(crate) fn mapping(&self, consumer: &ConsumerConfig) -> MappingObserver {
+        MappingObserver(self.state.mapping(SubscriptionKey {
+            topic: consumer.topic.clone(),
             subscription: consumer.subscription.clone(),
             consumer: consumer.consumer_name.clone(),
-            metrics: self.metrics.lane(&consumer.topic, &consumer.subscription),
-            status: Arc::clone(&self.status),
-        };
-        self.status.expect(observer.place(&consumer.topic));
-        observer
+        }))
     }
 
+    /// Where the memory budget reports what it holds.
+    #[allow(dead_code, reason = "the budget sets it")]
+    pub(crate) fn buffered_bytes(&self) -> BufferedBytes {
+        self.state.buffered.clone()
+    }
+
+    /// Whether every partition is attached, not blocked, and records are being delivered.
     pub(crate) fn is_ready(&self) -> bool {
-        self.status.is_ready()
+        self.state.is_ready()
     }
 
+    /// Returns `true` when it is ready, and `false` when it drains instead.
     pub(crate) async fn ready(&self) -> bool {
-        self.status.ready().await
+        self.state.ready().await
     }
 
-    /// Records done for good, over all mappings.
+    /// Records settled, over all mappings.
     pub(crate) fn settled(&self) -> u64 {
-        self.metrics.settled()
+        self.state.shared.settled()
     }
 
+    /// In the text format that Prometheus reads.
     fn metrics_text(&self) -> String {
-        self.metrics.text()
-    }
-
-    fn status_json(&self) -> serde_json::Value {
-        self.status.json()
-    }
-}
-
-/// The numbers and the state of one mapping.
-#[derive(Debug)]
-pub(crate) struct LaneObserver {
-    subscription: String,
-    consumer: String,
-    metrics: LaneMetrics,
-    status: Arc<Status>,
-}
-
-impl LaneObserver {
-    /// A topic or partition is being read.
-    pub(crate) fn up(&self, topic: &str) {
-        if self.status.up(self.place(topic)) {
-            tracing::info!(topic, subscription = %self.subscription, consumer = %self.consumer, "attached");
-        }
-    }
-
-    /// A topic or partition is not being read, and why.
-    pub(crate) fn down(&self, topic: &str, reason: &str) {
-        if self.status.down(self.place(topic), reason) {
-            tracing::warn!(topic, subscription = %self.subscription, consumer = %self.consumer, "not attached: {reason}");
-        }
-    }
-
-    /// A topic or partition is being read, but what it brings cannot be written, and why.
-    pub(crate) fn held_up(&self, topic: &str, reason: &str) {
-        if self.status.down(self.place(topic), reason) {
-            tracing::warn!(topic, subscription = %self.subscription, consumer = %self.consumer, "held up: {reason}");
-        }
-    }
-
-    /// The topic is there: its state is told from now on by the partitions that are read here, which may be itself.
-    pub(crate) fn found(&self, topic: &str, partitions: &[String]) {
-        for partition in partitions {
-            self.status.expect(self.place(partition));
-        }
-        if !partitions.iter().any(|partition| partition == topic) {
-            self.status.forget(&self.place(topic));
-        }
-    }
-
-    fn place(&self, topic: &str) -> Place {
-        Place { topic: topic.to_owned(), subscription: self.subscription.clone(), consumer: self.consumer.clone() }
-    }
-
-    pub(crate) fn received(&self, again: bool) {
-        self.metrics.received.inc();
-        if again {
-            self.metrics.redelivered.inc();
-        }
-    }
-
-    pub(crate) fn gap(&self, messages: u64) {
-        self.metrics.gaps.inc_by(messages);
-    }
-
-    pub(crate) fn batch(&self, records: usize, closed: Closed) {
-        self.metrics.batch(records, closed);
-    }
-
-    pub(crate) fn tried(&self, took: Duration) {
-        self.metrics.write_seconds.observe(took.as_secs_f64());
-    }
-
-    pub(crate) fn retry(&self) {
-        self.metrics.retries.inc();
-    }
-
-    pub(crate) fn settled(&self, records: usize) {
-        self.metrics.settled(records as u64);
-    }
-
-    pub(crate) fn acked(&self) {
-        self.metrics.acked.inc();
-    }
-
-    pub(crate) fn ack_failed(&self) {
-        self.metrics.acks_failed.inc();
-    }
-
-    pub(crate) fn skipped(&self) {
-        self.metrics.skipped.inc();
-    }
-
-    pub(crate) fn dead_letter(&self) {
-        self.metrics.dead_letters.inc();
+        let mut text = String::new();
+        // Writing into a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
     }
 }

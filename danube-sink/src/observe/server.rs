@@ -1,6 +1,12 @@
-//! `/live`, `/ready` and `/metrics` over HTTP.
+//! `/live`, `/ready`, `/status` and `/metrics` over HTTP.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -10,6 +16,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
@@ -19,8 +26,11 @@ use tokio::{
 use super::Observer;
 use crate::error::{ConnectorError, ConnectorResult};
 
-/// How long to wait after a connection that could not be taken, because the process has no file left, for example.
+/// How long to wait after a connection that could not be accepted, because the process has no file left, for example.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
 
 /// The running server; dropping it closes the port.
 #[derive(Debug)]
@@ -42,20 +52,49 @@ impl Drop for Server {
     }
 }
 
-/// Opens the port.
+/// Opens the port. On `::` it answers IPv6 and IPv4, and IPv4 alone where the machine has no IPv6.
 ///
 /// # Errors
-/// The port cannot be had.
-pub(crate) async fn serve(port: u16, observer: Observer) -> ConnectorResult<Server> {
-    let taken = |error: std::io::Error| {
+/// The address or the port cannot be had.
+pub(crate) async fn serve(address: IpAddr, port: u16, observer: Observer) -> ConnectorResult<Server> {
+    let failed = |error: io::Error| {
         ConnectorError::configuration(format!(
-            "metrics_port = {port} cannot be opened: {error}; set metrics_port to a free port, or to 0 for any free one"
+            "metrics_port = {port} cannot be opened on metrics_address = \"{address}\": {error}; set metrics_port to a free \
+             port, or to 0 for any free one, and metrics_address to an address of this host"
         ))
     };
-    let listener = TcpListener::bind(("0.0.0.0", port)).await.map_err(taken)?;
-    let address = listener.local_addr().map_err(taken)?;
+    let listener = match address {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => listener_or_ipv4(dual_stack(port), port).await,
+        address => TcpListener::bind((address, port)).await,
+    };
+    let listener = listener.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
     let task = tokio::spawn(listen(listener, Arc::new(observer)));
     Ok(Server { address, task: task.abort_handle() })
+}
+
+/// Systems differ in whether a socket on `::` answers IPv4 too, so it is asked for.
+fn dual_stack(port: u16) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_only_v6(false)?;
+    // A port of connections that ended a moment ago is free. Elsewhere this would let two processes share the port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Only a port that is taken is an error of IPv6's own: whatever else fails, IPv4 may work.
+async fn listener_or_ipv4(ipv6: io::Result<TcpListener>, port: u16) -> io::Result<TcpListener> {
+    match ipv6 {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+            tracing::debug!("metrics and health are served on IPv4 only: {error}");
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        answer => answer,
+    }
 }
 
 async fn listen(listener: TcpListener, observer: Arc<Observer>) {
@@ -64,7 +103,7 @@ async fn listen(listener: TcpListener, observer: Arc<Observer>) {
         match listener.accept().await {
             Ok((stream, _)) => drop(connections.spawn(answer_all(stream, Arc::clone(&observer)))),
             Err(error) => {
-                tracing::warn!("the metrics endpoint takes no connection: {error}");
+                tracing::warn!("the metrics endpoint cannot accept a connection: {error}");
                 sleep(PAUSE).await;
             }
         }
@@ -75,20 +114,28 @@ async fn listen(listener: TcpListener, observer: Arc<Observer>) {
 async fn answer_all(stream: TcpStream, observer: Arc<Observer>) {
     let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request, &observer))));
     let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
-    // A client that goes away in the middle is no trouble of ours.
+    // A client that disconnects early is no error of the connector.
     let _ = connection.await;
 }
 
 fn answer(request: &Request<Incoming>, observer: &Observer) -> Response<String> {
-    let (code, kind, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/live") => (StatusCode::OK, TEXT, "live\n".to_owned()),
-        (&Method::GET | &Method::HEAD, "/ready") => {
-            let code = if observer.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            (code, JSON, observer.status_json().to_string())
+    let path = request.uri().path();
+    let get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let (code, kind, body) = match path {
+        "/live" | "/ready" | "/status" | "/metrics" if !get => {
+            (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned())
         }
-        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, METRICS, observer.metrics_text()),
-        (_, "/live" | "/ready" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned()),
-        _ => (StatusCode::NOT_FOUND, TEXT, "there are /live, /ready and /metrics\n".to_owned()),
+        "/live" => match observer.state.stuck() {
+            None => (StatusCode::OK, TEXT, "live\n".to_owned()),
+            Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not live: {reason}\n")),
+        },
+        "/ready" => {
+            let code = if observer.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            (code, JSON, observer.state.readiness().to_string())
+        }
+        "/status" => (StatusCode::OK, JSON, observer.state.status().to_string()),
+        "/metrics" => (StatusCode::OK, METRICS, observer.metrics_text()),
+        _ => (StatusCode::NOT_FOUND, TEXT, "there are /live, /ready, /status and /metrics\n".to_owned()),
     };
     let mut response = Response::new(body);
     *response.status_mut() = code;
@@ -99,3 +146,49 @@ fn answer(request: &Request<Incoming>, observer: &Observer) -> Response<String> 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn served(address: IpAddr) -> Server {
+        serve(address, 0, Observer::new("c")).await.expect("a free port")
+    }
+
+    #[tokio::test]
+    async fn both_ip_versions_are_answered() {
+        let server = served(Ipv6Addr::UNSPECIFIED.into()).await;
+        let port = server.address().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("IPv4");
+        TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.expect("IPv6");
+    }
+
+    #[tokio::test]
+    async fn one_address_is_bound_alone() {
+        let server = served(Ipv4Addr::LOCALHOST.into()).await;
+        assert_eq!(server.address().ip(), Ipv4Addr::LOCALHOST);
+        TcpStream::connect((Ipv6Addr::LOCALHOST, server.address().port())).await.expect_err("not on IPv6");
+    }
+
+    #[tokio::test]
+    async fn a_host_without_ipv6_is_served_on_ipv4() {
+        let none = Err(io::Error::new(io::ErrorKind::Unsupported, "address family not supported"));
+        let listener = listener_or_ipv4(none, 0).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        assert_eq!(address.ip(), Ipv4Addr::UNSPECIFIED);
+        TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).await.expect("IPv4");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_cannot_be_had_is_named_with_its_keys() {
+        let taken = served(Ipv6Addr::UNSPECIFIED.into()).await;
+        let port = taken.address().port();
+        let foreign = IpAddr::from([192, 0, 2, 1]);
+        for (address, port) in [(Ipv6Addr::UNSPECIFIED.into(), port), (Ipv4Addr::LOCALHOST.into(), port), (foreign, 0)]
+        {
+            let error = serve(address, port, Observer::new("c")).await.expect_err("it cannot be had").to_string();
+            let keys = format!("metrics_port = {port} cannot be opened on metrics_address = \"{address}\": ");
+            assert!(error.starts_with(&keys), "{error}");
+        }
+    }
+}

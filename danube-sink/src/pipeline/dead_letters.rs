@@ -72,7 +72,11 @@ impl DeadLetters {
         }
         let Some(topic) = &self.mapping.settings.dead_letter_topic else {
             // Refused when the configuration is read; one made by hand may get here.
-            tracing::error!("{} records of {} have no dead_letter_topic and stay with the broker", rejected.len(), self.mapping.topic);
+            tracing::error!(
+                "{} records of {} have no dead_letter_topic and stay with the broker",
+                rejected.len(),
+                self.mapping.topic
+            );
             return;
         };
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
@@ -86,11 +90,18 @@ impl DeadLetters {
             let partition = Arc::clone(&run.partition);
             blocked = Some(Arc::clone(&partition));
             self.mapping.observer.error(Stage::DeadLetter, failure.kind.name());
-            tracing::error!(records = rejected.len(), "dead letters cannot be published to {topic} and are retried: {failure}");
+            tracing::error!(
+                records = rejected.len(),
+                "dead letters cannot be published to {topic} and are retried: {failure}"
+            );
             self.mapping.block(&partition, format!("dead letters cannot be published to {topic}: {failure}"));
             failing.get_or_insert_with(|| self.mapping.fails());
-            if self.stop.is_cancelled() && Instant::now() >= *give_up.get_or_insert(Instant::now() + SHUTDOWN_PATIENCE) {
-                tracing::warn!("{} records whose dead letters cannot be published stay with the broker", rejected.len());
+            if self.stop.is_cancelled() && Instant::now() >= *give_up.get_or_insert(Instant::now() + SHUTDOWN_PATIENCE)
+            {
+                tracing::warn!(
+                    "{} records whose dead letters cannot be published stay with the broker",
+                    rejected.len()
+                );
                 return;
             }
             let delay = backoff.next().unwrap_or_default();
@@ -98,7 +109,8 @@ impl DeadLetters {
                 false => drop(self.stop.run_until_cancelled(sleep(delay)).await),
                 true => sleep(delay.min(SHUTDOWN_PATIENCE / 4)).await,
             }
-            if partition.is_overdue() && self.mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared {
+            if partition.is_overdue() && self.mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared
+            {
                 // The first probes the topic; the broker has the others.
                 rejected.truncate(1);
             }
@@ -157,6 +169,7 @@ fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
         let Entry { bytes, key, schema, .. } = entry;
         DeadLetter { payload: bytes.clone(), attributes, key: key.clone(), schema: *schema }
     });
-    let nothing = || DeadLetter { payload: Default::default(), attributes: Default::default(), key: None, schema: None };
+    let nothing =
+        || DeadLetter { payload: Default::default(), attributes: Default::default(), key: None, schema: None };
     letter.last().unwrap_or_else(nothing)
 }

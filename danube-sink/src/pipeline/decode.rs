@@ -15,9 +15,8 @@ use super::{
     pending::PendingRun,
 };
 use crate::{
-    config::ConnectorConfig,
+    config::{ConnectorConfig, OnInvalidRecord},
     observe::{Closed, Stage},
-    record::Entry,
     schema::{DecodeOptions, Decoder, ExpectedSchema, Opened, Problem, SchemaCache},
 };
 
@@ -196,7 +195,7 @@ impl Decoding {
             }
         }
         batch.push_invalid(run, reason);
-        if self.mapping.settings.on_invalid_record == crate::config::OnInvalidRecord::Stop {
+        if self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop {
             batch.close(Closed::Invalid);
         }
     }

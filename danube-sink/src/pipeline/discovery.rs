@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, panic::resume_unwind, sync::Arc, time::Duration};
 
-use tokio::{
-    task::JoinSet,
-    time::sleep,
-};
+use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     backoff::Backoff,

@@ -8,12 +8,7 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
-use super::{
-    cost::WriteCost,
-    partition::Partition,
-    pending::PendingRun,
-    refusals::Refusals,
-};
+use super::{cost::WriteCost, partition::Partition, pending::PendingRun, refusals::Refusals};
 use crate::{
     config::{MappingSettings, SubscriptionType},
     observe::{MappingObserver, Observer},

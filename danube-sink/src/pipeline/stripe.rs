@@ -1,10 +1,6 @@
 //! One stripe of a mapping: its records are decoded, batched, and written in order.
 
-use std::{
-    any::Any,
-    panic::resume_unwind,
-    sync::Arc,
-};
+use std::{any::Any, panic::resume_unwind, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
@@ -69,7 +65,9 @@ impl Stripe {
         let progress = mapping.observer.progress();
         let mut batch = Batch::default();
         loop {
-            if mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared && *mapping.failing().borrow() > 0 {
+            if mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared
+                && *mapping.failing().borrow() > 0
+            {
                 batch.release_overdue();
                 self.decoding.release_overdue();
             }

@@ -12,12 +12,12 @@ use memchr::memchr2;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::chunk::Decoded;
+pub use self::{builder::RecordBuilder, id::RecordId};
 pub(crate) use self::{
     builder::microseconds,
     chunk::{Charge, Chunk, Entry, Flag, Origin, record_size},
 };
-use self::chunk::Decoded;
-pub use self::{builder::RecordBuilder, id::RecordId};
 use crate::{
     config::{Field, Mapped, Metadata},
     error::{ConnectorError, ConnectorResult},

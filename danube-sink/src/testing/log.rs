@@ -131,14 +131,14 @@ impl<'a> Attempt<'a> {
         let delivered = match answer {
             Ok(()) => offsets(&|_| false),
             Err(ConnectorError::Partial(failure)) => {
-                let named = failure.retry.iter().chain(&failure.rejected).map(|(id, _)| id).collect::<HashSet<_>>();
+                let named = failure.named().collect::<HashSet<_>>();
                 offsets(&|record| named.contains(record.id()))
             }
             Err(_) => Vec::new(),
         };
         let again = match answer {
             Ok(()) | Err(ConnectorError::InvalidRecord { .. } | ConnectorError::Refused { .. }) => false,
-            Err(ConnectorError::Partial(failure)) => failure.failed,
+            Err(ConnectorError::Partial(failure)) => failure.has_failed(),
             Err(_) => true,
         };
         self.log.change(|state| {

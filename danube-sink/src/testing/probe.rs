@@ -88,10 +88,7 @@ impl<S: Subject> Probe<S> {
         if !handed_on.is_empty() {
             match self.connector.process_batch(handed_on).await {
                 Ok(()) => {}
-                Err(ConnectorError::Partial(own)) => {
-                    failure.retry.extend(own.retry);
-                    failure.rejected.extend(own.rejected);
-                }
+                Err(ConnectorError::Partial(own)) => failure.merge(own),
                 Err(other) => return Err(other),
             }
         }

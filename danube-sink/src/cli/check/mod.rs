@@ -18,7 +18,7 @@ use crate::{
     connector::SinkConnector,
     danube::DanubeBroker,
     error::ConnectorResult,
-    pipeline::Writer,
+    pipeline::{Writer, WriterPool},
     runtime,
 };
 
@@ -82,14 +82,20 @@ async fn connector(
 ) -> Option<Vec<MappingSettings>> {
     // The others are the same.
     let connector = connectors.into_iter().next()?;
-    let writer = Writer::new(connector, core.write_timeout);
+    let writer = Writer::new(connector);
     let initialized = writer.initialize(core.clone()).await;
     let usable = tries.told("initialize", initialized.map_err(|error| error.report())).is_some();
     let mut mappings = None;
     if usable {
         let wanted = writer.consumer_configs().await.and_then(|consumers| runtime::mappings::of(core, consumers));
         mappings = tries.told("consumer_configs", wanted.map_err(|error| error.report()));
-        tries.told("health_check", writer.health_check().await.map_err(|error| error.report()));
+        tries.told(
+            "health_check",
+            WriterPool::new(vec![writer.clone()], core.write_timeout)
+                .health_check()
+                .await
+                .map_err(|error| error.report()),
+        );
     } else {
         tries.left_out("health_check", "`initialize` failed");
     }

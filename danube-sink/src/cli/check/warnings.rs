@@ -10,8 +10,14 @@ pub(super) fn of(declared: &Declared, core: &ConnectorConfig) -> Vec<String> {
     let mut found = Vec::new();
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
-        let checks =
-            [window(mapping), order(declared, mapping), broker_facts(mapping), flush(mapping), write(core, mapping)];
+        let checks = [
+            window(mapping),
+            order(declared, mapping),
+            broker_facts(mapping),
+            flush(mapping),
+            write(core, mapping),
+            partitions(mapping),
+        ];
         found.extend(checks.into_iter().flatten().map(|warning| format!("{topic}: {warning}")));
     }
     found
@@ -75,4 +81,37 @@ fn write(core: &ConnectorConfig, mapping: &MappingSettings) -> Option<String> {
             mapping.ack_timeout.as_millis()
         )
     })
+}
+
+/// A file may serve where topics are created and where they are not, so that it is no error.
+fn partitions(mapping: &MappingSettings) -> Option<String> {
+    let partitions = mapping.partitions.filter(|_| !mapping.create_topics)?;
+    Some(format!(
+        "`partitions` = {partitions} has no effect without `create_topics`: set `create_topics = true` here or at the root of \
+         the file, or remove `partitions`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConsumerConfig;
+
+    #[test]
+    fn partitions_without_create_topics_are_a_warning() {
+        let consumer = ConsumerConfig {
+            topic: "/default/a".to_owned(),
+            consumer_name: "sink".to_owned(),
+            subscription: "sink".to_owned(),
+            subscription_type: SubscriptionType::Exclusive,
+            expected_schema_subject: None,
+        };
+        let mut mapping = MappingSettings::new(consumer, &ConnectorConfig::new("http://localhost:6650", "sink"));
+        assert_eq!(partitions(&mapping), None);
+        mapping.partitions = Some(3);
+        let warning = partitions(&mapping).unwrap_or_default();
+        assert!(warning.starts_with("`partitions` = 3 has no effect without `create_topics`: set "), "{warning}");
+        mapping.create_topics = true;
+        assert_eq!(partitions(&mapping), None);
+    }
 }

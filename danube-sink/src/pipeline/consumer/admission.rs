@@ -6,13 +6,7 @@ use tokio::time::Instant;
 
 use super::ConsumerTask;
 use crate::{
-    pipeline::{
-        broker::Message,
-        budget::Charged,
-        ledger::Arrival,
-        partition::ChunkOrigin,
-        pending::PendingRun,
-    },
+    pipeline::{broker::Message, budget::Charged, ledger::Arrival, partition::ChunkOrigin, pending::PendingRun},
     record::{Chunk, Entry, Flag, RecordId, microseconds},
 };
 
@@ -100,7 +94,8 @@ impl ConsumerTask {
         charge.show();
         let Self { mapping, partition, .. } = self;
         let origin = Arc::new(ChunkOrigin { partition: Arc::clone(partition), epoch });
-        let chunk = Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
+        let chunk =
+            Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
         let chunk = Arc::new(chunk.received(origin, Box::new(charge)));
         mapping.push(PendingRun::new(chunk, partition, epoch, now));
     }

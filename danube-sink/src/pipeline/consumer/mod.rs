@@ -27,14 +27,17 @@ use tokio_util::sync::CancellationToken;
 use self::losses::Losses;
 use super::{
     backoff::Backoff,
-    broker::{Attachment, Broker, BrokerFailure, Consumer, Message, Session},
+    broker::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Message, Session},
     budget::Budget,
     credit::Credit,
     ledger::DeliveryLedger,
     mapping::Mapping,
     partition::{Partition, Settlement},
 };
-use crate::{config::SubscriptionType, observe::AttachReason};
+use crate::{
+    config::SubscriptionType,
+    observe::{AttachReason, Stage},
+};
 
 /// How often a stream that may be silent for good reasons is asked whether it is still served.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
@@ -164,18 +167,18 @@ impl ConsumerTask {
                     AttachReason::TargetRecovered
                 }
                 End::TakenOver(session) => {
-                    if !self.wait_for_takeover_end(&name, &*session, wait).await {
+                    if !self.wait_for_takeover_end(&name, session, wait).await {
                         wait = LONGEST_TAKEOVER_WAIT.min(wait * 2);
                     }
                     self.pause(backoff.next()).await;
                     AttachReason::Takeover
                 }
                 End::Failure(failure) => {
-                    self.mapping.observer.error(crate::observe::Stage::Intake, failure.kind.name());
+                    self.mapping.observer.error(Stage::Intake, failure.kind.name());
                     self.partition.observer.detached(&failure.message);
                     self.losses.connection_lost();
                     self.pause(backoff.next()).await;
-                    AttachReason::of(failure.kind)
+                    reason_of(failure.kind)
                 }
             };
         }
@@ -240,7 +243,7 @@ impl ConsumerTask {
     /// the name that it is served even where the other one died between its two calls, or its machine did: to wait for
     /// ever could be to wait for nothing. So after some minutes this one takes the subscription back; another that lives
     /// waits in turn, and each time for twice as long.
-    async fn wait_for_takeover_end(&mut self, name: &str, session: &dyn Session, wait: Duration) -> bool {
+    async fn wait_for_takeover_end(&mut self, name: &str, session: Arc<dyn Session>, wait: Duration) -> bool {
         let minutes = wait.as_secs() / 60;
         self.partition.observer.waiting(&format!(
             "another consumer attached as {name}: this one waits until it leaves, for {minutes} minutes; to run both, give \
@@ -269,9 +272,8 @@ impl ConsumerTask {
         let mut failing = mapping.failing();
         self.partition.set_overdue(true);
         mapping.wake();
-        let cause = mapping
-            .blocked_by()
-            .unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
+        let cause =
+            mapping.blocked_by().unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
         self.partition.observer.waiting(&format!("{cause}: detached until records are written"));
         loop {
             let is_failing = *failing.borrow_and_update() > 0;
@@ -319,6 +321,10 @@ impl ConsumerTask {
     }
 }
 
+fn reason_of(failure: FailureKind) -> AttachReason {
+    if failure == FailureKind::Moved { AttachReason::Moved } else { AttachReason::LostConnection }
+}
+
 async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
@@ -327,7 +333,7 @@ async fn sleep_until(time: Option<Instant>) {
 }
 
 /// Returns when the consumer is not served any more, or the broker does not answer. The first question comes after `first`.
-async fn unhealthy(session: &dyn Session, first: Duration) -> BrokerFailure {
+async fn unhealthy(session: Arc<dyn Session>, first: Duration) -> BrokerFailure {
     sleep(first).await;
     loop {
         if let Err(failure) = session.health().await {

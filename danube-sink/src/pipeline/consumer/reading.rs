@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{
-    FutureExt, StreamExt,
-    future::BoxFuture,
-    stream::FuturesUnordered,
-};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{ConsumerTask, End, HEALTH_INTERVAL, sleep_until, unhealthy};
@@ -48,7 +44,7 @@ impl ConsumerTask {
         let under_way = FuturesUnordered::new();
         let mut acks = Acks { session: Arc::clone(&session), under_way, pause: ACK_PAUSE, next: None };
         // Spread, so that a thousand partitions are not asked in step.
-        let unhealthy = unhealthy(&*session, HEALTH_INTERVAL.mul_f64(0.5 + rand::random::<f64>() / 2.0));
+        let unhealthy = unhealthy(Arc::clone(&session), HEALTH_INTERVAL.mul_f64(0.5 + rand::random::<f64>() / 2.0));
         tokio::pin!(unhealthy);
         let mut clock = interval((self.mapping.settings.ack_timeout / 10).clamp(ACK_PAUSE, LONGEST_ACK_PAUSE));
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, SubscriptionType},
     observe::Observer,
-    pipeline::{Broker, Pipeline, Share, Task, Writer},
+    pipeline::{Broker, Pipeline, Writer, WriterPool},
 };
 
 pub(super) const MS: Duration = Duration::from_millis(1);
@@ -109,12 +109,10 @@ impl Bench {
 
     /// So many connector instances, which write to one target.
     pub(super) fn start_tasks(&self, tasks: usize, observer: &Observer) -> Pipeline {
-        let task = |task| {
-            let writer = Writer::new(Box::new(self.target.clone()), self.config.write_timeout);
-            Task { writer, mappings: self.mappings.clone(), share: Share { task, tasks } }
-        };
+        let writer = |_| Writer::new(Box::new(self.target.clone()));
+        let pool = WriterPool::new((0..tasks).map(writer).collect(), self.config.write_timeout);
         let broker: Arc<dyn Broker> = Arc::new(self.broker.clone());
-        Pipeline::start(&broker, (0..tasks).map(task).collect(), &self.config, observer)
+        Pipeline::start(&broker, &pool, self.mappings.clone(), &self.config, observer)
     }
 
     /// Waits until every message is done, and answers how long that took.

@@ -24,7 +24,7 @@ use crate::{
     observe::Observer,
     pipeline::{
         AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Consumer, DeadLetter, Message, Pipeline, Session,
-        Share, Task, Writer,
+        Writer, WriterPool,
     },
     record::SinkRecord,
     schema::SchemaInfo,
@@ -158,10 +158,9 @@ async fn pipeline(mappings: usize, read: fn(&SinkRecord)) -> Duration {
         MappingSettings::new(consumer, &config)
     };
     let mappings = (0..mappings).map(mapping).collect();
-    let writer = Writer::new(Box::new(Reader(read)), config.write_timeout);
+    let pool = WriterPool::new(vec![Writer::new(Box::new(Reader(read)))], config.write_timeout);
     let started = Instant::now();
-    let task = Task { writer, mappings, share: Share { task: 0, tasks: 1 } };
-    let pipeline = Pipeline::start(&broker, vec![task], &config, &Observer::new("speed"));
+    let pipeline = Pipeline::start(&broker, &pool, mappings, &config, &Observer::new("speed"));
     finished.wait_for(|done| *done).await.unwrap();
     let taken = started.elapsed();
     pipeline.drain().await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::bench::{Bench, SECOND, TOPIC, in_time};
-use crate::pipeline::{Pipeline, intake::FIRST_TURN};
+use crate::pipeline::{Pipeline, consumer::FIRST_TAKEOVER_WAIT};
 
 /// A pipeline that reads the one topic, and has read some of it.
 async fn reading() -> (Bench, Pipeline) {
@@ -22,7 +22,7 @@ async fn one_that_dies_before_it_reads_is_waited_for_no_longer_than_some_minutes
     bench.broker.take_over(TOPIC);
     bench.publish(3);
     let waited = bench.settled().await;
-    assert!(waited >= FIRST_TURN && waited < FIRST_TURN + 30 * SECOND, "{waited:?}");
+    assert!(waited >= FIRST_TAKEOVER_WAIT && waited < FIRST_TAKEOVER_WAIT + 30 * SECOND, "{waited:?}");
     bench.end(pipeline).await;
 }
 

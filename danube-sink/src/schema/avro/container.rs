@@ -19,7 +19,7 @@ pub(super) struct Header<'p> {
 }
 
 /// Data of one block, written one after the other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) count: u64,
     pub(super) data: Bytes,

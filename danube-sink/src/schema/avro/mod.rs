@@ -57,7 +57,7 @@ pub(crate) struct Content {
     data: Data,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Data {
     /// The payload is a datum.
     Payload,

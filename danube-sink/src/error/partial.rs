@@ -1,0 +1,213 @@
+//! A verdict for each record of a batch that was written in part.
+
+use std::{borrow::Cow, collections::HashMap, error::Error, fmt, time::Duration};
+
+use super::{ConnectorError, ConnectorResult};
+use crate::record::{RecordId, SinkRecord};
+
+/// Which records of a batch were not written. The records that are not named here count as delivered.
+///
+/// A record that is named more than once is rejected if [`reject`](Self::reject) names it, else retried.
+///
+/// ```
+/// # use danube_sink::{PartialFailure, SinkRecord, ConnectorResult};
+/// # fn answer(records: &[SinkRecord]) -> ConnectorResult<()> {
+/// let mut failure = PartialFailure::default();
+/// failure.retry(&records[3], "429 too many requests");
+/// failure.reject(&records[7], "value too long for column name");
+/// failure.into_result()
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct PartialFailure {
+    pub(crate) retry: Vec<Retry>,
+    pub(crate) rejected: Vec<(RecordId, String)>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// A record that is handed over again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Retry {
+    pub(crate) id: RecordId,
+    pub(crate) reason: Cow<'static, str>,
+    /// Whether this record was tried and failed. Only such a record counts towards `max_retries`, and may become a dead
+    /// letter when they are exhausted.
+    pub(crate) tried: bool,
+}
+
+/// What an answer means for one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Delivered,
+    Retry { reason: Cow<'static, str>, tried: bool },
+    Rejected { reason: String },
+}
+
+impl PartialFailure {
+    /// The record was not written for a reason that may pass: it is handed over again.
+    pub fn retry(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
+        self.retry.push(Retry { id: record.id().clone(), reason: Cow::Owned(reason.into()), tried: true });
+        self
+    }
+
+    /// The target will never take this record: it goes the way that `on_invalid_record` says.
+    ///
+    /// One answer can reject any number of records, in time proportional to their number.
+    pub fn reject(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
+        self.rejected.push((record.id().clone(), reason.into()));
+        self
+    }
+
+    /// The record was not tried, or only together with others: it is handed over again, which is no failure where the
+    /// rest of the batch was delivered or rejected. It does not become a dead letter when `max_retries` are exhausted.
+    pub fn again(&mut self, record: &SinkRecord) -> &mut Self {
+        let reason = Cow::Borrowed("not tried by itself");
+        self.retry.push(Retry { id: record.id().clone(), reason, tried: false });
+        self
+    }
+
+    /// The delay that the target asked for. The next try comes no sooner, but the mapping's `max_backoff_ms` is the upper
+    /// bound: of a longer delay the runtime waits that much.
+    pub fn wait(&mut self, wait: Duration) -> &mut Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// `Ok` if no record is named, else the error to return from `process_batch`.
+    ///
+    /// # Errors
+    /// This failure, if it names a record.
+    pub fn into_result(self) -> ConnectorResult<()> {
+        if self.is_empty() { Ok(()) } else { Err(self.into()) }
+    }
+
+    /// Adds the records that another answer names, for other records of the same batch. The longer delay holds.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.retry.extend(other.retry);
+        self.rejected.extend(other.rejected);
+        self.retry_after = self.retry_after.max(other.retry_after);
+    }
+
+    /// Whether it names no record.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.retry.is_empty() && self.rejected.is_empty()
+    }
+
+    /// Whether a record was tried and failed, for a reason that may pass.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.retry.iter().any(|retry| retry.tried)
+    }
+
+    /// The records that were not written.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &RecordId> {
+        self.retry.iter().map(|retry| &retry.id).chain(self.rejected.iter().map(|(id, _)| id))
+    }
+
+    /// A verdict for each of the records that the connector was called with, in their order.
+    ///
+    /// # Errors
+    /// A fatal error if no record is named, or one that is not among these: what is not named counts as delivered, so a
+    /// wrong name would acknowledge a record that was not written.
+    pub(crate) fn verdicts<'r>(self, records: impl IntoIterator<Item = &'r RecordId>) -> ConnectorResult<Vec<Verdict>> {
+        if self.is_empty() {
+            let text = "the connector answers a partial failure that names no record: return `failure.into_result()`";
+            return Err(ConnectorError::fatal(text));
+        }
+        let mut named = HashMap::with_capacity(self.retry.len() + self.rejected.len());
+        for Retry { id, reason, tried } in self.retry {
+            let (verdict, _) = named.entry(id).or_insert((Verdict::Delivered, false));
+            if !matches!(verdict, Verdict::Retry { tried: true, .. }) {
+                *verdict = Verdict::Retry { reason, tried };
+            }
+        }
+        for (id, reason) in self.rejected {
+            named.insert(id, (Verdict::Rejected { reason }, false));
+        }
+        let verdict = |id: &RecordId| match named.get_mut(id) {
+            Some((verdict, is_found)) => {
+                *is_found = true;
+                verdict.clone()
+            }
+            None => Verdict::Delivered,
+        };
+        let verdicts = records.into_iter().map(verdict).collect();
+        match named.into_iter().find(|(_, (_, is_found))| !is_found) {
+            Some((id, _)) => Err(unknown_record(&id)),
+            None => Ok(verdicts),
+        }
+    }
+}
+
+/// The answer to an answer that names a record which the connector was not called with.
+pub(crate) fn unknown_record(id: &RecordId) -> ConnectorError {
+    ConnectorError::fatal(format!("the connector names record {id}, which is not among those that it was to write"))
+}
+
+impl Error for PartialFailure {}
+
+impl fmt::Display for PartialFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records to retry, {} rejected", self.retry.len(), self.rejected.len())?;
+        let rejected = self.rejected.first().map(|(id, reason)| (id, reason.as_str()));
+        // A record that failed says more than one that only waited for it.
+        let retry = self.retry.iter().find(|retry| retry.tried).or(self.retry.first());
+        match rejected.or(retry.map(|retry| (&retry.id, &*retry.reason))) {
+            Some((id, reason)) => write!(f, "; the first, {id}: {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(offset: u64) -> SinkRecord {
+        SinkRecord::builder("/default/t").offset(offset).build()
+    }
+
+    fn verdicts(failure: PartialFailure, records: &[SinkRecord]) -> ConnectorResult<Vec<Verdict>> {
+        failure.verdicts(records.iter().map(SinkRecord::id))
+    }
+
+    #[test]
+    fn each_record_has_one_verdict() {
+        let records: Vec<_> = (0..6).map(record).collect();
+        let mut failure = PartialFailure::default();
+        failure.again(&records[0]).retry(&records[0], "503").again(&records[0]);
+        failure.reject(&records[1], "too long").retry(&records[1], "429").again(&records[3]);
+        let retry = |reason: &'static str, tried| Verdict::Retry { reason: reason.into(), tried };
+        let rejected = Verdict::Rejected { reason: "too long".to_owned() };
+        let [a, b, c, d, e, f] = &verdicts(failure, &records).unwrap()[..] else { panic!() };
+        assert_eq!((a, b, c), (&retry("503", true), &rejected, &Verdict::Delivered));
+        assert_eq!((d, e, f), (&retry("not tried by itself", false), &Verdict::Delivered, &Verdict::Delivered));
+    }
+
+    #[test]
+    fn records_of_one_name_share_its_verdict() {
+        let mut failure = PartialFailure::default();
+        failure.reject(&record(1), "too long");
+        let rejected = Verdict::Rejected { reason: "too long".to_owned() };
+        assert_eq!(verdicts(failure, &[record(1), record(1)]).unwrap(), [rejected.clone(), rejected]);
+    }
+
+    #[test]
+    fn a_wrong_name_or_none_is_fatal() {
+        let mut failure = PartialFailure::default();
+        failure.retry(&record(1), "503").reject(&record(2), "too long");
+        let error = verdicts(failure, &[record(1)]).unwrap_err();
+        assert!(matches!(error, ConnectorError::Fatal { .. }) && error.report().contains("/default/t@2-"), "{error}");
+        let error = verdicts(PartialFailure::default(), &[record(1)]).unwrap_err();
+        assert!(matches!(error, ConnectorError::Fatal { .. }), "{error}");
+    }
+
+    #[test]
+    fn merging_keeps_every_name_and_the_longer_delay() {
+        let (mut one, mut other) = (PartialFailure::default(), PartialFailure::default());
+        one.again(&record(1)).wait(Duration::from_secs(7));
+        other.retry(&record(2), "503").reject(&record(3), "too long").wait(Duration::from_secs(2));
+        one.merge(other);
+        assert_eq!((one.retry.len(), one.rejected.len(), one.retry_after), (2, 1, Some(Duration::from_secs(7))));
+        assert!(one.to_string().starts_with("2 records to retry, 1 rejected; the first, /default/t@3-"), "{one}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Values of labels: why a batch was closed, why a consumer attached, where an error happened.
+
+/// Why a batch was closed: the label `reason` of `batch_closed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Closed {
+    /// `batch_size` records.
+    Size,
+    /// `batch_bytes` bytes.
+    Bytes,
+    /// `flush_interval_ms` since its first record.
+    Time,
+    /// The broker sends nothing more before something is acknowledged.
+    Window,
+    /// The connector shuts down.
+    Drain,
+    /// The next record cannot be decoded.
+    Invalid,
+    /// The schema of the next record cannot be looked up.
+    Registry,
+}
+
+impl Closed {
+    pub(super) const ALL: [(Self, &'static str); 7] = [
+        (Self::Size, "Size"),
+        (Self::Bytes, "Bytes"),
+        (Self::Time, "Time"),
+        (Self::Window, "Window"),
+        (Self::Drain, "Drain"),
+        (Self::Invalid, "Invalid"),
+        (Self::Registry, "Registry"),
+    ];
+}
+
+/// Why a consumer attached: the label `reason` of `attaches`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "the pipeline names each reason that it knows")]
+pub(crate) enum AttachReason {
+    /// The connector or the partition is new.
+    Start,
+    /// The connection to the broker was lost.
+    LostConnection,
+    /// Another broker serves the topic now, or the broker ended the stream.
+    Moved,
+    /// The target takes records again after the subscription was detached for it.
+    TargetRecovered,
+    /// There is memory again after the subscription was detached for want of it.
+    OutOfMemory,
+    /// Another consumer of the same name had attached, and has left or is taken to be dead.
+    Takeover,
+}
+
+impl AttachReason {
+    pub(super) const ALL: [(Self, &'static str); 6] = [
+        (Self::Start, "start"),
+        (Self::LostConnection, "lost_connection"),
+        (Self::Moved, "moved"),
+        (Self::TargetRecovered, "target_recovered"),
+        (Self::OutOfMemory, "out_of_memory"),
+        (Self::Takeover, "takeover"),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// Where an error happened: the label `stage` of `errors`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(dead_code, reason = "the pipeline names each stage that it has")]
+pub(crate) enum Stage {
+    /// Attaching to a partition and reading it.
+    Intake,
+    /// From a message to a record, schema look-ups included.
+    Decode,
+    /// The connector's `process_batch` and `health_check`.
+    Write,
+    /// Publishing to a dead-letter topic.
+    DeadLetter,
+    /// Acknowledging at the broker.
+    Ack,
+}
+
+impl Stage {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Intake => "intake",
+            Self::Decode => "decode",
+            Self::Write => "write",
+            Self::DeadLetter => "dead_letter",
+            Self::Ack => "ack",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_at_its_own_place_in_the_list() {
+        assert!(Closed::ALL.iter().enumerate().all(|(index, (closed, _))| *closed as usize == index));
+        assert!(AttachReason::ALL.iter().enumerate().all(|(index, (reason, _))| *reason as usize == index));
+    }
+}

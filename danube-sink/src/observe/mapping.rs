@@ -1,0 +1,266 @@
+//! What one mapping counts, which partitions it has, and why it may not be ready.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    labels::{Closed, Stage},
+    latency::Latencies,
+    numbers::MappingNumbers,
+    partition::{Partition, PartitionObserver},
+    progress::Progress,
+    shared::Shared,
+    state::{Condition, Outage},
+};
+
+/// Which subscription a mapping reads, and as which consumer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SubscriptionKey {
+    /// The topic of the mapping.
+    pub(super) topic: String,
+    pub(super) subscription: String,
+    pub(super) consumer: String,
+}
+
+/// One mapping of a runtime.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    pub(super) key: Arc<SubscriptionKey>,
+    pub(super) numbers: MappingNumbers,
+    pub(super) progress: Progress,
+    state: Mutex<MappingState>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct MappingState {
+    /// Why the partitions are not known.
+    missing: Option<Outage>,
+    /// By topic: the mapping's or a partition's.
+    blocked: BTreeMap<String, Outage>,
+    /// By topic.
+    partitions: BTreeMap<String, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    partition: Arc<Partition>,
+    /// Whether the last look-up found it, or it is being read since. Others are shown nowhere, and keep nothing from being
+    /// ready.
+    listed: bool,
+}
+
+impl Mapping {
+    pub(super) fn new(key: SubscriptionKey, shared: &Arc<Shared>) -> Self {
+        let missing = Some(Outage::after(None, "not attached yet"));
+        let state = MappingState { missing, blocked: BTreeMap::new(), partitions: BTreeMap::new() };
+        Self {
+            key: Arc::new(key),
+            numbers: MappingNumbers::default(),
+            progress: Progress::default(),
+            state: Mutex::new(state),
+            shared: Arc::clone(shared),
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        let state = self.state();
+        state.missing.is_none()
+            && state.listed().all(|partition| partition.is_attached() && self.blocked(&state, partition).is_none())
+    }
+
+    /// The partitions that exist as far as is known.
+    pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.state().listed().map(Arc::clone).collect()
+    }
+
+    /// One entry a partition for `/ready`, and one for the topic while its partitions are not known.
+    pub(super) fn summaries(&self) -> Vec<Value> {
+        let state = self.state();
+        let missing = state.missing.as_ref().map(|Outage { since, reason }| {
+            self.key.summary(&self.key.topic, Condition::Detached, *since, Some(reason))
+        });
+        let partitions = state.listed().map(|partition| partition.summary(self.blocked(&state, partition)));
+        missing.into_iter().chain(partitions).collect()
+    }
+
+    /// Everything, for `/status`.
+    pub(super) fn details(&self) -> Value {
+        let (state, numbers) = (self.state(), &self.numbers);
+        let partitions: Vec<_> =
+            state.listed().map(|partition| partition.details(self.blocked(&state, partition))).collect();
+        json!({
+            "topic": self.key.topic,
+            "subscription": self.key.subscription,
+            "consumer": self.key.consumer,
+            "missing": state.missing.as_ref().map(|outage| &outage.reason),
+            "settled": numbers.settled.get(),
+            "skipped": numbers.skipped.get(),
+            "dead_letters": numbers.dead_letters.get(),
+            "retries": numbers.retries.get(),
+            "mass_refusals": numbers.mass_refusals.get(),
+            "errors": numbers.errors.total(),
+            "partitions": partitions,
+        })
+    }
+
+    fn blocked<'a>(&self, state: &'a MappingState, partition: &Partition) -> Option<&'a Outage> {
+        state.blocked.get(&partition.topic).or_else(|| state.blocked.get(&self.key.topic))
+    }
+
+    fn state(&self) -> MutexGuard<'_, MappingState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MappingState {
+    fn listed(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.partitions.values().filter(|known| known.listed).map(|known| &known.partition)
+    }
+}
+
+/// The numbers and the state of one mapping. Cheap to clone; each call is a few atomics, or a lock where a state changes.
+#[derive(Debug, Clone)]
+pub(crate) struct MappingObserver(pub(super) Arc<Mapping>);
+
+#[allow(dead_code, reason = "the pipeline reports what it knows")]
+impl MappingObserver {
+    /// The observer of one partition, or of the topic if it has no partitions. Keep it while the partition is read.
+    pub(crate) fn partition(&self, topic: &str) -> PartitionObserver {
+        let Mapping { key, state: _, shared, .. } = &*self.0;
+        let mut state = self.0.state();
+        let known = state.partitions.entry(topic.to_owned()).or_insert_with(|| Known::new(key, topic, shared));
+        known.listed = true;
+        PartitionObserver(Arc::clone(&known.partition))
+    }
+
+    /// The topic exists and has these partitions, or only itself. Each has to be attached before the connector is ready;
+    /// partitions that are not among them any more are forgotten.
+    pub(crate) fn found(&self, topic: &str, partitions: &[String]) {
+        let Mapping { key, shared, .. } = &*self.0;
+        let mut state = self.0.state();
+        state.missing = None;
+        for known in state.partitions.values_mut() {
+            known.listed = false;
+        }
+        for partition in partitions {
+            let new = || Known::new(key, partition, shared);
+            state.partitions.entry(partition.clone()).or_insert_with(new).listed = true;
+        }
+        // One that is still being read keeps its numbers: a look-up may have missed it.
+        state.partitions.retain(|_, known| known.listed || Arc::strong_count(&known.partition) > 1);
+        let MappingState { blocked, partitions, .. } = &mut *state;
+        blocked.retain(|name, _| name == topic || partitions.contains_key(name));
+        drop(state);
+        shared.changed.notify_waiters();
+    }
+
+    /// The topic does not exist, or could not be looked up.
+    pub(crate) fn missing(&self, topic: &str, reason: &str) {
+        let mut state = self.0.state();
+        let news = state.missing.as_ref().is_none_or(|outage| outage.reason != reason);
+        state.missing = Some(Outage::after(state.missing.as_ref(), reason));
+        drop(state);
+        if news {
+            let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+            tracing::warn!(topic, %subscription, %consumer, "not attached: {reason}");
+        }
+    }
+
+    /// A topic or partition is being read, but its records cannot be decoded or settled now, and why.
+    pub(crate) fn blocked(&self, topic: &str, reason: &str) {
+        let mut state = self.0.state();
+        let before = state.blocked.get(topic);
+        let news = before.is_none_or(|outage| outage.reason != reason);
+        let outage = Outage::after(before, reason);
+        state.blocked.insert(topic.to_owned(), outage);
+        drop(state);
+        if news {
+            let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+            tracing::warn!(topic, %subscription, %consumer, "blocked: {reason}");
+        }
+    }
+
+    /// They can be decoded and settled again.
+    pub(crate) fn unblocked(&self, topic: &str) {
+        if self.0.state().blocked.remove(topic).is_some() {
+            let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+            tracing::info!(topic, %subscription, %consumer, "not blocked any more");
+            self.0.shared.changed.notify_waiters();
+        }
+    }
+
+    /// A batch was closed and goes to the connector.
+    pub(crate) fn batch_closed(&self, records: usize, reason: Closed) {
+        self.0.numbers.batch_records.observe(records as f64);
+        self.0.numbers.batches.of(reason as usize).add(1);
+    }
+
+    /// A batch waited that long for a connector instance.
+    pub(crate) fn write_waited(&self, wait: Duration) {
+        self.0.numbers.write_wait_seconds.observe(wait);
+    }
+
+    /// One write attempt took that long, without the wait for a connector instance.
+    pub(crate) fn written(&self, took: Duration) {
+        self.0.numbers.write_seconds.observe(took);
+    }
+
+    /// A batch, or what is left of one, is written again.
+    pub(crate) fn retried(&self) {
+        self.0.numbers.retries.add(1);
+    }
+
+    /// The target refused so many distinct records in a row that the records are not the cause.
+    pub(crate) fn mass_refusal(&self) {
+        self.0.numbers.mass_refusals.add(1);
+    }
+
+    /// Invalid records were skipped.
+    pub(crate) fn skipped(&self, records: usize) {
+        self.0.numbers.skipped.add(records as u64);
+    }
+
+    /// The broker accepted dead letters.
+    pub(crate) fn dead_lettered(&self, records: usize) {
+        self.0.numbers.dead_letters.add(records as u64);
+    }
+
+    /// Records were settled: delivered, skipped or dead-lettered. `delivery` is their time since they were published,
+    /// `in_hand` since they were received.
+    pub(crate) fn settled(&self, records: usize, delivery: &Latencies, in_hand: &Latencies) {
+        let numbers = &self.0.numbers;
+        numbers.settled.add(records as u64);
+        numbers.delivery_seconds.add(delivery);
+        numbers.in_hand_seconds.add(in_hand);
+        self.0.shared.settle(records as u64);
+    }
+
+    /// Something failed. `kind` is a word in snake case such as `timeout`, one of few.
+    pub(crate) fn error(&self, stage: Stage, kind: &'static str) {
+        self.0.numbers.errors.add(stage, kind);
+    }
+
+    /// The loss audit found that so many messages of a partition are missing.
+    pub(crate) fn audit_missing(&self, partition: &str, messages: u64) {
+        if let Some(known) = self.0.state().partitions.get(partition) {
+            known.partition.numbers.audit_missing.set(messages);
+        }
+    }
+
+    /// The steps that `/live` follows.
+    pub(crate) fn progress(&self) -> Progress {
+        self.0.progress.clone()
+    }
+}
+
+impl Known {
+    fn new(key: &Arc<SubscriptionKey>, topic: &str, shared: &Arc<Shared>) -> Self {
+        Self { partition: Arc::new(Partition::new(key, topic, shared)), listed: true }
+    }
+}

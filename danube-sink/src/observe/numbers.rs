@@ -1,0 +1,199 @@
+//! What is counted and measured: of the process, of a mapping, of a partition.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+
+use super::{
+    labels::{AttachReason, Closed, Stage},
+    latency::LatencyHistogram,
+};
+
+/// A count that only rises, or a value that is set. Read and written without a lock.
+#[derive(Debug, Default)]
+pub(super) struct Number(AtomicU64);
+
+impl Number {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set(&self, value: usize) {
+        self.0.store(value as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// A count for each value of a label.
+#[derive(Debug)]
+pub(super) struct ByLabel<const N: usize>([Number; N]);
+
+impl<const N: usize> Default for ByLabel<N> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Number::default()))
+    }
+}
+
+impl<const N: usize> ByLabel<N> {
+    /// `value` is the label as a number, below `N`.
+    pub(super) fn of(&self, value: usize) -> &Number {
+        &self.0[value]
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.0.iter().map(Number::get).sum()
+    }
+}
+
+/// The numbers of one mapping.
+#[derive(Debug)]
+pub(super) struct MappingNumbers {
+    pub(super) batch_records: Histogram,
+    pub(super) batches: ByLabel<{ Closed::ALL.len() }>,
+    pub(super) write_wait_seconds: LatencyHistogram,
+    pub(super) write_seconds: LatencyHistogram,
+    pub(super) retries: Number,
+    pub(super) mass_refusals: Number,
+    pub(super) settled: Number,
+    pub(super) skipped: Number,
+    pub(super) dead_letters: Number,
+    pub(super) delivery_seconds: LatencyHistogram,
+    pub(super) in_hand_seconds: LatencyHistogram,
+    pub(super) errors: Errors,
+}
+
+impl Default for MappingNumbers {
+    fn default() -> Self {
+        Self {
+            batch_records: Histogram::new(exponential_buckets(1.0, 4.0, 8)),
+            batches: ByLabel::default(),
+            write_wait_seconds: LatencyHistogram::default(),
+            write_seconds: LatencyHistogram::default(),
+            retries: Number::default(),
+            mass_refusals: Number::default(),
+            settled: Number::default(),
+            skipped: Number::default(),
+            dead_letters: Number::default(),
+            delivery_seconds: LatencyHistogram::default(),
+            in_hand_seconds: LatencyHistogram::default(),
+            errors: Errors::default(),
+        }
+    }
+}
+
+/// Errors by stage and kind. A kind that was seen before is counted under a read lock.
+#[derive(Debug, Default)]
+pub(super) struct Errors(RwLock<BTreeMap<(Stage, &'static str), Arc<Number>>>);
+
+impl Errors {
+    pub(super) fn add(&self, stage: Stage, kind: &'static str) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&(stage, kind)).cloned();
+        let number = known.unwrap_or_else(|| {
+            Arc::clone(self.0.write().unwrap_or_else(PoisonError::into_inner).entry((stage, kind)).or_default())
+        });
+        number.add(1);
+    }
+
+    pub(super) fn all(&self) -> Vec<(Stage, &'static str, u64)> {
+        let errors = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        errors.iter().map(|(&(stage, kind), number)| (stage, kind, number.get())).collect()
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.all().iter().map(|(.., count)| count).sum()
+    }
+}
+
+/// The numbers of one partition.
+#[derive(Debug, Default)]
+pub(super) struct PartitionNumbers {
+    pub(super) received: Number,
+    pub(super) redelivered: Number,
+    pub(super) offsets: Offsets,
+    pub(super) gap_messages: Number,
+    pub(super) possible_losses: Number,
+    pub(super) offset_restarts: Number,
+    pub(super) in_hand: Number,
+    pub(super) acks_in_flight: Number,
+    pub(super) window_limit: Number,
+    pub(super) acked: Number,
+    pub(super) acks_failed: Number,
+    pub(super) attaches: ByLabel<{ AttachReason::ALL.len() }>,
+    /// Unset until the loss audit has looked.
+    pub(super) audit_missing: Optional,
+}
+
+/// A value that may be absent: 0 where it is, else one more than the value.
+#[derive(Debug, Default)]
+pub(super) struct Optional(AtomicU64);
+
+impl Optional {
+    pub(super) fn get(&self) -> Option<u64> {
+        self.0.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    pub(super) fn set(&self, value: u64) {
+        self.0.store(value.saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn raise_to(&self, value: u64) {
+        self.0.fetch_max(value.saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn lower_to(&self, value: u64) {
+        let value = value.saturating_add(1);
+        // It fails only where the smaller value is there already.
+        let _ =
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now == 0 || value < now).then_some(value));
+    }
+}
+
+/// The range of offsets that were received, since the process started or offsets began anew.
+#[derive(Debug, Default)]
+pub(super) struct Offsets {
+    pub(super) first: Optional,
+    pub(super) last: Optional,
+}
+
+impl Offsets {
+    pub(super) fn include(&self, first: u64, last: u64) {
+        self.first.lower_to(first);
+        self.last.raise_to(last);
+    }
+
+    pub(super) fn restart(&self) {
+        self.first.clear();
+        self.last.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_offsets_grows_and_begins_anew() {
+        let offsets = Offsets::default();
+        let range = || (offsets.first.get(), offsets.last.get());
+        assert_eq!(range(), (None, None));
+        offsets.include(5, 9);
+        offsets.include(0, 3);
+        assert_eq!(range(), (Some(0), Some(9)));
+        offsets.restart();
+        offsets.include(2, 2);
+        assert_eq!(range(), (Some(2), Some(2)));
+    }
+}

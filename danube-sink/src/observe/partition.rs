@@ -1,0 +1,207 @@
+//! What one partition counts, and the state of its subscription.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::{
+    labels::AttachReason,
+    mapping::SubscriptionKey,
+    numbers::PartitionNumbers,
+    shared::Shared,
+    state::{Condition, Outage, SubscriptionState, unix_seconds},
+};
+
+/// One partition of a mapping, or its topic if it has no partitions.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) key: Arc<SubscriptionKey>,
+    /// Its own topic name.
+    pub(super) topic: String,
+    pub(super) numbers: PartitionNumbers,
+    state: Mutex<SubscriptionState>,
+    shared: Arc<Shared>,
+}
+
+impl Partition {
+    pub(super) fn new(key: &Arc<SubscriptionKey>, topic: &str, shared: &Arc<Shared>) -> Self {
+        Self {
+            key: Arc::clone(key),
+            topic: topic.to_owned(),
+            numbers: PartitionNumbers::default(),
+            state: Mutex::default(),
+            shared: Arc::clone(shared),
+        }
+    }
+
+    pub(super) fn is_attached(&self) -> bool {
+        self.state().condition == Condition::Attached
+    }
+
+    /// Topic, subscription, consumer, state, since when, and why not attached. `blocked` counts while it is attached.
+    pub(super) fn summary(&self, blocked: Option<&Outage>) -> Value {
+        let state = self.state();
+        let (condition, since, reason) = match blocked {
+            Some(outage) if state.condition == Condition::Attached => {
+                (Condition::Blocked, outage.since, Some(outage.reason.as_str()))
+            }
+            _ => (state.condition, state.since, state.reason.as_deref()),
+        };
+        self.key.summary(&self.topic, condition, since, reason)
+    }
+
+    /// The summary, the numbers and the last events.
+    pub(super) fn details(&self, blocked: Option<&Outage>) -> Value {
+        let numbers = &self.numbers;
+        let mut details = self.summary(blocked);
+        for (key, value) in [
+            ("in_hand", json!(numbers.in_hand.get())),
+            ("acks_in_flight", json!(numbers.acks_in_flight.get())),
+            ("window_limit", json!(numbers.window_limit.get())),
+            ("first_offset", json!(numbers.offsets.first.get())),
+            ("last_offset", json!(numbers.offsets.last.get())),
+            ("received", json!(numbers.received.get())),
+            ("redelivered", json!(numbers.redelivered.get())),
+            ("acked", json!(numbers.acked.get())),
+            ("acks_failed", json!(numbers.acks_failed.get())),
+            ("gap_messages", json!(numbers.gap_messages.get())),
+            ("possible_losses", json!(numbers.possible_losses.get())),
+            ("offset_restarts", json!(numbers.offset_restarts.get())),
+            ("audit_missing_messages", json!(numbers.audit_missing.get())),
+            ("attaches", json!(numbers.attaches.total())),
+            ("events", Value::Array(self.state().events())),
+        ] {
+            details[key] = value;
+        }
+        details
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, SubscriptionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The numbers and the state of one partition. Cheap to clone; each call is a few atomics, or a lock where a state changes.
+#[derive(Debug, Clone)]
+pub(crate) struct PartitionObserver(pub(super) Arc<Partition>);
+
+#[allow(dead_code, reason = "the pipeline reports what it knows")]
+impl PartitionObserver {
+    /// A consumer is attached.
+    pub(crate) fn attached(&self, reason: AttachReason) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        self.0.numbers.attaches.of(reason as usize).add(1);
+        if self.change(Condition::Attached, None) {
+            tracing::info!(topic = %self.0.topic, %subscription, %consumer, reason = reason.name(), "attached");
+        }
+    }
+
+    /// No consumer is attached, and why.
+    pub(crate) fn detached(&self, reason: &str) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        if self.change(Condition::Detached, Some(reason)) {
+            tracing::warn!(topic = %self.0.topic, %subscription, %consumer, "not attached: {reason}");
+        }
+    }
+
+    /// No consumer is attached on purpose, and what for.
+    pub(crate) fn waiting(&self, reason: &str) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        if self.change(Condition::Waiting, Some(reason)) {
+            tracing::warn!(topic = %self.0.topic, %subscription, %consumer, "waiting: {reason}");
+        }
+    }
+
+    /// A chunk was received: messages seen for the first time, messages seen before, and its range of offsets.
+    pub(crate) fn received(&self, new: usize, redelivered: usize, first_offset: u64, last_offset: u64) {
+        let numbers = &self.0.numbers;
+        numbers.received.add((new + redelivered) as u64);
+        numbers.redelivered.add(redelivered as u64);
+        numbers.offsets.include(first_offset, last_offset);
+    }
+
+    /// The broker skipped messages, as offsets show.
+    pub(crate) fn gap(&self, messages: u64) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        self.0.numbers.gap_messages.add(messages);
+        self.0.state().event(format!("gap: the broker skipped {messages} messages"));
+        tracing::warn!(topic = %self.0.topic, %subscription, %consumer, missing = messages, "the broker skipped messages");
+    }
+
+    /// The broker may have lost messages while the connection to it was lost.
+    pub(crate) fn possible_loss(&self) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        self.0.numbers.possible_losses.add(1);
+        self.0.state().event("possible loss: producers began anew while the connection was lost".to_owned());
+        tracing::warn!(
+            topic = %self.0.topic, %subscription, %consumer,
+            "messages may be lost: producers began anew while the connection to the broker was lost; compare with what \
+             was published, and publish again what is missing"
+        );
+    }
+
+    /// Offsets begin at 0 again: the broker lost what the topic had.
+    pub(crate) fn offsets_restarted(&self) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        self.0.numbers.offset_restarts.add(1);
+        self.0.numbers.offsets.restart();
+        self.0.state().event("offsets began anew: the broker lost what the topic had".to_owned());
+        tracing::warn!(
+            topic = %self.0.topic, %subscription, %consumer,
+            "offsets began anew: the broker lost what the topic had, and what was not received of it"
+        );
+    }
+
+    /// Records in hand now: received and not settled.
+    pub(crate) fn in_hand(&self, records: usize) {
+        self.0.numbers.in_hand.set(records);
+    }
+
+    /// Acknowledgements that the broker has not answered now.
+    pub(crate) fn acks_in_flight(&self, acks: usize) {
+        self.0.numbers.acks_in_flight.set(acks);
+    }
+
+    /// Unacknowledged messages that the broker is taken to allow.
+    pub(crate) fn window_limit(&self, messages: usize) {
+        self.0.numbers.window_limit.set(messages);
+    }
+
+    /// The broker accepted acknowledgements.
+    pub(crate) fn acked(&self, acks: usize) {
+        self.0.numbers.acked.add(acks as u64);
+    }
+
+    /// Acknowledgements were given up: the broker sends those messages again.
+    pub(crate) fn acks_failed(&self, acks: usize) {
+        self.0.numbers.acks_failed.add(acks as u64);
+    }
+
+    fn change(&self, condition: Condition, reason: Option<&str>) -> bool {
+        let changed = self.0.state().change(condition, reason);
+        if changed {
+            self.0.shared.changed.notify_waiters();
+        }
+        changed
+    }
+}
+
+impl SubscriptionKey {
+    pub(super) fn summary(
+        &self,
+        topic: &str,
+        condition: Condition,
+        since: std::time::SystemTime,
+        reason: Option<&str>,
+    ) -> Value {
+        json!({
+            "topic": topic,
+            "subscription": self.subscription,
+            "consumer": self.consumer,
+            "state": condition.name(),
+            "attached": condition == Condition::Attached,
+            "since_unix_seconds": unix_seconds(since),
+            "reason": reason,
+        })
+    }
+}

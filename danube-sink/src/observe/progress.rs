@@ -1,0 +1,97 @@
+//! Progress of a mapping's work, which `/live` follows.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// The steps that a mapping works on. A step that takes longer than its limit makes the connector not live.
+///
+/// Only work with an end of its own is a step: waiting for records, backing off and being detached are none. Clones share
+/// the steps.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress(Arc<Mutex<Steps>>);
+
+#[derive(Debug, Default)]
+struct Steps {
+    next: u64,
+    running: BTreeMap<u64, Running>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    since: Instant,
+    limit: Duration,
+}
+
+/// One step; dropping it ends the step.
+#[derive(Debug)]
+#[must_use = "a step ends when this is dropped"]
+pub(crate) struct Step {
+    progress: Progress,
+    number: u64,
+}
+
+/// A step that takes longer than its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Overrun {
+    pub(super) elapsed: Duration,
+    pub(super) limit: Duration,
+}
+
+impl Progress {
+    /// Begins a step that has to end within `limit`.
+    pub(crate) fn step(&self, limit: Duration) -> Step {
+        let mut steps = self.steps();
+        let number = steps.next;
+        steps.next += 1;
+        steps.running.insert(number, Running { since: Instant::now(), limit });
+        drop(steps);
+        Step { progress: self.clone(), number }
+    }
+
+    /// The oldest step that takes longer than its limit.
+    pub(super) fn overrun(&self) -> Option<Overrun> {
+        self.steps().running.values().find_map(|&Running { since, limit }| {
+            let elapsed = since.elapsed();
+            (elapsed > limit).then_some(Overrun { elapsed, limit })
+        })
+    }
+
+    fn steps(&self) -> MutexGuard<'_, Steps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.progress.steps().running.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_overruns_until_it_ends() {
+        let progress = Progress::default();
+        let limit = Duration::from_secs(10);
+        let long = progress.step(2 * limit);
+        let short = progress.step(limit);
+        advance(limit).await;
+        assert_eq!(progress.overrun(), None);
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(progress.overrun(), Some(Overrun { elapsed: Duration::from_secs(11), limit }));
+        drop(short);
+        assert_eq!(progress.overrun(), None);
+        drop(long);
+        advance(3 * limit).await;
+        assert_eq!(progress.overrun(), None, "no step, no limit");
+    }
+}

@@ -1,0 +1,160 @@
+//! The state of a whole runtime: its phase, its mappings, and what `/ready`, `/live` and `/status` say of them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    mapping::{Mapping, SubscriptionKey},
+    shared::Shared,
+    state::unix_seconds,
+};
+
+/// Where in its life a connector is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The connector's `initialize` is running.
+    Starting,
+    /// Records are delivered.
+    Running,
+    /// What is in hand is being written.
+    Draining,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// The metric `buffered_bytes`, which the memory budget sets. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BufferedBytes(Arc<AtomicU64>);
+
+impl BufferedBytes {
+    /// Bytes that count against `max_buffered_bytes` now.
+    #[allow(dead_code, reason = "the budget sets it")]
+    pub(crate) fn set(&self, bytes: usize) {
+        self.0.store(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct RuntimeState {
+    connector: String,
+    started: SystemTime,
+    phase: Mutex<Phase>,
+    mappings: Mutex<BTreeMap<SubscriptionKey, Arc<Mapping>>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) buffered: BufferedBytes,
+}
+
+impl RuntimeState {
+    pub(super) fn new(connector: &str) -> Self {
+        Self {
+            connector: connector.to_owned(),
+            started: SystemTime::now(),
+            phase: Mutex::new(Phase::Starting),
+            mappings: Mutex::default(),
+            shared: Arc::default(),
+            buffered: BufferedBytes::default(),
+        }
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+        self.shared.changed.notify_waiters();
+    }
+
+    /// The mapping of that key, the same one each time.
+    pub(super) fn mapping(&self, key: SubscriptionKey) -> Arc<Mapping> {
+        let mut mappings = self.locked();
+        let mapping = mappings.entry(key).or_insert_with_key(|key| Arc::new(Mapping::new(key.clone(), &self.shared)));
+        Arc::clone(mapping)
+    }
+
+    pub(super) fn mappings(&self) -> Vec<Arc<Mapping>> {
+        self.locked().values().map(Arc::clone).collect()
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.phase() == Phase::Running && self.locked().values().all(|mapping| mapping.is_ready())
+    }
+
+    /// Returns `true` when it is ready, and `false` when it drains instead.
+    pub(super) async fn ready(&self) -> bool {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            // Listens before it looks, so that no change is missed in between.
+            changed.as_mut().enable();
+            if self.is_ready() {
+                return true;
+            }
+            if self.phase() == Phase::Draining {
+                return false;
+            }
+            changed.await;
+        }
+    }
+
+    /// Why the connector makes no progress; `None` if it is live.
+    pub(super) fn stuck(&self) -> Option<String> {
+        self.mappings().iter().find_map(|mapping| {
+            let overrun = mapping.progress.overrun()?;
+            let (elapsed, limit) = (overrun.elapsed.as_secs_f64(), overrun.limit.as_secs_f64());
+            let SubscriptionKey { topic, subscription, .. } = &*mapping.key;
+            Some(format!("a step of {topic} ({subscription}) has taken {elapsed:.1} s, and its limit is {limit:.1} s"))
+        })
+    }
+
+    /// The answer to `/ready`: the states of subscriptions.
+    pub(super) fn readiness(&self) -> Value {
+        let subscriptions: Vec<_> = self.mappings().iter().flat_map(|mapping| mapping.summaries()).collect();
+        json!({
+            "connector": self.connector,
+            "ready": self.is_ready(),
+            "phase": self.phase().name(),
+            "subscriptions": subscriptions,
+        })
+    }
+
+    /// The answer to `/status`: states, numbers and last events of each mapping and partition.
+    pub(super) fn status(&self) -> Value {
+        let mappings: Vec<_> = self.mappings().iter().map(|mapping| mapping.details()).collect();
+        json!({
+            "connector": self.connector,
+            "version": env!("CARGO_PKG_VERSION"),
+            "started_unix_seconds": unix_seconds(self.started),
+            "phase": self.phase().name(),
+            "ready": self.is_ready(),
+            "stuck": self.stuck(),
+            "buffered_bytes": self.buffered.get(),
+            "settled": self.shared.settled(),
+            "mappings": mappings,
+        })
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<SubscriptionKey, Arc<Mapping>>> {
+        self.mappings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,376 @@
+//! What probes and Prometheus get, over real sockets.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+};
+
+use super::{
+    metrics::{MAPPING, Metric, PARTITION, RUNTIME},
+    *,
+};
+use crate::{
+    config::SubscriptionType, connector::SinkConnector, error::ConnectorResult, record::SinkRecord,
+    runtime::SinkRuntime,
+};
+
+const TOPIC: &str = "/default/a";
+
+fn consumer() -> ConsumerConfig {
+    ConsumerConfig {
+        topic: TOPIC.to_owned(),
+        consumer_name: "c".to_owned(),
+        subscription: "s".to_owned(),
+        subscription_type: SubscriptionType::Shared,
+        expected_schema_subject: None,
+    }
+}
+
+fn partition(number: usize) -> String {
+    format!("{TOPIC}-part-{number}")
+}
+
+async fn get(port: u16, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("the endpoint listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("the endpoint reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the endpoint answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status code");
+    (code, body.to_owned())
+}
+
+async fn served(observer: &Observer) -> Server {
+    serve(Ipv4Addr::LOCALHOST.into(), 0, observer.clone()).await.expect("a free port")
+}
+
+async fn json(server: &Server, path: &str) -> (u16, Value) {
+    let (code, body) = get(server.address().port(), path).await;
+    (code, serde_json::from_str(&body).expect("JSON"))
+}
+
+/// A mapping with two attached partitions.
+fn running() -> (Observer, MappingObserver, [PartitionObserver; 2]) {
+    let observer = Observer::new("c");
+    observer.phase(Phase::Running);
+    let mapping = observer.mapping(&consumer());
+    mapping.found(TOPIC, &[partition(0), partition(1)]);
+    let partitions = [mapping.partition(&partition(0)), mapping.partition(&partition(1))];
+    for partition in &partitions {
+        partition.attached(AttachReason::Start);
+    }
+    (observer, mapping, partitions)
+}
+
+#[test]
+fn a_mapping_is_expected_until_its_topic_is_found_and_attached() {
+    let observer = Observer::new("c");
+    observer.phase(Phase::Running);
+    assert!(observer.is_ready(), "nothing to read");
+    let mapping = observer.mapping(&consumer());
+    assert!(!observer.is_ready());
+    mapping.missing(TOPIC, "the topic does not exist");
+    mapping.found(TOPIC, &[TOPIC.to_owned()]);
+    assert!(!observer.is_ready());
+    mapping.partition(TOPIC).attached(AttachReason::Start);
+    assert!(observer.is_ready());
+    observer.phase(Phase::Draining);
+    assert!(!observer.is_ready());
+}
+
+#[test]
+fn a_partition_that_vanished_does_not_keep_the_connector_from_being_ready() {
+    let (observer, mapping, [_, vanished]) = running();
+    vanished.detached("the topic does not exist");
+    assert!(!observer.is_ready());
+    mapping.found(TOPIC, &[partition(0)]);
+    assert!(observer.is_ready());
+    vanished.detached("another reason");
+    assert!(observer.is_ready());
+    assert!(!observer.metrics_text().contains(&partition(1)), "{}", observer.metrics_text());
+}
+
+#[test]
+fn a_partition_that_one_look_up_missed_keeps_its_state_and_its_numbers() {
+    let (observer, mapping, [_, missed]) = running();
+    missed.acked(3);
+    mapping.found(TOPIC, &[partition(0)]);
+    missed.acked(1);
+    mapping.found(TOPIC, &[partition(0), partition(1)]);
+    assert!(observer.is_ready());
+    let acked = format!("partition=\"{}\"}} 4", partition(1));
+    let text = observer.metrics_text();
+    assert!(
+        text.lines().any(|line| line.starts_with("danube_sink_settle_acks_total{") && line.ends_with(&acked)),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn ready_returns_when_a_state_changes() {
+    let (observer, mapping, [first, _]) = running();
+    mapping.blocked(&partition(0), "a schema cannot be looked up");
+    first.waiting("the target");
+    let ready = {
+        let observer = observer.clone();
+        tokio::spawn(async move { observer.ready().await })
+    };
+    first.attached(AttachReason::TargetRecovered);
+    assert!(!observer.is_ready());
+    mapping.unblocked(&partition(0));
+    assert!(ready.await.expect("no panic"));
+    observer.phase(Phase::Draining);
+    assert!(!observer.ready().await);
+}
+
+#[tokio::test]
+async fn readiness_shows_states_and_no_events() {
+    let (observer, mapping, [first, second]) = running();
+    let server = served(&observer).await;
+    first.gap(7);
+    first.possible_loss();
+    let (code, answer) = json(&server, "/ready").await;
+    assert_eq!((code, &answer["ready"], &answer["phase"]), (200, &true.into(), &"running".into()));
+    assert!(!answer.to_string().contains("gap"), "{answer}");
+    mapping.blocked(&partition(0), "a dead letter cannot be written");
+    second.waiting("for the target");
+    let (code, answer) = json(&server, "/ready").await;
+    assert_eq!((code, &answer["ready"]), (503, &false.into()));
+    let shown: Vec<_> = (0..2)
+        .map(|index| {
+            let subscription = &answer["subscriptions"][index];
+            ["topic", "state", "attached", "reason"].map(|key| subscription[key].clone())
+        })
+        .collect();
+    let expected: [[Value; 4]; 2] = [
+        [partition(0).into(), "blocked".into(), false.into(), "a dead letter cannot be written".into()],
+        [partition(1).into(), "waiting".into(), false.into(), "for the target".into()],
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[tokio::test]
+async fn status_shows_numbers_and_events_of_each_partition() {
+    let (observer, mapping, [first, _]) = running();
+    let server = served(&observer).await;
+    first.received(20, 3, 100, 122);
+    first.in_hand(5);
+    first.acks_in_flight(2);
+    first.window_limit(10);
+    first.acked(18);
+    first.gap(7);
+    first.possible_loss();
+    mapping.audit_missing(&partition(0), 4);
+    mapping.settled(18, &Latencies::default(), &Latencies::default());
+    observer.buffered_bytes().set(4_096);
+    let (code, answer) = json(&server, "/status").await;
+    assert_eq!((code, &answer["buffered_bytes"], &answer["settled"]), (200, &4_096.into(), &18.into()));
+    let partition = &answer["mappings"][0]["partitions"][0];
+    for (key, value) in [
+        ("in_hand", 5),
+        ("acks_in_flight", 2),
+        ("window_limit", 10),
+        ("first_offset", 100),
+        ("last_offset", 122),
+        ("received", 23),
+        ("redelivered", 3),
+        ("acked", 18),
+        ("gap_messages", 7),
+        ("possible_losses", 1),
+        ("audit_missing_messages", 4),
+        ("attaches", 1),
+    ] {
+        assert_eq!(partition[key], value, "{key} in {partition}");
+    }
+    let events: Vec<_> =
+        partition["events"].as_array().expect("a list").iter().map(|event| event["event"].as_str()).collect();
+    assert_eq!(events[..2], [Some("attached"), Some("gap: the broker skipped 7 messages")]);
+    assert_eq!(events.len(), 3);
+    first.offsets_restarted();
+    let (_, answer) = json(&server, "/status").await;
+    assert!(answer["mappings"][0]["partitions"][0]["first_offset"].is_null());
+}
+
+#[tokio::test]
+async fn live_follows_the_steps() {
+    let (observer, mapping, [first, _]) = running();
+    let server = served(&observer).await;
+    let port = server.address().port();
+    first.detached("the broker is away");
+    let _slow = mapping.progress().step(Duration::from_secs(3_600));
+    assert_eq!(get(port, "/live").await, (200, "live\n".to_owned()));
+    let step = mapping.progress().step(Duration::ZERO);
+    let (code, reason) = get(port, "/live").await;
+    assert_eq!(code, 503);
+    assert!(reason.starts_with("not live: a step of /default/a (s) has taken "), "{reason}");
+    drop(step);
+    assert_eq!(get(port, "/live").await.0, 200);
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_are_refused() {
+    let observer = Observer::new("c");
+    let server = served(&observer).await;
+    let port = server.address().port();
+    assert_eq!(get(port, "/").await.0, 404);
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("the endpoint listens");
+    stream.write_all(b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
+
+/// Name, type, labels and meaning, as the documented list shows them.
+fn rows<T>(metrics: &[Metric<T>]) -> Vec<String> {
+    let row = |Metric { name, kind, labels, help, .. }: &Metric<T>| {
+        let suffix = match kind.as_str() {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = labels.join(", ");
+        format!("| `danube_sink_{name}{suffix}` | {} | {labels} | {help} |", kind.as_str()).replace("|  |", "| |")
+    };
+    metrics.iter().map(row).collect()
+}
+
+#[test]
+fn the_documented_list_is_the_list_of_metrics() {
+    let documented: Vec<_> =
+        include_str!("metrics.md").lines().filter(|line| line.starts_with("| `danube_sink_")).collect();
+    let listed = [rows(RUNTIME), rows(MAPPING), rows(PARTITION)].concat();
+    assert_eq!(documented, listed);
+}
+
+#[tokio::test]
+async fn what_is_served_is_the_list_of_metrics() {
+    let (observer, mapping, [first, _]) = running();
+    mapping.error(Stage::Write, "timeout");
+    mapping.audit_missing(&partition(0), 1);
+    first.received(1, 0, 0, 0);
+    let server = served(&observer).await;
+    let (_, text) = get(server.address().port(), "/metrics").await;
+    let served: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# HELP danube_sink_")?.split_once(' '))
+        .map(|(name, help)| (name.to_owned(), help.to_owned()))
+        .collect();
+    fn described<T>(metrics: &[Metric<T>]) -> Vec<(String, String)> {
+        metrics.iter().map(|metric| (metric.name.to_owned(), metric.help.to_owned())).collect()
+    }
+    assert_eq!(served, [described(RUNTIME), described(MAPPING), described(PARTITION)].concat());
+    // Each has samples, under the labels that are documented.
+    let of_mapping = ["connector", "topic", "subscription", "consumer"];
+    let of_partition = [&of_mapping[..], &["partition"]].concat();
+    fn check<T>(metrics: &[Metric<T>], labels: &[&str], text: &str) {
+        for Metric { name, labels: more, .. } in metrics {
+            let start = format!("danube_sink_{name}");
+            let sample =
+                text.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no sample of {name}"));
+            for label in labels.iter().chain(*more) {
+                assert!(sample.contains(&format!("{label}=\"")), "no {label} in {sample}");
+            }
+        }
+    }
+    check(RUNTIME, &of_mapping[..1], &text);
+    check(MAPPING, &of_mapping, &text);
+    check(PARTITION, &of_partition, &text);
+}
+
+#[test]
+fn errors_and_reasons_are_counted_by_label() {
+    let (observer, mapping, [first, _]) = running();
+    mapping.error(Stage::DeadLetter, "unavailable");
+    mapping.error(Stage::DeadLetter, "unavailable");
+    mapping.batch_closed(3, Closed::Window);
+    first.attached(AttachReason::LostConnection);
+    let text = observer.metrics_text();
+    for (name, labels, value) in [
+        ("errors_total", "stage=\"dead_letter\",kind=\"unavailable\"}", "2"),
+        ("batch_closed_total", "reason=\"Window\"}", "1"),
+        ("batch_closed_total", "reason=\"Time\"}", "0"),
+        ("attaches_total", "part-0\",reason=\"lost_connection\"}", "1"),
+        ("attaches_total", "part-0\",reason=\"start\"}", "1"),
+        ("attaches_total", "part-1\",reason=\"lost_connection\"}", "0"),
+    ] {
+        let (start, end) = (format!("danube_sink_{name}{{connector=\"c\","), format!("{labels} {value}"));
+        let found = text.lines().any(|line| line.starts_with(&start) && line.ends_with(&end));
+        assert!(found, "no {name} {end} in {text}");
+    }
+}
+
+/// A connector with a metric of its own. It has two instances, which count together.
+struct Counting(Arc<Notify>);
+
+#[async_trait::async_trait]
+impl SinkConnector for Counting {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let metrics = config.metrics();
+        metrics.counter("opened", "Files opened")?.add(1);
+        metrics.labelled("table", "a\"b").gauge("open_files", "Files\nopen now")?.set(2.5);
+        metrics.histogram("file_bytes", "Sizes of files", &[10.0, 100.0])?.observe(50.0);
+        self.0.notify_one();
+        Ok(())
+    }
+
+    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
+        Ok(vec![consumer()])
+    }
+
+    async fn process(&mut self, _: SinkRecord) -> ConnectorResult<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_connectors_own_metrics_are_served() {
+    let initialized = Arc::new(Notify::new());
+    let mut config = ConnectorConfig::new("http://127.0.0.1:1", "files");
+    (config.metrics_port, config.tasks) = (0, 2);
+    let instances = (0..2).map(|_| Counting(Arc::clone(&initialized))).collect();
+    let runtime = SinkRuntime::with_tasks(instances, config).await.expect("a free port");
+    let handle = runtime.handle();
+    let running = tokio::spawn(runtime.run());
+    let opened = async {
+        loop {
+            initialized.notified().await;
+            let (_, text) = get(handle.metrics_address().port(), "/metrics").await;
+            if text.contains("danube_sink_connector_opened_total{connector=\"files\"} 2") {
+                return text;
+            }
+        }
+    };
+    let text = tokio::time::timeout(Duration::from_secs(30), opened).await.expect("both instances count");
+    for line in [
+        "# HELP danube_sink_connector_opened Files opened",
+        "# TYPE danube_sink_connector_opened counter",
+        "# HELP danube_sink_connector_open_files Files open now",
+        "danube_sink_connector_open_files{connector=\"files\",table=\"a\\\"b\"} 2.5",
+        "danube_sink_connector_file_bytes_bucket{le=\"100.0\",connector=\"files\"} 2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line} in {text}");
+    }
+    handle.shutdown();
+    running.await.expect("no panic").expect("a clean end");
+}
+
+#[test]
+fn a_name_that_cannot_be_a_metrics_is_refused() {
+    let metrics = ConnectorConfig::new("http://127.0.0.1:1", "files").metrics();
+    for name in ["", "Rows", "rows-written", "1st", "rows_total", "zeilen_größe"] {
+        assert!(metrics.counter(name, "Rows").is_err(), "{name:?}");
+        assert!(metrics.labelled(name, "x").gauge("rows", "Rows").is_err(), "{name:?}");
+    }
+    assert!(metrics.labelled("le", "1").counter("rows", "Rows").is_err());
+    assert!(metrics.histogram("sizes", "Sizes", &[2.0, 1.0]).is_err());
+    metrics.counter("rows", "Rows").unwrap().add(2);
+    assert_eq!(metrics.counter("rows", "Rows").unwrap().get(), 2);
+    let error = metrics.labelled("table", "a").gauge("rows", "Rows").unwrap_err().to_string();
+    assert_eq!(error, "the metric \"rows\" is a counter already");
+}
