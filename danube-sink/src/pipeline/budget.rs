@@ -63,9 +63,9 @@ impl Budget {
         }
     }
 
-    /// Returns when a good part of it is free.
-    pub(crate) async fn eased(&self) {
-        self.room(self.0.limit / 4).await;
+    /// Returns when a good part of it is free, or what is wanted if that is less.
+    pub(crate) async fn eased(&self, wanted: usize) {
+        self.room(wanted.min(self.0.limit / 4)).await;
     }
 
     /// A ledger that had so many bytes has so many now.

@@ -12,7 +12,7 @@ use super::{
     outcome::Rejected,
 };
 use crate::{
-    config::{OnInvalidRecord, SubscriptionType},
+    config::OnInvalidRecord,
     error::{ConnectorError, ConnectorResult},
     observe::Stage,
     record::Entry,
@@ -109,8 +109,7 @@ impl DeadLetters {
                 false => drop(self.stop.run_until_cancelled(sleep(delay)).await),
                 true => sleep(delay.min(SHUTDOWN_PATIENCE / 4)).await,
             }
-            if partition.is_overdue() && self.mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared
-            {
+            if partition.is_overdue() && self.mapping.gives_back(&self.stop) {
                 // The first probes the topic; the broker has the others.
                 rejected.truncate(1);
             }

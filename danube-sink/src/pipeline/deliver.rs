@@ -17,7 +17,7 @@ use super::{
     pool::{Attempt, WriterPool},
 };
 use crate::{
-    config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, SubscriptionType},
+    config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted},
     error::{ConnectorError, ConnectorResult},
     observe::Stage,
 };
@@ -206,8 +206,7 @@ impl Deliver {
         if work.failing.is_none() || !is_overdue(&piece) {
             return Ok(piece);
         }
-        // A broker forgets what a KeyShared consumer had in hand when it takes it off its ring.
-        if self.mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared {
+        if self.mapping.gives_back(&self.stop) {
             let first = piece.split_to(1);
             piece.retain(|run| !run.partition.is_overdue());
             work.pieces.iter_mut().for_each(|piece| piece.retain(|run| !run.partition.is_overdue()));

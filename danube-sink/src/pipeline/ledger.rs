@@ -162,9 +162,10 @@ impl DeliveryLedger {
         self.counts.sent + self.waiting.len()
     }
 
-    /// Messages that the broker sends again to this consumer or the next one.
-    pub(crate) fn released(&self) -> usize {
-        self.counts.released
+    /// Whether no acknowledgement is on its way, and none can be sent.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let newest = self.waiting.front().is_some_and(|token| Some(token.offset) == self.newest);
+        self.counts.sent == 0 && (self.waiting.is_empty() || self.waiting.len() == 1 && newest && self.unsettled() > 0)
     }
 
     /// Settled messages whose acknowledgement did not count yet.

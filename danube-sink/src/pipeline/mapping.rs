@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{cost::WriteCost, partition::Partition, pending::PendingRun, refusals::Refusals};
 use crate::{
@@ -102,6 +103,14 @@ impl Mapping {
     fn stripe_of(&self, partition: &Partition) -> usize {
         let number = partition.number.unwrap_or_default() as usize;
         (hash(&*self.topic) + number) % self.stripes.len()
+    }
+
+    /// Whether records that wait for a failing target go back to the broker once their partition is detached.
+    ///
+    /// A shutdown writes what is in hand. And a broker forgets what a KeyShared consumer had in hand when it takes it off
+    /// its ring.
+    pub(crate) fn gives_back(&self, stop: &CancellationToken) -> bool {
+        self.settings.consumer.subscription_type != SubscriptionType::KeyShared && !stop.is_cancelled()
     }
 
     /// Gives back what waits of a partition.

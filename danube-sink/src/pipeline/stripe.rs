@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{batch::Batch, decode::Decoding, deliver::Deliver, mapping::Mapping};
 use crate::{
-    config::SubscriptionType,
     error::{ConnectorError, ConnectorResult},
     observe::Closed,
 };
@@ -65,9 +64,7 @@ impl Stripe {
         let progress = mapping.observer.progress();
         let mut batch = Batch::default();
         loop {
-            if mapping.settings.consumer.subscription_type != SubscriptionType::KeyShared
-                && *mapping.failing().borrow() > 0
-            {
+            if *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop) {
                 batch.release_overdue();
                 self.decoding.release_overdue();
             }

@@ -74,13 +74,10 @@ impl ConsumerTask {
         self.admit(held.into());
     }
 
-    /// How much memory has to be free before the consumer can go on; `None` if it waits for none.
-    pub(super) fn wanted_bytes(&self) -> Option<usize> {
-        match self.held.front() {
-            Some(message) => Some(message.size()),
-            // To attach once more counts an attempt of every message: as much as can be is taken then.
-            None => (self.refused_bytes > 0 && self.ledger.in_hand() == 0).then_some(self.refused_bytes),
-        }
+    /// Whether messages that there was no memory for are all that the consumer waits for: each attach counts an attempt of
+    /// every message, so that as much as can be is taken with one.
+    pub(super) fn waits_for_memory(&self) -> bool {
+        self.refused_bytes > 0 && self.held.is_empty() && self.ledger.in_hand() == 0
     }
 
     fn admitted(&self, count: usize) -> Admitted {

@@ -232,8 +232,8 @@ impl ConsumerTask {
     /// Whether every settled message is acknowledged that can be, once the end was asked for.
     fn is_finished(&self) -> bool {
         self.end_by.is_some_and(|end| {
-            let confirmed = self.ledger.unconfirmed() == 0 || Instant::now() >= end;
-            self.settlements.is_empty() && self.ledger.in_flight() == 0 && confirmed
+            let is_done = self.settlements.is_empty() && self.ledger.is_quiet() && self.ledger.unconfirmed() == 0;
+            is_done || Instant::now() >= end
         })
     }
 
@@ -265,8 +265,6 @@ impl ConsumerTask {
     async fn wait_for_target(&mut self) {
         let settings = &self.mapping.settings;
         let limit = settings.ack_timeout.as_millis();
-        // A broker forgets what a KeyShared consumer had in hand when it takes it off its ring.
-        let gives_back = settings.consumer.subscription_type != SubscriptionType::KeyShared;
         let mapping = Arc::clone(&self.mapping);
         let budget = self.budget.clone();
         let mut failing = mapping.failing();
@@ -277,13 +275,13 @@ impl ConsumerTask {
         self.partition.observer.waiting(&format!("{cause}: detached until records are written"));
         loop {
             let is_failing = *failing.borrow_and_update() > 0;
-            if is_failing && gives_back {
+            if is_failing && mapping.gives_back(&self.signals.stop) {
                 mapping.release(&self.partition);
             }
             let is_empty = self.ledger.in_hand() == 0 && self.settlements.is_empty();
             let change = async {
                 if is_empty && !is_failing {
-                    budget.eased().await;
+                    budget.eased(usize::MAX).await;
                     return true;
                 }
                 // It fails only without a sender, which the mapping is.

@@ -9,7 +9,7 @@ use super::{ConsumerTask, End, HEALTH_INTERVAL, sleep_until, unhealthy};
 use crate::{
     observe::{Latencies, Stage},
     pipeline::{
-        broker::{AckToken, Attachment, BrokerFailure, FailureKind, Session},
+        broker::{AckToken, Attachment, BrokerFailure, FailureKind, Message, Session},
         partition::Settlement,
     },
 };
@@ -55,7 +55,7 @@ impl ConsumerTask {
                 return End::Finished;
             }
             let budget = self.budget.clone();
-            let wanted = self.wanted_bytes();
+            let (held, refused) = (self.held.front().map(Message::size), self.waits_for_memory());
             tokio::select! {
                 chunk = chunks.next(), if self.held.is_empty() => match chunk {
                     Some(Ok(messages)) => self.admit(messages),
@@ -72,12 +72,8 @@ impl ConsumerTask {
                     }
                 }
                 () = sleep_until(acks.next) => acks.next = None,
-                () = budget.room(wanted.unwrap_or_default()), if wanted.is_some() => {
-                    if self.held.is_empty() {
-                        return End::MemoryFreed;
-                    }
-                    self.admit_held();
-                }
+                () = budget.room(held.unwrap_or_default()), if held.is_some() => self.admit_held(),
+                () = budget.eased(self.refused_bytes), if refused => return End::MemoryFreed,
                 failure = &mut unhealthy => return End::Failure(failure),
                 _ = clock.tick() => {
                     if self.is_overdue() {
