@@ -3,6 +3,6 @@
 mod broker;
 
 pub use self::broker::{
-    Access, Acks, BrokerError, BrokerOptions, BrokerTls, EmbeddedBroker, FailurePolicy, Faults, Keep, Partitions,
-    Permission, PoisonPolicy, Scope, StoredMessage, SubscriptionStatus,
+    Access, Acks, BrokerError, BrokerOptions, BrokerTls, DispatchStatus, EmbeddedBroker, FailurePolicy, Faults, Keep,
+    Partitions, Permission, PoisonPolicy, Realism, Scope, StoredMessage, SubscriptionStatus,
 };
