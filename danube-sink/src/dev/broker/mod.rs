@@ -18,26 +18,8 @@
 //! serves a Prometheus endpoint. What it leaves out of the real broker: namespaces that have to
 //! exist, payload validation, several brokers, and most of the admin service.
 //!
-//! # What the real broker loses
-//!
-//! By default the embedded broker delivers every message. The real one (0.15.1) does not, and
-//! [`Realism`] imitates where, one switch each; [`BrokerOptions::like_the_real_broker`] sets all:
-//!
-//! | Switch | What happens |
-//! |---|---|
-//! | [`live_tail_skips`](Realism::live_tail_skips) | A subscription without a stored cursor that falls more than 256 messages behind skips the oldest. |
-//! | [`log_reader_ends`](Realism::log_reader_ends) | One with a stored cursor that falls further behind than queue and cache gets nothing any more. |
-//! | [`overtaking_ack_hangs`](Realism::overtaking_ack_hangs) | The dispatcher hangs until the next message is published when the newest one is acknowledged before an older one. |
-//! | [`cursor_stops_at_gap`](Realism::cursor_stops_at_gap) | The cursor never passes a skipped message, and the lag grows. |
-//! | [`offsets_below_cursor_are_skipped`](Realism::offsets_below_cursor_are_skipped) | After a restart without messages, as many new ones are missing as were acknowledged before. |
-//! | [`full_slots_hang`](Realism::full_slots_hang) | A consumer that does not read blocks the dispatcher, and then the topic's publishers. |
-//!
-//! Redelivery counts as in the real broker without a switch: each attach is an attempt of every
-//! unacknowledged message. Two differences stay: cursors are stored at once and not every five
-//! seconds, and a KeyShared subscription loses nothing that an Exclusive one would not.
-//!
-//! [`EmbeddedBroker::dispatch_status`] tells what was published and skipped, where the cursor is,
-//! the lag, and whether reader or dispatcher stopped. [`EmbeddedBroker::restart`] restarts the broker.
+//! [`Realism`] says where the real broker loses messages or hangs, and which file imitates it:
+//! `reader.rs` (skips, and a reader that ends), `cursor.rs`, `hang.rs`.
 
 mod access;
 mod connections;
