@@ -31,7 +31,7 @@ async fn unsubscribe_deletes_the_subscription_and_its_cursor() {
 
     let mut calls = TopicAdminClient::connect(broker.url()).await.unwrap();
     let mut list = async || {
-        let request = TopicRequest { name: TOPIC.to_owned(), ..TopicRequest::default() };
+        let request = TopicRequest { name: TOPIC.to_owned() };
         calls.list_subscriptions(request).await.unwrap().into_inner().subscriptions
     };
     assert_eq!(list().await, [SUBSCRIPTION]);

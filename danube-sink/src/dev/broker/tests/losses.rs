@@ -1,10 +1,36 @@
 //! Messages that the real broker loses, each with its switch on and off.
 
+use futures_util::StreamExt as _;
+
 use super::*;
 use crate::dev::broker::{Keep, Realism};
 
 async fn start_with_realism(realism: Realism) -> EmbeddedBroker {
     start_with(BrokerOptions { realism, ..BrokerOptions::default() }).await
+}
+
+/// A broker that lets a whole queue of a log reader be in flight.
+async fn start_with_reader(cache_capacity: Option<usize>) -> EmbeddedBroker {
+    let log_reader_ends = cache_capacity.is_some();
+    let realism = Realism { log_reader_ends, cache_capacity: cache_capacity.unwrap_or(1), ..Realism::default() };
+    start_with(BrokerOptions { realism, max_unacked_messages: 2_000, ..BrokerOptions::default() }).await
+}
+
+/// Publishes many messages at a time, in no order.
+async fn flood(broker: &EmbeddedBroker, count: usize) {
+    let producer = producer(broker, TOPIC).await;
+    let sent = futures_util::stream::iter(0..count).map(|_| producer.send(Vec::new(), None)).buffer_unordered(32);
+    let confirmed = sent.filter(|sent| std::future::ready(sent.is_ok())).count().await;
+    assert_eq!(confirmed, count);
+}
+
+/// Takes every message up to the one at `last`; answers how many.
+async fn take_until(last: u64, stream: &mut Streaming<Wire>) -> usize {
+    let mut taken = 1;
+    while offset(&take(stream).await) != last {
+        taken += 1;
+    }
+    taken
 }
 
 /// Takes and acknowledges every message up to the one at `last`; answers their offsets.
@@ -19,8 +45,7 @@ async fn ack_until(last: u64, bare: &Bare, stream: &mut Streaming<Wire>) -> Vec<
 }
 
 /// A subscription whose first messages are acknowledged, then a restart.
-async fn restarted(realism: Realism, acked: usize, keep: Keep) -> EmbeddedBroker {
-    let mut broker = start_with_realism(realism).await;
+async fn restarted(mut broker: EmbeddedBroker, acked: usize, keep: Keep) -> EmbeddedBroker {
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
     publish(&broker, acked).await;
@@ -36,7 +61,7 @@ async fn a_full_window_skips_what_is_older_than_the_live_tail() {
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
         let mut stream = bare.open().await;
         until("the stream is open", || status(&broker).consumers == 1).await;
-        publish(&broker, 300).await;
+        flood(&broker, 300).await;
         until("the window is full", || status(&broker).in_flight == 10).await;
         assert_eq!((dispatched(&broker).published, dispatched(&broker).skipped), (300, skipped));
         let offsets = ack_until(299, &bare, &mut stream).await;
@@ -51,7 +76,7 @@ async fn without_a_consumer_only_the_live_tail_is_left() {
     for (live_tail_skips, first) in [(true, 300 - 256), (false, 0)] {
         let broker = start_with_realism(Realism { live_tail_skips, ..Realism::default() }).await;
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
-        publish(&broker, 300).await;
+        flood(&broker, 300).await;
         assert_eq!(dispatched(&broker).skipped, first);
         assert_eq!(status(&broker).backlog, 300 - first);
         assert_eq!(offset(&take(&mut bare.open().await).await), first);
@@ -60,50 +85,47 @@ async fn without_a_consumer_only_the_live_tail_is_left() {
 
 #[tokio::test]
 async fn a_log_reader_that_the_cache_overtook_ends_until_the_broker_restarts() {
-    let realism = Realism { log_reader_ends: true, cache_capacity: 100, ..Realism::default() };
-    let mut broker = restarted(realism, 1, Keep::Everything).await;
-    publish(&broker, 1_200).await;
+    let mut broker = restarted(start_with_reader(Some(100)).await, 1, Keep::Everything).await;
+    flood(&broker, 1_200).await;
     assert_eq!(dispatched(&broker).reader_error, None, "it waits for room in its queue");
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
     // 1024 in the queue and one in the reader's hand.
-    assert_eq!(ack_until(1_025, &bare, &mut stream).await.len(), 1_025);
+    assert_eq!(take_until(1_025, &mut stream).await, 1_025);
     let error = dispatched(&broker).reader_error;
     assert_eq!(error.as_deref(), Some("cache gap: expected 1026, observed 1101"));
     publish(&broker, 1).await;
     let silence = tokio::time::timeout(Duration::from_millis(100), stream.message()).await;
     assert!(silence.is_err(), "it gets nothing any more");
     let again = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
-    let silence = tokio::time::timeout(Duration::from_millis(100), again.open().await.message()).await;
+    let mut stream = again.open().await;
+    assert_eq!(take_until(1_025, &mut stream).await, 1_025);
+    let silence = tokio::time::timeout(Duration::from_millis(100), stream.message()).await;
     assert!(silence.is_err(), "nor does a consumer that attaches again");
 
     soon("the restart", broker.restart(Keep::Everything)).await.unwrap();
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
-    assert_eq!(offset(&take(&mut bare.open().await).await), 1_026, "it reads on after its cursor");
+    assert_eq!(take_until(1_201, &mut bare.open().await).await, 1_201, "it reads again, from its cursor");
 }
 
 #[tokio::test]
 async fn a_log_reader_whose_cache_is_large_enough_goes_on() {
-    for realism in [Realism::default(), Realism { log_reader_ends: true, cache_capacity: 1_200, ..Realism::default() }]
-    {
-        let broker = restarted(realism, 1, Keep::Everything).await;
-        publish(&broker, 1_200).await;
+    for cache_capacity in [None, Some(1_200)] {
+        let broker = restarted(start_with_reader(cache_capacity).await, 1, Keep::Everything).await;
+        flood(&broker, 1_200).await;
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
-        let mut stream = bare.open().await;
-        assert_eq!(ack_until(1_200, &bare, &mut stream).await.len(), 1_200);
+        assert_eq!(take_until(1_200, &mut bare.open().await).await, 1_200);
         assert_eq!(dispatched(&broker).reader_error, None);
     }
 }
 
 #[tokio::test]
 async fn a_log_reader_needs_no_cache_for_what_an_earlier_start_left_in_the_log() {
-    let realism = Realism { log_reader_ends: true, cache_capacity: 1, ..Realism::default() };
-    let mut broker = restarted(realism, 1, Keep::Everything).await;
-    publish(&broker, 1_200).await;
+    let mut broker = restarted(start_with_reader(Some(1)).await, 1, Keep::Everything).await;
+    flood(&broker, 1_200).await;
     soon("the restart", broker.restart(Keep::Everything)).await.unwrap();
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
-    let mut stream = bare.open().await;
-    assert_eq!(ack_until(1_200, &bare, &mut stream).await.len(), 1_200);
+    assert_eq!(take_until(1_200, &mut bare.open().await).await, 1_200);
     assert_eq!(dispatched(&broker).reader_error, None);
 }
 
@@ -115,7 +137,7 @@ async fn a_cursor_stands_still_after_a_skip() {
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
         let mut stream = bare.open().await;
         until("the stream is open", || status(&broker).consumers == 1).await;
-        publish(&broker, 300).await;
+        flood(&broker, 300).await;
         ack_until(299, &bare, &mut stream).await;
         assert_eq!((dispatched(&broker).cursor, dispatched(&broker).lag), (Some(cursor), lag));
         publish(&broker, 1).await;
@@ -132,7 +154,7 @@ async fn a_restart_redelivers_everything_behind_a_cursor_that_stands_still() {
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
     until("the stream is open", || status(&broker).consumers == 1).await;
-    publish(&broker, 300).await;
+    flood(&broker, 300).await;
     ack_until(299, &bare, &mut stream).await;
     soon("the restart", broker.restart(Keep::Everything)).await.unwrap();
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
@@ -145,7 +167,7 @@ async fn a_restart_redelivers_everything_behind_a_cursor_that_stands_still() {
 async fn offsets_below_an_old_cursor_are_skipped_without_a_gap() {
     for (offsets_below_cursor_are_skipped, missing) in [(true, 3), (false, 0)] {
         let realism = Realism { offsets_below_cursor_are_skipped, ..Realism::default() };
-        let broker = restarted(realism, 3, Keep::Metadata).await;
+        let broker = restarted(start_with_realism(realism).await, 3, Keep::Metadata).await;
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
         let mut stream = bare.open().await;
         publish(&broker, 5).await;
@@ -197,7 +219,7 @@ async fn a_consumer_that_keeps_up_loses_nothing_with_all_of_it() {
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
     until("the stream is open", || status(&broker).consumers == 1).await;
-    let (offsets, ()) = tokio::join!(ack_until(999, &bare, &mut stream), publish(&broker, 1_000));
+    let (offsets, ()) = tokio::join!(ack_until(999, &bare, &mut stream), flood(&broker, 1_000));
     assert_eq!(offsets, (0..1_000).collect::<Vec<_>>());
     let status = dispatched(&broker);
     assert_eq!((status.skipped, status.cursor, status.lag, status.hangs), (0, Some(999), 0, false));
