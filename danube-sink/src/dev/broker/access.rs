@@ -51,6 +51,8 @@ pub enum Permission {
     Consume,
     /// Register and read schemas.
     ManageSchema,
+    /// List and delete subscriptions.
+    ManageTopic,
 }
 
 /// What a call is about, in the real broker's words.
@@ -69,7 +71,7 @@ struct Principal {
 }
 
 impl Access {
-    /// Nobody may do anything yet.
+    /// No caller has a right yet.
     pub fn new(secret_key: &str) -> Self {
         Self { secret_key: secret_key.into(), grants: Arc::default() }
     }
@@ -136,7 +138,7 @@ impl fmt::Debug for Access {
     }
 }
 
-/// Finds out who calls, before the call is looked at; without [`Access`] everybody may do everything.
+/// Authenticates the caller before the call is served; without [`Access`] every caller has every right.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate(pub(crate) Option<Access>);
 

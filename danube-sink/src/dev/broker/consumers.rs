@@ -8,9 +8,7 @@ use std::task::Waker;
 use danube_core::proto::StreamMessage;
 
 use super::keys;
-
-/// How many messages wait for a consumer to take them; the real broker's channels are this deep.
-const SLOTS: usize = 4;
+use super::realism::SLOTS;
 
 /// Who gets the messages of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +52,7 @@ impl Fate {
     }
 }
 
-/// A message on its way to a consumer; attempt 0 is a message that nobody waits to see acked.
+/// A message on its way to a consumer; attempt 0 is a message of a non-reliable topic, which needs no ack.
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) message: Arc<StreamMessage>,
@@ -68,12 +66,12 @@ pub(crate) struct Consumer {
     filters: Vec<String>,
     /// Subscribed and not disconnected since: what a health check asks.
     pub(crate) active: bool,
-    stream: Option<Attached>,
+    stream: Option<Session>,
     queue: VecDeque<Queued>,
 }
 
 #[derive(Debug)]
-struct Attached {
+struct Session {
     fate: Arc<Fate>,
     waker: Option<Waker>,
 }
@@ -81,22 +79,30 @@ struct Attached {
 /// Where a message can go now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// To the consumer at this place in the list.
+    /// To the consumer at this index of the list.
     Consumer(usize),
-    /// To nobody now: those who may have it are away or have enough.
+    /// To no consumer now: those that may have it are away or have enough.
     Later,
-    /// To nobody ever: no filter lets it through.
+    /// To the consumer of this id, which has enough: the dispatcher waits for it and does nothing else.
+    Full(u64),
+    /// To no consumer ever: no filter lets it through.
     Unwanted,
 }
 
-/// In the order of their arrival; nobody ever leaves, as in the real broker.
+/// In the order of their arrival; none is ever removed, as in the real broker.
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
     list: Vec<Consumer>,
     turn: usize,
+    /// Whether reliable messages go to consumers without a stream, and block on one that does not read.
+    slots_hang: bool,
 }
 
 impl Consumers {
+    pub(crate) fn new(slots_hang: bool) -> Self {
+        Self { slots_hang, ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, id: u64, name: &str, filters: Vec<String>) {
         let name = name.to_owned();
         let consumer = Consumer { id, name, filters, active: true, stream: None, queue: VecDeque::new() };
@@ -126,22 +132,42 @@ impl Consumers {
         self.list.iter_mut().find(|consumer| consumer.id == id)
     }
 
-    /// Whose turn it is; `reliable` messages only go to open streams.
+    /// Whether a message of a reliable topic has a consumer to go to.
+    pub(crate) fn any_here(&self) -> bool {
+        self.list.iter().any(|consumer| self.is_here(consumer, true))
+    }
+
+    /// Whether a consumer is subscribed and not disconnected.
+    pub(crate) fn any_active(&self) -> bool {
+        self.list.iter().any(|consumer| consumer.active)
+    }
+
+    /// Whether a consumer reads, and has room for one more message.
+    pub(crate) fn reads(&mut self, id: u64) -> bool {
+        self.get(id).is_some_and(|consumer| consumer.stream.is_some() && consumer.has_slot())
+    }
+
+    /// Which consumer gets a message; `reliable` messages only go to open streams, unless slots hang.
     pub(crate) fn target(&mut self, kind: Kind, reliable: bool, message: &StreamMessage) -> Target {
         match kind {
             // Real standbys are never promoted: the first consumer stays the active one.
             Kind::Exclusive | Kind::Failover => match self.list.first() {
-                Some(first) if first.can_take(reliable) => Target::Consumer(0),
+                Some(first) if self.is_here(first, reliable) => self.slot_of(0, reliable),
                 _ => Target::Later,
             },
             Kind::Shared => {
                 let count = self.list.len();
-                let free = (0..count)
-                    .map(|step| (self.turn + step) % count)
-                    .find(|&place| self.list[place].can_take(reliable));
-                let Some(place) = free else { return Target::Later };
-                self.turn = (place + 1) % count;
-                Target::Consumer(place)
+                let waits = reliable && self.slots_hang;
+                let free = (0..count).map(|step| (self.turn + step) % count).find(|&index| {
+                    let consumer = &self.list[index];
+                    self.is_here(consumer, reliable) && (waits || consumer.has_slot())
+                });
+                let Some(index) = free else { return Target::Later };
+                let target = self.slot_of(index, reliable);
+                if matches!(target, Target::Consumer(_)) {
+                    self.turn = (index + 1) % count;
+                }
+                target
             }
             Kind::KeyShared => self.key_owner(key_of(message), reliable),
         }
@@ -152,28 +178,44 @@ impl Consumers {
             .list
             .iter()
             .enumerate()
-            .filter(|(_, consumer)| consumer.is_here(reliable) && consumer.wants(key))
+            .filter(|(_, consumer)| self.is_here(consumer, reliable) && consumer.wants(key))
             .max_by_key(|(_, consumer)| keys::affinity(key, &consumer.name));
         match owner {
-            // The line of a key holds one message, so a reliable queue is bounded by the window.
-            Some((place, consumer)) if reliable || consumer.has_slot() => Target::Consumer(place),
+            // The line of a key has one message in flight, so a reliable queue is bounded by the window.
+            Some((index, _)) if reliable && !self.slots_hang => Target::Consumer(index),
+            Some((index, _)) => self.slot_of(index, reliable),
             None if !self.list.iter().any(|consumer| consumer.wants(key)) => Target::Unwanted,
-            _ => Target::Later,
+            None => Target::Later,
         }
     }
 
-    /// Hands a message to the consumer at `place` and wakes its stream.
-    pub(crate) fn push(&mut self, place: usize, queued: Queued) {
-        let consumer = &mut self.list[place];
+    fn slot_of(&self, index: usize, reliable: bool) -> Target {
+        let consumer = &self.list[index];
+        if consumer.has_slot() {
+            Target::Consumer(index)
+        } else if reliable && self.slots_hang {
+            Target::Full(consumer.id)
+        } else {
+            Target::Later
+        }
+    }
+
+    fn is_here(&self, consumer: &Consumer, reliable: bool) -> bool {
+        if reliable && !self.slots_hang { consumer.stream.is_some() } else { consumer.active }
+    }
+
+    /// Queues a message for the consumer at `index` and wakes its stream.
+    pub(crate) fn push(&mut self, index: usize, queued: Queued) {
+        let consumer = &mut self.list[index];
         consumer.queue.push_back(queued);
         consumer.wake();
     }
 
-    pub(crate) fn id_at(&self, place: usize) -> u64 {
-        self.list[place].id
+    pub(crate) fn id_at(&self, index: usize) -> u64 {
+        self.list[index].id
     }
 
-    /// Lets every stream ask again.
+    /// Makes every stream ask again.
     pub(crate) fn wake(&mut self) {
         self.list.iter_mut().for_each(Consumer::wake);
     }
@@ -200,7 +242,7 @@ impl Consumer {
     pub(crate) fn attach(&mut self) -> (Arc<Fate>, bool) {
         let replaced = self.take_over();
         let fate = Arc::new(Fate::default());
-        self.stream = Some(Attached { fate: Arc::clone(&fate), waker: None });
+        self.stream = Some(Session { fate: Arc::clone(&fate), waker: None });
         (fate, replaced)
     }
 
@@ -245,16 +287,8 @@ impl Consumer {
         }
     }
 
-    fn is_here(&self, reliable: bool) -> bool {
-        if reliable { self.stream.is_some() } else { self.active }
-    }
-
     fn has_slot(&self) -> bool {
         self.queue.len() < SLOTS
-    }
-
-    fn can_take(&self, reliable: bool) -> bool {
-        self.is_here(reliable) && self.has_slot()
     }
 
     fn wants(&self, key: &str) -> bool {

@@ -12,7 +12,7 @@ use tonic::Status;
 use super::consumers::Fate;
 use super::subscription::Next;
 use super::topic::Topic;
-use super::topics::{Place, Topics};
+use super::topics::{SubscriptionRef, Topics};
 
 /// Pulls from the subscription whenever the connection has room, so that the client's flow control
 /// reaches the window without a task or a channel between.
@@ -30,8 +30,9 @@ pub(crate) struct Deliveries {
 
 impl Deliveries {
     /// Opens the stream of a consumer; `None` where it is unknown.
-    pub(crate) fn open(topics: Arc<Topics>, (topic, subscription): Place, consumer: u64) -> Option<Self> {
-        let fate = topic.attach(&subscription, consumer)?;
+    pub(crate) fn open(topics: Arc<Topics>, (topic, subscription): SubscriptionRef, consumer: u64) -> Option<Self> {
+        let (fate, dead_letters) = topic.attach(&subscription, consumer, &topics.faults)?;
+        topics.post(dead_letters);
         let timer = Box::pin(sleep_until(Instant::now()));
         Some(Self { topics, topic, subscription, consumer, fate, timer, armed: None, over: false })
     }
@@ -61,8 +62,9 @@ impl Stream for Deliveries {
                 return Poll::Ready(error.then(moved));
             }
             ready!(this.topics.faults.stall.poll_open(cx));
-            let (next, letters) = this.topic.next(&this.subscription, this.consumer, cx.waker(), &this.topics.faults);
-            this.topics.post(letters);
+            let (next, dead_letters) =
+                this.topic.next(&this.subscription, this.consumer, cx.waker(), &this.topics.faults);
+            this.topics.post(dead_letters);
             match next {
                 Next::Message(message) => return Poll::Ready(Some(Ok(StreamMessage::clone(&message)))),
                 Next::Idle(None) => return Poll::Pending,
@@ -74,7 +76,7 @@ impl Stream for Deliveries {
 
 impl Drop for Deliveries {
     fn drop(&mut self) {
-        let letters = self.topic.detach(&self.subscription, self.consumer, &self.fate, &self.topics.faults);
-        self.topics.post(letters);
+        let dead_letters = self.topic.detach(&self.subscription, self.consumer, &self.fate, &self.topics.faults);
+        self.topics.post(dead_letters);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use danube_core::proto::StreamMessage;
 
-/// Beyond this, messages that every subscription is past are let go.
+/// Beyond this, messages that every subscription is past are dropped.
 const KEPT_BYTES: usize = 64 << 20;
 /// What a message takes besides its payload, roughly.
 const OVERHEAD_BYTES: usize = 256;
@@ -49,7 +49,7 @@ impl Log {
         self.bytes > KEPT_BYTES
     }
 
-    /// Lets the oldest messages go while there are too many bytes, none at or after `needed`.
+    /// Drops the oldest messages while there are too many bytes, none at or after `needed`.
     pub(crate) fn trim(&mut self, needed: u64) {
         while self.is_full() && self.first < needed {
             let Some(oldest) = self.messages.pop_front() else { break };

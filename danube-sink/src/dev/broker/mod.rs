@@ -13,26 +13,32 @@
 //! ```
 //!
 //! A topic and its subscriptions share one lock and have no tasks: publishing, acking and reading a
-//! stream each move what can move. With [`BrokerTls`] and [`Access`] it takes safe connections and
-//! checks tokens and rights, as the real broker does with `auth: { mode: tls }`. What it leaves out
-//! of the real broker: namespaces that have to exist, payload validation and several brokers. What
-//! the real broker (0.15.1) does wrong is not imitated either, since nothing that a connector does
-//! would make it right: a subscription that lags far behind loses messages, a KeyShared one loses up
-//! to a window of those that were published while nobody was attached and is slow afterwards, and
-//! a topic hangs when its newest message is acknowledged before older ones and the consumer leaves.
+//! stream each move what can move. With [`BrokerTls`] and [`Access`] it speaks TLS and checks tokens
+//! and rights, as the real broker does with `auth: { mode: tls }`. With [`BrokerOptions::metrics`] it
+//! serves a Prometheus endpoint. What it leaves out of the real broker: namespaces that have to
+//! exist, payload validation, several brokers, and most of the admin service.
+//!
+//! [`Realism`] says where the real broker loses messages or hangs, and which file imitates it:
+//! `reader.rs` (skips, and a reader that ends), `cursor.rs`, `hang.rs`.
 
 mod access;
 mod connections;
 mod consumers;
+mod cursor;
 mod dead_letter;
 mod deliveries;
 mod faults;
+mod hang;
 mod keys;
 mod log;
+mod metrics;
 mod options;
+mod reader;
+mod realism;
 mod schemas;
 mod server;
 mod services;
+mod status;
 mod stored;
 mod subscription;
 mod topic;
@@ -47,10 +53,12 @@ use std::sync::Arc;
 
 pub use access::{Access, Permission, Scope};
 pub use faults::{Acks, Faults};
+use metrics::Endpoint;
 pub use options::{BrokerError, BrokerOptions, BrokerTls, FailurePolicy, Keep, Partitions, PoisonPolicy};
+pub use realism::Realism;
 use server::Server;
+pub use status::{DispatchStatus, SubscriptionStatus};
 pub use stored::StoredMessage;
-pub use subscription::SubscriptionStatus;
 use topics::Topics;
 
 /// A broker inside the process. Dropping it closes the port and every connection.
@@ -60,6 +68,9 @@ pub struct EmbeddedBroker {
     address: SocketAddr,
     /// `None` while it is down.
     server: Option<Server>,
+    /// The same for the metrics, where options ask for them.
+    metrics: Option<Endpoint>,
+    metrics_address: Option<SocketAddr>,
 }
 
 impl EmbeddedBroker {
@@ -72,10 +83,23 @@ impl EmbeddedBroker {
         let wanted = options.address;
         let topics = Arc::new(Topics::new(options));
         let server = Server::listen(wanted, Arc::clone(&topics)).await?;
-        Ok(Self { topics, address: server.address(), server: Some(server) })
+        let address = server.address();
+        let metrics_address = topics.options.metrics;
+        let mut broker = Self { topics, address, server: Some(server), metrics: None, metrics_address };
+        broker.serve_metrics().await?;
+        Ok(broker)
     }
 
-    /// What a client connects to.
+    async fn serve_metrics(&mut self) -> Result<(), BrokerError> {
+        if let Some(address) = self.metrics_address {
+            let endpoint = Endpoint::listen(address, Arc::clone(&self.topics)).await?;
+            self.metrics_address = Some(endpoint.address());
+            self.metrics = Some(endpoint);
+        }
+        Ok(())
+    }
+
+    /// The URL that a client connects to.
     pub fn url(&self) -> String {
         server::url(&self.topics.options, self.address)
     }
@@ -83,6 +107,15 @@ impl EmbeddedBroker {
     /// Where it listens; the same before and after a restart.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves its metrics over HTTP as Prometheus text; `None` unless [`BrokerOptions::metrics`] asks for it. The
+    /// same before and after a restart.
+    ///
+    /// `danube_topic_messages_in_total{broker="0",topic="/ns/name"}` counts what was published since the broker started,
+    /// one line per topic or partition. A topic without a message since then has no line, as in the real broker.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Creates a topic, unless there is one like it.
@@ -104,14 +137,20 @@ impl EmbeddedBroker {
         self.topics.set_policy(topic, subscription, policy);
     }
 
-    /// How a subscription is doing, summed over the topic's partitions; `None` before the first
+    /// The state of a subscription, summed over the topic's partitions; `None` before the first
     /// consumer subscribes.
     pub fn subscription(&self, topic: &str, subscription: &str) -> Option<SubscriptionStatus> {
         self.topics.status(topic, subscription)
     }
 
+    /// What the dispatchers of a subscription did, one entry per partition by number: published and skipped messages,
+    /// cursor, lag, and whether the reader ended or the dispatcher hangs. Empty before the first consumer subscribes.
+    pub fn dispatch_status(&self, topic: &str, subscription: &str) -> Vec<DispatchStatus> {
+        self.topics.dispatch_status(topic, subscription)
+    }
+
     /// What a reliable topic holds, partition after partition. Beyond some size messages that
-    /// every subscription is past are let go, oldest first.
+    /// every subscription is past are dropped, oldest first.
     pub fn messages(&self, topic: &str) -> Vec<StoredMessage> {
         let partitions = self.topics.partitions(topic);
         partitions.iter().flat_map(|partition| partition.messages()).map(|held| StoredMessage::of(&held)).collect()
@@ -147,21 +186,25 @@ impl EmbeddedBroker {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
+        if let Some(metrics) = self.metrics.take() {
+            metrics.stop().await;
+        }
     }
 
-    /// Listens again on the same port, with what a restart keeps. Ids of producers and consumers
-    /// are unknown afterwards, and delivery attempts forgotten.
+    /// Listens again on the same ports, with what a restart keeps. Ids of producers and consumers
+    /// are unknown afterwards, delivery attempts forgotten, and metrics begin at 0.
     ///
     /// # Errors
-    /// [`BrokerError::Listen`] where somebody took the port meanwhile.
+    /// [`BrokerError::Listen`] where another process took a port meanwhile.
     pub async fn come_back(&mut self, keep: Keep) -> Result<(), BrokerError> {
         self.go_down().await;
         self.topics.restart(keep);
         self.server = Some(Server::listen(self.address, Arc::clone(&self.topics)).await?);
-        Ok(())
+        self.serve_metrics().await
     }
 
-    /// Goes down and comes back at once.
+    /// Goes down and comes back at once: connections break, and what `keep` says is left. With [`Keep::Metadata`], as with
+    /// local storage, messages are gone, offsets start at 0 and cursors stay.
     ///
     /// # Errors
     /// As [`EmbeddedBroker::come_back`].

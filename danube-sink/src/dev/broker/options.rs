@@ -5,13 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::access::Access;
+use super::realism::Realism;
 
-/// How the embedded broker behaves; [`Default`] is what a broker does that nobody configured.
+/// How the embedded broker behaves; [`Default`] is a broker without configuration that loses no message.
 #[derive(Debug, Clone)]
 pub struct BrokerOptions {
     /// Where to listen; port 0 takes any free one.
     pub address: SocketAddr,
-    /// How many un-acked messages a subscription of a reliable topic may have out at a time.
+    /// How many un-acked messages a subscription of a reliable topic may have in flight. Default 10.
     pub max_unacked_messages: usize,
     /// Whether a producer's arrival creates the topic that it names.
     pub auto_create_topics: bool,
@@ -21,6 +22,18 @@ pub struct BrokerOptions {
     pub tls: Option<BrokerTls>,
     /// With it, every call needs a token and the rights for what it does.
     pub access: Option<Access>,
+    /// Where the real broker loses messages or stops delivering; off by default.
+    pub realism: Realism,
+    /// With it, the broker serves its metrics as Prometheus text on a port of its own; port 0 takes any free one. Off by
+    /// default. See [`EmbeddedBroker::metrics_address`](super::EmbeddedBroker::metrics_address).
+    pub metrics: Option<SocketAddr>,
+}
+
+impl BrokerOptions {
+    /// The default options, with every loss and hang of the real broker that [`Realism`] names.
+    pub fn like_the_real_broker() -> Self {
+        Self { realism: Realism::all(), ..Self::default() }
+    }
 }
 
 impl Default for BrokerOptions {
@@ -32,11 +45,13 @@ impl Default for BrokerOptions {
             failure_policy: FailurePolicy::default(),
             tls: None,
             access: None,
+            realism: Realism::default(),
+            metrics: None,
         }
     }
 }
 
-/// How the broker proves who it is, and whether clients have to.
+/// TLS: the broker's certificate, and whether clients need one of their own (mTLS).
 #[derive(Clone)]
 pub struct BrokerTls {
     /// The certificate, and those between it and the CA, in PEM.
@@ -116,10 +131,11 @@ pub enum Partitions {
 /// What a restart leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Topics, messages, schemas and what each subscription still has to deliver, as with remote storage.
+    /// Topics, messages, schemas, subscriptions and their cursors, as with remote storage. Without [`Realism`] each
+    /// subscription still delivers exactly what is not acknowledged; with it, what is behind its cursor.
     Everything,
-    /// Topics, schemas and the subscriptions' names; messages are gone and offsets start at 0
-    /// again, as observed with local storage.
+    /// Topics, schemas, subscriptions and their cursors. Messages are gone and offsets start at 0 again, as observed with
+    /// local storage. Cursors have an effect only with [`Realism::offsets_below_cursor_are_skipped`].
     Metadata,
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use danube_core::admin_proto::topic_admin_server::TopicAdminServer;
 use danube_core::proto::consumer_service_server::ConsumerServiceServer;
 use danube_core::proto::danube_schema::schema_registry_server::SchemaRegistryServer;
 use danube_core::proto::discovery_server::DiscoveryServer;
@@ -54,7 +55,8 @@ impl Server {
             .add_service(ProducerServiceServer::with_interceptor(service.clone(), gate.clone()))
             .add_service(ConsumerServiceServer::with_interceptor(service.clone(), gate.clone()))
             .add_service(HealthCheckServer::with_interceptor(service.clone(), gate.clone()))
-            .add_service(SchemaRegistryServer::with_interceptor(service, gate));
+            .add_service(SchemaRegistryServer::with_interceptor(service.clone(), gate.clone()))
+            .add_service(TopicAdminServer::with_interceptor(service, gate));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let signal = async { drop(stopped.await) };

@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
 
 use danube_core::proto::StreamMessage;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::consumers::{Fate, Kind};
 use super::dead_letter::DeadLetter;
 use super::faults::Faults;
+use super::hang::Command;
 use super::log::Log;
 use super::options::FailurePolicy;
-use super::subscription::{Next, Subscription, SubscriptionStatus};
+use super::realism::Realism;
+use super::status::{DispatchStatus, SubscriptionStatus};
+use super::subscription::{Next, Subscription};
 
 /// What a consumer says of itself when it subscribes.
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub(crate) struct Subscriber {
 pub(crate) struct Terms {
     pub(crate) max_unacked_messages: usize,
     pub(crate) failure_policy: FailurePolicy,
+    pub(crate) realism: Realism,
 }
 
 #[derive(Debug)]
@@ -36,11 +40,15 @@ pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) reliable: bool,
     state: Mutex<State>,
+    /// Rings when a dispatcher that hung goes on.
+    resumed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     log: Log,
+    /// Since the broker started.
+    published: u64,
     /// Ids by producer name.
     producers: HashMap<String, u64>,
     subscriptions: HashMap<Arc<str>, Subscription>,
@@ -49,11 +57,11 @@ struct State {
 
 /// Whatever moves messages answers the dead letters that came of it; they are posted once the
 /// lock is released, since they go to another topic.
-type Letters = Vec<DeadLetter>;
+type DeadLetters = Vec<DeadLetter>;
 
 impl Topic {
     pub(crate) fn new(name: String, reliable: bool) -> Self {
-        Self { name, reliable, state: Mutex::default() }
+        Self { name, reliable, state: Mutex::default(), resumed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -73,24 +81,44 @@ impl Topic {
         if bound == subject { Ok(()) } else { Err(bound.clone()) }
     }
 
-    pub(crate) fn publish(&self, message: StreamMessage, now: Instant, faults: &Faults) -> Letters {
+    /// Appends a message and dispatches it. `false` where the publisher has to wait until [`Topic::takes_calls`].
+    pub(crate) fn publish(&self, message: StreamMessage, now: Instant, faults: &Faults) -> (DeadLetters, bool) {
         let state = &mut *self.state();
+        state.published += 1;
+        let mut dead_letters = DeadLetters::new();
         if !self.reliable {
             let message = Arc::new(message);
             state.subscriptions.values_mut().for_each(|subscription| subscription.push(&message));
-            return Letters::new();
+            return (dead_letters, true);
         }
         state.log.append(message);
-        let mut letters = Letters::new();
+        let mut done = true;
         for subscription in state.subscriptions.values_mut() {
-            letters.extend(subscription.dispatch(&state.log, now, faults));
+            let (more, woken) = subscription.published(&state.log, now, faults);
+            dead_letters.extend(more);
+            done &= woken;
         }
         if state.log.is_full() {
             let end = state.log.end();
-            let needed = state.subscriptions.values().map(Subscription::needs).fold(end, u64::min);
+            let needed = state.subscriptions.values().map(|subscription| subscription.needs(end)).fold(end, u64::min);
             state.log.trim(needed);
         }
-        letters
+        self.resumed.notify_waiters();
+        (dead_letters, done)
+    }
+
+    /// Returns when the dispatchers take further calls: that of a subscription, or all of them. At once, unless slots hang.
+    pub(crate) async fn takes_calls(&self, subscription: Option<&str>) {
+        loop {
+            let resumed = self.resumed.notified();
+            let is_full = self.state().subscriptions.iter().any(|(name, found)| {
+                subscription.is_none_or(|subscription| subscription == &**name) && found.is_full()
+            });
+            if !is_full {
+                return;
+            }
+            resumed.await;
+        }
     }
 
     /// Adds a consumer, or prepares a known one for a new stream; answers its id.
@@ -101,90 +129,96 @@ impl Topic {
         terms: Terms,
         now: Instant,
         faults: &Faults,
-    ) -> Result<(u64, Letters), ()> {
+    ) -> Result<(u64, DeadLetters), ()> {
         let state = &mut *self.state();
         let end = state.log.end();
         let Subscriber { name, subscription, kind, filters } = subscriber;
-        let subscription = state.subscriptions.entry(Arc::clone(&subscription)).or_insert_with(|| {
-            let Terms { max_unacked_messages, failure_policy } = terms;
-            Subscription::new(subscription, kind, self.reliable, end, max_unacked_messages, failure_policy)
-        });
+        let subscription = state
+            .subscriptions
+            .entry(Arc::clone(&subscription))
+            .or_insert_with(|| Subscription::new(subscription, kind, self.reliable, end, terms));
         if let Some(id) = subscription.consumers.by_name(&name) {
-            if subscription.consumers.get(id).is_some_and(|consumer| consumer.take_over()) {
-                subscription.release(id);
-            }
-            return Ok((id, subscription.dispatch(&state.log, now, faults)));
+            let replaced = subscription.consumers.get(id).is_some_and(|consumer| consumer.take_over());
+            let dead_letters = if replaced {
+                subscription.run(Command::Release(id), &state.log, now, faults)
+            } else {
+                subscription.dispatch(&state.log, now, faults)
+            };
+            return Ok((id, dead_letters));
         }
         if !subscription.admits_another() {
             return Err(());
         }
         let id = rand::random();
         subscription.consumers.add(id, &name, filters);
-        Ok((id, Letters::new()))
+        Ok((id, subscription.dispatch(&state.log, now, faults)))
     }
 
     /// Opens a consumer's stream, and ends the one that it had.
-    pub(crate) fn attach(&self, subscription: &str, id: u64) -> Option<Arc<Fate>> {
-        let mut state = self.state();
+    pub(crate) fn attach(&self, subscription: &str, id: u64, faults: &Faults) -> Option<(Arc<Fate>, DeadLetters)> {
+        let state = &mut *self.state();
         let subscription = state.subscriptions.get_mut(subscription)?;
         let (fate, replaced) = subscription.consumers.get(id)?.attach();
-        if replaced {
-            subscription.release(id);
-        }
-        Some(fate)
+        let dead_letters = if replaced {
+            subscription.run(Command::Release(id), &state.log, Instant::now(), faults)
+        } else {
+            DeadLetters::new()
+        };
+        Some((fate, dead_letters))
     }
 
     /// Notices that a stream is gone.
-    pub(crate) fn detach(&self, subscription: &str, id: u64, fate: &Arc<Fate>, faults: &Faults) -> Letters {
+    pub(crate) fn detach(&self, subscription: &str, id: u64, fate: &Arc<Fate>, faults: &Faults) -> DeadLetters {
         let state = &mut *self.state();
-        let Some(subscription) = state.subscriptions.get_mut(subscription) else { return Letters::new() };
+        let Some(subscription) = state.subscriptions.get_mut(subscription) else { return DeadLetters::new() };
         if !subscription.consumers.get(id).is_some_and(|consumer| consumer.detach(fate)) {
-            return Letters::new();
+            return DeadLetters::new();
         }
-        subscription.release(id);
-        subscription.dispatch(&state.log, Instant::now(), faults)
+        subscription.run(Command::Release(id), &state.log, Instant::now(), faults)
     }
 
     /// The next message for a consumer's stream.
-    pub(crate) fn next(&self, subscription: &str, id: u64, waker: &Waker, faults: &Faults) -> (Next, Letters) {
+    pub(crate) fn next(&self, subscription: &str, id: u64, waker: &Waker, faults: &Faults) -> (Next, DeadLetters) {
         let state = &mut *self.state();
         let Some(subscription) = state.subscriptions.get_mut(subscription) else {
-            return (Next::Idle(None), Letters::new());
+            return (Next::Idle(None), DeadLetters::new());
         };
-        if let Some(message) = subscription.pop(id) {
-            return (Next::Message(message), Letters::new());
+        let first = subscription.pop(id);
+        if first.is_some() && !subscription.waits_for_slot() {
+            return (first.map_or(Next::Idle(None), Next::Message), DeadLetters::new());
         }
-        let letters = subscription.dispatch(&state.log, Instant::now(), faults);
-        let next = match subscription.pop(id) {
+        let dead_letters = subscription.dispatch(&state.log, Instant::now(), faults);
+        self.resumed.notify_waiters();
+        let next = match first.or_else(|| subscription.pop(id)) {
             Some(message) => Next::Message(message),
             None => subscription.idle(id, waker),
         };
-        (next, letters)
+        (next, dead_letters)
     }
 
-    /// `None` where there is no such subscription.
-    pub(crate) fn ack(&self, subscription: &str, offset: u64, faults: &Faults) -> Option<Letters> {
+    /// Passes an ack or a nack to a subscription; `None` where there is no such subscription.
+    pub(crate) fn settle(&self, subscription: &str, command: Command, faults: &Faults) -> Option<DeadLetters> {
         let state = &mut *self.state();
         let subscription = state.subscriptions.get_mut(subscription)?;
-        let now = Instant::now();
-        subscription.ack(offset, now);
-        Some(subscription.dispatch(&state.log, now, faults))
+        Some(subscription.run(command, &state.log, Instant::now(), faults))
     }
 
-    /// `None` where there is no such subscription.
-    pub(crate) fn nack(
-        &self,
-        subscription: &str,
-        offset: u64,
-        delay: Option<Duration>,
-        reason: Option<String>,
-        faults: &Faults,
-    ) -> Option<Letters> {
-        let state = &mut *self.state();
-        let subscription = state.subscriptions.get_mut(subscription)?;
-        let now = Instant::now();
-        subscription.nack(offset, delay, reason, now);
-        Some(subscription.dispatch(&state.log, now, faults))
+    /// Deletes a subscription and its cursor. `false` where it has active consumers, or there is none.
+    pub(crate) fn unsubscribe(&self, subscription: &str) -> bool {
+        let mut state = self.state();
+        let idle = state.subscriptions.get(subscription).is_some_and(|found| !found.consumers.any_active());
+        if idle {
+            state.subscriptions.remove(subscription);
+            self.resumed.notify_waiters();
+        }
+        idle
+    }
+
+    /// The names of its subscriptions, sorted.
+    pub(crate) fn subscriptions(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.state().subscriptions.keys().map(|name| name.to_string()).collect();
+        names.sort();
+        names
     }
 
     pub(crate) fn is_active(&self, subscription: &str, id: u64) -> bool {
@@ -200,17 +234,34 @@ impl Topic {
 
     /// A restart that keeps the messages.
     pub(crate) fn revive(&self) {
-        let mut state = self.state();
+        let state = &mut *self.state();
         state.producers.clear();
-        state.subscriptions.values_mut().for_each(Subscription::revive);
+        state.published = 0;
+        let end = state.log.end();
+        state.subscriptions.values_mut().for_each(|subscription| subscription.revive(end));
+        self.resumed.notify_waiters();
     }
 
     /// A restart that loses the messages.
-    pub(crate) fn rewind(&self, max_unacked_messages: usize) {
-        let mut state = self.state();
+    pub(crate) fn rewind(&self) {
+        let state = &mut *self.state();
         state.producers.clear();
+        state.published = 0;
         state.log = Log::default();
-        state.subscriptions.values_mut().for_each(|subscription| subscription.rewind(max_unacked_messages));
+        state.subscriptions.values_mut().for_each(Subscription::rewind);
+        self.resumed.notify_waiters();
+    }
+
+    /// Messages that were published since the broker started.
+    pub(crate) fn published(&self) -> u64 {
+        self.state().published
+    }
+
+    /// What the dispatcher of a subscription did; `None` where there is no such subscription.
+    pub(crate) fn dispatch_status(&self, subscription: &str) -> Option<DispatchStatus> {
+        let state = self.state();
+        let status = state.subscriptions.get(subscription)?.dispatch_status(state.log.end());
+        Some(DispatchStatus { topic: self.name.clone(), published: state.published, ..status })
     }
 
     /// Adds to `status`; whether the subscription is there.

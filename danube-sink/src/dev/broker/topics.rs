@@ -10,11 +10,11 @@ use super::dead_letter::DeadLetter;
 use super::faults::Faults;
 use super::options::{BrokerError, BrokerOptions, FailurePolicy, Keep, Partitions, PoisonPolicy};
 use super::schemas::Schemas;
-use super::subscription::SubscriptionStatus;
+use super::status::{DispatchStatus, SubscriptionStatus};
 use super::topic::{Terms, Topic};
 
-/// A consumer's place: its topic and its subscription.
-pub(crate) type Place = (Arc<Topic>, Arc<str>);
+/// The topic and the subscription of a consumer.
+pub(crate) type SubscriptionRef = (Arc<Topic>, Arc<str>);
 
 #[derive(Debug)]
 pub(crate) struct Topics {
@@ -24,7 +24,7 @@ pub(crate) struct Topics {
     /// Sorted, since partitions are found by a scan of names.
     topics: RwLock<BTreeMap<String, Arc<Topic>>>,
     producers: RwLock<HashMap<u64, Arc<Topic>>>,
-    consumers: RwLock<HashMap<u64, Place>>,
+    consumers: RwLock<HashMap<u64, SubscriptionRef>>,
     /// By topic and subscription.
     policies: Mutex<HashMap<(String, String), FailurePolicy>>,
 }
@@ -108,11 +108,11 @@ impl Topics {
         self.producers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    pub(crate) fn add_consumer(&self, id: u64, place: Place) {
-        self.consumers.write().unwrap_or_else(PoisonError::into_inner).insert(id, place);
+    pub(crate) fn add_consumer(&self, id: u64, subscription: SubscriptionRef) {
+        self.consumers.write().unwrap_or_else(PoisonError::into_inner).insert(id, subscription);
     }
 
-    pub(crate) fn of_consumer(&self, id: u64) -> Option<Place> {
+    pub(crate) fn of_consumer(&self, id: u64) -> Option<SubscriptionRef> {
         self.consumers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
@@ -128,24 +128,30 @@ impl Topics {
         let whole = topic.rsplit_once("-part-").map(|(whole, _)| whole);
         let set = of(topic).or_else(|| whole.and_then(of));
         let failure_policy = set.unwrap_or(&self.options.failure_policy).clone();
-        let letters_lost = failure_policy.poison_policy == PoisonPolicy::DeadLetter
+        let without_topic = failure_policy.poison_policy == PoisonPolicy::DeadLetter
             && !failure_policy.dead_letter_topic.as_deref().is_some_and(is_topic_name);
-        if letters_lost {
+        if without_topic {
             return Err("dead_letter_topic must be configured when poison_policy is DeadLetter");
         }
-        Ok(Terms { max_unacked_messages: self.options.max_unacked_messages, failure_policy })
+        let max_unacked_messages = self.options.max_unacked_messages;
+        Ok(Terms { max_unacked_messages, failure_policy, realism: self.options.realism })
     }
 
-    pub(crate) fn publish(&self, topic: &Topic, message: StreamMessage) {
-        self.post(topic.publish(message, Instant::now(), &self.faults));
+    /// Publishes a message; returns when the publisher need not wait for a dispatcher.
+    pub(crate) async fn publish(&self, topic: &Topic, message: StreamMessage) {
+        let (dead_letters, done) = topic.publish(message, Instant::now(), &self.faults);
+        self.post(dead_letters);
+        if !done {
+            topic.takes_calls(None).await;
+        }
     }
 
     /// Publishes dead letters, and those that come of them.
-    pub(crate) fn post(&self, mut letters: Vec<DeadLetter>) {
-        while let Some(DeadLetter { topic, message }) = letters.pop() {
-            // Even where producers may not: a letter that has nowhere to go would be lost.
+    pub(crate) fn post(&self, mut dead_letters: Vec<DeadLetter>) {
+        while let Some(DeadLetter { topic, message }) = dead_letters.pop() {
+            // Even where producers may not: a dead letter without a topic would be lost.
             let topic = self.get_or_create(&topic, true);
-            letters.extend(topic.publish(message, Instant::now(), &self.faults));
+            dead_letters.extend(topic.publish(message, Instant::now(), &self.faults).0);
         }
     }
 
@@ -158,6 +164,11 @@ impl Topics {
         found.then_some(status)
     }
 
+    /// What the dispatchers of a subscription did, one entry per partition.
+    pub(crate) fn dispatch_status(&self, topic: &str, subscription: &str) -> Vec<DispatchStatus> {
+        self.partitions(topic).iter().filter_map(|partition| partition.dispatch_status(subscription)).collect()
+    }
+
     /// What a restart does to what is known.
     pub(crate) fn restart(&self, keep: Keep) {
         self.producers.write().unwrap_or_else(PoisonError::into_inner).clear();
@@ -165,7 +176,7 @@ impl Topics {
         for topic in self.all() {
             match keep {
                 Keep::Everything => topic.revive(),
-                Keep::Metadata => topic.rewind(self.options.max_unacked_messages),
+                Keep::Metadata => topic.rewind(),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a subscription has out: who got which message, until when, and what comes next.
+//! The messages that a subscription has in flight: who got which, until when, and which is sent next.
 //!
 //! ```text
 //!             sent             acked
@@ -8,7 +8,7 @@
 //!     └────────────── waiting ─────▶ exhausted (redelivered too often)
 //! ```
 //!
-//! A plain struct that is told the time, so that its rules are tested without a network.
+//! A plain struct that takes the time as an argument, so that its rules are tested without a network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,7 +41,7 @@ struct Delivery {
 #[derive(Debug, Clone, Copy)]
 enum State {
     /// Behind another message of its key.
-    Held,
+    Deferred,
     Ready,
     Awaiting {
         consumer: u64,
@@ -78,6 +78,10 @@ impl Window {
         &self.policy
     }
 
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         self.deliveries.len() < self.limit
     }
@@ -99,16 +103,21 @@ impl Window {
         self.deliveries.keys().next().copied()
     }
 
-    /// Takes in an offset; `held` keeps it back until [`Window::free`].
-    pub(crate) fn admit(&mut self, offset: u64, held: bool) {
-        let state = if held { State::Held } else { State::Ready };
-        self.deliveries.insert(offset, Delivery { attempts: 0, state: State::Held, reason: None });
+    /// The newest un-acked offset.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.deliveries.keys().next_back().copied()
+    }
+
+    /// Takes in an offset; `deferred` keeps it back until [`Window::free`].
+    pub(crate) fn admit(&mut self, offset: u64, deferred: bool) {
+        let state = if deferred { State::Deferred } else { State::Ready };
+        self.deliveries.insert(offset, Delivery { attempts: 0, state: State::Deferred, reason: None });
         self.set(offset, state);
     }
 
-    /// Lets a held offset go.
+    /// Makes a deferred offset ready.
     pub(crate) fn free(&mut self, offset: u64) {
-        if matches!(self.state(offset), Some(State::Held)) {
+        if matches!(self.state(offset), Some(State::Deferred)) {
             self.set(offset, State::Ready);
         }
     }
@@ -175,9 +184,9 @@ impl Window {
         self.timers.first().map(|&(until, _)| until)
     }
 
-    /// Makes ready at once what a consumer holds; without a consumer, everything that is out.
+    /// Makes ready at once what a consumer has; without a consumer, everything that is in flight.
     pub(crate) fn release(&mut self, consumer: Option<u64>) {
-        let out: Vec<u64> = self
+        let in_flight: Vec<u64> = self
             .deliveries
             .iter()
             .filter(|(_, delivery)| match (delivery.state, consumer) {
@@ -187,7 +196,7 @@ impl Window {
             })
             .map(|(&offset, _)| offset)
             .collect();
-        for offset in out {
+        for offset in in_flight {
             self.set(offset, State::Ready);
         }
     }
@@ -200,7 +209,7 @@ impl Window {
         for (&offset, delivery) in &mut self.deliveries {
             delivery.attempts = 0;
             delivery.reason = None;
-            if !matches!(delivery.state, State::Held) {
+            if !matches!(delivery.state, State::Deferred) {
                 delivery.state = State::Ready;
                 self.ready.insert(offset);
             }
@@ -240,7 +249,7 @@ impl Window {
         let before = std::mem::replace(&mut delivery.state, state);
         self.unlist(offset, before);
         match state {
-            State::Held => {}
+            State::Deferred => {}
             State::Ready => drop(self.ready.insert(offset)),
             State::Awaiting { until, .. } | State::Waiting { until } => {
                 self.timers.insert((until, offset));
@@ -257,7 +266,7 @@ impl Window {
 
     fn unlist(&mut self, offset: u64, state: State) {
         match state {
-            State::Held => {}
+            State::Deferred => {}
             State::Ready => drop(self.ready.remove(&offset)),
             State::Awaiting { until, .. } | State::Waiting { until } => {
                 self.timers.remove(&(until, offset));

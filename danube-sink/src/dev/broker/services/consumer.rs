@@ -15,7 +15,8 @@ use crate::dev::broker::access::{Permission, Resource};
 use crate::dev::broker::consumers::Kind;
 use crate::dev::broker::deliveries::Deliveries;
 use crate::dev::broker::faults::Acks;
-use crate::dev::broker::topic::{Subscriber, Topic};
+use crate::dev::broker::hang::Command;
+use crate::dev::broker::topic::Subscriber;
 
 #[tonic::async_trait]
 impl ConsumerService for Service {
@@ -40,13 +41,13 @@ impl ConsumerService for Service {
             filters: request.key_filters,
         };
         let joined = topic.subscribe(subscriber, terms, Instant::now(), &self.topics.faults);
-        let (consumer_id, letters) = joined.map_err(|()| {
+        let (consumer_id, dead_letters) = joined.map_err(|()| {
             refused(&format!(
                 "Not allowed to add the Consumer: {}, the Exclusive subscription can't be shared with other consumers",
                 request.consumer_name
             ))
         })?;
-        self.topics.post(letters);
+        self.topics.post(dead_letters);
         self.topics.add_consumer(consumer_id, (Arc::clone(&topic), subscription));
         Ok(Response::new(ConsumerResponse {
             request_id: request.request_id,
@@ -58,8 +59,8 @@ impl ConsumerService for Service {
     async fn receive_messages(&self, request: Request<ReceiveRequest>) -> Result<Response<Deliveries>, Status> {
         self.gate.authorize(&request, &Resource::Cluster, Permission::Consume)?;
         let id = request.into_inner().consumer_id;
-        let place = self.topics.of_consumer(id);
-        let stream = place.and_then(|place| Deliveries::open(Arc::clone(&self.topics), place, id));
+        let subscription = self.topics.of_consumer(id);
+        let stream = subscription.and_then(|found| Deliveries::open(Arc::clone(&self.topics), found, id));
         let unknown = || Status::not_found(format!("The consumer with the id {id} does not exist"));
         stream.map(Response::new).ok_or_else(unknown)
     }
@@ -68,10 +69,8 @@ impl ConsumerService for Service {
         self.gate.authorize(&request, &Resource::Cluster, Permission::Consume)?;
         let request = request.into_inner();
         let answer = Response::new(AckResponse { request_id: request.request_id });
-        self.settle("acknowledging", request.msg_id.as_ref(), answer, |topic, offset| {
-            let letters = topic.ack(&request.subscription_name, offset, &self.topics.faults)?;
-            self.topics.post(letters);
-            Some(())
+        self.settle("acknowledging", &request.subscription_name, request.msg_id.as_ref(), answer, |offset| {
+            Command::Ack { offset, at: Instant::now() }
         })
         .await
     }
@@ -81,11 +80,9 @@ impl ConsumerService for Service {
         let request = request.into_inner();
         let answer = Response::new(NackResponse { request_id: request.request_id });
         let delay = request.delay_ms.map(Duration::from_millis);
-        self.settle("negatively acknowledging", request.msg_id.as_ref(), answer, |topic, offset| {
-            let (subscription, reason) = (&request.subscription_name, request.reason.clone());
-            let letters = topic.nack(subscription, offset, delay, reason, &self.topics.faults)?;
-            self.topics.post(letters);
-            Some(())
+        let reason = request.reason;
+        self.settle("negatively acknowledging", &request.subscription_name, request.msg_id.as_ref(), answer, |offset| {
+            Command::Nack { offset, delay, reason, at: Instant::now() }
         })
         .await
     }
@@ -96,9 +93,10 @@ impl Service {
     async fn settle<A>(
         &self,
         doing: &str,
+        subscription: &str,
         id: Option<&MsgId>,
         answer: Response<A>,
-        settle: impl FnOnce(&Topic, u64) -> Option<()>,
+        command: impl FnOnce(u64) -> Command,
     ) -> Result<Response<A>, Status> {
         if let Some(delay) = self.topics.faults.ack_delay() {
             sleep(delay).await;
@@ -113,7 +111,9 @@ impl Service {
         let failed = |reason: &str| Status::internal(format!("Error {doing} message: {reason}"));
         let topic = self.topics.get(&id.topic_name);
         let topic = topic.ok_or_else(|| failed(&format!("Topic {} not found in registry", id.topic_name)))?;
-        settle(&topic, id.topic_offset).ok_or_else(|| failed("Subscription not found"))?;
+        topic.takes_calls(Some(subscription)).await;
+        let dead_letters = topic.settle(subscription, command(id.topic_offset), &self.topics.faults);
+        self.topics.post(dead_letters.ok_or_else(|| failed("Subscription not found"))?);
         if acks == Acks::AnswerLost { Err(Status::unavailable("the answer is lost, as a fault")) } else { Ok(answer) }
     }
 }

@@ -18,8 +18,8 @@ impl HealthCheck for Service {
         let served = match ClientType::try_from(client) {
             Ok(ClientType::Producer) => self.topics.of_producer(id).is_some(),
             Ok(ClientType::Consumer) => {
-                let place = self.topics.of_consumer(id);
-                place.is_some_and(|(topic, subscription)| topic.is_active(&subscription, id))
+                let subscription = self.topics.of_consumer(id);
+                subscription.is_some_and(|(topic, subscription)| topic.is_active(&subscription, id))
             }
             Err(_) => return Err(Status::invalid_argument("Invalid client type")),
         };

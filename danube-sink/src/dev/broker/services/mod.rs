@@ -1,6 +1,7 @@
 //! The broker's gRPC services: each turns calls into what the topics do, and refusals into the
 //! real broker's status codes.
 
+mod admin;
 mod consumer;
 mod discovery;
 mod health;

@@ -68,7 +68,7 @@ impl ProducerService for Service {
                 id.producer_id, id.topic_name
             )));
         }
-        self.topics.publish(&topic, message);
+        self.topics.publish(&topic, message).await;
         Ok(Response::new(MessageResponse { request_id }))
     }
 }

@@ -62,7 +62,7 @@ async fn acks_count_in_any_order_and_from_any_connection() {
 }
 
 #[tokio::test]
-async fn a_message_comes_again_after_its_ack_deadline() {
+async fn a_message_is_redelivered_after_its_ack_deadline() {
     let broker = start().await;
     broker.set_failure_policy(TOPIC, SUBSCRIPTION, hasty());
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
@@ -193,7 +193,7 @@ async fn non_reliable_topics_push_and_keep_nothing() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_told() {
+async fn an_address_in_use_is_reported() {
     let broker = start().await;
     let options = BrokerOptions { address: broker.address(), ..BrokerOptions::default() };
     let error = EmbeddedBroker::start(options).await.unwrap_err().to_string();

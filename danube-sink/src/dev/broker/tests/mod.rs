@@ -1,7 +1,10 @@
 //! The unchanged danube-client against the embedded broker, over a real socket.
 
+mod admin;
 mod delivery;
 mod faults;
+mod hangs;
+mod losses;
 mod poison;
 mod rules;
 mod schemas;
@@ -12,12 +15,12 @@ use std::time::Duration;
 use danube_client::{Consumer, DanubeClient, Producer, SubType};
 use danube_core::message::StreamMessage;
 use danube_core::proto::consumer_service_client::ConsumerServiceClient;
-use danube_core::proto::{AckRequest, ConsumerRequest, ReceiveRequest, StreamMessage as Wire};
+use danube_core::proto::{AckRequest, ConsumerRequest, NackRequest, ReceiveRequest, StreamMessage as Wire};
 use tokio::sync::mpsc::Receiver;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
-use super::{BrokerOptions, EmbeddedBroker, FailurePolicy, Partitions, SubscriptionStatus};
+use super::{BrokerOptions, DispatchStatus, EmbeddedBroker, FailurePolicy, Partitions, SubscriptionStatus};
 
 const TOPIC: &str = "/default/orders";
 const SUBSCRIPTION: &str = "billing";
@@ -78,6 +81,10 @@ fn status(broker: &EmbeddedBroker) -> SubscriptionStatus {
     broker.subscription(TOPIC, SUBSCRIPTION).unwrap_or_default()
 }
 
+fn dispatched(broker: &EmbeddedBroker) -> DispatchStatus {
+    broker.dispatch_status(TOPIC, SUBSCRIPTION).remove(0)
+}
+
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     let limited = tokio::time::timeout(Duration::from_secs(10), future).await;
     limited.unwrap_or_else(|_| panic!("waited too long: {what}"))
@@ -135,6 +142,13 @@ impl Bare {
         let subscription_name = SUBSCRIPTION.to_owned();
         let request = AckRequest { request_id: 3, msg_id: message.msg_id.clone(), subscription_name };
         self.calls.clone().ack(request).await.map(drop)
+    }
+
+    async fn nack(&self, message: &Wire) -> Result<(), Status> {
+        let subscription_name = SUBSCRIPTION.to_owned();
+        let msg_id = message.msg_id.clone();
+        let request = NackRequest { request_id: 4, msg_id, subscription_name, delay_ms: None, reason: None };
+        self.calls.clone().nack(request).await.map(drop)
     }
 }
 

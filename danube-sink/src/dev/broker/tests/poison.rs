@@ -46,11 +46,11 @@ async fn dead_letters_say_where_they_come_from() {
     let dead_letter_topic = Some("/default/dead".to_owned());
     let policy = FailurePolicy { poison_policy: PoisonPolicy::DeadLetter, dead_letter_topic, ..hasty() };
     let (broker, _bare, mut stream) = poison(policy).await;
-    until("the letter is there", || !broker.messages("/default/dead").is_empty()).await;
-    let letters = broker.messages("/default/dead");
-    assert_eq!(letters.len(), 1);
-    assert_eq!(text(&letters[0].payload), "0");
-    let attribute = |name: &str| letters[0].attributes.get(name).map_or("", String::as_str);
+    until("the dead letter is there", || !broker.messages("/default/dead").is_empty()).await;
+    let dead_letters = broker.messages("/default/dead");
+    assert_eq!(dead_letters.len(), 1);
+    assert_eq!(text(&dead_letters[0].payload), "0");
+    let attribute = |name: &str| dead_letters[0].attributes.get(name).map_or("", String::as_str);
     assert_eq!(attribute("x-original-topic"), TOPIC);
     assert_eq!(attribute("x-original-subscription"), SUBSCRIPTION);
     assert_eq!(attribute("x-original-topic-offset"), "0");
