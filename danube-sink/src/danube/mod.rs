@@ -24,7 +24,7 @@ mod security;
 mod topics;
 mod unary;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "dev"))]
 mod tests;
 
 use std::sync::Arc;
