@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tonic::Status;
 
 use super::{
-    connection::{CALL_TIMEOUT, Connections, Link, Purpose, silence},
+    connection::{CALL_TIMEOUT, Connections, Link, Purpose, not_made, silence},
     unary::{self, Unary},
 };
 use crate::pipeline::{AckToken, BrokerFailure, Consumer};
@@ -102,8 +102,9 @@ async fn send_on(
     let mut last_progress = Instant::now();
     // Kept while answers come in: it is the list's place in the queue of all partitions.
     let mut permit = pin!(link.ack_permit());
+    let mut lost = false;
 
-    while !in_flight.is_empty() || waiting.peek().is_some() {
+    while !in_flight.is_empty() || (waiting.peek().is_some() && !lost) {
         let idle = in_flight.is_empty();
         tokio::select! {
             biased;
@@ -114,11 +115,12 @@ async fn send_on(
                     *place = Some(answer.map_err(|status| link.failed(status.into())));
                 }
             }
-            taken = &mut permit, if waiting.peek().is_some() => {
+            taken = &mut permit, if waiting.peek().is_some() && !lost => {
                 permit.set(link.ack_permit());
-                // Other calls found the connection dead while these waited: they need not find it again.
-                if link.is_lost() {
-                    break;
+                // Where another call found the connection dead, these need not wait for its time limit again.
+                lost = link.is_lost();
+                if lost {
+                    continue;
                 }
                 if idle {
                     last_progress = Instant::now();
@@ -142,17 +144,18 @@ async fn send_on(
             }
         }
     }
+    let unanswered = (!in_flight.is_empty()).then(silence).or_else(|| lost.then(not_made));
     drop(in_flight);
-    failures(&link, tokens, answers)
+    let unanswered = unanswered.map(|failure| link.failed(failure));
+    failures(tokens, answers, unanswered)
 }
 
-/// Those that were not acknowledged. No answer at all is a failure of the connection.
+/// Those that were not acknowledged, with the failure of those without an answer.
 fn failures(
-    link: &Link,
     tokens: Vec<AckToken>,
     answers: Vec<Option<Result<(), BrokerFailure>>>,
+    unanswered: Option<BrokerFailure>,
 ) -> Vec<(AckToken, BrokerFailure)> {
-    let unanswered = answers.iter().any(Option::is_none).then(|| link.failed(silence()));
     let answers = answers.into_iter().map(|answer| match answer {
         Some(answer) => answer.err(),
         None => unanswered.clone(),

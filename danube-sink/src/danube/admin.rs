@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     config::ConnectorConfig,
-    credentials::missing_right,
     pipeline::{BrokerFailure, FailureKind},
 };
 

@@ -234,6 +234,11 @@ pub(super) fn with_headers<T>(headers: HeaderMap, message: T) -> Request<T> {
     Request::from_parts(MetadataMap::from_headers(headers), Extensions::default(), message)
 }
 
+/// The failure of a call that was not made, because another one found the connection dead.
+pub(super) fn not_made() -> BrokerFailure {
+    BrokerFailure::new(FailureKind::Unreachable, "not sent, since the connection failed before")
+}
+
 /// The failure of a call that got no answer.
 pub(super) fn silence() -> BrokerFailure {
     BrokerFailure::new(FailureKind::Unreachable, format!("no answer within {} s", CALL_TIMEOUT.as_secs()))

@@ -1,18 +1,19 @@
 //! Everything that speaks to the broker. No other module names Danube's client.
 //!
 //! ```text
-//!  connection ──── topics ────▶ the partitions of a topic; creates one that is missing
-//!  (one a broker ─ consumer ──▶ chunks of messages, health checks
-//!  and purpose) ── acks ──────▶ acknowledgements
-//!       │  └────── publisher ─▶ dead letters
-//!       │  └────── registry ──▶ schemas
-//!  security        admin ─────▶ subscriptions to delete
+//!  security ──▶ connection ──┬── topics ────▶ partitions of a topic; creates a missing one
+//!  TLS, token   one a broker ├── consumer ──▶ chunks of messages; health checks
+//!               and purpose  ├── acks ──────▶ acknowledgements
+//!                            ├── publisher ─▶ dead letters
+//!                            ├── preflight ─▶ what `check` asks
+//!                            └── admin ─────▶ deletes a subscription
 //! ```
 //!
 //! Messages come through danube-core's consumer service: danube-client's own `Consumer` ends silently when a broker
 //! stays away for some seconds, and waits for each acknowledgement.
 
 mod acks;
+#[allow(dead_code, reason = "called by the command that resets a subscription")]
 pub(crate) mod admin;
 mod chunks;
 mod connection;
@@ -62,7 +63,7 @@ impl DanubeBroker {
     }
 }
 
-/// What the registry answered, in our words.
+/// The registry's answer as the framework's own type.
 fn schema_info(found: danube_client::SchemaInfo) -> Result<SchemaInfo, BrokerFailure> {
     let schema_type = found.schema_type.parse().map_err(|error| {
         BrokerFailure::new(FailureKind::Missing, format!("schema {} ({}): {error}", found.schema_id, found.subject))

@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use super::{
-    connection::{Connections, Link},
+    connection::{Connections, Link, not_made},
     topics::create_producer,
 };
 use crate::pipeline::{BrokerFailure, DeadLetter};
@@ -90,6 +90,10 @@ impl Publishers {
         dead_letter: DeadLetter,
     ) -> Result<(), BrokerFailure> {
         let _permit = place.in_flight.acquire().await;
+        // Otherwise a long list would wait for the time limit of a call again and again.
+        if producer.link.is_lost() {
+            return Err(producer.link.failed(not_made()));
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let request = producer.link.request(StreamMessage {
             request_id: self.sequence.fetch_add(1, Ordering::Relaxed),

@@ -7,7 +7,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Certificate, SUBSCRIPTION, TOPIC, attach, client, consumer, publish,
+    Certificate, SUBSCRIPTION, TOPIC, attach, client, consumer, dead_letter, publish,
     scripted::{Script, Scripted, listen},
     soon, start, tokens, until,
 };
@@ -15,7 +15,7 @@ use crate::{
     config::ConnectorConfig,
     danube::connection::{Connections, Purpose},
     dev::{Acks, BrokerOptions, EmbeddedBroker, Keep, Partitions},
-    pipeline::{Broker, FailureKind},
+    pipeline::{Broker, DeadLetter, FailureKind},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,19 +84,22 @@ async fn a_list_that_gets_no_answer_fails_as_soon_as_one_call_would() {
 }
 
 #[tokio::test]
-async fn an_unread_stream_holds_up_no_acknowledgement() {
+async fn unread_streams_hold_up_no_acknowledgement() {
     let (embedded, client) = start().await;
     let mut attached = attach(&client).await;
     publish(&client, TOPIC, 1).await;
     let first = tokens(&mut attached.chunks, 1).await;
-    let large = vec![0; 1024 * 1024];
-    for _ in 0..12 {
-        let mut letter = super::dead_letter(0);
-        letter.payload = large.clone().into();
-        client.publish(TOPIC, vec![letter]).await[0].clone().unwrap();
+    // A stream takes 2 MiB unread, and its connection 5.
+    let mut unread = Vec::new();
+    for topic in ["/default/one", "/default/two", "/default/three"] {
+        embedded.create_topic(topic, Partitions::Unpartitioned, true).unwrap();
+        unread.push(client.attach(&consumer(topic)).await.unwrap());
+        let large = DeadLetter { payload: vec![0; 1024 * 1024].into(), ..dead_letter(0) };
+        assert_eq!(client.publish(topic, vec![large; 6]).await, vec![Ok(()); 6]);
     }
-    let sent = || embedded.subscription(TOPIC, SUBSCRIPTION).unwrap().in_flight >= 5;
-    until("the stream's flow-control window is full", sent).await;
+    // The streams have stopped when the broker has no more to send than it could not.
+    let sent = || embedded.subscription("/default/one", SUBSCRIPTION).unwrap().in_flight >= 2;
+    until("a stream's flow-control window is full", sent).await;
     assert_eq!(soon("acknowledged", attached.session.ack(first)).await, []);
     assert_eq!(soon("healthy", attached.session.health()).await, Ok(()));
 }
@@ -151,9 +154,8 @@ async fn a_broker_that_takes_calls_and_does_not_answer_holds_up_no_other_topic()
     let lost = consumer("/default/lost");
     let mut hanging = client.attach(&lost);
     assert!(timeout(Duration::from_millis(100), &mut hanging).await.is_err(), "the silent broker answered");
-    let hanging_letter = client.publish("/default/lost", vec![super::dead_letter(0)]);
-    tokio::pin!(hanging_letter);
-    assert!(timeout(Duration::from_millis(100), &mut hanging_letter).await.is_err(), "the silent broker answered");
+    let mut unpublished = client.publish("/default/lost", vec![dead_letter(0)]);
+    assert!(timeout(Duration::from_millis(100), &mut unpublished).await.is_err(), "the silent broker answered");
     let well = async {
         let mut attached = attach(&client).await;
         publish(&client, TOPIC, 1).await;
@@ -163,7 +165,7 @@ async fn a_broker_that_takes_calls_and_does_not_answer_holds_up_no_other_topic()
     timeout(Duration::from_secs(2), well).await.expect("the other topic is held up");
     let failure = soon("a time limit", hanging).await.err().unwrap();
     assert!(failure.message.contains(&silent.to_string()), "{failure}");
-    assert_eq!(soon("a time limit", hanging_letter).await[0].as_ref().unwrap_err().kind, FailureKind::Unreachable);
+    assert_eq!(soon("a time limit", unpublished).await[0].as_ref().unwrap_err().kind, FailureKind::Unreachable);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod attach;
 mod cost;
 mod publish;
+mod real;
 mod scripted;
 mod topics;
 

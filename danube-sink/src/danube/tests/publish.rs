@@ -1,5 +1,7 @@
 //! Dead letters.
 
+use std::time::{Duration, Instant};
+
 use super::{TOPIC, client, dead_letter, publish, start};
 use crate::{
     dev::{BrokerOptions, EmbeddedBroker, Keep},
@@ -39,6 +41,18 @@ async fn after_a_failure_the_next_list_has_a_new_producer() {
     assert!(answers[0].is_err(), "a producer of before the restart");
     publish(&client, DEAD, 3).await;
     assert_eq!(embedded.messages(DEAD).len(), 6);
+}
+
+#[tokio::test]
+async fn a_list_that_gets_no_answer_fails_as_soon_as_one_call_would() {
+    let (embedded, client) = start().await;
+    publish(&client, DEAD, 1).await;
+    embedded.faults().set_frozen(true);
+    let began = Instant::now();
+    let answers = client.publish(DEAD, (0..200).map(dead_letter).collect()).await;
+    assert!(began.elapsed() < Duration::from_secs(7), "took {:?}", began.elapsed());
+    let kinds: Vec<_> = answers.into_iter().map(|answer| answer.unwrap_err().kind).collect();
+    assert_eq!(kinds, [FailureKind::Unreachable; 200]);
 }
 
 #[tokio::test]
