@@ -29,13 +29,20 @@ pub(crate) async fn unsubscribe(
     let message = SubscriptionRequest { topic: partition.to_owned(), subscription: subscription.to_owned() };
     let request = link.request(message)?;
     let mut service = TopicAdminClient::new(link.channel.clone());
-    let answer = link.call(async { Ok(service.unsubscribe(request).await?) }).await?;
-    if answer.into_inner().success {
-        return Ok(());
-    }
+    let answer = link.call(async { Ok(service.unsubscribe(request).await?) }).await;
+    let reason = match answer.map(|answer| answer.into_inner().success) {
+        Ok(true) => return Ok(()),
+        Ok(false) => "the broker did not do it".to_owned(),
+        // The broker answers so for a topic that it does not serve, and says that there are consumers.
+        Err(failure) if failure.kind == FailureKind::Missing => failure.message,
+        Err(failure) => return Err(failure),
+    };
     Err(BrokerFailure::new(
         FailureKind::Missing,
-        format!("the broker at {admin_url} did not remove the subscription {subscription} of {partition}"),
+        format!(
+            "cannot delete the subscription {subscription} of {partition}: {reason}; ask the admin service of the broker \
+             that serves the topic, while no consumer is attached"
+        ),
     ))
 }
 

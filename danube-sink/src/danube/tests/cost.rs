@@ -31,75 +31,93 @@ fn thread_nanos() -> f64 {
     text.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Runs a client on a thread of its own, beside a broker on others; gives microseconds of processor time and records a
-/// second.
-fn measure<F: Future>(run: impl FnOnce(String) -> F + Send + 'static) -> (f64, f64) {
-    let runtime = Runtime::new().unwrap();
-    let (embedded, _) = runtime.block_on(start());
-    let (sender, receiver) = mpsc::channel();
+/// What a client used: microseconds of processor time and records a second.
+struct Figures {
+    micros: f64,
+    rate: f64,
+}
+
+/// Measures a client on a thread of its own, beside a broker on others. `prepare` is not measured; when it has ended,
+/// the messages are published, and then `run` takes them.
+fn measure<P: Future>(
+    prepare: impl FnOnce(String) -> P + Send + 'static,
+    run: impl AsyncFnOnce(P::Output) + Send + 'static,
+) -> Figures {
+    let broker = Runtime::new().unwrap();
+    let (embedded, publisher) = broker.block_on(start());
     let url = EmbeddedBroker::url(&embedded);
+    let (prepared, when_prepared) = mpsc::channel();
+    let (published, when_published) = mpsc::channel::<()>();
     let worker = thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(prepare(url));
+        prepared.send(()).unwrap();
+        when_published.recv().unwrap();
         let (began, used) = (Instant::now(), thread_nanos());
-        runtime.block_on(run(url));
+        runtime.block_on(run(client));
         let (used, took) = (thread_nanos() - used, began.elapsed().as_secs_f64());
-        sender.send((used / 1e3 / COUNT as f64, COUNT as f64 / took)).unwrap();
+        Figures { micros: used / 1e3 / COUNT as f64, rate: COUNT as f64 / took }
     });
-    worker.join().unwrap();
-    receiver.recv().unwrap()
+    when_prepared.recv().unwrap();
+    broker.block_on(publish(&publisher, TOPIC, COUNT));
+    published.send(()).unwrap();
+    worker.join().unwrap()
 }
 
 /// A loop over tonic's client as it is, with 256 acknowledgements under way.
-async fn bare(url: String) {
-    let mut service = ConsumerServiceClient::connect(url.clone()).await.unwrap();
-    let request = ConsumerRequest {
-        topic_name: TOPIC.to_owned(),
-        consumer_name: "one".to_owned(),
-        subscription: SUBSCRIPTION.to_owned(),
-        ..ConsumerRequest::default()
+fn bare() -> Figures {
+    let prepare = |url: String| async {
+        let mut service = ConsumerServiceClient::connect(url).await.unwrap();
+        let request = ConsumerRequest {
+            topic_name: TOPIC.to_owned(),
+            consumer_name: "one".to_owned(),
+            subscription: SUBSCRIPTION.to_owned(),
+            ..ConsumerRequest::default()
+        };
+        let consumer_id = service.subscribe(request).await.unwrap().into_inner().consumer_id;
+        let stream = service.receive_messages(ReceiveRequest { request_id: 0, consumer_id }).await.unwrap();
+        (service, stream.into_inner())
     };
-    let consumer_id = service.subscribe(request).await.unwrap().into_inner().consumer_id;
-    let stream = service.receive_messages(ReceiveRequest { request_id: 0, consumer_id }).await.unwrap().into_inner();
-    publish(&client(&url), TOPIC, COUNT).await;
-    let messages = stream.take(COUNT).map(|message| {
-        let message = message.unwrap();
-        let mut service = service.clone();
-        async move {
-            let request = AckRequest {
-                request_id: message.request_id,
-                msg_id: message.msg_id,
-                subscription_name: SUBSCRIPTION.to_owned(),
-            };
-            service.ack(request).await.unwrap();
-        }
-    });
-    messages.buffer_unordered(256).collect::<Vec<_>>().await;
+    measure(prepare, async |(service, stream)| {
+        let acks = stream.take(COUNT).map(|message| {
+            let message = message.unwrap();
+            let mut service = service.clone();
+            async move {
+                let request = AckRequest {
+                    request_id: message.request_id,
+                    msg_id: message.msg_id,
+                    subscription_name: SUBSCRIPTION.to_owned(),
+                };
+                service.ack(request).await.unwrap();
+            }
+        });
+        acks.buffer_unordered(256).for_each(|_| async {}).await;
+    })
 }
 
 /// The same through the seam of the pipeline.
-async fn ours(url: String) {
-    let client = client(&url);
-    let mut attached = attach(&client).await;
-    publish(&client, TOPIC, COUNT).await;
-    let mut acks = FuturesUnordered::new();
-    let mut left = COUNT;
-    while left > 0 {
-        tokio::select! {
-            Some(failures) = acks.next() => assert_eq!(failures, []),
-            chunk = attached.chunks.next() => {
-                let chunk = chunk.unwrap().unwrap();
-                left -= chunk.len();
-                acks.push(attached.session.ack(chunk.into_iter().map(|message| message.token).collect()));
+fn ours() -> Figures {
+    let prepare = |url: String| async move {
+        let client = client(&url);
+        (attach(&client).await, client)
+    };
+    measure(prepare, async |(mut attached, _client)| {
+        let mut acks = FuturesUnordered::new();
+        let mut left = COUNT;
+        while left > 0 {
+            tokio::select! {
+                Some(failures) = acks.next() => assert_eq!(failures, []),
+                chunk = attached.chunks.next() => {
+                    let chunk = chunk.unwrap().unwrap();
+                    left -= chunk.len();
+                    acks.push(attached.session.ack(chunk.into_iter().map(|message| message.token).collect()));
+                }
             }
         }
-    }
-    while let Some(failures) = acks.next().await {
-        assert_eq!(failures, []);
-    }
-}
-
-async fn publishing(url: String) {
-    publish(&client(&url), TOPIC, COUNT).await;
+        while let Some(failures) = acks.next().await {
+            assert_eq!(failures, []);
+        }
+    })
 }
 
 /// Acknowledgements alone, of messages that were read before.
@@ -157,12 +175,14 @@ fn processor_time_of_calls() {
     for round in 0..3 {
         let ((bare_acks, _), (our_acks, _)) = (acks_alone(false), acks_alone(true));
         println!("round {round}: ack {our_acks:.2} µs, bare {bare_acks:.2} µs, ratio {:.2}", our_acks / bare_acks);
-        let (publish, rate) = measure(publishing);
-        println!("round {round}: dead letter {publish:.2} µs, {rate:.0}/s");
-        let ((bare, bare_rate), (ours, rate)) = (measure(bare), measure(ours));
-        let ratio = (ours - publish) / (bare - publish);
+        let (bare, ours) = (bare(), ours());
         println!(
-            "round {round}: record {ours:.2} µs {rate:.0}/s, bare {bare:.2} µs {bare_rate:.0}/s, ratio {ratio:.2}"
+            "round {round}: record {:.2} µs {:.0}/s, bare {:.2} µs {:.0}/s, ratio {:.2}",
+            ours.micros,
+            ours.rate,
+            bare.micros,
+            bare.rate,
+            ours.micros / bare.micros
         );
     }
 }
