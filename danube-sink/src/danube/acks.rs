@@ -97,6 +97,7 @@ async fn send_on(
     answers.resize_with(tokens.len(), || None);
     let mut waiting = tokens.iter().enumerate().peekable();
     let mut in_flight = FuturesUnordered::new();
+    let mut channel = link.channel.clone();
     // One timer for the list: it runs out when no answer at all came within the time limit of one call.
     let mut timer = pin!(sleep(CALL_TIMEOUT));
     let mut last_progress = Instant::now();
@@ -127,7 +128,7 @@ async fn send_on(
                 }
                 if let Some((index, token)) = waiting.next() {
                     let message = unary::frame(&mut buffer, |buffer| encoder.encode(token, buffer));
-                    let call = method.call(&link.channel, message);
+                    let call = method.call(&mut channel, message);
                     in_flight.push(async move {
                         let answer = call.await;
                         drop(taken);

@@ -25,7 +25,8 @@ mod security;
 mod topics;
 mod unary;
 
-#[cfg(all(test, feature = "dev"))]
+#[cfg(test)]
+#[cfg(feature = "dev")]
 mod tests;
 
 use std::sync::Arc;

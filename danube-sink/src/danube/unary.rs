@@ -5,12 +5,13 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::{FutureExt, future::Either};
 use hyper::body::{Body as _, Frame, SizeHint};
 use tonic::{
     Code, Status,
@@ -40,7 +41,7 @@ impl Unary {
     /// Makes a call with a [framed](frame) message.
     pub(super) fn call(
         &self,
-        channel: &Channel,
+        channel: &mut Channel,
         message: Bytes,
     ) -> impl Future<Output = Result<(), Status>> + Send + use<> {
         let mut request = Request::new(Body::new(Whole(Some(message))));
@@ -48,10 +49,19 @@ impl Unary {
         *request.uri_mut() = self.path.clone();
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = self.headers.clone();
-        let mut channel = channel.clone();
+        // One handle of the channel serves all calls of a caller: each clone would allocate a place in the queue.
+        let sent = match ready(channel).now_or_never() {
+            Some(Ok(())) => Either::Left(channel.call(request)),
+            _ => {
+                let mut own = channel.clone();
+                Either::Right(async move {
+                    ready(&mut own).await?;
+                    own.call(request).await
+                })
+            }
+        };
         async move {
-            ready(&mut channel).await?;
-            let response = channel.call(request).await.map_err(|error| Status::from_error(Box::new(error)))?;
+            let response = sent.await.map_err(|error| Status::from_error(Box::new(error)))?;
             let (head, body) = response.into_parts();
             match Status::from_header_map(&head.headers) {
                 Some(status) => answer(status),
@@ -63,9 +73,8 @@ impl Unary {
 }
 
 /// Waits until the channel takes a call.
-async fn ready(channel: &mut Channel) -> Result<(), Status> {
-    let ready = std::future::poll_fn(|cx| GrpcService::<Body>::poll_ready(channel, cx)).await;
-    ready.map_err(|error| Status::from_error(Box::new(error)))
+async fn ready(channel: &mut Channel) -> Result<(), tonic::transport::Error> {
+    poll_fn(|cx| GrpcService::<Body>::poll_ready(channel, cx)).await
 }
 
 /// Writes a message with the prefix that gRPC wants, and takes it out of the buffer.
@@ -83,7 +92,7 @@ pub(super) fn frame(buffer: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) ->
 /// The status at the end of an answer.
 async fn trailers(mut body: Body) -> Result<(), Status> {
     loop {
-        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         match frame.transpose()?.map(Frame::into_trailers) {
             Some(Ok(trailers)) => {
                 return Status::from_header_map(&trailers).map_or_else(|| Err(no_status()), answer);
