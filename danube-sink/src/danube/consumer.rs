@@ -38,8 +38,8 @@ pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) 
         subscription_type: wire(consumer.subscription_type).into(),
         key_filters: Vec::new(),
     })?;
-    // A consumer that subscribed and does not read blocks the topic. So its stream is opened even if nobody waits for it
-    // any longer, and dropping it then detaches the consumer.
+    // A consumer that subscribed and does not read blocks the topic. So its stream is opened even if the caller has
+    // given up, and dropping it then detaches the consumer.
     let subscribed = tokio::spawn(subscribe(link.clone(), request, link.headers()?));
     let subscribed = subscribed.await.map_err(|error| {
         BrokerFailure::new(

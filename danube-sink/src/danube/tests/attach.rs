@@ -97,7 +97,6 @@ async fn unread_streams_hold_up_no_acknowledgement() {
         let large = DeadLetter { payload: vec![0; 1024 * 1024].into(), ..dead_letter(0) };
         assert_eq!(client.publish(topic, vec![large; 6]).await, vec![Ok(()); 6]);
     }
-    // The streams have stopped when the broker has no more to send than it could not.
     let sent = || embedded.subscription("/default/one", SUBSCRIPTION).unwrap().in_flight >= 2;
     until("a stream's flow-control window is full", sent).await;
     assert_eq!(soon("acknowledged", attached.session.ack(first)).await, []);
@@ -105,7 +104,7 @@ async fn unread_streams_hold_up_no_acknowledgement() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_subscribed_reads_even_if_nobody_waits_for_it() {
+async fn a_consumer_that_subscribed_reads_even_if_its_caller_gave_up() {
     let broker = Scripted::start(Script::default()).await;
     let client = client(&broker.url);
     let consumer = consumer(TOPIC);

@@ -34,7 +34,7 @@ async fn a_missing_topic_is_created_and_an_existing_one_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_broker_that_creates_no_topics_is_told_of_with_what_to_do() {
+async fn a_broker_that_creates_no_topics_fails_with_what_to_do() {
     let options = BrokerOptions { auto_create_topics: false, ..BrokerOptions::default() };
     let embedded = EmbeddedBroker::start(options).await.unwrap();
     let failure = client(&embedded.url()).create_topic(NEW, Some(2)).await.unwrap_err();
