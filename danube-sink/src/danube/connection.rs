@@ -1,219 +1,245 @@
-//! The client of the moment, and when to take a fresh one.
+//! Connections to brokers: one for each broker and purpose, replaced when it may be dead.
+//!
+//! danube-client keeps its channels for good, and locks its table of them while it connects. Each connection here has a
+//! client of its own, so that a broker that does not answer holds up no call to another.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use danube_client::{BrokerAddress, DanubeClient, DanubeClientBuilder, RetryManager};
-use tokio::{sync::Mutex, time::timeout};
+use danube_client::{BrokerAddress, DanubeClient};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use tonic::{
-    Request,
+    Extensions, Request,
+    codegen::http::{HeaderMap, HeaderName, HeaderValue, header},
+    metadata::MetadataMap,
     transport::{Channel, Uri},
 };
 
+use super::security::Security;
 use crate::{
     config::ConnectorConfig,
-    credentials::{TokenSupply, is_safe, trusted},
     pipeline::{BrokerFailure, FailureKind},
 };
 
-/// danube-client sets no limits of its own: a half-open connection would hang a call for ever.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit of a call. danube-client sets none: a half-open connection would hang a call for ever.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client that is replaced when it may hold a dead connection: danube-client keeps its channels for good.
-pub(crate) struct Connection {
-    service_url: String,
-    /// For a connection by TLS.
-    safe: Option<Safe>,
-    current: Mutex<Current>,
+/// The most acknowledgements under way on one connection.
+const ACKS_IN_FLIGHT: usize = 256;
+
+/// Tells a proxy which broker a call is for.
+const PROXY_HEADER: HeaderName = HeaderName::from_static("x-danube-broker-url");
+
+/// What a connection carries. Calls of different purposes share no flow-control window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Purpose {
+    /// Look-ups of topics, and the schema registry.
+    Lookup,
+    /// Streams of messages.
+    Messages,
+    /// Acknowledgements and health checks.
+    Acks,
+    /// Producers and what they publish.
+    Publish,
+    /// The admin service.
+    Admin,
 }
 
-/// What a safe connection is made with.
-struct Safe {
-    tls_ca_file: Option<PathBuf>,
-    /// Certificate and key.
-    identity: Option<(PathBuf, PathBuf)>,
-    tokens: Option<Arc<TokenSupply>>,
+/// All connections of a connector.
+pub(super) struct Connections {
+    service_url: String,
+    security: Arc<Security>,
+    slots: Mutex<HashMap<(BrokerAddress, Purpose), Arc<Slot>>>,
+}
+
+/// The place of one connection.
+struct Slot {
+    address: BrokerAddress,
+    /// The address without the `/` that URLs end with.
+    shown: String,
+    security: Arc<Security>,
+    proxy: Option<HeaderValue>,
+    connecting: tokio::sync::Mutex<()>,
+    current: Mutex<Current>,
+    acks: Semaphore,
 }
 
 #[derive(Default)]
 struct Current {
-    client: Option<DanubeClient>,
-    /// Counts the clients, so that a late failure of an old one does not discard a new one.
+    open: Option<(DanubeClient, Channel)>,
+    /// Counts connections, so that a late failure of an old one does not discard a new one.
     generation: u64,
 }
 
-/// The broker that serves a topic, and the client to reach it with.
+/// An open connection.
 #[derive(Clone)]
-pub(crate) struct Route {
+pub(super) struct Link {
+    slot: Arc<Slot>,
     generation: u64,
-    pub(crate) client: DanubeClient,
-    pub(crate) address: BrokerAddress,
-    pub(crate) channel: Channel,
+    pub(super) client: DanubeClient,
+    pub(super) channel: Channel,
 }
 
-impl Connection {
-    pub(crate) fn new(config: &ConnectorConfig) -> Self {
-        let safe = is_safe(&config.danube_service_url).then(|| Safe {
-            tls_ca_file: config.tls_ca_file.clone(),
-            identity: config.tls_cert_file.clone().zip(config.tls_key_file.clone()),
-            tokens: config.token.clone().map(|token| Arc::new(TokenSupply::new(token))),
-        });
-        Self { service_url: config.danube_service_url.clone(), safe, current: Mutex::default() }
+impl Connections {
+    pub(super) fn new(config: &ConnectorConfig) -> Self {
+        let security = Arc::new(Security::new(config, &config.danube_service_url));
+        Self { service_url: config.danube_service_url.clone(), security, slots: Mutex::default() }
     }
 
-    /// The way to the broker that serves a topic now.
-    pub(crate) async fn route(&self, topic: &str) -> Result<Route, BrokerFailure> {
-        let (client, generation) = self.client().await?;
-        let found = async {
-            let address = client.resolve_topic_broker(topic).await?;
-            self.check_safe(topic, &address)?;
-            let channel = client.get_broker_channel(&address).await?;
-            Ok((address, channel))
-        };
-        let (address, channel) = self.watched(generation, found).await?;
-        Ok(Route { generation, client, address, channel })
+    /// Connections to one URL, with the TLS settings and the token of the configuration.
+    pub(super) fn to(config: &ConnectorConfig, url: &str) -> Self {
+        let security = Arc::new(Security::new(config, url));
+        Self { service_url: url.to_owned(), security, slots: Mutex::default() }
     }
 
-    /// The way to the broker of the service URL.
-    pub(crate) async fn service_route(&self) -> Result<Route, BrokerFailure> {
-        let uri: Uri = self
+    /// The broker that serves a topic now.
+    pub(super) async fn broker_of(&self, topic: &str) -> Result<BrokerAddress, BrokerFailure> {
+        let service = self.service(Purpose::Lookup).await?;
+        let found = service.call(async { Ok(service.client.resolve_topic_broker(topic).await?) }).await?;
+        self.security.check_address(topic, &found)?;
+        Ok(found)
+    }
+
+    /// A connection to the service URL.
+    pub(super) async fn service(&self, purpose: Purpose) -> Result<Link, BrokerFailure> {
+        let url: Uri = self
             .service_url
             .parse()
-            .map_err(|error| BrokerFailure::refused(format!("danube_service_url {}: {error}", self.service_url)))?;
-        let (client, generation) = self.client().await?;
-        let channel = self.watched(generation, async { Ok(client.get_service_channel().await?) }).await?;
-        let address = BrokerAddress { connect_url: uri.clone(), broker_url: uri, proxy: false };
-        Ok(Route { generation, client, address, channel })
+            .map_err(|error| BrokerFailure::refused(format!("the URL {}: {error}", self.service_url)))?;
+        self.link(&BrokerAddress { connect_url: url.clone(), broker_url: url, proxy: false }, purpose).await
     }
 
-    /// Makes a call on a route with a time limit. After one that reached nobody, the next route takes a fresh client.
-    pub(crate) async fn on<T>(
-        &self,
-        route: &Route,
-        call: impl Future<Output = Result<T, BrokerFailure>>,
-    ) -> Result<T, BrokerFailure> {
-        self.watched(route.generation, call).await
-    }
-
-    /// Tells of a failure that was found elsewhere, in a stream.
-    pub(crate) async fn failed(&self, route: &Route, failure: &BrokerFailure) {
-        self.renew_after(route.generation, failure).await;
-    }
-
-    async fn watched<T>(
-        &self,
-        generation: u64,
-        call: impl Future<Output = Result<T, BrokerFailure>>,
-    ) -> Result<T, BrokerFailure> {
-        let answer = timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| {
-            let silence = format!("no answer within {} s", CALL_TIMEOUT.as_secs());
-            Err(BrokerFailure::new(FailureKind::Unreachable, silence))
-        });
-        if let Err(failure) = &answer {
-            self.renew_after(generation, failure).await;
+    /// A connection to a broker, opened if there is none.
+    pub(super) async fn link(&self, address: &BrokerAddress, purpose: Purpose) -> Result<Link, BrokerFailure> {
+        let slot = self.slot(address, purpose);
+        if let Some(link) = slot.link() {
+            return Ok(link);
         }
-        answer.map_err(|failure| self.explain(failure))
+        let answer = timeout(CALL_TIMEOUT, slot.connect()).await.unwrap_or_else(|_| Err(silence()));
+        answer.map_err(|failure| self.security.explain(failure, &slot.shown))
+    }
+
+    fn slot(&self, address: &BrokerAddress, purpose: Purpose) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.entry((address.clone(), purpose)).or_insert_with_key(|(address, _)| {
+            let broker = address.broker_url.to_string();
+            Arc::new(Slot {
+                address: address.clone(),
+                shown: address.connect_url.to_string().trim_end_matches('/').to_owned(),
+                security: Arc::clone(&self.security),
+                proxy: address.proxy.then(|| HeaderValue::from_str(&broker).ok()).flatten(),
+                connecting: tokio::sync::Mutex::default(),
+                current: Mutex::default(),
+                acks: Semaphore::new(ACKS_IN_FLIGHT),
+            })
+        });
+        Arc::clone(slot)
+    }
+}
+
+impl Slot {
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn link(self: &Arc<Self>) -> Option<Link> {
+        let current = self.current();
+        let (client, channel) = current.open.clone()?;
+        Some(Link { slot: Arc::clone(self), generation: current.generation, client, channel })
+    }
+
+    /// Opens the connection, unless another caller did meanwhile.
+    async fn connect(self: &Arc<Self>) -> Result<Link, BrokerFailure> {
+        let _connecting = self.connecting.lock().await;
+        if let Some(link) = self.link() {
+            return Ok(link);
+        }
+        let client = self.security.client(&self.address.connect_url).await?;
+        let channel = client.get_broker_channel(&self.address).await?;
+        let mut current = self.current();
+        current.generation += 1;
+        current.open = Some((client.clone(), channel.clone()));
+        Ok(Link { slot: Arc::clone(self), generation: current.generation, client, channel })
+    }
+}
+
+impl Link {
+    /// The broker's own address, as messages name it.
+    pub(super) fn broker_url(&self) -> String {
+        self.slot.address.broker_url.to_string()
+    }
+
+    /// The headers that authentication and proxies want.
+    pub(super) fn headers(&self) -> Result<HeaderMap, BrokerFailure> {
+        let authorization = self.slot.security.authorization().map_err(|failure| self.explain(failure))?;
+        let authorization = authorization.map(|value| (header::AUTHORIZATION, value));
+        let proxy = self.slot.proxy.clone().map(|value| (PROXY_HEADER, value));
+        Ok(authorization.into_iter().chain(proxy).collect())
+    }
+
+    /// A request with these headers.
+    pub(super) fn request<T>(&self, message: T) -> Result<Request<T>, BrokerFailure> {
+        Ok(with_headers(self.headers()?, message))
+    }
+
+    /// Makes a call with a time limit. After one that got no answer, the next call takes a new connection.
+    pub(super) async fn call<T>(
+        &self,
+        call: impl Future<Output = Result<T, BrokerFailure>>,
+    ) -> Result<T, BrokerFailure> {
+        let answer = timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| Err(silence()));
+        answer.map_err(|failure| self.failed(failure))
+    }
+
+    /// Judges the connection by a call's failure, and explains the failure.
+    pub(super) fn failed(&self, failure: BrokerFailure) -> BrokerFailure {
+        self.lost_by(&failure);
+        self.explain(failure)
+    }
+
+    /// Gives the connection up if the failure shows that it may be dead.
+    pub(super) fn lost_by(&self, failure: &BrokerFailure) {
+        let mut current = self.slot.current();
+        let lost = matches!(failure.kind, FailureKind::Unreachable | FailureKind::Untrusted);
+        if lost && current.generation == self.generation {
+            current.open = None;
+        }
+    }
+
+    /// Whether a call of anyone found the connection dead.
+    pub(super) fn is_lost(&self) -> bool {
+        let current = self.slot.current();
+        current.open.is_none() || current.generation != self.generation
+    }
+
+    /// A place among the acknowledgements under way, first come first served.
+    pub(super) async fn ack_permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.slot.acks.acquire().await.ok()
     }
 
     fn explain(&self, failure: BrokerFailure) -> BrokerFailure {
-        match (failure.kind, &self.safe) {
-            (FailureKind::Unauthenticated, safe) => {
-                let what = match safe.as_ref().and_then(|safe| safe.tokens.as_ref()) {
-                    Some(tokens) => format!("{}: {}", failure.message, tokens.describe()),
-                    None => format!(
-                        "{}: the broker asks for a token: set DANUBE_TOKEN, or DANUBE_TOKEN_FILE",
-                        failure.message
-                    ),
-                };
-                BrokerFailure::new(failure.kind, what)
-            }
-            _ => failure.at(&self.service_url),
-        }
-    }
-
-    /// A token is not sent where everybody can read it, whatever the broker says of itself.
-    fn check_safe(&self, topic: &str, address: &BrokerAddress) -> Result<(), BrokerFailure> {
-        if self.safe.is_none() || address.connect_url.scheme_str() == Some("https") {
-            return Ok(());
-        }
-        let address = &address.connect_url;
-        Err(BrokerFailure::refused(format!(
-            "the broker says that {topic} is at {address}, which is not safe: correct its advertised_listeners to `https`"
-        )))
-    }
-
-    async fn renew_after(&self, generation: u64, failure: &BrokerFailure) {
-        let mut current = self.current.lock().await;
-        let lost = matches!(failure.kind, FailureKind::Unreachable | FailureKind::Untrusted);
-        if lost && current.generation == generation {
-            current.client = None;
-        }
-    }
-
-    async fn client(&self) -> Result<(DanubeClient, u64), BrokerFailure> {
-        let mut current = self.current.lock().await;
-        if let Some(client) = &current.client {
-            return Ok((client.clone(), current.generation));
-        }
-        let mut builder = DanubeClient::builder().service_url(&self.service_url);
-        if let Some(safe) = &self.safe {
-            builder = safe.apply(builder)?;
-        }
-        let fresh = builder.build().await?;
-        current.client = Some(fresh.clone());
-        current.generation += 1;
-        Ok((fresh, current.generation))
+        self.slot.security.explain(failure, &self.slot.shown)
     }
 }
 
-impl Safe {
-    /// Reads the files, which may be others than last time.
-    fn apply(&self, builder: DanubeClientBuilder) -> Result<DanubeClientBuilder, BrokerFailure> {
-        let untrusted = |message: String| BrokerFailure::new(FailureKind::Untrusted, message);
-        let ca = trusted(self.tls_ca_file.as_deref())
-            .ok_or_else(|| untrusted("this system has no file of CAs to trust: set `tls_ca_file`".to_owned()))?;
-        let builder = match &self.identity {
-            Some((certificate, key)) => builder.with_mtls(&ca, certificate, key),
-            None => builder.with_tls(&ca),
-        };
-        let builder = builder.map_err(|error| {
-            let files = self.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
-            let files: Vec<_> = [&ca].into_iter().chain(files).map(|file| file.display().to_string()).collect();
-            untrusted(format!("{error}; the files are {}", files.join(", ")))
-        })?;
-        Ok(match self.tokens.clone() {
-            Some(tokens) => builder.with_token_supplier(move || tokens.current().expose().to_owned()),
-            None => builder,
-        })
-    }
+/// A request with headers that were prepared before.
+pub(super) fn with_headers<T>(headers: HeaderMap, message: T) -> Request<T> {
+    Request::from_parts(MetadataMap::from_headers(headers), Extensions::default(), message)
 }
 
-impl Route {
-    /// The request with the headers that authentication and proxies want.
-    pub(crate) async fn request<T>(&self, message: T) -> Result<Request<T>, BrokerFailure> {
-        let mut request = Request::new(message);
-        RetryManager::insert_auth_token(&self.client, &mut request, &self.address.connect_url).await?;
-        RetryManager::insert_proxy_header(&mut request, &self.address.broker_url, self.address.proxy);
-        Ok(request)
-    }
+/// The failure of a call that was not made, because another one found the connection dead.
+pub(super) fn not_made() -> BrokerFailure {
+    BrokerFailure::new(FailureKind::Unreachable, "not sent, since the connection failed before")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_broker_that_gives_an_address_without_tls_is_not_followed() {
-        let at = |url: &'static str| {
-            let url = Uri::from_static(url);
-            BrokerAddress { connect_url: url.clone(), broker_url: url, proxy: false }
-        };
-        let check = |service: &str, broker| {
-            let connection = Connection::new(&ConnectorConfig::new(service, "test"));
-            connection.check_safe("/default/a", &at(broker)).map_err(|failure| failure.message)
-        };
-        assert_eq!(check("http://one:6650", "http://two:6650"), Ok(()));
-        assert_eq!(check("https://one:6650", "https://two:6650"), Ok(()));
-        let refused = check("HTTPS://one:6650", "http://two:6650").unwrap_err();
-        assert!(refused.contains("/default/a is at http://two:6650/") && refused.contains("advertised_listeners"));
-    }
+/// The failure of a call that got no answer.
+pub(super) fn silence() -> BrokerFailure {
+    BrokerFailure::new(FailureKind::Unreachable, format!("no answer within {} s", CALL_TIMEOUT.as_secs()))
 }

@@ -3,148 +3,107 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use danube_client::BrokerAddress;
 use danube_core::proto::{
-    AckRequest, ConsumerRequest, HealthCheckRequest, MsgId, ReceiveRequest, StreamMessage,
-    consumer_request::SubscriptionType as Wire, consumer_service_client::ConsumerServiceClient,
-    health_check_client::HealthCheckClient, health_check_request::ClientType, health_check_response::ClientStatus,
+    ConsumerRequest, HealthCheckRequest, ReceiveRequest, StreamMessage, consumer_request::SubscriptionType as Wire,
+    consumer_service_client::ConsumerServiceClient, health_check_client::HealthCheckClient,
+    health_check_request::ClientType, health_check_response::ClientStatus,
 };
-use futures_util::{StreamExt, future::join_all};
-use tonic::transport::Channel;
+use futures_util::{StreamExt, future::try_join};
+use tonic::{Request, Streaming, codegen::http::HeaderMap};
 
-use super::connection::{Connection, Route};
+use super::{
+    acks::{self, AckEncoder},
+    chunks::ReadyChunks,
+    connection::{Connections, Link, Purpose, with_headers},
+};
 use crate::{
     config::SubscriptionType,
-    pipeline::{AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Message, Session},
+    pipeline::{AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Session},
 };
 
 /// Brokers take 4 MiB by default, and more where they are told to: the limit here only keeps a broken peer in check.
 const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
 
-/// About what the transport reads at once; larger payloads have a buffer of their own.
-const RECEIVE_BUFFER: usize = 16 * 1024;
-
 /// Subscribes and opens the stream.
-pub(crate) async fn attach(connection: &Arc<Connection>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
-    let route = connection.route(&consumer.topic).await?;
-    let (consumer_id, messages) = connection.on(&route, subscribe(&route, consumer)).await?;
-    let attached = Arc::new(Attached {
-        connection: Arc::clone(connection),
-        service: service(&route),
-        consumer: consumer.clone(),
-        consumer_id,
-        route,
-    });
-    let session = Arc::clone(&attached);
-    let messages = messages.then(move |message| {
-        let session = Arc::clone(&session);
-        async move {
-            let message = message.map(delivery).map_err(BrokerFailure::from);
-            if let Err(failure) = &message {
-                session.connection.failed(&session.route, failure).await;
-            }
-            message
-        }
-    });
-    // A chunk of one until the transport's own chunks are kept.
-    let chunks = messages.map(|message| message.map(|message| vec![message])).boxed();
-    Ok(Attachment { chunks, session: attached })
-}
-
-fn service(route: &Route) -> ConsumerServiceClient<Channel> {
-    ConsumerServiceClient::new(route.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE)
-}
-
-async fn subscribe(
-    route: &Route,
-    consumer: &Consumer,
-) -> Result<(u64, tonic::Streaming<StreamMessage>), BrokerFailure> {
-    let mut service = service(route);
-    let request = ConsumerRequest {
+pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
+    let address = connections.broker_of(&consumer.topic).await?;
+    let messages = connections.link(&address, Purpose::Messages);
+    let (link, _) = try_join(messages, connections.link(&address, Purpose::Acks)).await?;
+    let request = link.request(ConsumerRequest {
         request_id: 0,
         topic_name: consumer.topic.to_string(),
         consumer_name: consumer.name.clone(),
         subscription: consumer.subscription.clone(),
         subscription_type: wire(consumer.subscription_type).into(),
         key_filters: Vec::new(),
+    })?;
+    // A consumer that subscribed and does not read blocks the topic. So its stream is opened even if the caller has
+    // given up, and dropping it then detaches the consumer.
+    let subscribed = tokio::spawn(subscribe(link.clone(), request, link.headers()?));
+    let subscribed = subscribed.await.map_err(|error| {
+        BrokerFailure::new(
+            FailureKind::Unreachable,
+            format!("the attempt to attach to {} ended: {error}", consumer.topic),
+        )
+    })?;
+    let (consumer_id, messages) = subscribed?;
+    let chunks = ReadyChunks::new(messages).inspect(move |chunk| {
+        if let Err(failure) = chunk {
+            link.lost_by(failure);
+        }
+    });
+    let connections = Arc::clone(connections);
+    let session = Attached { connections, address, encoder: AckEncoder::new(consumer), consumer_id };
+    Ok(Attachment { chunks: chunks.boxed(), session: Arc::new(session) })
+}
+
+/// Makes the two calls of an attach, one right after the other.
+async fn subscribe(
+    link: Link,
+    request: Request<ConsumerRequest>,
+    headers: HeaderMap,
+) -> Result<(u64, Streaming<StreamMessage>), BrokerFailure> {
+    let service = ConsumerServiceClient::new(link.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
+    let answer = link.call(async { Ok(service.clone().subscribe(request).await?) }).await?;
+    let consumer_id = answer.into_inner().consumer_id;
+    let receive = || {
+        let request = with_headers(headers.clone(), ReceiveRequest { request_id: 0, consumer_id });
+        let mut service = service.clone();
+        link.call(async move { Ok(service.receive_messages(request).await?.into_inner()) })
     };
-    let consumer_id = service.subscribe(route.request(request).await?).await?.into_inner().consumer_id;
-    let request = route.request(ReceiveRequest { request_id: 0, consumer_id }).await?;
-    let messages = service.receive_messages(request).await?.into_inner();
+    let messages = match receive().await {
+        // The channel may have connected anew by now; giving up at once would leave a consumer that does not read.
+        Err(failure) if failure.kind == FailureKind::Unreachable => receive().await?,
+        answer => answer?,
+    };
     Ok((consumer_id, messages))
 }
 
 struct Attached {
-    connection: Arc<Connection>,
-    consumer: Consumer,
-    route: Route,
-    service: ConsumerServiceClient<Channel>,
+    connections: Arc<Connections>,
+    address: BrokerAddress,
+    encoder: AckEncoder,
     consumer_id: u64,
 }
 
 #[async_trait]
 impl Session for Attached {
     async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
-        let calls = tokens.into_iter().map(|token| async {
-            let answer = self.ack_one(token.clone()).await;
-            answer.err().map(|failure| (token, failure))
-        });
-        join_all(calls).await.into_iter().flatten().collect()
+        acks::send(&self.connections, &self.address, &self.encoder, tokens).await
     }
 
     async fn health(&self) -> Result<(), BrokerFailure> {
+        let link = self.connections.link(&self.address, Purpose::Acks).await?;
         let message = HealthCheckRequest { request_id: 0, client: ClientType::Consumer.into(), id: self.consumer_id };
-        let request = self.route.request(message).await?;
-        let mut service = HealthCheckClient::new(self.route.channel.clone());
-        let answer = self.connection.on(&self.route, async { Ok(service.health_check(request).await?) }).await?;
+        let request = link.request(message)?;
+        let mut service = HealthCheckClient::new(link.channel.clone());
+        let answer = link.call(async { Ok(service.health_check(request).await?) }).await?;
         match answer.into_inner().status() {
             ClientStatus::Ok => Ok(()),
             ClientStatus::Close => Err(BrokerFailure::new(FailureKind::Moved, "the broker closed the consumer")),
         }
     }
-}
-
-impl Attached {
-    async fn ack_one(&self, token: AckToken) -> Result<(), BrokerFailure> {
-        let message = AckRequest {
-            request_id: token.sequence,
-            msg_id: Some(MsgId {
-                producer_id: token.producer_id,
-                topic_name: self.consumer.topic.to_string(),
-                broker_addr: token.broker_address.to_string(),
-                topic_offset: token.offset,
-            }),
-            subscription_name: self.consumer.subscription.clone(),
-        };
-        let request = self.route.request(message).await?;
-        let mut service = self.service.clone();
-        self.connection.on(&self.route, async { Ok(service.ack(request).await?) }).await?;
-        Ok(())
-    }
-}
-
-fn delivery(message: StreamMessage) -> Message {
-    let id = message.msg_id.unwrap_or_default();
-    Message {
-        payload: compact(message.payload),
-        publish_time: message.publish_time,
-        producer: message.producer_name.into(),
-        attributes: message.attributes,
-        key: message.routing_key,
-        schema: message.schema_id.map(|id| (id, message.schema_version)),
-        token: AckToken {
-            offset: id.topic_offset,
-            producer_id: id.producer_id,
-            sequence: message.request_id,
-            broker_address: id.broker_addr.into(),
-        },
-    }
-}
-
-/// A payload as received keeps the whole buffer alive that it came in, with its neighbours: some records that wait would
-/// hold many times the bytes that are counted for them.
-fn compact(payload: Bytes) -> Bytes {
-    if payload.len() <= RECEIVE_BUFFER { Bytes::copy_from_slice(&payload) } else { payload }
 }
 
 fn wire(subscription_type: SubscriptionType) -> Wire {

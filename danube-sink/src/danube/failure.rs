@@ -1,4 +1,4 @@
-//! The client's errors, sorted by what to do about them and told in one line.
+//! Errors of the client, classified by what to do about them, with a message of one line.
 
 use std::error::Error;
 
@@ -15,17 +15,17 @@ impl BrokerFailure {
         Self::new(FailureKind::Refused, message)
     }
 
-    /// Names the address where nobody answered.
+    /// Adds the address that did not answer.
     pub(crate) fn at(mut self, address: &str) -> Self {
         let what = match self.kind {
             FailureKind::Unreachable => "no broker at",
-            FailureKind::Untrusted => "no safe connection to",
+            FailureKind::Untrusted => "no TLS connection to",
             _ => return self,
         };
         // The other side took the connection, and nothing of what was sent.
         if address.starts_with("http://") && self.message.contains("connection error: ") {
             self.message
-                .push_str("; if the broker takes safe connections only, begin `danube_service_url` with `https`");
+                .push_str("; if the broker takes TLS connections only, begin `danube_service_url` with `https`");
         }
         if !self.message.contains(address) {
             self.message = format!("{what} {address}: {}", self.message);

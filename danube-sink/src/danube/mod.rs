@@ -1,30 +1,45 @@
-//! Everything that speaks to the broker. No other room names Danube's client.
+//! Everything that speaks to the broker. No other module names Danube's client.
 //!
 //! ```text
-//!  connection ── discovery ──▶ the topic's own partitions
-//!      │    └─── consumer ───▶ a stream of messages, acknowledgements, health
-//!      │    └─── publisher ──▶ dead letters
-//!      └──────── registry ───▶ schemas
+//!  security ──▶ connection ──┬── topics ────▶ partitions of a topic; creates a missing one
+//!  TLS, token   one a broker ├── consumer ──▶ chunks of messages; health checks
+//!               and purpose  ├── acks ──────▶ acknowledgements
+//!                            ├── publisher ─▶ dead letters
+//!                            ├── preflight ─▶ what `check` asks
+//!                            └── admin ─────▶ deletes a subscription
 //! ```
 //!
 //! Messages come through danube-core's consumer service: danube-client's own `Consumer` ends silently when a broker
 //! stays away for some seconds, and waits for each acknowledgement.
 
+mod acks;
+#[allow(dead_code, reason = "called by the command that resets a subscription")]
+pub(crate) mod admin;
+mod chunks;
 mod connection;
 mod consumer;
 mod failure;
-mod partitions;
 mod preflight;
 mod publisher;
+mod security;
+mod topics;
+mod unary;
+
+#[cfg(test)]
+#[cfg(feature = "dev")]
+mod tests;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
 
 #[cfg(feature = "dev")]
 pub(crate) use self::failure::chain as error_chain;
-use self::{connection::Connection, publisher::Publishers};
+use self::{
+    connection::{Connections, Purpose},
+    publisher::Publishers,
+    topics::Creator,
+};
 use crate::{
     config::ConnectorConfig,
     pipeline::{Attachment, Broker, BrokerFailure, Consumer, DeadLetter, FailureKind},
@@ -33,21 +48,23 @@ use crate::{
 
 /// A Danube cluster, reached through its service URL.
 pub(crate) struct DanubeBroker {
-    connection: Arc<Connection>,
+    connections: Arc<Connections>,
     publishers: Publishers,
+    creator: Creator,
 }
 
 impl DanubeBroker {
     /// Connects to nothing yet.
     pub(crate) fn new(config: &ConnectorConfig) -> Self {
         Self {
-            connection: Arc::new(Connection::new(config)),
+            connections: Arc::new(Connections::new(config)),
             publishers: Publishers::new(format!("{}-dead-letters", config.connector_name)),
+            creator: Creator::new(format!("{}-create-topics", config.connector_name)),
         }
     }
 }
 
-/// What the registry answered, in our words.
+/// The registry's answer as the framework's own type.
 fn schema_info(found: danube_client::SchemaInfo) -> Result<SchemaInfo, BrokerFailure> {
     let schema_type = found.schema_type.parse().map_err(|error| {
         BrokerFailure::new(FailureKind::Missing, format!("schema {} ({}): {error}", found.schema_id, found.subject))
@@ -64,26 +81,24 @@ fn schema_info(found: danube_client::SchemaInfo) -> Result<SchemaInfo, BrokerFai
 #[async_trait]
 impl Broker for DanubeBroker {
     async fn partitions(&self, topic: &str) -> Result<Vec<String>, BrokerFailure> {
-        partitions::of(&self.connection, topic).await
+        topics::partitions(&self.connections, topic).await
+    }
+
+    async fn create_topic(&self, topic: &str, partitions: Option<u32>) -> Result<(), BrokerFailure> {
+        self.creator.create(&self.connections, topic, partitions).await
     }
 
     async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
-        consumer::attach(&self.connection, consumer).await
+        consumer::attach(&self.connections, consumer).await
     }
 
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
-        let route = self.connection.service_route().await?;
-        let registry = route.client.schema();
-        let answer = async { Ok(registry.get_schema_version(id, version).await?) };
-        schema_info(self.connection.on(&route, answer).await?)
+        let link = self.connections.service(Purpose::Lookup).await?;
+        let registry = link.client.schema();
+        schema_info(link.call(async { Ok(registry.get_schema_version(id, version).await?) }).await?)
     }
 
-    async fn create_topic(&self, topic: &str, _: Option<u32>) -> Result<(), BrokerFailure> {
-        Err(BrokerFailure::refused(format!("{topic} is not made: a producer creates it")))
-    }
-
-    async fn publish(&self, topic: &str, letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
-        let letters = letters.into_iter().map(|letter| self.publishers.publish(&self.connection, topic, letter));
-        join_all(letters).await
+    async fn publish(&self, topic: &str, dead_letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
+        self.publishers.publish(&self.connections, topic, dead_letters).await
     }
 }

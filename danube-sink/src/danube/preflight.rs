@@ -1,19 +1,18 @@
 //! Questions that are asked before any record flows.
 
-use super::{DanubeBroker, schema_info};
+use super::{DanubeBroker, connection::Purpose, schema_info};
 use crate::{pipeline::BrokerFailure, schema::SchemaInfo};
 
 impl DanubeBroker {
     /// Whether the broker answers.
     pub(crate) async fn reach(&self) -> Result<(), BrokerFailure> {
-        self.connection.service_route().await.map(drop)
+        self.connections.service(Purpose::Lookup).await.map(drop)
     }
 
     /// The latest schema of a subject.
     pub(crate) async fn latest_schema(&self, subject: &str) -> Result<SchemaInfo, BrokerFailure> {
-        let route = self.connection.service_route().await?;
-        let registry = route.client.schema();
-        let answer = async { Ok(registry.get_latest_schema(subject).await?) };
-        schema_info(self.connection.on(&route, answer).await?)
+        let link = self.connections.service(Purpose::Lookup).await?;
+        let registry = link.client.schema();
+        schema_info(link.call(async { Ok(registry.get_latest_schema(subject).await?) }).await?)
     }
 }

@@ -3,101 +3,137 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use danube_core::proto::{
-    DispatchStrategy, MsgId, ProducerAccessMode, ProducerRequest, StreamMessage,
-    producer_service_client::ProducerServiceClient,
-};
-use tokio::sync::Mutex;
+use danube_core::proto::{MsgId, StreamMessage, producer_service_client::ProducerServiceClient};
+use futures_util::{StreamExt, stream};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
-use super::connection::{Connection, Route};
+use super::{
+    connection::{Connections, Link, not_made},
+    topics::create_producer,
+};
 use crate::pipeline::{BrokerFailure, DeadLetter};
 
-/// A producer for each dead-letter topic, made when the first letter is written.
+/// The most dead letters of one topic under way.
+const IN_FLIGHT: usize = 64;
+
+/// A producer for each dead-letter topic, made when the first dead letter is published.
 ///
 /// danube-client's own producer would replace the schema that the record names.
-pub(crate) struct Publishers {
+pub(super) struct Publishers {
     name: String,
-    /// A topic that does not answer must not hold up the letters to others: each has a lock of its own.
-    topics: Mutex<HashMap<String, Arc<Mutex<Option<Publisher>>>>>,
+    /// Each topic has locks of its own: one that does not answer must not hold up another's dead letters.
+    topics: Mutex<HashMap<String, Arc<TopicPublisher>>>,
     sequence: AtomicU64,
 }
 
-struct Publisher {
-    route: Route,
+struct TopicPublisher {
+    topic: String,
+    /// The producer of the next list.
+    producer: AsyncMutex<Option<Arc<Producer>>>,
+    in_flight: Semaphore,
+}
+
+struct Producer {
+    link: Link,
     id: u64,
 }
 
 impl Publishers {
-    pub(crate) fn new(name: String) -> Self {
+    pub(super) fn new(name: String) -> Self {
         Self { name, topics: Mutex::default(), sequence: AtomicU64::new(0) }
     }
 
-    /// Returns when the broker has the letter. After a failure the next letter is published through a new producer.
-    pub(crate) async fn publish(
+    /// Publishes dead letters, many under way at once. Answers in their order; `Ok` when the broker has it.
+    ///
+    /// After a failure the next list is published through a new producer.
+    pub(super) async fn publish(
         &self,
-        connection: &Connection,
+        connections: &Connections,
         topic: &str,
-        letter: DeadLetter,
+        dead_letters: Vec<DeadLetter>,
+    ) -> Vec<Result<(), BrokerFailure>> {
+        let place = self.place(topic);
+        let producer = match place.producer(connections, &self.name).await {
+            Ok(producer) => producer,
+            Err(failure) => return dead_letters.iter().map(|_| Err(failure.clone())).collect(),
+        };
+        let sends = dead_letters.into_iter().map(|dead_letter| self.send(&place, &producer, dead_letter));
+        let answers: Vec<_> = stream::iter(sends).buffered(IN_FLIGHT).collect().await;
+        if answers.iter().any(Result::is_err) {
+            place.discard(&producer).await;
+        }
+        answers
+    }
+
+    fn place(&self, topic: &str) -> Arc<TopicPublisher> {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = topics.entry(topic.to_owned()).or_insert_with(|| {
+            Arc::new(TopicPublisher {
+                topic: topic.to_owned(),
+                producer: AsyncMutex::default(),
+                in_flight: Semaphore::new(IN_FLIGHT),
+            })
+        });
+        Arc::clone(place)
+    }
+
+    async fn send(
+        &self,
+        place: &TopicPublisher,
+        producer: &Producer,
+        dead_letter: DeadLetter,
     ) -> Result<(), BrokerFailure> {
-        let place = Arc::clone(self.topics.lock().await.entry(topic.to_owned()).or_default());
-        let mut open = place.lock().await;
-        let publisher = match open.take() {
-            Some(publisher) => publisher,
-            None => self.open(connection, topic).await?,
-        };
-        connection.on(&publisher.route, self.send(&publisher, topic, letter)).await?;
-        *open = Some(publisher);
-        Ok(())
-    }
-
-    async fn open(&self, connection: &Connection, topic: &str) -> Result<Publisher, BrokerFailure> {
-        // A topic that does not exist yet is served nowhere: the broker that is asked first creates it.
-        let route = match connection.route(topic).await {
-            Ok(route) => route,
-            Err(_) => connection.service_route().await?,
-        };
-        let request = ProducerRequest {
-            request_id: 0,
-            producer_name: self.name.clone(),
-            topic_name: topic.to_owned(),
-            schema_ref: None,
-            producer_access_mode: ProducerAccessMode::Shared.into(),
-            dispatch_strategy: DispatchStrategy::Reliable.into(),
-        };
-        let mut service = ProducerServiceClient::new(route.channel.clone());
-        let request = route.request(request).await?;
-        let created = connection.on(&route, async { Ok(service.create_producer(request).await?) }).await?;
-        Ok(Publisher { id: created.into_inner().producer_id, route })
-    }
-
-    async fn send(&self, publisher: &Publisher, topic: &str, letter: DeadLetter) -> Result<(), BrokerFailure> {
+        let _permit = place.in_flight.acquire().await;
+        // Otherwise a long list would wait for the time limit of a call again and again.
+        if producer.link.is_lost() {
+            return Err(producer.link.failed(not_made()));
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let message = StreamMessage {
+        let request = producer.link.request(StreamMessage {
             request_id: self.sequence.fetch_add(1, Ordering::Relaxed),
             msg_id: Some(MsgId {
-                producer_id: publisher.id,
-                topic_name: topic.to_owned(),
-                broker_addr: publisher.route.address.broker_url.to_string(),
+                producer_id: producer.id,
+                topic_name: place.topic.clone(),
+                broker_addr: producer.link.broker_url(),
                 topic_offset: 0,
             }),
-            payload: letter.payload,
+            payload: dead_letter.payload,
             // Milliseconds, as danube-client's producers send it.
             publish_time: u64::try_from(now.as_millis()).unwrap_or_default(),
             producer_name: self.name.clone(),
             subscription_name: String::new(),
-            attributes: letter.attributes,
-            schema_id: letter.schema.map(|(id, _)| id),
-            schema_version: letter.schema.and_then(|(_, version)| version),
-            routing_key: letter.key,
-        };
-        let request = publisher.route.request(message).await?;
-        ProducerServiceClient::new(publisher.route.channel.clone()).send_message(request).await?;
+            attributes: dead_letter.attributes,
+            schema_id: dead_letter.schema.map(|(id, _)| id),
+            schema_version: dead_letter.schema.and_then(|(_, version)| version),
+            routing_key: dead_letter.key,
+        })?;
+        let mut service = ProducerServiceClient::new(producer.link.channel.clone());
+        producer.link.call(async { Ok(service.send_message(request).await?) }).await?;
         Ok(())
+    }
+}
+
+impl TopicPublisher {
+    async fn producer(&self, connections: &Connections, name: &str) -> Result<Arc<Producer>, BrokerFailure> {
+        let mut open = self.producer.lock().await;
+        if let Some(producer) = open.as_ref() {
+            return Ok(Arc::clone(producer));
+        }
+        let (link, id) = create_producer(connections, &self.topic, name).await?;
+        Ok(Arc::clone(open.insert(Arc::new(Producer { link, id }))))
+    }
+
+    /// Leaves a producer alone that another list opened meanwhile.
+    async fn discard(&self, failed: &Arc<Producer>) {
+        let mut open = self.producer.lock().await;
+        if open.as_ref().is_some_and(|open| Arc::ptr_eq(open, failed)) {
+            *open = None;
+        }
     }
 }

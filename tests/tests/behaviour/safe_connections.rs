@@ -201,7 +201,7 @@ async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), wo
     let url = format!("https://{}", relay.address);
     let running = Running::start(&url, sink, set).await;
     says(&running, words).await;
-    says(&running, &["no safe connection to", &url]).await;
+    says(&running, &["no TLS connection to", &url]).await;
     let before = relay.connections();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let tries = relay.connections() - before;

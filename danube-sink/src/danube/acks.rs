@@ -1,0 +1,247 @@
+//! Acknowledgements: many under way at once, on a connection that carries no messages.
+
+use std::pin::pin;
+
+use bytes::{BufMut, BytesMut};
+use danube_client::BrokerAddress;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep};
+use tonic::Status;
+
+use super::{
+    connection::{CALL_TIMEOUT, Connections, Link, Purpose, not_made, silence},
+    unary::{self, Unary},
+};
+use crate::pipeline::{AckToken, BrokerFailure, Consumer};
+
+/// The keys of the fields of `AckRequest` and `MsgID`, in the wire format of protobuf.
+mod key {
+    pub(super) const REQUEST_ID: u8 = 1 << 3;
+    pub(super) const MSG_ID: u8 = 2 << 3 | 2;
+    pub(super) const SUBSCRIPTION_NAME: u8 = 3 << 3 | 2;
+    pub(super) const PRODUCER_ID: u8 = 1 << 3;
+    pub(super) const TOPIC_NAME: u8 = 2 << 3 | 2;
+    pub(super) const BROKER_ADDR: u8 = 3 << 3 | 2;
+    pub(super) const TOPIC_OFFSET: u8 = 5 << 3;
+}
+
+/// Writes `AckRequest`s. What all of a consumer's have in common is encoded once.
+pub(super) struct AckEncoder {
+    topic: BytesMut,
+    subscription: BytesMut,
+}
+
+impl AckEncoder {
+    pub(super) fn new(consumer: &Consumer) -> Self {
+        let encoded = |key, text: &str| {
+            let mut field = BytesMut::new();
+            put_string(&mut field, key, text);
+            field
+        };
+        Self {
+            topic: encoded(key::TOPIC_NAME, &consumer.topic),
+            subscription: encoded(key::SUBSCRIPTION_NAME, &consumer.subscription),
+        }
+    }
+
+    /// The most bytes of one request, with its prefix.
+    fn bound(&self, token: &AckToken) -> usize {
+        const NUMBERS_AND_KEYS: usize = 64;
+        NUMBERS_AND_KEYS + self.topic.len() + token.broker_address.len() + self.subscription.len()
+    }
+
+    /// The bytes that protobuf prescribes, in the order of the field numbers.
+    fn encode(&self, token: &AckToken, buffer: &mut BytesMut) {
+        put_number(buffer, key::REQUEST_ID, token.sequence);
+        let id = number_len(token.producer_id)
+            + self.topic.len()
+            + string_len(&token.broker_address)
+            + number_len(token.offset);
+        buffer.put_u8(key::MSG_ID);
+        put_varint(buffer, id as u64);
+        put_number(buffer, key::PRODUCER_ID, token.producer_id);
+        buffer.extend_from_slice(&self.topic);
+        put_string(buffer, key::BROKER_ADDR, &token.broker_address);
+        put_number(buffer, key::TOPIC_OFFSET, token.offset);
+        buffer.extend_from_slice(&self.subscription);
+    }
+}
+
+/// Sends acknowledgements to a broker. Answers those that it did not take.
+pub(super) async fn send(
+    connections: &Connections,
+    address: &BrokerAddress,
+    encoder: &AckEncoder,
+    tokens: Vec<AckToken>,
+) -> Vec<(AckToken, BrokerFailure)> {
+    let prepared = async {
+        let link = connections.link(address, Purpose::Acks).await?;
+        let method = Unary::new("/danube.ConsumerService/Ack", link.headers()?);
+        Ok((link, method))
+    };
+    match prepared.await {
+        Ok((link, method)) => send_on(link, &method, encoder, tokens).await,
+        Err(failure) => tokens.into_iter().map(|token| (token, BrokerFailure::clone(&failure))).collect(),
+    }
+}
+
+/// Sends a list on one connection.
+async fn send_on(
+    link: Link,
+    method: &Unary,
+    encoder: &AckEncoder,
+    tokens: Vec<AckToken>,
+) -> Vec<(AckToken, BrokerFailure)> {
+    let mut buffer = BytesMut::with_capacity(tokens.iter().map(|token| encoder.bound(token)).sum());
+    let mut answers: Vec<Option<Result<(), BrokerFailure>>> = Vec::with_capacity(tokens.len());
+    answers.resize_with(tokens.len(), || None);
+    let mut waiting = tokens.iter().enumerate().peekable();
+    let mut in_flight = FuturesUnordered::new();
+    let mut channel = link.channel.clone();
+    // One timer for the list: it runs out when no answer at all came within the time limit of one call.
+    let mut timer = pin!(sleep(CALL_TIMEOUT));
+    let mut last_progress = Instant::now();
+    // Kept while answers come in: it is the list's place in the queue of all partitions.
+    let mut permit = pin!(link.ack_permit());
+    let mut lost = false;
+
+    while !in_flight.is_empty() || (waiting.peek().is_some() && !lost) {
+        let idle = in_flight.is_empty();
+        tokio::select! {
+            biased;
+            Some((index, answer)) = in_flight.next() => {
+                last_progress = Instant::now();
+                let answer: Result<(), Status> = answer;
+                if let Some(place) = answers.get_mut::<usize>(index) {
+                    *place = Some(answer.map_err(|status| link.failed(status.into())));
+                }
+            }
+            taken = &mut permit, if waiting.peek().is_some() && !lost => {
+                permit.set(link.ack_permit());
+                // Where another call found the connection dead, these need not wait for its time limit again.
+                lost = link.is_lost();
+                if lost {
+                    continue;
+                }
+                if idle {
+                    last_progress = Instant::now();
+                }
+                if let Some((index, token)) = waiting.next() {
+                    let message = unary::frame(&mut buffer, |buffer| encoder.encode(token, buffer));
+                    let call = method.call(&mut channel, message);
+                    in_flight.push(async move {
+                        let answer = call.await;
+                        drop(taken);
+                        (index, answer)
+                    });
+                }
+            }
+            () = &mut timer, if !idle => {
+                let limit = last_progress + CALL_TIMEOUT;
+                if limit <= Instant::now() {
+                    break;
+                }
+                timer.as_mut().reset(limit);
+            }
+        }
+    }
+    let unanswered = (!in_flight.is_empty()).then(silence).or_else(|| lost.then(not_made));
+    drop(in_flight);
+    let unanswered = unanswered.map(|failure| link.failed(failure));
+    failures(tokens, answers, unanswered)
+}
+
+/// Those that were not acknowledged, with the failure of those without an answer.
+fn failures(
+    tokens: Vec<AckToken>,
+    answers: Vec<Option<Result<(), BrokerFailure>>>,
+    unanswered: Option<BrokerFailure>,
+) -> Vec<(AckToken, BrokerFailure)> {
+    let answers = answers.into_iter().map(|answer| match answer {
+        Some(answer) => answer.err(),
+        None => unanswered.clone(),
+    });
+    tokens.into_iter().zip(answers).filter_map(|(token, failure)| Some((token, failure?))).collect()
+}
+
+/// Numbers that are 0 are left out, as protobuf wants it.
+fn put_number(buffer: &mut BytesMut, key: u8, number: u64) {
+    if number > 0 {
+        buffer.put_u8(key);
+        put_varint(buffer, number);
+    }
+}
+
+fn put_string(buffer: &mut BytesMut, key: u8, text: &str) {
+    if !text.is_empty() {
+        buffer.put_u8(key);
+        put_varint(buffer, text.len() as u64);
+        buffer.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn put_varint(buffer: &mut BytesMut, mut number: u64) {
+    while number >= 0x80 {
+        buffer.put_u8((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    buffer.put_u8(number as u8);
+}
+
+fn number_len(number: u64) -> usize {
+    if number > 0 { 1 + varint_len(number) } else { 0 }
+}
+
+fn string_len(text: &str) -> usize {
+    if text.is_empty() { 0 } else { 1 + varint_len(text.len() as u64) + text.len() }
+}
+
+/// Seven bits a byte.
+fn varint_len(number: u64) -> usize {
+    (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use danube_core::proto::{AckRequest, MsgId};
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    use super::*;
+    use crate::config::SubscriptionType;
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![Just(0), 0..300_u64, any::<u64>(), Just(u64::MAX)]
+    }
+
+    proptest! {
+        #[test]
+        fn requests_are_those_of_prost(
+            offset in number(), producer_id in number(), sequence in number(),
+            topic in "(/default/[a-z]{1,200})?", subscription in "[a-zäß]{0,20}", address in "(http://[a-z]{1,140}:6650/)?",
+        ) {
+            let consumer = Consumer {
+                topic: topic.as_str().into(),
+                name: String::new(),
+                subscription: subscription.clone(),
+                subscription_type: SubscriptionType::Shared,
+            };
+            let encoder = AckEncoder::new(&consumer);
+            let token = AckToken { offset, producer_id, sequence, broker_address: Arc::from(address.as_str()) };
+            let expected = AckRequest {
+                request_id: sequence,
+                msg_id: Some(MsgId { producer_id, topic_name: topic, broker_addr: address, topic_offset: offset }),
+                subscription_name: subscription,
+            };
+            let mut buffer = BytesMut::new();
+            let framed = unary::frame(&mut buffer, |buffer| encoder.encode(&token, buffer));
+            prop_assert!(framed.len() <= encoder.bound(&token));
+            let (prefix, message) = framed.split_at(5);
+            prop_assert_eq!(message, expected.encode_to_vec());
+            prop_assert_eq!(prefix[0], 0);
+            prop_assert_eq!(&prefix[1..], u32::try_from(message.len()).unwrap().to_be_bytes());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Calls of the broker's admin service, for operators' commands.
+
+use danube_core::admin_proto::{SubscriptionRequest, topic_admin_client::TopicAdminClient};
+
+use super::{
+    connection::{Connections, Purpose},
+    topics,
+};
+use crate::{
+    config::ConnectorConfig,
+    pipeline::{BrokerFailure, FailureKind},
+};
+
+/// Deletes a subscription of a topic or partition, with its cursor, at the broker whose admin service is asked.
+///
+/// `admin_url` is the admin service of the broker that serves the topic. TLS and the token are those of the configuration;
+/// the token is sent only where the URL begins with `https`.
+///
+/// # Errors
+/// [`FailureKind::Missing`] if that broker does not serve the topic, or the subscription has consumers or does not exist;
+/// [`FailureKind::Refused`] without the right ManageTopic; else why no answer came.
+pub(crate) async fn unsubscribe(
+    config: &ConnectorConfig,
+    admin_url: &str,
+    partition: &str,
+    subscription: &str,
+) -> Result<(), BrokerFailure> {
+    let link = Connections::to(config, admin_url).service(Purpose::Admin).await?;
+    let message = SubscriptionRequest { topic: partition.to_owned(), subscription: subscription.to_owned() };
+    let request = link.request(message)?;
+    let mut service = TopicAdminClient::new(link.channel.clone());
+    let answer = link.call(async { Ok(service.unsubscribe(request).await?) }).await;
+    let reason = match answer.map(|answer| answer.into_inner().success) {
+        Ok(true) => return Ok(()),
+        Ok(false) => "the broker did not do it".to_owned(),
+        // The broker answers so for a topic that it does not serve, and says that there are consumers.
+        Err(failure) if failure.kind == FailureKind::Missing => failure.message,
+        Err(failure) => return Err(failure),
+    };
+    Err(BrokerFailure::new(
+        FailureKind::Missing,
+        format!(
+            "cannot delete the subscription {subscription} of {partition}: {reason}; ask the admin service of the broker \
+             that serves the topic, while no consumer is attached"
+        ),
+    ))
+}
+
+/// The partitions of a topic, or the topic itself; empty if it does not exist.
+///
+/// # Errors
+/// Why the broker at `danube_service_url` does not answer.
+pub(crate) async fn partitions(config: &ConnectorConfig, topic: &str) -> Result<Vec<String>, BrokerFailure> {
+    topics::partitions(&Connections::new(config), topic).await
+}

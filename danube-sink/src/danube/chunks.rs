@@ -1,0 +1,193 @@
+//! The messages of a stream, as many at a time as are there.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use danube_core::proto::StreamMessage;
+use futures_util::{Stream, StreamExt};
+use tonic::Status;
+
+use crate::pipeline::{AckToken, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Message};
+
+/// Payloads up to this many bytes share one buffer per chunk; larger ones keep their own. It is about what the transport
+/// reads at once.
+///
+/// A payload as received keeps the whole buffer alive that it came in, with its neighbours: a few records that wait would
+/// hold many times the bytes that are counted for them.
+const SMALL_PAYLOAD: usize = 16 * 1024;
+
+/// Groups the messages that are there into chunks. Never waits for more; an error comes after the messages before it.
+pub(super) struct ReadyChunks<S> {
+    messages: S,
+    received: Vec<StreamMessage>,
+    names: Names,
+    failure: Option<Status>,
+    ended: bool,
+}
+
+impl<S> ReadyChunks<S> {
+    pub(super) fn new(messages: S) -> Self {
+        let names = Names { producer: Arc::from(""), broker: Arc::from("") };
+        Self { messages, received: Vec::new(), names, failure: None, ended: false }
+    }
+}
+
+impl<S: Stream<Item = Result<StreamMessage, Status>> + Unpin> Stream for ReadyChunks<S> {
+    type Item = Result<Vec<Message>, BrokerFailure>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let mut bytes = 0;
+        while !this.ended && this.received.len() < CHUNK_MESSAGES && bytes < CHUNK_BYTES {
+            match this.messages.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(message))) => {
+                    bytes += message.payload.len();
+                    this.received.push(message);
+                }
+                Poll::Ready(Some(Err(status))) => {
+                    this.failure = Some(status);
+                    this.ended = true;
+                }
+                Poll::Ready(None) => this.ended = true,
+                Poll::Pending if this.received.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        if this.received.is_empty() {
+            return Poll::Ready(this.failure.take().map(|status| Err(status.into())));
+        }
+        Poll::Ready(Some(Ok(chunk(&mut this.received, &mut this.names))))
+    }
+}
+
+/// The names of the message before: most messages have the same ones.
+struct Names {
+    producer: Arc<str>,
+    broker: Arc<str>,
+}
+
+fn chunk(received: &mut Vec<StreamMessage>, names: &mut Names) -> Vec<Message> {
+    let small = |payload: &Bytes| payload.len() <= SMALL_PAYLOAD;
+    let lengths = received.iter().map(|message| &message.payload).filter(|payload| small(payload)).map(Bytes::len);
+    let mut arena = BytesMut::with_capacity(lengths.sum());
+    received
+        .drain(..)
+        .map(|mut message| {
+            if small(&message.payload) {
+                arena.extend_from_slice(&message.payload);
+                message.payload = arena.split().freeze();
+            }
+            names.message(message)
+        })
+        .collect()
+}
+
+impl Names {
+    fn message(&mut self, message: StreamMessage) -> Message {
+        let id = message.msg_id.unwrap_or_default();
+        Message {
+            payload: message.payload,
+            publish_time: message.publish_time,
+            producer: shared(&mut self.producer, &message.producer_name),
+            attributes: message.attributes,
+            key: message.routing_key,
+            schema: message.schema_id.map(|id| (id, message.schema_version)),
+            token: AckToken {
+                offset: id.topic_offset,
+                producer_id: id.producer_id,
+                sequence: message.request_id,
+                broker_address: shared(&mut self.broker, &id.broker_addr),
+            },
+        }
+    }
+}
+
+fn shared(last: &mut Arc<str>, name: &str) -> Arc<str> {
+    if **last != *name {
+        *last = Arc::from(name);
+    }
+    Arc::clone(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, stream};
+
+    use super::*;
+
+    fn message(offset: u64, producer: &str, payload: usize) -> Result<StreamMessage, Status> {
+        Ok(StreamMessage {
+            payload: vec![u8::try_from(offset % 256).unwrap(); payload].into(),
+            producer_name: producer.to_owned(),
+            msg_id: Some(danube_core::proto::MsgId {
+                topic_offset: offset,
+                broker_addr: "http://one:6650".to_owned(),
+                ..Default::default()
+            }),
+            ..StreamMessage::default()
+        })
+    }
+
+    /// What comes without waiting.
+    fn take(chunks: &mut (impl Stream<Item = Result<Vec<Message>, BrokerFailure>> + Unpin)) -> Vec<Message> {
+        chunks.next().now_or_never().expect("a chunk is there").unwrap().unwrap()
+    }
+
+    fn offsets(chunk: &[Message]) -> Vec<u64> {
+        chunk.iter().map(|message| message.token.offset).collect()
+    }
+
+    #[test]
+    fn a_chunk_is_what_is_there_and_an_error_comes_last() {
+        let (sender, receiver) = tokio::sync::mpsc::channel(8);
+        let messages = stream::unfold(receiver, |mut receiver| async {
+            let message = receiver.recv().await?;
+            Some((message, receiver))
+        });
+        let mut chunks = ReadyChunks::new(Box::pin(messages));
+        assert!(chunks.next().now_or_never().is_none());
+        (0..3).for_each(|offset| sender.try_send(message(offset, "shop", 10)).unwrap());
+        assert_eq!(offsets(&take(&mut chunks)), [0, 1, 2]);
+        assert!(chunks.next().now_or_never().is_none(), "an empty chunk, or an end");
+        sender.try_send(message(3, "shop", 10)).unwrap();
+        sender.try_send(Err(Status::unavailable("moved"))).unwrap();
+        assert_eq!(offsets(&take(&mut chunks)), [3]);
+        let failure = chunks.next().now_or_never().unwrap().unwrap().unwrap_err();
+        assert_eq!(failure, Status::unavailable("moved").into());
+        assert!(chunks.next().now_or_never().unwrap().is_none(), "more after the error");
+    }
+
+    #[test]
+    fn a_chunk_has_bounds() {
+        let mut chunks = ReadyChunks::new(stream::iter((0..300).map(|offset| message(offset, "shop", 100))));
+        assert_eq!((take(&mut chunks).len(), take(&mut chunks).len()), (256, 44));
+        let mut chunks = ReadyChunks::new(stream::iter((0..9).map(|offset| message(offset, "shop", 300 * 1024))));
+        assert_eq!([take(&mut chunks).len(), take(&mut chunks).len(), take(&mut chunks).len()], [4, 4, 1]);
+    }
+
+    #[test]
+    fn small_payloads_share_a_buffer_and_names_are_shared() {
+        let producers = ["shop", "shop", "till", "till"];
+        let sizes = [5, SMALL_PAYLOAD, SMALL_PAYLOAD + 1, 0];
+        let messages: Vec<_> = (0..4)
+            .map(|n| message(n, producers[usize::try_from(n).unwrap()], sizes[usize::try_from(n).unwrap()]))
+            .collect();
+        let large = messages[2].as_ref().unwrap().payload.as_ptr();
+        let chunk = take(&mut ReadyChunks::new(stream::iter(messages)));
+        let lengths: Vec<_> = chunk.iter().map(|message| message.payload.len()).collect();
+        assert_eq!(lengths, sizes);
+        assert!(chunk[1].payload.iter().all(|byte| *byte == 1));
+        let next_to = chunk[0].payload.as_ptr().wrapping_add(5);
+        assert_eq!(chunk[1].payload.as_ptr(), next_to, "no buffer is shared");
+        assert_eq!(chunk[2].payload.as_ptr(), large, "a large payload was copied");
+        assert!(
+            Arc::ptr_eq(&chunk[0].producer, &chunk[1].producer) && Arc::ptr_eq(&chunk[2].producer, &chunk[3].producer)
+        );
+        assert_eq!((&*chunk[1].producer, &*chunk[2].producer), ("shop", "till"));
+        assert!(Arc::ptr_eq(&chunk[0].token.broker_address, &chunk[3].token.broker_address));
+    }
+}
