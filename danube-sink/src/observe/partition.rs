@@ -120,23 +120,40 @@ impl PartitionObserver {
         numbers.offsets.include(first_offset, last_offset);
     }
 
-    /// The broker skipped messages, as offsets show.
-    pub(crate) fn gap(&self, messages: u64) {
+    /// The broker skipped messages before an offset, as offsets show.
+    pub(crate) fn gap(&self, messages: u64, before: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.gap_messages.add(messages);
-        self.0.state().event(format!("gap: the broker skipped {messages} messages"));
-        tracing::warn!(topic = %self.0.topic, %subscription, %consumer, missing = messages, "the broker skipped messages");
+        self.0.state().event(format!("gap: the broker skipped {messages} messages before offset {before}"));
+        tracing::warn!(
+            topic = %self.0.topic, %subscription, %consumer, missing = messages, before,
+            "the broker skipped {messages} messages before offset {before}: the subscription was further behind than it \
+             remembers; they do not reach the target unless they are published again"
+        );
     }
 
-    /// The broker may have lost messages while the connection to it was lost.
-    pub(crate) fn possible_loss(&self) {
+    /// Messages came to the topic before the subscription began.
+    pub(crate) fn late_start(&self, messages: u64) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        self.0.state().event(format!("{messages} messages came before the subscription began"));
+        tracing::warn!(
+            topic = %self.0.topic, %subscription, %consumer, messages,
+            "the topic was missing when the connector looked for it first, and {messages} messages came before the \
+             subscription began, which this connector does not receive. Set create_topics = true: then topic and \
+             subscription are there before the first producer"
+        );
+    }
+
+    /// The broker may have lost messages before an offset, while the connection to it was lost.
+    pub(crate) fn possible_loss(&self, before: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.possible_losses.add(1);
-        self.0.state().event("possible loss: producers began anew while the connection was lost".to_owned());
+        self.0.state().event(format!("possible loss before offset {before}: producers began anew with the connection"));
         tracing::warn!(
-            topic = %self.0.topic, %subscription, %consumer,
-            "messages may be lost: producers began anew while the connection to the broker was lost; compare with what \
-             was published, and publish again what is missing"
+            topic = %self.0.topic, %subscription, %consumer, before,
+            "messages may be missing before offset {before}: the connection to the broker was lost, and what follows comes \
+             from a producer that attached since, as after a restart of the broker. Compare with what was published; \
+             broker_metrics_urls makes the connector count it"
         );
     }
 
@@ -145,10 +162,12 @@ impl PartitionObserver {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.offset_restarts.add(1);
         self.0.numbers.offsets.restart();
-        self.0.state().event("offsets began anew: the broker lost what the topic had".to_owned());
+        self.0.state().event("offsets began anew: the broker lost its log".to_owned());
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer,
-            "offsets began anew: the broker lost what the topic had, and what was not received of it"
+            "offsets began anew: the broker lost its log, with what was not received of it. It sends no message below the \
+             offset that the subscription had reached: the first ones since its start are missing; broker_metrics_urls \
+             makes the connector count them"
         );
     }
 

@@ -132,8 +132,8 @@ async fn ready_returns_when_a_state_changes() {
 async fn readiness_shows_states_and_no_events() {
     let (observer, mapping, [first, second]) = running();
     let server = served(&observer).await;
-    first.gap(7);
-    first.possible_loss();
+    first.gap(7, 20);
+    first.possible_loss(20);
     let (code, answer) = json(&server, "/ready").await;
     assert_eq!((code, &answer["ready"], &answer["phase"]), (200, &true.into(), &"running".into()));
     assert!(!answer.to_string().contains("gap"), "{answer}");
@@ -163,8 +163,8 @@ async fn status_shows_numbers_and_events_of_each_partition() {
     first.acks_in_flight(2);
     first.window_limit(10);
     first.acked(18);
-    first.gap(7);
-    first.possible_loss();
+    first.gap(7, 20);
+    first.possible_loss(20);
     mapping.audit_missing(&partition(0), 4);
     mapping.settled(18, &Latencies::default(), &Latencies::default());
     observer.buffered_bytes().set(4_096);
@@ -189,7 +189,7 @@ async fn status_shows_numbers_and_events_of_each_partition() {
     }
     let events: Vec<_> =
         partition["events"].as_array().expect("a list").iter().map(|event| event["event"].as_str()).collect();
-    assert_eq!(events[..2], [Some("attached"), Some("gap: the broker skipped 7 messages")]);
+    assert_eq!(events[..2], [Some("attached"), Some("gap: the broker skipped 7 messages before offset 20")]);
     assert_eq!(events.len(), 3);
     first.offsets_restarted();
     let (_, answer) = json(&server, "/status").await;
@@ -352,7 +352,7 @@ async fn the_connectors_own_metrics_are_served() {
         "# TYPE danube_sink_connector_opened counter",
         "# HELP danube_sink_connector_open_files Files open now",
         "danube_sink_connector_open_files{connector=\"files\",table=\"a\\\"b\"} 2.5",
-        "danube_sink_connector_file_bytes_bucket{le=\"100.0\",connector=\"files\"} 2",
+        "danube_sink_connector_file_bytes_bucket{connector=\"files\",le=\"100.0\"} 2",
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in {text}");
     }

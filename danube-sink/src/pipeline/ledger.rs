@@ -3,7 +3,7 @@
 //! The consumer task of the partition owns it: there is no lock and no hash, but a ring of small slots, one an offset.
 //! It tells redeliveries from new messages, gaps from silence, and which acknowledgements may be sent.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, ops::Range, time::Duration};
 
 use tokio::time::Instant;
 
@@ -20,6 +20,9 @@ const REDELIVERY_BACKOFF: Duration = Duration::from_secs(60);
 /// How soon after an attach the broker sends again what was not acknowledged. An acknowledgement in doubt whose message is
 /// not sent again by then was taken.
 const REDELIVERY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How late a message may come that others have passed.
+const LATEST: Duration = Duration::from_secs(1);
 
 /// What a message that arrives is to the connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub(crate) struct DeliveryLedger {
     /// No offsets: the topic is not reliable.
     is_unreliable: bool,
     counts: Counts,
+    /// Offsets that were passed over, and since when: a message may still come late.
+    gaps: VecDeque<(Range<u64>, Instant)>,
     /// Settled messages whose acknowledgement waits to be sent.
     waiting: VecDeque<AckToken>,
     last_settled: Option<Instant>,
@@ -97,13 +102,12 @@ struct Counts {
     unconfirmed: usize,
 }
 
-/// What a new message tells of those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Before {
-    /// How many offsets are missing.
-    pub(crate) missing: u64,
-    /// Offsets began anew.
-    pub(crate) began_anew: bool,
+/// Messages that the broker skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) messages: u64,
+    /// The offset behind the last of them.
+    pub(crate) end: u64,
 }
 
 impl DeliveryLedger {
@@ -120,6 +124,7 @@ impl DeliveryLedger {
             expected: None,
             is_unreliable: false,
             counts: Counts::default(),
+            gaps: VecDeque::new(),
             waiting: VecDeque::new(),
             last_settled: None,
         }
@@ -142,6 +147,11 @@ impl DeliveryLedger {
             }
         }
         self.counts.sent = 0;
+    }
+
+    /// Whether the topic gives its messages no offsets: it is not reliable, and acknowledgements do nothing.
+    pub(crate) fn is_unreliable(&self) -> bool {
+        self.is_unreliable
     }
 
     pub(crate) fn epoch(&self) -> u32 {
@@ -173,17 +183,17 @@ impl DeliveryLedger {
         self.counts.unconfirmed
     }
 
-    /// A message arrives. Whether it is new, and what it tells of those before it.
-    pub(crate) fn receive(&mut self, message: &Message, now: Instant) -> (Arrival, Before) {
+    /// A message arrives.
+    pub(crate) fn receive(&mut self, message: &Message, now: Instant) -> Arrival {
         let (offset, fingerprint) = (message.token.offset, fingerprint(message));
         if self.is_unreliable {
             self.counts.outdated += 1;
-            return (Arrival::New, Before::default());
+            return Arrival::New;
         }
-        let began_anew = !self.reach(offset, fingerprint);
+        self.reach(offset, fingerprint);
         if self.is_unreliable {
             self.counts.outdated += 1;
-            return (Arrival::New, Before::default());
+            return Arrival::New;
         }
         let (at, attachment) = (self.millis(now), self.attachment);
         let index = self.index(offset);
@@ -195,35 +205,49 @@ impl DeliveryLedger {
                 self.counts.released -= usize::from(slot.state == State::Released);
                 (slot.state, slot.fingerprint, slot.at, slot.in_doubt) = (State::InHand, fingerprint, at, false);
                 self.counts.in_hand += 1;
-                (Arrival::New, self.before(offset, began_anew))
+                self.passed_over(offset, now);
+                Arrival::New
             }
             State::InHand => {
                 // The broker's deadline begins anew.
                 slot.at = at;
-                (Arrival::InHand, Before::default())
+                Arrival::InHand
             }
             // The acknowledgement that waits or is on its way is of this delivery too, if it came through one attachment.
-            State::Settled if before == attachment => (Arrival::InHand, Before::default()),
+            State::Settled if before == attachment => Arrival::InHand,
             State::Settled | State::Sent | State::Unconfirmed | State::Acked => {
                 self.counts.unconfirmed -= usize::from(slot.state == State::Unconfirmed);
                 self.counts.sent -= usize::from(slot.state == State::Sent);
                 slot.state = State::Settled;
                 self.waiting.push_back(message.token.clone());
-                (Arrival::Settled, Before::default())
+                Arrival::Settled
             }
         }
     }
 
-    fn before(&mut self, offset: u64, began_anew: bool) -> Before {
-        let expected = self.expected;
-        self.expected = Some(expected.map_or(offset + 1, |expected| expected.max(offset + 1)));
+    fn passed_over(&mut self, offset: u64, now: Instant) {
+        let expected = self.expected.unwrap_or(offset);
+        if offset > expected {
+            self.gaps.push_back((expected..offset, now));
+        }
+        self.expected = Some(expected.max(offset + 1));
         self.newest = Some(self.newest.map_or(offset, |newest| newest.max(offset)));
-        let missing = expected.map_or(0, |expected| offset.saturating_sub(expected));
-        Before { missing, began_anew }
     }
 
-    /// Makes a slot for the offset. `false` if offsets began anew, or jumped too far for one ring.
-    fn reach(&mut self, offset: u64, fingerprint: u64) -> bool {
+    /// The messages that were passed over some time ago, or at any time with `all`, and have not come late.
+    pub(crate) fn gap(&mut self, all: bool, now: Instant) -> Option<Gap> {
+        let mut gap = Gap { messages: 0, end: 0 };
+        while let Some((range, _)) = self.gaps.pop_front_if(|(_, at)| all || now.duration_since(*at) >= LATEST) {
+            let came = |offset: &u64| self.slot_of(*offset).is_some_and(|slot| slot.state != State::Unknown);
+            let late = range.clone().skip_while(|offset| *offset < self.first).filter(came).count() as u64;
+            gap.messages += range.end - range.start - late;
+            gap.end = range.end;
+        }
+        (gap.messages > 0).then_some(gap)
+    }
+
+    /// Makes a slot for the offset, in a new epoch if offsets began anew, or jumped too far for one ring.
+    fn reach(&mut self, offset: u64, fingerprint: u64) {
         if self.slots.is_empty() {
             self.first = offset;
         }
@@ -235,7 +259,7 @@ impl DeliveryLedger {
             let expected = self.expected.filter(|_| offset > end);
             self.begin_anew(offset);
             self.expected = expected;
-            return offset > end;
+            return;
         } else if offset < end {
             let index = self.index(offset);
             let slot = self.slots[index];
@@ -243,14 +267,13 @@ impl DeliveryLedger {
                 // A reliable topic gives each of its messages an offset.
                 self.is_unreliable = offset == 0 && slot.attachment == self.attachment && self.newest == Some(0);
                 self.begin_anew(offset);
-                return false;
+                return;
             }
         }
         let len = usize::try_from(offset - self.first).unwrap_or_default() + 1;
         if len > self.slots.len() {
             self.slots.resize(len, EMPTY);
         }
-        true
     }
 
     fn begin_anew(&mut self, offset: u64) {
@@ -423,6 +446,10 @@ impl DeliveryLedger {
     fn slot(&mut self, offset: u64) -> Option<&mut Slot> {
         let index = usize::try_from(offset.checked_sub(self.first)?).ok()?;
         self.slots.get_mut(index)
+    }
+
+    fn slot_of(&self, offset: u64) -> Option<&Slot> {
+        self.slots.get(usize::try_from(offset.checked_sub(self.first)?).ok()?)
     }
 
     /// Milliseconds since the ledger began; they begin anew after 49 days, so that only differences count.

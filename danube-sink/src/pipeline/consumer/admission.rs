@@ -10,7 +10,8 @@ use crate::{
     record::{Chunk, Entry, Flag, RecordId, microseconds},
 };
 
-/// A message that was delivered so often is waited for: the broker blocks a subscription whose messages it sends too often.
+/// For a message that was delivered so often, reading waits: the broker blocks a subscription whose messages it sends too
+/// often. So it does for messages of a topic that is not reliable: the broker sends them once.
 const DELIVERIES_WITHOUT_MEMORY: u8 = 3;
 
 /// The records of one chunk, as they are taken.
@@ -32,8 +33,9 @@ impl ConsumerTask {
         let mut admitted = self.admitted(count);
         let mut messages = messages.into_iter();
         for message in messages.by_ref() {
-            let (arrival, before) = self.ledger.receive(&message, now);
-            if self.ledger.epoch() != admitted.epoch {
+            let arrival = self.ledger.receive(&message, now);
+            let began_anew = self.ledger.epoch() != admitted.epoch;
+            if began_anew {
                 let next = self.admitted(count);
                 self.hand_over(std::mem::replace(&mut admitted, next), now);
             }
@@ -42,7 +44,7 @@ impl ConsumerTask {
                 continue;
             }
             new += 1;
-            self.losses.observe(&message, before, &self.partition);
+            self.losses.observe(&message, began_anew, &self.partition);
             if !stops && self.refused_bytes == 0 && admitted.charge.grow(message.size()) {
                 admitted.entries.push(self.entry(message));
                 continue;
@@ -52,7 +54,9 @@ impl ConsumerTask {
             if stops {
                 continue;
             }
-            if self.refused_bytes == 0 && self.ledger.deliveries_of(offset) >= DELIVERIES_WITHOUT_MEMORY {
+            let is_last_chance =
+                self.ledger.is_unreliable() || self.ledger.deliveries_of(offset) >= DELIVERIES_WITHOUT_MEMORY;
+            if self.refused_bytes == 0 && is_last_chance {
                 self.held.push_back(message);
                 break;
             }

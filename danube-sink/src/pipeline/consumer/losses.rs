@@ -4,7 +4,11 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     config::{MappingSettings, SubscriptionType},
-    pipeline::{broker::Message, ledger::Before, partition::Partition},
+    pipeline::{
+        broker::{AckToken, Message},
+        ledger::Gap,
+        partition::Partition,
+    },
     record::microseconds,
 };
 
@@ -23,6 +27,7 @@ pub(super) struct Losses {
     /// The connection was lost, and nothing new has come since.
     was_lost: bool,
     producers: VecDeque<u64>,
+    last_producer: Option<u64>,
     last_published: u64,
 }
 
@@ -33,7 +38,14 @@ impl Losses {
             SubscriptionType::Shared => settings.sole_consumer,
             SubscriptionType::KeyShared => false,
         };
-        Self { is_alone, was_missing, was_lost: false, producers: VecDeque::new(), last_published: 0 }
+        Self {
+            is_alone,
+            was_missing,
+            was_lost: false,
+            producers: VecDeque::new(),
+            last_producer: None,
+            last_published: 0,
+        }
     }
 
     /// The connection to the broker was lost: it may have begun anew.
@@ -41,51 +53,34 @@ impl Losses {
         self.was_lost = true;
     }
 
+    /// The broker skipped messages. Where others read the subscription too, they may have them.
+    pub(super) fn gap(&self, gap: Gap, partition: &Partition) {
+        if self.is_alone {
+            partition.observer.gap(gap.messages, gap.end);
+        }
+    }
+
     /// A new message has come.
-    pub(super) fn observe(&mut self, message: &Message, before: Before, partition: &Partition) {
-        let (topic, offset) = (&*partition.topic, message.token.offset);
+    pub(super) fn observe(&mut self, message: &Message, began_anew: bool, partition: &Partition) {
+        let AckToken { offset, producer_id, .. } = message.token;
         if std::mem::take(&mut self.was_missing) && offset > 0 {
-            tracing::warn!(
-                topic,
-                "the topic was missing when the connector started; {offset} messages came before the subscription began. Set \
-                 create_topics = true, so that the topic and the subscription are there first"
-            );
+            partition.observer.late_start(offset);
         }
         let was_lost = std::mem::take(&mut self.was_lost);
         let published = microseconds(message.publish_time);
-        let is_new_producer = !self.producers.contains(&message.token.producer_id);
-        if before.began_anew {
+        let is_known = self.last_producer == Some(producer_id) || self.producers.contains(&producer_id);
+        if began_anew {
             partition.observer.offsets_restarted();
-            tracing::warn!(
-                topic,
-                offset,
-                "offsets began anew at {offset}: the broker lost its log. Messages below the cursor that the subscription had \
-                 are not sent; count what was published since the broker's start, or reset the subscription"
-            );
-        } else if before.missing > 0 && self.is_alone {
-            partition.observer.gap(before.missing);
-            tracing::warn!(
-                topic,
-                missing = before.missing,
-                "the broker skipped {} messages before offset {offset}: the subscription was too far behind",
-                before.missing
-            );
-        } else if was_lost && is_new_producer && self.jumped(published) {
-            partition.observer.possible_loss();
-            tracing::warn!(
-                topic,
-                offset,
-                "messages may be missing before offset {offset}: after the lost connection offsets go on, but come from a \
-                 producer that attached since, as after a restart of the broker. Compare with what was published; \
-                 broker_metrics_urls counts it"
-            );
+        } else if was_lost && !is_known && self.jumped(published) {
+            partition.observer.possible_loss(offset);
         }
-        if is_new_producer {
-            self.producers.push_back(message.token.producer_id);
+        if !is_known {
+            self.producers.push_back(producer_id);
             if self.producers.len() > PRODUCERS {
                 self.producers.pop_front();
             }
         }
+        self.last_producer = Some(producer_id);
         self.last_published = published;
     }
 

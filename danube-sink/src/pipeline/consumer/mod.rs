@@ -199,6 +199,7 @@ impl ConsumerTask {
     }
 
     fn detach(&mut self) {
+        self.report_gap(true);
         self.ledger.detach();
         self.held.clear();
         self.refused_bytes = 0;
@@ -310,6 +311,13 @@ impl ConsumerTask {
                 format!("{}-{}", consumer.consumer_name, now.as_millis())
             }
             _ => consumer.consumer_name.clone(),
+        }
+    }
+
+    /// Reports the messages that the broker skipped, once it is certain, or now with `all`.
+    fn report_gap(&mut self, all: bool) {
+        if let Some(gap) = self.ledger.gap(all, Instant::now()) {
+            self.losses.gap(gap, &self.partition);
         }
     }
 

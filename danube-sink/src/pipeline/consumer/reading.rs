@@ -94,6 +94,7 @@ impl ConsumerTask {
     fn is_overdue(&mut self) -> bool {
         let now = Instant::now();
         self.ledger.resolve(now);
+        self.report_gap(false);
         let bytes = self.ledger.forget(self.credit.limit(), self.budget.is_short(), now);
         self.budget.remember(std::mem::replace(&mut self.remembered_bytes, bytes), bytes);
         let ack_timeout = self.mapping.settings.ack_timeout;
