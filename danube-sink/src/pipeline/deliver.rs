@@ -133,6 +133,9 @@ impl Deliver {
     /// Takes from an outcome what is decided, and puts the rest back to work.
     async fn judge(&self, outcome: Outcome, work: &mut Work) -> ConnectorResult<()> {
         let Outcome { delivered, rejected, invalid, mut retry, tried, second_half, failure, wait } = outcome;
+        if failure.is_none() {
+            work.failing = None;
+        }
         if !delivered.is_empty() {
             work.retries = 0;
             work.failing = None;

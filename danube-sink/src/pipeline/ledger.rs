@@ -411,6 +411,11 @@ impl DeliveryLedger {
         self.expected = None;
     }
 
+    /// Whether there is much to forget.
+    pub(crate) fn is_long(&self) -> bool {
+        self.slots.len() > REMEMBERED + REMEMBERED / 4
+    }
+
     /// Forgets what was settled long ago, and more where memory is short. The bytes that it has afterwards.
     pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) -> usize {
         let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };

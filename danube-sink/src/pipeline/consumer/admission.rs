@@ -66,6 +66,9 @@ impl ConsumerTask {
         self.held.extend(messages);
         self.hand_over(admitted, now);
         self.partition.observer.received(new, redelivered, first, last);
+        if self.ledger.is_long() {
+            self.forget(now);
+        }
         self.credit.received(self.ledger.unsettled(), now);
         if let Some(refill) = self.credit.refill() {
             self.partition.set_refill(refill);

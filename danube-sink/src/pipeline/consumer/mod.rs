@@ -314,6 +314,12 @@ impl ConsumerTask {
         }
     }
 
+    /// Forgets what was settled long ago, as memory allows.
+    fn forget(&mut self, now: Instant) {
+        let bytes = self.ledger.forget(self.credit.limit(), self.budget.is_short(), now);
+        self.budget.remember(std::mem::replace(&mut self.remembered_bytes, bytes), bytes);
+    }
+
     /// Reports the messages that the broker skipped, once it is certain, or now with `all`.
     fn report_gap(&mut self, all: bool) {
         if let Some(gap) = self.ledger.gap(all, Instant::now()) {

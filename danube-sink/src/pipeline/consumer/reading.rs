@@ -95,8 +95,7 @@ impl ConsumerTask {
         let now = Instant::now();
         self.ledger.resolve(now);
         self.report_gap(false);
-        let bytes = self.ledger.forget(self.credit.limit(), self.budget.is_short(), now);
-        self.budget.remember(std::mem::replace(&mut self.remembered_bytes, bytes), bytes);
+        self.forget(now);
         let ack_timeout = self.mapping.settings.ack_timeout;
         let (oldest, settled) = self.ledger.ages(now);
         let is_moving = settled.is_some_and(|settled| settled < ack_timeout / 4);
