@@ -68,6 +68,7 @@ mod grammar;
 mod json_row;
 pub mod metrics;
 mod observe;
+pub mod operating;
 mod parts;
 mod pipeline;
 mod record;

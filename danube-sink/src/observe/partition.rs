@@ -158,16 +158,16 @@ impl PartitionObserver {
     }
 
     /// Offsets begin at 0 again: the broker lost what the topic had.
-    pub(crate) fn offsets_restarted(&self) {
+    pub(crate) fn offsets_restarted(&self, first: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.offset_restarts.add(1);
         self.0.numbers.offsets.restart();
-        self.0.state().event("offsets began anew: the broker lost its log".to_owned());
+        self.0.state().event(format!("offsets began anew at {first}: the broker lost its log"));
         tracing::warn!(
-            topic = %self.0.topic, %subscription, %consumer,
-            "offsets began anew: the broker lost its log, with what was not received of it. It sends no message below the \
-             offset that the subscription had reached: the first ones since its start are missing; broker_metrics_urls \
-             makes the connector count them"
+            topic = %self.0.topic, %subscription, %consumer, first,
+            "offsets began anew: the broker lost its log. It sends no message below the offset that the subscription had \
+             reached, so that up to {first} of those published since its start are missing; broker_metrics_urls makes the \
+             connector count them"
         );
     }
 

@@ -191,7 +191,7 @@ async fn status_shows_numbers_and_events_of_each_partition() {
         partition["events"].as_array().expect("a list").iter().map(|event| event["event"].as_str()).collect();
     assert_eq!(events[..2], [Some("attached"), Some("gap: the broker skipped 7 messages before offset 20")]);
     assert_eq!(events.len(), 3);
-    first.offsets_restarted();
+    first.offsets_restarted(3);
     let (_, answer) = json(&server, "/status").await;
     assert!(answer["mappings"][0]["partitions"][0]["first_offset"].is_null());
 }

@@ -70,7 +70,7 @@ impl Losses {
         let published = microseconds(message.publish_time);
         let is_known = self.last_producer == Some(producer_id) || self.producers.contains(&producer_id);
         if began_anew {
-            partition.observer.offsets_restarted();
+            partition.observer.offsets_restarted(offset);
         } else if was_lost && !is_known && self.jumped(published) {
             partition.observer.possible_loss(offset);
         }
