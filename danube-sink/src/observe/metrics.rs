@@ -199,6 +199,13 @@ pub(super) const PARTITION: &[Metric<Partition>] = &[
         write: |partition, samples| samples.optional(&partition.numbers.audit_missing),
     },
     Metric {
+        name: "intake_readers_ended",
+        kind: Counter,
+        labels: &[],
+        help: "Times that the broker stopped sending although the topic took messages, as the loss audit shows",
+        write: |partition, samples| samples.counter(&partition.numbers.readers_ended),
+    },
+    Metric {
         name: "attaches",
         kind: Counter,
         labels: &["reason"],

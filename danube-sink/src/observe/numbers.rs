@@ -118,6 +118,12 @@ impl Errors {
 pub(super) struct PartitionNumbers {
     pub(super) received: Number,
     pub(super) redelivered: Number,
+    /// Messages received for the first time, those without memory for them included. Unlike `received` less `redelivered`
+    /// it counts a message once that the broker was asked for again.
+    pub(super) distinct: Number,
+    /// `distinct` when the connection was first lost since the loss audit last looked.
+    pub(super) distinct_at_loss: Optional,
+    pub(super) readers_ended: Number,
     pub(super) offsets: Offsets,
     pub(super) gap_messages: Number,
     pub(super) possible_losses: Number,
@@ -143,6 +149,17 @@ impl Optional {
 
     pub(super) fn set(&self, value: u64) {
         self.0.store(value.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Sets it unless it is set.
+    pub(super) fn set_first(&self, value: u64) {
+        // It fails only where it is set.
+        let set = self.0.compare_exchange(0, value.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed);
+        drop(set);
+    }
+
+    pub(super) fn take(&self) -> Option<u64> {
+        self.0.swap(0, Ordering::Relaxed).checked_sub(1)
     }
 
     fn clear(&self) {

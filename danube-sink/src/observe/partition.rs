@@ -68,6 +68,7 @@ impl Partition {
             ("possible_losses", json!(numbers.possible_losses.get())),
             ("offset_restarts", json!(numbers.offset_restarts.get())),
             ("audit_missing_messages", json!(numbers.audit_missing.get())),
+            ("readers_ended", json!(numbers.readers_ended.get())),
             ("attaches", json!(numbers.attaches.total())),
             ("events", Value::Array(self.state().events())),
         ] {
@@ -76,9 +77,40 @@ impl Partition {
         details
     }
 
+    pub(super) fn intake(&self) -> Intake {
+        let numbers = &self.numbers;
+        Intake {
+            partition: self.topic.clone(),
+            received: numbers.distinct.get(),
+            last_offset: numbers.offsets.last.get(),
+            gap_messages: numbers.gap_messages.get(),
+            in_hand: numbers.in_hand.get(),
+            window_limit: numbers.window_limit.get(),
+            is_attached: self.is_attached(),
+            takeovers: numbers.attaches.of(AttachReason::Takeover as usize).get(),
+        }
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, SubscriptionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What was received of one partition, as the loss audit compares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Intake {
+    /// The partition's own topic name.
+    pub(crate) partition: String,
+    /// Messages received, each counted once.
+    pub(crate) received: u64,
+    pub(crate) last_offset: Option<u64>,
+    /// Messages that are missing as gaps in offsets show.
+    pub(crate) gap_messages: u64,
+    pub(crate) in_hand: u64,
+    pub(crate) window_limit: u64,
+    pub(crate) is_attached: bool,
+    /// Times that this consumer attached after another one of the same name.
+    pub(crate) takeovers: u64,
 }
 
 /// The numbers and the state of one partition. Cheap to clone; each call is a few atomics, or a lock where a state changes.
@@ -120,12 +152,25 @@ impl PartitionObserver {
         numbers.offsets.include(first_offset, last_offset);
     }
 
+    /// So many of them had never been received before.
+    pub(crate) fn received_first(&self, messages: usize) {
+        self.0.numbers.distinct.add(messages as u64);
+    }
+
+    /// The connection to the broker was lost: it may have been restarted.
+    pub(crate) fn connection_lost(&self) {
+        self.0.numbers.distinct_at_loss.set_first(self.0.numbers.distinct.get());
+    }
+
     /// The broker skipped messages, as offsets show.
     pub(crate) fn gap(&self, messages: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.gap_messages.add(messages);
         self.0.state().event(format!("gap: the broker skipped {messages} messages"));
-        tracing::warn!(topic = %self.0.topic, %subscription, %consumer, missing = messages, "the broker skipped messages");
+        tracing::warn!(
+            topic = %self.0.topic, %subscription, %consumer, missing = messages,
+            "the broker skipped {messages} messages: the subscription was too far behind"
+        );
     }
 
     /// The broker may have lost messages while the connection to it was lost.
@@ -135,8 +180,9 @@ impl PartitionObserver {
         self.0.state().event("possible loss: producers began anew while the connection was lost".to_owned());
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer,
-            "messages may be lost: producers began anew while the connection to the broker was lost; compare with what \
-             was published, and publish again what is missing"
+            "messages may be lost: after the lost connection offsets go on, but come from a producer that attached since, as \
+             after a restart of the broker. Compare with what was published, or set broker_metrics_urls, and publish again \
+             what is missing"
         );
     }
 
@@ -148,7 +194,8 @@ impl PartitionObserver {
         self.0.state().event("offsets began anew: the broker lost what the topic had".to_owned());
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer,
-            "offsets began anew: the broker lost what the topic had, and what was not received of it"
+            "offsets began anew: the broker lost what the topic had, and does not send messages below the cursor that the \
+             subscription had. Set broker_metrics_urls to count them, and reset the subscription (`subscription reset`)"
         );
     }
 

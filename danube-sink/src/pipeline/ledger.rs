@@ -104,6 +104,8 @@ pub(crate) struct Before {
     pub(crate) missing: u64,
     /// Offsets began anew.
     pub(crate) began_anew: bool,
+    /// The message was received before, and released without being settled.
+    pub(crate) was_released: bool,
 }
 
 impl DeliveryLedger {
@@ -192,10 +194,11 @@ impl DeliveryLedger {
         let before = std::mem::replace(&mut slot.attachment, attachment);
         match slot.state {
             State::Unknown | State::Released => {
-                self.counts.released -= usize::from(slot.state == State::Released);
+                let was_released = slot.state == State::Released;
+                self.counts.released -= usize::from(was_released);
                 (slot.state, slot.fingerprint, slot.at, slot.in_doubt) = (State::InHand, fingerprint, at, false);
                 self.counts.in_hand += 1;
-                (Arrival::New, self.before(offset, began_anew))
+                (Arrival::New, Before { was_released, ..self.before(offset, began_anew) })
             }
             State::InHand => {
                 // The broker's deadline begins anew.
@@ -219,7 +222,7 @@ impl DeliveryLedger {
         self.expected = Some(expected.map_or(offset + 1, |expected| expected.max(offset + 1)));
         self.newest = Some(self.newest.map_or(offset, |newest| newest.max(offset)));
         let missing = expected.map_or(0, |expected| offset.saturating_sub(expected));
-        Before { missing, began_anew }
+        Before { missing, began_anew, was_released: false }
     }
 
     /// Makes a slot for the offset. `false` if offsets began anew, or jumped too far for one ring.

@@ -28,7 +28,7 @@ impl ConsumerTask {
         let stops = self.signals.stop.is_cancelled();
         let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
         let first = messages.first().map_or(0, |message| message.token.offset);
-        let (mut new, mut redelivered) = (0, 0);
+        let (mut new, mut first_time, mut redelivered) = (0, 0, 0);
         let mut admitted = self.admitted(count);
         let mut messages = messages.into_iter();
         for message in messages.by_ref() {
@@ -42,6 +42,7 @@ impl ConsumerTask {
                 continue;
             }
             new += 1;
+            first_time += usize::from(!before.was_released);
             self.losses.observe(&message, before, &self.partition);
             if !stops && self.refused_bytes == 0 && admitted.charge.grow(message.size()) {
                 admitted.entries.push(self.entry(message));
@@ -62,6 +63,7 @@ impl ConsumerTask {
         self.held.extend(messages);
         self.hand_over(admitted, now);
         self.partition.observer.received(new, redelivered, first, last);
+        self.partition.observer.received_first(first_time);
         self.credit.received(self.ledger.unsettled(), now);
         if let Some(refill) = self.credit.refill() {
             self.partition.set_refill(refill);

@@ -13,6 +13,15 @@ const PRODUCERS: usize = 64;
 /// Publish times that jump so far over a lost connection say that messages may be missing in between.
 const JUMP: Duration = Duration::from_secs(1);
 
+/// Whether this process receives every message of the subscription: what it does not receive is lost.
+pub(crate) fn is_only_reader(settings: &MappingSettings) -> bool {
+    match settings.consumer.subscription_type {
+        SubscriptionType::Exclusive | SubscriptionType::Failover => true,
+        SubscriptionType::Shared => settings.sole_consumer,
+        SubscriptionType::KeyShared => false,
+    }
+}
+
 /// What a partition's messages tell of those that did not come.
 #[derive(Debug)]
 pub(super) struct Losses {
@@ -28,17 +37,14 @@ pub(super) struct Losses {
 
 impl Losses {
     pub(super) fn new(settings: &MappingSettings, was_missing: bool) -> Self {
-        let is_alone = match settings.consumer.subscription_type {
-            SubscriptionType::Exclusive | SubscriptionType::Failover => true,
-            SubscriptionType::Shared => settings.sole_consumer,
-            SubscriptionType::KeyShared => false,
-        };
+        let is_alone = is_only_reader(settings);
         Self { is_alone, was_missing, was_lost: false, producers: VecDeque::new(), last_published: 0 }
     }
 
     /// The connection to the broker was lost: it may have begun anew.
-    pub(super) fn connection_lost(&mut self) {
+    pub(super) fn connection_lost(&mut self, partition: &Partition) {
         self.was_lost = true;
+        partition.observer.connection_lost();
     }
 
     /// A new message has come.
@@ -56,29 +62,10 @@ impl Losses {
         let is_new_producer = !self.producers.contains(&message.token.producer_id);
         if before.began_anew {
             partition.observer.offsets_restarted();
-            tracing::warn!(
-                topic,
-                offset,
-                "offsets began anew at {offset}: the broker lost its log. Messages below the cursor that the subscription had \
-                 are not sent; count what was published since the broker's start, or reset the subscription"
-            );
         } else if before.missing > 0 && self.is_alone {
             partition.observer.gap(before.missing);
-            tracing::warn!(
-                topic,
-                missing = before.missing,
-                "the broker skipped {} messages before offset {offset}: the subscription was too far behind",
-                before.missing
-            );
         } else if was_lost && is_new_producer && self.jumped(published) {
             partition.observer.possible_loss();
-            tracing::warn!(
-                topic,
-                offset,
-                "messages may be missing before offset {offset}: after the lost connection offsets go on, but come from a \
-                 producer that attached since, as after a restart of the broker. Compare with what was published; \
-                 broker_metrics_urls counts it"
-            );
         }
         if is_new_producer {
             self.producers.push_back(message.token.producer_id);
