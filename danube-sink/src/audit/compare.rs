@@ -305,10 +305,12 @@ mod unit_tests {
         assert_eq!(look(&mut comparison, took(30), 80), []);
         let found = look(&mut comparison, took(20), 80);
         assert_eq!(found, [Finding::Missing { missing: 20, expected: 150, received: 80 }], "at least");
-        assert_eq!(look(&mut comparison, took(10), 110), [], "it goes on after the first offsets");
-        look(&mut comparison, took(0), 110);
-        let found = look(&mut comparison, took(0), 110);
-        assert_eq!(found, [Finding::Missing { missing: 50, expected: 160, received: 110 }]);
+        let found = look(&mut comparison, took(10), 110);
+        assert_eq!(found, [Finding::Missing { missing: 50, expected: 160, received: 110 }], "it goes on behind them");
+        for _ in 0..4 {
+            assert_eq!(look(&mut comparison, took(0), 110), []);
+        }
+        assert_eq!(comparison.missing(), Some(50));
     }
 
     #[test]

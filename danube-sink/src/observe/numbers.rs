@@ -154,8 +154,7 @@ impl Optional {
     /// Sets it unless it is set.
     pub(super) fn set_first(&self, value: u64) {
         // It fails only where it is set.
-        let set = self.0.compare_exchange(0, value.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed);
-        drop(set);
+        let _ = self.0.compare_exchange(0, value.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed);
     }
 
     pub(super) fn take(&self) -> Option<u64> {
