@@ -29,6 +29,8 @@ pub(super) struct Comparison {
     gaps_before: u64,
     last_received: u64,
     takeovers: u64,
+    /// What was received when the connection was first lost since all counters were read.
+    at_loss: Option<u64>,
     /// Since the counter began anew.
     since_restart: Option<SinceRestart>,
     silence: Silence,
@@ -80,6 +82,7 @@ impl Comparison {
             gaps_before: before.gap_messages,
             last_received: before.received,
             takeovers: before.takeovers,
+            at_loss: None,
             since_restart: None,
             silence: Silence::default(),
         }
@@ -100,6 +103,9 @@ impl Comparison {
         after: &Intake,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
+        // While a broker is away its metrics are too, and what it counted since its restart comes later.
+        self.at_loss = self.at_loss.or(at_loss);
+        let at_loss = if growth.is_complete { self.at_loss.take() } else { None };
         // Another consumer of the name received messages meanwhile.
         if growth.is_first || after.takeovers != self.takeovers {
             self.begin_anew(before, after);
@@ -131,7 +137,7 @@ impl Comparison {
     fn judge(&mut self, growth: &Growth, before: &Intake, after: &Intake) -> Option<Finding> {
         let has_arrived = after.received != self.last_received;
         let has_room = after.in_hand == 0 || has_arrived && after.in_hand < after.window_limit / 2;
-        // A broker that cannot send owes nothing.
+        // What a broker cannot send now may arrive later.
         if !before.is_attached || !after.is_attached || !has_room {
             self.forget_looks();
             return None;
@@ -311,6 +317,17 @@ mod unit_tests {
             assert_eq!(look(&mut comparison, took(0), 110), []);
         }
         assert_eq!(comparison.missing(), Some(50));
+    }
+
+    #[test]
+    fn a_connection_that_was_lost_while_the_metrics_were_away_counts_when_they_are_back() {
+        let mut comparison = Comparison::new(&intake(0));
+        look(&mut comparison, took(50), 50);
+        let away = Growth { is_complete: false, ..took(0) };
+        comparison.look(&away, Some(50), &intake(50), &intake(50));
+        let growth = Growth { has_restarted: true, ..took(30) };
+        comparison.look(&growth, None, &intake(60), &intake(60));
+        assert_eq!(comparison.expected, 80, "the ten that arrived are of the new counter");
     }
 
     #[test]
