@@ -136,7 +136,7 @@ impl Comparison {
 
     fn judge(&mut self, growth: &Growth, before: &Intake, after: &Intake) -> Option<Finding> {
         let has_arrived = after.received != self.last_received;
-        let has_room = after.in_hand == 0 || has_arrived && after.in_hand < after.window_limit / 2;
+        let has_room = after.unsettled == 0 || has_arrived && after.unsettled < after.window_limit / 2;
         // What a broker cannot send now may arrive later.
         if !before.is_attached || !after.is_attached || !has_room {
             self.forget_looks();
@@ -147,7 +147,7 @@ impl Comparison {
         if self.differences.len() > LOOKS {
             self.differences.pop_front();
         }
-        if has_arrived || after.in_hand > 0 || difference == 0 {
+        if has_arrived || after.unsettled > 0 || difference == 0 {
             self.silence = Silence::default();
         } else {
             self.silence.looks += 1;
@@ -192,7 +192,10 @@ impl Comparison {
     }
 
     fn lost(&self) -> Option<u64> {
-        if self.differences.len() < LOOKS { None } else { self.differences.iter().min().copied() }
+        let (first, last) = (self.differences.front()?, self.differences.back()?);
+        // One that becomes smaller is of messages that still arrive.
+        let stays = self.differences.len() == LOOKS && last >= first;
+        if stays { self.differences.iter().min().copied() } else { None }
     }
 
     fn forget_looks(&mut self) {
@@ -218,7 +221,7 @@ mod unit_tests {
             received,
             last_offset: received.checked_sub(1),
             gap_messages: 0,
-            in_hand: 0,
+            unsettled: 0,
             window_limit: 10,
             is_attached: true,
             takeovers: 0,
@@ -246,7 +249,9 @@ mod unit_tests {
             assert_eq!(look(&mut comparison, took(0), 95), []);
         }
         assert_eq!(look(&mut comparison, took(3), 95), [], "it may be on its way");
-        assert_eq!(look(&mut comparison, took(0), 97), []);
+        for _ in 0..2 {
+            assert_eq!(look(&mut comparison, took(0), 97), []);
+        }
         assert_eq!(look(&mut comparison, took(0), 97), [Finding::Missing { missing: 11, expected: 103, received: 92 }]);
     }
 
@@ -254,7 +259,7 @@ mod unit_tests {
     fn a_stream_without_a_loss_is_no_finding() {
         let mut comparison = Comparison::new(&intake(0));
         for round in 1..50 {
-            let (before, after) = (intake(round * 100 - 30), Intake { in_hand: 3, ..intake(round * 100 + 5) });
+            let (before, after) = (intake(round * 100 - 30), Intake { unsettled: 3, ..intake(round * 100 + 5) });
             assert_eq!(comparison.look(&took(100), None, &before, &after), []);
         }
         assert_eq!(comparison.missing(), Some(0));
@@ -276,7 +281,7 @@ mod unit_tests {
     #[test]
     fn a_broker_that_cannot_send_is_not_judged() {
         let detached = Intake { is_attached: false, ..intake(10) };
-        let full = Intake { in_hand: 10, ..intake(10) };
+        let full = Intake { unsettled: 10, ..intake(10) };
         for waiting in [detached, full] {
             let mut comparison = Comparison::new(&intake(10));
             comparison.look(&took(90), None, &waiting, &waiting);
@@ -288,6 +293,18 @@ mod unit_tests {
             let found = look(&mut comparison, took(0), 95);
             assert_eq!(found, [Finding::Missing { missing: 5, expected: 90, received: 85 }]);
         }
+    }
+
+    #[test]
+    fn a_backlog_that_is_read_slowly_is_no_loss() {
+        let mut comparison = Comparison::new(&intake(0));
+        look(&mut comparison, took(500), 0);
+        for received in 1..=50 {
+            assert_eq!(look(&mut comparison, took(0), received * 10), []);
+        }
+        look(&mut comparison, took(0), 500);
+        look(&mut comparison, took(0), 500);
+        assert_eq!(comparison.missing(), Some(0));
     }
 
     #[test]

@@ -150,6 +150,9 @@ impl Audited {
             for finding in findings {
                 self.report(&before.partition, &finding);
             }
+            if growth.is_complete {
+                self.observer.audit_looked(&before.partition);
+            }
         }
     }
 

@@ -256,6 +256,13 @@ impl MappingObserver {
         self.known(partition)?.numbers.distinct_at_loss.take()
     }
 
+    /// The loss audit has looked at a partition, and read every broker's counters.
+    pub(crate) fn audit_looked(&self, partition: &str) {
+        if let Some(partition) = self.known(partition) {
+            partition.numbers.audit_looks.add(1);
+        }
+    }
+
     /// So many messages of a partition are missing, at the last look of the loss audit.
     pub(crate) fn audit_missing(&self, partition: &str, messages: u64) {
         if let Some(partition) = self.known(partition) {

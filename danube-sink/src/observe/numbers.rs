@@ -136,6 +136,8 @@ pub(super) struct PartitionNumbers {
     pub(super) attaches: ByLabel<{ AttachReason::ALL.len() }>,
     /// Unset until the loss audit has looked.
     pub(super) audit_missing: Optional,
+    /// Looks at which the loss audit read every broker's counters.
+    pub(super) audit_looks: Number,
 }
 
 /// A value that may be absent: 0 where it is, else one more than the value.

@@ -68,6 +68,7 @@ impl Partition {
             ("possible_losses", json!(numbers.possible_losses.get())),
             ("offset_restarts", json!(numbers.offset_restarts.get())),
             ("audit_missing_messages", json!(numbers.audit_missing.get())),
+            ("audit_looks", json!(numbers.audit_looks.get())),
             ("readers_ended", json!(numbers.readers_ended.get())),
             ("attaches", json!(numbers.attaches.total())),
             ("events", Value::Array(self.state().events())),
@@ -84,7 +85,7 @@ impl Partition {
             received: numbers.distinct.get(),
             last_offset: numbers.offsets.last.get(),
             gap_messages: numbers.gap_messages.get(),
-            in_hand: numbers.in_hand.get(),
+            unsettled: numbers.in_hand.get() + numbers.acks_in_flight.get(),
             window_limit: numbers.window_limit.get(),
             is_attached: self.is_attached(),
             takeovers: numbers.attaches.of(AttachReason::Takeover as usize).get(),
@@ -106,7 +107,8 @@ pub(crate) struct Intake {
     pub(crate) last_offset: Option<u64>,
     /// Messages that are missing as gaps in offsets show.
     pub(crate) gap_messages: u64,
-    pub(crate) in_hand: u64,
+    /// Messages in hand, and those whose acknowledgement the broker has not answered.
+    pub(crate) unsettled: u64,
     pub(crate) window_limit: u64,
     pub(crate) is_attached: bool,
     /// Times that this consumer attached after another one of the same name.

@@ -25,7 +25,8 @@ async fn a_gap_is_exactly_what_the_broker_skipped_where_this_process_reads_alone
         let broker = broker(skipping(), 10).await;
         let (running, target) = burst(&config(&broker, kind, sole_consumer), &broker).await;
         let skipped = dispatched(&broker).skipped;
-        assert_eq!(skipped, 2_000 - 10 - 256);
+        // All of the window, or a part of it, was full before the tail moved on.
+        assert!((2_000 - 10 - 256..=2_000 - 256).contains(&skipped), "{skipped}");
         running.shows("intake_gap_messages_total", skipped).await;
         running.shows("audit_missing_messages", skipped).await;
         assert_eq!(running.events("gap: ").await, 1);
@@ -39,10 +40,9 @@ async fn a_gap_is_exactly_what_the_broker_skipped_where_this_process_reads_alone
 async fn where_others_may_read_counts_and_offsets_are_metrics_and_no_loss_is_claimed() {
     let broker = broker(skipping(), 10).await;
     let (running, _) = burst(&config(&broker, Shared, false), &broker).await;
-    running.shows("intake_messages_total", 266).await;
+    running.shows("intake_messages_total", 2_000 - dispatched(&broker).skipped).await;
     running.shows("intake_first_offset", 0).await;
     running.shows("intake_last_offset", 1_999).await;
-    running.looks(3).await;
     assert_eq!(running.metric("intake_gap_messages_total").await, Some(0));
     assert_eq!(running.metric("audit_missing_messages").await, None);
     running.stop().await;
@@ -61,5 +61,47 @@ async fn a_backlog_that_waits_for_a_slow_target_is_no_loss() {
     target.holds(200).await;
     running.looks(4).await;
     assert_eq!((running.metric("audit_missing_messages").await, running.events("audit").await), (Some(0), 0));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_gap_over_a_time_in_which_the_subscription_was_detached_is_exact_too() {
+    let broker = broker(skipping(), 10).await;
+    let target = Target::default();
+    let mut config = config(&broker, Exclusive, false);
+    config.mappings[0].ack_timeout = Duration::from_secs(1);
+    let running = Running::start(&config, &target).await;
+    target.is_open.send_replace(false);
+    publish(&broker, 10).await;
+    until("detached", || async { running.get("/ready").await.contains("\"waiting\"") }).await;
+    publish(&broker, 2_000).await;
+    running.looks(4).await;
+    assert_eq!(running.events("audit").await, 0, "nothing is known while the subscription is detached");
+    target.is_open.send_replace(true);
+    until("the backlog", || async { broker.subscription(TOPIC, SUBSCRIPTION).unwrap().backlog == 0 }).await;
+    let skipped = dispatched(&broker).skipped;
+    assert!((2_000 - 10 - 256..=2_000 - 256).contains(&skipped), "{skipped}");
+    running.shows("intake_gap_messages_total", skipped).await;
+    running.shows("audit_missing_messages", skipped).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_flows_is_no_loss() {
+    let broker = broker(Realism::all(), 100).await;
+    let target = Target::default();
+    let running = Running::start(&config(&broker, Exclusive, false), &target).await;
+    let end = tokio::time::Instant::now() + INTERVAL * 8;
+    let mut published = 0;
+    while tokio::time::Instant::now() < end {
+        publish(&broker, 50).await;
+        published += 50;
+    }
+    assert_eq!(running.metric("audit_missing_messages").await, Some(0));
+    target.holds(published).await;
+    running.looks(4).await;
+    assert_eq!(running.metric("audit_missing_messages").await, Some(0));
+    assert_eq!(running.events("audit").await + running.events("the broker stopped").await, 0);
+    assert_eq!(dispatched(&broker).skipped, 0);
     running.stop().await;
 }

@@ -33,7 +33,7 @@ use crate::{
 
 const TOPIC: &str = "/default/orders";
 const SUBSCRIPTION: &str = "billing";
-const INTERVAL: Duration = Duration::from_millis(200);
+const INTERVAL: Duration = Duration::from_millis(300);
 
 async fn broker(realism: Realism, max_unacked_messages: usize) -> EmbeddedBroker {
     let metrics = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
@@ -195,9 +195,14 @@ impl Running {
         events.iter().filter(|event| event["event"].as_str().unwrap().starts_with(start)).count()
     }
 
-    /// Returns after so many further looks of the audit at least.
-    async fn looks(&self, count: u32) {
-        // The audit looks each interval and shows nothing of a look that finds nothing.
-        tokio::time::sleep(INTERVAL * (count + 1)).await;
+    /// Returns after so many looks of the audit that begin from now on.
+    async fn looks(&self, count: u64) {
+        let looks = || async {
+            let status: Value = serde_json::from_str(&self.get("/status").await).unwrap();
+            status["mappings"][0]["partitions"][0]["audit_looks"].as_u64().unwrap()
+        };
+        // One may be under way.
+        let end = looks().await + count + 1;
+        until("the audit's looks", || async { looks().await >= end }).await;
     }
 }
