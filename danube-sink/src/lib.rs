@@ -53,6 +53,7 @@
 #[cfg(test)]
 extern crate self as danube_sink;
 
+mod audit;
 mod cli;
 mod concurrently;
 pub mod config;

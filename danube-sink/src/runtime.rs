@@ -3,13 +3,14 @@
 pub(crate) mod mappings;
 mod signals;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    audit,
     config::{ConnectorConfig, MappingSettings},
     connector::SinkConnector,
     credentials,
@@ -40,6 +41,7 @@ pub struct SinkRuntime {
     observer: Observer,
     server: Server,
     shutdown: CancellationToken,
+    audit_interval: Duration,
 }
 
 /// Watches and stops a [`SinkRuntime`] from elsewhere in the program.
@@ -119,12 +121,20 @@ impl SinkRuntime {
             return Err(ConnectorError::configuration(text));
         }
         check_connection(&config)?;
+        audit::check(&config.broker_metrics_urls)?;
         let observer = Observer::new(&config.connector_name);
         let server = serve(config.metrics_address, config.metrics_port, observer.clone()).await?;
         let config = observer.with_metrics(config);
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
         let writers = connectors.into_iter().map(Writer::new).collect();
-        Ok(Self { writers, config, observer, server, shutdown: CancellationToken::new() })
+        let (shutdown, audit_interval) = (CancellationToken::new(), audit::INTERVAL);
+        Ok(Self { writers, config, observer, server, shutdown, audit_interval })
+    }
+
+    /// How often the loss audit looks.
+    #[cfg(all(test, feature = "dev"))]
+    pub(crate) fn with_audit_interval(self, audit_interval: Duration) -> Self {
+        Self { audit_interval, ..self }
     }
 
     /// Watches and stops this runtime while it runs.
@@ -175,7 +185,9 @@ impl SinkRuntime {
         let Some(mappings) = self.shutdown.run_until_cancelled(self.prepare()).await else { return Ok(()) };
         let broker: Arc<dyn Broker> = Arc::new(DanubeBroker::new(&self.config));
         let pool = WriterPool::new(self.writers.clone(), self.config.write_timeout);
-        let mut pipeline = Pipeline::start(&broker, &pool, mappings?, &self.config, &self.observer);
+        let mappings = mappings?;
+        let _audit = audit::start(&self.config, &mappings, &self.observer, self.audit_interval);
+        let mut pipeline = Pipeline::start(&broker, &pool, mappings, &self.config, &self.observer);
         self.observer.phase(Phase::Running);
         let outcome = self.shutdown.run_until_cancelled(pipeline.ended()).await.unwrap_or(Ok(()));
         self.observer.phase(Phase::Draining);

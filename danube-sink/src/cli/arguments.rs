@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
-use super::check;
+use super::{check, reset};
 use crate::config::{self, generated::ConnectorInfo};
 
 /// What was asked for.
@@ -28,6 +28,7 @@ pub(crate) enum Command {
 pub(crate) enum Job {
     Run,
     Check(check::Options),
+    ResetSubscription(reset::Options),
     #[cfg(feature = "dev")]
     Dev(super::dev::Options),
     #[cfg(not(feature = "dev"))]
@@ -44,6 +45,13 @@ pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsStri
             offline: matches.get_flag("offline"),
             attach: matches.get_flag("attach"),
         })),
+        Some(("subscription", matches)) => match matches.subcommand() {
+            Some(("reset", matches)) => Command::With(Job::ResetSubscription(reset::Options {
+                topic: matches.get_one("topic").cloned(),
+                yes: matches.get_flag("yes"),
+            })),
+            _ => Command::With(Job::Run),
+        },
         Some(("template", _)) => Command::Template,
         Some(("schema", _)) => Command::Schema,
         Some(("dev", matches)) => Command::With(dev(info, matches)?),
@@ -85,6 +93,7 @@ fn command(info: &ConnectorInfo) -> clap::Command {
                      taken over from",
                 )),
         )
+        .subcommand(subscription())
         .subcommand(clap::Command::new("template").about("Print a complete, commented configuration to begin with"))
         .subcommand(
             clap::Command::new("schema")
@@ -121,6 +130,28 @@ fn command(info: &ConnectorInfo) -> clap::Command {
                         .help("Stay up for records of other clients"),
                 ),
         )
+}
+
+fn subscription() -> clap::Command {
+    let reset = clap::Command::new("reset")
+        .about("Delete the subscriptions and make them anew: they begin at the latest message")
+        .long_about(
+            "Deletes the connector's subscriptions at the broker, with their cursors, and makes them anew, so that a \
+             subscription that stands still receives messages again. Messages that it has not acknowledged are given up. \
+             Stop the connector before. It needs `danube_admin_url` and, where the broker checks rights, ManageTopic.",
+        )
+        .arg(Arg::new("topic").long("topic").value_name("TOPIC").help("Only this mapped topic, or one of its partitions"))
+        .arg(
+            Arg::new("yes")
+                .long("yes")
+                .action(ArgAction::SetTrue)
+                .help("Do it; without it the command only says what would be given up"),
+        );
+    clap::Command::new("subscription")
+        .about("Manage the connector's subscriptions")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(reset)
 }
 
 #[cfg(feature = "dev")]

@@ -1,13 +1,15 @@
-//! What the generated `main` runs: `run` (the default), `check`, `template`, `schema` and `dev`.
+//! What the generated `main` runs: `run` (the default), `check`, `subscription reset`, `template`, `schema` and
+//! `dev`.
 //!
 //! ```text
-//!  arguments ──▶ configuration ──▶ run | check | dev ──▶ exit code
+//!  arguments ──▶ configuration ──▶ run | check | subscription reset | dev ──▶ exit code
 //! ```
 
 mod arguments;
 mod check;
 #[cfg(feature = "dev")]
 mod dev;
+pub(crate) mod reset;
 
 use std::{
     any::type_name,
@@ -92,7 +94,7 @@ impl Program {
 
     fn load(&self, path: Option<PathBuf>, job: &Job) -> Result<Configured, ConfigError> {
         let source = ConfigSource { path };
-        let embedded = !matches!(job, Job::Run | Job::Check(_));
+        let embedded = !matches!(job, Job::Run | Job::Check(_) | Job::ResetSubscription(_));
         let mut configured = (self.load)(embedded, &source)?;
         for _ in 1..configured.core.tasks {
             configured.connectors.append(&mut (self.load)(embedded, &source)?.connectors);
@@ -114,6 +116,10 @@ impl Program {
             Job::Check(options) => {
                 start_logs("warn", configured.core.log_format, self.crate_name)?;
                 block_on(check::check(&self.declared, configured, options))
+            }
+            Job::ResetSubscription(options) => {
+                start_logs("warn", configured.core.log_format, self.crate_name)?;
+                block_on(reset::run(&configured.core, options))
             }
             #[cfg(feature = "dev")]
             Job::Dev(options) => {

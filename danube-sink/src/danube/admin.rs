@@ -1,11 +1,8 @@
 //! Calls of the broker's admin service, for operators' commands.
 
-use danube_core::admin_proto::{SubscriptionRequest, topic_admin_client::TopicAdminClient};
+use danube_core::admin_proto::{SubscriptionRequest, TopicRequest, topic_admin_client::TopicAdminClient};
 
-use super::{
-    connection::{Connections, Purpose},
-    topics,
-};
+use super::connection::{Connections, Purpose};
 use crate::{
     config::ConnectorConfig,
     pipeline::{BrokerFailure, FailureKind},
@@ -46,10 +43,21 @@ pub(crate) async fn unsubscribe(
     ))
 }
 
-/// The partitions of a topic, or the topic itself; empty if it does not exist.
+/// Lists the subscriptions of a topic or partition at the broker whose admin service is asked; none if it does not serve it.
 ///
 /// # Errors
-/// Why the broker at `danube_service_url` does not answer.
-pub(crate) async fn partitions(config: &ConnectorConfig, topic: &str) -> Result<Vec<String>, BrokerFailure> {
-    topics::partitions(&Connections::new(config), topic).await
+/// [`FailureKind::Refused`] without the right ManageTopic; else why no answer came.
+pub(crate) async fn subscriptions(
+    config: &ConnectorConfig,
+    admin_url: &str,
+    partition: &str,
+) -> Result<Vec<String>, BrokerFailure> {
+    let link = Connections::to(config, admin_url).service(Purpose::Admin).await?;
+    let request = link.request(TopicRequest { name: partition.to_owned() })?;
+    let mut service = TopicAdminClient::new(link.channel.clone());
+    match link.call(async { Ok(service.list_subscriptions(request).await?) }).await {
+        Ok(answer) => Ok(answer.into_inner().subscriptions),
+        Err(failure) if failure.kind == FailureKind::Missing => Ok(Vec::new()),
+        Err(failure) => Err(failure),
+    }
 }

@@ -13,7 +13,6 @@
 //! stays away for some seconds, and waits for each acknowledgement.
 
 mod acks;
-#[allow(dead_code, reason = "called by the command that resets a subscription")]
 pub(crate) mod admin;
 mod chunks;
 mod connection;

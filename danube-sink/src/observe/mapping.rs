@@ -12,7 +12,7 @@ use super::{
     labels::{Closed, Stage},
     latency::Latencies,
     numbers::MappingNumbers,
-    partition::{Partition, PartitionObserver},
+    partition::{Intake, Partition, PartitionObserver},
     progress::Progress,
     shared::Shared,
     state::{Condition, Outage},
@@ -246,11 +246,46 @@ impl MappingObserver {
         self.0.numbers.errors.add(stage, kind);
     }
 
-    /// The loss audit found that so many messages of a partition are missing.
-    pub(crate) fn audit_missing(&self, partition: &str, messages: u64) {
-        if let Some(known) = self.0.state().partitions.get(partition) {
-            known.partition.numbers.audit_missing.set(messages);
+    /// What the loss audit compares, of each partition that exists as far as is known.
+    pub(crate) fn intakes(&self) -> Vec<Intake> {
+        self.0.partitions().iter().map(|partition| partition.intake()).collect()
+    }
+
+    /// Forgets when the connection to a partition's broker was lost; how many messages were received by then.
+    pub(crate) fn take_received_at_loss(&self, partition: &str) -> Option<u64> {
+        self.known(partition)?.numbers.distinct_at_loss.take()
+    }
+
+    /// The loss audit has looked at a partition, and read every broker's counters.
+    pub(crate) fn audit_looked(&self, partition: &str) {
+        if let Some(partition) = self.known(partition) {
+            partition.numbers.audit_looks.add(1);
         }
+    }
+
+    /// So many messages of a partition are missing, at the last look of the loss audit.
+    pub(crate) fn audit_missing(&self, partition: &str, messages: u64) {
+        if let Some(partition) = self.known(partition) {
+            partition.numbers.audit_missing.set(messages);
+        }
+    }
+
+    /// The broker stopped sending messages of a partition although the topic takes some.
+    pub(crate) fn reader_ended(&self, partition: &str) {
+        if let Some(partition) = self.known(partition) {
+            partition.numbers.readers_ended.add(1);
+        }
+    }
+
+    /// Adds an event to the status of a partition.
+    pub(crate) fn event(&self, partition: &str, event: String) {
+        if let Some(partition) = self.known(partition) {
+            partition.state().event(event);
+        }
+    }
+
+    fn known(&self, partition: &str) -> Option<Arc<Partition>> {
+        self.0.state().partitions.get(partition).map(|known| Arc::clone(&known.partition))
     }
 
     /// The steps that `/live` follows.

@@ -153,7 +153,7 @@ pub(super) const PARTITION: &[Metric<Partition>] = &[
         name: "intake_redelivered",
         kind: Counter,
         labels: &[],
-        help: "Messages received again that this process had in hand or had settled, and did not write twice",
+        help: "Messages received again: in hand or settled, and not written twice, or given back before",
         write: |partition, samples| samples.counter(&partition.numbers.redelivered),
     },
     Metric {
@@ -197,6 +197,13 @@ pub(super) const PARTITION: &[Metric<Partition>] = &[
         labels: &[],
         help: "Messages that the broker's own counters have and this process did not receive, at the last loss audit",
         write: |partition, samples| samples.optional(&partition.numbers.audit_missing),
+    },
+    Metric {
+        name: "intake_readers_ended",
+        kind: Counter,
+        labels: &[],
+        help: "Times that the broker stopped sending although the topic took messages, as the loss audit shows",
+        write: |partition, samples| samples.counter(&partition.numbers.readers_ended),
     },
     Metric {
         name: "attaches",

@@ -37,7 +37,7 @@ pub(crate) use self::{
     latency::Latencies,
     logs::start_logs,
     mapping::MappingObserver,
-    partition::PartitionObserver,
+    partition::{Intake, PartitionObserver},
     progress::{Progress, Step},
     runtime_state::{BufferedBytes, Phase},
     server::{Server, serve},

@@ -118,10 +118,18 @@ impl Errors {
 pub(super) struct PartitionNumbers {
     pub(super) received: Number,
     pub(super) redelivered: Number,
+    /// Messages received for the first time, those without memory for them included. Unlike `received` less `redelivered`
+    /// it counts a message once that the broker was asked for again.
+    pub(super) distinct: Number,
+    /// `distinct` when the connection was first lost since the loss audit last looked.
+    pub(super) distinct_at_loss: Optional,
+    pub(super) readers_ended: Number,
     pub(super) offsets: Offsets,
     pub(super) gap_messages: Number,
     pub(super) possible_losses: Number,
     pub(super) offset_restarts: Number,
+    /// Whether offsets were passed over that may still come late.
+    pub(super) uncertain_gap: Number,
     pub(super) in_hand: Number,
     pub(super) acks_in_flight: Number,
     pub(super) window_limit: Number,
@@ -130,6 +138,8 @@ pub(super) struct PartitionNumbers {
     pub(super) attaches: ByLabel<{ AttachReason::ALL.len() }>,
     /// Unset until the loss audit has looked.
     pub(super) audit_missing: Optional,
+    /// Looks at which the loss audit read every broker's counters.
+    pub(super) audit_looks: Number,
 }
 
 /// A value that may be absent: 0 where it is, else one more than the value.
@@ -143,6 +153,16 @@ impl Optional {
 
     pub(super) fn set(&self, value: u64) {
         self.0.store(value.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Sets it unless it is set.
+    pub(super) fn set_first(&self, value: u64) {
+        // It fails only where it is set.
+        let _ = self.0.compare_exchange(0, value.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    pub(super) fn take(&self) -> Option<u64> {
+        self.0.swap(0, Ordering::Relaxed).checked_sub(1)
     }
 
     fn clear(&self) {

@@ -68,6 +68,8 @@ impl Partition {
             ("possible_losses", json!(numbers.possible_losses.get())),
             ("offset_restarts", json!(numbers.offset_restarts.get())),
             ("audit_missing_messages", json!(numbers.audit_missing.get())),
+            ("audit_looks", json!(numbers.audit_looks.get())),
+            ("readers_ended", json!(numbers.readers_ended.get())),
             ("attaches", json!(numbers.attaches.total())),
             ("events", Value::Array(self.state().events())),
         ] {
@@ -76,9 +78,44 @@ impl Partition {
         details
     }
 
+    pub(super) fn intake(&self) -> Intake {
+        let numbers = &self.numbers;
+        Intake {
+            partition: self.topic.clone(),
+            received: numbers.distinct.get(),
+            last_offset: numbers.offsets.last.get(),
+            gap_messages: numbers.gap_messages.get(),
+            unsettled: numbers.in_hand.get() + numbers.acks_in_flight.get(),
+            window_limit: numbers.window_limit.get(),
+            is_attached: self.is_attached(),
+            may_have_gap: numbers.uncertain_gap.get() > 0,
+            takeovers: numbers.attaches.of(AttachReason::Takeover as usize).get(),
+        }
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, SubscriptionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What was received of one partition, as the loss audit compares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Intake {
+    /// The partition's own topic name.
+    pub(crate) partition: String,
+    /// Messages received, each counted once.
+    pub(crate) received: u64,
+    pub(crate) last_offset: Option<u64>,
+    /// Messages that are missing as gaps in offsets show.
+    pub(crate) gap_messages: u64,
+    /// Messages in hand, and those whose acknowledgement the broker has not answered.
+    pub(crate) unsettled: u64,
+    pub(crate) window_limit: u64,
+    pub(crate) is_attached: bool,
+    /// Offsets were passed over, and are counted among `gap_messages` only when they are certain not to come late.
+    pub(crate) may_have_gap: bool,
+    /// Times that this consumer attached after another one of the same name.
+    pub(crate) takeovers: u64,
 }
 
 /// The numbers and the state of one partition. Cheap to clone; each call is a few atomics, or a lock where a state changes.
@@ -112,12 +149,23 @@ impl PartitionObserver {
         }
     }
 
-    /// A chunk was received: messages seen for the first time, messages seen before, and its range of offsets.
+    /// A chunk was received: messages received for the first time, messages received before, and its range of offsets.
     pub(crate) fn received(&self, new: usize, redelivered: usize, first_offset: u64, last_offset: u64) {
         let numbers = &self.0.numbers;
         numbers.received.add((new + redelivered) as u64);
         numbers.redelivered.add(redelivered as u64);
+        numbers.distinct.add(new as u64);
         numbers.offsets.include(first_offset, last_offset);
+    }
+
+    /// Whether offsets were passed over that may still come late.
+    pub(crate) fn may_have_gap(&self, may_have: bool) {
+        self.0.numbers.uncertain_gap.set(usize::from(may_have));
+    }
+
+    /// The connection to the broker was lost: it may have been restarted.
+    pub(crate) fn connection_lost(&self) {
+        self.0.numbers.distinct_at_loss.set_first(self.0.numbers.distinct.get());
     }
 
     /// The broker skipped messages before an offset, as offsets show.

@@ -28,6 +28,8 @@ const LATEST: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrival {
     New,
+    /// Sent again after it was given back, to be written.
+    Returned,
     /// Sent again while the first copy is in hand.
     InHand,
     /// Sent again although it was settled: its acknowledgement did not count.
@@ -202,11 +204,12 @@ impl DeliveryLedger {
         let before = std::mem::replace(&mut slot.attachment, attachment);
         match slot.state {
             State::Unknown | State::Released => {
-                self.counts.released -= usize::from(slot.state == State::Released);
+                let was_released = slot.state == State::Released;
+                self.counts.released -= usize::from(was_released);
                 (slot.state, slot.fingerprint, slot.at, slot.in_doubt) = (State::InHand, fingerprint, at, false);
                 self.counts.in_hand += 1;
                 self.passed_over(offset, now);
-                Arrival::New
+                if was_released { Arrival::Returned } else { Arrival::New }
             }
             State::InHand => {
                 // The broker's deadline begins anew.
@@ -232,6 +235,11 @@ impl DeliveryLedger {
         }
         self.expected = Some(expected.max(offset + 1));
         self.newest = Some(self.newest.map_or(offset, |newest| newest.max(offset)));
+    }
+
+    /// Whether offsets were passed over that may still come late.
+    pub(crate) fn may_have_gap(&self) -> bool {
+        !self.gaps.is_empty()
     }
 
     /// The messages that were passed over some time ago, or at any time with `all`, and have not come late.

@@ -47,6 +47,7 @@ pub(crate) use self::{
         AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Chunks, Consumer, DeadLetter,
         FailureKind, Message, Session,
     },
+    consumer::losses::is_only_reader,
     pool::{Writer, WriterPool},
 };
 use self::{

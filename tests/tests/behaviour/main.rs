@@ -11,6 +11,7 @@ mod invalid_records;
 mod killed;
 mod outage;
 mod process;
+mod reset;
 mod safe_connections;
 mod safe_real_broker;
 mod schemas;

@@ -14,6 +14,7 @@ use std::{io::stdout, path::Path};
 use self::tries::Tries;
 use super::{Configured, say};
 use crate::{
+    audit,
     config::{ConnectorConfig, MappingSettings, generated::Declared},
     connector::SinkConnector,
     danube::DanubeBroker,
@@ -44,6 +45,10 @@ pub(super) async fn check(declared: &Declared, configured: Configured, options: 
     for warning in warnings::of(declared, &core) {
         say(stdout(), &format!("warning: {warning}\n"));
     }
+    if let Some(note) = warnings::broker_note(&core) {
+        say(stdout(), &format!("note: {note}\n"));
+    }
+    audit::check(&core.broker_metrics_urls)?;
     if options.offline {
         return Ok(());
     }
@@ -109,6 +114,9 @@ async fn broker(core: &ConnectorConfig, mappings: &[MappingSettings], options: O
     if tries.told(&format!("broker {}", core.danube_service_url), answered).is_none() {
         tries.left_out("topics, schemas and subscriptions", "the broker does not answer");
         return;
+    }
+    for url in &core.broker_metrics_urls {
+        tries.told(&format!("broker metrics {url}"), audit::scrape(url).await.map(drop));
     }
     for mapping in mappings {
         let partitions = tries.topic(&broker, &mapping.consumer.topic).await;

@@ -4,6 +4,7 @@ use crate::config::{ConnectorConfig, MappingSettings, SubscriptionType, generate
 
 /// The largest `dispatch.max_unacked_messages` that a broker takes; it is 10 where its operator says nothing.
 const LARGEST_WINDOW: usize = 10_000;
+const DEFAULT_WINDOW: usize = 10;
 
 /// Every warning, the core settings' first.
 pub(super) fn of(declared: &Declared, core: &ConnectorConfig) -> Vec<String> {
@@ -21,6 +22,39 @@ pub(super) fn of(declared: &Declared, core: &ConnectorConfig) -> Vec<String> {
         found.extend(checks.into_iter().flatten().map(|warning| format!("{topic}: {warning}")));
     }
     found
+}
+
+/// What a broker with default settings means for this configuration.
+pub(super) fn broker_note(core: &ConnectorConfig) -> Option<String> {
+    let window = |mapping: &MappingSettings| mapping.max_unacked_messages.unwrap_or(DEFAULT_WINDOW);
+    let smallest = core.mappings.iter().map(window).min()?;
+    let mut text = if core.mappings.iter().any(|mapping| mapping.max_unacked_messages.is_none()) {
+        format!(
+            "unless its dispatch.max_unacked_messages says more, a broker sends {DEFAULT_WINDOW} messages of a partition before \
+             one is acknowledged"
+        )
+    } else {
+        format!("the broker sends {smallest} messages of a partition before one is acknowledged (max_unacked_messages)")
+    };
+    if core.mappings.iter().any(|mapping| mapping.batch_size > window(mapping)) {
+        text.push_str(", and larger batches close there");
+    }
+    text.push_str(
+        ". While the connector is stopped, or its target is away or too slow, a subscription made since the broker's start \
+         keeps the newest 256 messages of each partition and loses older ones; an earlier subscription keeps some 2000 and \
+         then stands still until `subscription reset`",
+    );
+    if core.danube_admin_url.is_none() {
+        text.push_str(" (which needs danube_admin_url)");
+    }
+    text.push_str(
+        ". To hold more, set dispatch.max_unacked_messages to 100 to 300 at the broker, and \
+         storage.wal.advanced.cache_capacity to as many messages as the connector may ever be behind",
+    );
+    if core.broker_metrics_urls.is_empty() {
+        text.push_str("; to have losses counted that offsets do not show, set broker_metrics_urls here");
+    }
+    Some(text)
 }
 
 fn window(mapping: &MappingSettings) -> Option<String> {
@@ -97,8 +131,33 @@ mod tests {
     use super::*;
     use crate::config::ConsumerConfig;
 
+    fn core() -> ConnectorConfig {
+        let mut core = ConnectorConfig::new("http://localhost:6650", "sink");
+        core.mappings = vec![mapping()];
+        core
+    }
+
     #[test]
-    fn partitions_without_create_topics_are_a_warning() {
+    fn what_a_default_broker_means_is_one_paragraph_that_follows_the_configuration() {
+        let mut core = core();
+        let note = broker_note(&core).unwrap();
+        for part in
+            ["sends 10 messages", "larger batches close there", "needs danube_admin_url", "set broker_metrics_urls"]
+        {
+            assert!(note.contains(part), "no {part} in {note}");
+        }
+        assert!(!note.contains('\n'), "{note}");
+        core.danube_admin_url = Some("http://a".to_owned());
+        core.broker_metrics_urls = vec!["http://a".to_owned()];
+        (core.mappings[0].max_unacked_messages, core.mappings[0].batch_size) = (Some(200), 200);
+        let note = broker_note(&core).unwrap();
+        assert!(note.starts_with("the broker sends 200 messages of a partition before one is acknowledged"), "{note}");
+        for part in ["larger batches", "needs danube_admin_url", "set broker_metrics_urls"] {
+            assert!(!note.contains(part), "{part} in {note}");
+        }
+    }
+
+    fn mapping() -> MappingSettings {
         let consumer = ConsumerConfig {
             topic: "/default/a".to_owned(),
             consumer_name: "sink".to_owned(),
@@ -106,7 +165,12 @@ mod tests {
             subscription_type: SubscriptionType::Exclusive,
             expected_schema_subject: None,
         };
-        let mut mapping = MappingSettings::new(consumer, &ConnectorConfig::new("http://localhost:6650", "sink"));
+        MappingSettings::new(consumer, &ConnectorConfig::new("http://localhost:6650", "sink"))
+    }
+
+    #[test]
+    fn partitions_without_create_topics_are_a_warning() {
+        let mut mapping = mapping();
         assert_eq!(partitions(&mapping), None);
         mapping.partitions = Some(3);
         let warning = partitions(&mapping).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The client against the embedded broker and against scripted ones, over real sockets.
 
+mod admin;
 mod attach;
 mod cost;
 mod publish;

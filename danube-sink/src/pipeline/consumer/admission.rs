@@ -39,12 +39,13 @@ impl ConsumerTask {
                 let next = self.admitted(count);
                 self.hand_over(std::mem::replace(&mut admitted, next), now);
             }
-            if arrival != Arrival::New {
-                redelivered += 1;
-                continue;
+            new += usize::from(arrival == Arrival::New);
+            redelivered += usize::from(arrival != Arrival::New);
+            match arrival {
+                Arrival::New => self.losses.observe(&message, began_anew, &self.partition),
+                Arrival::Returned => {}
+                Arrival::InHand | Arrival::Settled => continue,
             }
-            new += 1;
-            self.losses.observe(&message, began_anew, &self.partition);
             if !stops && self.refused_bytes == 0 && admitted.charge.grow(message.size()) {
                 admitted.entries.push(self.entry(message));
                 continue;

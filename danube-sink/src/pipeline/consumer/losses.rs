@@ -17,6 +17,15 @@ const PRODUCERS: usize = 64;
 /// Publish times that jump so far over a lost connection say that messages may be missing in between.
 const JUMP: Duration = Duration::from_secs(1);
 
+/// Whether this process receives every message of the subscription: what it does not receive is lost.
+pub(crate) fn is_only_reader(settings: &MappingSettings) -> bool {
+    match settings.consumer.subscription_type {
+        SubscriptionType::Exclusive | SubscriptionType::Failover => true,
+        SubscriptionType::Shared => settings.sole_consumer,
+        SubscriptionType::KeyShared => false,
+    }
+}
+
 /// What a partition's messages tell of those that did not come.
 #[derive(Debug)]
 pub(super) struct Losses {
@@ -33,11 +42,7 @@ pub(super) struct Losses {
 
 impl Losses {
     pub(super) fn new(settings: &MappingSettings, was_missing: bool) -> Self {
-        let is_alone = match settings.consumer.subscription_type {
-            SubscriptionType::Exclusive | SubscriptionType::Failover => true,
-            SubscriptionType::Shared => settings.sole_consumer,
-            SubscriptionType::KeyShared => false,
-        };
+        let is_alone = is_only_reader(settings);
         Self {
             is_alone,
             was_missing,
@@ -49,8 +54,9 @@ impl Losses {
     }
 
     /// The connection to the broker was lost: it may have begun anew.
-    pub(super) fn connection_lost(&mut self) {
+    pub(super) fn connection_lost(&mut self, partition: &Partition) {
         self.was_lost = true;
+        partition.observer.connection_lost();
     }
 
     /// The broker skipped messages. Where others read the subscription too, they may have them.

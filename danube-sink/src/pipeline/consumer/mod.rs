@@ -9,7 +9,7 @@
 //! Its task owns the partition's ledger, so that nothing of it needs a lock.
 
 mod admission;
-mod losses;
+pub(super) mod losses;
 mod reading;
 
 use std::{
@@ -176,7 +176,7 @@ impl ConsumerTask {
                 End::Failure(failure) => {
                     self.mapping.observer.error(Stage::Intake, failure.kind.name());
                     self.partition.observer.detached(&failure.message);
-                    self.losses.connection_lost();
+                    self.losses.connection_lost(&self.partition);
                     self.pause(backoff.next()).await;
                     reason_of(failure.kind)
                 }
@@ -330,6 +330,7 @@ impl ConsumerTask {
     /// Tells batches and operators what is in hand.
     fn show(&self) {
         self.partition.update(self.ledger.in_hand(), self.ledger.in_flight(), self.credit.limit());
+        self.partition.observer.may_have_gap(self.ledger.may_have_gap());
     }
 }
 
