@@ -93,7 +93,8 @@ impl Stripe {
                 () = queue.changed() => {}
                 Some(delivered) = self.deliveries.next() => delivered?,
                 () = at(deadline) => {}
-                () = self.decoding.registry() => {}
+                // A batch that takes nothing more waits for its turn, not for the registry.
+                () = self.decoding.registry(), if batch.room(&mapping.settings).is_some() => {}
             }
         }
     }
