@@ -118,12 +118,13 @@ impl Decoding {
         }
     }
 
-    /// Gives back what was not decoded, but for the record that waits for the registry.
-    pub(crate) fn release_overdue(&mut self) {
-        if let Some(run) = self.current.take_if(|run| run.partition.is_overdue())
-            && self.outage.is_some()
-        {
-            let mut run = run;
+    /// Gives back what was not decoded, but for the record that waits for the registry. It goes back too where a record
+    /// that precedes it has, so that the order holds.
+    pub(crate) fn release_overdue(&mut self, precedes: bool) {
+        let Some(mut run) = self.current.take_if(|run| run.partition.is_overdue()) else { return };
+        if precedes {
+            self.end_outage();
+        } else if self.outage.is_some() {
             self.current = Some(run.split_to(1));
         }
     }

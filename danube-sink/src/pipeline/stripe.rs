@@ -65,8 +65,8 @@ impl Stripe {
         let mut batch = Batch::default();
         loop {
             if *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop) {
-                batch.release_overdue();
-                self.decoding.release_overdue();
+                let precedes = batch.release_overdue();
+                self.decoding.release_overdue(precedes);
             }
             {
                 let _step = progress.step(mapping.settings.ack_timeout);
