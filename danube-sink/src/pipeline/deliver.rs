@@ -195,7 +195,7 @@ impl Deliver {
             work.pieces.push(all);
             self.pause(0, work, &text, None).await;
             self.mapping.refusals.reset();
-            self.mapping.unblock(&partition);
+            self.mapping.unblock();
         }
         Ok(())
     }

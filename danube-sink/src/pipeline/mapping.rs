@@ -1,7 +1,7 @@
 //! One topic mapping: what its consumers, its batches and its writes share.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -30,8 +30,8 @@ pub(crate) struct Mapping {
     stripes: Vec<StripeQueue>,
     /// Batches that cannot be delivered now.
     failing: watch::Sender<usize>,
-    /// What is missing beside the target: a schema, a dead-letter topic.
-    blocked_by: Mutex<Option<String>>,
+    /// What is missing beside the target, a schema or a dead-letter topic, by the topic of the partition that lacks it.
+    blocked_by: Mutex<BTreeMap<Arc<str>, String>>,
 }
 
 /// What waits to be decoded.
@@ -146,22 +146,20 @@ impl Mapping {
     /// Records cannot be decoded or settled, although the target may be well.
     pub(crate) fn block(&self, partition: &Partition, reason: String) {
         self.observer.blocked(&partition.topic, &reason);
-        *self.blocked() = Some(reason);
+        self.blocked().insert(Arc::clone(&partition.topic), reason);
     }
 
-    /// They can be again, if they could not be before.
-    pub(crate) fn unblock(&self, partition: &Partition) {
-        // A subscription that was detached meanwhile says so itself when it is attached again.
-        if self.blocked().take().is_some() && !partition.is_overdue() {
-            self.observer.unblocked(&partition.topic);
-        }
+    /// They can be again, if they could not be before. What was missing is missing for no partition.
+    pub(crate) fn unblock(&self) {
+        let blocked = std::mem::take(&mut *self.blocked());
+        blocked.keys().for_each(|topic| self.observer.unblocked(topic));
     }
 
     pub(crate) fn blocked_by(&self) -> Option<String> {
-        self.blocked().clone()
+        self.blocked().values().next().cloned()
     }
 
-    fn blocked(&self) -> MutexGuard<'_, Option<String>> {
+    fn blocked(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, String>> {
         self.blocked_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
