@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, futures::Notified, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{cost::WriteCost, partition::Partition, pending::PendingRun, refusals::Refusals};
@@ -28,6 +28,8 @@ pub(crate) struct Mapping {
     pub(crate) refusals: Refusals,
     /// Records whose order matters are in one stripe. Stripes are written side by side.
     stripes: Vec<StripeQueue>,
+    /// A partition was detached since its records are not written in time.
+    detached: Notify,
     /// Batches that cannot be delivered now.
     failing: watch::Sender<usize>,
     /// What is missing beside the target, a schema or a dead-letter topic, by the topic of the partition that lacks it.
@@ -69,6 +71,7 @@ impl Mapping {
             cost: WriteCost::default(),
             refusals: Refusals::default(),
             stripes: (0..stripes).map(|_| StripeQueue::default()).collect(),
+            detached: Notify::new(),
             failing: watch::Sender::new(0),
             blocked_by: Mutex::default(),
             settings,
@@ -124,6 +127,18 @@ impl Mapping {
     /// Something changed that may close a batch.
     pub(crate) fn wake(&self) {
         self.stripes.iter().for_each(|stripe| stripe.changed.notify_one());
+    }
+
+    /// A partition is detached since its records are not written in time.
+    pub(crate) fn detach(&self, partition: &Partition) {
+        partition.set_overdue(true);
+        self.detached.notify_waiters();
+        self.wake();
+    }
+
+    /// Returns when the next partition is detached.
+    pub(crate) fn detached(&self) -> Notified<'_> {
+        self.detached.notified()
     }
 
     /// Nothing more comes.

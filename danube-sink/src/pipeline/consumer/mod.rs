@@ -268,8 +268,7 @@ impl ConsumerTask {
         let mapping = Arc::clone(&self.mapping);
         let budget = self.budget.clone();
         let mut failing = mapping.failing();
-        self.partition.set_overdue(true);
-        mapping.wake();
+        mapping.detach(&self.partition);
         let cause =
             mapping.blocked_by().unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
         self.partition.observer.waiting(&format!("{cause}: detached until records are written"));
