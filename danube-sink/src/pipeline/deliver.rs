@@ -193,7 +193,7 @@ impl Deliver {
             self.mapping.block(&partition, format!("{text}; see to the target, or set on_mass_refusal"));
             work.failing.get_or_insert_with(|| self.mapping.fails());
             work.pieces.push(all);
-            self.pause(0, work, &text, None).await;
+            self.pause(0, work, &text, Some(self.max_backoff)).await;
             self.mapping.refusals.reset();
             self.mapping.unblock();
         }
