@@ -87,7 +87,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     let policy = (any::<bool>(), proptest::option::of(0..4_u32), select(vec![600_usize, 4_000, 1 << 20]));
     (vec(1..=3_usize, 1..=2), dispatch, batch, policy).prop_map(|(lanes, dispatch, batch, policy)| Settings {
         lanes,
-        dispatch: Dispatch { window: dispatch.0, ack_timeout: Duration::from_secs(dispatch.1) },
+        dispatch: Dispatch { window: dispatch.0, ack_timeout: Duration::from_secs(dispatch.1), ..Dispatch::default() },
         ack_timeout: Duration::from_secs(dispatch.2),
         batch_size: batch.0,
         batch_bytes: batch.1,
