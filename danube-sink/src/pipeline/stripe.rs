@@ -80,9 +80,12 @@ impl Stripe {
                 continue;
             }
             if queue.is_closed() && batch.is_empty() {
-                // What could not be decoded stays with the broker.
-                if self.decoding.is_empty() || self.deliveries.are_empty() {
+                // What could not be decoded stays with the broker, and what follows it too, so that the order holds.
+                if self.decoding.is_empty() {
                     self.decoding.release();
+                } else if self.deliveries.are_empty() {
+                    self.decoding.release();
+                    queue.end();
                 }
                 if queue.is_done() && self.decoding.is_empty() && self.deliveries.are_empty() {
                     return Ok(());
