@@ -302,6 +302,13 @@ impl DeliveryLedger {
         }
     }
 
+    /// A delivery of a released message that is received once more from memory.
+    pub(crate) fn retract(&mut self, offset: u64) {
+        if let Some(slot) = self.slot(offset) {
+            slot.deliveries = slot.deliveries.saturating_sub(1);
+        }
+    }
+
     /// The most often that a released message has been delivered.
     pub(crate) fn deliveries_of(&mut self, offset: u64) -> u8 {
         self.slot(offset).map_or(0, |slot| slot.deliveries)
@@ -350,6 +357,11 @@ impl DeliveryLedger {
             self.counts.sent -= 1;
             self.waiting.push_back(token);
         }
+    }
+
+    /// What the broker sends again after the attach is not read yet.
+    pub(crate) fn put_off(&mut self, now: Instant) {
+        self.attached = self.attached.map(|_| now);
     }
 
     /// What the broker has not sent again soon after the attach: an acknowledgement in doubt was taken, and a message that
