@@ -89,8 +89,8 @@ impl Reader {
     }
 
     /// The broker loads the topic anew, with its log: it sends everything from the cursor on.
-    pub(super) fn reload(&mut self) {
-        self.next = self.cursor;
+    pub(super) fn reload(&mut self, published: usize) {
+        self.next = self.cursor.min(published);
         self.acked.clear();
         self.has_ended = false;
     }

@@ -197,7 +197,7 @@ impl Log {
         self.waiting.clear();
         self.deferred.clear();
         self.is_hung = false;
-        self.reader.reload();
+        self.reader.reload(self.messages.len());
         let again = self.messages.get(self.reader.cursor()..).unwrap_or_default();
         again.iter().for_each(|message| self.ledger.sent_again(message.number));
     }
@@ -250,6 +250,10 @@ impl Log {
             // Acknowledged before, or never sent.
             Acked::Unknown
         }
+    }
+
+    pub(super) fn is_hung(&self) -> bool {
+        self.is_hung
     }
 
     pub(super) fn overtakings(&self) -> usize {

@@ -159,6 +159,11 @@ impl MemoryBroker {
         self.0.changed.notify_waiters();
     }
 
+    /// Whether it waits for the next message to be published.
+    pub(super) fn is_hung(&self, topic: &str) -> bool {
+        self.0.state().log(topic).is_hung()
+    }
+
     /// How many consumers have attached so far.
     pub(super) fn attaches(&self, topic: &str) -> u64 {
         self.0.state().log(topic).consumer()

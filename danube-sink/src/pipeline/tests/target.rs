@@ -1,7 +1,7 @@
 //! A scripted sink: the test says what each write answers, and sees what was written.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -78,12 +78,13 @@ pub(super) struct Target {
 #[derive(Default)]
 struct Script {
     answers: VecDeque<Answer>,
-    /// Topics whose writes fail, whatever the script says.
-    failing: HashSet<String>,
+    /// Topics whose writes fail, whatever the script says, and until when.
+    failing: HashMap<String, Option<Instant>>,
     /// Topics whose writes never answer.
     hanging: HashSet<String>,
     /// What health checks answer; `None` is well.
     health: Option<Answer>,
+    unwell_until: Option<Instant>,
     /// The time of each record of a write.
     each: Duration,
     order: Option<SubscriptionType>,
@@ -104,7 +105,16 @@ impl Target {
 
     /// No write of the topic goes well from now on.
     pub(super) fn fail(&self, topic: &str) {
-        self.script().failing.insert(topic.to_owned());
+        self.script().failing.insert(topic.to_owned(), None);
+    }
+
+    pub(super) fn fail_for(&self, topic: &str, time: Duration) {
+        self.script().failing.insert(topic.to_owned(), Some(Instant::now() + time));
+    }
+
+    /// Health checks fail for a while.
+    pub(super) fn unwell_for(&self, time: Duration) {
+        self.script().unwell_until = Some(Instant::now() + time);
     }
 
     /// No write of the topic answers from now on.
@@ -154,7 +164,8 @@ impl Target {
         let numbers: Vec<_> = records.iter().map(number).collect();
         let bytes = records.iter().map(|record| record.bytes().len()).collect();
         let mut script = self.script();
-        let failing = script.failing.contains(&topic);
+        let is_over = |until: &Option<Instant>| until.is_some_and(|until| until <= Instant::now());
+        let failing = script.failing.get(&topic).is_some_and(|until| !is_over(until));
         let hanging = script.hanging.contains(&topic);
         let refused = script.refused.iter().any(|number| numbers.contains(number));
         script.calls.push(Call { at: Instant::now(), topic, numbers, bytes });
@@ -245,8 +256,14 @@ impl SinkConnector for Target {
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        let answer = self.script().health.clone();
+        let (answer, unwell_until) = {
+            let script = self.script();
+            (script.health.clone(), script.unwell_until)
+        };
         match answer {
+            None if unwell_until.is_some_and(|until| Instant::now() < until) => {
+                Err(ConnectorError::retryable("no connection"))
+            }
             None => Ok(()),
             Some(Answer::Fatal) => Err(ConnectorError::fatal("the user may not log in")),
             Some(Answer::Hang) => std::future::pending().await,
