@@ -450,3 +450,6 @@ fn fingerprint(message: &Message) -> u64 {
     let mix = |hash: u64, part: u64| (hash.rotate_left(23) ^ part).wrapping_mul(ODD);
     [message.token.producer_id, message.publish_time, message.token.sequence].into_iter().fold(ODD, mix)
 }
+
+#[cfg(test)]
+mod tests;

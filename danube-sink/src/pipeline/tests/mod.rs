@@ -18,6 +18,7 @@ mod memory;
 mod memory_budget;
 mod metrics;
 mod parts;
+mod pending;
 mod redelivery;
 mod refusals;
 mod schedules;
