@@ -106,7 +106,7 @@ impl Observer {
     }
 
     /// In the text format that Prometheus reads.
-    fn metrics_text(&self) -> String {
+    pub(crate) fn metrics_text(&self) -> String {
         let mut text = String::new();
         // Writing into a string does not fail.
         let _ = encode(&mut text, &self.registry);

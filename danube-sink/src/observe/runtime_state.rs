@@ -49,7 +49,7 @@ impl BufferedBytes {
         self.0.store(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

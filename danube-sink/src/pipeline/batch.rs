@@ -95,8 +95,10 @@ impl Batch {
         })
     }
 
-    /// Gives back what came from partitions that are detached, for the target of which the connector waits.
-    pub(crate) fn release_overdue(&mut self) {
+    /// Gives back what came from partitions that are detached, for the target of which the connector waits. Whether
+    /// there was something.
+    pub(crate) fn release_overdue(&mut self) -> bool {
+        let before = self.len();
         if self.partitions.iter().any(|partition| partition.is_overdue()) {
             self.records.retain(|run| !run.partition.is_overdue());
             self.invalid.retain(|rejected| rejected.record.runs().iter().all(|run| !run.partition.is_overdue()));
@@ -107,5 +109,6 @@ impl Batch {
                 *self = Self::default();
             }
         }
+        self.len() < before
     }
 }

@@ -81,14 +81,13 @@ impl DeadLetters {
         };
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         let mut failing = None;
-        let (mut give_up, mut blocked) = (None, None);
+        let mut give_up = None;
         loop {
             let letters = rejected.iter().map(dead_letter).collect();
             let answers = self.broker.publish(topic, letters).await;
             let Some(failure) = self.published(topic, &mut rejected, answers) else { break };
             let Some(run) = rejected.first().and_then(|first| first.record.runs().first()) else { break };
             let partition = Arc::clone(&run.partition);
-            blocked = Some(Arc::clone(&partition));
             self.mapping.observer.error(Stage::DeadLetter, failure.kind.name());
             tracing::error!(
                 records = rejected.len(),
@@ -114,8 +113,8 @@ impl DeadLetters {
                 rejected.truncate(1);
             }
         }
-        if let Some(partition) = blocked {
-            self.mapping.unblock(&partition);
+        if failing.is_some() {
+            self.mapping.unblock();
         }
     }
 

@@ -118,12 +118,13 @@ impl Decoding {
         }
     }
 
-    /// Gives back what was not decoded, but for the record that waits for the registry.
-    pub(crate) fn release_overdue(&mut self) {
-        if let Some(run) = self.current.take_if(|run| run.partition.is_overdue())
-            && self.outage.is_some()
-        {
-            let mut run = run;
+    /// Gives back what was not decoded, but for the record that waits for the registry. It goes back too where a record
+    /// that precedes it has, so that the order holds.
+    pub(crate) fn release_overdue(&mut self, precedes: bool) {
+        let Some(mut run) = self.current.take_if(|run| run.partition.is_overdue()) else { return };
+        if precedes {
+            self.end_outage();
+        } else if self.outage.is_some() {
             self.current = Some(run.split_to(1));
         }
     }
@@ -142,14 +143,14 @@ impl Decoding {
             Ok(known) => known,
             // The registry answers so when it has trouble of its own too: once is not enough.
             Err(failure) if self.is_missing_for_good(&failure) => {
-                self.end_outage(run);
+                self.end_outage();
                 let (id, version) = key.unwrap_or_default();
                 let reason = format!("its schema {id} version {version:?} is not in the registry: {failure}");
                 return self.invalid(run, None, reason, batch);
             }
             Err(failure) => return self.wait(run, batch, &failure),
         };
-        self.end_outage(run);
+        self.end_outage();
         if let Some(mismatch) = &known.mismatch {
             return self.invalid(run, Some(&known.decoder), mismatch.clone(), batch);
         }
@@ -240,9 +241,9 @@ impl Decoding {
         outage.next = Instant::now() + outage.backoff.next().unwrap_or_default();
     }
 
-    fn end_outage(&mut self, run: &PendingRun) {
+    fn end_outage(&mut self) {
         if self.outage.take().is_some() {
-            self.mapping.unblock(&run.partition);
+            self.mapping.unblock();
         }
     }
 }

@@ -196,29 +196,21 @@ impl Deliver {
             self.mapping.block(&partition, format!("{text}; see to the target, or set on_mass_refusal"));
             work.failing.get_or_insert_with(|| self.mapping.fails());
             work.pieces.push(all);
-            self.pause(0, work, &text, None).await;
+            self.pause(0, work, &text, Some(self.max_backoff)).await;
             self.mapping.refusals.reset();
-            self.mapping.unblock(&partition);
+            self.mapping.unblock();
         }
         Ok(())
     }
 
     /// Once its partition is detached for a target that fails, only the first record is kept: it probes the target.
-    async fn probe(&self, mut piece: PendingRecords, work: &mut Work) -> ConnectorResult<PendingRecords> {
-        let is_overdue = |piece: &PendingRecords| piece.runs().iter().any(|run| run.partition.is_overdue());
+    async fn probe(&self, piece: PendingRecords, work: &mut Work) -> ConnectorResult<PendingRecords> {
         if work.failing.is_none() || !is_overdue(&piece) {
             return Ok(piece);
         }
-        if self.mapping.gives_back(&self.stop) {
-            let first = piece.split_to(1);
-            piece.retain(|run| !run.partition.is_overdue());
-            work.pieces.iter_mut().for_each(|piece| piece.retain(|run| !run.partition.is_overdue()));
-            work.pieces.retain(|piece| !piece.is_empty());
-            if !piece.is_empty() {
-                work.pieces.push(piece);
-            }
-            piece = first.copied(&self.budget);
-        }
+        work.pieces.push(piece);
+        self.give_back(work);
+        let Some(piece) = work.pieces.pop() else { return Ok(PendingRecords::default()) };
         match self.pool.health_check().await {
             Ok(()) => {}
             Err(error @ (ConnectorError::Fatal { .. } | ConnectorError::Configuration { .. })) => return Err(error),
@@ -232,6 +224,19 @@ impl Deliver {
         Ok(piece)
     }
 
+    /// Gives back the records of detached partitions, but for the first, which probes the target.
+    fn give_back(&self, work: &mut Work) {
+        if !work.pieces.last().is_some_and(is_overdue) || !self.mapping.gives_back(&self.stop) {
+            return;
+        }
+        let Some(mut piece) = work.pieces.pop() else { return };
+        let first = piece.split_to(1);
+        piece.retain(|run| !run.partition.is_overdue());
+        work.pieces.iter_mut().for_each(|piece| piece.retain(|run| !run.partition.is_overdue()));
+        work.pieces.retain(|piece| !piece.is_empty());
+        work.pieces.extend([piece, first.copied(&self.budget)].into_iter().filter(|piece| !piece.is_empty()));
+    }
+
     async fn pause(&self, records: usize, work: &mut Work, failure: &str, wait: Option<Duration>) {
         let delay = work.backoff.next().unwrap_or_default().max(wait.unwrap_or_default()).min(self.max_backoff);
         self.mapping.observer.retried();
@@ -242,7 +247,20 @@ impl Deliver {
             delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
             "a batch was not written and is retried: {failure}"
         );
-        self.sleep(delay).await;
+        let sleep = self.sleep(delay);
+        tokio::pin!(sleep);
+        loop {
+            let detached = self.mapping.detached();
+            tokio::pin!(detached);
+            // Listens before it looks, so that no change is missed in between.
+            detached.as_mut().enable();
+            // At once, so that their memory is free for other mappings.
+            self.give_back(work);
+            tokio::select! {
+                () = &mut sleep => return,
+                () = detached => {}
+            }
+        }
     }
 
     /// A shutdown does not wait for a long pause: the target may be back. It tries at once, and often from then on.
@@ -281,4 +299,8 @@ impl Deliver {
         }
         Ok(untried)
     }
+}
+
+fn is_overdue(piece: &PendingRecords) -> bool {
+    piece.runs().iter().any(|run| run.partition.is_overdue())
 }

@@ -30,6 +30,15 @@ pub(crate) struct Discovery {
     pub(crate) signals: Signals,
 }
 
+/// Closes the mapping when it is dropped, in a panic too: a drain waits for that.
+struct Closing(Arc<Mapping>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// A partition that is read.
 struct Known {
     /// Look-ups in a row that did not name it.
@@ -41,8 +50,9 @@ impl Discovery {
     /// Closes the mapping when it is told to stop, and ends when its consumers have.
     pub(crate) async fn run(self) {
         let mut consumers = JoinSet::new();
+        let closing = Closing(Arc::clone(&self.mapping));
         self.signals.stop.run_until_cancelled(self.look(&mut consumers)).await;
-        self.mapping.close();
+        drop(closing);
         while let Some(ended) = consumers.join_next().await {
             if let Err(error) = ended
                 && error.is_panic()

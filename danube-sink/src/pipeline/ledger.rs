@@ -78,6 +78,8 @@ pub(crate) struct DeliveryLedger {
     slots: VecDeque<Slot>,
     /// Counts how often offsets began anew. What arrived in an earlier epoch cannot be acknowledged.
     epoch: u32,
+    /// Counts how often the broker began its offsets anew.
+    restarts: u32,
     attachment: u16,
     attached: Option<Instant>,
     /// The highest offset of the epoch.
@@ -120,6 +122,7 @@ impl DeliveryLedger {
             first: 0,
             slots: VecDeque::new(),
             epoch: 0,
+            restarts: 0,
             attachment: 0,
             attached: None,
             newest: None,
@@ -158,6 +161,11 @@ impl DeliveryLedger {
 
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// How often the broker began its offsets anew.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.restarts
     }
 
     /// Messages in hand, and settled ones of earlier epochs.
@@ -267,6 +275,7 @@ impl DeliveryLedger {
             let expected = self.expected.filter(|_| offset > end);
             self.begin_anew(offset);
             self.expected = expected;
+            self.restarts += u32::from(offset < end);
             return;
         } else if offset < end {
             let index = self.index(offset);
@@ -275,6 +284,7 @@ impl DeliveryLedger {
                 // A reliable topic gives each of its messages an offset.
                 self.is_unreliable = offset == 0 && slot.attachment == self.attachment && self.newest == Some(0);
                 self.begin_anew(offset);
+                self.restarts += u32::from(!self.is_unreliable);
                 return;
             }
         }
@@ -333,6 +343,13 @@ impl DeliveryLedger {
         }
     }
 
+    /// A delivery of a released message that is received once more from memory.
+    pub(crate) fn retract(&mut self, offset: u64) {
+        if let Some(slot) = self.slot(offset) {
+            slot.deliveries = slot.deliveries.saturating_sub(1);
+        }
+    }
+
     /// The most often that a released message has been delivered.
     pub(crate) fn deliveries_of(&mut self, offset: u64) -> u8 {
         self.slot(offset).map_or(0, |slot| slot.deliveries)
@@ -381,6 +398,11 @@ impl DeliveryLedger {
             self.counts.sent -= 1;
             self.waiting.push_back(token);
         }
+    }
+
+    /// What the broker sends again after the attach is not read yet.
+    pub(crate) fn put_off(&mut self, now: Instant) {
+        self.attached = self.attached.map(|_| now);
     }
 
     /// What the broker has not sent again soon after the attach: an acknowledgement in doubt was taken, and a message that
@@ -478,3 +500,6 @@ fn fingerprint(message: &Message) -> u64 {
     let mix = |hash: u64, part: u64| (hash.rotate_left(23) ^ part).wrapping_mul(ODD);
     [message.token.producer_id, message.publish_time, message.token.sequence].into_iter().fold(ODD, mix)
 }
+
+#[cfg(test)]
+mod tests;

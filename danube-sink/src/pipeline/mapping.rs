@@ -1,12 +1,12 @@
 //! One topic mapping: what its consumers, its batches and its writes share.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, futures::Notified, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{cost::WriteCost, partition::Partition, pending::PendingRun, refusals::Refusals};
@@ -28,10 +28,12 @@ pub(crate) struct Mapping {
     pub(crate) refusals: Refusals,
     /// Records whose order matters are in one stripe. Stripes are written side by side.
     stripes: Vec<StripeQueue>,
+    /// A partition was detached since its records are not written in time.
+    detached: Notify,
     /// Batches that cannot be delivered now.
     failing: watch::Sender<usize>,
-    /// What is missing beside the target: a schema, a dead-letter topic.
-    blocked_by: Mutex<Option<String>>,
+    /// What is missing beside the target, a schema or a dead-letter topic, by the topic of the partition that lacks it.
+    blocked_by: Mutex<BTreeMap<Arc<str>, String>>,
 }
 
 /// What waits to be decoded.
@@ -69,6 +71,7 @@ impl Mapping {
             cost: WriteCost::default(),
             refusals: Refusals::default(),
             stripes: (0..stripes).map(|_| StripeQueue::default()).collect(),
+            detached: Notify::new(),
             failing: watch::Sender::new(0),
             blocked_by: Mutex::default(),
             settings,
@@ -126,6 +129,18 @@ impl Mapping {
         self.stripes.iter().for_each(|stripe| stripe.changed.notify_one());
     }
 
+    /// A partition is detached since its records are not written in time.
+    pub(crate) fn detach(&self, partition: &Partition) {
+        partition.set_overdue(true);
+        self.detached.notify_waiters();
+        self.wake();
+    }
+
+    /// Returns when the next partition is detached.
+    pub(crate) fn detached(&self) -> Notified<'_> {
+        self.detached.notified()
+    }
+
     /// Nothing more comes.
     pub(crate) fn close(&self) {
         self.stripes.iter().for_each(|stripe| stripe.queue().is_closed = true);
@@ -146,22 +161,20 @@ impl Mapping {
     /// Records cannot be decoded or settled, although the target may be well.
     pub(crate) fn block(&self, partition: &Partition, reason: String) {
         self.observer.blocked(&partition.topic, &reason);
-        *self.blocked() = Some(reason);
+        self.blocked().insert(Arc::clone(&partition.topic), reason);
     }
 
-    /// They can be again, if they could not be before.
-    pub(crate) fn unblock(&self, partition: &Partition) {
-        // A subscription that was detached meanwhile says so itself when it is attached again.
-        if self.blocked().take().is_some() && !partition.is_overdue() {
-            self.observer.unblocked(&partition.topic);
-        }
+    /// They can be again, if they could not be before. What was missing is missing for no partition.
+    pub(crate) fn unblock(&self) {
+        let blocked = std::mem::take(&mut *self.blocked());
+        blocked.keys().for_each(|topic| self.observer.unblocked(topic));
     }
 
     pub(crate) fn blocked_by(&self) -> Option<String> {
-        self.blocked().clone()
+        self.blocked().values().next().cloned()
     }
 
-    fn blocked(&self) -> MutexGuard<'_, Option<String>> {
+    fn blocked(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, String>> {
         self.blocked_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -110,7 +110,12 @@ impl Pipeline {
     pub(crate) async fn ended(&mut self) -> ConnectorResult<()> {
         loop {
             tokio::select! {
-                Some(stripe) = self.stripes.join_next() => return stripe.unwrap_or_else(|error| Err(broken(&error))),
+                Some(stripe) = self.stripes.join_next() => match stripe {
+                    Ok(Err(error)) => return Err(error),
+                    Err(error) => return Err(broken(&error)),
+                    // Its mapping was closed, by a discovery or a stripe that has failed and is about to say why.
+                    Ok(Ok(())) => {}
+                },
                 Some(discovery) = self.discoveries.join_next() => match discovery {
                     Err(error) => return Err(broken(&error)),
                     // A stripe has failed, and is about to say why.

@@ -83,6 +83,9 @@ impl PendingRun {
 
     /// The same records in memory of their own, so that what they arrived with is free.
     fn copied(mut self, budget: &Budget) -> PendingRecords {
+        if self.chunk.len() == 1 {
+            return [self].into_iter().collect();
+        }
         let range = std::mem::take(&mut self.range);
         let copy = |index| {
             let mut charge = budget.nothing();

@@ -34,3 +34,27 @@ impl Refusals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_records_in_two_writes_without_a_success_are_a_mass_refusal() {
+        let refusals = Refusals::default();
+        assert!(!refusals.refused(1_000), "one write may be at fault by itself");
+        assert!(refusals.refused(1));
+        refusals.reset();
+        assert!((1..RECORDS).all(|_| !refusals.refused(1)));
+        assert!(refusals.refused(1));
+    }
+
+    #[test]
+    fn one_success_in_between_begins_a_new_row() {
+        let refusals = Refusals::default();
+        for _ in 0..10 {
+            assert!((1..RECORDS).all(|_| !refusals.refused(1)));
+            refusals.reset();
+        }
+    }
+}

@@ -65,8 +65,8 @@ impl Stripe {
         let mut batch = Batch::default();
         loop {
             if *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop) {
-                batch.release_overdue();
-                self.decoding.release_overdue();
+                let precedes = batch.release_overdue();
+                self.decoding.release_overdue(precedes);
             }
             {
                 let _step = progress.step(mapping.settings.ack_timeout);
@@ -80,9 +80,12 @@ impl Stripe {
                 continue;
             }
             if queue.is_closed() && batch.is_empty() {
-                // What could not be decoded stays with the broker.
-                if self.decoding.is_empty() || self.deliveries.are_empty() {
+                // What could not be decoded stays with the broker, and what follows it too, so that the order holds.
+                if self.decoding.is_empty() {
                     self.decoding.release();
+                } else if self.deliveries.are_empty() {
+                    self.decoding.release();
+                    queue.end();
                 }
                 if queue.is_done() && self.decoding.is_empty() && self.deliveries.are_empty() {
                     return Ok(());
@@ -93,7 +96,8 @@ impl Stripe {
                 () = queue.changed() => {}
                 Some(delivered) = self.deliveries.next() => delivered?,
                 () = at(deadline) => {}
-                () = self.decoding.registry() => {}
+                // A batch that takes nothing more waits for its turn, not for the registry.
+                () = self.decoding.registry(), if batch.room(&mapping.settings).is_some() => {}
             }
         }
     }

@@ -25,7 +25,13 @@ impl ConsumerTask {
     /// Messages have come. There is always somebody who reads: without memory for them, their payloads are dropped, and the
     /// broker, which holds back at its window, sends them again after the next attach.
     pub(super) fn admit(&mut self, messages: Vec<Message>) {
+        self.admit_all(messages, false);
+    }
+
+    /// The first was received before, and had to wait: it counts once.
+    fn admit_all(&mut self, messages: Vec<Message>, mut is_known: bool) {
         let now = Instant::now();
+        let read = if is_known { self.held_since } else { now };
         let stops = self.signals.stop.is_cancelled();
         let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
         let first = messages.first().map_or(0, |message| message.token.offset);
@@ -33,18 +39,27 @@ impl ConsumerTask {
         let mut admitted = self.admitted(count);
         let mut messages = messages.into_iter();
         for message in messages.by_ref() {
-            let arrival = self.ledger.receive(&message, now);
-            let began_anew = self.ledger.epoch() != admitted.epoch;
-            if began_anew {
+            if is_known {
+                self.ledger.retract(message.token.offset);
+            }
+            let counts = usize::from(!std::mem::take(&mut is_known));
+            let restarts = self.ledger.restarts();
+            let arrival = self.ledger.receive(&message, read);
+            let began_anew = self.ledger.restarts() != restarts;
+            if self.ledger.epoch() != admitted.epoch {
                 let next = self.admitted(count);
                 self.hand_over(std::mem::replace(&mut admitted, next), now);
             }
-            new += usize::from(arrival == Arrival::New);
-            redelivered += usize::from(arrival != Arrival::New);
             match arrival {
-                Arrival::New => self.losses.observe(&message, began_anew, &self.partition),
-                Arrival::Returned => {}
-                Arrival::InHand | Arrival::Settled => continue,
+                Arrival::New => {
+                    new += counts;
+                    self.losses.observe(&message, began_anew, &self.partition);
+                }
+                Arrival::Returned => redelivered += counts,
+                Arrival::InHand | Arrival::Settled => {
+                    redelivered += counts;
+                    continue;
+                }
             }
             if !stops && self.refused_bytes == 0 && admitted.charge.grow(message.size()) {
                 admitted.entries.push(self.entry(message));
@@ -65,6 +80,7 @@ impl ConsumerTask {
             self.refused_bytes += message.size();
         }
         self.held.extend(messages);
+        self.held_since = read;
         self.hand_over(admitted, now);
         self.partition.observer.received(new, redelivered, first, last);
         if self.ledger.is_long() {
@@ -79,7 +95,7 @@ impl ConsumerTask {
     /// There may be memory for what waits.
     pub(super) fn admit_held(&mut self) {
         let held = std::mem::take(&mut self.held);
-        self.admit(held.into());
+        self.admit_all(held.into(), true);
     }
 
     /// Whether messages that there was no memory for are all that the consumer waits for: each attach counts an attempt of

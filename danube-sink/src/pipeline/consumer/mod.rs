@@ -62,6 +62,8 @@ pub(crate) struct ConsumerTask {
     losses: Losses,
     /// Messages that were read and wait for memory.
     held: VecDeque<Message>,
+    /// When they were read.
+    held_since: Instant,
     /// Bytes of the messages that were read without memory for them: the broker sends them again after an attach.
     refused_bytes: usize,
     /// What the ledger takes of the budget.
@@ -117,6 +119,7 @@ impl ConsumerTask {
             credit,
             losses,
             held: VecDeque::new(),
+            held_since: Instant::now(),
             refused_bytes: 0,
             remembered_bytes: 0,
             end_by: None,
@@ -269,8 +272,7 @@ impl ConsumerTask {
         let mapping = Arc::clone(&self.mapping);
         let budget = self.budget.clone();
         let mut failing = mapping.failing();
-        self.partition.set_overdue(true);
-        mapping.wake();
+        mapping.detach(&self.partition);
         let cause =
             mapping.blocked_by().unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
         self.partition.observer.waiting(&format!("{cause}: detached until records are written"));

@@ -93,11 +93,17 @@ impl ConsumerTask {
     /// waits as long as it takes, where one that stays attached is blocked after some attempts, for good.
     fn is_overdue(&mut self) -> bool {
         let now = Instant::now();
+        if !self.held.is_empty() {
+            // Nothing is read meanwhile: what the broker sends again is seen later.
+            self.ledger.put_off(now);
+        }
         self.ledger.resolve(now);
         self.report_gap(false);
         self.forget(now);
         let ack_timeout = self.mapping.settings.ack_timeout;
         let (oldest, settled) = self.ledger.ages(now);
+        let held = (!self.held.is_empty()).then(|| now.duration_since(self.held_since));
+        let oldest = oldest.max(held);
         let is_moving = settled.is_some_and(|settled| settled < ack_timeout / 4);
         let limit = if is_moving { ack_timeout / 5 * 4 } else { ack_timeout / 2 };
         self.end_by.is_none() && oldest.is_some_and(|oldest| oldest >= limit)

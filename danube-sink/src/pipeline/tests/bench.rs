@@ -32,6 +32,9 @@ pub(super) struct Bench {
     pub(super) config: ConnectorConfig,
     pub(super) mappings: Vec<MappingSettings>,
     pub(super) dispatch: Dispatch,
+    pub(super) observer: Observer,
+    /// Connector instances, which write to one target.
+    pub(super) tasks: usize,
 }
 
 impl Bench {
@@ -43,7 +46,9 @@ impl Bench {
             target: Target::new(&ledger),
             config: ConnectorConfig::new("http://memory", "test"),
             mappings: Vec::new(),
-            dispatch: Dispatch { window: 10, ack_timeout: 30 * SECOND },
+            dispatch: Dispatch::default(),
+            observer: Observer::new("test"),
+            tasks: 1,
             ledger,
         }
     }
@@ -104,7 +109,7 @@ impl Bench {
     }
 
     pub(super) fn start(&self) -> Pipeline {
-        self.start_tasks(1, &Observer::new("test"))
+        self.start_tasks(self.tasks, &self.observer)
     }
 
     /// So many connector instances, which write to one target.
@@ -127,6 +132,13 @@ impl Bench {
         in_time(pipeline.drain()).await.unwrap();
         assert_eq!(self.ledger.unacknowledged(), [0; 0]);
         self.lawful();
+    }
+
+    /// The sum of a metric's samples whose labels have this text, without the prefix of all metrics.
+    pub(super) fn metric(&self, name: &str, label: &str) -> f64 {
+        let (text, name) = (self.observer.metrics_text(), format!("danube_sink_{name}{{"));
+        let samples = text.lines().filter(|line| line.starts_with(&name) && line.contains(label));
+        samples.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
     }
 
     pub(super) fn lawful(&self) {

@@ -4,6 +4,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     bench::{Bench, MS, SECOND, TOPIC, in_time},
+    faults::Fault,
     memory::Kind,
     target::Answer,
 };
@@ -128,4 +129,78 @@ async fn what_a_restarted_broker_lost_does_not_delay_a_drain() {
     bench.publish(5);
     bench.settled().await;
     timeout(SECOND, pipeline.drain()).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_whose_answers_were_lost_long_ago_do_not_delay_a_drain() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    bench.broker.begin(Fault::AnswersAreLost, 10 * SECOND);
+    bench.publish(5);
+    bench.settled().await;
+    sleep(2 * 3_600 * SECOND).await;
+    bench.publish(45);
+    bench.settled().await;
+    timeout(100 * MS, pipeline.drain()).await.expect("at once").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_that_failed_while_a_stream_ended_do_not_delay_a_drain() {
+    for (fails, ends) in [(100, 60), (100, 150), (200, 150), (300, 250), (300, 400), (500, 400)] {
+        let bench = Bench::new();
+        let pipeline = bench.start();
+        bench.publish(5);
+        sleep(990 * MS).await;
+        bench.broker.begin(Fault::AcksFail, fails * MS);
+        sleep(ends * MS).await;
+        bench.broker.end_stream(TOPIC, true);
+        bench.settled().await;
+        sleep(3_600 * SECOND).await;
+        timeout(100 * MS, pipeline.drain()).await.expect("at once").unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_drain() {
+    for waiting in [1, 10, 60] {
+        let bench = Bench::new();
+        bench.publish_to(TOPIC, 1, Kind::Invalid);
+        bench.broker.begin(Fault::PublishFails, 86_000 * SECOND);
+        let pipeline = bench.start();
+        sleep(waiting * SECOND).await;
+        timeout(5 * SECOND, pipeline.drain()).await.expect("a drain ends").unwrap();
+        assert_eq!(bench.ledger.acks(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_tries_a_dead_target_whose_health_checks_fail_and_ends_when_it_is_back() {
+    for health in [Answer::Retryable, Answer::Hang] {
+        let mut bench = Bench::new();
+        bench.config.write_timeout = 5 * SECOND;
+        bench.target.fail(TOPIC);
+        bench.target.health(Some(health));
+        bench.publish(5);
+        let pipeline = bench.start();
+        sleep(120 * SECOND).await;
+        let drained = tokio::spawn(pipeline.drain());
+        let before = bench.target.sizes().len();
+        sleep(20 * SECOND).await;
+        assert!(bench.target.sizes().len() > before, "it is tried");
+        bench.target.recover(TOPIC);
+        bench.target.health(None);
+        timeout(40 * SECOND, drained).await.expect("a drain ends").unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_health_check_ends_a_drain() {
+    let bench = Bench::new();
+    bench.target.fail(TOPIC);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(60 * SECOND).await;
+    bench.target.health(Some(Answer::Fatal));
+    let drained = timeout(10 * SECOND, pipeline.drain()).await.expect("a drain ends");
+    assert!(drained.unwrap_err().to_string().contains("may not log in"));
 }

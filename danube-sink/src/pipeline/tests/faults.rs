@@ -12,6 +12,9 @@ pub(super) enum Fault {
     AcksFail,
     /// Acknowledgements are answered and ignored.
     AcksAreLost,
+    /// Acknowledgements are taken, and their answers fail.
+    AnswersAreLost,
+    AcksPanic,
     /// Later acknowledgements are taken sooner.
     AcksOvertake,
     AttachFails,
@@ -21,6 +24,7 @@ pub(super) enum Fault {
     RegistryFails,
     /// The dead-letter topic cannot be written to.
     PublishFails,
+    PublishPanics,
 }
 
 /// Which faults last until when.

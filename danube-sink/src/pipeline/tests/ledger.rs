@@ -25,10 +25,23 @@ struct Book {
     /// In the order of the target's confirmations, for the pipeline that runs now.
     confirmations: Vec<usize>,
     broken: Vec<String>,
+    /// Records that were refused one by one are tried again.
+    refusals_wait: bool,
     /// Neither acknowledged nor lost by the broker.
     open: usize,
+    order: Order,
     /// Records whose retries are used up go to the dead letters.
     exhausted_to_dead_letters: bool,
+}
+
+/// In what records are written in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Order {
+    #[default]
+    Partition,
+    /// The partition and the key of a message.
+    Key,
+    None,
 }
 
 /// One message.
@@ -36,6 +49,8 @@ struct Book {
 pub(super) struct Entry {
     /// The partition's own topic name.
     pub(super) topic: String,
+    /// The routing key.
+    pub(super) key: Option<String>,
     /// It cannot be decoded.
     pub(super) invalid: bool,
     /// The policy for invalid records: skip, else dead letter.
@@ -49,20 +64,44 @@ pub(super) struct Entry {
     /// The connector named it as one to write again, so that others may overtake it.
     retried: bool,
     /// The broker lost it with its storage.
-    lost: bool,
+    pub(super) lost: bool,
+    /// The broker never sent it.
+    pub(super) skipped: bool,
     /// Since its last delivery an acknowledgement failed or did not count, or its stream ended: the broker sends it again.
     awaits_redelivery: bool,
 }
 
 impl Entry {
-    pub(super) fn new(topic: &str, invalid: bool, skips: bool) -> Self {
-        Self { topic: topic.to_owned(), invalid, skips, ..Self::default() }
+    pub(super) fn new(topic: &str, key: Option<&str>, invalid: bool, skips: bool) -> Self {
+        Self { topic: topic.to_owned(), key: key.map(str::to_owned), invalid, skips, ..Self::default() }
     }
 }
 
 impl Ledger {
     pub(super) fn exhausted_to_dead_letters(&self) {
         self.book().exhausted_to_dead_letters = true;
+    }
+
+    pub(super) fn refusals_wait(&self) {
+        self.book().refusals_wait = true;
+    }
+
+    pub(super) fn order(&self, order: Order) {
+        self.book().order = order;
+    }
+
+    /// How often the message that was sent most often was sent.
+    pub(super) fn most_deliveries(&self) -> u32 {
+        self.book().entries.iter().map(|entry| entry.deliveries).max().unwrap_or_default()
+    }
+
+    pub(super) fn deliveries(&self) -> u32 {
+        self.book().entries.iter().map(|entry| entry.deliveries).sum()
+    }
+
+    /// How many entries there are for which this holds.
+    pub(super) fn count(&self, holds: impl FnMut(&&Entry) -> bool) -> usize {
+        self.book().entries.iter().filter(holds).count()
     }
 
     /// Opens an entry and answers its number.
@@ -86,7 +125,8 @@ impl Ledger {
         let Entry { invalid, rejected, letters, confirmed, acked, .. } = book.entries[number];
         book.holds(number, confirmed == 1, "was written twice");
         book.holds(number, !acked, "was written although it was acknowledged");
-        book.holds(number, !invalid && !rejected && letters == 0, "was written although it was refused");
+        let is_final = rejected && !book.refusals_wait;
+        book.holds(number, !invalid && !is_final && letters == 0, "was written although it was refused");
     }
 
     pub(super) fn retried(&self, number: usize) {
@@ -127,6 +167,30 @@ impl Ledger {
         book.entries[number].lost = true;
         book.open -= usize::from(!acked && !lost);
         self.0.changed.notify_waiters();
+    }
+
+    /// The broker skips it and never sends it.
+    pub(super) fn skipped(&self, number: usize) {
+        self.book().entries[number].skipped = true;
+        self.lost(number);
+    }
+
+    /// The broker sends it again although it took its acknowledgement.
+    pub(super) fn sent_again(&self, number: usize) {
+        let mut book = self.book();
+        let Entry { acked, lost, .. } = book.entries[number];
+        book.open += usize::from(acked && !lost);
+        (book.entries[number].acked, book.entries[number].awaits_redelivery) = (false, true);
+    }
+
+    /// The broker has sent a message so often that it blocks the subscription: the rest of the topic is lost.
+    pub(super) fn poisoned(&self, topic: &str, number: usize) {
+        let mut book = self.book();
+        let text = format!("message {number} was sent so often that {topic} is blocked: {:?}", book.entries[number]);
+        book.broken.push(text);
+        let numbers: Vec<_> = (0..book.entries.len()).filter(|number| book.entries[*number].topic == topic).collect();
+        drop(book);
+        numbers.into_iter().for_each(|number| self.lost(number));
     }
 
     /// Another pipeline takes over: what it does not know to be written may be written again.
@@ -170,11 +234,16 @@ impl Ledger {
     pub(super) fn broken(&self) -> Vec<String> {
         let book = self.book();
         let mut broken = book.broken.clone();
-        let mut last: HashMap<&str, usize> = HashMap::new();
+        let mut last: HashMap<(&str, Option<&str>), usize> = HashMap::new();
         for &number in book.confirmations.iter().filter(|number| !book.entries[**number].retried) {
-            let before = last.insert(&book.entries[number].topic, number);
-            if let Some(before) = before.filter(|before| *before > number) {
-                broken.push(format!("message {number} was written after {before} of its partition"));
+            let Entry { topic, key, .. } = &book.entries[number];
+            let domain = match book.order {
+                Order::Partition => (topic.as_str(), None),
+                Order::Key => (topic.as_str(), key.as_deref()),
+                Order::None => continue,
+            };
+            if let Some(before) = last.insert(domain, number).filter(|before| *before > number) {
+                broken.push(format!("message {number} was written after {before} of {domain:?}"));
             }
         }
         broken

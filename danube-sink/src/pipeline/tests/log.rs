@@ -1,10 +1,14 @@
 //! The messages of one partition as the broker in memory keeps them, with its window and its redeliveries.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::{
+    behaviour::{Behaviour, Reader},
+    ledger::Ledger,
+};
 use crate::pipeline::{AckToken, BrokerFailure, Message};
 
 /// How a broker dispatches.
@@ -13,6 +17,13 @@ pub(super) struct Dispatch {
     /// `max_unacked_messages`.
     pub(super) window: usize,
     pub(super) ack_timeout: Duration,
+    pub(super) behaviour: Behaviour,
+}
+
+impl Default for Dispatch {
+    fn default() -> Self {
+        Self { window: 10, ack_timeout: Duration::from_secs(30), behaviour: Behaviour::default() }
+    }
 }
 
 /// What is sent but not taken by the consumer yet; beyond it, the dispatcher stands still and takes no acks.
@@ -22,14 +33,19 @@ const SLOTS: usize = 4;
 pub(super) struct Log {
     topic: String,
     dispatch: Dispatch,
+    ledger: Ledger,
     messages: Vec<Stored>,
-    /// The first offset that was never sent.
-    next: usize,
+    reader: Reader,
     /// Sent and not acknowledged, by offset: until the deadline, and from then on until it is sent again.
     sent: BTreeMap<usize, Pending>,
     waiting: BTreeMap<usize, Pending>,
     /// Acknowledgements of the newest message that overtook those of older ones.
     overtakings: usize,
+    /// After an overtaking, until something is published; acknowledgements wait meanwhile.
+    is_hung: bool,
+    deferred: Vec<usize>,
+    /// A message was sent too often.
+    is_poisoned: bool,
     /// No deadline passes before it.
     expires: Option<Instant>,
     /// Counts the consumers that were attached so far.
@@ -45,12 +61,15 @@ pub(super) struct Stored {
     /// In the ledger.
     pub(super) number: usize,
     pub(super) payload: Bytes,
+    pub(super) key: Option<String>,
     pub(super) schema: Option<(u64, Option<u32>)>,
     pub(super) publish_time: u64,
 }
 
 struct Pending {
     attempts: u32,
+    /// The attach has counted the attempt that comes next.
+    is_counted: bool,
     /// The deadline, or when it is sent again.
     until: Instant,
 }
@@ -65,24 +84,30 @@ pub(super) enum Next {
 
 /// What became of an acknowledgement.
 pub(super) enum Acked {
-    Counted(usize),
+    Counted,
     /// It came while the message waited to be sent again.
     Ignored(usize),
+    /// The dispatcher hangs, and takes it later.
+    Deferred,
     Unknown,
     /// The dispatcher cannot take it before somebody reads.
     Blocked,
 }
 
 impl Log {
-    pub(super) fn new(topic: &str, dispatch: Dispatch) -> Self {
+    pub(super) fn new(topic: &str, dispatch: Dispatch, ledger: &Ledger) -> Self {
         Self {
             topic: topic.to_owned(),
             dispatch,
+            ledger: ledger.clone(),
             messages: Vec::new(),
-            next: 0,
+            reader: Reader::new(dispatch.behaviour),
             sent: BTreeMap::new(),
             waiting: BTreeMap::new(),
             overtakings: 0,
+            is_hung: false,
+            deferred: Vec::new(),
+            is_poisoned: false,
             expires: None,
             consumers: 0,
             attached: false,
@@ -92,7 +117,16 @@ impl Log {
     }
 
     pub(super) fn publish(&mut self, message: Stored) {
+        if self.is_poisoned {
+            self.ledger.lost(message.number);
+        }
         self.messages.push(message);
+        self.is_hung = false;
+        for offset in std::mem::take(&mut self.deferred) {
+            if self.sent.remove(&offset).or_else(|| self.waiting.remove(&offset)).is_some() {
+                self.take(offset);
+            }
+        }
     }
 
     pub(super) fn attach(&mut self) -> u64 {
@@ -100,6 +134,12 @@ impl Log {
         self.consumers += 1;
         self.attached = true;
         self.taken_over = false;
+        if self.dispatch.behaviour.counts_attaches {
+            for pending in self.waiting.values_mut() {
+                pending.attempts += 1;
+                pending.is_counted = true;
+            }
+        }
         self.consumers
     }
 
@@ -145,8 +185,21 @@ impl Log {
     pub(super) fn restart(&mut self) -> Vec<Stored> {
         self.sent.clear();
         self.waiting.clear();
-        self.next = 0;
+        self.deferred.clear();
+        self.is_hung = false;
+        self.reader.begin_anew();
         std::mem::take(&mut self.messages)
+    }
+
+    /// The broker loads the topic anew, with its log.
+    pub(super) fn reload(&mut self) {
+        self.sent.clear();
+        self.waiting.clear();
+        self.deferred.clear();
+        self.is_hung = false;
+        self.reader.reload(self.messages.len());
+        let again = self.messages.get(self.reader.cursor()..).unwrap_or_default();
+        again.iter().for_each(|message| self.ledger.sent_again(message.number));
     }
 
     pub(super) fn next(&mut self, consumer: u64) -> Next {
@@ -154,14 +207,20 @@ impl Log {
             return Next::End(self.end.clone());
         }
         let now = Instant::now();
+        if self.is_hung || self.is_poisoned {
+            return Next::Wait(None);
+        }
         self.expire(now);
         let due = self.waiting.iter().find(|(_, pending)| pending.until <= now).map(|(offset, _)| *offset);
         if let Some(offset) = due {
             return self.send(offset, now);
         }
-        if self.next < self.messages.len() && self.room() > 0 {
-            self.next += 1;
-            return self.send(self.next - 1, now);
+        if self.room() > 0 {
+            self.skip();
+            if self.reader.next() < self.messages.len() {
+                let offset = self.reader.advance();
+                return self.send(offset, now);
+            }
         }
         Next::Wait(self.sent.values().chain(self.waiting.values()).map(|pending| pending.until).min())
     }
@@ -170,19 +229,31 @@ impl Log {
         let now = Instant::now();
         self.expire(now);
         let offset = usize::try_from(token.offset).unwrap();
+        if self.is_hung {
+            self.deferred.push(offset);
+            return Acked::Deferred;
+        }
         if self.attached && self.is_blocked(now) {
             return Acked::Blocked;
         }
         let Some(number) = self.messages.get(offset).map(|message| message.number) else { return Acked::Unknown };
         if self.sent.remove(&offset).is_some() {
-            self.overtakings += usize::from(offset + 1 == self.next && !self.sent.is_empty());
-            Acked::Counted(number)
+            if offset + 1 == self.reader.next() && !(self.sent.is_empty() && self.waiting.is_empty()) {
+                self.overtakings += 1;
+                self.is_hung = self.dispatch.behaviour.hangs;
+            }
+            self.take(offset);
+            Acked::Counted
         } else if self.waiting.contains_key(&offset) {
             Acked::Ignored(number)
         } else {
             // Acknowledged before, or never sent.
             Acked::Unknown
         }
+    }
+
+    pub(super) fn is_hung(&self) -> bool {
+        self.is_hung
     }
 
     pub(super) fn overtakings(&self) -> usize {
@@ -197,7 +268,18 @@ impl Log {
     /// Whether there is more to send than fits between broker and consumer.
     fn is_blocked(&self, now: Instant) -> bool {
         let again = self.waiting.values().filter(|pending| pending.until <= now).take(SLOTS + 1).count();
-        again + self.room().min(self.messages.len() - self.next) > SLOTS
+        again + self.room().min(self.messages.len() - self.reader.next()) > SLOTS
+    }
+
+    fn take(&mut self, offset: usize) {
+        self.reader.acked(offset);
+        self.ledger.acked(self.messages[offset].number);
+    }
+
+    /// What the reader does not send is lost.
+    fn skip(&mut self) {
+        let Range { start, end } = self.reader.skip(self.messages.len());
+        self.messages[start..end].iter().for_each(|message| self.ledger.skipped(message.number));
     }
 
     fn room(&self) -> usize {
@@ -208,17 +290,23 @@ impl Log {
         if self.expires.is_none_or(|expires| now < expires) {
             return;
         }
-        for (offset, Pending { attempts, until }) in self.sent.extract_if(.., |_, pending| pending.until <= now) {
+        for (offset, Pending { attempts, until, .. }) in self.sent.extract_if(.., |_, pending| pending.until <= now) {
             let backoff = Duration::from_secs(1 << (attempts - 1).min(6)).min(Duration::from_secs(60));
-            self.waiting.insert(offset, Pending { attempts, until: until + backoff });
+            self.waiting.insert(offset, Pending { attempts, is_counted: false, until: until + backoff });
         }
         self.expires = self.sent.values().map(|pending| pending.until).min();
     }
 
     fn send(&mut self, offset: usize, now: Instant) -> Next {
-        let attempts = self.waiting.remove(&offset).map_or(0, |pending| pending.attempts) + 1;
+        let before = self.waiting.remove(&offset);
+        let attempts = before.map_or(1, |pending| pending.attempts + u32::from(!pending.is_counted));
+        if self.dispatch.behaviour.max_redelivery_count.is_some_and(|most| attempts > 1 + most) {
+            self.is_poisoned = true;
+            self.ledger.poisoned(&self.topic, self.messages[offset].number);
+            return Next::Wait(None);
+        }
         let until = now + self.dispatch.ack_timeout;
-        self.sent.insert(offset, Pending { attempts, until });
+        self.sent.insert(offset, Pending { attempts, is_counted: false, until });
         self.expires = Some(self.expires.map_or(until, |expires| expires.min(until)));
         let message = &self.messages[offset];
         let delivery = Message {
@@ -226,7 +314,7 @@ impl Log {
             publish_time: message.publish_time,
             producer: "producer".into(),
             attributes: [("origin".to_owned(), self.topic.clone())].into(),
-            key: None,
+            key: message.key.clone(),
             schema: message.schema,
             token: AckToken {
                 offset: offset as u64,

@@ -1,7 +1,7 @@
 //! A broker in memory that behaves as Danube was observed to, and misbehaves as a test says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -43,6 +43,9 @@ struct State {
     logs: BTreeMap<String, Log>,
     faults: Faults,
     letters: Vec<(String, DeadLetter)>,
+    /// Calls that published dead letters.
+    publishes: usize,
+    removed: BTreeSet<String>,
     /// Differs for every message, over restarts too.
     clock: u64,
 }
@@ -70,13 +73,18 @@ impl MemoryBroker {
     }
 
     pub(super) fn create(&self, topic: &str, dispatch: Dispatch) {
-        self.0.state().logs.insert(topic.to_owned(), Log::new(topic, dispatch));
+        self.0.state().logs.insert(topic.to_owned(), Log::new(topic, dispatch, &self.0.ledger));
     }
 
     /// Publishes one message of so many bytes, and answers its number.
     pub(super) fn publish(&self, topic: &str, bytes: usize, kind: Kind, skips: bool) -> usize {
+        self.publish_keyed(topic, None, bytes, kind, skips)
+    }
+
+    /// The same, with a routing key.
+    pub(super) fn publish_keyed(&self, topic: &str, key: Option<&str>, bytes: usize, kind: Kind, skips: bool) -> usize {
         let invalid = kind == Kind::Invalid;
-        let number = self.0.ledger.published(Entry::new(topic, invalid, skips));
+        let number = self.0.ledger.published(Entry::new(topic, key, invalid, skips));
         let mut payload = number.to_le_bytes().to_vec();
         payload.resize(bytes.max(8), b'.');
         let schema = match kind {
@@ -87,7 +95,13 @@ impl MemoryBroker {
         let mut state = self.0.state();
         state.clock += 1;
         let publish_time = 1_700_000_000_000 + state.clock;
-        state.log(topic).publish(Stored { number, payload: Bytes::from(payload), schema, publish_time });
+        state.log(topic).publish(Stored {
+            number,
+            payload: Bytes::from(payload),
+            key: key.map(str::to_owned),
+            schema,
+            publish_time,
+        });
         self.0.changed.notify_waiters();
         number
     }
@@ -138,9 +152,37 @@ impl MemoryBroker {
         }
     }
 
+    /// The broker loads the topic anew, with its log, and sends everything from its cursor on.
+    pub(super) fn reload(&self, topic: &str) {
+        self.end_stream(topic, true);
+        self.0.state().log(topic).reload();
+        self.0.changed.notify_waiters();
+    }
+
+    /// Whether it waits for the next message to be published.
+    pub(super) fn is_hung(&self, topic: &str) -> bool {
+        self.0.state().log(topic).is_hung()
+    }
+
+    /// How many consumers have attached so far.
+    pub(super) fn attaches(&self, topic: &str) -> u64 {
+        self.0.state().log(topic).consumer()
+    }
+
+    /// The topic exists no more.
+    pub(super) fn remove(&self, topic: &str) {
+        self.0.state().removed.insert(topic.to_owned());
+        self.end_stream(topic, true);
+    }
+
     /// How often the newest message was acknowledged while an older one was out.
     pub(super) fn overtakings(&self, topic: &str) -> usize {
         self.0.state().log(topic).overtakings()
+    }
+
+    /// How many calls published dead letters.
+    pub(super) fn publishes(&self) -> usize {
+        self.0.state().publishes
     }
 
     pub(super) fn letters(&self) -> Vec<(String, DeadLetter)> {
@@ -170,7 +212,8 @@ impl Broker for MemoryBroker {
         let state = self.0.state();
         state.faults.check(Fault::LookUpFails)?;
         let prefix = format!("{topic}-part-");
-        Ok(state.logs.keys().filter(|name| *name == topic || name.starts_with(&prefix)).cloned().collect())
+        let names = state.logs.keys().filter(|name| *name == topic || name.starts_with(&prefix));
+        Ok(names.filter(|name| !state.removed.contains(*name)).cloned().collect())
     }
 
     async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
@@ -180,6 +223,9 @@ impl Broker for MemoryBroker {
         let number = {
             let mut state = self.0.state();
             state.faults.check(Fault::AttachFails)?;
+            if state.removed.contains(&topic) {
+                return Err(BrokerFailure::new(FailureKind::Missing, "no such topic"));
+            }
             state.log(&topic).attach()
         };
         self.0.changed.notify_waiters();
@@ -205,13 +251,18 @@ impl Broker for MemoryBroker {
             None => vec![topic.to_owned()],
         };
         for name in names {
-            self.create(&name, Dispatch { window: 10, ack_timeout: Duration::from_secs(30) });
+            self.create(&name, Dispatch::default());
         }
         Ok(())
     }
 
     async fn publish(&self, topic: &str, letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
         let mut state = self.0.state();
+        if state.faults.has(Fault::PublishPanics) {
+            drop(state);
+            panic!("a broken publisher");
+        }
+        state.publishes += 1;
         let mut publish = |letter: DeadLetter| {
             state.faults.check(Fault::PublishFails)?;
             self.0.ledger.dead_lettered(number_of(&letter.payload));
@@ -310,6 +361,14 @@ impl MemorySession {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
+            let is_answered = {
+                let state = self.shared.state();
+                let panics = state.faults.has(Fault::AcksPanic);
+                let is_answered = state.faults.check(Fault::AnswersAreLost);
+                drop(state);
+                assert!(!panics, "a broken session");
+                is_answered
+            };
             let acked = {
                 let mut state = self.shared.state();
                 let (fail, lose) = (state.faults.check(Fault::AcksFail), state.faults.has(Fault::AcksAreLost));
@@ -321,16 +380,15 @@ impl MemorySession {
                 log.ack(token)
             };
             match acked {
-                Acked::Counted(number) => {
-                    self.shared.ledger.acked(number);
+                Acked::Counted => {
                     self.shared.changed.notify_waiters();
-                    return Ok(());
+                    return is_answered;
                 }
                 Acked::Ignored(number) => {
                     self.shared.ledger.awaits_redelivery(number);
                     return Ok(());
                 }
-                Acked::Unknown => return Ok(()),
+                Acked::Unknown | Acked::Deferred => return Ok(()),
                 Acked::Blocked => changed.await,
             }
         }

@@ -3,7 +3,7 @@
 use tokio::time::sleep;
 
 use super::{
-    bench::{Bench, SECOND},
+    bench::{Bench, MS, SECOND},
     memory::Kind,
 };
 
@@ -29,5 +29,30 @@ async fn a_thousand_mappings_stay_inside_the_budget_and_get_everything_after_an_
     }
     bench.settled().await;
     assert_eq!(bench.ledger.acks(), MAPPINGS * 5);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_of_settled_messages_is_inside_the_budget() {
+    const TOPICS: usize = 20;
+    let mut bench = Bench::with_window(10);
+    bench.config.max_buffered_bytes = 200_000;
+    bench.target.takes(MS / 10);
+    let topics: Vec<_> = (0..TOPICS).map(|number| format!("/default/topic-{number}-")).collect();
+    for topic in &topics {
+        bench.map(topic).batch_size = 10;
+        bench.create(topic);
+        bench.publish_to(topic, 2_000, Kind::Plain);
+    }
+    let pipeline = bench.start();
+    let (mut most, mut settled) = (0.0_f64, Box::pin(bench.settled()));
+    loop {
+        tokio::select! {
+            _ = &mut settled => break,
+            () = sleep(50 * MS) => most = most.max(bench.metric("buffered_bytes", "")),
+        }
+    }
+    drop(settled);
+    assert!(most > 0.0 && most <= 200_000.0 + 10.0 * 600.0, "{most} bytes");
     bench.end(pipeline).await;
 }

@@ -4,13 +4,21 @@
 //! `schedules` checks the promises under random schedules; the other files tell single stories.
 
 mod batches;
+mod behaviour;
 mod bench;
+mod detaching;
 mod drain;
 mod faults;
+mod first_contact;
+mod isolation;
 mod ledger;
 mod log;
+mod losses;
 mod memory;
 mod memory_budget;
+mod metrics;
+mod parts;
+mod pending;
 mod redelivery;
 mod refusals;
 mod schedules;

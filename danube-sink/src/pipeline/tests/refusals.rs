@@ -1,6 +1,6 @@
 //! Records that the target does not take, and schemas that cannot be looked up.
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{
     bench::{Bench, LETTERS, MS, SECOND, TOPIC, in_time},
@@ -8,7 +8,7 @@ use super::{
     memory::Kind,
     target::{Answer, Fate},
 };
-use crate::config::{OnInvalidRecord, OnRetriesExhausted};
+use crate::config::{OnInvalidRecord, OnMassRefusal, OnRetriesExhausted};
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_the_registry_delays_one_lane_only_and_loses_nothing() {
@@ -262,4 +262,78 @@ async fn a_fatal_answer_or_a_panic_ends_the_connector_and_acknowledges_nothing_o
         assert_eq!(bench.target.sizes(), [2, 2]);
         bench.end(pipeline).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_refuses_everything_is_not_asked_for_each_record() {
+    for (policy, ends) in [(OnMassRefusal::Stop, true), (OnMassRefusal::Wait, false)] {
+        for invalid in [OnInvalidRecord::Stop, OnInvalidRecord::Skip] {
+            let mut bench = Bench::with_window(5_000);
+            let mapping = bench.mapping();
+            (mapping.batch_size, mapping.on_invalid_record, mapping.on_mass_refusal) = (1_000, invalid, policy);
+            (0..1_000).for_each(|number| bench.target.refuse(number));
+            bench.publish(1_000);
+            let mut pipeline = bench.start();
+            let ended = timeout(20 * SECOND, pipeline.ended()).await;
+            assert_eq!(ended.is_ok(), ends || invalid == OnInvalidRecord::Stop, "{policy:?} {invalid:?}");
+            let writes = bench.target.sizes().len();
+            assert!(writes < 100, "{writes} writes: {policy:?} {invalid:?}");
+            assert_eq!(bench.ledger.acks(), 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_go_on_each_refused_record_becomes_a_dead_letter() {
+    let mut bench = Bench::with_window(5_000);
+    (bench.mapping().batch_size, bench.mapping().on_mass_refusal) = (100, OnMassRefusal::GoOn);
+    (0..100).for_each(|number| bench.target.refuse(number));
+    bench.publish(100);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.broker.letters().len(), 100);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mass_refusal_is_waited_for_until_the_target_takes_records() {
+    let mut bench = Bench::with_window(100);
+    bench.mapping().batch_size = 100;
+    bench.ledger.refusals_wait();
+    bench.target.answers(vec![Answer::Refused; 150]);
+    bench.publish(100);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert!(bench.ledger.confirmations().len() >= 100 - 32, "{:?}", bench.ledger.confirmations().len());
+    assert!(bench.metric("mass_refusals_total", TOPIC) >= 1.0);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_never_tried_is_not_dead_lettered_for_another_one() {
+    let mut bench = Bench::with_window(100);
+    bench.mapping().batch_size = 10;
+    bench.config.on_retries_exhausted = OnRetriesExhausted::DeadLetter;
+    bench.config.max_retries = 2;
+    bench.ledger.exhausted_to_dead_letters();
+    let mut fates = vec![Fate::Again; 10];
+    fates[0] = Fate::Retried;
+    bench.target.answers(vec![Answer::Partial(fates); 3]);
+    bench.publish(10);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!((bench.broker.letters().len(), bench.ledger.confirmations().len()), (1, 9));
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_invalid_records_are_published_at_once() {
+    let mut bench = Bench::with_window(1_000);
+    bench.mapping().batch_size = 500;
+    bench.publish_to(TOPIC, 5_000, Kind::Invalid);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.broker.letters().len(), 5_000);
+    assert!(bench.broker.publishes() <= 50, "{} calls", bench.broker.publishes());
+    bench.end(pipeline).await;
 }

@@ -1,7 +1,7 @@
 //! A scripted sink: the test says what each write answers, and sees what was written.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{ledger::Ledger, memory::number_of};
 use crate::{
-    config::{ConnectorConfig, ConsumerConfig},
+    concurrently::Concurrently,
+    config::{ConnectorConfig, ConsumerConfig, SubscriptionType},
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, PartialFailure},
     record::SinkRecord,
@@ -34,6 +35,19 @@ pub(super) enum Answer {
     Hang,
     Fatal,
     Panic,
+    /// Written in parts with `Concurrently`, each of so many records, which answer one after the other; then `Ok`.
+    Parts(usize, Vec<Part>),
+}
+
+/// What a part of a batch answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Ok,
+    Retryable,
+    /// The first record is rejected, the others are written.
+    RejectsFirst,
+    /// The first record is invalid, the others are not written.
+    InvalidFirst,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +78,16 @@ pub(super) struct Target {
 #[derive(Default)]
 struct Script {
     answers: VecDeque<Answer>,
-    /// Topics whose writes fail, whatever the script says.
-    failing: HashSet<String>,
+    /// Topics whose writes fail, whatever the script says, and until when.
+    failing: HashMap<String, Option<Instant>>,
+    /// Topics whose writes never answer.
+    hanging: HashSet<String>,
+    /// What health checks answer; `None` is well.
+    health: Option<Answer>,
+    unwell_until: Option<Instant>,
+    /// The time of each record of a write.
+    each: Duration,
+    order: Option<SubscriptionType>,
     /// Messages, by their numbers in the ledger, with which a batch is refused.
     refused: HashSet<usize>,
     calls: Vec<Call>,
@@ -83,11 +105,40 @@ impl Target {
 
     /// No write of the topic goes well from now on.
     pub(super) fn fail(&self, topic: &str) {
-        self.script().failing.insert(topic.to_owned());
+        self.script().failing.insert(topic.to_owned(), None);
+    }
+
+    pub(super) fn fail_for(&self, topic: &str, time: Duration) {
+        self.script().failing.insert(topic.to_owned(), Some(Instant::now() + time));
+    }
+
+    /// Health checks fail for a while.
+    pub(super) fn unwell_for(&self, time: Duration) {
+        self.script().unwell_until = Some(Instant::now() + time);
+    }
+
+    /// No write of the topic answers from now on.
+    pub(super) fn hang(&self, topic: &str) {
+        self.script().hanging.insert(topic.to_owned());
     }
 
     pub(super) fn recover(&self, topic: &str) {
         self.script().failing.remove(topic);
+        self.script().hanging.remove(topic);
+    }
+
+    pub(super) fn health(&self, answer: Option<Answer>) {
+        self.script().health = answer;
+    }
+
+    /// Each record of a write takes so long.
+    pub(super) fn takes(&self, each: Duration) {
+        self.script().each = each;
+    }
+
+    /// The order in which parts are written.
+    pub(super) fn order(&self, order: SubscriptionType) {
+        self.script().order = Some(order);
     }
 
     /// No batch with this message is written from now on.
@@ -113,9 +164,14 @@ impl Target {
         let numbers: Vec<_> = records.iter().map(number).collect();
         let bytes = records.iter().map(|record| record.bytes().len()).collect();
         let mut script = self.script();
-        let failing = script.failing.contains(&topic);
+        let is_over = |until: &Option<Instant>| until.is_some_and(|until| until <= Instant::now());
+        let failing = script.failing.get(&topic).is_some_and(|until| !is_over(until));
+        let hanging = script.hanging.contains(&topic);
         let refused = script.refused.iter().any(|number| numbers.contains(number));
         script.calls.push(Call { at: Instant::now(), topic, numbers, bytes });
+        if hanging {
+            return Answer::Hang;
+        }
         if failing {
             return Answer::Retryable;
         }
@@ -126,6 +182,40 @@ impl Target {
     fn confirm(&self, records: &[SinkRecord]) -> ConnectorResult<()> {
         records.iter().for_each(|record| self.ledger.confirmed(number(record)));
         Ok(())
+    }
+
+    async fn write_parts(&self, records: &[SinkRecord], size: usize, parts: Vec<Part>) -> ConnectorResult<()> {
+        let order = self.script().order.unwrap_or(SubscriptionType::Exclusive);
+        let concurrently =
+            Concurrently { order, at_once: 3, until: std::time::Instant::now() + Duration::from_secs(60) };
+        let parts_left = Mutex::new(VecDeque::from(parts));
+        let batches = records.chunks(size).map(<[_]>::to_vec).collect();
+        let write = |part: Vec<SinkRecord>| {
+            let answer = parts_left.lock().unwrap().pop_front().unwrap_or(Part::Ok);
+            async move {
+                sleep(Duration::from_millis(10)).await;
+                self.write_part(&part, answer)
+            }
+        };
+        concurrently.write(batches, write).await
+    }
+
+    fn write_part(&self, part: &[SinkRecord], answer: Part) -> ConnectorResult<()> {
+        match answer {
+            Part::Ok => self.confirm(part),
+            Part::Retryable => Err(ConnectorError::retryable("503")),
+            Part::RejectsFirst => {
+                self.ledger.rejected(number(&part[0]));
+                self.confirm(&part[1..])?;
+                let mut failure = PartialFailure::default();
+                failure.reject(&part[0], "too long");
+                failure.into_result()
+            }
+            Part::InvalidFirst => {
+                self.ledger.rejected(number(&part[0]));
+                Err(ConnectorError::invalid_record(&part[0], "not what the target takes"))
+            }
+        }
     }
 
     fn partial(&self, records: &[SinkRecord], fates: &[Fate]) -> ConnectorResult<()> {
@@ -165,13 +255,35 @@ impl SinkConnector for Target {
         Ok(Vec::new())
     }
 
+    async fn health_check(&self) -> ConnectorResult<()> {
+        let (answer, unwell_until) = {
+            let script = self.script();
+            (script.health.clone(), script.unwell_until)
+        };
+        match answer {
+            None if unwell_until.is_some_and(|until| Instant::now() < until) => {
+                Err(ConnectorError::retryable("no connection"))
+            }
+            None => Ok(()),
+            Some(Answer::Fatal) => Err(ConnectorError::fatal("the user may not log in")),
+            Some(Answer::Hang) => std::future::pending().await,
+            Some(_) => Err(ConnectorError::retryable("no connection")),
+        }
+    }
+
     async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
         self.process_batch(vec![record]).await
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        match self.called(&records) {
+        let answer = self.called(&records);
+        let each = self.script().each;
+        if !each.is_zero() {
+            sleep(each * u32::try_from(records.len()).unwrap()).await;
+        }
+        match answer {
             Answer::Ok => self.confirm(&records),
+            Answer::Parts(size, parts) => self.write_parts(&records, size, parts).await,
             Answer::Slow(time) => {
                 sleep(time).await;
                 self.confirm(&records)

@@ -1,0 +1,319 @@
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::*;
+
+const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A ledger that is attached, and a clock that goes on as the test says.
+struct Bench {
+    ledger: DeliveryLedger,
+    now: Instant,
+    /// Differs after a broker has begun anew.
+    publish_time: u64,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut bench = Self { ledger: DeliveryLedger::new(ACK_TIMEOUT), now: Instant::now(), publish_time: 1 };
+        bench.ledger.attach(bench.now);
+        bench
+    }
+
+    fn receive(&mut self, offset: u64) -> Arrival {
+        let message = Message {
+            payload: Bytes::new(),
+            publish_time: self.publish_time,
+            producer: "p".into(),
+            attributes: HashMap::new(),
+            key: None,
+            schema: None,
+            token: token(offset),
+        };
+        self.ledger.receive(&message, self.now)
+    }
+
+    /// How many messages are missing for certain.
+    fn missing(&mut self) -> u64 {
+        self.ledger.gap(true, self.now).map_or(0, |gap| gap.messages)
+    }
+
+    fn settle(&mut self, offset: u64) -> Option<Duration> {
+        self.ledger.settle(token(offset), self.ledger.epoch(), self.now)
+    }
+
+    /// Sends what may be sent and has it answered; the offsets.
+    fn acks(&mut self) -> Vec<u64> {
+        let offsets: Vec<_> = self.ledger.acks().into_iter().map(|token| token.offset).collect();
+        let epoch = self.ledger.epoch();
+        offsets.iter().for_each(|offset| {
+            self.ledger.acked(*offset, epoch);
+        });
+        offsets
+    }
+
+    fn reattach(&mut self) {
+        self.ledger.detach();
+        self.ledger.attach(self.now);
+    }
+}
+
+fn token(offset: u64) -> AckToken {
+    AckToken { offset, producer_id: 1, sequence: offset, broker_address: "b".into() }
+}
+
+#[test]
+fn a_message_is_new_once_then_in_hand_then_settled() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.receive(0), Arrival::New);
+    assert_eq!(bench.receive(0), Arrival::InHand);
+    assert!(bench.settle(0).is_some());
+    assert_eq!(bench.settle(0), None, "it is settled once");
+    assert_eq!(bench.acks(), [0]);
+    assert_eq!(bench.receive(0), Arrival::Settled);
+    assert_eq!(bench.acks(), [0], "and acknowledged again");
+}
+
+#[test]
+fn a_released_message_is_taken_again_and_a_settled_one_stays_settled() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    bench.ledger.release(0, bench.ledger.epoch());
+    assert_eq!((bench.ledger.in_hand(), bench.ledger.unsettled()), (0, 1));
+    assert_eq!(bench.receive(0), Arrival::Returned);
+    bench.settle(0);
+    bench.ledger.release(0, bench.ledger.epoch());
+    assert_eq!(bench.receive(0), Arrival::InHand, "its acknowledgement waits");
+    assert_eq!(bench.acks(), [0]);
+    assert_eq!(bench.ledger.unsettled(), 0);
+}
+
+#[test]
+fn the_newest_acknowledgement_leaves_last() {
+    let mut bench = Bench::new();
+    for offset in 0..3 {
+        bench.receive(offset);
+    }
+    bench.settle(2);
+    bench.settle(0);
+    assert_eq!(bench.acks(), [0]);
+    bench.settle(1);
+    let older: Vec<_> = bench.ledger.acks().into_iter().map(|token| token.offset).collect();
+    assert_eq!(older, [1]);
+    assert!(bench.ledger.acks().is_empty(), "the older one is on its way");
+    bench.ledger.acked(1, bench.ledger.epoch());
+    assert_eq!(bench.acks(), [2]);
+    assert!(bench.ledger.is_quiet());
+}
+
+#[test]
+fn an_acknowledgement_that_failed_is_sent_once_more() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    bench.settle(0);
+    assert_eq!(bench.ledger.acks().len(), 1);
+    bench.ledger.ack_failed(token(0), bench.ledger.epoch());
+    assert_eq!(bench.acks(), [0]);
+}
+
+#[test]
+fn an_acknowledgement_that_a_detachment_cut_off_waits_for_the_redelivery_or_for_its_absence() {
+    for is_sent_again in [true, false] {
+        let mut bench = Bench::new();
+        bench.receive(0);
+        bench.settle(0);
+        bench.reattach();
+        assert_eq!(bench.ledger.unconfirmed(), 1);
+        if is_sent_again {
+            assert_eq!(bench.receive(0), Arrival::Settled);
+            assert_eq!(bench.acks(), [0]);
+        } else {
+            bench.now += REDELIVERY_PATIENCE;
+            bench.ledger.resolve(bench.now);
+        }
+        assert_eq!(bench.ledger.unconfirmed(), 0);
+    }
+}
+
+#[test]
+fn a_settlement_of_an_earlier_attachment_waits_for_the_redelivery() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    bench.reattach();
+    assert!(bench.settle(0).is_some());
+    assert!(bench.ledger.acks().is_empty());
+    assert_eq!(bench.receive(0), Arrival::Settled);
+    assert_eq!(bench.acks(), [0]);
+}
+
+#[test]
+fn what_is_not_read_is_not_taken_for_gone() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    bench.ledger.release(0, bench.ledger.epoch());
+    bench.reattach();
+    bench.now += REDELIVERY_PATIENCE;
+    bench.ledger.put_off(bench.now);
+    bench.ledger.resolve(bench.now);
+    assert_eq!(bench.ledger.unsettled(), 1);
+    bench.now += REDELIVERY_PATIENCE;
+    bench.ledger.resolve(bench.now);
+    assert_eq!(bench.ledger.unsettled(), 0, "another consumer has it");
+}
+
+#[test]
+fn offsets_that_begin_anew_are_new_messages_of_another_epoch() {
+    let mut bench = Bench::new();
+    for offset in 0..3 {
+        bench.receive(offset);
+    }
+    let epoch = bench.ledger.epoch();
+    bench.publish_time = 2;
+    assert_eq!(bench.receive(0), Arrival::New);
+    assert_ne!(bench.ledger.epoch(), epoch);
+    assert_eq!((bench.ledger.restarts(), bench.missing()), (1, 0));
+    assert_eq!(bench.ledger.in_hand(), 4);
+    assert_eq!(bench.ledger.settle(token(0), epoch, bench.now), None, "of the message that the broker lost");
+    assert!(bench.ledger.acks().is_empty());
+    bench.ledger.release(1, epoch);
+    assert_eq!(bench.ledger.in_hand(), 2);
+}
+
+#[test]
+fn offsets_that_are_missing_are_counted_once() {
+    let mut bench = Bench::new();
+    let mut receive = |offset| {
+        bench.receive(offset);
+        bench.missing()
+    };
+    assert_eq!([7, 8, 11, 9, 12].map(&mut receive), [0, 0, 2, 0, 0]);
+    bench.ledger.release(12, bench.ledger.epoch());
+    assert_eq!(bench.receive(12), Arrival::Returned);
+    assert_eq!(bench.missing(), 0, "given back and sent again");
+    bench.ledger.lose_sight();
+    bench.receive(100);
+    assert_eq!(bench.missing(), 0, "another consumer read those before it");
+    bench.receive(102);
+    assert_eq!(bench.missing(), 1);
+}
+
+#[test]
+fn a_message_that_others_have_passed_is_not_missing_if_it_comes_soon() {
+    let mut bench = Bench::new();
+    for offset in [0, 1, 4] {
+        bench.receive(offset);
+    }
+    assert_eq!(bench.ledger.gap(false, bench.now), None);
+    bench.receive(2);
+    bench.now += LATEST;
+    assert_eq!(bench.ledger.gap(false, bench.now), Some(Gap { messages: 1, end: 4 }));
+    assert_eq!(bench.ledger.gap(true, bench.now), None);
+}
+
+#[test]
+fn a_long_jump_is_a_gap_and_takes_no_memory_for_what_is_missing() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    let jump = 10 * LONGEST_JUMP;
+    assert_eq!(bench.receive(jump), Arrival::New);
+    assert_eq!((bench.missing(), bench.ledger.restarts()), (jump - 1, 0));
+    assert!(bench.ledger.forget(10, false, bench.now) < 1024 * 1024);
+    assert!(bench.settle(jump).is_some());
+    assert_eq!(bench.acks(), [jump]);
+}
+
+#[test]
+fn a_topic_that_is_not_reliable_has_no_offsets_and_each_message_is_new() {
+    let mut bench = Bench::new();
+    for number in 0..100 {
+        bench.publish_time = number;
+        assert_eq!(bench.receive(0), Arrival::New);
+    }
+    assert_eq!(bench.ledger.in_hand(), 100);
+    for _ in 0..100 {
+        bench.settle(0);
+    }
+    assert_eq!(bench.ledger.in_hand(), 0);
+}
+
+#[test]
+fn memory_is_bounded_by_a_number_of_messages_and_by_windows_where_it_is_short() {
+    let mut bench = Bench::new();
+    for offset in 0..2 * REMEMBERED as u64 {
+        bench.receive(offset);
+        bench.settle(offset);
+        bench.acks();
+    }
+    bench.ledger.forget(10, false, bench.now);
+    assert_eq!(bench.ledger.slots.len(), REMEMBERED);
+    let bytes = bench.ledger.forget(10, true, bench.now);
+    assert_eq!(bench.ledger.slots.len(), WINDOWS_REMEMBERED * 16);
+    assert!(bytes < 16 * 1024, "{bytes}");
+    let last = 2 * REMEMBERED as u64 - 1;
+    assert_eq!(bench.receive(last), Arrival::Settled, "the newest are remembered");
+}
+
+#[test]
+fn nothing_that_is_not_acknowledged_is_forgotten() {
+    let mut bench = Bench::new();
+    for offset in 0..1_000 {
+        bench.receive(offset);
+        if offset > 0 {
+            bench.settle(offset);
+        }
+        bench.acks();
+    }
+    bench.ledger.forget(10, true, bench.now);
+    assert_eq!(bench.receive(0), Arrival::InHand);
+}
+
+#[test]
+fn an_acknowledgement_in_doubt_does_not_count_and_is_remembered_until_it_must_have_come_again() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    bench.now += ACK_TIMEOUT;
+    bench.settle(0);
+    let epoch = bench.ledger.epoch();
+    assert_eq!(bench.ledger.acks().len(), 1);
+    assert!(!bench.ledger.acked(0, epoch), "the broker may have been about to send it again");
+    for offset in 1..100 {
+        bench.receive(offset);
+        bench.settle(offset);
+        bench.acks();
+    }
+    bench.ledger.forget(16, true, bench.now);
+    assert_eq!(bench.ledger.slots.len(), 100);
+    bench.now += 2 * (ACK_TIMEOUT + REDELIVERY_BACKOFF) + SECOND;
+    bench.ledger.forget(16, true, bench.now);
+    assert_eq!(bench.ledger.slots.len(), 64);
+}
+
+#[test]
+fn ages_are_those_of_the_present_attachment_and_survive_the_clock_of_49_days() {
+    let mut bench = Bench::new();
+    bench.now += Duration::from_millis(u64::from(u32::MAX) - 1_000);
+    bench.receive(0);
+    bench.now += 5 * SECOND;
+    bench.receive(1);
+    bench.now += SECOND;
+    assert_eq!(bench.ledger.ages(bench.now), (Some(6 * SECOND), None));
+    assert_eq!(bench.settle(0), Some(6 * SECOND));
+    bench.now += SECOND;
+    assert_eq!(bench.ledger.ages(bench.now), (Some(2 * SECOND), Some(SECOND)));
+    bench.reattach();
+    assert_eq!(bench.ledger.ages(bench.now).0, None, "the deadline begins with the redelivery");
+    bench.receive(1);
+    assert_eq!(bench.ledger.ages(bench.now).0, Some(Duration::ZERO));
+}
+
+#[test]
+fn a_message_that_waited_in_memory_is_one_delivery() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    bench.ledger.release(0, bench.ledger.epoch());
+    bench.ledger.retract(0);
+    bench.receive(0);
+    assert_eq!(bench.ledger.deliveries_of(0), 1);
+}

@@ -1,0 +1,110 @@
+//! Long outages and slow targets: a subscription is detached in time, and each message is sent only a few times.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{
+    behaviour::{Behaviour, Reading},
+    bench::{Bench, MS, SECOND, TOPIC},
+    memory::Kind,
+};
+
+/// As the broker's default settings block a subscription.
+const STRICT: Behaviour = Behaviour {
+    counts_attaches: true,
+    max_redelivery_count: Some(5),
+    hangs: true,
+    reading: Reading::All,
+    keeps_cursor: false,
+};
+
+fn strict(window: usize) -> Bench {
+    let mut bench = Bench::empty();
+    bench.dispatch.window = window;
+    bench.dispatch.behaviour = STRICT;
+    bench.map(TOPIC);
+    bench.create(TOPIC);
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_hours_blocks_no_subscription() {
+    for window in [1, 10, 200] {
+        let bench = strict(window);
+        bench.target.fail(TOPIC);
+        bench.publish(300);
+        let pipeline = bench.start();
+        sleep(2 * 3_600 * SECOND).await;
+        assert!(bench.ledger.most_deliveries() <= 1, "detached before the broker sends anything again");
+        bench.target.recover(TOPIC);
+        bench.settled().await;
+        assert!(bench.ledger.most_deliveries() <= 3, "{}", bench.ledger.most_deliveries());
+        bench.end(pipeline).await;
+        assert_eq!(bench.broker.overtakings(TOPIC), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_comes_and_goes_blocks_no_subscription() {
+    let bench = strict(50);
+    bench.publish(2_000);
+    let pipeline = bench.start();
+    for _ in 0..10 {
+        bench.target.fail(TOPIC);
+        sleep(100 * SECOND).await;
+        bench.target.recover(TOPIC);
+        sleep(300 * MS).await;
+    }
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+/// 3 000 records, ten a second: a window of 1 000 takes longer than the broker waits for an acknowledgement.
+#[tokio::test(start_paused = true)]
+async fn a_large_window_on_a_slow_target_sends_no_record_often() {
+    for (window, batch) in [(10, 100), (100, 100), (1_000, 100), (1_000, 10)] {
+        let mut bench = strict(window);
+        bench.mapping().batch_size = batch;
+        bench.target.takes(100 * MS);
+        bench.config.write_timeout = 100 * SECOND;
+        bench.publish(3_000);
+        let pipeline = bench.start();
+        bench.settled().await;
+        let (most, all) = (bench.ledger.most_deliveries(), bench.ledger.deliveries());
+        assert!(most <= 2 && all <= 7_000, "window {window}: {all} deliveries, {most} of one record");
+        bench.end(pipeline).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_is_smaller_than_the_window_blocks_no_subscription() {
+    let mut bench = strict(100);
+    bench.config.max_buffered_bytes = 20_000;
+    bench.target.takes(10 * MS);
+    for _ in 0..500 {
+        bench.broker.publish(TOPIC, 1_000, Kind::Plain, false);
+    }
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert!(bench.ledger.most_deliveries() <= 5, "{}", bench.ledger.most_deliveries());
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_detachment_comes_before_the_ack_timeout() {
+    for seconds in [2, 30, 300] {
+        let mut bench = Bench::empty();
+        bench.dispatch.ack_timeout = Duration::from_secs(seconds);
+        bench.dispatch.behaviour = STRICT;
+        bench.map(TOPIC);
+        bench.create(TOPIC);
+        bench.target.hang(TOPIC);
+        bench.config.write_timeout = Duration::from_secs(seconds * 10);
+        bench.publish(10);
+        let pipeline = bench.start();
+        sleep(Duration::from_secs(seconds * 5)).await;
+        assert_eq!(bench.ledger.most_deliveries(), 1, "ack timeout of {seconds} s");
+        drop(pipeline);
+    }
+}

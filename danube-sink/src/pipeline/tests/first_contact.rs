@@ -1,0 +1,61 @@
+//! Topics that come later, and partitions that go.
+
+use tokio::time::{sleep, timeout};
+
+use super::{
+    bench::{Bench, MS, SECOND, TOPIC, in_time},
+    memory::Kind,
+};
+use crate::observe::Phase;
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_is_made_later_is_attached_within_half_a_second() {
+    let mut bench = Bench::empty();
+    bench.map(TOPIC);
+    let pipeline = bench.start();
+    for wait in [1, 7, 600] {
+        sleep(wait * SECOND).await;
+    }
+    bench.create(TOPIC);
+    timeout(500 * MS, bench.broker.attached(TOPIC)).await.expect("it is looked for four times a second");
+    bench.publish(3);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_create_topics_the_topic_and_the_subscription_are_there_first() {
+    for partitions in [None, Some(3)] {
+        let mut bench = Bench::empty();
+        bench.map(TOPIC).create_topics = true;
+        bench.mapping().partitions = partitions;
+        bench.observer.phase(Phase::Running);
+        let pipeline = bench.start();
+        in_time(bench.observer.ready()).await;
+        let topics: Vec<_> = match partitions {
+            None => vec![TOPIC.to_owned()],
+            Some(partitions) => (0..partitions).map(|number| format!("{TOPIC}-part-{number}")).collect(),
+        };
+        topics.iter().for_each(|topic| bench.publish_to(topic, 3, Kind::Plain));
+        bench.settled().await;
+        assert_eq!(bench.ledger.acks(), 3 * topics.len());
+        bench.end(pipeline).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_vanished_does_not_keep_the_connector_from_being_ready() {
+    let mut bench = Bench::empty();
+    bench.map(TOPIC);
+    let partitions = [0, 1].map(|number| format!("{TOPIC}-part-{number}"));
+    partitions.iter().for_each(|partition| bench.create(partition));
+    bench.observer.phase(Phase::Running);
+    let pipeline = bench.start();
+    in_time(bench.observer.ready()).await;
+    bench.broker.remove(&partitions[1]);
+    sleep(600 * SECOND).await;
+    assert!(bench.observer.is_ready());
+    bench.publish_to(&partitions[0], 3, Kind::Plain);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}

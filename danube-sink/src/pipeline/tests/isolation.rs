@@ -1,0 +1,163 @@
+//! The trouble of one mapping costs another nothing but the wait for a connector instance.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::{
+    bench::{Bench, MS, SECOND, TOPIC, in_time},
+    faults::Fault,
+    memory::Kind,
+    target::Answer,
+};
+
+const WELL: &str = "/default/well";
+const BACK: &str = "/default/back";
+/// A budget for so many messages of the dead mappings as the default one holds of 410 kilobytes.
+const BUDGET: usize = 1_340_000;
+const LARGE: usize = 4_100;
+
+/// So many mappings whose target is down, with twenty messages each.
+fn with_dead(count: usize) -> Bench {
+    let mut bench = Bench::empty();
+    bench.config.max_buffered_bytes = BUDGET;
+    for topic in [WELL, BACK] {
+        bench.map(topic);
+        bench.create(topic);
+    }
+    for number in 0..count {
+        let topic = format!("/default/dead{number}-");
+        bench.map(&topic);
+        bench.create(&topic);
+        bench.target.fail(&topic);
+        for _ in 0..20 {
+            bench.broker.publish(&topic, LARGE, Kind::Plain, false);
+        }
+    }
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_mappings_do_not_starve_a_healthy_one_of_memory() {
+    for dead in [34, 40] {
+        let bench = with_dead(dead);
+        let pipeline = bench.start();
+        let mut numbers = Vec::new();
+        for _ in 0..60 {
+            numbers.push(bench.broker.publish(WELL, 100, Kind::Plain, false));
+            sleep(10 * SECOND).await;
+        }
+        let late = numbers.iter().filter(|number| !bench.ledger.entry(**number).acked).count();
+        assert!(late <= 1, "{late} of 60 are not acknowledged beside {dead} dead mappings");
+        assert!(timeout(SECOND, pipeline.drain()).await.is_err(), "the dead ones are waited for");
+        bench.lawful();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_recovers_beside_dead_ones_gets_its_records() {
+    for dead in [25, 30] {
+        let bench = with_dead(dead);
+        bench.target.fail(BACK);
+        bench.publish_to(BACK, 20, Kind::Plain);
+        let pipeline = bench.start();
+        sleep(120 * SECOND).await;
+        bench.target.recover(BACK);
+        sleep(90 * SECOND).await;
+        let number = bench.broker.publish(WELL, 100, Kind::Plain, false);
+        sleep(60 * SECOND).await;
+        assert!(bench.ledger.entry(number).acked, "the healthy one beside {dead} dead mappings");
+        let acked = bench.ledger.count(|entry| entry.topic == BACK && entry.acked);
+        assert_eq!(acked, 20, "the one that is back beside {dead} dead mappings");
+        drop(pipeline);
+        bench.lawful();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_mapping_keeps_no_other_detached() {
+    let mut bench = Bench::new();
+    bench.map(BACK);
+    bench.create(BACK);
+    for topic in [TOPIC, BACK] {
+        bench.target.fail(topic);
+        bench.publish_to(topic, 5, Kind::Plain);
+    }
+    let pipeline = bench.start();
+    sleep(300 * SECOND).await;
+    bench.target.recover(BACK);
+    sleep(60 * SECOND).await;
+    assert_eq!(bench.ledger.count(|entry| entry.topic == BACK && entry.acked), 5);
+    drop(pipeline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_health_check_ends_the_connector() {
+    let bench = Bench::new();
+    bench.target.fail(TOPIC);
+    bench.target.health(Some(Answer::Fatal));
+    bench.publish(5);
+    let mut pipeline = bench.start();
+    let ended = timeout(300 * SECOND, pipeline.ended()).await.expect("it ends");
+    assert!(ended.unwrap_err().to_string().contains("may not log in"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_hangs_holds_others_for_no_longer_than_the_write_timeout() {
+    let mut bench = Bench::new();
+    bench.config.write_timeout = 2 * SECOND;
+    bench.map(WELL);
+    bench.create(WELL);
+    bench.target.hang(TOPIC);
+    bench.publish(5);
+    let pipeline = bench.start();
+    for _ in 0..20 {
+        let number = bench.broker.publish(WELL, 8, Kind::Plain, false);
+        sleep(1_000 * MS + 2 * SECOND + 100 * MS).await;
+        assert!(bench.ledger.entry(number).acked, "a flush interval and one write later");
+    }
+    drop(pipeline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_waits_for_its_turn_does_not_spin_while_the_registry_is_away() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Slow(20 * SECOND)]);
+    bench.publish(1);
+    let pipeline = bench.start();
+    sleep(2 * SECOND).await;
+    bench.broker.begin(Fault::RegistryFails, 60 * SECOND);
+    bench.publish(1);
+    bench.publish_to(TOPIC, 1, Kind::WithSchema);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_publisher_or_of_an_acknowledgement_ends_the_connector_at_once() {
+    for fault in [Fault::PublishPanics, Fault::AcksPanic] {
+        for tasks in [1, 3] {
+            let mut bench = Bench::new();
+            bench.tasks = tasks;
+            bench.mapping().consumer.subscription_type = crate::config::SubscriptionType::Shared;
+            bench.broker.begin(fault, 3_600 * SECOND);
+            bench.publish(1);
+            bench.publish_to(TOPIC, 1, Kind::Invalid);
+            let mut pipeline = bench.start();
+            let ended = timeout(10 * SECOND, pipeline.ended()).await.expect("at once");
+            assert!(ended.is_err(), "{fault:?}");
+            let _ = timeout(20 * SECOND, pipeline.drain()).await.expect("the drain ends");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delay_that_a_target_asks_for_is_bounded_by_max_backoff() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::RetryAfter(Duration::from_secs(86_400))]);
+    bench.publish(2);
+    let pipeline = bench.start();
+    let took = in_time(bench.settled()).await;
+    assert!(took <= bench.config.max_backoff + 5 * SECOND, "{took:?}");
+    bench.end(pipeline).await;
+}

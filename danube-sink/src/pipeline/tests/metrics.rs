@@ -1,0 +1,91 @@
+//! Each metric means what its help says.
+
+use tokio::time::sleep;
+
+use super::{
+    bench::{Bench, MS, SECOND, TOPIC},
+    faults::Fault,
+    memory::Kind,
+    target::Answer,
+};
+use crate::{config::OnInvalidRecord, observe::Phase};
+
+const FAST: &str = "/default/fast";
+
+#[tokio::test(start_paused = true)]
+async fn write_seconds_does_not_contain_the_wait_for_a_connector_instance() {
+    let mut bench = Bench::new();
+    bench.map(FAST);
+    bench.create(FAST);
+    bench.target.answers([Answer::Slow(4 * SECOND)]);
+    bench.publish(1);
+    let pipeline = bench.start();
+    sleep(1_500 * MS).await;
+    bench.publish_to(FAST, 1, Kind::Plain);
+    bench.settled().await;
+    assert!(bench.metric("write_seconds_sum", FAST) < 1.0);
+    let waited = bench.metric("write_wait_seconds_sum", FAST);
+    assert!((2.0..=3.5).contains(&waited), "{waited}");
+    assert!(bench.metric("write_seconds_sum", TOPIC) >= 4.0);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_counters_agree_with_what_happened() {
+    let mut bench = Bench::new();
+    bench.mapping().on_invalid_record = OnInvalidRecord::Skip;
+    bench.map(FAST);
+    bench.create(FAST);
+    bench.publish(25);
+    bench.publish_to(TOPIC, 5, Kind::Invalid);
+    bench.publish_to(FAST, 12, Kind::Plain);
+    bench.publish_to(FAST, 3, Kind::Invalid);
+    let pipeline = bench.start();
+    bench.settled().await;
+    bench.broker.end_stream(TOPIC, true);
+    bench.broker.begin(Fault::AcksFail, 500 * MS);
+    bench.publish(10);
+    bench.settled().await;
+    sleep(SECOND).await;
+    assert_eq!(bench.metric("settle_records_total", ""), 55.0);
+    assert_eq!(bench.metric("settle_acks_total", ""), 55.0);
+    assert_eq!(bench.metric("settle_skipped_total", ""), 5.0);
+    assert_eq!(bench.metric("settle_dead_letters_total", ""), 3.0);
+    assert_eq!(bench.metric("intake_messages_total", ""), f64::from(bench.ledger.deliveries()));
+    assert_eq!(bench.metric("intake_gap_messages_total", ""), 0.0);
+    assert_eq!(bench.metric("in_hand_records", ""), 0.0);
+    assert_eq!(bench.metric("acks_in_flight", ""), 0.0);
+    assert_eq!(bench.metric("attaches_total", TOPIC), bench.broker.attaches(TOPIC) as f64);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_given_back_is_no_gap() {
+    let bench = Bench::new();
+    bench.target.fail(TOPIC);
+    bench.publish(30);
+    let pipeline = bench.start();
+    sleep(120 * SECOND).await;
+    bench.target.recover(TOPIC);
+    bench.settled().await;
+    assert_eq!(bench.metric("intake_gap_messages_total", TOPIC), 0.0);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_is_ready_again_after_an_outage_that_outlasted_the_ack_timeout() {
+    for fault in [Fault::RegistryFails, Fault::PublishFails] {
+        let bench = Bench::new();
+        bench.observer.phase(Phase::Running);
+        let pipeline = bench.start();
+        sleep(SECOND).await;
+        bench.broker.begin(fault, 100 * SECOND);
+        bench.publish_to(TOPIC, 3, Kind::Invalid);
+        sleep(60 * SECOND).await;
+        assert!(!bench.observer.is_ready(), "{fault:?}");
+        bench.settled().await;
+        sleep(60 * SECOND).await;
+        assert!(bench.observer.is_ready(), "{fault:?}");
+        bench.end(pipeline).await;
+    }
+}
