@@ -352,7 +352,7 @@ async fn the_connectors_own_metrics_are_served() {
         "# TYPE danube_sink_connector_opened counter",
         "# HELP danube_sink_connector_open_files Files open now",
         "danube_sink_connector_open_files{connector=\"files\",table=\"a\\\"b\"} 2.5",
-        "danube_sink_connector_file_bytes_bucket{le=\"100.0\",connector=\"files\"} 2",
+        "danube_sink_connector_file_bytes_bucket{connector=\"files\",le=\"100.0\"} 2",
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in {text}");
     }

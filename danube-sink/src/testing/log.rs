@@ -134,7 +134,7 @@ impl<'a> Attempt<'a> {
                 let named = failure.named().collect::<HashSet<_>>();
                 offsets(&|record| named.contains(record.id()))
             }
-            Err(_) => Vec::new(),
+            Err(_) => settled_early(&self.records).collect(),
         };
         let again = match answer {
             Ok(()) | Err(ConnectorError::InvalidRecord { .. } | ConnectorError::Refused { .. }) => false,
@@ -151,10 +151,17 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// The offsets of records that are settled whatever becomes of their batch.
+fn settled_early(records: &[SinkRecord]) -> impl Iterator<Item = u64> {
+    let settled = records.iter().filter(|record| record.chunk().entry(record.index()).is_settled());
+    settled.map(SinkRecord::offset)
+}
+
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.answered {
             self.log.change(|state| {
+                state.delivered.extend(settled_early(&self.records));
                 state.failed += 1;
                 state.last_failure = Some("none: the call was given up".to_owned());
             });

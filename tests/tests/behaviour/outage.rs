@@ -87,7 +87,7 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     });
     target.holds(5).await;
     away.store(true, Ordering::Relaxed);
-    until("the subscription let go of", || async { get(probe, "/ready").await.1.contains("let go of") }).await;
+    until("the subscription detached", || async { get(probe, "/ready").await.1.contains("detached until") }).await;
     sleep(AWAY).await;
     let tries_while_away = tries.load(Ordering::Relaxed);
     away.store(false, Ordering::Relaxed);

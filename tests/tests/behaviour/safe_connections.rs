@@ -248,7 +248,7 @@ async fn a_dead_letter_that_may_not_be_written_is_waited_for() {
     });
     let running = running.await.ready().await;
     let confirmed = broker.publish(0..10).await;
-    says(&running, &["a dead letter cannot be written", "lacks the right Produce on", &letters]).await;
+    says(&running, &["dead letters cannot be published to", "lacks the right Produce on", &letters]).await;
     broker.access.grant("sink", &Scope::Topic(letters), &[Permission::Produce]);
     settled("dead letters", &broker, &confirmed[1..], &target).await;
     running.ready().await.stop().await.expect("a clean end");
@@ -286,7 +286,7 @@ async fn a_right_that_is_missing_is_named_and_waited_for() {
     let running = running.ready().await;
 
     let confirmed = broker.publish_with_schema(0..20).await;
-    says(&running, &["a schema cannot be looked up", "lacks the right ManageSchema on the cluster"]).await;
+    says(&running, &["a schema lookup failed", "lacks the right ManageSchema on the cluster"]).await;
     broker.access.grant("sink", &Scope::Cluster, &[Permission::ManageSchema]);
     settled("rights", &broker, &confirmed, &target).await;
     running.ready().await.stop().await.expect("a clean end");
