@@ -128,7 +128,8 @@ async fn the_instances_of_tasks_share_a_topic_and_keep_the_order_of_each_partiti
         let targets: Vec<_> = (0..3).map(|_| Target::default()).collect();
         // Slow enough that batches are ready while others are written: an instance that is quick writes them all.
         let slow = |target| {
-            TestSink::new(target, &[&topic], subscription_type).judged(|_| Answer::WriteAfter(Duration::from_millis(20)))
+            TestSink::new(target, &[&topic], subscription_type)
+                .judged(|_| Answer::WriteAfter(Duration::from_millis(20)))
         };
         let sinks = targets.iter().map(slow).collect();
         let small = |config: &mut ConnectorConfig| config.batch_size = 2;

@@ -14,6 +14,7 @@ mod process;
 mod safe_connections;
 mod safe_real_broker;
 mod schemas;
+mod shutdown;
 mod slow_targets;
 mod takeover;
 mod waiting;
