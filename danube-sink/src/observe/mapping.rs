@@ -128,7 +128,6 @@ impl MappingState {
 #[derive(Debug, Clone)]
 pub(crate) struct MappingObserver(pub(super) Arc<Mapping>);
 
-#[allow(dead_code, reason = "the pipeline reports what it knows")]
 impl MappingObserver {
     /// The observer of one partition, or of the topic if it has no partitions. Keep it while the partition is read.
     pub(crate) fn partition(&self, topic: &str) -> PartitionObserver {
@@ -247,6 +246,7 @@ impl MappingObserver {
     }
 
     /// The loss audit found that so many messages of a partition are missing.
+    #[allow(dead_code, reason = "the loss audit reports it")]
     pub(crate) fn audit_missing(&self, partition: &str, messages: u64) {
         if let Some(known) = self.0.state().partitions.get(partition) {
             known.partition.numbers.audit_missing.set(messages);
