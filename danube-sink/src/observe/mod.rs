@@ -37,7 +37,6 @@ pub(crate) use self::{
     logs::start_logs,
     mapping::MappingObserver,
     partition::PartitionObserver,
-    progress::Progress,
     runtime_state::{BufferedBytes, Phase},
     server::{Server, serve},
 };

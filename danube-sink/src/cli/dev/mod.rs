@@ -1,7 +1,7 @@
 //! `dev`: the connector with a broker inside the process and records from files.
 //!
 //! ```text
-//!  dev/namespace/name.jsonl ──▶ producer ──▶ embedded broker ──▶ the connector, as in `run`
+//!  dev/namespace/name.jsonl ──▶ embedded broker ──▶ the connector, as in `run`
 //! ```
 
 mod data;
@@ -22,7 +22,7 @@ use crate::{
     runtime::{RuntimeHandle, SinkRuntime},
 };
 
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The arguments of `dev`.
 #[derive(Debug)]
@@ -101,8 +101,7 @@ impl Session {
             return std::future::pending().await;
         }
         let mut progress = Progress::start(self.data.records());
-        let url = self.broker.url();
-        let publishing = publish::all(&url, &self.data);
+        let publishing = publish::all(&self.broker, &self.data);
         tokio::pin!(publishing);
         let mut published = false;
         let mut look = interval(LOOK);
