@@ -50,7 +50,7 @@ async fn an_exclusive_subscription_keeps_the_order_through_retries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_does_not_come_again_and_the_rest_does() {
+async fn what_was_acknowledged_is_not_redelivered_and_the_rest_is() {
     let broker = Broker::start().await;
     tokio::join!(restart(&broker, Exclusive), restart(&broker, Failover));
 }

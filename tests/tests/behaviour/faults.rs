@@ -216,7 +216,7 @@ async fn a_broker_that_sends_nothing_for_a_while() {
     .await;
 }
 
-/// The connection stays open and nothing comes or goes: only the unanswered health check tells.
+/// The connection stays open and nothing comes or goes: only the unanswered health check shows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_connection() {
     nothing_is_lost("half-open", |cell| async {
@@ -233,7 +233,7 @@ async fn acknowledgements_whose_answer_is_lost() {
     acknowledgements("answers lost", Acks::AnswerLost).await;
 }
 
-/// For longer than an acknowledgement is tried: the broker sends the message again, and it is acknowledged then.
+/// For longer than acknowledgements are retried at once: the broker sends the message again, and it is acknowledged then.
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledgements_that_are_refused_for_a_while() {
     acknowledgements("acks refused", Acks::Refused).await;
@@ -255,13 +255,13 @@ async fn acknowledgements(name: &str, acks: Acks) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_tells_its_consumers_to_go() {
+async fn a_broker_that_closes_its_consumers() {
     nothing_is_lost("CLOSE", |cell| async {
         cell.faults().set_close_health(true);
         let before = cell.status().redeliveries;
         // The runtime is away for some milliseconds only, but what was on its way to it is sent again.
         let attached_again = || async { cell.status().redeliveries > before || !cell.running.handle.is_ready() };
-        until("the runtime lets go", attached_again).await;
+        until("the runtime detached", attached_again).await;
         cell.faults().set_close_health(false);
         cell.end().await
     })

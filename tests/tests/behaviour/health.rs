@@ -29,7 +29,7 @@ async fn a_running_connector_is_live_and_ready_and_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_in_use_is_told_at_start() {
+async fn a_port_in_use_is_an_error_at_start() {
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port();
     let mut config = danube_sink::ConnectorConfig::new("http://127.0.0.1:1", "test");
@@ -41,7 +41,7 @@ async fn a_port_in_use_is_told_at_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_the_broker_skips_are_told() {
+async fn messages_that_the_broker_skips_are_counted() {
     let broker = Broker::embedded(BrokerOptions::default()).await;
     let topic = topic("gap");
     drop(broker.producer(&topic, "creator", None).await);

@@ -118,7 +118,7 @@ async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_shutdown() {
     let probe = running.handle.metrics_address();
     let said = || async { get(probe, "/ready").await.1.contains("dead letters cannot be published to") };
     until("the reason in /ready", said).await;
-    // It tries for two seconds more, and leaves the record with the broker.
+    // It retries for two seconds more, and leaves the record with the broker.
     let started = Instant::now();
     running.stop().await.expect("a clean end");
     assert!(started.elapsed() < Duration::from_secs(6), "the shutdown took {:?}", started.elapsed());
@@ -126,9 +126,9 @@ async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_shutdown() {
     assert_eq!((status.acked, status.backlog + status.in_flight), (0, 1), "{status:?}");
 }
 
-/// Written if the target is back in time: it is tried, whatever its health check said.
+/// Written if the target is back in time: it is written to, whatever its health check said.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_is_away_is_tried_in_a_shutdown_which_ends_in_time() {
+async fn a_target_that_is_away_is_retried_in_a_shutdown_which_ends_in_time() {
     const LIMIT: Duration = Duration::from_secs(3);
     let topic = topic("away_in_shutdown");
     let broker = broker_with(&[&topic], true).await;

@@ -194,7 +194,7 @@ async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
     refused(&broker, trusting(&broker.ca), &["does not speak TLS", "`http`"]).await;
 }
 
-/// The connector says why it gets no connection, and does not try in a frenzy.
+/// The connector says why it gets no connection, and does not retry in a frenzy.
 async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), words: &[&str]) {
     let relay = Relay::to(broker.address()).await;
     let sink = TestSink::new(&Target::default(), &[&broker.topic], Exclusive);
@@ -204,8 +204,8 @@ async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), wo
     says(&running, &["no TLS connection to", &url]).await;
     let before = relay.connections();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let tries = relay.connections() - before;
-    assert!(tries <= 20, "{tries} connections in two seconds");
+    let attempts = relay.connections() - before;
+    assert!(attempts <= 20, "{attempts} connections in two seconds");
     running.stop().await.expect("a clean end");
 }
 
