@@ -23,7 +23,7 @@ use crate::{
 /// The part of a shutdown that is kept for the connector's own `shutdown`.
 const SHARE_OF_SHUTDOWN: u32 = 5;
 
-/// Runs one connector until it is told to stop or cannot go on.
+/// Runs one connector until it is asked to stop or cannot go on.
 ///
 /// ```no_run
 /// # async fn example(connector: impl danube_sink::SinkConnector + 'static) -> danube_sink::ConnectorResult<()> {

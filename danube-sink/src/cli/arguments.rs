@@ -72,12 +72,12 @@ fn command(info: &ConnectorInfo) -> clap::Command {
         .about(info.about)
         .after_help(environment(info))
         .arg(config)
-        .subcommand(clap::Command::new("run").about("Deliver records until told to stop (the default)"))
+        .subcommand(clap::Command::new("run").about("Run the connector (default)"))
         .subcommand(
             clap::Command::new("check")
-                .about("Say what is wrong with the configuration, the broker's side of it, and the target")
+                .about("Validate the configuration and probe the broker and the target")
                 .long_about(
-                    "Reads the configuration, warns of what will not work well, and tries what a start needs: the \
+                    "Reads the configuration, warns of what will not work well, and probes what a start needs: the \
                      connector's initialize and health_check, the broker, the topics and the expected schemas. It takes no \
                      message, unless --attach is given.",
                 )
@@ -101,7 +101,7 @@ fn command(info: &ConnectorInfo) -> clap::Command {
         )
         .subcommand(
             clap::Command::new("dev")
-                .about("Try the connector with a broker inside this process and records from files")
+                .about("Run against an embedded broker with sample data")
                 .long_about(
                     "Starts a broker inside this process, creates the mapped topics, publishes the records of \
                      JSON-lines files, and ends when all are delivered and acknowledged.\n\n\

@@ -38,7 +38,7 @@ pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
     let load = |embedded: bool, source: &ConfigSource| {
         let load = if embedded { config::load_for_embedded::<C> } else { config::load::<C> };
         let Loaded { connector, core, path, notes, .. } = load(source)?;
-        Ok(Configured { connectors: vec![Box::new(connector)], core, path, notes })
+        Ok(LoadedConnector { connectors: vec![Box::new(connector)], core, path, notes })
     };
     Program { declared: Declared::of::<C>(), crate_name: crate_of::<C>(), load }.main()
 }
@@ -48,11 +48,11 @@ struct Program {
     declared: Declared,
     crate_name: &'static str,
     /// Reads the configuration, for the broker inside the process if that is wanted.
-    load: fn(bool, &ConfigSource) -> Result<Configured, ConfigError>,
+    load: fn(bool, &ConfigSource) -> Result<LoadedConnector, ConfigError>,
 }
 
 /// A connector as its configuration says.
-struct Configured {
+struct LoadedConnector {
     /// One for each of `tasks`.
     connectors: Vec<Box<dyn SinkConnector>>,
     core: ConnectorConfig,
@@ -65,34 +65,34 @@ impl Program {
         let arguments = match arguments::parse(&self.declared.info, std::env::args_os()) {
             Ok(arguments) => arguments,
             Err(shown) => {
-                // Where nobody reads the answer, the exit code is all there is.
+                // A closed pipe leaves the exit code alone.
                 let _ = shown.print();
                 return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
             }
         };
         let job = match arguments.command {
-            Command::Template => return print(&config::template_of(&self.declared)),
-            Command::Schema => return print(&format!("{:#}\n", config::json_schema_of(&self.declared))),
+            Command::Template => return print_all(&config::template_of(&self.declared)),
+            Command::Schema => return print_all(&format!("{:#}\n", config::json_schema_of(&self.declared))),
             Command::With(job) => job,
         };
         let configured = match self.load(arguments.config, &job) {
             Ok(configured) => configured,
             Err(report) => {
-                say(stderr(), &format!("{report}\n"));
+                print(stderr(), &format!("{report}\n"));
                 return ExitCode::from(CONFIGURATION);
             }
         };
         match self.work(configured, job) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                say(stderr(), &format!("error: {}\n", error.report()));
+                print(stderr(), &format!("error: {}\n", error.report()));
                 let configuration = matches!(error, ConnectorError::Configuration { .. });
                 if configuration { ExitCode::from(CONFIGURATION) } else { ExitCode::FAILURE }
             }
         }
     }
 
-    fn load(&self, path: Option<PathBuf>, job: &Job) -> Result<Configured, ConfigError> {
+    fn load(&self, path: Option<PathBuf>, job: &Job) -> Result<LoadedConnector, ConfigError> {
         let source = ConfigSource { path };
         let embedded = !matches!(job, Job::Run | Job::Check(_) | Job::ResetSubscription(_));
         let mut configured = (self.load)(embedded, &source)?;
@@ -102,10 +102,10 @@ impl Program {
         Ok(configured)
     }
 
-    fn work(&self, configured: Configured, job: Job) -> ConnectorResult<()> {
+    fn work(&self, configured: LoadedConnector, job: Job) -> ConnectorResult<()> {
         match job {
             Job::Run => {
-                let Configured { connectors, core, path, notes } = configured;
+                let LoadedConnector { connectors, core, path, notes } = configured;
                 start_logs(&core.log_level, core.log_format, self.crate_name)?;
                 tracing::debug!("configuration from {}", path.display());
                 for note in notes {
@@ -143,8 +143,8 @@ fn block_on(work: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<
     outcome
 }
 
-fn print(text: &str) -> ExitCode {
-    say(stdout(), text);
+fn print_all(text: &str) -> ExitCode {
+    print(stdout(), text);
     ExitCode::SUCCESS
 }
 
@@ -154,7 +154,7 @@ fn crate_of<C>() -> &'static str {
     path.split_once("::").map_or(path, |(name, _)| name)
 }
 
-/// Writes for a person to read; one who has closed the pipe does not mind.
-fn say(mut to: impl Write, text: &str) {
+/// Writes for a person to read. A closed pipe is no error.
+fn print(mut to: impl Write, text: &str) {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }

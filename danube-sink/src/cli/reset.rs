@@ -6,7 +6,7 @@
 
 use std::{io::stdout, sync::Arc};
 
-use super::say;
+use super::print;
 use crate::{
     config::{ConnectorConfig, MappingSettings},
     danube::{DanubeBroker, admin},
@@ -57,7 +57,7 @@ pub(crate) async fn run(core: &ConnectorConfig, options: Options) -> ConnectorRe
     let broker = DanubeBroker::new(core);
     let targets = targets(core, &broker, options.topic.as_deref()).await?;
     for Target { mapping, partition } in &targets {
-        say(stdout(), &format!("  {partition}  subscription {}\n", mapping.consumer.subscription));
+        print(stdout(), &format!("  {partition}  subscription {}\n", mapping.consumer.subscription));
     }
     if !options.yes {
         return Err(ConnectorError::fatal(
@@ -69,7 +69,7 @@ pub(crate) async fn run(core: &ConnectorConfig, options: Options) -> ConnectorRe
     for target in &targets {
         let outcome = reset(core, &broker, admin_url, target).await;
         failed += usize::from(matches!(outcome, Outcome::Kept(_) | Outcome::Deleted(_)));
-        say(stdout(), &outcome.line(target, admin_url));
+        print(stdout(), &outcome.line(target, admin_url));
     }
     match failed {
         0 => Ok(()),
@@ -94,7 +94,7 @@ async fn targets<'a>(
             .await
             .map_err(|failure| ConnectorError::fatal(format!("the partitions of {topic}: {failure}")))?;
         if partitions.is_empty() {
-            say(stdout(), &format!("unchanged  {topic}: there is no such topic\n"));
+            print(stdout(), &format!("unchanged  {topic}: there is no such topic\n"));
         }
         let chosen = partitions.into_iter().filter(|name| asked.is_none_or(|asked| asked == topic || asked == name));
         targets.extend(chosen.map(|partition| Target { mapping, partition }));

@@ -22,7 +22,7 @@ use crate::{
     pipeline::{AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Session},
 };
 
-/// Brokers take 4 MiB by default, and more where they are told to: the limit here only keeps a broken peer in check.
+/// Brokers take 4 MiB by default, and more where they are configured to: the limit here only keeps a broken peer in check.
 const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
 
 /// Subscribes and opens the stream.

@@ -36,7 +36,7 @@ pub(super) async fn partitions(connections: &Connections, topic: &str) -> Result
     Ok(found.into_iter().filter(|name| belongs_to(topic, name)).collect())
 }
 
-/// Reserves the next free turn, and tells how long it is until then.
+/// Reserves the next free turn, and returns how long it is until then.
 fn wait_for_turn(next: &Mutex<Option<Instant>>, now: Instant) -> Duration {
     let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
     let turn = next.map_or(now, |next| next.max(now));

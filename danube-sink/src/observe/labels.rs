@@ -33,7 +33,6 @@ impl Closed {
 
 /// Why a consumer attached: the label `reason` of `attaches`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "the pipeline names each reason that it knows")]
 pub(crate) enum AttachReason {
     /// The connector or the partition is new.
     Start,
@@ -66,7 +65,6 @@ impl AttachReason {
 
 /// Where an error happened: the label `stage` of `errors`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(dead_code, reason = "the pipeline names each stage that it has")]
 pub(crate) enum Stage {
     /// Attaching to a partition and reading it.
     Intake,

@@ -128,7 +128,6 @@ impl MappingState {
 #[derive(Debug, Clone)]
 pub(crate) struct MappingObserver(pub(super) Arc<Mapping>);
 
-#[allow(dead_code, reason = "the pipeline reports what it knows")]
 impl MappingObserver {
     /// The observer of one partition, or of the topic if it has no partitions. Keep it while the partition is read.
     pub(crate) fn partition(&self, topic: &str) -> PartitionObserver {

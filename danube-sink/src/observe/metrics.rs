@@ -20,6 +20,7 @@ pub(super) struct Metric<T> {
     pub(super) name: &'static str,
     pub(super) kind: MetricType,
     /// Its labels beyond those of `T`.
+    #[cfg_attr(not(test), allow(dead_code, reason = "a test compares it with what metrics.md documents"))]
     pub(super) labels: &'static [&'static str],
     pub(super) help: &'static str,
     write: fn(&T, &mut Samples<'_, '_>) -> fmt::Result,

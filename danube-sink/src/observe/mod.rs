@@ -31,14 +31,12 @@ use std::sync::Arc;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 
 pub use self::custom::{ConfigMetrics, ConnectorMetrics, Counter, Gauge, Histogram};
-#[allow(unused_imports, reason = "the pipeline names what it uses")]
 pub(crate) use self::{
     labels::{AttachReason, Closed, Stage},
     latency::Latencies,
     logs::start_logs,
     mapping::MappingObserver,
     partition::{Intake, PartitionObserver},
-    progress::{Progress, Step},
     runtime_state::{BufferedBytes, Phase},
     server::{Server, serve},
 };
@@ -85,7 +83,6 @@ impl Observer {
     }
 
     /// Where the memory budget reports what it holds.
-    #[allow(dead_code, reason = "the budget sets it")]
     pub(crate) fn buffered_bytes(&self) -> BufferedBytes {
         self.state.buffered.clone()
     }

@@ -122,7 +122,6 @@ pub(crate) struct Intake {
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionObserver(pub(super) Arc<Partition>);
 
-#[allow(dead_code, reason = "the pipeline reports what it knows")]
 impl PartitionObserver {
     /// A consumer is attached.
     pub(crate) fn attached(&self, reason: AttachReason) {

@@ -44,7 +44,6 @@ pub(crate) struct BufferedBytes(Arc<AtomicU64>);
 
 impl BufferedBytes {
     /// Bytes that count against `max_buffered_bytes` now.
-    #[allow(dead_code, reason = "the budget sets it")]
     pub(crate) fn set(&self, bytes: usize) {
         self.0.store(bytes as u64, Ordering::Relaxed);
     }

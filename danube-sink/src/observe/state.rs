@@ -15,7 +15,7 @@ const EVENTS: usize = 8;
 pub(super) enum Condition {
     /// A consumer is attached.
     Attached,
-    /// No consumer is attached, and one tries to.
+    /// No consumer is attached; an attempt to attach is under way.
     Detached,
     /// No consumer is attached, on purpose: for the target, for memory, or for another consumer of the same name.
     Waiting,

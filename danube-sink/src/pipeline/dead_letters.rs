@@ -126,7 +126,8 @@ impl DeadLetters {
         answers: Vec<Result<(), BrokerFailure>>,
     ) -> Option<BrokerFailure> {
         let (mut first, mut left) = (None, Vec::new());
-        let count = rejected.len();
+        // Counted first: once they are settled, an operator may see that nothing is left.
+        self.mapping.observer.dead_lettered(answers.iter().filter(|answer| answer.is_ok()).count());
         for (Rejected { record, reason }, answer) in std::mem::take(rejected).into_iter().zip(answers) {
             match answer {
                 Ok(()) => {
@@ -139,7 +140,6 @@ impl DeadLetters {
                 }
             }
         }
-        self.mapping.observer.dead_lettered(count - left.len());
         *rejected = left;
         first
     }

@@ -105,7 +105,7 @@ impl Mapping {
     /// Partitions of one topic are in stripes that follow each other; topics begin at different ones.
     fn stripe_of(&self, partition: &Partition) -> usize {
         let number = partition.number.unwrap_or_default() as usize;
-        (hash(&*self.topic) + number) % self.stripes.len()
+        (hash(&self.topic) + number) % self.stripes.len()
     }
 
     /// Whether records that wait for a failing target go back to the broker once their partition is detached.

@@ -42,10 +42,12 @@ use std::sync::Arc;
 
 use tokio::task::{JoinError, JoinSet};
 
+#[cfg(test)]
+pub(crate) use self::broker::Chunks;
 pub(crate) use self::{
     broker::{
-        AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Chunks, Consumer, DeadLetter,
-        FailureKind, Message, Session,
+        AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Consumer, DeadLetter, FailureKind,
+        Message, Session,
     },
     consumer::losses::is_only_reader,
     pool::{Writer, WriterPool},

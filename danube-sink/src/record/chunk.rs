@@ -91,7 +91,7 @@ impl Chunk {
         }
     }
 
-    /// The same, of a partition that is told of early settlements, with the memory that it takes.
+    /// The same, of a partition that receives early settlements, with the memory that it takes.
     pub(crate) fn received(mut self, origin: Arc<dyn Origin>, charge: Box<dyn Charge>) -> Self {
         self.origin = Some(origin);
         self.charge = Some(charge);

@@ -53,7 +53,7 @@ impl RecordId {
     }
 
     /// One name for a batch, in 64 hexadecimal digits: the same for the same records, in the same order, through the same
-    /// subscription. For a target that knows by a key or token what comes again.
+    /// subscription. For a target that recognises a redelivery by a key or token.
     ///
     /// ```
     /// use danube_sink::{RecordId, SinkRecord};

@@ -24,7 +24,7 @@ pub(super) fn listen(shutdown: CancellationToken) -> ConnectorResult<DropGuard> 
         tracing::info!("shutting down; a second signal ends at once");
         shutdown.cancel();
         signals.next().await;
-        tracing::error!("ended at once by a second signal; what was not acknowledged comes again");
+        tracing::error!("ended at once by a second signal; what was not acknowledged is redelivered");
         // To return would not end a program whose connector blocks a thread: its async runtime waits for that.
         std::process::exit(ENDED_AT_ONCE)
     };

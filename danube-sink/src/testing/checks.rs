@@ -10,6 +10,7 @@ impl<S: Subject> Stage<S> {
         if settled.is_ok() {
             // Before the shutdown: what is written only then was acknowledged too early.
             self.look_into_target("when everything was acknowledged").await;
+            self.until(&mut running, "the answer to the last try", |state| state.under_way == 0).await?;
             self.count(&mut running).await?;
         }
         let stopped = running.stop(self.subject().patience()).await;
@@ -58,8 +59,10 @@ impl<S: Subject> Stage<S> {
         }
         let published = self.log().read(|state| state.sent.len() as u64);
         let expected = self.expected(running);
-        // A broker's count is ahead of its answer, which the metrics count.
-        let waited = self.wait(running, |_, numbers| numbers.acks >= expected.acks).await;
+        // A broker's count is ahead of its answer, and early acknowledgements are ahead of the batch's; the metrics count both
+        // answers.
+        let counted = |_, numbers: Numbers| numbers.acks >= expected.acks && numbers.retries >= expected.retries;
+        let waited = self.wait(running, counted).await;
         let numbers = running.numbers().await?;
         for (what, found, expected) in [
             ("acknowledgements at the broker", self.status().acked, published),

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) last_failure: Option<String>,
     /// The offsets of records that were answered to be delivered.
     pub(super) delivered: HashSet<u64>,
+    /// Tries that are not answered yet. Their records may be acknowledged already.
+    pub(super) under_way: usize,
     pub(super) at_gate: bool,
     pub(super) gate_open: bool,
     pub(super) findings: Vec<String>,
@@ -120,6 +122,7 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(log: &'a Log, records: Vec<SinkRecord>) -> Self {
+        log.change(|state| state.under_way += 1);
         Self { log, records, answered: false }
     }
 
@@ -134,7 +137,7 @@ impl<'a> Attempt<'a> {
                 let named = failure.named().collect::<HashSet<_>>();
                 offsets(&|record| named.contains(record.id()))
             }
-            Err(_) => Vec::new(),
+            Err(_) => settled_early(&self.records).collect(),
         };
         let again = match answer {
             Ok(()) | Err(ConnectorError::InvalidRecord { .. } | ConnectorError::Refused { .. }) => false,
@@ -151,13 +154,21 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// The offsets of records that are settled whatever becomes of their batch.
+fn settled_early(records: &[SinkRecord]) -> impl Iterator<Item = u64> {
+    let settled = records.iter().filter(|record| record.chunk().entry(record.index()).is_settled());
+    settled.map(SinkRecord::offset)
+}
+
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if !self.answered {
-            self.log.change(|state| {
+        self.log.change(|state| {
+            state.under_way -= 1;
+            if !self.answered {
+                state.delivered.extend(settled_early(&self.records));
                 state.failed += 1;
                 state.last_failure = Some("none: the call was given up".to_owned());
-            });
-        }
+            }
+        });
     }
 }

@@ -33,10 +33,11 @@ async fn a_small_window_does_not_wait_for_the_flush_interval() {
         running.stop().await.expect("a clean end");
         assert_eq!(Ledger::compare("window of 10", &confirmed, &target.numbers()), Ledger::CLEAN);
         println!("{subscription_type:?}: {by_time} of {all} batches waited for the flush interval");
-        assert!((1.0..=20.0).contains(&by_time), "{by_time} of {all} batches waited for the flush interval");
+        assert!(all > 0.0 && by_time <= 20.0, "{by_time} of {all} batches waited for the flush interval");
     }
 }
 
+/// Once the window is known, by its key or by what was in hand, a batch waits until it is full.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_window_fills_batches() {
     let options = BrokerOptions { max_unacked_messages: 1_000, ..BrokerOptions::default() };
@@ -46,6 +47,7 @@ async fn a_large_window_fills_batches() {
     let target = Target::default();
     let sink = TestSink::new(&target, &[&topic], Exclusive);
     let set = |config: &mut danube_sink::ConnectorConfig| {
+        config.max_unacked_messages = Some(1_000);
         config.batch_size = 50;
         config.flush_interval = Duration::from_secs(600);
     };

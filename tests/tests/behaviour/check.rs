@@ -1,4 +1,4 @@
-//! The command `check`: what it tries, what it warns of, and what it leaves alone.
+//! The command `check`: what it probes, what it warns of, and what it leaves alone.
 
 use std::{fs, path::PathBuf, process::Output};
 
@@ -48,7 +48,7 @@ async fn what_is_right_is_said_and_nothing_is_taken() {
             &format!("ok         broker {}\n", broker.url()),
             &format!("ok         topic {topic}, 3 partitions\n"),
             &format!("ok         schema {subject}, latest version 1, JSON Schema\n"),
-            "not tried  subscriptions and the right to consume: attaching would take over",
+            "skipped    subscriptions and the right to consume: attaching would take over",
             "ok         shutdown\n",
         ],
     );
@@ -74,17 +74,17 @@ async fn everything_that_is_wrong_is_said() {
         &[
             "failed     initialize: ",
             "the target takes nobody without a password",
-            "not tried  health_check: `initialize` failed",
+            "skipped    health_check: `initialize` failed",
             &format!("ok         topic {there}\n"),
             "failed     schema nobody-registered-it: ",
             "warning: there is no topic /default/letters for dead letters",
             &format!("failed     topic {missing}: there is no such topic"),
-            "error: 3 of 6 tries failed",
+            "error: 3 of 6 probes failed",
         ],
     );
     let (code, output) = check(broker.url(), "[scripted]\ntarget = \"ill\"", &there, "", &[]).await;
     assert_eq!(code, Some(1), "{output}");
-    says(&output, &["failed     health_check: ", "the target is ill", "ok         shutdown", "1 of 6 tries failed"]);
+    says(&output, &["failed     health_check: ", "the target is ill", "ok         shutdown", "1 of 6 probes failed"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,8 +96,8 @@ async fn a_broker_that_is_not_there_is_one_failure_and_offline_does_not_ask() {
         &output,
         &[
             "failed     broker http://127.0.0.1:1: no broker at http://127.0.0.1:1: ",
-            "not tried  topics, schemas and subscriptions: the broker does not answer",
-            "1 of 5 tries failed",
+            "skipped    topics, schemas and subscriptions: the broker does not answer",
+            "1 of 5 probes failed",
         ],
     );
     let (code, output) = check("http://127.0.0.1:1", "", &topic, "", &["--offline"]).await;
@@ -121,7 +121,9 @@ async fn what_works_but_not_well_is_a_warning() {
             "the broker does not make a standby of a Failover subscription the active consumer",
             "`flush_interval_ms` = 500 counts as 250",
             "`write_timeout_ms` = 20000 is not below `ack_timeout_ms` = 1000",
-            &format!("warning: tasks = 2, but {topic} has one partition, and one task reads each of them (Failover)"),
+            &format!(
+                "warning: tasks = 2, but {topic} has one partition, and the order of each allows one write at a time (Failover)"
+            ),
         ],
     );
 }
@@ -136,144 +138,144 @@ async fn attaching_is_tried_when_it_is_asked_for() {
     says(&output, &[&format!("ok         subscription tried (Shared) of {topic}\n")]);
 }
 
-/// Who tells of a mistake.
+/// Which command reports a mistake.
 #[derive(Debug, PartialEq)]
-enum Told {
+enum ReportedBy {
     /// The reading of the configuration, which every command begins with: exit code 78.
     Start,
-    /// The tries of `check`: exit code 1.
+    /// The probes of `check`: exit code 1.
     Check,
 }
 
-/// What a build cannot know: the environment, files of another machine, the broker, the target. (What a build tells of a file
-/// is told at start in the same words: the tests of `danube-sink-config` compare some fifty files.)
+/// What a build cannot know: the environment, files of another machine, the broker, the target. (What a build reports of a file
+/// is reported at start in the same words: the tests of `danube-sink-config` compare some fifty files.)
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_first_noticed_while_records_flow() {
     let broker = Broker::start().await;
-    let (url, there) = (broker.url(), topic("told"));
+    let (url, there) = (broker.url(), topic("reported"));
     drop(broker.producer(&there, "creator", None).await);
     let https = "https://127.0.0.1:1";
     let no_variables: &[(&str, &str)] = &[];
     let cases = [
-        ("no address", "", no_variables, Told::Start, "missing key `danube_service_url`"),
-        ("an empty address", "", &[("DANUBE_SERVICE_URL", "")], Told::Start, "missing key `danube_service_url`"),
+        ("no address", "", no_variables, ReportedBy::Start, "missing key `danube_service_url`"),
+        ("an empty address", "", &[("DANUBE_SERVICE_URL", "")], ReportedBy::Start, "missing key `danube_service_url`"),
         (
             "no scheme",
             "",
             &[("DANUBE_SERVICE_URL", "localhost:6650")],
-            Told::Start,
+            ReportedBy::Start,
             "variable DANUBE_SERVICE_URL: a broker",
         ),
-        ("no URL", "", &[("DANUBE_SERVICE_URL", "::")], Told::Start, "variable DANUBE_SERVICE_URL: not a URL"),
-        ("no host", "", &[("DANUBE_SERVICE_URL", "http://")], Told::Start, "not a URL: it names no host"),
+        ("no URL", "", &[("DANUBE_SERVICE_URL", "::")], ReportedBy::Start, "variable DANUBE_SERVICE_URL: not a URL"),
+        ("no host", "", &[("DANUBE_SERVICE_URL", "http://")], ReportedBy::Start, "not a URL: it names no host"),
         (
             "a blank name",
             "",
             &[("DANUBE_SERVICE_URL", url), ("CONNECTOR_NAME", " ")],
-            Told::Start,
+            ReportedBy::Start,
             "variable CONNECTOR_NAME",
         ),
         (
             "a secret twice",
             "",
             &[("DANUBE_SERVICE_URL", url), ("SCRIPTED_PASSWORD", "a"), ("SCRIPTED_PASSWORD_FILE", "b")],
-            Told::Start,
+            ReportedBy::Start,
             "both SCRIPTED_PASSWORD and SCRIPTED_PASSWORD_FILE are set",
         ),
         (
             "a secret's file that is not there",
             "",
             &[("DANUBE_SERVICE_URL", url), ("SCRIPTED_PASSWORD_FILE", "/nowhere/password")],
-            Told::Start,
+            ReportedBy::Start,
             "cannot read `/nowhere/password`, which the variable SCRIPTED_PASSWORD_FILE names",
         ),
         (
             "a CA that is not there",
             "tls_ca_file = \"/nowhere/ca.pem\"",
             &[("DANUBE_SERVICE_URL", https)],
-            Told::Start,
+            ReportedBy::Start,
             "`tls_ca_file`: cannot read /nowhere/ca.pem",
         ),
         (
             "a certificate without its key",
             "tls_cert_file = \"/nowhere/c.pem\"",
             &[("DANUBE_SERVICE_URL", https)],
-            Told::Start,
+            ReportedBy::Start,
             "there is no `tls_key_file` beside it",
         ),
         (
             "certificates without TLS",
             "tls_ca_file = \"/nowhere/ca.pem\"",
             &[("DANUBE_SERVICE_URL", url)],
-            Told::Start,
+            ReportedBy::Start,
             "begins with `http`, which is not safe",
         ),
         (
             "a token without TLS",
             "",
             &[("DANUBE_SERVICE_URL", url), ("DANUBE_TOKEN", "a.b.c")],
-            Told::Start,
+            ReportedBy::Start,
             "there is a token (DANUBE_TOKEN or DANUBE_TOKEN_FILE)",
         ),
         (
             "a token that is none",
             "",
             &[("DANUBE_SERVICE_URL", https), ("DANUBE_TOKEN", "hunter2")],
-            Told::Start,
+            ReportedBy::Start,
             "the token is no JWT",
         ),
         (
             "a token's file that is not there",
             "",
             &[("DANUBE_SERVICE_URL", https), ("DANUBE_TOKEN_FILE", "/nowhere/token")],
-            Told::Start,
+            ReportedBy::Start,
             "cannot read the token file /nowhere/token",
         ),
         (
             "a level that is none",
             "log_level = \"loud\"",
             &[("DANUBE_SERVICE_URL", url)],
-            Told::Start,
+            ReportedBy::Start,
             "`log_level`: not a level",
         ),
         (
             "no broker",
             "",
             &[("DANUBE_SERVICE_URL", "http://127.0.0.1:1")],
-            Told::Check,
+            ReportedBy::Check,
             "no broker at http://127.0.0.1:1",
         ),
         (
             "no target",
             "[scripted]\ntarget = \"refuses\"",
             &[("DANUBE_SERVICE_URL", url)],
-            Told::Check,
+            ReportedBy::Check,
             "failed     initialize: ",
         ),
         (
             "an ill target",
             "[scripted]\ntarget = \"ill\"",
             &[("DANUBE_SERVICE_URL", url)],
-            Told::Check,
+            ReportedBy::Check,
             "failed     health_check",
         ),
     ];
-    for (number, (what, root, variables, told, words)) in cases.into_iter().enumerate() {
+    for (number, (what, root, variables, expected, words)) in cases.into_iter().enumerate() {
         let path =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("told-{}-{number}.toml", std::process::id()));
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("reported-{}-{number}.toml", std::process::id()));
         fs::write(&path, format!("{root}\n\n[[scripted.topic_mappings]]\ntopic = \"{there}\"\n")).expect("a folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
         command.args(["check", "--config"]).arg(&path).envs(variables.iter().copied());
         let Output { status, stdout, stderr } = command.output().await.expect("the connector starts");
         let output = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
         let by = match status.code() {
-            Some(78) => Told::Start,
-            Some(1) => Told::Check,
+            Some(78) => ReportedBy::Start,
+            Some(1) => ReportedBy::Check,
             other => panic!("{what}: exit code {other:?}\n{output}"),
         };
-        println!("{what}: told by {by:?}");
+        println!("{what}: reported by {by:?}");
         assert!(output.contains(words), "{what}: `{words}` is not in\n{output}");
-        assert_eq!(by, told, "{what}:\n{output}");
+        assert_eq!(by, expected, "{what}:\n{output}");
         assert!(!output.contains("hunter2"), "{output}");
     }
 }

@@ -207,14 +207,16 @@ fn numbers(broker: &EmbeddedBroker, topic: &str) -> HashSet<u64> {
 async fn a_broker_that_sends_nothing_for_a_while() {
     nothing_is_lost("stalled", |cell| async {
         cell.faults().set_stalled(true);
-        cell.backlog(100).await;
+        // Sooner than the broker's ack timeout also on a busy machine: a broker that repeats what it has not sent yet sends
+        // it after newer messages.
+        cell.backlog(30).await;
         cell.faults().set_stalled(false);
         cell.end().await
     })
     .await;
 }
 
-/// The connection stays open and nothing comes or goes: only the unanswered health check tells.
+/// The connection stays open and nothing comes or goes: only the unanswered health check shows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_connection() {
     nothing_is_lost("half-open", |cell| async {
@@ -231,7 +233,7 @@ async fn acknowledgements_whose_answer_is_lost() {
     acknowledgements("answers lost", Acks::AnswerLost).await;
 }
 
-/// For longer than an acknowledgement is tried: the broker sends the message again, and it is acknowledged then.
+/// For longer than acknowledgements are retried at once: the broker sends the message again, and it is acknowledged then.
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledgements_that_are_refused_for_a_while() {
     acknowledgements("acks refused", Acks::Refused).await;
@@ -253,13 +255,13 @@ async fn acknowledgements(name: &str, acks: Acks) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_tells_its_consumers_to_go() {
+async fn a_broker_that_closes_its_consumers() {
     nothing_is_lost("CLOSE", |cell| async {
         cell.faults().set_close_health(true);
         let before = cell.status().redeliveries;
         // The runtime is away for some milliseconds only, but what was on its way to it is sent again.
         let attached_again = || async { cell.status().redeliveries > before || !cell.running.handle.is_ready() };
-        until("the runtime lets go", attached_again).await;
+        until("the runtime detached", attached_again).await;
         cell.faults().set_close_health(false);
         cell.end().await
     })
@@ -329,14 +331,17 @@ async fn acknowledgements_of_before_a_restart_settle_nothing_of_after_it() {
     let confirmed = danube_sink_tests::flood(&url, &topic, 3..6).await;
 
     let probe = running.handle.metrics_address();
-    let tried = || async {
-        metric(probe, "danube_sink_settle_acks_total").await
-            + metric(probe, "danube_sink_settle_acks_failed_total").await
-            >= 3.0
-    };
-    until("the old acknowledgements given up", tried).await;
-    let acked = embedded.subscription(&topic, "test").expect("the subscription").acked;
-    assert_eq!((target.len(), acked), (3, 0), "acknowledged before the target has it");
+    let received = || async { metric(probe, "danube_sink_intake_messages_total").await >= 6.0 };
+    until("the new messages received", received).await;
+    // Until they are written, which takes as long as the write that hangs.
+    loop {
+        let acked = embedded.subscription(&topic, "test").expect("the subscription").acked;
+        if target.len() > 3 {
+            break;
+        }
+        assert_eq!(acked, 0, "acknowledged before the target has it");
+        sleep(Duration::from_millis(20)).await;
+    }
     target.holds(6).await;
     running.stop().await.expect("a clean end");
     let all: Vec<_> = (0..3).chain(confirmed).collect();

@@ -1,7 +1,10 @@
 //! `/live`, `/ready` and `/metrics`.
 
+use std::{net::Ipv6Addr, time::Duration};
+
 use danube_sink::{SubscriptionType::Exclusive, dev::BrokerOptions};
-use danube_sink_tests::{Broker, Target, TestSink, get, metric, topic, until};
+use danube_sink_tests::{Answer, Broker, Target, TestSink, flood, get, labelled, metric, topic, until};
+use tokio::net::TcpStream;
 
 use crate::Running;
 
@@ -26,7 +29,7 @@ async fn a_running_connector_is_live_and_ready_and_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_in_use_is_told_at_start() {
+async fn a_port_in_use_is_an_error_at_start() {
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port();
     let mut config = danube_sink::ConnectorConfig::new("http://127.0.0.1:1", "test");
@@ -38,7 +41,7 @@ async fn a_port_in_use_is_told_at_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_the_broker_skips_are_told() {
+async fn messages_that_the_broker_skips_are_counted() {
     let broker = Broker::embedded(BrokerOptions::default()).await;
     let topic = topic("gap");
     drop(broker.producer(&topic, "creator", None).await);
@@ -51,5 +54,52 @@ async fn messages_that_the_broker_skips_are_told() {
     broker.publish(&topic, None, 20..40, &target).await;
     target.holds(37).await;
     assert_eq!(metric(running.handle.metrics_address(), "danube_sink_intake_gap_messages_total").await, 3.0);
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_health_are_served_on_ipv6_too() {
+    let broker = Broker::start().await;
+    let topic = topic("ipv6");
+    drop(broker.producer(&topic, "creator", None).await);
+    let sink = TestSink::new(&Target::default(), &[&topic], Exclusive);
+    let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
+    let address = running.handle.metrics_address();
+    TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).await.expect("IPv6");
+    assert_eq!(get(address, "/live").await.0, 200, "IPv4");
+    running.stop().await.expect("a clean end");
+}
+
+/// Two mappings and one instance: the one that is written waits for nothing, and the other one for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_for_another_mappings_write_is_not_counted_as_a_write() {
+    const SLOW: Duration = Duration::from_secs(3);
+    let broker = Broker::start().await;
+    let (slow, fast) = (topic("slow"), topic("fast"));
+    for topic in [&slow, &fast] {
+        drop(broker.producer(topic, "creator", None).await);
+    }
+    let (target, writing) = (Target::default(), tokio::sync::watch::Sender::new(false));
+    let mut is_writing = writing.subscribe();
+    let sink = TestSink::new(&target, &[&slow, &fast], Exclusive).judged(move |numbers| {
+        if numbers == [0] {
+            writing.send_replace(true);
+            Answer::WriteAfter(SLOW)
+        } else {
+            Answer::Write
+        }
+    });
+    let at_once = |config: &mut danube_sink::ConnectorConfig| config.flush_interval = Duration::from_millis(10);
+    let running = Running::start(broker.url(), sink, at_once).await.ready().await;
+    flood(broker.url(), &slow, 0..1).await;
+    is_writing.wait_for(|writing| *writing).await.expect("the sink lives");
+    flood(broker.url(), &fast, 1..2).await;
+    until("both written", || async { running.handle.settled() == 2 }).await;
+    let address = running.handle.metrics_address();
+    let seconds = async |name: &str, topic: &str| labelled(address, &format!("danube_sink_{name}_sum"), topic).await;
+    assert!(seconds("write_seconds", &slow).await >= SLOW.as_secs_f64());
+    assert!(seconds("write_seconds", &fast).await < 1.0);
+    assert!(seconds("write_wait_seconds", &fast).await > 1.0);
+    assert!(seconds("write_wait_seconds", &slow).await < 1.0);
     running.stop().await.expect("a clean end");
 }

@@ -54,7 +54,7 @@ async fn skipped_whether_the_runtime_or_the_connector_finds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_stops_at_it_names_it_and_comes_back_to_it() {
+async fn a_connector_stops_at_it_names_it_and_resumes_with_it() {
     let broker = Broker::start().await;
     let topic = topic("stop");
     drop(broker.producer(&topic, "creator", None).await);
@@ -97,7 +97,7 @@ async fn dead_letters_carry_the_payload_and_where_it_came_from() {
 
     let embedded = broker.embedded.as_ref().expect("an embedded broker");
     let letters = embedded.messages(&dead);
-    let told: Vec<_> = letters
+    let found: Vec<_> = letters
         .iter()
         .map(|letter| {
             let attribute = |name: &str| letter.attributes[name].clone();
@@ -106,10 +106,10 @@ async fn dead_letters_carry_the_payload_and_where_it_came_from() {
             (attribute("x-original-topic-offset"), attribute("x-failure-reason"), letter.payload.to_vec())
         })
         .collect();
-    assert_eq!(told[0], ("2".to_owned(), "the script says so".to_owned(), payload(2)));
-    assert_eq!(told[1].0, "5");
-    assert!(told[1].1.starts_with("not JSON"), "{}", told[1].1);
-    assert_eq!(told[1].2, b"{\"number\": not JSON");
-    assert_eq!(told.len(), 2);
+    assert_eq!(found[0], ("2".to_owned(), "the script says so".to_owned(), payload(2)));
+    assert_eq!(found[1].0, "5");
+    assert!(found[1].1.starts_with("not JSON"), "{}", found[1].1);
+    assert_eq!(found[1].2, b"{\"number\": not JSON");
+    assert_eq!(found.len(), 2);
     assert_eq!(embedded.subscription(&topic, "test").map(|status| status.acked), Some(10));
 }

@@ -198,7 +198,7 @@ impl Drop for BrokerProcess {
 ///
 /// All is settled when it dies: the embedded broker keeps its messages in memory.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_killed_is_taken_up_again_after_any_time() {
+async fn a_connector_reconnects_to_a_killed_broker_after_any_time() {
     tokio::join!(absence(1), absence(8), absence(60));
 }
 
@@ -216,7 +216,7 @@ async fn absence(seconds: u64) {
 
     process.kill().await;
     let probe = running.handle.metrics_address();
-    until("the absence told", || async { get(probe, "/ready").await.0 == 503 }).await;
+    until("the absence in /ready", || async { get(probe, "/ready").await.0 == 503 }).await;
     sleep(Duration::from_secs(seconds)).await;
     process.start().await;
     drop(broker.producer(&topic, "creator", None).await);

@@ -12,11 +12,12 @@ mod killed;
 mod outage;
 mod process;
 mod reset;
-mod safe_connections;
-mod safe_real_broker;
 mod schemas;
+mod shutdown;
 mod slow_targets;
 mod takeover;
+mod tls;
+mod tls_real_broker;
 mod waiting;
 
 use danube_sink::{ConnectorConfig, ConnectorResult, RuntimeHandle, SinkConnector, SinkRuntime};

@@ -19,7 +19,7 @@ use crate::Running;
 
 const AWAY: Duration = Duration::from_secs(30);
 
-/// With two redeliveries after a second each, a connector that holds on to the subscription has it blocked in a few
+/// With two redeliveries after a second each, a connector that stays attached has it blocked in a few
 /// seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_arrives_after_thirty_seconds_without_a_target() {
@@ -57,11 +57,11 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     }
     let target = Target::default();
     let away = Arc::new(AtomicBool::new(false));
-    let tries = Arc::new(AtomicUsize::new(0));
+    let attempts = Arc::new(AtomicUsize::new(0));
     let sink = TestSink::new(&target, &[&topic], subscription_type).judged({
-        let (away, tries) = (Arc::clone(&away), Arc::clone(&tries));
+        let (away, attempts) = (Arc::clone(&away), Arc::clone(&attempts));
         move |_| {
-            tries.fetch_add(1, Ordering::Relaxed);
+            attempts.fetch_add(1, Ordering::Relaxed);
             if away.load(Ordering::Relaxed) { Answer::Retry } else { Answer::Write }
         }
     });
@@ -87,15 +87,15 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     });
     target.holds(5).await;
     away.store(true, Ordering::Relaxed);
-    until("the subscription let go of", || async { get(probe, "/ready").await.1.contains("let go of") }).await;
+    until("the subscription detached", || async { get(probe, "/ready").await.1.contains("detached until") }).await;
     sleep(AWAY).await;
-    let tries_while_away = tries.load(Ordering::Relaxed);
+    let attempts_while_away = attempts.load(Ordering::Relaxed);
     away.store(false, Ordering::Relaxed);
     load.await.expect("the publisher ends");
     target.holds(200).await;
     running.stop().await.expect("a clean end");
 
-    let what = format!("{subscription_type:?}, away for {AWAY:?}, {tries_while_away} tries");
+    let what = format!("{subscription_type:?}, away for {AWAY:?}, {attempts_while_away} attempts");
     let confirmed: Vec<_> = (0..200).collect();
     assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
     if matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover) {

@@ -121,7 +121,7 @@ async fn every_fixture_arrives_as_its_maker_meant_it() {
         let payload = STANDARD.decode(fixture["payload"].as_str().expect("a payload")).expect("base64");
         produce(&client, topic, Some(subject), vec![payload.clone(), payload]).await;
     }
-    // The second of a topic is decoded at once, as the first told that values are wanted.
+    // The second of a topic is decoded at once, as the first showed that values are wanted.
     for _ in 0..2 * expected.len() {
         let record = hearing.recv().await.expect("a record");
         let (subject, fixture) = &expected[record.topic()];
@@ -158,9 +158,12 @@ async fn what_is_not_as_expected_goes_its_way_with_a_reason() {
         let letters = broker.embedded.as_ref().expect("an embedded broker").messages(&dead);
         letters.iter().map(|letter| letter.attributes["x-failure-reason"].clone()).collect()
     };
-    let told = reasons();
-    assert_eq!(told[0], "no schema where subject orders is expected");
-    assert!(told[1].contains("/total") && told[1].contains("orders version 1") && !told[1].contains("77"), "{told:?}");
+    let found = reasons();
+    assert_eq!(found[0], "no schema where subject orders is expected");
+    assert!(
+        found[1].contains("/total") && found[1].contains("orders version 1") && !found[1].contains("77"),
+        "{found:?}"
+    );
 
     mapping.show_payload_in_errors = true;
     mapping.min_schema_version = Some(2);
@@ -170,6 +173,6 @@ async fn what_is_not_as_expected_goes_its_way_with_a_reason() {
     produce(&client, &topic, Some("orders"), vec![br#"{"total":6}"#.to_vec()]).await;
     assert_eq!(hearing.recv().await.expect("a record").payload()["total"], 6);
     running.stop().await.expect("a clean end");
-    let told = reasons();
-    assert!(told[2].contains("version 2 or a later one") && told[2].ends_with(r#"{"total":5}"#), "{told:?}");
+    let found = reasons();
+    assert!(found[2].contains("version 2 or a later one") && found[2].ends_with(r#"{"total":5}"#), "{found:?}");
 }

@@ -39,8 +39,8 @@ async fn takeover(subscription_type: SubscriptionType) {
 
     let later = start(&second).await;
     let probe = earlier.handle.metrics_address();
-    let told = || async { get(probe, "/ready").await.1.contains("another consumer attached as test-sink") };
-    until("the takeover told", told).await;
+    let reported = || async { get(probe, "/ready").await.1.contains("another consumer attached as test-sink") };
+    until("the takeover in /ready", reported).await;
     second.holds(60).await;
     let status = || embedded.subscription(&topic, "test").expect("the subscription");
     let (held, redeliveries) = (first.len(), status().redeliveries);

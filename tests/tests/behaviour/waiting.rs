@@ -11,15 +11,15 @@ use danube_sink_tests::{Broker, Ledger, Target, TestSink, get, topic, until};
 use crate::Running;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_comes_late() {
+async fn a_broker_that_starts_late() {
     let address: SocketAddr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let topic = topic("late");
     let target = Target::default();
     let sink = TestSink::new(&target, &[&topic], Exclusive);
     let running = Running::start(&format!("http://{address}"), sink, |_| {}).await;
     let probe = running.handle.metrics_address();
-    let told = || async { get(probe, "/ready").await.1.contains(&format!("no broker at http://{address}")) };
-    until("the broker's absence told", told).await;
+    let reported = || async { get(probe, "/ready").await.1.contains(&format!("no broker at http://{address}")) };
+    until("the broker's absence in /ready", reported).await;
     assert_eq!(get(probe, "/ready").await.0, 503);
     assert_eq!(get(probe, "/live").await.0, 200);
 
@@ -33,7 +33,7 @@ async fn a_broker_that_comes_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_comes_late() {
+async fn a_topic_that_is_created_late() {
     let broker = Broker::start().await;
     let (early, late) = (topic("early"), topic("late"));
     drop(broker.producer(&early, "creator", None).await);
@@ -41,7 +41,7 @@ async fn a_topic_that_comes_late() {
     let sink = TestSink::new(&target, &[&early, &late], Exclusive);
     let running = Running::start(broker.url(), sink, |_| {}).await;
     let probe = running.handle.metrics_address();
-    let told = || async {
+    let reported = || async {
         let status: serde_json::Value = serde_json::from_str(&get(probe, "/ready").await.1).expect("JSON");
         // Before it has started, not every topic is listed.
         let state = |topic: &str| {
@@ -51,7 +51,7 @@ async fn a_topic_that_comes_late() {
         let reason = state(&late)["reason"].as_str().unwrap_or_default().to_owned();
         state(&early)["attached"] == true && reason.contains("does not exist")
     };
-    until("the missing topic named", told).await;
+    until("the missing topic named", reported).await;
 
     drop(broker.producer(&late, "creator", None).await);
     let running = running.ready().await;
@@ -62,7 +62,7 @@ async fn a_topic_that_comes_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_goes_and_comes_back() {
+async fn a_broker_that_goes_down_and_returns() {
     let mut broker = Broker::embedded(BrokerOptions::default()).await;
     let topic = topic("back");
     drop(broker.producer(&topic, "creator", None).await);

@@ -1,18 +1,18 @@
 //! `check`: what is wrong before any record flows.
 //!
 //! ```text
-//!  configuration ──▶ warnings ──▶ tries: broker, topics, schemas, subscriptions, the connector itself
+//!  configuration ──▶ warnings ──▶ probes: broker, topics, schemas, subscriptions, the connector itself
 //! ```
 //!
 //! Nothing is written and no message is taken, unless `--attach` asks for it.
 
-mod tries;
+mod probes;
 mod warnings;
 
 use std::{io::stdout, path::Path};
 
-use self::tries::Tries;
-use super::{Configured, say};
+use self::probes::Probes;
+use super::{LoadedConnector, print};
 use crate::{
     audit,
     config::{ConnectorConfig, MappingSettings, generated::Declared},
@@ -32,30 +32,30 @@ pub(crate) struct Options {
     pub(crate) attach: bool,
 }
 
-/// Says what it finds as it goes.
+/// Validates the configuration and probes the broker and the target; prints each result.
 ///
 /// # Errors
-/// That something that was tried failed.
-pub(super) async fn check(declared: &Declared, configured: Configured, options: Options) -> ConnectorResult<()> {
-    let Configured { connectors, core, path, notes } = configured;
-    say(stdout(), &summary(&core, &path));
+/// Fails if a probe failed.
+pub(super) async fn check(declared: &Declared, configured: LoadedConnector, options: Options) -> ConnectorResult<()> {
+    let LoadedConnector { connectors, core, path, notes } = configured;
+    print(stdout(), &summary(&core, &path));
     for note in notes {
-        say(stdout(), &format!("note: {note}\n"));
+        print(stdout(), &format!("note: {note}\n"));
     }
     for warning in warnings::of(declared, &core) {
-        say(stdout(), &format!("warning: {warning}\n"));
+        print(stdout(), &format!("warning: {warning}\n"));
     }
     if let Some(note) = warnings::broker_note(&core) {
-        say(stdout(), &format!("note: {note}\n"));
+        print(stdout(), &format!("note: {note}\n"));
     }
     audit::check(&core.broker_metrics_urls)?;
     if options.offline {
         return Ok(());
     }
-    let mut tries = Tries::default();
-    let mappings = connector(connectors, &core, &mut tries).await.unwrap_or_else(|| core.mappings.clone());
-    broker(&core, &mappings, options, &mut tries).await;
-    tries.outcome()
+    let mut probes = Probes::default();
+    let mappings = connector(connectors, &core, &mut probes).await.unwrap_or_else(|| core.mappings.clone());
+    broker(&core, &mappings, options, &mut probes).await;
+    probes.outcome()
 }
 
 fn summary(core: &ConnectorConfig, path: &Path) -> String {
@@ -79,22 +79,22 @@ fn summary(core: &ConnectorConfig, path: &Path) -> String {
     text
 }
 
-/// Tries what the connector itself does at start, and what it wants to read.
+/// Probes what the connector itself does at start, and reads which topics it wants.
 async fn connector(
     connectors: Vec<Box<dyn SinkConnector>>,
     core: &ConnectorConfig,
-    tries: &mut Tries,
+    probes: &mut Probes,
 ) -> Option<Vec<MappingSettings>> {
     // The others are the same.
     let connector = connectors.into_iter().next()?;
     let writer = Writer::new(connector);
     let initialized = writer.initialize(core.clone()).await;
-    let usable = tries.told("initialize", initialized.map_err(|error| error.report())).is_some();
+    let usable = probes.result("initialize", initialized.map_err(|error| error.report())).is_some();
     let mut mappings = None;
     if usable {
         let wanted = writer.consumer_configs().await.and_then(|consumers| runtime::mappings::of(core, consumers));
-        mappings = tries.told("consumer_configs", wanted.map_err(|error| error.report()));
-        tries.told(
+        mappings = probes.result("consumer_configs", wanted.map_err(|error| error.report()));
+        probes.result(
             "health_check",
             WriterPool::new(vec![writer.clone()], core.write_timeout)
                 .health_check()
@@ -102,39 +102,39 @@ async fn connector(
                 .map_err(|error| error.report()),
         );
     } else {
-        tries.left_out("health_check", "`initialize` failed");
+        probes.skipped("health_check", "`initialize` failed");
     }
-    tries.told("shutdown", writer.shutdown().await.map_err(|error| error.report()));
+    probes.result("shutdown", writer.shutdown().await.map_err(|error| error.report()));
     mappings
 }
 
-async fn broker(core: &ConnectorConfig, mappings: &[MappingSettings], options: Options, tries: &mut Tries) {
+async fn broker(core: &ConnectorConfig, mappings: &[MappingSettings], options: Options, probes: &mut Probes) {
     let broker = DanubeBroker::new(core);
     let answered = broker.reach().await.map_err(|failure| failure.message);
-    if tries.told(&format!("broker {}", core.danube_service_url), answered).is_none() {
-        tries.left_out("topics, schemas and subscriptions", "the broker does not answer");
+    if probes.result(&format!("broker {}", core.danube_service_url), answered).is_none() {
+        probes.skipped("topics, schemas and subscriptions", "the broker does not answer");
         return;
     }
     for url in &core.broker_metrics_urls {
-        tries.told(&format!("broker metrics {url}"), audit::scrape(url).await.map(drop));
+        probes.result(&format!("broker metrics {url}"), audit::scrape(url).await.map(drop));
     }
     for mapping in mappings {
-        let partitions = tries.topic(&broker, &mapping.consumer.topic).await;
+        let partitions = probes.topic(&broker, &mapping.consumer.topic).await;
         if let Some(partitions) = &partitions {
-            tries.warn_of_idle_tasks(core, mapping, partitions.len());
+            probes.warn_of_idle_tasks(core, mapping, partitions.len());
         }
         if let Some(topic) = &mapping.dead_letter_topic {
-            tries.dead_letter_topic(&broker, topic).await;
+            probes.dead_letter_topic(&broker, topic).await;
         }
         if let Some(subject) = &mapping.consumer.expected_schema_subject {
-            tries.subject(&broker, subject).await;
+            probes.subject(&broker, subject).await;
         }
         if let (Some(partitions), true) = (&partitions, options.attach) {
-            tries.attach(&broker, mapping, partitions).await;
+            probes.attach(&broker, mapping, partitions).await;
         }
     }
     if !options.attach {
-        tries.left_out(
+        probes.skipped(
             "subscriptions and the right to consume",
             "attaching would take over from a connector that runs; `check --attach` does it",
         );

@@ -1,7 +1,7 @@
 //! `dev`: the connector with a broker inside the process and records from files.
 //!
 //! ```text
-//!  dev/namespace/name.jsonl ──▶ producer ──▶ embedded broker ──▶ the connector, as in `run`
+//!  dev/namespace/name.jsonl ──▶ embedded broker ──▶ the connector, as in `run`
 //! ```
 
 mod data;
@@ -13,7 +13,7 @@ use std::{io::stdout, net::Ipv4Addr, path::PathBuf, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::{data::Data, progress::Progress};
-use super::say;
+use super::print;
 use crate::{
     config::ConnectorConfig,
     connector::SinkConnector,
@@ -22,7 +22,7 @@ use crate::{
     runtime::{RuntimeHandle, SinkRuntime},
 };
 
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The arguments of `dev`.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) hint: Option<&'static str>,
 }
 
-/// Runs until all is delivered, or until told to stop with `keep_running`.
+/// Runs until all is delivered, or with `keep_running` until a signal.
 pub(crate) async fn run(
     connectors: Vec<Box<dyn SinkConnector>>,
     mut core: ConnectorConfig,
@@ -47,7 +47,7 @@ pub(crate) async fn run(
     // The real port may be taken by the connector that is in use.
     core.metrics_port = 0;
     let url = broker.url();
-    say(stdout(), &format!("embedded broker at {url}, in memory, for development only\n"));
+    print(stdout(), &format!("embedded broker at {url}, in memory, for development only\n"));
     let session = Session { broker, core: core.clone(), data };
     let runtime = SinkRuntime::boxed(connectors, core).await?;
     let handle = runtime.handle();
@@ -63,12 +63,12 @@ pub(crate) async fn run(
             return running.await.fatal("run the connector")?.and(Err(error));
         }
     };
-    say(stdout(), &summary);
+    print(stdout(), &summary);
     if let Some(hint) = options.hint {
-        say(stdout(), &format!("{hint}\n"));
+        print(stdout(), &format!("{hint}\n"));
     }
     if options.keep_running {
-        say(stdout(), &format!("staying up at {url}; Ctrl-C ends\n"));
+        print(stdout(), &format!("staying up at {url}; Ctrl-C ends\n"));
     } else {
         handle.shutdown();
     }
@@ -93,19 +93,18 @@ struct Session {
 }
 
 impl Session {
-    /// Publishes everything and returns, when it is delivered and acknowledged, what to tell of it.
+    /// Publishes everything and returns the summary when it is delivered and acknowledged.
     async fn deliver(&self, handle: &RuntimeHandle) -> ConnectorResult<String> {
         // A new subscription starts at the latest message: it has to be there first.
         if !handle.ready().await {
-            // The connector ends, and tells why.
+            // The connector ends, and its error says why.
             return std::future::pending().await;
         }
         let mut progress = Progress::start(self.data.records());
-        let url = self.broker.url();
-        let publishing = publish::all(&url, &self.data);
+        let publishing = publish::all(&self.broker, &self.data);
         tokio::pin!(publishing);
         let mut published = false;
-        let mut look = interval(LOOK);
+        let mut look = interval(POLL_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::say;
+use crate::cli::print;
 
 /// Without a terminal a line comes at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ impl Progress {
         let now = Instant::now();
         let bar = (stdout().is_terminal() && records > 0).then(|| bar(records));
         if bar.is_none() {
-            say(stdout(), &format!("publishing {records} records\n"));
+            print(stdout(), &format!("publishing {records} records\n"));
         }
         Self { records, started: now, bar, last_line: now }
     }
@@ -35,7 +35,7 @@ impl Progress {
             Some(bar) => bar.set_position(acknowledged),
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
-                say(stdout(), &format!("{acknowledged} of {} acknowledged\n", self.records));
+                print(stdout(), &format!("{acknowledged} of {} acknowledged\n", self.records));
             }
             None => {}
         }

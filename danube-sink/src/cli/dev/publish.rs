@@ -1,24 +1,20 @@
-//! Publishes the records as any client would.
+//! Publishes the records into the embedded broker, each file in its order.
 
-use danube_client::DanubeClient;
 use futures_util::future::try_join_all;
 
 use super::Data;
-use crate::error::{ConnectorResult, ErrorExt};
+use crate::{
+    dev::EmbeddedBroker,
+    error::{ConnectorResult, ErrorExt},
+};
 
 /// Returns when the broker has every record.
-pub(crate) async fn all(url: &str, data: &Data) -> ConnectorResult<()> {
-    let client = DanubeClient::builder().service_url(url).build().await.fatal("connect to the embedded broker")?;
-    try_join_all(data.topics.iter().map(|(topic, lines)| one(&client, topic, lines))).await?;
+pub(crate) async fn all(broker: &EmbeddedBroker, data: &Data) -> ConnectorResult<()> {
+    try_join_all(data.topics.iter().map(|(topic, lines)| one(broker, topic, lines))).await?;
     Ok(())
 }
 
-async fn one(client: &DanubeClient, topic: &str, lines: &[String]) -> ConnectorResult<()> {
-    let producer = client.new_producer().with_topic(topic).with_name("dev").with_reliable_dispatch().build();
-    let mut producer = producer.fatal("make a producer")?;
-    producer.create().await.fatal(format!("publish to {topic}"))?;
-    for line in lines {
-        producer.send(line.clone().into_bytes(), None).await.fatal(format!("publish to {topic}"))?;
-    }
-    Ok(())
+async fn one(broker: &EmbeddedBroker, topic: &str, lines: &[String]) -> ConnectorResult<()> {
+    let payloads = lines.iter().map(|line| line.clone().into_bytes());
+    broker.publish(topic, "dev", payloads).await.fatal(format!("publish to {topic}"))
 }

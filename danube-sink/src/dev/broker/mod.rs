@@ -50,6 +50,9 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use danube_core::proto::{MsgId, StreamMessage};
 
 pub use access::{Access, Permission, Scope};
 pub use faults::{Acks, Faults};
@@ -124,6 +127,43 @@ impl EmbeddedBroker {
     /// Where the name is malformed, or the topic is there and delivers the other way.
     pub fn create_topic(&self, topic: &str, partitions: Partitions, reliable: bool) -> Result<(), BrokerError> {
         self.topics.create(topic, partitions, reliable)
+    }
+
+    /// Publishes messages to a topic without partitions, in this order, as a producer of this name would. It takes no
+    /// connection. A missing topic is created, as a reliable one.
+    ///
+    /// # Errors
+    /// Where the name is malformed, or the topic is not reliable.
+    pub async fn publish(
+        &self,
+        topic: &str,
+        producer_name: &str,
+        payloads: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<(), BrokerError> {
+        self.topics.create(topic, Partitions::Unpartitioned, true)?;
+        let topic = self.topics.get_or_create(topic, true);
+        let (producer_id, broker_addr) = (topic.producer(producer_name), self.url());
+        for (request_id, payload) in (1..).zip(payloads) {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let id = MsgId {
+                producer_id,
+                topic_name: topic.name.clone(),
+                broker_addr: broker_addr.clone(),
+                ..MsgId::default()
+            };
+            let message = StreamMessage {
+                request_id,
+                msg_id: Some(id),
+                payload: payload.into(),
+                publish_time: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+                producer_name: producer_name.to_owned(),
+                ..StreamMessage::default()
+            };
+            self.topics.publish(&topic, message).await;
+            // Those who deliver it have a turn, too.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     /// The names of all topics and partitions, sorted.

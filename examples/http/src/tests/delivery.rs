@@ -100,7 +100,23 @@ async fn retry_after_is_waited_by_the_runtime() {
     running.stop().await;
 }
 
-/// No request overtakes one that is to come again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_after_of_a_day_is_waited_for_as_long_as_max_backoff() {
+    let (api, broker, topic) = (Api::start(), Broker::start().await, topic("day"));
+    let two_seconds = |core: &mut ConnectorConfig| core.max_backoff = std::time::Duration::from_secs(2);
+    let running = Running::start(&api, &broker, &topic, "", two_seconds).await;
+    let replies = ["86400", "9999999999999", "18446744073709551615"].map(|seconds| {
+        let headers: &'static [_] = Box::leak(Box::new([("retry-after", seconds)]));
+        Status(503, headers, "")
+    });
+    api.script(replies);
+    danube_sink_tests::flood(broker.url(), &topic, 0..1).await;
+    within("three requests after the first", api.sees(4)).await;
+    until("the record settled", || async { running.handle.settled() == 1 }).await;
+    running.stop().await;
+}
+
+/// No request overtakes one that is to be retried.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_order_of_a_partition_holds_through_failures() {
     let (api, broker, topic) = (Api::start(), Broker::start().await, topic("order"));

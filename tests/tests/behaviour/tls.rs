@@ -194,7 +194,7 @@ async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
     refused(&broker, trusting(&broker.ca), &["does not speak TLS", "`http`"]).await;
 }
 
-/// The connector says why it gets no connection, and does not try in a frenzy.
+/// The connector says why it gets no connection, and does not retry in a frenzy.
 async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), words: &[&str]) {
     let relay = Relay::to(broker.address()).await;
     let sink = TestSink::new(&Target::default(), &[&broker.topic], Exclusive);
@@ -204,8 +204,8 @@ async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), wo
     says(&running, &["no TLS connection to", &url]).await;
     let before = relay.connections();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let tries = relay.connections() - before;
-    assert!(tries <= 20, "{tries} connections in two seconds");
+    let attempts = relay.connections() - before;
+    assert!(attempts <= 20, "{attempts} connections in two seconds");
     running.stop().await.expect("a clean end");
 }
 
@@ -248,7 +248,7 @@ async fn a_dead_letter_that_may_not_be_written_is_waited_for() {
     });
     let running = running.await.ready().await;
     let confirmed = broker.publish(0..10).await;
-    says(&running, &["a dead letter cannot be written", "lacks the right Produce on", &letters]).await;
+    says(&running, &["dead letters cannot be published to", "lacks the right Produce on", &letters]).await;
     broker.access.grant("sink", &Scope::Topic(letters), &[Permission::Produce]);
     settled("dead letters", &broker, &confirmed[1..], &target).await;
     running.ready().await.stop().await.expect("a clean end");
@@ -286,7 +286,7 @@ async fn a_right_that_is_missing_is_named_and_waited_for() {
     let running = running.ready().await;
 
     let confirmed = broker.publish_with_schema(0..20).await;
-    says(&running, &["a schema cannot be looked up", "lacks the right ManageSchema on the cluster"]).await;
+    says(&running, &["a schema lookup failed", "lacks the right ManageSchema on the cluster"]).await;
     broker.access.grant("sink", &Scope::Cluster, &[Permission::ManageSchema]);
     settled("rights", &broker, &confirmed, &target).await;
     running.ready().await.stop().await.expect("a clean end");

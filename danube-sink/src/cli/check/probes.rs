@@ -1,52 +1,52 @@
-//! What is tried, told one by one.
+//! The probes of `check`, printed one by one.
 
 use std::{io::stdout, sync::Arc};
 
 use crate::{
-    cli::say,
+    cli::print,
     config::{ConnectorConfig, MappingSettings, SubscriptionType},
     danube::DanubeBroker,
     error::{ConnectorError, ConnectorResult},
     pipeline::{Broker, Consumer},
 };
 
-/// Tells what is tried, and counts it.
+/// Prints the result of each probe, and counts them.
 #[derive(Default)]
-pub(super) struct Tries {
+pub(super) struct Probes {
     all: usize,
     failed: usize,
 }
 
-impl Tries {
-    /// How it went altogether.
+impl Probes {
+    /// The result of all probes.
     ///
     /// # Errors
     /// That something failed.
     pub(super) fn outcome(&self) -> ConnectorResult<()> {
         match (self.failed, self.all) {
             (0, _) => Ok(()),
-            (failed, all) => Err(ConnectorError::fatal(format!("{failed} of {all} tries failed"))),
+            (failed, all) => Err(ConnectorError::fatal(format!("{failed} of {all} probes failed"))),
         }
     }
 
-    /// Tells how a try went, and gives what it brought.
-    pub(super) fn told<T>(&mut self, what: &str, outcome: Result<T, String>) -> Option<T> {
+    /// Prints the result of a probe, and returns its value.
+    pub(super) fn result<T>(&mut self, what: &str, outcome: Result<T, String>) -> Option<T> {
         self.all += 1;
         match outcome {
             Ok(brought) => {
-                say(stdout(), &format!("ok         {what}\n"));
+                print(stdout(), &format!("ok         {what}\n"));
                 Some(brought)
             }
             Err(reason) => {
                 self.failed += 1;
-                say(stdout(), &format!("failed     {what}: {reason}\n"));
+                print(stdout(), &format!("failed     {what}: {reason}\n"));
                 None
             }
         }
     }
 
-    pub(super) fn left_out(&self, what: &str, reason: &str) {
-        say(stdout(), &format!("not tried  {what}: {reason}\n"));
+    pub(super) fn skipped(&self, what: &str, reason: &str) {
+        print(stdout(), &format!("skipped    {what}: {reason}\n"));
     }
 
     pub(super) async fn topic(&mut self, broker: &DanubeBroker, topic: &str) -> Option<Vec<String>> {
@@ -61,13 +61,13 @@ impl Tries {
             Ok(partitions) if partitions.len() > 1 => format!("topic {topic}, {} partitions", partitions.len()),
             _ => format!("topic {topic}"),
         };
-        self.told(&what, found)
+        self.result(&what, found)
     }
 
     /// One that is missing may be created by the first dead letter.
     pub(super) async fn dead_letter_topic(&mut self, broker: &DanubeBroker, topic: &str) {
         match broker.partitions(topic).await {
-            Ok(found) if found.is_empty() => say(
+            Ok(found) if found.is_empty() => print(
                 stdout(),
                 &format!(
                     "warning: there is no topic {topic} for dead letters; that is right only if the broker creates topics \
@@ -76,7 +76,7 @@ impl Tries {
             ),
             found => {
                 let found = found.map(drop).map_err(|failure| failure.message);
-                self.told(&format!("dead-letter topic {topic}"), found);
+                self.result(&format!("dead-letter topic {topic}"), found);
             }
         }
     }
@@ -87,10 +87,10 @@ impl Tries {
             Ok(schema) => format!("schema {subject}, latest version {}, {}", schema.version, schema.schema_type),
             Err(_) => format!("schema {subject}"),
         };
-        self.told(&what, found);
+        self.result(&what, found);
     }
 
-    /// Attaches as the connector does, and lets go at once.
+    /// Attaches as the connector does, and detaches at once.
     pub(super) async fn attach(&mut self, broker: &DanubeBroker, mapping: &MappingSettings, partitions: &[String]) {
         for partition in partitions {
             let consumer = Consumer {
@@ -102,7 +102,7 @@ impl Tries {
             let attached = broker.attach(&consumer).await.map(drop).map_err(|failure| failure.message);
             let what =
                 format!("subscription {} ({}) of {partition}", consumer.subscription, consumer.subscription_type);
-            self.told(&what, attached);
+            self.result(&what, attached);
         }
     }
 
@@ -113,10 +113,10 @@ impl Tries {
             let (tasks, topic, kind) = (core.tasks, &consumer.topic, consumer.subscription_type);
             let parts = if partitions == 1 { "one partition".to_owned() } else { format!("{partitions} partitions") };
             let text = format!(
-                "warning: tasks = {tasks}, but {topic} has {parts}, and one task reads each of them ({kind}): the others \
-                 are idle for it\n"
+                "warning: tasks = {tasks}, but {topic} has {parts}, and the order of each allows one write at a time \
+                 ({kind}): the other instances only write other topics\n"
             );
-            say(stdout(), &text);
+            print(stdout(), &text);
         }
     }
 }

@@ -1,0 +1,156 @@
+//! A shutdown ends soon, whatever fails before it or meanwhile.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use danube_sink::{
+    ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted,
+    SubscriptionType::Exclusive,
+    dev::{Acks, BrokerOptions, EmbeddedBroker, Partitions},
+};
+use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, flood, get, metric, topic, until};
+use tokio::time::sleep;
+
+use crate::Running;
+
+/// A shutdown without work takes some milliseconds; the next longer pause of the runtime is five seconds.
+const SOON: Duration = Duration::from_secs(3);
+/// After an attach, the broker sends again within so long what it has no acknowledgement for; a connector waits for that.
+const REDELIVERY_PATIENCE: Duration = Duration::from_secs(6);
+
+async fn broker_with(topics: &[&str], auto_create_topics: bool) -> EmbeddedBroker {
+    let options = BrokerOptions { auto_create_topics, ..BrokerOptions::default() };
+    let broker = Broker::embedded(options).await.embedded.expect("an embedded broker");
+    for topic in topics {
+        broker.create_topic(topic, Partitions::Unpartitioned, true).expect("a topic");
+    }
+    broker
+}
+
+async fn all_acknowledged(broker: &EmbeddedBroker, topic: &str) {
+    let settled = || async {
+        let status = broker.subscription(topic, "test").expect("the subscription");
+        status.in_flight + status.backlog == 0
+    };
+    until("everything acknowledged", settled).await;
+}
+
+async fn stops_soon(what: &str, running: Running) {
+    let started = Instant::now();
+    running.stop().await.expect("a clean end");
+    assert!(started.elapsed() < SOON, "{what}: the shutdown took {:?}", started.elapsed());
+}
+
+/// The broker has counted them, and the connector does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledgements_whose_answers_were_lost_do_not_delay_a_later_shutdown() {
+    let topic = topic("answers_lost");
+    let broker = broker_with(&[&topic], true).await;
+    let target = Target::default();
+    let running = Running::start(&broker.url(), TestSink::new(&target, &[&topic], Exclusive), |_| {}).await;
+    let running = running.ready().await;
+    broker.faults().set_acks(Acks::AnswerLost);
+    let mut confirmed = flood(&broker.url(), &topic, 0..5).await;
+    let probe = running.handle.metrics_address();
+    let failed = || async { metric(probe, "danube_sink_settle_acks_failed_total").await >= 30.0 };
+    until("each acknowledgement failed several times", failed).await;
+    broker.faults().set_acks(Acks::Taken);
+    confirmed.extend(flood(&broker.url(), &topic, 5..50).await);
+    target.holds(50).await;
+    all_acknowledged(&broker, &topic).await;
+    stops_soon("answers lost", running).await;
+    assert_eq!(Ledger::compare("answers lost", &confirmed, &target.numbers()), Ledger::CLEAN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledgements_that_fail_when_the_stream_ends_do_not_delay_a_later_shutdown() {
+    let cells =
+        [(100, Acks::AnswerLost), (100, Acks::Refused), (300, Acks::Refused)].map(|(millis, acks)| async move {
+            let topic = topic("stream_ends");
+            let broker = broker_with(&[&topic], true).await;
+            let target = Target::default();
+            let running = Running::start(&broker.url(), TestSink::new(&target, &[&topic], Exclusive), |_| {}).await;
+            let running = running.ready().await;
+            broker.faults().set_acks(acks);
+            let mut confirmed = flood(&broker.url(), &topic, 0..5).await;
+            target.holds(5).await;
+            sleep(Duration::from_millis(millis)).await;
+            broker.kick();
+            sleep(Duration::from_millis(millis)).await;
+            broker.faults().set_acks(Acks::Taken);
+            confirmed.extend(flood(&broker.url(), &topic, 5..50).await);
+            target.holds(50).await;
+            all_acknowledged(&broker, &topic).await;
+            sleep(REDELIVERY_PATIENCE).await;
+            let what = format!("{acks:?}, stream ended after {millis} ms");
+            stops_soon(&what, running).await;
+            assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
+        });
+    futures_util::future::join_all(cells).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_shutdown() {
+    let (topic, letters) = (topic("letter_held"), topic("no_such_letters"));
+    let broker = broker_with(&[&topic], false).await;
+    let target = Target::with_script([Answer::RejectNumbers(vec![0])]);
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let set = |config: &mut ConnectorConfig| {
+        let consumer = ConsumerConfig {
+            topic: topic.clone(),
+            consumer_name: "test-sink".to_owned(),
+            subscription: "test".to_owned(),
+            subscription_type: Exclusive,
+            expected_schema_subject: None,
+        };
+        let mut mapping = MappingSettings::new(consumer, config);
+        mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
+        mapping.dead_letter_topic = Some(letters.clone());
+        config.mappings.push(mapping);
+    };
+    let running = Running::start(&broker.url(), sink, set).await.ready().await;
+    flood(&broker.url(), &topic, 0..1).await;
+    let probe = running.handle.metrics_address();
+    let said = || async { get(probe, "/ready").await.1.contains("dead letters cannot be published to") };
+    until("the reason in /ready", said).await;
+    // It retries for two seconds more, and leaves the record with the broker.
+    let started = Instant::now();
+    running.stop().await.expect("a clean end");
+    assert!(started.elapsed() < Duration::from_secs(6), "the shutdown took {:?}", started.elapsed());
+    let status = broker.subscription(&topic, "test").expect("the subscription");
+    assert_eq!((status.acked, status.backlog + status.in_flight), (0, 1), "{status:?}");
+}
+
+/// Written if the target is back in time: it is written to, whatever its health check said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_away_is_retried_in_a_shutdown_which_ends_in_time() {
+    const LIMIT: Duration = Duration::from_secs(3);
+    let topic = topic("away_in_shutdown");
+    let broker = broker_with(&[&topic], true).await;
+    let (target, away, attempts) = (Target::default(), Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&attempts);
+    let sink = TestSink::new(&target, &[&topic], Exclusive).unhealthy_while(&away).judged(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Answer::Retry
+    });
+    let set = |config: &mut ConnectorConfig| {
+        config.on_retries_exhausted = OnRetriesExhausted::Wait;
+        config.max_backoff = Duration::from_secs(60);
+        config.retry_backoff = Duration::from_secs(60);
+        config.shutdown_timeout = LIMIT;
+    };
+    let running = Running::start(&broker.url(), sink, set).await.ready().await;
+    flood(&broker.url(), &topic, 0..5).await;
+    until("the first attempt", || async { attempts.load(Ordering::Relaxed) > 0 }).await;
+    let (before, started) = (attempts.load(Ordering::Relaxed), Instant::now());
+    running.stop().await.expect("a clean end");
+    assert!(started.elapsed() < LIMIT + Duration::from_secs(1), "the shutdown took {:?}", started.elapsed());
+    let meanwhile = attempts.load(Ordering::Relaxed) - before;
+    assert!(meanwhile >= 2, "{meanwhile} attempts in the shutdown");
+    assert_eq!(broker.subscription(&topic, "test").map(|status| status.acked), Some(0));
+}
