@@ -22,6 +22,8 @@ use crate::{
     runtime::{RuntimeHandle, SinkRuntime},
 };
 
+/// The broker's window, as [`operating`](crate::operating) recommends it. A broker whose operator says nothing has 10.
+const WINDOW: usize = 200;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The arguments of `dev`.
@@ -77,9 +79,8 @@ pub(crate) async fn run(
 
 async fn start_broker(core: &ConnectorConfig, port: u16) -> ConnectorResult<EmbeddedBroker> {
     let address = (Ipv4Addr::LOCALHOST, port).into();
-    let broker = EmbeddedBroker::start(BrokerOptions { address, ..BrokerOptions::default() })
-        .await
-        .map_err(|error| ConnectorError::fatal(error.to_string()))?;
+    let options = BrokerOptions { address, max_unacked_messages: WINDOW, ..BrokerOptions::default() };
+    let broker = EmbeddedBroker::start(options).await.map_err(|error| ConnectorError::fatal(error.to_string()))?;
     for mapping in &core.mappings {
         broker.create_topic(&mapping.consumer.topic, Partitions::Unpartitioned, true).fatal("create the topics")?;
     }
