@@ -99,6 +99,24 @@ impl Ledger {
         self.book().entries.iter().map(|entry| entry.deliveries).sum()
     }
 
+    /// Messages that are neither acknowledged nor lost.
+    pub(super) fn open(&self) -> Vec<(usize, Entry)> {
+        let book = self.book();
+        let entries = book.entries.iter().enumerate().filter(|(_, entry)| !entry.acked && !entry.lost);
+        entries.map(|(number, entry)| (number, entry.clone())).collect()
+    }
+
+    /// How many messages were skipped after one of their partition was sent: what comes before the first shows no gap.
+    pub(super) fn gaps(&self) -> usize {
+        let book = self.book();
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for (number, entry) in book.entries.iter().enumerate().filter(|(_, entry)| entry.deliveries > 0) {
+            first.entry(&entry.topic).or_insert(number);
+        }
+        let after = |entry: &Entry, number| first.get(entry.topic.as_str()).is_some_and(|first| *first < number);
+        book.entries.iter().enumerate().filter(|(number, entry)| entry.skipped && after(entry, *number)).count()
+    }
+
     /// How many entries there are for which this holds.
     pub(super) fn count(&self, holds: impl FnMut(&&Entry) -> bool) -> usize {
         self.book().entries.iter().filter(holds).count()
