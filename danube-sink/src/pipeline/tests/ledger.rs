@@ -61,6 +61,8 @@ pub(super) struct Entry {
     pub(super) acked: bool,
     /// The connector named it as one that it will never take.
     rejected: bool,
+    /// And the broker has sent it again since: it may have been given back, and is tried anew.
+    rejected_before: bool,
     /// The connector named it as one to write again, so that others may overtake it.
     retried: bool,
     /// The broker lost it with its storage.
@@ -99,6 +101,24 @@ impl Ledger {
         self.book().entries.iter().map(|entry| entry.deliveries).sum()
     }
 
+    /// Messages that are neither acknowledged nor lost.
+    pub(super) fn open(&self) -> Vec<(usize, Entry)> {
+        let book = self.book();
+        let entries = book.entries.iter().enumerate().filter(|(_, entry)| !entry.acked && !entry.lost);
+        entries.map(|(number, entry)| (number, entry.clone())).collect()
+    }
+
+    /// How many messages were skipped after one of their partition was sent: what comes before the first shows no gap.
+    pub(super) fn gaps(&self) -> usize {
+        let book = self.book();
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for (number, entry) in book.entries.iter().enumerate().filter(|(_, entry)| entry.deliveries > 0) {
+            first.entry(&entry.topic).or_insert(number);
+        }
+        let after = |entry: &Entry, number| first.get(entry.topic.as_str()).is_some_and(|first| *first < number);
+        book.entries.iter().enumerate().filter(|(number, entry)| entry.skipped && after(entry, *number)).count()
+    }
+
     /// How many entries there are for which this holds.
     pub(super) fn count(&self, holds: impl FnMut(&&Entry) -> bool) -> usize {
         self.book().entries.iter().filter(holds).count()
@@ -116,6 +136,7 @@ impl Ledger {
         let mut book = self.book();
         book.entries[number].deliveries += 1;
         book.entries[number].awaits_redelivery = false;
+        book.entries[number].rejected_before = book.entries[number].rejected;
     }
 
     pub(super) fn confirmed(&self, number: usize) {
@@ -125,7 +146,7 @@ impl Ledger {
         let Entry { invalid, rejected, letters, confirmed, acked, .. } = book.entries[number];
         book.holds(number, confirmed == 1, "was written twice");
         book.holds(number, !acked, "was written although it was acknowledged");
-        let is_final = rejected && !book.refusals_wait;
+        let is_final = rejected && !book.refusals_wait && !book.entries[number].rejected_before;
         book.holds(number, !invalid && !is_final && letters == 0, "was written although it was refused");
     }
 
