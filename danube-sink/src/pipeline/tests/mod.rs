@@ -14,7 +14,6 @@ mod memory_budget;
 mod redelivery;
 mod refusals;
 mod schedules;
-mod speed;
 mod takeover;
 mod target;
 mod tasks;
