@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     config::{ConnectorConfig, ConsumerConfig, MappingSettings, SubscriptionType},
@@ -28,10 +28,10 @@ use crate::{
     schema::SchemaInfo,
 };
 
-/// A run of the pipeline over a broker in memory that has every message at hand.
+/// A run of the pipeline over a broker in memory that has every message at hand, and takes every acknowledgement at once.
 ///
-/// Its window is never full, and it takes every acknowledgement at once. `records` is best a multiple of `mappings` times
-/// `batch_size`: a last batch that is not full waits for its flush interval.
+/// `records` is best a multiple of `mappings` times `batch_size`: a last batch that is not full waits for its flush interval.
+/// What all windows hold has to fit into `max_buffered_bytes`: the broker sends no message twice.
 #[derive(Debug, Clone)]
 pub struct MemoryRun {
     /// Topics, each with a mapping of its own.
@@ -46,10 +46,12 @@ pub struct MemoryRun {
     pub subscription_type: SubscriptionType,
     /// Records in a batch at most.
     pub batch_size: usize,
+    /// Messages of a topic that are unacknowledged at most.
+    pub window: usize,
 }
 
 impl MemoryRun {
-    /// One mapping with an Exclusive subscription, messages without a schema, and the default batch size.
+    /// One mapping with an Exclusive subscription, a window of 1 000, messages without a schema, and the default batch size.
     pub fn new(records: usize, payload: impl Into<Bytes>) -> Self {
         Self {
             mappings: 1,
@@ -58,6 +60,7 @@ impl MemoryRun {
             schema: None,
             subscription_type: SubscriptionType::Exclusive,
             batch_size: config().batch_size,
+            window: 1_000,
         }
     }
 
@@ -67,16 +70,16 @@ impl MemoryRun {
     /// What ended the pipeline before every message was acknowledged.
     pub async fn time(&self, connectors: Vec<impl SinkConnector + 'static>) -> ConnectorResult<Duration> {
         let config = config();
-        let unacked = Arc::new(Unacked::new(self.records / self.mappings * self.mappings));
-        let mut done = unacked.done.subscribe();
-        let broker: Arc<dyn Broker> = Arc::new(MemoryBroker { run: self.clone(), unacked });
+        let (done, mut finished) = watch::channel(false);
+        let total = Arc::new(Total { unacked: AtomicUsize::new(self.records / self.mappings * self.mappings), done });
+        let broker: Arc<dyn Broker> = Arc::new(MemoryBroker { run: self.clone(), total });
         let mappings = (0..self.mappings).map(|number| self.mapping(number, &config)).collect();
         let writers = connectors.into_iter().map(|connector| Writer::new(Box::new(connector))).collect();
         let pool = WriterPool::new(writers, config.write_timeout);
         let started = Instant::now();
         let mut pipeline = Pipeline::start(&broker, &pool, mappings, &config, &Observer::new("measure"));
         tokio::select! {
-            _ = done.wait_for(|done| *done) => {}
+            _ = finished.wait_for(|done| *done) => {}
             ended = pipeline.ended() => {
                 return ended.and(Err(ConnectorError::fatal("the pipeline ended before its messages were acknowledged")));
             }
@@ -106,18 +109,20 @@ fn config() -> ConnectorConfig {
 
 struct MemoryBroker {
     run: MemoryRun,
-    unacked: Arc<Unacked>,
+    total: Arc<Total>,
 }
 
-struct Unacked {
-    count: AtomicUsize,
+/// What is left to acknowledge, over all topics.
+struct Total {
+    unacked: AtomicUsize,
     done: watch::Sender<bool>,
 }
 
-impl Unacked {
-    fn new(count: usize) -> Self {
-        Self { count: AtomicUsize::new(count), done: watch::Sender::new(count == 0) }
-    }
+/// The subscription of one topic.
+struct Subscription {
+    in_flight: AtomicUsize,
+    acked: Notify,
+    total: Arc<Total>,
 }
 
 #[async_trait]
@@ -138,11 +143,23 @@ impl Broker for MemoryBroker {
             schema,
             token: AckToken { offset, producer_id: 1, sequence: offset, broker_address: Arc::clone(&address) },
         };
-        let each = (self.run.records / self.run.mappings) as u64;
-        let chunks = stream::iter((0..each).step_by(CHUNK_MESSAGES))
-            .map(move |first| Ok((first..each.min(first + CHUNK_MESSAGES as u64)).map(&message).collect()));
-        let chunks = chunks.chain(stream::pending()).boxed();
-        Ok(Attachment { chunks, session: Arc::clone(&self.unacked) as Arc<dyn Session> })
+        let subscription = Arc::new(Subscription {
+            in_flight: AtomicUsize::new(0),
+            acked: Notify::new(),
+            total: Arc::clone(&self.total),
+        });
+        let session = Arc::clone(&subscription) as Arc<dyn Session>;
+        let (each, window) = (self.run.records / self.run.mappings, self.run.window);
+        let chunks = stream::unfold((0, message, subscription), move |(first, message, subscription)| async move {
+            let count = subscription.room(window).await.min(CHUNK_MESSAGES).min(each - first);
+            if count == 0 {
+                return std::future::pending().await;
+            }
+            subscription.in_flight.fetch_add(count, Ordering::Relaxed);
+            let chunk = (first as u64..(first + count) as u64).map(&message).collect();
+            Some((Ok(chunk), (first + count, message, subscription)))
+        });
+        Ok(Attachment { chunks: chunks.boxed(), session })
     }
 
     async fn schema(&self, _: u64, _: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
@@ -162,11 +179,25 @@ fn missing(message: &str) -> BrokerFailure {
     BrokerFailure::new(FailureKind::Missing, message)
 }
 
+impl Subscription {
+    /// How many messages may be sent, once one may.
+    async fn room(&self, window: usize) -> usize {
+        loop {
+            match window.saturating_sub(self.in_flight.load(Ordering::Relaxed)) {
+                0 => self.acked.notified().await,
+                room => return room,
+            }
+        }
+    }
+}
+
 #[async_trait]
-impl Session for Unacked {
+impl Session for Subscription {
     async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
-        if self.count.fetch_sub(tokens.len(), Ordering::Relaxed) == tokens.len() {
-            self.done.send_replace(true);
+        self.in_flight.fetch_sub(tokens.len(), Ordering::Relaxed);
+        self.acked.notify_one();
+        if self.total.unacked.fetch_sub(tokens.len(), Ordering::Relaxed) == tokens.len() {
+            self.total.done.send_replace(true);
         }
         Vec::new()
     }

@@ -12,14 +12,14 @@ use crate::roles::Role;
 
 /// A process that plays a role. It is killed when this is dropped.
 #[derive(Debug)]
-pub struct Child {
+pub(crate) struct Child {
     process: Process,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Child {
-    pub fn start(role: &Role) -> Self {
+    pub(crate) fn start(role: &Role) -> Self {
         let program = std::env::current_exe().expect("this program");
         let mut command = Command::new(program);
         command.args(["--child", &serde_json::to_string(role).expect("JSON")]);
@@ -30,21 +30,21 @@ impl Child {
     }
 
     /// The next line that it prints.
-    pub fn hears<T: DeserializeOwned>(&mut self) -> T {
+    pub(crate) fn hears<T: DeserializeOwned>(&mut self) -> T {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("its output");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("`{line}` of a child process: {error}"))
     }
 
     /// Writes a line to it.
-    pub fn tells(&mut self, message: &impl Serialize) {
+    pub(crate) fn tells(&mut self, message: &impl Serialize) {
         let mut line = serde_json::to_vec(message).expect("JSON");
         line.push(b'\n');
         self.input.as_mut().expect("it is piped").write_all(&line).expect("it runs");
     }
 
     /// A line of what Linux tells of its memory, such as `VmRSS`, in MiB.
-    pub fn memory(&self, line: &str) -> Option<f64> {
+    pub(crate) fn memory(&self, line: &str) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'))?;
         let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
@@ -60,7 +60,7 @@ impl Drop for Child {
 }
 
 /// In the child: prints a line to the parent.
-pub fn tell(message: &impl Serialize) {
+pub(crate) fn tell(message: &impl Serialize) {
     let mut line = serde_json::to_vec(message).expect("JSON");
     line.push(b'\n');
     let mut output = stdout().lock();
@@ -68,7 +68,7 @@ pub fn tell(message: &impl Serialize) {
 }
 
 /// In the child: the next line of the parent. The process ends when the parent has gone.
-pub fn hear<T: DeserializeOwned>() -> T {
+pub(crate) fn hear<T: DeserializeOwned>() -> T {
     let mut line = String::new();
     if stdin().lock().read_line(&mut line).unwrap_or_default() == 0 {
         std::process::exit(0);
@@ -79,7 +79,7 @@ pub fn hear<T: DeserializeOwned>() -> T {
 /// The CPU time of this process so far, in seconds.
 ///
 /// Linux counts each thread in nanoseconds; threads that ended are missing, so it is asked while the runtime lives.
-pub fn cpu_seconds() -> Option<f64> {
+pub(crate) fn cpu_seconds() -> Option<f64> {
     let mut nanoseconds = 0;
     for task in fs::read_dir("/proc/self/task").ok()? {
         let statistics = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;

@@ -4,15 +4,15 @@ use std::fmt::Display;
 
 /// What to measure, and how long.
 #[derive(Debug)]
-pub struct Report {
-    pub is_quick: bool,
+pub(crate) struct Report {
+    pub(crate) is_quick: bool,
     /// Part of the names of what is measured; empty for all.
-    pub only: String,
+    pub(crate) only: String,
 }
 
 /// What a figure has to be.
 #[derive(Debug, Clone, Copy)]
-pub enum Goal {
+pub(crate) enum Goal {
     AtLeast(f64),
     AtMost(f64),
 }
@@ -28,33 +28,33 @@ impl Display for Goal {
 
 impl Report {
     /// Whether any of these is to be measured.
-    pub fn wants(&self, names: &[&str]) -> bool {
+    pub(crate) fn wants(&self, names: &[&str]) -> bool {
         names.iter().any(|name| name.contains(&self.only))
     }
 
-    pub fn rounds(&self, quick: usize, full: usize) -> usize {
+    pub(crate) fn rounds(&self, quick: usize, full: usize) -> usize {
         if self.is_quick { quick } else { full }
     }
 
-    pub fn figure(&self, name: &str, value: f64, goal: Goal) {
+    pub(crate) fn figure(&self, name: &str, value: f64, goal: Goal) {
         println!("figure {name} {} {goal}", shown(value));
     }
 
-    pub fn control(&self, name: &str, value: f64) {
+    pub(crate) fn control(&self, name: &str, value: f64) {
         println!("control {name} {}", shown(value));
     }
 
-    pub fn void(&self, name: &str, reason: impl Display) {
+    pub(crate) fn void(&self, name: &str, reason: impl Display) {
         println!("void {name}: {reason}");
     }
 
-    pub fn left_out(&self, name: &str, reason: impl Display) {
+    pub(crate) fn left_out(&self, name: &str, reason: impl Display) {
         if self.wants(&[name]) {
             println!("left out {name}: {reason}");
         }
     }
 
-    pub fn progress(&self, text: impl Display) {
+    pub(crate) fn progress(&self, text: impl Display) {
         eprintln!("{text}");
     }
 }
@@ -69,7 +69,7 @@ fn shown(value: f64) -> String {
 }
 
 /// The value in the middle.
-pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

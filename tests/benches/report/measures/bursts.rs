@@ -7,7 +7,7 @@ use crate::figures::{Goal, Report, median};
 const RATE: f64 = 7_000.0;
 
 /// What arrives of a burst on a new subscription that was idle, as a part of what arrives at the bare loop.
-pub fn all(report: &Report, brokers: &Brokers) {
+pub(crate) fn all(report: &Report, brokers: &Brokers) {
     for each in [750, 5_000] {
         let name = format!("burst_4x{each}_arrived_ratio");
         if !report.wants(&[&name]) {

@@ -8,7 +8,7 @@ use crate::{
 
 const NAME: &str = "dead_letters_per_second";
 
-pub fn all(report: &Report, brokers: &Brokers) {
+pub(crate) fn all(report: &Report, brokers: &Brokers) {
     if !report.wants(&[NAME]) {
         return;
     }

@@ -6,7 +6,7 @@ use crate::{
     roles::Consumed,
 };
 
-pub const NAME: &str = "p99_milliseconds_over_bound";
+pub(crate) const NAME: &str = "p99_milliseconds_over_bound";
 /// The default settings of a connector.
 const FLUSH_INTERVAL: f64 = 1.0;
 const BATCH: f64 = 100.0;
@@ -16,7 +16,7 @@ const ALLOWANCE: f64 = 0.002;
 /// At parts of the throughput found: how far the connector's p99 is above what it may be.
 ///
 /// It may be the bare loop's, a batch's filling, and two milliseconds.
-pub fn all(report: &Report, brokers: &Brokers, speed: Option<f64>) {
+pub(crate) fn all(report: &Report, brokers: &Brokers, speed: Option<f64>) {
     if !report.wants(&[NAME]) {
         return;
     }

@@ -16,7 +16,7 @@ const WINDOW: usize = 10;
 /// Each partition's ledger remembers so many windows.
 const WINDOWS: usize = 5;
 
-pub fn all(report: &Report, brokers: &Brokers) {
+pub(crate) fn all(report: &Report, brokers: &Brokers) {
     if report.wants(&[IDLE]) {
         idle(report, brokers);
     }

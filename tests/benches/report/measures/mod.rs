@@ -1,12 +1,12 @@
 //! What is measured, a subject a file.
 
-pub mod bursts;
-pub mod dead_letters;
-pub mod latency;
-pub mod memory;
-pub mod pipeline;
-pub mod quickstart;
-pub mod throughput;
+pub(crate) mod bursts;
+pub(crate) mod dead_letters;
+pub(crate) mod latency;
+pub(crate) mod memory;
+pub(crate) mod pipeline;
+pub(crate) mod quickstart;
+pub(crate) mod throughput;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,20 +21,20 @@ const BYTES: usize = 200;
 
 /// Where brokers come from.
 #[derive(Debug)]
-pub struct Brokers {
+pub(crate) struct Brokers {
     /// A real one, and its dispatch window.
     real: Option<(String, usize)>,
 }
 
 /// A broker that runs until this is dropped.
 #[derive(Debug)]
-pub struct Broker {
+pub(crate) struct Broker {
     url: String,
     _embedded: Option<Child>,
 }
 
 impl Brokers {
-    pub fn of_environment() -> Self {
+    pub(crate) fn of_environment() -> Self {
         let window = std::env::var("DANUBE_TEST_WINDOW").map_or(10, |window| window.parse().expect("a number"));
         Self { real: std::env::var("DANUBE_TEST_URL").ok().map(|url| (url, window)) }
     }

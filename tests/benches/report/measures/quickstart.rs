@@ -13,7 +13,7 @@ use crate::figures::{Goal, Report, median};
 const NAME: &str = "quickstart_dev_seconds";
 
 /// From "publishing" to the last line of `quickstart dev`, in a debug build.
-pub fn all(report: &Report) {
+pub(crate) fn all(report: &Report) {
     if !report.wants(&[NAME]) {
         return;
     }

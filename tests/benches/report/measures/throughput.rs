@@ -8,7 +8,7 @@ const WINDOW_1000: &str = "window_1000_throughput_ratio";
 const CPU: &str = "window_1000_cpu_ratio";
 
 /// From the start to the last acknowledgement of the first records.
-pub fn window_10(report: &Report, brokers: &Brokers) {
+pub(crate) fn window_10(report: &Report, brokers: &Brokers) {
     if !report.wants(&[WINDOW_10]) {
         return;
     }
@@ -26,7 +26,7 @@ pub fn window_10(report: &Report, brokers: &Brokers) {
 }
 
 /// Answers records a second.
-pub fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
+pub(crate) fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
     let names = [WINDOW_1000, CPU];
     if !report.wants(&[WINDOW_1000, CPU, super::latency::NAME]) {
         return None;

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Counts.
 #[derive(Debug)]
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     expected: usize,
     seen: Mutex<HashSet<(u32, u64), std::hash::BuildHasherDefault<Spread>>>,
     count: AtomicUsize,
@@ -29,7 +29,7 @@ pub struct Arrivals {
 
 /// Offsets that follow each other are spread enough by a multiplication.
 #[derive(Debug, Default)]
-pub struct Spread(u64);
+pub(crate) struct Spread(u64);
 
 impl std::hash::Hasher for Spread {
     fn finish(&self) -> u64 {
@@ -50,13 +50,13 @@ impl std::hash::Hasher for Spread {
 }
 
 impl Arrivals {
-    pub fn new(expected: usize) -> Self {
+    pub(crate) fn new(expected: usize) -> Self {
         let seen = HashSet::with_capacity_and_hasher(expected, Default::default());
         Self { expected, seen: Mutex::new(seen), count: AtomicUsize::new(0), all: Notify::new() }
     }
 
     /// Records arrived, each named by its partition and offset.
-    pub fn arrive(&self, records: impl IntoIterator<Item = (u32, u64)>) {
+    pub(crate) fn arrive(&self, records: impl IntoIterator<Item = (u32, u64)>) {
         let mut seen = self.seen.lock().expect("no panic");
         seen.extend(records);
         self.count.store(seen.len(), Ordering::Relaxed);
@@ -65,12 +65,12 @@ impl Arrivals {
         }
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
     /// Returns when all have arrived; or, once the parent has said that all are published, when no more come.
-    pub async fn end(&self) {
+    pub(crate) async fn end(&self) {
         tokio::select! {
             () = self.all.notified() => {}
             () = self.silence() => {}

@@ -21,7 +21,7 @@ const SUBSCRIPTION: &str = "bare";
 /// Acknowledgements on their way.
 const IN_FLIGHT: usize = 256;
 
-pub async fn play(consume: &Consume) {
+pub(crate) async fn play(consume: &Consume) {
     let mut service = ConsumerServiceClient::connect(consume.url.clone()).await.expect("a connection");
     let request = ConsumerRequest {
         request_id: 1,

@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// What a child process does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Role {
+pub(crate) enum Role {
     /// An embedded broker. Tells its URL.
     Broker {
         window: usize,
@@ -33,33 +33,33 @@ pub enum Role {
 
 /// Publishes records, when it is told to. Tells how many the broker confirmed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Publish {
-    pub url: String,
-    pub topic: String,
-    pub partitions: Option<usize>,
-    pub producers: usize,
-    pub records: usize,
-    pub bytes: usize,
+pub(crate) struct Publish {
+    pub(crate) url: String,
+    pub(crate) topic: String,
+    pub(crate) partitions: Option<usize>,
+    pub(crate) producers: usize,
+    pub(crate) records: usize,
+    pub(crate) bytes: usize,
     /// Records a second of all producers together; as fast as they can without it.
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
 }
 
 /// Consumes records. Tells when it is attached; is told to start the clock, and how many were published.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Consume {
-    pub url: String,
-    pub topic: String,
-    pub records: usize,
-    pub by: Consumer,
+pub(crate) struct Consume {
+    pub(crate) url: String,
+    pub(crate) topic: String,
+    pub(crate) records: usize,
+    pub(crate) by: Consumer,
     /// Whether to tell how long records took from publishing to settlement.
-    pub latencies: bool,
+    pub(crate) latencies: bool,
     /// The connector's `max_buffered_bytes`.
-    pub max_buffered_bytes: Option<usize>,
+    pub(crate) max_buffered_bytes: Option<usize>,
 }
 
 /// Who consumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Consumer {
+pub(crate) enum Consumer {
     /// The bare loop.
     Bare,
     /// A connector that writes nowhere.
@@ -72,19 +72,19 @@ pub enum Consumer {
 
 /// What a consumer tells at the end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Consumed {
+pub(crate) struct Consumed {
     /// From the start of the clock to the last acknowledgement.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// The CPU time of that.
-    pub cpu_seconds: Option<f64>,
+    pub(crate) cpu_seconds: Option<f64>,
     /// Records that arrived at the target, each counted once.
-    pub arrived: usize,
+    pub(crate) arrived: usize,
     /// Seconds from publishing to settlement, in order of arrival, if they were asked for.
-    pub latencies: Vec<f64>,
+    pub(crate) latencies: Vec<f64>,
 }
 
 /// Plays a role, as JSON.
-pub fn play(role: &str) {
+pub(crate) fn play(role: &str) {
     let role = serde_json::from_str(role).expect("a role");
     let tokio = tokio::runtime::Runtime::new().expect("a runtime");
     tokio.block_on(async {

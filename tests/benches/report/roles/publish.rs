@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Publish, TIME_BYTES, heard, now};
 use crate::child::tell;
 
-pub async fn play(publish: Publish) {
+pub(crate) async fn play(publish: Publish) {
     let producers = join_all((0..publish.producers).map(|number| producer(&publish, number))).await;
     tell(&"ready");
     let "go" = heard::<String>().await.as_str() else { panic!("the parent says go") };

@@ -20,7 +20,7 @@ use super::{Arrivals, Clock, Consume, Consumer, age, published};
 /// Between two looks at how much is settled.
 const LOOK: Duration = Duration::from_micros(200);
 
-pub async fn play(consume: Consume) {
+pub(crate) async fn play(consume: Consume) {
     let arrivals = Arc::new(Arrivals::new(consume.records));
     let written = consume.latencies.then(|| Arc::new(Written::default()));
     let consumer = ConsumerConfig {
