@@ -78,12 +78,14 @@ pub(crate) fn hear<T: DeserializeOwned>() -> T {
 
 /// The CPU time of this process so far, in seconds.
 ///
-/// Linux counts each thread in nanoseconds; threads that ended are missing, so it is asked while the runtime lives.
+/// Linux counts each thread in nanoseconds; threads that ended are missing, so it is asked while the runtime lives. `None`
+/// where the system has no such count.
 pub(crate) fn cpu_seconds() -> Option<f64> {
     let mut nanoseconds = 0;
     for task in fs::read_dir("/proc/self/task").ok()? {
-        let statistics = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        // It may end meanwhile.
+        let Ok(statistics) = fs::read_to_string(task.ok()?.path().join("schedstat")) else { continue };
         nanoseconds += statistics.split(' ').next()?.parse::<u64>().ok()?;
     }
-    Some(nanoseconds as f64 / 1e9)
+    (nanoseconds > 0).then_some(nanoseconds as f64 / 1e9)
 }

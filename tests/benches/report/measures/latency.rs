@@ -3,13 +3,13 @@
 use super::{Brokers, Round, Stream};
 use crate::{
     figures::{Goal, Report, median},
-    roles::Consumed,
+    roles::{Consumed, TAIL},
 };
 
 pub(crate) const NAME: &str = "p99_milliseconds_over_bound";
 /// The default settings of a connector.
 const FLUSH_INTERVAL: f64 = 1.0;
-const BATCH: f64 = 100.0;
+const BATCH: f64 = TAIL as f64;
 /// What the runtime may take beside waiting for its batch.
 const ALLOWANCE: f64 = 0.002;
 
@@ -26,10 +26,10 @@ pub(crate) fn all(report: &Report, brokers: &Brokers, speed: Option<f64>) {
     let Ok(broker) = brokers.start(1_000) else { return };
     for percent in [10.0, 50.0, 90.0] {
         let rate = speed * percent / 100.0;
-        let seconds = report.rounds(1, 4) as f64;
+        let seconds = report.rounds(1, 3) as f64;
         let stream = Stream { rate: Some(rate), latencies: true, ..Stream::of(8, (rate * seconds) as usize) };
         let bound = FLUSH_INTERVAL.min(BATCH / rate) + ALLOWANCE;
-        let rounds: Vec<_> = (0..report.rounds(3, 7)).map(|_| Round::of(&stream, &broker)).collect();
+        let rounds: Vec<_> = (0..report.rounds(3, 5)).map(|_| Round::of(&stream, &broker)).collect();
         let over = |round: &Round| {
             let bare = f64::midpoint(p99(&round.bare[0]), p99(&round.bare[1]));
             report.progress(format!(
@@ -46,8 +46,9 @@ pub(crate) fn all(report: &Report, brokers: &Brokers, speed: Option<f64>) {
     }
 }
 
+/// Without the last records, whose batch is not filled.
 fn p99(run: &Consumed) -> f64 {
-    let mut latencies = run.latencies.clone();
+    let mut latencies = run.latencies[..run.latencies.len().saturating_sub(TAIL)].to_vec();
     latencies.sort_by(f64::total_cmp);
     latencies.get(latencies.len() * 99 / 100).copied().unwrap_or(f64::NAN)
 }

@@ -50,10 +50,10 @@ fn loaded(report: &Report, brokers: &Brokers) {
         bytes: BYTES,
         partitions: Some(PARTITIONS),
         max_buffered_bytes: Some(BUDGET),
-        ..Stream::of(2, PARTITIONS * WINDOW * WINDOWS)
+        ..Stream::of(4, PARTITIONS * WINDOW * WINDOWS)
     };
     let mut most = None;
-    let run = stream.through_topic(&broker, &topic, Consumer::Slow(20), |consumer| most = consumer.memory("VmHWM"));
+    let run = stream.through_topic(&broker, &topic, Consumer::Slow(15), |consumer| most = consumer.memory("VmHWM"));
     report.progress(format!(
         "{PARTITIONS} partitions: {} of {} records in {:.1} s, at most {most:?} MiB",
         run.arrived, stream.records, run.seconds

@@ -1,7 +1,10 @@
 //! Records a second and CPU time a record, beside the bare loop.
 
 use super::{Broker, Brokers, Round, Stream, compare};
-use crate::figures::{Goal, Report, median};
+use crate::{
+    figures::{Goal, Report, median},
+    roles::TAIL,
+};
 
 const WINDOW_10: &str = "window_10_throughput_ratio";
 const WINDOW_1000: &str = "window_1000_throughput_ratio";
@@ -34,7 +37,7 @@ pub(crate) fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
     let broker = match brokers.start(1_000) {
         Ok(broker) => broker,
         Err(reason) => {
-            names.map(|name| report.left_out(name, &reason));
+            names.iter().for_each(|name| report.left_out(name, &reason));
             return None;
         }
     };
@@ -58,9 +61,12 @@ fn rounds(report: &Report, name: &str, stream: &Stream, broker: &Broker, count: 
             .map(|run| format!("{:.0}/s", run.arrived as f64 / run.seconds));
         let micros = [&round.bare[0], &round.connector, &round.bare[1]]
             .map(|run| format!("{:.1}", run.cpu_seconds.unwrap_or(f64::NAN) * 1e6 / run.arrived as f64));
+        let before_tail = [&round.bare[0], &round.connector, &round.bare[1]]
+            .map(|run| format!("{:.0}/s", (run.arrived.saturating_sub(TAIL)) as f64 / run.seconds_before_tail));
         report.progress(format!(
-            "{name}: bare, connector, bare: {}; CPU time in µs a record {}; skipped {:?}",
+            "{name}: bare, connector, bare: {}; without the last {TAIL}: {}; CPU time in µs a record {}; skipped {:?}",
             speeds.join(", "),
+            before_tail.join(", "),
             micros.join(", "),
             round.skipped(stream)
         ));

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Mutex,
+        Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -14,7 +14,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{SILENCE, heard};
+use super::{SILENCE, TAIL, heard};
 
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -24,6 +24,8 @@ pub(crate) struct Arrivals {
     expected: usize,
     seen: Mutex<HashSet<(u32, u64), std::hash::BuildHasherDefault<Spread>>>,
     count: AtomicUsize,
+    /// When only the tail was missing.
+    tail: OnceLock<Instant>,
     all: Notify,
 }
 
@@ -52,7 +54,7 @@ impl std::hash::Hasher for Spread {
 impl Arrivals {
     pub(crate) fn new(expected: usize) -> Self {
         let seen = HashSet::with_capacity_and_hasher(expected, Default::default());
-        Self { expected, seen: Mutex::new(seen), count: AtomicUsize::new(0), all: Notify::new() }
+        Self { expected, seen: Mutex::new(seen), count: AtomicUsize::new(0), tail: OnceLock::new(), all: Notify::new() }
     }
 
     /// Records arrived, each named by its partition and offset.
@@ -60,6 +62,9 @@ impl Arrivals {
         let mut seen = self.seen.lock().expect("no panic");
         seen.extend(records);
         self.count.store(seen.len(), Ordering::Relaxed);
+        if seen.len() + TAIL >= self.expected {
+            self.tail.get_or_init(Instant::now);
+        }
         if seen.len() == self.expected {
             self.all.notify_one();
         }
@@ -67,6 +72,11 @@ impl Arrivals {
 
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// When all but the last records had arrived, if they have.
+    pub(crate) fn tail(&self) -> Option<Instant> {
+        self.tail.get().copied()
     }
 
     /// Returns when all have arrived; or, once the parent has said that all are published, when no more come.

@@ -15,6 +15,8 @@ use arrivals::Arrivals;
 
 /// The payload's bytes before the filling: when it was published, in nanoseconds since 1970.
 const TIME_BYTES: usize = 8;
+/// The records of one batch: what a last batch waits for does not come.
+pub(crate) const TAIL: usize = 100;
 /// A stream that has been silent for so long after the last record was published brings nothing any more.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -75,7 +77,9 @@ pub(crate) enum Consumer {
 pub(crate) struct Consumed {
     /// From the start of the clock to the last acknowledgement.
     pub(crate) seconds: f64,
-    /// The CPU time of that.
+    /// From the start of the clock until all but the last [`TAIL`] records had arrived at the target.
+    pub(crate) seconds_before_tail: f64,
+    /// The CPU time of `seconds`.
     pub(crate) cpu_seconds: Option<f64>,
     /// Records that arrived at the target, each counted once.
     pub(crate) arrived: usize,
@@ -121,7 +125,9 @@ impl Clock {
     fn stop(self, arrivals: &Arrivals, latencies: Vec<f64>) {
         let seconds = self.started.elapsed().as_secs_f64();
         let cpu_seconds = cpu_seconds().zip(self.cpu).map(|(now, before)| now - before);
-        tell(&Consumed { seconds, cpu_seconds, arrived: arrivals.count(), latencies });
+        let seconds_before_tail =
+            arrivals.tail().map_or(seconds, |tail| tail.duration_since(self.started).as_secs_f64());
+        tell(&Consumed { seconds, seconds_before_tail, cpu_seconds, arrived: arrivals.count(), latencies });
     }
 }
 
