@@ -1,5 +1,7 @@
 //! How often the pipeline allocates for a record, beside the numbers of `baselines.toml`.
 
+#![allow(clippy::unwrap_used, reason = "it serves tests alone")]
+
 use std::{collections::BTreeMap, process::Command};
 
 use danube_sink_tests::OrderFormat;
