@@ -67,6 +67,8 @@ mod error;
 mod fields;
 mod grammar;
 mod json_row;
+#[cfg(feature = "measure")]
+mod measure;
 pub mod metrics;
 mod observe;
 pub mod operating;
@@ -120,4 +122,11 @@ pub mod __private {
     pub use async_trait::async_trait;
 
     pub use crate::{cli::main, config::generated::*};
+}
+
+/// What benchmarks and tests of the framework's own cost call; covered by no promise.
+#[cfg(feature = "measure")]
+#[doc(hidden)]
+pub mod __measure {
+    pub use crate::measure::MemoryRun;
 }

@@ -8,6 +8,7 @@ mod compare;
 mod fronts;
 mod http;
 mod ledger;
+mod order;
 mod policy;
 mod publisher;
 mod safe;
@@ -20,6 +21,7 @@ pub use self::{
     fronts::{Relay, SafeFront},
     http::{get, labelled, metric},
     ledger::Ledger,
+    order::{ORDER, Order, OrderFormat, OrderSink},
     publisher::{Load, Published, Publisher},
     safe::SafeBroker,
     target::{Answer, Target, TestSink},

@@ -22,7 +22,6 @@ mod pending;
 mod redelivery;
 mod refusals;
 mod schedules;
-mod speed;
 mod takeover;
 mod target;
 mod tasks;

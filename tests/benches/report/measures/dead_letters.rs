@@ -1,0 +1,27 @@
+//! Records a second that a target rejects, until the dead-letter topic has them and they are acknowledged.
+
+use super::{Brokers, Stream};
+use crate::{
+    figures::{Goal, Report, median},
+    roles::Consumer,
+};
+
+const NAME: &str = "dead_letters_per_second";
+
+pub(crate) fn all(report: &Report, brokers: &Brokers) {
+    if !report.wants(&[NAME]) {
+        return;
+    }
+    if let Some(reason) = brokers.no_embedded() {
+        return report.left_out(NAME, reason);
+    }
+    let Ok(broker) = brokers.start(1_000) else { return };
+    let stream = Stream::of(8, report.rounds(10_000, 20_000));
+    let run = |_| {
+        let run = stream.through(&broker, Consumer::Rejecting);
+        let speed = run.arrived as f64 / run.seconds;
+        report.progress(format!("{NAME}: {speed:.0}"));
+        speed
+    };
+    report.figure(NAME, median((0..report.rounds(3, 7)).map(run)), Goal::AtLeast(10_000.0));
+}

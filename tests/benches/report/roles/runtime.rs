@@ -1,0 +1,134 @@
+//! A connector, with everything that the runtime does for it.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use danube_sink::{
+    ConnectorConfig, ConnectorResult, ConsumerConfig, MappingSettings, OnInvalidRecord, OnMassRefusal, PartialFailure,
+    RuntimeHandle, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType::Exclusive,
+};
+
+use super::{Arrivals, Clock, Consume, Consumer, age, published};
+
+/// Between two looks at how much is settled.
+const LOOK: Duration = Duration::from_micros(200);
+
+pub(crate) async fn play(consume: Consume) {
+    let arrivals = Arc::new(Arrivals::new(consume.records));
+    let written = consume.latencies.then(|| Arc::new(Written::default()));
+    let consumer = ConsumerConfig {
+        topic: consume.topic.clone(),
+        consumer_name: "runtime".into(),
+        subscription: "runtime".into(),
+        subscription_type: Exclusive,
+        expected_schema_subject: None,
+    };
+    let mut config = ConnectorConfig::new(&consume.url, "runtime");
+    config.metrics_port = 0;
+    config.max_buffered_bytes = consume.max_buffered_bytes.unwrap_or(config.max_buffered_bytes);
+    let mut mapping = MappingSettings::new(consumer.clone(), &config);
+    mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
+    mapping.on_mass_refusal = OnMassRefusal::GoOn;
+    mapping.dead_letter_topic = Some(format!("{}_dead", consume.topic));
+    config.mappings = vec![mapping];
+    let sink =
+        Sink { consumer, by: consume.by, arrivals: Arc::clone(&arrivals), written: written.as_ref().map(Arc::clone) };
+    let runtime = SinkRuntime::new(sink, config).await.expect("a free port");
+    let handle = runtime.handle();
+    let running = tokio::spawn(runtime.run());
+    assert!(handle.ready().await, "the connector runs");
+    let watch = written.map(|written| Watch::start(handle.clone(), written));
+    let clock = Clock::start().await;
+    arrivals.end().await;
+    // The end waits for dead letters and acknowledgements.
+    handle.shutdown();
+    running.await.expect("no panic").expect("a clean end");
+    clock.stop(&arrivals, watch.map(Watch::stop).unwrap_or_default());
+}
+
+/// When the records were published that were written, in the order of both.
+#[derive(Default)]
+struct Written(Mutex<Vec<u64>>);
+
+/// Looks again and again at how many records are settled.
+struct Watch {
+    thread: JoinHandle<Vec<f64>>,
+    done: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn start(handle: RuntimeHandle, written: Arc<Written>) -> Self {
+        let done = Arc::<AtomicBool>::default();
+        let is_done = Arc::clone(&done);
+        let thread = thread::spawn(move || {
+            let mut latencies = Vec::new();
+            loop {
+                let is_last = is_done.load(Ordering::Acquire);
+                let settled = usize::try_from(handle.settled()).expect("not so many");
+                let published = written.0.lock().expect("no panic");
+                let new = published.iter().take(settled).skip(latencies.len());
+                latencies.extend(new.map(|published| age(*published)));
+                drop(published);
+                if is_last {
+                    return latencies;
+                }
+                thread::park_timeout(LOOK);
+            }
+        });
+        Self { thread, done }
+    }
+
+    fn stop(self) -> Vec<f64> {
+        self.done.store(true, Ordering::Release);
+        self.thread.join().expect("no panic")
+    }
+}
+
+struct Sink {
+    consumer: ConsumerConfig,
+    by: Consumer,
+    arrivals: Arc<Arrivals>,
+    written: Option<Arc<Written>>,
+}
+
+#[async_trait]
+impl SinkConnector for Sink {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
+        Ok(vec![self.consumer.clone()])
+    }
+
+    async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
+        self.process_batch(vec![record]).await
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        if let Consumer::Slow(milliseconds) = self.by {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        }
+        if let Some(written) = &self.written {
+            let mut written = written.0.lock().expect("no panic");
+            written.extend(records.iter().map(|record| published(record.bytes())));
+        }
+        let named = records.iter().map(|record| (record.partition().unwrap_or_default(), record.offset()));
+        self.arrivals.arrive(named);
+        if self.by == Consumer::Rejecting {
+            let mut failure = PartialFailure::default();
+            for record in &records {
+                failure.reject(record, "the target takes nothing");
+            }
+            return failure.into_result();
+        }
+        Ok(())
+    }
+}
