@@ -1,6 +1,6 @@
 //! An open batch, and when it closes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -12,6 +12,10 @@ use super::{
 };
 use crate::{config::MappingSettings, observe::Closed};
 
+/// How long the broker is quiet, at least and in refills, when it has nothing more.
+const QUIET: Duration = Duration::from_millis(2);
+const QUIET_REFILLS: u32 = 4;
+
 /// Records that are handed to the connector at once, and invalid ones between them.
 #[derive(Default)]
 pub(crate) struct Batch {
@@ -21,6 +25,8 @@ pub(crate) struct Batch {
     bytes: usize,
     partitions: Vec<Arc<Partition>>,
     opened: Option<Instant>,
+    /// When the last record came that filled a window, or came after one that did.
+    filled: Option<Instant>,
     /// Nothing more fits, for a reason of its own.
     closed: Option<Closed>,
 }
@@ -39,6 +45,9 @@ impl Batch {
 
     fn came(&mut self, run: &PendingRun) {
         self.opened.get_or_insert(run.arrived);
+        if run.filled_window || self.filled.is_some() {
+            self.filled = Some(run.arrived);
+        }
         if !self.partitions.iter().any(|known| Arc::ptr_eq(known, &run.partition)) {
             self.partitions.push(Arc::clone(&run.partition));
         }
@@ -80,6 +89,16 @@ impl Batch {
     /// When its flush interval is over.
     pub(crate) fn deadline(&self, limits: &MappingSettings) -> Option<Instant> {
         self.opened.map(|opened| opened + limits.flush_interval)
+    }
+
+    /// When the broker has nothing more, if it is quiet until then: a window was full, so that more would have come with the
+    /// acknowledgements.
+    pub(crate) fn quiet(&self) -> Option<Instant> {
+        if self.partitions.iter().any(|partition| partition.is_acknowledging()) {
+            return None;
+        }
+        let refill = self.partitions.iter().map(|partition| partition.refill()).max().unwrap_or_default();
+        self.filled.map(|filled| filled + QUIET.max(refill * QUIET_REFILLS))
     }
 
     /// Whether waiting is pointless, since the broker sends no more before something is acknowledged.

@@ -153,7 +153,7 @@ fn id_of(record: &super::pending::PendingRecords) -> String {
 fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
     let entries = record.runs().iter().flat_map(|run| run.entries().iter().zip(run.records()));
     let letter = entries.map(|(entry, record)| {
-        let mut attributes = entry.attributes.clone();
+        let mut attributes = entry.attributes().clone();
         for (name, value) in [
             ("x-original-topic", entry.id.topic().to_owned()),
             ("x-original-subscription", record.subscription().to_owned()),

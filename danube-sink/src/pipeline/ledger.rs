@@ -106,6 +106,13 @@ struct Counts {
     unconfirmed: usize,
 }
 
+/// A time, and what it is on the ledger's clock: read once for many messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now: Instant,
+    millis: u32,
+}
+
 /// Messages that the broker skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gap {
@@ -193,8 +200,17 @@ impl DeliveryLedger {
         self.counts.unconfirmed
     }
 
+    pub(crate) fn moment(&self, now: Instant) -> Moment {
+        Moment { now, millis: self.millis(now) }
+    }
+
+    /// So many messages are about to arrive.
+    pub(crate) fn reserve(&mut self, messages: usize) {
+        self.slots.reserve(messages);
+    }
+
     /// A message arrives.
-    pub(crate) fn receive(&mut self, message: &Message, now: Instant) -> Arrival {
+    pub(crate) fn receive(&mut self, message: &Message, moment: Moment) -> Arrival {
         let (offset, fingerprint) = (message.token.offset, fingerprint(message));
         if self.is_unreliable {
             self.counts.outdated += 1;
@@ -205,7 +221,7 @@ impl DeliveryLedger {
             self.counts.outdated += 1;
             return Arrival::New;
         }
-        let (at, attachment) = (self.millis(now), self.attachment);
+        let (at, attachment) = (moment.millis, self.attachment);
         let index = self.index(offset);
         let slot = &mut self.slots[index];
         slot.deliveries = slot.deliveries.saturating_add(1);
@@ -216,7 +232,7 @@ impl DeliveryLedger {
                 self.counts.released -= usize::from(was_released);
                 (slot.state, slot.fingerprint, slot.at, slot.in_doubt) = (State::InHand, fingerprint, at, false);
                 self.counts.in_hand += 1;
-                self.passed_over(offset, now);
+                self.passed_over(offset, moment.now);
                 if was_released { Arrival::Returned } else { Arrival::New }
             }
             State::InHand => {
@@ -310,12 +326,12 @@ impl DeliveryLedger {
     ///
     /// A broker ignores the acknowledgement of a message that it is about to send again, and answers OK. So one that was
     /// in hand for a good part of the ack timeout, or came more than once, is remembered until it must have come again.
-    pub(crate) fn settle(&mut self, token: AckToken, epoch: u32, now: Instant) -> Option<Duration> {
+    pub(crate) fn settle(&mut self, token: AckToken, epoch: u32, moment: Moment) -> Option<Duration> {
         if epoch != self.epoch || self.is_unreliable {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
             return None;
         }
-        let (at, attachment, is_attached) = (self.millis(now), self.attachment, self.attached.is_some());
+        let (at, attachment, is_attached) = (moment.millis, self.attachment, self.attached.is_some());
         let late = self.ack_timeout / 2;
         let slot = self.slot(token.offset).filter(|slot| slot.state == State::InHand)?;
         let age = Duration::from_millis(at.wrapping_sub(std::mem::replace(&mut slot.at, at)).into());
@@ -328,7 +344,7 @@ impl DeliveryLedger {
             self.counts.unconfirmed += 1;
         }
         self.counts.in_hand -= 1;
-        self.last_settled = Some(now);
+        self.last_settled = Some(moment.now);
         Some(age)
     }
 
@@ -365,7 +381,8 @@ impl DeliveryLedger {
         let held = self.newest.filter(|_| others > 1);
         let held = self.waiting.iter().position(|token| Some(token.offset) == held);
         let held = held.and_then(|index| self.waiting.swap_remove_back(index));
-        let ready = Vec::from(std::mem::take(&mut self.waiting));
+        // What waits keeps its memory.
+        let ready: Vec<_> = self.waiting.drain(..).collect();
         self.waiting.extend(held);
         for token in &ready {
             if let Some(slot) = self.slot(token.offset) {
@@ -446,8 +463,13 @@ impl DeliveryLedger {
         self.slots.len() > REMEMBERED + REMEMBERED / 4
     }
 
-    /// Forgets what was settled long ago, and more where memory is short. The bytes that it has afterwards.
-    pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) -> usize {
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>() + self.waiting.capacity() * size_of::<AckToken>()
+    }
+
+    /// Forgets what was settled long ago, and more where memory is short.
+    pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) {
         let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };
         let doubt = 2 * (self.ack_timeout + REDELIVERY_BACKOFF);
         let now = self.millis(now);
@@ -468,10 +490,9 @@ impl DeliveryLedger {
             self.slots.pop_front();
             self.first += 1;
         }
-        if self.slots.capacity() > 4 * self.slots.len().max(64) {
-            self.slots.shrink_to(2 * self.slots.len());
+        if self.slots.capacity() > 2 * self.slots.len().max(32) {
+            self.slots.shrink_to(self.slots.len() + self.slots.len() / 2);
         }
-        self.slots.capacity() * size_of::<Slot>() + self.waiting.capacity() * size_of::<AckToken>()
     }
 
     fn index(&self, offset: u64) -> usize {

@@ -102,6 +102,11 @@ impl Partition {
         }
     }
 
+    /// Whether acknowledgements are on their way.
+    pub(crate) fn is_acknowledging(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn refill(&self) -> Duration {
         Duration::from_micros(self.refill_micros.load(Ordering::Relaxed))
     }

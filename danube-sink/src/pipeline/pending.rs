@@ -18,6 +18,8 @@ pub(crate) struct PendingRun {
     /// The ledger's epoch in which they arrived.
     epoch: u32,
     pub(crate) arrived: Instant,
+    /// With it the broker's window was full: what follows it, if anything does, comes as soon as there is room.
+    pub(crate) filled_window: bool,
 }
 
 /// Records of a batch, or of a part of one, in their order.
@@ -31,7 +33,7 @@ impl PendingRun {
     /// All records of a chunk.
     pub(crate) fn new(chunk: Arc<Chunk>, partition: &Arc<Partition>, epoch: u32, arrived: Instant) -> Self {
         let range = 0..u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-        Self { chunk, range, partition: Arc::clone(partition), epoch, arrived }
+        Self { chunk, range, partition: Arc::clone(partition), epoch, arrived, filled_window: false }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -65,6 +67,7 @@ impl PendingRun {
             partition: Arc::clone(&self.partition),
             epoch: self.epoch,
             arrived: self.arrived,
+            filled_window: self.filled_window,
         }
     }
 

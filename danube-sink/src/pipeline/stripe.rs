@@ -91,7 +91,9 @@ impl Stripe {
                     return Ok(());
                 }
             }
-            let deadline = batch.deadline(&mapping.settings).filter(|deadline| *deadline > Instant::now());
+            let now = Instant::now();
+            let deadlines = [batch.deadline(&mapping.settings), batch.quiet()];
+            let deadline = deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min();
             tokio::select! {
                 () = queue.changed() => {}
                 Some(delivered) = self.deliveries.next() => delivered?,
@@ -114,7 +116,9 @@ impl Stripe {
             Some(Closed::Drain)
         } else if batch.deadline(settings).is_some_and(|deadline| deadline <= Instant::now()) {
             Some(Closed::Time)
-        } else if self.deliver.is_idle() && batch.is_held_back(&self.mapping.cost) {
+        } else if self.deliver.is_idle()
+            && (batch.is_held_back(&self.mapping.cost) || batch.quiet().is_some_and(|quiet| quiet <= Instant::now()))
+        {
             Some(Closed::Window)
         } else {
             None

@@ -26,7 +26,7 @@ impl RecordBuilder {
             id,
             key: None,
             producer: "".into(),
-            attributes: HashMap::new(),
+            attributes: None,
             bytes: Bytes::new(),
             schema: None,
             broker_address: "".into(),
@@ -60,14 +60,14 @@ impl RecordBuilder {
     /// One attribute.
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.entry.attributes.insert(name.into(), value.into());
+        self.entry.attributes.get_or_insert_default().insert(name.into(), value.into());
         self
     }
 
     /// All attributes.
     #[must_use]
     pub fn attributes(mut self, attributes: HashMap<String, String>) -> Self {
-        self.entry.attributes = attributes;
+        self.entry.attributes = Some(Box::new(attributes));
         self
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
@@ -36,7 +36,8 @@ pub(crate) struct Entry {
     pub(crate) id: RecordId,
     pub(crate) key: Option<String>,
     pub(crate) producer: Arc<str>,
-    pub(crate) attributes: HashMap<String, String>,
+    /// None where there are no attributes.
+    pub(crate) attributes: Option<Box<HashMap<String, String>>>,
     pub(crate) bytes: Bytes,
     /// The schema as the message names it.
     pub(crate) schema: Option<(u64, Option<u32>)>,
@@ -150,7 +151,12 @@ impl fmt::Debug for Chunk {
 impl Entry {
     /// About what it takes in memory, its slot in the ledger included.
     pub(crate) fn size(&self) -> usize {
-        record_size(&self.bytes, &self.attributes, self.key.as_deref())
+        record_size(&self.bytes, self.attributes(), self.key.as_deref())
+    }
+
+    pub(crate) fn attributes(&self) -> &HashMap<String, String> {
+        static NONE: LazyLock<HashMap<String, String>> = LazyLock::new(HashMap::new);
+        self.attributes.as_deref().unwrap_or(&NONE)
     }
 
     /// It was settled before its batch was answered.

@@ -146,7 +146,7 @@ impl SinkRecord {
 
     /// The producer's attributes.
     pub fn attributes(&self) -> &HashMap<String, String> {
-        &self.entry().attributes
+        self.entry().attributes()
     }
 
     /// The producer's routing key.

@@ -14,6 +14,9 @@ use super::{Problem, limits::MAX_VALUES};
 ///
 /// serde_json's own way past a value looks neither at the size of numbers nor at the encoding of texts.
 pub(crate) fn check(payload: &[u8]) -> Result<(), Problem> {
+    if within_count(payload) && is_plain(payload) {
+        return serde_json::from_slice::<IgnoredAny>(payload).map(drop).map_err(|error| not_json(&error));
+    }
     let mut left = MAX_VALUES;
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
     Count(&mut left).deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|error| not_json(&error))
@@ -34,6 +37,34 @@ fn not_json(error: &serde_json::Error) -> Problem {
 /// Every value but the first takes two bytes at least: itself, and what parts it from the one before.
 fn within_count(payload: &[u8]) -> bool {
     payload.len() / 2 < MAX_VALUES
+}
+
+/// Whether serde_json's own way past a value finds everything that is wrong: texts are UTF-8 and have no escaped surrogate,
+/// no number can be out of range, and nothing is nested too deeply. What looks as if it were is looked at more closely.
+fn is_plain(payload: &[u8]) -> bool {
+    /// Numbers with so many digits may be out of range without an exponent.
+    const MOST_DIGITS: u32 = 300;
+    /// As deep as serde_json reads.
+    const DEEPEST: i32 = 120;
+    let (mut digits, mut depth, mut escapes) = (0, 0, false);
+    for byte in payload {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'e' | b'E' if digits > 0 => return false,
+            b'u' if escapes => return false,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        if !byte.is_ascii_digit() {
+            digits = 0;
+        }
+        escapes = *byte == b'\\';
+        if digits > MOST_DIGITS || depth > DEEPEST {
+            return false;
+        }
+    }
+    std::str::from_utf8(payload).is_ok()
 }
 
 /// Counts the values below it down.

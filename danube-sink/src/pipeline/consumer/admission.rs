@@ -14,6 +14,9 @@ use crate::{
 /// often. So it does for messages of a topic that is not reliable: the broker sends them once.
 const DELIVERIES_WITHOUT_MEMORY: u8 = 3;
 
+/// A ledger that has grown by so many bytes is looked at whether it has to forget.
+const GROWTH: usize = 1024;
+
 /// The records of one chunk, as they are taken.
 struct Admitted {
     entries: Vec<Entry>,
@@ -32,6 +35,8 @@ impl ConsumerTask {
     fn admit_all(&mut self, messages: Vec<Message>, mut is_known: bool) {
         let now = Instant::now();
         let read = if is_known { self.held_since } else { now };
+        let moment = self.ledger.moment(read);
+        self.ledger.reserve(messages.len());
         let stops = self.signals.stop.is_cancelled();
         let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
         let first = messages.first().map_or(0, |message| message.token.offset);
@@ -44,7 +49,7 @@ impl ConsumerTask {
             }
             let counts = usize::from(!std::mem::take(&mut is_known));
             let restarts = self.ledger.restarts();
-            let arrival = self.ledger.receive(&message, read);
+            let arrival = self.ledger.receive(&message, moment);
             let began_anew = self.ledger.restarts() != restarts;
             if self.ledger.epoch() != admitted.epoch {
                 let next = self.admitted(count);
@@ -83,7 +88,7 @@ impl ConsumerTask {
         self.held_since = read;
         self.hand_over(admitted, now);
         self.partition.observer.received(new, redelivered, first, last);
-        if self.ledger.is_long() {
+        if self.ledger.is_long() || self.ledger.bytes() > self.remembered_bytes + GROWTH {
             self.forget(now);
         }
         self.credit.received(self.ledger.unsettled(), now);
@@ -118,7 +123,9 @@ impl ConsumerTask {
         let chunk =
             Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
         let chunk = Arc::new(chunk.received(origin, Box::new(charge)));
-        mapping.push(PendingRun::new(chunk, partition, epoch, now));
+        let mut run = PendingRun::new(chunk, partition, epoch, now);
+        run.filled_window = self.ledger.unsettled() + self.ledger.in_flight() >= self.credit.limit();
+        mapping.push(run);
     }
 
     fn entry(&self, message: Message) -> Entry {
@@ -128,7 +135,7 @@ impl ConsumerTask {
             id: RecordId::new(topic, token.offset, token.producer_id, microseconds(publish_time), token.sequence),
             key,
             producer,
-            attributes,
+            attributes: (!attributes.is_empty()).then(|| Box::new(attributes)),
             bytes: payload,
             schema,
             broker_address: token.broker_address,

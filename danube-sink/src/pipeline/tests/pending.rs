@@ -1,6 +1,6 @@
 //! Records that are not settled yet, and the batches that they fill.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::{
@@ -34,7 +34,7 @@ fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
         id: RecordId::new(Arc::clone(&partition.topic), offset, 1, 2, offset),
         key: None,
         producer: "p".into(),
-        attributes: HashMap::new(),
+        attributes: None,
         bytes: Bytes::from_static(b"0123456789"),
         schema: None,
         broker_address: "b".into(),
