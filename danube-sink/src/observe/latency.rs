@@ -61,22 +61,28 @@ const BUCKETS: usize = BOUNDS.len() + 1;
 pub(crate) struct Latencies {
     buckets: [u64; BUCKETS],
     nanoseconds: u64,
+    /// The last duration, and how many have it that are not counted yet: records that follow each other often do.
+    last: (Duration, u64),
 }
 
 impl Default for Latencies {
     fn default() -> Self {
-        Self { buckets: [0; BUCKETS], nanoseconds: 0 }
+        Self { buckets: [0; BUCKETS], nanoseconds: 0, last: (Duration::ZERO, 0) }
     }
 }
 
 impl Latencies {
     /// Counts the duration of one record.
     pub(crate) fn add(&mut self, latency: Duration) {
-        self.add_many(latency, 1);
+        if latency != self.last.0 {
+            self.count_last();
+            self.last = (latency, 0);
+        }
+        self.last.1 += 1;
     }
 
-    /// Counts the same duration for several records, such as those that one chunk brought.
-    pub(crate) fn add_many(&mut self, latency: Duration, records: u64) {
+    fn count_last(&mut self) {
+        let (latency, records) = std::mem::take(&mut self.last);
         self.buckets[bucket(latency)] += records;
         self.nanoseconds = self.nanoseconds.saturating_add(nanoseconds(latency).saturating_mul(records));
     }
@@ -100,7 +106,8 @@ impl Default for LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    pub(super) fn add(&self, latencies: &Latencies) {
+    pub(super) fn add(&self, mut latencies: Latencies) {
+        latencies.count_last();
         for (shared, count) in self.0.buckets.iter().zip(latencies.buckets) {
             // Most buckets of a batch are empty.
             if count > 0 {
@@ -169,9 +176,9 @@ mod tests {
         let mut latencies = Latencies::default();
         latencies.add(Duration::from_micros(500));
         latencies.add(Duration::from_nanos(500_001));
-        latencies.add_many(Duration::from_secs(2), 10);
+        (0..10).for_each(|_| latencies.add(Duration::from_secs(2)));
         latencies.add(Duration::from_secs(1_000));
-        histogram.add(&latencies);
+        histogram.add(latencies);
         histogram.observe(Duration::ZERO);
         let text = text(&histogram);
         for line in [

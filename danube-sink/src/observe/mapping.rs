@@ -232,7 +232,7 @@ impl MappingObserver {
 
     /// Records were settled: delivered, skipped or dead-lettered. `delivery` is their time since they were published,
     /// `in_hand` since they were received.
-    pub(crate) fn settled(&self, records: usize, delivery: &Latencies, in_hand: &Latencies) {
+    pub(crate) fn settled(&self, records: usize, delivery: Latencies, in_hand: Latencies) {
         let numbers = &self.0.numbers;
         numbers.settled.add(records as u64);
         numbers.delivery_seconds.add(delivery);

@@ -166,7 +166,7 @@ async fn status_shows_numbers_and_events_of_each_partition() {
     first.gap(7, 20);
     first.possible_loss(20);
     mapping.audit_missing(&partition(0), 4);
-    mapping.settled(18, &Latencies::default(), &Latencies::default());
+    mapping.settled(18, Latencies::default(), Latencies::default());
     observer.buffered_bytes().set(4_096);
     let (code, answer) = json(&server, "/status").await;
     assert_eq!((code, &answer["buffered_bytes"], &answer["settled"]), (200, &4_096.into(), &18.into()));

@@ -157,7 +157,7 @@ impl Decoding {
         let (mut valid, mut size, mut invalid) = (0, 0, None);
         for entry in run.entries().iter().take(records).take_while(|entry| entry.schema == key) {
             match known.decoder.open(&entry.bytes) {
-                Ok(opened) => entry.decode(Arc::clone(&known.decoder), opened),
+                Ok(opened) => run.decode(valid, &known.decoder, opened),
                 Err(problem) => {
                     invalid = Some(problem);
                     break;
@@ -192,7 +192,7 @@ impl Decoding {
                 reason = format!("{reason}; the payload: {}", excerpt(&entry.bytes));
             }
             if let Some(decoder) = decoder {
-                entry.decode(Arc::clone(decoder), Opened::broken(Problem::new(reason.as_str())));
+                run.decode(0, decoder, Opened::broken(Problem::new(reason.as_str())));
             }
         }
         batch.push_invalid(run, reason);

@@ -304,9 +304,10 @@ impl DeliveryLedger {
                 return;
             }
         }
-        let len = usize::try_from(offset - self.first).unwrap_or_default() + 1;
-        if len > self.slots.len() {
-            self.slots.resize(len, EMPTY);
+        if offset == end {
+            self.slots.push_back(EMPTY);
+        } else if offset > end {
+            self.slots.resize(self.index(offset) + 1, EMPTY);
         }
     }
 

@@ -8,7 +8,10 @@ use super::{
     budget::Budget,
     partition::{ChunkOrigin, Partition, Settlement},
 };
-use crate::record::{Chunk, Entry, SinkRecord};
+use crate::{
+    record::{Chunk, Entry, SinkRecord},
+    schema::{Decoder, Opened},
+};
 
 /// Records of one chunk that follow each other.
 pub(crate) struct PendingRun {
@@ -46,6 +49,12 @@ impl PendingRun {
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.chunk.entries()[self.range.start as usize..self.range.end as usize]
+    }
+
+    /// The payload of the entry, counted from the run's first, is valid, and this is how it is read.
+    pub(crate) fn decode(&self, index: usize, decoder: &Arc<Decoder>, opened: Opened) {
+        let index = self.range.start + u32::try_from(index).unwrap_or(u32::MAX);
+        self.chunk.decode(index, decoder, opened);
     }
 
     pub(crate) fn first(&self) -> Option<SinkRecord> {

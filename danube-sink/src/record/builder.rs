@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Chunk, Entry, Flag, RecordId, SinkRecord};
+use super::{Chunk, Decoded, Entry, Flag, RecordId, SinkRecord};
 use crate::schema::{Decoder, Opened};
 
 /// Makes a [`SinkRecord`] by hand.
@@ -31,6 +31,7 @@ impl RecordBuilder {
             schema: None,
             broker_address: "".into(),
             decoded: OnceLock::new(),
+            value: OnceLock::new(),
             settled: Flag::default(),
         };
         Self { topic, subscription: "".into(), partition: None, entry }
@@ -122,8 +123,10 @@ impl RecordBuilder {
     pub fn decoder(mut self, decoder: impl Into<Arc<Decoder>>) -> Self {
         let decoder = decoder.into();
         let opened = decoder.open(&self.entry.bytes).unwrap_or_else(Opened::broken);
-        self.entry.decoded = OnceLock::new();
-        self.entry.decode(decoder, opened);
+        let Opened { content, value } = opened;
+        let decoded = Decoded { decoder: Some(decoder), content };
+        self.entry.decoded = OnceLock::from(Box::new(decoded));
+        self.entry.value = value.map(OnceLock::from).unwrap_or_default();
         self
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Chunk {
     pub(crate) subscription: Arc<str>,
     pub(crate) partition: Option<u32>,
     entries: Box<[Entry]>,
+    /// How its payloads are read, but for entries that say something else.
+    common: OnceLock<Decoded>,
     /// Takes records that are settled before their batch is; none for a record made by hand.
     origin: Option<Arc<dyn Origin>>,
     /// Held until the last handle is dropped.
@@ -42,7 +44,10 @@ pub(crate) struct Entry {
     /// The schema as the message names it.
     pub(crate) schema: Option<(u64, Option<u32>)>,
     pub(crate) broker_address: Arc<str>,
-    pub(crate) decoded: OnceLock<Decoded>,
+    /// Where it is not what the chunk says.
+    pub(crate) decoded: OnceLock<Box<Decoded>>,
+    /// The payload's value, once it was asked for or made ahead.
+    pub(crate) value: OnceLock<Value>,
     pub(crate) settled: Flag,
 }
 
@@ -61,7 +66,6 @@ impl Clone for Flag {
 pub(crate) struct Decoded {
     pub(crate) decoder: Option<Arc<Decoder>>,
     pub(crate) content: Content,
-    pub(crate) value: OnceLock<Value>,
 }
 
 /// Where a chunk came from.
@@ -85,6 +89,7 @@ impl Chunk {
             subscription,
             partition,
             entries: entries.into(),
+            common: OnceLock::new(),
             origin: None,
             charge: None,
             values_read: AtomicU32::new(0),
@@ -119,7 +124,40 @@ impl Chunk {
     pub(crate) fn copy_of(&self, index: u32) -> Self {
         let mut entry = self.entry(index).clone();
         entry.bytes = Bytes::copy_from_slice(&entry.bytes);
-        Self::new(Arc::clone(&self.topic), Arc::clone(&self.subscription), self.partition, vec![entry])
+        let mut copy = Self::new(Arc::clone(&self.topic), Arc::clone(&self.subscription), self.partition, vec![entry]);
+        copy.common = self.common.clone();
+        copy
+    }
+
+    /// The entry's payload is valid, and this is how it is read. One that is decoded already stays as it is.
+    ///
+    /// Most payloads of a chunk are read in one way, which is said once.
+    pub(crate) fn decode(&self, index: u32, decoder: &Arc<Decoder>, Opened { content, value }: Opened) {
+        let entry = self.entry(index);
+        if let Some(value) = value {
+            let _ = entry.value.set(value);
+        }
+        if entry.decoded.get().is_some() {
+            return;
+        }
+        let decoded = |content| Decoded { decoder: Some(Arc::clone(decoder)), content };
+        if !content.is_stateless() {
+            let _ = entry.decoded.set(Box::new(decoded(content)));
+            return;
+        }
+        let common = self.common.get_or_init(|| decoded(content.clone()));
+        if !common.is(decoder, &content) {
+            let _ = entry.decoded.set(Box::new(decoded(content)));
+        }
+    }
+
+    /// How the entry's payload is read: one that no decoder has seen, by its look.
+    pub(super) fn decoded(&self, index: u32) -> &Decoded {
+        static AUTO: Decoded = Decoded { decoder: None, content: Content::Auto };
+        match self.entry(index).decoded.get() {
+            Some(decoded) => decoded,
+            None => self.common.get().unwrap_or(&AUTO),
+        }
     }
 
     pub(super) fn value_was_read(&self) {
@@ -134,8 +172,9 @@ impl Chunk {
 /// A decoder makes ahead what the last chunk was asked for: values, JSON, or neither.
 impl Drop for Chunk {
     fn drop(&mut self) {
-        let decoder = self.entries.first().and_then(|entry| entry.decoded.get()?.decoder.as_ref());
-        if let Some(decoder) = decoder {
+        if !self.entries.is_empty()
+            && let Some(decoder) = &self.decoded(0).decoder
+        {
             let most = |read: &AtomicU32| read.load(Ordering::Relaxed) as usize * 2 >= self.entries.len();
             decoder.expect(most(&self.values_read), most(&self.json_read));
         }
@@ -168,16 +207,12 @@ impl Entry {
     pub(super) fn settle(&self) -> bool {
         !self.settled.0.swap(true, Ordering::AcqRel)
     }
+}
 
-    /// The payload is valid, and this is how it is read. A record that is decoded already stays as it is.
-    pub(crate) fn decode(&self, decoder: Arc<Decoder>, Opened { content, value }: Opened) {
-        let value = value.map(OnceLock::from).unwrap_or_default();
-        let _ = self.decoded.set(Decoded { decoder: Some(decoder), content, value });
-    }
-
-    /// A record that no decoder has seen is read by its look.
-    pub(super) fn decoded(&self) -> &Decoded {
-        self.decoded.get_or_init(|| Decoded { decoder: None, content: Content::Auto, value: OnceLock::new() })
+impl Decoded {
+    fn is(&self, decoder: &Arc<Decoder>, content: &Content) -> bool {
+        let same = self.decoder.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, decoder));
+        same && std::mem::discriminant(&self.content) == std::mem::discriminant(content)
     }
 }
 

@@ -66,7 +66,7 @@ impl SinkRecord {
     }
 
     fn decoded(&self) -> &Decoded {
-        self.entry().decoded()
+        self.chunk.decoded(self.index)
     }
 
     /// The payload as a value, by its schema; without one, as the mapping's `payload_format` says. How each type of a
@@ -75,9 +75,8 @@ impl SinkRecord {
     /// [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do without it.
     pub fn payload(&self) -> &Value {
         self.chunk.value_was_read();
-        let decoded = self.decoded();
         // The payload was found valid, or is one of a record made by hand.
-        decoded.value.get_or_init(|| decoded.content.value(self.bytes()).unwrap_or_default())
+        self.entry().value.get_or_init(|| self.decoded().content.value(self.bytes()).unwrap_or_default())
     }
 
     /// The payload as JSON text on one line, for a target that takes JSON: as the producer sent it where that is JSON, so

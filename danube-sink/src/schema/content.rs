@@ -35,6 +35,11 @@ pub(crate) enum Content {
 }
 
 impl Content {
+    /// Whether it says only how a payload is read, and holds nothing of it.
+    pub(crate) fn is_stateless(&self) -> bool {
+        matches!(self, Self::Auto | Self::Json | Self::Text | Self::Bytes)
+    }
+
     /// Whether making the value is a decoding of its own, worth doing instead of a check.
     pub(crate) fn value_is_a_decoding(&self) -> bool {
         match self {

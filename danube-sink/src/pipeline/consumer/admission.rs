@@ -140,6 +140,7 @@ impl ConsumerTask {
             schema,
             broker_address: token.broker_address,
             decoded: OnceLock::new(),
+            value: OnceLock::new(),
             settled: Flag::default(),
         }
     }

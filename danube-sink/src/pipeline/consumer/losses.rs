@@ -69,11 +69,15 @@ impl Losses {
     /// A new message has come.
     pub(super) fn observe(&mut self, message: &Message, began_anew: bool, partition: &Partition) {
         let AckToken { offset, producer_id, .. } = message.token;
+        if self.last_producer == Some(producer_id) && !began_anew && !self.was_missing && !self.was_lost {
+            self.last_published = message.publish_time;
+            return;
+        }
         if std::mem::take(&mut self.was_missing) && offset > 0 {
             partition.observer.late_start(offset);
         }
         let was_lost = std::mem::take(&mut self.was_lost);
-        let published = microseconds(message.publish_time);
+        let published = message.publish_time;
         let is_known = self.last_producer == Some(producer_id) || self.producers.contains(&producer_id);
         if began_anew {
             partition.observer.offsets_restarted(offset);
@@ -92,6 +96,7 @@ impl Losses {
 
     fn jumped(&self, published: u64) -> bool {
         let jump = u64::try_from(JUMP.as_micros()).unwrap_or(u64::MAX);
-        self.last_published > 0 && published.saturating_sub(self.last_published) > jump
+        let (last, published) = (microseconds(self.last_published), microseconds(published));
+        last > 0 && published.saturating_sub(last) > jump
     }
 }

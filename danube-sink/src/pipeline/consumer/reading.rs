@@ -1,6 +1,9 @@
 //! An attached consumer: messages in, acknowledgements out.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -172,16 +175,12 @@ impl ConsumerTask {
             return;
         }
         let moment = self.ledger.moment(now);
-        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (mut delivery, mut in_hand, mut settled) = (Latencies::default(), Latencies::default(), 0);
         for entry in entries {
             let (id, broker_address) = (&entry.id, Arc::clone(&entry.broker_address));
-            let token = AckToken {
-                offset: id.offset(),
-                producer_id: id.producer_id(),
-                sequence: id.sequence(),
-                broker_address,
-            };
+            let (offset, producer_id, sequence) = (id.offset(), id.producer_id(), id.sequence());
+            let token = AckToken { offset, producer_id, sequence, broker_address };
             if let Some(age) = self.ledger.settle(token, *epoch, moment) {
                 settled += 1;
                 in_hand.add(age);
@@ -190,7 +189,7 @@ impl ConsumerTask {
         }
         self.credit.settled(self.ledger.in_hand(), now);
         if settled > 0 {
-            self.mapping.observer.settled(settled, &delivery, &in_hand);
+            self.mapping.observer.settled(settled, delivery, in_hand);
         }
     }
 }

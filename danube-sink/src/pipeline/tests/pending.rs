@@ -39,6 +39,7 @@ fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
         schema: None,
         broker_address: "b".into(),
         decoded: Default::default(),
+        value: Default::default(),
         settled: Flag::default(),
     };
     let entries: Vec<_> = (0..count).map(entry).collect();
