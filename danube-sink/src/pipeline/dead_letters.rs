@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     backoff::Backoff,
     broker::{Broker, BrokerFailure, DeadLetter},
+    budget::Budget,
     mapping::Mapping,
     outcome::Rejected,
 };
@@ -25,12 +26,13 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct DeadLetters {
     broker: Arc<dyn Broker>,
     mapping: Arc<Mapping>,
+    budget: Budget,
     stop: CancellationToken,
 }
 
 impl DeadLetters {
-    pub(crate) fn new(broker: Arc<dyn Broker>, mapping: Arc<Mapping>, stop: CancellationToken) -> Self {
-        Self { broker, mapping, stop }
+    pub(crate) fn new(broker: Arc<dyn Broker>, mapping: Arc<Mapping>, budget: Budget, stop: CancellationToken) -> Self {
+        Self { broker, mapping, budget, stop }
     }
 
     /// The records go the way that `on_invalid_record` says.
@@ -109,8 +111,10 @@ impl DeadLetters {
                 true => sleep(delay.min(SHUTDOWN_PATIENCE / 4)).await,
             }
             if partition.is_overdue() && self.mapping.gives_back(&self.stop) {
-                // The first probes the topic; the broker has the others.
+                // The first probes the topic, in memory of its own; the broker has the others.
                 rejected.truncate(1);
+                let copied = |Rejected { record, reason }| Rejected { record: record.copied(&self.budget), reason };
+                rejected = rejected.into_iter().map(copied).collect();
             }
         }
         if failing.is_some() {
@@ -127,13 +131,16 @@ impl DeadLetters {
     ) -> Option<BrokerFailure> {
         let (mut first, mut left) = (None, Vec::new());
         // Counted first: once they are settled, an operator may see that nothing is left.
-        self.mapping.observer.dead_lettered(answers.iter().filter(|answer| answer.is_ok()).count());
+        let records = answers.iter().filter(|answer| answer.is_ok()).count();
+        self.mapping.observer.dead_lettered(records);
+        // Each dead letter carries its own reason: a line for each would cost more than the letter.
+        if let Some((published, _)) = rejected.iter().zip(&answers).find(|(_, answer)| answer.is_ok()) {
+            let (id, reason) = (id_of(&published.record), &published.reason);
+            tracing::warn!(records, "{records} records went to {topic}; the first, {id}: {reason}");
+        }
         for (Rejected { record, reason }, answer) in std::mem::take(rejected).into_iter().zip(answers) {
             match answer {
-                Ok(()) => {
-                    tracing::warn!("record {} went to {topic}: {reason}", id_of(&record));
-                    record.settle();
-                }
+                Ok(()) => record.settle(),
                 Err(failure) => {
                     first.get_or_insert(failure);
                     left.push(Rejected { record, reason });

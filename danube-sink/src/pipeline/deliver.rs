@@ -64,7 +64,7 @@ impl Deliver {
         budget: Budget,
         stop: CancellationToken,
     ) -> Self {
-        let dead_letters = DeadLetters::new(broker, Arc::clone(&mapping), stop.clone());
+        let dead_letters = DeadLetters::new(broker, Arc::clone(&mapping), budget.clone(), stop.clone());
         Self {
             pool,
             mapping,

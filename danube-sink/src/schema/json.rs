@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use memchr::{memchr2_iter, memchr3_iter};
 use serde::{
     Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -42,29 +43,28 @@ fn within_count(payload: &[u8]) -> bool {
 /// Whether serde_json's own way past a value finds everything that is wrong: texts are UTF-8 and have no escaped surrogate,
 /// no number can be out of range, and nothing is nested too deeply. What looks as if it were is looked at more closely.
 fn is_plain(payload: &[u8]) -> bool {
-    /// Numbers with so many digits may be out of range without an exponent.
-    const MOST_DIGITS: u32 = 300;
     /// As deep as serde_json reads.
-    const DEEPEST: i32 = 120;
-    let (mut digits, mut depth, mut escapes) = (0, 0, false);
-    for byte in payload {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b'e' | b'E' if digits > 0 => return false,
-            b'u' if escapes => return false,
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth -= 1,
-            _ => {}
-        }
-        if !byte.is_ascii_digit() {
-            digits = 0;
-        }
-        escapes = *byte == b'\\';
-        if digits > MOST_DIGITS || depth > DEEPEST {
-            return false;
-        }
-    }
-    std::str::from_utf8(payload).is_ok()
+    const MOST_NESTED: usize = 120;
+    let is_digit = |index: usize| payload.get(index).is_some_and(u8::is_ascii_digit);
+    let exponent_or_surrogate = |index: usize| match payload[index] {
+        b'\\' => payload.get(index + 1) == Some(&b'u'),
+        _ => index > 0 && is_digit(index - 1),
+    };
+    (payload.is_ascii() || std::str::from_utf8(payload).is_ok())
+        && memchr2_iter(b'[', b'{', payload).nth(MOST_NESTED).is_none()
+        && !memchr3_iter(b'e', b'E', b'\\', payload).any(exponent_or_surrogate)
+        && !has_long_number(payload)
+}
+
+/// Whether there are so many digits in a row that a number may be out of range without an exponent.
+fn has_long_number(payload: &[u8]) -> bool {
+    const MOST_DIGITS: usize = 300;
+    // So many in a row hold one that is looked at here, and half as many behind it or before it.
+    let looked_at = (0..payload.len()).step_by(MOST_DIGITS / 2).skip(1);
+    looked_at.into_iter().any(|index| {
+        let digits = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_digit()).count();
+        digits(&mut payload[index..].iter()) + digits(&mut payload[..index].iter().rev()) > MOST_DIGITS
+    })
 }
 
 /// Counts the values below it down.
@@ -138,9 +138,12 @@ mod tests {
     fn what_is_not_json_is_told_without_its_contents() {
         assert_eq!(check(br#"{"a":[1,2.5,"x",null,true]}"#), Ok(()));
         assert!(check(b"{\"s3cret\" 1}").unwrap_err().to_string().starts_with("not JSON"));
-        for wrong in [&b"1e999"[..], b"[\"\xff\"]", br#"["\ud800"]"#, b"1 2", b""] {
+        let long = "9".repeat(400);
+        for wrong in [&b"1e999"[..], b"[\"\xff\"]", br#"["\ud800"]"#, b"1 2", b"", b"[1E400]", long.as_bytes()] {
             assert!(check(wrong).is_err() && value(wrong).is_err(), "{wrong:?}");
         }
+        let right = format!(r#"{{"e":"1e999","s":"\u00e9","n":[1e9,{}]}}"#, "9".repeat(200));
+        assert_eq!(check(right.as_bytes()), Ok(()));
         assert!(!check(b"{\"s3cret\" 1}").unwrap_err().to_string().contains("s3cret"));
     }
 
