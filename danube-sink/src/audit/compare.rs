@@ -28,6 +28,8 @@ pub(super) struct Comparison {
     /// Gaps in offsets when the account began: those since then are reported by themselves.
     gaps_before: u64,
     last_received: u64,
+    /// What had been received when all counters were read last.
+    counted_received: u64,
     takeovers: u64,
     /// What was received when the connection was first lost since all counters were read.
     at_loss: Option<u64>,
@@ -81,6 +83,7 @@ impl Comparison {
             missing_before: 0,
             gaps_before: before.gap_messages,
             last_received: before.received,
+            counted_received: before.received,
             takeovers: before.takeovers,
             at_loss: None,
             since_restart: None,
@@ -111,6 +114,16 @@ impl Comparison {
             self.begin_anew(before, after);
             return findings;
         }
+        let mut growth = *growth;
+        // A counter that has grown by less than what was received began anew in between, and has passed its old value since.
+        let received = at_loss.unwrap_or_default().saturating_sub(self.counted_received);
+        if growth.is_uncertain && growth.messages < received {
+            growth.has_restarted = true;
+            growth.messages = growth.messages_if_restarted;
+        }
+        if growth.is_complete {
+            self.counted_received = before.received;
+        }
         if growth.has_restarted {
             // What was received before the connection was lost is not in the new counter.
             self.expected = self.expected.max(at_loss.unwrap_or(before.received));
@@ -129,7 +142,7 @@ impl Comparison {
             // Messages from before the account began have arrived.
             self.expected = self.expected.max(before.received);
         }
-        findings.extend(self.judge(growth, before, after));
+        findings.extend(self.judge(&growth, before, after));
         self.last_received = after.received;
         findings
     }
@@ -316,6 +329,19 @@ mod unit_tests {
             assert_eq!(comparison.look(&took(growth), None, &after, &after), []);
         }
         assert_eq!(comparison.missing(), Some(40));
+    }
+
+    #[test]
+    fn a_counter_that_passed_its_old_value_after_a_restart_has_grown_by_less_than_arrived() {
+        let mut comparison = Comparison::new(&intake(50));
+        // 2 300 arrived before the broker was killed, and the counter is at 259 since: none of those arrives.
+        let growth = Growth { is_uncertain: true, messages_if_restarted: 259, ..took(209) };
+        let after = intake(2_350);
+        let found = comparison.look(&growth, Some(2_350), &after, &after);
+        assert_eq!(found, [Finding::Restarted { skipped_below: Some(2_349) }]);
+        assert_eq!(look(&mut comparison, took(0), 2_350), []);
+        let found = look(&mut comparison, took(0), 2_350);
+        assert_eq!(found, [Finding::Missing { missing: 259, expected: 2_559, received: 2_300 }]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Growth {
     pub(super) messages: u64,
+    /// What it is if the brokers of which that is uncertain were restarted.
+    pub(super) messages_if_restarted: u64,
     /// A counter fell: its broker was restarted, and the growth is what it has counted since.
     pub(super) has_restarted: bool,
     /// A broker's metrics were away, and its counter did not fall: it may have been restarted or not.
@@ -70,15 +72,18 @@ impl Source {
         let count = |counts: &Counts| counts.get(partition).copied().unwrap_or_default();
         let (before, now) = (count(before), count(now));
         if now < before {
-            return Growth { messages: now, has_restarted: true, ..growth };
+            return Growth { messages: now, messages_if_restarted: now, has_restarted: true, ..growth };
         }
-        Growth { messages: now - before, is_uncertain: self.was_lost && before > 0, ..growth }
+        let (messages, is_uncertain) = (now - before, self.was_lost && before > 0);
+        let messages_if_restarted = if is_uncertain { now } else { messages };
+        Growth { messages, messages_if_restarted, is_uncertain, ..growth }
     }
 }
 
 impl Growth {
     pub(super) const NOTHING: Self = Self {
         messages: 0,
+        messages_if_restarted: 0,
         has_restarted: false,
         is_uncertain: false,
         is_first: false,
@@ -91,6 +96,7 @@ impl Growth {
         let nothing = Self { is_complete: true, ..Self::NOTHING };
         sources.iter().map(|source| source.growth(partition)).fold(nothing, |sum, growth| Self {
             messages: sum.messages + growth.messages,
+            messages_if_restarted: sum.messages_if_restarted + growth.messages_if_restarted,
             has_restarted: sum.has_restarted || growth.has_restarted,
             is_uncertain: sum.is_uncertain || growth.is_uncertain,
             is_first: sum.is_first || growth.is_first,
