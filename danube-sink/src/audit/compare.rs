@@ -30,6 +30,7 @@ pub(super) struct Comparison {
     last_received: u64,
     /// What had been received when all counters were read last.
     counted_received: u64,
+    offset_restarts: u64,
     takeovers: u64,
     /// What was received when the connection was first lost since all counters were read.
     at_loss: Option<u64>,
@@ -84,6 +85,7 @@ impl Comparison {
             gaps_before: before.gap_messages,
             last_received: before.received,
             counted_received: before.received,
+            offset_restarts: before.offset_restarts,
             takeovers: before.takeovers,
             at_loss: None,
             since_restart: None,
@@ -115,14 +117,17 @@ impl Comparison {
             return findings;
         }
         let mut growth = *growth;
-        // A counter that has grown by less than what was received began anew in between, and has passed its old value since.
+        // A counter that has grown by less than what was received began anew in between, and has passed its old value since. So
+        // it did where offsets began anew.
         let received = at_loss.unwrap_or_default().saturating_sub(self.counted_received);
-        if growth.is_uncertain && growth.messages < received {
+        let offsets_restarted = after.offset_restarts > self.offset_restarts;
+        if growth.is_uncertain && (growth.messages < received || offsets_restarted) {
             growth.has_restarted = true;
             growth.messages = growth.messages_if_restarted;
         }
         if growth.is_complete {
             self.counted_received = before.received;
+            self.offset_restarts = after.offset_restarts;
         }
         if growth.has_restarted {
             // What was received before the connection was lost is not in the new counter.
@@ -238,6 +243,7 @@ mod unit_tests {
             window_limit: 10,
             is_attached: true,
             may_have_gap: false,
+            offset_restarts: 0,
             takeovers: 0,
         }
     }

@@ -109,7 +109,7 @@ fn sample(line: &str) -> Option<(String, u64)> {
         }
     }
     let value: f64 = rest.strip_prefix('}')?.split_whitespace().next()?.parse().ok()?;
-    // A count is a whole number that is not negative.
+    // A count is an integer that is not negative.
     (value >= 0.0).then_some((topic?, value as u64))
 }
 

@@ -89,6 +89,7 @@ impl Partition {
             window_limit: numbers.window_limit.get(),
             is_attached: self.is_attached(),
             may_have_gap: numbers.uncertain_gap.get() > 0,
+            offset_restarts: numbers.offset_restarts.get(),
             takeovers: numbers.attaches.of(AttachReason::Takeover as usize).get(),
         }
     }
@@ -114,6 +115,8 @@ pub(crate) struct Intake {
     pub(crate) is_attached: bool,
     /// Offsets were passed over, and are counted among `gap_messages` only when they are certain not to come late.
     pub(crate) may_have_gap: bool,
+    /// Times that offsets began anew, as after a restart of the broker.
+    pub(crate) offset_restarts: u64,
     /// Times that this consumer attached after another one of the same name.
     pub(crate) takeovers: u64,
 }

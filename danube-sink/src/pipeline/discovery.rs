@@ -47,7 +47,7 @@ struct Known {
 }
 
 impl Discovery {
-    /// Closes the mapping when it is told to stop, and ends when its consumers have.
+    /// Closes the mapping when `stop` is signalled, and ends when its consumers have.
     pub(crate) async fn run(self) {
         let mut consumers = JoinSet::new();
         let closing = Closing(Arc::clone(&self.mapping));

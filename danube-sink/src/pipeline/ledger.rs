@@ -3,27 +3,19 @@
 //! The consumer task of the partition owns it: there is no lock and no hash, but a ring of small slots, one an offset.
 //! It tells redeliveries from new messages, gaps from silence, and which acknowledgements may be sent.
 
+mod acks;
+mod gaps;
+mod memory;
+
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
 use tokio::time::Instant;
 
+pub(crate) use self::gaps::Gap;
 use super::broker::{AckToken, Message};
 
-/// How many messages of a partition are remembered at most.
-const REMEMBERED: usize = 65_536;
-/// Or at least, in windows, when memory is short.
-const WINDOWS_REMEMBERED: usize = 4;
 /// Offsets that jump further ahead begin a new epoch: the ring would be mostly empty.
 const LONGEST_JUMP: u64 = 262_144;
-/// The longest that the broker waits before it sends a message again whose time is up.
-const REDELIVERY_BACKOFF: Duration = Duration::from_secs(60);
-/// How soon after an attach the broker sends again what was not acknowledged. An acknowledgement in doubt whose message is
-/// not sent again by then was taken.
-const REDELIVERY_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How late a message may come that others have passed.
-const LATEST: Duration = Duration::from_secs(1);
-
 /// What a message that arrives is to the connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrival {
@@ -84,7 +76,7 @@ pub(crate) struct DeliveryLedger {
     attached: Option<Instant>,
     /// The highest offset of the epoch.
     newest: Option<u64>,
-    /// The offset that a reader of every message expects next; `None` after somebody else read.
+    /// The offset that a reader of every message expects next; `None` after another consumer read.
     expected: Option<u64>,
     /// No offsets: the topic is not reliable.
     is_unreliable: bool,
@@ -111,14 +103,6 @@ struct Counts {
 pub(crate) struct Moment {
     pub(crate) now: Instant,
     millis: u32,
-}
-
-/// Messages that the broker skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gap {
-    pub(crate) messages: u64,
-    /// The offset behind the last of them.
-    pub(crate) end: u64,
 }
 
 impl DeliveryLedger {
@@ -189,12 +173,6 @@ impl DeliveryLedger {
         self.counts.sent + self.waiting.len()
     }
 
-    /// Whether no acknowledgement is on its way, and none can be sent.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let newest = self.waiting.front().is_some_and(|token| Some(token.offset) == self.newest);
-        self.counts.sent == 0 && (self.waiting.is_empty() || self.waiting.len() == 1 && newest && self.unsettled() > 0)
-    }
-
     /// Settled messages whose acknowledgement did not count yet.
     pub(crate) fn unconfirmed(&self) -> usize {
         self.counts.unconfirmed
@@ -252,32 +230,6 @@ impl DeliveryLedger {
         }
     }
 
-    fn passed_over(&mut self, offset: u64, now: Instant) {
-        let expected = self.expected.unwrap_or(offset);
-        if offset > expected {
-            self.gaps.push_back((expected..offset, now));
-        }
-        self.expected = Some(expected.max(offset + 1));
-        self.newest = Some(self.newest.map_or(offset, |newest| newest.max(offset)));
-    }
-
-    /// Whether offsets were passed over that may still come late.
-    pub(crate) fn may_have_gap(&self) -> bool {
-        !self.gaps.is_empty()
-    }
-
-    /// The messages that were passed over some time ago, or at any time with `all`, and have not come late.
-    pub(crate) fn gap(&mut self, all: bool, now: Instant) -> Option<Gap> {
-        let mut gap = Gap { messages: 0, end: 0 };
-        while let Some((range, _)) = self.gaps.pop_front_if(|(_, at)| all || now.duration_since(*at) >= LATEST) {
-            let came = |offset: &u64| self.slot_of(*offset).is_some_and(|slot| slot.state != State::Unknown);
-            let late = range.clone().skip_while(|offset| *offset < self.first).filter(came).count() as u64;
-            gap.messages += range.end - range.start - late;
-            gap.end = range.end;
-        }
-        (gap.messages > 0).then_some(gap)
-    }
-
     /// Makes a slot for the offset, in a new epoch if offsets began anew, or jumped too far for one ring.
     fn reach(&mut self, offset: u64, fingerprint: u64) {
         if self.slots.is_empty() {
@@ -326,7 +278,7 @@ impl DeliveryLedger {
     /// settled before.
     ///
     /// A broker ignores the acknowledgement of a message that it is about to send again, and answers OK. So one that was
-    /// in hand for a good part of the ack timeout, or came more than once, is remembered until it must have come again.
+    /// in hand for a good part of the ack timeout, or came more than once, is remembered until its redelivery is due.
     pub(crate) fn settle(&mut self, token: AckToken, epoch: u32, moment: Moment) -> Option<Duration> {
         if epoch != self.epoch || self.is_unreliable {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
@@ -372,79 +324,6 @@ impl DeliveryLedger {
         self.slot(offset).map_or(0, |slot| slot.deliveries)
     }
 
-    /// Acknowledgements that may be sent now.
-    ///
-    /// That of the newest message waits for every older one: when the newest is acknowledged and an older one is not, the
-    /// broker takes the older one for the end of what it sent, waits for the next to be published, and does nothing else
-    /// before. A consumer that leaves meanwhile leaves a broker that hangs, and so do the topic's publishers.
-    pub(crate) fn acks(&mut self) -> Vec<AckToken> {
-        let others = self.unsettled() + self.counts.sent + self.counts.unconfirmed + self.waiting.len();
-        let held = self.newest.filter(|_| others > 1);
-        let held = self.waiting.iter().position(|token| Some(token.offset) == held);
-        let held = held.and_then(|index| self.waiting.swap_remove_back(index));
-        // What waits keeps its memory.
-        let ready: Vec<_> = self.waiting.drain(..).collect();
-        self.waiting.extend(held);
-        for token in &ready {
-            if let Some(slot) = self.slot(token.offset) {
-                slot.state = State::Sent;
-            }
-        }
-        self.counts.sent += ready.len();
-        ready
-    }
-
-    /// The broker answered OK. Whether that counts: of a late one it says nothing.
-    pub(crate) fn acked(&mut self, offset: u64, epoch: u32) -> bool {
-        if epoch != self.epoch {
-            return false;
-        }
-        let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
-        slot.state = State::Acked;
-        let counts = !slot.in_doubt;
-        self.counts.sent -= 1;
-        counts
-    }
-
-    /// The broker did not take it, or did not say so: it is sent once more if the consumer is still attached.
-    pub(crate) fn ack_failed(&mut self, token: AckToken, epoch: u32) {
-        if epoch != self.epoch {
-            return;
-        }
-        if let Some(slot) = self.slot(token.offset).filter(|slot| slot.state == State::Sent) {
-            slot.state = State::Settled;
-            self.counts.sent -= 1;
-            self.waiting.push_back(token);
-        }
-    }
-
-    /// What the broker sends again after the attach is not read yet.
-    pub(crate) fn put_off(&mut self, now: Instant) {
-        self.attached = self.attached.map(|_| now);
-    }
-
-    /// What the broker has not sent again soon after the attach: an acknowledgement in doubt was taken, and a message that
-    /// was given back went to another consumer.
-    pub(crate) fn resolve(&mut self, now: Instant) {
-        let over = self.attached.is_some_and(|attached| now.duration_since(attached) >= REDELIVERY_PATIENCE);
-        if !over || self.counts.unconfirmed + self.counts.released == 0 {
-            return;
-        }
-        for slot in &mut self.slots {
-            match slot.state {
-                State::Unconfirmed => {
-                    slot.state = State::Acked;
-                    self.counts.unconfirmed -= 1;
-                }
-                State::Released if slot.attachment != self.attachment => {
-                    slot.state = State::Unknown;
-                    self.counts.released -= 1;
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// How long ago the present attachment brought the oldest unsettled message, and the last one was settled.
     pub(crate) fn ages(&self, now: Instant) -> (Option<Duration>, Option<Duration>) {
         let unsettled = self.slots.iter().rev().filter(|slot| matches!(slot.state, State::InHand | State::Released));
@@ -457,43 +336,6 @@ impl DeliveryLedger {
     /// Another consumer reads the partition for a while: what is missing afterwards is not lost.
     pub(crate) fn lose_sight(&mut self) {
         self.expected = None;
-    }
-
-    /// Whether there is much to forget.
-    pub(crate) fn is_long(&self) -> bool {
-        self.slots.len() > REMEMBERED + REMEMBERED / 4
-    }
-
-    /// The memory that it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.waiting.capacity() * size_of::<AckToken>()
-    }
-
-    /// Forgets what was settled long ago, and more where memory is short.
-    pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) {
-        let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };
-        let doubt = 2 * (self.ack_timeout + REDELIVERY_BACKOFF);
-        let now = self.millis(now);
-        while self.slots.len() > most {
-            let Some(oldest) = self.slots.front() else { break };
-            let done = match oldest.state {
-                State::Unknown => true,
-                // The broker may send a message again that took long, although its acknowledgement was answered.
-                State::Acked => {
-                    let age = Duration::from_millis(now.wrapping_sub(oldest.at).into());
-                    !oldest.in_doubt || age > doubt || self.slots.len() > 2 * most
-                }
-                _ => false,
-            };
-            if !done {
-                break;
-            }
-            self.slots.pop_front();
-            self.first += 1;
-        }
-        if self.slots.capacity() > 2 * self.slots.len().max(32) {
-            self.slots.shrink_to(self.slots.len() + self.slots.len() / 2);
-        }
     }
 
     fn index(&self, offset: u64) -> usize {

@@ -25,7 +25,7 @@ struct Admitted {
 }
 
 impl ConsumerTask {
-    /// Messages have come. There is always somebody who reads: without memory for them, their payloads are dropped, and the
+    /// Messages have come. Reading goes on in any case: without memory for them, their payloads are dropped, and the
     /// broker, which holds back at its window, sends them again after the next attach.
     pub(super) fn admit(&mut self, messages: Vec<Message>) {
         self.admit_all(messages, false);

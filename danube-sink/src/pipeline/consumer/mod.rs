@@ -126,7 +126,7 @@ impl ConsumerTask {
         }
     }
 
-    /// Runs until it is told to finish and has acknowledged what was settled.
+    /// Runs until `finish` is signalled and what was settled is acknowledged.
     ///
     /// After `stop` it reads on and gives back what it reads: an acknowledgement counts only while the consumer is
     /// attached, and a broker that cannot send does not listen either.

@@ -2,7 +2,12 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::*;
+use super::{
+    acks::REDELIVERY_PATIENCE,
+    gaps::LATEST,
+    memory::{REDELIVERY_BACKOFF, REMEMBERED, WINDOWS_REMEMBERED},
+    *,
+};
 
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);

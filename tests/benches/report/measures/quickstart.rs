@@ -1,4 +1,4 @@
-//! What somebody sees who tries the project for the first time.
+//! What a newcomer sees who tries the project for the first time.
 
 use std::{
     fs,

@@ -33,7 +33,7 @@ pub(crate) enum Role {
     Consume(Consume),
 }
 
-/// Publishes records, when it is told to. Tells how many the broker confirmed.
+/// Publishes records on command, and reports how many the broker confirmed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Publish {
     pub(crate) url: String,
@@ -46,7 +46,7 @@ pub(crate) struct Publish {
     pub(crate) rate: Option<f64>,
 }
 
-/// Consumes records. Tells when it is attached; is told to start the clock, and how many were published.
+/// Consumes records. Reports when it is attached; gets the start of the clock and the number of published records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Consume {
     pub(crate) url: String,

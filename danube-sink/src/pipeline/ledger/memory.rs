@@ -1,0 +1,54 @@
+//! How long a ledger remembers what was settled.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{DeliveryLedger, Slot, State};
+use crate::pipeline::broker::AckToken;
+
+/// How many messages of a partition are remembered at most.
+pub(super) const REMEMBERED: usize = 65_536;
+/// Or at least, in windows, when memory is short.
+pub(super) const WINDOWS_REMEMBERED: usize = 4;
+/// The longest that the broker waits before it sends a message again whose time is up.
+pub(super) const REDELIVERY_BACKOFF: Duration = Duration::from_secs(60);
+
+impl DeliveryLedger {
+    /// Whether there is much to forget.
+    pub(crate) fn is_long(&self) -> bool {
+        self.slots.len() > REMEMBERED + REMEMBERED / 4
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>() + self.waiting.capacity() * size_of::<AckToken>()
+    }
+
+    /// Forgets what was settled long ago, and more where memory is short.
+    pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) {
+        let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };
+        let doubt = 2 * (self.ack_timeout + REDELIVERY_BACKOFF);
+        let now = self.millis(now);
+        while self.slots.len() > most {
+            let Some(oldest) = self.slots.front() else { break };
+            let done = match oldest.state {
+                State::Unknown => true,
+                // The broker may send a message again that took long, although its acknowledgement was answered.
+                State::Acked => {
+                    let age = Duration::from_millis(now.wrapping_sub(oldest.at).into());
+                    !oldest.in_doubt || age > doubt || self.slots.len() > 2 * most
+                }
+                _ => false,
+            };
+            if !done {
+                break;
+            }
+            self.slots.pop_front();
+            self.first += 1;
+        }
+        if self.slots.capacity() > 2 * self.slots.len().max(32) {
+            self.slots.shrink_to(self.slots.len() + self.slots.len() / 2);
+        }
+    }
+}
