@@ -182,11 +182,6 @@ impl DeliveryLedger {
         Moment { now, millis: self.millis(now) }
     }
 
-    /// So many messages are about to arrive.
-    pub(crate) fn reserve(&mut self, messages: usize) {
-        self.slots.reserve(messages);
-    }
-
     /// A message arrives.
     pub(crate) fn receive(&mut self, message: &Message, moment: Moment) -> Arrival {
         let (offset, fingerprint) = (message.token.offset, fingerprint(message));

@@ -1,9 +1,13 @@
 //! Every confirmed record reaches the target once, whatever the target answers.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use danube_sink::{
-    ConnectorConfig,
+    ConnectorConfig, SinkRecord,
     SubscriptionType::{self, Exclusive, Failover, Shared},
 };
 use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, topic};
@@ -126,10 +130,14 @@ async fn the_instances_of_tasks_share_a_topic_and_keep_the_order_of_each_partiti
         let topic = topic("tasks");
         drop(broker.producer(&topic, "creator", partitions).await);
         let targets: Vec<_> = (0..3).map(|_| Target::default()).collect();
+        let order = Arc::new(Mutex::new(Vec::new()));
         // Slow enough that batches are ready while others are written: an instance that is quick writes them all.
         let slow = |target| {
-            TestSink::new(target, &[&topic], subscription_type)
-                .judged(|_| Answer::WriteAfter(Duration::from_millis(20)))
+            let order = Arc::clone(&order);
+            TestSink::new(target, &[&topic], subscription_type).judged(move |numbers| {
+                order.lock().expect("no panic").extend_from_slice(numbers);
+                Answer::WriteAfter(Duration::from_millis(20))
+            })
         };
         let sinks = targets.iter().map(slow).collect();
         let small = |config: &mut ConnectorConfig| config.batch_size = 2;
@@ -145,10 +153,13 @@ async fn the_instances_of_tasks_share_a_topic_and_keep_the_order_of_each_partiti
         assert_eq!(Ledger::compare(&what, &confirmed, &numbers), Ledger::CLEAN);
         // A real broker now and then sends messages of concurrent producers in another order than their offsets'.
         if subscription_type == Exclusive && broker.embedded.is_some() {
-            let records: Vec<_> = targets.iter().flat_map(Target::records).collect();
+            let position = |record: SinkRecord| (record.partition().unwrap_or_default(), record.offset());
+            let positions: HashMap<_, _> =
+                numbers.iter().copied().zip(targets.iter().flat_map(Target::records).map(position)).collect();
             for partition in 0..4 {
-                let of_it = records.iter().filter(|record| record.partition().unwrap_or_default() == partition);
-                let offsets: Vec<_> = of_it.map(|record| record.offset()).collect();
+                let written = order.lock().expect("no panic");
+                let of_it = written.iter().map(|number| positions[number]).filter(|(of, _)| *of == partition);
+                let offsets: Vec<_> = of_it.map(|(_, offset)| offset).collect();
                 assert!(offsets.is_sorted(), "{what}: {offsets:?}");
             }
         }

@@ -53,7 +53,9 @@ async fn messages_that_the_broker_skips_are_counted() {
     broker.embedded.as_ref().expect("an embedded broker").faults().skip_messages(3);
     broker.publish(&topic, None, 20..40, &target).await;
     target.holds(37).await;
-    assert_eq!(metric(running.handle.metrics_address(), "danube_sink_intake_gap_messages_total").await, 3.0);
+    // Counted once it is certain that they do not come late.
+    let address = running.handle.metrics_address();
+    until("the gap", || async { metric(address, "danube_sink_intake_gap_messages_total").await == 3.0 }).await;
     running.stop().await.expect("a clean end");
 }
 

@@ -36,7 +36,6 @@ impl ConsumerTask {
         let now = Instant::now();
         let read = if is_known { self.held_since } else { now };
         let moment = self.ledger.moment(read);
-        self.ledger.reserve(messages.len());
         let stops = self.signals.stop.is_cancelled();
         let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
         let first = messages.first().map_or(0, |message| message.token.offset);
