@@ -155,12 +155,15 @@ impl Decoding {
             return self.invalid(run, Some(&known.decoder), mismatch.clone(), batch);
         }
         let (mut valid, mut size, mut invalid) = (0, 0, None);
+        let needs_no_look = known.decoder.without_look().is_some_and(|content| run.share(&known.decoder, content));
         for entry in run.entries().iter().take(records).take_while(|entry| entry.schema == key) {
-            match known.decoder.open(&entry.bytes) {
-                Ok(opened) => run.decode(valid, &known.decoder, opened),
-                Err(problem) => {
-                    invalid = Some(problem);
-                    break;
+            if !needs_no_look {
+                match known.decoder.open(&entry.bytes) {
+                    Ok(opened) => run.decode(valid, &known.decoder, opened),
+                    Err(problem) => {
+                        invalid = Some(problem);
+                        break;
+                    }
                 }
             }
             valid += 1;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     record::{Chunk, Entry, SinkRecord},
-    schema::{Decoder, Opened},
+    schema::{Content, Decoder, Opened},
 };
 
 /// Records of one chunk that follow each other.
@@ -55,6 +55,11 @@ impl PendingRun {
     pub(crate) fn decode(&self, index: usize, decoder: &Arc<Decoder>, opened: Opened) {
         let index = self.range.start + u32::try_from(index).unwrap_or(u32::MAX);
         self.chunk.decode(index, decoder, opened);
+    }
+
+    /// Payloads of the chunk that nothing else is said of are read in this way. `false` if another way is said already.
+    pub(crate) fn share(&self, decoder: &Arc<Decoder>, content: Content) -> bool {
+        self.chunk.share(decoder, content)
     }
 
     pub(crate) fn first(&self) -> Option<SinkRecord> {

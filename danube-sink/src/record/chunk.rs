@@ -152,6 +152,12 @@ impl Chunk {
         }
     }
 
+    /// Every payload that nothing else is said of is read in this way. `false` if another way is said already.
+    pub(crate) fn share(&self, decoder: &Arc<Decoder>, content: Content) -> bool {
+        let decoded = || Decoded { decoder: Some(Arc::clone(decoder)), content: content.clone() };
+        self.common.get_or_init(decoded).is(decoder, &content)
+    }
+
     /// How the entry's payload is read: one that no decoder has seen, by its look.
     pub(super) fn decoded(&self, index: u32) -> &Decoded {
         static AUTO: Decoded = Decoded { decoder: None, content: Content::Auto };

@@ -119,6 +119,16 @@ impl Decoder {
         self.open_with(payload, self.values_wanted.load(Ordering::Relaxed))
     }
 
+    /// How every payload is read, where none has to be looked at before.
+    pub(crate) fn without_look(&self) -> Option<Content> {
+        let asked = [&self.values_wanted, &self.json_wanted].iter().any(|wanted| wanted.load(Ordering::Relaxed));
+        match self.format {
+            Ok(Format::Bytes) => Some(Content::Bytes),
+            Ok(Format::Auto) if !asked => Some(Content::Auto),
+            _ => None,
+        }
+    }
+
     /// What the connector asked the last records for is what it will ask the next ones for.
     pub(crate) fn expect(&self, values: bool, json: bool) {
         for (wanted, now) in [(&self.values_wanted, values), (&self.json_wanted, json)] {
