@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// The waits between tries, each random between zero and a bound that doubles up to a cap. It never ends.
 ///
 /// Full jitter spreads the tries of many connectors evenly, so that a target that comes back is not met by all at once.
@@ -31,6 +33,14 @@ impl Iterator for Backoff {
         let delay = self.bound.mul_f64(rand::random());
         self.bound = self.bound.saturating_mul(2).min(self.cap);
         Some(delay)
+    }
+}
+
+/// Returns at that time; without one, never.
+pub(crate) async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

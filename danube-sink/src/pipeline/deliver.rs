@@ -55,6 +55,13 @@ struct Work {
     ends: bool,
 }
 
+impl Work {
+    /// `first` is written next, and `second` after it.
+    fn put_back(&mut self, second: PendingRecords, first: PendingRecords) {
+        self.pieces.extend([second, first].into_iter().filter(|piece| !piece.is_empty()));
+    }
+}
+
 impl Deliver {
     pub(crate) fn new(
         pool: WriterPool,
@@ -159,16 +166,16 @@ impl Deliver {
             if work.retries > self.max_retries && self.exhausted != OnRetriesExhausted::Wait {
                 work.retries = 0;
                 retry = self.give_up(retry, tried, &failure, work)?;
-                work.pieces.extend([second_half, retry].into_iter().filter(|piece| !piece.is_empty()));
+                work.put_back(second_half, retry);
                 return Ok(());
             }
             work.failing.get_or_insert_with(|| self.mapping.fails());
             let records = retry.len();
-            work.pieces.extend([second_half, retry].into_iter().filter(|piece| !piece.is_empty()));
+            work.put_back(second_half, retry);
             self.pause(records, work, &failure, wait).await;
             return Ok(());
         }
-        work.pieces.extend([second_half, retry].into_iter().filter(|piece| !piece.is_empty()));
+        work.put_back(second_half, retry);
         if is_mass && !work.ends { self.mass_refusal(work).await } else { Ok(()) }
     }
 
@@ -234,7 +241,7 @@ impl Deliver {
         piece.retain(|run| !run.partition.is_overdue());
         work.pieces.iter_mut().for_each(|piece| piece.retain(|run| !run.partition.is_overdue()));
         work.pieces.retain(|piece| !piece.is_empty());
-        work.pieces.extend([piece, first.copied(&self.budget)].into_iter().filter(|piece| !piece.is_empty()));
+        work.put_back(piece, first.copied(&self.budget));
     }
 
     async fn pause(&self, records: usize, work: &mut Work, failure: &str, wait: Option<Duration>) {

@@ -3,13 +3,10 @@
 use std::{any::Any, panic::resume_unwind, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep_until},
-};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{batch::Batch, decode::Decoding, deliver::Deliver, mapping::Mapping};
+use super::{backoff::sleep_until, batch::Batch, decode::Decoding, deliver::Deliver, mapping::Mapping};
 use crate::{
     error::{ConnectorError, ConnectorResult},
     observe::Closed,
@@ -97,7 +94,7 @@ impl Stripe {
             tokio::select! {
                 () = queue.changed() => {}
                 Some(delivered) = self.deliveries.next() => delivered?,
-                () = at(deadline) => {}
+                () = sleep_until(deadline) => {}
                 // A batch that takes nothing more waits for its turn, not for the registry.
                 () = self.decoding.registry(), if batch.room(&mapping.settings).is_some() => {}
             }
@@ -123,13 +120,6 @@ impl Stripe {
         } else {
             None
         }
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

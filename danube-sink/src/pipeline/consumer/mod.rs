@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::losses::Losses;
 use super::{
-    backoff::Backoff,
+    backoff::{Backoff, sleep_until},
     broker::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Message, Session},
     budget::Budget,
     credit::Credit,
@@ -344,13 +344,6 @@ impl ConsumerTask {
 
 fn reason_of(failure: FailureKind) -> AttachReason {
     if failure == FailureKind::Moved { AttachReason::Moved } else { AttachReason::LostConnection }
-}
-
-async fn sleep_until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Returns when the consumer is not served any more, or the broker does not answer. The first question comes after `first`.

@@ -8,10 +8,11 @@ use std::{
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{ConsumerTask, End, HEALTH_INTERVAL, sleep_until, unhealthy};
+use super::{ConsumerTask, End, HEALTH_INTERVAL, unhealthy};
 use crate::{
     observe::{Latencies, Stage},
     pipeline::{
+        backoff::sleep_until,
         broker::{AckToken, Attachment, BrokerFailure, FailureKind, Message, Session},
         partition::Settlement,
     },
