@@ -6,7 +6,7 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, Field as Column, SchemaRef};
 use arrow_select::{concat::concat_batches, filter::filter};
-use danube_sink::{Field, Fields, PartialFailure, SinkRecord, in_parts};
+use danube_sink::{ConnectorError, Field, Fields, PartialFailure, SinkRecord, in_parts};
 
 use super::value::{array, text};
 
@@ -57,7 +57,7 @@ impl Columns {
         let mut rows = Rows { batch, records: Vec::with_capacity(records.len()), rejected: PartialFailure::default() };
         for (record, reason) in records.iter().zip(reasons.concat()) {
             match reason {
-                Some(reason) => drop(rows.rejected.reject(record, reason)),
+                Some(reason) => drop(rows.rejected.invalid(record, reason)),
                 None => rows.records.push(record),
             }
         }
@@ -69,8 +69,11 @@ impl Columns {
         let mut reasons = vec![None; records.len()];
         let mut texts: Vec<_> = columns.iter().map(|_| StringBuilder::new()).collect();
         for (record, reason) in records.iter().zip(&mut reasons) {
-            let values = self.fields.json_of(record).unwrap_or_else(|| {
-                *reason = Some("no column finds a value in it".to_owned());
+            let values = self.fields.json_of(record).unwrap_or_else(|error| {
+                *reason = Some(match error {
+                    ConnectorError::InvalidRecord { reason, .. } => reason,
+                    error => error.report(),
+                });
                 vec![None; self.filled.len()]
             });
             for (place, value) in self.filled.iter().zip(values) {

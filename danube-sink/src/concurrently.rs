@@ -85,12 +85,14 @@ impl Concurrently {
     /// | [`Retryable`] | retried |
     /// | [`InvalidRecord`] | that record is rejected, the others are handed over again |
     /// | [`Refused`] | a single record is rejected; several are handed over again, without the parts that were written, so that the runtime finds the record by halves |
+    /// | [`TooLarge`] | a single record is retried; several are handed over again, in halves |
     /// | none, since it did not begin | handed over again |
     ///
     /// [`Partial`]: crate::ConnectorError::Partial
     /// [`Retryable`]: crate::ConnectorError::Retryable
     /// [`InvalidRecord`]: crate::ConnectorError::InvalidRecord
     /// [`Refused`]: crate::ConnectorError::Refused
+    /// [`TooLarge`]: crate::ConnectorError::TooLarge
     ///
     /// # Errors
     /// Which records are not written, and why. The refusal, if parts were refused and no record of the batch was written,

@@ -18,10 +18,12 @@ use crate::{
     note = "write `#[sink_connector] impl SinkConnector for {Self} {{ … }}` with `initialize` and `process_batch`"
 )]
 pub trait SinkConnector: Send + Sync {
-    /// Connects to the target and checks that it can be written to. Called once, before any record.
+    /// Connects to the target and checks that it can be written to. Called before any record, until it succeeds.
     ///
     /// # Errors
-    /// Return [`ConnectorError::Initialization`] at the first failure; the connector then ends with exit code 1.
+    /// After [`ConnectorError::Retryable`], for a target that cannot be reached yet, it is called again, with the delays
+    /// between `retry_backoff_ms` and `max_backoff_ms`; `/ready` and the log say why. After any other error, such as
+    /// [`ConnectorError::Initialization`], the connector ends with exit code 1.
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()>;
 
     /// Which topics to read, through which subscriptions. Called once, after [`initialize`](Self::initialize).
@@ -50,12 +52,13 @@ pub trait SinkConnector: Send + Sync {
         while let Some(record) = records.next() {
             match self.process(record.clone()).await {
                 Ok(()) => {}
-                Err(ConnectorError::InvalidRecord { id, reason }) => failure.rejected.push((id, reason)),
+                Err(ConnectorError::InvalidRecord { id, reason }) => failure.invalid.push((id, reason)),
                 Err(error @ ConnectorError::Refused { .. }) => drop(failure.reject(&record, error.report())),
-                Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
-                    let reason = error.report();
-                    failure.retry_after = failure.retry_after.max(retry_after);
-                    failure.retry(&record, reason);
+                Err(error @ (ConnectorError::Retryable { .. } | ConnectorError::TooLarge { .. })) => {
+                    failure.retry(&record, error.report());
+                    if let ConnectorError::Retryable { retry_after, .. } = error {
+                        failure.retry_after = failure.retry_after.max(retry_after);
+                    }
                     leave(&mut failure, &mut records);
                 }
                 Err(ConnectorError::Partial(partial)) => {

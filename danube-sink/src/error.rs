@@ -1,11 +1,12 @@
 //! What a connector may answer, and what the runtime does with each answer.
 
 mod partial;
+mod target;
 
 use std::{error::Error, fmt, time::Duration};
 
-pub use self::partial::PartialFailure;
-pub(crate) use self::partial::{Verdict, unknown_record};
+pub(crate) use self::partial::{RejectedBy, Verdict, unknown_record};
+pub use self::{partial::PartialFailure, target::TargetFailure};
 use crate::{
     config::{ConfigError, NoMapping},
     record::{RecordId, SinkRecord},
@@ -29,7 +30,8 @@ pub enum ConnectorError {
         /// What is wrong, and what to write instead.
         message: String,
     },
-    /// The target could not be prepared in `initialize`. The connector stops with exit code 1.
+    /// The target could not be prepared in `initialize`, and no later attempt will change that by itself. The connector
+    /// stops with exit code 1.
     #[error("{message}")]
     Initialization {
         /// What was tried.
@@ -37,7 +39,8 @@ pub enum ConnectorError {
         /// The error of the target.
         source: Option<Source>,
     },
-    /// A temporary failure: nothing of the batch counts as written, and all of it is handed over again later.
+    /// A temporary failure: nothing of the batch counts as written, and all of it is handed over again later. After one in
+    /// `initialize`, that is called again.
     #[error("{message}")]
     Retryable {
         /// What was tried.
@@ -72,6 +75,16 @@ pub enum ConnectorError {
     #[error("{message}")]
     Refused {
         /// What was tried. Shown in logs and dead letters: without the payload's contents.
+        message: String,
+        /// The error of the target.
+        source: Option<Source>,
+    },
+    /// The target cannot take so much at once and wrote nothing of the batch: out of memory, too many partitions.
+    ///
+    /// The runtime hands over halves of the batch, in order. A single record is retried as after [`Retryable`](Self::Retryable).
+    #[error("{message}")]
+    TooLarge {
+        /// What was tried.
         message: String,
         /// The error of the target.
         source: Option<Source>,
@@ -112,6 +125,11 @@ impl ConnectorError {
     /// A batch, all or nothing, in which the target refuses something.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::Refused { message: message.into(), source: None }
+    }
+
+    /// A batch that is too large for the target as it is now.
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::TooLarge { message: message.into(), source: None }
     }
 
     /// A record that is not what the connector expects.
@@ -189,6 +207,12 @@ pub trait ErrorExt<T> {
     /// # Errors
     /// The error, if there was one.
     fn initialization(self, what: impl Into<String>) -> ConnectorResult<T>;
+
+    /// The failure is of this class: [`TargetFailure::error`], with the target's error below it.
+    ///
+    /// # Errors
+    /// The error, if there was one.
+    fn classified(self, failure: TargetFailure, what: impl Into<String>) -> ConnectorResult<T>;
 }
 
 impl<T, E: Into<Source>> ErrorExt<T> for Result<T, E> {
@@ -210,5 +234,9 @@ impl<T, E: Into<Source>> ErrorExt<T> for Result<T, E> {
 
     fn initialization(self, what: impl Into<String>) -> ConnectorResult<T> {
         self.map_err(|error| ConnectorError::Initialization { message: what.into(), source: Some(error.into()) })
+    }
+
+    fn classified(self, failure: TargetFailure, what: impl Into<String>) -> ConnectorResult<T> {
+        self.map_err(|error| failure.error_of(what.into(), Some(error.into())))
     }
 }

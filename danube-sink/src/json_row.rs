@@ -51,15 +51,14 @@ impl JsonRow {
     /// Appends the row of a record. What the record does not have is left out.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the payload is no JSON object and there are no columns, or if the record has the
-    /// value of none but metadata; nothing is appended then.
+    /// [`ConnectorError::InvalidRecord`] if the payload is no JSON object and there are no columns, or as
+    /// [`Fields::json_of`]; nothing is appended then.
     pub fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> ConnectorResult<()> {
         let invalid = |reason| ConnectorError::invalid_record(record, reason);
-        let whole = if self.whole { record.json() } else { "{}".into() };
+        let whole = if self.whole { record.as_json()? } else { "{}".into() };
         let inner = whole.strip_prefix('{').and_then(|json| json.strip_suffix('}'));
         let inner = inner.ok_or_else(|| invalid("the payload is not a JSON object"))?;
-        let values = self.fields.json_of(record);
-        let values = values.ok_or_else(|| invalid("the record has nothing that the mapping's columns name"))?;
+        let values = self.fields.json_of(record)?;
         row.push(b'{');
         let begin = row.len();
         row.extend_from_slice(inner.trim_ascii().as_bytes());
@@ -94,7 +93,7 @@ mod tests {
         let expected = r#"{"\"a\"":1.0e0,"b":{"x": "\n"},"op":"\"c\"","offset":7,"key":null}"#;
         assert_eq!(row(&columns, "{\"b\":[{\"x\":\n\"\\n\"}],\"a\":1.0e0}").unwrap(), expected);
         assert_eq!(row(&[("all", "")], "[1]").unwrap(), r#"{"all":[1],"offset":7,"key":null}"#);
-        assert_eq!(row(&[("op", "attribute:op")], "1").unwrap(), r#"{"op":"\"c\"","offset":7,"key":null}"#);
+        assert_eq!(row(&[("op", "attribute:op")], "no JSON").unwrap(), r#"{"op":"\"c\"","offset":7,"key":null}"#);
     }
 
     #[test]

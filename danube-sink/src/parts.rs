@@ -2,7 +2,13 @@
 
 use std::{num::NonZero, panic, sync::LazyLock, thread};
 
-use crate::{error::ConnectorResult, record::SinkRecord};
+use crate::{
+    error::{ConnectorError, ConnectorResult, PartialFailure},
+    record::{RecordId, SinkRecord},
+};
+
+/// A record that is not valid, and why.
+type Invalid = (RecordId, String);
 
 /// As many records are worth a core of their own.
 const PART: usize = 1_000;
@@ -20,7 +26,7 @@ static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism()
 /// let offsets = in_parts(&records, |part| part.iter().map(SinkRecord::offset).collect::<Vec<_>>()).concat();
 /// assert!(offsets.into_iter().eq(0..5_000));
 /// ```
-pub fn in_parts<T: Send>(records: &[SinkRecord], make: impl Fn(&[SinkRecord]) -> T + Sync) -> Vec<T> {
+pub fn in_parts<'r, T: Send>(records: &'r [SinkRecord], make: impl Fn(&'r [SinkRecord]) -> T + Sync) -> Vec<T> {
     if records.len() < 2 * PART {
         return vec![make(records)];
     }
@@ -40,6 +46,68 @@ pub fn in_parts<T: Send>(records: &[SinkRecord], make: impl Fn(&[SinkRecord]) ->
         }
         made
     })
+}
+
+/// What `make` makes of each record of a batch, in their order. [`in_parts`] makes them.
+///
+/// One answer names every invalid record of the batch, so that a batch with many of them is handed over twice and not once
+/// for each.
+///
+/// ```
+/// use danube_sink::{ConnectorError, SinkRecord, each_record};
+///
+/// let records = ["1", "two", "3"].map(|payload| SinkRecord::builder("/default/t").payload(payload).build());
+/// let number = |record: &SinkRecord| {
+///     record.payload().as_u64().ok_or_else(|| ConnectorError::invalid_record(record, "not a number"))
+/// };
+/// assert_eq!(each_record(&records[..1], number)?, [1]);
+/// assert!(matches!(each_record(&records, number), Err(ConnectorError::Partial(_))));
+/// # Ok::<(), ConnectorError>(())
+/// ```
+///
+/// # Errors
+/// [`ConnectorError::Partial`] with every record for which `make` returns [`ConnectorError::InvalidRecord`], the others to be
+/// handed over again; any other error as it is, the first one.
+pub fn each_record<'r, T: Send>(
+    records: &'r [SinkRecord],
+    make: impl Fn(&'r SinkRecord) -> ConnectorResult<T> + Sync,
+) -> ConnectorResult<Vec<T>> {
+    let parts = in_parts(records, |part| {
+        let mut made = Vec::with_capacity(part.len());
+        let invalid = invalid_of(part, |record| {
+            made.push(make(record)?);
+            Ok(())
+        })?;
+        Ok((made, invalid))
+    });
+    without_invalid(records, parts).map(|parts| parts.into_iter().flatten().collect())
+}
+
+/// The records for which `write` says that they are not valid.
+fn invalid_of<'r>(
+    part: &'r [SinkRecord],
+    mut write: impl FnMut(&'r SinkRecord) -> ConnectorResult<()>,
+) -> ConnectorResult<Vec<Invalid>> {
+    let mut invalid = Vec::new();
+    for record in part {
+        match write(record) {
+            Ok(()) => {}
+            Err(ConnectorError::InvalidRecord { id, reason }) => invalid.push((id, reason)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(invalid)
+}
+
+/// What the parts of a batch are, if all of its records are valid.
+fn without_invalid<T>(
+    records: &[SinkRecord],
+    parts: Vec<ConnectorResult<(T, Vec<Invalid>)>>,
+) -> ConnectorResult<Vec<T>> {
+    let (parts, invalid): (Vec<_>, Vec<_>) =
+        parts.into_iter().collect::<ConnectorResult<Vec<_>>>()?.into_iter().unzip();
+    let invalid = invalid.concat();
+    if invalid.is_empty() { Ok(parts) } else { Err(PartialFailure::of_invalid(records, invalid).into()) }
 }
 
 /// The bytes of a batch: those of each record, with something before, between and behind them. [`in_parts`] makes them.
@@ -70,30 +138,31 @@ impl Joined<'_> {
     /// The bytes. `write` appends those of one record.
     ///
     /// # Errors
-    /// What `write` returns for the first record of which it returns one.
+    /// Those of [`each_record`].
     pub fn bytes(
         self,
         records: &[SinkRecord],
         write: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()> + Sync,
     ) -> ConnectorResult<Vec<u8>> {
         let Self { open, between, close } = self;
-        let mut parts = in_parts(records, |part| -> ConnectorResult<_> {
+        let parts = in_parts(records, |part| {
             let length: usize = part.iter().map(|record| record.bytes().len() + between.len()).sum();
             let mut bytes = Vec::with_capacity(open.len() + length + close.len());
             // The bytes of most batches are one part, and stay where they are.
             if part.as_ptr() == records.as_ptr() {
                 bytes.extend_from_slice(open.as_bytes());
             }
-            for record in part {
+            let invalid = invalid_of(part, |record| {
                 write(record, &mut bytes)?;
                 bytes.extend_from_slice(between.as_bytes());
-            }
-            Ok(bytes)
-        })
-        .into_iter();
-        let mut all = parts.next().unwrap_or_else(|| Ok(Vec::new()))?;
+                Ok(())
+            })?;
+            Ok((bytes, invalid))
+        });
+        let mut parts = without_invalid(records, parts)?.into_iter();
+        let mut all = parts.next().unwrap_or_default();
         for part in parts {
-            all.extend_from_slice(&part?);
+            all.extend_from_slice(&part);
         }
         if !records.is_empty() {
             all.truncate(all.len() - between.len());

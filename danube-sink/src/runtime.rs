@@ -6,7 +6,7 @@ mod signals;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     danube::DanubeBroker,
     error::{ConnectorError, ConnectorResult},
     observe::{Observer, Phase, Server, serve},
-    pipeline::{Broker, Pipeline, Writer, WriterPool},
+    pipeline::{Backoff, Broker, Pipeline, Writer, WriterPool},
 };
 
 /// The part of a shutdown that is kept for the connector's own `shutdown`.
@@ -202,12 +202,35 @@ impl SinkRuntime {
 
     /// Initializes every instance; the first one says which topics all of them write.
     async fn prepare(&self) -> ConnectorResult<Vec<MappingSettings>> {
-        try_join_all(self.writers.iter().map(|writer| writer.initialize(self.config.clone()))).await?;
+        try_join_all(self.writers.iter().map(|writer| self.initialize(writer))).await?;
         let consumers = match self.writers.first() {
             Some(writer) => writer.consumer_configs().await?,
             None => Vec::new(),
         };
         mappings::of(&self.config, consumers)
+    }
+}
+
+impl SinkRuntime {
+    /// A target that will be reachable soon is waited for, so that it need not start before the connector.
+    async fn initialize(&self, writer: &Writer) -> ConnectorResult<()> {
+        let mut delays = Backoff::new(self.config.retry_backoff, self.config.max_backoff);
+        loop {
+            let error = match writer.initialize(self.config.clone()).await {
+                Err(error @ ConnectorError::Retryable { .. }) => error,
+                outcome => {
+                    self.observer.start_failed(None);
+                    return outcome;
+                }
+            };
+            self.observer.start_failed(Some(error.report()));
+            let mut delay = delays.next().unwrap_or_default();
+            if let ConnectorError::Retryable { retry_after: Some(wait), .. } = error {
+                delay = delay.max(wait).min(self.config.max_backoff);
+            }
+            tracing::warn!("initialize: {}; next attempt in {delay:.1?}", error.report());
+            sleep(delay).await;
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use crate::{
     error::{
-        ConnectorError::{self, InvalidRecord, Partial, Refused, Retryable},
-        ConnectorResult, PartialFailure, Verdict, unknown_record,
+        ConnectorError::{self, InvalidRecord, Partial, Refused, Retryable, TooLarge},
+        ConnectorResult, PartialFailure, RejectedBy, Verdict, unknown_record,
     },
     record::SinkRecord,
 };
@@ -42,15 +42,16 @@ impl Judged {
                 failure.retry_after = retry_after;
                 return (Self::Written(failure), Next::None);
             }
-            Err(error @ Refused { .. }) => match records {
+            Err(error @ (Refused { .. } | TooLarge { .. })) => match records {
+                [record] if matches!(error, TooLarge { .. }) => drop(failure.retry(record, error.report())),
                 [record] => drop(failure.reject(record, error.report())),
                 _ => return (Self::Refused { error, again: all_again(records) }, Next::OtherLines),
             },
             Err(InvalidRecord { id, reason }) => {
                 for record in records {
-                    let _ = if record.has_id(&id) { failure.reject(record, &*reason) } else { failure.again(record) };
+                    let _ = if record.has_id(&id) { failure.invalid(record, &*reason) } else { failure.again(record) };
                 }
-                if failure.rejected.is_empty() {
+                if failure.invalid.is_empty() {
                     return (Self::Fatal(unknown_record(&id)), Next::None);
                 }
             }
@@ -101,7 +102,8 @@ fn name(failure: &mut PartialFailure, records: &[SinkRecord], verdicts: Vec<Verd
             Verdict::Delivered => {}
             Verdict::Retry { reason, tried: true } => drop(failure.retry(record, reason)),
             Verdict::Retry { tried: false, .. } => drop(failure.again(record)),
-            Verdict::Rejected { reason } => drop(failure.reject(record, reason)),
+            Verdict::Rejected { reason, by: RejectedBy::Target } => drop(failure.reject(record, reason)),
+            Verdict::Rejected { reason, by: RejectedBy::Connector } => drop(failure.invalid(record, reason)),
         }
     }
 }

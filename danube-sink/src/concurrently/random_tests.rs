@@ -204,7 +204,10 @@ impl Model {
                 for one in &failure.retry {
                     assert!(retry.insert(offset(&one.id), one.tried).is_none(), "{failure}");
                 }
-                assert!(failure.rejected.iter().all(|(id, _)| rejected.insert(offset(id))), "{failure}");
+                assert!(
+                    failure.rejected.iter().chain(&failure.invalid).all(|(id, _)| rejected.insert(offset(id))),
+                    "{failure}"
+                );
             }
             Err(ConnectorError::Refused { .. }) => {
                 assert!(all.iter().all(|record| fate(record) == Fate::Untried));

@@ -85,7 +85,7 @@ fn partial(answer: ConnectorResult<()>) -> (Vec<(u64, bool)>, Vec<u64>, Option<D
     let all = records(9);
     let offset = |id| all.iter().find(|record| record.has_id(id)).unwrap().offset();
     let retry = failure.retry.iter().map(|retry| (offset(&retry.id), retry.tried)).collect();
-    (retry, failure.rejected.iter().map(|(id, _)| offset(id)).collect(), failure.retry_after)
+    (retry, failure.rejected.iter().chain(&failure.invalid).map(|(id, _)| offset(id)).collect(), failure.retry_after)
 }
 
 fn untried(offsets: impl IntoIterator<Item = u64>) -> Vec<(u64, bool)> {

@@ -1,6 +1,12 @@
 //! A verdict for each record of a batch that was written in part.
 
-use std::{borrow::Cow, collections::HashMap, error::Error, fmt, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    error::Error,
+    fmt,
+    time::Duration,
+};
 
 use super::{ConnectorError, ConnectorResult};
 use crate::record::{RecordId, SinkRecord};
@@ -22,6 +28,8 @@ use crate::record::{RecordId, SinkRecord};
 pub struct PartialFailure {
     pub(crate) retry: Vec<Retry>,
     pub(crate) rejected: Vec<(RecordId, String)>,
+    /// Found by the connector, before the target saw them.
+    pub(crate) invalid: Vec<(RecordId, String)>,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -40,7 +48,14 @@ pub(crate) struct Retry {
 pub(crate) enum Verdict {
     Delivered,
     Retry { reason: Cow<'static, str>, tried: bool },
-    Rejected { reason: String },
+    Rejected { reason: String, by: RejectedBy },
+}
+
+/// Who found that a record cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RejectedBy {
+    Target,
+    Connector,
 }
 
 impl PartialFailure {
@@ -55,6 +70,14 @@ impl PartialFailure {
     /// One answer can reject any number of records, in time proportional to their number.
     pub fn reject(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
         self.rejected.push((record.id().clone(), reason.into()));
+        self
+    }
+
+    /// The connector itself found that the record is not valid: it goes the way that `on_invalid_record` says.
+    ///
+    /// Unlike [`reject`](Self::reject) this says nothing of the target, however many records it names: it is no mass refusal.
+    pub fn invalid(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
+        self.invalid.push((record.id().clone(), reason.into()));
         self
     }
 
@@ -81,16 +104,27 @@ impl PartialFailure {
         if self.is_empty() { Ok(()) } else { Err(self.into()) }
     }
 
+    /// The answer for a batch of which these records are not valid, so that the others are handed over again at once.
+    pub(crate) fn of_invalid(records: &[SinkRecord], invalid: Vec<(RecordId, String)>) -> Self {
+        let mut failure = Self { invalid, ..Self::default() };
+        let named: HashSet<_> = failure.invalid.iter().map(|(id, _)| id.clone()).collect();
+        for record in records.iter().filter(|record| !named.contains(record.id())) {
+            failure.again(record);
+        }
+        failure
+    }
+
     /// Adds the records that another answer names, for other records of the same batch. The longer delay holds.
     pub(crate) fn merge(&mut self, other: Self) {
         self.retry.extend(other.retry);
         self.rejected.extend(other.rejected);
+        self.invalid.extend(other.invalid);
         self.retry_after = self.retry_after.max(other.retry_after);
     }
 
     /// Whether it names no record.
     pub(crate) fn is_empty(&self) -> bool {
-        self.retry.is_empty() && self.rejected.is_empty()
+        self.retry.is_empty() && self.rejected.is_empty() && self.invalid.is_empty()
     }
 
     /// Whether a record was tried and failed, for a reason that may pass.
@@ -100,7 +134,8 @@ impl PartialFailure {
 
     /// The records that were not written.
     pub(crate) fn named(&self) -> impl Iterator<Item = &RecordId> {
-        self.retry.iter().map(|retry| &retry.id).chain(self.rejected.iter().map(|(id, _)| id))
+        let rejected = self.rejected.iter().chain(&self.invalid).map(|(id, _)| id);
+        self.retry.iter().map(|retry| &retry.id).chain(rejected)
     }
 
     /// A verdict for each of the records that the connector was called with, in their order.
@@ -113,15 +148,17 @@ impl PartialFailure {
             let text = "the connector answers a partial failure that names no record: return `failure.into_result()`";
             return Err(ConnectorError::fatal(text));
         }
-        let mut named = HashMap::with_capacity(self.retry.len() + self.rejected.len());
+        let mut named = HashMap::with_capacity(self.named().count());
         for Retry { id, reason, tried } in self.retry {
             let (verdict, _) = named.entry(id).or_insert((Verdict::Delivered, false));
             if !matches!(verdict, Verdict::Retry { tried: true, .. }) {
                 *verdict = Verdict::Retry { reason, tried };
             }
         }
-        for (id, reason) in self.rejected {
-            named.insert(id, (Verdict::Rejected { reason }, false));
+        let invalid = self.invalid.into_iter().map(|rejected| (rejected, RejectedBy::Connector));
+        let rejected = self.rejected.into_iter().map(|rejected| (rejected, RejectedBy::Target));
+        for ((id, reason), by) in invalid.chain(rejected) {
+            named.insert(id, (Verdict::Rejected { reason, by }, false));
         }
         let verdict = |id: &RecordId| match named.get_mut(id) {
             Some((verdict, is_found)) => {
@@ -147,8 +184,9 @@ impl Error for PartialFailure {}
 
 impl fmt::Display for PartialFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} records to retry, {} rejected", self.retry.len(), self.rejected.len())?;
-        let rejected = self.rejected.first().map(|(id, reason)| (id, reason.as_str()));
+        let rejected = self.rejected.len() + self.invalid.len();
+        write!(f, "{} records to retry, {rejected} rejected", self.retry.len())?;
+        let rejected = self.rejected.first().or(self.invalid.first()).map(|(id, reason)| (id, reason.as_str()));
         // A record that failed says more than one that only waited for it.
         let retry = self.retry.iter().find(|retry| retry.tried).or(self.retry.first());
         match rejected.or(retry.map(|retry| (&retry.id, &*retry.reason))) {
@@ -177,7 +215,7 @@ mod tests {
         failure.again(&records[0]).retry(&records[0], "503").again(&records[0]);
         failure.reject(&records[1], "too long").retry(&records[1], "429").again(&records[3]);
         let retry = |reason: &'static str, tried| Verdict::Retry { reason: reason.into(), tried };
-        let rejected = Verdict::Rejected { reason: "too long".to_owned() };
+        let rejected = Verdict::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
         let [a, b, c, d, e, f] = &verdicts(failure, &records).unwrap()[..] else { panic!() };
         assert_eq!((a, b, c), (&retry("503", true), &rejected, &Verdict::Delivered));
         assert_eq!((d, e, f), (&retry("not tried by itself", false), &Verdict::Delivered, &Verdict::Delivered));
@@ -187,7 +225,7 @@ mod tests {
     fn records_of_one_name_share_its_verdict() {
         let mut failure = PartialFailure::default();
         failure.reject(&record(1), "too long");
-        let rejected = Verdict::Rejected { reason: "too long".to_owned() };
+        let rejected = Verdict::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
         assert_eq!(verdicts(failure, &[record(1), record(1)]).unwrap(), [rejected.clone(), rejected]);
     }
 

@@ -71,6 +71,11 @@ impl Observer {
         self.state.enter(phase);
     }
 
+    /// The connector's `initialize` failed, and is called again; or did not.
+    pub(crate) fn start_failed(&self, reason: Option<String>) {
+        self.state.start_failed(reason);
+    }
+
     /// The observer of one mapping: the same for the same topic, subscription and consumer.
     ///
     /// The connector is not ready before the mapping's topic is found and each of its partitions is attached.

@@ -58,6 +58,8 @@ pub(super) struct RuntimeState {
     connector: String,
     started: SystemTime,
     phase: Mutex<Phase>,
+    /// Why the connector's `initialize` failed for now.
+    start_failure: Mutex<Option<String>>,
     mappings: Mutex<BTreeMap<SubscriptionKey, Arc<Mapping>>>,
     pub(super) shared: Arc<Shared>,
     pub(super) buffered: BufferedBytes,
@@ -69,6 +71,7 @@ impl RuntimeState {
             connector: connector.to_owned(),
             started: SystemTime::now(),
             phase: Mutex::new(Phase::Starting),
+            start_failure: Mutex::default(),
             mappings: Mutex::default(),
             shared: Arc::default(),
             buffered: BufferedBytes::default(),
@@ -78,6 +81,14 @@ impl RuntimeState {
     pub(super) fn enter(&self, phase: Phase) {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
         self.shared.changed.notify_waiters();
+    }
+
+    pub(super) fn start_failed(&self, reason: Option<String>) {
+        *self.start_failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    fn start_failure(&self) -> Option<String> {
+        self.start_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The mapping of that key, the same one each time.
@@ -129,6 +140,7 @@ impl RuntimeState {
             "connector": self.connector,
             "ready": self.is_ready(),
             "phase": self.phase().name(),
+            "start_failure": self.start_failure(),
             "subscriptions": subscriptions,
         })
     }
@@ -141,6 +153,7 @@ impl RuntimeState {
             "version": env!("CARGO_PKG_VERSION"),
             "started_unix_seconds": unix_seconds(self.started),
             "phase": self.phase().name(),
+            "start_failure": self.start_failure(),
             "ready": self.is_ready(),
             "stuck": self.stuck(),
             "buffered_bytes": self.buffered.get(),

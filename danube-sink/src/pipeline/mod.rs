@@ -45,6 +45,7 @@ use tokio::task::{JoinError, JoinSet};
 #[cfg(test)]
 pub(crate) use self::broker::Chunks;
 pub(crate) use self::{
+    backoff::Backoff,
     broker::{
         AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Consumer, DeadLetter, FailureKind,
         Message, Session,

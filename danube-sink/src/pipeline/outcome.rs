@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pending::PendingRecords;
 use crate::{
-    error::{ConnectorError, ConnectorResult, PartialFailure, Verdict, unknown_record},
+    error::{ConnectorError, ConnectorResult, PartialFailure, RejectedBy, Verdict, unknown_record},
     record::RecordId,
 };
 
@@ -57,7 +57,10 @@ impl Outcome {
             Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
                 Ok(Self { retry: batch, failure: Some(error.report()), wait: retry_after, ..Self::default() })
             }
-            Err(error @ ConnectorError::Refused { .. }) => Ok(Self::halved(batch, error.report())),
+            Err(error @ (ConnectorError::Refused { .. } | ConnectorError::TooLarge { .. })) if batch.len() < 2 => {
+                Ok(Self::alone(batch, &error))
+            }
+            Err(ConnectorError::Refused { .. } | ConnectorError::TooLarge { .. }) => Ok(Self::halved(batch)),
             Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, reason),
             Err(ConnectorError::Partial(failure)) => Self::partial(batch, failure),
             Err(fatal) => Err(fatal),
@@ -65,12 +68,17 @@ impl Outcome {
     }
 
     /// A refusal says nothing of a single record until it is alone.
-    fn halved(mut batch: PendingRecords, reason: String) -> Self {
-        if batch.len() > 1 {
-            let half = batch.len().div_ceil(2);
-            return Self { retry: batch.split_to(half), second_half: batch, ..Self::default() };
+    fn halved(mut batch: PendingRecords) -> Self {
+        let half = batch.len().div_ceil(2);
+        Self { retry: batch.split_to(half), second_half: batch, ..Self::default() }
+    }
+
+    fn alone(batch: PendingRecords, error: &ConnectorError) -> Self {
+        match error {
+            // There may be room for it later.
+            ConnectorError::TooLarge { .. } => Self { retry: batch, failure: Some(error.report()), ..Self::default() },
+            _ => Self { rejected: vec![Rejected { record: batch, reason: error.report() }], ..Self::default() },
         }
-        Self { rejected: vec![Rejected { record: batch, reason }], ..Self::default() }
     }
 
     fn without(batch: PendingRecords, id: &RecordId, reason: String) -> ConnectorResult<Self> {
@@ -87,23 +95,29 @@ impl Outcome {
         let records = batch.records();
         let mut verdicts = failure.verdicts(records.iter().map(|record| record.id()))?.into_iter();
         drop(records);
-        let (mut tried, mut reasons) = (Vec::new(), Vec::new());
-        let [delivered, retry, mut rejected] = batch.sort(|_| match verdicts.next() {
+        let (mut tried, mut refused, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
+        let [delivered, retry, rejected, invalid] = batch.sort(|_| match verdicts.next() {
             Some(Verdict::Retry { tried: was_tried, .. }) => {
                 tried.push(was_tried);
                 1
             }
-            Some(Verdict::Rejected { reason }) => {
-                reasons.push(reason);
+            Some(Verdict::Rejected { reason, by: RejectedBy::Target }) => {
+                refused.push(reason);
                 2
+            }
+            Some(Verdict::Rejected { reason, by: RejectedBy::Connector }) => {
+                unfit.push(reason);
+                3
             }
             _ => 0,
         });
-        let rejected: Vec<_> =
-            reasons.into_iter().map(|reason| Rejected { record: rejected.split_to(1), reason }).collect();
-        let made_progress = !delivered.is_empty() || !rejected.is_empty();
+        let with_reasons = |mut records: PendingRecords, reasons: Vec<String>| -> Vec<_> {
+            reasons.into_iter().map(|reason| Rejected { record: records.split_to(1), reason }).collect()
+        };
+        let (rejected, invalid) = (with_reasons(rejected, refused), with_reasons(invalid, unfit));
+        let made_progress = !delivered.is_empty() || !rejected.is_empty() || !invalid.is_empty();
         let failure = (!retry.is_empty() && (has_failed || !made_progress)).then_some(text);
         let tried = if tried.contains(&true) { Tried::These(tried) } else { Tried::All };
-        Ok(Self { delivered, rejected, retry, tried, failure, wait, ..Self::default() })
+        Ok(Self { delivered, rejected, invalid, retry, tried, failure, wait, ..Self::default() })
     }
 }

@@ -90,15 +90,40 @@ impl SinkRecord {
     /// assert_eq!(json("hello"), r#""hello""#);
     /// ```
     pub fn json(&self) -> Cow<'_, str> {
-        self.chunk.json_was_read();
-        match self.decoded().content.json(self.bytes()) {
-            // Between values alone, since in a text they are escaped.
-            Some(json) if memchr2(b'\n', b'\r', json.as_bytes()).is_some() => {
-                Cow::Owned(json.replace(['\n', '\r'], " "))
-            }
-            Some(json) => Cow::Borrowed(json),
-            None => Cow::Owned(self.payload().to_string()),
+        self.own_json().unwrap_or_else(|| Cow::Owned(self.payload().to_string()))
+    }
+
+    /// The payload as JSON text on one line, if it is meant to be JSON and is.
+    ///
+    /// Unlike [`json`](Self::json) it does not make a JSON string of a payload that has neither a schema nor a
+    /// `payload_format` and does not parse: one that is truncated, holds `NaN` or a lone surrogate, or is empty.
+    ///
+    /// ```
+    /// use danube_sink::SinkRecord;
+    ///
+    /// let cut_off = SinkRecord::builder("/default/t").payload(r#"{"price":0.1"#).build();
+    /// assert!(cut_off.as_json().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] with the place of what is not JSON.
+    pub fn as_json(&self) -> ConnectorResult<Cow<'_, str>> {
+        if let Some(json) = self.own_json() {
+            return Ok(json);
         }
+        match self.decoded().content.not_json(self.bytes()) {
+            Some(problem) => Err(ConnectorError::invalid_record(self, problem.to_string())),
+            None => Ok(Cow::Owned(self.payload().to_string())),
+        }
+    }
+
+    /// The payload, where it is JSON itself.
+    fn own_json(&self) -> Option<Cow<'_, str>> {
+        self.chunk.json_was_read();
+        let json = self.decoded().content.json(self.bytes())?;
+        // Between values alone, since in a text they are escaped.
+        let has_lines = memchr2(b'\n', b'\r', json.as_bytes()).is_some();
+        Some(if has_lines { Cow::Owned(json.replace(['\n', '\r'], " ")) } else { Cow::Borrowed(json) })
     }
 
     /// The payload as a type of your own, read straight from its bytes, whatever their encoding.
@@ -270,6 +295,26 @@ mod tests {
         for bytes in [&b"1e400"[..], b"[\"\xff\"]", b"{\"a\":1", b"", b"1 2"] {
             assert_eq!(json(bytes), record(bytes).payload().to_string(), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn what_is_no_json_is_json_by_a_format_alone() {
+        for bytes in [
+            &br#"{"id":1,"name":"\ud83d"}"#[..],
+            br#"{"v":NaN}"#,
+            b"\xef\xbb\xbf{}",
+            b"{\"a",
+            b"1e400",
+            b"",
+            b"text",
+            b"\xff",
+        ] {
+            let record = SinkRecord::builder("/default/t").offset(3).payload(bytes).build();
+            let text = record.as_json().unwrap_err().to_string();
+            assert!(text.contains("/default/t@3-") && text.contains("not JSON"), "{text}");
+        }
+        let json = SinkRecord::builder("/default/t").payload("\n[1,\n2] ").build();
+        assert_eq!(json.as_json().unwrap(), "[1, 2]");
     }
 
     #[test]

@@ -93,6 +93,15 @@ impl Content {
         std::str::from_utf8(payload).ok().filter(|_| is_json).map(str::trim_ascii)
     }
 
+    /// Why a payload of which nothing is known is not JSON.
+    pub(crate) fn not_json(&self, payload: &[u8]) -> Option<Problem> {
+        match self {
+            Self::Auto if payload.is_empty() => Some(Problem::new("the payload is empty, which is not JSON")),
+            Self::Auto => json::check(payload).err(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn read<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, Problem> {
         match self {
             Self::Auto => read_any(payload),

@@ -110,6 +110,7 @@ mod running;
 mod scenarios;
 mod stage;
 mod subject;
+mod verdicts;
 
 #[cfg(test)]
 mod tests;
@@ -117,6 +118,7 @@ mod tests;
 pub use self::{
     report::{Report, Scenario, Verdict},
     subject::{Prepared, Subject, from_toml},
+    verdicts::verdict_table,
 };
 
 /// Plays every scenario with the subject, one after the other.

@@ -1,9 +1,15 @@
 //! What is not there yet is waited for, and named.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use danube_sink::{
+    ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, SinkConnector, SinkRecord,
     SubscriptionType::Exclusive,
+    TargetFailure,
     dev::{BrokerOptions, Keep},
 };
 use danube_sink_tests::{Broker, Ledger, Target, TestSink, get, topic, until};
@@ -30,6 +36,58 @@ async fn a_broker_that_starts_late() {
     target.holds(confirmed.len()).await;
     running.stop().await.expect("a clean end");
     assert_eq!(Ledger::compare("late broker", &confirmed, &target.numbers()), Ledger::CLEAN);
+}
+
+/// A sink whose target cannot be reached at first.
+struct StartsLate {
+    outcomes: Vec<ConnectorError>,
+    sink: TestSink,
+}
+
+#[async_trait]
+impl SinkConnector for StartsLate {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        match self.outcomes.pop() {
+            Some(error) => Err(error),
+            None => self.sink.initialize(config).await,
+        }
+    }
+
+    async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
+        self.sink.consumer_configs().await
+    }
+
+    async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
+        self.sink.process(record).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_starts_late() {
+    let broker = Broker::start().await;
+    let topic = topic("late-target");
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = Target::default();
+    let sink = |outcomes| StartsLate { outcomes, sink: TestSink::new(&target, &[&topic], Exclusive) };
+    let busy = |_| TargetFailure::Busy.at_start("connect: connection refused");
+    let running = Running::start(broker.url(), sink((0..3).map(busy).collect()), |config| {
+        config.retry_backoff = Duration::from_millis(400);
+    });
+    let running = running.await;
+    let probe = running.handle.metrics_address();
+    let reported = || async { get(probe, "/ready").await.1.contains("connection refused") };
+    until("the target's absence in /ready", reported).await;
+    assert_eq!((get(probe, "/ready").await.0, get(probe, "/live").await.0), (503, 200));
+    let running = running.ready().await;
+    assert!(!get(probe, "/ready").await.1.contains("connection refused"));
+    let confirmed = broker.publish(&topic, None, 0..20, &target).await;
+    target.holds(confirmed.len()).await;
+    running.stop().await.expect("a clean end");
+
+    let missing = TargetFailure::NotReady.at_start("look at table t: it does not exist");
+    let running = Running::start(broker.url(), sink(vec![missing]), |_| {}).await;
+    let error = running.end().await.expect_err("nothing to wait for");
+    assert!(error.report().contains("look at table t"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,6 +106,36 @@ async fn records_that_the_target_refuses_are_found_in_halves_and_the_others_are_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_too_large_for_the_target_is_halved_and_a_single_record_waits() {
+    let mut bench = Bench::with_window(100);
+    bench.mapping().batch_size = 16;
+    // No record fits at first; then all that is left does.
+    bench.target.answers([16, 8, 4, 2, 1].map(|size| Answer::AtMost(size - 1)));
+    bench.publish(16);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.ledger.confirmations(), (0..16).collect::<Vec<_>>());
+    assert_eq!(bench.target.sizes(), [16, 8, 4, 2, 1, 1, 1, 2, 4, 8]);
+    assert!(bench.broker.letters().is_empty());
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_with_many_invalid_records_is_written_twice_and_is_no_mass_refusal() {
+    let mut bench = Bench::with_window(200);
+    bench.mapping().batch_size = 100;
+    let invalid: Vec<_> = (0..100).filter(|number| number % 50 != 7).collect();
+    bench.target.answers([Answer::InvalidEach(invalid.clone()), Answer::Ok, Answer::InvalidEach(invalid)]);
+    bench.publish(200);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.ledger.confirmations(), [7, 57, 107, 157]);
+    assert_eq!(bench.target.sizes(), [100, 2, 100, 2]);
+    assert_eq!(bench.broker.letters().len(), 196);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_target_that_goes_away_while_halves_are_written_gets_each_record_once() {
     let bench = Bench::new();
     bench.target.answers([Answer::Refused, Answer::Retryable, Answer::Ok, Answer::Retryable]);

@@ -15,6 +15,7 @@ use crate::{
     config::{ConnectorConfig, ConsumerConfig, SubscriptionType},
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, PartialFailure},
+    parts::each_record,
     record::SinkRecord,
 };
 
@@ -29,8 +30,12 @@ pub(super) enum Answer {
     Partial(Vec<Fate>),
     /// One record is invalid, counted from the first and over again; nothing is written.
     Invalid(usize),
+    /// These records are invalid, counted from the first; nothing is written.
+    InvalidEach(Vec<usize>),
     /// Something in the batch is refused, nothing is written.
     Refused,
+    /// The batch is written if it has no more than so many records.
+    AtMost(usize),
     /// Longer than any limit.
     Hang,
     Fatal,
@@ -296,6 +301,19 @@ impl SinkConnector for Target {
                 self.ledger.rejected(number(record));
                 Err(ConnectorError::invalid_record(record, "not what the target takes"))
             }
+            Answer::InvalidEach(indices) => {
+                for record in indices.iter().map(|index| &records[*index]) {
+                    self.ledger.rejected(number(record));
+                }
+                let offsets: Vec<_> = indices.iter().map(|index| records[*index].offset()).collect();
+                each_record(&records, |record| match offsets.contains(&record.offset()) {
+                    true => Err(ConnectorError::invalid_record(record, "not what the target takes")),
+                    false => Ok(()),
+                })?;
+                self.confirm(&records)
+            }
+            Answer::AtMost(most) if records.len() > most => Err(ConnectorError::too_large("out of memory")),
+            Answer::AtMost(_) => self.confirm(&records),
             Answer::Refused => {
                 if let [record] = &records[..] {
                     self.ledger.rejected(number(record));
