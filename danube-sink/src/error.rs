@@ -184,6 +184,9 @@ impl fmt::Debug for ConnectorError {
 /// # write(b"").unwrap();
 /// ```
 pub trait ErrorExt<T> {
+    /// The foreign error.
+    type Error;
+
     /// The failure is temporary: [`ConnectorError::Retryable`].
     ///
     /// # Errors
@@ -208,14 +211,38 @@ pub trait ErrorExt<T> {
     /// The error, if there was one.
     fn initialization(self, what: impl Into<String>) -> ConnectorResult<T>;
 
-    /// The failure is of this class: [`TargetFailure::error`], with the target's error below it.
+    /// The failure is of the class that the function finds: [`TargetFailure::error`], with the target's error below it.
+    ///
+    /// ```
+    /// use std::{fs, io::{Error, ErrorKind}};
+    ///
+    /// use danube_sink::{ConnectorResult, ErrorExt, TargetFailure};
+    ///
+    /// fn class(error: &Error) -> TargetFailure {
+    ///     match error.kind() {
+    ///         ErrorKind::NotFound | ErrorKind::PermissionDenied => TargetFailure::NotReady,
+    ///         _ => TargetFailure::Busy,
+    ///     }
+    /// }
+    ///
+    /// fn write(rows: &[u8]) -> ConnectorResult<()> {
+    ///     fs::write("/dev/null", rows).classified(class, "write rows")
+    /// }
+    /// # write(b"").unwrap();
+    /// ```
     ///
     /// # Errors
     /// The error, if there was one.
-    fn classified(self, failure: TargetFailure, what: impl Into<String>) -> ConnectorResult<T>;
+    fn classified(
+        self,
+        class: impl FnOnce(&Self::Error) -> TargetFailure,
+        what: impl Into<String>,
+    ) -> ConnectorResult<T>;
 }
 
 impl<T, E: Into<Source>> ErrorExt<T> for Result<T, E> {
+    type Error = E;
+
     fn retryable(self, what: impl Into<String>) -> ConnectorResult<T> {
         self.map_err(|error| ConnectorError::Retryable {
             message: what.into(),
@@ -236,7 +263,7 @@ impl<T, E: Into<Source>> ErrorExt<T> for Result<T, E> {
         self.map_err(|error| ConnectorError::Initialization { message: what.into(), source: Some(error.into()) })
     }
 
-    fn classified(self, failure: TargetFailure, what: impl Into<String>) -> ConnectorResult<T> {
-        self.map_err(|error| failure.error_of(what.into(), Some(error.into())))
+    fn classified(self, class: impl FnOnce(&E) -> TargetFailure, what: impl Into<String>) -> ConnectorResult<T> {
+        self.map_err(|error| class(&error).error_of(what.into(), Some(error.into())))
     }
 }

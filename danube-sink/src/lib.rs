@@ -112,8 +112,8 @@ pub mod prelude {
     pub use crate::{
         ByteSize, Concurrently, ConfigMetrics, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig,
         ErrorExt, Field, Fields, Joined, JsonRow, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret,
-        Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, Template, TopicMapping, TopicMappings,
-        sink_connector,
+        Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, TargetFailure, Template, TopicMapping,
+        TopicMappings, each_record, sink_connector,
     };
 }
 

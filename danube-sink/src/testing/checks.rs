@@ -1,6 +1,13 @@
 //! What has to be so at the end of a scenario. What is not is written down, and the look goes on.
 
-use super::{ledger::compare, numbers::Numbers, running::Running, stage::Stage, subject::Subject};
+use super::{
+    ledger::compare,
+    numbers::Numbers,
+    running::Running,
+    scenarios::{FOREIGN, SECRET},
+    stage::Stage,
+    subject::Subject,
+};
 use crate::config::OnInvalidRecord;
 
 impl<S: Subject> Stage<S> {
@@ -36,7 +43,8 @@ impl<S: Subject> Stage<S> {
     }
 
     async fn look_into_target(&self, when: &str) {
-        let held = self.subject().held().await;
+        let mut held = self.subject().held().await;
+        held.retain(|number| *number < FOREIGN);
         for finding in compare(&self.numbers(), self.next_number(), &held, self.once) {
             self.log().find(format!("{when}: {finding}"));
         }
@@ -45,8 +53,8 @@ impl<S: Subject> Stage<S> {
     fn look_at_lives(&self) {
         let (initialized, closed) = self.log().read(|state| (state.initialized, state.closed));
         for (method, calls) in [("initialize", initialized), ("shutdown", closed)] {
-            if calls != self.starts {
-                self.log().find(format!("{method} was called {calls} times in {} lives", self.starts));
+            if calls != self.lives() {
+                self.log().find(format!("{method} was called {calls} times in {} lives", self.lives()));
             }
         }
     }
@@ -112,7 +120,12 @@ impl<S: Subject> Stage<S> {
         if self.on_invalid != OnInvalidRecord::DeadLetter {
             rejected.clear();
         }
-        let mut letters = self.dead_letters();
+        let dead_letters = self.dead_letters();
+        let reasons = dead_letters.iter().filter_map(|letter| letter.attributes.get("x-failure-reason"));
+        if reasons.filter(|reason| reason.contains(SECRET)).count() > 0 {
+            self.log().find("the reason of a dead letter repeats a value of its record".to_owned());
+        }
+        let mut letters: Vec<_> = dead_letters.into_iter().map(|letter| letter.payload.to_vec()).collect();
         letters.sort();
         rejected.sort();
         if letters != rejected {

@@ -4,15 +4,17 @@ use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::watch;
 
-use super::probe::Fault;
+use super::{probe::Fault, publish::MESSAGE, scenarios::SECRET};
 use crate::{
     error::{ConnectorError, ConnectorResult},
     record::SinkRecord,
 };
 
-/// A message that was published; its place in the list is its offset.
+/// A message that was published.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
+    /// Its routing key.
+    pub(super) key: Option<String>,
     /// `None` if the payload is not one of the connector's own.
     pub(super) number: Option<u64>,
     pub(super) payload: Vec<u8>,
@@ -32,8 +34,8 @@ pub(super) struct State {
     pub(super) failed: u64,
     /// What the last of them said.
     pub(super) last_failure: Option<String>,
-    /// The offsets of records that were answered to be delivered.
-    pub(super) delivered: HashSet<u64>,
+    /// The places, in `sent`, of records that were answered to be delivered.
+    pub(super) delivered: HashSet<usize>,
     /// Tries that are not answered yet. Their records may be acknowledged already.
     pub(super) under_way: usize,
     pub(super) at_gate: bool,
@@ -56,8 +58,7 @@ impl State {
 
     /// What was published and not delivered.
     pub(super) fn undelivered(&self) -> impl Iterator<Item = &Sent> {
-        let offsets = 0_u64..;
-        self.sent.iter().zip(offsets).filter(|(_, offset)| !self.delivered.contains(offset)).map(|(sent, _)| sent)
+        self.sent.iter().zip(0..).filter(|(_, place)| !self.delivered.contains(place)).map(|(sent, _)| sent)
     }
 }
 
@@ -106,11 +107,13 @@ impl Log {
 
     /// The numbers of those records that have one.
     pub(super) fn numbers(&self, records: &[SinkRecord]) -> Vec<u64> {
-        let place = |record: &SinkRecord| usize::try_from(record.offset()).unwrap_or(usize::MAX);
-        self.read(|state| {
-            records.iter().filter_map(|record| state.sent.get(place(record)).and_then(|sent| sent.number)).collect()
-        })
+        self.read(|state| records.iter().filter_map(place).filter_map(|place| state.sent.get(place)?.number).collect())
     }
+}
+
+/// Which of the scenario's messages a record is.
+fn place(record: &SinkRecord) -> Option<usize> {
+    record.attributes().get(MESSAGE)?.parse().ok()
 }
 
 /// A try that is under way. Dropped without an answer, it failed.
@@ -128,22 +131,26 @@ impl<'a> Attempt<'a> {
 
     pub(super) fn answered(mut self, answer: &ConnectorResult<()>) {
         self.answered = true;
-        let offsets = |named: &dyn Fn(&SinkRecord) -> bool| -> Vec<u64> {
-            self.records.iter().filter(|record| !named(record)).map(SinkRecord::offset).collect()
-        };
-        let delivered = match answer {
-            Ok(()) => offsets(&|_| false),
+        let delivered: Vec<_> = match answer {
+            Ok(()) => self.records.iter().filter_map(place).collect(),
             Err(ConnectorError::Partial(failure)) => {
                 let named = failure.named().collect::<HashSet<_>>();
-                offsets(&|record| named.contains(record.id()))
+                self.records.iter().filter(|record| !named.contains(record.id())).filter_map(place).collect()
             }
             Err(_) => settled_early(&self.records).collect(),
         };
         let again = match answer {
             Ok(()) | Err(ConnectorError::InvalidRecord { .. } | ConnectorError::Refused { .. }) => false,
+            Err(ConnectorError::TooLarge { .. }) => self.records.len() == 1,
             Err(ConnectorError::Partial(failure)) => failure.has_failed(),
             Err(_) => true,
         };
+        if let Err(error) = answer
+            && [error.to_string(), error.report()].iter().any(|text| text.contains(SECRET))
+        {
+            // What it says is what must not be shown.
+            self.log.find("an error of process_batch repeats a value of a record".to_owned());
+        }
         self.log.change(|state| {
             state.delivered.extend(delivered);
             state.failed += u64::from(again);
@@ -154,10 +161,9 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The offsets of records that are settled whatever becomes of their batch.
-fn settled_early(records: &[SinkRecord]) -> impl Iterator<Item = u64> {
-    let settled = records.iter().filter(|record| record.chunk().entry(record.index()).is_settled());
-    settled.map(SinkRecord::offset)
+/// Records that are settled whatever becomes of their batch.
+fn settled_early(records: &[SinkRecord]) -> impl Iterator<Item = usize> {
+    records.iter().filter(|record| record.chunk().entry(record.index()).is_settled()).filter_map(place)
 }
 
 impl Drop for Attempt<'_> {

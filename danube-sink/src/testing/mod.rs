@@ -93,7 +93,12 @@
 //! | the broker loses its connections and restarts | nothing is lost, with a batch in hand each time |
 //! | shutdown with an open batch, or during a write | what is in hand is written and acknowledged |
 //! | a second start goes on where the first ended | what came meanwhile is delivered, and nothing again |
-//! | payloads of every type, to dead letters or skipped | empty, text, bytes and foreign JSON are taken or rejected; the connector's own between them are delivered |
+//! | the target refuses everything ([`Subject::refuse_all`]) | the records are waited for; none is rejected |
+//! | payloads of every type, to dead letters or skipped | empty, text, bytes, foreign JSON and what is almost JSON are taken or rejected; the connector's own between them are delivered; no error repeats a value |
+//! | hostile values in every field | each value in a payload that is a JSON object is each of some thirty that another type, range or encoding has; they are taken or rejected as above |
+//! | many invalid records in a batch | they do not cost an attempt each |
+//! | the last version of a key stays ([`Subject::version`]) | also with one key several times in a batch, and after attempts that fail |
+//! | a topic with partitions, three tasks, a KeyShared subscription and three tasks | everything is delivered; the last version of a key stays |
 //!
 //! In every scenario nothing is lost, and nothing is held twice unless the subject says that it is not
 //! [idempotent](Subject::idempotent) and the scenario makes records come again. Where the broker is left in peace,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
-    dev::{BrokerOptions, EmbeddedBroker, Keep, Partitions, SubscriptionStatus},
+    dev::{BrokerOptions, EmbeddedBroker, Keep, Partitions, StoredMessage, SubscriptionStatus},
     runtime::SinkRuntime,
 };
 
@@ -26,11 +26,24 @@ pub(super) const BATCH: usize = 10;
 /// How often a condition that rings no bell is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// The topic of a scenario, and who reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setup {
+    /// So many messages the broker sends without an acknowledgement.
+    pub(super) window: usize,
+    pub(super) partitions: Partitions,
+    /// As the connector has it, where a scenario says nothing else.
+    pub(super) subscription_type: Option<SubscriptionType>,
+    /// Instances of the connector in one process.
+    pub(super) tasks: usize,
+}
+
 /// One scenario's stage. A method fails with what a report says of it.
 pub(super) struct Stage<S: Subject> {
     subject: Arc<S>,
     log: Arc<Log>,
     broker: EmbeddedBroker,
+    setup: Setup,
     /// The first number that is this scenario's.
     first: u64,
     producers: u32,
@@ -44,17 +57,17 @@ pub(super) struct Stage<S: Subject> {
 }
 
 impl<S: Subject> Stage<S> {
-    /// With a window of so many messages that the broker sends without an acknowledgement.
-    pub(super) async fn new(subject: &Arc<S>, first: u64, window: usize) -> Result<Self, String> {
-        let options = BrokerOptions { max_unacked_messages: window, ..BrokerOptions::default() };
+    pub(super) async fn new(subject: &Arc<S>, first: u64, setup: Setup) -> Result<Self, String> {
+        let options = BrokerOptions { max_unacked_messages: setup.window, ..BrokerOptions::default() };
         let broker = EmbeddedBroker::start(options).await.map_err(|error| error.to_string())?;
-        for topic in [TOPIC, DEAD_LETTERS] {
-            broker.create_topic(topic, Partitions::Unpartitioned, true).map_err(|error| error.to_string())?;
+        for (topic, partitions) in [(TOPIC, setup.partitions), (DEAD_LETTERS, Partitions::Unpartitioned)] {
+            broker.create_topic(topic, partitions, true).map_err(|error| error.to_string())?;
         }
         Ok(Self {
             subject: Arc::clone(subject),
             log: Arc::default(),
             broker,
+            setup,
             first,
             producers: 0,
             starts: 0,
@@ -107,11 +120,13 @@ impl<S: Subject> Stage<S> {
 
     /// The same, with settings of the scenario's own.
     pub(super) async fn start_with(&mut self, tune: impl FnOnce(&mut ConnectorConfig)) -> Result<Running, String> {
-        let made = self.subject.connector(TOPIC, SUBSCRIPTION);
-        let (connector, config) = made.map_err(|error| format!("there is no connector: {error}"))?;
+        let (probe, config) = self.probe()?;
+        let mut probes = vec![probe];
+        for _ in 1..self.setup.tasks {
+            probes.push(self.probe()?.0);
+        }
         let config = self.settings(config, tune);
-        let probe = Probe::new(connector, &self.subject, &self.log);
-        let runtime = SinkRuntime::new(probe, config).await.map_err(|error| error.report())?;
+        let runtime = SinkRuntime::with_tasks(probes, config).await.map_err(|error| error.report())?;
         self.starts += 1;
         let mut running = Running::new(runtime, self.log.read(|state| state.tally(self.status().acked)));
         running.ready(self.subject.patience()).await?;
@@ -123,9 +138,21 @@ impl<S: Subject> Stage<S> {
         Ok(running)
     }
 
+    fn probe(&self) -> Result<(Probe<S>, ConnectorConfig), String> {
+        let made = self.subject.connector(TOPIC, SUBSCRIPTION);
+        let (connector, config) = made.map_err(|error| format!("there is no connector: {error}"))?;
+        Ok((Probe::new(connector, &self.subject, &self.log), config))
+    }
+
+    /// How often `initialize` and `shutdown` were to be called.
+    pub(super) fn lives(&self) -> u32 {
+        self.starts * u32::try_from(self.setup.tasks).unwrap_or(u32::MAX)
+    }
+
     fn settings(&self, mut config: ConnectorConfig, tune: impl FnOnce(&mut ConnectorConfig)) -> ConnectorConfig {
         config.danube_service_url = self.broker.url();
         config.metrics_port = 0;
+        config.tasks = self.setup.tasks;
         config.batch_size = self.batch_size;
         config.flush_interval = Duration::from_millis(50);
         config.write_timeout = self.subject.patience();
@@ -154,29 +181,49 @@ impl<S: Subject> Stage<S> {
             mapping.ack_timeout = config.ack_timeout;
             mapping.on_invalid_record = self.on_invalid;
             mapping.dead_letter_topic = Some(DEAD_LETTERS.to_owned());
+            if let Some(subscription_type) = self.setup.subscription_type {
+                mapping.consumer.subscription_type = subscription_type;
+            }
         }
         config
     }
 
     /// Publishes so many records of the connector's own.
     pub(super) async fn publish(&mut self, count: u64) -> Result<(), String> {
-        let next = self.next_number();
-        let own = |number| Sent { number: Some(number), payload: self.subject.payload(number) };
-        self.send((next..next + count).map(own).collect()).await
+        self.send(self.own(self.next_number(), count)).await
     }
 
-    /// Publishes a payload that is not the connector's own.
-    pub(super) async fn publish_strange(&mut self, payload: &[u8]) -> Result<(), String> {
-        self.send(vec![Sent { number: None, payload: payload.to_vec() }]).await
+    /// Publishes payloads that are not the connector's own, with so many of its own before each and behind the last.
+    pub(super) async fn publish_between(&mut self, own: u64, payloads: &[Vec<u8>]) -> Result<(), String> {
+        let mut next = self.next_number();
+        let mut messages = Vec::new();
+        for payload in payloads {
+            messages.extend(self.own(next, own));
+            messages.push(Sent { key: Some("strange".to_owned()), number: None, payload: payload.clone() });
+            next += own;
+        }
+        messages.extend(self.own(next, own));
+        self.send(messages).await
     }
 
-    async fn send(&mut self, messages: Vec<Sent>) -> Result<(), String> {
+    /// Records of the connector's own, with one of a few routing keys each.
+    fn own(&self, next: u64, count: u64) -> Vec<Sent> {
+        const KEYS: u64 = 7;
+        let own = |number| Sent {
+            key: Some(format!("key-{}", number % KEYS)),
+            number: Some(number),
+            payload: self.subject.payload(number),
+        };
+        (next..next + count).map(own).collect()
+    }
+
+    pub(super) async fn send(&mut self, messages: Vec<Sent>) -> Result<(), String> {
         self.producers += 1;
-        let payloads: Vec<_> = messages.iter().map(|sent| sent.payload.clone()).collect();
-        // Before the broker has them: the connector may be faster than the confirmation.
-        self.log.change(|state| state.sent.extend(messages));
         let name = format!("conformance-{}", self.producers);
-        publish(&self.broker.url(), TOPIC, &name, &payloads)
+        let first = self.log.read(|state| state.sent.len());
+        // Before the broker has them: the connector may be faster than the confirmation.
+        self.log.change(|state| state.sent.extend_from_slice(&messages));
+        publish(&self.broker.url(), (TOPIC, self.setup.partitions), &name, &messages, first)
             .await
             .map_err(|error| format!("the kit cannot publish: {error}"))
     }
@@ -250,9 +297,9 @@ impl<S: Subject> Stage<S> {
         self.broker.subscription(TOPIC, SUBSCRIPTION).unwrap_or_default()
     }
 
-    /// The payloads in the dead-letter topic.
-    pub(super) fn dead_letters(&self) -> Vec<Vec<u8>> {
-        self.broker.messages(DEAD_LETTERS).iter().map(|letter| letter.payload.to_vec()).collect()
+    /// The messages in the dead-letter topic.
+    pub(super) fn dead_letters(&self) -> Vec<StoredMessage> {
+        self.broker.messages(DEAD_LETTERS)
     }
 
     /// Everything of the connector's own that was published.

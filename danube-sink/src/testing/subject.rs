@@ -46,7 +46,28 @@ pub trait Subject: Send + Sync + 'static {
         async { false }
     }
 
-    /// Undoes [`take_away`](Self::take_away).
+    /// Makes the target refuse every write until [`give_back`](Self::give_back), for a reason that is no record's: a right is
+    /// missing, or a table. Says `true`.
+    ///
+    /// `false`, the default, if that cannot be done: the scenario that needs it is left out.
+    fn refuse_all(&self) -> impl Future<Output = bool> + Send {
+        async { false }
+    }
+
+    /// A payload that makes `version` of what the target holds under `key`: what is written later replaces what was written
+    /// before. Keys and versions are numbers as those of [`payload`](Self::payload), and keys others than those.
+    ///
+    /// `None`, the default, for a target that only adds: the scenario that needs it is left out.
+    fn version(&self, _key: u64, _version: u64) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Keys and versions that the target holds now from payloads of [`version`](Self::version), in any order.
+    fn versions(&self) -> impl Future<Output = Vec<(u64, u64)>> + Send {
+        async { Vec::new() }
+    }
+
+    /// Undoes [`take_away`](Self::take_away) and [`refuse_all`](Self::refuse_all).
     fn give_back(&self) -> impl Future<Output = ()> + Send {
         async {}
     }

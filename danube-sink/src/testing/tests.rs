@@ -1,6 +1,7 @@
 //! The kit passes connectors that are in order, and finds what is wrong with those that are not.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use super::{Prepared, Report, Subject, Verdict, conforms, conforms_in};
 use crate::{
     config::{ConnectorConfig, ConsumerConfig, SubscriptionType},
     connector::SinkConnector,
-    error::{ConnectorError, ConnectorResult, PartialFailure},
+    error::{ConnectorError, ConnectorResult, PartialFailure, TargetFailure},
     record::SinkRecord,
 };
 
@@ -32,6 +33,14 @@ enum Flaw {
     RejectsItsOwn,
     /// It ends where the target is away.
     GivesUp,
+    /// It rejects every record that the target refuses for a reason of its own.
+    RejectsWhatIsRefused,
+    /// It names one invalid record after the other.
+    NamesOneInvalid,
+    /// It says what a record holds.
+    Repeats,
+    /// Of one key's versions in a batch it keeps the first one.
+    KeepsTheFirst,
     ReadsAnotherTopic,
 }
 
@@ -39,7 +48,9 @@ enum Flaw {
 #[derive(Debug, Default)]
 struct Target {
     numbers: Vec<u64>,
+    versions: BTreeMap<u64, u64>,
     away: bool,
+    refuses: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -91,8 +102,22 @@ impl Subject for List {
         true
     }
 
+    async fn refuse_all(&self) -> bool {
+        self.target().refuses = true;
+        true
+    }
+
     async fn give_back(&self) {
-        self.target().away = false;
+        let mut target = self.target();
+        (target.away, target.refuses) = (false, false);
+    }
+
+    fn version(&self, key: u64, version: u64) -> Option<Vec<u8>> {
+        Some(format!(r#"{{"number":{key},"version":{version}}}"#).into_bytes())
+    }
+
+    async fn versions(&self) -> Vec<(u64, u64)> {
+        self.target().versions.clone().into_iter().collect()
     }
 
     fn patience(&self) -> Duration {
@@ -107,11 +132,26 @@ struct Lister {
 }
 
 impl Lister {
+    fn write_versions(&self, records: &[SinkRecord]) {
+        let mut target = self.list.target();
+        let mut seen = Vec::new();
+        for value in records.iter().map(SinkRecord::payload) {
+            let (Some(key), Some(version)) = (value["number"].as_u64(), value["version"].as_u64()) else { continue };
+            if self.list.flaw != Flaw::KeepsTheFirst || !seen.contains(&key) {
+                target.versions.insert(key, version);
+                seen.push(key);
+            }
+        }
+    }
+
     fn write(&self, numbers: &[u64]) -> ConnectorResult<()> {
         let mut target = self.list.target();
         if target.away {
             let fatal = self.list.flaw == Flaw::GivesUp;
             return Err(if fatal { ConnectorError::fatal("away") } else { ConnectorError::retryable("away") });
+        }
+        if target.refuses {
+            return Err(TargetFailure::NotReady.error("the right to write is missing"));
         }
         for number in numbers {
             let adds = !self.list.idempotent || self.list.flaw == Flaw::AddsWhatComesAgain;
@@ -143,8 +183,19 @@ impl SinkConnector for Lister {
         for record in &records {
             match record.payload()["number"].as_u64() {
                 Some(number) if self.list.flaw != Flaw::RejectsItsOwn || number % 100 != 0 => numbers.push(number),
+                _ if self.list.flaw == Flaw::Repeats => drop(failure.reject(record, record.json())),
                 _ => drop(failure.reject(record, "no number")),
             }
+        }
+        if self.list.flaw == Flaw::NamesOneInvalid
+            && let Some((id, reason)) = failure.rejected.pop()
+        {
+            return Err(ConnectorError::InvalidRecord { id, reason });
+        }
+        if self.list.flaw == Flaw::RejectsWhatIsRefused && self.list.target().refuses {
+            let mut failure = PartialFailure::default();
+            records.iter().for_each(|record| _ = failure.reject(record, "refused"));
+            return failure.into_result();
         }
         let rejects = failure.into_result();
         match self.list.flaw {
@@ -161,6 +212,7 @@ impl SinkConnector for Lister {
             Flaw::WritesAtShutdown => self.kept.extend(&numbers),
             _ => self.write(&numbers)?,
         }
+        self.write_versions(&records);
         rejects
     }
 
@@ -247,6 +299,32 @@ async fn an_end_in_an_outage_is_found() {
     let report = report(Flaw::GivesUp, &["an outage of many tries", "the target is away"]).await;
     finds(&report, "the target is away", "the connector ended: away");
     assert_eq!(report.failed().count(), 1, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_rejected_for_the_targets_own_reason_are_found() {
+    let report = report(Flaw::RejectsWhatIsRefused, &["the target refuses everything"]).await;
+    finds(&report, "the target refuses everything", "two refused tries did not happen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_attempt_for_each_invalid_record_is_found() {
+    let report = report(Flaw::NamesOneInvalid, &["many invalid records in a batch"]).await;
+    finds(&report, "many invalid records in a batch", "a batch with 50 payloads that are not JSON took");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_in_an_error_is_found() {
+    let played = ["payloads of every type, skipped", "hostile values in every field"];
+    let report = report(Flaw::Repeats, &played).await;
+    finds(&report, played[0], "an error of process_batch repeats a value of a record");
+    finds(&report, played[1], "the reason of a dead letter repeats a value of its record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_version_that_stays_is_found() {
+    let report = report(Flaw::KeepsTheFirst, &["the last version of a key stays"]).await;
+    finds(&report, "the last version of a key stays", "the target holds the keys and versions");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,12 +15,19 @@ impl Database {
         Connection::open(&self.0)?.execute(statement, ())
     }
 
-    fn numbers(&self) -> Result<Vec<u64>, Box<dyn Error>> {
+    /// The ids that are numbers, and the places of those that are so.
+    fn rows(&self) -> Result<Vec<(u64, Option<String>)>, Box<dyn Error>> {
         let connection = Connection::open(&self.0)?;
-        let mut query = connection.prepare("SELECT id FROM earthquakes")?;
-        let ids = query.query_map((), |row| row.get::<_, String>(0))?;
-        ids.map(|id| Ok(id?.parse()?)).collect()
+        let mut query = connection.prepare("SELECT id, place FROM earthquakes")?;
+        let rows = query.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        let rows: Vec<(String, Option<String>)> = rows.collect::<Result<_, _>>()?;
+        Ok(rows.into_iter().filter_map(|(id, place)| Some((id.parse().ok()?, place))).collect())
     }
+}
+
+fn event(id: u64, place: &str) -> Vec<u8> {
+    let properties = format!(r#"{{"mag":4.2,"place":"{place}","time":0}}"#);
+    format!(r#"{{"id":"{id}","properties":{properties},"geometry":{{"coordinates":[0,0,0]}}}}"#).into_bytes()
 }
 
 impl Subject for Database {
@@ -35,12 +42,20 @@ impl Subject for Database {
     }
 
     fn payload(&self, number: u64) -> Vec<u8> {
-        let properties = r#"{"mag":4.2,"place":"here","time":0}"#;
-        format!(r#"{{"id":"{number}","properties":{properties},"geometry":{{"coordinates":[0,0,0]}}}}"#).into_bytes()
+        event(number, "here")
     }
 
     async fn held(&self) -> Vec<u64> {
-        self.numbers().expect("the table")
+        self.rows().expect("the table").into_iter().map(|(id, _)| id).collect()
+    }
+
+    fn version(&self, key: u64, version: u64) -> Option<Vec<u8>> {
+        Some(event(key, &version.to_string()))
+    }
+
+    async fn versions(&self) -> Vec<(u64, u64)> {
+        let rows = self.rows().expect("the table").into_iter();
+        rows.filter_map(|(id, place)| Some((id, place?.parse().ok()?))).collect()
     }
 
     async fn take_away(&self) -> bool {

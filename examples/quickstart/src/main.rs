@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use danube_sink::prelude::*;
 use event::Event;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 /// Writes earthquakes into a SQLite database, one row for each event.
 #[sink_connector(
@@ -54,18 +54,26 @@ impl SinkConnector for Quickstart {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let events = records.iter().map(SinkRecord::as_type).collect::<ConnectorResult<Vec<Event>>>()?;
+        let events: Vec<Event> = each_record(&records, SinkRecord::as_type)?;
         let upsert = format!(
             "INSERT OR REPLACE INTO {} VALUES (?1, ?2, ?3, datetime(?4 / 1000, 'unixepoch'), ?5, ?6, ?7)",
             self.topics.for_record(&records[0])?.table
         );
         let connection = self.connection.get_mut().ok().and_then(Option::as_mut).ok_or("not open").fatal("database")?;
-        let transaction = connection.transaction().retryable("begin a transaction")?;
+        let transaction = connection.transaction().classified(class, "begin a transaction")?;
         for Event { id, properties, geometry } in events {
             let (longitude, latitude, depth) = geometry.coordinates;
             let row = params![id, properties.mag, properties.place, properties.time, longitude, latitude, depth];
-            transaction.execute(&upsert, row).retryable("upsert an event")?;
+            transaction.execute(&upsert, row).classified(class, "upsert an event")?;
         }
-        transaction.commit().retryable("commit")
+        transaction.commit().classified(class, "commit")
+    }
+}
+
+/// What an error of SQLite means: a time beyond the calendar is NULL for it, which the column does not take.
+fn class(error: &rusqlite::Error) -> TargetFailure {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => TargetFailure::Refused,
+        _ => TargetFailure::Busy,
     }
 }

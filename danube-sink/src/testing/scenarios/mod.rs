@@ -2,8 +2,10 @@
 
 mod failures;
 mod life;
+mod order;
 mod outages;
 mod payloads;
+mod readers;
 mod volumes;
 
 use std::{
@@ -13,14 +15,21 @@ use std::{
 
 use super::{
     report::{Report, Scenario, Verdict},
-    stage::Stage,
+    stage::{Setup, Stage},
     subject::Subject,
 };
+use crate::{config::SubscriptionType, dev::Partitions};
+
+/// Stands in values of records that are not to be repeated in an error.
+pub(super) const SECRET: &str = "c0nf1dent1al";
+/// Numbers from here on are of payloads whose rows are looked at apart.
+pub(super) const FOREIGN: u64 = 9_000;
 
 /// What a broker has that nobody configured.
-const SMALL_WINDOW: usize = 10;
+const SMALL_WINDOW: Setup =
+    Setup { window: 10, partitions: Partitions::Unpartitioned, subscription_type: None, tasks: 1 };
 /// Batches are closed by size or time, and not by the window.
-const LARGE_WINDOW: usize = 1_000;
+const LARGE_WINDOW: Setup = Setup { window: 1_000, ..SMALL_WINDOW };
 
 /// Why the others are not played if the first one fails.
 const CLOSED: &str = "the connector does not open and close";
@@ -58,8 +67,18 @@ pub(super) async fn play<S: Subject>(subject: S, wanted: &[&'static str]) -> Rep
     playbill.play("shutdown with an open batch", LARGE_WINDOW, life::shutdown_with_an_open_batch).await;
     playbill.play("shutdown during a write", LARGE_WINDOW, life::shutdown_during_a_write).await;
     playbill.play("a second start goes on where the first ended", SMALL_WINDOW, life::second_start).await;
+    playbill.play("the target refuses everything", LARGE_WINDOW, outages::target_refuses).await;
     playbill.play("payloads of every type, to dead letters", LARGE_WINDOW, payloads::dead_letters).await;
     playbill.play("payloads of every type, skipped", LARGE_WINDOW, payloads::skipped).await;
+    playbill.play("hostile values in every field", LARGE_WINDOW, payloads::hostile_values).await;
+    playbill.play("many invalid records in a batch", LARGE_WINDOW, payloads::many_invalid).await;
+    playbill.play("the last version of a key stays", LARGE_WINDOW, order::last_version).await;
+    let partitions = Partitions::Of(3);
+    playbill.play("a topic with partitions", Setup { partitions, ..LARGE_WINDOW }, readers::every_record).await;
+    let tasks = Setup { partitions, tasks: 3, ..LARGE_WINDOW };
+    playbill.play("three tasks", tasks, readers::every_record).await;
+    let key_shared = Setup { subscription_type: Some(SubscriptionType::KeyShared), tasks: 3, ..LARGE_WINDOW };
+    playbill.play("a KeyShared subscription and three tasks", key_shared, readers::every_record).await;
     playbill.report()
 }
 
@@ -71,14 +90,14 @@ struct Playbill<'a, S> {
 }
 
 impl<S: Subject> Playbill<'_, S> {
-    async fn play(&mut self, name: &'static str, window: usize, scenario: impl AsyncFnOnce(&mut Stage<S>) -> Play) {
+    async fn play(&mut self, name: &'static str, setup: Setup, scenario: impl AsyncFnOnce(&mut Stage<S>) -> Play) {
         // The first one is played in any case: without it the others say little.
         if !self.played.is_empty() && !self.wanted.is_empty() && !self.wanted.contains(&name) {
             return;
         }
         let started = Instant::now();
         let verdict =
-            if self.opens() { self.verdict(window, scenario).await } else { Verdict::LeftOut(CLOSED.to_owned()) };
+            if self.opens() { self.verdict(setup, scenario).await } else { Verdict::LeftOut(CLOSED.to_owned()) };
         self.played.push(Scenario { name, verdict, took: started.elapsed() });
     }
 
@@ -98,8 +117,8 @@ impl<S: Subject> Playbill<'_, S> {
         self.played.first().is_none_or(|first| first.verdict == Verdict::Passed)
     }
 
-    async fn verdict(&mut self, window: usize, scenario: impl AsyncFnOnce(&mut Stage<S>) -> Play) -> Verdict {
-        match Stage::new(&self.subject, self.next_number, window).await {
+    async fn verdict(&mut self, setup: Setup, scenario: impl AsyncFnOnce(&mut Stage<S>) -> Play) -> Verdict {
+        match Stage::new(&self.subject, self.next_number, setup).await {
             Ok(mut stage) => {
                 let end = scenario(&mut stage).await;
                 self.next_number = stage.next_number();

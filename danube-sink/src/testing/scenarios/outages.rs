@@ -34,6 +34,24 @@ pub(super) async fn target_away<S: Subject>(stage: &mut Stage<S>) -> Play {
     Ok(stage.finish(running).await?)
 }
 
+/// A target that refuses everything for a reason of its own is waited for: no record is at fault.
+pub(super) async fn target_refuses<S: Subject>(stage: &mut Stage<S>) -> Play {
+    stage.records_may_come_again();
+    let mut running = stage.start().await?;
+    stage.publish(5).await?;
+    stage.settled(&mut running).await?;
+    if !stage.subject().refuse_all().await {
+        stage.finish(running).await?;
+        return Err(End::LeftOut("the subject's refuse_all does not make the target refuse".to_owned()));
+    }
+    let published = stage.publish(100).await;
+    let failed = stage.until(&mut running, "two refused tries", |state| state.failed >= 2).await;
+    stage.subject().give_back().await;
+    published?;
+    failed?;
+    Ok(stage.finish(running).await?)
+}
+
 /// Each time with a batch in hand: streams end, connections break, the broker restarts.
 pub(super) async fn broker<S: Subject>(stage: &mut Stage<S>) -> Play {
     stage.records_may_come_again();

@@ -17,7 +17,7 @@ pub(super) async fn one<S: Subject>(stage: &mut Stage<S>) -> Play {
 
 /// More than a broker's window, as fast as they come.
 pub(super) async fn thousand<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.batches_of(10 * SMALL_WINDOW);
+    stage.batches_of(10 * SMALL_WINDOW.window);
     stage.script([Look; 3]);
     let running = stage.start().await?;
     stage.publish(1_000).await?;
