@@ -10,7 +10,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    config::{ConnectorConfig, ConsumerConfig},
+    config::{ConnectorConfig, ConsumerConfig, SubscriptionType},
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, PartialFailure},
     record::SinkRecord,
@@ -42,11 +42,18 @@ pub(super) struct Probe<S: Subject> {
     connector: S::Connector,
     subject: Arc<S>,
     log: Arc<Log>,
+    /// In place of the connector's own.
+    subscription_type: Option<SubscriptionType>,
 }
 
 impl<S: Subject> Probe<S> {
-    pub(super) fn new(connector: S::Connector, subject: &Arc<S>, log: &Arc<Log>) -> Self {
-        Self { connector, subject: Arc::clone(subject), log: Arc::clone(log) }
+    pub(super) fn new(
+        connector: S::Connector,
+        subject: &Arc<S>,
+        log: &Arc<Log>,
+        subscription_type: Option<SubscriptionType>,
+    ) -> Self {
+        Self { connector, subject: Arc::clone(subject), log: Arc::clone(log), subscription_type }
     }
 
     async fn play(&mut self, fault: Fault, records: Vec<SinkRecord>) -> ConnectorResult<()> {
@@ -123,7 +130,11 @@ impl<S: Subject> SinkConnector for Probe<S> {
     }
 
     async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
-        self.connector.consumer_configs().await
+        let mut consumers = self.connector.consumer_configs().await?;
+        if let Some(subscription_type) = self.subscription_type {
+            consumers.iter_mut().for_each(|consumer| consumer.subscription_type = subscription_type);
+        }
+        Ok(consumers)
     }
 
     async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {

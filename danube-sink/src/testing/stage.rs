@@ -141,7 +141,7 @@ impl<S: Subject> Stage<S> {
     fn probe(&self) -> Result<(Probe<S>, ConnectorConfig), String> {
         let made = self.subject.connector(TOPIC, SUBSCRIPTION);
         let (connector, config) = made.map_err(|error| format!("there is no connector: {error}"))?;
-        Ok((Probe::new(connector, &self.subject, &self.log), config))
+        Ok((Probe::new(connector, &self.subject, &self.log, self.setup.subscription_type), config))
     }
 
     /// How often `initialize` and `shutdown` were to be called.

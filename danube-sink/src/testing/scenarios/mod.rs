@@ -74,8 +74,9 @@ pub(super) async fn play<S: Subject>(subject: S, wanted: &[&'static str]) -> Rep
     playbill.play("many invalid records in a batch", LARGE_WINDOW, payloads::many_invalid).await;
     playbill.play("the last version of a key stays", LARGE_WINDOW, order::last_version).await;
     let partitions = Partitions::Of(3);
-    playbill.play("a topic with partitions", Setup { partitions, ..LARGE_WINDOW }, readers::every_record).await;
-    let tasks = Setup { partitions, tasks: 3, ..LARGE_WINDOW };
+    let partitioned = Setup { partitions, subscription_type: Some(SubscriptionType::Exclusive), ..LARGE_WINDOW };
+    playbill.play("a topic with partitions", partitioned, readers::every_record).await;
+    let tasks = Setup { tasks: 3, ..partitioned };
     playbill.play("three tasks", tasks, readers::every_record).await;
     let key_shared = Setup { subscription_type: Some(SubscriptionType::KeyShared), tasks: 3, ..LARGE_WINDOW };
     playbill.play("a KeyShared subscription and three tasks", key_shared, readers::every_record).await;
