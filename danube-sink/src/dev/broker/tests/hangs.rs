@@ -45,7 +45,7 @@ async fn acks_in_order_hang_nothing() {
 
 #[tokio::test]
 async fn a_dispatcher_that_hangs_redelivers_nothing() {
-    for (overtaking_ack_hangs, redeliveries) in [(true, 0), (false, 1)] {
+    for overtaking_ack_hangs in [true, false] {
         let broker = start_with_realism(Realism { overtaking_ack_hangs, ..Realism::default() }).await;
         let policy = FailurePolicy { ack_timeout: Duration::from_millis(20), ..hasty() };
         broker.set_failure_policy(TOPIC, SUBSCRIPTION, policy);
@@ -55,7 +55,8 @@ async fn a_dispatcher_that_hangs_redelivers_nothing() {
         take(&mut stream).await;
         bare.ack(&take(&mut stream).await).await.unwrap();
         let redelivered = tokio::time::timeout(Duration::from_millis(300), stream.message()).await;
-        assert_eq!((redelivered.is_ok(), status(&broker).redeliveries), (!overtaking_ack_hangs, redeliveries));
+        let has_redelivered = (redelivered.is_ok(), status(&broker).redeliveries > 0);
+        assert_eq!(has_redelivered, (!overtaking_ack_hangs, !overtaking_ack_hangs));
     }
 }
 
