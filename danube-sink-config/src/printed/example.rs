@@ -20,6 +20,7 @@ pub(super) fn example(shape: &Shape) -> Option<String> {
         Shape::ServiceUrl => "\"http://localhost:6650\"".to_owned(),
         Shape::HttpUrl { example } => format!("\"{example}\""),
         Shape::IpAddress => "\"127.0.0.1\"".to_owned(),
+        Shape::HttpStatuses => "409".to_owned(),
         Shape::LogLevel => "\"info\"".to_owned(),
         Shape::Topic => "\"/default/topic\"".to_owned(),
         Shape::Duration { min, max, .. } => {

@@ -170,6 +170,10 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::IpAddress => {
             json!({ "anyOf": [{ "type": "string", "format": "ipv4" }, { "type": "string", "format": "ipv6" }] })
         }
+        Shape::HttpStatuses => {
+            let statuses = json!({ "type": "string", "pattern": "^[2-5](([0-9]{2}(-[2-5][0-9]{2})?)|([xX]{2}))$" });
+            json!({ "anyOf": [{ "type": "integer", "minimum": 200, "maximum": 599 }, statuses] })
+        }
         Shape::LogLevel => {
             let level = LEVELS.map(any_case).join("|");
             json!({ "type": "string", "pattern": format!("^(([^,=]+=)?({level}))(,([^,=]+=)?({level}))*$") })

@@ -17,6 +17,7 @@ pub(super) fn spell(shape: &Shape) -> String {
         Shape::ServiceUrl => "The URL of a broker".to_owned(),
         Shape::HttpUrl { .. } => "An `http` or `https` URL".to_owned(),
         Shape::IpAddress => "An IP address".to_owned(),
+        Shape::HttpStatuses => "An HTTP status such as `409`, or several such as `\"4xx\"` or `\"500-504\"`".to_owned(),
         Shape::LogLevel => "A level, or levels by target".to_owned(),
         Shape::Topic => "A topic, as `/namespace/name`".to_owned(),
         Shape::Duration { limits, .. } => limited("A time with its unit, such as `\"10s\"`", limits),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Shape, Text, byte_size, duration, suggest, url};
+use super::{Shape, Text, byte_size, duration, http_statuses, suggest, url};
 use crate::{metadata::Metadata, setting::Setting};
 
 /// One value, without what is in its list or table.
@@ -48,6 +48,7 @@ pub(crate) const A_FIELD: &str = "write the way to a value in the payload, such 
 const A_BROKER: &str = "write a URL such as `http://localhost:6650`";
 pub(crate) const NO_ADDRESS: &str = "not an IP address";
 pub(crate) const AN_ADDRESS: &str = "write an address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`";
+const A_STATUS: &str = "write a status from 200 to 599 such as `409`, or several: `\"4xx\"`, `\"500-504\"`";
 /// The help for what is no URL.
 pub(crate) const A_URL: &str = "write it whole, such as `https://example.com/path`";
 
@@ -152,6 +153,15 @@ impl Shape {
                 };
                 if size >= *min && size <= *max { None } else { beyond("number of bytes", limits) }
             }
+            Self::HttpStatuses => match value {
+                Scalar::Whole(200..=599) => None,
+                Scalar::Whole(_) => wrong("no answer has this HTTP status", Text::new(A_STATUS)),
+                Scalar::Text(text) => match http_statuses(text) {
+                    Some(_) => None,
+                    None => wrong("no answer has such an HTTP status", Text::new(A_STATUS)),
+                },
+                _ => Some(value.unexpected("an HTTP status", A_STATUS)),
+            },
             // What is left is written as a text.
             _ => match value {
                 Scalar::Text(text) => self.misfit_of_text(text),

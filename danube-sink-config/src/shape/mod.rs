@@ -11,6 +11,7 @@ pub mod given;
 mod limit;
 mod misfit;
 mod quantity;
+mod status;
 pub mod suggest;
 mod text;
 mod url;
@@ -26,6 +27,7 @@ pub use self::{
     limit::{Limit, Refusal},
     misfit::{Misfit, Scalar},
     quantity::{byte_size, duration},
+    status::http_statuses,
     text::Text,
 };
 use crate::generated::SettingInfo;
@@ -79,6 +81,8 @@ pub enum Shape {
     },
     /// An IP address, of version 4 or 6, without a port.
     IpAddress,
+    /// A status of HTTP answers from 200 to 599, or several: `409`, `"4xx"` or `"500-504"`.
+    HttpStatuses,
     /// `/namespace/name`.
     Topic,
     /// Where in a payload a value stands, as `/user/id`.
