@@ -2,11 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use serde_json::Value as Payload;
-
 use crate::{
-    config::{Field, Mistakes, Setting, Value, shape::Shape},
+    config::{Field, Metadata, Mistakes, Setting, Value, shape::Shape},
     error::{ConnectorError, ConnectorResult},
+    fields::Fields,
     record::SinkRecord,
 };
 
@@ -14,7 +13,7 @@ const HELP: &str = "between braces stands a JSON pointer as in `{/user/id}`, `{a
                     `{partition}`, `{offset}`, `{publish_time}`, `{producer}`, `{key}`, `{id}`; a brace is `{{` or `}}`";
 
 /// A text with places that each record fills in, as a setting: `"/users/{/user/id}?from={topic}"`. In each place stands the
-/// text, number or truth value of a [`Field`]; a brace is `{{` or `}}`.
+/// string, number or boolean of a [`Field`], a number as its producer wrote it; a brace is `{{` or `}}`.
 ///
 /// It prints as it is written, so that an error can name it without what a record holds.
 ///
@@ -30,6 +29,8 @@ const HELP: &str = "between braces stands a JSON pointer as in `{/user/id}`, `{a
 pub struct Template {
     written: String,
     parts: Vec<Part>,
+    /// Those of the places, in their order.
+    fields: Fields,
 }
 
 /// A text in which braces stand for no place.
@@ -49,25 +50,43 @@ impl Template {
         self.parts.iter().map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
     }
 
+    /// Whether the text may differ from record to record of a mapping: the topic is the same for all of them.
+    pub fn is_filled_in(&self) -> bool {
+        let topic = Field::Metadata(Metadata::Topic);
+        self.parts.iter().any(|part| matches!(part, Part::Place(field) if *field != topic))
+    }
+
     /// The text for one record. What comes from the record goes through `encode`, which answers `None` for what must not
     /// stand there.
     ///
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the record has no text, number or truth value for one of the places.
     pub fn fill(&self, record: &SinkRecord, encode: impl Fn(String) -> Option<String>) -> ConnectorResult<String> {
+        let mut values = self.fields.json_of(record).map_err(|error| self.explained(record, error))?.into_iter();
         let text = self.parts.iter().map(|part| match part {
             Part::Text(text) => Some(text.clone()),
-            Part::Place(field) => plain(&*record.field(field)?).and_then(&encode),
+            Part::Place(_) => values.next().flatten().as_deref().and_then(plain).and_then(&encode),
         });
         let lacks = || ConnectorError::invalid_record(record, format!("it has not what every place of `{self}` needs"));
         text.collect::<Option<_>>().ok_or_else(lacks)
     }
+
+    /// The error with the template that it concerns.
+    fn explained(&self, record: &SinkRecord, error: ConnectorError) -> ConnectorError {
+        match error {
+            ConnectorError::InvalidRecord { reason, .. } => {
+                ConnectorError::invalid_record(record, format!("`{self}` cannot be filled in: {reason}"))
+            }
+            error => error,
+        }
+    }
 }
 
-fn plain(value: &Payload) -> Option<String> {
-    match value {
-        Payload::String(text) => Some(text.clone()),
-        Payload::Number(_) | Payload::Bool(_) => Some(value.to_string()),
+/// The value of a JSON string, or a number or boolean as it is written.
+fn plain(json: &str) -> Option<String> {
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str(json).ok(),
+        b'-' | b'0'..=b'9' | b't' | b'f' => Some(json.to_owned()),
         _ => None,
     }
 }
@@ -95,7 +114,9 @@ impl FromStr for Template {
             parts.push(part.ok_or_else(|| NotATemplate(braces.to_owned()))?);
         }
         parts.push(Part::Text(rest.to_owned()));
-        Ok(Self { written: written.to_owned(), parts })
+        let place = |part: &Part| if let Part::Place(field) = part { Some(field.clone()) } else { None };
+        let fields = parts.iter().filter_map(place).collect();
+        Ok(Self { written: written.to_owned(), parts, fields })
     }
 }
 
@@ -126,7 +147,9 @@ mod tests {
     #[test]
     fn every_place_is_filled_in() {
         let record = SinkRecord::builder("/default/t")
-            .payload(r#"{"a":{"b":"x"},"n":1.5,"t":true,"nothing":null,"list":[1]}"#)
+            .payload(
+                r#"{"a":{"b":"x"},"n":1.5,"t":true,"nothing":null,"list":[1],"big":18446744073709551616.10,"e":1E+2}"#,
+            )
             .partition(Some(3), "/default/t-part-3".into())
             .offset(42)
             .key("k")
@@ -147,7 +170,15 @@ mod tests {
         let upper: Template = "a {/a/b}".parse().unwrap();
         assert_eq!(upper.fill(&record, |text| Some(text.to_uppercase())).unwrap(), "a X");
         assert!(upper.fill(&record, |_| None).is_err());
+        assert_eq!(filled("{/big}{/e}").unwrap(), "18446744073709551616.101E+2");
         assert_eq!((upper.constant(), "a {{".parse::<Template>().unwrap().constant()), (None, Some("a {".to_owned())));
+    }
+
+    #[test]
+    fn a_topic_is_the_same_for_every_record() {
+        let is_filled_in = |text: &str| text.parse::<Template>().unwrap().is_filled_in();
+        assert!(!is_filled_in("a {{x}}") && !is_filled_in("{topic}/x"));
+        assert!(is_filled_in("{topic}{offset}") && is_filled_in("{/a}") && is_filled_in("{attribute:a}"));
     }
 
     #[test]
