@@ -42,6 +42,8 @@ pub struct SinkRuntime {
     server: Server,
     shutdown: CancellationToken,
     audit_interval: Duration,
+    /// Whether a target that is not there at start is waited for.
+    waits_for_target: bool,
 }
 
 /// Watches and stops a [`SinkRuntime`] from elsewhere in the program.
@@ -128,7 +130,13 @@ impl SinkRuntime {
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
         let writers = connectors.into_iter().map(Writer::new).collect();
         let (shutdown, audit_interval) = (CancellationToken::new(), audit::INTERVAL);
-        Ok(Self { writers, config, observer, server, shutdown, audit_interval })
+        Ok(Self { writers, config, observer, server, shutdown, audit_interval, waits_for_target: true })
+    }
+
+    /// Ends where the target is not there at start.
+    #[cfg(feature = "dev")]
+    pub(crate) fn without_waiting_for_target(self) -> Self {
+        Self { waits_for_target: false, ..self }
     }
 
     /// How often the loss audit looks.
@@ -217,7 +225,7 @@ impl SinkRuntime {
         let mut delays = Backoff::new(self.config.retry_backoff, self.config.max_backoff);
         loop {
             let error = match writer.initialize(self.config.clone()).await {
-                Err(error @ ConnectorError::Retryable { .. }) => error,
+                Err(error @ ConnectorError::Retryable { .. }) if self.waits_for_target => error,
                 outcome => {
                     self.observer.start_failed(None);
                     return outcome;

@@ -51,7 +51,8 @@ pub(crate) async fn run(
     let url = broker.url();
     print(stdout(), &format!("embedded broker at {url}, in memory, for development only\n"));
     let session = Session { broker, core: core.clone(), data };
-    let runtime = SinkRuntime::boxed(connectors, core).await?;
+    // Whoever tries a connector wants to know that there is no server, and not to wait for one.
+    let runtime = SinkRuntime::boxed(connectors, core).await?.without_waiting_for_target();
     let handle = runtime.handle();
     let mut running = tokio::spawn(runtime.run());
     let delivered = tokio::select! {
