@@ -25,6 +25,9 @@ use crate::{
 /// The longest pause between attempts during a shutdown.
 const WHILE_STOPPING: Duration = Duration::from_millis(500);
 
+/// A target that fails so often in a row is not just busy for a moment: `/ready` shows it.
+const REPORTED_FAILURES: u32 = 3;
+
 /// Delivers the batches of one mapping.
 pub(crate) struct Deliver {
     pool: WriterPool,
@@ -254,6 +257,12 @@ impl Deliver {
             delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
             "a batch was not written and is retried: {failure}"
         );
+        let partition = work.pieces.last().and_then(|piece| Some(Arc::clone(&piece.runs().first()?.partition)));
+        if let (Some(failing), Some(partition)) = (&mut work.failing, partition)
+            && work.retries >= REPORTED_FAILURES
+        {
+            failing.report(&partition, format!("the target takes no records: {failure}"));
+        }
         let sleep = self.sleep(delay);
         tokio::pin!(sleep);
         loop {

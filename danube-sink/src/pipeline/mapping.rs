@@ -53,7 +53,11 @@ struct Queue {
 }
 
 /// A batch cannot be delivered while it lives.
-pub(crate) struct Failing(Arc<Mapping>);
+pub(crate) struct Failing {
+    mapping: Arc<Mapping>,
+    /// `/ready` shows why.
+    is_reported: bool,
+}
 
 impl Mapping {
     /// `instances` of the connector write side by side.
@@ -150,7 +154,7 @@ impl Mapping {
     /// A batch cannot be delivered for now.
     pub(crate) fn fails(self: &Arc<Self>) -> Failing {
         self.failing.send_modify(|failing| *failing += 1);
-        Failing(Arc::clone(self))
+        Failing { mapping: Arc::clone(self), is_reported: false }
     }
 
     /// How many batches cannot be delivered.
@@ -179,9 +183,20 @@ impl Mapping {
     }
 }
 
+impl Failing {
+    /// `/ready` shows the reason until the batch is delivered, or given up.
+    pub(crate) fn report(&mut self, partition: &Partition, reason: String) {
+        self.is_reported = true;
+        self.mapping.block(partition, reason);
+    }
+}
+
 impl Drop for Failing {
     fn drop(&mut self) {
-        self.0.failing.send_modify(|failing| *failing -= 1);
+        self.mapping.failing.send_modify(|failing| *failing -= 1);
+        if self.is_reported {
+            self.mapping.unblock();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use tokio::time::sleep;
 
 use super::{
-    bench::{Bench, MS, SECOND, TOPIC},
+    bench::{Bench, MS, SECOND, TOPIC, in_time},
     faults::Fault,
     memory::Kind,
     target::Answer,
@@ -86,6 +86,30 @@ async fn a_connector_is_ready_again_after_an_outage_that_outlasted_the_ack_timeo
         bench.settled().await;
         sleep(60 * SECOND).await;
         assert!(bench.observer.is_ready(), "{fault:?}");
+        bench.end(pipeline).await;
+    }
+}
+
+/// Fewer may be a moment's. The reason is shown before the records are overdue.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_fails_three_times_in_a_row_is_reported_until_it_takes_records() {
+    for failures in [2, 3] {
+        let bench = Bench::new();
+        bench.observer.phase(Phase::Running);
+        let mut answers = vec![Answer::Retryable; failures];
+        answers.push(Answer::Slow(SECOND));
+        bench.target.answers(answers);
+        bench.publish(2);
+        let pipeline = bench.start();
+        in_time(async {
+            while bench.target.calls().len() <= failures {
+                sleep(MS).await;
+            }
+        })
+        .await;
+        assert_eq!(bench.observer.is_ready(), failures < 3, "{failures}");
+        bench.settled().await;
+        assert!(bench.observer.is_ready(), "{failures}");
         bench.end(pipeline).await;
     }
 }
