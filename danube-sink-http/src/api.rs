@@ -14,7 +14,7 @@ use reqwest::{
     redirect::Policy,
 };
 
-use super::client::Client;
+use super::{client::Client, secrets::Secrets};
 
 /// An API, as a table of settings: a field of a connector's struct.
 #[derive(Debug, Setting)]
@@ -72,10 +72,9 @@ impl Api {
             builder = builder.proxy(Proxy::all(proxy.clone()).initialization("use the proxy")?);
         }
         let client = self.with_certificates(builder)?.build().initialization("prepare the HTTP client")?;
-        // Of a login, an API may tell the password alone.
-        let told = credential.map(|(.., credential)| Secret::new(credential)).into_iter().chain(secret.cloned());
-        let secrets = told.filter(|secret| !secret.expose().is_empty()).collect();
-        Ok(Client::new(client, self.url.clone(), timeout, secrets))
+        // Of a login, an API may repeat the password alone.
+        let login = credential.map(|(.., credential)| Secret::new(credential));
+        Ok(Client::new(client, self.url.clone(), timeout, Secrets::new(login.iter().chain(secret))))
     }
 
     /// Whom the client trusts, and what it shows.

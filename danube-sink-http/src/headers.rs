@@ -13,6 +13,9 @@ use reqwest::header::{
 /// Headers that are the client's, or hold what must not stand in a file.
 const NOT_HERE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
 
+/// No server reads a longer value.
+const LONGEST: usize = 64 * 1024;
+
 /// Headers of a request, whose values are [`Template`]s: `headers = { x-tenant = "{/tenant}" }`. There are none without the key.
 #[derive(Debug, Default)]
 pub struct Headers(HashMap<Header, Text>);
@@ -31,15 +34,28 @@ impl Headers {
         self.0.values().map(|text| &text.0)
     }
 
+    /// Whether there is one of this name.
+    pub fn have(&self, name: &HeaderName) -> bool {
+        self.0.keys().any(|Header(own)| own == name)
+    }
+
+    /// Whether records fill one of them in.
+    pub fn are_filled_in(&self) -> bool {
+        self.templates().any(Template::is_filled_in)
+    }
+
     /// The headers for a record.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the record has not what a place needs, or a header cannot hold it: a line break.
+    /// [`ConnectorError::InvalidRecord`] if the record has not what a place needs, or a header cannot hold it: a line break or
+    /// another control character, or more than 64 KiB.
     pub fn fill(&self, record: &SinkRecord) -> ConnectorResult<HeaderMap> {
         let header = |(Header(name), Text(template)): (&Header, &Text)| {
             let wrong =
-                |_| ConnectorError::invalid_record(record, format!("no header holds what it has for `{template}`"));
-            Ok((name.clone(), HeaderValue::try_from(template.fill(record, Some)?).map_err(wrong)?))
+                || ConnectorError::invalid_record(record, format!("no header holds what it has for `{template}`"));
+            let text = template.fill(record, Some)?;
+            let value = HeaderValue::try_from(text).ok().filter(|value| value.len() <= LONGEST);
+            Ok((name.clone(), value.ok_or_else(wrong)?))
         };
         self.0.iter().map(header).collect()
     }

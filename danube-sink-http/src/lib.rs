@@ -24,7 +24,7 @@
 //! impl SinkConnector for Post {
 //!     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
 //!         let client = self.api.client(reqwest::Client::builder(), self.token.as_ref(), config.write_timeout)?;
-//!         client.is_there("").await.initialization("ask the API")?;
+//!         client.is_there_at_start("", "no API: start it, or correct `url`").await?;
 //!         self.client = Some(client);
 //!         Ok(())
 //!     }
@@ -42,17 +42,27 @@
 //! }
 //! ```
 //!
-//! The table `[post.api]` then has the keys of [`Api`]. [`Path`] and [`Headers`] are settings of a mapping. [`reqwest`] is the
+//! The table `[post.api]` then has the keys of [`Api`]. [`Path`], [`Headers`] and [`Answers`] are settings of a mapping. [`reqwest`] is the
 //! HTTP client, of version 0.13.
 
 #![warn(missing_docs)]
 
 mod answer;
+mod answers;
 mod api;
 mod client;
+mod excerpt;
 mod headers;
 mod path;
+mod secrets;
 
 pub use reqwest;
 
-pub use self::{answer::Answer, api::Api, client::Client, headers::Headers, path::Path};
+pub use self::{
+    answer::Answer,
+    answers::{Answers, FilledIn, Statuses, usual, verdicts},
+    api::Api,
+    client::Client,
+    headers::Headers,
+    path::Path,
+};

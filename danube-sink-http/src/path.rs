@@ -9,6 +9,8 @@ use danube_sink::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 
+/// No client sends a longer address.
+const LONGEST: usize = 65_534;
 /// What RFC 3986 calls unreserved stays as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -34,10 +36,16 @@ impl Path {
     ///
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the record has not what a place needs, or would make another path of it: an empty
-    /// text, `.` or `..`.
+    /// text, `.` or `..`; or if the address would be longer than 64 KiB.
     pub fn behind(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Url> {
-        let wrong = |_| ConnectorError::invalid_record(record, format!("`{}` is no address with what it has", self.0));
-        behind(base, &self.0.fill(record, segment)?).map_err(wrong)
+        let url = behind(base, &self.0.fill(record, segment)?).ok().filter(|url| url.as_str().len() <= LONGEST);
+        let wrong = || ConnectorError::invalid_record(record, format!("`{}` is no address with what it has", self.0));
+        url.ok_or_else(wrong)
+    }
+
+    /// Whether records fill it in.
+    pub fn is_filled_in(&self) -> bool {
+        self.0.is_filled_in()
     }
 }
 

@@ -82,8 +82,12 @@ async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     let trusting = format!("ca_file = '{}'", ca.file().display());
     let open = SafeFront::to(api, &ca, false).await;
     let url = format!("url = '{}'", open.url);
-    let error = asked(&client(&url, None).unwrap()).await.expect_err("nobody trusts it").report();
-    assert!(error.contains("certificate"), "{error}");
+    let untrusting = client(&url, None).unwrap();
+    let error = asked(&untrusting).await.expect_err("nobody trusts it");
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    assert!(error.report().contains("certificate") && error.report().contains("mend the API"), "{error}");
+    let error = untrusting.is_there_at_start("", "no API").await.expect_err("nobody trusts it");
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "it does not pass by itself: {error:?}");
     asked(&client(&format!("{url}\n{trusting}"), None).unwrap()).await.expect("trusted");
 
     let closed = SafeFront::to(api, &ca, true).await;
@@ -159,6 +163,78 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
         assert_eq!((answer.status, answer.is_whole), (StatusCode::OK, is_whole));
         assert!(length.contains(&answer.text.len()), "{}", answer.text.len());
     }
+}
+
+/// Whether the API took it is not known: the status came, and not all that it announced.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_that_breaks_off_is_no_answer_and_one_that_is_long_is_a_success() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let table = format!("url = 'http://{}'\ntimeout = '300ms'", listener.local_addr().unwrap());
+    let client = client(&table, None).unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let length = stream.read(&mut [0; 1024]).await.expect("a request");
+            assert!(length > 0);
+            let (body, is_closed) = match open.len() {
+                0 => ("content-length: 2\r\n\r\nok".to_owned(), true),
+                1 => ("content-length: 9\r\n\r\nok".to_owned(), true),
+                2 => ("transfer-encoding: chunked\r\n\r\n2\r\nok\r\n".to_owned(), true),
+                // An answer that trickles, one that does not begin, and one that does not end.
+                3 => ("content-length: 9\r\n\r\nok".to_owned(), false),
+                4 => (String::new(), false),
+                _ => (format!("content-length: 9999999\r\n\r\n{}", "x".repeat(99_999)), false),
+            };
+            let head = if open.len() == 4 { "" } else { "HTTP/1.1 200 OK\r\nconnection: close\r\n" };
+            let _ = stream.write_all((head.to_owned() + &body).as_bytes()).await;
+            open.push((!is_closed).then_some(stream));
+        }
+    });
+    for is_taken in [true, false, false, false, false, true] {
+        let started = std::time::Instant::now();
+        let request = client.request(Method::POST, client.url().clone());
+        let outcome = client.send("post", request).await.and_then(|answer| answer.judged("post"));
+        match outcome {
+            Ok(()) => assert!(is_taken),
+            Err(error) => assert!(!is_taken && matches!(error, ConnectorError::Retryable { .. }), "{error:?}"),
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "bounded by `timeout`");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_reachable_is_waited_for_at_start_and_later() {
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let closed = format!("url = 'http://{}'", free.local_addr().unwrap());
+    drop(free);
+    for table in [closed.as_str(), "url = 'http://no-such-host.invalid'"] {
+        let client = client(table, None).unwrap();
+        for error in [
+            asked(&client).await.expect_err("nobody there"),
+            client.is_there("").await.expect_err("nobody there"),
+            client.is_there_at_start("", "start it").await.expect_err("nobody there"),
+        ] {
+            assert!(matches!(error, ConnectorError::Retryable { .. }), "{table}: {error:?}");
+        }
+    }
+}
+
+/// TLS where there is none, and the other way round: a setting, or the API, is to be changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_speak_tls_is_not_waited_for_at_start() {
+    let table = format!("url = 'https://{}'", api().await);
+    let error = client(&table, None).unwrap().is_there_at_start("", "no API").await.expect_err("no TLS");
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
+    let client = client(&format!("url = 'http://{}'", api().await), None).unwrap();
+    let url = format!("{}quagga", client.url()).parse().unwrap();
+    let answer = client.send("ask", client.request(Method::GET, url)).await.unwrap();
+    assert!(answer.text.contains("quagga") && !format!("{answer:?}").contains("quagga"), "{answer:?}");
+    assert!(answer.told().contains("quagga") && !answer.words().contains("quagga"));
 }
 
 #[tokio::test]
