@@ -1,18 +1,21 @@
 //! What a topic mapping says, and the requests that it makes of a batch.
 
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap};
 
-use danube_sink::{config::Mistake, prelude::*};
+use danube_sink::{config::Mistake, each_record, prelude::*};
 use danube_sink_http::{
-    Headers, Path,
-    reqwest::{Method, header::HeaderMap},
+    Answers, FilledIn, Headers, Path,
+    reqwest::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
 };
 
 const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
-#[setting(validate = Self::has_a_place_for_metadata)]
+#[setting(validate = Self::has_a_place_for_each_of_its_metadata)]
 pub(crate) struct Endpoint {
     /// `POST`, `PUT`, `PATCH` or `DELETE`, or a template whose text is one of them, such as `{attribute:method}`.
     #[setting(default = "POST", validate = known_method)]
@@ -21,13 +24,16 @@ pub(crate) struct Endpoint {
     #[setting(default = "")]
     pub(crate) path: Path,
     /// Headers of each request, templates as well: `headers = { x-tenant = "{/tenant}" }`.
-    headers: Headers,
+    pub(crate) headers: Headers,
     /// What a request carries: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
     body: Body,
     /// What is sent along of each record, which then looks like `{"payload": …, "offset": …}`. Not for `bytes`.
     #[setting(default = [])]
     metadata: Vec<Metadata>,
+    /// What statuses mean for this path, where that is not what they usually mean: `answers = { accept = [409] }`. It goes
+    /// before the connector's own.
+    pub(crate) answers: Answers,
 }
 
 /// What a request carries.
@@ -41,11 +47,11 @@ pub(crate) enum Body {
 }
 
 /// What the records of one request have in common.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// One request.
@@ -61,39 +67,69 @@ impl AsRef<[SinkRecord]> for Request {
 }
 
 impl Endpoint {
-    fn has_a_place_for_metadata(&self) -> Result<(), Mistake> {
-        let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
-        let mistake = || Mistake::of_key("metadata", "bytes have no place for it", help);
-        (self.body != Body::Bytes || self.metadata.is_empty()).then_some(()).ok_or_else(mistake)
+    fn has_a_place_for_each_of_its_metadata(&self) -> Result<(), Mistake> {
+        if self.body == Body::Bytes && !self.metadata.is_empty() {
+            let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
+            return Err(Mistake::of_key("metadata", "bytes have no place for it", help));
+        }
+        let is_repeated = (1..self.metadata.len()).any(|at| self.metadata[..at].contains(&self.metadata[at]));
+        let mistake = || Mistake::of_key("metadata", "one of them is there twice", "name each once");
+        (!is_repeated).then_some(()).ok_or_else(mistake)
     }
 
-    /// A request for each record; or for each head, with all records that have it.
-    pub(crate) fn requests(&self, base: &Url, records: Vec<SinkRecord>) -> ConnectorResult<Vec<Request>> {
+    /// A request for each record; or for each head, with all records that have it and do not overtake another one so.
+    ///
+    /// # Errors
+    /// One that names all records that lack what a template needs.
+    pub(crate) fn requests(
+        &self,
+        base: &Url,
+        order: SubscriptionType,
+        records: Vec<SinkRecord>,
+    ) -> ConnectorResult<Vec<Request>> {
         let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
         let templates = [&self.method, self.path.template()].into_iter().chain(self.headers.templates());
-        let varying: Vec<_> = templates.filter(|template| template.constant().is_none()).collect();
-        if together && varying.is_empty() {
-            return Ok(vec![Request { head: self.head(base, &records[0])?, records }]);
-        }
+        let is_constant = templates.into_iter().all(|template| template.constant().is_some());
+        let heads = match records.first() {
+            Some(first) if is_constant => {
+                let head = self.head(base, first)?;
+                if together {
+                    return Ok(vec![Request { head, records }]);
+                }
+                vec![head; records.len()]
+            }
+            _ => each_record(&records, |record| self.head(base, record))?,
+        };
         let mut requests: Vec<Request> = Vec::new();
-        let mut places = HashMap::new();
-        for record in records {
-            let filled: Vec<_> =
-                varying.iter().map(|template| template.fill(&record, Some)).collect::<Result<_, _>>()?;
-            let head = match places.entry(filled) {
-                Entry::Vacant(place) => {
-                    place.insert(requests.len());
-                    self.head(base, &record)?
+        let mut of_head: HashMap<Head, usize> = HashMap::new();
+        let mut last_of_domain = HashMap::new();
+        for (record, head) in records.into_iter().zip(heads) {
+            let last = domain(&record, order).map(|domain| last_of_domain.entry(domain).or_insert(0));
+            // A request before the last one of its domain would overtake that.
+            let joined =
+                of_head.get(&head).filter(|number| together && last.as_ref().is_none_or(|last| **last <= **number));
+            let number = joined.copied().unwrap_or(requests.len());
+            last.into_iter().for_each(|last| *last = number);
+            match requests.get_mut(number) {
+                Some(request) => request.records.push(record),
+                None => {
+                    if together {
+                        of_head.insert(head.clone(), number);
+                    }
+                    requests.push(Request { head, records: vec![record] });
                 }
-                Entry::Occupied(place) if together => {
-                    requests[*place.get()].records.push(record);
-                    continue;
-                }
-                Entry::Occupied(place) => requests[*place.get()].head.clone(),
-            };
-            requests.push(Request { head, records: vec![record] });
+            }
         }
         Ok(requests)
+    }
+
+    /// Which parts of a request its record fills in.
+    pub(crate) fn filled_in(&self) -> FilledIn {
+        FilledIn {
+            method: self.method.is_filled_in(),
+            path: self.path.is_filled_in(),
+            headers: self.headers.are_filled_in(),
+        }
     }
 
     fn head(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Head> {
@@ -103,7 +139,7 @@ impl Endpoint {
         Ok(Head {
             method: METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(wrong)?,
             url: self.path.behind(base, record)?,
-            headers: self.headers.fill(record)?,
+            headers: self.headers.fill(record)?.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         })
     }
 
@@ -117,14 +153,26 @@ impl Endpoint {
         };
         let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
         let row = (!self.metadata.is_empty()).then(|| JsonRow::new(Some(&payload), &self.metadata));
-        let body = Joined { open, between, close }.bytes(records, |record, body| match &row {
-            Some(row) => row.write(record, body),
-            None => {
-                body.extend_from_slice(record.json().as_bytes());
-                Ok(())
+        let body = Joined { open, between, close }.bytes(records, |record, body| {
+            let payload = record.as_json()?;
+            match &row {
+                Some(row) => row.write(record, body),
+                None => {
+                    body.extend_from_slice(payload.as_bytes());
+                    Ok(())
+                }
             }
         });
         Ok((content_type, body?))
+    }
+}
+
+/// Records of one domain keep their order; `None` where the subscription promises none.
+fn domain(record: &SinkRecord, order: SubscriptionType) -> Option<String> {
+    match order {
+        SubscriptionType::Exclusive | SubscriptionType::Failover => Some(record.id().topic().to_owned()),
+        SubscriptionType::KeyShared => Some(record.key().unwrap_or_default().to_owned()),
+        SubscriptionType::Shared => None,
     }
 }
 

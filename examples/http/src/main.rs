@@ -5,15 +5,21 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use danube_sink::prelude::*;
-use danube_sink_http::{Api, reqwest::header::HeaderName};
+use danube_sink::{
+    config::{Mistake, Mistakes},
+    prelude::*,
+};
+use danube_sink_http::{
+    Answers, Api,
+    reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
+};
 use endpoint::Endpoint;
 use target::Target;
 
 /// Sends the records of each topic to an HTTP API: one request for each record, or one for a batch.
 #[sink_connector(
     config = "connector.toml",
-    validate = Self::has_its_secret,
+    validate = Self::fits_together,
     dev_hint = "The API has them: `cargo run -p http-sink --example receiver` prints what it is sent"
 )]
 pub(crate) struct HttpSink {
@@ -31,6 +37,8 @@ pub(crate) struct HttpSink {
     /// Path behind `url` that is asked with HEAD whether the API is there.
     #[setting(default = "")]
     health_path: String,
+    /// What statuses mean, where that is not what they usually mean: `answers = { accept = [409], retry = ["4xx"] }`.
+    answers: Answers,
     /// Where each topic goes.
     #[topic_mappings]
     topics: TopicMappings<Endpoint>,
@@ -46,8 +54,8 @@ impl SinkConnector for HttpSink {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let mapping = self.topics.mapping_for(&records[0])?;
-        self.target()?.write(mapping, records).await
+        let Some(first) = records.first() else { return Ok(()) };
+        self.target()?.write(self.topics.mapping_for(first)?, &self.answers, records).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
@@ -60,8 +68,27 @@ impl HttpSink {
         self.target.as_ref().ok_or("not initialized").fatal("the HTTP client")
     }
 
-    fn has_its_secret(&self) -> Result<(), &'static str> {
-        let is_there = self.secret.is_some() || (self.api.username.is_none() && self.api.secret_header.is_none());
-        is_there.then_some(()).ok_or("`username` and `secret_header` say how a secret is sent: set HTTP_SINK_SECRET")
+    /// Whether there is a secret where one is sent, and no header that would take the place of another.
+    fn fits_together(&self) -> Result<(), Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let Api { username, secret_header, .. } = &self.api;
+        if self.secret.is_none() && (username.is_some() || secret_header.is_some()) {
+            mistakes
+                .push(Mistake::new("`username` and `secret_header` say how a secret is sent", "set HTTP_SINK_SECRET"));
+        }
+        let secret_header = secret_header.as_deref().cloned().unwrap_or(AUTHORIZATION);
+        let taken = [secret_header.clone(), AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH, HOST];
+        if taken.contains(&self.idempotency_header) {
+            let message = "a request has another header of this name";
+            mistakes.push(Mistake::of_key("idempotency_header", message, "choose a name of its own"));
+        }
+        for (number, mapping) in self.topics.iter().enumerate() {
+            if mapping.own.headers.have(&secret_header) {
+                let key = format!("topic_mappings.{number}.headers");
+                let message = format!("`{secret_header}` is the header of the secret");
+                mistakes.push(Mistake::of_key(key, message, "remove it from the mapping"));
+            }
+        }
+        mistakes.into_result()
     }
 }

@@ -1,7 +1,7 @@
 //! An HTTP API that remembers, does what a script says, and can be stopped and started.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
     net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -22,6 +22,8 @@ use tokio::{runtime::Runtime, sync::watch};
 pub(super) enum Reply {
     /// Answers and keeps nothing.
     Status(u16, &'static [(&'static str, &'static str)], &'static str),
+    /// Answers with a text that is made of the request, and keeps nothing.
+    Says(u16, fn(&Seen) -> String),
     /// Closes the connection, and keeps nothing.
     Hangup,
     /// Keeps it, and closes the connection without an answer.
@@ -55,19 +57,41 @@ impl Seen {
     }
 }
 
-#[derive(Default)]
 struct Kept {
     /// Every request but those that ask for health, also those that were refused.
     seen: Vec<Seen>,
     script: VecDeque<Reply>,
+    /// What every request is answered for which the script has nothing.
+    always: Option<Reply>,
+    /// What `HEAD` is answered.
+    head: u16,
     /// Bodies with this in them are answered 422.
     refused: Option<&'static str>,
     /// The payloads by what makes them one: the id that comes along, or the key of the request.
     payloads: BTreeMap<String, Value>,
+    /// The payload that came last to each address.
+    latest: BTreeMap<String, Value>,
     /// Whether answers wait for so many requests.
     barrier: Option<usize>,
     under_way: usize,
     most_under_way: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            seen: Vec::new(),
+            script: VecDeque::new(),
+            always: None,
+            head: 404,
+            refused: None,
+            payloads: BTreeMap::new(),
+            latest: BTreeMap::new(),
+            barrier: None,
+            under_way: 0,
+            most_under_way: 0,
+        }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -122,6 +146,10 @@ impl Api {
         }
     }
 
+    pub(super) fn is_stopped(&self) -> bool {
+        self.running.lock().expect("whole").is_none()
+    }
+
     /// Returns when nobody listens there any more.
     pub(super) async fn is_gone(&self) {
         let gone = || async { tokio::net::TcpStream::connect(self.address).await.is_err() };
@@ -148,6 +176,16 @@ impl Api {
         self.shared.kept().script = replies.into_iter().collect();
     }
 
+    /// Answers every request like this from now on; `None` keeps them.
+    pub(super) fn always(&self, reply: impl Into<Option<Reply>>) {
+        self.shared.kept().always = reply.into();
+    }
+
+    /// Answers `HEAD` with this status.
+    pub(super) fn head(&self, status: u16) {
+        self.shared.kept().head = status;
+    }
+
     pub(super) fn refuse(&self, bodies_with: &'static str) {
         self.shared.kept().refused = Some(bodies_with);
     }
@@ -165,9 +203,18 @@ impl Api {
         self.shared.kept().seen.clone()
     }
 
-    /// The numbers of the payloads that are kept, in no order.
+    /// The numbers of the payloads that are kept and have no version, in no order.
     pub(super) fn numbers(&self) -> Vec<u64> {
-        self.shared.kept().payloads.values().filter_map(|payload| payload["number"].as_u64()).collect()
+        let kept = self.shared.kept();
+        let without_version = kept.payloads.values().filter(|payload| payload.get("version").is_none());
+        without_version.filter_map(|payload| payload["number"].as_u64()).collect()
+    }
+
+    /// The numbers and versions of the payloads that came last to their addresses.
+    pub(super) fn versions(&self) -> Vec<(u64, u64)> {
+        let kept = self.shared.kept();
+        let version = |payload: &Value| Some((payload["number"].as_u64()?, payload["version"].as_u64()?));
+        kept.latest.values().filter_map(version).collect()
     }
 
     /// Returns when so many requests were seen.
@@ -188,14 +235,15 @@ impl Drop for Api {
 async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let seen = Seen { method, uri: uri.to_string(), headers, body: body.to_vec() };
     if seen.method == Method::HEAD {
-        return StatusCode::NOT_FOUND.into_response();
+        let head = shared.kept().head;
+        return StatusCode::from_u16(head).expect("a status").into_response();
     }
     let (reply, barrier) = {
         let mut kept = shared.kept();
         kept.seen.push(seen.clone());
         kept.under_way += 1;
         kept.most_under_way = kept.most_under_way.max(kept.under_way);
-        (kept.script.pop_front(), kept.barrier)
+        (kept.script.pop_front().or_else(|| kept.always.clone()), kept.barrier)
     };
     let mut bell = shared.bell.subscribe();
     while barrier.is_some_and(|barrier| shared.kept.lock().expect("whole").most_under_way < barrier) {
@@ -211,6 +259,9 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
                 response.headers_mut().insert(*name, value.parse().expect("a header"));
             }
             response
+        }
+        Some(Reply::Says(status, text)) => {
+            (StatusCode::from_u16(status).expect("a status"), text(&seen)).into_response()
         }
         Some(Reply::Hangup) => hang_up(),
         Some(Reply::TakeAndHangup) => {
@@ -250,7 +301,10 @@ fn keep(shared: &Shared, seen: &Seen) -> Response {
             (Some(id), Some(payload)) => (id.to_owned(), payload.clone()),
             _ => (seen.key().to_owned(), document),
         };
-        kept.payloads.entry(key).or_insert(payload);
+        if let Entry::Vacant(new) = kept.payloads.entry(key) {
+            new.insert(payload.clone());
+            kept.latest.insert(seen.uri.clone(), payload);
+        }
     }
     StatusCode::NO_CONTENT.into_response()
 }

@@ -2,7 +2,10 @@
 
 use danube_sink::testing::{Prepared, Subject, conforms, from_toml};
 
-use super::{HttpSink, api::Api};
+use super::{
+    HttpSink,
+    api::{Api, Reply::Status},
+};
 
 struct Conforming {
     api: Api,
@@ -28,13 +31,30 @@ impl Subject for Conforming {
         self.api.numbers()
     }
 
+    fn version(&self, key: u64, version: u64) -> Option<Vec<u8>> {
+        let replaces = self.mapping.contains("PUT");
+        replaces.then(|| format!(r#"{{"number":{key},"version":{version}}}"#).into_bytes())
+    }
+
+    async fn versions(&self) -> Vec<(u64, u64)> {
+        self.api.versions()
+    }
+
     async fn take_away(&self) -> bool {
         self.api.stop();
         true
     }
 
+    async fn refuse_all(&self) -> bool {
+        self.api.always(Status(403, &[], "the key has expired"));
+        true
+    }
+
     async fn give_back(&self) {
-        self.api.start_again().await;
+        self.api.always(None);
+        if self.api.is_stopped() {
+            self.api.start_again().await;
+        }
     }
 }
 

@@ -12,13 +12,19 @@ use super::{
     },
 };
 
-struct Running {
-    handle: RuntimeHandle,
+pub(super) struct Running {
+    pub(super) handle: RuntimeHandle,
     outcome: JoinHandle<ConnectorResult<()>>,
 }
 
 impl Running {
-    async fn start(api: &Api, broker: &Broker, topic: &str, mapping: &str, set: impl Fn(&mut ConnectorConfig)) -> Self {
+    pub(super) async fn start(
+        api: &Api,
+        broker: &Broker,
+        topic: &str,
+        mapping: &str,
+        set: impl Fn(&mut ConnectorConfig),
+    ) -> Self {
         drop(broker.producer(topic, "creator", None).await);
         let text = super::toml(api, "", mapping).replace(super::TOPIC, topic);
         let (sink, mut core) = from_toml::<HttpSink>(&text).expect("a valid configuration");
@@ -32,7 +38,7 @@ impl Running {
         Self { handle, outcome }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.handle.shutdown();
         within("the end", self.outcome).await.expect("no panic").expect("a clean end");
     }

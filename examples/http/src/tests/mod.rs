@@ -6,8 +6,12 @@ mod answers;
 mod api;
 mod conformance;
 mod delivery;
+mod echoes;
+mod payloads;
 mod requests;
 mod settings;
+mod statuses;
+mod trouble;
 
 use std::{ffi::OsString, path::Path};
 
@@ -65,5 +69,18 @@ fn told(answer: ConnectorResult<()>) -> String {
     match answer.expect_err("a failure") {
         ConnectorError::Partial(failure) => format!("{failure:?}"),
         error => error.report(),
+    }
+}
+
+/// How many records are rejected, and the reasons.
+fn rejected(answer: ConnectorResult<()>) -> (usize, String) {
+    match answer.expect_err("a record is not valid") {
+        ConnectorError::InvalidRecord { reason, .. } => (1, reason),
+        ConnectorError::Partial(failure) => {
+            let text = failure.to_string();
+            let rejected = text.split(", ").nth(1).and_then(|part| part.split(' ').next()?.parse().ok());
+            (rejected.expect("a number"), format!("{failure:?}"))
+        }
+        error => panic!("{error:?}"),
     }
 }

@@ -1,14 +1,17 @@
 //! What is sent, and in which order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
+use danube_sink::{SinkConnector, SinkRecord};
 use serde_json::{Value, json};
 
 use super::{
     TOPIC,
-    api::{Api, Reply::TakeLate},
-    connected, record, records, told, toml,
+    api::{
+        Api,
+        Reply::{Hang, TakeLate},
+    },
+    connected, record, records, rejected, told, toml,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +63,8 @@ async fn a_record_without_what_a_template_needs_is_named_before_anything_is_sent
     for wrong in wrong {
         let right = SinkRecord::builder(TOPIC).attribute("method", "PUT").payload(r#"{"id":7,"note":""}"#).build();
         let answer = sink.process_batch(vec![right, wrong.clone()]).await;
-        let Err(ConnectorError::InvalidRecord { id, reason }) = answer else { panic!("{wrong:?} {answer:?}") };
-        assert!(id == *wrong.id() && !reason.contains("lines: x"), "{reason}");
+        let (count, reason) = rejected(answer);
+        assert!(count == 1 && !reason.contains("lines: x"), "{wrong:?}: {reason}");
     }
     assert!(api.seen().is_empty(), "the runtime hands over the others again");
 }
@@ -84,9 +87,8 @@ async fn bodies_are_what_the_mapping_says() {
     assert_eq!((kind.as_str(), body.as_str()), ("application/octet-stream", "as { it is"));
     let (kind, body, key) = of("headers = { content-type = 'text/x', idempotency-key = '{offset}' }", records(1)).await;
     assert_eq!((kind.as_str(), body.as_str(), key.as_str()), ("text/x", r#"{"number":0}"#, "0"));
-    let (_, body, _) = of("metadata = ['topic', 'offset', 'key']", vec![record(9, "text")]).await;
-    let body: Value = serde_json::from_str(&body).expect("JSON");
-    assert_eq!(body, json!({ "payload": "text", "topic": TOPIC, "offset": 9, "key": null }));
+    let (_, body, _) = of("metadata = ['topic', 'offset', 'key']", vec![record(9, "[1.0]")]).await;
+    assert_eq!(body, format!(r#"{{"payload":[1.0],"topic":"{TOPIC}","offset":9,"key":null}}"#));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,6 +165,49 @@ async fn key_shared_subscriptions_send_a_key_in_order_and_keys_side_by_side() {
     }
 }
 
+/// The records of one key, or of a partition, whose methods change: an earlier request is not joined by a later record that
+/// another request stands between.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_several_methods_keep_the_order_of_the_subscription() {
+    let methods = ["POST", "POST", "DELETE", "POST", "DELETE", "DELETE", "POST"];
+    for order in ["Exclusive", "Failover", "KeyShared"] {
+        let api = Api::start();
+        let mapping = format!("method = '{{attribute:m}}'\nbody = 'json_array'\nsubscription_type = '{order}'");
+        let mut sink = connected(&toml(&api, "", &mapping), &[]).await;
+        let of = |(number, method): (u64, &&str)| {
+            let record = SinkRecord::builder(TOPIC).offset(number).attribute("m", *method).key("k");
+            record.payload(json!({ "number": number }).to_string()).build()
+        };
+        sink.process_batch((0..).zip(&methods).map(of).collect()).await.expect("taken");
+        let sent: Vec<_> = api.seen().iter().map(|seen| (seen.method.to_string(), numbers(seen.text()))).collect();
+        let expected =
+            [("POST", vec![0, 1]), ("DELETE", vec![2]), ("POST", vec![3]), ("DELETE", vec![4, 5]), ("POST", vec![6])];
+        assert_eq!(sent, expected.map(|(method, numbers)| (method.to_owned(), numbers)), "{order}");
+    }
+}
+
+/// Records of other keys, and of a subscription without an order, share a request wherever they stand in the batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_whose_order_does_not_matter_share_a_request() {
+    for (order, requests) in [("Shared", 2), ("KeyShared", 2), ("Exclusive", 6)] {
+        let api = Api::start();
+        let mapping = format!("method = '{{attribute:m}}'\nbody = 'json_array'\nsubscription_type = '{order}'");
+        let mut sink = connected(&toml(&api, "", &mapping), &[]).await;
+        let of = |number: u64| {
+            let method = if number.is_multiple_of(2) { "POST" } else { "DELETE" };
+            let record = SinkRecord::builder(TOPIC).offset(number).attribute("m", method).key(number.to_string());
+            record.payload(json!({ "number": number }).to_string()).build()
+        };
+        sink.process_batch((0..6).map(of).collect()).await.expect("taken");
+        assert_eq!(api.seen().len(), requests, "{order}");
+    }
+}
+
+fn numbers(body: &str) -> Vec<u64> {
+    let records: Vec<Value> = serde_json::from_str(body).expect("an array");
+    records.iter().filter_map(|record| record["number"].as_u64()).collect()
+}
+
 /// A request that takes long leaves the others for the next try, which is no failure.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_into_write_timeout_is_retried() {
@@ -173,4 +218,21 @@ async fn what_does_not_fit_into_write_timeout_is_retried() {
     let told = told(sink.process_batch(records(3)).await);
     assert!(!told.contains("tried: true") && told.contains("rejected: []"), "{told}");
     assert_eq!(api.numbers(), [0]);
+}
+
+/// The last request that begins has its whole time: the runtime gives up only what takes longer than the two together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_begins_last_ends_within_write_timeout() {
+    let api = Api::start();
+    let text = toml(&api, "", "subscription_type = 'Exclusive'");
+    let (mut sink, mut core) = super::load(&text, &super::with(&[])).expect("valid");
+    core.write_timeout = Duration::from_secs(2);
+    sink.initialize(core).await.expect("the API is there");
+    // Just before no further request begins.
+    let late = sink.target.as_ref().expect("initialized").patience - Duration::from_millis(50);
+    api.script([TakeLate(late), Hang]);
+    let started = Instant::now();
+    let told = told(sink.process_batch(records(3)).await);
+    assert!(started.elapsed() < Duration::from_millis(1_950), "{:?}", started.elapsed());
+    assert!(told.contains("tried: true") && api.numbers() == [0], "{told}");
 }

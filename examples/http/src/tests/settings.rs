@@ -1,6 +1,6 @@
 //! What is told when the configuration is read, and what the README says of it.
 
-use danube_sink::{SinkConnector, config::template};
+use danube_sink::{SinkConnector, config::template, testing::verdict_table};
 
 use super::{HttpSink, api::Api, load, toml, with};
 
@@ -24,6 +24,20 @@ fn a_wrong_mapping_is_told_at_start() {
             "`authorization`: its name is not a Header: the client",
         ),
         ("body = 'bytes'\nmetadata = ['topic']", "bytes have no place for it"),
+        ("metadata = ['id', 'key', 'id']", "`metadata`: one of them is there twice"),
+        ("headers = { X-A = 'a', x-a = 'b' }", "another key means the same"),
+        ("answers = { retry = [99] }", "no answer has this HTTP status"),
+        ("answers = { retry = [600] }", "no answer has this HTTP status"),
+        ("answers = { retry = [100] }", "no answer has this HTTP status"),
+        ("answers = { accept = ['6xx'] }", "no answer has such an HTTP status"),
+        ("answers = { accept = ['409 '] }", "no answer has such an HTTP status"),
+        ("answers = { accept = ['499-400'] }", "no answer has such an HTTP status"),
+        ("answers = { accept = [4.09] }", "expected an HTTP status"),
+        ("answers = { accept = 409 }", "expected a list"),
+        ("answers = { ignore = [409] }", "ignore"),
+        ("answers = { accept = [409], reject = [404, '4xx'] }", "`answers`: `reject`: 4xx overlaps 409 of `accept`"),
+        ("answers = { fatal = [409, 409] }", "409 overlaps 409 of `fatal`"),
+        ("answers = { retry = ['500-504'], fatal = ['504-510'] }", "504-510 overlaps 500-504 of `retry`"),
     ] {
         let text = mistake("", mapping, &[]);
         assert!(text.contains(told) && text.contains("test.toml:") && !text.contains("s3cret"), "{mapping}: {text}");
@@ -42,6 +56,15 @@ fn a_wrong_section_is_told_at_start() {
     for section in ["api.username = 'me'", "api.secret_header = 'key'"] {
         assert!(mistake(section, "", &[]).contains("set HTTP_SINK_SECRET"), "{section}");
     }
+    for name in ["authorization", "Content-Type", "host", "content-length"] {
+        let text = mistake(&format!("idempotency_header = '{name}'"), "", &[]);
+        assert!(text.contains("another header of this name") && text.contains("test.toml:3"), "{text}");
+    }
+    let secret = [("HTTP_SINK_SECRET", "s3cret")];
+    let text = mistake("api.secret_header = 'X-Key'", "headers = { x-key = '{/key}' }", &secret);
+    assert!(text.contains("`x-key` is the header of the secret") && text.contains("headers"), "{text}");
+    let text = mistake("answers = { retry = [409], accept = ['4xx'] }", "", &[]);
+    assert!(text.contains("4xx overlaps 409 of `retry`") && text.contains("test.toml:3"), "{text}");
     assert!(mistake("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
 }
 
@@ -59,6 +82,13 @@ async fn what_cannot_be_used_is_told_by_initialize() {
     api.is_gone().await;
     let text = failed("", &[]).await;
     assert!(text.contains(&api.url()) && text.contains("`url`") && text.contains("refused"), "{text}");
+}
+
+#[test]
+fn the_readme_says_what_answers_mean() {
+    let readme = include_str!("../../README.md");
+    let table = verdict_table(danube_sink_http::verdicts());
+    assert!(readme.contains(&table), "put this into README.md:\n{table}");
 }
 
 #[test]

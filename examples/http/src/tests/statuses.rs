@@ -1,0 +1,155 @@
+//! What each status means, by what of the request a record fills in.
+
+use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
+
+use super::{
+    TOPIC,
+    api::{Api, Reply::Status},
+    connected, records, told, toml,
+};
+
+/// The statuses of the first list are retried and the records of the others rejected, alone and in a batch.
+async fn judged(mapping: &str, api_state: &[u16], of_the_record: &[u16]) {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", mapping), &[]).await;
+    for (statuses, is_retried) in [(api_state, true), (of_the_record, false)] {
+        for status in statuses {
+            api.always(Status(*status, &[], "say what you like"));
+            let text = told(sink.process_batch(records(1)).await);
+            assert_eq!(text.contains("tried: true"), is_retried, "{mapping}: {text}");
+            assert_eq!(text.contains("rejected: []"), is_retried, "{mapping}: {text}");
+            assert!(text.contains(&status.to_string()), "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_api_answers_on_a_constant_path_is_its_state() {
+    let states = [
+        402, 403, 404, 405, 406, 408, 410, 411, 414, 415, 417, 421, 423, 425, 426, 428, 429, 431, 451, 500, 501, 505,
+        511,
+    ];
+    judged("path = '/things'", &states, &[400, 409, 412, 413, 416, 418, 422, 424, 444, 499]).await;
+    judged("path = '/{topic}'", &states, &[400, 409]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_path_that_the_record_fills_in_it_may_be_the_record() {
+    let states = [402, 403, 406, 408, 411, 415, 417, 421, 423, 425, 426, 428, 429, 500, 501, 505];
+    judged("path = '/things/{/number}'", &states, &[400, 404, 405, 409, 410, 413, 414, 422, 431, 451]).await;
+    judged("path = '/things?n={offset}'", &states, &[404]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_or_a_header_of_the_record_may_be_wrong_too() {
+    let api = Api::start();
+    let mapping = "method = '{attribute:m}'\nheaders = { content-type = '{attribute:t}' }";
+    let mut sink = connected(&toml(&api, "", mapping), &[]).await;
+    let record = || {
+        let record = SinkRecord::builder(TOPIC).payload("{}").attribute("m", "DELETE").attribute("t", "text/x");
+        vec![record.build()]
+    };
+    for status in [405, 406, 415, 428, 431] {
+        api.always(Status(status, &[], ""));
+        let text = told(sink.process_batch(record()).await);
+        assert!(text.contains("retry: []") && text.contains(&status.to_string()), "{text}");
+    }
+    api.always(Status(404, &[], ""));
+    let text = told(sink.process_batch(record()).await);
+    assert!(text.contains("rejected: []"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_too_large_is_halved_and_one_for_which_the_api_is_not_ready_is_retried_whole() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", "body = 'ndjson'"), &[]).await;
+    api.always(Status(413, &[], ""));
+    let answer = sink.process_batch(records(9)).await;
+    assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
+    api.always(Status(404, &[], ""));
+    let text = told(sink.process_batch(records(9)).await);
+    assert!(text.contains("rejected: []") && text.contains("tried: true"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_success_is_taken_and_the_body_of_a_207_is_not_read() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "", ""), &[]).await;
+    for status in [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 299] {
+        let no_body = matches!(status, 204 | 205);
+        api.always(Status(status, &[], if no_body { "" } else { r#"{"errors":true}"# }));
+        sink.process_batch(records(3)).await.unwrap_or_else(|error| panic!("{status}: {error:?}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_say_what_a_status_means_for_the_mapping_and_else_for_the_connector() {
+    let api = Api::start();
+    let section = "answers = { accept = [409, '410-411'], fatal = ['5xx'], reject = [207] }";
+    let mapping = "answers = { retry = ['400-403'], reject = [404, 500], accept = [405], fatal = [422] }";
+    let mut sink = connected(&toml(&api, section, mapping), &[]).await;
+    for (status, means) in [
+        (409, "taken"),
+        (410, "taken"),
+        (411, "taken"),
+        (405, "taken"),
+        (400, "retried"),
+        (401, "retried"),
+        (403, "retried"),
+        (404, "rejected"),
+        (500, "rejected"),
+        (207, "rejected"),
+        (501, "fatal"),
+        (422, "fatal"),
+        (406, "retried"),
+        (301, "fatal"),
+    ] {
+        api.always(Status(status, &[], ""));
+        let outcome = match sink.process_batch(records(1)).await {
+            Ok(()) => "taken",
+            Err(ConnectorError::Fatal { .. }) => "fatal",
+            Err(error) => match told(Err(error)).contains("rejected: []") {
+                true => "retried",
+                false => "rejected",
+            },
+        };
+        assert_eq!(outcome, means, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_head_refuses_ends_the_start() {
+    let api = Api::start();
+    for status in [401, 407] {
+        api.head(status);
+        let (mut sink, core) =
+            super::load(&toml(&api, "", ""), &super::with(&[("HTTP_SINK_SECRET", "s3cret")])).unwrap();
+        let error = sink.initialize(core).await.expect_err("refused");
+        assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+        let text = error.report();
+        for told in [&status.to_string(), "HTTP_SINK_SECRET", "health_path"] {
+            assert!(text.contains(told) && !text.contains("s3cret"), "no {told} in {text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_says_nothing_of_the_connector_is_healthy() {
+    let api = Api::start();
+    for status in [200, 204, 301, 400, 403, 404, 405, 418, 500, 501, 505] {
+        api.head(status);
+        let sink = connected(&toml(&api, "", ""), &[]).await;
+        sink.health_check().await.unwrap_or_else(|error| panic!("{status}: {error:?}"));
+    }
+    let sink = connected(&toml(&api, "", ""), &[]).await;
+    for status in [408, 425, 429, 502, 503, 504] {
+        api.head(status);
+        let answer = sink.health_check().await;
+        assert!(matches!(answer, Err(ConnectorError::Retryable { .. })), "{status}: {answer:?}");
+    }
+    for status in [401, 407] {
+        api.head(status);
+        let answer = sink.health_check().await;
+        assert!(matches!(answer, Err(ConnectorError::Fatal { .. })), "{status}: {answer:?}");
+    }
+}
