@@ -1,28 +1,124 @@
-//! What an error of the server means for a batch.
+//! What a failure means for a batch, and its text.
 
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt};
-use deadpool_postgres::PoolError;
+use std::{
+    error::Error,
+    fmt::Write,
+    io::{self, ErrorKind},
+    time::Duration,
+};
 
-/// Says what a failure means, by the class of its SQLSTATE: it may pass, or it is for what a record holds, or it is fatal.
-///
-/// The text is without what a record holds: that stands in the server's detail, and between quotation marks in what it says
-/// of data.
-///
-/// # Errors
-/// The failure.
-pub(crate) fn sorted<T>(result: Result<T, PoolError>, what: &str) -> ConnectorResult<T> {
-    let Err(PoolError::Backend(error)) = result else { return result.retryable(what) };
-    let Some(answer) = error.as_db_error() else { return Err(error).retryable(what) };
+use danube_sink::{ConnectorError, ConnectorResult, TargetFailure};
+use tokio_postgres::error::DbError;
+
+use super::sqlstate::{advice, leaves_session_intact, meaning};
+
+/// Why nothing was written.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server's answer, or that the connection is gone.
+    Client(tokio_postgres::Error),
+    /// No answer within this time.
+    NoAnswer(Duration),
+    /// None of the hosts can be used.
+    NoHost(Vec<(String, Failure)>),
+    /// The table is not what the mapping needs.
+    Table(String),
+}
+
+impl Failure {
+    /// Whether the session can take the next transaction.
+    pub(crate) fn leaves_session_intact(&self) -> bool {
+        self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer, |_| true)))
+    }
+
+    /// What the server answered.
+    pub(crate) fn answer(&self) -> Option<&DbError> {
+        match self {
+            Self::Client(error) => error.as_db_error(),
+            _ => None,
+        }
+    }
+
+    /// What it means for a batch. `is_mapped` says whether the mapping writes a column.
+    pub(crate) fn meaning(&self, is_mapped: impl Fn(&str) -> bool + Copy) -> TargetFailure {
+        match self {
+            Self::Client(error) => error.as_db_error().map_or_else(|| of_client(error), |answer| meaning(answer, is_mapped)),
+            Self::NoAnswer(_) => TargetFailure::Busy,
+            Self::Table(_) => TargetFailure::NotReady,
+            // Another host may know the user.
+            Self::NoHost(hosts) => hosts
+                .iter()
+                .map(|(_, failure)| failure.meaning(is_mapped))
+                .find(|failure| *failure != TargetFailure::Unauthenticated)
+                .unwrap_or(TargetFailure::Unauthenticated),
+        }
+    }
+
+    /// The text is without what a record holds: that stands in the server's detail, and between quotation marks in what it
+    /// says of data.
+    fn text(&self) -> String {
+        match self {
+            Self::Client(error) => match error.as_db_error() {
+                Some(answer) => answer_text(answer),
+                None => chain(error),
+            },
+            Self::NoAnswer(limit) => format!("no answer within {:.1} s", limit.as_secs_f64()),
+            Self::NoHost(hosts) => {
+                let each = hosts.iter().map(|(host, failure)| format!("{host}: {}", failure.text()));
+                each.collect::<Vec<_>>().join("; ")
+            }
+            Self::Table(text) => text.clone(),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Client(error)
+    }
+}
+
+/// What an error means that the client found itself; it tells them apart by their texts alone.
+fn of_client(error: &tokio_postgres::Error) -> TargetFailure {
+    let below = error.source().and_then(|below| below.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match (error.to_string().as_str(), below) {
+        // No password, or none that the server's method takes.
+        ("authentication error" | "invalid configuration", _) => TargetFailure::Unauthenticated,
+        ("error performing TLS handshake", None | Some(ErrorKind::InvalidData)) => TargetFailure::NotReady,
+        // A server that takes no writes, or a socket of the file system.
+        (_, Some(ErrorKind::PermissionDenied)) => TargetFailure::NotReady,
+        ("error encoding message to server", _) => TargetFailure::TooLarge,
+        _ => TargetFailure::Busy,
+    }
+}
+
+fn answer_text(answer: &DbError) -> String {
     let code = answer.code().code();
     let shown = |(number, part)| if code.starts_with("22") && number % 2 == 1 { "…" } else { part };
     let message = answer.message().split('"').enumerate().map(shown).collect::<Vec<_>>().join("\"");
-    let text = format!("{what}: {message} (SQLSTATE {code})");
-    Err(match &code[..2] {
-        // Connection, a server that is a standby, rollback, resources, locks, an operator, the system.
-        "08" | "25" | "40" | "53" | "55" | "57" | "58" => ConnectorError::retryable(text),
-        // Two rows of one key, data, constraints, a view's check, limits, and what a trigger raises.
-        "21" | "22" | "23" | "44" | "54" => ConnectorError::refused(text),
-        "P0" if code == "P0001" => ConnectorError::refused(text),
-        _ => ConnectorError::fatal(text),
-    })
+    format!("{message} (SQLSTATE {code}){}", advice(code))
+}
+
+/// An error of the client, with those below it.
+fn chain(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        let _ = write!(text, ": {error}");
+        below = error.source();
+    }
+    text
+}
+
+/// The error of a try to write, or of the health check.
+///
+/// # Errors
+/// The failure, by its meaning.
+pub(crate) fn sorted<T>(result: Result<T, Failure>, what: &str, is_mapped: impl Fn(&str) -> bool + Copy) -> ConnectorResult<T> {
+    result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text())))
+}
+
+/// The error at start.
+pub(crate) fn at_start(failure: &Failure, what: &str) -> ConnectorError {
+    failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text()))
 }

@@ -9,7 +9,7 @@
 //!
 //! ```no_run
 //! use danube_sink::prelude::*;
-//! use danube_sink_postgres::{Plan, Server, Table};
+//! use danube_sink_postgres::{Credentials, Plan, Server, Table};
 //!
 //! /// Adds a row of each record.
 //! #[sink_connector(name = "rows")]
@@ -42,8 +42,10 @@
 //!             columns: vec![("id".to_owned(), target.id.clone())],
 //!             key: vec!["id".to_owned()],
 //!             replace: false,
+//!             deletes: false,
 //!         };
-//!         self.tables = self.server.open(self.password.as_ref(), &config, &self.topics, plan).await?;
+//!         let credentials = Credentials { password: self.password.as_ref(), url: None };
+//!         self.tables = self.server.open(credentials, &config, &self.topics, plan).await?;
 //!         Ok(())
 //!     }
 //!
@@ -55,14 +57,21 @@
 
 #![warn(missing_docs)]
 
+mod catalog;
+mod endpoint;
 mod failure;
 mod server;
+mod session;
+mod sqlstate;
 mod statements;
 mod table;
 mod text;
+mod url;
 
 pub use self::{
-    server::Server,
+    server::{Credentials, Server},
+    sqlstate::verdicts,
     statements::quoted,
     table::{Plan, Table},
+    url::ConnectionUrl,
 };

@@ -60,7 +60,7 @@ fn typed(number: usize, ty: &Type) -> String {
     match *ty {
         Type::BYTEA => format!("decode(t{number}, 'base64')"),
         // Of a time with an offset the time in UTC, not the hour that is written.
-        Type::TIMESTAMP => format!("t{number}::timestamptz::timestamp"),
+        Type::TIMESTAMP => format!("t{number}::timestamptz AT TIME ZONE 'UTC'"),
         _ => format!("t{number}::{}.{}", quoted(ty.schema()), quoted(ty.name())),
     }
 }

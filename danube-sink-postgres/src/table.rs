@@ -1,14 +1,19 @@
 //! A table, and how records become rows of it.
 
-use std::{borrow::Cow, str::FromStr};
+use std::{
+    borrow::Cow,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use danube_sink::{ConnectorError, ConnectorResult, Field, SinkRecord};
-use deadpool_postgres::{Pool, PoolError};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
-    failure::sorted,
+    catalog::{self, Found},
+    failure::{Failure, at_start, sorted},
+    session::{Session, Statement},
     statements::{quoted, sent_as, statements},
     text::{needs_every_digit, text},
 };
@@ -29,13 +34,22 @@ pub struct Plan {
     pub key: Vec<String>,
     /// Whether a record takes the place of the row with its key, or changes nothing.
     pub replace: bool,
+    /// Whether records delete rows, which needs the right to.
+    pub deletes: bool,
 }
 
 /// A table that is there and can be written to.
 #[derive(Debug)]
 pub struct Table {
-    pool: Pool,
-    name: String,
+    session: Arc<Session>,
+    plan: Plan,
+    /// `None` after a failure: the table may be another one by now.
+    layout: Mutex<Option<Arc<Layout>>>,
+}
+
+/// The table as the server has it now, and the statements that write to it.
+#[derive(Debug)]
+struct Layout {
     columns: Vec<Column>,
     insert: String,
     delete: String,
@@ -47,40 +61,31 @@ pub(crate) struct Column {
     /// As statements write it.
     pub(crate) name: String,
     pub(crate) ty: Type,
+    /// The type with its modifier, as `varchar(5)`.
+    pub(crate) stored_as: String,
     pub(crate) key: bool,
     field: Field,
 }
 
 impl Table {
-    /// Makes what is missing, learns the columns' types from the server, and tries to write without a record.
-    pub(crate) async fn open(pool: &Pool, plan: Plan) -> ConnectorResult<Self> {
-        let Plan { table: name, create, columns, key, replace } = plan;
-        if let Some(stranger) = key.iter().find(|key| !columns.iter().any(|(name, _)| name == *key)) {
-            return Err(ConnectorError::configuration(format!(
-                "the key {stranger} of table {name} is none of its columns"
-            )));
+    /// Makes what is missing, learns the columns' types from the server, and tries the rights to write without a record.
+    pub(crate) async fn open(session: &Arc<Session>, mut plan: Plan) -> ConnectorResult<Self> {
+        if let Some(stranger) = plan.key.iter().find(|key| !plan.columns.iter().any(|(name, _)| name == *key)) {
+            let what = format!("the key {stranger} of table {} is none of its columns", plan.table);
+            return Err(ConnectorError::configuration(what));
         }
-        let names: Vec<_> = columns.iter().map(|(name, _)| quoted(name)).collect();
-        let look = format!("SELECT {} FROM {}", names.join(", "), quoted(&name));
-        let found = async {
-            let client = pool.get().await?;
-            // Connectors that start side by side make it one after the other; the lock's number is "danube" in ASCII.
-            let alone = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(110369627791973)";
-            client.batch_execute(&format!("{alone}; {}; COMMIT", create.unwrap_or_default())).await?;
-            Ok(client.prepare(&look).await?)
+        let create = plan.create.take();
+        let table = Self { session: Arc::clone(session), plan, layout: Mutex::default() };
+        let opened = async {
+            if let Some(create) = create {
+                table.session.define(&create).await?;
+            }
+            table.probe(&*table.learn().await?).await
         };
-        let found = sorted(found.await, &format!("look at table {name}"))?;
-        let column = |((name, field), found): ((String, Field), &tokio_postgres::Column)| Column {
-            key: key.contains(&name),
-            name: quoted(&name),
-            ty: found.type_().clone(),
-            field,
-        };
-        let columns: Vec<_> = columns.into_iter().zip(found.columns()).map(column).collect();
-        let (insert, delete) = statements(&quoted(&name), &columns, replace);
-        let table = Self { pool: pool.clone(), name, columns, insert, delete };
-        table.write(&[], &[]).await?;
-        Ok(table)
+        match opened.await {
+            Ok(()) => Ok(table),
+            Err(failure) => Err(at_start(&failure, &format!("prepare table {}", table.plan.table))),
+        }
     }
 
     /// Writes all of the records, or nothing. `deleted` says which of them delete their row. Without records it tries
@@ -89,6 +94,91 @@ impl Table {
     /// # Errors
     /// A record without a value for the key, and what the server says.
     pub async fn write(&self, records: &[SinkRecord], deleted: &[bool]) -> ConnectorResult<()> {
+        let what = format!("write {} records to table {}", records.len(), self.plan.table);
+        let mut layout = self.layout(&what).await?;
+        if records.is_empty() {
+            return self.sorted(self.probe(&layout).await, &what);
+        }
+        loop {
+            let written = self.write_as(&layout, records, deleted, &what).await;
+            match &written {
+                Ok(()) => return Ok(()),
+                // What is in the table's way may be gone when it is tried again.
+                Err(ConnectorError::Retryable { .. } | ConnectorError::TooLarge { .. } | ConnectorError::Fatal { .. }) => {
+                    self.forget();
+                    return written;
+                }
+                // Only the table as it is now rejects a record.
+                Err(_) => {
+                    self.forget();
+                    let now = self.layout(&what).await?;
+                    if now.is_like(&layout) {
+                        return written;
+                    }
+                    layout = now;
+                }
+            }
+        }
+    }
+
+    async fn write_as(&self, layout: &Layout, records: &[SinkRecord], deleted: &[bool], what: &str) -> ConnectorResult<()> {
+        let parameters = layout.parameters(records, deleted)?;
+        let parameters = layout.typed(&parameters);
+        let delete = Statement { text: &layout.delete, parameters: &parameters };
+        let insert = Statement { text: &layout.insert, parameters: &parameters };
+        // What is inserted later in the batch is a new row.
+        let statements = if deleted.contains(&true) { &[delete, insert][..] } else { &[insert] };
+        self.sorted(self.session.transaction(statements).await, what)
+    }
+
+    /// Tries types and rights, without a row and without triggers.
+    async fn probe(&self, layout: &Layout) -> Result<(), Failure> {
+        let parameters = layout.parameters(&[], &[]).unwrap_or_default();
+        let parameters = layout.typed(&parameters);
+        let texts = [&layout.insert, &layout.delete].map(|text| format!("EXPLAIN {text}"));
+        let statements = texts.each_ref().map(|text| Statement { text, parameters: &parameters });
+        self.session.transaction(if self.plan.deletes { &statements } else { &statements[..1] }).await
+    }
+
+    fn sorted<T>(&self, result: Result<T, Failure>, what: &str) -> ConnectorResult<T> {
+        sorted(result, what, |column| self.plan.columns.iter().any(|(name, _)| name == column))
+    }
+
+    /// The layout as it was learnt last, or now.
+    async fn layout(&self, what: &str) -> ConnectorResult<Arc<Layout>> {
+        let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(layout) => Ok(layout),
+            None => self.sorted(self.learn().await, what),
+        }
+    }
+
+    fn forget(&self) {
+        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    async fn learn(&self) -> Result<Arc<Layout>, Failure> {
+        let Plan { table, columns, key, replace, .. } = &self.plan;
+        let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let found = catalog::columns(&self.session, &quoted(table), &names).await?;
+        let column = |((name, field), found): (&(String, Field), Found)| Column {
+            key: key.contains(name),
+            name: quoted(name),
+            ty: found.ty,
+            stored_as: found.stored_as,
+            field: field.clone(),
+        };
+        let columns: Vec<_> = columns.iter().zip(found).map(column).collect();
+        let (insert, delete) = statements(&quoted(table), &columns, *replace);
+        let layout = Arc::new(Layout { columns, insert, delete });
+        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&layout));
+        Ok(layout)
+    }
+}
+
+impl Layout {
+    /// One array for each column, and one of what is deleted.
+    fn parameters<'r>(&self, records: &'r [SinkRecord], deleted: &'r [bool]) -> ConnectorResult<Vec<Parameter<'r>>> {
         let mut parameters = Vec::with_capacity(self.columns.len() + 1);
         for column in &self.columns {
             parameters.push(column.values(records).map_err(|row| {
@@ -96,24 +186,23 @@ impl Table {
             })?);
         }
         parameters.push(Box::new(deleted));
-        let what = format!("write {} records to table {}", records.len(), self.name);
-        sorted(self.send(&parameters, deleted.contains(&true)).await, &what)
+        Ok(parameters)
     }
 
-    async fn send(&self, parameters: &[Parameter<'_>], deletes: bool) -> Result<(), PoolError> {
-        let parameters: Vec<_> = parameters.iter().map(|values| &**values as &(dyn ToSql + Sync)).collect();
-        let mut client = self.pool.get().await?;
-        let insert = client.prepare_cached(&self.insert).await?;
-        if !deletes {
-            client.execute(&insert, &parameters).await?;
-            return Ok(());
-        }
-        // What comes back later in the batch is a new row.
-        let delete = client.prepare_cached(&self.delete).await?;
-        let transaction = client.transaction().await?;
-        transaction.execute(&delete, &parameters).await?;
-        transaction.execute(&insert, &parameters).await?;
-        Ok(transaction.commit().await?)
+    fn typed<'p>(&self, parameters: &'p [Parameter<'_>]) -> Vec<(&'p (dyn ToSql + Sync), Type)> {
+        let types = self.columns.iter().map(|column| match sent_as(&column.ty) {
+            Type::INT8 => Type::INT8_ARRAY,
+            Type::FLOAT8 => Type::FLOAT8_ARRAY,
+            _ => Type::TEXT_ARRAY,
+        });
+        let values = parameters.iter().map(|values| &**values as &(dyn ToSql + Sync));
+        values.zip(types.chain([Type::BOOL_ARRAY])).collect()
+    }
+
+    /// Whether both read values alike.
+    fn is_like(&self, other: &Self) -> bool {
+        let types = |layout: &Self| layout.columns.iter().map(|column| column.ty.clone()).collect::<Vec<_>>();
+        types(self) == types(other)
     }
 }
 

@@ -4,7 +4,7 @@
 mod tests;
 
 use danube_sink::{config::Mapping, prelude::*};
-use danube_sink_postgres::{Plan, Server, Table, quoted};
+use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted};
 
 /// Writes the embeddings of each topic, with what they are of, into a table of PostgreSQL with pgvector.
 #[sink_connector(
@@ -18,6 +18,10 @@ pub(crate) struct Pgvector {
     /// The password, if the server asks for one.
     #[setting(secret)]
     password: Option<Secret>,
+    /// The connection URL with its password, such as `postgres://user:password@host/database`; it takes the place of what
+    /// `server` names.
+    #[setting(secret)]
+    url: Option<Secret>,
     /// Where each topic goes.
     #[topic_mappings(batch_size = 500)]
     topics: TopicMappings<Vectors>,
@@ -86,7 +90,7 @@ impl Vectors {
             columns.push((which.to_string(), Field::Metadata(*which)));
         }
         let create = self.create.then(|| self.statements(&made.join(", ")));
-        Plan { table: self.table.clone(), create, columns, key: vec!["id".to_owned()], replace: true }
+        Plan { table: self.table.clone(), create, columns, key: vec!["id".to_owned()], replace: true, deletes: false }
     }
 
     /// What makes the extension, the table and the index.
@@ -115,7 +119,8 @@ impl Vectors {
 #[sink_connector]
 impl SinkConnector for Pgvector {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        self.tables = self.server.open(self.password.as_ref(), &config, &self.topics, Vectors::plan).await?;
+        let credentials = Credentials { password: self.password.as_ref(), url: self.url.as_ref() };
+        self.tables = self.server.open(credentials, &config, &self.topics, Vectors::plan).await?;
         Ok(())
     }
 

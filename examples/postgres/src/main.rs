@@ -9,7 +9,7 @@ use danube_sink::{
     config::{Mapping, Mistake},
     prelude::*,
 };
-use danube_sink_postgres::{Plan, Server, Table, quoted};
+use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted};
 
 /// Writes the records of each topic as rows of a PostgreSQL table.
 #[sink_connector(
@@ -22,6 +22,10 @@ pub(crate) struct Postgres {
     /// The password, if the server asks for one.
     #[setting(secret)]
     password: Option<Secret>,
+    /// The connection URL with its password, such as `postgres://user:password@host/database`; it takes the place of what
+    /// `server` names.
+    #[setting(secret)]
+    url: Option<Secret>,
     /// Where each topic goes.
     #[topic_mappings(batch_size = 1000)]
     topics: TopicMappings<Target>,
@@ -86,6 +90,7 @@ impl Target {
             columns: columns.chain(metadata).collect(),
             key: self.key.clone(),
             replace: self.mode != Mode::Append,
+            deletes: self.mode == Mode::Cdc,
         }
     }
 
@@ -104,7 +109,8 @@ impl Target {
 #[sink_connector]
 impl SinkConnector for Postgres {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        self.tables = self.server.open(self.password.as_ref(), &config, &self.topics, Target::plan).await?;
+        let credentials = Credentials { password: self.password.as_ref(), url: self.url.as_ref() };
+        self.tables = self.server.open(credentials, &config, &self.topics, Target::plan).await?;
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! The connector against a PostgreSQL server of its own.
 
+mod bouncer;
 mod conformance;
 mod failures;
 mod modes;
 mod outages;
+mod poolers;
 mod settings;
 mod tls;
 mod types;

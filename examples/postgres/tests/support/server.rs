@@ -15,7 +15,7 @@ use std::{
 use tokio_postgres::{Client, Config, NoTls};
 
 /// `nobody`: PostgreSQL refuses to run as root.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// Which of the installed servers.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +53,7 @@ impl PostgresServer {
         let folder = std::env::temp_dir().join(format!("danube-sink-postgres-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).expect("a folder");
-        // Nobody else asks the system for a port between these two lines and the start, as good as always.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let port = free_port();
         let server = Self { programs, folder, port };
         if is_root() {
             chown(&server.folder, Some(NOBODY), Some(NOBODY)).expect("root gives folders away");
@@ -119,11 +118,7 @@ impl PostgresServer {
 
     /// A connection of the test's own.
     pub(crate) async fn client(&self) -> Client {
-        let mut config = Config::new();
-        config.host("127.0.0.1").port(self.port).user("postgres").dbname("postgres");
-        let (client, connection) = config.connect(NoTls).await.expect("the server runs");
-        tokio::spawn(connection);
-        client
+        connected("127.0.0.1", self.port).await
     }
 
     fn data(&self) -> PathBuf {
@@ -147,8 +142,22 @@ impl PostgresServer {
     }
 }
 
+/// A connection of user `postgres`.
+pub(crate) async fn connected(host: &str, port: u16) -> Client {
+    let mut config = Config::new();
+    config.host(host).port(port).user("postgres").dbname("postgres");
+    let (client, connection) = config.connect(NoTls).await.expect("the server runs");
+    tokio::spawn(connection);
+    client
+}
+
+/// A port that nobody else asks the system for between this line and the start of a server, as good as always.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}
+
 /// A folder of root's is made with root's rights.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").expect("Linux")) == 0
 }
 

@@ -1,0 +1,96 @@
+//! What the server's catalog says of a table, in queries that need no session of their own.
+
+use tokio_postgres::{
+    Row,
+    types::{Kind, Oid, Type},
+};
+
+use super::{
+    failure::Failure,
+    session::{Session, Statement},
+};
+
+/// Every column. A row cannot be without a value of a column that is NOT NULL, has no default and no trigger that may fill
+/// it; and a default that takes numbers from a sequence needs the right to use it.
+const COLUMNS: &str = "
+    SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod),
+        c.relkind IN ('r', 'p') AND (a.attnotnull OR t.typnotnull) AND t.typdefault IS NULL
+            AND NOT a.atthasdef AND a.attidentity = ''
+            AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgtype & 7 = 7 AND tgenabled <> 'D'),
+        (SELECT min(s.oid::regclass::text) FROM pg_attrdef d
+            JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass
+            JOIN pg_class s ON s.oid = p.refobjid
+            WHERE d.adrelid = c.oid AND d.adnum = a.attnum
+                AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END)
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped";
+
+/// A type that the client does not know by itself.
+const TYPE: &str = "
+    SELECT t.typname::text, n.nspname::text, t.typtype::text, t.typelem, t.typbasetype
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = $1";
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) ty: Type,
+    /// The type with its modifier, as `varchar(5)`.
+    pub(crate) stored_as: String,
+}
+
+/// The columns of these names, in this order.
+///
+/// # Errors
+/// What the server answers, and a table that the mapping cannot write: a column is missing, or one that the mapping does not
+/// write needs a value or a right.
+pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> Result<Vec<Found>, Failure> {
+    let rows = session.rows(Statement { text: COLUMNS, parameters: &[(&table, Type::TEXT)] }).await?;
+    let name = |row: &Row| row.get::<_, String>(0);
+    for row in rows.iter().filter(|row| !names.contains(&name(row).as_str())) {
+        let column = name(row);
+        if row.get(3) {
+            let what = format!("column {column} of {table} is NOT NULL and has no default: write it by the mapping");
+            return Err(Failure::Table(what));
+        }
+        if let Some(sequence) = row.get::<_, Option<String>>(4) {
+            let what = format!("column {column} of {table} takes its values from sequence {sequence}: grant USAGE of it");
+            return Err(Failure::Table(what));
+        }
+    }
+    let mut found = Vec::with_capacity(names.len());
+    for wanted in names {
+        let Some(row) = rows.iter().find(|row| name(row) == *wanted) else {
+            return Err(Failure::Table(format!("{table} has no column {wanted}: add it, or mend the mapping")));
+        };
+        found.push(Found { ty: type_of(session, row.get(1)).await?, stored_as: row.get(2) });
+    }
+    Ok(found)
+}
+
+async fn type_of(session: &Session, mut oid: Oid) -> Result<Type, Failure> {
+    let mut made_of = Vec::new();
+    let mut ty = loop {
+        if let Some(known) = Type::from_oid(oid) {
+            break known;
+        }
+        let rows = session.rows(Statement { text: TYPE, parameters: &[(&oid, Type::OID)] }).await?;
+        let Some(row) = rows.first() else {
+            return Err(Failure::Table("a type was dropped meanwhile".to_owned()));
+        };
+        let (name, schema, kind): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let below: (Oid, Oid) = (row.get(3), row.get(4));
+        let wrap: fn(Type) -> Kind = match (kind.as_str(), below) {
+            ("d", _) => Kind::Domain,
+            ("b", (element, _)) if element != 0 => Kind::Array,
+            ("e", _) => break Type::new(name, oid, Kind::Enum(Vec::new()), schema),
+            ("c", _) => break Type::new(name, oid, Kind::Composite(Vec::new()), schema),
+            _ => break Type::new(name, oid, Kind::Simple, schema),
+        };
+        made_of.push((name, oid, schema, wrap));
+        oid = if kind == "d" { below.1 } else { below.0 };
+    };
+    while let Some((name, oid, schema, wrap)) = made_of.pop() {
+        ty = Type::new(name, oid, wrap(ty), schema);
+    }
+    Ok(ty)
+}

@@ -1,0 +1,89 @@
+//! The hosts of a server and how to reach each of them.
+
+use std::path::Path;
+
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use rustls_native_certs::load_native_certs;
+use tokio_postgres::config::{Config, Host as HostName};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::session::PATIENCE;
+
+/// A host, as errors name it, and how to connect to it alone.
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) config: Config,
+}
+
+/// Splits a configuration of several hosts.
+///
+/// # Errors
+/// [`ConnectorError::Configuration`] where the number of ports is not that of the hosts.
+pub(crate) fn hosts(all: &Config) -> ConnectorResult<Vec<Host>> {
+    let (names, ports) = (all.get_hosts(), all.get_ports());
+    if ports.len() > 1 && ports.len() != names.len() || !all.get_hostaddrs().is_empty() {
+        let what = "a server needs one port, or one for each host, and no `hostaddr`";
+        return Err(ConnectorError::configuration(what));
+    }
+    let host = |(number, name): (usize, &HostName)| {
+        let port = ports.get(number).or(ports.first()).copied().unwrap_or(5432);
+        let mut config = Config::new();
+        let name = match name {
+            HostName::Tcp(name) => {
+                config.host(name);
+                name.clone()
+            }
+            HostName::Unix(path) => {
+                config.host_path(path);
+                path.display().to_string()
+            }
+        };
+        config.port(port).keepalives_idle(PATIENCE).tcp_user_timeout(PATIENCE);
+        config.ssl_mode(all.get_ssl_mode()).ssl_negotiation(all.get_ssl_negotiation());
+        config.channel_binding(all.get_channel_binding()).target_session_attrs(all.get_target_session_attrs());
+        all.get_user().map(|user| config.user(user));
+        all.get_password().map(|password| config.password(password));
+        all.get_dbname().map(|database| config.dbname(database));
+        all.get_application_name().map(|name| config.application_name(name));
+        all.get_options().map(|options| config.options(options));
+        Host { name: format!("{name}:{port}"), config }
+    };
+    Ok(names.iter().enumerate().map(host).collect())
+}
+
+/// Reads the certificates that TLS needs. A server's certificate and its name are always checked.
+///
+/// # Errors
+/// [`ConnectorError::Initialization`] where a file cannot be read or is not in PEM.
+pub(crate) fn tls(ca_file: Option<&Path>, identity: Option<(&Path, &Path)>) -> ConnectorResult<MakeRustlsConnect> {
+    let authorities = match ca_file {
+        None => load_native_certs().certs,
+        Some(path) => certificates(path, "ca_file")?,
+    };
+    let mut trusted = RootCertStore::empty();
+    trusted.add_parsable_certificates(authorities);
+    let builder = ClientConfig::builder_with_provider(default_provider().into())
+        .with_safe_default_protocol_versions()
+        .initialization("prepare TLS")?
+        .with_root_certificates(trusted);
+    let client = match identity {
+        None => builder.with_no_client_auth(),
+        Some((cert_file, key_file)) => {
+            let key = PrivateKeyDer::from_pem_file(key_file);
+            let key = key.initialization(format!("read key_file {}", key_file.display()))?;
+            let chain = certificates(cert_file, "cert_file")?;
+            builder.with_client_auth_cert(chain, key).initialization("use cert_file and key_file")?
+        }
+    };
+    Ok(MakeRustlsConnect::new(client))
+}
+
+fn certificates(path: &Path, key: &str) -> ConnectorResult<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    read.initialization(format!("read {key} {}", path.display()))
+}

@@ -1,0 +1,156 @@
+//! What the server's answers mean: one table, which the code looks them up in and READMEs show.
+
+use danube_sink::TargetFailure::{self, Busy, NotReady, Refused, TooLarge, Unauthenticated};
+use tokio_postgres::error::DbError;
+
+/// SQLSTATEs and classes of them, what they are, and what they mean for a batch; the longest that an answer begins with counts.
+///
+/// A state that begins with none of them is a trigger's own: [`UNKNOWN`].
+const STATES: &[(&str, &str, TargetFailure)] = &[
+    ("28", "credentials or `pg_hba.conf`", Unauthenticated),
+    ("0A", "not supported", NotReady),
+    ("0L", "grantor", NotReady),
+    ("0P", "role", NotReady),
+    ("25006", "read-only", NotReady),
+    ("2B", "privileges in use", NotReady),
+    ("2F", "a function's fault", NotReady),
+    ("39", "a trigger's fault", NotReady),
+    ("3D", "no such database", NotReady),
+    ("3F", "no such schema", NotReady),
+    ("42", "a missing right, table, column or type", NotReady),
+    ("55", "not in the state for it", NotReady),
+    ("57P04", "database dropped", NotReady),
+    ("F0", "configuration file", NotReady),
+    ("HV", "foreign table", NotReady),
+    (UNFILLED, "`NOT NULL` in a column that the mapping does not write", NotReady),
+    ("08", "connection", Busy),
+    ("0B", "transaction", Busy),
+    ("24", "cursor", Busy),
+    ("25", "transaction", Busy),
+    ("26", "lost statement", Busy),
+    ("2D", "transaction", Busy),
+    ("34", "cursor", Busy),
+    ("3B", "savepoint", Busy),
+    ("40", "deadlock, serialization", Busy),
+    ("53", "disk full, too many connections", Busy),
+    ("55P03", "lock", Busy),
+    ("57", "server stopping or starting", Busy),
+    ("58", "operating system", Busy),
+    ("72", "snapshot", Busy),
+    ("XX", "fault of the server", Busy),
+    ("53200", "out of memory", TooLarge),
+    ("53400", "limit of the configuration", TooLarge),
+    ("57014", "statement timeout", TooLarge),
+    ("02", "no data", Refused),
+    ("09", "trigger", Refused),
+    ("0F", "locator", Refused),
+    ("0Z", "diagnostics", Refused),
+    ("10", "XQuery", Refused),
+    ("20", "`CASE`", Refused),
+    ("21", "cardinality", Refused),
+    ("22", "a value that does not fit its type", Refused),
+    ("23", "constraint", Refused),
+    ("27", "trigger", Refused),
+    ("38", "function", Refused),
+    ("44", "a view's check", Refused),
+    ("54", "limit of the server", Refused),
+    ("P0", "what a trigger raises", Refused),
+    (POLICY, "row-level security", Refused),
+    ("", "a state of a trigger's own", Refused),
+];
+
+/// `NOT NULL` where no mapping gives a value: every record is refused.
+const UNFILLED: &str = "23502 unmapped";
+/// A policy refuses this row, under the state of a right that is missing.
+const POLICY: &str = "42501 policy";
+
+/// What an answer of the server means.
+pub(crate) fn meaning(answer: &DbError, is_mapped: impl Fn(&str) -> bool) -> TargetFailure {
+    let state = match answer.code().code() {
+        "23502" if answer.column().is_some_and(|column| !is_mapped(column)) => UNFILLED,
+        // Of the two that have this state, the one that is about a row; the message is in the server's language.
+        "42501" if answer.routine() == Some("ExecWithCheckOptions") => POLICY,
+        state => state,
+    };
+    of_state(state)
+}
+
+fn of_state(state: &str) -> TargetFailure {
+    let fits = STATES.iter().filter(|(prefix, ..)| state.starts_with(prefix));
+    fits.max_by_key(|(prefix, ..)| prefix.len()).map_or(Refused, |(.., failure)| *failure)
+}
+
+/// The answers of the server with their classes, for the table of verdicts in a connector's README.
+///
+/// ```
+/// # /*
+/// let table = danube_sink::testing::verdict_table(danube_sink_postgres::verdicts());
+/// # */
+/// ```
+pub fn verdicts() -> impl Iterator<Item = (String, TargetFailure)> {
+    STATES.iter().map(|(state, what, failure)| {
+        let state = state.split(' ').next().unwrap_or_default();
+        let answer = if state.is_empty() { (*what).to_owned() } else { format!("`{state}` {what}") };
+        (answer, *failure)
+    })
+}
+
+/// Whether the session can take the next transaction. Others are closed: another host may take writes, a new session has
+/// what was altered for its role, and a broken one never heals.
+pub(crate) fn leaves_session_intact(answer: &DbError, failure: TargetFailure) -> bool {
+    let state = answer.code().code();
+    matches!(failure, Refused | TooLarge) || state.starts_with("40") || state == "55P03"
+}
+
+/// What to do about what has to be mended.
+pub(crate) fn advice(state: &str) -> &'static str {
+    match state {
+        "42501" => "; grant the role what it lacks",
+        "42P01" | "42703" | "3F000" | "3D000" => "; make it again, or mend the mapping",
+        "42804" | "42846" | "42883" | "42P10" => "; the table no longer fits the mapping",
+        "23502" => "; give the column a default or a value of the mapping",
+        "25006" => "; another of the hosts is tried, if there is one that takes writes",
+        state if state.starts_with("28") => "; mend user, password or pg_hba.conf, and restart",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every class of appendix A of PostgreSQL's manual, but for those that are no errors.
+    const CLASSES: &str = "02 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 \
+                           57 58 72 F0 HV P0 XX";
+
+    #[test]
+    fn every_class_of_the_manual_has_a_line() {
+        for class in CLASSES.split_whitespace() {
+            assert!(STATES.iter().any(|(state, ..)| *state == class), "{class}");
+        }
+        for (number, (state, ..)) in STATES.iter().enumerate() {
+            assert!(STATES[..number].iter().all(|(earlier, ..)| earlier != state), "{state} twice");
+        }
+    }
+
+    #[test]
+    fn the_longest_state_counts() {
+        for (state, failure) in [
+            ("57014", TooLarge),
+            ("57P01", Busy),
+            ("57P04", NotReady),
+            ("53100", Busy),
+            ("53200", TooLarge),
+            ("25006", NotReady),
+            ("25P02", Busy),
+            ("42501", NotReady),
+            (POLICY, Refused),
+            ("23502", Refused),
+            (UNFILLED, NotReady),
+            ("22P02", Refused),
+            ("U0001", Refused),
+        ] {
+            assert_eq!(of_state(state), failure, "{state}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A connection URL.
+
+use std::{error::Error, fmt, path::PathBuf};
+
+use danube_sink::config::{Mistakes, Setting, Value, shape::Shape};
+use percent_encoding::percent_decode_str;
+use tokio_postgres::config::{Config, Host, TargetSessionAttrs};
+
+/// A connection URL without its password, such as `postgres://writer@db1,db2:6432/sales?sslmode=require`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectionUrl(String);
+
+/// What a connection URL says, beside what the client of PostgreSQL reads from it itself.
+#[derive(Debug, Default)]
+pub(crate) struct Url {
+    pub(crate) config: Config,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) cert_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+impl Url {
+    /// Reads `postgres://user:password@host:port,host:port/database?sslmode=…`; the reason where it cannot. The reason holds
+    /// nothing of the URL but names of its parameters.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return Err("a connection URL begins with `postgres://`".to_owned());
+        }
+        let mut url = Self::default();
+        let (place, parameters) = text.split_once('?').unwrap_or((text, ""));
+        let (mut kept, mut ssl_mode, mut attributes) = (Vec::new(), None, None);
+        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').ok_or("a parameter has no value")?;
+            let path = || Some(PathBuf::from(percent_decode_str(value).decode_utf8_lossy().into_owned()));
+            match name {
+                // TLS always checks the certificate and its name here.
+                "sslmode" => ssl_mode = Some(if value.starts_with("verify-") { "require" } else { value }),
+                "sslrootcert" if value == "system" => {}
+                "sslrootcert" => url.ca_file = path(),
+                "sslcert" => url.cert_file = path(),
+                "sslkey" => url.key_file = path(),
+                "target_session_attrs" => {
+                    attributes = Some(if value == "primary" { "read-write" } else { value });
+                }
+                _ => kept.push(parameter.to_owned()),
+            }
+        }
+        kept.push(format!("sslmode={}", ssl_mode.unwrap_or("require")));
+        kept.push(format!("target_session_attrs={}", attributes.unwrap_or("read-write")));
+        let parsed = format!("{place}?{}", kept.join("&")).parse::<Config>();
+        url.config = parsed.map_err(|error| error.source().map_or(String::new(), ToString::to_string))?;
+        let is_part_of_password = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if url.config.get_hosts().iter().any(is_part_of_password) {
+            return Err("it has two `@`: write one that belongs to the password as `%40`".to_owned());
+        }
+        if url.config.get_user().is_none() || url.config.get_hosts().is_empty() {
+            return Err("it names no user or no host".to_owned());
+        }
+        if url.config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
+            return Err("`target_session_attrs=read-only` is for servers that take no writes".to_owned());
+        }
+        Ok(url)
+    }
+}
+
+impl Setting for ConnectionUrl {
+    const SHAPE: Shape = Shape::TEXT;
+
+    fn read(value: &Value) -> Result<Self, Mistakes> {
+        let text = value.as_text()?;
+        let mistake = match Url::read(text) {
+            Ok(url) if url.config.get_password().is_none() => return Ok(Self(text.to_owned())),
+            Ok(_) => value.mistake(
+                "the URL has a password, which must not be in the file",
+                "set the password or the whole URL in the environment; `template` prints the variables",
+            ),
+            Err(reason) => value.mistake(
+                format!("not a connection URL: {reason}"),
+                "write one such as `\"postgres://user@host:5432/database\"`",
+            ),
+        };
+        // Whatever it is, it may have a password.
+        let mut mistakes = Mistakes::default();
+        mistakes.hide(value);
+        mistakes.push(mistake);
+        Err(mistakes)
+    }
+}
+
+impl ConnectionUrl {
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ConnectionUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}

@@ -1,0 +1,134 @@
+//! Behind PgBouncer, which gives each transaction another session of the server.
+
+use danube_sink::{ConnectorError, SinkConnector};
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::{
+    Postgres, PostgresServer, Program,
+    bouncer::Bouncer,
+    records,
+    server::connected,
+    start, told,
+};
+
+/// A database and a role with settings that change what values mean.
+const SETTINGS: &str = "
+    ALTER DATABASE postgres SET timezone = 'Asia/Tokyo';
+    ALTER DATABASE postgres SET standard_conforming_strings = off;
+    ALTER DATABASE postgres SET extra_float_digits = -15;
+    ALTER ROLE postgres SET datestyle = 'SQL, DMY';
+    ALTER ROLE postgres SET intervalstyle = 'sql_standard';
+    ALTER ROLE postgres SET array_nulls = off;
+    CREATE TYPE mood AS ENUM ('sad', 'happy')";
+const TABLE: &str = "CREATE TABLE rows (n int PRIMARY KEY, t timestamp, z timestamptz, d date, i interval, a text[], moods mood[], \
+                     \"back\\slash\" text, at timestamp DEFAULT timestamptz '2024-01-01 00:00:00Z')";
+const MAPPING: &str = "table = 'rows'\nmode = 'cdc'\noperation = '/op'\nkey = ['n']\n\
+                       columns = { n = '/n', t = '/t', z = '/z', d = '/d', i = '/i', a = '/a', moods = '/m', 'back\\slash' = '/s' }";
+const RECORD: &str = r#"{"op":"c","n":1,"t":"2024-01-01T00:00:00Z","z":"2024-01-01 00:00:00","d":"02/03/2024",
+                         "i":"-1 01:00:00","a":[null,"NULL"],"m":["sad"],"s":"a\\nb"}"#;
+const WRITTEN: &str = r#"(1,"2024-01-01 00:00:00","2024-01-01 00:00:00+00",2024-02-03,"-1 days +01:00:00","{NULL,""NULL""}",{sad},"a\\nb","2024-01-01 00:00:00")"#;
+
+async fn server() -> (PostgresServer, Client) {
+    let server = PostgresServer::start(Program::Postgresql);
+    let sql = server.client().await;
+    sql.batch_execute(SETTINGS).await.unwrap();
+    sql.batch_execute(TABLE).await.unwrap();
+    (server, sql)
+}
+
+/// A connector that reaches the server by the pooler.
+async fn start_behind(server: &mut PostgresServer, bouncer: &Bouncer, mapping: &str) -> Postgres {
+    server.port = bouncer.port;
+    start(server, mapping).await.unwrap()
+}
+
+async fn row(sql: &Client) -> String {
+    let read = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET array_nulls = on; \
+                SELECT rows::text FROM rows WHERE n = 1";
+    let answer = sql.simple_query(read).await.unwrap();
+    answer.iter().find_map(|line| if let SimpleQueryMessage::Row(row) = line { row.get(0) } else { None }).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn values_mean_the_same_whatever_the_database_and_the_role_set() {
+    let (server, sql) = server().await;
+    let mut sink = start(&server, MAPPING).await.unwrap();
+    sink.process_batch(records(&[RECORD])).await.unwrap();
+    assert_eq!(row(&sql).await, WRITTEN);
+}
+
+#[tokio::test]
+async fn a_pooler_in_either_mode_takes_the_connection_and_values_keep_their_meaning() {
+    for mode in ["transaction", "session"] {
+        let (mut server, sql) = server().await;
+        let bouncer = Bouncer::start(&server, mode, "").await;
+        let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
+        sink.process_batch(records(&[RECORD])).await.unwrap();
+        assert_eq!(row(&sql).await, WRITTEN, "{mode}");
+        // A delete and an insert in one transaction.
+        sink.process_batch(records(&[r#"{"op":"d","n":1}"#, RECORD])).await.unwrap();
+        sink.health_check().await.unwrap();
+        assert_eq!(row(&sql).await, WRITTEN, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn another_client_of_the_pooler_takes_the_session_in_between() {
+    let (mut server, sql) = server().await;
+    let bouncer = Bouncer::start(&server, "transaction", "").await;
+    let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
+    let mut others = Vec::new();
+    for n in 2..5 {
+        // Each holds one session of the server more.
+        let other = connected("127.0.0.1", bouncer.port).await;
+        other.batch_execute("BEGIN").await.unwrap();
+        others.push(other);
+        sink.process_batch(records(&[&format!(r#"{{"op":"c","n":{n},"m":["happy"]}}"#)])).await.unwrap();
+        sink.process_batch(records(&[r#"{"op":"d","n":0}"#])).await.unwrap();
+        sink.health_check().await.unwrap();
+    }
+    let row = sql.query_one("SELECT count(*) FROM rows", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 3);
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind_in_the_sessions_of_a_pooler() {
+    let (mut server, _sql) = server().await;
+    let bouncer = Bouncer::start(&server, "transaction", "").await;
+    let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
+    sink.process_batch(records(&[RECORD])).await.unwrap();
+    sink.process_batch(records(&[r#"{"op":"c","n":"no number"}"#])).await.unwrap_err();
+    sink.process_batch(records(&[r#"{"op":"c","n":2,"i":"no interval"}"#])).await.unwrap_err();
+    let other = connected("127.0.0.1", bouncer.port).await;
+    let look = "SELECT current_setting('timezone') || current_setting('statement_timeout') || current_setting('lock_timeout') \
+                || (SELECT count(*) FROM pg_prepared_statements) \
+                || (SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%')";
+    let answer = other.simple_query(look).await.unwrap();
+    let found = answer.iter().find_map(|line| if let SimpleQueryMessage::Row(row) = line { row.get(0) } else { None });
+    assert_eq!(found, Some("Asia/Tokyo0000"));
+}
+
+#[tokio::test]
+async fn a_pooler_that_restarts_and_a_server_that_restarts_behind_it_are_waited_for() {
+    let (mut server, sql) = server().await;
+    let mut bouncer = Bouncer::start(&server, "transaction", "server_login_retry = 1").await;
+    let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
+    server.stop("fast");
+    told!(sink.process_batch(records(&[RECORD])).await, Retryable);
+    server.go_on();
+    drop(sql);
+    let written = async |sink: &mut Postgres| {
+        for _ in 0..50 {
+            match sink.process_batch(records(&[RECORD])).await {
+                Ok(()) => return,
+                Err(ConnectorError::Retryable { .. }) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("not written");
+    };
+    written(&mut sink).await;
+    bouncer.restart().await;
+    written(&mut sink).await;
+}
