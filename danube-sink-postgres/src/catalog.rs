@@ -53,7 +53,8 @@ pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> R
             return Err(Failure::Table(what));
         }
         if let Some(sequence) = row.get::<_, Option<String>>(4) {
-            let what = format!("column {column} of {table} takes its values from sequence {sequence}: grant USAGE of it");
+            let what =
+                format!("column {column} of {table} takes its values from sequence {sequence}: grant USAGE of it");
             return Err(Failure::Table(what));
         }
     }

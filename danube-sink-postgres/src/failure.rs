@@ -42,7 +42,9 @@ impl Failure {
     /// What it means for a batch. `is_mapped` says whether the mapping writes a column.
     pub(crate) fn meaning(&self, is_mapped: impl Fn(&str) -> bool + Copy) -> TargetFailure {
         match self {
-            Self::Client(error) => error.as_db_error().map_or_else(|| of_client(error), |answer| meaning(answer, is_mapped)),
+            Self::Client(error) => {
+                error.as_db_error().map_or_else(|| of_client(error), |answer| meaning(answer, is_mapped))
+            }
             Self::NoAnswer(_) => TargetFailure::Busy,
             Self::Table(_) => TargetFailure::NotReady,
             // Another host may know the user.
@@ -114,7 +116,11 @@ fn chain(error: &tokio_postgres::Error) -> String {
 ///
 /// # Errors
 /// The failure, by its meaning.
-pub(crate) fn sorted<T>(result: Result<T, Failure>, what: &str, is_mapped: impl Fn(&str) -> bool + Copy) -> ConnectorResult<T> {
+pub(crate) fn sorted<T>(
+    result: Result<T, Failure>,
+    what: &str,
+    is_mapped: impl Fn(&str) -> bool + Copy,
+) -> ConnectorResult<T> {
     result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text())))
 }
 

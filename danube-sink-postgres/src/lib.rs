@@ -60,6 +60,7 @@
 mod catalog;
 mod endpoint;
 mod failure;
+mod redelivered;
 mod server;
 mod session;
 mod sqlstate;

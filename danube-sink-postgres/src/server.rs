@@ -93,7 +93,8 @@ impl Server {
     fn named(&self, secret: Option<&Secret>) -> ConnectorResult<Url> {
         let url = secret.map(Secret::expose).or(self.url.as_ref().map(ConnectionUrl::as_str));
         if let Some(url) = url {
-            return Url::read(url).map_err(|reason| ConnectorError::configuration(format!("the connection URL: {reason}")));
+            return Url::read(url)
+                .map_err(|reason| ConnectorError::configuration(format!("the connection URL: {reason}")));
         }
         let (Some(host), Some(user), Some(database)) = (&self.host, &self.user, &self.database) else {
             let what = "no server is named: set `host`, `user` and `database`, or `url`, in the table `server`";
@@ -132,7 +133,10 @@ impl Server {
         let is_begun = beside[..4].iter().any(|(_, is_set)| *is_set);
         for (key, is_set) in [beside[0], beside[2], beside[3]] {
             if self.url.is_none() && is_begun && !is_set {
-                mistakes.push(Mistake::new(format!("`{key}` is missing beside the other keys of the server"), "set it, or write a `url` instead"));
+                mistakes.push(Mistake::new(
+                    format!("`{key}` is missing beside the other keys of the server"),
+                    "set it, or write a `url` instead",
+                ));
             }
         }
         mistakes.into_result()

@@ -61,6 +61,11 @@ impl Session {
         Self { hosts, tls, write_timeout, held: Mutex::default() }
     }
 
+    /// The hosts, as errors name them.
+    pub(crate) fn server(&self) -> String {
+        self.hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Runs the statements in one transaction, all within `write_timeout`.
     ///
     /// The commit is sent once every statement is answered: what was given up is never written later.

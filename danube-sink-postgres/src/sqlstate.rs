@@ -8,6 +8,7 @@ use tokio_postgres::error::DbError;
 /// A state that begins with none of them is a trigger's own: [`UNKNOWN`].
 const STATES: &[(&str, &str, TargetFailure)] = &[
     ("28", "credentials or `pg_hba.conf`", Unauthenticated),
+    (POOLER, "credentials, from a pooler", Unauthenticated),
     ("0A", "not supported", NotReady),
     ("0L", "grantor", NotReady),
     ("0P", "role", NotReady),
@@ -61,6 +62,8 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
 
 /// `NOT NULL` where no mapping gives a value: every record is refused.
 const UNFILLED: &str = "23502 unmapped";
+/// A pooler refuses the credentials, under the state of a broken connection.
+const POOLER: &str = "08P01 credentials";
 /// A policy refuses this row, under the state of a right that is missing.
 const POLICY: &str = "42501 policy";
 
@@ -70,6 +73,8 @@ pub(crate) fn meaning(answer: &DbError, is_mapped: impl Fn(&str) -> bool) -> Tar
         "23502" if answer.column().is_some_and(|column| !is_mapped(column)) => UNFILLED,
         // Of the two that have this state, the one that is about a row; the message is in the server's language.
         "42501" if answer.routine() == Some("ExecWithCheckOptions") => POLICY,
+        // Poolers are not translated.
+        "08P01" if answer.message().contains("authentication failed") => POOLER,
         state => state,
     };
     of_state(state)

@@ -13,6 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{
     catalog::{self, Found},
     failure::{Failure, at_start, sorted},
+    redelivered::unless_there,
     session::{Session, Statement},
     statements::{quoted, sent_as, statements},
     text::{needs_every_digit, text},
@@ -58,6 +59,8 @@ struct Layout {
 /// A column that is written.
 #[derive(Debug)]
 pub(crate) struct Column {
+    /// As the mapping names it.
+    pub(crate) raw: String,
     /// As statements write it.
     pub(crate) name: String,
     pub(crate) ty: Type,
@@ -84,7 +87,7 @@ impl Table {
         };
         match opened.await {
             Ok(()) => Ok(table),
-            Err(failure) => Err(at_start(&failure, &format!("prepare table {}", table.plan.table))),
+            Err(failure) => Err(at_start(&failure, &table.at_start())),
         }
     }
 
@@ -104,7 +107,9 @@ impl Table {
             match &written {
                 Ok(()) => return Ok(()),
                 // What is in the table's way may be gone when it is tried again.
-                Err(ConnectorError::Retryable { .. } | ConnectorError::TooLarge { .. } | ConnectorError::Fatal { .. }) => {
+                Err(
+                    ConnectorError::Retryable { .. } | ConnectorError::TooLarge { .. } | ConnectorError::Fatal { .. },
+                ) => {
                     self.forget();
                     return written;
                 }
@@ -121,14 +126,32 @@ impl Table {
         }
     }
 
-    async fn write_as(&self, layout: &Layout, records: &[SinkRecord], deleted: &[bool], what: &str) -> ConnectorResult<()> {
+    async fn write_as(
+        &self,
+        layout: &Layout,
+        records: &[SinkRecord],
+        deleted: &[bool],
+        what: &str,
+    ) -> ConnectorResult<()> {
         let parameters = layout.parameters(records, deleted)?;
         let parameters = layout.typed(&parameters);
         let delete = Statement { text: &layout.delete, parameters: &parameters };
         let insert = Statement { text: &layout.insert, parameters: &parameters };
         // What is inserted later in the batch is a new row.
         let statements = if deleted.contains(&true) { &[delete, insert][..] } else { &[insert] };
-        self.sorted(self.session.transaction(statements).await, what)
+        let mut written = self.session.transaction(statements).await;
+        if let Err(failure) = &written
+            && let Some(answer) = failure.answer()
+            && self.plan.key.is_empty()
+        {
+            let table = quoted(&self.plan.table);
+            let unless = unless_there(&self.session, answer, &table, &layout.columns).await;
+            if let Some(unless) = self.sorted(unless, what)? {
+                let text = format!("{} {unless}", layout.insert);
+                written = self.session.transaction(&[Statement { text: &text, parameters: &parameters }]).await;
+            }
+        }
+        self.sorted(written, what)
     }
 
     /// Tries types and rights, without a row and without triggers.
@@ -138,6 +161,10 @@ impl Table {
         let texts = [&layout.insert, &layout.delete].map(|text| format!("EXPLAIN {text}"));
         let statements = texts.each_ref().map(|text| Statement { text, parameters: &parameters });
         self.session.transaction(if self.plan.deletes { &statements } else { &statements[..1] }).await
+    }
+
+    fn at_start(&self) -> String {
+        format!("prepare PostgreSQL at {}, table {}", self.session.server(), self.plan.table)
     }
 
     fn sorted<T>(&self, result: Result<T, Failure>, what: &str) -> ConnectorResult<T> {
@@ -163,6 +190,7 @@ impl Table {
         let found = catalog::columns(&self.session, &quoted(table), &names).await?;
         let column = |((name, field), found): (&(String, Field), Found)| Column {
             key: key.contains(name),
+            raw: name.clone(),
             name: quoted(name),
             ty: found.ty,
             stored_as: found.stored_as,

@@ -27,7 +27,7 @@ pub(crate) struct Postgres {
     #[setting(secret)]
     url: Option<Secret>,
     /// Where each topic goes.
-    #[topic_mappings(batch_size = 1000)]
+    #[topic_mappings(batch_size = 1000, subscription_type = "Exclusive")]
     topics: TopicMappings<Target>,
     #[state]
     tables: TopicMappings<Table>,

@@ -1,22 +1,29 @@
 //! The connector against a PostgreSQL server of its own.
 
 mod bouncer;
+mod changes;
 mod conformance;
 mod failures;
+mod hosts;
 mod modes;
 mod outages;
 mod poolers;
+mod redelivered;
+mod rights;
 mod settings;
+mod time_limits;
 mod tls;
 mod types;
+mod urls;
 
 #[path = "../../tests/support/server.rs"]
 mod server;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use danube_sink::{
     ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord,
+    config::load_text,
     testing::{Prepared, from_toml},
 };
 
@@ -63,6 +70,34 @@ async fn start(server: &PostgresServer, mapping: &str) -> ConnectorResult<Postgr
     let (mut sink, mut core): (_, ConnectorConfig) = configured(server, TOPIC, mapping).unwrap();
     core.write_timeout = Duration::from_secs(2);
     sink.initialize(core).await.map(|()| sink)
+}
+
+/// A connector that has its connection URL from the environment, and no server in its file.
+async fn start_at(url: &str, mapping: &str) -> ConnectorResult<Postgres> {
+    let environment = |name: &str| match name {
+        "DANUBE_SERVICE_URL" => Some("http://localhost:6650".into()),
+        "POSTGRES_URL" => Some(url.into()),
+        _ => None,
+    };
+    let text = format!("[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{mapping}");
+    let mut loaded = load_text::<Postgres>(Path::new("url.toml"), &text, &environment).unwrap();
+    loaded.core.write_timeout = Duration::from_secs(2);
+    let mut sink = loaded.connector;
+    sink.initialize(loaded.core).await.map(|()| sink)
+}
+
+/// Writes until it succeeds; every failure before has to be one that passes.
+async fn written(sink: &mut Postgres, payload: &str) {
+    let tries = async {
+        loop {
+            match sink.process_batch(records(&[payload])).await {
+                Ok(()) => return,
+                Err(ConnectorError::Retryable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    };
+    danube_sink_tests::within("the record is written", tries).await;
 }
 
 fn records(payloads: &[&str]) -> Vec<SinkRecord> {

@@ -35,13 +35,14 @@ async fn a_table_that_cannot_be_written_is_told_at_start() {
         ("table = 'nowhere'\ncolumns = { id = '/id' }", "nowhere"),
         ("table = 'rows'\ncolumns = { number = '/id' }", "number"),
         ("table = 'rows'\ncolumns = { twice = '/id' }", "twice"),
-        ("table = 'rows'\ncolumns = { id = '/id' }\nkey = ['name']", "key name"),
         ("table = 'rows'\ncolumns = { id = '/id' }\nkey = ['id']", "ON CONFLICT"),
         ("table = 'rows'\ncolumns = { id = '/id' }\ncreate = 'id itn'\nmetadata = ['offset']", "offset"),
     ] {
         let text = told!(start(&bench.server, mapping).await.map(drop), Initialization);
         assert!(text.contains(part) && text.contains("127.0.0.1"), "{mapping}: {text}");
     }
+    let stranger = start(&bench.server, "table = 'rows'\ncolumns = { id = '/id' }\nkey = ['name']").await;
+    assert!(told!(stranger.map(drop), Configuration).contains("key name"));
     // Nothing is made where something is there, and what is made is what is said.
     start(&bench.server, "table = 'made'\ncreate = 'id int PRIMARY KEY'\ncolumns = { id = '/id' }").await.unwrap();
     let text = start(&bench.server, "table = 'bad'\ncreate = 'id itn'\ncolumns = { id = '/id' }").await;
@@ -58,10 +59,10 @@ async fn connectors_that_start_side_by_side_make_the_table_once() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named() {
+async fn a_server_that_is_not_running_is_named_and_waited_for() {
     let server = PostgresServer::start(Program::Postgresql);
     server.stop("fast");
-    let text = told!(start(&server, "table = 't'\ncolumns = { id = '/id' }").await.map(drop), Initialization);
+    let text = told!(start(&server, "table = 't'\ncolumns = { id = '/id' }").await.map(drop), Retryable);
     assert!(text.contains(&format!("127.0.0.1:{}", server.port)) && text.contains("refused"), "{text}");
     assert!(configured(&server, TOPIC, "table = 't'\ncolumns = { id = '/id' }").is_ok());
 }

@@ -1,0 +1,66 @@
+//! Rows that are in the table already: records that are redelivered after a restart whose acknowledgements were lost.
+//!
+//! A record that is only added meets its own row in a unique index then, and would be refused at each start. It counts as
+//! written where the row that is there equals it in every column of the mapping; then nothing is lost. A row that differs is
+//! another record's, and the new one is refused.
+
+use tokio_postgres::{
+    error::{DbError, SqlState},
+    types::Type,
+};
+
+use super::{
+    failure::Failure,
+    session::{Session, Statement},
+    table::Column,
+};
+
+/// The columns of a unique index that is of columns alone, and of all rows.
+const INDEX: &str = "
+    SELECT a.attname::text FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE n.nspname = $1 AND c.relname = $2 AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts";
+
+/// What `insert` has to end with, so that it leaves out the rows that are there; `None` where the answer is another, or the
+/// mapping does not write every column of the index.
+pub(crate) async fn unless_there(
+    session: &Session,
+    answer: &DbError,
+    table: &str,
+    columns: &[Column],
+) -> Result<Option<String>, Failure> {
+    let (Some(schema), Some(index)) = (answer.schema(), answer.constraint()) else { return Ok(None) };
+    if *answer.code() != SqlState::UNIQUE_VIOLATION {
+        return Ok(None);
+    }
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&schema, Type::TEXT), (&index, Type::TEXT)];
+    let rows = session.rows(Statement { text: INDEX, parameters: &parameters }).await?;
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let place = |name: &String| columns.iter().position(|column| column.raw == *name);
+    let Some(keys) = names.iter().map(place).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty()) else {
+        return Ok(None);
+    };
+    let keys = keys.iter().map(|&number| format!("held.{} = rows.v{number}", columns[number].name));
+    let (held, new): (Vec<_>, Vec<_>) =
+        columns.iter().enumerate().map(|(number, column)| alike(number, column)).unzip();
+    // Any type can be compared so, also one without an order such as `json`.
+    let all = format!("ROW({})::record OPERATOR(pg_catalog.*=) ROW({})::record", held.join(", "), new.join(", "));
+    let keys = keys.collect::<Vec<_>>().join(" AND ");
+    Ok(Some(format!("AND NOT EXISTS (SELECT FROM {table} held WHERE {keys} AND {all})")))
+}
+
+/// A column of the row that is there, and of the new one as it would be stored.
+fn alike(number: usize, column: &Column) -> (String, String) {
+    let (held, new) = (format!("held.{}", column.name), format!("rows.v{number}"));
+    // The modifier of a number or time rounds; that of a text would cut it off.
+    let cast = match column.ty {
+        Type::BPCHAR | Type::VARCHAR => "text",
+        Type::BPCHAR_ARRAY | Type::VARCHAR_ARRAY => "text[]",
+        Type::BIT | Type::VARBIT | Type::BIT_ARRAY | Type::VARBIT_ARRAY => return (held, new),
+        _ => return (held, format!("{new}::{}", column.stored_as)),
+    };
+    (format!("{held}::{cast}"), format!("{new}::{cast}"))
+}

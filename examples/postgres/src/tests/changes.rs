@@ -1,0 +1,149 @@
+//! Tables, columns and types that are altered while the connector runs.
+
+use danube_sink::{ConnectorError, SinkConnector};
+
+use super::{Bench, PostgresServer, Program, records, start_at, told, written};
+
+const TABLE: &str = "CREATE TABLE rows (id int, v int)";
+const MAPPING: &str = "table = 'rows'\ncolumns = { id = '/id', v = '/v' }";
+const ALL: &str = "SELECT * FROM rows ORDER BY id";
+
+#[tokio::test]
+async fn a_table_that_is_dropped_is_waited_for_and_written_as_it_is_made_again() {
+    let mut bench = Bench::new(TABLE, MAPPING).await;
+    bench.write(&[r#"{"id":1,"v":1}"#]).await.unwrap();
+    bench.sql.batch_execute("DROP TABLE rows").await.unwrap();
+    for _ in 0..2 {
+        let text = told!(bench.write(&[r#"{"id":1,"v":1}"#]).await, Retryable);
+        assert!(text.contains("42P01") && text.contains("rows") && text.contains("make it again"), "{text}");
+        told!(bench.sink.health_check().await, Retryable);
+    }
+    bench.sql.batch_execute("CREATE TABLE rows (v text, other int, id numeric)").await.unwrap();
+    bench.sink.health_check().await.unwrap();
+    bench.write(&[r#"{"id":1.5,"v":"a"}"#]).await.unwrap();
+    assert_eq!(bench.rows(ALL).await, [r#"{"v":"a","other":null,"id":1.5}"#]);
+}
+
+#[tokio::test]
+async fn a_column_whose_type_is_altered_takes_what_the_new_type_takes() {
+    let mut bench = Bench::new(TABLE, MAPPING).await;
+    let steps = [
+        ("bigint USING v", "9223372036854775807", "9223372036854775807"),
+        ("numeric", "1.5", "1.5"),
+        ("text", r#""word""#, r#""word""#),
+        ("jsonb USING to_jsonb(v)", r#"{"a":[1]}"#, r#"{"a": [1]}"#),
+        ("text[] USING ARRAY[v::text]", r#"["x"]"#, r#"["x"]"#),
+        ("timestamp USING '2024-01-01'", r#""2024-01-01T01:00:00+01:00""#, r#""2024-01-01T00:00:00""#),
+        ("float8 USING 1", "1e100", "1e+100"),
+        ("int USING 1", "7", "7"),
+    ];
+    for (number, (ty, value, written)) in steps.iter().enumerate() {
+        bench.write(&[r#"{"id":-1}"#]).await.unwrap();
+        bench.sql.batch_execute(&format!("ALTER TABLE rows ALTER v TYPE {ty}")).await.unwrap();
+        super::written(&mut bench.sink, &format!(r#"{{"id":{number},"v":{value}}}"#)).await;
+        let row = format!(r#"{{"id":{number},"v":{written}}}"#);
+        assert_eq!(bench.rows(&format!("SELECT * FROM rows WHERE id = {number}")).await, [row], "{ty}");
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_is_renamed_or_dropped_is_waited_for() {
+    let mut bench = Bench::new(TABLE, MAPPING).await;
+    for (away, back) in [
+        ("ALTER TABLE rows RENAME v TO w", "ALTER TABLE rows RENAME w TO v"),
+        ("ALTER TABLE rows DROP v", "ALTER TABLE rows ADD v int"),
+    ] {
+        bench.sql.batch_execute(away).await.unwrap();
+        for _ in 0..2 {
+            let text = told!(bench.write(&[r#"{"id":1,"v":1}"#]).await, Retryable);
+            assert!(text.contains('v') && text.contains("rows"), "{text}");
+        }
+        bench.sql.batch_execute(back).await.unwrap();
+        bench.write(&[r#"{"id":1,"v":1}"#]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_not_null_column_that_is_added_is_no_fault_of_the_records() {
+    let mut bench = Bench::new("CREATE TABLE rows (id int NOT NULL, v int)", MAPPING).await;
+    told!(bench.write(&[r#"{"id":null,"v":1}"#]).await, Refused);
+    bench.sql.batch_execute("ALTER TABLE rows ADD needed int NOT NULL").await.unwrap();
+    for _ in 0..2 {
+        let text = told!(bench.write(&[r#"{"id":1,"v":1}"#, r#"{"id":2,"v":1}"#]).await, Retryable);
+        assert!(text.contains("needed") && text.contains("default"), "{text}");
+        told!(bench.sink.health_check().await, Retryable);
+    }
+    bench.sql.batch_execute("ALTER TABLE rows ALTER needed SET DEFAULT 7").await.unwrap();
+    bench.write(&[r#"{"id":1,"v":1}"#]).await.unwrap();
+    assert_eq!(bench.rows(ALL).await, [r#"{"id":1,"v":1,"needed":7}"#]);
+}
+
+#[tokio::test]
+async fn a_column_that_no_record_can_fill_is_found_at_start() {
+    let bench = Bench::new("CREATE TABLE rows (id int, v int)", MAPPING).await;
+    bench.sql.batch_execute("ALTER TABLE rows ADD needed int NOT NULL").await.unwrap();
+    let text = told!(super::start(&bench.server, MAPPING).await.map(drop), Initialization);
+    assert!(text.contains("needed") && text.contains("NOT NULL"), "{text}");
+    // What fills it: a trigger, an identity, a generated column, or the default of a domain.
+    bench
+        .sql
+        .batch_execute(
+            "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.needed := 1; RETURN NEW; END $$;
+             CREATE TRIGGER fill BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION fill();
+             CREATE DOMAIN one AS int NOT NULL DEFAULT 1;
+             CREATE TABLE others (id int, v int, a int GENERATED ALWAYS AS IDENTITY, b one,
+                 c int NOT NULL GENERATED ALWAYS AS (id + 1) STORED, d serial)",
+        )
+        .await
+        .unwrap();
+    for table in ["rows", "others"] {
+        let mut sink = super::start(&bench.server, &MAPPING.replace("rows", table)).await.unwrap();
+        sink.process_batch(records(&[r#"{"id":1,"v":1}"#])).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_added_to_an_enum_is_taken() {
+    let table = "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE rows (id int, v mood)";
+    let mut bench = Bench::new(table, MAPPING).await;
+    bench.write(&[r#"{"id":1,"v":"sad"}"#]).await.unwrap();
+    told!(bench.write(&[r#"{"id":2,"v":"happy"}"#]).await, Refused);
+    bench.sql.batch_execute("ALTER TYPE mood ADD VALUE 'happy'").await.unwrap();
+    bench.write(&[r#"{"id":2,"v":"happy"}"#]).await.unwrap();
+    // A type of the same name that is another one.
+    bench.sql.batch_execute("ALTER TYPE mood RENAME TO old; CREATE TYPE mood AS ENUM ('angry')").await.unwrap();
+    bench.sql.batch_execute("ALTER TABLE rows ALTER v TYPE mood USING 'angry'").await.unwrap();
+    written(&mut bench.sink, r#"{"id":3,"v":"angry"}"#).await;
+}
+
+#[tokio::test]
+async fn a_table_that_moves_to_another_schema_is_found_by_the_search_path() {
+    let mut bench = Bench::new(TABLE, MAPPING).await;
+    bench.write(&[r#"{"id":1,"v":1}"#]).await.unwrap();
+    bench.sql.batch_execute("CREATE SCHEMA moved; ALTER TABLE rows SET SCHEMA moved").await.unwrap();
+    told!(bench.write(&[r#"{"id":2,"v":1}"#]).await, Retryable);
+    bench.sql.batch_execute("ALTER ROLE postgres SET search_path = moved").await.unwrap();
+    written(&mut bench.sink, r#"{"id":2,"v":1}"#).await;
+    assert_eq!(bench.rows("SELECT id FROM moved.rows ORDER BY id").await, [r#"{"id":1}"#, r#"{"id":2}"#]);
+}
+
+#[tokio::test]
+async fn a_database_that_is_dropped_is_waited_for() {
+    let server = PostgresServer::start(Program::Postgresql);
+    let sql = server.client().await;
+    sql.batch_execute("CREATE DATABASE sales").await.unwrap();
+    let url = format!("postgres://postgres@127.0.0.1:{}/sales?sslmode=disable", server.port);
+    let mapping = format!("create = 'id int, v int'\n{MAPPING}");
+    let mut sink = start_at(&url, &mapping).await.unwrap();
+    sql.batch_execute("DROP DATABASE sales WITH (FORCE)").await.unwrap();
+    told!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
+    let text = told!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
+    assert!(text.contains("3D000") && text.contains("sales"), "{text}");
+    let text = told!(start_at(&url, &mapping).await.map(drop), Initialization);
+    assert!(text.contains("3D000"), "{text}");
+    sql.batch_execute("CREATE DATABASE sales").await.unwrap();
+    let text = told!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
+    assert!(text.contains("42P01"), "{text}");
+    start_at(&url, &mapping).await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+}

@@ -1,0 +1,149 @@
+//! Roles, rights and passwords that are missing, taken away, given back or altered.
+
+use danube_sink::{ConnectorError, SinkConnector};
+use tokio_postgres::Client;
+
+use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, start_at, told, written};
+
+const ROWS: &str = "CREATE TABLE rows (id int PRIMARY KEY, name text)";
+const CDC: &str =
+    "table = 'rows'\nmode = 'cdc'\noperation = '/op'\nkey = ['id']\ncolumns = { id = '/id', name = '/name' }";
+const UPSERT: &str = "table = 'rows'\nmode = 'upsert'\nkey = ['id']\ncolumns = { id = '/id', name = '/name' }";
+const APPEND: &str = "table = 'rows'\ncolumns = { id = '/id', name = '/name' }";
+
+/// A server with a role `writer`, whose password is `s3cret`.
+async fn server(statements: &str) -> (PostgresServer, Client) {
+    let server = PostgresServer::start(Program::Postgresql);
+    let hba = "host all writer 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n";
+    server.write("pg_hba.conf", hba);
+    let sql = server.client().await;
+    sql.batch_execute("SELECT pg_reload_conf(); CREATE ROLE writer LOGIN PASSWORD 's3cret'").await.unwrap();
+    sql.batch_execute(statements).await.unwrap();
+    (server, sql)
+}
+
+fn url(server: &PostgresServer) -> String {
+    format!("postgres://writer:s3cret@127.0.0.1:{}/postgres?sslmode=disable", server.port)
+}
+
+async fn end_sessions(sql: &Client) {
+    let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'writer'";
+    sql.query(end, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_right_that_a_mapping_needs_is_tried_at_start_without_writing() {
+    let triggers = "
+        CREATE TABLE fired (what text);
+        CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+            BEGIN INSERT INTO fired VALUES (TG_OP); RETURN NULL; END $$;
+        CREATE TRIGGER fire AFTER INSERT OR UPDATE OR DELETE ON rows FOR EACH STATEMENT EXECUTE FUNCTION fire()";
+    let (server, sql) = server(&format!("{ROWS}; {triggers}")).await;
+    for (mapping, rights) in
+        [(APPEND, "INSERT"), (UPSERT, "INSERT, SELECT, UPDATE"), (CDC, "INSERT, SELECT, UPDATE, DELETE")]
+    {
+        let rights: Vec<_> = rights.split(", ").collect();
+        for missing in 0..rights.len() {
+            sql.batch_execute("REVOKE ALL ON rows FROM writer").await.unwrap();
+            for (_, right) in rights.iter().enumerate().filter(|(number, _)| *number != missing) {
+                sql.batch_execute(&format!("GRANT {right} ON rows TO writer")).await.unwrap();
+            }
+            let text = told!(start_at(&url(&server), mapping).await.map(drop), Initialization);
+            assert!(
+                text.contains("42501") && text.contains("rows") && text.contains("grant"),
+                "{}: {text}",
+                rights[missing]
+            );
+        }
+        sql.batch_execute(&format!("GRANT {} ON rows TO writer", rights[rights.len() - 1])).await.unwrap();
+        for right in rights {
+            sql.batch_execute(&format!("GRANT {right} ON rows TO writer")).await.unwrap();
+        }
+        start_at(&url(&server), mapping).await.unwrap().health_check().await.unwrap();
+    }
+    assert!(sql.query("SELECT FROM fired", &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_sequence_that_a_default_needs_is_tried_at_start() {
+    let table = "CREATE TABLE rows (number serial, id int, name text); GRANT INSERT ON rows TO writer";
+    let (server, sql) = server(table).await;
+    let text = told!(start_at(&url(&server), APPEND).await.map(drop), Initialization);
+    assert!(text.contains("rows_number_seq") && text.contains("USAGE") && text.contains("number"), "{text}");
+    sql.batch_execute("GRANT USAGE ON SEQUENCE rows_number_seq TO writer").await.unwrap();
+    let mut sink = start_at(&url(&server), APPEND).await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_right_that_is_revoked_is_waited_for() {
+    let (server, sql) = server(&format!("{ROWS}; GRANT ALL ON rows TO writer")).await;
+    let mut sink = start_at(&url(&server), CDC).await.unwrap();
+    for (right, payload) in
+        [("INSERT", r#"{"op":"c","id":1}"#), ("UPDATE", r#"{"op":"c","id":1}"#), ("DELETE", r#"{"op":"d","id":1}"#)]
+    {
+        sql.batch_execute(&format!("REVOKE {right} ON rows FROM writer")).await.unwrap();
+        let text = told!(sink.process_batch(records(&[payload])).await, Retryable);
+        assert!(text.contains("42501") && text.contains("rows") && text.contains("grant"), "{right}: {text}");
+        told!(sink.health_check().await, Retryable);
+        sql.batch_execute(&format!("GRANT {right} ON rows TO writer")).await.unwrap();
+        sink.health_check().await.unwrap();
+        sink.process_batch(records(&[payload])).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_policy_refuses_a_row_and_not_the_table() {
+    let table = format!(
+        "{ROWS}; GRANT ALL ON rows TO writer; ALTER TABLE rows ENABLE ROW LEVEL SECURITY; \
+                         CREATE POLICY small ON rows USING (true) WITH CHECK (id < 10)"
+    );
+    let (server, _sql) = server(&table).await;
+    let mut sink = start_at(&url(&server), APPEND).await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+    let text = told!(sink.process_batch(records(&[r#"{"id":10}"#])).await, Refused);
+    assert!(text.contains("42501") && text.contains("policy"), "{text}");
+}
+
+#[tokio::test]
+async fn a_password_that_is_altered_ends_the_connector_when_it_connects_again() {
+    let (server, sql) = server(&format!("{ROWS}; GRANT ALL ON rows TO writer")).await;
+    let mut sink = start_at(&url(&server), APPEND).await.unwrap();
+    sql.batch_execute("ALTER ROLE writer PASSWORD 'other'").await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+    end_sessions(&sql).await;
+    let text = ended(&mut sink).await;
+    assert!(text.contains("28P01") && text.contains("restart") && !text.contains("s3cret"), "{text}");
+    sql.batch_execute("DROP OWNED BY writer; DROP ROLE writer").await.unwrap();
+    let text = ended(&mut sink).await;
+    assert!(text.contains("SQLSTATE 28"), "{text}");
+    let text = told!(start_at(&url(&server), APPEND).await.map(drop), Initialization);
+    assert!(text.contains("SQLSTATE 28"), "{text}");
+}
+
+/// The text of the fatal error that a write ends with, once the session is known to be lost.
+async fn ended(sink: &mut Postgres) -> String {
+    loop {
+        match sink.process_batch(records(&[r#"{"id":2}"#])).await {
+            Err(ConnectorError::Retryable { .. }) => {}
+            Err(error @ ConnectorError::Fatal { .. }) => return error.report(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_password_and_one_that_a_pooler_refuses_are_refused_credentials() {
+    let (mut server, _sql) = server(&format!("{ROWS}; GRANT ALL ON rows TO writer")).await;
+    let without = url(&server).replace(":s3cret", "");
+    let text = told!(start_at(&without, APPEND).await.map(drop), Initialization);
+    assert!(text.contains("password"), "{text}");
+    let bouncer = Bouncer::start(&server, "transaction", "auth_type = scram-sha-256").await;
+    server.port = bouncer.port;
+    let mut sink = start_at(&url(&server), APPEND).await.unwrap();
+    written(&mut sink, r#"{"id":1}"#).await;
+    let wrong = url(&server).replace("s3cret", "wr0ng");
+    let error = start_at(&wrong, APPEND).await.map(drop).unwrap_err();
+    let text = error.report();
+    assert!(matches!(error, ConnectorError::Initialization { .. }) && !text.contains("wr0ng"), "{text}");
+}

@@ -1,0 +1,84 @@
+//! One time limit for everything that a batch needs.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use danube_sink::{ConnectorError, SinkConnector};
+use danube_sink_tests::until;
+use tokio::time::timeout;
+
+use super::{Bench, records, told, written};
+
+const TABLE: &str = "CREATE TABLE rows (id int PRIMARY KEY, name text)";
+const CDC: &str =
+    "table = 'rows'\nmode = 'cdc'\noperation = '/op'\nkey = ['id']\ncolumns = { id = '/id', name = '/name' }";
+
+/// Each row that is inserted or deleted takes so long.
+fn slow(seconds: f64) -> String {
+    format!(
+        "{TABLE}; INSERT INTO rows VALUES (1);
+         CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_sleep({seconds}); RETURN coalesce(NEW, OLD); END $$;
+         CREATE TRIGGER wait BEFORE INSERT OR DELETE ON rows FOR EACH ROW EXECUTE FUNCTION wait()"
+    )
+}
+
+#[tokio::test]
+async fn two_statements_share_the_time_of_one() {
+    let mut bench = Bench::new(&slow(1.5), CDC).await;
+    let started = Instant::now();
+    let text = told!(bench.write(&[r#"{"op":"d","id":1}"#, r#"{"op":"c","id":2}"#]).await, TooLarge);
+    assert!(started.elapsed() < Duration::from_secs(2) && text.contains("57014"), "{:?}: {text}", started.elapsed());
+    assert_eq!(bench.rows("SELECT id FROM rows").await, [r#"{"id":1}"#]);
+    // Each alone has the time.
+    bench.write(&[r#"{"op":"d","id":1}"#]).await.unwrap();
+    bench.write(&[r#"{"op":"c","id":2}"#]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_that_takes_too_long_is_halved_and_a_lock_is_waited_for() {
+    let mut bench = Bench::new(&slow(0.5), CDC).await;
+    let batch = [2, 3, 4, 5, 6].map(|id| format!(r#"{{"op":"c","id":{id}}}"#));
+    let batch = batch.each_ref().map(String::as_str);
+    told!(bench.write(&batch).await, TooLarge);
+    bench.write(&batch[..2]).await.unwrap();
+    bench.sql.batch_execute("BEGIN; LOCK TABLE rows").await.unwrap();
+    let text = told!(bench.write(&batch[2..3]).await, Retryable);
+    assert!(text.contains("55P03"), "{text}");
+    bench.sql.batch_execute("COMMIT").await.unwrap();
+    bench.write(&batch[2..3]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_is_given_up_is_never_written_later() {
+    let mut bench = Bench::new(&slow(0.5), CDC).await;
+    let write = bench.sink.process_batch(records(&[r#"{"op":"c","id":2}"#]));
+    timeout(Duration::from_millis(250), write).await.unwrap_err();
+    let busy = "SELECT FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    until("the server is done", async || bench.sql.query(busy, &[]).await.unwrap().is_empty()).await;
+    assert_eq!(bench.rows("SELECT id FROM rows").await, [r#"{"id":1}"#]);
+    bench.write(&[r#"{"op":"c","id":2}"#]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answering_is_given_up_in_time() {
+    let mut bench = Bench::new(TABLE, CDC).await;
+    let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'postgres'";
+    let pid = bench.sql.query_one(pid, &[]).await.unwrap().get::<_, i32>(0).to_string();
+    let signal = |name: &str| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    signal("-STOP");
+    let started = Instant::now();
+    let text = told!(bench.write(&[r#"{"op":"c","id":2}"#]).await, Retryable);
+    let took = started.elapsed();
+    // A new session takes what the hung one does not.
+    written(&mut bench.sink, r#"{"op":"c","id":3}"#).await;
+    signal("-CONT");
+    assert!(took < Duration::from_secs(2) && text.contains("no answer"), "{took:?}: {text}");
+    until("the hung session is closed", async || {
+        bench.sql.query(&format!("SELECT FROM pg_stat_activity WHERE pid = {pid}"), &[]).await.unwrap().is_empty()
+    })
+    .await;
+    assert_eq!(bench.rows("SELECT id FROM rows").await, [r#"{"id":3}"#]);
+}

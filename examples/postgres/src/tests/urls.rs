@@ -1,0 +1,122 @@
+//! Connection URLs, and where a password may stand.
+
+use std::path::Path;
+
+use danube_sink::{ConnectorError, SinkConnector, config::load_text};
+
+use super::{Bench, Postgres, PostgresServer, Program, TOPIC, records, start_at, told};
+
+const TABLE: &str = "CREATE TABLE rows (id int)";
+const MAPPING: &str = "table = 'rows'\ncolumns = { id = '/id' }";
+
+/// What is wrong with the keys of the server.
+fn mistakes(server: &str) -> String {
+    let text = format!("[postgres.server]\n{server}\n[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{MAPPING}");
+    match danube_sink::testing::from_toml::<Postgres>(&text) {
+        Ok(_) => String::new(),
+        Err(report) => report.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_url_says_all_that_the_settings_say() {
+    let mut bench = Bench::new(TABLE, MAPPING).await;
+    let port = bench.server.port;
+    for url in [
+        format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable"),
+        format!("postgresql://postgres:any%40%2Fthing@127.0.0.1:{port}?sslmode=disable&application_name=orders"),
+        format!(
+            "postgres://127.0.0.1:{port}/postgres?user=postgres&password=s3cret&sslmode=disable&target_session_attrs=primary"
+        ),
+        format!(
+            "postgres://postgres@127.0.0.1:{port}/postgres?sslmode=prefer&connect_timeout=3&target_session_attrs=any"
+        ),
+    ] {
+        let mut sink = start_at(&url, MAPPING).await.unwrap();
+        sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+        let name = if url.contains("orders") { "orders" } else { "postgres" };
+        let query = format!("SELECT FROM pg_stat_activity WHERE application_name = '{name}' AND query = 'COMMIT'");
+        assert!(!bench.sql.query(&query, &[]).await.unwrap().is_empty(), "{url}");
+    }
+    bench.write(&[r#"{"id":1}"#]).await.unwrap();
+    // Without a word of TLS the connection is a safe one.
+    let text = told!(
+        start_at(&format!("postgres://postgres@127.0.0.1:{port}/postgres"), MAPPING).await.map(drop),
+        Initialization
+    );
+    assert!(text.contains("TLS"), "{text}");
+}
+
+#[tokio::test]
+async fn a_url_in_the_file_takes_its_password_from_the_environment() {
+    let server = PostgresServer::start(Program::Postgresql);
+    let hba = "host all writer 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n";
+    server.write("pg_hba.conf", hba);
+    let sql = server.client().await;
+    sql.batch_execute("SELECT pg_reload_conf(); CREATE ROLE writer LOGIN PASSWORD 's3cret'").await.unwrap();
+    sql.batch_execute(&format!("{TABLE}; GRANT ALL ON rows TO writer")).await.unwrap();
+    let url = format!("postgres://writer@127.0.0.1:{}/postgres?sslmode=disable", server.port);
+    let text = format!("[postgres.server]\nurl = '{url}'\n[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{MAPPING}");
+    let environment = |name: &str| match name {
+        "DANUBE_SERVICE_URL" => Some("http://localhost:6650".into()),
+        "POSTGRES_PASSWORD" => Some("s3cret".into()),
+        _ => None,
+    };
+    let loaded = load_text::<Postgres>(Path::new("url.toml"), &text, &environment).unwrap();
+    let mut sink = loaded.connector;
+    sink.initialize(loaded.core).await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+}
+
+#[test]
+fn a_password_in_the_file_is_refused_and_not_shown() {
+    for url in [
+        "postgres://me:s3cret@h/d",
+        "postgres://h/d?user=me&password=s3cret",
+        "postgres://me:s3cret@h:port/d",
+        "postgres://me:s3cret@h/d?sslmode=never",
+        "postgres://me:p@s3cret@h/d",
+        "http://me:s3cret@h/d",
+        "me:s3cret@h/d",
+    ] {
+        let report = mistakes(&format!("url = '{url}'"));
+        assert!(report.contains("`url`") && !report.contains("s3cret"), "{url}: {report}");
+    }
+}
+
+#[test]
+fn a_server_is_named_once_and_whole() {
+    for right in [
+        "url = 'postgres://me@h1:1,h2:2/d?sslmode=verify-full&sslrootcert=%2Fca.pem'",
+        "host = 'h'\nuser = 'u'\ndatabase = 'd'\ncert_file = 'a'\nkey_file = 'b'",
+        "",
+    ] {
+        assert_eq!(mistakes(right), "", "{right}");
+    }
+    for (wrong, part) in [
+        ("url = 'postgres://me@h/d'\nport = 1", "`port`"),
+        ("url = 'postgres://me@h/d'\ntls = false", "`tls`"),
+        ("host = 'h'\nuser = 'u'", "`database`"),
+        ("host = 'h'\nuser = 'u'\ndatabase = 'd'\ncert_file = 'a'", "`key_file`"),
+        ("url = 'postgres://h/d'", "user"),
+        ("url = 'postgres://me@h/d?target_session_attrs=read-only'", "read-only"),
+        ("url = 'postgres://me@h/d?nothing=1'", "nothing"),
+    ] {
+        let report = mistakes(wrong);
+        assert!(report.contains(part), "{wrong}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn no_server_at_all_and_a_secret_that_is_no_url_are_mistakes_of_the_configuration() {
+    let (mut sink, core) = danube_sink::testing::from_toml::<Postgres>(&format!(
+        "[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{MAPPING}"
+    ))
+    .unwrap();
+    let text = told!(sink.initialize(core).await, Configuration);
+    assert!(text.contains("server") && text.contains("url"), "{text}");
+    for secret in ["me:s3cret@h", "postgres://me:s3cret@h:port/d", "postgres://me:s3cret@h/d?sslmode=s3cret"] {
+        let text = told!(start_at(secret, MAPPING).await.map(drop), Configuration);
+        assert!(text.contains("URL") && !text.contains("s3cret"), "{text}");
+    }
+}
