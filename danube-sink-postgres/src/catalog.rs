@@ -2,7 +2,7 @@
 
 use tokio_postgres::{
     Row,
-    types::{Kind, Oid, Type},
+    types::{Kind, Oid, ToSql, Type},
 };
 
 use super::{
@@ -24,6 +24,13 @@ const COLUMNS: &str = "
                 AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END)
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped";
+
+/// A unique index of these columns that is checked late: rows cannot be replaced by it, which the server says at the first.
+const DEFERRABLE: &str = "
+    SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = $1::regclass AND i.indisunique AND NOT i.indimmediate AND $2 = (
+        SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM pg_attribute a
+        WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[]))";
 
 /// A type that the client does not know by itself.
 const TYPE: &str = "
@@ -66,6 +73,19 @@ pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> R
         found.push(Found { ty: type_of(session, row.get(1)).await?, stored_as: row.get(2) });
     }
     Ok(found)
+}
+
+/// Looks whether rows can be told apart by the key.
+///
+/// # Errors
+/// What the server answers, and a unique index that is `DEFERRABLE`.
+pub(crate) async fn check_key(session: &Session, table: &str, key: &[String]) -> Result<(), Failure> {
+    let mut key = key.to_vec();
+    key.sort();
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&key, Type::TEXT_ARRAY)];
+    let rows = session.rows(Statement { text: DEFERRABLE, parameters: &parameters }).await?;
+    let Some(index) = rows.first().map(|row| row.get::<_, String>(0)) else { return Ok(()) };
+    Err(Failure::Table(format!("the unique index {index} of the key is DEFERRABLE, which no key of {table} can be")))
 }
 
 async fn type_of(session: &Session, mut oid: Oid) -> Result<Type, Failure> {

@@ -89,11 +89,11 @@ impl Session {
         Err(failure)
     }
 
-    /// The rows that a query about the server's own catalog finds. Their columns are of types that every server has.
+    /// The rows of a query, whose columns are of types that every server has.
     pub(crate) async fn rows(&self, query: Statement<'_>) -> Result<Vec<Row>, Failure> {
-        let deadline = self.deadline().of_answer;
-        let (mut held, connection) = self.connection(deadline).await?;
-        match timeout_at(deadline, connection.client.query_typed(query.text, query.parameters)).await {
+        let deadline = self.deadline();
+        let (mut held, connection) = self.connection(deadline.of_answer).await?;
+        match timeout_at(deadline.of_answer, connection.rows(query, deadline)).await {
             Ok(Ok(rows)) => {
                 *held = Some(connection);
                 Ok(rows)
@@ -154,7 +154,7 @@ impl Session {
 
 impl Connection {
     async fn transaction(&self, statements: &[Statement<'_>], deadline: Deadline) -> Result<(), tokio_postgres::Error> {
-        let mut before = format!("BEGIN; {SETTINGS}; {}", deadline.settings());
+        let mut before = deadline.begin();
         for Statement { text, parameters } in statements {
             // Both are sent at once: a statement after one that failed fails as well.
             let (set, executed) =
@@ -165,9 +165,23 @@ impl Connection {
         }
         self.client.batch_execute("COMMIT").await
     }
+
+    async fn rows(&self, query: Statement<'_>, deadline: Deadline) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let before = deadline.begin();
+        let (set, rows) =
+            join(self.client.batch_execute(&before), self.client.query_typed(query.text, query.parameters)).await;
+        set?;
+        let rows = rows?;
+        self.client.batch_execute("COMMIT").await?;
+        Ok(rows)
+    }
 }
 
 impl Deadline {
+    fn begin(self) -> String {
+        format!("BEGIN; {SETTINGS}; {}", self.settings())
+    }
+
     /// What is left of the time, for the statements of the server. A lock ends its wait first, so that it can be told from a
     /// statement that has too much to do.
     fn settings(self) -> String {

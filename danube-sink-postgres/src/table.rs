@@ -188,6 +188,9 @@ impl Table {
         let Plan { table, columns, key, replace, .. } = &self.plan;
         let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
         let found = catalog::columns(&self.session, &quoted(table), &names).await?;
+        if !key.is_empty() {
+            catalog::check_key(&self.session, &quoted(table), key).await?;
+        }
         let column = |((name, field), found): (&(String, Field), Found)| Column {
             key: key.contains(name),
             raw: name.clone(),

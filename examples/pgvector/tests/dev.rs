@@ -26,10 +26,14 @@ async fn dev_delivers_what_is_in_the_repository_also_when_it_runs_again() {
 }
 
 #[test]
-fn dev_says_which_server_does_not_answer() {
+fn dev_says_which_server_does_not_answer_and_waits_for_it() {
     let server = PostgresServer::start(Program::Pgvector);
     server.stop("fast");
-    let (code, text) = dev(&server);
+    let mut waiting = dev::begin(env!("CARGO_BIN_EXE_pgvector"), env!("CARGO_MANIFEST_DIR"), &server);
     let part = format!("prepare PostgreSQL at 127.0.0.1:{}", server.port);
-    assert!(code == Some(1) && text.contains(&part) && text.contains("refused"), "{text}");
+    let line = dev::line_with(&mut waiting, &part);
+    assert!(line.contains("refused"), "{line}");
+    server.go_on();
+    let output = waiting.wait().expect("it ends");
+    assert_eq!(output.code(), Some(0));
 }

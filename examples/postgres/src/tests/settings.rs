@@ -29,13 +29,15 @@ fn a_mode_has_what_it_needs_and_nothing_else() {
 
 #[tokio::test]
 async fn a_table_that_cannot_be_written_is_told_at_start() {
-    let table = "CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED)";
+    let table = "CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED);
+                 CREATE TABLE late (id int, n int, UNIQUE (n, id) DEFERRABLE)";
     let bench = Bench::new(table, "table = 'rows'\ncolumns = { id = '/id' }").await;
     for (mapping, part) in [
         ("table = 'nowhere'\ncolumns = { id = '/id' }", "nowhere"),
         ("table = 'rows'\ncolumns = { number = '/id' }", "number"),
         ("table = 'rows'\ncolumns = { twice = '/id' }", "twice"),
         ("table = 'rows'\ncolumns = { id = '/id' }\nkey = ['id']", "ON CONFLICT"),
+        ("table = 'late'\ncolumns = { id = '/id', n = '/n' }\nkey = ['id', 'n']", "late_n_id_key"),
         ("table = 'rows'\ncolumns = { id = '/id' }\ncreate = 'id itn'\nmetadata = ['offset']", "offset"),
     ] {
         let text = told!(start(&bench.server, mapping).await.map(drop), Initialization);
