@@ -1,5 +1,7 @@
 //! What is told before the first record.
 
+use danube_sink::SubscriptionType;
+
 use super::{Bench, ConnectorError, PostgresServer, Program, TOPIC, configured, start, told};
 
 fn mistakes(mapping: &str) -> String {
@@ -67,4 +69,20 @@ async fn a_server_that_is_not_running_is_named_and_waited_for() {
     let text = told!(start(&server, "table = 't'\ncolumns = { id = '/id' }").await.map(drop), Retryable);
     assert!(text.contains(&format!("127.0.0.1:{}", server.port)) && text.contains("refused"), "{text}");
     assert!(configured(&server, TOPIC, "table = 't'\ncolumns = { id = '/id' }").is_ok());
+}
+
+#[test]
+fn a_later_write_may_replace_an_earlier_one_so_one_consumer_writes_by_default() {
+    let server = "[postgres.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n";
+    let mapping = |rest: &str| {
+        let text = format!(
+            "{server}[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 't'\nkey = ['a']\ncolumns = {{ a = '/a' }}\n{rest}"
+        );
+        let (_, core) = danube_sink::testing::from_toml::<super::Postgres>(&text).unwrap();
+        core.mappings[0].consumer.subscription_type
+    };
+    for mode in ["append", "upsert", "cdc'\noperation = '/op"] {
+        assert_eq!(mapping(&format!("mode = '{mode}'")), SubscriptionType::Exclusive, "{mode}");
+    }
+    assert_eq!(mapping("subscription_type = 'Shared'"), SubscriptionType::Shared);
 }

@@ -72,3 +72,46 @@ async fn a_safe_connection_checks_who_the_server_is_and_gives_the_password() {
     let text = told!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
     assert!(text.contains("NotValidForName") || text.contains("not valid for name"), "{text}");
 }
+
+#[tokio::test]
+async fn a_client_certificate_says_who_connects() {
+    let server = PostgresServer::start(Program::Postgresql);
+    let ca = Ca::new("postgres-clients");
+    let (identity, client) = (ca.issue(&["127.0.0.1"]), ca.issue(&["client"]));
+    for (name, text) in [
+        ("server.crt", identity.certificate.as_str()),
+        ("server.key", &identity.key),
+        ("clients.crt", ca.certificate()),
+    ] {
+        server.write(name, text);
+    }
+    server.write("pg_hba.conf", "hostssl all test 127.0.0.1/32 cert\nhost all postgres 127.0.0.1/32 trust\n");
+    let sql = server.client().await;
+    for statement in [
+        "ALTER SYSTEM SET ssl = on",
+        "ALTER SYSTEM SET ssl_ca_file = 'clients.crt'",
+        "CREATE ROLE test LOGIN; CREATE TABLE rows (id int); GRANT ALL ON rows TO test",
+        "SELECT pg_reload_conf()",
+    ] {
+        sql.batch_execute(statement).await.unwrap();
+    }
+    let (ca_file, cert, key) = (ca.file(), ca.write("a.pem", &client.certificate), ca.write("a.key", &client.key));
+    let (place, ca_file) = (format!("127.0.0.1:{}", server.port), ca_file.display());
+    let mapping = "table = 'rows'\ncolumns = { id = '/id' }";
+    let url = format!("postgres://test@{place}/postgres?sslmode=verify-full&sslrootcert={ca_file}");
+    let with = format!("{url}&sslcert={}&sslkey={}", cert.display(), key.display());
+    let mut sink = super::start_at(&with, mapping).await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+    let text = told!(super::start_at(&url, mapping).await.map(drop), Initialization);
+    assert!(text.contains("SQLSTATE 28000"), "{text}");
+
+    let text = format!(
+        "[postgres.server]\nurl = 'postgres://test@{place}/postgres'\nca_file = '{ca_file}'\ncert_file = '{}'\nkey_file = '{}'\n\
+         [[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{mapping}\n",
+        cert.display(),
+        key.display()
+    );
+    let (mut sink, core): (Postgres, _) = danube_sink::testing::from_toml(&text).unwrap();
+    sink.initialize(core).await.unwrap();
+    sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
+}
