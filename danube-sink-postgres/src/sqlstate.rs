@@ -12,6 +12,7 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
     ("0A", "not supported", NotReady),
     ("0L", "grantor", NotReady),
     ("0P", "role", NotReady),
+    ("2200H", "a sequence has no more numbers", NotReady),
     ("25006", "read-only", NotReady),
     ("2B", "privileges in use", NotReady),
     ("2F", "a function's fault", NotReady),
@@ -56,6 +57,7 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
     ("44", "a view's check", Refused),
     ("54", "limit of the server", Refused),
     ("P0", "what a trigger raises", Refused),
+    (TEXT_OF_A_LANGUAGE, "a `tsquery` or `jsonpath`", Refused),
     (POLICY, "row-level security", Refused),
     ("", "a state of a trigger's own", Refused),
 ];
@@ -64,6 +66,8 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
 const UNFILLED: &str = "23502 unmapped";
 /// A pooler refuses the credentials, under the state of a broken connection.
 const POOLER: &str = "08P01 credentials";
+/// A value is no text of its type's language.
+const TEXT_OF_A_LANGUAGE: &str = "42601 value";
 /// A policy refuses this row, under the state of a right that is missing.
 const POLICY: &str = "42501 policy";
 
@@ -75,6 +79,8 @@ pub(crate) fn meaning(answer: &DbError, is_mapped: impl Fn(&str) -> bool) -> Tar
         "42501" if answer.routine() == Some("ExecWithCheckOptions") => POLICY,
         // Poolers are not translated.
         "08P01" if answer.message().contains("authentication failed") => POOLER,
+        // The connector's own statements have no such error: a type such as `tsquery` or `jsonpath` reads its values so.
+        "42601" if answer.position().is_none() => TEXT_OF_A_LANGUAGE,
         state => state,
     };
     of_state(state)
@@ -85,13 +91,8 @@ fn of_state(state: &str) -> TargetFailure {
     fits.max_by_key(|(prefix, ..)| prefix.len()).map_or(Refused, |(.., failure)| *failure)
 }
 
-/// The answers of the server with their classes, for the table of verdicts in a connector's README.
-///
-/// ```
-/// # /*
-/// let table = danube_sink::testing::verdict_table(danube_sink_postgres::verdicts());
-/// # */
-/// ```
+/// The answers of the server with their classes, for the table of verdicts in a connector's README: give them to
+/// `danube_sink::testing::verdict_table`.
 pub fn verdicts() -> impl Iterator<Item = (String, TargetFailure)> {
     STATES.iter().map(|(state, what, failure)| {
         let state = state.split(' ').next().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! What each error of the server means.
 
-use danube_sink::{TargetFailure, testing::verdict_table};
+use danube_sink::{ConnectorError, TargetFailure, testing::verdict_table};
 
-use super::Bench;
+use super::{Bench, told};
 
 /// A trigger that raises the SQLSTATE that a record names.
 const RAISING: &str = "
@@ -18,7 +18,10 @@ async fn states_are_sorted_as_the_readme_says() {
     let mut bench = Bench::new(RAISING, MAPPING).await;
     for (class, states) in [
         (TargetFailure::Busy, "08006 25P02 26000 40001 40P01 42P05 53100 53300 55P03 57P01 58030 72000 XX000"),
-        (TargetFailure::NotReady, "0A000 25006 2F005 39P01 3D000 3F000 42501 42P01 42703 55000 57P04 F0000 HV000"),
+        (
+            TargetFailure::NotReady,
+            "0A000 2200H 25006 2F005 39P01 3D000 3F000 42501 42P01 42703 55000 57P04 F0000 HV000",
+        ),
         (TargetFailure::TooLarge, "53200 53400 57014"),
         (
             TargetFailure::Refused,
@@ -41,4 +44,32 @@ async fn states_are_sorted_as_the_readme_says() {
 fn the_readme_shows_the_table_of_the_code() {
     let table = verdict_table(danube_sink_postgres::verdicts());
     assert!(include_str!("../../README.md").contains(&table), "write this into README.md:\n{table}");
+}
+
+#[tokio::test]
+async fn states_of_the_statement_that_a_value_may_cause_are_of_the_record() {
+    let table = "CREATE TABLE rows (id smallserial, q tsquery, p jsonpath)";
+    let mut bench = Bench::new(table, "table = 'rows'\ncolumns = { q = '/q', p = '/p' }").await;
+    for wrong in [r#"{"q":"a &"}"#, r#"{"p":"$.["}"#] {
+        let text = told!(bench.write(&[wrong]).await, Refused);
+        assert!(text.contains("42601"), "{text}");
+    }
+    bench.sql.batch_execute("SELECT setval('rows_id_seq', 32767)").await.unwrap();
+    let text = told!(bench.write(&[r#"{"q":"a"}"#]).await, Retryable);
+    assert!(text.contains("2200H"), "{text}");
+    bench.sql.batch_execute("ALTER SEQUENCE rows_id_seq RESTART").await.unwrap();
+    bench.write(&[r#"{"q":"a"}"#]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_deferred_constraint_says_at_the_commit_is_of_the_record() {
+    let table = "CREATE TABLE parts (id int PRIMARY KEY);
+                 CREATE TABLE rows (id int REFERENCES parts DEFERRABLE INITIALLY DEFERRED, state text)";
+    let mut bench = Bench::new(table, MAPPING).await;
+    for _ in 0..2 {
+        let text = told!(bench.write(&[r#"{"id":1}"#]).await, Refused);
+        assert!(text.contains("23503"), "{text}");
+    }
+    bench.sql.batch_execute("INSERT INTO parts VALUES (1)").await.unwrap();
+    bench.write(&[r#"{"id":1}"#]).await.unwrap();
 }
