@@ -1,5 +1,7 @@
 //! The connector in everything that happens to connectors.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use danube_sink::testing::{Prepared, Subject, conforms};
 use tokio_postgres::Client;
 
@@ -13,9 +15,15 @@ struct Rows {
     server: PostgresServer,
     mapping: &'static str,
     idempotent: bool,
+    is_stopped: AtomicBool,
 }
 
 impl Rows {
+    /// Whether a later record replaces an earlier one.
+    fn replaces(&self) -> bool {
+        self.mapping.contains("mode = ")
+    }
+
     /// A connection for each call: the server comes and goes.
     async fn sql(&self) -> Client {
         self.server.client().await
@@ -34,7 +42,9 @@ impl Subject for Rows {
     }
 
     async fn held(&self) -> Vec<u64> {
-        let rows = self.sql().await.query("SELECT number FROM rows", &[]).await.expect("the table");
+        let query =
+            if self.replaces() { "SELECT number FROM rows WHERE version IS NULL" } else { "SELECT number FROM rows" };
+        let rows = self.sql().await.query(query, &[]).await.expect("the table");
         rows.iter().map(|row| row.get::<_, i64>(0).unsigned_abs()).collect()
     }
 
@@ -44,16 +54,40 @@ impl Subject for Rows {
 
     async fn take_away(&self) -> bool {
         self.server.stop("immediate");
+        self.is_stopped.store(true, Ordering::Relaxed);
         true
     }
 
+    async fn refuse_all(&self) -> bool {
+        self.sql().await.batch_execute("ALTER TABLE rows RENAME TO away").await.expect("the table");
+        true
+    }
+
+    fn version(&self, key: u64, version: u64) -> Option<Vec<u8>> {
+        self.replaces().then(|| format!(r#"{{"op":"update","number":{key},"version":{version}}}"#).into_bytes())
+    }
+
+    async fn versions(&self) -> Vec<(u64, u64)> {
+        let query = "SELECT number, version FROM rows WHERE version IS NOT NULL";
+        let rows = self.sql().await.query(query, &[]).await.expect("the table");
+        rows.iter().map(|row| [0, 1].map(|column| row.get::<_, i64>(column).unsigned_abs()).into()).collect()
+    }
+
     async fn give_back(&self) {
-        self.server.go_on();
+        if self.is_stopped.swap(false, Ordering::Relaxed) {
+            self.server.go_on();
+        }
+        self.sql().await.batch_execute("ALTER TABLE IF EXISTS away RENAME TO rows").await.expect("the table");
     }
 }
 
 async fn conform(table: &str, mapping: &'static str, idempotent: bool) {
-    let rows = Rows { server: PostgresServer::start(Program::Postgresql), mapping, idempotent };
+    let rows = Rows {
+        server: PostgresServer::start(Program::Postgresql),
+        mapping,
+        idempotent,
+        is_stopped: AtomicBool::default(),
+    };
     rows.sql().await.batch_execute(&format!("CREATE TABLE rows ({table})")).await.expect("a table");
     conforms(rows).await.assert();
 }
@@ -71,12 +105,13 @@ async fn append_with_the_records_id_as_key_conforms_and_is_idempotent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn upsert_conforms() {
-    let mapping = "table = 'rows'\nmode = 'upsert'\nkey = ['number']\ncolumns = { number = '/number' }";
-    conform("number bigint PRIMARY KEY", mapping, true).await;
+    let mapping =
+        "table = 'rows'\nmode = 'upsert'\nkey = ['number']\ncolumns = { number = '/number', version = '/version' }";
+    conform("number bigint PRIMARY KEY, version bigint", mapping, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cdc_conforms() {
-    let mapping = "table = 'rows'\nmode = 'cdc'\noperation = '/op'\nkey = ['number']\ncolumns = { number = '/number', op = '/op' }";
-    conform("number bigint PRIMARY KEY, op text", mapping, true).await;
+    let mapping = "table = 'rows'\nmode = 'cdc'\noperation = '/op'\nkey = ['number']\ncolumns = { number = '/number', version = '/version' }";
+    conform("number bigint PRIMARY KEY, version bigint", mapping, true).await;
 }
