@@ -47,12 +47,13 @@ impl Failure {
             }
             Self::NoAnswer(_) => TargetFailure::Busy,
             Self::Table(_) => TargetFailure::NotReady,
-            // Another host may know the user.
-            Self::NoHost(hosts) => hosts
-                .iter()
-                .map(|(_, failure)| failure.meaning(is_mapped))
-                .find(|failure| *failure != TargetFailure::Unauthenticated)
-                .unwrap_or(TargetFailure::Unauthenticated),
+            Self::NoHost(hosts) => {
+                // A host that is starting may take writes soon, and another one may know the user.
+                let meanings = || hosts.iter().map(|(_, failure)| failure.meaning(is_mapped));
+                let hopeful = meanings().find(|failure| *failure == TargetFailure::Busy);
+                let other = || meanings().find(|failure| *failure != TargetFailure::Unauthenticated);
+                hopeful.or_else(other).unwrap_or(TargetFailure::Unauthenticated)
+            }
         }
     }
 

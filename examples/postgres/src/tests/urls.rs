@@ -39,7 +39,7 @@ async fn a_url_says_all_that_the_settings_say() {
         assert!(!bench.sql.query(&query, &[]).await.unwrap().is_empty(), "{url}");
     }
     bench.write(&[r#"{"id":1}"#]).await.unwrap();
-    // Without a word of TLS the connection is a safe one.
+    // Without `sslmode` the connection uses TLS.
     let text = told!(
         start_at(&format!("postgres://postgres@127.0.0.1:{port}/postgres"), MAPPING).await.map(drop),
         Initialization
