@@ -56,7 +56,7 @@ pub fn in_parts<'r, T: Send>(records: &'r [SinkRecord], make: impl Fn(&'r [SinkR
 /// ```
 /// use danube_sink::{ConnectorError, SinkRecord, each_record};
 ///
-/// let records = ["1", "two", "3"].map(|payload| SinkRecord::builder("/default/t").payload(payload).build());
+/// let records = ["1", "two", "three"].map(|payload| SinkRecord::builder("/default/t").payload(payload).build());
 /// let number = |record: &SinkRecord| {
 ///     record.payload().as_u64().ok_or_else(|| ConnectorError::invalid_record(record, "not a number"))
 /// };
@@ -66,8 +66,8 @@ pub fn in_parts<'r, T: Send>(records: &'r [SinkRecord], make: impl Fn(&'r [SinkR
 /// ```
 ///
 /// # Errors
-/// [`ConnectorError::Partial`] with every record for which `make` returns [`ConnectorError::InvalidRecord`], the others to be
-/// handed over again; any other error as it is, the first one.
+/// [`ConnectorError::InvalidRecord`] if `make` returns it for one record, [`ConnectorError::Partial`] with every record for which
+/// it does, the others to be handed over again; any other error as it is, the first one.
 pub fn each_record<'r, T: Send>(
     records: &'r [SinkRecord],
     make: impl Fn(&'r SinkRecord) -> ConnectorResult<T> + Sync,
@@ -106,8 +106,15 @@ fn without_invalid<T>(
 ) -> ConnectorResult<Vec<T>> {
     let (parts, invalid): (Vec<_>, Vec<_>) =
         parts.into_iter().collect::<ConnectorResult<Vec<_>>>()?.into_iter().unzip();
-    let invalid = invalid.concat();
-    if invalid.is_empty() { Ok(parts) } else { Err(PartialFailure::of_invalid(records, invalid).into()) }
+    let mut invalid = invalid.concat();
+    match invalid.pop() {
+        None => Ok(parts),
+        Some((id, reason)) if invalid.is_empty() => Err(ConnectorError::InvalidRecord { id, reason }),
+        Some(last) => {
+            invalid.push(last);
+            Err(PartialFailure::of_invalid(records, invalid).into())
+        }
+    }
 }
 
 /// The bytes of a batch: those of each record, with something before, between and behind them. [`in_parts`] makes them.

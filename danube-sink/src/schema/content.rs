@@ -93,11 +93,12 @@ impl Content {
         std::str::from_utf8(payload).ok().filter(|_| is_json).map(str::trim_ascii)
     }
 
-    /// Why a payload of which nothing is known is not JSON.
+    /// Why a payload of which nothing is known, or that is not what its schema says, is not JSON.
     pub(crate) fn not_json(&self, payload: &[u8]) -> Option<Problem> {
         match self {
             Self::Auto if payload.is_empty() => Some(Problem::new("the payload is empty, which is not JSON")),
             Self::Auto => json::check(payload).err(),
+            Self::Broken(problem) => Some(problem.clone()),
             _ => None,
         }
     }
