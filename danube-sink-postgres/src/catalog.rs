@@ -21,7 +21,9 @@ const COLUMNS: &str = "
             JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass
             JOIN pg_class s ON s.oid = p.refobjid
             WHERE d.adrelid = c.oid AND d.adnum = a.attnum
-                AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END)
+                AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END),
+        a.atttypmod,
+        (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum)
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped";
 
@@ -34,15 +36,20 @@ const DEFERRABLE: &str = "
 
 /// A type that the client does not know by itself.
 const TYPE: &str = "
-    SELECT t.typname::text, n.nspname::text, t.typtype::text, t.typelem, t.typbasetype
+    SELECT t.typname::text, n.nspname::text, t.typtype::text, t.typelem, t.typbasetype, t.typtypmod
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = $1";
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
+    /// Of a domain, the type below it.
     pub(crate) ty: Type,
+    /// What the declaration says beyond the type, such as a length; -1 if nothing.
+    pub(crate) modifier: i32,
     /// The type with its modifier, as `varchar(5)`.
     pub(crate) stored_as: String,
+    /// The expression of the default.
+    pub(crate) default: Option<String>,
 }
 
 /// The columns of these names, in this order.
@@ -70,7 +77,8 @@ pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> R
         let Some(row) = rows.iter().find(|row| name(row) == *wanted) else {
             return Err(Failure::Table(format!("{table} has no column {wanted}: add it, or mend the mapping")));
         };
-        found.push(Found { ty: type_of(session, row.get(1)).await?, stored_as: row.get(2) });
+        let (ty, modifier) = type_of(session, row.get(1), row.get(5)).await?;
+        found.push(Found { ty, modifier, stored_as: row.get(2), default: row.get(6) });
     }
     Ok(found)
 }
@@ -88,7 +96,7 @@ pub(crate) async fn check_key(session: &Session, table: &str, key: &[String]) ->
     Err(Failure::Table(format!("the unique index {index} of the key is DEFERRABLE, which no key of {table} can be")))
 }
 
-async fn type_of(session: &Session, mut oid: Oid) -> Result<Type, Failure> {
+async fn type_of(session: &Session, mut oid: Oid, mut modifier: i32) -> Result<(Type, i32), Failure> {
     let mut made_of = Vec::new();
     let mut ty = loop {
         if let Some(known) = Type::from_oid(oid) {
@@ -101,17 +109,23 @@ async fn type_of(session: &Session, mut oid: Oid) -> Result<Type, Failure> {
         let (name, schema, kind): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         let below: (Oid, Oid) = (row.get(3), row.get(4));
         let wrap: fn(Type) -> Kind = match (kind.as_str(), below) {
-            ("d", _) => Kind::Domain,
+            ("d", (_, base)) => {
+                if made_of.is_empty() {
+                    modifier = row.get(5);
+                }
+                oid = base;
+                continue;
+            }
             ("b", (element, _)) if element != 0 => Kind::Array,
             ("e", _) => break Type::new(name, oid, Kind::Enum(Vec::new()), schema),
             ("c", _) => break Type::new(name, oid, Kind::Composite(Vec::new()), schema),
             _ => break Type::new(name, oid, Kind::Simple, schema),
         };
         made_of.push((name, oid, schema, wrap));
-        oid = if kind == "d" { below.1 } else { below.0 };
+        oid = below.0;
     };
     while let Some((name, oid, schema, wrap)) = made_of.pop() {
         ty = Type::new(name, oid, wrap(ty), schema);
     }
-    Ok(ty)
+    Ok((ty, modifier))
 }

@@ -10,7 +10,10 @@ use std::{
 use danube_sink::{ConnectorError, ConnectorResult, TargetFailure};
 use tokio_postgres::error::DbError;
 
-use super::sqlstate::{advice, leaves_session_intact, meaning};
+use super::{
+    message,
+    sqlstate::{advice, leaves_session_intact, meaning},
+};
 
 /// Why nothing was written.
 #[derive(Debug)]
@@ -57,17 +60,16 @@ impl Failure {
         }
     }
 
-    /// The text is without what a record holds: that stands in the server's detail, and between quotation marks in what it
-    /// says of data.
-    fn text(&self) -> String {
+    /// The text, without what a record holds. `has_records` says whether any were written.
+    fn text(&self, has_records: bool) -> String {
         match self {
             Self::Client(error) => match error.as_db_error() {
-                Some(answer) => answer_text(answer),
+                Some(answer) => format!("{}{}", message::text(answer, has_records), advice(answer.code().code())),
                 None => chain(error),
             },
             Self::NoAnswer(limit) => format!("no answer within {:.1} s", limit.as_secs_f64()),
             Self::NoHost(hosts) => {
-                let each = hosts.iter().map(|(host, failure)| format!("{host}: {}", failure.text()));
+                let each = hosts.iter().map(|(host, failure)| format!("{host}: {}", failure.text(false)));
                 each.collect::<Vec<_>>().join("; ")
             }
             Self::Table(text) => text.clone(),
@@ -95,13 +97,6 @@ fn of_client(error: &tokio_postgres::Error) -> TargetFailure {
     }
 }
 
-fn answer_text(answer: &DbError) -> String {
-    let code = answer.code().code();
-    let shown = |(number, part)| if code.starts_with("22") && number % 2 == 1 { "…" } else { part };
-    let message = answer.message().split('"').enumerate().map(shown).collect::<Vec<_>>().join("\"");
-    format!("{message} (SQLSTATE {code}){}", advice(code))
-}
-
 /// An error of the client, with those below it.
 fn chain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
@@ -121,11 +116,12 @@ pub(crate) fn sorted<T>(
     result: Result<T, Failure>,
     what: &str,
     is_mapped: impl Fn(&str) -> bool + Copy,
+    has_records: bool,
 ) -> ConnectorResult<T> {
-    result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text())))
+    result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text(has_records))))
 }
 
 /// The error at start.
 pub(crate) fn at_start(failure: &Failure, what: &str) -> ConnectorError {
-    failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text()))
+    failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text(false)))
 }

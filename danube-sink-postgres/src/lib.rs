@@ -42,7 +42,7 @@
 //!             columns: vec![("id".to_owned(), target.id.clone())],
 //!             key: vec!["id".to_owned()],
 //!             replace: false,
-//!             deletes: false,
+//!             changes: None,
 //!         };
 //!         let credentials = Credentials { password: self.password.as_ref(), url: None };
 //!         self.tables = self.server.open(credentials, &config, &self.topics, plan).await?;
@@ -50,7 +50,7 @@
 //!     }
 //!
 //!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-//!         self.tables.for_record(&records[0])?.write(&records, &vec![false; records.len()]).await
+//!         self.tables.for_record(&records[0])?.write(&records).await
 //!     }
 //! }
 //! ```
@@ -58,21 +58,31 @@
 #![warn(missing_docs)]
 
 mod catalog;
+mod changes;
+mod column;
 mod endpoint;
 mod failure;
+mod layout;
+mod message;
+mod name;
+mod number;
 mod redelivered;
+mod rows;
 mod server;
 mod session;
 mod sqlstate;
 mod statements;
 mod table;
 mod text;
+mod time;
+mod unreadable;
 mod url;
 
 pub use self::{
+    changes::{Changes, OnTruncate},
+    name::{quoted, quoted_table},
     server::{Credentials, Server},
     sqlstate::verdicts,
-    statements::quoted,
     table::{Plan, Table},
     url::ConnectionUrl,
 };

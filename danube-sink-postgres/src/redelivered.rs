@@ -10,9 +10,10 @@ use tokio_postgres::{
 };
 
 use super::{
+    column::Column,
     failure::Failure,
+    layout::Layout,
     session::{Session, Statement},
-    table::Column,
 };
 
 /// The columns of a unique index that is of columns alone, and of all rows.
@@ -28,8 +29,8 @@ const INDEX: &str = "
 pub(crate) async fn unless_there(
     session: &Session,
     answer: &DbError,
-    table: &str,
-    columns: &[Column],
+    layout: &Layout,
+    columns: &[&Column],
 ) -> Result<Option<String>, Failure> {
     let (Some(schema), Some(index)) = (answer.schema(), answer.constraint()) else { return Ok(None) };
     if *answer.code() != SqlState::UNIQUE_VIOLATION {
@@ -39,27 +40,33 @@ pub(crate) async fn unless_there(
         [(&schema, Type::TEXT), (&index, Type::TEXT)];
     let rows = session.rows(Statement { text: INDEX, parameters: &parameters }).await?;
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    let place = |name: &String| columns.iter().position(|column| column.raw == *name);
+    let place = |name: &String| columns.iter().position(|column| column.name == *name);
     let Some(keys) = names.iter().map(place).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty()) else {
         return Ok(None);
     };
-    let keys = keys.iter().map(|&number| format!("held.{} = rows.v{number}", columns[number].name));
-    let (held, new): (Vec<_>, Vec<_>) =
-        columns.iter().enumerate().map(|(number, column)| alike(number, column)).unzip();
+    let keys = keys.iter().map(|&number| format!("held.{} = rows.v{number}", columns[number].quoted()));
+    let written = columns.iter().enumerate().map(|(number, column)| alike(column, &format!("rows.v{number}")));
+    // A column that the record has no value for has got its default.
+    let left_out = layout.columns.iter().filter(|column| columns.iter().all(|written| written.name != column.name));
+    let left_out = left_out.map(|column| {
+        let default = column.default.as_deref().unwrap_or("NULL");
+        alike(column, &format!("({default})::{}", column.stored_as))
+    });
+    let (held, new): (Vec<_>, Vec<_>) = written.chain(left_out).unzip();
     // Any type can be compared so, also one without an order such as `json`.
     let all = format!("ROW({})::record OPERATOR(pg_catalog.*=) ROW({})::record", held.join(", "), new.join(", "));
     let keys = keys.collect::<Vec<_>>().join(" AND ");
-    Ok(Some(format!("AND NOT EXISTS (SELECT FROM {table} held WHERE {keys} AND {all})")))
+    Ok(Some(format!("AND NOT EXISTS (SELECT FROM {} held WHERE {keys} AND {all})", layout.name)))
 }
 
 /// A column of the row that is there, and of the new one as it would be stored.
-fn alike(number: usize, column: &Column) -> (String, String) {
-    let (held, new) = (format!("held.{}", column.name), format!("rows.v{number}"));
+fn alike(column: &Column, new: &str) -> (String, String) {
+    let held = format!("held.{}", column.quoted());
     // The modifier of a number or time rounds; that of a text would cut it off.
     let cast = match column.ty {
         Type::BPCHAR | Type::VARCHAR => "text",
         Type::BPCHAR_ARRAY | Type::VARCHAR_ARRAY => "text[]",
-        Type::BIT | Type::VARBIT | Type::BIT_ARRAY | Type::VARBIT_ARRAY => return (held, new),
+        Type::BIT | Type::VARBIT | Type::BIT_ARRAY | Type::VARBIT_ARRAY => return (held, new.to_owned()),
         _ => return (held, format!("{new}::{}", column.stored_as)),
     };
     (format!("{held}::{cast}"), format!("{new}::{cast}"))

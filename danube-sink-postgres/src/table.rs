@@ -1,31 +1,24 @@
 //! A table, and how records become rows of it.
 
-use std::{
-    borrow::Cow,
-    str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use danube_sink::{ConnectorError, ConnectorResult, Field, SinkRecord};
-use serde_json::Value;
-use tokio_postgres::types::{ToSql, Type};
+use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, SinkRecord, each_record};
 
 use super::{
-    catalog::{self, Found},
+    changes::{Changes, Envelopes},
     failure::{Failure, at_start, sorted},
+    layout::{Layout, Write},
+    name::{TableName, check},
     redelivered::unless_there,
+    rows::{Row, by_columns},
     session::{Session, Statement},
-    statements::{quoted, sent_as, statements},
-    text::{needs_every_digit, text},
+    unreadable::{is_about_values, refused, unreadable},
 };
-
-/// The values of a column.
-type Parameter<'r> = Box<dyn ToSql + Sync + Send + 'r>;
 
 /// What a table is to be.
 #[derive(Debug)]
 pub struct Plan {
-    /// The table, as `table` or `schema.table`.
+    /// The table, as [`quoted_table`](crate::quoted_table) takes it.
     pub table: String,
     /// A statement that makes what is missing.
     pub create: Option<String>,
@@ -35,8 +28,8 @@ pub struct Plan {
     pub key: Vec<String>,
     /// Whether a record takes the place of the row with its key, or changes nothing.
     pub replace: bool,
-    /// Whether records delete rows, which needs the right to.
-    pub deletes: bool,
+    /// How records describe changes, which needs the right to delete; without it, each record is a row.
+    pub changes: Option<Changes>,
 }
 
 /// A table that is there and can be written to.
@@ -44,41 +37,31 @@ pub struct Plan {
 pub struct Table {
     session: Arc<Session>,
     plan: Plan,
+    records: Records,
     /// `None` after a failure: the table may be another one by now.
     layout: Mutex<Option<Arc<Layout>>>,
 }
 
-/// The table as the server has it now, and the statements that write to it.
+/// How records become rows.
 #[derive(Debug)]
-struct Layout {
-    columns: Vec<Column>,
-    insert: String,
-    delete: String,
-}
-
-/// A column that is written.
-#[derive(Debug)]
-pub(crate) struct Column {
-    /// As the mapping names it.
-    pub(crate) raw: String,
-    /// As statements write it.
-    pub(crate) name: String,
-    pub(crate) ty: Type,
-    /// The type with its modifier, as `varchar(5)`.
-    pub(crate) stored_as: String,
-    pub(crate) key: bool,
-    field: Field,
+enum Records {
+    AreRows(Fields),
+    AreChanges(Box<Envelopes>),
 }
 
 impl Table {
     /// Makes what is missing, learns the columns' types from the server, and tries the rights to write without a record.
     pub(crate) async fn open(session: &Arc<Session>, mut plan: Plan) -> ConnectorResult<Self> {
-        if let Some(stranger) = plan.key.iter().find(|key| !plan.columns.iter().any(|(name, _)| name == *key)) {
-            let what = format!("the key {stranger} of table {} is none of its columns", plan.table);
-            return Err(ConnectorError::configuration(what));
-        }
+        check_names(&plan)?;
+        let fields: Vec<_> = plan.columns.iter().map(|(_, field)| field.clone()).collect();
+        let is_key = |(place, (name, _)): (usize, &(String, Field))| plan.key.contains(name).then_some(place);
+        let keys = plan.columns.iter().enumerate().filter_map(is_key).collect();
+        let records = match &plan.changes {
+            None => Records::AreRows(fields.into_iter().collect()),
+            Some(changes) => Records::AreChanges(Box::new(Envelopes::new(changes.clone(), &fields, keys))),
+        };
         let create = plan.create.take();
-        let table = Self { session: Arc::clone(session), plan, layout: Mutex::default() };
+        let table = Self { session: Arc::clone(session), plan, records, layout: Mutex::default() };
         let opened = async {
             if let Some(create) = create {
                 table.session.define(&create).await?;
@@ -91,19 +74,32 @@ impl Table {
         }
     }
 
-    /// Writes all of the records, or nothing. `deleted` says which of them delete their row. Without records it tries
-    /// whether the table can be written to.
+    /// Writes all of the records, or nothing. Without records it tries whether the table can be written to.
+    ///
+    /// A column for whose field a record has no value is left as it is, or gets its default; `null` is NULL.
     ///
     /// # Errors
-    /// A record without a value for the key, and what the server says.
-    pub async fn write(&self, records: &[SinkRecord], deleted: &[bool]) -> ConnectorResult<()> {
+    /// Every record that is not valid, else what the server says.
+    pub async fn write(&self, records: &[SinkRecord]) -> ConnectorResult<()> {
+        self.write_valid(records, |_| Ok(())).await
+    }
+
+    /// The same for records of which `check` says whether they are valid, beside what the columns take.
+    ///
+    /// # Errors
+    /// Every record that is not valid, else what the server says.
+    pub async fn write_valid(
+        &self,
+        records: &[SinkRecord],
+        check: impl Fn(&SinkRecord) -> ConnectorResult<()> + Sync,
+    ) -> ConnectorResult<()> {
         let what = format!("write {} records to table {}", records.len(), self.plan.table);
         let mut layout = self.layout(&what).await?;
         if records.is_empty() {
-            return self.sorted(self.probe(&layout).await, &what);
+            return self.sorted(self.probe(&layout).await, &what, false);
         }
         loop {
-            let written = self.write_as(&layout, records, deleted, &what).await;
+            let written = self.write_as(&layout, records, &check, &what).await;
             match &written {
                 Ok(()) => return Ok(()),
                 // What is in the table's way may be gone when it is tried again.
@@ -130,45 +126,92 @@ impl Table {
         &self,
         layout: &Layout,
         records: &[SinkRecord],
-        deleted: &[bool],
+        check: &(impl Fn(&SinkRecord) -> ConnectorResult<()> + Sync),
         what: &str,
     ) -> ConnectorResult<()> {
-        let parameters = layout.parameters(records, deleted)?;
-        let parameters = layout.typed(&parameters);
-        let delete = Statement { text: &layout.delete, parameters: &parameters };
-        let insert = Statement { text: &layout.insert, parameters: &parameters };
-        // What is inserted later in the batch is a new row.
-        let statements = if deleted.contains(&true) { &[delete, insert][..] } else { &[insert] };
-        let mut written = self.session.transaction(statements).await;
+        let rows = each_record(records, |record| {
+            check(record)?;
+            match &self.records {
+                Records::AreRows(fields) => Ok(vec![layout.row(record, fields.json_of(record)?, false)?]),
+                Records::AreChanges(envelopes) => {
+                    let changes = envelopes.of(record)?.into_iter();
+                    changes.map(|(values, deletes)| layout.row(record, values, deletes)).collect()
+                }
+            }
+        })?;
+        let rows: Vec<_> = rows.into_iter().flatten().collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let Err(failure) = self.send(layout, &rows).await else { return Ok(()) };
+        if failure.answer().is_some_and(is_about_values)
+            && let Ok(reasons) = unreadable(&self.session, layout, &rows).await
+            && !reasons.is_empty()
+        {
+            return Err(refused(records, &reasons, what));
+        }
+        self.sorted(Err(failure), what, true)
+    }
+
+    async fn send(&self, layout: &Layout, rows: &[Row<'_>]) -> Result<(), Failure> {
+        let sets = match rows.iter().all(Row::is_complete) {
+            true => None,
+            false => Some(by_columns(rows, &layout.ranks(&self.session, rows).await?, self.plan.replace)),
+        };
+        let mut writes = Vec::with_capacity(2);
+        // What is written after it was deleted is a new row.
+        if rows.iter().any(|row| row.deletes) {
+            writes.push(layout.delete(rows));
+        }
+        match &sets {
+            None => writes.push(layout.insert(rows)),
+            Some(sets) => writes.extend(sets.iter().flat_map(|(places, rows)| layout.insert_of(places, rows))),
+        }
+        let mut written = self.transaction(&writes).await;
         if let Err(failure) = &written
             && let Some(answer) = failure.answer()
             && self.plan.key.is_empty()
         {
-            let table = quoted(&self.plan.table);
-            let unless = unless_there(&self.session, answer, &table, &layout.columns).await;
-            if let Some(unless) = self.sorted(unless, what)? {
-                let text = format!("{} {unless}", layout.insert);
-                written = self.session.transaction(&[Statement { text: &text, parameters: &parameters }]).await;
+            for write in &mut writes {
+                match unless_there(&self.session, answer, layout, &write.columns).await? {
+                    Some(unless) => write.text = format!("{} {unless}", write.text).into(),
+                    None => return written,
+                }
             }
+            written = self.transaction(&writes).await;
         }
-        self.sorted(written, what)
+        written
     }
 
     /// Tries types and rights, without a row and without triggers.
     async fn probe(&self, layout: &Layout) -> Result<(), Failure> {
-        let parameters = layout.parameters(&[], &[]).unwrap_or_default();
-        let parameters = layout.typed(&parameters);
-        let texts = [&layout.insert, &layout.delete].map(|text| format!("EXPLAIN {text}"));
-        let statements = texts.each_ref().map(|text| Statement { text, parameters: &parameters });
-        self.session.transaction(if self.plan.deletes { &statements } else { &statements[..1] }).await
+        let mut writes = vec![layout.insert(&[])];
+        if self.plan.changes.is_some() {
+            writes.push(layout.delete(&[]));
+        }
+        for write in &mut writes {
+            write.text = format!("EXPLAIN {}", write.text).into();
+        }
+        self.transaction(&writes).await
+    }
+
+    async fn transaction(&self, writes: &[Write<'_>]) -> Result<(), Failure> {
+        let parameters: Vec<_> = writes.iter().map(Write::parameters).collect();
+        let statements: Vec<_> = writes
+            .iter()
+            .zip(&parameters)
+            .map(|(write, parameters)| Statement { text: &write.text, parameters })
+            .collect();
+        self.session.transaction(&statements).await
     }
 
     fn at_start(&self) -> String {
         format!("prepare PostgreSQL at {}, table {}", self.session.server(), self.plan.table)
     }
 
-    fn sorted<T>(&self, result: Result<T, Failure>, what: &str) -> ConnectorResult<T> {
-        sorted(result, what, |column| self.plan.columns.iter().any(|(name, _)| name == column))
+    fn sorted<T>(&self, result: Result<T, Failure>, what: &str, has_records: bool) -> ConnectorResult<T> {
+        let is_mapped = |column: &str| self.plan.columns.iter().any(|(name, _)| name == column);
+        sorted(result, what, is_mapped, has_records)
     }
 
     /// The layout as it was learnt last, or now.
@@ -176,7 +219,7 @@ impl Table {
         let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(layout) => Ok(layout),
-            None => self.sorted(self.learn().await, what),
+            None => self.sorted(self.learn().await, what, false),
         }
     }
 
@@ -185,95 +228,27 @@ impl Table {
     }
 
     async fn learn(&self) -> Result<Arc<Layout>, Failure> {
-        let Plan { table, columns, key, replace, .. } = &self.plan;
-        let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        let found = catalog::columns(&self.session, &quoted(table), &names).await?;
-        if !key.is_empty() {
-            catalog::check_key(&self.session, &quoted(table), key).await?;
-        }
-        let column = |((name, field), found): (&(String, Field), Found)| Column {
-            key: key.contains(name),
-            raw: name.clone(),
-            name: quoted(name),
-            ty: found.ty,
-            stored_as: found.stored_as,
-            field: field.clone(),
-        };
-        let columns: Vec<_> = columns.iter().zip(found).map(column).collect();
-        let (insert, delete) = statements(&quoted(table), &columns, *replace);
-        let layout = Arc::new(Layout { columns, insert, delete });
+        let layout = Arc::new(Layout::learn(&self.session, &self.plan).await?);
         *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&layout));
         Ok(layout)
     }
 }
 
-impl Layout {
-    /// One array for each column, and one of what is deleted.
-    fn parameters<'r>(&self, records: &'r [SinkRecord], deleted: &'r [bool]) -> ConnectorResult<Vec<Parameter<'r>>> {
-        let mut parameters = Vec::with_capacity(self.columns.len() + 1);
-        for column in &self.columns {
-            parameters.push(column.values(records).map_err(|row| {
-                ConnectorError::invalid_record(&records[row], format!("no value that column {} can have", column.name))
-            })?);
-        }
-        parameters.push(Box::new(deleted));
-        Ok(parameters)
-    }
-
-    fn typed<'p>(&self, parameters: &'p [Parameter<'_>]) -> Vec<(&'p (dyn ToSql + Sync), Type)> {
-        let types = self.columns.iter().map(|column| match sent_as(&column.ty) {
-            Type::INT8 => Type::INT8_ARRAY,
-            Type::FLOAT8 => Type::FLOAT8_ARRAY,
-            _ => Type::TEXT_ARRAY,
-        });
-        let values = parameters.iter().map(|values| &**values as &(dyn ToSql + Sync));
-        values.zip(types.chain([Type::BOOL_ARRAY])).collect()
-    }
-
-    /// Whether both read values alike.
-    fn is_like(&self, other: &Self) -> bool {
-        let types = |layout: &Self| layout.columns.iter().map(|column| column.ty.clone()).collect::<Vec<_>>();
-        types(self) == types(other)
-    }
-}
-
-impl Column {
-    /// The values of all records, or the place of a record whose value the column cannot have.
-    fn values<'r>(&self, records: &'r [SinkRecord]) -> Result<Parameter<'r>, usize> {
-        match sent_as(&self.ty) {
-            Type::INT8 => self.each(records, |record| number_of(&self.field, record, Value::as_i64)),
-            Type::FLOAT8 => self.each(records, |record| number_of(&self.field, record, Value::as_f64)),
-            _ => self.each(records, |record| Some(text_of(&self.field, record, &self.ty))),
+/// Names that PostgreSQL keeps apart and whole.
+fn check_names(Plan { table, columns, key, .. }: &Plan) -> ConnectorResult<()> {
+    TableName::parse(table)?;
+    for (number, (name, _)) in columns.iter().enumerate() {
+        check(name)?;
+        if columns[..number].iter().any(|(earlier, _)| earlier == name) {
+            return Err(ConnectorError::configuration(format!(
+                "two values of table {table} go into its column {name:?}: name it once, in `columns` or in `metadata`"
+            )));
         }
     }
-
-    fn each<'r, T: ToSql + Sync + Send + 'r>(
-        &self,
-        records: &'r [SinkRecord],
-        value: impl Fn(&'r SinkRecord) -> Option<Option<T>>,
-    ) -> Result<Parameter<'r>, usize> {
-        let right = |(row, record)| value(record).filter(|value| !self.key || value.is_some()).ok_or(row);
-        let values: Vec<_> = records.iter().enumerate().map(right).collect::<Result<_, _>>()?;
-        Ok(Box::new(values))
-    }
-}
-
-/// The text of a field, as the type reads it.
-fn text_of<'r>(field: &Field, record: &'r SinkRecord, ty: &Type) -> Option<Cow<'r, str>> {
-    match (field, record.field(field)?) {
-        (Field::Payload(pointer), value) if needs_every_digit(&value, ty) => {
-            Some(pointer.of_json(&record.json())?.to_owned().into())
+    match key.iter().find(|key| !columns.iter().any(|(name, _)| name == *key)) {
+        None => Ok(()),
+        Some(stranger) => {
+            Err(ConnectorError::configuration(format!("the key {stranger} of table {table} is none of its columns")))
         }
-        (_, Cow::Borrowed(value)) => text(value, ty),
-        (_, Cow::Owned(value)) => text(&value, ty).map(|text| text.into_owned().into()),
-    }
-}
-
-/// The number of a field; `None` where there is no such number.
-fn number_of<T: FromStr>(field: &Field, record: &SinkRecord, number: fn(&Value) -> Option<T>) -> Option<Option<T>> {
-    match record.field(field).as_deref() {
-        None | Some(Value::Null) => Some(None),
-        Some(Value::String(text)) => text.parse().ok().map(Some),
-        Some(value) => number(value).map(Some),
     }
 }

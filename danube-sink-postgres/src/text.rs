@@ -1,39 +1,212 @@
-//! A value of a record as PostgreSQL's own text.
+//! A value of a record as PostgreSQL's own text, from its JSON text: no digit of a number and no field of an object changes on
+//! the way.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write};
 
-use serde_json::Value;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::value::RawValue;
 use tokio_postgres::types::{Kind, Type};
 
-/// The text that a type reads the value from; none is NULL. What is right and what is not, the server says.
-pub(crate) fn text<'v>(value: &'v Value, ty: &Type) -> Option<Cow<'v, str>> {
-    match (value, ty.kind()) {
-        (Value::Null, _) => None,
-        _ if is_json(ty) => Some(value.to_string().into()),
-        (Value::String(text), _) => Some(text.into()),
-        (Value::Array(items), Kind::Array(of)) => Some(array(items, of).into()),
-        _ => Some(value.to_string().into()),
+use super::{
+    number::{float, integer, range},
+    time::time,
+};
+
+/// Why a column cannot have a value, behind the name of the field; without the value.
+pub(crate) type Reason = Cow<'static, str>;
+
+/// Types whose values are numbers, and texts with one.
+const NUMBERS: [Type; 5] = [Type::NUMERIC, Type::MONEY, Type::XID, Type::CID, Type::XID8];
+
+/// The first object identifier that types of the server's own do not have.
+const FIRST_OF_EXTENSIONS: u32 = 16_384;
+
+/// The text that a type reads a value from, which is not `null`.
+///
+/// What no input function refuses, but PostgreSQL would cut off or guess, is refused here.
+///
+/// # Errors
+/// Why there is none. What else is wrong with a text, the server says.
+pub(crate) fn text<'j>(json: &'j str, ty: &Type, modifier: i32) -> Result<Cow<'j, str>, Reason> {
+    match ty.kind() {
+        Kind::Array(of) if json.starts_with('[') => array(json, of, modifier).map(Cow::Owned),
+        Kind::Array(_) => Err("is not an array".into()),
+        Kind::Domain(of) => text(json, of, modifier),
+        _ if is_json(ty) => Ok(json.into()),
+        _ if is_text(ty) => within(plain(json)?, ty, modifier),
+        Kind::Simple | Kind::Pseudo => simple(json, ty),
+        Kind::Composite(_) => plain(json),
+        _ => string(json),
     }
 }
 
-/// Whether more may be written in the payload than a [`Value`] holds: it has the 17 digits of a double.
-pub(crate) fn needs_every_digit(value: &Value, ty: &Type) -> bool {
+/// A value of a type that is no text, no array and no JSON.
+fn simple<'j>(json: &'j str, ty: &Type) -> Result<Cow<'j, str>, Reason> {
     match *ty {
-        Type::FLOAT4 | Type::FLOAT8 => false,
-        _ => value.is_f64() || is_json(ty) && !value.is_null(),
+        Type::BOOL => boolean(json),
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => Ok(whole(json, ty)?.to_string().into()),
+        Type::FLOAT4 | Type::FLOAT8 => {
+            let text = plain(json)?;
+            floating(&text, ty)?;
+            Ok(text)
+        }
+        Type::BYTEA => {
+            let hex = bytes(json)?.iter().fold("\\x".to_owned(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            Ok(hex.into())
+        }
+        Type::DATE | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => match string(json)? {
+            Cow::Borrowed(text) => time(text, ty).map_err(Reason::from),
+            Cow::Owned(text) => time(&text, ty).map(|time| time.into_owned().into()).map_err(Reason::from),
+        },
+        _ if NUMBERS.contains(ty) || ty.oid() >= FIRST_OF_EXTENSIONS => plain(json),
+        // A number or an array would be read as something else: as seconds, as bits, as a range.
+        _ => string(json),
     }
+}
+
+/// An integer within the range of its type.
+pub(crate) fn whole(json: &str, ty: &Type) -> Result<i64, Reason> {
+    let range = range(ty);
+    let number = json.parse().ok().or_else(|| integer(&plain(json).ok()?)).filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("is not an integer from {} to {}", range.start(), range.end()).into())
+}
+
+/// A number within the range of its type, or what its text says.
+pub(crate) fn floating(text: &str, ty: &Type) -> Result<f64, Reason> {
+    float(text, ty).ok_or_else(|| format!("is not a number within the range of {ty}").into())
+}
+
+/// The bytes that are written in base64.
+pub(crate) fn bytes(json: &str) -> Result<Vec<u8>, Reason> {
+    STANDARD.decode(&*string(json)?).map_err(|_| "is not base64".into())
+}
+
+/// A value as text: a string without its quotation marks, anything else as JSON has it.
+pub(crate) fn plain(json: &str) -> Result<Cow<'_, str>, Reason> {
+    let Some(inner) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) else { return Ok(json.into()) };
+    if !inner.contains('\\') {
+        return Ok(inner.into());
+    }
+    let text: String = serde_json::from_str(json).map_err(|_| "is not a JSON string")?;
+    if text.contains('\0') { Err("holds U+0000, which no text of PostgreSQL can".into()) } else { Ok(text.into()) }
+}
+
+fn string(json: &str) -> Result<Cow<'_, str>, Reason> {
+    if json.starts_with('"') { plain(json) } else { Err("is not a string".into()) }
+}
+
+/// `true` or `false`, also as 1 or 0; what other texts mean, the server knows.
+fn boolean(json: &str) -> Result<Cow<'_, str>, Reason> {
+    let is_number = json.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+    match (is_number, integer(json)) {
+        (false, _) => plain(json),
+        (true, Some(0)) => Ok("false".into()),
+        (true, Some(1)) => Ok("true".into()),
+        _ => Err("is neither 0 nor 1".into()),
+    }
+}
+
+/// A text that the column holds whole: PostgreSQL cuts off spaces, and all that is too long for some types.
+fn within<'t>(text: Cow<'t, str>, ty: &Type, modifier: i32) -> Result<Cow<'t, str>, Reason> {
+    let most = match *ty {
+        // The modifier counts four bytes of a header.
+        Type::VARCHAR | Type::BPCHAR if modifier >= 4 => usize::try_from(modifier - 4).unwrap_or(usize::MAX),
+        Type::NAME => 63,
+        Type::CHAR => 1,
+        _ => return Ok(text),
+    };
+    let length = match *ty {
+        Type::NAME | Type::CHAR => text.len(),
+        // It is filled with spaces anyway.
+        Type::BPCHAR => text.trim_end_matches(' ').chars().count(),
+        _ if text.len() <= most => return Ok(text),
+        _ => text.chars().count(),
+    };
+    if length <= most { Ok(text) } else { Err(format!("is longer than the {most} of the column").into()) }
 }
 
 /// `{1,NULL,"a \"b\""}`
-fn array(items: &[Value], of: &Type) -> String {
-    let item = |item| match (item, text(item, of)) {
-        (_, None) => "NULL".to_owned(),
-        (Value::Array(items), _) if !is_json(of) => array(items, of),
-        (_, Some(text)) => format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#)),
-    };
-    format!("{{{}}}", items.iter().map(item).collect::<Vec<_>>().join(","))
+fn array(json: &str, of: &Type, modifier: i32) -> Result<String, Reason> {
+    let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| "is not an array")?;
+    let mut array = String::with_capacity(json.len() + 2);
+    for item in items {
+        array.push(if array.is_empty() { '{' } else { ',' });
+        match item.get() {
+            "null" => array.push_str("NULL"),
+            item if item.starts_with('[') && !has_arrays(of) => array.push_str(&self::array(item, of, modifier)?),
+            item => {
+                array.push('"');
+                for letter in text(item, of, modifier)?.chars() {
+                    if matches!(letter, '"' | '\\') {
+                        array.push('\\');
+                    }
+                    array.push(letter);
+                }
+                array.push('"');
+            }
+        }
+    }
+    array.push_str(if array.is_empty() { "{}" } else { "}" });
+    Ok(array)
+}
+
+/// Whether a value of the type may itself be an array.
+fn has_arrays(ty: &Type) -> bool {
+    is_json(ty) || matches!(ty.kind(), Kind::Simple) && ty.oid() >= FIRST_OF_EXTENSIONS && !is_text(ty)
 }
 
 fn is_json(ty: &Type) -> bool {
     matches!(*ty, Type::JSON | Type::JSONB)
+}
+
+fn is_text(ty: &Type) -> bool {
+    matches!(*ty, Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::CHAR) || ty.name() == "citext"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_arrays_are_quoted() {
+        let json = r#"[ "a,b", null, "\"q\"\\", "", [1.10, {"z": 1, "a": 2}] ]"#;
+        let expected = r#"{"a,b",NULL,"\"q\"\\","",{"1.10","{\"z\": 1, \"a\": 2}"}}"#;
+        assert_eq!(text(json, &Type::TEXT_ARRAY, -1).unwrap(), expected);
+        assert_eq!(text("[]", &Type::TEXT_ARRAY, -1).unwrap(), "{}");
+        assert_eq!(text("[[1],[null]]", &Type::INT4_ARRAY, -1).unwrap(), r#"{{"1"},{NULL}}"#);
+        assert_eq!(text("[[1],[null]]", &Type::JSONB_ARRAY, -1).unwrap(), r#"{"[1]","[null]"}"#);
+        assert_eq!(text(r#"["AAH/"]"#, &Type::BYTEA_ARRAY, -1).unwrap(), r#"{"\\x0001ff"}"#);
+    }
+
+    #[test]
+    fn what_would_be_cut_off_or_guessed_is_refused() {
+        for (json, ty, modifier) in [
+            (r#""abc ""#, Type::VARCHAR, 7),
+            (r#""abcd""#, Type::BPCHAR, 7),
+            (r#"["abcd"]"#, Type::VARCHAR_ARRAY, 7),
+            (r#""ab""#, Type::CHAR, -1),
+            ("5", Type::INTERVAL, -1),
+            ("101", Type::VARBIT, 7),
+            ("[1,5]", Type::INT4_RANGE, -1),
+            ("20240101", Type::TIMESTAMPTZ, -1),
+            ("2", Type::BOOL, -1),
+            (r#""{1}""#, Type::INT4_ARRAY, -1),
+            ("[1.5]", Type::INT4_ARRAY, -1),
+            ("[99999]", Type::INT2_ARRAY, -1),
+            (r#""a\u0000""#, Type::TEXT, -1),
+        ] {
+            assert!(text(json, &ty, modifier).is_err(), "{json} {ty}");
+        }
+        for (json, ty, expected) in [
+            (r#""abc""#, Type::VARCHAR, "abc"),
+            (r#""abc  ""#, Type::BPCHAR, "abc  "),
+            ("1.0", Type::BOOL, "true"),
+            (r#""\u00e9\u00e9\u00e9""#, Type::VARCHAR, "ééé"),
+        ] {
+            assert_eq!(text(json, &ty, 7).unwrap(), expected, "{json} {ty}");
+        }
+    }
 }

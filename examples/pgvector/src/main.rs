@@ -4,7 +4,7 @@
 mod tests;
 
 use danube_sink::{config::Mapping, prelude::*};
-use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted};
+use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted, quoted_table};
 
 /// Writes the embeddings of each topic, with what they are of, into a table of PostgreSQL with pgvector.
 #[sink_connector(
@@ -90,12 +90,12 @@ impl Vectors {
             columns.push((which.to_string(), Field::Metadata(*which)));
         }
         let create = self.create.then(|| self.statements(&made.join(", ")));
-        Plan { table: self.table.clone(), create, columns, key: vec!["id".to_owned()], replace: true, deletes: false }
+        Plan { table: self.table.clone(), create, columns, key: vec!["id".to_owned()], replace: true, changes: None }
     }
 
     /// What makes the extension, the table and the index.
     fn statements(&self, columns: &str) -> String {
-        let (table, kind) = (quoted(&self.table), &self.index);
+        let (table, kind) = (quoted_table(&self.table), &self.index);
         let made = format!("CREATE EXTENSION IF NOT EXISTS vector; CREATE TABLE IF NOT EXISTS {table} ({columns})");
         if kind == "none" {
             return made;
@@ -126,13 +126,12 @@ impl SinkConnector for Pgvector {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let vectors = self.topics.for_record(&records[0])?;
-        records.iter().try_for_each(|record| vectors.check(record))?;
-        self.tables.for_record(&records[0])?.write(&records, &vec![false; records.len()]).await
+        self.tables.for_record(&records[0])?.write_valid(&records, |record| vectors.check(record)).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for Mapping { own: table, .. } in &self.tables {
-            table.write(&[], &[]).await?;
+            table.write(&[]).await?;
         }
         Ok(())
     }

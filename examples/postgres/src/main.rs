@@ -9,7 +9,7 @@ use danube_sink::{
     config::{Mapping, Mistake},
     prelude::*,
 };
-use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted};
+use danube_sink_postgres::{Changes, Credentials, OnTruncate, Plan, Server, Table, quoted_table};
 
 /// Writes the records of each topic as rows of a PostgreSQL table.
 #[sink_connector(
@@ -37,7 +37,8 @@ pub(crate) struct Postgres {
 #[derive(TopicMapping)]
 #[setting(validate = Self::mode_has_what_it_needs)]
 pub(crate) struct Target {
-    /// The table, as `table` or `schema.table`; capital letters count.
+    /// The table, as `table` or `schema.table`; capital letters count. A name that has a dot stands in quotation marks, as in
+    /// '"my.schema"."my.table"'.
     #[setting(length = 1..)]
     table: String,
     /// Makes the table if it is not there: what stands between the parentheses of CREATE TABLE.
@@ -53,6 +54,11 @@ pub(crate) struct Target {
     columns: BTreeMap<String, Field>,
     /// For `cdc`, what says insert, update or delete, such as `attribute:op` or `/op`.
     operation: Option<Field>,
+    /// For `cdc`, the value that a source sends instead of one that has not changed; the column is left as it is.
+    #[setting(default = "__debezium_unavailable_value")]
+    unavailable_value: String,
+    /// For `cdc`, what to do with a record which says that the source's table was emptied.
+    on_truncate: OnTruncate,
     /// Columns for what a record says of itself, each named like it.
     #[setting(default = [])]
     metadata: Vec<Metadata>,
@@ -83,25 +89,19 @@ impl Target {
     fn plan(&self) -> Plan {
         let columns = self.columns.iter().map(|(name, field)| (name.clone(), field.clone()));
         let metadata = self.metadata.iter().map(|which| (which.to_string(), Field::Metadata(*which)));
-        let create = |columns| format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted(&self.table));
+        let create = |columns| format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted_table(&self.table));
+        let changes = |operation: &Field| Changes {
+            operation: operation.clone(),
+            unavailable_value: self.unavailable_value.clone(),
+            on_truncate: self.on_truncate,
+        };
         Plan {
             table: self.table.clone(),
             create: self.create.as_ref().map(create),
             columns: columns.chain(metadata).collect(),
             key: self.key.clone(),
             replace: self.mode != Mode::Append,
-            deletes: self.mode == Mode::Cdc,
-        }
-    }
-
-    /// Whether the record deletes its row.
-    fn deletes(&self, record: &SinkRecord) -> ConnectorResult<bool> {
-        let Some(operation) = &self.operation else { return Ok(false) };
-        let word = record.field(operation);
-        match word.and_then(|word| Some(word.as_str()?.to_ascii_lowercase())).as_deref() {
-            Some("insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i") => Ok(false),
-            Some("delete" | "d") => Ok(true),
-            _ => Err(ConnectorError::invalid_record(record, format!("{operation} says no operation that there is"))),
+            changes: self.operation.as_ref().map(changes),
         }
     }
 }
@@ -115,14 +115,12 @@ impl SinkConnector for Postgres {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let target = self.topics.for_record(&records[0])?;
-        let deleted: Vec<_> = records.iter().map(|record| target.deletes(record)).collect::<ConnectorResult<_>>()?;
-        self.tables.for_record(&records[0])?.write(&records, &deleted).await
+        self.tables.for_record(&records[0])?.write(&records).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for Mapping { own: table, .. } in &self.tables {
-            table.write(&[], &[]).await?;
+            table.write(&[]).await?;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ async fn states_are_sorted_as_the_readme_says() {
         for state in states.split(' ') {
             let error = bench.write(&[&format!(r#"{{"id":1,"state":"{state}"}}"#)]).await.unwrap_err();
             let text = error.report();
-            assert!(text.contains(state) && text.contains("as the record says") && text.contains("rows"), "{text}");
+            assert!(text.contains(state) && text.contains("rows"), "{text}");
             assert_eq!(std::mem::discriminant(&error), std::mem::discriminant(&class.error("")), "{state}: {text}");
         }
     }

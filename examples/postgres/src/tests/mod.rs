@@ -1,11 +1,15 @@
 //! The connector against a PostgreSQL server of its own.
 
+mod absent;
 mod bouncer;
 mod changes;
 mod conformance;
+mod envelopes;
 mod failures;
 mod hosts;
+mod leaks;
 mod modes;
+mod names;
 mod outages;
 mod poolers;
 mod redelivered;
@@ -15,6 +19,7 @@ mod time_limits;
 mod tls;
 mod types;
 mod urls;
+mod values;
 
 #[path = "../../tests/support/server.rs"]
 mod server;
@@ -105,6 +110,22 @@ fn records(payloads: &[&str]) -> Vec<SinkRecord> {
         SinkRecord::builder(TOPIC).offset(offset as u64).payload((*payload).to_owned()).build()
     };
     payloads.iter().enumerate().map(record).collect()
+}
+
+/// The records that an answer rejects, by their offsets, with the reasons.
+fn rejected(answer: ConnectorResult<()>) -> Vec<(u64, String)> {
+    let text = match answer {
+        Err(ConnectorError::InvalidRecord { id, reason }) => format!("rejected: [({id:?}, {reason:?})"),
+        Err(ConnectorError::Partial(failure)) => format!("{failure:?}"),
+        other => panic!("nothing is rejected: {other:?}"),
+    };
+    let (_, rejected) = text.split_once("rejected: [").unwrap();
+    let one = |text: &str| {
+        let (offset, rest) = text.split_once("offset: ").unwrap().1.split_once(',').unwrap();
+        let reason = rest.split_once("}, ").unwrap().1.replace("\\\"", "\"");
+        (offset.parse().unwrap(), reason)
+    };
+    rejected.split("RecordId {").skip(1).map(one).collect()
 }
 
 /// The text of an error of this kind.

@@ -18,7 +18,7 @@ const TABLE: &str = "CREATE TABLE rows (n int PRIMARY KEY, t timestamp, z timest
                      \"back\\slash\" text, at timestamp DEFAULT timestamptz '2024-01-01 00:00:00Z')";
 const MAPPING: &str = "table = 'rows'\nmode = 'cdc'\noperation = '/op'\nkey = ['n']\n\
                        columns = { n = '/n', t = '/t', z = '/z', d = '/d', i = '/i', a = '/a', moods = '/m', 'back\\slash' = '/s' }";
-const RECORD: &str = r#"{"op":"c","n":1,"t":"2024-01-01T00:00:00Z","z":"2024-01-01 00:00:00","d":"02/03/2024",
+const RECORD: &str = r#"{"op":"c","n":1,"t":"2024-01-01T00:00:00Z","z":"2024-01-01 00:00:00","d":"2024-02-03",
                          "i":"-1 01:00:00","a":[null,"NULL"],"m":["sad"],"s":"a\\nb"}"#;
 const WRITTEN: &str = r#"(1,"2024-01-01 00:00:00","2024-01-01 00:00:00+00",2024-02-03,"-1 days +01:00:00","{NULL,""NULL""}",{sad},"a\\nb","2024-01-01 00:00:00")"#;
 

@@ -79,9 +79,11 @@ async fn a_sequence_that_a_default_needs_is_tried_at_start() {
 async fn a_right_that_is_revoked_is_waited_for() {
     let (server, sql) = server(&format!("{ROWS}; GRANT ALL ON rows TO writer")).await;
     let mut sink = start_at(&url(&server), CDC).await.unwrap();
-    for (right, payload) in
-        [("INSERT", r#"{"op":"c","id":1}"#), ("UPDATE", r#"{"op":"c","id":1}"#), ("DELETE", r#"{"op":"d","id":1}"#)]
-    {
+    for (right, payload) in [
+        ("INSERT", r#"{"op":"c","id":1}"#),
+        ("UPDATE", r#"{"op":"c","id":1,"name":"a"}"#),
+        ("DELETE", r#"{"op":"d","id":1}"#),
+    ] {
         sql.batch_execute(&format!("REVOKE {right} ON rows FROM writer")).await.unwrap();
         let text = told!(sink.process_batch(records(&[payload])).await, Retryable);
         assert!(text.contains("42501") && text.contains("rows") && text.contains("grant"), "{right}: {text}");

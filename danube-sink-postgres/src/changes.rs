@@ -1,0 +1,226 @@
+//! Changes of rows by change data capture: flat records with an operation, and envelopes of Debezium.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, Pointer, Setting, SinkRecord};
+use serde_json::{Value, json};
+
+use super::text::plain;
+
+/// What says which change a record is, and what to do with those that are no row.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// Where the operation stands, such as `/op`.
+    pub operation: Field,
+    /// The value that stands for one that the source does not send along, since it did not change.
+    pub unavailable_value: String,
+    /// What to do when the source's table is emptied.
+    pub on_truncate: OnTruncate,
+}
+
+/// What to do when the source's table is emptied.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnTruncate {
+    /// Reject the record, by `on_invalid_record`.
+    #[default]
+    Reject,
+    /// Acknowledge the record and keep the rows.
+    Ignore,
+}
+
+/// The values of a row's columns as JSON text, and whether the row is deleted.
+pub(crate) type Change<'r> = (Values<'r>, bool);
+
+pub(crate) type Values<'r> = Vec<Option<Cow<'r, str>>>;
+
+/// Reads changes for a table.
+#[derive(Debug)]
+pub(crate) struct Envelopes {
+    changes: Changes,
+    /// The operation, the columns, and the key before the change; as the mapping has them, and within the `payload` that a
+    /// schema is sent along with.
+    fields: Vec<Field>,
+    bare: Fields,
+    wrapped: Fields,
+    columns: usize,
+    /// The columns of the key, in the order in which they are among the fields.
+    keys: Vec<usize>,
+    unavailable: HashSet<String>,
+}
+
+/// What a record does.
+enum Operation {
+    Write,
+    Delete,
+    Truncate,
+    /// A message that is in the source's log beside the changes.
+    Message,
+}
+
+impl Operation {
+    fn named(word: &str) -> Option<Self> {
+        match word {
+            "insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i" => Some(Self::Write),
+            "delete" | "d" => Some(Self::Delete),
+            "truncate" | "t" => Some(Self::Truncate),
+            "message" | "m" => Some(Self::Message),
+            _ => None,
+        }
+    }
+}
+
+impl Envelopes {
+    pub(crate) fn new(changes: Changes, columns: &[Field], keys: Vec<usize>) -> Self {
+        let before = keys.iter().map(|key| before(&columns[*key]));
+        let fields: Vec<_> =
+            [changes.operation.clone()].into_iter().chain(columns.iter().cloned()).chain(before).collect();
+        Self {
+            bare: fields.iter().cloned().collect(),
+            wrapped: fields.iter().map(|field| moved(field, |path| format!("/payload{path}"))).collect(),
+            columns: columns.len(),
+            unavailable: forms(&changes.unavailable_value),
+            fields,
+            keys,
+            changes,
+        }
+    }
+
+    /// The rows that a record changes: one, two if the key changes, or none.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the record has no known operation, or one that is rejected.
+    pub(crate) fn of<'r>(&self, record: &'r SinkRecord) -> ConnectorResult<Vec<Change<'r>>> {
+        let operation = &self.changes.operation;
+        let is_empty = matches!(record.bytes().trim_ascii(), b"" | b"null");
+        let mut values = if is_empty { self.beside_payload(record) } else { self.values(record)? };
+        let before = values.split_off(1 + self.columns);
+        let word = values.remove(0).as_deref().and_then(|json| Some(plain(json).ok()?.to_ascii_lowercase()));
+        let deleted = |values: &Values<'r>, before| self.key(record, values, before);
+        match word.as_deref().and_then(Operation::named) {
+            // A tombstone follows the deletion that it is of, so without a key there is nothing left to do.
+            None if is_empty => {
+                let key = deleted(&values, before);
+                let is_known = self.keys.iter().all(|place| key[*place].is_some());
+                Ok(if is_known { vec![(key, true)] } else { Vec::new() })
+            }
+            None => Err(ConnectorError::invalid_record(record, format!("{operation} holds no known operation"))),
+            Some(Operation::Delete) => Ok(vec![(deleted(&values, before), true)]),
+            // Where columns are of the payload, there must be one.
+            Some(Operation::Write) if is_empty => self.bare.json_of(record).map(|_| self.written(values, before)),
+            Some(Operation::Write) => Ok(self.written(values, before)),
+            Some(Operation::Truncate) if self.changes.on_truncate == OnTruncate::Reject => {
+                let reason = format!("{operation} says that the source's table was emptied, which this table is not");
+                Err(ConnectorError::invalid_record(record, reason))
+            }
+            Some(Operation::Truncate | Operation::Message) => Ok(Vec::new()),
+        }
+    }
+
+    fn values<'r>(&self, record: &'r SinkRecord) -> ConnectorResult<Values<'r>> {
+        let bare = self.bare.json_of(record);
+        if bare.as_ref().is_ok_and(|values| values[0].is_some()) {
+            return bare;
+        }
+        self.wrapped.json_of(record).ok().filter(|values| values[0].is_some()).map_or(bare, Ok)
+    }
+
+    /// What a record without a payload has.
+    fn beside_payload<'r>(&self, record: &'r SinkRecord) -> Values<'r> {
+        let value = |field: &Field| match field {
+            Field::Payload(_) => None,
+            _ => record.field(field).map(|value| value.to_string().into()),
+        };
+        self.fields.iter().map(value).collect()
+    }
+
+    fn written<'r>(&self, mut values: Values<'r>, before: Values<'r>) -> Vec<Change<'r>> {
+        for value in &mut values {
+            if value.as_deref().is_some_and(|json| self.is_unavailable(json)) {
+                *value = None;
+            }
+        }
+        let changed = |(place, before): (&usize, &Option<Cow<'_, str>>)| match (known(&values[*place]), known(before)) {
+            (Some(after), Some(before)) => Some(after != before),
+            _ => None,
+        };
+        // Before and after must both be there, else nothing is known of the key before.
+        let changes: Option<Vec<_>> = self.keys.iter().zip(&before).map(changed).collect();
+        let mut rows = Vec::with_capacity(1);
+        if changes.is_some_and(|changes| changes.contains(&true)) {
+            rows.push((self.placed(before), true));
+        }
+        rows.push((values, false));
+        rows
+    }
+
+    /// The key of a row that is deleted: it stands in what the row is now, in what it was, or in the routing key.
+    fn key<'r>(&self, record: &'r SinkRecord, values: &Values<'r>, before: Values<'r>) -> Values<'r> {
+        let value = |(place, before): (&usize, Option<Cow<'r, str>>)| {
+            let now = values[*place].clone().filter(|json| json != "null");
+            let before = before.filter(|json| json != "null");
+            now.or(before).or_else(|| named(record.key()?, &self.fields[1 + place]).map(Cow::Borrowed))
+        };
+        self.placed(self.keys.iter().zip(before).map(value).collect())
+    }
+
+    /// The values of the key at the places of their columns.
+    fn placed<'r>(&self, key: Values<'r>) -> Values<'r> {
+        let mut values = vec![None; self.columns];
+        for (place, value) in self.keys.iter().zip(key) {
+            values[*place] = value;
+        }
+        values
+    }
+
+    fn is_unavailable(&self, json: &str) -> bool {
+        self.unavailable.contains(&*without_spaces(json))
+    }
+}
+
+fn known<'v>(json: &'v Option<Cow<'_, str>>) -> Option<&'v str> {
+    json.as_deref().filter(|json| *json != "null")
+}
+
+/// The same field in the state before the change.
+fn before(field: &Field) -> Field {
+    moved(field, |path| {
+        let mut is_found = false;
+        let step = |step| if step == "after" && !std::mem::replace(&mut is_found, true) { "before" } else { step };
+        path.split('/').map(step).collect::<Vec<_>>().join("/")
+    })
+}
+
+fn moved(field: &Field, path: impl FnOnce(&str) -> String) -> Field {
+    let Field::Payload(pointer) = field else { return field.clone() };
+    path(pointer.as_str()).parse().map_or_else(|_| field.clone(), Field::Payload)
+}
+
+/// The value of a field in a routing key that is a JSON object with the names of the key's columns, as Debezium's is.
+fn named<'k>(key: &'k str, field: &Field) -> Option<&'k str> {
+    let Field::Payload(pointer) = field else { return None };
+    let (_, name) = pointer.as_str().rsplit_once('/')?;
+    let value = |path: &str| path.parse::<Pointer>().ok()?.of_json(key).filter(|json| *json != "null");
+    value(&format!("/{name}")).or_else(|| value(&format!("/payload/{name}")))
+}
+
+/// How a value that the source does not send along is written, in columns of each type: as itself, in base64, as an array of it
+/// or of its bytes, as an object, and as JSON within a string.
+fn forms(placeholder: &str) -> HashSet<String> {
+    let base64 = STANDARD.encode(placeholder);
+    let object = json!({ placeholder: placeholder });
+    let texts = [json!(placeholder).to_string(), object.to_string()].map(Value::from);
+    let forms = [
+        json!(placeholder),
+        json!(base64),
+        json!([placeholder]),
+        json!([base64]),
+        json!(placeholder.as_bytes()),
+        object,
+    ];
+    forms.into_iter().chain(texts).map(|form| without_spaces(&form.to_string()).into_owned()).collect()
+}
+
+fn without_spaces(json: &str) -> Cow<'_, str> {
+    if json.contains(char::is_whitespace) { json.replace(char::is_whitespace, "").into() } else { json.into() }
+}

@@ -1,0 +1,167 @@
+//! A table as the server has it now, and the statements that write to it.
+
+use std::borrow::Cow;
+
+use danube_sink::{ConnectorError, ConnectorResult, SinkRecord};
+use tokio_postgres::types::{ToSql, Type};
+
+use super::{
+    catalog,
+    changes::Values,
+    column::{Column, Datum},
+    failure::Failure,
+    name::TableName,
+    rows::{self, Parameter, Row},
+    session::{Session, Statement},
+    statements,
+    table::Plan,
+};
+
+/// A dot parts schema and table, unless that is no table and the whole is the name of one.
+const IS_ONE_NAME: &str = "SELECT to_regclass($1) IS NULL AND to_regclass($2) IS NOT NULL";
+
+/// The columns of a table that are written.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) name: TableName,
+    pub(crate) columns: Vec<Column>,
+    replaces: bool,
+    insert: String,
+    delete: String,
+}
+
+/// A statement, and the values of its parameters: those of these columns, and which rows are deleted.
+pub(crate) struct Write<'w> {
+    pub(crate) text: Cow<'w, str>,
+    pub(crate) columns: Vec<&'w Column>,
+    values: Vec<Parameter<'w>>,
+}
+
+impl Layout {
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// What the server answers, and a table that the mapping cannot write.
+    pub(crate) async fn learn(session: &Session, plan: &Plan) -> Result<Self, Failure> {
+        let name = name(session, &plan.table).await?;
+        let names: Vec<_> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
+        let table = name.to_string();
+        let found = catalog::columns(session, &table, &names).await?;
+        if !plan.key.is_empty() {
+            catalog::check_key(session, &table, &plan.key).await?;
+        }
+        let column = |((name, field), found): (&(String, _), catalog::Found)| Column {
+            name: name.clone(),
+            ty: found.ty,
+            modifier: found.modifier,
+            stored_as: found.stored_as,
+            default: found.default,
+            is_key: plan.key.contains(name),
+            field: Clone::clone(field),
+        };
+        let columns: Vec<_> = plan.columns.iter().zip(found).map(column).collect();
+        let mut layout = Self { name, columns, replaces: plan.replace, insert: String::new(), delete: String::new() };
+        layout.insert = statements::insert(&layout.name, &layout.all().1, plan.replace);
+        layout.delete = statements::delete(&layout.name, &layout.keys().1);
+        Ok(layout)
+    }
+
+    /// The row of a record's values.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] for a value that its column cannot have.
+    pub(crate) fn row<'r>(
+        &self,
+        record: &'r SinkRecord,
+        values: Values<'r>,
+        deletes: bool,
+    ) -> ConnectorResult<Row<'r>> {
+        let datum = |(column, json): (&Column, Option<Cow<'r, str>>)| {
+            let reason = match json.filter(|_| column.is_key || !deletes).map(|json| column.datum(json)) {
+                None if column.is_key => "is missing".into(),
+                Some(Ok(Datum::Null)) if column.is_key => "is null".into(),
+                Some(Err(reason)) => reason,
+                Some(Ok(datum)) => return Ok(Some(datum)),
+                None => return Ok(None),
+            };
+            let field = column.field.to_string();
+            let field = if field.is_empty() { "the payload" } else { &field };
+            let reason = format!("no value that column {} can have: {field} {reason}", column.quoted());
+            Err(ConnectorError::invalid_record(record, reason))
+        };
+        let data = self.columns.iter().zip(values).map(datum).collect::<ConnectorResult<_>>()?;
+        Ok(Row { record, data, deletes })
+    }
+
+    /// Adds or replaces rows that have values for all columns.
+    pub(crate) fn insert<'w>(&'w self, rows: &'w [Row<'_>]) -> Write<'w> {
+        let (places, columns) = self.all();
+        Write { text: (&self.insert).into(), values: rows::parameters(rows, &columns, &places), columns }
+    }
+
+    /// Adds or replaces rows that have values for these columns.
+    pub(crate) fn insert_of<'w>(&'w self, places: &[usize], rows: &'w [rows::Values<'w>]) -> Vec<Write<'w>> {
+        let (_, columns) = self.of(places.iter().copied());
+        let texts = match self.replaces {
+            true => statements::update_then_insert(&self.name, &columns),
+            false => vec![statements::insert(&self.name, &columns, false)],
+        };
+        let write = |text: String| {
+            let values = rows::parameters_of(rows, &columns, places);
+            Write { text: text.into(), values, columns: columns.clone() }
+        };
+        texts.into_iter().map(write).collect()
+    }
+
+    /// Deletes the rows that are to be deleted.
+    pub(crate) fn delete<'w>(&'w self, rows: &'w [Row<'_>]) -> Write<'w> {
+        let (places, columns) = self.keys();
+        Write { text: (&self.delete).into(), values: rows::parameters(rows, &columns, &places), columns }
+    }
+
+    /// A number for each row, equal for rows with the same key: what is equal, the type decides.
+    pub(crate) async fn ranks(&self, session: &Session, rows: &[Row<'_>]) -> Result<Vec<i64>, Failure> {
+        let (places, columns) = self.keys();
+        if columns.is_empty() {
+            return Ok((0..).take(rows.len()).collect());
+        }
+        let text = statements::ranks(&columns).into();
+        let write = Write { text, values: rows::parameters(rows, &columns, &places), columns };
+        let ranks = session.rows(Statement { text: &write.text, parameters: &write.parameters() }).await?;
+        Ok(ranks.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Whether both read values alike.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let reads = |column: &Column| (column.ty.clone(), column.modifier, column.stored_as.clone());
+        self.columns.iter().map(reads).eq(other.columns.iter().map(reads))
+    }
+
+    fn all(&self) -> (Vec<usize>, Vec<&Column>) {
+        self.of(0..self.columns.len())
+    }
+
+    fn keys(&self) -> (Vec<usize>, Vec<&Column>) {
+        self.of((0..self.columns.len()).filter(|place| self.columns[*place].is_key))
+    }
+
+    fn of(&self, places: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<&Column>) {
+        places.map(|place| (place, &self.columns[place])).unzip()
+    }
+}
+
+impl Write<'_> {
+    /// The parameters with their types.
+    pub(crate) fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        self.values.iter().map(|(values, ty)| (&**values as &(dyn ToSql + Sync), ty.clone())).collect()
+    }
+}
+
+async fn name(session: &Session, table: &str) -> Result<TableName, Failure> {
+    let name = TableName::parse(table).map_err(|error| Failure::Table(error.report()))?;
+    let Some(whole) = TableName::in_one(table) else { return Ok(name) };
+    let (apart, in_one) = (name.to_string(), whole.to_string());
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&apart, Type::TEXT), (&in_one, Type::TEXT)];
+    let found = session.rows(Statement { text: IS_ONE_NAME, parameters: &parameters }).await?;
+    Ok(if found.first().is_some_and(|row| row.get(0)) { whole } else { name })
+}

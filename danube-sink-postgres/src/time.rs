@@ -1,0 +1,119 @@
+//! Dates and times, from their ISO 8601 text: nothing in it depends on a setting of the session, and nothing is cut off but
+//! digits beyond microseconds.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+use tokio_postgres::types::Type;
+
+/// The text of a date or time for the server; without an offset it is in UTC.
+///
+/// # Errors
+/// What is expected.
+pub(crate) fn time<'t>(text: &'t str, ty: &Type) -> Result<Cow<'t, str>, &'static str> {
+    let is_infinite = text.strip_prefix('-').unwrap_or(text).eq_ignore_ascii_case("infinity");
+    match *ty {
+        Type::TIME if clock(text).is_some() => Ok(text.into()),
+        Type::TIME => Err("is not a time of day such as 14:05:00"),
+        _ if is_infinite => Ok(text.into()),
+        Type::DATE if date(text).is_some() => Ok(unsigned(text).into()),
+        Type::DATE => Err("is not a date such as 2026-03-01"),
+        _ => timestamp(text, *ty == Type::TIMESTAMPTZ).ok_or("is not a time such as 2026-03-01T14:05:00Z"),
+    }
+}
+
+fn timestamp(text: &str, has_offset: bool) -> Option<Cow<'_, str>> {
+    if let Some(time) = with_offset(text) {
+        return Some(match text.strip_suffix('Z') {
+            _ if has_offset => unsigned(text).into(),
+            Some(text) => unsigned(text).into(),
+            // The time in UTC, not the one that is written.
+            None => unsigned(&time.naive_utc().format("%Y-%m-%dT%H:%M:%S%.f").to_string()).to_owned().into(),
+        });
+    }
+    let midnight = if date(text).is_some() {
+        " 00:00:00"
+    } else if without_offset(text) {
+        ""
+    } else {
+        return None;
+    };
+    Some(format!("{}{midnight}{}", unsigned(text), if has_offset { "Z" } else { "" }).into())
+}
+
+fn with_offset(text: &str) -> Option<DateTime<FixedOffset>> {
+    // PostgreSQL itself writes offsets without minutes.
+    text.parse().or_else(|_| format!("{text}:00").parse()).ok()
+}
+
+fn without_offset(text: &str) -> bool {
+    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
+        .iter()
+        .any(|format| NaiveDateTime::parse_from_str(text, format).is_ok())
+}
+
+fn date(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+}
+
+fn clock(text: &str) -> Option<NaiveTime> {
+    NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")).ok()
+}
+
+/// ISO 8601 has a sign before years of more than four digits, PostgreSQL has none.
+fn unsigned(text: &str) -> &str {
+    text.strip_prefix('+').unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str, ty: &Type) -> Option<String> {
+        time(text, ty).ok().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn an_offset_is_reckoned_with() {
+        for (given, zoned, plain) in [
+            ("2024-01-01T02:00:00+02:00", "2024-01-01T02:00:00+02:00", "2024-01-01T00:00:00"),
+            ("2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456"),
+            ("2024-01-01 01:00:00.5+01", "2024-01-01 01:00:00.5+01", "2024-01-01T00:00:00.500"),
+            ("2024-01-01T00:00:00", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00"),
+            ("2024-01-01 00:00:00.1", "2024-01-01 00:00:00.1Z", "2024-01-01 00:00:00.1"),
+            ("2024-01-01", "2024-01-01 00:00:00Z", "2024-01-01 00:00:00"),
+            ("+12024-01-01T00:00:00Z", "12024-01-01T00:00:00Z", "12024-01-01T00:00:00"),
+            ("-infinity", "-infinity", "-infinity"),
+        ] {
+            assert_eq!(text(given, &Type::TIMESTAMPTZ).as_deref(), Some(zoned), "{given}");
+            assert_eq!(text(given, &Type::TIMESTAMP).as_deref(), Some(plain), "{given}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_guessed_or_cut_off_is_none() {
+        for given in [
+            "now",
+            "today",
+            "epoch",
+            "20240101",
+            "1517966773",
+            "01/02/2024",
+            "2024-01-01T00:00:00 Asia/Tokyo",
+            "",
+            "2024-02-30T00:00:00Z",
+            "12:00:00",
+            "J2451187",
+            "2024-01-01 BC",
+        ] {
+            for ty in [Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::DATE] {
+                assert_eq!(text(given, &ty), None, "{given} {ty}");
+            }
+        }
+        assert_eq!(text("2024-01-01T23:00:00Z", &Type::DATE), None);
+        for given in ["12:00:00+02", "2024-01-01 12:00:00", "now", "allballs", "25:00:00", "infinity"] {
+            assert_eq!(text(given, &Type::TIME), None, "{given}");
+        }
+        assert_eq!(text("12:00", &Type::TIME).as_deref(), Some("12:00"));
+    }
+}

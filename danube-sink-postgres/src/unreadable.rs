@@ -1,0 +1,90 @@
+//! Which values of a refused batch are the reason: one query names all of them, where the server is asked about each record
+//! otherwise.
+
+use std::collections::HashMap;
+
+use danube_sink::{ConnectorError, PartialFailure, RecordId, SinkRecord};
+use tokio_postgres::{
+    error::DbError,
+    types::{ToSql, Type},
+};
+
+use super::{
+    column::Datum,
+    failure::Failure,
+    layout::Layout,
+    message::condition,
+    name::quoted,
+    rows::Row,
+    session::{Session, Statement},
+};
+
+/// Why records cannot be written.
+pub(crate) type Reasons<'r> = HashMap<&'r RecordId, String>;
+
+/// Which texts `$4` the types `$3` cannot read, of the rows `$1` and the columns `$2`. PostgreSQL 16 and later can say so.
+const UNREADABLE: &str = "
+    SELECT given.place, given.name, problem.sql_error_code
+    FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS given(place, name, type, value, number)
+    CROSS JOIN LATERAL pg_catalog.pg_input_error_info(given.value, given.type) problem
+    WHERE problem.sql_error_code IS NOT NULL
+    ORDER BY given.number";
+
+/// Whether the answer may be about values that a type cannot read. Types that name something in the catalog, or have a grammar
+/// of their own, answer as if the statement were wrong.
+pub(crate) fn is_about_values(answer: &DbError) -> bool {
+    matches!(&answer.code().code()[..2], "22" | "23" | "42")
+}
+
+/// The records with values that the types of their columns cannot read.
+///
+/// # Errors
+/// What the server answers, also if it is too old.
+pub(crate) async fn unreadable<'r>(
+    session: &Session,
+    layout: &Layout,
+    rows: &[Row<'r>],
+) -> Result<Reasons<'r>, Failure> {
+    let (mut places, mut names, mut types, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (place, row) in (0_i64..).zip(rows) {
+        for (column, datum) in layout.columns.iter().zip(&row.data) {
+            if let Some(text) = datum.as_ref().and_then(Datum::text) {
+                places.push(place);
+                names.push(&column.name);
+                // Money is read as a number.
+                types.push(if column.ty == Type::MONEY { "numeric" } else { &column.stored_as });
+                texts.push(text);
+            }
+        }
+    }
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&places, Type::INT8_ARRAY),
+        (&names, Type::TEXT_ARRAY),
+        (&types, Type::TEXT_ARRAY),
+        (&texts, Type::TEXT_ARRAY),
+    ];
+    let mut reasons = Reasons::new();
+    for found in session.rows(Statement { text: UNREADABLE, parameters: &parameters }).await? {
+        let (place, name, code): (i64, &str, &str) = (found.get(0), found.get(1), found.get(2));
+        let Some(row) = usize::try_from(place).ok().and_then(|place| rows.get(place)) else { continue };
+        let condition = condition(code);
+        let reason = || format!("no value that column {} can have: {condition} (SQLSTATE {code})", quoted(name));
+        reasons.entry(row.record.id()).or_insert_with(reason);
+    }
+    Ok(reasons)
+}
+
+/// The answer for records that have such values.
+pub(crate) fn refused(records: &[SinkRecord], reasons: &Reasons<'_>, what: &str) -> ConnectorError {
+    if let ([_], Some(reason)) = (records, reasons.values().next()) {
+        return ConnectorError::refused(format!("{what}: {reason}"));
+    }
+    let mut failure = PartialFailure::default();
+    for record in records {
+        match reasons.get(record.id()) {
+            Some(reason) => failure.reject(record, reason),
+            None => failure.again(record),
+        };
+    }
+    failure.into()
+}
