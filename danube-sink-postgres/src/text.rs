@@ -61,7 +61,7 @@ fn simple<'j>(json: &'j str, ty: &Type) -> Result<Cow<'j, str>, Reason> {
             Cow::Borrowed(text) => time(text, ty).map_err(Reason::from),
             Cow::Owned(text) => time(&text, ty).map(|time| time.into_owned().into()).map_err(Reason::from),
         },
-        _ if NUMBERS.contains(ty) || ty.oid() >= FIRST_OF_EXTENSIONS => plain(json),
+        _ if NUMBERS.contains(ty) || is_of_extension(ty) => plain(json),
         // A number or an array would be read as something else: as seconds, as bits, as a range.
         _ => string(json),
     }
@@ -155,7 +155,12 @@ fn array(json: &str, of: &Type, modifier: i32) -> Result<String, Reason> {
 
 /// Whether a value of the type may itself be an array.
 fn has_arrays(ty: &Type) -> bool {
-    is_json(ty) || matches!(ty.kind(), Kind::Simple) && ty.oid() >= FIRST_OF_EXTENSIONS && !is_text(ty)
+    is_json(ty) || is_of_extension(ty) && !is_text(ty)
+}
+
+/// Whether it is a type that the server itself does not have, and none that is made of others.
+pub(crate) fn is_of_extension(ty: &Type) -> bool {
+    matches!(ty.kind(), Kind::Simple) && ty.oid() >= FIRST_OF_EXTENSIONS
 }
 
 fn is_json(ty: &Type) -> bool {

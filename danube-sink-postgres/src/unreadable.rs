@@ -17,6 +17,7 @@ use super::{
     name::quoted,
     rows::Row,
     session::{Session, Statement},
+    text::is_of_extension,
 };
 
 /// Why records cannot be written.
@@ -48,7 +49,8 @@ pub(crate) async fn unreadable<'r>(
     let (mut places, mut names, mut types, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, row) in (0_i64..).zip(rows) {
         for (column, datum) in layout.columns.iter().zip(&row.data) {
-            if let Some(text) = datum.as_ref().and_then(Datum::text) {
+            // Types of extensions rarely can say so: they end the query.
+            if let Some(text) = datum.as_ref().filter(|_| !is_of_extension(&column.ty)).and_then(Datum::text) {
                 places.push(place);
                 names.push(&column.name);
                 // Money is read as a number.

@@ -147,7 +147,8 @@ impl Subject for Docs {
 
     async fn held(&self) -> Vec<u64> {
         let ids = texts(&self.0.client().await, "SELECT id FROM docs").await;
-        ids.iter().map(|id| id.parse().expect("a number")).collect()
+        // An id may be any text.
+        ids.iter().filter_map(|id| id.parse().ok()).collect()
     }
 
     async fn take_away(&self) -> bool {
