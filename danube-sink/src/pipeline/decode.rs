@@ -158,7 +158,11 @@ impl Decoding {
         let needs_no_look = known.decoder.without_look().is_some_and(|content| run.share(&known.decoder, content));
         for entry in run.entries().iter().take(records).take_while(|entry| entry.schema == key) {
             if !needs_no_look {
-                match known.decoder.open(&entry.bytes) {
+                let opened = match known.decoder.open(&entry.bytes) {
+                    Err(_) if entry.is_tombstone() => Ok(Opened::tombstone()),
+                    opened => opened,
+                };
+                match opened {
                     Ok(opened) => run.decode(valid, &known.decoder, opened),
                     Err(problem) => {
                         invalid = Some(problem);

@@ -205,6 +205,10 @@ impl Entry {
         self.attributes.as_deref().unwrap_or(&NONE)
     }
 
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.bytes.is_empty() && self.key.is_some()
+    }
+
     /// It was settled before its batch was answered.
     pub(crate) fn is_settled(&self) -> bool {
         self.settled.0.load(Ordering::Acquire)

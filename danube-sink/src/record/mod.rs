@@ -143,6 +143,12 @@ impl SinkRecord {
         &self.entry().bytes
     }
 
+    /// Whether this is a tombstone: an empty payload with a routing key, by which producers delete what they sent under that
+    /// key. No schema refuses it; its [`payload`](Self::payload) is `null` where one says that it is not empty.
+    pub fn is_tombstone(&self) -> bool {
+        self.entry().is_tombstone()
+    }
+
     /// The topic as the mapping names it, without a partition's suffix.
     pub fn topic(&self) -> &str {
         &self.chunk.topic

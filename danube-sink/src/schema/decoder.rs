@@ -67,6 +67,11 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// A payload that deletes, and is nothing else.
+    pub(crate) fn tombstone() -> Self {
+        Self { content: Content::Auto, value: Some(Value::Null) }
+    }
+
     pub(crate) fn broken(problem: Problem) -> Self {
         Self { content: Content::Broken(problem), value: None }
     }

@@ -176,3 +176,32 @@ async fn what_is_not_as_expected_goes_its_way_with_a_reason() {
     let found = reasons();
     assert!(found[2].contains("version 2 or a later one") && found[2].ends_with(r#"{"total":5}"#), "{found:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tombstone_is_delivered_whatever_its_schema() {
+    let broker = Broker::start().await;
+    let client = DanubeClient::builder().service_url(broker.url()).build().await.expect("a client");
+    let topic = topic("tombstones");
+    let subject = topic[1..].replace('/', "-");
+    register(&client, &subject, SchemaType::JsonSchema, "{}").await;
+    produce(&client, &topic, Some(&subject), vec![]).await;
+    let mut mapping = mapping(&topic);
+    mapping.on_invalid_record = OnInvalidRecord::Skip;
+    let (running, mut hearing) = start(&broker, vec![mapping]).await;
+    let producer = client.new_producer().with_topic(topic.as_str()).with_name("deleter").with_reliable_dispatch();
+    let mut producer = producer.with_schema_subject(&subject).build().expect("a producer");
+    producer.create().await.expect("a topic");
+    for (payload, key) in [("{}", "a"), ("", "a"), ("{", "a"), ("[1]", "a")] {
+        producer.send_with_key(payload.into(), None, key).await.expect("a confirmation");
+    }
+    producer.send(Vec::new(), None).await.expect("a confirmation");
+    producer.send(b"2".to_vec(), None).await.expect("a confirmation");
+    let mut heard = Vec::new();
+    while heard.len() < 4 {
+        let record = danube_sink_tests::within("a record", hearing.recv()).await.expect("a listener");
+        heard.push((record.is_tombstone(), record.json().into_owned(), record.as_json().is_ok()));
+    }
+    let expected = [(false, "{}", true), (true, "null", false), (false, "[1]", true), (false, "2", true)];
+    assert_eq!(heard, expected.map(|(tombstone, json, valid)| (tombstone, json.to_owned(), valid)));
+    running.stop().await.expect("a clean end");
+}
