@@ -68,6 +68,16 @@ impl Budget {
         self.room(wanted.min(self.0.limit / 4)).await;
     }
 
+    /// Takes what is wanted, or a good part of all if that is less, once it is free.
+    pub(crate) async fn reserve(&self, wanted: usize) -> Charged {
+        let wanted = wanted.min(self.0.limit / 4);
+        let mut charge = self.nothing();
+        while !charge.grow(wanted) {
+            self.room(wanted).await;
+        }
+        charge
+    }
+
     /// A ledger that had so many bytes has so many now.
     pub(crate) fn remember(&self, before: usize, after: usize) {
         if after > before {
@@ -92,6 +102,10 @@ impl Budget {
 }
 
 impl Charged {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Takes more. Whether there was enough.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let State { limit, records, .. } = &*self.budget.0;
@@ -103,7 +117,8 @@ impl Charged {
         taken
     }
 
-    /// Takes more although there is none, for what has to be kept: a record that probes a target that is away.
+    /// Takes more although there is none, for what has to be kept: a record that probes a target that is away, or one that
+    /// the broker has sent too often.
     pub(crate) fn overdraw(&mut self, bytes: usize) {
         self.budget.0.records.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;

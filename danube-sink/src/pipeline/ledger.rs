@@ -4,6 +4,7 @@
 //! It tells redeliveries from new messages, gaps from silence, and which acknowledgements may be sent.
 
 mod acks;
+mod deliveries;
 mod gaps;
 mod memory;
 
@@ -164,6 +165,11 @@ impl DeliveryLedger {
         self.counts.in_hand + self.counts.outdated
     }
 
+    /// Messages that the broker sends again.
+    pub(crate) fn released(&self) -> usize {
+        self.counts.released
+    }
+
     /// What the broker sent and has not seen acknowledged, apart from acknowledgements on their way.
     pub(crate) fn unsettled(&self) -> usize {
         self.counts.in_hand + self.counts.released
@@ -197,7 +203,7 @@ impl DeliveryLedger {
         let (at, attachment) = (moment.millis, self.attachment);
         let index = self.index(offset);
         let slot = &mut self.slots[index];
-        slot.deliveries = slot.deliveries.saturating_add(1);
+        slot.deliveries = slot.deliveries_at(attachment).max(slot.deliveries.saturating_add(1));
         let before = std::mem::replace(&mut slot.attachment, attachment);
         match slot.state {
             State::Unknown | State::Released => {
@@ -296,27 +302,17 @@ impl DeliveryLedger {
         Some(age)
     }
 
-    /// A message of the epoch is given back to the broker.
-    pub(crate) fn release(&mut self, offset: u64, epoch: u32) {
+    /// A message of the epoch is given back to the broker. Whether the broker sends it again.
+    pub(crate) fn release(&mut self, offset: u64, epoch: u32) -> bool {
         if epoch != self.epoch || self.is_unreliable {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
-        } else if let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::InHand) {
-            slot.state = State::Released;
-            self.counts.in_hand -= 1;
-            self.counts.released += 1;
+            return false;
         }
-    }
-
-    /// A delivery of a released message that is received once more from memory.
-    pub(crate) fn retract(&mut self, offset: u64) {
-        if let Some(slot) = self.slot(offset) {
-            slot.deliveries = slot.deliveries.saturating_sub(1);
-        }
-    }
-
-    /// The most often that a released message has been delivered.
-    pub(crate) fn deliveries_of(&mut self, offset: u64) -> u8 {
-        self.slot(offset).map_or(0, |slot| slot.deliveries)
+        let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::InHand) else { return false };
+        slot.state = State::Released;
+        self.counts.in_hand -= 1;
+        self.counts.released += 1;
+        true
     }
 
     /// How long ago the present attachment brought the oldest unsettled message, and the last one was settled.

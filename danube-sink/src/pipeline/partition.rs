@@ -81,11 +81,11 @@ impl Partition {
         let _ = self.settlements.send(settlement);
     }
 
-    /// What the consumer knows now.
-    pub(crate) fn update(&self, in_hand: usize, in_flight: usize, limit: usize) {
+    /// What the consumer knows now. Without memory for more, what is in hand is all that may come.
+    pub(crate) fn update(&self, in_hand: usize, in_flight: usize, limit: usize, has_memory: bool) {
         self.in_hand.store(in_hand, Ordering::Relaxed);
         self.in_flight.store(in_flight, Ordering::Relaxed);
-        self.limit.store(limit, Ordering::Relaxed);
+        self.limit.store(if has_memory { limit } else { in_hand.min(limit) }, Ordering::Relaxed);
         self.observer.in_hand(in_hand);
         self.observer.acks_in_flight(in_flight);
         self.observer.window_limit(limit);

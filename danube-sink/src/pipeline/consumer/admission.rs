@@ -10,10 +10,6 @@ use crate::{
     record::{Chunk, Entry, Flag, RecordId, microseconds},
 };
 
-/// For a message that was delivered so often, reading waits: the broker blocks a subscription whose messages it sends too
-/// often. So it does for messages of a topic that is not reliable: the broker sends them once.
-const DELIVERIES_WITHOUT_MEMORY: u8 = 3;
-
 /// A ledger that has grown by so many bytes is looked at whether it has to forget.
 const GROWTH: usize = 1024;
 
@@ -28,25 +24,17 @@ impl ConsumerTask {
     /// Messages have come. Reading goes on in any case: without memory for them, their payloads are dropped, and the
     /// broker, which holds back at its window, sends them again after the next attach.
     pub(super) fn admit(&mut self, messages: Vec<Message>) {
-        self.admit_all(messages, false);
-    }
-
-    /// The first was received before, and had to wait: it counts once.
-    fn admit_all(&mut self, messages: Vec<Message>, mut is_known: bool) {
         let now = Instant::now();
-        let read = if is_known { self.held_since } else { now };
-        let moment = self.ledger.moment(read);
+        // What was read late may have been sent early.
+        let moment = self.ledger.moment(self.paused.take().unwrap_or(now));
         let stops = self.signals.stop.is_cancelled();
         let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
         let first = messages.first().map_or(0, |message| message.token.offset);
         let (mut new, mut redelivered) = (0, 0);
         let mut admitted = self.admitted(count);
-        let mut messages = messages.into_iter();
-        for message in messages.by_ref() {
-            if is_known {
-                self.ledger.retract(message.token.offset);
-            }
-            let counts = usize::from(!std::mem::take(&mut is_known));
+        // It was for these.
+        self.reserved = self.budget.nothing();
+        for message in messages {
             let restarts = self.ledger.restarts();
             let arrival = self.ledger.receive(&message, moment);
             let began_anew = self.ledger.restarts() != restarts;
@@ -54,37 +42,29 @@ impl ConsumerTask {
                 let next = self.admitted(count);
                 self.hand_over(std::mem::replace(&mut admitted, next), now);
             }
-            match arrival {
-                Arrival::New => {
-                    new += counts;
-                    self.losses.observe(&message, began_anew, &self.partition);
-                }
-                Arrival::Returned => redelivered += counts,
-                Arrival::InHand | Arrival::Settled => {
-                    redelivered += counts;
-                    continue;
-                }
+            if arrival == Arrival::New {
+                new += 1;
+                self.losses.observe(&message, began_anew, &self.partition);
+            } else {
+                redelivered += 1;
             }
-            if !stops && self.refused_bytes == 0 && admitted.charge.grow(message.size()) {
+            if matches!(arrival, Arrival::InHand | Arrival::Settled) {
+                continue;
+            }
+            let (offset, size) = (message.token.offset, message.size());
+            if arrival == Arrival::Returned {
+                self.released_bytes = self.released_bytes.saturating_sub(size);
+            }
+            if !stops && self.takes(offset, size, &mut admitted.charge) {
                 admitted.entries.push(self.entry(message));
                 continue;
             }
-            let offset = message.token.offset;
-            self.ledger.release(offset, admitted.epoch);
-            if stops {
-                continue;
-            }
-            let is_last_chance =
-                self.ledger.is_unreliable() || self.ledger.deliveries_of(offset) >= DELIVERIES_WITHOUT_MEMORY;
-            if self.refused_bytes == 0 && is_last_chance {
-                self.held.push_back(message);
-                break;
+            if self.ledger.release(offset, admitted.epoch) {
+                self.released_bytes += size;
             }
             // What comes after it is refused too, so that the order holds when the broker sends both again.
-            self.refused_bytes += message.size();
+            self.refuses |= !stops;
         }
-        self.held.extend(messages);
-        self.held_since = read;
         self.hand_over(admitted, now);
         self.partition.observer.received(new, redelivered, first, last);
         if self.ledger.is_long() || self.ledger.bytes() > self.remembered_bytes + GROWTH {
@@ -96,16 +76,33 @@ impl ConsumerTask {
         }
     }
 
-    /// There may be memory for what waits.
-    pub(super) fn admit_held(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        self.admit_all(held.into(), true);
+    /// Whether there is memory for a message that has just come, or has to be.
+    fn takes(&self, offset: u64, size: usize, charge: &mut Charged) -> bool {
+        if self.refuses {
+            return false;
+        }
+        let fits = charge.grow(size);
+        let must_keep = !fits && self.ledger.must_keep(offset);
+        if must_keep {
+            charge.overdraw(size);
+        }
+        fits || must_keep
+    }
+
+    /// Whether to read on: what has to be kept is read when there is memory.
+    pub(super) fn reads(&mut self) -> bool {
+        let has_memory = !self.reserved.is_empty() || self.budget.has_room(1);
+        let reads = has_memory || !self.ledger.must_keep_next();
+        if !reads {
+            self.paused.get_or_insert_with(Instant::now);
+        }
+        reads
     }
 
     /// Whether messages that there was no memory for are all that the consumer waits for: each attach counts an attempt of
     /// every message, so that as much as can be is taken with one.
     pub(super) fn waits_for_memory(&self) -> bool {
-        self.refused_bytes > 0 && self.held.is_empty() && self.ledger.in_hand() == 0
+        self.refuses && self.ledger.in_hand() == 0
     }
 
     fn admitted(&self, count: usize) -> Admitted {

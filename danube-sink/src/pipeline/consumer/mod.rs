@@ -13,7 +13,6 @@ pub(super) mod losses;
 mod reading;
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -27,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use self::losses::Losses;
 use super::{
     backoff::{Backoff, sleep_until},
-    broker::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Message, Session},
-    budget::Budget,
+    broker::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Session},
+    budget::{Budget, Charged},
     credit::Credit,
     ledger::DeliveryLedger,
     mapping::Mapping,
@@ -60,12 +59,14 @@ pub(crate) struct ConsumerTask {
     ledger: DeliveryLedger,
     credit: Credit,
     losses: Losses,
-    /// Messages that were read and wait for memory.
-    held: VecDeque<Message>,
-    /// When they were read.
-    held_since: Instant,
-    /// Bytes of the messages that were read without memory for them: the broker sends them again after an attach.
-    refused_bytes: usize,
+    /// Messages are dropped for want of memory: the broker sends them again after an attach.
+    refuses: bool,
+    /// Bytes of the messages that the broker sends again.
+    released_bytes: usize,
+    /// Memory for them, from before an attach until they come.
+    reserved: Charged,
+    /// Nothing is read, since there is no memory for what has to be kept.
+    paused: Option<Instant>,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
     /// When the end is not waited for any longer, once it was asked for.
@@ -113,14 +114,15 @@ impl ConsumerTask {
             mapping,
             partition,
             settlements,
+            reserved: budget.nothing(),
             budget,
             signals,
             ledger,
             credit,
             losses,
-            held: VecDeque::new(),
-            held_since: Instant::now(),
-            refused_bytes: 0,
+            refuses: false,
+            released_bytes: 0,
+            paused: None,
             remembered_bytes: 0,
             end_by: None,
         }
@@ -140,6 +142,7 @@ impl ConsumerTask {
             if detached.elapsed() > KEY_SHARED_GRACE {
                 name = self.name();
             }
+            self.reserve().await;
             let Some(attached) = self.attach(&name).await else { break };
             let end = match attached {
                 Ok(attachment) => {
@@ -201,11 +204,26 @@ impl ConsumerTask {
         self.meanwhile(async move { broker.attach(&consumer).await }).await
     }
 
+    /// Waits for memory for what the broker sends again: each attach counts as a delivery, which should not be in vain.
+    async fn reserve(&mut self) {
+        if self.ledger.released() == 0 {
+            // Another consumer has them, or the broker began anew.
+            self.released_bytes = 0;
+        }
+        if self.released_bytes > 0 {
+            let (budget, stop, bytes) = (self.budget.clone(), self.signals.stop.clone(), self.released_bytes);
+            let reserve = async move { stop.run_until_cancelled(budget.reserve(bytes)).await };
+            let reserved = self.meanwhile(reserve).await.flatten();
+            self.reserved = reserved.unwrap_or_else(|| self.budget.nothing());
+        }
+    }
+
     fn detach(&mut self) {
         self.report_gap(true);
         self.ledger.detach();
-        self.held.clear();
-        self.refused_bytes = 0;
+        self.reserved = self.budget.nothing();
+        self.refuses = false;
+        self.paused = None;
         self.show();
     }
 
@@ -262,37 +280,33 @@ impl ConsumerTask {
         matches!(left, Some(Ok(_)))
     }
 
-    /// Returns when what is in hand is written, the target answers, and there is room for more.
+    /// Returns when what is in hand is written, and the target answers.
     ///
     /// While the target fails, the record that is tried is kept; the others go back to the broker, so that the memory is
-    /// free for other mappings. What waits for a target that is only slow stays.
+    /// free for other mappings. What waits for a target that is only slow stays, and so does what was sent too often.
     async fn wait_for_target(&mut self) {
         let settings = &self.mapping.settings;
         let limit = settings.ack_timeout.as_millis();
         let mapping = Arc::clone(&self.mapping);
-        let budget = self.budget.clone();
         let mut failing = mapping.failing();
-        mapping.detach(&self.partition);
+        let keeps = self.ledger.must_keep_in_hand();
+        if !keeps {
+            mapping.detach(&self.partition);
+        }
         let cause =
             mapping.blocked_by().unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
         self.partition.observer.waiting(&format!("{cause}: detached until records are written"));
         loop {
             let is_failing = *failing.borrow_and_update() > 0;
-            if is_failing && mapping.gives_back(&self.signals.stop) {
+            if is_failing && !keeps && mapping.gives_back(&self.signals.stop) {
                 mapping.release(&self.partition);
             }
-            let is_empty = self.ledger.in_hand() == 0 && self.settlements.is_empty();
-            let change = async {
-                if is_empty && !is_failing {
-                    budget.eased(usize::MAX).await;
-                    return true;
-                }
-                // It fails only without a sender, which the mapping is.
-                let _ = failing.changed().await;
-                false
-            };
+            if !is_failing && self.ledger.in_hand() == 0 && self.settlements.is_empty() {
+                break;
+            }
             tokio::select! {
-                eased = change => if eased { break },
+                // It fails only without a sender, which the mapping is.
+                _ = failing.changed() => {}
                 Some(settlement) = self.settlements.recv() => self.take(&settlement),
                 () = self.signals.finish.cancelled() => break,
             }
@@ -337,7 +351,8 @@ impl ConsumerTask {
 
     /// Tells batches and operators what is in hand.
     fn show(&self) {
-        self.partition.update(self.ledger.in_hand(), self.ledger.in_flight(), self.credit.limit());
+        let has_memory = !self.refuses && self.paused.is_none();
+        self.partition.update(self.ledger.in_hand(), self.ledger.in_flight(), self.credit.limit(), has_memory);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
     }
 }

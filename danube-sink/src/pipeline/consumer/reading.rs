@@ -13,7 +13,7 @@ use crate::{
     observe::{Latencies, Stage},
     pipeline::{
         backoff::sleep_until,
-        broker::{AckToken, Attachment, BrokerFailure, FailureKind, Message, Session},
+        broker::{AckToken, Attachment, BrokerFailure, FailureKind, Session},
         partition::Settlement,
     },
 };
@@ -59,9 +59,9 @@ impl ConsumerTask {
                 return End::Finished;
             }
             let budget = self.budget.clone();
-            let (held, refused) = (self.held.front().map(Message::size), self.waits_for_memory());
+            let (reads, released) = (self.reads(), self.released_bytes);
             tokio::select! {
-                chunk = chunks.next(), if self.held.is_empty() => match chunk {
+                chunk = chunks.next(), if reads => match chunk {
                     Some(Ok(messages)) => self.admit(messages),
                     Some(Err(failure)) => return End::Failure(failure),
                     None if session.health().await.is_ok() => return End::TakenOver(session),
@@ -76,8 +76,8 @@ impl ConsumerTask {
                     }
                 }
                 () = sleep_until(acks.next) => acks.next = None,
-                () = budget.room(held.unwrap_or_default()), if held.is_some() => self.admit_held(),
-                () = budget.eased(self.refused_bytes), if refused => return End::MemoryFreed,
+                () = budget.room(1), if !reads => {}
+                () = budget.eased(released), if self.waits_for_memory() => return End::MemoryFreed,
                 failure = &mut unhealthy => return End::Failure(failure),
                 _ = clock.tick() => {
                     if self.is_overdue() {
@@ -97,17 +97,21 @@ impl ConsumerTask {
     /// waits as long as it takes, where one that stays attached is blocked after some attempts, for good.
     fn is_overdue(&mut self) -> bool {
         let now = Instant::now();
-        if !self.held.is_empty() {
-            // Nothing is read meanwhile: what the broker sends again is seen later.
+        if !self.reads() {
+            // What the broker sends again is seen later.
             self.ledger.put_off(now);
+        } else {
+            self.paused = None;
         }
-        self.ledger.resolve(now);
+        if self.ledger.resolve(now) {
+            self.reserved = self.budget.nothing();
+        }
         self.report_gap(false);
         self.forget(now);
         let ack_timeout = self.mapping.settings.ack_timeout;
         let (oldest, settled) = self.ledger.ages(now);
-        let held = (!self.held.is_empty()).then(|| now.duration_since(self.held_since));
-        let oldest = oldest.max(held);
+        let paused = self.paused.filter(|_| !self.ledger.is_unreliable()).map(|paused| now.duration_since(paused));
+        let oldest = oldest.max(paused);
         let is_moving = settled.is_some_and(|settled| settled < ack_timeout / 4);
         let limit = if is_moving { ack_timeout / 5 * 4 } else { ack_timeout / 2 };
         self.end_by.is_none() && oldest.is_some_and(|oldest| oldest >= limit)
@@ -172,7 +176,10 @@ impl ConsumerTask {
         let entries = &chunk.entries()[*first as usize..*end as usize];
         let now = Instant::now();
         if !is_settled {
-            entries.iter().for_each(|entry| self.ledger.release(entry.id.offset(), *epoch));
+            for entry in entries {
+                let is_sent_again = self.ledger.release(entry.id.offset(), *epoch);
+                self.released_bytes += if is_sent_again { entry.size() } else { 0 };
+            }
             return;
         }
         let moment = self.ledger.moment(now);

@@ -70,11 +70,11 @@ impl DeliveryLedger {
     }
 
     /// What the broker has not sent again soon after the attach: an acknowledgement in doubt was taken, and a message that
-    /// was given back went to another consumer.
-    pub(crate) fn resolve(&mut self, now: Instant) {
+    /// was given back went to another consumer. Whether it is so late.
+    pub(crate) fn resolve(&mut self, now: Instant) -> bool {
         let over = self.attached.is_some_and(|attached| now.duration_since(attached) >= REDELIVERY_PATIENCE);
         if !over || self.counts.unconfirmed + self.counts.released == 0 {
-            return;
+            return over;
         }
         for slot in &mut self.slots {
             match slot.state {
@@ -89,5 +89,6 @@ impl DeliveryLedger {
                 _ => {}
             }
         }
+        over
     }
 }

@@ -322,11 +322,16 @@ fn ages_are_those_of_the_present_attachment_and_survive_the_clock_of_49_days() {
 }
 
 #[test]
-fn a_message_that_waited_in_memory_is_one_delivery() {
+fn each_attach_counts_as_a_delivery_of_what_is_unacknowledged_read_or_not() {
     let mut bench = Bench::new();
     bench.receive(0);
     bench.ledger.release(0, bench.ledger.epoch());
-    bench.ledger.retract(0);
+    bench.reattach();
+    assert!(!bench.ledger.must_keep_next());
+    bench.reattach();
+    assert!(bench.ledger.must_keep_next(), "sent twice, and about to be sent for the third time");
     bench.receive(0);
-    assert_eq!(bench.ledger.deliveries_of(0), 1);
+    assert!(bench.ledger.must_keep(0) && bench.ledger.must_keep_in_hand());
+    bench.receive(1);
+    assert!(!bench.ledger.must_keep(1));
 }

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::{
     behaviour::{Behaviour, Reading},
     bench::{Bench, MS, SECOND, TOPIC},
+    log::Dispatch,
     memory::Kind,
 };
 
@@ -88,6 +89,38 @@ async fn a_budget_that_is_smaller_than_the_window_blocks_no_subscription() {
     let pipeline = bench.start();
     bench.settled().await;
     assert!(bench.ledger.most_deliveries() <= 5, "{}", bench.ledger.most_deliveries());
+    bench.end(pipeline).await;
+}
+
+/// With a deadline of two seconds, what waits for its flush interval or for a slow write is soon too late.
+#[tokio::test(start_paused = true)]
+async fn a_budget_for_one_message_of_the_window_blocks_no_subscription() {
+    for (budget, each) in [(600, 1), (600, 200), (4_000, 1), (4_000, 200)] {
+        let mut bench = Bench::empty();
+        bench.dispatch = Dispatch { window: 46, ack_timeout: 2 * SECOND, behaviour: STRICT };
+        bench.map(TOPIC);
+        bench.create(TOPIC);
+        bench.config.max_buffered_bytes = budget;
+        bench.target.takes(each * MS);
+        for _ in 0..100 {
+            bench.broker.publish(TOPIC, 100, Kind::Plain, false);
+        }
+        let pipeline = bench.start();
+        bench.settled().await;
+        assert!(bench.ledger.most_deliveries() <= 5, "{}", bench.ledger.most_deliveries());
+        bench.end(pipeline).await;
+    }
+}
+
+/// Each time that it answers, the whole window is sent again, and one record of it is written.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_takes_one_record_now_and_then_blocks_no_subscription() {
+    let mut bench = strict(20);
+    bench.mapping().batch_size = 1;
+    bench.target.fails_after_each_write(600 * SECOND);
+    bench.publish(40);
+    let pipeline = bench.start();
+    bench.settled().await;
     bench.end(pipeline).await;
 }
 

@@ -197,6 +197,9 @@ impl Log {
         self.waiting.clear();
         self.deferred.clear();
         self.is_hung = false;
+        // What lies below the cursor of before a restart is passed over, as it would be in the order of the log.
+        let below = self.reader.next()..self.reader.cursor().min(self.messages.len());
+        self.messages.get(below).unwrap_or_default().iter().for_each(|message| self.ledger.skipped(message.number));
         self.reader.reload(self.messages.len());
         let again = self.messages.get(self.reader.cursor()..).unwrap_or_default();
         again.iter().for_each(|message| self.ledger.sent_again(message.number));

@@ -105,3 +105,19 @@ async fn an_older_record_that_waits_for_its_dead_letter_keeps_the_newest_acknowl
     assert_eq!(bench.broker.overtakings(TOPIC), 0);
     bench.end(pipeline).await;
 }
+
+/// The cursor of before a restart lies above what was published since, and a broker that loads the topic anew passes over it.
+#[tokio::test(start_paused = true)]
+async fn what_a_reload_after_a_restart_passes_over_is_lost_and_the_rest_is_delivered() {
+    let bench = bench(Behaviour { keeps_cursor: true, ..Behaviour::default() });
+    let pipeline = bench.start();
+    bench.publish(5);
+    bench.settled().await;
+    bench.broker.restart(TOPIC);
+    bench.publish(3);
+    bench.broker.reload(TOPIC);
+    bench.publish(6);
+    bench.settled().await;
+    assert_eq!(bench.ledger.count(|entry| entry.skipped), 5, "the offsets below the old cursor");
+    bench.end(pipeline).await;
+}

@@ -92,6 +92,8 @@ struct Script {
     unwell_until: Option<Instant>,
     /// The time of each record of a write.
     each: Duration,
+    /// For how long a topic fails after a write that went well.
+    pause: Option<Duration>,
     order: Option<SubscriptionType>,
     /// Messages, by their numbers in the ledger, with which a batch is refused.
     refused: HashSet<usize>,
@@ -141,6 +143,11 @@ impl Target {
         self.script().each = each;
     }
 
+    /// After each write that goes well, the topic takes nothing for so long.
+    pub(super) fn fails_after_each_write(&self, pause: Duration) {
+        self.script().pause = Some(pause);
+    }
+
     /// The order in which parts are written.
     pub(super) fn order(&self, order: SubscriptionType) {
         self.script().order = Some(order);
@@ -180,7 +187,11 @@ impl Target {
         if failing {
             return Answer::Retryable;
         }
-        script.answers.pop_front().unwrap_or(if refused { Answer::Refused } else { Answer::Ok })
+        let answer = script.answers.pop_front().unwrap_or(if refused { Answer::Refused } else { Answer::Ok });
+        if let (Answer::Ok, Some(pause)) = (&answer, script.pause) {
+            script.failing.insert(records[0].topic().to_owned(), Some(Instant::now() + pause));
+        }
+        answer
     }
 
     /// Nothing is awaited between a confirmation and the answer: a write that is given up has not gone through.
