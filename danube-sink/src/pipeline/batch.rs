@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     cost::WriteCost,
+    decided::Decision,
     outcome::Rejected,
     partition::{Backpressure, Partition},
     pending::{PendingRecords, PendingRun},
@@ -20,8 +21,10 @@ const QUIET_REFILLS: u32 = 4;
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) records: PendingRecords,
-    /// Records that cannot be decoded.
+    /// Records that cannot be decoded, or were refused before.
     pub(crate) invalid: Vec<Rejected>,
+    /// Records whose retries were exhausted before.
+    pub(crate) exhausted: Vec<Rejected>,
     bytes: usize,
     partitions: Vec<Arc<Partition>>,
     opened: Option<Instant>,
@@ -43,6 +46,15 @@ impl Batch {
         self.invalid.push(Rejected { record: [run].into_iter().collect(), reason });
     }
 
+    /// A record of which it was decided before that it goes no further.
+    pub(crate) fn push_decided(&mut self, run: PendingRun, Decision { reason, is_exhausted }: Decision) {
+        if !is_exhausted {
+            return self.push_invalid(run, reason);
+        }
+        self.came(&run);
+        self.exhausted.push(Rejected { record: [run].into_iter().collect(), reason });
+    }
+
     fn came(&mut self, run: &PendingRun) {
         self.opened.get_or_insert(run.arrived);
         if run.filled_window || self.filled.is_some() {
@@ -54,7 +66,7 @@ impl Batch {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.records.len() + self.invalid.len()
+        self.records.len() + self.invalid.len() + self.exhausted.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -120,7 +132,9 @@ impl Batch {
         let before = self.len();
         if self.partitions.iter().any(|partition| partition.is_overdue()) {
             self.records.retain(|run| !run.partition.is_overdue());
-            self.invalid.retain(|rejected| rejected.record.runs().iter().all(|run| !run.partition.is_overdue()));
+            for rejected in [&mut self.invalid, &mut self.exhausted] {
+                rejected.retain(|rejected| !rejected.is_overdue());
+            }
             self.partitions.retain(|partition| !partition.is_overdue());
             let entries = self.records.runs().iter().flat_map(PendingRun::entries);
             self.bytes = entries.map(|entry| entry.bytes.len()).sum();

@@ -9,6 +9,7 @@ use super::{
     backoff::Backoff,
     broker::{Broker, BrokerFailure, DeadLetter},
     budget::Budget,
+    decided::Decision,
     mapping::Mapping,
     outcome::Rejected,
 };
@@ -59,7 +60,7 @@ impl DeadLetters {
                 Ok(())
             }
             OnInvalidRecord::DeadLetter => {
-                self.publish(rejected).await;
+                self.publish(rejected, false).await;
                 Ok(())
             }
         }
@@ -68,7 +69,7 @@ impl DeadLetters {
     /// Publishes copies of the records, many at once, and settles each record when the broker has its copy.
     ///
     /// A topic that takes none is waited for. In a shutdown that ends soon, and the records stay with the broker.
-    pub(crate) async fn publish(&self, mut rejected: Vec<Rejected>) {
+    pub(crate) async fn publish(&self, mut rejected: Vec<Rejected>, is_exhausted: bool) {
         if rejected.is_empty() {
             return;
         }
@@ -111,15 +112,31 @@ impl DeadLetters {
                 true => sleep(delay.min(SHUTDOWN_PATIENCE / 4)).await,
             }
             if partition.is_overdue() && self.mapping.gives_back(&self.stop) {
-                // The first probes the topic, in memory of its own; the broker has the others.
-                rejected.truncate(1);
-                let copied = |Rejected { record, reason }| Rejected { record: record.copied(&self.budget), reason };
-                rejected = rejected.into_iter().map(copied).collect();
+                rejected = self.give_back(rejected, is_exhausted);
             }
         }
         if failing.is_some() {
             self.mapping.unblock();
         }
+    }
+
+    /// The first probes the topic, in memory of its own; the broker has the others that came from detached partitions.
+    fn give_back(&self, rejected: Vec<Rejected>, is_exhausted: bool) -> Vec<Rejected> {
+        let mut kept = Vec::new();
+        for rejected in rejected {
+            if kept.is_empty() {
+                let Rejected { record, reason } = rejected;
+                kept.push(Rejected { record: record.copied(&self.budget), reason });
+            } else if rejected.is_overdue() {
+                let Rejected { record, reason } = rejected;
+                if let Some(record) = record.records().first() {
+                    self.mapping.decisions.remember(record.id().clone(), Decision { reason, is_exhausted });
+                }
+            } else {
+                kept.push(rejected);
+            }
+        }
+        kept
     }
 
     /// Settles what was published and keeps the rest. Why the first of it was not.

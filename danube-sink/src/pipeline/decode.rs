@@ -138,6 +138,10 @@ impl Decoding {
     /// Moves records from the front of the run to the batch: valid ones, or one that is not.
     async fn decode(&mut self, run: &mut PendingRun, (records, bytes): (usize, usize), batch: &mut Batch) {
         let Some(first) = run.entries().first() else { return };
+        let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
+        if let Some(decision) = decisions.and_then(|decisions| decisions.take(&first.id)) {
+            return batch.push_decided(run.split_to(1), decision);
+        }
         let key = first.schema;
         let known = match self.decoder(key).await {
             Ok(known) => known,
@@ -156,7 +160,11 @@ impl Decoding {
         }
         let (mut valid, mut size, mut invalid) = (0, 0, None);
         let needs_no_look = known.decoder.without_look().is_some_and(|content| run.share(&known.decoder, content));
-        for entry in run.entries().iter().take(records).take_while(|entry| entry.schema == key) {
+        let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
+        let is_decided = |id| decisions.is_some_and(|decisions| decisions.is_known(id));
+        for entry in
+            run.entries().iter().take(records).take_while(|entry| entry.schema == key && !is_decided(&entry.id))
+        {
             if !needs_no_look {
                 let opened = match known.decoder.open(&entry.bytes) {
                     Err(_) if entry.is_tombstone() => Ok(Opened::tombstone()),

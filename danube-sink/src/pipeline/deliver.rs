@@ -106,7 +106,7 @@ impl Deliver {
         let mut work = Work {
             pieces: vec![batch.records],
             rejected: batch.invalid,
-            exhausted: Vec::new(),
+            exhausted: batch.exhausted,
             retries: 0,
             backoff: self.backoff.clone(),
             failing: None,
@@ -129,7 +129,7 @@ impl Deliver {
             self.judge(outcome, &mut work).await?;
         }
         drop(work.failing);
-        self.dead_letters.publish(work.exhausted).await;
+        self.dead_letters.publish(work.exhausted, true).await;
         self.dead_letters.settle(work.rejected).await
     }
 

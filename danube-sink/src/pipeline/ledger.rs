@@ -97,6 +97,10 @@ struct Counts {
     released: usize,
     sent: usize,
     unconfirmed: usize,
+    /// Acknowledged, and in doubt.
+    doubtful: usize,
+    /// No longer in doubt, and not asked for yet.
+    certain: usize,
 }
 
 /// A time, and what it is on the ledger's clock: read once for many messages.
@@ -224,6 +228,7 @@ impl DeliveryLedger {
             State::Settled | State::Sent | State::Unconfirmed | State::Acked => {
                 self.counts.unconfirmed -= usize::from(slot.state == State::Unconfirmed);
                 self.counts.sent -= usize::from(slot.state == State::Sent);
+                self.counts.doubtful -= usize::from(slot.state == State::Acked && slot.in_doubt);
                 slot.state = State::Settled;
                 self.waiting.push_back(message.token.clone());
                 Arrival::Settled

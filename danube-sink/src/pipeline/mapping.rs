@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{Notify, futures::Notified, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{cost::WriteCost, partition::Partition, pending::PendingRun, refusals::Refusals};
+use super::{cost::WriteCost, decided::Decisions, partition::Partition, pending::PendingRun, refusals::Refusals};
 use crate::{
     config::{MappingSettings, SubscriptionType},
     observe::{MappingObserver, Observer},
@@ -26,6 +26,7 @@ pub(crate) struct Mapping {
     pub(crate) observer: MappingObserver,
     pub(crate) cost: WriteCost,
     pub(crate) refusals: Refusals,
+    pub(crate) decisions: Decisions,
     /// Records whose order matters are in one stripe. Stripes are written side by side.
     stripes: Vec<StripeQueue>,
     /// A partition was detached since its records are not written in time.
@@ -74,6 +75,7 @@ impl Mapping {
             observer: observer.mapping(&settings.consumer),
             cost: WriteCost::default(),
             refusals: Refusals::default(),
+            decisions: Decisions::default(),
             stripes: (0..stripes).map(|_| StripeQueue::default()).collect(),
             detached: Notify::new(),
             failing: watch::Sender::new(0),

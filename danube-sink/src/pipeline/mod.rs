@@ -23,6 +23,7 @@ mod consumer;
 mod cost;
 mod credit;
 mod dead_letters;
+mod decided;
 mod decode;
 mod deliver;
 mod discovery;

@@ -15,6 +15,13 @@ pub(crate) struct Rejected {
     pub(crate) reason: String,
 }
 
+impl Rejected {
+    /// Whether its partition is detached for a target that fails.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.record.runs().iter().any(|run| run.partition.is_overdue())
+    }
+}
+
 /// The records of a batch after one attempt.
 #[derive(Default)]
 pub(crate) struct Outcome {
@@ -47,13 +54,25 @@ impl Outcome {
     /// # Errors
     /// An answer after which the connector cannot go on.
     pub(crate) fn of(batch: PendingRecords, answer: ConnectorResult<()>) -> ConnectorResult<Self> {
-        let batch = match answer {
-            Ok(()) => return Ok(Self { delivered: batch, ..Self::default() }),
-            // They are written, whatever became of the call.
-            Err(_) => batch.without_settled(),
+        if answer.is_ok() {
+            return Ok(Self { delivered: batch, ..Self::default() });
+        }
+        // They are written, whatever became of the call.
+        let [left, settled] = batch.split_settled();
+        let mut outcome = match answer {
+            // It can be about none of them.
+            Err(
+                ConnectorError::Retryable { .. } | ConnectorError::Refused { .. } | ConnectorError::TooLarge { .. },
+            ) if left.is_empty() => Self::default(),
+            answer => Self::of_unsettled(left, answer)?,
         };
+        outcome.delivered.append(settled);
+        Ok(outcome)
+    }
+
+    fn of_unsettled(batch: PendingRecords, answer: ConnectorResult<()>) -> ConnectorResult<Self> {
         match answer {
-            Ok(()) => Ok(Self::default()),
+            Ok(()) => Ok(Self { delivered: batch, ..Self::default() }),
             Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
                 Ok(Self { retry: batch, failure: Some(error.report()), wait: retry_after, ..Self::default() })
             }

@@ -187,15 +187,13 @@ impl PendingRecords {
         places
     }
 
-    /// Without the records that were settled before their batch was answered.
-    pub(crate) fn without_settled(self) -> Self {
+    /// The records that are left, and those that were settled before their batch was answered.
+    pub(crate) fn split_settled(self) -> [Self; 2] {
         let is_settled = |record: &SinkRecord| record.chunk().entry(record.index()).is_settled();
         if !self.runs.iter().flat_map(PendingRun::entries).any(Entry::is_settled) {
-            return self;
+            return [self, Self::default()];
         }
-        let [left, settled] = self.sort(|record| usize::from(is_settled(record)));
-        settled.settle();
-        left
+        self.sort(|record| usize::from(is_settled(record)))
     }
 
     /// Keeps the records of runs that `keep` wants; the others go back to the broker.

@@ -108,6 +108,7 @@ impl ConsumerTask {
         }
         self.report_gap(false);
         self.forget(now);
+        self.partition.observer.acked(self.ledger.take_certain());
         let ack_timeout = self.mapping.settings.ack_timeout;
         let (oldest, settled) = self.ledger.ages(now);
         let paused = self.paused.filter(|_| !self.ledger.is_unreliable()).map(|paused| now.duration_since(paused));

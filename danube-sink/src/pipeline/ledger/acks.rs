@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DeliveryLedger, State};
+use super::{DeliveryLedger, State, memory::REDELIVERY_BACKOFF};
 use crate::pipeline::broker::AckToken;
 
 /// How soon after an attach the broker sends again what was not acknowledged. An acknowledgement in doubt whose message is
@@ -40,16 +40,17 @@ impl DeliveryLedger {
         ready
     }
 
-    /// The broker answered OK. Whether that counts: of a late one it says nothing.
+    /// The broker answered OK. Whether that counts at once: of a late one it says nothing until its redelivery is overdue.
     pub(crate) fn acked(&mut self, offset: u64, epoch: u32) -> bool {
         if epoch != self.epoch {
             return false;
         }
         let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
         slot.state = State::Acked;
-        let counts = !slot.in_doubt;
+        let is_certain = !slot.in_doubt;
         self.counts.sent -= 1;
-        counts
+        self.counts.doubtful += usize::from(!is_certain);
+        is_certain
     }
 
     /// The broker did not take it, or did not say so: it is sent once more if the consumer is still attached.
@@ -64,6 +65,16 @@ impl DeliveryLedger {
         }
     }
 
+    /// How many acknowledgements have turned out to be taken since the last time.
+    pub(crate) fn take_certain(&mut self) -> usize {
+        std::mem::take(&mut self.counts.certain)
+    }
+
+    /// After so long, the broker has sent again what it was about to when the acknowledgement came.
+    pub(super) fn longest_doubt(&self) -> Duration {
+        2 * (self.ack_timeout + REDELIVERY_BACKOFF)
+    }
+
     /// What the broker sends again after the attach is not read yet.
     pub(crate) fn put_off(&mut self, now: Instant) {
         self.attached = self.attached.map(|_| now);
@@ -73,14 +84,24 @@ impl DeliveryLedger {
     /// was given back went to another consumer. Whether it is so late.
     pub(crate) fn resolve(&mut self, now: Instant) -> bool {
         let over = self.attached.is_some_and(|attached| now.duration_since(attached) >= REDELIVERY_PATIENCE);
-        if !over || self.counts.unconfirmed + self.counts.released == 0 {
+        if !over || self.counts.unconfirmed + self.counts.released + self.counts.doubtful == 0 {
             return over;
         }
+        let (millis, doubt) = (self.millis(now), self.longest_doubt());
         for slot in &mut self.slots {
             match slot.state {
                 State::Unconfirmed => {
-                    slot.state = State::Acked;
+                    (slot.state, slot.in_doubt) = (State::Acked, false);
                     self.counts.unconfirmed -= 1;
+                    self.counts.certain += 1;
+                }
+                State::Acked if slot.in_doubt => {
+                    let age = Duration::from_millis(millis.wrapping_sub(slot.at).into());
+                    if slot.attachment != self.attachment || age > doubt {
+                        slot.in_doubt = false;
+                        self.counts.doubtful -= 1;
+                        self.counts.certain += 1;
+                    }
                 }
                 State::Released if slot.attachment != self.attachment => {
                     slot.state = State::Unknown;

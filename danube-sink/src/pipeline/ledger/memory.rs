@@ -28,7 +28,7 @@ impl DeliveryLedger {
     /// Forgets what was settled long ago, and more where memory is short.
     pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) {
         let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };
-        let doubt = 2 * (self.ack_timeout + REDELIVERY_BACKOFF);
+        let doubt = self.longest_doubt();
         let now = self.millis(now);
         while self.slots.len() > most {
             let Some(oldest) = self.slots.front() else { break };
@@ -44,6 +44,9 @@ impl DeliveryLedger {
             if !done {
                 break;
             }
+            let was_doubtful = usize::from(oldest.state == State::Acked && oldest.in_doubt);
+            self.counts.doubtful -= was_doubtful;
+            self.counts.certain += was_doubtful;
             self.slots.pop_front();
             self.first += 1;
         }

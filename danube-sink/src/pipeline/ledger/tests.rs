@@ -335,3 +335,27 @@ fn each_attach_counts_as_a_delivery_of_what_is_unacknowledged_read_or_not() {
     bench.receive(1);
     assert!(!bench.ledger.must_keep(1));
 }
+
+#[test]
+fn an_acknowledgement_in_doubt_counts_once_the_message_must_have_come_again() {
+    let long = 2 * (ACK_TIMEOUT + REDELIVERY_BACKOFF) + SECOND;
+    for (is_sent_again, reattaches, waits, certain) in
+        [(false, false, 60 * SECOND, 0), (false, false, long, 1), (false, true, 10 * SECOND, 1), (true, false, long, 0)]
+    {
+        let mut bench = Bench::new();
+        bench.receive(0);
+        bench.now += ACK_TIMEOUT;
+        bench.settle(0);
+        assert_eq!(bench.acks(), [0]);
+        if reattaches {
+            bench.reattach();
+        }
+        if is_sent_again {
+            assert_eq!(bench.receive(0), Arrival::Settled);
+        }
+        bench.now += waits;
+        bench.ledger.resolve(bench.now);
+        assert_eq!(bench.ledger.take_certain(), certain);
+        assert_eq!(bench.ledger.take_certain(), 0, "it counts once");
+    }
+}

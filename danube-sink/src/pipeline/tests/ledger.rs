@@ -61,8 +61,6 @@ pub(super) struct Entry {
     pub(super) acked: bool,
     /// The connector named it as one that it will never take.
     rejected: bool,
-    /// And the broker has sent it again since: it may have been given back, and is tried anew.
-    rejected_before: bool,
     /// The connector named it as one to write again, so that others may overtake it.
     retried: bool,
     /// The broker lost it with its storage.
@@ -136,7 +134,6 @@ impl Ledger {
         let mut book = self.book();
         book.entries[number].deliveries += 1;
         book.entries[number].awaits_redelivery = false;
-        book.entries[number].rejected_before = book.entries[number].rejected;
     }
 
     pub(super) fn confirmed(&self, number: usize) {
@@ -146,7 +143,7 @@ impl Ledger {
         let Entry { invalid, rejected, letters, confirmed, acked, .. } = book.entries[number];
         book.holds(number, confirmed == 1, "was written twice");
         book.holds(number, !acked, "was written although it was acknowledged");
-        let is_final = rejected && !book.refusals_wait && !book.entries[number].rejected_before;
+        let is_final = rejected && !book.refusals_wait;
         book.holds(number, !invalid && !is_final && letters == 0, "was written although it was refused");
     }
 

@@ -6,7 +6,7 @@ use super::{
     bench::{Bench, MS, SECOND},
     target::{Answer, Part},
 };
-use crate::config::SubscriptionType;
+use crate::config::{OnRetriesExhausted, SubscriptionType};
 
 const TYPES: [SubscriptionType; 3] =
     [SubscriptionType::Exclusive, SubscriptionType::Shared, SubscriptionType::KeyShared];
@@ -64,4 +64,21 @@ async fn what_was_settled_early_is_not_written_again_after_the_batch_timed_out()
     assert_eq!(bench.target.sizes()[..2], [10, 6]);
     sleep(SECOND).await;
     bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_after_all_of_its_records_were_settled_counts_no_retry() {
+    for failure in [Answer::Retryable, Answer::Refused] {
+        let mut bench = Bench::new();
+        bench.config.on_retries_exhausted = OnRetriesExhausted::Stop;
+        bench.config.max_retries = 0;
+        bench.target.answers([Answer::PartsThen(2, Box::new(failure))]);
+        bench.publish(6);
+        let pipeline = bench.start();
+        bench.settled().await;
+        sleep(SECOND).await;
+        assert_eq!((bench.metric("write_retries_total", ""), bench.broker.letters().len()), (0.0, 0));
+        assert_eq!(bench.target.sizes(), [6]);
+        bench.end(pipeline).await;
+    }
 }

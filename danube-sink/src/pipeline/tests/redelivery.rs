@@ -174,3 +174,15 @@ async fn the_acknowledgement_of_the_newest_message_overtakes_no_other() {
     assert_eq!(bench.broker.overtakings(TOPIC), 0);
     bench.end(pipeline).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_of_records_that_were_written_late_count_in_the_end() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Slow(16 * SECOND)]);
+    bench.publish(3);
+    let pipeline = bench.start();
+    bench.settled().await;
+    sleep(600 * SECOND).await;
+    assert_eq!(bench.metric("settle_acks_total", ""), 3.0);
+    bench.end(pipeline).await;
+}

@@ -42,6 +42,8 @@ pub(super) enum Answer {
     Panic,
     /// Written in parts with `Concurrently`, each of so many records, which answer one after the other; then `Ok`.
     Parts(usize, Vec<Part>),
+    /// All parts are written, and the call answers something else.
+    PartsThen(usize, Box<Answer>),
 }
 
 /// What a part of a batch answers.
@@ -300,6 +302,13 @@ impl SinkConnector for Target {
         match answer {
             Answer::Ok => self.confirm(&records),
             Answer::Parts(size, parts) => self.write_parts(&records, size, parts).await,
+            Answer::PartsThen(size, failure) => {
+                self.write_parts(&records, size, Vec::new()).await?;
+                Err(match *failure {
+                    Answer::Refused => ConnectorError::refused("a value is out of range"),
+                    _ => ConnectorError::retryable("the connection broke"),
+                })
+            }
             Answer::Slow(time) => {
                 sleep(time).await;
                 self.confirm(&records)

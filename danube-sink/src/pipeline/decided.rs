@@ -1,0 +1,70 @@
+//! What was decided of records that went back to the broker before it was settled.
+//!
+//! A record that the target refused may have to wait for its dead letter, and is given back meanwhile so that its memory is
+//! free. When the broker sends it again it must not be written: that would be a second verdict, and out of order.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::record::RecordId;
+
+/// The most that is remembered; a record beyond it is offered to the connector once more.
+const MOST: usize = 10_000;
+
+/// Why a record goes no further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) reason: String,
+    /// Its retries were exhausted: it becomes a dead letter, whatever becomes of rejected records.
+    pub(crate) is_exhausted: bool,
+}
+
+/// The decisions of one mapping.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions(Mutex<HashMap<RecordId, Decision>>);
+
+impl Decisions {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.decisions().is_empty()
+    }
+
+    /// The record goes back to the broker.
+    pub(crate) fn remember(&self, id: RecordId, decision: Decision) {
+        let mut decisions = self.decisions();
+        if decisions.len() < MOST || decisions.contains_key(&id) {
+            decisions.insert(id, decision);
+        }
+    }
+
+    pub(crate) fn is_known(&self, id: &RecordId) -> bool {
+        self.decisions().contains_key(id)
+    }
+
+    /// It has come again, and is in hand.
+    pub(crate) fn take(&self, id: &RecordId) -> Option<Decision> {
+        self.decisions().remove(id)
+    }
+
+    fn decisions(&self) -> MutexGuard<'_, HashMap<RecordId, Decision>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_is_taken_once_and_a_bounded_number_is_remembered() {
+        let decisions = Decisions::default();
+        let id = |offset| RecordId::new("/default/t".into(), offset, 1, 2, offset);
+        let decision = Decision { reason: "too long".to_owned(), is_exhausted: false };
+        assert!(decisions.is_empty());
+        (0..=MOST as u64).for_each(|offset| decisions.remember(id(offset), decision.clone()));
+        assert!(decisions.is_known(&id(0)) && !decisions.is_known(&id(MOST as u64)));
+        assert_eq!(decisions.take(&id(0)), Some(decision));
+        assert_eq!(decisions.take(&id(0)), None);
+    }
+}
