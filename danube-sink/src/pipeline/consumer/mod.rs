@@ -91,6 +91,8 @@ enum End {
     Overdue,
     /// There is memory again for what was refused.
     MemoryFreed,
+    /// After `stop`, all that was taken is settled: what still comes would only be sent once more to each attach.
+    Drained,
     Finished,
 }
 
@@ -164,6 +166,13 @@ impl ConsumerTask {
             }
             reason = match end {
                 End::Finished => break,
+                End::Drained => {
+                    self.partition
+                        .observer
+                        .detached("the connector stops, and all records of the partition are settled");
+                    self.signals.finish.cancelled().await;
+                    break;
+                }
                 End::MemoryFreed => {
                     self.partition.observer.detached("messages that there was no memory for are asked for again");
                     AttachReason::OutOfMemory
@@ -253,10 +262,16 @@ impl ConsumerTask {
 
     /// Whether every settled message is acknowledged that can be, once the end was asked for.
     fn is_finished(&self) -> bool {
-        self.end_by.is_some_and(|end| {
-            let is_done = self.settlements.is_empty() && self.ledger.is_quiet() && self.ledger.unconfirmed() == 0;
-            is_done || Instant::now() >= end
-        })
+        self.end_by.is_some_and(|end| self.is_confirmed() || Instant::now() >= end)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.signals.stop.is_cancelled() && self.ledger.in_hand() == 0 && self.is_confirmed()
+    }
+
+    /// Whether every settled message is acknowledged that can be.
+    fn is_confirmed(&self) -> bool {
+        self.settlements.is_empty() && self.ledger.is_quiet() && self.ledger.unconfirmed() == 0
     }
 
     /// Returns when another consumer of the name has left, or the time is up; whether it has left.

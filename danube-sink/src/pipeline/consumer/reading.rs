@@ -58,6 +58,9 @@ impl ConsumerTask {
             if self.is_finished() {
                 return End::Finished;
             }
+            if self.is_drained() {
+                return End::Drained;
+            }
             let budget = self.budget.clone();
             let (reads, released) = (self.reads(), self.released_bytes);
             tokio::select! {

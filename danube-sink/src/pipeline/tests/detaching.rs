@@ -6,10 +6,12 @@ use tokio::time::sleep;
 
 use super::{
     behaviour::{Behaviour, Reading},
-    bench::{Bench, MS, SECOND, TOPIC},
+    bench::{Bench, MS, SECOND, TOPIC, in_time},
     log::Dispatch,
     memory::Kind,
 };
+
+const WELL: &str = "/default/well";
 
 /// As the broker's default settings block a subscription.
 const STRICT: Behaviour = Behaviour {
@@ -122,6 +124,27 @@ async fn a_target_that_takes_one_record_now_and_then_blocks_no_subscription() {
     let pipeline = bench.start();
     bench.settled().await;
     bench.end(pipeline).await;
+}
+
+/// What comes during a drain is given back, and comes again with each attach.
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_waits_for_one_mapping_sends_no_record_of_another_often() {
+    let mut bench = strict(10);
+    bench.map(WELL);
+    bench.create(WELL);
+    bench.target.fail(TOPIC);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(SECOND).await;
+    let drained = tokio::spawn(pipeline.drain());
+    sleep(SECOND).await;
+    bench.publish_to(WELL, 5, Kind::Plain);
+    sleep(1_800 * SECOND).await;
+    assert_eq!(bench.ledger.most_deliveries(), 1);
+    bench.target.recover(TOPIC);
+    in_time(drained).await.unwrap().unwrap();
+    assert_eq!(bench.ledger.acks(), 5);
+    bench.lawful();
 }
 
 #[tokio::test(start_paused = true)]
