@@ -75,7 +75,8 @@ pub(crate) struct DeliveryLedger {
     restarts: u32,
     attachment: u16,
     attached: Option<Instant>,
-    /// The highest offset of the epoch.
+    /// The highest offset that the attachment has brought. A topic may have been loaded anew before it, and its broker then
+    /// knows of nothing beyond that.
     newest: Option<u64>,
     /// The offset that a reader of every message expects next; `None` after another consumer read.
     expected: Option<u64>,
@@ -135,6 +136,7 @@ impl DeliveryLedger {
     pub(crate) fn attach(&mut self, now: Instant) {
         self.attachment = self.attachment.wrapping_add(1);
         self.attached = Some(now);
+        self.newest = None;
     }
 
     /// No consumer is attached: acknowledgements would not count.
@@ -204,6 +206,7 @@ impl DeliveryLedger {
             self.counts.outdated += 1;
             return Arrival::New;
         }
+        self.newest = self.newest.max(Some(offset));
         let (at, attachment) = (moment.millis, self.attachment);
         let index = self.index(offset);
         let slot = &mut self.slots[index];

@@ -24,7 +24,6 @@ impl DeliveryLedger {
             self.gaps.push_back((expected..offset, now));
         }
         self.expected = Some(expected.max(offset + 1));
-        self.newest = Some(self.newest.map_or(offset, |newest| newest.max(offset)));
     }
 
     /// Whether offsets were passed over that may still come late.

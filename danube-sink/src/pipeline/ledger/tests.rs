@@ -115,6 +115,30 @@ fn the_newest_acknowledgement_leaves_last() {
     assert!(bench.ledger.is_quiet());
 }
 
+/// Loaded anew, a topic's dispatcher has sent no more than what came since.
+#[test]
+fn the_newest_acknowledgement_of_an_attachment_leaves_last() {
+    let mut bench = Bench::new();
+    for offset in 0..6 {
+        bench.receive(offset);
+    }
+    for offset in 1..6 {
+        bench.settle(offset);
+    }
+    assert_eq!(bench.acks(), [1, 2, 3, 4]);
+    bench.reattach();
+    for offset in 0..3 {
+        bench.receive(offset);
+    }
+    assert_eq!(bench.acks(), [1]);
+    bench.settle(0);
+    assert_eq!(bench.acks(), [0]);
+    assert_eq!(bench.acks(), [0; 0], "the fifth may be on its way");
+    bench.now += REDELIVERY_PATIENCE;
+    bench.ledger.resolve(bench.now);
+    assert_eq!(bench.acks(), [2]);
+}
+
 #[test]
 fn an_acknowledgement_that_failed_is_sent_once_more() {
     let mut bench = Bench::new();
