@@ -4,10 +4,18 @@
 //! 2. The newest acknowledgement overtakes none, so that a broker that hangs then never does.
 //! 3. A subscription is detached in time and attached rarely: a broker with its poison policy never blocks it.
 //! 4. Every mapping ends, whatever becomes of the others: each schedule ends.
-//! 5. Memory stays within `max_buffered_bytes` and one chunk.
+//! 5. Memory stays within `max_buffered_bytes` and one chunk of what the broker must not send once more.
 //! 6. Order holds within a partition or a key, with several connector instances too: the ledger.
 //! 7. A drain ends, whatever fails meanwhile.
 //! 8. Counters equal what happened.
+//!
+//! What no consumer can keep, since the broker says neither how often it has sent a message nor whether an acknowledgement
+//! counted:
+//! - 2 and 3 where the mapping takes the broker's ack timeout for another, or acknowledgements fail for a while: what is
+//!   acknowledged in time here is late there, and is sent again.
+//! - 3 over processes: the limit grows by one for each end of a stream that the schedule causes and for the next pipeline,
+//!   since each attach counts as a delivery, and a new process counts from nothing.
+//! - 8 over a broker that begins its offsets anew.
 
 use std::{
     sync::{
@@ -292,12 +300,11 @@ impl Schedule {
     /// The mapping knows the ack timeout, and every acknowledgement that the broker answers counts.
     fn is_in_time(&self) -> bool {
         let fails = |event: &Event| matches!(event, Event::Begin(Fault::AcksFail | Fault::AcksAreLost, _));
-        self.settings.ack_timeout == self.settings.dispatch.ack_timeout
-            && !self.events.iter().any(|(_, event)| fails(event))
+        self.settings.ack_timeout == self.settings.dispatch.ack_timeout && !self.has(fails)
     }
 
-    fn begins_anew(&self) -> bool {
-        self.events.iter().any(|(_, event)| matches!(event, Event::Restart { .. } | Event::Reload { .. }))
+    fn has(&self, is_such: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(|(_, event)| is_such(event))
     }
 
     async fn play(&self, ending: Ending) -> TestCaseResult {
@@ -372,16 +379,20 @@ impl Schedule {
 
     fn check_counters(&self, bench: &Bench) -> TestCaseResult {
         let metric = |name: &str| bench.metric(name, "") as usize;
-        if self.begins_anew() {
+        prop_assert_eq!(metric("settle_dead_letters_total"), bench.broker.letters().len(), "dead letters");
+        prop_assert_eq!(metric("intake_messages_total"), bench.ledger.deliveries() as usize, "received");
+        prop_assert_eq!(metric("in_hand_records") + metric("acks_in_flight"), 0);
+        // What a restart lost may have been settled before or after it, and its offsets may hide a gap.
+        if self.has(|event| matches!(event, Event::Restart { .. })) {
             return Ok(());
         }
         let lost = bench.ledger.count(|entry| entry.lost);
         let all = bench.ledger.count(|_| true);
         prop_assert_eq!(metric("settle_records_total"), all - lost, "settled");
-        prop_assert_eq!(metric("settle_dead_letters_total"), bench.broker.letters().len(), "dead letters");
-        prop_assert_eq!(metric("intake_messages_total"), bench.ledger.deliveries() as usize, "received");
-        prop_assert!(metric("settle_acks_total") <= bench.ledger.acks() || !self.is_in_time(), "acknowledged");
-        prop_assert_eq!(metric("in_hand_records") + metric("acks_in_flight"), 0);
+        // One that is taken again after a reload counts again, and one in doubt not yet.
+        if self.is_in_time() && !self.has(|event| matches!(event, Event::Reload { .. })) {
+            prop_assert!(metric("settle_acks_total") <= bench.ledger.acks(), "acknowledged");
+        }
         if self.settings.subscription_type == SubscriptionType::Exclusive
             && !matches!(self.settings.dispatch.behaviour.reading, Reading::Cache(_))
         {
