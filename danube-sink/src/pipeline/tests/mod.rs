@@ -6,6 +6,7 @@
 mod batches;
 mod behaviour;
 mod bench;
+mod decided;
 mod detaching;
 mod drain;
 mod faults;
