@@ -245,7 +245,10 @@ impl ConsumerTask {
             }
             tokio::select! {
                 done = &mut work => return Some(done),
-                Some(settlement) = self.settlements.recv() => self.take(&settlement),
+                Some(settlement) = self.settlements.recv() => {
+                    self.take(&settlement);
+                    self.show();
+                }
                 () = self.signals.finish.cancelled(), if self.end_by.is_none() => self.finish(),
                 () = sleep_until(self.end_by) => {}
             }
@@ -322,7 +325,10 @@ impl ConsumerTask {
             tokio::select! {
                 // It fails only without a sender, which the mapping is.
                 _ = failing.changed() => {}
-                Some(settlement) = self.settlements.recv() => self.take(&settlement),
+                Some(settlement) = self.settlements.recv() => {
+                    self.take(&settlement);
+                    self.show();
+                }
                 () = self.signals.finish.cancelled() => break,
             }
         }

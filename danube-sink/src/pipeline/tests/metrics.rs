@@ -113,3 +113,16 @@ async fn a_target_that_fails_three_times_in_a_row_is_reported_until_it_takes_rec
         bench.end(pipeline).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_hand_is_shown_while_a_consumer_is_detached() {
+    let bench = Bench::new();
+    bench.target.fail(TOPIC);
+    bench.publish(10);
+    let pipeline = bench.start();
+    sleep(60 * SECOND).await;
+    assert_eq!(bench.metric("in_hand_records", TOPIC), 1.0, "the others went back");
+    bench.target.recover(TOPIC);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
