@@ -17,16 +17,35 @@ use std::{
 /// How long a server may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A server that the tests know.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Engine {
+    /// ClickHouse 18.16, as Debian has it.
+    Old,
+    /// A current engine behind the HTTP front of the tests.
+    Current,
+}
+
+impl Engine {
+    pub(crate) const ALL: [Self; 2] = [Self::Old, Self::Current];
+}
+
 /// Stopped, and its folder removed, when it is dropped.
 pub(crate) struct Process {
+    engine: Engine,
     folder: PathBuf,
     port: u16,
     child: Mutex<Option<Child>>,
 }
 
 impl Process {
-    /// A server with an empty database, that answers.
+    /// ClickHouse 18.16 with an empty database, that answers.
     pub(crate) fn start() -> Self {
+        Self::start_of(Engine::Old)
+    }
+
+    /// A server with an empty database, that answers.
+    pub(crate) fn start_of(engine: Engine) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("clickhouse-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -57,7 +76,7 @@ impl Process {
         let users = format!("<yandex>{profiles}<users>{}</users><quotas><default/></quotas></yandex>", users.concat());
         fs::write(folder.join("config.xml"), config).expect("a file");
         fs::write(folder.join("users.xml"), users).expect("a file");
-        let server = Self { folder, port, child: Mutex::default() };
+        let server = Self { engine, folder, port, child: Mutex::default() };
         server.up();
         server
     }
@@ -73,8 +92,22 @@ impl Process {
     /// Starts it, with the data that it had.
     #[allow(clippy::disallowed_methods, reason = "nothing tells when another process is ready, and no task waits here")]
     pub(crate) fn up(&self) {
-        let mut command = Command::new(program());
-        let command = command.current_dir(&self.folder).arg("--config-file=config.xml");
+        let mut command = match self.engine {
+            Engine::Old => {
+                let mut command = Command::new(program());
+                command.arg("--config-file=config.xml");
+                command
+            }
+            Engine::Current => {
+                let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+                let python = package.join("../../target/servers/chdb/bin/python");
+                assert!(python.is_file(), "there is no chdb: run examples/clickhouse/install-servers");
+                let mut command = Command::new(python);
+                command.arg(package.join("tests/support/chdb_http.py")).arg(self.port.to_string()).arg("data");
+                command
+            }
+        };
+        let command = command.current_dir(&self.folder);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         *self.child.lock().expect("no panic") = Some(child.expect("the server starts"));
         let started = Instant::now();
@@ -83,6 +116,20 @@ impl Process {
             assert!(started.elapsed() < PATIENCE, "the server does not answer: {}", log());
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Puts other users in the place of some, which a server of Debian finds by itself.
+    #[allow(dead_code, reason = "one of the programs that have this module does not call it")]
+    pub(crate) fn change_users(&self, old: &str, new: &str) {
+        let file = self.folder.join("users.xml");
+        let users = fs::read_to_string(&file).expect("a file");
+        assert!(users.contains(old), "no {old} in {users}");
+        // It looks at whole seconds of the file's time, and may look at any moment.
+        let changed = fs::metadata(&file).and_then(|old| old.modified()).expect("a file") + Duration::from_secs(2);
+        let written = self.folder.join("users.new");
+        fs::write(&written, users.replace(old, new)).expect("a file");
+        fs::File::options().append(true).open(&written).and_then(|file| file.set_modified(changed)).expect("a file");
+        fs::rename(written, file).expect("a file");
     }
 
     /// Ends it: with SIGTERM, or with SIGKILL.
@@ -98,6 +145,7 @@ impl Process {
     pub(crate) fn ask(&self, statement: &str) -> String {
         let answer = self.try_ask(statement).expect("the server answers");
         assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200"), "{statement}: {answer}");
+        assert!(!answer.contains("DB::Exception"), "{statement}: {answer}");
         answer.split_once("\r\n\r\n").expect("a body").1.trim_end().to_owned()
     }
 
@@ -106,9 +154,9 @@ impl Process {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         let head = format!("POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n", statement.len());
         stream.write_all((head + statement).as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer).filter(|answer| !answer.is_empty())
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        Some(String::from_utf8_lossy(&answer).into_owned()).filter(|answer| !answer.is_empty())
     }
 }
 
