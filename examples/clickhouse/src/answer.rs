@@ -1,107 +1,174 @@
 //! What ClickHouse answers, and what its exceptions mean for a batch.
 
-use danube_sink::{ConnectorError, ConnectorResult};
+use danube_sink::{ConnectorError, TargetFailure};
 use danube_sink_http::Answer;
 
-/// A value that a column cannot take.
-pub(super) const REFUSED: [(u16, &str); 25] = [
-    (6, "CANNOT_PARSE_TEXT"),
-    (25, "CANNOT_PARSE_ESCAPE_SEQUENCE"),
-    (26, "CANNOT_PARSE_QUOTED_STRING"),
-    (27, "CANNOT_PARSE_INPUT_ASSERTION_FAILED"),
-    (38, "CANNOT_PARSE_DATE"),
-    (41, "CANNOT_PARSE_DATETIME"),
-    (53, "TYPE_MISMATCH"),
-    (69, "ARGUMENT_OUT_OF_BOUND"),
-    (70, "CANNOT_CONVERT_TYPE"),
-    (72, "CANNOT_PARSE_NUMBER"),
-    (117, "INCORRECT_DATA"),
-    (128, "TOO_LARGE_ARRAY_SIZE"),
-    (130, "CANNOT_READ_ARRAY_FROM_TEXT"),
-    (131, "TOO_LARGE_STRING_SIZE"),
-    (190, "SIZES_OF_ARRAYS_DONT_MATCH"),
-    (321, "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE"),
-    (349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN"),
-    (376, "CANNOT_PARSE_UUID"),
-    (407, "DECIMAL_OVERFLOW"),
-    (441, "CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING"),
-    (467, "CANNOT_PARSE_BOOL"),
-    (469, "VIOLATED_CONSTRAINT"),
-    (675, "CANNOT_PARSE_IPV4"),
-    (676, "CANNOT_PARSE_IPV6"),
-    (691, "UNKNOWN_ELEMENT_OF_ENUM"),
+use super::column::Columns;
+use TargetFailure::{Busy, Misconfigured, NotReady, Refused, TooLarge, Unauthenticated};
+
+/// What each exception means. Every other one is [`NotReady`].
+pub(super) const EXCEPTIONS: [(u16, &str, TargetFailure); 71] = [
+    (192, "UNKNOWN_USER", Unauthenticated),
+    (193, "WRONG_PASSWORD", Unauthenticated),
+    (194, "REQUIRED_PASSWORD", Unauthenticated),
+    (195, "IP_ADDRESS_NOT_ALLOWED", Unauthenticated),
+    (516, "AUTHENTICATION_FAILED", Unauthenticated),
+    (16, "NO_SUCH_COLUMN_IN_TABLE", NotReady),
+    (44, "ILLEGAL_COLUMN", NotReady),
+    (47, "UNKNOWN_IDENTIFIER", NotReady),
+    (60, "UNKNOWN_TABLE", NotReady),
+    (81, "UNKNOWN_DATABASE", NotReady),
+    (164, "READONLY", NotReady),
+    (218, "TABLE_IS_DROPPED", NotReady),
+    (242, "TABLE_IS_READ_ONLY", NotReady),
+    (243, "NOT_ENOUGH_SPACE", NotReady),
+    (291, "DATABASE_ACCESS_DENIED", NotReady),
+    (497, "ACCESS_DENIED", NotReady),
+    (201, "QUOTA_EXCEEDED", Busy),
+    (202, "TOO_MANY_SIMULTANEOUS_QUERIES", Busy),
+    (203, "NO_FREE_CONNECTION", Busy),
+    (209, "SOCKET_TIMEOUT", Busy),
+    (210, "NETWORK_ERROR", Busy),
+    (225, "NO_ZOOKEEPER", Busy),
+    (236, "ABORTED", Busy),
+    (252, "TOO_MANY_PARTS", Busy),
+    (279, "ALL_CONNECTION_TRIES_FAILED", Busy),
+    (285, "TOO_FEW_LIVE_REPLICAS", Busy),
+    (286, "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE", Busy),
+    (319, "UNKNOWN_STATUS_OF_INSERT", Busy),
+    (394, "QUERY_WAS_CANCELLED", Busy),
+    (439, "CANNOT_SCHEDULE_TASK", Busy),
+    (745, "SERVER_OVERLOADED", Busy),
+    (999, "KEEPER_EXCEPTION", Busy),
+    (158, "TOO_MANY_ROWS", TooLarge),
+    (159, "TIMEOUT_EXCEEDED", TooLarge),
+    (160, "TOO_SLOW", TooLarge),
+    (173, "CANNOT_ALLOCATE_MEMORY", TooLarge),
+    (241, "MEMORY_LIMIT_EXCEEDED", TooLarge),
+    (307, "TOO_MANY_BYTES", TooLarge),
+    (396, "TOO_MANY_ROWS_OR_BYTES", TooLarge),
+    (6, "CANNOT_PARSE_TEXT", Refused),
+    (25, "CANNOT_PARSE_ESCAPE_SEQUENCE", Refused),
+    (26, "CANNOT_PARSE_QUOTED_STRING", Refused),
+    (27, "CANNOT_PARSE_INPUT_ASSERTION_FAILED", Refused),
+    (38, "CANNOT_PARSE_DATE", Refused),
+    (41, "CANNOT_PARSE_DATETIME", Refused),
+    (53, "TYPE_MISMATCH", Refused),
+    (69, "ARGUMENT_OUT_OF_BOUND", Refused),
+    (70, "CANNOT_CONVERT_TYPE", Refused),
+    (72, "CANNOT_PARSE_NUMBER", Refused),
+    (117, "INCORRECT_DATA", Refused),
+    (128, "TOO_LARGE_ARRAY_SIZE", Refused),
+    (130, "CANNOT_READ_ARRAY_FROM_TEXT", Refused),
+    (131, "TOO_LARGE_STRING_SIZE", Refused),
+    (153, "ILLEGAL_DIVISION", Refused),
+    (190, "SIZES_OF_ARRAYS_DONT_MATCH", Refused),
+    (306, "TOO_DEEP_RECURSION", Refused),
+    (321, "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE", Refused),
+    (349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN", Refused),
+    (376, "CANNOT_PARSE_UUID", Refused),
+    (395, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO", Refused),
+    (407, "DECIMAL_OVERFLOW", Refused),
+    (441, "CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING", Refused),
+    (467, "CANNOT_PARSE_BOOL", Refused),
+    (469, "VIOLATED_CONSTRAINT", Refused),
+    (632, "UNEXPECTED_DATA_AFTER_PARSED_VALUE", Refused),
+    (675, "CANNOT_PARSE_IPV4", Refused),
+    (676, "CANNOT_PARSE_IPV6", Refused),
+    (691, "UNKNOWN_ELEMENT_OF_ENUM", Refused),
+    (48, "NOT_IMPLEMENTED", Misconfigured),
+    (62, "SYNTAX_ERROR", Misconfigured),
+    (115, "UNKNOWN_SETTING", Misconfigured),
 ];
 
-/// What no later try changes without somebody's help.
-pub(super) const FATAL: [(u16, &str); 14] = [
-    (16, "NO_SUCH_COLUMN_IN_TABLE"),
-    (44, "ILLEGAL_COLUMN"),
-    (47, "UNKNOWN_IDENTIFIER"),
-    (48, "NOT_IMPLEMENTED"),
-    (62, "SYNTAX_ERROR"),
-    (115, "UNKNOWN_SETTING"),
-    (164, "READONLY"),
-    (192, "UNKNOWN_USER"),
-    (193, "WRONG_PASSWORD"),
-    (194, "REQUIRED_PASSWORD"),
-    (195, "IP_ADDRESS_NOT_ALLOWED"),
-    (291, "DATABASE_ACCESS_DENIED"),
-    (497, "ACCESS_DENIED"),
-    (516, "AUTHENTICATION_FAILED"),
+/// What a status means without an exception's code: the first and the last of them. Every other one is [`NotReady`].
+pub(super) const STATUSES: [(u16, u16, TargetFailure); 6] = [
+    (401, 401, Unauthenticated),
+    (408, 408, Busy),
+    (425, 425, Busy),
+    (429, 429, Busy),
+    (500, 599, Busy),
+    // What stands before the server limits the size of requests.
+    (413, 413, Refused),
 ];
 
-/// What the server says, unless it is an exception. One that comes late has status 200.
-pub(super) fn judged(what: &str, answer: Answer) -> ConnectorResult<Answer> {
+/// Why a request did nothing.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) class: TargetFailure,
+    /// That of the exception.
+    pub(super) code: Option<u16>,
+    /// Without anything that a row holds.
+    pub(super) message: String,
+}
+
+impl Failure {
+    /// Of a request that had no answer.
+    pub(super) fn without_answer(error: &ConnectorError) -> Self {
+        Self { class: Busy, code: None, message: error.report() }
+    }
+
+    /// For `process_batch` and `health_check`.
+    pub(super) fn running(self) -> ConnectorError {
+        self.class.error(self.message)
+    }
+
+    /// For `initialize`, which tried this.
+    pub(super) fn at_start(self, what: &str) -> ConnectorError {
+        self.class.at_start(format!("{what}: {}", self.message))
+    }
+}
+
+/// What the server says, unless it is an exception. One that comes late has status 200. With `rows` the request had rows of
+/// these columns, and what is said of them is not handed on.
+pub(super) fn judged(what: &str, answer: Answer, rows: Option<&Columns>) -> Result<Answer, Failure> {
     let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
     let in_text = || answer.text.strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
-    let Some(code) = code.or_else(in_text) else {
-        if answer.status.is_success() && answer.is_whole {
-            return Ok(answer);
-        }
-        let cut = if answer.is_whole { "" } else { ", and the answer broke off" };
-        let message = format!("{what}: HTTP {}{cut}: {}", answer.status.as_u16(), answer.told());
-        return Err(match answer.status.as_u16() {
-            // What stands before the server limits the size of requests, or wants other credentials.
-            413 => ConnectorError::refused(message),
-            401 | 403 => ConnectorError::fatal(message),
-            _ => ConnectorError::retryable(message),
-        });
+    let code: Option<u16> = code.or_else(in_text);
+    let (class, said) = match code {
+        Some(code) => exception(code, &answer, rows),
+        None if answer.status.is_success() && answer.is_whole => return Ok(answer),
+        None => foreign(&answer, rows.is_some()),
     };
-    let message = format!("{what}: {}", exception(code, &answer));
-    Err(match code {
-        _ if is_refusal(code, &answer.text) => ConnectorError::refused(message),
-        _ if name(&FATAL, code).is_some() => ConnectorError::fatal(message),
-        _ => ConnectorError::retryable(message),
-    })
+    Err(Failure { class, code, message: format!("{what}: {said}") })
 }
 
-/// Whether a row is to blame. A batch that reaches into too many partitions is taken in smaller ones. An unknown word of an
-/// enum has had codes of general use, which stand for other things where no value was being read.
-fn is_refusal(code: u16, text: &str) -> bool {
-    match code {
-        252 => text.contains("for single INSERT block"),
-        36 | 49 => column(text).is_some(),
-        _ => name(&REFUSED, code).is_some(),
-    }
+/// What is not of ClickHouse. Some proxies repeat in their answer what they were sent.
+pub(super) fn foreign(answer: &Answer, had_rows: bool) -> (TargetFailure, String) {
+    let cut = if answer.is_whole { "" } else { ", and the answer broke off" };
+    let status = answer.status.as_u16();
+    let known = STATUSES.iter().find(|(first, last, _)| (*first..=*last).contains(&status));
+    let class = known.map_or(NotReady, |(.., class)| *class);
+    let text = if had_rows { "no exception of ClickHouse".to_owned() } else { answer.told() };
+    (class, format!("HTTP {status}{cut}: {text}"))
 }
 
-fn name(known: &[(u16, &'static str)], code: u16) -> Option<&'static str> {
-    known.iter().find(|(number, _)| *number == code).map(|(_, name)| *name)
-}
-
-/// What may be told of an exception: nothing of what a row holds.
-fn exception(code: u16, answer: &Answer) -> String {
+fn exception(code: u16, answer: &Answer, rows: Option<&Columns>) -> (TargetFailure, String) {
     let text = &answer.text;
-    let name = name(&REFUSED, code).or(name(&FATAL, code));
-    let named = name.map_or_else(|| format!("code {code}"), |name| format!("{name}, code {code}"));
-    match column(text) {
-        Some(column) => format!("{named}, in the column {column}"),
-        None if is_refusal(code, text) || text.contains("(at row ") => named,
-        None => format!("{named}: {}", answer.told()),
+    let reading = text.rsplit_once(" the value of key ").map(|(_, column)| column);
+    let known = EXCEPTIONS.iter().find(|(number, ..)| *number == code);
+    let class = match (code, known) {
+        // A batch that reaches into too many partitions is taken in smaller ones.
+        (252, _) if text.contains("for single INSERT block") => TooLarge,
+        // An unknown word of an enum has had codes of general use.
+        (36 | 49, _) if reading.is_some() => Refused,
+        (_, Some((.., class))) => *class,
+        _ => NotReady,
+    };
+    let mut said = known.map_or_else(|| format!("code {code}"), |(_, name, _)| format!("{name}, code {code}"));
+    let Some(columns) = rows else { return (class, format!("{said}: {}", answer.told())) };
+    if known.is_some() && !matches!(class, Refused | Misconfigured) {
+        said = format!("{said}: {}", without_rows(&answer.told()));
+    }
+    match reading.and_then(|column| columns.named_at(column)) {
+        Some(column) => (class, format!("{said}, in the column {column}")),
+        None => (class, said),
     }
 }
 
-/// The column that a value was read for.
-fn column(text: &str) -> Option<&str> {
-    text.split_once(" the value of key ")?.1.split_once(')').map(|(column, _)| column)
+/// What an exception says of the server, without what it says of rows.
+fn without_rows(text: &str) -> &str {
+    let text = text.split_once("DB::Exception: ").map_or(text, |(_, text)| text);
+    let ends = ["(while ", "(at row ", "While executing", "Column values"].iter().filter_map(|mark| text.find(mark));
+    text[..ends.min().unwrap_or(text.len())].trim_end_matches([' ', ':'])
 }

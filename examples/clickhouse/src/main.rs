@@ -1,6 +1,8 @@
 //! Records of Danube topics in ClickHouse tables: `cargo run -p clickhouse -- dev`
 
 mod answer;
+mod column;
+mod row;
 mod server;
 mod table;
 #[cfg(test)]
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 use danube_sink::prelude::*;
 use danube_sink_http::Api;
 
-use self::{server::Server, table::Create};
+use self::{answer::Failure, column::TimeUnit, server::Server, table::Create};
 
 /// Inserts the records of each topic into a ClickHouse table, a batch at a time.
 #[sink_connector(
@@ -31,7 +33,7 @@ pub(crate) struct Clickhouse {
     #[setting(default = 0, range = 0..=9)]
     gzip_level: u32,
     /// Where each topic goes.
-    #[topic_mappings(batch_size = 1000)]
+    #[topic_mappings(batch_size = 1000, subscription_type = "Exclusive")]
     topics: TopicMappings<Table>,
     #[state]
     server: Option<Server>,
@@ -39,6 +41,7 @@ pub(crate) struct Clickhouse {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
+#[setting(validate = Self::has_each_name_once)]
 pub(crate) struct Table {
     /// The table that the topic's records go into.
     #[setting(length = 1..)]
@@ -52,9 +55,11 @@ pub(crate) struct Table {
     metadata: Vec<Metadata>,
     /// Makes the table if it is not there.
     create: Option<Create>,
-    /// Leaves out what the table has no column for. Without it such a record is refused.
+    /// Leaves out what the table has no column for. Without it such a record is rejected.
     #[setting(default = false)]
     skip_unknown_fields: bool,
+    /// What numbers count, since 1970, in columns that hold times: `DateTime` and `DateTime64`.
+    time_unit: TimeUnit,
     /// Settings of ClickHouse for the inserts, such as `insert_quorum = "2"`.
     #[setting(validate = table::takes_settings)]
     settings: Option<BTreeMap<String, String>>,
@@ -74,13 +79,7 @@ impl SinkConnector for Clickhouse {
         }
         let server = Server::connect(self, config.write_timeout).await?;
         for mapping in self.topics.iter() {
-            let table = &mapping.own;
-            if let Some(create) = &table.create {
-                let created = server.query(&create.statement(&table.table)).await;
-                created.initialization(format!("create the table {}", table.table))?;
-            }
-            // Without rows it tells whether table, columns, settings and rights are as an insert needs them.
-            server.insert(table, &[]).await.initialization(format!("insert into the table {}", table.table))?;
+            mapping.own.prepare(&server).await?;
         }
         self.server = Some(server);
         Ok(())
@@ -93,7 +92,7 @@ impl SinkConnector for Clickhouse {
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for mapping in self.topics.iter() {
-            self.server()?.insert(&mapping.own, &[]).await?;
+            self.server()?.try_insert(&mapping.own).await.map_err(Failure::running)?;
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! The server, over HTTP.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::{self, Write},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use danube_sink::{RecordId, prelude::*};
+use danube_sink::{RecordId, TargetFailure, prelude::*};
 use danube_sink_http::{
     Client,
     reqwest::{
@@ -15,8 +16,14 @@ use danube_sink_http::{
     },
 };
 use flate2::{Compression, write::GzEncoder};
+use futures_util::future::join;
 
-use super::{Clickhouse, Table, answer::judged};
+use super::{
+    Clickhouse, Table,
+    answer::{Failure, foreign, judged},
+    column::Columns,
+    row::Rows,
+};
 
 /// Servers close a connection that was idle for 3 seconds, or more.
 const IDLE: Duration = Duration::from_secs(2);
@@ -29,6 +36,10 @@ pub(super) struct Server {
     /// Whether it knows the settings of these names, which came later than JSONEachRow.
     has_async_inserts: bool,
     has_tokens: bool,
+    /// Its time zone, which columns have that name none.
+    zone: String,
+    /// The columns of each table, as they were last time.
+    columns: Mutex<HashMap<String, Arc<Columns>>>,
 }
 
 impl Server {
@@ -42,44 +53,103 @@ impl Server {
             gzip: Compression::new(connector.gzip_level),
             has_async_inserts: false,
             has_tokens: false,
+            zone: String::new(),
+            columns: Mutex::default(),
         };
-        let known = "SELECT name FROM system.settings WHERE name IN ('async_insert', 'insert_deduplication_token')";
-        let known = server.query(known).await.initialization(format!(
-            "ask ClickHouse at {}; `url` in the configuration says where it is, and examples/clickhouse/install-servers \
-             installs one",
-            connector.api.url
-        ))?;
+        let known = "SELECT name FROM system.settings WHERE name IN ('async_insert', 'insert_deduplication_token') \
+                     UNION ALL SELECT concat('time zone ', timezone())";
+        let known = server.query(known).await.map_err(|failure| {
+            failure.at_start(&format!(
+                "ask ClickHouse at {}; `url` in the configuration says where it is, and examples/clickhouse/install-servers \
+                 installs one",
+                connector.api.url
+            ))
+        })?;
         server.has_async_inserts = known.contains("async_insert");
         server.has_tokens = known.contains("insert_deduplication_token");
+        server.zone = known.lines().find_map(|line| line.strip_prefix("time zone ")).unwrap_or_default().to_owned();
         Ok(server)
     }
 
     /// The answer to a statement that has no rows.
-    pub(super) async fn query(&self, statement: &str) -> ConnectorResult<String> {
+    pub(super) async fn query(&self, statement: &str) -> Result<String, Failure> {
         let what = "run a statement";
-        let answer = self.client.send(what, self.post(BTreeMap::new()).body(statement.to_owned())).await?;
-        Ok(judged(what, answer)?.text)
+        let request = self.post(BTreeMap::new()).body(statement.to_owned());
+        let answer = self.client.send(what, request).await.map_err(|error| Failure::without_answer(&error))?;
+        Ok(judged(what, answer, None)?.text)
+    }
+
+    /// Asks which columns a table has, and keeps them.
+    pub(super) async fn describe(&self, table: &Table) -> Result<Arc<Columns>, Failure> {
+        let described = self.query(&table.describe_statement()).await?;
+        self.read(table, described)
+    }
+
+    fn read(&self, table: &Table, described: String) -> Result<Arc<Columns>, Failure> {
+        let columns = Columns::read(described, table.setting("session_timezone").unwrap_or(&self.zone));
+        let message = "DESCRIBE TABLE has no answer of ClickHouse; `url` says where it is";
+        let foreign = || Failure { class: TargetFailure::NotReady, code: None, message: message.to_owned() };
+        let columns = Arc::new(columns.ok_or_else(foreign)?);
+        self.known().insert(table.table.clone(), Arc::clone(&columns));
+        Ok(columns)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<Columns>>> {
+        self.columns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How records become rows of a table with these columns.
+    pub(super) fn rows<'t>(&self, table: &'t Table, columns: &'t Columns) -> Rows<'t> {
+        // `Date` was extended in the year in which asynchronous inserts came.
+        Rows::new(table, columns, table.rules(!self.has_async_inserts))
+    }
+
+    /// Without rows it tells whether table, columns, settings and rights are as an insert needs them.
+    pub(super) async fn try_insert(&self, table: &Table) -> Result<(), Failure> {
+        // A request without a body would have no length.
+        self.send(table, &[], b"\n".to_vec(), None).await
     }
 
     /// Returns when the table has a row of each record.
     pub(super) async fn insert(&self, table: &Table, records: &[SinkRecord]) -> ConnectorResult<()> {
-        let mut body = table.rows(records)?;
+        let mut columns = self.known().get(&table.table).cloned().unwrap_or_default();
+        // The rows are made meanwhile, for the columns that the table most likely still has.
+        let statement = table.describe_statement();
+        let making = async { self.rows(table, &columns).of(records) };
+        let (described, mut rows) = join(self.query(&statement), making).await;
+        let described = described.map_err(Failure::running)?;
+        if !columns.is_current(&described) {
+            columns = self.read(table, described).map_err(Failure::running)?;
+            rows = self.rows(table, &columns).of(records);
+        }
+        self.send(table, records, rows?, Some(&columns)).await.map_err(Failure::running)
+    }
+
+    async fn send(
+        &self,
+        table: &Table,
+        records: &[SinkRecord],
+        mut body: Vec<u8>,
+        columns: Option<&Columns>,
+    ) -> Result<(), Failure> {
+        let what = "insert rows";
         let mut parameters = self.settings(table, records);
         parameters.insert("query", table.insert_statement(!records.is_empty()));
         let mut insert = self.post(parameters);
         if self.gzip.level() > 0 {
-            body = self.compressed(&body).fatal("compress rows")?;
+            body = self.compressed(&body).fatal("compress rows").map_err(|error| Failure::without_answer(&error))?;
             insert = insert.header(CONTENT_ENCODING, "gzip");
         }
         // Of a request in chunks, a server knows that it was cut.
         insert = insert.header(TRANSFER_ENCODING, "chunked").body(body);
-        let what = "insert rows";
-        let answer = judged(what, self.client.send(what, insert).await?)?;
-        match answer.text.is_empty() {
-            true => Ok(()),
-            // An insert has nothing to say.
-            false => Err(ConnectorError::retryable(format!("{what}: no ClickHouse answers: {}", answer.told()))),
+        let answer = self.client.send(what, insert).await.map_err(|error| Failure::without_answer(&error))?;
+        let answer = judged(what, answer, columns)?;
+        if answer.text.is_empty() {
+            return Ok(());
         }
+        // An insert has nothing to say.
+        let (class, said) = foreign(&answer, columns.is_some());
+        Err(Failure { class, code: None, message: format!("{what}: {said}") })
     }
 
     fn compressed(&self, rows: &[u8]) -> io::Result<Vec<u8>> {

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use danube_sink::prelude::*;
+use danube_sink::{TargetFailure, config::Mistake, prelude::*};
 
-use super::Table;
+use super::{
+    Table,
+    answer::Failure,
+    column::{Rules, date},
+    server::Server,
+};
 
 /// How a table is made that is not there.
 #[derive(Setting)]
@@ -28,11 +33,60 @@ impl Create {
 }
 
 impl Table {
-    /// A line of JSON for each record, or an empty one: a request without a body would have no length.
-    pub(super) fn rows(&self, records: &[SinkRecord]) -> ConnectorResult<Vec<u8>> {
-        let row = JsonRow::new(self.columns.as_ref(), &self.metadata);
-        let lines = Joined { open: "", between: "\n", close: "\n" };
-        lines.bytes(records, |record, rows| row.write(record, rows))
+    /// Looks whether rows can be written, and makes the table if it is not there and the mapping says how.
+    pub(super) async fn prepare(&self, server: &Server) -> ConnectorResult<()> {
+        let name = &self.table;
+        let described = match (server.describe(self).await, &self.create) {
+            // A user who may not make tables may write to one that is there.
+            (Err(Failure { code: Some(60), .. }), Some(create)) => {
+                let created = server.query(&create.statement(name)).await;
+                created.map_err(|failure| failure.at_start(&format!("create the table {name}")))?;
+                server.describe(self).await
+            }
+            (described, _) => described,
+        };
+        let columns = described.map_err(|failure| failure.at_start(&format!("look at the table {name}")))?;
+        let inserted = server.try_insert(self).await;
+        inserted.map_err(|failure| failure.at_start(&format!("insert into the table {name}")))?;
+        let held = server.rows(self, &columns).hold_metadata();
+        held.map_err(|reason| TargetFailure::Misconfigured.at_start(format!("metadata in the table {name}: {reason}")))
+    }
+
+    /// What its columns take, whichever server has it.
+    pub(super) fn rules(&self, is_old: bool) -> Rules {
+        // The last days of `Date` before and after it was extended.
+        let last_day = if is_old { date("2105-12-31") } else { date("2149-06-06") };
+        Rules {
+            unit: self.time_unit,
+            null_is_default: self.setting("input_format_null_as_default").is_some_and(|value| value != "0"),
+            skip_unknown: self.skip_unknown_fields,
+            last_day: last_day.unwrap_or_default(),
+        }
+    }
+
+    /// What the mapping has among `settings`.
+    pub(super) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// Asks which columns there are.
+    pub(super) fn describe_statement(&self) -> String {
+        format!("DESCRIBE TABLE {} FORMAT JSONEachRow", quoted(&self.table))
+    }
+
+    /// A name that a row would have twice.
+    pub(super) fn has_each_name_once(&self) -> Result<(), Mistake> {
+        let mut names: Vec<_> = self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).collect();
+        names.extend(self.metadata.iter().map(|which| which.as_str()));
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(Mistake::of_key(
+                "metadata",
+                format!("the column `{}` would be written twice", pair[0]),
+                "give the column another name in `columns`, such as `message_id = \"id\"`, or remove it from `metadata`",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Without rows, the columns of metadata are named in any case: the server then tells whether they are there.
@@ -55,9 +109,10 @@ fn quoted(name: &str) -> String {
 
 /// What the connector says itself is not the file's to say: an answer would not mean that the rows are there.
 pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), String> {
-    const OWN: [&str; 7] = [
+    const OWN: [&str; 8] = [
         "async_insert",
         "database",
+        "input_format_column_name_matching_mode",
         "input_format_skip_unknown_fields",
         "insert_deduplication_token",
         "password",

@@ -3,45 +3,108 @@
 use danube_sink::{ConnectorError, SinkConnector};
 use danube_sink_tests::{Ca, SafeFront};
 
-use super::{Clickhouse, Process, connector, initialize, records, started};
+use super::{Engine, Process, connector, initialize, records, rejected, started};
 
 const CREATE: &str = "create = { columns = { n = 'UInt64', e = \"Enum8('a' = 1)\", d = 'Date', u = 'UUID', m = 'Decimal(9, 2)', \
                       f = 'FixedString(3)', s = 'String', a = 'Array(Int32)', t = 'DateTime' }, order_by = 'n' }";
 
-async fn answer(connector: &mut Clickhouse, payloads: &[&str]) -> ConnectorError {
-    connector.process_batch(records(payloads)).await.expect_err("an error")
+/// Each is rejected in a batch with a good one, which is not written yet, and what is said of it has nothing of the payload.
+#[tokio::test]
+async fn values_that_a_column_cannot_take_are_rejected_and_not_shown() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        let mut connector = started(&server, CREATE).await;
+        for (payload, column) in [
+            (r#"{"n":"s3cret"}"#, Some("n")),
+            (r#"{"n":-33}"#, Some("n")),
+            (r#"{"n":1.33}"#, Some("n")),
+            (r#"{"e":"s3cret"}"#, Some("e")),
+            (r#"{"d":"s3cret"}"#, Some("d")),
+            (r#"{"u":"s3cret"}"#, Some("u")),
+            (r#"{"m":1e33}"#, Some("m")),
+            (r#"{"f":"s3cret"}"#, Some("f")),
+            (r#"{"a":"s3cret"}"#, Some("a")),
+            (r#"{"a":[1,33e33]}"#, Some("a at /1")),
+            (r#"{"t":"s3cret"}"#, Some("t")),
+            (r#"{"n":1,"n":33}"#, None),
+            (r#"{"s3cret":33}"#, None),
+            ("[33]", None),
+            ("7333", None),
+            (r#""s3cret""#, None),
+            ("no JSON, s3cret", None),
+            ("", None),
+        ] {
+            let text = rejected(connector.process_batch(records([r#"{"n":7}"#, payload])).await);
+            let text =
+                text.rsplit_once(": the ").or(text.rsplit_once("in the column ")).map_or(&*text, |(_, text)| text);
+            assert!(!text.contains("s3cret") && !text.contains("33"), "{payload}: {text}");
+            if let Some(column) = column {
+                assert!(text.starts_with(&format!("{column}:")), "{payload}: {text}");
+            }
+            assert_eq!(server.ask("SELECT count() FROM t"), "0", "{payload}");
+        }
+    }
 }
 
-/// Each is refused in a batch with a good one, which is not written, and what is told of it has nothing of the payload.
 #[tokio::test]
-async fn values_that_a_column_cannot_take_are_refused_and_not_told() {
+async fn a_batch_of_many_invalid_records_has_one_answer_that_names_them_all() {
     let server = Process::start();
     let mut connector = started(&server, CREATE).await;
-    for (payload, column) in [
-        (r#"{"n":"s3cret"}"#, Some("n")),
-        (r#"{"n":-33}"#, Some("n")),
-        (r#"{"n":1.33}"#, None),
-        (r#"{"e":"s3cret"}"#, Some("e")),
-        (r#"{"d":"s3cret"}"#, Some("d")),
-        (r#"{"u":"s3cret"}"#, Some("u")),
-        (r#"{"m":1e33}"#, Some("m")),
-        (r#"{"f":"s3cret"}"#, Some("f")),
-        (r#"{"a":"s3cret"}"#, Some("a")),
-        (r#"{"t":"s3cret"}"#, Some("t")),
-        (r#"{"n":1,"n":33}"#, None),
-        (r#"{"s3cret":33}"#, None),
-    ] {
-        let error = answer(&mut connector, &[r#"{"n":7}"#, payload]).await;
+    let payload = |number: usize| match number % 2 {
+        0 => format!(r#"{{"n":{number}}}"#),
+        _ => r#"{"n":"x"}"#.to_owned(),
+    };
+    let batch = records((0..4_000).map(payload));
+    let text = rejected(connector.process_batch(batch.clone()).await);
+    assert!(text.starts_with("2000 records to retry, 2000 rejected"), "{text}");
+    let rest: Vec<_> = batch.into_iter().step_by(2).collect();
+    connector.process_batch(rest).await.expect("the others are valid");
+    assert_eq!(server.ask("SELECT count() FROM t"), "2000");
+}
+
+/// A new field is the table's affair, not that of every record that has it.
+#[tokio::test]
+async fn a_field_that_all_records_have_and_the_table_has_not_is_waited_for() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        let mut connector = started(&server, CREATE).await;
+        let batch = records((0..100).map(|number| format!(r#"{{"n":{number},"new":1}}"#)));
+        let error = connector.process_batch(batch.clone()).await.expect_err("no column");
         let text = error.report();
-        assert!(matches!(error, ConnectorError::Refused { .. }), "{payload}: {text}");
-        assert!(!text.contains("s3cret") && !text.contains("33"), "{payload}: {text}");
-        let told = text.split_once("in the column ").map(|(_, column)| column);
-        assert_eq!(told, column, "{payload}: {text}");
-        assert_eq!(server.ask("SELECT count() FROM t"), "0", "{payload}");
+        assert!(matches!(error, ConnectorError::Retryable { .. }) && text.contains("skip_unknown_fields"), "{error:?}");
+        let text = rejected(connector.process_batch(records([r#"{"n":1}"#, r#"{"n":1,"new":1}"#])).await);
+        assert!(text.contains("1 records to retry, 1 rejected") && text.contains("field 2 of the payload"), "{text}");
+        server.ask("ALTER TABLE t ADD COLUMN new UInt8");
+        connector.process_batch(batch).await.expect("it has the column now");
+        assert_eq!(server.ask("SELECT count(), sum(new) FROM t FORMAT TSV"), "100\t100");
     }
-    for payload in ["[1]", "7", r#""text""#, "no JSON", ""] {
-        let error = answer(&mut connector, &[r#"{"n":7}"#, payload]).await;
-        assert!(matches!(error, ConnectorError::InvalidRecord { .. }), "{payload}: {error:?}");
+}
+
+#[tokio::test]
+async fn undecodable_json_deletes_and_tombstones_are_no_rows() {
+    let payloads = [
+        r#"{"id":1,"name":"\ud83d"}"#,
+        r#"{"id":2,"name":"x","v":NaN}"#,
+        "\u{feff}{\"id\":3}",
+        r#"{"id":4,"name":"cut o"#,
+        r#"{"id":5,"v":1e400}"#,
+        "",
+        r#"{"before":{"id":6},"after":null,"kind":"d"}"#,
+    ];
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        server.ask("CREATE TABLE t (id String, name String, v Float64, op String) ENGINE = MergeTree ORDER BY id");
+        for mapping in [
+            "",
+            "metadata = ['id']\nskip_unknown_fields = true",
+            "columns = { name = '/name', v = '/v', op = 'attribute:op' }\nmetadata = ['id']",
+            "columns = { id = '/after/id', name = '/after/name' }",
+        ] {
+            let mut connector = started(&server, mapping).await;
+            let text = rejected(connector.process_batch(records(payloads)).await);
+            assert!(text.starts_with("0 records to retry, 7 rejected"), "{mapping}: {text}");
+            assert_eq!(server.ask("SELECT count() FROM t"), "0", "{mapping}");
+        }
     }
 }
 
@@ -51,32 +114,10 @@ async fn a_payload_without_any_of_the_columns_is_no_row() {
     let server = Process::start();
     let mapping = format!("columns = {{ n = '/n', s = '/deep/s' }}\nmetadata = []\n{CREATE}");
     let mut connector = started(&server, &mapping).await;
-    let error = answer(&mut connector, &[r#"{"n":7}"#, r#"{"deep":{"other":1}}"#]).await;
-    assert!(matches!(error, ConnectorError::InvalidRecord { .. }), "{error:?}");
+    let text = rejected(connector.process_batch(records([r#"{"n":7}"#, r#"{"deep":{"other":1}}"#])).await);
+    assert!(text.contains("`/n`, `/deep/s`"), "{text}");
     connector.process_batch(records([r#"{"deep":{"s":"x"}}"#])).await.expect("a row");
     assert_eq!(server.ask("SELECT n, s FROM t FORMAT TSV"), "0\tx");
-}
-
-#[tokio::test]
-async fn what_may_pass_is_tried_again() {
-    let server = Process::start();
-    let mut connector = started(&server, CREATE).await;
-    server.ask("RENAME TABLE t TO away");
-    for error in [answer(&mut connector, &[r#"{"n":7}"#]).await, connector.health_check().await.expect_err("no table")]
-    {
-        assert!(matches!(error, ConnectorError::Retryable { .. }) && error.report().contains("code 60"), "{error:?}");
-    }
-    server.ask("RENAME TABLE away TO t");
-    connector.health_check().await.expect("the table is back");
-
-    server.down("TERM");
-    for error in [answer(&mut connector, &[r#"{"n":7}"#]).await, connector.health_check().await.expect_err("no server")]
-    {
-        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
-    }
-    server.up();
-    connector.process_batch(records([r#"{"n":7}"#])).await.expect("a row");
-    assert_eq!(server.ask("SELECT n FROM t"), "7");
 }
 
 #[tokio::test]
@@ -98,19 +139,15 @@ async fn too_many_parts_are_waited_for() {
     assert!(matches!(error, ConnectorError::Retryable { .. }) && error.report().contains("252"), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_column_that_is_gone_ends_the_connector() {
-    let server = Process::start();
-    let mut connector = started(&server, &format!("columns = {{ n = '/n', s = '/s' }}\n{CREATE}")).await;
-    server.ask("ALTER TABLE t DROP COLUMN s");
-    let error = answer(&mut connector, &[r#"{"n":7}"#]).await;
-    assert!(matches!(error, ConnectorError::Fatal { .. }), "{error:?}");
-}
-
 /// All of it is told before any record is taken.
 #[tokio::test]
-async fn what_cannot_work_is_told_at_start() {
-    let server = Process::start();
+async fn what_cannot_work_is_found_at_start() {
+    for engine in Engine::ALL {
+        what_cannot_work(&Process::start_of(engine)).await;
+    }
+}
+
+async fn what_cannot_work(server: &Process) {
     let url = server.url();
     for (mapping, told) in [
         ("", "code 60"),
@@ -124,8 +161,26 @@ async fn what_cannot_work_is_told_at_start() {
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     for mapping in ["columns = { n = '/n', x = '/x' }", "metadata = ['offset']"] {
         let error = initialize(&mut connector(&url, mapping)).await.expect_err("no column");
+        assert!(matches!(error, ConnectorError::Initialization { .. }), "{mapping}: {error:?}");
         assert!(error.report().contains("NO_SUCH_COLUMN_IN_TABLE"), "{mapping}: {error:?}");
     }
+    server.ask("CREATE TABLE m (n UInt64, offset UInt64 MATERIALIZED n) ENGINE = MergeTree ORDER BY n");
+    let error =
+        initialize(&mut connector(&url, "metadata = ['offset']\ntable = 'm'")).await.expect_err("it is computed");
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+    server.ask("CREATE TABLE narrow (n UInt64, offset Date, id FixedString(2)) ENGINE = MergeTree ORDER BY n");
+    for which in ["offset", "id"] {
+        let mapping = format!("metadata = ['{which}']\ntable = 'narrow'");
+        let error = initialize(&mut connector(&url, &mapping)).await.expect_err("no record has such a value");
+        let text = error.report();
+        assert!(
+            matches!(error, ConnectorError::Configuration { .. }) && text.contains(&format!("column {which}")),
+            "{text}"
+        );
+    }
+    // A table that is there is left as it is, by users who may not make any.
+    let mapping = "create = { columns = { n = 'NoSuchType' }, order_by = 'n' }";
+    initialize(&mut connector(&url, mapping)).await.expect("the table is there");
 
     let mut other = connector(&url, "");
     other.database = "nowhere".into();
@@ -133,13 +188,20 @@ async fn what_cannot_work_is_told_at_start() {
     assert!(error.report().contains("nowhere"), "{error:?}");
 
     server.down("KILL");
-    let report = initialize(&mut connector(&url, "")).await.expect_err("no server").report();
+    let error = initialize(&mut connector(&url, "")).await.expect_err("no server");
+    let report = error.report();
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "it may come: {report}");
     assert!(report.contains(&url) && report.contains("install-servers") && report.contains("refused"), "{report}");
 }
 
 #[tokio::test]
 async fn a_user_is_known_by_the_secret() {
-    let server = Process::start();
+    for engine in Engine::ALL {
+        a_user_is_known(&Process::start_of(engine)).await;
+    }
+}
+
+async fn a_user_is_known(server: &Process) {
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let login = |user: &str, password: &str| {
         let mut connector = connector(&server.url(), "");

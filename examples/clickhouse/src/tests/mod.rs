@@ -1,23 +1,28 @@
 //! The connector with a real server, which the tests start, and with one that answers as a script says.
 
+mod changes;
 mod conformance;
 mod errors;
 mod ledger;
+mod names;
 pub(crate) mod process;
 mod readme;
+mod refusals;
 mod scripted;
+mod unchanged;
 mod values;
 
 use danube_sink::{ConnectorResult, SinkConnector, SinkRecord, testing::from_toml};
 
 use super::Clickhouse;
-use process::Process;
+use process::{Engine, Process};
 
 /// A connector for the topic `/default/t`, with more keys for its mapping.
 fn connector(url: &str, mapping: &str) -> Clickhouse {
     let text = format!(
         "[clickhouse]\napi.url = '{url}'\n\n[[clickhouse.topic_mappings]]\n\
-         topic = '/default/t'\nsubscription = 's'\ntable = 't'\n{mapping}"
+         topic = '/default/t'\nsubscription = 's'\n{}{mapping}",
+        if mapping.contains("\ntable = ") { "" } else { "table = 't'\n" }
     );
     from_toml(&text).expect("a configuration").0
 }
@@ -43,4 +48,12 @@ fn records<P: AsRef<str>>(payloads: impl IntoIterator<Item = P>) -> Vec<SinkReco
             .build()
     };
     payloads.into_iter().enumerate().map(record).collect()
+}
+
+/// What is said of records that are rejected before the server sees them.
+fn rejected(answer: ConnectorResult<()>) -> String {
+    match answer {
+        Err(danube_sink::ConnectorError::Partial(failure)) => failure.to_string(),
+        other => panic!("not rejected: {other:?}"),
+    }
 }

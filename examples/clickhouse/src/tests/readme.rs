@@ -1,9 +1,9 @@
 //! What the README says of the code is so.
 
-use danube_sink::config::template;
+use danube_sink::{TargetFailure, config::template, testing::verdict_table};
 
 use super::{
-    super::answer::{FATAL, REFUSED},
+    super::answer::{EXCEPTIONS, STATUSES},
     Clickhouse,
 };
 
@@ -17,10 +17,20 @@ fn the_readme_has_every_setting() {
 }
 
 #[test]
-fn the_readme_has_every_code_in_its_row() {
-    for (codes, row) in [(&REFUSED[..], "| refused |"), (&FATAL[..], "| fatal |")] {
-        let row = README.lines().find(|line| line.starts_with(row)).expect("a row");
-        let listed = codes.iter().map(|(code, name)| format!("{code} {name}")).collect::<Vec<_>>().join(", ");
-        assert!(row.contains(&listed), "put this into the row `{row}`:\n{listed}");
-    }
+fn the_readme_says_what_each_answer_means() {
+    const OTHERS: [(&str, TargetFailure); 5] = [
+        ("every other exception and status, and answers of something else than ClickHouse", TargetFailure::NotReady),
+        ("no connection, or no answer within `timeout`", TargetFailure::Busy),
+        ("252 for too many partitions in one insert", TargetFailure::TooLarge),
+        ("36 and 49 while a value is read (words of an enum, on older servers)", TargetFailure::Refused),
+        ("a field without a column in every record of a batch", TargetFailure::NotReady),
+    ];
+    let exceptions = EXCEPTIONS.iter().map(|(code, name, class)| (format!("{code} {name}"), *class));
+    let statuses = STATUSES.iter().map(|(first, last, class)| match first == last {
+        true => (format!("HTTP {first}"), *class),
+        false => (format!("HTTP {first} to {last}"), *class),
+    });
+    let others = OTHERS.iter().map(|(answer, class)| ((*answer).to_owned(), *class));
+    let table = verdict_table(exceptions.chain(statuses).chain(others));
+    assert!(README.contains(&table), "put this table into README.md:\n{table}");
 }

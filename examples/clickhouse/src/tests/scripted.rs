@@ -13,12 +13,17 @@ use super::{connector, initialize, records};
 
 const KNOWS: &str = "async_insert\ninsert_deduplication_token\n";
 
-/// Its URL, and the head of each request. It answers the first two, of `initialize`, and then what the script says.
-fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Receiver<String>) {
+/// Its URL, and the head of each request. It answers the first three, of `initialize`, and then what the script says, in which
+/// `{body}` is the request's. A table has no column that it tells of.
+pub(super) fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Receiver<String>) {
+    scripted_with(&[known, "", ""], answers)
+}
+
+fn scripted_with(start: &[&'static str], answers: &[(u16, &'static str)]) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (seen, requests) = channel();
-    let answers: Vec<_> = [(200, known), (200, "")].into_iter().chain(answers.iter().copied()).collect();
+    let answers: Vec<_> = start.iter().map(|text| (200, *text)).chain(answers.iter().copied()).collect();
     thread::spawn(move || {
         for (status, text) in answers {
             let mut stream = BufReader::new(listener.accept().expect("a connection").0);
@@ -41,6 +46,7 @@ fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Re
                 }
             }
             let _ = seen.send(head.clone());
+            let text = text.replace("{body}", &String::from_utf8_lossy(&body));
             let answer = format!(
                 "HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}\r\nLocation: /elsewhere\r\n\r\n{text}",
                 text.len()
@@ -59,24 +65,35 @@ fn parameter<'r>(request: &'r str, name: &str) -> Option<&'r str> {
 #[tokio::test]
 async fn answers_are_what_they_say_and_not_their_status_alone() {
     const REFUSED: &str = "refused";
-    let retryable = "Code: 241. DB::Exception: Memory limit exceeded: (at row 7) s3cret (MEMORY_LIMIT_EXCEEDED)";
+    let memory = "Code: 241. DB::Exception: Memory limit exceeded: (at row 7) s3cret (MEMORY_LIMIT_EXCEEDED)";
     let enum_of_2021 =
         "Code: 36. DB::Exception: Unknown element 's3cret' for enum: (while reading the value of key e): (at row 1)";
     for (status, text, expected, told) in [
-        (200, retryable, "retryable", "code 241"),
+        (200, memory, "large", "Memory limit exceeded"),
         (200, "Code: 469. DB::Exception: Constraint `c` is violated at row 1. s3cret", REFUSED, "VIOLATED_CONSTRAINT"),
         (500, "Code: 252. DB::Exception: Too many parts (300). Merges are slow", "retryable", "Too many parts"),
-        (500, "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100)", REFUSED, "252"),
-        (200, "<html>Log in</html>", "retryable", "Log in"),
-        (500, enum_of_2021, REFUSED, "in the column e"),
-        (500, "Code: 36. DB::Exception: Something else", "retryable", "Something else"),
+        (500, "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100)", "large", "252"),
+        (500, "Code: 159. DB::Exception: Timeout exceeded: elapsed 20 seconds", "large", "elapsed 20 seconds"),
+        (500, "Code: 202. DB::Exception: Too many simultaneous queries", "retryable", "Too many simultaneous queries"),
+        (500, "Code: 201. DB::Exception: Quota for user `u` is exceeded", "retryable", "Quota"),
+        (500, "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", "retryable", "not enough space"),
+        (500, "Code: 242. DB::Exception: Table is in readonly mode", "retryable", "TABLE_IS_READ_ONLY"),
+        (500, "Code: 999. DB::Exception: Session expired. (KEEPER_EXCEPTION)", "retryable", "Session expired"),
+        (500, "Code: 497. DB::Exception: u: Not enough privileges", "retryable", "Not enough privileges"),
+        (500, "Code: 192. DB::Exception: Unknown user", "fatal", "UNKNOWN_USER"),
+        (404, "Code: 115. DB::Exception: Unknown setting", "fatal", "UNKNOWN_SETTING"),
+        (500, "Code: 12345. DB::Exception: s3cret", "retryable", "code 12345"),
+        (200, "<html>Log in</html>", "retryable", "HTTP 200"),
+        (500, enum_of_2021, REFUSED, "code 36"),
+        (500, "Code: 36. DB::Exception: Something else", "retryable", "code 36"),
         (403, "Code: 516. DB::Exception: writer: Authentication failed", "fatal", "AUTHENTICATION_FAILED"),
-        (403, "Forbidden by a proxy", "fatal", "HTTP 403"),
+        (403, "Forbidden by a proxy", "retryable", "HTTP 403"),
+        (401, "", "fatal", "HTTP 401"),
         (413, "too large", REFUSED, "HTTP 413"),
         (307, "", "retryable", "HTTP 307"),
         (502, "", "retryable", "HTTP 502"),
     ] {
-        let (url, _requests) = scripted(KNOWS, &[(status, text)]);
+        let (url, _requests) = scripted(KNOWS, &[(200, ""), (status, text)]);
         let mut connector = connector(&url, "");
         initialize(&mut connector).await.expect("the script");
         let error = connector.process_batch(records(["{}"])).await.expect_err("an error");
@@ -84,6 +101,7 @@ async fn answers_are_what_they_say_and_not_their_status_alone() {
             ConnectorError::Refused { .. } => REFUSED,
             ConnectorError::Retryable { .. } => "retryable",
             ConnectorError::Fatal { .. } => "fatal",
+            ConnectorError::TooLarge { .. } => "large",
             _ => "something else",
         };
         let report = error.report();
@@ -92,17 +110,25 @@ async fn answers_are_what_they_say_and_not_their_status_alone() {
     }
 }
 
+/// It may be a page for those who come without a name.
+#[tokio::test]
+async fn what_is_no_clickhouse_ends_the_start() {
+    let (url, _requests) = scripted_with(&["<html>Log in</html>"; 2], &[]);
+    let error = initialize(&mut connector(&url, "")).await.expect_err("no ClickHouse");
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+}
+
 /// The token says which records the rows are from: equal rows of other records are other rows.
 #[tokio::test]
 async fn a_server_that_knows_tokens_gets_one_for_the_same_records_alone() {
-    let (url, requests) = scripted(KNOWS, &[(200, ""); 4]);
+    let (url, requests) = scripted(KNOWS, &[(200, ""); 8]);
     let mut connector = connector(&url, "");
     initialize(&mut connector).await.expect("the script");
     let batch = records(["{}", "{}", "{}"]);
     for records in [&batch[..], &batch[..], &batch[..2], &batch[1..]] {
         connector.process_batch(records.to_vec()).await.expect("the script");
     }
-    let requests: Vec<_> = requests.iter().skip(1).collect();
+    let requests: Vec<_> = requests.iter().filter(|request| request.contains("query=insert")).collect();
     let tokens: Vec<_> = requests.iter().map(|request| parameter(request, "insert_deduplication_token")).collect();
     assert!(tokens[0].is_none(), "nothing to remember without rows: {tokens:?}");
     assert!(tokens[1].is_some() && tokens[1] == tokens[2], "{tokens:?}");
@@ -130,7 +156,7 @@ async fn a_password_alone_is_that_of_the_default_user() {
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_no_verdict() {
     for (text, is_verdict) in [("Code: 6", false), ("Code: 60. DB::Exception: Table", false), ("Code: 6. DB", true)] {
-        let (url, _requests) = scripted("", &[(500, text)]);
+        let (url, _requests) = scripted("", &[(200, ""), (500, text)]);
         let mut connector = connector(&url, "");
         initialize(&mut connector).await.expect("the script");
         let error = connector.process_batch(records(["{}"])).await.expect_err("an error");
@@ -142,11 +168,11 @@ async fn an_answer_that_breaks_off_is_no_verdict() {
 #[tokio::test]
 async fn a_server_that_knows_no_tokens_compares_rows_with_ids_alone() {
     for (mapping, expected) in [("", "0"), ("metadata = ['id']", "1")] {
-        let (url, requests) = scripted("", &[(200, "")]);
+        let (url, requests) = scripted("", &[(200, ""); 2]);
         let mut connector = connector(&url, mapping);
         initialize(&mut connector).await.expect("the script");
         connector.process_batch(records(["{}"])).await.expect("the script");
-        for request in requests.iter().skip(1) {
+        for request in requests.iter().filter(|request| request.contains("query=insert")) {
             assert_eq!(parameter(&request, "insert_deduplicate"), Some(expected), "{request}");
             assert_eq!(parameter(&request, "insert_deduplication_token"), None, "{request}");
             assert_eq!(parameter(&request, "async_insert"), None, "{request}");

@@ -1,0 +1,97 @@
+//! The columns of a table, and how they take values.
+//!
+//! ClickHouse wraps integers around, cuts decimals, and puts other times in the place of those that a column does not have,
+//! each without an error. So values are checked against the columns' types before they are sent:
+//!
+//! ```text
+//! DESCRIBE TABLE ─▶ Columns ─▶ ColumnType of each ─▶ write: the value as the column stores it, or a Violation
+//! ```
+
+mod column_type;
+mod json;
+mod number;
+mod time;
+mod value;
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+pub(crate) use self::{
+    column_type::ColumnType,
+    json::{members, string},
+    time::date,
+    value::{Rules, TimeUnit, Violation},
+};
+
+/// The columns that an insert can name, from what `DESCRIBE TABLE` answers.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    /// What they were read from: it is the same as long as they are.
+    described: String,
+    all: Vec<Column>,
+    by_name: HashMap<String, usize>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Column {
+    /// As JSON has it, with its quotation marks.
+    pub(crate) json: String,
+    pub(crate) kind: ColumnType,
+}
+
+/// A line of `DESCRIBE TABLE … FORMAT JSONEachRow`.
+#[derive(Deserialize)]
+struct Described {
+    name: String,
+    r#type: String,
+    #[serde(default)]
+    default_type: String,
+}
+
+impl Columns {
+    /// Reads the columns of a server in this time zone; `None` for what ClickHouse does not answer.
+    pub(crate) fn read(described: String, zone: &str) -> Option<Self> {
+        let (mut all, mut by_name) = (Vec::new(), HashMap::new());
+        for line in described.lines().filter(|line| !line.is_empty()) {
+            let Described { name, r#type, default_type } = serde_json::from_str(line).ok()?;
+            // The server computes them.
+            if !matches!(&*default_type, "MATERIALIZED" | "ALIAS") {
+                let json = serde_json::Value::from(&*name).to_string();
+                by_name.insert(name, all.len());
+                all.push(Column { json, kind: ColumnType::of(&r#type, zone) });
+            }
+        }
+        Some(Self { described, all, by_name })
+    }
+
+    /// Whether the table still has these columns.
+    pub(crate) fn is_current(&self, described: &str) -> bool {
+        self.described == described
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn at(&self, place: usize) -> Option<&Column> {
+        self.all.get(place)
+    }
+
+    /// The place of a column.
+    pub(crate) fn index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn kind(&self, name: &str) -> Option<&ColumnType> {
+        self.at(self.index(name)?).map(|column| &column.kind)
+    }
+
+    /// The name among the columns' that a text begins with, such as an exception that names one: nothing of it that is no
+    /// column's name is handed on.
+    pub(crate) fn named_at<'c>(&'c self, text: &str) -> Option<&'c str> {
+        let is_named = |name: &&String| text.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(')'));
+        self.by_name.keys().filter(is_named).max_by_key(|name| name.len()).map(String::as_str)
+    }
+}

@@ -1,0 +1,182 @@
+//! Dates and times, as they are written in RFC 3339.
+
+use std::ops::RangeInclusive;
+
+/// Seconds of a day.
+pub(crate) const DAY: i64 = 86_400;
+/// The days since 1970 of 1900-01-01 and 2299-12-31: what ClickHouse promises for `Date32` and `DateTime64`.
+pub(crate) const LONG: RangeInclusive<i64> = -25_567..=120_529;
+
+/// A timestamp, without what stands behind its second.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Timestamp {
+    /// Since 1970, in UTC where the text says so, else in a time zone that others know.
+    pub(crate) seconds: i64,
+    /// Whether the text says by how much it differs from UTC.
+    pub(crate) has_offset: bool,
+}
+
+/// The days since 1970 of `2024-01-31`.
+pub(crate) fn date(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let (year, month, day) = (number(&bytes[..4])?, number(&bytes[5..7])?, number(&bytes[8..])?);
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) {
+        return None;
+    }
+    // Years begin in March here, so that the leap day is the last one of a year.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days_of_years = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    Some(days_of_years + (153 * month + 2) / 5 + day - 719_469)
+}
+
+/// Reads `2024-01-31T23:59:59.123+01:00`; a space for `T`, no seconds, or no time of day at all, and `+01` or `+0100` will do.
+pub(crate) fn timestamp(text: &str) -> Option<Timestamp> {
+    let days = date(text.get(..10)?)?;
+    let time = &text[10..];
+    if time.is_empty() {
+        return Some(Timestamp { seconds: days * DAY, has_offset: false });
+    }
+    let time = time.strip_prefix(['T', ' '])?;
+    let (time, offset) = match time.find(['Z', '+', '-']) {
+        Some(at) => (&time[..at], Some(offset(&time[at..])?)),
+        None => (time, None),
+    };
+    let time = match time.split_once('.') {
+        Some((time, fraction)) if time.len() == 8 && number(fraction.as_bytes()).is_some() => time,
+        Some(_) => return None,
+        None => time,
+    };
+    let of_day = match time.as_bytes() {
+        [hour @ .., b':', a, b] if hour.len() == 2 => clock(hour, &[*a, *b], b"00")?,
+        [hour @ .., b':', a, b, b':', c, d] if hour.len() == 2 => clock(hour, &[*a, *b], &[*c, *d])?,
+        _ => return None,
+    };
+    let seconds = days * DAY + of_day - offset.unwrap_or_default();
+    Some(Timestamp { seconds, has_offset: offset.is_some() })
+}
+
+/// Whether it is a time of day or a duration, as `Time` takes it: `-123:59:59`.
+pub(crate) fn is_clock(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let time = text.split_once('.').map_or(text, |(time, _)| time);
+    let mut parts = time.split(':').map(|part| number(part.as_bytes()).map(|value| (part.len(), value)));
+    let mut next = || parts.next().flatten();
+    let in_range = |part: Option<(usize, i64)>| part.is_some_and(|(length, value)| length == 2 && value < 60);
+    next().is_some_and(|(length, _)| length <= 3) && in_range(next()) && in_range(next()) && parts.next().is_none()
+}
+
+fn clock(hour: &[u8], minute: &[u8], second: &[u8]) -> Option<i64> {
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    (hour < 24 && minute < 60 && second < 60).then_some(hour * 3_600 + minute * 60 + second)
+}
+
+/// Of `Z`, `+01:00`, `-0230` or `+01`, in seconds.
+fn offset(text: &str) -> Option<i64> {
+    if text == "Z" {
+        return Some(0);
+    }
+    let seconds = match text.get(1..)?.as_bytes() {
+        [a, b] => clock(&[*a, *b], b"00", b"00")?,
+        [a, b, c, d] | [a, b, b':', c, d] => clock(&[*a, *b], &[*c, *d], b"00")?,
+        _ => return None,
+    };
+    Some(if text.starts_with('-') { -seconds } else { seconds })
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    all_digits.then(|| {
+        digits.iter().fold(0_i64, |number, digit| number.saturating_mul(10).saturating_add((digit - b'0').into()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_counted_as_calendars_do() {
+        for (text, days) in [
+            ("1970-01-01", 0),
+            ("1969-12-31", -1),
+            ("1900-01-01", *LONG.start()),
+            ("2000-02-29", 11_016),
+            ("2018-02-07", 17_569),
+            ("2149-06-06", 65_535),
+            ("2299-12-31", *LONG.end()),
+        ] {
+            assert_eq!(date(text), Some(days), "{text}");
+        }
+        for wrong in [
+            "2018-02-29",
+            "1900-02-29",
+            "2018-13-01",
+            "2018-00-01",
+            "2018-01-00",
+            "2018-2-07",
+            "20180207",
+            "2018/02/07",
+            "",
+            "+018-01-01",
+        ] {
+            assert_eq!(date(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn moments_are_read_and_what_is_none_is_not() {
+        let seconds = |text: &str| timestamp(text).map(|timestamp| timestamp.seconds);
+        for text in [
+            "2018-02-07T01:26:13Z",
+            "2018-02-07 01:26:13.999999999999Z",
+            "2018-02-07T01:26:13",
+            "2018-02-07T03:26:13+02:00",
+            "2018-02-06T22:56:13-0230",
+            "2018-02-07T03:26:13+02",
+        ] {
+            assert_eq!(seconds(text), Some(1_517_966_773), "{text}");
+        }
+        assert_eq!(seconds("2018-02-07"), Some(17_569 * DAY));
+        assert_eq!(seconds("2018-02-07T01:26Z"), Some(1_517_966_760));
+        assert!(
+            timestamp("2018-02-07T01:26:13+00:00").unwrap().has_offset
+                && !timestamp("2018-02-07 01:26").unwrap().has_offset
+        );
+        for wrong in [
+            "2018-02-30T00:00:00Z",
+            "2018-02-07T24:00:00Z",
+            "2018-02-07T01:60:13Z",
+            "2018-02-07T01:26:60Z",
+            "2018-02-07t01:26:13z",
+            "2018-02-07T01:26:13 Z",
+            "2018-02-07T01:26:13.Z",
+            "2018-02-07T01:26.5Z",
+            "2018-02-07T1:26:13Z",
+            "2018-02-07T01:26:13+2:00",
+            "2018-02-07T01:26:13[Europe/Berlin]",
+            "2018-02-07T",
+            "2018-02-07TZ",
+            "2018",
+            "1517966773",
+            "07/02/2018 01:26",
+            "2018-02-0ä",
+            "",
+        ] {
+            assert_eq!(timestamp(wrong), None, "{wrong}");
+        }
+        assert!(is_clock("12:00:00") && is_clock("-999:59:59") && is_clock("5:00:00.123"));
+        for wrong in ["1000:00:00", "12:00", "12", "01:60:00", "01:00:60", "", "a:00:00", "1:2:3", "00:00:00:00"] {
+            assert!(!is_clock(wrong), "{wrong}");
+        }
+    }
+}

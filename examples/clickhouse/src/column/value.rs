@@ -1,0 +1,377 @@
+//! Values, as a column stores them: what ClickHouse would change without an error is rejected here.
+
+use std::{
+    borrow::Cow,
+    net::{Ipv4Addr, Ipv6Addr},
+};
+
+use danube_sink::Setting;
+
+use super::{
+    column_type::ColumnType,
+    json::{items, members, string},
+    number::{Number, Range},
+    time::{DAY, LONG, date, is_clock, timestamp},
+};
+
+/// What a number counts where it stands for a time.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum TimeUnit {
+    /// Seconds since 1970.
+    #[default]
+    Seconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// Microseconds since 1970.
+    Microseconds,
+    /// Nanoseconds since 1970.
+    Nanoseconds,
+}
+
+/// What the mapping and the server say about values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rules {
+    pub(crate) unit: TimeUnit,
+    /// Whether the server puts a default in the place of `null`, as the mapping's settings ask it to.
+    pub(crate) null_is_default: bool,
+    pub(crate) skip_unknown: bool,
+    /// The last day that the server's `Date` and `DateTime` have, since 1970.
+    pub(crate) last_day: i64,
+}
+
+/// Why a column does not take a value. Nothing of the value is in it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Violation {
+    /// Below the column: `/3/name`.
+    path: String,
+    reason: Cow<'static, str>,
+}
+
+type Written = Result<(), Violation>;
+
+impl Violation {
+    /// The reason, with the place where the value does not fit.
+    pub(crate) fn in_column(&self, name: &str) -> String {
+        let Self { path, reason } = self;
+        let at = if path.is_empty() { String::new() } else { format!(" at {path}") };
+        format!("in the column {name}{at}: {reason}")
+    }
+
+    fn below(mut self, part: impl std::fmt::Display) -> Self {
+        self.path.insert_str(0, &format!("/{part}"));
+        self
+    }
+}
+
+impl From<&'static str> for Violation {
+    fn from(reason: &'static str) -> Self {
+        Self { path: String::new(), reason: reason.into() }
+    }
+}
+
+const NULL: &str = "null, and the column is not Nullable";
+
+impl ColumnType {
+    /// Appends a value, given as JSON, as the column takes it.
+    pub(crate) fn write(&self, json: &str, rules: &Rules, row: &mut Vec<u8>) -> Written {
+        if json == "null" {
+            let is_taken = rules.null_is_default || matches!(self, Self::Nullable(_));
+            return if is_taken { put(row, json) } else { Err(NULL.into()) };
+        }
+        match self {
+            Self::Other => put(row, json),
+            Self::Nullable(kind) => kind.write(json, rules, row),
+            Self::String => match json.starts_with('"') {
+                true => put(row, json),
+                // As newer servers do, and older ones do not.
+                false => put_text(row, json),
+            },
+            Self::Integer(range) => integer(json, range, row),
+            Self::Float(largest) => float(json, *largest, row),
+            Self::Decimal { before, behind } => decimal(json, *before, *behind, row),
+            Self::Bool => match json {
+                "true" | "false" | "0" | "1" => put(row, json),
+                _ => Err("not true or false, 1 or 0".into()),
+            },
+            Self::FixedString(bytes) => match string(json) {
+                Some(text) if text.len() <= *bytes => put(row, json),
+                Some(_) => Err("longer than the column's bytes".into()),
+                None => Err("not a string".into()),
+            },
+            Self::Enum(names) => enumerated(json, names, row),
+            Self::Array(kind) => {
+                let items = items(json).ok_or("not an array")?;
+                array(
+                    items,
+                    |number, item, row| kind.write(item, rules, row).map_err(|violation| violation.below(number)),
+                    row,
+                )
+            }
+            Self::Tuple(elements) => tuple(json, elements, rules, row),
+            Self::Json(typed) => {
+                if !typed.is_empty() {
+                    json_paths(json, "", typed, rules)?;
+                }
+                put(row, json)
+            }
+            Self::Map(key, value) => map(json, key, value, rules, row),
+            Self::Uuid => strict(json, row, is_uuid, "not a UUID"),
+            Self::Ipv4 => strict(json, row, |text| text.parse::<Ipv4Addr>().is_ok(), "not an IPv4 address"),
+            Self::Ipv6 => {
+                let is_one = |text: &str| text.parse::<Ipv6Addr>().is_ok() || text.parse::<Ipv4Addr>().is_ok();
+                strict(json, row, is_one, "not an IPv6 address")
+            }
+            Self::Time => strict(json, row, is_clock, "not a time such as 23:59:59"),
+            Self::Date => day(json, 0, rules.last_day, row),
+            Self::Date32 => day(json, *LONG.start(), *LONG.end(), row),
+            Self::DateTime { is_utc } => date_time(json, *is_utc, rules, row),
+            Self::DateTime64 { digits, is_utc } => date_time_64(json, *digits, *is_utc, rules, row),
+        }
+    }
+}
+
+fn put(row: &mut Vec<u8>, json: &str) -> Written {
+    row.extend_from_slice(json.as_bytes());
+    Ok(())
+}
+
+/// A string that says this.
+fn put_text(row: &mut Vec<u8>, text: &str) -> Written {
+    serde_json::to_writer(row, text).map_err(|_| "not a string".into())
+}
+
+/// A string of a form that the server is not strict about.
+fn strict(json: &str, row: &mut Vec<u8>, is_one: impl Fn(&str) -> bool, wrong: &'static str) -> Written {
+    match string(json) {
+        Some(text) if is_one(&text) => put(row, json),
+        _ => Err(wrong.into()),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let is_hyphen = |at: usize| text.len() == 36 && [8, 13, 18, 23].contains(&at);
+    [32, 36].contains(&text.len())
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if is_hyphen(at) { byte == b'-' } else { byte.is_ascii_hexdigit() })
+}
+
+/// What a number or a string says; strings hold numbers where JSON's readers could not keep them.
+fn numeral(json: &str) -> Cow<'_, str> {
+    string(json).unwrap_or(Cow::Borrowed(json))
+}
+
+fn integer(json: &str, range: &Range, row: &mut Vec<u8>) -> Written {
+    const OUT: &str = "out of the column's range";
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    // JSON has no zeros before a number.
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && json != "-0" {
+        return if range.has(json) { put(row, json) } else { Err(OUT.into()) };
+    }
+    if matches!(json, "true" | "false") {
+        // Servers without a type `Bool` keep truth values so.
+        let is_byte = range.has("255") && !range.has("256") && !range.has("-1");
+        return if is_byte { put(row, json) } else { Err("a boolean, and the column has integers".into()) };
+    }
+    let number = Number::read(&numeral(json)).ok_or("not an integer")?;
+    if !number.fits(78, 0) {
+        return Err(if number.fits(78, i64::MAX) { "not an integer".into() } else { OUT.into() });
+    }
+    let plain = number.plain();
+    if range.has(&plain) { put(row, &plain) } else { Err(OUT.into()) }
+}
+
+fn float(json: &str, largest: f64, row: &mut Vec<u8>) -> Written {
+    let text = numeral(json);
+    let number: f64 = text.parse().map_err(|_| "not a number")?;
+    // `inf` and `nan` are what a producer means by these words alone.
+    let is_word = !text.contains(|character: char| character.is_ascii_digit());
+    if is_word || number.abs() <= largest { put(row, json) } else { Err("out of the column's range".into()) }
+}
+
+fn decimal(json: &str, before: i64, behind: i64, row: &mut Vec<u8>) -> Written {
+    if is_short(json, before, behind) {
+        return put(row, json);
+    }
+    let text = numeral(json);
+    let number = Number::read(&text).ok_or("not a number")?;
+    if !number.fits(before, behind) {
+        let is_too_large = !number.fits(before, i64::MAX);
+        return Err(if is_too_large {
+            "out of the column's range"
+        } else {
+            "more digits behind the point than the column has"
+        }
+        .into());
+    }
+    put(row, &number.plain())
+}
+
+/// Whether it has no exponent, and digits that fit: so most numbers are.
+fn is_short(json: &str, before: i64, behind: i64) -> bool {
+    let (whole, fraction) = json.split_once('.').map_or((json, None), |(whole, fraction)| (whole, Some(fraction)));
+    let has_at_most = |digits: &str, count: i64| {
+        !digits.is_empty() && digits.len() as i64 <= count && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    has_at_most(whole.strip_prefix('-').unwrap_or(whole), before)
+        && fraction.is_none_or(|fraction| has_at_most(fraction, behind))
+}
+
+fn enumerated(json: &str, names: &[(String, i64)], row: &mut Vec<u8>) -> Written {
+    if let Some(text) = string(json) {
+        return if names.iter().any(|(name, _)| *name == text) {
+            put(row, json)
+        } else {
+            Err("not a name of the enum".into())
+        };
+    }
+    let number = Number::read(json).filter(|number| number.fits(18, 0)).and_then(|number| number.floor());
+    match names.iter().find(|(_, of)| Some(*of) == number) {
+        Some((name, _)) => put_text(row, name),
+        None => Err("not a name of the enum, or the number of one".into()),
+    }
+}
+
+fn array<'j>(
+    items: impl Iterator<Item = &'j str>,
+    mut write: impl FnMut(usize, &'j str, &mut Vec<u8>) -> Written,
+    row: &mut Vec<u8>,
+) -> Written {
+    row.push(b'[');
+    for (number, item) in items.enumerate() {
+        if number > 0 {
+            row.push(b',');
+        }
+        write(number, item, row)?;
+    }
+    put(row, "]")
+}
+
+fn tuple(json: &str, elements: &[(Option<String>, ColumnType)], rules: &Rules, row: &mut Vec<u8>) -> Written {
+    if let Some(items) = items(json) {
+        let mut kinds = elements.iter();
+        array(
+            items,
+            |number, item, row| {
+                let (_, kind) = kinds.next().ok_or("more items than the tuple has elements")?;
+                kind.write(item, rules, row).map_err(|violation| violation.below(number))
+            },
+            row,
+        )?;
+        return if kinds.next().is_none() { Ok(()) } else { Err("fewer items than the tuple has elements".into()) };
+    }
+    let members = members(json).ok_or("neither an array nor an object")?;
+    let mut seen = vec![false; elements.len()];
+    row.push(b'{');
+    let begin = row.len();
+    for (written, value) in members {
+        let name = string(written);
+        match elements.iter().position(|(element, _)| element.as_deref() == name.as_deref()) {
+            Some(at) if seen[at] => return Err(Violation::from("a name twice").below(name.unwrap_or_default())),
+            Some(at) => {
+                seen[at] = true;
+                put(row, if row.len() > begin { "," } else { "" })?;
+                put(row, written)?;
+                put(row, ":")?;
+                let below = |violation: Violation| violation.below(name.unwrap_or_default());
+                elements[at].1.write(value, rules, row).map_err(below)?;
+            }
+            None if rules.skip_unknown => {}
+            None => return Err("a field that the tuple does not have".into()),
+        }
+    }
+    put(row, "}")
+}
+
+fn map(json: &str, key: &ColumnType, value: &ColumnType, rules: &Rules, row: &mut Vec<u8>) -> Written {
+    let members: Vec<_> = members(json).ok_or("not an object")?.collect();
+    let mut names: Vec<_> = members.iter().map(|(name, _)| string(name)).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("a name twice".into());
+    }
+    row.push(b'{');
+    for (number, (name, of)) in members.into_iter().enumerate() {
+        put(row, if number > 0 { "," } else { "" })?;
+        let begin = row.len();
+        key.write(name, rules, row)
+            .map_err(|violation| Violation { reason: format!("a key: {}", violation.reason).into(), ..violation })?;
+        if row.get(begin) != Some(&b'"') {
+            row.insert(begin, b'"');
+            row.push(b'"');
+        }
+        row.push(b':');
+        value.write(of, rules, row).map_err(|violation| violation.below("*"))?;
+    }
+    put(row, "}")
+}
+
+/// Looks at the parts of an object whose paths have types.
+fn json_paths(json: &str, above: &str, typed: &[(String, ColumnType)], rules: &Rules) -> Written {
+    for (name, value) in members(json).ok_or("not an object")? {
+        let path = format!("{above}{}", string(name).unwrap_or_default());
+        let below = |violation: Violation| violation.below(&path);
+        match typed.iter().find(|(typed, _)| *typed == path) {
+            Some((_, kind)) => kind.write(value, rules, &mut Vec::new()).map_err(below)?,
+            None if value.starts_with('{') => json_paths(value, &format!("{path}."), typed, rules)?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+const NO_DATE: &str = "not a date such as \"2024-01-31\" that the column has";
+const NO_TIME: &str = "not a time such as \"2024-01-31T23:59:59Z\"";
+const OUT_OF_TIME: &str = "a time out of the column's range";
+
+fn day(json: &str, first: i64, last: i64, row: &mut Vec<u8>) -> Written {
+    strict(json, row, |text| date(text).is_some_and(|day| (first..=last).contains(&day)), NO_DATE)
+}
+
+/// A number of the mapping's unit, in seconds.
+fn seconds(json: &str, rules: &Rules) -> Result<Number, Violation> {
+    let power = match rules.unit {
+        TimeUnit::Seconds => 0,
+        TimeUnit::Milliseconds => -3,
+        TimeUnit::Microseconds => -6,
+        TimeUnit::Nanoseconds => -9,
+    };
+    Ok(Number::read(json).ok_or(NO_TIME)?.shifted(power))
+}
+
+/// It is sent as seconds where the timestamp is known: every version of the server reads texts differently.
+fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
+    let last = (rules.last_day * DAY + DAY - 1).min(u32::MAX.into());
+    let Some(text) = string(json) else {
+        let seconds =
+            seconds(json, rules)?.floor().filter(|seconds| (0..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
+        return put(row, &seconds.to_string());
+    };
+    let timestamp = timestamp(&text).ok_or(NO_TIME)?;
+    if timestamp.has_offset || is_utc {
+        let is_in_range = (0..=last).contains(&timestamp.seconds);
+        return if is_in_range { put(row, &timestamp.seconds.to_string()) } else { Err(OUT_OF_TIME.into()) };
+    }
+    // Up to a day lies between a time zone and UTC.
+    if (DAY..=last - DAY).contains(&timestamp.seconds) { put(row, json) } else { Err(OUT_OF_TIME.into()) }
+}
+
+fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
+    // It is kept in 64 bits.
+    let most = 10_i64.checked_pow(u32::try_from(digits).unwrap_or(u32::MAX)).map_or(0, |ticks| i64::MAX / ticks);
+    let first = (LONG.start() * DAY).max(1 - most);
+    let last = (LONG.end() * DAY + DAY - 1).min(most - 1);
+    let Some(text) = string(json) else {
+        let number = seconds(json, rules)?;
+        number.floor().filter(|seconds| (first..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
+        let plain = number.plain();
+        // Servers that took an integer for ticks of the column do not take this one for any.
+        put(row, &plain)?;
+        return put(row, if plain.contains('.') { "" } else { ".0" });
+    };
+    let timestamp = timestamp(&text).ok_or(NO_TIME)?;
+    let margin = if timestamp.has_offset || is_utc { 0 } else { DAY };
+    let is_in_range = (first + margin..=last - margin).contains(&timestamp.seconds);
+    if is_in_range { put(row, json) } else { Err(OUT_OF_TIME.into()) }
+}

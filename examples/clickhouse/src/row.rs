@@ -1,0 +1,209 @@
+//! The rows of records: JSON objects whose values are as the table's columns keep them.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use danube_sink::{TargetFailure, prelude::*};
+
+use super::{
+    Table,
+    column::{ColumnType, Columns, Rules, Violation, members, string},
+};
+
+/// How the records of a mapping become rows.
+pub(super) struct Rows<'t> {
+    columns: &'t Columns,
+    rules: Rules,
+    /// Whether a row begins with all that the payload has.
+    whole: bool,
+    named: Vec<Named<'t>>,
+    /// The values of `named`.
+    fields: Fields,
+    /// Of the table's columns, those that metadata take.
+    taken: Vec<bool>,
+}
+
+/// Why a record has no row.
+enum RowViolation {
+    /// No table could have one.
+    Payload(String),
+    /// A column of another type could hold the value.
+    Value(String),
+    /// The table has no column for a field: it has this number in the payload.
+    UnknownField(usize),
+}
+
+impl<R: Into<String>> From<R> for RowViolation {
+    fn from(reason: R) -> Self {
+        Self::Payload(reason.into())
+    }
+}
+
+/// A column that the mapping names.
+struct Named<'t> {
+    name: &'t str,
+    /// The name as JSON has it, and the colon.
+    json: String,
+    /// `None` for a column that is not there: the server says so.
+    kind: Option<&'t ColumnType>,
+    is_metadata: bool,
+}
+
+impl<'t> Rows<'t> {
+    pub(super) fn new(table: &'t Table, columns: &'t Columns, rules: Rules) -> Self {
+        let of_payload = table.columns.iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
+        let metadata = table.metadata.iter().map(|which| (which.as_str(), Field::Metadata(*which)));
+        let (named, fields): (Vec<_>, Vec<_>) = of_payload
+            .chain(metadata)
+            .map(|(name, field)| {
+                let is_metadata = matches!(field, Field::Metadata(_));
+                let json = format!("{}:", serde_json::Value::from(name));
+                (Named { name, json, kind: columns.kind(name), is_metadata }, field)
+            })
+            .unzip();
+        let mut taken = vec![false; columns.len()];
+        for index in table.metadata.iter().filter_map(|which| columns.index(which.as_str())) {
+            taken[index] = true;
+        }
+        let (whole, fields) = (table.columns.is_none(), fields.into_iter().collect());
+        Self { columns, rules, whole, named, fields, taken }
+    }
+
+    /// A line of JSON for each record. One answer names all that have no row.
+    pub(super) fn of(&self, records: &[SinkRecord]) -> ConnectorResult<Vec<u8>> {
+        let lines = Joined { open: "", between: "\n", close: "\n" };
+        let violations = Mutex::new(HashMap::new());
+        let rows = lines.bytes(records, |record, rows| {
+            if let Err(violation) = self.write(record, rows) {
+                violations.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id().clone(), violation);
+            }
+            Ok(())
+        })?;
+        let violations = violations.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let unknown =
+            violations.values().filter(|violation| matches!(violation, RowViolation::UnknownField(_))).count();
+        // A field that is one record's has others beside it that are valid.
+        if unknown > 1 && violations.len() == records.len() {
+            return Err(TargetFailure::NotReady.error(
+                "no record of the batch can be written, because they have a field that the table has no column for: add the \
+                 column, or set `skip_unknown_fields`",
+            ));
+        }
+        let mut failure = PartialFailure::default();
+        if !violations.is_empty() {
+            for record in records {
+                match violations.get(record.id()) {
+                    None => failure.again(record),
+                    Some(RowViolation::Payload(reason)) => failure.invalid(record, reason),
+                    // Where every record is rejected for the table, the table is more likely at fault than they are.
+                    Some(RowViolation::Value(reason)) => failure.reject(record, reason),
+                    Some(RowViolation::UnknownField(number)) => {
+                        failure.reject(record, format!("the table has no column for field {number} of the payload"))
+                    }
+                };
+            }
+        }
+        failure.into_result().map(|()| rows)
+    }
+
+    /// Whether the columns of `metadata` can hold what is written there, or why not.
+    pub(super) fn hold_metadata(&self) -> Result<(), String> {
+        let mut row = Vec::new();
+        for named in self.named.iter().filter(|named| named.is_metadata) {
+            let sample = match named.name {
+                "offset" => "0",
+                "publish_time" => "\"2024-01-31T23:59:59.123456Z\"",
+                "topic" | "id" => "\"/default/topic\"",
+                // Numbers, texts, or null, as producers have them.
+                _ => continue,
+            };
+            if let Some(kind) = named.kind {
+                kind.write(sample, &self.rules, &mut row).map_err(|violation| violation.in_column(named.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> Result<(), RowViolation> {
+        let begin = row.len();
+        row.push(b'{');
+        let written = self.write_fields(record, row);
+        match written {
+            Ok(()) => row.push(b'}'),
+            Err(_) => row.truncate(begin),
+        }
+        written
+    }
+
+    fn write_fields(&self, record: &SinkRecord, row: &mut Vec<u8>) -> Result<(), RowViolation> {
+        let begin = row.len();
+        if self.whole {
+            self.write_payload(&record.as_json().map_err(reason)?, row)?;
+        }
+        let values = self.fields.json_of(record).map_err(reason)?;
+        for (named, value) in self.named.iter().zip(values) {
+            let Some(value) = value else { continue };
+            if row.len() > begin {
+                row.push(b',');
+            }
+            row.extend_from_slice(named.json.as_bytes());
+            match named.kind {
+                Some(kind) => {
+                    let violation = |violation: Violation| RowViolation::Value(violation.in_column(named.name));
+                    kind.write(&value, &self.rules, row).map_err(violation)?;
+                }
+                None => row.extend_from_slice(value.as_bytes()),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_payload(&self, json: &str, row: &mut Vec<u8>) -> Result<(), RowViolation> {
+        let members = members(json).ok_or("the payload is not a JSON object")?;
+        let (mut seen, mut next, begin, mut count) = (self.taken.clone(), 0, row.len(), 0);
+        for (name, value) in members {
+            count += 1;
+            // Most payloads have their fields in the order of the columns.
+            let expected = self.columns.at(next).filter(|column| column.json == name);
+            let index = match expected {
+                Some(_) => Some(next),
+                None => string(name).and_then(|name| self.columns.index(&name)),
+            };
+            let Some((index, column)) = index.and_then(|index| Some((index, self.columns.at(index)?))) else {
+                if self.rules.skip_unknown {
+                    continue;
+                }
+                return Err(RowViolation::UnknownField(count));
+            };
+            if self.taken[index] {
+                return Err(format!("the payload has a field {}, which is one of `metadata`", column.json).into());
+            }
+            if seen[index] {
+                return Err(format!("the payload has the field {} twice", column.json).into());
+            }
+            (seen[index], next) = (true, index + 1);
+            if row.len() > begin {
+                row.push(b',');
+            }
+            row.extend_from_slice(column.json.as_bytes());
+            row.push(b':');
+            let violation =
+                |violation: Violation| RowViolation::Value(violation.in_column(column.json.trim_matches('"')));
+            column.kind.write(value, &self.rules, row).map_err(violation)?;
+        }
+        if count > 0 && row.len() == begin {
+            return Err("the table has no column for any field of the payload".into());
+        }
+        Ok(())
+    }
+}
+
+/// What is said of an invalid record, without its id.
+fn reason(error: ConnectorError) -> String {
+    match error {
+        ConnectorError::InvalidRecord { reason, .. } => reason,
+        other => other.report(),
+    }
+}

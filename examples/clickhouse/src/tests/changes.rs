@@ -1,0 +1,120 @@
+//! A table, and a server, that change while the connector runs.
+
+use danube_sink::{ConnectorError, SinkConnector};
+use danube_sink_tests::until;
+
+use super::{Engine, Process, connector, initialize, records, rejected, started};
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
+        let mut connector = started(&server, "").await;
+        server.ask("RENAME TABLE t TO away");
+        let row = || records([r#"{"n":7}"#]);
+        for answer in [connector.process_batch(row()).await, connector.health_check().await] {
+            let error = answer.expect_err("no table");
+            assert!(
+                matches!(error, ConnectorError::Retryable { .. }) && error.report().contains("code 60"),
+                "{error:?}"
+            );
+        }
+        server.ask("RENAME TABLE away TO t");
+        connector.health_check().await.expect("the table is back");
+
+        server.down("TERM");
+        for answer in [connector.process_batch(row()).await, connector.health_check().await] {
+            let error = answer.expect_err("no server");
+            assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+        }
+        server.up();
+        connector.process_batch(row()).await.expect("a row");
+        assert_eq!(server.ask("SELECT n FROM t"), "7");
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_becomes_narrower_changes_no_value() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        server.ask("CREATE TABLE t (k UInt8, n UInt64) ENGINE = MergeTree ORDER BY k");
+        let mut connector = started(&server, "").await;
+        let row = || records([r#"{"k":1,"n":300}"#]);
+        connector.process_batch(row()).await.expect("a row");
+        server.ask("TRUNCATE TABLE t");
+        server.ask("ALTER TABLE t MODIFY COLUMN n UInt8");
+        assert!(rejected(connector.process_batch(row()).await).contains("in the column n"));
+        server.ask("ALTER TABLE t MODIFY COLUMN n UInt16");
+        connector.process_batch(row()).await.expect("a row");
+        assert_eq!(server.ask("SELECT n FROM t"), "300");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_and_made_again_is_the_new_one() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
+        let mut connector = started(&server, "columns = { n = '/n' }").await;
+        server.ask("DROP TABLE t");
+        server.ask("CREATE TABLE t (n Int8, s String) ENGINE = MergeTree ORDER BY s");
+        assert!(rejected(connector.process_batch(records([r#"{"n":128}"#])).await).contains("in the column n"));
+        connector.process_batch(records([r#"{"n":-7.0}"#])).await.expect("a row");
+        assert_eq!(server.ask("SELECT n FROM t"), "-7");
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_is_gone_is_waited_for() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        server.ask("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n");
+        let mut connector = started(&server, "columns = { n = '/n', s = '/s' }").await;
+        server.ask("ALTER TABLE t DROP COLUMN s");
+        let row = || records([r#"{"n":7,"s":"s3cret"}"#]);
+        let error = connector.process_batch(row()).await.expect_err("no column");
+        let text = error.report();
+        assert!(
+            matches!(error, ConnectorError::Retryable { .. }) && text.contains("NO_SUCH_COLUMN_IN_TABLE"),
+            "{text}"
+        );
+        assert!(!text.contains("s3cret"), "{text}");
+        server.ask("ALTER TABLE t ADD COLUMN s String");
+        connector.process_batch(row()).await.expect("a row");
+        assert_eq!(server.ask("SELECT s FROM t"), "s3cret");
+    }
+}
+
+/// The server reads its users again while it runs.
+#[tokio::test]
+async fn a_right_that_is_taken_away_is_waited_for_and_a_password_that_is_changed_is_not() {
+    let server = Process::start();
+    server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
+    let mut connector = connector(&server.url(), "");
+    connector.api.username = Some("writer".to_owned());
+    connector.password = Some(danube_sink::Secret::new("correct hörse"));
+    initialize(&mut connector).await.expect("the right password");
+    let connector = tokio::sync::Mutex::new(connector);
+    let answer = async || connector.lock().await.process_batch(records([r#"{"n":7}"#])).await;
+
+    server.change_users(
+        "correct h&#246;rse</password><profile>default",
+        "correct h&#246;rse</password><profile>readonly",
+    );
+    until("the right is gone", || async { answer().await.is_err() }).await;
+    let error = answer().await.expect_err("no right");
+    assert!(matches!(error, ConnectorError::Retryable { .. }) && error.report().contains("READONLY"), "{error:?}");
+    server.change_users(
+        "correct h&#246;rse</password><profile>readonly",
+        "correct h&#246;rse</password><profile>default",
+    );
+    until("the right is back", || async { answer().await.is_ok() }).await;
+
+    server.change_users("correct h&#246;rse", "another");
+    until("the password is another", || async { answer().await.is_err() }).await;
+    let error = answer().await.expect_err("no access");
+    let text = error.report();
+    assert!(matches!(error, ConnectorError::Fatal { .. }) && text.contains("WRONG_PASSWORD"), "{text}");
+    assert!(!text.contains("hörse"), "{text}");
+}

@@ -1,0 +1,41 @@
+//! No value is changed without an error: it arrives as it was sent, or by a rule of the README, or its record is rejected.
+
+mod both;
+mod current;
+
+use danube_sink::SinkConnector;
+
+use self::{both::BOTH, current::CURRENT};
+use super::{Engine, Process, records, rejected, started};
+
+/// A type, and of values of JSON what `SELECT toString(v)` says of each; `None` for those that are rejected.
+type Case = (&'static str, &'static [(&'static str, Option<&'static str>)]);
+
+#[tokio::test]
+async fn values_arrive_as_they_were_sent_or_are_rejected() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        let more = if engine == Engine::Current { CURRENT } else { &[] };
+        for (kind, values) in BOTH.iter().chain(more) {
+            for mapping in ["", "columns = { k = '/k', v = '/v' }"] {
+                server.ask("DROP TABLE IF EXISTS t");
+                server.ask(&format!("CREATE TABLE t (k UInt8, v {kind}) ENGINE = MergeTree ORDER BY k"));
+                let mut connector = started(&server, mapping).await;
+                for (value, expected) in *values {
+                    let what = format!("{engine:?}: {value} in a column {kind}");
+                    let answer = connector.process_batch(records([format!(r#"{{"k":1,"v":{value}}}"#)])).await;
+                    match expected {
+                        Some(_) => answer.unwrap_or_else(|error| panic!("{what}: {error:?}")),
+                        None => {
+                            let text = rejected(answer);
+                            assert!(text.contains("in the column v"), "{what}: {text}");
+                        }
+                    }
+                    let held = server.ask("SELECT v FROM t FORMAT TSV");
+                    assert_eq!(held, expected.unwrap_or_default(), "{what}");
+                    server.ask("TRUNCATE TABLE t");
+                }
+            }
+        }
+    }
+}
