@@ -72,11 +72,6 @@ impl RuntimeHandle {
         self.observer.ready().await
     }
 
-    /// Why `initialize` failed, if it is called again.
-    pub(crate) fn start_failure(&self) -> Option<String> {
-        self.observer.start_failure()
-    }
-
     /// Records settled: delivered, skipped, or written to a dead-letter topic.
     pub fn settled(&self) -> u64 {
         self.observer.settled()

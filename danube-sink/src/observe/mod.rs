@@ -76,11 +76,6 @@ impl Observer {
         self.state.start_failed(reason);
     }
 
-    /// Why the connector's `initialize` failed, if it is called again.
-    pub(crate) fn start_failure(&self) -> Option<String> {
-        self.state.start_failure()
-    }
-
     /// The observer of one mapping: the same for the same topic, subscription and consumer.
     ///
     /// The connector is not ready before the mapping's topic is found and each of its partitions is attached.

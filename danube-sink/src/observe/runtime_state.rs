@@ -87,7 +87,7 @@ impl RuntimeState {
         *self.start_failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
-    pub(super) fn start_failure(&self) -> Option<String> {
+    fn start_failure(&self) -> Option<String> {
         self.start_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -97,26 +97,17 @@ struct Session {
 impl Session {
     /// Publishes everything and returns the summary when it is delivered and acknowledged.
     async fn deliver(&self, handle: &RuntimeHandle) -> ConnectorResult<String> {
-        let mut look = interval(POLL_INTERVAL);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // A new subscription starts at the latest message: it has to be there first.
-        loop {
-            tokio::select! {
-                is_ready = handle.ready() => match is_ready {
-                    true => break,
-                    // The connector ends, and its error says why.
-                    false => return std::future::pending().await,
-                },
-                // Unlike `run` it does not wait for a target: whoever tries the connector is there to start it.
-                _ = look.tick() => if let Some(reason) = handle.start_failure() {
-                    return Err(ConnectorError::initialization(reason));
-                },
-            }
+        if !handle.ready().await {
+            // The connector ends, and its error says why.
+            return std::future::pending().await;
         }
         let mut progress = Progress::start(self.data.records());
         let publishing = publish::all(&self.broker, &self.data);
         tokio::pin!(publishing);
         let mut published = false;
+        let mut look = interval(POLL_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 outcome = &mut publishing, if !published => {
