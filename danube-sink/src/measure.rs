@@ -3,7 +3,6 @@
 //! Benchmarks and the tests of allocations and instructions run it; no connector does.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -25,6 +24,7 @@ use crate::{
         AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Consumer, DeadLetter, FailureKind, Message,
         Pipeline, Session, Writer, WriterPool,
     },
+    record::MessageSource,
     schema::SchemaInfo,
 };
 
@@ -131,17 +131,16 @@ impl Broker for MemoryBroker {
         Ok(vec![topic.to_owned()])
     }
 
-    async fn attach(&self, _: &Consumer) -> Result<Attachment, BrokerFailure> {
+    async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
         let (payload, schema) = (self.run.payload.clone(), self.run.schema.as_ref().map(|_| (1, Some(1))));
-        let (producer, address) = (Arc::<str>::from("p"), Arc::<str>::from(""));
+        let source = MessageSource { producer_id: 1, schema, ..MessageSource::of_topic(consumer.topic.clone()) };
+        let source = Arc::new(source);
         let message = move |offset| Message {
             payload: payload.clone(),
             publish_time: 1_700_000_000_000,
-            producer: Arc::clone(&producer),
-            attributes: HashMap::new(),
+            attributes: None,
             key: None,
-            schema,
-            token: AckToken { offset, producer_id: 1, sequence: offset, broker_address: Arc::clone(&address) },
+            token: AckToken { offset, sequence: offset, source: Arc::clone(&source) },
         };
         let subscription = Arc::new(Subscription {
             in_flight: AtomicUsize::new(0),

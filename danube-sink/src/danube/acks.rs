@@ -47,21 +47,21 @@ impl AckEncoder {
     /// The most bytes of one request, with its prefix.
     fn bound(&self, token: &AckToken) -> usize {
         const NUMBERS_AND_KEYS: usize = 64;
-        NUMBERS_AND_KEYS + self.topic.len() + token.broker_address.len() + self.subscription.len()
+        NUMBERS_AND_KEYS + self.topic.len() + token.source.broker_address.len() + self.subscription.len()
     }
 
     /// The bytes that protobuf prescribes, in the order of the field numbers.
     fn encode(&self, token: &AckToken, buffer: &mut BytesMut) {
         put_number(buffer, key::REQUEST_ID, token.sequence);
-        let id = number_len(token.producer_id)
+        let id = number_len(token.source.producer_id)
             + self.topic.len()
-            + string_len(&token.broker_address)
+            + string_len(&token.source.broker_address)
             + number_len(token.offset);
         buffer.put_u8(key::MSG_ID);
         put_varint(buffer, id as u64);
-        put_number(buffer, key::PRODUCER_ID, token.producer_id);
+        put_number(buffer, key::PRODUCER_ID, token.source.producer_id);
         buffer.extend_from_slice(&self.topic);
-        put_string(buffer, key::BROKER_ADDR, &token.broker_address);
+        put_string(buffer, key::BROKER_ADDR, &token.source.broker_address);
         put_number(buffer, key::TOPIC_OFFSET, token.offset);
         buffer.extend_from_slice(&self.subscription);
     }
@@ -210,7 +210,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::config::SubscriptionType;
+    use crate::{config::SubscriptionType, record::MessageSource};
 
     fn number() -> impl Strategy<Value = u64> {
         prop_oneof![Just(0), 0..300_u64, any::<u64>(), Just(u64::MAX)]
@@ -229,7 +229,12 @@ mod tests {
                 subscription_type: SubscriptionType::Shared,
             };
             let encoder = AckEncoder::new(&consumer);
-            let token = AckToken { offset, producer_id, sequence, broker_address: Arc::from(address.as_str()) };
+            let source = MessageSource {
+                producer_id,
+                broker_address: address.as_str().into(),
+                ..MessageSource::of_topic(topic.as_str().into())
+            };
+            let token = AckToken { offset, sequence, source: Arc::new(source) };
             let expected = AckRequest {
                 request_id: sequence,
                 msg_id: Some(MsgId { producer_id, topic_name: topic, broker_addr: address, topic_offset: offset }),

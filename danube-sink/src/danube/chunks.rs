@@ -11,7 +11,10 @@ use danube_core::proto::StreamMessage;
 use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
-use crate::pipeline::{AckToken, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Message};
+use crate::{
+    pipeline::{AckToken, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Message},
+    record::MessageSource,
+};
 
 /// Payloads up to this many bytes share one buffer per chunk; larger ones keep their own. It is about what the transport
 /// reads at once.
@@ -24,15 +27,15 @@ const SMALL_PAYLOAD: usize = 16 * 1024;
 pub(super) struct ReadyChunks<S> {
     messages: S,
     received: Vec<StreamMessage>,
-    names: Names,
+    source: LastSource,
     failure: Option<Status>,
     ended: bool,
 }
 
 impl<S> ReadyChunks<S> {
-    pub(super) fn new(messages: S) -> Self {
-        let names = Names { producer: Arc::from(""), broker: Arc::from("") };
-        Self { messages, received: Vec::new(), names, failure: None, ended: false }
+    pub(super) fn new(topic: &Arc<str>, messages: S) -> Self {
+        let source = LastSource(Arc::new(MessageSource::of_topic(Arc::clone(topic))));
+        Self { messages, received: Vec::new(), source, failure: None, ended: false }
     }
 }
 
@@ -60,17 +63,11 @@ impl<S: Stream<Item = Result<StreamMessage, Status>> + Unpin> Stream for ReadyCh
         if this.received.is_empty() {
             return Poll::Ready(this.failure.take().map(|status| Err(status.into())));
         }
-        Poll::Ready(Some(Ok(chunk(&mut this.received, &mut this.names))))
+        Poll::Ready(Some(Ok(chunk(&mut this.received, &mut this.source))))
     }
 }
 
-/// The names of the message before: most messages have the same ones.
-struct Names {
-    producer: Arc<str>,
-    broker: Arc<str>,
-}
-
-fn chunk(received: &mut Vec<StreamMessage>, names: &mut Names) -> Vec<Message> {
+fn chunk(received: &mut Vec<StreamMessage>, source: &mut LastSource) -> Vec<Message> {
     let small = |payload: &Bytes| payload.len() <= SMALL_PAYLOAD;
     let lengths = received.iter().map(|message| &message.payload).filter(|payload| small(payload)).map(Bytes::len);
     let mut arena = BytesMut::with_capacity(lengths.sum());
@@ -81,36 +78,39 @@ fn chunk(received: &mut Vec<StreamMessage>, names: &mut Names) -> Vec<Message> {
                 arena.extend_from_slice(&message.payload);
                 message.payload = arena.split().freeze();
             }
-            names.message(message)
+            source.message(message)
         })
         .collect()
 }
 
-impl Names {
+/// The source of the message before, which is most often that of the next one.
+struct LastSource(Arc<MessageSource>);
+
+impl LastSource {
     fn message(&mut self, message: StreamMessage) -> Message {
         let id = message.msg_id.unwrap_or_default();
+        let schema = message.schema_id.map(|id| (id, message.schema_version));
+        let last = &*self.0;
+        if (last.producer_id, last.schema) != (id.producer_id, schema)
+            || *last.producer != *message.producer_name
+            || *last.broker_address != *id.broker_addr
+        {
+            self.0 = Arc::new(MessageSource {
+                topic: Arc::clone(&last.topic),
+                producer: message.producer_name.into(),
+                producer_id: id.producer_id,
+                broker_address: id.broker_addr.into(),
+                schema,
+            });
+        }
         Message {
             payload: message.payload,
             publish_time: message.publish_time,
-            producer: shared(&mut self.producer, &message.producer_name),
-            attributes: message.attributes,
+            attributes: (!message.attributes.is_empty()).then(|| Box::new(message.attributes)),
             key: message.routing_key,
-            schema: message.schema_id.map(|id| (id, message.schema_version)),
-            token: AckToken {
-                offset: id.topic_offset,
-                producer_id: id.producer_id,
-                sequence: message.request_id,
-                broker_address: shared(&mut self.broker, &id.broker_addr),
-            },
+            token: AckToken { offset: id.topic_offset, sequence: message.request_id, source: Arc::clone(&self.0) },
         }
     }
-}
-
-fn shared(last: &mut Arc<str>, name: &str) -> Arc<str> {
-    if **last != *name {
-        *last = Arc::from(name);
-    }
-    Arc::clone(last)
 }
 
 #[cfg(test)]
@@ -118,6 +118,8 @@ mod tests {
     use futures_util::{FutureExt, stream};
 
     use super::*;
+
+    const TOPIC: &str = "/default/t";
 
     fn message(offset: u64, producer: &str, payload: usize) -> Result<StreamMessage, Status> {
         Ok(StreamMessage {
@@ -148,7 +150,7 @@ mod tests {
             let message = receiver.recv().await?;
             Some((message, receiver))
         });
-        let mut chunks = ReadyChunks::new(Box::pin(messages));
+        let mut chunks = ReadyChunks::new(&TOPIC.into(), Box::pin(messages));
         assert!(chunks.next().now_or_never().is_none());
         (0..3).for_each(|offset| sender.try_send(message(offset, "shop", 10)).unwrap());
         assert_eq!(offsets(&take(&mut chunks)), [0, 1, 2]);
@@ -163,31 +165,31 @@ mod tests {
 
     #[test]
     fn a_chunk_has_bounds() {
-        let mut chunks = ReadyChunks::new(stream::iter((0..300).map(|offset| message(offset, "shop", 100))));
+        let mut chunks =
+            ReadyChunks::new(&TOPIC.into(), stream::iter((0..300).map(|offset| message(offset, "shop", 100))));
         assert_eq!((take(&mut chunks).len(), take(&mut chunks).len()), (256, 44));
-        let mut chunks = ReadyChunks::new(stream::iter((0..9).map(|offset| message(offset, "shop", 300 * 1024))));
+        let mut chunks =
+            ReadyChunks::new(&TOPIC.into(), stream::iter((0..9).map(|offset| message(offset, "shop", 300 * 1024))));
         assert_eq!([take(&mut chunks).len(), take(&mut chunks).len(), take(&mut chunks).len()], [4, 4, 1]);
     }
 
     #[test]
-    fn small_payloads_share_a_buffer_and_names_are_shared() {
+    fn small_payloads_share_a_buffer_and_sources_are_shared() {
         let producers = ["shop", "shop", "till", "till"];
         let sizes = [5, SMALL_PAYLOAD, SMALL_PAYLOAD + 1, 0];
         let messages: Vec<_> = (0..4)
             .map(|n| message(n, producers[usize::try_from(n).unwrap()], sizes[usize::try_from(n).unwrap()]))
             .collect();
         let large = messages[2].as_ref().unwrap().payload.as_ptr();
-        let chunk = take(&mut ReadyChunks::new(stream::iter(messages)));
+        let chunk = take(&mut ReadyChunks::new(&TOPIC.into(), stream::iter(messages)));
         let lengths: Vec<_> = chunk.iter().map(|message| message.payload.len()).collect();
         assert_eq!(lengths, sizes);
         assert!(chunk[1].payload.iter().all(|byte| *byte == 1));
         let next_to = chunk[0].payload.as_ptr().wrapping_add(5);
         assert_eq!(chunk[1].payload.as_ptr(), next_to, "no buffer is shared");
         assert_eq!(chunk[2].payload.as_ptr(), large, "a large payload was copied");
-        assert!(
-            Arc::ptr_eq(&chunk[0].producer, &chunk[1].producer) && Arc::ptr_eq(&chunk[2].producer, &chunk[3].producer)
-        );
-        assert_eq!((&*chunk[1].producer, &*chunk[2].producer), ("shop", "till"));
-        assert!(Arc::ptr_eq(&chunk[0].token.broker_address, &chunk[3].token.broker_address));
+        let sources: Vec<_> = chunk.iter().map(|message| &message.token.source).collect();
+        assert!(Arc::ptr_eq(sources[0], sources[1]) && Arc::ptr_eq(sources[2], sources[3]));
+        assert_eq!((&*sources[1].producer, &*sources[2].producer, &*sources[3].topic), ("shop", "till", TOPIC));
     }
 }

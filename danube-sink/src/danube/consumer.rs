@@ -48,7 +48,7 @@ pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) 
         )
     })?;
     let (consumer_id, messages) = subscribed?;
-    let chunks = ReadyChunks::new(messages).inspect(move |chunk| {
+    let chunks = ReadyChunks::new(&consumer.topic, messages).inspect(move |chunk| {
         if let Err(failure) = chunk {
             link.lost_by(failure);
         }

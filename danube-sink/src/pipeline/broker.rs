@@ -8,7 +8,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::{config::SubscriptionType, record::record_size, schema::SchemaInfo};
+use crate::{
+    config::SubscriptionType,
+    record::{MessageSource, record_size},
+    schema::SchemaInfo,
+};
 
 /// The most messages of a chunk.
 pub(crate) const CHUNK_MESSAGES: usize = 256;
@@ -68,18 +72,17 @@ pub(crate) trait Session: Send + Sync + 'static {
 pub(crate) struct Message {
     pub(crate) payload: Bytes,
     pub(crate) publish_time: u64,
-    /// Shared by the messages of one producer that follow each other.
-    pub(crate) producer: Arc<str>,
-    pub(crate) attributes: HashMap<String, String>,
+    /// None where there are no attributes.
+    #[expect(clippy::box_collection, reason = "most messages have none, and a map is six times as large as a box")]
+    pub(crate) attributes: Option<Box<HashMap<String, String>>>,
     pub(crate) key: Option<String>,
-    pub(crate) schema: Option<(u64, Option<u32>)>,
     pub(crate) token: AckToken,
 }
 
 impl Message {
     /// About what it takes in memory, its record and its slot in the ledger included.
     pub(crate) fn size(&self) -> usize {
-        record_size(&self.payload, &self.attributes, self.key.as_deref())
+        record_size(&self.payload, self.attributes.as_deref(), self.key.as_deref())
     }
 }
 
@@ -87,11 +90,9 @@ impl Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AckToken {
     pub(crate) offset: u64,
-    pub(crate) producer_id: u64,
     /// The producer's count of its messages.
     pub(crate) sequence: u64,
-    /// Shared by the messages of one broker that follow each other.
-    pub(crate) broker_address: Arc<str>,
+    pub(crate) source: Arc<MessageSource>,
 }
 
 /// A rejected record on its way to the dead-letter topic.

@@ -183,13 +183,13 @@ fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
             ("x-original-subscription", record.subscription().to_owned()),
             ("x-original-topic-offset", entry.id.offset().to_string()),
             ("x-original-producer-id", entry.id.producer_id().to_string()),
-            ("x-original-broker-addr", entry.broker_address.to_string()),
+            ("x-original-broker-addr", entry.source().broker_address.to_string()),
             ("x-failure-reason", reason.clone()),
         ] {
             attributes.insert(name.to_owned(), value);
         }
-        let Entry { bytes, key, schema, .. } = entry;
-        DeadLetter { payload: bytes.clone(), attributes, key: key.clone(), schema: *schema }
+        let Entry { bytes, key, .. } = entry;
+        DeadLetter { payload: bytes.clone(), attributes, key: key.clone(), schema: entry.source().schema }
     });
     let nothing =
         || DeadLetter { payload: Default::default(), attributes: Default::default(), key: None, schema: None };

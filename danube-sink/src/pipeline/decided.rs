@@ -54,12 +54,16 @@ impl Decisions {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::record::MessageSource;
 
     #[test]
     fn a_decision_is_taken_once_and_a_bounded_number_is_remembered() {
         let decisions = Decisions::default();
-        let id = |offset| RecordId::new("/default/t".into(), offset, 1, 2, offset);
+        let source = Arc::new(MessageSource::of_topic("/default/t".into()));
+        let id = |offset| RecordId::new(Arc::clone(&source), offset, 2, offset);
         let decision = Decision { reason: "too long".to_owned(), is_exhausted: false };
         assert!(decisions.is_empty());
         (0..=MOST as u64).for_each(|offset| decisions.remember(id(offset), decision.clone()));

@@ -142,7 +142,7 @@ impl Decoding {
         if let Some(decision) = decisions.and_then(|decisions| decisions.take(&first.id)) {
             return batch.push_decided(run.split_to(1), decision);
         }
-        let key = first.schema;
+        let key = first.source().schema;
         let known = match self.decoder(key).await {
             Ok(known) => known,
             // The registry answers so when it has trouble of its own too: once is not enough.
@@ -162,8 +162,11 @@ impl Decoding {
         let needs_no_look = known.decoder.without_look().is_some_and(|content| run.share(&known.decoder, content));
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
         let is_decided = |id| decisions.is_some_and(|decisions| decisions.is_known(id));
-        for entry in
-            run.entries().iter().take(records).take_while(|entry| entry.schema == key && !is_decided(&entry.id))
+        for entry in run
+            .entries()
+            .iter()
+            .take(records)
+            .take_while(|entry| entry.source().schema == key && !is_decided(&entry.id))
         {
             if !needs_no_look {
                 let opened = match known.decoder.open(&entry.bytes) {

@@ -361,7 +361,7 @@ impl DeliveryLedger {
 fn fingerprint(message: &Message) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, part: u64| (hash.rotate_left(23) ^ part).wrapping_mul(ODD);
-    [message.token.producer_id, message.publish_time, message.token.sequence].into_iter().fold(ODD, mix)
+    [message.token.source.producer_id, message.publish_time, message.token.sequence].into_iter().fold(ODD, mix)
 }
 
 #[cfg(test)]

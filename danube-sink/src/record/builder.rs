@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Chunk, Decoded, Entry, Flag, RecordId, SinkRecord};
+use super::{Chunk, Decoded, Entry, Flag, MessageSource, RecordId, SinkRecord};
 use crate::schema::{Decoder, Opened};
 
 /// Makes a [`SinkRecord`] by hand.
@@ -21,15 +21,12 @@ pub struct RecordBuilder {
 
 impl RecordBuilder {
     pub(super) fn new(topic: Arc<str>) -> Self {
-        let id = RecordId { topic: Arc::clone(&topic), offset: 0, producer_id: 0, publish_time: 0, sequence: 0 };
+        let id = RecordId::new(Arc::new(MessageSource::of_topic(Arc::clone(&topic))), 0, 0, 0);
         let entry = Entry {
             id,
             key: None,
-            producer: "".into(),
             attributes: None,
             bytes: Bytes::new(),
-            schema: None,
-            broker_address: "".into(),
             decoded: OnceLock::new(),
             value: OnceLock::new(),
             settled: Flag::default(),
@@ -82,8 +79,9 @@ impl RecordBuilder {
     /// The producer's name, its number at the broker, and its own count of the message.
     #[must_use]
     pub fn producer(mut self, name: impl Into<Arc<str>>, id: u64, sequence: u64) -> Self {
-        self.entry.producer = name.into();
-        self.entry.id.producer_id = id;
+        let source = self.source();
+        source.producer = name.into();
+        source.producer_id = id;
         self.entry.id.sequence = sequence;
         self
     }
@@ -99,8 +97,12 @@ impl RecordBuilder {
     #[must_use]
     pub fn partition(mut self, number: Option<u32>, topic: Arc<str>) -> Self {
         self.partition = number;
-        self.entry.id.topic = topic;
+        self.source().topic = topic;
         self
+    }
+
+    fn source(&mut self) -> &mut MessageSource {
+        Arc::make_mut(&mut self.entry.id.source)
     }
 
     /// The schema by which the payload is read; give the payload before. One that does not fit is `null`, and no type.

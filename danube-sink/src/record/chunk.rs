@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{RecordId, SinkRecord};
+use super::{MessageSource, RecordId, SinkRecord};
 use crate::schema::{Content, Decoder, Opened};
 
 /// The records of messages that arrived together from one partition. A [`SinkRecord`] is a handle into one.
@@ -37,14 +37,10 @@ pub(crate) struct Chunk {
 pub(crate) struct Entry {
     pub(crate) id: RecordId,
     pub(crate) key: Option<String>,
-    pub(crate) producer: Arc<str>,
     /// None where there are no attributes.
     #[expect(clippy::box_collection, reason = "most messages have none, and a map is six times as large as a box")]
     pub(crate) attributes: Option<Box<HashMap<String, String>>>,
     pub(crate) bytes: Bytes,
-    /// The schema as the message names it.
-    pub(crate) schema: Option<(u64, Option<u32>)>,
-    pub(crate) broker_address: Arc<str>,
     /// Where it is not what the chunk says.
     pub(crate) decoded: OnceLock<Box<Decoded>>,
     /// The payload's value, once it was asked for or made ahead.
@@ -197,7 +193,11 @@ impl fmt::Debug for Chunk {
 impl Entry {
     /// About what it takes in memory, its slot in the ledger included.
     pub(crate) fn size(&self) -> usize {
-        record_size(&self.bytes, self.attributes(), self.key.as_deref())
+        record_size(&self.bytes, self.attributes.as_deref(), self.key.as_deref())
+    }
+
+    pub(crate) fn source(&self) -> &Arc<MessageSource> {
+        &self.id.source
     }
 
     pub(crate) fn attributes(&self) -> &HashMap<String, String> {
@@ -228,8 +228,8 @@ impl Decoded {
 }
 
 /// About what a record takes in memory.
-pub(crate) fn record_size(payload: &[u8], attributes: &HashMap<String, String>, key: Option<&str>) -> usize {
+pub(crate) fn record_size(payload: &[u8], attributes: Option<&HashMap<String, String>>, key: Option<&str>) -> usize {
     const OVERHEAD: usize = 512;
-    let attributes: usize = attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let attributes: usize = attributes.into_iter().flatten().map(|(name, value)| name.len() + value.len()).sum();
     OVERHEAD + payload.len() + attributes + key.map_or(0, str::len)
 }

@@ -3,6 +3,7 @@
 mod builder;
 mod chunk;
 mod id;
+mod source;
 
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
@@ -17,6 +18,7 @@ pub use self::{builder::RecordBuilder, id::RecordId};
 pub(crate) use self::{
     builder::microseconds,
     chunk::{Charge, Chunk, Entry, Flag, Origin, record_size},
+    source::MessageSource,
 };
 use crate::{
     config::{Field, Mapped, Metadata},
@@ -186,7 +188,7 @@ impl SinkRecord {
 
     /// The producer's name.
     pub fn producer(&self) -> &str {
-        &self.entry().producer
+        &self.entry().source().producer
     }
 
     /// The schema that the message names, if it names one.

@@ -149,9 +149,9 @@ fn acks_alone(ours: bool) -> (f64, f64) {
                     let request = AckRequest {
                         request_id: token.sequence,
                         msg_id: Some(MsgId {
-                            producer_id: token.producer_id,
+                            producer_id: token.source.producer_id,
                             topic_name: TOPIC.to_owned(),
-                            broker_addr: token.broker_address.to_string(),
+                            broker_addr: token.source.broker_address.to_string(),
                             topic_offset: token.offset,
                         }),
                         subscription_name: SUBSCRIPTION.to_owned(),

@@ -56,7 +56,7 @@ impl ConsumerTask {
                 self.released_bytes = self.released_bytes.saturating_sub(size);
             }
             if !stops && self.takes(offset, size, &mut admitted.charge) {
-                admitted.entries.push(self.entry(message));
+                admitted.entries.push(Self::entry(message));
                 continue;
             }
             if self.ledger.release(offset, admitted.epoch) {
@@ -124,17 +124,13 @@ impl ConsumerTask {
         mapping.push(run);
     }
 
-    fn entry(&self, message: Message) -> Entry {
-        let Message { payload, publish_time, producer, attributes, key, schema, token } = message;
-        let topic = Arc::clone(&self.partition.topic);
+    fn entry(message: Message) -> Entry {
+        let Message { payload, publish_time, attributes, key, token } = message;
         Entry {
-            id: RecordId::new(topic, token.offset, token.producer_id, microseconds(publish_time), token.sequence),
+            id: RecordId::new(token.source, token.offset, microseconds(publish_time), token.sequence),
             key,
-            producer,
-            attributes: (!attributes.is_empty()).then(|| Box::new(attributes)),
+            attributes,
             bytes: payload,
-            schema,
-            broker_address: token.broker_address,
             decoded: OnceLock::new(),
             value: OnceLock::new(),
             settled: Flag::default(),

@@ -68,7 +68,8 @@ impl Losses {
 
     /// A new message has come.
     pub(super) fn observe(&mut self, message: &Message, began_anew: bool, partition: &Partition) {
-        let AckToken { offset, producer_id, .. } = message.token;
+        let AckToken { offset, ref source, .. } = message.token;
+        let producer_id = source.producer_id;
         if self.last_producer == Some(producer_id) && !began_anew && !self.was_missing && !self.was_lost {
             self.last_published = message.publish_time;
             return;

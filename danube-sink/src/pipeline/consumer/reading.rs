@@ -190,9 +190,8 @@ impl ConsumerTask {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (mut delivery, mut in_hand, mut settled) = (Latencies::default(), Latencies::default(), 0);
         for entry in entries {
-            let (id, broker_address) = (&entry.id, Arc::clone(&entry.broker_address));
-            let (offset, producer_id, sequence) = (id.offset(), id.producer_id(), id.sequence());
-            let token = AckToken { offset, producer_id, sequence, broker_address };
+            let id = &entry.id;
+            let token = AckToken { offset: id.offset(), sequence: id.sequence(), source: Arc::clone(&id.source) };
             if let Some(age) = self.ledger.settle(token, *epoch, moment) {
                 settled += 1;
                 in_hand.add(age);

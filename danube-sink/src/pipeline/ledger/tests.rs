@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -8,6 +8,7 @@ use super::{
     memory::{REDELIVERY_BACKOFF, REMEMBERED, WINDOWS_REMEMBERED},
     *,
 };
+use crate::record::MessageSource;
 
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,10 +32,8 @@ impl Bench {
         let message = Message {
             payload: Bytes::new(),
             publish_time: self.publish_time,
-            producer: "p".into(),
-            attributes: HashMap::new(),
+            attributes: None,
             key: None,
-            schema: None,
             token: token(offset),
         };
         let moment = self.ledger.moment(self.now);
@@ -68,7 +67,7 @@ impl Bench {
 }
 
 fn token(offset: u64) -> AckToken {
-    AckToken { offset, producer_id: 1, sequence: offset, broker_address: "b".into() }
+    AckToken { offset, sequence: offset, source: Arc::new(MessageSource::of_topic("t".into())) }
 }
 
 #[test]

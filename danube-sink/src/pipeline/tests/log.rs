@@ -1,6 +1,6 @@
 //! The messages of one partition as the broker in memory keeps them, with its window and its redeliveries.
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -9,7 +9,10 @@ use super::{
     behaviour::{Behaviour, Reader},
     ledger::Ledger,
 };
-use crate::pipeline::{AckToken, BrokerFailure, Message};
+use crate::{
+    pipeline::{AckToken, BrokerFailure, Message},
+    record::MessageSource,
+};
 
 /// How a broker dispatches.
 #[derive(Debug, Clone, Copy)]
@@ -315,15 +318,16 @@ impl Log {
         let delivery = Message {
             payload: message.payload.clone(),
             publish_time: message.publish_time,
-            producer: "producer".into(),
-            attributes: [("origin".to_owned(), self.topic.clone())].into(),
+            attributes: Some(Box::new([("origin".to_owned(), self.topic.clone())].into())),
             key: message.key.clone(),
-            schema: message.schema,
             token: AckToken {
                 offset: offset as u64,
-                producer_id: 7,
                 sequence: offset as u64,
-                broker_address: "memory".into(),
+                source: Arc::new(MessageSource {
+                    producer_id: 7,
+                    schema: message.schema,
+                    ..MessageSource::of_topic(self.topic.as_str().into())
+                }),
             },
         };
         Next::Deliver(message.number, delivery)

@@ -18,7 +18,7 @@ use crate::{
         partition::{Partition, Settlement},
         pending::{PendingRecords, PendingRun},
     },
-    record::{Chunk, Entry, Flag, RecordId},
+    record::{Chunk, Entry, Flag, MessageSource, RecordId},
 };
 
 /// A partition, and what becomes of its records.
@@ -30,14 +30,12 @@ fn partition() -> (Arc<Partition>, UnboundedReceiver<Settlement>) {
 
 /// A run of so many records of ten bytes.
 fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
+    let source = Arc::new(MessageSource::of_topic(Arc::clone(&partition.topic)));
     let entry = |offset| Entry {
-        id: RecordId::new(Arc::clone(&partition.topic), offset, 1, 2, offset),
+        id: RecordId::new(Arc::clone(&source), offset, 2, offset),
         key: None,
-        producer: "p".into(),
         attributes: None,
         bytes: Bytes::from_static(b"0123456789"),
-        schema: None,
-        broker_address: "b".into(),
         decoded: Default::default(),
         value: Default::default(),
         settled: Flag::default(),
