@@ -4,20 +4,34 @@ use arrow_array::{
     Array, BooleanArray, RecordBatch,
     builder::{ArrayBuilder, StringBuilder},
 };
-use arrow_schema::{ArrowError, Field as Column, SchemaRef};
+use arrow_schema::{ArrowError, Field as Column, SchemaRef, TimeUnit};
 use arrow_select::{concat::concat_batches, filter::filter};
 use danube_sink::{ConnectorError, Field, Fields, PartialFailure, SinkRecord, in_parts};
 
-use super::value::{array, text};
+use super::{
+    names::Names,
+    value::{array, text},
+};
 
 /// What fills the columns of a table.
 #[derive(Debug, Clone)]
 pub struct Columns {
     schema: SchemaRef,
-    /// The columns at these places.
-    filled: Vec<usize>,
+    filled: Vec<Filled>,
     /// By the field of the same place in here.
     fields: Fields,
+    /// Of a table that is filled by name.
+    names: Option<Names>,
+}
+
+/// A column that records fill.
+#[derive(Debug, Clone)]
+struct Filled {
+    place: usize,
+    from: Field,
+    is_required: bool,
+    /// Of numbers that are timestamps.
+    unit: Option<TimeUnit>,
 }
 
 /// The rows of a batch.
@@ -27,8 +41,8 @@ pub struct Rows<'r> {
     pub batch: RecordBatch,
     /// The record of each row.
     pub records: Vec<&'r SinkRecord>,
-    /// The others, each with its reason: the column and its type, never the value. Return `rejected.into_result()` when the
-    /// rows are written: a record that nobody names counts as delivered.
+    /// The others, each with its reason: the column, its type and where the value stands, never the value. Return
+    /// `rejected.into_result()` when the rows are written: a record that nobody names counts as delivered.
     pub rejected: PartialFailure,
 }
 
@@ -38,14 +52,43 @@ type Reason = Option<String>;
 impl Columns {
     /// Columns of the schema, each filled by the field that `source` gives for its name. Those without a field are null.
     pub fn new(schema: SchemaRef, source: impl Fn(&str) -> Option<Field>) -> Self {
-        let fields = schema.fields().iter().map(|column| source(column.name()));
-        let filled = fields.enumerate().filter_map(|(place, field)| Some((place, field?)));
-        let (filled, fields): (_, Vec<_>) = filled.unzip();
-        Self { schema, filled, fields: fields.into_iter().collect() }
+        let columns = schema.fields().iter().enumerate();
+        let filled = columns.filter_map(|(place, column)| {
+            let from = source(column.name())?;
+            Some(Filled { place, from, is_required: !column.is_nullable(), unit: None })
+        });
+        let filled: Vec<_> = filled.collect();
+        let fields = filled.iter().map(|filled| filled.from.clone()).collect();
+        Self { schema, filled, fields, names: None }
     }
 
-    /// A row of each record. One is rejected that has a value which its column does not take, none for a column that must
-    /// have one, or none for any column.
+    /// The unit of numbers that are timestamps of the column, at any depth: they count from 1970, in UTC. Without it, a
+    /// record with a number for a timestamp is rejected, since nothing says what it counts.
+    #[must_use]
+    pub fn with_unit(mut self, column: &str, unit: TimeUnit) -> Self {
+        self.each_of(column, |filled| filled.unit = Some(unit));
+        self
+    }
+
+    /// Rejects records without a value for the column, also where the schema lets it be null.
+    #[must_use]
+    pub fn require(mut self, column: &str) -> Self {
+        self.each_of(column, |filled| filled.is_required = true);
+        self
+    }
+
+    fn each_of(&mut self, column: &str, change: impl Fn(&mut Filled)) {
+        let schema = &self.schema;
+        self.filled.iter_mut().filter(|filled| schema.field(filled.place).name() == column).for_each(change);
+    }
+
+    pub(super) fn with_names(mut self, names: Names) -> Self {
+        self.names = Some(names);
+        self
+    }
+
+    /// A row of each record. A record is rejected if it has a value that its column does not take, none for a column that
+    /// must have one, or none for any column; or if its payload is not JSON, but columns are filled from within it.
     ///
     /// # Errors
     ///
@@ -66,25 +109,8 @@ impl Columns {
 
     fn read(&self, records: &[SinkRecord]) -> Result<(RecordBatch, Vec<Reason>), ArrowError> {
         let columns = self.schema.fields();
-        let mut reasons = vec![None; records.len()];
         let mut texts: Vec<_> = columns.iter().map(|_| StringBuilder::new()).collect();
-        for (record, reason) in records.iter().zip(&mut reasons) {
-            let values = self.fields.json_of(record).unwrap_or_else(|error| {
-                *reason = Some(match error {
-                    ConnectorError::InvalidRecord { reason, .. } => reason,
-                    error => error.report(),
-                });
-                vec![None; self.filled.len()]
-            });
-            for (place, value) in self.filled.iter().zip(values) {
-                let value = value.as_deref().filter(|value| *value != "null");
-                let text = value.and_then(|json| text(columns[*place].data_type(), json));
-                if value.is_some() && text.is_none() {
-                    reason.get_or_insert_with(|| does_not_take(&columns[*place]));
-                }
-                texts[*place].append_option(text);
-            }
-        }
+        let mut reasons: Vec<_> = records.iter().map(|record| self.append(record, &mut texts)).collect();
         let mut arrays = Vec::with_capacity(texts.len());
         for (column, mut texts) in columns.iter().zip(texts) {
             texts.append_nulls(records.len() - texts.len());
@@ -104,6 +130,41 @@ impl Columns {
         let fit: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
         let arrays = arrays.iter().map(|array| filter(array, &fit)).collect::<Result<_, _>>()?;
         Ok((RecordBatch::try_new(SchemaRef::clone(&self.schema), arrays)?, reasons))
+    }
+
+    /// Appends the record's values to the columns that are filled, or nulls, if it is no row.
+    fn append(&self, record: &SinkRecord, texts: &mut [StringBuilder]) -> Reason {
+        let mut reason = self.names.as_ref().and_then(|names| names.collision(&record.json()));
+        let values = self.fields.json_of(record).unwrap_or_else(|error| {
+            reason.get_or_insert_with(|| match error {
+                ConnectorError::InvalidRecord { reason, .. } => reason,
+                error => error.report(),
+            });
+            vec![None; self.filled.len()]
+        });
+        for (filled, value) in self.filled.iter().zip(values) {
+            let column = self.schema.field(filled.place);
+            let value = match value.as_deref().filter(|value| *value != "null") {
+                Some(json) => match text(column.data_type(), json, filled.unit) {
+                    Ok(text) => Some(text),
+                    Err(misfit) => {
+                        let misfit = || format!("{}: {}", does_not_take(column), misfit.reason(&filled.from));
+                        reason.get_or_insert_with(misfit);
+                        None
+                    }
+                },
+                None => {
+                    if filled.is_required {
+                        let missing =
+                            || format!("it has no value for column `{}` at \"{}\"", column.name(), filled.from);
+                        reason.get_or_insert_with(missing);
+                    }
+                    None
+                }
+            };
+            texts[filled.place].append_option(value);
+        }
+        reason
     }
 }
 

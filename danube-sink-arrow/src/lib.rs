@@ -34,23 +34,30 @@
 //! |---|---|
 //! | texts | texts; anything else as its JSON text |
 //! | integers | whole numbers, exactly, also as text or as `7.0`; a fraction or one out of range is rejected |
-//! | floating point | numbers, also as text |
+//! | floating point | numbers, also as text, as the nearest that the type has, and the texts `NaN`, `Infinity` and `-Infinity`; one out of range is rejected |
 //! | booleans | `true`, `false` |
-//! | decimals | numbers with every digit that was written, and texts; rounded to the scale |
-//! | dates and times | `2018-02-07`, `01:26:13` |
-//! | timestamps | RFC 3339 (UTC if no zone is said), or microseconds since 1970 |
+//! | decimals | numbers, also as text, exactly; one with more digits than precision or scale allow is rejected, never rounded |
+//! | dates and times | texts: `2018-02-07`, `01:26:13` |
+//! | timestamps | RFC 3339, UTC if no zone is said; and numbers, if [`Columns::with_unit`] says what they count |
 //! | binary | base64, as payloads of the schema type Bytes and bytes in Avro and Protobuf are |
-//! | lists, structs, maps | JSON of that shape, as [`arrow_json`] reads it |
+//! | lists, structs, maps | JSON of that shape, each value in it by these rules; fields that the type lacks are left out |
+//!
+//! Dates and timestamps are of the years 1 to 9999. Of a timestamp, digits beyond the column's unit are cut off; a leap second
+//! (`23:59:60`) is the second after it, as in POSIX; in a column without a zone it is that of UTC.
 //!
 //! Values are read from the text that the producer wrote, so that no number changes on the way. `null` is a value that is not
-//! there. All cores take part in batches of several thousand records.
+//! there. Of fields with one name in an object the last counts. All cores take part in batches of several thousand records.
 //!
 //! The `arrow-…` crates are of version 59; a target's library has to be of the same.
 
 #![warn(missing_docs)]
 
 mod columns;
+mod names;
+mod nested;
+mod number;
 mod schema;
+mod time;
 mod value;
 
 pub use self::{

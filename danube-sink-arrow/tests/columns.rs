@@ -71,14 +71,14 @@ fn each_type_takes_what_the_page_says() {
             "12345678901234567890.123456789012345678",
             "12345678901234567890.123456789012345678",
         ),
-        (DataType::Decimal256(50, 2), "-0.125", "-0.13"),
+        (DataType::Decimal256(50, 2), "-0.1200", "-0.12"),
         (DataType::Decimal64(10, 2), "1.2E+3", "1200.00"),
         (DataType::Date32, r#""2018-02-07""#, "2018-02-07"),
         (DataType::Time64(TimeUnit::Microsecond), r#""01:26:13""#, "01:26:13"),
-        (zone(TimeUnit::Microsecond), "1517966773840001", "2018-02-07T01:26:13.840001Z"),
-        (zone(TimeUnit::Nanosecond), "1517966773840001", "2018-02-07T01:26:13.840001Z"),
+        (zone(TimeUnit::Microsecond), r#""2018-02-07T01:26:13.8400019Z""#, "2018-02-07T01:26:13.840001Z"),
+        (zone(TimeUnit::Nanosecond), r#""2018-02-07T01:26:13.840001Z""#, "2018-02-07T01:26:13.840001Z"),
         (zone(TimeUnit::Second), r#""2018-02-07T02:26:13+01:00""#, "2018-02-07T01:26:13Z"),
-        (paris(), "1517966773840001", "2018-02-07T02:26:13.840001+01:00"),
+        (paris(), r#""2018-02-07T01:26:13.840001Z""#, "2018-02-07T02:26:13.840001+01:00"),
         (paris(), r#""2018-02-07T01:26:13""#, "2018-02-07T02:26:13+01:00"),
         (DataType::Binary, r#""/wCq""#, "ff00aa"),
         (DataType::LargeBinary, r#""/wCq""#, "ff00aa"),
@@ -100,7 +100,7 @@ fn each_type_takes_what_the_page_says() {
         (DataType::Decimal128(10, 2), "123456789.1"),
         (DataType::Decimal128(10, 2), "{}"),
         (DataType::Date32, r#""today""#),
-        (zone(TimeUnit::Microsecond), "1.5"),
+        (zone(TimeUnit::Microsecond), "1517966773840"),
         (DataType::Binary, "[1]"),
         (DataType::Binary, r#""no base64!""#),
         (DataType::FixedSizeBinary(2), r#""/wCq""#),
@@ -241,7 +241,15 @@ proptest! {
         ),
     ) {
         let item = Arc::new(Field::new("item", DataType::Int64, true));
-        let pair = Fields::from(vec![Field::new("t", DataType::Utf8, true), Field::new("l", DataType::List(item), true)]);
+        let at = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let pair = Fields::from(vec![
+            Field::new("t", DataType::Utf8, true),
+            Field::new("l", DataType::List(item), true),
+            Field::new("double", DataType::Float64, true),
+            Field::new("money", DataType::Decimal128(12, 2), true),
+            Field::new("at", at(), true),
+            Field::new("yes", DataType::Boolean, false),
+        ]);
         let columns = schema([
             Field::new("long", DataType::Int64, true),
             Field::new("double", DataType::Float64, true),
@@ -250,20 +258,23 @@ proptest! {
             Field::new("perhaps", DataType::Int32, true),
             Field::new("pair", DataType::Struct(pair), true),
             Field::new("money", DataType::Decimal128(12, 2), true),
-            Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+            Field::new("at", at(), true),
         ]);
         let payloads: Vec<_> = values
             .iter()
             .map(|(long, double, yes, text, perhaps, list, cents, at)| {
                 let money = format!("{}.{:02}", cents / 100, (cents % 100).abs());
+                let at = u64::from(*at) * 1_001;
+                let pair = json!({"t": text, "l": list, "double": double, "money": money, "at": at, "yes": yes, "x": [at]});
                 let value = json!({
                     "long": long, "double": double, "yes": yes, "text": text, "perhaps": perhaps,
-                    "pair": {"t": text, "l": list}, "money": money, "at": u64::from(*at) * 1_001, "more": list,
+                    "pair": pair, "money": money, "at": at, "more": list,
                 });
                 value.to_string()
             })
             .collect();
-        let rows = by_name(&columns).rows(&records(payloads.clone())).unwrap().batch;
+        let read = ["at", "pair"].iter().fold(by_name(&columns), |read, name| read.with_unit(name, TimeUnit::Microsecond));
+        let rows = read.rows(&records(payloads.clone())).unwrap().batch;
         prop_assert_eq!(rows, of_arrow(&columns, &payloads));
     }
 }

@@ -1,0 +1,77 @@
+//! Names of a payload's fields that a target cannot tell from those of its columns.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+
+/// The columns of a table that are filled by the payload's fields of their names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    /// By its name in small letters: a column, and whether a field of the payload fills it.
+    columns: HashMap<String, (String, bool)>,
+}
+
+impl Names {
+    pub(super) fn new<'n>(columns: impl IntoIterator<Item = (&'n str, bool)>) -> Self {
+        let entry = |(name, is_filled): (&str, bool)| (name.to_lowercase(), (name.to_owned(), is_filled));
+        Self { columns: columns.into_iter().map(entry).collect() }
+    }
+
+    /// Why the fields of this payload cannot be told from one another, or from metadata.
+    pub(super) fn collision(&self, json: &str) -> Option<String> {
+        let mut collision = None;
+        let _ =
+            serde_json::Deserializer::from_str(json).deserialize_map(Fields { of: self, collision: &mut collision });
+        collision
+    }
+
+    fn of_field(&self, name: &str) -> Option<String> {
+        let (column, is_filled) = self.columns.get(name).or_else(|| self.columns.get(&name.to_lowercase()))?;
+        match (is_filled, column == name) {
+            (true, true) => None,
+            (true, false) => Some(format!(
+                "it has a field whose name differs from that of column `{column}` in capital letters alone; name the columns"
+            )),
+            (false, _) => {
+                Some(format!("it has a field of the name of column `{column}`, which metadata fills; name the columns"))
+            }
+        }
+    }
+}
+
+struct Fields<'n, 'c> {
+    of: &'n Names,
+    collision: &'c mut Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Visitor<'a> for Fields<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = fields.next_key()? {
+            fields.next_value::<IgnoredAny>()?;
+            *self.collision = self.collision.take().or_else(|| self.of.of_field(&name));
+        }
+        Ok(())
+    }
+}
+
+/// The first of the names that another one before it is, but for capital letters.
+pub(super) fn repeated<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let mut seen = HashSet::new();
+    names.into_iter().find(|name| !seen.insert(name.to_lowercase()))
+}

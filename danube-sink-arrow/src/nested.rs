@@ -1,0 +1,100 @@
+//! Lists, structs and maps, as JSON that Arrow's own reader takes by the same rules as whole columns are filled.
+//!
+//! That reader by itself cuts `7.5` down to `7`, rounds decimals, makes `1e39` infinite and takes any number for a time.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
+
+use arrow_schema::{
+    DataType::{self, FixedSizeList, LargeList, LargeListView, List, ListView, Map, Struct},
+    Field, TimeUnit,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, value::RawValue};
+
+use super::value::{Misfit, text};
+
+/// Of fields with one name the last counts.
+type Object<'v> = BTreeMap<Cow<'v, str>, &'v RawValue>;
+
+/// The value, checked in all its depth, as JSON for Arrow's reader.
+pub(super) fn canonical(kind: &DataType, json: &str, unit: Option<TimeUnit>) -> Result<String, Misfit> {
+    let mut out = String::with_capacity(json.len());
+    write(kind, json, unit, &mut out).map(|()| out)
+}
+
+fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Misfit> {
+    match kind {
+        Struct(fields) => {
+            let values: Object<'_> = serde_json::from_str(json).map_err(|_| Misfit::new("is not a JSON object"))?;
+            let written = fields.iter().map(|field| {
+                let value = values.get(field.name().as_str()).map(|value| value.get());
+                (Value::from(field.name().as_str()).to_string(), &**field, value.unwrap_or("null"))
+            });
+            each(written, ['{', '}'], unit, out)
+        }
+        Map(entries, _) => {
+            let Struct(entry) = entries.data_type() else { return Err(Misfit::new("has a type that is no map")) };
+            let [key, value] = &entry[..] else { return Err(Misfit::new("has a type that is no map")) };
+            let values: Object<'_> = serde_json::from_str(json).map_err(|_| Misfit::new("is not a JSON object"))?;
+            let mut written = Vec::with_capacity(values.len());
+            for (name, json) in values {
+                let name = Value::from(name).to_string();
+                let name = text(key.data_type(), &name, None).map_err(|misfit| misfit.below("a key"))?;
+                written.push((Value::from(name).to_string(), &**value, json.get()));
+            }
+            each(written, ['{', '}'], unit, out)
+        }
+        List(item) | LargeList(item) | FixedSizeList(item, _) | ListView(item) | LargeListView(item) => {
+            let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| Misfit::new("is not a JSON array"))?;
+            each(items.into_iter().map(|json| (String::new(), &**item, json.get())), ['[', ']'], unit, out)
+        }
+        _ => leaf(kind, json, unit, out),
+    }
+}
+
+/// Values with their fields; names, quoted, are those of an object.
+fn each<'f>(
+    values: impl IntoIterator<Item = (String, &'f Field, &'f str)>,
+    [open, close]: [char; 2],
+    unit: Option<TimeUnit>,
+    out: &mut String,
+) -> Result<(), Misfit> {
+    out.push(open);
+    for (number, (name, field, json)) in values.into_iter().enumerate() {
+        out.push_str(if number > 0 { "," } else { "" });
+        out.push_str(&name);
+        out.push_str(if name.is_empty() { "" } else { ":" });
+        let written = match json {
+            "null" if field.is_nullable() => {
+                out.push_str(json);
+                Ok(())
+            }
+            "null" => Err(Misfit::new("is null or not there")),
+            json => write(field.data_type(), json, unit, out),
+        };
+        written.map_err(|misfit| match &*name {
+            "" => misfit.below(number),
+            _ => misfit.below(field.name()),
+        })?;
+    }
+    out.push(close);
+    Ok(())
+}
+
+fn leaf(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Misfit> {
+    let text = text(kind, json, unit)?;
+    match kind {
+        kind if kind.is_binary() => {
+            let bytes = STANDARD.decode(&*text).map_err(|_| Misfit::new("is not base64"))?;
+            out.push('"');
+            bytes.iter().for_each(|byte| write!(out, "{byte:02x}").unwrap_or_default());
+            out.push('"');
+        }
+        // `NaN` is none of JSON's numbers.
+        kind if kind.is_numeric() && !text.ends_with(['N', 'y']) => out.push_str(&text),
+        kind if super::time::is_count(kind) || *kind == DataType::Boolean => out.push_str(&text),
+        _ if json.starts_with('"') => out.push_str(json),
+        _ => out.push_str(&Value::from(text).to_string()),
+    }
+    Ok(())
+}
