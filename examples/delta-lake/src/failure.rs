@@ -1,31 +1,244 @@
-//! What a failure of the table means for the records. The README has this as a table.
+//! What a failure of the table means: one table for the code and for the README.
 
-use DeltaTableError::{Arrow, InvalidData, MissingFeature, ObjectStore, Transaction, UnsupportedColumnMapping};
-use danube_sink::prelude::*;
+use std::{error::Error, io::ErrorKind, iter::successors};
+
+use TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated};
+use danube_sink::{TargetFailure, prelude::*};
 use deltalake::{
-    DeltaTableError, ObjectStoreError as Store, arrow::error::ArrowError,
-    kernel::transaction::TransactionError as Commit,
+    DeltaTableError, ObjectStoreError as Store,
+    kernel::transaction::{CommitConflictError as Conflict, TransactionError as Commit},
 };
 
+/// What happens, and its class.
+type Answer = (&'static str, TargetFailure);
+
+const KEYS: Answer = ("401, or keys that the store does not know", Unauthenticated);
+const RIGHTS: Answer = ("403, a folder that cannot be written, a full disk", NotReady);
+const GONE: Answer = ("the bucket, the folder or the table is gone", NotReady);
+const LOG: Answer = ("the table's log cannot be read", NotReady);
+const AWAY: Answer = ("the store is away, slow, or answers 5xx or 429", Busy);
+const OTHERS: Answer = ("another writer was faster, also with metadata or protocol: the table is read again", Busy);
+const DATA: Answer = ("the library refuses the data", Refused);
+const FEATURES: Answer = ("the table has features that the library cannot write", Misconfigured);
+const SCHEMA: Answer = ("the table's columns are not those of the mapping", Misconfigured);
+const OPTIONS: Answer =
+    ("an unknown option, a location that is none, a store without conditional writes", Misconfigured);
+
+/// All of them, as the README shows them.
+#[cfg(test)]
+pub(crate) const ANSWERS: [Answer; 10] = [KEYS, RIGHTS, GONE, LOG, AWAY, OTHERS, DATA, FEATURES, SCHEMA, OPTIONS];
+
+/// S3's words for keys that are wrong or out of date, which come with status 400 or 403.
+const WRONG_KEYS: [&str; 5] =
+    ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"];
+
+/// A failure of the table, whose error depends on when it happens.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    class: TargetFailure,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn new((_, class): Answer, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+
+    pub(crate) fn gone(message: impl Into<String>) -> Self {
+        Self::new(GONE, message)
+    }
+
+    pub(crate) fn features(message: impl Into<String>) -> Self {
+        Self::new(FEATURES, message)
+    }
+
+    pub(crate) fn schema(message: impl Into<String>) -> Self {
+        Self::new(SCHEMA, message)
+    }
+
+    pub(crate) fn at_start(self) -> ConnectorError {
+        self.class.at_start(self.message)
+    }
+}
+
+impl From<Failure> for ConnectorError {
+    fn from(failure: Failure) -> Self {
+        failure.class.error(failure.message)
+    }
+}
+
 pub(crate) trait Sorted<T> {
-    /// What cannot be put right while the connector runs is fatal: a table that asks its writers for what this one does not
-    /// know, a store without conditional writes. What the data is to blame for is refused. Everything else may pass.
-    fn sorted(self, what: &str) -> ConnectorResult<T>;
+    /// Sorts an error of the library.
+    fn sorted(self, what: &str) -> Result<T, Failure>;
+
+    /// Sorts an error of what encodes rows, whose values may be to blame.
+    fn of_rows(self, what: &str) -> Result<T, Failure>;
 }
 
 impl<T, E: Into<DeltaTableError>> Sorted<T> for Result<T, E> {
-    fn sorted(self, what: &str) -> ConnectorResult<T> {
-        match self.map_err(Into::into) {
-            error @ Err(UnsupportedColumnMapping { .. } | MissingFeature { .. }) => error.fatal(what),
-            error @ Err(Transaction { source: Commit::UnsupportedTableFeatures(_) }) => error.fatal(what),
-            error @ Err(Transaction { source: Commit::TableFeaturesRequired(_) }) => error.fatal(what),
-            error @ Err(ObjectStore { source: Store::InvalidPath { .. } }) => error.fatal(what),
-            error @ Err(ObjectStore { source: Store::UnknownConfigurationKey { .. } }) => error.fatal(what),
-            error @ Err(ObjectStore { source: Store::NotImplemented { .. } }) => error.fatal(what),
-            error @ Err(Arrow { source: ArrowError::IoError(..) }) => error.retryable(what),
-            error @ Err(Arrow { source: ArrowError::ExternalError(_) }) => error.retryable(what),
-            error @ Err(InvalidData { .. } | Arrow { .. }) => error.refused(what),
-            other => other.retryable(what),
+    fn sorted(self, what: &str) -> Result<T, Failure> {
+        self.map_err(|error| failure(&error.into(), what))
+    }
+
+    fn of_rows(self, what: &str) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let error = error.into();
+            match answer(&error) {
+                LOG => Failure::new(DATA, format!("{what}: {}", DATA.0)),
+                _ => failure(&error, what),
+            }
+        })
+    }
+}
+
+fn failure(error: &DeltaTableError, what: &str) -> Failure {
+    let answer = answer(error);
+    // What is read or written may stand in the others: a line of the log, a value of a partition.
+    let message = match answer {
+        LOG | DATA => format!("{what}: {}", answer.0),
+        _ => format!("{what}: {}", without_partitions(&report(error))),
+    };
+    Failure::new(answer, message)
+}
+
+/// An error of the library. It lists every variant, so that a new one is sorted before it is met.
+fn answer(error: &DeltaTableError) -> Answer {
+    use DeltaTableError as Delta;
+    match error {
+        Delta::ObjectStore { source } => of_store(source),
+        Delta::Transaction { source } => of_commit(source),
+        Delta::KernelError(source) => of_kernel(&source.to_string()).or_else(|| of_cause(error)).unwrap_or(LOG),
+        Delta::Io { .. } | Delta::Generic(_) | Delta::GenericError { .. } => of_cause(error).unwrap_or(AWAY),
+        Delta::VersionAlreadyExists(_)
+        | Delta::VersionMismatch(..)
+        | Delta::VersionDowngrade { .. }
+        | Delta::InvalidVersion(_) => OTHERS,
+        Delta::NotATable(_) | Delta::NotInitialized | Delta::NotInitializedWithFiles(_) | Delta::NoSchema => GONE,
+        Delta::SchemaMismatch { .. } | Delta::MetadataError(_) => SCHEMA,
+        Delta::UnsupportedColumnMapping { .. } => FEATURES,
+        Delta::MissingFeature { .. }
+        | Delta::InvalidTableLocation(_)
+        | Delta::CommitValidation { .. }
+        | Delta::ChangeDataNotRecorded { .. }
+        | Delta::ChangeDataNotEnabled { .. }
+        | Delta::ChangeDataInvalidVersionRange { .. }
+        | Delta::ChangeDataTimestampGreaterThanCommit { .. }
+        | Delta::NoStartingVersionOrTimestamp => OPTIONS,
+        Delta::InvalidData { .. } | Delta::SerializeLogJson { .. } => DATA,
+        Delta::Arrow { .. }
+        | Delta::Parquet { .. }
+        | Delta::Kernel { .. }
+        | Delta::InvalidJsonLog { .. }
+        | Delta::InvalidStatsJson { .. }
+        | Delta::InvalidDateTimeString { .. }
+        | Delta::PartitionError { .. }
+        | Delta::InvalidPartitionFilter { .. } => of_cause(error).unwrap_or(LOG),
+    }
+}
+
+fn of_store(error: &Store) -> Answer {
+    match error {
+        Store::Unauthenticated { .. } => KEYS,
+        _ if has_wrong_keys(&error.to_string()) => KEYS,
+        Store::PermissionDenied { .. } => RIGHTS,
+        Store::NotFound { .. } => GONE,
+        Store::AlreadyExists { .. } | Store::Precondition { .. } | Store::NotModified { .. } => OTHERS,
+        Store::InvalidPath { .. }
+        | Store::NotSupported { .. }
+        | Store::NotImplemented { .. }
+        | Store::UnknownConfigurationKey { .. } => OPTIONS,
+        _ => of_io(error).unwrap_or(AWAY),
+    }
+}
+
+fn of_commit(error: &Commit) -> Answer {
+    match error {
+        Commit::VersionAlreadyExists(_) | Commit::MaxCommitAttempts(_) => OTHERS,
+        Commit::SerializeLogJson { .. } => DATA,
+        Commit::ObjectStore { source } => of_store(source),
+        Commit::UnsupportedTableFeatures(_) | Commit::TableFeaturesRequired(_) | Commit::DeltaTableAppendOnly => {
+            FEATURES
+        }
+        Commit::LogStoreError { .. } => of_cause(error).unwrap_or(AWAY),
+        Commit::CommitConflict(conflict) => match conflict {
+            Conflict::UnsupportedWriterVersion(_) | Conflict::UnsupportedReaderVersion(_) => FEATURES,
+            Conflict::CorruptedState { .. } | Conflict::Predicate { .. } => of_cause(error).unwrap_or(LOG),
+            Conflict::NoMetadata => LOG,
+            Conflict::ConcurrentAppend
+            | Conflict::ConcurrentDeleteRead
+            | Conflict::ConcurrentDeleteDelete
+            | Conflict::MetadataChanged
+            | Conflict::ConcurrentTransaction
+            | Conflict::ProtocolChanged(_) => OTHERS,
+        },
+    }
+}
+
+/// The kernel's errors by the beginnings of their texts: their type is not in the library's interface.
+const KERNEL: [(&str, Answer); 8] = [
+    ("Unsupported: ", FEATURES),
+    ("Invalid protocol action", FEATURES),
+    ("Invalid column mapping mode", FEATURES),
+    ("File not found", GONE),
+    ("No such file", GONE),
+    ("Permission denied", RIGHTS),
+    ("Error interacting with object store", AWAY),
+    ("Reqwest Error", AWAY),
+];
+
+fn of_kernel(text: &str) -> Option<Answer> {
+    match KERNEL.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, answer)| *answer) {
+        Some(AWAY) if has_wrong_keys(text) => Some(KEYS),
+        Some(AWAY) if text.contains("lacked the necessary privileges") => Some(RIGHTS),
+        answer => answer,
+    }
+}
+
+fn has_wrong_keys(text: &str) -> bool {
+    WRONG_KEYS.iter().any(|word| text.contains(word))
+}
+
+/// The store's or the system's error below one that says nothing of its class.
+fn of_cause(error: &(dyn Error + 'static)) -> Option<Answer> {
+    below(error).find_map(|error| error.downcast_ref::<Store>()).map(of_store).or_else(|| of_io(error))
+}
+
+fn of_io(error: &(dyn Error + 'static)) -> Option<Answer> {
+    let io = below(error).find_map(|error| error.downcast_ref::<std::io::Error>())?;
+    match io.kind() {
+        ErrorKind::PermissionDenied
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::StorageFull
+        | ErrorKind::QuotaExceeded
+        | ErrorKind::FileTooLarge => Some(RIGHTS),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => Some(GONE),
+        ErrorKind::InvalidFilename => Some(DATA),
+        _ => Some(AWAY),
+    }
+}
+
+fn below<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    successors(error.source(), |error: &&'e (dyn Error + 'static)| error.source())
+}
+
+/// The error with everything below it that it does not say itself.
+fn report(error: &DeltaTableError) -> String {
+    let mut line = error.to_string();
+    for text in below(error).map(ToString::to_string) {
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
         }
     }
+    line
+}
+
+/// Paths of files have values of the partitions' columns in them: `country=…/part-00000.parquet`.
+fn without_partitions(text: &str) -> String {
+    let parts: Vec<_> = text.split('/').collect();
+    let within = 1..parts.len().saturating_sub(1);
+    let shown = parts.iter().enumerate().map(|(number, part)| match part.split_once('=') {
+        Some((column, _)) if within.contains(&number) => format!("{column}=…"),
+        _ => (*part).to_owned(),
+    });
+    shown.collect::<Vec<_>>().join("/")
 }

@@ -4,6 +4,8 @@ mod columns;
 #[cfg(test)]
 mod conformance;
 mod failure;
+mod partitions;
+mod protocol;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,7 @@ pub(crate) struct DeltaLake {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
+#[setting(validate = Self::has_each_name_once)]
 pub(crate) struct Target {
     /// A folder, or `s3://bucket/path`. A table that is not there is made.
     table: String,
@@ -79,14 +82,15 @@ impl SinkConnector for DeltaLake {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let target = self.topics.for_record(&records[0])?;
+        let Some(first) = records.first() else { return Ok(()) };
+        let target = self.topics.for_record(first)?;
         let table = self.tables.get_mut(&target.table).ok_or_else(|| ConnectorError::fatal("not initialized"))?;
         table.append(target, &records).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for table in self.tables.values() {
-            table.find().await?;
+            table.check().await?;
         }
         Ok(())
     }

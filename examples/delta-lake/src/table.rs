@@ -5,7 +5,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use danube_sink::{Deduplication, prelude::*};
+use bytes::Bytes;
+use danube_sink::{Deduplication, each_record, prelude::*};
 use danube_sink_arrow::Rows;
 use deltalake::{
     DataType, DeltaResult, DeltaTable, DeltaTableBuilder, StructField,
@@ -20,7 +21,12 @@ use deltalake::{
     writer::{DeltaWriter, RecordBatchWriter},
 };
 
-use super::{Target, failure::Sorted};
+use super::{
+    Target,
+    columns::{can_be_columns, cannot_be_made},
+    failure::{Failure, Sorted},
+    partitions, protocol,
+};
 
 /// How long the log remembers a producer that sends nothing any more.
 const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
@@ -32,6 +38,8 @@ pub(crate) struct Table {
     was_there: bool,
     /// As of the last commit; `None` when that is in doubt, or there was none.
     state: Option<DeltaTable>,
+    /// The last commit as the log has it, by which a table is known from another one in its place.
+    commit: Option<Bytes>,
     /// What the log says of records, in its transactions.
     deduplication: Deduplication,
 }
@@ -39,25 +47,35 @@ pub(crate) struct Table {
 impl Table {
     /// The table of a mapping, made if it is not there and the mapping names its columns.
     pub(crate) async fn open(target: &Target, options: HashMap<String, String>) -> ConnectorResult<Self> {
-        let url = ensure_table_uri(&target.table).sorted("open the table")?;
-        let mut table = Self { url, options, was_there: false, state: None, deduplication: Deduplication::default() };
-        table.state = table.load(target, &[]).await?;
+        let url = ensure_table_uri(&target.table).sorted("open the table").map_err(Failure::at_start)?;
+        let deduplication = Deduplication::default();
+        let mut table = Self { url, options, was_there: false, state: None, commit: None, deduplication };
+        table.state = table.load(target, &[]).await.map_err(Failure::at_start)?;
         Ok(table)
     }
 
+    /// Whether the table can be reached.
+    pub(crate) async fn check(&self) -> ConnectorResult<()> {
+        self.find().await?;
+        Ok(())
+    }
+
     /// Its place, and whether it is there. One that was there is not made again: its log is waited for.
-    pub(crate) async fn find(&self) -> ConnectorResult<(DeltaTable, bool)> {
+    async fn find(&self) -> Result<(DeltaTable, bool), Failure> {
         let what = format!("find the table {}", self.url);
         let place = DeltaTableBuilder::from_url(self.url.clone()).sorted(&what)?;
         let place = place.with_storage_options(self.options.clone()).build().sorted(&what)?;
         match place.verify_deltatable_existence().await.sorted(&what)? {
-            false if self.was_there => Err(ConnectorError::retryable(format!("{} is not there any more", self.url))),
+            false if self.was_there => Err(Failure::gone(format!(
+                "{} is not there any more; put it back, or restart the connector to begin another one",
+                self.url
+            ))),
             is_there => Ok((place, is_there)),
         }
     }
 
     /// What its log says now; `None` if it was never there and nobody knows the columns to make it with.
-    async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<Option<DeltaTable>> {
+    async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> Result<Option<DeltaTable>, Failure> {
         let what = format!("open the table {}", self.url);
         let (mut state, is_there) = self.find().await?;
         let mapped = target.mapped();
@@ -65,6 +83,9 @@ impl Table {
             let columns = mapped.of_new_table(records);
             if columns.is_empty() {
                 return Ok(None);
+            }
+            if let Some(reason) = cannot_be_made(&columns, &target.partition_by) {
+                return Err(Failure::schema(format!("make the table {}: {reason}", self.url)));
             }
             let columns = columns.iter().map(TryIntoKernel::try_into_kernel).collect::<Result<Vec<StructField>, _>>();
             let made = CreateBuilder::new()
@@ -84,10 +105,21 @@ impl Table {
         self.was_there = true;
         self.deduplication.forget();
         state.load().await.sorted(&what)?;
+        protocol::check(state.snapshot().sorted(&what)?, self.url.as_str())?;
         let schema = RecordBatchWriter::for_table(&state).sorted(&what)?.arrow_schema();
         let told = |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
-        let misfit = mapped.misfit(&schema, told).map(|misfit| format!("{misfit}: {}", self.url));
-        misfit.map_or(Ok(Some(state)), |misfit| Err(ConnectorError::configuration(misfit)))
+        if let Some(misfit) = mapped.misfit(&schema, told) {
+            return Err(Failure::schema(format!("{misfit}: {}", self.url)));
+        }
+        self.commit = last_commit(&state).await.sorted(&what)?;
+        Ok(Some(state))
+    }
+
+    /// Whether the last commit is where it was. Else the next one would begin a log anew that nobody can read, or go on with
+    /// that of another table.
+    async fn is_the_same(&self, state: &DeltaTable) -> Result<bool, Failure> {
+        let commit = last_commit(state).await.sorted(&format!("read the log of {}", self.url))?;
+        Ok(commit.is_some() && commit == self.commit)
     }
 
     /// Appends the records that the table does not have, in one commit.
@@ -95,36 +127,45 @@ impl Table {
         let what = format!("append to {}", self.url);
         // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
         let state = match self.state.take() {
-            Some(state) if has_its_log(&state).await.sorted(&what)? => Some(state),
-            _ => self.load(target, records).await?,
+            Some(state) if self.is_the_same(&state).await? => Some(state),
+            _ => {
+                if !self.was_there && !target.mapped().names_columns() && !self.find().await?.1 {
+                    each_record(records, can_be_columns)?;
+                }
+                self.load(target, records).await?
+            }
         };
-        let reason = "not a JSON object, from which the columns of a new table could be taken";
-        let mut state = state.ok_or_else(|| ConnectorError::invalid_record(&records[0], reason))?;
+        let mut state = state.ok_or_else(|| ConnectorError::fatal("there is neither a table nor a record"))?;
         let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
-        let columns = target.mapped().columns(writer.arrow_schema());
-        let Rows { batch, records, rejected } = columns.rows(records).sorted(&what)?;
+        let rows = target.mapped().columns(writer.arrow_schema()).rows(records).of_rows(&what)?;
+        let partitions = state.snapshot().sorted(&what)?.metadata().partition_columns();
+        let Rows { batch, records, rejected } = partitions::writable(rows, partitions).of_rows(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.sorted(&what)?;
         if fresh.records.contains(&true) {
-            let batch = filter_record_batch(&batch, &fresh.records.clone().into()).sorted(&what)?;
+            let batch = filter_record_batch(&batch, &fresh.records.clone().into()).of_rows(&what)?;
             let mut writer = writer.with_commit_properties(transactions(&fresh.numbers));
-            writer.write(batch).await.sorted(&what)?;
+            writer.write(batch).await.of_rows(&what)?;
             let before = state.version();
-            let version = writer.flush_and_commit(&mut state).await.sorted(&what)?;
+            let version = writer.flush_and_commit(&mut state).await.of_rows(&what)?;
             if before != version.checked_sub(1) {
                 // Others may have written for the producers that are known here.
                 self.deduplication.forget();
             }
             self.deduplication.written(fresh);
+            // Unread, it makes the next batch read the log.
+            self.commit = last_commit(&state).await.unwrap_or_default();
         }
         self.state = Some(state);
         rejected.into_result()
     }
 }
 
-/// Whether the last commit is where it was. The next one would begin a log anew that nobody can read.
-async fn has_its_log(state: &DeltaTable) -> DeltaResult<bool> {
-    let Some(version) = state.version() else { return Ok(false) };
-    Ok(state.log_store().read_commit_entry(version).await?.is_some())
+/// The newest commit that is known, if the log has it.
+async fn last_commit(state: &DeltaTable) -> DeltaResult<Option<Bytes>> {
+    match state.version() {
+        Some(version) => state.log_store().read_commit_entry(version).await,
+        None => Ok(None),
+    }
 }
 
 /// What the log says under these names.

@@ -1,10 +1,15 @@
 //! Embeddings from Danube topics into PostgreSQL with pgvector: `cargo run -p pgvector -- dev`
 
+mod check;
+mod index;
 #[cfg(test)]
 mod tests;
 
-use danube_sink::{config::Mapping, prelude::*};
-use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted, quoted_table};
+use danube_sink::{
+    config::{Mapping, Mistake, Mistakes},
+    prelude::*,
+};
+use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted};
 
 /// Writes the embeddings of each topic, with what they are of, into a table of PostgreSQL with pgvector.
 #[sink_connector(
@@ -23,7 +28,7 @@ pub(crate) struct Pgvector {
     #[setting(secret)]
     url: Option<Secret>,
     /// Where each topic goes.
-    #[topic_mappings(batch_size = 500)]
+    #[topic_mappings(subscription_type = "Exclusive", batch_size = 500)]
     topics: TopicMappings<Vectors>,
     #[state]
     tables: TopicMappings<Table>,
@@ -31,11 +36,12 @@ pub(crate) struct Pgvector {
 
 /// What a topic mapping says beyond the common keys.
 #[derive(TopicMapping)]
+#[setting(validate = Self::can_be_made)]
 pub(crate) struct Vectors {
     /// The table, as `table` or `schema.table`; capital letters count.
     #[setting(length = 1..)]
     table: String,
-    /// Whether extension, table and index are made if they are not there.
+    /// Whether the extension is made if it is not there, and the table, with its index.
     #[setting(default = true)]
     create: bool,
     /// How many numbers an embedding has; a record with another number of them is not valid.
@@ -61,10 +67,31 @@ pub(crate) struct Vectors {
     /// so that every row is compared.
     #[setting(default = "hnsw", one_of = ["hnsw", "ivfflat", "none"])]
     index: String,
+    /// Whether the index is made also on a table that was there, if none on the column has the distance. The table's other
+    /// writers wait until it is built, for `write_timeout_ms` at most; then the connector ends.
+    #[setting(default = false)]
+    index_existing: bool,
 }
 
 impl Vectors {
-    fn plan(&self) -> Plan {
+    fn can_be_made(&self) -> Result<(), Mistakes> {
+        let mut mistakes = Mistakes::default();
+        if self.create && self.index != "none" && self.dimensions > index::MOST_INDEXED {
+            let message = format!("pgvector indexes up to {} dimensions of the type vector", index::MOST_INDEXED);
+            let help =
+                "set index = \"none\"; rows are compared one by one then, unless you index them as halfvec yourself";
+            mistakes.push(Mistake::of_key("dimensions", message, help));
+        }
+        for (number, which) in self.metadata.iter().enumerate() {
+            if *which == Metadata::Id || self.metadata[..number].contains(which) {
+                let message = format!("there is a column `{which}` already");
+                mistakes.push(Mistake::of_key("metadata", message, "leave it out"));
+            }
+        }
+        mistakes.into_result()
+    }
+
+    fn plan(&self, write_timeout: Duration) -> Plan {
         let embedding = format!("vector({}) NOT NULL", self.dimensions);
         let payload = [
             ("id", "text PRIMARY KEY", Some(&self.id)),
@@ -89,44 +116,25 @@ impl Vectors {
             made.push(format!("{} {ty}", quoted(which.as_str())));
             columns.push((which.to_string(), Field::Metadata(*which)));
         }
-        let create = self.create.then(|| self.statements(&made.join(", ")));
+        let limit = (write_timeout * 9 / 10).as_millis();
+        let create = self.create.then(|| index::statements(self, &made.join(", "), limit));
         Plan { table: self.table.clone(), create, columns, key: vec!["id".to_owned()], replace: true, changes: None }
-    }
-
-    /// What makes the extension, the table and the index.
-    fn statements(&self, columns: &str) -> String {
-        let (table, kind) = (quoted_table(&self.table), &self.index);
-        let made = format!("CREATE EXTENSION IF NOT EXISTS vector; CREATE TABLE IF NOT EXISTS {table} ({columns})");
-        if kind == "none" {
-            return made;
-        }
-        let distance = self.distance.replace("inner_product", "ip");
-        let name = quoted(&format!("{}_{kind}_{distance}", self.table.replace('.', "_")));
-        format!("{made}; CREATE INDEX IF NOT EXISTS {name} ON {table} USING {kind} (embedding vector_{distance}_ops)")
-    }
-
-    /// Whether the embedding has as many numbers as it should.
-    fn check(&self, record: &SinkRecord) -> ConnectorResult<()> {
-        let reason = match self.embedding.of(record.payload()).and_then(|embedding| embedding.as_array()) {
-            Some(numbers) if numbers.len() == self.dimensions => return Ok(()),
-            Some(numbers) => format!("the embedding has {} dimensions, not {}", numbers.len(), self.dimensions),
-            None => format!("there is no list of numbers at {}", self.embedding),
-        };
-        Err(ConnectorError::invalid_record(record, reason))
     }
 }
 
 #[sink_connector]
 impl SinkConnector for Pgvector {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let plan = |vectors: &Vectors| vectors.plan(config.write_timeout);
         let credentials = Credentials { password: self.password.as_ref(), url: self.url.as_ref() };
-        self.tables = self.server.open(credentials, &config, &self.topics, Vectors::plan).await?;
+        self.tables = self.server.open(credentials, &config, &self.topics, plan).await?;
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let vectors = self.topics.for_record(&records[0])?;
-        self.tables.for_record(&records[0])?.write_valid(&records, |record| vectors.check(record)).await
+        let Some(first) = records.first() else { return Ok(()) };
+        let vectors = self.topics.for_record(first)?;
+        self.tables.for_record(first)?.write_valid(&records, |record| vectors.check(record)).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {

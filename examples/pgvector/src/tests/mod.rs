@@ -1,7 +1,7 @@
 //! The connector against a PostgreSQL server with pgvector of its own.
 
 use danube_sink::{
-    ConnectorError, ConnectorResult, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType,
+    ConnectorResult, SinkConnector, SinkRecord, SinkRuntime,
     dev::BrokerOptions,
     testing::{Prepared, Subject, conforms, from_toml},
 };
@@ -11,8 +11,11 @@ use tokio_postgres::Client;
 use super::Pgvector;
 use server::{PostgresServer, Program};
 
-#[path = "../../postgres/tests/support/server.rs"]
+#[path = "../../../postgres/tests/support/server.rs"]
 mod server;
+
+mod index;
+mod values;
 
 const TOPIC: &str = "/default/vectors";
 
@@ -59,33 +62,6 @@ async fn a_record_is_a_row_and_the_last_of_an_id_stays() {
 }
 
 #[tokio::test]
-async fn an_index_is_made_for_each_distance_or_none() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    for (index, distance, part) in [
-        ("hnsw", "cosine", Some("USING hnsw (embedding vector_cosine_ops)")),
-        ("hnsw", "l2", Some("USING hnsw (embedding vector_l2_ops)")),
-        ("ivfflat", "inner_product", Some("USING ivfflat (embedding vector_ip_ops)")),
-        ("none", "l2", None),
-    ] {
-        let mapping = format!("index = '{index}'\ndistance = '{distance}'");
-        // What is there is left as it is.
-        for _ in 0..2 {
-            start(&server, &mapping).await.unwrap();
-        }
-        let made =
-            texts(&sql, "SELECT indexdef FROM pg_indexes WHERE tablename = 'docs' AND indexname <> 'docs_pkey'").await;
-        match part {
-            Some(part) => assert!(made.len() == 1 && made[0].contains(part), "{index} {distance}: {made:?}"),
-            None => assert_eq!(made, [] as [String; 0]),
-        }
-        sql.batch_execute("DROP TABLE docs").await.unwrap();
-    }
-    let text = start(&server, "create = false").await.map(drop).unwrap_err().report();
-    assert!(text.contains("docs") && text.contains("42P01"), "{text}");
-}
-
-#[tokio::test]
 async fn a_table_that_was_there_keeps_its_types() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
@@ -94,37 +70,6 @@ async fn a_table_that_was_there_keeps_its_types() {
     let mut sink = start(&server, "create = false").await.unwrap();
     sink.process_batch(records(&[r#"{"id":9007199254740993,"embedding":[1,2,3]}"#])).await.unwrap();
     assert_eq!(texts(&sql, "SELECT id || embedding::text FROM docs").await, ["9007199254740993[1,2,3]"]);
-}
-
-#[tokio::test]
-async fn what_is_no_embedding_is_named_before_the_write() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    let mut sink = start(&server, "").await.unwrap();
-    let good = r#"{"id":1,"embedding":[1,2,3]}"#;
-    for (bad, part) in [
-        (r#"{"id":2,"embedding":[1,2]}"#, "2 dimensions, not 3"),
-        (r#"{"id":2,"embedding":[1,2,3,4]}"#, "4 dimensions, not 3"),
-        (r#"{"id":2,"embedding":null}"#, "no list of numbers at /embedding"),
-        (r#"{"id":2}"#, "no list of numbers"),
-        (r#"{"embedding":[1,2,3]}"#, "no value that column \"id\" can have"),
-    ] {
-        match sink.process_batch(records(&[good, bad])).await {
-            Err(error @ ConnectorError::InvalidRecord { .. }) => {
-                assert!(error.report().contains(part), "{bad}: {}", error.report());
-            }
-            other => panic!("{bad}: {other:?}"),
-        }
-    }
-    for bad in [
-        r#"{"id":2,"embedding":[1,"two",3]}"#,
-        r#"{"id":2,"embedding":[1,null,3]}"#,
-        r#"{"id":2,"embedding":[1,2,1e99]}"#,
-    ] {
-        let answer = sink.process_batch(records(&[good, bad])).await;
-        assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{bad}: {answer:?}");
-    }
-    assert_eq!(texts(&sql, "SELECT id FROM docs").await, [] as [String; 0]);
 }
 
 /// The server, which comes and goes.
@@ -176,9 +121,6 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
     let (sink, mut core) = configured(&server, &topic, "").unwrap();
     core.danube_service_url = broker.url().to_owned();
     core.metrics_port = 0;
-    for mapping in &mut core.mappings {
-        mapping.consumer.subscription_type = SubscriptionType::Exclusive;
-    }
     let runtime = SinkRuntime::new(sink, core).await.unwrap();
     let handle = runtime.handle();
     let running = tokio::spawn(runtime.run());

@@ -1,37 +1,10 @@
-//! Single batches, handed over by hand and read back by an independent reader.
+//! Values of every type, and those that are of none.
 
-#[path = "../tests/common/mod.rs"]
-pub(crate) mod common;
-
-use std::{collections::BTreeMap, fs, path::Path};
-
-use common::{Reader, S3, folder, toml};
 use danube_sink::{prelude::*, testing::from_toml};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::DeltaLake;
-
-const TOPIC: &str = "/default/t";
-
-/// A connector of one topic whose table is in the folder.
-async fn connector(folder: &Path, mapping: &str) -> ConnectorResult<DeltaLake> {
-    let text = format!(
-        "[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = '{}'\n{mapping}\n",
-        folder.join("table").display()
-    );
-    let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
-    connector.initialize(config).await?;
-    Ok(connector)
-}
-
-fn record(offset: u64, payload: &Value) -> SinkRecord {
-    let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("sensor", 7, offset);
-    record.publish_time(1_517_966_773_840).key("k").payload(payload.to_string()).build()
-}
-
-fn read(folder: &Path) -> common::Read {
-    Reader::start().read(&folder.join("table").display().to_string(), &BTreeMap::new())
-}
+use super::{TOPIC, common::folder, connector, read, record};
+use crate::DeltaLake;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_of_every_type_arrive_as_they_were_sent() {
@@ -97,11 +70,13 @@ async fn what_a_type_takes_is_what_the_readme_says() {
         ("double", r#""2.5""#, json!(2.5)),
         ("boolean", "false", json!(false)),
         ("decimal(10,2)", "1.2E+3", json!("1200.00")),
-        ("decimal(10,2)", "-125e-3", json!("-0.13")),
-        ("decimal(10,2)", "-0.125", json!("-0.13")),
+        ("decimal(10,2)", "-125e-2", json!("-1.25")),
+        ("decimal(10,2)", "-0.1200", json!("-0.12")),
         ("decimal(10,2)", r#""7""#, json!("7.00")),
         ("date", r#""2018-02-07""#, json!("2018-02-07")),
-        ("timestamp", "1517966773840001", json!("2018-02-07 01:26:13.840001+00:00")),
+        ("timestamp", r#""2018-02-07T01:26:13.840001""#, json!("2018-02-07 01:26:13.840001+00:00")),
+        ("timestamp_ntz", r#""2018-02-07T02:26:13+01:00""#, json!("2018-02-07 01:26:13")),
+        ("float", "16777217", json!(16_777_216.0)),
         ("timestamp", r#""2018-02-07T01:26:13Z""#, json!("2018-02-07 01:26:13+00:00")),
         (list, "[1, null, 7]", json!([1, null, 7])),
     ];
@@ -114,6 +89,15 @@ async fn what_a_type_takes_is_what_the_readme_says() {
         ("boolean", r#""true""#),
         ("decimal(10,2)", "123456789.1"),
         ("decimal(10,2)", "{}"),
+        ("decimal(10,2)", "0.125"),
+        ("float", "1e39"),
+        ("double", r#""1e400""#),
+        ("timestamp", "1517966773840"),
+        ("timestamp_ntz", "1517966773840"),
+        ("timestamp", r#""10000-01-01T00:00:00Z""#),
+        ("date", r#""0000-01-01""#),
+        ("date", "17569"),
+        (list, "[7.5]"),
         ("date", r#""today""#),
         ("timestamp", "1.5"),
         ("binary", "[1]"),
@@ -193,105 +177,86 @@ async fn without_columns_the_first_batch_has_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_is_written_after_so_many_commits_and_remembers_what_was_written() {
-    let folder = folder("checkpoints");
-    let mapping = "checkpoint_interval = 4\ncolumns = [{ name = 'n', type = 'long' }]";
-    let one = |number: u64| vec![record(number + 1, &json!({ "n": number }))];
-    {
-        let mut connector = connector(&folder, mapping).await.unwrap();
-        for number in 0..10 {
-            connector.process_batch(one(number)).await.unwrap();
-        }
-    }
-    let log = folder.join("table/_delta_log");
-    assert!(log.join("_last_checkpoint").exists() && log.join("00000000000000000007.checkpoint.parquet").exists());
-    for version in 0..7 {
-        fs::remove_file(log.join(format!("{version:020}.json"))).expect("a commit before the checkpoint");
-    }
-    let mut connector = connector(&folder, mapping).await.unwrap();
-    for number in (0..12).rev() {
-        connector.process_batch(one(number)).await.unwrap();
-    }
-    let table = read(&folder);
-    let mut numbers: Vec<_> = table.rows.iter().filter_map(|row| row["n"].as_u64()).collect();
-    numbers.sort_unstable();
-    assert_eq!(numbers, (0..12).collect::<Vec<_>>());
-    assert_eq!(table.version, 12, "what is there already makes no commit");
-}
-
-/// A commit beside a log that is gone would be read by nobody.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_gone_is_not_begun_again() {
-    let (disk, server) = (folder("gone"), S3::start("gone-s3", false).await);
-    let places = [
-        (disk.join("table").display().to_string(), disk.join("table"), BTreeMap::new()),
-        (server.table("table"), server.objects("table"), server.options()),
-    ];
-    for (table, folder, options) in places {
-        let text = format!(
-            "[delta_lake.storage_options]\n{}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
-             table = '{table}'\ncolumns = [{{ name = 'n', type = 'long' }}]\n",
-            toml(&options)
-        );
-        let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
-        connector.initialize(config).await.unwrap();
-        connector.process_batch(vec![record(1, &json!({ "n": 1 }))]).await.unwrap();
-        let away = folder.with_extension("away");
-        fs::rename(&folder, &away).unwrap();
-        for error in [
-            connector.process_batch(vec![record(2, &json!({ "n": 2 }))]).await.expect_err("no table"),
-            connector.health_check().await.expect_err("no table"),
-        ] {
-            assert!(matches!(error, ConnectorError::Retryable { .. }), "{table}: {error:?}");
-            assert!(error.report().contains("is not there any more"), "{table}: {error:?}");
-        }
-        assert!(!folder.exists(), "{table}");
-        fs::rename(&away, &folder).unwrap();
-        connector.process_batch(vec![record(2, &json!({ "n": 2 }))]).await.unwrap();
-        let mut numbers = Reader::start().numbers(&table, &options, "n");
-        numbers.sort_unstable();
-        assert_eq!(numbers, [1, 2], "{table}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_the_mapping_does_not_fit_is_told_at_start() {
-    let folder = folder("unfit");
-    connector(&folder, "columns = [{ name = 'n', type = 'long' }]").await.unwrap();
-    for (mapping, told) in [
-        ("columns = [{ name = 'n', type = 'string' }]", "column `n` of the table"),
-        ("columns = [{ name = 'm' }]", "column `m` of the table"),
-        ("metadata = ['key']", "column `key` of the table"),
-    ] {
-        let Err(error) = connector(&folder, mapping).await else { panic!("{mapping} is taken") };
-        assert!(matches!(error, ConnectorError::Configuration { .. }) && error.report().contains(told), "{error:?}");
-        let has = if told.contains("`n`") { "is `long`; the" } else { "is not there; the" };
-        assert!(error.report().contains(&format!("{has} mapping wants `string`")), "{error:?}");
-    }
+async fn numbers_are_times_only_with_a_unit_that_the_mapping_names() {
+    let folder = folder("units");
+    let nested = r#"{"type":"struct","fields":[{"name":"at","type":"timestamp","nullable":true,"metadata":{}}]}"#;
+    let mapping = format!(
+        "columns = [ {{ name = 's', type = 'timestamp', unit = 's' }}, {{ name = 'ms', type = 'timestamp', unit = 'ms' }}, \
+         {{ name = 'us', type = 'timestamp', unit = 'us' }}, {{ name = 'ns', type = 'timestamp_ntz', unit = 'ns' }}, \
+         {{ name = 'nested', type = '{nested}', unit = 'ms' }}, {{ name = 'none', type = 'timestamp' }} ]"
+    );
+    let mut connector = connector(&folder, &mapping).await.unwrap();
+    let payload = json!({
+        "s": 1_517_966_773, "ms": 1_517_966_773_840_u64, "us": 1_517_966_773_840_001_u64,
+        "ns": 1_517_966_773_840_001_999_u64, "nested": {"at": 1_517_966_773_840_u64},
+    });
+    let number = json!({ "none": 1_517_966_773_840_u64 });
+    let failure = connector.process_batch(vec![record(1, &payload), record(2, &number)]).await.unwrap_err().report();
+    assert!(
+        failure.contains("1 rejected") && failure.contains("\"/none\"") && failure.contains("no unit"),
+        "{failure}"
+    );
+    assert!(!failure.contains("1517966773840"), "{failure}");
+    let expected = json!({
+        "s": "2018-02-07 01:26:13+00:00", "ms": "2018-02-07 01:26:13.840000+00:00",
+        "us": "2018-02-07 01:26:13.840001+00:00", "ns": "2018-02-07 01:26:13.840001",
+        "nested": {"at": "2018-02-07 01:26:13.840000+00:00"}, "none": null,
+    });
+    assert_eq!(read(&folder).rows, [expected]);
 }
 
 #[test]
-fn secrets_and_types_that_are_none_are_told_with_their_line() {
-    let text = "[delta_lake.storage_options]\nAWS_SECRET_ACCESS_KEY = 's3cret'\n\n[[delta_lake.topic_mappings]]\n\
-                topic = '/default/t'\ntable = 't'\ncolumns = [{ name = 'n', type = 'int' }]\n";
+fn a_unit_belongs_to_timestamps() {
+    let text = "[[delta_lake.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\n\
+                columns = [{ name = 'n', type = 'long', unit = 'ms' }, { name = 't', type = 'timestamp', unit = 'days' }]\n";
     let Err(report) = from_toml::<DeltaLake>(text) else { panic!("it is taken") };
     let report = report.to_string();
-    assert!(
-        report.contains("conformance.toml:2") && report.contains("is a secret") && !report.contains("s3cret"),
-        "{report}"
-    );
-    assert!(report.contains("conformance.toml:7") && report.contains("not a DeltaType: Delta has"), "{report}");
-    for kind in ["variant", "interval year to month"] {
-        let Err(report) = from_toml::<DeltaLake>(&text.replace("'int'", &format!("'{kind}'"))) else {
-            panic!("{kind}")
-        };
-        assert!(report.to_string().contains("not a DeltaType"), "{kind}: {report}");
-    }
+    assert!(report.contains("no timestamps") && report.contains("days"), "{report}");
 }
 
-#[test]
-fn the_readme_has_every_setting() {
-    let template = danube_sink::config::template::<DeltaLake>();
-    let readme = include_str!("../README.md");
-    assert!(readme.contains(&format!("```toml\n{template}```\n")), "paste into README.md:\n{template}");
+#[tokio::test(flavor = "multi_thread")]
+async fn all_invalid_records_of_a_batch_are_one_answer() {
+    let folder = folder("many-invalid");
+    let mut connector = connector(&folder, "columns = [{ name = 'n', type = 'long' }]").await.unwrap();
+    let payload = |number: u64| if number == 50 { "{\"n\":50}" } else { "{\"n\":\"s3cret\"}" };
+    let one = |number| SinkRecord::builder(TOPIC).offset(number).payload(payload(number)).build();
+    let failure = connector.process_batch((0..100).map(one).collect()).await.unwrap_err();
+    assert!(failure.report().contains("0 records to retry, 99 rejected"), "{failure:?}");
+    assert_eq!(read(&folder).rows, [json!({ "n": 50 })]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payloads_that_are_no_json_are_no_rows() {
+    let folder = folder("no-json");
+    let mapping =
+        "metadata = ['key']\ncolumns = [{ name = 'n', type = 'long' }, { name = 'op', from = 'attribute:op' }]";
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    let payloads = [
+        r#"{"n":1,"x":"\ud83d"}"#,
+        r#"{"n":NaN}"#,
+        "\u{feff}{\"n\":1}",
+        r#"{"n":1,"x":"cut"#,
+        r#"{"n":1e400}"#,
+        "",
+        "1 2",
+    ];
+    let one = |(offset, payload): (u64, &str)| {
+        SinkRecord::builder(TOPIC).offset(offset).attribute("op", "c").payload(payload.to_owned()).build()
+    };
+    let failure = connector.process_batch((0..).zip(payloads).map(one).collect()).await.unwrap_err().report();
+    assert!(failure.contains("7 rejected") && failure.contains("not JSON"), "{failure}");
+    assert_eq!(read(&folder).version, 0, "no commit but the table's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_column_requires_it_requires_of_a_table_that_is_there() {
+    let folder = folder("required");
+    connector(&folder, "columns = [{ name = 'n', type = 'long' }, { name = 'm', type = 'long' }]").await.unwrap();
+    let mapping = "columns = [{ name = 'n', type = 'long', required = true }, { name = 'm', type = 'long' }]";
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    let records = [json!({"n": 1}), json!({"m": 1}), json!({"n": null, "m": 2})];
+    let records = records.iter().zip(1..).map(|(payload, offset)| record(offset, payload)).collect();
+    let failure = connector.process_batch(records).await.unwrap_err().report();
+    assert!(failure.contains("2 rejected") && failure.contains("no value for column `n`"), "{failure}");
+    assert_eq!(read(&folder).rows, [json!({"n": 1, "m": null})]);
 }

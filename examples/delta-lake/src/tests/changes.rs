@@ -1,0 +1,147 @@
+//! A table that others change while the connector runs: it goes on, or says what to do.
+
+use std::{fs, path::Path};
+
+use danube_sink::prelude::*;
+use serde_json::json;
+
+use super::{common::folder, connector, read, record};
+use crate::DeltaLake;
+
+const COLUMN: &str = "columns = [{ name = 'n', type = 'long' }]";
+
+async fn write(connector: &mut DeltaLake, number: u64) -> ConnectorResult<()> {
+    connector.process_batch(vec![record(number, &json!({ "n": number }))]).await
+}
+
+/// Writes again as the runtime does while the answer says so, and returns the first other one.
+async fn retried(connector: &mut DeltaLake, number: u64) -> ConnectorResult<()> {
+    for _ in 0..3 {
+        match write(connector, number).await {
+            Err(ConnectorError::Retryable { .. }) => {}
+            other => return other,
+        }
+    }
+    panic!("it is retried for ever")
+}
+
+fn numbers(folder: &Path) -> Vec<u64> {
+    let mut numbers: Vec<_> = read(folder).rows.iter().filter_map(|row| row["n"].as_u64()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// What another writer commits next: other columns.
+fn commit_schema(folder: &Path, version: u64, columns: &[(&str, &str, bool)]) {
+    let log = folder.join("table/_delta_log");
+    let first = fs::read_to_string(log.join("00000000000000000000.json")).unwrap();
+    let lines = first.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut metadata = lines.into_iter().find(|line| line.get("metaData").is_some()).unwrap();
+    let fields = columns
+        .iter()
+        .map(|(name, kind, nullable)| json!({ "name": name, "type": kind, "nullable": nullable, "metadata": {} }));
+    let schema = json!({ "type": "struct", "fields": fields.collect::<Vec<_>>() });
+    metadata["metaData"]["schemaString"] = schema.to_string().into();
+    fs::write(log.join(format!("{version:020}.json")), metadata.to_string()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_are_added_are_null() {
+    let folder = folder("added");
+    let mut connector = connector(&folder, COLUMN).await.unwrap();
+    write(&mut connector, 1).await.unwrap();
+    commit_schema(&folder, 2, &[("n", "long", true), ("more", "string", true)]);
+    retried(&mut connector, 2).await.unwrap();
+    write(&mut connector, 3).await.unwrap();
+    assert_eq!(numbers(&folder), [1, 2, 3]);
+    assert_eq!(read(&folder).columns["more"], "string");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_no_longer_fit_end_the_connector_with_what_to_do() {
+    for (columns, told) in [
+        (&[("m", "long", true)][..], "column `n` of the table is not there; the mapping wants `long`"),
+        (&[("n", "string", true)], "column `n` of the table is `string`; the mapping wants `long`"),
+        (&[("N", "long", true)], "column `n` is `N` in the table: write it so"),
+        (&[("n", "long", true), ("m", "long", false)], "column `m` of the table must have a value"),
+    ] {
+        let folder = folder("unfit-meanwhile");
+        let mut connector = connector(&folder, COLUMN).await.unwrap();
+        write(&mut connector, 1).await.unwrap();
+        commit_schema(&folder, 2, columns);
+        let error = retried(&mut connector, 2).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Fatal { .. }), "{error:?}");
+        assert!(error.report().contains(told), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_whose_type_changes_takes_what_it_then_takes_where_none_are_named() {
+    let folder = folder("retyped");
+    let mut connector = connector(&folder, "").await.unwrap();
+    write(&mut connector, 1).await.unwrap();
+    commit_schema(&folder, 2, &[("n", "string", true), ("m", "long", true)]);
+    retried(&mut connector, 2).await.unwrap();
+    let log = fs::read_to_string(folder.join("table/_delta_log/00000000000000000003.json")).unwrap();
+    assert!(log.contains(r#"\"minValues\":{\"n\":\"2\"}"#), "{log}");
+}
+
+/// With as many commits as the one before it, so that the log looks as if it went on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_dropped_and_made_again_is_read_anew() {
+    for (name, columns, fits) in [
+        ("remade", "columns = [{ name = 'n', type = 'long' }, { name = 'm', type = 'long' }]", true),
+        ("remade-other", "columns = [{ name = 'n', type = 'string' }]", false),
+    ] {
+        let folder = folder(name);
+        let mut connector_of_old = connector(&folder, COLUMN).await.unwrap();
+        write(&mut connector_of_old, 1).await.unwrap();
+        fs::remove_dir_all(folder.join("table")).unwrap();
+        let mut other = connector(&folder, columns).await.unwrap();
+        for number in 10..13 {
+            write(&mut other, number).await.unwrap();
+        }
+        match retried(&mut connector_of_old, 2).await {
+            Ok(()) => {
+                assert!(fits);
+                assert_eq!(numbers(&folder), [2, 10, 11, 12]);
+            }
+            Err(error) => {
+                assert!(!fits && error.report().contains("the mapping wants `long`"), "{error:?}");
+                assert_eq!(read(&folder).rows.len(), 3, "nothing is added to a table of other columns");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_old_commits_are_cleaned_up_goes_on() {
+    let folder = folder("cleaned");
+    let mut connector = connector(&folder, &format!("checkpoint_interval = 2\n{COLUMN}")).await.unwrap();
+    for number in 1..=5 {
+        write(&mut connector, number).await.unwrap();
+    }
+    let log = folder.join("table/_delta_log");
+    for version in 0..=4 {
+        fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+    }
+    retried(&mut connector, 6).await.unwrap();
+    assert_eq!(numbers(&folder), [1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_read_is_waited_for_without_its_lines() {
+    let folder = folder("broken-log");
+    let mut connector = connector(&folder, COLUMN).await.unwrap();
+    write(&mut connector, 1).await.unwrap();
+    let next = folder.join("table/_delta_log/00000000000000000002.json");
+    fs::write(&next, r#"{"add":{"path":"s3cret.parquet","stats":"{\"minValues\":{\"n\":\"s3cret"#).unwrap();
+    for _ in 0..3 {
+        let error = write(&mut connector, 2).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+        assert!(!error.report().contains("s3cret"), "{error:?}");
+    }
+    fs::remove_file(next).unwrap();
+    retried(&mut connector, 2).await.unwrap();
+    assert_eq!(numbers(&folder), [1, 2]);
+}

@@ -1,0 +1,144 @@
+//! Single batches, handed over by hand and read back by an independent reader.
+
+#[path = "../../tests/common/mod.rs"]
+pub(crate) mod common;
+
+mod changes;
+mod failures;
+mod features;
+mod names;
+mod values;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use common::{Reader, S3, folder, toml};
+use danube_sink::{prelude::*, testing::from_toml};
+use serde_json::{Value, json};
+
+use super::DeltaLake;
+
+const TOPIC: &str = "/default/t";
+
+/// A connector of one topic whose table is in the folder.
+async fn connector(folder: &Path, mapping: &str) -> ConnectorResult<DeltaLake> {
+    let text = format!(
+        "[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = '{}'\n{mapping}\n",
+        folder.join("table").display()
+    );
+    let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+    connector.initialize(config).await?;
+    Ok(connector)
+}
+
+fn record(offset: u64, payload: &Value) -> SinkRecord {
+    let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("sensor", 7, offset);
+    record.publish_time(1_517_966_773_840).key("k").payload(payload.to_string()).build()
+}
+
+fn read(folder: &Path) -> common::Read {
+    Reader::start().read(&folder.join("table").display().to_string(), &BTreeMap::new())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_is_written_after_so_many_commits_and_remembers_what_was_written() {
+    let folder = folder("checkpoints");
+    let mapping = "checkpoint_interval = 4\ncolumns = [{ name = 'n', type = 'long' }]";
+    let one = |number: u64| vec![record(number + 1, &json!({ "n": number }))];
+    {
+        let mut connector = connector(&folder, mapping).await.unwrap();
+        for number in 0..10 {
+            connector.process_batch(one(number)).await.unwrap();
+        }
+    }
+    let log = folder.join("table/_delta_log");
+    assert!(log.join("_last_checkpoint").exists() && log.join("00000000000000000007.checkpoint.parquet").exists());
+    for version in 0..7 {
+        fs::remove_file(log.join(format!("{version:020}.json"))).expect("a commit before the checkpoint");
+    }
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    for number in (0..12).rev() {
+        connector.process_batch(one(number)).await.unwrap();
+    }
+    let table = read(&folder);
+    let mut numbers: Vec<_> = table.rows.iter().filter_map(|row| row["n"].as_u64()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..12).collect::<Vec<_>>());
+    assert_eq!(table.version, 12, "what is there already makes no commit");
+}
+
+/// A commit beside a log that is gone would be read by nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_gone_is_not_begun_again() {
+    let (disk, server) = (folder("gone"), S3::start("gone-s3", false).await);
+    let places = [
+        (disk.join("table").display().to_string(), disk.join("table"), BTreeMap::new()),
+        (server.table("table"), server.objects("table"), server.options()),
+    ];
+    for (table, folder, options) in places {
+        let text = format!(
+            "[delta_lake.storage_options]\n{}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
+             table = '{table}'\ncolumns = [{{ name = 'n', type = 'long' }}]\n",
+            toml(&options)
+        );
+        let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+        connector.initialize(config).await.unwrap();
+        connector.process_batch(vec![record(1, &json!({ "n": 1 }))]).await.unwrap();
+        let away = folder.with_extension("away");
+        fs::rename(&folder, &away).unwrap();
+        for error in [
+            connector.process_batch(vec![record(2, &json!({ "n": 2 }))]).await.expect_err("no table"),
+            connector.health_check().await.expect_err("no table"),
+        ] {
+            assert!(matches!(error, ConnectorError::Retryable { .. }), "{table}: {error:?}");
+            assert!(error.report().contains("is not there any more"), "{table}: {error:?}");
+        }
+        assert!(!folder.exists(), "{table}");
+        fs::rename(&away, &folder).unwrap();
+        connector.process_batch(vec![record(2, &json!({ "n": 2 }))]).await.unwrap();
+        let mut numbers = Reader::start().numbers(&table, &options, "n");
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2], "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_the_mapping_does_not_fit_is_told_at_start() {
+    let folder = folder("unfit");
+    connector(&folder, "columns = [{ name = 'n', type = 'long' }]").await.unwrap();
+    for (mapping, told) in [
+        ("columns = [{ name = 'n', type = 'string' }]", "column `n` of the table"),
+        ("columns = [{ name = 'm' }]", "column `m` of the table"),
+        ("metadata = ['key']", "column `key` of the table"),
+    ] {
+        let Err(error) = connector(&folder, mapping).await else { panic!("{mapping} is taken") };
+        assert!(matches!(error, ConnectorError::Configuration { .. }) && error.report().contains(told), "{error:?}");
+        let has = if told.contains("`n`") { "is `long`; the" } else { "is not there; the" };
+        assert!(error.report().contains(&format!("{has} mapping wants `string`")), "{error:?}");
+    }
+}
+
+#[test]
+fn secrets_and_types_that_are_none_are_told_with_their_line() {
+    let text = "[delta_lake.storage_options]\nAWS_SECRET_ACCESS_KEY = 's3cret'\n\n[[delta_lake.topic_mappings]]\n\
+                topic = '/default/t'\ntable = 't'\ncolumns = [{ name = 'n', type = 'int' }]\n";
+    let Err(report) = from_toml::<DeltaLake>(text) else { panic!("it is taken") };
+    let report = report.to_string();
+    assert!(
+        report.contains("conformance.toml:2") && report.contains("is a secret") && !report.contains("s3cret"),
+        "{report}"
+    );
+    assert!(report.contains("conformance.toml:7") && report.contains("not a DeltaType: Delta has"), "{report}");
+    for kind in ["variant", "interval year to month"] {
+        let Err(report) = from_toml::<DeltaLake>(&text.replace("'int'", &format!("'{kind}'"))) else {
+            panic!("{kind}")
+        };
+        assert!(report.to_string().contains("not a DeltaType"), "{kind}: {report}");
+    }
+}
+
+#[test]
+fn the_readme_has_every_setting() {
+    let template = danube_sink::config::template::<DeltaLake>();
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(&format!("```toml\n{template}```\n")), "paste into README.md:\n{template}");
+}

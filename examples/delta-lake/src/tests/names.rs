@@ -1,0 +1,104 @@
+//! Names of columns that collide, or that a table cannot have; and values that are names of folders.
+
+use danube_sink::{prelude::*, testing::from_toml};
+use serde_json::json;
+
+use super::{TOPIC, common::folder, connector, read, record};
+use crate::DeltaLake;
+
+#[test]
+fn a_name_that_two_columns_have_is_a_mistake_of_the_file() {
+    for mapping in [
+        "columns = [{ name = 'a' }, { name = 'A' }]",
+        "columns = [{ name = 'Offset' }]\nmetadata = ['offset']",
+        "metadata = ['offset', 'offset']",
+    ] {
+        let text = format!("[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 't'\n{mapping}\n");
+        let Err(report) = from_toml::<DeltaLake>(&text) else { panic!("{mapping} is taken") };
+        assert!(report.to_string().contains("two columns have the name"), "{mapping}: {report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_others_could_not_read_is_not_made() {
+    let list = r#"{"type":"struct","fields":[{"name":"a b","type":"long","nullable":true,"metadata":{}}]}"#;
+    for (mapping, part) in [
+        ("columns = [{ name = 'a b' }]", "`a b`"),
+        ("columns = [{ name = 'a,b' }]", "`a,b`"),
+        ("columns = [{ name = '' }]", "``"),
+        (&format!("columns = [{{ name = 'x', type = '{list}' }}]"), "`a b`"),
+        ("columns = [{ name = 'a' }, { name = 'b' }]\npartition_by = ['c']", "`c` of partition_by is none"),
+        ("columns = [{ name = 'a' }]\npartition_by = ['a']", "has all of the columns"),
+        (
+            "columns = [{ name = 'a' }, { name = 'b', type = 'binary' }]\npartition_by = ['b']",
+            "`b` of partition_by has",
+        ),
+    ] {
+        let folder = folder("unmakeable");
+        let Err(error) = connector(&folder, mapping).await else { panic!("{mapping} is taken") };
+        assert!(matches!(error, ConnectorError::Configuration { .. }), "{mapping}: {error:?}");
+        assert!(error.report().contains(part), "{mapping}: {error:?}");
+        assert!(!folder.join("table/_delta_log").exists(), "{mapping}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dots_slashes_and_quotes_are_part_of_a_name() {
+    let folder = folder("dots");
+    let mapping = "columns = [{ name = 'a.b', type = 'long' }, { name = 'c/d' }, { name = 'e\"f', from = '/x/y.z' }, \
+                   { name = 'größe' }, { name = 'select' }]\npartition_by = ['c/d']";
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    let payload = json!({"a.b": 1, "a": {"b": 2}, "c/d": "x", "x": {"y.z": "q"}, "größe": "L", "select": "s"});
+    connector.process_batch(vec![record(1, &payload)]).await.unwrap();
+    let row = json!({"a.b": 1, "c/d": "x", "e\"f": "q", "größe": "L", "select": "s"});
+    assert_eq!(read(&folder).rows, [row]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_whose_names_collide_are_rejected_with_their_record_alone() {
+    let folder = folder("collisions");
+    let mut connector = connector(&folder, "metadata = ['offset']").await.unwrap();
+    let first = [
+        json!({"id": 1, "v": "a"}),
+        json!({"id": 2, "ID": "s3cret"}),
+        json!({"id": 3, "a b": "s3cret"}),
+        json!({"id": 4, "": "s3cret"}),
+        json!("text"),
+    ];
+    let records: Vec<_> = first.iter().zip(1..).map(|(payload, offset)| record(offset, payload)).collect();
+    let failure = connector.process_batch(records.clone()).await.unwrap_err().report();
+    assert!(failure.contains("1 records to retry, 4 rejected") && !failure.contains("s3cret"), "{failure}");
+    connector.process_batch(records[..1].to_vec()).await.unwrap();
+    let later = [json!({"Id": "s3cret"}), json!({"id": 6, "OFFSET": "s3cret"}), json!({"id": 7, "other": 1})];
+    let records: Vec<_> = later.iter().zip(6..).map(|(payload, offset)| record(offset, payload)).collect();
+    let failure = connector.process_batch(records).await.unwrap_err().report();
+    assert!(failure.contains("2 rejected") && failure.contains("`id`") && !failure.contains("s3cret"), "{failure}");
+    let mut ids: Vec<_> = read(&folder).rows.iter().map(|row| (row["id"].clone(), row["offset"].clone())).collect();
+    ids.sort_by_key(|(id, _)| id.as_u64());
+    assert_eq!(ids, [(json!(1), json!(1)), (json!(7), json!(8))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_can_be_no_folder_is_rejected_and_every_other_one_comes_back() {
+    let folder = folder("partition-values");
+    let mapping = "columns = [{ name = 'n', type = 'long' }, { name = 'p' }, { name = 'at', type = 'timestamp' }]\n\
+                   partition_by = ['p', 'at']";
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    let (long, longest) = ("é".repeat(85), "x".repeat(253));
+    let values =
+        [".", "..", "a/b", "a%2Fb", "é ü", "\u{0}", "line\nbreak", "__HIVE_DEFAULT_PARTITION__", "'\"`", " ", &longest];
+    let at = "0001-01-01T00:00:00.000001Z";
+    let good = values.iter().map(|value| json!({"n": 1, "p": value, "at": at})).chain([json!({"n": 1, "p": null})]);
+    let bad = ["", &long, "x".repeat(300).as_str()].map(|value| json!({"n": 2, "p": value}));
+    let records = good.chain(bad).zip(1..).map(|(payload, offset)| record(offset, &payload)).collect();
+    let failure = connector.process_batch(records).await.unwrap_err().report();
+    assert!(failure.contains("0 records to retry, 3 rejected") && failure.contains("column `p`"), "{failure}");
+    assert!(!failure.contains("xxx"), "{failure}");
+    let rows = read(&folder).rows;
+    let mut held: Vec<_> = rows.iter().filter_map(|row| row["p"].as_str()).collect();
+    held.sort_unstable();
+    let mut expected = values.to_vec();
+    expected.sort_unstable();
+    assert_eq!(held, expected);
+    assert_eq!(rows.len(), values.len() + 1);
+}

@@ -1,0 +1,184 @@
+//! Which index is made, and when none is.
+
+use std::time::{Duration, Instant};
+
+use danube_sink::{SinkConnector, SubscriptionType, testing::from_toml};
+use tokio_postgres::Client;
+
+use super::{
+    TOPIC, configured, records,
+    server::{PostgresServer, Program},
+    start, texts,
+};
+use crate::Pgvector;
+
+/// The indexes of every table but its primary key, as they are defined.
+async fn indexes(sql: &Client) -> Vec<String> {
+    let query =
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey' ORDER BY 1";
+    texts(sql, query).await
+}
+
+#[tokio::test]
+async fn an_index_is_made_for_each_distance_or_none() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    for (index, distance, part) in [
+        ("hnsw", "cosine", Some("USING hnsw (embedding vector_cosine_ops)")),
+        ("hnsw", "l2", Some("USING hnsw (embedding vector_l2_ops)")),
+        ("ivfflat", "inner_product", Some("USING ivfflat (embedding vector_ip_ops)")),
+        ("none", "l2", None),
+    ] {
+        let mapping = format!("index = '{index}'\ndistance = '{distance}'");
+        // What is there is left as it is.
+        for _ in 0..2 {
+            start(&server, &mapping).await.unwrap();
+        }
+        let made =
+            texts(&sql, "SELECT indexdef FROM pg_indexes WHERE tablename = 'docs' AND indexname <> 'docs_pkey'").await;
+        match part {
+            Some(part) => assert!(made.len() == 1 && made[0].contains(part), "{index} {distance}: {made:?}"),
+            None => assert_eq!(made, [] as [String; 0]),
+        }
+        sql.batch_execute("DROP TABLE docs").await.unwrap();
+    }
+    let text = start(&server, "create = false").await.map(drop).unwrap_err().report();
+    assert!(text.contains("docs") && text.contains("42P01"), "{text}");
+}
+
+#[tokio::test]
+async fn a_table_that_was_there_gets_no_index() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector(3) NOT NULL)";
+    sql.batch_execute(table).await.unwrap();
+    start(&server, "").await.unwrap();
+    assert_eq!(indexes(&sql).await, [] as [String; 0]);
+
+    sql.batch_execute("CREATE INDEX my_own ON docs USING hnsw (embedding vector_cosine_ops)").await.unwrap();
+    start(&server, "").await.unwrap();
+    let names = "SELECT indexname::text FROM pg_indexes WHERE tablename = 'docs' ORDER BY 1";
+    assert_eq!(texts(&sql, names).await, ["docs_pkey", "my_own"]);
+
+    // Of the distance there is one, whatever its name and kind.
+    start(&server, "index = 'ivfflat'\nindex_existing = true").await.unwrap();
+    assert_eq!(texts(&sql, names).await, ["docs_pkey", "my_own"]);
+    for _ in 0..2 {
+        start(&server, "distance = 'l2'\nindex_existing = true").await.unwrap();
+    }
+    assert_eq!(texts(&sql, names).await, ["docs_embedding_idx", "docs_pkey", "my_own"]);
+    assert!(indexes(&sql).await[0].contains("vector_l2_ops"));
+}
+
+#[tokio::test]
+async fn a_table_of_its_own_gets_another_index_while_it_has_no_rows() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mut sink = start(&server, "").await.unwrap();
+    start(&server, "distance = 'l2'").await.unwrap();
+    assert_eq!(indexes(&sql).await.len(), 2);
+    sink.process_batch(records(&[r#"{"id":1,"embedding":[1,2,3]}"#])).await.unwrap();
+    start(&server, "distance = 'inner_product'").await.unwrap();
+    assert_eq!(indexes(&sql).await.len(), 2, "rows are there");
+}
+
+#[tokio::test]
+async fn long_names_have_an_index_of_each_distance() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    for letters in [1, 54, 60, 61, 62, 63] {
+        let table = "t".repeat(letters);
+        for distance in ["cosine", "l2", "inner_product"] {
+            let toml = format!(
+                "{}[[pgvector.topic_mappings]]\ntopic = '{TOPIC}'\ntable = '{table}'\ndimensions = 3\ndistance = '{distance}'\n",
+                server.toml("pgvector")
+            );
+            let (mut sink, core) = from_toml::<Pgvector>(&toml).unwrap();
+            sink.initialize(core).await.unwrap();
+        }
+        let made = indexes(&sql).await;
+        let of = |operators: &str| made.iter().filter(|index| index.contains(operators)).count();
+        assert_eq!(
+            (made.len(), of("vector_cosine_ops"), of("vector_l2_ops"), of("vector_ip_ops")),
+            (3, 1, 1, 1),
+            "{made:?}"
+        );
+        sql.batch_execute(&format!("DROP TABLE {table}")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn names_that_need_quotes_are_those_of_the_table() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    for table in ["Docs", "my docs", "it's", "a\"b", "back\\slash", "select"] {
+        let toml = format!(
+            "{}[[pgvector.topic_mappings]]\ntopic = '{TOPIC}'\ntable = {table:?}\ndimensions = 3\n",
+            server.toml("pgvector")
+        );
+        let (mut sink, core) = from_toml::<Pgvector>(&toml).unwrap();
+        sink.initialize(core).await.unwrap();
+        sink.process_batch(records(&[r#"{"id":1,"embedding":[1,2,3]}"#])).await.unwrap();
+        let rows = format!("SELECT id FROM \"{}\"", table.replace('"', "\"\""));
+        assert_eq!(texts(&sql, &rows).await, ["1"], "{table}");
+    }
+    assert_eq!(indexes(&sql).await.len(), 6);
+}
+
+#[tokio::test]
+async fn an_index_that_takes_too_long_ends_the_start_within_the_limit() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    sql.batch_execute(
+        "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector(64) NOT NULL); \
+         INSERT INTO docs SELECT n, array_agg(random())::vector(64) FROM generate_series(1, 60000) n, \
+         generate_series(1, 64) d GROUP BY n",
+    )
+    .await
+    .unwrap();
+    let with = |mapping: &str| {
+        let (sink, mut core) = configured(&server, TOPIC, mapping).unwrap();
+        core.write_timeout = Duration::from_millis(500);
+        (sink, core)
+    };
+    let (mut sink, core) = with("index_existing = true");
+    let started = Instant::now();
+    let error = sink.initialize(core).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(error.report().contains("CREATE INDEX CONCURRENTLY"), "{error:?}");
+    let (mut sink, core) = with("");
+    sink.initialize(core).await.unwrap();
+    assert_eq!(indexes(&sql).await, [] as [String; 0]);
+}
+
+#[test]
+fn more_dimensions_than_an_index_has_are_a_mistake_of_the_file() {
+    let mapping = |more: &str| {
+        let text = "[pgvector.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n[[pgvector.topic_mappings]]\n\
+                    topic = '/default/t'\ntable = 't'\n";
+        from_toml::<Pgvector>(&format!("{text}{more}"))
+    };
+    for dimensions in ["dimensions = 2001", "dimensions = 3072", "dimensions = 2001\nindex = 'ivfflat'"] {
+        let Err(report) = mapping(dimensions) else { panic!("{dimensions} is taken") };
+        let report = report.to_string();
+        assert!(report.contains("up to 2000 dimensions") && report.contains("index = \"none\""), "{report}");
+    }
+    for dimensions in ["dimensions = 2000", "dimensions = 3072\nindex = 'none'", "dimensions = 3072\ncreate = false"] {
+        assert!(mapping(dimensions).is_ok(), "{dimensions}");
+    }
+    for metadata in ["['id']", "['offset', 'offset']"] {
+        let Err(report) = mapping(&format!("dimensions = 3\nmetadata = {metadata}")) else { panic!("{metadata}") };
+        assert!(report.to_string().contains("already"), "{report}");
+    }
+}
+
+/// A later record of an id takes the place of an earlier one, which is so with one writer of a partition alone.
+#[test]
+fn the_subscription_is_exclusive() {
+    let template = danube_sink::config::template::<Pgvector>();
+    assert!(template.contains("Default: \"Exclusive\"."), "{template}");
+    let toml = "[pgvector.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n[[pgvector.topic_mappings]]\n\
+                topic = '/default/t'\ntable = 't'\ndimensions = 3\n";
+    let (_, core) = from_toml::<Pgvector>(toml).unwrap();
+    assert_eq!(core.mappings[0].consumer.subscription_type, SubscriptionType::Exclusive);
+}

@@ -1,0 +1,118 @@
+//! Records that are no rows: rejected with the place, all of a batch in one answer, and without their values.
+
+use danube_sink::{ConnectorError, SinkConnector};
+
+use super::{
+    records,
+    server::{PostgresServer, Program},
+    start, texts,
+};
+
+#[tokio::test]
+async fn what_is_no_embedding_is_named_before_the_write() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mut sink = start(&server, "").await.unwrap();
+    let good = r#"{"id":1,"embedding":[1,2,3]}"#;
+    for (bad, part) in [
+        (r#"{"id":2,"embedding":[1,2]}"#, "2 dimensions, not 3"),
+        (r#"{"id":2,"embedding":[1,2,3,4]}"#, "4 dimensions, not 3"),
+        (r#"{"id":2,"embedding":[]}"#, "0 dimensions, not 3"),
+        (r#"{"id":2,"embedding":null}"#, "no list of numbers at /embedding"),
+        (r#"{"id":2,"embedding":"[1,2,3]"}"#, "no list of numbers at /embedding"),
+        (r#"{"id":2,"embedding":{"0":1}}"#, "no list of numbers at /embedding"),
+        (r#"{"id":2}"#, "no list of numbers"),
+        (r#"{"id":2,"embedding":[1,"two",3]}"#, "/embedding/1 is not a number"),
+        (r#"{"id":2,"embedding":[1,2,"3"]}"#, "/embedding/2 is not a number"),
+        (r#"{"id":2,"embedding":["NaN",2,3]}"#, "/embedding/0 is not a number"),
+        (r#"{"id":2,"embedding":[1,null,3]}"#, "/embedding/1 is not a number"),
+        (r#"{"id":2,"embedding":[1,[2],3]}"#, "/embedding/1 is not a number"),
+        (r#"{"id":2,"embedding":[1,2,1e99]}"#, "/embedding/2 is out of the range of float4"),
+        (r#"{"id":2,"embedding":[1,2,-3.5e38]}"#, "/embedding/2 is out of the range of float4"),
+        (r#"{"embedding":[1,2,3]}"#, "no value that column \"id\" can have"),
+        (r#"{"id":null,"embedding":[1,2,3]}"#, "no value that column \"id\" can have"),
+        (r#"{"id":["s3cret"],"embedding":[1,2,3]}"#, "no value that column \"id\" can have"),
+        (r#"{"id":{"s3cret":1},"embedding":[1,2,3]}"#, "no value that column \"id\" can have"),
+        (r#"{"id":true,"embedding":[1,2,3]}"#, "no value that column \"id\" can have"),
+        (r#"{"id":2,"embedding":[1,2,NaN]}"#, "not JSON"),
+        (r#"{"id":2,"embedding":[1,2,1e400]}"#, "not JSON"),
+        (r#"{"id":"\ud83d","embedding":[1,2,3]}"#, "not JSON"),
+        (r#"{"id":2,"embedding":[1,2"#, "not JSON"),
+        ("", "not JSON"),
+    ] {
+        match sink.process_batch(records(&[good, bad])).await {
+            Err(error @ ConnectorError::Partial(_)) => {
+                let report = error.report();
+                assert!(report.contains(part) && !report.contains("s3cret"), "{bad}: {report}");
+                assert!(report.contains("1 rejected"), "{bad}: {report}");
+            }
+            other => panic!("{bad}: {other:?}"),
+        }
+    }
+    assert_eq!(texts(&sql, "SELECT id FROM docs").await, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn all_invalid_records_of_a_batch_are_one_answer() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let mut sink = start(&server, "").await.unwrap();
+    let mut payloads = vec![r#"{"id":1,"embedding":[1,2]}"#; 500];
+    payloads[250] = r#"{"id":1,"embedding":[1,2,3]}"#;
+    let records: Vec<_> = (0..)
+        .zip(&payloads)
+        .map(|(offset, payload)| {
+            danube_sink::SinkRecord::builder(super::TOPIC).offset(offset).payload(*payload).build()
+        })
+        .collect();
+    let error = sink.process_batch(records.clone()).await.unwrap_err();
+    assert!(error.report().contains("1 records to retry, 499 rejected"), "{error:?}");
+    sink.process_batch(records[250..251].to_vec()).await.unwrap();
+}
+
+/// Stored as they are; an index by cosine does not find zeros, as the README says.
+#[tokio::test]
+async fn numbers_of_an_embedding_are_stored_as_the_nearest_float4() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mut sink = start(&server, "").await.unwrap();
+    for (payload, stored) in [
+        (r#"{"id":1,"embedding":[0,0,-0]}"#, "[0,0,-0]"),
+        (r#"{"id":1,"embedding":[7.0,1e3,16777217]}"#, "[7,1000,1.6777216e+07]"),
+        (r#"{"id":1,"embedding":[3.4028235e38,1e-45,0.1]}"#, "[3.4028235e+38,1e-45,0.1]"),
+    ] {
+        sink.process_batch(records(&[payload])).await.unwrap();
+        assert_eq!(texts(&sql, "SELECT embedding::text FROM docs").await, [stored], "{payload}");
+    }
+}
+
+#[tokio::test]
+async fn values_stand_in_no_error() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mut sink = start(&server, "text = '/text'\npayload = '/more'").await.unwrap();
+    for bad in [
+        r#"{"id":2,"embedding":[1,2,3],"text":"s3cret\u0000"}"#,
+        r#"{"id":2,"embedding":[1,2,3],"more":{"k":["s3cret\u0000"]}}"#,
+        r#"{"id":2,"embedding":[1,2,3],"more":{"s3cret\u0000":1}}"#,
+        r#"{"id":"s3cret\u0000","embedding":[1,2,3]}"#,
+    ] {
+        let error = sink.process_batch(records(&[bad])).await.unwrap_err();
+        let is_of_the_record = matches!(
+            error,
+            ConnectorError::Refused { .. } | ConnectorError::InvalidRecord { .. } | ConnectorError::Partial(_)
+        );
+        assert!(is_of_the_record && !error.report().contains("s3cret"), "{bad}: {error:?}");
+    }
+    sql.batch_execute("ALTER TABLE docs ALTER id TYPE uuid USING NULL; ALTER TABLE docs ADD CHECK (text <> 'a')")
+        .await
+        .unwrap();
+    for bad in [
+        r#"{"id":"a\"s3cret\"b","embedding":[1,2,3]}"#,
+        r#"{"id":"{s3cret}","embedding":[1,2,3]}"#,
+        r#"{"id":"s3cret\nline","embedding":[1,2,3]}"#,
+        r#"{"id":"5fba94ed-9794-4965-ba6e-6ee3c0d22af9","embedding":[1,2,3],"text":"a","more":"s3cret"}"#,
+    ] {
+        let error = sink.process_batch(records(&[bad])).await.unwrap_err();
+        assert!(!error.report().contains("s3cret"), "{bad}: {error:?}");
+    }
+}
