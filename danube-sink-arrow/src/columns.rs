@@ -147,9 +147,9 @@ impl Columns {
             let value = match value.as_deref().filter(|value| *value != "null") {
                 Some(json) => match text(column.data_type(), json, filled.unit) {
                     Ok(text) => Some(text),
-                    Err(misfit) => {
-                        let misfit = || format!("{}: {}", does_not_take(column), misfit.reason(&filled.from));
-                        reason.get_or_insert_with(misfit);
+                    Err(violation) => {
+                        let violation = || format!("{}: {}", does_not_take(column), violation.reason(&filled.from));
+                        reason.get_or_insert_with(violation);
                         None
                     }
                 },

@@ -1,4 +1,4 @@
-//! Names of a payload's fields that a target cannot tell from those of its columns.
+//! Names of a payload's fields that collide with those of a target's columns.
 
 use std::{
     borrow::Cow,
@@ -24,7 +24,7 @@ impl Names {
         Self { columns: columns.into_iter().map(entry).collect() }
     }
 
-    /// Why the fields of this payload cannot be told from one another, or from metadata.
+    /// Why the fields of this payload collide with one another, or from metadata.
     pub(super) fn collision(&self, json: &str) -> Option<String> {
         let mut collision = None;
         let _ =

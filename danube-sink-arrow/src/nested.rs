@@ -11,21 +11,21 @@ use arrow_schema::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, value::RawValue};
 
-use super::value::{Misfit, text};
+use super::value::{Violation, text};
 
 /// Of fields with one name the last counts.
 type Object<'v> = BTreeMap<Cow<'v, str>, &'v RawValue>;
 
 /// The value, checked in all its depth, as JSON for Arrow's reader.
-pub(super) fn canonical(kind: &DataType, json: &str, unit: Option<TimeUnit>) -> Result<String, Misfit> {
+pub(super) fn canonical(kind: &DataType, json: &str, unit: Option<TimeUnit>) -> Result<String, Violation> {
     let mut out = String::with_capacity(json.len());
     write(kind, json, unit, &mut out).map(|()| out)
 }
 
-fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Misfit> {
+fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Violation> {
     match kind {
         Struct(fields) => {
-            let values: Object<'_> = serde_json::from_str(json).map_err(|_| Misfit::new("is not a JSON object"))?;
+            let values: Object<'_> = serde_json::from_str(json).map_err(|_| Violation::new("is not a JSON object"))?;
             let written = fields.iter().map(|field| {
                 let value = values.get(field.name().as_str()).map(|value| value.get());
                 (Value::from(field.name().as_str()).to_string(), &**field, value.unwrap_or("null"))
@@ -33,19 +33,20 @@ fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) 
             each(written, ['{', '}'], unit, out)
         }
         Map(entries, _) => {
-            let Struct(entry) = entries.data_type() else { return Err(Misfit::new("has a type that is no map")) };
-            let [key, value] = &entry[..] else { return Err(Misfit::new("has a type that is no map")) };
-            let values: Object<'_> = serde_json::from_str(json).map_err(|_| Misfit::new("is not a JSON object"))?;
+            let Struct(entry) = entries.data_type() else { return Err(Violation::new("has a type that is no map")) };
+            let [key, value] = &entry[..] else { return Err(Violation::new("has a type that is no map")) };
+            let values: Object<'_> = serde_json::from_str(json).map_err(|_| Violation::new("is not a JSON object"))?;
             let mut written = Vec::with_capacity(values.len());
             for (name, json) in values {
                 let name = Value::from(name).to_string();
-                let name = text(key.data_type(), &name, None).map_err(|misfit| misfit.below("a key"))?;
+                let name = text(key.data_type(), &name, None).map_err(|violation| violation.below("a key"))?;
                 written.push((Value::from(name).to_string(), &**value, json.get()));
             }
             each(written, ['{', '}'], unit, out)
         }
         List(item) | LargeList(item) | FixedSizeList(item, _) | ListView(item) | LargeListView(item) => {
-            let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| Misfit::new("is not a JSON array"))?;
+            let items: Vec<&RawValue> =
+                serde_json::from_str(json).map_err(|_| Violation::new("is not a JSON array"))?;
             each(items.into_iter().map(|json| (String::new(), &**item, json.get())), ['[', ']'], unit, out)
         }
         _ => leaf(kind, json, unit, out),
@@ -58,7 +59,7 @@ fn each<'f>(
     [open, close]: [char; 2],
     unit: Option<TimeUnit>,
     out: &mut String,
-) -> Result<(), Misfit> {
+) -> Result<(), Violation> {
     out.push(open);
     for (number, (name, field, json)) in values.into_iter().enumerate() {
         out.push_str(if number > 0 { "," } else { "" });
@@ -69,23 +70,23 @@ fn each<'f>(
                 out.push_str(json);
                 Ok(())
             }
-            "null" => Err(Misfit::new("is null or not there")),
+            "null" => Err(Violation::new("is null or not there")),
             json => write(field.data_type(), json, unit, out),
         };
-        written.map_err(|misfit| match &*name {
-            "" => misfit.below(number),
-            _ => misfit.below(field.name()),
+        written.map_err(|violation| match &*name {
+            "" => violation.below(number),
+            _ => violation.below(field.name()),
         })?;
     }
     out.push(close);
     Ok(())
 }
 
-fn leaf(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Misfit> {
+fn leaf(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Violation> {
     let text = text(kind, json, unit)?;
     match kind {
         kind if kind.is_binary() => {
-            let bytes = STANDARD.decode(&*text).map_err(|_| Misfit::new("is not base64"))?;
+            let bytes = STANDARD.decode(&*text).map_err(|_| Violation::new("is not base64"))?;
             out.push('"');
             bytes.iter().for_each(|byte| write!(out, "{byte:02x}").unwrap_or_default());
             out.push('"');

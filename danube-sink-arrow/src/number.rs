@@ -1,6 +1,6 @@
 //! Decimal numbers, exactly as they are written.
 
-use super::value::{Misfit, OUT_OF_RANGE};
+use super::value::{OUT_OF_RANGE, Violation};
 
 /// The most digits that are looked at: more than the largest type holds, and a bound for exponents of hostile records.
 const MOST_DIGITS: i64 = 400;
@@ -35,13 +35,15 @@ impl Decimal {
     }
 
     /// As text without an exponent, if `scale` digits behind the point and `precision` digits in all hold it exactly.
-    pub(super) fn fixed(&self, precision: u8, scale: i8) -> Result<String, Misfit> {
+    pub(super) fn fixed(&self, precision: u8, scale: i8) -> Result<String, Violation> {
         let shift = self.exponent.saturating_add(scale.into());
         if shift < 0 {
-            return Err(Misfit::new("has more digits behind the point than the column, which would be rounded away"));
+            return Err(Violation::new(
+                "has more digits behind the point than the column, which would be rounded away",
+            ));
         }
         if self.length().saturating_add(shift) > precision.into() {
-            return Err(Misfit::new(OUT_OF_RANGE));
+            return Err(Violation::new(OUT_OF_RANGE));
         }
         Ok(self.plain())
     }

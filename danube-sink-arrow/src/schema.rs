@@ -73,19 +73,19 @@ impl MappedColumns {
     }
 
     /// What is wrong with a table that is there: the first column that it lacks, or has with another type, or that must have a
-    /// value and has none of the mapping. `told` says how the target calls a type.
-    pub fn misfit(&self, table: &Schema, told: impl Fn(&DataType) -> String) -> Option<String> {
+    /// value and has none of the mapping. `type_name` is what the target calls a type.
+    pub fn misfit(&self, table: &Schema, type_name: impl Fn(&DataType) -> String) -> Option<String> {
         let misfit = self.named.iter().find_map(|(column, _)| {
             let (name, wanted) = (column.name(), column.data_type());
             let is = match table.field_with_name(name) {
                 Ok(has) if are_same(has.data_type(), wanted) => return None,
-                Ok(has) => format!("`{}`", told(has.data_type())),
+                Ok(has) => format!("`{}`", type_name(has.data_type())),
                 Err(_) => match table.fields().iter().find(|has| is_same_name(has.name(), name)) {
                     Some(has) => return Some(format!("column `{name}` is `{}` in the table: write it so", has.name())),
                     None => "not there".to_owned(),
                 },
             };
-            Some(format!("column `{name}` of the table is {is}; the mapping wants `{}`", told(wanted)))
+            Some(format!("column `{name}` of the table is {is}; the mapping wants `{}`", type_name(wanted)))
         });
         misfit.or_else(|| {
             let is_named = |column: &Column| self.named.iter().any(|(named, _)| named.name() == column.name());

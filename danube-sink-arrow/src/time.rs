@@ -2,7 +2,7 @@
 
 use super::{
     number::Decimal,
-    value::{Misfit, OUT_OF_RANGE},
+    value::{OUT_OF_RANGE, Violation},
 };
 use arrow_array::{timezone::Tz, types::Date32Type};
 use arrow_cast::parse::{Parser, string_to_datetime, string_to_time_nanoseconds};
@@ -25,14 +25,14 @@ pub(super) fn is_count(kind: &DataType) -> bool {
 }
 
 /// The count that the column has of a value: a text, or, where the mapping names its unit, a number of a timestamp.
-pub(super) fn count(kind: &DataType, text: &str, is_text: bool, unit: Option<TimeUnit>) -> Result<i64, Misfit> {
+pub(super) fn count(kind: &DataType, text: &str, is_text: bool, unit: Option<TimeUnit>) -> Result<i64, Violation> {
     let nanoseconds = match kind {
         Timestamp(..) => match unit {
             Some(unit) if !is_text || is_number(text) => from_number(text, unit)?,
-            _ if !is_text => return Err(Misfit::new(NO_UNIT)),
+            _ if !is_text => return Err(Violation::new(NO_UNIT)),
             _ => timestamp(text)?,
         },
-        _ if !is_text => return Err(Misfit::new("is a number; the column takes texts")),
+        _ if !is_text => return Err(Violation::new("is a number; the column takes texts")),
         Time32(_) | Time64(_) => time(text)?,
         _ => date(text)?,
     };
@@ -41,7 +41,7 @@ pub(super) fn count(kind: &DataType, text: &str, is_text: bool, unit: Option<Tim
         Time32(unit) | Time64(unit) | Timestamp(unit, _) => SECOND / per_second(*unit),
         _ => SECOND / 1_000,
     };
-    i64::try_from(nanoseconds.div_euclid(size)).map_err(|_| Misfit::new(OUT_OF_RANGE))
+    i64::try_from(nanoseconds.div_euclid(size)).map_err(|_| Violation::new(OUT_OF_RANGE))
 }
 
 fn per_second(unit: TimeUnit) -> i128 {
@@ -61,29 +61,29 @@ fn is_number(text: &str) -> bool {
     text.parse::<i64>().is_ok() || Decimal::read(text).is_some()
 }
 
-fn from_number(text: &str, unit: TimeUnit) -> Result<i128, Misfit> {
-    let number = Decimal::read(text).ok_or_else(|| Misfit::new("is neither a time nor a number"))?;
-    let nanoseconds = number.floor(9 - digits(unit)).ok_or_else(|| Misfit::new(OUT_OF_RANGE))?;
+fn from_number(text: &str, unit: TimeUnit) -> Result<i128, Violation> {
+    let number = Decimal::read(text).ok_or_else(|| Violation::new("is neither a time nor a number"))?;
+    let nanoseconds = number.floor(9 - digits(unit)).ok_or_else(|| Violation::new(OUT_OF_RANGE))?;
     in_years(nanoseconds.div_euclid(SECOND)).map(|_| nanoseconds)
 }
 
-fn timestamp(text: &str) -> Result<i128, Misfit> {
+fn timestamp(text: &str) -> Result<i128, Violation> {
     let time = "+00:00".parse::<Tz>().and_then(|utc| string_to_datetime(&utc, text));
-    let time = time.map_err(|_| Misfit::new("is not a time as RFC 3339 writes it, such as 2018-02-07T01:26:13Z"))?;
+    let time = time.map_err(|_| Violation::new("is not a time as RFC 3339 writes it, such as 2018-02-07T01:26:13Z"))?;
     in_years(time.timestamp().into()).map(|seconds| seconds * SECOND + i128::from(time.timestamp_subsec_nanos()))
 }
 
-fn date(text: &str) -> Result<i128, Misfit> {
+fn date(text: &str) -> Result<i128, Violation> {
     let days = if text.len() == 10 { Date32Type::parse(text) } else { None };
-    let days = days.ok_or_else(|| Misfit::new("is not a date such as 2018-02-07"))?;
+    let days = days.ok_or_else(|| Violation::new("is not a date such as 2018-02-07"))?;
     in_years(i128::from(days) * DAY).map(|seconds| seconds * SECOND)
 }
 
-fn time(text: &str) -> Result<i128, Misfit> {
+fn time(text: &str) -> Result<i128, Violation> {
     let time = string_to_time_nanoseconds(text).ok().map(i128::from).filter(|time| *time < DAY * SECOND);
-    time.ok_or_else(|| Misfit::new("is not a time such as 01:26:13"))
+    time.ok_or_else(|| Violation::new("is not a time such as 01:26:13"))
 }
 
-fn in_years(seconds: i128) -> Result<i128, Misfit> {
-    if YEARS.contains(&seconds) { Ok(seconds) } else { Err(Misfit::new("is outside the years 1 to 9999")) }
+fn in_years(seconds: i128) -> Result<i128, Violation> {
+    if YEARS.contains(&seconds) { Ok(seconds) } else { Err(Violation::new("is outside the years 1 to 9999")) }
 }

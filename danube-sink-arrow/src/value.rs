@@ -23,17 +23,17 @@ const NO_NUMBER: &str = "is not a number";
 
 /// Why a column does not take a value, and where within the value that is. It never holds the value.
 #[derive(Debug)]
-pub(super) struct Misfit {
+pub(super) struct Violation {
     path: String,
     reason: &'static str,
 }
 
-impl Misfit {
+impl Violation {
     pub(super) fn new(reason: &'static str) -> Self {
         Self { path: String::new(), reason }
     }
 
-    /// The misfit of what holds the value, at this name or number.
+    /// The violation of what holds the value, at this name or number.
     pub(super) fn below(mut self, name: impl std::fmt::Display) -> Self {
         self.path.insert_str(0, &format!("/{name}"));
         self
@@ -46,18 +46,18 @@ impl Misfit {
 }
 
 /// A JSON value as the text of which a column is made.
-pub(super) fn text<'v>(kind: &DataType, json: &'v str, unit: Option<TimeUnit>) -> Result<Cow<'v, str>, Misfit> {
+pub(super) fn text<'v>(kind: &DataType, json: &'v str, unit: Option<TimeUnit>) -> Result<Cow<'v, str>, Violation> {
     if kind.is_nested() {
         return canonical(kind, json, unit).map(Cow::Owned);
     }
     let is_text = json.starts_with('"');
     let text = if is_text { unquoted(json)? } else { Cow::Borrowed(json) };
     match kind {
-        Boolean if is_text || !["true", "false"].contains(&json) => Err(Misfit::new("is neither true nor false")),
+        Boolean if is_text || !["true", "false"].contains(&json) => Err(Violation::new("is neither true nor false")),
         kind if kind.is_binary() => match STANDARD.decode(&*text) {
             Ok(bytes) if is_text && has_length(kind, bytes.len()) => Ok(text),
-            Ok(_) if is_text => Err(Misfit::new("has another number of bytes than the column")),
-            _ => Err(Misfit::new("is not base64")),
+            Ok(_) if is_text => Err(Violation::new("has another number of bytes than the column")),
+            _ => Err(Violation::new("is not base64")),
         },
         kind if time::is_count(kind) => time::count(kind, &text, is_text, unit).map(|count| count.to_string().into()),
         kind if kind.is_integer() => integer(kind, text),
@@ -66,17 +66,17 @@ pub(super) fn text<'v>(kind: &DataType, json: &'v str, unit: Option<TimeUnit>) -
         | Decimal64(precision, scale)
         | Decimal128(precision, scale)
         | Decimal256(precision, scale) => {
-            let number = Decimal::read(&text).ok_or_else(|| Misfit::new(NO_NUMBER))?;
+            let number = Decimal::read(&text).ok_or_else(|| Violation::new(NO_NUMBER))?;
             number.fixed(*precision, *scale).map(Cow::Owned)
         }
         _ => Ok(text),
     }
 }
 
-fn unquoted(json: &str) -> Result<Cow<'_, str>, Misfit> {
+fn unquoted(json: &str) -> Result<Cow<'_, str>, Violation> {
     match json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) {
         Some(text) if !text.contains('\\') => Ok(text.into()),
-        _ => serde_json::from_str(json).map(Cow::Owned).map_err(|_| Misfit::new("is not valid JSON")),
+        _ => serde_json::from_str(json).map(Cow::Owned).map_err(|_| Violation::new("is not valid JSON")),
     }
 }
 
@@ -84,12 +84,12 @@ fn has_length(kind: &DataType, length: usize) -> bool {
     !matches!(kind, DataType::FixedSizeBinary(size) if usize::try_from(*size) != Ok(length))
 }
 
-fn integer<'v>(kind: &DataType, text: Cow<'v, str>) -> Result<Cow<'v, str>, Misfit> {
+fn integer<'v>(kind: &DataType, text: Cow<'v, str>) -> Result<Cow<'v, str>, Violation> {
     let number: i128 = match text.parse() {
         Ok(number) => number,
         Err(_) => {
-            let number = Decimal::read(&text).ok_or_else(|| Misfit::new(NO_NUMBER))?;
-            number.whole().ok_or_else(|| Misfit::new("is not a whole number in the column's range"))?
+            let number = Decimal::read(&text).ok_or_else(|| Violation::new(NO_NUMBER))?;
+            number.whole().ok_or_else(|| Violation::new("is not a whole number in the column's range"))?
         }
     };
     let fits = match kind {
@@ -106,24 +106,24 @@ fn integer<'v>(kind: &DataType, text: Cow<'v, str>) -> Result<Cow<'v, str>, Misf
     match fits {
         true if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(text),
         true => Ok(number.to_string().into()),
-        false => Err(Misfit::new(OUT_OF_RANGE)),
+        false => Err(Violation::new(OUT_OF_RANGE)),
     }
 }
 
 /// `NaN` and infinities are texts, as Avro's and Protobuf's are; a number never becomes one.
-fn float<'v>(kind: &DataType, text: Cow<'v, str>, is_text: bool) -> Result<Cow<'v, str>, Misfit> {
+fn float<'v>(kind: &DataType, text: Cow<'v, str>, is_text: bool) -> Result<Cow<'v, str>, Violation> {
     const LARGEST_HALF: f64 = 65_504.0;
     if is_text && ["NaN", "Infinity", "-Infinity"].contains(&&*text) {
         return Ok(text);
     }
     let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
-    let number = text.parse::<f64>().ok().filter(|_| has_digit).ok_or_else(|| Misfit::new(NO_NUMBER))?;
+    let number = text.parse::<f64>().ok().filter(|_| has_digit).ok_or_else(|| Violation::new(NO_NUMBER))?;
     let fits = match kind {
         Float16 => number.abs() <= LARGEST_HALF,
         Float32 => text.parse::<f32>().is_ok_and(f32::is_finite),
         _ => number.is_finite(),
     };
-    if fits { Ok(text) } else { Err(Misfit::new(OUT_OF_RANGE)) }
+    if fits { Ok(text) } else { Err(Violation::new(OUT_OF_RANGE)) }
 }
 
 /// A column of values that are texts; null is also what the column does not take.

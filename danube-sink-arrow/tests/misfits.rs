@@ -58,9 +58,12 @@ fn a_number_is_a_time_only_with_a_unit_that_the_mapping_names() {
     let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
     for kind in [utc(), naive.clone(), nanoseconds.clone()] {
         for number in ["1517966773840", "1517966773", "-1", "0", "1.5", "1e3"] {
-            for told in [taken(&kind, None, number), taken_within(&kind, None, number)] {
-                let told = told.unwrap_err();
-                assert!(told.contains("at \"/v") && told.contains("no unit") && !told.contains("15179"), "{told}");
+            for reason in [taken(&kind, None, number), taken_within(&kind, None, number)] {
+                let reason = reason.unwrap_err();
+                assert!(
+                    reason.contains("at \"/v") && reason.contains("no unit") && !reason.contains("15179"),
+                    "{reason}"
+                );
             }
         }
     }
@@ -191,11 +194,11 @@ fn numbers_are_taken_exactly_or_rejected_with_their_place() {
         (DataType::Binary, r#""s3cret!""#),
         (DataType::FixedSizeBinary(2), r#""/wCq""#),
     ] {
-        for (told, place) in [(taken(&kind, None, json), "/v"), (taken_within(&kind, None, json), "/v/in/0")] {
-            let told = told.expect_err(json);
-            assert!(told.contains("column `v` does not take it as"), "{json} as {kind}: {told}");
-            assert!(told.contains(&format!("the value at \"{place}\" ")), "{json} as {kind}: {told}");
-            assert!(!told.contains("s3cret"), "{told}");
+        for (reason, place) in [(taken(&kind, None, json), "/v"), (taken_within(&kind, None, json), "/v/in/0")] {
+            let reason = reason.expect_err(json);
+            assert!(reason.contains("column `v` does not take it as"), "{json} as {kind}: {reason}");
+            assert!(reason.contains(&format!("the value at \"{place}\" ")), "{json} as {kind}: {reason}");
+            assert!(!reason.contains("s3cret"), "{reason}");
         }
     }
 }
@@ -233,8 +236,8 @@ fn nested_values_that_must_be_there_are_named_where_they_lack() {
         (&map, r#"{"s3cret":1e10}"#, "/v/value"),
         (&map, "[]", "/v"),
     ] {
-        let told = taken(kind, None, json).expect_err(json);
-        assert!(told.contains(&format!("at \"{place}\" ")) && !told.contains("s3cret"), "{json}: {told}");
+        let reason = taken(kind, None, json).expect_err(json);
+        assert!(reason.contains(&format!("at \"{place}\" ")) && !reason.contains("s3cret"), "{json}: {reason}");
     }
 }
 
@@ -251,8 +254,8 @@ fn a_payload_that_is_no_json_is_no_row_whatever_else_the_record_has() {
     {
         assert!(row(&columns, payload).expect_err(payload).contains("not JSON"), "{payload}");
     }
-    let told = row(&by_name(&schema([Field::new("n", DataType::Utf8, true)])), r#"{"num":1}"#).unwrap_err();
-    assert!(told.contains("no value for `/n`"), "{told}");
+    let reason = row(&by_name(&schema([Field::new("n", DataType::Utf8, true)])), r#"{"num":1}"#).unwrap_err();
+    assert!(reason.contains("no value for `/n`"), "{reason}");
     for payload in [r#"{"m":1}"#, "null", "7", "[]"] {
         assert!(row(&columns, payload).expect_err(payload).contains("no value for `/n`"), "{payload}");
     }
@@ -265,14 +268,14 @@ fn a_column_that_is_required_is_so_whatever_the_table_says() {
     let table = schema([Field::new("n", DataType::Int64, true), Field::new("m", DataType::Int64, true)]);
     let mapped = MappedColumns::new([(n, None), (Field::new("m", DataType::Int64, true), None)], &[]);
     for payload in [r#"{"m":1,"n":null}"#, r#"{"m":1}"#] {
-        let told = row(&mapped.columns(Arc::clone(&table)), payload).expect_err(payload);
-        assert!(told.contains("no value for column `n`"), "{told}");
+        let reason = row(&mapped.columns(Arc::clone(&table)), payload).expect_err(payload);
+        assert!(reason.contains("no value for column `n`"), "{reason}");
     }
     let strict = schema([Field::new("n", DataType::Int64, true), Field::new("m", DataType::Int64, false)]);
     let misfit = n_alone.misfit(&strict, ToString::to_string).unwrap();
     assert!(misfit.contains("`m` of the table must have a value"), "{misfit}");
-    let told = row(&MappedColumns::new([], &[]).columns(strict), r#"{"n":1}"#).unwrap_err();
-    assert!(told.contains("no value for column `m`"), "{told}");
+    let reason = row(&MappedColumns::new([], &[]).columns(strict), r#"{"n":1}"#).unwrap_err();
+    assert!(reason.contains("no value for column `m`"), "{reason}");
 }
 
 #[test]
@@ -294,8 +297,8 @@ fn names_that_collide_are_found() {
     let columns = mapped.columns(Arc::clone(&table));
     assert_eq!(row(&columns, r#"{"ID":2,"a.b":1,"a b":2,"other":3}"#).unwrap(), ["2", "2", "1", "1"]);
     for (payload, column) in [(r#"{"id":"s3cret"}"#, "`ID`"), (r#"{"ID":1,"OFFSET":"s3cret"}"#, "`offset`")] {
-        let told = row(&columns, payload).expect_err(payload);
-        assert!(told.contains(column) && !told.contains("s3cret"), "{told}");
+        let reason = row(&columns, payload).expect_err(payload);
+        assert!(reason.contains(column) && !reason.contains("s3cret"), "{reason}");
     }
     let lower = schema([Field::new("id", DataType::Utf8, true)]);
     let misfit = MappedColumns::new([(Field::new("ID", DataType::Utf8, true), None)], &[]);
@@ -347,7 +350,7 @@ proptest! {
             DataType::Decimal128(9, 3), DataType::Date32, DataType::Binary, utc(),
             DataType::Timestamp(TimeUnit::Nanosecond, None), DataType::Time64(TimeUnit::Microsecond),
         ] {
-            // What is out of JSON's own range is no JSON, and told so.
+            // What is out of JSON's own range is no JSON, and reason so.
             let (top, within) = (taken(&kind, unit, &json), taken_within(&kind, unit, &json));
             prop_assert_eq!(top.clone().ok(), within.clone().ok(), "{} as {}: {:?} {:?}", json, kind, top, within);
         }

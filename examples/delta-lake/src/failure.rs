@@ -81,12 +81,11 @@ impl<T, E: Into<DeltaTableError>> Sorted<T> for Result<T, E> {
     }
 
     fn of_rows(self, what: &str) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let error = error.into();
-            match answer(&error) {
-                LOG => Failure::new(DATA, format!("{what}: {}", DATA.0)),
-                _ => failure(&error, what),
+        self.map_err(|error| match error.into() {
+            error @ (DeltaTableError::Arrow { .. } | DeltaTableError::Parquet { .. }) if answer(&error) == LOG => {
+                Failure::new(DATA, format!("{what}: {}", DATA.0))
             }
+            error => failure(&error, what),
         })
     }
 }
@@ -96,6 +95,7 @@ fn failure(error: &DeltaTableError, what: &str) -> Failure {
     // What is read or written may stand in the others: a line of the log, a value of a partition.
     let message = match answer {
         LOG | DATA => format!("{what}: {}", answer.0),
+        FEATURES => format!("{what}: {}; drop the feature from the table, or name another table", report(error)),
         _ => format!("{what}: {}", without_partitions(&report(error))),
     };
     Failure::new(answer, message)
@@ -218,7 +218,7 @@ fn of_io(error: &(dyn Error + 'static)) -> Option<Answer> {
 }
 
 fn below<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    successors(error.source(), |error: &&'e (dyn Error + 'static)| error.source())
+    successors(error.source(), |error| (**error).source())
 }
 
 /// The error with everything below it that it does not say itself.

@@ -107,8 +107,9 @@ impl Table {
         state.load().await.sorted(&what)?;
         protocol::check(state.snapshot().sorted(&what)?, self.url.as_str())?;
         let schema = RecordBatchWriter::for_table(&state).sorted(&what)?.arrow_schema();
-        let told = |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
-        if let Some(misfit) = mapped.misfit(&schema, told) {
+        let type_name =
+            |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
+        if let Some(misfit) = mapped.misfit(&schema, type_name) {
             return Err(Failure::schema(format!("{misfit}: {}", self.url)));
         }
         self.commit = last_commit(&state).await.sorted(&what)?;

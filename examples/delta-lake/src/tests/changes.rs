@@ -59,7 +59,7 @@ async fn columns_that_are_added_are_null() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_that_no_longer_fit_end_the_connector_with_what_to_do() {
-    for (columns, told) in [
+    for (columns, reason) in [
         (&[("m", "long", true)][..], "column `n` of the table is not there; the mapping wants `long`"),
         (&[("n", "string", true)], "column `n` of the table is `string`; the mapping wants `long`"),
         (&[("N", "long", true)], "column `n` is `N` in the table: write it so"),
@@ -71,7 +71,7 @@ async fn columns_that_no_longer_fit_end_the_connector_with_what_to_do() {
         commit_schema(&folder, 2, columns);
         let error = retried(&mut connector, 2).await.unwrap_err();
         assert!(matches!(error, ConnectorError::Fatal { .. }), "{error:?}");
-        assert!(error.report().contains(told), "{error:?}");
+        assert!(error.report().contains(reason), "{error:?}");
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{error::Error, fs, io, os::unix::fs::PermissionsExt};
 
-use danube_sink::{TargetFailure, prelude::*, testing::verdict_table};
+use danube_sink::{
+    TargetFailure,
+    prelude::*,
+    testing::{from_toml, verdict_table},
+};
 use deltalake::{
     DeltaTableError as Delta, ObjectStoreError as Store,
     arrow::error::ArrowError,
@@ -15,8 +19,15 @@ use deltalake::{
 };
 use serde_json::json;
 
-use super::{common::folder, connector, record};
-use crate::failure::{ANSWERS, Failure, Sorted};
+use super::{
+    TOPIC,
+    common::{S3, folder, toml},
+    connector, record,
+};
+use crate::{
+    DeltaLake,
+    failure::{ANSWERS, Failure, Sorted},
+};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -127,16 +138,16 @@ fn errors_of_the_log() -> Vec<Delta> {
 fn each_error_of_the_library_has_its_class_and_shows_no_value() {
     for (error, class) in errors() {
         let shown = format!("{error:?}");
-        let told = Err::<(), _>(error).of_rows("append").map_err(ConnectorError::from).unwrap_err();
+        let answer = Err::<(), _>(error).of_rows("append").map_err(ConnectorError::from).unwrap_err();
         let expected = class.error("");
-        assert_eq!(std::mem::discriminant(&told), std::mem::discriminant(&expected), "{shown}: {told:?}");
-        assert!(!told.report().contains("s3cret") && told.report().starts_with("append: "), "{shown}: {told:?}");
+        assert_eq!(std::mem::discriminant(&answer), std::mem::discriminant(&expected), "{shown}: {answer:?}");
+        assert!(!answer.report().contains("s3cret") && answer.report().starts_with("append: "), "{shown}: {answer:?}");
     }
     for error in errors_of_the_log() {
         let shown = format!("{error:?}");
-        let told = Err::<(), _>(error).sorted("open").map_err(Failure::at_start).unwrap_err();
-        assert!(matches!(told, ConnectorError::Initialization { .. }), "{shown}: {told:?}");
-        assert!(!told.report().contains("s3cret"), "{shown}: {told:?}");
+        let answer = Err::<(), _>(error).sorted("open").map_err(Failure::at_start).unwrap_err();
+        assert!(matches!(answer, ConnectorError::Initialization { .. }), "{shown}: {answer:?}");
+        assert!(!answer.report().contains("s3cret"), "{shown}: {answer:?}");
     }
 }
 
@@ -144,6 +155,28 @@ fn each_error_of_the_library_has_its_class_and_shows_no_value() {
 fn the_readme_has_the_table_of_verdicts() {
     let table = verdict_table(ANSWERS);
     assert!(include_str!("../../README.md").contains(&table), "paste into README.md:\n{table}");
+}
+
+/// Values of the partitions' columns are in the paths of files, and the store's errors name those.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_a_partition_is_in_no_error_of_the_store() {
+    let server = S3::start("partition-errors", false).await;
+    let text = format!(
+        "[delta_lake.storage_options]\n{}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
+         table = '{}'\npartition_by = ['kind']\ncolumns = [{{ name = 'n', type = 'long' }}, {{ name = 'kind' }}]\n",
+        toml(&server.options()),
+        server.table("table")
+    );
+    let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+    connector.initialize(config).await.unwrap();
+    connector.process_batch(vec![record(1, &json!({ "n": 1, "kind": "a" }))]).await.unwrap();
+    // The log can be read; a file of the partition is in the way of its folder.
+    fs::write(server.objects("table").join("kind=a s3cret"), "").unwrap();
+    fs::write(server.objects("table").join("kind=a%20s3cret"), "").unwrap();
+    fs::write(server.objects("table").join("kind=a%2520s3cret"), "").unwrap();
+    let error = connector.process_batch(vec![record(2, &json!({ "n": 2, "kind": "a s3cret" }))]).await.unwrap_err();
+    let report = error.report();
+    assert!(report.contains("kind=…/") && !report.contains("s3cret"), "{report}");
 }
 
 /// Another user than root, whom the system refuses nothing.

@@ -139,6 +139,6 @@ fn secrets_and_types_that_are_none_are_told_with_their_line() {
 #[test]
 fn the_readme_has_every_setting() {
     let template = danube_sink::config::template::<DeltaLake>();
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     assert!(readme.contains(&format!("```toml\n{template}```\n")), "paste into README.md:\n{template}");
 }

@@ -190,13 +190,13 @@ async fn numbers_are_times_only_with_a_unit_that_the_mapping_names() {
         "s": 1_517_966_773, "ms": 1_517_966_773_840_u64, "us": 1_517_966_773_840_001_u64,
         "ns": 1_517_966_773_840_001_999_u64, "nested": {"at": 1_517_966_773_840_u64},
     });
-    let number = json!({ "none": 1_517_966_773_840_u64 });
+    let number = json!({ "none": 1_617_966_773_841_u64 });
     let failure = connector.process_batch(vec![record(1, &payload), record(2, &number)]).await.unwrap_err().report();
     assert!(
         failure.contains("1 rejected") && failure.contains("\"/none\"") && failure.contains("no unit"),
         "{failure}"
     );
-    assert!(!failure.contains("1517966773840"), "{failure}");
+    assert!(!failure.contains("1617966773841"), "{failure}");
     let expected = json!({
         "s": "2018-02-07 01:26:13+00:00", "ms": "2018-02-07 01:26:13.840000+00:00",
         "us": "2018-02-07 01:26:13.840001+00:00", "ns": "2018-02-07 01:26:13.840001",

@@ -3,18 +3,30 @@
 import json
 import sys
 
+import pyarrow
+import pyarrow.parquet
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaProtocolError
 
 
 def plain(value):
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
+def rows(table):
+    try:
+        return table.to_pyarrow_table()
+    except DeltaProtocolError:
+        # Features that the reader does not have and the table does not use.
+        files = [pyarrow.parquet.read_table(file) for file in table.file_uris()]
+        return pyarrow.concat_tables(files)
+
+
 for line in sys.stdin:
     asked = json.loads(line)
     try:
         table = DeltaTable(asked["table"], storage_options=asked["options"])
-        read = table.to_pyarrow_table()
+        read = rows(table)
         answer = {
             "rows": read.to_pylist(),
             "columns": {field.name: str(field.type) for field in read.schema},

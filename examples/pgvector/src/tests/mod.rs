@@ -92,8 +92,18 @@ impl Subject for Docs {
 
     async fn held(&self) -> Vec<u64> {
         let ids = texts(&self.0.client().await, "SELECT id FROM docs").await;
-        // An id may be any text.
         ids.iter().filter_map(|id| id.parse().ok()).collect()
+    }
+
+    fn version(&self, key: u64, version: u64) -> Option<Vec<u8>> {
+        Some(format!(r#"{{"id":"key {key}","embedding":[{version},1,2]}}"#).into_bytes())
+    }
+
+    async fn versions(&self) -> Vec<(u64, u64)> {
+        let sql = self.0.client().await;
+        let query = "SELECT substr(id, 5)::bigint, (embedding::real[])[1]::bigint FROM docs WHERE id LIKE 'key %'";
+        let number = |number: i64| u64::try_from(number).expect("a small number");
+        sql.query(query, &[]).await.unwrap().iter().map(|row| (number(row.get(0)), number(row.get(1)))).collect()
     }
 
     async fn take_away(&self) -> bool {
