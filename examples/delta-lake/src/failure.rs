@@ -232,13 +232,14 @@ fn report(error: &DeltaTableError) -> String {
     line
 }
 
-/// Paths of files have values of the partitions' columns in them: `country=…/part-00000.parquet`.
+/// Paths of files have values of the partitions' columns in them, in URLs with the sign encoded: `country=…/part-00000.parquet`.
 fn without_partitions(text: &str) -> String {
     let parts: Vec<_> = text.split('/').collect();
     let within = 1..parts.len().saturating_sub(1);
-    let shown = parts.iter().enumerate().map(|(number, part)| match part.split_once('=') {
-        Some((column, _)) if within.contains(&number) => format!("{column}=…"),
-        _ => (*part).to_owned(),
-    });
+    let shown =
+        parts.iter().enumerate().map(|(number, part)| match part.split_once('=').or_else(|| part.split_once("%3D")) {
+            Some((column, _)) if within.contains(&number) => format!("{column}=…"),
+            _ => (*part).to_owned(),
+        });
     shown.collect::<Vec<_>>().join("/")
 }
