@@ -29,6 +29,15 @@ impl Lake {
         }
     }
 
+    /// The table's, and the one that it is moved to.
+    fn folders(&self) -> (PathBuf, PathBuf) {
+        let table = match &self.store {
+            Store::Disk(folder) => folder.join("table"),
+            Store::S3(server) => server.objects("table"),
+        };
+        (table.clone(), table.with_extension("away"))
+    }
+
     fn options(&self) -> BTreeMap<String, String> {
         match &self.store {
             Store::Disk(_) => BTreeMap::new(),
@@ -54,22 +63,29 @@ impl Subject for Lake {
     }
 
     async fn held(&self) -> Vec<u64> {
-        self.reader.numbers(&self.table(), &self.options(), "number")
+        let rows = self.reader.read(&self.table(), &self.options()).rows;
+        rows.iter().filter_map(|row| row["number"].as_u64()).collect()
     }
 
     async fn take_away(&self) -> bool {
         match &self.store {
-            Store::Disk(folder) => fs::rename(folder.join("table"), folder.join("away")).expect("the table"),
+            Store::Disk(_) => return self.refuse_all().await,
             Store::S3(server) => server.kill(),
         }
         true
     }
 
+    async fn refuse_all(&self) -> bool {
+        let (table, away) = self.folders();
+        fs::rename(table, away).expect("the table");
+        true
+    }
+
     async fn give_back(&self) {
-        match &self.store {
+        match (&self.store, self.folders()) {
+            (Store::S3(server), (_, away)) if !away.exists() => server.come_back().await,
             // It fails if the connector has begun a table of its own meanwhile.
-            Store::Disk(folder) => fs::rename(folder.join("away"), folder.join("table")).expect("no other table"),
-            Store::S3(server) => server.come_back().await,
+            (_, (table, away)) => fs::rename(away, table).expect("no other table"),
         }
     }
 

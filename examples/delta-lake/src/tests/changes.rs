@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use danube_sink::prelude::*;
 use serde_json::json;
 
+use super::super::DeltaLake;
 use super::{common::folder, connector, read, record};
-use crate::DeltaLake;
 
 const COLUMN: &str = "columns = [{ name = 'n', type = 'long' }]";
 

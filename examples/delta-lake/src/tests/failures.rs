@@ -19,14 +19,14 @@ use deltalake::{
 };
 use serde_json::json;
 
+use super::super::{
+    DeltaLake,
+    failure::{ANSWERS, Failure, Sorted},
+};
 use super::{
     TOPIC,
     common::{S3, folder, toml},
     connector, record,
-};
-use crate::{
-    DeltaLake,
-    failure::{ANSWERS, Failure, Sorted},
 };
 
 type Source = Box<dyn Error + Send + Sync>;

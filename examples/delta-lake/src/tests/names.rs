@@ -3,8 +3,8 @@
 use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::json;
 
+use super::super::DeltaLake;
 use super::{TOPIC, common::folder, connector, read, record};
-use crate::DeltaLake;
 
 #[test]
 fn a_name_that_two_columns_have_is_a_mistake_of_the_file() {

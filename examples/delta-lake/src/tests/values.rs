@@ -3,8 +3,8 @@
 use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::json;
 
+use super::super::DeltaLake;
 use super::{TOPIC, common::folder, connector, read, record};
-use crate::DeltaLake;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_of_every_type_arrive_as_they_were_sent() {

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use danube_sink::{SinkConnector, SubscriptionType, testing::from_toml};
 use tokio_postgres::Client;
 
+use super::super::Pgvector;
 use super::{
     TOPIC, configured, records,
     server::{PostgresServer, Program},
     start, texts,
 };
-use crate::Pgvector;
 
 /// The indexes of every table but its primary key, as they are defined.
 async fn indexes(sql: &Client) -> Vec<String> {
