@@ -42,7 +42,7 @@ pub struct Rows<'r> {
     /// The record of each row.
     pub records: Vec<&'r SinkRecord>,
     /// The others, each with its reason: the column, its type and where the value stands, never the value. Return
-    /// `rejected.into_result()` when the rows are written: a record that nobody names counts as delivered.
+    /// `rejected.into_result()` when the rows are written: a record that is not named counts as delivered.
     pub rejected: PartialFailure,
 }
 

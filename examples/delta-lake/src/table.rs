@@ -74,7 +74,7 @@ impl Table {
         }
     }
 
-    /// What its log says now; `None` if it was never there and nobody knows the columns to make it with.
+    /// What its log says now; `None` if it was never there and its columns are not known yet.
     async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> Result<Option<DeltaTable>, Failure> {
         let what = format!("open the table {}", self.url);
         let (mut state, is_there) = self.find().await?;
@@ -116,7 +116,7 @@ impl Table {
         Ok(Some(state))
     }
 
-    /// Whether the last commit is where it was. Else the next one would begin a log anew that nobody can read, or go on with
+    /// Whether the last commit is where it was. Else the next one would begin a log anew that cannot be read, or go on with
     /// that of another table.
     async fn is_the_same(&self, state: &DeltaTable) -> Result<bool, Failure> {
         let commit = last_commit(state).await.sorted(&format!("read the log of {}", self.url))?;
