@@ -1,6 +1,6 @@
 //! A table that others change while the connector runs: it goes on, or says what to do.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use danube_sink::prelude::*;
 use serde_json::json;
@@ -144,4 +144,29 @@ async fn a_log_that_cannot_be_read_is_waited_for_without_its_lines() {
     fs::remove_file(next).unwrap();
     retried(&mut connector, 2).await.unwrap();
     assert_eq!(numbers(&folder), [1, 2]);
+}
+
+/// Several tasks of one subscription change the same numbers in the log, so that their commits collide all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_that_write_at_once_all_end() {
+    const INSTANCES: u64 = 3;
+    const EACH: u64 = 20;
+    let folder = folder("at-once");
+    let mut running = Vec::new();
+    for instance in 0..INSTANCES {
+        let mut connector = connector(&folder, COLUMN).await.unwrap();
+        running.push(tokio::spawn(async move {
+            for number in 0..EACH {
+                let number = number * INSTANCES + instance;
+                while let Err(error) = write(&mut connector, number).await {
+                    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+                    tokio::task::yield_now().await;
+                }
+            }
+        }));
+    }
+    for instance in running {
+        tokio::time::timeout(Duration::from_secs(60), instance).await.expect("it does not hang").unwrap();
+    }
+    assert_eq!(numbers(&folder), (0..INSTANCES * EACH).collect::<Vec<_>>());
 }
