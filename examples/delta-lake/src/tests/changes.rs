@@ -154,7 +154,7 @@ async fn instances_that_write_at_once_all_end() {
     let folder = folder("at-once");
     let mut running = Vec::new();
     for instance in 0..INSTANCES {
-        let mut connector = connector(&folder, COLUMN).await.unwrap();
+        let mut connector = connector(&folder, &format!("checkpoint_interval = 5\n{COLUMN}")).await.unwrap();
         running.push(tokio::spawn(async move {
             for number in 0..EACH {
                 let number = number * INSTANCES + instance;
