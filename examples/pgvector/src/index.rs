@@ -1,6 +1,6 @@
 //! The statements that make extension, table and index. An index is made where that takes no time, or on request.
 
-use danube_sink_postgres::quoted;
+use danube_sink_postgres::quoted_table;
 
 use super::Vectors;
 
@@ -16,7 +16,7 @@ pub(crate) const MOST_INDEXED: usize = 2_000;
 /// connector made. An index on the column by the same distance counts, whatever its name; the server names those that are
 /// made, since a name of our own might be cut off at 63 bytes and then be another one's.
 pub(crate) fn statements(vectors: &Vectors, columns: &str, limit_ms: u128) -> String {
-    let (table, regclass) = (quoted(&vectors.table), literal(&quoted(&vectors.table)));
+    let (table, regclass) = (quoted_table(&vectors.table), literal(&quoted_table(&vectors.table)));
     let extension = "CREATE EXTENSION IF NOT EXISTS vector";
     let create = format!("CREATE TABLE {table} ({columns}); COMMENT ON TABLE {table} IS {}", literal(OWN));
     let (condition, index) = match vectors.index.as_str() {

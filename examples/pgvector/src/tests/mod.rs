@@ -1,5 +1,7 @@
 //! The connector against a PostgreSQL server with pgvector of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use danube_sink::{
     ConnectorResult, SinkConnector, SinkRecord, SinkRuntime,
     dev::BrokerOptions,
@@ -72,8 +74,8 @@ async fn a_table_that_was_there_keeps_its_types() {
     assert_eq!(texts(&sql, "SELECT id || embedding::text FROM docs").await, ["9007199254740993[1,2,3]"]);
 }
 
-/// The server, which comes and goes.
-struct Docs(PostgresServer);
+/// The server, and whether it is stopped.
+struct Docs(PostgresServer, AtomicBool);
 
 impl Subject for Docs {
     type Connector = Pgvector;
@@ -107,18 +109,27 @@ impl Subject for Docs {
     }
 
     async fn take_away(&self) -> bool {
+        self.1.store(true, Ordering::Relaxed);
         self.0.stop("immediate");
         true
     }
 
+    async fn refuse_all(&self) -> bool {
+        self.0.client().await.batch_execute("ALTER TABLE docs RENAME TO away").await.expect("the table");
+        true
+    }
+
     async fn give_back(&self) {
-        self.0.go_on();
+        if self.1.swap(false, Ordering::Relaxed) {
+            self.0.go_on();
+        }
+        self.0.client().await.batch_execute("ALTER TABLE IF EXISTS away RENAME TO docs").await.expect("the table");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms() {
-    conforms(Docs(PostgresServer::start(Program::Pgvector))).await.assert();
+    conforms(Docs(PostgresServer::start(Program::Pgvector), AtomicBool::default())).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]
