@@ -14,12 +14,14 @@ use crate::{
 pub(super) struct Running {
     handle: RuntimeHandle,
     outcome: JoinHandle<ConnectorResult<()>>,
+    /// Its outcome was taken.
+    has_ended: bool,
     before: Tally,
 }
 
 impl Running {
     pub(super) fn new(runtime: SinkRuntime, before: Tally) -> Self {
-        Self { handle: runtime.handle(), outcome: tokio::spawn(runtime.run()), before }
+        Self { handle: runtime.handle(), outcome: tokio::spawn(runtime.run()), has_ended: false, before }
     }
 
     /// What had happened in the scenario before this one was started.
@@ -45,7 +47,12 @@ impl Running {
 
     /// Returns when it has ended without being asked to, and says how.
     pub(super) async fn ended(&mut self) -> String {
-        match (&mut self.outcome).await.fatal("run the connector").and_then(|outcome| outcome) {
+        if self.has_ended {
+            return "the connector ended before".to_owned();
+        }
+        let outcome = (&mut self.outcome).await;
+        self.has_ended = true;
+        match outcome.fatal("run the connector").and_then(|outcome| outcome) {
             Ok(()) => "the connector ended by itself".to_owned(),
             Err(error) => format!("the connector ended: {}", error.report()),
         }
@@ -58,6 +65,9 @@ impl Running {
 
     /// Shuts down and returns when it is done.
     pub(super) async fn stop(mut self, patience: Duration) -> Result<(), String> {
+        if self.has_ended {
+            return Ok(());
+        }
         self.handle.shutdown();
         match timeout(patience, &mut self.outcome).await {
             Err(_) => Err(format!("the shutdown took longer than {patience:?}")),

@@ -33,6 +33,8 @@ enum Flaw {
     RejectsItsOwn,
     /// It ends where the target is away.
     GivesUp,
+    /// It ends at a record that is not valid.
+    EndsAtAnInvalidRecord,
     /// It rejects every record that the target refuses for a reason of its own.
     RejectsWhatIsRefused,
     /// It names one invalid record after the other.
@@ -198,6 +200,9 @@ impl SinkConnector for Lister {
             return failure.into_result();
         }
         let rejects = failure.into_result();
+        if self.list.flaw == Flaw::EndsAtAnInvalidRecord && rejects.is_err() {
+            return Err(ConnectorError::fatal("not valid"));
+        }
         match self.list.flaw {
             Flaw::RefusesTheBatch if rejects.is_err() => return Err(ConnectorError::refused("something in it")),
             Flaw::ForgetsTheRest if rejects.is_err() => {}
@@ -296,9 +301,16 @@ async fn a_rejection_of_a_good_record_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_in_an_outage_is_found() {
-    let report = report(Flaw::GivesUp, &["an outage of many tries", "the target is away"]).await;
+    let played = ["an outage of many tries", "the target is away"];
+    let report = report(Flaw::GivesUp, &played).await;
     finds(&report, "the target is away", "the connector ended: away");
     assert_eq!(report.failed().count(), 1, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_at_an_invalid_record_is_found() {
+    let report = report(Flaw::EndsAtAnInvalidRecord, &["payloads of every type, skipped"]).await;
+    finds(&report, "payloads of every type, skipped", "the connector ended: not valid");
 }
 
 #[tokio::test(flavor = "multi_thread")]
