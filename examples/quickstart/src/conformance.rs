@@ -7,6 +7,9 @@ use rusqlite::Connection;
 
 use super::Quickstart;
 
+/// An id that is a number, and its place.
+type Row = (u64, Option<String>);
+
 /// A database of its own.
 struct Database(String);
 
@@ -15,12 +18,11 @@ impl Database {
         Connection::open(&self.0)?.execute(statement, ())
     }
 
-    /// The ids that are numbers, and the places of those that are so.
-    fn rows(&self) -> Result<Vec<(u64, Option<String>)>, Box<dyn Error>> {
+    fn rows(&self) -> Result<Vec<Row>, Box<dyn Error>> {
         let connection = Connection::open(&self.0)?;
         let mut query = connection.prepare("SELECT id, place FROM earthquakes")?;
         let rows = query.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-        let rows: Vec<(String, Option<String>)> = rows.collect::<Result<_, _>>()?;
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
         Ok(rows.into_iter().filter_map(|(id, place)| Some((id.parse().ok()?, place))).collect())
     }
 }
