@@ -38,9 +38,10 @@
 //!         (a partition)       (schema)   (a mapping) (the connector)  └─ dead letter
 //! ```
 //!
-//! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`Concurrently`] for a
-//!   target that takes a record at a time, [`Fields`] for one that has columns, [`JsonRow`] for one that takes JSON,
-//!   [`Joined`] for one that takes a batch as bytes, [`Deduplication`] for one that can remember what it has
+//! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`TargetFailure`] for what
+//!   the target answers, [`each_record`] for what is made of each record, [`Concurrently`] for a target that takes a record at
+//!   a time, [`Fields`] for one that has columns, [`JsonRow`] for one that takes JSON, [`Joined`] for one that takes a batch as
+//!   bytes, [`Deduplication`] for one that can remember what it has
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - [`metrics`]: what `/metrics`, `/ready`, `/live` and `/status` show, and a connector's own metrics

@@ -42,7 +42,7 @@ impl Decisions {
         self.decisions().contains_key(id)
     }
 
-    /// It has come again, and is in hand.
+    /// It was redelivered, and is in hand.
     pub(crate) fn take(&self, id: &RecordId) -> Option<Decision> {
         self.decisions().remove(id)
     }

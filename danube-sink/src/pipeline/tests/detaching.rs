@@ -126,7 +126,7 @@ async fn a_target_that_takes_one_record_now_and_then_blocks_no_subscription() {
     bench.end(pipeline).await;
 }
 
-/// What comes during a drain is given back, and comes again with each attach.
+/// What arrives during a drain is given back, and redelivered after each attach.
 #[tokio::test(start_paused = true)]
 async fn a_drain_that_waits_for_one_mapping_sends_no_record_of_another_often() {
     let mut bench = strict(10);

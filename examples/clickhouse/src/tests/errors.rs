@@ -139,7 +139,7 @@ async fn too_many_parts_are_waited_for() {
     assert!(matches!(error, ConnectorError::Retryable { .. }) && error.report().contains("252"), "{error:?}");
 }
 
-/// All of it is told before any record is taken.
+/// All of it is reported before any record is taken.
 #[tokio::test]
 async fn what_cannot_work_is_found_at_start() {
     for engine in Engine::ALL {

@@ -66,7 +66,7 @@ async fn a_checkpoint_is_written_after_so_many_commits_and_remembers_what_was_wr
     assert_eq!(table.version, 12, "what is there already makes no commit");
 }
 
-/// A commit beside a log that is gone would be read by nobody.
+/// No reader would find a commit beside a log that is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_gone_is_not_begun_again() {
     let (disk, server) = (folder("gone"), S3::start("gone-s3", false).await);
