@@ -26,14 +26,10 @@ async fn dev_delivers_what_is_in_the_repository_also_when_it_runs_again() {
 }
 
 #[test]
-fn dev_says_which_server_does_not_answer_and_waits_for_it() {
+fn dev_says_which_server_does_not_answer() {
     let server = PostgresServer::start(Program::Postgresql);
     server.stop("fast");
-    let mut waiting = dev::begin(env!("CARGO_BIN_EXE_postgres"), env!("CARGO_MANIFEST_DIR"), &server);
+    let (code, text) = dev(&server);
     let part = format!("prepare PostgreSQL at 127.0.0.1:{}", server.port);
-    let line = dev::line_with(&mut waiting, &part);
-    assert!(line.contains("refused"), "{line}");
-    server.go_on();
-    let output = waiting.wait().expect("it ends");
-    assert_eq!(output.code(), Some(0));
+    assert!(code == Some(1) && text.contains(&part) && text.contains("refused"), "{text}");
 }
