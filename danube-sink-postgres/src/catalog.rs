@@ -36,7 +36,8 @@ const DEFERRABLE: &str = "
 
 /// A type that the client does not know by itself.
 const TYPE: &str = "
-    SELECT t.typname::text, n.nspname::text, t.typtype::text, t.typelem, t.typbasetype, t.typtypmod
+    SELECT t.typname::text, n.nspname::text, t.typtype::text, t.typelem, t.typbasetype, t.typtypmod,
+        format_type(t.typbasetype, t.typtypmod)
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = $1";
 
 /// A column of a table.
@@ -44,9 +45,11 @@ const TYPE: &str = "
 pub(crate) struct Found {
     /// Of a domain, the type below it.
     pub(crate) ty: Type,
-    /// What the declaration says beyond the type, such as a length; -1 if nothing.
+    /// What the declaration, or that of a domain, says beyond the type, such as a length; -1 if nothing.
     pub(crate) modifier: i32,
-    /// The type with its modifier, as `varchar(5)`.
+    /// The type with its modifier, as `varchar(5)`; of a domain, the type below it.
+    pub(crate) base: String,
+    /// The type of the declaration with its modifier.
     pub(crate) stored_as: String,
     /// The expression of the default.
     pub(crate) default: Option<String>,
@@ -77,8 +80,8 @@ pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> R
         let Some(row) = rows.iter().find(|row| name(row) == *wanted) else {
             return Err(Failure::Table(format!("{table} has no column {wanted}: add it, or mend the mapping")));
         };
-        let (ty, modifier) = type_of(session, row.get(1), row.get(5)).await?;
-        found.push(Found { ty, modifier, stored_as: row.get(2), default: row.get(6) });
+        let (ty, modifier, base) = type_of(session, row.get(1), row.get(5), row.get(2)).await?;
+        found.push(Found { ty, modifier, base, stored_as: row.get(2), default: row.get(6) });
     }
     Ok(found)
 }
@@ -96,7 +99,12 @@ pub(crate) async fn check_key(session: &Session, table: &str, key: &[String]) ->
     Err(Failure::Table(format!("the unique index {index} of the key is DEFERRABLE, which no key of {table} can be")))
 }
 
-async fn type_of(session: &Session, mut oid: Oid, mut modifier: i32) -> Result<(Type, i32), Failure> {
+async fn type_of(
+    session: &Session,
+    mut oid: Oid,
+    mut modifier: i32,
+    mut base: String,
+) -> Result<(Type, i32, String), Failure> {
     let mut made_of = Vec::new();
     let mut ty = loop {
         if let Some(known) = Type::from_oid(oid) {
@@ -109,11 +117,8 @@ async fn type_of(session: &Session, mut oid: Oid, mut modifier: i32) -> Result<(
         let (name, schema, kind): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         let below: (Oid, Oid) = (row.get(3), row.get(4));
         let wrap: fn(Type) -> Kind = match (kind.as_str(), below) {
-            ("d", (_, base)) => {
-                if made_of.is_empty() {
-                    modifier = row.get(5);
-                }
-                oid = base;
+            ("d", (_, below)) => {
+                (oid, modifier, base) = (below, row.get(5), row.get(6));
                 continue;
             }
             ("b", (element, _)) if element != 0 => Kind::Array,
@@ -127,5 +132,5 @@ async fn type_of(session: &Session, mut oid: Oid, mut modifier: i32) -> Result<(
     while let Some((name, oid, schema, wrap)) = made_of.pop() {
         ty = Type::new(name, oid, wrap(ty), schema);
     }
-    Ok((ty, modifier))
+    Ok((ty, modifier, base))
 }

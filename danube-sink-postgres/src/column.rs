@@ -17,9 +17,11 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// Of a domain, the type below it.
     pub(crate) ty: Type,
-    /// What the declaration says beyond the type, such as a length; -1 if nothing.
+    /// What the declaration, or that of a domain, says beyond the type, such as a length; -1 if nothing.
     pub(crate) modifier: i32,
-    /// The type of the declaration, as `varchar(5)`.
+    /// The type with its modifier, as `varchar(5)`; of a domain, the type below it.
+    pub(crate) base: String,
+    /// The type of the declaration with its modifier.
     pub(crate) stored_as: String,
     /// The expression of the default.
     pub(crate) default: Option<String>,
@@ -75,23 +77,26 @@ impl Column {
     /// Makes the column's type of an expression of the type that is sent.
     ///
     /// A modifier that rounds is part of it, so that keys are compared as they are stored; one that limits a length is not: an
-    /// explicit cast would cut the value off, where the assignment to the column refuses it.
+    /// explicit cast would cut the value off, where the assignment to the column refuses it. For the same reason it is the type
+    /// below a domain.
     pub(crate) fn cast(&self, value: &str) -> String {
-        let name = format!("{}.{}", quoted(self.ty.schema()), quoted(self.ty.name()));
-        match (&self.ty, self.modifier) {
+        match self.ty {
             // What is read as money itself depends on the server's language.
-            (&Type::MONEY, _) => format!("{value}::numeric::money"),
-            (&Type::NUMERIC, 4..) => {
-                let (precision, scale) = ((self.modifier - 4) >> 16, (self.modifier - 4) & 0x7ff);
-                // Eleven bits with a sign.
-                format!("{value}::numeric({precision}, {})", (scale ^ 0x400) - 0x400)
-            }
-            (&Type::TIMESTAMP | &Type::TIMESTAMPTZ | &Type::TIME | &Type::TIMETZ, digits @ 0..) => {
-                let (name, zone) =
-                    self.ty.name().strip_suffix("tz").map_or((self.ty.name(), ""), |name| (name, " with time zone"));
-                format!("{value}::{name}({digits}){zone}")
-            }
-            _ => format!("{value}::{name}"),
+            Type::MONEY => format!("{value}::numeric::money"),
+            Type::MONEY_ARRAY => format!("{value}::numeric[]::money[]"),
+            Type::NUMERIC
+            | Type::NUMERIC_ARRAY
+            | Type::TIMESTAMP
+            | Type::TIMESTAMP_ARRAY
+            | Type::TIMESTAMPTZ
+            | Type::TIMESTAMPTZ_ARRAY
+            | Type::TIME
+            | Type::TIME_ARRAY
+            | Type::TIMETZ
+            | Type::TIMETZ_ARRAY
+            | Type::INTERVAL
+            | Type::INTERVAL_ARRAY => format!("{value}::{}", self.base),
+            _ => format!("{value}::{}.{}", quoted(self.ty.schema()), quoted(self.ty.name())),
         }
     }
 }
@@ -134,19 +139,17 @@ impl ToSql for Datum<'_> {
 mod tests {
     use super::*;
 
-    fn cast(ty: Type, modifier: i32) -> String {
-        let field = "/x".parse().unwrap();
-        let (name, stored_as) = ("x".to_owned(), String::new());
-        Column { name, ty, modifier, stored_as, default: None, is_key: false, field }.cast("t0")
+    fn cast(ty: Type, base: &str) -> String {
+        let (name, base, field) = ("x".to_owned(), base.to_owned(), "/x".parse().unwrap());
+        let stored_as = "a_domain".to_owned();
+        Column { name, ty, modifier: 7, base, stored_as, default: None, is_key: false, field }.cast("t0")
     }
 
     #[test]
     fn a_modifier_that_rounds_is_cast_to_and_one_that_cuts_is_not() {
-        assert_eq!(cast(Type::NUMERIC, ((5 << 16) | 2) + 4), "t0::numeric(5, 2)");
-        assert_eq!(cast(Type::NUMERIC, ((5 << 16) | (-2 & 0x7ff)) + 4), "t0::numeric(5, -2)");
-        assert_eq!(cast(Type::NUMERIC, -1), r#"t0::"pg_catalog"."numeric""#);
-        assert_eq!(cast(Type::TIMESTAMPTZ, 0), "t0::timestamp(0) with time zone");
-        assert_eq!(cast(Type::VARCHAR, 7), r#"t0::"pg_catalog"."varchar""#);
-        assert_eq!(cast(Type::BIT, 3), r#"t0::"pg_catalog"."bit""#);
+        assert_eq!(cast(Type::NUMERIC, "numeric(5,-2)"), "t0::numeric(5,-2)");
+        assert_eq!(cast(Type::INTERVAL_ARRAY, "interval(0)[]"), "t0::interval(0)[]");
+        assert_eq!(cast(Type::VARCHAR, "character varying(3)"), r#"t0::"pg_catalog"."varchar""#);
+        assert_eq!(cast(Type::BIT, "bit(3)"), r#"t0::"pg_catalog"."bit""#);
     }
 }

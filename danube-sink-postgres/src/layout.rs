@@ -54,6 +54,7 @@ impl Layout {
             name: name.clone(),
             ty: found.ty,
             modifier: found.modifier,
+            base: found.base,
             stored_as: found.stored_as,
             default: found.default,
             is_key: plan.key.contains(name),
@@ -133,7 +134,8 @@ impl Layout {
 
     /// Whether both read values alike.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let reads = |column: &Column| (column.ty.clone(), column.modifier, column.stored_as.clone());
+        let reads =
+            |column: &Column| (column.ty.clone(), column.modifier, column.base.clone(), column.stored_as.clone());
         self.columns.iter().map(reads).eq(other.columns.iter().map(reads))
     }
 

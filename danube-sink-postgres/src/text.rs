@@ -155,7 +155,8 @@ fn array(json: &str, of: &Type, modifier: i32) -> Result<String, Reason> {
 
 /// Whether a value of the type may itself be an array.
 fn has_arrays(ty: &Type) -> bool {
-    is_json(ty) || is_of_extension(ty) && !is_text(ty)
+    // One of an array is of a domain.
+    matches!(ty.kind(), Kind::Array(_)) || is_json(ty) || is_of_extension(ty) && !is_text(ty)
 }
 
 /// Whether it is a type that the server itself does not have, and none that is made of others.

@@ -3,6 +3,12 @@
 use super::{Bench, ConnectorError, SinkConnector, TOPIC, records, rejected, start, told};
 use danube_sink::{SinkRecord, config::PayloadFormat, schema::Decoder};
 
+const DOMAINS: &str = "
+    CREATE DOMAIN short AS varchar(3); CREATE DOMAIN shorter AS short CHECK (VALUE <> 'no');
+    CREATE DOMAIN shorts AS varchar(3)[]; CREATE DOMAIN three AS char(3); CREATE DOMAIN bits3 AS bit(3);
+    CREATE DOMAIN tenths AS numeric(4,1); CREATE DOMAIN percent AS int CHECK (VALUE <= 100);
+    CREATE DOMAIN moment AS timestamp(0)";
+
 #[tokio::test]
 async fn a_payload_that_is_no_json_is_no_row_of_nulls() {
     let columns = "columns = { id = '/id', name = '/name', v = '/v' }\ntable = 'rows'\n";
@@ -108,11 +114,11 @@ async fn integral_numbers_are_integers_however_they_are_written() {
 async fn what_does_not_fit_a_type_is_rejected_and_its_column_named() {
     let bench = Bench::new(
         "CREATE TYPE mood AS ENUM ('sad', 'happy', '1');
-         CREATE DOMAIN short AS varchar(3); CREATE DOMAIN bits3 AS bit(3); CREATE DOMAIN percent AS int CHECK (VALUE <= 100);
          CREATE TYPE pair AS (a int, b varchar(2)); CREATE TABLE rows (n int)",
         "table = 'rows'\ncolumns = { n = '/n' }",
     )
     .await;
+    bench.sql.batch_execute(DOMAINS).await.unwrap();
     let mut wrongly = Vec::new();
     for (ty, wrong) in [
         ("smallint", &["32768", "-32769", "1.5", "\"x\""][..]),
@@ -130,7 +136,11 @@ async fn what_does_not_fit_a_type_is_rejected_and_its_column_named() {
         ("char(3)", &["\"abcd\"", "1000"]),
         ("\"char\"", &["\"ab\"", "\"ä\""]),
         ("name", &["\"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\""]),
-        ("short", &["\"abcd\"", "\"abc \""]),
+        ("short", &["\"abcd\"", "\"abcdef\"", "\"abc \""]),
+        ("shorter", &["\"abcd\"", "\"abc \"", "\"no\""]),
+        ("shorts", &["[\"abcd\"]", "[\"abc \"]", "[[\"abc \"]]"]),
+        ("three", &["\"abcd\"", "1000"]),
+        ("tenths", &["1000", "999.96"]),
         ("bits3", &["\"1010\"", "\"10\"", "101"]),
         ("percent", &["101", "\"101\"", "1e20"]),
         ("mood", &["\"Happy\"", "\"\"", "1", "true"]),
@@ -183,7 +193,12 @@ async fn what_does_not_fit_a_type_is_rejected_and_its_column_named() {
         ("regclass", &["\"nowhere\""]),
         ("int[]", &["1", "\"{1}\"", "[1,[2]]", "[1,\"x\"]", "{\"a\":1}", "[true]"]),
         ("varchar(3)[]", &["[\"abcdef\"]", "[\"abc \"]", "[[\"abcdef\"]]"]),
-        ("short[]", &["[\"abcdef\"]"]),
+        ("short[]", &["[\"abcdef\"]", "[\"abc \"]", "[[\"abc \"]]"]),
+        ("shorter[]", &["[\"abcd\"]", "[\"abc \"]", "[\"no\"]"]),
+        ("shorts[]", &["[[\"abcd\"]]", "[[\"abc \"]]", "[\"abc\"]"]),
+        ("three[]", &["[\"abcd\"]"]),
+        ("bits3[]", &["[\"1010\"]", "[\"10\"]", "[101]"]),
+        ("tenths[]", &["[1000]", "[999.96]"]),
         ("percent[]", &["[101]"]),
         ("mood[]", &["[\"angry\"]"]),
         ("numeric(4,2)[]", &["[1,100]"]),
@@ -223,7 +238,7 @@ async fn what_does_not_fit_a_type_is_rejected_and_its_column_named() {
 #[tokio::test]
 async fn what_fits_is_written_as_the_readme_says() {
     let bench = Bench::new("CREATE TABLE rows (n int)", "table = 'rows'\ncolumns = { n = '/n' }").await;
-    bench.sql.batch_execute("CREATE DOMAIN moment AS timestamp(0); SET TimeZone = 'Asia/Tokyo'").await.unwrap();
+    bench.sql.batch_execute(&format!("{DOMAINS}; SET TimeZone = 'Asia/Tokyo'")).await.unwrap();
     let mut wrongly = Vec::new();
     for (ty, value, stored) in [
         ("boolean", "1", "true"),
@@ -237,6 +252,16 @@ async fn what_fits_is_written_as_the_readme_says() {
         ("numeric", "0.12345678901234567890", "0.12345678901234567890"),
         ("numeric(6,2)", "1.005", "1.01"),
         ("money", "1234.5", "$1,234.50"),
+        ("money[]", "[1234.5]", "{\"$1,234.50\"}"),
+        ("tenths", "1.25", "1.3"),
+        ("tenths[]", "[1.25]", "{1.3}"),
+        ("short", "\"äöü\"", "äöü"),
+        ("shorter[]", "[\"äöü\",null]", "{äöü,NULL}"),
+        ("shorts", "[[\"abc\"],[\"d\"]]", "{{abc},{d}}"),
+        ("shorts[]", "[[\"abc\"],[\"d\",\"e\"]]", r#"{"{abc}","{d,e}"}"#),
+        ("three", "\"ab    \"", "ab"),
+        ("bits3[]", "[\"101\"]", "{101}"),
+        ("percent[]", "[1e2]", "{100}"),
         ("char(3)", "\"ab     \"", "ab"),
         ("varchar(3)", "\"äöü\"", "äöü"),
         ("varchar(4)", "1.10", "1.10"),
@@ -291,19 +316,51 @@ async fn what_fits_is_written_as_the_readme_says() {
 
 #[tokio::test]
 async fn keys_are_compared_as_they_are_stored() {
-    let mapping = "mode = 'cdc'\noperation = '/op'\nkey = ['k']\ntable = 'rows'\ncolumns = { k = '/k', v = '/v' }";
+    let mapping =
+        "mode = 'cdc'\noperation = '/op'\nkey = ['k']\ntable = 'rows'\ncolumns = { k = '/k', v = '/v', w = '/w' }";
+    let bench = Bench::new("CREATE TABLE rows (n int)", "table = 'rows'\ncolumns = { n = '/n' }").await;
+    bench.sql.batch_execute(DOMAINS).await.unwrap();
+    let mut wrongly = Vec::new();
     for (ty, first, second) in [
         ("numeric(6,2)", "1.005", "1.01"),
+        ("numeric(6,2)[]", "[1.005]", "[1.01]"),
+        ("numeric(3,-1)", "14", "10"),
         ("char(3)", "\"a\"", "\"a \""),
         ("timestamp(0)", "\"2024-01-01T00:00:00.4Z\"", "\"2024-01-01T02:00:00+02:00\""),
+        ("timestamptz(0)[]", "[\"2024-01-01T00:00:00.4Z\"]", "[\"2024-01-01T02:00:00+02:00\"]"),
+        ("interval(0)", "\"1.4 seconds\"", "\"PT1S\""),
+        ("interval second(0)", "\"1.4 seconds\"", "\"PT1S\""),
+        ("moment", "\"2024-01-01T00:00:00.4Z\"", "\"2024-01-01T02:00:00+02:00\""),
+        ("tenths", "1.25", "1.3"),
+        ("tenths[]", "[1.25]", "[1.3]"),
+        ("short", "\"abc\"", "\"abc\""),
+        ("shorter", "\"abc\"", "\"abc\""),
+        ("shorter[]", "[\"abc\"]", "[\"abc\"]"),
+        ("shorts", "[\"abc\"]", "[\"abc\"]"),
+        ("three", "\"a\"", "\"a \""),
+        ("three[]", "[\"a\"]", "[\"a \"]"),
+        ("bits3", "\"101\"", "\"101\""),
+        ("bits3[]", "[\"101\"]", "[\"101\"]"),
+        ("percent", "7", "7.0"),
     ] {
-        let mut bench = Bench::new(&format!("CREATE TABLE rows (k {ty} PRIMARY KEY, v int)"), mapping).await;
-        let both = [format!(r#"{{"op":"c","k":{first},"v":1}}"#), format!(r#"{{"op":"u","k":{second},"v":2}}"#)];
-        bench.write(&[&both[0], &both[1]]).await.unwrap();
-        assert_eq!(bench.rows("SELECT v FROM rows").await, [r#"{"v":2}"#], "{ty}");
-        bench.write(&[&format!(r#"{{"op":"d","k":{first}}}"#)]).await.unwrap();
-        assert_eq!(bench.rows("SELECT v FROM rows").await, [] as [String; 0], "{ty}");
+        let table = format!("DROP TABLE rows; CREATE TABLE rows (k {ty} PRIMARY KEY, v int, w int)");
+        bench.sql.batch_execute(&table).await.unwrap();
+        let mut sink = start(&bench.server, mapping).await.unwrap();
+        // All columns, some, and none but the key.
+        for (rest, row) in [(",\"v\":2,\"w\":2", r#"{"v":2,"w":2}"#), (",\"v\":3", r#"{"v":3,"w":1}"#)] {
+            let both =
+                [format!(r#"{{"op":"c","k":{first},"v":1,"w":1}}"#), format!(r#"{{"op":"u","k":{second}{rest}}}"#)];
+            let written = sink.process_batch(records(&[&both[0], &both[1]])).await;
+            let found = bench.rows("SELECT v, w FROM rows").await;
+            let deleted = sink.process_batch(records(&[&format!(r#"{{"op":"d","k":{first}}}"#)])).await;
+            let left = bench.rows("SELECT k FROM rows").await;
+            if found != [row] || !left.is_empty() {
+                wrongly.push(format!("{ty}: {written:?} {found:?} {deleted:?} {left:?}"));
+                bench.sql.batch_execute("DELETE FROM rows").await.unwrap();
+            }
+        }
     }
+    assert_eq!(wrongly, [] as [String; 0]);
 }
 
 #[tokio::test]
