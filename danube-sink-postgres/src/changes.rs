@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::HashSet};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, Pointer, Setting, SinkRecord};
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::text::plain;
@@ -204,8 +205,8 @@ fn named<'k>(key: &'k str, field: &Field) -> Option<&'k str> {
     value(&format!("/{name}")).or_else(|| value(&format!("/payload/{name}")))
 }
 
-/// How a value that the source does not send along is written, in columns of each type: as itself, in base64, as an array of it
-/// or of its bytes, as an object, and as JSON within a string.
+/// How a value that the source does not send along is written, in columns of each type: as itself, in base64, as an array of it,
+/// of its bytes or of a UUID, as an object, and as JSON within a string.
 fn forms(placeholder: &str) -> HashSet<String> {
     let base64 = STANDARD.encode(placeholder);
     let object = json!({ placeholder: placeholder });
@@ -216,9 +217,18 @@ fn forms(placeholder: &str) -> HashSet<String> {
         json!([placeholder]),
         json!([base64]),
         json!(placeholder.as_bytes()),
+        json!([uuid(placeholder)]),
         object,
     ];
     forms.into_iter().chain(texts).map(|form| without_spaces(&form.to_string()).into_owned()).collect()
+}
+
+/// The UUID of version 3 of a text without a namespace, as Java has it.
+fn uuid(text: &str) -> String {
+    let hash = u128::from_be_bytes(Md5::digest(text).into());
+    let hash = hash & !(0xf << 76 | 0x3 << 62) | 0x3 << 76 | 0x2 << 62;
+    let hex = format!("{hash:032x}");
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex[part].to_owned()).join("-")
 }
 
 fn without_spaces(json: &str) -> Cow<'_, str> {

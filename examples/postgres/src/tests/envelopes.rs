@@ -132,23 +132,27 @@ async fn a_key_that_changes_moves_the_row() {
 
 #[tokio::test]
 async fn a_value_that_is_unavailable_leaves_the_column_as_it_is() {
-    let table = "CREATE TABLE wide (id int PRIMARY KEY, t text, b bytea, j jsonb, ts text[], ns int[], h text)";
+    let table =
+        "CREATE TABLE wide (id int PRIMARY KEY, t text, b bytea, j jsonb, ts text[], ns int[], h text, us uuid[])";
     let columns = "table = 'wide'\ncolumns = { id = '/after/id', t = '/after/t', b = '/after/b', j = '/after/j', ts = '/after/ts', \
-                   ns = '/after/ns', h = '/after/h' }\n";
+                   ns = '/after/ns', h = '/after/h', us = '/after/us' }\n";
     for (placeholder, setting) in [("__debezium_unavailable_value", ""), ("n/a", "unavailable_value = 'n/a'\n")] {
         let mapping = format!("mode = 'cdc'\noperation = '/op'\nkey = ['id']\n{columns}{setting}");
         let mut bench = Bench::new(table, &mapping).await;
-        let full = r#"{"op":"c","after":{"id":1,"t":"t","b":"AAH/","j":{"a":1},"ts":["x"],"ns":[1],"h":"h"}}"#;
+        let full = r#"{"op":"c","after":{"id":1,"t":"t","b":"AAH/","j":{"a":1},"ts":["x"],"ns":[1],"h":"h","us":[]}}"#;
         bench.write(&[full]).await.unwrap();
         let bytes: Vec<_> = placeholder.bytes().map(|byte| byte.to_string()).collect();
-        let base64 = if setting.is_empty() { "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==" } else { "bi9h" };
+        let (base64, uuid) = match setting {
+            "" => ("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==", "b68a35a7-17ad-35b3-af2a-ae46edb4545a"),
+            _ => ("bi9h", "274b6819-2b05-3e26-8f12-8ff63bfcd4a4"),
+        };
         let update = format!(
             r#"{{"op":"u","after":{{"id":1,"t":"{placeholder}","b":"{base64}","j":"{placeholder}","ts":[ "{placeholder}" ],
-                "ns":[{}],"h":"{{\"{placeholder}\": \"{placeholder}\"}}"}}}}"#,
+                "ns":[{}],"h":"{{\"{placeholder}\": \"{placeholder}\"}}","us":["{uuid}"]}}}}"#,
             bytes.join(", ")
         );
         bench.write(&[&update]).await.unwrap();
-        let expected = r#"{"id":1,"t":"t","b":"\\x0001ff","j":{"a": 1},"ts":["x"],"ns":[1],"h":"h"}"#;
+        let expected = r#"{"id":1,"t":"t","b":"\\x0001ff","j":{"a": 1},"ts":["x"],"ns":[1],"h":"h","us":[]}"#;
         assert_eq!(bench.rows("SELECT * FROM wide").await, [expected]);
         // Beside a value that is one, and among rows that have all.
         let all = r#"{"op":"c","after":{"id":2,"t":"u","b":"","j":null,"ts":[],"ns":[],"h":null}}"#;
