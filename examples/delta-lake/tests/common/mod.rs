@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses a part")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "it serves tests alone")]
 
+mod one_writer_wins;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -94,6 +96,8 @@ impl Drop for Reader {
 pub(crate) struct S3 {
     folder: PathBuf,
     port: u16,
+    /// Where it is asked.
+    front: u16,
     keys: bool,
     process: Mutex<Option<Child>>,
 }
@@ -106,7 +110,8 @@ impl S3 {
         let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let server = Self { folder, port, keys, process: Mutex::default() };
+        let front = one_writer_wins::front_of(port).expect("a free port");
+        let server = Self { folder, port, front, keys, process: Mutex::default() };
         server.come_back().await;
         server
     }
@@ -143,7 +148,7 @@ impl S3 {
 
     /// What connector and reader both have to know of it.
     pub(crate) fn options(&self) -> BTreeMap<String, String> {
-        let endpoint = format!("http://127.0.0.1:{}", self.port);
+        let endpoint = format!("http://127.0.0.1:{}", self.front);
         let mut options = BTreeMap::from([
             ("aws_endpoint".to_owned(), endpoint),
             ("aws_region".to_owned(), "us-east-1".to_owned()),
