@@ -1,6 +1,6 @@
 //! What happened in one scenario, written down by the probe and read by the stage.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::sync::watch;
 
@@ -15,9 +15,18 @@ use crate::{
 pub(super) struct Sent {
     /// Its routing key.
     pub(super) key: Option<String>,
+    /// Its attributes, beside the one that names it.
+    pub(super) attributes: HashMap<String, String>,
     /// `None` if the payload is not one of the connector's own.
     pub(super) number: Option<u64>,
     pub(super) payload: Vec<u8>,
+}
+
+impl Sent {
+    /// One whose payload is not of the connector's own numbers.
+    pub(super) fn strange(payload: Vec<u8>, key: impl Into<String>) -> Self {
+        Self { key: Some(key.into()), attributes: HashMap::new(), number: None, payload }
+    }
 }
 
 /// Everything that was written down.

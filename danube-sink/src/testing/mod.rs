@@ -96,6 +96,7 @@
 //! | the target refuses everything ([`Subject::refuse_all`]) | the records are waited for; none is rejected |
 //! | payloads of every type, to dead letters or skipped | empty, text, bytes, foreign JSON and what is almost JSON are taken or rejected; the connector's own between them are delivered; no error repeats a value |
 //! | hostile values in every field | each value in a payload that is a JSON object is each of some thirty that another type, range or encoding has; they are taken or rejected as above |
+//! | hostile keys and attributes | routing keys and attributes with quotes, braces, line breaks, NUL, of 12 KB: taken or rejected as above |
 //! | many invalid records in a batch | they do not cost an attempt each |
 //! | the last version of a key stays ([`Subject::version`]) | also with one key several times in a batch, and after attempts that fail |
 //! | a topic with partitions, three tasks, a KeyShared subscription and three tasks | everything is delivered; the last version of a key stays |

@@ -1,7 +1,5 @@
 //! Publishes as any client would.
 
-use std::collections::HashMap;
-
 use danube_client::{DanubeClient, errors::DanubeError};
 
 use super::log::Sent;
@@ -28,7 +26,9 @@ pub(super) async fn publish(
     .build()?;
     producer.create().await?;
     for (message, place) in messages.iter().zip(first..) {
-        let attributes = Some(HashMap::from([(MESSAGE.to_owned(), place.to_string())]));
+        let mut attributes = message.attributes.clone();
+        attributes.insert(MESSAGE.to_owned(), place.to_string());
+        let attributes = Some(attributes);
         match &message.key {
             Some(key) => producer.send_with_key(message.payload.clone(), attributes, key).await?,
             None => producer.send(message.payload.clone(), attributes).await?,

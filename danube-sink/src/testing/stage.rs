@@ -1,6 +1,6 @@
 //! Where one scenario is played: a broker, a topic, and the connector that reads it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
@@ -199,10 +199,22 @@ impl<S: Subject> Stage<S> {
         let mut messages = Vec::new();
         for payload in payloads {
             messages.extend(self.own(next, own));
-            messages.push(Sent { key: Some("strange".to_owned()), number: None, payload: payload.clone() });
+            messages.push(Sent::strange(payload.clone(), "strange"));
             next += own;
         }
         messages.extend(self.own(next, own));
+        self.send(messages).await
+    }
+
+    /// Publishes messages, with some of the connector's own between them.
+    pub(super) async fn publish_mixed(&mut self, strange: Vec<Sent>) -> Result<(), String> {
+        let mut next = self.next_number();
+        let mut messages = Vec::new();
+        for message in strange {
+            messages.extend(self.own(next, 1));
+            messages.push(message);
+            next += 1;
+        }
         self.send(messages).await
     }
 
@@ -211,6 +223,7 @@ impl<S: Subject> Stage<S> {
         const KEYS: u64 = 7;
         let own = |number| Sent {
             key: Some(format!("key-{}", number % KEYS)),
+            attributes: HashMap::new(),
             number: Some(number),
             payload: self.subject.payload(number),
         };

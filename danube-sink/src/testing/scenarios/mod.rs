@@ -71,6 +71,7 @@ pub(super) async fn play<S: Subject>(subject: S, wanted: &[&'static str]) -> Rep
     playbill.play("payloads of every type, to dead letters", LARGE_WINDOW, payloads::dead_letters).await;
     playbill.play("payloads of every type, skipped", LARGE_WINDOW, payloads::skipped).await;
     playbill.play("hostile values in every field", LARGE_WINDOW, payloads::hostile_values).await;
+    playbill.play("hostile keys and attributes", LARGE_WINDOW, payloads::hostile_names).await;
     playbill.play("many invalid records in a batch", LARGE_WINDOW, payloads::many_invalid).await;
     playbill.play("the last version of a key stays", LARGE_WINDOW, order::last_version).await;
     let partitions = Partitions::Of(3);

@@ -37,7 +37,7 @@ impl Versions {
             let Some(payload) = stage.subject().version(key, version) else {
                 return Err(End::LeftOut("the subject has no versions of a key".to_owned()));
             };
-            messages.push(Sent { key: Some(key.to_string()), number: None, payload });
+            messages.push(Sent::strange(payload, key.to_string()));
         }
         stage.send(messages).await?;
         Ok(Self { last })

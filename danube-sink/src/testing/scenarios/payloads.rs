@@ -1,11 +1,13 @@
 //! Payloads of every type between the connector's own.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::{End, FOREIGN, Play, SECRET};
 use crate::{
     config::OnInvalidRecord,
-    testing::{probe::Fault::Gate, stage::Stage, subject::Subject},
+    testing::{log::Sent, probe::Fault::Gate, stage::Stage, subject::Subject},
 };
 
 const STRANGE: [&[u8]; 18] = [
@@ -137,6 +139,37 @@ async fn between_own<S: Subject>(stage: &mut Stage<S>, way: OnInvalidRecord, pay
     stage.on_invalid(way);
     let running = stage.start().await?;
     stage.publish_between(2, payloads).await?;
+    Ok(stage.finish(running).await?)
+}
+
+/// Texts that a name may be, and that a target may take for something else.
+const NAMES: [&str; 14] = [
+    "",
+    " ",
+    "c0nf1dent1al.with.dots",
+    "\"c0nf1dent1al\"",
+    "'; DROP TABLE c0nf1dent1al; --",
+    "`c0nf1dent1al`",
+    "{c0nf1dent1al}",
+    "../c0nf1dent1al/..",
+    "c0nf1dent1al\r\nx-injected: 1",
+    "c0nf1dent1al\0",
+    "SELECT",
+    "C0NF1DENT1AL%20%00?#&=",
+    "\u{feff}\u{202e}\u{1f30b}",
+    "id",
+];
+
+/// Routing keys, attributes and their names are texts of the producer's choice.
+pub(super) async fn hostile_names<S: Subject>(stage: &mut Stage<S>) -> Play {
+    let running = stage.start().await?;
+    let payload = stage.subject().payload(FOREIGN);
+    let long = "c0nf1dent1al".repeat(1_000);
+    let message = |name: &str| Sent {
+        attributes: HashMap::from([(name.to_owned(), name.to_owned())]),
+        ..Sent::strange(payload.clone(), name)
+    };
+    stage.publish_mixed(NAMES.into_iter().chain([long.as_str()]).map(message).collect()).await?;
     Ok(stage.finish(running).await?)
 }
 
