@@ -152,7 +152,7 @@ impl<'a> Attempt<'a> {
             Ok(()) | Err(ConnectorError::InvalidRecord { .. } | ConnectorError::Refused { .. }) => false,
             Err(ConnectorError::TooLarge { .. }) => self.records.len() == 1,
             Err(ConnectorError::Partial(failure)) => failure.has_failed(),
-            Err(_) => true,
+            Err(_) => !are_settled(&self.records),
         };
         if let Err(error) = answer
             && [error.to_string(), error.report()].iter().any(|text| text.contains(SECRET))
@@ -170,6 +170,11 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// Whether a call that fails has nothing to be tried again.
+fn are_settled(records: &[SinkRecord]) -> bool {
+    settled_early(records).count() == records.len()
+}
+
 /// Records that are settled whatever becomes of their batch.
 fn settled_early(records: &[SinkRecord]) -> impl Iterator<Item = usize> {
     records.iter().filter(|record| record.chunk().entry(record.index()).is_settled()).filter_map(place)
@@ -181,7 +186,7 @@ impl Drop for Attempt<'_> {
             state.under_way -= 1;
             if !self.answered {
                 state.delivered.extend(settled_early(&self.records));
-                state.failed += 1;
+                state.failed += u64::from(!are_settled(&self.records));
                 state.last_failure = Some("none: the call was given up".to_owned());
             }
         });
