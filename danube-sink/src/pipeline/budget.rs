@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use crate::{observe::BufferedBytes, record::Charge};
+use crate::observe::BufferedBytes;
 
 /// The part of the budget that may go to remembering settled messages.
 const REMEMBERED_PART: usize = 8;
@@ -139,8 +139,6 @@ impl Drop for Charged {
         }
     }
 }
-
-impl Charge for Charged {}
 
 #[cfg(test)]
 mod tests {

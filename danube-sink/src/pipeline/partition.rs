@@ -10,6 +10,7 @@ use std::{
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use super::budget::Charged;
 use crate::{
     observe::PartitionObserver,
     record::{Chunk, Origin, SinkRecord},
@@ -128,6 +129,8 @@ impl Partition {
 pub(crate) struct ChunkOrigin {
     pub(crate) partition: Arc<Partition>,
     pub(crate) epoch: u32,
+    /// The memory that the chunk takes: dropping it gives it back.
+    pub(crate) _charge: Charged,
 }
 
 impl Origin for ChunkOrigin {

@@ -107,8 +107,8 @@ impl PendingRun {
         let copy = |index| {
             let mut charge = budget.nothing();
             charge.overdraw(self.chunk.entry(index).size());
-            let origin = Arc::new(ChunkOrigin { partition: Arc::clone(&self.partition), epoch: self.epoch });
-            let chunk = self.chunk.copy_of(index).received(origin, Box::new(charge));
+            let origin = ChunkOrigin { partition: Arc::clone(&self.partition), epoch: self.epoch, _charge: charge };
+            let chunk = self.chunk.copy_of(index).received(Box::new(origin));
             Self::new(Arc::new(chunk), &self.partition, self.epoch, self.arrived)
         };
         range.map(copy).collect()

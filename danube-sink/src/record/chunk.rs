@@ -24,9 +24,7 @@ pub(crate) struct Chunk {
     /// How its payloads are read, but for entries that say something else.
     common: OnceLock<Decoded>,
     /// Takes records that are settled before their batch is; none for a record made by hand.
-    origin: Option<Arc<dyn Origin>>,
-    /// Held until the last handle is dropped.
-    charge: Option<Box<dyn Charge>>,
+    origin: Option<Box<dyn Origin>>,
     /// How many values and JSON texts the connector asked for.
     values_read: AtomicU32,
     json_read: AtomicU32,
@@ -65,14 +63,11 @@ pub(crate) struct Decoded {
     pub(crate) content: Content,
 }
 
-/// Where a chunk came from.
+/// Where a chunk came from. It is dropped with the last handle, and with it gives back the memory that the chunk took.
 pub(crate) trait Origin: Send + Sync {
     /// The target has this record for good, whatever the rest of its batch answers.
     fn settle_early(&self, record: &SinkRecord);
 }
-
-/// Memory that a chunk takes; dropping it gives it back.
-pub(crate) trait Charge: Send + Sync {}
 
 impl Chunk {
     pub(crate) fn new(
@@ -88,16 +83,14 @@ impl Chunk {
             entries: entries.into(),
             common: OnceLock::new(),
             origin: None,
-            charge: None,
             values_read: AtomicU32::new(0),
             json_read: AtomicU32::new(0),
         }
     }
 
-    /// The same, of a partition that receives early settlements, with the memory that it takes.
-    pub(crate) fn received(mut self, origin: Arc<dyn Origin>, charge: Box<dyn Charge>) -> Self {
+    /// The same, of a partition that receives early settlements.
+    pub(crate) fn received(mut self, origin: Box<dyn Origin>) -> Self {
         self.origin = Some(origin);
-        self.charge = Some(charge);
         self
     }
 
@@ -113,8 +106,8 @@ impl Chunk {
         &self.entries[index as usize]
     }
 
-    pub(crate) fn origin(&self) -> Option<&Arc<dyn Origin>> {
-        self.origin.as_ref()
+    pub(crate) fn origin(&self) -> Option<&dyn Origin> {
+        self.origin.as_deref()
     }
 
     /// A chunk of its own for one record, so that the others' memory is free.

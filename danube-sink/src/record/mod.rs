@@ -17,7 +17,7 @@ use self::chunk::Decoded;
 pub use self::{builder::RecordBuilder, id::RecordId};
 pub(crate) use self::{
     builder::microseconds,
-    chunk::{Charge, Chunk, Entry, Flag, Origin, record_size},
+    chunk::{Chunk, Entry, Flag, Origin, record_size},
     source::MessageSource,
 };
 use crate::{

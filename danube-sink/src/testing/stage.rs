@@ -208,12 +208,10 @@ impl<S: Subject> Stage<S> {
 
     /// Publishes messages, with some of the connector's own between them.
     pub(super) async fn publish_mixed(&mut self, strange: Vec<Sent>) -> Result<(), String> {
-        let mut next = self.next_number();
         let mut messages = Vec::new();
-        for message in strange {
-            messages.extend(self.own(next, 1));
+        for (number, message) in (self.next_number()..).zip(strange) {
+            messages.extend(self.own(number, 1));
             messages.push(message);
-            next += 1;
         }
         self.send(messages).await
     }

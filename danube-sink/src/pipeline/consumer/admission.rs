@@ -115,10 +115,10 @@ impl ConsumerTask {
         }
         charge.show();
         let Self { mapping, partition, .. } = self;
-        let origin = Arc::new(ChunkOrigin { partition: Arc::clone(partition), epoch });
+        let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, _charge: charge });
         let chunk =
             Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
-        let chunk = Arc::new(chunk.received(origin, Box::new(charge)));
+        let chunk = Arc::new(chunk.received(origin));
         let mut run = PendingRun::new(chunk, partition, epoch, now);
         run.filled_window = self.ledger.unsettled() + self.ledger.in_flight() >= self.credit.limit();
         mapping.push(run);
