@@ -85,6 +85,7 @@ impl TargetFailure {
     }
 
     /// What the connector does about it at start, and while it runs.
+    #[cfg(feature = "dev")]
     pub(crate) fn described(self) -> [&'static str; 2] {
         match self {
             Self::Unauthenticated => ["exit code 1", "exit code 1; a restart reads the credentials again"],
