@@ -83,10 +83,10 @@ async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     let open = SafeFront::to(api, &ca, false).await;
     let url = format!("url = '{}'", open.url);
     let untrusting = client(&url, None).unwrap();
-    let error = asked(&untrusting).await.expect_err("nobody trusts it");
+    let error = asked(&untrusting).await.expect_err("the certificate is not trusted");
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
     assert!(error.report().contains("certificate") && error.report().contains("mend the API"), "{error}");
-    let error = untrusting.is_there_at_start("", "no API").await.expect_err("nobody trusts it");
+    let error = untrusting.is_there_at_start("", "no API").await.expect_err("the certificate is not trusted");
     assert!(matches!(error, ConnectorError::Initialization { .. }), "it does not pass by itself: {error:?}");
     asked(&client(&format!("{url}\n{trusting}"), None).unwrap()).await.expect("trusted");
 
@@ -211,9 +211,9 @@ async fn what_is_not_reachable_is_waited_for_at_start_and_later() {
     for table in [closed.as_str(), "url = 'http://no-such-host.invalid'"] {
         let client = client(table, None).unwrap();
         for error in [
-            asked(&client).await.expect_err("nobody there"),
-            client.is_there("").await.expect_err("nobody there"),
-            client.is_there_at_start("", "start it").await.expect_err("nobody there"),
+            asked(&client).await.expect_err("no server is there"),
+            client.is_there("").await.expect_err("no server is there"),
+            client.is_there_at_start("", "start it").await.expect_err("no server is there"),
         ] {
             assert!(matches!(error, ConnectorError::Retryable { .. }), "{table}: {error:?}");
         }

@@ -6,6 +6,7 @@ mod broker;
 mod certificates;
 mod compare;
 mod fronts;
+mod hostile;
 mod http;
 mod ledger;
 mod order;
@@ -19,6 +20,7 @@ pub use self::{
     certificates::{Ca, Identity, replace},
     compare::compare,
     fronts::{Relay, SafeFront},
+    hostile::shows_no_value,
     http::{get, labelled, metric},
     ledger::Ledger,
     order::{ORDER, Order, OrderFormat, OrderSink},

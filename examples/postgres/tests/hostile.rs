@@ -6,15 +6,8 @@
 #[path = "support/server.rs"]
 mod server;
 
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr},
-    process::{Command, Stdio},
-};
-
-use danube_sink::dev::BrokerOptions;
-use danube_sink_tests::{Broker, get, topic, until};
-use server::{PostgresServer, Program, free_port};
+use danube_sink_tests::shows_no_value;
+use server::{PostgresServer, Program};
 
 /// In every value, however it is written.
 const SECRET: &str = "s3cret";
@@ -72,54 +65,18 @@ async fn no_value_of_a_hostile_payload_is_in_logs_answers_or_dead_letters() {
     let server = PostgresServer::start(Program::Postgresql);
     let sql = server.client().await;
     sql.batch_execute(TABLES).await.expect("tables");
-    let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 1_000, ..BrokerOptions::default() }).await;
-    let embedded = broker.embedded.as_ref().expect("an embedded broker");
-    let (topic, letters, port) = (topic("hostile"), topic("hostile-letters"), free_port());
-    let producer = broker.producer(&topic, "producer", None).await;
-    drop(broker.producer(&letters, "creator", None).await);
     let names = "id u n t d i j b e a s v c f q ip bits x r";
     let columns: Vec<_> = names.split(' ').map(|name| format!("{name} = '/{name}'")).collect();
-    let text = format!(
-        "danube_service_url = '{}'\nmetrics_port = {port}\nlog_level = 'debug'\non_mass_refusal = 'go_on'\n{}\
-         [[postgres.topic_mappings]]\ntopic = '{topic}'\nsubscription = 's'\ntable = 'rows'\ncolumns = {{ {} }}\n\
-         on_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'\n",
-        broker.url(),
-        server.toml("postgres"),
-        columns.join(", ")
-    );
-    let file = std::env::temp_dir().join(format!("danube-sink-hostile-{port}.toml"));
-    fs::write(&file, text).expect("a folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_postgres"));
-    command.arg("--config").arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let program = command.spawn().expect("it runs");
-    let id = program.id().to_string();
-    let output = std::thread::spawn(move || program.wait_with_output());
-    until("it has subscribed", async || embedded.subscription(&topic, "s").is_some()).await;
-
-    let hostile = hostile();
-    for payload in hostile.iter().chain([&r#"{"v":"good"}"#.to_owned()]) {
-        producer.send(payload.clone().into_bytes(), None).await.expect("the broker takes it");
-    }
-    let settled = async || embedded.subscription(&topic, "s").is_some_and(|s| s.backlog + s.in_flight == 0);
-    until("everything is settled", settled).await;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut seen = Vec::new();
-    for page in ["/live", "/ready", "/status", "/metrics"] {
-        seen.push(get(address, page).await.1);
-    }
-    assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
-    let output = output.join().expect("a thread").expect("its output");
-    assert!(output.status.success(), "{output:?}");
-    seen.extend([output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("a text")));
-    fs::remove_file(file).expect("the file");
-
-    let letters = embedded.messages(&letters);
-    seen.extend(letters.iter().map(|letter| format!("{:?} {:?}", letter.attributes, letter.routing_key)));
-    for text in &seen {
-        let leak = text.lines().find(|line| line.contains(SECRET));
-        assert_eq!(leak, None);
-    }
-    assert_eq!(letters.len(), hostile.len());
+    let configuration = |topic: &str, letters: &str| {
+        format!(
+            "on_mass_refusal = 'go_on'\n{}[[postgres.topic_mappings]]\ntopic = '{topic}'\nsubscription = 's'\ntable = 'rows'\n\
+             columns = {{ {} }}\non_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'\n",
+            server.toml("postgres"),
+            columns.join(", ")
+        )
+    };
+    let good = r#"{"v":"good"}"#;
+    shows_no_value(env!("CARGO_BIN_EXE_postgres"), configuration, &hostile(), good, SECRET).await;
     let rows = sql.query("SELECT v FROM rows WHERE q IS NULL", &[]).await.expect("the table");
     assert_eq!(rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>(), ["good"]);
 }
