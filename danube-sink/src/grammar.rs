@@ -1,4 +1,4 @@
-//! The macros, with the documentation of their grammar: here its examples can be compiled.
+//! The macros, with the documentation of their attributes: here its examples can be compiled.
 
 /// Makes a struct a sink connector that is its own configuration, and completes its `impl SinkConnector`.
 ///
@@ -41,18 +41,19 @@
 /// }
 /// ```
 ///
-/// That is a whole program: `main` is written too. The doc comments are the help of the program and of its keys.
-/// What is wrong is told when the program is compiled, at the word that is wrong, and all of it at once.
+/// That is a whole program: the macro also writes `main`. The doc comments are the help of the program and of its keys.
+/// Errors are reported when the program is compiled, at the word that is wrong, and all of them at once. The
+/// [guide](crate::guide::configuration) has the settings of every connector.
 ///
 /// # On the struct
 ///
-/// | argument | meaning | without it |
+/// | Argument | Meaning | Without it |
 /// |---|---|---|
 /// | `section = "…"` | the table of the settings | the struct's name in snake case |
-/// | `config = "…"` | the file that holds if neither `--config` nor `CONNECTOR_CONFIG_PATH` names one; looked for in the current folder, then in the package's | one of the two has to |
+/// | `config = "…"` | the file to use if neither `--config` nor `CONNECTOR_CONFIG_PATH` names one, and the file that is checked when the connector is compiled; looked for in the current folder, then in the package's | one of the two has to |
 /// | `name = "…"` | the connector's name, until the file or `CONNECTOR_NAME` gives it another | the package's |
-/// | `version = "…"` | what `--version` says | the package's |
-/// | `dev_hint = "…"` | what the `dev` command says about the target | nothing |
+/// | `version = "…"` | what `--version` prints | the package's |
+/// | `dev_hint = "…"` | what the `dev` command prints about the target | nothing |
 /// | `validate = path` | a check of the whole connector, see [below](#checks-of-your-own) | none |
 /// | `main = false` | no `fn main` is written | one is |
 ///
@@ -60,20 +61,20 @@
 ///
 /// A field without an attribute is a required key of the section; an `Option` may be left out.
 ///
-/// | attribute | meaning |
+/// | Attribute | Meaning |
 /// |---|---|
 /// | `#[setting(…)]` | a key, with the arguments below |
 /// | `#[setting(secret)]` | a [`Secret`](crate::Secret), or an `Option` of one: from the variable `STRUCT_FIELD`, or from the file that `STRUCT_FIELD_FILE` names; never from the configuration file |
 /// | `#[topic_mappings]` | the topic mappings; exactly one field |
 /// | `#[state]` | the connector's own, not configuration: starts as `Default` |
 ///
-/// | argument of `setting` | meaning |
+/// | Argument of `setting` | Meaning |
 /// |---|---|
-/// | `default = …` | a literal, or a list of them: what holds without the key. Units are in the text: `"10s"`, `"5MiB"` |
+/// | `default = …` | the value without the key: a literal, or a list of them. Durations and sizes are strings with a unit: `"10s"`, `"5MiB"` |
 /// | `rename = "…"` | the key, instead of the field's name |
-/// | `range = …` | limits of numbers (`1..=100`), times (`"1s"..="5m"`) and sizes (`"1KiB"..`), with ends as Rust has them |
-/// | `length = …` | how many characters a text has, values a list, keys a map: `1..=64` |
-/// | `one_of = […]` | the texts or whole numbers that there are, to the letter |
+/// | `range = …` | limits of numbers (`1..=100`), durations (`"1s"..="5m"`) and sizes (`"1KiB"..`), as Rust's ranges |
+/// | `length = …` | how many characters a string has, values an array, keys a table: `1..=64` |
+/// | `one_of = […]` | the allowed strings or integers, to the letter |
 /// | `validate = path` | a check of the value, see [below](#checks-of-your-own) |
 /// | `secret`, `env = "…"` | a secret, and its variable if it has another name |
 ///
@@ -109,28 +110,28 @@
 /// # Types
 ///
 /// Numbers, `bool`, `String`, `PathBuf`, `Url`, `Duration` (`"250ms"`, `"10s"`, `"5m"`, `"1h"`, `"7d"`),
-/// [`ByteSize`](crate::ByteSize) (`"64KiB"`, `"5MiB"`, `"5MB"`), [`Pointer`](crate::Pointer) (`"/user/id"`, where in a payload
-/// a value stands), [`Metadata`](crate::Metadata) (`"offset"`, what a record says of itself), [`Field`](crate::Field) (either,
-/// or `"attribute:NAME"`), [`Template`](crate::Template) (`"/users/{/user/id}"`, a text that each record fills in),
-/// [`Parsed`](crate::Parsed) of whatever has `FromStr`, and `Option`, `Vec`, `BTreeMap` and `HashMap` of them, whose keys are
-/// `String` or whatever has `FromStr`, and [`Options`](crate::Options), which somebody else's library reads. A type of your
-/// own derives [`Setting`](derive@crate::Setting): an enum whose variants are words, or a struct whose fields are the keys of
+/// [`ByteSize`](crate::ByteSize) (`"64KiB"`, `"5MiB"`, `"5MB"`), [`Pointer`](crate::Pointer) (`"/user/id"`, a JSON pointer into
+/// the payload), [`Metadata`](crate::Metadata) (`"offset"`, metadata of a record), [`Field`](crate::Field) (either, or
+/// `"attribute:NAME"`), [`Template`](crate::Template) (`"/users/{/user/id}"`, a string that each record fills in),
+/// [`Parsed`](crate::Parsed) of any type with `FromStr`, and `Option`, `Vec`, `BTreeMap` and `HashMap` of them, whose keys are
+/// `String` or any type with `FromStr`, and [`Options`](crate::Options), which a library of the target reads. A type of your
+/// own derives [`Setting`](derive@crate::Setting): an enum whose variants are strings, or a struct whose fields are the keys of
 /// a table within the section.
 ///
 /// # Topic mappings
 ///
-/// `#[topic_mappings(…)]` takes what holds for common keys that a mapping of the file leaves out, because the author of a
-/// connector knows its target: `subscription_type`, `batch_size`, `batch_bytes`, `flush_interval_ms`, `ack_timeout_ms`,
-/// `payload_format`, `on_invalid_record`, `dead_letter_topic`, `on_mass_refusal`, `expected_schema_subject`, `single_writer` (for
-/// tables that allow one writer), `sole_consumer`. The file has the last word, also with what it says at its root for all
-/// mappings; the environment has none.
+/// `#[topic_mappings(…)]` sets defaults of common keys for mappings that leave them out, because the author of a connector knows its
+/// target: `#[topic_mappings(subscription_type = "Exclusive", single_writer = true)]`. It takes every
+/// [common key of a mapping](crate::guide::configuration#common-keys-of-a-topic-mapping) but `topic`, `subscription` and
+/// `consumer_name`, which each mapping of the file has for itself. What the file says, in the mapping or at its root, has precedence;
+/// the environment has no say.
 ///
 /// # Checks of your own
 ///
 /// `#[setting(validate = path)]` names a function: on a field, of the value (of what is in it, for an `Option`); on a struct
 /// that derives `TopicMapping` or `Setting`, of the struct. `#[sink_connector(validate = path)]` names one of the connector.
-/// What it returns as an error becomes part of the report, with the line of the key: a text, a
-/// [`Mistake`](crate::config::Mistake) with a remedy, or several [`Mistakes`](crate::config::Mistakes). A struct is looked at
+/// What it returns as an error becomes part of the report, with the line of the key: a string, a
+/// [`Mistake`](crate::config::Mistake) with a remedy, or several [`Mistakes`](crate::config::Mistakes). A struct is checked
 /// when every setting of its own could be read.
 ///
 /// ```
@@ -187,30 +188,30 @@
 ///
 /// # On the impl
 ///
-/// `async_trait` is applied, so `Box` must mean the standard one there. Where they are left out, `consumer_configs` is
-/// written from the topic mappings, and `process` from `process_batch`.
+/// The macro applies `async_trait`, so `Box` must be the standard one there. It writes `consumer_configs` from the topic
+/// mappings, and `process` from `process_batch`, where the impl leaves them out.
 ///
 /// # Where the crate has another name
 ///
-/// `sinks = { package = "danube-sink", … }` in `Cargo.toml` is all there is to do.
+/// `sinks = { package = "danube-sink", … }` in `Cargo.toml` is enough.
 pub use danube_sink_macros::sink_connector;
 
-/// Makes a type of your own one that a key can have.
+/// Derives `Setting` for a type of your own, so that a key can have it.
 ///
 /// A struct is a table: its fields are the keys, with the arguments of `#[setting]` that
 /// [`sink_connector`](macro@crate::sink_connector) has, except for secrets, which belong to the connector's struct. A
 /// table that needs none of its keys may be left out.
 ///
-/// An enum is a word: the variant's name in snake case, or what `#[setting(rename = "…")]` says. Case, `_` and `-` do not
+/// An enum is a string: the variant's name in snake case, or that of `#[setting(rename = "…")]`. Case, `_` and `-` do not
 /// matter in the file. The key may be left out where a variant is the `#[default]`.
 ///
 /// ```
 /// # use danube_sink::prelude::*;
 /// #[sink_connector(main = false)]
 /// struct Warehouse {
-///     /// What becomes of a row that is there already.
+///     /// What to do with a row that exists already.
 ///     mode: WriteMode, // mode = "upsert"
-///     /// How requests are repeated.
+///     /// How requests are retried.
 ///     retry: Retry, // [warehouse.retry]
 ///     #[topic_mappings]
 ///     topics: TopicMappings,
@@ -227,7 +228,7 @@ pub use danube_sink_macros::sink_connector;
 ///
 /// #[derive(Setting)]
 /// struct Retry {
-///     /// Tries after the first.
+///     /// Maximum number of retries.
 ///     #[setting(default = 3, range = 0..=10)]
 ///     attempts: u32,
 ///     #[setting(default = "1s")]
@@ -242,7 +243,7 @@ pub use danube_sink_macros::sink_connector;
 /// ```
 pub use danube_sink_macros::Setting;
 
-/// Makes a struct what one topic mapping says beyond the common keys: each field is a key.
+/// Derives `TopicMapping` for the keys of a topic mapping that are the connector's own: each field is a key.
 ///
 /// A field has the arguments of `#[setting]` that [`sink_connector`](macro@crate::sink_connector) has, except for secrets.
 /// The common keys (`topic`, `batch_size`, …) are the runtime's, and no field can have their names.

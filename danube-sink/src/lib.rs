@@ -31,7 +31,9 @@
 //! }
 //! ```
 //!
-//! That is a whole `main.rs`. The way of the data is the order of the modules:
+//! That is a whole `main.rs`. The [guide] begins here: [first connector](guide::first_connector),
+//! [configuration](guide::configuration), [delivery](guide::delivery), [errors](guide::errors), [testing](guide::testing),
+//! [operating](guide::operating). The way of the data is the order of the modules:
 //!
 //! ```text
 //!  broker ──stream──▶ intake ──▶ decode ──▶ batch ──▶ write ──▶ settle ──acks──▶ broker
@@ -67,12 +69,12 @@ pub mod dev;
 mod error;
 mod fields;
 mod grammar;
+pub mod guide;
 mod json_row;
 #[cfg(feature = "measure")]
 mod measure;
 pub mod metrics;
 mod observe;
-pub mod operating;
 mod parts;
 mod pipeline;
 mod record;

@@ -60,7 +60,7 @@ pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsStri
     Ok(Arguments { config, command })
 }
 
-fn command(info: &ConnectorInfo) -> clap::Command {
+pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
     let config = Arg::new("config")
         .long("config")
         .value_name("FILE")

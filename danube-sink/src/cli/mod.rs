@@ -148,6 +148,12 @@ fn print_all(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// The commands, for the guide.
+#[cfg(all(test, feature = "dev"))]
+pub(crate) fn commands(info: &config::generated::ConnectorInfo) -> clap::Command {
+    arguments::command(info)
+}
+
 /// The name of the crate that has the type.
 fn crate_of<C>() -> &'static str {
     let path = type_name::<C>();

@@ -106,6 +106,7 @@
 //! acknowledgements, settled records, retries, dead letters and skipped records are counted exactly.
 
 mod checks;
+pub(crate) mod documents;
 mod ledger;
 mod log;
 mod numbers;
@@ -122,6 +123,7 @@ mod verdicts;
 mod tests;
 
 pub use self::{
+    documents::{assert_examples_load, assert_generated, own_settings},
     report::{Report, Scenario, Verdict},
     subject::{Prepared, Subject, from_toml},
     verdicts::verdict_table,

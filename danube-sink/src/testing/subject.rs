@@ -83,10 +83,16 @@ pub trait Subject: Send + Sync + 'static {
 /// # Errors
 /// Everything that is wrong with the text.
 pub fn from_toml<C: GeneratedConnector>(text: &str) -> Prepared<C> {
+    from_toml_with(text, &[])
+}
+
+/// [`from_toml`] with variables beside those of the process.
+pub(super) fn from_toml_with<C: GeneratedConnector>(text: &str, variables: &[(&str, &str)]) -> Prepared<C> {
     // A placeholder: the kit sets the address of the broker that it starts.
-    let environment = |name: &str| match name {
-        "DANUBE_SERVICE_URL" => Some(OsString::from("http://localhost:6650")),
-        _ => std::env::var_os(name),
+    let url = ("DANUBE_SERVICE_URL", "http://localhost:6650");
+    let environment = |name: &str| match variables.iter().chain([&url]).find(|(set, _)| *set == name) {
+        Some((_, value)) => Some(OsString::from(value)),
+        None => std::env::var_os(name),
     };
     let loaded = load_text::<C>(Path::new("conformance.toml"), text, &environment)?;
     Ok((loaded.connector, loaded.core))

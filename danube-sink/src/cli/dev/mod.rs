@@ -22,7 +22,7 @@ use crate::{
     runtime::{RuntimeHandle, SinkRuntime},
 };
 
-/// The broker's window, as [`operating`](crate::operating) recommends it. A broker whose operator says nothing has 10.
+/// The broker's window, as the [guide](crate::guide::operating) recommends it. A broker whose operator says nothing has 10.
 const WINDOW: usize = 200;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
