@@ -1,23 +1,30 @@
 //! What the README says of the code is so.
 
-use danube_sink::{TargetFailure, config::template, testing::verdict_table};
+use danube_sink::{
+    TargetFailure,
+    config::template,
+    testing::{assert_examples_load, assert_generated, own_settings, verdict_table},
+};
 
 use super::{
     super::answer::{EXCEPTIONS, STATUSES},
     Clickhouse,
 };
 
-const README: &str = include_str!("../../README.md");
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
 #[test]
-fn the_readme_has_every_setting() {
-    let template = template::<Clickhouse>();
-    let shown = format!("```toml\n{}\n```\n", template.trim_end());
-    assert!(README.contains(&shown), "put what `cargo run -p clickhouse -- template` prints into README.md:\n{shown}");
+fn the_readme_has_every_setting_of_the_connector() {
+    assert_generated(README, "settings", &own_settings(&template::<Clickhouse>()));
 }
 
 #[test]
-fn the_readme_says_what_each_answer_means() {
+fn the_examples_of_the_readme_load() {
+    assert_examples_load::<Clickhouse>(README, &[]);
+}
+
+#[test]
+fn the_readme_has_every_verdict() {
     const OTHERS: [(&str, TargetFailure); 5] = [
         ("every other exception and status, and answers of something else than ClickHouse", TargetFailure::NotReady),
         ("no connection, or no answer within `timeout`", TargetFailure::Busy),
@@ -31,6 +38,5 @@ fn the_readme_says_what_each_answer_means() {
         false => (format!("HTTP {first} to {last}"), *class),
     });
     let others = OTHERS.iter().map(|(answer, class)| ((*answer).to_owned(), *class));
-    let table = verdict_table(exceptions.chain(statuses).chain(others));
-    assert!(README.contains(&table), "put this table into README.md:\n{table}");
+    assert_generated(README, "verdicts", &verdict_table(exceptions.chain(statuses).chain(others)));
 }

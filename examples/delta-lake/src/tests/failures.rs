@@ -2,11 +2,7 @@
 
 use std::{error::Error, fs, io, os::unix::fs::PermissionsExt};
 
-use danube_sink::{
-    TargetFailure,
-    prelude::*,
-    testing::{from_toml, verdict_table},
-};
+use danube_sink::{TargetFailure, prelude::*, testing::from_toml};
 use deltalake::{
     DeltaTableError as Delta, ObjectStoreError as Store,
     arrow::error::ArrowError,
@@ -21,7 +17,7 @@ use serde_json::json;
 
 use super::super::{
     DeltaLake,
-    failure::{ANSWERS, Failure, Sorted},
+    failure::{Failure, Sorted},
 };
 use super::{
     TOPIC,
@@ -149,12 +145,6 @@ fn each_error_of_the_library_has_its_class_and_shows_no_value() {
         assert!(matches!(answer, ConnectorError::Initialization { .. }), "{shown}: {answer:?}");
         assert!(!answer.report().contains("s3cret"), "{shown}: {answer:?}");
     }
-}
-
-#[test]
-fn the_readme_has_the_table_of_verdicts() {
-    let table = verdict_table(ANSWERS);
-    assert!(include_str!("../../README.md").contains(&table), "paste into README.md:\n{table}");
 }
 
 /// Values of the partitions' columns are in the paths of files, and the store's errors name those.

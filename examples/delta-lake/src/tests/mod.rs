@@ -7,6 +7,7 @@ mod changes;
 mod failures;
 mod features;
 mod names;
+mod readme;
 mod values;
 
 use std::{collections::BTreeMap, fs, path::Path};
@@ -134,11 +135,4 @@ fn secrets_and_types_that_are_none_are_told_with_their_line() {
         };
         assert!(report.to_string().contains("not a DeltaType"), "{kind}: {report}");
     }
-}
-
-#[test]
-fn the_readme_has_every_setting() {
-    let template = danube_sink::config::template::<DeltaLake>();
-    let readme = include_str!("../../README.md");
-    assert!(readme.contains(&format!("```toml\n{template}```\n")), "paste into README.md:\n{template}");
 }

@@ -8,6 +8,7 @@ mod conformance;
 mod delivery;
 mod echoes;
 mod payloads;
+mod readme;
 mod requests;
 mod settings;
 mod statuses;

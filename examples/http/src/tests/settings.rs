@@ -1,8 +1,8 @@
-//! What is told when the configuration is read, and what the README says of it.
+//! What is told when the configuration is read.
 
-use danube_sink::{SinkConnector, config::template, testing::verdict_table};
+use danube_sink::SinkConnector;
 
-use super::{HttpSink, api::Api, load, toml, with};
+use super::{api::Api, load, toml, with};
 
 fn mistake(section: &str, mapping: &str, secrets: &[(&'static str, &'static str)]) -> String {
     load(&toml(&Api::start(), section, mapping), &with(secrets)).err().expect("a mistake")
@@ -82,18 +82,4 @@ async fn what_cannot_be_used_is_told_by_initialize() {
     api.is_gone().await;
     let text = failed("", &[]).await;
     assert!(text.contains(&api.url()) && text.contains("`url`") && text.contains("refused"), "{text}");
-}
-
-#[test]
-fn the_readme_says_what_answers_mean() {
-    let readme = include_str!("../../README.md");
-    let table = verdict_table(danube_sink_http::verdicts());
-    assert!(readme.contains(&table), "put this into README.md:\n{table}");
-}
-
-#[test]
-fn the_readme_shows_every_setting() {
-    let readme = include_str!("../../README.md");
-    let template = template::<HttpSink>();
-    assert!(readme.contains(&format!("```toml\n{template}```\n")), "put this into README.md:\n{template}");
 }

@@ -17,6 +17,7 @@ use server::{PostgresServer, Program};
 mod server;
 
 mod index;
+mod readme;
 mod values;
 
 const TOPIC: &str = "/default/vectors";

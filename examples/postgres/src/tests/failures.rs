@@ -1,6 +1,6 @@
 //! What each error of the server means.
 
-use danube_sink::{ConnectorError, TargetFailure, testing::verdict_table};
+use danube_sink::{ConnectorError, TargetFailure};
 
 use super::{Bench, told};
 
@@ -38,12 +38,6 @@ async fn states_are_sorted_as_the_readme_says() {
     }
     bench.write(&[r#"{"id":1}"#]).await.unwrap();
     assert_eq!(bench.rows("SELECT id FROM rows").await, [r#"{"id":1}"#]);
-}
-
-#[test]
-fn the_readme_shows_the_table_of_the_code() {
-    let table = verdict_table(danube_sink_postgres::verdicts());
-    assert!(include_str!("../../README.md").contains(&table), "write this into README.md:\n{table}");
 }
 
 #[tokio::test]

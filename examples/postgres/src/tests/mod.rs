@@ -12,6 +12,7 @@ mod modes;
 mod names;
 mod outages;
 mod poolers;
+mod readme;
 mod redelivered;
 mod rights;
 mod settings;
