@@ -1,82 +1,64 @@
-//! The configuration of a connector: files, environment, secrets, topic mappings, and everything that is wrong with them.
+//! The configuration of a connector: files, environment variables, secrets and topic mappings, with a report of every error.
 //!
 //! ```text
-//!  file ──▶ document ──▶ root ──▶ section ──▶ mappings ──▶ connector
-//!            (places)   (core)   (own keys)              └▶ ConnectorConfig
-//!     every mistake of every step ──▶ report, with line and remedy
+//!  file ──▶ values ──▶ core keys, own keys, mappings ──▶ connector
+//!         (locations)   (schema: one validator)      └▶ ConnectorConfig
+//!     every error of every step ──▶ report, with line and help
 //! ```
 //!
-//! There are two ways in. A struct with `#[sink_connector]` is its own configuration, and [`load_for`] reads it. A struct
-//! with `#[serde(flatten)] core: ConnectorConfig` is loaded by [`load_struct`]. Both go by one list of keys (`read::keys`), and
-//! neither stops at the first mistake.
+//! A struct with `#[sink_connector]` is its own configuration, which [`load_for`] loads. A struct with
+//! `#[serde(flatten)] core: ConnectorConfig` is loaded by [`load_struct`]. Both go by one declaration of the core keys
+//! (`core`) and one validator (`schema`), and neither stops at the first error.
 //!
-//! The environment overrides `DANUBE_SERVICE_URL` and `CONNECTOR_NAME` and holds the secrets, `DANUBE_TOKEN` among them;
-//! mappings are in the file alone.
+//! Environment variables override `danube_service_url`, `connector_name` and the keys that a connector declares, and hold the
+//! secrets; topic mappings are in the file alone.
+//!
+//! Each module imports those above it in this list.
 
 #![warn(missing_docs)]
-#![cfg_attr(not(feature = "start"), allow(dead_code, reason = "the macros read and tell, and start nothing"))]
+#![cfg_attr(not(feature = "runtime"), allow(dead_code, reason = "the macros validate and report, and load nothing"))]
 
-mod beyond;
 #[doc(hidden)]
-pub mod built;
-mod byte_size;
-mod decoding;
-mod extension;
-mod field;
-mod file;
-#[doc(hidden)]
-pub mod generated;
-#[cfg(feature = "start")]
-mod handwritten;
+pub mod compile_time;
+mod core;
+mod docs;
 mod load;
-mod mapping;
-mod metadata;
-mod options;
-mod parsed;
-mod pointer;
-mod printed;
-mod read;
+#[doc(hidden)]
+pub mod private;
 mod report;
-mod secret;
+pub mod schema;
+#[cfg(feature = "runtime")]
+mod serde_compat;
 mod setting;
-mod settings;
-pub mod shape;
-mod words;
+mod value;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "runtime")]
+pub use self::load::effective::{EffectiveConfig, EffectiveKey};
 pub use self::{
-    beyond::{Beyond, CheckDecoding, Destination, Part, Problem, Token},
-    byte_size::ByteSize,
-    decoding::{AvroEncoding, DecodeOptions, NumberEncoding},
-    field::{Field, NotAField},
-    file::{
+    core::{
+        AvroEncoding, BrokerTarget, CheckDecoding, ConnectorConfig, ConsumerConfig, DecodeOptions, ExternalChecks,
+        ExternalError, LogFormat, Mapped, Mapping, MappingSettings, NoMapping, NumberEncoding, OnInvalidRecord,
+        OnMassRefusal, OnRetriesExhausted, PayloadFormat, SecretPolicy, SubscriptionType, Token, TopicMappings,
+    },
+    docs::{TemplateKind, environment, template, template_of},
+    load::{
+        connector::TopicMapping,
         environment::{Environment, ProcessEnvironment},
+        load::{Loaded, load_for, load_text_for},
         source::ConfigSource,
-        value::Value,
     },
-    load::{Loaded, load_for, load_text_for},
-    mapping::{Mapped, Mapping, NoMapping, TopicMapping, TopicMappings},
-    metadata::Metadata,
-    options::Options,
-    parsed::{Parsed, short_name},
-    pointer::{NotAPointer, Pointer},
-    printed::{environment, template, template_of},
     report::{
-        error::ConfigError,
-        mistake::{Mistake, Mistakes},
+        diagnostic::{Diagnostic, Diagnostics},
+        error::{ConfigError, ReportEntry},
     },
-    secret::Secret,
-    setting::Setting,
-    settings::{
-        ConnectorConfig, ConsumerConfig, LogFormat, MappingSettings, OnInvalidRecord, OnMassRefusal,
-        OnRetriesExhausted, PayloadFormat, SubscriptionType,
-    },
+    setting::{ByteSize, Options, Parsed, Secret, Setting, short_name},
+    value::value::Value,
 };
-#[cfg(feature = "start")]
+#[cfg(feature = "runtime")]
 pub use self::{
-    handwritten::load_struct,
-    pointer::Pointers,
-    printed::{json_schema, json_schema_of},
+    docs::{json_schema, json_schema_of},
+    serde_compat::load_struct,
 };

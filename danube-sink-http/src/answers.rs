@@ -6,8 +6,8 @@ use danube_sink::{
     Setting, TargetFailure,
     TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated},
     config::{
-        Mistake, Mistakes, Value,
-        shape::{Shape, http_statuses},
+        Diagnostic, Diagnostics, Value,
+        schema::{ValueType, http_statuses},
     },
 };
 use reqwest::StatusCode;
@@ -152,15 +152,15 @@ impl Answers {
         lists.into_iter().find(|(list, _)| has(list)).map(|(_, meaning)| meaning)
     }
 
-    fn has_each_status_once(&self) -> Result<(), Mistakes> {
+    fn has_each_status_once(&self) -> Result<(), Diagnostics> {
         let mut before: Vec<(Statuses, &str)> = Vec::new();
-        let mut mistakes = Mistakes::default();
+        let mut mistakes = Diagnostics::default();
         let keys = [("retry", &self.retry), ("accept", &self.accept), ("reject", &self.reject), ("fatal", &self.fatal)];
         for (key, list) in keys {
             for statuses in list {
                 if let Some((other, other_key)) = before.iter().find(|(other, _)| statuses.overlaps(*other)) {
                     let message = format!("{statuses} overlaps {other} of `{other_key}`");
-                    mistakes.push(Mistake::of_key(key, message, "name each status once; `\"400-408\"` is a range"));
+                    mistakes.push(Diagnostic::of_key(key, message, "name each status once; `\"400-408\"` is a range"));
                 }
                 before.push((*statuses, key));
             }
@@ -190,15 +190,15 @@ impl fmt::Display for Statuses {
 }
 
 impl Setting for Statuses {
-    const SHAPE: Shape = Shape::HttpStatuses;
+    const VALUE_TYPE: ValueType = ValueType::HttpStatuses;
 
-    fn read(value: &Value) -> Result<Self, Mistakes> {
-        value.fits(&Self::SHAPE)?;
-        let statuses = match value.as_whole() {
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
+        value.validate(&Self::VALUE_TYPE)?;
+        let statuses = match value.as_integer() {
             Ok(status) => u16::try_from(status).ok().map(one),
-            Err(_) => http_statuses(value.as_text()?).map(|(first, last)| Self(first, last)),
+            Err(_) => http_statuses(value.as_str()?).map(|(first, last)| Self(first, last)),
         };
-        statuses.ok_or_else(|| value.mistake("no HTTP status", "write a status such as `409`").into())
+        statuses.ok_or_else(|| value.diagnostic("no HTTP status", "write a status such as `409`").into())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Parsed, Secret, Setting, config::Mistake};
+use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Parsed, Secret, Setting, config::Diagnostic};
 use reqwest::{
     Certificate, ClientBuilder, Identity, Proxy, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
@@ -124,9 +124,10 @@ impl Api {
         }
     }
 
-    fn has_a_certificate_for_its_key(&self) -> Result<(), Mistake> {
+    fn has_a_certificate_for_its_key(&self) -> Result<(), Diagnostic> {
         let alone = self.key_file.is_some() && self.cert_file.is_none();
-        let mistake = || Mistake::of_key("key_file", "a key without its certificate", "add `cert_file`, or remove it");
+        let mistake =
+            || Diagnostic::of_key("key_file", "a key without its certificate", "add `cert_file`, or remove it");
         (!alone).then_some(()).ok_or_else(mistake)
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::HashMap, str::FromStr};
 
 use danube_sink::{
     ConnectorError, ConnectorResult, Setting, SinkRecord, Template,
-    config::{Mistakes, Value, shape::Shape},
+    config::{
+        Diagnostics, Value,
+        schema::{KeyDefault, ValueType},
+    },
 };
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
@@ -74,26 +77,26 @@ impl FromStr for Header {
 }
 
 impl Setting for Text {
-    const SHAPE: Shape = Template::SHAPE;
+    const VALUE_TYPE: ValueType = Template::VALUE_TYPE;
 
-    fn read(value: &Value) -> Result<Self, Mistakes> {
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
         let template = Template::read(value)?;
         match template.constant().is_none_or(|text| HeaderValue::try_from(text).is_ok()) {
             true => Ok(Self(template)),
-            false => Err(value.mistake("no header holds it", "write it on one line").into()),
+            false => Err(value.diagnostic("no header holds it", "write it on one line").into()),
         }
     }
 }
 
 impl Setting for Headers {
-    const SHAPE: Shape = Shape::map(&Text::SHAPE);
-    const OPTIONAL: bool = true;
+    const VALUE_TYPE: ValueType = ValueType::map(&Text::VALUE_TYPE);
+    const DEFAULT: KeyDefault = KeyDefault::OfType;
 
-    fn read(value: &Value) -> Result<Self, Mistakes> {
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
         HashMap::read(value).map(Self)
     }
 
-    fn absent() -> Option<Self> {
+    fn default_if_missing() -> Option<Self> {
         Some(Self::default())
     }
 }

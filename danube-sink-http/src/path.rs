@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use danube_sink::{
     ConnectorError, ConnectorResult, Setting, SinkRecord, Template,
-    config::{Mistakes, Value, shape::Shape},
+    config::{Diagnostics, Value, schema::ValueType},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
@@ -50,13 +50,13 @@ impl Path {
 }
 
 impl Setting for Path {
-    const SHAPE: Shape = Template::SHAPE;
+    const VALUE_TYPE: ValueType = Template::VALUE_TYPE;
 
-    fn read(value: &Value) -> Result<Self, Mistakes> {
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
         let template = Template::read(value)?;
         match is_path(&template.to_string()) {
             true => Ok(Self(template)),
-            false => Err(value.mistake("no path", A_PATH).into()),
+            false => Err(value.diagnostic("no path", A_PATH).into()),
         }
     }
 }

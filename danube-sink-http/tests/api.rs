@@ -271,7 +271,7 @@ fn what_is_wrong_in_the_table_is_told_with_its_line() {
         ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "an address is", 3),
         ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "an address is", 3),
         ("url = 'http://host'", "headers = { host = 'x' }", "`host`: its name is not a Header", 5),
-        ("url = 'http://host'", "headers = { authorization = 'Bearer {s3cret', x = 1 }", "`x`: expected a text", 5),
+        ("url = 'http://host'", "headers = { authorization = 'Bearer {s3cret', x = 1 }", "`x`: expected a string", 5),
         ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x`: no header holds it", 5),
     ] {
         let report = probe(api, mapping).err().unwrap_or_else(|| panic!("{api} {mapping} is taken"));

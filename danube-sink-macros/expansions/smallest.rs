@@ -6,13 +6,18 @@ struct Printer {
 }
 const _: () = {
     use ::danube_sink::__private as __sink;
-    const __KEY_0: __sink::Key<String> = __sink::key::<
+    const __KEY_PREFIX: __sink::Key<String> = __sink::key::<
         String,
-    >(__sink::SettingInfo {
-        help: "What each line begins with.",
-        default: __sink::Some("\"got\""),
-        ..__sink::SettingInfo::new("prefix")
+    >(__sink::KeySpec {
+        doc: "What each line begins with.",
+        default: __sink::KeyDefault::Literal("\"got\""),
+        ..__sink::KeySpec::new("prefix")
     });
+    const _: () = __sink::assert_secret(&__KEY_PREFIX.spec);
+    const _: () = __sink::assert_default(
+        &__KEY_PREFIX.spec.value_type,
+        &__sink::ValueRef::String("got"),
+    );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Printer {
         type Mapping = ();
@@ -24,15 +29,15 @@ const _: () = {
             config_file: __sink::None,
             crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
             dev_hint: __sink::None,
-            settings: &[__KEY_0.info],
+            keys: &[__KEY_PREFIX.spec],
         };
         fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
-            let value_0: __sink::Option<String> = section.setting(&__KEY_0);
-            let value_1: __sink::Option<TopicMappings> = section
+            let prefix_value: __sink::Option<String> = section.get(&__KEY_PREFIX);
+            let topics_value: __sink::Option<TopicMappings> = section
                 .topic_mappings::<Self>();
             __sink::Some(Self {
-                prefix: value_0?,
-                topics: value_1?,
+                prefix: prefix_value?,
+                topics: topics_value?,
             })
         }
         fn mapping_settings(&self) -> __sink::Vec<__sink::MappingSettings> {

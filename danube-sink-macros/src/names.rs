@@ -1,6 +1,6 @@
 //! Names made from names, and names that resemble others.
 
-pub(crate) use danube_sink_config::shape::suggest::{closest, list};
+pub(crate) use danube_sink_config::schema::suggest::{closest, list};
 
 /// `HttpSink` → `http_sink`, `HTTPSink` → `http_sink`, `S3Sink` → `s3_sink`.
 pub(crate) fn snake_case(name: &str) -> String {
@@ -19,7 +19,7 @@ pub(crate) fn snake_case(name: &str) -> String {
     snake
 }
 
-/// "did you mean …?", or what there is.
+/// "did you mean …?", or the candidates.
 pub(crate) fn remedy(word: &str, candidates: &[&str]) -> String {
     match closest(word, candidates) {
         Some(close) => format!("did you mean `{close}`?"),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use danube_sink::{
     ConnectorConfig, ConnectorError, ConnectorResult, Secret, Setting, TopicMappings,
-    config::{Mapping, Mistake, Mistakes},
+    config::{Diagnostic, Diagnostics, Mapping},
 };
 use tokio_postgres::config::{Config, SslMode, TargetSessionAttrs};
 
@@ -110,8 +110,8 @@ impl Server {
         Ok(Url { config, ..Url::default() })
     }
 
-    fn is_named_once(&self) -> Result<(), Mistakes> {
-        let mut mistakes = Mistakes::default();
+    fn is_named_once(&self) -> Result<(), Diagnostics> {
+        let mut mistakes = Diagnostics::default();
         let beside = [
             ("host", self.host.is_some()),
             ("port", self.port.is_some()),
@@ -120,20 +120,24 @@ impl Server {
             ("tls", self.tls.is_some()),
         ];
         for (key, _) in beside.iter().filter(|(_, is_set)| self.url.is_some() && *is_set) {
-            mistakes.push(Mistake::of_key(*key, "the `url` says the same", "remove it, and write it into the `url`"));
+            mistakes.push(Diagnostic::of_key(
+                *key,
+                "the `url` says the same",
+                "remove it, and write it into the `url`",
+            ));
         }
         for (key, other, is_alone) in [
             ("cert_file", "key_file", self.cert_file.is_some() && self.key_file.is_none()),
             ("key_file", "cert_file", self.key_file.is_some() && self.cert_file.is_none()),
         ] {
             if is_alone {
-                mistakes.push(Mistake::of_key(key, format!("it needs `{other}`"), format!("set `{other}` as well")));
+                mistakes.push(Diagnostic::of_key(key, format!("it needs `{other}`"), format!("set `{other}` as well")));
             }
         }
         let is_begun = beside[..4].iter().any(|(_, is_set)| *is_set);
         for (key, is_set) in [beside[0], beside[2], beside[3]] {
             if self.url.is_none() && is_begun && !is_set {
-                mistakes.push(Mistake::new(
+                mistakes.push(Diagnostic::new(
                     format!("`{key}` is missing beside the other keys of the server"),
                     "set it, or write a `url` instead",
                 ));

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, path::PathBuf};
 
-use danube_sink::config::{Mistakes, Setting, Value, shape::Shape};
+use danube_sink::config::{Diagnostics, Setting, Value, schema::ValueType};
 use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Config, Host, TargetSessionAttrs};
 
@@ -64,23 +64,23 @@ impl Url {
 }
 
 impl Setting for ConnectionUrl {
-    const SHAPE: Shape = Shape::TEXT;
+    const VALUE_TYPE: ValueType = ValueType::TEXT;
 
-    fn read(value: &Value) -> Result<Self, Mistakes> {
-        let text = value.as_text()?;
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
+        let text = value.as_str()?;
         let mistake = match Url::read(text) {
             Ok(url) if url.config.get_password().is_none() => return Ok(Self(text.to_owned())),
-            Ok(_) => value.mistake(
+            Ok(_) => value.diagnostic(
                 "the URL has a password, which must not be in the file",
                 "set the password or the whole URL in the environment; `template` prints the variables",
             ),
-            Err(reason) => value.mistake(
+            Err(reason) => value.diagnostic(
                 format!("not a connection URL: {reason}"),
                 "write one such as `\"postgres://user@host:5432/database\"`",
             ),
         };
         // Whatever it is, it may have a password.
-        let mut mistakes = Mistakes::default();
+        let mut mistakes = Diagnostics::default();
         mistakes.hide(value);
         mistakes.push(mistake);
         Err(mistakes)

@@ -4,33 +4,38 @@
 use std::path::Path;
 
 #[doc(hidden)]
-pub use danube_sink_config::generated;
+pub use danube_sink_config::private;
 #[doc(inline)]
 pub use danube_sink_config::{
-    AvroEncoding, ByteSize, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Environment,
-    Field, Loaded, LogFormat, Mapped, Mapping, MappingSettings, Metadata, Mistake, Mistakes, NoMapping, NotAField,
-    NotAPointer, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat,
-    Pointer, Pointers, ProcessEnvironment, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings,
-    Value, environment, json_schema, shape, template,
+    AvroEncoding, ByteSize, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Diagnostic,
+    Diagnostics, EffectiveConfig, EffectiveKey, Environment, Loaded, LogFormat, Mapped, Mapping, MappingSettings,
+    NoMapping, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat,
+    ProcessEnvironment, ReportEntry, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings, Value,
+    environment, json_schema, schema, template,
 };
-use danube_sink_config::{Beyond, Destination, load_for, load_struct, load_text_for};
-pub(crate) use danube_sink_config::{json_schema_of, template_of};
-use generated::GeneratedConnector;
+use danube_sink_config::{BrokerTarget, ExternalChecks, SecretPolicy, load_for, load_struct, load_text_for};
+pub(crate) use danube_sink_config::{TemplateKind, json_schema_of, template_of};
+use private::GeneratedConnector;
 use serde::de::DeserializeOwned;
 
-use crate::{credentials, schema};
+#[doc(inline)]
+pub use crate::record::{Field, Metadata, NotAField, NotAPointer, Pointer, Pointers};
+use crate::{credentials, schema as decoders};
 
-/// The broker of the file: certificates and token are looked at.
-const CONFIGURED: Beyond =
-    Beyond { destination: Destination::Configured(credentials::check), decoding: schema::check_decoding };
+/// The checks for the broker of the file, with its certificates and token.
+const REMOTE: ExternalChecks = ExternalChecks {
+    broker: BrokerTarget::Remote(credentials::check),
+    decoding: decoders::check_decoding,
+    secrets: SecretPolicy::Read,
+};
 
-/// A broker inside the process, which needs neither.
-const EMBEDDED: Beyond = Beyond { destination: Destination::Embedded, ..CONFIGURED };
+/// The checks for a broker inside the process, which needs neither.
+const EMBEDDED: ExternalChecks = ExternalChecks { broker: BrokerTarget::Embedded, ..REMOTE };
 
-/// Reads the configuration of `C`, and everything that is wrong with it.
+/// Loads the configuration of `C`.
 ///
 /// # Errors
-/// The whole report.
+/// The report of everything that is wrong with it.
 pub fn load<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, ConfigError> {
     load_with(source, &ProcessEnvironment)
 }
@@ -38,32 +43,32 @@ pub fn load<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, C
 /// [`load`] with an environment of the caller's.
 ///
 /// # Errors
-/// The whole report.
+/// The report of everything that is wrong with it.
 pub fn load_with<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    load_for(CONFIGURED, source, environment)
+    load_for(REMOTE, source, environment)
 }
 
-/// [`load`] for a broker inside the process: certificates and token are not looked at, and not in the result.
+/// [`load`] for a broker inside the process: certificates and token are neither checked nor in the result.
 ///
 /// # Errors
-/// The whole report.
+/// The report of everything that is wrong with it.
 pub(crate) fn load_for_embedded<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, ConfigError> {
     load_for(EMBEDDED, source, &ProcessEnvironment)
 }
 
-/// [`load_with`] for a text that is in no file yet. `path` is how the report names it.
+/// [`load_with`] of a text. `path` is its name in the report.
 ///
 /// # Errors
-/// The whole report.
+/// The report of everything that is wrong with it.
 pub fn load_text<C: GeneratedConnector>(
     path: &Path,
     text: &str,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    load_text_for(CONFIGURED, path, text, environment)
+    load_text_for(REMOTE, path, text, environment)
 }
 
 /// Loads a configuration struct that derives `Deserialize`: `MySinkConfig::load()?`.
@@ -71,9 +76,9 @@ pub trait LoadConfig: DeserializeOwned {
     /// Reads the file that the variable `CONNECTOR_CONFIG_PATH` names.
     ///
     /// # Errors
-    /// Everything that is wrong with the core settings and mappings, and the first thing that serde finds elsewhere.
+    /// Everything that is wrong with the core settings and mappings, and the first error of serde elsewhere.
     fn load() -> Result<Self, ConfigError> {
-        load_struct(CONFIGURED, None)
+        load_struct(REMOTE, None)
     }
 
     /// Reads a file.
@@ -81,7 +86,7 @@ pub trait LoadConfig: DeserializeOwned {
     /// # Errors
     /// As [`load`](Self::load).
     fn load_from(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        load_struct(CONFIGURED, Some(path.as_ref()))
+        load_struct(REMOTE, Some(path.as_ref()))
     }
 }
 

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use crate::{
-    config::{Field, Pointers},
     error::{ConnectorError, ConnectorResult},
-    record::SinkRecord,
+    record::{Field, Pointers, SinkRecord},
 };
 
 /// Several fields of a record, whose values are read together as JSON text: those of the payload as the producer wrote them,

@@ -131,12 +131,12 @@
 /// `#[setting(validate = path)]` names a function: on a field, of the value (of what is in it, for an `Option`); on a struct
 /// that derives `TopicMapping` or `Setting`, of the struct. `#[sink_connector(validate = path)]` names one of the connector.
 /// What it returns as an error becomes part of the report, with the line of the key: a string, a
-/// [`Mistake`](crate::config::Mistake) with a remedy, or several [`Mistakes`](crate::config::Mistakes). A struct is checked
+/// [`Diagnostic`](crate::config::Diagnostic) with a remedy, or several [`Diagnostics`](crate::config::Diagnostics). A struct is checked
 /// when every setting of its own could be read.
 ///
 /// ```
 /// # use danube_sink::prelude::*;
-/// use danube_sink::config::{Mistake, Mistakes};
+/// use danube_sink::config::{Diagnostic, Diagnostics};
 ///
 /// #[sink_connector(validate = Self::limits_agree, main = false)]
 /// struct Pool {
@@ -157,9 +157,9 @@
 /// }
 ///
 /// impl Target {
-///     fn has_a_key(&self) -> Result<(), Mistake> {
+///     fn has_a_key(&self) -> Result<(), Diagnostic> {
 ///         if self.replace && self.key.is_none() {
-///             return Err(Mistake::of_key("replace", "there is no `key` to replace by", "add `key = \"/id\"`"));
+///             return Err(Diagnostic::of_key("replace", "there is no `key` to replace by", "add `key = \"/id\"`"));
 ///         }
 ///         Ok(())
 ///     }
@@ -170,10 +170,10 @@
 /// }
 ///
 /// impl Pool {
-///     fn limits_agree(&self) -> Result<(), Mistakes> {
-///         let mut mistakes = Mistakes::default();
+///     fn limits_agree(&self) -> Result<(), Diagnostics> {
+///         let mut mistakes = Diagnostics::default();
 ///         if self.idle > self.open {
-///             mistakes.push(Mistake::of_key("idle", "more than `open`", "lower it, or raise `open`"));
+///             mistakes.push(Diagnostic::of_key("idle", "more than `open`", "lower it, or raise `open`"));
 ///         }
 ///         mistakes.into_result()
 ///     }

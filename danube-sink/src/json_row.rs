@@ -12,10 +12,9 @@ use serde::{
 use serde_json::Value;
 
 use crate::{
-    config::{Field, Metadata},
     error::{ConnectorError, ConnectorResult},
     fields::Fields,
-    record::SinkRecord,
+    record::{Field, Metadata, SinkRecord},
 };
 
 /// A record as a JSON object on one line, for a target that takes such rows. Values of the payload are the producer's own

@@ -124,7 +124,7 @@ pub mod prelude {
 pub mod __private {
     pub use async_trait::async_trait;
 
-    pub use crate::{cli::main, config::generated::*};
+    pub use crate::{cli::main, config::private::*};
 }
 
 /// What benchmarks and tests of the framework's own cost call; covered by no promise.

@@ -3,10 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    config::{Field, Metadata, Mistakes, Setting, Value, shape::Shape},
+    config::{Diagnostics, Setting, Value, schema::ValueType},
     error::{ConnectorError, ConnectorResult},
     fields::Fields,
-    record::SinkRecord,
+    record::{Field, Metadata, SinkRecord},
 };
 
 const HELP: &str = "between braces stands a JSON pointer as in `{/user/id}`, `{attribute:NAME}`, or one of `{topic}`, \
@@ -121,10 +121,10 @@ impl FromStr for Template {
 }
 
 impl Setting for Template {
-    const SHAPE: Shape = Shape::TEXT;
+    const VALUE_TYPE: ValueType = ValueType::STRING;
 
-    fn read(value: &Value) -> Result<Self, Mistakes> {
-        value.as_text()?.parse().map_err(|error: NotATemplate| value.mistake(error.to_string(), HELP).into())
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
+        value.as_str()?.parse().map_err(|error: NotATemplate| value.diagnostic(error.to_string(), HELP).into())
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use danube_sink::{
     ConsumerConfig, OnInvalidRecord, OnMassRefusal,
-    config::{ConfigError, Environment, Loaded, Mistake, Mistakes, load_text},
+    config::{ConfigError, Diagnostic, Diagnostics, Environment, Loaded, load_text},
     prelude::*,
 };
 
@@ -164,9 +164,9 @@ impl Server {
     }
 }
 
-fn fits(target: &Target) -> Result<(), Mistake> {
+fn fits(target: &Target) -> Result<(), Diagnostic> {
     if target.table == "patient" && target.retry.attempts < 5 {
-        return Err(Mistake::of_key("retry.attempts", "too few for a patient table", "write 5 or more"));
+        return Err(Diagnostic::of_key("retry.attempts", "too few for a patient table", "write 5 or more"));
     }
     Ok(())
 }
@@ -177,11 +177,11 @@ fn even(copies: &u8) -> Result<(), &'static str> {
 }
 
 impl Everything {
-    fn agrees(&self) -> Result<(), Mistakes> {
-        let mut mistakes = Mistakes::default();
+    fn agrees(&self) -> Result<(), Diagnostics> {
+        let mut mistakes = Diagnostics::default();
         if self.retry.attempts > u32::from(self.copies) + 5 {
-            mistakes.push(Mistake::of_key("retry.attempts", "too many for so few `copies`", "lower it"));
-            mistakes.push(Mistake::of_key("copies", "too few for so many `retry.attempts`", "raise it"));
+            mistakes.push(Diagnostic::of_key("retry.attempts", "too many for so few `copies`", "lower it"));
+            mistakes.push(Diagnostic::of_key("copies", "too few for so many `retry.attempts`", "raise it"));
         }
         mistakes.into_result()
     }
@@ -323,12 +323,12 @@ servers = [{}, { host = "" }]
 at = "user.id"
 metadata = ["offsets"]"#,
     );
-    let expected = r#"error: connector.toml:4:11: `timeout`: the time is out of range
+    let expected = r#"error: connector.toml:4:11: `timeout`: the duration is out of range
    4 | timeout = "1m"
      |           ^^^^
    help: write one from 1s to less than 1m
 
-error: connector.toml:5:9: `chunk`: the number of bytes is out of range
+error: connector.toml:5:9: `chunk`: the size is out of range
    5 | chunk = 5
      |         ^
    help: write one of at least 1KiB
@@ -336,29 +336,29 @@ error: connector.toml:5:9: `chunk`: the number of bytes is out of range
 error: connector.toml:6:10: `number`: the number is out of range
    6 | number = 6
      |          ^
-   help: write a whole number from -5 to 5
+   help: write an integer from -5 to 5
 
 error: connector.toml:7:9: `share`: the number is out of range
    7 | share = 1.0
      |         ^^^
    help: write one from 0.0 to less than 1.0
 
-error: connector.toml:8:8: `list`: the list is too long or too short
+error: connector.toml:8:8: `list`: the array is too long or too short
    8 | list = ["a", "b", "c", "d"]
      |        ^^^^^^^^^^^^^^^^^^^^
    help: write at most 3 values
 
-error: connector.toml:9:9: `table`: the table has too many keys or too few
+error: connector.toml:9:9: `table`: the table has too many or too few keys
    9 | table = {}
      |         ^^
    help: write at least 1 key
 
-error: connector.toml:10:17: `storage-class`: not one of the values that there are
+error: connector.toml:10:17: `storage-class`: not one of the allowed values
   10 | storage-class = "Hot"
      |                 ^^^^^
    help: write `"hot"` or `"cold"`
 
-error: connector.toml:11:10: `copies`: not one of the values that there are
+error: connector.toml:11:10: `copies`: not one of the allowed values
   11 | copies = 5
      |          ^
    help: write `1`, `2`, `3` or `4`
@@ -376,24 +376,24 @@ error: connector.toml:13:8: `mode`: unknown mode
 error: connector.toml:14:8: `port`: the number is out of range
   14 | port = 0
      |        ^
-   help: write a whole number from 1 to 1024
+   help: write an integer from 1 to 1024
 
 error: connector.toml:15:11: `retry`: unknown key `atempts` in this table
   15 | retry = { atempts = 3, pause = { first = 1 } }
      |           ^^^^^^^
    help: did you mean `attempts`?
 
-error: connector.toml:15:42: `retry`: `pause`: `first`: expected a time with its unit, found a whole number
+error: connector.toml:15:42: `retry`: `pause`: `first`: expected a duration, found an integer
   15 | retry = { atempts = 3, pause = { first = 1 } }
      |                                          ^
-   help: write a number and a unit: `"250ms"`, `"10s"`, `"5m"`, `"1h"`
+   help: write a duration such as `"10s"`: numbers with `ms`, `s`, `m`, `h` or `d`
 
 error: connector.toml:16:12: `servers`: missing key `host` in this table
   16 | servers = [{}, { host = "" }]
      |            ^^
    help: add `host = …`: Its name
 
-error: connector.toml:16:25: `servers`: `host`: the text is empty
+error: connector.toml:16:25: `servers`: `host`: the string is empty
   16 | servers = [{}, { host = "" }]
      |                         ^^
    help: write 1 to 10 characters
@@ -401,14 +401,14 @@ error: connector.toml:16:25: `servers`: `host`: the text is empty
 error: connector.toml:17:6: `at`: not a JSON pointer
   17 | at = "user.id"
      |      ^^^^^^^^^
-   help: write the way to the value, such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`
+   help: write a path into the payload such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`
 
 error: connector.toml:18:13: `metadata`: unknown metadata
   18 | metadata = ["offsets"]
      |             ^^^^^^^^^
    help: did you mean `offset`? It is one of `topic`, `partition`, `offset`, `publish_time`, `producer`, `key` or `id`
 
-17 mistakes in connector.toml"#;
+17 errors in connector.toml"#;
     assert_eq!(report, expected);
 }
 
@@ -425,7 +425,7 @@ error: connector.toml:5:18: `retry.attempts`: too many for so few `copies`
      |                  ^^
    help: lower it
 
-2 mistakes in connector.toml";
+2 errors in connector.toml";
     assert_eq!(report, expected);
 }
 
@@ -444,7 +444,7 @@ error: connector.toml:8:22: `retry.attempts`: too few for a patient table
      |                      ^
    help: write 5 or more
 
-2 mistakes in connector.toml";
+2 errors in connector.toml";
     assert_eq!(report, expected);
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and how it is told.
+//! Diagnostics of a configuration, and the report that shows them.
 //!
 //! ```text
 //! error: connector.toml:7:1: unknown key `tabel` in `[my_sink]`
@@ -7,7 +7,7 @@
 //!    help: did you mean `table`?
 //! ```
 
+pub(super) mod diagnostic;
 pub(super) mod error;
-pub(super) mod mistake;
-pub(super) mod render;
-pub(super) mod wording;
+pub(super) mod location;
+pub(super) mod redact;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
-use crate::{Destination, LogFormat, OnMassRefusal};
+use crate::{BrokerTarget, LogFormat, OnMassRefusal};
 
 const MAPPING: &str = r#"
 [http_sink]
@@ -89,37 +89,37 @@ partitions = 3"#;
     let expected = r#"error: connector.toml:2:19: `metrics_address`: not an IP address
    2 | metrics_address = "localhost"
      |                   ^^^^^^^^^^^
-   help: write an address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`; without the key it is `::`
+   help: write an address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`; the default is `"::"`
 
 error: connector.toml:4:14: `log_format`: unknown log format
    4 | log_format = "xml"
      |              ^^^^^
-   help: write `text` or `json`
+   help: write `text` or `json`; the default is `"text"`
 
 error: connector.toml:5:19: `on_mass_refusal`: unknown `on_mass_refusal` policy
    5 | on_mass_refusal = "skip"
      |                   ^^^^^^
-   help: write `wait`, `stop` or `go_on`
+   help: write `wait`, `stop` or `go_on`; the default is `"wait"`
 
 error: connector.toml:6:24: `max_unacked_messages`: the number is out of range
    6 | max_unacked_messages = 10001
      |                        ^^^^^
-   help: write a whole number from 1 to 10000; without the key it is learnt from what arrives
+   help: write an integer from 1 to 10000; the default is learnt from the messages that arrive
 
 error: connector.toml:7:24: `broker_metrics_urls`: not an `http` or `https` URL
    7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
      |                        ^^^^^^^^^^^^^
-   help: write a URL such as `http://broker:9040/metrics`
+   help: write a URL such as `http://broker:9040/metrics`; the default is `[]`
 
 error: connector.toml:7:39: `broker_metrics_urls`: not an `http` or `https` URL
    7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
      |                                       ^^^^^^^^^^^^^^
-   help: write a URL such as `http://broker:9040/metrics`
+   help: write a URL such as `http://broker:9040/metrics`; the default is `[]`
 
-error: connector.toml:7:55: `broker_metrics_urls`: expected a text, found a whole number
+error: connector.toml:7:55: `broker_metrics_urls`: expected a string, found an integer
    7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
      |                                                       ^^^^
-   help: write it in double quotes
+   help: write it in double quotes; the default is `[]`
 
 error: connector.toml:8:20: `danube_admin_url`: not an `http` or `https` URL
    8 | danube_admin_url = "broker:50051"
@@ -134,19 +134,19 @@ error: connector.toml:9:1: unknown key `partitions` in the root of the file
 error: connector.toml:17:14: `partitions`: the number is out of range
   17 | partitions = 0
      |              ^
-   help: write a whole number from 1 to 1000
+   help: write an integer from 1 to 1000; the default is a topic without partitions
 
-error: connector.toml:18:17: `single_writer`: expected `true` or `false`, found a text
+error: connector.toml:18:17: `single_writer`: expected a boolean, found a string
   18 | single_writer = "yes"
      |                 ^^^^^
-   help: write `true` or `false`, without quotes
+   help: write `true` or `false`, without quotes; the default is `false`
 
 error: connector.toml:19:1: unknown key `log_format` in `[[http_sink.topic_mappings]]`
   19 | log_format = "json"
      | ^^^^^^^^^^
    help: move it: `log_format` is a key of the root of the file or `[processing]`
 
-12 mistakes in connector.toml"#;
+12 errors in connector.toml"#;
     assert_eq!(report, expected);
 }
 
@@ -165,7 +165,7 @@ fn an_address_is_one_that_a_server_can_listen_on() {
 #[test]
 fn a_broker_inside_the_process_has_no_endpoints_elsewhere() {
     let text = file("broker_metrics_urls = [\"http://a\"]\ndanube_admin_url = \"http://a\"\ncreate_topics = true", "");
-    let embedded = Beyond { destination: Destination::Embedded, ..Beyond::UNSEEN };
+    let embedded = ExternalChecks { broker: BrokerTarget::Embedded, ..ExternalChecks::SKIP };
     let loaded: Loaded<HttpSink> =
         load_text_for(embedded, Path::new("connector.toml"), &text, &variables(USUAL)).unwrap();
     assert_eq!((loaded.core.broker_metrics_urls.len(), loaded.core.danube_admin_url), (0, None));

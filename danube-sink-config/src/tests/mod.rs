@@ -1,11 +1,11 @@
 //! The configuration room, from files to reports.
 
-mod built;
+mod compile_time;
+mod connector;
 mod delivery_keys;
-mod generated;
-mod handwritten;
-mod printed;
+mod docs;
 mod published;
+mod serde_compat;
 mod settings;
 mod syntax;
 
@@ -14,11 +14,11 @@ use std::{ffi::OsString, path::Path, time::Duration};
 use url::Url;
 
 use super::{
-    Beyond, ConfigError, Environment, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
-    generated::{
-        ConnectorInfo, GeneratedConnector, Key, MappingReader, SecretKey, SectionReader, SettingInfo, key, secret_key,
-    },
+    ConfigError, Environment, ExternalChecks, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
     load_text_for,
+    private::{
+        ConnectorInfo, GeneratedConnector, Key, KeyDefault, KeyReader, KeySpec, SectionReader, ValueSource, key,
+    },
 };
 
 /// What `#[sink_connector]` would make of a struct with one setting of each kind.
@@ -35,17 +35,17 @@ struct Endpoint {
     path: String,
 }
 
-const PATH: Key<String> = key(SettingInfo::new("path"));
-const BASE_URL: Key<Url> = key(SettingInfo::new("base_url"));
-const TOKEN: SecretKey<Secret> =
-    secret_key(SettingInfo { secret_env: Some("HTTP_SINK_TOKEN"), ..SettingInfo::new("token") });
-const TIMEOUT: Key<Duration> = key(SettingInfo { default: Some("\"10s\""), ..SettingInfo::new("timeout") });
+const PATH: Key<String> = key(KeySpec::new("path"));
+const BASE_URL: Key<Url> = key(KeySpec::new("base_url"));
+const TOKEN: Key<Secret> =
+    key(KeySpec { source: ValueSource::Secret(Some("HTTP_SINK_TOKEN")), ..KeySpec::new("token") });
+const TIMEOUT: Key<Duration> = key(KeySpec { default: KeyDefault::Literal("\"10s\""), ..KeySpec::new("timeout") });
 
 impl TopicMapping for Endpoint {
-    const SETTINGS: &'static [SettingInfo] = &[PATH.info];
+    const KEYS: &'static [KeySpec] = &[PATH.spec];
 
-    fn read(mapping: &mut MappingReader<'_>) -> Option<Self> {
-        Some(Self { path: mapping.setting(&PATH)? })
+    fn read(mapping: &mut KeyReader<'_>, _: &MappingSettings) -> Option<Self> {
+        Some(Self { path: mapping.get(&PATH)? })
     }
 }
 
@@ -60,13 +60,13 @@ impl GeneratedConnector for HttpSink {
         config_file: None,
         crate_folder: "",
         dev_hint: None,
-        settings: &[BASE_URL.info, TOKEN.info, TIMEOUT.info],
+        keys: &[BASE_URL.spec, TOKEN.spec, TIMEOUT.spec],
     };
 
     fn load(section: &mut SectionReader<'_>) -> Option<Self> {
-        let base_url = section.setting(&BASE_URL);
-        let token = section.secret(&TOKEN);
-        let timeout = section.setting(&TIMEOUT);
+        let base_url = section.get(&BASE_URL);
+        let token = section.get(&TOKEN);
+        let timeout = section.get(&TIMEOUT);
         let topics = section.topic_mappings::<Self>();
         Some(Self { base_url: base_url?, token: token?, timeout: timeout?, topics: topics? })
     }
@@ -89,7 +89,7 @@ fn load(text: &str) -> Result<Loaded<HttpSink>, ConfigError> {
 }
 
 fn load_in(text: &str, set: &'static [(&'static str, &'static str)]) -> Result<Loaded<HttpSink>, ConfigError> {
-    load_text_for(Beyond::UNSEEN, Path::new("connector.toml"), text, &variables(set))
+    load_text_for(ExternalChecks::SKIP, Path::new("connector.toml"), text, &variables(set))
 }
 
 fn report(text: &str) -> String {

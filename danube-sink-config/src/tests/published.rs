@@ -14,17 +14,17 @@ struct Collection {
     dimension: Option<u32>,
 }
 
-const URL: Key<Option<Url>> = key(SettingInfo::new("url"));
-const BATCH_SIZE: Key<Option<usize>> = key(SettingInfo::new("batch_size"));
-const BATCH_TIMEOUT: Key<Option<u64>> = key(SettingInfo::new("batch_timeout_ms"));
-const TO: Key<String> = key(SettingInfo::new("to"));
-const DIMENSION: Key<Option<u32>> = key(SettingInfo::new("vector_dimension"));
+const URL: Key<Option<Url>> = key(KeySpec::new("url"));
+const BATCH_SIZE: Key<Option<usize>> = key(KeySpec::new("batch_size"));
+const BATCH_TIMEOUT: Key<Option<u64>> = key(KeySpec::new("batch_timeout_ms"));
+const TO: Key<String> = key(KeySpec::new("to"));
+const DIMENSION: Key<Option<u32>> = key(KeySpec::new("vector_dimension"));
 
 impl TopicMapping for Collection {
-    const SETTINGS: &'static [SettingInfo] = &[TO.info, DIMENSION.info];
+    const KEYS: &'static [KeySpec] = &[TO.spec, DIMENSION.spec];
 
-    fn read(mapping: &mut MappingReader<'_>) -> Option<Self> {
-        let (to, dimension) = (mapping.setting(&TO), mapping.setting(&DIMENSION));
+    fn read(mapping: &mut KeyReader<'_>, _: &MappingSettings) -> Option<Self> {
+        let (to, dimension) = (mapping.get(&TO), mapping.get(&DIMENSION));
         Some(Self { to: to?, dimension: dimension? })
     }
 }
@@ -35,12 +35,12 @@ impl GeneratedConnector for VectorSink {
     const INFO: ConnectorInfo = ConnectorInfo {
         name: "vector-sink",
         section: "vectors",
-        settings: &[URL.info, BATCH_SIZE.info, BATCH_TIMEOUT.info],
+        keys: &[URL.spec, BATCH_SIZE.spec, BATCH_TIMEOUT.spec],
         ..HttpSink::INFO
     };
 
     fn load(section: &mut SectionReader<'_>) -> Option<Self> {
-        let _own = (section.setting(&URL), section.setting(&BATCH_SIZE), section.setting(&BATCH_TIMEOUT));
+        let _own = (section.get(&URL), section.get(&BATCH_SIZE), section.get(&BATCH_TIMEOUT));
         Some(Self { topics: section.topic_mappings::<Self>()? })
     }
 
@@ -101,7 +101,7 @@ vector_dimension = 384
             "connector.toml:5:1: `max_retries` in `[retry]` is read as `max_retries` in the root of the file",
             "connector.toml:6:1: `retry_backoff_ms` in `[retry]` is read as `retry_backoff_ms` in the root of the file",
             "connector.toml:9:1: `batch_timeout_ms` in `[processing]` is read as `flush_interval_ms` in the root of the file",
-            "connector.toml:10:1: `poll_interval_ms` in `[processing]` has no effect: the runtime finds it out by itself",
+            "connector.toml:10:1: `poll_interval_ms` in `[processing]` has no effect: the runtime decides by itself",
             "connector.toml:11:1: `log_level` in `[processing]` is read as `log_level` in the root of the file",
             "connector.toml:18:11: `routes` is read as `topic_mappings`",
             "connector.toml:19:1: `from` in a topic mapping is read as `topic`",
@@ -123,8 +123,8 @@ batch_timeout_ms = 500
 "#,
         500,
         &[
-            "connector.toml:4:1: `health_check_interval_ms` in `[processing]` has no effect: the runtime finds it out by itself",
-            "connector.toml:5:1: `health_check_failure_threshold` in `[processing]` has no effect: the runtime finds it out by \
+            "connector.toml:4:1: `health_check_interval_ms` in `[processing]` has no effect: the runtime decides by itself",
+            "connector.toml:5:1: `health_check_failure_threshold` in `[processing]` has no effect: the runtime decides by \
              itself",
             "connector.toml:12:1: `batch_timeout_ms` in a topic mapping is read as `flush_interval_ms`",
         ],
@@ -146,7 +146,7 @@ vectors = { routes = [{ from = "/default/a", to = "a" }, { from = "/default/b", 
 fn published_files_load_as_they_are_and_say_what_they_mean_here() {
     for (text, milliseconds, notes) in FILES {
         let loaded: Loaded<VectorSink> =
-            load_text_for(Beyond::UNSEEN, Path::new("connector.toml"), text, &variables(USUAL)).unwrap();
+            load_text_for(ExternalChecks::SKIP, Path::new("connector.toml"), text, &variables(USUAL)).unwrap();
         assert_eq!(loaded.core.mappings[0].flush_interval, Duration::from_millis(milliseconds), "{text}");
         assert!(loaded.connector.topics.iter().all(|mapping| !mapping.own.to.is_empty()));
         assert_eq!(loaded.notes, notes, "{text}");

@@ -15,7 +15,7 @@ error: connector.toml:4:12: string values must be quoted, expected literal strin
      |            ^
    help: write the value in double quotes
 
-2 mistakes in connector.toml";
+2 errors in connector.toml";
     assert_eq!(report, expected);
 }
 

@@ -1,6 +1,6 @@
 //! [`RawConnector`] → [`CheckedConnector`]: one function per promise, in the order in which an author meets them.
 
-use danube_sink_config::generated::reserved;
+use danube_sink_config::private::reserved;
 use syn::{Fields, Generics, LitStr};
 
 use super::model::{CheckedConnector, RawConnector};

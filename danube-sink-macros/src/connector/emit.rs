@@ -1,15 +1,15 @@
 //! Code from [`CheckedConnector`].
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{GenericArgument, Ident, LitStr, PathArguments, Type};
 
 use super::model::CheckedConnector;
 use crate::{
     dependency,
     field::{
-        emit::{built, key_constant, key_name, option},
-        model::{CheckedField, CheckedSetting, Role},
+        emit::{built, key_constant, key_name, option, value_name},
+        model::{CheckedField, Role},
     },
 };
 
@@ -17,9 +17,9 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
     let CheckedConnector { item, section, config, name, version, dev_hint, about, fields, .. } = connector;
     let sink = dependency::path();
     let ident = &item.ident;
-    let settings: Vec<&CheckedSetting> = fields.iter().filter_map(CheckedField::setting).collect();
-    let constants = settings.iter().enumerate().map(|(index, setting)| key_constant(index, setting, ident));
-    let keys = (0..settings.len()).map(key_name);
+    let settings = || fields.iter().filter_map(|field| Some((&field.name, field.setting()?)));
+    let constants = settings().map(|(name, setting)| key_constant(name, setting, ident));
+    let keys = settings().map(|(name, _)| key_name(name));
     let name = name.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_NAME")), |name| quote!(#name));
     let version = version.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_VERSION")), |name| quote!(#name));
     let config = option(config.as_ref().map(LitStr::value).as_ref());
@@ -48,7 +48,7 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
                     config_file: #config,
                     crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
                     dev_hint: #dev_hint,
-                    settings: &[#(#keys.info),*],
+                    keys: &[#(#keys.spec),*],
                 };
                 #mapping_defaults
 
@@ -64,7 +64,7 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
     }
 }
 
-/// What the one field with the topic mappings says.
+/// The field with the topic mappings.
 struct Mappings {
     field: TokenStream,
     ty: TokenStream,
@@ -87,25 +87,22 @@ impl Mappings {
     }
 }
 
-/// Every setting is read before the first that is wrong ends the function, so that all mistakes are found.
+/// Every key is converted before the first invalid one ends the function, so that each error is reported.
 fn load(connector: &CheckedConnector) -> TokenStream {
     let section = Ident::new("section", Span::mixed_site());
-    let mut index = 0_usize;
     let mut read = Vec::new();
     let mut build = Vec::new();
-    for (number, CheckedField { name, ty, role }) in connector.fields.iter().enumerate() {
-        let value = format_ident!("value_{number}", span = Span::mixed_site());
+    for CheckedField { name, ty, role } in &connector.fields {
+        let value = value_name(name);
         let call = match role {
             Role::State => {
                 build.push(quote!(#name: <#ty as __sink::State>::start()));
                 continue;
             }
             Role::TopicMappings { .. } => quote!(#section.topic_mappings::<Self>()),
-            Role::Setting(setting) => {
-                let method = if setting.secret_env.is_some() { quote!(secret) } else { quote!(setting) };
-                let key = key_name(index);
-                index += 1;
-                quote!(#section.#method(&#key))
+            Role::Setting(_) => {
+                let key = key_name(name);
+                quote!(#section.get(&#key))
             }
         };
         read.push(quote!(let #value: __sink::Option<#ty> = #call;));

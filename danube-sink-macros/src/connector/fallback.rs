@@ -54,7 +54,7 @@ impl Stub {
                 impl #of_impl __sink::GeneratedConnector for #name #of_type #bounds {
                     type Mapping = ();
 
-                    const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::NOTHING;
+                    const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::EMPTY;
 
                     fn load(_: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
                         __sink::None

@@ -1,6 +1,6 @@
 //! [`RawField`] → [`CheckedField`], with every mistake in its attributes; and what shows in all fields together.
 
-use danube_sink_config::generated::reserved;
+use danube_sink_config::private::reserved;
 
 use super::{
     mappings,

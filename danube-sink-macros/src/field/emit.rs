@@ -2,51 +2,77 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, Path, spanned::Spanned};
+use syn::{Ident, Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    limit,
-    literal::{Literal, scalar_tokens},
-    model::{CheckedSetting, Claim, Unproven},
+    constraint,
+    literal::{Literal, value_tokens},
+    model::CheckedSetting,
     syntax::without_self,
 };
 
-/// The name of the constant that describes a setting.
-pub(crate) fn key_name(index: usize) -> Ident {
-    format_ident!("__KEY_{index}")
+/// The name of the constant that declares the key of a field.
+pub(crate) fn key_name(field: &Ident) -> Ident {
+    format_ident!("__KEY_{}", field.unraw().to_string().to_uppercase())
 }
 
-/// `const __KEY_0: Key<…> = …;`, and what the compiler has to find out about it. `owner` is the struct.
-pub(crate) fn key_constant(index: usize, setting: &CheckedSetting, owner: &Ident) -> TokenStream {
-    let CheckedSetting { ty, key, help, default, optional: _, secret_env, limits, validate, unproven, places: _ } =
-        setting;
-    let name = key_name(index);
-    let (kind, make) =
-        if secret_env.is_some() { (quote!(SecretKey), quote!(secret_key)) } else { (quote!(Key), quote!(key)) };
-    let help = (!help.is_empty()).then(|| quote!(help: #help,));
-    let default = default.as_ref().map(|default| quote!(default: __sink::Some(#default),));
-    let secret_env = secret_env.as_ref().map(|variable| quote!(secret_env: __sink::Some(#variable),));
-    let info = quote!(__sink::SettingInfo::new(#key));
-    let info = if help.is_none() && default.is_none() && secret_env.is_none() {
-        info
+/// The name of the variable with the value of a field.
+pub(crate) fn value_name(field: &Ident) -> Ident {
+    // A name that is neither a keyword nor one of the reader's.
+    format_ident!("{}_value", field.unraw(), span = Span::mixed_site())
+}
+
+/// `const __KEY_URL: Key<…> = …;`, and the claims on its type that the compiler has to check. `owner` is the struct.
+pub(crate) fn key_constant(field: &Ident, setting: &CheckedSetting, owner: &Ident) -> TokenStream {
+    let CheckedSetting { ty, key, help, default, optional: _, secret_env, constraints, validate, places: _ } = setting;
+    let name = key_name(field);
+    let help = (!help.is_empty()).then(|| quote!(doc: #help,));
+    let toml = default.as_ref().map(|(default, _)| default.to_toml());
+    let literal = toml.map(|literal| quote!(default: __sink::KeyDefault::Literal(#literal),));
+    let secret = secret_env.as_ref().map(|name| quote!(source: __sink::ValueSource::Secret(__sink::Some(#name)),));
+    let spec = quote!(__sink::KeySpec::new(#key));
+    let spec = if help.is_none() && literal.is_none() && secret.is_none() {
+        spec
     } else {
-        quote!(__sink::SettingInfo { #help #default #secret_env ..#info })
+        quote!(__sink::KeySpec { #help #literal #secret ..#spec })
     };
-    let limits = limits.iter().map(limit::tokens);
     let check = validate.as_ref().map(|_| check(setting, owner));
-    let claims = unproven.iter().map(|unproven| claim(&name, unproven));
+    let secret_claim = quote_spanned!(ty.span()=> const _: () = __sink::assert_secret(&#name.spec););
+    let constraint_claims = constraints.iter().enumerate().map(
+        |(number, (_, span))| quote_spanned!(*span=> const _: () = __sink::assert_constraint(#name.invalid, #number);),
+    );
+    let default_claims = default.as_ref().map(|(default, span)| fits(&quote!(&#name.spec.value_type), default, *span));
+    let constraints = constraints.iter().map(|(constraint, _)| constraint::tokens(constraint));
     quote! {
-        const #name: __sink::#kind<#ty> = __sink::#make::<#ty>(#info) #(.limited(#limits))* #check;
-        #(#claims)*
+        const #name: __sink::Key<#ty> = __sink::key::<#ty>(#spec) #(.constrained(#constraints))* #check;
+        #secret_claim
+        #(#constraint_claims)*
+        #default_claims
     }
 }
 
-/// The struct of its fields, checked as a whole if `validate` says how. `reader` has read them.
+/// The struct of its fields, validated as a whole if `validate` names a check. `reader` has converted them.
 pub(crate) fn built(reader: &Ident, fields: &[TokenStream], validate: Option<&Path>) -> TokenStream {
     let built = quote!(Self { #(#fields),* });
     let Some(path) = validate else { return quote!(__sink::Some(#built)) };
     let name = Ident::new("built", Span::mixed_site());
     let checked = quote_spanned!(path.span()=> __sink::check(&#name, #path));
+    quote! {
+        let #name = #built;
+        #reader.validated(#checked);
+        __sink::Some(#name)
+    }
+}
+
+/// As [`built`], for a topic mapping, whose check may see its common settings too.
+pub(crate) fn built_mapping(
+    (reader, settings): (&Ident, &Ident),
+    fields: &[TokenStream],
+    validate: &Path,
+) -> TokenStream {
+    let built = quote!(Self { #(#fields),* });
+    let name = Ident::new("built", Span::mixed_site());
+    let checked = quote_spanned!(validate.span()=> __sink::check_mapping(&#name, #settings, #validate));
     quote! {
         let #name = #built;
         #reader.validated(#checked);
@@ -70,25 +96,17 @@ fn check(setting: &CheckedSetting, owner: &Ident) -> Option<TokenStream> {
     Some(quote!(.checked(|#value: &#ty| #call)))
 }
 
-/// A constant that stops the compiler, with the place of the value in the attribute.
-fn claim(key: &Ident, unproven: &Unproven) -> TokenStream {
-    let span = unproven.span;
-    match &unproven.what {
-        Claim::Limits => quote_spanned!(span=> const _: () = __sink::limits(#key.refused);),
-        Claim::Default(literal) => fits(&quote!(&#key.info.shape), literal, span),
-    }
-}
-
-fn fits(shape: &TokenStream, literal: &Literal, span: Span) -> TokenStream {
-    let scalar = scalar_tokens(&literal.scalar());
+/// Claims that a default fits the type, and each of its items the type of the items.
+fn fits(value_type: &TokenStream, literal: &Literal, span: Span) -> TokenStream {
+    let value = value_tokens(&literal.as_ref());
     let items = match literal {
-        Literal::List(items) => items.as_slice(),
+        Literal::Array(items) => items.as_slice(),
         _ => &[],
     };
-    let item = quote!((#shape).item());
+    let item = quote!((#value_type).item());
     let items = items.iter().map(|literal| fits(&item, literal, span));
     quote_spanned! {span=>
-        const _: () = __sink::fits(#shape, &#scalar);
+        const _: () = __sink::assert_default(#value_type, &#value);
         #(#items)*
     }
 }

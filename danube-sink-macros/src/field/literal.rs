@@ -1,38 +1,40 @@
-//! A value that stands in an attribute.
+//! Literals in attributes.
 
-use danube_sink_config::shape::{Misfit, Scalar, Shape};
+use danube_sink_config::{
+    private::quoted,
+    schema::{ValueRef, ValueType, Violation},
+};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
 
-/// A literal, or a list of them.
+/// A literal, or an array of them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Literal {
-    Text(String),
-    Whole(i128),
-    /// With its digits.
-    Real(f64, String),
-    Truth(bool),
-    List(Vec<Literal>),
+    String(String),
+    Integer(i128),
+    Float(f64),
+    Bool(bool),
+    Array(Vec<Literal>),
 }
 
 impl Literal {
-    /// `None` if it is something that must be computed.
+    /// `None` for an expression that must be computed.
     pub(crate) fn read(value: &Expr) -> Option<Self> {
         match value {
             Expr::Lit(ExprLit { lit, .. }) => match lit {
-                Lit::Str(text) => Some(Self::Text(text.value())),
-                Lit::Int(number) => number.base10_parse().ok().map(Self::Whole),
-                Lit::Float(number) => Some(Self::Real(number.base10_parse().ok()?, number.base10_digits().to_owned())),
-                Lit::Bool(truth) => Some(Self::Truth(truth.value)),
+                Lit::Str(text) => Some(Self::String(text.value())),
+                Lit::Int(number) => number.base10_parse().ok().map(Self::Integer),
+                Lit::Float(number) => number.base10_parse().ok().map(Self::Float),
+                Lit::Bool(boolean) => Some(Self::Bool(boolean.value)),
                 _ => None,
             },
             Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match Self::read(expr)? {
-                Self::Whole(number) => number.checked_neg().map(Self::Whole),
-                Self::Real(number, digits) => Some(Self::Real(-number, format!("-{digits}"))),
+                Self::Integer(number) => number.checked_neg().map(Self::Integer),
+                Self::Float(number) => Some(Self::Float(-number)),
                 _ => None,
             },
-            Expr::Array(list) => list.elems.iter().map(Self::read).collect::<Option<_>>().map(Self::List),
+            Expr::Array(array) => array.elems.iter().map(Self::read).collect::<Option<_>>().map(Self::Array),
             Expr::Group(group) => Self::read(&group.expr),
             Expr::Paren(group) => Self::read(&group.expr),
             _ => None,
@@ -41,62 +43,50 @@ impl Literal {
 
     pub(crate) fn to_toml(&self) -> String {
         match self {
-            Self::Text(text) => quoted(text),
-            Self::Whole(number) => number.to_string(),
-            Self::Real(_, digits) => digits.clone(),
-            Self::Truth(truth) => truth.to_string(),
-            Self::List(items) => format!("[{}]", items.iter().map(Self::to_toml).collect::<Vec<_>>().join(", ")),
+            Self::String(text) => quoted(text),
+            Self::Integer(number) => number.to_string(),
+            // As TOML wants it, with a digit on both sides of the point.
+            Self::Float(number) => format!("{number:?}"),
+            Self::Bool(boolean) => boolean.to_string(),
+            Self::Array(items) => format!("[{}]", items.iter().map(Self::to_toml).collect::<Vec<_>>().join(", ")),
         }
     }
 
-    pub(crate) fn scalar(&self) -> Scalar<'_> {
+    pub(crate) fn as_ref(&self) -> ValueRef<'_> {
         match self {
-            Self::Text(text) => Scalar::Text(text),
-            Self::Whole(number) => Scalar::Whole(*number),
-            Self::Real(number, _) => Scalar::Real(*number),
-            Self::Truth(truth) => Scalar::Truth(*truth),
-            Self::List(items) => Scalar::List(items.len()),
+            Self::String(text) => ValueRef::String(text),
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Float(number) => ValueRef::Float(*number),
+            Self::Bool(boolean) => ValueRef::Bool(*boolean),
+            Self::Array(items) => ValueRef::Array(items.len()),
         }
     }
 
-    /// What is wrong with it, or with the first of its items that does not fit.
-    pub(crate) fn misfit(&self, shape: &Shape) -> Option<Misfit> {
+    /// The violation of it, or of its first invalid item.
+    pub(crate) fn violation(&self, value_type: &ValueType) -> Option<Violation> {
         let within = || match self {
-            Self::List(items) => items.iter().find_map(|item| item.misfit(shape.item())),
+            Self::Array(items) => items.iter().find_map(|item| item.violation(value_type.item())),
             _ => None,
         };
-        shape.misfit(&self.scalar()).or_else(within)
+        value_type.violation(&self.as_ref()).or_else(within)
     }
 }
 
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => quoted.extend(['\\', char]),
-            char if char.is_control() => quoted.extend(format!("\\u{:04X}", u32::from(char)).chars()),
-            char => quoted.push(char),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// The scalar as code.
-pub(crate) fn scalar_tokens(scalar: &Scalar<'_>) -> TokenStream {
-    match scalar {
-        Scalar::Text(text) => quote!(__sink::Scalar::Text(#text)),
-        Scalar::Whole(number) => {
+/// The value as code.
+pub(crate) fn value_tokens(value: &ValueRef<'_>) -> TokenStream {
+    match value {
+        ValueRef::String(text) => quote!(__sink::ValueRef::String(#text)),
+        ValueRef::Integer(number) => {
             let number = proc_macro2::Literal::i128_unsuffixed(*number);
-            quote!(__sink::Scalar::Whole(#number))
+            quote!(__sink::ValueRef::Integer(#number))
         }
-        Scalar::Real(number) => {
+        ValueRef::Float(number) => {
             let number = proc_macro2::Literal::f64_unsuffixed(*number);
-            quote!(__sink::Scalar::Real(#number))
+            quote!(__sink::ValueRef::Float(#number))
         }
-        Scalar::Truth(truth) => quote!(__sink::Scalar::Truth(#truth)),
-        Scalar::Date => quote!(__sink::Scalar::Date),
-        Scalar::List(count) => quote!(__sink::Scalar::List(#count)),
-        Scalar::Table(count) => quote!(__sink::Scalar::Table(#count)),
+        ValueRef::Bool(boolean) => quote!(__sink::ValueRef::Bool(#boolean)),
+        ValueRef::Datetime => quote!(__sink::ValueRef::Datetime),
+        ValueRef::Array(count) => quote!(__sink::ValueRef::Array(#count)),
+        ValueRef::Table(count) => quote!(__sink::ValueRef::Table(#count)),
     }
 }

@@ -1,6 +1,6 @@
-//! `#[topic_mappings(…)]`: what holds for common keys that a mapping of the file leaves out.
+//! `#[topic_mappings(…)]`: defaults for common keys that a mapping of the file leaves out.
 
-use danube_sink_config::{generated::reserved, shape::Shape};
+use danube_sink_config::{private::reserved, schema::ValueType};
 use syn::Type;
 
 use super::{
@@ -33,23 +33,29 @@ pub(super) fn check(ty: &Type, helper: &RawHelper, diagnostics: &mut Diagnostics
             "write `TopicMappings<T>`, where `T` derives `TopicMapping`, or `TopicMappings` if the common keys are enough",
         );
     }
-    let keys: Vec<(&str, Shape)> = reserved::mapping_defaults().collect();
+    let keys: Vec<(&str, ValueType)> = reserved::mapping_defaults().collect();
     let known: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
     let grammar = Grammar { attribute: "#[topic_mappings]", known: &known, refused: &REFUSED };
     let arguments = Arguments::read(helper.arguments.clone(), &grammar, diagnostics)?;
-    let defaults =
-        keys.iter().filter_map(|(key, shape)| Some((*key, check_default(key, shape, &arguments, diagnostics)?)));
+    let defaults = keys
+        .iter()
+        .filter_map(|(key, value_type)| Some((*key, check_default(key, value_type, &arguments, diagnostics)?)));
     Some(Role::TopicMappings { defaults: defaults.map(|(key, value)| (key.to_owned(), value.to_toml())).collect() })
 }
 
-fn check_default(key: &str, shape: &Shape, arguments: &Arguments, diagnostics: &mut Diagnostics) -> Option<Literal> {
+fn check_default(
+    key: &str,
+    value_type: &ValueType,
+    arguments: &Arguments,
+    diagnostics: &mut Diagnostics,
+) -> Option<Literal> {
     let value = arguments.value(key, "…", diagnostics)?;
     let Some(literal) = Literal::read(value) else {
-        diagnostics.push(value, "a default is a literal", "write a text or a number");
+        diagnostics.push(value, "a default is a literal", "write a string, a number or `true`");
         return None;
     };
-    if let Some(misfit) = literal.misfit(shape) {
-        diagnostics.push(value, format!("`{key}`: {}", misfit.message), misfit.help);
+    if let Some(violation) = literal.violation(value_type) {
+        diagnostics.push(value, format!("`{key}`: {}", violation.message), violation.help);
         return None;
     }
     Some(literal)

@@ -1,17 +1,16 @@
 //! One field: a setting, a secret, the topic mappings, or state.
 //!
 //! ```text
-//!  #[setting(…)] ──▶ arguments ──▶ literal, limit ──▶ fits the shape of the type's words? ──▶ CheckedField ──▶ code
-//!                                                      └ unknown: the compiler is asked
+//!  #[setting(…)] ──▶ arguments ──▶ literal, constraint ──▶ CheckedField ──▶ code
+//!                                                          └▶ claims on the type, for the compiler
 //! ```
 
 pub(crate) mod arguments;
 pub(crate) mod check;
+mod constraint;
 pub(crate) mod emit;
-mod limit;
 mod literal;
 mod mappings;
 pub(crate) mod model;
 mod setting;
-mod shape;
 pub(crate) mod syntax;

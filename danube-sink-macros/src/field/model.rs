@@ -1,6 +1,6 @@
 //! What a field says, unchecked and checked.
 
-use danube_sink_config::shape::Limit;
+use danube_sink_config::schema::Constraint;
 use proc_macro2::{Span, TokenStream};
 use syn::{Ident, Path, Type};
 
@@ -58,29 +58,16 @@ pub(crate) struct CheckedSetting {
     pub(crate) ty: Type,
     pub(crate) key: String,
     pub(crate) help: String,
-    /// As TOML.
-    pub(crate) default: Option<String>,
+    pub(crate) default: Option<(Literal, Span)>,
     pub(crate) optional: bool,
     /// The variable of a secret.
     pub(crate) secret_env: Option<String>,
-    pub(crate) limits: Vec<Limit>,
+    /// Each with its place.
+    pub(crate) constraints: Vec<(Constraint, Span)>,
     /// The author's check of the value.
     pub(crate) validate: Option<Path>,
-    /// What the compiler has to find out, because the type's words do not give it away.
-    pub(crate) unproven: Vec<Unproven>,
     /// Where the key and the variable are said.
     pub(crate) places: Places,
-}
-
-pub(crate) struct Unproven {
-    pub(crate) span: Span,
-    pub(crate) what: Claim,
-}
-
-/// What suits the type.
-pub(crate) enum Claim {
-    Limits,
-    Default(Literal),
 }
 
 pub(crate) struct Places {

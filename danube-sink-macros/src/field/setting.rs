@@ -1,16 +1,14 @@
 //! `#[setting(…)]`: one key of the file, or a secret of the environment.
 
-use danube_sink_config::shape::{Limit, Shape};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Expr, spanned::Spanned};
+use syn::spanned::Spanned;
 
 use super::{
     arguments::{Arguments, Grammar},
-    limit,
+    constraint,
     literal::Literal,
-    model::{CheckedSetting, Claim, Places, RawField, RawHelper, Role, Unproven},
-    shape,
+    model::{CheckedSetting, Places, RawField, RawHelper, Role},
     syntax::{inside_option, key, type_word},
 };
 use crate::diagnostics::Diagnostics;
@@ -48,7 +46,6 @@ pub(super) fn check(
     let arguments = Arguments::read(tokens, &GRAMMAR, diagnostics)?;
     check_is_no_mappings(field, diagnostics)?;
     let secret = arguments.flag("secret", diagnostics).is_some();
-    check_secret_type(field, secret, diagnostics);
     check_arguments_of_secret(secret, &arguments, diagnostics);
     let (key, key_place) = check_key(field, &arguments, diagnostics);
     let (secret_env, variable_place) =
@@ -60,15 +57,13 @@ pub(super) fn check(
         help: field.help.clone(),
         default: None,
         optional: inside_option(&field.ty).is_some(),
-        limits: Vec::new(),
+        constraints: Vec::new(),
         validate: None,
-        unproven: Vec::new(),
         places: Places { key: key_place, variable: variable_place },
     };
     if !secret {
-        let mut shape = shape::of(&field.ty);
-        check_limits(&mut checked, &mut shape, &arguments, diagnostics);
-        check_default(&mut checked, shape.as_ref(), &arguments, diagnostics);
+        read_constraints(&mut checked, &arguments, diagnostics);
+        read_default(&mut checked, &arguments, diagnostics);
         checked.validate = arguments.path("validate", diagnostics);
     }
     Some(Role::Setting(Box::new(checked)))
@@ -81,23 +76,6 @@ fn check_is_no_mappings(field: &RawField, diagnostics: &mut Diagnostics) -> Opti
         return None;
     }
     Some(())
-}
-
-fn check_secret_type(field: &RawField, secret: bool, diagnostics: &mut Diagnostics) {
-    let is_secret = type_word(inside_option(&field.ty).unwrap_or(&field.ty)).is_some_and(|word| word == "Secret");
-    match (secret, is_secret) {
-        (true, false) => diagnostics.push(
-            &field.ty,
-            "a secret has the type `Secret` or `Option<Secret>`, so that it does not print",
-            "write `Secret`, and call `expose()` where the value is needed",
-        ),
-        (false, true) => diagnostics.push(
-            &field.ty,
-            "a secret is read from the environment, not from the file",
-            "put `#[setting(secret)]` on this field",
-        ),
-        _ => {}
-    }
 }
 
 fn check_arguments_of_secret(secret: bool, arguments: &Arguments, diagnostics: &mut Diagnostics) {
@@ -166,64 +144,28 @@ fn check_variable(
     (Some(name), place)
 }
 
-/// Narrows the shape, if the type's words give it away.
-fn check_limits(
-    setting: &mut CheckedSetting,
-    shape: &mut Option<Shape>,
-    arguments: &Arguments,
-    diagnostics: &mut Diagnostics,
-) {
-    for (name, read) in limit::ALL {
+fn read_constraints(setting: &mut CheckedSetting, arguments: &Arguments, diagnostics: &mut Diagnostics) {
+    for (name, read) in constraint::ALL {
         let Some(value) = arguments.value(name, "…", diagnostics) else { continue };
         match read(value) {
-            Ok(limit) => check_limit(setting, shape, limit, value, diagnostics),
+            Ok(constraint) => setting.constraints.push((constraint, value.span())),
             Err((message, help)) => diagnostics.push(value, message, help),
         }
     }
 }
 
-fn check_limit(
-    setting: &mut CheckedSetting,
-    shape: &mut Option<Shape>,
-    limit: Limit,
-    value: &Expr,
-    diagnostics: &mut Diagnostics,
-) {
-    match shape.map(|shape| shape.narrowed(&limit)) {
-        Some(Ok(narrowed)) => *shape = Some(narrowed),
-        Some(Err(refusal)) => diagnostics.push(value, refusal.message, refusal.help),
-        None if setting.limits.is_empty() => {
-            setting.unproven.push(Unproven { span: value.span(), what: Claim::Limits });
-        }
-        None => {}
-    }
-    setting.limits.push(limit);
-}
-
-fn check_default(
-    setting: &mut CheckedSetting,
-    shape: Option<&Shape>,
-    arguments: &Arguments,
-    diagnostics: &mut Diagnostics,
-) {
+fn read_default(setting: &mut CheckedSetting, arguments: &Arguments, diagnostics: &mut Diagnostics) {
     let Some(argument) = arguments.get("default") else { return };
     let Some(value) = &argument.value else {
         let help = "write `default = …`, or `Option<…>` as the type";
         return diagnostics.push(&argument.name, "`default` needs a value", help);
     };
-    let Some(literal) = Literal::read(value) else {
-        return diagnostics.push(
+    match Literal::read(value) {
+        Some(literal) => setting.default = Some((literal, value.span())),
+        None => diagnostics.push(
             value,
             "a default is a literal",
-            "write a text, a number, `true`, `false` or a list of them; a time is a text such as `\"10s\"`",
-        );
-    };
-    setting.default = Some(literal.to_toml());
-    match shape.map(|shape| literal.misfit(shape)) {
-        Some(None) => {}
-        Some(Some(misfit)) => {
-            diagnostics.push(value, format!("the default does not fit: {}", misfit.message), misfit.help);
-        }
-        None => setting.unproven.push(Unproven { span: value.span(), what: Claim::Default(literal) }),
+            "write a string, a number, `true`, `false` or an array of them; a duration is a string such as `\"10s\"`",
+        ),
     }
 }

@@ -1,35 +1,38 @@
-//! A value of the file → a constant that compares it with the shape of its key.
+//! A value of the file → constants that validate it against the declaration of its key.
 
 use danube_sink_config::{
-    built::Owner,
-    shape::{
-        Scalar,
-        given::{Given, Place, Settings, Step},
-    },
+    compile_time::{FileLocation, FileTable, FileValue, PathSegment, StructKind, file_value::MAX_MISSING},
+    schema::ValueRef,
 };
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
 
-/// The constant; `sink` is the path of the framework. Its error stands at `span`, and consists of the mistake.
-pub(super) fn constant(
+/// The constants; `sink` is the path of the framework. Their errors are at `span`.
+pub(super) fn constants(
     sink: &TokenStream,
     connector: &Ident,
     span: Span,
-    owner: Owner,
-    settings: &Settings<'_>,
-    value: &Given<'_>,
+    kind: StructKind,
+    table: &FileTable<'_>,
+    value: &FileValue<'_>,
 ) -> TokenStream {
-    let keys = match owner {
-        Owner::Connector => quote!(of_connector),
-        Owner::Mapping => quote!(of_mapping),
+    let keys = match kind {
+        StructKind::Connector => quote!(of_connector),
+        StructKind::Mapping => quote!(of_mapping),
     };
-    let (settings, value) = (table(settings), given(value));
+    let missing = if let ValueRef::Table(_) = value.value { MAX_MISSING } else { 0 };
+    let numbers = 0..missing;
+    let (table, value) = (file_table(table), file_value(value));
     quote_spanned! {span=>
         const _: () = {
-            use #sink::__private::{self as __sink, given};
+            use #sink::__private::{self as __sink, file_value};
 
-            given::check(given::#keys::<#connector>(), &#settings, &#value);
+            const KEYS: &[__sink::KeySpec] = file_value::#keys::<#connector>();
+            const TABLE: file_value::FileTable<'_> = #table;
+            const VALUE: file_value::FileValue<'_> = #value;
+            const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
+            #(const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, #numbers);)*
         };
     }
 }
@@ -41,49 +44,48 @@ pub(super) fn tracked(path: &str) -> TokenStream {
     )
 }
 
-fn table(settings: &Settings<'_>) -> TokenStream {
-    let Settings { title, known, missing } = settings;
-    let missing = missing.iter().map(|(key, message, help)| quote!((#key, #message, #help)));
-    quote!(given::Settings { title: #title, known: &[#(#known),*], missing: &[#(#missing),*] })
+fn file_table(table: &FileTable<'_>) -> TokenStream {
+    let FileTable { title, known } = table;
+    quote!(file_value::FileTable { title: #title, known: &[#(#known),*] })
 }
 
-fn given(value: &Given<'_>) -> TokenStream {
-    let Given { way, scalar: of, keys, elsewhere, key_place, place: at } = value;
-    let way = way.iter().map(|step| match step {
-        Step::Key(key) => quote!(given::Step::Key(#key)),
-        Step::Item => quote!(given::Step::Item),
+fn file_value(value: &FileValue<'_>) -> TokenStream {
+    let FileValue { path, value, keys, misplaced, key_location, location } = value;
+    let path = path.iter().map(|segment| match segment {
+        PathSegment::Key(key) => quote!(file_value::PathSegment::Key(#key)),
+        PathSegment::Item => quote!(file_value::PathSegment::Item),
     });
-    let (scalar, elsewhere) = (scalar(of), option(*elsewhere));
-    let (key_place, place) = (place(key_place), place(at));
+    let (value, misplaced) = (value_ref(value), option(*misplaced));
+    let (key_location, location) = (file_location(key_location), file_location(location));
     quote! {
-        given::Given {
-            way: &[#(#way),*],
-            scalar: #scalar,
+        file_value::FileValue {
+            path: &[#(#path),*],
+            value: #value,
             keys: &[#(#keys),*],
-            elsewhere: #elsewhere,
-            key_place: #key_place,
-            place: #place,
+            misplaced: #misplaced,
+            key_location: #key_location,
+            location: #location,
         }
     }
 }
 
-fn scalar(scalar: &Scalar<'_>) -> TokenStream {
-    let value = match scalar {
-        Scalar::Text(text) => quote!(Text(#text)),
-        Scalar::Whole(number) => {
+fn value_ref(value: &ValueRef<'_>) -> TokenStream {
+    let value = match value {
+        ValueRef::String(text) => quote!(String(#text)),
+        ValueRef::Integer(number) => {
             let number = Literal::i128_unsuffixed(*number);
-            quote!(Whole(#number))
+            quote!(Integer(#number))
         }
-        Scalar::Real(number) => {
+        ValueRef::Float(number) => {
             let bits = number.to_bits();
-            quote!(Real(::core::primitive::f64::from_bits(#bits)))
+            quote!(Float(::core::primitive::f64::from_bits(#bits)))
         }
-        Scalar::Truth(truth) => quote!(Truth(#truth)),
-        Scalar::Date => quote!(Date),
-        Scalar::List(count) => quote!(List(#count)),
-        Scalar::Table(count) => quote!(Table(#count)),
+        ValueRef::Bool(boolean) => quote!(Bool(#boolean)),
+        ValueRef::Datetime => quote!(Datetime),
+        ValueRef::Array(count) => quote!(Array(#count)),
+        ValueRef::Table(count) => quote!(Table(#count)),
     };
-    quote!(__sink::Scalar::#value)
+    quote!(__sink::ValueRef::#value)
 }
 
 fn option(text: Option<&str>) -> TokenStream {
@@ -93,7 +95,7 @@ fn option(text: Option<&str>) -> TokenStream {
     }
 }
 
-fn place(place: &Place<'_>) -> TokenStream {
-    let Place { at, lines } = place;
-    quote!(given::Place { at: #at, lines: #lines })
+fn file_location(location: &FileLocation<'_>) -> TokenStream {
+    let FileLocation { prefix, excerpt } = location;
+    quote!(file_value::FileLocation { prefix: #prefix, excerpt: #excerpt })
 }

@@ -1,6 +1,6 @@
 //! Every mistake in a struct whose fields are keys.
 
-use danube_sink_config::generated::reserved;
+use danube_sink_config::private::reserved;
 use syn::{Data, DeriveInput, Fields, Meta, Path};
 
 use super::model::{CheckedTable, Kind};

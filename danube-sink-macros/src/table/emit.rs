@@ -1,47 +1,51 @@
-//! Code from [`CheckedTable`], and the stub that takes its place after a mistake.
+//! Code from [`CheckedTable`], and the stub that replaces it after an error.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{DeriveInput, Ident};
 
 use super::model::{CheckedTable, Kind};
 use crate::{
     dependency,
     diagnostics::Diagnostics,
-    field::emit::{built, key_constant, key_name},
+    field::emit::{built, built_mapping, key_constant, key_name, value_name},
 };
 
 pub(crate) fn emit(checked: &CheckedTable) -> TokenStream {
     let name = &checked.name;
     let sink = dependency::path();
-    let constants = checked.settings().enumerate().map(|(index, (_, setting))| key_constant(index, setting, name));
-    let keys = (0..checked.settings().count()).map(key_name);
-    let keys = quote!(&[#(#keys.info),*]);
+    let constants = checked.settings().map(|(field, setting)| key_constant(&field.name, setting, name));
+    let keys = checked.settings().map(|(field, _)| key_name(&field.name));
+    let keys = quote!(&[#(#keys.spec),*]);
     let table = Ident::new("table", Span::mixed_site());
-    let read = read(checked, &table);
+    let settings = Ident::new("settings", Span::mixed_site());
+    let read = read(checked, &table, &settings);
     let item = match checked.kind {
         Kind::Mapping => quote! {
             impl __sink::TopicMapping for #name {
-                const SETTINGS: &'static [__sink::SettingInfo] = #keys;
+                const KEYS: &'static [__sink::KeySpec] = #keys;
 
-                fn read(#table: &mut __sink::MappingReader<'_>) -> __sink::Option<Self> {
+                fn read(
+                    #table: &mut __sink::KeyReader<'_>,
+                    #settings: &__sink::MappingSettings,
+                ) -> __sink::Option<Self> {
                     #read
                 }
             }
         },
         Kind::Setting => quote! {
             impl __sink::Setting for #name {
-                const SHAPE: __sink::Shape = __sink::Shape::Table(#keys);
-                const OPTIONAL: bool = __sink::needs_no_key(&Self::SHAPE);
+                const VALUE_TYPE: __sink::ValueType = __sink::ValueType::Table(#keys);
+                const DEFAULT: __sink::KeyDefault = __sink::default_of_table(&Self::VALUE_TYPE);
 
-                fn read(value: &__sink::Value) -> __sink::Result<Self, __sink::Mistakes> {
-                    __sink::table(value, |#table| {
+                fn read(value: &__sink::Value) -> __sink::Result<Self, __sink::Diagnostics> {
+                    __sink::table(value, Self::VALUE_TYPE.keys(), |#table| {
                         #read
                     })
                 }
 
-                fn absent() -> __sink::Option<Self> {
-                    __sink::absent_table()
+                fn default_if_missing() -> __sink::Option<Self> {
+                    __sink::empty_table()
                 }
             }
         },
@@ -58,25 +62,27 @@ pub(crate) fn emit(checked: &CheckedTable) -> TokenStream {
     }
 }
 
-/// Every key is read before the first that is wrong ends the function.
-fn read(checked: &CheckedTable, table: &Ident) -> TokenStream {
+/// Every key is converted before the first invalid one ends the function.
+fn read(checked: &CheckedTable, table: &Ident, settings: &Ident) -> TokenStream {
     let mut read = Vec::new();
     let mut build = Vec::new();
-    for (index, (field, _)) in checked.settings().enumerate() {
+    for (field, _) in checked.settings() {
         let (name, ty) = (&field.name, &field.ty);
-        let value = format_ident!("value_{index}", span = Span::mixed_site());
-        let key = key_name(index);
-        read.push(quote!(let #value: __sink::Option<#ty> = #table.setting(&#key);));
+        let (value, key) = (value_name(name), key_name(name));
+        read.push(quote!(let #value: __sink::Option<#ty> = #table.get(&#key);));
         build.push(quote!(#name: #value?));
     }
-    let built = built(table, &build, checked.validate.as_ref());
+    let built = match (checked.kind, checked.validate.as_ref()) {
+        (Kind::Mapping, Some(path)) => built_mapping((table, settings), &build, path),
+        (_, validate) => built(table, &build, validate),
+    };
     quote! {
         #(#read)*
         #built
     }
 }
 
-/// The mistakes, and an impl so that nobody misses it.
+/// The errors, and an impl, so that its absence is no further error.
 pub(crate) fn stub(item: &DeriveInput, kind: Kind, diagnostics: Diagnostics) -> TokenStream {
     let name = &item.ident;
     let sink = dependency::path();
@@ -86,9 +92,9 @@ pub(crate) fn stub(item: &DeriveInput, kind: Kind, diagnostics: Diagnostics) -> 
         Kind::Mapping => (
             quote!(TopicMapping),
             quote! {
-                const SETTINGS: &'static [__sink::SettingInfo] = &[];
+                const KEYS: &'static [__sink::KeySpec] = &[];
 
-                fn read(_: &mut __sink::MappingReader<'_>) -> __sink::Option<Self> {
+                fn read(_: &mut __sink::KeyReader<'_>, _: &__sink::MappingSettings) -> __sink::Option<Self> {
                     __sink::None
                 }
             },
@@ -96,7 +102,7 @@ pub(crate) fn stub(item: &DeriveInput, kind: Kind, diagnostics: Diagnostics) -> 
         Kind::Setting => (
             quote!(Setting),
             quote! {
-                fn read(_: &__sink::Value) -> __sink::Result<Self, __sink::Mistakes> {
+                fn read(_: &__sink::Value) -> __sink::Result<Self, __sink::Diagnostics> {
                     ::core::unreachable!()
                 }
             },

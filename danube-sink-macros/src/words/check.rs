@@ -1,6 +1,6 @@
 //! Every mistake in an enum whose variants are words.
 
-use danube_sink_config::shape::suggest::same_word;
+use danube_sink_config::schema::suggest::same_word;
 use quote::ToTokens;
 use syn::{DataEnum, DeriveInput, Meta, Variant, ext::IdentExt};
 

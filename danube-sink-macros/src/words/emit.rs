@@ -11,11 +11,12 @@ pub(crate) fn emit(checked: &CheckedWords) -> TokenStream {
     let sink = dependency::path();
     let texts = words.iter().map(|word| &word.text);
     let variants = words.iter().map(|word| &word.variant);
-    let absent = default.as_ref().map(|variant| {
+    let default_if_missing = default.as_ref().map(|variant| {
+        let word = words.iter().find(|word| word.variant == *variant).map(|word| &word.text);
         quote! {
-            const OPTIONAL: bool = true;
+            const DEFAULT: __sink::KeyDefault = __sink::KeyDefault::Str(#word);
 
-            fn absent() -> __sink::Option<Self> {
+            fn default_if_missing() -> __sink::Option<Self> {
                 __sink::Some(Self::#variant)
             }
         }
@@ -26,13 +27,13 @@ pub(crate) fn emit(checked: &CheckedWords) -> TokenStream {
 
             #[automatically_derived]
             impl __sink::Setting for #name {
-                const SHAPE: __sink::Shape = __sink::Shape::Word { what: #what, words: &[#(#texts),*] };
+                const VALUE_TYPE: __sink::ValueType = __sink::ValueType::Enum { what: #what, words: &[#(#texts),*] };
 
-                fn read(value: &__sink::Value) -> __sink::Result<Self, __sink::Mistakes> {
-                    __sink::word(value, &Self::SHAPE, [#(Self::#variants),*])
+                fn read(value: &__sink::Value) -> __sink::Result<Self, __sink::Diagnostics> {
+                    __sink::word(value, &Self::VALUE_TYPE, [#(Self::#variants),*])
                 }
 
-                #absent
+                #default_if_missing
             }
         };
     }

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use super::{check, reset};
-use crate::config::{self, generated::ConnectorInfo};
+use crate::config::{self, private::ConnectorInfo};
 
 /// What was asked for.
 #[derive(Debug)]

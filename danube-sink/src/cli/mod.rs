@@ -22,7 +22,7 @@ use self::arguments::{Command, Job};
 use crate::{
     config::{
         self, ConfigError, ConfigSource, ConnectorConfig, Loaded,
-        generated::{Declared, GeneratedConnector},
+        private::{ConnectorDecl, GeneratedConnector},
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt},
@@ -40,12 +40,12 @@ pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
         let Loaded { connector, core, path, notes, .. } = load(source)?;
         Ok(LoadedConnector { connectors: vec![Box::new(connector)], core, path, notes })
     };
-    Program { declared: Declared::of::<C>(), crate_name: crate_of::<C>(), load }.main()
+    Program { declared: ConnectorDecl::of::<C>(), crate_name: crate_of::<C>(), load }.main()
 }
 
 /// A connector without its type, so that all of this is compiled with the framework and not again with every connector.
 struct Program {
-    declared: Declared,
+    declared: ConnectorDecl,
     crate_name: &'static str,
     /// Reads the configuration, for the broker inside the process if that is wanted.
     load: fn(bool, &ConfigSource) -> Result<LoadedConnector, ConfigError>,
@@ -71,7 +71,9 @@ impl Program {
             }
         };
         let job = match arguments.command {
-            Command::Template => return print_all(&config::template_of(&self.declared)),
+            Command::Template => {
+                return print_all(&config::template_of(&self.declared, config::TemplateKind::Complete));
+            }
             Command::Schema => return print_all(&format!("{:#}\n", config::json_schema_of(&self.declared))),
             Command::With(job) => job,
         };
@@ -150,7 +152,7 @@ fn print_all(text: &str) -> ExitCode {
 
 /// The commands, for the guide.
 #[cfg(all(test, feature = "dev"))]
-pub(crate) fn commands(info: &config::generated::ConnectorInfo) -> clap::Command {
+pub(crate) fn commands(info: &config::private::ConnectorInfo) -> clap::Command {
     arguments::command(info)
 }
 

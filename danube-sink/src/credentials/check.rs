@@ -6,49 +6,46 @@ use super::{
     certificates::{check_ca, check_certificate, check_key, check_pair, trusted},
     token::{self, Claims},
 };
-use danube_sink_config::{Part, Problem};
+use danube_sink_config::ExternalError;
 
 use crate::config::{ConnectorConfig, Token};
 
-/// Its key, where the message does not name it.
-fn key(part: Part) -> Option<&'static str> {
-    match part {
-        Part::Ca => Some("tls_ca_file"),
-        Part::Certificate => Some("tls_cert_file"),
-        Part::Key => Some("tls_key_file"),
-        _ => None,
-    }
-}
+const URL: &str = "danube_service_url";
+const CA: &str = "tls_ca_file";
+const CERTIFICATE: &str = "tls_cert_file";
+const KEY: &str = "tls_key_file";
 
-/// Everything that is wrong.
-pub(crate) fn check(config: &ConnectorConfig) -> Vec<Problem> {
+/// Checks the certificates, the key and the token of a configuration.
+pub(crate) fn check(config: &ConnectorConfig) -> Vec<ExternalError> {
     let mut found = Vec::new();
-    let mut add = |part: Part, (message, help): (String, String)| {
-        let message = key(part).map_or_else(|| message.clone(), |key| format!("`{key}`: {message}"));
-        found.push(Problem { part, message, help });
+    let mut add = |key: Option<&'static str>, (message, help): (String, String)| {
+        // The message about the URL names it.
+        let named = key.filter(|key| *key != URL);
+        let message = named.map_or_else(|| message.clone(), |key| format!("`{key}`: {message}"));
+        found.push(ExternalError { key, message, help });
     };
     let (certificate, private_key) = (config.tls_cert_file.as_deref(), config.tls_key_file.as_deref());
 
-    check_url(config).unwrap_or_else(|wrong| add(Part::Url, wrong));
+    check_url(config).unwrap_or_else(|wrong| add(Some(URL), wrong));
     check_trust(config).unwrap_or_else(|(part, wrong)| add(part, wrong));
     let chain = certificate.map(check_certificate).transpose().unwrap_or_else(|wrong| {
-        add(Part::Certificate, wrong);
+        add(Some(CERTIFICATE), wrong);
         None
     });
     let private = private_key.map(check_key).transpose().unwrap_or_else(|wrong| {
-        add(Part::Key, wrong);
+        add(Some(KEY), wrong);
         None
     });
     match (certificate, private_key) {
-        (Some(_), None) => add(Part::Certificate, alone("tls_key_file")),
-        (None, Some(_)) => add(Part::Key, alone("tls_cert_file")),
+        (Some(_), None) => add(Some(CERTIFICATE), alone("tls_key_file")),
+        (None, Some(_)) => add(Some(KEY), alone("tls_cert_file")),
         _ => {}
     }
     if let (Some(chain), Some(private), Some(path)) = (chain, private, private_key) {
-        check_pair(chain, private, path).unwrap_or_else(|wrong| add(Part::Key, wrong));
+        check_pair(chain, private, path).unwrap_or_else(|wrong| add(Some(KEY), wrong));
     }
     if let Some(token) = &config.token {
-        check_token(token).unwrap_or_else(|wrong| add(Part::Token, wrong));
+        check_token(token).unwrap_or_else(|wrong| add(None, wrong));
     }
     found
 }
@@ -86,13 +83,13 @@ fn check_url(config: &ConnectorConfig) -> Result<(), (String, String)> {
     }
 }
 
-fn check_trust(config: &ConnectorConfig) -> Result<(), (Part, (String, String))> {
+fn check_trust(config: &ConnectorConfig) -> Result<(), (Option<&'static str>, (String, String))> {
     match (&config.tls_ca_file, is_safe(&config.danube_service_url)) {
-        (Some(path), _) => check_ca(path).map_err(|wrong| (Part::Ca, wrong)),
+        (Some(path), _) => check_ca(path).map_err(|wrong| (Some(CA), wrong)),
         (None, true) => match trusted(None) {
-            Some(path) => check_ca(&path).map_err(|wrong| (Part::Url, wrong)),
+            Some(path) => check_ca(&path).map_err(|wrong| (Some(URL), wrong)),
             None => Err((
-                Part::Url,
+                Some(URL),
                 (
                     "`danube_service_url` begins with `https`, and this system has no file of CAs to trust".to_owned(),
                     "add `tls_ca_file = …`: the certificate of the CA that signed the broker's".to_owned(),

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use danube_sink_config::{Beyond, Destination, load_for};
+use danube_sink_config::{BrokerTarget, ExternalChecks, load_for};
 
 use rcgen::{CertificateParams, KeyPair};
 
@@ -131,7 +131,7 @@ fn every_mistake_is_told_with_its_line() {
         "connector.toml:5:1: the token is a secret and must not be in the file",
         "set the variable DANUBE_TOKEN, or DANUBE_TOKEN_FILE",
         "error: the token expired on Sat, 01 Jan 2000 00:00:00 GMT",
-        "6 mistakes in connector.toml",
+        "6 errors in connector.toml",
     ] {
         assert!(report.contains(words), "{words} is not in\n{report}");
     }
@@ -189,10 +189,14 @@ fn dev_does_not_look_at_them() {
     let text = format!("danube_service_url = \"https://broker:6650\"\ntls_ca_file = \"/nowhere/ca.pem\"\n{REST}");
     let source = ConfigSource { path: Some(folder.write("connector.toml", &text).into()) };
     let set = || environment(vec![("DANUBE_TOKEN", "hunter2".to_owned())]);
-    assert_eq!(load_with::<HttpSink>(&source, &set()).unwrap_err().mistakes(), 2);
-    let core = load_for::<HttpSink>(Beyond { destination: Destination::Embedded, ..Beyond::UNSEEN }, &source, &set())
-        .unwrap()
-        .core;
+    assert_eq!(load_with::<HttpSink>(&source, &set()).unwrap_err().count(), 2);
+    let core = load_for::<HttpSink>(
+        ExternalChecks { broker: BrokerTarget::Embedded, ..ExternalChecks::SKIP },
+        &source,
+        &set(),
+    )
+    .unwrap()
+    .core;
     assert_eq!((core.tls_ca_file, core.token), (None, None));
 }
 

@@ -2,7 +2,11 @@
 
 mod builder;
 mod chunk;
+mod field;
 mod id;
+mod metadata;
+mod pointer;
+mod pointers;
 mod source;
 
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
@@ -14,14 +18,21 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::chunk::Decoded;
-pub use self::{builder::RecordBuilder, id::RecordId};
+pub use self::{
+    builder::RecordBuilder,
+    field::{Field, NotAField},
+    id::RecordId,
+    metadata::Metadata,
+    pointer::{NotAPointer, Pointer},
+    pointers::Pointers,
+};
 pub(crate) use self::{
     builder::microseconds,
     chunk::{Chunk, Entry, Flag, Origin, record_size},
     source::MessageSource,
 };
 use crate::{
-    config::{Field, Mapped, Metadata},
+    config::Mapped,
     error::{ConnectorError, ConnectorResult},
     schema::{
         SchemaInfo,

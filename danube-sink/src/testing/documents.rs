@@ -9,7 +9,8 @@ use std::{
 
 use super::subject::from_toml_with;
 use crate::config::{
-    generated::{ConnectorInfo, Declared, GeneratedConnector},
+    TemplateKind,
+    private::{ConnectorDecl, ConnectorInfo, GeneratedConnector},
     template_of,
 };
 
@@ -91,8 +92,8 @@ pub fn own_settings(template: &str) -> String {
 
 /// The template of a connector without settings of its own.
 pub(crate) fn common_template() -> String {
-    let info = ConnectorInfo { name: "connector", section: "connector", ..ConnectorInfo::NOTHING };
-    template_of(&Declared { info, mapping: &[], mapping_defaults: &[] })
+    let info = ConnectorInfo { name: "connector", section: "connector", ..ConnectorInfo::EMPTY };
+    template_of(&ConnectorDecl { info, mapping_keys: &[], mapping_defaults: &[] }, TemplateKind::Complete)
 }
 
 /// The keys and tables of a template, each with the comment above it.

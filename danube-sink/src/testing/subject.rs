@@ -3,7 +3,7 @@
 use std::{error::Error, ffi::OsString, path::Path, time::Duration};
 
 use crate::{
-    config::{ConnectorConfig, generated::GeneratedConnector, load_text},
+    config::{ConnectorConfig, load_text, private::GeneratedConnector},
     connector::SinkConnector,
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use danube_sink::{TargetFailure, config::Mistake, prelude::*};
+use danube_sink::{TargetFailure, config::Diagnostic, prelude::*};
 
 use super::{
     Table,
@@ -75,12 +75,12 @@ impl Table {
     }
 
     /// A name that a row would have twice.
-    pub(super) fn has_each_name_once(&self) -> Result<(), Mistake> {
+    pub(super) fn has_each_name_once(&self) -> Result<(), Diagnostic> {
         let mut names: Vec<_> = self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).collect();
         names.extend(self.metadata.iter().map(|which| which.as_str()));
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Mistake::of_key(
+            Some(pair) => Err(Diagnostic::of_key(
                 "metadata",
                 format!("the column `{}` would be written twice", pair[0]),
                 "give the column another name in `columns`, such as `message_id = \"id\"`, or remove it from `metadata`",

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use danube_sink::{config::Mistake, prelude::*};
+use danube_sink::{config::Diagnostic, prelude::*};
 use danube_sink_arrow::MappedColumns;
 use deltalake::{
     DataType,
@@ -59,12 +59,12 @@ impl FromStr for DeltaType {
 }
 
 impl Column {
-    fn has_use_of_its_unit(&self) -> Result<(), Mistake> {
+    fn has_use_of_its_unit(&self) -> Result<(), Diagnostic> {
         if self.unit.is_none() || has_timestamps(&self.kind.0.0) {
             return Ok(());
         }
         let message = "numbers of this column are no timestamps, so they have no unit";
-        Err(Mistake::of_key("unit", message, "leave it out, or write type = \"timestamp\""))
+        Err(Diagnostic::of_key("unit", message, "leave it out, or write type = \"timestamp\""))
     }
 }
 
@@ -88,11 +88,11 @@ impl Target {
     }
 
     /// Delta's names do not tell capital letters apart.
-    pub(crate) fn has_each_name_once(&self) -> Result<(), Mistake> {
+    pub(crate) fn has_each_name_once(&self) -> Result<(), Diagnostic> {
         let mapped = self.mapped();
         let Some(name) = mapped.repeated() else { return Ok(()) };
         let message = format!("two columns have the name `{name}`, metadata and capital letters apart");
-        Err(Mistake::of_key("columns", message, "give one of them another name"))
+        Err(Diagnostic::of_key("columns", message, "give one of them another name"))
     }
 }
 

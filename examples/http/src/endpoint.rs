@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use danube_sink::{config::Mistake, each_record, prelude::*};
+use danube_sink::{config::Diagnostic, each_record, prelude::*};
 use danube_sink_http::{
     Answers, FilledIn, Headers, Path,
     reqwest::{
@@ -67,13 +67,13 @@ impl AsRef<[SinkRecord]> for Request {
 }
 
 impl Endpoint {
-    fn has_a_place_for_each_of_its_metadata(&self) -> Result<(), Mistake> {
+    fn has_a_place_for_each_of_its_metadata(&self) -> Result<(), Diagnostic> {
         if self.body == Body::Bytes && !self.metadata.is_empty() {
             let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
-            return Err(Mistake::of_key("metadata", "bytes have no place for it", help));
+            return Err(Diagnostic::of_key("metadata", "bytes have no place for it", help));
         }
         let is_repeated = (1..self.metadata.len()).any(|at| self.metadata[..at].contains(&self.metadata[at]));
-        let mistake = || Mistake::of_key("metadata", "one of them is there twice", "name each once");
+        let mistake = || Diagnostic::of_key("metadata", "one of them is there twice", "name each once");
         (!is_repeated).then_some(()).ok_or_else(mistake)
     }
 

@@ -6,7 +6,7 @@ mod target;
 mod tests;
 
 use danube_sink::{
-    config::{Mistake, Mistakes},
+    config::{Diagnostic, Diagnostics},
     prelude::*,
 };
 use danube_sink_http::{
@@ -69,24 +69,26 @@ impl HttpSink {
     }
 
     /// Whether there is a secret where one is sent, and no header that would take the place of another.
-    fn fits_together(&self) -> Result<(), Mistakes> {
-        let mut mistakes = Mistakes::default();
+    fn fits_together(&self) -> Result<(), Diagnostics> {
+        let mut mistakes = Diagnostics::default();
         let Api { username, secret_header, .. } = &self.api;
         if self.secret.is_none() && (username.is_some() || secret_header.is_some()) {
-            mistakes
-                .push(Mistake::new("`username` and `secret_header` say how a secret is sent", "set HTTP_SINK_SECRET"));
+            mistakes.push(Diagnostic::new(
+                "`username` and `secret_header` say how a secret is sent",
+                "set HTTP_SINK_SECRET",
+            ));
         }
         let secret_header = secret_header.as_deref().cloned().unwrap_or(AUTHORIZATION);
         let taken = [secret_header.clone(), AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH, HOST];
         if taken.contains(&self.idempotency_header) {
             let message = "a request has another header of this name";
-            mistakes.push(Mistake::of_key("idempotency_header", message, "choose a name of its own"));
+            mistakes.push(Diagnostic::of_key("idempotency_header", message, "choose a name of its own"));
         }
         for (number, mapping) in self.topics.iter().enumerate() {
             if mapping.own.headers.have(&secret_header) {
                 let key = format!("topic_mappings.{number}.headers");
                 let message = format!("`{secret_header}` is the header of the secret");
-                mistakes.push(Mistake::of_key(key, message, "remove it from the mapping"));
+                mistakes.push(Diagnostic::of_key(key, message, "remove it from the mapping"));
             }
         }
         mistakes.into_result()

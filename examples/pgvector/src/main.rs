@@ -6,7 +6,7 @@ mod index;
 mod tests;
 
 use danube_sink::{
-    config::{Mapping, Mistake, Mistakes},
+    config::{Diagnostic, Diagnostics, Mapping},
     prelude::*,
 };
 use danube_sink_postgres::{Credentials, Plan, Server, Table, quoted};
@@ -74,18 +74,18 @@ pub(crate) struct Vectors {
 }
 
 impl Vectors {
-    fn can_be_made(&self) -> Result<(), Mistakes> {
-        let mut mistakes = Mistakes::default();
+    fn can_be_made(&self) -> Result<(), Diagnostics> {
+        let mut mistakes = Diagnostics::default();
         if self.create && self.index != "none" && self.dimensions > index::MOST_INDEXED {
             let message = format!("pgvector indexes up to {} dimensions of the type vector", index::MOST_INDEXED);
             let help =
                 "set index = \"none\"; rows are compared one by one then, unless you index them as halfvec yourself";
-            mistakes.push(Mistake::of_key("dimensions", message, help));
+            mistakes.push(Diagnostic::of_key("dimensions", message, help));
         }
         for (number, which) in self.metadata.iter().enumerate() {
             if *which == Metadata::Id || self.metadata[..number].contains(which) {
                 let message = format!("there is a column `{which}` already");
-                mistakes.push(Mistake::of_key("metadata", message, "leave it out"));
+                mistakes.push(Diagnostic::of_key("metadata", message, "leave it out"));
             }
         }
         mistakes.into_result()

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use danube_sink::{
-    config::{Mapping, Mistake},
+    config::{Diagnostic, Mapping},
     prelude::*,
 };
 use danube_sink_postgres::{Changes, Credentials, OnTruncate, Plan, Server, Table, quoted_table};
@@ -77,13 +77,13 @@ pub(crate) enum Mode {
 }
 
 impl Target {
-    fn mode_has_what_it_needs(&self) -> Result<(), Mistake> {
+    fn mode_has_what_it_needs(&self) -> Result<(), Diagnostic> {
         let needs = (self.mode, !self.key.is_empty(), self.operation.is_some());
         if matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
             return Ok(());
         }
         let help = "`upsert` needs a `key`, `cdc` a `key` and an `operation`, which no other mode has";
-        Err(Mistake::of_key("mode", "it does not go with `key` and `operation`", help))
+        Err(Diagnostic::of_key("mode", "it does not go with `key` and `operation`", help))
     }
 
     fn plan(&self) -> Plan {

@@ -15,7 +15,7 @@ use self::probes::Probes;
 use super::{LoadedConnector, print};
 use crate::{
     audit,
-    config::{ConnectorConfig, MappingSettings, generated::Declared},
+    config::{ConnectorConfig, MappingSettings, private::ConnectorDecl},
     connector::SinkConnector,
     danube::DanubeBroker,
     error::ConnectorResult,
@@ -36,7 +36,11 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// Fails if a probe failed.
-pub(super) async fn check(declared: &Declared, configured: LoadedConnector, options: Options) -> ConnectorResult<()> {
+pub(super) async fn check(
+    declared: &ConnectorDecl,
+    configured: LoadedConnector,
+    options: Options,
+) -> ConnectorResult<()> {
     let LoadedConnector { connectors, core, path, notes } = configured;
     print(stdout(), &summary(&core, &path));
     for note in notes {

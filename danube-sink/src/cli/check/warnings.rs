@@ -1,13 +1,13 @@
 //! What is allowed and will not work well.
 
-use crate::config::{ConnectorConfig, MappingSettings, SubscriptionType, generated::Declared};
+use crate::config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorDecl};
 
 /// The largest `dispatch.max_unacked_messages` that a broker takes; it is 10 where its operator says nothing.
 const LARGEST_WINDOW: usize = 10_000;
 const DEFAULT_WINDOW: usize = 10;
 
 /// Every warning, the core settings' first.
-pub(super) fn of(declared: &Declared, core: &ConnectorConfig) -> Vec<String> {
+pub(super) fn of(declared: &ConnectorDecl, core: &ConnectorConfig) -> Vec<String> {
     let mut found = Vec::new();
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
@@ -68,7 +68,7 @@ fn window(mapping: &MappingSettings) -> Option<String> {
 }
 
 /// An author who gives mappings a type that keeps the order has a connector that needs it.
-fn order(declared: &Declared, mapping: &MappingSettings) -> Option<String> {
+fn order(declared: &ConnectorDecl, mapping: &MappingSettings) -> Option<String> {
     let kind = mapping.consumer.subscription_type;
     let (_, written_for) = declared.mapping_defaults.iter().find(|(key, _)| *key == "subscription_type")?;
     let written_for = written_for.trim_matches('"');

@@ -26,7 +26,7 @@ fn a_mode_has_what_it_needs_and_nothing_else() {
         let report = mistakes(&format!("columns = {{ a = '/a' }}\n{wrong}"));
         assert!(report.contains("`operation`") && report.contains("conformance.toml:"), "{wrong}: {report}");
     }
-    assert!(mistakes("columns = { a = 'a' }").contains("no field of a record"));
+    assert!(mistakes("columns = { a = 'a' }").contains("not a record field"));
 }
 
 #[tokio::test]

@@ -86,8 +86,8 @@ async fn what_does_not_fit_is_refused_and_never_changed() {
     for (wrong, part) in [
         (r#"{"small":32768}"#, "-32768 to 32767"),
         (r#"{"code":"s3cret"}"#, "longer than the 3"),
-        (r#"{"at":"s3cret"}"#, "is not a time"),
-        (r#"{"at":"2018-02-30T00:00:00Z"}"#, "is not a time"),
+        (r#"{"at":"s3cret"}"#, "is invalid duration"),
+        (r#"{"at":"2018-02-30T00:00:00Z"}"#, "is invalid duration"),
         (r#"{"bytes":"s3cret!"}"#, "base64"),
         (r#"{"words":"\u0000"}"#, "U+0000"),
         (r#"{"feeling":"s3cret"}"#, "22P02"),

@@ -1,0 +1,175 @@
+//! The values of a configuration file as constants: the compiler compares them with the declarations of their keys, which
+//! only it knows, and finds the same errors in the same words as the validator at start.
+//!
+//! ```text
+//!  the file ──macro──▶ FileValue ─┐
+//!  the types ──derive──▶ KeySpec ─┴▶ an error of the build
+//! ```
+
+use crate::{
+    load::{
+        connector::{GeneratedConnector, TopicMapping},
+        validate::NESTED_TABLE,
+    },
+    schema::{ConstStr, KeySpec, ValueRef, ValueType, Violation, key_spec::find, keys::TableKeys},
+};
+
+/// How many missing keys of one table the build reports, each as an error of its own.
+pub const MAX_MISSING: usize = 8;
+
+/// The connector's section, or one topic mapping.
+#[derive(Debug, Clone, Copy)]
+pub struct FileTable<'a> {
+    /// Its title in messages.
+    pub title: &'a str,
+    /// Keys that the table may have beside those of the struct.
+    pub known: &'a [&'a str],
+}
+
+/// A value of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct FileValue<'a> {
+    /// The path to it from the [`FileTable`]; empty for that table itself.
+    pub path: &'a [PathSegment<'a>],
+    /// The value.
+    pub value: ValueRef<'a>,
+    /// The keys of the struct that are in it, if it is a table.
+    pub keys: &'a [&'a str],
+    /// The help for its key, if it belongs in another table.
+    pub misplaced: Option<&'a str>,
+    /// Where its key is.
+    pub key_location: FileLocation<'a>,
+    /// Where it is.
+    pub location: FileLocation<'a>,
+}
+
+/// A step from a value to one within.
+#[derive(Debug, Clone, Copy)]
+pub enum PathSegment<'a> {
+    /// To the value of a key.
+    Key(&'a str),
+    /// To a value of an array.
+    Item,
+}
+
+/// A location in the file.
+#[derive(Debug, Clone, Copy)]
+pub struct FileLocation<'a> {
+    /// File, line and column, which begin a message.
+    pub prefix: &'a str,
+    /// The line, and the marks below it.
+    pub excerpt: &'a str,
+}
+
+/// The keys of a connector's section.
+pub const fn of_connector<C: GeneratedConnector>() -> &'static [KeySpec] {
+    C::INFO.keys
+}
+
+/// The connector's own keys of its topic mappings.
+pub const fn of_mapping<C: GeneratedConnector>() -> &'static [KeySpec] {
+    C::Mapping::KEYS
+}
+
+/// Stops the compiler at an invalid value.
+///
+/// # Panics
+/// With the error: in a constant, that is an error of the build, at the place of the call.
+#[track_caller]
+pub const fn assert_valid(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>) {
+    if let Some(error) = error(keys, table, value) {
+        panic!("{}", error.as_str());
+    }
+}
+
+/// Stops the compiler at a missing key, of which this is the number among the missing keys of the table.
+///
+/// # Panics
+/// As [`assert_valid`].
+#[track_caller]
+pub const fn assert_no_missing(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>, number: usize) {
+    if let Some(error) = missing_key(keys, table, value, number) {
+        panic!("{}", error.as_str());
+    }
+}
+
+/// The error of a value, as the text of a report. Values within have errors of their own.
+pub const fn error(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>) -> Option<ConstStr> {
+    let Some((value_type, unknown)) = type_at(keys, value.path) else { return None };
+    if unknown {
+        let (PathSegment::Key(key), ValueType::Table(keys)) = (value.path[value.path.len() - 1], value_type) else {
+            return None;
+        };
+        let (parent, _) = value.path.split_at(value.path.len() - 1);
+        return match table_keys(keys, table, parent).unknown_key(key, value.misplaced) {
+            Some(violation) => Some(report(&value.key_location, parent, &violation)),
+            None => None,
+        };
+    }
+    match value_type.violation(&value.value) {
+        Some(violation) => Some(report(&value.location, value.path, &violation)),
+        None => None,
+    }
+}
+
+/// The error of a missing key, of which this is the number among the missing keys of the table.
+pub const fn missing_key(
+    keys: &'static [KeySpec],
+    table: &FileTable<'_>,
+    value: &FileValue<'_>,
+    number: usize,
+) -> Option<ConstStr> {
+    match (type_at(keys, value.path), value.value) {
+        (Some((ValueType::Table(keys), false)), ValueRef::Table(_)) => {
+            match table_keys(keys, table, value.path).missing_key(value.keys, number) {
+                Some(violation) => Some(report(&value.location, value.path, &violation)),
+                None => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The type of the value at a path; or that of the table which does not know its last key, with `true`. None if a value on the
+/// path has another type, which is an error of that value.
+const fn type_at(keys: &'static [KeySpec], path: &[PathSegment<'_>]) -> Option<(ValueType, bool)> {
+    let mut value_type = ValueType::Table(keys);
+    let mut index = 0;
+    while index < path.len() {
+        value_type = match (value_type, path[index]) {
+            (ValueType::Array { of, .. }, PathSegment::Item) | (ValueType::Map { of, .. }, PathSegment::Key(_)) => *of,
+            (ValueType::Table(keys), PathSegment::Key(key)) => match find(keys, key) {
+                Some(spec) => spec.value_type,
+                None if index + 1 == path.len() => return Some((value_type, true)),
+                None => return None,
+            },
+            _ => return None,
+        };
+        index += 1;
+    }
+    Some((value_type, false))
+}
+
+const fn table_keys<'a>(keys: &'a [KeySpec], table: &FileTable<'a>, path: &[PathSegment<'_>]) -> TableKeys<'a> {
+    if path.is_empty() {
+        TableKeys { title: table.title, keys, known: table.known }
+    } else {
+        TableKeys { title: NESTED_TABLE, keys, known: &[] }
+    }
+}
+
+const fn report(location: &FileLocation<'_>, path: &[PathSegment<'_>], violation: &Violation) -> ConstStr {
+    let mut text = ConstStr::new(location.prefix);
+    let mut index = 0;
+    while index < path.len() {
+        if let PathSegment::Key(key) = path[index] {
+            text = text.with("`").with(key).with("`: ");
+        }
+        index += 1;
+    }
+    text = text.with(violation.message.as_str());
+    if !location.excerpt.is_empty() {
+        text = text.with("\n").with(location.excerpt);
+    }
+    text.with("\nhelp: ").with(violation.help.as_str())
+}

@@ -1,0 +1,149 @@
+//! The core settings of a connector.
+
+use std::{
+    any::Any,
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    enums::{LogFormat, OnMassRefusal, OnRetriesExhausted},
+    extension::Extension,
+    external::Token,
+    key::{COUNT, MILLISECONDS},
+    mapping_settings::MappingSettings,
+    settings_macro::settings,
+    topic_mappings::TopicMappings,
+};
+use crate::schema::ValueType;
+
+const URLS: ValueType = ValueType::array(&ValueType::HttpUrl { example: "http://broker:9040/metrics" });
+
+settings! {
+    /// The core settings of a connector: the keys at the root of the file. `[processing]` and `[retry]` may hold some of them
+    /// too.
+    #[derive(Debug, Clone, PartialEq)]
+    #[non_exhaustive]
+    ConnectorConfig {
+        /// URL of the broker to connect to first, such as `http://localhost:6650`; `https` connects by TLS
+        danube_service_url: String = required of ValueType::ServiceUrl, in [Root], variable "DANUBE_SERVICE_URL";
+        /// Name of this connector in consumer names, logs and metrics
+        connector_name: String = described("the name of the connector's package") of ValueType::NON_EMPTY_STRING,
+            in [Root], variable "CONNECTOR_NAME";
+        /// Maximum number of records in a batch, unless a mapping sets its own
+        batch_size: usize = integer(100) of COUNT, in [Root, Processing];
+        /// Maximum number of payload bytes in a batch, unless a mapping sets its own
+        batch_bytes: usize = integer(4_194_304) of COUNT, in [Root, Processing];
+        /// Longest time a partly filled batch waits before it is written, unless a mapping sets its own
+        flush_interval ("flush_interval_ms"): Duration = milliseconds(1_000) of MILLISECONDS,
+            in [Root, Processing], alias Processing "batch_timeout_ms";
+        /// Timeout of one write attempt
+        write_timeout ("write_timeout_ms"): Duration = milliseconds(20_000) of MILLISECONDS, in [Root];
+        /// Ack timeout of the subscriptions, as their failure policy at the broker says, unless a mapping sets its own
+        ///
+        /// The connector detaches from a subscription before its ack deadline if the target does not accept records: the
+        /// broker counts redeliveries, and blocks the subscription for good in the end.
+        ack_timeout ("ack_timeout_ms"): Duration = milliseconds(30_000) of MILLISECONDS, in [Root];
+        /// The broker's `dispatch.max_unacked_messages`, if it is known, unless a mapping sets its own
+        ///
+        /// The broker sends so many messages before one of them is acknowledged: 10 unless its operator has set another
+        /// number.
+        max_unacked_messages: Option<usize> = none("learnt from the messages that arrive") of ValueType::integer(1, 10_000),
+            in [Root];
+        /// Create missing topics (reliable) instead of waiting for a producer to create them, unless a mapping sets its own
+        create_topics: bool = boolean(false), in [Root];
+        /// Maximum number of retries before `on_retries_exhausted` applies
+        max_retries: u32 = integer(5), in [Root, Retry];
+        /// Initial retry delay; doubles with each retry
+        retry_backoff ("retry_backoff_ms"): Duration = milliseconds(200) of MILLISECONDS, in [Root, Retry];
+        /// Maximum retry delay, including a delay that the target asks for (`Retry-After`)
+        max_backoff ("max_backoff_ms"): Duration = milliseconds(30_000) of MILLISECONDS, in [Root, Retry];
+        /// What to do with a batch when its retries are exhausted
+        on_retries_exhausted: OnRetriesExhausted = word(OnRetriesExhausted::Wait), in [Root];
+        /// What to do when the target refuses 32 records in a row, in at least two writes, without one success, unless a
+        /// mapping sets its own
+        ///
+        /// So many refusals do not come from the records: a table may be missing, or a permission. Records that cannot be
+        /// decoded do not count.
+        on_mass_refusal: OnMassRefusal = word(OnMassRefusal::Wait), in [Root];
+        /// Parallel connector instances in this process, which all mappings share
+        ///
+        /// One instance at a time writes each partition (Exclusive, Failover) or key (KeyShared), which preserves its order.
+        /// Each partition has one consumer in the process, whatever the number of instances.
+        tasks: usize = integer(1) of ValueType::integer(1, 256), in [Root];
+        /// Maximum memory for records, in bytes: payloads, records that the connector keeps, and positions of settled messages
+        max_buffered_bytes: usize = integer(134_217_728) of COUNT, in [Root];
+        /// Maximum duration of a graceful shutdown
+        shutdown_timeout ("shutdown_timeout_ms"): Duration = milliseconds(25_000) of MILLISECONDS, in [Root];
+        /// Port of `/live`, `/ready`, `/status` and `/metrics`; 0 takes any free port
+        metrics_port: u16 = integer(9090), in [Root, Processing];
+        /// Address that `/live`, `/ready`, `/status` and `/metrics` listen on; `::` is every address, IPv6 and IPv4 alike
+        metrics_address: IpAddr = literal("\"::\"", Ipv6Addr::UNSPECIFIED.into()), in [Root, Processing];
+        /// Prometheus endpoints of the brokers, such as `http://broker:9040/metrics`, for the comparison of what each topic
+        /// took with what the connector received
+        ///
+        /// The connector reports a difference. A broker inside the process has no such endpoint.
+        broker_metrics_urls: Vec<String> = empty of URLS, in [Root], example "[\"http://broker:9040/metrics\"]";
+        /// Admin service of the broker, such as `http://broker:50051`, for the command `subscription reset`
+        danube_admin_url: Option<String> = none of ValueType::HttpUrl { example: "http://broker:50051" }, in [Root];
+        /// CA certificates that the broker's certificate may be signed by (PEM); for `https`
+        ///
+        /// A relative path begins at the current folder. The files of certificates and keys are read again for each new
+        /// connection after one was lost.
+        tls_ca_file: Option<PathBuf> = none("the file of the variable SSL_CERT_FILE, else the system's CAs"), in [Root];
+        /// Client certificate (mTLS) with its intermediate certificates (PEM); for `https`, with `tls_key_file`
+        tls_cert_file: Option<PathBuf> = none, in [Root];
+        /// Private key of `tls_cert_file` (PEM, not encrypted)
+        tls_key_file: Option<PathBuf> = none, in [Root];
+        /// Log level: `error`, `warn`, `info`, `debug`, `trace`, or levels by target as in `info,danube_sink=debug`
+        ///
+        /// `info` shows only warnings and errors of libraries. The variable `RUST_LOG` overrides it.
+        log_level: String = string("info") of ValueType::LogLevel, in [Root, Processing];
+        /// Format of log lines
+        log_format: LogFormat = word(LogFormat::Text), in [Root, Processing];
+    }
+    fields {
+        /// Token that authenticates the connector at the broker; for `https`. Not a key: the variable `DANUBE_TOKEN` holds it,
+        /// or `DANUBE_TOKEN_FILE` names a file with it, which is read again when it changes.
+        pub token: Option<Token> = None;
+        /// Settings of the topic mappings beyond [`ConsumerConfig`](super::ConsumerConfig). Not a key: filled in from the
+        /// mappings.
+        pub mappings: Vec<MappingSettings> = Vec::new();
+        /// A value that the runtime adds for the connector.
+        pub(crate) extension: Extension = Extension::default();
+    }
+}
+
+impl ConnectorConfig {
+    /// The configuration of a program that reads no file: every other key has its default.
+    pub fn new(danube_service_url: impl Into<String>, connector_name: impl Into<String>) -> Self {
+        Self {
+            danube_service_url: danube_service_url.into(),
+            connector_name: connector_name.into(),
+            ..Self::defaults()
+        }
+    }
+
+    /// The configuration with a value that the runtime adds for the connector.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_extension<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.extension = Extension::new(value);
+        self
+    }
+
+    /// The value of this type that the runtime has added.
+    #[doc(hidden)]
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.extension.get()
+    }
+
+    /// The configuration with the settings of topic mappings.
+    #[must_use]
+    pub fn with_mappings<T>(mut self, mappings: &TopicMappings<T>) -> Self {
+        self.mappings = mappings.settings();
+        self
+    }
+}

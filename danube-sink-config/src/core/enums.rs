@@ -1,0 +1,77 @@
+//! Core settings that are one word out of a few.
+
+use crate::setting::string_enums;
+
+string_enums! {
+    /// How the consumers of a subscription share its messages.
+    SubscriptionType: "subscription type" {
+        /// Spreads messages over all consumers, without an order.
+        Shared = "Shared",
+        /// One consumer, in order.
+        Exclusive = "Exclusive",
+        /// One consumer at a time; others stand by.
+        Failover = "Failover",
+        /// Messages of one routing key go to the same consumer, in order.
+        KeyShared = "KeyShared",
+    }
+
+    /// The format of payloads without a schema.
+    #[derive(Default)]
+    PayloadFormat: "payload format" {
+        /// JSON if it parses, else a string if it is UTF-8, else bytes. No payload is invalid.
+        #[default]
+        Auto = "auto",
+        /// JSON; any other payload is an invalid record.
+        Json = "json",
+        /// UTF-8; any other payload is an invalid record.
+        Text = "text",
+        /// Bytes, which `payload()` encodes as base64.
+        Bytes = "bytes",
+    }
+
+    /// The policy for a record that cannot be decoded, has the wrong schema, or is rejected by the connector.
+    #[derive(Default)]
+    OnInvalidRecord: "`on_invalid_record` policy" {
+        /// The connector stops, and does not acknowledge the record.
+        #[default]
+        Stop = "stop",
+        /// A copy goes to the mapping's `dead_letter_topic`; the record is acknowledged when the broker has the copy.
+        DeadLetter = "dead_letter",
+        /// The record is acknowledged, counted, and logged.
+        Skip = "skip",
+    }
+
+    /// The policy for a batch whose retries are exhausted.
+    #[derive(Default)]
+    OnRetriesExhausted: "`on_retries_exhausted` policy" {
+        /// It is retried every `max_backoff_ms`, until the target accepts it.
+        #[default]
+        Wait = "wait",
+        /// Its records go to the mapping's `dead_letter_topic`.
+        DeadLetter = "dead_letter",
+        /// The connector stops.
+        Stop = "stop",
+    }
+
+    /// The policy for a target that refuses many records in a row without one success: the records are then not the cause.
+    #[derive(Default)]
+    OnMassRefusal: "`on_mass_refusal` policy" {
+        /// The records are retried every `max_backoff_ms`, until the target accepts one; `/ready` reports it.
+        #[default]
+        Wait = "wait",
+        /// The connector stops, and acknowledges none of them.
+        Stop = "stop",
+        /// `on_invalid_record` applies to each record.
+        GoOn = "go_on",
+    }
+
+    /// The format of log lines.
+    #[derive(Default)]
+    LogFormat: "log format" {
+        /// Lines for people.
+        #[default]
+        Text = "text",
+        /// A JSON object a line.
+        Json = "json",
+    }
+}

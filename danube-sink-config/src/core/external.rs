@@ -1,0 +1,78 @@
+//! What a configuration names outside of the file: certificates, a token, schemas; and the checks of it.
+
+use std::{fmt, path::PathBuf};
+
+use super::{ConnectorConfig, DecodeOptions};
+use crate::setting::Secret;
+
+/// The token that authenticates the connector at the broker: a JWT, as `danube-admin security tokens create` prints it.
+///
+/// It is sent over TLS only, and never printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// The token, from the variable `DANUBE_TOKEN`.
+    Value(Secret),
+    /// A file with the token, from the variable `DANUBE_TOKEN_FILE`. A new token in it is used from the next call on.
+    File(PathBuf),
+}
+
+impl fmt::Display for Token {
+    /// Its source.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(_) => f.write_str("the token"),
+            Self::File(path) => write!(f, "the token in {}", path.display()),
+        }
+    }
+}
+
+/// Checks the options for decoding payloads.
+pub type CheckDecoding = fn(&DecodeOptions) -> Vec<ExternalError>;
+
+/// The checks of what a configuration names outside of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct ExternalChecks {
+    /// The broker, with its certificates and token.
+    pub broker: BrokerTarget,
+    /// The options for decoding payloads.
+    pub decoding: CheckDecoding,
+    /// The secrets of the environment.
+    pub secrets: SecretPolicy,
+}
+
+/// Whether secrets of the environment are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretPolicy {
+    /// They are read, and a required one that is missing is an error.
+    Read,
+    /// Each has a placeholder: the configuration is only validated.
+    Placeholder,
+}
+
+impl ExternalChecks {
+    /// No checks.
+    pub const SKIP: Self =
+        Self { broker: BrokerTarget::Unchecked, decoding: |_| Vec::new(), secrets: SecretPolicy::Read };
+}
+
+/// The broker that a configuration is for.
+#[derive(Debug, Clone, Copy)]
+pub enum BrokerTarget {
+    /// That of `danube_service_url`. The function checks certificates, keys and token.
+    Remote(fn(&ConnectorConfig) -> Vec<ExternalError>),
+    /// That of `danube_service_url`, without a check: the files may be on another machine.
+    Unchecked,
+    /// A broker inside the process, which needs neither certificates nor a token.
+    Embedded,
+}
+
+/// An error of something that the file names.
+#[derive(Debug)]
+pub struct ExternalError {
+    /// The key that names it; none for the token.
+    pub key: Option<&'static str>,
+    /// The error.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}

@@ -1,0 +1,45 @@
+//! Describes a type of values, for templates.
+
+use crate::schema::{ConstStr, ValueType, suggest, validate::alternatives};
+
+/// `An integer from 1 to 256`, without a full stop.
+pub(super) fn describe(value_type: &ValueType) -> String {
+    match *value_type {
+        ValueType::Bool => "`true` or `false`".to_owned(),
+        ValueType::Integer { min, max } => format!("An integer from {min} to {max}"),
+        ValueType::Float { range, .. } => ranged("A number", range),
+        ValueType::String { .. } => "A string".to_owned(),
+        ValueType::Enum { words, .. } => format!("One of {}", suggest::list(words, "or")),
+        ValueType::Path => "The path of a file or folder".to_owned(),
+        ValueType::Pointer => "A path into the payload, such as `/user/id`".to_owned(),
+        ValueType::Field { .. } => {
+            "A record field: `/user/id`, `attribute:NAME`, or metadata such as `offset`".to_owned()
+        }
+        ValueType::Url => "A URL".to_owned(),
+        ValueType::ServiceUrl => "The URL of a broker".to_owned(),
+        ValueType::HttpUrl { .. } => "An `http` or `https` URL".to_owned(),
+        ValueType::IpAddress => "An IP address".to_owned(),
+        ValueType::HttpStatuses => {
+            "An HTTP status such as `409`, or several such as `\"4xx\"` or `\"500-504\"`".to_owned()
+        }
+        ValueType::LogLevel => "A log level, or levels by target".to_owned(),
+        ValueType::Topic => "A topic, as `/namespace/name`".to_owned(),
+        ValueType::Duration { range, .. } => ranged("A duration such as `\"10s\"`", range),
+        ValueType::ByteSize { range, .. } => ranged("A size such as `\"5MiB\"`", range),
+        ValueType::Secret => "A secret".to_owned(),
+        ValueType::Array { of, .. } => format!("An array; each value: {}", lower(&describe(of))),
+        ValueType::Map { of, .. } => format!("A table; each value: {}", lower(&describe(of))),
+        ValueType::OneOf(choices) => alternatives(ConstStr::new("One of "), choices).to_string(),
+        ValueType::Table(_) => "A table".to_owned(),
+        ValueType::Any => "A value".to_owned(),
+    }
+}
+
+fn ranged(what: &str, range: &str) -> String {
+    if range.is_empty() { what.to_owned() } else { format!("{what}, {range}") }
+}
+
+fn lower(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}

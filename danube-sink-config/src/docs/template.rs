@@ -1,0 +1,187 @@
+//! A configuration file to begin with: every key with its help and its default.
+
+use std::fmt::Write;
+
+use super::{describe::describe, example::example, key::DocumentedKey};
+use crate::{
+    core::key::{MAPPING_LISTS, Section, mapping_keys, root_keys},
+    load::{
+        connector::{ConnectorDecl, GeneratedConnector},
+        environment::TOKEN,
+        own_keys::variable_of,
+        secrets::how_to_set,
+    },
+    schema::{KeyDefault, KeySpec, ValueSource, ValueType},
+};
+
+/// What a template shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplateKind {
+    /// Every key, with its default commented out.
+    Complete,
+    /// The required keys.
+    Minimal,
+}
+
+/// A complete, commented configuration of a connector. It is valid as it is: each required key has an example.
+pub fn template<C: GeneratedConnector>() -> String {
+    template_of(&ConnectorDecl::of::<C>(), TemplateKind::Complete)
+}
+
+/// A template of a connector without its type.
+#[doc(hidden)]
+pub fn template_of(connector: &ConnectorDecl, template: TemplateKind) -> String {
+    let info = connector.info;
+    let mut out = Writer { text: String::new(), template };
+    if template == TemplateKind::Complete {
+        out.comment(&format!("{} {}\n{}", info.name, info.version, info.about));
+        out.comment("\nEvery key is here with its default. Remove the `#` in front of a key to set it.");
+    }
+    for key in root_keys() {
+        out.key(&DocumentedKey::core(key, Section::Root, &[]));
+    }
+    if template == TemplateKind::Complete {
+        out.line("");
+        out.comment(&format!(
+            "The token that authenticates the connector at the broker, for `https`. Never in this file: {}.",
+            how_to_set(TOKEN)
+        ));
+    }
+    out.line(&format!("\n[{}]", info.section));
+    out.keys(info.section, info.section, info.keys);
+    let list = format!("{}.{}", info.section, MAPPING_LISTS[0]);
+    out.line("");
+    if template == TemplateKind::Complete {
+        out.comment("The topics to read, and the settings for each: one such table a topic.");
+    }
+    out.line(&format!("[[{list}]]"));
+    for key in mapping_keys() {
+        out.key(&DocumentedKey::core(key, Section::Mapping, connector.mapping_defaults));
+    }
+    out.keys(&list, info.section, connector.mapping_keys);
+    out.text
+}
+
+/// The default of the root's key of this name.
+fn default_of_root(name: &str) -> Option<String> {
+    root_keys().iter().find(|key| key.spec.name == name).and_then(|key| key.spec.default.to_toml())
+}
+
+struct Writer {
+    text: String,
+    template: TemplateKind,
+}
+
+impl Writer {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn comment(&mut self, text: &str) {
+        for line in text.lines() {
+            self.line(format!("# {line}").trim_end());
+        }
+    }
+
+    /// The keys of a table, before the tables in it. `path` is its header, `variables` the path of its variables.
+    fn keys(&mut self, path: &str, variables: &str, keys: &[KeySpec]) {
+        for spec in keys {
+            match spec.source {
+                ValueSource::Secret(name) => {
+                    let variable = name.map_or_else(|| variable_of(variables, spec.name), str::to_owned);
+                    self.secret(spec, &variable);
+                }
+                _ if header(spec, path).is_some() => {}
+                _ => self.key(&DocumentedKey::own(spec)),
+            }
+        }
+        for spec in keys {
+            if let Some((header, inner)) = header(spec, path) {
+                self.table(spec, &header, inner, &format!("{variables}.{}", spec.name));
+            }
+        }
+    }
+
+    /// A nested table. One that may be left out is commented out if it has required keys, which would make it invalid.
+    fn table(&mut self, spec: &KeySpec, header: &str, inner: &[KeySpec], variables: &str) {
+        let is_required = matches!(spec.default, KeyDefault::Required);
+        let is_commented_out = !is_required && inner.iter().any(|key| matches!(key.default, KeyDefault::Required))
+            || !is_required && !matches!(spec.value_type, ValueType::Table(_));
+        if self.template == TemplateKind::Minimal && !is_required {
+            return;
+        }
+        self.line("");
+        if self.template == TemplateKind::Complete {
+            self.comment(&DocumentedKey::own(spec).help);
+        }
+        let begin = self.text.len();
+        self.line(header);
+        let path = header.trim_matches(['[', ']']).to_owned();
+        self.keys(&path, variables, inner);
+        if is_commented_out {
+            let lines = self.text.split_off(begin);
+            for line in lines.lines() {
+                let mark = if line.is_empty() || line.starts_with('#') { "" } else { "#" };
+                self.line(&format!("{mark}{line}"));
+            }
+        }
+    }
+
+    fn secret(&mut self, spec: &KeySpec, variable: &str) {
+        let is_required = matches!(spec.default, KeyDefault::Required);
+        if self.template == TemplateKind::Minimal && !is_required {
+            return;
+        }
+        if self.template == TemplateKind::Complete {
+            self.line("");
+            self.comment(&DocumentedKey::own(spec).help);
+        }
+        let need = if is_required { "Required" } else { "Optional" };
+        self.comment(&format!("Secret `{}`, never in this file: {}. {need}.", spec.name, how_to_set(variable)));
+    }
+
+    fn key(&mut self, key: &DocumentedKey) {
+        let DocumentedKey { spec, aliases, help } = key;
+        let is_required = key.is_required();
+        let example = || spec.example.map(str::to_owned).or_else(|| example(&spec.value_type));
+        let value = match (spec.default.to_toml(), spec.default) {
+            (Some(literal), _) => Some(literal),
+            (None, KeyDefault::Inherited(_)) => default_of_root(spec.name).or_else(example),
+            (None, _) => example(),
+        };
+        if self.template == TemplateKind::Complete {
+            self.line("");
+            self.comment(help);
+            let mut about = format!("{}.", describe(&spec.value_type));
+            // Writing to a string cannot fail.
+            let _ = match (spec.default.to_toml(), spec.default) {
+                (Some(literal), _) => write!(about, " Default: {literal}."),
+                (None, KeyDefault::Inherited(words)) => write!(about, " Default: {words}."),
+                (None, KeyDefault::Required) => write!(about, " Required."),
+                (None, _) => write!(about, " Optional."),
+            };
+            if let ValueSource::FileOrVariable(variable) = spec.source {
+                let _ = write!(about, " Overridden by {variable}.");
+            }
+            for alias in aliases {
+                let _ = write!(about, " Also written `{alias}`.");
+            }
+            self.comment(&about);
+        } else if !is_required {
+            return;
+        }
+        let mark = if is_required { "" } else { "#" };
+        self.line(&format!("{mark}{} = {}", spec.name, value.as_deref().unwrap_or("\"…\"")));
+    }
+}
+
+/// The header of a key that is a table or an array of tables, and the keys in it.
+fn header(spec: &KeySpec, path: &str) -> Option<(String, &'static [KeySpec])> {
+    match spec.value_type {
+        ValueType::Table(keys) => Some((format!("[{path}.{}]", spec.name), keys)),
+        ValueType::Array { of: ValueType::Table(keys), .. } => Some((format!("[[{path}.{}]]", spec.name), keys)),
+        ValueType::Map { of: ValueType::Table(keys), .. } => Some((format!("[{path}.{}.name]", spec.name), keys)),
+        _ => None,
+    }
+}

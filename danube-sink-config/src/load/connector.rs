@@ -1,0 +1,169 @@
+//! What generated code says of a connector, and how it reads the connector's section.
+
+use std::fmt;
+
+use super::{mappings::ParsedMapping, reader::KeyReader};
+use crate::{
+    core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
+    report::diagnostic::Diagnostics,
+    schema::KeySpec,
+    setting::key::Key,
+};
+
+/// A connector whose struct is its configuration.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not declared as a sink connector",
+    note = "put `#[sink_connector]` on `struct {Self}` as well as on its `impl SinkConnector`"
+)]
+pub trait GeneratedConnector: Sized + 'static {
+    /// The connector's own keys of a topic mapping. Named once, so that a type that has none is one error.
+    type Mapping: TopicMapping;
+
+    /// Its declaration.
+    const INFO: ConnectorInfo;
+
+    /// Defaults of the connector's code for common keys of a topic mapping, as TOML.
+    const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[];
+
+    /// Converts every key, then builds.
+    fn load(section: &mut SectionReader<'_>) -> Option<Self>;
+
+    /// The common settings of its topic mappings.
+    fn mapping_settings(&self) -> Vec<MappingSettings>;
+}
+
+/// The `consumer_configs` of a connector whose author has left it out.
+pub fn consumer_configs<C: GeneratedConnector>(connector: &C) -> Vec<ConsumerConfig> {
+    connector.mapping_settings().into_iter().map(|mapping| mapping.consumer).collect()
+}
+
+/// The connector's own keys of a topic mapping, beside the common ones. Derive it.
+///
+/// ```text
+/// #[derive(TopicMapping)]
+/// struct Table {
+///     /// The table for the topic's records.
+///     target_table: String,
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not declare the keys of a topic mapping",
+    label = "not a topic mapping",
+    note = "put `#[derive(TopicMapping)]` on `{Self}`, or write `TopicMappings<()>` if the common keys are enough"
+)]
+pub trait TopicMapping: Sized {
+    /// The keys.
+    #[doc(hidden)]
+    const KEYS: &'static [KeySpec];
+
+    /// Converts every key, then builds.
+    #[doc(hidden)]
+    fn read(keys: &mut KeyReader<'_>, settings: &MappingSettings) -> Option<Self>;
+}
+
+/// A mapping that has only the common keys.
+impl TopicMapping for () {
+    const KEYS: &'static [KeySpec] = &[];
+
+    fn read(_: &mut KeyReader<'_>, _: &MappingSettings) -> Option<Self> {
+        Some(())
+    }
+}
+
+/// The declaration of a connector.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectorInfo {
+    /// The name of its package.
+    pub name: &'static str,
+    /// The version of its package.
+    pub version: &'static str,
+    /// The doc comment of its struct.
+    pub about: &'static str,
+    /// The table of its settings.
+    pub section: &'static str,
+    /// The configuration file unless another is named.
+    pub config_file: Option<&'static str>,
+    /// The folder of its package when it was built.
+    pub crate_folder: &'static str,
+    /// A hint of `dev` on how to look at the target.
+    pub dev_hint: Option<&'static str>,
+    /// Its keys, without the topic mappings.
+    pub keys: &'static [KeySpec],
+}
+
+impl ConnectorInfo {
+    /// The declaration of a connector that does not compile.
+    pub const EMPTY: Self = Self {
+        name: "",
+        version: "",
+        about: "",
+        section: "",
+        config_file: None,
+        crate_folder: "",
+        dev_hint: None,
+        keys: &[],
+    };
+}
+
+/// The declarations of a connector without its type: code that needs no more is compiled once for all connectors.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectorDecl {
+    /// The connector's.
+    pub info: ConnectorInfo,
+    /// The connector's own keys of a topic mapping.
+    pub mapping_keys: &'static [KeySpec],
+    /// Defaults of the connector's code for common keys of a topic mapping, as TOML.
+    pub mapping_defaults: &'static [(&'static str, &'static str)],
+}
+
+impl ConnectorDecl {
+    /// The declarations of a connector's type.
+    pub const fn of<C: GeneratedConnector>() -> Self {
+        Self { info: C::INFO, mapping_keys: C::Mapping::KEYS, mapping_defaults: C::MAPPING_DEFAULTS }
+    }
+}
+
+/// Converts the connector's section. Generated code asks it for each key, and then builds the connector.
+pub struct SectionReader<'r> {
+    pub(crate) keys: KeyReader<'r>,
+    /// None if there are no mappings, or if they are no array: that is reported.
+    pub(crate) mappings: Option<Vec<MappingToRead<'r>>>,
+}
+
+/// A topic mapping whose common keys have been read.
+pub(crate) struct MappingToRead<'r> {
+    pub(crate) mapping: &'r ParsedMapping<'r>,
+    /// Its own keys, with variables, secrets and defaults.
+    pub(crate) table: &'r crate::value::table::Table,
+    pub(crate) invalid: &'r [&'static str],
+}
+
+impl SectionReader<'_> {
+    /// The value of a key; none if it is invalid, which is reported.
+    pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
+        self.keys.get(key)
+    }
+
+    /// Adds the diagnostics of a check of the author's, which has seen the connector.
+    pub fn validated(&mut self, checked: Result<(), Diagnostics>) {
+        self.keys.validated(checked);
+    }
+
+    /// The topic mappings; none if one is invalid, which is reported.
+    pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
+        let mappings = self.mappings.take()?.into_iter().map(|MappingToRead { mapping, table, invalid }| {
+            let mut keys = KeyReader::new(table, &mapping.title, invalid, self.keys.diagnostics());
+            let own = C::Mapping::read(&mut keys, &mapping.settings);
+            own.map(|own| Mapping { settings: mapping.settings.clone(), own })
+        });
+        // All are read before the first invalid one ends it, so that each is reported.
+        let mappings: Vec<Option<Mapping<C::Mapping>>> = mappings.collect();
+        mappings.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for SectionReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SectionReader").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! Resolves core keys: aliases, tables that may hold them, variables, validation, defaults.
+
+use super::{
+    environment::{self, Environment},
+    own_keys::default_of,
+    validate::{of_entry, validate},
+};
+use crate::{
+    core::key::{CoreKey, Section},
+    report::diagnostic::{Diagnostic, Diagnostics},
+    schema::{KeySpec, ValueSource, ValueType},
+    value::{
+        table::{Entry, Table},
+        value::{Content, Value},
+    },
+};
+
+/// A table of the file that may hold core keys.
+pub(crate) type CoreTable<'a> = (Section, &'a Table);
+
+/// Resolves core keys to one table, under their canonical names. An invalid value is reported, and its default put in its
+/// place. `inherited` gives the value of a key that is missing, before its default.
+pub(crate) fn resolve<'k>(
+    tables: &[CoreTable<'_>],
+    keys: impl Iterator<Item = &'k CoreKey>,
+    environment: Option<&dyn Environment>,
+    inherited: &dyn Fn(&KeySpec) -> Option<Value>,
+    diagnostics: &mut Diagnostics,
+) -> Table {
+    let mut resolved = Table { span: tables.first().and_then(|(_, table)| table.span.clone()), entries: Vec::new() };
+    for key in keys {
+        let spec = &key.spec;
+        let in_file = find(tables, key, diagnostics);
+        let variable = match (spec.source, environment) {
+            (ValueSource::FileOrVariable(name), Some(environment)) => {
+                environment::value(environment, name, &spec.value_type, diagnostics)
+            }
+            _ => None,
+        };
+        let entry = match (variable, in_file) {
+            (Some(value), _) => Some(Entry { key: spec.name.to_owned(), key_span: None, value }),
+            (None, Some(entry)) => Some(Entry { key: spec.name.to_owned(), ..entry.clone() }),
+            (None, None) => None,
+        };
+        let valid = entry.filter(|entry| {
+            let wrong = violations(&entry.value, spec);
+            let valid = wrong.is_empty();
+            diagnostics.append(of_entry(wrong, entry));
+            valid
+        });
+        match valid {
+            Some(entry) => resolved.entries.push(entry),
+            None => {
+                if let Some(value) = inherited(spec).or_else(|| default_of(spec, diagnostics)) {
+                    resolved.set(spec.name, value);
+                }
+            }
+        }
+    }
+    resolved
+}
+
+/// As the validator's, and with the help that only a core key has: its meaning and its default.
+fn violations(value: &Value, spec: &KeySpec) -> Diagnostics {
+    if let Content::String(text) = &value.content
+        && text.trim().is_empty()
+        && matches!(spec.value_type, ValueType::String { .. })
+    {
+        let help = format!("write the {}{}", lower_first(&spec.summary()), spec.default.as_help());
+        return value.diagnostic("the string is empty", help).into();
+    }
+    validate(value, &spec.value_type).with_help(&spec.default.as_help())
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    // `URL` stays as it is.
+    let is_word = text.chars().nth(1).is_some_and(char::is_lowercase);
+    match chars.next() {
+        Some(first) if is_word => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+/// The entry of a key that may be in several tables and under several names, but only once.
+fn find<'a>(tables: &[CoreTable<'a>], key: &CoreKey, diagnostics: &mut Diagnostics) -> Option<&'a Entry> {
+    let home = key.allowed_in[0];
+    let mut first: Option<(&'a Entry, Section)> = None;
+    for (section, table) in tables {
+        for name in key.names(*section) {
+            let Some(entry) = table.get(name) else { continue };
+            if *section != home || name != key.spec.name {
+                let mut note = format!("`{name}` in {} is read as `{}`", section.title(), key.spec.name);
+                if *section != home {
+                    note = format!("{note} in {}", home.title());
+                }
+                diagnostics.note(note, entry.key_span.as_ref());
+            }
+            match first {
+                None => first = Some((entry, *section)),
+                Some((other, at)) => diagnostics.push(
+                    Diagnostic::new(
+                        format!("`{}` is set twice", key.spec.name),
+                        format!("keep this one or `{}` in {}", other.key, at.title()),
+                    )
+                    .at(entry.key_span.clone()),
+                ),
+            }
+        }
+    }
+    first.map(|(entry, _)| entry)
+}

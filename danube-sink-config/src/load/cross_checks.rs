@@ -1,0 +1,108 @@
+//! Checks of several keys together, after each was validated alone.
+
+use std::{collections::HashSet, ops::Range};
+
+use crate::{
+    core::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
+    report::diagnostic::{Diagnostic, Diagnostics},
+    value::{
+        table::Table,
+        value::{Content, Origin},
+    },
+};
+
+/// A topic mapping, as these checks see it.
+pub(crate) struct MappingToCheck<'a> {
+    /// The title of its table in messages.
+    pub(crate) title: &'a str,
+    pub(crate) settings: &'a MappingSettings,
+    /// Its common keys, with their values and origins.
+    pub(crate) table: &'a Table,
+}
+
+impl MappingToCheck<'_> {
+    fn span(&self, key: &str) -> Option<Range<usize>> {
+        self.table.value(key).and_then(|value| value.span.clone())
+    }
+}
+
+/// Checks the core keys.
+pub(crate) fn of_core(table: &Table, diagnostics: &mut Diagnostics) {
+    at_least(table, "max_backoff_ms", "retry_backoff_ms", diagnostics);
+    at_least(table, "max_buffered_bytes", "batch_bytes", diagnostics);
+}
+
+/// Checks the topic mappings: each, and all of them.
+pub(crate) fn of_mappings(mappings: &[MappingToCheck<'_>], core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+    for mapping in mappings {
+        batch_fits_memory(mapping, core, diagnostics);
+        has_dead_letter_topic(mapping, core, diagnostics);
+    }
+    subscriptions_differ(mappings, diagnostics);
+    dead_letters_are_not_read(mappings, diagnostics);
+}
+
+/// The value of one key is at least that of another.
+fn at_least(table: &Table, larger: &str, smaller: &str, diagnostics: &mut Diagnostics) {
+    let number = |key: &str| match table.value(key).map(|value| &value.content) {
+        Some(Content::Integer(number)) => Some(*number),
+        _ => None,
+    };
+    if number(larger) < number(smaller) {
+        let span = [larger, smaller].into_iter().find_map(|key| table.value(key)?.span.clone());
+        let message = format!("`{larger}` is less than `{smaller}`");
+        diagnostics.push(Diagnostic::new(message, format!("raise `{larger}`, or lower `{smaller}`")).at(span));
+    }
+}
+
+fn batch_fits_memory(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+    let is_own = mapping.table.value("batch_bytes").is_some_and(|value| !matches!(value.origin, Origin::Inherited(_)));
+    if is_own && mapping.settings.batch_bytes > core.max_buffered_bytes {
+        let message = "`batch_bytes` is more than `max_buffered_bytes`";
+        let help = format!("lower it to at most {}, or raise `max_buffered_bytes`", core.max_buffered_bytes);
+        diagnostics.push(Diagnostic::new(message, help).at(mapping.span("batch_bytes")));
+    }
+}
+
+fn has_dead_letter_topic(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+    // One that is invalid is reported already.
+    if mapping.settings.dead_letter_topic.is_some() {
+        return;
+    }
+    let (cause, span) = if mapping.settings.on_invalid_record == OnInvalidRecord::DeadLetter {
+        ("on_invalid_record", mapping.span("on_invalid_record"))
+    } else if core.on_retries_exhausted == OnRetriesExhausted::DeadLetter {
+        ("on_retries_exhausted", None)
+    } else {
+        return;
+    };
+    let message = format!("`{cause} = \"dead_letter\"` needs a `dead_letter_topic` in {}", mapping.title);
+    let span = span.or_else(|| mapping.table.span.clone());
+    diagnostics.push(Diagnostic::new(message, "add `dead_letter_topic = \"/namespace/name\"`").at(span));
+}
+
+fn subscriptions_differ(mappings: &[MappingToCheck<'_>], diagnostics: &mut Diagnostics) {
+    let mut seen: HashSet<(&str, &str)> = HashSet::new();
+    for mapping in mappings.iter().filter(|mapping| !mapping.settings.consumer.topic.is_empty()) {
+        let consumer = &mapping.settings.consumer;
+        if !seen.insert((&consumer.topic, &consumer.subscription)) {
+            let message =
+                format!("`{}` has two mappings with the subscription `{}`", consumer.topic, consumer.subscription);
+            let help = "remove one of the mappings, or give this one a `subscription` of its own";
+            diagnostics.push(Diagnostic::new(message, help).at(mapping.span("topic")));
+        }
+    }
+}
+
+fn dead_letters_are_not_read(mappings: &[MappingToCheck<'_>], diagnostics: &mut Diagnostics) {
+    let topics: HashSet<&str> = mappings.iter().map(|mapping| mapping.settings.consumer.topic.as_str()).collect();
+    for mapping in mappings {
+        if let Some(topic) = &mapping.settings.dead_letter_topic
+            && topics.contains(topic.as_str())
+        {
+            let message = "`dead_letter_topic` is a topic that this connector reads";
+            let help = "name another topic: the connector would receive its dead letters again and again";
+            diagnostics.push(Diagnostic::new(message, help).at(mapping.span("dead_letter_topic")));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Environment variables.
+
+use std::{env, ffi::OsString, fs};
+
+use crate::{
+    report::diagnostic::{Diagnostic, Diagnostics},
+    schema::{ValueRef, ValueType},
+    value::value::{Content, Origin, Value},
+};
+
+pub(crate) const CONFIG_PATH: &str = "CONNECTOR_CONFIG_PATH";
+pub(crate) const TOKEN: &str = "DANUBE_TOKEN";
+const TOKEN_FILE: &str = "DANUBE_TOKEN_FILE";
+
+/// The variables that every connector reads, with their help.
+pub(crate) static VARIABLES: [(&str, &str); 6] = [
+    (CONFIG_PATH, "Path of the configuration file; --config overrides it"),
+    ("DANUBE_SERVICE_URL", "Overrides danube_service_url in the file"),
+    ("CONNECTOR_NAME", "Overrides connector_name in the file"),
+    (TOKEN, "Token that authenticates the connector at the broker; for https"),
+    (TOKEN_FILE, "Path of a file with the token"),
+    ("RUST_LOG", "Overrides log_level in the file"),
+];
+
+/// Whether the variable has another meaning, so that no setting can be read from it.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    ["HOSTNAME", "PATH"].contains(&name) || VARIABLES.iter().any(|(reserved, _)| *reserved == name)
+}
+
+/// A source of environment variables.
+pub trait Environment {
+    /// The value of a variable, if it is set.
+    fn variable(&self, name: &str) -> Option<OsString>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        env::var_os(name)
+    }
+}
+
+impl<F: Fn(&str) -> Option<OsString>> Environment for F {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        self(name)
+    }
+}
+
+/// The text of a variable. An empty one counts as not set: that is how compose files pass on variables that are not set.
+pub(crate) fn text(environment: &dyn Environment, name: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    match environment.variable(name)?.into_string() {
+        Ok(text) => Some(text).filter(|text| !text.is_empty()),
+        Err(_) => {
+            diagnostics.push(Diagnostic::new(format!("variable {name} is not UTF-8"), "set it to text in UTF-8"));
+            None
+        }
+    }
+}
+
+/// The value of a variable: a string if the type takes it as one, else what TOML makes of the text.
+pub(crate) fn value(
+    environment: &dyn Environment,
+    name: &str,
+    value_type: &ValueType,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let text = text(environment, name, diagnostics)?;
+    let origin = Origin::Variable(name.to_owned());
+    let literal =
+        || Value::from_literal(&text, origin.clone()).ok().filter(|value| !matches!(value.content, Content::String(_)));
+    let parsed = if value_type.violation(&ValueRef::String(&text)).is_none() { None } else { literal() };
+    Some(parsed.unwrap_or_else(|| Value::new(Content::String(text), origin)))
+}
+
+/// A name that differs from host to host, and stays the same over restarts.
+pub(crate) fn host_name(environment: &dyn Environment) -> String {
+    environment
+        .variable("HOSTNAME")
+        .and_then(|name| name.into_string().ok())
+        .or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "local".to_owned())
+}

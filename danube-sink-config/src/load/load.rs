@@ -1,0 +1,263 @@
+//! Loads the configuration of a connector whose struct is its configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    connector::{ConnectorDecl, GeneratedConnector, MappingToRead, SectionReader},
+    effective::EffectiveConfig,
+    environment::{Environment, host_name},
+    mappings::{self, MappingContext, ParsedMapping, common_names},
+    own_keys::{Variables, add_defaults},
+    reader::KeyReader,
+    root::{self, CoreContext},
+    source::{self, ConfigSource, Shipped},
+    validate::validate_table,
+};
+use crate::{
+    core::{
+        ConnectorConfig, ExternalChecks,
+        key::{CORE_TABLES, MAPPING_LISTS},
+    },
+    report::{diagnostic::Diagnostics, error::ConfigError, redact::SecretNames},
+    schema::{KeySpec, keys::TableKeys, suggest},
+    value::{
+        document::Document,
+        table::Table,
+        value::{Content, Origin, Value},
+    },
+};
+
+/// A configured connector, and what the runtime needs beside it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded<C> {
+    /// The connector.
+    pub connector: C,
+    /// The core settings, with those of the mappings.
+    pub core: ConnectorConfig,
+    /// The file.
+    pub path: PathBuf,
+    /// Notes for the log, each with its line: keys that have another name by now, or no effect.
+    pub notes: Vec<String>,
+    /// Each key with its value and its origin.
+    pub effective: EffectiveConfig,
+}
+
+/// Loads the configuration of `C`.
+///
+/// # Errors
+/// The report of everything that is wrong with it.
+pub fn load_for<C: GeneratedConnector>(
+    checks: ExternalChecks,
+    source: &ConfigSource,
+    environment: &dyn Environment,
+) -> Result<Loaded<C>, ConfigError> {
+    let shipped = C::INFO.config_file.map(|file| Shipped { file, crate_folder: C::INFO.crate_folder });
+    let path = source::find(source, shipped, environment)?;
+    let text = source::read(&path)?;
+    load_text_for(checks, &path, text, environment)
+}
+
+/// [`load_for`] of a text. `path` is its name in the report.
+///
+/// # Errors
+/// The report of everything that is wrong with it.
+pub fn load_text_for<C: GeneratedConnector>(
+    checks: ExternalChecks,
+    path: &Path,
+    text: impl Into<String>,
+    environment: &dyn Environment,
+) -> Result<Loaded<C>, ConfigError> {
+    let decl = ConnectorDecl::of::<C>();
+    let (secret, plain) = secret_names(&decl);
+    let document = Document::parse(path, text.into(), SecretNames { secret: &secret, plain: &plain })?;
+    let mut diagnostics = Diagnostics::default();
+    let resolved = resolve(&document, &decl, checks, environment, &mut diagnostics);
+    let connector = resolved.section.as_ref().and_then(|section| {
+        let mappings = section.mappings.as_ref().map(|mappings| mappings.iter().map(OwnMapping::to_read).collect());
+        let keys = KeyReader::new(&section.table, &section.title, &section.invalid, &mut diagnostics);
+        C::load(&mut SectionReader { keys, mappings })
+    });
+    let notes = document.notes(&mut diagnostics);
+    let effective = resolved.effective(&document, &decl);
+    let loaded = connector.map(|connector: C| {
+        let core = ConnectorConfig { mappings: connector.mapping_settings(), ..resolved.core.config };
+        Loaded { connector, core, path: document.path.clone(), notes, effective }
+    });
+    document.result(loaded, diagnostics)
+}
+
+/// The names of keys that are secrets, and of those that are not.
+fn secret_names(decl: &ConnectorDecl) -> (Vec<&'static str>, Vec<&'static str>) {
+    fn collect(keys: &'static [KeySpec], secret: &mut Vec<&'static str>, plain: &mut Vec<&'static str>) {
+        for spec in keys {
+            if spec.is_secret() {
+                secret.push(spec.name)
+            } else {
+                plain.push(spec.name)
+            }
+            collect(spec.value_type.item().keys(), secret, plain);
+            collect(spec.value_type.keys(), secret, plain);
+        }
+    }
+    let (mut secret, mut plain) = (Vec::new(), Vec::new());
+    collect(decl.info.keys, &mut secret, &mut plain);
+    collect(decl.mapping_keys, &mut secret, &mut plain);
+    // A name that is a secret in one table is redacted in all.
+    plain.retain(|name| !secret.contains(name));
+    (secret, plain)
+}
+
+/// A configuration whose keys are resolved and validated, but not converted.
+struct Resolved<'d> {
+    core: root::Core,
+    /// None if the section is no table, which is reported.
+    section: Option<OwnSection<'d>>,
+}
+
+struct OwnSection<'d> {
+    title: String,
+    table: Table,
+    invalid: Vec<&'static str>,
+    mappings: Option<Vec<OwnMapping<'d>>>,
+}
+
+struct OwnMapping<'d> {
+    mapping: ParsedMapping<'d>,
+    /// The connector's own keys.
+    table: Table,
+    invalid: Vec<&'static str>,
+}
+
+impl OwnMapping<'_> {
+    fn to_read(&self) -> MappingToRead<'_> {
+        MappingToRead { mapping: &self.mapping, table: &self.table, invalid: &self.invalid }
+    }
+}
+
+impl Resolved<'_> {
+    fn effective(&self, document: &Document, decl: &ConnectorDecl) -> EffectiveConfig {
+        let mut effective = EffectiveConfig::default();
+        effective.push(document, ("", 0), [&self.core.table]);
+        if let Some(section) = &self.section {
+            effective.push(document, (&section.title.replace('`', ""), 0), [&section.table]);
+            let header = format!("[[{}.{}]]", decl.info.section, MAPPING_LISTS[0]);
+            for (index, mapping) in section.mappings.iter().flatten().enumerate() {
+                effective.push(document, (&header, index), [&mapping.mapping.table, &mapping.table]);
+            }
+        }
+        effective
+    }
+}
+
+fn resolve<'d>(
+    document: &'d Document,
+    decl: &ConnectorDecl,
+    checks: ExternalChecks,
+    environment: &dyn Environment,
+    diagnostics: &mut Diagnostics,
+) -> Resolved<'d> {
+    let name = decl.info.section;
+    let context =
+        CoreContext { environment: Some(environment), package: Some(decl.info.name), sections: &[name], checks };
+    let core = root::read(&document.root, context, diagnostics);
+    let section = section(&document.root, name, diagnostics).map(|table| {
+        let own = OwnKeys { environment, checks, path: name };
+        let title = format!("`[{name}]`");
+        let (own_table, invalid) = own.resolve(table, decl.info.keys, &title, &MAPPING_LISTS, diagnostics);
+        let code_defaults = code_defaults(decl, diagnostics);
+        let own_names: Vec<&str> = decl.mapping_keys.iter().map(|spec| spec.name).collect();
+        let mapping_context = MappingContext {
+            core: &core.config,
+            core_table: &core.table,
+            defaults: &code_defaults,
+            own_names: &own_names,
+            host: &host_name(environment),
+            decoding: checks.decoding,
+        };
+        let mappings = mappings::find(table, name, diagnostics)
+            .and_then(|entry| mappings::parse(entry, name, mapping_context, diagnostics));
+        let common = common_names();
+        let mappings = mappings.map(|mappings| {
+            let resolve = |mapping: ParsedMapping<'d>| {
+                let keys = decl.mapping_keys;
+                let (table, invalid) = own.resolve(mapping.file_table, keys, &mapping.title, &common, diagnostics);
+                OwnMapping { mapping, table, invalid }
+            };
+            mappings.into_iter().map(resolve).collect()
+        });
+        OwnSection { title, table: own_table, invalid, mappings }
+    });
+    Resolved { core, section }
+}
+
+/// What the keys of the connector's own tables are resolved with.
+#[derive(Clone, Copy)]
+struct OwnKeys<'a> {
+    environment: &'a dyn Environment,
+    checks: ExternalChecks,
+    /// The connector's section, which begins the names of its variables.
+    path: &'a str,
+}
+
+impl OwnKeys<'_> {
+    /// The declared keys of a table, and those that are invalid. `known` are its further keys.
+    fn resolve(
+        &self,
+        table: &Table,
+        keys: &'static [KeySpec],
+        title: &str,
+        known: &[&str],
+        diagnostics: &mut Diagnostics,
+    ) -> (Table, Vec<&'static str>) {
+        let mut own = table.clone();
+        let mut variables =
+            Variables { environment: self.environment, secrets: self.checks.secrets, diagnostics, invalid: Vec::new() };
+        variables.resolve(&mut own, keys, self.path);
+        let mut invalid = variables.invalid;
+        invalid.extend(validate_table(&own, &TableKeys { title, keys, known }, diagnostics));
+        own.entries.retain(|entry| keys.iter().any(|spec| spec.is_named(&entry.key)));
+        // A default that does not fit is an error of the build; one of a type that the build does not know is reported by
+        // its conversion.
+        add_defaults(&mut own, keys, diagnostics);
+        (own, invalid)
+    }
+}
+
+/// Defaults of the connector's code for common keys of a mapping.
+fn code_defaults(decl: &ConnectorDecl, diagnostics: &mut Diagnostics) -> Table {
+    let mut table = Table::EMPTY;
+    for (key, literal) in decl.mapping_defaults {
+        let source = format!("the default of `{key}` in the connector's code");
+        let value =
+            Value::from_literal(literal, Origin::Code).map_err(|wrong| Diagnostics::from(wrong).of_source(&source));
+        if let Some(value) = diagnostics.keep(value) {
+            table.set(key, value);
+        }
+    }
+    table
+}
+
+static NO_KEYS: Table = Table::EMPTY;
+
+/// The table of the connector's section; none if it is reported as something else. A section that is not in the file is a
+/// table without keys, so that its missing keys are reported.
+pub(crate) fn section<'d>(root: &'d Table, name: &str, diagnostics: &mut Diagnostics) -> Option<&'d Table> {
+    match root.value(name) {
+        Some(Value { content: Content::Table(table), .. }) => Some(table),
+        Some(other) => {
+            let help = format!("write the connector's settings below a line `[{name}]`");
+            let wrong = other.of_violation(&other.as_ref().unexpected("a table", &help));
+            diagnostics.append(Diagnostics::from(wrong).of_key(name));
+            None
+        }
+        None => {
+            let is_core = |key: &str| CORE_TABLES.iter().any(|(core, _)| *core == key);
+            let tables = root.entries.iter().filter(|entry| matches!(entry.value.content, Content::Table(_)));
+            let mut others = tables.filter(|entry| !is_core(&entry.key));
+            // Its misspelt name is reported as an unknown key.
+            let is_misspelt = others.any(|entry| suggest::closest(&entry.key, &[name]).is_some());
+            (!is_misspelt).then_some(&NO_KEYS)
+        }
+    }
+}

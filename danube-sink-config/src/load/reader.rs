@@ -1,0 +1,102 @@
+//! Converts the keys of one table, on behalf of generated code.
+
+use std::fmt;
+
+use super::validate::{NESTED_TABLE, of_entry, of_violation, validate_table};
+use crate::{
+    report::diagnostic::Diagnostics,
+    schema::{KeySpec, keys::TableKeys},
+    setting::{Setting, key::Key},
+    value::{
+        table::Table,
+        value::{Content, Value},
+    },
+};
+
+/// Converts the keys of one table. Generated code asks it for each of its keys, and then builds its struct.
+pub struct KeyReader<'r> {
+    table: &'r Table,
+    title: &'r str,
+    /// Keys with errors that are reported already.
+    invalid: &'r [&'static str],
+    diagnostics: &'r mut Diagnostics,
+}
+
+impl<'r> KeyReader<'r> {
+    pub(crate) fn new(
+        table: &'r Table,
+        title: &'r str,
+        invalid: &'r [&'static str],
+        diagnostics: &'r mut Diagnostics,
+    ) -> Self {
+        Self { table, title, invalid, diagnostics }
+    }
+
+    /// The value of a key; none if it is invalid, which is reported.
+    pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
+        let spec = &key.spec;
+        if self.invalid.contains(&spec.name) {
+            return None;
+        }
+        if let Some(entry) = self.table.entries.iter().find(|entry| spec.is_named(&entry.key)) {
+            return self.diagnostics.keep(key.convert(&entry.value).map_err(|wrong| of_entry(wrong, entry)));
+        }
+        let default = key.default_if_missing();
+        if default.is_none() {
+            let keys = TableKeys { title: self.title, keys: &[], known: &[] };
+            self.diagnostics.push(of_violation(&keys.missing(spec)).at(self.table.span.clone()));
+        }
+        default
+    }
+
+    /// The collection that it reports to.
+    pub(crate) fn diagnostics(&mut self) -> &mut Diagnostics {
+        self.diagnostics
+    }
+
+    /// Adds the diagnostics of a check of the author's, which has seen the struct of the table.
+    pub fn validated(&mut self, checked: Result<(), Diagnostics>) {
+        if let Err(wrong) = checked {
+            let table = self.table;
+            let span_of = |key: Option<&str>| {
+                key.and_then(|key| table.find(key))
+                    .and_then(|entry| entry.value.span.clone())
+                    .or_else(|| table.span.clone())
+            };
+            self.diagnostics.append(wrong.located(span_of));
+        }
+    }
+}
+
+impl fmt::Debug for KeyReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyReader").field("table", &self.title).finish_non_exhaustive()
+    }
+}
+
+/// Converts a nested table with these keys.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn table<T>(
+    value: &Value,
+    keys: &[KeySpec],
+    read: impl FnOnce(&mut KeyReader<'_>) -> Option<T>,
+) -> Result<T, Diagnostics> {
+    let Content::Table(table) = &value.content else {
+        let help = "write its keys below a header in brackets, or in braces";
+        return Err(value.of_violation(&value.as_ref().unexpected("a table", help)).into());
+    };
+    let mut diagnostics = Diagnostics::default();
+    let invalid = validate_table(table, &TableKeys { title: NESTED_TABLE, keys, known: &[] }, &mut diagnostics);
+    let read = read(&mut KeyReader::new(table, NESTED_TABLE, &invalid, &mut diagnostics));
+    match read {
+        Some(read) if diagnostics.is_empty() => Ok(read),
+        _ => Err(diagnostics),
+    }
+}
+
+/// The value of a table without keys, if none is required.
+pub fn empty_table<T: Setting>() -> Option<T> {
+    T::read(&Value::empty_table(None)).ok()
+}

@@ -1,0 +1,166 @@
+//! Reads the core settings: the keys at the root, in `[processing]` and in `[retry]`.
+
+use std::path::PathBuf;
+
+use super::{
+    core_keys::{self, CoreTable},
+    cross_checks,
+    environment::{Environment, TOKEN},
+    secrets::{self, SecretSource, how_to_set},
+    validate::validate_names,
+};
+use crate::{
+    core::{
+        BrokerTarget, ConnectorConfig, ExternalChecks, SecretPolicy, Token,
+        key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, keys_in, root_keys},
+    },
+    report::diagnostic::{Diagnostic, Diagnostics},
+    schema::{KeyDefault, KeySpec, ValueSource, ValueType, keys::TableKeys},
+    setting::Secret,
+    value::{
+        table::Table,
+        value::{Content, Origin, Value},
+    },
+};
+
+/// A key by which a file may hold the token.
+const TOKEN_KEY: &str = "danube_token";
+
+static EMPTY: Table = Table::EMPTY;
+
+/// The core settings, as the loader keeps them.
+pub(crate) struct Core {
+    pub(crate) config: ConnectorConfig,
+    /// Each key with its value and origin.
+    pub(crate) table: Table,
+}
+
+/// What reading the core settings needs.
+#[derive(Clone, Copy)]
+pub(crate) struct CoreContext<'a> {
+    /// None while a connector is built: then what the environment may set is not missing.
+    pub(crate) environment: Option<&'a dyn Environment>,
+    /// The name of the connector's package, if it has one.
+    pub(crate) package: Option<&'a str>,
+    /// The names at the root that are no core keys, such as that of the connector's section.
+    pub(crate) sections: &'a [&'a str],
+    pub(crate) checks: ExternalChecks,
+}
+
+/// Reads the core settings. An invalid value is reported, and has its default in the result.
+pub(crate) fn read(root: &Table, context: CoreContext<'_>, diagnostics: &mut Diagnostics) -> Core {
+    let tables = core_tables(root, diagnostics);
+    let inherited = |spec: &KeySpec| {
+        let package = context.package.filter(|_| spec.name == "connector_name")?;
+        Some(Value::new(Content::String(package.to_owned()), Origin::Inherited("the connector's package")))
+    };
+    let keys = root_keys().iter().copied();
+    let table = core_keys::resolve(&tables, keys, context.environment, &inherited, diagnostics);
+    let mut config = ConnectorConfig::defaults();
+    config.read(&table, diagnostics);
+    require(root, &table, context, diagnostics);
+    cross_checks::of_core(&table, diagnostics);
+    read_external(root, &table, context, &mut config, diagnostics);
+    for (section, table) in &tables {
+        let names = names_in(*section, context.sections);
+        validate_names(table, &TableKeys { title: section.title(), keys: &[], known: &names }, diagnostics);
+    }
+    for entry in UNUSED_IN_PROCESSING.iter().filter_map(|key| tables[1].1.get(key)) {
+        let note = format!("`{}` in `[processing]` has no effect: the runtime decides by itself", entry.key);
+        diagnostics.note(note, entry.key_span.as_ref());
+    }
+    Core { config, table }
+}
+
+/// The names of keys that a table may have.
+fn names_in<'a>(section: Section, sections: &[&'a str]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = keys_in(section).flat_map(|key| key.names(section)).collect();
+    match section {
+        Section::Root => {
+            names.extend(CORE_TABLES.iter().map(|(name, _)| *name));
+            names.extend(sections);
+            // It has a report of its own.
+            names.push(TOKEN_KEY);
+        }
+        Section::Processing => names.extend(UNUSED_IN_PROCESSING),
+        Section::Retry | Section::Mapping => {}
+    }
+    names
+}
+
+fn core_tables<'a>(root: &'a Table, diagnostics: &mut Diagnostics) -> Vec<CoreTable<'a>> {
+    let mut tables = vec![(Section::Root, root)];
+    for (name, section) in CORE_TABLES {
+        let table = match root.value(name) {
+            Some(Value { content: Content::Table(table), .. }) => table,
+            Some(other) => {
+                let help = format!("write its keys below a line `[{name}]`");
+                let wrong = other.of_violation(&other.as_ref().unexpected("a table", &help));
+                diagnostics.append(Diagnostics::from(wrong).of_key(name));
+                &EMPTY
+            }
+            None => &EMPTY,
+        };
+        tables.push((section, table));
+    }
+    tables
+}
+
+/// Reports the required keys that neither the file nor the environment has.
+fn require(root: &Table, table: &Table, context: CoreContext<'_>, diagnostics: &mut Diagnostics) {
+    if context.environment.is_none() {
+        return;
+    }
+    let names = names_in(Section::Root, context.sections);
+    let keys = TableKeys { title: ROOT, keys: &[], known: &names };
+    for key in root_keys() {
+        let spec = &key.spec;
+        let is_required = matches!(spec.default, KeyDefault::Required) || spec.name == "connector_name";
+        let is_set = table.get(spec.name).is_some() || root.get(spec.name).is_some();
+        if is_required && !is_set && !keys.is_misspelt(spec.name, &root.keys()) {
+            let example = match spec.value_type {
+                ValueType::ServiceUrl => "http://localhost:6650",
+                _ => "…",
+            };
+            let mut help = format!("add `{} = \"{example}\"`", spec.name);
+            if let ValueSource::FileOrVariable(name) = spec.source {
+                help = format!("{help}, or set the variable {name}");
+            }
+            diagnostics.push(Diagnostic::new(keys.missing(spec).message.as_str(), help).at(root.span.clone()));
+        }
+    }
+}
+
+/// Reads the token, and checks what the settings name outside of the file.
+fn read_external(
+    root: &Table,
+    table: &Table,
+    context: CoreContext<'_>,
+    config: &mut ConnectorConfig,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(entry) = root.get(TOKEN_KEY) {
+        diagnostics.hide(&entry.value);
+        let message = "the token is a secret and must not be in the file";
+        let help = format!("remove it, and {}", how_to_set(TOKEN));
+        diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
+    }
+    if matches!(context.checks.broker, BrokerTarget::Embedded) {
+        (config.tls_ca_file, config.tls_cert_file, config.tls_key_file) = Default::default();
+        (config.danube_admin_url, config.broker_metrics_urls) = Default::default();
+        return;
+    }
+    if let Some(environment) = context.environment.filter(|_| context.checks.secrets == SecretPolicy::Read) {
+        config.token = match secrets::find(environment, TOKEN, diagnostics) {
+            Ok(Some(SecretSource::Variable(token))) => Some(Token::Value(Secret::new(token))),
+            Ok(Some(SecretSource::File(path))) => Some(Token::File(PathBuf::from(path))),
+            Ok(None) | Err(()) => None,
+        };
+    }
+    if let BrokerTarget::Remote(check) = context.checks.broker {
+        for error in check(config) {
+            let span = error.key.and_then(|key| table.value(key)).and_then(|value| value.span.clone());
+            diagnostics.push(Diagnostic::new(error.message, error.help).at(span));
+        }
+    }
+}

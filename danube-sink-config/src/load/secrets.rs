@@ -1,0 +1,81 @@
+//! Secrets of the environment: in a variable, or in a file that a second variable names.
+
+use std::{fs, path::PathBuf};
+
+use super::environment::{self, Environment};
+use crate::{
+    report::diagnostic::{Diagnostic, Diagnostics},
+    value::value::{Content, Origin, Value},
+};
+
+/// The source of a secret.
+pub(crate) enum SecretSource {
+    Variable(String),
+    File(PathBuf),
+}
+
+/// The variable that names the file.
+pub(crate) fn file_variable(variable: &str) -> String {
+    format!("{variable}_FILE")
+}
+
+/// How to set a secret, as the end of a help line.
+pub(crate) fn how_to_set(variable: &str) -> String {
+    format!("set the variable {variable}, or {} to the path of a file with it", file_variable(variable))
+}
+
+/// The source of the secret of a variable; none if it is not set. It is an error if both variables are set.
+pub(crate) fn find(
+    environment: &dyn Environment,
+    variable: &str,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<SecretSource>, ()> {
+    let file_variable = file_variable(variable);
+    let value = environment::text(environment, variable, diagnostics);
+    let file = environment::text(environment, &file_variable, diagnostics);
+    match (value, file) {
+        (Some(_), Some(_)) => {
+            let message = format!("both {variable} and {file_variable} are set");
+            diagnostics.push(Diagnostic::new(message, "unset one of the two variables"));
+            Err(())
+        }
+        (Some(value), None) => Ok(Some(SecretSource::Variable(value))),
+        (None, Some(file)) => Ok(Some(SecretSource::File(file.into()))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Reads the secret of a variable; none if it is not set.
+pub(crate) fn read(
+    environment: &dyn Environment,
+    variable: &str,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<Value>, ()> {
+    let path = match find(environment, variable, diagnostics)? {
+        None => return Ok(None),
+        Some(SecretSource::Variable(secret)) => {
+            return Ok(Some(Value::new(Content::Secret(secret), Origin::Variable(variable.to_owned()))));
+        }
+        Some(SecretSource::File(path)) => path,
+    };
+    let file_variable = file_variable(variable);
+    let (message, help) = match fs::read_to_string(&path) {
+        Ok(text) => {
+            // Editors and `echo` end a file with a newline that is no part of the secret.
+            let secret = text.strip_suffix('\n').map_or(&*text, |text| text.trim_end_matches('\r'));
+            if !secret.is_empty() {
+                return Ok(Some(Value::new(Content::Secret(secret.to_owned()), Origin::VariableFile(file_variable))));
+            }
+            (
+                format!("`{}`, which the variable {file_variable} names, is empty", path.display()),
+                "write the secret into it",
+            )
+        }
+        Err(error) => (
+            format!("cannot read `{}`, which the variable {file_variable} names: {error}", path.display()),
+            "name a file in UTF-8 that this process may read",
+        ),
+    };
+    diagnostics.push(Diagnostic::new(message, help));
+    Err(())
+}

@@ -1,0 +1,199 @@
+//! The names that generated code uses. Covered by no promise: they change with the macros.
+
+pub use std::{
+    option::Option::{self, None, Some},
+    result::Result::{self, Err, Ok},
+    vec::Vec,
+};
+
+use crate::schema::{ConstStr, key_spec::all_keys_optional, suggest};
+pub use crate::{
+    Diagnostics, MappingSettings, Secret, Setting, Value,
+    compile_time::file_value,
+    core::ConsumerConfig,
+    load::{
+        connector::{ConnectorDecl, ConnectorInfo, GeneratedConnector, SectionReader, TopicMapping, consumer_configs},
+        reader::{KeyReader, empty_table, table},
+    },
+    schema::{Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType},
+    setting::key::{Check, Key, key},
+    value::quote::quoted,
+};
+
+/// Applies a check of the author's.
+///
+/// # Errors
+/// What is wrong.
+pub fn check<T>(value: &T, check: impl Check<T>) -> Result<(), Diagnostics> {
+    check.check(value)
+}
+
+/// A check of the author's of a topic mapping, which may see its common settings too.
+#[diagnostic::on_unimplemented(
+    message = "this is not a check of `{T}`",
+    label = "takes or returns something else",
+    note = "write `fn …(&{T}) -> Result<(), E>` or `fn …(&{T}, &MappingSettings) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`"
+)]
+pub trait CheckMapping<T, Arguments> {
+    /// Validates a mapping.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self, mapping: &T, settings: &MappingSettings) -> Result<(), Diagnostics>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> CheckMapping<T, (T,)> for F {
+    fn check(&self, mapping: &T, _: &MappingSettings) -> Result<(), Diagnostics> {
+        self(mapping).map_err(Into::into)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, F: Fn(&T, &MappingSettings) -> Result<(), E>, E: Into<Diagnostics>> CheckMapping<T, (T, MappingSettings)>
+    for F
+{
+    fn check(&self, mapping: &T, settings: &MappingSettings) -> Result<(), Diagnostics> {
+        self(mapping, settings).map_err(Into::into)
+    }
+}
+
+/// Applies a check of the author's to a topic mapping.
+///
+/// # Errors
+/// What is wrong.
+pub fn check_mapping<T, A>(
+    mapping: &T,
+    settings: &MappingSettings,
+    check: impl CheckMapping<T, A>,
+) -> Result<(), Diagnostics> {
+    check.check(mapping, settings)
+}
+
+/// The one of `values` whose word is written: `value_type` has the words, in the same order.
+///
+/// # Errors
+/// The word is unknown.
+pub fn word<T, const N: usize>(value: &Value, value_type: &ValueType, values: [T; N]) -> Result<T, Diagnostics> {
+    value.validate(value_type)?;
+    let text = value.as_str()?;
+    let words = if let ValueType::Enum { words, .. } = value_type { words } else { &[][..] };
+    let found = words.iter().zip(values).find(|(word, _)| suggest::same_word(word, text));
+    found.map(|(_, value)| value).ok_or_else(|| value.diagnostic("unknown word", "write another word").into())
+}
+
+/// Stops the compiler at a constraint that the type cannot have. `number` is that of the constraint.
+///
+/// # Panics
+/// In a constant, as an error of the build.
+#[track_caller]
+pub const fn assert_constraint(invalid: Option<(usize, InvalidConstraint)>, number: usize) {
+    if let Some((at, invalid)) = invalid
+        && at == number
+    {
+        stop(ConstStr::new(invalid.message), invalid.help);
+    }
+}
+
+/// Stops the compiler at a default that the type cannot have.
+///
+/// # Panics
+/// In a constant, as an error of the build.
+#[track_caller]
+pub const fn assert_default(value_type: &ValueType, default: &ValueRef<'_>) {
+    if let Some(violation) = value_type.violation(default) {
+        stop(ConstStr::new("the default does not fit: ").with(violation.message.as_str()), violation.help.as_str());
+    }
+}
+
+/// Stops the compiler at a secret of another type, and at a `Secret` that is not declared as one.
+///
+/// # Panics
+/// In a constant, as an error of the build.
+#[track_caller]
+pub const fn assert_secret(spec: &KeySpec) {
+    match (spec.is_secret(), matches!(spec.value_type, ValueType::Secret)) {
+        (true, false) => stop(
+            ConstStr::new("a secret has the type `Secret` or `Option<Secret>`, so that it does not print"),
+            "write `Secret`, and call `expose()` where the value is needed",
+        ),
+        (false, true) => stop(
+            ConstStr::new("a secret is read from the environment, not from the file"),
+            "put `#[setting(secret)]` on this field",
+        ),
+        _ => {}
+    }
+}
+
+#[track_caller]
+const fn stop(message: ConstStr, help: &str) -> ! {
+    panic!("{}", message.with("\nhelp: ").with(help).as_str())
+}
+
+/// The default of a table: it needs no key in the file if none of its own is required.
+pub const fn default_of_table(value_type: &ValueType) -> KeyDefault {
+    if all_keys_optional(value_type) { KeyDefault::OfType } else { KeyDefault::Required }
+}
+
+/// The start of a field that is not configuration.
+#[diagnostic::on_unimplemented(
+    message = "the state `{Self}` has no `Default` to start as",
+    label = "no `Default`",
+    note = "derive or implement `Default` for it, or write `Option<{Self}>`, which starts as `None`; `initialize` can fill it"
+)]
+pub trait State: Sized {
+    /// The value before `initialize`.
+    fn start() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> State for T {
+    fn start() -> Self {
+        T::default()
+    }
+}
+
+/// Names that a connector's own keys, its section and its variables cannot have.
+pub mod reserved {
+    use crate::{
+        core::key::{CORE_TABLES, MAPPING_LISTS, Section, keys_in, mapping_keys},
+        load::environment,
+        schema::ValueType,
+    };
+
+    /// Whether every configuration has another key of this name at its root.
+    pub fn is_root_key(name: &str) -> bool {
+        CORE_TABLES.iter().any(|(table, _)| *table == name) || is_core_key(name)
+    }
+
+    /// Whether it is a core key, which belongs at the root.
+    pub fn is_core_key(name: &str) -> bool {
+        is_in(Section::Root, name)
+    }
+
+    /// Whether every topic mapping has a key of this name.
+    pub fn is_mapping_key(name: &str) -> bool {
+        is_in(Section::Mapping, name)
+    }
+
+    /// Whether it is the array of topic mappings in every section.
+    pub fn is_mapping_list(name: &str) -> bool {
+        MAPPING_LISTS.contains(&name)
+    }
+
+    /// Whether the variable has another meaning.
+    pub fn is_variable(name: &str) -> bool {
+        environment::is_reserved(name)
+    }
+
+    /// The common keys of a mapping for which the code may have a default, and the values that they take.
+    pub fn mapping_defaults() -> impl Iterator<Item = (&'static str, ValueType)> {
+        let of_one_mapping = ["topic", "subscription", "consumer_name"];
+        let keys = mapping_keys().filter(move |key| !of_one_mapping.contains(&key.spec.name));
+        keys.map(|key| (key.spec.name, key.spec.value_type))
+    }
+
+    fn is_in(section: Section, name: &str) -> bool {
+        keys_in(section).any(|key| key.names(section).any(|one| one == name))
+    }
+}

@@ -1,0 +1,120 @@
+//! A short string that is built in constants.
+
+use std::fmt;
+
+/// More than any message needs; longer ones are cut.
+const CAPACITY: usize = 4096;
+
+/// The most words that a list names.
+const MAX_WORDS: usize = 48;
+
+/// A short string that is built in constants.
+#[derive(Clone, Copy)]
+pub struct ConstStr {
+    bytes: [u8; CAPACITY],
+    length: usize,
+}
+
+impl ConstStr {
+    /// A string that begins with a text.
+    pub const fn new(text: &str) -> Self {
+        Self { bytes: [0; CAPACITY], length: 0 }.with(text)
+    }
+
+    /// Appends a text.
+    #[must_use]
+    pub const fn with(mut self, text: &str) -> Self {
+        let more = text.as_bytes();
+        let mut index = 0;
+        while index < more.len() && self.length < CAPACITY {
+            self.bytes[self.length] = more[index];
+            self.length += 1;
+            index += 1;
+        }
+        self
+    }
+
+    /// Appends a number.
+    #[must_use]
+    pub const fn with_number(self, number: i128) -> Self {
+        let mut digits = [0; 40];
+        let mut start = digits.len();
+        let mut rest = number.unsigned_abs();
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        let signed = if number < 0 { self.with("-") } else { self };
+        let (_, shown) = digits.split_at(start);
+        match str::from_utf8(shown) {
+            Ok(shown) => signed.with(shown),
+            Err(_) => signed,
+        }
+    }
+
+    /// Appends a list such as `a`, `b` or `c`.
+    #[must_use]
+    pub const fn with_list(mut self, words: &[&str], join: &str) -> Self {
+        let mut index = 0;
+        while index < words.len() {
+            if index == MAX_WORDS {
+                return self.with(" and ").with_number((words.len() - index) as i128).with(" more");
+            }
+            if index > 0 {
+                self = if index + 1 == words.len() { self.with(" ").with(join).with(" ") } else { self.with(", ") };
+            }
+            self = self.with("`").with(words[index]).with("`");
+            index += 1;
+        }
+        self
+    }
+
+    /// The string.
+    pub const fn as_str(&self) -> &str {
+        let (text, _) = self.bytes.split_at(self.length);
+        match str::from_utf8(text) {
+            Ok(text) => text,
+            // Cut off within a character.
+            Err(error) => match str::from_utf8(text.split_at(error.valid_up_to()).0) {
+                Ok(text) => text,
+                Err(_) => "",
+            },
+        }
+    }
+}
+
+impl fmt::Display for ConstStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ConstStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_built_in_a_constant() {
+        const MADE: ConstStr = ConstStr::new("from ").with_number(i128::MIN).with(" to ").with_number(0);
+        assert_eq!(MADE.as_str(), format!("from {} to 0", i128::MIN));
+        assert_eq!(ConstStr::new("").with_list(&["a", "b", "c"], "or").as_str(), "`a`, `b` or `c`");
+    }
+
+    #[test]
+    fn a_string_that_is_too_long_is_cut_at_a_character() {
+        let many = ConstStr::new("").with_list(&["x"; MAX_WORDS + 7], "or");
+        assert!(many.as_str().ends_with("`x` and 7 more"));
+        let long = ConstStr::new("x").with(&"ä".repeat(CAPACITY));
+        assert_eq!(long.as_str().len(), CAPACITY - 1);
+    }
+}

@@ -1,0 +1,159 @@
+//! The declaration of a key.
+
+use super::{ConstStr, ValueType, suggest};
+
+/// The declaration of a key: its name, the values that it takes, its default, and its help.
+#[derive(Debug, Clone, Copy)]
+pub struct KeySpec {
+    /// The name in the file.
+    pub name: &'static str,
+    /// Other names that are accepted in the same table.
+    pub aliases: &'static [&'static str],
+    /// The help, as Markdown: the doc comment of the field.
+    pub doc: &'static str,
+    /// The values that it takes.
+    pub value_type: ValueType,
+    /// The value without the key.
+    pub default: KeyDefault,
+    /// Where the value comes from.
+    pub source: ValueSource,
+    /// A TOML literal that the template shows where there is no default.
+    pub example: Option<&'static str>,
+}
+
+/// The value of a key that is not in the file.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum KeyDefault {
+    /// None: the key is required.
+    Required,
+    /// A string.
+    Str(&'static str),
+    /// An integer.
+    Integer(i128),
+    /// Any value, as TOML.
+    Literal(&'static str),
+    /// The default of the key's type, such as a table without keys.
+    OfType,
+    /// A value from another place, in words that follow `Default:`.
+    Inherited(&'static str),
+    /// None: the key is optional.
+    None,
+}
+
+/// Where the value of a key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueSource {
+    /// The file.
+    File,
+    /// The file, or this environment variable, which overrides it.
+    FileOrVariable(&'static str),
+    /// An environment variable alone, because the value is a secret. Without a name it is that of the table's path and the
+    /// key, such as `HTTP_SINK_API_TOKEN`.
+    Secret(Option<&'static str>),
+}
+
+impl KeySpec {
+    /// A required key that takes any value.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            doc: "",
+            value_type: ValueType::Any,
+            default: KeyDefault::Required,
+            source: ValueSource::File,
+            example: None,
+        }
+    }
+
+    /// The help up to its first empty line, as one line.
+    pub fn summary(&self) -> String {
+        let lines = self.doc.lines().map(str::trim).take_while(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether the key is a secret.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self.source, ValueSource::Secret(_))
+    }
+
+    /// Whether the file has to have the key, as far as that is known without the environment.
+    pub const fn is_required_in_file(&self) -> bool {
+        matches!(self.default, KeyDefault::Required) && matches!(self.source, ValueSource::File)
+    }
+
+    /// Whether the key has this name in the file.
+    pub const fn is_named(&self, name: &str) -> bool {
+        suggest::is_same(self.name, name) || suggest::contains(self.aliases, name)
+    }
+}
+
+impl KeyDefault {
+    /// The value as TOML, if it is known.
+    pub fn to_toml(self) -> Option<String> {
+        match self {
+            // No default has characters that TOML escapes.
+            Self::Str(text) => Some(format!("\"{text}\"")),
+            Self::Integer(number) => Some(number.to_string()),
+            Self::Literal(literal) => Some(literal.to_owned()),
+            Self::Required | Self::OfType | Self::Inherited(_) | Self::None => None,
+        }
+    }
+
+    /// The end of a help line, such as `; the default is 100`.
+    pub fn as_help(self) -> String {
+        match (self.to_toml(), self) {
+            (Some(literal), _) => format!("; the default is `{literal}`"),
+            (None, Self::Inherited(words)) => format!("; the default is {words}"),
+            (None, _) => String::new(),
+        }
+    }
+}
+
+/// The key of this name among the keys of a table.
+pub const fn find<'a>(keys: &'a [KeySpec], name: &str) -> Option<&'a KeySpec> {
+    let mut index = 0;
+    while index < keys.len() {
+        if keys[index].is_named(name) {
+            return Some(&keys[index]);
+        }
+        index += 1;
+    }
+    None
+}
+
+/// Whether a table may be left out because all of its keys may.
+pub const fn all_keys_optional(value_type: &ValueType) -> bool {
+    let ValueType::Table(keys) = value_type else { return false };
+    let mut index = 0;
+    while index < keys.len() {
+        if matches!(keys[index].default, KeyDefault::Required) {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// The first line of a help text, without the full stop at its end.
+pub(crate) const fn first_line(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let mut end = 0;
+    while end < bytes.len() && bytes[end] != b'\n' {
+        end += 1;
+    }
+    while end > 0 && matches!(bytes[end - 1], b'.' | b'\r') {
+        end -= 1;
+    }
+    text.split_at(end).0
+}
+
+/// What to add for a key that is missing.
+pub(super) const fn add_key(spec: &KeySpec) -> ConstStr {
+    let add = match spec.value_type {
+        ValueType::Table(_) => ConstStr::new("add a table `").with(spec.name).with("`"),
+        _ => ConstStr::new("add `").with(spec.name).with(" = …`"),
+    };
+    if spec.doc.is_empty() { add } else { add.with(": ").with(first_line(spec.doc)) }
+}

@@ -1,0 +1,175 @@
+//! Numbers with a unit: durations and sizes. The notation is that of the crates `humantime` and `bytesize`, read in constants.
+
+use std::time::Duration;
+
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+
+/// A duration: `"250ms"`, `"1.5s"`, `"1h30m"`, `"7d"`; also with spaces, and units as words such as `minutes`.
+pub const fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text.as_bytes();
+    let mut total: u128 = 0;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let Some((number, behind)) = number(rest) else { return None };
+        let (unit, behind) = unit(behind);
+        let Some(nanos) = nanoseconds(unit) else { return None };
+        let Some(nanos) = number.times(nanos) else { return None };
+        total = match total.checked_add(nanos) {
+            Some(total) => total,
+            None => return None,
+        };
+        rest = behind;
+    }
+    let seconds = total / NANOS_PER_SECOND;
+    if seconds > u64::MAX as u128 {
+        None
+    } else {
+        Some(Duration::new(seconds as u64, (total % NANOS_PER_SECOND) as u32))
+    }
+}
+
+/// A size in bytes: `"512B"`, `"64KiB"`, `"5MiB"`, `"1.5GiB"`; `kB`, `MB` and `GB` count in thousands.
+pub const fn byte_size(text: &str) -> Option<u64> {
+    let Some((number, behind)) = number(text.as_bytes()) else { return None };
+    let (unit, behind) = unit(behind);
+    let Some(bytes) = bytes(unit) else { return None };
+    match number.times(bytes) {
+        Some(bytes) if behind.is_empty() && bytes <= u64::MAX as u128 => Some(bytes as u64),
+        _ => None,
+    }
+}
+
+const fn nanoseconds(unit: &[u8]) -> Option<u128> {
+    let seconds = match unit {
+        b"ns" | b"nsec" => return Some(1),
+        b"us" | b"usec" | b"\xc2\xb5s" => return Some(1_000),
+        b"ms" | b"msec" | b"millis" => return Some(1_000_000),
+        b"s" | b"sec" | b"secs" | b"second" | b"seconds" => 1,
+        b"m" | b"min" | b"mins" | b"minute" | b"minutes" => 60,
+        b"h" | b"hr" | b"hrs" | b"hour" | b"hours" => 60 * 60,
+        b"d" | b"day" | b"days" => 24 * 60 * 60,
+        b"w" | b"week" | b"weeks" => 7 * 24 * 60 * 60,
+        _ => return None,
+    };
+    Some(seconds * NANOS_PER_SECOND)
+}
+
+const fn bytes(unit: &[u8]) -> Option<u128> {
+    Some(match unit {
+        b"B" | b"b" => 1,
+        b"kB" | b"KB" | b"kb" | b"k" | b"K" => 1_000,
+        b"MB" | b"mb" | b"M" => 1_000_000,
+        b"GB" | b"gb" | b"G" => 1_000_000_000,
+        b"TB" | b"tb" | b"T" => 1_000_000_000_000,
+        b"KiB" | b"kib" | b"Ki" => 1 << 10,
+        b"MiB" | b"mib" | b"Mi" => 1 << 20,
+        b"GiB" | b"gib" | b"Gi" => 1 << 30,
+        b"TiB" | b"tib" | b"Ti" => 1 << 40,
+        _ => return None,
+    })
+}
+
+/// `digits / 10^decimals`.
+struct Number {
+    digits: u128,
+    decimals: u32,
+}
+
+impl Number {
+    /// The product, without a fraction of its own; `None` beyond 128 bits.
+    const fn times(&self, unit: u128) -> Option<u128> {
+        match (self.digits.checked_mul(unit), 10_u128.checked_pow(self.decimals)) {
+            (Some(product), Some(divisor)) => Some(product / divisor),
+            _ => None,
+        }
+    }
+}
+
+/// The number at the beginning, and the rest.
+const fn number(text: &[u8]) -> Option<(Number, &[u8])> {
+    let mut rest = text;
+    let mut number = Number { digits: 0, decimals: 0 };
+    let mut in_decimals = false;
+    let mut count = 0;
+    loop {
+        match rest {
+            [digit @ b'0'..=b'9', behind @ ..] => {
+                number.digits = match number.digits.checked_mul(10) {
+                    Some(tens) if count < 30 => tens + (*digit - b'0') as u128,
+                    _ => return None,
+                };
+                number.decimals += in_decimals as u32;
+                count += 1;
+                rest = behind;
+            }
+            [b'.', behind @ ..] if matches!(behind, [b'0'..=b'9', ..]) && count > 0 && !in_decimals => {
+                in_decimals = true;
+                rest = behind;
+            }
+            _ => break,
+        }
+    }
+    if count == 0 { None } else { Some((number, rest)) }
+}
+
+/// The unit at the beginning, with or without spaces around it, and the rest.
+const fn unit(text: &[u8]) -> (&[u8], &[u8]) {
+    let text = text.trim_ascii_start();
+    let mut length = 0;
+    while length < text.len() && !matches!(text[length], b'0'..=b'9' | b' ' | b'.') {
+        length += 1;
+    }
+    let (unit, rest) = text.split_at(length);
+    (unit, rest.trim_ascii_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_numbers_with_units() {
+        for (text, nanos) in [
+            ("250ms", 250_000_000),
+            ("5 min", 300_000_000_000),
+            ("1h30m", 5_400_000_000_000),
+            ("1h 30m", 5_400_000_000_000),
+            ("1.5s", 1_500_000_000),
+            ("500us", 500_000),
+            ("2 weeks", 1_209_600_000_000_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(duration(text), Some(Duration::from_nanos(nanos)), "{text}");
+        }
+        for wrong in [
+            "",
+            " ",
+            "s",
+            "10",
+            "1.s",
+            ".5s",
+            "1.5.5s",
+            "10 parsecs",
+            "99999999999999999999999s",
+            "9999999999999999999999w",
+            "-1s",
+            "1s2",
+        ] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_number_with_a_unit() {
+        for (text, bytes) in
+            [("5MiB", 5 << 20), ("1 kB", 1_000), ("1.5KiB", 1_536), ("2TB", 2_000_000_000_000), ("0B", 0)]
+        {
+            assert_eq!(byte_size(text), Some(bytes), "{text}");
+        }
+        for wrong in ["", "5", "MiB", "5MiB3", "99999999999999TiB", "5 parsecs"] {
+            assert_eq!(byte_size(wrong), None, "{wrong}");
+        }
+    }
+}

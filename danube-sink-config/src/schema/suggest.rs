@@ -1,0 +1,148 @@
+//! Suggestions for misspelt words: "did you mean …?"
+
+/// Longer words are compared up to this length.
+const MAX_LENGTH: usize = 64;
+
+/// The candidate that is closest to a word, if one is close.
+pub const fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let mut best = None;
+    let mut least = usize::MAX;
+    let mut index = 0;
+    while index < candidates.len() {
+        let candidate = candidates[index];
+        if may_be_close(word, candidate) {
+            let distance = distance(word.as_bytes(), candidate.as_bytes());
+            if distance <= tolerance(word, candidate) && distance < least {
+                (best, least) = (Some(candidate), distance);
+            }
+        }
+        index += 1;
+    }
+    best
+}
+
+/// The greatest distance of two words that are close: two thirds must agree, and a single typing error is always tolerated.
+const fn tolerance(one: &str, two: &str) -> usize {
+    let longer = if one.len() > two.len() { one.len() } else { two.len() };
+    if longer / 3 > 1 { longer / 3 } else { 1 }
+}
+
+/// Whether two words can be close, by their lengths alone: that saves most comparisons.
+pub(crate) const fn may_be_close(one: &str, two: &str) -> bool {
+    one.len().abs_diff(two.len()) <= tolerance(one, two)
+}
+
+/// How many letters must be added, removed, changed or swapped to make one word the other.
+const fn distance(one: &[u8], two: &[u8]) -> usize {
+    let (lines, columns) = (cut(one), cut(two));
+    let mut before = [0; MAX_LENGTH + 1];
+    let mut row = [0; MAX_LENGTH + 1];
+    let mut column = 0;
+    while column <= columns {
+        row[column] = column;
+        column += 1;
+    }
+    let mut line = 1;
+    while line <= lines {
+        let (two_before, mut next) = (before, [0; MAX_LENGTH + 1]);
+        before = row;
+        next[0] = line;
+        let mut column = 1;
+        while column <= columns {
+            let (left, right) = (plain(one[line - 1]), plain(two[column - 1]));
+            let mut best = before[column - 1] + (left != right) as usize;
+            best = smaller(best, before[column] + 1);
+            best = smaller(best, next[column - 1] + 1);
+            if line > 1 && column > 1 && left == plain(two[column - 2]) && plain(one[line - 2]) == right {
+                best = smaller(best, two_before[column - 2] + 1);
+            }
+            next[column] = best;
+            column += 1;
+        }
+        row = next;
+        line += 1;
+    }
+    row[columns]
+}
+
+const fn cut(word: &[u8]) -> usize {
+    smaller(word.len(), MAX_LENGTH)
+}
+
+const fn smaller(one: usize, two: usize) -> usize {
+    if one < two { one } else { two }
+}
+
+const fn plain(byte: u8) -> u8 {
+    if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }
+}
+
+/// Whether two words are the same but for case, `_` and `-`: `KeyShared`, `Key_Shared`, `key-shared`.
+pub const fn same_word(one: &str, two: &str) -> bool {
+    let (one, two) = (one.as_bytes(), two.as_bytes());
+    let (mut left, mut right) = (0, 0);
+    loop {
+        while left < one.len() && plain(one[left]) == b'_' {
+            left += 1;
+        }
+        while right < two.len() && plain(two[right]) == b'_' {
+            right += 1;
+        }
+        if left == one.len() || right == two.len() {
+            return left == one.len() && right == two.len();
+        }
+        if plain(one[left]) != plain(two[right]) {
+            return false;
+        }
+        left += 1;
+        right += 1;
+    }
+}
+
+/// Whether two strings are equal.
+pub(crate) const fn is_same(one: &str, two: &str) -> bool {
+    let (one, two) = (one.as_bytes(), two.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < two.len() && one[index] == two[index] {
+        index += 1;
+    }
+    index == one.len() && index == two.len()
+}
+
+/// Whether a word is among others.
+pub(crate) const fn contains(words: &[&str], word: &str) -> bool {
+    let mut index = 0;
+    while index < words.len() {
+        if is_same(words[index], word) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// A list such as `a`, `b` or `c`; `none` without words.
+pub fn list(words: &[&str], join: &str) -> String {
+    if words.is_empty() { "none".to_owned() } else { super::ConstStr::new("").with_list(words, join).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_is_recognized_and_another_word_is_not() {
+        let words = ["default", "secret", "env", "batch_size"];
+        assert_eq!(closest("defualt", &words), Some("default"));
+        assert_eq!(closest("evn", &words), Some("env"), "two letters are swapped");
+        assert_eq!(closest("Batch-Size", &words), Some("batch_size"));
+        assert_eq!(closest("range", &words), None);
+        assert_eq!(closest("", &words), None);
+    }
+
+    #[test]
+    fn words_are_written_in_several_ways() {
+        assert!(same_word("KeyShared", "key-shared") && same_word("Key_Shared", "KEYSHARED"));
+        assert!(!same_word("Shared", "KeyShared") && !same_word("Key", "KeyShared"));
+    }
+}

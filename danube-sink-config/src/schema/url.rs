@@ -1,0 +1,187 @@
+//! Validates URLs in constants.
+//!
+//! Nothing is refused that the WHATWG's URL standard takes, but for white space and control characters, which it drops.
+
+const NO_SCHEME: &str = "not a URL: it does not begin with a scheme";
+const NO_HOST: &str = "not a URL: it names no host";
+const HOST: &str = "not a URL: a character that no host has";
+const ADDRESS: &str = "not a URL: no IPv6 address within the brackets";
+const PORT: &str = "not a URL: no port behind the colon";
+
+/// Why a text is no URL; `None` if nothing is found.
+pub(super) const fn flaw(text: &str) -> Option<&'static str> {
+    let (scheme, rest) = split(text.as_bytes(), b":");
+    let [b':', rest @ ..] = rest else { return Some(NO_SCHEME) };
+    if !is_scheme(scheme) || rest.is_empty() {
+        return Some(NO_SCHEME);
+    }
+    if needs_host(scheme) { flaw_of_authority(split(without_slashes(rest), b"/\\?#").0) } else { None }
+}
+
+/// Whether it is one of `http` or `https`, by which brokers are reached.
+pub(super) const fn is_http(text: &str) -> bool {
+    let (scheme, _) = split(text.as_bytes(), b":");
+    scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
+}
+
+/// Whether it consists of what an IP address consists of. Only the type knows whether it is one.
+pub(super) const fn may_be_ip(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    if is_ipv6(rest) {
+        return true;
+    }
+    while let [b'0'..=b'9' | b'.', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest.is_empty() && contains(text.as_bytes(), b'.')
+}
+
+/// `user:password@host:port`
+const fn flaw_of_authority(mut authority: &[u8]) -> Option<&'static str> {
+    while let (_, [b'@', behind @ ..]) = split(authority, b"@") {
+        authority = behind;
+    }
+    if let [b'[', inside @ ..] = authority {
+        return match split(inside, b"]") {
+            (address, [b']', port @ ..]) if is_ipv6(address) => flaw_of_port(port),
+            _ => Some(ADDRESS),
+        };
+    }
+    let (host, port) = split(authority, b":");
+    if host.is_empty() {
+        return Some(NO_HOST);
+    }
+    if has_forbidden(host) { Some(HOST) } else { flaw_of_port(port) }
+}
+
+const fn flaw_of_port(port: &[u8]) -> Option<&'static str> {
+    let mut digits = match port {
+        [] => return None,
+        [b':', digits @ ..] => digits,
+        _ => return Some(PORT),
+    };
+    let mut number: u32 = 0;
+    while let [digit @ b'0'..=b'9', behind @ ..] = digits {
+        number = number * 10 + (*digit - b'0') as u32;
+        if number > u16::MAX as u32 {
+            return Some(PORT);
+        }
+        digits = behind;
+    }
+    if digits.is_empty() { None } else { Some(PORT) }
+}
+
+/// What stands before the first of these bytes, and the rest with it.
+const fn split<'a>(bytes: &'a [u8], stops: &[u8]) -> (&'a [u8], &'a [u8]) {
+    let mut index = 0;
+    while index < bytes.len() && !contains(stops, bytes[index]) {
+        index += 1;
+    }
+    bytes.split_at(index)
+}
+
+const fn contains(bytes: &[u8], byte: u8) -> bool {
+    let mut index = 0;
+    while index < bytes.len() {
+        if bytes[index] == byte {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn without_slashes(mut rest: &[u8]) -> &[u8] {
+    while let [b'/' | b'\\', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest
+}
+
+const fn is_scheme(scheme: &[u8]) -> bool {
+    let [b'a'..=b'z' | b'A'..=b'Z', rest @ ..] = scheme else { return false };
+    let mut rest = rest;
+    while let [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest.is_empty()
+}
+
+const fn needs_host(scheme: &[u8]) -> bool {
+    let schemes: [&[u8]; 5] = [b"http", b"https", b"ws", b"wss", b"ftp"];
+    let mut index = 0;
+    while index < schemes.len() {
+        if scheme.eq_ignore_ascii_case(schemes[index]) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn is_ipv6(address: &[u8]) -> bool {
+    let mut rest = address;
+    while let [b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b':' | b'.', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest.is_empty() && contains(address, b':')
+}
+
+const fn has_forbidden(host: &[u8]) -> bool {
+    let mut index = 0;
+    while index < host.len() {
+        if host[index] <= b' ' || host[index] == 0x7f || contains(b"<>[]^|", host[index]) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_url_is_told_with_its_flaw() {
+        for (text, flaw_there) in [
+            ("localhost", NO_SCHEME),
+            ("://a", NO_SCHEME),
+            ("http:", NO_SCHEME),
+            ("1a://b", NO_SCHEME),
+            (" https://a", NO_SCHEME),
+            ("https://", NO_HOST),
+            ("https:///?a", NO_HOST),
+            ("http://user:password@", NO_HOST),
+            ("http://:80", NO_HOST),
+            ("http://a b/", HOST),
+            ("http://a|b/", HOST),
+            ("http://[::1/", ADDRESS),
+            ("http://[a]/", ADDRESS),
+            ("http://a:66000", PORT),
+            ("http://a:8o80", PORT),
+            ("http://[::1]80", PORT),
+        ] {
+            assert_eq!(flaw(text), Some(flaw_there), "{text}");
+            assert!(text.starts_with(' ') || Url::parse(text).is_err(), "{text}");
+        }
+        for text in
+            ["https://a", "s3:x", "s3://bucket/path", "HTTP://a:80/b?c#d", "http://[::1]:80", "https:a", "http://ä"]
+        {
+            assert_eq!(flaw(text), None, "{text}");
+            assert!(Url::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_url_is_refused(text in "(https?|ftp|s3|file|[a-z]{1,3}):?[/\\\\]{0,3}[a-z@:.\\[\\]%0-9<|^?#/ä-]{0,12}") {
+            if Url::parse(&text).is_ok() && !text.ends_with(':') {
+                prop_assert_eq!(flaw(&text), None);
+            }
+        }
+    }
+}

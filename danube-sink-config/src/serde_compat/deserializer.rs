@@ -1,0 +1,285 @@
+//! Deserializes the tables of a file, with the location of each error and each unknown key.
+
+use std::{cell::RefCell, fmt::Display, ops::Range, slice};
+
+use serde::{
+    Deserializer,
+    de::{
+        self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+        value::{StrDeserializer, UnitDeserializer},
+    },
+    forward_to_deserialize_any,
+};
+
+use super::topic_mappings::MAPPING;
+use crate::{
+    core::key::misplaced_key_help,
+    load::{mappings::common_names, validate::of_violation},
+    report::{
+        diagnostic::{Diagnostic, Diagnostics},
+        redact::looks_sensitive,
+    },
+    schema::{keys::TableKeys, suggest},
+    value::{
+        table::Entry,
+        value::{Content, Value},
+    },
+};
+
+/// An error of serde, with its location.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Error {
+    message: String,
+    span: Option<Range<usize>>,
+}
+
+impl de::Error for Error {
+    fn custom<T: Display>(message: T) -> Self {
+        Self { message: message.to_string(), span: None }
+    }
+}
+
+impl Error {
+    /// The error of what is at a span, unless something within it has caused the error.
+    fn at(mut self, span: Option<&Range<usize>>) -> Self {
+        self.span = self.span.or_else(|| span.cloned());
+        self
+    }
+
+    /// Whether it is the error of a type that met a value which no type accepts.
+    pub(super) fn is_of_unreadable(&self) -> bool {
+        self.message.contains("byte array")
+    }
+
+    /// Serde's message, with a help.
+    pub(super) fn into_diagnostic(self) -> Diagnostic {
+        let message = self.message.as_str();
+        let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let (message, help) = match (message.split_once(", expected "), quoted.as_slice()) {
+            (Some((what, expected)), [word, candidates @ ..]) if what.starts_with("unknown ") => {
+                let help = match suggest::closest(word, candidates) {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => format!("expected {expected}"),
+                };
+                (what, help)
+            }
+            (Some((what, expected)), _) => (what, format!("write {expected}")),
+            (None, [field, ..]) if message.starts_with("missing field") => (message, format!("add `{field} = …` here")),
+            _ => (message, "correct what the message names; the struct's field says what it takes".to_owned()),
+        };
+        Diagnostic::new(message, help).at(self.span)
+    }
+}
+
+/// The unknown keys that a deserialization has met.
+#[derive(Default)]
+pub(super) struct Problems(RefCell<Diagnostics>);
+
+impl Problems {
+    pub(super) fn into_diagnostics(self) -> Diagnostics {
+        self.0.into_inner()
+    }
+
+    /// Reports a key that a struct with these fields does not have.
+    fn check(&self, entry: &Entry, struct_name: &str, fields: &[&str]) {
+        let is_mapping = struct_name == MAPPING;
+        let (title, known) = if is_mapping {
+            ("this mapping", [fields, &common_names()].concat())
+        } else {
+            ("this table", fields.to_vec())
+        };
+        let misplaced = misplaced_key_help(&entry.key);
+        let keys = TableKeys { title, keys: &[], known: &known };
+        if let Some(violation) = keys.unknown_key(&entry.key, misplaced.as_deref()) {
+            let mut diagnostics = self.0.borrow_mut();
+            if looks_sensitive(&entry.key) {
+                diagnostics.hide(&entry.value);
+            }
+            diagnostics.push(of_violation(&violation).at(entry.key_span.clone()));
+        }
+    }
+}
+
+/// Deserializes a value of a file.
+pub(super) struct FileDeserializer<'a> {
+    value: &'a Value,
+    problems: &'a Problems,
+}
+
+impl<'a> FileDeserializer<'a> {
+    pub(super) fn new(value: &'a Value, problems: &'a Problems) -> Self {
+        Self { value, problems }
+    }
+
+    fn table<'de, V: Visitor<'de>>(
+        self,
+        known: Option<(&'static str, &'static [&'static str])>,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match &self.value.content {
+            Content::Table(table) => {
+                let access = Entries { rest: table.entries.iter(), value: None, known, problems: self.problems };
+                visitor.visit_map(access).map_err(|error| error.at(self.value.span.as_ref()))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for FileDeserializer<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let visited = match &self.value.content {
+            Content::String(text) => visitor.visit_str(text),
+            Content::Integer(number) => match i64::try_from(*number) {
+                Ok(number) => visitor.visit_i64(number),
+                Err(_) => visitor.visit_i128(*number),
+            },
+            Content::Float(number) => visitor.visit_f64(*number),
+            Content::Bool(boolean) => visitor.visit_bool(*boolean),
+            Content::Datetime(datetime) => {
+                return datetime_into(datetime, visitor).map_err(|error| error.at(self.value.span.as_ref()));
+            }
+            Content::Array(items) => visitor.visit_seq(Items { rest: items.iter(), problems: self.problems }),
+            Content::Table(_) => return self.table(None, visitor),
+            // A probe for keys that no field takes: no type of a configuration accepts these bytes.
+            Content::Secret(_) => visitor.visit_bytes(&[0xff]),
+        };
+        visited.map_err(|error: Error| error.at(self.value.span.as_ref()))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        // `toml::value::Datetime` asks for a struct of its own.
+        if let Content::Datetime(_) = &self.value.content {
+            return self.deserialize_any(visitor);
+        }
+        self.table(Some((name, fields)), visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let span = self.value.span.as_ref();
+        let visited = match &self.value.content {
+            Content::String(text) => {
+                let variant: StrDeserializer<'_, Error> = text.as_str().into_deserializer();
+                visitor.visit_enum(variant)
+            }
+            Content::Table(table) if table.entries.len() == 1 => {
+                visitor.visit_enum(Variant { entry: &table.entries[0], problems: self.problems })
+            }
+            _ => return self.deserialize_any(visitor),
+        };
+        visited.map_err(|error| error.at(span))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier ignored_any
+    }
+}
+
+fn datetime_into<'de, V: Visitor<'de>>(datetime: &str, visitor: V) -> Result<V::Value, Error> {
+    let datetime = datetime.parse().map_err(de::Error::custom)?;
+    toml::Value::Datetime(datetime).deserialize_any(visitor).map_err(de::Error::custom)
+}
+
+/// The entries of a table.
+struct Entries<'a> {
+    rest: slice::Iter<'a, Entry>,
+    value: Option<&'a Entry>,
+    /// The name of the struct, and its fields.
+    known: Option<(&'static str, &'static [&'static str])>,
+    problems: &'a Problems,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some(entry) = self.rest.next() else { return Ok(None) };
+        self.value = Some(entry);
+        if let Some((name, fields)) = self.known.filter(|_| entry.key != super::RESOLVED) {
+            self.problems.check(entry, name, fields);
+        }
+        let key: StrDeserializer<'_, Error> = entry.key.as_str().into_deserializer();
+        seed.deserialize(key).map(Some).map_err(|error| error.at(entry.key_span.as_ref()))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let Some(entry) = self.value.take() else {
+            return Err(de::Error::custom("a value was asked for before its key"));
+        };
+        seed.deserialize(FileDeserializer { value: &entry.value, problems: self.problems })
+    }
+}
+
+/// The values of an array.
+struct Items<'a> {
+    rest: slice::Iter<'a, Value>,
+    problems: &'a Problems,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let next = self.rest.next().map(|value| FileDeserializer { value, problems: self.problems });
+        next.map(|value| seed.deserialize(value)).transpose()
+    }
+}
+
+/// A variant with content: `{ variant = content }`.
+struct Variant<'a> {
+    entry: &'a Entry,
+    problems: &'a Problems,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+    type Error = Error;
+    type Variant = FileDeserializer<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Error> {
+        let key: StrDeserializer<'_, Error> = self.entry.key.as_str().into_deserializer();
+        let variant = seed.deserialize(key).map_err(|error: Error| error.at(self.entry.key_span.as_ref()))?;
+        Ok((variant, FileDeserializer { value: &self.entry.value, problems: self.problems }))
+    }
+}
+
+impl<'de> VariantAccess<'de> for FileDeserializer<'_> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        de::Deserialize::deserialize(UnitDeserializer::new())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_any(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        self.table(Some(("", fields)), visitor)
+    }
+}

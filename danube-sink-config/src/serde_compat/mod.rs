@@ -1,0 +1,197 @@
+//! Structs of the author's own that derive `Deserialize` and flatten the core settings, as in the guide.
+//!
+//! ```text
+//!  file ──▶ core and common keys resolved ──▶ a table with them ──serde──▶ the author's struct
+//!                                                    └▶ unknown keys, errors with locations
+//! ```
+//!
+//! Serde passes no context to a field. So the table carries the resolved core settings under [`RESOLVED`], where `Deserialize`
+//! of [`ConnectorConfig`] finds them; without that key, as under plain serde, it reads the core keys itself.
+
+mod connector_config;
+mod deserializer;
+mod topic_mappings;
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use self::deserializer::{FileDeserializer, Problems};
+use crate::{
+    ConfigError, ConfigSource, ConnectorConfig, Environment, ExternalChecks, ProcessEnvironment, Token,
+    core::key::{CORE_TABLES, MAPPING_LISTS, ROOT, Section, keys_in},
+    load::{
+        environment::host_name,
+        mappings::{self, MappingContext, common_names},
+        root::{self, Core, CoreContext},
+        source,
+        validate::validate_names,
+    },
+    report::{diagnostic::Diagnostics, redact::SecretNames},
+    schema::{keys::TableKeys, suggest},
+    value::{
+        document::Document,
+        table::{Entry, Table},
+        value::{Content, Origin, Value},
+    },
+};
+
+/// The key of a table with resolved settings; no file can have it by accident.
+const RESOLVED: &str = "\0danube-sink";
+
+/// Loads a configuration struct that derives `Deserialize`, from the file that is named here or by the variable
+/// `CONNECTOR_CONFIG_PATH`.
+///
+/// # Errors
+/// Everything that is wrong with the core settings and mappings, and the first error of serde elsewhere.
+pub fn load_struct<T: DeserializeOwned>(checks: ExternalChecks, path: Option<&Path>) -> Result<T, ConfigError> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => source::find(&ConfigSource::default(), None, &ProcessEnvironment)?,
+    };
+    let document = Document::parse(&path, source::read(&path)?, SecretNames::default())?;
+    load(&document, checks, &ProcessEnvironment)
+}
+
+pub(super) fn load<T: DeserializeOwned>(
+    document: &Document,
+    checks: ExternalChecks,
+    environment: &dyn Environment,
+) -> Result<T, ConfigError> {
+    let mut diagnostics = Diagnostics::default();
+    let is_core = |key: &str| core_names().any(|name| name == key);
+    let own: Vec<&str> = document.root.keys().into_iter().filter(|key| !is_core(key)).collect();
+    let context = CoreContext { environment: Some(environment), package: None, sections: &own, checks };
+    let core = root::read(&document.root, context, &mut diagnostics);
+
+    let mut root = document.root.clone();
+    let mut resolved = resolved_core(&core);
+    let mappings = resolve_mappings(&document.root, &mut root, &core, (checks, environment), &mut diagnostics);
+    resolved.set("mappings", Value::new(Content::Array(mappings), Origin::File));
+    root.set(RESOLVED, Value::new(Content::Table(resolved), Origin::File));
+
+    report_unknown_keys::<T>(&root, &own, &mut diagnostics);
+    let problems = Problems::default();
+    let value = T::deserialize(FileDeserializer::new(&Value::new(Content::Table(root), Origin::File), &problems));
+    diagnostics.append(problems.into_diagnostics());
+    let value = value.map_err(|error| diagnostics.push(error.into_diagnostic())).ok();
+    for note in document.notes(&mut diagnostics) {
+        tracing::debug!("{note}");
+    }
+    document.result(value, diagnostics)
+}
+
+/// Names at the root that are not the author's.
+fn core_names() -> impl Iterator<Item = &'static str> {
+    let keys = keys_in(Section::Root).flat_map(|key| key.names(Section::Root));
+    keys.chain(CORE_TABLES.iter().map(|(name, _)| *name))
+}
+
+/// The core settings as a table, with the token.
+fn resolved_core(core: &Core) -> Table {
+    let mut resolved = Table::EMPTY;
+    resolved.set("core", Value::new(Content::Table(core.table.clone()), Origin::File));
+    let string = |text: &str| Value::new(Content::String(text.to_owned()), Origin::File);
+    match &core.config.token {
+        Some(Token::Value(secret)) => resolved.set("token", string(secret.expose())),
+        Some(Token::File(path)) => resolved.set("token_file", string(&path.to_string_lossy())),
+        None => {}
+    }
+    resolved
+}
+
+/// Puts the resolved common keys into each mapping of `root`; returns them.
+fn resolve_mappings(
+    file: &Table,
+    root: &mut Table,
+    core: &Core,
+    (checks, environment): (ExternalChecks, &dyn Environment),
+    diagnostics: &mut Diagnostics,
+) -> Vec<Value> {
+    let host = host_name(environment);
+    let common = common_names();
+    let mut all = Vec::new();
+    for section in &file.entries {
+        let Content::Table(table) = &section.value.content else { continue };
+        if !MAPPING_LISTS.iter().any(|name| table.get(name).is_some()) {
+            continue;
+        }
+        let own_names: Vec<&str> = mapping_keys_of(table).filter(|key| !common.contains(key)).collect();
+        let context = MappingContext {
+            core: &core.config,
+            core_table: &core.table,
+            defaults: &Table::EMPTY,
+            own_names: &own_names,
+            host: &host,
+            decoding: checks.decoding,
+        };
+        let Some(entry) = mappings::find(table, &section.key, diagnostics) else { continue };
+        let Some(parsed) = mappings::parse(entry, &section.key, context, diagnostics) else { continue };
+        let resolved = parsed.into_iter().map(|mapping| {
+            let mut table = mapping.table;
+            all.push(Value::new(Content::Table(table.clone()), Origin::File));
+            let own = mapping.file_table.entries.iter().filter(|entry| !common.contains(&entry.key.as_str()));
+            table.entries.extend(own.cloned());
+            table.set(RESOLVED, Value::new(Content::Bool(true), Origin::File));
+            Value { span: mapping.file_table.span.clone(), ..Value::new(Content::Table(table), Origin::File) }
+        });
+        let list =
+            Value { span: entry.value.span.clone(), ..Value::new(Content::Array(resolved.collect()), Origin::File) };
+        if let Some(Content::Table(section)) = root.value_mut(&section.key).map(|value| &mut value.content) {
+            section.set(&entry.key, list);
+        }
+    }
+    all
+}
+
+fn mapping_keys_of(section: &Table) -> impl Iterator<Item = &str> {
+    let items = MAPPING_LISTS.iter().filter_map(|name| section.value(name)?.as_array().ok()).flatten();
+    let tables = items.filter_map(|item| match &item.content {
+        Content::Table(table) => Some(table),
+        _ => None,
+    });
+    tables.flat_map(|table| table.entries.iter().map(|entry| entry.key.as_str()))
+}
+
+/// Reports the keys at the root that no field of `T` takes. Whether one does shows when its value is one that no type
+/// accepts: that works for flattened structs too, whose fields serde does not name.
+fn report_unknown_keys<T: DeserializeOwned>(root: &Table, own: &[&str], diagnostics: &mut Diagnostics) {
+    let core: Vec<&str> = core_names().collect();
+    let keys = TableKeys { title: ROOT, keys: &[], known: &core };
+    let unreadable = Value::new(Content::Secret(String::new()), Origin::File);
+    for entry in root.entries.iter().filter(|entry| own.contains(&entry.key.as_str())) {
+        let mut probe = Table { span: None, entries: vec![Entry { value: unreadable.clone(), ..entry.clone() }] };
+        probe.entries.extend(root.entries.iter().filter(|other| other.key != entry.key).cloned());
+        let probe = Value::new(Content::Table(probe), Origin::File);
+        let is_unknown = match T::deserialize(FileDeserializer::new(&probe, &Problems::default())) {
+            Ok(_) => true,
+            // Another error hides whether a flattened struct takes the key: then only a typing error is reported.
+            Err(error) => !error.is_of_unreadable() && suggest::closest(&entry.key, &core).is_some(),
+        };
+        if is_unknown {
+            validate_names(&Table { span: None, entries: vec![entry.clone()] }, &keys, diagnostics);
+        }
+    }
+}
+
+impl ConnectorConfig {
+    /// The settings of a resolved table.
+    fn of_resolved(resolved: &Table, diagnostics: &mut Diagnostics) -> Self {
+        let mut config = Self::defaults();
+        if let Some(Content::Table(core)) = resolved.value("core").map(|value| &value.content) {
+            config.read(core, diagnostics);
+        }
+        let text = |key: &str| resolved.value(key).and_then(|value| value.as_str().ok());
+        config.token = match (text("token"), text("token_file")) {
+            (Some(token), _) => Some(Token::Value(crate::Secret::new(token))),
+            (None, Some(path)) => Some(Token::File(path.into())),
+            (None, None) => None,
+        };
+        for mapping in resolved.value("mappings").and_then(|list| list.as_array().ok()).unwrap_or_default() {
+            if let Content::Table(table) = &mapping.content {
+                config.mappings.push(crate::MappingSettings::of_table(table, &config, diagnostics));
+            }
+        }
+        config
+    }
+}

@@ -1,0 +1,173 @@
+//! `Deserialize` of topic mappings: the common keys of each, and a struct of the author's own.
+
+use std::{cell::Cell, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, IntoDeserializer, MapAccess, Visitor,
+        value::{MapAccessDeserializer, StringDeserializer},
+    },
+    forward_to_deserialize_any,
+};
+
+use super::RESOLVED;
+use crate::{
+    ConfigError, ConnectorConfig, ExternalChecks, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
+    load::{
+        environment::host_name,
+        mappings::{MappingContext, common_names, parse_one},
+        validate::of_violation,
+    },
+    report::diagnostic::Diagnostics,
+    schema::keys::TableKeys,
+    value::{table::Table, value::Value},
+};
+
+/// The name by which the deserializer of files knows a mapping.
+pub(super) const MAPPING: &str = "\0Mapping";
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for TopicMappings<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<Mapping<T>>::deserialize(deserializer).map(Self::from_iter)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Mapping<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = fields_of::<T>();
+        let visitor = MappingVisitor { fields, own: PhantomData };
+        match fields {
+            Some(fields) => deserializer.deserialize_struct(MAPPING, fields, visitor),
+            None => deserializer.deserialize_map(visitor),
+        }
+    }
+}
+
+struct MappingVisitor<T> {
+    /// The fields of `T`, if it has a fixed set.
+    fields: Option<&'static [&'static str]>,
+    own: PhantomData<T>,
+}
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
+    type Value = Mapping<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a topic mapping")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Mapping<T>, A::Error> {
+        let common_names = common_names();
+        let mut entries = OwnEntries { map, common_names: &common_names, common: Table::EMPTY, own_keys: Vec::new() };
+        let own = match unit() {
+            Some(unit) => {
+                let mut entries = &mut entries;
+                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                unit
+            }
+            None => T::deserialize(MapAccessDeserializer::new(&mut entries))?,
+        };
+        let OwnEntries { common, own_keys, .. } = entries;
+        let mut diagnostics = Diagnostics::default();
+        let settings = if common.get(RESOLVED).is_some() {
+            // The loader has validated the common keys, and reports unknown ones.
+            MappingSettings::of_table(&common, &ConnectorConfig::defaults(), &mut diagnostics)
+        } else {
+            let keys = TableKeys { title: "this mapping", keys: &[], known: self.fields.unwrap_or_default() };
+            let unknown =
+                own_keys.iter().filter_map(|key| keys.unknown_key(key, None)).filter(|_| self.fields.is_some());
+            unknown.for_each(|violation| diagnostics.push(of_violation(&violation)));
+            settings_of(&common, &mut diagnostics)
+        };
+        if diagnostics.is_empty() {
+            Ok(Mapping { settings, own })
+        } else {
+            Err(A::Error::custom(ConfigError::in_one_line(diagnostics)))
+        }
+    }
+}
+
+/// The common settings of a mapping whose connector is not known.
+fn settings_of(common: &Table, diagnostics: &mut Diagnostics) -> MappingSettings {
+    let context = MappingContext {
+        core: &ConnectorConfig::defaults(),
+        core_table: &Table::EMPTY,
+        defaults: &Table::EMPTY,
+        own_names: &[],
+        host: &host_name(&ProcessEnvironment),
+        decoding: ExternalChecks::SKIP.decoding,
+    };
+    parse_one(common, "this mapping".to_owned(), context, diagnostics).settings
+}
+
+/// `()`, if that is the type.
+fn unit<T: DeserializeOwned>() -> Option<T> {
+    T::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(())).ok()
+}
+
+/// The entries of a mapping that are the author's own; the others are collected.
+struct OwnEntries<'n, A> {
+    map: A,
+    common_names: &'n [&'static str],
+    common: Table,
+    own_keys: Vec<String>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut OwnEntries<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(key) = self.map.next_key::<String>()? {
+            if key == RESOLVED || self.common_names.contains(&key.as_str()) {
+                let value = self.map.next_value::<toml::Value>()?;
+                self.common.set(&key, Value::from(value));
+                continue;
+            }
+            self.own_keys.push(key.clone());
+            let key: StringDeserializer<A::Error> = key.into_deserializer();
+            return seed.deserialize(key).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
+}
+
+/// The names of the fields of a struct; none for a type whose keys are not fixed.
+fn fields_of<T: DeserializeOwned>() -> Option<&'static [&'static str]> {
+    if unit::<T>().is_some() {
+        return Some(&[]);
+    }
+    let fields = Cell::new(None);
+    // The deserializer only listens, and always fails.
+    let _ = T::deserialize(FieldNames(&fields));
+    fields.get()
+}
+
+struct FieldNames<'c>(&'c Cell<Option<&'static [&'static str]>>);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("only the names of fields are asked for"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.set(Some(fields));
+        self.deserialize_any(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}

@@ -1,0 +1,19 @@
+//! The types of settings, and how a value becomes one of them.
+
+mod byte_size;
+mod enums;
+pub(super) mod key;
+mod options;
+mod parsed;
+mod secret;
+#[allow(clippy::module_inception, reason = "the trait that the module is named after")]
+mod setting;
+
+pub(crate) use self::enums::string_enums;
+pub use self::{
+    byte_size::ByteSize,
+    options::Options,
+    parsed::{Parsed, short_name},
+    secret::Secret,
+    setting::Setting,
+};

@@ -1,0 +1,198 @@
+//! The guide's way: a struct of the author's own that flattens the core settings.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::{ConnectorConfig, report::redact::SecretNames, serde_compat, value::document::Document};
+
+#[derive(Debug, Deserialize)]
+struct MySinkConfig {
+    #[serde(flatten)]
+    core: ConnectorConfig,
+    my_sink: MySettings,
+}
+
+#[derive(Debug, Deserialize)]
+struct MySettings {
+    target_url: String,
+    topic_mappings: TopicMappings<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    target_table: String,
+}
+
+const GOOD: &str = r#"danube_service_url = "http://danube-broker:6650"
+connector_name = "my-sink"
+max_retries = 3
+
+[my_sink]
+target_url = "http://database.example.com"
+
+[[my_sink.topic_mappings]]
+topic = "/events/users"
+subscription = "sink-group-1"
+subscription_type = "Shared"
+target_table = "users"
+batch_size = 10
+
+[[my_sink.topic_mappings]]
+topic = "/events/orders"
+target_table = "orders"
+"#;
+
+fn load(text: &str) -> Result<MySinkConfig, ConfigError> {
+    load_as(text)
+}
+
+fn load_as<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+    let document = Document::parse(Path::new("connector.toml"), text.to_owned(), SecretNames::default())?;
+    serde_compat::load(&document, ExternalChecks::SKIP, &variables(&[("HOSTNAME", "host-1")]))
+}
+
+fn report(text: &str) -> String {
+    load(text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_guides_struct_loads() {
+    let config = load(GOOD).unwrap();
+    assert_eq!(config.core.max_retries, 3);
+    assert_eq!(config.my_sink.target_url, "http://database.example.com");
+    let mappings = &config.my_sink.topic_mappings;
+    assert_eq!(mappings.get("/events/orders").unwrap().target_table, "orders");
+    assert_eq!(mappings.consumer_configs()[1].subscription, "my-sink");
+    assert_eq!(mappings.consumer_configs()[1].consumer_name, "my-sink-host-1");
+    assert_eq!(config.core.mappings, mappings.settings(), "the runtime is told of the mappings' batches");
+    assert_eq!(config.core.mappings[0].batch_size, 10);
+    assert_eq!(config.core.clone().with_mappings(mappings), config.core);
+}
+
+#[test]
+fn plain_serde_loads_it_too() {
+    let text = GOOD.replace("topic = \"/events/orders\"", "topic = \"/events/orders\"\nsubscription = \"b\"");
+    let config: MySinkConfig = toml::from_str(&text).unwrap();
+    assert_eq!(config.core.max_retries, 3);
+    assert_eq!(config.my_sink.topic_mappings.len(), 2);
+    let error = toml::from_str::<MySinkConfig>(&text.replace("max_retries", "max_retrys")).unwrap_err();
+    assert!(error.message().contains("unknown key `max_retrys`"), "{error}");
+    let error = toml::from_str::<MySinkConfig>(GOOD).unwrap_err();
+    assert!(error.message().contains("missing key `subscription`"), "{error}");
+}
+
+#[test]
+fn mistakes_of_core_and_mappings_are_told_at_once() {
+    let text = GOOD
+        .replace("max_retries = 3", "max_retrys = 3\nbatch_size = 0")
+        .replace("\"/events/users\"", "\"users\"")
+        .replace("\"orders\"", "7")
+        .replace("batch_size = 10", "batch_size = 10\ntarget_tabel = 3");
+    let expected = r#"error: connector.toml:3:1: unknown key `max_retrys` in the root of the file
+   3 | max_retrys = 3
+     | ^^^^^^^^^^
+   help: did you mean `max_retries`?
+
+error: connector.toml:4:14: `batch_size`: the number is out of range
+   4 | batch_size = 0
+     |              ^
+   help: write an integer from 1 to 4294967295; the default is `100`
+
+error: connector.toml:10:9: `topic`: invalid topic
+  10 | topic = "users"
+     |         ^^^^^^^
+   help: write `/namespace/name`, with letters, digits, `_` and `-`
+
+error: connector.toml:15:1: unknown key `target_tabel` in this mapping
+  15 | target_tabel = 3
+     | ^^^^^^^^^^^^
+   help: did you mean `target_table`?
+
+error: connector.toml:19:16: invalid type: integer `7`
+  19 | target_table = 7
+     |                ^
+   help: write a string
+
+5 errors in connector.toml"#;
+    assert_eq!(report(&text), expected);
+}
+
+#[derive(Debug, Deserialize)]
+struct PlainConfig {
+    my_sink: PlainSettings,
+}
+
+#[derive(Debug, Deserialize)]
+struct PlainSettings {
+    topic_mappings: TopicMappings,
+}
+
+#[test]
+fn a_mapping_may_have_the_common_keys_only() {
+    let text = "[my_sink]\n[[my_sink.topic_mappings]]\ntopic = \"/a/b\"\nsubscription = \"s\"\n";
+    let config: PlainConfig = toml::from_str(text).unwrap();
+    assert_eq!(config.my_sink.topic_mappings.consumer_configs()[0].topic, "/a/b");
+    let error = toml::from_str::<PlainConfig>(&format!("{text}tabel = 3\n")).unwrap_err();
+    assert!(error.message().contains("unknown key `tabel` in this mapping"), "{error}");
+}
+
+#[derive(Debug, Deserialize)]
+struct Flattened {
+    #[serde(flatten)]
+    core: ConnectorConfig,
+    #[serde(flatten)]
+    more: More,
+    my_sink: MySettings,
+}
+
+#[derive(Debug, Deserialize)]
+struct FlattenedFirst {
+    #[serde(flatten)]
+    more: More,
+    #[serde(flatten)]
+    core: ConnectorConfig,
+    my_sink: MySettings,
+}
+
+#[derive(Debug, Deserialize)]
+struct More {
+    region: String,
+    replicas: Option<u8>,
+}
+
+/// Serde hands a flattened struct what the fields before it have left.
+#[test]
+fn a_second_flattened_struct_stands_before_or_behind_the_core_settings() {
+    let good = format!("region = \"eu\"\nreplicas = 3\n{GOOD}");
+    let last: Flattened = load_as(&good).unwrap();
+    let first: FlattenedFirst = load_as(&good).unwrap();
+    assert_eq!((last.more.region.as_str(), last.more.replicas), ("eu", Some(3)));
+    assert_eq!((first.more.region.as_str(), first.more.replicas), ("eu", Some(3)));
+    assert_eq!((last.core, last.my_sink.target_url), (first.core, first.my_sink.target_url));
+    let bad = format!("regoin = 1\nzebra = 1\nbatch_sise = 1\n{good}");
+    for report in [load_as::<Flattened>(&bad).unwrap_err(), load_as::<FlattenedFirst>(&bad).unwrap_err()] {
+        let report = report.to_string();
+        assert!(report.contains("unknown key `batch_sise` in the root of the file"), "{report}");
+        assert!(
+            report.contains("did you mean `batch_size`?") && report.ends_with("3 errors in connector.toml"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_no_struct_has_is_told() {
+    let report = report(&GOOD.replace("target_url =", "pool = 3\ntarget_url ="));
+    assert!(
+        report.starts_with("error: connector.toml:6:1: unknown key `pool` in this table\n   6 | pool = 3\n"),
+        "{report}"
+    );
+}
+
+#[test]
+fn an_unknown_key_that_looks_secret_is_not_shown() {
+    let report = report(&GOOD.replace("target_url =", "password = \"hunter2\"\ntarget_url ="));
+    assert!(report.contains("unknown key `password` in this table\n   6 | password = ***\n"), "{report}");
+}

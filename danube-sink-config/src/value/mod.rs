@@ -1,0 +1,9 @@
+//! A configuration file as values, with their places in it.
+
+pub(super) mod document;
+pub(super) mod quote;
+pub(super) mod table;
+#[cfg(feature = "runtime")]
+pub(super) mod toml;
+#[allow(clippy::module_inception, reason = "the type that the module is named after")]
+pub(super) mod value;

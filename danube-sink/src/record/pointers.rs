@@ -1,0 +1,188 @@
+//! Values of a payload, as its JSON text has them.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::pointer::{Pointer, index};
+
+/// Several pointers, whose values are found together in a payload's JSON text. A step that they share is read once.
+///
+/// ```
+/// use danube_sink::{Pointer, config::Pointers};
+///
+/// let pointers = ["/price", "/user/id", "/user/name"].map(|text| text.parse::<Pointer>().unwrap());
+/// let pointers: Pointers = pointers.iter().collect();
+/// let payload = r#"{ "user": { "id": 7, "age": 36 }, "price": 0.12345678901234567890 }"#;
+/// assert_eq!(pointers.of_json(payload), [Some("0.12345678901234567890"), Some("7"), None]);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Pointers {
+    count: usize,
+    requested: Requested,
+}
+
+/// The requested parts of a value.
+#[derive(Debug, Clone, Default)]
+struct Requested {
+    /// The positions of the whole value in the result.
+    here: Vec<usize>,
+    /// Its parts, in the order of their names' lengths first: few names have one length, so that few are compared. Items of
+    /// an array are thus in the order of their numbers.
+    below: Vec<(Box<str>, Requested)>,
+}
+
+impl<'p> FromIterator<&'p Pointer> for Pointers {
+    fn from_iter<I: IntoIterator<Item = &'p Pointer>>(pointers: I) -> Self {
+        let mut all = Self::default();
+        for pointer in pointers {
+            let requested = pointer.steps.iter().fold(&mut all.requested, |requested, step| requested.at(step));
+            requested.here.push(all.count);
+            all.count += 1;
+        }
+        all
+    }
+}
+
+impl Pointers {
+    /// The value of each pointer, in their order, as it is written in the text. Of an object's fields with one name the last
+    /// counts. Nothing is found behind a syntax error.
+    pub fn of_json<'a>(&self, payload: &'a str) -> Vec<Option<&'a str>> {
+        let mut found = vec![None; self.count];
+        self.requested.find(payload.trim_ascii(), &mut found);
+        found
+    }
+}
+
+impl Requested {
+    fn search(&self, step: &str) -> Result<usize, usize> {
+        self.below.binary_search_by(|(name, _)| name.len().cmp(&step.len()).then_with(|| (**name).cmp(step)))
+    }
+
+    fn at(&mut self, step: &str) -> &mut Self {
+        let place = self.search(step).unwrap_or_else(|place| {
+            self.below.insert(place, (step.into(), Self::default()));
+            place
+        });
+        &mut self.below[place].1
+    }
+
+    fn find<'a>(&self, json: &'a str, found: &mut [Option<&'a str>]) {
+        self.here.iter().for_each(|place| found[*place] = Some(json));
+        if !self.below.is_empty() {
+            self.below.iter().for_each(|(_, requested)| requested.forget(found));
+            if json.starts_with(['{', '[']) {
+                let _ = serde_json::Deserializer::from_str(json).deserialize_any(Parts { requested: self, found });
+            }
+        }
+    }
+
+    /// Takes back what an earlier field of the same name had.
+    fn forget(&self, found: &mut [Option<&str>]) {
+        self.here.iter().for_each(|place| found[*place] = None);
+        self.below.iter().for_each(|(_, requested)| requested.forget(found));
+    }
+}
+
+/// Visits the parts of an object or an array.
+struct Parts<'w, 'f, 'a> {
+    requested: &'w Requested,
+    found: &'f mut [Option<&'a str>],
+}
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Visitor<'a> for Parts<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = fields.next_key()? {
+            match self.requested.search(&name) {
+                Err(_) => drop(fields.next_value::<IgnoredAny>()?),
+                Ok(place) => self.requested.below[place].1.find(fields.next_value::<&RawValue>()?.get(), self.found),
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut number = 0;
+        for (requested, below) in self.requested.below.iter().filter_map(|(name, below)| Some((index(name)?, below))) {
+            while number < requested && items.next_element::<IgnoredAny>()?.is_some() {
+                number += 1;
+            }
+            let Some(item) = items.next_element::<&RawValue>()? else { break };
+            below.find(item.get(), self.found);
+            number += 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), name().prop_map(Value::from)];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(name(), inner, 0..4).prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    /// Few, so that pointers meet them.
+    fn name() -> impl Strategy<Value = String> {
+        prop::sample::select(vec!["a", "b", "0", "1", "", "a/b", "~", "\"\\", "ü\n"]).prop_map(str::to_owned)
+    }
+
+    fn pointer() -> impl Strategy<Value = Pointer> {
+        prop::collection::vec(name(), 0..4).prop_map(|steps| steps.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_is_in_the_value(payload in json(), pointers in prop::collection::vec(pointer(), 0..6)) {
+            let all: Pointers = pointers.iter().collect();
+            for text in [payload.to_string(), format!(" {payload:#}\n")] {
+                let found: Vec<Option<Value>> =
+                    all.of_json(&text).iter().map(|value| value.map(|value| serde_json::from_str(value).unwrap())).collect();
+                let expected: Vec<_> = pointers.iter().map(|pointer| pointer.of(&payload).cloned()).collect();
+                prop_assert_eq!(found, expected);
+                let read: Vec<Pointer> = pointers.iter().map(|pointer| pointer.as_str().parse().unwrap()).collect();
+                prop_assert_eq!(&read, &pointers);
+            }
+        }
+    }
+
+    #[test]
+    fn items_are_found_by_their_numbers() {
+        let pointers: Vec<Pointer> =
+            ["/10", "/9", "/2/0", "/07", "/99", "/a"].iter().map(|text| text.parse().unwrap()).collect();
+        let pointers: Pointers = pointers.iter().collect();
+        let found = pointers.of_json("[0,1,[2],3,4,5,6,7,8,9,10,11]");
+        assert_eq!(found, [Some("10"), Some("9"), Some("2"), None, None, None]);
+    }
+
+    #[test]
+    fn the_last_field_of_a_name_counts() {
+        let pointers: Vec<Pointer> = ["/a/x", "/a/y", "/a"].iter().map(|text| text.parse().unwrap()).collect();
+        let pointers: Pointers = pointers.iter().collect();
+        assert_eq!(pointers.of_json(r#"{"a":{"x":1},"a":{"y":2}}"#), [None, Some("2"), Some(r#"{"y":2}"#)]);
+        assert_eq!(pointers.of_json(r#"{"a":{"x":1},"#), [Some("1"), None, Some(r#"{"x":1}"#)]);
+    }
+}
