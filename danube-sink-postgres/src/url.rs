@@ -64,7 +64,7 @@ impl Url {
 }
 
 impl Setting for ConnectionUrl {
-    const VALUE_TYPE: ValueType = ValueType::TEXT;
+    const VALUE_TYPE: ValueType = ValueType::STRING;
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         let text = value.as_str()?;

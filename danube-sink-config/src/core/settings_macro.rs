@@ -33,6 +33,7 @@ macro_rules! settings {
         $(fields { $($(#[$other_meta:meta])* $visibility:vis $other:ident: $other_type:ty = $other_default:expr;)* })?
     ) => {
         $(#[$meta])*
+        #[allow(unreachable_pub, reason = "of a test too")]
         pub struct $name {
             $(
                 #[doc = concat!("`", settings!(@name $field $($key)?), "`:", $doc)]

@@ -118,7 +118,7 @@ fn an_exclusive_consumer_keeps_its_name_on_any_host() {
 }
 
 #[test]
-fn every_mistake_of_a_file_is_told_at_once() {
+fn every_error_of_a_file_is_in_one_report() {
     let report = report(
         r#"danube_service_url = "localhost:6650"
 batchsize = 10
@@ -262,7 +262,7 @@ fn a_mapping_needs_a_dead_letter_topic_for_retries_too() {
 }
 
 #[test]
-fn keys_that_contradict_each_other_are_mistakes() {
+fn keys_that_contradict_each_other_are_errors() {
     let text =
         format!("max_backoff_ms = 10\nmax_buffered_bytes = 10\n{GOOD}").replace("path =", "batch_bytes = 11\npath =");
     let report = report(&text);
@@ -384,4 +384,51 @@ impl Mapped for Record {
     fn subscription(&self) -> &str {
         self.subscription
     }
+}
+
+#[test]
+fn an_empty_secret_file_is_an_error() {
+    let folder = std::env::temp_dir().join(format!("danube-sink-secret-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("token");
+    let environment = |name: &str| match name {
+        "HTTP_SINK_TOKEN_FILE" => Some(file.clone().into_os_string()),
+        _ => None,
+    };
+    let load = || load_text_for::<HttpSink>(ExternalChecks::SKIP, Path::new("connector.toml"), GOOD, &environment);
+    for text in ["", "\n", "\r\n"] {
+        fs::write(&file, text).unwrap();
+        let report = load().unwrap_err().to_string();
+        assert!(report.contains("which the variable HTTP_SINK_TOKEN_FILE names, is empty\n"), "{report}");
+        assert!(report.contains("help: write the secret into it"), "{report}");
+    }
+    fs::write(&file, "s3cret\r\n").unwrap();
+    assert_eq!(load().unwrap().connector.token.expose(), "s3cret");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn each_value_has_its_origin() {
+    let text = GOOD.replace("path =", "batch_size = 5\npath =").replace("example.com", "me:hunter2@example.com");
+    let set = &[("DANUBE_SERVICE_URL", "http://other:1"), ("HTTP_SINK_TOKEN", "s3cret"), ("HOSTNAME", "host-1")];
+    let effective = load_in(&text, set).unwrap().effective;
+    let printed = effective.to_string();
+    for line in [
+        "danube_service_url = \"http://other:1\"  # variable DANUBE_SERVICE_URL",
+        "connector_name = \"http-sink\"  # from the connector's package",
+        "batch_size = 50  # connector.toml:3",
+        "tasks = 1  # default",
+        "[http_sink]",
+        "base_url = \"https://***@example.com\"  # connector.toml:6",
+        "token = ***  # variable HTTP_SINK_TOKEN",
+        "timeout = \"10s\"  # default",
+        "[[http_sink.topic_mappings]]",
+        "batch_size = 5  # connector.toml:11",
+        "flush_interval_ms = 1000  # from the root",
+        "consumer_name = \"http-sink-host-1\"  # from connector_name",
+        "path = \"/users\"  # connector.toml:12",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+    }
+    assert!(!printed.contains("hunter2") && !printed.contains("s3cret"), "{printed}");
 }

@@ -76,7 +76,7 @@ fn a_mapping_inherits_from_the_root() {
 }
 
 #[test]
-fn a_wrong_value_is_told_with_its_remedy() {
+fn an_invalid_value_is_reported_with_help() {
     let root = r#"metrics_address = "localhost"
 metrics_port = 0
 log_format = "xml"
@@ -170,4 +170,12 @@ fn a_broker_inside_the_process_has_no_endpoints_elsewhere() {
         load_text_for(embedded, Path::new("connector.toml"), &text, &variables(USUAL)).unwrap();
     assert_eq!((loaded.core.broker_metrics_urls.len(), loaded.core.danube_admin_url), (0, None));
     assert!(loaded.core.create_topics);
+}
+
+#[test]
+fn a_batch_of_a_mapping_fits_the_memory_too() {
+    let report = report(&file("max_buffered_bytes = 5000000", "batch_bytes = 5000001"));
+    assert!(report.contains("`batch_bytes` is more than `max_buffered_bytes`"), "{report}");
+    assert!(report.contains("help: lower it to at most 5000000, or raise `max_buffered_bytes`"), "{report}");
+    load(&file("max_buffered_bytes = 5000000", "batch_bytes = 5000000")).unwrap();
 }

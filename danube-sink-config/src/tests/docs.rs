@@ -1,9 +1,9 @@
-//! What is printed of a configuration says what the reader takes.
+//! Template, JSON Schema and help agree with the loader.
 
 use jsonschema::Validator;
 
 use super::*;
-use crate::{json_schema, template};
+use crate::{json_schema, private::ConnectorDecl, template};
 
 fn validator() -> Validator {
     jsonschema::draft7::new(&json_schema::<HttpSink>()).unwrap()
@@ -136,4 +136,14 @@ fn the_schema_refuses_what_the_reader_refuses() {
         assert!(load(&text).is_err(), "the reader takes\n{text}");
         assert!(!validator.is_valid(&as_json(&text)), "the schema takes\n{text}");
     }
+}
+
+#[test]
+fn the_schema_requires_no_dead_letter_topic_that_the_code_gives() {
+    let with = |mapping_defaults| {
+        let decl = ConnectorDecl { info: HttpSink::INFO, mapping_keys: &[], mapping_defaults };
+        crate::json_schema_of(&decl)["properties"]["http_sink"]["properties"]["topic_mappings"]["items"].clone()
+    };
+    assert!(with(&[]).get("then").is_some());
+    assert!(with(&[("dead_letter_topic", "\"/default/dead\"")]).get("then").is_none());
 }

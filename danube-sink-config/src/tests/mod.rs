@@ -1,4 +1,4 @@
-//! The configuration room, from files to reports.
+//! From files to reports.
 
 mod compile_time;
 mod connector;

@@ -1,4 +1,4 @@
-//! Files in the words of the published connectors: they load as they are, and the log tells what the words are here.
+//! Files of the published connectors: they load as they are, and the log names the canonical keys.
 
 use super::*;
 

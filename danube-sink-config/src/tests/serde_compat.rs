@@ -66,7 +66,7 @@ fn the_guides_struct_loads() {
     assert_eq!(mappings.get("/events/orders").unwrap().target_table, "orders");
     assert_eq!(mappings.consumer_configs()[1].subscription, "my-sink");
     assert_eq!(mappings.consumer_configs()[1].consumer_name, "my-sink-host-1");
-    assert_eq!(config.core.mappings, mappings.settings(), "the runtime is told of the mappings' batches");
+    assert_eq!(config.core.mappings, mappings.settings(), "the runtime knows the mappings' batches");
     assert_eq!(config.core.mappings[0].batch_size, 10);
     assert_eq!(config.core.clone().with_mappings(mappings), config.core);
 }
@@ -84,7 +84,7 @@ fn plain_serde_loads_it_too() {
 }
 
 #[test]
-fn mistakes_of_core_and_mappings_are_told_at_once() {
+fn errors_of_core_and_mappings_are_in_one_report() {
     let text = GOOD
         .replace("max_retries = 3", "max_retrys = 3\nbatch_size = 0")
         .replace("\"/events/users\"", "\"users\"")
@@ -183,7 +183,7 @@ fn a_second_flattened_struct_stands_before_or_behind_the_core_settings() {
 }
 
 #[test]
-fn a_key_that_no_struct_has_is_told() {
+fn a_key_that_no_struct_has_is_reported() {
     let report = report(&GOOD.replace("target_url =", "pool = 3\ntarget_url ="));
     assert!(
         report.starts_with("error: connector.toml:6:1: unknown key `pool` in this table\n   6 | pool = 3\n"),

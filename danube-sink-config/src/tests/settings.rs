@@ -10,14 +10,14 @@ use std::{
 use crate::{Diagnostics, Options, Parsed, Setting, SubscriptionType, TopicMappings, Value};
 
 fn read<T: Setting>(literal: &str) -> Result<T, String> {
-    let told = |mistakes: Diagnostics| {
-        let (found, _) = mistakes.into_parts();
+    let message = |diagnostics: Diagnostics| {
+        let (found, _) = diagnostics.into_parts();
         found.iter().map(|one| format!("{}; {}", one.message, one.help)).collect::<Vec<_>>().join(" / ")
     };
     Value::from_literal(literal, crate::value::value::Origin::Default)
         .map_err(Diagnostics::from)
         .and_then(|value| T::read(&value))
-        .map_err(told)
+        .map_err(message)
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn options_of_a_library_hold_no_secrets() {
     let both = read::<Options>("{ password = 's3cret', retries = 2 }").unwrap_err();
     assert!(both.contains("`password` is a secret") && both.contains("`retries`: expected a string"), "{both}");
     for name in ["AWS_SECRET_ACCESS_KEY", "aws_access_key_id", "sasl.password", "azure_storage_account_key"] {
-        let told = read::<Options>(&format!("{{ region = 'here', '{name}' = 's3cret' }}")).unwrap_err();
-        assert!(told.starts_with(&format!("`{name}` is a secret and must not be in the file; remove it")), "{told}");
-        assert!(!told.contains("s3cret"), "{told}");
+        let error = read::<Options>(&format!("{{ region = 'here', '{name}' = 's3cret' }}")).unwrap_err();
+        assert!(error.starts_with(&format!("`{name}` is a secret and must not be in the file; remove it")), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
     }
 }
 
@@ -100,4 +100,14 @@ fn words_are_read_as_the_published_files_write_them() {
 fn a_connector_begins_without_mappings_whatever_it_makes_of_them() {
     struct Connection;
     assert!(TopicMappings::<Connection>::default().is_empty());
+}
+
+#[test]
+fn a_float_of_32_bits_does_not_overflow() {
+    assert_eq!(read::<f32>("3.4e38"), Ok(3.4e38));
+    for literal in ["3.5e38", "-1e39", "inf", "nan"] {
+        let error = read::<f32>(literal).unwrap_err();
+        assert_eq!(error, "the number is out of range; write one within the range of 32 bits", "{literal}");
+    }
+    assert_eq!(read::<f64>("inf"), Ok(f64::INFINITY));
 }
