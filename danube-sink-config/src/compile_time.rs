@@ -30,8 +30,7 @@ use crate::{
     schema::{ValueRef, suggest},
     value::{
         document::Document,
-        table::{Entry, Table},
-        value::{Content, Origin, Value},
+        value::{Content, Entry, Origin, Table, Value},
     },
 };
 

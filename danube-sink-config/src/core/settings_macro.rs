@@ -46,7 +46,7 @@ macro_rules! settings {
         }
 
         const _: () = {
-            use $crate::{core::key::{CoreKey, Section}, report::diagnostic::Diagnostics, schema, value::table::Table};
+            use $crate::{core::key::{CoreKey, Section}, report::diagnostic::Diagnostics, schema, value::value::Table};
 
             struct Keys {
                 $($field: $crate::setting::key::Key<$type>,)+

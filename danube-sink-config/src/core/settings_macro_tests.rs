@@ -8,10 +8,7 @@ use crate::{
     load::core_keys::resolve,
     report::diagnostic::Diagnostics,
     schema::{KeyDefault, ValueType},
-    value::{
-        table::Table,
-        value::{Content, Value},
-    },
+    value::value::{Content, Table, Value},
 };
 
 settings! {

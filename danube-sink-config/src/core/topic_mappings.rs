@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::mapping_settings::{ConsumerConfig, MappingSettings};
+use super::settings::{ConnectorConfig, ConsumerConfig, MappingSettings};
 
 /// A topic mapping: the common settings, and those of the connector.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +95,15 @@ impl<T> TopicMappings<T> {
     /// The common settings of each mapping.
     pub fn settings(&self) -> Vec<MappingSettings> {
         self.iter().map(|mapping| mapping.settings.clone()).collect()
+    }
+}
+
+impl ConnectorConfig {
+    /// The configuration with the settings of topic mappings.
+    #[must_use]
+    pub fn with_mappings<T>(mut self, mappings: &TopicMappings<T>) -> Self {
+        self.mappings = mappings.settings();
+        self
     }
 }
 

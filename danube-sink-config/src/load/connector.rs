@@ -134,7 +134,7 @@ pub struct SectionReader<'r> {
 pub(crate) struct MappingToRead<'r> {
     pub(crate) mapping: &'r ParsedMapping<'r>,
     /// Its own keys, with variables, secrets and defaults.
-    pub(crate) table: &'r crate::value::table::Table,
+    pub(crate) table: &'r crate::value::value::Table,
     pub(crate) invalid: &'r [&'static str],
 }
 

@@ -9,10 +9,7 @@ use crate::{
     core::key::{CoreKey, Section},
     report::diagnostic::{Diagnostic, Diagnostics},
     schema::{KeySpec, ValueSource, ValueType},
-    value::{
-        table::{Entry, Table},
-        value::{Content, Value},
-    },
+    value::value::{Content, Entry, Table, Value},
 };
 
 /// A table of the file that may hold core keys.
@@ -84,15 +81,15 @@ fn lower_first(text: &str) -> String {
 
 /// The entry of a key that may be in several tables and under several names, but only once.
 fn find<'a>(tables: &[CoreTable<'a>], key: &CoreKey, diagnostics: &mut Diagnostics) -> Option<&'a Entry> {
-    let home = key.allowed_in[0];
+    let canonical = key.allowed_in[0];
     let mut first: Option<(&'a Entry, Section)> = None;
     for (section, table) in tables {
         for name in key.names(*section) {
             let Some(entry) = table.get(name) else { continue };
-            if *section != home || name != key.spec.name {
+            if *section != canonical || name != key.spec.name {
                 let mut note = format!("`{name}` in {} is read as `{}`", section.title(), key.spec.name);
-                if *section != home {
-                    note = format!("{note} in {}", home.title());
+                if *section != canonical {
+                    note = format!("{note} in {}", canonical.title());
                 }
                 diagnostics.note(note, entry.key_span.as_ref());
             }

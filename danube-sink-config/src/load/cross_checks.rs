@@ -5,10 +5,7 @@ use std::{collections::HashSet, ops::Range};
 use crate::{
     core::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
     report::diagnostic::{Diagnostic, Diagnostics},
-    value::{
-        table::Table,
-        value::{Content, Origin},
-    },
+    value::value::{Content, Origin, Table},
 };
 
 /// A topic mapping, as these checks see it.

@@ -7,8 +7,7 @@ use crate::{
     value::{
         document::Document,
         quote,
-        table::{Entry, Table},
-        value::{Content, Origin, Value},
+        value::{Content, Entry, Origin, Table, Value},
     },
 };
 

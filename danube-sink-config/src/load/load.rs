@@ -22,8 +22,7 @@ use crate::{
     schema::{KeySpec, keys::TableKeys, suggest},
     value::{
         document::Document,
-        table::Table,
-        value::{Content, Origin, Value},
+        value::{Content, Origin, Table, Value},
     },
 };
 

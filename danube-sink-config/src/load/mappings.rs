@@ -11,10 +11,7 @@ use crate::{
     },
     report::diagnostic::{Diagnostic, Diagnostics},
     schema::{KeyDefault, KeySpec, keys::TableKeys},
-    value::{
-        table::{Entry, Table},
-        value::{Content, Origin, Value},
-    },
+    value::value::{Content, Entry, Origin, Table, Value},
 };
 
 /// What the common keys of a mapping depend on.

@@ -8,10 +8,7 @@ use crate::{
     core::external::SecretPolicy,
     report::diagnostic::{Diagnostic, Diagnostics},
     schema::{KeyDefault, KeySpec, ValueSource, ValueType},
-    value::{
-        table::{Entry, Table},
-        value::{Content, Origin, Value},
-    },
+    value::value::{Content, Entry, Origin, Table, Value},
 };
 
 /// The suffix of a mapping's key that names the variable of a secret, such as `password_env`.

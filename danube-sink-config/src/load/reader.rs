@@ -7,10 +7,7 @@ use crate::{
     report::diagnostic::Diagnostics,
     schema::{KeySpec, keys::TableKeys},
     setting::{Setting, key::Key},
-    value::{
-        table::Table,
-        value::{Content, Value},
-    },
+    value::value::{Content, Table, Value},
 };
 
 /// Converts the keys of one table. Generated code asks it for each of its keys, and then builds its struct.

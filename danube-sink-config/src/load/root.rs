@@ -17,10 +17,7 @@ use crate::{
     report::diagnostic::{Diagnostic, Diagnostics},
     schema::{KeyDefault, KeySpec, ValueSource, ValueType, keys::TableKeys},
     setting::Secret,
-    value::{
-        table::Table,
-        value::{Content, Origin, Value},
-    },
+    value::value::{Content, Origin, Table, Value},
 };
 
 /// A key by which a file may hold the token.

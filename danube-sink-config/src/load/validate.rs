@@ -7,10 +7,7 @@ use crate::{
         redact::looks_sensitive,
     },
     schema::{ValueType, Violation, key_spec::find, keys::TableKeys, suggest},
-    value::{
-        table::{Entry, Table},
-        value::{Content, Origin, Value},
-    },
+    value::value::{Content, Entry, Origin, Table, Value},
 };
 
 /// The title of a nested table in messages.

@@ -9,6 +9,7 @@
 
 pub mod const_str;
 pub mod constraint;
+pub mod format;
 mod http_status;
 pub mod key_spec;
 pub mod keys;
@@ -20,7 +21,7 @@ pub mod value_ref;
 pub mod value_type;
 
 #[cfg(feature = "runtime")]
-pub(crate) use self::validate::LEVELS;
+pub(crate) use self::format::LEVELS;
 pub use self::{
     const_str::ConstStr,
     constraint::{Constraint, InvalidConstraint},

@@ -12,10 +12,7 @@ use crate::{
     ConfigError, ConnectorConfig, ExternalChecks, ProcessEnvironment,
     load::root::{self, CoreContext},
     report::diagnostic::Diagnostics,
-    value::{
-        table::Table,
-        value::{Content, Value},
-    },
+    value::value::{Content, Table, Value},
 };
 
 impl<'de> Deserialize<'de> for ConnectorConfig {

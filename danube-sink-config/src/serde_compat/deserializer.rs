@@ -20,10 +20,7 @@ use crate::{
         redact::looks_sensitive,
     },
     schema::{keys::TableKeys, suggest},
-    value::{
-        table::Entry,
-        value::{Content, Value},
-    },
+    value::value::{Content, Entry, Value},
 };
 
 /// An error of serde, with its location.

@@ -31,8 +31,7 @@ use crate::{
     schema::{keys::TableKeys, suggest},
     value::{
         document::Document,
-        table::{Entry, Table},
-        value::{Content, Origin, Value},
+        value::{Content, Entry, Origin, Table, Value},
     },
 };
 

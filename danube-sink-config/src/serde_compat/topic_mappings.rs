@@ -21,7 +21,7 @@ use crate::{
     },
     report::diagnostic::Diagnostics,
     schema::keys::TableKeys,
-    value::{table::Table, value::Value},
+    value::value::{Table, Value},
 };
 
 /// The name by which the deserializer of files knows a mapping.

@@ -7,7 +7,7 @@ use std::{
 
 use toml::de::DeTable;
 
-use super::table::Table;
+use super::value::Table;
 use crate::report::{
     diagnostic::{Diagnostic, Diagnostics},
     error::ConfigError,

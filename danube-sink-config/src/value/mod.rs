@@ -2,7 +2,6 @@
 
 pub(super) mod document;
 pub(super) mod quote;
-pub(super) mod table;
 #[cfg(feature = "runtime")]
 pub(super) mod toml;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]

@@ -1,9 +1,6 @@
 //! Conversions between values and the crate `toml`, whose values have no spans.
 
-use super::{
-    table::{Entry, Table},
-    value::{Content, Origin, Value},
-};
+use super::value::{Content, Entry, Origin, Table, Value};
 
 impl From<::toml::Table> for Table {
     fn from(table: ::toml::Table) -> Self {

@@ -7,7 +7,7 @@ use crate::config::{
     Diagnostics, Setting, Value,
     schema::{
         ValueType,
-        validate::{ATTRIBUTE, NOT_A_FIELD, field_help},
+        format::{ATTRIBUTE, NOT_A_FIELD, field_help},
     },
 };
 
