@@ -27,7 +27,7 @@ use crate::{
         location::SourceFile,
         redact::{SecretNames, looks_sensitive},
     },
-    schema::{ValueRef, suggest},
+    schema::suggest,
     value::{
         document::Document,
         value::{Content, Entry, Origin, Table, Value},
@@ -217,8 +217,9 @@ impl<'a> DeferredTable<'a> {
         let mut walk =
             Walk { file, defer: &mut |value: &FileValue<'_>| defer(self.kind, &file_table, value), path: Vec::new() };
         let keys: Vec<&str> = self.entries().map(|entry| entry.key.as_str()).collect();
-        let location = walk.locate(self.table.span.as_ref());
-        walk.defer(location.clone(), location, ValueRef::Table(keys.len()), &keys, None);
+        let location = locate(file, self.table.span.as_ref());
+        let table = Value::empty_table(self.table.span.clone());
+        walk.defer(&table, &location, &location, &keys, None);
         for entry in self.entries().filter(|entry| !is_secret(&entry.key)) {
             walk.entry(entry);
         }
@@ -235,20 +236,20 @@ struct Walk<'w, 'a> {
 /// Where a message begins, and the line that it shows.
 type Shown = (String, String);
 
-impl<'a> Walk<'_, 'a> {
-    fn locate(&self, span: Option<&Range<usize>>) -> Shown {
-        match span {
-            Some(span) => {
-                let location = self.file.locate(span);
-                (location.prefix, location.excerpt)
-            }
-            None => (format!("{}: ", self.file.path.display()), String::new()),
+fn locate(file: &SourceFile<'_>, span: Option<&Range<usize>>) -> Shown {
+    match span {
+        Some(span) => {
+            let location = file.locate(span);
+            (location.prefix, location.excerpt)
         }
+        None => (format!("{}: ", file.path.display()), String::new()),
     }
+}
 
+impl<'a> Walk<'_, 'a> {
     fn entry(&mut self, entry: &'a Entry) {
         self.path.push(PathSegment::Key(&entry.key));
-        let key_location = self.locate(entry.key_span.as_ref());
+        let key_location = locate(self.file, entry.key_span.as_ref());
         let misplaced = misplaced_key_help(&entry.key);
         self.value(&entry.value, Some(key_location), misplaced.as_deref());
         self.path.pop();
@@ -259,8 +260,9 @@ impl<'a> Walk<'_, 'a> {
             Content::Table(table) => table.keys(),
             _ => Vec::new(),
         };
-        let location = self.locate(value.span.as_ref());
-        self.defer(key_location.unwrap_or_else(|| location.clone()), location, value.as_ref(), &keys, misplaced);
+        let location = locate(self.file, value.span.as_ref());
+        let key_location = key_location.unwrap_or_else(|| location.clone());
+        self.defer(value, &key_location, &location, &keys, misplaced);
         match &value.content {
             Content::Array(items) => {
                 self.path.push(PathSegment::Item);
@@ -272,21 +274,19 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn defer(
-        &mut self,
-        key_location: Shown,
-        location: Shown,
-        value: ValueRef<'_>,
-        keys: &[&str],
-        misplaced: Option<&str>,
-    ) {
+    fn defer(&mut self, value: &Value, key_location: &Shown, location: &Shown, keys: &[&str], misplaced: Option<&str>) {
+        // Only the compiler knows whether the value is a secret.
+        let redacted: Vec<Range<usize>> = self.file.redacted.iter().cloned().chain(value.span.clone()).collect();
+        let redacted_file = SourceFile { redacted: &redacted, ..*self.file };
+        let (_, redacted_excerpt) = locate(&redacted_file, value.span.as_ref());
         (self.defer)(&FileValue {
             path: &self.path,
-            value,
+            value: value.as_ref(),
             keys,
             misplaced,
             key_location: FileLocation { prefix: &key_location.0, excerpt: &key_location.1 },
             location: FileLocation { prefix: &location.0, excerpt: &location.1 },
+            redacted_excerpt: &redacted_excerpt,
         });
     }
 }

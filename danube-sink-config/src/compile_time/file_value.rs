@@ -41,6 +41,8 @@ pub struct FileValue<'a> {
     pub key_location: FileLocation<'a>,
     /// Where it is.
     pub location: FileLocation<'a>,
+    /// The excerpt of its location for a secret: without the value.
+    pub redacted_excerpt: &'a str,
 }
 
 /// A step from a value to one within.
@@ -106,8 +108,12 @@ pub const fn error(keys: &'static [KeySpec], table: &FileTable<'_>, value: &File
             None => None,
         };
     }
+    let location = match value_type {
+        ValueType::Secret => FileLocation { excerpt: value.redacted_excerpt, ..value.location },
+        _ => value.location,
+    };
     match value_type.violation(&value.value) {
-        Some(violation) => Some(report(&value.location, value.path, &violation)),
+        Some(violation) => Some(report(&location, value.path, &violation)),
         None => None,
     }
 }

@@ -9,6 +9,7 @@ use super::*;
 use crate::{
     SubscriptionType,
     compile_time::{self, BuildError, FieldDecl, StructDecl, StructKind, file_value},
+    schema::ValueType,
 };
 
 /// A connector with settings of many types. Only their keys matter.
@@ -218,6 +219,28 @@ fn assert_same(text: &str) {
 fn each_error_is_an_error_of_the_build() {
     let text = VALID.replace("[1, 2]", "[300, 400]").replace("\"5m\"", "5").replace("size = 3", "sise = 3\nsub = 1");
     assert_eq!(at_build(&text).len(), 5);
+}
+
+const API_KEYS: &[KeySpec] =
+    &[KeySpec { source: ValueSource::Secret(None), value_type: ValueType::Secret, ..KeySpec::new("pin") }];
+
+/// Its name says nothing, and the macro does not know the struct.
+#[test]
+fn a_secret_of_a_nested_table_is_in_no_error_of_the_build() {
+    const KEYS: &[KeySpec] = &[KeySpec { value_type: ValueType::Table(API_KEYS), ..KeySpec::new("api") }];
+    let decl = StructDecl {
+        path: Path::new("connector.toml"),
+        package: "lake",
+        section: "lake",
+        mapping_defaults: &[],
+        fields: &[FieldDecl::Key("api")],
+    };
+    let mut found = Vec::new();
+    compile_time::validate(&decl, "[lake]\napi = { pin = \"hunter2\" }", &mut |_, table, value| {
+        found.extend(file_value::error(KEYS, table, value).map(|error| error.to_string()));
+    });
+    let [error] = found.as_slice() else { panic!("{found:#?}") };
+    assert!(error.contains("a secret must not be in the file") && error.contains("api = { pin = *** }"), "{error}");
 }
 
 #[test]

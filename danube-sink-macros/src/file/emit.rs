@@ -50,7 +50,7 @@ fn file_table(table: &FileTable<'_>) -> TokenStream {
 }
 
 fn file_value(value: &FileValue<'_>) -> TokenStream {
-    let FileValue { path, value, keys, misplaced, key_location, location } = value;
+    let FileValue { path, value, keys, misplaced, key_location, location, redacted_excerpt } = value;
     let path = path.iter().map(|segment| match segment {
         PathSegment::Key(key) => quote!(file_value::PathSegment::Key(#key)),
         PathSegment::Item => quote!(file_value::PathSegment::Item),
@@ -65,6 +65,7 @@ fn file_value(value: &FileValue<'_>) -> TokenStream {
             misplaced: #misplaced,
             key_location: #key_location,
             location: #location,
+            redacted_excerpt: #redacted_excerpt,
         }
     }
 }
