@@ -1,35 +1,59 @@
-//! What does not compile, and what it says. After a change, bless the new texts and read each of them:
+//! Code that does not compile, and its reports; code that compiles. After a change, bless the new reports and read each:
 //!
 //! ```text
-//! TRYBUILD=overwrite cargo test -p danube-sink-tests --test compile_fail
+//! BLESS=1 cargo test -p danube-sink-tests --test compile_fail
 //! ```
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
+mod compiler;
+mod report;
+
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 const FOLDERS: [&str; 5] = ["config_file", "setting", "sink_connector", "sink_connector_impl", "topic_mapping"];
 
 #[test]
-fn every_mistake_is_one_error_at_its_place() {
-    // The cases are compiled in a package of their own, from whose folder they name their configuration files.
-    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tests/trybuild").join(env!("CARGO_PKG_NAME"));
-    for folder in ["config_file", "pass"] {
-        let (from, to) = (ui(folder), package.join("ui").join(folder));
-        fs::create_dir_all(&to).unwrap();
-        for path in files(&from, "toml") {
-            fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+fn each_case_fails_with_its_report() {
+    let cases = FOLDERS.iter().chain(&["several"]).flat_map(|folder| files(&ui(folder), "rs")).collect();
+    for_each(cases, |case| {
+        let report = report::of_json(&compiler::check(case)) + "\n";
+        let file = case.with_extension("stderr");
+        if env::var_os("BLESS").is_some() {
+            fs::write(&file, &report).unwrap();
         }
-    }
-    let cases = trybuild::TestCases::new();
-    cases.pass("ui/pass/*.rs");
-    for folder in FOLDERS {
-        cases.compile_fail(format!("ui/{folder}/*.rs"));
-    }
-    cases.compile_fail("ui/several/*.rs");
+        let kept = fs::read_to_string(&file).unwrap_or_default();
+        if report == kept { Ok(()) } else { Err(format!("it reports\n{report}\nand should report\n{kept}")) }
+    });
+}
+
+#[test]
+fn each_passing_case_compiles_and_runs() {
+    for_each(files(&ui("pass"), "rs"), compiler::run);
+}
+
+/// Judges every case, as many at a time as there are processors, and names each that fails.
+fn for_each(cases: Vec<PathBuf>, judge: impl Fn(&Path) -> Result<(), String> + Sync) {
+    assert!(!cases.is_empty());
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(reason) = judge(case) {
+                        println!("{}:\n\n{reason}", case.display());
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(failed.into_inner(), 0, "of {} cases", cases.len());
 }
 
 fn ui(folder: &str) -> PathBuf {
