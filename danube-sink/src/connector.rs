@@ -1,4 +1,4 @@
-//! The trait that a connector implements, and what it tells of the topics it reads.
+//! The trait that a sink connector implements.
 
 use async_trait::async_trait;
 
@@ -8,41 +8,41 @@ use crate::{
     record::SinkRecord,
 };
 
-/// A sink: takes records from Danube topics and writes them to a target system.
+/// A sink connector: writes records of Danube topics to a target system.
 ///
-/// Put `#[sink_connector]` on the impl to leave out `async_trait`, `consumer_configs` (from the topic mappings) and
-/// `process` (from `process_batch`).
+/// With `#[sink_connector]` on the impl you can omit `async_trait`, `consumer_configs` (derived from the topic mappings)
+/// and `process` (derived from `process_batch`).
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a sink connector",
     note = "write `#[sink_connector] impl SinkConnector for {Self} {{ … }}` with `initialize` and `process_batch`"
 )]
 pub trait SinkConnector: Send + Sync {
-    /// Connects to the target and checks that it can be written to. Called before any record, until it succeeds.
+    /// Connects to the target and checks that it is writable. Called before the first record, until it succeeds.
     ///
     /// # Errors
-    /// After [`ConnectorError::Retryable`], for a target that cannot be reached yet, it is called again, with the delays
-    /// between `retry_backoff_ms` and `max_backoff_ms`; `/ready` and the log say why. After any other error, such as
-    /// [`ConnectorError::Initialization`], the connector ends with exit code 1.
+    /// After [`ConnectorError::Retryable`], for a target that is not reachable yet, the runtime calls it again, with delays
+    /// between `retry_backoff_ms` and `max_backoff_ms`; `/ready` and the log show the reason. After any other error, such as
+    /// [`ConnectorError::Initialization`], the connector exits with code 1.
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()>;
 
-    /// Which topics to read, through which subscriptions. Called once, after [`initialize`](Self::initialize).
+    /// Topics and subscriptions to consume. Called once, after [`initialize`](Self::initialize).
     ///
     /// # Errors
-    /// Any error ends the connector.
+    /// Any error stops the connector.
     async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>>;
 
-    /// Writes one record. Return `Ok` only when the target has it: the record is acknowledged then.
+    /// Writes one record. Return `Ok` only when the target has stored it: the record is acknowledged then.
     ///
     /// # Errors
     /// See [`ConnectorError`] for what the runtime does with each variant.
     async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()>;
 
-    /// Writes the records of one batch, all of one topic mapping, in the order of the topic's partitions.
+    /// Writes one batch: records of one topic mapping, in order within each partition.
     ///
-    /// Return `Ok` only when the target has all of them. The default calls [`process`](Self::process) for each.
+    /// Return `Ok` only when the target has stored all of them. The default calls [`process`](Self::process) for each.
     ///
-    /// When the runtime gives up a try (`write_timeout_ms`), it drops the future of this method.
+    /// When an attempt times out (`write_timeout_ms`), the runtime drops the future of this method.
     ///
     /// # Errors
     /// See [`ConnectorError`] for what the runtime does with each variant.
@@ -59,13 +59,13 @@ pub trait SinkConnector: Send + Sync {
                     if let ConnectorError::Retryable { retry_after, .. } = error {
                         failure.retry_after = failure.retry_after.max(retry_after);
                     }
-                    leave(&mut failure, &mut records);
+                    defer(&mut failure, &mut records);
                 }
                 Err(ConnectorError::Partial(partial)) => {
                     let untried = !partial.retry.is_empty();
                     failure.merge(partial);
                     if untried {
-                        leave(&mut failure, &mut records);
+                        defer(&mut failure, &mut records);
                     }
                 }
                 Err(other) => return Err(other),
@@ -74,26 +74,26 @@ pub trait SinkConnector: Send + Sync {
         failure.into_result()
     }
 
-    /// Closes what `initialize` opened. Called in every case, also after a fatal error.
+    /// Shuts the connector down and closes what `initialize` opened. Always called, also after a fatal error.
     ///
     /// # Errors
-    /// An error is logged and becomes the exit code if there was no other.
+    /// An error is logged, and determines the exit code if no other error did.
     async fn shutdown(&mut self) -> ConnectorResult<()> {
         Ok(())
     }
 
-    /// Whether the target can be written to. Asked before each try while a subscription is let go of because the target
-    /// takes no records; so long as it fails, `process_batch` is not called.
+    /// Health check: whether the target is writable. Called before each attempt while the subscription is detached during an
+    /// outage of the target; `process_batch` is not called until it succeeds.
     ///
     /// # Errors
-    /// Any error means that the target cannot be written to now.
+    /// Any error means that the target is not writable now.
     async fn health_check(&self) -> ConnectorResult<()> {
         Ok(())
     }
 }
 
-/// What comes behind a record that is to be tried again is tried after it.
-fn leave(failure: &mut PartialFailure, later: &mut impl Iterator<Item = SinkRecord>) {
+/// Defers the records behind one that is retried, to keep their order.
+fn defer(failure: &mut PartialFailure, later: &mut impl Iterator<Item = SinkRecord>) {
     for record in later {
         failure.again(&record);
     }

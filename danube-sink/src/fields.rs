@@ -1,4 +1,4 @@
-//! Several fields of a record, read together.
+//! Several fields of a record, read in one pass over the payload.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use crate::{
     record::{Field, Pointers, SinkRecord},
 };
 
-/// Several fields of a record, whose values are read together as JSON text: those of the payload as the producer wrote them,
-/// so that no number changes.
+/// Several fields of a record, read in one pass as JSON text. Payload values stay as the producer wrote them, so that no
+/// number changes.
 ///
 /// ```
 /// use danube_sink::{Field, Fields, SinkRecord};
@@ -23,11 +23,11 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Fields {
     fields: Vec<Field>,
-    /// Whether each record has all of them.
-    are_metadata: bool,
-    /// Whether those of the payload are the whole of it.
-    takes_text: bool,
-    /// Those that stand in the payload.
+    /// Whether all fields are metadata, which every record has.
+    all_metadata: bool,
+    /// Whether every payload field is the whole payload, which may be plain text.
+    whole_payload: bool,
+    /// Pointers of the payload fields.
     pointers: Pointers,
 }
 
@@ -38,41 +38,41 @@ impl FromIterator<Field> for Fields {
             Field::Payload(pointer) => Some(pointer),
             _ => None,
         });
-        let are_metadata = fields.iter().all(|field| matches!(field, Field::Metadata(_)));
-        let takes_text = pointers.clone().all(|pointer| pointer.to_string().is_empty());
-        Self { pointers: pointers.collect(), are_metadata, takes_text, fields }
+        let all_metadata = fields.iter().all(|field| matches!(field, Field::Metadata(_)));
+        let whole_payload = pointers.clone().all(|pointer| pointer.to_string().is_empty());
+        Self { pointers: pointers.collect(), all_metadata, whole_payload, fields }
     }
 }
 
 impl Fields {
-    /// The value of each field, in their order; `None` for one that is not there.
+    /// The value of each field as JSON text, in order; `None` for a missing one.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the record has none of the fields of the payload, or, where no field is of the
-    /// payload or metadata, none of the attributes; and if the payload is [not JSON](SinkRecord::as_json). A field that is the
-    /// whole payload takes any text but one that begins as JSON and is not.
+    /// [`ConnectorError::InvalidRecord`] if the record has none of the payload fields (without payload and metadata fields:
+    /// none of the attributes), or if the payload is [not JSON](SinkRecord::as_json). A field that selects the whole payload
+    /// accepts any text, unless it begins like JSON and is invalid.
     pub fn json_of<'r>(&self, record: &'r SinkRecord) -> ConnectorResult<Vec<Option<Cow<'r, str>>>> {
         let values = match self.json(record)? {
             Cow::Borrowed(json) => self.values(record, self.pointers.of_json(json), Cow::Borrowed),
             Cow::Owned(json) => self.values(record, self.pointers.of_json(&json), |value| value.to_owned().into()),
         };
         values.ok_or_else(|| {
-            let wanted: Vec<_> = self.wanted().map(|field| format!("`{field}`")).collect();
-            ConnectorError::invalid_record(record, format!("it has no value for {}", wanted.join(", ")))
+            let expected: Vec<_> = self.expected().map(|field| format!("`{field}`")).collect();
+            ConnectorError::invalid_record(record, format!("it has no value for {}", expected.join(", ")))
         })
     }
 
-    /// The payload's text, if it is needed.
+    /// The payload as JSON text, if a field needs it.
     fn json<'r>(&self, record: &'r SinkRecord) -> ConnectorResult<Cow<'r, str>> {
         if !self.needs_payload() {
             return Ok("".into());
         }
-        let is_text = self.takes_text && !matches!(record.bytes().trim_ascii_start().first(), Some(b'{' | b'['));
+        let is_text = self.whole_payload && !matches!(record.bytes().trim_ascii_start().first(), Some(b'{' | b'['));
         if is_text { Ok(record.json()) } else { record.as_json() }
     }
 
-    /// The fields of which a record must have one.
-    fn wanted(&self) -> impl Iterator<Item = &Field> {
+    /// The fields of which a record must have at least one.
+    fn expected(&self) -> impl Iterator<Item = &Field> {
         let of_payload = self.needs_payload();
         self.fields.iter().filter(move |field| match field {
             Field::Payload(_) => true,
@@ -92,21 +92,21 @@ impl Fields {
         text: fn(&'j str) -> Cow<'r, str>,
     ) -> Option<Vec<Option<Cow<'r, str>>>> {
         let needs_payload = !of_payload.is_empty();
-        let (mut of_payload, mut is_there) = (of_payload.into_iter(), self.are_metadata);
+        let (mut of_payload, mut is_found) = (of_payload.into_iter(), self.all_metadata);
         let value = |field: &Field| match field {
             Field::Payload(_) => {
                 let value = of_payload.next().flatten().map(text);
-                is_there |= value.is_some();
+                is_found |= value.is_some();
                 value
             }
             _ => {
                 let value = record.field(field).map(|value| value.to_string().into());
-                is_there |= !needs_payload && value.is_some() && matches!(field, Field::Attribute(_));
+                is_found |= !needs_payload && value.is_some() && matches!(field, Field::Attribute(_));
                 value
             }
         };
         let values = self.fields.iter().map(value).collect();
-        is_there.then_some(values)
+        is_found.then_some(values)
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_its_place_wherever_it_stands() {
+    fn values_are_in_the_order_of_the_fields() {
         let text = |text: &str| Some(text.to_owned());
         let fields = ["/b/0", "attribute:op", "/a", "offset", "attribute:no", "/a/c", "/a/b"];
         let expected = [text("1.0e0"), text(r#""\"c\"""#), text(r#"{"b": null}"#), text("7"), None, None, text("null")];
@@ -130,15 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn a_record_with_none_of_them_is_not_valid() {
-        let lacks = [
+    fn a_record_without_any_of_the_fields_is_invalid() {
+        let missing = [
             (&["/a"][..], "`/a`"),
             (&["/a", "offset", "attribute:op", "/b"], "`/a`, `/b`"),
             (&["attribute:no"], "`attribute:no`"),
         ];
-        for (fields, named) in lacks {
+        for (fields, listed) in missing {
             let text = values(fields, "{\"c\":1}").unwrap_err().to_string();
-            assert!(text.ends_with(&format!("it has no value for {named}")), "{text}");
+            assert!(text.ends_with(&format!("it has no value for {listed}")), "{text}");
         }
         for fields in [&["offset"][..], &[], &["attribute:op"], &["/a", "/c"]] {
             values(fields, "{\"c\":null}").unwrap();

@@ -1,4 +1,4 @@
-//! A record as a row of JSON.
+//! Serialization of records as rows of JSON.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -17,8 +17,8 @@ use crate::{
     record::{Field, Metadata, SinkRecord},
 };
 
-/// A record as a JSON object on one line, for a target that takes such rows. Values of the payload are the producer's own
-/// text, so that no number changes.
+/// Serializer of records as JSON rows: one object on one line. Payload values stay as the producer wrote them, so that no
+/// number changes.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -37,39 +37,39 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct JsonRow {
-    /// Whether the row begins with all that the payload has.
+    /// Whether the row begins with all fields of the payload.
     whole: bool,
-    /// Of each field, as JSON has it, and the colon.
+    /// The quoted name of each field and the colon.
     names: Vec<String>,
     fields: Fields,
-    /// The names that a row has whatever the payload is.
-    own: HashSet<String>,
-    /// One that it would have twice.
-    twice: Option<String>,
+    /// Names of the configured columns and metadata.
+    reserved: HashSet<String>,
+    /// A name that is configured twice.
+    duplicate: Option<String>,
 }
 
 impl JsonRow {
-    /// A row of these columns, by their names, else of the fields of the payload; with metadata behind them.
+    /// Creates a serializer for these columns, by name, or without them for all fields of the payload; metadata follows.
     pub fn new(columns: Option<&BTreeMap<String, Field>>, metadata: &[Metadata]) -> Self {
         let columns_of_payload = columns.into_iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
         let of_message = metadata.iter().map(|which| (which.as_str(), Field::Metadata(*which)));
         let metadata = metadata.iter().map(|which| which.as_str());
         let all = columns_of_payload.chain(of_message).map(|(name, field)| (format!("{}:", Value::from(name)), field));
         let (names, fields): (_, Vec<_>) = all.unzip();
-        let (mut own, mut twice) = (HashSet::new(), None);
+        let (mut reserved, mut duplicate) = (HashSet::new(), None);
         for name in columns.into_iter().flat_map(BTreeMap::keys).map(String::as_str).chain(metadata) {
-            if !own.insert(name.to_owned()) {
-                twice = Some(name.to_owned());
+            if !reserved.insert(name.to_owned()) {
+                duplicate = Some(name.to_owned());
             }
         }
-        Self { whole: columns.is_none(), names, fields: fields.into_iter().collect(), own, twice }
+        Self { whole: columns.is_none(), names, fields: fields.into_iter().collect(), reserved, duplicate }
     }
 
-    /// Appends the row of a record. What the record does not have is left out.
+    /// Appends the row of a record, without the fields that it does not have.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the payload is no JSON object and there are no columns, or as
-    /// [`Fields::json_of`], or if the row would have a name twice: of two fields of the payload, or of one and metadata.
+    /// [`ConnectorError::InvalidRecord`] if the payload is not a JSON object and no columns are configured, if
+    /// [`Fields::json_of`] fails, or if the row would have a duplicate name: of two payload fields, or of one and metadata.
     /// Nothing is appended then.
     pub fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> ConnectorResult<()> {
         let invalid = |reason: &str| ConnectorError::invalid_record(record, reason);
@@ -77,11 +77,13 @@ impl JsonRow {
         let inner = whole.strip_prefix('{').and_then(|json| json.strip_suffix('}'));
         let inner = inner.ok_or_else(|| invalid("the payload is not a JSON object"))?;
         let values = self.fields.json_of(record)?;
-        if let Some(name) = &self.twice {
-            return Err(invalid(&format!("the row would have `{name}` twice")));
+        if let Some(name) = &self.duplicate {
+            return Err(invalid(&format!("the row would have the duplicate field `{name}`")));
         }
-        if self.whole && serde_json::Deserializer::from_str(&whole).deserialize_map(NamesOnce(&self.own)).is_err() {
-            return Err(invalid("the payload has a field twice, or one that is among the metadata"));
+        if self.whole
+            && serde_json::Deserializer::from_str(&whole).deserialize_map(UniqueNames(&self.reserved)).is_err()
+        {
+            return Err(invalid("the payload has a duplicate field, or one with the name of a metadata field"));
         }
         row.push(b'{');
         let begin = row.len();
@@ -97,14 +99,14 @@ impl JsonRow {
     }
 }
 
-/// Goes through an object whose names are neither these nor one of them twice.
-struct NamesOnce<'n>(&'n HashSet<String>);
+/// Visitor that fails on a duplicate name in an object, or on one of these names.
+struct UniqueNames<'n>(&'n HashSet<String>);
 
-impl<'de> Visitor<'de> for NamesOnce<'_> {
+impl<'de> Visitor<'de> for UniqueNames<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with each name once")
+        f.write_str("an object without duplicate names")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
@@ -112,7 +114,7 @@ impl<'de> Visitor<'de> for NamesOnce<'_> {
         while let Some(name) = fields.next_key::<String>()? {
             fields.next_value::<IgnoredAny>()?;
             if self.0.contains(&name) || !seen.insert(name) {
-                return Err(A::Error::custom("a name twice"));
+                return Err(A::Error::custom("duplicate name"));
             }
         }
         Ok(())
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_columns_in_their_order_and_leaves_out_what_is_not_there() {
+    fn a_row_has_its_columns_in_order_without_missing_fields() {
         let columns = [("\"a\"", "/a"), ("b", "/b/0"), ("c", "/c"), ("op", "attribute:op"), ("no", "attribute:no")];
         let expected = r#"{"\"a\"":1.0e0,"b":{"x": "\n"},"op":"\"c\"","offset":7,"key":null}"#;
         assert_eq!(row(&columns, "{\"b\":[{\"x\":\n\"\\n\"}],\"a\":1.0e0}").unwrap(), expected);
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_a_row_is_told() {
+    fn a_payload_that_has_no_row_is_invalid() {
         for (columns, payload) in [(&[][..], "[]"), (&[], "text"), (&[("a", "/a")], "{\"b\":1}"), (&[("a", "/a")], "1")]
         {
             assert!(matches!(row(columns, payload), Err(ConnectorError::InvalidRecord { .. })), "{payload}");
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_with_a_name_twice_is_rejected() {
+    fn a_row_with_a_duplicate_name_is_invalid() {
         for payload in [r#"{"offset":1}"#, r#"{"\u006fffset":1}"#, r#"{"a":1,"b":{"offset":1},"\u0061":1}"#] {
             assert!(matches!(row(&[], payload), Err(ConnectorError::InvalidRecord { .. })), "{payload}");
         }

@@ -76,6 +76,7 @@ mod measure;
 pub mod metrics;
 mod observe;
 mod parts;
+mod payload;
 mod pipeline;
 mod record;
 mod runtime;

@@ -1,6 +1,6 @@
-//! The pipeline without a network: what the framework itself costs a record.
+//! Cost of the framework per record, measured with the pipeline over a broker in memory.
 //!
-//! Benchmarks and the tests of allocations and instructions run it; no connector does.
+//! Used by benchmarks and by the tests of allocations and instructions, never by a connector.
 
 use std::{
     sync::{
@@ -28,30 +28,30 @@ use crate::{
     schema::SchemaInfo,
 };
 
-/// A run of the pipeline over a broker in memory that has every message at hand, and takes every acknowledgement at once.
+/// A run of the pipeline over a broker in memory that has every message ready and accepts every acknowledgement immediately.
 ///
-/// `records` is best a multiple of `mappings` times `batch_size`: a last batch that is not full waits for its flush interval.
-/// What all windows hold has to fit into `max_buffered_bytes`: the broker sends no message twice.
+/// Choose `records` as a multiple of `mappings` times `batch_size`: a partly filled last batch waits for its flush interval.
+/// All windows together must fit into `max_buffered_bytes`: the broker redelivers no message.
 #[derive(Debug, Clone)]
 pub struct MemoryRun {
-    /// Topics, each with a mapping of its own.
+    /// Number of topics, each with its own mapping.
     pub mappings: usize,
-    /// Messages of all topics together.
+    /// Number of messages of all topics together.
     pub records: usize,
-    /// What each message carries.
+    /// Payload of each message.
     pub payload: Bytes,
-    /// The schema that each message names, if it names one.
+    /// Schema of each message, if any.
     pub schema: Option<SchemaInfo>,
-    /// How the topics are subscribed to.
+    /// Type of the subscriptions.
     pub subscription_type: SubscriptionType,
-    /// Records in a batch at most.
+    /// Maximum number of records in a batch.
     pub batch_size: usize,
-    /// Messages of a topic that are unacknowledged at most.
+    /// Maximum number of unacknowledged messages of a topic.
     pub window: usize,
 }
 
 impl MemoryRun {
-    /// One mapping with an Exclusive subscription, a window of 1 000, messages without a schema, and the default batch size.
+    /// Creates a run with one mapping, an Exclusive subscription, a window of 1 000, no schema and the default batch size.
     pub fn new(records: usize, payload: impl Into<Bytes>) -> Self {
         Self {
             mappings: 1,
@@ -64,10 +64,10 @@ impl MemoryRun {
         }
     }
 
-    /// The time from the start to the last acknowledgement, with these instances of a connector.
+    /// Runs the pipeline with these connector instances, and returns the time from the start to the last acknowledgement.
     ///
     /// # Errors
-    /// What ended the pipeline before every message was acknowledged.
+    /// The error that ended the pipeline before every message was acknowledged.
     pub async fn time(&self, connectors: Vec<impl SinkConnector + 'static>) -> ConnectorResult<Duration> {
         let config = config();
         let (done, mut finished) = watch::channel(false);
@@ -112,13 +112,13 @@ struct MemoryBroker {
     total: Arc<Total>,
 }
 
-/// What is left to acknowledge, over all topics.
+/// Unacknowledged messages of all topics.
 struct Total {
     unacked: AtomicUsize,
     done: watch::Sender<bool>,
 }
 
-/// The subscription of one topic.
+/// Subscription of one topic.
 struct Subscription {
     in_flight: AtomicUsize,
     acked: Notify,
@@ -150,7 +150,7 @@ impl Broker for MemoryBroker {
         let session = Arc::clone(&subscription) as Arc<dyn Session>;
         let (each, window) = (self.run.records / self.run.mappings, self.run.window);
         let chunks = stream::unfold((0, message, subscription), move |(first, message, subscription)| async move {
-            let count = subscription.room(window).await.min(CHUNK_MESSAGES).min(each - first);
+            let count = subscription.credit(window).await.min(CHUNK_MESSAGES).min(each - first);
             if count == 0 {
                 return std::future::pending().await;
             }
@@ -179,12 +179,12 @@ fn missing(message: &str) -> BrokerFailure {
 }
 
 impl Subscription {
-    /// How many messages may be sent, once one may.
-    async fn room(&self, window: usize) -> usize {
+    /// Waits until messages may be sent, and returns how many.
+    async fn credit(&self, window: usize) -> usize {
         loop {
             match window.saturating_sub(self.in_flight.load(Ordering::Relaxed)) {
                 0 => self.acked.notified().await,
-                room => return room,
+                credit => return credit,
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A batch made ready by all cores.
+//! Parallel conversion of a batch on all cores.
 
 use std::{num::NonZero, panic, sync::LazyLock, thread};
 
@@ -7,17 +7,17 @@ use crate::{
     record::{RecordId, SinkRecord},
 };
 
-/// A record that is not valid, and why.
+/// An invalid record and the reason.
 type Invalid = (RecordId, String);
 
-/// As many records are worth a core of their own.
+/// Smallest number of records for which another thread pays off.
 const PART: usize = 1_000;
 
-/// Asked once: the system reads files to answer.
+/// Number of cores, read once: the operating system reads files to find it.
 static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
-/// What `make` makes of the parts of a batch, in their order. A batch of several thousand records has a part for each core, all
-/// of which work at once; the caller waits.
+/// Converts the parts of a batch in parallel, and returns the results in order. A batch of several thousand records has a
+/// part for each core; the calling thread waits for all of them.
 ///
 /// ```
 /// use danube_sink::{SinkRecord, in_parts};
@@ -40,7 +40,7 @@ pub fn in_parts<'r, T: Send>(records: &'r [SinkRecord], make: impl Fn(&'r [SinkR
         for (part, begun) in others {
             made.push(match begun {
                 Ok(thread) => thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic)),
-                // The system gives no more threads now.
+                // The system cannot start another thread now.
                 Err(_) => make(part),
             });
         }
@@ -48,10 +48,10 @@ pub fn in_parts<'r, T: Send>(records: &'r [SinkRecord], make: impl Fn(&'r [SinkR
     })
 }
 
-/// What `make` makes of each record of a batch, in their order. [`in_parts`] makes them.
+/// Converts each record of a batch, in parallel as [`in_parts`] does, and returns the results in order.
 ///
-/// One answer names every invalid record of the batch, so that a batch with many of them is handed over twice and not once
-/// for each.
+/// One error lists every invalid record of the batch, so that a batch with many of them is written in two attempts and not
+/// in one for each.
 ///
 /// ```
 /// use danube_sink::{ConnectorError, SinkRecord, each_record};
@@ -66,8 +66,8 @@ pub fn in_parts<'r, T: Send>(records: &'r [SinkRecord], make: impl Fn(&'r [SinkR
 /// ```
 ///
 /// # Errors
-/// [`ConnectorError::InvalidRecord`] if `make` returns it for one record, [`ConnectorError::Partial`] with every record for which
-/// it does, the others to be handed over again; any other error as it is, the first one.
+/// [`ConnectorError::InvalidRecord`] if `make` returns it for one record; [`ConnectorError::Partial`] if it does for several,
+/// with all others to be written again; otherwise the first error of another variant.
 pub fn each_record<'r, T: Send>(
     records: &'r [SinkRecord],
     make: impl Fn(&'r SinkRecord) -> ConnectorResult<T> + Sync,
@@ -83,7 +83,7 @@ pub fn each_record<'r, T: Send>(
     without_invalid(records, parts).map(|parts| parts.into_iter().flatten().collect())
 }
 
-/// The records for which `write` says that they are not valid.
+/// The records for which `write` returns [`ConnectorError::InvalidRecord`].
 fn invalid_of<'r>(
     part: &'r [SinkRecord],
     mut write: impl FnMut(&'r SinkRecord) -> ConnectorResult<()>,
@@ -99,7 +99,7 @@ fn invalid_of<'r>(
     Ok(invalid)
 }
 
-/// What the parts of a batch are, if all of its records are valid.
+/// The converted parts of a batch, if all of its records are valid.
 fn without_invalid<T>(
     records: &[SinkRecord],
     parts: Vec<ConnectorResult<(T, Vec<Invalid>)>>,
@@ -117,7 +117,7 @@ fn without_invalid<T>(
     }
 }
 
-/// The bytes of a batch: those of each record, with something before, between and behind them. [`in_parts`] makes them.
+/// Delimiters for the bytes of a batch: its records are serialized in parallel, as [`in_parts`] does, and joined.
 ///
 /// ```
 /// use danube_sink::{Joined, SinkRecord};
@@ -133,16 +133,16 @@ fn without_invalid<T>(
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Joined<'t> {
-    /// What stands before the first record.
+    /// Text before the first record.
     pub open: &'t str,
-    /// What stands between records.
+    /// Text between records.
     pub between: &'t str,
-    /// What stands behind the last record.
+    /// Text after the last record.
     pub close: &'t str,
 }
 
 impl Joined<'_> {
-    /// The bytes. `write` appends those of one record.
+    /// Serializes a batch to bytes; `write` appends one record.
     ///
     /// # Errors
     /// Those of [`each_record`].
@@ -155,7 +155,7 @@ impl Joined<'_> {
         let parts = in_parts(records, |part| {
             let length: usize = part.iter().map(|record| record.bytes().len() + between.len()).sum();
             let mut bytes = Vec::with_capacity(open.len() + length + close.len());
-            // The bytes of most batches are one part, and stay where they are.
+            // Most batches are one part, whose bytes are returned without a copy.
             if part.as_ptr() == records.as_ptr() {
                 bytes.extend_from_slice(open.as_bytes());
             }
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_record_is_in_one_part_and_in_its_place() {
+    fn every_record_is_in_one_part_and_in_order() {
         for count in [0, 1, 2, 999, 1_000, 1_001, 2_000, 4_999, 40_001] {
             let numbers: Vec<_> = (0..count).map(|number: u64| number.to_string()).collect();
             assert_eq!(joined(count), format!("<{}>", numbers.join("\n")), "{count}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_record_that_has_no_bytes_is_told() {
+    fn the_first_error_is_returned() {
         let error = Joined::default().bytes(&records(5_000), |record, _| match record.offset() {
             1_500 | 4_500 => Err(ConnectorError::fatal(record.offset().to_string())),
             _ => Ok(()),
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "as the author wrote it")]
-    fn a_panic_is_the_callers() {
+    fn a_panic_in_a_part_propagates_to_the_caller() {
         in_parts(&records(5_000), |part| assert!(part[0].offset() == 0, "as the author wrote it"));
         // With one core there is one part, which does not panic.
         assert!(*CORES > 1, "as the author wrote it");

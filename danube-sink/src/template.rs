@@ -1,4 +1,4 @@
-//! A text with places that each record fills in.
+//! String templates with placeholders for fields of a record.
 
 use std::{fmt, str::FromStr};
 
@@ -9,13 +9,14 @@ use crate::{
     record::{Field, Metadata, SinkRecord},
 };
 
-const HELP: &str = "between braces stands a JSON pointer as in `{/user/id}`, `{attribute:NAME}`, or one of `{topic}`, \
-                    `{partition}`, `{offset}`, `{publish_time}`, `{producer}`, `{key}`, `{id}`; a brace is `{{` or `}}`";
+const HELP: &str = "a placeholder is a JSON pointer such as `{/user/id}`, `{attribute:NAME}`, or one of `{topic}`, \
+                    `{partition}`, `{offset}`, `{publish_time}`, `{producer}`, `{key}`, `{id}`; write `{{` or `}}` for a brace";
 
-/// A text with places that each record fills in, as a setting: `"/users/{/user/id}?from={topic}"`. In each place stands the
-/// string, number or boolean of a [`Field`], a number as its producer wrote it; a brace is `{{` or `}}`.
+/// A string template with placeholders for fields of a record, usable as a setting: `"/users/{/user/id}?from={topic}"`. Each
+/// placeholder is replaced by the string, number or boolean of a [`Field`], a number as its producer wrote it; `{{` and `}}`
+/// stand for a brace.
 ///
-/// It prints as it is written, so that an error can name it without what a record holds.
+/// It prints with its placeholders, so that an error can show it without values of a record.
 ///
 /// ```
 /// use danube_sink::{SinkRecord, Template};
@@ -29,60 +30,61 @@ const HELP: &str = "between braces stands a JSON pointer as in `{/user/id}`, `{a
 pub struct Template {
     written: String,
     parts: Vec<Part>,
-    /// Those of the places, in their order.
+    /// The fields of the placeholders, in order.
     fields: Fields,
 }
 
-/// A text in which braces stand for no place.
+/// Error for an invalid placeholder in a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no place that a record fills in: `{0}`")]
+#[error("invalid placeholder: `{0}`")]
 pub struct NotATemplate(String);
 
 #[derive(Clone)]
 enum Part {
     Text(String),
-    Place(Field),
+    Placeholder(Field),
 }
 
 impl Template {
-    /// The text, if it is the same for every record.
+    /// The text of a template without placeholders.
     pub fn constant(&self) -> Option<String> {
         self.parts.iter().map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
     }
 
-    /// Whether the text may differ from record to record of a mapping: the topic is the same for all of them.
+    /// Whether the text may differ between records of a mapping, that is, has a placeholder other than `{topic}`.
     pub fn is_filled_in(&self) -> bool {
         let topic = Field::Metadata(Metadata::Topic);
-        self.parts.iter().any(|part| matches!(part, Part::Place(field) if *field != topic))
+        self.parts.iter().any(|part| matches!(part, Part::Placeholder(field) if *field != topic))
     }
 
-    /// The text for one record. What comes from the record goes through `encode`, which answers `None` for what must not
-    /// stand there.
+    /// Renders the template for one record. `encode` encodes each value of the record, or returns `None` for a value that is
+    /// not allowed.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the record has no text, number or truth value for one of the places.
+    /// [`ConnectorError::InvalidRecord`] if the record has no string, number or boolean for one of the placeholders.
     pub fn fill(&self, record: &SinkRecord, encode: impl Fn(String) -> Option<String>) -> ConnectorResult<String> {
         let mut values = self.fields.json_of(record).map_err(|error| self.explained(record, error))?.into_iter();
         let text = self.parts.iter().map(|part| match part {
             Part::Text(text) => Some(text.clone()),
-            Part::Place(_) => values.next().flatten().as_deref().and_then(plain).and_then(&encode),
+            Part::Placeholder(_) => values.next().flatten().as_deref().and_then(plain).and_then(&encode),
         });
-        let lacks = || ConnectorError::invalid_record(record, format!("it has not what every place of `{self}` needs"));
-        text.collect::<Option<_>>().ok_or_else(lacks)
+        let missing =
+            || ConnectorError::invalid_record(record, format!("it has no value for a placeholder of `{self}`"));
+        text.collect::<Option<_>>().ok_or_else(missing)
     }
 
-    /// The error with the template that it concerns.
+    /// Adds the template to the error.
     fn explained(&self, record: &SinkRecord, error: ConnectorError) -> ConnectorError {
         match error {
             ConnectorError::InvalidRecord { reason, .. } => {
-                ConnectorError::invalid_record(record, format!("`{self}` cannot be filled in: {reason}"))
+                ConnectorError::invalid_record(record, format!("cannot render `{self}`: {reason}"))
             }
             error => error,
         }
     }
 }
 
-/// The value of a JSON string, or a number or boolean as it is written.
+/// The value of a JSON string, or the text of a number or boolean.
 fn plain(json: &str) -> Option<String> {
     match json.as_bytes().first()? {
         b'"' => serde_json::from_str(json).ok(),
@@ -109,13 +111,13 @@ impl FromStr for Template {
                 name.strip_prefix('{')
                     .filter(|name| !name.is_empty())
                     .and_then(|name| name.parse().ok())
-                    .map(Part::Place)
+                    .map(Part::Placeholder)
             };
             parts.push(part.ok_or_else(|| NotATemplate(braces.to_owned()))?);
         }
         parts.push(Part::Text(rest.to_owned()));
-        let place = |part: &Part| if let Part::Place(field) = part { Some(field.clone()) } else { None };
-        let fields = parts.iter().filter_map(place).collect();
+        let placeholder = |part: &Part| if let Part::Placeholder(field) = part { Some(field.clone()) } else { None };
+        let fields = parts.iter().filter_map(placeholder).collect();
         Ok(Self { written: written.to_owned(), parts, fields })
     }
 }
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_place_is_filled_in() {
+    fn every_placeholder_is_replaced() {
         let record = SinkRecord::builder("/default/t")
             .payload(
                 r#"{"a":{"b":"x"},"n":1.5,"t":true,"nothing":null,"list":[1],"big":18446744073709551616.10,"e":1E+2}"#,
@@ -160,10 +162,10 @@ mod tests {
         let all = "{{{/a/b}}} {/n} {/t} {/list/0} {attribute:op} {topic} {partition} {offset} {producer} {key}";
         assert_eq!(filled(all).unwrap(), "{x} 1.5 true 1 c /default/t 3 42 me k");
         assert_eq!(filled("{id}").unwrap(), record.id().to_string());
-        for lacking in ["{/a}", "{/list}", "{/nothing}", "{/other}", "{attribute:other}"] {
-            let error = filled(lacking).unwrap_err();
+        for missing in ["{/a}", "{/list}", "{/nothing}", "{/other}", "{attribute:other}"] {
+            let error = filled(missing).unwrap_err();
             assert!(
-                matches!(error, ConnectorError::InvalidRecord { .. }) && error.report().contains(lacking),
+                matches!(error, ConnectorError::InvalidRecord { .. }) && error.report().contains(missing),
                 "{error}"
             );
         }
@@ -175,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_is_the_same_for_every_record() {
+    fn a_topic_placeholder_alone_is_constant_within_a_mapping() {
         let is_filled_in = |text: &str| text.parse::<Template>().unwrap().is_filled_in();
         assert!(!is_filled_in("a {{x}}") && !is_filled_in("{topic}/x"));
         assert!(is_filled_in("{topic}{offset}") && is_filled_in("{/a}") && is_filled_in("{attribute:a}"));
     }
 
     #[test]
-    fn what_is_no_place_is_refused() {
+    fn an_invalid_placeholder_is_an_error() {
         for wrong in ["{", "}", "a}b", "{user}", "{}", "{/a~}", "{attribute}", "{/a", "{{}"] {
             assert!(wrong.parse::<Template>().is_err(), "{wrong}");
         }

@@ -1,4 +1,4 @@
-//! Random parts, answers and durations beside a model: what the target has, and in which order.
+//! Property tests: random parts, outcomes and durations against a model of the target.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,9 +16,9 @@ enum Answer {
     Written,
     Retryable,
     Refused,
-    /// Which record is invalid, counted over the part again and again.
+    /// Index of the invalid record, modulo the size of the part.
     Invalid(usize),
-    /// What becomes of each record, and whether the target asks for a delay.
+    /// The fate of each record, and whether the target requests a delay.
     Partial(Vec<Fate>, bool),
     Fatal,
 }
@@ -54,14 +54,14 @@ fn parts() -> impl Strategy<Value = Vec<Part>> {
     prop::collection::vec(part.prop_map(|(records, answer, millis)| Part { records, answer, millis }), 0..24)
 }
 
-/// What happened to the target.
+/// Events at the target.
 #[derive(Default)]
 struct Seen {
-    under_way: BTreeSet<usize>,
+    in_progress: BTreeSet<usize>,
     most: usize,
-    begun: BTreeSet<usize>,
+    started: BTreeSet<usize>,
     fates: BTreeMap<u64, Fate>,
-    /// Domains of which a record is to be retried.
+    /// Ordering keys with a record to retry.
     failed: BTreeSet<String>,
     stopped: bool,
     fatal: bool,
@@ -92,42 +92,42 @@ impl Model {
         Self { order, parts: parts.collect(), seen: Mutex::default() }
     }
 
-    fn domains(&self, number: usize) -> BTreeSet<String> {
-        let domain = |record: &SinkRecord| match self.order {
+    fn ordering_keys(&self, number: usize) -> BTreeSet<String> {
+        let key = |record: &SinkRecord| match self.order {
             SubscriptionType::Exclusive | SubscriptionType::Failover => Some(format!("{:?}", record.partition())),
             SubscriptionType::KeyShared => Some(format!("{:?}", record.key())),
             SubscriptionType::Shared => None,
         };
-        self.parts[number].1.iter().filter_map(domain).collect()
+        self.parts[number].1.iter().filter_map(key).collect()
     }
 
-    fn begin(&self, number: usize) {
+    fn start(&self, number: usize) {
         let seen = &mut *self.seen.lock().unwrap();
-        let domains = self.domains(number);
+        let keys = self.ordering_keys(number);
         if seen.stopped {
-            seen.problems.push(format!("part {number} began after all was stopped"));
+            seen.problems.push(format!("part {number} started after everything was stopped"));
         }
-        if !domains.is_disjoint(&seen.failed) {
-            seen.problems.push(format!("part {number} began after a failure of its domain"));
+        if !keys.is_disjoint(&seen.failed) {
+            seen.problems.push(format!("part {number} started after a failure of its ordering key"));
         }
-        for other in &seen.under_way {
-            if !domains.is_disjoint(&self.domains(*other)) {
-                seen.problems.push(format!("parts {other} and {number} at once"));
+        for other in &seen.in_progress {
+            if !keys.is_disjoint(&self.ordering_keys(*other)) {
+                seen.problems.push(format!("parts {other} and {number} concurrently"));
             }
         }
-        for later in seen.begun.range(number..) {
-            if !domains.is_disjoint(&self.domains(*later)) {
+        for later in seen.started.range(number..) {
+            if !keys.is_disjoint(&self.ordering_keys(*later)) {
                 seen.problems.push(format!("part {later} overtook {number}"));
             }
         }
-        seen.begun.insert(number);
-        seen.under_way.insert(number);
-        seen.most = seen.most.max(seen.under_way.len());
+        seen.started.insert(number);
+        seen.in_progress.insert(number);
+        seen.most = seen.most.max(seen.in_progress.len());
     }
 
     fn end(&self, number: usize) -> ConnectorResult<()> {
         let seen = &mut *self.seen.lock().unwrap();
-        seen.under_way.remove(&number);
+        seen.in_progress.remove(&number);
         let (part, records) = &self.parts[number];
         let all = |fate| vec![fate; records.len()];
         let (fates, answer) = match &part.answer {
@@ -165,7 +165,7 @@ impl Model {
         };
         seen.stopped |= matches!(part.answer, Answer::Retryable | Answer::Fatal);
         if fates.iter().any(|fate| matches!(fate, Fate::Failed | Fate::Untried)) {
-            seen.failed.extend(self.domains(number));
+            seen.failed.extend(self.ordering_keys(number));
         }
         seen.fates.extend(records.iter().map(SinkRecord::offset).zip(fates));
         answer
@@ -177,7 +177,7 @@ impl Model {
         let write = async |part: Vec<SinkRecord>| {
             let is_it = |(_, records): &(Part, Vec<SinkRecord>)| records[0].has_id(part[0].id());
             let number = self.parts.iter().position(is_it).unwrap();
-            self.begin(number);
+            self.start(number);
             tokio::time::sleep(Duration::from_millis(self.parts[number].0.millis)).await;
             self.end(number)
         };
@@ -194,7 +194,7 @@ impl Model {
         assert!(seen.most <= at_once);
         let fate = |record: &SinkRecord| seen.fates.get(&record.offset()).copied().unwrap_or(Fate::Untried);
         let all: Vec<_> = self.parts.iter().flat_map(|(_, records)| records).collect();
-        let of = |wanted| all.iter().filter(move |record| fate(record) == wanted).map(|record| record.offset());
+        let of = |expected| all.iter().filter(move |record| fate(record) == expected).map(|record| record.offset());
         assert!(of(Fate::Written).eq(seen.settled.iter().copied()), "settled: {:?}", seen.settled);
         let (mut retry, mut rejected) = (BTreeMap::new(), BTreeSet::new());
         match answer {
@@ -222,7 +222,7 @@ impl Model {
         assert!(of(Fate::Rejected).eq(rejected), "rejected");
         let failed = of(Fate::Failed).map(|offset| (offset, true));
         let expected: BTreeMap<_, _> = failed.chain(of(Fate::Untried).map(|offset| (offset, false))).collect();
-        assert_eq!(retry, expected, "retried; what is named nowhere is delivered");
+        assert_eq!(retry, expected, "retried; unlisted records are delivered");
     }
 }
 
@@ -230,7 +230,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn every_record_has_the_verdict_that_its_part_gave_it(
+    fn every_record_has_the_verdict_of_its_part(
         parts in parts(),
         order in select(vec![
             SubscriptionType::Shared,

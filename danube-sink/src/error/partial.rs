@@ -1,4 +1,4 @@
-//! A verdict for each record of a batch that was written in part.
+//! Partial failure: which records of a batch were not written, and why.
 
 use std::{
     borrow::Cow,
@@ -11,9 +11,9 @@ use std::{
 use super::{ConnectorError, ConnectorResult};
 use crate::record::{RecordId, SinkRecord};
 
-/// Which records of a batch were not written. The records that are not named here count as delivered.
+/// Records of a batch that were not written. All others count as delivered.
 ///
-/// A record that is named more than once is rejected if [`reject`](Self::reject) names it, else retried.
+/// A record that is listed more than once is rejected if [`reject`](Self::reject) lists it, else retried.
 ///
 /// ```
 /// # use danube_sink::{PartialFailure, SinkRecord, ConnectorResult};
@@ -28,22 +28,22 @@ use crate::record::{RecordId, SinkRecord};
 pub struct PartialFailure {
     pub(crate) retry: Vec<Retry>,
     pub(crate) rejected: Vec<(RecordId, String)>,
-    /// Found by the connector, before the target saw them.
+    /// Rejected by the connector itself, before the target received them.
     pub(crate) invalid: Vec<(RecordId, String)>,
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// A record that is handed over again.
+/// A record to retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Retry {
     pub(crate) id: RecordId,
     pub(crate) reason: Cow<'static, str>,
-    /// Whether this record was tried and failed. Only such a record counts towards `max_retries`, and may become a dead
-    /// letter when they are exhausted.
+    /// Whether a write of this record failed. Only then do the retry counter and, when `max_retries` are exhausted,
+    /// `on_retries_exhausted` apply to it.
     pub(crate) tried: bool,
 }
 
-/// What an answer means for one record.
+/// Outcome of a write for one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Delivered,
@@ -51,7 +51,7 @@ pub(crate) enum Verdict {
     Rejected { reason: String, by: RejectedBy },
 }
 
-/// Who found that a record cannot be written.
+/// Whether the target or the connector rejected a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RejectedBy {
     Target,
@@ -59,52 +59,52 @@ pub(crate) enum RejectedBy {
 }
 
 impl PartialFailure {
-    /// The record was not written for a reason that may pass: it is handed over again.
+    /// Retries the record, which was not written for a temporary reason.
     pub fn retry(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
         self.retry.push(Retry { id: record.id().clone(), reason: Cow::Owned(reason.into()), tried: true });
         self
     }
 
-    /// The target will never take this record: it goes the way that `on_invalid_record` says.
+    /// Rejects the record, which the target will never accept: `on_invalid_record` applies to it.
     ///
-    /// One answer can reject any number of records, in time proportional to their number.
+    /// One failure can reject any number of records, in time proportional to their number.
     pub fn reject(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
         self.rejected.push((record.id().clone(), reason.into()));
         self
     }
 
-    /// The connector itself found that the record is not valid: it goes the way that `on_invalid_record` says.
+    /// Marks the record as invalid, found by the connector itself: `on_invalid_record` applies to it.
     ///
-    /// Unlike [`reject`](Self::reject) this says nothing of the target, however many records it names: it is no mass refusal.
+    /// Unlike [`reject`](Self::reject), any number of invalid records does not count as a mass refusal by the target.
     pub fn invalid(&mut self, record: &SinkRecord, reason: impl Into<String>) -> &mut Self {
         self.invalid.push((record.id().clone(), reason.into()));
         self
     }
 
-    /// The record was not tried, or only together with others: it is handed over again, which is no failure where the
-    /// rest of the batch was delivered or rejected. It does not become a dead letter when `max_retries` are exhausted.
+    /// Writes the record again, which was not tried, or only together with others. This is not a failed attempt where the
+    /// rest of the batch was delivered or rejected, and the record is not dead-lettered when `max_retries` are exhausted.
     pub fn again(&mut self, record: &SinkRecord) -> &mut Self {
         let reason = Cow::Borrowed("not tried by itself");
         self.retry.push(Retry { id: record.id().clone(), reason, tried: false });
         self
     }
 
-    /// The delay that the target asked for. The next try comes no sooner, but the mapping's `max_backoff_ms` is the upper
-    /// bound: of a longer delay the runtime waits that much.
+    /// Sets the shortest delay before the next attempt, as requested by the target; the mapping's `max_backoff_ms` is the
+    /// upper bound.
     pub fn wait(&mut self, wait: Duration) -> &mut Self {
         self.retry_after = Some(wait);
         self
     }
 
-    /// `Ok` if no record is named, else the error to return from `process_batch`.
+    /// Converts the failure into the result of `process_batch`: `Ok` if it lists no record.
     ///
     /// # Errors
-    /// This failure, if it names a record.
+    /// [`ConnectorError::Partial`] if the failure lists a record.
     pub fn into_result(self) -> ConnectorResult<()> {
         if self.is_empty() { Ok(()) } else { Err(self.into()) }
     }
 
-    /// The answer for a batch of which these records are not valid, so that the others are handed over again at once.
+    /// The failure of a batch with these invalid records: all other records are written again.
     pub(crate) fn of_invalid(records: &[SinkRecord], invalid: Vec<(RecordId, String)>) -> Self {
         let mut failure = Self { invalid, ..Self::default() };
         let named: HashSet<_> = failure.invalid.iter().map(|(id, _)| id.clone()).collect();
@@ -114,7 +114,7 @@ impl PartialFailure {
         failure
     }
 
-    /// Adds the records that another answer names, for other records of the same batch. The longer delay holds.
+    /// Adds the records of another failure of the same batch, and keeps the longer delay.
     pub(crate) fn merge(&mut self, other: Self) {
         self.retry.extend(other.retry);
         self.rejected.extend(other.rejected);
@@ -122,33 +122,33 @@ impl PartialFailure {
         self.retry_after = self.retry_after.max(other.retry_after);
     }
 
-    /// Whether it names no record.
+    /// Whether the failure lists no record.
     pub(crate) fn is_empty(&self) -> bool {
         self.retry.is_empty() && self.rejected.is_empty() && self.invalid.is_empty()
     }
 
-    /// Whether a record was tried and failed, for a reason that may pass.
+    /// Whether a write of some record failed temporarily.
     pub(crate) fn has_failed(&self) -> bool {
         self.retry.iter().any(|retry| retry.tried)
     }
 
-    /// The records that were not written.
-    pub(crate) fn named(&self) -> impl Iterator<Item = &RecordId> {
+    /// Ids of the records that were not written.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &RecordId> {
         let rejected = self.rejected.iter().chain(&self.invalid).map(|(id, _)| id);
         self.retry.iter().map(|retry| &retry.id).chain(rejected)
     }
 
-    /// A verdict for each of the records that the connector was called with, in their order.
+    /// The verdict of each record that the connector was called with, in their order.
     ///
     /// # Errors
-    /// A fatal error if no record is named, or one that is not among these: what is not named counts as delivered, so a
-    /// wrong name would acknowledge a record that was not written.
+    /// A fatal error if the failure lists no record, or one that is not among these: an unlisted record counts as
+    /// delivered, so a wrong id would acknowledge a record that was not written.
     pub(crate) fn verdicts<'r>(self, records: impl IntoIterator<Item = &'r RecordId>) -> ConnectorResult<Vec<Verdict>> {
         if self.is_empty() {
-            let text = "the connector answers a partial failure that names no record: return `failure.into_result()`";
+            let text = "the connector returned a partial failure without a record: return `failure.into_result()`";
             return Err(ConnectorError::fatal(text));
         }
-        let mut named = HashMap::with_capacity(self.named().count());
+        let mut named = HashMap::with_capacity(self.ids().count());
         for Retry { id, reason, tried } in self.retry {
             let (verdict, _) = named.entry(id).or_insert((Verdict::Delivered, false));
             if !matches!(verdict, Verdict::Retry { tried: true, .. }) {
@@ -175,9 +175,9 @@ impl PartialFailure {
     }
 }
 
-/// The answer to an answer that names a record which the connector was not called with.
+/// The fatal error for a failure that lists a record which is not in the batch.
 pub(crate) fn unknown_record(id: &RecordId) -> ConnectorError {
-    ConnectorError::fatal(format!("the connector names record {id}, which is not among those that it was to write"))
+    ConnectorError::fatal(format!("the connector's error lists record {id}, which is not in the batch"))
 }
 
 impl Error for PartialFailure {}
@@ -187,7 +187,7 @@ impl fmt::Display for PartialFailure {
         let rejected = self.rejected.len() + self.invalid.len();
         write!(f, "{} records to retry, {rejected} rejected", self.retry.len())?;
         let rejected = self.rejected.first().or(self.invalid.first()).map(|(id, reason)| (id, reason.as_str()));
-        // A record that failed says more than one that only waited for it.
+        // The reason of a failed record says more than that of one that was not tried.
         let retry = self.retry.iter().find(|retry| retry.tried).or(self.retry.first());
         match rejected.or(retry.map(|retry| (&retry.id, &*retry.reason))) {
             Some((id, reason)) => write!(f, "; the first, {id}: {reason}"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_one_name_share_its_verdict() {
+    fn records_with_the_same_id_share_its_verdict() {
         let mut failure = PartialFailure::default();
         failure.reject(&record(1), "too long");
         let rejected = Verdict::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_or_none_is_fatal() {
+    fn an_unknown_id_or_no_id_is_fatal() {
         let mut failure = PartialFailure::default();
         failure.retry(&record(1), "503").reject(&record(2), "too long");
         let error = verdicts(failure, &[record(1)]).unwrap_err();
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_keeps_every_name_and_the_longer_delay() {
+    fn merging_keeps_every_record_and_the_longer_delay() {
         let (mut one, mut other) = (PartialFailure::default(), PartialFailure::default());
         one.again(&record(1)).wait(Duration::from_secs(7));
         other.retry(&record(2), "503").reject(&record(3), "too long").wait(Duration::from_secs(2));

@@ -1,58 +1,58 @@
-//! What a target's answer means: one table for all connectors.
+//! Failure classes of a target: one table for all connectors.
 
 use std::{error::Error, fmt};
 
 use super::ConnectorError;
 
-/// The class of a target's failure, which decides what the connector does at start and while it runs.
+/// Failure class of a target, which decides what the connector does at startup and while it runs.
 ///
-/// A connector sorts what its target answers (a status, an error code) into these classes once, in a table. Then every
-/// connector does the same in the same situation, and one systemic answer never becomes one rejected record after another.
+/// A connector maps its target's responses (a status, an error code) to these classes once, in a table. Then every
+/// connector reacts the same way, and a systemic failure does not reject one record after another.
 ///
 /// | Class | At start, [`at_start`](Self::at_start) | While running, [`error`](Self::error) |
 /// |---|---|---|
 /// | [`Unauthenticated`](Self::Unauthenticated) | exit code 1 | exit code 1; a restart reads the credentials again |
-/// | [`NotReady`](Self::NotReady) | exit code 1 | retried until the target is mended; `/ready` is false |
+/// | [`NotReady`](Self::NotReady) | exit code 1 | retried until the target is fixed; `/ready` is false |
 /// | [`Busy`](Self::Busy) | retried | retried |
 /// | [`TooLarge`](Self::TooLarge) | retried | batch halved; a single record is retried |
-/// | [`Refused`](Self::Refused) | exit code 1 | batch halved until the record is found, which goes by `on_invalid_record` |
+/// | [`Refused`](Self::Refused) | exit code 1 | batch halved until the record is found; `on_invalid_record` applies to it |
 /// | [`Misconfigured`](Self::Misconfigured) | exit code 78 | exit code 1 |
 ///
 /// ```
 /// use danube_sink::{ConnectorError, TargetFailure};
 ///
-/// /// What a status means.
-/// const ANSWERS: [(u16, TargetFailure); 3] =
+/// /// The failure class of each status.
+/// const STATUSES: [(u16, TargetFailure); 3] =
 ///     [(401, TargetFailure::Unauthenticated), (404, TargetFailure::NotReady), (503, TargetFailure::Busy)];
 ///
-/// let answered = |status| ANSWERS.iter().find(|(known, _)| *known == status).map(|(_, failure)| *failure);
-/// let error = answered(404).unwrap_or(TargetFailure::Refused).error("insert rows: 404 Not Found");
+/// let class = |status| STATUSES.iter().find(|(known, _)| *known == status).map(|(_, failure)| *failure);
+/// let error = class(404).unwrap_or(TargetFailure::Refused).error("insert rows: 404 Not Found");
 /// assert!(matches!(error, ConnectorError::Retryable { .. }));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TargetFailure {
-    /// The credentials are refused.
+    /// The target refused the credentials.
     Unauthenticated,
-    /// Something must be mended at the target first: a right is missing, the table, collection or index is gone, the server
-    /// is read-only.
+    /// The target must be fixed first: a permission is missing, the table, collection or index does not exist, the server is
+    /// read-only.
     NotReady,
-    /// It passes by itself: the target is busy, overloaded or unreachable, or the connection broke.
+    /// Temporary: the target is busy, overloaded or unreachable, or the connection broke.
     Busy,
-    /// The target cannot take so much at once, and could take less: out of memory, too many parts or partitions.
+    /// The batch is too large and a smaller one may work: out of memory, too many parts or partitions.
     TooLarge,
-    /// A record cannot be written, whatever else changes: a value that the target cannot take.
+    /// The target can never accept a value of a record.
     Refused,
-    /// No retry can work: a setting or a schema is wrong, or the target cannot do what it is asked.
+    /// Permanent: a setting or a schema is wrong, or the target does not support the request.
     Misconfigured,
 }
 
 impl TargetFailure {
-    /// Every class, in the order of the table.
+    /// Every failure class, in the order of the table.
     pub const ALL: [Self; 6] =
         [Self::Unauthenticated, Self::NotReady, Self::Busy, Self::TooLarge, Self::Refused, Self::Misconfigured];
 
-    /// The error to return from `process_batch` and `health_check`. `message` must not hold values of a record.
+    /// The error to return from `process_batch` and `health_check`. `message` must not contain values of a record.
     pub fn error(self, message: impl Into<String>) -> ConnectorError {
         self.error_of(message.into(), None)
     }
@@ -84,34 +84,32 @@ impl TargetFailure {
         }
     }
 
-    /// What the connector does about it at start, and while it runs.
+    /// Describes what the connector does at startup and while it runs.
     #[cfg(feature = "dev")]
     pub(crate) fn described(self) -> [&'static str; 2] {
         match self {
             Self::Unauthenticated => ["exit code 1", "exit code 1; a restart reads the credentials again"],
-            Self::NotReady => {
-                ["exit code 1", "retried until the target is mended; `/ready` and the log say what to do"]
-            }
+            Self::NotReady => ["exit code 1", "retried until the target is fixed; `/ready` and the log say what to do"],
             Self::Busy => ["retried", "retried"],
             Self::TooLarge => ["retried", "the batch is halved; a single record is retried"],
             Self::Refused => {
-                ["exit code 1", "the batch is halved until the record is found, which goes by `on_invalid_record`"]
+                ["exit code 1", "the batch is halved until the record is found; `on_invalid_record` applies to it"]
             }
             Self::Misconfigured => ["exit code 78", "exit code 1"],
         }
     }
 }
 
-/// The class in words: `credentials refused`.
+/// The failure class as text: `credentials refused`.
 impl fmt::Display for TargetFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unauthenticated => "credentials refused",
             Self::NotReady => "target not ready",
             Self::Busy => "busy or unreachable",
-            Self::TooLarge => "too much at once",
+            Self::TooLarge => "batch too large",
             Self::Refused => "record refused",
-            Self::Misconfigured => "cannot work",
+            Self::Misconfigured => "misconfigured",
         })
     }
 }

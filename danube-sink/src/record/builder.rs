@@ -1,4 +1,4 @@
-//! Records made by hand, and by the pipeline.
+//! Builder of records, for tests of connectors and benchmarks.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Chunk, Decoded, Entry, Flag, MessageSource, RecordId, SinkRecord};
 use crate::schema::{Decoder, Opened};
 
-/// Makes a [`SinkRecord`] by hand.
+/// Builder of a [`SinkRecord`], for tests of a connector.
 pub struct RecordBuilder {
     topic: Arc<str>,
     subscription: Arc<str>,
@@ -34,49 +34,49 @@ impl RecordBuilder {
         Self { topic, subscription: "".into(), partition: None, entry }
     }
 
-    /// The payload's bytes.
+    /// Sets the payload's bytes.
     #[must_use]
     pub fn payload(mut self, bytes: impl Into<Bytes>) -> Self {
         self.entry.bytes = bytes.into();
         self
     }
 
-    /// The offset.
+    /// Sets the offset.
     #[must_use]
     pub fn offset(mut self, offset: u64) -> Self {
         self.entry.id.offset = offset;
         self
     }
 
-    /// The publish time, in microseconds since 1970, milliseconds or nanoseconds.
+    /// Sets the publish time since 1970, in milliseconds, microseconds or nanoseconds.
     #[must_use]
     pub fn publish_time(mut self, time: u64) -> Self {
         self.entry.id.publish_time = microseconds(time);
         self
     }
 
-    /// One attribute.
+    /// Adds one attribute.
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.entry.attributes.get_or_insert_default().insert(name.into(), value.into());
         self
     }
 
-    /// All attributes.
+    /// Replaces all attributes.
     #[must_use]
     pub fn attributes(mut self, attributes: HashMap<String, String>) -> Self {
         self.entry.attributes = Some(Box::new(attributes));
         self
     }
 
-    /// The routing key.
+    /// Sets the routing key.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.entry.key = Some(key.into());
         self
     }
 
-    /// The producer's name, its number at the broker, and its own count of the message.
+    /// Sets the producer's name, its id at the broker, and the message's sequence number.
     #[must_use]
     pub fn producer(mut self, name: impl Into<Arc<str>>, id: u64, sequence: u64) -> Self {
         let source = self.source();
@@ -86,14 +86,14 @@ impl RecordBuilder {
         self
     }
 
-    /// The subscription.
+    /// Sets the subscription.
     #[must_use]
     pub fn subscription(mut self, name: impl Into<Arc<str>>) -> Self {
         self.subscription = name.into();
         self
     }
 
-    /// The partition's number and its own topic name.
+    /// Sets the partition's number and its own topic name.
     #[must_use]
     pub fn partition(mut self, number: Option<u32>, topic: Arc<str>) -> Self {
         self.partition = number;
@@ -105,7 +105,7 @@ impl RecordBuilder {
         Arc::make_mut(&mut self.entry.id.source)
     }
 
-    /// The schema by which the payload is read; give the payload before. One that does not fit is `null`, and no type.
+    /// Sets the decoder of the payload, which must be set before. A payload that does not match the schema becomes `null`.
     ///
     /// ```
     /// use danube_sink::{SinkRecord, schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType}};
@@ -132,7 +132,7 @@ impl RecordBuilder {
         self
     }
 
-    /// The record.
+    /// Builds the record.
     #[must_use]
     pub fn build(self) -> SinkRecord {
         let chunk = Chunk::new(self.topic, self.subscription, self.partition, vec![self.entry]);
@@ -146,7 +146,8 @@ impl fmt::Debug for RecordBuilder {
     }
 }
 
-/// Producers send milliseconds (Rust), microseconds (documented) or nanoseconds; the size tells which.
+/// Converts a publish time to microseconds: producers send milliseconds (Rust), microseconds (documented) or nanoseconds,
+/// and the magnitude shows which.
 pub(crate) fn microseconds(time: u64) -> u64 {
     const YEAR_5138_IN_MILLIS: u64 = 100_000_000_000_000;
     const YEAR_5138_IN_MICROS: u64 = YEAR_5138_IN_MILLIS * 1_000;
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn publish_time_is_microseconds_whatever_the_producer_sent() {
+    fn publish_time_is_converted_to_microseconds() {
         assert_eq!(microseconds(1_517_966_773_840), 1_517_966_773_840_000);
         assert_eq!(microseconds(1_517_966_773_840_123), 1_517_966_773_840_123);
         assert_eq!(microseconds(1_517_966_773_840_123_456), 1_517_966_773_840_123);

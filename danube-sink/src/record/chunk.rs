@@ -1,4 +1,4 @@
-//! Records that share an allocation: those that arrived together.
+//! Chunk: records that arrived together and share an allocation.
 
 use std::{
     collections::HashMap,
@@ -15,17 +15,17 @@ use serde_json::Value;
 use super::{MessageSource, RecordId, SinkRecord};
 use crate::schema::{Content, Decoder, Opened};
 
-/// The records of messages that arrived together from one partition. A [`SinkRecord`] is a handle into one.
+/// Records of messages that arrived together from one partition. A [`SinkRecord`] is a handle into a chunk.
 pub(crate) struct Chunk {
     pub(crate) topic: Arc<str>,
     pub(crate) subscription: Arc<str>,
     pub(crate) partition: Option<u32>,
     entries: Box<[Entry]>,
-    /// How its payloads are read, but for entries that say something else.
+    /// Decoding of every payload whose entry has none of its own.
     common: OnceLock<Decoded>,
-    /// Takes records that are settled before their batch is; none for a record made by hand.
+    /// Receives early settlements; `None` for a record from a builder.
     origin: Option<Box<dyn Origin>>,
-    /// How many values and JSON texts the connector asked for.
+    /// How many payload values and JSON texts the connector has read.
     values_read: AtomicU32,
     json_read: AtomicU32,
 }
@@ -35,18 +35,18 @@ pub(crate) struct Chunk {
 pub(crate) struct Entry {
     pub(crate) id: RecordId,
     pub(crate) key: Option<String>,
-    /// None where there are no attributes.
+    /// `None` if the message has no attributes.
     #[expect(clippy::box_collection, reason = "most messages have none, and a map is six times as large as a box")]
     pub(crate) attributes: Option<Box<HashMap<String, String>>>,
     pub(crate) bytes: Bytes,
-    /// Where it is not what the chunk says.
+    /// Decoding of this payload, where it differs from the chunk's.
     pub(crate) decoded: OnceLock<Box<Decoded>>,
-    /// The payload's value, once it was asked for or made ahead.
+    /// The payload's value, once it is read or decoded in advance.
     pub(crate) value: OnceLock<Value>,
     pub(crate) settled: Flag,
 }
 
-/// Something that happens once to a record.
+/// A flag that is set at most once.
 #[derive(Default)]
 pub(crate) struct Flag(AtomicBool);
 
@@ -56,16 +56,16 @@ impl Clone for Flag {
     }
 }
 
-/// What the schema says of a payload.
+/// The decoder of a payload, and the payload's content type.
 #[derive(Debug, Clone)]
 pub(crate) struct Decoded {
     pub(crate) decoder: Option<Arc<Decoder>>,
     pub(crate) content: Content,
 }
 
-/// Where a chunk came from. It is dropped with the last handle, and with it gives back the memory that the chunk took.
+/// Origin of a chunk: receives early settlements, and releases the chunk's memory budget when the last handle drops it.
 pub(crate) trait Origin: Send + Sync {
-    /// The target has this record for good, whatever the rest of its batch answers.
+    /// Settles a record that the target has written durably, whatever the outcome of the rest of its batch.
     fn settle_early(&self, record: &SinkRecord);
 }
 
@@ -88,7 +88,7 @@ impl Chunk {
         }
     }
 
-    /// The same, of a partition that receives early settlements.
+    /// Sets the origin, which receives early settlements.
     pub(crate) fn received(mut self, origin: Box<dyn Origin>) -> Self {
         self.origin = Some(origin);
         self
@@ -110,7 +110,7 @@ impl Chunk {
         self.origin.as_deref()
     }
 
-    /// A chunk of its own for one record, so that the others' memory is free.
+    /// Copies one record into a chunk of its own, so that the memory of the others can be freed.
     pub(crate) fn copy_of(&self, index: u32) -> Self {
         let mut entry = self.entry(index).clone();
         entry.bytes = Bytes::copy_from_slice(&entry.bytes);
@@ -119,9 +119,9 @@ impl Chunk {
         copy
     }
 
-    /// The entry's payload is valid, and this is how it is read. One that is decoded already stays as it is.
+    /// Sets how to decode the entry's payload, which is valid. An entry that has a decoding keeps it.
     ///
-    /// Most payloads of a chunk are read in one way, which is said once.
+    /// The first stateless decoding is stored once for the whole chunk, since most of its payloads share it.
     pub(crate) fn decode(&self, index: u32, decoder: &Arc<Decoder>, Opened { content, value }: Opened) {
         let entry = self.entry(index);
         if let Some(value) = value {
@@ -141,13 +141,13 @@ impl Chunk {
         }
     }
 
-    /// Every payload that nothing else is said of is read in this way. `false` if another way is said already.
+    /// Sets the decoding of every payload whose entry has none. Returns `false` if the chunk has another one already.
     pub(crate) fn share(&self, decoder: &Arc<Decoder>, content: Content) -> bool {
         let decoded = || Decoded { decoder: Some(Arc::clone(decoder)), content: content.clone() };
         self.common.get_or_init(decoded).is(decoder, &content)
     }
 
-    /// How the entry's payload is read: one that no decoder has seen, by its look.
+    /// Decoding of the entry's payload; without one, the content is detected from the bytes.
     pub(super) fn decoded(&self, index: u32) -> &Decoded {
         static AUTO: Decoded = Decoded { decoder: None, content: Content::Auto };
         match self.entry(index).decoded.get() {
@@ -165,14 +165,15 @@ impl Chunk {
     }
 }
 
-/// A decoder makes ahead what the last chunk was asked for: values, JSON, or neither.
+/// Tells the decoder what the connector read of this chunk (values, JSON, or neither), so that it decodes the same of the
+/// next chunk in advance.
 impl Drop for Chunk {
     fn drop(&mut self) {
         if !self.entries.is_empty()
             && let Some(decoder) = &self.decoded(0).decoder
         {
-            let most = |read: &AtomicU32| read.load(Ordering::Relaxed) as usize * 2 >= self.entries.len();
-            decoder.expect(most(&self.values_read), most(&self.json_read));
+            let mostly = |read: &AtomicU32| read.load(Ordering::Relaxed) as usize * 2 >= self.entries.len();
+            decoder.expect(mostly(&self.values_read), mostly(&self.json_read));
         }
     }
 }
@@ -184,7 +185,7 @@ impl fmt::Debug for Chunk {
 }
 
 impl Entry {
-    /// About what it takes in memory, its slot in the ledger included.
+    /// Approximate memory size, including the entry's state in the ledger.
     pub(crate) fn size(&self) -> usize {
         record_size(&self.bytes, self.attributes.as_deref(), self.key.as_deref())
     }
@@ -202,12 +203,12 @@ impl Entry {
         self.bytes.is_empty() && self.key.is_some()
     }
 
-    /// It was settled before its batch was answered.
+    /// Whether the record was settled before the outcome of its batch.
     pub(crate) fn is_settled(&self) -> bool {
         self.settled.0.load(Ordering::Acquire)
     }
 
-    /// It is settled now. Whether it was not before.
+    /// Marks the record as settled. Returns whether it was not settled before.
     pub(super) fn settle(&self) -> bool {
         !self.settled.0.swap(true, Ordering::AcqRel)
     }
@@ -220,7 +221,7 @@ impl Decoded {
     }
 }
 
-/// About what a record takes in memory.
+/// Approximate memory size of a record in bytes.
 pub(crate) fn record_size(payload: &[u8], attributes: Option<&HashMap<String, String>>, key: Option<&str>) -> usize {
     const OVERHEAD: usize = 512;
     let attributes: usize = attributes.into_iter().flatten().map(|(name, value)| name.len() + value.len()).sum();

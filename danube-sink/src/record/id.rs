@@ -1,4 +1,4 @@
-//! The name of a record.
+//! Id of a record, for idempotent writes.
 
 use std::{
     fmt,
@@ -10,9 +10,9 @@ use ring::digest::{Context, SHA256};
 
 use super::{MessageSource, SinkRecord};
 
-/// Names one message for good: write it beside the data, or use it as the key, to make a write idempotent.
+/// Unique, durable id of a message. Write it beside the data, or use it as the key, to make a write idempotent.
 ///
-/// Offsets start again at 0 when a broker loses its storage, so producer and publish time belong to the name.
+/// Offsets restart at 0 when a broker loses its storage, so the id also contains the producer and the publish time.
 #[derive(Debug, Clone)]
 pub struct RecordId {
     pub(crate) source: Arc<MessageSource>,
@@ -21,8 +21,8 @@ pub struct RecordId {
     pub(super) sequence: u64,
 }
 
-/// `/default/orders-part-1@42-7f3a…-1517966773840000-6`: topic or partition, offset, producer id, publish time, and the
-/// producer's own count, which alone tells the messages of a non-reliable topic apart (all have offset 0).
+/// `/default/orders-part-1@42-7f3a…-1517966773840000-6`: topic or partition, offset, producer id, publish time and sequence
+/// number. Only the sequence number distinguishes messages of a non-reliable topic, which all have offset 0.
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, offset, publish_time, sequence } = self;
@@ -64,20 +64,20 @@ impl RecordId {
         self.publish_time
     }
 
-    /// The topic, or the partition's own name: `/default/orders-part-1`.
+    /// Name of the topic or of the partition: `/default/orders-part-1`.
     pub fn topic(&self) -> &str {
         &self.source.topic
     }
 
-    /// The producer's number, which the broker draws when a producer attaches. No two producers of a topic have the same,
-    /// and none keeps it when the broker begins anew: among the records of one number, offsets never start again. It is 0
-    /// for what the broker itself publishes.
+    /// Producer id, which the broker draws at random when a producer connects. It is unique among the producers of a topic
+    /// and changes when the broker loses its storage, so offsets never restart among the records of one producer id. It is 0
+    /// for messages that the broker itself publishes.
     pub fn producer_id(&self) -> u64 {
         self.source.producer_id
     }
 
-    /// One name for a batch, in 64 hexadecimal digits: the same for the same records, in the same order, through the same
-    /// subscription. For a target that recognises a redelivery by a key or token.
+    /// Idempotency key of a batch, in 64 hexadecimal digits: equal for the same records, in the same order, of the same
+    /// subscription. For a target that recognizes a repeated write by a key or token.
     ///
     /// ```
     /// use danube_sink::{RecordId, SinkRecord};
@@ -103,7 +103,7 @@ impl RecordId {
         digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The producer's own count of its messages.
+    /// Sequence number that the producer assigned to the message.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }

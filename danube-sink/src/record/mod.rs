@@ -12,9 +12,7 @@ mod source;
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use bytes::Bytes;
-use danube_sink_config::short_name;
 use memchr::memchr2;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::chunk::Decoded;
@@ -33,16 +31,15 @@ pub(crate) use self::{
 };
 use crate::{
     config::Mapped,
-    error::{ConnectorError, ConnectorResult},
     schema::{
         SchemaInfo,
         time::{Unit, timestamp},
     },
 };
 
-/// One message of a topic, decoded. Cloning it copies no payload.
+/// One decoded message of a topic. Cloning it does not copy the payload.
 ///
-/// Records that arrived together share their memory: it is free when the last of them is dropped.
+/// Records that arrived together share their memory, which is freed when the last of them is dropped.
 #[derive(Clone)]
 pub struct SinkRecord {
     chunk: Arc<Chunk>,
@@ -50,7 +47,7 @@ pub struct SinkRecord {
 }
 
 impl SinkRecord {
-    /// A record made by hand, for tests of a connector.
+    /// Builder of a record, for tests of a connector.
     ///
     /// ```
     /// use danube_sink::SinkRecord;
@@ -78,22 +75,22 @@ impl SinkRecord {
         self.chunk.entry(self.index)
     }
 
-    fn decoded(&self) -> &Decoded {
+    pub(crate) fn decoded(&self) -> &Decoded {
         self.chunk.decoded(self.index)
     }
 
-    /// The payload as a value, by its schema; without one, as the mapping's `payload_format` says. How each type of a
-    /// schema looks is told in [`schema`](crate::schema).
+    /// The payload as a JSON value, decoded by its schema, or without one by the mapping's `payload_format`. The
+    /// [`schema`](crate::schema) module documents how each schema type is represented.
     ///
-    /// [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do without it.
+    /// [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do not build this value.
     pub fn payload(&self) -> &Value {
         self.chunk.value_was_read();
-        // The payload was found valid, or is one of a record made by hand.
+        // The payload is valid, or the record comes from a builder.
         self.entry().value.get_or_init(|| self.decoded().content.value(self.bytes()).unwrap_or_default())
     }
 
-    /// The payload as JSON text on one line, for a target that takes JSON: as the producer sent it where that is JSON, so
-    /// that every digit of a number is kept; else [`payload`](Self::payload) written as JSON.
+    /// The payload as JSON text on one line, for a target that accepts JSON. A JSON payload stays as the producer sent it,
+    /// so numbers keep every digit; any other one is [`payload`](Self::payload) serialized as JSON.
     ///
     /// ```
     /// use danube_sink::SinkRecord;
@@ -106,83 +103,48 @@ impl SinkRecord {
         self.own_json().unwrap_or_else(|| Cow::Owned(self.payload().to_string()))
     }
 
-    /// The payload as JSON text on one line, if it is meant to be JSON and is.
-    ///
-    /// Unlike [`json`](Self::json) it does not make a JSON string of a payload that has neither a schema nor a
-    /// `payload_format` and does not parse: one that is truncated, holds `NaN` or a lone surrogate, or is empty.
-    ///
-    /// ```
-    /// use danube_sink::SinkRecord;
-    ///
-    /// let cut_off = SinkRecord::builder("/default/t").payload(r#"{"price":0.1"#).build();
-    /// assert!(cut_off.as_json().is_err());
-    /// ```
-    ///
-    /// # Errors
-    /// [`ConnectorError::InvalidRecord`] with the place of what is not JSON.
-    pub fn as_json(&self) -> ConnectorResult<Cow<'_, str>> {
-        if let Some(json) = self.own_json() {
-            return Ok(json);
-        }
-        match self.decoded().content.not_json(self.bytes()) {
-            Some(problem) => Err(ConnectorError::invalid_record(self, problem.to_string())),
-            None => Ok(Cow::Owned(self.payload().to_string())),
-        }
-    }
-
-    /// The payload, where it is JSON itself.
-    fn own_json(&self) -> Option<Cow<'_, str>> {
+    /// The payload's own text, if it is JSON.
+    pub(crate) fn own_json(&self) -> Option<Cow<'_, str>> {
         self.chunk.json_was_read();
         let json = self.decoded().content.json(self.bytes())?;
-        // Between values alone, since in a text they are escaped.
+        // Line breaks occur only between values: within a string they are escaped.
         let has_lines = memchr2(b'\n', b'\r', json.as_bytes()).is_some();
         Some(if has_lines { Cow::Owned(json.replace(['\n', '\r'], " ")) } else { Cow::Borrowed(json) })
     }
 
-    /// The payload as a type of your own, read straight from its bytes, whatever their encoding.
-    ///
-    /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the payload is not what `T` takes. Decode before you write: the runtime
-    /// then hands over the rest of the batch again.
-    pub fn as_type<T: DeserializeOwned>(&self) -> ConnectorResult<T> {
-        self.decoded().content.read(self.bytes()).map_err(|problem| ConnectorError::InvalidRecord {
-            id: self.id().clone(),
-            reason: format!("not a {}: {problem}", short_name::<T>()),
-        })
-    }
-
-    /// The payload as the producer sent it.
+    /// The payload's bytes as the producer sent them.
     pub fn bytes(&self) -> &Bytes {
         &self.entry().bytes
     }
 
-    /// Whether this is a tombstone: an empty payload with a routing key, by which producers delete what they sent under that
-    /// key. No schema refuses it; its [`payload`](Self::payload) is `null` where one says that it is not empty.
+    /// Whether this is a tombstone: an empty payload with a routing key, with which a producer deletes earlier records of
+    /// that key. It is valid for every schema; its [`payload`](Self::payload) is `null` where the schema allows no empty
+    /// payload.
     pub fn is_tombstone(&self) -> bool {
         self.entry().is_tombstone()
     }
 
-    /// The topic as the mapping names it, without a partition's suffix.
+    /// The topic's name as in the mapping, without a partition's suffix.
     pub fn topic(&self) -> &str {
         &self.chunk.topic
     }
 
-    /// The subscription through which the record came.
+    /// The subscription that delivered the record.
     pub fn subscription(&self) -> &str {
         &self.chunk.subscription
     }
 
-    /// The number of the partition, if the topic has partitions.
+    /// The partition's number, if the topic has partitions.
     pub fn partition(&self) -> Option<u32> {
         self.chunk.partition
     }
 
-    /// The message's number within its topic or partition.
+    /// The message's offset within its topic or partition.
     pub fn offset(&self) -> u64 {
         self.entry().id.offset
     }
 
-    /// When the producer sent it, in microseconds since 1970, whatever unit the producer used.
+    /// Publish time in microseconds since 1970, whatever unit the producer used.
     pub fn publish_time(&self) -> u64 {
         self.entry().id.publish_time
     }
@@ -202,17 +164,17 @@ impl SinkRecord {
         &self.entry().source().producer
     }
 
-    /// The schema that the message names, if it names one.
+    /// The message's schema, if it has one.
     pub fn schema(&self) -> Option<&SchemaInfo> {
         self.decoded().decoder.as_ref()?.info()
     }
 
-    /// The name of this message for idempotent writes.
+    /// The message's id, for idempotent writes.
     pub fn id(&self) -> &RecordId {
         &self.entry().id
     }
 
-    /// Something that the record says of itself, for a connector that writes it along.
+    /// A metadata field as a JSON value, for a connector that writes metadata beside the payload.
     ///
     /// ```
     /// use danube_sink::{Metadata, SinkRecord};
@@ -233,7 +195,7 @@ impl SinkRecord {
         }
     }
 
-    /// The value of a field; `None` if the record has none. In the payload it may be `null`.
+    /// The value of a field; `None` if the record does not have it. A payload field may be `null`.
     ///
     /// ```
     /// use danube_sink::{Field, SinkRecord};
@@ -262,10 +224,10 @@ impl SinkRecord {
     }
 }
 
-/// Settles records before their batch is answered: the target has them for good.
+/// Settles records early, before the outcome of their batch: the target has written them durably.
 ///
-/// The batch's answer names none of them as retried or rejected. It may still be a fatal one, or there may be none, if the
-/// call is given up at `write_timeout_ms`: the records are delivered all the same.
+/// The batch's outcome must not list them as retried or rejected. They count as delivered even if the batch fails fatally
+/// or times out after `write_timeout_ms`.
 pub(crate) fn settle_early(records: &[SinkRecord]) {
     for record in records {
         if let Some(origin) = record.chunk.origin()
@@ -286,7 +248,7 @@ impl Mapped for SinkRecord {
     }
 }
 
-/// Shows where the record comes from, never what is in it.
+/// Prints the id and the size, never the payload.
 impl fmt::Debug for SinkRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SinkRecord({}, {} bytes)", self.id(), self.bytes().len())
@@ -306,54 +268,21 @@ mod tests {
     }
 
     #[test]
-    fn json_is_what_payload_is_and_keeps_what_the_producer_wrote() {
+    fn json_equals_the_payload_and_keeps_the_producers_digits() {
         let record = |bytes: &'static [u8]| SinkRecord::builder("/default/t").payload(bytes).build();
         let json = |bytes| record(bytes).json().into_owned();
         assert_eq!(json(b"\n{ \"n\": 18446744073709551616.10 }\n"), "{ \"n\": 18446744073709551616.10 }");
-        // What is no JSON for `payload` is none here: a number out of range, a text that is not UTF-8, half a value.
+        // Not JSON for `payload` either: a number out of range, a string that is not UTF-8, a truncated value.
         for bytes in [&b"1e400"[..], b"[\"\xff\"]", b"{\"a\":1", b"", b"1 2"] {
             assert_eq!(json(bytes), record(bytes).payload().to_string(), "{bytes:?}");
         }
     }
 
     #[test]
-    fn what_is_no_json_is_json_by_a_format_alone() {
-        for bytes in [
-            &br#"{"id":1,"name":"\ud83d"}"#[..],
-            br#"{"v":NaN}"#,
-            b"\xef\xbb\xbf{}",
-            b"{\"a",
-            b"1e400",
-            b"",
-            b"text",
-            b"\xff",
-        ] {
-            let record = SinkRecord::builder("/default/t").offset(3).payload(bytes).build();
-            let text = record.as_json().unwrap_err().to_string();
-            assert!(text.contains("/default/t@3-") && text.contains("not JSON"), "{text}");
-        }
-        let json = SinkRecord::builder("/default/t").payload("\n[1,\n2] ").build();
-        assert_eq!(json.as_json().unwrap(), "[1, 2]");
-    }
-
-    #[test]
-    fn the_id_tells_what_it_is_made_of() {
+    fn the_id_has_topic_producer_and_sequence() {
         let record =
             SinkRecord::builder("/default/t").producer("p", 9, 4).partition(Some(1), "/default/t-part-1".into());
         let id = record.build().id().clone();
         assert_eq!((id.topic(), id.producer_id(), id.sequence()), ("/default/t-part-1", 9, 4));
-    }
-
-    #[test]
-    fn a_wrong_payload_names_record_and_type_but_not_its_contents() {
-        #[derive(Debug, serde::Deserialize)]
-        struct User {
-            #[allow(dead_code)]
-            age: u8,
-        }
-        let record = SinkRecord::builder("/default/users").offset(3).payload(r#"{"age":"s3cret"}"#).build();
-        let text = record.as_type::<User>().unwrap_err().to_string();
-        assert!(text.contains("/default/users@3-0-0-0") && text.contains("User"), "{text}");
-        assert!(!text.contains("s3cret"), "{text}");
     }
 }

@@ -1,21 +1,21 @@
-//! What messages of one producer have in common.
+//! Source of a message: producer, topic, broker and schema.
 
 use std::sync::Arc;
 
-/// Who sent a message, through which topic and broker, and in which schema: shared by messages that follow each other.
+/// Producer, topic, broker and schema of a message, shared by consecutive messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MessageSource {
-    /// The topic, or the partition's own name.
+    /// Name of the topic or of the partition.
     pub(crate) topic: Arc<str>,
     pub(crate) producer: Arc<str>,
     pub(crate) producer_id: u64,
     pub(crate) broker_address: Arc<str>,
-    /// The schema as the messages name it.
+    /// Schema id and version, as the messages name them.
     pub(crate) schema: Option<(u64, Option<u32>)>,
 }
 
 impl MessageSource {
-    /// Nobody's, of a record that is made by hand.
+    /// The source of a record from a builder, without a producer.
     pub(crate) fn of_topic(topic: Arc<str>) -> Self {
         Self { topic, producer: "".into(), producer_id: 0, broker_address: "".into(), schema: None }
     }

@@ -143,7 +143,7 @@ impl<'a> Attempt<'a> {
         let delivered: Vec<_> = match answer {
             Ok(()) => self.records.iter().filter_map(place).collect(),
             Err(ConnectorError::Partial(failure)) => {
-                let named = failure.named().collect::<HashSet<_>>();
+                let named = failure.ids().collect::<HashSet<_>>();
                 self.records.iter().filter(|record| !named.contains(record.id())).filter_map(place).collect()
             }
             Err(_) => settled_early(&self.records).collect(),

@@ -11,10 +11,10 @@ fn mistake(section: &str, mapping: &str, secrets: &[(&'static str, &'static str)
 #[test]
 fn a_wrong_mapping_is_told_at_start() {
     for (mapping, told) in [
-        ("path = '/{user.id}'", "no place that a record fills in: `{user.id}`"),
-        ("path = '/{/user'", "no place that a record fills in: `{/user`"),
-        ("path = '/a}'", "no place that a record fills in: `}`"),
-        ("path = '/{/a~}'", "no place that a record fills in"),
+        ("path = '/{user.id}'", "invalid placeholder: `{user.id}`"),
+        ("path = '/{/user'", "invalid placeholder: `{/user`"),
+        ("path = '/a}'", "invalid placeholder: `}`"),
+        ("path = '/{/a~}'", "invalid placeholder"),
         ("path = '{/host}'", "a path begins with `/` or `?`"),
         ("path = '/a#b'", "has no `#`"),
         ("method = 'GET'", "not `POST`, `PUT`, `PATCH` or `DELETE`"),

@@ -1,4 +1,4 @@
-//! What the answer of a part means for its records, and the answers of all parts for the batch.
+//! Outcome of a part for its records, and of all parts for the batch.
 
 use std::collections::HashSet;
 
@@ -10,11 +10,11 @@ use crate::{
     record::SinkRecord,
 };
 
-/// What the answer of a part means for its records.
-pub(super) enum Judged {
-    /// The records that are not named are delivered.
+/// Outcome of a part.
+pub(super) enum Outcome {
+    /// Written in part or completely: the records that are not listed are delivered.
     Written(PartialFailure),
-    /// The target refuses one of several records, and wrote none: `again` names them.
+    /// The target refused one of several records and wrote none; `again` lists all of them.
     Refused {
         error: ConnectorError,
         again: PartialFailure,
@@ -22,19 +22,19 @@ pub(super) enum Judged {
     Fatal(ConnectorError),
 }
 
-/// Which parts may begin after an answer.
+/// Which parts may start after an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     Any,
-    /// Those of other lines: a record of this one is to be retried.
-    OtherLines,
+    /// Those of other sequences: a record of this one is to be retried.
+    OtherSequences,
     None,
 }
 
-impl Judged {
-    pub(super) fn of(records: &[SinkRecord], answer: ConnectorResult<()>) -> (Self, Next) {
+impl Outcome {
+    pub(super) fn of(records: &[SinkRecord], result: ConnectorResult<()>) -> (Self, Next) {
         let mut failure = PartialFailure::default();
-        match answer {
+        match result {
             Ok(()) => {}
             Err(error @ Retryable { retry_after, .. }) => {
                 let reason = error.report();
@@ -45,7 +45,7 @@ impl Judged {
             Err(error @ (Refused { .. } | TooLarge { .. })) => match records {
                 [record] if matches!(error, TooLarge { .. }) => drop(failure.retry(record, error.report())),
                 [record] => drop(failure.reject(record, error.report())),
-                _ => return (Self::Refused { error, again: all_again(records) }, Next::OtherLines),
+                _ => return (Self::Refused { error, again: all_again(records) }, Next::OtherSequences),
             },
             Err(InvalidRecord { id, reason }) => {
                 for record in records {
@@ -58,7 +58,7 @@ impl Judged {
             Err(Partial(partial)) => {
                 failure.retry_after = partial.retry_after;
                 match partial.verdicts(records.iter().map(SinkRecord::id)) {
-                    Ok(verdicts) => name(&mut failure, records, verdicts),
+                    Ok(verdicts) => list(&mut failure, records, verdicts),
                     Err(fatal) => return (Self::Fatal(fatal), Next::None),
                 }
             }
@@ -67,22 +67,22 @@ impl Judged {
         let next = match (failure.retry_after, &failure.retry[..]) {
             (Some(_), _) => Next::None,
             (None, []) => Next::Any,
-            _ => Next::OtherLines,
+            _ => Next::OtherSequences,
         };
         (Self::Written(failure), next)
     }
 
-    pub(super) fn not_begun(records: &[SinkRecord]) -> Self {
+    pub(super) fn not_started(records: &[SinkRecord]) -> Self {
         Self::Written(all_again(records))
     }
 
-    /// The records of the part that the target has.
+    /// The records of the part that were delivered.
     pub(super) fn delivered(&self, records: &[SinkRecord]) -> Vec<SinkRecord> {
         match self {
             Self::Written(failure) if failure.is_empty() => records.to_vec(),
             Self::Written(failure) => {
-                let named: HashSet<_> = failure.named().collect();
-                records.iter().filter(|record| !named.contains(record.id())).cloned().collect()
+                let listed: HashSet<_> = failure.ids().collect();
+                records.iter().filter(|record| !listed.contains(record.id())).cloned().collect()
             }
             Self::Refused { .. } | Self::Fatal(_) => Vec::new(),
         }
@@ -95,8 +95,8 @@ fn all_again(records: &[SinkRecord]) -> PartialFailure {
     failure
 }
 
-/// Names each record once, however often the part's answer named it.
-fn name(failure: &mut PartialFailure, records: &[SinkRecord], verdicts: Vec<Verdict>) {
+/// Lists each record once, however often the part's failure listed it.
+fn list(failure: &mut PartialFailure, records: &[SinkRecord], verdicts: Vec<Verdict>) {
     for (record, verdict) in records.iter().zip(verdicts) {
         match verdict {
             Verdict::Delivered => {}
@@ -108,26 +108,26 @@ fn name(failure: &mut PartialFailure, records: &[SinkRecord], verdicts: Vec<Verd
     }
 }
 
-/// The answer for the batch, from those of its parts in their order.
+/// Merges the outcomes of the parts, in order, into the result for the batch.
 ///
 /// # Errors
-/// The first fatal one; a refusal, where nothing else came of any part; else what is not written.
-pub(super) fn merged(parts: impl Iterator<Item = (usize, Judged)>) -> ConnectorResult<()> {
+/// The first fatal error; the refusal, if all records are only to be written again; otherwise the records not written.
+pub(super) fn merged(parts: impl Iterator<Item = (usize, Outcome)>) -> ConnectorResult<()> {
     let mut failure = PartialFailure::default();
     let (mut all, mut refusal) = (0, None);
-    for (count, judged) in parts {
+    for (count, outcome) in parts {
         all += count;
-        match judged {
-            Judged::Written(part) => failure.merge(part),
-            Judged::Refused { error, again } => {
+        match outcome {
+            Outcome::Written(part) => failure.merge(part),
+            Outcome::Refused { error, again } => {
                 failure.merge(again);
                 refusal.get_or_insert(error);
             }
-            Judged::Fatal(error) => return Err(error),
+            Outcome::Fatal(error) => return Err(error),
         }
     }
     match refusal {
-        // There is nothing to go on with but the records that were refused: the runtime halves the batch.
+        // Without any other progress the runtime has to halve the batch to find the refused record.
         Some(refusal) if failure.retry.len() == all && !failure.has_failed() => Err(refusal),
         _ => failure.into_result(),
     }

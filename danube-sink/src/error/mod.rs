@@ -1,4 +1,4 @@
-//! What a connector may answer, and what the runtime does with each answer.
+//! Errors that a connector returns, and how the runtime handles each.
 
 mod partial;
 mod target;
@@ -15,23 +15,22 @@ use crate::{
 /// The result of every method of a connector.
 pub type ConnectorResult<T> = Result<T, ConnectorError>;
 
-/// The error below another one.
+/// The source of another error.
 type Source = Box<dyn Error + Send + Sync + 'static>;
 
-/// Why a connector could not do what it was asked to; the variant decides what the runtime does next.
+/// Error of a connector; the variant decides what the runtime does next.
 ///
-/// Foreign errors become one of these with [`ErrorExt`]: `client.send().await.retryable("insert rows")?`.
+/// [`ErrorExt`] converts other errors: `client.send().await.retryable("insert rows")?`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectorError {
-    /// The configuration cannot work. The connector stops with exit code 78.
+    /// Invalid configuration. The connector stops with exit code 78.
     #[error("{message}")]
     Configuration {
         /// What is wrong, and what to write instead.
         message: String,
     },
-    /// The target could not be prepared in `initialize`, and no later attempt will change that by itself. The connector
-    /// stops with exit code 1.
+    /// Permanent failure in `initialize`, which a later attempt cannot fix by itself. The connector stops with exit code 1.
     #[error("{message}")]
     Initialization {
         /// What was tried.
@@ -39,18 +38,18 @@ pub enum ConnectorError {
         /// The error of the target.
         source: Option<Source>,
     },
-    /// A temporary failure: nothing of the batch counts as written, and all of it is handed over again later. After one in
-    /// `initialize`, that is called again.
+    /// Temporary failure: no record of the batch counts as written, and the runtime retries the whole batch after a delay.
+    /// If `initialize` returns it, the runtime calls `initialize` again.
     #[error("{message}")]
     Retryable {
         /// What was tried.
         message: String,
         /// The error of the target.
         source: Option<Source>,
-        /// The delay that the target asked for. The next try comes no sooner, but `max_backoff_ms` is the upper bound.
+        /// Shortest delay before the next attempt, as requested by the target; `max_backoff_ms` is the upper bound.
         retry_after: Option<Duration>,
     },
-    /// A permanent failure: the connector stops with exit code 1 and acknowledges nothing of the batch.
+    /// Permanent failure: the connector stops with exit code 1 and acknowledges no record of the batch.
     #[error("{message}")]
     Fatal {
         /// What was tried.
@@ -58,30 +57,31 @@ pub enum ConnectorError {
         /// The error of the target.
         source: Option<Source>,
     },
-    /// One record is not what the connector expects, found before anything of the batch was written.
+    /// Invalid record that the connector found before it wrote anything of the batch.
     ///
-    /// The record goes the way that the mapping's `on_invalid_record` says; the others are handed over again.
+    /// The mapping's `on_invalid_record` policy applies to the record; the runtime writes the other records again.
     #[error("record {id} is not valid: {reason}")]
     InvalidRecord {
-        /// Which record.
+        /// The record's id.
         id: RecordId,
-        /// What is wrong with it. Shown in logs and dead letters: without the payload's contents.
+        /// Reason, shown in logs and dead letters. It must not contain values of the payload.
         reason: String,
     },
-    /// The target refuses something in the batch for what it holds, does not say which record, and wrote nothing of it.
+    /// The target refused the batch because of the values of some record, without saying which, and wrote nothing.
     ///
-    /// The runtime hands over halves of the batch, in order, until the record is found: it goes the way that the mapping's
-    /// `on_invalid_record` says, and the others are written. One bad record in 500 costs some 18 writes.
+    /// The runtime splits the batch in half, repeatedly and in order, until it finds the record. The mapping's
+    /// `on_invalid_record` policy applies to that record; the others are written. One bad record in 500 takes about 18
+    /// writes.
     #[error("{message}")]
     Refused {
-        /// What was tried. Shown in logs and dead letters: without the payload's contents.
+        /// What was tried, shown in logs and dead letters. It must not contain values of the payload.
         message: String,
         /// The error of the target.
         source: Option<Source>,
     },
-    /// The target cannot take so much at once and wrote nothing of the batch: out of memory, too many partitions.
+    /// The batch is too large for the target, which wrote nothing of it: out of memory, too many partitions.
     ///
-    /// The runtime hands over halves of the batch, in order. A single record is retried as after [`Retryable`](Self::Retryable).
+    /// The runtime writes the batch in halves, in order. It retries a single record as after [`Retryable`](Self::Retryable).
     #[error("{message}")]
     TooLarge {
         /// What was tried.
@@ -89,61 +89,62 @@ pub enum ConnectorError {
         /// The error of the target.
         source: Option<Source>,
     },
-    /// Some records of the batch were written and some were not.
+    /// Partial failure: some records of the batch were written and some were not.
     #[error(transparent)]
     Partial(#[from] PartialFailure),
 }
 
 impl ConnectorError {
-    /// A configuration that cannot work.
+    /// Creates a [`Configuration`](Self::Configuration) error.
     pub fn configuration(message: impl Into<String>) -> Self {
         Self::Configuration { message: message.into() }
     }
 
-    /// A failure in `initialize`.
+    /// Creates an [`Initialization`](Self::Initialization) error.
     pub fn initialization(message: impl Into<String>) -> Self {
         Self::Initialization { message: message.into(), source: None }
     }
 
-    /// A temporary failure.
+    /// Creates a [`Retryable`](Self::Retryable) error.
     pub fn retryable(message: impl Into<String>) -> Self {
         Self::Retryable { message: message.into(), source: None, retry_after: None }
     }
 
-    /// A temporary failure of a target that asks for a delay before the next try, as HTTP's `Retry-After` does.
+    /// Creates a [`Retryable`](Self::Retryable) error with a retry delay that the target requested, as with HTTP's
+    /// `Retry-After`.
     ///
-    /// The mapping's `max_backoff_ms` is the upper bound: of a longer delay the runtime waits that much.
+    /// The mapping's `max_backoff_ms` is the upper bound of the delay.
     pub fn retry_after(message: impl Into<String>, wait: Duration) -> Self {
         Self::Retryable { message: message.into(), source: None, retry_after: Some(wait) }
     }
 
-    /// A permanent failure.
+    /// Creates a [`Fatal`](Self::Fatal) error.
     pub fn fatal(message: impl Into<String>) -> Self {
         Self::Fatal { message: message.into(), source: None }
     }
 
-    /// A batch, all or nothing, in which the target refuses something.
+    /// Creates a [`Refused`](Self::Refused) error, for a batch that the target writes as a whole or not at all.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::Refused { message: message.into(), source: None }
     }
 
-    /// A batch that is too large for the target as it is now.
+    /// Creates a [`TooLarge`](Self::TooLarge) error.
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::TooLarge { message: message.into(), source: None }
     }
 
-    /// A record that is not what the connector expects.
+    /// Creates an [`InvalidRecord`](Self::InvalidRecord) error.
     pub fn invalid_record(record: &SinkRecord, reason: impl Into<String>) -> Self {
         Self::InvalidRecord { id: record.id().clone(), reason: reason.into() }
     }
 
-    /// The error with everything below it, in one line for logs: `insert rows: connection refused`.
+    /// The error with its chain of sources, on one line for logs: `insert rows: connection refused`.
     pub fn report(&self) -> String {
         let mut line = self.to_string();
         let mut below = self.source();
         while let Some(error) = below {
             let text = error.to_string();
-            // Many libraries repeat the error below in their own text.
+            // Many libraries repeat their source in their own message.
             if !line.contains(&text) {
                 line.push_str(": ");
                 line.push_str(&text);
@@ -166,14 +167,14 @@ impl From<NoMapping> for ConnectorError {
     }
 }
 
-/// What [`ConnectorError::report`] says: a `main` that returns the error shows this to whoever started the program.
+/// Prints [`ConnectorError::report`], since a `main` that returns the error prints its `Debug` form.
 impl fmt::Debug for ConnectorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.report())
     }
 }
 
-/// Says in one call what a foreign error means for the connector.
+/// Converts another error into a [`ConnectorError`] of a given variant.
 ///
 /// ```
 /// use danube_sink::{ConnectorResult, ErrorExt};
@@ -184,34 +185,34 @@ impl fmt::Debug for ConnectorError {
 /// # write(b"").unwrap();
 /// ```
 pub trait ErrorExt<T> {
-    /// The foreign error.
+    /// The error type to convert.
     type Error;
 
-    /// The failure is temporary: [`ConnectorError::Retryable`].
+    /// Converts the error into [`ConnectorError::Retryable`], for a temporary failure.
     ///
     /// # Errors
-    /// The error, if there was one.
+    /// The converted error.
     fn retryable(self, what: impl Into<String>) -> ConnectorResult<T>;
 
-    /// The failure is permanent: [`ConnectorError::Fatal`].
+    /// Converts the error into [`ConnectorError::Fatal`], for a permanent failure.
     ///
     /// # Errors
-    /// The error, if there was one.
+    /// The converted error.
     fn fatal(self, what: impl Into<String>) -> ConnectorResult<T>;
 
-    /// The target refuses something in the batch: [`ConnectorError::Refused`].
+    /// Converts the error into [`ConnectorError::Refused`], for a batch whose values the target refused.
     ///
     /// # Errors
-    /// The error, if there was one.
+    /// The converted error.
     fn refused(self, what: impl Into<String>) -> ConnectorResult<T>;
 
-    /// The target cannot be prepared: [`ConnectorError::Initialization`].
+    /// Converts the error into [`ConnectorError::Initialization`], for a permanent failure in `initialize`.
     ///
     /// # Errors
-    /// The error, if there was one.
+    /// The converted error.
     fn initialization(self, what: impl Into<String>) -> ConnectorResult<T>;
 
-    /// The failure is of the class that the function finds: [`TargetFailure::error`], with the target's error below it.
+    /// Converts the error by its failure class, as [`TargetFailure::error`] does, and keeps it as the source.
     ///
     /// ```
     /// use std::{fs, io::{Error, ErrorKind}};
@@ -232,7 +233,7 @@ pub trait ErrorExt<T> {
     /// ```
     ///
     /// # Errors
-    /// The error, if there was one.
+    /// The converted error.
     fn classified(
         self,
         class: impl FnOnce(&Self::Error) -> TargetFailure,
