@@ -1,4 +1,4 @@
-//! Which records a target has already, as the target itself says it.
+//! Deduplication of redelivered records, with numbers that the target stores.
 
 mod slot;
 #[cfg(test)]
@@ -9,14 +9,15 @@ use std::{
     mem,
 };
 
-use self::slot::{EMPTY, Marks, Slot, Turn, offset_of};
+use self::slot::{EMPTY, Marks, Rollover, Slot, offset_of};
 use crate::record::SinkRecord;
 
-/// How many names are known at most, but for those of the batch.
-const KNOWN: usize = 100_000;
+/// Maximum number of cached names, besides those of the batch.
+const CACHE_CAPACITY: usize = 100_000;
 
-/// Finds the records that a target has already, so that none is written twice: for a target that keeps numbers under names,
-/// and changes them in one transaction with what it writes, such as a database or a table format with a log.
+/// Deduplication of records: finds those that the target already has, so that none is written twice. For a target that
+/// stores numbers by name and changes them in the same transaction as the records, such as a database or a table format with
+/// a log.
 ///
 /// ```
 /// use std::{collections::HashMap, convert::Infallible};
@@ -34,67 +35,67 @@ const KNOWN: usize = 100_000;
 /// // In one transaction:
 /// target.rows.extend(new.map(|(record, _)| SinkRecord::clone(record)));
 /// target.numbers.extend(fresh.numbers.clone());
-/// // When it is known to have happened. Until then it is in doubt, and the next batch asks the target again.
+/// // After the commit. Until then the write is in doubt, and the next batch reads the numbers again.
 /// deduplication.written(fresh);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// What the target keeps:
+/// The target stores:
 ///
 /// ```text
 ///  danube:<subscription>:<topic or partition>:<producer>           its newest offset in the target
 ///  danube:<subscription>:<topic or partition>:<producer>:<slot>    <lap>, and a bit for each of 48 offsets
 /// ```
 ///
-/// - **No order is needed.** A bit says of one record that the target has it. So a late record is written, whether the
-///   subscription is Exclusive or Shared, as is one that was rejected before and is valid now.
+/// - **No order is needed.** A bit marks one record as written. So a late record is written, whether the subscription is
+///   Exclusive or Shared, and so is one that was rejected before and is valid now.
 /// - **A batch of several partitions or producers** changes the numbers of all of them, in one transaction.
-/// - **Offsets that start again at 0** are no redelivery. A broker that lost its storage has lost its producers too, and draws
-///   new numbers for them, of 64 random bits, which begin without a bit. Clocks play no part.
-/// - **Several connectors of one subscription** change the same numbers, and each caches what it knows of them from batch to
-///   batch. The target must refuse a write if one of its names has changed since it was asked for, as a table's log does; the
-///   batch is then tried again. Where it cannot, [`forget`](Self::forget) comes before each batch, and the names are asked for
-///   in the transaction that writes: a serializable one, or under a lock that every writer of the subscription takes.
-/// - **The slots are a ring**: 256 of them for each producer, the last 12 288 offsets, more than a broker sends ahead of
-///   acknowledgements. A record that is redelivered from before them is written again.
-/// - **Laps** are numbered modulo 32 768. Each time that a producer's offsets pass half of that, 201 326 592 offsets, one
-///   batch asks for all of its slots and sets those that were not changed in the last lap to 0: no lap is mistaken for another.
-/// - **Offset 0** is what every record of a topic that is not reliable has, so there the producer's own count is kept instead.
-///   The broker redelivers nothing of such a topic, but a batch whose write was not answered may be written twice.
-/// - **Producer 0** is the broker itself, which publishes dead letters and MQTT messages. Its number never changes, so its
-///   records are written at least once.
+/// - **Offsets that restart at 0** are not redeliveries. A broker that lost its storage has lost its producers too, and
+///   assigns new ids of 64 random bits, whose slots are empty. No clock is involved.
+/// - **Several connectors of one subscription** change the same numbers, and each caches them from batch to batch. The target
+///   must refuse a write if one of its names has changed since it was read, as a table's log does; the batch is then retried.
+///   A target that cannot do this needs [`forget`](Self::forget) before each batch, and must read the names in the
+///   transaction that writes: a serializable one, or under a lock that every writer of the subscription takes.
+/// - **The slots are a ring** of 256 for each producer, for the last 12 288 offsets, more than a broker sends ahead of
+///   acknowledgements. A record that is redelivered from further back is written again.
+/// - **Laps** around the ring are numbered modulo 32 768. Each time a producer's offsets pass half of that, 201 326 592
+///   offsets, one batch reads all of its slots and sets those unchanged since the last lap to 0, so that lap numbers stay
+///   unambiguous.
+/// - **Offset 0** is the offset of every record of a non-reliable topic, so there the producer's sequence number is stored
+///   instead. The broker redelivers no message of such a topic, but a batch whose write is in doubt may be written twice.
+/// - **Producer 0** is the broker itself, which publishes dead letters and MQTT messages. Its id never changes, so its records
+///   are written at least once.
 #[derive(Debug, Default)]
 pub struct Deduplication {
-    /// The numbers that the target has under these names; `None` where it has none.
+    /// Cached numbers of the target by name; `None` for a name that the target does not have.
     known: HashMap<String, Option<i64>>,
-    /// Whether the last batch may or may not have been written.
+    /// Whether it is unknown if the last batch was written.
     in_doubt: bool,
 }
 
-/// What is new in a batch.
+/// Fresh records of a batch, and the numbers to store with them.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Fresh {
-    /// For each record, whether the target does not have it.
+    /// Whether each record is fresh, that is, missing in the target.
     pub records: Vec<bool>,
-    /// What the target is to keep from then on, under which name.
+    /// Numbers to store in the target, by name.
     pub numbers: HashMap<String, i64>,
 }
 
 impl Deduplication {
-    /// Which of the records the target does not have. `ask` gives the numbers that the target has under these names; it is
-    /// called twice at most. Of a batch that was not [`written`](Self::written) nothing is taken for granted.
+    /// Finds the records that the target does not have. `ask` reads the target's numbers by name, and is called at most
+    /// twice. If the previous batch was not confirmed as [`written`](Self::written), the cached numbers are dropped first.
     ///
     /// # Errors
-    ///
-    /// What `ask` returns.
+    /// The error of `ask`.
     pub async fn fresh<A, F, E>(&mut self, records: &[&SinkRecord], ask: A) -> Result<Fresh, E>
     where
         A: Fn(Vec<String>) -> F,
         F: Future<Output = Result<HashMap<String, i64>, E>>,
     {
-        if mem::take(&mut self.in_doubt) || self.known.len() > KNOWN {
+        if mem::take(&mut self.in_doubt) || self.known.len() > CACHE_CAPACITY {
             self.forget();
         }
         let chunks = records.chunk_by(|one, other| Slot::is_shared(one, other));
@@ -102,10 +103,10 @@ impl Deduplication {
         let slots = || chunks.iter().filter_map(|(slot, records)| Some((slot.as_ref()?, *records)));
         let producers = self.unknown(slots().map(|(slot, _)| slot.producer.clone()));
         self.learn(producers, &ask).await?;
-        let turns = self.turns(slots());
-        let begun = slots().filter(|(slot, _)| self.has_begun(slot)).map(|(slot, _)| slot.name.clone());
-        let begun = self.unknown(begun.chain(turns.iter().flat_map(Turn::names)));
-        self.learn(begun, &ask).await?;
+        let rollovers = self.rollovers(slots());
+        let in_use = slots().filter(|(slot, _)| self.is_in_use(slot)).map(|(slot, _)| slot.name.clone());
+        let in_use = self.unknown(in_use.chain(rollovers.iter().flat_map(Rollover::names)));
+        self.learn(in_use, &ask).await?;
         let (mut fresh, mut changes) = (Fresh::default(), Changes::default());
         for (slot, records) in &chunks {
             match slot {
@@ -114,7 +115,9 @@ impl Deduplication {
             }
         }
         fresh.numbers = changes.numbers();
-        for name in turns.iter().flat_map(|turn| turn.names().filter(|name| self.is_emptied(turn, name))) {
+        for name in
+            rollovers.iter().flat_map(|rollover| rollover.names().filter(|name| self.is_emptied(rollover, name)))
+        {
             fresh.numbers.entry(name).or_insert(EMPTY);
         }
         self.in_doubt = !fresh.numbers.is_empty();
@@ -127,8 +130,8 @@ impl Deduplication {
         self.known.extend(fresh.numbers.into_iter().map(|(name, number)| (name, Some(number))));
     }
 
-    /// Drops the cached numbers, so that the target is asked again. Call it when the connector reads the target's state anew,
-    /// such as the newest version of a table, which others may have written.
+    /// Drops the cached numbers, so that they are read from the target again. Call it when the connector reloads the
+    /// target's state, such as the newest version of a table, which other writers may have changed.
     pub fn forget(&mut self) {
         self.known.clear();
     }
@@ -155,28 +158,28 @@ impl Deduplication {
         self.known.get(name).copied().flatten()
     }
 
-    /// The producers whose slots are to be emptied if the batch is written. A producer that the target does not know has no
-    /// slots there.
-    fn turns<'r>(&self, slots: impl Iterator<Item = (&'r Slot, &'r [&'r SinkRecord])>) -> Vec<Turn> {
-        let mut reached: HashMap<&str, i64> = HashMap::new();
+    /// The rollovers of the batch: producers whose old slots are emptied when it is written. A producer that is unknown to
+    /// the target has no slots there.
+    fn rollovers<'r>(&self, slots: impl Iterator<Item = (&'r Slot, &'r [&'r SinkRecord])>) -> Vec<Rollover> {
+        let mut newest_offsets: HashMap<&str, i64> = HashMap::new();
         for (slot, records) in slots {
-            let newest = reached.entry(&slot.producer).or_default();
+            let newest = newest_offsets.entry(&slot.producer).or_default();
             *newest = records.iter().map(|record| offset_of(record)).fold(*newest, i64::max);
         }
-        let turn = |(producer, after)| Turn::of(producer, self.number(producer)?, after);
-        reached.into_iter().filter_map(turn).collect()
+        let rollover = |(producer, after)| Rollover::of(producer, self.number(producer)?, after);
+        newest_offsets.into_iter().filter_map(rollover).collect()
     }
 
-    fn is_emptied(&self, turn: &Turn, name: &str) -> bool {
-        self.number(name).is_some_and(|number| turn.empties(number))
+    fn is_emptied(&self, rollover: &Rollover, name: &str) -> bool {
+        self.number(name).is_some_and(|number| rollover.empties(number))
     }
 
-    /// Whether the target's slot can say something of this lap.
-    fn has_begun(&self, slot: &Slot) -> bool {
+    /// Whether the target's slot may have marks of this lap.
+    fn is_in_use(&self, slot: &Slot) -> bool {
         self.number(&slot.producer).is_some_and(|newest| newest >= slot.begin)
     }
 
-    /// For records of one slot.
+    /// Looks up the records of one slot.
     fn look_up<'r>(
         &self,
         slot: &'r Slot,
@@ -187,7 +190,7 @@ impl Deduplication {
         let mut newest = self.number(&slot.producer).unwrap_or_default();
         let mut marks = match changes.marks.get(&*slot.name) {
             Some((_, marks)) => Some(*marks),
-            None if self.has_begun(slot) => {
+            None if self.is_in_use(slot) => {
                 self.number(&slot.name).and_then(|number| Marks::of(records[0]).read(number, newest))
             }
             None => None,
@@ -211,19 +214,19 @@ impl Deduplication {
     }
 }
 
-/// What a batch changes.
+/// Changes of a batch to the target's numbers.
 #[derive(Default)]
 struct Changes<'r> {
-    /// The newest offset of each producer of which a record is fresh.
+    /// The newest offset of each producer with a fresh record.
     newest: HashMap<&'r str, i64>,
-    /// By the name of a slot: its producer, and what it says.
+    /// The producer and the marks of each changed slot, by name.
     marks: HashMap<&'r str, (&'r str, Marks)>,
 }
 
 impl Changes<'_> {
     fn numbers(self) -> HashMap<String, i64> {
         let Self { newest, marks } = self;
-        // The number of a lap too long ago would be read as one of a later lap.
+        // The number of a lap too far back would be read as a later lap.
         let is_kept = |(_, (producer, marks)): &(_, (&str, Marks))| marks.are_readable(newest[*producer]);
         let slots = marks.into_iter().filter(is_kept).map(|(name, (_, marks))| (name, marks.number()));
         slots

@@ -1,28 +1,28 @@
-//! The numbers by which a target knows records.
+//! Slots: the numbers that a target stores for deduplication.
 
 use crate::record::SinkRecord;
 
-/// Offsets in a slot.
+/// Number of offsets in a slot.
 const BITS: i64 = 48;
 const SLOTS: i64 = 256;
-/// A number tells so many laps apart.
+/// Number of laps that a stored number can distinguish.
 const LAPS: i64 = 1 << 15;
 const BITMAP: i64 = (1 << BITS) - 1;
 /// The number of a slot without a bit.
 pub(super) const EMPTY: i64 = 0;
 
-/// A part of a producer's offsets of which one number of the target says which it has.
+/// Slot: a range of a producer's offsets for which the target stores one number.
 pub(super) struct Slot {
     /// The name of the producer's newest offset.
     pub(super) producer: String,
     /// The name of the slot.
     pub(super) name: String,
-    /// The first offset that the slot can say something of in this lap.
+    /// The first offset of the slot in this lap.
     pub(super) begin: i64,
 }
 
 impl Slot {
-    /// `None` where the target cannot say it.
+    /// The slot of a record; `None` for a record of the broker itself, which has none.
     pub(super) fn of(record: &SinkRecord) -> Option<Self> {
         let (id, offset) = (record.id(), offset_of(record));
         if id.producer_id() == 0 {
@@ -36,7 +36,7 @@ impl Slot {
         Some(Self { producer, name, begin: offset / BITS * BITS })
     }
 
-    /// Whether both records have the same.
+    /// Whether both records have the same slot.
     pub(super) fn is_shared(one: &SinkRecord, other: &SinkRecord) -> bool {
         let slot = |record| (offset_of(record) / BITS, offset_of(record) == 0);
         let (id, other_id) = (one.id(), other.id());
@@ -58,17 +58,17 @@ fn lap_of(offset: i64) -> i64 {
     offset / BITS / SLOTS
 }
 
-/// What a slot says of the records that the target has.
+/// Marks of written records in a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
     /// A bit for each offset of one lap.
     Bits { lap: i64, bits: i64 },
-    /// The producer's own count, of the newest record without an offset.
+    /// The sequence number of the newest record without an offset.
     Count(i64),
 }
 
 impl Marks {
-    /// What the record adds.
+    /// The mark of one record.
     pub(super) fn of(record: &SinkRecord) -> Self {
         match offset_of(record) {
             0 => Self::Count(record.id().sequence().cast_signed()),
@@ -76,8 +76,8 @@ impl Marks {
         }
     }
 
-    /// What a number of the target says. It holds the lap modulo [`LAPS`]: the lap meant is the last such one up to that of
-    /// the producer's `newest` offset, since [`Turn`] leaves no number of a lap before those.
+    /// Decodes a number of the target. It has the lap modulo [`LAPS`], which stands for the last such lap up to that of the
+    /// producer's `newest` offset, since [`Rollover`] removes numbers of earlier laps.
     pub(super) fn read(&self, number: i64, newest: i64) -> Option<Self> {
         match self {
             Self::Count(_) => Some(Self::Count(number)),
@@ -92,7 +92,7 @@ impl Marks {
         }
     }
 
-    /// Whether their number is read as these marks until the next [`Turn`], where the producer's newest offset is this.
+    /// Whether their number decodes to these marks until the next [`Rollover`], given the producer's newest offset.
     pub(super) fn are_readable(self, newest: i64) -> bool {
         match self {
             Self::Count(_) => true,
@@ -100,7 +100,7 @@ impl Marks {
         }
     }
 
-    /// Whether the target has the record of these marks, where it has `others`.
+    /// Whether the marks are among `others`.
     pub(super) fn are_in(self, others: Self) -> bool {
         match (self, others) {
             (Self::Bits { lap, bits }, Self::Bits { lap: other, bits: others }) => lap == other && bits & others != 0,
@@ -108,7 +108,7 @@ impl Marks {
         }
     }
 
-    /// Both. Of two laps the later one is kept.
+    /// Combines both. If the laps differ, the later one wins.
     pub(super) fn with(self, others: Self) -> Self {
         match (self, others) {
             (Self::Bits { lap, bits }, Self::Bits { lap: other, bits: others }) if lap == other => {
@@ -126,11 +126,11 @@ fn bits_of(number: i64, newest: i64) -> Option<Marks> {
     (bits != 0).then_some(Marks::Bits { lap, bits })
 }
 
-/// A producer's newest offset passes half of the laps that numbers tell apart.
+/// Rollover of a producer's lap numbers: its newest offset passes half of the distinguishable laps.
 ///
-/// Then every slot that was not changed in the last lap is emptied. So no slot ever holds a lap that is [`LAPS`] or more
-/// before that of the newest offset, not even of a producer that seldom sends, and equal numbers mean equal laps.
-pub(super) struct Turn {
+/// Every slot that was not changed in the last lap is then emptied. So no slot ever has a lap [`LAPS`] or more before that of
+/// the newest offset, not even for a producer that seldom sends, and equal numbers mean equal laps.
+pub(super) struct Rollover {
     producer: String,
     /// The newest offset before.
     before: i64,
@@ -138,18 +138,18 @@ pub(super) struct Turn {
     after: i64,
 }
 
-impl Turn {
+impl Rollover {
     pub(super) fn of(producer: &str, before: i64, after: i64) -> Option<Self> {
         let half = |offset| lap_of(offset) / (LAPS / 2);
         (half(after) > half(before)).then(|| Self { producer: producer.to_owned(), before, after })
     }
 
-    /// The names of all of the producer's slots.
+    /// Names of all slots of the producer.
     pub(super) fn names(&self) -> impl Iterator<Item = String> {
         (0..SLOTS).map(|slot| name_of(&self.producer, slot))
     }
 
-    /// Whether a slot, of which the target has this number, is to be emptied.
+    /// Whether a slot with this number in the target is to be emptied.
     pub(super) fn empties(&self, number: i64) -> bool {
         match bits_of(number, self.before) {
             Some(Marks::Bits { lap, .. }) => lap < lap_of(self.after) - 1,

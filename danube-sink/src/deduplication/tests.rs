@@ -1,4 +1,4 @@
-//! What is new, and what comes again.
+//! Fresh and redelivered records.
 
 use std::{cell::Cell, collections::BTreeMap, convert::Infallible, future::ready};
 
@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A target with a log, which takes a write only from who knows of the one before.
+/// A target with a log, which accepts a write only from a writer that knows the previous one.
 #[derive(Default)]
 struct Target {
     writes: usize,
     numbers: HashMap<String, i64>,
-    /// How often it has each record: by producer, offset and count.
+    /// How often it has each record, by producer, offset and sequence number.
     rows: BTreeMap<(u64, u64, u64), usize>,
 }
 
@@ -23,7 +23,7 @@ impl Target {
     }
 }
 
-/// A connector, and the last write of the target that it knows of.
+/// A connector, and the last write of the target that it knows.
 #[derive(Default)]
 struct Writer {
     deduplication: Deduplication,
@@ -38,7 +38,7 @@ impl Writer {
         fresh
     }
 
-    /// What is written, and how many records; `None` if another one was faster.
+    /// Writes the fresh records, and returns them and their number; `None` if another writer was faster.
     fn commit(&mut self, target: &mut Target, records: &[SinkRecord]) -> Option<(Fresh, usize)> {
         let fresh = self.fresh(target, records);
         if self.knows != target.writes && fresh.records.contains(&true) {
@@ -56,7 +56,7 @@ impl Writer {
         Some((fresh, new.len()))
     }
 
-    /// How many of the records are written.
+    /// Writes and confirms the fresh records, and returns their number.
     fn write(&mut self, target: &mut Target, records: &[SinkRecord]) -> usize {
         let Some((fresh, new)) = self.commit(target, records) else { return 0 };
         self.deduplication.written(fresh);
@@ -95,22 +95,26 @@ fn the_ring_remembers_as_many_as_a_broker_sends_ahead() {
     }
     let newest = records(7, end - 12_000..end);
     assert_eq!(writer.write(&mut target, &newest), 0);
-    assert_eq!(writer.write(&mut target, &records(7, [5])), 1, "long forgotten: rather twice than not at all");
+    assert_eq!(
+        writer.write(&mut target, &records(7, [5])),
+        1,
+        "older than the ring: written twice rather than not at all"
+    );
     assert_eq!(Writer { knows: target.writes, ..Writer::default() }.write(&mut target, &newest), 0);
     assert!(target.numbers.len() <= 257, "{}", target.numbers.len());
 }
 
-/// Offsets after which a number of the target holds the same lap again.
+/// Number of offsets after which lap numbers repeat.
 const AROUND: u64 = 48 * 256 * 32_768;
 
 #[test]
-fn offsets_are_known_in_every_lap() {
+fn offsets_are_recognized_in_every_lap() {
     for base in [AROUND, AROUND / 2, 3 * AROUND, 7 * AROUND / 2] {
         let (mut target, mut writer) = (Target::default(), Writer::default());
         for offset in [base - 12_288 + 5, base - 12_288 + 9, base - 12_088, base - 144, base + 200, base + 5] {
             assert_eq!(writer.write(&mut target, &records(7, [offset])), 1, "{offset}");
         }
-        // Those that are not a whole ring behind the newest.
+        // Less than a whole ring behind the newest.
         for offset in [base + 5, base + 200, base - 144, base + 5] {
             assert_eq!(writer.write(&mut target, &records(7, [offset])), 0, "{offset}");
         }
@@ -122,12 +126,12 @@ fn no_record_is_mistaken_for_one_of_another_lap() {
     for apart in 1..=9 {
         let (mut target, mut writer) = (Target::default(), Writer::default());
         let base = apart * AROUND / 2;
-        // A producer that sends nothing in between; one record is late.
+        // The producer sends nothing in between, and one record is late.
         for offset in [5, base + 200, base + 5] {
             assert_eq!(writer.write(&mut target, &records(7, [offset])), 1, "{offset}");
         }
         assert_eq!(writer.write(&mut target, &records(7, [base + 5])), 0);
-        // A redelivery from long ago does not take the place of a new record.
+        // An old redelivery does not hide a new record.
         assert_eq!(writer.write(&mut target, &records(7, [60])), 1);
         assert_eq!(writer.write(&mut target, &records(7, [base + 60])), 1);
         // Both in one batch.
@@ -137,7 +141,7 @@ fn no_record_is_mistaken_for_one_of_another_lap() {
 }
 
 #[test]
-fn all_that_was_sent_ahead_is_known_on_both_sides_of_a_turn() {
+fn redeliveries_are_recognized_on_both_sides_of_a_rollover() {
     for base in [AROUND / 2, AROUND] {
         let (mut target, mut writer) = (Target::default(), Writer::default());
         for offset in (base - 30_000..base + 30_000).step_by(1_000) {
@@ -150,7 +154,7 @@ fn all_that_was_sent_ahead_is_known_on_both_sides_of_a_turn() {
 }
 
 #[test]
-fn another_producer_begins_without_a_bit() {
+fn another_producer_has_empty_slots() {
     let (mut target, mut writer) = (Target::default(), Writer::default());
     assert_eq!(writer.write(&mut target, &records(7, 0..100)), 100);
     assert_eq!(writer.write(&mut target, &records(8, 0..100)), 100);
@@ -159,7 +163,7 @@ fn another_producer_begins_without_a_bit() {
 }
 
 #[test]
-fn records_without_offsets_are_told_apart_by_their_count() {
+fn records_without_offsets_are_distinguished_by_their_sequence_number() {
     let (mut target, mut writer) = (Target::default(), Writer::default());
     let records: Vec<_> = (0..100).map(|count| record(7, 0, count)).collect();
     assert_eq!(writer.write(&mut target, &records), 100);
@@ -167,7 +171,7 @@ fn records_without_offsets_are_told_apart_by_their_count() {
 }
 
 #[test]
-fn of_a_write_in_doubt_the_target_says_what_became_of_it() {
+fn a_write_in_doubt_is_looked_up_in_the_target() {
     let (mut target, mut writer) = (Target::default(), Writer::default());
     assert_eq!(writer.write(&mut target, &records(7, 1..50)), 49);
     drop(writer.commit(&mut target, &records(7, 50..100)));
@@ -175,7 +179,7 @@ fn of_a_write_in_doubt_the_target_says_what_became_of_it() {
 }
 
 #[test]
-fn a_target_is_asked_for_what_is_not_known_alone() {
+fn only_unknown_names_are_read_from_the_target() {
     let mut deduplication = Deduplication::default();
     let records = records(7, 100..300);
     let records: Vec<_> = records.iter().collect();
@@ -194,7 +198,7 @@ fn a_target_is_asked_for_what_is_not_known_alone() {
 }
 
 proptest! {
-    /// A producer that seldom sends on a busy topic: its offsets lie laps apart, and some records are late or redelivered.
+    /// A producer that seldom sends on a busy topic: its offsets are laps apart, and some records are late or redelivered.
     #[test]
     fn offsets_far_apart_are_written_once(
         steps in prop::collection::vec((0..3_u64 * AROUND, 0..12_000_u64, any::<bool>(), any::<bool>()), 1..40),
@@ -202,7 +206,7 @@ proptest! {
     ) {
         let (mut target, mut writer, mut sent) = (Target::default(), Writer::default(), 20_000);
         for (step, late, redelivered, is_new_connector) in steps {
-            // Close to where the number of the lap is the same.
+            // Close to offsets with the same lap number.
             sent += if near { step / AROUND * (AROUND / 2) + step % 13_000 } else { step };
             if is_new_connector {
                 writer = Writer { knows: target.writes, ..Writer::default() };
@@ -215,10 +219,10 @@ proptest! {
         }
     }
 
-    /// Two connectors, which are killed before and after their writes are answered; batches of several producers, which
-    /// come again, in any order and cut anew.
+    /// Two connectors, killed before and after their writes are confirmed; batches of several producers that are
+    /// redelivered in any order and regrouped.
     #[test]
-    fn whatever_comes_again_is_written_once(
+    fn redelivered_records_are_written_once(
         steps in prop::collection::vec((0..2usize, 0..4usize, 0..60u64, 1..200u64, any::<bool>(), 0..8u8), 1..60),
     ) {
         let (mut target, mut writers, mut sent) = (Target::default(), [Writer::default(), Writer::default()], [1_u64; 3]);
@@ -241,7 +245,7 @@ proptest! {
                 2 => drop(writer.commit(&mut target, &batch)),
                 _ => {}
             }
-            // It comes again until it is written.
+            // Redelivered until it is written.
             writer.write(&mut target, &batch);
             writer.write(&mut target, &batch);
             for record in &batch {
