@@ -1,4 +1,4 @@
-//! The brokers' counters of published messages: Prometheus text over HTTP.
+//! Scraping of a broker's Prometheus metrics: its counters of published messages.
 
 use std::{collections::HashMap, future::poll_fn, io, pin::Pin, time::Duration};
 
@@ -13,17 +13,17 @@ use tokio::{net::TcpStream, time::timeout};
 
 use crate::error::{ConnectorError, ConnectorResult};
 
-/// Messages published to a topic or partition, before the broker stores them. It begins at 0 when a broker starts.
+/// Counter of messages published to a topic or partition, before the broker stores them; 0 when a broker starts.
 const PUBLISHED: &str = "danube_topic_messages_in_total";
-/// Time limit of one scrape.
-const LIMIT: Duration = Duration::from_secs(5);
-/// A page that is longer is no metrics page.
-const LONGEST_PAGE: usize = 64 * 1024 * 1024;
+/// Timeout of one scrape.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum size of a metrics page in bytes.
+const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Published messages by topic or partition.
 pub(crate) type Counts = HashMap<String, u64>;
 
-/// Whether the audit can read the URLs.
+/// Checks that the loss audit supports the metrics URLs.
 ///
 /// # Errors
 /// [`ConnectorError::Configuration`] for an `https` URL.
@@ -31,24 +31,24 @@ pub(crate) fn check(urls: &[String]) -> ConnectorResult<()> {
     match urls.iter().find(|url| !url.starts_with("http://")) {
         None => Ok(()),
         Some(url) => Err(ConnectorError::configuration(format!(
-            "broker_metrics_urls: {url}: metrics are read by http only. A Danube broker serves them without TLS: name that \
-             address, as in http://broker:9040/metrics, or that of a proxy in the connector's own network"
+            "broker_metrics_urls: {url}: only http is supported, since a Danube broker serves metrics without TLS. Use that \
+             address, such as http://broker:9040/metrics, or that of a proxy in the connector's own network"
         ))),
     }
 }
 
-/// Reads what a broker says of published messages.
+/// Scrapes a broker's counters of published messages.
 ///
 /// # Errors
-/// Why no metrics came, within five seconds.
+/// The reason why no metrics were read within five seconds.
 pub(crate) async fn scrape(url: &str) -> Result<Counts, String> {
-    let page = timeout(LIMIT, page(url)).await.map_err(|_| format!("no answer within {} s", LIMIT.as_secs()))?;
+    let page = timeout(TIMEOUT, page(url)).await.map_err(|_| format!("no response within {} s", TIMEOUT.as_secs()))?;
     Ok(parse(&page?))
 }
 
 async fn page(url: &str) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
-    let host = uri.host().ok_or("not a URL: it names no host")?;
+    let host = uri.host().ok_or("not a URL: it has no host")?;
     let address = (host.trim_start_matches('[').trim_end_matches(']'), uri.port_u16().unwrap_or(80));
     let stream = TcpStream::connect(address).await.map_err(|error: io::Error| error.to_string())?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
@@ -59,7 +59,7 @@ async fn page(url: &str) -> Result<String, String> {
         let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
         match response.status() {
             StatusCode::OK => text(response.into_body()).await,
-            status => Err(format!("it answers {status}")),
+            status => Err(format!("it responded with {status}")),
         }
     };
     tokio::pin!(connection, answer);
@@ -67,7 +67,7 @@ async fn page(url: &str) -> Result<String, String> {
         page = &mut answer => page,
         ended = &mut connection => {
             ended.map_err(|error| error.to_string())?;
-            // What was read before the end may be the whole answer.
+            // The whole response may have been read before the connection ended.
             answer.await
         }
     }
@@ -78,14 +78,14 @@ async fn text(mut body: Incoming) -> Result<String, String> {
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|error| error.to_string())?;
         bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-        if bytes.len() > LONGEST_PAGE {
-            return Err(format!("its page has more than {LONGEST_PAGE} bytes"));
+        if bytes.len() > MAX_PAGE_BYTES {
+            return Err(format!("its response has more than {MAX_PAGE_BYTES} bytes"));
         }
     }
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
-/// The sum of the samples of each topic.
+/// Parses Prometheus text into the sum of the samples of each topic.
 fn parse(page: &str) -> Counts {
     let mut counts = Counts::new();
     for (topic, count) in page.lines().filter_map(sample) {
@@ -94,7 +94,7 @@ fn parse(page: &str) -> Counts {
     counts
 }
 
-/// `danube_topic_messages_in_total{broker="0",topic="/default/a"} 12`, perhaps with a time behind it.
+/// Parses a sample: `danube_topic_messages_in_total{broker="0",topic="/default/a"} 12`, optionally with a timestamp.
 fn sample(line: &str) -> Option<(String, u64)> {
     let mut rest = line.strip_prefix(PUBLISHED)?.strip_prefix('{')?;
     let mut topic = None;
@@ -113,7 +113,7 @@ fn sample(line: &str) -> Option<(String, u64)> {
     (value >= 0.0).then_some((topic?, value as u64))
 }
 
-/// The value up to its closing quote, and what follows it.
+/// Splits a label value at its closing quote, and returns it unescaped with the rest of the line.
 fn label_value(quoted: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = quoted.char_indices();
@@ -131,11 +131,11 @@ fn label_value(quoted: &str) -> Option<(String, &str)> {
 }
 
 #[cfg(test)]
-mod unit_tests {
+mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_summed_by_topic_and_other_metrics_are_left_out() {
+    fn samples_are_summed_by_topic_and_other_metrics_are_ignored() {
         let page = r#"# HELP danube_topic_messages_in_total Total messages published to the topic (msg).
 # TYPE danube_topic_messages_in_total counter
 danube_topic_messages_in_total{broker="0"} 5
@@ -152,10 +152,10 @@ danube_topic_messages_in_total{topic="/default/cut
     }
 
     #[test]
-    fn https_is_refused_with_what_to_do() {
+    fn https_is_a_configuration_error() {
         check(&["http://a:9040/metrics".to_owned()]).unwrap();
         let error = check(&["http://a".to_owned(), "https://b/metrics".to_owned()]).unwrap_err();
         assert!(matches!(error, ConnectorError::Configuration { .. }));
-        assert!(error.to_string().contains("https://b/metrics: metrics are read by http only"), "{error}");
+        assert!(error.to_string().contains("https://b/metrics: only http is supported"), "{error}");
     }
 }

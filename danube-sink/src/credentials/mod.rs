@@ -1,12 +1,12 @@
-//! What a connector proves who it is with, and by whom it knows the broker: certificates, keys, tokens.
+//! Credentials of the broker connection: TLS certificates, private keys and tokens.
 //!
 //! ```text
-//!  at start    settings ──check──▶ everything that is wrong with files and token
-//!  at a call   token file ──TokenSupply──▶ the token of now
-//!  afterwards  TLS error, answer of the broker ──explain──▶ what is wrong, what to do
+//!  at startup    settings ──check──▶ problems with files and token
+//!  at a call     token file ──TokenSupply──▶ the current token
+//!  at an error   TLS error, response of the broker ──explain──▶ cause and help
 //! ```
 //!
-//! Neither a token nor a private key is in any text that comes from here.
+//! No message contains a token or a private key.
 
 mod certificates;
 mod check;
@@ -17,8 +17,8 @@ mod token;
 mod tests;
 
 pub(crate) use self::{
-    certificates::trusted,
-    check::{check, is_safe},
-    explain::{missing_right, tls_reason},
+    certificates::ca_file,
+    check::{check, uses_tls},
+    explain::{missing_permission, tls_reason},
     token::TokenSupply,
 };

@@ -1,4 +1,4 @@
-//! Certificates, keys and tokens of a safe connection.
+//! Certificates, keys and tokens of TLS connections.
 
 use std::{
     ffi::OsString,
@@ -16,7 +16,7 @@ use crate::{
     {Secret, Token},
 };
 
-/// A connector with the least that one has.
+/// A minimal connector.
 #[sink_connector(main = false)]
 #[derive(Debug)]
 struct HttpSink {
@@ -36,15 +36,15 @@ impl SinkConnector for HttpSink {
     }
 }
 
-/// `{"alg":"HS256"}`, `{"sub":"sink","exp":…}` in the year 2100, and a signature of nobody.
+/// `{"alg":"HS256"}`, `{"sub":"sink","exp":…}` in the year 2100, and an invalid signature.
 const GOOD: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzaW5rIiwiZXhwIjo0MTAyNDQ0ODAwfQ.c2lnbmF0dXJl";
-/// The same with the year 2000.
+/// The same token, expired in the year 2000.
 const EXPIRED: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzaW5rIiwiZXhwIjo5NDY2ODQ4MDB9.c2lnbmF0dXJl";
 
 const REST: &str = "\n[http_sink]\nbase_url = \"https://example.com\"\n\n[[http_sink.topic_mappings]]\n\
                     topic = \"/events/users\"\n";
 
-/// A folder that goes when the test ends.
+/// A temporary directory, removed when the test ends.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -62,7 +62,7 @@ impl Folder {
         path.to_str().unwrap().to_owned()
     }
 
-    /// A certificate and its key, valid until a year.
+    /// Creates a certificate, valid until a year, and its key.
     fn identity(&self, name: &str, year: i32) -> (String, String) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -92,7 +92,7 @@ fn report(root: &str, set: Vec<(&'static str, String)>) -> String {
 }
 
 #[test]
-fn a_safe_connection_loads() {
+fn tls_settings_load() {
     let folder = Folder::new();
     let (ca, _) = folder.identity("ca", 2100);
     let (certificate, key) = folder.identity("sink", 2100);
@@ -111,7 +111,7 @@ fn a_safe_connection_loads() {
 }
 
 #[test]
-fn every_mistake_is_told_with_its_line() {
+fn every_problem_is_reported_with_its_line() {
     let folder = Folder::new();
     let (certificate, _) = folder.identity("sink", 2000);
     let (_, other) = folder.identity("other", 2100);
@@ -121,10 +121,10 @@ fn every_mistake_is_told_with_its_line() {
     );
     let report = report(&root, vec![("DANUBE_TOKEN", EXPIRED.to_owned())]);
     for words in [
-        "connector.toml:1:22: `danube_service_url` begins with `http`, which is not safe",
-        "help: write `https://broker:6650`",
+        "connector.toml:1:22: `danube_service_url` begins with `http`, without TLS, but ",
+        "help: use `https://broker:6650`",
         "connector.toml:2:15: `tls_ca_file`: ",
-        "holds no certificate in PEM",
+        "contains no PEM certificate",
         "connector.toml:3:17: `tls_cert_file`: the certificate in ",
         " expired on Sat, 01 Jan 2000 00:00:00 GMT",
         "connector.toml:4:16: `tls_key_file`: cannot read /nowhere/key.pem",
@@ -139,7 +139,7 @@ fn every_mistake_is_told_with_its_line() {
 }
 
 #[test]
-fn a_key_has_to_be_that_of_the_certificate() {
+fn the_key_must_belong_to_the_certificate() {
     let folder = Folder::new();
     let ((certificate, _), (_, key)) = (folder.identity("one", 2100), folder.identity("two", 2100));
     let url = "danube_service_url = \"https://broker:6650\"\n";
@@ -150,7 +150,10 @@ fn a_key_has_to_be_that_of_the_certificate() {
 
     let root = format!("{url}tls_ca_file = \"{certificate}\"\ntls_cert_file = \"{certificate}\"\n");
     let wrong = report(&root, vec![]);
-    assert!(wrong.contains("connector.toml:3:17") && wrong.contains("there is no `tls_key_file` beside it"), "{wrong}");
+    assert!(
+        wrong.contains("connector.toml:3:17") && wrong.contains("`tls_cert_file`: `tls_key_file` is missing"),
+        "{wrong}"
+    );
 
     let encrypted =
         folder.write("e.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
@@ -159,7 +162,7 @@ fn a_key_has_to_be_that_of_the_certificate() {
 }
 
 #[test]
-fn a_token_has_to_be_one() {
+fn a_token_must_be_a_valid_jwt() {
     let folder = Folder::new();
     let url = "danube_service_url = \"https://broker:6650\"\n";
     let (ca, _) = folder.identity("ca", 2100);
@@ -167,11 +170,11 @@ fn a_token_has_to_be_one() {
     for (token, why) in [
         ("hunter2", "three parts"),
         ("a.b.c", "base64"),
-        ("e30.aHVudGVyMg.e30", "what a token says"),
+        ("e30.aHVudGVyMg.e30", "no valid claims"),
         ("aHVudGVyMg.e30.e30", "first part is not JSON"),
     ] {
         let report = report(&root, vec![("DANUBE_TOKEN", token.to_owned())]);
-        assert!(report.contains("error: the token is no JWT: ") && report.contains(why), "{report}");
+        assert!(report.contains("error: the token is not a JWT: ") && report.contains(why), "{report}");
         assert!(!report.contains(token), "{report}");
     }
     let both = report(&root, vec![("DANUBE_TOKEN", GOOD.to_owned()), ("DANUBE_TOKEN_FILE", "x".to_owned())]);
@@ -179,12 +182,12 @@ fn a_token_has_to_be_one() {
     let missing = report(&root, vec![("DANUBE_TOKEN_FILE", "/nowhere/token".to_owned())]);
     assert!(missing.contains("cannot read the token file /nowhere/token"), "{missing}");
     let unsafe_url = report("danube_service_url = \"http://broker:6650\"\n", vec![("DANUBE_TOKEN", GOOD.to_owned())]);
-    assert!(unsafe_url.contains("there is a token") && unsafe_url.contains("https://broker:6650"), "{unsafe_url}");
+    assert!(unsafe_url.contains("a token is set") && unsafe_url.contains("https://broker:6650"), "{unsafe_url}");
 }
 
-/// Certificates are on the machine that they are for; `dev` runs on any.
+/// Certificate files exist on the production machine only; `dev` runs on any machine.
 #[test]
-fn dev_does_not_look_at_them() {
+fn dev_ignores_certificates_and_token() {
     let folder = Folder::new();
     let text = format!("danube_service_url = \"https://broker:6650\"\ntls_ca_file = \"/nowhere/ca.pem\"\n{REST}");
     let source = ConfigSource { path: Some(folder.write("connector.toml", &text).into()) };
@@ -201,7 +204,7 @@ fn dev_does_not_look_at_them() {
 }
 
 #[test]
-fn the_flattened_way_loads_them_too() {
+fn a_flattened_connector_config_loads_them_too() {
     #[derive(Debug, serde::Deserialize)]
     struct Config {
         #[serde(flatten)]

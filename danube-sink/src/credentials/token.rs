@@ -1,4 +1,4 @@
-//! The token: where it comes from, and what can be known of it without the broker.
+//! Token of the broker connection: its source, its claims, and its renewal.
 
 use std::{
     fs, io,
@@ -8,12 +8,12 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use danube_sink_config::{Secret, Token};
 use serde::Deserialize;
 
 use super::explain::http_date;
-use crate::config::{Secret, Token};
 
-/// The token of now.
+/// Reads the current token.
 pub(super) fn read(token: &Token) -> io::Result<Secret> {
     match token {
         Token::Value(secret) => Ok(secret.clone()),
@@ -21,7 +21,9 @@ pub(super) fn read(token: &Token) -> io::Result<Secret> {
     }
 }
 
-/// What a token says of itself. Only the broker can tell whether that is true.
+/// Claims of a token, unverified: only the broker can verify the signature.
+/// Parses the claims of a JWT.
+///
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Claims {
     sub: Option<String>,
@@ -30,22 +32,23 @@ pub(super) struct Claims {
 
 impl Claims {
     /// # Errors
-    /// Why it is no JWT.
+    /// The reason why the token is not a JWT.
     pub(super) fn of(token: &Secret) -> Result<Self, &'static str> {
         let parts: Vec<_> = token.expose().split('.').collect();
         let [header, claims, signature] = parts.as_slice() else {
-            return Err("it has not the three parts of one, with a `.` between them");
+            return Err("it does not have three parts separated by `.`");
         };
-        let decode = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| "one of its parts is not base64");
+        let decode =
+            |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| "one of its parts is not valid base64");
         decode(signature)?;
         let is_object = |bytes: &[u8]| serde_json::from_slice::<serde_json::Map<_, _>>(bytes).is_ok();
         if !is_object(&decode(header)?) {
             return Err("its first part is not JSON");
         }
-        serde_json::from_slice(&decode(claims)?).map_err(|_| "its second part does not say what a token says")
+        serde_json::from_slice(&decode(claims)?).map_err(|_| "its second part has no valid claims")
     }
 
-    /// When it expired, if it has.
+    /// The date when the token expired, if it has.
     pub(super) fn expired(&self) -> Option<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time out of range is long past")]
@@ -54,7 +57,7 @@ impl Claims {
     }
 }
 
-/// Hands out the token of now, for every call.
+/// Supplies the current token for every call.
 #[derive(Debug)]
 pub(crate) struct TokenSupply {
     source: Token,
@@ -64,7 +67,7 @@ pub(crate) struct TokenSupply {
 #[derive(Debug)]
 struct Last {
     token: Secret,
-    /// Of the file when it was read: when it was changed, and its length.
+    /// Modification time and length of the file when it was read.
     stamp: Option<(SystemTime, u64)>,
 }
 
@@ -73,8 +76,8 @@ impl TokenSupply {
         Self { source, last: Mutex::new(Last { token: Secret::new(""), stamp: None }) }
     }
 
-    /// The token. A file is read again when it was changed; one that cannot be read, or holds no token, leaves the one
-    /// before: whoever rotates it may be in the middle of it.
+    /// The current token. A changed file is read again; while it cannot be read or has no valid token, as during a rotation,
+    /// the previous token is used.
     pub(crate) fn current(&self) -> Secret {
         let mut last = self.last();
         let path = match &self.source {
@@ -87,12 +90,12 @@ impl TokenSupply {
             match read(&self.source) {
                 Ok(token) if Claims::of(&token).is_ok() => {
                     if !first && token != last.token {
-                        tracing::info!("the token in {} was changed and is used from now on", path.display());
+                        tracing::info!("the token in {} has changed; the new one is used from now on", path.display());
                     }
                     last.token = token;
                 }
                 _ if stamp != last.stamp || first => {
-                    tracing::warn!("{} holds no token just now; the one before is used on", path.display());
+                    tracing::warn!("{} has no valid token; the previous one is still used", path.display());
                 }
                 _ => {}
             }
@@ -101,17 +104,17 @@ impl TokenSupply {
         last.token.clone()
     }
 
-    /// What is known of the token that was sent last, for a broker that did not take it.
+    /// Describes the token for an error of a broker that rejected it.
     pub(crate) fn describe(&self) -> String {
         let token = self.current();
-        let Ok(claims) = Claims::of(&token) else { return format!("{} is no JWT", self.source) };
+        let Ok(claims) = Claims::of(&token) else { return format!("{} is not a JWT", self.source) };
         let of = claims.sub.as_ref().map(|sub| format!(" for {sub}")).unwrap_or_default();
         let renew = match &self.source {
             Token::Value(_) => {
-                "start again with a new one in DANUBE_TOKEN; one in a file, which DANUBE_TOKEN_FILE names, \
-                                can be renewed without that"
+                "restart with a new one in DANUBE_TOKEN; one in the file of DANUBE_TOKEN_FILE can be renewed without a \
+                 restart"
             }
-            Token::File(_) => "put a new one in the file, which is used at the next try",
+            Token::File(_) => "put a new one in the file, which is used at the next attempt",
         };
         match claims.expired() {
             Some(when) => format!("{}{of} expired on {when}: {renew}", self.source),

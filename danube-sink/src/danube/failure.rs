@@ -6,7 +6,7 @@ use danube_client::errors::DanubeError;
 use tonic::{Code, Status};
 
 use crate::{
-    credentials::{missing_right, tls_reason},
+    credentials::{missing_permission, tls_reason},
     pipeline::{BrokerFailure, FailureKind},
 };
 
@@ -39,7 +39,7 @@ impl From<Status> for BrokerFailure {
         if let Some(reason) = tls_reason(&status) {
             return Self::new(FailureKind::Untrusted, reason);
         }
-        if let (Code::PermissionDenied, Some(right)) = (status.code(), missing_right(status.message())) {
+        if let (Code::PermissionDenied, Some(right)) = (status.code(), missing_permission(status.message())) {
             return Self::refused(right);
         }
         let kind = match status.code() {

@@ -10,7 +10,7 @@ use tonic::{codegen::http::HeaderValue, transport::Uri};
 
 use crate::{
     config::{ConnectorConfig, Secret},
-    credentials::{TokenSupply, is_safe, trusted},
+    credentials::{TokenSupply, ca_file, uses_tls},
     pipeline::{BrokerFailure, FailureKind},
 };
 
@@ -37,7 +37,7 @@ struct TokenHeader {
 impl Security {
     /// For connections to a URL: without TLS where it begins with `http`.
     pub(super) fn new(config: &ConnectorConfig, url: &str) -> Self {
-        let tls = is_safe(url).then(|| Tls {
+        let tls = uses_tls(url).then(|| Tls {
             ca_file: config.tls_ca_file.clone(),
             identity: config.tls_cert_file.clone().zip(config.tls_key_file.clone()),
             token: config
@@ -102,8 +102,8 @@ impl Security {
 impl Tls {
     fn apply(&self, builder: DanubeClientBuilder) -> Result<DanubeClientBuilder, BrokerFailure> {
         let untrusted = |message: String| BrokerFailure::new(FailureKind::Untrusted, message);
-        let ca = trusted(self.ca_file.as_deref())
-            .ok_or_else(|| untrusted("this system has no file of CAs to trust: set `tls_ca_file`".to_owned()))?;
+        let ca = ca_file(self.ca_file.as_deref())
+            .ok_or_else(|| untrusted("this system has no CA bundle: set `tls_ca_file`".to_owned()))?;
         let builder = match &self.identity {
             Some((certificate, key)) => builder.with_mtls(&ca, certificate, key),
             None => builder.with_tls(&ca),

@@ -251,14 +251,14 @@ impl MappingObserver {
     }
 
     /// Forgets when the connection to a partition's broker was lost; how many messages were received by then.
-    pub(crate) fn take_received_at_loss(&self, partition: &str) -> Option<u64> {
+    pub(crate) fn take_received_at_disconnect(&self, partition: &str) -> Option<u64> {
         self.known(partition)?.numbers.distinct_at_loss.take()
     }
 
     /// The loss audit has looked at a partition, and read every broker's counters.
-    pub(crate) fn audit_looked(&self, partition: &str) {
+    pub(crate) fn audit_checked(&self, partition: &str) {
         if let Some(partition) = self.known(partition) {
-            partition.numbers.audit_looks.add(1);
+            partition.numbers.audit_checks.add(1);
         }
     }
 

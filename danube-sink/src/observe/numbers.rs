@@ -139,7 +139,7 @@ pub(super) struct PartitionNumbers {
     /// Unset until the loss audit has looked.
     pub(super) audit_missing: Optional,
     /// Looks at which the loss audit read every broker's counters.
-    pub(super) audit_looks: Number,
+    pub(super) audit_checks: Number,
 }
 
 /// A value that may be absent: 0 where it is, else one more than the value.

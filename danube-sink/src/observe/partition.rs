@@ -68,7 +68,7 @@ impl Partition {
             ("possible_losses", json!(numbers.possible_losses.get())),
             ("offset_restarts", json!(numbers.offset_restarts.get())),
             ("audit_missing_messages", json!(numbers.audit_missing.get())),
-            ("audit_looks", json!(numbers.audit_looks.get())),
+            ("audit_checks", json!(numbers.audit_checks.get())),
             ("readers_ended", json!(numbers.readers_ended.get())),
             ("attaches", json!(numbers.attaches.total())),
             ("events", Value::Array(self.state().events())),

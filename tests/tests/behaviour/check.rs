@@ -201,14 +201,14 @@ async fn nothing_is_first_noticed_while_records_flow() {
             "tls_cert_file = \"/nowhere/c.pem\"",
             &[("DANUBE_SERVICE_URL", https)],
             ReportedBy::Start,
-            "there is no `tls_key_file` beside it",
+            "`tls_key_file` is missing",
         ),
         (
             "certificates without TLS",
             "tls_ca_file = \"/nowhere/ca.pem\"",
             &[("DANUBE_SERVICE_URL", url)],
             ReportedBy::Start,
-            "begins with `http`, which is not safe",
+            "begins with `http`, without TLS",
         ),
         (
             "a token without TLS",
@@ -222,7 +222,7 @@ async fn nothing_is_first_noticed_while_records_flow() {
             "",
             &[("DANUBE_SERVICE_URL", https), ("DANUBE_TOKEN", "hunter2")],
             ReportedBy::Start,
-            "the token is no JWT",
+            "the token is not a JWT",
         ),
         (
             "a token's file that is not there",

@@ -159,7 +159,7 @@ async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
     };
 
     let broker = SafeBroker::start("wrong-ca").await;
-    refused(&broker, trusting(&other), &["not signed by a CA that is trusted here", "tls_ca_file"]).await;
+    refused(&broker, trusting(&other), &["not signed by a trusted CA", "tls_ca_file"]).await;
 
     let broker = SafeBroker::start_with("expired", |options, ca| {
         let end = SystemTime::now() - Duration::from_secs(60);
@@ -179,7 +179,7 @@ async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
         options.tls.as_mut().expect("TLS").client_ca = Some(ca.certificate().to_owned());
     })
     .await;
-    refused(&broker, trusting(&broker.ca), &["asks for a client certificate", "tls_cert_file", "tls_key_file"]).await;
+    refused(&broker, trusting(&broker.ca), &["requires a client certificate", "tls_cert_file", "tls_key_file"]).await;
 
     let identity = other.issue(&["sink"]);
     let (certificate, key) = (other.write("c.pem", &identity.certificate), other.write("k.pem", &identity.key));
@@ -188,7 +188,7 @@ async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
         config.tls_ca_file = Some(ca);
         (config.tls_cert_file, config.tls_key_file) = (Some(certificate), Some(key));
     };
-    refused(&broker, strange, &["the broker breaks off", "tls_cert_file"]).await;
+    refused(&broker, strange, &["the broker aborted the TLS handshake", "tls_cert_file"]).await;
 
     let broker = SafeBroker::start_with("no-tls", |options, _| options.tls = None).await;
     refused(&broker, trusting(&broker.ca), &["does not speak TLS", "`http`"]).await;
@@ -219,7 +219,7 @@ async fn a_file_that_is_corrected_is_used_without_a_restart() {
         config.tls_ca_file = Some(file.clone());
     };
     let running = connector(&broker, &target, set).await;
-    says(&running, &["not signed by a CA that is trusted here"]).await;
+    says(&running, &["not signed by a trusted CA"]).await;
     replace(&file, broker.ca.certificate());
     let running = running.ready().await;
     let confirmed = broker.publish(0..20).await;
@@ -248,7 +248,7 @@ async fn a_dead_letter_that_may_not_be_written_is_waited_for() {
     });
     let running = running.await.ready().await;
     let confirmed = broker.publish(0..10).await;
-    says(&running, &["dead letters cannot be published to", "lacks the right Produce on", &letters]).await;
+    says(&running, &["dead letters cannot be published to", "lacks the permission Produce on", &letters]).await;
     broker.access.grant("sink", &Scope::Topic(letters), &[Permission::Produce]);
     settled("dead letters", &broker, &confirmed[1..], &target).await;
     running.ready().await.stop().await.expect("a clean end");
@@ -276,17 +276,17 @@ async fn a_right_that_is_missing_is_named_and_waited_for() {
     broker.access.revoke("sink", Permission::Consume);
     broker.access.revoke("sink", Permission::ManageSchema);
     let running = connector(&broker, &target, |config| broker.let_in(config)).await;
-    says(&running, &["service_account sink lacks the right Lookup on", &broker.topic, "bindings create"]).await;
+    says(&running, &["service_account sink lacks the permission Lookup on", &broker.topic, "bindings create"]).await;
     broker.access.grant("sink", &Scope::Cluster, &[Permission::Lookup]);
-    says(&running, &["lacks the right Consume on", "scope cluster"]).await;
+    says(&running, &["lacks the permission Consume on", "scope cluster"]).await;
     // Enough to subscribe, and not to receive.
     broker.access.grant("sink", &Scope::Topic(broker.topic.clone()), &[Permission::Consume]);
-    says(&running, &["lacks the right Consume on the cluster", "scope cluster"]).await;
+    says(&running, &["lacks the permission Consume on the cluster", "scope cluster"]).await;
     broker.access.grant("sink", &Scope::Cluster, &[Permission::Consume]);
     let running = running.ready().await;
 
     let confirmed = broker.publish_with_schema(0..20).await;
-    says(&running, &["a schema lookup failed", "lacks the right ManageSchema on the cluster"]).await;
+    says(&running, &["a schema lookup failed", "lacks the permission ManageSchema on the cluster"]).await;
     broker.access.grant("sink", &Scope::Cluster, &[Permission::ManageSchema]);
     settled("rights", &broker, &confirmed, &target).await;
     running.ready().await.stop().await.expect("a clean end");
@@ -300,7 +300,7 @@ async fn a_right_that_is_taken_away_while_running_blocks_nothing() {
     broker.access.revoke("sink", Permission::Consume);
     let confirmed = broker.publish(0..30).await;
     // The acknowledgement is refused first, for the cluster, and soon after it the next attach, for the topic.
-    says(&running, &["lacks the right Consume on"]).await;
+    says(&running, &["lacks the permission Consume on"]).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(broker.subscription().is_some_and(|status| !status.blocked && status.acked == 0));
     broker.access.grant("sink", &Scope::Cluster, &[Permission::Consume]);
@@ -321,7 +321,7 @@ async fn a_configuration_made_by_hand_is_checked_at_start() {
     config.token = Some(Token::Value(danube_sink::Secret::new("hunter2")));
     let sink = TestSink::new(&Target::default(), &["/default/any"], Exclusive);
     let error = SinkRuntime::new(sink, config).await.expect_err("four mistakes").to_string();
-    for words in ["https://localhost:6650", "/nowhere/ca.pem", "does not belong to the certificate", "is no JWT"] {
+    for words in ["https://localhost:6650", "/nowhere/ca.pem", "does not belong to the certificate", "is not a JWT"] {
         assert!(error.contains(words), "{words} is not in {error}");
     }
     assert!(!error.contains("hunter2"));

@@ -1,4 +1,4 @@
-//! A live tail that skips.
+//! Losses of a broker whose live tail skips messages.
 
 use super::*;
 use crate::config::SubscriptionType::{Exclusive, Shared};
@@ -7,7 +7,7 @@ fn skipping() -> Realism {
     Realism { live_tail_skips: true, ..Realism::default() }
 }
 
-/// A burst of 2 000 messages, of which the broker keeps a window and 256 while the target hangs.
+/// Publishes a burst of 2 000 messages while the target hangs; the broker keeps a window and 256 of them.
 async fn burst(config: &ConnectorConfig, broker: &EmbeddedBroker) -> (Running, Target) {
     let target = Target::default();
     let running = Running::start(config, &target).await;
@@ -20,12 +20,12 @@ async fn burst(config: &ConnectorConfig, broker: &EmbeddedBroker) -> (Running, T
 }
 
 #[tokio::test]
-async fn a_gap_is_exactly_what_the_broker_skipped_where_this_process_reads_alone() {
+async fn a_gap_equals_the_skipped_messages_for_a_sole_consumer() {
     for (kind, sole_consumer) in [(Exclusive, false), (Shared, true)] {
         let broker = broker(skipping(), 10).await;
         let (running, target) = burst(&config(&broker, kind, sole_consumer), &broker).await;
         let skipped = dispatched(&broker).skipped;
-        // All of the window, or a part of it, was full before the tail moved on.
+        // The window was full, or partly full, before the tail advanced.
         assert!((2_000 - 10 - 256..=2_000 - 256).contains(&skipped), "{skipped}");
         running.shows("intake_gap_messages_total", skipped).await;
         running.shows("audit_missing_messages", skipped).await;
@@ -37,7 +37,7 @@ async fn a_gap_is_exactly_what_the_broker_skipped_where_this_process_reads_alone
 }
 
 #[tokio::test]
-async fn where_others_may_read_counts_and_offsets_are_metrics_and_no_loss_is_claimed() {
+async fn with_other_consumers_counts_and_offsets_are_metrics_and_no_loss_is_reported() {
     let broker = broker(skipping(), 10).await;
     let (running, _) = burst(&config(&broker, Shared, false), &broker).await;
     running.shows("intake_messages_total", 2_000 - dispatched(&broker).skipped).await;
@@ -55,17 +55,17 @@ async fn a_backlog_that_waits_for_a_slow_target_is_no_loss() {
     let running = Running::start(&config(&broker, Exclusive, false), &target).await;
     target.is_open.send_replace(false);
     publish(&broker, 200).await;
-    running.looks(5).await;
+    running.checks(5).await;
     assert_eq!((running.metric("audit_missing_messages").await, running.events("audit").await), (Some(0), 0));
     target.is_open.send_replace(true);
     target.holds(200).await;
-    running.looks(4).await;
+    running.checks(4).await;
     assert_eq!((running.metric("audit_missing_messages").await, running.events("audit").await), (Some(0), 0));
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_gap_over_a_time_in_which_the_subscription_was_detached_is_exact_too() {
+async fn a_gap_across_a_detachment_is_exact() {
     let broker = broker(skipping(), 10).await;
     let target = Target::default();
     let mut config = config(&broker, Exclusive, false);
@@ -75,8 +75,8 @@ async fn a_gap_over_a_time_in_which_the_subscription_was_detached_is_exact_too()
     publish(&broker, 10).await;
     until("detached", || async { running.get("/ready").await.contains("\"waiting\"") }).await;
     publish(&broker, 2_000).await;
-    running.looks(4).await;
-    assert_eq!(running.events("audit").await, 0, "nothing is known while the subscription is detached");
+    running.checks(4).await;
+    assert_eq!(running.events("audit").await, 0, "no loss is reported while the subscription is detached");
     target.is_open.send_replace(true);
     until("the backlog", || async { broker.subscription(TOPIC, SUBSCRIPTION).unwrap().backlog == 0 }).await;
     let skipped = dispatched(&broker).skipped;
@@ -87,7 +87,7 @@ async fn a_gap_over_a_time_in_which_the_subscription_was_detached_is_exact_too()
 }
 
 #[tokio::test]
-async fn a_stream_that_flows_is_no_loss() {
+async fn flowing_messages_are_no_loss() {
     let broker = broker(Realism::all(), 100).await;
     let target = Target::default();
     let running = Running::start(&config(&broker, Exclusive, false), &target).await;
@@ -99,7 +99,7 @@ async fn a_stream_that_flows_is_no_loss() {
     }
     assert_eq!(running.metric("audit_missing_messages").await, Some(0));
     target.holds(published).await;
-    running.looks(4).await;
+    running.checks(4).await;
     assert_eq!(running.metric("audit_missing_messages").await, Some(0));
     assert_eq!(running.events("audit").await + running.events("the broker stopped").await, 0);
     assert_eq!(dispatched(&broker).skipped, 0);

@@ -1,4 +1,4 @@
-//! Losses of a broker that behaves like the real one, as operators see them: the real runtime, over real sockets.
+//! Losses of a broker that behaves like the real one, as operators see them: with the real runtime over sockets.
 
 mod gaps;
 mod readers;
@@ -47,7 +47,7 @@ fn dispatched(broker: &EmbeddedBroker) -> DispatchStatus {
     broker.dispatch_status(TOPIC, SUBSCRIPTION).remove(0)
 }
 
-/// Publishes as many messages, at full speed.
+/// Publishes `count` messages at full speed.
 async fn publish(broker: &EmbeddedBroker, count: usize) {
     let message = DeadLetter { payload: "{}".into(), attributes: HashMap::new(), key: None, schema: None };
     let client = DanubeBroker::new(&ConnectorConfig::new(broker.url(), "shop"));
@@ -64,7 +64,7 @@ async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) 
     tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("waited too long: {what}"));
 }
 
-/// A target that takes everything while it is open, and keeps the writer waiting while it is not.
+/// A target that accepts everything while it is open, and blocks the writer while it is not.
 #[derive(Debug, Clone)]
 struct Target {
     is_open: Arc<watch::Sender<bool>>,
@@ -114,7 +114,7 @@ impl SinkConnector for Sink {
     }
 }
 
-/// The configuration of a connector that audits this broker.
+/// Configuration of a connector that audits this broker.
 fn config(broker: &EmbeddedBroker, subscription_type: SubscriptionType, sole_consumer: bool) -> ConnectorConfig {
     let mut config = ConnectorConfig::new(broker.url(), "test");
     config.metrics_port = 0;
@@ -139,7 +139,7 @@ struct Running {
 }
 
 impl Running {
-    /// A connector that is attached and, where it is audited, whose audit has begun.
+    /// Starts a connector, and waits until it is attached and the audit, if any, has a baseline.
     async fn start(config: &ConnectorConfig, target: &Target) -> Self {
         let consumer = config.mappings[0].consumer.clone();
         let is_audited = super::is_only_reader(&config.mappings[0]) && !config.broker_metrics_urls.is_empty();
@@ -169,14 +169,14 @@ impl Running {
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    /// The value of a metric of the partition, without its prefix.
+    /// The value of the partition's metric with this name, without the prefix `danube_sink_`.
     async fn metric(&self, name: &str) -> Option<u64> {
         let text = self.get("/metrics").await;
         let line = text.lines().find(|line| line.starts_with(&format!("danube_sink_{name}{{")))?;
         line.rsplit(' ').next()?.parse::<f64>().ok().map(|value| value as u64)
     }
 
-    /// Returns when the metric has the value.
+    /// Waits until the metric has the value.
     async fn shows(&self, name: &str, value: u64) {
         let shows = async {
             while self.metric(name).await != Some(value) {
@@ -188,21 +188,21 @@ impl Running {
         }
     }
 
-    /// How many events of the partition begin with this.
+    /// Number of events of the partition that start with this text.
     async fn events(&self, start: &str) -> usize {
         let status: Value = serde_json::from_str(&self.get("/status").await).unwrap();
         let events = status["mappings"][0]["partitions"][0]["events"].as_array().unwrap().clone();
         events.iter().filter(|event| event["event"].as_str().unwrap().starts_with(start)).count()
     }
 
-    /// Returns after so many looks of the audit that begin from now on.
-    async fn looks(&self, count: u64) {
-        let looks = || async {
+    /// Waits for `count` checks of the audit that start from now on.
+    async fn checks(&self, count: u64) {
+        let checks = || async {
             let status: Value = serde_json::from_str(&self.get("/status").await).unwrap();
-            status["mappings"][0]["partitions"][0]["audit_looks"].as_u64().unwrap()
+            status["mappings"][0]["partitions"][0]["audit_checks"].as_u64().unwrap()
         };
-        // One may be under way.
-        let end = looks().await + count + 1;
-        until("the audit's looks", || async { looks().await >= end }).await;
+        // One may be in progress.
+        let end = checks().await + count + 1;
+        until("the audit's checks", || async { checks().await >= end }).await;
     }
 }

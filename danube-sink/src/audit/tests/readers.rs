@@ -1,4 +1,4 @@
-//! A reader that ended, and the command that makes a new one.
+//! A broker's reader that ended, and `subscription reset`, which starts a new one.
 
 use super::*;
 use crate::{
@@ -12,7 +12,7 @@ fn options(yes: bool) -> reset::Options {
 }
 
 #[tokio::test]
-async fn a_reader_that_ended_is_reported_and_a_reset_heals_it() {
+async fn an_ended_reader_is_reported_and_a_reset_fixes_it() {
     let realism = Realism { log_reader_ends: true, cache_capacity: 100, ..Realism::default() };
     let mut broker = broker(realism, 100).await;
     let target = Target::default();
@@ -23,12 +23,13 @@ async fn a_reader_that_ended_is_reported_and_a_reset_heals_it() {
     until("the cursor", || async { dispatched(&broker).cursor == Some(0) }).await;
     running.stop().await;
     broker.restart(Keep::Everything).await.unwrap();
-    // What is published while nothing is attached is more than the queue and the cache hold.
+    // More is published while no consumer is attached than the queue and the cache hold.
     publish(&broker, 1_500).await;
     let running = Running::start(&config, &target).await;
     until("the reader's end", || async { dispatched(&broker).reader_error.is_some() }).await;
-    until("what its queue held", || async { broker.subscription(TOPIC, SUBSCRIPTION).unwrap().in_flight == 0 }).await;
-    running.looks(1).await;
+    until("the messages of its queue", || async { broker.subscription(TOPIC, SUBSCRIPTION).unwrap().in_flight == 0 })
+        .await;
+    running.checks(1).await;
     let reported = async {
         let mut intervals = 0;
         while running.metric("intake_readers_ended_total").await != Some(1) {
@@ -39,7 +40,7 @@ async fn a_reader_that_ended_is_reported_and_a_reset_heals_it() {
         }
         intervals
     };
-    // A minute on the real clock, with room for a slow machine.
+    // A minute at the real interval, with tolerance for a slow machine.
     assert!(reported.await <= 6);
     assert_eq!(running.events("the broker stopped sending").await, 1);
     assert!(running.handle.is_ready());
@@ -54,7 +55,7 @@ async fn a_reader_that_ended_is_reported_and_a_reset_heals_it() {
     reset::run(&config, options(true)).await.unwrap();
     assert_eq!(dispatched(&broker).reader_error, None);
 
-    // It begins now, not when the connector starts.
+    // The new subscription starts at the reset, not at the start of the connector.
     publish(&broker, 5).await;
     let running = Running::start(&config, &target).await;
     publish(&broker, 5).await;
@@ -63,7 +64,7 @@ async fn a_reader_that_ended_is_reported_and_a_reset_heals_it() {
 }
 
 #[tokio::test]
-async fn a_reset_says_what_it_needs() {
+async fn a_reset_reports_unknown_topics_and_a_missing_admin_url() {
     let broker = broker(Realism::default(), 10).await;
     let mut config = config(&broker, Shared, false);
     reset::run(&config, options(true)).await.expect("there is no subscription to reset");

@@ -1,19 +1,19 @@
-//! A broker that is restarted and takes new messages for duplicates.
+//! Losses after a restart of the broker.
 
 use super::*;
 use crate::{config::SubscriptionType::Exclusive, dev::Keep};
 
-/// A restart during which nothing is published, seen by the connector and by the audit.
+/// Restarts the broker while nothing is published, and waits until the connector and the audit have detected it.
 async fn restart(broker: &mut EmbeddedBroker, running: &Running) {
     broker.go_down().await;
     until("the outage", || async { !running.handle.is_ready() }).await;
     broker.come_back(Keep::Metadata).await.unwrap();
     assert!(running.handle.ready().await);
-    until("the new counter", || async { running.events("audit: the broker began to count anew").await == 1 }).await;
+    until("the new counter", || async { running.events("audit: the broker's counter was reset").await == 1 }).await;
 }
 
 #[tokio::test]
-async fn what_a_restarted_broker_skips_below_the_old_cursor_is_counted_exactly() {
+async fn messages_that_a_restarted_broker_skips_below_the_old_cursor_are_counted() {
     let realism = Realism { offsets_below_cursor_are_skipped: true, ..Realism::default() };
     let mut broker = broker(realism, 10).await;
     let target = Target::default();
@@ -21,7 +21,7 @@ async fn what_a_restarted_broker_skips_below_the_old_cursor_is_counted_exactly()
     publish(&broker, 40).await;
     target.holds(40).await;
     until("the cursor", || async { dispatched(&broker).cursor == Some(39) }).await;
-    running.looks(1).await;
+    running.checks(1).await;
     restart(&mut broker, &running).await;
 
     publish(&broker, 100).await;
@@ -30,31 +30,31 @@ async fn what_a_restarted_broker_skips_below_the_old_cursor_is_counted_exactly()
     running.shows("audit_missing_messages", 40).await;
     until("the loss", || async { running.events("audit: 40 messages are missing").await == 1 }).await;
     assert_eq!(running.metric("intake_gap_messages_total").await, Some(0), "offsets do not show it");
-    running.looks(4).await;
+    running.checks(4).await;
     assert_eq!(running.events("audit: 40 messages are missing").await, 1);
     running.stop().await;
 }
 
 #[tokio::test]
-async fn offsets_that_began_anew_are_reported_and_nothing_is_missing() {
+async fn restarted_offsets_are_reported_and_nothing_is_missing() {
     let mut broker = broker(Realism::default(), 10).await;
     let target = Target::default();
     let running = Running::start(&config(&broker, Exclusive, false), &target).await;
     publish(&broker, 40).await;
     target.holds(40).await;
-    running.looks(1).await;
+    running.checks(1).await;
     restart(&mut broker, &running).await;
     publish(&broker, 30).await;
     target.holds(70).await;
     running.shows("intake_offset_restarts_total", 1).await;
     assert_eq!(running.events("offsets began anew").await, 1);
-    running.looks(4).await;
+    running.checks(4).await;
     assert_eq!(running.metric("audit_missing_messages").await, Some(0));
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_restart_after_which_offsets_go_on_is_a_possible_loss_without_an_audit() {
+async fn without_an_audit_a_restart_with_continuing_offsets_is_a_possible_loss() {
     let realism = Realism { offsets_below_cursor_are_skipped: true, ..Realism::default() };
     let mut broker = broker(realism, 10).await;
     let target = Target::default();
@@ -79,7 +79,7 @@ async fn a_restart_after_which_offsets_go_on_is_a_possible_loss_without_an_audit
 }
 
 #[tokio::test]
-async fn metrics_of_one_broker_that_cannot_be_read_leave_the_others() {
+async fn unreadable_metrics_of_one_broker_do_not_affect_the_others() {
     let broker = broker(Realism { live_tail_skips: true, ..Realism::default() }, 10).await;
     let target = Target::default();
     let mut config = config(&broker, Exclusive, false);
@@ -94,5 +94,5 @@ async fn metrics_of_one_broker_that_cannot_be_read_leave_the_others() {
     config.broker_metrics_urls = vec!["https://127.0.0.1/metrics".to_owned()];
     let sink = Sink { target, consumer: config.mappings[0].consumer.clone() };
     let error = SinkRuntime::new(sink, config).await.unwrap_err().to_string();
-    assert!(error.contains("metrics are read by http only"), "{error}");
+    assert!(error.contains("only http is supported"), "{error}");
 }

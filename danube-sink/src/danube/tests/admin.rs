@@ -26,7 +26,7 @@ async fn a_caller_without_the_right_learns_which_one_it_lacks() {
     let deleted = admin::unsubscribe(&config, &embedded.url(), TOPIC, SUBSCRIPTION).await.unwrap_err();
     for failure in [listed, deleted] {
         assert_eq!(failure.kind, FailureKind::Refused);
-        assert!(failure.message.contains("tester lacks the right ManageTopic on"), "{failure}");
+        assert!(failure.message.contains("tester lacks the permission ManageTopic on"), "{failure}");
     }
     access.grant("tester", &Scope::Topic(TOPIC.to_owned()), &[Permission::ManageTopic]);
     assert_eq!(admin::subscriptions(&config, &embedded.url(), TOPIC).await, Ok(Vec::new()));

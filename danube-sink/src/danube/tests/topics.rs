@@ -60,7 +60,7 @@ async fn a_missing_right_is_named_and_a_later_attempt_makes_the_rest() {
     access.grant("sink", &Scope::Topic(format!("{NEW}-part-0")), &[Permission::Produce]);
     let failure = client.create_topic(NEW, Some(2)).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Refused);
-    for part in ["lacks the right Produce", "/default/new-part-1", "danube-admin"] {
+    for part in ["lacks the permission Produce", "/default/new-part-1", "danube-admin"] {
         assert!(failure.message.contains(part), "{part} is missing: {failure}");
     }
     assert_eq!(embedded.topics(), parts(1));
