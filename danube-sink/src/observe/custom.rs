@@ -1,4 +1,4 @@
-//! Metrics that a connector's author adds.
+//! Metrics of a connector itself: counters, gauges and histograms that its author registers.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -48,10 +48,10 @@ use crate::{
 /// # Ok::<(), ConnectorError>(())
 /// ```
 pub trait ConfigMetrics {
-    /// The registry whose metrics `/metrics` shows beside those of the framework.
+    /// The registry of the connector's own metrics, which `/metrics` serves with those of the framework.
     ///
-    /// A configuration that no [`SinkRuntime`](crate::SinkRuntime) handed out, as in a unit test, has an empty registry that
-    /// is shown nowhere.
+    /// A configuration that does not come from a [`SinkRuntime`](crate::SinkRuntime), as in a unit test, has an empty registry
+    /// that is not served.
     fn metrics(&self) -> ConnectorMetrics;
 }
 
@@ -63,15 +63,15 @@ impl ConfigMetrics for ConnectorConfig {
 
 /// Registry of a connector's own metrics, from [`ConfigMetrics::metrics`]. Clones share it.
 ///
-/// Names get the prefix `danube_sink_connector_`, and each metric the label `connector`. Asked twice for the same name and
-/// labels, the registry returns the same metric, so that all `tasks` count together.
+/// Names get the prefix `danube_sink_connector_`, and each metric the label `connector`. Registering the same name and labels
+/// again returns the same metric, so that all `tasks` count together.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectorMetrics {
     families: Arc<Mutex<BTreeMap<String, Family>>>,
     labels: Labels,
 }
 
-/// Sorted: the order in which they are given makes no other metric.
+/// Labels, sorted so that their order does not matter.
 type Labels = BTreeMap<String, String>;
 
 #[derive(Debug)]
@@ -87,20 +87,21 @@ enum Metric {
     Histogram(Histogram),
 }
 
-/// A count that only rises. Clones share it.
+/// Counter: a count that only rises. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Counter(Arc<AtomicU64>);
 
-/// A value that rises and falls. Clones share it.
+/// Gauge: a value that rises and falls. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Gauge(Arc<AtomicU64>);
 
-/// A distribution of values, counted by upper bounds. Clones share it.
+/// Histogram: a distribution of values, counted by upper bounds. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Histogram(histogram::Histogram);
 
 impl ConnectorMetrics {
-    /// The same registry, whose metrics get one more label. Use labels with few values, such as tables, not keys.
+    /// Adds a label to the metrics that are registered through the returned registry. Use labels with few values, such as
+    /// tables, not keys.
     ///
     /// ```
     /// # use danube_sink::prelude::*;
@@ -117,11 +118,11 @@ impl ConnectorMetrics {
         labelled
     }
 
-    /// A counter. Its name on `/metrics` ends in `_total`.
+    /// Registers a counter. Its name on `/metrics` ends in `_total`.
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] if `name` or a label is no metric's name in lower snake case, or if the name is
-    /// that of a metric of another type.
+    /// [`ConnectorError::Configuration`] if `name` or a label is not a metric name in lower snake case, or if the name is
+    /// registered for another metric type.
     pub fn counter(&self, name: &str, help: &str) -> ConnectorResult<Counter> {
         match self.register(name, help, || Metric::Counter(Counter::default()))? {
             Metric::Counter(counter) => Ok(counter),
@@ -129,7 +130,7 @@ impl ConnectorMetrics {
         }
     }
 
-    /// A gauge, which is 0 until it is set.
+    /// Registers a gauge, which is 0 until it is set.
     ///
     /// # Errors
     /// As [`counter`](Self::counter).
@@ -140,13 +141,15 @@ impl ConnectorMetrics {
         }
     }
 
-    /// A histogram with these upper bounds, which rise. `+Inf` is added.
+    /// Registers a histogram with these upper bounds in ascending order. `+Inf` is added.
     ///
     /// # Errors
-    /// As [`counter`](Self::counter), and if the bounds do not rise.
+    /// As [`counter`](Self::counter), and if the bounds are not ascending.
     pub fn histogram(&self, name: &str, help: &str, bounds: &[f64]) -> ConnectorResult<Histogram> {
         if !bounds.is_sorted_by(|lower, upper| lower < upper) || bounds.iter().any(|bound| !bound.is_finite()) {
-            return Err(ConnectorError::configuration(format!("the bounds of the histogram {name:?} do not rise")));
+            return Err(ConnectorError::configuration(format!(
+                "the bounds of the histogram {name:?} are not ascending"
+            )));
         }
         let new = || Metric::Histogram(Histogram(histogram::Histogram::new(bounds.iter().copied())));
         match self.register(name, help, new)? {
@@ -156,12 +159,12 @@ impl ConnectorMetrics {
     }
 
     fn register(&self, name: &str, help: &str, new: impl FnOnce() -> Metric) -> ConnectorResult<Metric> {
-        let wrong_label =
+        let invalid_label =
             self.labels.keys().find(|label| !is_name(label) || ["connector", "le"].contains(&label.as_str()));
-        if let Some(invalid) = wrong_label.map(String::as_str).or_else(|| (!is_name(name)).then_some(name)) {
+        if let Some(invalid) = invalid_label.map(String::as_str).or_else(|| (!is_name(name)).then_some(name)) {
             return Err(ConnectorError::configuration(format!(
-                "{invalid:?} cannot be the name of a metric or label: write lower snake case, as in \"file_bytes\", without \
-                 \"_total\", which is added; the labels \"connector\" and \"le\" are taken"
+                "{invalid:?} is not a valid name of a metric or label: use lower snake case, such as \"file_bytes\", without \
+                 \"_total\", which is added; the labels \"connector\" and \"le\" are reserved"
             )));
         }
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
@@ -179,7 +182,7 @@ impl ConnectorMetrics {
         }
         let metric = new();
         match family.metrics.values().next() {
-            // The caller finds that it is of another type.
+            // The caller reports the other type.
             Some(other) if other.kind() != metric.kind() => Ok(other.clone()),
             _ => {
                 family.metrics.insert(self.labels.clone(), metric.clone());
@@ -190,7 +193,7 @@ impl ConnectorMetrics {
 }
 
 impl Counter {
-    /// Raises the count.
+    /// Increases the count.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
@@ -214,7 +217,7 @@ impl Gauge {
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added);
     }
 
-    /// The value now.
+    /// The current value.
     pub fn get(&self) -> f64 {
         f64::from_bits(self.0.load(Ordering::Relaxed))
     }
@@ -250,7 +253,7 @@ impl Metric {
     }
 
     fn taken(&self, name: &str) -> ConnectorError {
-        ConnectorError::configuration(format!("the metric {name:?} is a {} already", self.kind()))
+        ConnectorError::configuration(format!("the metric {name:?} is already registered as a {}", self.kind()))
     }
 
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Values of labels: why a batch was closed, why a consumer attached, where an error happened.
+//! Label values of metrics: reasons for closing a batch and for attaching, and stages of errors.
 
 /// Why a batch was closed: the label `reason` of `batch_closed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +9,7 @@ pub(crate) enum Closed {
     Bytes,
     /// `flush_interval_ms` since its first record.
     Time,
-    /// The broker sends nothing more before something is acknowledged.
+    /// The broker's window is full: it sends no more before an acknowledgement.
     Window,
     /// The connector shuts down.
     Drain,
@@ -38,13 +38,13 @@ pub(crate) enum AttachReason {
     Start,
     /// The connection to the broker was lost.
     LostConnection,
-    /// Another broker serves the topic now, or the broker ended the stream.
+    /// The topic moved to another broker, or the broker ended the stream.
     Moved,
-    /// The target takes records again after the subscription was detached for it.
+    /// The target recovered after the subscription was detached because of it.
     TargetRecovered,
-    /// There is memory again after the subscription was detached for want of it.
+    /// Memory is available again after the subscription was detached for lack of it.
     OutOfMemory,
-    /// Another consumer of the same name had attached, and has left or is taken to be dead.
+    /// Another consumer with the same name had attached, and has left or seems to be dead.
     Takeover,
 }
 
@@ -68,13 +68,13 @@ impl AttachReason {
 pub(crate) enum Stage {
     /// Attaching to a partition and reading it.
     Intake,
-    /// From a message to a record, schema look-ups included.
+    /// Decoding messages into records, including schema look-ups.
     Decode,
     /// The connector's `process_batch` and `health_check`.
     Write,
     /// Publishing to a dead-letter topic.
     DeadLetter,
-    /// Acknowledging at the broker.
+    /// Sending acknowledgements to the broker.
     Ack,
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_is_at_its_own_place_in_the_list() {
+    fn labels_are_listed_in_the_order_of_their_variants() {
         assert!(Closed::ALL.iter().enumerate().all(|(index, (closed, _))| *closed as usize == index));
         assert!(AttachReason::ALL.iter().enumerate().all(|(index, (reason, _))| *reason as usize == index));
     }

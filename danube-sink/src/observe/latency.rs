@@ -1,4 +1,4 @@
-//! Histograms of durations, in atomics: added to without a lock, many observations in one call.
+//! Latency histograms of atomics: many observations are added in one call, without a lock.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-/// Upper bounds of the buckets in microseconds, from 0.5 ms to 300 s: six a decade, so that a p99 is exact to a factor of
+/// Upper bounds of the buckets in microseconds, from 0.5 ms to 300 s: six per decade, so that a p99 is exact to a factor of
 /// 1.5.
 const BOUNDS: [u64; 36] = [
     500,
@@ -56,12 +56,12 @@ const BOUNDS: [u64; 36] = [
 ];
 const BUCKETS: usize = BOUNDS.len() + 1;
 
-/// Durations of many records, counted by bucket, for one call of [`LatencyHistogram::add`].
+/// Latencies of many records, counted by bucket, for one call of [`LatencyHistogram::add`].
 #[derive(Debug, Clone)]
 pub(crate) struct Latencies {
     buckets: [u64; BUCKETS],
     nanoseconds: u64,
-    /// The last duration, and how many have it that are not counted yet: records that follow each other often do.
+    /// The last duration and its uncounted repetitions: consecutive records often have the same one.
     last: (Duration, u64),
 }
 
@@ -72,7 +72,7 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// Counts the duration of one record.
+    /// Adds the latency of one record.
     pub(crate) fn add(&mut self, latency: Duration) {
         if latency != self.last.0 {
             self.count_last();
@@ -128,7 +128,7 @@ impl EncodeMetric for LatencyHistogram {
         let bounds = BOUNDS.iter().map(|bound| *bound as f64 / 1e6).chain([f64::INFINITY]);
         let counts = self.0.buckets.iter().map(|count| count.load(Ordering::Relaxed));
         let buckets: Vec<_> = bounds.zip(counts).collect();
-        // Of the same buckets: a count of its own could differ from their sum while others add.
+        // The sum of the same buckets: a separate counter could differ while other threads add.
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = Duration::from_nanos(self.0.nanoseconds.load(Ordering::Relaxed)).as_secs_f64();
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_fine_and_rise() {
+    fn bounds_are_ascending_in_small_steps() {
         for pair in BOUNDS.windows(2) {
             assert!(pair[0] < pair[1] && pair[1] as f64 / pair[0] as f64 <= 1.51, "{pair:?}");
         }

@@ -1,4 +1,4 @@
-//! Log lines on standard error, as text or as JSON.
+//! Logging to standard error, as text or as JSON lines.
 
 use std::{
     fmt,
@@ -28,20 +28,20 @@ use crate::{
     error::{ConnectorError, ConnectorResult},
 };
 
-/// Starts to log at a level, or at levels by target as in `info,danube_sink=debug`. `RUST_LOG` overrides it.
+/// Sets up logging at a level, or at levels by target as in `info,danube_sink=debug`. `RUST_LOG` overrides it.
 ///
-/// A level up to `info` is for what the runtime and the connector's crate, `own`, say; of their libraries, warnings and errors
-/// are shown: some log each connection that they open, or each file that they read.
+/// A level up to `info` applies to the runtime and to the connector's crate, `own`. Libraries log at `warn` at most, since
+/// some log each connection that they open, or each file that they read, at `info`.
 ///
 /// Does nothing if the program has set up its own logging.
 ///
 /// # Errors
-/// The level is not one.
+/// [`ConnectorError::Configuration`] for an invalid log level.
 pub(crate) fn start_logs(level: &str, format: LogFormat, own: &str) -> ConnectorResult<()> {
     let level = std::env::var("RUST_LOG").unwrap_or_else(|_| level.to_owned());
     let targets = targets(&level, own).map_err(|error| {
         ConnectorError::configuration(format!(
-            "log_level = {level:?}: {error}; write error, warn, info, debug or trace, or targets as in \
+            "log_level = {level:?}: {error}; use error, warn, info, debug or trace, or targets such as \
              \"info,danube_sink=debug\""
         ))
     })?;
@@ -64,7 +64,7 @@ fn targets(level: &str, own: &str) -> Result<Targets, ParseError> {
     }
 }
 
-/// One JSON object a line: `timestamp`, `level`, `target`, `message`, and the fields of the event under their own names.
+/// JSON lines: `timestamp`, `level`, `target`, `message`, and the fields of the event under their own names.
 struct JsonLines;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N> for JsonLines {
@@ -74,7 +74,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
         let mut fields = Fields::default();
         event.record(&mut fields);
         let mut line = fields.0;
-        // What the crate `log` reports comes with its own target.
+        // Events of the crate `log` carry their own target.
         let target = line.remove("log.target").unwrap_or_else(|| event.metadata().target().into());
         line.retain(|name, _| !name.starts_with("log."));
         line.insert("timestamp".to_owned(), timestamp.into());
@@ -84,7 +84,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
     }
 }
 
-/// The fields of one event.
+/// Fields of one event.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_level_is_for_the_connector_and_the_runtime() {
+    fn a_plain_level_applies_to_the_connector_and_the_runtime() {
         let shown = |level: &str, target: &str, at: Level| targets(level, "users").unwrap().would_enable(target, &at);
         for own in ["users::table", "danube_sink::pipeline"] {
             assert!(shown("info", own, Level::INFO) && !shown("info", own, Level::DEBUG));

@@ -1,4 +1,4 @@
-//! What one mapping counts, which partitions it has, and why it may not be ready.
+//! Observer of one mapping: its numbers, its partitions, and its readiness.
 
 use std::{
     collections::BTreeMap,
@@ -15,17 +15,9 @@ use super::{
     partition::{Intake, Partition, PartitionObserver},
     progress::Progress,
     shared::Shared,
-    state::{Condition, Outage},
+    subscription_key::SubscriptionKey,
+    subscription_state::{Condition, Outage},
 };
-
-/// Which subscription a mapping reads, and as which consumer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SubscriptionKey {
-    /// The topic of the mapping.
-    pub(super) topic: String,
-    pub(super) subscription: String,
-    pub(super) consumer: String,
-}
 
 /// One mapping of a runtime.
 #[derive(Debug)]
@@ -39,7 +31,7 @@ pub(super) struct Mapping {
 
 #[derive(Debug)]
 struct MappingState {
-    /// Why the partitions are not known.
+    /// Why the partitions are unknown.
     missing: Option<Outage>,
     /// By topic: the mapping's or a partition's.
     blocked: BTreeMap<String, Outage>,
@@ -50,8 +42,8 @@ struct MappingState {
 #[derive(Debug)]
 struct Known {
     partition: Arc<Partition>,
-    /// Whether the last look-up found it, or it is being read since. Others are shown nowhere, and keep nothing from being
-    /// ready.
+    /// Whether the last look-up found it, or it has been read since. Other partitions are not reported and do not affect
+    /// readiness.
     listed: bool,
 }
 
@@ -74,12 +66,12 @@ impl Mapping {
             && state.listed().all(|partition| partition.is_attached() && self.blocked(&state, partition).is_none())
     }
 
-    /// The partitions that exist as far as is known.
+    /// The partitions that are known to exist.
     pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
         self.state().listed().map(Arc::clone).collect()
     }
 
-    /// One entry a partition for `/ready`, and one for the topic while its partitions are not known.
+    /// Summaries for `/ready`: one for each partition, and one for the topic while its partitions are unknown.
     pub(super) fn summaries(&self) -> Vec<Value> {
         let state = self.state();
         let missing = state.missing.as_ref().map(|Outage { since, reason }| {
@@ -89,7 +81,7 @@ impl Mapping {
         missing.into_iter().chain(partitions).collect()
     }
 
-    /// Everything, for `/status`.
+    /// Details for `/status`.
     pub(super) fn details(&self) -> Value {
         let (state, numbers) = (self.state(), &self.numbers);
         let partitions: Vec<_> =
@@ -124,7 +116,7 @@ impl MappingState {
     }
 }
 
-/// The numbers and the state of one mapping. Cheap to clone; each call is a few atomics, or a lock where a state changes.
+/// Observer of one mapping: its numbers and state. Cheap to clone; a call costs a few atomics, or a lock if a state changes.
 #[derive(Debug, Clone)]
 pub(crate) struct MappingObserver(pub(super) Arc<Mapping>);
 
@@ -138,8 +130,8 @@ impl MappingObserver {
         PartitionObserver(Arc::clone(&known.partition))
     }
 
-    /// The topic exists and has these partitions, or only itself. Each has to be attached before the connector is ready;
-    /// partitions that are not among them any more are forgotten.
+    /// Reports that the topic was found with these partitions, or only itself. Each must be attached before the connector is
+    /// ready; other partitions are forgotten.
     pub(crate) fn found(&self, topic: &str, partitions: &[String]) {
         let Mapping { key, shared, .. } = &*self.0;
         let mut state = self.0.state();
@@ -151,7 +143,7 @@ impl MappingObserver {
             let new = || Known::new(key, partition, shared);
             state.partitions.entry(partition.clone()).or_insert_with(new).listed = true;
         }
-        // One that is still being read keeps its numbers: a look-up may have missed it.
+        // A partition that is still read keeps its numbers: a look-up may have missed it.
         state.partitions.retain(|_, known| known.listed || Arc::strong_count(&known.partition) > 1);
         let MappingState { blocked, partitions, .. } = &mut *state;
         blocked.retain(|name, _| name == topic || partitions.contains_key(name));
@@ -159,78 +151,78 @@ impl MappingObserver {
         shared.changed.notify_waiters();
     }
 
-    /// The topic does not exist, or could not be looked up.
+    /// Reports that the topic does not exist or could not be looked up.
     pub(crate) fn missing(&self, topic: &str, reason: &str) {
         let mut state = self.0.state();
-        let news = state.missing.as_ref().is_none_or(|outage| outage.reason != reason);
+        let is_new = state.missing.as_ref().is_none_or(|outage| outage.reason != reason);
         state.missing = Some(Outage::after(state.missing.as_ref(), reason));
         drop(state);
-        if news {
+        if is_new {
             let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
             tracing::warn!(topic, %subscription, %consumer, "not attached: {reason}");
         }
     }
 
-    /// A topic or partition is being read, but its records cannot be decoded or settled now, and why.
+    /// Reports that the records of a topic or partition cannot be decoded or settled now.
     pub(crate) fn blocked(&self, topic: &str, reason: &str) {
         let mut state = self.0.state();
         let before = state.blocked.get(topic);
-        let news = before.is_none_or(|outage| outage.reason != reason);
+        let is_new = before.is_none_or(|outage| outage.reason != reason);
         let outage = Outage::after(before, reason);
         state.blocked.insert(topic.to_owned(), outage);
         drop(state);
-        if news {
+        if is_new {
             let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
             tracing::warn!(topic, %subscription, %consumer, "blocked: {reason}");
         }
     }
 
-    /// They can be decoded and settled again.
+    /// Reports that the records can be decoded and settled again.
     pub(crate) fn unblocked(&self, topic: &str) {
         if self.0.state().blocked.remove(topic).is_some() {
             let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
-            tracing::info!(topic, %subscription, %consumer, "not blocked any more");
+            tracing::info!(topic, %subscription, %consumer, "unblocked");
             self.0.shared.changed.notify_waiters();
         }
     }
 
-    /// A batch was closed and goes to the connector.
+    /// Counts a batch that was closed.
     pub(crate) fn batch_closed(&self, records: usize, reason: Closed) {
         self.0.numbers.batch_records.observe(records as f64);
         self.0.numbers.batches.of(reason as usize).add(1);
     }
 
-    /// A batch waited that long for a connector instance.
+    /// Observes how long a batch waited for a connector instance.
     pub(crate) fn write_waited(&self, wait: Duration) {
         self.0.numbers.write_wait_seconds.observe(wait);
     }
 
-    /// One write attempt took that long, without the wait for a connector instance.
+    /// Observes the duration of one write attempt, without the wait for a connector instance.
     pub(crate) fn written(&self, took: Duration) {
         self.0.numbers.write_seconds.observe(took);
     }
 
-    /// A batch, or what is left of one, is written again.
+    /// Counts a retry of a batch, or of its remaining records.
     pub(crate) fn retried(&self) {
         self.0.numbers.retries.add(1);
     }
 
-    /// The target refused so many distinct records in a row that the records are not the cause.
+    /// Counts a mass refusal: the target refused so many distinct records in a row that they are not the cause.
     pub(crate) fn mass_refusal(&self) {
         self.0.numbers.mass_refusals.add(1);
     }
 
-    /// Invalid records were skipped.
+    /// Counts skipped invalid records.
     pub(crate) fn skipped(&self, records: usize) {
         self.0.numbers.skipped.add(records as u64);
     }
 
-    /// The broker accepted dead letters.
+    /// Counts dead letters that the broker accepted.
     pub(crate) fn dead_lettered(&self, records: usize) {
         self.0.numbers.dead_letters.add(records as u64);
     }
 
-    /// Records were settled: delivered, skipped or dead-lettered. `delivery` is their time since they were published,
+    /// Counts settled records: delivered, skipped or dead-lettered. `delivery` is the time since they were published,
     /// `in_hand` since they were received.
     pub(crate) fn settled(&self, records: usize, delivery: Latencies, in_hand: Latencies) {
         let numbers = &self.0.numbers;
@@ -240,36 +232,36 @@ impl MappingObserver {
         self.0.shared.settle(records as u64);
     }
 
-    /// Something failed. `kind` is a word in snake case such as `timeout`, one of few.
+    /// Counts an error. `kind` is a word in snake case such as `timeout`, from a small set.
     pub(crate) fn error(&self, stage: Stage, kind: &'static str) {
         self.0.numbers.errors.add(stage, kind);
     }
 
-    /// What the loss audit compares, of each partition that exists as far as is known.
+    /// Messages received from each known partition, for the loss audit.
     pub(crate) fn intakes(&self) -> Vec<Intake> {
         self.0.partitions().iter().map(|partition| partition.intake()).collect()
     }
 
-    /// Forgets when the connection to a partition's broker was lost; how many messages were received by then.
+    /// Takes the number of messages received when the connection to a partition's broker was lost, if it was.
     pub(crate) fn take_received_at_disconnect(&self, partition: &str) -> Option<u64> {
-        self.known(partition)?.numbers.distinct_at_loss.take()
+        self.known(partition)?.numbers.distinct_at_disconnect.take()
     }
 
-    /// The loss audit has looked at a partition, and read every broker's counters.
+    /// Counts a check of the loss audit for which it read every broker's counters.
     pub(crate) fn audit_checked(&self, partition: &str) {
         if let Some(partition) = self.known(partition) {
             partition.numbers.audit_checks.add(1);
         }
     }
 
-    /// So many messages of a partition are missing, at the last look of the loss audit.
+    /// Sets the number of missing messages that the loss audit found.
     pub(crate) fn audit_missing(&self, partition: &str, messages: u64) {
         if let Some(partition) = self.known(partition) {
             partition.numbers.audit_missing.set(messages);
         }
     }
 
-    /// The broker stopped sending messages of a partition although the topic takes some.
+    /// Counts that the broker stopped sending messages of a partition although some are published.
     pub(crate) fn reader_ended(&self, partition: &str) {
         if let Some(partition) = self.known(partition) {
             partition.numbers.readers_ended.add(1);

@@ -1,13 +1,13 @@
-//! What a connector reports of itself: metrics, health, status, logs.
+//! Observability of a connector: metrics, health, status and logs.
 //!
 //! ```text
-//!  pipeline ──▶ Observer ─▶ MappingObserver ─▶ PartitionObserver      (atomics; a lock where a state changes)
+//!  pipeline ──▶ Observer ─▶ MappingObserver ─▶ PartitionObserver      (atomics; a lock if a state changes)
 //!                  ▲               ▲                  ▲
 //!                  └───────────────┴──────────────────┴── /metrics /ready /live /status, at each request
 //! ```
 //!
-//! The pipeline calls it, and it never calls the pipeline. Every number is in one place, which both `/metrics` and `/status`
-//! read. `metrics.md`, which is the page of [`crate::metrics`], lists all metrics; a test compares it with what is served.
+//! The pipeline calls the observers, never the other way round. Every number is stored once, and both `/metrics` and
+//! `/status` read it. `metrics.md`, the page of [`crate::metrics`], lists all metrics; a test compares it with the endpoint.
 
 mod custom;
 mod labels;
@@ -19,9 +19,11 @@ mod numbers;
 mod partition;
 mod progress;
 mod runtime_state;
+mod samples;
 mod server;
 mod shared;
-mod state;
+mod subscription_key;
+mod subscription_state;
 
 #[cfg(test)]
 mod tests;
@@ -40,10 +42,10 @@ pub(crate) use self::{
     runtime_state::{BufferedBytes, Phase},
     server::{Server, serve},
 };
-use self::{mapping::SubscriptionKey, runtime_state::RuntimeState};
+use self::{runtime_state::RuntimeState, subscription_key::SubscriptionKey};
 use crate::config::{ConnectorConfig, ConsumerConfig};
 
-/// The numbers and the state of one runtime. Clones share them.
+/// Observer of one runtime: its numbers and state. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
     state: Arc<RuntimeState>,
@@ -62,7 +64,7 @@ impl Observer {
         Self { state, custom, registry: Arc::new(registry) }
     }
 
-    /// The configuration through which a connector registers metrics of its own: see [`ConfigMetrics`].
+    /// Adds the registry of the connector's own metrics to its configuration: see [`ConfigMetrics`].
     pub(crate) fn with_metrics(&self, config: ConnectorConfig) -> ConnectorConfig {
         config.with_extension(self.custom.clone())
     }
@@ -71,14 +73,14 @@ impl Observer {
         self.state.enter(phase);
     }
 
-    /// The connector's `initialize` failed, and is called again; or did not.
+    /// Reports why the connector's `initialize` failed and is retried; `None` once it succeeded.
     pub(crate) fn start_failed(&self, reason: Option<String>) {
         self.state.start_failed(reason);
     }
 
-    /// The observer of one mapping: the same for the same topic, subscription and consumer.
+    /// The observer of one mapping, identified by topic, subscription and consumer.
     ///
-    /// The connector is not ready before the mapping's topic is found and each of its partitions is attached.
+    /// The connector is not ready until the mapping's topic is found and each of its partitions is attached.
     pub(crate) fn mapping(&self, consumer: &ConsumerConfig) -> MappingObserver {
         MappingObserver(self.state.mapping(SubscriptionKey {
             topic: consumer.topic.clone(),
@@ -87,7 +89,7 @@ impl Observer {
         }))
     }
 
-    /// Where the memory budget reports what it holds.
+    /// The gauge to which the memory budget reports its use.
     pub(crate) fn buffered_bytes(&self) -> BufferedBytes {
         self.state.buffered.clone()
     }
@@ -97,17 +99,17 @@ impl Observer {
         self.state.is_ready()
     }
 
-    /// Returns `true` when it is ready, and `false` when it drains instead.
+    /// Waits until the connector is ready. Returns `false` if it drains instead.
     pub(crate) async fn ready(&self) -> bool {
         self.state.ready().await
     }
 
-    /// Records settled, over all mappings.
+    /// Number of settled records of all mappings.
     pub(crate) fn settled(&self) -> u64 {
         self.state.shared.settled()
     }
 
-    /// In the text format that Prometheus reads.
+    /// The metrics in the OpenMetrics text format.
     pub(crate) fn metrics_text(&self) -> String {
         let mut text = String::new();
         // Writing into a string does not fail.

@@ -1,4 +1,4 @@
-//! What is counted and measured: of the process, of a mapping, of a partition.
+//! Counters, gauges and histograms of mappings and partitions.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use super::{
     latency::LatencyHistogram,
 };
 
-/// A count that only rises, or a value that is set. Read and written without a lock.
+/// Counter or gauge, read and written without a lock.
 #[derive(Debug, Default)]
 pub(super) struct Number(AtomicU64);
 
@@ -33,7 +33,7 @@ impl Number {
     }
 }
 
-/// A count for each value of a label.
+/// Counters by the values of a label.
 #[derive(Debug)]
 pub(super) struct ByLabel<const N: usize>([Number; N]);
 
@@ -44,7 +44,7 @@ impl<const N: usize> Default for ByLabel<N> {
 }
 
 impl<const N: usize> ByLabel<N> {
-    /// `value` is the label as a number, below `N`.
+    /// The counter of a label value, given as a number below `N`.
     pub(super) fn of(&self, value: usize) -> &Number {
         &self.0[value]
     }
@@ -54,7 +54,7 @@ impl<const N: usize> ByLabel<N> {
     }
 }
 
-/// The numbers of one mapping.
+/// Numbers of one mapping.
 #[derive(Debug)]
 pub(super) struct MappingNumbers {
     pub(super) batch_records: Histogram,
@@ -90,7 +90,7 @@ impl Default for MappingNumbers {
     }
 }
 
-/// Errors by stage and kind. A kind that was seen before is counted under a read lock.
+/// Error counters by stage and kind. A known kind is counted under a read lock.
 #[derive(Debug, Default)]
 pub(super) struct Errors(RwLock<BTreeMap<(Stage, &'static str), Arc<Number>>>);
 
@@ -113,22 +113,22 @@ impl Errors {
     }
 }
 
-/// The numbers of one partition.
+/// Numbers of one partition.
 #[derive(Debug, Default)]
 pub(super) struct PartitionNumbers {
     pub(super) received: Number,
     pub(super) redelivered: Number,
-    /// Messages received for the first time, those without memory for them included. Unlike `received` less `redelivered`
-    /// it counts a message once that the broker was asked for again.
+    /// Messages received for the first time, including those dropped for lack of memory. Unlike `received` less
+    /// `redelivered`, it counts a message that was dropped and requested again once.
     pub(super) distinct: Number,
-    /// `distinct` when the connection was first lost since the loss audit last looked.
-    pub(super) distinct_at_loss: Optional,
+    /// `distinct` when the connection was first lost since the last check of the loss audit.
+    pub(super) distinct_at_disconnect: Optional,
     pub(super) readers_ended: Number,
     pub(super) offsets: Offsets,
     pub(super) gap_messages: Number,
     pub(super) possible_losses: Number,
     pub(super) offset_restarts: Number,
-    /// Whether offsets were passed over that may still come late.
+    /// Whether offsets were passed over that may still arrive late.
     pub(super) uncertain_gap: Number,
     pub(super) in_hand: Number,
     pub(super) acks_in_flight: Number,
@@ -136,13 +136,13 @@ pub(super) struct PartitionNumbers {
     pub(super) acked: Number,
     pub(super) acks_failed: Number,
     pub(super) attaches: ByLabel<{ AttachReason::ALL.len() }>,
-    /// Unset until the loss audit has looked.
+    /// Unset until the loss audit has checked.
     pub(super) audit_missing: Optional,
-    /// Looks at which the loss audit read every broker's counters.
+    /// Checks for which the loss audit read every broker's counters.
     pub(super) audit_checks: Number,
 }
 
-/// A value that may be absent: 0 where it is, else one more than the value.
+/// Gauge that may be unset: 0 if it is, otherwise one more than the value.
 #[derive(Debug, Default)]
 pub(super) struct Optional(AtomicU64);
 
@@ -151,14 +151,13 @@ impl Optional {
         self.0.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    #[allow(dead_code, reason = "the loss audit sets one")]
     pub(super) fn set(&self, value: u64) {
         self.0.store(value.saturating_add(1), Ordering::Relaxed);
     }
 
-    /// Sets it unless it is set.
+    /// Sets the value if it is unset.
     pub(super) fn set_first(&self, value: u64) {
-        // It fails only where it is set.
+        // It fails only if a value is set.
         let _ = self.0.compare_exchange(0, value.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed);
     }
 
@@ -176,13 +175,13 @@ impl Optional {
 
     fn lower_to(&self, value: u64) {
         let value = value.saturating_add(1);
-        // It fails only where the smaller value is there already.
+        // It fails only if the current value is smaller.
         let _ =
             self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now == 0 || value < now).then_some(value));
     }
 }
 
-/// The range of offsets that were received, since the process started or offsets began anew.
+/// Range of received offsets since the process started or offsets restarted.
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
     pub(super) first: Optional,
@@ -206,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_range_of_offsets_grows_and_begins_anew() {
+    fn the_range_of_offsets_grows_and_restarts() {
         let offsets = Offsets::default();
         let range = || (offsets.first.get(), offsets.last.get());
         assert_eq!(range(), (None, None));

@@ -1,4 +1,4 @@
-//! What one partition counts, and the state of its subscription.
+//! Observer of one partition: its numbers, and the state of its subscription.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{
     labels::AttachReason,
-    mapping::SubscriptionKey,
     numbers::PartitionNumbers,
     shared::Shared,
-    state::{Condition, Outage, SubscriptionState, unix_seconds},
+    subscription_key::SubscriptionKey,
+    subscription_state::{Condition, Outage, SubscriptionState},
 };
 
 /// One partition of a mapping, or its topic if it has no partitions.
@@ -38,7 +38,8 @@ impl Partition {
         self.state().condition == Condition::Attached
     }
 
-    /// Topic, subscription, consumer, state, since when, and why not attached. `blocked` counts while it is attached.
+    /// Summary for `/ready`: topic, subscription, consumer, state, its start and its reason. `blocked` applies while the
+    /// partition is attached.
     pub(super) fn summary(&self, blocked: Option<&Outage>) -> Value {
         let state = self.state();
         let (condition, since, reason) = match blocked {
@@ -50,7 +51,7 @@ impl Partition {
         self.key.summary(&self.topic, condition, since, reason)
     }
 
-    /// The summary, the numbers and the last events.
+    /// Details for `/status`: the summary, the numbers and the last events.
     pub(super) fn details(&self, blocked: Option<&Outage>) -> Value {
         let numbers = &self.numbers;
         let mut details = self.summary(blocked);
@@ -99,7 +100,7 @@ impl Partition {
     }
 }
 
-/// What was received of one partition, as the loss audit compares it.
+/// Messages received from one partition, as the loss audit compares them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Intake {
     /// The partition's own topic name.
@@ -107,26 +108,26 @@ pub(crate) struct Intake {
     /// Messages received, each counted once.
     pub(crate) received: u64,
     pub(crate) last_offset: Option<u64>,
-    /// Messages that are missing as gaps in offsets show.
+    /// Missing messages, according to gaps in offsets.
     pub(crate) gap_messages: u64,
-    /// Messages in hand, and those whose acknowledgement the broker has not answered.
+    /// Messages in hand, and those whose acknowledgement is in flight.
     pub(crate) unsettled: u64,
     pub(crate) window_limit: u64,
     pub(crate) is_attached: bool,
-    /// Offsets were passed over, and are counted among `gap_messages` only when they are certain not to come late.
+    /// Offsets were passed over that may still arrive late; `gap_messages` does not include them yet.
     pub(crate) may_have_gap: bool,
-    /// Times that offsets began anew, as after a restart of the broker.
+    /// How often offsets restarted, as after a restart of the broker.
     pub(crate) offset_restarts: u64,
-    /// Times that this consumer attached after another one of the same name.
+    /// How often this consumer attached after another one with the same name.
     pub(crate) takeovers: u64,
 }
 
-/// The numbers and the state of one partition. Cheap to clone; each call is a few atomics, or a lock where a state changes.
+/// Observer of one partition: its numbers and state. Cheap to clone; a call costs a few atomics, or a lock if a state changes.
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionObserver(pub(super) Arc<Partition>);
 
 impl PartitionObserver {
-    /// A consumer is attached.
+    /// Reports that a consumer attached.
     pub(crate) fn attached(&self, reason: AttachReason) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.attaches.of(reason as usize).add(1);
@@ -135,7 +136,7 @@ impl PartitionObserver {
         }
     }
 
-    /// No consumer is attached, and why.
+    /// Reports why no consumer is attached.
     pub(crate) fn detached(&self, reason: &str) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         if self.change(Condition::Detached, Some(reason)) {
@@ -143,7 +144,7 @@ impl PartitionObserver {
         }
     }
 
-    /// No consumer is attached on purpose, and what for.
+    /// Reports why no consumer is attached on purpose.
     pub(crate) fn waiting(&self, reason: &str) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         if self.change(Condition::Waiting, Some(reason)) {
@@ -151,7 +152,7 @@ impl PartitionObserver {
         }
     }
 
-    /// A chunk was received: messages received for the first time, messages received before, and its range of offsets.
+    /// Counts a received chunk: new and redelivered messages, and the range of their offsets.
     pub(crate) fn received(&self, new: usize, redelivered: usize, first_offset: u64, last_offset: u64) {
         let numbers = &self.0.numbers;
         numbers.received.add((new + redelivered) as u64);
@@ -160,88 +161,90 @@ impl PartitionObserver {
         numbers.offsets.include(first_offset, last_offset);
     }
 
-    /// Whether offsets were passed over that may still come late.
+    /// Sets whether offsets were passed over that may still arrive late.
     pub(crate) fn may_have_gap(&self, may_have: bool) {
         self.0.numbers.uncertain_gap.set(usize::from(may_have));
     }
 
-    /// The connection to the broker was lost: it may have been restarted.
+    /// Reports a lost connection to the broker, which may have been restarted.
     pub(crate) fn connection_lost(&self) {
-        self.0.numbers.distinct_at_loss.set_first(self.0.numbers.distinct.get());
+        self.0.numbers.distinct_at_disconnect.set_first(self.0.numbers.distinct.get());
     }
 
-    /// The broker skipped messages before an offset, as offsets show.
+    /// Reports a gap in offsets: the broker skipped messages before an offset.
     pub(crate) fn gap(&self, messages: u64, before: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.gap_messages.add(messages);
         self.0.state().event(format!("gap: the broker skipped {messages} messages before offset {before}"));
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer, missing = messages, before,
-            "the broker skipped {messages} messages before offset {before}: the subscription was further behind than it \
-             remembers; they do not reach the target unless they are published again"
+            "the broker skipped {messages} messages before offset {before}: the subscription lagged further behind than the \
+             broker's buffer; they do not reach the target unless they are published again"
         );
     }
 
-    /// Messages came to the topic before the subscription began.
+    /// Reports messages that were published before the subscription was created.
     pub(crate) fn late_start(&self, messages: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
-        self.0.state().event(format!("{messages} messages came before the subscription began"));
+        self.0.state().event(format!("{messages} messages were published before the subscription was created"));
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer, messages,
-            "the topic was missing when the connector looked for it first, and {messages} messages came before the \
-             subscription began, which this connector does not receive. Set create_topics = true: then topic and \
-             subscription are there before the first producer"
+            "the topic did not exist when the connector started, and {messages} messages were published before the \
+             subscription was created, which this connector does not receive. Set create_topics = true, so that topic and \
+             subscription exist before the first producer"
         );
     }
 
-    /// The broker may have lost messages before an offset, while the connection to it was lost.
+    /// Reports that the broker may have lost messages before an offset, while it was disconnected.
     pub(crate) fn possible_loss(&self, before: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.possible_losses.add(1);
-        self.0.state().event(format!("possible loss before offset {before}: producers began anew with the connection"));
+        self.0.state().event(format!(
+            "possible loss before offset {before}: producers reconnected as after a restart of the broker"
+        ));
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer, before,
-            "messages may be missing before offset {before}: the connection to the broker was lost, and what follows comes \
-             from a producer that attached since, as after a restart of the broker. Compare with what was published; \
-             broker_metrics_urls makes the connector count it"
+            "messages may be missing before offset {before}: the connection to the broker was lost, and the next messages \
+             come from a producer that connected since, as after a restart of the broker. Compare with the published \
+             messages; with broker_metrics_urls the connector counts the missing ones"
         );
     }
 
-    /// Offsets begin at 0 again: the broker lost what the topic had.
+    /// Reports that offsets restarted at 0: the broker lost the topic's messages.
     pub(crate) fn offsets_restarted(&self, first: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
         self.0.numbers.offset_restarts.add(1);
         self.0.numbers.offsets.restart();
-        self.0.state().event(format!("offsets began anew at {first}: the broker lost its log"));
+        self.0.state().event(format!("offsets restarted at {first}: the broker lost its log"));
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer, first,
-            "offsets began anew: the broker lost its log. It sends no message below the offset that the subscription had \
-             reached, so that up to {first} of those published since its start are missing; broker_metrics_urls makes the \
-             connector count them"
+            "offsets restarted: the broker lost its log. It sends no message below the offset that the subscription had \
+             reached, so up to {first} messages published since its start are missing; with broker_metrics_urls the \
+             connector counts them"
         );
     }
 
-    /// Records in hand now: received and not settled.
+    /// Sets the number of records in hand: received and not settled.
     pub(crate) fn in_hand(&self, records: usize) {
         self.0.numbers.in_hand.set(records);
     }
 
-    /// Acknowledgements that the broker has not answered now.
+    /// Sets the number of acknowledgements in flight.
     pub(crate) fn acks_in_flight(&self, acks: usize) {
         self.0.numbers.acks_in_flight.set(acks);
     }
 
-    /// Unacknowledged messages that the broker is taken to allow.
+    /// Sets the assumed limit of unacknowledged messages of the broker.
     pub(crate) fn window_limit(&self, messages: usize) {
         self.0.numbers.window_limit.set(messages);
     }
 
-    /// The broker accepted acknowledgements.
+    /// Counts acknowledgements that the broker accepted.
     pub(crate) fn acked(&self, acks: usize) {
         self.0.numbers.acked.add(acks as u64);
     }
 
-    /// Acknowledgements were given up: the broker sends those messages again.
+    /// Counts acknowledgements that were given up, whose messages the broker redelivers.
     pub(crate) fn acks_failed(&self, acks: usize) {
         self.0.numbers.acks_failed.add(acks as u64);
     }
@@ -252,25 +255,5 @@ impl PartitionObserver {
             self.0.shared.changed.notify_waiters();
         }
         changed
-    }
-}
-
-impl SubscriptionKey {
-    pub(super) fn summary(
-        &self,
-        topic: &str,
-        condition: Condition,
-        since: std::time::SystemTime,
-        reason: Option<&str>,
-    ) -> Value {
-        json!({
-            "topic": topic,
-            "subscription": self.subscription,
-            "consumer": self.consumer,
-            "state": condition.name(),
-            "attached": condition == Condition::Attached,
-            "since_unix_seconds": unix_seconds(since),
-            "reason": reason,
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! Progress of a mapping's work, which `/live` follows.
+//! Progress of a mapping's work, checked by `/live`.
 
 use std::{
     collections::BTreeMap,
@@ -8,10 +8,9 @@ use std::{
 
 use tokio::time::Instant;
 
-/// The steps that a mapping works on. A step that takes longer than its limit makes the connector not live.
+/// Running steps of a mapping. A step that takes longer than its limit makes `/live` fail.
 ///
-/// Only work with an end of its own is a step: waiting for records, backing off and being detached are none. Clones share
-/// the steps.
+/// Only bounded work is a step: waiting for records, backing off and being detached are not. Clones share the steps.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress(Arc<Mutex<Steps>>);
 
@@ -27,7 +26,7 @@ struct Running {
     limit: Duration,
 }
 
-/// One step; dropping it ends the step.
+/// Guard of one step; dropping it ends the step.
 #[derive(Debug)]
 #[must_use = "a step ends when this is dropped"]
 pub(crate) struct Step {
@@ -35,7 +34,7 @@ pub(crate) struct Step {
     number: u64,
 }
 
-/// A step that takes longer than its limit.
+/// A step that has exceeded its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Overrun {
     pub(super) elapsed: Duration,
@@ -43,7 +42,7 @@ pub(super) struct Overrun {
 }
 
 impl Progress {
-    /// Begins a step that has to end within `limit`.
+    /// Starts a step that must end within `limit`.
     pub(crate) fn step(&self, limit: Duration) -> Step {
         let mut steps = self.steps();
         let number = steps.next;
@@ -53,7 +52,7 @@ impl Progress {
         Step { progress: self.clone(), number }
     }
 
-    /// The oldest step that takes longer than its limit.
+    /// The oldest step that has exceeded its limit.
     pub(super) fn overrun(&self) -> Option<Overrun> {
         self.steps().running.values().find_map(|&Running { since, limit }| {
             let elapsed = since.elapsed();

@@ -1,4 +1,4 @@
-//! The state of a whole runtime: its phase, its mappings, and what `/ready`, `/live` and `/status` say of them.
+//! State of a runtime: its phase and mappings, and the responses of `/ready`, `/live` and `/status`.
 
 use std::{
     collections::BTreeMap,
@@ -11,20 +11,16 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{
-    mapping::{Mapping, SubscriptionKey},
-    shared::Shared,
-    state::unix_seconds,
-};
+use super::{mapping::Mapping, shared::Shared, subscription_key::SubscriptionKey, subscription_state::unix_seconds};
 
-/// Where in its life a connector is.
+/// Phase of a connector's life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The connector's `initialize` is running.
     Starting,
     /// Records are delivered.
     Running,
-    /// What is in hand is being written.
+    /// Records in hand are written, and no more are received.
     Draining,
 }
 
@@ -38,12 +34,12 @@ impl Phase {
     }
 }
 
-/// The metric `buffered_bytes`, which the memory budget sets. Clones share it.
+/// Gauge of the metric `buffered_bytes`, set by the memory budget. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BufferedBytes(Arc<AtomicU64>);
 
 impl BufferedBytes {
-    /// Bytes that count against `max_buffered_bytes` now.
+    /// Sets the number of bytes that count against `max_buffered_bytes`.
     pub(crate) fn set(&self, bytes: usize) {
         self.0.store(bytes as u64, Ordering::Relaxed);
     }
@@ -58,7 +54,7 @@ pub(super) struct RuntimeState {
     connector: String,
     started: SystemTime,
     phase: Mutex<Phase>,
-    /// Why the connector's `initialize` failed for now.
+    /// Why the last attempt of the connector's `initialize` failed.
     start_failure: Mutex<Option<String>>,
     mappings: Mutex<BTreeMap<SubscriptionKey, Arc<Mapping>>>,
     pub(super) shared: Arc<Shared>,
@@ -91,7 +87,7 @@ impl RuntimeState {
         self.start_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The mapping of that key, the same one each time.
+    /// The mapping with this key, created at the first call.
     pub(super) fn mapping(&self, key: SubscriptionKey) -> Arc<Mapping> {
         let mut mappings = self.locked();
         let mapping = mappings.entry(key).or_insert_with_key(|key| Arc::new(Mapping::new(key.clone(), &self.shared)));
@@ -106,12 +102,12 @@ impl RuntimeState {
         self.phase() == Phase::Running && self.locked().values().all(|mapping| mapping.is_ready())
     }
 
-    /// Returns `true` when it is ready, and `false` when it drains instead.
+    /// Waits until the connector is ready. Returns `false` if it drains instead.
     pub(super) async fn ready(&self) -> bool {
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
-            // Listens before it looks, so that no change is missed in between.
+            // Registers before the check, so that no change in between is missed.
             changed.as_mut().enable();
             if self.is_ready() {
                 return true;
@@ -123,7 +119,7 @@ impl RuntimeState {
         }
     }
 
-    /// Why the connector makes no progress; `None` if it is live.
+    /// The reason why the connector makes no progress; `None` if it is live.
     pub(super) fn stuck(&self) -> Option<String> {
         self.mappings().iter().find_map(|mapping| {
             let overrun = mapping.progress.overrun()?;
@@ -133,7 +129,7 @@ impl RuntimeState {
         })
     }
 
-    /// The answer to `/ready`: the states of subscriptions.
+    /// The response of `/ready`: the states of subscriptions.
     pub(super) fn readiness(&self) -> Value {
         let subscriptions: Vec<_> = self.mappings().iter().flat_map(|mapping| mapping.summaries()).collect();
         json!({
@@ -145,7 +141,7 @@ impl RuntimeState {
         })
     }
 
-    /// The answer to `/status`: states, numbers and last events of each mapping and partition.
+    /// The response of `/status`: states, numbers and last events of each mapping and partition.
     pub(super) fn status(&self) -> Value {
         let mappings: Vec<_> = self.mappings().iter().map(|mapping| mapping.details()).collect();
         json!({

@@ -1,4 +1,4 @@
-//! `/live`, `/ready`, `/status` and `/metrics` over HTTP.
+//! HTTP server of `/live`, `/ready`, `/status` and `/metrics`.
 
 use std::{
     convert::Infallible,
@@ -26,10 +26,10 @@ use tokio::{
 use super::Observer;
 use crate::error::{ConnectorError, ConnectorResult};
 
-/// How long to wait after a connection that could not be accepted, because the process has no file left, for example.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Delay after a failure to accept a connection, for example because the process has too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Connections that wait to be accepted.
+/// Maximum number of connections waiting to be accepted.
 const BACKLOG: i32 = 1024;
 
 /// The running server; dropping it closes the port.
@@ -40,7 +40,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Where it listens.
+    /// The address on which the server listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -52,14 +52,14 @@ impl Drop for Server {
     }
 }
 
-/// Opens the port. On `::` it answers IPv6 and IPv4, and IPv4 alone where the machine has no IPv6.
+/// Starts the server. On `::` it serves IPv6 and IPv4, or IPv4 only if the machine has no IPv6.
 ///
 /// # Errors
-/// The address or the port cannot be had.
+/// [`ConnectorError::Configuration`] if the address or the port cannot be bound.
 pub(crate) async fn serve(address: IpAddr, port: u16, observer: Observer) -> ConnectorResult<Server> {
     let failed = |error: io::Error| {
         ConnectorError::configuration(format!(
-            "metrics_port = {port} cannot be opened on metrics_address = \"{address}\": {error}; set metrics_port to a free \
+            "cannot listen on metrics_port = {port} of metrics_address = \"{address}\": {error}; set metrics_port to a free \
              port, or to 0 for any free one, and metrics_address to an address of this host"
         ))
     };
@@ -73,11 +73,11 @@ pub(crate) async fn serve(address: IpAddr, port: u16, observer: Observer) -> Con
     Ok(Server { address, task: task.abort_handle() })
 }
 
-/// Systems differ in whether a socket on `::` answers IPv4 too, so it is asked for.
+/// Binds a socket on `::` for IPv6 and IPv4, explicitly, since operating systems differ in the default.
 fn dual_stack(port: u16) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
     socket.set_only_v6(false)?;
-    // A port of connections that ended a moment ago is free. Elsewhere this would let two processes share the port.
+    // A port of recently ended connections can be reused. On other systems, two processes could share the port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -86,14 +86,14 @@ fn dual_stack(port: u16) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Only a port that is taken is an error of IPv6's own: whatever else fails, IPv4 may work.
+/// Falls back to IPv4, unless the IPv6 port is taken or not permitted.
 async fn listener_or_ipv4(ipv6: io::Result<TcpListener>, port: u16) -> io::Result<TcpListener> {
     match ipv6 {
         Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
             tracing::debug!("metrics and health are served on IPv4 only: {error}");
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
         }
-        answer => answer,
+        listener => listener,
     }
 }
 
@@ -101,24 +101,24 @@ async fn listen(listener: TcpListener, observer: Arc<Observer>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(connections.spawn(answer_all(stream, Arc::clone(&observer)))),
+            Ok((stream, _)) => drop(connections.spawn(serve_connection(stream, Arc::clone(&observer)))),
             Err(error) => {
                 tracing::warn!("the metrics endpoint cannot accept a connection: {error}");
-                sleep(PAUSE).await;
+                sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn answer_all(stream: TcpStream, observer: Arc<Observer>) {
-    let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request, &observer))));
-    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
-    // A client that disconnects early is no error of the connector.
+async fn serve_connection(stream: TcpStream, observer: Arc<Observer>) {
+    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(respond(&request, &observer))));
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    // A client that disconnects early is not an error of the connector.
     let _ = connection.await;
 }
 
-fn answer(request: &Request<Incoming>, observer: &Observer) -> Response<String> {
+fn respond(request: &Request<Incoming>, observer: &Observer) -> Response<String> {
     let path = request.uri().path();
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     let (code, kind, body) = match path {
@@ -135,7 +135,7 @@ fn answer(request: &Request<Incoming>, observer: &Observer) -> Response<String> 
         }
         "/status" => (StatusCode::OK, JSON, observer.state.status().to_string()),
         "/metrics" => (StatusCode::OK, METRICS, observer.metrics_text()),
-        _ => (StatusCode::NOT_FOUND, TEXT, "there are /live, /ready, /status and /metrics\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, TEXT, "not found: use /live, /ready, /status or /metrics\n".to_owned()),
     };
     let mut response = Response::new(body);
     *response.status_mut() = code;
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_ip_versions_are_answered() {
+    async fn both_ip_versions_are_served() {
         let server = served(Ipv6Addr::UNSPECIFIED.into()).await;
         let port = server.address().port();
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("IPv4");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_address_is_bound_alone() {
+    async fn a_specific_address_is_bound_exclusively() {
         let server = served(Ipv4Addr::LOCALHOST.into()).await;
         assert_eq!(server.address().ip(), Ipv4Addr::LOCALHOST);
         TcpStream::connect((Ipv6Addr::LOCALHOST, server.address().port())).await.expect_err("not on IPv6");
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_cannot_be_had_is_named_with_its_keys() {
+    async fn an_address_that_cannot_be_bound_is_reported_with_its_keys() {
         let taken = served(Ipv6Addr::UNSPECIFIED.into()).await;
         let port = taken.address().port();
         let foreign = IpAddr::from([192, 0, 2, 1]);
         for (address, port) in [(Ipv6Addr::UNSPECIFIED.into(), port), (Ipv4Addr::LOCALHOST.into(), port), (foreign, 0)]
         {
-            let error = serve(address, port, Observer::new("c")).await.expect_err("it cannot be had").to_string();
-            let keys = format!("metrics_port = {port} cannot be opened on metrics_address = \"{address}\": ");
+            let error = serve(address, port, Observer::new("c")).await.expect_err("it cannot be bound").to_string();
+            let keys = format!("cannot listen on metrics_port = {port} of metrics_address = \"{address}\": ");
             assert!(error.starts_with(&keys), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! What all mappings and partitions of a runtime share.
+//! State shared by all mappings and partitions of a runtime.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Notified of every change that may make the connector ready.
+    /// Notified of every change that may affect readiness.
     pub(super) changed: Notify,
     settled: AtomicU64,
 }
@@ -16,7 +16,7 @@ impl Shared {
         self.settled.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// Records settled over all mappings.
+    /// Number of settled records of all mappings.
     pub(super) fn settled(&self) -> u64 {
         self.settled.load(Ordering::Relaxed)
     }

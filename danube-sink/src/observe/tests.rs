@@ -1,4 +1,4 @@
-//! What probes and Prometheus get, over real sockets.
+//! Responses of the endpoints, over real sockets.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -10,7 +10,8 @@ use tokio::{
 };
 
 use super::{
-    metrics::{MAPPING, Metric, PARTITION, RUNTIME},
+    metrics::{MAPPING, PARTITION, RUNTIME},
+    samples::Metric,
     *,
 };
 use crate::{
@@ -84,7 +85,7 @@ fn a_mapping_is_expected_until_its_topic_is_found_and_attached() {
 }
 
 #[test]
-fn a_partition_that_vanished_does_not_keep_the_connector_from_being_ready() {
+fn a_vanished_partition_does_not_affect_readiness() {
     let (observer, mapping, [_, vanished]) = running();
     vanished.detached("the topic does not exist");
     assert!(!observer.is_ready());
@@ -96,7 +97,7 @@ fn a_partition_that_vanished_does_not_keep_the_connector_from_being_ready() {
 }
 
 #[test]
-fn a_partition_that_one_look_up_missed_keeps_its_state_and_its_numbers() {
+fn a_partition_missed_by_one_look_up_keeps_its_state_and_numbers() {
     let (observer, mapping, [_, missed]) = running();
     missed.acked(3);
     mapping.found(TOPIC, &[partition(0)]);
@@ -201,7 +202,7 @@ async fn live_follows_the_steps() {
     let (observer, mapping, [first, _]) = running();
     let server = served(&observer).await;
     let port = server.address().port();
-    first.detached("the broker is away");
+    first.detached("the broker is down");
     let _slow = mapping.progress().step(Duration::from_secs(3_600));
     assert_eq!(get(port, "/live").await, (200, "live\n".to_owned()));
     let step = mapping.progress().step(Duration::ZERO);
@@ -225,7 +226,7 @@ async fn other_paths_and_methods_are_refused() {
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }
 
-/// Name, type, labels and meaning, as the documented list shows them.
+/// Name, type, labels and meaning, in the format of the documented list.
 fn rows<T>(metrics: &[Metric<T>]) -> Vec<String> {
     let row = |Metric { name, kind, labels, help, .. }: &Metric<T>| {
         let suffix = match kind.as_str() {
@@ -249,7 +250,7 @@ fn the_documented_list_is_the_list_of_metrics() {
 }
 
 #[tokio::test]
-async fn what_is_served_is_the_list_of_metrics() {
+async fn the_served_metrics_are_the_listed_ones() {
     let (observer, mapping, [first, _]) = running();
     mapping.error(Stage::Write, "timeout");
     mapping.audit_missing(&partition(0), 1);
@@ -265,7 +266,7 @@ async fn what_is_served_is_the_list_of_metrics() {
         metrics.iter().map(|metric| (metric.name.to_owned(), metric.help.to_owned())).collect()
     }
     assert_eq!(served, [described(RUNTIME), described(MAPPING), described(PARTITION)].concat());
-    // Each has samples, under the labels that are documented.
+    // Each has samples with the documented labels.
     let of_mapping = ["connector", "topic", "subscription", "consumer"];
     let of_partition = [&of_mapping[..], &["partition"]].concat();
     fn check<T>(metrics: &[Metric<T>], labels: &[&str], text: &str) {
@@ -305,7 +306,7 @@ fn errors_and_reasons_are_counted_by_label() {
     }
 }
 
-/// A connector with a metric of its own. It has two instances, which count together.
+/// A connector with its own metrics. Its two instances count together.
 struct Counting(Arc<Notify>);
 
 #[async_trait::async_trait]
@@ -361,7 +362,7 @@ async fn the_connectors_own_metrics_are_served() {
 }
 
 #[test]
-fn a_name_that_cannot_be_a_metrics_is_refused() {
+fn an_invalid_metric_name_is_an_error() {
     let metrics = ConnectorConfig::new("http://127.0.0.1:1", "files").metrics();
     for name in ["", "Rows", "rows-written", "1st", "rows_total", "zeilen_größe"] {
         assert!(metrics.counter(name, "Rows").is_err(), "{name:?}");
@@ -372,5 +373,5 @@ fn a_name_that_cannot_be_a_metrics_is_refused() {
     metrics.counter("rows", "Rows").unwrap().add(2);
     assert_eq!(metrics.counter("rows", "Rows").unwrap().get(), 2);
     let error = metrics.labelled("table", "a").gauge("rows", "Rows").unwrap_err().to_string();
-    assert_eq!(error, "the metric \"rows\" is a counter already");
+    assert_eq!(error, "the metric \"rows\" is already registered as a counter");
 }

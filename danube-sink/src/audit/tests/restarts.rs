@@ -47,7 +47,7 @@ async fn restarted_offsets_are_reported_and_nothing_is_missing() {
     publish(&broker, 30).await;
     target.holds(70).await;
     running.shows("intake_offset_restarts_total", 1).await;
-    assert_eq!(running.events("offsets began anew").await, 1);
+    assert_eq!(running.events("offsets restarted").await, 1);
     running.checks(4).await;
     assert_eq!(running.metric("audit_missing_messages").await, Some(0));
     running.stop().await;

@@ -1,4 +1,4 @@
-//! Whether a topic or partition is read, since when, why not, and what happened to it lately.
+//! Subscription state of a partition: its condition, since when, the reason, and the last events.
 
 use std::{
     collections::VecDeque,
@@ -7,19 +7,19 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// Events that a partition remembers.
+/// Maximum number of events kept for a partition.
 const EVENTS: usize = 8;
 
-/// Whether a partition is read.
+/// Condition of a partition's subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     /// A consumer is attached.
     Attached,
-    /// No consumer is attached; an attempt to attach is under way.
+    /// No consumer is attached; the connector tries to attach.
     Detached,
-    /// No consumer is attached, on purpose: for the target, for memory, or for another consumer of the same name.
+    /// No consumer is attached on purpose: because of the target, memory, or another consumer with the same name.
     Waiting,
-    /// A consumer is attached, and what it reads cannot be decoded or settled now.
+    /// A consumer is attached, and its records cannot be decoded or settled now.
     Blocked,
 }
 
@@ -34,7 +34,7 @@ impl Condition {
     }
 }
 
-/// A reason for not being ready, and since when it holds.
+/// Outage: a reason for not being ready, and its start.
 #[derive(Debug, Clone)]
 pub(super) struct Outage {
     pub(super) since: SystemTime,
@@ -42,7 +42,7 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// An outage lasts since it began, whatever new reason each attempt finds.
+    /// Continues an outage with a new reason, or starts one.
     pub(super) fn after(before: Option<&Self>, reason: &str) -> Self {
         Self { since: before.map_or_else(SystemTime::now, |before| before.since), reason: reason.to_owned() }
     }
@@ -69,14 +69,14 @@ impl Default for SubscriptionState {
 }
 
 impl SubscriptionState {
-    /// Returns whether condition or reason are others than before.
+    /// Changes condition and reason. Returns whether either is new.
     pub(super) fn change(&mut self, condition: Condition, reason: Option<&str>) -> bool {
         let changed = self.condition != condition;
         if !changed && self.reason.as_deref() == reason {
             return false;
         }
         if changed {
-            // Attempts of one outage, each with a reason of its own, do not push out the events before it.
+            // Attempts within one outage, each with its own reason, must not displace earlier events.
             self.event(
                 reason.map_or_else(|| condition.name().to_owned(), |why| format!("{}: {why}", condition.name())),
             );
@@ -111,10 +111,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_lasts_since_it_began() {
+    fn an_outage_keeps_its_start() {
         let mut state = SubscriptionState::default();
         assert!(state.change(Condition::Attached, None));
-        assert!(!state.change(Condition::Attached, None), "no news");
+        assert!(!state.change(Condition::Attached, None), "unchanged");
         assert!(state.change(Condition::Detached, Some("gone")));
         let since = state.since;
         assert!(state.change(Condition::Waiting, Some("another consumer")));
