@@ -1,19 +1,19 @@
-//! A conformance kit: an author calls it from a test, and it plays with the connector what happens to connectors.
+//! Conformance kit for connectors: tests of delivery, failures, outages and hostile payloads, called from a test.
 //!
-//! Each scenario starts the [embedded broker](crate::dev) and the real [`SinkRuntime`](crate::SinkRuntime) with a fresh
-//! connector, over real sockets. The kit stands between the runtime and the connector, which does not know of it, and lets
-//! tries fail. At the end it compares the target with what was published, and counts acknowledgements, retries and dead
-//! letters exactly, at the broker and in `/metrics`.
+//! Each scenario starts the [embedded broker](crate::dev) and the real [`SinkRuntime`](crate::SinkRuntime) with a new
+//! connector, over real sockets. The kit wraps the connector and injects faults into its write attempts. At the end it
+//! compares the target with the published records, and checks acknowledgements, retries and dead letters exactly, at the
+//! broker and in `/metrics`.
 //!
 //! ```text
 //!  kit ──publishes──▶ broker ──▶ runtime ──▶ kit: faults, log ──▶ connector ──▶ target
 //!   ▲                   │           │                │                            │
-//!   └───────── acks, dead letters, metrics, tries ───┴──────────── held ──────────┘
+//!   └───────── acks, dead letters, metrics, attempts ┴──────────── held ──────────┘
 //! ```
 //!
-//! An author says three things in a [`Subject`]: how to make the connector, a payload, and what the target holds. In a
-//! program the test stands beside the connector, as `#[cfg(test)] mod conformance;` in its `main.rs`, so that nothing has to
-//! be public; `tokio` is its only dependency. This is a whole one, of a connector that writes a file for each record:
+//! A [`Subject`] provides the connector, its payloads, and the records in the target. In a binary crate the test is a module
+//! beside the connector, `#[cfg(test)] mod conformance;` in its `main.rs`, so that nothing must be public; `tokio` is its only
+//! dependency. A complete example, for a connector that writes a file for each record:
 //!
 //! ```
 //! use std::fs;
@@ -80,42 +80,44 @@
 //! # tokio::runtime::Runtime::new().unwrap().block_on(files_conform());
 //! ```
 //!
-//! # What is played
+//! # Scenarios
 //!
-//! | Scenario | What has to be so |
+//! | Scenario | Expectation |
 //! |---|---|
-//! | opens and closes without a record | `initialize` and `shutdown` are called once; the target is empty |
-//! | one record, 1 000 records | the target has each batch when the connector answers `Ok`; `health_check` passes |
-//! | batches up to `batch_size` | waiting records make full batches, and none is larger |
-//! | a try fails before or after the write, in part, hangs, or is given up halfway | the batch, or the part that was not written, comes again and is held |
-//! | an outage of many tries | the records are waited for, beyond `max_retries` |
-//! | the target is away ([`Subject::take_away`]) | the connector says that its failure may pass, and writes when the target is back |
+//! | starts and stops without a record | `initialize` and `shutdown` are called once; the target is empty |
+//! | one record, 1 000 records | the target has each batch when the connector returns `Ok`; `health_check` passes |
+//! | batches up to `batch_size` | waiting records fill batches, and none is larger |
+//! | an attempt fails before or after the write, partially, hangs, or is cancelled halfway | the batch, or its part that was not written, is retried and in the target |
+//! | an outage of many attempts | the records are retried, beyond `max_retries` |
+//! | the target is unavailable ([`Subject::take_away`]) | the connector returns a temporary failure, and writes when the target is back |
 //! | the broker loses its connections and restarts | nothing is lost, with a batch in hand each time |
-//! | shutdown with an open batch, or during a write | what is in hand is written and acknowledged |
-//! | a second start goes on where the first ended | what came meanwhile is delivered, and nothing again |
-//! | the target refuses everything ([`Subject::refuse_all`]) | the records are waited for; none is rejected |
-//! | payloads of every type, to dead letters or skipped | empty, text, bytes, foreign JSON and what is almost JSON are taken or rejected; the connector's own between them are delivered; no error repeats a value |
-//! | hostile values in every field | each value in a payload that is a JSON object is each of some thirty that another type, range or encoding has; they are taken or rejected as above |
-//! | hostile keys and attributes | routing keys and attributes with quotes, braces, line breaks, NUL, of 12 KB: taken or rejected as above |
-//! | many invalid records in a batch | they do not cost an attempt each |
+//! | shutdown with an open batch, or during a write | records in hand are written and acknowledged |
+//! | a second start continues where the first ended | records published in between are delivered, and none twice |
+//! | the target refuses everything ([`Subject::refuse_all`]) | the records are retried; none is rejected |
+//! | payloads of every type, to dead letters or skipped | empty payloads, text, bytes, other JSON and almost-JSON are accepted or rejected; valid records between them are delivered; no error repeats a value |
+//! | hostile values in every field | each value of a JSON object payload is replaced by some thirty values of other types, ranges and encodings; they are accepted or rejected as above |
+//! | hostile keys and attributes | routing keys and attributes with quotes, braces, line breaks, NUL, of 12 KB: accepted or rejected as above |
+//! | many invalid records in a batch | they do not take one attempt each |
 //! | the last version of a key stays ([`Subject::version`]) | also with one key several times in a batch, and after attempts that fail |
 //! | a topic with partitions, three tasks, a KeyShared subscription and three tasks | everything is delivered; the last version of a key stays |
 //!
-//! In every scenario nothing is lost, and nothing is held twice unless the subject says that it is not
-//! [idempotent](Subject::idempotent) and the scenario makes records come again. Where the broker is left in peace,
-//! acknowledgements, settled records, retries, dead letters and skipped records are counted exactly.
+//! In every scenario no record is lost, and none is in the target twice, unless the subject is not
+//! [idempotent](Subject::idempotent) and the scenario causes redeliveries. Unless the scenario disturbs the broker,
+//! acknowledgements, settled records, retries, dead letters and skipped records are checked exactly.
 
 mod checks;
 pub(crate) mod documents;
+mod fault;
+mod harness;
 mod ledger;
 mod log;
+mod markers;
 mod numbers;
 mod probe;
 mod publish;
 mod report;
 mod running;
 mod scenarios;
-mod stage;
 mod subject;
 mod verdicts;
 
@@ -129,18 +131,18 @@ pub use self::{
     verdicts::verdict_table,
 };
 
-/// Plays every scenario with the subject, one after the other.
+/// Runs all conformance scenarios with the subject, one after the other.
 ///
-/// It takes some seconds; a scenario that fails may take as long as [`Subject::patience`] says. Call it on a runtime with
-/// several threads if the connector blocks. Dropping the future begins the shutdown of the connector that is running.
+/// It takes some seconds; a scenario that fails may take as long as [`Subject::patience`]. Call it on a multi-threaded runtime
+/// if the connector blocks. Dropping the future starts the shutdown of the running connector.
 pub async fn conforms(subject: impl Subject) -> Report {
-    scenarios::play(subject, &[]).await
+    scenarios::run(subject, &[]).await
 }
 
-/// Plays the scenarios of these names, as a [`Report`] names them, and before them the first one of all; to look at one
-/// that fails.
+/// Runs the conformance scenarios with these names, as listed in a [`Report`], after the very first one; to debug a failing
+/// scenario.
 ///
-/// A name that no scenario has fails. Dropping the future is as with [`conforms`].
+/// An unknown name is reported as a failure. Dropping the future starts a shutdown as with [`conforms`].
 pub async fn conforms_in(subject: impl Subject, scenarios: &[&'static str]) -> Report {
-    scenarios::play(subject, scenarios).await
+    scenarios::run(subject, scenarios).await
 }

@@ -1,4 +1,4 @@
-//! What `/metrics` says, asked as a monitoring system asks it.
+//! Counters of `/metrics`, scraped as by a monitoring system.
 
 use std::{io, net::SocketAddr};
 
@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// The counters of a connector, summed over its topics.
+/// Counters of a connector, summed over its topics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Numbers {
     pub(super) received: u64,
@@ -20,7 +20,7 @@ pub(super) struct Numbers {
 
 impl Numbers {
     pub(super) async fn read(address: SocketAddr) -> Result<Self, String> {
-        let page = page(address.port()).await.map_err(|error| format!("/metrics does not answer: {error}"))?;
+        let page = page(address.port()).await.map_err(|error| format!("/metrics does not respond: {error}"))?;
         Ok(Self {
             received: sum(&page, "danube_sink_intake_messages_total"),
             settled: sum(&page, "danube_sink_settle_records_total"),

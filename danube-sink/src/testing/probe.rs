@@ -1,4 +1,4 @@
-//! Stands between the runtime and the connector: makes tries fail, and writes down what happens.
+//! Probe between the runtime and the connector: injects faults into attempts, and logs them.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::{
+    fault::Fault,
     log::{Attempt, Log},
     subject::Subject,
 };
@@ -16,33 +17,12 @@ use crate::{
     record::SinkRecord,
 };
 
-/// What happens to one try to write a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Nothing.
-    Pass,
-    /// Nothing; when the connector answers `Ok`, the target is looked into at once.
-    Look,
-    /// It fails before the connector is called.
-    Before,
-    /// The connector writes, and the answer is lost.
-    After,
-    /// Every other record is handed on, the rest is reported to be tried again.
-    Half,
-    /// It hangs before the connector is called.
-    Hang,
-    /// The connector is called, and dropped in the middle of its write.
-    Cut,
-    /// It waits until the log's gate is open.
-    Gate,
-}
-
 /// The connector under test, as the runtime sees it.
 pub(super) struct Probe<S: Subject> {
     connector: S::Connector,
     subject: Arc<S>,
     log: Arc<Log>,
-    /// In place of the connector's own.
+    /// Replaces the subscription type of the connector's configuration.
     subscription_type: Option<SubscriptionType>,
 }
 
@@ -56,12 +36,12 @@ impl<S: Subject> Probe<S> {
         Self { connector, subject: Arc::clone(subject), log: Arc::clone(log), subscription_type }
     }
 
-    async fn play(&mut self, fault: Fault, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+    async fn write(&mut self, fault: Fault, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         match fault {
             Fault::Pass => self.connector.process_batch(records).await,
-            Fault::Look => {
+            Fault::Check => {
                 self.connector.process_batch(records.clone()).await?;
-                self.look(&records).await;
+                self.check_delivered(&records).await;
                 Ok(())
             }
             Fault::Before => Err(injected("before the write")),
@@ -71,12 +51,12 @@ impl<S: Subject> Probe<S> {
             }
             Fault::Half => self.half(records).await,
             Fault::Hang => pending().await,
-            Fault::Cut => {
+            Fault::Cancel => {
                 let _ = timeout(Duration::ZERO, self.connector.process_batch(records)).await;
                 pending().await
             }
-            Fault::Gate => {
-                self.log.pass_gate().await;
+            Fault::Block => {
+                self.log.block().await;
                 self.connector.process_batch(records).await
             }
         }
@@ -84,16 +64,16 @@ impl<S: Subject> Probe<S> {
 
     async fn half(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let mut failure = PartialFailure::default();
-        let mut handed_on = Vec::new();
+        let mut passed_on = Vec::new();
         for (index, record) in records.into_iter().enumerate() {
             if index % 2 == 0 {
-                failure.retry(&record, "the conformance kit lets it fail");
+                failure.retry(&record, "fault injected by the conformance kit");
             } else {
-                handed_on.push(record);
+                passed_on.push(record);
             }
         }
-        if !handed_on.is_empty() {
-            match self.connector.process_batch(handed_on).await {
+        if !passed_on.is_empty() {
+            match self.connector.process_batch(passed_on).await {
                 Ok(()) => {}
                 Err(ConnectorError::Partial(own)) => failure.merge(own),
                 Err(other) => return Err(other),
@@ -102,24 +82,25 @@ impl<S: Subject> Probe<S> {
         failure.into_result()
     }
 
-    /// The connector says that the target has them.
-    async fn look(&self, records: &[SinkRecord]) {
+    /// Checks that the target has the records for which the connector returned `Ok`.
+    async fn check_delivered(&self, records: &[SinkRecord]) {
         let held = self.subject.held().await;
         let numbers = self.log.numbers(records);
         let missing = numbers.iter().filter(|number| !held.contains(number)).count();
         if missing > 0 {
             let of = numbers.len();
-            self.log
-                .find(format!("the connector answered Ok for {of} records, and the target lacked {missing} of them"));
+            self.log.report(format!(
+                "the connector returned Ok for {of} records, of which {missing} are not in the target"
+            ));
         }
         if let Err(error) = self.connector.health_check().await {
-            self.log.find(format!("health_check fails although the target is there: {}", error.report()));
+            self.log.report(format!("health_check fails although the target is available: {}", error.report()));
         }
     }
 }
 
 fn injected(when: &str) -> ConnectorError {
-    ConnectorError::retryable(format!("the conformance kit lets the try fail {when}"))
+    ConnectorError::retryable(format!("fault injected by the conformance kit {when}"))
 }
 
 #[async_trait]
@@ -143,11 +124,11 @@ impl<S: Subject> SinkConnector for Probe<S> {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let log = Arc::clone(&self.log);
-        let fault = log.tried(records.len());
+        let fault = log.start_attempt(records.len());
         let attempt = Attempt::new(&log, records.clone());
-        let answer = self.play(fault, records).await;
-        attempt.answered(&answer);
-        answer
+        let result = self.write(fault, records).await;
+        attempt.finish(&result);
+        result
     }
 
     async fn shutdown(&mut self) -> ConnectorResult<()> {

@@ -1,15 +1,12 @@
-//! Publishes as any client would.
+//! Publishing of messages with danube-client.
 
 use danube_client::{DanubeClient, errors::DanubeError};
 
-use super::log::Sent;
+use super::{log::Sent, markers::MESSAGE};
 use crate::dev::Partitions;
 
-/// The attribute that says which of the scenario's messages a record is.
-pub(super) const MESSAGE: &str = "conformance-message";
-
-/// Returns when the broker has every message. `first` is the place of the first one among the scenario's messages; `name`
-/// must be new for each call.
+/// Publishes messages, and waits until the broker has confirmed them. `first` is the index of the first one within the
+/// scenario; the producer's `name` must be new for each call.
 pub(super) async fn publish(
     url: &str,
     (topic, partitions): (&str, Partitions),
@@ -25,9 +22,9 @@ pub(super) async fn publish(
     }
     .build()?;
     producer.create().await?;
-    for (message, place) in messages.iter().zip(first..) {
+    for (message, index) in messages.iter().zip(first..) {
         let mut attributes = message.attributes.clone();
-        attributes.insert(MESSAGE.to_owned(), place.to_string());
+        attributes.insert(MESSAGE.to_owned(), index.to_string());
         let attributes = Some(attributes);
         match &message.key {
             Some(key) => producer.send_with_key(message.payload.clone(), attributes, key).await?,

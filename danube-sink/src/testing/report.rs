@@ -1,34 +1,34 @@
-//! What the kit found.
+//! Report of the conformance kit.
 
 use std::{fmt, time::Duration};
 
-/// What became of each scenario. Printed, it is a list with a line for each.
+/// Report of the conformance kit, with the verdict of each scenario. It prints as a list.
 #[derive(Debug, Clone)]
-#[must_use = "a report that nobody looks at fails no test: call `assert()`"]
+#[must_use = "a report fails the test only if you call `assert()`"]
 pub struct Report {
     scenarios: Vec<Scenario>,
 }
 
-/// One scenario, played.
+/// Result of one scenario.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Scenario {
-    /// What was played.
+    /// The scenario's name.
     pub name: &'static str,
-    /// What became of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
 }
 
-/// What became of a scenario.
+/// Verdict of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything was as it has to be.
+    /// The connector conforms.
     Passed,
-    /// It was not played, and why.
+    /// The scenario was left out, for this reason.
     LeftOut(String),
-    /// What was not as it has to be.
+    /// The scenario failed, with these findings.
     Failed(Vec<String>),
 }
 
@@ -37,7 +37,7 @@ impl Report {
         Self { scenarios }
     }
 
-    /// Every scenario, in the order in which they were played.
+    /// Every scenario, in the order of execution.
     pub fn scenarios(&self) -> &[Scenario] {
         &self.scenarios
     }
@@ -47,12 +47,12 @@ impl Report {
         self.scenarios.iter().filter(|scenario| matches!(scenario.verdict, Verdict::Failed(_)))
     }
 
-    /// Whether none failed.
+    /// Whether no scenario failed.
     pub fn passed(&self) -> bool {
         self.failed().next().is_none()
     }
 
-    /// Fails the test that calls it, unless every scenario passed or was left out.
+    /// Fails the calling test unless every scenario passed or was left out.
     ///
     /// # Panics
     /// With the whole report, if a scenario failed.

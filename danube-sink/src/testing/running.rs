@@ -1,4 +1,4 @@
-//! A runtime that is running.
+//! A running runtime.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::{
     runtime::{RuntimeHandle, SinkRuntime},
 };
 
-/// The connector's runtime. Dropped, it shuts down by itself.
+/// Handle of the connector's runtime. Dropping it starts a shutdown.
 pub(super) struct Running {
     handle: RuntimeHandle,
     outcome: JoinHandle<ConnectorResult<()>>,
-    /// Its outcome was taken.
+    /// Whether its outcome was taken.
     has_ended: bool,
     before: Tally,
 }
@@ -24,7 +24,7 @@ impl Running {
         Self { handle: runtime.handle(), outcome: tokio::spawn(runtime.run()), has_ended: false, before }
     }
 
-    /// What had happened in the scenario before this one was started.
+    /// Counters of the scenario at the start of this runtime.
     pub(super) fn before(&self) -> Tally {
         self.before
     }
@@ -45,7 +45,7 @@ impl Running {
         self.outcome.is_finished()
     }
 
-    /// Returns when it has ended without being asked to, and says how.
+    /// Waits until the connector ends without a shutdown, and describes how.
     pub(super) async fn ended(&mut self) -> String {
         if self.has_ended {
             return "the connector ended before".to_owned();
@@ -58,12 +58,12 @@ impl Running {
         }
     }
 
-    /// Begins a shutdown.
+    /// Starts a shutdown.
     pub(super) fn shut_down(&self) {
         self.handle.shutdown();
     }
 
-    /// Shuts down and returns when it is done.
+    /// Shuts the connector down, and waits for its end.
     pub(super) async fn stop(mut self, patience: Duration) -> Result<(), String> {
         if self.has_ended {
             return Ok(());
@@ -74,7 +74,7 @@ impl Running {
             Ok(outcome) => outcome
                 .fatal("run the connector")
                 .and_then(|outcome| outcome)
-                .map_err(|error| format!("the shutdown fails: {}", error.report())),
+                .map_err(|error| format!("the shutdown failed: {}", error.report())),
         }
     }
 }

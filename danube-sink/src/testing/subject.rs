@@ -1,4 +1,4 @@
-//! What the author of a connector says of it and of its target.
+//! Subject of the conformance kit: a connector and its target.
 
 use std::{error::Error, ffi::OsString, path::Path, time::Duration};
 
@@ -7,62 +7,61 @@ use crate::{
     connector::SinkConnector,
 };
 
-/// A connector and its core settings, or why there are none.
+/// A connector and its core settings, or the error of creating them.
 pub type Prepared<C> = Result<(C, ConnectorConfig), Box<dyn Error + Send + Sync>>;
 
-/// A connector under test and the target that it writes to: one target for the whole test, empty at its start.
+/// Subject under test: a connector, and one target for the whole test, which is empty at its start.
 pub trait Subject: Send + Sync + 'static {
     /// The connector.
     type Connector: SinkConnector + 'static;
 
-    /// A fresh connector that reads `topic` through `subscription` and writes to the target; called for each scenario.
+    /// Creates a connector that consumes `topic` with `subscription` and writes to the target; called for each scenario.
     ///
-    /// [`from_toml`] makes one from the text of a configuration. The broker's address, batches, timeouts, retries and
-    /// dead letters are set by the kit, whatever the configuration says. `expected_schema_subject` must be left out:
-    /// the kit's records carry no schema.
+    /// [`from_toml`] creates one from the text of a configuration. The kit overrides the broker's address, batches, timeouts,
+    /// retries and dead letters. `expected_schema_subject` must not be set: the kit's records have no schema.
     ///
     /// # Errors
-    /// Whatever keeps it from being made; every scenario then fails with it.
+    /// Any error; every scenario then fails with it.
     fn connector(&self, topic: &str, subscription: &str) -> Prepared<Self::Connector>;
 
-    /// A payload that the connector takes, another one for each number. Numbers are small: below 10 000.
+    /// A valid payload for the connector, unique for each number. Numbers are below 10 000.
     fn payload(&self, number: u64) -> Vec<u8>;
 
-    /// The numbers whose payload the target holds now, each as often as it is held, in any order.
+    /// Numbers of the payloads in the target, each as often as the target has it, in any order.
     ///
-    /// What in the target is not from [`payload`](Self::payload) is left out.
+    /// Anything in the target that is not from [`payload`](Self::payload) is omitted.
     fn held(&self) -> impl Future<Output = Vec<u64>> + Send;
 
-    /// Whether a record that comes again is held once all the same. If not, the kit takes duplicates in those scenarios
-    /// in which the runtime cannot keep a record from coming again, and in no other.
+    /// Whether the connector is idempotent: a redelivered record is in the target once. If not, the kit accepts duplicates in
+    /// scenarios that cause redeliveries, and in no other.
     fn idempotent(&self) -> bool {
         true
     }
 
-    /// Makes every write to the target fail until [`give_back`](Self::give_back), and says `true`.
+    /// Makes the target unavailable: every write fails until [`give_back`](Self::give_back). Returns `true`.
     ///
-    /// `false`, the default, if that cannot be done: the scenario that needs it is left out.
+    /// The default returns `false`, for unsupported: the scenario that needs it is left out.
     fn take_away(&self) -> impl Future<Output = bool> + Send {
         async { false }
     }
 
-    /// Makes the target refuse every write until [`give_back`](Self::give_back), for a reason that is no record's: a right is
-    /// missing, or a table. Says `true`.
+    /// Makes the target refuse every write until [`give_back`](Self::give_back), for a reason that no record caused: a missing
+    /// permission or table. Returns `true`.
     ///
-    /// `false`, the default, if that cannot be done: the scenario that needs it is left out.
+    /// The default returns `false`, for unsupported: the scenario that needs it is left out.
     fn refuse_all(&self) -> impl Future<Output = bool> + Send {
         async { false }
     }
 
-    /// A payload that makes `version` of what the target holds under `key`: what is written later replaces what was written
-    /// before. Keys and versions are numbers as those of [`payload`](Self::payload), and keys others than those.
+    /// A payload that upserts `version` of the row with this `key`: a later write replaces an earlier one. Keys and versions
+    /// are numbers like those of [`payload`](Self::payload), and keys differ from those.
     ///
-    /// `None`, the default, for a target that only adds: the scenario that needs it is left out.
+    /// The default returns `None`, for an append-only target: the scenario that needs it is left out.
     fn version(&self, _key: u64, _version: u64) -> Option<Vec<u8>> {
         None
     }
 
-    /// Keys and versions that the target holds now from payloads of [`version`](Self::version), in any order.
+    /// Keys and versions in the target, from payloads of [`version`](Self::version), in any order.
     fn versions(&self) -> impl Future<Output = Vec<(u64, u64)>> + Send {
         async { Vec::new() }
     }
@@ -72,16 +71,16 @@ pub trait Subject: Send + Sync + 'static {
         async {}
     }
 
-    /// How long anything that has to happen may take. Default: 30 seconds.
+    /// Maximum duration of any expected event. Default: 30 seconds.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }
 }
 
-/// A connector with `#[sink_connector]`, from the text of its configuration, without `danube_service_url`.
+/// Creates a connector with `#[sink_connector]` from the text of its configuration, without `danube_service_url`.
 ///
 /// # Errors
-/// Everything that is wrong with the text.
+/// The report of all problems in the text.
 pub fn from_toml<C: GeneratedConnector>(text: &str) -> Prepared<C> {
     from_toml_with(text, &[])
 }

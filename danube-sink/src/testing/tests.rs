@@ -1,4 +1,4 @@
-//! The kit passes connectors that are in order, and finds what is wrong with those that are not.
+//! The kit passes conforming connectors, and finds the flaws of others.
 
 use std::{
     collections::BTreeMap,
@@ -16,42 +16,42 @@ use crate::{
     record::SinkRecord,
 };
 
-/// What is wrong with a connector.
+/// Flaw of a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     Nothing,
-    /// None either: it refuses a batch with a record that it cannot write, and does not say which.
+    /// Not a flaw: it refuses a batch with an invalid record, without saying which.
     RefusesTheBatch,
     LosesEveryTenth,
     WritesTwice,
-    /// It says that it is idempotent, and adds what comes again.
-    AddsWhatComesAgain,
-    /// It answers `Ok` for what it only keeps in memory.
+    /// It claims to be idempotent, and appends redelivered records.
+    AppendsRedelivered,
+    /// It returns `Ok` for records that are only in memory.
     WritesAtShutdown,
-    /// It writes nothing of a batch with a record that it rejects, and names that record alone.
+    /// It writes nothing of a batch with a rejected record, and lists only that record.
     ForgetsTheRest,
     RejectsItsOwn,
-    /// It ends where the target is away.
+    /// It fails fatally while the target is unavailable.
     GivesUp,
-    /// It ends at a record that is not valid.
+    /// It fails fatally at an invalid record.
     EndsAtAnInvalidRecord,
-    /// It rejects every record that the target refuses for a reason of its own.
-    RejectsWhatIsRefused,
-    /// It names one invalid record after the other.
-    NamesOneInvalid,
-    /// It says what a record holds.
-    Repeats,
-    /// Of one key's versions in a batch it keeps the first one.
+    /// It rejects every record while the target refuses everything.
+    RejectsRefused,
+    /// It reports one invalid record after the other.
+    ReportsOneInvalid,
+    /// Its errors repeat values of records.
+    RepeatsValues,
+    /// It keeps the first version of a key in a batch.
     KeepsTheFirst,
     ReadsAnotherTopic,
 }
 
-/// A list, and whether one can write to it.
+/// A list in memory that can be made unavailable.
 #[derive(Debug, Default)]
 struct Target {
     numbers: Vec<u64>,
     versions: BTreeMap<u64, u64>,
-    away: bool,
+    unavailable: bool,
     refuses: bool,
 }
 
@@ -100,7 +100,7 @@ impl Subject for List {
     }
 
     async fn take_away(&self) -> bool {
-        self.target().away = true;
+        self.target().unavailable = true;
         true
     }
 
@@ -111,7 +111,7 @@ impl Subject for List {
 
     async fn give_back(&self) {
         let mut target = self.target();
-        (target.away, target.refuses) = (false, false);
+        (target.unavailable, target.refuses) = (false, false);
     }
 
     fn version(&self, key: u64, version: u64) -> Option<Vec<u8>> {
@@ -148,15 +148,19 @@ impl Lister {
 
     fn write(&self, numbers: &[u64]) -> ConnectorResult<()> {
         let mut target = self.list.target();
-        if target.away {
+        if target.unavailable {
             let fatal = self.list.flaw == Flaw::GivesUp;
-            return Err(if fatal { ConnectorError::fatal("away") } else { ConnectorError::retryable("away") });
+            return Err(if fatal {
+                ConnectorError::fatal("unavailable")
+            } else {
+                ConnectorError::retryable("unavailable")
+            });
         }
         if target.refuses {
-            return Err(TargetFailure::NotReady.error("the right to write is missing"));
+            return Err(TargetFailure::NotReady.error("the permission to write is missing"));
         }
         for number in numbers {
-            let adds = !self.list.idempotent || self.list.flaw == Flaw::AddsWhatComesAgain;
+            let adds = !self.list.idempotent || self.list.flaw == Flaw::AppendsRedelivered;
             if adds || !target.numbers.contains(number) {
                 target.numbers.push(*number);
             }
@@ -185,16 +189,16 @@ impl SinkConnector for Lister {
         for record in &records {
             match record.payload()["number"].as_u64() {
                 Some(number) if self.list.flaw != Flaw::RejectsItsOwn || number % 100 != 0 => numbers.push(number),
-                _ if self.list.flaw == Flaw::Repeats => drop(failure.reject(record, record.json())),
+                _ if self.list.flaw == Flaw::RepeatsValues => drop(failure.reject(record, record.json())),
                 _ => drop(failure.reject(record, "no number")),
             }
         }
-        if self.list.flaw == Flaw::NamesOneInvalid
+        if self.list.flaw == Flaw::ReportsOneInvalid
             && let Some((id, reason)) = failure.rejected.pop()
         {
             return Err(ConnectorError::InvalidRecord { id, reason });
         }
-        if self.list.flaw == Flaw::RejectsWhatIsRefused && self.list.target().refuses {
+        if self.list.flaw == Flaw::RejectsRefused && self.list.target().refuses {
             let mut failure = PartialFailure::default();
             records.iter().for_each(|record| _ = failure.reject(record, "refused"));
             return failure.into_result();
@@ -230,7 +234,7 @@ async fn report(flaw: Flaw, scenarios: &[&'static str]) -> Report {
     conforms_in(List::new(flaw, true), scenarios).await
 }
 
-/// The report, if it says this of that scenario.
+/// Asserts that the report has a finding of that scenario with this text.
 #[track_caller]
 fn finds(report: &Report, scenario: &str, text: &str) {
     let found = report.failed().find(|failed| failed.name == scenario);
@@ -241,54 +245,58 @@ fn finds(report: &Report, scenario: &str, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_in_order_passes_everything() {
+async fn a_conforming_connector_passes_everything() {
     let report = conforms(List::new(Flaw::Nothing, true)).await;
     report.assert();
     assert!(report.scenarios().iter().all(|scenario| scenario.verdict == Verdict::Passed), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_in_order_passes_without_being_idempotent() {
+async fn a_conforming_connector_passes_without_being_idempotent() {
     conforms(List::new(Flaw::Nothing, false)).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_in_order_passes_that_refuses_whole_batches() {
-    let played = ["payloads of every type, to dead letters", "payloads of every type, skipped"];
-    report(Flaw::RefusesTheBatch, &played).await.assert();
+async fn a_connector_that_refuses_whole_batches_passes() {
+    let scenarios = ["payloads of every type, to dead letters", "payloads of every type, skipped"];
+    report(Flaw::RefusesTheBatch, &scenarios).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_is_found() {
     let report = report(Flaw::LosesEveryTenth, &["1 000 records"]).await;
     finds(&report, "1 000 records", "100 of 1000 records are not in the target");
-    finds(&report, "1 000 records", "the connector answered Ok for");
+    finds(&report, "1 000 records", "the connector returned Ok for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_double_write_is_found() {
-    let report = report(Flaw::WritesTwice, &["one record", "a batch fails in part"]).await;
+    let report = report(Flaw::WritesTwice, &["one record", "a batch fails partially"]).await;
     finds(&report, "one record", "1 of 1 records are in the target more than once");
-    finds(&report, "a batch fails in part", "60 of 60 records are in the target more than once");
+    finds(&report, "a batch fails partially", "60 of 60 records are in the target more than once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_is_not_idempotent_is_found() {
-    let report = report(Flaw::AddsWhatComesAgain, &["1 000 records", "a try fails after the write"]).await;
-    finds(&report, "a try fails after the write", "records are in the target more than once");
+    let report = report(Flaw::AppendsRedelivered, &["1 000 records", "an attempt fails after the write"]).await;
+    finds(&report, "an attempt fails after the write", "records are in the target more than once");
     assert_eq!(report.failed().count(), 1, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_before_the_write_is_found() {
-    let report = report(Flaw::WritesAtShutdown, &["one record", "a batch fails in part"]).await;
-    finds(&report, "one record", "the connector answered Ok for 1 records, and the target lacked 1 of them");
-    finds(&report, "a batch fails in part", "when everything was acknowledged: 60 of 60 records are not in the target");
+async fn an_ok_before_the_write_is_found() {
+    let report = report(Flaw::WritesAtShutdown, &["one record", "a batch fails partially"]).await;
+    finds(&report, "one record", "the connector returned Ok for 1 records, of which 1 are not in the target");
+    finds(
+        &report,
+        "a batch fails partially",
+        "when everything was acknowledged: 60 of 60 records are not in the target",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rejection_that_takes_others_along_is_found() {
-    let report = report(Flaw::ForgetsTheRest, &["a batch fails in part", "payloads of every type, skipped"]).await;
+async fn a_rejection_that_loses_other_records_is_found() {
+    let report = report(Flaw::ForgetsTheRest, &["a batch fails partially", "payloads of every type, skipped"]).await;
     finds(&report, "payloads of every type, skipped", "records are not in the target");
     assert_eq!(report.failed().count(), 1, "{report}");
 }
@@ -296,14 +304,14 @@ async fn a_rejection_that_takes_others_along_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejection_of_a_good_record_is_found() {
     let report = report(Flaw::RejectsItsOwn, &["1 000 records"]).await;
-    finds(&report, "1 000 records", "10 records were rejected although their payloads are of the connector's own");
+    finds(&report, "1 000 records", "10 records were rejected although their payloads are valid");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_in_an_outage_is_found() {
-    let played = ["an outage of many tries", "the target is away"];
-    let report = report(Flaw::GivesUp, &played).await;
-    finds(&report, "the target is away", "the connector ended: away");
+    let scenarios = ["an outage of many attempts", "the target is unavailable"];
+    let report = report(Flaw::GivesUp, &scenarios).await;
+    finds(&report, "the target is unavailable", "the connector ended: unavailable");
     assert_eq!(report.failed().count(), 1, "{report}");
 }
 
@@ -314,40 +322,40 @@ async fn an_end_at_an_invalid_record_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_rejected_for_the_targets_own_reason_are_found() {
-    let report = report(Flaw::RejectsWhatIsRefused, &["the target refuses everything"]).await;
-    finds(&report, "the target refuses everything", "two refused tries did not happen");
+async fn rejections_during_an_outage_are_found() {
+    let report = report(Flaw::RejectsRefused, &["the target refuses everything"]).await;
+    finds(&report, "the target refuses everything", "two refused attempts did not happen");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_attempt_for_each_invalid_record_is_found() {
-    let report = report(Flaw::NamesOneInvalid, &["many invalid records in a batch"]).await;
+    let report = report(Flaw::ReportsOneInvalid, &["many invalid records in a batch"]).await;
     finds(&report, "many invalid records in a batch", "a batch with 50 payloads that are not JSON took");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_in_an_error_is_found() {
-    let played = ["payloads of every type, skipped", "hostile values in every field"];
-    let report = report(Flaw::Repeats, &played).await;
-    finds(&report, played[0], "an error of process_batch repeats a value of a record");
-    finds(&report, played[1], "the reason of a dead letter repeats a value of its record");
+    let scenarios = ["payloads of every type, skipped", "hostile values in every field"];
+    let report = report(Flaw::RepeatsValues, &scenarios).await;
+    finds(&report, scenarios[0], "an error of process_batch repeats a value of a record");
+    finds(&report, scenarios[1], "the reason of a dead letter repeats a value of its record");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_version_that_stays_is_found() {
+async fn a_stale_version_is_found() {
     let report = report(Flaw::KeepsTheFirst, &["the last version of a key stays"]).await;
-    finds(&report, "the last version of a key stays", "the target holds the keys and versions");
+    finds(&report, "the last version of a key stays", "the target has the keys and versions");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_that_reads_elsewhere_is_found_once() {
+async fn a_connector_that_consumes_another_topic_is_found_once() {
     let report = report(Flaw::ReadsAnotherTopic, &["one record", "1 000 records"]).await;
-    finds(&report, "opens and closes without a record", "the connector was not ready");
+    finds(&report, "starts and stops without a record", "the connector was not ready");
     assert_eq!(report.failed().count(), 1, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scenario_that_there_is_not_does_not_pass() {
+async fn an_unknown_scenario_fails() {
     let report = report(Flaw::Nothing, &["one recrod"]).await;
-    finds(&report, "one recrod", "there is no scenario of this name");
+    finds(&report, "one recrod", "there is no scenario with this name");
 }

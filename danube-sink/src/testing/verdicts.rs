@@ -1,11 +1,11 @@
-//! The table of a connector's README that says what the target's answers mean.
+//! Verdict table of a connector's README: its reaction to each response of the target.
 
 use crate::error::TargetFailure;
 
-/// The verdicts of a connector as a table in Markdown: what the target answers, and what the connector does about it.
+/// Verdict table of a connector in Markdown: responses of the target, and the connector's reaction.
 ///
-/// Make it from the table that the code looks answers up in, and compare it with the README in a test: then both say the
-/// same. Answers of one class share a row, in the order in which they are given.
+/// Build it from the table that the code uses, and compare it with the README in a test, so that both agree. Responses of one
+/// class share a row, in the order given.
 ///
 /// ```
 /// use danube_sink::{TargetFailure, testing::verdict_table};

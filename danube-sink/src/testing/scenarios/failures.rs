@@ -1,55 +1,55 @@
-//! Tries that fail, with the target there.
+//! Attempts that fail while the target is available.
 
 use std::time::Duration;
 
-use super::Play;
+use super::Outcome;
 use crate::testing::{
-    probe::Fault::{self, After, Before, Cut, Half, Hang, Pass},
-    stage::Stage,
+    fault::Fault::{self, After, Before, Cancel, Half, Hang, Pass},
+    harness::Harness,
     subject::Subject,
 };
 
-/// The shortest limit of one try where tries hang.
-const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
-/// A subject with more patience has a slower target.
-const TRIES_IN_PATIENCE: u32 = 30;
+/// Shortest timeout of an attempt in scenarios with hanging attempts.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Part of the subject's patience that is its timeout, since a slower target needs more.
+const TIMEOUTS_IN_PATIENCE: u32 = 30;
 const RECORDS: u64 = 60;
 
-/// The batch comes again and is held once.
-pub(super) async fn before_the_write<S: Subject>(stage: &mut Stage<S>) -> Play {
-    play(stage, &[Pass, Before, Pass, Before, Before]).await
+/// The batch is retried, and in the target once.
+pub(super) async fn before_the_write<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    run(harness, &[Pass, Before, Pass, Before, Before]).await
 }
 
-/// The batch comes again although the target has it.
-pub(super) async fn after_the_write<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.records_may_come_again();
-    play(stage, &[Pass, After, Pass, After, After]).await
+/// The batch is retried although the target has it.
+pub(super) async fn after_the_write<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.allow_redelivery();
+    run(harness, &[Pass, After, Pass, After, After]).await
 }
 
-/// Only the records that were not written come again.
-pub(super) async fn in_part<S: Subject>(stage: &mut Stage<S>) -> Play {
-    play(stage, &[Pass, Half, Half, Pass, Half]).await
+/// Only the records that were not written are retried.
+pub(super) async fn in_part<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    run(harness, &[Pass, Half, Half, Pass, Half]).await
 }
 
-/// The try is given up at `write_timeout_ms`, and the batch comes again.
-pub(super) async fn hangs<S: Subject>(stage: &mut Stage<S>) -> Play {
-    play(stage, &[Pass, Hang]).await
+/// The attempt times out after `write_timeout_ms`, and the batch is retried.
+pub(super) async fn hangs<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    run(harness, &[Pass, Hang]).await
 }
 
-/// The connector's future is dropped while it writes; what it leaves behind must not keep the next try from writing.
-pub(super) async fn given_up_halfway<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.records_may_come_again();
-    play(stage, &[Pass, Cut, Pass, Cut]).await
+/// The connector's future is dropped while it writes; its remains must not prevent the next attempt.
+pub(super) async fn cancelled_halfway<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.allow_redelivery();
+    run(harness, &[Pass, Cancel, Pass, Cancel]).await
 }
 
-async fn play<S: Subject>(stage: &mut Stage<S>, script: &[Fault]) -> Play {
-    stage.script(script.iter().copied());
-    let limit = if script.iter().any(|fault| matches!(fault, Hang | Cut)) {
-        SHORTEST_LIMIT.max(stage.subject().patience() / TRIES_IN_PATIENCE)
+async fn run<S: Subject>(harness: &mut Harness<S>, script: &[Fault]) -> Outcome {
+    harness.script(script.iter().copied());
+    let timeout = if script.iter().any(|fault| matches!(fault, Hang | Cancel)) {
+        MIN_TIMEOUT.max(harness.subject().patience() / TIMEOUTS_IN_PATIENCE)
     } else {
-        stage.subject().patience()
+        harness.subject().patience()
     };
-    let running = stage.start_with(|config| config.write_timeout = limit).await?;
-    stage.publish(RECORDS).await?;
-    Ok(stage.finish(running).await?)
+    let running = harness.start_with(|config| config.write_timeout = timeout).await?;
+    harness.publish(RECORDS).await?;
+    Ok(harness.finish(running).await?)
 }

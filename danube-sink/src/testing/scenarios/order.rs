@@ -1,56 +1,57 @@
-//! What is written later replaces what was written before.
+//! Order of writes: a later version of a key replaces an earlier one.
 
-use super::{End, FOREIGN, Play};
+use super::{Abort, Outcome};
 use crate::testing::{
+    fault::Fault::{After, Before, Block, Cancel, Pass},
+    harness::Harness,
     log::Sent,
-    probe::Fault::{After, Before, Cut, Gate, Pass},
-    stage::Stage,
+    markers::FOREIGN,
     subject::Subject,
 };
 
 const KEYS: u64 = 4;
 
-/// One key several times in a batch, in later batches, and after attempts that fail.
-pub(super) async fn last_version<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.records_may_come_again();
-    stage.script([Gate, Before, Pass, After, Pass, Cut]);
-    let patience = stage.subject().patience();
-    let mut running = stage.start_with(|config| config.write_timeout = patience / 10).await?;
-    stage.publish(1).await?;
-    stage.until(&mut running, "a write", |state| state.at_gate).await?;
-    let published = Versions::publish(stage, 20).await;
-    stage.log().change(|state| state.gate_open = true);
-    stage.finish(running).await?;
-    published?.look(stage).await;
+/// One key several times in a batch, in later batches, and after failed attempts.
+pub(super) async fn last_version<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.allow_redelivery();
+    harness.script([Block, Before, Pass, After, Pass, Cancel]);
+    let patience = harness.subject().patience();
+    let mut running = harness.start_with(|config| config.write_timeout = patience / 10).await?;
+    harness.publish(1).await?;
+    harness.until(&mut running, "a write", |state| state.is_blocked).await?;
+    let published = Versions::publish(harness, 20).await;
+    harness.log().change(|state| state.is_released = true);
+    harness.finish(running).await?;
+    published?.check(harness).await;
     Ok(())
 }
 
-/// Versions of a few keys that were published.
+/// Published versions of a few keys.
 pub(super) struct Versions {
     last: u64,
 }
 
 impl Versions {
-    pub(super) async fn publish<S: Subject>(stage: &mut Stage<S>, last: u64) -> Result<Self, End> {
+    pub(super) async fn publish<S: Subject>(harness: &mut Harness<S>, last: u64) -> Result<Self, Abort> {
         let mut messages = Vec::new();
         for (version, key) in (1..=last).flat_map(|version| (FOREIGN..FOREIGN + KEYS).map(move |key| (version, key))) {
-            let Some(payload) = stage.subject().version(key, version) else {
-                return Err(End::LeftOut("the subject has no versions of a key".to_owned()));
+            let Some(payload) = harness.subject().version(key, version) else {
+                return Err(Abort::LeftOut("the subject does not support versions".to_owned()));
             };
-            messages.push(Sent::strange(payload, key.to_string()));
+            messages.push(Sent::foreign(payload, key.to_string()));
         }
-        stage.send(messages).await?;
+        harness.send(messages).await?;
         Ok(Self { last })
     }
 
-    /// Whether the target holds the last one of each key.
-    pub(super) async fn look<S: Subject>(&self, stage: &Stage<S>) {
-        let mut held = stage.subject().versions().await;
+    /// Checks that the target has the last version of each key.
+    pub(super) async fn check<S: Subject>(&self, harness: &Harness<S>) {
+        let mut held = harness.subject().versions().await;
         held.sort_unstable();
         let expected: Vec<_> = (FOREIGN..FOREIGN + KEYS).map(|key| (key, self.last)).collect();
         if held != expected {
             let last = self.last;
-            stage.log().find(format!("the target holds the keys and versions {held:?}, and the last was {last}"));
+            harness.log().report(format!("the target has the keys and versions {held:?} instead of version {last}"));
         }
     }
 }

@@ -1,73 +1,74 @@
-//! The target is away for longer, or the broker is.
+//! Outages of the target and of the broker.
 
-use super::{End, Play};
+use super::{Abort, Outcome};
 use crate::testing::{
-    probe::Fault::{Before, Gate, Pass},
-    stage::Stage,
+    fault::Fault::{Before, Block, Pass},
+    harness::Harness,
     subject::Subject,
 };
 
-/// More tries than `max_retries`: the records are waited for.
-pub(super) async fn many_tries<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.script([Pass, Before, Before, Before, Before, Before, Before]);
-    let running = stage.start().await?;
-    stage.publish(30).await?;
-    Ok(stage.finish(running).await?)
+/// More attempts than `max_retries`: the records are still retried.
+pub(super) async fn many_attempts<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.script([Pass, Before, Before, Before, Before, Before, Before]);
+    let running = harness.start().await?;
+    harness.publish(30).await?;
+    Ok(harness.finish(running).await?)
 }
 
-/// The connector says of a target that is away that its failure may pass, and writes when the target is back.
-pub(super) async fn target_away<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.records_may_come_again();
-    let mut running = stage.start().await?;
-    stage.publish(5).await?;
-    stage.settled(&mut running).await?;
-    if !stage.subject().take_away().await {
-        stage.finish(running).await?;
-        return Err(End::LeftOut("the subject's take_away does not take the target away".to_owned()));
+/// The connector returns a temporary failure while the target is unavailable, and writes when it is back.
+pub(super) async fn target_unavailable<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.allow_redelivery();
+    let mut running = harness.start().await?;
+    harness.publish(5).await?;
+    harness.settled(&mut running).await?;
+    if !harness.subject().take_away().await {
+        harness.finish(running).await?;
+        return Err(Abort::LeftOut("the subject does not support take_away".to_owned()));
     }
-    let published = stage.publish(20).await;
-    let failed =
-        stage.until(&mut running, "two failed tries of a target that is away", |state| state.failed >= 2).await;
-    stage.subject().give_back().await;
+    let published = harness.publish(20).await;
+    let failed = harness
+        .until(&mut running, "two failed attempts while the target is unavailable", |state| state.failed >= 2)
+        .await;
+    harness.subject().give_back().await;
     published?;
     failed?;
-    Ok(stage.finish(running).await?)
+    Ok(harness.finish(running).await?)
 }
 
-/// A target that refuses everything for a reason of its own is waited for: no record is at fault.
-pub(super) async fn target_refuses<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.records_may_come_again();
-    let mut running = stage.start().await?;
-    stage.publish(5).await?;
-    stage.settled(&mut running).await?;
-    if !stage.subject().refuse_all().await {
-        stage.finish(running).await?;
-        return Err(End::LeftOut("the subject's refuse_all does not make the target refuse".to_owned()));
+/// The records are retried while the target refuses everything for a reason that no record caused.
+pub(super) async fn target_refuses<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.allow_redelivery();
+    let mut running = harness.start().await?;
+    harness.publish(5).await?;
+    harness.settled(&mut running).await?;
+    if !harness.subject().refuse_all().await {
+        harness.finish(running).await?;
+        return Err(Abort::LeftOut("the subject does not support refuse_all".to_owned()));
     }
-    let published = stage.publish(100).await;
-    let failed = stage.until(&mut running, "two refused tries", |state| state.failed >= 2).await;
-    stage.subject().give_back().await;
+    let published = harness.publish(100).await;
+    let failed = harness.until(&mut running, "two refused attempts", |state| state.failed >= 2).await;
+    harness.subject().give_back().await;
     published?;
     failed?;
-    Ok(stage.finish(running).await?)
+    Ok(harness.finish(running).await?)
 }
 
-/// Each time with a batch in hand: streams end, connections break, the broker restarts.
-pub(super) async fn broker<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.records_may_come_again();
-    let mut running = stage.start().await?;
+/// Streams end, connections break and the broker restarts, each time with a batch in hand.
+pub(super) async fn broker<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.allow_redelivery();
+    let mut running = harness.start().await?;
     for round in 0..3 {
-        stage.log().change(|state| state.gate_open = false);
-        stage.script([Gate]);
-        stage.publish(30).await?;
-        stage.until(&mut running, "a write", |state| state.at_gate).await?;
+        harness.log().change(|state| state.is_released = false);
+        harness.script([Block]);
+        harness.publish(30).await?;
+        harness.until(&mut running, "a write", |state| state.is_blocked).await?;
         match round {
-            0 => stage.kick(),
-            1 => stage.cut_connections(),
-            _ => stage.restart_broker().await?,
+            0 => harness.kick(),
+            1 => harness.cut_connections(),
+            _ => harness.restart_broker().await?,
         }
-        stage.log().change(|state| state.gate_open = true);
-        stage.settled(&mut running).await?;
+        harness.log().change(|state| state.is_released = true);
+        harness.settled(&mut running).await?;
     }
-    Ok(stage.finish(running).await?)
+    Ok(harness.finish(running).await?)
 }

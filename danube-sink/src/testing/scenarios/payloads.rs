@@ -1,16 +1,22 @@
-//! Payloads of every type between the connector's own.
+//! Invalid and hostile payloads, keys and attributes between valid records.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{End, FOREIGN, Play, SECRET};
+use super::{Abort, Outcome};
 use crate::{
     config::OnInvalidRecord,
-    testing::{log::Sent, probe::Fault::Gate, stage::Stage, subject::Subject},
+    testing::{
+        fault::Fault::Block,
+        harness::Harness,
+        log::Sent,
+        markers::{FOREIGN, SECRET},
+        subject::Subject,
+    },
 };
 
-const STRANGE: [&[u8]; 18] = [
+const FOREIGN_PAYLOADS: [&[u8]; 18] = [
     b"",
     b"plain text",
     "t\u{e9}xte \u{1f30b}".as_bytes(),
@@ -31,7 +37,7 @@ const STRANGE: [&[u8]; 18] = [
     b"{} {\"c0nf1dent1al\": 1}",
 ];
 
-/// Values, as JSON, that a field may have where the connector expects another one.
+/// Hostile values of a field, as JSON.
 const VALUES: [&str; 25] = [
     "null",
     "true",
@@ -60,39 +66,39 @@ const VALUES: [&str; 25] = [
     "{\"c0nf1dent1al\": {\"c0nf1dent1al\": \"c0nf1dent1al\"}}",
 ];
 
-/// The connector takes each or rejects it; what it rejects is in the dead-letter topic, and nothing around it is lost.
-pub(super) async fn dead_letters<S: Subject>(stage: &mut Stage<S>) -> Play {
-    play(stage, OnInvalidRecord::DeadLetter).await
+/// Each payload is accepted or rejected; rejected ones are dead-lettered, and no valid record is lost.
+pub(super) async fn dead_letters<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    run(harness, OnInvalidRecord::DeadLetter).await
 }
 
-/// The same, and what it rejects is counted.
-pub(super) async fn skipped<S: Subject>(stage: &mut Stage<S>) -> Play {
-    play(stage, OnInvalidRecord::Skip).await
+/// The same, and rejected payloads are skipped and counted.
+pub(super) async fn skipped<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    run(harness, OnInvalidRecord::Skip).await
 }
 
-async fn play<S: Subject>(stage: &mut Stage<S>, way: OnInvalidRecord) -> Play {
-    let payloads = STRANGE.map(<[u8]>::to_vec);
-    between_own(stage, way, &payloads).await
+async fn run<S: Subject>(harness: &mut Harness<S>, policy: OnInvalidRecord) -> Outcome {
+    let payloads = FOREIGN_PAYLOADS.map(<[u8]>::to_vec);
+    between_own(harness, policy, &payloads).await
 }
 
-/// Each value within a payload of the connector's own is each hostile value once, and missing once.
-pub(super) async fn hostile_values<S: Subject>(stage: &mut Stage<S>) -> Play {
-    let own = serde_json::from_slice::<Value>(&stage.subject().payload(FOREIGN));
+/// Each value within a payload of the subject is replaced by each hostile value, and removed once.
+pub(super) async fn hostile_values<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    let own = serde_json::from_slice::<Value>(&harness.subject().payload(FOREIGN));
     let Some(own) = own.ok().filter(Value::is_object) else {
-        return Err(End::LeftOut("the payloads are not JSON objects".to_owned()));
+        return Err(Abort::LeftOut("the payloads are not JSON objects".to_owned()));
     };
     let nested = format!("{}\"{SECRET}\"{}", "[".repeat(100), "]".repeat(100));
     let mut payloads = Vec::new();
-    for (parent, name) in places(&own, "") {
+    for (parent, name) in locations(&own, "") {
         payloads.push(without(&own, &parent, &name));
         let values = VALUES.into_iter().chain([nested.as_str()]);
         payloads.extend(values.map(|value| with(&own, &parent, &name, value)));
     }
-    between_own(stage, OnInvalidRecord::DeadLetter, &payloads).await
+    between_own(harness, OnInvalidRecord::DeadLetter, &payloads).await
 }
 
-/// Every value below this one, by its parent's pointer and its name.
-fn places(value: &Value, pointer: &str) -> Vec<(String, String)> {
+/// The location of every nested value: its parent's pointer and its name.
+fn locations(value: &Value, pointer: &str) -> Vec<(String, String)> {
     let names: Vec<_> = match value {
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
         Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
@@ -101,7 +107,7 @@ fn places(value: &Value, pointer: &str) -> Vec<(String, String)> {
     let below = |(name, value): (String, &Value)| {
         let escaped = name.replace('~', "~0").replace('/', "~1");
         let mut all = vec![(pointer.to_owned(), name)];
-        all.extend(places(value, &format!("{pointer}/{escaped}")));
+        all.extend(locations(value, &format!("{pointer}/{escaped}")));
         all
     };
     names.into_iter().flat_map(below).collect()
@@ -117,9 +123,9 @@ fn without(own: &Value, parent: &str, name: &str) -> Vec<u8> {
     changed.to_string().into_bytes()
 }
 
-/// As text, since not every hostile value can be parsed.
+/// Replaces the value at a location, as text, since not every hostile value can be parsed.
 fn with(own: &Value, parent: &str, name: &str, value: &str) -> Vec<u8> {
-    const MARK: &str = "the place of the hostile value";
+    const MARK: &str = "placeholder of the hostile value";
     let mut changed = own.clone();
     match changed.pointer_mut(parent) {
         Some(Value::Object(fields)) => _ = fields.insert(name.to_owned(), MARK.into()),
@@ -135,14 +141,14 @@ fn with(own: &Value, parent: &str, name: &str, value: &str) -> Vec<u8> {
     changed.to_string().replace(&format!("\"{MARK}\""), value).into_bytes()
 }
 
-async fn between_own<S: Subject>(stage: &mut Stage<S>, way: OnInvalidRecord, payloads: &[Vec<u8>]) -> Play {
-    stage.on_invalid(way);
-    let running = stage.start().await?;
-    stage.publish_between(2, payloads).await?;
-    Ok(stage.finish(running).await?)
+async fn between_own<S: Subject>(harness: &mut Harness<S>, policy: OnInvalidRecord, payloads: &[Vec<u8>]) -> Outcome {
+    harness.on_invalid(policy);
+    let running = harness.start().await?;
+    harness.publish_between(2, payloads).await?;
+    Ok(harness.finish(running).await?)
 }
 
-/// Texts that a name may be, and that a target may take for something else.
+/// Hostile names, which a target may misinterpret.
 const NAMES: [&str; 14] = [
     "",
     " ",
@@ -160,34 +166,34 @@ const NAMES: [&str; 14] = [
     "id",
 ];
 
-/// Routing keys, attributes and their names are texts of the producer's choice.
-pub(super) async fn hostile_names<S: Subject>(stage: &mut Stage<S>) -> Play {
-    let running = stage.start().await?;
-    let payload = stage.subject().payload(FOREIGN);
+/// Routing keys, attributes and their names are arbitrary strings of the producer.
+pub(super) async fn hostile_names<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    let running = harness.start().await?;
+    let payload = harness.subject().payload(FOREIGN);
     let long = "c0nf1dent1al".repeat(1_000);
     let message = |name: &str| Sent {
         attributes: HashMap::from([(name.to_owned(), name.to_owned())]),
-        ..Sent::strange(payload.clone(), name)
+        ..Sent::foreign(payload.clone(), name)
     };
-    stage.publish_mixed(NAMES.into_iter().chain([long.as_str()]).map(message).collect()).await?;
-    Ok(stage.finish(running).await?)
+    harness.publish_mixed(NAMES.into_iter().chain([long.as_str()]).map(message).collect()).await?;
+    Ok(harness.finish(running).await?)
 }
 
-/// Those that the connector can find by itself cost one more attempt, and not one each.
-pub(super) async fn many_invalid<S: Subject>(stage: &mut Stage<S>) -> Play {
+/// Invalid records that the connector finds itself take one more attempt, not one each.
+pub(super) async fn many_invalid<S: Subject>(harness: &mut Harness<S>) -> Outcome {
     const INVALID: usize = 50;
-    stage.batches_of(4 * INVALID);
-    stage.script([Gate]);
-    let mut running = stage.start().await?;
-    stage.publish(1).await?;
-    stage.until(&mut running, "a write", |state| state.at_gate).await?;
-    stage.publish_between(1, &vec![b"{\"cut off\": \"c0nf1dent1al".to_vec(); INVALID]).await?;
-    stage.received(&mut running, 2 * INVALID as u64 + 2).await?;
-    stage.log().change(|state| state.gate_open = true);
-    stage.finish(running).await?;
-    let attempts = stage.log().read(|state| state.tries.len());
+    harness.batches_of(4 * INVALID);
+    harness.script([Block]);
+    let mut running = harness.start().await?;
+    harness.publish(1).await?;
+    harness.until(&mut running, "a write", |state| state.is_blocked).await?;
+    harness.publish_between(1, &vec![b"{\"cut off\": \"c0nf1dent1al".to_vec(); INVALID]).await?;
+    harness.received(&mut running, 2 * INVALID as u64 + 2).await?;
+    harness.log().change(|state| state.is_released = true);
+    harness.finish(running).await?;
+    let attempts = harness.log().read(|state| state.attempts.len());
     if attempts >= INVALID {
-        stage.log().find(format!("a batch with {INVALID} payloads that are not JSON took {attempts} attempts"));
+        harness.log().report(format!("a batch with {INVALID} payloads that are not JSON took {attempts} attempts"));
     }
     Ok(())
 }

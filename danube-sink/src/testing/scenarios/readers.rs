@@ -1,20 +1,20 @@
-//! Partitions, tasks, and subscription types.
+//! Partitions, tasks and subscription types.
 
-use super::{End, Play, order::Versions};
-use crate::testing::{stage::Stage, subject::Subject};
+use super::{Abort, Outcome, order::Versions};
+use crate::testing::{harness::Harness, subject::Subject};
 
-/// Every record is delivered, and the last version of a key stays where the subject has versions.
-pub(super) async fn every_record<S: Subject>(stage: &mut Stage<S>) -> Play {
-    let running = stage.start().await?;
-    stage.publish(200).await?;
-    let versions = match Versions::publish(stage, 3).await {
+/// Every record is delivered, and the last version of a key stays if the subject supports versions.
+pub(super) async fn every_record<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    let running = harness.start().await?;
+    harness.publish(200).await?;
+    let versions = match Versions::publish(harness, 3).await {
         Ok(versions) => Some(versions),
-        Err(End::LeftOut(_)) => None,
+        Err(Abort::LeftOut(_)) => None,
         Err(failed) => return Err(failed),
     };
-    stage.finish(running).await?;
+    harness.finish(running).await?;
     if let Some(versions) = versions {
-        versions.look(stage).await;
+        versions.check(harness).await;
     }
     Ok(())
 }

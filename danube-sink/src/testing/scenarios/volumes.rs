@@ -1,43 +1,43 @@
-//! One record, many records, and batches.
+//! Volumes: one record, many records, and batches.
 
-use super::{Play, SMALL_WINDOW};
+use super::{Outcome, SMALL_WINDOW};
 use crate::testing::{
-    probe::Fault::{Gate, Look},
-    stage::{BATCH, Stage},
+    fault::Fault::{Block, Check},
+    harness::{BATCH, Harness},
     subject::Subject,
 };
 
-/// Written and acknowledged; the target has it before the connector answers.
-pub(super) async fn one<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.script([Look]);
-    let running = stage.start().await?;
-    stage.publish(1).await?;
-    Ok(stage.finish(running).await?)
+/// One record is written and acknowledged; the target has it when the connector returns `Ok`.
+pub(super) async fn one<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.script([Check]);
+    let running = harness.start().await?;
+    harness.publish(1).await?;
+    Ok(harness.finish(running).await?)
 }
 
-/// More than a broker's window, as fast as they come.
-pub(super) async fn thousand<S: Subject>(stage: &mut Stage<S>) -> Play {
-    stage.batches_of(10 * SMALL_WINDOW.window);
-    stage.script([Look; 3]);
-    let running = stage.start().await?;
-    stage.publish(1_000).await?;
-    Ok(stage.finish(running).await?)
+/// More records than a broker's window, at full speed.
+pub(super) async fn thousand<S: Subject>(harness: &mut Harness<S>) -> Outcome {
+    harness.batches_of(10 * SMALL_WINDOW.window);
+    harness.script([Check; 3]);
+    let running = harness.start().await?;
+    harness.publish(1_000).await?;
+    Ok(harness.finish(running).await?)
 }
 
-/// Full ones and a rest, of records that wait for a write.
-pub(super) async fn batches<S: Subject>(stage: &mut Stage<S>) -> Play {
+/// Records that wait during a write fill batches up to `batch_size`.
+pub(super) async fn batches<S: Subject>(harness: &mut Harness<S>) -> Outcome {
     let count = 5 * BATCH as u64 + 3;
-    stage.script([Gate]);
-    let mut running = stage.start().await?;
-    stage.publish(1).await?;
-    stage.until(&mut running, "a write", |state| state.at_gate).await?;
-    stage.publish(count).await?;
-    stage.received(&mut running, count + 1).await?;
-    stage.log().change(|state| state.gate_open = true);
-    stage.finish(running).await?;
-    let full = stage.log().read(|state| state.tries.iter().filter(|size| **size == BATCH).count());
+    harness.script([Block]);
+    let mut running = harness.start().await?;
+    harness.publish(1).await?;
+    harness.until(&mut running, "a write", |state| state.is_blocked).await?;
+    harness.publish(count).await?;
+    harness.received(&mut running, count + 1).await?;
+    harness.log().change(|state| state.is_released = true);
+    harness.finish(running).await?;
+    let full = harness.log().read(|state| state.attempts.iter().filter(|size| **size == BATCH).count());
     if full == 0 {
-        stage.log().find(format!("{count} records were waiting, and no batch had {BATCH} of them"));
+        harness.log().report(format!("{count} records were waiting, and no batch had {BATCH} records"));
     }
     Ok(())
 }

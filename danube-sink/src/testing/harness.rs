@@ -1,13 +1,14 @@
-//! Where one scenario is played: a broker, a topic, and the connector that reads it.
+//! Harness of one scenario: a broker, a topic, and the connector that consumes it.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
+    fault::Fault,
     log::{Log, Sent, State},
     numbers::Numbers,
-    probe::{Fault, Probe},
+    probe::Probe,
     publish::publish,
     running::Running,
     subject::Subject,
@@ -21,42 +22,42 @@ use crate::{
 const TOPIC: &str = "/default/conformance";
 const DEAD_LETTERS: &str = "/default/conformance-dead-letters";
 const SUBSCRIPTION: &str = "conformance";
-/// Records in a batch, where a scenario says nothing else.
+/// Default batch size of a scenario.
 pub(super) const BATCH: usize = 10;
-/// How often a condition that rings no bell is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+/// Interval of polling for conditions without a notification.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The topic of a scenario, and who reads it.
+/// Setup of a scenario: its topic, subscription and tasks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setup {
-    /// So many messages the broker sends without an acknowledgement.
+    /// Maximum number of unacknowledged messages.
     pub(super) window: usize,
     pub(super) partitions: Partitions,
-    /// As the connector has it, where a scenario says nothing else.
+    /// Replaces the subscription type of the connector.
     pub(super) subscription_type: Option<SubscriptionType>,
-    /// Instances of the connector in one process.
+    /// Connector instances in the process.
     pub(super) tasks: usize,
 }
 
-/// One scenario's stage. A method fails with what a report says of it.
-pub(super) struct Stage<S: Subject> {
+/// Harness of one scenario. The error of a method is a finding of the report.
+pub(super) struct Harness<S: Subject> {
     subject: Arc<S>,
     log: Arc<Log>,
     broker: EmbeddedBroker,
     setup: Setup,
-    /// The first number that is this scenario's.
+    /// First payload number of this scenario.
     first: u64,
     producers: u32,
     pub(super) starts: u32,
     pub(super) batch_size: usize,
     pub(super) on_invalid: OnInvalidRecord,
-    /// Whether the target must hold each record once.
+    /// Whether the target must have each record exactly once.
     pub(super) once: bool,
-    /// Whether the broker was made to send records again, so that it counts some twice.
+    /// Whether the scenario made the broker redeliver records, so that it counts some twice.
     pub(super) disturbed: bool,
 }
 
-impl<S: Subject> Stage<S> {
+impl<S: Subject> Harness<S> {
     pub(super) async fn new(subject: &Arc<S>, first: u64, setup: Setup) -> Result<Self, String> {
         let options = BrokerOptions { max_unacked_messages: setup.window, ..BrokerOptions::default() };
         let broker = EmbeddedBroker::start(options).await.map_err(|error| error.to_string())?;
@@ -86,7 +87,7 @@ impl<S: Subject> Stage<S> {
         &self.log
     }
 
-    /// The first number that is the next scenario's.
+    /// First payload number of the next scenario.
     pub(super) fn next_number(&self) -> u64 {
         self.first + self.numbers().len() as u64
     }
@@ -95,8 +96,8 @@ impl<S: Subject> Stage<S> {
         self.log.read(|state| state.findings.clone())
     }
 
-    /// Records may come again in this scenario whatever the runtime does.
-    pub(super) fn records_may_come_again(&mut self) {
+    /// Allows duplicates of a subject that is not idempotent, since the scenario causes redeliveries.
+    pub(super) fn allow_redelivery(&mut self) {
         self.once = self.subject.idempotent();
     }
 
@@ -104,21 +105,21 @@ impl<S: Subject> Stage<S> {
         self.batch_size = batch_size;
     }
 
-    pub(super) fn on_invalid(&mut self, way: OnInvalidRecord) {
-        self.on_invalid = way;
+    pub(super) fn on_invalid(&mut self, policy: OnInvalidRecord) {
+        self.on_invalid = policy;
     }
 
-    /// What happens to the next tries.
+    /// Sets the faults of the next attempts.
     pub(super) fn script(&self, faults: impl IntoIterator<Item = Fault>) {
         self.log.change(|state| state.script = faults.into_iter().collect());
     }
 
-    /// A fresh connector, running and attached.
+    /// Starts a new connector, and waits until it is attached.
     pub(super) async fn start(&mut self) -> Result<Running, String> {
         self.start_with(|_| ()).await
     }
 
-    /// The same, with settings of the scenario's own.
+    /// Starts a new connector with settings of the scenario.
     pub(super) async fn start_with(&mut self, tune: impl FnOnce(&mut ConnectorConfig)) -> Result<Running, String> {
         let (probe, config) = self.probe()?;
         let mut probes = vec![probe];
@@ -131,7 +132,7 @@ impl<S: Subject> Stage<S> {
         let mut running = Running::new(runtime, self.log.read(|state| state.tally(self.status().acked)));
         running.ready(self.subject.patience()).await?;
         if self.broker.subscription(TOPIC, SUBSCRIPTION).is_none() {
-            let text = format!("consumer_configs does not name {TOPIC} with subscription {SUBSCRIPTION}");
+            let text = format!("consumer_configs does not contain {TOPIC} with subscription {SUBSCRIPTION}");
             running.stop(self.subject.patience()).await?;
             return Err(text);
         }
@@ -140,12 +141,12 @@ impl<S: Subject> Stage<S> {
 
     fn probe(&self) -> Result<(Probe<S>, ConnectorConfig), String> {
         let made = self.subject.connector(TOPIC, SUBSCRIPTION);
-        let (connector, config) = made.map_err(|error| format!("there is no connector: {error}"))?;
+        let (connector, config) = made.map_err(|error| format!("cannot create the connector: {error}"))?;
         Ok((Probe::new(connector, &self.subject, &self.log, self.setup.subscription_type), config))
     }
 
-    /// How often `initialize` and `shutdown` were to be called.
-    pub(super) fn lives(&self) -> u32 {
+    /// Number of connector instances started so far, for each of which `initialize` and `shutdown` are called once.
+    pub(super) fn instances_started(&self) -> u32 {
         self.starts * u32::try_from(self.setup.tasks).unwrap_or(u32::MAX)
     }
 
@@ -163,7 +164,7 @@ impl<S: Subject> Stage<S> {
         config.on_retries_exhausted = OnRetriesExhausted::Wait;
         config.shutdown_timeout = self.subject.patience();
         tune(&mut config);
-        // One written by hand may have none: then the runtime would make one of the core settings.
+        // A hand-written configuration may have no mapping; the runtime would then derive one from the core settings.
         if config.mappings.is_empty() {
             let consumer = ConsumerConfig {
                 topic: TOPIC.to_owned(),
@@ -188,35 +189,35 @@ impl<S: Subject> Stage<S> {
         config
     }
 
-    /// Publishes so many records of the connector's own.
+    /// Publishes valid records.
     pub(super) async fn publish(&mut self, count: u64) -> Result<(), String> {
         self.send(self.own(self.next_number(), count)).await
     }
 
-    /// Publishes payloads that are not the connector's own, with so many of its own before each and behind the last.
+    /// Publishes other payloads, with `own` valid records before each and after the last.
     pub(super) async fn publish_between(&mut self, own: u64, payloads: &[Vec<u8>]) -> Result<(), String> {
         let mut next = self.next_number();
         let mut messages = Vec::new();
         for payload in payloads {
             messages.extend(self.own(next, own));
-            messages.push(Sent::strange(payload.clone(), "strange"));
+            messages.push(Sent::foreign(payload.clone(), "foreign"));
             next += own;
         }
         messages.extend(self.own(next, own));
         self.send(messages).await
     }
 
-    /// Publishes messages, with some of the connector's own between them.
-    pub(super) async fn publish_mixed(&mut self, strange: Vec<Sent>) -> Result<(), String> {
+    /// Publishes messages with valid records between them.
+    pub(super) async fn publish_mixed(&mut self, foreign: Vec<Sent>) -> Result<(), String> {
         let mut messages = Vec::new();
-        for (number, message) in (self.next_number()..).zip(strange) {
+        for (number, message) in (self.next_number()..).zip(foreign) {
             messages.extend(self.own(number, 1));
             messages.push(message);
         }
         self.send(messages).await
     }
 
-    /// Records of the connector's own, with one of a few routing keys each.
+    /// Valid records, each with one of a few routing keys.
     fn own(&self, next: u64, count: u64) -> Vec<Sent> {
         const KEYS: u64 = 7;
         let own = |number| Sent {
@@ -232,14 +233,14 @@ impl<S: Subject> Stage<S> {
         self.producers += 1;
         let name = format!("conformance-{}", self.producers);
         let first = self.log.read(|state| state.sent.len());
-        // Before the broker has them: the connector may be faster than the confirmation.
+        // Logged before they are published: the connector may be faster than the confirmation.
         self.log.change(|state| state.sent.extend_from_slice(&messages));
         publish(&self.broker.url(), (TOPIC, self.setup.partitions), &name, &messages, first)
             .await
             .map_err(|error| format!("the kit cannot publish: {error}"))
     }
 
-    /// Returns when every message is acknowledged, by the broker's own account.
+    /// Waits until every message is acknowledged at the broker.
     pub(super) async fn settled(&self, running: &mut Running) -> Result<(), String> {
         self.wait(running, |status, _| status.backlog + status.in_flight == 0).await.map_err(|error| {
             let left = self.status().backlog + self.status().in_flight;
@@ -249,12 +250,12 @@ impl<S: Subject> Stage<S> {
         })
     }
 
-    /// Returns when the runtime has received so many messages.
+    /// Waits until the runtime has received `count` messages.
     pub(super) async fn received(&self, running: &mut Running, count: u64) -> Result<(), String> {
         self.wait(running, |_, numbers| numbers.received >= count).await
     }
 
-    /// Returns when what was written down is so.
+    /// Waits until the log satisfies the condition.
     pub(super) async fn until(
         &self,
         running: &mut Running,
@@ -285,7 +286,7 @@ impl<S: Subject> Stage<S> {
             if started.elapsed() > self.subject.patience() {
                 return Err(format!("waited for {:?}", self.subject.patience()));
             }
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -308,12 +309,12 @@ impl<S: Subject> Stage<S> {
         self.broker.subscription(TOPIC, SUBSCRIPTION).unwrap_or_default()
     }
 
-    /// The messages in the dead-letter topic.
+    /// Messages in the dead-letter topic.
     pub(super) fn dead_letters(&self) -> Vec<StoredMessage> {
         self.broker.messages(DEAD_LETTERS)
     }
 
-    /// Everything of the connector's own that was published.
+    /// Numbers of all published valid records.
     pub(super) fn numbers(&self) -> Vec<u64> {
         self.log.read(|state| state.sent.iter().filter_map(|sent| sent.number).collect())
     }
