@@ -159,7 +159,7 @@ impl Decoding {
             return self.invalid(run, Some(&known.decoder), mismatch.clone(), batch);
         }
         let (mut valid, mut size, mut invalid) = (0, 0, None);
-        let needs_no_look = known.decoder.without_look().is_some_and(|content| run.share(&known.decoder, content));
+        let needs_no_look = known.decoder.fixed_content().is_some_and(|content| run.share(&known.decoder, content));
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
         let is_decided = |id| decisions.is_some_and(|decisions| decisions.is_known(id));
         for entry in run
@@ -210,7 +210,7 @@ impl Decoding {
                 reason = format!("{reason}; the payload: {}", excerpt(&entry.bytes));
             }
             if let Some(decoder) = decoder {
-                run.decode(0, decoder, Opened::broken(Problem::new(reason.as_str())));
+                run.decode(0, decoder, Opened::invalid(Problem::new(reason.as_str())));
             }
         }
         batch.push_invalid(run, reason);

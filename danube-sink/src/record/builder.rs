@@ -124,7 +124,7 @@ impl RecordBuilder {
     #[must_use]
     pub fn decoder(mut self, decoder: impl Into<Arc<Decoder>>) -> Self {
         let decoder = decoder.into();
-        let opened = decoder.open(&self.entry.bytes).unwrap_or_else(Opened::broken);
+        let opened = decoder.open(&self.entry.bytes).unwrap_or_else(Opened::invalid);
         let Opened { content, value } = opened;
         let decoded = Decoded { decoder: Some(decoder), content };
         self.entry.decoded = OnceLock::from(Box::new(decoded));

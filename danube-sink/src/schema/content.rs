@@ -1,4 +1,4 @@
-//! A payload that was found valid, ready to be read as often as it is asked for.
+//! Content of a validated payload, which can be read any number of times.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,21 +13,21 @@ use super::{
     text::{self, Text},
 };
 
-/// What is known of a payload beside its bytes.
+/// Content type of a payload.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
-    /// Nothing: JSON where it parses, else text, else bytes.
+    /// Unknown: JSON if it parses, otherwise text, otherwise bytes.
     Auto,
-    /// It is JSON.
+    /// JSON.
     Json,
-    /// It is UTF-8.
+    /// UTF-8 text.
     Text,
-    /// It is bytes.
+    /// Bytes.
     Bytes,
-    /// It is this.
+    /// A decoded value.
     Value(Value),
-    /// It is not what its schema says.
-    Broken(Problem),
+    /// A payload that does not match its schema.
+    Invalid(Problem),
     #[cfg(feature = "avro")]
     Avro(avro::Content),
     #[cfg(feature = "protobuf")]
@@ -35,16 +35,16 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// Whether it says only how a payload is read, and holds nothing of it.
+    /// Whether the content is only a type, without any data of the payload.
     pub(crate) fn is_stateless(&self) -> bool {
         matches!(self, Self::Auto | Self::Json | Self::Text | Self::Bytes)
     }
 
-    /// Whether making the value is a decoding of its own, worth doing instead of a check.
-    pub(crate) fn value_is_a_decoding(&self) -> bool {
+    /// Whether decoding the value costs as much as a check, and so can replace it.
+    pub(crate) fn needs_decoding(&self) -> bool {
         match self {
             Self::Auto => true,
-            Self::Json | Self::Text | Self::Bytes | Self::Value(_) | Self::Broken(_) => false,
+            Self::Json | Self::Text | Self::Bytes | Self::Value(_) | Self::Invalid(_) => false,
             #[cfg(feature = "avro")]
             Self::Avro(_) => true,
             #[cfg(feature = "protobuf")]
@@ -52,11 +52,11 @@ impl Content {
         }
     }
 
-    /// Whether all of it can be read.
+    /// Checks that the whole payload can be read.
     pub(crate) fn check(&self, _payload: &[u8]) -> Result<(), Problem> {
         match self {
             Self::Auto | Self::Json | Self::Text | Self::Bytes | Self::Value(_) => Ok(()),
-            Self::Broken(problem) => Err(problem.clone()),
+            Self::Invalid(problem) => Err(problem.clone()),
             #[cfg(feature = "avro")]
             Self::Avro(content) => content.check(_payload),
             #[cfg(feature = "protobuf")]
@@ -74,7 +74,7 @@ impl Content {
             Self::Json => json::value(payload),
             Self::Text => text::decode(payload).map(Value::from),
             Self::Bytes => Ok(Value::from(base64(payload))),
-            Self::Broken(problem) => Err(problem.clone()),
+            Self::Invalid(problem) => Err(problem.clone()),
             #[cfg(feature = "avro")]
             Self::Avro(content) => content.read(payload),
             #[cfg(feature = "protobuf")]
@@ -82,23 +82,23 @@ impl Content {
         }
     }
 
-    /// The payload, where it is JSON itself.
+    /// The payload's text, if it is JSON.
     pub(crate) fn json<'p>(&self, payload: &'p [u8]) -> Option<&'p str> {
         let is_json = match self {
             Self::Auto => json::check(payload).is_ok(),
             Self::Json => true,
             _ => false,
         };
-        // It begins and ends without what may stand around a value.
+        // Without the white space around the value.
         std::str::from_utf8(payload).ok().filter(|_| is_json).map(str::trim_ascii)
     }
 
-    /// Why a payload of which nothing is known, or that is not what its schema says, is not JSON.
+    /// Why a payload of unknown or invalid content is not JSON.
     pub(crate) fn not_json(&self, payload: &[u8]) -> Option<Problem> {
         match self {
             Self::Auto if payload.is_empty() => Some(Problem::new("the payload is empty, which is not JSON")),
             Self::Auto => json::check(payload).err(),
-            Self::Broken(problem) => Some(problem.clone()),
+            Self::Invalid(problem) => Some(problem.clone()),
             _ => None,
         }
     }
@@ -110,7 +110,7 @@ impl Content {
             Self::Json => serde_json::from_slice(payload).map_err(|error| Problem::of_json(&error)),
             Self::Text => T::deserialize(Text(text::decode(payload)?)),
             Self::Bytes => T::deserialize(RawBytes(payload)),
-            Self::Broken(problem) => Err(problem.clone()),
+            Self::Invalid(problem) => Err(problem.clone()),
             #[cfg(feature = "avro")]
             Self::Avro(content) => content.read(payload),
             #[cfg(feature = "protobuf")]
@@ -123,7 +123,7 @@ fn read_any<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Problem> {
     match serde_json::from_slice(payload) {
         Ok(read) => Ok(read),
         Err(error) if error.is_data() => Err(Problem::of_json(&error)),
-        // Not JSON, so perhaps a text or bytes are wanted; if not, the JSON is more likely what is wrong.
+        // Not JSON: text or bytes may be requested. If they fail too, the JSON error is the more useful one.
         Err(error) => match text::decode(payload) {
             Ok(text) => T::deserialize(Text(text)),
             Err(_) => T::deserialize(RawBytes(payload)),

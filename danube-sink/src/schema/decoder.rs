@@ -1,4 +1,4 @@
-//! A schema made ready to read payloads with.
+//! Decoder of payloads: a compiled schema.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::config::PayloadFormat;
 
-/// A schema, compiled once, and how its payloads are read.
+/// Decoder of payloads by a schema, which is compiled once.
 ///
 /// ```
 /// use danube_sink::schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType};
@@ -37,12 +37,12 @@ use crate::config::PayloadFormat;
 #[derive(Debug)]
 pub struct Decoder {
     info: Option<SchemaInfo>,
-    /// Or why the schema cannot be used.
+    /// The compiled format, or why the schema cannot be used.
     format: Result<Format, String>,
-    /// Whether the connector takes values, so that they are made at once instead of after a check of their own.
-    values_wanted: AtomicBool,
-    /// Whether it takes JSON text, so that what may be JSON is checked at once.
-    json_wanted: AtomicBool,
+    /// Whether the connector reads values, so that they are decoded immediately instead of only checked.
+    reads_values: AtomicBool,
+    /// Whether the connector reads JSON text, so that possible JSON is checked immediately.
+    reads_json: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -60,31 +60,31 @@ enum Format {
     Protobuf(Box<Protobuf>),
 }
 
-/// A payload that is valid, and its value if it was made on the way.
+/// Result of opening a payload: its content, and its value if that was decoded already.
 pub(crate) struct Opened {
     pub(crate) content: Content,
     pub(crate) value: Option<Value>,
 }
 
 impl Opened {
-    /// A payload that deletes, and is nothing else.
+    /// The content of a tombstone.
     pub(crate) fn tombstone() -> Self {
         Self { content: Content::Auto, value: Some(Value::Null) }
     }
 
-    pub(crate) fn broken(problem: Problem) -> Self {
-        Self { content: Content::Broken(problem), value: None }
+    pub(crate) fn invalid(problem: Problem) -> Self {
+        Self { content: Content::Invalid(problem), value: None }
     }
 }
 
 impl Decoder {
-    /// Compiles a schema. One that cannot be used is told by every payload.
+    /// Compiles a schema. If it cannot be used, decoding of every payload fails with the reason.
     pub fn new(info: SchemaInfo, options: &DecodeOptions) -> Self {
         let format = compile(&info, options).map_err(|reason| format!("the schema cannot be used: {reason}"));
-        Self { info: Some(info), format, values_wanted: AtomicBool::default(), json_wanted: AtomicBool::default() }
+        Self { info: Some(info), format, reads_values: AtomicBool::default(), reads_json: AtomicBool::default() }
     }
 
-    /// For messages that name no schema.
+    /// Creates a decoder for messages without a schema.
     pub fn without_schema(payload_format: PayloadFormat) -> Self {
         let format = Ok(match payload_format {
             PayloadFormat::Auto => Format::Auto,
@@ -92,61 +92,61 @@ impl Decoder {
             PayloadFormat::Text => Format::Text,
             PayloadFormat::Bytes => Format::Bytes,
         });
-        Self { info: None, format, values_wanted: AtomicBool::default(), json_wanted: AtomicBool::default() }
+        Self { info: None, format, reads_values: AtomicBool::default(), reads_json: AtomicBool::default() }
     }
 
-    /// The schema, if there is one.
+    /// The schema, if any.
     pub fn info(&self) -> Option<&SchemaInfo> {
         self.info.as_ref()
     }
 
-    /// The value of a payload, as [`SinkRecord::payload`](crate::SinkRecord::payload) gives it.
+    /// Decodes a payload as a JSON value, like [`SinkRecord::payload`](crate::SinkRecord::payload).
     ///
     /// # Errors
-    /// What is wrong with the schema, or where in the payload; without the payload's contents.
+    /// The problem with the schema, or with a position in the payload, without the payload's values.
     pub fn value(&self, payload: impl Into<Bytes>) -> Result<Value, Problem> {
         let payload = payload.into();
         let Opened { content, value } = self.open_with(&payload, true)?;
         value.map_or_else(|| content.value(&payload), Ok)
     }
 
-    /// The payload as a type of one's own, as [`SinkRecord::as_type`](crate::SinkRecord::as_type) reads it.
+    /// Decodes a payload as a type, like [`SinkRecord::as_type`](crate::SinkRecord::as_type).
     ///
     /// # Errors
-    /// As [`value`](Self::value), or why it is not a `T`.
+    /// As [`value`](Self::value), or why the payload does not deserialize into `T`.
     pub fn read<T: DeserializeOwned>(&self, payload: impl Into<Bytes>) -> Result<T, Problem> {
         let payload = payload.into();
         self.open_with(&payload, false)?.content.read(&payload)
     }
 
-    /// Finds out whether the payload is valid; afterwards it can be read.
+    /// Validates a payload and determines its content.
     pub(crate) fn open(&self, payload: &Bytes) -> Result<Opened, Problem> {
-        self.open_with(payload, self.values_wanted.load(Ordering::Relaxed))
+        self.open_with(payload, self.reads_values.load(Ordering::Relaxed))
     }
 
-    /// How every payload is read, where none has to be looked at before.
-    pub(crate) fn without_look(&self) -> Option<Content> {
-        let asked = [&self.values_wanted, &self.json_wanted].iter().any(|wanted| wanted.load(Ordering::Relaxed));
+    /// The content of every payload, if none needs validation.
+    pub(crate) fn fixed_content(&self) -> Option<Content> {
+        let is_read = [&self.reads_values, &self.reads_json].iter().any(|reads| reads.load(Ordering::Relaxed));
         match self.format {
             Ok(Format::Bytes) => Some(Content::Bytes),
-            Ok(Format::Auto) if !asked => Some(Content::Auto),
+            Ok(Format::Auto) if !is_read => Some(Content::Auto),
             _ => None,
         }
     }
 
-    /// What the connector asked the last records for is what it will ask the next ones for.
+    /// Sets what the connector read of the last records, and is expected to read of the next ones.
     pub(crate) fn expect(&self, values: bool, json: bool) {
-        for (wanted, now) in [(&self.values_wanted, values), (&self.json_wanted, json)] {
-            // Cores that read records side by side would take the line from each other with every store.
-            if wanted.load(Ordering::Relaxed) != now {
-                wanted.store(now, Ordering::Relaxed);
+        for (reads, now) in [(&self.reads_values, values), (&self.reads_json, json)] {
+            // A store by every core would contend for the cache line.
+            if reads.load(Ordering::Relaxed) != now {
+                reads.store(now, Ordering::Relaxed);
             }
         }
     }
 
     fn open_with(&self, payload: &Bytes, with_value: bool) -> Result<Opened, Problem> {
         let content = match self.format.as_ref().map_err(Problem::new)? {
-            Format::Auto if !with_value && self.json_wanted.load(Ordering::Relaxed) && json::check(payload).is_ok() => {
+            Format::Auto if !with_value && self.reads_json.load(Ordering::Relaxed) && json::check(payload).is_ok() => {
                 Content::Json
             }
             Format::Auto => Content::Auto,
@@ -168,7 +168,7 @@ impl Decoder {
             #[cfg(feature = "protobuf")]
             Format::Protobuf(protobuf) => Content::Protobuf(protobuf.open(payload)?),
         };
-        if with_value && content.value_is_a_decoding() {
+        if with_value && content.needs_decoding() {
             let value = content.value(payload)?;
             return Ok(Opened { content, value: Some(value) });
         }
@@ -179,7 +179,7 @@ impl Decoder {
 
 fn compile(info: &SchemaInfo, options: &DecodeOptions) -> Result<Format, String> {
     if info.definition.len() > MAX_DEFINITION_BYTES {
-        return Err(format!("its text has more than {MAX_DEFINITION_BYTES} bytes"));
+        return Err(format!("its definition has more than {MAX_DEFINITION_BYTES} bytes"));
     }
     match info.schema_type {
         #[cfg(feature = "json-schema")]
@@ -207,5 +207,5 @@ fn compile(info: &SchemaInfo, options: &DecodeOptions) -> Result<Format, String>
 
 #[cfg(not(all(feature = "avro", feature = "protobuf", feature = "json-schema")))]
 fn feature(name: &str, schema_type: SchemaType) -> String {
-    format!("this connector was built without {schema_type}: switch the feature `{name}` of danube-sink on")
+    format!("this connector was built without {schema_type}: enable the feature `{name}` of danube-sink")
 }

@@ -1,9 +1,9 @@
-//! Whether a message carries the schema that its mapping expects.
+//! Check of a message's schema against the mapping's `expected_schema_*` settings.
 
 use super::SchemaInfo;
 use crate::config::MappingSettings;
 
-/// What a mapping expects of the schemas of its messages; nothing by default.
+/// Schema that a mapping expects of its messages; any by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ExpectedSchema {
     pub(crate) subject: Option<String>,
@@ -20,8 +20,10 @@ impl ExpectedSchema {
         }
     }
 
+    /// Checks the schema of a message.
+    ///
     /// # Errors
-    /// What the message carries, and what is expected.
+    /// The found and the expected schema.
     pub(crate) fn check(&self, schema: Option<&SchemaInfo>) -> Result<(), String> {
         let Self { subject, version, min_version } = self;
         let Some(schema) = schema else {

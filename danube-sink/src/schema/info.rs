@@ -1,15 +1,15 @@
-//! What the registry knows of a schema.
+//! Schema information from the registry.
 
 use std::{fmt, str::FromStr};
 
-/// A schema of the registry, as a message names it.
+/// A schema of the registry, to which a message refers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaInfo {
-    /// The registry's name for the schema.
+    /// The schema's subject in the registry.
     pub subject: String,
     /// The version of the subject.
     pub version: u32,
-    /// How payloads are encoded.
+    /// The schema type.
     pub schema_type: SchemaType,
     /// The schema itself: JSON for Avro and JSON Schema, `.proto` text for Protobuf, empty for plain types.
     pub definition: String,
@@ -17,7 +17,7 @@ pub struct SchemaInfo {
     pub fingerprint: String,
 }
 
-/// How the payloads of a schema are encoded.
+/// Schema type, which determines the encoding of payloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SchemaType {
@@ -46,7 +46,7 @@ impl FromStr for SchemaType {
             "string" => Ok(Self::String),
             "number" => Ok(Self::Number),
             "bytes" => Ok(Self::Bytes),
-            other => Err(format!("schema type `{other}` is not known")),
+            other => Err(format!("unknown schema type `{other}`")),
         }
     }
 }
@@ -64,11 +64,11 @@ impl fmt::Display for SchemaType {
     }
 }
 
-/// The schema text inside the registry's answer, which wraps it by type; bare definitions are taken as they are.
+/// Unwraps the schema text of the registry's response, which wraps it by type; a bare definition is returned unchanged.
 ///
-/// The message's name that the registry adds to a Protobuf schema is always `DefaultMessage`, so it tells nothing.
-pub(crate) fn unwrap_definition(answered: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answered);
+/// The registry adds a message name to a Protobuf schema, which is always `DefaultMessage` and so ignored.
+pub(crate) fn unwrap_definition(response: &[u8]) -> String {
+    let text = String::from_utf8_lossy(response);
     let wrapped: Option<String> = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|value| {
         if matches!(value.as_str(), Some("String" | "Number" | "Bytes")) {
             return Some(String::new());
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn definitions_are_taken_wrapped_and_bare() {
+    fn wrapped_and_bare_definitions_are_unwrapped() {
         assert_eq!(
             unwrap_definition(br#"{"JsonSchema":{"raw_schema":"{\"type\":\"object\"}"}}"#),
             r#"{"type":"object"}"#

@@ -1,4 +1,4 @@
-//! JSON: checked before the batch, read once into what the connector asks for.
+//! JSON payloads: validation, and limits on nesting and the number of values.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::{Problem, limits::MAX_VALUES};
 
-/// Whether all of it can be read as JSON.
+/// Checks that the payload is valid JSON within the limits.
 ///
-/// serde_json's own way past a value looks neither at the size of numbers nor at the encoding of texts.
+/// When it skips a value, serde_json validates neither the range of numbers nor the encoding of strings.
 pub(crate) fn check(payload: &[u8]) -> Result<(), Problem> {
     if within_count(payload) && is_plain(payload) {
         return serde_json::from_slice::<IgnoredAny>(payload).map(drop).map_err(|error| not_json(&error));
@@ -23,7 +23,7 @@ pub(crate) fn check(payload: &[u8]) -> Result<(), Problem> {
     Count(&mut left).deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|error| not_json(&error))
 }
 
-/// The value, if it is JSON of a size that may be read.
+/// Parses the payload as JSON within the limits.
 pub(crate) fn value(payload: &[u8]) -> Result<Value, Problem> {
     if !within_count(payload) {
         check(payload)?;
@@ -35,39 +35,40 @@ fn not_json(error: &serde_json::Error) -> Problem {
     Problem::of_json(error).because("not JSON")
 }
 
-/// Every value but the first takes two bytes at least: itself, and what parts it from the one before.
+/// Whether the payload is too short to exceed the limit: every value but the first needs at least two bytes with its
+/// separator.
 fn within_count(payload: &[u8]) -> bool {
     payload.len() / 2 < MAX_VALUES
 }
 
-/// Whether serde_json's own way past a value finds everything that is wrong: texts are UTF-8 and have no escaped surrogate,
-/// no number can be out of range, and nothing is nested too deeply. What looks as if it were is looked at more closely.
+/// Whether serde_json detects every error when it skips values: strings are UTF-8 without escaped surrogates, no number can
+/// be out of range, and nesting is shallow. A payload that may violate this is parsed completely.
 fn is_plain(payload: &[u8]) -> bool {
-    /// As deep as serde_json reads.
-    const MOST_NESTED: usize = 120;
+    /// Below serde_json's recursion limit.
+    const MAX_NESTING: usize = 120;
     let is_digit = |index: usize| payload.get(index).is_some_and(u8::is_ascii_digit);
     let exponent_or_surrogate = |index: usize| match payload[index] {
         b'\\' => payload.get(index + 1) == Some(&b'u'),
         _ => index > 0 && is_digit(index - 1),
     };
     (payload.is_ascii() || std::str::from_utf8(payload).is_ok())
-        && memchr2_iter(b'[', b'{', payload).nth(MOST_NESTED).is_none()
+        && memchr2_iter(b'[', b'{', payload).nth(MAX_NESTING).is_none()
         && !memchr3_iter(b'e', b'E', b'\\', payload).any(exponent_or_surrogate)
         && !has_long_number(payload)
 }
 
-/// Whether there are so many digits in a row that a number may be out of range without an exponent.
+/// Whether a number may be out of range without an exponent, because of its many digits.
 fn has_long_number(payload: &[u8]) -> bool {
-    const MOST_DIGITS: usize = 300;
-    // So many in a row hold one that is looked at here, and half as many behind it or before it.
-    let looked_at = (0..payload.len()).step_by(MOST_DIGITS / 2).skip(1);
-    looked_at.into_iter().any(|index| {
+    const MAX_DIGITS: usize = 300;
+    // A longer run of digits contains one of the sampled positions, with half as many digits before or after it.
+    let sampled = (0..payload.len()).step_by(MAX_DIGITS / 2).skip(1);
+    sampled.into_iter().any(|index| {
         let digits = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_digit()).count();
-        digits(&mut payload[index..].iter()) + digits(&mut payload[..index].iter().rev()) > MOST_DIGITS
+        digits(&mut payload[index..].iter()) + digits(&mut payload[..index].iter().rev()) > MAX_DIGITS
     })
 }
 
-/// Counts the values below it down.
+/// Visitor that counts down the remaining number of values.
 struct Count<'c>(&'c mut usize);
 
 impl Count<'_> {
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_json_is_told_without_its_contents() {
+    fn invalid_json_is_reported_without_its_values() {
         assert_eq!(check(br#"{"a":[1,2.5,"x",null,true]}"#), Ok(()));
         assert!(check(b"{\"s3cret\" 1}").unwrap_err().to_string().starts_with("not JSON"));
         let long = "9".repeat(400);
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_depth_nor_count_is_without_a_limit() {
+    fn depth_and_count_have_a_limit() {
         let deep = "[".repeat(100_000);
         assert!(check(deep.as_bytes()).is_err());
         assert!(value(deep.as_bytes()).is_err());

@@ -1,23 +1,23 @@
-//! How much of a payload is decoded at most, so that none can exhaust memory or the stack.
+//! Limits of decoding, so that no payload can exhaust memory or the stack.
 
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 use super::Problem;
 
-/// Values nested in each other. serde_json stops at 128, protobuf at 100; a level takes well under 10 KiB of stack in
-/// an unoptimized build, and a worker thread has 2 MiB.
+/// Maximum nesting depth of values. serde_json's limit is 128, Protobuf's 100; a level takes well under 10 KiB of stack in an
+/// unoptimized build, and a worker thread has 2 MiB.
 pub const MAX_DEPTH: usize = 100;
 
-/// Values in one payload, counting each number, text, field, list and map. As a `serde_json::Value` one takes some
-/// 30 to 100 bytes however short it was on the wire: a million is about 100 MB at worst.
+/// Maximum number of values in one payload, counting each number, string, field, list and map. A `serde_json::Value` takes 30
+/// to 100 bytes, however short its encoding: a million is about 100 MB at worst.
 pub const MAX_VALUES: usize = 1_000_000;
 
-/// Bytes of one payload after decompression: half of the largest message that is received at all.
+/// Maximum size of one payload after decompression, in bytes: half of the largest message that is received at all.
 pub const MAX_DECODED_BYTES: usize = 64 * 1024 * 1024;
 
-/// Bytes of a schema's text. The compiled form takes a multiple of it, and is kept.
+/// Maximum size of a schema's definition in bytes. The cached compiled form is several times as large.
 pub const MAX_DEFINITION_BYTES: usize = 1024 * 1024;
 
-/// What one payload may still take while it is read.
+/// Remaining limits of one payload while it is read.
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -27,21 +27,19 @@ pub(crate) struct Limits {
 
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 impl Limits {
-    pub(crate) const WHOLE: Self = Self { values: MAX_VALUES, depth: MAX_DEPTH };
+    pub(crate) const PAYLOAD: Self = Self { values: MAX_VALUES, depth: MAX_DEPTH };
 
-    /// One more value.
+    /// Counts one value.
     pub(crate) fn count(&mut self) -> Result<(), Problem> {
         self.values =
             self.values.checked_sub(1).ok_or_else(|| Problem::new(format!("more than {MAX_VALUES} values")))?;
         Ok(())
     }
 
-    /// One level deeper, until [`rise`](Self::rise).
+    /// Enters a nesting level, until [`rise`](Self::rise).
     pub(crate) fn descend(&mut self) -> Result<(), Problem> {
-        self.depth = self
-            .depth
-            .checked_sub(1)
-            .ok_or_else(|| Problem::new(format!("more than {MAX_DEPTH} values nested in each other")))?;
+        self.depth =
+            self.depth.checked_sub(1).ok_or_else(|| Problem::new(format!("more than {MAX_DEPTH} nested values")))?;
         Ok(())
     }
 

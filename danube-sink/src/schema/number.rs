@@ -1,4 +1,4 @@
-//! A Number: text as the Rust connectors send it, or 4 or 8 raw bytes as the broker's validator wants it.
+//! Number payloads: text as the Rust connectors send it, or 4 or 8 raw bytes as the broker's validator expects.
 
 use serde_json::Number;
 
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_setting_tells_what_bytes_cannot() {
+    fn the_setting_resolves_ambiguous_bytes() {
         assert_eq!(decode(b"1234", NumberEncoding::Auto), Ok(1234.into()));
         assert_eq!(decode(b"1234", NumberEncoding::IntBe), Ok(0x3132_3334.into()));
         assert_eq!(decode(&i64::MIN.to_le_bytes(), NumberEncoding::IntLe), Ok(i64::MIN.into()));

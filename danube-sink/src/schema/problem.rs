@@ -1,12 +1,12 @@
-//! Why a payload cannot be read: where in it, and what is wrong, without its contents.
+//! Decoding error of a payload: position and reason, without values of the payload.
 
 use std::fmt::{self, Display};
 
 use serde::de::{self, Expected, Unexpected};
 
-/// What is wrong at one place of a payload.
+/// Decoding error at one position of a payload.
 ///
-/// It is built from the inside out: each level adds its own name in front while the error passes it.
+/// Its path is built from the inside out: each level prepends its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     path: String,
@@ -18,12 +18,12 @@ impl Problem {
         Self { path: String::new(), reason: reason.into() }
     }
 
-    /// What serde_json says, without the offending value.
+    /// Converts an error of serde_json, without the offending value.
     pub(crate) fn of_json(error: &serde_json::Error) -> Self {
         Self::new(without_contents(error))
     }
 
-    /// The same with words in front of what is wrong.
+    /// Prepends context to the reason.
     #[must_use]
     pub(crate) fn because(mut self, what: &str) -> Self {
         self.reason = format!("{what}: {}", self.reason);
@@ -33,7 +33,7 @@ impl Problem {
 
 #[cfg(any(test, feature = "avro", feature = "protobuf"))]
 impl Problem {
-    /// The same, inside the field of that name.
+    /// Prepends a field's name to the path.
     #[must_use]
     pub(crate) fn in_field(mut self, name: &str) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
@@ -41,13 +41,13 @@ impl Problem {
         self
     }
 
-    /// The same, inside a map's value. Keys are the payload's contents: they are not told.
+    /// Prepends a map's value to the path, without the key, which is a value of the payload.
     #[must_use]
     pub(crate) fn in_map(self) -> Self {
         self.in_field("{}")
     }
 
-    /// The same, inside the list's element of that number.
+    /// Prepends a list's element to the path.
     #[must_use]
     pub(crate) fn in_element(mut self, index: usize) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
@@ -67,7 +67,7 @@ impl Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// serde's own texts quote the value; these do not.
+/// Unlike serde's own messages, these do not quote the value.
 impl de::Error for Problem {
     fn custom<T: Display>(message: T) -> Self {
         Self::new(message.to_string())
@@ -100,7 +100,7 @@ fn kind(found: Unexpected<'_>) -> &'static str {
     }
 }
 
-/// The text of a serde_json error without the offending value, which may be private.
+/// The message of a serde_json error without the offending value, which may be confidential.
 fn without_contents(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let Some((what, expected)) = text.rsplit_once(", expected ") else { return text };
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_place_but_not_the_contents() {
+    fn an_error_has_the_position_but_no_values() {
         let error = serde_json::from_str::<u8>(r#""s3cret""#).unwrap_err();
         assert_eq!(without_contents(&error), "invalid type: string, expected u8 at line 1 column 8");
         let problem = Problem::new("not a date").in_field("day").in_element(2).in_field("orders").in_field("user");

@@ -1,4 +1,4 @@
-//! Bytes as serde sees them: base64 where anything is welcome, the bytes themselves where a type asks for bytes.
+//! Deserialization of bytes: base64 text, or the bytes themselves if the type requests bytes.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{

@@ -1,4 +1,4 @@
-//! Schemas looked up and compiled once.
+//! Cache of schemas from the registry, each compiled once.
 
 use std::{
     collections::HashMap,
@@ -10,14 +10,14 @@ use tokio::sync::OnceCell;
 use super::{DecodeOptions, Decoder};
 use crate::pipeline::{Broker, BrokerFailure};
 
-/// Most subjects have few versions; a producer that registers endlessly must not fill the memory.
-const MOST_SCHEMAS: usize = 1_000;
+/// Maximum number of cached schemas, so that a producer that registers endlessly does not fill the memory.
+const MAX_SCHEMAS: usize = 1_000;
 
-/// A schema id and version, and how the mapping wants it read: mappings that want the same share the decoder.
+/// Schema id, version and decoding options. Mappings with the same options share the decoder.
 type Key = (u64, Option<u32>, Arc<DecodeOptions>);
 type Slot = Arc<OnceCell<Arc<Decoder>>>;
 
-/// The schemas seen so far, each with its compiled decoder. Concurrent look-ups of one schema are joined.
+/// Cache of compiled decoders. Concurrent look-ups of one schema are joined.
 #[derive(Default)]
 pub(crate) struct SchemaCache {
     known: Mutex<HashMap<Key, Slot>>,
@@ -27,8 +27,8 @@ impl SchemaCache {
     /// The decoder for a message's schema, from the cache or the registry.
     ///
     /// # Errors
-    /// What the registry answered. A failed look-up is not remembered; a definition that does not compile is, as a
-    /// decoder that says so of every payload.
+    /// The failure of the registry. A failed look-up is not cached; a definition that does not compile is, as a decoder that
+    /// fails for every payload.
     pub(crate) async fn get(
         &self,
         broker: &dyn Broker,
@@ -43,7 +43,7 @@ impl SchemaCache {
 
     fn slot(&self, key: Key) -> Slot {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_SCHEMAS && !known.contains_key(&key) {
+        if known.len() >= MAX_SCHEMAS && !known.contains_key(&key) {
             known.clear();
         }
         known.entry(key).or_default().clone()

@@ -1,4 +1,4 @@
-//! Text as serde sees it.
+//! Deserialization of text.
 
 use serde::{
     Deserializer,
@@ -8,14 +8,16 @@ use serde::{
 
 use super::Problem;
 
+/// Decodes a payload as UTF-8 text.
+///
 /// # Errors
-/// Where it stops being UTF-8.
+/// The position of the first invalid byte.
 pub(crate) fn decode(payload: &[u8]) -> Result<&str, Problem> {
     std::str::from_utf8(payload)
         .map_err(|error| Problem::new(format!("not UTF-8 text after byte {}", error.valid_up_to())))
 }
 
-/// A text that may also be an optional one, a newtype or an enum's variant.
+/// Deserializer of a string, which may also be an option, a newtype or an enum's variant.
 pub(crate) struct Text<'de>(pub(crate) &'de str);
 
 impl<'de> Deserializer<'de> for Text<'de> {

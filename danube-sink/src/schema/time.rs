@@ -1,10 +1,10 @@
-//! Dates and times as RFC 3339 text, and back.
+//! Formatting and parsing of dates and times as RFC 3339 text.
 
-#![cfg_attr(not(feature = "avro"), allow(dead_code, reason = "Protobuf takes little of it"))]
+#![cfg_attr(not(feature = "avro"), allow(dead_code, reason = "Protobuf uses little of it"))]
 
 use super::Problem;
 
-/// The unit of a time, and how many of it are a second.
+/// Unit of a time; its number is the count per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Millis = 1_000,
@@ -12,12 +12,12 @@ pub(crate) enum Unit {
     Nanos = 1_000_000_000,
 }
 
-/// `2026-03-01`
+/// Formats a date: `2026-03-01`.
 pub(crate) fn date(days: i64) -> String {
     let (year, month, day) = civil(days);
     match year {
         0..=9999 => format!("{year:04}-{month:02}-{day:02}"),
-        // As ISO 8601 writes years of more digits.
+        // ISO 8601 requires a sign for years of more than four digits.
         _ => format!("{year:+05}-{month:02}-{day:02}"),
     }
 }
@@ -29,7 +29,7 @@ pub(crate) fn check_time(count: i64, unit: Unit) -> Result<(), Problem> {
     Err(Problem::new("a time of day beyond 24 hours"))
 }
 
-/// `14:05:00.123`, with as many digits as the unit has.
+/// Formats a time of day with all digits of the unit: `14:05:00.123`.
 pub(crate) fn time(count: i64, unit: Unit) -> String {
     let (seconds, fraction) = (count / unit as i64, count % unit as i64);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -37,13 +37,13 @@ pub(crate) fn time(count: i64, unit: Unit) -> String {
     format!("{hours:02}:{minutes:02}:{seconds:02}.{fraction:0digits$}")
 }
 
-/// `2026-03-01T14:05:00.123`
+/// Formats a timestamp: `2026-03-01T14:05:00.123`.
 pub(crate) fn timestamp(count: i64, unit: Unit) -> String {
     let day = 86_400 * unit as i64;
     format!("{}T{}", date(count.div_euclid(day)), time(count.rem_euclid(day), unit))
 }
 
-/// The count of a timestamp or date, from the text that [`timestamp`], [`date`] or any RFC 3339 writer makes of it.
+/// Parses an RFC 3339 timestamp into a count of units.
 pub(crate) fn parse_timestamp(text: &str, unit: Unit, zoned: bool) -> Option<i64> {
     let (day, rest) = text.split_once(['T', 't', ' '])?;
     let (time, offset) = match rest.find(['Z', 'z', '+', '-']) {
@@ -71,7 +71,7 @@ pub(crate) fn parse_time(text: &str, unit: Unit) -> Option<i64> {
     if parts.next().is_some() || hours > 23 || minutes > 59 || seconds > 59 {
         return None;
     }
-    // More digits than the unit has would be lost, except zeros.
+    // Digits beyond the unit, other than zeros, would be lost.
     let digits = (unit as i64).ilog10() as usize;
     let (kept, lost) = fraction.split_at(fraction.len().min(digits));
     if !lost.bytes().all(|digit| digit == b'0') {
@@ -88,12 +88,12 @@ pub(crate) fn parse_date(text: &str) -> Option<i64> {
     (parts.next().is_none() && civil(days) == (year, month, day)).then_some(days)
 }
 
-/// Exactly so many digits.
+/// Parses a number of exactly `digits` digits.
 fn number(text: &str, digits: usize) -> Option<i64> {
     (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
-/// Year, month and day of so many days after 1970-01-01, counting years of 400-year cycles from March.
+/// Converts days since 1970-01-01 to year, month and day, in 400-year cycles that start in March.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (cycle, day_of_cycle) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
@@ -113,14 +113,14 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     cycle * 146_097 + year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100 + day_of_year - 719_468
 }
 
-/// Seconds and nanoseconds since 1970, with as many groups of three digits as they have, as Protobuf's JSON has them.
+/// Formats seconds and nanoseconds since 1970 with 0, 3, 6 or 9 digits, as Protobuf's JSON does.
 #[cfg(feature = "protobuf")]
 pub(crate) fn instant(seconds: i64, nanos: u32) -> String {
     let whole = timestamp(seconds * 1_000, Unit::Millis);
     format!("{}{}Z", whole.trim_end_matches(".000"), fraction(nanos))
 }
 
-/// Nothing, or a point and 3, 6 or 9 digits.
+/// Formats nanoseconds as nothing, or as a point and 3, 6 or 9 digits.
 #[cfg(feature = "protobuf")]
 pub(crate) fn fraction(nanos: u32) -> String {
     match nanos {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_from_text_too() {
+    fn times_are_parsed_from_text() {
         let millis = |text| parse_timestamp(text, Unit::Millis, true);
         assert_eq!(millis("2000-02-29T12:34:56.789Z"), Some(951_827_696_789));
         assert_eq!(millis("2000-02-29T13:34:56+01:00"), Some(951_827_696_000));

@@ -1,4 +1,4 @@
-//! Object Container Files: a header with the schema, and blocks of data, perhaps compressed.
+//! Avro Object Container Files: a header with the schema, and blocks of data, optionally compressed.
 
 use bytes::Bytes;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
@@ -9,16 +9,16 @@ use crate::schema::{Problem, limits::MAX_DECODED_BYTES};
 const MAGIC: &[u8] = b"Obj\x01";
 const SYNC: usize = 16;
 
-/// What a container says of itself.
+/// Header of a container.
 pub(super) struct Header<'p> {
     pub(super) schema: &'p str,
     codec: Codec,
     sync: &'p [u8],
-    /// Everything behind the header.
+    /// The bytes after the header.
     blocks: &'p [u8],
 }
 
-/// Data of one block, written one after the other.
+/// A decompressed block of consecutive data.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) count: u64,
@@ -32,14 +32,14 @@ enum Codec {
     Snappy,
 }
 
-/// Whether it may be a container. A datum may begin with the same four bytes.
+/// Whether the payload may be a container. A datum may begin with the same four bytes.
 pub(super) fn is_likely(payload: &[u8]) -> bool {
     payload.starts_with(MAGIC)
 }
 
 impl<'p> Header<'p> {
     pub(super) fn read(payload: &'p [u8]) -> Result<Self, Problem> {
-        let left = payload.strip_prefix(MAGIC).ok_or_else(|| Problem::new("it does not begin with `Obj` and 1"))?;
+        let left = payload.strip_prefix(MAGIC).ok_or_else(|| Problem::new("no magic bytes `Obj` and 1"))?;
         let mut cursor = Cursor::new(left);
         let (mut schema, mut codec) = (None, Codec::Null);
         loop {
@@ -56,15 +56,15 @@ impl<'p> Header<'p> {
                 }
             }
         }
-        let schema = schema.ok_or_else(|| Problem::new("its header has no schema"))?;
+        let schema = schema.ok_or_else(|| Problem::new("no schema in the header"))?;
         let sync = cursor.take(SYNC)?;
         Ok(Self { schema, codec, sync, blocks: cursor.left })
     }
 
-    /// The blocks, decompressed. `payload` is what the header was read from: uncompressed blocks are parts of it.
+    /// Decompresses the blocks. `payload` is the whole payload, of which uncompressed blocks are slices.
     pub(super) fn blocks(&self, payload: &Bytes) -> Result<Vec<Block>, Problem> {
         let mut cursor = Cursor::new(self.blocks);
-        let mut room = MAX_DECODED_BYTES;
+        let mut limit = MAX_DECODED_BYTES;
         let mut blocks = Vec::new();
         while !cursor.left.is_empty() {
             cursor.limits.count()?;
@@ -72,12 +72,12 @@ impl<'p> Header<'p> {
             let written = cursor.bytes()?;
             let data = match self.codec {
                 Codec::Null => payload.slice_ref(written),
-                Codec::Deflate => inflate(written, room)?.into(),
-                Codec::Snappy => snappy(written, room)?.into(),
+                Codec::Deflate => inflate(written, limit)?.into(),
+                Codec::Snappy => snappy(written, limit)?.into(),
             };
-            room = room.checked_sub(data.len()).ok_or_else(too_large)?;
+            limit = limit.checked_sub(data.len()).ok_or_else(too_large)?;
             if cursor.take(SYNC)? != self.sync {
-                return Err(Problem::new("a block does not end with the file's marker"));
+                return Err(Problem::new("a block without the file's sync marker"));
             }
             blocks.push(Block { count, data });
         }
@@ -93,31 +93,31 @@ impl Codec {
             b"snappy" => Ok(Self::Snappy),
             b"bzip2" | b"xz" | b"zstandard" => {
                 let name = String::from_utf8_lossy(name);
-                Err(Problem::new(format!("the codec {name} is not built in: null, deflate and snappy are")))
+                Err(Problem::new(format!("the codec {name} is not supported: use null, deflate or snappy")))
             }
-            _ => Err(Problem::new("a codec that Avro does not know")),
+            _ => Err(Problem::new("an unknown codec")),
         }
     }
 }
 
-fn inflate(written: &[u8], room: usize) -> Result<Vec<u8>, Problem> {
+fn inflate(written: &[u8], limit: usize) -> Result<Vec<u8>, Problem> {
     use miniz_oxide::inflate::TINFLStatus::HasMoreOutput;
-    decompress_to_vec_with_limit(written, room).map_err(|error| match error.status {
+    decompress_to_vec_with_limit(written, limit).map_err(|error| match error.status {
         HasMoreOutput => too_large(),
-        _ => Problem::new("a block that is not compressed as its codec says"),
+        _ => Problem::new("a block with invalid compression"),
     })
 }
 
-/// Snappy's own format, and four bytes of checksum of what it holds.
-fn snappy(written: &[u8], room: usize) -> Result<Vec<u8>, Problem> {
-    let broken = || Problem::new("a block that is not compressed as its codec says");
+/// Decompresses a snappy block, which is followed by a checksum of four bytes.
+fn snappy(written: &[u8], limit: usize) -> Result<Vec<u8>, Problem> {
+    let broken = || Problem::new("a block with invalid compression");
     let (compressed, checksum) = written.split_last_chunk::<4>().ok_or_else(broken)?;
-    if snap::raw::decompress_len(compressed).map_err(|_| broken())? > room {
+    if snap::raw::decompress_len(compressed).map_err(|_| broken())? > limit {
         return Err(too_large());
     }
     let data = snap::raw::Decoder::new().decompress_vec(compressed).map_err(|_| broken())?;
     if crc32fast::hash(&data) != u32::from_be_bytes(*checksum) {
-        return Err(Problem::new("a block whose checksum is wrong"));
+        return Err(Problem::new("a block with a wrong checksum"));
     }
     Ok(data)
 }

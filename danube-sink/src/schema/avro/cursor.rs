@@ -1,8 +1,8 @@
-//! The bytes of a datum, taken from the front, with the limits of a payload.
+//! Cursor over the bytes of an Avro datum, with the limits of a payload.
 
 use crate::schema::{Problem, limits::Limits};
 
-/// What is left to read. It hands out what borrows from the payload.
+/// Cursor over the remaining bytes. Its results borrow from the payload.
 pub(super) struct Cursor<'de> {
     pub(super) left: &'de [u8],
     pub(super) limits: Limits,
@@ -10,14 +10,14 @@ pub(super) struct Cursor<'de> {
 
 impl<'de> Cursor<'de> {
     pub(super) fn new(left: &'de [u8]) -> Self {
-        Self { left, limits: Limits::WHOLE }
+        Self { left, limits: Limits::PAYLOAD }
     }
 
     pub(super) fn take(&mut self, length: usize) -> Result<&'de [u8], Problem> {
         let (taken, left) = self
             .left
             .split_at_checked(length)
-            .ok_or_else(|| Problem::new(format!("{length} bytes are announced, {} are left", self.left.len())))?;
+            .ok_or_else(|| Problem::new(format!("a length of {length} bytes, and {} are left", self.left.len())))?;
         self.left = left;
         Ok(taken)
     }
@@ -34,7 +34,7 @@ impl<'de> Cursor<'de> {
         Ok(*byte)
     }
 
-    /// A zigzag number of up to ten bytes.
+    /// Reads a zigzag number of up to ten bytes.
     pub(super) fn long(&mut self) -> Result<i64, Problem> {
         let mut bits = 0u64;
         for shift in (0..64).step_by(7) {
@@ -63,7 +63,7 @@ impl<'de> Cursor<'de> {
         }
     }
 
-    /// Bytes with their length in front.
+    /// Reads length-prefixed bytes.
     pub(super) fn bytes(&mut self) -> Result<&'de [u8], Problem> {
         let length = self.long()?;
         let length = usize::try_from(length).map_err(|_| Problem::new("a negative length"))?;
@@ -74,17 +74,17 @@ impl<'de> Cursor<'de> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Problem::new("a string that is not UTF-8"))
     }
 
-    /// Which of so many.
+    /// Reads an index below `of`.
     pub(super) fn choice(&mut self, of: usize, what: &str) -> Result<usize, Problem> {
         let chosen = usize::try_from(self.long()?).ok().filter(|chosen| *chosen < of);
         chosen.ok_or_else(|| Problem::new(format!("{what} beyond the {of} of the schema")))
     }
 
-    /// How many elements the next block of a list or map has; 0 is the end.
+    /// Reads the number of elements in the next block of an array or map; 0 is the end.
     pub(super) fn block(&mut self) -> Result<u64, Problem> {
         let count = self.long()?;
         if count < 0 {
-            // The block's size in bytes, for those who want to skip it.
+            // The block's size in bytes, for readers that skip it.
             self.long()?;
         }
         Ok(count.unsigned_abs())
@@ -92,5 +92,5 @@ impl<'de> Cursor<'de> {
 }
 
 fn ends() -> Problem {
-    Problem::new("it ends too early")
+    Problem::new("unexpected end")
 }

@@ -1,6 +1,6 @@
-//! Avro sent as JSON: written down as a datum, so that everything behind it is one way.
+//! Avro JSON encoding: converted to a datum, so that both encodings share the reader.
 //!
-//! Unions may be as Avro's specification has them (`{"string": "x"}`) or plain (`"x"`), as the official examples send.
+//! Unions may be tagged as in Avro's specification (`{"string": "x"}`) or plain (`"x"`), as the official examples send them.
 
 use serde_json::Value;
 
@@ -14,10 +14,10 @@ use crate::schema::{
     time::{self, Unit},
 };
 
-/// The value as a datum of a node.
+/// Encodes a JSON value as a datum of a node.
 ///
 /// # Errors
-/// Where the value is not what the schema says.
+/// The first position at which the value does not match the schema.
 pub(super) fn to_datum(plan: &Plan, node: Id, value: &Value) -> Result<Vec<u8>, Problem> {
     let mut writer = Writer { plan, out: Vec::new(), steps: MAX_VALUES };
     writer.write(node, value)?;
@@ -27,13 +27,14 @@ pub(super) fn to_datum(plan: &Plan, node: Id, value: &Value) -> Result<Vec<u8>, 
 struct Writer<'p> {
     plan: &'p Plan,
     out: Vec<u8>,
-    /// Values yet to be looked at: a union may try a value several times, and one in another several times that.
+    /// Remaining number of values to try, since nested unions may try a value many times.
     steps: usize,
 }
 
 impl Writer<'_> {
     fn write(&mut self, node: Id, value: &Value) -> Result<(), Problem> {
-        self.steps = self.steps.checked_sub(1).ok_or_else(|| Problem::new("unions with too many ways to read them"))?;
+        self.steps =
+            self.steps.checked_sub(1).ok_or_else(|| Problem::new("unions with too many combinations of branches"))?;
         match (&self.plan.nodes[node], value) {
             (Node::Null, Value::Null) => {}
             (Node::Boolean, Value::Bool(value)) => self.out.push(u8::from(*value)),
@@ -71,9 +72,9 @@ impl Writer<'_> {
             (Node::Union(branches), _) => self.union(branches, value)?,
             (Node::Record(record), Value::Object(values)) => {
                 for field in &record.fields {
-                    // Those who leave out what is null leave it out without a default too.
-                    let given = values.get(&field.name).or(field.default.as_ref()).unwrap_or(&Value::Null);
-                    self.write(field.node, given).map_err(|problem| problem.in_field(&field.name))?;
+                    // Producers that omit null fields do so without a default too.
+                    let value = values.get(&field.name).or(field.default.as_ref()).unwrap_or(&Value::Null);
+                    self.write(field.node, value).map_err(|problem| problem.in_field(&field.name))?;
                 }
                 let known = |name: &str| record.fields.iter().any(|field| field.name == name);
                 if values.len() > record.fields.len() || !values.keys().all(|name| known(name)) {
@@ -127,7 +128,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// All elements are one block; the end is a block of none.
+    /// Writes the header of a block with all elements; an empty block is the end.
     fn block(&mut self, count: usize) {
         if count > 0 {
             self.long(count as i64);
@@ -161,7 +162,7 @@ impl Writer<'_> {
             self.long(index as i64);
             match self.write(branch.node, value) {
                 Ok(()) => return Ok(()),
-                // Of `["null", X]` what is wrong with the X tells most.
+                // For `["null", X]`, the problem with X is the most useful one.
                 Err(problem) => inside = inside.or((!value.is_null() && branches.len() == 2).then_some(problem)),
             }
             self.out.truncate(mark);
@@ -169,7 +170,7 @@ impl Writer<'_> {
         Err(inside.unwrap_or_else(|| expected("one of the union's types")))
     }
 
-    /// A number, or a text of digits, or a text of bytes as Avro's JSON has them.
+    /// Writes a decimal from a number, a string of digits, or a string of bytes as in Avro's JSON.
     fn decimal(&mut self, value: &Value, scale: usize, precision: usize, fixed: Option<&Fixed>) -> Result<(), Problem> {
         let digits = match value {
             Value::Number(number) => logical::unscaled(&number.to_string(), scale),
@@ -187,10 +188,10 @@ impl Writer<'_> {
             };
         };
         if let Value::String(text) = value {
-            let fits = fixed.is_none_or(|fixed| fixed.size == text.len());
+            let has_size = fixed.is_none_or(|fixed| fixed.size == text.len());
             let as_bytes = logical::decimal(text.as_bytes(), 0);
-            if fits && as_bytes.trim_start_matches('-').len() <= precision {
-                return Err(Problem::new("a decimal's text that may be digits or bytes: send a number, or a datum"));
+            if has_size && as_bytes.trim_start_matches('-').len() <= precision {
+                return Err(Problem::new("a decimal string that may be digits or bytes: send a number, or a datum"));
             }
         }
         let bytes = digits.to_signed_bytes_be();
@@ -215,11 +216,11 @@ impl Node {
             Self::Int => "an int",
             Self::Long => "a long",
             Self::String | Self::Uuid(_) => "a string",
-            Self::Array(_) => "a list",
+            Self::Array(_) => "an array",
             Self::Map(_) => "a map",
             Self::Record(_) => "a record",
             Self::Enum(_) => "an enum's symbol",
-            _ => "something else",
+            _ => "a value of its type",
         }
     }
 }
@@ -241,12 +242,12 @@ fn float(value: &Value) -> Option<f64> {
     }
 }
 
-/// The integer that is on the wire, or the text of it.
+/// The integer of a date or time, or the one parsed from its text.
 fn count(value: &Value, parse: impl FnOnce(&str) -> Option<i64>) -> Option<i64> {
     value.as_i64().or_else(|| parse(value.as_str()?))
 }
 
-/// A text with a character for each byte, as Avro's JSON has it, or the list of numbers that serde makes of bytes.
+/// Bytes from a string with a character for each byte, as in Avro's JSON, or from a list of numbers, as serde writes them.
 fn bytes(value: &Value) -> Result<Vec<u8>, Problem> {
     let bytes: Option<Vec<u8>> = match value {
         Value::String(text) => text.chars().map(|character| u8::try_from(character).ok()).collect(),
@@ -255,13 +256,13 @@ fn bytes(value: &Value) -> Result<Vec<u8>, Problem> {
         }
         _ => None,
     };
-    bytes.ok_or_else(|| expected("bytes: a text of characters up to U+00FF, or a list of numbers up to 255"))
+    bytes.ok_or_else(|| expected("bytes: a string of characters up to U+00FF, or a list of numbers up to 255"))
 }
 
 fn uuid(text: &str) -> Option<[u8; 16]> {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
     let hex = groups.concat();
-    let fits = lengths == [8, 4, 4, 4, 12] && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    fits.then(|| u128::from_str_radix(&hex, 16).ok().map(u128::to_be_bytes))?
+    let is_uuid = lengths == [8, 4, 4, 4, 12] && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_uuid.then(|| u128::from_str_radix(&hex, 16).ok().map(u128::to_be_bytes))?
 }

@@ -1,20 +1,42 @@
-//! Logical types as text: every digit of a decimal.
+//! Avro logical types as text: decimals with every digit, UUIDs and durations.
 
 use num_bigint::BigInt;
+use serde::de::Visitor;
 
-use crate::schema::Problem;
+use crate::schema::{Problem, requested::Requested};
 
-/// Bytes of a decimal and digits of its scale, at most: turning them into digits takes time by their square.
+/// Maximum number of bytes of a decimal and of digits of its scale: the conversion to digits takes quadratic time.
 const MAX_DECIMAL: usize = 1_024;
 
-pub(super) fn check_decimal(unscaled: &[u8], scale: i64) -> Result<(), Problem> {
+fn check_decimal(unscaled: &[u8], scale: i64) -> Result<(), Problem> {
     if unscaled.len() > MAX_DECIMAL || scale.unsigned_abs() > MAX_DECIMAL as u64 {
         return Err(Problem::new(format!("a decimal of more than {MAX_DECIMAL} bytes or digits after the point")));
     }
     Ok(())
 }
 
-/// Big-endian two's complement with a point before the last `scale` digits.
+/// Deserializes a decimal: as the nearest number if one is requested, otherwise as text with every digit.
+pub(super) fn deserialize_decimal<'de, V: Visitor<'de>>(
+    unscaled: &[u8],
+    scale: i64,
+    requested: Requested,
+    visitor: V,
+) -> Result<V::Value, Problem> {
+    check_decimal(unscaled, scale)?;
+    if requested == Requested::Ignored {
+        return visitor.visit_unit();
+    }
+    let digits = decimal(unscaled, scale);
+    if requested != Requested::Number {
+        return visitor.visit_string(digits);
+    }
+    match digits.parse::<i64>() {
+        Ok(whole) => visitor.visit_i64(whole),
+        Err(_) => visitor.visit_f64(digits.parse().unwrap_or(f64::NAN)),
+    }
+}
+
+/// Formats a decimal: big-endian two's complement with a point before the last `scale` digits.
 pub(super) fn decimal(unscaled: &[u8], scale: i64) -> String {
     let number = match unscaled.len() {
         0..=16 => {
@@ -35,26 +57,25 @@ pub(super) fn decimal(unscaled: &[u8], scale: i64) -> String {
     }
 }
 
-/// The digits of a decimal as text, without its point: `None` if it is no such text or has more digits after the point
-/// than `scale`.
+/// Parses a decimal into its unscaled number; `None` if it is invalid or has more than `scale` digits after the point.
 pub(super) fn unscaled(text: &str, scale: usize) -> Option<BigInt> {
     let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = rest.len() <= MAX_DECIMAL && !whole.is_empty() && digits(whole) && digits(fraction);
-    if !fits || fraction.len() > scale || (rest.contains('.') && fraction.is_empty()) {
+    let is_valid = rest.len() <= MAX_DECIMAL && !whole.is_empty() && digits(whole) && digits(fraction);
+    if !is_valid || fraction.len() > scale || (rest.contains('.') && fraction.is_empty()) {
         return None;
     }
     format!("{sign}{whole}{fraction:0<scale$}").parse().ok()
 }
 
-/// `a3bb189e-8bf9-3888-9912-ace4e6543002`
+/// Formats a UUID: `a3bb189e-8bf9-3888-9912-ace4e6543002`.
 pub(super) fn uuid(bytes: [u8; 16]) -> String {
     let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
-/// As ISO 8601: `P1M2DT3.004S`.
+/// Formats a duration as ISO 8601: `P1M2DT3.004S`.
 pub(super) fn duration(bytes: [u8; 12]) -> String {
     let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
     let (months, days) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));

@@ -1,28 +1,28 @@
-//! Avro, in the three ways that producers send it: JSON, a raw datum, an Object Container File.
+//! Avro decoding, in the three encodings that producers send: JSON, a raw datum, an Object Container File.
 //!
 //! ```text
 //!  definition ──▶ plan ──(reader schema)──▶ resolved plan ─┐
 //!                                                          │
 //!  container ──▶ blocks ──┐                                ▼
 //!  datum ─────────────────┴─▶ datum ────────────────────▶ read ──▶ value, or the connector's type
-//!  JSON ──▶ (checked against the plan, written down) ──▶ ▲
+//!  JSON ──▶ (checked against the plan, encoded) ───────▶ ▲
 //! ```
 //!
-//! Which of the three a payload is:
-//! 1. It begins with `Obj`, 1 and a header that holds a schema: a container.
-//! 2. The schema is a record, and it is a JSON object that fits it: JSON. A datum that reads as one would have to spell
-//!    the names of the fields.
-//! 3. It is exactly one datum, down to the last byte, or it is JSON that fits; if it is both, as the byte `5` is the
-//!    JSON 5 and the datum -27, it is invalid, and `avro_encoding` says what it is.
+//! The encoding of a payload is detected in this order:
+//! 1. A container begins with `Obj`, 1 and a header with a schema.
+//! 2. If the schema is a record, a JSON object that matches it is JSON. A datum that looks like one would have to contain the
+//!    names of the fields.
+//! 3. Otherwise it is exactly one datum, to the last byte, or JSON that matches. If it is both, as the byte `5` is the JSON 5
+//!    and the datum -27, it is invalid, and `avro_encoding` must be set.
 
 mod container;
+mod container_data;
 mod cursor;
 mod json;
 mod logical;
 mod plan;
 mod read;
 mod resolve;
-mod several;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,8 +31,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use self::{
     container::{Block, Header},
+    container_data::ContainerData,
     plan::{Node, Plan},
-    several::Several,
 };
 use super::{AvroEncoding, DecodeOptions, Problem};
 
@@ -40,17 +40,17 @@ use super::{AvroEncoding, DecodeOptions, Problem};
 #[derive(Debug)]
 pub(super) struct Avro {
     encoding: AvroEncoding,
-    /// As the registry has it, for JSON.
+    /// Plan of the registry's schema, for JSON.
     written: Plan,
-    /// For data: the same, or how they are read by the reader schema.
+    /// Plan for data: the same, or resolved with the reader schema.
     read: Arc<Plan>,
-    /// What everything is handed over as.
-    wanted: Plan,
-    /// Containers carry their schema: that of the last one, and how it is read.
-    carried: Mutex<Option<(String, Arc<Plan>)>>,
+    /// Plan of the reader schema.
+    reader: Plan,
+    /// The schema of the last container, and its resolved plan.
+    embedded: Mutex<Option<(String, Arc<Plan>)>>,
 }
 
-/// A payload whose encoding is known.
+/// Content of a payload with a known encoding.
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     plan: Arc<Plan>,
@@ -61,13 +61,15 @@ pub(crate) struct Content {
 enum Data {
     /// The payload is a datum.
     Payload,
-    /// The payload was JSON.
+    /// The payload was JSON, encoded as this datum.
     Written(Vec<u8>),
     Blocks(Vec<Block>),
 }
 
+/// Checks the text of a schema.
+///
 /// # Errors
-/// What is wrong with a schema's text.
+/// The problem with the text.
 pub(super) fn check(definition: &str) -> Result<(), String> {
     Plan::compile(definition).map(drop)
 }
@@ -75,25 +77,25 @@ pub(super) fn check(definition: &str) -> Result<(), String> {
 impl Avro {
     pub(super) fn compile(definition: &str, options: &DecodeOptions) -> Result<Self, String> {
         let written = Plan::compile(definition)?;
-        let wanted = match &options.avro_reader_schema {
+        let reader = match &options.avro_reader_schema {
             None => written.clone(),
-            Some(reader) => Plan::compile(reader).map_err(|error| format!("the reader schema: {error}"))?,
+            Some(schema) => Plan::compile(schema).map_err(|error| format!("the reader schema: {error}"))?,
         };
-        let read = Arc::new(resolve::resolve(&written, &wanted)?);
-        Ok(Self { encoding: options.avro_encoding, written, read, wanted, carried: Mutex::default() })
+        let read = Arc::new(resolve::resolve(&written, &reader)?);
+        Ok(Self { encoding: options.avro_encoding, written, read, reader, embedded: Mutex::default() })
     }
 
-    /// Finds out how the payload is encoded. A datum is not looked at any further yet.
+    /// Determines the encoding of the payload. A datum is not validated yet.
     pub(super) fn open(&self, payload: &Bytes) -> Result<Content, Problem> {
         match self.encoding {
             AvroEncoding::Container => self.container(payload),
             AvroEncoding::Datum => Ok(self.datum(Data::Payload)),
             AvroEncoding::Json => self.json(payload),
-            AvroEncoding::Auto => self.told_apart(payload),
+            AvroEncoding::Auto => self.detect(payload),
         }
     }
 
-    fn told_apart(&self, payload: &Bytes) -> Result<Content, Problem> {
+    fn detect(&self, payload: &Bytes) -> Result<Content, Problem> {
         let container = container::is_likely(payload).then(|| self.container(payload));
         if let Some(Ok(content)) = container {
             return Ok(content);
@@ -102,13 +104,13 @@ impl Avro {
         let is_record = matches!(self.written.root(), Node::Record(_));
         match (json, container) {
             (Some(Ok(content)), _) if is_record => Ok(content),
-            // Who checks or reads the datum finds what is wrong with it.
+            // An invalid datum is detected when it is checked or read.
             (None, None) => Ok(self.datum(Data::Payload)),
             (json, container) => {
                 let datum = self.datum(Data::Payload);
                 match (datum.check(payload), json, container) {
                     (Ok(()), Some(Ok(json)), _) if !json.is_same(&datum, payload) => Err(Problem::new(
-                        "it may be JSON and it may be a datum: say which with `avro_encoding` in the topic mapping",
+                        "ambiguous: it is valid JSON and a valid datum; set `avro_encoding` in the topic mapping",
                     )),
                     (Ok(()), ..) => Ok(datum),
                     (Err(_), Some(Ok(json)), _) => Ok(json),
@@ -122,7 +124,7 @@ impl Avro {
         }
     }
 
-    /// Whether its first character is one that JSON of the schema begins with.
+    /// Whether the payload begins with a character with which JSON of the schema can begin.
     fn may_be_json(&self, payload: &[u8]) -> bool {
         let first = payload.iter().find(|byte| !byte.is_ascii_whitespace());
         first.is_some_and(|first| match self.written.root() {
@@ -149,15 +151,15 @@ impl Avro {
     }
 
     fn plan_of(&self, schema: &str) -> Result<Arc<Plan>, String> {
-        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, plan)) = &*carried
+        let mut embedded = self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, plan)) = &*embedded
             && known == schema
         {
             return Ok(Arc::clone(plan));
         }
-        let resolved = Plan::compile(schema).and_then(|written| resolve::resolve(&written, &self.wanted));
+        let resolved = Plan::compile(schema).and_then(|written| resolve::resolve(&written, &self.reader));
         let plan = Arc::new(resolved.map_err(|error| format!("the schema in the container: {error}"))?);
-        *carried = Some((schema.to_owned(), Arc::clone(&plan)));
+        *embedded = Some((schema.to_owned(), Arc::clone(&plan)));
         Ok(plan)
     }
 }
@@ -171,7 +173,7 @@ impl Content {
         match &self.data {
             Data::Payload => read::whole(&self.plan, payload, |reader| T::deserialize(reader)),
             Data::Written(datum) => read::whole(&self.plan, datum, |reader| T::deserialize(reader)),
-            Data::Blocks(blocks) => T::deserialize(Several { plan: &self.plan, blocks }),
+            Data::Blocks(blocks) => T::deserialize(ContainerData { plan: &self.plan, blocks }),
         }
     }
 

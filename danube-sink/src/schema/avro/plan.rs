@@ -1,4 +1,4 @@
-//! An Avro schema as a flat list of nodes that name each other by number, so that reading looks nothing up by name.
+//! Decoding plan of an Avro schema: a flat list of nodes that refer to each other by index, without look-ups by name.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::schema::time::Unit;
 
-/// The number of a node in its plan.
+/// Index of a node in its plan.
 pub(super) type Id = usize;
 
-/// A schema ready to read by. Node 0 is the whole.
+/// A compiled schema. Node 0 is the root.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     pub(super) nodes: Vec<Node>,
@@ -32,14 +32,14 @@ pub(super) enum Node {
     Record(Record),
     Enum(Enum),
     Fixed(Fixed),
-    /// Big-endian two's complement with so many digits after the point, in bytes or in a fixed number of them.
+    /// Big-endian two's complement with `scale` digits after the point, as bytes or as a fixed.
     Decimal {
         scale: usize,
         precision: usize,
         fixed: Option<Fixed>,
     },
     BigDecimal,
-    /// As text, or as 16 bytes.
+    /// As a string, or as 16 bytes.
     Uuid(Option<Fixed>),
     Date,
     Time(Unit),
@@ -47,13 +47,13 @@ pub(super) enum Node {
     LocalTimestamp(Unit),
     /// Months, days and milliseconds, each in 4 little-endian bytes.
     Duration(Fixed),
-    /// Written as the first, handed over as the second: what a reader schema asks for.
+    /// Written as the node, and promoted to another type by the reader schema.
     Promoted(Id, Promotion),
-    /// Written in a way that the reader schema has no place for.
+    /// Written as a type that the reader schema cannot read.
     Mismatch(String),
 }
 
-/// What a reader schema may make of a value.
+/// Type promotion by a reader schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Promotion {
     Float,
@@ -63,7 +63,7 @@ pub(super) enum Promotion {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Branch {
-    /// As Avro's JSON names it.
+    /// The branch's name in Avro's JSON.
     pub(super) name: String,
     pub(super) node: Id,
 }
@@ -73,7 +73,7 @@ pub(super) struct Record {
     pub(super) name: String,
     pub(super) aliases: Vec<String>,
     pub(super) fields: Vec<Field>,
-    /// Fields that the reader schema has and the writer's has not, with the default as a datum.
+    /// Fields of the reader schema that the writer's schema does not have, with their defaults as data.
     pub(super) defaults: Vec<Absent>,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Field {
     pub(super) aliases: Vec<String>,
     pub(super) default: Option<Value>,
     pub(super) node: Id,
-    /// The reader schema does not have it.
+    /// Whether the reader schema does not have the field.
     pub(super) skipped: bool,
 }
 
@@ -98,7 +98,7 @@ pub(super) struct Absent {
 pub(super) struct Enum {
     pub(super) name: String,
     pub(super) aliases: Vec<String>,
-    /// `None` where the reader schema has no such symbol.
+    /// `None` for a symbol that the reader schema does not have.
     pub(super) symbols: Vec<Option<String>>,
     pub(super) default: Option<String>,
 }
@@ -110,8 +110,10 @@ pub(super) struct Fixed {
 }
 
 impl Plan {
+    /// Compiles the definition of a schema.
+    ///
     /// # Errors
-    /// What is wrong with the definition.
+    /// The problem with the definition.
     pub(super) fn compile(definition: &str) -> Result<Self, String> {
         let schema = Schema::parse_str(definition).map_err(|error| format!("not an Avro schema: {error}"))?;
         let mut compiler = Compiler { nodes: Vec::new(), named: HashMap::new() };
@@ -125,7 +127,7 @@ impl Plan {
 }
 
 impl Node {
-    /// How messages name it.
+    /// The type's name in messages.
     pub(super) fn title(&self) -> &str {
         match self.branch_name() {
             "" => "a union",
@@ -133,7 +135,7 @@ impl Node {
         }
     }
 
-    /// As Avro's JSON names a branch of a union.
+    /// The type's name as a branch of a union in Avro's JSON.
     fn branch_name(&self) -> &str {
         match self {
             Node::Null => "null",
@@ -162,14 +164,14 @@ struct Compiler {
 }
 
 impl Compiler {
-    /// Adds a node for the schema and everything below it.
+    /// Adds a node for the schema and its nested schemas.
     fn add(&mut self, schema: &Schema, namespace: Option<&str>) -> Result<Id, String> {
         if let Schema::Ref { name } = schema {
             let name = name.fullname(namespace);
             return self.named.get(&name).copied().ok_or_else(|| format!("the name `{name}` is not defined"));
         }
         let id = self.nodes.len();
-        // Holds the place: a record may name itself.
+        // Reserves the index: a record may refer to itself.
         self.nodes.push(Node::Null);
         self.nodes[id] = match schema {
             Schema::Null | Schema::Ref { .. } => Node::Null,
@@ -207,7 +209,7 @@ impl Compiler {
                 Node::Uuid(Some(self.fixed(id, &fixed.name, fixed.size, namespace)))
             }
             Schema::Uuid(UuidSchema::String) => Node::Uuid(None),
-            // Not in Avro's specification: read as what it is on the wire.
+            // Not in Avro's specification: read as its underlying type.
             Schema::Uuid(UuidSchema::Bytes) => Node::Bytes,
             Schema::Date => Node::Date,
             Schema::TimeMillis => Node::Time(Unit::Millis),
@@ -256,7 +258,7 @@ impl Compiler {
             let node = self.add(schema, namespace)?;
             branches.push(Branch { name: String::new(), node });
         }
-        // A branch may be a record that is still being added: its node has no name yet, but its schema has.
+        // A branch may be a record that is still being added, whose node has no name yet.
         for (branch, schema) in branches.iter_mut().zip(union.variants()) {
             branch.name = match schema {
                 Schema::Ref { name } => name.fullname(namespace),

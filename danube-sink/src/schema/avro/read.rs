@@ -1,4 +1,4 @@
-//! A datum, read straight into the type that is asked for.
+//! Deserialization of an Avro datum directly into the requested type.
 
 use serde::{
     Deserializer,
@@ -16,12 +16,12 @@ use super::{
 };
 use crate::schema::{
     Problem,
+    requested::{Requested, bytes, deserialize_as_requested, float, moment},
     text::Text,
     time::{self, Unit},
-    wanted::{Wanted, as_wanted, bytes, float, moment},
 };
 
-/// A value of the schema's node at the front of the cursor.
+/// Deserializer of a value of the schema's node at the cursor.
 pub(super) struct Reader<'c, 'de> {
     pub(super) plan: &'de Plan,
     pub(super) node: Id,
@@ -29,16 +29,16 @@ pub(super) struct Reader<'c, 'de> {
 }
 
 impl<'de> Reader<'_, 'de> {
-    /// The value itself: unions are as what they hold.
-    fn chosen(mut self) -> Result<Self, Problem> {
+    /// Reads the branch of a union, and continues with its value.
+    fn resolve_union(mut self) -> Result<Self, Problem> {
         if let Node::Union(branches) = &self.plan.nodes[self.node] {
             self.node = branches[self.cursor.choice(branches.len(), "a union's branch")?].node;
         }
         Ok(self)
     }
 
-    fn read<V: Visitor<'de>>(self, wanted: Wanted, visitor: V) -> Result<V::Value, Problem> {
-        let this = self.chosen()?;
+    fn read<V: Visitor<'de>>(self, requested: Requested, visitor: V) -> Result<V::Value, Problem> {
+        let this = self.resolve_union()?;
         let cursor = this.cursor;
         cursor.limits.count()?;
         match &this.plan.nodes[this.node] {
@@ -46,11 +46,11 @@ impl<'de> Reader<'_, 'de> {
             Node::Boolean => visitor.visit_bool(cursor.boolean()?),
             Node::Int => visitor.visit_i32(cursor.int()?),
             Node::Long => visitor.visit_i64(cursor.long()?),
-            Node::Float => float(f32::from_le_bytes(cursor.array()?).into(), wanted, visitor),
-            Node::Double => float(f64::from_le_bytes(cursor.array()?), wanted, visitor),
+            Node::Float => float(f32::from_le_bytes(cursor.array()?).into(), requested, visitor),
+            Node::Double => float(f64::from_le_bytes(cursor.array()?), requested, visitor),
             Node::String => visitor.visit_borrowed_str(cursor.string()?),
-            Node::Bytes => bytes(cursor.bytes()?, wanted, visitor),
-            Node::Fixed(fixed) => bytes(cursor.take(fixed.size)?, wanted, visitor),
+            Node::Bytes => bytes(cursor.bytes()?, requested, visitor),
+            Node::Fixed(fixed) => bytes(cursor.take(fixed.size)?, requested, visitor),
             Node::Array(items) => nested(cursor, |cursor| {
                 visitor.visit_seq(Items { plan: this.plan, node: *items, cursor, left: 0, index: 0, ended: false })
             }),
@@ -71,31 +71,31 @@ impl<'de> Reader<'_, 'de> {
                 let index = cursor.choice(symbols.symbols.len(), "an enum's symbol")?;
                 visitor.visit_borrowed_str(symbol(&symbols.symbols, index)?)
             }
-            Node::Union(_) => Err(Problem::new("a union in a union")),
+            Node::Union(_) => Err(Problem::new("a union nested in a union")),
             Node::Decimal { scale, fixed, .. } => {
                 let unscaled = match fixed {
                     Some(fixed) => cursor.take(fixed.size)?,
                     None => cursor.bytes()?,
                 };
-                decimal(unscaled, *scale as i64, wanted, visitor)
+                logical::deserialize_decimal(unscaled, *scale as i64, requested, visitor)
             }
             Node::BigDecimal => {
                 let mut parts = Cursor::new(cursor.bytes()?);
                 let unscaled = parts.bytes()?;
-                decimal(unscaled, parts.long()?, wanted, visitor)
+                logical::deserialize_decimal(unscaled, parts.long()?, requested, visitor)
             }
             Node::Uuid(None) => visitor.visit_borrowed_str(cursor.string()?),
             Node::Uuid(Some(_)) => {
                 let uuid: [u8; 16] = cursor.array()?;
-                match wanted {
-                    Wanted::Bytes => visitor.visit_bytes(&uuid),
+                match requested {
+                    Requested::Bytes => visitor.visit_bytes(&uuid),
                     _ => visitor.visit_string(logical::uuid(uuid)),
                 }
             }
             Node::Duration(_) => visitor.visit_string(logical::duration(cursor.array()?)),
             Node::Date => {
                 let days = cursor.int()?;
-                moment(days.into(), wanted, || time::date(days.into()), visitor)
+                moment(days.into(), requested, || time::date(days.into()), visitor)
             }
             Node::Time(unit) => {
                 let count = match unit {
@@ -103,24 +103,26 @@ impl<'de> Reader<'_, 'de> {
                     Unit::Micros | Unit::Nanos => cursor.long()?,
                 };
                 time::check_time(count, *unit)?;
-                moment(count, wanted, || time::time(count, *unit), visitor)
+                moment(count, requested, || time::time(count, *unit), visitor)
             }
             Node::Timestamp(unit) => {
                 let count = cursor.long()?;
-                moment(count, wanted, || time::timestamp(count, *unit) + "Z", visitor)
+                moment(count, requested, || time::timestamp(count, *unit) + "Z", visitor)
             }
             Node::LocalTimestamp(unit) => {
                 let count = cursor.long()?;
-                moment(count, wanted, || time::timestamp(count, *unit), visitor)
+                moment(count, requested, || time::timestamp(count, *unit), visitor)
             }
-            Node::Promoted(from, promotion) => promoted(&this.plan.nodes[*from], *promotion, cursor, wanted, visitor),
+            Node::Promoted(from, promotion) => {
+                promoted(&this.plan.nodes[*from], *promotion, cursor, requested, visitor)
+            }
             Node::Mismatch(reason) => Err(Problem::new(reason)),
         }
     }
 
-    /// Checks the value and goes past it.
+    /// Validates and skips the value.
     pub(super) fn skip(self) -> Result<(), Problem> {
-        self.read(Wanted::Nothing, IgnoredAny).map(drop)
+        self.read(Requested::Ignored, IgnoredAny).map(drop)
     }
 }
 
@@ -134,34 +136,18 @@ fn nested<'de, T>(
     Ok(value)
 }
 
-/// A number where one is asked for, as near as it gets; else every digit.
-fn decimal<'de, V: Visitor<'de>>(unscaled: &[u8], scale: i64, wanted: Wanted, visitor: V) -> Result<V::Value, Problem> {
-    logical::check_decimal(unscaled, scale)?;
-    if wanted == Wanted::Nothing {
-        return visitor.visit_unit();
-    }
-    let digits = logical::decimal(unscaled, scale);
-    if wanted != Wanted::Number {
-        return visitor.visit_string(digits);
-    }
-    match digits.parse::<i64>() {
-        Ok(whole) => visitor.visit_i64(whole),
-        Err(_) => visitor.visit_f64(digits.parse().unwrap_or(f64::NAN)),
-    }
-}
-
 fn promoted<'de, V: Visitor<'de>>(
     from: &Node,
     promotion: Promotion,
     cursor: &mut Cursor<'de>,
-    wanted: Wanted,
+    requested: Requested,
     visitor: V,
 ) -> Result<V::Value, Problem> {
     match (promotion, from) {
-        (Promotion::Float, Node::Int) => float(cursor.int()?.into(), wanted, visitor),
-        (Promotion::Float, _) => float(cursor.long()? as f64, wanted, visitor),
+        (Promotion::Float, Node::Int) => float(cursor.int()?.into(), requested, visitor),
+        (Promotion::Float, _) => float(cursor.long()? as f64, requested, visitor),
         (Promotion::Text, _) => visitor.visit_borrowed_str(cursor.string()?),
-        (Promotion::Bytes, _) => bytes(cursor.bytes()?, wanted, visitor),
+        (Promotion::Bytes, _) => bytes(cursor.bytes()?, requested, visitor),
     }
 }
 
@@ -172,10 +158,10 @@ fn symbol(symbols: &[Option<String>], index: usize) -> Result<&str, Problem> {
 impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     type Error = Problem;
 
-    as_wanted!();
+    deserialize_as_requested!();
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        let this = self.chosen()?;
+        let this = self.resolve_union()?;
         match &this.plan.nodes[this.node] {
             Node::Null => visitor.visit_none(),
             _ => visitor.visit_some(this),
@@ -183,10 +169,10 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Problem> {
-        self.read(Wanted::List, visitor)
+        self.read(Requested::List, visitor)
     }
 
-    /// An Avro enum is the unit variant of its symbol; a union is the variant of its branch, named as Avro names it.
+    /// An Avro enum becomes the unit variant of its symbol, a union the variant with Avro's name of its branch.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -206,7 +192,7 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
         let branch = &branches[self.cursor.choice(branches.len(), "a union's branch")?];
         let reader = Reader { node: branch.node, ..self };
         match &reader.plan.nodes[branch.node] {
-            // `["null", "E"]` read into the Rust enum of `E`.
+            // `["null", "E"]` is read into the Rust enum of `E`.
             Node::Enum(_) if !variants.contains(&branch.name.as_str()) => {
                 reader.deserialize_enum(name, variants, visitor)
             }
@@ -230,7 +216,7 @@ impl<'c, 'de> EnumAccess<'de> for Union<'c, 'de> {
     type Variant = Reader<'c, 'de>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), Problem> {
-        // Namespaces are no part of a Rust name.
+        // Rust names have no namespace.
         let name = self.name.rsplit('.').next().unwrap_or(self.name);
         Ok((seed.deserialize(BorrowedStrDeserializer::new(name))?, self.reader))
     }
@@ -248,11 +234,11 @@ impl<'de> VariantAccess<'de> for Reader<'_, 'de> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Problem> {
-        self.read(Wanted::List, visitor)
+        self.read(Requested::List, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Problem> {
-        self.read(Wanted::Any, visitor)
+        self.read(Requested::Any, visitor)
     }
 }
 
@@ -278,7 +264,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
         seed.deserialize(reader).map(Some).map_err(|problem| problem.in_element(index))
     }
 
-    /// An element may take no byte at all, so that the count promises nothing.
+    /// An element may have no bytes, so the count alone is not reliable.
     fn size_hint(&self) -> Option<usize> {
         usize::try_from(self.left).ok().map(|left| left.min(self.cursor.left.len()))
     }
@@ -308,7 +294,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     }
 }
 
-/// Whether a list or map has a further element; opens the next block where one is at its end.
+/// Whether an array or map has another element. Opens the next block at the end of one.
 fn more(cursor: &mut Cursor<'_>, left: &mut u64, ended: &mut bool) -> Result<bool, Problem> {
     if *left == 0 && !*ended {
         *left = cursor.block()?;
@@ -371,7 +357,7 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
     }
 }
 
-/// Reads one datum that takes all of the bytes.
+/// Reads one datum that must use all of the bytes.
 pub(super) fn whole<'de, T>(
     plan: &'de Plan,
     datum: &'de [u8],
@@ -381,11 +367,11 @@ pub(super) fn whole<'de, T>(
     let value = read(Reader { plan, node: 0, cursor: &mut cursor })?;
     match cursor.left.len() {
         0 => Ok(value),
-        left => Err(Problem::new(format!("{left} bytes are left over"))),
+        left => Err(Problem::new(format!("{left} unexpected bytes at the end"))),
     }
 }
 
-/// Reads one of several data, which share the limits of a payload.
+/// Reads one of several consecutive data, which share the limits of a payload.
 pub(super) fn next<'de, S: DeserializeSeed<'de>>(
     plan: &'de Plan,
     cursor: &mut Cursor<'de>,

@@ -1,4 +1,4 @@
-//! Reading what was written with one version of a schema as another: Avro's schema resolution, done once.
+//! Avro schema resolution: reads data of the writer's schema as values of the reader schema.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use super::{
     plan::{Absent, Branch, Enum, Field, Id, Node, Plan, Promotion, Record},
 };
 
-/// A plan that reads data of the writer's schema and hands over values of the reader's.
+/// Resolves two plans into one that reads data of the writer's schema as values of the reader's.
 ///
 /// # Errors
-/// Why no data of the one can be read as the other. What only some data cannot is told by those.
+/// Why no data of the writer's schema can be read. A mismatch of only some data is reported when they are read.
 pub(super) fn resolve(writer: &Plan, reader: &Plan) -> Result<Plan, String> {
     if writer == reader {
         return Ok(writer.clone());
@@ -32,14 +32,14 @@ struct Resolver<'p> {
 }
 
 impl Resolver<'_> {
-    /// Adds a node for data of the writer's node that are read as the reader's.
+    /// Adds a node that reads data of the writer's node as the reader's.
     fn add(&mut self, writer: Id, reader: Id) -> Result<Id, String> {
         if let Some(known) = self.known.get(&(writer, reader)) {
             return Ok(*known);
         }
         let id = self.nodes.len();
         self.nodes.push(Node::Null);
-        // A record may hold itself.
+        // A record may contain itself.
         self.known.insert((writer, reader), id);
         self.nodes[id] = self.node(writer, reader)?;
         Ok(id)
@@ -89,37 +89,37 @@ impl Resolver<'_> {
     fn record(&mut self, written: &Record, read: &Record) -> Result<Node, String> {
         let mut fields = Vec::with_capacity(written.fields.len());
         for field in &written.fields {
-            let wanted = read.fields.iter().find(|wanted| wanted.is_of(field));
-            fields.push(match wanted {
-                Some(wanted) => Field { node: self.add(field.node, wanted.node)?, ..wanted.clone() },
+            let reader = read.fields.iter().find(|reader| reader.matches(field));
+            fields.push(match reader {
+                Some(reader) => Field { node: self.add(field.node, reader.node)?, ..reader.clone() },
                 None => Field { node: self.graft(self.writer, field.node), skipped: true, ..field.clone() },
             });
         }
         let mut defaults = Vec::new();
-        for wanted in &read.fields {
-            if written.fields.iter().any(|field| wanted.is_of(field)) {
+        for reader in &read.fields {
+            if written.fields.iter().any(|field| reader.matches(field)) {
                 continue;
             }
-            let Some(default) = &wanted.default else {
-                let problem = format!("the reader schema's field `{}` is not in what was written", wanted.name);
-                return Ok(Node::Mismatch(problem + ", and it has no default"));
+            let Some(default) = &reader.default else {
+                let problem = format!("the reader schema's field `{}` is not in the writer's schema", reader.name);
+                return Ok(Node::Mismatch(problem + ", and has no default"));
             };
-            let datum = json::to_datum(self.reader, wanted.node, default)
-                .map_err(|problem| format!("the reader schema's default of `{}`: {problem}", wanted.name))?;
-            let node = self.graft(self.reader, wanted.node);
-            defaults.push(Absent { name: wanted.name.clone(), node, datum });
+            let datum = json::to_datum(self.reader, reader.node, default)
+                .map_err(|problem| format!("the reader schema's default of `{}`: {problem}", reader.name))?;
+            let node = self.graft(self.reader, reader.node);
+            defaults.push(Absent { name: reader.name.clone(), node, datum });
         }
         Ok(Node::Record(Record { fields, defaults, ..read.clone() }))
     }
 
-    /// Adds all nodes of a plan at the end, and gives the new number of one: for what is read as it is.
+    /// Appends all nodes of a plan, and returns the new index of one: for values that need no resolution.
     fn graft(&mut self, plan: &Plan, id: Id) -> Id {
         let moved = self.nodes.len();
         self.nodes.extend(plan.nodes.iter().cloned().map(|node| node.moved_by(moved)));
         id + moved
     }
 
-    fn fits(&self, writer: Id, reader: Id, exact: bool) -> bool {
+    fn is_readable(&self, writer: Id, reader: Id, exact: bool) -> bool {
         match (&self.writer.nodes[writer], &self.reader.nodes[reader]) {
             (Node::Record(written), Node::Record(read)) => same(&written.name, &read.name, &read.aliases),
             (Node::Enum(written), Node::Enum(read)) => same(&written.name, &read.name, &read.aliases),
@@ -129,17 +129,18 @@ impl Resolver<'_> {
         }
     }
 
-    /// The branch of a reader's union that takes what was written.
+    /// The branch of a reader's union that reads the writer's node.
     fn reader_branch(&self, writer: Id, reader: Id) -> Option<&Branch> {
         let Node::Union(branches) = &self.reader.nodes[reader] else { return None };
-        // Exactly the same before what can be promoted.
+        // An exact match takes precedence over a promotion.
         let mut by_rank = [true, false].into_iter();
-        by_rank.find_map(|exact| branches.iter().find(|branch| self.fits(writer, branch.node, exact)))
+        by_rank.find_map(|exact| branches.iter().find(|branch| self.is_readable(writer, branch.node, exact)))
     }
 }
 
 impl Field {
-    fn is_of(&self, written: &Self) -> bool {
+    /// Whether the reader's field has the name of the written one, or its name as an alias.
+    fn matches(&self, written: &Self) -> bool {
         self.name == written.name || self.aliases.contains(&written.name)
     }
 }
@@ -161,7 +162,7 @@ impl Node {
 
 enum Promoted {
     Same,
-    /// On the wire as it was written, handed over as the reader has it.
+    /// Encoded in the same way, and read as this node.
     As(Node),
     By(Promotion),
 }
@@ -169,8 +170,8 @@ enum Promoted {
 fn promotion(written: &Node, read: &Node) -> Option<Promoted> {
     Some(match (written, read) {
         (Node::Fixed(written), Node::Fixed(read)) if written.size == read.size => Promoted::Same,
-        (Node::Decimal { scale, fixed: a, .. }, Node::Decimal { scale: wanted, fixed: b, .. })
-            if scale == wanted && a.as_ref().map(|fixed| fixed.size) == b.as_ref().map(|fixed| fixed.size) =>
+        (Node::Decimal { scale, fixed: a, .. }, Node::Decimal { scale: reader_scale, fixed: b, .. })
+            if scale == reader_scale && a.as_ref().map(|fixed| fixed.size) == b.as_ref().map(|fixed| fixed.size) =>
         {
             Promoted::Same
         }
@@ -179,7 +180,7 @@ fn promotion(written: &Node, read: &Node) -> Option<Promoted> {
         (Node::Int | Node::Long, Node::Float | Node::Double) => Promoted::By(Promotion::Float),
         (Node::String | Node::Uuid(None), Node::Bytes) => Promoted::By(Promotion::Bytes),
         (Node::Bytes, Node::String) => Promoted::By(Promotion::Text),
-        // A logical type on one side only is the plain type on the other.
+        // A logical type on one side only is read as its underlying type.
         (Node::Int, Node::Date) | (Node::Long, Node::Timestamp(_) | Node::LocalTimestamp(_)) => {
             Promoted::As(read.clone())
         }
@@ -193,10 +194,10 @@ fn promotion(written: &Node, read: &Node) -> Option<Promoted> {
 }
 
 fn mismatch(written: &Node, read: &Node) -> Node {
-    Node::Mismatch(format!("what was written as {} cannot be read as {}", written.title(), read.title()))
+    Node::Mismatch(format!("{} cannot be read as {}", written.title(), read.title()))
 }
 
-/// A reader's name is a writer's if its last part is, or if it has the writer's as an alias.
+/// Whether a reader's name matches a writer's: its last part is equal, or it has the writer's name as an alias.
 fn same(written: &str, read: &str, aliases: &[String]) -> bool {
     fn last(name: &str) -> &str {
         name.rsplit('.').next().unwrap_or(name)

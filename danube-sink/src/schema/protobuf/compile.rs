@@ -1,4 +1,4 @@
-//! From the `.proto` text of the registry to the message that payloads are.
+//! Compilation of the registry's `.proto` text, and choice of the payload's message.
 
 use std::path::Path;
 
@@ -8,33 +8,35 @@ use protox::{
     file::{File, FileResolver, GoogleFileResolver},
 };
 
-/// What the text is called in errors.
+/// File name of the text in errors.
 const NAME: &str = "schema.proto";
 
-/// What the registry calls the message of every schema.
+/// Message name that the registry gives every schema.
 const REGISTRY_NAME: &str = "DefaultMessage";
 
-/// Brackets within brackets: the compiler goes down one call for each.
+/// Maximum nesting of brackets, since the compiler recurses for each.
 const MAX_NESTING: usize = 100;
 
+/// Compiles the text, and finds the message of payloads.
+///
 /// # Errors
-/// Where the text is wrong, or which messages it may be.
-pub(super) fn compile(text: &str, wanted: Option<&str>) -> Result<MessageDescriptor, String> {
+/// The position of the error, or the messages to choose from.
+pub(super) fn compile(text: &str, requested: Option<&str>) -> Result<MessageDescriptor, String> {
     check_nesting(text)?;
     let mut compiler = Compiler::with_file_resolver(Text(text.to_owned()));
     compiler.open_file(NAME).map_err(|error| format!("not a .proto text: {}", explain(&error)))?;
     let file = compiler.descriptor_pool().get_file_by_name(NAME).ok_or("not a .proto text")?;
-    message(&file, wanted)
+    message(&file, requested)
 }
 
-fn message(file: &FileDescriptor, wanted: Option<&str>) -> Result<MessageDescriptor, String> {
+fn message(file: &FileDescriptor, requested: Option<&str>) -> Result<MessageDescriptor, String> {
     let top: Vec<_> = file.messages().collect();
     let names = || top.iter().map(|message| message.full_name().to_owned()).collect::<Vec<_>>().join(", ");
-    if let Some(wanted) = wanted {
-        let by_name = || top.iter().find(|message| message.name() == wanted).cloned();
-        let in_package = || file.parent_pool().get_message_by_name(&format!("{}.{wanted}", file.package_name()));
-        let found = file.parent_pool().get_message_by_name(wanted).or_else(by_name).or_else(in_package);
-        return found.ok_or_else(|| format!("`protobuf_message` is {wanted}, and the schema has {}", names()));
+    if let Some(requested) = requested {
+        let by_name = || top.iter().find(|message| message.name() == requested).cloned();
+        let in_package = || file.parent_pool().get_message_by_name(&format!("{}.{requested}", file.package_name()));
+        let found = file.parent_pool().get_message_by_name(requested).or_else(by_name).or_else(in_package);
+        return found.ok_or_else(|| format!("`protobuf_message` is {requested}, but the schema has {}", names()));
     }
     if let Some(named) = top.iter().find(|message| message.name() == REGISTRY_NAME) {
         return Ok(named.clone());
@@ -42,7 +44,7 @@ fn message(file: &FileDescriptor, wanted: Option<&str>) -> Result<MessageDescrip
     match &top[..] {
         [only] => Ok(only.clone()),
         [] => Err("its .proto text has no message".into()),
-        _ => Err(format!("its .proto text has several messages: say with `protobuf_message` which of {}", names())),
+        _ => Err(format!("its .proto text has several messages: set `protobuf_message` to one of {}", names())),
     }
 }
 
@@ -55,23 +57,23 @@ fn check_nesting(text: &str) -> Result<(), String> {
             _ => {}
         }
         if depth > MAX_NESTING {
-            return Err(format!("its .proto text has more than {MAX_NESTING} brackets in each other"));
+            return Err(format!("its .proto text has more than {MAX_NESTING} nested brackets"));
         }
     }
     Ok(())
 }
 
-/// protox's own text is one line without the place.
+/// Formats an error of protox, with help for imports.
 fn explain(error: &Error) -> String {
     match error.file() {
         _ if error.is_file_not_found() => {
-            format!("{error}: only the files of google/protobuf can be imported, put the rest into the text itself")
+            format!("{error}: only files of google/protobuf can be imported; include others in the text itself")
         }
         _ => error.to_string(),
     }
 }
 
-/// The text itself, and Google's files for its imports.
+/// File resolver of the text itself, and of Google's files for its imports.
 struct Text(String);
 
 impl FileResolver for Text {
@@ -89,26 +91,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_is_the_named_or_the_registrys_or_the_only_one() {
-        let name = |text: &str, wanted: Option<&str>| compile(text, wanted).map(|found| found.full_name().to_owned());
+    fn the_message_is_the_configured_or_the_registrys_or_the_only_one() {
+        let name =
+            |text: &str, requested: Option<&str>| compile(text, requested).map(|found| found.full_name().to_owned());
         let two = "syntax = 'proto3'; package shop; message A { message In {} } message B {}";
         assert_eq!(name("syntax = 'proto3'; message A {}", None).unwrap(), "A");
         assert_eq!(name(two, Some("B")).unwrap(), "shop.B");
         assert_eq!(name(two, Some("shop.A")).unwrap(), "shop.A");
         assert_eq!(name(two, Some("A.In")).unwrap(), "shop.A.In");
         assert_eq!(name("message A {} message DefaultMessage {}", None).unwrap(), "DefaultMessage");
-        assert!(name(two, None).unwrap_err().contains("which of shop.A, shop.B"));
+        assert!(name(two, None).unwrap_err().contains("one of shop.A, shop.B"));
         assert!(name(two, Some("C")).unwrap_err().contains("the schema has shop.A, shop.B"));
         assert!(name("", None).unwrap_err().contains("no message"));
     }
 
     #[test]
-    fn what_does_not_compile_is_told() {
-        let told = |text: &str| compile(text, None).unwrap_err();
-        assert!(told("message A { nonsense }").contains("not a .proto text"), "{}", told("message A { nonsense }"));
-        let imported = told("syntax = 'proto3'; import 'shop/order.proto'; message A {}");
+    fn compile_errors_are_reported() {
+        let error = |text: &str| compile(text, None).unwrap_err();
+        assert!(error("message A { nonsense }").contains("not a .proto text"), "{}", error("message A { nonsense }"));
+        let imported = error("syntax = 'proto3'; import 'shop/order.proto'; message A {}");
         assert!(imported.contains("shop/order.proto") && imported.contains("google/protobuf"), "{imported}");
-        assert!(told(&"message A {".repeat(100_000)).contains("brackets"));
-        assert!(told("syntax = 'proto3'; message A { B b = 1; }").contains("not a .proto text"));
+        assert!(error(&"message A {".repeat(100_000)).contains("brackets"));
+        assert!(error("syntax = 'proto3'; message A { B b = 1; }").contains("not a .proto text"));
     }
 }

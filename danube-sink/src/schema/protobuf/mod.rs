@@ -1,4 +1,4 @@
-//! Protobuf, by the `.proto` text of the registry.
+//! Protobuf decoding, by the `.proto` text of the registry.
 //!
 //! ```text
 //!  .proto text ──▶ message ──▶ plan ─┐
@@ -7,9 +7,9 @@
 //!  JSON ──▶ (as Protobuf's JSON) ──▶ ▲
 //! ```
 //!
-//! A message's fields may come in any order and in several pieces: they are put in order first, as parts of the payload.
-//! A payload that begins with `{` and is Protobuf's JSON of the message is read as that; as binary it would begin with
-//! a group numbered 15.
+//! The fields of a message may occur in any order and in several pieces, so they are sorted first, as slices of the payload.
+//! A payload that begins with `{` and is valid Protobuf JSON of the message is read as JSON; as binary it would begin with a
+//! group numbered 15.
 
 mod compile;
 mod plan;
@@ -34,11 +34,11 @@ pub(super) struct Protobuf {
     plan: Arc<Plan>,
 }
 
-/// A payload whose encoding is known.
+/// Content of a payload with a known encoding.
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     plan: Arc<Plan>,
-    /// The message, where the payload was JSON.
+    /// The encoded message, if the payload was JSON.
     written: Option<Vec<u8>>,
 }
 

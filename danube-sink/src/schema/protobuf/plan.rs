@@ -1,11 +1,11 @@
-//! A message type and those inside it as a flat list that name each other by number, so that reading looks nothing up
-//! by name.
+//! Decoding plan of a Protobuf message: a flat list of message types that refer to each other by index, without look-ups by
+//! name.
 
 use std::{collections::HashMap, sync::Arc};
 
 use prost_reflect::{Cardinality, FieldDescriptor, Kind as Described, MessageDescriptor};
 
-/// The number of a message type in its plan. 0 is that of the payload.
+/// Index of a message type in its plan. 0 is the payload.
 pub(super) type Id = usize;
 
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Plan {
 
 #[derive(Debug)]
 pub(super) struct Message {
-    /// In the order of their numbers, as encoders write them.
+    /// Sorted by number, the order in which encoders write them.
     pub(super) fields: Vec<Field>,
     pub(super) known: Option<WellKnown>,
 }
@@ -25,18 +25,19 @@ pub(super) struct Field {
     pub(super) name: String,
     pub(super) number: u32,
     pub(super) kind: Kind,
-    pub(super) shape: Shape,
-    /// Which of the message's oneofs it belongs to.
+    pub(super) rule: Rule,
+    /// Index of the field's oneof.
     pub(super) oneof: Option<usize>,
 }
 
+/// Rule of a field: its presence and cardinality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// Not there is a mistake.
+pub(super) enum Rule {
+    /// A missing field is an error.
     Required,
-    /// Not there is told from its default.
+    /// A missing field is omitted.
     Optional,
-    /// Not there is its default.
+    /// A missing field has its default.
     Implicit,
     List,
     Map,
@@ -65,19 +66,19 @@ pub(super) enum Kind {
 
 #[derive(Debug)]
 pub(super) struct Symbols {
-    /// Of several names of a number, the first.
+    /// The first name of each number.
     names: HashMap<i32, String>,
     /// `google.protobuf.NullValue`
     pub(super) is_null: bool,
     pub(super) first: i32,
 }
 
-/// The types that Protobuf's JSON has a form of their own for.
+/// Types with a special representation in Protobuf's JSON.
 #[derive(Debug, Clone)]
 pub(super) enum WellKnown {
     Timestamp,
     Duration,
-    /// A message around one value.
+    /// A message with one value.
     Wrapper,
     /// `Struct`, `Value`, `ListValue`, `Any`, `FieldMask`: read by prost-reflect.
     Other(MessageDescriptor),
@@ -92,9 +93,9 @@ impl Plan {
 }
 
 impl Message {
-    /// The place of the field with that number.
+    /// The index of the field with this number.
     pub(super) fn find(&self, number: u32, near: usize) -> Option<usize> {
-        // Encoders go by number: it is the field of before or one of the next.
+        // Encoders sort by number: it is the same field as before, or the next one.
         let next = self.fields.get(near..)?.iter().take(2).position(|field| field.number == number);
         next.map(|at| near + at).or_else(|| self.fields.binary_search_by_key(&number, |field| field.number).ok())
     }
@@ -117,7 +118,7 @@ impl Compiler {
             return *known;
         }
         let id = self.messages.len();
-        // A message may hold itself.
+        // A message may contain itself.
         self.known.insert(message.full_name().to_owned(), id);
         self.messages.push(Message { fields: Vec::new(), known: well_known(message) });
         let mut fields: Vec<Field> = message.fields().map(|field| self.field(&field)).collect();
@@ -127,15 +128,15 @@ impl Compiler {
     }
 
     fn field(&mut self, field: &FieldDescriptor) -> Field {
-        let shape = match () {
-            () if field.is_map() => Shape::Map,
-            () if field.is_list() => Shape::List,
-            () if field.cardinality() == Cardinality::Required => Shape::Required,
-            () if field.supports_presence() => Shape::Optional,
-            () => Shape::Implicit,
+        let rule = match () {
+            () if field.is_map() => Rule::Map,
+            () if field.is_list() => Rule::List,
+            () if field.cardinality() == Cardinality::Required => Rule::Required,
+            () if field.supports_presence() => Rule::Optional,
+            () => Rule::Implicit,
         };
         let oneof = field.containing_oneof().map(|oneof| oneof.path().last().map_or(0, |index| *index as usize));
-        Field { name: field.name().to_owned(), number: field.number(), kind: self.kind(&field.kind()), shape, oneof }
+        Field { name: field.name().to_owned(), number: field.number(), kind: self.kind(&field.kind()), rule, oneof }
     }
 
     fn kind(&mut self, kind: &Described) -> Kind {

@@ -1,4 +1,4 @@
-//! A message, read straight into the type that is asked for.
+//! Deserialization of a Protobuf message directly into the requested type.
 
 use serde::{
     Deserializer,
@@ -7,18 +7,18 @@ use serde::{
 };
 
 use super::{
-    plan::{Field, Id, Kind, Message, Plan, Shape, Symbols, WellKnown},
+    plan::{Field, Id, Kind, Message, Plan, Rule, Symbols, WellKnown},
     well_known,
     wire::{self, Parts, Raw, Sent},
 };
 use crate::schema::{
     Problem,
     limits::Limits,
+    requested::{Requested, bytes, deserialize_as_requested, float},
     text::Text,
-    wanted::{Wanted, as_wanted, bytes, float},
 };
 
-/// One value of a payload.
+/// Deserializer of one value of a payload.
 pub(super) struct Reader<'c, 'de> {
     plan: &'de Plan,
     limits: &'c mut Limits,
@@ -38,16 +38,16 @@ pub(super) fn whole<'de, T>(
     payload: &'de [u8],
     read: impl FnOnce(Reader<'_, 'de>) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    let mut limits = Limits::WHOLE;
+    let mut limits = Limits::PAYLOAD;
     let parts = Parts { first: payload, more: Vec::new() };
     read(Reader { plan, limits: &mut limits, what: What::Message(0, parts) })
 }
 
 impl<'de> Reader<'_, 'de> {
-    fn read<V: Visitor<'de>>(self, wanted: Wanted, visitor: V) -> Result<V::Value, Problem> {
+    fn read<V: Visitor<'de>>(self, requested: Requested, visitor: V) -> Result<V::Value, Problem> {
         let Self { plan, limits, what } = self;
         match what {
-            What::One(kind, raw) => scalar(kind, raw, wanted, visitor),
+            What::One(kind, raw) => scalar(kind, raw, requested, visitor),
             What::Message(id, parts) => {
                 limits.descend()?;
                 let message = &plan.messages[id];
@@ -60,7 +60,7 @@ impl<'de> Reader<'_, 'de> {
                         let sent = wire::scan(message, &parts, limits)?;
                         let kind = &message.fields[0].kind;
                         let raw = sent.last().map_or_else(|| kind.zero(), |sent| sent.raw);
-                        scalar(kind, raw, wanted, visitor)?
+                        scalar(kind, raw, requested, visitor)?
                     }
                     Some(known) => {
                         let sent = |limits| wire::scan(message, &parts, limits);
@@ -85,13 +85,13 @@ impl<'de> Reader<'_, 'de> {
 fn scalar<'de, V: Visitor<'de>>(
     kind: &'de Kind,
     raw: Raw<'de>,
-    wanted: Wanted,
+    requested: Requested,
     visitor: V,
 ) -> Result<V::Value, Problem> {
     let zigzag = |bits: u64| (bits >> 1) as i64 ^ -((bits & 1) as i64);
     match (kind, raw) {
-        (Kind::Double, Raw::Number(bits)) => float(f64::from_bits(bits), wanted, visitor),
-        (Kind::Float, Raw::Number(bits)) => float(f32::from_bits(bits as u32).into(), wanted, visitor),
+        (Kind::Double, Raw::Number(bits)) => float(f64::from_bits(bits), requested, visitor),
+        (Kind::Float, Raw::Number(bits)) => float(f32::from_bits(bits as u32).into(), requested, visitor),
         (Kind::Int32 | Kind::Sfixed32, Raw::Number(bits)) => visitor.visit_i32(bits as i32),
         (Kind::Int64 | Kind::Sfixed64, Raw::Number(bits)) => visitor.visit_i64(bits as i64),
         (Kind::Uint32 | Kind::Fixed32, Raw::Number(bits)) => visitor.visit_u32(bits as u32),
@@ -99,32 +99,32 @@ fn scalar<'de, V: Visitor<'de>>(
         (Kind::Sint32, Raw::Number(bits)) => visitor.visit_i32(zigzag(bits & 0xffff_ffff) as i32),
         (Kind::Sint64, Raw::Number(bits)) => visitor.visit_i64(zigzag(bits)),
         (Kind::Bool, Raw::Number(bits)) => visitor.visit_bool(bits != 0),
-        (Kind::Enum(symbols), Raw::Number(bits)) => symbol(symbols, bits as i32, wanted, visitor),
+        (Kind::Enum(symbols), Raw::Number(bits)) => symbol(symbols, bits as i32, requested, visitor),
         (Kind::String, Raw::Bytes(text)) => {
             let text = std::str::from_utf8(text).map_err(|_| Problem::new("a string that is not UTF-8"))?;
             visitor.visit_borrowed_str(text)
         }
-        (Kind::Bytes, Raw::Bytes(held)) => bytes(held, wanted, visitor),
+        (Kind::Bytes, Raw::Bytes(held)) => bytes(held, requested, visitor),
         _ => Err(Problem::new("not encoded as its type is")),
     }
 }
 
-/// The name, unless the number is asked for or has none.
+/// An enum's symbol, or its number if a number is requested or it has no name.
 fn symbol<'de, V: Visitor<'de>>(
     symbols: &'de Symbols,
     number: i32,
-    wanted: Wanted,
+    requested: Requested,
     visitor: V,
 ) -> Result<V::Value, Problem> {
     match symbols.name(number) {
         _ if symbols.is_null => visitor.visit_unit(),
-        Some(name) if wanted != Wanted::Number => visitor.visit_borrowed_str(name),
+        Some(name) if requested != Requested::Number => visitor.visit_borrowed_str(name),
         _ => visitor.visit_i32(number),
     }
 }
 
 impl Kind {
-    /// As if it had been sent with the value that it has without.
+    /// The raw default value of a field that was not sent.
     fn zero(&self) -> Raw<'static> {
         match self {
             Self::String | Self::Bytes | Self::Message(_) => Raw::Bytes(&[]),
@@ -133,7 +133,7 @@ impl Kind {
         }
     }
 
-    /// A value of this kind that was sent several times, or not at all.
+    /// The value of a field that may have been sent several times or not at all.
     fn last<'c, 'de>(&'de self, sent: &[Sent<'de>]) -> What<'c, 'de> {
         match self {
             Self::Message(id) => {
@@ -152,7 +152,7 @@ impl Kind {
 impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     type Error = Problem;
 
-    as_wanted!();
+    deserialize_as_requested!();
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         match &self.what {
@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Problem> {
-        self.read(Wanted::List, visitor)
+        self.read(Requested::List, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -190,10 +190,10 @@ struct Fields<'c, 'de> {
     limits: &'c mut Limits,
     message: &'de Message,
     sent: Vec<Sent<'de>>,
-    /// Up to where `sent` was handed over, and which field comes next.
+    /// Position in `sent`, and index of the next field.
     at: usize,
     field: usize,
-    /// What was sent of the field before that.
+    /// Range in `sent` of the current field's values.
     value: std::ops::Range<usize>,
 }
 
@@ -206,10 +206,10 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
             self.value = self.at..self.at + count;
             self.at += count;
             self.field += 1;
-            if count == 0 && field.shape == Shape::Required {
-                return Err(Problem::new("required, and not there").in_field(&field.name));
+            if count == 0 && field.rule == Rule::Required {
+                return Err(Problem::new("required field is missing").in_field(&field.name));
             }
-            if count > 0 || field.shape != Shape::Optional {
+            if count > 0 || field.rule != Rule::Optional {
                 return seed.deserialize(BorrowedStrDeserializer::<Problem>::new(&field.name)).map(Some);
             }
         }
@@ -219,9 +219,9 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Problem> {
         let field: &'de Field = &self.message.fields[self.field - 1];
         let sent = &self.sent[self.value.clone()];
-        let what = match (field.shape, &field.kind) {
-            (Shape::List, kind) => What::List(kind, sent),
-            (Shape::Map, Kind::Message(entry)) => What::Map(*entry, sent),
+        let what = match (field.rule, &field.kind) {
+            (Rule::List, kind) => What::List(kind, sent),
+            (Rule::Map, Kind::Message(entry)) => What::Map(*entry, sent),
             (_, kind) => kind.last(sent),
         };
         let reader = Reader { plan: self.plan, limits: self.limits, what };
@@ -234,7 +234,7 @@ struct Items<'c, 'de> {
     limits: &'c mut Limits,
     kind: &'de Kind,
     sent: &'c [Sent<'de>],
-    /// Numbers that were sent in one piece.
+    /// Remaining packed numbers.
     packed: &'de [u8],
     index: usize,
 }
@@ -274,7 +274,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     }
 }
 
-/// A map's entries are messages of two fields: the key is number 1, the value number 2.
+/// Entries of a map, which are messages with the key in field 1 and the value in field 2.
 struct Entries<'c, 'de> {
     plan: &'de Plan,
     limits: &'c mut Limits,
@@ -307,15 +307,15 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     }
 }
 
-/// A map's key: text as in JSON, unless a number or a boolean is asked for.
+/// Deserializer of a map's key: text as in JSON, unless a number or a boolean is requested.
 struct Key<'c, 'de>(Reader<'c, 'de>);
 
 impl<'de> Key<'_, 'de> {
-    fn read<V: Visitor<'de>>(self, wanted: Wanted, visitor: V) -> Result<V::Value, Problem> {
-        let text = match (wanted, &self.0.what) {
-            (Wanted::Number, _) | (_, What::One(Kind::String, _)) => return self.0.read(wanted, visitor),
+    fn read<V: Visitor<'de>>(self, requested: Requested, visitor: V) -> Result<V::Value, Problem> {
+        let text = match (requested, &self.0.what) {
+            (Requested::Number, _) | (_, What::One(Kind::String, _)) => return self.0.read(requested, visitor),
             (_, What::One(Kind::Bool, Raw::Number(bits))) => (*bits != 0).to_string(),
-            _ => self.0.read(Wanted::Number, Digits)?,
+            _ => self.0.read(Requested::Number, Digits)?,
         };
         visitor.visit_string(text)
     }
@@ -324,10 +324,10 @@ impl<'de> Key<'_, 'de> {
 impl<'de> Deserializer<'de> for Key<'_, 'de> {
     type Error = Problem;
 
-    as_wanted!();
+    deserialize_as_requested!();
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        self.0.read(Wanted::Any, visitor)
+        self.0.read(Requested::Any, visitor)
     }
 
     forward_to_deserialize_any! {
@@ -335,7 +335,7 @@ impl<'de> Deserializer<'de> for Key<'_, 'de> {
     }
 }
 
-/// A number as text.
+/// Visitor that formats an integer as text.
 struct Digits;
 
 impl Visitor<'_> for Digits {

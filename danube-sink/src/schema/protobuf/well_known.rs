@@ -1,4 +1,4 @@
-//! The types of `google/protobuf` that have a form of their own in Protobuf's JSON.
+//! Well-known types of `google/protobuf` with a special representation in Protobuf's JSON.
 
 use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde::{Deserializer, de::Visitor};
@@ -9,13 +9,13 @@ use super::{
 };
 use crate::schema::{Problem, limits::MAX_VALUES, time};
 
-/// The years 1 to 9999, as Protobuf allows them.
+/// Valid seconds of a timestamp: the years 1 to 9999.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
-/// Some ten thousand years in either direction.
-const LONGEST: i64 = 315_576_000_000;
+/// Maximum duration in seconds, some ten thousand years.
+const MAX_DURATION: i64 = 315_576_000_000;
 
-/// `2026-03-01T14:05:00.5Z`, with 0, 3, 6 or 9 digits after the point.
+/// Formats a timestamp with 0, 3, 6 or 9 digits after the point: `2026-03-01T14:05:00.500Z`.
 pub(super) fn timestamp(message: &Message, sent: &[Sent<'_>]) -> Result<String, Problem> {
     let (seconds, nanos) = seconds_and_nanos(message, sent);
     match u32::try_from(nanos) {
@@ -24,18 +24,18 @@ pub(super) fn timestamp(message: &Message, sent: &[Sent<'_>]) -> Result<String, 
     }
 }
 
-/// `1.5s`
+/// Formats a duration: `1.500s`.
 pub(super) fn duration(message: &Message, sent: &[Sent<'_>]) -> Result<String, Problem> {
     let (seconds, nanos) = seconds_and_nanos(message, sent);
-    let fits = seconds.abs() <= LONGEST && nanos.unsigned_abs() < 1_000_000_000;
-    if !fits || (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0) {
-        return Err(Problem::new("a duration that is too long, or of two signs"));
+    let is_in_range = seconds.abs() <= MAX_DURATION && nanos.unsigned_abs() < 1_000_000_000;
+    if !is_in_range || (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0) {
+        return Err(Problem::new("a duration that is too long or has two signs"));
     }
     let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
     Ok(format!("{sign}{}{}s", seconds.unsigned_abs(), time::fraction(nanos.unsigned_abs())))
 }
 
-/// Numbers 1 and 2 of `Timestamp` and `Duration`.
+/// Fields 1 and 2 of `Timestamp` and `Duration`.
 fn seconds_and_nanos(message: &Message, sent: &[Sent<'_>]) -> (i64, i32) {
     let last = |number: u32| {
         let of_number = |sent: &&Sent<'_>| message.fields[sent.field].number == number;
@@ -47,7 +47,7 @@ fn seconds_and_nanos(message: &Message, sent: &[Sent<'_>]) -> (i64, i32) {
     (last(1) as i64, last(2) as i32)
 }
 
-/// Those that are a small language of their own.
+/// Reads the other well-known types with prost-reflect.
 pub(super) fn other<'de, V: Visitor<'de>>(
     described: &MessageDescriptor,
     parts: &Parts<'_>,
@@ -55,7 +55,7 @@ pub(super) fn other<'de, V: Visitor<'de>>(
 ) -> Result<V::Value, Problem> {
     let mut bytes = parts.first.to_vec();
     parts.more.iter().for_each(|part| bytes.extend_from_slice(part));
-    // A value takes a byte at least.
+    // A value takes at least one byte.
     if bytes.len() > MAX_VALUES {
         return Err(Problem::new(format!("a {} of more than {MAX_VALUES} bytes", described.full_name())));
     }

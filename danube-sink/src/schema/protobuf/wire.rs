@@ -1,9 +1,9 @@
-//! The fields of a message as they stand in its bytes.
+//! Protobuf wire format: the encoded fields of a message.
 
-use super::plan::{Field, Kind, Message, Shape};
+use super::plan::{Field, Kind, Message, Rule};
 use crate::schema::{Problem, limits::Limits};
 
-/// The bytes of a message: in one piece, or in several that were sent for the same field and count as joined.
+/// The bytes of a message: one piece, or several of the same field that are merged.
 #[derive(Clone)]
 pub(super) struct Parts<'de> {
     pub(super) first: &'de [u8],
@@ -12,7 +12,7 @@ pub(super) struct Parts<'de> {
 
 /// One field as it was sent.
 pub(super) struct Sent<'de> {
-    /// Its place among the fields of the message.
+    /// Index of the field in the message.
     pub(super) field: usize,
     pub(super) raw: Raw<'de>,
 }
@@ -30,10 +30,10 @@ const GROUP: u8 = 3;
 const GROUP_END: u8 = 4;
 const FIXED32: u8 = 5;
 
-/// Groups in a group that nobody knows: goes down one call for each.
+/// Maximum nesting of groups, since each is a recursive call.
 const MAX_UNKNOWN_GROUPS: usize = 100;
 
-/// The fields that the message type knows, in its order; each field's in the order sent.
+/// Scans the known fields of a message, sorted by field; the values of a field stay in the order sent.
 pub(super) fn scan<'de>(message: &Message, parts: &Parts<'de>, limits: &mut Limits) -> Result<Vec<Sent<'de>>, Problem> {
     let mut found: Vec<Sent<'de>> = Vec::with_capacity(message.fields.len());
     let (mut sorted, mut near, mut chosen) = (true, 0, Chosen::default());
@@ -41,19 +41,19 @@ pub(super) fn scan<'de>(message: &Message, parts: &Parts<'de>, limits: &mut Limi
         let mut left = *part;
         while !left.is_empty() {
             let (number, wire) = tag(&mut left)?;
-            let Some(place) = message.find(number, near) else {
+            let Some(index) = message.find(number, near) else {
                 skip(&mut left, number, wire, MAX_UNKNOWN_GROUPS)?;
                 continue;
             };
-            let field = &message.fields[place];
+            let field = &message.fields[index];
             let raw = raw(field, number, wire, &mut left).map_err(|problem| problem.in_field(&field.name))?;
-            sorted &= near <= place;
-            near = place;
+            sorted &= near <= index;
+            near = index;
             if let Some(oneof) = field.oneof {
-                chosen.set(oneof, place);
+                chosen.set(oneof, index);
             }
             limits.count()?;
-            found.push(Sent { field: place, raw });
+            found.push(Sent { field: index, raw });
         }
     }
     if chosen.conflicting {
@@ -65,7 +65,7 @@ pub(super) fn scan<'de>(message: &Message, parts: &Parts<'de>, limits: &mut Limi
     Ok(found)
 }
 
-/// Which field of each oneof was sent last: only that one counts.
+/// The last sent field of each oneof; earlier ones are dropped.
 #[derive(Default)]
 struct Chosen {
     last: Vec<(usize, usize)>,
@@ -92,14 +92,14 @@ impl Chosen {
 fn raw<'de>(field: &Field, number: u32, wire: u8, left: &mut &'de [u8]) -> Result<Raw<'de>, Problem> {
     let own = field.kind.wire();
     Ok(match wire {
-        LENGTH if own == LENGTH || field.shape == Shape::List => Raw::Bytes(bytes(left)?),
+        LENGTH if own == LENGTH || field.rule == Rule::List => Raw::Bytes(bytes(left)?),
         GROUP if matches!(field.kind, Kind::Message(_)) => Raw::Bytes(group(left, number, MAX_UNKNOWN_GROUPS)?),
         wire if wire == own => Raw::Number(scalar(wire, left)?),
         _ => return Err(Problem::new("not encoded as its type is")),
     })
 }
 
-/// The elements of a list that were sent in one piece.
+/// Reads the next element of a packed list.
 pub(super) fn unpack(kind: &Kind, left: &mut &[u8]) -> Result<u64, Problem> {
     scalar(kind.wire(), left)
 }
@@ -116,7 +116,7 @@ fn scalar(wire: u8, left: &mut &[u8]) -> Result<u64, Problem> {
 fn tag(left: &mut &[u8]) -> Result<(u32, u8), Problem> {
     let tag = u32::try_from(varint(left)?).map_err(|_| Problem::new("a tag of more than 32 bits"))?;
     match (tag >> 3, (tag & 7) as u8) {
-        (0, _) => Err(Problem::new("a field of the number 0")),
+        (0, _) => Err(Problem::new("a field with the number 0")),
         tag => Ok(tag),
     }
 }
@@ -126,15 +126,14 @@ fn skip(left: &mut &[u8], number: u32, wire: u8, depth: usize) -> Result<(), Pro
         VARINT | FIXED64 | FIXED32 => scalar(wire, left).map(drop),
         LENGTH => bytes(left).map(drop),
         GROUP => group(left, number, depth).map(drop),
-        _ => Err(Problem::new("a tag that does not fit")),
+        _ => Err(Problem::new("an invalid tag")),
     }
 }
 
-/// What stands before the end of the group that has just begun.
+/// Reads the content of a group whose start tag has been read.
 fn group<'de>(left: &mut &'de [u8], number: u32, depth: usize) -> Result<&'de [u8], Problem> {
-    let depth = depth
-        .checked_sub(1)
-        .ok_or_else(|| Problem::new(format!("more than {MAX_UNKNOWN_GROUPS} groups in each other")))?;
+    let depth =
+        depth.checked_sub(1).ok_or_else(|| Problem::new(format!("more than {MAX_UNKNOWN_GROUPS} nested groups")))?;
     let whole = *left;
     loop {
         let inside = whole.len() - left.len();
@@ -173,14 +172,14 @@ fn bytes<'de>(left: &mut &'de [u8]) -> Result<&'de [u8], Problem> {
     let split = usize::try_from(length).ok().and_then(|length| left.split_at_checked(length));
     let (bytes, rest) = split.ok_or_else(|| {
         let held = left.len();
-        Problem::new(format!("{length} bytes are announced, {held} are left"))
+        Problem::new(format!("a length of {length} bytes, and {held} are left"))
     })?;
     *left = rest;
     Ok(bytes)
 }
 
 fn ends() -> Problem {
-    Problem::new("it ends too early")
+    Problem::new("unexpected end")
 }
 
 impl Kind {

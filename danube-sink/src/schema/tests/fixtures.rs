@@ -1,4 +1,4 @@
-//! `tests/fixtures/schema`: what Python's encoders made, sent by the official Python client through a real broker.
+//! Fixtures in `tests/fixtures/schema`: payloads of Python encoders, sent with the official Python client to a real broker.
 
 use std::{fs, path::Path};
 
@@ -64,7 +64,7 @@ impl Fixture {
     }
 }
 
-/// Those of the formats that are built in.
+/// The fixtures of the compiled-in formats.
 pub(super) fn all() -> Vec<Fixture> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/schema");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -80,7 +80,7 @@ pub(super) fn all() -> Vec<Fixture> {
 }
 
 #[test]
-fn each_is_what_its_maker_meant() {
+fn each_fixture_decodes_to_its_value() {
     for fixture in all() {
         let name = &fixture.name;
         assert_eq!(fixture.wire, fixture.payload, "{name}: the broker delivers what was sent");

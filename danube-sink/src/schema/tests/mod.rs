@@ -1,12 +1,12 @@
-//! Payloads of encoders that are not ours, and payloads that nobody meant.
+//! Payloads of foreign encoders, and hostile payloads.
 
+#[cfg(feature = "avro")]
+mod detection;
 mod fixtures;
 #[cfg(all(feature = "avro", feature = "protobuf"))]
 mod hostile;
 #[cfg(all(feature = "avro", feature = "protobuf"))]
 mod round_trips;
-#[cfg(feature = "avro")]
-mod telling_apart;
 mod types;
 
 use super::{DecodeOptions, Decoder, SchemaInfo, SchemaType};

@@ -1,4 +1,4 @@
-//! Value → another's encoder → our decoder → the same value, for values of every kind.
+//! Round trips: value → a foreign encoder → our decoder → the same value.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ const TREE: &str = r#"{"type":"record","name":"Tree","fields":[
     {"name":"map","type":{"type":"map","values":"float"}},
     {"name":"children","type":{"type":"array","items":"Tree"}}]}"#;
 
-/// A tree as its encoder takes it, and as the decoder gives it.
+/// A tree as the encoder's value, and as the decoder's.
 fn tree() -> impl Strategy<Value = (Avro, Value)> {
     let leaf = node(Just(Vec::new()).boxed());
     leaf.prop_recursive(4, 24, 3, |inner| node(vec(inner, 0..3).boxed()))
@@ -136,7 +136,7 @@ fn numbers() -> impl Strategy<Value = Numbers> {
     })
 }
 
-/// What `payload()` shows of a message.
+/// The value of `payload()` for a message.
 fn shown(numbers: &Numbers) -> Value {
     let mut value = serde_json::to_value(Numbers { children: Vec::new(), ..numbers.clone() }).unwrap();
     value["bytes"] = super::super::raw_bytes::base64(&numbers.bytes).into();
@@ -182,7 +182,7 @@ proptest! {
         prop_assert_eq!(decoder.value(payload.clone()).unwrap(), shown(&numbers));
         let read: Numbers = decoder.read(payload.clone()).unwrap();
         prop_assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&numbers).unwrap());
-        // Fields in pieces, in any order, are as if they had been sent once.
+        // Fields in pieces and in any order are merged.
         let twice = [payload.clone(), payload].concat();
         let merged = Numbers::decode(&twice[..]).unwrap();
         prop_assert_eq!(decoder.value(twice).unwrap(), shown(&merged));

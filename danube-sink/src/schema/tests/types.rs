@@ -1,4 +1,4 @@
-//! What `as_type` makes of payloads, and what it is told of schemas that cannot be used.
+//! Deserialization into types, and errors of unusable schemas.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ enum Either {
 
 #[cfg(feature = "avro")]
 #[test]
-fn avro_is_read_into_what_a_struct_asks_for() {
+fn avro_is_read_into_the_types_of_a_struct() {
     #[derive(Debug, Deserialize)]
     struct Everything {
         big: i64,
@@ -86,7 +86,7 @@ fn avro_is_read_into_what_a_struct_asks_for() {
 
 #[cfg(feature = "avro")]
 #[test]
-fn who_asks_for_a_list_of_a_containers_data_gets_one() {
+fn a_container_is_read_into_a_requested_list() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Order {
         number: i64,
@@ -99,7 +99,7 @@ fn who_asks_for_a_list_of_a_containers_data_gets_one() {
 
 #[cfg(feature = "protobuf")]
 #[test]
-fn protobuf_is_read_into_what_a_struct_asks_for() {
+fn protobuf_is_read_into_the_types_of_a_struct() {
     #[derive(Debug, Deserialize)]
     struct Order {
         a_uint64: u64,
@@ -141,7 +141,7 @@ fn protobuf_is_read_into_what_a_struct_asks_for() {
 }
 
 #[test]
-fn plain_types_are_read_without_a_value_in_between() {
+fn plain_types_are_read_directly() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Name(String);
     let string = decoder(SchemaType::String, "");
@@ -154,16 +154,16 @@ fn plain_types_are_read_without_a_value_in_between() {
 
 #[cfg(all(feature = "avro", feature = "protobuf"))]
 #[test]
-fn a_problem_names_the_place_and_not_the_contents() {
+fn a_problem_has_the_position_but_no_values() {
     let nested = r#"{"type":"record","name":"A","fields":[{"name":"list","type":{"type":"array","items":
         {"type":"record","name":"B","fields":[{"name":"text","type":"string"}]}}}]}"#;
     let avro = decoder(SchemaType::Avro, nested);
-    let told = |payload: &[u8]| avro.value(payload.to_vec()).unwrap_err().to_string();
-    assert_eq!(told(&[2, 4, 0xff, 0xfe, 0]), "a string that is not UTF-8 at `list[0].text`");
-    assert_eq!(told(&[2, 4, b'a', b'b', 0, 0]), "1 bytes are left over");
+    let error = |payload: &[u8]| avro.value(payload.to_vec()).unwrap_err().to_string();
+    assert_eq!(error(&[2, 4, 0xff, 0xfe, 0]), "a string that is not UTF-8 at `list[0].text`");
+    assert_eq!(error(&[2, 4, b'a', b'b', 0, 0]), "1 unexpected bytes at the end");
     let wrong = avro.read::<HashMap<String, u8>>(br#"{"list":[{"text":"s3cret"}]}"#.to_vec()).unwrap_err();
     assert!(!wrong.to_string().contains("s3cret"), "{wrong}");
-    let json = told(br#"{"list":[{"text":7}]}"#);
+    let json = error(br#"{"list":[{"text":7}]}"#);
     assert!(json.contains("not a string at `list[0].text`"), "{json}");
 
     let protobuf =
@@ -172,29 +172,29 @@ fn a_problem_names_the_place_and_not_the_contents() {
     assert!(several.contains("protobuf_message"), "{several}");
     let protobuf =
         decoder(SchemaType::Protobuf, "message A { repeated B list = 1; message B { optional string s = 1; } }");
-    let told = protobuf.value(&[10, 3, 10, 1, 0xff][..]).unwrap_err().to_string();
-    assert_eq!(told, "a string that is not UTF-8 at `list[0].s`");
+    let error = protobuf.value(&[10, 3, 10, 1, 0xff][..]).unwrap_err().to_string();
+    assert_eq!(error, "a string that is not UTF-8 at `list[0].s`");
 }
 
 #[test]
-fn a_schema_that_cannot_be_used_is_told_by_each_payload() {
+fn an_unusable_schema_fails_for_each_payload() {
     for (schema_type, definition, why) in [
         (SchemaType::Avro, "{", "not an Avro schema"),
         (SchemaType::Avro, r#""missing""#, "not an Avro schema"),
         (SchemaType::Protobuf, "message {", "not a .proto text"),
     ] {
-        let told = decoder(schema_type, definition).value("x").unwrap_err().to_string();
+        let error = decoder(schema_type, definition).value("x").unwrap_err().to_string();
         let built_in = match schema_type {
             SchemaType::Avro => cfg!(feature = "avro"),
             _ => cfg!(feature = "protobuf"),
         };
-        let why = if built_in { why } else { "switch the feature" };
-        assert!(told.contains("the schema cannot be used") && told.contains(why), "{told}");
+        let why = if built_in { why } else { "enable the feature" };
+        assert!(error.contains("the schema cannot be used") && error.contains(why), "{error}");
     }
 }
 
 #[test]
-fn a_required_field_that_was_not_sent_is_told_with_its_path() {
+fn a_missing_required_field_is_reported_with_its_path() {
     let message = decoder(
         SchemaType::Protobuf,
         "syntax = \"proto2\"; message A { required int32 id = 1; repeated B list = 2; message B { required string s = 1; } }",
@@ -204,7 +204,7 @@ fn a_required_field_that_was_not_sent_is_told_with_its_path() {
     for (wrong, path) in
         [(&[0x12, 2, 0x0a, 0][..], "id"), (&[0x08, 7, 0x12, 0][..], "list[0].s"), (br#"{"list":[]}"#, "id")]
     {
-        let told = message.value(wrong).unwrap_err().to_string();
-        assert!(told.contains("required") && told.contains(path), "{told}");
+        let error = message.value(wrong).unwrap_err().to_string();
+        assert!(error.contains("required") && error.contains(path), "{error}");
     }
 }

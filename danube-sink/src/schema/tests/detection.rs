@@ -1,4 +1,4 @@
-//! No datum is read as JSON that it is not.
+//! Detection of the Avro encoding: a datum is never mistaken for JSON.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -23,10 +23,10 @@ const SCHEMAS: [&str; 6] = [
 ];
 
 #[test]
-fn what_may_be_both_is_invalid_until_the_mapping_says() {
+fn an_ambiguous_payload_is_invalid_without_avro_encoding() {
     // The text 5 is the number 5, or the datum -27.
-    let told = decoder(SchemaType::Avro, r#""int""#).value("5").unwrap_err().to_string();
-    assert!(told.contains("avro_encoding"), "{told}");
+    let error = decoder(SchemaType::Avro, r#""int""#).value("5").unwrap_err().to_string();
+    assert!(error.contains("avro_encoding"), "{error}");
     assert_eq!(with(AvroEncoding::Json, r#""int""#).value("5").unwrap(), 5);
     assert_eq!(with(AvroEncoding::Datum, r#""int""#).value("5").unwrap(), -27);
     // The quotation mark is the length 17.
@@ -34,7 +34,7 @@ fn what_may_be_both_is_invalid_until_the_mapping_says() {
     assert!(decoder(SchemaType::Avro, r#""string""#).value(text).is_err());
     assert_eq!(with(AvroEncoding::Datum, r#""string""#).value(text).unwrap(), "sixteen letters.\"");
     assert_eq!(decoder(SchemaType::Avro, r#""string""#).value("\"fifteen letters\"").unwrap(), "fifteen letters");
-    // Four numbers that spell the beginning of a container.
+    // Four numbers whose encoding is the magic of a container.
     let four = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"},
         {"name":"c","type":"int"},{"name":"d","type":"int"}]}"#;
     let value = decoder(SchemaType::Avro, four).value(&b"Obj\x01"[..]).unwrap();
@@ -58,13 +58,13 @@ fn json_is_checked_against_the_schema() {
 }
 
 proptest! {
-    /// Whatever is sent, both readings agree with what was found, or it was refused.
+    /// For any payload, the detected encoding agrees with the explicit ones, or the payload is rejected.
     #[test]
-    fn what_is_found_is_the_datum_or_the_json(payload in any::<Vec<u8>>(), which in 0..SCHEMAS.len()) {
+    fn the_detected_value_is_that_of_the_datum_or_the_json(payload in any::<Vec<u8>>(), which in 0..SCHEMAS.len()) {
         agrees(&payload, SCHEMAS[which]);
     }
 
-    /// Data of a string whose length looks like the beginning of JSON, and that go on like it.
+    /// Data of a string whose length looks like the beginning of JSON, and whose text continues like it.
     #[test]
     fn data_that_look_like_json(text in "[\\[\\]{}\",:0-9a ]{0,70}", number in -70i64..70, which in 0..SCHEMAS.len()) {
         let zigzag = |number: i64| (number << 1 ^ number >> 63) as u8 & 0x7f;
@@ -83,7 +83,7 @@ fn agrees(payload: &[u8], definition: &str) {
         (Ok(found), Ok(datum), Err(_)) => assert_eq!(found, datum),
         (Ok(found), Err(_), Ok(json)) => assert_eq!(found, json),
         (Ok(found), Ok(datum), Ok(json)) if found == datum => assert_eq!(datum, json),
-        // A record's JSON spells the names of its fields, which a datum cannot do by chance.
+        // A record's JSON contains the names of its fields, which a datum does not by chance.
         (Ok(found), Ok(_), Ok(json)) => assert!(found == json && json["a"].is_number()),
         (Err(_), Ok(datum), Ok(json)) => assert_ne!(datum, json),
         (Err(_), Err(_), Err(_)) => {}

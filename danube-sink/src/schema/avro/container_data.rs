@@ -1,4 +1,4 @@
-//! The data of a container, as one value.
+//! Deserialization of the data of a container as one value.
 
 use serde::{
     Deserializer,
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::schema::Problem;
 
-/// The data of a container: the datum itself where it is the only one, else a list of them.
-pub(super) struct Several<'de> {
+/// Deserializer of a container's data: the datum itself if there is exactly one, otherwise a list.
+pub(super) struct ContainerData<'de> {
     pub(super) plan: &'de Plan,
     pub(super) blocks: &'de [Block],
 }
 
-impl<'de> Several<'de> {
+impl<'de> ContainerData<'de> {
     fn is_one(&self) -> bool {
         self.blocks.iter().fold(0u64, |count, block| count.saturating_add(block.count)) == 1
     }
@@ -47,7 +47,7 @@ macro_rules! one_or_all {
     )+};
 }
 
-impl<'de> Deserializer<'de> for Several<'de> {
+impl<'de> Deserializer<'de> for ContainerData<'de> {
     type Error = Problem;
 
     one_or_all! {
@@ -56,7 +56,7 @@ impl<'de> Deserializer<'de> for Several<'de> {
         deserialize_enum(name: &'static str, variants: &'static [&'static str])
     }
 
-    /// Who asks for a list gets one, of however many, unless each datum is a list itself.
+    /// A requested list contains all data, also a single one, unless the datum is a list itself.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         let is_list = matches!(self.plan.root(), Node::Array(_) | Node::Bytes | Node::Fixed(_) | Node::Union(_));
         if self.is_one() && is_list {
@@ -87,10 +87,10 @@ struct All<'de> {
 impl<'de> All<'de> {
     fn visit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Problem> {
         let value = visitor.visit_seq(&mut self)?;
-        // A visitor need not have asked for the end.
+        // A visitor may stop before the end.
         match self.next_element::<IgnoredAny>()? {
             None => Ok(value),
-            Some(_) => Err(Problem::new("more data than are asked for")),
+            Some(_) => Err(Problem::new("more data than requested")),
         }
     }
 }
@@ -101,7 +101,7 @@ impl<'de> SeqAccess<'de> for All<'de> {
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Problem> {
         while self.left == 0 {
             if !self.cursor.left.is_empty() {
-                return Err(Problem::new("a block holds more than its data"));
+                return Err(Problem::new("unexpected bytes at the end of a block"));
             }
             let Some(block) = self.blocks.next() else { return Ok(None) };
             self.left = block.count;
