@@ -1,28 +1,28 @@
-//! A broker inside the process, for development and tests.
+//! Embedded broker for development and tests.
 //!
-//! [`EmbeddedBroker`] speaks Danube's protocol on a local port and keeps everything in memory. [`Faults`] makes it
-//! misbehave, and [`EmbeddedBroker::restart`] restarts it.
+//! [`EmbeddedBroker`] speaks Danube's protocol on a local port and keeps everything in memory. [`Faults`] injects faults,
+//! and [`EmbeddedBroker::restart`] restarts it.
 //!
-//! # What the real broker loses
+//! # Losses of the real broker
 //!
-//! By default the embedded broker delivers every message. The real one (0.15.1) does not, and [`Realism`] imitates
-//! where, with one switch each; [`BrokerOptions::like_the_real_broker`] sets all:
+//! By default the embedded broker delivers every message. The real one (0.15.1) does not, and [`Realism`] imitates its losses
+//! and hangs, with one option each; [`BrokerOptions::like_the_real_broker`] enables all:
 //!
-//! | Switch | What happens |
+//! | Option | Effect |
 //! |---|---|
 //! | [`live_tail_skips`](Realism::live_tail_skips) | A subscription without a stored cursor that falls more than 256 messages behind skips the oldest. |
-//! | [`log_reader_ends`](Realism::log_reader_ends) | One with a stored cursor that falls further behind than queue and cache gets nothing any more. |
+//! | [`log_reader_ends`](Realism::log_reader_ends) | A subscription with a stored cursor that lags further behind than queue and cache gets no further messages. |
 //! | [`overtaking_ack_hangs`](Realism::overtaking_ack_hangs) | The dispatcher hangs until the next message is published when the newest one is acknowledged before an older one. |
 //! | [`cursor_stops_at_gap`](Realism::cursor_stops_at_gap) | The cursor never passes a skipped message, and the lag grows. |
-//! | [`offsets_below_cursor_are_skipped`](Realism::offsets_below_cursor_are_skipped) | After a restart without messages, as many new ones are missing as were acknowledged before. |
+//! | [`offsets_below_cursor_are_skipped`](Realism::offsets_below_cursor_are_skipped) | After a restart without messages, as many new messages are missing as were acknowledged before. |
 //! | [`full_slots_hang`](Realism::full_slots_hang) | A consumer that does not read blocks the dispatcher, and then the topic's publishers. |
 //!
-//! Attempts are counted as in the real broker without a switch: each attach is an attempt of every unacknowledged
-//! message. Two differences stay: cursors are stored at once and not every five seconds, and a KeyShared subscription
-//! loses no more than an Exclusive one.
+//! Delivery attempts are always counted as in the real broker: each attach is an attempt of every unacknowledged message. Two
+//! differences remain: cursors are stored immediately instead of every five seconds, and a KeyShared subscription loses no
+//! more messages than an Exclusive one.
 //!
-//! [`EmbeddedBroker::dispatch_status`] answers what was published and skipped, the cursor, the lag, and whether reader
-//! or dispatcher stopped.
+//! [`EmbeddedBroker::dispatch_status`] returns published and skipped messages, the cursor, the lag, and whether reader or
+//! dispatcher stopped.
 
 mod broker;
 

@@ -1,4 +1,4 @@
-//! Who may do what: tokens as `danube-admin` makes them, and rights as the real broker checks them.
+//! Access control of the embedded broker: tokens as from `danube-admin`, and permissions as in the real broker.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,21 +7,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use danube_core::jwt::{self, Claims};
 use tonic::{Request, Status};
 
-use super::options::BrokerError;
+use super::error::BrokerError;
 
-/// Tokens and rights of an embedded broker. Clones share them, so that a test can take a right away while a connector
-/// runs.
+/// Access control of an embedded broker: tokens and permissions. Clones share them, so that a test can revoke a permission
+/// while a connector runs.
 ///
-/// As in the real broker a call is checked twice: who calls, by a token that this secret key signed; and whether the
-/// caller has the right, on the topic, its namespace or the cluster. The real broker remembers for 30 seconds that a
-/// token was valid; this one does not.
+/// As in the real broker, a call is authenticated by a token that this secret key signed, and authorized by the caller's
+/// permission on the topic, its namespace or the cluster. The real broker caches for 30 seconds that a token was valid; this
+/// one does not.
 #[derive(Clone)]
 pub struct Access {
     secret_key: Arc<str>,
     grants: Arc<Mutex<Vec<Grant>>>,
 }
 
-/// One right of one caller.
+/// A permission of a principal.
 #[derive(Debug, PartialEq, Eq)]
 struct Grant {
     principal: String,
@@ -29,18 +29,18 @@ struct Grant {
     permission: Permission,
 }
 
-/// Where a right holds.
+/// Scope of a permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// Everywhere. Receiving, acknowledging and reading a schema by its id ask for it.
+    /// The cluster. Receiving, acknowledging and reading a schema by its id need this scope.
     Cluster,
-    /// In every topic of a namespace, such as `default`.
+    /// Every topic of a namespace, such as `default`.
     Namespace(String),
-    /// In one topic. Each partition is a topic of its own.
+    /// One topic. Each partition is a topic of its own.
     Topic(String),
 }
 
-/// What a caller may do.
+/// Permission of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Find topics and their partitions.
@@ -55,7 +55,7 @@ pub enum Permission {
     ManageTopic,
 }
 
-/// What a call is about, in the real broker's words.
+/// Resource of a call, with the real broker's names.
 #[derive(Debug)]
 pub(crate) enum Resource<'a> {
     Cluster,
@@ -63,7 +63,7 @@ pub(crate) enum Resource<'a> {
     SchemaSubject(&'a str),
 }
 
-/// Who calls.
+/// The authenticated caller.
 #[derive(Debug, Clone)]
 struct Principal {
     kind: &'static str,
@@ -71,12 +71,12 @@ struct Principal {
 }
 
 impl Access {
-    /// No caller has a right yet.
+    /// Creates access control in which no caller has a permission yet.
     pub fn new(secret_key: &str) -> Self {
         Self { secret_key: secret_key.into(), grants: Arc::default() }
     }
 
-    /// Gives a service account rights.
+    /// Grants permissions to a service account.
     pub fn grant(&self, principal: &str, scope: &Scope, permissions: &[Permission]) {
         let grant = |permission: &Permission| Grant {
             principal: principal.to_owned(),
@@ -86,15 +86,15 @@ impl Access {
         self.grants().extend(permissions.iter().map(grant));
     }
 
-    /// Takes a right away, wherever it held.
+    /// Revokes a permission in every scope.
     pub fn revoke(&self, principal: &str, permission: Permission) {
         self.grants().retain(|grant| grant.principal != principal || grant.permission != permission);
     }
 
-    /// A token for a service account, as `danube-admin security tokens create` makes one.
+    /// Creates a token for a service account, like `danube-admin security tokens create`.
     ///
     /// # Errors
-    /// [`BrokerError::Token`] where it cannot be signed.
+    /// [`BrokerError::Token`] if it cannot be signed.
     pub fn token(&self, principal: &str, expires: SystemTime) -> Result<String, BrokerError> {
         let claims = Claims {
             iss: "danube-auth".to_owned(),
@@ -106,7 +106,7 @@ impl Access {
         jwt::create_token(&claims, &self.secret_key).map_err(|error| BrokerError::Token(error.to_string()))
     }
 
-    /// Whether a call of this caller may pass.
+    /// Authorizes a call.
     fn authorize(&self, caller: &Principal, resource: &Resource<'_>, permission: Permission) -> Result<(), Status> {
         let covers = |scope: &Scope| match (scope, resource) {
             (Scope::Cluster, _) => true,
@@ -116,7 +116,7 @@ impl Access {
             }
             (Scope::Topic(topic), Resource::Topic(name) | Resource::SchemaSubject(name)) => topic == name,
         };
-        // Grants are to service accounts alone.
+        // Only service accounts have grants.
         let theirs = |grant: &Grant| caller.kind == "service_account" && grant.principal == caller.name;
         let allowed =
             self.grants().iter().any(|grant| theirs(grant) && grant.permission == permission && covers(&grant.scope));
@@ -138,12 +138,12 @@ impl fmt::Debug for Access {
     }
 }
 
-/// Authenticates the caller before the call is served; without [`Access`] every caller has every right.
+/// Authenticates the caller before the call is served; without [`Access`] every caller has every permission.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate(pub(crate) Option<Access>);
 
 impl Gate {
-    /// Whether the caller may do that.
+    /// Authorizes the caller of a request.
     pub(crate) fn authorize<T>(
         &self,
         request: &Request<T>,

@@ -1,4 +1,4 @@
-//! Connections that can be frozen and cut from outside.
+//! Connections that can be frozen and cut.
 
 use std::io;
 use std::pin::Pin;
@@ -15,32 +15,32 @@ use super::topics::Topics;
 
 /// The open connections.
 #[derive(Debug, Default)]
-pub(crate) struct Connections(Mutex<Vec<Weak<Scissors>>>);
+pub(crate) struct Connections(Mutex<Vec<Weak<Cutter>>>);
 
 impl Connections {
     pub(crate) fn admit(&self, stream: TcpStream, topics: Arc<Topics>) -> Connection {
-        let scissors = Arc::new(Scissors::default());
+        let cutter = Arc::new(Cutter::default());
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         list.retain(|open| open.strong_count() > 0);
-        list.push(Arc::downgrade(&scissors));
-        Connection { stream, scissors, topics }
+        list.push(Arc::downgrade(&cutter));
+        Connection { stream, cutter, topics }
     }
 
     /// Breaks every open connection.
     pub(crate) fn cut(&self) {
         let list = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        list.iter().filter_map(Weak::upgrade).for_each(|scissors| scissors.cut());
+        list.iter().filter_map(Weak::upgrade).for_each(|cutter| cutter.cut());
     }
 }
 
 #[derive(Debug, Default)]
-struct Scissors {
+struct Cutter {
     cut: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
 
-impl Scissors {
+impl Cutter {
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         self.reader.wake();
@@ -56,33 +56,33 @@ impl Scissors {
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
-    scissors: Arc<Scissors>,
+    cutter: Arc<Cutter>,
     topics: Arc<Topics>,
 }
 
 impl Connection {
     fn poll_usable(&self, waker: &AtomicWaker, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         waker.register(cx.waker());
-        self.scissors.check()?;
+        self.cutter.check()?;
         self.topics.faults.freeze.poll_open(cx).map(Ok)
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_usable(&self.scissors.reader, cx))?;
+        ready!(self.poll_usable(&self.cutter.reader, cx))?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_usable(&self.scissors.writer, cx))?;
+        ready!(self.poll_usable(&self.cutter.writer, cx))?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_usable(&self.scissors.writer, cx))?;
+        ready!(self.poll_usable(&self.cutter.writer, cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -95,7 +95,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_usable(&self.scissors.writer, cx))?;
+        ready!(self.poll_usable(&self.cutter.writer, cx))?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -1,4 +1,4 @@
-//! The consumers of one subscription, and which of them gets a message.
+//! Consumers of one subscription, and dispatch of messages to them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use danube_core::proto::StreamMessage;
 use super::keys;
 use super::realism::SLOTS;
 
-/// Who gets the messages of a subscription.
+/// Subscription type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Exclusive,
@@ -31,28 +31,28 @@ impl Kind {
     }
 }
 
-/// What ended a stream, if anything did.
+/// Whether and how a stream ended.
 #[derive(Debug, Default)]
-pub(crate) struct Fate(AtomicU8);
+pub(crate) struct StreamEnd(AtomicU8);
 
-impl Fate {
+impl StreamEnd {
     const REPLACED: u8 = 1;
     const KICKED: u8 = 2;
 
-    fn seal(&self, fate: u8) {
-        self.0.store(fate, Ordering::SeqCst);
+    fn set(&self, end: u8) {
+        self.0.store(end, Ordering::SeqCst);
     }
 
-    /// `None` while the stream lives, else whether it ends with an error.
+    /// `None` while the stream is open, otherwise whether it ends with an error.
     pub(crate) fn ended(&self) -> Option<bool> {
         match self.0.load(Ordering::SeqCst) {
             0 => None,
-            fate => Some(fate == Self::KICKED),
+            end => Some(end == Self::KICKED),
         }
     }
 }
 
-/// A message on its way to a consumer; attempt 0 is a message of a non-reliable topic, which needs no ack.
+/// A message queued for a consumer; attempt 0 is a message of a non-reliable topic, which needs no ack.
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) message: Arc<StreamMessage>,
@@ -64,7 +64,7 @@ pub(crate) struct Consumer {
     pub(crate) id: u64,
     name: String,
     filters: Vec<String>,
-    /// Subscribed and not disconnected since: what a health check asks.
+    /// Whether it is subscribed and not disconnected since, as health checks report.
     pub(crate) active: bool,
     stream: Option<Session>,
     queue: VecDeque<Queued>,
@@ -72,29 +72,29 @@ pub(crate) struct Consumer {
 
 #[derive(Debug)]
 struct Session {
-    fate: Arc<Fate>,
+    end: Arc<StreamEnd>,
     waker: Option<Waker>,
 }
 
-/// Where a message can go now.
+/// Target of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// To the consumer at this index of the list.
+    /// The consumer at this index of the list.
     Consumer(usize),
-    /// To no consumer now: those that may have it are away or have enough.
+    /// No consumer now: the eligible ones are disconnected or have full queues.
     Later,
-    /// To the consumer of this id, which has enough: the dispatcher waits for it and does nothing else.
+    /// The consumer with this id, whose queue is full: the dispatcher blocks on it.
     Full(u64),
-    /// To no consumer ever: no filter lets it through.
-    Unwanted,
+    /// No consumer ever: no filter accepts it.
+    Filtered,
 }
 
-/// In the order of their arrival; none is ever removed, as in the real broker.
+/// Consumers in the order of subscription; none is ever removed, as in the real broker.
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
     list: Vec<Consumer>,
     turn: usize,
-    /// Whether reliable messages go to consumers without a stream, and block on one that does not read.
+    /// Whether reliable messages are queued for consumers without a stream, and block on one that does not read.
     slots_hang: bool,
 }
 
@@ -111,7 +111,7 @@ impl Consumers {
 
     pub(crate) fn clear(&mut self) {
         for consumer in &mut self.list {
-            consumer.end_stream(Fate::REPLACED);
+            consumer.end_stream(StreamEnd::REPLACED);
         }
         self.list.clear();
     }
@@ -132,9 +132,9 @@ impl Consumers {
         self.list.iter_mut().find(|consumer| consumer.id == id)
     }
 
-    /// Whether a message of a reliable topic has a consumer to go to.
-    pub(crate) fn any_here(&self) -> bool {
-        self.list.iter().any(|consumer| self.is_here(consumer, true))
+    /// Whether a consumer can receive messages of a reliable topic.
+    pub(crate) fn any_present(&self) -> bool {
+        self.list.iter().any(|consumer| self.is_present(consumer, true))
     }
 
     /// Whether a consumer is subscribed and not disconnected.
@@ -142,17 +142,17 @@ impl Consumers {
         self.list.iter().any(|consumer| consumer.active)
     }
 
-    /// Whether a consumer reads, and has room for one more message.
+    /// Whether a consumer reads and has a free slot.
     pub(crate) fn reads(&mut self, id: u64) -> bool {
         self.get(id).is_some_and(|consumer| consumer.stream.is_some() && consumer.has_slot())
     }
 
-    /// Which consumer gets a message; `reliable` messages only go to open streams, unless slots hang.
+    /// Chooses the target of a message; `reliable` messages only go to open streams, unless slots hang.
     pub(crate) fn target(&mut self, kind: Kind, reliable: bool, message: &StreamMessage) -> Target {
         match kind {
             // Real standbys are never promoted: the first consumer stays the active one.
             Kind::Exclusive | Kind::Failover => match self.list.first() {
-                Some(first) if self.is_here(first, reliable) => self.slot_of(0, reliable),
+                Some(first) if self.is_present(first, reliable) => self.slot_of(0, reliable),
                 _ => Target::Later,
             },
             Kind::Shared => {
@@ -160,7 +160,7 @@ impl Consumers {
                 let waits = reliable && self.slots_hang;
                 let free = (0..count).map(|step| (self.turn + step) % count).find(|&index| {
                     let consumer = &self.list[index];
-                    self.is_here(consumer, reliable) && (waits || consumer.has_slot())
+                    self.is_present(consumer, reliable) && (waits || consumer.has_slot())
                 });
                 let Some(index) = free else { return Target::Later };
                 let target = self.slot_of(index, reliable);
@@ -178,13 +178,13 @@ impl Consumers {
             .list
             .iter()
             .enumerate()
-            .filter(|(_, consumer)| self.is_here(consumer, reliable) && consumer.wants(key))
+            .filter(|(_, consumer)| self.is_present(consumer, reliable) && consumer.accepts(key))
             .max_by_key(|(_, consumer)| keys::affinity(key, &consumer.name));
         match owner {
-            // The line of a key has one message in flight, so a reliable queue is bounded by the window.
+            // A key has one message in flight, so a reliable queue is bounded by the window.
             Some((index, _)) if reliable && !self.slots_hang => Target::Consumer(index),
             Some((index, _)) => self.slot_of(index, reliable),
-            None if !self.list.iter().any(|consumer| consumer.wants(key)) => Target::Unwanted,
+            None if !self.list.iter().any(|consumer| consumer.accepts(key)) => Target::Filtered,
             None => Target::Later,
         }
     }
@@ -200,7 +200,7 @@ impl Consumers {
         }
     }
 
-    fn is_here(&self, consumer: &Consumer, reliable: bool) -> bool {
+    fn is_present(&self, consumer: &Consumer, reliable: bool) -> bool {
         if reliable && !self.slots_hang { consumer.stream.is_some() } else { consumer.active }
     }
 
@@ -215,7 +215,7 @@ impl Consumers {
         self.list[index].id
     }
 
-    /// Makes every stream ask again.
+    /// Wakes every stream.
     pub(crate) fn wake(&mut self) {
         self.list.iter_mut().for_each(Consumer::wake);
     }
@@ -224,7 +224,7 @@ impl Consumers {
     pub(crate) fn kick(&mut self) {
         for consumer in &mut self.list {
             if consumer.stream.is_some() {
-                consumer.end_stream(Fate::KICKED);
+                consumer.end_stream(StreamEnd::KICKED);
                 consumer.active = false;
             }
         }
@@ -232,23 +232,23 @@ impl Consumers {
 }
 
 impl Consumer {
-    /// Prepares for a new stream: ends the older one. Whether there was one.
+    /// Ends the older stream before a new one. Returns whether there was one.
     pub(crate) fn take_over(&mut self) -> bool {
         self.active = true;
-        self.end_stream(Fate::REPLACED)
+        self.end_stream(StreamEnd::REPLACED)
     }
 
-    /// Opens a stream; answers with it whether there was an older one.
-    pub(crate) fn attach(&mut self) -> (Arc<Fate>, bool) {
+    /// Opens a stream. Returns with it whether it replaced an older one.
+    pub(crate) fn attach(&mut self) -> (Arc<StreamEnd>, bool) {
         let replaced = self.take_over();
-        let fate = Arc::new(Fate::default());
-        self.stream = Some(Session { fate: Arc::clone(&fate), waker: None });
-        (fate, replaced)
+        let end = Arc::new(StreamEnd::default());
+        self.stream = Some(Session { end: Arc::clone(&end), waker: None });
+        (end, replaced)
     }
 
-    /// Notices that a stream is gone; whether it was the current one.
-    pub(crate) fn detach(&mut self, fate: &Arc<Fate>) -> bool {
-        let current = self.stream.as_ref().is_some_and(|stream| Arc::ptr_eq(&stream.fate, fate));
+    /// Handles the end of a stream. Returns whether it was the current one.
+    pub(crate) fn detach(&mut self, end: &Arc<StreamEnd>) -> bool {
+        let current = self.stream.as_ref().is_some_and(|stream| Arc::ptr_eq(&stream.end, end));
         if current {
             self.stream = None;
             self.queue.clear();
@@ -261,7 +261,7 @@ impl Consumer {
         self.queue.pop_front()
     }
 
-    /// Remembers whom to wake for the next message.
+    /// Stores the waker for the next message.
     pub(crate) fn park(&mut self, waker: &Waker) {
         if let Some(stream) = &mut self.stream {
             match &mut stream.waker {
@@ -271,10 +271,10 @@ impl Consumer {
         }
     }
 
-    fn end_stream(&mut self, fate: u8) -> bool {
+    fn end_stream(&mut self, end: u8) -> bool {
         let Some(stream) = self.stream.take() else { return false };
         self.queue.clear();
-        stream.fate.seal(fate);
+        stream.end.set(end);
         if let Some(waker) = stream.waker {
             waker.wake();
         }
@@ -291,12 +291,12 @@ impl Consumer {
         self.queue.len() < SLOTS
     }
 
-    fn wants(&self, key: &str) -> bool {
+    fn accepts(&self, key: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| keys::matches(filter, key))
     }
 }
 
-/// The routing key, else the producer's name.
+/// The routing key, or without one the producer's name.
 pub(crate) fn key_of(message: &StreamMessage) -> &str {
     message.routing_key.as_deref().unwrap_or(&message.producer_name)
 }

@@ -1,9 +1,9 @@
-//! The cursor of a subscription: up to which offset everything is acknowledged.
+//! Cursor of a subscription: the offset up to which everything is acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Moves over consecutive offsets that are settled: acknowledged, or given up by the poison policy.
+/// Cursor that moves over consecutive settled offsets: acknowledged, or given up by the poison policy.
 ///
 /// ```text
 ///   settled   settled   in flight   settled
@@ -12,13 +12,13 @@ use std::ops::Range;
 /// ```
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
-    /// From before the broker's last start.
+    /// The position from before the broker's last start.
     stored: Option<u64>,
-    /// The first offset that was dispatched since then, and the first of those that is not settled.
+    /// The first offset dispatched since then, and the first unsettled one.
     run: Option<Run>,
-    /// Settled offsets behind one that is not.
+    /// Settled offsets behind an unsettled one.
     settled: BTreeSet<u64>,
-    /// Skipped offsets, start to end; empty where the cursor stops at a gap.
+    /// Skipped ranges of offsets, by start; empty if the cursor stops at a gap.
     gaps: BTreeMap<u64, u64>,
     stops_at_gap: bool,
 }
@@ -34,7 +34,7 @@ impl Cursor {
         Self { stored, stops_at_gap, ..Self::default() }
     }
 
-    /// What a restart of the broker keeps.
+    /// The cursor after a restart of the broker.
     pub(crate) fn restarted(&self) -> Self {
         Self::new(self.position(), self.stops_at_gap)
     }
@@ -44,25 +44,25 @@ impl Cursor {
         self.moved_to().or(self.stored)
     }
 
-    /// The same, `None` where it has not moved since the broker started.
+    /// The same, or `None` if it has not moved since the broker started.
     pub(crate) fn moved_to(&self) -> Option<u64> {
         let run = self.run?;
         (run.next > run.first).then(|| run.next - 1)
     }
 
-    /// Notices that an offset entered the window.
+    /// Records that an offset entered the window.
     pub(crate) fn dispatched(&mut self, offset: u64) {
         self.run.get_or_insert(Run { first: offset, next: offset });
     }
 
-    /// Notices that an offset needs no further delivery.
+    /// Records that an offset needs no further delivery.
     pub(crate) fn settle(&mut self, offset: u64) {
         self.dispatched(offset);
         self.settled.insert(offset);
         self.advance();
     }
 
-    /// Notices that offsets were skipped and never will be dispatched.
+    /// Records that offsets were skipped and will never be dispatched.
     pub(crate) fn skip(&mut self, offsets: Range<u64>) {
         if !self.stops_at_gap && self.run.is_some() {
             self.gaps.insert(offsets.start, offsets.end);

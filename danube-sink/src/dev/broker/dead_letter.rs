@@ -1,4 +1,4 @@
-//! Dead letters of the broker: what is published where when redelivery ran out.
+//! Dead letters of the broker, published when redeliveries are exhausted.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,14 +7,14 @@ use danube_core::proto::{MsgId, StreamMessage};
 use super::options::{FailurePolicy, PoisonPolicy};
 use super::window::GivenUp;
 
-/// A message for another topic.
+/// A dead letter and its topic.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(crate) topic: String,
     pub(crate) message: StreamMessage,
 }
 
-/// The dead letter for a message that was given up, if the policy wants one.
+/// Creates the dead letter for a message that was given up, if the policy requires one.
 pub(crate) fn write(
     original: &StreamMessage,
     subscription: &str,
@@ -39,7 +39,7 @@ pub(crate) fn write(
     attributes.extend(facts.map(|(name, value)| (name.to_owned(), value)));
     attributes.extend(given_up.reason.map(|reason| ("x-failure-reason".to_owned(), reason)));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // The real broker publishes through a producer of its own: schema and routing key are lost.
+    // As in the real broker, which uses its own producer, schema and routing key are lost.
     let message = StreamMessage {
         msg_id: Some(MsgId { topic_name: topic.clone(), broker_addr: id.broker_addr, ..MsgId::default() }),
         payload: original.payload.clone(),

@@ -1,4 +1,4 @@
-//! The stream of messages to one consumer.
+//! Stream of messages to one consumer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,36 +9,36 @@ use futures_util::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
-use super::consumers::Fate;
+use super::consumers::StreamEnd;
 use super::subscription::Next;
 use super::topic::Topic;
 use super::topics::{SubscriptionRef, Topics};
 
-/// Pulls from the subscription whenever the connection has room, so that the client's flow control
-/// reaches the window without a task or a channel between.
+/// Stream that pulls from the subscription whenever the connection has capacity, so that the client's flow control
+/// reaches the window without a task or channel in between.
 pub(crate) struct Deliveries {
     topics: Arc<Topics>,
     topic: Arc<Topic>,
     subscription: Arc<str>,
     consumer: u64,
-    fate: Arc<Fate>,
+    end: Arc<StreamEnd>,
     timer: Pin<Box<Sleep>>,
-    /// What the timer is set to, if it is.
+    /// The deadline of the timer, if it is armed.
     armed: Option<Instant>,
     over: bool,
 }
 
 impl Deliveries {
-    /// Opens the stream of a consumer; `None` where it is unknown.
+    /// Opens the stream of a consumer; `None` if it is unknown.
     pub(crate) fn open(topics: Arc<Topics>, (topic, subscription): SubscriptionRef, consumer: u64) -> Option<Self> {
-        let (fate, dead_letters) = topic.attach(&subscription, consumer, &topics.faults)?;
+        let (end, dead_letters) = topic.attach(&subscription, consumer, &topics.faults)?;
         topics.post(dead_letters);
         let timer = Box::pin(sleep_until(Instant::now()));
-        Some(Self { topics, topic, subscription, consumer, fate, timer, armed: None, over: false })
+        Some(Self { topics, topic, subscription, consumer, end, timer, armed: None, over: false })
     }
 
-    /// Ready when the timer is due; sets it to ring at `until` at the latest. One that rings too
-    /// early does no harm, so it is not set again at each ack.
+    /// Ready when the timer expires; arms it for `until` at the latest. An early expiry is harmless, so it is not rearmed at
+    /// each ack.
     fn poll_timer(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if self.armed.is_none_or(|armed| until < armed) {
             self.timer.as_mut().reset(until);
@@ -56,7 +56,7 @@ impl Stream for Deliveries {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if let Some(kicked) = this.fate.ended() {
+            if let Some(kicked) = this.end.ended() {
                 let error = kicked && !std::mem::replace(&mut this.over, true);
                 let moved = || Err(Status::unavailable("the topic is moving, redo the Lookup request"));
                 return Poll::Ready(error.then(moved));
@@ -76,7 +76,7 @@ impl Stream for Deliveries {
 
 impl Drop for Deliveries {
     fn drop(&mut self) {
-        let dead_letters = self.topic.detach(&self.subscription, self.consumer, &self.fate, &self.topics.faults);
+        let dead_letters = self.topic.detach(&self.subscription, self.consumer, &self.end, &self.topics.faults);
         self.topics.post(dead_letters);
     }
 }

@@ -1,25 +1,25 @@
-//! The misbehaviour switches.
+//! Fault injection into the embedded broker.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// What becomes of acks and nacks.
+/// Fault of acks and nacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acks {
-    /// They count.
+    /// They are processed.
     Taken,
-    /// The call answers OK and nothing happens.
+    /// The call returns OK without an effect.
     Ignored,
-    /// The call answers Unavailable and nothing happens.
+    /// The call returns Unavailable without an effect.
     Refused,
-    /// They count, and yet the call answers Unavailable: the answer was lost.
+    /// They are processed, but the call returns Unavailable: the response is lost.
     AnswerLost,
 }
 
-/// Makes the broker misbehave, for tests. All switches are off at first, can be thrown at any
-/// time, and hold until they are thrown back; a restart does not reset them.
+/// Fault injection into the embedded broker, for tests. All faults are off by default and can be changed at any time; a
+/// restart does not reset them.
 #[derive(Debug, Default)]
 pub struct Faults {
     acks: AtomicU8,
@@ -32,7 +32,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// What becomes of acks and nacks.
+    /// Sets the fault of acks and nacks.
     pub fn set_acks(&self, acks: Acks) {
         let code = match acks {
             Acks::Taken => 0,
@@ -43,33 +43,33 @@ impl Faults {
         self.acks.store(code, Ordering::SeqCst);
     }
 
-    /// Lets each ack and nack wait before it counts, as if the network were that long.
+    /// Delays each ack and nack before it is processed, like network latency.
     pub fn set_ack_delay(&self, delay: Duration) {
         let micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
         self.ack_delay_micros.store(micros, Ordering::SeqCst);
     }
 
-    /// Sends nothing while set; streams stay open and calls are answered.
+    /// Stalls delivery while set; streams stay open and calls are served.
     pub fn set_stalled(&self, stalled: bool) {
         self.stall.set(stalled);
     }
 
-    /// Neither reads nor writes on any connection while set, and closes none: half-open.
+    /// Freezes all connections while set, without closing them: half-open connections.
     pub fn set_frozen(&self, frozen: bool) {
         self.freeze.set(frozen);
     }
 
-    /// Answers CLOSE to every health check while set.
+    /// Returns CLOSE for every health check while set.
     pub fn set_close_health(&self, close: bool) {
         self.close_health.store(close, Ordering::SeqCst);
     }
 
-    /// Answers Unavailable to every call of the schema registry while set.
+    /// Returns Unavailable for every call of the schema registry while set.
     pub fn set_registry_down(&self, down: bool) {
         self.registry_down.store(down, Ordering::SeqCst);
     }
 
-    /// Never delivers the next `count` messages of reliable topics: consumers see a gap in the offsets.
+    /// Skips the next `count` messages of reliable topics: consumers see a gap in the offsets.
     pub fn skip_messages(&self, count: u64) {
         self.skips.fetch_add(count, Ordering::SeqCst);
     }
@@ -98,7 +98,7 @@ impl Faults {
         self.registry_down.load(Ordering::SeqCst)
     }
 
-    /// Whether the message at hand is one of those to skip; counts it.
+    /// Whether to skip the current message; counts it.
     pub(crate) fn take_skip(&self) -> bool {
         self.skips.load(Ordering::Relaxed) > 0
             && self.skips.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
@@ -131,7 +131,7 @@ impl Gate {
             waiting.push(cx.waker().clone());
         }
         drop(waiting);
-        // It may have opened before the waker was in the list.
+        // The gate may have opened before the waker was registered.
         if self.closed.load(Ordering::SeqCst) { Poll::Pending } else { Poll::Ready(()) }
     }
 }

@@ -1,4 +1,4 @@
-//! A dispatcher that waits and does nothing else meanwhile, and the calls that it will see afterwards.
+//! Hanging dispatcher: what it waits for, and the commands deferred meanwhile.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::realism::COMMAND_QUEUE;
 
-/// What a dispatcher is asked to do.
+/// Command for a dispatcher.
 #[derive(Debug)]
 pub(crate) enum Command {
     Ack {
@@ -20,22 +20,22 @@ pub(crate) enum Command {
         reason: Option<String>,
         at: Instant,
     },
-    /// Send again what this consumer has.
+    /// Redeliver the messages of this consumer.
     Release(u64),
     /// A message was published.
     Poll,
 }
 
-/// What a dispatcher waits for.
+/// Cause of a hang.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The next message that it can read.
+    /// It waits for the next message.
     Message,
-    /// That the consumer of this id takes one of its messages.
+    /// It waits for a free slot of the consumer with this id.
     Slot(u64),
 }
 
-/// Whether a dispatcher hangs, and on what.
+/// State of a dispatcher that may hang.
 #[derive(Debug, Default)]
 pub(crate) struct Hang {
     cause: Option<Cause>,
@@ -55,7 +55,7 @@ impl Hang {
         self.cause = None;
     }
 
-    /// Keeps a command for later where the dispatcher hangs; answers it where it does not.
+    /// Defers a command while the dispatcher hangs, otherwise returns it.
     pub(crate) fn defer(&mut self, command: Command) -> Option<Command> {
         if self.cause.is_none() {
             return Some(command);
@@ -69,7 +69,7 @@ impl Hang {
         if self.cause.is_some() { None } else { self.commands.pop_front() }
     }
 
-    /// Whether callers have to wait until the dispatcher goes on.
+    /// Whether callers must wait until the dispatcher resumes.
     pub(crate) fn is_full(&self) -> bool {
         self.commands.len() >= COMMAND_QUEUE
     }

@@ -1,4 +1,4 @@
-//! The messages of one topic, by offset.
+//! Log of one topic: its messages by offset.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use danube_core::proto::StreamMessage;
 
-/// Beyond this, messages that every subscription is past are dropped.
-const KEPT_BYTES: usize = 64 << 20;
-/// What a message takes besides its payload, roughly.
+/// Size of the log in bytes above which messages that no subscription needs are dropped.
+const MAX_BYTES: usize = 64 << 20;
+/// Approximate size of a message besides its payload, in bytes.
 const OVERHEAD_BYTES: usize = 256;
 
-/// Messages with consecutive offsets from 0.
+/// Log of messages with consecutive offsets from 0.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     first: u64,
@@ -20,12 +20,12 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The offset that the next message gets.
+    /// The offset of the next message.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.messages.len() as u64
     }
 
-    /// The oldest offset that is still held.
+    /// The oldest offset in the log.
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
@@ -33,7 +33,7 @@ impl Log {
     pub(crate) fn append(&mut self, mut message: StreamMessage) -> u64 {
         let offset = self.end();
         message.msg_id.get_or_insert_default().topic_offset = offset;
-        // The payload is a slice of the request's buffer, which is some kilobytes and would be kept whole.
+        // The payload is a slice of the request's larger buffer, which it would keep alive.
         message.payload = Bytes::copy_from_slice(&message.payload);
         self.bytes += size(&message);
         self.messages.push_back(Arc::new(message));
@@ -46,10 +46,10 @@ impl Log {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes > KEPT_BYTES
+        self.bytes > MAX_BYTES
     }
 
-    /// Drops the oldest messages while there are too many bytes, none at or after `needed`.
+    /// Drops the oldest messages before `needed` while the log is full.
     pub(crate) fn trim(&mut self, needed: u64) {
         while self.is_full() && self.first < needed {
             let Some(oldest) = self.messages.pop_front() else { break };

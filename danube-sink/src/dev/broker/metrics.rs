@@ -1,4 +1,4 @@
-//! The broker's metrics as Prometheus text, on a port of their own.
+//! Metrics endpoint of the broker: Prometheus text on a separate port.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::options::BrokerError;
+use super::error::BrokerError;
 use super::topics::Topics;
 
 /// The running endpoint; dropping it closes the port.
@@ -57,17 +57,18 @@ impl Drop for Endpoint {
 }
 
 async fn serve(stream: TcpStream, topics: Arc<Topics>) {
-    // As in the real broker, every path answers the metrics.
+    // As in the real broker, every path serves the metrics.
     let answer = service_fn(|_: Request<Incoming>| {
         let mut response = Response::new(text(&topics));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         std::future::ready(Ok::<_, Infallible>(response))
     });
-    // A client that disconnects early is no error of the broker.
+    // A client that disconnects early is not an error of the broker.
     let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await;
 }
 
-/// The real broker has a counter for no topic in particular, and those of topics that were published to since it started.
+/// The metrics as text. Like the real broker, one counter without a topic, and one for each topic with messages since the
+/// start.
 fn text(topics: &Topics) -> String {
     const NAME: &str = "danube_topic_messages_in_total";
     let mut text = format!(
@@ -76,7 +77,7 @@ fn text(topics: &Topics) -> String {
     for topic in topics.all() {
         let published = topic.published();
         if published > 0 {
-            // Names of topics have no character that would have to be escaped.
+            // Topic names have no characters that need escaping.
             let _ = writeln!(text, "{NAME}{{broker=\"0\",topic=\"{}\"}} {published}", topic.name);
         }
     }

@@ -1,8 +1,7 @@
-//! The embedded broker: speaks Danube's protocol on a local port and keeps everything in memory.
+//! Embedded broker, which speaks Danube's protocol on a local port and keeps everything in memory.
 //!
-//! It is for development and tests. Any Danube client can connect to it, and finds the rules of
-//! a real broker: windows, redelivery, poison policies, subscription types, takeover, partitions
-//! and a schema registry. [`Faults`] makes it misbehave.
+//! It is for development and tests. Any Danube client can connect to it. It implements the real broker's windows,
+//! redelivery, poison policies, subscription types, takeover, partitions and schema registry. [`Faults`] injects faults.
 //!
 //! ```text
 //!  producer ──SendMessage──▶ log ──▶ window ──▶ slots ──stream──▶ consumer
@@ -12,14 +11,13 @@
 //!                                   └─ deadlines, disconnects
 //! ```
 //!
-//! A topic and its subscriptions share one lock and have no tasks: publishing, acking and reading a
-//! stream each move what can move. With [`BrokerTls`] and [`Access`] it speaks TLS and checks tokens
-//! and rights, as the real broker does with `auth: { mode: tls }`. With [`BrokerOptions::metrics`] it
-//! serves a Prometheus endpoint. What it leaves out of the real broker: namespaces that have to
-//! exist, payload validation, several brokers, and most of the admin service.
+//! A topic and its subscriptions share one lock and have no tasks: publishing, acking and reading a stream each dispatch the
+//! messages that can be sent. With [`BrokerTls`] and [`Access`] it uses TLS and checks tokens and permissions, like the real
+//! broker with `auth: { mode: tls }`. With [`BrokerOptions::metrics`] it serves a Prometheus endpoint. It does not implement
+//! the existence of namespaces, payload validation, several brokers, and most of the admin service.
 //!
-//! [`Realism`] says where the real broker loses messages or hangs, and which file imitates it:
-//! `reader.rs` (skips, and a reader that ends), `cursor.rs`, `hang.rs`.
+//! [`Realism`] lists where the real broker loses messages or hangs. The files that imitate it are `reader.rs` (skips, and a
+//! reader that ends), `cursor.rs` and `hang.rs`.
 
 mod access;
 mod connections;
@@ -27,6 +25,7 @@ mod consumers;
 mod cursor;
 mod dead_letter;
 mod deliveries;
+mod error;
 mod faults;
 mod hang;
 mod keys;
@@ -55,37 +54,38 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use danube_core::proto::{MsgId, StreamMessage};
 
 pub use access::{Access, Permission, Scope};
+pub use error::BrokerError;
 pub use faults::{Acks, Faults};
 use metrics::Endpoint;
-pub use options::{BrokerError, BrokerOptions, BrokerTls, FailurePolicy, Keep, Partitions, PoisonPolicy};
+pub use options::{BrokerOptions, BrokerTls, FailurePolicy, Keep, Partitions, PoisonPolicy};
 pub use realism::Realism;
 use server::Server;
 pub use status::{DispatchStatus, SubscriptionStatus};
 pub use stored::StoredMessage;
 use topics::Topics;
 
-/// A broker inside the process. Dropping it closes the port and every connection.
+/// Embedded broker inside the process. Dropping it closes the port and every connection.
 #[derive(Debug)]
 pub struct EmbeddedBroker {
     topics: Arc<Topics>,
     address: SocketAddr,
     /// `None` while it is down.
     server: Option<Server>,
-    /// The same for the metrics, where options ask for them.
+    /// The metrics endpoint, if enabled; `None` while it is down.
     metrics: Option<Endpoint>,
     metrics_address: Option<SocketAddr>,
 }
 
 impl EmbeddedBroker {
-    /// Starts a broker; it serves when this returns.
+    /// Starts a broker, which serves when this returns.
     ///
     /// # Errors
-    /// [`BrokerError::Listen`] where the address cannot be listened on, [`BrokerError::Tls`] where the certificate or its
-    /// key cannot be used.
+    /// [`BrokerError::Listen`] if it cannot listen on the address, [`BrokerError::Tls`] if the certificate or its key cannot be
+    /// used.
     pub async fn start(options: BrokerOptions) -> Result<Self, BrokerError> {
-        let wanted = options.address;
+        let address = options.address;
         let topics = Arc::new(Topics::new(options));
-        let server = Server::listen(wanted, Arc::clone(&topics)).await?;
+        let server = Server::listen(address, Arc::clone(&topics)).await?;
         let address = server.address();
         let metrics_address = topics.options.metrics;
         let mut broker = Self { topics, address, server: Some(server), metrics: None, metrics_address };
@@ -102,38 +102,38 @@ impl EmbeddedBroker {
         Ok(())
     }
 
-    /// The URL that a client connects to.
+    /// The URL for clients.
     pub fn url(&self) -> String {
-        server::url(&self.topics.options, self.address)
+        self.topics.options.url(self.address)
     }
 
-    /// Where it listens; the same before and after a restart.
+    /// The address on which it listens, which a restart keeps.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it serves its metrics over HTTP as Prometheus text; `None` unless [`BrokerOptions::metrics`] asks for it. The
-    /// same before and after a restart.
+    /// The address of the metrics endpoint (Prometheus text over HTTP), which a restart keeps; `None` unless
+    /// [`BrokerOptions::metrics`] is set.
     ///
-    /// `danube_topic_messages_in_total{broker="0",topic="/ns/name"}` counts what was published since the broker started,
-    /// one line per topic or partition. A topic without a message since then has no line, as in the real broker.
+    /// `danube_topic_messages_in_total{broker="0",topic="/ns/name"}` counts the messages published since the broker started,
+    /// per topic or partition. As in the real broker, a topic without a message since then has no sample.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
     }
 
-    /// Creates a topic, unless there is one like it.
+    /// Creates a topic, unless it exists.
     ///
     /// # Errors
-    /// Where the name is malformed, or the topic is there and delivers the other way.
+    /// If the name is malformed, or the topic exists with the other dispatch strategy.
     pub fn create_topic(&self, topic: &str, partitions: Partitions, reliable: bool) -> Result<(), BrokerError> {
         self.topics.create(topic, partitions, reliable)
     }
 
-    /// Publishes messages to a topic without partitions, in this order, as a producer of this name would. It takes no
-    /// connection. A missing topic is created, as a reliable one.
+    /// Publishes messages in order to a topic without partitions, as a producer with this name, without a connection. A
+    /// missing topic is created as a reliable one.
     ///
     /// # Errors
-    /// Where the name is malformed, or the topic is not reliable.
+    /// If the name is malformed, or the topic is not reliable.
     pub async fn publish(
         &self,
         topic: &str,
@@ -160,19 +160,19 @@ impl EmbeddedBroker {
                 ..StreamMessage::default()
             };
             self.topics.publish(&topic, message).await;
-            // Those who deliver it have a turn, too.
+            // Lets the delivering tasks run too.
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    /// The names of all topics and partitions, sorted.
+    /// Names of all topics and partitions, sorted.
     pub fn topics(&self) -> Vec<String> {
         self.topics.all().iter().map(|topic| topic.name.clone()).collect()
     }
 
-    /// Sets the failure policy of a subscription, on all partitions of the topic. As in the real
-    /// broker it counts only if it is set before the first consumer subscribes.
+    /// Sets the failure policy of a subscription on all partitions of the topic. As in the real broker, it has an effect only
+    /// before the first consumer subscribes.
     pub fn set_failure_policy(&self, topic: &str, subscription: &str, policy: FailurePolicy) {
         self.topics.set_policy(topic, subscription, policy);
     }
@@ -183,31 +183,34 @@ impl EmbeddedBroker {
         self.topics.status(topic, subscription)
     }
 
-    /// What the dispatchers of a subscription did, one entry per partition by number: published and skipped messages,
-    /// cursor, lag, and whether the reader ended or the dispatcher hangs. Empty before the first consumer subscribes.
+    /// Dispatch status of a subscription, by partition: published and skipped messages, cursor, lag, and whether the reader
+    /// ended or the dispatcher hangs. Empty before the first consumer subscribes.
     pub fn dispatch_status(&self, topic: &str, subscription: &str) -> Vec<DispatchStatus> {
         self.topics.dispatch_status(topic, subscription)
     }
 
-    /// What a reliable topic holds, partition after partition. Beyond some size messages that
-    /// every subscription is past are dropped, oldest first.
+    /// The messages of a reliable topic, partition after partition. When the log is full, messages that no subscription needs
+    /// are dropped, oldest first.
     pub fn messages(&self, topic: &str) -> Vec<StoredMessage> {
         let partitions = self.topics.partitions(topic);
-        partitions.iter().flat_map(|partition| partition.messages()).map(|held| StoredMessage::of(&held)).collect()
+        partitions
+            .iter()
+            .flat_map(|partition| partition.messages())
+            .map(|message| StoredMessage::of(&message))
+            .collect()
     }
 
-    /// The misbehaviour switches.
+    /// Fault injection.
     pub fn faults(&self) -> &Faults {
         &self.topics.faults
     }
 
-    /// Ends every consumer's stream with Unavailable, as when topics move. Connections stay, and
-    /// so do messages.
+    /// Ends every consumer's stream with Unavailable, as when topics move. Connections and messages stay.
     pub fn kick(&self) {
         self.topics.all().iter().for_each(|topic| topic.kick());
     }
 
-    /// Breaks every connection; clients may connect again at once.
+    /// Breaks every connection; clients may reconnect immediately.
     pub fn cut_connections(&self) {
         if let Some(server) = &self.server {
             server.cut();
@@ -219,9 +222,9 @@ impl EmbeddedBroker {
         self.go_down().await;
     }
 
-    /// As [`EmbeddedBroker::stop`], but it can [come back](EmbeddedBroker::come_back).
+    /// Stops the broker like [`EmbeddedBroker::stop`], but it can [come back](EmbeddedBroker::come_back).
     ///
-    /// Dropping the future leaves it down.
+    /// If the future is dropped, the broker stays down.
     pub async fn go_down(&mut self) {
         if let Some(server) = self.server.take() {
             server.stop().await;
@@ -231,11 +234,11 @@ impl EmbeddedBroker {
         }
     }
 
-    /// Listens again on the same ports, with what a restart keeps. Ids of producers and consumers
-    /// are unknown afterwards, delivery attempts forgotten, and metrics begin at 0.
+    /// Restarts a stopped broker on the same ports with the kept state. Ids of producers and consumers and delivery attempts
+    /// are forgotten, and metrics restart at 0.
     ///
     /// # Errors
-    /// [`BrokerError::Listen`] where another process took a port meanwhile.
+    /// [`BrokerError::Listen`] if another process uses a port now.
     pub async fn come_back(&mut self, keep: Keep) -> Result<(), BrokerError> {
         self.go_down().await;
         self.topics.restart(keep);
@@ -243,8 +246,8 @@ impl EmbeddedBroker {
         self.serve_metrics().await
     }
 
-    /// Goes down and comes back at once: connections break, and what `keep` says is left. With [`Keep::Metadata`], as with
-    /// local storage, messages are gone, offsets start at 0 and cursors stay.
+    /// Restarts the broker: connections break, and the state of `keep` stays. With [`Keep::Metadata`], as with local storage,
+    /// messages are lost, offsets restart at 0 and cursors stay.
     ///
     /// # Errors
     /// As [`EmbeddedBroker::come_back`].

@@ -1,4 +1,4 @@
-//! How the broker behaves, and why it would not start.
+//! Options of the embedded broker, its subscriptions and topics.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,32 +7,40 @@ use std::time::Duration;
 use super::access::Access;
 use super::realism::Realism;
 
-/// How the embedded broker behaves; [`Default`] is a broker without configuration that loses no message.
+/// Options of the embedded broker; the default is an unconfigured broker that loses no message.
 #[derive(Debug, Clone)]
 pub struct BrokerOptions {
-    /// Where to listen; port 0 takes any free one.
+    /// Address to listen on; port 0 for any free one.
     pub address: SocketAddr,
-    /// How many un-acked messages a subscription of a reliable topic may have in flight. Default 10.
+    /// Maximum number of unacknowledged messages of a subscription of a reliable topic. Default 10.
     pub max_unacked_messages: usize,
-    /// Whether a producer's arrival creates the topic that it names.
+    /// Whether a producer creates a missing topic.
     pub auto_create_topics: bool,
-    /// What a new subscription does with messages that are not acked.
+    /// Failure policy of new subscriptions.
     pub failure_policy: FailurePolicy,
-    /// With it, clients connect by `https`.
+    /// TLS: if set, clients connect with `https`.
     pub tls: Option<BrokerTls>,
-    /// With it, every call needs a token and the rights for what it does.
+    /// Access control: if set, every call needs a token and permissions.
     pub access: Option<Access>,
-    /// Where the real broker loses messages or stops delivering; off by default.
+    /// Losses and hangs of the real broker; off by default.
     pub realism: Realism,
-    /// With it, the broker serves its metrics as Prometheus text on a port of its own; port 0 takes any free one. Off by
-    /// default. See [`EmbeddedBroker::metrics_address`](super::EmbeddedBroker::metrics_address).
+    /// Address of the metrics endpoint (Prometheus text); port 0 for any free one. Off by default. See
+    /// [`EmbeddedBroker::metrics_address`](super::EmbeddedBroker::metrics_address).
     pub metrics: Option<SocketAddr>,
 }
 
 impl BrokerOptions {
-    /// The default options, with every loss and hang of the real broker that [`Realism`] names.
+    /// The default options with every loss and hang of the real broker listed in [`Realism`].
     pub fn like_the_real_broker() -> Self {
         Self { realism: Realism::all(), ..Self::default() }
+    }
+}
+
+impl BrokerOptions {
+    /// The URL for clients of a broker that listens on an address.
+    pub(crate) fn url(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
     }
 }
 
@@ -51,14 +59,14 @@ impl Default for BrokerOptions {
     }
 }
 
-/// TLS: the broker's certificate, and whether clients need one of their own (mTLS).
+/// TLS options: the broker's certificate, and whether clients need their own (mTLS).
 #[derive(Clone)]
 pub struct BrokerTls {
-    /// The certificate, and those between it and the CA, in PEM.
+    /// The certificate chain in PEM.
     pub certificate: String,
-    /// Its private key, in PEM.
+    /// The private key in PEM.
     pub key: String,
-    /// Only clients with a certificate of this CA, in PEM, are let in. A real broker asks for none; a proxy before it may.
+    /// The CA, in PEM, that must have signed client certificates. A real broker requires none; a proxy in front of it may.
     pub client_ca: Option<String>,
 }
 
@@ -68,20 +76,20 @@ impl fmt::Debug for BrokerTls {
     }
 }
 
-/// What a subscription does with messages that are not acked.
+/// Failure policy of a subscription: timeout, redelivery and poison messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailurePolicy {
-    /// How long a delivered message may stay without an ack.
+    /// Time after which an unacknowledged message is redelivered.
     pub ack_timeout: Duration,
-    /// How often a message is delivered again before it counts as poison.
+    /// Maximum number of redeliveries before a message counts as poison.
     pub max_redelivery_count: u32,
-    /// Wait before the first redelivery; doubles with each one.
+    /// Delay before the first redelivery; doubles with each one.
     pub base_redelivery_delay: Duration,
-    /// The longest wait before a redelivery.
+    /// Maximum delay before a redelivery.
     pub max_redelivery_delay: Duration,
-    /// What happens when redelivery runs out.
+    /// What to do with a message when its redeliveries are exhausted.
     pub poison_policy: PoisonPolicy,
-    /// Where [`PoisonPolicy::DeadLetter`] sends them.
+    /// Topic of [`PoisonPolicy::DeadLetter`].
     pub dead_letter_topic: Option<String>,
 }
 
@@ -98,14 +106,14 @@ impl Default for FailurePolicy {
     }
 }
 
-/// What happens to a message whose redeliveries ran out.
+/// Poison policy: what to do with a message when its redeliveries are exhausted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoisonPolicy {
-    /// It is published to the policy's dead-letter topic.
+    /// Publish it to the dead-letter topic.
     DeadLetter,
-    /// The subscription stops for good.
+    /// Block the subscription.
     Block,
-    /// It is forgotten.
+    /// Drop it.
     Drop,
 }
 
@@ -119,56 +127,22 @@ impl PoisonPolicy {
     }
 }
 
-/// How a topic is divided.
+/// Partitioning of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitions {
-    /// One topic under its own name.
+    /// An unpartitioned topic.
     Unpartitioned,
-    /// This many topics, `<topic>-part-0` and on.
+    /// This many partitions: `<topic>-part-0` and so on.
     Of(usize),
 }
 
-/// What a restart leaves.
+/// State that a restart keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Topics, messages, schemas, subscriptions and their cursors, as with remote storage. Without [`Realism`] each
-    /// subscription still delivers exactly what is not acknowledged; with it, what is behind its cursor.
+    /// subscription then delivers exactly the unacknowledged messages; with it, all behind its cursor.
     Everything,
-    /// Topics, schemas, subscriptions and their cursors. Messages are gone and offsets start at 0 again, as observed with
-    /// local storage. Cursors have an effect only with [`Realism::offsets_below_cursor_are_skipped`].
+    /// Topics, schemas, subscriptions and their cursors. Messages are lost and offsets restart at 0, as observed with local
+    /// storage. Cursors have an effect only with [`Realism::offsets_below_cursor_are_skipped`].
     Metadata,
-}
-
-/// Why the broker would not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BrokerError {
-    /// The port could not be opened.
-    #[error("cannot listen on {address}: {source}; choose another port, or 0 for any free one")]
-    Listen {
-        /// Where it was to listen.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The certificate or its key cannot be used.
-    #[error("TLS cannot be set up: {0}; give a certificate and its own private key, both in PEM")]
-    Tls(String),
-    /// A token cannot be signed.
-    #[error("the token cannot be signed: {0}")]
-    Token(String),
-    /// The topic's name is malformed.
-    #[error("`{0}` is no topic: write /namespace/name, each part of letters, digits, `_` and `-`")]
-    TopicName(String),
-    /// A topic of this name is there and delivers the other way.
-    #[error("topic `{topic}` exists and is {actual}: choose another name, or create it that way")]
-    TopicExists {
-        /// The topic.
-        topic: String,
-        /// How it delivers.
-        actual: &'static str,
-    },
-    /// A partitioned topic of no partitions.
-    #[error("topic `{0}` needs at least one partition: use Partitions::Of(1), or Unpartitioned")]
-    NoPartitions(String),
 }

@@ -1,16 +1,16 @@
-//! What a subscription reads its messages from, and which of them it never gets.
+//! Reader of a subscription: its source of messages, and the messages that it skips.
 
 use std::ops::Range;
 
 use super::log::Log;
 use super::realism::{LIVE_TAIL, READER_QUEUE, Realism};
 
-/// The reading end of a log.
+/// Reader of a log.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    /// The offset that it reads next.
+    /// The next offset to read.
     next: u64,
-    /// Offsets below this one are taken for duplicates of messages that are acknowledged.
+    /// Offsets below this one count as duplicates of acknowledged messages.
     duplicates_below: u64,
     skipped: u64,
     source: Source,
@@ -18,7 +18,7 @@ pub(crate) struct Reader {
 
 #[derive(Debug)]
 enum Source {
-    /// Everything that the log holds.
+    /// The whole log.
     Log,
     /// The newest messages; older ones are skipped.
     LiveTail,
@@ -29,21 +29,22 @@ enum Source {
 #[derive(Debug)]
 struct Replay {
     cache_capacity: u64,
-    /// Messages up to here are in the queue, or were.
+    /// End of the messages that have entered the queue.
     read: u64,
-    /// Messages up to here can be read even if the cache moves on: the log of an earlier start, or a copy of the cache.
+    /// End of the messages that stay readable when the cache advances: the log of an earlier start, or a copy of the cache.
     held: u64,
     error: Option<String>,
 }
 
 impl Reader {
-    /// Begins after the last message: there is no "earliest".
+    /// Creates a reader that starts after the last message; there is no "earliest".
     pub(crate) fn latest(end: u64, realism: Realism) -> Self {
         let source = if realism.live_tail_skips { Source::LiveTail } else { Source::Log };
         Self { next: end, duplicates_below: 0, skipped: 0, source }
     }
 
-    /// Begins at `next`, with a cursor from before the broker's start; `held` is the end of the log at that start.
+    /// Creates a reader that starts at `next`, with a cursor from before the broker's start; `held` is the end of the log at
+    /// that start.
     pub(crate) fn replay(next: u64, held: u64, realism: Realism) -> Self {
         let cache_capacity = u64::try_from(realism.cache_capacity.max(1)).unwrap_or(u64::MAX);
         let replay = Replay { cache_capacity, read: next, held, error: None };
@@ -51,12 +52,12 @@ impl Reader {
         Self { next, duplicates_below: 0, skipped: 0, source }
     }
 
-    /// Offsets start at 0 again, below where this one begins: they never arrive.
+    /// Makes offsets below the start count as duplicates, for a log whose offsets restart at 0.
     pub(crate) fn with_duplicates(self) -> Self {
         Self { duplicates_below: self.next, ..self }
     }
 
-    /// Counts messages that were lost before it began.
+    /// Sets the number of messages lost before the start.
     pub(crate) fn with_skipped(self, skipped: u64) -> Self {
         Self { skipped, ..self }
     }
@@ -65,7 +66,7 @@ impl Reader {
         self.next
     }
 
-    /// Follows the log; answers the offsets that are skipped because of it.
+    /// Follows the log, and returns the skipped offsets.
     pub(crate) fn follow(&mut self, log: &Log) -> Option<Range<u64>> {
         let end = log.end();
         let oldest = match &mut self.source {
@@ -94,7 +95,7 @@ impl Reader {
         (self.next < read).then_some(self.next)
     }
 
-    /// Takes the offset that [`Reader::peek`] answered.
+    /// Takes the offset that [`Reader::peek`] returned.
     pub(crate) fn take(&mut self, end: u64) {
         self.next += 1;
         if let Source::Replay(replay) = &mut self.source {
@@ -102,7 +103,7 @@ impl Reader {
         }
     }
 
-    /// The oldest offset that it still can take.
+    /// The oldest offset that it may still take.
     pub(crate) fn needs(&self, end: u64) -> u64 {
         match self.source {
             Source::LiveTail => self.next.max(end.saturating_sub(LIVE_TAIL)),
@@ -110,12 +111,12 @@ impl Reader {
         }
     }
 
-    /// Messages that the subscription never got and never will.
+    /// Number of messages that the subscription will never get.
     pub(crate) fn skipped(&self, end: u64) -> u64 {
         self.skipped + (self.needs(end) - self.next) + self.duplicates_below.min(end)
     }
 
-    /// Why it ended, if it did.
+    /// The error with which it ended.
     pub(crate) fn error(&self) -> Option<&str> {
         match &self.source {
             Source::Replay(replay) => replay.error.as_deref(),
@@ -125,10 +126,10 @@ impl Reader {
 }
 
 impl Replay {
-    /// Reads on while the queue has room. One more message than the queue takes is in the reader's hand.
+    /// Reads while the queue has capacity. One more message than the queue holds is read.
     fn follow(&mut self, next: u64, end: u64) {
-        let room = next + READER_QUEUE + 1;
-        while self.error.is_none() && self.read < end.min(room) {
+        let limit = next + READER_QUEUE + 1;
+        while self.error.is_none() && self.read < end.min(limit) {
             if self.read >= self.held {
                 let cached = end.saturating_sub(self.cache_capacity);
                 if self.read < cached {
@@ -137,7 +138,7 @@ impl Replay {
                 }
                 self.held = end;
             }
-            self.read = self.held.min(end).min(room);
+            self.read = self.held.min(end).min(limit);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The schemas that were registered, in memory.
+//! Schema registry in memory.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use danube_core::proto::danube_schema::{GetSchemaResponse, RegisterSchemaRequest, SchemaVersionInfo};
 use serde_json::{Value, json};
 
-/// Subjects by name. The compatibility of versions is not checked.
+/// Registered subjects by name. The compatibility of versions is not checked.
 #[derive(Debug, Default)]
 pub(crate) struct Schemas(Mutex<BTreeMap<String, Subject>>);
 
@@ -18,7 +18,7 @@ struct Subject {
     versions: Vec<GetSchemaResponse>,
 }
 
-/// A version, and whether it is new.
+/// A registered version.
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) schema: GetSchemaResponse,
@@ -30,7 +30,10 @@ impl Schemas {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a version, or finds the one that says the same. `Err` says what is wrong with the schema.
+    /// Registers a version, or finds an equal one.
+    ///
+    /// # Errors
+    /// The problem with the schema.
     pub(crate) fn register(&self, request: RegisterSchemaRequest) -> Result<Registered, String> {
         let (schema_type, fingerprint, definition) = parse(&request.schema_type, &request.schema_definition)?;
         let mut subjects = self.subjects();
@@ -58,7 +61,7 @@ impl Schemas {
         Ok(Registered { schema, is_new: true })
     }
 
-    /// The version of the subject that has this id; the latest where none is named.
+    /// A version of the subject with this id; the latest by default.
     pub(crate) fn by_id(&self, id: u64, version: Option<u32>) -> Option<GetSchemaResponse> {
         let subjects = self.subjects();
         let versions = &subjects.values().find(|subject| subject.id == id)?.versions;
@@ -84,7 +87,7 @@ impl Schemas {
     }
 }
 
-/// The type's own name, the fingerprint, and the definition wrapped as the real registry answers it.
+/// The type's canonical name, the fingerprint, and the definition as the real registry wraps it.
 fn parse(schema_type: &str, definition: &[u8]) -> Result<(&'static str, String, Value), String> {
     let text = || String::from_utf8(definition.to_vec()).map_err(|_| "the definition is not UTF-8".to_owned());
     let canonical = |text: &str| match serde_json::from_str::<Value>(text) {
@@ -117,7 +120,7 @@ fn parse(schema_type: &str, definition: &[u8]) -> Result<(&'static str, String, 
     })
 }
 
-/// Stands for the real registry's SHA-256: same text, same fingerprint.
+/// Fingerprint of a text, in place of the real registry's SHA-256.
 fn fingerprint(text: &str) -> String {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);

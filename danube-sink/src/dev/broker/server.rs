@@ -1,4 +1,4 @@
-//! The listening socket and the task that serves it.
+//! gRPC server of the broker.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,12 +18,13 @@ use tonic::transport::{Certificate, Identity, Server as Transport, ServerTlsConf
 
 use super::access::Gate;
 use super::connections::Connections;
-use super::options::{BrokerError, BrokerOptions, BrokerTls};
+use super::error::BrokerError;
+use super::options::BrokerTls;
 use super::services::Service;
 use super::topics::Topics;
 use crate::danube::error_chain;
 
-/// A broker that listens.
+/// A listening server.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -71,7 +72,7 @@ impl Server {
         self.address
     }
 
-    /// Breaks every connection; clients may connect again.
+    /// Breaks every connection; clients may reconnect.
     pub(crate) fn cut(&self) {
         self.connections.cut();
     }
@@ -80,7 +81,7 @@ impl Server {
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         self.connections.cut();
-        // One that was accepted just before the cut would be waited for without end.
+        // A connection accepted just before the cut would block the shutdown forever.
         while !self.task.is_finished() {
             self.connections.cut();
             let _ = tokio::time::timeout(std::time::Duration::from_millis(20), &mut self.task).await;
@@ -95,14 +96,8 @@ impl Drop for Server {
     }
 }
 
-/// What a client connects to.
-pub(crate) fn url(options: &BrokerOptions, address: SocketAddr) -> String {
-    let scheme = if options.tls.is_some() { "https" } else { "http" };
-    format!("{scheme}://{address}")
-}
-
 fn identity(tls: &BrokerTls) -> ServerTlsConfig {
-    // tonic's server asks for the provider of the process; one that is there already stays.
+    // tonic's server needs a default provider of the process; an existing one stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = ServerTlsConfig::new().identity(Identity::from_pem(&tls.certificate, &tls.key));
     match &tls.client_ca {

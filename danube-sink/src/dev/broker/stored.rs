@@ -1,26 +1,26 @@
-//! A message as tests look at it.
+//! Stored messages, for tests.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 use danube_core::proto::StreamMessage;
 
-/// A message that a topic holds.
+/// A message stored in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredMessage {
     /// The topic or partition.
     pub topic: String,
-    /// Its number there.
+    /// The offset.
     pub offset: u64,
-    /// The bytes that the producer sent.
+    /// The payload.
     pub payload: Bytes,
-    /// The producer's string map.
+    /// The producer's attributes.
     pub attributes: HashMap<String, String>,
-    /// The producer's ordering key.
+    /// The producer's routing key.
     pub routing_key: Option<String>,
-    /// Who sent it.
+    /// The producer's name.
     pub producer: String,
-    /// Schema id and version, where it has them.
+    /// Schema id and version, if any.
     pub schema: Option<(u64, u32)>,
 }
 

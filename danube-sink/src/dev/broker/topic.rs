@@ -1,4 +1,4 @@
-//! One topic, or one partition of one: its messages, producers and subscriptions under one lock.
+//! Topic or partition: its messages, producers and subscriptions under one lock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,15 @@ use danube_core::proto::StreamMessage;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::consumers::{Fate, Kind};
+use super::consumers::{Kind, StreamEnd};
 use super::dead_letter::DeadLetter;
 use super::faults::Faults;
 use super::hang::Command;
 use super::log::Log;
-use super::options::FailurePolicy;
-use super::realism::Realism;
 use super::status::{DispatchStatus, SubscriptionStatus};
-use super::subscription::{Next, Subscription};
+use super::subscription::{Next, Subscription, SubscriptionSettings};
 
-/// What a consumer says of itself when it subscribes.
+/// A consumer's subscribe request.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     pub(crate) name: String,
@@ -27,27 +25,19 @@ pub(crate) struct Subscriber {
     pub(crate) filters: Vec<String>,
 }
 
-/// What a subscription is given, if it is new.
-#[derive(Debug)]
-pub(crate) struct Terms {
-    pub(crate) max_unacked_messages: usize,
-    pub(crate) failure_policy: FailurePolicy,
-    pub(crate) realism: Realism,
-}
-
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) reliable: bool,
     state: Mutex<State>,
-    /// Rings when a dispatcher that hung goes on.
+    /// Notified when a hanging dispatcher resumes.
     resumed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     log: Log,
-    /// Since the broker started.
+    /// Messages published since the broker started.
     published: u64,
     /// Ids by producer name.
     producers: HashMap<String, u64>,
@@ -55,8 +45,7 @@ struct State {
     subject: Option<String>,
 }
 
-/// Whatever moves messages answers the dead letters that came of it; they are posted once the
-/// lock is released, since they go to another topic.
+/// Dead letters that an operation produced, posted once the lock is released, since they go to another topic.
 type DeadLetters = Vec<DeadLetter>;
 
 impl Topic {
@@ -68,20 +57,20 @@ impl Topic {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The id of the producer of this name, a new one at its first arrival.
+    /// The id of the producer with this name, created at its first call.
     pub(crate) fn producer(&self, name: &str) -> u64 {
         let mut state = self.state();
         *state.producers.entry(name.to_owned()).or_insert_with(rand::random)
     }
 
-    /// Binds the topic to a schema subject, for good; else answers the subject that it is bound to.
+    /// Binds the topic to a schema subject permanently. If it is bound to another one, returns that as the error.
     pub(crate) fn bind_subject(&self, subject: &str) -> Result<(), String> {
         let mut state = self.state();
         let bound = state.subject.get_or_insert_with(|| subject.to_owned());
         if bound == subject { Ok(()) } else { Err(bound.clone()) }
     }
 
-    /// Appends a message and dispatches it. `false` where the publisher has to wait until [`Topic::takes_calls`].
+    /// Appends a message and dispatches it. Returns `false` if the publisher must wait for [`Topic::accepts_calls`].
     pub(crate) fn publish(&self, message: StreamMessage, now: Instant, faults: &Faults) -> (DeadLetters, bool) {
         let state = &mut *self.state();
         state.published += 1;
@@ -107,8 +96,8 @@ impl Topic {
         (dead_letters, done)
     }
 
-    /// Returns when the dispatchers take further calls: that of a subscription, or all of them. At once, unless slots hang.
-    pub(crate) async fn takes_calls(&self, subscription: Option<&str>) {
+    /// Waits until the dispatcher of a subscription, or of all, accepts further calls; immediate unless slots hang.
+    pub(crate) async fn accepts_calls(&self, subscription: Option<&str>) {
         loop {
             let resumed = self.resumed.notified();
             let is_full = self.state().subscriptions.iter().any(|(name, found)| {
@@ -121,12 +110,12 @@ impl Topic {
         }
     }
 
-    /// Adds a consumer, or prepares a known one for a new stream; answers its id.
-    /// `Err` where an Exclusive subscription has another consumer.
+    /// Adds a consumer, or prepares a known one for a new stream, and returns its id. Fails if an Exclusive subscription has
+    /// another consumer.
     pub(crate) fn subscribe(
         &self,
         subscriber: Subscriber,
-        terms: Terms,
+        settings: SubscriptionSettings,
         now: Instant,
         faults: &Faults,
     ) -> Result<(u64, DeadLetters), ()> {
@@ -136,7 +125,7 @@ impl Topic {
         let subscription = state
             .subscriptions
             .entry(Arc::clone(&subscription))
-            .or_insert_with(|| Subscription::new(subscription, kind, self.reliable, end, terms));
+            .or_insert_with(|| Subscription::new(subscription, kind, self.reliable, end, settings));
         if let Some(id) = subscription.consumers.by_name(&name) {
             let replaced = subscription.consumers.get(id).is_some_and(|consumer| consumer.take_over());
             let dead_letters = if replaced {
@@ -154,24 +143,24 @@ impl Topic {
         Ok((id, subscription.dispatch(&state.log, now, faults)))
     }
 
-    /// Opens a consumer's stream, and ends the one that it had.
-    pub(crate) fn attach(&self, subscription: &str, id: u64, faults: &Faults) -> Option<(Arc<Fate>, DeadLetters)> {
+    /// Opens a consumer's stream, and ends its older one.
+    pub(crate) fn attach(&self, subscription: &str, id: u64, faults: &Faults) -> Option<(Arc<StreamEnd>, DeadLetters)> {
         let state = &mut *self.state();
         let subscription = state.subscriptions.get_mut(subscription)?;
-        let (fate, replaced) = subscription.consumers.get(id)?.attach();
+        let (end, replaced) = subscription.consumers.get(id)?.attach();
         let dead_letters = if replaced {
             subscription.run(Command::Release(id), &state.log, Instant::now(), faults)
         } else {
             DeadLetters::new()
         };
-        Some((fate, dead_letters))
+        Some((end, dead_letters))
     }
 
-    /// Notices that a stream is gone.
-    pub(crate) fn detach(&self, subscription: &str, id: u64, fate: &Arc<Fate>, faults: &Faults) -> DeadLetters {
+    /// Handles the end of a stream.
+    pub(crate) fn detach(&self, subscription: &str, id: u64, end: &Arc<StreamEnd>, faults: &Faults) -> DeadLetters {
         let state = &mut *self.state();
         let Some(subscription) = state.subscriptions.get_mut(subscription) else { return DeadLetters::new() };
-        if !subscription.consumers.get(id).is_some_and(|consumer| consumer.detach(fate)) {
+        if !subscription.consumers.get(id).is_some_and(|consumer| consumer.detach(end)) {
             return DeadLetters::new();
         }
         subscription.run(Command::Release(id), &state.log, Instant::now(), faults)
@@ -196,14 +185,14 @@ impl Topic {
         (next, dead_letters)
     }
 
-    /// Passes an ack or a nack to a subscription; `None` where there is no such subscription.
+    /// Passes an ack or a nack to a subscription; `None` if it does not exist.
     pub(crate) fn settle(&self, subscription: &str, command: Command, faults: &Faults) -> Option<DeadLetters> {
         let state = &mut *self.state();
         let subscription = state.subscriptions.get_mut(subscription)?;
         Some(subscription.run(command, &state.log, Instant::now(), faults))
     }
 
-    /// Deletes a subscription and its cursor. `false` where it has active consumers, or there is none.
+    /// Deletes a subscription and its cursor. Returns `false` if it has active consumers or does not exist.
     pub(crate) fn unsubscribe(&self, subscription: &str) -> bool {
         let mut state = self.state();
         let idle = state.subscriptions.get(subscription).is_some_and(|found| !found.consumers.any_active());
@@ -214,7 +203,7 @@ impl Topic {
         idle
     }
 
-    /// The names of its subscriptions, sorted.
+    /// Names of its subscriptions, sorted.
     pub(crate) fn subscriptions(&self) -> Vec<String> {
         let mut names: Vec<_> = self.state().subscriptions.keys().map(|name| name.to_string()).collect();
         names.sort();
@@ -232,7 +221,7 @@ impl Topic {
         self.state().subscriptions.values_mut().for_each(Subscription::kick);
     }
 
-    /// A restart that keeps the messages.
+    /// Restarts with the messages kept.
     pub(crate) fn revive(&self) {
         let state = &mut *self.state();
         state.producers.clear();
@@ -242,7 +231,7 @@ impl Topic {
         self.resumed.notify_waiters();
     }
 
-    /// A restart that loses the messages.
+    /// Restarts with the messages lost.
     pub(crate) fn rewind(&self) {
         let state = &mut *self.state();
         state.producers.clear();
@@ -252,19 +241,19 @@ impl Topic {
         self.resumed.notify_waiters();
     }
 
-    /// Messages that were published since the broker started.
+    /// Number of messages published since the broker started.
     pub(crate) fn published(&self) -> u64 {
         self.state().published
     }
 
-    /// What the dispatcher of a subscription did; `None` where there is no such subscription.
+    /// Dispatch status of a subscription; `None` if it does not exist.
     pub(crate) fn dispatch_status(&self, subscription: &str) -> Option<DispatchStatus> {
         let state = self.state();
         let status = state.subscriptions.get(subscription)?.dispatch_status(state.log.end());
         Some(DispatchStatus { topic: self.name.clone(), published: state.published, ..status })
     }
 
-    /// Adds to `status`; whether the subscription is there.
+    /// Adds the subscription's status to `status`. Returns whether it exists.
     pub(crate) fn add_status(&self, subscription: &str, status: &mut SubscriptionStatus) -> bool {
         let state = self.state();
         let Some(subscription) = state.subscriptions.get(subscription) else { return false };

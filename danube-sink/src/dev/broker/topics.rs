@@ -1,4 +1,4 @@
-//! Everything the broker knows: topics by name, producers and consumers by id.
+//! State of the broker: topics by name, producers and consumers by id.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -7,11 +7,13 @@ use danube_core::proto::StreamMessage;
 use tokio::time::Instant;
 
 use super::dead_letter::DeadLetter;
+use super::error::BrokerError;
 use super::faults::Faults;
-use super::options::{BrokerError, BrokerOptions, FailurePolicy, Keep, Partitions, PoisonPolicy};
+use super::options::{BrokerOptions, FailurePolicy, Keep, Partitions, PoisonPolicy};
 use super::schemas::Schemas;
 use super::status::{DispatchStatus, SubscriptionStatus};
-use super::topic::{Terms, Topic};
+use super::subscription::SubscriptionSettings;
+use super::topic::Topic;
 
 /// The topic and the subscription of a consumer.
 pub(crate) type SubscriptionRef = (Arc<Topic>, Arc<str>);
@@ -21,7 +23,7 @@ pub(crate) struct Topics {
     pub(crate) options: BrokerOptions,
     pub(crate) faults: Faults,
     pub(crate) schemas: Schemas,
-    /// Sorted, since partitions are found by a scan of names.
+    /// Sorted, since partitions are found by a range of names.
     topics: RwLock<BTreeMap<String, Arc<Topic>>>,
     producers: RwLock<HashMap<u64, Arc<Topic>>>,
     consumers: RwLock<HashMap<u64, SubscriptionRef>>,
@@ -46,7 +48,7 @@ impl Topics {
         self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// The topic of this name, created where it is missing.
+    /// The topic with this name, created if it does not exist.
     pub(crate) fn get_or_create(&self, name: &str, reliable: bool) -> Arc<Topic> {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Topic::new(name.to_owned(), reliable));
@@ -72,8 +74,7 @@ impl Topics {
         Ok(())
     }
 
-    /// What the real broker answers: the topic of this name, else every name that starts with it,
-    /// neighbours included.
+    /// The topic with this name, or every name that starts with it, including neighbours, as the real broker returns.
     pub(crate) fn with_prefix(&self, name: &str) -> Vec<String> {
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
         if topics.contains_key(name) {
@@ -83,7 +84,7 @@ impl Topics {
         after.take_while(|found| found.starts_with(name)).cloned().collect()
     }
 
-    /// The topic of this name, or its partitions by number.
+    /// The topic with this name, or its partitions by number.
     pub(crate) fn partitions(&self, name: &str) -> Vec<Arc<Topic>> {
         if let Some(topic) = self.get(name) {
             return vec![topic];
@@ -103,7 +104,7 @@ impl Topics {
         self.producers.write().unwrap_or_else(PoisonError::into_inner).insert(id, topic);
     }
 
-    /// The topic that a producer is attached to.
+    /// The topic of a producer.
     pub(crate) fn of_producer(&self, id: u64) -> Option<Arc<Topic>> {
         self.producers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
@@ -121,8 +122,8 @@ impl Topics {
         self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(key, policy);
     }
 
-    /// What a new subscription is given; `Err` where its policy cannot work.
-    pub(crate) fn terms(&self, topic: &str, subscription: &str) -> Result<Terms, &'static str> {
+    /// Settings of a new subscription; fails if its policy is invalid.
+    pub(crate) fn settings(&self, topic: &str, subscription: &str) -> Result<SubscriptionSettings, &'static str> {
         let policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |topic: &str| policies.get(&(topic.to_owned(), subscription.to_owned()));
         let whole = topic.rsplit_once("-part-").map(|(whole, _)| whole);
@@ -134,22 +135,22 @@ impl Topics {
             return Err("dead_letter_topic must be configured when poison_policy is DeadLetter");
         }
         let max_unacked_messages = self.options.max_unacked_messages;
-        Ok(Terms { max_unacked_messages, failure_policy, realism: self.options.realism })
+        Ok(SubscriptionSettings { max_unacked_messages, failure_policy, realism: self.options.realism })
     }
 
-    /// Publishes a message; returns when the publisher need not wait for a dispatcher.
+    /// Publishes a message, and waits while a hanging dispatcher blocks publishers.
     pub(crate) async fn publish(&self, topic: &Topic, message: StreamMessage) {
         let (dead_letters, done) = topic.publish(message, Instant::now(), &self.faults);
         self.post(dead_letters);
         if !done {
-            topic.takes_calls(None).await;
+            topic.accepts_calls(None).await;
         }
     }
 
-    /// Publishes dead letters, and those that come of them.
+    /// Publishes dead letters, and those that they cause.
     pub(crate) fn post(&self, mut dead_letters: Vec<DeadLetter>) {
         while let Some(DeadLetter { topic, message }) = dead_letters.pop() {
-            // Even where producers may not: a dead letter without a topic would be lost.
+            // Created even if producers may not create topics: the dead letter would be lost.
             let topic = self.get_or_create(&topic, true);
             dead_letters.extend(topic.publish(message, Instant::now(), &self.faults).0);
         }
@@ -164,12 +165,12 @@ impl Topics {
         found.then_some(status)
     }
 
-    /// What the dispatchers of a subscription did, one entry per partition.
+    /// Dispatch status of a subscription, one entry per partition.
     pub(crate) fn dispatch_status(&self, topic: &str, subscription: &str) -> Vec<DispatchStatus> {
         self.partitions(topic).iter().filter_map(|partition| partition.dispatch_status(subscription)).collect()
     }
 
-    /// What a restart does to what is known.
+    /// Restarts the broker's state.
     pub(crate) fn restart(&self, keep: Keep) {
         self.producers.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.consumers.write().unwrap_or_else(PoisonError::into_inner).clear();
@@ -182,7 +183,7 @@ impl Topics {
     }
 }
 
-/// `/namespace/name`, both of letters, digits, `_` and `-`.
+/// Whether a name is `/namespace/name`, both of letters, digits, `_` and `-`.
 pub(crate) fn is_topic_name(name: &str) -> bool {
     let is_part = |part: &str| part.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     let parts: Vec<&str> = name.split('/').collect();

@@ -1,4 +1,4 @@
-//! The messages that a subscription has in flight: who got which, until when, and which is sent next.
+//! Window of a subscription: its messages in flight, their consumers, deadlines and redeliveries.
 //!
 //! ```text
 //!             sent             acked
@@ -8,7 +8,7 @@
 //!     └────────────── waiting ─────▶ exhausted (redelivered too often)
 //! ```
 //!
-//! A plain struct that takes the time as an argument, so that its rules are tested without a network.
+//! The time is an argument, so that unit tests need no network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,13 +17,13 @@ use tokio::time::Instant;
 
 use super::options::FailurePolicy;
 
-/// The un-acked messages of one subscription, by offset.
+/// Window of one subscription: its unacknowledged messages by offset.
 #[derive(Debug)]
 pub(crate) struct Window {
     limit: usize,
     policy: FailurePolicy,
     deliveries: BTreeMap<u64, Delivery>,
-    /// When to look at which offset again: ack deadlines and ends of delays.
+    /// Timers by offset: ack deadlines and redelivery delays.
     timers: BTreeSet<(Instant, u64)>,
     ready: BTreeSet<u64>,
     exhausted: BTreeSet<u64>,
@@ -40,7 +40,7 @@ struct Delivery {
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// Behind another message of its key.
+    /// Waiting behind another message of its key.
     Deferred,
     Ready,
     Awaiting {
@@ -53,7 +53,7 @@ enum State {
     Exhausted,
 }
 
-/// Why and after how many attempts a message was given up.
+/// A message that was given up: number of attempts and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GivenUp {
     pub(crate) attempts: u32,
@@ -82,7 +82,7 @@ impl Window {
         self.limit
     }
 
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_capacity(&self) -> bool {
         self.deliveries.len() < self.limit
     }
 
@@ -98,17 +98,17 @@ impl Window {
         self.redeliveries
     }
 
-    /// The oldest un-acked offset.
+    /// The oldest unacknowledged offset.
     pub(crate) fn oldest(&self) -> Option<u64> {
         self.deliveries.keys().next().copied()
     }
 
-    /// The newest un-acked offset.
+    /// The newest unacknowledged offset.
     pub(crate) fn newest(&self) -> Option<u64> {
         self.deliveries.keys().next_back().copied()
     }
 
-    /// Takes in an offset; `deferred` keeps it back until [`Window::free`].
+    /// Adds an offset; if `deferred`, it is not ready until [`Window::free`].
     pub(crate) fn admit(&mut self, offset: u64, deferred: bool) {
         let state = if deferred { State::Deferred } else { State::Ready };
         self.deliveries.insert(offset, Delivery { attempts: 0, state: State::Deferred, reason: None });
@@ -127,7 +127,7 @@ impl Window {
         self.ready.range(from..).next().copied()
     }
 
-    /// Counts a delivery and starts its ack deadline; answers the attempt's number.
+    /// Counts a delivery, starts its ack deadline, and returns the attempt's number.
     pub(crate) fn sent(&mut self, offset: u64, consumer: u64, now: Instant) -> u32 {
         let until = after(now, self.policy.ack_timeout);
         self.set(offset, State::Awaiting { consumer, until });
@@ -137,7 +137,7 @@ impl Window {
         delivery.attempts
     }
 
-    /// Whether this attempt is still the one that counts.
+    /// Whether this attempt is the current one.
     pub(crate) fn is_current(&self, offset: u64, consumer: u64, attempt: u32) -> bool {
         self.deliveries.get(&offset).is_some_and(|delivery| {
             delivery.attempts == attempt
@@ -145,8 +145,7 @@ impl Window {
         })
     }
 
-    /// Settles a message. An ack counts only while it is awaited: one that arrives during the
-    /// wait for a redelivery changes nothing.
+    /// Acknowledges a message. An ack has an effect only while it is awaited, not during a redelivery delay.
     pub(crate) fn ack(&mut self, offset: u64) -> bool {
         let awaited = matches!(self.state(offset), Some(State::Awaiting { .. }));
         if awaited {
@@ -156,14 +155,14 @@ impl Window {
         awaited
     }
 
-    /// Schedules the redelivery of a message that a consumer gave back.
+    /// Schedules the redelivery of a message after a nack.
     pub(crate) fn nack(&mut self, offset: u64, delay: Option<Duration>, reason: Option<String>, now: Instant) {
         if matches!(self.state(offset), Some(State::Awaiting { .. } | State::Waiting { .. })) {
             self.fail(offset, delay.unwrap_or_default(), reason, now);
         }
     }
 
-    /// Acts on every timer that is due.
+    /// Handles every expired timer.
     pub(crate) fn expire(&mut self, now: Instant) {
         while let Some(&(until, offset)) = self.timers.first() {
             if until > now {
@@ -179,12 +178,12 @@ impl Window {
         }
     }
 
-    /// When [`Window::expire`] next has something to do.
+    /// The next expiry of a timer, for [`Window::expire`].
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         self.timers.first().map(|&(until, _)| until)
     }
 
-    /// Makes ready at once what a consumer has; without a consumer, everything that is in flight.
+    /// Makes the messages of a consumer ready immediately; without a consumer, all messages in flight.
     pub(crate) fn release(&mut self, consumer: Option<u64>) {
         let in_flight: Vec<u64> = self
             .deliveries
@@ -201,7 +200,7 @@ impl Window {
         }
     }
 
-    /// Forgets attempts and deadlines and keeps what is un-acked, as after a restart.
+    /// Forgets attempts and deadlines and keeps unacknowledged messages, as after a restart.
     pub(crate) fn forget_attempts(&mut self) {
         self.exhausted.clear();
         self.timers.clear();
@@ -216,25 +215,25 @@ impl Window {
         }
     }
 
-    /// The oldest message whose redeliveries ran out.
+    /// The oldest message with exhausted redeliveries.
     pub(crate) fn first_exhausted(&self) -> Option<u64> {
         self.exhausted.first().copied()
     }
 
-    /// Takes a message out for good without an ack.
+    /// Removes a message without an ack.
     pub(crate) fn give_up(&mut self, offset: u64) -> Option<GivenUp> {
         let delivery = self.remove(offset)?;
         Some(GivenUp { attempts: delivery.attempts, reason: delivery.reason })
     }
 
-    fn fail(&mut self, offset: u64, asked: Duration, reason: Option<String>, now: Instant) {
+    fn fail(&mut self, offset: u64, requested: Duration, reason: Option<String>, now: Instant) {
         let Some(delivery) = self.deliveries.get_mut(&offset) else { return };
         delivery.reason = reason;
         let state = if delivery.attempts > self.policy.max_redelivery_count {
             State::Exhausted
         } else {
             let doublings = delivery.attempts.saturating_sub(1).min(31);
-            let delay = self.policy.base_redelivery_delay.saturating_mul(1 << doublings).max(asked);
+            let delay = self.policy.base_redelivery_delay.saturating_mul(1 << doublings).max(requested);
             State::Waiting { until: after(now, delay.min(self.policy.max_redelivery_delay)) }
         };
         self.set(offset, state);
@@ -276,7 +275,7 @@ impl Window {
     }
 }
 
-/// `now + delay`, or far away where that is out of range.
+/// `now + delay`, limited to a year.
 fn after(now: Instant, delay: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
     now + delay.min(FAR)

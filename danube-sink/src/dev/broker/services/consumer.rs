@@ -1,4 +1,4 @@
-//! Consumers, their streams, acks and nacks.
+//! Consumer service: subscriptions, streams, acks and nacks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl ConsumerService for Service {
             Status::permission_denied(format!("Not able to subscribe to the topic {} due to {reason}", topic.name))
         };
         let kind = Kind::from_wire(request.subscription_type).ok_or_else(|| refused("an unknown subscription type"))?;
-        let terms = self.topics.terms(&topic.name, &request.subscription).map_err(refused)?;
+        let settings = self.topics.settings(&topic.name, &request.subscription).map_err(refused)?;
         let subscription: Arc<str> = request.subscription.into();
         let subscriber = Subscriber {
             name: request.consumer_name.clone(),
@@ -40,7 +40,7 @@ impl ConsumerService for Service {
             kind,
             filters: request.key_filters,
         };
-        let joined = topic.subscribe(subscriber, terms, Instant::now(), &self.topics.faults);
+        let joined = topic.subscribe(subscriber, settings, Instant::now(), &self.topics.faults);
         let (consumer_id, dead_letters) = joined.map_err(|()| {
             refused(&format!(
                 "Not allowed to add the Consumer: {}, the Exclusive subscription can't be shared with other consumers",
@@ -89,7 +89,7 @@ impl ConsumerService for Service {
 }
 
 impl Service {
-    /// What acks and nacks have in common: their faults, and how they fail.
+    /// Processes an ack or a nack, with faults.
     async fn settle<A>(
         &self,
         doing: &str,
@@ -104,16 +104,20 @@ impl Service {
         let acks = self.topics.faults.acks();
         match acks {
             Acks::Ignored => return Ok(answer),
-            Acks::Refused => return Err(Status::unavailable("acks are refused, as a fault")),
+            Acks::Refused => return Err(Status::unavailable("acks are refused by an injected fault")),
             Acks::Taken | Acks::AnswerLost => {}
         }
-        let id = id.ok_or_else(|| Status::invalid_argument("the request names no message"))?;
+        let id = id.ok_or_else(|| Status::invalid_argument("the request has no message id"))?;
         let failed = |reason: &str| Status::internal(format!("Error {doing} message: {reason}"));
         let topic = self.topics.get(&id.topic_name);
         let topic = topic.ok_or_else(|| failed(&format!("Topic {} not found in registry", id.topic_name)))?;
-        topic.takes_calls(Some(subscription)).await;
+        topic.accepts_calls(Some(subscription)).await;
         let dead_letters = topic.settle(subscription, command(id.topic_offset), &self.topics.faults);
         self.topics.post(dead_letters.ok_or_else(|| failed("Subscription not found"))?);
-        if acks == Acks::AnswerLost { Err(Status::unavailable("the answer is lost, as a fault")) } else { Ok(answer) }
+        if acks == Acks::AnswerLost {
+            Err(Status::unavailable("the response is lost by an injected fault"))
+        } else {
+            Ok(answer)
+        }
     }
 }

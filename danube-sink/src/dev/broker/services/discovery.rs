@@ -1,4 +1,4 @@
-//! Where topics are, and what their partitions are called.
+//! Discovery service: lookup of topics and partitions.
 
 use danube_core::proto::discovery_server::Discovery;
 use danube_core::proto::topic_lookup_response::LookupType;

@@ -1,4 +1,4 @@
-//! Whether the broker still serves a producer or a consumer.
+//! Health checks of producers and consumers.
 
 use danube_core::proto::health_check_request::ClientType;
 use danube_core::proto::health_check_response::ClientStatus;

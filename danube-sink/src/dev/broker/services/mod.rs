@@ -1,5 +1,4 @@
-//! The broker's gRPC services: each turns calls into what the topics do, and refusals into the
-//! real broker's status codes.
+//! gRPC services of the broker: map calls to operations of topics, and failures to the real broker's status codes.
 
 mod admin;
 mod consumer;
@@ -11,13 +10,12 @@ mod registry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tonic::Status;
+use tonic::{Response, Status};
 
 use super::access::Gate;
-use super::server;
 use super::topics::{Topics, is_topic_name};
 
-/// What every service needs.
+/// State of every service.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     pub(crate) topics: Arc<Topics>,
@@ -27,7 +25,7 @@ pub(crate) struct Service {
 
 impl Service {
     fn url(&self) -> String {
-        server::url(&self.topics.options, self.address)
+        self.topics.options.url(self.address)
     }
 }
 
@@ -42,4 +40,10 @@ fn check_name(topic: &str) -> Result<(), Status> {
 
 fn unknown_topic(topic: &str) -> Status {
     Status::not_found(format!("Unable to find the topic: {topic}"))
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+fn unsupported<T>(what: &str) -> Answer<T> {
+    Err(Status::unimplemented(format!("the embedded broker does not {what}")))
 }

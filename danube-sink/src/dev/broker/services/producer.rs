@@ -1,4 +1,4 @@
-//! Producers and what they publish.
+//! Producer service.
 
 use danube_core::proto::producer_service_server::ProducerService;
 use danube_core::proto::{DispatchStrategy, MessageResponse, ProducerRequest, ProducerResponse, StreamMessage};

@@ -1,4 +1,4 @@
-//! The schema registry: registering and reading; the rest of it is not here.
+//! Schema registry service: registers and reads schemas; the rest is not supported.
 
 use danube_core::proto::danube_schema::schema_registry_server::SchemaRegistry;
 use danube_core::proto::danube_schema::{
@@ -11,23 +11,17 @@ use danube_core::proto::danube_schema::{
 };
 use tonic::{Request, Response, Status};
 
-use super::Service;
+use super::{Answer, Service, unsupported};
 use crate::dev::broker::access::{Permission, Resource};
-
-type Answer<T> = Result<Response<T>, Status>;
 
 impl Service {
     fn check_registry<T>(&self, request: &Request<T>, resource: &Resource<'_>) -> Result<(), Status> {
         self.gate.authorize(request, resource, Permission::ManageSchema)?;
         if self.topics.faults.registry_is_down() {
-            return Err(Status::unavailable("the schema registry is down, as a fault"));
+            return Err(Status::unavailable("the schema registry is down by an injected fault"));
         }
         Ok(())
     }
-}
-
-fn not_here<T>(what: &str) -> Answer<T> {
-    Err(Status::unimplemented(format!("the embedded broker does not {what}")))
 }
 
 #[tonic::async_trait]
@@ -67,45 +61,45 @@ impl SchemaRegistry for Service {
     }
 
     async fn check_compatibility(&self, _: Request<CheckCompatibilityRequest>) -> Answer<CheckCompatibilityResponse> {
-        not_here("compare schemas")
+        unsupported("compare schemas")
     }
 
     async fn delete_schema_version(
         &self,
         _: Request<DeleteSchemaVersionRequest>,
     ) -> Answer<DeleteSchemaVersionResponse> {
-        not_here("delete schemas")
+        unsupported("delete schemas")
     }
 
     async fn set_compatibility_mode(
         &self,
         _: Request<SetCompatibilityModeRequest>,
     ) -> Answer<SetCompatibilityModeResponse> {
-        not_here("compare schemas")
+        unsupported("compare schemas")
     }
 
     async fn configure_topic_schema(
         &self,
         _: Request<ConfigureTopicSchemaRequest>,
     ) -> Answer<ConfigureTopicSchemaResponse> {
-        not_here("validate payloads")
+        unsupported("validate payloads")
     }
 
     async fn update_topic_validation_policy(
         &self,
         _: Request<UpdateTopicValidationPolicyRequest>,
     ) -> Answer<UpdateTopicValidationPolicyResponse> {
-        not_here("validate payloads")
+        unsupported("validate payloads")
     }
 
     async fn get_topic_schema_config(
         &self,
         _: Request<GetTopicSchemaConfigRequest>,
     ) -> Answer<GetTopicSchemaConfigResponse> {
-        not_here("validate payloads")
+        unsupported("validate payloads")
     }
 
     async fn list_subjects(&self, _: Request<ListSubjectsRequest>) -> Answer<ListSubjectsResponse> {
-        not_here("list subjects")
+        unsupported("list subjects")
     }
 }

@@ -1,4 +1,4 @@
-//! One subscription of one topic: moves messages from the log through the window to consumers.
+//! Subscription of one topic: dispatches messages from the log through the window to consumers.
 
 mod restart;
 
@@ -15,18 +15,25 @@ use crate::dev::broker::faults::Faults;
 use crate::dev::broker::hang::{Cause, Command, Hang};
 use crate::dev::broker::keys::KeyOrder;
 use crate::dev::broker::log::Log;
-use crate::dev::broker::options::PoisonPolicy;
+use crate::dev::broker::options::{FailurePolicy, PoisonPolicy};
 use crate::dev::broker::reader::Reader;
 use crate::dev::broker::realism::Realism;
 use crate::dev::broker::status::{DispatchStatus, SubscriptionStatus};
-use crate::dev::broker::topic::Terms;
 use crate::dev::broker::window::Window;
 
-/// What a stream gets when it asks.
+/// Settings of a new subscription.
+#[derive(Debug)]
+pub(crate) struct SubscriptionSettings {
+    pub(crate) max_unacked_messages: usize,
+    pub(crate) failure_policy: FailurePolicy,
+    pub(crate) realism: Realism,
+}
+
+/// Next step of a stream.
 #[derive(Debug)]
 pub(crate) enum Next {
     Message(Arc<StreamMessage>),
-    /// Nothing now; ask again at this time at the latest.
+    /// No message now; poll again at this time at the latest.
     Idle(Option<Instant>),
 }
 
@@ -42,16 +49,16 @@ pub(crate) struct Subscription {
     reader: Reader,
     cursor: Cursor,
     hang: Hang,
-    /// The first offset that it was there for.
+    /// The first offset since the subscription was created.
     start: u64,
-    /// The earliest time at which a parked stream asks again by itself.
+    /// The earliest time at which a parked stream polls again.
     watched: Option<Instant>,
 }
 
 impl Subscription {
-    /// Starts at `start`, the end of the log: there is no "earliest".
-    pub(crate) fn new(name: Arc<str>, kind: Kind, reliable: bool, start: u64, terms: Terms) -> Self {
-        let Terms { max_unacked_messages, failure_policy, realism } = terms;
+    /// Creates a subscription that starts at `start`, the end of the log; there is no "earliest".
+    pub(crate) fn new(name: Arc<str>, kind: Kind, reliable: bool, start: u64, settings: SubscriptionSettings) -> Self {
+        let SubscriptionSettings { max_unacked_messages, failure_policy, realism } = settings;
         Self {
             name,
             kind,
@@ -68,24 +75,24 @@ impl Subscription {
         }
     }
 
-    /// Whether a consumer of a new name may come.
+    /// Whether a consumer with a new name may subscribe.
     pub(crate) fn admits_another(&self) -> bool {
         self.kind != Kind::Exclusive || self.consumers.is_empty()
     }
 
-    /// The oldest offset that it still needs.
+    /// The oldest needed offset.
     pub(crate) fn needs(&self, end: u64) -> u64 {
         if self.reliable { self.window.oldest().unwrap_or_else(|| self.reader.needs(end)) } else { u64::MAX }
     }
 
-    /// Pushes a message of a non-reliable topic, or drops it where no consumer has room.
+    /// Pushes a message of a non-reliable topic, or drops it if no consumer has a free slot.
     pub(crate) fn push(&mut self, message: &Arc<StreamMessage>) {
         if let Target::Consumer(index) = self.consumers.target(self.kind, false, message) {
             self.consumers.push(index, Queued { message: Arc::clone(message), attempt: 0 });
         }
     }
 
-    /// Follows the log after a message was published. `false` where the publisher has to wait for the dispatcher.
+    /// Follows the log after a message was published. Returns `false` if the publisher must wait for the dispatcher.
     pub(crate) fn published(&mut self, log: &Log, now: Instant, faults: &Faults) -> (Vec<DeadLetter>, bool) {
         self.follow(log);
         let hung = self.hang.cause().is_some();
@@ -100,7 +107,7 @@ impl Subscription {
         (dead_letters, !full)
     }
 
-    /// Does what a client asks for, at once or when the dispatcher no longer hangs.
+    /// Runs a command, immediately or when the dispatcher no longer hangs.
     pub(crate) fn run(&mut self, command: Command, log: &Log, now: Instant, faults: &Faults) -> Vec<DeadLetter> {
         if let Some(command) = self.hang.defer(command) {
             self.execute(command);
@@ -108,12 +115,12 @@ impl Subscription {
         self.dispatch(log, now, faults)
     }
 
-    /// Whether callers have to wait for the dispatcher.
+    /// Whether callers must wait for the dispatcher.
     pub(crate) fn is_full(&self) -> bool {
         self.hang.is_full()
     }
 
-    /// Sends what can be sent now.
+    /// Sends the messages that can be sent now.
     pub(crate) fn dispatch(&mut self, log: &Log, now: Instant, faults: &Faults) -> Vec<DeadLetter> {
         let mut dead_letters = Vec::new();
         if !self.reliable {
@@ -124,7 +131,7 @@ impl Subscription {
                 return dead_letters;
             }
             self.hang.end();
-            // What it waited for goes first, then what was asked meanwhile.
+            // The awaited message goes first, then the deferred commands.
             dead_letters.extend(self.send_all(log, now, faults));
             while let Some(command) = self.hang.next_command() {
                 self.execute(command);
@@ -140,7 +147,7 @@ impl Subscription {
     }
 
     fn send_all(&mut self, log: &Log, now: Instant, faults: &Faults) -> Vec<DeadLetter> {
-        if !self.consumers.any_here() {
+        if !self.consumers.any_present() {
             return Vec::new();
         }
         let dead_letters = self.clear_poison(log);
@@ -168,7 +175,7 @@ impl Subscription {
                 self.window.nack(offset, delay, reason, at);
             }
             Command::Release(consumer) => {
-                // With a single active consumer the real broker hurries up every message.
+                // With a single active consumer the real broker redelivers every message.
                 let of_one = matches!(self.kind, Kind::Shared | Kind::KeyShared);
                 self.window.release(of_one.then_some(consumer));
                 self.watched = None;
@@ -177,14 +184,14 @@ impl Subscription {
         }
     }
 
-    /// Whether the dispatcher would poll for a message that is not there. It goes by the newest message in flight and
-    /// the cursor, so it does not see one that is acknowledged before an older one.
+    /// Whether the dispatcher would wait for a message that is not published yet. It only knows the newest message in flight
+    /// and the cursor, so it overlooks one that is acknowledged before an older one.
     fn waits_for_message(&self, log: &Log) -> bool {
         let end = log.end();
         let polls = self.realism.overtaking_ack_hangs
             && self.kind != Kind::KeyShared
             && !self.is_blocked()
-            && self.window.has_room()
+            && self.window.has_capacity()
             && self.reader.peek(end).is_none()
             && self.reader.error().is_none();
         let sent = self.window.newest().max(self.cursor.moved_to());
@@ -206,7 +213,7 @@ impl Subscription {
         }
     }
 
-    /// Timers ring in the streams: wakes them where none would ring early enough.
+    /// Wakes the streams, which own the timers, if none of them would expire early enough.
     fn watch(&mut self) {
         if let Some(timer) = self.window.next_timer()
             && self.watched.is_none_or(|watched| timer < watched)
@@ -245,7 +252,7 @@ impl Subscription {
                 // Another key may have another consumer.
                 Target::Later if self.kind == Kind::KeyShared => from = offset + 1,
                 Target::Later => break,
-                Target::Unwanted => {
+                Target::Filtered => {
                     self.window.give_up(offset);
                     self.settle(offset);
                 }
@@ -254,11 +261,11 @@ impl Subscription {
     }
 
     fn fill(&mut self, log: &Log, now: Instant, faults: &Faults) {
-        // A blocked key holds up its own line only.
+        // A blocked key delays only its own messages.
         if self.is_blocked() && self.kind != Kind::KeyShared {
             return;
         }
-        while self.window.has_room() {
+        while self.window.has_capacity() {
             self.follow(log);
             let Some(offset) = self.reader.peek(log.end()) else { break };
             let Some(message) = log.get(offset) else { break };
@@ -268,7 +275,7 @@ impl Subscription {
                 target => target,
             };
             self.reader.take(log.end());
-            if target == Target::Unwanted {
+            if target == Target::Filtered {
                 self.cursor.settle(offset);
                 continue;
             }
@@ -290,30 +297,30 @@ impl Subscription {
         self.consumers.push(index, Queued { message: Arc::clone(message), attempt });
     }
 
-    /// What the stream of this consumer sends next.
+    /// The next message for the stream of this consumer.
     pub(crate) fn pop(&mut self, id: u64) -> Option<Arc<StreamMessage>> {
         let consumer = self.consumers.get(id)?;
         loop {
             let Queued { message, attempt } = consumer.pop()?;
             let offset = message.msg_id.as_ref().map_or(0, |id| id.topic_offset);
-            // What was acked or timed out meanwhile is not sent a second time.
+            // A message that was acked or timed out meanwhile is not sent.
             if attempt == 0 || self.window.is_current(offset, id, attempt) {
                 return Some(message);
             }
         }
     }
 
-    /// Whether a stream that took a message has to get the dispatcher going.
+    /// Whether the dispatcher waits for a stream to take a message.
     pub(crate) fn waits_for_slot(&self) -> bool {
         matches!(self.hang.cause(), Some(Cause::Slot(_)))
     }
 
-    /// Parks the stream of this consumer until there is something for it.
+    /// Parks the stream of this consumer until its next message.
     pub(crate) fn idle(&mut self, id: u64, waker: &Waker) -> Next {
         if let Some(consumer) = self.consumers.get(id) {
             consumer.park(waker);
         }
-        // A dispatcher that hangs looks at no deadline.
+        // A hanging dispatcher ignores deadlines.
         self.watched = if self.hang.cause().is_none() { self.window.next_timer() } else { None };
         Next::Idle(self.watched)
     }
@@ -324,7 +331,7 @@ impl Subscription {
         self.window.release(None);
     }
 
-    /// Adds what is known of it to a sum over partitions.
+    /// Adds its status to a sum over partitions.
     pub(crate) fn add_to(&self, status: &mut SubscriptionStatus, end: u64) {
         status.published += end.saturating_sub(self.start);
         status.acked += self.window.acked();
@@ -335,7 +342,7 @@ impl Subscription {
         status.consumers += self.consumers.attached();
     }
 
-    /// What its dispatcher did; the topic's own figures are left out.
+    /// Its dispatch status, without the topic's own numbers.
     pub(crate) fn dispatch_status(&self, end: u64) -> DispatchStatus {
         DispatchStatus {
             skipped: if self.reliable { self.reader.skipped(end) } else { 0 },
@@ -351,7 +358,7 @@ impl Subscription {
         self.window.first_exhausted().is_some() && self.window.policy().poison_policy == PoisonPolicy::Block
     }
 
-    /// Notices that a message needs no further delivery.
+    /// Handles a message that needs no further delivery.
     fn settle(&mut self, offset: u64) {
         self.cursor.settle(offset);
         if self.kind == Kind::KeyShared

@@ -1,4 +1,4 @@
-//! What a restart of the broker leaves of a subscription.
+//! State of a subscription after a restart of the broker.
 
 use super::Subscription;
 use crate::dev::broker::cursor::Cursor;
@@ -9,11 +9,11 @@ use crate::dev::broker::realism::Realism;
 use crate::dev::broker::window::Window;
 
 impl Subscription {
-    /// After a restart consumers are unknown and attempts forgotten. Messages are kept.
+    /// Restarts with the messages kept; consumers and attempts are forgotten.
     pub(crate) fn revive(&mut self, end: u64) {
         self.consumers.clear();
         self.hang = Hang::default();
-        if !self.realism.remakes_readers() {
+        if !self.realism.recreates_readers() {
             self.window.forget_attempts();
             return;
         }
@@ -31,7 +31,7 @@ impl Subscription {
         self.cursor = cursor;
     }
 
-    /// After a restart that lost the messages: offsets start at 0 again.
+    /// Restarts with the messages lost: offsets restart at 0.
     pub(crate) fn rewind(&mut self) {
         self.consumers.clear();
         self.hang = Hang::default();

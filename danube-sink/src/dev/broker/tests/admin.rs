@@ -1,4 +1,4 @@
-//! The admin service and the metrics endpoint.
+//! Admin service and metrics endpoint.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use tonic::Code;
 use tonic::metadata::{Ascii, MetadataValue};
 
 use super::*;
-use crate::dev::broker::{Access, Keep, Permission, Realism, Scope};
+use crate::dev::broker::{Access, Keep, Permission, Scope};
 
 async fn unsubscribe(broker: &EmbeddedBroker, topic: &str) -> Result<bool, Status> {
     let mut calls = TopicAdminClient::connect(broker.url()).await.unwrap();
@@ -27,7 +27,7 @@ async fn unsubscribe_deletes_the_subscription_and_its_cursor() {
     bare.ack(&take(&mut stream).await).await.unwrap();
     assert_eq!(unsubscribe(&broker, TOPIC).await.unwrap_err().code(), Code::NotFound, "it has an active consumer");
     drop(stream);
-    until("it left", || status(&broker).consumers == 0).await;
+    until("the consumer disconnects", || status(&broker).consumers == 0).await;
 
     let mut calls = TopicAdminClient::connect(broker.url()).await.unwrap();
     let mut list = async || {
@@ -38,9 +38,9 @@ async fn unsubscribe_deletes_the_subscription_and_its_cursor() {
     assert!(unsubscribe(&broker, TOPIC).await.unwrap());
     assert!(list().await.is_empty());
     assert_eq!(broker.subscription(TOPIC, SUBSCRIPTION), None);
-    assert_eq!(unsubscribe(&broker, TOPIC).await.unwrap_err().code(), Code::NotFound, "it is gone");
+    assert_eq!(unsubscribe(&broker, TOPIC).await.unwrap_err().code(), Code::NotFound, "it was deleted");
 
-    // Another name may come to an Exclusive subscription that is new, and no cursor is left to skip anything.
+    // A new Exclusive subscription accepts another consumer name, and has no cursor to skip messages.
     drop(Bare::subscribe(&broker, "two", SubType::Exclusive).await);
     assert_eq!(dispatched(&broker).cursor, None);
     soon("the restart", broker.restart(Keep::Metadata)).await.unwrap();
@@ -59,7 +59,7 @@ async fn unsubscribe_names_a_partition() {
         let stream = bare.open().await;
         until("the stream is open", || status(&broker).consumers == 1).await;
         drop(stream);
-        until("it left", || status(&broker).consumers == 0).await;
+        until("the consumer disconnects", || status(&broker).consumers == 0).await;
     }
     assert_eq!(unsubscribe(&broker, TOPIC).await.unwrap_err().code(), Code::NotFound);
     assert!(unsubscribe(&broker, &format!("{TOPIC}-part-1")).await.unwrap());
@@ -68,7 +68,7 @@ async fn unsubscribe_names_a_partition() {
 }
 
 #[tokio::test]
-async fn unsubscribe_needs_the_right_to_manage_topics() {
+async fn unsubscribe_needs_the_permission_to_manage_topics() {
     let access = Access::new("secret");
     let broker = start_with(BrokerOptions { access: Some(access.clone()), ..BrokerOptions::default() }).await;
     let token = access.token("tester", SystemTime::now() + Duration::from_secs(60)).unwrap();
@@ -83,7 +83,7 @@ async fn unsubscribe_needs_the_right_to_manage_topics() {
     access.grant("tester", &Scope::Cluster, &[Permission::Consume]);
     assert_eq!(code().await, Code::PermissionDenied);
     access.grant("tester", &Scope::Topic(TOPIC.to_owned()), &[Permission::ManageTopic]);
-    assert_eq!(code().await, Code::NotFound, "it may, and there is no such subscription");
+    assert_eq!(code().await, Code::NotFound, "it is permitted, and there is no such subscription");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn metrics(broker: &EmbeddedBroker) -> String {
 }
 
 #[tokio::test]
-async fn metrics_count_what_was_published_since_the_start() {
+async fn metrics_count_messages_since_the_start() {
     let metrics_port = Some(([127, 0, 0, 1], 0).into());
     let mut broker =
         EmbeddedBroker::start(BrokerOptions { metrics: metrics_port, ..Default::default() }).await.unwrap();

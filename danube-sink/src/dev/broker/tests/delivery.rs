@@ -1,4 +1,4 @@
-//! Windows, acks, redelivery, partitions and discovery.
+//! Delivery: windows, acks, redelivery, partitions and discovery.
 
 use danube_core::proto::TopicLookupRequest;
 use danube_core::proto::discovery_client::DiscoveryClient;
@@ -54,9 +54,9 @@ async fn acks_count_in_any_order_and_from_any_connection() {
     publish(&broker, 3).await;
     let mut taken = [take(&mut stream).await, take(&mut stream).await, take(&mut stream).await];
     taken.reverse();
-    let elsewhere = Bare { calls: Bare::connect(&broker).await, id: 0 };
+    let other_connection = Bare { calls: Bare::connect(&broker).await, id: 0 };
     for message in &taken {
-        elsewhere.ack(message).await.unwrap();
+        other_connection.ack(message).await.unwrap();
     }
     assert_eq!(status(&broker).acked, 3);
 }
@@ -77,7 +77,7 @@ async fn a_message_is_redelivered_after_its_ack_deadline() {
 }
 
 #[tokio::test]
-async fn a_disconnect_redelivers_at_once() {
+async fn a_disconnect_redelivers_immediately() {
     let broker = start().await;
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
@@ -100,7 +100,7 @@ async fn a_nack_redelivers_after_its_delay() {
     let message = next(&mut messages).await;
     let start = Instant::now();
     consumer.nack(&message, Some(80), Some("later".to_owned())).await.unwrap();
-    // An ack during the wait is answered and does not count.
+    // An ack during the delay returns OK without an effect.
     consumer.ack(&message).await.unwrap();
     let again = next(&mut messages).await;
     assert!(start.elapsed() >= Duration::from_millis(80));
@@ -147,7 +147,7 @@ async fn partitions_are_topics_of_their_own() {
 }
 
 #[tokio::test]
-async fn partitions_are_found_by_prefix_neighbours_included() {
+async fn partitions_are_found_by_prefix_including_neighbours() {
     let broker = EmbeddedBroker::start(BrokerOptions::default()).await.unwrap();
     broker.create_topic("/default/e", Partitions::Of(2), true).unwrap();
     broker.create_topic("/default/e1", Partitions::Unpartitioned, true).unwrap();
@@ -162,7 +162,7 @@ async fn partitions_are_found_by_prefix_neighbours_included() {
 }
 
 #[tokio::test]
-async fn refusals_have_the_real_codes() {
+async fn failures_have_the_real_status_codes() {
     let broker = start().await;
     let refused = async |topic, name, kind| {
         Bare::try_subscribe(&broker, topic, name, kind).await.err().map(|status| status.code())

@@ -1,4 +1,4 @@
-//! The misbehaviour switches, and restarts.
+//! Injected faults and restarts.
 
 use danube_core::proto::health_check_client::HealthCheckClient;
 use danube_core::proto::health_check_response::ClientStatus;
@@ -32,7 +32,7 @@ async fn acks_are_ignored_refused_or_unanswered() {
 }
 
 #[tokio::test]
-async fn a_stall_holds_messages_back_and_a_skip_loses_them() {
+async fn a_stall_delays_messages_and_a_skip_loses_them() {
     let broker = start().await;
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
@@ -46,7 +46,7 @@ async fn a_stall_holds_messages_back_and_a_skip_loses_them() {
 }
 
 #[tokio::test]
-async fn a_frozen_broker_answers_nothing_and_thaws() {
+async fn a_frozen_broker_does_not_respond_until_it_is_released() {
     let broker = start().await;
     let (bare, _stream, message) = one_message(&broker).await;
     broker.faults().set_frozen(true);
@@ -59,7 +59,7 @@ async fn a_frozen_broker_answers_nothing_and_thaws() {
 }
 
 #[tokio::test]
-async fn health_is_close_for_the_unknown_the_gone_and_on_demand() {
+async fn health_is_close_for_unknown_and_disconnected_consumers_and_by_fault() {
     let broker = start().await;
     let (bare, stream, _) = one_message(&broker).await;
     let mut calls = HealthCheckClient::connect(broker.url()).await.unwrap();
@@ -73,7 +73,7 @@ async fn health_is_close_for_the_unknown_the_gone_and_on_demand() {
     assert_eq!(ask(bare.id).await, ClientStatus::Close);
     broker.faults().set_close_health(false);
     drop(stream);
-    until("it left", || status(&broker).consumers == 0).await;
+    until("the consumer disconnects", || status(&broker).consumers == 0).await;
     assert_eq!(ask(bare.id).await, ClientStatus::Close);
 }
 
@@ -87,7 +87,7 @@ async fn a_kick_ends_streams_with_unavailable_and_keeps_messages() {
 }
 
 #[tokio::test]
-async fn a_cut_connection_can_be_made_again() {
+async fn a_client_can_reconnect_after_a_cut() {
     let broker = start().await;
     let (_bare, mut stream, _) = one_message(&broker).await;
     broker.cut_connections();
@@ -97,7 +97,7 @@ async fn a_cut_connection_can_be_made_again() {
 }
 
 #[tokio::test]
-async fn a_restart_keeps_what_is_unacked() {
+async fn a_restart_keeps_unacknowledged_messages() {
     let mut broker = start().await;
     let (bare, mut stream, message) = one_message(&broker).await;
     publish(&broker, 1).await;
@@ -116,14 +116,14 @@ async fn a_restart_without_messages_starts_at_offset_zero() {
     let (_bare, _stream, _) = one_message(&broker).await;
     soon("the restart", broker.restart(Keep::Metadata)).await.unwrap();
     assert!(broker.messages(TOPIC).is_empty());
-    // Published before anybody is back: the subscription is known.
+    // Published before a consumer reconnects: the subscription exists.
     publish(&broker, 1).await;
     let again = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     assert_eq!(offset(&take(&mut again.open().await).await), 0);
 }
 
 #[tokio::test]
-async fn nobody_answers_while_it_is_down() {
+async fn a_stopped_broker_accepts_no_connections() {
     let mut broker = start().await;
     publish(&broker, 1).await;
     soon("it is down", broker.go_down()).await;

@@ -1,11 +1,6 @@
-//! Dispatchers that wait and act on nothing meanwhile, each with its switch on and off.
+//! Hanging dispatchers, each with its option on and off.
 
 use super::*;
-use crate::dev::broker::Realism;
-
-async fn start_with_realism(realism: Realism) -> EmbeddedBroker {
-    start_with(BrokerOptions { realism, ..BrokerOptions::default() }).await
-}
 
 #[tokio::test]
 async fn an_ack_that_overtakes_an_older_one_hangs_the_dispatcher_until_a_message_is_published() {
@@ -30,13 +25,13 @@ async fn an_ack_that_overtakes_an_older_one_hangs_the_dispatcher_until_a_message
 }
 
 #[tokio::test]
-async fn acks_in_order_hang_nothing() {
+async fn acks_in_order_do_not_hang_the_dispatcher() {
     let broker = start_with_realism(Realism { overtaking_ack_hangs: true, ..Realism::default() }).await;
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
     publish(&broker, 3).await;
     let messages = [take(&mut stream).await, take(&mut stream).await, take(&mut stream).await];
-    // The newest one last is what counts.
+    // Only the newest one must be last.
     for acked in [1, 0, 2] {
         bare.ack(&messages[acked]).await.unwrap();
     }
@@ -44,7 +39,7 @@ async fn acks_in_order_hang_nothing() {
 }
 
 #[tokio::test]
-async fn a_dispatcher_that_hangs_redelivers_nothing() {
+async fn a_hanging_dispatcher_redelivers_nothing() {
     for overtaking_ack_hangs in [true, false] {
         let broker = start_with_realism(Realism { overtaking_ack_hangs, ..Realism::default() }).await;
         let policy = FailurePolicy { ack_timeout: Duration::from_millis(20), ..hasty() };
@@ -67,7 +62,7 @@ async fn a_consumer_that_does_not_read_hangs_the_dispatcher_and_then_publishers(
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
         let producer = producer(&broker, TOPIC).await;
         let send = async || producer.send(Vec::new(), None).await.unwrap();
-        // Four in the slots, one in the dispatcher's hand, and a call each of 32 more.
+        // Four in the slots, one held by the dispatcher, and 32 deferred calls.
         for number in 1..=4 + 1 + 32 {
             soon("a confirmation", send()).await;
             assert_eq!(dispatched(&broker).hangs, full_slots_hang && number > 4, "after {number}");

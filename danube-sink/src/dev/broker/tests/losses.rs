@@ -1,22 +1,18 @@
-//! Messages that the real broker loses, each with its switch on and off.
+//! Losses of the real broker, each with its option on and off.
 
 use futures_util::StreamExt as _;
 
 use super::*;
-use crate::dev::broker::{Keep, Realism};
+use crate::dev::broker::Keep;
 
-async fn start_with_realism(realism: Realism) -> EmbeddedBroker {
-    start_with(BrokerOptions { realism, ..BrokerOptions::default() }).await
-}
-
-/// A broker that lets a whole queue of a log reader be in flight.
+/// A broker whose window is larger than the queue of a log reader.
 async fn start_with_reader(cache_capacity: Option<usize>) -> EmbeddedBroker {
     let log_reader_ends = cache_capacity.is_some();
     let realism = Realism { log_reader_ends, cache_capacity: cache_capacity.unwrap_or(1), ..Realism::default() };
     start_with(BrokerOptions { realism, max_unacked_messages: 2_000, ..BrokerOptions::default() }).await
 }
 
-/// Publishes many messages at a time, in no order.
+/// Publishes many messages concurrently, in no order.
 async fn flood(broker: &EmbeddedBroker, count: usize) {
     let producer = producer(broker, TOPIC).await;
     let sent = futures_util::stream::iter(0..count).map(|_| producer.send(Vec::new(), None)).buffer_unordered(32);
@@ -24,7 +20,7 @@ async fn flood(broker: &EmbeddedBroker, count: usize) {
     assert_eq!(confirmed, count);
 }
 
-/// Takes every message up to the one at `last`; answers how many.
+/// Takes every message up to the one at `last`, and returns their number.
 async fn take_until(last: u64, stream: &mut Streaming<Wire>) -> usize {
     let mut taken = 1;
     while offset(&take(stream).await) != last {
@@ -33,7 +29,7 @@ async fn take_until(last: u64, stream: &mut Streaming<Wire>) -> usize {
     taken
 }
 
-/// Takes and acknowledges every message up to the one at `last`; answers their offsets.
+/// Takes and acknowledges every message up to the one at `last`, and returns their offsets.
 async fn ack_until(last: u64, bare: &Bare, stream: &mut Streaming<Wire>) -> Vec<u64> {
     let mut offsets = Vec::new();
     while offsets.last() != Some(&last) {
@@ -44,7 +40,7 @@ async fn ack_until(last: u64, bare: &Bare, stream: &mut Streaming<Wire>) -> Vec<
     offsets
 }
 
-/// A subscription whose first messages are acknowledged, then a restart.
+/// A broker that is restarted after the first messages of a subscription are acknowledged.
 async fn restarted(mut broker: EmbeddedBroker, acked: usize, keep: Keep) -> EmbeddedBroker {
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
@@ -55,7 +51,7 @@ async fn restarted(mut broker: EmbeddedBroker, acked: usize, keep: Keep) -> Embe
 }
 
 #[tokio::test]
-async fn a_full_window_skips_what_is_older_than_the_live_tail() {
+async fn a_full_window_skips_messages_older_than_the_live_tail() {
     for (live_tail_skips, skipped) in [(true, 300 - 10 - 256), (false, 0)] {
         let broker = start_with_realism(Realism { live_tail_skips, ..Realism::default() }).await;
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
@@ -87,21 +83,21 @@ async fn without_a_consumer_only_the_live_tail_is_left() {
 async fn a_log_reader_that_the_cache_overtook_ends_until_the_broker_restarts() {
     let mut broker = restarted(start_with_reader(Some(100)).await, 1, Keep::Everything).await;
     flood(&broker, 1_200).await;
-    assert_eq!(dispatched(&broker).reader_error, None, "it waits for room in its queue");
+    assert_eq!(dispatched(&broker).reader_error, None, "it waits for capacity in its queue");
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
-    // 1024 in the queue and one in the reader's hand.
+    // 1024 in the queue and one held by the reader.
     assert_eq!(take_until(1_025, &mut stream).await, 1_025);
     let error = dispatched(&broker).reader_error;
     assert_eq!(error.as_deref(), Some("cache gap: expected 1026, observed 1101"));
     publish(&broker, 1).await;
     let silence = tokio::time::timeout(Duration::from_millis(100), stream.message()).await;
-    assert!(silence.is_err(), "it gets nothing any more");
+    assert!(silence.is_err(), "it gets no further message");
     let again = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = again.open().await;
     assert_eq!(take_until(1_025, &mut stream).await, 1_025);
     let silence = tokio::time::timeout(Duration::from_millis(100), stream.message()).await;
-    assert!(silence.is_err(), "nor does a consumer that attaches again");
+    assert!(silence.is_err(), "nor does a consumer that reattaches");
 
     soon("the restart", broker.restart(Keep::Everything)).await.unwrap();
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
@@ -109,7 +105,7 @@ async fn a_log_reader_that_the_cache_overtook_ends_until_the_broker_restarts() {
 }
 
 #[tokio::test]
-async fn a_log_reader_whose_cache_is_large_enough_goes_on() {
+async fn a_log_reader_with_a_large_enough_cache_does_not_end() {
     for cache_capacity in [None, Some(1_200)] {
         let broker = restarted(start_with_reader(cache_capacity).await, 1, Keep::Everything).await;
         flood(&broker, 1_200).await;
@@ -120,7 +116,7 @@ async fn a_log_reader_whose_cache_is_large_enough_goes_on() {
 }
 
 #[tokio::test]
-async fn a_log_reader_needs_no_cache_for_what_an_earlier_start_left_in_the_log() {
+async fn a_log_reader_needs_no_cache_for_the_log_of_an_earlier_start() {
     let mut broker = restarted(start_with_reader(Some(1)).await, 1, Keep::Everything).await;
     flood(&broker, 1_200).await;
     soon("the restart", broker.restart(Keep::Everything)).await.unwrap();
@@ -130,7 +126,7 @@ async fn a_log_reader_needs_no_cache_for_what_an_earlier_start_left_in_the_log()
 }
 
 #[tokio::test]
-async fn a_cursor_stands_still_after_a_skip() {
+async fn a_cursor_stops_at_a_skip() {
     for (cursor_stops_at_gap, cursor, lag) in [(true, 9, 290), (false, 299, 0)] {
         let realism = Realism { live_tail_skips: true, cursor_stops_at_gap, ..Realism::default() };
         let broker = start_with_realism(realism).await;
@@ -148,7 +144,7 @@ async fn a_cursor_stands_still_after_a_skip() {
 }
 
 #[tokio::test]
-async fn a_restart_redelivers_everything_behind_a_cursor_that_stands_still() {
+async fn a_restart_redelivers_everything_behind_a_stopped_cursor() {
     let realism = Realism { live_tail_skips: true, cursor_stops_at_gap: true, ..Realism::default() };
     let mut broker = start_with_realism(realism).await;
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
@@ -160,7 +156,7 @@ async fn a_restart_redelivers_everything_behind_a_cursor_that_stands_still() {
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;
     let redelivered = ack_until(299, &bare, &mut stream).await;
-    assert_eq!(redelivered, (10..300).collect::<Vec<_>>(), "also what was skipped: it reads from the log now");
+    assert_eq!(redelivered, (10..300).collect::<Vec<_>>(), "including the skipped ones: it reads from the log now");
 }
 
 #[tokio::test]
@@ -179,7 +175,7 @@ async fn offsets_below_an_old_cursor_are_skipped_without_a_gap() {
 }
 
 #[tokio::test]
-async fn a_subscription_without_a_cursor_begins_at_the_latest_message_after_a_restart() {
+async fn a_subscription_without_a_cursor_restarts_at_the_latest_message() {
     for (live_tail_skips, first) in [(true, 2), (false, 0)] {
         let mut broker = start_with_realism(Realism { live_tail_skips, ..Realism::default() }).await;
         drop(Bare::subscribe(&broker, "one", SubType::Exclusive).await);
@@ -204,7 +200,7 @@ async fn each_attach_counts_an_attempt() {
         let message = take(&mut stream).await;
         for _ in 1..attaches {
             drop(stream);
-            until("it left", || status(&broker).consumers == 0).await;
+            until("the consumer disconnects", || status(&broker).consumers == 0).await;
             stream = bare.open().await;
             take(&mut stream).await;
         }
@@ -214,7 +210,7 @@ async fn each_attach_counts_an_attempt() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_keeps_up_loses_nothing_with_all_of_it() {
+async fn a_consumer_that_keeps_up_loses_nothing_with_all_behaviours() {
     let broker = start_with(BrokerOptions::like_the_real_broker()).await;
     let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
     let mut stream = bare.open().await;

@@ -1,4 +1,4 @@
-//! The unchanged danube-client against the embedded broker, over a real socket.
+//! Tests of the embedded broker with danube-client, over a real socket.
 
 mod admin;
 mod delivery;
@@ -20,7 +20,7 @@ use tokio::sync::mpsc::Receiver;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
-use super::{BrokerOptions, DispatchStatus, EmbeddedBroker, FailurePolicy, Partitions, SubscriptionStatus};
+use super::{BrokerOptions, DispatchStatus, EmbeddedBroker, FailurePolicy, Partitions, Realism, SubscriptionStatus};
 
 const TOPIC: &str = "/default/orders";
 const SUBSCRIPTION: &str = "billing";
@@ -29,14 +29,18 @@ async fn start() -> EmbeddedBroker {
     start_with(BrokerOptions::default()).await
 }
 
-/// A broker with the topic.
+/// A broker with the test topic.
 async fn start_with(options: BrokerOptions) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start(options).await.unwrap();
     broker.create_topic(TOPIC, Partitions::Unpartitioned, true).unwrap();
     broker
 }
 
-/// Fails fast, so that a test need not wait.
+async fn start_with_realism(realism: Realism) -> EmbeddedBroker {
+    start_with(BrokerOptions { realism, ..BrokerOptions::default() }).await
+}
+
+/// A failure policy with short timeouts.
 fn hasty() -> FailurePolicy {
     FailurePolicy {
         ack_timeout: Duration::from_millis(150),
@@ -104,7 +108,7 @@ async fn next(messages: &mut Receiver<StreamMessage>) -> StreamMessage {
     soon("a message", messages.recv()).await.unwrap()
 }
 
-/// A consumer of the bare protocol, to see what danube-client hides.
+/// A consumer at the protocol level, to observe what danube-client hides.
 struct Bare {
     calls: ConsumerServiceClient<Channel>,
     id: u64,

@@ -1,9 +1,9 @@
-//! What happens when redelivery runs out.
+//! Poison policies, when redeliveries are exhausted.
 
 use super::*;
 use crate::dev::broker::PoisonPolicy;
 
-/// Lets the first of two messages run out of redeliveries, under `policy`.
+/// Exhausts the redeliveries of a message under `policy`.
 async fn poison(policy: FailurePolicy) -> (EmbeddedBroker, Bare, Streaming<Wire>) {
     let broker = start().await;
     broker.set_failure_policy(TOPIC, SUBSCRIPTION, policy);
@@ -16,22 +16,22 @@ async fn poison(policy: FailurePolicy) -> (EmbeddedBroker, Bare, Streaming<Wire>
 }
 
 #[tokio::test]
-async fn block_stops_the_subscription_for_good() {
+async fn block_stops_the_subscription() {
     let (broker, bare, mut stream) = poison(hasty()).await;
-    until("redelivery runs out", || status(&broker).blocked).await;
+    until("redeliveries are exhausted", || status(&broker).blocked).await;
     publish(&broker, 1).await;
     let silence = tokio::time::timeout(Duration::from_millis(100), stream.message()).await;
     assert!(silence.is_err());
     drop(stream);
-    until("it left", || status(&broker).consumers == 0).await;
+    until("the consumer disconnects", || status(&broker).consumers == 0).await;
     let _stream = bare.open().await;
-    until("it is back", || status(&broker).consumers == 1).await;
+    until("it reconnects", || status(&broker).consumers == 1).await;
     assert_eq!((status(&broker).in_flight, status(&broker).backlog), (1, 1));
     assert!(status(&broker).blocked);
 }
 
 #[tokio::test]
-async fn drop_goes_on_with_the_next() {
+async fn drop_continues_with_the_next_message() {
     let (broker, bare, mut stream) = poison(FailurePolicy { poison_policy: PoisonPolicy::Drop, ..hasty() }).await;
     publish(&broker, 1).await;
     let next = take(&mut stream).await;
@@ -42,11 +42,11 @@ async fn drop_goes_on_with_the_next() {
 }
 
 #[tokio::test]
-async fn dead_letters_say_where_they_come_from() {
+async fn dead_letters_have_their_origin_as_attributes() {
     let dead_letter_topic = Some("/default/dead".to_owned());
     let policy = FailurePolicy { poison_policy: PoisonPolicy::DeadLetter, dead_letter_topic, ..hasty() };
     let (broker, _bare, mut stream) = poison(policy).await;
-    until("the dead letter is there", || !broker.messages("/default/dead").is_empty()).await;
+    until("the dead letter is published", || !broker.messages("/default/dead").is_empty()).await;
     let dead_letters = broker.messages("/default/dead");
     assert_eq!(dead_letters.len(), 1);
     assert_eq!(text(&dead_letters[0].payload), "0");

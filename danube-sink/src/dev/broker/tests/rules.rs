@@ -1,4 +1,4 @@
-//! The window's rules and the keys', without a network and at a made-up time.
+//! Unit tests of window and key order, with a made-up time.
 
 use tokio::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::dev::broker::window::Window;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A window with offset 7 out since `now`.
+/// A window in which offset 7 was sent at `now`.
 fn sent(now: Instant) -> Window {
     let mut window = Window::new(2, FailurePolicy::default());
     window.admit(7, false);
@@ -18,12 +18,12 @@ fn sent(now: Instant) -> Window {
 }
 
 #[test]
-fn a_full_window_has_no_room_until_an_ack() {
+fn a_full_window_has_no_capacity_until_an_ack() {
     let mut window = sent(Instant::now());
     window.admit(8, false);
-    assert!(!window.has_room());
+    assert!(!window.has_capacity());
     assert!(window.ack(7));
-    assert!(window.has_room());
+    assert!(window.has_capacity());
     assert_eq!(window.oldest(), Some(8));
     assert!(!window.ack(7));
 }
@@ -46,16 +46,16 @@ fn the_backoff_doubles_up_to_its_limit() {
 }
 
 #[test]
-fn a_longer_delay_that_was_asked_for_holds() {
+fn a_longer_requested_delay_applies() {
     let now = Instant::now();
     let mut window = sent(now);
     window.nack(7, Some(5 * SECOND), None, now);
     assert_eq!(window.next_timer(), Some(now + 5 * SECOND));
-    assert!(!window.ack(7), "an ack during the wait");
+    assert!(!window.ack(7), "an ack during the delay");
 }
 
 #[test]
-fn redelivery_ends_after_the_count() {
+fn redeliveries_end_after_the_maximum() {
     let mut now = Instant::now();
     let mut window = sent(now);
     for attempt in 2..=7 {
@@ -69,7 +69,7 @@ fn redelivery_ends_after_the_count() {
     }
     assert_eq!(window.first_exhausted(), Some(7));
     window.release(None);
-    assert_eq!(window.ready_from(0), None, "attaching again does not free it");
+    assert_eq!(window.ready_from(0), None, "reattaching does not release it");
     assert_eq!(window.redeliveries(), 5);
     let given_up = window.give_up(7).unwrap();
     assert_eq!((given_up.attempts, given_up.reason.as_deref()), (6, Some("ack timeout")));
@@ -85,12 +85,12 @@ fn a_release_is_for_one_consumer_or_for_all() {
     assert_eq!(window.ready_from(0), Some(8));
     window.release(None);
     assert_eq!(window.ready_from(0), Some(7));
-    assert_eq!(window.next_timer(), None, "without a delivery no attempt runs out");
+    assert_eq!(window.next_timer(), None, "without a delivery no attempt times out");
     assert!(!window.is_current(7, 1, 1));
 }
 
 #[test]
-fn a_key_lets_one_out_at_a_time() {
+fn a_key_has_one_message_in_flight() {
     let mut keys = KeyOrder::default();
     assert!(keys.enter("a", 0));
     assert!(!keys.enter("a", 1));
@@ -101,8 +101,8 @@ fn a_key_lets_one_out_at_a_time() {
 }
 
 #[test]
-fn filters_know_stars_and_question_marks() {
-    for (filter, key, fits) in [
+fn filters_support_stars_and_question_marks() {
+    for (filter, key, expected) in [
         ("*", "anything", true),
         ("user-*", "user-1", true),
         ("user-*", "shop-1", false),
@@ -113,6 +113,6 @@ fn filters_know_stars_and_question_marks() {
         ("exact", "exactly", false),
         ("", "a", false),
     ] {
-        assert_eq!(matches(filter, key), fits, "{filter} {key}");
+        assert_eq!(matches(filter, key), expected, "{filter} {key}");
     }
 }

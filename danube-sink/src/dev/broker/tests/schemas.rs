@@ -1,4 +1,4 @@
-//! The schema registry, as danube-client sees it.
+//! Schema registry, with danube-client.
 
 use danube_client::SchemaType;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 
 #[tokio::test]
-async fn definitions_come_wrapped_and_versions_count() {
+async fn definitions_are_wrapped_and_versions_are_numbered() {
     let broker = start().await;
     let client = client(&broker).await;
     let schemas = client.schema();
@@ -32,7 +32,7 @@ async fn definitions_come_wrapped_and_versions_count() {
 }
 
 #[tokio::test]
-async fn messages_name_their_schema() {
+async fn messages_have_their_schema() {
     let broker = start().await;
     let client = client(&broker).await;
     let schemas = client.schema();
@@ -53,6 +53,6 @@ async fn an_unregistered_subject_is_refused() {
     let broker = start().await;
     let client = client(&broker).await;
     let builder = client.new_producer().with_topic(TOPIC).with_name("shop").with_reliable_dispatch();
-    let mut producer = builder.with_schema_subject("nobody").build().unwrap();
+    let mut producer = builder.with_schema_subject("unregistered").build().unwrap();
     assert!(producer.create().await.is_err());
 }

@@ -1,16 +1,16 @@
-//! What the subscription types do differently.
+//! Subscription types.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::*;
 
 #[tokio::test]
-async fn shared_takes_turns() {
+async fn shared_dispatches_round_robin() {
     let broker = start().await;
     let one = Bare::subscribe(&broker, "one", SubType::Shared).await;
     let two = Bare::subscribe(&broker, "two", SubType::Shared).await;
     let (mut first, mut second) = (one.open().await, two.open().await);
-    until("both are here", || status(&broker).consumers == 2).await;
+    until("both are connected", || status(&broker).consumers == 2).await;
     publish(&broker, 6).await;
     let mut offsets = (Vec::new(), Vec::new());
     for _ in 0..3 {
@@ -21,14 +21,14 @@ async fn shared_takes_turns() {
 }
 
 #[tokio::test]
-async fn shared_gives_the_messages_of_one_who_left_to_the_others() {
+async fn shared_redelivers_the_messages_of_a_disconnected_consumer_to_others() {
     let broker = start().await;
     let one = Bare::subscribe(&broker, "one", SubType::Shared).await;
     let two = Bare::subscribe(&broker, "two", SubType::Shared).await;
     let (first, mut second) = (one.open().await, two.open().await);
-    until("both are here", || status(&broker).consumers == 2).await;
+    until("both are connected", || status(&broker).consumers == 2).await;
     publish(&broker, 4).await;
-    until("all is out", || status(&broker).in_flight == 4).await;
+    until("all are in flight", || status(&broker).in_flight == 4).await;
     drop(first);
     let mut seen = BTreeSet::new();
     while seen.len() < 4 {
@@ -45,9 +45,9 @@ async fn a_standby_is_never_promoted() {
     let one = Bare::subscribe(&broker, "one", SubType::FailOver).await;
     let two = Bare::subscribe(&broker, "two", SubType::FailOver).await;
     let (first, _second) = (one.open().await, two.open().await);
-    until("both are here", || status(&broker).consumers == 2).await;
+    until("both are connected", || status(&broker).consumers == 2).await;
     drop(first);
-    until("the active one left", || status(&broker).consumers == 1).await;
+    until("the active one disconnects", || status(&broker).consumers == 1).await;
     publish(&broker, 1).await;
     assert_eq!((status(&broker).backlog, status(&broker).in_flight), (1, 0));
     assert_eq!(offset(&take(&mut one.open().await).await), 0);
@@ -59,7 +59,7 @@ async fn a_key_stays_with_one_consumer_one_message_at_a_time() {
     let one = Bare::subscribe(&broker, "one", SubType::KeyShared).await;
     let two = Bare::subscribe(&broker, "two", SubType::KeyShared).await;
     let (mut first, mut second) = (one.open().await, two.open().await);
-    until("both are here", || status(&broker).consumers == 2).await;
+    until("both are connected", || status(&broker).consumers == 2).await;
     let producer = producer(&broker, TOPIC).await;
     for number in 0..40 {
         let key = format!("key-{}", number % 4);
