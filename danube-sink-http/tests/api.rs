@@ -13,7 +13,7 @@ use danube_sink_http::{
     Api, Client, Headers,
     reqwest::{self, Method},
 };
-use danube_sink_tests::{Ca, SafeFront};
+use danube_sink_tests::{Ca, TlsProxy};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -80,7 +80,7 @@ async fn asked(client: &Client) -> ConnectorResult<String> {
 async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     let (api, ca) = (api().await, Ca::new("api"));
     let trusting = format!("ca_file = '{}'", ca.file().display());
-    let open = SafeFront::to(api, &ca, false).await;
+    let open = TlsProxy::to(api, &ca, false).await;
     let url = format!("url = '{}'", open.url);
     let untrusting = client(&url, None).unwrap();
     let error = asked(&untrusting).await.expect_err("the certificate is not trusted");
@@ -90,7 +90,7 @@ async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     assert!(matches!(error, ConnectorError::Initialization { .. }), "it does not pass by itself: {error:?}");
     asked(&client(&format!("{url}\n{trusting}"), None).unwrap()).await.expect("trusted");
 
-    let closed = SafeFront::to(api, &ca, true).await;
+    let closed = TlsProxy::to(api, &ca, true).await;
     let url = format!("url = '{}'\n{trusting}", closed.url);
     let error = asked(&client(&url, None).unwrap()).await.expect_err("it shows none");
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");

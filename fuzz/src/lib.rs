@@ -1,7 +1,7 @@
-//! One entry for each decoder. `cargo fuzz run avro` goes through them from `corpus/avro` on; an ordinary `cargo test`
-//! replays the corpora.
+//! Fuzz targets, one for each decoder. `cargo fuzz run avro` starts from the inputs in `corpus/avro`; `cargo test` replays
+//! the corpora.
 //!
-//! The first byte of an input chooses the schema or setting, the rest is the payload or the schema's text.
+//! The first byte of an input selects the schema or setting; the rest is the payload or the schema's text.
 
 #![allow(unreachable_pub, reason = "a test of the project includes this file")]
 
@@ -35,6 +35,7 @@ const PROTOBUF: [&str; 3] = [
     "message M {}",
 ];
 
+/// Avro decoder with one of several schemas.
 pub fn avro(data: &[u8]) {
     let Some((choice, payload)) = data.split_first() else { return };
     let choice = usize::from(*choice);
@@ -43,7 +44,7 @@ pub fn avro(data: &[u8]) {
     decode(SchemaType::Avro, AVRO[choice % AVRO.len()], &options, payload);
 }
 
-/// A schema's text of anybody, and a reader schema that is not it.
+/// Avro decoder with an arbitrary schema, and with an unrelated reader schema.
 pub fn avro_schema(data: &[u8]) {
     let Some((choice, definition)) = data.split_first() else { return };
     let Ok(definition) = std::str::from_utf8(definition) else { return };
@@ -53,24 +54,27 @@ pub fn avro_schema(data: &[u8]) {
     decode(SchemaType::Avro, definition, &DecodeOptions::default(), &[2, 0, 0]);
 }
 
+/// Protobuf decoder with one of several schemas.
 pub fn protobuf(data: &[u8]) {
     let Some((choice, payload)) = data.split_first() else { return };
     let definition = PROTOBUF[usize::from(*choice) % PROTOBUF.len()];
     decode(SchemaType::Protobuf, definition, &DecodeOptions::default(), payload);
 }
 
+/// Protobuf decoder with an arbitrary schema.
 pub fn protobuf_schema(data: &[u8]) {
     let Ok(definition) = std::str::from_utf8(data) else { return };
     decode(SchemaType::Protobuf, definition, &DecodeOptions::default(), &[10, 1, 97]);
 }
 
+/// JSON decoder, with and without validation against a JSON Schema.
 pub fn json(data: &[u8]) {
     let options = DecodeOptions { validate_json_schema: true, ..DecodeOptions::default() };
     decode(SchemaType::JsonSchema, r#"{"type":"object","additionalProperties":{"type":"number"}}"#, &options, data);
     decode(SchemaType::JsonSchema, "{}", &DecodeOptions::default(), data);
 }
 
-/// String, Number and Bytes.
+/// Decoders of the schema types String, Number and Bytes.
 pub fn plain(data: &[u8]) {
     let Some((choice, payload)) = data.split_first() else { return };
     let encodings = [NumberEncoding::Auto, NumberEncoding::Text, NumberEncoding::IntLe, NumberEncoding::FloatBe];
@@ -81,7 +85,7 @@ pub fn plain(data: &[u8]) {
     }
 }
 
-/// Reads the payload in each way; they agree whether it can be read.
+/// Decodes the payload as a value and as a type, and asserts that both agree whether it is valid.
 fn decode(schema_type: SchemaType, definition: &str, options: &DecodeOptions, payload: &[u8]) {
     let info = SchemaInfo {
         subject: "fuzzed".to_owned(),

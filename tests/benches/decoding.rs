@@ -1,8 +1,8 @@
-//! The time to decode a payload, beside the bare library call on the same payload.
+//! Benchmark of decoding: the time to decode a payload, compared with the library's own call on the same payload.
 //!
 //! `cargo bench -p danube-sink-tests --bench decoding` prints the ratio for each format: into a `serde_json::Value`, and
-//! into a type. Ours is all that a record costs: finding out whether it is valid, and reading it. Where the library has
-//! no call that gives the same, it is the nearest chain of its calls.
+//! into a type. Our time includes the check whether the payload is valid. Where the library has no equivalent call, the
+//! benchmark takes the nearest chain of its calls.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
@@ -53,7 +53,7 @@ message Event {
 fn main() {
     let event = json!({
         "id": 1_234_567_890, "name": "an event of the ordinary kind", "price": 1999.25, "tags": ["new", "blue", "large"],
-        "user": {"id": 42, "email": "somebody@example.com", "active": true}, "note": "left at the neighbours' door",
+        "user": {"id": 42, "email": "customer@example.com", "active": true}, "note": "left at the neighbours' door",
     });
     json_rows(&event);
     avro_rows(&event);
@@ -149,7 +149,7 @@ fn types(name: &str, schema_type: SchemaType, definition: &str, payload: &[u8], 
     compare(&format!("{name} into a type, as_type alone"), || bare(payload), ours);
 }
 
-/// In turn, so that neither profits from a machine that warms up or slows down; the median counts.
+/// Prints the median ratio of both calls. They alternate, so that a machine that warms up or slows down favors neither.
 fn compare(name: &str, bare: impl Fn(), ours: impl Fn()) {
     let time = |call: &dyn Fn()| {
         let started = Instant::now();

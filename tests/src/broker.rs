@@ -1,4 +1,4 @@
-//! The embedded broker, or a real one where `DANUBE_TEST_URL` names it.
+//! Broker under test: embedded, or the real one of `DANUBE_TEST_URL`; and its producers.
 
 use std::{
     ops::Range,
@@ -11,27 +11,27 @@ use futures_util::future::join_all;
 
 use crate::Target;
 
-/// A broker under test.
+/// Broker under test.
 #[derive(Debug)]
 pub struct Broker {
     url: String,
-    /// `None` where a real broker is tested.
+    /// The embedded broker; `None` for a real one.
     pub embedded: Option<EmbeddedBroker>,
 }
 
-/// A topic that no other test uses.
+/// Unique topic name, which no other test uses.
 pub fn topic(name: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("/default/{name}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Broker {
-    /// The real broker of `DANUBE_TEST_URL`, or a fresh embedded one.
+    /// Connects to the real broker of `DANUBE_TEST_URL`, or starts a fresh embedded one.
     pub async fn start() -> Self {
         Self::start_with(BrokerOptions::default()).await
     }
 
-    /// The real broker of `DANUBE_TEST_URL`, whatever it is set to, or an embedded one with these options.
+    /// Connects to the real broker of `DANUBE_TEST_URL`, which ignores the options, or starts an embedded one with them.
     pub async fn start_with(options: BrokerOptions) -> Self {
         match std::env::var("DANUBE_TEST_URL") {
             Ok(url) => Self { url, embedded: None },
@@ -39,38 +39,39 @@ impl Broker {
         }
     }
 
-    /// A broker that runs already.
+    /// A running broker.
     pub fn at(url: &str) -> Self {
         Self { url: url.to_owned(), embedded: None }
     }
 
-    /// An embedded broker, for what cannot be asked of a real one.
+    /// Starts an embedded broker, for tests that a real one cannot run.
     pub async fn embedded(options: BrokerOptions) -> Self {
         let broker = EmbeddedBroker::start(options).await.expect("a free port");
         Self { url: broker.url(), embedded: Some(broker) }
     }
 
-    /// The service URL.
+    /// Service URL of the broker.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A producer, which creates the topic.
+    /// Creates a producer, and with it the topic.
     pub async fn producer(&self, topic: &str, name: &str, partitions: Option<usize>) -> Producer {
         producer(&self.url, topic, name, partitions).await
     }
 
-    /// Publishes numbered records through eight producers; the numbers that were confirmed.
+    /// Publishes numbered records through eight producers. Returns the confirmed numbers.
     ///
-    /// At full speed, but never so far ahead of the target that a real broker loses messages of a new subscription: it
-    /// keeps 256 of them for one that lags.
+    /// At full speed with the embedded broker. A real one keeps only 256 messages for a new subscription that lags, so the
+    /// producers do not get that far ahead of the target.
     pub async fn publish(&self, topic: &str, partitions: Option<usize>, numbers: Range<u64>, to: &Target) -> Vec<u64> {
         let pace = self.embedded.is_none().then_some(to);
         publish(&self.url, topic, partitions, numbers, pace).await
     }
 }
 
-/// Publishes numbered records to an unpartitioned topic through eight producers, at full speed.
+/// Publishes numbered records to an unpartitioned topic through eight producers, at full speed. Returns the confirmed
+/// numbers.
 pub async fn flood(url: &str, topic: &str, numbers: Range<u64>) -> Vec<u64> {
     publish(url, topic, None, numbers, None).await
 }
@@ -116,7 +117,7 @@ async fn producer(url: &str, topic: &str, name: &str, partitions: Option<usize>)
     producer
 }
 
-/// A numbered record of some 200 bytes.
+/// Payload of a numbered record: some 200 bytes of JSON.
 pub fn payload(number: u64) -> Vec<u8> {
     format!(r#"{{"number":{number},"text":"{}"}}"#, "x".repeat(170)).into_bytes()
 }

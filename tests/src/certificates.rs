@@ -1,4 +1,4 @@
-//! Certificates for tests, made when they are needed.
+//! Certificates and CAs for tests, generated on demand.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,24 +8,24 @@ use std::{
 use danube_sink::dev::BrokerTls;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
-/// A CA of a test's own, in a folder of its own.
+/// Certificate authority (CA) of a test, with a temporary folder for its files.
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
     folder: PathBuf,
 }
 
-/// A certificate and its key, in PEM.
+/// Certificate and private key, in PEM.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The certificate.
     pub certificate: String,
-    /// Its key.
+    /// The private key.
     pub key: String,
 }
 
 impl Ca {
-    /// A CA that nobody else knows.
+    /// Generates a self-signed CA.
     pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,22 +37,22 @@ impl Ca {
         Self { issuer: Issuer::new(params, key), certificate, folder }
     }
 
-    /// Its certificate, in PEM.
+    /// The CA's certificate, in PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// The file with its certificate.
+    /// Writes the CA's certificate to a file in its folder. Returns the path.
     pub fn file(&self) -> PathBuf {
         self.write("ca.pem", &self.certificate)
     }
 
-    /// A certificate for these names that is valid now.
+    /// Issues a certificate for these names that is valid for an hour.
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.issue_until(names, SystemTime::now() + Duration::from_secs(3600))
     }
 
-    /// A certificate for these names.
+    /// Issues a certificate for these names that expires at `end`.
     pub fn issue_until(&self, names: &[&str], end: SystemTime) -> Identity {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
@@ -65,7 +65,7 @@ impl Ca {
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
-    /// A file in the folder of this CA.
+    /// Writes a file in the CA's folder. Returns the path.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.join(name);
         replace(&path, text);
@@ -73,7 +73,7 @@ impl Ca {
     }
 }
 
-/// Puts another file in the place of one, at once, as who rotates secrets does.
+/// Replaces a file atomically, as in a rotation of secrets.
 pub fn replace(path: &Path, text: &str) {
     let fresh = path.with_extension("new");
     std::fs::write(&fresh, text).expect("a folder for temporary files");

@@ -1,7 +1,7 @@
-//! A connector's speed beside a bare client's.
+//! Comparison of a connector's speed with a bare client's.
 
-/// Prints the speed of both in so many pairs, and the median of the ratios. Each goes first in turn, so that neither profits
-/// from a machine that warms up or slows down; one pair more, before them, warms up.
+/// Measures the speed of both in pairs, and prints each pair and the median ratio. The order alternates, so that a machine
+/// that warms up or slows down favors neither; an extra first pair warms up.
 pub async fn compare(what: &str, pairs: usize, bare: impl AsyncFn() -> f64, connector: impl AsyncFn() -> f64) {
     let mut ratios = Vec::new();
     for pair in 0..=pairs {

@@ -1,4 +1,4 @@
-//! A connector's program with payloads that its target cannot take: no value of theirs may be in anything that it shows.
+//! Check that a connector leaks no value of hostile payloads in its logs, metrics, health pages and dead letters.
 
 use std::{
     env, fs,
@@ -11,11 +11,12 @@ use danube_sink::dev::BrokerOptions;
 
 use crate::{Broker, get, topic, until};
 
-/// Runs the program until it has settled the hostile payloads and a good one, and looks for the secret in its output, its
-/// pages, and attributes and keys of its dead letters, of which each hostile payload must be one.
+/// Asserts that a connector leaks no value of hostile payloads: `secret` is not in its output, its pages, or the attributes
+/// and keys of its dead letters, and each hostile payload becomes a dead letter.
 ///
-/// `configuration` says what stands below the core keys, for a topic and its dead-letter topic; the subscription is `s`.
-pub async fn shows_no_value(
+/// It runs the program until all hostile payloads and a valid one are settled. `configuration` returns the part below the
+/// core keys, for a topic and its dead-letter topic; the subscription is `s`.
+pub async fn assert_no_value_leaks(
     program: &str,
     configuration: impl FnOnce(&str, &str) -> String,
     hostile: &[String],
@@ -43,7 +44,7 @@ pub async fn shows_no_value(
     until("it has subscribed", async || embedded.subscription(&topic, "s").is_some()).await;
 
     for payload in hostile.iter().map(String::as_str).chain([good]) {
-        producer.send(payload.as_bytes().to_vec(), None).await.expect("the broker takes it");
+        producer.send(payload.as_bytes().to_vec(), None).await.expect("a confirmation");
     }
     let settled = async || embedded.subscription(&topic, "s").is_some_and(|s| s.backlog + s.in_flight == 0);
     until("everything is settled", settled).await;

@@ -1,4 +1,4 @@
-//! The metrics and health endpoint, asked as a probe asks it.
+//! HTTP client for the metrics and health endpoint.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// The status code and the body of a page.
+/// Status code and body of a page.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", address.port())).await.expect("the endpoint listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -19,12 +19,12 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (code, body.to_owned())
 }
 
-/// The sum of a metric over all its labels.
+/// Sum of a metric over all its labels.
 pub async fn metric(address: SocketAddr, name: &str) -> f64 {
     labelled(address, name, "").await
 }
 
-/// The sum of a metric over those of its labels that have `label` in them.
+/// Sum of a metric over the samples whose labels contain `label`.
 pub async fn labelled(address: SocketAddr, name: &str, label: &str) -> f64 {
     let (_, text) = get(address, "/metrics").await;
     let samples = text.lines().filter(|line| {

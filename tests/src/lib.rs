@@ -1,40 +1,44 @@
-//! What the behaviour tests share: a broker to test against, a target that remembers, and a ledger that compares.
+//! Helpers of the behaviour tests: a broker to test against, a target in memory, and a ledger of lost and duplicated records.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
 mod broker;
 mod certificates;
 mod compare;
-mod fronts;
+
 mod hostile;
 mod http;
 mod ledger;
+mod mapping;
 mod order;
 mod policy;
+mod proxies;
 mod publisher;
-mod safe;
+
 mod target;
+mod tls_broker;
 
 pub use self::{
     broker::{Broker, flood, payload, topic},
     certificates::{Ca, Identity, replace},
     compare::compare,
-    fronts::{Relay, SafeFront},
-    hostile::shows_no_value,
+    hostile::assert_no_value_leaks,
     http::{get, labelled, metric},
     ledger::Ledger,
+    mapping::{consumer, mapping},
     order::{ORDER, Order, OrderFormat, OrderSink},
+    proxies::{Relay, TlsProxy},
     publisher::{Load, Published, Publisher},
-    safe::SafeBroker,
     target::{Answer, Target, TestSink},
+    tls_broker::TlsBroker,
 };
 
 use std::time::Duration;
 
-/// How long anything that has to happen may take on a slow machine.
+/// Timeout of everything that a test waits for, long enough for a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The value of the future, or a panic that names what did not happen.
+/// Awaits the future with a timeout of [`PATIENCE`]; panics with `what` if it elapses.
 pub async fn within<T>(what: &str, happening: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, happening).await {
         Ok(value) => value,
@@ -42,7 +46,7 @@ pub async fn within<T>(what: &str, happening: impl Future<Output = T>) -> T {
     }
 }
 
-/// Returns when the condition, looked at again and again, holds.
+/// Waits until the condition holds; polls it.
 pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let holds = async {
         while !condition().await {
@@ -52,14 +56,14 @@ pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() ->
     within(what, holds).await;
 }
 
-/// The README's connector compiles.
+/// The code of the README compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// The connector of the README is built with the file in this folder.
+/// The doctest of the README is built with the file in this folder.
 #[test]
-fn the_readme_shows_the_file_that_its_connector_is_built_with() {
+fn the_readme_shows_the_configuration_of_its_connector() {
     let shown = include_str!("../connector.toml");
     assert!(include_str!("../../README.md").contains(&format!("```toml\n{shown}```\n")), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! The record of which measurements of the pipeline without a network are made, and the sink that reads it.
+//! Record and sink for measurements of the pipeline without a network.
 
 use std::hint::black_box;
 
@@ -11,9 +11,9 @@ use serde::Deserialize;
 /// An order of some 200 bytes of JSON.
 pub const ORDER: &str = r#"{"id":123456,"name":"a customer of some length","price":12.5,"tags":["red","green"],"address":{"street":"Main Street 1","city":"Springfield","zip":"12345"},"paid":true,"note":"nothing to add"}"#;
 
-/// [`ORDER`] as a type.
+/// Type of [`ORDER`].
 #[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "what is measured is reading it")]
+#[allow(dead_code, reason = "the measurement only deserializes it")]
 pub struct Order {
     id: u64,
     name: String,
@@ -25,26 +25,26 @@ pub struct Order {
 }
 
 #[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "what is measured is reading it")]
+#[allow(dead_code, reason = "the measurement only deserializes it")]
 struct Address {
     street: String,
     city: String,
     zip: String,
 }
 
-/// What an [`OrderSink`] reads of each record.
+/// How an [`OrderSink`] reads each record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderFormat {
-    /// Its bytes; its message names no schema.
+    /// As bytes, without a schema.
     Bytes,
-    /// An [`Order`]; its message names no schema.
+    /// As an [`Order`], without a schema.
     Typed,
-    /// An [`Order`]; its message names a JSON Schema, so that it is checked before the batch.
+    /// As an [`Order`], with a JSON Schema, so that the runtime validates it before the batch.
     TypedWithSchema,
 }
 
 impl OrderFormat {
-    /// As baselines and figures name it.
+    /// Name in baselines and figures.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bytes => "raw_bytes",
@@ -53,7 +53,7 @@ impl OrderFormat {
         }
     }
 
-    /// The schema that the messages name.
+    /// Schema of the messages.
     pub fn schema(self) -> Option<SchemaInfo> {
         (self == Self::TypedWithSchema).then(|| SchemaInfo {
             subject: "orders".into(),
@@ -64,11 +64,11 @@ impl OrderFormat {
         })
     }
 
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 3] = [Self::Bytes, Self::Typed, Self::TypedWithSchema];
 }
 
-/// Reads what it is made for of every record, and writes it nowhere.
+/// Sink that reads every record in a format, and discards it.
 #[derive(Debug)]
 pub struct OrderSink(pub OrderFormat);
 

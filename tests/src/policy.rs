@@ -1,4 +1,4 @@
-//! The failure policy of a subscription, set before its first consumer.
+//! Failure policy of a subscription, set before its first consumer attaches.
 
 use danube_core::admin_proto::{
     SetSubscriptionFailurePolicyRequest, SubscriptionFailurePolicy, topic_admin_client::TopicAdminClient,
@@ -8,7 +8,7 @@ use danube_sink::dev::{FailurePolicy, PoisonPolicy};
 use crate::Broker;
 
 impl Broker {
-    /// Sets the policy of subscription `test`; a real broker takes it through `DANUBE_TEST_ADMIN_URL`. Whether it could.
+    /// Sets the failure policy of subscription `test`. Returns false for a real broker without `DANUBE_TEST_ADMIN_URL`.
     pub async fn set_failure_policy(&self, topic: &str, policy: FailurePolicy) -> bool {
         if let Some(embedded) = &self.embedded {
             embedded.set_failure_policy(topic, "test", policy);
@@ -37,7 +37,7 @@ impl Broker {
             }),
         };
         let mut admin = TopicAdminClient::connect(url).await.expect("the admin endpoint");
-        admin.set_subscription_failure_policy(request).await.expect("the policy is taken");
+        admin.set_subscription_failure_policy(request).await.expect("the policy is accepted");
         true
     }
 }

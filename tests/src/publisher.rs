@@ -1,4 +1,4 @@
-//! A publisher that lives through faults and knows what was confirmed.
+//! Publisher that survives faults of the broker and tracks confirmations.
 
 use std::{
     collections::HashSet,
@@ -23,32 +23,32 @@ use tonic::{Status, transport::Channel};
 
 use crate::{Ledger, Target, payload, until};
 
-/// Producers that send at once.
+/// Number of concurrent producers.
 const PRODUCERS: u64 = 2;
-/// The time between two records of a producer: a steady load that leaves the machine to the other cells.
+/// Pause between two records of a producer: a steady load that leaves the machine to the other tests.
 const PACE: Duration = Duration::from_millis(4);
-/// A confirmation that takes longer is not waited for.
+/// Timeout of a connection or a confirmation.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Routing keys, where records have one.
+/// Number of routing keys.
 const KEYS: u64 = 7;
 
-/// Where and how to publish.
+/// Load of a [`Publisher`]: where and how to publish.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The service URL.
+    /// Service URL of the broker.
     pub url: String,
-    /// The topic.
+    /// Topic.
     pub topic: String,
-    /// Its partitions, if it has any.
+    /// Number of partitions; `None` for an unpartitioned topic.
     pub partitions: Option<u64>,
     /// Whether the records have routing keys.
     pub keyed: bool,
 }
 
-/// Publishes numbered records until it is stopped, through brokers that refuse, hang and go.
+/// Publisher of numbered records that runs until it is stopped, while the broker refuses, hangs or restarts.
 ///
-/// It speaks the protocol itself: danube-client's producer sends again what it got no answer for, so that the broker has
-/// some numbers twice. Here each number is sent once. What is not confirmed may be at the broker or not.
+/// It speaks the protocol itself and sends each number once: danube-client's producer resends a message without a response,
+/// so that the broker has some numbers twice. The broker may have an unconfirmed number or not.
 #[derive(Debug)]
 pub struct Publisher {
     stop: watch::Sender<bool>,
@@ -56,23 +56,23 @@ pub struct Publisher {
     producers: Vec<JoinHandle<Published>>,
 }
 
-/// What a [`Publisher`] sent.
+/// Numbers that a [`Publisher`] sent.
 #[derive(Debug, Default, Clone)]
 pub struct Published {
-    /// The broker has them.
+    /// Numbers that the broker confirmed.
     pub confirmed: Vec<u64>,
-    /// The broker may have them.
+    /// Numbers without a confirmation: the broker may have them or not.
     pub unconfirmed: Vec<u64>,
 }
 
 impl Published {
-    /// Compares with what targets hold together, and prints.
+    /// Compares with the records of all targets together, and prints the result.
     pub fn compare(&self, what: &str, targets: &[&Target]) -> Ledger {
         let numbers: Vec<_> = targets.iter().flat_map(|target| target.numbers()).collect();
         Ledger::compare_possible(what, &self.confirmed, &self.unconfirmed, &numbers)
     }
 
-    /// The confirmed numbers that a target does not hold.
+    /// Confirmed numbers that are not in the target.
     pub fn missing(&self, target: &Target) -> HashSet<u64> {
         let held: HashSet<_> = target.numbers().into_iter().collect();
         self.confirmed.iter().copied().filter(|number| !held.contains(number)).collect()
@@ -80,7 +80,7 @@ impl Published {
 }
 
 impl Publisher {
-    /// Begins at number 0.
+    /// Starts to publish, from number 0 on.
     pub fn start(load: &Load) -> Self {
         let stop = watch::Sender::new(false);
         let (next, confirmed) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
@@ -94,18 +94,18 @@ impl Publisher {
         Self { stop, confirmed, producers }
     }
 
-    /// How many records are confirmed so far.
+    /// Number of records confirmed so far.
     pub fn confirmed(&self) -> u64 {
         self.confirmed.load(Ordering::SeqCst)
     }
 
-    /// Returns when so many more records are confirmed.
+    /// Waits until this many more records are confirmed.
     pub async fn confirms(&self, more: u64) {
-        let wanted = self.confirmed() + more;
-        until("the confirmation of more records", || async { self.confirmed() >= wanted }).await;
+        let expected = self.confirmed() + more;
+        until("the confirmation of more records", || async { self.confirmed() >= expected }).await;
     }
 
-    /// Sends no more.
+    /// Stops publishing. Returns the numbers that were sent.
     pub async fn stop(self) -> Published {
         self.stop.send_replace(true);
         let mut all = Published::default();
@@ -127,7 +127,7 @@ impl Producer {
     async fn run(self, stop: &watch::Receiver<bool>, next: &AtomicU64, confirmed: &AtomicU64) -> Published {
         let mut published = Published::default();
         while !*stop.borrow() {
-            // Whatever fails, the next record goes over a connection of its own.
+            // After a failure, the next record goes over a new connection.
             let Ok(Ok(mut session)) = timeout(PATIENCE, self.connect()).await else {
                 sleep(PACE).await;
                 continue;
@@ -154,7 +154,7 @@ impl Producer {
             None => vec![topic.clone()],
             Some(count) => (0..count).map(|number| format!("{topic}-part-{number}")).collect(),
         };
-        let mut places = Vec::new();
+        let mut producers = Vec::new();
         for topic in topics {
             let request = ProducerRequest {
                 request_id: 0,
@@ -164,15 +164,16 @@ impl Producer {
                 producer_access_mode: ProducerAccessMode::Shared.into(),
                 dispatch_strategy: DispatchStrategy::Reliable.into(),
             };
-            places.push((topic, service.create_producer(request).await?.into_inner().producer_id));
+            producers.push((topic, service.create_producer(request).await?.into_inner().producer_id));
         }
-        Ok(Session { service, places })
+        Ok(Session { service, producers })
     }
 
-    async fn send(&self, Session { service, places }: &mut Session, number: u64) -> Result<(), Status> {
+    async fn send(&self, Session { service, producers }: &mut Session, number: u64) -> Result<(), Status> {
         let key = number % KEYS;
-        let line = if self.load.keyed { key } else { number };
-        let (topic, producer_id) = &places[usize::try_from(line).expect("a small number") % places.len()];
+        let routing_number = if self.load.keyed { key } else { number };
+        let (topic, producer_id) =
+            &producers[usize::try_from(routing_number).expect("a small number") % producers.len()];
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
         let message = StreamMessage {
             request_id: number,
@@ -195,8 +196,8 @@ impl Producer {
     }
 }
 
-/// A connection, and the producer's id on each partition.
+/// Connection to the broker, with the producer's topic name and id on each partition.
 struct Session {
     service: ProducerServiceClient<Channel>,
-    places: Vec<(String, u64)>,
+    producers: Vec<(String, u64)>,
 }

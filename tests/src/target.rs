@@ -1,4 +1,4 @@
-//! A target in memory, and the sink that writes to it as a script says.
+//! Target in memory, and a scripted sink that writes to it.
 
 use std::{
     collections::VecDeque,
@@ -18,9 +18,9 @@ use danube_sink::{
 use serde::Deserialize;
 use tokio::{sync::watch, time::timeout};
 
-use crate::PATIENCE;
+use crate::{PATIENCE, consumer};
 
-/// What was written, in order.
+/// Target in memory: the written records, in order.
 #[derive(Debug, Clone)]
 pub struct Target {
     batches: Arc<Mutex<Vec<Vec<SinkRecord>>>>,
@@ -29,30 +29,30 @@ pub struct Target {
     shut_down: Arc<watch::Sender<bool>>,
 }
 
-/// What the sink answers to one batch, after the answers before it.
+/// Scripted answer of the sink to one batch.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// Writes nothing and asks to be tried again.
+    /// Writes nothing and returns a retryable error.
     Retry,
-    /// Writes nothing and ends the connector.
+    /// Writes nothing and returns a fatal error, which ends the connector.
     Fatal,
     /// Panics.
     Panic,
-    /// Writes all.
+    /// Writes all records.
     Write,
-    /// Writes all, after so long.
+    /// Writes all records after this time.
     WriteAfter(Duration),
-    /// Writes nothing and never answers.
+    /// Writes nothing and never returns.
     Hang,
-    /// Writes all and never answers.
+    /// Writes all records and never returns.
     WriteAndHang,
-    /// Writes the others and asks for these numbers again.
+    /// Returns these numbers for a retry and writes the others.
     RetryNumbers(Vec<u64>),
-    /// Writes the others and rejects these numbers.
+    /// Rejects these numbers and writes the others.
     RejectNumbers(Vec<u64>),
 }
 
-/// The payload of a numbered record.
+/// Payload of a numbered record.
 #[derive(Debug, Deserialize)]
 struct Numbered {
     number: u64,
@@ -70,44 +70,44 @@ impl Default for Target {
 }
 
 impl Target {
-    /// A target whose first answers are these.
+    /// Creates a target with a script: its sink's answers to the first batches.
     pub fn with_script(answers: impl IntoIterator<Item = Answer>) -> Self {
         let target = Self::default();
         target.then(answers);
         target
     }
 
-    /// Adds what it answers to the batches that come.
+    /// Appends answers to the script.
     pub fn then(&self, answers: impl IntoIterator<Item = Answer>) {
         self.script.lock().expect("no panic").extend(answers);
     }
 
-    /// The sizes of the batches, in order.
+    /// Sizes of the written batches, in order.
     pub fn batch_sizes(&self) -> Vec<usize> {
         self.batches.lock().expect("no panic").iter().map(Vec::len).collect()
     }
 
-    /// The records, in order.
+    /// Written records, in order.
     pub fn records(&self) -> Vec<SinkRecord> {
         self.batches.lock().expect("no panic").concat()
     }
 
-    /// The numbers of the records, in order.
+    /// Numbers of the written records, in order.
     pub fn numbers(&self) -> Vec<u64> {
         self.records().iter().map(|record| number(record).expect("only valid records are written")).collect()
     }
 
-    /// How many records there are.
+    /// Number of written records.
     pub fn len(&self) -> usize {
         *self.written.borrow()
     }
 
-    /// Whether there are none.
+    /// Whether no record was written.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns when so many records are there.
+    /// Waits until this many records are written.
     pub async fn holds(&self, count: usize) {
         let mut written = self.written.subscribe();
         let arrived = written.wait_for(|written| *written >= count);
@@ -128,14 +128,14 @@ impl Target {
     }
 }
 
-type Judge = dyn FnMut(&[u64]) -> Answer + Send + Sync;
+type AnswerFn = dyn FnMut(&[u64]) -> Answer + Send + Sync;
 
-/// Writes to a [`Target`].
+/// Sink that writes to a [`Target`].
 pub struct TestSink {
     target: Target,
     consumers: Vec<ConsumerConfig>,
-    judge: Option<Box<Judge>>,
-    away: Arc<AtomicBool>,
+    answer: Option<Box<AnswerFn>>,
+    is_unavailable: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for TestSink {
@@ -145,27 +145,21 @@ impl fmt::Debug for TestSink {
 }
 
 impl TestSink {
-    /// Reads the topics through one subscription.
+    /// Creates a sink that reads the topics through one subscription.
     pub fn new(target: &Target, topics: &[&str], subscription_type: SubscriptionType) -> Self {
-        let consumers = topics.iter().map(|topic| ConsumerConfig {
-            topic: (*topic).to_owned(),
-            consumer_name: "test-sink".to_owned(),
-            subscription: "test".to_owned(),
-            subscription_type,
-            expected_schema_subject: None,
-        });
-        Self { target: target.clone(), consumers: consumers.collect(), judge: None, away: Arc::default() }
+        let consumers = topics.iter().map(|topic| consumer(topic, subscription_type));
+        Self { target: target.clone(), consumers: consumers.collect(), answer: None, is_unavailable: Arc::default() }
     }
 
-    /// Answers to each batch as this says of its numbers, whatever the target's script is.
-    pub fn judged(mut self, judge: impl FnMut(&[u64]) -> Answer + Send + Sync + 'static) -> Self {
-        self.judge = Some(Box::new(judge));
+    /// Answers each batch with the result of this function of its numbers, instead of the target's script.
+    pub fn answering(mut self, answer: impl FnMut(&[u64]) -> Answer + Send + Sync + 'static) -> Self {
+        self.answer = Some(Box::new(answer));
         self
     }
 
-    /// Its health check fails while this is on.
-    pub fn unhealthy_while(mut self, away: &Arc<AtomicBool>) -> Self {
-        self.away = Arc::clone(away);
+    /// Lets the health check fail while the flag is set.
+    pub fn unhealthy_while(mut self, is_unavailable: &Arc<AtomicBool>) -> Self {
+        self.is_unavailable = Arc::clone(is_unavailable);
         self
     }
 }
@@ -186,8 +180,8 @@ impl SinkConnector for TestSink {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let numbers = records.iter().map(number).collect::<ConnectorResult<Vec<_>>>()?;
-        let answer = match &mut self.judge {
-            Some(judge) => Some(judge(&numbers)),
+        let answer = match &mut self.answer {
+            Some(answer) => Some(answer(&numbers)),
             None => self.target.script.lock().expect("no panic").pop_front(),
         };
         let (retried, rejected) = match answer {
@@ -201,9 +195,9 @@ impl SinkConnector for TestSink {
                 self.target.write(records);
                 return std::future::pending().await;
             }
-            Some(Answer::Retry) => return Err(ConnectorError::retryable("the script says so")),
-            Some(Answer::Fatal) => return Err(ConnectorError::fatal("the script says so")),
-            Some(Answer::Panic) => panic!("the script says so"),
+            Some(Answer::Retry) => return Err(ConnectorError::retryable("a scripted answer")),
+            Some(Answer::Fatal) => return Err(ConnectorError::fatal("a scripted answer")),
+            Some(Answer::Panic) => panic!("a scripted answer"),
             Some(Answer::RetryNumbers(chosen)) => (chosen, vec![]),
             Some(Answer::RejectNumbers(chosen)) => (vec![], chosen),
         };
@@ -211,9 +205,9 @@ impl SinkConnector for TestSink {
         let mut written = Vec::new();
         for (record, number) in records.into_iter().zip(numbers) {
             if retried.contains(&number) {
-                failure.retry(&record, "the script says so");
+                failure.retry(&record, "a scripted answer");
             } else if rejected.contains(&number) {
-                failure.reject(&record, "the script says so");
+                failure.reject(&record, "a scripted answer");
             } else {
                 written.push(record);
             }
@@ -223,8 +217,8 @@ impl SinkConnector for TestSink {
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        let away = self.away.load(Ordering::Relaxed);
-        if away { Err(ConnectorError::retryable("the target is away")) } else { Ok(()) }
+        let is_unavailable = self.is_unavailable.load(Ordering::Relaxed);
+        if is_unavailable { Err(ConnectorError::retryable("the target is unavailable")) } else { Ok(()) }
     }
 
     async fn shutdown(&mut self) -> ConnectorResult<()> {

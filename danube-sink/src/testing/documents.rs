@@ -1,4 +1,4 @@
-//! Parts of a document that the code generates, such as the settings and the verdicts in a connector's README.
+//! Generated parts of documents, such as the settings and the verdict table in a connector's README, and their TOML examples.
 
 use std::{
     collections::HashSet,
@@ -14,13 +14,13 @@ use crate::config::{
     template_of,
 };
 
-/// Tests run in parallel, and one may write a document that another reads.
+/// Lock on all documents: tests run in parallel, and one may write a document that another reads.
 static DOCUMENTS: Mutex<()> = Mutex::new(());
 
-/// Fails unless a generated part of a document is what the code makes of it. With the variable `BLESS` set, it writes the
-/// part into the document instead.
+/// Asserts that a generated part of a document is up to date. With the environment variable `BLESS` set, it writes the part
+/// into the document instead.
 ///
-/// The part stands between a line `<!-- generated: NAME -->` and the next line `<!-- end -->`; Markdown shows neither.
+/// The part is between a line `<!-- generated: NAME -->` and the next line `<!-- end -->`; Markdown renders neither.
 ///
 /// ```
 /// use std::{env, fs, process};
@@ -34,7 +34,7 @@ static DOCUMENTS: Mutex<()> = Mutex::new(());
 /// ```
 ///
 /// # Panics
-/// If the document cannot be read, has no such part, or has another text there.
+/// If the document cannot be read, lacks the part, or its part has another text.
 pub fn assert_generated(document: impl AsRef<Path>, name: &str, text: &str) {
     let path = document.as_ref();
     let shown = path.display();
@@ -50,14 +50,14 @@ pub fn assert_generated(document: impl AsRef<Path>, name: &str, text: &str) {
         assert!(written.is_ok(), "{shown} cannot be written: {written:?}");
         return;
     }
-    assert!(part == text, "the part {name} of {shown} is not what the code says; run the test with BLESS=1:\n{text}");
+    assert!(part == text, "the part {name} of {shown} is out of date; run the test with BLESS=1 to update it:\n{text}");
 }
 
-/// The settings of a connector that are not every connector's, as TOML for its README: from what the command `template`
-/// prints, the keys whose help or default is not that of the common settings.
+/// A connector's own settings as TOML, for its README: the keys in the output of the command `template` whose help or
+/// default differs from the common settings.
 ///
-/// The common settings stand in the [guide](crate::guide::configuration). Common keys for which the connector has another
-/// default are among its own.
+/// The [guide](crate::guide::configuration) describes the common settings. Common keys for which the connector has another
+/// default are among its own settings.
 ///
 /// ```
 /// # use danube_sink::prelude::*;
@@ -65,7 +65,7 @@ pub fn assert_generated(document: impl AsRef<Path>, name: &str, text: &str) {
 ///
 /// #[sink_connector(main = false)]
 /// struct Users {
-///     /// What each line begins with.
+///     /// Prefix of each line.
 ///     #[setting(default = "got")]
 ///     prefix: String,
 ///     #[topic_mappings(batch_size = 500)]
@@ -96,17 +96,17 @@ pub(crate) fn common_template() -> String {
     template_of(&ConnectorDecl { info, mapping_keys: &[], mapping_defaults: &[] }, TemplateKind::Complete)
 }
 
-/// The keys and tables of a template, each with the comment above it.
+/// The keys and tables of a template, each with its comment.
 pub(crate) fn blocks(template: &str) -> impl Iterator<Item = &str> {
     template.split("\n\n").map(str::trim)
 }
 
-/// Fails unless each TOML example of a document is a configuration of the connector; generated parts are left out.
+/// Asserts that each TOML example of a document is a valid configuration of the connector; generated parts are ignored.
 ///
-/// The examples may leave out `danube_service_url`. `secrets` are the variables that they need, with any value.
+/// The examples may omit `danube_service_url`. `secrets` are the environment variables that they need, with any value.
 ///
 /// # Panics
-/// If the document has no example, or one that does not load; the message has the report.
+/// If the document has no example, or an example does not load; the message has the report.
 pub fn assert_examples_load<C: GeneratedConnector>(document: impl AsRef<Path>, secrets: &[(&str, &str)]) {
     let shown = document.as_ref().display();
     let text = {

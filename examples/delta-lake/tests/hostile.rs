@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Reader, folder};
-use danube_sink_tests::shows_no_value;
+use danube_sink_tests::assert_no_value_leaks;
 
 /// In every value, however it is written.
 const SECRET: &str = "s3cret";
@@ -65,6 +65,6 @@ async fn no_value_of_a_hostile_payload_is_in_logs_answers_or_dead_letters() {
         )
     };
     let good = r#"{"n":7,"kind":"good"}"#;
-    shows_no_value(env!("CARGO_BIN_EXE_delta-lake"), configuration, &hostile(), good, SECRET).await;
+    assert_no_value_leaks(env!("CARGO_BIN_EXE_delta-lake"), configuration, &hostile(), good, SECRET).await;
     assert_eq!(Reader::start().numbers(&table, &BTreeMap::new(), "n"), [7]);
 }

@@ -5,7 +5,7 @@
 #[path = "../../postgres/tests/support/server.rs"]
 mod server;
 
-use danube_sink_tests::shows_no_value;
+use danube_sink_tests::assert_no_value_leaks;
 use server::{PostgresServer, Program};
 
 /// In every value, however it is written.
@@ -57,7 +57,7 @@ async fn no_value_of_a_hostile_payload_is_in_logs_answers_or_dead_letters() {
         )
     };
     let good = r#"{"id":"good","embedding":[1,2,3]}"#;
-    shows_no_value(env!("CARGO_BIN_EXE_pgvector"), configuration, &hostile(), good, SECRET).await;
+    assert_no_value_leaks(env!("CARGO_BIN_EXE_pgvector"), configuration, &hostile(), good, SECRET).await;
     let rows = sql.query("SELECT id FROM docs", &[]).await.expect("the table");
     assert_eq!(rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>(), ["good"]);
 }

@@ -6,7 +6,7 @@
 #[path = "support/server.rs"]
 mod server;
 
-use danube_sink_tests::shows_no_value;
+use danube_sink_tests::assert_no_value_leaks;
 use server::{PostgresServer, Program};
 
 /// In every value, however it is written.
@@ -76,7 +76,7 @@ async fn no_value_of_a_hostile_payload_is_in_logs_answers_or_dead_letters() {
         )
     };
     let good = r#"{"v":"good"}"#;
-    shows_no_value(env!("CARGO_BIN_EXE_postgres"), configuration, &hostile(), good, SECRET).await;
+    assert_no_value_leaks(env!("CARGO_BIN_EXE_postgres"), configuration, &hostile(), good, SECRET).await;
     let rows = sql.query("SELECT v FROM rows WHERE q IS NULL", &[]).await.expect("the table");
     assert_eq!(rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>(), ["good"]);
 }

@@ -1,4 +1,4 @@
-//! This program again in a process of its own, and the JSON lines that both exchange.
+//! Child processes of the benchmark: this program again, which exchanges JSON lines with its parent.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::roles::Role;
 
-/// A process that plays a role. It is killed when this is dropped.
+/// A child process that runs a [`Role`]. It is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: Process,
@@ -29,21 +29,21 @@ impl Child {
         Self { process, input, output }
     }
 
-    /// The next line that it prints.
-    pub(crate) fn hears<T: DeserializeOwned>(&mut self) -> T {
+    /// Receives a message from the child: the next line of its output.
+    pub(crate) fn receive<T: DeserializeOwned>(&mut self) -> T {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("its output");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("`{line}` of a child process: {error}"))
     }
 
-    /// Writes a line to it.
-    pub(crate) fn tells(&mut self, message: &impl Serialize) {
+    /// Sends a message to the child, as a line of its input.
+    pub(crate) fn send(&mut self, message: &impl Serialize) {
         let mut line = serde_json::to_vec(message).expect("JSON");
         line.push(b'\n');
         self.input.as_mut().expect("it is piped").write_all(&line).expect("it runs");
     }
 
-    /// A line of what Linux tells of its memory, such as `VmRSS`, in MiB.
+    /// Memory of the child in MiB: a line of `/proc/PID/status`, such as `VmRSS`. `None` without `/proc`.
     pub(crate) fn memory(&self, line: &str) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'))?;
@@ -59,31 +59,30 @@ impl Drop for Child {
     }
 }
 
-/// In the child: prints a line to the parent.
-pub(crate) fn tell(message: &impl Serialize) {
+/// Sends a message from the child to its parent.
+pub(crate) fn send_to_parent(message: &impl Serialize) {
     let mut line = serde_json::to_vec(message).expect("JSON");
     line.push(b'\n');
     let mut output = stdout().lock();
     output.write_all(&line).and_then(|()| output.flush()).expect("the parent reads");
 }
 
-/// In the child: the next line of the parent. The process ends when the parent has gone.
-pub(crate) fn hear<T: DeserializeOwned>() -> T {
+/// Receives a message from the parent, in the child. The child exits when the parent has exited.
+pub(crate) fn receive_from_parent<T: DeserializeOwned>() -> T {
     let mut line = String::new();
     if stdin().lock().read_line(&mut line).unwrap_or_default() == 0 {
         std::process::exit(0);
     }
-    serde_json::from_str(&line).expect("what the parent says is JSON")
+    serde_json::from_str(&line).expect("the parent sends JSON")
 }
 
-/// The CPU time of this process so far, in seconds.
+/// CPU time of this process so far, in seconds. `None` where the system does not count it.
 ///
-/// Linux counts each thread in nanoseconds; threads that ended are missing, so it is asked while the runtime lives. `None`
-/// where the system has no such count.
+/// Linux counts nanoseconds for each thread. Threads that ended are missing, so call this while the runtime lives.
 pub(crate) fn cpu_seconds() -> Option<f64> {
     let mut nanoseconds = 0;
     for task in fs::read_dir("/proc/self/task").ok()? {
-        // It may end meanwhile.
+        // The thread may end meanwhile.
         let Ok(statistics) = fs::read_to_string(task.ok()?.path().join("schedstat")) else { continue };
         nanoseconds += statistics.split(' ').next()?.parse::<u64>().ok()?;
     }

@@ -1,16 +1,16 @@
-//! The lines that are printed.
+//! The benchmark's output: figures with their goals, controls, and the reasons for missing figures.
 
 use std::fmt::Display;
 
-/// What to measure, and how long.
+/// Selection of measurements, their number of rounds, and the printer of their results.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) is_quick: bool,
-    /// Part of the names of what is measured; empty for all.
+    /// Filter: only figures whose name contains this text are measured.
     pub(crate) only: String,
 }
 
-/// What a figure has to be.
+/// Goal of a figure: its lower or upper limit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
     AtLeast(f64),
@@ -27,7 +27,7 @@ impl Display for Goal {
 }
 
 impl Report {
-    /// Whether any of these is to be measured.
+    /// Whether any of these figures is selected.
     pub(crate) fn wants(&self, names: &[&str]) -> bool {
         names.iter().any(|name| name.contains(&self.only))
     }
@@ -48,7 +48,7 @@ impl Report {
         println!("void {name}: {reason}");
     }
 
-    pub(crate) fn left_out(&self, name: &str, reason: impl Display) {
+    pub(crate) fn not_measured(&self, name: &str, reason: impl Display) {
         if self.wants(&[name]) {
             println!("left out {name}: {reason}");
         }
@@ -59,7 +59,7 @@ impl Report {
     }
 }
 
-/// Three digits at least that say something.
+/// Formats a value with at least three significant digits.
 fn shown(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
@@ -68,7 +68,7 @@ fn shown(value: f64) -> String {
     }
 }
 
-/// The value in the middle.
+/// Median of the values.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

@@ -1,21 +1,21 @@
-//! The figures that the delivery engine is held to, a line each.
+//! Benchmark report of the delivery engine: a line for each figure, with its goal.
 //!
-//! `cargo bench -p danube-sink-tests --bench report` prints on its standard output, and nothing else there begins with these
-//! words:
+//! `cargo bench -p danube-sink-tests --bench report` prints these lines on the standard output; no other line begins with
+//! these words:
 //!
 //! ```text
 //! figure NAME VALUE GOAL        measured; GOAL is `>=0.9` or `<=150`, `-` where there is none
 //! control NAME VALUE            the same comparison of a bare loop with a bare loop: how far to trust the figure
-//! void NAME: REASON             measured, and worth nothing
+//! void NAME: REASON             measured, but not valid
 //! left out NAME: REASON         not measured here
 //! ```
 //!
-//! Progress goes to the standard error. `-- --quick` takes fewer rounds. `-- --only TEXT` measures what has TEXT in its name.
-//! The broker is an embedded one in a process of its own, or with `DANUBE_TEST_URL` a real one, whose dispatch window is
-//! `DANUBE_TEST_WINDOW`, 10 without it.
+//! Progress goes to the standard error. `-- --quick` runs fewer rounds. `-- --only TEXT` measures the figures whose name
+//! contains TEXT. The broker is an embedded one in a process of its own, or the real one of `DANUBE_TEST_URL`, with the
+//! dispatch window `DANUBE_TEST_WINDOW` (default 10).
 //!
-//! Broker, publishers, the connector and the bare loop that it is compared with each run in a process of their own, which is
-//! this program again: so the CPU time of a process is that of a client alone.
+//! The broker, the publishers, the connector and the bare loop (its baseline) each run in a process of their own, so that the
+//! CPU time of a process is that of one client alone. Each process is this program again.
 
 #![allow(
     clippy::expect_used,
@@ -37,7 +37,7 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let value_of = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
     if let Some(role) = value_of("--child") {
-        return roles::play(role);
+        return roles::run(role);
     }
     let report = Report {
         is_quick: arguments.iter().any(|argument| argument == "--quick"),

@@ -1,4 +1,4 @@
-//! A connector that appends each record's number to a file, and answers when the disk has it.
+//! Connector that appends each record's number to a file, and returns once the file is synced to disk.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 

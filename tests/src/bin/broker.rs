@@ -1,4 +1,4 @@
-//! An embedded broker in a process of its own, to be killed: `broker PORT`.
+//! Embedded broker in a process of its own, which a test can kill: `broker PORT`.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! A connector without any macro, as the guide writes it: prints each record's payload on a line.
+//! Connector without macros, as in the guide: prints each record's payload on a line.
 
 use async_trait::async_trait;
 use danube_sink::prelude::*;

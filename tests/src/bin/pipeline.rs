@@ -1,7 +1,7 @@
-//! Runs the pipeline over a broker in memory, on one thread: `pipeline FORMAT RECORDS` prints how often it allocated.
+//! Pipeline over a broker in memory, on one thread: `pipeline FORMAT RECORDS` prints its number of allocations.
 //!
 //! FORMAT is the name of an [`OrderFormat`]. The test of allocations and `.ci/instructions` run it with two numbers of
-//! records, so that what the start costs cancels out.
+//! records, so that the cost of the start cancels out.
 
 #![allow(clippy::print_stdout, reason = "it serves tests alone")]
 

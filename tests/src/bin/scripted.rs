@@ -1,11 +1,11 @@
-//! A connector whose target behaves as its configuration says.
+//! Connector whose target's behavior is configured: it accepts or refuses connections, or is unhealthy.
 
 use danube_sink::prelude::*;
 
-/// Writes nowhere.
+/// Discards all records.
 #[sink_connector]
 struct Scripted {
-    /// `good`, `refuses` connections, or is `ill`.
+    /// Behavior of the target: `good`, `refuses` (connections) or `ill` (the health check fails).
     #[setting(default = "good")]
     target: String,
     /// The target's password.
@@ -19,8 +19,8 @@ struct Scripted {
 impl SinkConnector for Scripted {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
         match (self.target.as_str(), &self.password) {
-            ("refuses", None) => Err(ConnectorError::initialization("the target takes nobody without a password")),
-            ("refuses", Some(_)) => Err(ConnectorError::initialization("the target takes nobody")),
+            ("refuses", None) => Err(ConnectorError::initialization("the target requires a password")),
+            ("refuses", Some(_)) => Err(ConnectorError::initialization("the target refuses the connection")),
             _ => Ok(()),
         }
     }
@@ -30,6 +30,6 @@ impl SinkConnector for Scripted {
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        if self.target == "ill" { Err(ConnectorError::retryable("the target is ill")) } else { Ok(()) }
+        if self.target == "ill" { Err(ConnectorError::retryable("the target is unhealthy")) } else { Ok(()) }
     }
 }

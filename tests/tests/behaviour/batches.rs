@@ -1,4 +1,4 @@
-//! When a batch is closed.
+//! Batches: full ones, partly filled ones after the flush interval, and the last one at shutdown.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::Running;
 
 /// With a window of 10 no batch of 100 can fill. Waiting for the flush interval each time would take 200 intervals.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_small_window_does_not_wait_for_the_flush_interval() {
+async fn a_batch_of_a_small_window_does_not_wait_for_the_flush_interval() {
     let broker = Broker::start().await;
     for subscription_type in [Exclusive, Shared] {
         let topic = topic("window");
@@ -37,7 +37,7 @@ async fn a_small_window_does_not_wait_for_the_flush_interval() {
     }
 }
 
-/// Once the window is known, by its key or by what was in hand, a batch waits until it is full.
+/// Once the window is known, from its key or from the messages in flight, a batch waits until it is full.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_window_fills_batches() {
     let options = BrokerOptions { max_unacked_messages: 1_000, ..BrokerOptions::default() };
@@ -70,7 +70,7 @@ async fn a_shutdown_writes_the_open_batch_and_acknowledges_it() {
     broker.publish(&topic, None, 0..5, &target).await;
     let received =
         || async { metric(running.handle.metrics_address(), "danube_sink_intake_messages_total").await == 5.0 };
-    until("five messages in hand", received).await;
+    until("five received messages", received).await;
     assert_eq!(target.batch_sizes(), [0; 0]);
     running.stop().await.expect("a clean end");
     assert_eq!(target.batch_sizes(), [5]);

@@ -1,4 +1,4 @@
-//! The command `check`: what it probes, what it warns of, and what it leaves alone.
+//! The command `check`: its probes, its warnings, and its options.
 
 use std::{fs, path::PathBuf, process::Output};
 
@@ -27,7 +27,7 @@ fn says(output: &str, lines: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_right_is_said_and_nothing_is_taken() {
+async fn a_valid_setup_passes_and_no_consumer_attaches() {
     let broker = Broker::start().await;
     let topic = topic("check");
     drop(broker.producer(&topic, "creator", Some(3)).await);
@@ -59,12 +59,12 @@ async fn what_is_right_is_said_and_nothing_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_is_wrong_is_said() {
+async fn every_failed_probe_is_reported() {
     let broker = Broker::start().await;
     let (there, missing) = (topic("there"), topic("missing"));
     drop(broker.producer(&there, "creator", None).await);
     let mapping = format!(
-        "expected_schema_subject = \"nobody-registered-it\"\non_invalid_record = \"dead_letter\"\n\
+        "expected_schema_subject = \"not-registered\"\non_invalid_record = \"dead_letter\"\n\
          dead_letter_topic = \"/default/letters\"\n\n[[scripted.topic_mappings]]\ntopic = \"{missing}\""
     );
     let (code, output) = check(broker.url(), "[scripted]\ntarget = \"refuses\"", &there, &mapping, &[]).await;
@@ -73,10 +73,10 @@ async fn everything_that_is_wrong_is_said() {
         &output,
         &[
             "failed     initialize: ",
-            "the target takes nobody without a password",
+            "the target requires a password",
             "skipped    health_check: `initialize` failed",
             &format!("ok         topic {there}\n"),
-            "failed     schema nobody-registered-it: ",
+            "failed     schema not-registered: ",
             "warning: there is no topic /default/letters for dead letters",
             &format!("failed     topic {missing}: there is no such topic"),
             "error: 3 of 6 probes failed",
@@ -84,11 +84,14 @@ async fn everything_that_is_wrong_is_said() {
     );
     let (code, output) = check(broker.url(), "[scripted]\ntarget = \"ill\"", &there, "", &[]).await;
     assert_eq!(code, Some(1), "{output}");
-    says(&output, &["failed     health_check: ", "the target is ill", "ok         shutdown", "1 of 6 probes failed"]);
+    says(
+        &output,
+        &["failed     health_check: ", "the target is unhealthy", "ok         shutdown", "1 of 6 probes failed"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_not_there_is_one_failure_and_offline_does_not_ask() {
+async fn a_missing_broker_is_one_failure_and_offline_does_not_connect() {
     let topic = topic("nowhere");
     let (code, output) = check("http://127.0.0.1:1", "", &topic, "", &[]).await;
     assert_eq!(code, Some(1), "{output}");
@@ -106,7 +109,7 @@ async fn a_broker_that_is_not_there_is_one_failure_and_offline_does_not_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_works_but_not_well_is_a_warning() {
+async fn an_unfavorable_setting_is_a_warning() {
     let broker = Broker::start().await;
     let topic = topic("odd");
     drop(broker.producer(&topic, "creator", None).await);
@@ -129,7 +132,7 @@ async fn what_works_but_not_well_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attaching_is_tried_when_it_is_asked_for() {
+async fn the_option_attach_subscribes() {
     let broker = Broker::start().await;
     let topic = topic("attach");
     drop(broker.producer(&topic, "creator", None).await);
@@ -138,7 +141,7 @@ async fn attaching_is_tried_when_it_is_asked_for() {
     says(&output, &[&format!("ok         subscription tried (Shared) of {topic}\n")]);
 }
 
-/// Which command reports a mistake.
+/// Stage that reports an error.
 #[derive(Debug, PartialEq)]
 enum ReportedBy {
     /// The reading of the configuration, which every command begins with: exit code 78.
@@ -147,10 +150,11 @@ enum ReportedBy {
     Check,
 }
 
-/// What a build cannot know: the environment, files of another machine, the broker, the target. (What a build reports of a file
-/// is reported at start in the same words: the tests of `danube-sink-config` compare some fifty files.)
+/// Errors that a build cannot find, of the environment, files, the broker and the target, are reported before records flow.
+/// (Errors in a configuration file are reported at build time and at start in the same words; the tests of
+/// `danube-sink-config` compare some fifty files.)
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_first_noticed_while_records_flow() {
+async fn every_error_of_the_environment_is_reported_before_records_flow() {
     let broker = Broker::start().await;
     let (url, there) = (broker.url(), topic("reported"));
     drop(broker.producer(&there, "creator", None).await);
@@ -164,7 +168,7 @@ async fn nothing_is_first_noticed_while_records_flow() {
             "",
             &[("DANUBE_SERVICE_URL", "localhost:6650")],
             ReportedBy::Start,
-            "variable DANUBE_SERVICE_URL: a broker",
+            "variable DANUBE_SERVICE_URL: the URL of a broker",
         ),
         ("no URL", "", &[("DANUBE_SERVICE_URL", "::")], ReportedBy::Start, "variable DANUBE_SERVICE_URL: not a URL"),
         ("no host", "", &[("DANUBE_SERVICE_URL", "http://")], ReportedBy::Start, "not a URL: it names no host"),
@@ -183,14 +187,14 @@ async fn nothing_is_first_noticed_while_records_flow() {
             "both SCRIPTED_PASSWORD and SCRIPTED_PASSWORD_FILE are set",
         ),
         (
-            "a secret's file that is not there",
+            "a missing file of a secret",
             "",
             &[("DANUBE_SERVICE_URL", url), ("SCRIPTED_PASSWORD_FILE", "/nowhere/password")],
             ReportedBy::Start,
             "cannot read `/nowhere/password`, which the variable SCRIPTED_PASSWORD_FILE names",
         ),
         (
-            "a CA that is not there",
+            "a missing CA file",
             "tls_ca_file = \"/nowhere/ca.pem\"",
             &[("DANUBE_SERVICE_URL", https)],
             ReportedBy::Start,
@@ -215,28 +219,28 @@ async fn nothing_is_first_noticed_while_records_flow() {
             "",
             &[("DANUBE_SERVICE_URL", url), ("DANUBE_TOKEN", "a.b.c")],
             ReportedBy::Start,
-            "there is a token (DANUBE_TOKEN or DANUBE_TOKEN_FILE)",
+            "a token is set (DANUBE_TOKEN or DANUBE_TOKEN_FILE)",
         ),
         (
-            "a token that is none",
+            "an invalid token",
             "",
             &[("DANUBE_SERVICE_URL", https), ("DANUBE_TOKEN", "hunter2")],
             ReportedBy::Start,
             "the token is not a JWT",
         ),
         (
-            "a token's file that is not there",
+            "a missing token file",
             "",
             &[("DANUBE_SERVICE_URL", https), ("DANUBE_TOKEN_FILE", "/nowhere/token")],
             ReportedBy::Start,
             "cannot read the token file /nowhere/token",
         ),
         (
-            "a level that is none",
+            "an invalid log level",
             "log_level = \"loud\"",
             &[("DANUBE_SERVICE_URL", url)],
             ReportedBy::Start,
-            "`log_level`: not a level",
+            "invalid log level",
         ),
         (
             "no broker",
@@ -253,7 +257,7 @@ async fn nothing_is_first_noticed_while_records_flow() {
             "failed     initialize: ",
         ),
         (
-            "an ill target",
+            "an unhealthy target",
             "[scripted]\ntarget = \"ill\"",
             &[("DANUBE_SERVICE_URL", url)],
             ReportedBy::Check,

@@ -1,4 +1,4 @@
-//! Every confirmed record reaches the target once, whatever the target answers.
+//! Delivery: every confirmed record reaches the target once, in order, also after retries, errors and restarts.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, topic};
 use crate::Running;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_arrive_once_at_the_publishers_full_speed() {
+async fn records_arrive_once_at_full_publishing_speed() {
     let broker = Broker::start().await;
     for subscription_type in [Exclusive, Failover, Shared] {
         for partitions in [None, Some(3)] {
@@ -54,7 +54,7 @@ async fn an_exclusive_subscription_keeps_the_order_through_retries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_not_redelivered_and_the_rest_is() {
+async fn a_restart_redelivers_only_unacknowledged_records() {
     let broker = Broker::start().await;
     tokio::join!(restart(&broker, Exclusive), restart(&broker, Failover));
 }
@@ -82,7 +82,7 @@ async fn restart(broker: &Broker, subscription_type: SubscriptionType) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fatal_answer_or_a_panic_ends_the_connector_and_loses_nothing() {
+async fn a_fatal_error_or_a_panic_ends_the_connector_without_loss() {
     let broker = Broker::start().await;
     for answer in [Answer::Fatal, Answer::Panic] {
         let topic = topic("fatal");
@@ -92,7 +92,7 @@ async fn a_fatal_answer_or_a_panic_ends_the_connector_and_loses_nothing() {
         let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
         let confirmed = broker.publish(&topic, None, 0..5, &target).await;
         let error = running.end().await.expect_err("a fatal end");
-        assert!(error.to_string().contains("the script says so"), "{error}");
+        assert!(error.to_string().contains("a scripted answer"), "{error}");
         assert!(target.is_shut_down());
         assert!(target.numbers().is_empty());
 
@@ -105,7 +105,7 @@ async fn a_fatal_answer_or_a_panic_ends_the_connector_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn neighbouring_topics_are_not_read() {
+async fn topics_with_the_same_prefix_are_not_consumed() {
     let broker = Broker::start().await;
     let ours = topic("e");
     let neighbour = format!("{ours}1");
@@ -123,7 +123,7 @@ async fn neighbouring_topics_are_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_instances_of_tasks_share_a_topic_and_keep_the_order_of_each_partition() {
+async fn tasks_share_a_topic_and_keep_the_order_of_each_partition() {
     let broker = Broker::start().await;
     for (subscription_type, partitions) in [(Exclusive, Some(4)), (Exclusive, None), (Shared, Some(2)), (Shared, None)]
     {
@@ -134,7 +134,7 @@ async fn the_instances_of_tasks_share_a_topic_and_keep_the_order_of_each_partiti
         // Slow enough that batches are ready while others are written: an instance that is quick writes them all.
         let slow = |target| {
             let order = Arc::clone(&order);
-            TestSink::new(target, &[&topic], subscription_type).judged(move |numbers| {
+            TestSink::new(target, &[&topic], subscription_type).answering(move |numbers| {
                 order.lock().expect("no panic").extend_from_slice(numbers);
                 Answer::WriteAfter(Duration::from_millis(20))
             })
@@ -164,7 +164,7 @@ async fn the_instances_of_tasks_share_a_topic_and_keep_the_order_of_each_partiti
             }
         }
         let at_work = shares.iter().filter(|share| **share > 0).count();
-        // One partition whose order holds is written by one instance at a time, and there is always the same one idle.
+        // An ordered partition is written by one instance at a time, always the same one; the others are idle.
         assert_eq!(at_work, if (subscription_type, partitions) == (Exclusive, None) { 1 } else { 3 }, "{what}");
     }
 }

@@ -1,8 +1,8 @@
-//! A fault strikes under load, and whatever was confirmed is in the target afterwards.
+//! Faults of the broker under load: afterwards every confirmed record is in the target once.
 //!
-//! Each fault meets each subscription type, on a topic without partitions and on one of three. A cell has a broker of its
-//! own, which publishers and the runtime lose and find again. One process lives through it all: it remembers what it
-//! wrote, so that nothing is written twice either.
+//! Each fault is tested with each subscription type, on an unpartitioned topic and on one with three partitions. Each cell has
+//! a broker of its own, to which publishers and the runtime reconnect. The connector's process survives, so it recognizes
+//! redelivered records and does not write them again.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,10 +21,10 @@ use tokio::time::sleep;
 
 use crate::Running;
 
-/// Records that are written before the fault, and confirmed after it.
+/// Number of records that are written before the fault, and confirmed after it.
 const AROUND: u64 = 60;
 
-/// One combination under one fault.
+/// One combination of subscription type and partitions, under one fault.
 struct Cell {
     name: String,
     subscription_type: SubscriptionType,
@@ -33,11 +33,11 @@ struct Cell {
     target: Target,
     running: Running,
     publisher: Publisher,
-    /// What the broker had before it lost everything, if it did.
-    gone: HashSet<u64>,
+    /// Numbers that the broker had before it lost its messages; empty if it did not.
+    before_loss: HashSet<u64>,
 }
 
-/// A cell after its fault, when the broker has nothing left to deliver.
+/// Result of a cell, after the broker has delivered everything.
 struct Outcome {
     name: String,
     broker: EmbeddedBroker,
@@ -45,13 +45,13 @@ struct Outcome {
     target: Target,
     published: Published,
     status: SubscriptionStatus,
-    gone: HashSet<u64>,
+    before_loss: HashSet<u64>,
 }
 
 impl Cell {
-    /// Begins, and returns in mid-load.
+    /// Starts a cell. Returns while it is under load.
     async fn begin(name: &str, subscription_type: SubscriptionType, partitions: Option<u64>) -> Self {
-        // Deadlines and delays are short, so that what depends on a redelivery shows soon.
+        // Deadlines and delays are short, so that redeliveries happen soon.
         let failure_policy = FailurePolicy {
             ack_timeout: Duration::from_secs(2),
             max_redelivery_count: 1_000,
@@ -71,9 +71,11 @@ impl Cell {
         let keyed = subscription_type == KeyShared;
         let publisher = Publisher::start(&Load { url: broker.url(), topic: topic.clone(), partitions, keyed });
         target.holds(AROUND as usize).await;
-        let name =
-            format!("{name}, {subscription_type}, {}", partitions.map_or("whole".into(), |n| format!("{n} parts")));
-        Self { name, subscription_type, broker, topic, target, running, publisher, gone: HashSet::new() }
+        let name = format!(
+            "{name}, {subscription_type}, {}",
+            partitions.map_or("unpartitioned".into(), |n| format!("{n} partitions"))
+        );
+        Self { name, subscription_type, broker, topic, target, running, publisher, before_loss: HashSet::new() }
     }
 
     fn faults(&self) -> &Faults {
@@ -84,20 +86,20 @@ impl Cell {
         self.broker.subscription(&self.topic, "test").expect("the subscription")
     }
 
-    /// Returns when the runtime has noticed.
+    /// Waits until the runtime has detected the fault.
     async fn unready(&self) {
         until("the fault noticed", || async { !self.running.handle.is_ready() }).await;
     }
 
-    /// Returns when so many messages wait for the subscription.
+    /// Waits until the subscription's backlog has this many messages.
     async fn backlog(&self, count: u64) {
         until("a backlog", || async { self.status().backlog >= count }).await;
     }
 
-    /// Publishers and runtime are back; lets the load end, and what was published arrive.
+    /// Ends the load once publishers and runtime have recovered, and waits until everything is acknowledged.
     async fn end(self) -> Outcome {
         self.publisher.confirms(AROUND).await;
-        let Self { name, subscription_type, broker, topic, target, running, publisher, gone } = self;
+        let Self { name, subscription_type, broker, topic, target, running, publisher, before_loss } = self;
         let published = publisher.stop().await;
         let settled = || async {
             let status = broker.subscription(&topic, "test").expect("the subscription");
@@ -107,9 +109,9 @@ impl Cell {
         running.stop().await.expect("a clean end");
         let status = broker.subscription(&topic, "test").expect("the subscription");
         if subscription_type != Shared {
-            assert_in_order(&name, subscription_type, &target, &gone);
+            assert_in_order(&name, subscription_type, &target, &before_loss);
         }
-        Outcome { name, broker, topic, target, published, status, gone }
+        Outcome { name, broker, topic, target, published, status, before_loss }
     }
 }
 
@@ -120,18 +122,18 @@ impl Outcome {
     }
 }
 
-/// Within each partition, or each key: the order of the broker's offsets.
+/// Asserts that records were written in the order of the broker's offsets within each partition, or each key.
 ///
-/// Numbers have no order: a record that is not confirmed may reach the broker late. Offsets begin again where the broker
-/// lost its messages.
-fn assert_in_order(name: &str, subscription_type: SubscriptionType, target: &Target, gone: &HashSet<u64>) {
+/// Numbers have no order: an unconfirmed record may reach the broker late. Offsets restart at zero when the broker loses its
+/// messages.
+fn assert_in_order(name: &str, subscription_type: SubscriptionType, target: &Target, before_loss: &HashSet<u64>) {
     let mut last = HashMap::new();
     for (record, number) in target.records().iter().zip(target.numbers()) {
         let key = record.key().filter(|_| subscription_type == KeyShared).map(str::to_owned);
-        let line = (record.partition(), key, gone.contains(&number));
+        let sequence = (record.partition(), key, before_loss.contains(&number));
         let offset = record.offset();
-        if let Some(before) = last.insert(line.clone(), offset) {
-            assert!(before < offset, "{name}: {line:?} has {offset} after {before}");
+        if let Some(before) = last.insert(sequence.clone(), offset) {
+            assert!(before < offset, "{name}: {sequence:?} has {offset} after {before}");
         }
     }
 }
@@ -140,24 +142,24 @@ fn combinations() -> impl Iterator<Item = (SubscriptionType, Option<u64>)> {
     [Exclusive, Failover, Shared, KeyShared].into_iter().flat_map(|kind| [(kind, None), (kind, Some(3))])
 }
 
-/// Runs one fault in every combination at once; each cell's outcome.
-async fn matrix<F: Future<Output = Outcome>>(name: &str, strike: impl Fn(Cell) -> F) -> Vec<Outcome> {
-    let strike = &strike;
+/// Injects one fault in every combination concurrently. Returns each cell's outcome.
+async fn matrix<F: Future<Output = Outcome>>(name: &str, inject: impl Fn(Cell) -> F) -> Vec<Outcome> {
+    let inject = &inject;
     join_all(
-        combinations().map(|(kind, partitions)| async move { strike(Cell::begin(name, kind, partitions).await).await }),
+        combinations().map(|(kind, partitions)| async move { inject(Cell::begin(name, kind, partitions).await).await }),
     )
     .await
 }
 
-/// Runs one fault in every combination; everything confirmed arrives, and nothing twice.
-async fn nothing_is_lost<F: Future<Output = Outcome>>(name: &str, strike: impl Fn(Cell) -> F) {
-    let ledgers: Vec<_> = matrix(name, strike).await.iter().map(Outcome::ledger).collect();
+/// Injects one fault in every combination, and asserts that every confirmed record arrived once.
+async fn assert_nothing_lost<F: Future<Output = Outcome>>(name: &str, inject: impl Fn(Cell) -> F) {
+    let ledgers: Vec<_> = matrix(name, inject).await.iter().map(Outcome::ledger).collect();
     assert!(ledgers.iter().all(|ledger| *ledger == Ledger::CLEAN), "{name}: {ledgers:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_away_for_a_second() {
-    nothing_is_lost("broker away", |mut cell| async {
+async fn a_broker_outage_of_a_second_loses_nothing() {
+    assert_nothing_lost("broker away", |mut cell| async {
         cell.broker.go_down().await;
         cell.unready().await;
         sleep(Duration::from_secs(1)).await;
@@ -167,34 +169,34 @@ async fn a_broker_that_is_away_for_a_second() {
     .await;
 }
 
-/// The broker loses what it had not delivered, although it was confirmed; and only that.
+/// The restarted broker loses confirmed messages that it had not delivered, and only these.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_begins_again_at_offset_zero() {
-    let strike = |mut cell: Cell| async {
-        // Something has to be lost for the comparison to mean anything.
+async fn a_broker_that_restarts_at_offset_zero_loses_only_undelivered_records() {
+    let inject = |mut cell: Cell| async {
+        // The comparison needs a loss.
         cell.faults().set_stalled(true);
         cell.backlog(40).await;
         cell.broker.go_down().await;
         let undelivered = cell.status().backlog + cell.status().in_flight;
-        cell.gone = numbers(&cell.broker, &cell.topic);
+        cell.before_loss = numbers(&cell.broker, &cell.topic);
         cell.faults().set_stalled(false);
         cell.broker.come_back(Keep::Metadata).await.expect("the same port");
         (cell.end().await, undelivered)
     };
     let cells = combinations()
-        .map(|(kind, partitions)| async move { strike(Cell::begin("offsets at 0", kind, partitions).await).await });
+        .map(|(kind, partitions)| async move { inject(Cell::begin("offsets at 0", kind, partitions).await).await });
     for (outcome, undelivered) in join_all(cells).await {
         let ledger = outcome.ledger();
-        assert_eq!((ledger.duplicated, ledger.strange), (0, 0));
+        assert_eq!((ledger.duplicated, ledger.unexpected), (0, 0));
         let missing = outcome.published.missing(&outcome.target);
-        assert!(missing.is_subset(&outcome.gone), "{}: lost after the restart: {missing:?}", outcome.name);
+        assert!(missing.is_subset(&outcome.before_loss), "{}: lost after the restart: {missing:?}", outcome.name);
         assert!(missing.len() as u64 <= undelivered, "{}: {undelivered} were not delivered", outcome.name);
         let held: HashSet<_> = outcome.target.numbers().into_iter().collect();
         assert!(numbers(&outcome.broker, &outcome.topic).is_subset(&held), "{}", outcome.name);
     }
 }
 
-/// What the broker has.
+/// Numbers of the broker's messages.
 fn numbers(broker: &EmbeddedBroker, topic: &str) -> HashSet<u64> {
     let number = |payload: &[u8]| {
         let value: serde_json::Value = serde_json::from_slice(payload).expect("JSON");
@@ -204,11 +206,11 @@ fn numbers(broker: &EmbeddedBroker, topic: &str) -> HashSet<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_sends_nothing_for_a_while() {
-    nothing_is_lost("stalled", |cell| async {
+async fn a_stalled_broker_loses_nothing() {
+    assert_nothing_lost("stalled", |cell| async {
         cell.faults().set_stalled(true);
-        // Sooner than the broker's ack timeout also on a busy machine: a broker that repeats what it has not sent yet sends
-        // it after newer messages.
+        // This ends before the broker's ack timeout, also on a busy machine: a broker that redelivers unsent messages sends
+        // them after newer ones.
         cell.backlog(30).await;
         cell.faults().set_stalled(false);
         cell.end().await
@@ -216,10 +218,10 @@ async fn a_broker_that_sends_nothing_for_a_while() {
     .await;
 }
 
-/// The connection stays open and nothing comes or goes: only the unanswered health check shows it.
+/// The connection stays open without traffic: only the unanswered health check detects it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_half_open_connection() {
-    nothing_is_lost("half-open", |cell| async {
+async fn a_half_open_connection_loses_nothing() {
+    assert_nothing_lost("half-open", |cell| async {
         cell.faults().set_frozen(true);
         cell.unready().await;
         cell.faults().set_frozen(false);
@@ -229,23 +231,23 @@ async fn a_half_open_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acknowledgements_whose_answer_is_lost() {
+async fn lost_responses_to_acknowledgements_lose_nothing() {
     acknowledgements("answers lost", Acks::AnswerLost).await;
 }
 
-/// For longer than acknowledgements are retried at once: the broker sends the message again, and it is acknowledged then.
+/// The fault lasts longer than immediate retries of acknowledgements: the broker redelivers, and the runtime acknowledges then.
 #[tokio::test(flavor = "multi_thread")]
-async fn acknowledgements_that_are_refused_for_a_while() {
+async fn refused_acknowledgements_lose_nothing() {
     acknowledgements("acks refused", Acks::Refused).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acknowledgements_that_do_not_count_for_a_while() {
+async fn ignored_acknowledgements_lose_nothing() {
     acknowledgements("acks ignored", Acks::Ignored).await;
 }
 
 async fn acknowledgements(name: &str, acks: Acks) {
-    nothing_is_lost(name, |cell| async move {
+    assert_nothing_lost(name, |cell| async move {
         cell.faults().set_acks(acks);
         sleep(Duration::from_secs(3)).await;
         cell.faults().set_acks(Acks::Taken);
@@ -255,11 +257,11 @@ async fn acknowledgements(name: &str, acks: Acks) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_closes_its_consumers() {
-    nothing_is_lost("CLOSE", |cell| async {
+async fn a_broker_that_closes_its_consumers_loses_nothing() {
+    assert_nothing_lost("CLOSE", |cell| async {
         cell.faults().set_close_health(true);
         let before = cell.status().redeliveries;
-        // The runtime is away for some milliseconds only, but what was on its way to it is sent again.
+        // The runtime is detached for a few milliseconds only, but messages in flight are redelivered.
         let attached_again = || async { cell.status().redeliveries > before || !cell.running.handle.is_ready() };
         until("the runtime detached", attached_again).await;
         cell.faults().set_close_health(false);
@@ -269,8 +271,8 @@ async fn a_broker_that_closes_its_consumers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_that_end_again_and_again() {
-    nothing_is_lost("kicked", |cell| async {
+async fn repeated_stream_ends_lose_nothing() {
+    assert_nothing_lost("kicked", |cell| async {
         for _ in 0..5 {
             cell.broker.kick();
             cell.publisher.confirms(30).await;
@@ -281,8 +283,8 @@ async fn streams_that_end_again_and_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_break_again_and_again() {
-    nothing_is_lost("cut", |cell| async {
+async fn repeated_connection_losses_lose_nothing() {
+    assert_nothing_lost("cut", |cell| async {
         for _ in 0..5 {
             cell.broker.cut_connections();
             cell.publisher.confirms(30).await;
@@ -292,9 +294,9 @@ async fn connections_that_break_again_and_again() {
     .await;
 }
 
-/// The broker never sends them, and loses them with that: nothing else is lost around the gap.
+/// The broker never delivers the skipped messages; no other message around the gap is lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_are_skipped() {
+async fn messages_that_the_broker_skips_are_the_only_loss() {
     const SKIPPED: usize = 20;
     let outcomes = matrix("skipped", |cell| async {
         cell.faults().skip_messages(SKIPPED as u64);
@@ -302,14 +304,14 @@ async fn messages_that_are_skipped() {
     })
     .await;
     for outcome in outcomes {
-        assert_eq!(outcome.ledger(), Ledger { lost: SKIPPED, duplicated: 0, strange: 0 });
+        assert_eq!(outcome.ledger(), Ledger { lost: SKIPPED, duplicated: 0, unexpected: 0 });
         assert_eq!(outcome.status.published - outcome.status.acked, SKIPPED as u64);
     }
 }
 
-/// An acknowledgement names an offset only: one of before the restart would settle whatever has its offset now.
+/// An acknowledgement names an offset only: a late one from before the restart would settle the new message at its offset.
 #[tokio::test(flavor = "multi_thread")]
-async fn acknowledgements_of_before_a_restart_settle_nothing_of_after_it() {
+async fn acknowledgements_from_before_a_restart_settle_no_newer_message() {
     let mut broker = Broker::embedded(BrokerOptions::default()).await;
     let topic = topic("stale");
     drop(broker.producer(&topic, "creator", None).await);
@@ -333,7 +335,7 @@ async fn acknowledgements_of_before_a_restart_settle_nothing_of_after_it() {
     let probe = running.handle.metrics_address();
     let received = || async { metric(probe, "danube_sink_intake_messages_total").await >= 6.0 };
     until("the new messages received", received).await;
-    // Until they are written, which takes as long as the write that hangs.
+    // Until they are written, after the hanging write has timed out.
     loop {
         let acked = embedded.subscription(&topic, "test").expect("the subscription").acked;
         if target.len() > 3 {

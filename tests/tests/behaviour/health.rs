@@ -1,4 +1,4 @@
-//! `/live`, `/ready` and `/metrics`.
+//! Health and metrics endpoints: `/live`, `/ready` and `/metrics`.
 
 use std::{net::Ipv6Addr, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::Running;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_connector_is_live_and_ready_and_counts() {
+async fn a_running_connector_is_live_and_ready_and_counts_records() {
     let broker = Broker::start().await;
     let topic = topic("health");
     drop(broker.producer(&topic, "creator", None).await);
@@ -53,14 +53,14 @@ async fn messages_that_the_broker_skips_are_counted() {
     broker.embedded.as_ref().expect("an embedded broker").faults().skip_messages(3);
     broker.publish(&topic, None, 20..40, &target).await;
     target.holds(37).await;
-    // Counted once it is certain that they do not come late.
+    // They are counted once it is certain that they do not arrive late.
     let address = running.handle.metrics_address();
     until("the gap", || async { metric(address, "danube_sink_intake_gap_messages_total").await == 3.0 }).await;
     running.stop().await.expect("a clean end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_and_health_are_served_on_ipv6_too() {
+async fn metrics_and_health_are_served_on_ipv6() {
     let broker = Broker::start().await;
     let topic = topic("ipv6");
     drop(broker.producer(&topic, "creator", None).await);
@@ -72,7 +72,7 @@ async fn metrics_and_health_are_served_on_ipv6_too() {
     running.stop().await.expect("a clean end");
 }
 
-/// Two mappings and one instance: the one that is written waits for nothing, and the other one for it.
+/// With two mappings and one connector instance, the second mapping waits for the first one's write.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wait_for_another_mappings_write_is_not_counted_as_a_write() {
     const SLOW: Duration = Duration::from_secs(3);
@@ -83,7 +83,7 @@ async fn the_wait_for_another_mappings_write_is_not_counted_as_a_write() {
     }
     let (target, writing) = (Target::default(), tokio::sync::watch::Sender::new(false));
     let mut is_writing = writing.subscribe();
-    let sink = TestSink::new(&target, &[&slow, &fast], Exclusive).judged(move |numbers| {
+    let sink = TestSink::new(&target, &[&slow, &fast], Exclusive).answering(move |numbers| {
         if numbers == [0] {
             writing.send_replace(true);
             Answer::WriteAfter(SLOW)
@@ -94,7 +94,7 @@ async fn the_wait_for_another_mappings_write_is_not_counted_as_a_write() {
     let at_once = |config: &mut danube_sink::ConnectorConfig| config.flush_interval = Duration::from_millis(10);
     let running = Running::start(broker.url(), sink, at_once).await.ready().await;
     flood(broker.url(), &slow, 0..1).await;
-    is_writing.wait_for(|writing| *writing).await.expect("the sink lives");
+    is_writing.wait_for(|writing| *writing).await.expect("the sink runs");
     flood(broker.url(), &fast, 1..2).await;
     until("both written", || async { running.handle.settled() == 2 }).await;
     let address = running.handle.metrics_address();

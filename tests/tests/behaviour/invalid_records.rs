@@ -1,14 +1,13 @@
-//! A record that is not what the connector expects goes the way its mapping says, and nothing around it is lost.
+//! Invalid records: stop, skip or dead letter, as `on_invalid_record` says, without loss of other records.
 
 use danube_sink::{
-    ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, PayloadFormat, SubscriptionType::Exclusive,
-    dev::BrokerOptions,
+    ConnectorConfig, MappingSettings, OnInvalidRecord, PayloadFormat, SubscriptionType::Exclusive, dev::BrokerOptions,
 };
-use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, payload, topic};
+use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, mapping, payload, topic};
 
 use crate::Running;
 
-/// Ten records of which the sixth is no JSON, published one after the other.
+/// Publishes ten records, one after the other; the sixth is not JSON. Returns the valid numbers.
 async fn publish_ten(broker: &Broker, topic: &str) -> Vec<u64> {
     let producer = broker.producer(topic, "p", None).await;
     for number in 0..10 {
@@ -18,21 +17,14 @@ async fn publish_ten(broker: &Broker, topic: &str) -> Vec<u64> {
     (0..10).filter(|number| *number != 5).collect()
 }
 
-fn mapping(topic: &str, config: &mut ConnectorConfig, set: impl FnOnce(&mut MappingSettings)) {
-    let consumer = ConsumerConfig {
-        topic: topic.to_owned(),
-        consumer_name: "test-sink".to_owned(),
-        subscription: "test".to_owned(),
-        subscription_type: Exclusive,
-        expected_schema_subject: None,
-    };
-    let mut settings = MappingSettings::new(consumer, config);
+fn add_mapping(topic: &str, config: &mut ConnectorConfig, set: impl FnOnce(&mut MappingSettings)) {
+    let mut settings = mapping(topic, config);
     set(&mut settings);
     config.mappings.push(settings);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn skipped_whether_the_runtime_or_the_connector_finds_it() {
+async fn an_invalid_record_is_skipped_by_the_runtime_or_the_connector() {
     let broker = Broker::start().await;
     for payload_format in [PayloadFormat::Json, PayloadFormat::Auto] {
         let topic = topic("skip");
@@ -43,7 +35,8 @@ async fn skipped_whether_the_runtime_or_the_connector_finds_it() {
             settings.on_invalid_record = OnInvalidRecord::Skip;
             settings.payload_format = payload_format;
         };
-        let running = Running::start(broker.url(), sink, |config| mapping(&topic, config, skip)).await.ready().await;
+        let running =
+            Running::start(broker.url(), sink, |config| add_mapping(&topic, config, skip)).await.ready().await;
         let valid = publish_ten(&broker, &topic).await;
         target.holds(valid.len()).await;
         running.stop().await.expect("a clean end");
@@ -54,7 +47,7 @@ async fn skipped_whether_the_runtime_or_the_connector_finds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_stops_at_it_names_it_and_resumes_with_it() {
+async fn a_connector_stops_at_an_invalid_record_and_resumes_with_it() {
     let broker = Broker::start().await;
     let topic = topic("stop");
     drop(broker.producer(&topic, "creator", None).await);
@@ -68,11 +61,11 @@ async fn a_connector_stops_at_it_names_it_and_resumes_with_it() {
 
     let sink = TestSink::new(&target, &[&topic], Exclusive);
     let skip = |settings: &mut MappingSettings| settings.on_invalid_record = OnInvalidRecord::Skip;
-    let running = Running::start(broker.url(), sink, |config| mapping(&topic, config, skip)).await.ready().await;
+    let running = Running::start(broker.url(), sink, |config| add_mapping(&topic, config, skip)).await.ready().await;
     target.holds(valid.len()).await;
     running.stop().await.expect("a clean end");
     let ledger = Ledger::compare("stop, then skip", &valid, &target.numbers());
-    assert_eq!((ledger.lost, ledger.strange), (0, 0));
+    assert_eq!((ledger.lost, ledger.unexpected), (0, 0));
     assert!(
         ledger.duplicated <= 1,
         "the newest record's acknowledgement waits for older ones, the invalid one among them"
@@ -80,7 +73,7 @@ async fn a_connector_stops_at_it_names_it_and_resumes_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_carry_the_payload_and_where_it_came_from() {
+async fn dead_letters_have_the_payload_and_its_origin() {
     let broker = Broker::embedded(BrokerOptions::default()).await;
     let (topic, dead) = (topic("dead"), topic("letters"));
     drop(broker.producer(&topic, "creator", None).await);
@@ -92,7 +85,7 @@ async fn dead_letters_carry_the_payload_and_where_it_came_from() {
         settings.payload_format = PayloadFormat::Json;
         settings.batch_size = 3;
     };
-    let set = |config: &mut ConnectorConfig| mapping(&topic, config, to_dead_letters);
+    let set = |config: &mut ConnectorConfig| add_mapping(&topic, config, to_dead_letters);
     let running = Running::start(broker.url(), sink, set).await.ready().await;
     let valid = publish_ten(&broker, &topic).await;
     let valid: Vec<_> = valid.into_iter().filter(|number| *number != 2).collect();
@@ -111,7 +104,7 @@ async fn dead_letters_carry_the_payload_and_where_it_came_from() {
             (attribute("x-original-topic-offset"), attribute("x-failure-reason"), letter.payload.to_vec())
         })
         .collect();
-    assert_eq!(found[0], ("2".to_owned(), "the script says so".to_owned(), payload(2)));
+    assert_eq!(found[0], ("2".to_owned(), "a scripted answer".to_owned(), payload(2)));
     assert_eq!(found[1].0, "5");
     assert!(found[1].1.starts_with("not JSON"), "{}", found[1].1);
     assert_eq!(found[1].2, b"{\"number\": not JSON");

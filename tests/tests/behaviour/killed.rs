@@ -1,4 +1,4 @@
-//! A connector, or a broker, that is killed in mid-load and started again.
+//! Connectors and brokers that are killed under load and restarted.
 
 use std::{
     env, fs,
@@ -20,11 +20,11 @@ use tokio::{
 
 use crate::Running;
 
-/// What a partition of a default broker has out at most, and so what can be written and not acknowledged.
+/// Default dispatch window of a partition: the maximum number of written and unacknowledged records.
 const WINDOW: usize = 10;
 const KILLS: usize = 3;
 
-/// A connector that writes each record's number on a line of a file.
+/// Connector process that appends each record's number to a file.
 struct Appender {
     config: PathBuf,
     file: PathBuf,
@@ -45,7 +45,7 @@ impl Appender {
             file.display()
         );
         fs::write(&config, text).expect("a folder for temporary files");
-        // Of an earlier run with the same process id.
+        // A file of an earlier run with the same process id.
         let _ = fs::remove_file(&file);
         Self { config, file }
     }
@@ -63,7 +63,7 @@ impl Appender {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_that_is_killed_loses_nothing_and_repeats_at_most_the_window() {
+async fn a_killed_connector_loses_nothing_and_repeats_at_most_the_window() {
     tokio::join!(
         kill(Exclusive, None),
         kill(Exclusive, Some(3)),
@@ -84,7 +84,7 @@ async fn kill(subscription_type: SubscriptionType, partitions: Option<u64>) {
     let mut process = appender.start();
     let attached = || async { broker.subscription(&topic, "test").is_some_and(|status| status.consumers == parts) };
     until("the connector attached", attached).await;
-    // A long wait for each ack leaves much written and not acknowledged when the connector is killed.
+    // Slow acknowledgements leave many records written and unacknowledged when the connector is killed.
     broker.faults().set_ack_delay(Duration::from_millis(20));
     let keyed = subscription_type == KeyShared;
     let publisher = Publisher::start(&Load { url: broker.url(), topic: topic.clone(), partitions, keyed });
@@ -105,15 +105,15 @@ async fn kill(subscription_type: SubscriptionType, partitions: Option<u64>) {
     assert!(std::process::Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill runs").success());
     assert!(within("the end of the process", process.wait()).await.expect("an exit code").success());
 
-    let what = format!("killed {KILLS} times, {subscription_type}, {parts} parts");
-    let Ledger { lost, duplicated, strange } =
+    let what = format!("killed {KILLS} times, {subscription_type}, {parts} partitions");
+    let Ledger { lost, duplicated, unexpected } =
         Ledger::compare_possible(&what, &published.confirmed, &published.unconfirmed, &appender.numbers());
-    assert_eq!((lost, strange), (0, 0));
+    assert_eq!((lost, unexpected), (0, 0));
     // A new process cannot know what the killed one had written.
     assert!(duplicated <= KILLS * WINDOW * parts, "{duplicated}");
 }
 
-/// The embedded broker in a process of its own, or the one that `DANUBE_TEST_BROKER_COMMAND` starts.
+/// Broker in a process of its own: the embedded one, or the one that `DANUBE_TEST_BROKER_COMMAND` starts.
 ///
 /// That is a shell command which runs a broker in the foreground, with its files in `$DIR`, on `$PORT` for clients, and
 /// with `$ADMIN_PORT` and `$RAFT_PORT` to itself. With this in `broker.sh`, it is `bash broker.sh`:
@@ -159,7 +159,7 @@ impl BrokerProcess {
                 command
             }
         };
-        // The shell and what it has started are killed as one.
+        // The shell and its children are killed together.
         command.process_group(0);
         Self { command, url: format!("http://127.0.0.1:{port}"), child: None }
     }
@@ -194,17 +194,17 @@ impl Drop for BrokerProcess {
     }
 }
 
-/// What is in the target when the broker dies is not written again, and what is published to the next one arrives.
+/// Records written before the broker is killed are not written again, and records published after its restart arrive.
 ///
-/// All is settled when it dies: the embedded broker keeps its messages in memory.
+/// All records are settled before the kill, because the embedded broker keeps its messages in memory.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_reconnects_to_a_killed_broker_after_any_time() {
-    tokio::join!(absence(1), absence(8), absence(60));
+async fn a_connector_reconnects_to_a_killed_broker_after_any_outage() {
+    tokio::join!(outage(1), outage(8), outage(60));
 }
 
-async fn absence(seconds: u64) {
-    let mut process = BrokerProcess::new(&format!("absence-{seconds}"));
-    let topic = topic("absence");
+async fn outage(seconds: u64) {
+    let mut process = BrokerProcess::new(&format!("outage-{seconds}"));
+    let topic = topic("broker_killed");
     process.start().await;
     let broker = Broker::at(&process.url);
     drop(broker.producer(&topic, "creator", None).await);
@@ -216,7 +216,7 @@ async fn absence(seconds: u64) {
 
     process.kill().await;
     let probe = running.handle.metrics_address();
-    until("the absence in /ready", || async { get(probe, "/ready").await.0 == 503 }).await;
+    until("the outage in /ready", || async { get(probe, "/ready").await.0 == 503 }).await;
     sleep(Duration::from_secs(seconds)).await;
     process.start().await;
     drop(broker.producer(&topic, "creator", None).await);
@@ -224,6 +224,6 @@ async fn absence(seconds: u64) {
     confirmed.extend(broker.publish(&topic, None, 100..200, &target).await);
     target.holds(200).await;
     running.stop().await.expect("a clean end");
-    let what = format!("broker killed, away for {seconds} s");
+    let what = format!("broker killed, down for {seconds} s");
     assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
 }

@@ -1,4 +1,4 @@
-//! What the runtime does, seen from outside: against the embedded broker, or a real one named by `DANUBE_TEST_URL`.
+//! Tests of the runtime's behaviour against the embedded broker, or the real one of `DANUBE_TEST_URL`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
@@ -23,7 +23,7 @@ mod waiting;
 use danube_sink::{ConnectorConfig, ConnectorResult, RuntimeHandle, SinkConnector, SinkRuntime};
 use tokio::task::JoinHandle;
 
-/// A runtime that is running.
+/// Running connector: the handle of its runtime, and its result.
 struct Running {
     handle: RuntimeHandle,
     outcome: JoinHandle<ConnectorResult<()>>,
@@ -53,13 +53,13 @@ impl Running {
         self
     }
 
-    /// Asks it to shut down, and returns its outcome.
+    /// Shuts the runtime down. Returns its result.
     async fn stop(self) -> ConnectorResult<()> {
         self.handle.shutdown();
         self.end().await
     }
 
-    /// Its outcome when it ends by itself.
+    /// Waits until the runtime ends by itself. Returns its result.
     async fn end(self) -> ConnectorResult<()> {
         danube_sink_tests::within("the end", self.outcome).await.expect("the runtime does not panic")
     }

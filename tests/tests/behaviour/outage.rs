@@ -1,4 +1,4 @@
-//! A target that is away for long: the subscription waits for it, and is not blocked.
+//! Long outages of the target: the connector detaches, so that the broker does not block the subscription.
 
 use std::{
     sync::{
@@ -17,12 +17,12 @@ use tokio::time::{interval, sleep};
 
 use crate::Running;
 
-const AWAY: Duration = Duration::from_secs(30);
+const OUTAGE: Duration = Duration::from_secs(30);
 
-/// With two redeliveries after a second each, a connector that stays attached has it blocked in a few
-/// seconds.
+/// The broker redelivers twice, after a second each: if the connector stayed attached, the broker would block the subscription
+/// within a few seconds.
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_arrives_after_thirty_seconds_without_a_target() {
+async fn all_records_arrive_after_a_target_outage_of_thirty_seconds() {
     tokio::join!(
         outage(SubscriptionType::Exclusive, true),
         outage(SubscriptionType::Exclusive, false),
@@ -35,11 +35,9 @@ async fn everything_arrives_after_thirty_seconds_without_a_target() {
 async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     let broker = Broker::start_with(BrokerOptions::default()).await;
     if subscription_type == SubscriptionType::KeyShared && broker.embedded.is_none() {
-        // Once no consumer is left it skips what is queued behind keys that are out, at most its window (seen with a
-        // bare client too: 3 of 200), and it sends what was published meanwhile at two messages a second.
-        println!(
-            "not tested: a real broker skips and slows down what waits for a KeyShared subscription without consumers"
-        );
+        // Once no consumer is left, a real broker skips up to a window of messages queued behind keys in flight (also with a
+        // bare client: 3 of 200), and it delivers what was published meanwhile at two messages a second.
+        println!("not tested: a real broker skips and delays messages of a KeyShared subscription without consumers");
         return;
     }
     let topic = topic("outage");
@@ -56,16 +54,16 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
         return;
     }
     let target = Target::default();
-    let away = Arc::new(AtomicBool::new(false));
+    let is_unavailable = Arc::new(AtomicBool::new(false));
     let attempts = Arc::new(AtomicUsize::new(0));
-    let sink = TestSink::new(&target, &[&topic], subscription_type).judged({
-        let (away, attempts) = (Arc::clone(&away), Arc::clone(&attempts));
+    let sink = TestSink::new(&target, &[&topic], subscription_type).answering({
+        let (is_unavailable, attempts) = (Arc::clone(&is_unavailable), Arc::clone(&attempts));
         move |_| {
             attempts.fetch_add(1, Ordering::Relaxed);
-            if away.load(Ordering::Relaxed) { Answer::Retry } else { Answer::Write }
+            if is_unavailable.load(Ordering::Relaxed) { Answer::Retry } else { Answer::Write }
         }
     });
-    let sink = if has_health_check { sink.unhealthy_while(&away) } else { sink };
+    let sink = if has_health_check { sink.unhealthy_while(&is_unavailable) } else { sink };
     let set = |config: &mut ConnectorConfig| {
         config.ack_timeout = Duration::from_secs(1);
         config.max_backoff = Duration::from_secs(2);
@@ -86,16 +84,16 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
         }
     });
     target.holds(5).await;
-    away.store(true, Ordering::Relaxed);
+    is_unavailable.store(true, Ordering::Relaxed);
     until("the subscription detached", || async { get(probe, "/ready").await.1.contains("detached until") }).await;
-    sleep(AWAY).await;
-    let attempts_while_away = attempts.load(Ordering::Relaxed);
-    away.store(false, Ordering::Relaxed);
+    sleep(OUTAGE).await;
+    let attempts_meanwhile = attempts.load(Ordering::Relaxed);
+    is_unavailable.store(false, Ordering::Relaxed);
     load.await.expect("the publisher ends");
     target.holds(200).await;
     running.stop().await.expect("a clean end");
 
-    let what = format!("{subscription_type:?}, away for {AWAY:?}, {attempts_while_away} attempts");
+    let what = format!("{subscription_type:?}, unavailable for {OUTAGE:?}, {attempts_meanwhile} attempts");
     let confirmed: Vec<_> = (0..200).collect();
     assert_eq!(Ledger::compare(&what, &confirmed, &target.numbers()), Ledger::CLEAN);
     if matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover) {

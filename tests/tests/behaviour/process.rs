@@ -1,4 +1,4 @@
-//! A connector as a process of its own: the guide's hand-written `main`, signals and exit codes.
+//! Connector processes: the guide's hand-written `main`, signals and exit codes.
 
 use std::{
     fs,
@@ -57,13 +57,13 @@ fn configuration(name: &str, broker: &Broker, topic: &str) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hand_written_main_runs_and_drains_on_sigterm_and_sigint() {
+async fn a_hand_written_main_drains_on_sigterm_and_sigint() {
     let broker = Broker::start().await;
     for signal in ["TERM", "INT"] {
         let topic = topic("handwritten");
         let producer = broker.producer(&topic, "p", None).await;
         let mut process = Process::start(&configuration(signal, &broker, &topic));
-        // A new subscription starts at the latest message: the first that comes through says that it is attached.
+        // A new subscription starts at the latest message: the first line of output shows that the connector is attached.
         let publisher = tokio::spawn(async move {
             until("never", || async {
                 producer.send(b"{\"a\":1}".to_vec(), None).await.expect("a confirmation");
@@ -83,9 +83,9 @@ async fn a_hand_written_main_runs_and_drains_on_sigterm_and_sigint() {
     }
 }
 
-/// Nobody reads what the connector prints, so that its write blocks, and with it the drain.
+/// The test does not read the connector's output, so that its write blocks, and with it the drain.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_a_connector_that_hangs() {
+async fn a_second_signal_ends_a_hanging_connector() {
     let broker = Broker::start().await;
     let topic = topic("second");
     let producer = broker.producer(&topic, "p", None).await;

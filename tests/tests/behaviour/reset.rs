@@ -1,4 +1,4 @@
-//! The command `subscription reset`, as an operator calls it.
+//! The command `subscription reset`, run as a process.
 
 use std::{fs, path::PathBuf, process::Output};
 
@@ -19,7 +19,7 @@ async fn reset(url: &str, root: &str, topic: &str, arguments: &[&str]) -> (Optio
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reset_says_what_it_needs_and_what_it_did() {
+async fn a_reset_requires_an_admin_url_and_a_confirmation() {
     let broker = Broker::embedded(BrokerOptions::default()).await;
     let topic = topic("reset");
     drop(broker.producer(&topic, "creator", Some(2)).await);

@@ -1,4 +1,4 @@
-//! Every schema type from its producer to the connector, decoded.
+//! Schemas: every schema type is decoded on its way from the producer to the connector.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use danube_client::{DanubeClient, SchemaType};
 use danube_sink::{
     ConnectorConfig, ConnectorResult, ConsumerConfig, MappingSettings, OnInvalidRecord, SinkConnector, SinkRecord,
-    SubscriptionType::Exclusive, schema::NumberEncoding,
+    schema::NumberEncoding,
 };
 use danube_sink_tests::{Broker, topic};
 use serde_json::Value;
@@ -19,14 +19,14 @@ use tokio::sync::mpsc;
 
 use crate::Running;
 
-/// Hands on what it receives.
-struct Listener {
+/// Sink that forwards its records to the test.
+struct ForwardingSink {
     mappings: Vec<MappingSettings>,
-    heard: mpsc::Sender<SinkRecord>,
+    records: mpsc::Sender<SinkRecord>,
 }
 
 #[async_trait]
-impl SinkConnector for Listener {
+impl SinkConnector for ForwardingSink {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
         Ok(())
     }
@@ -36,34 +36,27 @@ impl SinkConnector for Listener {
     }
 
     async fn process(&mut self, record: SinkRecord) -> ConnectorResult<()> {
-        self.heard.send(record).await.expect("a listening test");
+        self.records.send(record).await.expect("the test receives");
         Ok(())
     }
 }
 
 async fn start(broker: &Broker, mappings: Vec<MappingSettings>) -> (Running, mpsc::Receiver<SinkRecord>) {
-    let (heard, hearing) = mpsc::channel(1_000);
-    let sink = Listener { mappings: mappings.clone(), heard };
+    let (records, receiver) = mpsc::channel(1_000);
+    let sink = ForwardingSink { mappings: mappings.clone(), records };
     let running = Running::start(broker.url(), sink, |config| config.mappings = mappings).await.ready().await;
-    (running, hearing)
+    (running, receiver)
 }
 
 fn mapping(topic: &str) -> MappingSettings {
-    let consumer = ConsumerConfig {
-        topic: topic.to_owned(),
-        consumer_name: "test-sink".to_owned(),
-        subscription: "test".to_owned(),
-        subscription_type: Exclusive,
-        expected_schema_subject: None,
-    };
-    MappingSettings::new(consumer, &ConnectorConfig::new("http://localhost:6650", "test"))
+    danube_sink_tests::mapping(topic, &ConnectorConfig::new("http://localhost:6650", "test"))
 }
 
-/// Registers a schema under the topic's own subject.
+/// Registers a schema under a subject.
 async fn register(client: &DanubeClient, subject: &str, schema_type: SchemaType, definition: &str) {
     let registry = client.schema();
     let registration = registry.register_schema(subject).with_type(schema_type).with_schema_data(definition);
-    registration.execute().await.expect("a schema that the registry takes");
+    registration.execute().await.expect("the registry accepts the schema");
 }
 
 async fn produce(client: &DanubeClient, topic: &str, subject: Option<&str>, payloads: Vec<Vec<u8>>) {
@@ -81,7 +74,7 @@ async fn produce(client: &DanubeClient, topic: &str, subject: Option<&str>, payl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fixture_arrives_as_its_maker_meant_it() {
+async fn every_schema_fixture_is_decoded_to_its_expected_value() {
     let broker = Broker::start().await;
     let client = DanubeClient::builder().service_url(broker.url()).build().await.expect("a client");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/schema");
@@ -115,15 +108,15 @@ async fn every_fixture_arrives_as_its_maker_meant_it() {
         expected.insert(topic, (subject, fixture));
         mappings.push(mapping);
     }
-    let (running, mut hearing) = start(&broker, mappings).await;
+    let (running, mut receiver) = start(&broker, mappings).await;
     for (topic, (subject, fixture)) in &expected {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let payload = STANDARD.decode(fixture["payload"].as_str().expect("a payload")).expect("base64");
         produce(&client, topic, Some(subject), vec![payload.clone(), payload]).await;
     }
-    // The second of a topic is decoded at once, as the first showed that values are wanted.
+    // The second record of a topic is decoded eagerly, because the connector read the first one's value.
     for _ in 0..2 * expected.len() {
-        let record = hearing.recv().await.expect("a record");
+        let record = receiver.recv().await.expect("a record");
         let (subject, fixture) = &expected[record.topic()];
         let schema = record.schema().expect("a schema");
         assert_eq!((schema.subject.as_str(), schema.version), (subject.as_str(), 1));
@@ -136,7 +129,7 @@ async fn every_fixture_arrives_as_its_maker_meant_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_as_expected_goes_its_way_with_a_reason() {
+async fn records_of_an_unexpected_schema_are_dead_letters_with_a_reason() {
     let broker = Broker::embedded(danube_sink::dev::BrokerOptions::default()).await;
     let client = DanubeClient::builder().service_url(broker.url()).build().await.expect("a client");
     let (topic, dead) = (topic("expected"), topic("letters"));
@@ -148,10 +141,10 @@ async fn what_is_not_as_expected_goes_its_way_with_a_reason() {
     mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
     mapping.dead_letter_topic = Some(dead.clone());
     mapping.decoding.validate_json_schema = true;
-    let (running, mut hearing) = start(&broker, vec![mapping.clone()]).await;
+    let (running, mut receiver) = start(&broker, vec![mapping.clone()]).await;
     produce(&client, &topic, None, vec![b"{}".to_vec()]).await;
     produce(&client, &topic, Some("orders"), vec![br#"{"total":-77}"#.to_vec(), br#"{"total":77}"#.to_vec()]).await;
-    assert_eq!(hearing.recv().await.expect("a record").payload()["total"], 77);
+    assert_eq!(receiver.recv().await.expect("a record").payload()["total"], 77);
     running.stop().await.expect("a clean end");
 
     let reasons = || -> Vec<String> {
@@ -159,26 +152,26 @@ async fn what_is_not_as_expected_goes_its_way_with_a_reason() {
         letters.iter().map(|letter| letter.attributes["x-failure-reason"].clone()).collect()
     };
     let mut found = reasons();
-    // Dead letters are published many at once, in no order.
+    // Dead letters are published concurrently, in no order.
     found.sort();
-    let [misfit, schemaless] = &found[..] else { panic!("{found:?}") };
+    let [invalid, schemaless] = &found[..] else { panic!("{found:?}") };
     assert_eq!(schemaless, "no schema where subject orders is expected");
-    assert!(misfit.contains("/total") && misfit.contains("orders version 1") && !misfit.contains("77"), "{misfit}");
+    assert!(invalid.contains("/total") && invalid.contains("orders version 1") && !invalid.contains("77"), "{invalid}");
 
     mapping.show_payload_in_errors = true;
     mapping.min_schema_version = Some(2);
-    let (running, mut hearing) = start(&broker, vec![mapping]).await;
+    let (running, mut receiver) = start(&broker, vec![mapping]).await;
     produce(&client, &topic, Some("orders"), vec![br#"{"total":5}"#.to_vec()]).await;
     register(&client, "orders", SchemaType::JsonSchema, r#"{"type":"object"}"#).await;
     produce(&client, &topic, Some("orders"), vec![br#"{"total":6}"#.to_vec()]).await;
-    assert_eq!(hearing.recv().await.expect("a record").payload()["total"], 6);
+    assert_eq!(receiver.recv().await.expect("a record").payload()["total"], 6);
     running.stop().await.expect("a clean end");
     let found = reasons();
     assert!(found[2].contains("version 2 or a later one") && found[2].ends_with(r#"{"total":5}"#), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tombstone_is_delivered_whatever_its_schema() {
+async fn a_tombstone_is_delivered_with_any_schema() {
     let broker = Broker::start().await;
     let client = DanubeClient::builder().service_url(broker.url()).build().await.expect("a client");
     let topic = topic("tombstones");
@@ -187,7 +180,7 @@ async fn a_tombstone_is_delivered_whatever_its_schema() {
     produce(&client, &topic, Some(&subject), vec![]).await;
     let mut mapping = mapping(&topic);
     mapping.on_invalid_record = OnInvalidRecord::Skip;
-    let (running, mut hearing) = start(&broker, vec![mapping]).await;
+    let (running, mut receiver) = start(&broker, vec![mapping]).await;
     let producer = client.new_producer().with_topic(topic.as_str()).with_name("deleter").with_reliable_dispatch();
     let mut producer = producer.with_schema_subject(&subject).build().expect("a producer");
     producer.create().await.expect("a topic");
@@ -196,12 +189,12 @@ async fn a_tombstone_is_delivered_whatever_its_schema() {
     }
     producer.send(Vec::new(), None).await.expect("a confirmation");
     producer.send(b"2".to_vec(), None).await.expect("a confirmation");
-    let mut heard = Vec::new();
-    while heard.len() < 4 {
-        let record = danube_sink_tests::within("a record", hearing.recv()).await.expect("a listener");
-        heard.push((record.is_tombstone(), record.json().into_owned(), record.as_json().is_ok()));
+    let mut received = Vec::new();
+    while received.len() < 4 {
+        let record = danube_sink_tests::within("a record", receiver.recv()).await.expect("the sink runs");
+        received.push((record.is_tombstone(), record.json().into_owned(), record.as_json().is_ok()));
     }
     let expected = [(false, "{}", true), (true, "null", false), (false, "[1]", true), (false, "2", true)];
-    assert_eq!(heard, expected.map(|(tombstone, json, valid)| (tombstone, json.to_owned(), valid)));
+    assert_eq!(received, expected.map(|(tombstone, json, valid)| (tombstone, json.to_owned(), valid)));
     running.stop().await.expect("a clean end");
 }

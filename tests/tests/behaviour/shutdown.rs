@@ -1,4 +1,4 @@
-//! A shutdown ends soon, whatever fails before it or meanwhile.
+//! Shutdown: it ends in time, also after or during failures.
 
 use std::{
     sync::{
@@ -9,18 +9,18 @@ use std::{
 };
 
 use danube_sink::{
-    ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted,
+    ConnectorConfig, OnInvalidRecord, OnRetriesExhausted,
     SubscriptionType::Exclusive,
     dev::{Acks, BrokerOptions, EmbeddedBroker, Partitions},
 };
-use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, flood, get, metric, topic, until};
+use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, flood, get, mapping, metric, topic, until};
 use tokio::time::sleep;
 
 use crate::Running;
 
-/// A shutdown without work takes some milliseconds; the next longer pause of the runtime is five seconds.
+/// Limit of a shutdown without work: it takes milliseconds, while the shortest longer pause of the runtime is five seconds.
 const SOON: Duration = Duration::from_secs(3);
-/// After an attach, the broker sends again within so long what it has no acknowledgement for; a connector waits for that.
+/// Time after an attach in which the broker redelivers unacknowledged messages; a connector waits for it.
 const REDELIVERY_PATIENCE: Duration = Duration::from_secs(6);
 
 async fn broker_with(topics: &[&str], auto_create_topics: bool) -> EmbeddedBroker {
@@ -46,9 +46,9 @@ async fn stops_soon(what: &str, running: Running) {
     assert!(started.elapsed() < SOON, "{what}: the shutdown took {:?}", started.elapsed());
 }
 
-/// The broker has counted them, and the connector does not know.
+/// The broker has counted the acknowledgements, but the connector cannot know.
 #[tokio::test(flavor = "multi_thread")]
-async fn acknowledgements_whose_answers_were_lost_do_not_delay_a_later_shutdown() {
+async fn lost_responses_to_acknowledgements_do_not_delay_a_later_shutdown() {
     let topic = topic("answers_lost");
     let broker = broker_with(&[&topic], true).await;
     let target = Target::default();
@@ -95,20 +95,13 @@ async fn acknowledgements_that_fail_when_the_stream_ends_do_not_delay_a_later_sh
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_shutdown() {
+async fn an_unpublishable_dead_letter_does_not_block_a_shutdown() {
     let (topic, letters) = (topic("letter_held"), topic("no_such_letters"));
     let broker = broker_with(&[&topic], false).await;
     let target = Target::with_script([Answer::RejectNumbers(vec![0])]);
     let sink = TestSink::new(&target, &[&topic], Exclusive);
     let set = |config: &mut ConnectorConfig| {
-        let consumer = ConsumerConfig {
-            topic: topic.clone(),
-            consumer_name: "test-sink".to_owned(),
-            subscription: "test".to_owned(),
-            subscription_type: Exclusive,
-            expected_schema_subject: None,
-        };
-        let mut mapping = MappingSettings::new(consumer, config);
+        let mut mapping = mapping(&topic, config);
         mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
         mapping.dead_letter_topic = Some(letters.clone());
         config.mappings.push(mapping);
@@ -116,9 +109,9 @@ async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_shutdown() {
     let running = Running::start(&broker.url(), sink, set).await.ready().await;
     flood(&broker.url(), &topic, 0..1).await;
     let probe = running.handle.metrics_address();
-    let said = || async { get(probe, "/ready").await.1.contains("dead letters cannot be published to") };
-    until("the reason in /ready", said).await;
-    // It retries for two seconds more, and leaves the record with the broker.
+    let reported = || async { get(probe, "/ready").await.1.contains("dead letters cannot be published to") };
+    until("the reason in /ready", reported).await;
+    // The shutdown retries for two more seconds, and leaves the record unacknowledged.
     let started = Instant::now();
     running.stop().await.expect("a clean end");
     assert!(started.elapsed() < Duration::from_secs(6), "the shutdown took {:?}", started.elapsed());
@@ -126,15 +119,16 @@ async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_shutdown() {
     assert_eq!((status.acked, status.backlog + status.in_flight), (0, 1), "{status:?}");
 }
 
-/// Written if the target is back in time: it is written to, whatever its health check said.
+/// During a shutdown the runtime retries the write even if the health check fails, in case the target recovers in time.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_is_away_is_retried_in_a_shutdown_which_ends_in_time() {
+async fn a_shutdown_retries_an_unavailable_target_until_its_timeout() {
     const LIMIT: Duration = Duration::from_secs(3);
-    let topic = topic("away_in_shutdown");
+    let topic = topic("unavailable_in_shutdown");
     let broker = broker_with(&[&topic], true).await;
-    let (target, away, attempts) = (Target::default(), Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let (target, is_unavailable, attempts) =
+        (Target::default(), Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
     let counted = Arc::clone(&attempts);
-    let sink = TestSink::new(&target, &[&topic], Exclusive).unhealthy_while(&away).judged(move |_| {
+    let sink = TestSink::new(&target, &[&topic], Exclusive).unhealthy_while(&is_unavailable).answering(move |_| {
         counted.fetch_add(1, Ordering::Relaxed);
         Answer::Retry
     });

@@ -1,4 +1,4 @@
-//! Targets that hang, crawl, fail in part and panic, under load.
+//! Targets that hang, are slow, fail partially or panic, under load.
 
 use std::{
     collections::HashSet,
@@ -21,10 +21,10 @@ use crate::Running;
 
 const KINDS: [SubscriptionType; 3] = [Exclusive, Shared, KeyShared];
 const BATCH: usize = 10;
-/// A write that takes longer is given up.
+/// Write timeout.
 const LIMIT: Duration = Duration::from_millis(300);
 
-/// A broker under load and a target of its own.
+/// Test setup: an embedded broker under load, and a target with a script.
 struct Bench {
     name: String,
     subscription_type: SubscriptionType,
@@ -40,7 +40,7 @@ impl Bench {
         Self::with_deadline(name, subscription_type, answers, FailurePolicy::default().ack_timeout).await
     }
 
-    /// With a broker that waits so long for an acknowledgement, and repeats five times.
+    /// Creates a setup whose broker has this ack timeout, and redelivers five times.
     async fn with_deadline(
         name: &str,
         subscription_type: SubscriptionType,
@@ -80,7 +80,7 @@ impl Bench {
         self.broker.subscription(&self.topic, "test").expect("the subscription")
     }
 
-    /// Runs until all is acknowledged that was published while so many records were written.
+    /// Publishes until this many records are written, and waits until everything is acknowledged.
     async fn run(&self, sink: impl SinkConnector + 'static, written: usize) -> Ledger {
         let running = self.start(sink).await;
         let publisher = self.publisher();
@@ -100,7 +100,7 @@ impl Bench {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_hangs_and_did_nothing_is_tried_again() {
+async fn a_hanging_write_is_retried() {
     let cells = KINDS.map(|kind| async move {
         let bench = Bench::new("hangs", kind, [Write, Hang, Write, Hang, Hang]).await;
         let ledger = bench.run(bench.sink(), 100).await;
@@ -113,19 +113,19 @@ async fn a_write_that_hangs_and_did_nothing_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_hangs_and_went_through_is_written_again() {
+async fn a_hanging_write_that_succeeded_is_repeated() {
     let cells = KINDS.map(|kind| async move {
         let bench = Bench::new("writes and hangs", kind, [WriteAndHang, Write, WriteAndHang]).await;
-        let Ledger { lost, duplicated, strange } = bench.run(bench.sink(), 100).await;
+        let Ledger { lost, duplicated, unexpected } = bench.run(bench.sink(), 100).await;
         // The runtime cannot know that the target has them: a connector that needs this writes by the record's id.
         let again = bench.target.batch_sizes()[0] + bench.target.batch_sizes()[3];
-        assert_eq!((lost, duplicated, strange), (0, again, 0));
+        assert_eq!((lost, duplicated, unexpected), (0, again, 0));
     });
     join_all(cells).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_target_gets_everything_once() {
+async fn a_slow_target_gets_each_record_once() {
     let cells = KINDS.map(|kind| async move {
         let slow = repeat_n(WriteAfter(Duration::from_millis(100)), 15);
         let bench = Bench::new("slow", kind, slow).await;
@@ -134,9 +134,9 @@ async fn a_slow_target_gets_everything_once() {
     join_all(cells).await;
 }
 
-/// The broker repeats what it gets no acknowledgement for in time, five times, and then blocks the subscription.
+/// The broker redelivers overdue messages five times, and then blocks the subscription.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_is_slower_than_the_ack_deadline_gets_everything_once() {
+async fn a_target_slower_than_the_ack_deadline_gets_each_record_once() {
     let cells = KINDS.map(|kind| async move {
         let slow = repeat_n(WriteAfter(Duration::from_millis(1_500)), 4);
         let mut bench = Bench::with_deadline("overdue", kind, slow, Duration::from_millis(1_000)).await;
@@ -146,10 +146,10 @@ async fn a_target_that_is_slower_than_the_ack_deadline_gets_everything_once() {
     join_all(cells).await;
 }
 
-/// The broker sends again what is in hand, and that is not written again; its acknowledgement must not wait for the next
-/// time, which is the broker's ack timeout of thirty seconds later.
+/// The broker redelivers messages in flight, which are not written again. Their acknowledgement must not wait for the next
+/// redelivery, after the broker's ack timeout of thirty seconds.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_breaks_during_a_write_delays_no_acknowledgement() {
+async fn a_connection_loss_during_a_write_does_not_delay_acknowledgements() {
     let cells = KINDS.map(|kind| async move {
         let mut bench = Bench::new("cut in a write", kind, [WriteAfter(Duration::from_secs(1))]).await;
         bench.write_timeout = Duration::from_secs(5);
@@ -166,12 +166,12 @@ async fn a_connection_that_breaks_during_a_write_delays_no_acknowledgement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_tenth_record_fails_and_the_others_are_not_written_again() {
+async fn only_failed_records_of_a_batch_are_retried() {
     let cells = KINDS.map(|kind| async move {
         let bench = Bench::new("every tenth", kind, []).await;
-        let mut asked = HashSet::new();
-        let sink = bench.sink().judged(move |numbers| {
-            let tenth = numbers.iter().copied().filter(|number| number % 10 == 0 && asked.insert(*number));
+        let mut failed_once = HashSet::new();
+        let sink = bench.sink().answering(move |numbers| {
+            let tenth = numbers.iter().copied().filter(|number| number % 10 == 0 && failed_once.insert(*number));
             Answer::RetryNumbers(tenth.collect())
         });
         assert_eq!(bench.run(sink, 200).await, Ledger::CLEAN);
@@ -180,7 +180,7 @@ async fn every_tenth_record_fails_and_the_others_are_not_written_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_in_mid_load_ends_the_connector_and_the_next_one_goes_on() {
+async fn after_a_panic_a_restarted_connector_continues() {
     let cells = KINDS.map(|kind| async move {
         let bench = Bench::new("panics", kind, [Write, Write, Write, Write, Panic]).await;
         let running = bench.start(bench.sink()).await;

@@ -1,6 +1,6 @@
-//! Two consumers of one name: the later one has the subscription, and the earlier one waits.
+//! Takeover: of two consumers with one name, the later one gets the subscription, and the earlier one waits.
 //!
-//! KeyShared consumers attach under a name that is new each time, and share the keys instead.
+//! KeyShared consumers attach under a new name each time, and share the keys instead.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use tokio::time::sleep;
 
 use crate::Running;
 
-/// More than the runtime lets pass between two looks at its broker.
+/// Longer than the interval between two of the runtime's checks of the broker.
 const LONG: Duration = Duration::from_secs(7);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_later_of_two_consumers_is_not_fought_and_the_earlier_one_takes_up_what_it_leaves() {
+async fn the_earlier_of_two_consumers_waits_and_resumes_after_the_later_one() {
     tokio::join!(takeover(Exclusive), takeover(Failover), takeover(Shared));
 }
 
@@ -46,7 +46,7 @@ async fn takeover(subscription_type: SubscriptionType) {
     let (held, redeliveries) = (first.len(), status().redeliveries);
     sleep(LONG).await;
     assert!(later.handle.is_ready() && !earlier.handle.is_ready());
-    assert_eq!((first.len(), status().redeliveries), (held, redeliveries), "the earlier one fights");
+    assert_eq!((first.len(), status().redeliveries), (held, redeliveries), "the earlier one reattached");
 
     later.stop().await.expect("a clean end");
     let earlier = earlier.ready().await;
@@ -56,10 +56,10 @@ async fn takeover(subscription_type: SubscriptionType) {
     until("all acknowledged", settled).await;
     earlier.stop().await.expect("a clean end");
 
-    let Ledger { lost, duplicated, strange } =
+    let Ledger { lost, duplicated, unexpected } =
         published.compare(&format!("takeover, {subscription_type}"), &[&first, &second]);
-    assert_eq!((lost, strange), (0, 0));
-    // What was in hand of the earlier one moved to another process, which cannot know what is written: at most the
-    // broker's window.
+    assert_eq!((lost, unexpected), (0, 0));
+    // The records in flight at the earlier one are redelivered to the later one, which cannot know whether they are written:
+    // at most the broker's window.
     assert!(duplicated <= 10, "{duplicated}");
 }

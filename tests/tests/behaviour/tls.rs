@@ -1,39 +1,39 @@
-//! TLS, client certificates, tokens and rights: what works, and what is said when it does not.
+//! TLS, client certificates, tokens and permissions: connections, and the reports of failures.
 
 use std::time::{Duration, SystemTime};
 
 use danube_client::SubType;
 use danube_sink::{
-    ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, SinkRuntime,
+    ConnectorConfig, OnInvalidRecord, SinkRuntime,
     SubscriptionType::Exclusive,
     Token,
     dev::{Access, FailurePolicy, Permission, Scope},
 };
 use danube_sink_tests::{
-    Answer, Ca, Ledger, Relay, SafeBroker, Target, TestSink, get, payload, replace, until, within,
+    Answer, Ca, Ledger, Relay, Target, TestSink, TlsBroker, get, mapping, payload, replace, until, within,
 };
 
 use crate::Running;
 
-async fn connector(broker: &SafeBroker, target: &Target, set: impl FnOnce(&mut ConnectorConfig)) -> Running {
+async fn connector(broker: &TlsBroker, target: &Target, set: impl FnOnce(&mut ConnectorConfig)) -> Running {
     let sink = TestSink::new(target, &[&broker.topic], Exclusive);
     Running::start(&broker.url(), sink, set).await
 }
 
-/// Returns when `/ready` says all of that, with 503, while the connector lives on.
+/// Waits until `/ready` has status 503 and contains all words, and asserts that the connector stays live.
 async fn says(running: &Running, words: &[&str]) {
     let probe = running.handle.metrics_address();
-    let said = || async {
+    let reported = || async {
         let (code, body) = get(probe, "/ready").await;
         code == 503 && words.iter().all(|word| body.contains(word))
     };
-    let last = tokio::time::timeout(danube_sink_tests::PATIENCE / 2, until("the reason", said)).await;
+    let last = tokio::time::timeout(danube_sink_tests::PATIENCE / 2, until("the reason", reported)).await;
     assert!(last.is_ok(), "{words:?} are not all in {}", get(probe, "/ready").await.1);
     assert_eq!(get(probe, "/live").await.0, 200);
 }
 
-/// Everything arrived once and is acknowledged.
-async fn settled(what: &str, broker: &SafeBroker, confirmed: &[u64], target: &Target) {
+/// Waits until everything has arrived once and is acknowledged.
+async fn settled(what: &str, broker: &TlsBroker, confirmed: &[u64], target: &Target) {
     target.holds(confirmed.len()).await;
     let acknowledged = || async {
         broker
@@ -45,8 +45,8 @@ async fn settled(what: &str, broker: &SafeBroker, confirmed: &[u64], target: &Ta
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_arrive_by_tls() {
-    let broker = SafeBroker::start_with("tls", |options, _| options.access = None).await;
+async fn records_arrive_over_tls() {
+    let broker = TlsBroker::start_with("tls", |options, _| options.access = None).await;
     let target = Target::default();
     let set = |config: &mut ConnectorConfig| config.tls_ca_file = Some(broker.ca.file());
     let running = connector(&broker, &target, set).await.ready().await;
@@ -57,12 +57,12 @@ async fn records_arrive_by_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_arrive_with_a_client_certificate_and_a_token() {
-    let broker = SafeBroker::start_with("mtls", |options, ca| {
+    let broker = TlsBroker::start_with("mtls", |options, ca| {
         options.tls.as_mut().expect("TLS").client_ca = Some(ca.certificate().to_owned());
     })
     .await;
     let target = Target::default();
-    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    let running = connector(&broker, &target, |config| broker.configure(config)).await.ready().await;
     let mut confirmed = broker.publish(0..100).await;
     settled("mTLS", &broker, &confirmed, &target).await;
     confirmed.extend(broker.publish_with_schema(100..200).await);
@@ -71,8 +71,8 @@ async fn records_arrive_with_a_client_certificate_and_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn danube_client_as_it_is_consumes() {
-    let broker = SafeBroker::start("client").await;
+async fn an_unmodified_danube_client_consumes() {
+    let broker = TlsBroker::start("client").await;
     let client = broker.client("sink").await;
     let consumer = client.new_consumer().with_topic(&broker.topic).with_consumer_name("c").with_subscription("test");
     let mut consumer = consumer.with_subscription_type(SubType::Exclusive).build().expect("a consumer");
@@ -88,11 +88,11 @@ async fn danube_client_as_it_is_consumes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_renewed_in_its_file_is_used_at_the_next_call() {
-    let broker = SafeBroker::start("rotated").await;
+async fn a_token_renewed_in_its_file_is_used_for_the_next_call() {
+    let broker = TlsBroker::start("rotated").await;
     broker.access.grant("next", &Scope::Cluster, &[Permission::Lookup, Permission::Consume]);
     let target = Target::default();
-    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    let running = connector(&broker, &target, |config| broker.configure(config)).await.ready().await;
     let mut confirmed = broker.publish(0..50).await;
     settled("the first token", &broker, &confirmed, &target).await;
 
@@ -101,17 +101,17 @@ async fn a_token_that_is_renewed_in_its_file_is_used_at_the_next_call() {
     confirmed.extend(broker.publish(50..100).await);
     settled("the second token", &broker, &confirmed, &target).await;
 
-    // Whoever writes the file in place leaves it empty for a moment.
+    // A writer that truncates the file in place leaves it empty for a moment.
     replace(&broker.token_file(""), "");
     confirmed.extend(broker.publish(100..150).await);
     settled("an empty file", &broker, &confirmed, &target).await;
     running.stop().await.expect("a clean end");
 }
 
-/// A broker that redelivers at once and twice only: a connector that holds on to its stream has it blocked.
-async fn impatient(name: &str) -> SafeBroker {
+/// Starts a broker that redelivers early and only twice: a connector that stays attached gets the subscription blocked.
+async fn impatient(name: &str) -> TlsBroker {
     let quick = Duration::from_millis(200);
-    SafeBroker::start_with(name, |options, _| {
+    TlsBroker::start_with(name, |options, _| {
         options.failure_policy = FailurePolicy {
             ack_timeout: quick,
             max_redelivery_count: 2,
@@ -123,10 +123,10 @@ async fn impatient(name: &str) -> SafeBroker {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_the_broker_stops_taking_is_waited_for() {
+async fn a_connector_waits_for_a_new_token_when_the_broker_refuses_its_own() {
     let broker = impatient("forged").await;
     let target = Target::default();
-    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    let running = connector(&broker, &target, |config| broker.configure(config)).await.ready().await;
     let mut confirmed = broker.publish(0..20).await;
     settled("before", &broker, &confirmed, &target).await;
 
@@ -151,31 +151,31 @@ async fn a_token_that_the_broker_stops_taking_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
+async fn a_failed_tls_handshake_is_explained_and_retried_with_backoff() {
     let other = Ca::new("other");
     let trusting = |ca: &Ca| {
         let ca = ca.file();
         move |config: &mut ConnectorConfig| config.tls_ca_file = Some(ca)
     };
 
-    let broker = SafeBroker::start("wrong-ca").await;
+    let broker = TlsBroker::start("wrong-ca").await;
     refused(&broker, trusting(&other), &["not signed by a trusted CA", "tls_ca_file"]).await;
 
-    let broker = SafeBroker::start_with("expired", |options, ca| {
+    let broker = TlsBroker::start_with("expired", |options, ca| {
         let end = SystemTime::now() - Duration::from_secs(60);
         options.tls = Some(ca.issue_until(&["127.0.0.1"], end).into());
     })
     .await;
     refused(&broker, trusting(&broker.ca), &["the broker's certificate expired on ", "renew it at the broker"]).await;
 
-    let broker = SafeBroker::start_with("wrong-name", |options, ca| {
+    let broker = TlsBroker::start_with("wrong-name", |options, ca| {
         options.tls = Some(ca.issue(&["broker.example.com"]).into());
     })
     .await;
     let words = ["the broker's certificate is for broker.example.com, not for 127.0.0.1", "danube_service_url"];
     refused(&broker, trusting(&broker.ca), &words).await;
 
-    let broker = SafeBroker::start_with("no-client-certificate", |options, ca| {
+    let broker = TlsBroker::start_with("no-client-certificate", |options, ca| {
         options.tls.as_mut().expect("TLS").client_ca = Some(ca.certificate().to_owned());
     })
     .await;
@@ -184,18 +184,18 @@ async fn who_is_not_trusted_is_named_and_tried_again_with_pauses() {
     let identity = other.issue(&["sink"]);
     let (certificate, key) = (other.write("c.pem", &identity.certificate), other.write("k.pem", &identity.key));
     let ca = broker.ca.file();
-    let strange = |config: &mut ConnectorConfig| {
+    let with_other_certificate = |config: &mut ConnectorConfig| {
         config.tls_ca_file = Some(ca);
         (config.tls_cert_file, config.tls_key_file) = (Some(certificate), Some(key));
     };
-    refused(&broker, strange, &["the broker aborted the TLS handshake", "tls_cert_file"]).await;
+    refused(&broker, with_other_certificate, &["the broker aborted the TLS handshake", "tls_cert_file"]).await;
 
-    let broker = SafeBroker::start_with("no-tls", |options, _| options.tls = None).await;
+    let broker = TlsBroker::start_with("no-tls", |options, _| options.tls = None).await;
     refused(&broker, trusting(&broker.ca), &["does not speak TLS", "`http`"]).await;
 }
 
-/// The connector says why it gets no connection, and does not retry in a frenzy.
-async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), words: &[&str]) {
+/// Asserts that the connector reports why it cannot connect, and retries with backoff.
+async fn refused(broker: &TlsBroker, set: impl FnOnce(&mut ConnectorConfig), words: &[&str]) {
     let relay = Relay::to(broker.address()).await;
     let sink = TestSink::new(&Target::default(), &[&broker.topic], Exclusive);
     let url = format!("https://{}", relay.address);
@@ -210,12 +210,12 @@ async fn refused(broker: &SafeBroker, set: impl FnOnce(&mut ConnectorConfig), wo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_corrected_is_used_without_a_restart() {
-    let (broker, other) = (SafeBroker::start("corrected").await, Ca::new("corrected-other"));
+async fn a_corrected_ca_file_is_used_without_a_restart() {
+    let (broker, other) = (TlsBroker::start("corrected").await, Ca::new("corrected-other"));
     let file = broker.ca.write("trusted.pem", other.certificate());
     let target = Target::default();
     let set = |config: &mut ConnectorConfig| {
-        broker.let_in(config);
+        broker.configure(config);
         config.tls_ca_file = Some(file.clone());
     };
     let running = connector(&broker, &target, set).await;
@@ -228,20 +228,13 @@ async fn a_file_that_is_corrected_is_used_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_that_may_not_be_written_is_waited_for() {
-    let broker = SafeBroker::start("letters").await;
+async fn a_connector_waits_for_the_permission_to_publish_dead_letters() {
+    let broker = TlsBroker::start("letters").await;
     let target = Target::with_script([Answer::RejectNumbers(vec![0])]);
     let letters = format!("{}_rejected", broker.topic);
     let running = connector(&broker, &target, |config| {
-        broker.let_in(config);
-        let consumer = ConsumerConfig {
-            topic: broker.topic.clone(),
-            consumer_name: "test-sink".to_owned(),
-            subscription: "test".to_owned(),
-            subscription_type: Exclusive,
-            expected_schema_subject: None,
-        };
-        let mut mapping = MappingSettings::new(consumer, config);
+        broker.configure(config);
+        let mut mapping = mapping(&broker.topic, config);
         mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
         mapping.dead_letter_topic = Some(letters.clone());
         config.mappings.push(mapping);
@@ -255,8 +248,8 @@ async fn a_dead_letter_that_may_not_be_written_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_wants_tls_or_a_token_says_so() {
-    let broker = SafeBroker::start("plain").await;
+async fn a_missing_tls_setting_or_token_is_reported() {
+    let broker = TlsBroker::start("plain").await;
     let sink = TestSink::new(&Target::default(), &[&broker.topic], Exclusive);
     let running = Running::start(&broker.url().replace("https", "http"), sink, |_| {}).await;
     says(&running, &["no broker at http://", "`https`"]).await;
@@ -269,13 +262,13 @@ async fn a_broker_that_wants_tls_or_a_token_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_right_that_is_missing_is_named_and_waited_for() {
-    let broker = SafeBroker::start("rights").await;
+async fn a_missing_permission_is_reported_and_waited_for() {
+    let broker = TlsBroker::start("permissions").await;
     let target = Target::default();
     broker.access.revoke("sink", Permission::Lookup);
     broker.access.revoke("sink", Permission::Consume);
     broker.access.revoke("sink", Permission::ManageSchema);
-    let running = connector(&broker, &target, |config| broker.let_in(config)).await;
+    let running = connector(&broker, &target, |config| broker.configure(config)).await;
     says(&running, &["service_account sink lacks the permission Lookup on", &broker.topic, "bindings create"]).await;
     broker.access.grant("sink", &Scope::Cluster, &[Permission::Lookup]);
     says(&running, &["lacks the permission Consume on", "scope cluster"]).await;
@@ -288,15 +281,15 @@ async fn a_right_that_is_missing_is_named_and_waited_for() {
     let confirmed = broker.publish_with_schema(0..20).await;
     says(&running, &["a schema lookup failed", "lacks the permission ManageSchema on the cluster"]).await;
     broker.access.grant("sink", &Scope::Cluster, &[Permission::ManageSchema]);
-    settled("rights", &broker, &confirmed, &target).await;
+    settled("permissions", &broker, &confirmed, &target).await;
     running.ready().await.stop().await.expect("a clean end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_right_that_is_taken_away_while_running_blocks_nothing() {
+async fn a_permission_revoked_while_running_blocks_no_subscription() {
     let broker = impatient("revoked").await;
     let target = Target::default();
-    let running = connector(&broker, &target, |config| broker.let_in(config)).await.ready().await;
+    let running = connector(&broker, &target, |config| broker.configure(config)).await.ready().await;
     broker.access.revoke("sink", Permission::Consume);
     let confirmed = broker.publish(0..30).await;
     // The acknowledgement is refused first, for the cluster, and soon after it the next attach, for the topic.
@@ -304,13 +297,13 @@ async fn a_right_that_is_taken_away_while_running_blocks_nothing() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(broker.subscription().is_some_and(|status| !status.blocked && status.acked == 0));
     broker.access.grant("sink", &Scope::Cluster, &[Permission::Consume]);
-    settled("a right taken away", &broker, &confirmed, &target).await;
+    settled("a revoked permission", &broker, &confirmed, &target).await;
     running.stop().await.expect("a clean end");
 }
 
-/// A configuration that no file was read for is looked at as well.
+/// Validation does not depend on a configuration file.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_configuration_made_by_hand_is_checked_at_start() {
+async fn a_configuration_built_in_code_is_validated_at_start() {
     let ca = Ca::new("by-hand");
     let (one, two) = (ca.issue(&["one"]), ca.issue(&["two"]));
     let mut config = ConnectorConfig::new("http://localhost:6650", "test");
@@ -320,7 +313,7 @@ async fn a_configuration_made_by_hand_is_checked_at_start() {
     config.tls_key_file = Some(ca.write("two-key.pem", &two.key));
     config.token = Some(Token::Value(danube_sink::Secret::new("hunter2")));
     let sink = TestSink::new(&Target::default(), &["/default/any"], Exclusive);
-    let error = SinkRuntime::new(sink, config).await.expect_err("four mistakes").to_string();
+    let error = SinkRuntime::new(sink, config).await.expect_err("four errors").to_string();
     for words in ["https://localhost:6650", "/nowhere/ca.pem", "does not belong to the certificate", "is not a JWT"] {
         assert!(error.contains(words), "{words} is not in {error}");
     }

@@ -1,7 +1,7 @@
-//! A real broker with `auth: { mode: tls }` beside the embedded one.
+//! Comparison of the embedded broker with a real one that has TLS and tokens (`auth: { mode: tls }`).
 //!
-//! It needs `DANUBE_TEST_SAFE_URL`, `DANUBE_TEST_SAFE_CA` (a file) and `DANUBE_TEST_SAFE_SECRET` (its `jwt.secret_key`), and
-//! by `danube-admin security`, on cluster scope, the rights Lookup and Consume for `sink`, Lookup, Produce and ManageSchema
+//! It needs `DANUBE_TEST_TLS_URL`, `DANUBE_TEST_TLS_CA` (a file) and `DANUBE_TEST_TLS_SECRET` (its `jwt.secret_key`), and
+//! by `danube-admin security`, on cluster scope, the permissions Lookup and Consume for `sink`, Lookup, Produce and ManageSchema
 //! for `shop`, Lookup for `looker`.
 
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,7 @@ use danube_sink::{
     Token,
     dev::{Access, Permission, Scope},
 };
-use danube_sink_tests::{Ledger, SafeBroker, Target, TestSink, payload, topic};
+use danube_sink_tests::{Ledger, Target, TestSink, TlsBroker, payload, topic};
 use tonic::{
     Code, Request,
     transport::{Certificate, Channel, ClientTlsConfig},
@@ -28,7 +28,7 @@ use tonic::{
 
 use crate::Running;
 
-/// What a broker answered to each call, by name.
+/// A broker's response to each call: its name, status code and message.
 type Answers = Vec<(String, Code, String)>;
 
 fn variable(name: &str) -> String {
@@ -41,11 +41,11 @@ fn hour() -> SystemTime {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a real broker with TLS and tokens"]
-async fn both_brokers_answer_alike() {
-    let ca = std::fs::read_to_string(variable("DANUBE_TEST_SAFE_CA")).expect("a file");
-    let real = Access::new(&variable("DANUBE_TEST_SAFE_SECRET"));
-    let real = answers(variable("DANUBE_TEST_SAFE_URL"), &ca, &real).await;
-    let embedded = SafeBroker::start("parity").await;
+async fn the_embedded_broker_answers_like_the_real_one() {
+    let ca = std::fs::read_to_string(variable("DANUBE_TEST_TLS_CA")).expect("a file");
+    let real = Access::new(&variable("DANUBE_TEST_TLS_SECRET"));
+    let real = answers(variable("DANUBE_TEST_TLS_URL"), &ca, &real).await;
+    let embedded = TlsBroker::start("parity").await;
     embedded.access.grant("looker", &Scope::Cluster, &[Permission::Lookup]);
     embedded.access.revoke("sink", Permission::ManageSchema);
     let embedded = answers(embedded.url(), embedded.ca.certificate(), &embedded.access).await;
@@ -65,7 +65,7 @@ async fn answers(url: String, ca: &str, access: &Access) -> Answers {
         ("not a token", Some("hunter2".to_owned())),
         ("forged", Some(Access::new("another key").token("sink", hour()).unwrap())),
         ("expired", Some(access.token("sink", SystemTime::now() - Duration::from_secs(3600)).unwrap())),
-        ("nobody", Some(token("nobody"))),
+        ("unknown", Some(token("unknown"))),
         ("looker", Some(token("looker"))),
         ("sink", Some(token("sink"))),
     ];
@@ -124,10 +124,10 @@ async fn calls(channel: &Channel, who: &str, token: Option<&str>, answers: &mut 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a real broker with TLS and tokens"]
 async fn records_arrive_from_a_real_broker() {
-    let (url, ca) = (variable("DANUBE_TEST_SAFE_URL"), variable("DANUBE_TEST_SAFE_CA"));
-    let access = Access::new(&variable("DANUBE_TEST_SAFE_SECRET"));
+    let (url, ca) = (variable("DANUBE_TEST_TLS_URL"), variable("DANUBE_TEST_TLS_CA"));
+    let access = Access::new(&variable("DANUBE_TEST_TLS_SECRET"));
     let token = |principal: &str| access.token(principal, hour()).unwrap();
-    let topic = topic("safe");
+    let topic = topic("tls");
     let builder = DanubeClient::builder().service_url(&url).with_tls(&ca).expect("a file");
     let client = builder.with_token(token("shop")).build().await.expect("a client");
     let producer = client.new_producer().with_topic(&topic).with_name("shop").with_reliable_dispatch();

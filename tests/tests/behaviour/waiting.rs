@@ -1,4 +1,4 @@
-//! What is not there yet is waited for, and named.
+//! Connectors that wait for a missing broker, target or topic, and report it in `/ready`.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -17,7 +17,7 @@ use danube_sink_tests::{Broker, Ledger, Target, TestSink, get, topic, until};
 use crate::Running;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_starts_late() {
+async fn a_connector_waits_for_a_broker_that_starts_late() {
     let address: SocketAddr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let topic = topic("late");
     let target = Target::default();
@@ -25,7 +25,7 @@ async fn a_broker_that_starts_late() {
     let running = Running::start(&format!("http://{address}"), sink, |_| {}).await;
     let probe = running.handle.metrics_address();
     let reported = || async { get(probe, "/ready").await.1.contains(&format!("no broker at http://{address}")) };
-    until("the broker's absence in /ready", reported).await;
+    until("the missing broker in /ready", reported).await;
     assert_eq!(get(probe, "/ready").await.0, 503);
     assert_eq!(get(probe, "/live").await.0, 200);
 
@@ -38,7 +38,7 @@ async fn a_broker_that_starts_late() {
     assert_eq!(Ledger::compare("late broker", &confirmed, &target.numbers()), Ledger::CLEAN);
 }
 
-/// A sink whose target cannot be reached at first.
+/// Sink whose `initialize` fails with these errors before it succeeds.
 struct StartsLate {
     outcomes: Vec<ConnectorError>,
     sink: TestSink,
@@ -63,7 +63,7 @@ impl SinkConnector for StartsLate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_starts_late() {
+async fn a_connector_waits_for_a_target_that_starts_late() {
     let broker = Broker::start().await;
     let topic = topic("late-target");
     drop(broker.producer(&topic, "creator", None).await);
@@ -76,7 +76,7 @@ async fn a_target_that_starts_late() {
     let running = running.await;
     let probe = running.handle.metrics_address();
     let reported = || async { get(probe, "/ready").await.1.contains("connection refused") };
-    until("the target's absence in /ready", reported).await;
+    until("the unreachable target in /ready", reported).await;
     assert_eq!((get(probe, "/ready").await.0, get(probe, "/live").await.0), (503, 200));
     let running = running.ready().await;
     assert!(!get(probe, "/ready").await.1.contains("connection refused"));
@@ -84,14 +84,14 @@ async fn a_target_that_starts_late() {
     target.holds(confirmed.len()).await;
     running.stop().await.expect("a clean end");
 
-    let missing = TargetFailure::NotReady.at_start("look at table t: it does not exist");
+    let missing = TargetFailure::NotReady.at_start("read table t: it does not exist");
     let running = Running::start(broker.url(), sink(vec![missing]), |_| {}).await;
-    let error = running.end().await.expect_err("nothing to wait for");
-    assert!(error.report().contains("look at table t"), "{error}");
+    let error = running.end().await.expect_err("a missing table is not waited for");
+    assert!(error.report().contains("read table t"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_created_late() {
+async fn a_connector_waits_for_a_topic_that_is_created_late() {
     let broker = Broker::start().await;
     let (early, late) = (topic("early"), topic("late"));
     drop(broker.producer(&early, "creator", None).await);
@@ -120,7 +120,7 @@ async fn a_topic_that_is_created_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_goes_down_and_returns() {
+async fn a_connector_reconnects_after_a_broker_outage() {
     let mut broker = Broker::embedded(BrokerOptions::default()).await;
     let topic = topic("back");
     drop(broker.producer(&topic, "creator", None).await);

@@ -1,7 +1,7 @@
 //! What the server refuses, what it takes later, and what ends the connector.
 
 use danube_sink::{ConnectorError, SinkConnector};
-use danube_sink_tests::{Ca, SafeFront};
+use danube_sink_tests::{Ca, TlsProxy};
 
 use super::{Engine, Process, connector, initialize, records, rejected, started};
 
@@ -231,7 +231,7 @@ async fn a_user_is_known(server: &Process) {
 async fn a_server_is_reached_over_https() {
     let (server, ca) = (Process::start(), Ca::new("clickhouse-https"));
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
-    let front = SafeFront::to(server.address(), &ca, false).await;
+    let front = TlsProxy::to(server.address(), &ca, false).await;
     let mut connector = connector(&front.url, "");
     let error = initialize(&mut connector).await.expect_err("nobody trusts it").report();
     assert!(error.contains("certificate"), "{error}");

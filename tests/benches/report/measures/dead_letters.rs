@@ -1,4 +1,4 @@
-//! Records a second that a target rejects, until the dead-letter topic has them and they are acknowledged.
+//! Throughput of rejected records: each is published to the dead-letter topic and acknowledged.
 
 use super::{Brokers, Stream};
 use crate::{
@@ -13,7 +13,7 @@ pub(crate) fn all(report: &Report, brokers: &Brokers) {
         return;
     }
     if let Some(reason) = brokers.no_embedded() {
-        return report.left_out(NAME, reason);
+        return report.not_measured(NAME, reason);
     }
     let Ok(broker) = brokers.start(1_000) else { return };
     let stream = Stream::of(8, report.rounds(10_000, 20_000));

@@ -1,4 +1,4 @@
-//! From publishing to settlement, beside the bare loop.
+//! Latency from publishing to settlement, compared with the bare loop.
 
 use super::{Brokers, Round, Stream};
 use crate::{
@@ -10,18 +10,18 @@ pub(crate) const NAME: &str = "p99_milliseconds_over_bound";
 /// The default settings of a connector.
 const FLUSH_INTERVAL: f64 = 1.0;
 const BATCH: f64 = TAIL as f64;
-/// What the runtime may take beside waiting for its batch.
+/// Seconds that the runtime may take in addition to the wait for a full batch.
 const ALLOWANCE: f64 = 0.002;
 
-/// At parts of the throughput found: how far the connector's p99 is above what it may be.
+/// Milliseconds by which the connector's p99 latency exceeds its bound, at three fractions of the measured throughput.
 ///
-/// It may be the bare loop's, a batch's filling, and two milliseconds.
+/// The bound is the bare loop's p99, the time that a batch takes to fill, and two milliseconds.
 pub(crate) fn all(report: &Report, brokers: &Brokers, speed: Option<f64>) {
     if !report.wants(&[NAME]) {
         return;
     }
     let (None, Some(speed)) = (brokers.no_embedded(), speed) else {
-        return report.left_out(NAME, brokers.no_embedded().unwrap_or("the throughput is not known"));
+        return report.not_measured(NAME, brokers.no_embedded().unwrap_or("the throughput is not known"));
     };
     let Ok(broker) = brokers.start(1_000) else { return };
     for percent in [10.0, 50.0, 90.0] {
@@ -46,7 +46,7 @@ pub(crate) fn all(report: &Report, brokers: &Brokers, speed: Option<f64>) {
     }
 }
 
-/// Without the last records, whose batch is not filled.
+/// The 99th percentile of the latencies, without the last records, whose batch is not full.
 fn p99(run: &Consumed) -> f64 {
     let mut latencies = run.latencies[..run.latencies.len().saturating_sub(TAIL)].to_vec();
     latencies.sort_by(f64::total_cmp);

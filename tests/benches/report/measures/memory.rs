@@ -1,4 +1,4 @@
-//! The memory of a connector's process.
+//! Memory of a connector's process: idle, and with a thousand partitions under load.
 
 use super::{Broker, Brokers, Stream, topic};
 use crate::{
@@ -10,10 +10,10 @@ const IDLE: &str = "memory_idle_mib";
 const LOADED: &str = "memory_1000_partitions_over_budget_mib";
 const PARTITIONS: usize = 1_000;
 const BUDGET: usize = 32 * 1024 * 1024;
-/// The window of all partitions together is more than the budget.
+/// Bytes of a record: the windows of all partitions together exceed the budget.
 const BYTES: usize = 4 * 1024;
 const WINDOW: usize = 10;
-/// Each partition's ledger remembers so many windows.
+/// Records of each partition, in windows: its ledger remembers that many.
 const WINDOWS: usize = 5;
 
 pub(crate) fn all(report: &Report, brokers: &Brokers) {
@@ -25,24 +25,24 @@ pub(crate) fn all(report: &Report, brokers: &Brokers) {
     }
 }
 
-/// A connector that is attached to a topic in which nothing happens.
+/// Memory of a connector that is attached to a topic without messages.
 fn idle(report: &Report, brokers: &Brokers) {
     let Ok(broker) = brokers.start(WINDOW) else {
-        return report.left_out(IDLE, "it needs a broker with the default window");
+        return report.not_measured(IDLE, "it needs a broker with the default window");
     };
     let (stream, topic) = (Stream::of(1, 1), topic());
     let _publisher = stream.publish(&broker, &topic);
     let consumer = stream.consume(&broker, &topic, Consumer::Nothing);
     match consumer.memory("VmRSS") {
         Some(mebibytes) => report.figure(IDLE, mebibytes, Goal::AtMost(20.0)),
-        None => report.left_out(IDLE, "this system has no /proc"),
+        None => report.not_measured(IDLE, "this system has no /proc"),
     }
 }
 
-/// The most that the process ever had, beyond `max_buffered_bytes`.
+/// Peak memory of the process beyond `max_buffered_bytes`.
 fn loaded(report: &Report, brokers: &Brokers) {
     if let Some(reason) = brokers.no_embedded() {
-        return report.left_out(LOADED, reason);
+        return report.not_measured(LOADED, reason);
     }
     let topic = topic();
     let broker = Broker::embedded(WINDOW, Some((topic.clone(), PARTITIONS)));
@@ -61,6 +61,6 @@ fn loaded(report: &Report, brokers: &Brokers) {
     match most {
         Some(_) if run.arrived < stream.records => report.void(LOADED, "not every record arrived"),
         Some(mebibytes) => report.figure(LOADED, mebibytes - (BUDGET / 1024 / 1024) as f64, Goal::AtMost(64.0)),
-        None => report.left_out(LOADED, "this system has no /proc"),
+        None => report.not_measured(LOADED, "this system has no /proc"),
     }
 }

@@ -1,4 +1,4 @@
-//! What is measured, a subject a file.
+//! Measurements, one subject a file.
 
 pub(crate) mod bursts;
 pub(crate) mod dead_letters;
@@ -19,10 +19,10 @@ use crate::{
 /// The bytes of a record.
 const BYTES: usize = 200;
 
-/// Where brokers come from.
+/// Source of brokers: embedded ones, or the real one of `DANUBE_TEST_URL`.
 #[derive(Debug)]
 pub(crate) struct Brokers {
-    /// A real one, and its dispatch window.
+    /// URL and dispatch window of the real broker.
     real: Option<(String, usize)>,
 }
 
@@ -48,7 +48,7 @@ impl Brokers {
         }
     }
 
-    /// Why what needs an embedded broker is not measured.
+    /// The reason why figures that need the embedded broker are not measured; `None` if they are.
     fn no_embedded(&self) -> Option<&'static str> {
         self.real.as_ref().map(|_| "it needs the embedded broker")
     }
@@ -57,11 +57,11 @@ impl Brokers {
 impl Broker {
     fn embedded(window: usize, topic: Option<(String, usize)>) -> Self {
         let mut child = Child::start(&Role::Broker { window, topic });
-        Self { url: child.hears(), _embedded: Some(child) }
+        Self { url: child.receive(), _embedded: Some(child) }
     }
 }
 
-/// Records that are published to a topic of their own and consumed meanwhile.
+/// Stream of records that are published to a new topic and consumed at the same time.
 #[derive(Debug, Clone)]
 struct Stream {
     producers: usize,
@@ -74,7 +74,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// As fast as so many producers can.
+    /// A stream at the full speed of its producers.
     fn of(producers: usize, records: usize) -> Self {
         Self {
             producers,
@@ -97,8 +97,8 @@ impl Stream {
             bytes: self.bytes,
             rate: self.rate,
         }));
-        // The producers have made the topic.
-        publisher.hears::<String>();
+        // Ready: the producers have created the topic.
+        publisher.receive::<String>();
         publisher
     }
 
@@ -111,37 +111,37 @@ impl Stream {
             latencies: self.latencies,
             max_buffered_bytes: self.max_buffered_bytes,
         }));
-        consumer.hears::<String>();
+        consumer.receive::<String>();
         consumer
     }
 
-    /// Sends it through a topic that is new.
+    /// Publishes and consumes the stream through a new topic.
     fn through(&self, broker: &Broker, by: Consumer) -> Consumed {
         self.through_topic(broker, &topic(), by, |_| {})
     }
 
-    /// `at_the_end` sees the consumer's process while it waits to be ended.
+    /// Publishes and consumes the stream through this topic. `at_the_end` gets the consumer's process before it is killed.
     fn through_topic(&self, broker: &Broker, topic: &str, by: Consumer, at_the_end: impl FnOnce(&Child)) -> Consumed {
         let mut publisher = self.publish(broker, topic);
         let mut consumer = self.consume(broker, topic, by);
-        consumer.tells(&"go");
-        publisher.tells(&"go");
-        let confirmed: usize = publisher.hears();
+        consumer.send(&"go");
+        publisher.send(&"go");
+        let confirmed: usize = publisher.receive();
         assert_eq!(confirmed, self.records, "every record is confirmed");
-        consumer.tells(&confirmed);
-        let consumed = consumer.hears();
+        consumer.send(&confirmed);
+        let consumed = consumer.receive();
         at_the_end(&consumer);
         consumed
     }
 }
 
-/// A topic that is new.
+/// Name of a new topic.
 fn topic() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("/default/report_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A round: the bare loop, the connector, and the bare loop once more.
+/// One round of a comparison: the bare loop, the connector, and the bare loop once more.
 #[derive(Debug)]
 struct Round {
     bare: [Consumed; 2],
@@ -149,20 +149,20 @@ struct Round {
 }
 
 impl Round {
-    /// The same stream for each, in turn, so that none profits from a machine that warms up or slows down.
+    /// Runs the same stream through each in turn, so that a machine that warms up or slows down favors none.
     fn of(stream: &Stream, broker: &Broker) -> Self {
         let before = stream.through(broker, Consumer::Bare);
         let connector = stream.through(broker, Consumer::Nothing);
         Self { bare: [before, stream.through(broker, Consumer::Bare)], connector }
     }
 
-    /// Records that the broker skipped, of the three runs.
+    /// Records that the broker skipped in each of the three runs.
     fn skipped(&self, stream: &Stream) -> [usize; 3] {
         [&self.bare[0], &self.connector, &self.bare[1]].map(|run| stream.records - run.arrived)
     }
 }
 
-/// Prints what the connector's part of each round is to the bare loop's, and the bare loop's second part to its first.
+/// Prints the median ratio of the connector to the bare loop, and as a control that of the bare loop's two runs.
 fn compare(report: &Report, name: &str, goal: Goal, rounds: &[Round], part: impl Fn(&Consumed) -> f64) {
     let ratio = |round: &Round| {
         let bare = f64::midpoint(part(&round.bare[0]), part(&round.bare[1]));

@@ -1,4 +1,4 @@
-//! What the pipeline costs without a network: nanoseconds, allocations, and writes side by side.
+//! Cost of the pipeline without a network: nanoseconds and allocations a record, and concurrent writes.
 
 use std::{
     hint::black_box,
@@ -47,8 +47,8 @@ fn records(report: &Report) -> usize {
     report.rounds(500_000, 1_000_000)
 }
 
-/// The CPU time of the work where the system tells it, else its time: the pipeline never waits here, so that both are the same
-/// on a machine that does nothing else.
+/// CPU nanoseconds a record, or elapsed ones where the system does not count CPU time: the pipeline never waits here, so both
+/// are the same on an otherwise idle machine.
 fn nanoseconds(records: usize, work: impl FnOnce() -> Duration) -> f64 {
     let before = cpu_seconds();
     let took = work().as_secs_f64();
@@ -88,7 +88,7 @@ fn allocations(report: &Report) {
     report.figure(ALLOCATIONS, (many - few) / 100_000.0, Goal::AtMost(0.1));
 }
 
-/// Beside serde_json alone, with the same record.
+/// Ratio to serde_json alone, for records that are read into a struct.
 fn typed(report: &Report, tokio: &Runtime) {
     let run = MemoryRun::new(records(report) / 2, ORDER);
     let records = run.records;
@@ -119,7 +119,7 @@ fn typed(report: &Report, tokio: &Runtime) {
     report.control(TYPED, median(rounds.iter().map(|times| times[3] / times[0])));
 }
 
-/// Eight instances beside one, where a write takes some time.
+/// Speedup of eight connector instances over one, with a target whose writes take some time.
 fn tasks(report: &Report, tokio: &Runtime) {
     let run = MemoryRun {
         subscription_type: SubscriptionType::Shared,
@@ -138,7 +138,7 @@ fn tasks(report: &Report, tokio: &Runtime) {
     report.figure(TASKS, median((0..report.rounds(3, 5)).map(round)), Goal::AtLeast(6.0));
 }
 
-/// Each of its writes takes a while.
+/// A sink each of whose writes takes [`WRITE`].
 struct Waiting;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! What a newcomer sees who tries the project for the first time.
+//! Duration of `quickstart dev`, the first command that a new user runs.
 
 use std::{
     fs,
@@ -12,13 +12,13 @@ use crate::figures::{Goal, Report, median};
 
 const NAME: &str = "quickstart_dev_seconds";
 
-/// From "publishing" to the last line of `quickstart dev`, in a debug build.
+/// Seconds from the line "publishing" to the last line of `quickstart dev`, in a debug build.
 pub(crate) fn all(report: &Report) {
     if !report.wants(&[NAME]) {
         return;
     }
     let Some(program) = program().filter(|program| program.is_file()) else {
-        return report.left_out(NAME, "target/debug/quickstart is not built: cargo build -p quickstart");
+        return report.not_measured(NAME, "target/debug/quickstart is not built: cargo build -p quickstart");
     };
     let folder = std::env::temp_dir().join(format!("danube-sink-report-{}", std::process::id()));
     let mut seconds = Vec::new();
@@ -40,7 +40,7 @@ pub(crate) fn all(report: &Report) {
     }
 }
 
-/// Beside this program's own folder, `target/release/deps`.
+/// Path of the debug build of `quickstart`, relative to this program's folder `target/release/deps`.
 fn program() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     Some(program.ancestors().nth(3)?.join("debug").join("quickstart"))

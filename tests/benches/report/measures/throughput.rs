@@ -1,4 +1,4 @@
-//! Records a second and CPU time a record, beside the bare loop.
+//! Throughput and CPU time a record, compared with the bare loop.
 
 use super::{Broker, Brokers, Round, Stream, compare};
 use crate::{
@@ -10,14 +10,14 @@ const WINDOW_10: &str = "window_10_throughput_ratio";
 const WINDOW_1000: &str = "window_1000_throughput_ratio";
 const CPU: &str = "window_1000_cpu_ratio";
 
-/// From the start to the last acknowledgement of the first records.
+/// Throughput with a dispatch window of 10, up to the last acknowledgement.
 pub(crate) fn window_10(report: &Report, brokers: &Brokers) {
     if !report.wants(&[WINDOW_10]) {
         return;
     }
     let broker = match brokers.start(10) {
         Ok(broker) => broker,
-        Err(reason) => return report.left_out(WINDOW_10, reason),
+        Err(reason) => return report.not_measured(WINDOW_10, reason),
     };
     // More producers outrun what a real broker keeps for a subscription.
     let producers = if brokers.real.is_some() { 2 } else { 8 };
@@ -28,7 +28,7 @@ pub(crate) fn window_10(report: &Report, brokers: &Brokers) {
     }
 }
 
-/// Answers records a second.
+/// Throughput and CPU time with a dispatch window of 1 000. Returns the connector's records a second.
 pub(crate) fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
     let names = [WINDOW_1000, CPU];
     if !report.wants(&[WINDOW_1000, CPU, super::latency::NAME]) {
@@ -37,7 +37,7 @@ pub(crate) fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
     let broker = match brokers.start(1_000) {
         Ok(broker) => broker,
         Err(reason) => {
-            names.iter().for_each(|name| report.left_out(name, &reason));
+            names.iter().for_each(|name| report.not_measured(name, &reason));
             return None;
         }
     };
@@ -50,7 +50,7 @@ pub(crate) fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
     if rounds[0].connector.cpu_seconds.is_some() {
         compare(report, CPU, Goal::AtMost(0.7), rounds, |run| run.cpu_seconds.unwrap_or(f64::NAN));
     } else {
-        report.left_out(CPU, "this system does not tell the CPU time of a thread");
+        report.not_measured(CPU, "this system does not count the CPU time of a thread");
     }
     Some(median(rounds.iter().map(|round| stream.records as f64 / round.connector.seconds)))
 }
@@ -77,7 +77,7 @@ fn rounds(report: &Report, name: &str, stream: &Stream, broker: &Broker, count: 
     (0..=count).map(round).skip(1).collect()
 }
 
-/// The rounds, if the broker skipped nothing in any of them.
+/// The rounds, unless the broker skipped records in any of them; then the figures are void.
 fn whole<'r>(report: &Report, names: &[&str], stream: &Stream, rounds: &'r [Round]) -> Option<&'r [Round]> {
     let [before, connector, after] = rounds
         .iter()

@@ -1,4 +1,4 @@
-//! What arrived at a target: each record is counted once, whatever is delivered twice.
+//! Counter of the records that arrived at a target; redelivered records count once.
 
 use std::{
     collections::HashSet,
@@ -14,22 +14,22 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{SILENCE, TAIL, heard};
+use super::{SILENCE, TAIL, from_parent};
 
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Counts.
+/// Counts the distinct records that arrived.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
     expected: usize,
     seen: Mutex<HashSet<(u32, u64), std::hash::BuildHasherDefault<Spread>>>,
     count: AtomicUsize,
-    /// When only the tail was missing.
+    /// The time when only the last [`TAIL`] records were missing.
     tail: OnceLock<Instant>,
     all: Notify,
 }
 
-/// Offsets that follow each other are spread enough by a multiplication.
+/// A fast hasher: a multiplication spreads consecutive offsets well enough.
 #[derive(Debug, Default)]
 pub(crate) struct Spread(u64);
 
@@ -57,7 +57,7 @@ impl Arrivals {
         Self { expected, seen: Mutex::new(seen), count: AtomicUsize::new(0), tail: OnceLock::new(), all: Notify::new() }
     }
 
-    /// Records arrived, each named by its partition and offset.
+    /// Counts arrived records by partition and offset.
     pub(crate) fn arrive(&self, records: impl IntoIterator<Item = (u32, u64)>) {
         let mut seen = self.seen.lock().expect("no panic");
         seen.extend(records);
@@ -74,12 +74,12 @@ impl Arrivals {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// When all but the last records had arrived, if they have.
+    /// The time when all but the last [`TAIL`] records had arrived, if they have.
     pub(crate) fn tail(&self) -> Option<Instant> {
         self.tail.get().copied()
     }
 
-    /// Returns when all have arrived; or, once the parent has said that all are published, when no more come.
+    /// Waits until all records have arrived, or until no more arrive after the parent reported that all are published.
     pub(crate) async fn end(&self) {
         tokio::select! {
             () = self.all.notified() => {}
@@ -88,12 +88,12 @@ impl Arrivals {
     }
 
     async fn silence(&self) {
-        let _published: usize = heard().await;
+        let _published: usize = from_parent().await;
         let (mut last, mut since) = (self.count(), Instant::now());
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while since.elapsed() < SILENCE {
-            look.tick().await;
+            poll.tick().await;
             let count = self.count();
             if count != last {
                 (last, since) = (count, Instant::now());

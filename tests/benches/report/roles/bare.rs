@@ -1,7 +1,6 @@
-//! The bare loop: the smallest program that reads a stream and acknowledges concurrently.
+//! The bare loop: the smallest program that consumes a topic and acknowledges concurrently, as a baseline.
 //!
-//! It obeys the one law without which a broker hangs: a partition's newest message is not acknowledged while an older one is
-//! unacknowledged.
+//! It follows the one rule without which a broker hangs: it acknowledges a partition's newest message only after all older ones.
 
 use std::sync::{
     Arc,
@@ -18,10 +17,10 @@ use tonic::transport::Channel;
 use super::{Arrivals, Clock, Consume, age, published};
 
 const SUBSCRIPTION: &str = "bare";
-/// Acknowledgements on their way.
+/// Maximum number of acknowledgements in flight.
 const IN_FLIGHT: usize = 256;
 
-pub(crate) async fn play(consume: &Consume) {
+pub(crate) async fn run(consume: &Consume) {
     let mut service = ConsumerServiceClient::connect(consume.url.clone()).await.expect("a connection");
     let request = ConsumerRequest {
         request_id: 1,
@@ -44,12 +43,12 @@ pub(crate) async fn play(consume: &Consume) {
     loop {
         tokio::select! {
             message = messages.message() => {
-                let message = message.expect("the stream goes on").expect("the stream goes on");
+                let message = message.expect("the stream is open").expect("the stream is open");
                 arrivals.arrive([(0, offset(&message))]);
                 if consume.latencies {
                     latencies.push(age(published(&message.payload)));
                 }
-                // It is not the newest any more.
+                // An older message than the newest one.
                 if let Some(older) = newest.replace(message) {
                     acks.send(older).await;
                 }

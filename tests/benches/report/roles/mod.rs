@@ -1,4 +1,4 @@
-//! What child processes do.
+//! Roles of child processes: broker, publisher, consumer.
 
 mod arrivals;
 mod bare;
@@ -10,30 +10,30 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::child::{cpu_seconds, hear, tell};
+use crate::child::{cpu_seconds, receive_from_parent, send_to_parent};
 use arrivals::Arrivals;
 
-/// The payload's bytes before the filling: when it was published, in nanoseconds since 1970.
+/// Length of the time of publishing (nanoseconds since 1970), with which a payload begins.
 const TIME_BYTES: usize = 8;
-/// The records of one batch: what a last batch waits for does not come.
+/// Number of records in a batch. The last batch may not be full, so its records wait for the flush interval.
 pub(crate) const TAIL: usize = 100;
-/// A stream that has been silent for so long after the last record was published brings nothing any more.
+/// Time without new records after the last one was published; then a consumer ends.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// What a child process does.
+/// Role of a child process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Role {
-    /// An embedded broker. Tells its URL.
+    /// An embedded broker, which sends its URL to the parent.
     Broker {
         window: usize,
-        /// A topic with partitions that is there from the start.
+        /// A partitioned topic to create at start, and its number of partitions.
         topic: Option<(String, usize)>,
     },
     Publish(Publish),
     Consume(Consume),
 }
 
-/// Publishes records on command, and reports how many the broker confirmed.
+/// Publisher: publishes records on command, and reports how many the broker confirmed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Publish {
     pub(crate) url: String,
@@ -42,83 +42,83 @@ pub(crate) struct Publish {
     pub(crate) producers: usize,
     pub(crate) records: usize,
     pub(crate) bytes: usize,
-    /// Records a second of all producers together; as fast as they can without it.
+    /// Records a second of all producers together; `None` for full speed.
     pub(crate) rate: Option<f64>,
 }
 
-/// Consumes records. Reports when it is attached; gets the start of the clock and the number of published records.
+/// Consumer: reports when it is attached, starts its clock on command, and gets the number of published records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Consume {
     pub(crate) url: String,
     pub(crate) topic: String,
     pub(crate) records: usize,
     pub(crate) by: Consumer,
-    /// Whether to tell how long records took from publishing to settlement.
+    /// Whether to report the latency of each record from publishing to settlement.
     pub(crate) latencies: bool,
     /// The connector's `max_buffered_bytes`.
     pub(crate) max_buffered_bytes: Option<usize>,
 }
 
-/// Who consumes.
+/// Kind of consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Consumer {
     /// The bare loop.
     Bare,
-    /// A connector that writes nowhere.
+    /// A connector that discards its records.
     Nothing,
-    /// A connector each of whose writes takes so many milliseconds.
+    /// A connector whose writes each take this many milliseconds.
     Slow(u64),
     /// A connector that rejects every record.
     Rejecting,
 }
 
-/// What a consumer tells at the end.
+/// Result of a consumer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Consumed {
     /// From the start of the clock to the last acknowledgement.
     pub(crate) seconds: f64,
     /// From the start of the clock until all but the last [`TAIL`] records had arrived at the target.
     pub(crate) seconds_before_tail: f64,
-    /// The CPU time of `seconds`.
+    /// CPU time within `seconds`.
     pub(crate) cpu_seconds: Option<f64>,
     /// Records that arrived at the target, each counted once.
     pub(crate) arrived: usize,
-    /// Seconds from publishing to settlement, in order of arrival, if they were asked for.
+    /// Seconds from publishing to settlement, in order of arrival, if requested.
     pub(crate) latencies: Vec<f64>,
 }
 
-/// Plays a role, as JSON.
-pub(crate) fn play(role: &str) {
+/// Runs a role, given as JSON.
+pub(crate) fn run(role: &str) {
     let role = serde_json::from_str(role).expect("a role");
     let tokio = tokio::runtime::Runtime::new().expect("a runtime");
     tokio.block_on(async {
         match role {
-            Role::Broker { window, topic } => broker::play(window, topic).await,
-            Role::Publish(publish) => publish::play(publish).await,
+            Role::Broker { window, topic } => broker::run(window, topic).await,
+            Role::Publish(publish) => publish::run(publish).await,
             Role::Consume(consume) => match consume.by {
-                Consumer::Bare => bare::play(&consume).await,
-                _ => runtime::play(consume).await,
+                Consumer::Bare => bare::run(&consume).await,
+                _ => runtime::run(consume).await,
             },
         }
     });
 }
 
-/// The parent's next line, awaited beside other work.
-async fn heard<T: serde::de::DeserializeOwned + Send + 'static>() -> T {
-    tokio::task::spawn_blocking(hear).await.expect("no panic")
+/// Receives a message from the parent without blocking the runtime.
+async fn from_parent<T: serde::de::DeserializeOwned + Send + 'static>() -> T {
+    tokio::task::spawn_blocking(receive_from_parent).await.expect("no panic")
 }
 
-/// The clock of a consumer.
+/// Clock of a consumer: elapsed time and CPU time.
 struct Clock {
     started: std::time::Instant,
     cpu: Option<f64>,
 }
 
 impl Clock {
-    /// Starts when the parent says so.
+    /// Starts the clock on the parent's command.
     async fn start() -> Self {
-        tell(&"attached");
-        let "go" = heard::<String>().await.as_str() else { panic!("the parent says go") };
+        send_to_parent(&"attached");
+        let "go" = from_parent::<String>().await.as_str() else { panic!("the parent sends go") };
         Self { started: std::time::Instant::now(), cpu: cpu_seconds() }
     }
 
@@ -127,7 +127,7 @@ impl Clock {
         let cpu_seconds = cpu_seconds().zip(self.cpu).map(|(now, before)| now - before);
         let seconds_before_tail =
             arrivals.tail().map_or(seconds, |tail| tail.duration_since(self.started).as_secs_f64());
-        tell(&Consumed { seconds, seconds_before_tail, cpu_seconds, arrived: arrivals.count(), latencies });
+        send_to_parent(&Consumed { seconds, seconds_before_tail, cpu_seconds, arrived: arrivals.count(), latencies });
     }
 }
 
@@ -142,7 +142,7 @@ fn age(published: u64) -> f64 {
     now().saturating_sub(published) as f64 / 1e9
 }
 
-/// When the payload was published.
+/// The time when the payload was published, in nanoseconds since 1970.
 fn published(payload: &[u8]) -> u64 {
     payload.first_chunk().map_or(0, |bytes: &[u8; TIME_BYTES]| u64::from_le_bytes(*bytes))
 }

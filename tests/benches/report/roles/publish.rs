@@ -1,4 +1,4 @@
-//! Producers, each with a connection of its own.
+//! The role of the publisher: producers, each with a connection of its own.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use danube_client::{DanubeClient, Producer};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Publish, TIME_BYTES, heard, now};
-use crate::child::tell;
+use super::{Publish, TIME_BYTES, from_parent, now};
+use crate::child::send_to_parent;
 
-pub(crate) async fn play(publish: Publish) {
+pub(crate) async fn run(publish: Publish) {
     let producers = join_all((0..publish.producers).map(|number| producer(&publish, number))).await;
-    tell(&"ready");
-    let "go" = heard::<String>().await.as_str() else { panic!("the parent says go") };
+    send_to_parent(&"ready");
+    let "go" = from_parent::<String>().await.as_str() else { panic!("the parent sends go") };
     let started = Instant::now();
     let sending = producers.into_iter().enumerate().map(|(first, producer)| send(&publish, producer, first, started));
     let confirmed: usize = join_all(sending).await.into_iter().sum();
-    tell(&confirmed);
+    send_to_parent(&confirmed);
 }
 
 async fn producer(publish: &Publish, number: usize) -> Producer {
@@ -31,7 +31,7 @@ async fn producer(publish: &Publish, number: usize) -> Producer {
     producer
 }
 
-/// Every `producers`th record, each at its time.
+/// Sends every `producers`th record, each at its time. Returns the number of confirmed records.
 async fn send(publish: &Publish, producer: Producer, first: usize, started: Instant) -> usize {
     let mut payload = vec![b'x'; publish.bytes];
     let mut confirmed = 0;

@@ -1,4 +1,4 @@
-//! A connector, with everything that the runtime does for it.
+//! The role of the connector, which runs in the full runtime.
 
 use std::{
     sync::{
@@ -17,10 +17,10 @@ use danube_sink::{
 
 use super::{Arrivals, Clock, Consume, Consumer, age, published};
 
-/// Between two looks at how much is settled.
-const LOOK: Duration = Duration::from_micros(200);
+/// Interval between two reads of the number of settled records.
+const POLL_INTERVAL: Duration = Duration::from_micros(200);
 
-pub(crate) async fn play(consume: Consume) {
+pub(crate) async fn run(consume: Consume) {
     let arrivals = Arc::new(Arrivals::new(consume.records));
     let written = consume.latencies.then(|| Arc::new(Written::default()));
     let consumer = ConsumerConfig {
@@ -47,17 +47,17 @@ pub(crate) async fn play(consume: Consume) {
     let watch = written.map(|written| Watch::start(handle.clone(), written));
     let clock = Clock::start().await;
     arrivals.end().await;
-    // The end waits for dead letters and acknowledgements.
+    // The shutdown waits for dead letters and acknowledgements.
     handle.shutdown();
     running.await.expect("no panic").expect("a clean end");
     clock.stop(&arrivals, watch.map(Watch::stop).unwrap_or_default());
 }
 
-/// When the records were published that were written, in the order of both.
+/// Times of publishing of the written records, in order.
 #[derive(Default)]
 struct Written(Mutex<Vec<u64>>);
 
-/// Looks again and again at how many records are settled.
+/// Thread that polls the number of settled records, for their latencies.
 struct Watch {
     thread: JoinHandle<Vec<f64>>,
     done: Arc<AtomicBool>,
@@ -79,7 +79,7 @@ impl Watch {
                 if is_last {
                     return latencies;
                 }
-                thread::park_timeout(LOOK);
+                thread::park_timeout(POLL_INTERVAL);
             }
         });
         Self { thread, done }
@@ -125,7 +125,7 @@ impl SinkConnector for Sink {
         if self.by == Consumer::Rejecting {
             let mut failure = PartialFailure::default();
             for record in &records {
-                failure.reject(record, "the target takes nothing");
+                failure.reject(record, "the target rejects every record");
             }
             return failure.into_result();
         }

@@ -1,4 +1,4 @@
-//! Servers that stand before another one.
+//! TCP and TLS proxies in front of a server.
 
 use std::{
     net::SocketAddr,
@@ -23,16 +23,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Ca;
 
-/// Passes connections on, and counts them.
+/// TCP proxy that counts its connections.
 #[derive(Debug)]
 pub struct Relay {
-    /// Where it listens.
+    /// Listening address.
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
 impl Relay {
-    /// Passes on to this address.
+    /// Starts a proxy to this address.
     pub async fn to(broker: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -50,21 +50,22 @@ impl Relay {
         Self { address, connections }
     }
 
-    /// How many there were.
+    /// Number of connections so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-/// Takes safe connections, and passes them on as plain ones.
+/// TLS proxy in front of a server without TLS.
 #[derive(Debug)]
-pub struct SafeFront {
-    /// Where it listens.
+pub struct TlsProxy {
+    /// URL of the proxy.
     pub url: String,
 }
 
-impl SafeFront {
-    /// Passes on to this address. Its certificate is of the CA; so must be that of the client, if it is to have one.
+impl TlsProxy {
+    /// Starts a proxy to this address with a certificate of the CA. With `client_certificates` it requires client
+    /// certificates of the same CA.
     pub async fn to(server: SocketAddr, ca: &Ca, client_certificates: bool) -> Self {
         let identity = ca.issue(&["127.0.0.1", "localhost"]);
         let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");

@@ -1,4 +1,4 @@
-//! An embedded broker that takes safe connections, and what goes in and out of it.
+//! Embedded broker with TLS, tokens and access control, and its clients.
 
 use std::{
     net::SocketAddr,
@@ -15,32 +15,32 @@ use danube_sink::{
 
 use crate::{Ca, payload, topic};
 
-/// A broker with TLS and access control, a topic, and the CA of both.
+/// Embedded broker with TLS and access control, a topic, and a CA for the broker and its clients.
 #[derive(Debug)]
-pub struct SafeBroker {
-    /// Who signed the broker's certificate.
+pub struct TlsBroker {
+    /// CA of the broker's certificate.
     pub ca: Ca,
-    /// Tokens and rights.
+    /// Tokens and permissions.
     pub access: Access,
-    /// The topic.
+    /// Topic, which exists from the start.
     pub topic: String,
     embedded: EmbeddedBroker,
     client_certificates: bool,
 }
 
-impl SafeBroker {
-    /// A broker as it should be: with a certificate for 127.0.0.1, and rights for those who publish (`shop`) and consume
-    /// (`sink`).
+impl TlsBroker {
+    /// Starts a broker with a certificate for 127.0.0.1, and permissions for the principals `shop` (publishes) and `sink`
+    /// (consumes).
     pub async fn start(name: &str) -> Self {
         Self::start_with(name, |_, _| {}).await
     }
 
-    /// The same with other options.
+    /// Starts the broker of [`TlsBroker::start`] with changed options.
     pub async fn start_with(name: &str, change: impl FnOnce(&mut BrokerOptions, &Ca)) -> Self {
         let ca = Ca::new(name);
         let access = Access::new("the broker's secret key");
-        let rights = [Permission::Lookup, Permission::Produce, Permission::ManageSchema];
-        access.grant("shop", &Scope::Cluster, &rights);
+        let permissions = [Permission::Lookup, Permission::Produce, Permission::ManageSchema];
+        access.grant("shop", &Scope::Cluster, &permissions);
         access.grant("sink", &Scope::Cluster, &[Permission::Lookup, Permission::Consume, Permission::ManageSchema]);
         let mut options = BrokerOptions {
             tls: Some(ca.issue(&["127.0.0.1", "localhost"]).into()),
@@ -55,33 +55,33 @@ impl SafeBroker {
         Self { ca, access, topic, embedded, client_certificates }
     }
 
-    /// The service URL.
+    /// Service URL of the broker.
     pub fn url(&self) -> String {
         self.embedded.url()
     }
 
-    /// Where it listens.
+    /// Listening address.
     pub fn address(&self) -> SocketAddr {
         self.embedded.address()
     }
 
-    /// What is known of the subscription of the tests.
+    /// Status of the tests' subscription, if it exists.
     pub fn subscription(&self) -> Option<SubscriptionStatus> {
         self.embedded.subscription(&self.topic, "test")
     }
 
-    /// A token of a principal that is valid for an hour.
+    /// Creates a token of a principal that is valid for an hour.
     pub fn token(&self, principal: &str) -> String {
         self.access.token(principal, SystemTime::now() + Duration::from_secs(3600)).expect("a token")
     }
 
-    /// A file with a token.
+    /// Writes a token to the token file. Returns its path.
     pub fn token_file(&self, token: &str) -> PathBuf {
         self.ca.write("token", token)
     }
 
-    /// Sets what a connector needs to get in as `sink`, with the token in a file.
-    pub fn let_in(&self, config: &mut ConnectorConfig) {
+    /// Sets the CA, the token file and, if required, the client certificate of a connector that connects as `sink`.
+    pub fn configure(&self, config: &mut ConnectorConfig) {
         config.tls_ca_file = Some(self.ca.file());
         config.token = Some(danube_sink::Token::File(self.token_file(&self.token("sink"))));
         if self.client_certificates {
@@ -91,7 +91,7 @@ impl SafeBroker {
         }
     }
 
-    /// danube-client as it is, as a principal.
+    /// Creates an unmodified danube-client that connects as a principal.
     pub async fn client(&self, principal: &str) -> DanubeClient {
         let builder = DanubeClient::builder().service_url(self.url());
         let builder = if self.client_certificates {
@@ -105,10 +105,10 @@ impl SafeBroker {
         } else {
             builder.with_tls(self.ca.file())
         };
-        builder.expect("the files are there").with_token(self.token(principal)).build().await.expect("a client")
+        builder.expect("the files exist").with_token(self.token(principal)).build().await.expect("a client")
     }
 
-    /// Publishes numbered records as `shop`; the numbers that were confirmed.
+    /// Publishes numbered records as `shop`. Returns the confirmed numbers.
     pub async fn publish(&self, numbers: Range<u64>) -> Vec<u64> {
         let producer = self.client("shop").await.new_producer();
         let mut producer =
@@ -120,7 +120,7 @@ impl SafeBroker {
         numbers.collect()
     }
 
-    /// The same with a schema.
+    /// Publishes numbered records as `shop`, with a JSON Schema. Returns the confirmed numbers.
     pub async fn publish_with_schema(&self, numbers: Range<u64>) -> Vec<u64> {
         let client = self.client("shop").await;
         let subject = format!("{}-value", self.topic.trim_start_matches("/default/"));
