@@ -1,9 +1,8 @@
-//! A field of a record: a value in its payload, an attribute, or metadata.
+//! Fields of a record: a value in its payload, an attribute, or metadata.
 
 use std::{fmt, str::FromStr};
 
-use super::{Metadata, Pointer};
-use crate::config::{
+use danube_sink_config::{
     Diagnostics, Setting, Value,
     schema::{
         ValueType,
@@ -11,8 +10,10 @@ use crate::config::{
     },
 };
 
-/// A field of a record, as a setting: a value in the payload, as `"/user/id"`; an attribute of the message, as
-/// `"attribute:tenant"`; or metadata, as `"offset"`.
+use super::{Metadata, Pointer};
+
+/// A field of a record, as a setting: a value in the payload, such as `"/user/id"`; an attribute of the message, such as
+/// `"attribute:tenant"`; or metadata, such as `"offset"`.
 ///
 /// `SinkRecord::field` gives its value.
 ///
@@ -63,7 +64,7 @@ impl Setting for Field {
     }
 }
 
-/// As it is written.
+/// Formats the field as it is written in the configuration.
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,7 +78,7 @@ impl fmt::Display for Field {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::schema::ValueRef;
+    use danube_sink_config::schema::ValueRef;
 
     #[test]
     fn the_validator_and_the_parser_agree() {
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn it_prints_as_it_is_read() {
+    fn a_field_is_displayed_as_it_is_parsed() {
         for text in ["/user/id", "attribute:tenant", "publish_time"] {
             assert_eq!(text.parse::<Field>().unwrap().to_string(), text);
         }

@@ -1,8 +1,8 @@
-//! The metadata of a record, beside its payload.
+//! Metadata of a record, such as its offset and time of publishing.
 
 use std::fmt;
 
-use crate::config::{
+use danube_sink_config::{
     Diagnostics, Setting, Value,
     schema::{ValueType, suggest},
 };
@@ -36,11 +36,11 @@ impl Metadata {
     const ALL: [Self; 7] =
         [Self::Topic, Self::Partition, Self::Offset, Self::PublishTime, Self::Producer, Self::Key, Self::Id];
 
-    /// The words of the configuration, in the order of [`ALL`](Self::ALL).
+    /// Names in the configuration, in the order of [`ALL`](Self::ALL).
     pub(super) const WORDS: &'static [&'static str] =
         &["topic", "partition", "offset", "publish_time", "producer", "key", "id"];
 
-    /// The word in the configuration.
+    /// Name in the configuration.
     pub const fn as_str(self) -> &'static str {
         Self::WORDS[self as usize]
     }
@@ -50,7 +50,7 @@ impl Metadata {
     }
 }
 
-/// The word in the configuration.
+/// Name in the configuration.
 impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -12,6 +12,7 @@ mod source;
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use bytes::Bytes;
+use danube_sink_config::Mapped;
 use memchr::memchr2;
 use serde_json::Value;
 
@@ -29,12 +30,9 @@ pub(crate) use self::{
     chunk::{Chunk, Entry, Flag, Origin, record_size},
     source::MessageSource,
 };
-use crate::{
-    config::Mapped,
-    schema::{
-        SchemaInfo,
-        time::{Unit, timestamp},
-    },
+use crate::schema::{
+    SchemaInfo,
+    time::{Unit, timestamp},
 };
 
 /// One decoded message of a topic. Cloning it does not copy the payload.

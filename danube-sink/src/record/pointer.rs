@@ -2,13 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-use serde_json::Value as Payload;
-
-use super::Pointers;
-use crate::config::{
+use danube_sink_config::{
     Diagnostics, Setting, Value,
     schema::{ValueRef, ValueType, validate::POINTER},
 };
+use serde_json::Value as Payload;
+
+use super::Pointers;
 
 /// A JSON pointer (RFC 6901), such as `"/user/id"` or `"/items/0"`: a path into a payload. `""` is the whole
 /// payload, which is the default; `~1` is a `/` within a name, `~0` a `~`.
@@ -29,20 +29,18 @@ pub struct Pointer {
     pub(super) steps: Box<[Box<str>]>,
 }
 
-/// The error for a string that is not a JSON pointer: it does not begin with `/`, or has a `~` without `0` or `1` behind it.
+/// Error for a string that is not a JSON pointer: it does not begin with `/`, or has a `~` that is not followed by `0` or `1`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a JSON pointer: {POINTER}")]
 pub struct NotAPointer;
 
 impl Pointer {
-    /// The pointer as it was written.
+    /// The pointer's text, as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
-}
 
-impl Pointer {
-    /// The value that the pointer names; `None` if it is not there. What is there may be `null`.
+    /// Value at the pointer; `None` if the payload has none. A value may be `null`.
     pub fn of<'a>(&self, payload: &'a Payload) -> Option<&'a Payload> {
         self.steps.iter().try_fold(payload, |value, step| match value {
             Payload::Object(fields) => fields.get(&**step),
@@ -51,7 +49,7 @@ impl Pointer {
         })
     }
 
-    /// The same in a payload's JSON text, where a number has every digit that was written.
+    /// JSON text of the value at the pointer, in which a number keeps all its digits; `None` if the payload has none.
     ///
     /// ```
     /// use danube_sink::Pointer;
@@ -65,13 +63,13 @@ impl Pointer {
     }
 }
 
-/// A number has one spelling, so that a pointer names one item.
+/// Parses an array index. A number with leading zeros or a sign is none, so that each item has one pointer.
 pub(super) fn index(step: &str) -> Option<usize> {
     let plain = step.bytes().all(|digit| digit.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
     step.parse().ok().filter(|_| plain)
 }
 
-/// The pointer with these steps: names as in the payload.
+/// Creates a pointer from its steps: unescaped names, and array indices.
 ///
 /// ```
 /// use danube_sink::Pointer;
@@ -127,7 +125,7 @@ mod tests {
 
     /// The examples of RFC 6901, section 5.
     #[test]
-    fn it_finds_what_the_standard_says() {
+    fn a_pointer_finds_the_values_of_the_standard() {
         let document = json!({
             "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, "k\"l": 6, " ": 7, "m~n": 8
         });

@@ -1,4 +1,4 @@
-//! Values of a payload, as its JSON text has them.
+//! Lookup of several JSON pointers in a payload's JSON text.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::pointer::{Pointer, index};
 
-/// Several pointers, whose values are found together in a payload's JSON text. A step that they share is read once.
+/// Several JSON pointers, whose values are found together in a payload's JSON text. A step that they share is read once.
 ///
 /// ```
 /// use danube_sink::{Pointer, config::Pointers};
@@ -29,10 +29,10 @@ pub struct Pointers {
 /// The requested parts of a value.
 #[derive(Debug, Clone, Default)]
 struct Requested {
-    /// The positions of the whole value in the result.
+    /// Positions of this value in the result.
     here: Vec<usize>,
-    /// Its parts, in the order of their names' lengths first: few names have one length, so that few are compared. Items of
-    /// an array are thus in the order of their numbers.
+    /// Requested parts of this value, ordered by the length of their names, then by name: few names have the same length, so
+    /// few are compared. Items of an array are thus in the order of their indices.
     below: Vec<(Box<str>, Requested)>,
 }
 
@@ -49,8 +49,8 @@ impl<'p> FromIterator<&'p Pointer> for Pointers {
 }
 
 impl Pointers {
-    /// The value of each pointer, in their order, as it is written in the text. Of an object's fields with one name the last
-    /// counts. Nothing is found behind a syntax error.
+    /// JSON text of each pointer's value, in the order of the pointers. If an object has several fields of one name, the last
+    /// one counts. No value is found after a syntax error.
     pub fn of_json<'a>(&self, payload: &'a str) -> Vec<Option<&'a str>> {
         let mut found = vec![None; self.count];
         self.requested.find(payload.trim_ascii(), &mut found);
@@ -64,15 +64,15 @@ impl Requested {
     }
 
     fn at(&mut self, step: &str) -> &mut Self {
-        let place = self.search(step).unwrap_or_else(|place| {
-            self.below.insert(place, (step.into(), Self::default()));
-            place
+        let position = self.search(step).unwrap_or_else(|position| {
+            self.below.insert(position, (step.into(), Self::default()));
+            position
         });
-        &mut self.below[place].1
+        &mut self.below[position].1
     }
 
     fn find<'a>(&self, json: &'a str, found: &mut [Option<&'a str>]) {
-        self.here.iter().for_each(|place| found[*place] = Some(json));
+        self.here.iter().for_each(|position| found[*position] = Some(json));
         if !self.below.is_empty() {
             self.below.iter().for_each(|(_, requested)| requested.forget(found));
             if json.starts_with(['{', '[']) {
@@ -81,9 +81,9 @@ impl Requested {
         }
     }
 
-    /// Takes back what an earlier field of the same name had.
+    /// Clears the values of an earlier field with the same name.
     fn forget(&self, found: &mut [Option<&str>]) {
-        self.here.iter().for_each(|place| found[*place] = None);
+        self.here.iter().for_each(|position| found[*position] = None);
         self.below.iter().for_each(|(_, requested)| requested.forget(found));
     }
 }
@@ -108,7 +108,9 @@ impl<'a> Visitor<'a> for Parts<'_, '_, 'a> {
         while let Some(Name(name)) = fields.next_key()? {
             match self.requested.search(&name) {
                 Err(_) => drop(fields.next_value::<IgnoredAny>()?),
-                Ok(place) => self.requested.below[place].1.find(fields.next_value::<&RawValue>()?.get(), self.found),
+                Ok(position) => {
+                    self.requested.below[position].1.find(fields.next_value::<&RawValue>()?.get(), self.found)
+                }
             }
         }
         Ok(())
@@ -145,7 +147,7 @@ mod tests {
         })
     }
 
-    /// Few, so that pointers meet them.
+    /// Field names, so few that random pointers find some.
     fn name() -> impl Strategy<Value = String> {
         prop::sample::select(vec!["a", "b", "0", "1", "", "a/b", "~", "\"\\", "ü\n"]).prop_map(str::to_owned)
     }
@@ -156,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_what_is_in_the_value(payload in json(), pointers in prop::collection::vec(pointer(), 0..6)) {
+        fn pointers_find_the_same_in_text_and_value(payload in json(), pointers in prop::collection::vec(pointer(), 0..6)) {
             let all: Pointers = pointers.iter().collect();
             for text in [payload.to_string(), format!(" {payload:#}\n")] {
                 let found: Vec<Option<Value>> =

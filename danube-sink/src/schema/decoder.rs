@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use danube_sink_config::PayloadFormat;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -16,7 +17,6 @@ use super::{
     Content, DecodeOptions, NumberEncoding, Problem, SchemaInfo, SchemaType, json, limits::MAX_DEFINITION_BYTES,
     number, text,
 };
-use crate::config::PayloadFormat;
 
 /// Decoder of payloads by a schema, which is compiled once.
 ///

@@ -1,7 +1,8 @@
 //! Check of a message's schema against the mapping's `expected_schema_*` settings.
 
+use danube_sink_config::MappingSettings;
+
 use super::SchemaInfo;
-use crate::config::MappingSettings;
 
 /// Schema that a mapping expects of its messages; any by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -56,6 +56,8 @@ pub(crate) mod time;
 #[cfg(test)]
 mod tests;
 
+pub use danube_sink_config::{AvroEncoding, DecodeOptions, NumberEncoding};
+
 pub(crate) use self::{
     content::Content, decoder::Opened, expected::ExpectedSchema, info::unwrap_definition,
     options::check as check_decoding, registry::SchemaCache,
@@ -65,4 +67,3 @@ pub use self::{
     info::{SchemaInfo, SchemaType},
     problem::Problem,
 };
-pub use crate::config::{AvroEncoding, DecodeOptions, NumberEncoding};

@@ -8,7 +8,11 @@ use super::DecodeOptions;
 pub(crate) fn check(options: &DecodeOptions) -> Vec<ExternalError> {
     let reader_schema = options.avro_reader_schema.as_deref().and_then(|schema| {
         let message = check_reader_schema(schema).err()?;
-        Some(ExternalError { key: Some("avro_reader_schema"), message, help: "use the text of an Avro schema in JSON".to_owned() })
+        Some(ExternalError {
+            key: Some("avro_reader_schema"),
+            message,
+            help: "use the text of an Avro schema in JSON".to_owned(),
+        })
     });
     let validation = (options.validate_json_schema && !cfg!(feature = "json-schema")).then(|| ExternalError {
         key: Some("validate_json_schema"),
