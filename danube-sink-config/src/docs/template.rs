@@ -106,8 +106,9 @@ impl Writer {
     /// A nested table. One that may be left out is commented out if it has required keys, which would make it invalid.
     fn table(&mut self, spec: &KeySpec, header: &str, inner: &[KeySpec], variables: &str) {
         let is_required = matches!(spec.default, KeyDefault::Required);
-        let is_commented_out = !is_required && inner.iter().any(|key| matches!(key.default, KeyDefault::Required))
-            || !is_required && !matches!(spec.value_type, ValueType::Table(_));
+        let is_table = matches!(spec.value_type, ValueType::Table(_));
+        let has_required_keys = inner.iter().any(|key| matches!(key.default, KeyDefault::Required));
+        let is_commented_out = !is_required && (!is_table || has_required_keys);
         if self.template == TemplateKind::Minimal && !is_required {
             return;
         }

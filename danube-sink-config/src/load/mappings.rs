@@ -113,7 +113,7 @@ pub(crate) fn parse_one<'a>(
         let value = of_file.or_else(|| defaults.value(spec.name)).or(root)?;
         let is_inherited = matches!(spec.default, KeyDefault::Inherited(_)) || defaults.get(spec.name).is_some();
         let origin = if value.origin == Origin::Code { Origin::Code } else { Origin::Inherited("the root") };
-        is_inherited.then(|| value.clone().from_elsewhere(&origin))
+        is_inherited.then(|| value.clone().with_origin(&origin))
     };
     let tables = [(Section::Mapping, file_table)];
     let mut table = core_keys::resolve(&tables, mapping_keys(), None, &inherited, diagnostics);

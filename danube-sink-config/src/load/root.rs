@@ -1,7 +1,5 @@
 //! Reads the core settings: the keys at the root, in `[processing]` and in `[retry]`.
 
-use std::path::PathBuf;
-
 use super::{
     core_keys::{self, CoreTable},
     cross_checks,
@@ -150,7 +148,7 @@ fn read_external(
     if let Some(environment) = context.environment.filter(|_| context.checks.secrets == SecretPolicy::Read) {
         config.token = match secrets::find(environment, TOKEN, diagnostics) {
             Ok(Some(SecretSource::Variable(token))) => Some(Token::Value(Secret::new(token))),
-            Ok(Some(SecretSource::File(path))) => Some(Token::File(PathBuf::from(path))),
+            Ok(Some(SecretSource::File(path))) => Some(Token::File(path)),
             Ok(None) | Err(()) => None,
         };
     }

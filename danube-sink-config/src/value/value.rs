@@ -194,7 +194,7 @@ impl Value {
     /// A value that is written as TOML, but not in the file.
     pub(crate) fn from_literal(literal: &str, origin: Origin) -> Result<Self, Diagnostic> {
         match DeValue::parse(literal) {
-            Ok(parsed) => Ok(Self::from_parsed(parsed.get_ref(), parsed.span()).from_elsewhere(&origin)),
+            Ok(parsed) => Ok(Self::from_parsed(parsed.get_ref(), parsed.span()).with_origin(&origin)),
             Err(error) => {
                 Err(Diagnostic::new(error.message(), "write a literal of TOML, such as `\"10s\"`, `5` or `[1, 2]`"))
             }
@@ -202,18 +202,18 @@ impl Value {
     }
 
     /// The same with another origin, and without spans.
-    pub(crate) fn from_elsewhere(mut self, origin: &Origin) -> Self {
+    pub(crate) fn with_origin(mut self, origin: &Origin) -> Self {
         self.span = None;
         self.origin = origin.clone();
         match &mut self.content {
             Content::Array(items) => {
-                *items = std::mem::take(items).into_iter().map(|item| item.from_elsewhere(origin)).collect();
+                *items = std::mem::take(items).into_iter().map(|item| item.with_origin(origin)).collect();
             }
             Content::Table(table) => {
                 table.span = None;
                 for entry in &mut table.entries {
                     entry.key_span = None;
-                    entry.value = entry.value.clone().from_elsewhere(origin);
+                    entry.value = entry.value.clone().with_origin(origin);
                 }
             }
             _ => {}
