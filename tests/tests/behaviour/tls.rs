@@ -110,7 +110,7 @@ async fn a_token_renewed_in_its_file_is_used_for_the_next_call() {
 
 /// Starts a broker that redelivers early and only twice: a connector that stays attached gets the subscription blocked.
 async fn impatient(name: &str) -> TlsBroker {
-    let quick = Duration::from_millis(200);
+    let quick = Duration::from_millis(600);
     TlsBroker::start_with(name, |options, _| {
         options.failure_policy = FailurePolicy {
             ack_timeout: quick,
