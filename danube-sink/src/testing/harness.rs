@@ -59,7 +59,8 @@ pub(super) struct Harness<S: Subject> {
 
 impl<S: Subject> Harness<S> {
     pub(super) async fn new(subject: &Arc<S>, first: u64, setup: Setup) -> Result<Self, String> {
-        let options = BrokerOptions { max_unacked_messages: setup.window, ..BrokerOptions::default() };
+        let mut options = BrokerOptions { max_unacked_messages: setup.window, ..BrokerOptions::default() };
+        options.failure_policy.ack_timeout = ack_timeout(subject.as_ref());
         let broker = EmbeddedBroker::start(options).await.map_err(|error| error.to_string())?;
         for (topic, partitions) in [(TOPIC, setup.partitions), (DEAD_LETTERS, Partitions::Unpartitioned)] {
             broker.create_topic(topic, partitions, true).map_err(|error| error.to_string())?;
@@ -157,7 +158,7 @@ impl<S: Subject> Harness<S> {
         config.batch_size = self.batch_size;
         config.flush_interval = Duration::from_millis(50);
         config.write_timeout = self.subject.patience();
-        config.ack_timeout = BrokerOptions::default().failure_policy.ack_timeout;
+        config.ack_timeout = ack_timeout(self.subject());
         config.max_retries = 2;
         config.retry_backoff = Duration::from_millis(10);
         config.max_backoff = Duration::from_millis(100);
@@ -318,4 +319,10 @@ impl<S: Subject> Harness<S> {
     pub(super) fn numbers(&self) -> Vec<u64> {
         self.log.read(|state| state.sent.iter().filter_map(|sent| sent.number).collect())
     }
+}
+
+/// The broker's ack timeout. A subject with more patience has a slower target: if writes took longer than half the ack timeout,
+/// the connector would detach, and redelivered messages take minutes until their acknowledgements count.
+fn ack_timeout<S: Subject>(subject: &S) -> Duration {
+    BrokerOptions::default().failure_policy.ack_timeout.max(subject.patience())
 }
