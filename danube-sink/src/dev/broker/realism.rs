@@ -24,7 +24,7 @@ pub struct Realism {
     /// real broker's `storage.wal.advanced.cache_capacity`. At least 1.
     pub cache_capacity: usize,
     /// **A dispatcher that hangs when an acknowledgement overtakes an older one.** When the newest message is
-    /// acknowledged before an older one, the dispatcher mistakes the older one for the last that it sent, and waits for
+    /// acknowledged before an older one, the dispatcher takes the older one for the last that it sent, and waits for
     /// the next message to be published. Until then acknowledgements return OK without an effect, and no message is
     /// redelivered. Not with KeyShared subscriptions.
     pub overtaking_ack_hangs: bool,
