@@ -1,4 +1,4 @@
-//! Acknowledgements: many under way at once, on a connection that carries no messages.
+//! Acknowledgements: many in flight at once, on a connection that carries no messages.
 
 use std::pin::pin;
 
@@ -25,7 +25,7 @@ mod key {
     pub(super) const TOPIC_OFFSET: u8 = 5 << 3;
 }
 
-/// Writes `AckRequest`s. What all of a consumer's have in common is encoded once.
+/// Encodes `AckRequest`s. The fields that a consumer's requests share are encoded once.
 pub(super) struct AckEncoder {
     topic: BytesMut,
     subscription: BytesMut,
@@ -44,13 +44,13 @@ impl AckEncoder {
         }
     }
 
-    /// The most bytes of one request, with its prefix.
+    /// An upper bound of the bytes of one request, with its prefix.
     fn bound(&self, token: &AckToken) -> usize {
         const NUMBERS_AND_KEYS: usize = 64;
         NUMBERS_AND_KEYS + self.topic.len() + token.source.broker_address.len() + self.subscription.len()
     }
 
-    /// The bytes that protobuf prescribes, in the order of the field numbers.
+    /// Encodes a request as protobuf, in the order of the field numbers.
     fn encode(&self, token: &AckToken, buffer: &mut BytesMut) {
         put_number(buffer, key::REQUEST_ID, token.sequence);
         let id = number_len(token.source.producer_id)
@@ -67,7 +67,7 @@ impl AckEncoder {
     }
 }
 
-/// Sends acknowledgements to a broker. Answers those that it did not take.
+/// Sends acknowledgements to a broker. Returns the failed ones, with their errors.
 pub(super) async fn send(
     connections: &Connections,
     address: &BrokerAddress,
@@ -98,10 +98,10 @@ async fn send_on(
     let mut waiting = tokens.iter().enumerate().peekable();
     let mut in_flight = FuturesUnordered::new();
     let mut channel = link.channel.clone();
-    // One timer for the list: it runs out when no answer at all came within the time limit of one call.
+    // One timer for the list: it expires when no answer at all arrives within the timeout of one call.
     let mut timer = pin!(sleep(CALL_TIMEOUT));
     let mut last_progress = Instant::now();
-    // Kept while answers come in: it is the list's place in the queue of all partitions.
+    // Kept between answers: it is the list's turn in the queue of all partitions.
     let mut permit = pin!(link.ack_permit());
     let mut lost = false;
 
@@ -112,13 +112,13 @@ async fn send_on(
             Some((index, answer)) = in_flight.next() => {
                 last_progress = Instant::now();
                 let answer: Result<(), Status> = answer;
-                if let Some(place) = answers.get_mut::<usize>(index) {
-                    *place = Some(answer.map_err(|status| link.failed(status.into())));
+                if let Some(slot) = answers.get_mut::<usize>(index) {
+                    *slot = Some(answer.map_err(|status| link.failed(status.into())));
                 }
             }
             taken = &mut permit, if waiting.peek().is_some() && !lost => {
                 permit.set(link.ack_permit());
-                // Where another call found the connection dead, these need not wait for its time limit again.
+                // If another call found the connection dead, these need not wait for the timeout too.
                 lost = link.is_lost();
                 if lost {
                     continue;
@@ -151,7 +151,7 @@ async fn send_on(
     failures(tokens, answers, unanswered)
 }
 
-/// Those that were not acknowledged, with the failure of those without an answer.
+/// The failed acknowledgements, with `unanswered` as the error of those without an answer.
 fn failures(
     tokens: Vec<AckToken>,
     answers: Vec<Option<Result<(), BrokerFailure>>>,
@@ -164,7 +164,7 @@ fn failures(
     tokens.into_iter().zip(answers).filter_map(|(token, failure)| Some((token, failure?))).collect()
 }
 
-/// Numbers that are 0 are left out, as protobuf wants it.
+/// Encodes a number; 0 is omitted, as protobuf requires.
 fn put_number(buffer: &mut BytesMut, key: u8, number: u64) {
     if number > 0 {
         buffer.put_u8(key);

@@ -1,4 +1,4 @@
-//! Calls of the broker's admin service, for operators' commands.
+//! The admin service of the broker, for operators' commands.
 
 use danube_core::admin_proto::{SubscriptionRequest, TopicRequest, topic_admin_client::TopicAdminClient};
 
@@ -29,8 +29,8 @@ pub(crate) async fn unsubscribe(
     let answer = link.call(async { Ok(service.unsubscribe(request).await?) }).await;
     let reason = match answer.map(|answer| answer.into_inner().success) {
         Ok(true) => return Ok(()),
-        Ok(false) => "the broker did not do it".to_owned(),
-        // The broker answers so for a topic that it does not serve, and says that there are consumers.
+        Ok(false) => "the broker did not delete it".to_owned(),
+        // The broker's answer for a topic that it does not serve, or one with consumers.
         Err(failure) if failure.kind == FailureKind::Missing => failure.message,
         Err(failure) => return Err(failure),
     };

@@ -1,4 +1,4 @@
-//! The messages of a stream, as many at a time as are there.
+//! Chunks: the messages of a stream, as many at a time as have arrived.
 
 use std::{
     pin::Pin,
@@ -19,11 +19,11 @@ use crate::{
 /// Payloads up to this many bytes share one buffer per chunk; larger ones keep their own. It is about what the transport
 /// reads at once.
 ///
-/// A payload as received keeps the whole buffer alive that it came in, with its neighbours: a few records that wait would
-/// hold many times the bytes that are counted for them.
+/// A payload as received keeps its whole receive buffer alive, with its neighbours: a few pending records would hold many
+/// times the bytes that are counted for them.
 const SMALL_PAYLOAD: usize = 16 * 1024;
 
-/// Groups the messages that are there into chunks. Never waits for more; an error comes after the messages before it.
+/// A stream of chunks of the messages that have arrived. It never waits for more; an error follows the messages before it.
 pub(super) struct ReadyChunks<S> {
     messages: S,
     received: Vec<StreamMessage>,
@@ -83,7 +83,7 @@ fn chunk(received: &mut Vec<StreamMessage>, source: &mut LastSource) -> Vec<Mess
         .collect()
 }
 
-/// The source of the message before, which is most often that of the next one.
+/// The source of the previous message, which is most often that of the next one.
 struct LastSource(Arc<MessageSource>);
 
 impl LastSource {
@@ -134,9 +134,9 @@ mod tests {
         })
     }
 
-    /// What comes without waiting.
+    /// The chunk that is ready.
     fn take(chunks: &mut (impl Stream<Item = Result<Vec<Message>, BrokerFailure>> + Unpin)) -> Vec<Message> {
-        chunks.next().now_or_never().expect("a chunk is there").unwrap().unwrap()
+        chunks.next().now_or_never().expect("a chunk is ready").unwrap().unwrap()
     }
 
     fn offsets(chunk: &[Message]) -> Vec<u64> {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_what_is_there_and_an_error_comes_last() {
+    fn a_chunk_holds_the_messages_that_arrived_and_an_error_follows_them() {
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
         let messages = stream::unfold(receiver, |mut receiver| async {
             let message = receiver.recv().await?;

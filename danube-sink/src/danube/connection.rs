@@ -1,7 +1,7 @@
 //! Connections to brokers: one for each broker and purpose, replaced when it may be dead.
 //!
 //! danube-client keeps its channels for good, and locks its table of them while it connects. Each connection here has a
-//! client of its own, so that a broker that does not answer holds up no call to another.
+//! client of its own, so that a broker that does not answer blocks no call to another.
 
 use std::{
     collections::HashMap,
@@ -28,16 +28,16 @@ use crate::{
     pipeline::{BrokerFailure, FailureKind},
 };
 
-/// Time limit of a call. danube-client sets none: a half-open connection would hang a call for ever.
+/// The timeout of a call. danube-client sets none: a half-open connection would hang a call forever.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most acknowledgements under way on one connection.
+/// The most acknowledgements in flight on one connection.
 const ACKS_IN_FLIGHT: usize = 256;
 
-/// Tells a proxy which broker a call is for.
+/// Names the broker of a call to a proxy.
 const PROXY_HEADER: HeaderName = HeaderName::from_static("x-danube-broker-url");
 
-/// What a connection carries. Calls of different purposes share no flow-control window.
+/// The purpose of a connection. Calls of different purposes share no flow-control window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
     /// Look-ups of topics, and the schema registry.
@@ -59,10 +59,10 @@ pub(super) struct Connections {
     slots: Mutex<HashMap<(BrokerAddress, Purpose), Arc<Slot>>>,
 }
 
-/// The place of one connection.
+/// The slot of one connection.
 struct Slot {
     address: BrokerAddress,
-    /// The address without the `/` that URLs end with.
+    /// The address for messages, without the final `/`.
     shown: String,
     security: Arc<Security>,
     proxy: Option<HeaderValue>,
@@ -99,7 +99,7 @@ impl Connections {
         Self { service_url: url.to_owned(), security, slots: Mutex::default() }
     }
 
-    /// The broker that serves a topic now.
+    /// Looks up the broker that serves a topic.
     pub(super) async fn broker_of(&self, topic: &str) -> Result<BrokerAddress, BrokerFailure> {
         let service = self.service(Purpose::Lookup).await?;
         let found = service.call(async { Ok(service.client.resolve_topic_broker(topic).await?) }).await?;
@@ -116,7 +116,7 @@ impl Connections {
         self.link(&BrokerAddress { connect_url: url.clone(), broker_url: url, proxy: false }, purpose).await
     }
 
-    /// A connection to a broker, opened if there is none.
+    /// A connection to a broker, opened if none is open.
     pub(super) async fn link(&self, address: &BrokerAddress, purpose: Purpose) -> Result<Link, BrokerFailure> {
         let slot = self.slot(address, purpose);
         if let Some(link) = slot.link() {
@@ -155,7 +155,7 @@ impl Slot {
         Some(Link { slot: Arc::clone(self), generation: current.generation, client, channel })
     }
 
-    /// Opens the connection, unless another caller did meanwhile.
+    /// Opens the connection, unless another caller has done so meanwhile.
     async fn connect(self: &Arc<Self>) -> Result<Link, BrokerFailure> {
         let _connecting = self.connecting.lock().await;
         if let Some(link) = self.link() {
@@ -176,7 +176,7 @@ impl Link {
         self.slot.address.broker_url.to_string()
     }
 
-    /// The headers that authentication and proxies want.
+    /// The headers for authentication and proxies.
     pub(super) fn headers(&self) -> Result<HeaderMap, BrokerFailure> {
         let authorization = self.slot.security.authorization().map_err(|failure| self.explain(failure))?;
         let authorization = authorization.map(|value| (header::AUTHORIZATION, value));
@@ -189,7 +189,7 @@ impl Link {
         Ok(with_headers(self.headers()?, message))
     }
 
-    /// Makes a call with a time limit. After one that got no answer, the next call takes a new connection.
+    /// Makes a call with a timeout. After a call without an answer, the next one opens a new connection.
     pub(super) async fn call<T>(
         &self,
         call: impl Future<Output = Result<T, BrokerFailure>>,
@@ -198,13 +198,13 @@ impl Link {
         answer.map_err(|failure| self.failed(failure))
     }
 
-    /// Judges the connection by a call's failure, and explains the failure.
+    /// Handles a failed call: gives up a dead connection, and explains the failure.
     pub(super) fn failed(&self, failure: BrokerFailure) -> BrokerFailure {
         self.lost_by(&failure);
         self.explain(failure)
     }
 
-    /// Gives the connection up if the failure shows that it may be dead.
+    /// Gives up the connection if the failure suggests that it is dead.
     pub(super) fn lost_by(&self, failure: &BrokerFailure) {
         let mut current = self.slot.current();
         let lost = matches!(failure.kind, FailureKind::Unreachable | FailureKind::Untrusted);
@@ -213,13 +213,13 @@ impl Link {
         }
     }
 
-    /// Whether a call of anyone found the connection dead.
+    /// Whether any call found the connection dead.
     pub(super) fn is_lost(&self) -> bool {
         let current = self.slot.current();
         current.open.is_none() || current.generation != self.generation
     }
 
-    /// A place among the acknowledgements under way, first come first served.
+    /// Acquires a permit for an acknowledgement in flight, first come first served.
     pub(super) async fn ack_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.slot.acks.acquire().await.ok()
     }
@@ -229,14 +229,14 @@ impl Link {
     }
 }
 
-/// A request with headers that were prepared before.
+/// A request with prepared headers.
 pub(super) fn with_headers<T>(headers: HeaderMap, message: T) -> Request<T> {
     Request::from_parts(MetadataMap::from_headers(headers), Extensions::default(), message)
 }
 
-/// The failure of a call that was not made, because another one found the connection dead.
+/// The failure of a call that was not made because another one found the connection dead.
 pub(super) fn not_made() -> BrokerFailure {
-    BrokerFailure::new(FailureKind::Unreachable, "not sent, since the connection failed before")
+    BrokerFailure::new(FailureKind::Unreachable, "not sent: the connection failed before")
 }
 
 /// The failure of a call that got no answer.

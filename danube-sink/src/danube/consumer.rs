@@ -1,4 +1,4 @@
-//! One attached consumer: its stream, its acknowledgements, its health.
+//! An attached consumer: its stream, its acknowledgements, its health checks.
 
 use std::sync::Arc;
 
@@ -22,10 +22,11 @@ use crate::{
     pipeline::{AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Session},
 };
 
-/// Brokers take 4 MiB by default, and more where they are configured to: the limit here only keeps a broken peer in check.
+/// The largest message to accept. Brokers take 4 MiB by default, and more if configured; this only guards against a broken
+/// peer.
 const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
 
-/// Subscribes and opens the stream.
+/// Attaches a consumer: subscribes and opens the stream.
 pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
     let address = connections.broker_of(&consumer.topic).await?;
     let messages = connections.link(&address, Purpose::Messages);
@@ -38,14 +39,11 @@ pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) 
         subscription_type: wire(consumer.subscription_type).into(),
         key_filters: Vec::new(),
     })?;
-    // A consumer that subscribed and does not read blocks the topic. So its stream is opened even if the caller has
-    // given up, and dropping it then detaches the consumer.
+    // A subscribed consumer that does not read blocks the topic. So its stream is opened even if the caller has given
+    // up, and dropping the stream then detaches the consumer.
     let subscribed = tokio::spawn(subscribe(link.clone(), request, link.headers()?));
     let subscribed = subscribed.await.map_err(|error| {
-        BrokerFailure::new(
-            FailureKind::Unreachable,
-            format!("the attempt to attach to {} ended: {error}", consumer.topic),
-        )
+        BrokerFailure::new(FailureKind::Unreachable, format!("the attach to {} was aborted: {error}", consumer.topic))
     })?;
     let (consumer_id, messages) = subscribed?;
     let chunks = ReadyChunks::new(&consumer.topic, messages).inspect(move |chunk| {
@@ -54,11 +52,11 @@ pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) 
         }
     });
     let connections = Arc::clone(connections);
-    let session = Attached { connections, address, encoder: AckEncoder::new(consumer), consumer_id };
+    let session = ConsumerSession { connections, address, encoder: AckEncoder::new(consumer), consumer_id };
     Ok(Attachment { chunks: chunks.boxed(), session: Arc::new(session) })
 }
 
-/// Makes the two calls of an attach, one right after the other.
+/// Makes the two calls of an attach, Subscribe and ReceiveMessages, without a pause between them.
 async fn subscribe(
     link: Link,
     request: Request<ConsumerRequest>,
@@ -73,14 +71,14 @@ async fn subscribe(
         link.call(async move { Ok(service.receive_messages(request).await?.into_inner()) })
     };
     let messages = match receive().await {
-        // The channel may have connected anew by now; giving up at once would leave a consumer that does not read.
+        // The channel may have reconnected by now; giving up would leave a consumer that does not read.
         Err(failure) if failure.kind == FailureKind::Unreachable => receive().await?,
         answer => answer?,
     };
     Ok((consumer_id, messages))
 }
 
-struct Attached {
+struct ConsumerSession {
     connections: Arc<Connections>,
     address: BrokerAddress,
     encoder: AckEncoder,
@@ -88,7 +86,7 @@ struct Attached {
 }
 
 #[async_trait]
-impl Session for Attached {
+impl Session for ConsumerSession {
     async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
         acks::send(&self.connections, &self.address, &self.encoder, tokens).await
     }

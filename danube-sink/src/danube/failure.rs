@@ -1,4 +1,4 @@
-//! Errors of the client, classified by what to do about them, with a message of one line.
+//! Broker failures: errors of the client, classified by what to do about them, with a one-line message.
 
 use std::error::Error;
 
@@ -15,14 +15,14 @@ impl BrokerFailure {
         Self::new(FailureKind::Refused, message)
     }
 
-    /// Adds the address that did not answer.
+    /// Adds the address of the broker that did not answer.
     pub(crate) fn at(mut self, address: &str) -> Self {
         let what = match self.kind {
             FailureKind::Unreachable => "no broker at",
             FailureKind::Untrusted => "no TLS connection to",
             _ => return self,
         };
-        // The other side took the connection, and nothing of what was sent.
+        // The peer accepted the connection, and then nothing that was sent.
         if address.starts_with("http://") && self.message.contains("connection error: ") {
             self.message
                 .push_str("; if the broker takes TLS connections only, begin `danube_service_url` with `https`");
@@ -43,7 +43,7 @@ impl From<Status> for BrokerFailure {
             return Self::refused(right);
         }
         let kind = match status.code() {
-            // Without an error below, the broker itself says so: of a topic that is being moved.
+            // Without a source, the broker itself answers so, for a topic that is being moved.
             Code::Unavailable if status.source().is_none() => FailureKind::Moved,
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => FailureKind::Unreachable,
             Code::NotFound => FailureKind::Missing,
@@ -70,14 +70,14 @@ impl From<DanubeError> for BrokerFailure {
                 Some(reason) => Self::new(FailureKind::Untrusted, reason),
                 None => Self::new(FailureKind::Unreachable, chain(&error)),
             },
-            // The broker answers so for a topic that it does not know.
+            // The broker's answer for an unknown topic.
             DanubeError::Unrecoverable(text) => Self::new(FailureKind::Missing, text),
             other => Self::refused(chain(&other)),
         }
     }
 }
 
-/// The error and everything below it: tonic's own text is only "transport error".
+/// The error with all its sources: tonic's own text is only "transport error".
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();

@@ -1,11 +1,11 @@
-//! Everything that speaks to the broker. No other module names Danube's client.
+//! The client of Danube: everything that speaks to the broker. No other module names danube-client.
 //!
 //! ```text
 //!  security ──▶ connection ──┬── topics ────▶ partitions of a topic; creates a missing one
 //!  TLS, token   one a broker ├── consumer ──▶ chunks of messages; health checks
 //!               and purpose  ├── acks ──────▶ acknowledgements
 //!                            ├── publisher ─▶ dead letters
-//!                            ├── preflight ─▶ what `check` asks
+//!                            ├── preflight ─▶ probes of `check`
 //!                            └── admin ─────▶ deletes a subscription
 //! ```
 //!
@@ -53,7 +53,7 @@ pub(crate) struct DanubeBroker {
 }
 
 impl DanubeBroker {
-    /// Connects to nothing yet.
+    /// A client that connects on its first call.
     pub(crate) fn new(config: &ConnectorConfig) -> Self {
         Self {
             connections: Arc::new(Connections::new(config)),
@@ -63,7 +63,7 @@ impl DanubeBroker {
     }
 }
 
-/// The registry's answer as the framework's own type.
+/// Converts the registry's answer to [`SchemaInfo`].
 fn schema_info(found: danube_client::SchemaInfo) -> Result<SchemaInfo, BrokerFailure> {
     let schema_type = found.schema_type.parse().map_err(|error| {
         BrokerFailure::new(FailureKind::Missing, format!("schema {} ({}): {error}", found.schema_id, found.subject))

@@ -1,15 +1,15 @@
-//! Questions that are asked before any record flows.
+//! Probes of the broker for `check`, before any record flows.
 
 use super::{DanubeBroker, connection::Purpose, schema_info};
 use crate::{pipeline::BrokerFailure, schema::SchemaInfo};
 
 impl DanubeBroker {
-    /// Whether the broker answers.
+    /// Connects to the broker.
     pub(crate) async fn reach(&self) -> Result<(), BrokerFailure> {
         self.connections.service(Purpose::Lookup).await.map(drop)
     }
 
-    /// The latest schema of a subject.
+    /// Looks up the latest schema of a subject.
     pub(crate) async fn latest_schema(&self, subject: &str) -> Result<SchemaInfo, BrokerFailure> {
         let link = self.connections.service(Purpose::Lookup).await?;
         let registry = link.client.schema();

@@ -1,4 +1,4 @@
-//! Publishes dead letters, with the schema and the attributes that the original had.
+//! Publishes dead letters, with the schema and the attributes of the original.
 
 use std::{
     collections::HashMap,
@@ -19,15 +19,15 @@ use super::{
 };
 use crate::pipeline::{BrokerFailure, DeadLetter};
 
-/// The most dead letters of one topic under way.
+/// The most dead letters of one topic in flight.
 const IN_FLIGHT: usize = 64;
 
-/// A producer for each dead-letter topic, made when the first dead letter is published.
+/// A producer for each dead-letter topic, created with its first dead letter.
 ///
 /// danube-client's own producer would replace the schema that the record names.
 pub(super) struct Publishers {
     name: String,
-    /// Each topic has locks of its own: one that does not answer must not hold up another's dead letters.
+    /// Each topic has locks of its own: one that does not answer must not block another's dead letters.
     topics: Mutex<HashMap<String, Arc<TopicPublisher>>>,
     sequence: AtomicU64,
 }
@@ -49,7 +49,7 @@ impl Publishers {
         Self { name, topics: Mutex::default(), sequence: AtomicU64::new(0) }
     }
 
-    /// Publishes dead letters, many under way at once. Answers in their order; `Ok` when the broker has it.
+    /// Publishes dead letters, many in flight at once. Returns a result for each, in order; `Ok` once the broker has it.
     ///
     /// After a failure the next list is published through a new producer.
     pub(super) async fn publish(
@@ -58,39 +58,39 @@ impl Publishers {
         topic: &str,
         dead_letters: Vec<DeadLetter>,
     ) -> Vec<Result<(), BrokerFailure>> {
-        let place = self.place(topic);
-        let producer = match place.producer(connections, &self.name).await {
+        let publisher = self.publisher(topic);
+        let producer = match publisher.producer(connections, &self.name).await {
             Ok(producer) => producer,
             Err(failure) => return dead_letters.iter().map(|_| Err(failure.clone())).collect(),
         };
-        let sends = dead_letters.into_iter().map(|dead_letter| self.send(&place, &producer, dead_letter));
+        let sends = dead_letters.into_iter().map(|dead_letter| self.send(&publisher, &producer, dead_letter));
         let answers: Vec<_> = stream::iter(sends).buffered(IN_FLIGHT).collect().await;
         if answers.iter().any(Result::is_err) {
-            place.discard(&producer).await;
+            publisher.discard(&producer).await;
         }
         answers
     }
 
-    fn place(&self, topic: &str) -> Arc<TopicPublisher> {
+    fn publisher(&self, topic: &str) -> Arc<TopicPublisher> {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = topics.entry(topic.to_owned()).or_insert_with(|| {
+        let publisher = topics.entry(topic.to_owned()).or_insert_with(|| {
             Arc::new(TopicPublisher {
                 topic: topic.to_owned(),
                 producer: AsyncMutex::default(),
                 in_flight: Semaphore::new(IN_FLIGHT),
             })
         });
-        Arc::clone(place)
+        Arc::clone(publisher)
     }
 
     async fn send(
         &self,
-        place: &TopicPublisher,
+        publisher: &TopicPublisher,
         producer: &Producer,
         dead_letter: DeadLetter,
     ) -> Result<(), BrokerFailure> {
-        let _permit = place.in_flight.acquire().await;
-        // Otherwise a long list would wait for the time limit of a call again and again.
+        let _permit = publisher.in_flight.acquire().await;
+        // Otherwise a long list would wait for the timeout of a call many times.
         if producer.link.is_lost() {
             return Err(producer.link.failed(not_made()));
         }
@@ -99,7 +99,7 @@ impl Publishers {
             request_id: self.sequence.fetch_add(1, Ordering::Relaxed),
             msg_id: Some(MsgId {
                 producer_id: producer.id,
-                topic_name: place.topic.clone(),
+                topic_name: publisher.topic.clone(),
                 broker_addr: producer.link.broker_url(),
                 topic_offset: 0,
             }),
@@ -129,7 +129,7 @@ impl TopicPublisher {
         Ok(Arc::clone(open.insert(Arc::new(Producer { link, id }))))
     }
 
-    /// Leaves a producer alone that another list opened meanwhile.
+    /// Discards a failed producer, unless another list has opened a new one meanwhile.
     async fn discard(&self, failed: &Arc<Producer>) {
         let mut open = self.producer.lock().await;
         if open.as_ref().is_some_and(|open| Arc::ptr_eq(open, failed)) {

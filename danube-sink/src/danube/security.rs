@@ -67,7 +67,10 @@ impl Security {
             return Ok(Some(header.clone()));
         }
         let header = HeaderValue::from_str(&format!("Bearer {}", current.expose())).map_err(|_| {
-            BrokerFailure::new(FailureKind::Unauthenticated, "the token has characters that no header can carry")
+            BrokerFailure::new(
+                FailureKind::Unauthenticated,
+                "the token contains characters that are invalid in a header",
+            )
         })?;
         *parsed = Some((current, header.clone()));
         Ok(Some(header))
@@ -80,7 +83,7 @@ impl Security {
         }
         let address = &address.connect_url;
         Err(BrokerFailure::refused(format!(
-            "the broker says that {topic} is at {address}, which has no TLS: correct its advertised_listeners to `https`"
+            "the broker advertises {topic} at {address}, which has no TLS: change its advertised_listeners to `https`"
         )))
     }
 
@@ -92,7 +95,7 @@ impl Security {
         let message = match self.tls.as_ref().and_then(|tls| tls.token.as_ref()) {
             Some(token) => format!("{}: {}", failure.message, token.supply.describe()),
             None => {
-                format!("{}: the broker asks for a token: set DANUBE_TOKEN, or DANUBE_TOKEN_FILE", failure.message)
+                format!("{}: the broker requires a token: set DANUBE_TOKEN, or DANUBE_TOKEN_FILE", failure.message)
             }
         };
         BrokerFailure::new(failure.kind, message)

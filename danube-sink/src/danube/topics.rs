@@ -1,4 +1,4 @@
-//! Topics: which partitions one has, and creating one that is missing.
+//! Topics: looks up their partitions, and creates missing ones.
 
 use std::{
     collections::HashSet,
@@ -15,19 +15,19 @@ use tokio::time::sleep;
 use super::connection::{CALL_TIMEOUT, Connections, Link, Purpose};
 use crate::pipeline::{BrokerFailure, FailureKind};
 
-/// The time between two look-ups of a process: 50 a second.
+/// The least time between two look-ups of a process: 50 a second.
 const LOOKUP_INTERVAL: Duration = Duration::from_millis(20);
 
 /// When the next look-up of this process may start.
 static NEXT_LOOKUP: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// How long a topic may take to get a broker after its creation.
+/// The interval of look-ups while a new topic has no broker yet.
 const ASSIGNMENT: Duration = Duration::from_millis(250);
 
-/// The partitions of a topic, or the topic itself; empty if it does not exist. At most 50 look-ups a second are made, first
-/// come first served.
+/// Looks up the partitions of a topic, or the topic itself; empty if it does not exist. At most 50 look-ups a second are
+/// made, first come first served.
 pub(super) async fn partitions(connections: &Connections, topic: &str) -> Result<Vec<String>, BrokerFailure> {
-    sleep(wait_for_turn(&NEXT_LOOKUP, Instant::now())).await;
+    sleep(reserve_lookup(&NEXT_LOOKUP, Instant::now())).await;
     let link = connections.service(Purpose::Lookup).await?;
     let request = link.request(TopicLookupRequest { request_id: 0, topic: topic.to_owned() })?;
     let mut service = DiscoveryClient::new(link.channel.clone());
@@ -36,15 +36,15 @@ pub(super) async fn partitions(connections: &Connections, topic: &str) -> Result
     Ok(found.into_iter().filter(|name| belongs_to(topic, name)).collect())
 }
 
-/// Reserves the next free turn, and returns how long it is until then.
-fn wait_for_turn(next: &Mutex<Option<Instant>>, now: Instant) -> Duration {
+/// Reserves the next look-up, and returns how long to wait for it.
+fn reserve_lookup(next: &Mutex<Option<Instant>>, now: Instant) -> Duration {
     let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-    let turn = next.map_or(now, |next| next.max(now));
-    *next = Some(turn + LOOKUP_INTERVAL);
-    turn - now
+    let start = next.map_or(now, |next| next.max(now));
+    *next = Some(start + LOOKUP_INTERVAL);
+    start - now
 }
 
-/// The broker answers every topic whose name starts with the asked one: neighbours are not ours.
+/// Whether a name is the topic or one of its partitions: the broker answers every topic whose name starts alike.
 fn belongs_to(topic: &str, name: &str) -> bool {
     name.strip_prefix(topic).is_some_and(|rest| {
         rest.is_empty()
@@ -56,7 +56,7 @@ fn belongs_to(topic: &str, name: &str) -> bool {
 
 /// Creates topics that are missing.
 pub(super) struct Creator {
-    /// Of the producers that it takes to create a topic.
+    /// The name of the producers that create topics.
     producer_name: String,
     /// Topics that have some of their partitions, because an earlier attempt failed.
     unfinished: Mutex<HashSet<String>>,
@@ -121,8 +121,8 @@ pub(super) async fn create_producer(
 ) -> Result<(Link, u64), BrokerFailure> {
     let link = match connections.broker_of(topic).await {
         Ok(address) => connections.link(&address, Purpose::Publish).await?,
-        // A topic that does not exist yet is served nowhere: the broker that is asked first creates it. And who may
-        // publish need not have the right to look topics up.
+        // No broker serves a topic that does not exist yet: the one that is asked creates it. And the right to publish does
+        // not include the right to look topics up.
         Err(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Refused) => {
             connections.service(Purpose::Publish).await?
         }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_are_left_out() {
+    fn topics_with_a_longer_name_are_excluded() {
         assert!(belongs_to("/default/e", "/default/e"));
         assert!(belongs_to("/default/e", "/default/e-part-12"));
         assert!(!belongs_to("/default/e", "/default/e1"));
@@ -180,9 +180,9 @@ mod tests {
     #[test]
     fn look_ups_are_fifty_a_second() {
         let (next, now) = (Mutex::new(None), Instant::now());
-        let waits: Vec<_> = (0..51).map(|_| wait_for_turn(&next, now).as_millis()).collect();
+        let waits: Vec<_> = (0..51).map(|_| reserve_lookup(&next, now).as_millis()).collect();
         assert_eq!((waits[0], waits[1], waits[50]), (0, 20, 1000));
         let later = now + Duration::from_secs(5);
-        assert_eq!((wait_for_turn(&next, later), wait_for_turn(&next, later)), (Duration::ZERO, LOOKUP_INTERVAL));
+        assert_eq!((reserve_lookup(&next, later), reserve_lookup(&next, later)), (Duration::ZERO, LOOKUP_INTERVAL));
     }
 }

@@ -21,10 +21,10 @@ use tonic::{
     transport::Channel,
 };
 
-/// How many bytes come before a message: whether it is compressed, and its length.
+/// The bytes of the prefix of a message: its compression flag, and its length.
 const PREFIX: usize = 5;
 
-/// A method and the headers of its calls.
+/// A unary method, with the headers of its calls.
 pub(super) struct Unary {
     path: Uri,
     headers: HeaderMap,
@@ -49,7 +49,7 @@ impl Unary {
         *request.uri_mut() = self.path.clone();
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = self.headers.clone();
-        // One handle of the channel serves all calls of a caller: each clone would allocate a place in the queue.
+        // One handle of the channel serves all calls of a caller: each clone would allocate a semaphore permit.
         let sent = match ready(channel).now_or_never() {
             Some(Ok(())) => Either::Left(channel.call(request)),
             _ => {
@@ -77,7 +77,7 @@ async fn ready(channel: &mut Channel) -> Result<(), tonic::transport::Error> {
     poll_fn(|cx| GrpcService::<Body>::poll_ready(channel, cx)).await
 }
 
-/// Writes a message with the prefix that gRPC wants, and takes it out of the buffer.
+/// Frames a message with the prefix of gRPC, and splits it off the buffer.
 pub(super) fn frame(buffer: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) -> Bytes {
     let start = buffer.len();
     buffer.put_bytes(0, PREFIX);
@@ -89,7 +89,7 @@ pub(super) fn frame(buffer: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) ->
     buffer.split().freeze()
 }
 
-/// The status at the end of an answer.
+/// The status in the trailers of an answer.
 async fn trailers(mut body: Body) -> Result<(), Status> {
     loop {
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
@@ -111,7 +111,7 @@ fn no_status() -> Status {
     Status::unknown("the answer ended without a status")
 }
 
-/// What an answer means that some proxy gave.
+/// The status for an answer that is not gRPC, such as a proxy's.
 fn not_grpc(status: StatusCode) -> Status {
     let message = format!("the answer is {status}, not one of a broker");
     match status {

@@ -1,12 +1,12 @@
-//! How long to wait between tries: exponential, capped, with full jitter.
+//! Retry backoff: exponential, capped, with full jitter.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The waits between tries, each random between zero and a bound that doubles up to a cap. It never ends.
+/// The delays between retries, each random between zero and a bound that doubles up to a cap. It never ends.
 ///
-/// Full jitter spreads the tries of many connectors evenly, so that a target that comes back is not met by all at once.
+/// Full jitter spreads the retries of many connectors evenly, so that they do not all hit a recovering target at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -20,7 +20,7 @@ impl Backoff {
         Self { first, cap, bound: first.min(cap) }
     }
 
-    /// Starts over after a success.
+    /// Resets the bound after a success.
     pub(crate) fn reset(&mut self) {
         self.bound = self.first.min(self.cap);
     }
@@ -36,7 +36,7 @@ impl Iterator for Backoff {
     }
 }
 
-/// Returns at that time; without one, never.
+/// Sleeps until that time; without one, forever.
 pub(crate) async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,

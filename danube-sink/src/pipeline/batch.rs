@@ -13,49 +13,49 @@ use super::{
 };
 use crate::{config::MappingSettings, observe::Closed};
 
-/// How long the broker is quiet, at least and in refills, when it has nothing more.
-const QUIET: Duration = Duration::from_millis(2);
-const QUIET_REFILLS: u32 = 4;
+/// How long to wait for a refill, at least and in refills, before the broker counts as having nothing more.
+const SHORTEST_REFILL_WAIT: Duration = Duration::from_millis(2);
+const REFILLS_TO_WAIT: u32 = 4;
 
-/// Records that are handed to the connector at once, and invalid ones between them.
+/// A batch: records that are handed to the connector at once, and the invalid ones among them.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) records: PendingRecords,
-    /// Records that cannot be decoded, or were refused before.
+    /// Records that cannot be decoded, or were refused earlier.
     pub(crate) invalid: Vec<Rejected>,
-    /// Records whose retries were exhausted before.
+    /// Records whose retries were exhausted earlier.
     pub(crate) exhausted: Vec<Rejected>,
     bytes: usize,
     partitions: Vec<Arc<Partition>>,
     opened: Option<Instant>,
-    /// When the last record came that filled a window, or came after one that did.
+    /// When the last record arrived that filled a window, or followed one that did.
     filled: Option<Instant>,
-    /// Nothing more fits, for a reason of its own.
+    /// Why it closes before it is full.
     closed: Option<Closed>,
 }
 
 impl Batch {
     pub(crate) fn push(&mut self, run: PendingRun) {
         self.bytes += run.entries().iter().map(|entry| entry.bytes.len()).sum::<usize>();
-        self.came(&run);
+        self.arrived(&run);
         self.records.push(run);
     }
 
     pub(crate) fn push_invalid(&mut self, run: PendingRun, reason: String) {
-        self.came(&run);
+        self.arrived(&run);
         self.invalid.push(Rejected { record: [run].into_iter().collect(), reason });
     }
 
-    /// A record of which it was decided before that it goes no further.
+    /// Adds a record whose verdict was reached before it was redelivered.
     pub(crate) fn push_decided(&mut self, run: PendingRun, Decision { reason, is_exhausted }: Decision) {
         if !is_exhausted {
             return self.push_invalid(run, reason);
         }
-        self.came(&run);
+        self.arrived(&run);
         self.exhausted.push(Rejected { record: [run].into_iter().collect(), reason });
     }
 
-    fn came(&mut self, run: &PendingRun) {
+    fn arrived(&mut self, run: &PendingRun) {
         self.opened.get_or_insert(run.arrived);
         if run.filled_window || self.filled.is_some() {
             self.filled = Some(run.arrived);
@@ -73,19 +73,19 @@ impl Batch {
         self.len() == 0
     }
 
-    /// It takes no further record.
+    /// Closes the batch: it takes no further record.
     pub(crate) fn close(&mut self, reason: Closed) {
         self.closed.get_or_insert(reason);
     }
 
-    /// How many records and bytes it takes still; `None` if none.
-    pub(crate) fn room(&self, limits: &MappingSettings) -> Option<(usize, usize)> {
+    /// The remaining capacity in records and bytes; `None` if the batch is full or closed.
+    pub(crate) fn remaining(&self, limits: &MappingSettings) -> Option<(usize, usize)> {
         let records = limits.batch_size.saturating_sub(self.len());
         let bytes = limits.batch_bytes.saturating_sub(self.bytes);
         (records > 0 && bytes > 0 && self.closed.is_none()).then_some((records, bytes))
     }
 
-    /// Why it takes no further record.
+    /// Why the batch takes no further record; `None` while it does.
     pub(crate) fn full(&self, limits: &MappingSettings) -> Option<Closed> {
         if self.closed.is_some() {
             self.closed
@@ -98,26 +98,26 @@ impl Batch {
         }
     }
 
-    /// When its flush interval is over.
+    /// When the flush interval of the batch ends.
     pub(crate) fn deadline(&self, limits: &MappingSettings) -> Option<Instant> {
         self.opened.map(|opened| opened + limits.flush_interval)
     }
 
-    /// When the broker has nothing more, if it is quiet until then: a window was full, so that more would have come with the
-    /// acknowledgements.
-    pub(crate) fn quiet(&self) -> Option<Instant> {
+    /// When the broker counts as having nothing more, if no message arrives until then: a window was full, so that the
+    /// acknowledgements would have brought more.
+    pub(crate) fn refill_deadline(&self) -> Option<Instant> {
         if self.partitions.iter().any(|partition| partition.is_acknowledging()) {
             return None;
         }
         let refill = self.partitions.iter().map(|partition| partition.refill()).max().unwrap_or_default();
-        self.filled.map(|filled| filled + QUIET.max(refill * QUIET_REFILLS))
+        self.filled.map(|filled| filled + SHORTEST_REFILL_WAIT.max(refill * REFILLS_TO_WAIT))
     }
 
-    /// Whether waiting is pointless, since the broker sends no more before something is acknowledged.
+    /// Whether the broker holds back until something is acknowledged, so that waiting is pointless.
     ///
     /// One partition that is held back is enough: another might fill the batch, but that one stands still until then.
-    /// While acknowledgements are on their way more will come; what is there is written if a write of its own costs no more
-    /// than the wait for that.
+    /// While acknowledgements are in flight more will arrive; the batch is written if a write of its own costs no more than
+    /// the wait for that.
     pub(crate) fn is_held_back(&self, cost: &WriteCost) -> bool {
         self.partitions.iter().any(|partition| match partition.backpressure() {
             Backpressure::Certain => true,
@@ -126,8 +126,7 @@ impl Batch {
         })
     }
 
-    /// Gives back what came from partitions that are detached, for the target of which the connector waits. Whether
-    /// there was something.
+    /// Gives back records of detached partitions while their target fails. Whether there were any.
     pub(crate) fn release_overdue(&mut self) -> bool {
         let before = self.len();
         if self.partitions.iter().any(|partition| partition.is_overdue()) {

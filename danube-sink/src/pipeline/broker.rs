@@ -1,4 +1,4 @@
-//! What the pipeline asks of a broker: one implementation speaks to Danube, one lives in memory for tests.
+//! The broker interface of the pipeline: one implementation speaks to Danube, one lives in memory for tests.
 //!
 //! Messages and acknowledgements travel many at a time, so that what a call costs is shared.
 
@@ -19,26 +19,26 @@ pub(crate) const CHUNK_MESSAGES: usize = 256;
 /// A chunk that has so many bytes of payload takes no further message.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// All topics of a connector.
+/// A broker, with all topics of a connector.
 #[async_trait]
 pub(crate) trait Broker: Send + Sync + 'static {
-    /// The partitions of a topic, or the topic itself if it has none; empty if there is no such topic.
+    /// Looks up the partitions of a topic, or the topic itself if it has none; empty if the topic is missing.
     async fn partitions(&self, topic: &str) -> Result<Vec<String>, BrokerFailure>;
 
-    /// Makes a reliable topic, with so many partitions or without any. A topic that exists stays as it is.
+    /// Creates a reliable topic, with this number of partitions or unpartitioned. An existing topic stays as it is.
     async fn create_topic(&self, topic: &str, partitions: Option<u32>) -> Result<(), BrokerFailure>;
 
     /// Attaches a consumer and opens its stream. Dropping the stream detaches.
     async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure>;
 
-    /// A schema of the registry.
+    /// Looks a schema up in the registry.
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure>;
 
-    /// Publishes dead letters, many under way at once. Answers for each, in their order; `Ok` when the broker has it.
-    async fn publish(&self, topic: &str, letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>>;
+    /// Publishes dead letters, many in flight at once. Returns a result for each, in order; `Ok` once the broker has it.
+    async fn publish(&self, topic: &str, dead_letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>>;
 }
 
-/// Who attaches to what.
+/// A consumer to attach: its topic, name and subscription.
 #[derive(Debug, Clone)]
 pub(crate) struct Consumer {
     /// The partition's own topic name.
@@ -54,20 +54,21 @@ pub(crate) struct Attachment {
     pub(crate) session: Arc<dyn Session>,
 }
 
-/// What is there, at most [`CHUNK_MESSAGES`] or a little over [`CHUNK_BYTES`] at a time; never empty.
+/// A stream of chunks: the messages that have arrived, at most [`CHUNK_MESSAGES`] or little over [`CHUNK_BYTES`]; never
+/// empty.
 pub(crate) type Chunks = BoxStream<'static, Result<Vec<Message>, BrokerFailure>>;
 
-/// The unary calls of an attached consumer. They may be made from any task, many at a time.
+/// The session of an attached consumer: its unary calls, from any task, many at a time.
 #[async_trait]
 pub(crate) trait Session: Send + Sync + 'static {
-    /// Acknowledges messages, many under way at once. Answers those that the broker did not take, and why.
+    /// Acknowledges messages, many calls in flight at once. Returns the failed ones, with their errors.
     async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)>;
 
-    /// Whether the consumer is still served here: `Err` when it is not, or when no answer comes.
+    /// Checks whether the broker still serves the consumer: `Err` when it does not, or does not answer.
     async fn health(&self) -> Result<(), BrokerFailure>;
 }
 
-/// One message as it arrives.
+/// A message as it arrives.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) payload: Bytes,
@@ -80,22 +81,22 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// About what it takes in memory, its record and its slot in the ledger included.
+    /// The approximate memory of the message, with its record and its ledger slot.
     pub(crate) fn size(&self) -> usize {
         record_size(&self.payload, self.attributes.as_deref(), self.key.as_deref())
     }
 }
 
-/// What an acknowledgement has to say to name its message.
+/// An ack token: what an acknowledgement needs to name its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AckToken {
     pub(crate) offset: u64,
-    /// The producer's count of its messages.
+    /// The producer's sequence number.
     pub(crate) sequence: u64,
     pub(crate) source: Arc<MessageSource>,
 }
 
-/// A rejected record on its way to the dead-letter topic.
+/// A dead letter: a rejected record to publish to the dead-letter topic.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadLetter {
     pub(crate) payload: Bytes,
@@ -104,7 +105,7 @@ pub(crate) struct DeadLetter {
     pub(crate) schema: Option<(u64, Option<u32>)>,
 }
 
-/// Why the broker did not do what it was asked to.
+/// Why a call to the broker failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BrokerFailure {
     pub(crate) kind: FailureKind,
@@ -113,22 +114,22 @@ pub(crate) struct BrokerFailure {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
-    /// No connection, or no answer in time: a fresh connection is worth a try.
+    /// No connection, or no answer in time: a new connection may help.
     Unreachable,
-    /// The topic is served elsewhere now, or the consumer was closed: look it up again.
+    /// Another broker serves the topic now, or the consumer was closed: look the topic up once more.
     Moved,
-    /// The broker has no such thing.
+    /// The broker does not know the topic, schema or subscription.
     Missing,
-    /// The two sides do not trust each other, or one of them speaks no TLS.
+    /// TLS failed: a certificate is not trusted, or one side does not use TLS.
     Untrusted,
-    /// The broker does not know who calls.
+    /// The broker rejects the credentials.
     Unauthenticated,
-    /// The broker refuses, and will again until its settings or rights change.
+    /// The broker refuses, until its settings or the caller's rights change.
     Refused,
 }
 
 impl FailureKind {
-    /// As metrics name it.
+    /// The label value in metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",

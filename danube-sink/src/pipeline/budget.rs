@@ -1,4 +1,4 @@
-//! The memory that the process may hold: `max_buffered_bytes`.
+//! The memory budget of the process: `max_buffered_bytes`.
 
 use std::sync::{
     Arc,
@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 
 use crate::observe::BufferedBytes;
 
-/// The part of the budget that may go to remembering settled messages.
+/// Ledgers may use at most the budget divided by this for settled messages.
 const REMEMBERED_PART: usize = 8;
 
-/// What is left of `max_buffered_bytes`. Clones share it.
+/// The memory budget. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Budget(Arc<State>);
 
@@ -26,7 +26,7 @@ struct State {
     gauge: BufferedBytes,
 }
 
-/// Memory taken from a [`Budget`]; dropping it gives it back.
+/// Memory charged to a [`Budget`]; dropping it frees it.
 pub(crate) struct Charged {
     budget: Budget,
     bytes: usize,
@@ -38,47 +38,47 @@ impl Budget {
         Self(Arc::new(State { limit: limit.max(1), records, remembered, freed: Notify::new(), gauge }))
     }
 
-    /// No memory yet, to be grown.
+    /// An empty charge, to be grown.
     pub(crate) fn nothing(&self) -> Charged {
         Charged { budget: self.clone(), bytes: 0 }
     }
 
     /// Whether so many bytes are free now. A message larger than the whole budget takes all of it.
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+    pub(crate) fn has_free(&self, bytes: usize) -> bool {
         let used = self.0.records.load(Ordering::Relaxed);
         used == 0 || used + bytes <= self.0.limit
     }
 
-    /// Returns when so many bytes are free, or could be: another may take them first.
-    pub(crate) async fn room(&self, bytes: usize) {
+    /// Waits until so many bytes are free; another task may take them first.
+    pub(crate) async fn free(&self, bytes: usize) {
         loop {
             let freed = self.0.freed.notified();
             tokio::pin!(freed);
-            // Listens before it looks, so that no change is missed in between.
+            // Registers before it checks, so that no change is missed in between.
             freed.as_mut().enable();
-            if self.has_room(bytes) {
+            if self.has_free(bytes) {
                 return;
             }
             freed.await;
         }
     }
 
-    /// Returns when a good part of it is free, or what is wanted if that is less.
+    /// Waits until a quarter of the budget is free, or `wanted` bytes if that is less.
     pub(crate) async fn eased(&self, wanted: usize) {
-        self.room(wanted.min(self.0.limit / 4)).await;
+        self.free(wanted.min(self.0.limit / 4)).await;
     }
 
-    /// Takes what is wanted, or a good part of all if that is less, once it is free.
+    /// Reserves `wanted` bytes, or a quarter of the budget if that is less, once they are free.
     pub(crate) async fn reserve(&self, wanted: usize) -> Charged {
         let wanted = wanted.min(self.0.limit / 4);
         let mut charge = self.nothing();
         while !charge.grow(wanted) {
-            self.room(wanted).await;
+            self.free(wanted).await;
         }
         charge
     }
 
-    /// A ledger that had so many bytes has so many now.
+    /// Accounts for a ledger whose size changed.
     pub(crate) fn remember(&self, before: usize, after: usize) {
         if after > before {
             self.0.remembered.fetch_add(after - before, Ordering::Relaxed);
@@ -88,7 +88,7 @@ impl Budget {
         self.show();
     }
 
-    /// Whether ledgers have to forget: what is remembered gives way to records.
+    /// Whether ledgers have to forget settled messages, to make way for records.
     pub(crate) fn is_short(&self) -> bool {
         let remembered = self.0.remembered.load(Ordering::Relaxed);
         let used = self.0.records.load(Ordering::Relaxed) + remembered;
@@ -106,7 +106,7 @@ impl Charged {
         self.bytes == 0
     }
 
-    /// Takes more. Whether there was enough.
+    /// Charges more bytes, if they are free. Whether they were.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let State { limit, records, .. } = &*self.budget.0;
         let fits = |used: usize| (used == 0 || used + bytes <= *limit).then_some(used + bytes);
@@ -117,14 +117,14 @@ impl Charged {
         taken
     }
 
-    /// Takes more although there is none, for what has to be kept: a record that probes a target that is away, or one that
+    /// Charges more bytes although none are free, for what has to be kept: a record that probes a failing target, or one that
     /// the broker has sent too often.
     pub(crate) fn overdraw(&mut self, bytes: usize) {
         self.budget.0.records.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
     }
 
-    /// Shows the budget's state to operators.
+    /// Updates the gauge of buffered bytes.
     pub(crate) fn show(&self) {
         self.budget.show();
     }
@@ -157,9 +157,9 @@ mod tests {
         assert!(!large.grow(1));
         drop(small);
         assert!(large.grow(1_000), "nothing else is there");
-        assert!(!budget.nothing().grow(1) && !budget.has_room(1));
+        assert!(!budget.nothing().grow(1) && !budget.has_free(1));
         drop(large);
-        assert!(budget.has_room(100));
+        assert!(budget.has_free(100));
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What a write costs, whatever its size: it decides whether a small batch is worth a write.
+//! The fixed cost of a write: it decides whether a small batch is worth a write.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-/// Weight of what was measured before, at each write.
+/// The weight of earlier measurements, at each write.
 const MEMORY: f64 = 0.9;
 
 /// The fixed cost of a mapping's writes: the intercept of their time over their size, exponentially weighted.
@@ -22,7 +22,7 @@ struct Sums {
 }
 
 impl WriteCost {
-    /// A write of so many records took so long.
+    /// Adds a measurement: a write of so many records took so long.
     pub(crate) fn add(&self, records: usize, took: Duration) {
         let (records, seconds) = (records as f64, took.as_secs_f64());
         let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,7 +36,7 @@ impl WriteCost {
         };
     }
 
-    /// The time of a write beside that of its records; `None` before the first write.
+    /// The fixed time of a write, without that of its records; `None` before the first write.
     pub(crate) fn fixed(&self) -> Option<Duration> {
         let sums = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if sums.weight == 0.0 {
@@ -45,7 +45,7 @@ impl WriteCost {
         let (records, seconds) = (sums.records / sums.weight, sums.seconds / sums.weight);
         let variance = sums.records_squared / sums.weight - records * records;
         let covariance = sums.records_by_seconds / sums.weight - records * seconds;
-        // Writes of one size do not say which part of their time is fixed: all of it, to be careful.
+        // Writes of one size do not show which part of their time is fixed: all of it, to be careful.
         let slope = if variance > 0.25 { (covariance / variance).max(0.0) } else { 0.0 };
         Some(Duration::from_secs_f64((seconds - slope * records).max(0.0)))
     }
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_fixed_cost_is_what_no_record_adds_to() {
         assert_eq!(fixed([]), None);
-        assert_eq!(fixed([(10, 5 * MS); 3]), Some(5 * MS), "one size says nothing");
+        assert_eq!(fixed([(10, 5 * MS); 3]), Some(5 * MS), "one size shows no slope");
         let writes = [1, 10, 4, 7, 10].map(|records: u32| (records as usize, 3 * MS + records * MS));
         assert_eq!(fixed(writes), Some(3 * MS));
         let writes = [1, 10, 4, 7, 10].map(|records: u32| (records as usize, records * MS));

@@ -1,11 +1,11 @@
-//! How many messages the broker sends before one is acknowledged, and how fast it refills what is.
+//! Credit: how many messages the broker sends before one is acknowledged, and how fast it refills its window.
 //!
-//! The broker keeps at most `max_unacked_messages` of a subscription unacknowledged, 10 by default, and tells no client.
-//! So the limit starts at 10. It rises with what was really in hand: the broker cannot have sent more than its window. And
-//! where other consumers of a Shared subscription take part of the window, it holds back at fewer, which shows:
+//! The broker keeps at most `max_unacked_messages` of a subscription unacknowledged, 10 by default, and does not announce
+//! it. So the limit starts at 10. It rises with what was in hand: the broker cannot have sent more than its window. And
+//! where other consumers of a Shared subscription use part of the window, it holds back at fewer, which shows:
 //!
 //! ```text
-//!  6 in hand, silence until the flush ── written, acks leave ── 6 more arrive at once
+//!  6 in hand, silence until the flush ── written, acks sent ─── 6 more arrive at once
 //!                                                               └─ the broker was holding back at 6
 //! ```
 //!
@@ -17,28 +17,28 @@ use tokio::time::Instant;
 
 /// The broker's default.
 pub(crate) const DEFAULT_WINDOW: usize = 10;
-/// A shorter silence before an acknowledgement tells nothing of why it was silent.
+/// A shorter silence before an acknowledgement has no known cause.
 const MEANINGFUL_SILENCE: Duration = Duration::from_millis(20);
-/// What comes so much sooner after an acknowledgement than the silence before it lasted, was released by it.
+/// A message that arrives so much sooner after an acknowledgement than the silence before it lasted, was released by it.
 const RELEASE_RATIO: u32 = 10;
-/// Cycles in which the broker held back at fewer before the limit falls.
+/// Consecutive cycles in which the broker held back at fewer before the limit falls.
 const CYCLES: u32 = 3;
 /// Weight of the last measurement of a refill.
 const WEIGHT: f64 = 0.2;
 
-/// What is known of the window of one partition's subscription.
+/// The credit of one partition: what is known of its subscription's window.
 #[derive(Debug)]
 pub(crate) struct Credit {
     limit: usize,
-    /// The configuration says it.
+    /// The configuration states it.
     is_known: bool,
     last_arrival: Option<Instant>,
-    /// The most in hand since nothing was.
+    /// The most messages in hand since none were.
     peak: usize,
-    /// The settlement of everything in hand, if nothing came since.
+    /// The settlement of everything in hand, if nothing arrived since.
     settled: Option<Settled>,
     held_back: HeldBack,
-    /// When the last acknowledgements left while the broker held back, if nothing came since.
+    /// When the last acknowledgements were sent while the broker held back, if nothing arrived since.
     acks_sent: Option<Instant>,
     refill: Option<Duration>,
 }
@@ -48,11 +48,11 @@ pub(crate) struct Credit {
 struct Settled {
     count: usize,
     at: Instant,
-    /// How long nothing had come before it.
+    /// How long nothing had arrived before it.
     silence: Duration,
 }
 
-/// Cycles in a row in which the broker held back below the limit.
+/// Consecutive cycles in which the broker held back below the limit.
 #[derive(Debug, Default)]
 struct HeldBack {
     cycles: u32,
@@ -83,7 +83,7 @@ impl Credit {
         self.refill
     }
 
-    /// Messages have come; so many are in hand now.
+    /// Records an arrival; so many messages are in hand now.
     pub(crate) fn received(&mut self, in_hand: usize, now: Instant) {
         self.last_arrival = Some(now);
         self.peak = self.peak.max(in_hand);
@@ -100,7 +100,7 @@ impl Credit {
         }
     }
 
-    /// Messages were settled; so many are in hand still.
+    /// Records a settlement; so many messages remain in hand.
     pub(crate) fn settled(&mut self, in_hand: usize, now: Instant) {
         if in_hand == 0 {
             let count = std::mem::take(&mut self.peak);
@@ -109,7 +109,7 @@ impl Credit {
         }
     }
 
-    /// Acknowledgements leave, while the broker holds back or not.
+    /// Records that acknowledgements are sent, while the broker holds back or not.
     pub(crate) fn acks_sent(&mut self, holds_back: bool, now: Instant) {
         self.acks_sent = holds_back.then_some(now);
     }
@@ -137,7 +137,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A credit and a clock that goes on as the test says.
+    /// A credit and a clock that the test advances.
     struct Bench {
         credit: Credit,
         in_hand: usize,
@@ -159,7 +159,7 @@ mod tests {
             self.credit.settled(self.in_hand, self.now);
         }
 
-        /// So many come, are settled after a flush interval, and what follows comes at once.
+        /// So many arrive and are settled after a flush interval; the next arrives at once.
         fn held_back_at(&mut self, count: usize) {
             self.receive(count - self.in_hand);
             self.now += 1_000 * MS;
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_configuration_says_holds_until_more_is_in_hand() {
+    fn a_configured_limit_holds_until_more_is_in_hand() {
         let mut bench = Bench { credit: Credit::new(Some(100)), ..Bench::new() };
         (0..5).for_each(|_| bench.held_back_at(6));
         assert_eq!(bench.credit.limit(), 100);

@@ -1,4 +1,4 @@
-//! What becomes of records that the target does not get: skipped, or copied to the dead-letter topic.
+//! Rejected records: skips them, or publishes copies to the dead-letter topic.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     record::Entry,
 };
 
-/// How long a shutdown tries to publish dead letters whose topic does not take them.
+/// How long a shutdown retries dead letters that cannot be published.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Settles the rejected records of one mapping.
@@ -36,17 +36,17 @@ impl DeadLetters {
         Self { broker, mapping, budget, stop }
     }
 
-    /// The records go the way that `on_invalid_record` says.
+    /// Applies `on_invalid_record` to rejected records.
     ///
     /// # Errors
-    /// The first record, if it is to stop the connector.
+    /// Names the first record, with the policy `stop`.
     pub(crate) async fn settle(&self, rejected: Vec<Rejected>) -> ConnectorResult<()> {
         let Some(Rejected { record, reason }) = rejected.first() else { return Ok(()) };
         match self.mapping.settings.on_invalid_record {
             OnInvalidRecord::Stop => {
                 let id = id_of(record);
                 Err(ConnectorError::fatal(format!(
-                    "record {id} is not valid: {reason}; it stays with the broker. To go on without such records, set \
+                    "record {id} is not valid: {reason}; it stays with the broker. To continue without such records, set \
                      on_invalid_record to \"skip\" or \"dead_letter\" in the mapping of {}",
                     self.mapping.topic
                 )))
@@ -66,15 +66,15 @@ impl DeadLetters {
         }
     }
 
-    /// Publishes copies of the records, many at once, and settles each record when the broker has its copy.
+    /// Publishes dead letters, many at once, and settles each record once the broker has its copy.
     ///
-    /// A topic that takes none is waited for. In a shutdown that ends soon, and the records stay with the broker.
+    /// A failing topic is retried. A shutdown gives up soon, and the records stay with the broker.
     pub(crate) async fn publish(&self, mut rejected: Vec<Rejected>, is_exhausted: bool) {
         if rejected.is_empty() {
             return;
         }
         let Some(topic) = &self.mapping.settings.dead_letter_topic else {
-            // Refused when the configuration is read; one made by hand may get here.
+            // Validation refuses this; a configuration built in code may get here.
             tracing::error!(
                 "{} records of {} have no dead_letter_topic and stay with the broker",
                 rejected.len(),
@@ -86,8 +86,8 @@ impl DeadLetters {
         let mut failing = None;
         let mut give_up = None;
         loop {
-            let letters = rejected.iter().map(dead_letter).collect();
-            let answers = self.broker.publish(topic, letters).await;
+            let dead_letters = rejected.iter().map(dead_letter).collect();
+            let answers = self.broker.publish(topic, dead_letters).await;
             let Some(failure) = self.published(topic, &mut rejected, answers) else { break };
             let Some(run) = rejected.first().and_then(|first| first.record.runs().first()) else { break };
             let partition = Arc::clone(&run.partition);
@@ -120,7 +120,7 @@ impl DeadLetters {
         }
     }
 
-    /// The first probes the topic, in memory of its own; the broker has the others that came from detached partitions.
+    /// Gives back records of detached partitions, except the first, which probes the topic from a copy.
     fn give_back(&self, rejected: Vec<Rejected>, is_exhausted: bool) -> Vec<Rejected> {
         let mut kept = Vec::new();
         for rejected in rejected {
@@ -139,32 +139,32 @@ impl DeadLetters {
         kept
     }
 
-    /// Settles what was published and keeps the rest. Why the first of it was not.
+    /// Settles published records and keeps the rest. Returns the first failure.
     fn published(
         &self,
         topic: &str,
         rejected: &mut Vec<Rejected>,
         answers: Vec<Result<(), BrokerFailure>>,
     ) -> Option<BrokerFailure> {
-        let (mut first, mut left) = (None, Vec::new());
-        // Counted first: once they are settled, an operator may see that nothing is left.
+        let (mut first, mut unpublished) = (None, Vec::new());
+        // Counted first: once they are settled, an operator may see that none is in hand.
         let records = answers.iter().filter(|answer| answer.is_ok()).count();
         self.mapping.observer.dead_lettered(records);
-        // Each dead letter carries its own reason: a line for each would cost more than the letter.
+        // Each dead letter carries its own reason: a log line for each would cost more than publishing it.
         if let Some((published, _)) = rejected.iter().zip(&answers).find(|(_, answer)| answer.is_ok()) {
             let (id, reason) = (id_of(&published.record), &published.reason);
-            tracing::warn!(records, "{records} records went to {topic}; the first, {id}: {reason}");
+            tracing::warn!(records, "{records} records were published to {topic}; the first, {id}: {reason}");
         }
         for (Rejected { record, reason }, answer) in std::mem::take(rejected).into_iter().zip(answers) {
             match answer {
                 Ok(()) => record.settle(),
                 Err(failure) => {
                     first.get_or_insert(failure);
-                    left.push(Rejected { record, reason });
+                    unpublished.push(Rejected { record, reason });
                 }
             }
         }
-        *rejected = left;
+        *rejected = unpublished;
         first
     }
 }
@@ -173,10 +173,10 @@ fn id_of(record: &super::pending::PendingRecords) -> String {
     record.runs().iter().flat_map(super::pending::PendingRun::entries).map(|entry| entry.id.to_string()).collect()
 }
 
-/// The copy of a record, payload and attributes as they came, with what the broker's own dead letters say, in the same words.
+/// The dead letter of a record: its payload and attributes, with the attributes that the broker gives its own dead letters.
 fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
     let entries = record.runs().iter().flat_map(|run| run.entries().iter().zip(run.records()));
-    let letter = entries.map(|(entry, record)| {
+    let dead_letters = entries.map(|(entry, record)| {
         let mut attributes = entry.attributes().clone();
         for (name, value) in [
             ("x-original-topic", entry.id.topic().to_owned()),
@@ -193,5 +193,5 @@ fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
     });
     let nothing =
         || DeadLetter { payload: Default::default(), attributes: Default::default(), key: None, schema: None };
-    letter.last().unwrap_or_else(nothing)
+    dead_letters.last().unwrap_or_else(nothing)
 }

@@ -1,7 +1,7 @@
-//! What was decided of records that went back to the broker before it was settled.
+//! Decisions about records that went back to the broker before they were settled.
 //!
-//! A record that the target refused may have to wait for its dead letter, and is given back meanwhile so that its memory is
-//! free. When the broker sends it again it must not be written: that would be a second verdict, and out of order.
+//! A refused record may wait long for its dead letter, and is given back meanwhile to free its memory. When the broker
+//! redelivers it, it must not be written: that would be a second verdict, and out of order.
 
 use std::{
     collections::HashMap,
@@ -10,14 +10,14 @@ use std::{
 
 use crate::record::RecordId;
 
-/// The most that is remembered; a record beyond it is offered to the connector once more.
+/// The most decisions to remember; a record beyond them is written once more.
 const MOST: usize = 10_000;
 
-/// Why a record goes no further.
+/// Why a record was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub(crate) reason: String,
-    /// Its retries were exhausted: it becomes a dead letter, whatever becomes of rejected records.
+    /// Its retries were exhausted: a dead letter, whatever the policy for rejected records.
     pub(crate) is_exhausted: bool,
 }
 
@@ -30,7 +30,7 @@ impl Decisions {
         self.decisions().is_empty()
     }
 
-    /// The record goes back to the broker.
+    /// Remembers the decision about a record that goes back to the broker.
     pub(crate) fn remember(&self, id: RecordId, decision: Decision) {
         let mut decisions = self.decisions();
         if decisions.len() < MOST || decisions.contains_key(&id) {
@@ -42,7 +42,7 @@ impl Decisions {
         self.decisions().contains_key(id)
     }
 
-    /// It was redelivered, and is in hand.
+    /// Takes the decision about a record that was redelivered.
     pub(crate) fn take(&self, id: &RecordId) -> Option<Decision> {
         self.decisions().remove(id)
     }

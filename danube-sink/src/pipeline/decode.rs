@@ -1,4 +1,4 @@
-//! Payloads become values, by the schema that each message names.
+//! Decodes payloads by the schema that each message names.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,13 +20,13 @@ use crate::{
     schema::{DecodeOptions, Decoder, ExpectedSchema, Opened, Problem, SchemaCache},
 };
 
-/// Decoders that a stripe of a mapping remembers without asking the cache that all share.
+/// Decoders that a stripe remembers in front of the shared schema cache.
 const REMEMBERED: usize = 8;
-/// Decoding that goes on for so many records or bytes lets other tasks run.
+/// Decoding yields to other tasks after so many records or bytes.
 const RECORDS_AT_ONCE: usize = 256;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// The schema as a message names it; `None` where it names none.
+/// The schema id and version that a message names; `None` where it names none.
 type SchemaKey = Option<(u64, Option<u32>)>;
 
 /// Decodes the records of one stripe.
@@ -36,13 +36,13 @@ pub(crate) struct Decoding {
     mapping: Arc<Mapping>,
     options: Arc<DecodeOptions>,
     expected: ExpectedSchema,
-    /// The last first.
+    /// Most recently used first.
     remembered: Vec<Remembered>,
-    /// Records that are being decoded.
+    /// The run in decoding.
     current: Option<PendingRun>,
     outage: Option<Outage>,
     max_retries: u32,
-    /// Records and bytes since others could run.
+    /// Records and bytes since the last yield.
     records: usize,
     bytes: usize,
 }
@@ -51,15 +51,15 @@ pub(crate) struct Decoding {
 struct Remembered {
     key: SchemaKey,
     decoder: Arc<Decoder>,
-    /// Why no message with this schema is taken.
+    /// Why messages with this schema are rejected.
     mismatch: Option<String>,
 }
 
-/// The registry does not give the schema of the next record.
+/// An outage of the registry: the schema of the next record cannot be looked up.
 struct Outage {
     backoff: Backoff,
     next: Instant,
-    /// Look-ups that found no such schema.
+    /// Look-ups that did not find the schema.
     missed: u32,
     _failing: Failing,
 }
@@ -88,13 +88,13 @@ impl Decoding {
         }
     }
 
-    /// Fills the batch from `next`, until it is full, nothing is left, or a schema cannot be had.
+    /// Fills the batch from `next`, until it is full, `next` is empty, or a schema cannot be looked up.
     pub(crate) async fn fill(&mut self, batch: &mut Batch, mut next: impl FnMut() -> Option<PendingRun>) {
         while self.outage.as_ref().is_none_or(|outage| Instant::now() >= outage.next)
-            && let Some(room) = batch.room(&self.mapping.settings)
+            && let Some(remaining) = batch.remaining(&self.mapping.settings)
             && let Some(mut run) = self.current.take().or_else(&mut next)
         {
-            self.decode(&mut run, room, batch).await;
+            self.decode(&mut run, remaining, batch).await;
             if !run.is_empty() {
                 self.current = Some(run);
             }
@@ -105,12 +105,12 @@ impl Decoding {
         }
     }
 
-    /// Whether records wait in the middle of their run.
+    /// Whether no run is half decoded.
     pub(crate) fn is_empty(&self) -> bool {
         self.current.is_none()
     }
 
-    /// Returns when the schema that is missing is to be looked up once more.
+    /// Waits until the missing schema is due for another look-up.
     pub(crate) async fn registry(&self) {
         match &self.outage {
             Some(outage) => sleep_until(outage.next).await,
@@ -118,8 +118,8 @@ impl Decoding {
         }
     }
 
-    /// Gives back what was not decoded, but for the record that waits for the registry. It goes back too where a record
-    /// that precedes it has, so that the order holds.
+    /// Gives back undecoded records of a detached partition, except the one that waits for the registry. That one goes back
+    /// too after a record that precedes it, to keep the order.
     pub(crate) fn release_overdue(&mut self, precedes: bool) {
         let Some(mut run) = self.current.take_if(|run| run.partition.is_overdue()) else { return };
         if precedes {
@@ -129,13 +129,13 @@ impl Decoding {
         }
     }
 
-    /// Gives back everything that was not decoded.
+    /// Gives back every undecoded record.
     pub(crate) fn release(&mut self) {
         self.current = None;
         self.outage = None;
     }
 
-    /// Moves records from the front of the run to the batch: valid ones, or one that is not.
+    /// Decodes records at the front of the run into the batch: valid ones, or a single invalid one.
     async fn decode(&mut self, run: &mut PendingRun, (records, bytes): (usize, usize), batch: &mut Batch) {
         let Some(first) = run.entries().first() else { return };
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
@@ -145,11 +145,11 @@ impl Decoding {
         let key = first.source().schema;
         let known = match self.decoder(key).await {
             Ok(known) => known,
-            // The registry answers so when it has trouble of its own too: once is not enough.
+            // The registry answers so during its own failures too: once is not enough.
             Err(failure) if self.is_missing_for_good(&failure) => {
                 self.end_outage();
                 let (id, version) = key.unwrap_or_default();
-                let reason = format!("its schema {id} version {version:?} is not in the registry: {failure}");
+                let reason = format!("schema {id} version {version:?} is not in the registry: {failure}");
                 return self.invalid(run, None, reason, batch);
             }
             Err(failure) => return self.wait(run, batch, &failure),
@@ -201,7 +201,7 @@ impl Decoding {
         }
     }
 
-    /// The first record of the run goes no further.
+    /// Rejects the first record of the run as invalid.
     fn invalid(&self, run: &mut PendingRun, decoder: Option<&Arc<Decoder>>, mut reason: String, batch: &mut Batch) {
         let run = run.split_to(1);
         self.mapping.observer.error(Stage::Decode, "invalid");
@@ -220,8 +220,8 @@ impl Decoding {
     }
 
     async fn decoder(&mut self, key: SchemaKey) -> Result<Remembered, BrokerFailure> {
-        if let Some(place) = self.remembered.iter().position(|known| known.key == key) {
-            self.remembered[..=place].rotate_right(1);
+        if let Some(index) = self.remembered.iter().position(|known| known.key == key) {
+            self.remembered[..=index].rotate_right(1);
             return Ok(self.remembered[0].clone());
         }
         let decoder = match key {
@@ -230,7 +230,7 @@ impl Decoding {
         };
         let mismatch = self.expected.check(decoder.info()).err();
         let known = Remembered { key, decoder, mismatch };
-        // A look-up by id alone answers the latest version, which may be another one tomorrow.
+        // A look-up by id alone returns the latest version, which changes.
         self.remembered.truncate(REMEMBERED - 1);
         self.remembered.insert(0, known.clone());
         Ok(known)
@@ -266,7 +266,7 @@ impl Decoding {
     }
 }
 
-/// The beginning of a payload, as text where it is text.
+/// An excerpt of a payload: its first bytes as text.
 fn excerpt(payload: &[u8]) -> String {
     const LONGEST: usize = 200;
     let (beginning, more) = payload.split_at(payload.len().min(LONGEST));

@@ -1,4 +1,4 @@
-//! The whole effort for one batch: write it, and retry until the target has it.
+//! Delivers a batch: writes it, and retries until the target has it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::{
 /// The longest pause between attempts during a shutdown.
 const WHILE_STOPPING: Duration = Duration::from_millis(500);
 
-/// A target that fails so often in a row is not just busy for a moment: `/ready` shows it.
+/// Consecutive failures of a target after which `/ready` reports it.
 const REPORTED_FAILURES: u32 = 3;
 
 /// Delivers the batches of one mapping.
@@ -42,24 +42,24 @@ pub(crate) struct Deliver {
     stop: CancellationToken,
 }
 
-/// What is left of a batch.
+/// The undelivered rest of a batch.
 struct Work {
-    /// The piece that is written next is the last.
+    /// The next piece to write is the last one.
     pieces: Vec<PendingRecords>,
-    /// Settled last, so that the records around them are delivered even if one ends the connector.
+    /// Rejected records. They are settled last, so that the others are delivered even if one stops the connector.
     rejected: Vec<Rejected>,
-    /// Tried until their retries were exhausted: they become dead letters, whatever becomes of rejected ones.
+    /// Records whose retries are exhausted: dead letters, whatever the policy for rejected ones.
     exhausted: Vec<Rejected>,
     retries: u32,
     backoff: Backoff,
-    /// While the target takes nothing.
+    /// Set while the target takes nothing.
     failing: Option<Failing>,
-    /// A rejected record ends the connector: refused pieces are not halved any more.
+    /// A rejected record stops the connector: refused pieces are not halved any more.
     ends: bool,
 }
 
 impl Work {
-    /// `first` is written next, and `second` after it.
+    /// Queues two pieces: `first` is written next, and `second` after it.
     fn put_back(&mut self, second: PendingRecords, first: PendingRecords) {
         self.pieces.extend([second, first].into_iter().filter(|piece| !piece.is_empty()));
     }
@@ -93,15 +93,15 @@ impl Deliver {
         self.pool.instances()
     }
 
-    /// Whether a write would begin at once.
+    /// Whether an instance is idle, so that a write starts at once.
     pub(crate) fn is_idle(&self) -> bool {
         self.pool.is_idle()
     }
 
-    /// Returns when every record of the batch is settled, or given back to the broker.
+    /// Delivers a batch. Returns when every record of it is settled or given back to the broker.
     ///
     /// # Errors
-    /// What ends the connector. Records that were not settled stay with the broker.
+    /// An error that stops the connector. Unsettled records stay with the broker.
     pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<()> {
         let mut work = Work {
             pieces: vec![batch.records],
@@ -134,13 +134,13 @@ impl Deliver {
     }
 
     async fn attempt(&self, piece: &PendingRecords) -> Attempt {
-        // The wait for an instance and the write itself, each with room for a busy machine.
+        // The wait for an instance and the write itself, each with slack for a busy machine.
         let progress = self.mapping.observer.progress();
         let _step = progress.step(self.write_timeout * 2 * (1 + u32::from(!self.pool.is_idle())));
         self.pool.write(piece.records()).await
     }
 
-    /// Takes from an outcome what is decided, and puts the rest back to work.
+    /// Settles the decided part of an outcome, and queues the rest.
     async fn judge(&self, outcome: Outcome, work: &mut Work) -> ConnectorResult<()> {
         let Outcome { delivered, rejected, invalid, mut retry, tried, second_half, failure, wait } = outcome;
         if failure.is_none() {
@@ -160,7 +160,7 @@ impl Deliver {
             work.ends = true;
         }
         if work.ends && (failure.is_some() || !second_half.is_empty()) {
-            // The connector ends for another record: these stay with the broker.
+            // Another record stops the connector: these stay with the broker.
             return Ok(());
         }
         if let Some(failure) = failure {
@@ -182,13 +182,13 @@ impl Deliver {
         if is_mass && !work.ends { self.mass_refusal(work).await } else { Ok(()) }
     }
 
-    /// Many records refused in a row and none taken: it is not the records.
+    /// Handles a mass refusal: many records refused in a row and none taken, so that the target is at fault.
     async fn mass_refusal(&self, work: &mut Work) -> ConnectorResult<()> {
         let settings = &self.mapping.settings;
         let Some(last) = work.rejected.last() else { return Ok(()) };
         let reason = last.reason.clone();
         let text = format!(
-            "the target refuses one record of {} after the other and takes none, so that it is hardly the records: {reason}",
+            "the target refuses all records of {} one by one, so the records are hardly at fault: {reason}",
             self.mapping.topic
         );
         match settings.on_mass_refusal {
@@ -197,13 +197,13 @@ impl Deliver {
             OnMassRefusal::Wait => {}
         }
         self.mapping.observer.mass_refusal();
-        // All of it in its order, to be tried once more.
+        // All records in their order, for another attempt.
         let mut all = PendingRecords::default();
         std::mem::take(&mut work.rejected).into_iter().for_each(|rejected| all.append(rejected.record));
         std::mem::take(&mut work.pieces).into_iter().rev().for_each(|piece| all.append(piece));
         if let Some(run) = all.runs().first() {
             let partition = Arc::clone(&run.partition);
-            self.mapping.block(&partition, format!("{text}; see to the target, or set on_mass_refusal"));
+            self.mapping.block(&partition, format!("{text}; check the target, or set on_mass_refusal"));
             work.failing.get_or_insert_with(|| self.mapping.fails());
             work.pieces.push(all);
             self.pause(0, work, &text, Some(self.max_backoff)).await;
@@ -213,7 +213,7 @@ impl Deliver {
         Ok(())
     }
 
-    /// Once its partition is detached for a target that fails, only the first record is kept: it probes the target.
+    /// Reduces a piece to one probing record once its partition is detached for a failing target.
     async fn probe(&self, piece: PendingRecords, work: &mut Work) -> ConnectorResult<PendingRecords> {
         if work.failing.is_none() || !is_overdue(&piece) {
             return Ok(piece);
@@ -224,7 +224,7 @@ impl Deliver {
         match self.pool.health_check().await {
             Ok(()) => {}
             Err(error @ (ConnectorError::Fatal { .. } | ConnectorError::Configuration { .. })) => return Err(error),
-            // It may be unwell for another mapping: the record itself is the better probe.
+            // It may be unhealthy for another mapping: the record itself is the better probe.
             Err(error) => {
                 tracing::warn!(topic = %self.mapping.topic, "the target is not healthy: {}", error.report());
                 let delay = work.backoff.next().unwrap_or_default();
@@ -234,7 +234,7 @@ impl Deliver {
         Ok(piece)
     }
 
-    /// Gives back the records of detached partitions, but for the first, which probes the target.
+    /// Gives back the records of detached partitions, except the first, which probes the target.
     fn give_back(&self, work: &mut Work) {
         if !work.pieces.last().is_some_and(is_overdue) || !self.mapping.gives_back(&self.stop) {
             return;
@@ -268,9 +268,9 @@ impl Deliver {
         loop {
             let detached = self.mapping.detached();
             tokio::pin!(detached);
-            // Listens before it looks, so that no change is missed in between.
+            // Registers before it checks, so that no change is missed in between.
             detached.as_mut().enable();
-            // At once, so that their memory is free for other mappings.
+            // At once, to free their memory for other mappings.
             self.give_back(work);
             tokio::select! {
                 () = &mut sleep => return,
@@ -279,7 +279,7 @@ impl Deliver {
         }
     }
 
-    /// A shutdown does not wait for a long pause: the target may be back. It tries at once, and often from then on.
+    /// Sleeps until the next attempt. A shutdown cuts it short: it retries at once, and often from then on.
     async fn sleep(&self, delay: Duration) {
         match self.stop.is_cancelled() {
             false => drop(self.stop.run_until_cancelled(sleep(delay)).await),
@@ -287,7 +287,7 @@ impl Deliver {
         }
     }
 
-    /// Retries are exhausted: records that were tried become dead letters. The others, which are returned, were not.
+    /// Gives up after the last retry: records that were tried become dead letters; the untried ones are returned.
     fn give_up(
         &self,
         retry: PendingRecords,

@@ -1,4 +1,4 @@
-//! From a mapping's topic to a consumer for each of its partitions.
+//! Discovers the partitions of a mapping's topic, and starts a consumer for each.
 
 use std::{collections::HashMap, panic::resume_unwind, sync::Arc, time::Duration};
 
@@ -12,17 +12,16 @@ use super::{
     mapping::Mapping,
 };
 
-/// How often a topic that is missing is looked for: a subscription begins at the latest message, so that each message before
-/// it is there is lost.
+/// The interval of look-ups of a missing topic: a subscription begins at the latest message, so that earlier ones are lost.
 const LOOK_FOR_MISSING: Duration = Duration::from_millis(250);
-/// How soon to look for more partitions at first: a producer creates those of a topic one after the other.
+/// The first interval of look-ups for more partitions: a producer creates those of a topic one after the other.
 const FIRST_LOOK_FOR_MORE: Duration = Duration::from_secs(1);
-/// How long a look may be apart from the last while nothing new is found.
+/// The longest interval of look-ups while no new partition is found.
 const LAST_LOOK_FOR_MORE: Duration = Duration::from_secs(60);
-/// Look-ups that answer without a partition before its consumer is taken for one of a topic that was deleted.
+/// Consecutive look-ups without a partition after which it counts as deleted.
 const LOOKS_WITHOUT: u32 = 3;
 
-/// Finds the partitions of one mapping's topic and reads each.
+/// The discovery of one mapping's partitions.
 pub(crate) struct Discovery {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) mapping: Arc<Mapping>,
@@ -30,7 +29,7 @@ pub(crate) struct Discovery {
     pub(crate) signals: Signals,
 }
 
-/// Closes the mapping when it is dropped, in a panic too: a drain waits for that.
+/// Closes the mapping when it is dropped, even by a panic: a drain waits for that.
 struct Closing(Arc<Mapping>);
 
 impl Drop for Closing {
@@ -41,7 +40,7 @@ impl Drop for Closing {
 
 /// A partition that is read.
 struct Known {
-    /// Look-ups in a row that did not name it.
+    /// Consecutive look-ups that did not name it.
     looks_without: u32,
     signals: Signals,
 }
@@ -85,7 +84,7 @@ impl Discovery {
         }
     }
 
-    /// How many partitions there are; `None` if the broker did not say.
+    /// Looks the partitions up, and counts them; `None` if the look-up failed.
     async fn find(
         &self,
         known: &mut HashMap<String, Known>,
@@ -93,7 +92,7 @@ impl Discovery {
         consumers: &mut JoinSet<()>,
     ) -> Option<usize> {
         let topic = &self.mapping.settings.consumer.topic;
-        // The consumers of known partitions say themselves how they are.
+        // The consumers of known partitions report their own state.
         let missing = |reason: &str| {
             if known.is_empty() {
                 self.mapping.observer.missing(topic, reason);
@@ -117,7 +116,7 @@ impl Discovery {
             partition.looks_without = if partitions.contains(name) { 0 } else { partition.looks_without + 1 };
             let stays = partition.looks_without < LOOKS_WITHOUT;
             if !stays {
-                tracing::warn!(topic = %name, "the partition does not exist any more");
+                tracing::warn!(topic = %name, "the partition no longer exists");
                 partition.signals.finish.cancel();
             }
             stays
@@ -138,17 +137,19 @@ impl Discovery {
         Some(partitions.len())
     }
 
-    /// Makes the topic if the mapping wants that.
+    /// Creates the topic with `create_topics = true`.
     async fn create(&self, topic: &str) -> Result<(), String> {
         let settings = &self.mapping.settings;
         if !settings.create_topics {
-            return Err("the topic does not exist; a producer creates it, or create_topics = true".to_owned());
+            return Err(
+                "the topic does not exist: start a producer that creates it, or set create_topics = true".to_owned()
+            );
         }
         self.broker.create_topic(topic, settings.partitions).await.map_err(|failure| {
-            tracing::warn!(topic, "the topic cannot be made: {failure}");
-            format!("the topic does not exist and cannot be made: {failure}")
+            tracing::warn!(topic, "the topic cannot be created: {failure}");
+            format!("the topic does not exist and cannot be created: {failure}")
         })?;
-        tracing::info!(topic, partitions = settings.partitions, "the topic did not exist and was made");
+        tracing::info!(topic, partitions = settings.partitions, "the topic did not exist and was created");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! One topic mapping: what its consumers, its batches and its writes share.
+//! A topic mapping: the state that its consumers, its batches and its writes share.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,10 +15,11 @@ use crate::{
     observe::{MappingObserver, Observer},
 };
 
-/// A record that waits longer than this part of the ack timeout for its batch is too late for its acknowledgement.
+/// The flush interval is at most the ack timeout divided by this: a record must not wait so long for its batch that its
+/// acknowledgement is late.
 const FLUSHES_AN_ACK_TIMEOUT: u32 = 4;
 
-/// A topic mapping.
+/// The shared state of a topic mapping.
 pub(crate) struct Mapping {
     pub(crate) settings: MappingSettings,
     pub(crate) topic: Arc<str>,
@@ -27,17 +28,17 @@ pub(crate) struct Mapping {
     pub(crate) cost: WriteCost,
     pub(crate) refusals: Refusals,
     pub(crate) decisions: Decisions,
-    /// Records whose order matters are in one stripe. Stripes are written side by side.
+    /// Records whose order matters share a stripe. Stripes are written in parallel.
     stripes: Vec<StripeQueue>,
-    /// A partition was detached since its records are not written in time.
+    /// Notified when a partition is detached because its records are not written in time.
     detached: Notify,
-    /// Batches that cannot be delivered now.
+    /// The number of batches that cannot be delivered now.
     failing: watch::Sender<usize>,
-    /// What is missing beside the target, a schema or a dead-letter topic, by the topic of the partition that lacks it.
+    /// A missing schema or dead-letter topic, by the topic of the partition that needs it.
     blocked_by: Mutex<BTreeMap<Arc<str>, String>>,
 }
 
-/// What waits to be decoded.
+/// The queue of records that wait to be decoded.
 #[derive(Default)]
 pub(crate) struct StripeQueue {
     queue: Mutex<Queue>,
@@ -47,13 +48,13 @@ pub(crate) struct StripeQueue {
 #[derive(Default)]
 struct Queue {
     runs: VecDeque<PendingRun>,
-    /// Nothing more comes.
+    /// Takes no more records.
     is_closed: bool,
-    /// Nothing is taken out any more.
+    /// Its stripe has ended and takes no record out any more.
     has_ended: bool,
 }
 
-/// A batch cannot be delivered while it lives.
+/// A guard that counts a batch as undeliverable while it lives.
 pub(crate) struct Failing {
     mapping: Arc<Mapping>,
     /// `/ready` shows why.
@@ -61,7 +62,7 @@ pub(crate) struct Failing {
 }
 
 impl Mapping {
-    /// `instances` of the connector write side by side.
+    /// `instances` of the connector write in parallel.
     pub(crate) fn new(mut settings: MappingSettings, instances: usize, observer: &Observer) -> Self {
         settings.flush_interval = settings.flush_interval.min(settings.ack_timeout / FLUSHES_AN_ACK_TIMEOUT);
         let stripes = match settings.consumer.subscription_type {
@@ -88,7 +89,7 @@ impl Mapping {
         &self.stripes
     }
 
-    /// How many batches of one stripe are written side by side.
+    /// How many batches of one stripe are written in parallel.
     pub(crate) fn writes_at_once(&self, instances: usize) -> usize {
         let is_ordered = self.settings.consumer.subscription_type != SubscriptionType::Shared;
         if is_ordered || self.settings.single_writer { 1 } else { instances }
@@ -116,13 +117,13 @@ impl Mapping {
 
     /// Whether records that wait for a failing target go back to the broker once their partition is detached.
     ///
-    /// A shutdown writes what is in hand. And a broker forgets what a KeyShared consumer had in hand when it takes it off
-    /// its ring.
+    /// A shutdown writes what is in hand. And when a broker removes a KeyShared consumer from its ring, it forgets what that
+    /// consumer had in hand.
     pub(crate) fn gives_back(&self, stop: &CancellationToken) -> bool {
         self.settings.consumer.subscription_type != SubscriptionType::KeyShared && !stop.is_cancelled()
     }
 
-    /// Gives back what waits of a partition.
+    /// Gives queued records of a partition back to the broker.
     pub(crate) fn release(&self, partition: &Arc<Partition>) {
         for stripe in &self.stripes {
             stripe.queue().runs.retain(|run| !Arc::ptr_eq(&run.partition, partition));
@@ -130,12 +131,12 @@ impl Mapping {
         self.wake();
     }
 
-    /// Something changed that may close a batch.
+    /// Wakes the stripes: something changed that may close a batch.
     pub(crate) fn wake(&self) {
         self.stripes.iter().for_each(|stripe| stripe.changed.notify_one());
     }
 
-    /// A partition is detached since its records are not written in time.
+    /// Marks a partition as detached because its records are not written in time.
     pub(crate) fn detach(&self, partition: &Partition) {
         partition.set_overdue(true);
         self.detached.notify_waiters();
@@ -147,30 +148,30 @@ impl Mapping {
         self.detached.notified()
     }
 
-    /// Nothing more comes.
+    /// Closes the queues: no more records are pushed.
     pub(crate) fn close(&self) {
         self.stripes.iter().for_each(|stripe| stripe.queue().is_closed = true);
         self.wake();
     }
 
-    /// A batch cannot be delivered for now.
+    /// Counts a batch as undeliverable until the guard is dropped.
     pub(crate) fn fails(self: &Arc<Self>) -> Failing {
         self.failing.send_modify(|failing| *failing += 1);
         Failing { mapping: Arc::clone(self), is_reported: false }
     }
 
-    /// How many batches cannot be delivered.
+    /// The number of batches that cannot be delivered.
     pub(crate) fn failing(&self) -> watch::Receiver<usize> {
         self.failing.subscribe()
     }
 
-    /// Records cannot be decoded or settled, although the target may be well.
+    /// Blocks the mapping: records cannot be decoded or settled, although the target may be healthy.
     pub(crate) fn block(&self, partition: &Partition, reason: String) {
         self.observer.blocked(&partition.topic, &reason);
         self.blocked().insert(Arc::clone(&partition.topic), reason);
     }
 
-    /// They can be again, if they could not be before. What was missing is missing for no partition.
+    /// Ends every block of the mapping: what one partition lacked, no other lacks.
     pub(crate) fn unblock(&self) {
         let blocked = std::mem::take(&mut *self.blocked());
         blocked.keys().for_each(|topic| self.observer.unblocked(topic));
@@ -216,7 +217,7 @@ impl StripeQueue {
         self.queue().runs.pop_front()
     }
 
-    /// Whether nothing waits and nothing more comes.
+    /// Whether the queue is closed and empty.
     pub(crate) fn is_done(&self) -> bool {
         let queue = self.queue();
         queue.is_closed && queue.runs.is_empty()
@@ -226,7 +227,7 @@ impl StripeQueue {
         self.queue().is_closed
     }
 
-    /// Nothing is taken out any more: gives back what waits and what still comes.
+    /// Ends the queue: gives back what is queued and what is still pushed.
     pub(crate) fn end(&self) {
         let runs = {
             let mut queue = self.queue();
@@ -236,7 +237,7 @@ impl StripeQueue {
         drop(runs);
     }
 
-    /// Returns when something has come or changed since the last time.
+    /// Waits until something was pushed or changed since the last call.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -246,7 +247,7 @@ impl StripeQueue {
     }
 }
 
-/// The same in every process, so that an order holds over restarts.
+/// A hash that is the same in every process, so that the order holds over restarts.
 fn hash(text: &str) -> usize {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(text);
     usize::try_from(hash >> 33).unwrap_or_default()

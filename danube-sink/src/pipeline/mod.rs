@@ -7,13 +7,13 @@
 //! ```
 //!
 //! It knows no gRPC: it sees a [`Broker`], which is Danube or a stand-in for tests. A record is acknowledged when the
-//! connector answered `Ok` for it, and in no other case; a record that is dropped on the way stays with the broker.
+//! connector answered `Ok` for it, and in no other case; a record that is dropped unsettled stays with the broker.
 //!
-//! - [`consumer`]: attaches, reads, admits messages as records where there is memory, acknowledges what is settled
-//! - [`ledger`]: what happened to each message of a partition; [`credit`]: how many the broker sends before one is acknowledged
-//! - [`mapping`]: what waits, in stripes whose order holds; [`stripe`]: makes batches of it while others are written
-//! - [`deliver`]: writes a batch, retries, halves, waits; [`pool`]: the connector's instances, shared by all mappings
-//! - [`pending`]: records that are not settled yet, which go back to the broker when they are dropped
+//! - [`consumer`]: attaches, reads, turns messages into records while memory lasts, acknowledges settled ones
+//! - [`ledger`]: the delivery state of each message of a partition; [`credit`]: the broker's window, as far as it is known
+//! - [`mapping`]: the queues of a topic mapping, in stripes that keep their order; [`stripe`]: batches their records
+//! - [`deliver`]: writes a batch, retries, halves, backs off; [`pool`]: the connector instances that all mappings share
+//! - [`pending`]: unsettled records, which go back to the broker when they are dropped
 
 mod backoff;
 mod batch;
@@ -65,7 +65,7 @@ use crate::{
     schema::SchemaCache,
 };
 
-/// Everything between the broker and the connector, running.
+/// A running pipeline: everything between the broker and the connector.
 pub(crate) struct Pipeline {
     stripes: JoinSet<ConnectorResult<()>>,
     discoveries: JoinSet<()>,
@@ -73,7 +73,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts to read every mapping's topic and to hand its records to the connector.
+    /// Starts the pipeline: reads every mapping's topic and hands its records to the connector.
     pub(crate) fn start(
         broker: &Arc<dyn Broker>,
         pool: &WriterPool,
@@ -108,7 +108,7 @@ impl Pipeline {
         pipeline
     }
 
-    /// Returns when something cannot go on, with its error.
+    /// Waits for a fatal error, and returns it.
     ///
     /// Dropping the future loses nothing.
     pub(crate) async fn ended(&mut self) -> ConnectorResult<()> {
@@ -124,16 +124,16 @@ impl Pipeline {
                     Err(error) => return Err(broken(&error)),
                     // A stripe has failed, and is about to say why.
                     Ok(()) if self.signals.stop.is_cancelled() => {}
-                    Ok(()) => return Err(ConnectorError::fatal("a discovery ended without being told to")),
+                    Ok(()) => return Err(ConnectorError::fatal("the discovery of partitions ended before the shutdown")),
                 },
                 else => return Ok(()),
             }
         }
     }
 
-    /// Takes no more messages, writes what is in hand, and acknowledges what was written.
+    /// Drains the pipeline: takes no more messages, writes those in hand, and acknowledges what was written.
     ///
-    /// Dropping the future abandons what is not written yet; the broker has it still.
+    /// Dropping the future abandons unwritten records; the broker still has them.
     ///
     /// # Errors
     /// The first error of a stripe; the others are drained all the same.
@@ -152,5 +152,5 @@ impl Pipeline {
 }
 
 fn broken(error: &JoinError) -> ConnectorError {
-    ConnectorError::fatal(format!("a part of the pipeline broke: {error}"))
+    ConnectorError::fatal(format!("a task of the pipeline panicked: {error}"))
 }

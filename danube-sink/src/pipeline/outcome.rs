@@ -1,4 +1,4 @@
-//! What a connector's answer says of each record of a batch.
+//! The outcome of a write: the connector's verdict on each record of a batch.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{
     record::RecordId,
 };
 
-/// A record that goes no further, and why.
+/// A rejected record, and why.
 pub(crate) struct Rejected {
     /// One record.
     pub(crate) record: PendingRecords,
@@ -16,7 +16,7 @@ pub(crate) struct Rejected {
 }
 
 impl Rejected {
-    /// Whether its partition is detached for a target that fails.
+    /// Whether its partition is detached because its target fails.
     pub(crate) fn is_overdue(&self) -> bool {
         self.record.runs().iter().any(|run| run.partition.is_overdue())
     }
@@ -26,23 +26,23 @@ impl Rejected {
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) delivered: PendingRecords,
-    /// The target will not take them.
+    /// Records that the target refuses.
     pub(crate) rejected: Vec<Rejected>,
-    /// Found invalid by the connector itself: the target has not seen them.
+    /// Records that the connector itself found invalid: the target has not seen them.
     pub(crate) invalid: Vec<Rejected>,
-    /// To be written once more, in their order.
+    /// Records to write once more, in their order.
     pub(crate) retry: PendingRecords,
-    /// Those of `retry` that were tried and failed are the first so many, if retries count.
+    /// Which records of `retry` were tried and failed.
     pub(crate) tried: Tried,
-    /// Records that are written in a batch of their own, after those of `retry`.
+    /// Records to write in a batch of their own, after those of `retry`.
     pub(crate) second_half: PendingRecords,
-    /// Why the records failed; `None` if nothing failed and they only were in the way of another one.
+    /// Why the records failed; `None` if nothing failed and they only shared a batch with another one.
     pub(crate) failure: Option<String>,
     /// The delay that the target asked for.
     pub(crate) wait: Option<Duration>,
 }
 
-/// Which records of a retry were tried: all, or those whose places are named.
+/// Which records of a retry were tried: all, or those whose flag is set.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Tried {
     #[default]
@@ -52,15 +52,15 @@ pub(crate) enum Tried {
 
 impl Outcome {
     /// # Errors
-    /// An answer after which the connector cannot go on.
+    /// An answer that stops the connector.
     pub(crate) fn of(batch: PendingRecords, answer: ConnectorResult<()>) -> ConnectorResult<Self> {
         if answer.is_ok() {
             return Ok(Self { delivered: batch, ..Self::default() });
         }
-        // They are written, whatever became of the call.
+        // They are written, whatever the call answered.
         let [left, settled] = batch.split_settled();
         let mut outcome = match answer {
-            // It can be about none of them.
+            // The error concerns none of them.
             Err(
                 ConnectorError::Retryable { .. } | ConnectorError::Refused { .. } | ConnectorError::TooLarge { .. },
             ) if left.is_empty() => Self::default(),
@@ -86,7 +86,7 @@ impl Outcome {
         }
     }
 
-    /// A refusal says nothing of a single record until it is alone.
+    /// Halves a refused batch: a refusal names no record until it is the only one.
     fn halved(mut batch: PendingRecords) -> Self {
         let half = batch.len().div_ceil(2);
         Self { retry: batch.split_to(half), second_half: batch, ..Self::default() }
@@ -94,7 +94,7 @@ impl Outcome {
 
     fn alone(batch: PendingRecords, error: &ConnectorError) -> Self {
         match error {
-            // There may be room for it later.
+            // It may fit later.
             ConnectorError::TooLarge { .. } => Self { retry: batch, failure: Some(error.report()), ..Self::default() },
             _ => Self { rejected: vec![Rejected { record: batch, reason: error.report() }], ..Self::default() },
         }

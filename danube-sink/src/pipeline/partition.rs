@@ -1,4 +1,4 @@
-//! What the consumer of a partition shares with the batches of its records.
+//! A partition: the state that its consumer shares with the batches of its records.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use crate::{
     record::{Chunk, Origin, SinkRecord},
 };
 
-/// A partition, or a topic that has none.
+/// The shared state of a partition, or of a topic without partitions.
 pub(crate) struct Partition {
     /// Its own topic name.
     pub(crate) topic: Arc<str>,
@@ -27,7 +27,7 @@ pub(crate) struct Partition {
     in_hand: AtomicUsize,
     /// Acknowledgements that the broker has not answered.
     in_flight: AtomicUsize,
-    /// How many messages the broker sends before one is acknowledged, as far as is known.
+    /// The broker's dispatch window, as far as it is known.
     limit: AtomicUsize,
     /// How long the broker takes from an acknowledgement to the message that follows it.
     refill_micros: AtomicU64,
@@ -35,7 +35,7 @@ pub(crate) struct Partition {
     is_overdue: AtomicBool,
 }
 
-/// What became of records.
+/// The settlement of a range of a chunk: settled, or given back to the broker.
 pub(crate) struct Settlement {
     pub(crate) chunk: Arc<Chunk>,
     pub(crate) first: u32,
@@ -48,11 +48,11 @@ pub(crate) struct Settlement {
 /// Whether the broker sends more before something is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Backpressure {
-    /// It may.
+    /// It may send more.
     None,
-    /// Not before acknowledgements that are on their way are answered.
+    /// It sends more once acknowledgements in flight are answered.
     Acknowledging,
-    /// No: everything that it may send is in hand.
+    /// It sends no more: its whole window is in hand.
     Certain,
 }
 
@@ -60,7 +60,7 @@ impl Partition {
     pub(crate) fn new(topic: &str, observer: PartitionObserver) -> (Arc<Self>, UnboundedReceiver<Settlement>) {
         #[expect(
             clippy::disallowed_methods,
-            reason = "What is in hand bounds it. A bound of its own would let a batch wait for the consumer that feeds it."
+            reason = "The messages in hand bound it. A bound of its own would let a batch wait for the consumer that feeds it."
         )]
         let (settlements, receiver) = mpsc::unbounded_channel();
         let partition = Self {
@@ -78,11 +78,11 @@ impl Partition {
     }
 
     pub(crate) fn send(&self, settlement: Settlement) {
-        // It fails only when the consumer is gone with the runtime: the broker has the messages still.
+        // It fails only when the consumer is gone with the runtime: the broker still has the messages.
         let _ = self.settlements.send(settlement);
     }
 
-    /// What the consumer knows now. Without memory for more, what is in hand is all that may come.
+    /// Publishes the consumer's counts. Without memory for more messages, those in hand are the whole window.
     pub(crate) fn update(&self, in_hand: usize, in_flight: usize, limit: usize, has_memory: bool) {
         self.in_hand.store(in_hand, Ordering::Relaxed);
         self.in_flight.store(in_flight, Ordering::Relaxed);
@@ -103,7 +103,7 @@ impl Partition {
         }
     }
 
-    /// Whether acknowledgements are on their way.
+    /// Whether acknowledgements are in flight.
     pub(crate) fn is_acknowledging(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
     }

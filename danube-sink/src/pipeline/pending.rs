@@ -1,4 +1,4 @@
-//! Records that are not settled yet. Dropping them gives them back to the broker.
+//! Pending records: they are not settled yet, and dropping them gives them back to the broker.
 
 use std::{ops::Range, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     schema::{Content, Decoder, Opened},
 };
 
-/// Records of one chunk that follow each other.
+/// A run of pending records that follow each other in one chunk.
 pub(crate) struct PendingRun {
     chunk: Arc<Chunk>,
     range: Range<u32>,
@@ -21,11 +21,11 @@ pub(crate) struct PendingRun {
     /// The ledger's epoch in which they arrived.
     epoch: u32,
     pub(crate) arrived: Instant,
-    /// With it the broker's window was full: what follows it, if anything does, comes as soon as there is room.
+    /// It filled the broker's window: the next message arrives as soon as the window has room.
     pub(crate) filled_window: bool,
 }
 
-/// Records of a batch, or of a part of one, in their order.
+/// The pending records of a batch, or of a part of one, in their order.
 #[derive(Default)]
 pub(crate) struct PendingRecords {
     runs: Vec<PendingRun>,
@@ -51,13 +51,13 @@ impl PendingRun {
         &self.chunk.entries()[self.range.start as usize..self.range.end as usize]
     }
 
-    /// The payload of the entry, counted from the run's first, is valid, and this is how it is read.
+    /// Sets how a valid payload is read, by its index in the run.
     pub(crate) fn decode(&self, index: usize, decoder: &Arc<Decoder>, opened: Opened) {
         let index = self.range.start + u32::try_from(index).unwrap_or(u32::MAX);
         self.chunk.decode(index, decoder, opened);
     }
 
-    /// Payloads of the chunk that nothing else is said of are read in this way. `false` if another way is said already.
+    /// Sets how the chunk's payloads are read by default. `false` if it has another default already.
     pub(crate) fn share(&self, decoder: &Arc<Decoder>, content: Content) -> bool {
         self.chunk.share(decoder, content)
     }
@@ -70,7 +70,7 @@ impl PendingRun {
         self.range.clone().map(|index| SinkRecord::of(Arc::clone(&self.chunk), index))
     }
 
-    /// Takes the first `count` records out.
+    /// Splits off the first `count` records.
     pub(crate) fn split_to(&mut self, count: usize) -> Self {
         let middle = self.range.start + u32::try_from(count.min(self.len())).unwrap_or(u32::MAX);
         let front = self.range.start..middle;
@@ -85,7 +85,7 @@ impl PendingRun {
         }
     }
 
-    /// The target has them, or they are skipped, or their dead letters are published.
+    /// Settles the run: written, skipped, or published as dead letters.
     pub(crate) fn settle(mut self) {
         self.finish(true);
     }
@@ -98,7 +98,7 @@ impl PendingRun {
         }
     }
 
-    /// The same records in memory of their own, so that what they arrived with is free.
+    /// Copies the records out of their chunk, so that the chunk's memory is freed.
     fn copied(mut self, budget: &Budget) -> PendingRecords {
         if self.chunk.len() == 1 {
             return [self].into_iter().collect();
@@ -158,7 +158,7 @@ impl PendingRecords {
         records
     }
 
-    /// Takes the first `count` records out.
+    /// Splits off the first `count` records.
     pub(crate) fn split_to(&mut self, count: usize) -> Self {
         let mut front = Self::default();
         let mut runs = std::mem::take(self).runs.into_iter();
@@ -175,19 +175,19 @@ impl PendingRecords {
         front
     }
 
-    /// Sorts each record, in order, by the number that `place` gives it.
-    pub(crate) fn sort<const PLACES: usize>(self, mut place: impl FnMut(&SinkRecord) -> usize) -> [Self; PLACES] {
-        let mut places = [const { Self { runs: Vec::new(), len: 0 } }; PLACES];
+    /// Sorts the records, in order, into the groups whose index `group` returns.
+    pub(crate) fn sort<const GROUPS: usize>(self, mut group: impl FnMut(&SinkRecord) -> usize) -> [Self; GROUPS] {
+        let mut groups = [const { Self { runs: Vec::new(), len: 0 } }; GROUPS];
         for mut run in self.runs {
             while let Some(first) = run.first() {
-                let number = place(&first);
-                places[number].push(run.split_to(1));
+                let index = group(&first);
+                groups[index].push(run.split_to(1));
             }
         }
-        places
+        groups
     }
 
-    /// The records that are left, and those that were settled before their batch was answered.
+    /// Splits off the records that were settled before their batch was answered: unsettled first, settled second.
     pub(crate) fn split_settled(self) -> [Self; 2] {
         let is_settled = |record: &SinkRecord| record.chunk().entry(record.index()).is_settled();
         if !self.runs.iter().flat_map(PendingRun::entries).any(Entry::is_settled) {
@@ -196,20 +196,20 @@ impl PendingRecords {
         self.sort(|record| usize::from(is_settled(record)))
     }
 
-    /// Keeps the records of runs that `keep` wants; the others go back to the broker.
+    /// Keeps the runs for which `keep` is true; the others go back to the broker.
     pub(crate) fn retain(&mut self, keep: impl FnMut(&PendingRun) -> bool) {
         self.runs.retain(keep);
         self.len = self.runs.iter().map(PendingRun::len).sum();
     }
 
-    /// The same records in memory of their own.
+    /// Copies the records out of their chunks, so that the chunks' memory is freed.
     pub(crate) fn copied(self, budget: &Budget) -> Self {
         let mut copied = Self::default();
         self.runs.into_iter().for_each(|run| copied.append(run.copied(budget)));
         copied
     }
 
-    /// The target has them, or they are skipped, or their dead letters are published.
+    /// Settles the records: written, skipped, or published as dead letters.
     pub(crate) fn settle(self) {
         self.runs.into_iter().for_each(PendingRun::settle);
     }

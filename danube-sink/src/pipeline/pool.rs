@@ -27,17 +27,17 @@ pub(crate) struct Writer {
     connector: Arc<AsyncMutex<Box<dyn SinkConnector>>>,
 }
 
-/// All instances, with a limit for each call.
+/// A pool of connector instances, with a timeout for each call.
 #[derive(Clone)]
 pub(crate) struct WriterPool {
-    /// Instances without a call, and one permit for each.
+    /// Idle instances, and one permit for each.
     idle: Arc<Mutex<Vec<Writer>>>,
     permits: Arc<Semaphore>,
     instances: usize,
     timeout: Duration,
 }
 
-/// An instance that was taken out of the pool; dropping it puts it back.
+/// An instance taken out of the pool; dropping it returns it.
 struct Taken<'p> {
     pool: &'p WriterPool,
     writer: Writer,
@@ -85,7 +85,7 @@ impl fmt::Debug for Writer {
 }
 
 impl WriterPool {
-    /// `timeout` limits each write and each health check.
+    /// `timeout` bounds each write and each health check.
     pub(crate) fn new(writers: Vec<Writer>, timeout: Duration) -> Self {
         let instances = writers.len();
         let permits = Arc::new(Semaphore::new(instances));
@@ -96,12 +96,12 @@ impl WriterPool {
         self.instances
     }
 
-    /// Whether a write would begin at once.
+    /// Whether an instance is idle, so that a write starts at once.
     pub(crate) fn is_idle(&self) -> bool {
         self.permits.available_permits() > 0
     }
 
-    /// One attempt to write a batch. The limit does not count the wait for an instance.
+    /// Makes one attempt to write a batch. The timeout excludes the wait for an instance.
     pub(crate) async fn write(&self, records: Vec<SinkRecord>) -> Attempt {
         let asked = Instant::now();
         let Some(taken) = self.take().await else { return Attempt::of(Err(no_instance()), asked, asked) };

@@ -1,12 +1,12 @@
-//! Whether the target refuses records, or refuses to work.
+//! Mass refusals: whether the records or the target are at fault.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// So many distinct records refused, in at least [`WRITES`] writes and without one success, are not at fault.
+/// A mass refusal: so many distinct records refused, in at least [`WRITES`] writes and without one success.
 const RECORDS: usize = 32;
 const WRITES: usize = 2;
 
-/// The refusals of a mapping in a row.
+/// Consecutive refusals of a mapping.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<Row>);
 
@@ -17,7 +17,7 @@ struct Row {
 }
 
 impl Refusals {
-    /// A write refused so many records by themselves, and delivered none. Whether it is not the records.
+    /// Counts a write that refused so many single records and delivered none. Whether it is a mass refusal.
     pub(crate) fn refused(&self, records: usize) -> bool {
         let mut row = self.row();
         row.records += records;
@@ -25,7 +25,7 @@ impl Refusals {
         row.records >= RECORDS && row.writes >= WRITES
     }
 
-    /// The target took a record; or it was waited for, and is tried once more.
+    /// Resets the count: the target took a record, or is tried once more after a wait.
     pub(crate) fn reset(&self) {
         *self.row() = Row::default();
     }
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn many_records_in_two_writes_without_a_success_are_a_mass_refusal() {
         let refusals = Refusals::default();
-        assert!(!refusals.refused(1_000), "one write may be at fault by itself");
+        assert!(!refusals.refused(1_000), "one write alone is no mass refusal");
         assert!(refusals.refused(1));
         refusals.reset();
         assert!((1..RECORDS).all(|_| !refusals.refused(1)));

@@ -1,4 +1,4 @@
-//! One stripe of a mapping: its records are decoded, batched, and written in order.
+//! A stripe of a mapping: decodes its records, batches them, and writes the batches in order.
 
 use std::{any::Any, panic::resume_unwind, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
     observe::Closed,
 };
 
-/// Makes the batches of one stripe while others are written.
+/// Builds the batches of one stripe while others are written.
 pub(crate) struct Stripe {
     mapping: Arc<Mapping>,
     number: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Stripe {
     stop: CancellationToken,
 }
 
-/// Batches that are being delivered.
+/// The batches in delivery.
 enum Deliveries {
     /// One at a time, in the task of the stripe.
     One(Option<BoxFuture<'static, ConnectorResult<()>>>),
@@ -70,14 +70,14 @@ impl Stripe {
                 self.decoding.fill(&mut batch, || queue.pop()).await;
             }
             if let Some(reason) = self.closes(&batch)
-                && self.deliveries.have_room()
+                && self.deliveries.have_capacity()
             {
                 mapping.observer.batch_closed(batch.len(), reason);
                 self.deliveries.start(Arc::clone(&self.deliver).batch(std::mem::take(&mut batch)));
                 continue;
             }
             if queue.is_closed() && batch.is_empty() {
-                // What could not be decoded stays with the broker, and what follows it too, so that the order holds.
+                // What could not be decoded stays with the broker, and what follows it too, to keep the order.
                 if self.decoding.is_empty() {
                     self.decoding.release();
                 } else if self.deliveries.are_empty() {
@@ -89,14 +89,14 @@ impl Stripe {
                 }
             }
             let now = Instant::now();
-            let deadlines = [batch.deadline(&mapping.settings), batch.quiet()];
+            let deadlines = [batch.deadline(&mapping.settings), batch.refill_deadline()];
             let deadline = deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min();
             tokio::select! {
                 () = queue.changed() => {}
                 Some(delivered) = self.deliveries.next() => delivered?,
                 () = sleep_until(deadline) => {}
-                // A batch that takes nothing more waits for its turn, not for the registry.
-                () = self.decoding.registry(), if batch.room(&mapping.settings).is_some() => {}
+                // A full batch waits for a writer, not for the registry.
+                () = self.decoding.registry(), if batch.remaining(&mapping.settings).is_some() => {}
             }
         }
     }
@@ -114,7 +114,8 @@ impl Stripe {
         } else if batch.deadline(settings).is_some_and(|deadline| deadline <= Instant::now()) {
             Some(Closed::Time)
         } else if self.deliver.is_idle()
-            && (batch.is_held_back(&self.mapping.cost) || batch.quiet().is_some_and(|quiet| quiet <= Instant::now()))
+            && (batch.is_held_back(&self.mapping.cost)
+                || batch.refill_deadline().is_some_and(|deadline| deadline <= Instant::now()))
         {
             Some(Closed::Window)
         } else {
@@ -124,7 +125,7 @@ impl Stripe {
 }
 
 impl Deliveries {
-    fn have_room(&self) -> bool {
+    fn have_capacity(&self) -> bool {
         match self {
             Self::One(delivery) => delivery.is_none(),
             Self::Several { most, tasks } => tasks.len() < *most,
@@ -145,7 +146,7 @@ impl Deliveries {
         }
     }
 
-    /// The end of a delivery; `None` if there is none.
+    /// Waits for the next delivery to end; `None` if none is running.
     async fn next(&mut self) -> Option<ConnectorResult<()>> {
         match self {
             Self::One(one) => {
@@ -156,7 +157,7 @@ impl Deliveries {
             Self::Several { tasks, .. } => tasks.join_next().await.map(|delivered| match delivered {
                 Ok(delivered) => delivered,
                 Err(error) if error.is_panic() => resume_unwind(error.into_panic() as Box<dyn Any + Send>),
-                Err(error) => Err(ConnectorError::fatal(format!("a delivery ended early: {error}"))),
+                Err(error) => Err(ConnectorError::fatal(format!("the delivery of a batch was aborted: {error}"))),
             }),
         }
     }

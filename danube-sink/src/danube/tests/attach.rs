@@ -49,7 +49,7 @@ async fn an_answer_names_the_acknowledgements_that_failed() {
 }
 
 #[tokio::test]
-async fn acknowledgements_go_on_after_a_lost_connection() {
+async fn acknowledgements_continue_after_a_lost_connection() {
     let (embedded, client) = start().await;
     let mut attached = attach(&client).await;
     publish(&client, TOPIC, 1).await;
@@ -78,13 +78,13 @@ async fn a_list_that_gets_no_answer_fails_as_soon_as_one_call_would() {
     let (_, failure) = &failures[COUNT - 1];
     assert_eq!(failure.kind, FailureKind::Unreachable);
     assert!(failure.message.contains("no answer within 5 s"), "{failure}");
-    // A connection that is as good as dead is not used again.
+    // A dead connection is not reused.
     embedded.faults().set_frozen(false);
     assert_eq!(attached.session.ack(tokens).await, []);
 }
 
 #[tokio::test]
-async fn unread_streams_hold_up_no_acknowledgement() {
+async fn unread_streams_block_no_acknowledgement() {
     let (embedded, client) = start().await;
     let mut attached = attach(&client).await;
     publish(&client, TOPIC, 1).await;
@@ -121,7 +121,7 @@ async fn a_consumer_that_subscribed_reads_even_if_its_caller_gave_up() {
 }
 
 #[tokio::test]
-async fn a_broker_that_does_not_answer_holds_up_no_connection_to_another() {
+async fn a_broker_that_does_not_answer_blocks_no_connection_to_another() {
     let (_open, silent) = listen().await;
     let certificate = Certificate::new();
     let mut config = ConnectorConfig::new(format!("https://{silent}"), "test");
@@ -143,12 +143,12 @@ async fn a_broker_that_does_not_answer_holds_up_no_connection_to_another() {
 }
 
 #[tokio::test]
-async fn a_broker_that_takes_calls_and_does_not_answer_holds_up_no_other_topic() {
+async fn a_broker_that_takes_calls_and_does_not_answer_blocks_no_other_topic() {
     let (_open, silent) = listen().await;
     let (embedded, _) = start().await;
-    let elsewhere =
+    let brokers =
         HashMap::from([(TOPIC.to_owned(), embedded.url()), ("/default/lost".to_owned(), format!("http://{silent}"))]);
-    let broker = Scripted::start(Script { elsewhere, ..Script::default() }).await;
+    let broker = Scripted::start(Script { brokers, ..Script::default() }).await;
     let client = client(&broker.url);
     let lost = consumer("/default/lost");
     let mut hanging = client.attach(&lost);

@@ -64,7 +64,7 @@ fn measure<P: Future>(
     worker.join().unwrap()
 }
 
-/// A loop over tonic's client as it is, with 256 acknowledgements under way.
+/// A loop over tonic's client as it is, with 256 acknowledgements in flight.
 fn bare() -> Figures {
     let prepare = |url: String| async {
         let mut service = ConsumerServiceClient::connect(url).await.unwrap();

@@ -28,7 +28,7 @@ async fn everything_of_a_dead_letter_is_published_and_answered_in_order() {
         assert_eq!(message.schema, Some((7, 2)));
         assert_eq!(message.producer, "test-dead-letters");
     }
-    // And the next list goes on.
+    // And the next list is published.
     publish(&client, DEAD, 1).await;
 }
 
@@ -56,7 +56,7 @@ async fn a_list_that_gets_no_answer_fails_as_soon_as_one_call_would() {
 }
 
 #[tokio::test]
-async fn a_topic_that_cannot_be_made_fails_its_own_dead_letters_only() {
+async fn a_topic_that_cannot_be_created_fails_its_own_dead_letters_only() {
     let options = BrokerOptions { auto_create_topics: false, ..BrokerOptions::default() };
     let embedded = EmbeddedBroker::start(options).await.unwrap();
     embedded.create_topic(TOPIC, crate::dev::Partitions::Unpartitioned, true).unwrap();

@@ -40,7 +40,7 @@ async fn a_real_broker_serves_every_call() {
 
     let config = ConnectorConfig::new(&url, "test");
     admin::unsubscribe(&config, &admin_url, &partitions[0], SUBSCRIPTION).await.unwrap();
-    let again = admin::unsubscribe(&config, &admin_url, "/default/missing", SUBSCRIPTION).await.unwrap_err();
-    assert_eq!(again.kind, FailureKind::Missing, "{again}");
-    println!("of a topic that is missing: {again}");
+    let missing = admin::unsubscribe(&config, &admin_url, "/default/missing", SUBSCRIPTION).await.unwrap_err();
+    assert_eq!(missing.kind, FailureKind::Missing, "{again}");
+    println!("of a topic that is missing: {missing}");
 }

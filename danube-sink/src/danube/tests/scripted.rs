@@ -1,4 +1,4 @@
-//! A broker that answers look-ups and consumers as a test wants it.
+//! A broker that answers look-ups and consumers as a test scripts it.
 
 use std::{
     collections::HashMap,
@@ -25,22 +25,22 @@ use tokio::{
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
 
-/// What the broker does, and what it saw.
+/// The script of the broker, and the calls that it received.
 pub(super) struct Script {
-    /// Where topics are; others are here.
-    pub(super) elsewhere: HashMap<String, String>,
+    /// The URLs of the brokers that serve topics; this one serves the others.
+    pub(super) brokers: HashMap<String, String>,
     /// A Subscribe is answered for each permit.
     pub(super) subscribes: Semaphore,
-    /// How many Subscribes came.
+    /// The number of Subscribes.
     pub(super) subscribing: watch::Sender<usize>,
-    /// How many streams were opened.
+    /// The number of streams opened.
     pub(super) streams: AtomicUsize,
 }
 
 impl Default for Script {
     fn default() -> Self {
         Self {
-            elsewhere: HashMap::new(),
+            brokers: HashMap::new(),
             subscribes: Semaphore::new(0),
             subscribing: watch::Sender::new(0),
             streams: AtomicUsize::new(0),
@@ -82,7 +82,7 @@ impl Drop for Scripted {
     }
 }
 
-/// Something that takes connections and never says anything.
+/// A listener that accepts connections and never answers.
 pub(super) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -95,7 +95,7 @@ impl Discovery for Service {
         &self,
         request: Request<TopicLookupRequest>,
     ) -> Result<Response<TopicLookupResponse>, Status> {
-        let url = self.script.elsewhere.get(&request.into_inner().topic).unwrap_or(&self.url);
+        let url = self.script.brokers.get(&request.into_inner().topic).unwrap_or(&self.url);
         Ok(Response::new(TopicLookupResponse {
             request_id: 0,
             response_type: LookupType::Redirect.into(),

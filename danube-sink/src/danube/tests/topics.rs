@@ -45,7 +45,7 @@ async fn a_broker_that_creates_no_topics_fails_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_missing_right_is_named_and_a_later_attempt_makes_the_rest() {
+async fn a_missing_right_is_named_and_a_later_attempt_creates_the_rest() {
     let (certificate, access) = (Certificate::new(), Access::new("key"));
     let tls = Some(certificate.tls.clone());
     let options = BrokerOptions { tls, access: Some(access.clone()), ..BrokerOptions::default() };

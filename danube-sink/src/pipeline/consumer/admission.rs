@@ -1,4 +1,4 @@
-//! Messages become records in hand, where there is memory for them.
+//! Admission: turns messages into records in hand, while memory lasts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,10 +10,10 @@ use crate::{
     record::{Chunk, Entry, Flag, RecordId, microseconds},
 };
 
-/// A ledger that has grown by so many bytes is looked at whether it has to forget.
+/// The growth of a ledger in bytes after which it forgets settled messages.
 const GROWTH: usize = 1024;
 
-/// The records of one chunk, as they are taken.
+/// The admitted records of one chunk.
 struct Admitted {
     entries: Vec<Entry>,
     charge: Charged,
@@ -21,30 +21,30 @@ struct Admitted {
 }
 
 impl ConsumerTask {
-    /// Messages have come. Reading goes on in any case: without memory for them, their payloads are dropped, and the
-    /// broker, which holds back at its window, sends them again after the next attach.
+    /// Admits messages. Without memory, their payloads are dropped and reading continues: the window bounds them, and the
+    /// broker redelivers them after the next attach.
     pub(super) fn admit(&mut self, messages: Vec<Message>) {
         let now = Instant::now();
-        // What was read late may have been sent early.
+        // A message read late may have been sent early.
         let moment = self.ledger.moment(self.paused.take().unwrap_or(now));
         let stops = self.signals.stop.is_cancelled();
         let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
         let first = messages.first().map_or(0, |message| message.token.offset);
         let (mut new, mut redelivered) = (0, 0);
         let mut admitted = self.admitted(count);
-        // It was for these.
+        // The reservation was for these messages.
         self.reserved = self.budget.nothing();
         for message in messages {
             let restarts = self.ledger.restarts();
             let arrival = self.ledger.receive(&message, moment);
-            let began_anew = self.ledger.restarts() != restarts;
+            let restarted = self.ledger.restarts() != restarts;
             if self.ledger.epoch() != admitted.epoch {
                 let next = self.admitted(count);
                 self.hand_over(std::mem::replace(&mut admitted, next), now);
             }
             if arrival == Arrival::New {
                 new += 1;
-                self.losses.observe(&message, began_anew, &self.partition);
+                self.losses.observe(&message, restarted, &self.partition);
             } else {
                 redelivered += 1;
             }
@@ -62,7 +62,7 @@ impl ConsumerTask {
             if self.ledger.release(offset, admitted.epoch) {
                 self.released_bytes += size;
             }
-            // What comes after it is refused too, so that the order holds when the broker sends both again.
+            // Later messages are refused too, to keep the order when the broker redelivers them.
             self.refuses |= !stops;
         }
         self.hand_over(admitted, now);
@@ -76,7 +76,7 @@ impl ConsumerTask {
         }
     }
 
-    /// Whether there is memory for a message that has just come, or has to be.
+    /// Charges the memory of an arriving message. Whether the message is taken.
     fn takes(&self, offset: u64, size: usize, charge: &mut Charged) -> bool {
         if self.refuses {
             return false;
@@ -89,9 +89,9 @@ impl ConsumerTask {
         fits || must_keep
     }
 
-    /// Whether to read on: what has to be kept is read when there is memory.
+    /// Whether to continue reading: messages that have to be kept are read once there is memory.
     pub(super) fn reads(&mut self) -> bool {
-        let has_memory = !self.reserved.is_empty() || self.budget.has_room(1);
+        let has_memory = !self.reserved.is_empty() || self.budget.has_free(1);
         let reads = has_memory || !self.ledger.must_keep_next();
         if !reads {
             self.paused.get_or_insert_with(Instant::now);
@@ -99,8 +99,8 @@ impl ConsumerTask {
         reads
     }
 
-    /// Whether messages that there was no memory for are all that the consumer waits for: each attach counts an attempt of
-    /// every message, so that as much as can be is taken with one.
+    /// Whether the consumer waits only for memory for refused messages: each attach counts an attempt of every message, so that
+    /// one attach should take as many as possible.
     pub(super) fn waits_for_memory(&self) -> bool {
         self.refuses && self.ledger.in_hand() == 0
     }

@@ -1,4 +1,4 @@
-//! What the broker did not send, told as far as a consumer can know it.
+//! Loss detection: reports messages that the broker did not send, as far as a consumer can know.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -12,12 +12,12 @@ use crate::{
     record::microseconds,
 };
 
-/// Producers that are remembered, to tell a new one.
+/// The number of producers to remember, to recognize a new one.
 const PRODUCERS: usize = 64;
-/// Publish times that jump so far over a lost connection say that messages may be missing in between.
+/// A jump of publish times over a lost connection from which on messages may be missing.
 const JUMP: Duration = Duration::from_secs(1);
 
-/// Whether this process receives every message of the subscription: what it does not receive is lost.
+/// Whether this process is the only reader of the subscription: a message that it does not receive is lost.
 pub(crate) fn is_only_reader(settings: &MappingSettings) -> bool {
     match settings.consumer.subscription_type {
         SubscriptionType::Exclusive | SubscriptionType::Failover => true,
@@ -26,14 +26,14 @@ pub(crate) fn is_only_reader(settings: &MappingSettings) -> bool {
     }
 }
 
-/// What a partition's messages tell of those that did not come.
+/// The loss detection of one partition.
 #[derive(Debug)]
 pub(super) struct Losses {
     /// This process reads every message of the subscription, so that a gap is a loss.
-    is_alone: bool,
-    /// The topic was seen missing, and nothing of it has come yet.
+    is_only_reader: bool,
+    /// The topic was missing, and no message of it has arrived yet.
     was_missing: bool,
-    /// The connection was lost, and nothing new has come since.
+    /// The connection was lost, and no new message has arrived since.
     was_lost: bool,
     producers: VecDeque<u64>,
     last_producer: Option<u64>,
@@ -42,9 +42,8 @@ pub(super) struct Losses {
 
 impl Losses {
     pub(super) fn new(settings: &MappingSettings, was_missing: bool) -> Self {
-        let is_alone = is_only_reader(settings);
         Self {
-            is_alone,
+            is_only_reader: is_only_reader(settings),
             was_missing,
             was_lost: false,
             producers: VecDeque::new(),
@@ -53,24 +52,24 @@ impl Losses {
         }
     }
 
-    /// The connection to the broker was lost: it may have begun anew.
+    /// Records a lost connection: the broker may have restarted.
     pub(super) fn connection_lost(&mut self, partition: &Partition) {
         self.was_lost = true;
         partition.observer.connection_lost();
     }
 
-    /// The broker skipped messages. Where others read the subscription too, they may have them.
+    /// Reports a gap, unless other readers of the subscription may have the messages.
     pub(super) fn gap(&self, gap: Gap, partition: &Partition) {
-        if self.is_alone {
+        if self.is_only_reader {
             partition.observer.gap(gap.messages, gap.end);
         }
     }
 
-    /// A new message has come.
-    pub(super) fn observe(&mut self, message: &Message, began_anew: bool, partition: &Partition) {
+    /// Checks a new message for signs of a loss before it.
+    pub(super) fn observe(&mut self, message: &Message, restarted: bool, partition: &Partition) {
         let AckToken { offset, ref source, .. } = message.token;
         let producer_id = source.producer_id;
-        if self.last_producer == Some(producer_id) && !began_anew && !self.was_missing && !self.was_lost {
+        if self.last_producer == Some(producer_id) && !restarted && !self.was_missing && !self.was_lost {
             self.last_published = message.publish_time;
             return;
         }
@@ -80,7 +79,7 @@ impl Losses {
         let was_lost = std::mem::take(&mut self.was_lost);
         let published = message.publish_time;
         let is_known = self.last_producer == Some(producer_id) || self.producers.contains(&producer_id);
-        if began_anew {
+        if restarted {
             partition.observer.offsets_restarted(offset);
         } else if was_lost && !is_known && self.jumped(published) {
             partition.observer.possible_loss(offset);

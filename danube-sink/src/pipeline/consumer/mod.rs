@@ -1,4 +1,4 @@
-//! One partition's consumer: it attaches, reads, acknowledges, and comes back from whatever ends its stream.
+//! A partition's consumer: it attaches, reads, acknowledges, and reattaches when its stream ends.
 //!
 //! ```text
 //!  stream ──chunk──▶ admission ──records──▶ mapping
@@ -6,7 +6,7 @@
 //!  broker ◀──acks── reading ◀──settlements── batches
 //! ```
 //!
-//! Its task owns the partition's ledger, so that nothing of it needs a lock.
+//! Its task owns the partition's ledger, which needs no lock.
 
 mod admission;
 pub(super) mod losses;
@@ -38,17 +38,17 @@ use crate::{
     observe::{AttachReason, Stage},
 };
 
-/// How often a stream that may be silent for good reasons is asked whether it is still served.
+/// The interval of health checks: a stream without messages may be dead.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a consumer that was taken over waits for the other one to leave, the first time.
+/// How long a consumer that was taken over waits for the other one to detach, the first time.
 pub(super) const FIRST_TAKEOVER_WAIT: Duration = Duration::from_secs(5 * 60);
 const LONGEST_TAKEOVER_WAIT: Duration = Duration::from_secs(60 * 60);
-/// The broker takes a KeyShared consumer off its ring after three seconds.
+/// The broker removes a KeyShared consumer from its ring after three seconds.
 const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
-/// How long a shutdown waits for written messages to be sent again whose acknowledgement did not count.
+/// How long a shutdown waits for the redelivery of written messages whose acknowledgement did not count.
 const UNCONFIRMED_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Reads one partition.
+/// The consumer task of one partition.
 pub(crate) struct ConsumerTask {
     pub(crate) broker: Arc<dyn Broker>,
     mapping: Arc<Mapping>,
@@ -59,45 +59,45 @@ pub(crate) struct ConsumerTask {
     ledger: DeliveryLedger,
     credit: Credit,
     losses: Losses,
-    /// Messages are dropped for want of memory: the broker sends them again after an attach.
+    /// Messages are dropped for lack of memory: the broker redelivers them after an attach.
     refuses: bool,
-    /// Bytes of the messages that the broker sends again.
+    /// Bytes of the messages that the broker will redeliver.
     released_bytes: usize,
-    /// Memory for them, from before an attach until they come.
+    /// Memory for them, reserved before an attach until they arrive.
     reserved: Charged,
-    /// Nothing is read, since there is no memory for what has to be kept.
+    /// Since when reading is paused, for lack of memory for messages that have to be kept.
     paused: Option<Instant>,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
-    /// When the end is not waited for any longer, once it was asked for.
+    /// When a shutdown stops waiting, once it has begun.
     end_by: Option<Instant>,
 }
 
-/// What a pipeline tells its consumers.
+/// The shutdown signals of a pipeline.
 #[derive(Clone, Default)]
 pub(crate) struct Signals {
-    /// Take no more messages.
+    /// Consumers take no more messages.
     pub(crate) stop: CancellationToken,
-    /// No record will be settled any more: acknowledge what was, and end.
+    /// No more settlements follow: consumers send the remaining acknowledgements and end.
     pub(crate) finish: CancellationToken,
 }
 
-/// Why a stream was given up.
+/// Why the consumer stopped reading a stream.
 enum End {
     Failure(BrokerFailure),
-    /// The stream ended without an error, and the broker still serves a consumer of this name: another one.
+    /// Another consumer of the name took over: the stream ended without an error, and the broker still serves the name.
     TakenOver(Arc<dyn Session>),
-    /// What it brought is not written in time.
+    /// Its records are not written in time.
     Overdue,
-    /// There is memory again for what was refused.
+    /// Memory was freed for refused messages.
     MemoryFreed,
-    /// After `stop`, all that was taken is settled: what still comes would only be sent once more to each attach.
+    /// After `stop`, every record is settled: what still arrives would only be redelivered to each attach.
     Drained,
     Finished,
 }
 
 impl ConsumerTask {
-    /// `was_missing`: the topic was seen missing before, so that messages may have come before the subscription.
+    /// `was_missing`: the topic was missing before, so that messages may precede the subscription.
     pub(crate) fn new(
         broker: Arc<dyn Broker>,
         mapping: Arc<Mapping>,
@@ -130,10 +130,10 @@ impl ConsumerTask {
         }
     }
 
-    /// Runs until `finish` is signalled and what was settled is acknowledged.
+    /// Runs the consumer until `finish` is signalled and every settled message is acknowledged.
     ///
-    /// After `stop` it reads on and gives back what it reads: an acknowledgement counts only while the consumer is
-    /// attached, and a broker that cannot send does not listen either.
+    /// After `stop` it continues to read and gives messages back: an acknowledgement counts only while the consumer is
+    /// attached, and a broker that cannot send takes no acknowledgements either.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
         let mut name = self.name();
@@ -152,7 +152,7 @@ impl ConsumerTask {
                     self.partition.observer.attached(reason);
                     let end = self.read(attachment).await;
                     detached = Instant::now();
-                    // A stream that ends as soon as it starts is no success.
+                    // A stream that ends at once is no success.
                     if since.elapsed() > HEALTH_INTERVAL {
                         backoff.reset();
                     }
@@ -174,7 +174,9 @@ impl ConsumerTask {
                     break;
                 }
                 End::MemoryFreed => {
-                    self.partition.observer.detached("messages that there was no memory for are asked for again");
+                    self.partition
+                        .observer
+                        .detached("messages that were refused for lack of memory are requested again");
                     AttachReason::OutOfMemory
                 }
                 End::Overdue => {
@@ -200,7 +202,7 @@ impl ConsumerTask {
         self.budget.remember(self.remembered_bytes, 0);
     }
 
-    /// Attaches, unless the task ends before.
+    /// Attaches; `None` if the task ends first.
     async fn attach(&mut self, name: &str) -> Option<Result<Attachment, BrokerFailure>> {
         let settings = &self.mapping.settings.consumer;
         let consumer = Consumer {
@@ -213,10 +215,10 @@ impl ConsumerTask {
         self.meanwhile(async move { broker.attach(&consumer).await }).await
     }
 
-    /// Waits for memory for what the broker sends again: each attach counts as a delivery, which should not be in vain.
+    /// Reserves memory for redeliveries before an attach, which counts as a delivery and should not be wasted.
     async fn reserve(&mut self) {
         if self.ledger.released() == 0 {
-            // Another consumer has them, or the broker began anew.
+            // Another consumer has them, or the broker restarted its offsets.
             self.released_bytes = 0;
         }
         if self.released_bytes > 0 {
@@ -236,7 +238,7 @@ impl ConsumerTask {
         self.show();
     }
 
-    /// Takes settlements until the work is done. `None` if there is nothing left to do for this task before.
+    /// Takes settlements while `work` runs. `None` if the task is finished first.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(work);
         loop {
@@ -263,7 +265,7 @@ impl ConsumerTask {
         self.end_by = Some(Instant::now() + UNCONFIRMED_PATIENCE);
     }
 
-    /// Whether every settled message is acknowledged that can be, once the end was asked for.
+    /// Whether a shutdown has begun, and every acknowledgement that can be sent is confirmed.
     fn is_finished(&self) -> bool {
         self.end_by.is_some_and(|end| self.is_confirmed() || Instant::now() >= end)
     }
@@ -272,22 +274,21 @@ impl ConsumerTask {
         self.signals.stop.is_cancelled() && self.ledger.in_hand() == 0 && self.is_confirmed()
     }
 
-    /// Whether every settled message is acknowledged that can be.
+    /// Whether every acknowledgement that can be sent is confirmed.
     fn is_confirmed(&self) -> bool {
-        self.settlements.is_empty() && self.ledger.is_quiet() && self.ledger.unconfirmed() == 0
+        self.settlements.is_empty() && self.ledger.is_idle() && self.ledger.unconfirmed() == 0
     }
 
-    /// Returns when another consumer of the name has left, or the time is up; whether it has left.
+    /// Waits until another consumer of the name detaches, or the wait is over. Whether it has detached.
     ///
-    /// To attach ends the other's stream, and if both did so at once, neither would get anywhere. But the broker says of
-    /// the name that it is served even where the other one died between its two calls, or its machine did: to wait for
-    /// ever could be to wait for nothing. So after some minutes this one takes the subscription back; another that lives
-    /// waits in turn, and each time for twice as long.
+    /// An attach ends the other's stream, and if both attached at once, neither would make progress. But the broker reports
+    /// the name as served even where the other one died between its two calls, or its machine did, so the wait must end.
+    /// After some minutes this one takes the subscription back; another that lives waits in turn, each time twice as long.
     async fn wait_for_takeover_end(&mut self, name: &str, session: Arc<dyn Session>, wait: Duration) -> bool {
         let minutes = wait.as_secs() / 60;
         self.partition.observer.waiting(&format!(
-            "another consumer attached as {name}: this one waits until it leaves, for {minutes} minutes; to run both, give \
-             each its own consumer_name"
+            "another consumer attached as {name}: this one waits for it to detach, at most {minutes} minutes; to run both, \
+             give each its own consumer_name"
         ));
         self.ledger.lose_sight();
         let left = self.meanwhile(timeout(wait, unhealthy(session, HEALTH_INTERVAL))).await;
@@ -298,10 +299,10 @@ impl ConsumerTask {
         matches!(left, Some(Ok(_)))
     }
 
-    /// Returns when what is in hand is written, and the target answers.
+    /// Waits until the records in hand are written and the target has recovered.
     ///
-    /// While the target fails, the record that is tried is kept; the others go back to the broker, so that the memory is
-    /// free for other mappings. What waits for a target that is only slow stays, and so does what was sent too often.
+    /// While the target fails, the probing record is kept; the others go back to the broker, to free memory for other
+    /// mappings. Records stay where the target is only slow, and where the broker has delivered one too often.
     async fn wait_for_target(&mut self) {
         let settings = &self.mapping.settings;
         let limit = settings.ack_timeout.as_millis();
@@ -323,7 +324,7 @@ impl ConsumerTask {
                 break;
             }
             tokio::select! {
-                // It fails only without a sender, which the mapping is.
+                // It fails only without a sender, which the mapping holds.
                 _ = failing.changed() => {}
                 Some(settlement) = self.settlements.recv() => {
                     self.take(&settlement);
@@ -335,11 +336,11 @@ impl ConsumerTask {
         self.partition.set_overdue(false);
     }
 
-    /// The name to attach with after an absence.
+    /// The consumer name for the next attach.
     ///
-    /// It stays the same, so that the broker ends what is left of the last attachment. But a KeyShared consumer that was
-    /// away for some seconds gets nothing under its old name, ever: the broker took it off the ring, and does not put a
-    /// consumer that it knows on it again.
+    /// It stays the same, so that the broker ends the previous attachment. But a KeyShared consumer that was detached for
+    /// some seconds never receives anything under its old name: the broker removed it from its ring, and adds no consumer
+    /// that it already knows.
     fn name(&self) -> String {
         let consumer = &self.mapping.settings.consumer;
         match consumer.subscription_type {
@@ -351,7 +352,7 @@ impl ConsumerTask {
         }
     }
 
-    /// Forgets what was settled long ago, as memory allows.
+    /// Forgets messages settled long ago, as memory requires.
     fn forget(&mut self, now: Instant) {
         self.account();
         self.ledger.forget(self.credit.limit(), self.budget.is_short(), now);
@@ -363,14 +364,14 @@ impl ConsumerTask {
         self.budget.remember(std::mem::replace(&mut self.remembered_bytes, bytes), bytes);
     }
 
-    /// Reports the messages that the broker skipped, once it is certain, or now with `all`.
+    /// Reports a gap once it is certain, or now with `all`.
     fn report_gap(&mut self, all: bool) {
         if let Some(gap) = self.ledger.gap(all, Instant::now()) {
             self.losses.gap(gap, &self.partition);
         }
     }
 
-    /// Tells batches and operators what is in hand.
+    /// Publishes the counts for batches and metrics.
     fn show(&self) {
         let has_memory = !self.refuses && self.paused.is_none();
         self.partition.update(self.ledger.in_hand(), self.ledger.in_flight(), self.credit.limit(), has_memory);
@@ -382,7 +383,8 @@ fn reason_of(failure: FailureKind) -> AttachReason {
     if failure == FailureKind::Moved { AttachReason::Moved } else { AttachReason::LostConnection }
 }
 
-/// Returns when the consumer is not served any more, or the broker does not answer. The first question comes after `first`.
+/// Waits until a health check fails: the consumer is no longer served, or the broker does not answer. The first check is made
+/// after `first`.
 async fn unhealthy(session: Arc<dyn Session>, first: Duration) -> BrokerFailure {
     sleep(first).await;
     loop {

@@ -1,4 +1,4 @@
-//! An attached consumer: messages in, acknowledgements out.
+//! The read loop of an attached consumer: messages in, acknowledgements out.
 
 use std::{
     sync::Arc,
@@ -18,36 +18,35 @@ use crate::{
     },
 };
 
-/// How soon a failed acknowledgement is sent once more.
+/// The first delay before a failed acknowledgement is sent once more; it doubles.
 const ACK_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_ACK_PAUSE: Duration = Duration::from_secs(1);
-/// Settlements taken at once, so that reading goes on.
+/// The most settlements taken at once, so that reading continues.
 const SETTLEMENTS_AT_ONCE: usize = 64;
 
-/// Acknowledgements that the broker has answered.
+/// The answers to a list of acknowledgements.
 struct Answered {
     epoch: u32,
     offsets: Vec<u64>,
     failures: Vec<(AckToken, BrokerFailure)>,
 }
 
-/// The acknowledgements of one attachment. They end with it: one that waits for the connection to come back must not
-/// leave then.
+/// The acknowledgements of one attachment. They end with it: one that waits for a connection must not be sent after it.
 struct Acks {
     session: Arc<dyn Session>,
-    under_way: FuturesUnordered<BoxFuture<'static, Answered>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
     pause: Duration,
-    /// Not before, after a failure.
+    /// When to send the next ones, after a failure.
     next: Option<Instant>,
 }
 
 impl ConsumerTask {
-    /// Returns why the stream was given up.
+    /// Reads the stream until it ends. Returns why it ended.
     pub(super) async fn read(&mut self, Attachment { mut chunks, session }: Attachment) -> End {
         self.ledger.attach(Instant::now());
-        let under_way = FuturesUnordered::new();
-        let mut acks = Acks { session: Arc::clone(&session), under_way, pause: ACK_PAUSE, next: None };
-        // Spread, so that a thousand partitions are not asked in step.
+        let in_flight = FuturesUnordered::new();
+        let mut acks = Acks { session: Arc::clone(&session), in_flight, pause: ACK_PAUSE, next: None };
+        // Spread, so that a thousand partitions are not checked in step.
         let unhealthy = unhealthy(Arc::clone(&session), HEALTH_INTERVAL.mul_f64(0.5 + rand::random::<f64>() / 2.0));
         tokio::pin!(unhealthy);
         let mut clock = interval((self.mapping.settings.ack_timeout / 10).clamp(ACK_PAUSE, LONGEST_ACK_PAUSE));
@@ -73,13 +72,13 @@ impl ConsumerTask {
                     }
                 },
                 Some(settlement) = self.settlements.recv() => self.take_all(&settlement),
-                Some(answered) = acks.under_way.next() => {
+                Some(answered) = acks.in_flight.next() => {
                     if let Some(refusal) = self.answered(answered, &mut acks) {
                         return End::Failure(refusal);
                     }
                 }
                 () = sleep_until(acks.next) => acks.next = None,
-                () = budget.room(1), if !reads => {}
+                () = budget.free(1), if !reads => {}
                 () = budget.eased(released), if self.waits_for_memory() => return End::MemoryFreed,
                 failure = &mut unhealthy => return End::Failure(failure),
                 _ = clock.tick() => {
@@ -93,15 +92,14 @@ impl ConsumerTask {
         }
     }
 
-    /// Whether something is in hand for so long that its acknowledgement may come too late: half the time that the broker
-    /// waits for it, or most of it where others are being settled.
+    /// Whether a message is overdue: in hand for half the ack timeout, or for most of it while others are being settled.
     ///
-    /// Only deliveries count as attempts, and without a consumer there are none: a subscription that is detached in time
-    /// waits as long as it takes, where one that stays attached is blocked after some attempts, for good.
+    /// Only deliveries count as attempts, and a detached consumer gets none: a subscription that is detached in time can wait
+    /// forever, where one that stays attached is blocked for good after some attempts.
     fn is_overdue(&mut self) -> bool {
         let now = Instant::now();
         if !self.reads() {
-            // What the broker sends again is seen later.
+            // Redeliveries are read later.
             self.ledger.put_off(now);
         } else {
             self.paused = None;
@@ -134,10 +132,10 @@ impl ConsumerTask {
         let (epoch, session) = (self.ledger.epoch(), Arc::clone(&acks.session));
         let offsets = tokens.iter().map(|token| token.offset).collect();
         let call = async move { Answered { epoch, offsets, failures: session.ack(tokens).await } };
-        acks.under_way.push(call.boxed());
+        acks.in_flight.push(call.boxed());
     }
 
-    /// Returns the failure if the broker takes no acknowledgements from here: it would send each message again.
+    /// Records the answers. Returns the failure if the broker refuses acknowledgements: it would redeliver each message.
     fn answered(&mut self, answered: Answered, acks: &mut Acks) -> Option<BrokerFailure> {
         let Answered { epoch, offsets, failures } = answered;
         let failed = failures.len();
@@ -150,7 +148,7 @@ impl ConsumerTask {
                 refusal = Some(failure);
             }
         }
-        // What failed is not on its way any more, and does not count here.
+        // Failed ones are no longer in flight, and do not count here.
         let counted = offsets.into_iter().filter(|offset| self.ledger.acked(*offset, epoch)).count();
         observer.acked(counted);
         if failed == 0 {
@@ -166,7 +164,7 @@ impl ConsumerTask {
         refusal
     }
 
-    /// What batches have settled or given back, as far as it is there.
+    /// Takes the settlements that have arrived.
     fn take_all(&mut self, settlement: &Settlement) {
         self.take(settlement);
         for _ in 1..SETTLEMENTS_AT_ONCE {
@@ -181,8 +179,8 @@ impl ConsumerTask {
         let now = Instant::now();
         if !is_settled {
             for entry in entries {
-                let is_sent_again = self.ledger.release(entry.id.offset(), *epoch);
-                self.released_bytes += if is_sent_again { entry.size() } else { 0 };
+                let is_redelivered = self.ledger.release(entry.id.offset(), *epoch);
+                self.released_bytes += if is_redelivered { entry.size() } else { 0 };
             }
             return;
         }

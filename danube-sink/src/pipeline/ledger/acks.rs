@@ -1,4 +1,4 @@
-//! Which acknowledgements may be sent, and what their answers mean.
+//! Acknowledgements: which may be sent, and what their answers mean.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use tokio::time::Instant;
 use super::{DeliveryLedger, State, memory::REDELIVERY_BACKOFF};
 use crate::pipeline::broker::AckToken;
 
-/// How soon after an attach the broker sends again what was not acknowledged. An acknowledgement in doubt whose message is
-/// not sent again by then was taken.
+/// How soon after an attach the broker redelivers unacknowledged messages. An acknowledgement in doubt whose message is
+/// not redelivered by then counted.
 pub(super) const REDELIVERY_PATIENCE: Duration = Duration::from_secs(5);
 
 impl DeliveryLedger {
-    /// Whether no acknowledgement is on its way, and none can be sent.
-    pub(crate) fn is_quiet(&self) -> bool {
+    /// Whether no acknowledgement is in flight, and none can be sent.
+    pub(crate) fn is_idle(&self) -> bool {
         let newest = self.waiting.front().is_some_and(|token| Some(token.offset) == self.newest);
         self.counts.sent == 0 && (self.waiting.is_empty() || self.waiting.len() == 1 && newest && self.unsettled() > 0)
     }
 
-    /// Acknowledgements that may be sent now.
+    /// Takes the acknowledgements that may be sent now.
     ///
     /// That of the newest message waits for every older one: when the newest is acknowledged and an older one is not, the
     /// broker takes the older one for the end of what it sent, waits for the next to be published, and does nothing else
-    /// before. A consumer that leaves meanwhile leaves a broker that hangs, and so do the topic's publishers.
+    /// before. If the consumer detaches meanwhile, the broker and the topic's publishers hang.
     pub(crate) fn acks(&mut self) -> Vec<AckToken> {
         let others = self.unsettled() + self.counts.sent + self.counts.unconfirmed + self.waiting.len();
         let held = self.newest.filter(|_| others > 1);
         let held = self.waiting.iter().position(|token| Some(token.offset) == held);
         let held = held.and_then(|index| self.waiting.swap_remove_back(index));
-        // What waits keeps its memory.
+        // The queue keeps its memory.
         let ready: Vec<_> = self.waiting.drain(..).collect();
         self.waiting.extend(held);
         for token in &ready {
@@ -40,7 +40,7 @@ impl DeliveryLedger {
         ready
     }
 
-    /// The broker answered OK. Whether that counts at once: of a late one it says nothing until its redelivery is overdue.
+    /// Records an OK answer. Whether it counts at once: a late one is in doubt until its redelivery is overdue.
     pub(crate) fn acked(&mut self, offset: u64, epoch: u32) -> bool {
         if epoch != self.epoch {
             return false;
@@ -53,7 +53,7 @@ impl DeliveryLedger {
         is_certain
     }
 
-    /// The broker did not take it, or did not say so: it is sent once more if the consumer is still attached.
+    /// Records a failed acknowledgement: it is sent once more while the consumer is attached.
     pub(crate) fn ack_failed(&mut self, token: AckToken, epoch: u32) {
         if epoch != self.epoch {
             return;
@@ -65,23 +65,23 @@ impl DeliveryLedger {
         }
     }
 
-    /// How many acknowledgements have turned out to be taken since the last time.
+    /// Takes the count of acknowledgements that are no longer in doubt since the last call.
     pub(crate) fn take_certain(&mut self) -> usize {
         std::mem::take(&mut self.counts.certain)
     }
 
-    /// After so long, the broker has sent again what it was about to when the acknowledgement came.
+    /// How long an acknowledgement stays in doubt: by then the broker has redelivered what it was about to.
     pub(super) fn longest_doubt(&self) -> Duration {
         2 * (self.ack_timeout + REDELIVERY_BACKOFF)
     }
 
-    /// What the broker sends again after the attach is not read yet.
+    /// Restarts the wait for redeliveries: nothing was read since the attach.
     pub(crate) fn put_off(&mut self, now: Instant) {
         self.attached = self.attached.map(|_| now);
     }
 
-    /// What the broker has not sent again soon after the attach: an acknowledgement in doubt was taken, and a message that
-    /// was given back went to another consumer. Whether it is so late.
+    /// Resolves messages that were not redelivered soon after the attach: acknowledgements in doubt counted, and messages that
+    /// were given back went to another consumer. Whether the wait for redeliveries is over.
     pub(crate) fn resolve(&mut self, now: Instant) -> bool {
         let over = self.attached.is_some_and(|attached| now.duration_since(attached) >= REDELIVERY_PATIENCE);
         if !over || self.counts.unconfirmed + self.counts.released + self.counts.doubtful == 0 {

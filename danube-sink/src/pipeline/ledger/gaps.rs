@@ -1,4 +1,4 @@
-//! Offsets that were passed over.
+//! Gaps: offsets that the broker skipped.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::{DeliveryLedger, State};
 
-/// How late a message may come that others have passed.
+/// How late a message may arrive that later ones have overtaken.
 pub(super) const LATEST: Duration = Duration::from_secs(1);
 
-/// Messages that the broker skipped.
+/// A gap: messages that the broker skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gap {
     pub(crate) messages: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Gap {
 }
 
 impl DeliveryLedger {
-    pub(super) fn passed_over(&mut self, offset: u64, now: Instant) {
+    pub(super) fn skipped(&mut self, offset: u64, now: Instant) {
         let expected = self.expected.unwrap_or(offset);
         if offset > expected {
             self.gaps.push_back((expected..offset, now));
@@ -26,17 +26,17 @@ impl DeliveryLedger {
         self.expected = Some(expected.max(offset + 1));
     }
 
-    /// Whether offsets were passed over that may still come late.
+    /// Whether skipped offsets may still arrive late.
     pub(crate) fn may_have_gap(&self) -> bool {
         !self.gaps.is_empty()
     }
 
-    /// The messages that were passed over some time ago, or at any time with `all`, and have not come late.
+    /// Takes the gap of messages that were skipped a while ago, or at any time with `all`, and did not arrive late.
     pub(crate) fn gap(&mut self, all: bool, now: Instant) -> Option<Gap> {
         let mut gap = Gap { messages: 0, end: 0 };
         while let Some((range, _)) = self.gaps.pop_front_if(|(_, at)| all || now.duration_since(*at) >= LATEST) {
-            let came = |offset: &u64| self.slot_of(*offset).is_some_and(|slot| slot.state != State::Unknown);
-            let late = range.clone().skip_while(|offset| *offset < self.first).filter(came).count() as u64;
+            let arrived = |offset: &u64| self.slot_of(*offset).is_some_and(|slot| slot.state != State::Unknown);
+            let late = range.clone().skip_while(|offset| *offset < self.first).filter(arrived).count() as u64;
             gap.messages += range.end - range.start - late;
             gap.end = range.end;
         }

@@ -1,4 +1,4 @@
-//! How long a ledger remembers what was settled.
+//! The memory of a ledger: how long it remembers settled messages.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use tokio::time::Instant;
 use super::{DeliveryLedger, Slot, State};
 use crate::pipeline::broker::AckToken;
 
-/// How many messages of a partition are remembered at most.
+/// The most messages of a partition to remember.
 pub(super) const REMEMBERED: usize = 65_536;
-/// Or at least, in windows, when memory is short.
+/// The number of windows to remember when memory is short.
 pub(super) const WINDOWS_REMEMBERED: usize = 4;
-/// The longest that the broker waits before it sends a message again whose time is up.
+/// The broker's longest delay before it redelivers a message after its ack timeout.
 pub(super) const REDELIVERY_BACKOFF: Duration = Duration::from_secs(60);
 
 impl DeliveryLedger {
-    /// Whether there is much to forget.
+    /// Whether the ledger remembers so much that it should forget.
     pub(crate) fn is_long(&self) -> bool {
         self.slots.len() > REMEMBERED + REMEMBERED / 4
     }
 
-    /// The memory that it takes.
+    /// The memory of the ledger.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot>() + self.waiting.capacity() * size_of::<AckToken>()
     }
 
-    /// Forgets what was settled long ago, and more where memory is short.
+    /// Forgets messages settled long ago, and more of them where memory is short.
     pub(crate) fn forget(&mut self, window: usize, is_short: bool, now: Instant) {
         let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };
         let doubt = self.longest_doubt();
@@ -34,7 +34,7 @@ impl DeliveryLedger {
             let Some(oldest) = self.slots.front() else { break };
             let done = match oldest.state {
                 State::Unknown => true,
-                // The broker may send a message again that took long, although its acknowledgement was answered.
+                // The broker may redeliver a message that took long, although its acknowledgement was answered.
                 State::Acked => {
                     let age = Duration::from_millis(now.wrapping_sub(oldest.at).into());
                     !oldest.in_doubt || age > doubt || self.slots.len() > 2 * most

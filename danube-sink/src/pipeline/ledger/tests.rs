@@ -13,11 +13,11 @@ use crate::record::MessageSource;
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A ledger that is attached, and a clock that goes on as the test says.
+/// An attached ledger, and a clock that the test advances.
 struct Bench {
     ledger: DeliveryLedger,
     now: Instant,
-    /// Differs after a broker has begun anew.
+    /// Differs after a broker has restarted its offsets.
     publish_time: u64,
 }
 
@@ -40,7 +40,7 @@ impl Bench {
         self.ledger.receive(&message, moment)
     }
 
-    /// How many messages are missing for certain.
+    /// The number of messages that are certainly missing.
     fn missing(&mut self) -> u64 {
         self.ledger.gap(true, self.now).map_or(0, |gap| gap.messages)
     }
@@ -50,7 +50,7 @@ impl Bench {
         self.ledger.settle(token(offset), self.ledger.epoch(), moment)
     }
 
-    /// Sends what may be sent and has it answered; the offsets.
+    /// Sends and answers the acknowledgements that may be sent. Returns their offsets.
     fn acks(&mut self) -> Vec<u64> {
         let offsets: Vec<_> = self.ledger.acks().into_iter().map(|token| token.offset).collect();
         let epoch = self.ledger.epoch();
@@ -83,7 +83,7 @@ fn a_message_is_new_once_then_in_hand_then_settled() {
 }
 
 #[test]
-fn a_released_message_is_taken_again_and_a_settled_one_stays_settled() {
+fn a_released_message_is_received_once_more_and_a_settled_one_stays_settled() {
     let mut bench = Bench::new();
     bench.receive(0);
     bench.ledger.release(0, bench.ledger.epoch());
@@ -97,7 +97,7 @@ fn a_released_message_is_taken_again_and_a_settled_one_stays_settled() {
 }
 
 #[test]
-fn the_newest_acknowledgement_leaves_last() {
+fn the_newest_acknowledgement_is_sent_last() {
     let mut bench = Bench::new();
     for offset in 0..3 {
         bench.receive(offset);
@@ -108,15 +108,15 @@ fn the_newest_acknowledgement_leaves_last() {
     bench.settle(1);
     let older: Vec<_> = bench.ledger.acks().into_iter().map(|token| token.offset).collect();
     assert_eq!(older, [1]);
-    assert!(bench.ledger.acks().is_empty(), "the older one is on its way");
+    assert!(bench.ledger.acks().is_empty(), "the older one is in flight");
     bench.ledger.acked(1, bench.ledger.epoch());
     assert_eq!(bench.acks(), [2]);
-    assert!(bench.ledger.is_quiet());
+    assert!(bench.ledger.is_idle());
 }
 
-/// Loaded anew, a topic's dispatcher has sent no more than what came since.
+/// The dispatcher of a reloaded topic has sent no more than what arrived since.
 #[test]
-fn the_newest_acknowledgement_of_an_attachment_leaves_last() {
+fn the_newest_acknowledgement_of_an_attachment_is_sent_last() {
     let mut bench = Bench::new();
     for offset in 0..6 {
         bench.receive(offset);
@@ -132,7 +132,7 @@ fn the_newest_acknowledgement_of_an_attachment_leaves_last() {
     assert_eq!(bench.acks(), [1]);
     bench.settle(0);
     assert_eq!(bench.acks(), [0]);
-    assert_eq!(bench.acks(), [0; 0], "the fifth may be on its way");
+    assert_eq!(bench.acks(), [0; 0], "the fifth may be in flight");
     bench.now += REDELIVERY_PATIENCE;
     bench.ledger.resolve(bench.now);
     assert_eq!(bench.acks(), [2]);
@@ -179,7 +179,7 @@ fn a_settlement_of_an_earlier_attachment_waits_for_the_redelivery() {
 }
 
 #[test]
-fn what_is_not_read_is_not_taken_for_gone() {
+fn messages_that_were_not_read_do_not_count_as_gone() {
     let mut bench = Bench::new();
     bench.receive(0);
     bench.ledger.release(0, bench.ledger.epoch());
@@ -194,7 +194,7 @@ fn what_is_not_read_is_not_taken_for_gone() {
 }
 
 #[test]
-fn offsets_that_begin_anew_are_new_messages_of_another_epoch() {
+fn offsets_that_restart_are_new_messages_of_another_epoch() {
     let mut bench = Bench::new();
     for offset in 0..3 {
         bench.receive(offset);
@@ -225,7 +225,7 @@ fn offsets_that_are_missing_are_counted_once() {
     assert_eq!([7, 8, 11, 9, 12].map(&mut receive), [0, 0, 2, 0, 0]);
     bench.ledger.release(12, bench.ledger.epoch());
     assert_eq!(bench.receive(12), Arrival::Returned);
-    assert_eq!(bench.missing(), 0, "given back and sent again");
+    assert_eq!(bench.missing(), 0, "given back and redelivered");
     bench.ledger.lose_sight();
     bench.receive(100);
     assert_eq!(bench.missing(), 0, "another consumer read those before it");
@@ -234,7 +234,7 @@ fn offsets_that_are_missing_are_counted_once() {
 }
 
 #[test]
-fn a_message_that_others_have_passed_is_not_missing_if_it_comes_soon() {
+fn an_overtaken_message_is_not_missing_if_it_arrives_soon() {
     let mut bench = Bench::new();
     for offset in [0, 1, 4] {
         bench.receive(offset);
@@ -306,14 +306,14 @@ fn nothing_that_is_not_acknowledged_is_forgotten() {
 }
 
 #[test]
-fn an_acknowledgement_in_doubt_does_not_count_and_is_remembered_until_it_must_have_come_again() {
+fn an_acknowledgement_in_doubt_does_not_count_and_is_remembered_until_its_redelivery_is_overdue() {
     let mut bench = Bench::new();
     bench.receive(0);
     bench.now += ACK_TIMEOUT;
     bench.settle(0);
     let epoch = bench.ledger.epoch();
     assert_eq!(bench.ledger.acks().len(), 1);
-    assert!(!bench.ledger.acked(0, epoch), "the broker may have been about to send it again");
+    assert!(!bench.ledger.acked(0, epoch), "the broker may have been about to redeliver it");
     for offset in 1..100 {
         bench.receive(offset);
         bench.settle(offset);
@@ -360,7 +360,7 @@ fn each_attach_counts_as_a_delivery_of_what_is_unacknowledged_read_or_not() {
 }
 
 #[test]
-fn an_acknowledgement_in_doubt_counts_once_the_message_must_have_come_again() {
+fn an_acknowledgement_in_doubt_counts_once_its_redelivery_is_overdue() {
     let long = 2 * (ACK_TIMEOUT + REDELIVERY_BACKOFF) + SECOND;
     for (is_sent_again, reattaches, waits, certain) in
         [(false, false, 60 * SECOND, 0), (false, false, long, 1), (false, true, 10 * SECOND, 1), (true, false, long, 0)]

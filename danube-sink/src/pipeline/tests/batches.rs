@@ -98,7 +98,7 @@ async fn a_small_budget_delays_and_loses_nothing() {
     assert_eq!(
         bench.target.sizes()[..3],
         [2, 2, 36],
-        "what was sent three times is kept, with memory for it or without"
+        "a message delivered three times is kept, with memory for it or without"
     );
     bench.end(pipeline).await;
 }

@@ -1,4 +1,4 @@
-//! What the real broker does that loses messages or stops a subscription. All of it is off unless a bench switches it on.
+//! Behaviour of the real broker that loses messages or blocks a subscription. All of it is off unless a bench enables it.
 //!
 //! | here | the broker |
 //! |---|---|
@@ -7,13 +7,13 @@
 //! | `hangs` | once the newest acknowledgement has overtaken an older message, nothing happens until the next one is published: acknowledgements are answered and wait |
 //! | `keeps_cursor` | after a restart without its log, offsets begin at 0 below the old cursor, and messages below it are never sent |
 //! | `counts_attaches` | each attach counts an attempt of every unacknowledged message |
-//! | `max_redelivery_count` | a message that is sent more often than once and so many times again blocks its subscription, for good |
+//! | `max_redelivery_count` | a message that is redelivered more often than this blocks its subscription, for good |
 //!
-//! The cursor stands still after a skip: a broker that loads the topic anew sends everything since again.
+//! The cursor stands still after a skip: a broker that reloads the topic redelivers everything since.
 
 use std::{collections::BTreeSet, ops::Range};
 
-/// What a topic's broker does beyond sending and taking acknowledgements.
+/// The behaviour of a topic's broker beyond sending messages and taking acknowledgements.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Behaviour {
     pub(super) reading: Reading,
@@ -63,7 +63,7 @@ impl Reader {
         self.next - 1
     }
 
-    /// Skips what it never sends of a log of so many messages, and answers which that are.
+    /// Skips messages of a log of this length that it never sends. Returns which.
     pub(super) fn skip(&mut self, published: usize) -> Range<usize> {
         let first = self.next;
         let behind = published - first;
@@ -88,15 +88,15 @@ impl Reader {
         self.cursor
     }
 
-    /// The broker loads the topic anew, with its log: it sends everything from the cursor on.
+    /// The broker reloads the topic with its log: it sends everything from the cursor on.
     pub(super) fn reload(&mut self, published: usize) {
         self.next = self.cursor.min(published);
         self.acked.clear();
         self.has_ended = false;
     }
 
-    /// The log is empty, and offsets begin at 0.
-    pub(super) fn begin_anew(&mut self) {
+    /// The log is empty, and offsets restart at 0.
+    pub(super) fn restart_offsets(&mut self) {
         let before = std::mem::take(self);
         self.reading = before.reading;
         self.keeps_cursor = before.keeps_cursor;

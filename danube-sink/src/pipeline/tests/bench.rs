@@ -23,7 +23,7 @@ const FOREVER: Duration = Duration::from_secs(24 * 3_600);
 
 /// The one topic of most tests.
 pub(super) const TOPIC: &str = "/default/orders";
-pub(super) const LETTERS: &str = "/default/letters";
+pub(super) const DEAD_LETTERS: &str = "/default/letters";
 
 pub(super) struct Bench {
     pub(super) ledger: Ledger,
@@ -80,7 +80,7 @@ impl Bench {
         };
         let mut mapping = MappingSettings::new(consumer, &self.config);
         mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
-        mapping.dead_letter_topic = Some(LETTERS.to_owned());
+        mapping.dead_letter_topic = Some(DEAD_LETTERS.to_owned());
         mapping.ack_timeout = self.dispatch.ack_timeout;
         self.mappings.push(mapping);
         self.mapping()

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::config::{OnInvalidRecord, OnRetriesExhausted};
 
-/// Its dead letter cannot be published for longer than the broker waits for an acknowledgement.
+/// Its dead letter cannot be published for longer than the ack timeout.
 #[tokio::test(start_paused = true)]
 async fn a_record_that_goes_back_to_the_broker_before_its_dead_letter_is_not_offered_again() {
     let bench = Bench::new();
@@ -17,7 +17,7 @@ async fn a_record_that_goes_back_to_the_broker_before_its_dead_letter_is_not_off
     let pipeline = bench.start();
     bench.settled().await;
     assert!(bench.ledger.entry(4).deliveries > 1, "it went back");
-    assert_eq!((bench.broker.letters().len(), bench.ledger.confirmations()), (3, vec![0, 3]));
+    assert_eq!((bench.broker.dead_letters().len(), bench.ledger.confirmations()), (3, vec![0, 3]));
     for number in [1, 2, 4] {
         let alone = bench.target.calls().iter().filter(|call| call.numbers == [number]).count();
         assert_eq!(alone, 1, "record {number}");
@@ -37,6 +37,6 @@ async fn a_record_whose_retries_are_exhausted_is_not_written_when_it_comes_again
     bench.broker.begin(Fault::PublishFails, 120 * SECOND);
     let pipeline = bench.start();
     bench.settled().await;
-    assert_eq!((bench.broker.letters().len(), bench.target.sizes()), (3, vec![3]));
+    assert_eq!((bench.broker.dead_letters().len(), bench.target.sizes()), (3, vec![3]));
     bench.end(pipeline).await;
 }

@@ -1,4 +1,4 @@
-//! Long outages and slow targets: a subscription is detached in time, and each message is sent only a few times.
+//! Long outages and slow targets: a subscription is detached in time, and each message is delivered only a few times.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn an_outage_of_hours_blocks_no_subscription() {
         bench.publish(300);
         let pipeline = bench.start();
         sleep(2 * 3_600 * SECOND).await;
-        assert!(bench.ledger.most_deliveries() <= 1, "detached before the broker sends anything again");
+        assert!(bench.ledger.most_deliveries() <= 1, "detached before any redelivery");
         bench.target.recover(TOPIC);
         bench.settled().await;
         assert!(bench.ledger.most_deliveries() <= 3, "{}", bench.ledger.most_deliveries());
@@ -114,7 +114,7 @@ async fn a_budget_for_one_message_of_the_window_blocks_no_subscription() {
     }
 }
 
-/// Each time that it answers, the whole window is sent again, and one record of it is written.
+/// Each time that it answers, the whole window is redelivered, and one record of it is written.
 #[tokio::test(start_paused = true)]
 async fn a_target_that_takes_one_record_now_and_then_blocks_no_subscription() {
     let mut bench = strict(20);

@@ -1,4 +1,4 @@
-//! The end: what is in hand is written and acknowledged, and nothing new is begun.
+//! Drains: records in hand are written and acknowledged, and no new ones are taken.
 
 use tokio::time::{sleep, timeout};
 

@@ -1,4 +1,4 @@
-//! What is wrong with the broker in memory, and for how long.
+//! Faults of the broker in memory, and how long they last.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::pipeline::{BrokerFailure, FailureKind};
 
-/// What may go wrong for a while.
+/// A fault that lasts for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Fault {
     AcksFail,

@@ -1,4 +1,4 @@
-//! Topics that come later, and partitions that go.
+//! Topics that are created later, and partitions that are deleted.
 
 use tokio::time::{sleep, timeout};
 

@@ -1,4 +1,4 @@
-//! The trouble of one mapping costs another nothing but the wait for a connector instance.
+//! A failing mapping costs another nothing but the wait for a connector instance.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What happened to every message, and the law: nothing is acknowledged before it is done, nothing is written twice.
+//! The history of every message, and the law: none is acknowledged before it is done, none is written twice.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 /// The history of all messages of one test. Clones share it.
 ///
-/// It takes down what breaks the law instead of panicking, since a panic in a task of the pipeline would be lost.
+/// It records violations of the law instead of panicking: a panic in a task of the pipeline would be lost.
 #[derive(Clone, Default)]
 pub(super) struct Ledger(Arc<Shared>);
 
@@ -22,19 +22,19 @@ struct Shared {
 #[derive(Default)]
 struct Book {
     entries: Vec<Entry>,
-    /// In the order of the target's confirmations, for the pipeline that runs now.
+    /// Messages in the order of their confirmations, for the current pipeline.
     confirmations: Vec<usize>,
     broken: Vec<String>,
-    /// Records that were refused one by one are tried again.
+    /// Records that were refused one by one are retried.
     refusals_wait: bool,
     /// Neither acknowledged nor lost by the broker.
     open: usize,
     order: Order,
-    /// Records whose retries are used up go to the dead letters.
+    /// Records whose retries are exhausted become dead letters.
     exhausted_to_dead_letters: bool,
 }
 
-/// In what records are written in order.
+/// The domain in which records are written in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Order {
     #[default]
@@ -57,17 +57,17 @@ pub(super) struct Entry {
     pub(super) skips: bool,
     pub(super) deliveries: u32,
     pub(super) confirmed: u32,
-    pub(super) letters: u32,
+    pub(super) dead_letters: u32,
     pub(super) acked: bool,
-    /// The connector named it as one that it will never take.
+    /// The connector rejected it.
     rejected: bool,
-    /// The connector named it as one to write again, so that others may overtake it.
+    /// The connector asked to retry it, so that others may overtake it.
     retried: bool,
     /// The broker lost it with its storage.
     pub(super) lost: bool,
     /// The broker never sent it.
     pub(super) skipped: bool,
-    /// Since its last delivery an acknowledgement failed or did not count, or its stream ended: the broker sends it again.
+    /// Since its last delivery an acknowledgement failed or did not count, or its stream ended: the broker redelivers it.
     awaits_redelivery: bool,
 }
 
@@ -90,7 +90,7 @@ impl Ledger {
         self.book().order = order;
     }
 
-    /// How often the message that was sent most often was sent.
+    /// The most deliveries of one message.
     pub(super) fn most_deliveries(&self) -> u32 {
         self.book().entries.iter().map(|entry| entry.deliveries).max().unwrap_or_default()
     }
@@ -106,7 +106,7 @@ impl Ledger {
         entries.map(|(number, entry)| (number, entry.clone())).collect()
     }
 
-    /// How many messages were skipped after one of their partition was sent: what comes before the first shows no gap.
+    /// The number of messages skipped after one of their partition was sent: skips before the first show no gap.
     pub(super) fn gaps(&self) -> usize {
         let book = self.book();
         let mut first: HashMap<&str, usize> = HashMap::new();
@@ -117,12 +117,12 @@ impl Ledger {
         book.entries.iter().enumerate().filter(|(number, entry)| entry.skipped && after(entry, *number)).count()
     }
 
-    /// How many entries there are for which this holds.
+    /// The number of entries for which `holds` is true.
     pub(super) fn count(&self, holds: impl FnMut(&&Entry) -> bool) -> usize {
         self.book().entries.iter().filter(holds).count()
     }
 
-    /// Opens an entry and answers its number.
+    /// Opens an entry, and returns its number.
     pub(super) fn published(&self, entry: Entry) -> usize {
         let mut book = self.book();
         book.entries.push(entry);
@@ -140,11 +140,11 @@ impl Ledger {
         let mut book = self.book();
         book.confirmations.push(number);
         book.entries[number].confirmed += 1;
-        let Entry { invalid, rejected, letters, confirmed, acked, .. } = book.entries[number];
+        let Entry { invalid, rejected, dead_letters, confirmed, acked, .. } = book.entries[number];
         book.holds(number, confirmed == 1, "was written twice");
         book.holds(number, !acked, "was written although it was acknowledged");
         let is_final = rejected && !book.refusals_wait;
-        book.holds(number, !invalid && !is_final && letters == 0, "was written although it was refused");
+        book.holds(number, !invalid && !is_final && dead_letters == 0, "was written although it was refused");
     }
 
     pub(super) fn retried(&self, number: usize) {
@@ -157,18 +157,18 @@ impl Ledger {
 
     pub(super) fn dead_lettered(&self, number: usize) {
         let mut book = self.book();
-        book.entries[number].letters += 1;
-        let Entry { invalid, rejected, letters, confirmed, skips, .. } = book.entries[number];
+        book.entries[number].dead_letters += 1;
+        let Entry { invalid, rejected, dead_letters, confirmed, skips, .. } = book.entries[number];
         let by_policy = book.exhausted_to_dead_letters || (!skips && (invalid || rejected));
         book.holds(number, by_policy && confirmed == 0, "became a dead letter without a reason");
-        book.holds(number, letters == 1, "became a dead letter twice");
+        book.holds(number, dead_letters == 1, "became a dead letter twice");
         self.0.changed.notify_waiters();
     }
 
     pub(super) fn acked(&self, number: usize) {
         let mut book = self.book();
-        let Entry { invalid, rejected, letters, confirmed, skips, acked, lost, .. } = book.entries[number];
-        let done = confirmed > 0 || letters > 0 || (skips && (invalid || rejected));
+        let Entry { invalid, rejected, dead_letters, confirmed, skips, acked, lost, .. } = book.entries[number];
+        let done = confirmed > 0 || dead_letters > 0 || (skips && (invalid || rejected));
         book.holds(number, done, "was acknowledged before it was done");
         book.entries[number].acked = true;
         book.open -= usize::from(!acked && !lost);
@@ -187,21 +187,21 @@ impl Ledger {
         self.0.changed.notify_waiters();
     }
 
-    /// The broker skips it and never sends it.
+    /// The broker skips it.
     pub(super) fn skipped(&self, number: usize) {
         self.book().entries[number].skipped = true;
         self.lost(number);
     }
 
-    /// The broker sends it again although it took its acknowledgement.
-    pub(super) fn sent_again(&self, number: usize) {
+    /// The broker redelivers it although it took its acknowledgement.
+    pub(super) fn redelivers(&self, number: usize) {
         let mut book = self.book();
         let Entry { acked, lost, .. } = book.entries[number];
         book.open += usize::from(acked && !lost);
         (book.entries[number].acked, book.entries[number].awaits_redelivery) = (false, true);
     }
 
-    /// The broker has sent a message so often that it blocks the subscription: the rest of the topic is lost.
+    /// The broker blocks the subscription for a poison message: the rest of the topic is lost.
     pub(super) fn poisoned(&self, topic: &str, number: usize) {
         let mut book = self.book();
         let text = format!("message {number} was sent so often that {topic} is blocked: {:?}", book.entries[number]);
@@ -211,18 +211,18 @@ impl Ledger {
         numbers.into_iter().for_each(|number| self.lost(number));
     }
 
-    /// Another pipeline takes over: what it does not know to be written may be written again.
+    /// Another pipeline takes over: it may write records once more.
     pub(super) fn next_pipeline(&self) {
         let mut book = self.book();
         book.confirmations.clear();
         for entry in &mut book.entries {
             if !entry.acked {
-                (entry.confirmed, entry.letters, entry.rejected, entry.retried) = (0, 0, false, false);
+                (entry.confirmed, entry.dead_letters, entry.rejected, entry.retried) = (0, 0, false, false);
             }
         }
     }
 
-    /// Returns when every message is acknowledged, or was lost by the broker.
+    /// Waits until every message is acknowledged, or lost by the broker.
     pub(super) async fn settled(&self) {
         loop {
             let changed = self.0.changed.notified();
@@ -243,12 +243,12 @@ impl Ledger {
         self.book().entries.iter().filter(|entry| entry.acked).count()
     }
 
-    /// In the order of the target's confirmations.
+    /// Messages in the order of their confirmations.
     pub(super) fn confirmations(&self) -> Vec<usize> {
         self.book().confirmations.clone()
     }
 
-    /// What broke the law so far, the order within each partition included.
+    /// The violations of the law so far, those of the order included.
     pub(super) fn broken(&self) -> Vec<String> {
         let book = self.book();
         let mut broken = book.broken.clone();
@@ -267,10 +267,10 @@ impl Ledger {
         broken
     }
 
-    /// Messages that are done and not acknowledged, although nothing went wrong since their last delivery.
+    /// Messages that are done and not acknowledged, although nothing failed since their last delivery.
     pub(super) fn unacknowledged(&self) -> Vec<usize> {
         let book = self.book();
-        let done = |entry: &Entry| entry.confirmed + entry.letters > 0 && !entry.acked && !entry.lost;
+        let done = |entry: &Entry| entry.confirmed + entry.dead_letters > 0 && !entry.acked && !entry.lost;
         let owed = |entry: &Entry| done(entry) && !entry.awaits_redelivery;
         book.entries.iter().enumerate().filter(|(_, entry)| owed(entry)).map(|(number, _)| number).collect()
     }

@@ -1,4 +1,4 @@
-//! The messages of one partition as the broker in memory keeps them, with its window and its redeliveries.
+//! The log of one partition in the broker in memory, with its window and its redeliveries.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ impl Default for Dispatch {
     }
 }
 
-/// What is sent but not taken by the consumer yet; beyond it, the dispatcher stands still and takes no acks.
+/// Sent messages that the consumer has not read yet; beyond them, the dispatcher stands still and takes no acks.
 const SLOTS: usize = 4;
 
 /// One partition and its one subscription.
@@ -39,7 +39,7 @@ pub(super) struct Log {
     ledger: Ledger,
     messages: Vec<Stored>,
     reader: Reader,
-    /// Sent and not acknowledged, by offset: until the deadline, and from then on until it is sent again.
+    /// Sent and not acknowledged, by offset: until the deadline, and then until the redelivery.
     sent: BTreeMap<usize, Pending>,
     waiting: BTreeMap<usize, Pending>,
     /// Acknowledgements of the newest message that overtook those of older ones.
@@ -47,14 +47,14 @@ pub(super) struct Log {
     /// After an overtaking, until something is published; acknowledgements wait meanwhile.
     is_hung: bool,
     deferred: Vec<usize>,
-    /// A message was sent too often.
+    /// A message was delivered too often.
     is_poisoned: bool,
     /// No deadline passes before it.
     expires: Option<Instant>,
     /// Counts the consumers that were attached so far.
     consumers: u64,
     attached: bool,
-    /// A consumer from elsewhere has the name.
+    /// A consumer of another process has the name.
     taken_over: bool,
     /// Why the last consumer's stream ended; `None` is an end without an error.
     end: Option<BrokerFailure>,
@@ -73,11 +73,11 @@ struct Pending {
     attempts: u32,
     /// The attach has counted the attempt that comes next.
     is_counted: bool,
-    /// The deadline, or when it is sent again.
+    /// The deadline, or the time of the redelivery.
     until: Instant,
 }
 
-/// What a stream has to do.
+/// The next step of a stream.
 pub(super) enum Next {
     Deliver(usize, Message),
     End(Option<BrokerFailure>),
@@ -85,15 +85,15 @@ pub(super) enum Next {
     Wait(Option<Instant>),
 }
 
-/// What became of an acknowledgement.
+/// The effect of an acknowledgement.
 pub(super) enum Acked {
     Counted,
-    /// It came while the message waited to be sent again.
+    /// It arrived while the message waited for its redelivery.
     Ignored(usize),
     /// The dispatcher hangs, and takes it later.
     Deferred,
     Unknown,
-    /// The dispatcher cannot take it before somebody reads.
+    /// The dispatcher cannot take it before the consumer reads.
     Blocked,
 }
 
@@ -146,19 +146,19 @@ impl Log {
         self.consumers
     }
 
-    /// A consumer of the same name subscribes from elsewhere, and reads nothing.
+    /// A consumer of the same name subscribes from another process, and reads nothing.
     pub(super) fn take_over(&mut self) -> Vec<usize> {
         let unsettled = self.detach(self.consumers, None);
         self.taken_over = true;
         unsettled
     }
 
-    /// The consumer from elsewhere disconnects.
+    /// The consumer of the other process disconnects.
     pub(super) fn leave(&mut self) {
         self.taken_over = false;
     }
 
-    /// What the broker says of the consumer's name, whoever has it.
+    /// The answer to a health check of the consumer's name, whoever has it.
     pub(super) fn is_healthy(&self, consumer: u64) -> bool {
         self.serves(consumer) || self.taken_over
     }
@@ -171,7 +171,7 @@ impl Log {
         self.consumers
     }
 
-    /// What was sent is to be sent again, at once when a consumer attaches. Answers what that is.
+    /// Schedules sent messages for redelivery, at once when a consumer attaches. Returns which.
     pub(super) fn detach(&mut self, consumer: u64, end: Option<BrokerFailure>) -> Vec<usize> {
         if !self.serves(consumer) {
             return Vec::new();
@@ -184,28 +184,28 @@ impl Log {
         self.waiting.keys().map(|offset| self.messages[*offset].number).collect()
     }
 
-    /// The broker forgets everything; answers what it had.
+    /// The broker forgets everything. Returns what it had.
     pub(super) fn restart(&mut self) -> Vec<Stored> {
         self.sent.clear();
         self.waiting.clear();
         self.deferred.clear();
         self.is_hung = false;
-        self.reader.begin_anew();
+        self.reader.restart_offsets();
         std::mem::take(&mut self.messages)
     }
 
-    /// The broker loads the topic anew, with its log.
+    /// The broker reloads the topic with its log.
     pub(super) fn reload(&mut self) {
         self.sent.clear();
         self.waiting.clear();
         self.deferred.clear();
         self.is_hung = false;
-        // What lies below the cursor of before a restart is passed over, as it would be in the order of the log.
+        // Messages below the cursor of before a restart are skipped, as in the order of the log.
         let below = self.reader.next()..self.reader.cursor().min(self.messages.len());
         self.messages.get(below).unwrap_or_default().iter().for_each(|message| self.ledger.skipped(message.number));
         self.reader.reload(self.messages.len());
-        let again = self.messages.get(self.reader.cursor()..).unwrap_or_default();
-        again.iter().for_each(|message| self.ledger.sent_again(message.number));
+        let redelivered = self.messages.get(self.reader.cursor()..).unwrap_or_default();
+        redelivered.iter().for_each(|message| self.ledger.redelivers(message.number));
     }
 
     pub(super) fn next(&mut self, consumer: u64) -> Next {
@@ -253,7 +253,7 @@ impl Log {
         } else if self.waiting.contains_key(&offset) {
             Acked::Ignored(number)
         } else {
-            // Acknowledged before, or never sent.
+            // Acknowledged already, or never sent.
             Acked::Unknown
         }
     }
@@ -273,8 +273,8 @@ impl Log {
 
     /// Whether there is more to send than fits between broker and consumer.
     fn is_blocked(&self, now: Instant) -> bool {
-        let again = self.waiting.values().filter(|pending| pending.until <= now).take(SLOTS + 1).count();
-        again + self.room().min(self.messages.len() - self.reader.next()) > SLOTS
+        let overdue = self.waiting.values().filter(|pending| pending.until <= now).take(SLOTS + 1).count();
+        overdue + self.room().min(self.messages.len() - self.reader.next()) > SLOTS
     }
 
     fn take(&mut self, offset: usize) {
@@ -282,7 +282,7 @@ impl Log {
         self.ledger.acked(self.messages[offset].number);
     }
 
-    /// What the reader does not send is lost.
+    /// The messages that the reader skips are lost.
     fn skip(&mut self) {
         let Range { start, end } = self.reader.skip(self.messages.len());
         self.messages[start..end].iter().for_each(|message| self.ledger.skipped(message.number));

@@ -1,4 +1,4 @@
-//! What the broker skips is counted, and everything that it sends is delivered.
+//! Losses: messages that the broker skips are counted, and all that it sends are delivered.
 
 use tokio::time::sleep;
 
@@ -29,7 +29,7 @@ async fn a_burst_beyond_the_live_tail_is_counted_as_a_gap() {
     bench.settled().await;
     let skipped = bench.ledger.count(|entry| entry.skipped);
     assert!(skipped > 500, "{skipped}");
-    // Until it is certain that they do not come late.
+    // Until they can no longer arrive late.
     sleep(3 * SECOND).await;
     assert_eq!(bench.metric("intake_gap_messages_total", TOPIC), skipped as f64);
     bench.end(pipeline).await;
@@ -106,7 +106,7 @@ async fn an_older_record_that_waits_for_its_dead_letter_keeps_the_newest_acknowl
     bench.end(pipeline).await;
 }
 
-/// The cursor of before a restart lies above what was published since, and a broker that loads the topic anew passes over it.
+/// The cursor of before a restart lies above the messages published since, and a broker that reloads the topic skips them.
 #[tokio::test(start_paused = true)]
 async fn what_a_reload_after_a_restart_passes_over_is_lost_and_the_rest_is_delivered() {
     let bench = bench(Behaviour { keeps_cursor: true, ..Behaviour::default() });

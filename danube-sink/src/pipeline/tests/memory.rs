@@ -1,4 +1,4 @@
-//! A broker in memory that behaves as Danube was observed to, and misbehaves as a test says.
+//! A broker in memory that behaves as Danube was observed to, and fails as a test scripts it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,7 +42,7 @@ struct Shared {
 struct State {
     logs: BTreeMap<String, Log>,
     faults: Faults,
-    letters: Vec<(String, DeadLetter)>,
+    dead_letters: Vec<(String, DeadLetter)>,
     /// Calls that published dead letters.
     publishes: usize,
     removed: BTreeSet<String>,
@@ -55,14 +55,14 @@ struct State {
 pub(super) enum Kind {
     Plain,
     WithSchema,
-    /// Its payload is not what its schema says.
+    /// Its payload does not match its schema.
     Invalid,
 }
 
 const BYTES_SCHEMA: u64 = 1;
 const JSON_SCHEMA: u64 = 2;
 
-/// The number of a message in the ledger, as its payload says it.
+/// The number of a message in the ledger, read from its payload.
 pub(super) fn number_of(payload: &[u8]) -> usize {
     usize::from_le_bytes(payload[..8].try_into().unwrap())
 }
@@ -76,7 +76,7 @@ impl MemoryBroker {
         self.0.state().logs.insert(topic.to_owned(), Log::new(topic, dispatch, &self.0.ledger));
     }
 
-    /// Publishes one message of so many bytes, and answers its number.
+    /// Publishes one message of so many bytes. Returns its number.
     pub(super) fn publish(&self, topic: &str, bytes: usize, kind: Kind, skips: bool) -> usize {
         self.publish_keyed(topic, None, bytes, kind, skips)
     }
@@ -124,14 +124,14 @@ impl MemoryBroker {
         self.0.changed.notify_waiters();
     }
 
-    /// A consumer of the same name attaches from elsewhere and dies before it opens its stream.
+    /// A consumer of the same name attaches from another process and dies before it opens its stream.
     pub(super) fn take_over(&self, topic: &str) {
         let unsettled = self.0.state().log(topic).take_over();
         unsettled.into_iter().for_each(|number| self.0.ledger.awaits_redelivery(number));
         self.0.changed.notify_waiters();
     }
 
-    /// The broker notices that the consumer from elsewhere is gone.
+    /// The broker notices that the consumer of the other process is gone.
     pub(super) fn leave(&self, topic: &str) {
         self.0.state().log(topic).leave();
     }
@@ -144,7 +144,7 @@ impl MemoryBroker {
         }
     }
 
-    /// A broker without its storage: what it had is gone, and offsets start at 0 again.
+    /// The broker restarts without its storage: its messages are gone, and offsets restart at 0.
     pub(super) fn restart(&self, topic: &str) {
         self.end_stream(topic, true);
         for message in self.0.state().log(topic).restart() {
@@ -152,7 +152,7 @@ impl MemoryBroker {
         }
     }
 
-    /// The broker loads the topic anew, with its log, and sends everything from its cursor on.
+    /// The broker reloads the topic with its log, and sends everything from its cursor on.
     pub(super) fn reload(&self, topic: &str) {
         self.end_stream(topic, true);
         self.0.state().log(topic).reload();
@@ -185,8 +185,8 @@ impl MemoryBroker {
         self.0.state().publishes
     }
 
-    pub(super) fn letters(&self) -> Vec<(String, DeadLetter)> {
-        self.0.state().letters.clone()
+    pub(super) fn dead_letters(&self) -> Vec<(String, DeadLetter)> {
+        self.0.state().dead_letters.clone()
     }
 }
 
@@ -229,9 +229,9 @@ impl Broker for MemoryBroker {
             state.log(&topic).attach()
         };
         self.0.changed.notify_waiters();
-        let attached = Attached { shared: Arc::clone(&self.0), topic: topic.clone(), consumer: number };
+        let stream = ConsumerStream { shared: Arc::clone(&self.0), topic: topic.clone(), consumer: number };
         let session = MemorySession { shared: Arc::clone(&self.0), topic, consumer: number };
-        Ok(Attachment { chunks: attached.chunks(), session: Arc::new(session) })
+        Ok(Attachment { chunks: stream.chunks(), session: Arc::new(session) })
     }
 
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
@@ -256,43 +256,43 @@ impl Broker for MemoryBroker {
         Ok(())
     }
 
-    async fn publish(&self, topic: &str, letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
+    async fn publish(&self, topic: &str, dead_letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
         let mut state = self.0.state();
         if state.faults.has(Fault::PublishPanics) {
             drop(state);
             panic!("a broken publisher");
         }
         state.publishes += 1;
-        let mut publish = |letter: DeadLetter| {
+        let mut publish = |dead_letter: DeadLetter| {
             state.faults.check(Fault::PublishFails)?;
-            self.0.ledger.dead_lettered(number_of(&letter.payload));
-            state.letters.push((topic.to_owned(), letter));
+            self.0.ledger.dead_lettered(number_of(&dead_letter.payload));
+            state.dead_letters.push((topic.to_owned(), dead_letter));
             Ok(())
         };
-        letters.into_iter().map(&mut publish).collect()
+        dead_letters.into_iter().map(&mut publish).collect()
     }
 }
 
 /// An open stream; dropping it detaches the consumer.
-struct Attached {
+struct ConsumerStream {
     shared: Arc<Shared>,
     topic: String,
     consumer: u64,
 }
 
-impl Attached {
+impl ConsumerStream {
     fn chunks(self) -> Chunks {
         let next = |attached: Self| async { attached.next().await.map(|chunk| (chunk, attached)) };
         stream::unfold(self, next).boxed()
     }
 
-    /// What can be sent now, as one chunk.
+    /// The messages that can be sent now, as one chunk.
     async fn next(&self) -> Option<Result<Vec<Message>, BrokerFailure>> {
         let mut chunk = Vec::new();
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
-            // Listens before it looks, so that no change is missed in between.
+            // Registers before it checks, so that no change is missed in between.
             changed.as_mut().enable();
             let next = self.shared.state().log(&self.topic).next(self.consumer);
             match next {
@@ -317,7 +317,7 @@ impl Attached {
     }
 }
 
-impl Drop for Attached {
+impl Drop for ConsumerStream {
     fn drop(&mut self) {
         self.shared.detach(self.shared.state().log(&self.topic), self.consumer, None);
         self.shared.changed.notify_waiters();

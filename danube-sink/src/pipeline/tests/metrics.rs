@@ -1,4 +1,4 @@
-//! Each metric means what its help says.
+//! Each metric has the meaning that its help documents.
 
 use tokio::time::sleep;
 

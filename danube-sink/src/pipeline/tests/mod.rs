@@ -1,7 +1,7 @@
 //! The pipeline between a broker in memory and a scripted sink, on a clock that is paused: it jumps to the next timer
-//! when nothing else is left to do, so that hours pass in no time.
+//! when nothing else is left to do, so that hours pass at once.
 //!
-//! `schedules` checks the promises under random schedules; the other files tell single stories.
+//! `schedules` checks the laws under random schedules; the other files test single cases.
 
 mod batches;
 mod behaviour;

@@ -30,7 +30,7 @@ async fn every_record_of_a_batch_in_parts_is_written_once_whatever_its_parts_ans
             bench.publish(6);
             let pipeline = bench.start();
             bench.settled().await;
-            let done = bench.ledger.count(|entry| entry.confirmed + entry.letters == 1);
+            let done = bench.ledger.count(|entry| entry.confirmed + entry.dead_letters == 1);
             assert_eq!(done, 6, "{order:?} {parts:?}");
             bench.end(pipeline).await;
         }
@@ -77,7 +77,7 @@ async fn a_call_that_fails_after_all_of_its_records_were_settled_counts_no_retry
         let pipeline = bench.start();
         bench.settled().await;
         sleep(SECOND).await;
-        assert_eq!((bench.metric("write_retries_total", ""), bench.broker.letters().len()), (0.0, 0));
+        assert_eq!((bench.metric("write_retries_total", ""), bench.broker.dead_letters().len()), (0.0, 0));
         assert_eq!(bench.target.sizes(), [6]);
         bench.end(pipeline).await;
     }

@@ -1,4 +1,4 @@
-//! Records that are not settled yet, and the batches that they fill.
+//! Pending records, and the batches that they fill.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
     record::{Chunk, Entry, Flag, MessageSource, RecordId},
 };
 
-/// A partition, and what becomes of its records.
+/// A partition, with the settlements of its records.
 fn partition() -> (Arc<Partition>, UnboundedReceiver<Settlement>) {
     let mut bench = Bench::empty();
     let consumer = bench.map(TOPIC).consumer.clone();
@@ -101,16 +101,16 @@ fn limits(batch_size: usize, batch_bytes: usize) -> MappingSettings {
 fn a_batch_is_full_by_records_by_bytes_or_by_a_reason_of_its_own() {
     let (partition, _receiver) = partition();
     let mut batch = Batch::default();
-    assert_eq!((batch.room(&limits(3, 100)), batch.full(&limits(3, 100))), (Some((3, 100)), None));
+    assert_eq!((batch.remaining(&limits(3, 100)), batch.full(&limits(3, 100))), (Some((3, 100)), None));
     batch.push(run(&partition, 2));
     batch.push_invalid(run(&partition, 1), "not JSON".to_owned());
     assert_eq!(batch.len(), 3, "invalid records count");
-    assert_eq!((batch.room(&limits(3, 100)), batch.full(&limits(3, 100))), (None, Some(Closed::Size)));
-    assert_eq!((batch.room(&limits(9, 20)), batch.full(&limits(9, 20))), (None, Some(Closed::Bytes)));
-    assert_eq!((batch.room(&limits(9, 21)), batch.full(&limits(9, 21))), (Some((6, 1)), None));
+    assert_eq!((batch.remaining(&limits(3, 100)), batch.full(&limits(3, 100))), (None, Some(Closed::Size)));
+    assert_eq!((batch.remaining(&limits(9, 20)), batch.full(&limits(9, 20))), (None, Some(Closed::Bytes)));
+    assert_eq!((batch.remaining(&limits(9, 21)), batch.full(&limits(9, 21))), (Some((6, 1)), None));
     batch.close(Closed::Registry);
     batch.close(Closed::Invalid);
-    assert_eq!((batch.room(&limits(9, 99)), batch.full(&limits(9, 99))), (None, Some(Closed::Registry)));
+    assert_eq!((batch.remaining(&limits(9, 99)), batch.full(&limits(9, 99))), (None, Some(Closed::Registry)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +135,7 @@ fn a_batch_is_held_back_by_a_full_window_or_where_a_write_costs_no_more_than_a_r
     partition.update(10, 0, 10, true);
     assert!(batch.is_held_back(&cost));
     partition.update(2, 8, 10, true);
-    assert!(!batch.is_held_back(&cost), "acknowledgements are on their way, and no write was measured");
+    assert!(!batch.is_held_back(&cost), "acknowledgements are in flight, and no write was measured");
     cost.add(10, Duration::from_millis(5));
     partition.set_refill(Duration::from_millis(1));
     assert!(!batch.is_held_back(&cost));

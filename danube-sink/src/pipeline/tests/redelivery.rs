@@ -1,4 +1,4 @@
-//! What the broker sends again.
+//! Redeliveries of the broker.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{
     target::Answer,
 };
 
-/// A mapping that takes the broker for more patient than it is holds on to its records too long.
+/// A mapping whose `ack_timeout_ms` is above the broker's keeps its records too long.
 const NEVER: Duration = Duration::from_secs(100 * 3_600);
 
 #[tokio::test(start_paused = true)]
@@ -42,7 +42,7 @@ async fn a_message_that_comes_again_after_it_was_written_is_acknowledged_again_w
 async fn an_ack_that_came_while_the_broker_waited_to_redeliver_is_made_good() {
     let mut bench = Bench::new();
     bench.mapping().ack_timeout = NEVER;
-    // Written 500 ms after the deadline of 30 s, when the broker waits a second before it sends again.
+    // Written 500 ms after the deadline of 30 s, when the broker waits a second before it redelivers.
     bench.target.answers([Answer::RetryAfter(29_500 * MS)]);
     bench.publish(1);
     let pipeline = bench.start();
@@ -60,7 +60,7 @@ async fn acks_that_fail_are_sent_again() {
     bench.broker.begin(Fault::AcksFail, 1_010 * MS);
     bench.publish(3);
     let pipeline = bench.start();
-    assert!(bench.settled().await < 5 * SECOND, "long before the broker sends again");
+    assert!(bench.settled().await < 5 * SECOND, "long before the redelivery");
     bench.end(pipeline).await;
 }
 
@@ -140,7 +140,7 @@ async fn thousands_of_messages_that_come_again_after_they_were_written_are_read_
     bench.publish(5_000);
     let pipeline = bench.start();
     sleep(6 * SECOND).await;
-    // More than the acknowledgements that may wait: a broker that nobody reads from takes none.
+    // More than the acknowledgements that may wait: a broker without a reading consumer takes none.
     bench.broker.end_stream(TOPIC, true);
     assert!(bench.settled().await < 100 * SECOND);
     assert_eq!(bench.target.sizes(), [5_000]);

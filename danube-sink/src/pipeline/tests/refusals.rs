@@ -1,9 +1,9 @@
-//! Records that the target does not take, and schemas that cannot be looked up.
+//! Records that the target refuses, and schemas that cannot be looked up.
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    bench::{Bench, LETTERS, MS, SECOND, TOPIC, in_time},
+    bench::{Bench, DEAD_LETTERS, MS, SECOND, TOPIC, in_time},
     faults::Fault,
     memory::Kind,
     target::{Answer, Fate},
@@ -34,15 +34,15 @@ async fn an_undecodable_record_becomes_a_dead_letter_that_says_where_it_came_fro
     let pipeline = bench.start();
     bench.settled().await;
     assert_eq!(bench.ledger.confirmations(), [0, 1, 3, 4]);
-    let letters = bench.broker.letters();
-    let [(topic, letter)] = &letters[..] else { panic!("{letters:?}") };
-    let said = |name: &str| letter.attributes.get(name).map(String::as_str);
-    assert_eq!(topic, LETTERS);
-    assert_eq!(said("origin"), Some(TOPIC), "attributes stay");
-    assert_eq!(said("x-original-topic"), Some(TOPIC));
-    assert_eq!(said("x-original-topic-offset"), Some("2"));
-    assert!(said("x-failure-reason").unwrap().starts_with("not JSON"));
-    assert_eq!(letter.schema, Some((2, Some(1))));
+    let dead_letters = bench.broker.dead_letters();
+    let [(topic, dead_letter)] = &dead_letters[..] else { panic!("{dead_letters:?}") };
+    let attribute = |name: &str| dead_letter.attributes.get(name).map(String::as_str);
+    assert_eq!(topic, DEAD_LETTERS);
+    assert_eq!(attribute("origin"), Some(TOPIC), "attributes stay");
+    assert_eq!(attribute("x-original-topic"), Some(TOPIC));
+    assert_eq!(attribute("x-original-topic-offset"), Some("2"));
+    assert!(attribute("x-failure-reason").unwrap().starts_with("not JSON"));
+    assert_eq!(dead_letter.schema, Some((2, Some(1))));
     bench.end(pipeline).await;
 }
 
@@ -58,7 +58,7 @@ async fn a_rejected_record_is_acknowledged_only_after_its_dead_letter_is_publish
     assert_eq!(acked, [true, false, false], "the newest waits for what is older");
     bench.settled().await;
     assert_eq!(bench.broker.overtakings(TOPIC), 0);
-    assert_eq!(bench.ledger.entry(1).letters, 1);
+    assert_eq!(bench.ledger.entry(1).dead_letters, 1);
     bench.end(pipeline).await;
 }
 
@@ -100,7 +100,7 @@ async fn records_that_the_target_refuses_are_found_in_halves_and_the_others_are_
     let pipeline = bench.start();
     bench.settled().await;
     assert_eq!(bench.ledger.confirmations(), [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15]);
-    assert_eq!([3, 12].map(|number| bench.ledger.entry(number).letters), [1, 1]);
+    assert_eq!([3, 12].map(|number| bench.ledger.entry(number).dead_letters), [1, 1]);
     assert_eq!(bench.target.sizes(), [16, 8, 4, 2, 2, 1, 1, 4, 8, 4, 4, 2, 1, 1, 2]);
     bench.end(pipeline).await;
 }
@@ -109,14 +109,14 @@ async fn records_that_the_target_refuses_are_found_in_halves_and_the_others_are_
 async fn a_batch_too_large_for_the_target_is_halved_and_a_single_record_waits() {
     let mut bench = Bench::with_window(100);
     bench.mapping().batch_size = 16;
-    // No record fits at first; then all that is left does.
+    // No record fits at first; then all the rest does.
     bench.target.answers([16, 8, 4, 2, 1].map(|size| Answer::AtMost(size - 1)));
     bench.publish(16);
     let pipeline = bench.start();
     bench.settled().await;
     assert_eq!(bench.ledger.confirmations(), (0..16).collect::<Vec<_>>());
     assert_eq!(bench.target.sizes(), [16, 8, 4, 2, 1, 1, 1, 2, 4, 8]);
-    assert!(bench.broker.letters().is_empty());
+    assert!(bench.broker.dead_letters().is_empty());
     bench.end(pipeline).await;
 }
 
@@ -131,7 +131,7 @@ async fn a_batch_with_many_invalid_records_is_written_twice_and_is_no_mass_refus
     bench.settled().await;
     assert_eq!(bench.ledger.confirmations(), [7, 57, 107, 157]);
     assert_eq!(bench.target.sizes(), [100, 2, 100, 2]);
-    assert_eq!(bench.broker.letters().len(), 196);
+    assert_eq!(bench.broker.dead_letters().len(), 196);
     bench.end(pipeline).await;
 }
 
@@ -208,7 +208,7 @@ async fn with_dead_letter_a_batch_goes_there_after_max_retries() {
     let pipeline = bench.start();
     bench.settled().await;
     assert_eq!(bench.target.sizes(), [2; 4]);
-    assert_eq!(bench.broker.letters().len(), 2);
+    assert_eq!(bench.broker.dead_letters().len(), 2);
     bench.end(pipeline).await;
 }
 
@@ -238,8 +238,8 @@ async fn what_was_not_tried_comes_again_at_once_and_is_no_failure_unless_nothing
     bench.config.on_retries_exhausted = OnRetriesExhausted::Stop;
     bench.config.max_retries = 0;
     bench.target.answers([
-        Answer::Partial(vec![Fate::Written, Fate::Again, Fate::Again]),
-        Answer::Partial(vec![Fate::Rejected, Fate::Again]),
+        Answer::Partial(vec![Fate::Written, Fate::Deferred, Fate::Deferred]),
+        Answer::Partial(vec![Fate::Rejected, Fate::Deferred]),
     ]);
     bench.publish(3);
     let mut pipeline = bench.start();
@@ -247,7 +247,7 @@ async fn what_was_not_tried_comes_again_at_once_and_is_no_failure_unless_nothing
     assert_eq!(bench.target.sizes(), [3, 2, 1]);
     let calls = bench.target.calls();
     assert_eq!(calls[0].at, calls[2].at);
-    bench.target.answers([Answer::Partial(vec![Fate::Again])]);
+    bench.target.answers([Answer::Partial(vec![Fate::Deferred])]);
     bench.publish(1);
     let error = in_time(pipeline.ended()).await.unwrap_err();
     assert!(error.to_string().contains("not written in 1 attempts"), "{error}");
@@ -322,7 +322,7 @@ async fn with_go_on_each_refused_record_becomes_a_dead_letter() {
     bench.publish(100);
     let pipeline = bench.start();
     bench.settled().await;
-    assert_eq!(bench.broker.letters().len(), 100);
+    assert_eq!(bench.broker.dead_letters().len(), 100);
     bench.end(pipeline).await;
 }
 
@@ -347,13 +347,13 @@ async fn a_record_that_was_never_tried_is_not_dead_lettered_for_another_one() {
     bench.config.on_retries_exhausted = OnRetriesExhausted::DeadLetter;
     bench.config.max_retries = 2;
     bench.ledger.exhausted_to_dead_letters();
-    let mut fates = vec![Fate::Again; 10];
+    let mut fates = vec![Fate::Deferred; 10];
     fates[0] = Fate::Retried;
     bench.target.answers(vec![Answer::Partial(fates); 3]);
     bench.publish(10);
     let pipeline = bench.start();
     bench.settled().await;
-    assert_eq!((bench.broker.letters().len(), bench.ledger.confirmations().len()), (1, 9));
+    assert_eq!((bench.broker.dead_letters().len(), bench.ledger.confirmations().len()), (1, 9));
     bench.end(pipeline).await;
 }
 
@@ -364,7 +364,7 @@ async fn many_invalid_records_are_published_at_once() {
     bench.publish_to(TOPIC, 5_000, Kind::Invalid);
     let pipeline = bench.start();
     bench.settled().await;
-    assert_eq!(bench.broker.letters().len(), 5_000);
+    assert_eq!(bench.broker.dead_letters().len(), 5_000);
     assert!(bench.broker.publishes() <= 50, "{} calls", bench.broker.publishes());
     bench.end(pipeline).await;
 }

@@ -1,4 +1,4 @@
-//! A scripted sink: the test says what each write answers, and sees what was written.
+//! A scripted sink: the test sets what each write answers, and sees what was written.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -26,9 +26,9 @@ pub(super) enum Answer {
     Slow(Duration),
     Retryable,
     RetryAfter(Duration),
-    /// What becomes of each record, over and over.
+    /// The fate of each record, in a cycle.
     Partial(Vec<Fate>),
-    /// One record is invalid, counted from the first and over again; nothing is written.
+    /// One record is invalid, by its index modulo the length; nothing is written.
     Invalid(usize),
     /// These records are invalid, counted from the first; nothing is written.
     InvalidEach(Vec<usize>),
@@ -36,7 +36,7 @@ pub(super) enum Answer {
     Refused,
     /// The batch is written if it has no more than so many records.
     AtMost(usize),
-    /// Longer than any limit.
+    /// Longer than any timeout.
     Hang,
     Fatal,
     Panic,
@@ -61,7 +61,7 @@ pub(super) enum Part {
 pub(super) enum Fate {
     Written,
     Retried,
-    Again,
+    Deferred,
     Rejected,
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Target {
 #[derive(Default)]
 struct Script {
     answers: VecDeque<Answer>,
-    /// Topics whose writes fail, whatever the script says, and until when.
+    /// Topics whose writes fail, whatever the script, and until when.
     failing: HashMap<String, Option<Instant>>,
     /// Topics whose writes never answer.
     hanging: HashSet<String>,
@@ -94,7 +94,7 @@ struct Script {
     unwell_until: Option<Instant>,
     /// The time of each record of a write.
     each: Duration,
-    /// For how long a topic fails after a write that went well.
+    /// For how long a topic fails after a successful write.
     pause: Option<Duration>,
     order: Option<SubscriptionType>,
     /// Messages, by their numbers in the ledger, with which a batch is refused.
@@ -107,12 +107,12 @@ impl Target {
         Self { ledger: ledger.clone(), script: Arc::default() }
     }
 
-    /// The answers to the next writes; after them each write is well.
+    /// Scripts the answers to the next writes; later ones succeed.
     pub(super) fn answers(&self, answers: impl IntoIterator<Item = Answer>) {
         self.script().answers = answers.into_iter().collect();
     }
 
-    /// No write of the topic goes well from now on.
+    /// Every write of the topic fails from now on.
     pub(super) fn fail(&self, topic: &str) {
         self.script().failing.insert(topic.to_owned(), None);
     }
@@ -145,7 +145,7 @@ impl Target {
         self.script().each = each;
     }
 
-    /// After each write that goes well, the topic takes nothing for so long.
+    /// After each successful write, the topic fails for so long.
     pub(super) fn fails_after_each_write(&self, pause: Duration) {
         self.script().pause = Some(pause);
     }
@@ -245,7 +245,7 @@ impl Target {
                     self.ledger.retried(number(record));
                     failure.retry(record, "busy");
                 }
-                Fate::Again => {
+                Fate::Deferred => {
                     self.ledger.retried(number(record));
                     failure.again(record);
                 }

@@ -1,4 +1,4 @@
-//! Several instances of a connector, each with its share of the partitions.
+//! Several instances of a connector.
 
 use tokio::time::{sleep, timeout};
 
@@ -10,8 +10,7 @@ use crate::observe::{Observer, Phase};
 
 const TASKS: usize = 3;
 
-/// A new subscription begins at the latest message: what is published before it is there is lost, and readiness says
-/// that it is there.
+/// A new subscription begins at the latest message: earlier ones are lost, and readiness reports that it exists.
 #[tokio::test(start_paused = true)]
 async fn they_are_ready_when_every_partition_is_attached_and_stay_so_through_a_failing_look_up() {
     for partitions in [&["/default/one"][..], &["/default/many-part-0", "/default/many-part-1"]] {

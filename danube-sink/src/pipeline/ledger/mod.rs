@@ -1,7 +1,7 @@
-//! What happened to each message of one partition, from its arrival to beyond its acknowledgement.
+//! The delivery ledger: the state of each message of one partition, from its arrival to beyond its acknowledgement.
 //!
 //! The consumer task of the partition owns it: there is no lock and no hash, but a ring of small slots, one an offset.
-//! It tells redeliveries from new messages, gaps from silence, and which acknowledgements may be sent.
+//! It distinguishes redeliveries from new messages and gaps from silence, and decides which acknowledgements may be sent.
 
 mod acks;
 mod deliveries;
@@ -17,15 +17,16 @@ use super::broker::{AckToken, Message};
 
 /// Offsets that jump further ahead begin a new epoch: the ring would be mostly empty.
 const LONGEST_JUMP: u64 = 262_144;
-/// What a message that arrives is to the connector.
+
+/// How an arriving message relates to earlier deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrival {
     New,
-    /// Sent again after it was given back, to be written.
+    /// Redelivered after it was given back, to be written.
     Returned,
-    /// Sent again while the first copy is in hand.
+    /// Redelivered while the first copy is in hand.
     InHand,
-    /// Sent again although it was settled: its acknowledgement did not count.
+    /// Redelivered although it was settled: its acknowledgement did not count.
     Settled,
 }
 
@@ -34,13 +35,13 @@ enum State {
     /// Not received, or given back and received by another consumer.
     Unknown,
     InHand,
-    /// Given back, or received without memory for it: the broker has it unacknowledged, and sends it again.
+    /// Given back, or received without memory for it: the broker will redeliver it.
     Released,
     /// Settled; its acknowledgement waits to be sent.
     Settled,
-    /// Its acknowledgement is on its way.
+    /// Its acknowledgement is in flight.
     Sent,
-    /// Settled, and the acknowledgement did not count or cannot be sent: the broker sends the message again.
+    /// Settled, and the acknowledgement did not count or cannot be sent: the broker will redeliver it.
     Unconfirmed,
     Acked,
 }
@@ -48,42 +49,41 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     fingerprint: u64,
-    /// Milliseconds since the ledger began: of the arrival, and from then on of the settlement.
+    /// Milliseconds on the ledger's clock: of the arrival, and later of the settlement.
     at: u32,
     /// Which attachment brought it last.
     attachment: u16,
     deliveries: u8,
     state: State,
-    /// The broker may send it again although its acknowledgement was answered.
+    /// The broker may redeliver it although its acknowledgement was answered.
     in_doubt: bool,
 }
 
 const EMPTY: Slot =
     Slot { fingerprint: 0, at: 0, attachment: 0, deliveries: 0, state: State::Unknown, in_doubt: false };
 
-/// The messages of one partition.
+/// The delivery ledger of one partition.
 #[derive(Debug)]
 pub(crate) struct DeliveryLedger {
     ack_timeout: Duration,
-    began: Instant,
+    started: Instant,
     /// The offset of the first slot.
     first: u64,
     slots: VecDeque<Slot>,
-    /// Counts how often offsets began anew. What arrived in an earlier epoch cannot be acknowledged.
+    /// Counts epochs: a new one begins when offsets restart. Messages of an earlier epoch cannot be acknowledged.
     epoch: u32,
-    /// Counts how often the broker began its offsets anew.
+    /// Counts how often the broker restarted its offsets.
     restarts: u32,
     attachment: u16,
     attached: Option<Instant>,
-    /// The highest offset that the attachment has brought. A topic may have been loaded anew before it, and its broker then
-    /// knows of nothing beyond that.
+    /// The highest offset of the attachment. If the topic was reloaded before it, the broker knows of none beyond that.
     newest: Option<u64>,
-    /// The offset that a reader of every message expects next; `None` after another consumer read.
+    /// The offset that a sole reader expects next; `None` after another consumer read.
     expected: Option<u64>,
     /// No offsets: the topic is not reliable.
     is_unreliable: bool,
     counts: Counts,
-    /// Offsets that were passed over, and since when: a message may still come late.
+    /// Skipped offsets, and since when: a message may still arrive late.
     gaps: VecDeque<(Range<u64>, Instant)>,
     /// Settled messages whose acknowledgement waits to be sent.
     waiting: VecDeque<AckToken>,
@@ -100,11 +100,11 @@ struct Counts {
     unconfirmed: usize,
     /// Acknowledged, and in doubt.
     doubtful: usize,
-    /// No longer in doubt, and not asked for yet.
+    /// No longer in doubt, and not counted yet.
     certain: usize,
 }
 
-/// A time, and what it is on the ledger's clock: read once for many messages.
+/// A time, also on the ledger's clock: read once for many messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) now: Instant,
@@ -115,7 +115,7 @@ impl DeliveryLedger {
     pub(crate) fn new(ack_timeout: Duration) -> Self {
         Self {
             ack_timeout,
-            began: Instant::now(),
+            started: Instant::now(),
             first: 0,
             slots: VecDeque::new(),
             epoch: 0,
@@ -132,14 +132,14 @@ impl DeliveryLedger {
         }
     }
 
-    /// A consumer attaches: the broker sends again what was not acknowledged.
+    /// Begins an attachment: the broker redelivers unacknowledged messages.
     pub(crate) fn attach(&mut self, now: Instant) {
         self.attachment = self.attachment.wrapping_add(1);
         self.attached = Some(now);
         self.newest = None;
     }
 
-    /// No consumer is attached: acknowledgements would not count.
+    /// Ends the attachment: acknowledgements would not count.
     pub(crate) fn detach(&mut self) {
         self.attached = None;
         self.waiting.clear();
@@ -161,7 +161,7 @@ impl DeliveryLedger {
         self.epoch
     }
 
-    /// How often the broker began its offsets anew.
+    /// How often the broker restarted its offsets.
     pub(crate) fn restarts(&self) -> u32 {
         self.restarts
     }
@@ -171,12 +171,12 @@ impl DeliveryLedger {
         self.counts.in_hand + self.counts.outdated
     }
 
-    /// Messages that the broker sends again.
+    /// Messages that the broker will redeliver.
     pub(crate) fn released(&self) -> usize {
         self.counts.released
     }
 
-    /// What the broker sent and has not seen acknowledged, apart from acknowledgements on their way.
+    /// Unsettled messages: in hand, or to be redelivered.
     pub(crate) fn unsettled(&self) -> usize {
         self.counts.in_hand + self.counts.released
     }
@@ -194,7 +194,7 @@ impl DeliveryLedger {
         Moment { now, millis: self.millis(now) }
     }
 
-    /// A message arrives.
+    /// Records the arrival of a message.
     pub(crate) fn receive(&mut self, message: &Message, moment: Moment) -> Arrival {
         let (offset, fingerprint) = (message.token.offset, fingerprint(message));
         if self.is_unreliable {
@@ -218,15 +218,15 @@ impl DeliveryLedger {
                 self.counts.released -= usize::from(was_released);
                 (slot.state, slot.fingerprint, slot.at, slot.in_doubt) = (State::InHand, fingerprint, at, false);
                 self.counts.in_hand += 1;
-                self.passed_over(offset, moment.now);
+                self.skipped(offset, moment.now);
                 if was_released { Arrival::Returned } else { Arrival::New }
             }
             State::InHand => {
-                // The broker's deadline begins anew.
+                // The broker's deadline restarts.
                 slot.at = at;
                 Arrival::InHand
             }
-            // The acknowledgement that waits or is on its way is of this delivery too, if it came through one attachment.
+            // The acknowledgement that waits or is in flight covers this delivery too, if both are of one attachment.
             State::Settled if before == attachment => Arrival::InHand,
             State::Settled | State::Sent | State::Unconfirmed | State::Acked => {
                 self.counts.unconfirmed -= usize::from(slot.state == State::Unconfirmed);
@@ -239,7 +239,7 @@ impl DeliveryLedger {
         }
     }
 
-    /// Makes a slot for the offset, in a new epoch if offsets began anew, or jumped too far for one ring.
+    /// Extends the ring to the offset, in a new epoch if offsets restarted, or jumped too far for one ring.
     fn reach(&mut self, offset: u64, fingerprint: u64) {
         if self.slots.is_empty() {
             self.first = offset;
@@ -250,7 +250,7 @@ impl DeliveryLedger {
             self.first = offset;
         } else if offset < self.first || offset.saturating_sub(end) > LONGEST_JUMP {
             let expected = self.expected.filter(|_| offset > end);
-            self.begin_anew(offset);
+            self.start_epoch(offset);
             self.expected = expected;
             self.restarts += u32::from(offset < end);
             return;
@@ -260,7 +260,7 @@ impl DeliveryLedger {
             if slot.state != State::Unknown && slot.fingerprint != fingerprint {
                 // A reliable topic gives each of its messages an offset.
                 self.is_unreliable = offset == 0 && slot.attachment == self.attachment && self.newest == Some(0);
-                self.begin_anew(offset);
+                self.start_epoch(offset);
                 self.restarts += u32::from(!self.is_unreliable);
                 return;
             }
@@ -272,7 +272,7 @@ impl DeliveryLedger {
         }
     }
 
-    fn begin_anew(&mut self, offset: u64) {
+    fn start_epoch(&mut self, offset: u64) {
         self.epoch = self.epoch.wrapping_add(1);
         self.slots.clear();
         self.slots.push_back(EMPTY);
@@ -283,11 +283,11 @@ impl DeliveryLedger {
         self.counts = Counts { outdated: self.counts.in_hand + self.counts.outdated, ..Counts::default() };
     }
 
-    /// A message of the epoch is settled: its acknowledgement is to be sent. How long it was in hand; `None` if it was
-    /// settled before.
+    /// Settles a message of the epoch, and queues its acknowledgement. Returns how long it was in hand; `None` if it was
+    /// settled already.
     ///
-    /// A broker ignores the acknowledgement of a message that it is about to send again, and answers OK. So one that was
-    /// in hand for a good part of the ack timeout, or came more than once, is remembered until its redelivery is due.
+    /// A broker ignores the acknowledgement of a message that it is about to redeliver, and answers OK. So one that was in
+    /// hand for half the ack timeout, or was delivered more than once, is remembered until its redelivery is due.
     pub(crate) fn settle(&mut self, token: AckToken, epoch: u32, moment: Moment) -> Option<Duration> {
         if epoch != self.epoch || self.is_unreliable {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
@@ -310,7 +310,7 @@ impl DeliveryLedger {
         Some(age)
     }
 
-    /// A message of the epoch is given back to the broker. Whether the broker sends it again.
+    /// Gives a message of the epoch back to the broker. Whether the broker will redeliver it.
     pub(crate) fn release(&mut self, offset: u64, epoch: u32) -> bool {
         if epoch != self.epoch || self.is_unreliable {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
@@ -323,7 +323,7 @@ impl DeliveryLedger {
         true
     }
 
-    /// How long ago the present attachment brought the oldest unsettled message, and the last one was settled.
+    /// The ages of the attachment's oldest unsettled message, and of the last settlement.
     pub(crate) fn ages(&self, now: Instant) -> (Option<Duration>, Option<Duration>) {
         let unsettled = self.slots.iter().rev().filter(|slot| matches!(slot.state, State::InHand | State::Released));
         let unsettled = unsettled.take(self.unsettled()).filter(|slot| slot.attachment == self.attachment);
@@ -332,7 +332,7 @@ impl DeliveryLedger {
         (oldest, self.last_settled.map(|settled| now.duration_since(settled)))
     }
 
-    /// Another consumer reads the partition for a while: what is missing afterwards is not lost.
+    /// Suspends gap detection: another consumer reads the partition, so that missing messages are not lost.
     pub(crate) fn lose_sight(&mut self) {
         self.expected = None;
     }
@@ -350,14 +350,14 @@ impl DeliveryLedger {
         self.slots.get(usize::try_from(offset.checked_sub(self.first)?).ok()?)
     }
 
-    /// Milliseconds since the ledger began; they begin anew after 49 days, so that only differences count.
+    /// Milliseconds on the ledger's clock; they wrap after 49 days, so that only differences count.
     fn millis(&self, now: Instant) -> u32 {
-        let millis = now.duration_since(self.began).as_millis() % (u128::from(u32::MAX) + 1);
+        let millis = now.duration_since(self.started).as_millis() % (u128::from(u32::MAX) + 1);
         u32::try_from(millis).unwrap_or_default()
     }
 }
 
-/// Tells messages of one offset apart, over a broker that begins its offsets anew.
+/// A fingerprint that distinguishes messages of one offset after the broker restarted its offsets.
 fn fingerprint(message: &Message) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, part: u64| (hash.rotate_left(23) ^ part).wrapping_mul(ODD);
