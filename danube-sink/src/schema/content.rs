@@ -107,7 +107,7 @@ impl Content {
         match self {
             Self::Auto => read_any(payload),
             Self::Value(value) => T::deserialize(value).map_err(|error| Problem::of_json(&error)),
-            Self::Json => serde_json::from_slice(payload).map_err(|error| Problem::of_json(&error)),
+            Self::Json => json::read(payload).map_err(|error| Problem::of_json(&error)),
             Self::Text => T::deserialize(Text(text::decode(payload)?)),
             Self::Bytes => T::deserialize(RawBytes(payload)),
             Self::Invalid(problem) => Err(problem.clone()),
@@ -120,7 +120,7 @@ impl Content {
 }
 
 fn read_any<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Problem> {
-    match serde_json::from_slice(payload) {
+    match json::read(payload) {
         Ok(read) => Ok(read),
         Err(error) if error.is_data() => Err(Problem::of_json(&error)),
         // Not JSON: text or bytes may be requested. If they fail too, the JSON error is the more useful one.

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use memchr::{memchr2_iter, memchr3_iter};
 use serde::{
-    Deserializer,
+    Deserialize, Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
@@ -31,6 +30,14 @@ pub(crate) fn value(payload: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(payload).map_err(|error| not_json(&error))
 }
 
+/// Deserializes a payload. UTF-8 is validated once, not for each string.
+pub(crate) fn read<'p, T: Deserialize<'p>>(payload: &'p [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(payload) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(payload),
+    }
+}
+
 fn not_json(error: &serde_json::Error) -> Problem {
     Problem::of_json(error).because("not JSON")
 }
@@ -46,14 +53,22 @@ fn within_count(payload: &[u8]) -> bool {
 fn is_plain(payload: &[u8]) -> bool {
     /// Below serde_json's recursion limit.
     const MAX_NESTING: usize = 120;
-    let is_digit = |index: usize| payload.get(index).is_some_and(u8::is_ascii_digit);
-    let exponent_or_surrogate = |index: usize| match payload[index] {
-        b'\\' => payload.get(index + 1) == Some(&b'u'),
-        _ => index > 0 && is_digit(index - 1),
-    };
-    (payload.is_ascii() || std::str::from_utf8(payload).is_ok())
-        && memchr2_iter(b'[', b'{', payload).nth(MAX_NESTING).is_none()
-        && !memchr3_iter(b'e', b'E', b'\\', payload).any(exponent_or_surrogate)
+    /// A chunk's opening brackets are counted in one byte.
+    const CHUNK: usize = 128;
+    let (mut opened, mut suspicious, mut other) = (0_usize, false, 0_u8);
+    // No early exit, so that the compiler vectorizes the loops.
+    for bytes in payload.chunks(CHUNK) {
+        opened += usize::from(bytes.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{'))).sum::<u8>());
+        other |= bytes.iter().fold(0, |all, byte| all | byte);
+    }
+    for (byte, next) in payload.iter().zip(payload.get(1..).unwrap_or_default()) {
+        let exponent = byte.is_ascii_digit() & matches!(next, b'e' | b'E');
+        let surrogate = (*byte == b'\\') & (*next == b'u');
+        suspicious |= exponent | surrogate;
+    }
+    !suspicious
+        && opened <= MAX_NESTING
+        && (other.is_ascii() || std::str::from_utf8(payload).is_ok())
         && !has_long_number(payload)
 }
 
