@@ -21,8 +21,8 @@ use crate::{
     error::{ConnectorError, ConnectorResult},
     observe::Observer,
     pipeline::{
-        AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Consumer, DeadLetter, FailureKind, Message,
-        Pipeline, Session, Writer, WriterPool,
+        AckAnswers, AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Consumer, DeadLetter, FailureKind,
+        Message, Pipeline, Session, Writer, WriterPool,
     },
     record::MessageSource,
     schema::SchemaInfo,
@@ -192,13 +192,13 @@ impl Subscription {
 
 #[async_trait]
 impl Session for Subscription {
-    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
+    async fn ack(&self, tokens: Vec<AckToken>) -> AckAnswers {
         self.in_flight.fetch_sub(tokens.len(), Ordering::Relaxed);
         self.acked.notify_one();
         if self.total.unacked.fetch_sub(tokens.len(), Ordering::Relaxed) == tokens.len() {
             self.total.done.send_replace(true);
         }
-        Vec::new()
+        AckAnswers { acked: tokens, failed: Vec::new() }
     }
 
     async fn health(&self) -> Result<(), BrokerFailure> {

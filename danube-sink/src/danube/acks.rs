@@ -1,18 +1,14 @@
 //! Acknowledgements: many in flight at once, on a connection that carries no messages.
 
-use std::pin::pin;
-
 use bytes::{BufMut, BytesMut};
 use danube_client::BrokerAddress;
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep};
-use tonic::Status;
 
 use super::{
-    connection::{CALL_TIMEOUT, Connections, Link, Purpose, not_made, silence},
+    calls::call_each,
+    connection::{Connections, Purpose},
     unary::{self, Unary},
 };
-use crate::pipeline::{AckToken, BrokerFailure, Consumer};
+use crate::pipeline::{AckAnswers, AckToken, BrokerFailure, Consumer};
 
 /// The keys of the fields of `AckRequest` and `MsgID`, in the wire format of protobuf.
 mod key {
@@ -73,95 +69,23 @@ pub(super) async fn send(
     address: &BrokerAddress,
     encoder: &AckEncoder,
     tokens: Vec<AckToken>,
-) -> Vec<(AckToken, BrokerFailure)> {
+) -> AckAnswers {
     let prepared = async {
-        let link = connections.link(address, Purpose::Acks).await?;
-        let method = Unary::new("/danube.ConsumerService/Ack", link.headers()?);
-        Ok((link, method))
+        let link = connections.calls(address, Purpose::Acks).await?;
+        let method = Unary::new(&link, "/danube.ConsumerService/Ack")?;
+        Ok::<_, BrokerFailure>((link, method))
     };
-    match prepared.await {
-        Ok((link, method)) => send_on(link, &method, encoder, tokens).await,
-        Err(failure) => tokens.into_iter().map(|token| (token, BrokerFailure::clone(&failure))).collect(),
-    }
-}
-
-/// Sends a list on one connection.
-async fn send_on(
-    link: Link,
-    method: &Unary,
-    encoder: &AckEncoder,
-    tokens: Vec<AckToken>,
-) -> Vec<(AckToken, BrokerFailure)> {
-    let mut buffer = BytesMut::with_capacity(tokens.iter().map(|token| encoder.bound(token)).sum());
-    let mut answers: Vec<Option<Result<(), BrokerFailure>>> = Vec::with_capacity(tokens.len());
-    answers.resize_with(tokens.len(), || None);
-    let mut waiting = tokens.iter().enumerate().peekable();
-    let mut in_flight = FuturesUnordered::new();
-    let mut channel = link.channel.clone();
-    // One timer for the list: it expires when no answer at all arrives within the timeout of one call.
-    let mut timer = pin!(sleep(CALL_TIMEOUT));
-    let mut last_progress = Instant::now();
-    // Kept between answers: it is the list's turn in the queue of all partitions.
-    let mut permit = pin!(link.ack_permit());
-    let mut lost = false;
-
-    while !in_flight.is_empty() || (waiting.peek().is_some() && !lost) {
-        let idle = in_flight.is_empty();
-        tokio::select! {
-            biased;
-            Some((index, answer)) = in_flight.next() => {
-                last_progress = Instant::now();
-                let answer: Result<(), Status> = answer;
-                if let Some(slot) = answers.get_mut::<usize>(index) {
-                    *slot = Some(answer.map_err(|status| link.failed(status.into())));
-                }
-            }
-            taken = &mut permit, if waiting.peek().is_some() && !lost => {
-                permit.set(link.ack_permit());
-                // If another call found the connection dead, these need not wait for the timeout too.
-                lost = link.is_lost();
-                if lost {
-                    continue;
-                }
-                if idle {
-                    last_progress = Instant::now();
-                }
-                if let Some((index, token)) = waiting.next() {
-                    let message = unary::frame(&mut buffer, |buffer| encoder.encode(token, buffer));
-                    let call = method.call(&mut channel, message);
-                    in_flight.push(async move {
-                        let answer = call.await;
-                        drop(taken);
-                        (index, answer)
-                    });
-                }
-            }
-            () = &mut timer, if !idle => {
-                let limit = last_progress + CALL_TIMEOUT;
-                if limit <= Instant::now() {
-                    break;
-                }
-                timer.as_mut().reset(limit);
-            }
+    let (link, method) = match prepared.await {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            let answers = vec![Err(failure); tokens.len()];
+            return AckAnswers::of(tokens, answers);
         }
-    }
-    let unanswered = (!in_flight.is_empty()).then(silence).or_else(|| lost.then(not_made));
-    drop(in_flight);
-    let unanswered = unanswered.map(|failure| link.failed(failure));
-    failures(tokens, answers, unanswered)
-}
-
-/// The failed acknowledgements, with `unanswered` as the error of those without an answer.
-fn failures(
-    tokens: Vec<AckToken>,
-    answers: Vec<Option<Result<(), BrokerFailure>>>,
-    unanswered: Option<BrokerFailure>,
-) -> Vec<(AckToken, BrokerFailure)> {
-    let answers = answers.into_iter().map(|answer| match answer {
-        Some(answer) => answer.err(),
-        None => unanswered.clone(),
-    });
-    tokens.into_iter().zip(answers).filter_map(|(token, failure)| Some((token, failure?))).collect()
+    };
+    let mut buffer = BytesMut::with_capacity(tokens.iter().map(|token| encoder.bound(token)).sum());
+    let requests = tokens.iter().map(|token| unary::frame(&mut buffer, |buffer| encoder.encode(token, buffer)));
+    let answers = call_each(&link, &method, link.ack_permits(), requests).await;
+    AckAnswers::of(tokens, answers)
 }
 
 /// Encodes a number; 0 is omitted, as protobuf requires.

@@ -25,7 +25,7 @@ pub(crate) async fn unsubscribe(
     let link = Connections::to(config, admin_url).service(Purpose::Admin).await?;
     let message = SubscriptionRequest { topic: partition.to_owned(), subscription: subscription.to_owned() };
     let request = link.request(message)?;
-    let mut service = TopicAdminClient::new(link.channel.clone());
+    let mut service = TopicAdminClient::new(link.transport.channel.clone());
     let answer = link.call(async { Ok(service.unsubscribe(request).await?) }).await;
     let reason = match answer.map(|answer| answer.into_inner().success) {
         Ok(true) => return Ok(()),
@@ -54,7 +54,7 @@ pub(crate) async fn subscriptions(
 ) -> Result<Vec<String>, BrokerFailure> {
     let link = Connections::to(config, admin_url).service(Purpose::Admin).await?;
     let request = link.request(TopicRequest { name: partition.to_owned() })?;
-    let mut service = TopicAdminClient::new(link.channel.clone());
+    let mut service = TopicAdminClient::new(link.transport.channel.clone());
     match link.call(async { Ok(service.list_subscriptions(request).await?) }).await {
         Ok(answer) => Ok(answer.into_inner().subscriptions),
         Err(failure) if failure.kind == FailureKind::Missing => Ok(Vec::new()),

@@ -11,10 +11,7 @@ use std::{
 };
 
 use danube_client::{BrokerAddress, DanubeClient};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
+use tokio::{sync::Semaphore, time::timeout};
 use tonic::{
     Extensions, Request,
     codegen::http::{HeaderMap, HeaderName, HeaderValue, header},
@@ -22,7 +19,7 @@ use tonic::{
     transport::{Channel, Uri},
 };
 
-use super::security::Security;
+use super::{http2::Http2, security::Security};
 use crate::{
     config::ConnectorConfig,
     pipeline::{BrokerFailure, FailureKind},
@@ -56,69 +53,115 @@ pub(super) enum Purpose {
 pub(super) struct Connections {
     service_url: String,
     security: Arc<Security>,
-    slots: Mutex<HashMap<(BrokerAddress, Purpose), Arc<Slot>>>,
+    channels: Slots<Grpc>,
+    calls: Slots<Http2>,
+}
+
+/// The connections of one transport.
+type Slots<T> = Mutex<HashMap<(BrokerAddress, Purpose), Arc<Slot<T>>>>;
+
+/// A transport: how calls of a connection are made.
+pub(super) trait Transport: Clone + Send {
+    /// Opens a connection.
+    fn open(security: &Security, address: &BrokerAddress) -> impl Future<Output = Result<Self, BrokerFailure>> + Send;
+
+    /// Whether the connection has ended, and does not reconnect.
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+
+/// tonic's channel, and the client of danube-client that has opened it.
+#[derive(Clone)]
+pub(super) struct Grpc {
+    pub(super) client: DanubeClient,
+    pub(super) channel: Channel,
 }
 
 /// The slot of one connection.
-struct Slot {
+struct Slot<T> {
     address: BrokerAddress,
     /// The address for messages, without the final `/`.
     shown: String,
     security: Arc<Security>,
     proxy: Option<HeaderValue>,
     connecting: tokio::sync::Mutex<()>,
-    current: Mutex<Current>,
+    current: Mutex<Current<T>>,
     acks: Semaphore,
 }
 
-#[derive(Default)]
-struct Current {
-    open: Option<(DanubeClient, Channel)>,
+struct Current<T> {
+    open: Option<T>,
     /// Counts connections, so that a late failure of an old one does not discard a new one.
     generation: u64,
 }
 
 /// An open connection.
 #[derive(Clone)]
-pub(super) struct Link {
-    slot: Arc<Slot>,
+pub(super) struct Link<T = Grpc> {
+    slot: Arc<Slot<T>>,
     generation: u64,
-    pub(super) client: DanubeClient,
-    pub(super) channel: Channel,
+    pub(super) transport: T,
+}
+
+impl Transport for Grpc {
+    async fn open(security: &Security, address: &BrokerAddress) -> Result<Self, BrokerFailure> {
+        let client = security.client(&address.connect_url).await?;
+        let channel = client.get_broker_channel(address).await?;
+        Ok(Self { client, channel })
+    }
 }
 
 impl Connections {
     pub(super) fn new(config: &ConnectorConfig) -> Self {
-        let security = Arc::new(Security::new(config, &config.danube_service_url));
-        Self { service_url: config.danube_service_url.clone(), security, slots: Mutex::default() }
+        Self::to(config, &config.danube_service_url)
     }
 
     /// Connections to one URL, with the TLS settings and the token of the configuration.
     pub(super) fn to(config: &ConnectorConfig, url: &str) -> Self {
         let security = Arc::new(Security::new(config, url));
-        Self { service_url: url.to_owned(), security, slots: Mutex::default() }
+        Self { service_url: url.to_owned(), security, channels: Mutex::default(), calls: Mutex::default() }
     }
 
     /// Looks up the broker that serves a topic.
     pub(super) async fn broker_of(&self, topic: &str) -> Result<BrokerAddress, BrokerFailure> {
         let service = self.service(Purpose::Lookup).await?;
-        let found = service.call(async { Ok(service.client.resolve_topic_broker(topic).await?) }).await?;
+        let found = service.call(async { Ok(service.transport.client.resolve_topic_broker(topic).await?) }).await?;
         self.security.check_address(topic, &found)?;
         Ok(found)
     }
 
     /// A connection to the service URL.
     pub(super) async fn service(&self, purpose: Purpose) -> Result<Link, BrokerFailure> {
+        self.link(&self.service_address()?, purpose).await
+    }
+
+    /// The broker at the service URL.
+    pub(super) fn service_address(&self) -> Result<BrokerAddress, BrokerFailure> {
         let url: Uri = self
             .service_url
             .parse()
             .map_err(|error| BrokerFailure::refused(format!("the URL {}: {error}", self.service_url)))?;
-        self.link(&BrokerAddress { connect_url: url.clone(), broker_url: url, proxy: false }, purpose).await
+        Ok(BrokerAddress { connect_url: url.clone(), broker_url: url, proxy: false })
     }
 
-    /// A connection to a broker, opened if none is open.
+    /// A connection to a broker for tonic's clients, opened if none is open.
     pub(super) async fn link(&self, address: &BrokerAddress, purpose: Purpose) -> Result<Link, BrokerFailure> {
-        let slot = self.slot(address, purpose);
+        self.open(&self.channels, address, purpose).await
+    }
+
+    /// A connection to a broker for many small calls, opened if none is open.
+    pub(super) async fn calls(&self, address: &BrokerAddress, purpose: Purpose) -> Result<Link<Http2>, BrokerFailure> {
+        self.open(&self.calls, address, purpose).await
+    }
+
+    async fn open<T: Transport>(
+        &self,
+        slots: &Slots<T>,
+        address: &BrokerAddress,
+        purpose: Purpose,
+    ) -> Result<Link<T>, BrokerFailure> {
+        let slot = self.slot(slots, address, purpose);
         if let Some(link) = slot.link() {
             return Ok(link);
         }
@@ -126,8 +169,8 @@ impl Connections {
         answer.map_err(|failure| self.security.explain(failure, &slot.shown))
     }
 
-    fn slot(&self, address: &BrokerAddress, purpose: Purpose) -> Arc<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+    fn slot<T>(&self, slots: &Slots<T>, address: &BrokerAddress, purpose: Purpose) -> Arc<Slot<T>> {
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.entry((address.clone(), purpose)).or_insert_with_key(|(address, _)| {
             let broker = address.broker_url.to_string();
             Arc::new(Slot {
@@ -136,7 +179,7 @@ impl Connections {
                 security: Arc::clone(&self.security),
                 proxy: address.proxy.then(|| HeaderValue::from_str(&broker).ok()).flatten(),
                 connecting: tokio::sync::Mutex::default(),
-                current: Mutex::default(),
+                current: Mutex::new(Current { open: None, generation: 0 }),
                 acks: Semaphore::new(ACKS_IN_FLIGHT),
             })
         });
@@ -144,36 +187,42 @@ impl Connections {
     }
 }
 
-impl Slot {
-    fn current(&self) -> MutexGuard<'_, Current> {
+impl<T> Slot<T> {
+    fn current(&self) -> MutexGuard<'_, Current<T>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn link(self: &Arc<Self>) -> Option<Link> {
+impl<T: Transport> Slot<T> {
+    fn link(self: &Arc<Self>) -> Option<Link<T>> {
         let current = self.current();
-        let (client, channel) = current.open.clone()?;
-        Some(Link { slot: Arc::clone(self), generation: current.generation, client, channel })
+        let transport = current.open.clone().filter(|open| !open.is_closed())?;
+        Some(Link { slot: Arc::clone(self), generation: current.generation, transport })
     }
 
     /// Opens the connection, unless another caller has done so meanwhile.
-    async fn connect(self: &Arc<Self>) -> Result<Link, BrokerFailure> {
+    async fn connect(self: &Arc<Self>) -> Result<Link<T>, BrokerFailure> {
         let _connecting = self.connecting.lock().await;
         if let Some(link) = self.link() {
             return Ok(link);
         }
-        let client = self.security.client(&self.address.connect_url).await?;
-        let channel = client.get_broker_channel(&self.address).await?;
+        let transport = T::open(&self.security, &self.address).await?;
         let mut current = self.current();
         current.generation += 1;
-        current.open = Some((client.clone(), channel.clone()));
-        Ok(Link { slot: Arc::clone(self), generation: current.generation, client, channel })
+        current.open = Some(transport.clone());
+        Ok(Link { slot: Arc::clone(self), generation: current.generation, transport })
     }
 }
 
-impl Link {
+impl<T> Link<T> {
     /// The broker's own address, as messages name it.
     pub(super) fn broker_url(&self) -> String {
         self.slot.address.broker_url.to_string()
+    }
+
+    /// The URL that the connection was opened to.
+    pub(super) fn connect_url(&self) -> &Uri {
+        &self.slot.address.connect_url
     }
 
     /// The headers for authentication and proxies.
@@ -185,15 +234,15 @@ impl Link {
     }
 
     /// A request with these headers.
-    pub(super) fn request<T>(&self, message: T) -> Result<Request<T>, BrokerFailure> {
+    pub(super) fn request<M>(&self, message: M) -> Result<Request<M>, BrokerFailure> {
         Ok(with_headers(self.headers()?, message))
     }
 
     /// Makes a call with a timeout. After a call without an answer, the next one opens a new connection.
-    pub(super) async fn call<T>(
+    pub(super) async fn call<A>(
         &self,
-        call: impl Future<Output = Result<T, BrokerFailure>>,
-    ) -> Result<T, BrokerFailure> {
+        call: impl Future<Output = Result<A, BrokerFailure>>,
+    ) -> Result<A, BrokerFailure> {
         let answer = timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| Err(silence()));
         answer.map_err(|failure| self.failed(failure))
     }
@@ -219,9 +268,9 @@ impl Link {
         current.open.is_none() || current.generation != self.generation
     }
 
-    /// Acquires a permit for an acknowledgement in flight, first come first served.
-    pub(super) async fn ack_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.slot.acks.acquire().await.ok()
+    /// The permits for acknowledgements in flight on this connection.
+    pub(super) fn ack_permits(&self) -> &Semaphore {
+        &self.slot.acks
     }
 
     fn explain(&self, failure: BrokerFailure) -> BrokerFailure {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use danube_client::BrokerAddress;
 use danube_core::proto::{
-    ConsumerRequest, HealthCheckRequest, ReceiveRequest, StreamMessage, consumer_request::SubscriptionType as Wire,
-    consumer_service_client::ConsumerServiceClient, health_check_client::HealthCheckClient,
+    ConsumerRequest, HealthCheckRequest, HealthCheckResponse, ReceiveRequest, StreamMessage,
+    consumer_request::SubscriptionType as Wire, consumer_service_client::ConsumerServiceClient,
     health_check_request::ClientType, health_check_response::ClientStatus,
 };
 use futures_util::{StreamExt, future::try_join};
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::SubscriptionType,
-    pipeline::{AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Session},
+    pipeline::{AckAnswers, AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Session},
 };
 
 /// The largest message to accept. Brokers take 4 MiB by default, and more if configured; this only guards against a broken
@@ -30,7 +30,7 @@ const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
 pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
     let address = connections.broker_of(&consumer.topic).await?;
     let messages = connections.link(&address, Purpose::Messages);
-    let (link, _) = try_join(messages, connections.link(&address, Purpose::Acks)).await?;
+    let (link, _) = try_join(messages, connections.calls(&address, Purpose::Acks)).await?;
     let request = link.request(ConsumerRequest {
         request_id: 0,
         topic_name: consumer.topic.to_string(),
@@ -62,7 +62,7 @@ async fn subscribe(
     request: Request<ConsumerRequest>,
     headers: HeaderMap,
 ) -> Result<(u64, Streaming<StreamMessage>), BrokerFailure> {
-    let service = ConsumerServiceClient::new(link.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
+    let service = ConsumerServiceClient::new(link.transport.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
     let answer = link.call(async { Ok(service.clone().subscribe(request).await?) }).await?;
     let consumer_id = answer.into_inner().consumer_id;
     let receive = || {
@@ -87,17 +87,15 @@ struct ConsumerSession {
 
 #[async_trait]
 impl Session for ConsumerSession {
-    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
+    async fn ack(&self, tokens: Vec<AckToken>) -> AckAnswers {
         acks::send(&self.connections, &self.address, &self.encoder, tokens).await
     }
 
     async fn health(&self) -> Result<(), BrokerFailure> {
-        let link = self.connections.link(&self.address, Purpose::Acks).await?;
-        let message = HealthCheckRequest { request_id: 0, client: ClientType::Consumer.into(), id: self.consumer_id };
-        let request = link.request(message)?;
-        let mut service = HealthCheckClient::new(link.channel.clone());
-        let answer = link.call(async { Ok(service.health_check(request).await?) }).await?;
-        match answer.into_inner().status() {
+        let link = self.connections.calls(&self.address, Purpose::Acks).await?;
+        let request = HealthCheckRequest { request_id: 0, client: ClientType::Consumer.into(), id: self.consumer_id };
+        let answer: HealthCheckResponse = link.unary("/danube.HealthCheck/HealthCheck", request).await?;
+        match answer.status() {
             ClientStatus::Ok => Ok(()),
             ClientStatus::Close => Err(BrokerFailure::new(FailureKind::Moved, "the broker closed the consumer")),
         }

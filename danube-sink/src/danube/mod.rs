@@ -14,10 +14,12 @@
 
 mod acks;
 pub(crate) mod admin;
+mod calls;
 mod chunks;
 mod connection;
 mod consumer;
 mod failure;
+mod http2;
 mod preflight;
 mod publisher;
 mod security;
@@ -93,7 +95,7 @@ impl Broker for DanubeBroker {
 
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
         let link = self.connections.service(Purpose::Lookup).await?;
-        let registry = link.client.schema();
+        let registry = link.transport.client.schema();
         schema_info(link.call(async { Ok(registry.get_schema_version(id, version).await?) }).await?)
     }
 

@@ -12,7 +12,7 @@ impl DanubeBroker {
     /// Looks up the latest schema of a subject.
     pub(crate) async fn latest_schema(&self, subject: &str) -> Result<SchemaInfo, BrokerFailure> {
         let link = self.connections.service(Purpose::Lookup).await?;
-        let registry = link.client.schema();
+        let registry = link.transport.client.schema();
         schema_info(link.call(async { Ok(registry.get_latest_schema(subject).await?) }).await?)
     }
 }

@@ -9,18 +9,24 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use danube_core::proto::{MsgId, StreamMessage, producer_service_client::ProducerServiceClient};
-use futures_util::{StreamExt, stream};
+use bytes::BytesMut;
+use danube_core::proto::{MsgId, StreamMessage};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use super::{
-    connection::{Connections, Link, not_made},
+    calls::call_each,
+    connection::{Connections, Link},
+    http2::Http2,
     topics::create_producer,
+    unary::{self, Unary},
 };
 use crate::pipeline::{BrokerFailure, DeadLetter};
 
 /// The most dead letters of one topic in flight.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: usize = 128;
+
+/// Dead letters are encoded into buffers of so many bytes.
+const BUFFER: usize = 16 * 1024;
 
 /// A producer for each dead-letter topic, created with its first dead letter.
 ///
@@ -40,7 +46,7 @@ struct TopicPublisher {
 }
 
 struct Producer {
-    link: Link,
+    link: Link<Http2>,
     id: u64,
 }
 
@@ -63,8 +69,22 @@ impl Publishers {
             Ok(producer) => producer,
             Err(failure) => return dead_letters.iter().map(|_| Err(failure.clone())).collect(),
         };
-        let sends = dead_letters.into_iter().map(|dead_letter| self.send(&publisher, &producer, dead_letter));
-        let answers: Vec<_> = stream::iter(sends).buffered(IN_FLIGHT).collect().await;
+        let method = match Unary::new(&producer.link, "/danube.ProducerService/SendMessage") {
+            Ok(method) => method,
+            Err(failure) => return dead_letters.iter().map(|_| Err(failure.clone())).collect(),
+        };
+        let id = MsgId {
+            producer_id: producer.id,
+            topic_name: publisher.topic.clone(),
+            broker_addr: producer.link.broker_url(),
+            topic_offset: 0,
+        };
+        let mut buffer = BytesMut::with_capacity(BUFFER);
+        let requests = dead_letters.into_iter().map(|dead_letter| {
+            let message = self.message(id.clone(), dead_letter);
+            unary::frame(&mut buffer, |buffer| unary::encode(&message, buffer))
+        });
+        let answers = call_each(&producer.link, &method, &publisher.in_flight, requests).await;
         if answers.iter().any(Result::is_err) {
             publisher.discard(&producer).await;
         }
@@ -83,26 +103,11 @@ impl Publishers {
         Arc::clone(publisher)
     }
 
-    async fn send(
-        &self,
-        publisher: &TopicPublisher,
-        producer: &Producer,
-        dead_letter: DeadLetter,
-    ) -> Result<(), BrokerFailure> {
-        let _permit = publisher.in_flight.acquire().await;
-        // Otherwise a long list would wait for the timeout of a call many times.
-        if producer.link.is_lost() {
-            return Err(producer.link.failed(not_made()));
-        }
+    fn message(&self, id: MsgId, dead_letter: DeadLetter) -> StreamMessage {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let request = producer.link.request(StreamMessage {
+        StreamMessage {
             request_id: self.sequence.fetch_add(1, Ordering::Relaxed),
-            msg_id: Some(MsgId {
-                producer_id: producer.id,
-                topic_name: publisher.topic.clone(),
-                broker_addr: producer.link.broker_url(),
-                topic_offset: 0,
-            }),
+            msg_id: Some(id),
             payload: dead_letter.payload,
             // Milliseconds, as danube-client's producers send it.
             publish_time: u64::try_from(now.as_millis()).unwrap_or_default(),
@@ -112,10 +117,7 @@ impl Publishers {
             schema_id: dead_letter.schema.map(|(id, _)| id),
             schema_version: dead_letter.schema.and_then(|(_, version)| version),
             routing_key: dead_letter.key,
-        })?;
-        let mut service = ProducerServiceClient::new(producer.link.channel.clone());
-        producer.link.call(async { Ok(service.send_message(request).await?) }).await?;
-        Ok(())
+        }
     }
 }
 

@@ -1,11 +1,17 @@
 //! TLS and tokens of a connection: how a client is built with them, and the header that each call carries.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use danube_client::{BrokerAddress, DanubeClient, DanubeClientBuilder};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use tokio_rustls::TlsConnector;
 use tonic::{codegen::http::HeaderValue, transport::Uri};
 
 use crate::{
@@ -58,6 +64,11 @@ impl Security {
         Ok(builder.build().await?)
     }
 
+    /// The TLS settings for a connection without danube-client; `None` for plain connections. Reads certificates and keys.
+    pub(super) fn connector(&self) -> Result<Option<TlsConnector>, BrokerFailure> {
+        self.tls.as_ref().map(Tls::connector).transpose()
+    }
+
     /// The value of the header `authorization`, if there is a token.
     pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, BrokerFailure> {
         let Some(token) = self.tls.as_ref().and_then(|tls| tls.token.as_ref()) else { return Ok(None) };
@@ -104,9 +115,7 @@ impl Security {
 
 impl Tls {
     fn apply(&self, builder: DanubeClientBuilder) -> Result<DanubeClientBuilder, BrokerFailure> {
-        let untrusted = |message: String| BrokerFailure::new(FailureKind::Untrusted, message);
-        let ca = ca_file(self.ca_file.as_deref())
-            .ok_or_else(|| untrusted("this system has no CA bundle: set `tls_ca_file`".to_owned()))?;
+        let ca = self.ca()?;
         let builder = match &self.identity {
             Some((certificate, key)) => builder.with_mtls(&ca, certificate, key),
             None => builder.with_tls(&ca),
@@ -122,6 +131,40 @@ impl Tls {
             None => builder,
         })
     }
+
+    fn connector(&self) -> Result<TlsConnector, BrokerFailure> {
+        let ca = self.ca()?;
+        let of = |path: &Path| format!("; the file is {}", path.display());
+        let mut roots = RootCertStore::empty();
+        let certificates = CertificateDer::pem_file_iter(&ca).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        roots.add_parsable_certificates(certificates.map_err(|error| untrusted(format!("{error}{}", of(&ca))))?);
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| untrusted(error.to_string()))?
+            .with_root_certificates(roots);
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+                let chain = chain.map_err(|error| untrusted(format!("{error}{}", of(certificate))))?;
+                let private = PrivateKeyDer::from_pem_file(key);
+                let private = private.map_err(|error| untrusted(format!("{error}{}", of(key))))?;
+                let config = builder.with_client_auth_cert(chain, private);
+                config.map_err(|error| untrusted(format!("{error}{}", of(certificate))))?
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+
+    fn ca(&self) -> Result<PathBuf, BrokerFailure> {
+        ca_file(self.ca_file.as_deref())
+            .ok_or_else(|| untrusted("this system has no CA bundle: set `tls_ca_file`".to_owned()))
+    }
+}
+
+fn untrusted(message: String) -> BrokerFailure {
+    BrokerFailure::new(FailureKind::Untrusted, message)
 }
 
 #[cfg(test)]
@@ -142,7 +185,9 @@ mod tests {
         assert_eq!(check("http://one:6650", "http://two:6650"), Ok(()));
         assert_eq!(check("https://one:6650", "https://two:6650"), Ok(()));
         let refused = check("HTTPS://one:6650", "http://two:6650").unwrap_err();
-        assert!(refused.contains("/default/a is at http://two:6650/") && refused.contains("advertised_listeners"));
+        assert!(
+            refused.contains("advertises /default/a at http://two:6650/") && refused.contains("advertised_listeners")
+        );
     }
 
     #[test]

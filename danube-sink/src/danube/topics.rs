@@ -7,12 +7,15 @@ use std::{
 };
 
 use danube_core::proto::{
-    DispatchStrategy, ProducerAccessMode, ProducerRequest, TopicLookupRequest, discovery_client::DiscoveryClient,
-    producer_service_client::ProducerServiceClient,
+    DispatchStrategy, ProducerAccessMode, ProducerRequest, ProducerResponse, TopicLookupRequest,
+    discovery_client::DiscoveryClient,
 };
 use tokio::time::sleep;
 
-use super::connection::{CALL_TIMEOUT, Connections, Link, Purpose};
+use super::{
+    connection::{CALL_TIMEOUT, Connections, Link, Purpose},
+    http2::Http2,
+};
 use crate::pipeline::{BrokerFailure, FailureKind};
 
 /// The least time between two look-ups of a process: 50 a second.
@@ -30,7 +33,7 @@ pub(super) async fn partitions(connections: &Connections, topic: &str) -> Result
     sleep(reserve_lookup(&NEXT_LOOKUP, Instant::now())).await;
     let link = connections.service(Purpose::Lookup).await?;
     let request = link.request(TopicLookupRequest { request_id: 0, topic: topic.to_owned() })?;
-    let mut service = DiscoveryClient::new(link.channel.clone());
+    let mut service = DiscoveryClient::new(link.transport.channel.clone());
     let answer = link.call(async { Ok(service.topic_partitions(request).await?) }).await?;
     let found = answer.into_inner().partitions;
     Ok(found.into_iter().filter(|name| belongs_to(topic, name)).collect())
@@ -118,27 +121,27 @@ pub(super) async fn create_producer(
     connections: &Connections,
     topic: &str,
     name: &str,
-) -> Result<(Link, u64), BrokerFailure> {
-    let link = match connections.broker_of(topic).await {
-        Ok(address) => connections.link(&address, Purpose::Publish).await?,
+) -> Result<(Link<Http2>, u64), BrokerFailure> {
+    let address = match connections.broker_of(topic).await {
+        Ok(address) => address,
         // No broker serves a topic that does not exist yet: the one that is asked creates it. And the right to publish does
         // not include the right to look topics up.
         Err(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Refused) => {
-            connections.service(Purpose::Publish).await?
+            connections.service_address()?
         }
         Err(failure) => return Err(failure),
     };
-    let request = link.request(ProducerRequest {
+    let link = connections.calls(&address, Purpose::Publish).await?;
+    let request = ProducerRequest {
         request_id: 0,
         producer_name: name.to_owned(),
         topic_name: topic.to_owned(),
         schema_ref: None,
         producer_access_mode: ProducerAccessMode::Shared.into(),
         dispatch_strategy: DispatchStrategy::Reliable.into(),
-    })?;
-    let mut service = ProducerServiceClient::new(link.channel.clone());
-    let created = link.call(async { Ok(service.create_producer(request).await?) }).await?;
-    Ok((link, created.into_inner().producer_id))
+    };
+    let created: ProducerResponse = link.unary("/danube.ProducerService/CreateProducer", request).await?;
+    Ok((link, created.producer_id))
 }
 
 /// The topics that make up a topic, as danube-client names them.

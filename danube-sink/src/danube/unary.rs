@@ -1,80 +1,101 @@
-//! A unary gRPC call whose answer says only whether it succeeded.
+//! Unary gRPC calls on an HTTP/2 connection.
 //!
 //! tonic's own client allocates two buffers of 8 KiB and sends the end of the request in a frame of its own. A call here
-//! is one data frame of prepared bytes, and its answer is read for its status alone.
+//! is one data frame of prepared bytes.
 
-use std::{
-    convert::Infallible,
-    future::{Future, poll_fn},
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::future::Future;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{FutureExt, future::Either};
-use hyper::body::{Body as _, Frame, SizeHint};
+use h2::client::SendRequest;
+use prost::Message;
 use tonic::{
     Code, Status,
-    body::Body,
-    client::GrpcService,
-    codegen::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header},
-    transport::Channel,
+    codegen::http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header, uri::PathAndQuery,
+    },
 };
+
+use super::{
+    connection::Link,
+    http2::{Http2, broken},
+};
+use crate::pipeline::BrokerFailure;
 
 /// The bytes of the prefix of a message: its compression flag, and its length.
 const PREFIX: usize = 5;
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// A unary method, with the headers of its calls.
+/// A unary method, with the URL and headers of its calls.
 pub(super) struct Unary {
-    path: Uri,
+    url: Uri,
     headers: HeaderMap,
 }
 
 impl Unary {
     /// Calls of a method, written as `/package.Service/Method`.
-    pub(super) fn new(method: &'static str, mut headers: HeaderMap) -> Self {
+    pub(super) fn new(link: &Link<Http2>, method: &'static str) -> Result<Self, BrokerFailure> {
+        let mut url = link.connect_url().clone().into_parts();
+        url.path_and_query = Some(PathAndQuery::from_static(method));
+        let url = Uri::from_parts(url).map_err(|error| BrokerFailure::refused(error.to_string()))?;
+        let mut headers = link.headers()?;
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        Self { path: Uri::from_static(method), headers }
+        Ok(Self { url, headers })
     }
 
-    /// Makes a call with a [framed](frame) message.
+    /// Makes a call with a [framed](frame) message, on a sender that is ready. Returns the bytes of the answer.
     pub(super) fn call(
         &self,
-        channel: &mut Channel,
+        sender: &mut SendRequest<Bytes>,
         message: Bytes,
-    ) -> impl Future<Output = Result<(), Status>> + Send + use<> {
-        let mut request = Request::new(Body::new(Whole(Some(message))));
+    ) -> impl Future<Output = Result<Bytes, BrokerFailure>> + Send + use<> {
+        let mut request = Request::new(());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.path.clone();
+        *request.uri_mut() = self.url.clone();
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = self.headers.clone();
-        // One handle of the channel serves all calls of a caller: each clone would allocate a semaphore permit.
-        let sent = match ready(channel).now_or_never() {
-            Some(Ok(())) => Either::Left(channel.call(request)),
-            _ => {
-                let mut own = channel.clone();
-                Either::Right(async move {
-                    ready(&mut own).await?;
-                    own.call(request).await
-                })
-            }
-        };
+        let sent = sender.send_request(request, false).and_then(|(response, mut body)| {
+            body.send_data(message, true)?;
+            Ok(response)
+        });
         async move {
-            let response = sent.await.map_err(|error| Status::from_error(Box::new(error)))?;
-            let (head, body) = response.into_parts();
-            match Status::from_header_map(&head.headers) {
-                Some(status) => answer(status),
-                None if head.status != StatusCode::OK => Err(not_grpc(head.status)),
-                None => trailers(body).await,
+            let response = sent.map_err(|error| broken(&error))?.await.map_err(|error| broken(&error))?;
+            let (head, mut body) = response.into_parts();
+            if head.headers.contains_key(STATUS) {
+                return status(&head.headers).map(|()| Bytes::new());
             }
+            if head.status != StatusCode::OK {
+                return Err(not_grpc(head.status).into());
+            }
+            let mut answer = Bytes::new();
+            while let Some(data) = body.data().await {
+                let data = data.map_err(|error| broken(&error))?;
+                body.flow_control().release_capacity(data.len()).map_err(|error| broken(&error))?;
+                answer = if answer.is_empty() { data } else { [answer, data].concat().into() };
+            }
+            let trailers = body.trailers().await.map_err(|error| broken(&error))?;
+            status(&trailers.unwrap_or_default()).map(|()| answer)
         }
     }
 }
 
-/// Waits until the channel takes a call.
-async fn ready(channel: &mut Channel) -> Result<(), tonic::transport::Error> {
-    poll_fn(|cx| GrpcService::<Body>::poll_ready(channel, cx)).await
+impl Link<Http2> {
+    /// Makes one call, with a timeout.
+    pub(super) async fn unary<A: Message + Default>(
+        &self,
+        method: &'static str,
+        request: impl Message,
+    ) -> Result<A, BrokerFailure> {
+        let method = Unary::new(self, method)?;
+        let message = frame(&mut BytesMut::new(), |buffer| encode(&request, buffer));
+        let call = async {
+            let mut sender = self.transport.sender.clone().ready().await.map_err(|error| broken(&error))?;
+            let answer = method.call(&mut sender, message).await?;
+            A::decode(answer.get(PREFIX..).unwrap_or_default())
+                .map_err(|error| BrokerFailure::refused(error.to_string()))
+        };
+        self.call(call).await
+    }
 }
 
 /// Frames a message with the prefix of gRPC, and splits it off the buffer.
@@ -89,26 +110,20 @@ pub(super) fn frame(buffer: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) ->
     buffer.split().freeze()
 }
 
-/// The status in the trailers of an answer.
-async fn trailers(mut body: Body) -> Result<(), Status> {
-    loop {
-        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-        match frame.transpose()?.map(Frame::into_trailers) {
-            Some(Ok(trailers)) => {
-                return Status::from_header_map(&trailers).map_or_else(|| Err(no_status()), answer);
-            }
-            Some(Err(_data)) => {}
-            None => return Err(no_status()),
-        }
+/// Encodes a message into a buffer, which grows as needed, so that it cannot fail.
+pub(super) fn encode(message: &impl Message, buffer: &mut BytesMut) {
+    buffer.reserve(message.encoded_len());
+    let _ = message.encode(buffer);
+}
+
+/// The status in the headers or trailers of an answer.
+fn status(headers: &HeaderMap) -> Result<(), BrokerFailure> {
+    if headers.get(STATUS).is_some_and(|status| status == "0") {
+        return Ok(());
     }
-}
-
-fn answer(status: Status) -> Result<(), Status> {
-    if status.code() == Code::Ok { Ok(()) } else { Err(status) }
-}
-
-fn no_status() -> Status {
-    Status::unknown("the answer ended without a status")
+    let status =
+        Status::from_header_map(headers).unwrap_or_else(|| Status::unknown("the answer ended without a status"));
+    if status.code() == Code::Ok { Ok(()) } else { Err(status.into()) }
 }
 
 /// The status for an answer that is not gRPC, such as a proxy's.
@@ -119,26 +134,5 @@ fn not_grpc(status: StatusCode) -> Status {
         StatusCode::FORBIDDEN => Status::permission_denied(message),
         StatusCode::NOT_FOUND => Status::unimplemented(message),
         _ => Status::unknown(message),
-    }
-}
-
-/// A body of one frame.
-struct Whole(Option<Bytes>);
-
-impl hyper::body::Body for Whole {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Unknown, as tonic's bodies: otherwise a header would state the length.
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
     }
 }

@@ -61,8 +61,8 @@ pub(crate) type Chunks = BoxStream<'static, Result<Vec<Message>, BrokerFailure>>
 /// The session of an attached consumer: its unary calls, from any task, many at a time.
 #[async_trait]
 pub(crate) trait Session: Send + Sync + 'static {
-    /// Acknowledges messages, many calls in flight at once. Returns the failed ones, with their errors.
-    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)>;
+    /// Acknowledges messages, many calls in flight at once.
+    async fn ack(&self, tokens: Vec<AckToken>) -> AckAnswers;
 
     /// Checks whether the broker still serves the consumer: `Err` when it does not, or does not answer.
     async fn health(&self) -> Result<(), BrokerFailure>;
@@ -94,6 +94,31 @@ pub(crate) struct AckToken {
     /// The producer's sequence number.
     pub(crate) sequence: u64,
     pub(crate) source: Arc<MessageSource>,
+}
+
+/// The answers to a list of acknowledgements.
+#[derive(Debug, Default)]
+pub(crate) struct AckAnswers {
+    /// Those that the broker answered with OK.
+    pub(crate) acked: Vec<AckToken>,
+    pub(crate) failed: Vec<(AckToken, BrokerFailure)>,
+}
+
+impl AckAnswers {
+    /// Sorts tokens by their answers, which are in the same order.
+    pub(crate) fn of(tokens: Vec<AckToken>, answers: Vec<Result<(), BrokerFailure>>) -> Self {
+        if answers.iter().all(Result::is_ok) {
+            return Self { acked: tokens, failed: Vec::new() };
+        }
+        let mut sorted = Self::default();
+        for (token, answer) in tokens.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => sorted.acked.push(token),
+                Err(failure) => sorted.failed.push((token, failure)),
+            }
+        }
+        sorted
+    }
 }
 
 /// A dead letter: a rejected record to publish to the dead-letter topic.

@@ -48,8 +48,8 @@ pub(crate) use self::broker::Chunks;
 pub(crate) use self::{
     backoff::Backoff,
     broker::{
-        AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Consumer, DeadLetter, FailureKind,
-        Message, Session,
+        AckAnswers, AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Consumer, DeadLetter,
+        FailureKind, Message, Session,
     },
     consumer::losses::is_only_reader,
     pool::{Writer, WriterPool},

@@ -27,7 +27,7 @@ async fn every_message_arrives_in_order_and_every_acknowledgement_counts() {
     let tokens = tokens(&mut attached.chunks, COUNT).await;
     let offsets: Vec<_> = tokens.iter().map(|token| token.offset).collect();
     assert_eq!(offsets, (0..COUNT as u64).collect::<Vec<_>>());
-    assert_eq!(soon("acknowledged", attached.session.ack(tokens)).await, []);
+    assert_eq!(soon("acknowledged", attached.session.ack(tokens)).await.failed, []);
     assert_eq!(embedded.subscription(TOPIC, SUBSCRIPTION).unwrap().acked, COUNT as u64);
     assert_eq!(attached.session.health().await, Ok(()));
 }
@@ -40,11 +40,11 @@ async fn an_answer_names_the_acknowledgements_that_failed() {
     let mut tokens = tokens(&mut attached.chunks, 300).await;
     let later = tokens.split_off(299);
     embedded.faults().set_acks(Acks::Refused);
-    let failures = attached.session.ack(tokens.clone()).await;
+    let failures = attached.session.ack(tokens.clone()).await.failed;
     assert!(failures.iter().all(|(_, failure)| failure.kind == FailureKind::Moved), "{failures:?}");
     assert_eq!(failures.into_iter().map(|(token, _)| token).collect::<Vec<_>>(), tokens);
     embedded.faults().set_acks(Acks::Taken);
-    assert_eq!(attached.session.ack(later).await, []);
+    assert_eq!(attached.session.ack(later).await.failed, []);
     assert_eq!(embedded.subscription(TOPIC, SUBSCRIPTION).unwrap().acked, 1);
 }
 
@@ -60,7 +60,7 @@ async fn acknowledgements_continue_after_a_lost_connection() {
     let mut attached = attach(&client).await;
     let second = tokens(&mut attached.chunks, 1).await;
     assert_eq!(first, second);
-    assert_eq!(attached.session.ack(second).await, []);
+    assert_eq!(attached.session.ack(second).await.failed, []);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_list_that_gets_no_answer_fails_as_soon_as_one_call_would() {
     let tokens = tokens(&mut attached.chunks, COUNT).await;
     embedded.faults().set_frozen(true);
     let began = Instant::now();
-    let failures = soon("no answer", attached.session.ack(tokens.clone())).await;
+    let failures = soon("no answer", attached.session.ack(tokens.clone())).await.failed;
     assert!(began.elapsed() < Duration::from_secs(7), "took {:?}", began.elapsed());
     assert_eq!(failures.len(), COUNT);
     let (_, failure) = &failures[COUNT - 1];
@@ -80,7 +80,7 @@ async fn a_list_that_gets_no_answer_fails_as_soon_as_one_call_would() {
     assert!(failure.message.contains("no answer within 5 s"), "{failure}");
     // A dead connection is not reused.
     embedded.faults().set_frozen(false);
-    assert_eq!(attached.session.ack(tokens).await, []);
+    assert_eq!(attached.session.ack(tokens).await.failed, []);
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn unread_streams_block_no_acknowledgement() {
     }
     let sent = || embedded.subscription("/default/one", SUBSCRIPTION).unwrap().in_flight >= 2;
     until("a stream's flow-control window is full", sent).await;
-    assert_eq!(soon("acknowledged", attached.session.ack(first)).await, []);
+    assert_eq!(soon("acknowledged", attached.session.ack(first)).await.failed, []);
     assert_eq!(soon("healthy", attached.session.health()).await, Ok(()));
 }
 
@@ -159,7 +159,7 @@ async fn a_broker_that_takes_calls_and_does_not_answer_blocks_no_other_topic() {
         let mut attached = attach(&client).await;
         publish(&client, TOPIC, 1).await;
         let tokens = tokens(&mut attached.chunks, 1).await;
-        assert_eq!(attached.session.ack(tokens).await, []);
+        assert_eq!(attached.session.ack(tokens).await.failed, []);
     };
     timeout(Duration::from_secs(2), well).await.expect("the other topic is held up");
     let failure = soon("a time limit", hanging).await.err().unwrap();
@@ -182,5 +182,5 @@ async fn attaching_works_again_after_a_restart() {
     publish(&client, TOPIC, 1).await;
     let mut attached = attach(&client).await;
     let tokens = tokens(&mut attached.chunks, 1).await;
-    assert_eq!(attached.session.ack(tokens).await, []);
+    assert_eq!(attached.session.ack(tokens).await.failed, []);
 }

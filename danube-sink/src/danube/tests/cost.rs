@@ -19,7 +19,7 @@ use crate::{
         connection::Connections,
     },
     dev::EmbeddedBroker,
-    pipeline::Broker,
+    pipeline::{AckAnswers, Broker},
 };
 
 const COUNT: usize = 10_000;
@@ -106,7 +106,7 @@ fn ours() -> Figures {
         let mut left = COUNT;
         while left > 0 {
             tokio::select! {
-                Some(failures) = acks.next() => assert_eq!(failures, []),
+                Some(answers) = acks.next() => all_acked(&answers),
                 chunk = attached.chunks.next() => {
                     let chunk = chunk.unwrap().unwrap();
                     left -= chunk.len();
@@ -114,10 +114,14 @@ fn ours() -> Figures {
                 }
             }
         }
-        while let Some(failures) = acks.next().await {
-            assert_eq!(failures, []);
+        while let Some(answers) = acks.next().await {
+            all_acked(&answers);
         }
     })
+}
+
+fn all_acked(answers: &AckAnswers) {
+    assert_eq!(answers.failed, []);
 }
 
 /// Acknowledgements alone, of messages that were read before.
@@ -141,7 +145,7 @@ fn acks_alone(ours: bool) -> (f64, f64) {
                 let connections = Connections::new(&ConnectorConfig::new(&url, "test"));
                 let address = connections.broker_of(TOPIC).await.unwrap();
                 let encoder = AckEncoder::new(&consumer(TOPIC));
-                assert_eq!(acks::send(&connections, &address, &encoder, tokens).await, []);
+                assert_eq!(acks::send(&connections, &address, &encoder, tokens).await.failed, []);
             } else {
                 let service = ConsumerServiceClient::connect(url).await.unwrap();
                 let calls = stream::iter(tokens).map(|token| {

@@ -32,8 +32,8 @@ async fn a_real_broker_serves_every_call() {
         let mut older = tokens(&mut attached.chunks, 10).await;
         // The broker sends no more for now when the newest overtakes an older one.
         let newest = older.split_off(9);
-        assert_eq!(attached.session.ack(older).await, []);
-        assert_eq!(attached.session.ack(newest).await, []);
+        assert_eq!(attached.session.ack(older).await.failed, []);
+        assert_eq!(attached.session.ack(newest).await.failed, []);
     }
     assert_eq!(attached.session.health().await, Ok(()));
     drop(attached);
@@ -41,6 +41,6 @@ async fn a_real_broker_serves_every_call() {
     let config = ConnectorConfig::new(&url, "test");
     admin::unsubscribe(&config, &admin_url, &partitions[0], SUBSCRIPTION).await.unwrap();
     let missing = admin::unsubscribe(&config, &admin_url, "/default/missing", SUBSCRIPTION).await.unwrap_err();
-    assert_eq!(missing.kind, FailureKind::Missing, "{again}");
+    assert_eq!(missing.kind, FailureKind::Missing, "{missing}");
     println!("of a topic that is missing: {missing}");
 }

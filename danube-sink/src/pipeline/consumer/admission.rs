@@ -32,6 +32,7 @@ impl ConsumerTask {
         let first = messages.first().map_or(0, |message| message.token.offset);
         let (mut new, mut redelivered) = (0, 0);
         let mut admitted = self.admitted(count);
+        self.ledger.reserve(count);
         // The reservation was for these messages.
         self.reserved = self.budget.nothing();
         for message in messages {

@@ -248,7 +248,7 @@ impl ConsumerTask {
             tokio::select! {
                 done = &mut work => return Some(done),
                 Some(settlement) = self.settlements.recv() => {
-                    self.take(&settlement);
+                    self.take_all(&settlement);
                     self.show();
                 }
                 () = self.signals.finish.cancelled(), if self.end_by.is_none() => self.finish(),
@@ -327,7 +327,7 @@ impl ConsumerTask {
                 // It fails only without a sender, which the mapping holds.
                 _ = failing.changed() => {}
                 Some(settlement) = self.settlements.recv() => {
-                    self.take(&settlement);
+                    self.take_all(&settlement);
                     self.show();
                 }
                 () = self.signals.finish.cancelled() => break,

@@ -6,14 +6,15 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{ConsumerTask, End, HEALTH_INTERVAL, unhealthy};
 use crate::{
     observe::{Latencies, Stage},
     pipeline::{
         backoff::sleep_until,
-        broker::{AckToken, Attachment, BrokerFailure, FailureKind, Session},
+        broker::{AckAnswers, AckToken, Attachment, BrokerFailure, FailureKind, Session},
+        ledger::{DeliveryLedger, Moment},
         partition::Settlement,
     },
 };
@@ -24,20 +25,27 @@ const LONGEST_ACK_PAUSE: Duration = Duration::from_secs(1);
 /// The most settlements taken at once, so that reading continues.
 const SETTLEMENTS_AT_ONCE: usize = 64;
 
-/// The answers to a list of acknowledgements.
-struct Answered {
-    epoch: u32,
-    offsets: Vec<u64>,
-    failures: Vec<(AckToken, BrokerFailure)>,
-}
-
 /// The acknowledgements of one attachment. They end with it: one that waits for a connection must not be sent after it.
 struct Acks {
     session: Arc<dyn Session>,
-    in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, (u32, AckAnswers)>>,
+    /// Acknowledgements to send next. Lists that were answered lend it their memory.
+    ready: Vec<AckToken>,
     pause: Duration,
     /// When to send the next ones, after a failure.
     next: Option<Instant>,
+}
+
+/// Settled records of several settlements, which are observed in one call.
+struct Tally {
+    moment: Moment,
+    /// The time since 1970.
+    clock: Duration,
+    /// Some were settled, if only of earlier epochs, which are not observed.
+    has_settled: bool,
+    settled: usize,
+    delivery: Latencies,
+    in_hand: Latencies,
 }
 
 impl ConsumerTask {
@@ -45,11 +53,13 @@ impl ConsumerTask {
     pub(super) async fn read(&mut self, Attachment { mut chunks, session }: Attachment) -> End {
         self.ledger.attach(Instant::now());
         let in_flight = FuturesUnordered::new();
-        let mut acks = Acks { session: Arc::clone(&session), in_flight, pause: ACK_PAUSE, next: None };
+        let mut acks =
+            Acks { session: Arc::clone(&session), in_flight, ready: Vec::new(), pause: ACK_PAUSE, next: None };
         // Spread, so that a thousand partitions are not checked in step.
         let unhealthy = unhealthy(Arc::clone(&session), HEALTH_INTERVAL.mul_f64(0.5 + rand::random::<f64>() / 2.0));
         tokio::pin!(unhealthy);
-        let mut clock = interval((self.mapping.settings.ack_timeout / 10).clamp(ACK_PAUSE, LONGEST_ACK_PAUSE));
+        let period = (self.mapping.settings.ack_timeout / 10).clamp(ACK_PAUSE, LONGEST_ACK_PAUSE);
+        let mut clock = interval_at(Instant::now() + period, period);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.send_acks(&mut acks);
@@ -72,8 +82,8 @@ impl ConsumerTask {
                     }
                 },
                 Some(settlement) = self.settlements.recv() => self.take_all(&settlement),
-                Some(answered) = acks.in_flight.next() => {
-                    if let Some(refusal) = self.answered(answered, &mut acks) {
+                Some((epoch, answers)) = acks.in_flight.next() => {
+                    if let Some(refusal) = self.answered(epoch, answers, &mut acks) {
                         return End::Failure(refusal);
                     }
                 }
@@ -123,24 +133,23 @@ impl ConsumerTask {
         if acks.next.is_some() {
             return;
         }
-        let tokens = self.ledger.acks();
-        if tokens.is_empty() {
+        self.ledger.take_acks(&mut acks.ready);
+        if acks.ready.is_empty() {
             return;
         }
+        let tokens = std::mem::take(&mut acks.ready);
         let holds_back = self.ledger.unsettled() + self.ledger.in_flight() >= self.credit.limit();
         self.credit.acks_sent(holds_back, Instant::now());
         let (epoch, session) = (self.ledger.epoch(), Arc::clone(&acks.session));
-        let offsets = tokens.iter().map(|token| token.offset).collect();
-        let call = async move { Answered { epoch, offsets, failures: session.ack(tokens).await } };
-        acks.in_flight.push(call.boxed());
+        acks.in_flight.push(async move { (epoch, session.ack(tokens).await) }.boxed());
     }
 
     /// Records the answers. Returns the failure if the broker refuses acknowledgements: it would redeliver each message.
-    fn answered(&mut self, answered: Answered, acks: &mut Acks) -> Option<BrokerFailure> {
-        let Answered { epoch, offsets, failures } = answered;
-        let failed = failures.len();
+    fn answered(&mut self, epoch: u32, answers: AckAnswers, acks: &mut Acks) -> Option<BrokerFailure> {
+        let AckAnswers { mut acked, failed } = answers;
+        let failures = failed.len();
         let (observer, mut refusal) = (&self.partition.observer, None);
-        for (token, failure) in failures {
+        for (token, failure) in failed {
             tracing::debug!(topic = %self.partition.topic, offset = token.offset, "an acknowledgement failed: {failure}");
             self.mapping.observer.error(Stage::Ack, failure.kind.name());
             self.ledger.ack_failed(token, epoch);
@@ -148,13 +157,15 @@ impl ConsumerTask {
                 refusal = Some(failure);
             }
         }
-        // Failed ones are no longer in flight, and do not count here.
-        let counted = offsets.into_iter().filter(|offset| self.ledger.acked(*offset, epoch)).count();
+        let counted = acked.drain(..).filter(|token| self.ledger.acked(token.offset, epoch)).count();
         observer.acked(counted);
-        if failed == 0 {
+        if acks.ready.is_empty() {
+            acks.ready = acked;
+        }
+        if failures == 0 {
             acks.pause = ACK_PAUSE;
         } else {
-            observer.acks_failed(failed);
+            observer.acks_failed(failures);
             acks.next = Some(Instant::now() + acks.pause);
             acks.pause = LONGEST_ACK_PAUSE.min(acks.pause * 2);
         }
@@ -164,19 +175,25 @@ impl ConsumerTask {
         refusal
     }
 
-    /// Takes the settlements that have arrived.
-    fn take_all(&mut self, settlement: &Settlement) {
-        self.take(settlement);
+    /// Takes a settlement, and those that have arrived after it.
+    pub(super) fn take_all(&mut self, first: &Settlement) {
+        let mut tally = Tally::new(&self.ledger);
+        self.take(first, &mut tally);
         for _ in 1..SETTLEMENTS_AT_ONCE {
             let Ok(settlement) = self.settlements.try_recv() else { break };
-            self.take(&settlement);
+            self.take(&settlement, &mut tally);
+        }
+        if tally.has_settled {
+            self.credit.settled(self.ledger.in_hand(), tally.moment.now);
+        }
+        if tally.settled > 0 {
+            self.mapping.observer.settled(tally.settled, tally.delivery, tally.in_hand);
         }
     }
 
-    pub(super) fn take(&mut self, settlement: &Settlement) {
+    fn take(&mut self, settlement: &Settlement, tally: &mut Tally) {
         let Settlement { chunk, first, end, epoch, is_settled } = settlement;
         let entries = &chunk.entries()[*first as usize..*end as usize];
-        let now = Instant::now();
         if !is_settled {
             for entry in entries {
                 let is_redelivered = self.ledger.release(entry.id.offset(), *epoch);
@@ -184,21 +201,28 @@ impl ConsumerTask {
             }
             return;
         }
-        let moment = self.ledger.moment(now);
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (mut delivery, mut in_hand, mut settled) = (Latencies::default(), Latencies::default(), 0);
+        tally.has_settled = true;
         for entry in entries {
             let id = &entry.id;
             let token = AckToken { offset: id.offset(), sequence: id.sequence(), source: Arc::clone(&id.source) };
-            if let Some(age) = self.ledger.settle(token, *epoch, moment) {
-                settled += 1;
-                in_hand.add(age);
-                delivery.add(clock.saturating_sub(Duration::from_micros(id.publish_time())));
+            if let Some(age) = self.ledger.settle(token, *epoch, tally.moment) {
+                tally.settled += 1;
+                tally.in_hand.add(age);
+                tally.delivery.add(tally.clock.saturating_sub(Duration::from_micros(id.publish_time())));
             }
         }
-        self.credit.settled(self.ledger.in_hand(), now);
-        if settled > 0 {
-            self.mapping.observer.settled(settled, delivery, in_hand);
+    }
+}
+
+impl Tally {
+    fn new(ledger: &DeliveryLedger) -> Self {
+        Self {
+            moment: ledger.moment(Instant::now()),
+            clock: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            has_settled: false,
+            settled: 0,
+            delivery: Latencies::default(),
+            in_hand: Latencies::default(),
         }
     }
 }

@@ -18,26 +18,26 @@ impl DeliveryLedger {
         self.counts.sent == 0 && (self.waiting.is_empty() || self.waiting.len() == 1 && newest && self.unsettled() > 0)
     }
 
-    /// Takes the acknowledgements that may be sent now.
+    /// Moves the acknowledgements that may be sent now to `ready`.
     ///
     /// That of the newest message waits for every older one: when the newest is acknowledged and an older one is not, the
     /// broker takes the older one for the end of what it sent, waits for the next to be published, and does nothing else
     /// before. If the consumer detaches meanwhile, the broker and the topic's publishers hang.
-    pub(crate) fn acks(&mut self) -> Vec<AckToken> {
+    pub(crate) fn take_acks(&mut self, ready: &mut Vec<AckToken>) {
         let others = self.unsettled() + self.counts.sent + self.counts.unconfirmed + self.waiting.len();
         let held = self.newest.filter(|_| others > 1);
         let held = self.waiting.iter().position(|token| Some(token.offset) == held);
         let held = held.and_then(|index| self.waiting.swap_remove_back(index));
+        let before = ready.len();
         // The queue keeps its memory.
-        let ready: Vec<_> = self.waiting.drain(..).collect();
+        ready.extend(self.waiting.drain(..));
         self.waiting.extend(held);
-        for token in &ready {
+        for token in &ready[before..] {
             if let Some(slot) = self.slot(token.offset) {
                 slot.state = State::Sent;
             }
         }
-        self.counts.sent += ready.len();
-        ready
+        self.counts.sent += ready.len() - before;
     }
 
     /// Records an OK answer. Whether it counts at once: a late one is in doubt until its redelivery is overdue.

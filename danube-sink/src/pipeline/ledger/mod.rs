@@ -194,6 +194,11 @@ impl DeliveryLedger {
         Moment { now, millis: self.millis(now) }
     }
 
+    /// Makes room for messages that arrive together, so that the ring grows once for all of them.
+    pub(crate) fn reserve(&mut self, messages: usize) {
+        self.slots.reserve(messages);
+    }
+
     /// Records the arrival of a message.
     pub(crate) fn receive(&mut self, message: &Message, moment: Moment) -> Arrival {
         let (offset, fingerprint) = (message.token.offset, fingerprint(message));

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     pipeline::{
-        AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Chunks, Consumer, DeadLetter, FailureKind,
-        Message, Session,
+        AckAnswers, AckToken, Attachment, Broker, BrokerFailure, CHUNK_MESSAGES, Chunks, Consumer, DeadLetter,
+        FailureKind, Message, Session,
     },
     schema::{SchemaInfo, SchemaType},
 };
@@ -333,12 +333,9 @@ struct MemorySession {
 
 #[async_trait]
 impl Session for MemorySession {
-    async fn ack(&self, tokens: Vec<AckToken>) -> Vec<(AckToken, BrokerFailure)> {
-        let answers = tokens.into_iter().map(|token| async {
-            let answer = self.ack_one(&token).await;
-            answer.err().map(|failure| (token, failure))
-        });
-        join_all(answers).await.into_iter().flatten().collect()
+    async fn ack(&self, tokens: Vec<AckToken>) -> AckAnswers {
+        let answers = join_all(tokens.iter().map(|token| self.ack_one(token))).await;
+        AckAnswers::of(tokens, answers)
     }
 
     async fn health(&self) -> Result<(), BrokerFailure> {
