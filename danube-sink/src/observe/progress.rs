@@ -1,7 +1,6 @@
 //! Progress of a mapping's work, checked by `/live`.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,11 +16,13 @@ pub(crate) struct Progress(Arc<Mutex<Steps>>);
 #[derive(Debug, Default)]
 struct Steps {
     next: u64,
-    running: BTreeMap<u64, Running>,
+    /// A few, in no order: each keeps its number.
+    running: Vec<Running>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Running {
+    number: u64,
     since: Instant,
     limit: Duration,
 }
@@ -47,17 +48,16 @@ impl Progress {
         let mut steps = self.steps();
         let number = steps.next;
         steps.next += 1;
-        steps.running.insert(number, Running { since: Instant::now(), limit });
+        steps.running.push(Running { number, since: Instant::now(), limit });
         drop(steps);
         Step { progress: self.clone(), number }
     }
 
     /// The oldest step that has exceeded its limit.
     pub(super) fn overrun(&self) -> Option<Overrun> {
-        self.steps().running.values().find_map(|&Running { since, limit }| {
-            let elapsed = since.elapsed();
-            (elapsed > limit).then_some(Overrun { elapsed, limit })
-        })
+        let steps = self.steps();
+        let overruns = steps.running.iter().map(|step| Overrun { elapsed: step.since.elapsed(), limit: step.limit });
+        overruns.filter(|overrun| overrun.elapsed > overrun.limit).max_by_key(|overrun| overrun.elapsed)
     }
 
     fn steps(&self) -> MutexGuard<'_, Steps> {
@@ -67,7 +67,10 @@ impl Progress {
 
 impl Drop for Step {
     fn drop(&mut self) {
-        self.progress.steps().running.remove(&self.number);
+        let mut steps = self.progress.steps();
+        if let Some(index) = steps.running.iter().position(|step| step.number == self.number) {
+            steps.running.swap_remove(index);
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn push(&mut self, run: PendingRun) {
-        self.bytes += run.entries().iter().map(|entry| entry.bytes.len()).sum::<usize>();
+        self.bytes += run.bytes();
         self.arrived(&run);
         self.records.push(run);
     }
@@ -71,6 +71,13 @@ impl Batch {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Takes the records out, to be delivered, and opens the batch for the next ones.
+    pub(crate) fn take(&mut self) -> Self {
+        let mut partitions = std::mem::take(&mut self.partitions);
+        partitions.clear();
+        std::mem::replace(self, Self { partitions, ..Self::default() })
     }
 
     /// Closes the batch: it takes no further record.
@@ -135,8 +142,7 @@ impl Batch {
                 rejected.retain(|rejected| !rejected.is_overdue());
             }
             self.partitions.retain(|partition| !partition.is_overdue());
-            let entries = self.records.runs().iter().flat_map(PendingRun::entries);
-            self.bytes = entries.map(|entry| entry.bytes.len()).sum();
+            self.bytes = self.records.runs().iter().map(PendingRun::bytes).sum();
             if self.is_empty() {
                 *self = Self::default();
             }

@@ -36,12 +36,12 @@ impl DeadLetters {
         Self { broker, mapping, budget, stop }
     }
 
-    /// Applies `on_invalid_record` to rejected records.
+    /// Applies `on_invalid_record` to rejected records. Returns those whose dead letters are to be published.
     ///
     /// # Errors
     /// Names the first record, with the policy `stop`.
-    pub(crate) async fn settle(&self, rejected: Vec<Rejected>) -> ConnectorResult<()> {
-        let Some(Rejected { record, reason }) = rejected.first() else { return Ok(()) };
+    pub(crate) fn settle(&self, rejected: Vec<Rejected>) -> ConnectorResult<Vec<Rejected>> {
+        let Some(Rejected { record, reason }) = rejected.first() else { return Ok(rejected) };
         match self.mapping.settings.on_invalid_record {
             OnInvalidRecord::Stop => {
                 let id = id_of(record);
@@ -57,12 +57,9 @@ impl DeadLetters {
                     tracing::warn!("record {} is skipped: {reason}", id_of(&record));
                     record.settle();
                 }
-                Ok(())
+                Ok(Vec::new())
             }
-            OnInvalidRecord::DeadLetter => {
-                self.publish(rejected, false).await;
-                Ok(())
-            }
+            OnInvalidRecord::DeadLetter => Ok(rejected),
         }
     }
 
@@ -178,6 +175,7 @@ fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
     let entries = record.runs().iter().flat_map(|run| run.entries().iter().zip(run.records()));
     let dead_letters = entries.map(|(entry, record)| {
         let mut attributes = entry.attributes().clone();
+        attributes.reserve(6);
         for (name, value) in [
             ("x-original-topic", entry.id.topic().to_owned()),
             ("x-original-subscription", record.subscription().to_owned()),

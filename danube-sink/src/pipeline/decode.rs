@@ -161,6 +161,11 @@ impl Decoding {
         let (mut valid, mut size, mut invalid) = (0, 0, None);
         let needs_no_look = known.decoder.fixed_content().is_some_and(|content| run.share(&known.decoder, content));
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
+        if needs_no_look && decisions.is_none() && run.has_one_source && run.len() <= records && run.bytes() <= bytes {
+            self.records += run.len();
+            self.bytes += run.bytes();
+            return batch.push(run.split_to(run.len()));
+        }
         let is_decided = |id| decisions.is_some_and(|decisions| decisions.is_known(id));
         for entry in run
             .entries()

@@ -42,9 +42,21 @@ pub(crate) struct Deliver {
     stop: CancellationToken,
 }
 
+/// Records of a delivered batch whose dead letters are not published yet.
+pub(crate) struct Unpublished {
+    exhausted: Vec<Rejected>,
+    rejected: Vec<Rejected>,
+}
+
+impl Unpublished {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.exhausted.is_empty() && self.rejected.is_empty()
+    }
+}
+
 /// The undelivered rest of a batch.
 struct Work {
-    /// The next piece to write is the last one.
+    /// The pieces to write, the next one last.
     pieces: Vec<PendingRecords>,
     /// Rejected records. They are settled last, so that the others are delivered even if one stops the connector.
     rejected: Vec<Rejected>,
@@ -98,13 +110,14 @@ impl Deliver {
         self.pool.is_idle()
     }
 
-    /// Delivers a batch. Returns when every record of it is settled or given back to the broker.
+    /// Delivers a batch. Returns when every record of it is settled or given back to the broker, or waits for its dead
+    /// letter: those are returned.
     ///
     /// # Errors
     /// An error that stops the connector. Unsettled records stay with the broker.
-    pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<()> {
+    pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<Unpublished> {
         let mut work = Work {
-            pieces: vec![batch.records],
+            pieces: Vec::new(),
             rejected: batch.invalid,
             exhausted: batch.exhausted,
             retries: 0,
@@ -113,7 +126,8 @@ impl Deliver {
             ends: false,
         };
         work.ends = !work.rejected.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
-        while let Some(piece) = work.pieces.pop() {
+        let mut next = Some(batch.records);
+        while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
             let piece = self.probe(piece, &mut work).await?;
             if piece.is_empty() {
                 continue;
@@ -129,8 +143,19 @@ impl Deliver {
             self.judge(outcome, &mut work).await?;
         }
         drop(work.failing);
-        self.dead_letters.publish(work.exhausted, true).await;
-        self.dead_letters.settle(work.rejected).await
+        match self.dead_letters.settle(work.rejected) {
+            Ok(rejected) => Ok(Unpublished { exhausted: work.exhausted, rejected }),
+            Err(error) => {
+                self.dead_letters.publish(work.exhausted, true).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Publishes dead letters, and settles their records.
+    pub(crate) async fn publish(self: Arc<Self>, Unpublished { exhausted, rejected }: Unpublished) {
+        self.dead_letters.publish(exhausted, true).await;
+        self.dead_letters.publish(rejected, false).await;
     }
 
     async fn attempt(&self, piece: &PendingRecords) -> Attempt {

@@ -21,6 +21,10 @@ pub(crate) struct PendingRun {
     /// The ledger's epoch in which they arrived.
     epoch: u32,
     pub(crate) arrived: Instant,
+    /// The bytes of its payloads.
+    bytes: usize,
+    /// Its records are of one source, and so name one schema.
+    pub(crate) has_one_source: bool,
     /// It filled the broker's window: the next message arrives as soon as the window has room.
     pub(crate) filled_window: bool,
 }
@@ -36,7 +40,11 @@ impl PendingRun {
     /// All records of a chunk.
     pub(crate) fn new(chunk: Arc<Chunk>, partition: &Arc<Partition>, epoch: u32, arrived: Instant) -> Self {
         let range = 0..u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-        Self { chunk, range, partition: Arc::clone(partition), epoch, arrived, filled_window: false }
+        let entries = chunk.entries();
+        let bytes = entries.iter().map(|entry| entry.bytes.len()).sum();
+        let has_one_source = entries.windows(2).all(|pair| Arc::ptr_eq(pair[0].source(), pair[1].source()));
+        let partition = Arc::clone(partition);
+        Self { chunk, range, partition, epoch, arrived, bytes, has_one_source, filled_window: false }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -45,6 +53,11 @@ impl PendingRun {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.range.is_empty()
+    }
+
+    /// The bytes of its payloads.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -74,10 +87,18 @@ impl PendingRun {
     pub(crate) fn split_to(&mut self, count: usize) -> Self {
         let middle = self.range.start + u32::try_from(count.min(self.len())).unwrap_or(u32::MAX);
         let front = self.range.start..middle;
+        let bytes = if count < self.len() {
+            self.entries()[..count].iter().map(|entry| entry.bytes.len()).sum()
+        } else {
+            self.bytes
+        };
         self.range.start = middle;
+        self.bytes -= bytes;
         Self {
             chunk: Arc::clone(&self.chunk),
             range: front,
+            bytes,
+            has_one_source: self.has_one_source,
             partition: Arc::clone(&self.partition),
             epoch: self.epoch,
             arrived: self.arrived,
@@ -131,6 +152,7 @@ impl PendingRecords {
             Some(last) if Arc::ptr_eq(&last.chunk, &run.chunk) && last.range.end == run.range.start => {
                 let mut run = run;
                 last.range.end = std::mem::take(&mut run.range).end;
+                last.bytes += run.bytes;
             }
             _ => self.runs.push(run),
         }

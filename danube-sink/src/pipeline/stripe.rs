@@ -1,12 +1,20 @@
 //! A stripe of a mapping: decodes its records, batches them, and writes the batches in order.
 
-use std::{any::Any, panic::resume_unwind, sync::Arc};
+use std::{future::pending, panic::resume_unwind, sync::Arc};
 
-use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
+use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
-use super::{backoff::sleep_until, batch::Batch, decode::Decoding, deliver::Deliver, mapping::Mapping};
+use super::{
+    backoff::sleep_until,
+    batch::Batch,
+    decode::Decoding,
+    deliver::{Deliver, Unpublished},
+    mapping::Mapping,
+};
 use crate::{
     error::{ConnectorError, ConnectorResult},
     observe::Closed,
@@ -19,15 +27,20 @@ pub(crate) struct Stripe {
     decoding: Decoding,
     deliver: Arc<Deliver>,
     deliveries: Deliveries,
+    /// Delivered batches whose dead letters are being published, each in a task of its own.
+    publications: JoinSet<()>,
     stop: CancellationToken,
 }
+
+/// The most batches whose dead letters are being published. The next ones are written meanwhile.
+const MOST_PUBLICATIONS: usize = 4;
 
 /// The batches in delivery.
 enum Deliveries {
     /// One at a time, in the task of the stripe.
-    One(Option<BoxFuture<'static, ConnectorResult<()>>>),
+    One { delivery: ReusableBoxFuture<'static, ConnectorResult<Unpublished>>, is_running: bool },
     /// Several, each in a task of its own.
-    Several { most: usize, tasks: JoinSet<ConnectorResult<()>> },
+    Several { most: usize, tasks: JoinSet<ConnectorResult<Unpublished>> },
 }
 
 impl Stripe {
@@ -39,10 +52,10 @@ impl Stripe {
         stop: CancellationToken,
     ) -> Self {
         let deliveries = match mapping.writes_at_once(deliver.instances()) {
-            1 => Deliveries::One(None),
+            1 => Deliveries::One { delivery: ReusableBoxFuture::new(pending()), is_running: false },
             most => Deliveries::Several { most, tasks: JoinSet::new() },
         };
-        Self { mapping, number, decoding, deliver, deliveries, stop }
+        Self { mapping, number, decoding, deliver, deliveries, publications: JoinSet::new(), stop }
     }
 
     /// Runs until the queue is closed and everything is delivered. After an error, the whole pipeline takes no more.
@@ -52,6 +65,10 @@ impl Stripe {
             self.stop.cancel();
         }
         self.mapping.stripes()[self.number].end();
+        // Dead letters in flight are settled, after an error too.
+        while let Some(published) = self.publications.join_next().await {
+            joined(published)?;
+        }
         outcome
     }
 
@@ -71,9 +88,10 @@ impl Stripe {
             }
             if let Some(reason) = self.closes(&batch)
                 && self.deliveries.have_capacity()
+                && self.publications.len() < MOST_PUBLICATIONS
             {
                 mapping.observer.batch_closed(batch.len(), reason);
-                self.deliveries.start(Arc::clone(&self.deliver).batch(std::mem::take(&mut batch)));
+                self.deliveries.start(Arc::clone(&self.deliver).batch(batch.take()));
                 continue;
             }
             if queue.is_closed() && batch.is_empty() {
@@ -93,7 +111,13 @@ impl Stripe {
             let deadline = deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min();
             tokio::select! {
                 () = queue.changed() => {}
-                Some(delivered) = self.deliveries.next() => delivered?,
+                Some(delivered) = self.deliveries.next() => {
+                    let unpublished = delivered?;
+                    if !unpublished.is_empty() {
+                        self.publications.spawn(Arc::clone(&self.deliver).publish(unpublished));
+                    }
+                }
+                Some(published) = self.publications.join_next() => joined(published)?,
                 () = sleep_until(deadline) => {}
                 // A full batch waits for a writer, not for the registry.
                 () = self.decoding.registry(), if batch.remaining(&mapping.settings).is_some() => {}
@@ -127,38 +151,47 @@ impl Stripe {
 impl Deliveries {
     fn have_capacity(&self) -> bool {
         match self {
-            Self::One(delivery) => delivery.is_none(),
+            Self::One { is_running, .. } => !is_running,
             Self::Several { most, tasks } => tasks.len() < *most,
         }
     }
 
     fn are_empty(&self) -> bool {
         match self {
-            Self::One(delivery) => delivery.is_none(),
+            Self::One { is_running, .. } => !is_running,
             Self::Several { tasks, .. } => tasks.is_empty(),
         }
     }
 
-    fn start(&mut self, delivery: impl Future<Output = ConnectorResult<()>> + Send + 'static) {
+    fn start(&mut self, next: impl Future<Output = ConnectorResult<Unpublished>> + Send + 'static) {
         match self {
-            Self::One(one) => *one = Some(delivery.boxed()),
-            Self::Several { tasks, .. } => drop(tasks.spawn(delivery)),
+            // Deliveries of one stripe are alike, so that each uses the memory of the one before.
+            Self::One { delivery, is_running } => {
+                delivery.set(next);
+                *is_running = true;
+            }
+            Self::Several { tasks, .. } => drop(tasks.spawn(next)),
         }
     }
 
     /// Waits for the next delivery to end; `None` if none is running.
-    async fn next(&mut self) -> Option<ConnectorResult<()>> {
+    async fn next(&mut self) -> Option<ConnectorResult<Unpublished>> {
         match self {
-            Self::One(one) => {
-                let delivered = one.as_mut()?.await;
-                *one = None;
+            Self::One { is_running: false, .. } => None,
+            Self::One { delivery, is_running } => {
+                let delivered = delivery.get_pin().await;
+                *is_running = false;
                 Some(delivered)
             }
-            Self::Several { tasks, .. } => tasks.join_next().await.map(|delivered| match delivered {
-                Ok(delivered) => delivered,
-                Err(error) if error.is_panic() => resume_unwind(error.into_panic() as Box<dyn Any + Send>),
-                Err(error) => Err(ConnectorError::fatal(format!("the delivery of a batch was aborted: {error}"))),
-            }),
+            Self::Several { tasks, .. } => tasks.join_next().await.map(|delivered| joined(delivered)?),
         }
     }
+}
+
+/// The result of a task. Resumes its panic.
+fn joined<T>(result: Result<T, JoinError>) -> ConnectorResult<T> {
+    result.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(error) => ConnectorError::fatal(format!("the delivery of a batch was aborted: {error}")),
+    })
 }
