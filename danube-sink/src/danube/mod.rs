@@ -9,6 +9,9 @@
 //!                            └── admin ─────▶ deletes a subscription
 //! ```
 //!
+//! Acknowledgements, dead letters and health checks are [`unary`] calls on an [`http2`] connection of their own, with many
+//! [`calls`] in flight; everything else uses tonic's channel.
+//!
 //! Messages come through danube-core's consumer service: danube-client's own `Consumer` ends silently when a broker
 //! stays away for some seconds, and waits for each acknowledgement.
 
