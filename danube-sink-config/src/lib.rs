@@ -47,7 +47,7 @@ pub use self::{
     load::{
         connector::TopicMapping,
         environment::{Environment, ProcessEnvironment},
-        load::{Loaded, load_for, load_text_for},
+        load::{Loaded, load_for, load_tasks_for, load_text_for},
         source::ConfigSource,
     },
     report::{

@@ -40,12 +40,13 @@ pub struct ExternalChecks {
     pub secrets: SecretPolicy,
 }
 
-/// Whether secrets of the environment are read.
+/// Whether secrets and other variables of the environment are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretPolicy {
     /// They are read, and a required one that is missing is an error.
     Read,
-    /// Each has a placeholder: the configuration is only validated.
+    /// Only the file is validated: each secret has a placeholder, other variables count as not set, and a key that a variable
+    /// may set is not missing.
     Placeholder,
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     core::{
-        ConnectorConfig, ExternalChecks,
+        ConnectorConfig, ExternalChecks, MappingSettings, SecretPolicy,
         key::{CORE_TABLES, MAPPING_LISTS},
     },
     report::{diagnostic::Diagnostics, error::ConfigError, redact::SecretNames},
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Loaded<C> {
-    /// The connector.
+    /// The connector; of [`load_tasks_for`], one for each of `tasks`.
     pub connector: C,
     /// The core settings, with those of the mappings.
     pub core: ConnectorConfig,
@@ -51,10 +51,27 @@ pub fn load_for<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    let shipped = C::INFO.config_file.map(|file| Shipped { file, crate_folder: C::INFO.crate_folder });
-    let path = source::find(source, shipped, environment)?;
-    let text = source::read(&path)?;
+    let (path, text) = read_file::<C>(source, environment)?;
     load_text_for(checks, &path, text, environment)
+}
+
+/// [`load_for`] with one connector for each of `tasks`; file, variables and secrets are read once.
+///
+/// With [`SecretPolicy::Placeholder`] there is no connector if a required key is not in the file and may be in the environment.
+///
+/// # Errors
+/// The report of everything that is wrong with it.
+pub fn load_tasks_for<C: GeneratedConnector>(
+    checks: ExternalChecks,
+    source: &ConfigSource,
+    environment: &dyn Environment,
+) -> Result<Loaded<Vec<C>>, ConfigError> {
+    let (path, text) = read_file::<C>(source, environment)?;
+    load_document::<C, _>(checks, &path, text, environment, |resolved, diagnostics| {
+        // What is wrong with the first is wrong with all of them.
+        let convert = |task| if task == 0 || diagnostics.is_empty() { resolved.convert(diagnostics) } else { None };
+        Some((0..resolved.core.config.tasks).map_while(convert).collect())
+    })
 }
 
 /// [`load_for`] of a text. `path` is its name in the report.
@@ -67,20 +84,37 @@ pub fn load_text_for<C: GeneratedConnector>(
     text: impl Into<String>,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
+    load_document::<C, C>(checks, path, text.into(), environment, |resolved, diagnostics| resolved.convert(diagnostics))
+}
+
+/// The configuration file, and its text.
+fn read_file<C: GeneratedConnector>(
+    source: &ConfigSource,
+    environment: &dyn Environment,
+) -> Result<(PathBuf, String), ConfigError> {
+    let shipped = C::INFO.config_file.map(|file| Shipped { file, crate_folder: C::INFO.crate_folder });
+    let path = source::find(source, shipped, environment)?;
+    let text = source::read(&path)?;
+    Ok((path, text))
+}
+
+fn load_document<C: GeneratedConnector, T>(
+    checks: ExternalChecks,
+    path: &Path,
+    text: String,
+    environment: &dyn Environment,
+    convert: impl FnOnce(&Resolved<'_>, &mut Diagnostics) -> Option<T>,
+) -> Result<Loaded<T>, ConfigError> {
     let decl = ConnectorDecl::of::<C>();
     let (secret, plain) = secret_names(&decl);
-    let document = Document::parse(path, text.into(), SecretNames { secret: &secret, plain: &plain })?;
+    let document = Document::parse(path, text, SecretNames { secret: &secret, plain: &plain })?;
     let mut diagnostics = Diagnostics::default();
     let resolved = resolve(&document, &decl, checks, environment, &mut diagnostics);
-    let connector = resolved.section.as_ref().and_then(|section| {
-        let mappings = section.mappings.as_ref().map(|mappings| mappings.iter().map(OwnMapping::to_read).collect());
-        let keys = KeyReader::new(&section.table, &section.title, &section.invalid, &mut diagnostics);
-        C::load(&mut SectionReader { keys, mappings })
-    });
+    let connector = convert(&resolved, &mut diagnostics);
     let notes = document.notes(&mut diagnostics);
     let effective = resolved.effective(&document, &decl);
-    let loaded = connector.map(|connector: C| {
-        let core = ConnectorConfig { mappings: connector.mapping_settings(), ..resolved.core.config };
+    let loaded = connector.map(|connector| {
+        let core = ConnectorConfig { mappings: resolved.mapping_settings(), ..resolved.core.config };
         Loaded { connector, core, path: document.path.clone(), notes, effective }
     });
     document.result(loaded, diagnostics)
@@ -135,6 +169,19 @@ impl OwnMapping<'_> {
 }
 
 impl Resolved<'_> {
+    fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
+        let section = self.section.as_ref()?;
+        let mappings = section.mappings.as_ref().map(|mappings| mappings.iter().map(OwnMapping::to_read).collect());
+        let keys = KeyReader::new(&section.table, &section.title, &section.invalid, diagnostics);
+        C::load(&mut SectionReader { keys, mappings })
+    }
+
+    /// The common settings of the topic mappings.
+    fn mapping_settings(&self) -> Vec<MappingSettings> {
+        let mappings = self.section.iter().filter_map(|section| section.mappings.as_ref()).flatten();
+        mappings.map(|own| own.mapping.settings.clone()).collect()
+    }
+
     fn effective(&self, document: &Document, decl: &ConnectorDecl) -> EffectiveConfig {
         let mut effective = EffectiveConfig::default();
         effective.push(document, ("", 0), [&self.core.table]);
@@ -157,8 +204,8 @@ fn resolve<'d>(
     diagnostics: &mut Diagnostics,
 ) -> Resolved<'d> {
     let name = decl.info.section;
-    let context =
-        CoreContext { environment: Some(environment), package: Some(decl.info.name), sections: &[name], checks };
+    let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
+    let context = CoreContext { environment: variables, package: Some(decl.info.name), sections: &[name], checks };
     let core = root::read(&document.root, context, diagnostics);
     let section = section(&document.root, name, diagnostics).map(|table| {
         let own = OwnKeys { environment, checks, path: name };
@@ -210,8 +257,13 @@ impl OwnKeys<'_> {
         diagnostics: &mut Diagnostics,
     ) -> (Table, Vec<&'static str>) {
         let mut own = table.clone();
-        let mut variables =
-            Variables { environment: self.environment, secrets: self.checks.secrets, diagnostics, invalid: Vec::new() };
+        let mut variables = Variables {
+            environment: self.environment,
+            secrets: self.checks.secrets,
+            diagnostics,
+            invalid: Vec::new(),
+            unknown: 0,
+        };
         variables.resolve(&mut own, keys, self.path);
         let mut invalid = variables.invalid;
         invalid.extend(validate_table(&own, &TableKeys { title, keys, known }, diagnostics));

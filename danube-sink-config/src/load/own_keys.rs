@@ -24,17 +24,23 @@ pub(crate) struct Variables<'r> {
     pub(crate) environment: &'r dyn Environment,
     pub(crate) secrets: SecretPolicy,
     pub(crate) diagnostics: &'r mut Diagnostics,
-    /// Keys of the outermost table whose secret is in the file, missing, or cannot be read.
+    /// Keys of the outermost table whose secret is in the file, missing, or cannot be read; and those with unknown values.
     pub(crate) invalid: Vec<&'static str>,
+    /// The number of required values that may be in the environment, which is not read.
+    pub(crate) unknown: usize,
 }
 
 impl Variables<'_> {
     /// Puts variables and secrets in a table of this path and in the tables within.
     pub(crate) fn resolve(&mut self, table: &mut Table, keys: &'static [KeySpec], path: &str) {
         for spec in keys {
-            let before = self.diagnostics.len();
+            let before = (self.diagnostics.len(), self.unknown);
             match spec.source {
                 ValueSource::File => self.resolve_nested(table, spec, path),
+                ValueSource::FileOrVariable(_) if self.secrets == SecretPolicy::Placeholder => {
+                    let is_set = table.entries.iter().any(|entry| spec.is_named(&entry.key));
+                    self.unknown += usize::from(!is_set && matches!(spec.default, KeyDefault::Required));
+                }
                 ValueSource::FileOrVariable(name) => {
                     if let Some(value) = environment::value(self.environment, name, &spec.value_type, self.diagnostics)
                     {
@@ -43,7 +49,7 @@ impl Variables<'_> {
                 }
                 ValueSource::Secret(name) => self.resolve_secret(table, spec, name, path),
             }
-            if self.diagnostics.len() > before {
+            if (self.diagnostics.len(), self.unknown) > before {
                 self.invalid.push(spec.name);
             }
         }

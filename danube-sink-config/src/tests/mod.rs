@@ -8,6 +8,7 @@ mod published;
 mod serde_compat;
 mod settings;
 mod syntax;
+mod tasks;
 
 use std::{ffi::OsString, path::Path, time::Duration};
 

@@ -1,0 +1,85 @@
+//! One connector for each of `tasks`, and the validation of a file without its environment.
+
+use std::{cell::Cell, fs, path::PathBuf};
+
+use super::*;
+use crate::{BrokerTarget, ConfigSource, SecretPolicy, load_tasks_for};
+
+/// A connector with a required setting that a variable may set.
+#[derive(Debug)]
+struct Store {
+    _url: String,
+    _password: Secret,
+    topics: TopicMappings<()>,
+}
+
+const URL: Key<String> = key(KeySpec { source: ValueSource::FileOrVariable("STORE_URL"), ..KeySpec::new("url") });
+const PASSWORD: Key<Secret> = key(KeySpec { source: ValueSource::Secret(None), ..KeySpec::new("password") });
+
+impl GeneratedConnector for Store {
+    type Mapping = ();
+
+    const INFO: ConnectorInfo =
+        ConnectorInfo { name: "store", section: "store", keys: &[URL.spec, PASSWORD.spec], ..ConnectorInfo::EMPTY };
+
+    fn load(section: &mut SectionReader<'_>) -> Option<Self> {
+        let (url, password) = (section.get(&URL), section.get(&PASSWORD));
+        let topics = section.topic_mappings::<Self>();
+        Some(Self { _url: url?, _password: password?, topics: topics? })
+    }
+
+    fn mapping_settings(&self) -> Vec<MappingSettings> {
+        self.topics.settings()
+    }
+}
+
+const MAPPING: &str = "[[store.topic_mappings]]\ntopic = \"/default/a\"";
+
+fn load(
+    checks: ExternalChecks,
+    name: &str,
+    text: &str,
+    environment: &dyn Environment,
+) -> Result<Loaded<Vec<Store>>, ConfigError> {
+    let path: PathBuf = std::env::temp_dir().join(format!("danube-sink-{name}-{}.toml", std::process::id()));
+    fs::write(&path, text).unwrap();
+    let loaded = load_tasks_for(checks, &ConfigSource { path: Some(path.clone()) }, environment);
+    fs::remove_file(path).unwrap();
+    loaded
+}
+
+#[test]
+fn each_task_has_a_connector_and_variables_are_read_once() {
+    let text = format!("danube_service_url = \"http://localhost:6650\"\ntasks = 3\n{MAPPING}");
+    let reads = Cell::new(0);
+    let environment = |name: &str| {
+        reads.set(reads.get() + usize::from(name == "STORE_PASSWORD"));
+        [("STORE_PASSWORD", "s3cret"), ("STORE_URL", "http://a")]
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| OsString::from(value))
+    };
+    let loaded = load(ExternalChecks::SKIP, "tasks", &text, &environment).unwrap();
+    assert_eq!((loaded.connector.len(), loaded.core.mappings.len(), reads.get()), (3, 1, 1));
+
+    // An error is reported once, not for each task.
+    let report = load(ExternalChecks::SKIP, "task-error", &text, &variables(&[])).unwrap_err();
+    assert_eq!(report.count(), 2, "{report}");
+}
+
+#[test]
+fn without_the_environment_only_the_file_is_validated() {
+    let checks =
+        ExternalChecks { broker: BrokerTarget::Unchecked, secrets: SecretPolicy::Placeholder, ..ExternalChecks::SKIP };
+    let unread = |name: &str| panic!("{name} is read");
+    let environment = |name: &str| if name == "HOSTNAME" { None } else { unread(name) };
+    let loaded = load(checks, "no-url", MAPPING, &environment).unwrap();
+    assert_eq!((loaded.connector.len(), loaded.core.mappings.len()), (0, 1), "the URL is unknown");
+    let loaded = load(checks, "url", &format!("[store]\nurl = \"http://a\"\n{MAPPING}"), &environment).unwrap();
+    assert_eq!(loaded.connector.len(), 1);
+
+    let wrong = format!("batch_size = 0\ndanube_service_url = 3\n[store]\nurl = 3\npassword = \"s3cret\"\n{MAPPING}");
+    let report = load(checks, "wrong", &wrong, &environment).unwrap_err();
+    assert_eq!(report.count(), 4, "{report}");
+    assert!(!report.to_string().contains("s3cret"), "{report}");
+}
