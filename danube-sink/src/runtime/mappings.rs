@@ -1,4 +1,4 @@
-//! From a connector's consumers to what the pipeline has to know of each.
+//! The settings of each mapping, from the consumers that the connector wants.
 
 use std::collections::HashSet;
 
@@ -8,13 +8,13 @@ use crate::{
     schema::check_decoding,
 };
 
-/// What each consumer's mapping says; the core settings where there is no mapping.
+/// The settings of each consumer's mapping; the core settings for a consumer without a mapping.
 ///
 /// # Errors
-/// Consumers that cannot work.
+/// [`ConnectorError::Configuration`] if there is no consumer, if two are the same, or if one has invalid settings.
 pub(crate) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> ConnectorResult<Vec<MappingSettings>> {
     if consumers.is_empty() {
-        return Err(ConnectorError::configuration("consumer_configs names no topic to read"));
+        return Err(ConnectorError::configuration("consumer_configs names no topic"));
     }
     let mut seen = HashSet::new();
     for ConsumerConfig { topic, subscription, .. } in &consumers {
@@ -35,7 +35,7 @@ fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResul
         settings.clone_from(known);
         settings.consumer = consumer;
     }
-    // For settings that were made without a file.
+    // The loader checks only what comes from a file.
     if let Some(problem) = check_decoding(&settings.decoding).first() {
         let text = format!("{}: {}: {}", settings.consumer.topic, problem.message, problem.help);
         return Err(ConnectorError::configuration(text));
@@ -45,7 +45,7 @@ fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResul
     if dead_letters && settings.dead_letter_topic.is_none() {
         let topic = &settings.consumer.topic;
         let text = format!(
-            "on_invalid_record or on_retries_exhausted is \"dead_letter\", so that {topic} needs a dead_letter_topic"
+            "on_invalid_record or on_retries_exhausted is \"dead_letter\", and {topic} has no dead_letter_topic: set one"
         );
         return Err(ConnectorError::configuration(text));
     }

@@ -1,16 +1,16 @@
-//! SIGTERM and SIGINT: the first begins a graceful shutdown, the second ends the process.
+//! Signal handling: the first SIGTERM or SIGINT begins a graceful shutdown, the second ends the process.
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::{ConnectorResult, ErrorExt};
 
 /// The exit code after a second signal.
-const ENDED_AT_ONCE: i32 = 1;
+const EXIT_CODE: i32 = 1;
 
 /// Cancels `shutdown` at the first signal, until the guard is dropped.
 ///
-/// Signals are heard on a thread of their own: a connector that blocks its thread may keep the others of its async runtime
-/// from hearing anything, and is just then to be ended.
+/// A thread of their own receives the signals: a connector that blocks the threads of its async runtime must still be
+/// interruptible.
 pub(super) fn listen(shutdown: CancellationToken) -> ConnectorResult<DropGuard> {
     let done = CancellationToken::new();
     let over = done.clone();
@@ -19,18 +19,18 @@ pub(super) fn listen(shutdown: CancellationToken) -> ConnectorResult<DropGuard> 
         let _entered = runtime.enter();
         Signals::listen()?
     };
-    let heard = async move {
+    let on_signals = async move {
         signals.next().await;
         tracing::info!("shutting down; a second signal ends at once");
         shutdown.cancel();
         signals.next().await;
-        tracing::error!("ended at once by a second signal; what was not acknowledged is redelivered");
-        // To return would not end a program whose connector blocks a thread: its async runtime waits for that.
-        std::process::exit(ENDED_AT_ONCE)
+        tracing::error!("ended by a second signal; the broker redelivers what was not acknowledged");
+        // Returning would not end a program whose connector blocks a thread: its async runtime waits for that.
+        std::process::exit(EXIT_CODE)
     };
     std::thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || runtime.block_on(over.run_until_cancelled(heard)))
+        .spawn(move || runtime.block_on(over.run_until_cancelled(on_signals)))
         .fatal("listen to signals")?;
     Ok(done.drop_guard())
 }

@@ -1,4 +1,9 @@
-//! Starts a connector, supervises it, and drains it.
+//! Runs a connector: start, supervision, graceful shutdown.
+//!
+//! ```text
+//!  initialize (retried) ──▶ mappings ──▶ pipeline ──▶ drain ──▶ shutdown
+//!                                 └── audit        └── signal, handle, or fatal error
+//! ```
 
 pub(crate) mod mappings;
 mod signals;
@@ -20,10 +25,10 @@ use crate::{
     pipeline::{Backoff, Broker, Pipeline, Writer, WriterPool},
 };
 
-/// The part of a shutdown that is kept for the connector's own `shutdown`.
-const SHARE_OF_SHUTDOWN: u32 = 5;
+/// The connector's own `shutdown` has a fifth of `shutdown_timeout_ms`, the drain before it the rest.
+const SHUTDOWN_DIVISOR: u32 = 5;
 
-/// Runs one connector until it is asked to stop or cannot go on.
+/// Runs one connector until a shutdown or a fatal error.
 ///
 /// ```no_run
 /// # async fn example(connector: impl danube_sink::SinkConnector + 'static) -> danube_sink::ConnectorResult<()> {
@@ -42,11 +47,11 @@ pub struct SinkRuntime {
     server: Server,
     shutdown: CancellationToken,
     audit_interval: Duration,
-    /// Whether a target that is not there at start is waited for.
+    /// Whether a failed `initialize` is retried while the target is unreachable.
     waits_for_target: bool,
 }
 
-/// Watches and stops a [`SinkRuntime`] from elsewhere in the program.
+/// Handle of a running [`SinkRuntime`]: its readiness and progress, and its shutdown.
 #[derive(Debug, Clone)]
 pub struct RuntimeHandle {
     observer: Observer,
@@ -67,42 +72,41 @@ impl RuntimeHandle {
 
     /// Returns when every subscription is attached and records are being delivered.
     ///
-    /// `false` if the runtime ends before.
+    /// `false` if the runtime ends first.
     pub async fn ready(&self) -> bool {
         self.observer.ready().await
     }
 
-    /// Records settled: delivered, skipped, or written to a dead-letter topic.
+    /// The number of records settled: delivered, skipped, or written to a dead-letter topic.
     pub fn settled(&self) -> u64 {
         self.observer.settled()
     }
 
-    /// Where `/live`, `/ready`, `/status` and `/metrics` are served.
+    /// The address on which `/live`, `/ready`, `/status` and `/metrics` are served.
     pub fn metrics_address(&self) -> SocketAddr {
         self.metrics_address
     }
 }
 
 impl SinkRuntime {
-    /// Prepares to run. Connects to nothing yet, but opens `metrics_port` on `metrics_address`.
+    /// Creates the runtime of a connector: opens `metrics_port` on `metrics_address`, and connects to nothing yet.
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] if the port cannot be had, if `tasks` asks for more than one instance, or if a
-    /// certificate, a key or the token cannot be used.
+    /// [`ConnectorError::Configuration`] if the port cannot be opened, if `tasks` is more than one, or if a certificate, a key
+    /// or the token is invalid.
     pub async fn new(connector: impl SinkConnector + 'static, config: ConnectorConfig) -> ConnectorResult<Self> {
         Self::with_tasks(vec![connector], config).await
     }
 
-    /// The same with several instances of a connector, one for each of `tasks`: all mappings share them.
+    /// Creates the runtime of several connector instances, one for each of `tasks`, which all mappings share.
     ///
-    /// Each partition is read by one consumer, and its batches are written by whichever instance is idle. The records of a
-    /// partition (Exclusive, Failover) or of a routing key (KeyShared) are written one batch after the other, so that their
-    /// order holds; batches of a Shared subscription are written side by side. The first instance's `consumer_configs`
-    /// says which topics are read.
+    /// One consumer reads each partition, and any idle instance writes its batches. The batches of a partition (Exclusive,
+    /// Failover) or of a routing key (KeyShared) are written one after the other, which preserves their order; batches of a
+    /// Shared subscription are written in parallel. The first instance's `consumer_configs` names the topics to read.
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] if the port cannot be had, if there are not as many instances as `tasks` says, or
-    /// if a certificate, a key or the token cannot be used.
+    /// [`ConnectorError::Configuration`] if the port cannot be opened, if the number of instances is not `tasks`, or if a
+    /// certificate, a key or the token is invalid.
     pub async fn with_tasks(
         connectors: Vec<impl SinkConnector + 'static>,
         config: ConnectorConfig,
@@ -116,9 +120,9 @@ impl SinkRuntime {
         config: ConnectorConfig,
     ) -> ConnectorResult<Self> {
         if connectors.len() != config.tasks {
-            let (tasks, given) = (config.tasks, connectors.len());
+            let (tasks, instances) = (config.tasks, connectors.len());
             let text = format!(
-                "tasks = {tasks} needs as many instances of the connector, not {given}: SinkRuntime::with_tasks takes them"
+                "tasks = {tasks} needs as many connector instances, not {instances}: pass them to SinkRuntime::with_tasks"
             );
             return Err(ConnectorError::configuration(text));
         }
@@ -133,19 +137,19 @@ impl SinkRuntime {
         Ok(Self { writers, config, observer, server, shutdown, audit_interval, waits_for_target: true })
     }
 
-    /// Ends where the target is not there at start.
+    /// Ends with an error if the target is unreachable at start.
     #[cfg(feature = "dev")]
     pub(crate) fn without_waiting_for_target(self) -> Self {
         Self { waits_for_target: false, ..self }
     }
 
-    /// How often the loss audit looks.
+    /// Sets the interval of the loss audit.
     #[cfg(all(test, feature = "dev"))]
     pub(crate) fn with_audit_interval(self, audit_interval: Duration) -> Self {
         Self { audit_interval, ..self }
     }
 
-    /// Watches and stops this runtime while it runs.
+    /// A handle, which observes this runtime and shuts it down while it runs.
     pub fn handle(&self) -> RuntimeHandle {
         RuntimeHandle {
             observer: self.observer.clone(),
@@ -154,33 +158,30 @@ impl SinkRuntime {
         }
     }
 
-    /// Runs until SIGTERM, SIGINT, [`RuntimeHandle::shutdown`] or a fatal error. Then takes no more records, writes what
-    /// is in hand, acknowledges what was written, and calls the connector's `shutdown`, all within
-    /// `shutdown_timeout_ms`. A second signal ends the process at once, with exit code 1.
+    /// Runs until SIGTERM, SIGINT, [`RuntimeHandle::shutdown`] or a fatal error. Then drains within `shutdown_timeout_ms`:
+    /// stops receiving, writes the records in flight, acknowledges them, and calls the connector's `shutdown`. A second
+    /// signal ends the process at once, with exit code 1.
     ///
-    /// A broker that is away or a topic that is missing is waited for.
+    /// An unreachable broker or a missing topic is no error: the runtime retries until it is there.
     ///
     /// # Errors
-    /// What made the connector end, if it was not asked to.
+    /// The fatal error, or that of the connector's `shutdown`. It is also logged, when it occurs.
     pub async fn run(self) -> ConnectorResult<()> {
-        let _signals = signals::listen(self.shutdown.clone())?;
-        self.compiled_here().await
+        let _signals = signals::listen(self.shutdown.clone()).inspect_err(log_fatal)?;
+        self.run_boxed().await
     }
 
     /// A boxed future is compiled where it is boxed, and not again with every connector.
-    fn compiled_here(&self) -> BoxFuture<'_, ConnectorResult<()>> {
-        Box::pin(self.live())
+    fn run_boxed(&self) -> BoxFuture<'_, ConnectorResult<()>> {
+        Box::pin(self.run_and_close())
     }
 
-    async fn live(&self) -> ConnectorResult<()> {
+    async fn run_and_close(&self) -> ConnectorResult<()> {
         let outcome = self.deliver().await;
-        if let Err(error) = &outcome {
-            tracing::error!("the connector ends: {}", error.report());
-        }
         self.observer.phase(Phase::Draining);
-        let limit = self.config.shutdown_timeout / SHARE_OF_SHUTDOWN;
+        let limit = self.config.shutdown_timeout / SHUTDOWN_DIVISOR;
         let closed = timeout(limit, join_all(self.writers.iter().map(Writer::shutdown))).await.map_or_else(
-            |_| Err(ConnectorError::fatal("the connector's shutdown took too long")),
+            |_| Err(ConnectorError::fatal("the connector's shutdown timed out")),
             |closed| closed.into_iter().collect(),
         );
         if let Err(error) = &closed {
@@ -193,22 +194,25 @@ impl SinkRuntime {
         let Some(mappings) = self.shutdown.run_until_cancelled(self.prepare()).await else { return Ok(()) };
         let broker: Arc<dyn Broker> = Arc::new(DanubeBroker::new(&self.config));
         let pool = WriterPool::new(self.writers.clone(), self.config.write_timeout);
-        let mappings = mappings?;
+        let mappings = mappings.inspect_err(log_fatal)?;
         let _audit = audit::start(&self.config, &mappings, &self.observer, self.audit_interval);
         let mut pipeline = Pipeline::start(&broker, &pool, mappings, &self.config, &self.observer);
         self.observer.phase(Phase::Running);
-        let outcome = self.shutdown.run_until_cancelled(pipeline.ended()).await.unwrap_or(Ok(()));
+        // It is logged before the drain, which takes its time.
+        let outcome =
+            self.shutdown.run_until_cancelled(pipeline.ended()).await.unwrap_or(Ok(())).inspect_err(log_fatal);
         self.observer.phase(Phase::Draining);
-        tracing::info!("no more records are taken; what is in hand is written");
-        let limit = self.config.shutdown_timeout - self.config.shutdown_timeout / SHARE_OF_SHUTDOWN;
+        tracing::info!("draining: no more records are received, those in flight are written");
+        let limit = self.config.shutdown_timeout - self.config.shutdown_timeout / SHUTDOWN_DIVISOR;
         let drained = timeout(limit, pipeline.drain()).await.unwrap_or_else(|_| {
-            tracing::warn!("not everything in hand was written in time; the broker has it still");
+            tracing::warn!("the drain timed out; the broker redelivers the records that were not written");
             Ok(())
         });
-        outcome.and(drained)
+        outcome?;
+        drained.inspect_err(log_fatal)
     }
 
-    /// Initializes every instance; the first one says which topics all of them write.
+    /// Initializes every instance; the mappings are those of the first one's `consumer_configs`.
     async fn prepare(&self) -> ConnectorResult<Vec<MappingSettings>> {
         try_join_all(self.writers.iter().map(|writer| self.initialize(writer))).await?;
         let consumers = match self.writers.first() {
@@ -220,7 +224,7 @@ impl SinkRuntime {
 }
 
 impl SinkRuntime {
-    /// A target that will be reachable soon is waited for, so that it need not start before the connector.
+    /// Retries while the target is unreachable, so that it need not start before the connector.
     async fn initialize(&self, writer: &Writer) -> ConnectorResult<()> {
         let mut delays = Backoff::new(self.config.retry_backoff, self.config.max_backoff);
         loop {
@@ -242,7 +246,11 @@ impl SinkRuntime {
     }
 }
 
-/// For a configuration that was made without a file.
+fn log_fatal(error: &ConnectorError) {
+    tracing::error!("the connector ends: {}", error.report());
+}
+
+/// Checks a configuration that was not loaded from a file.
 fn check_connection(config: &ConnectorConfig) -> ConnectorResult<()> {
     let problems = credentials::check(config);
     let lines: Vec<_> =
