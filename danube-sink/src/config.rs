@@ -13,7 +13,9 @@ pub use danube_sink_config::{
     ProcessEnvironment, ReportEntry, Secret, Setting, SubscriptionType, Token, TopicMapping, TopicMappings, Value,
     environment, json_schema, schema, template,
 };
-use danube_sink_config::{BrokerTarget, ExternalChecks, SecretPolicy, load_for, load_struct, load_text_for};
+use danube_sink_config::{
+    BrokerTarget, ExternalChecks, SecretPolicy, load_for, load_struct, load_tasks_for, load_text_for,
+};
 pub(crate) use danube_sink_config::{TemplateKind, json_schema_of, template_of};
 use private::GeneratedConnector;
 use serde::de::DeserializeOwned;
@@ -29,8 +31,28 @@ const REMOTE: ExternalChecks = ExternalChecks {
     secrets: SecretPolicy::Read,
 };
 
-/// The checks for a broker inside the process, which needs neither.
-const EMBEDDED: ExternalChecks = ExternalChecks { broker: BrokerTarget::Embedded, ..REMOTE };
+/// What a configuration is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoadMode {
+    /// The broker of the file, with its certificates and token.
+    Remote,
+    /// The embedded broker: certificates and token are neither checked nor in the result.
+    Embedded,
+    /// Validation of the file alone: variables, secrets and certificates are not read.
+    WithoutEnvironment,
+}
+
+impl LoadMode {
+    fn checks(self) -> ExternalChecks {
+        match self {
+            Self::Remote => REMOTE,
+            Self::Embedded => ExternalChecks { broker: BrokerTarget::Embedded, ..REMOTE },
+            Self::WithoutEnvironment => {
+                ExternalChecks { broker: BrokerTarget::Unchecked, secrets: SecretPolicy::Placeholder, ..REMOTE }
+            }
+        }
+    }
+}
 
 /// Loads the configuration of `C`.
 ///
@@ -51,12 +73,15 @@ pub fn load_with<C: GeneratedConnector>(
     load_for(REMOTE, source, environment)
 }
 
-/// [`load`] for a broker inside the process: certificates and token are neither checked nor in the result.
+/// [`load`] with one connector for each of `tasks`: file, secrets and certificates are read once.
 ///
 /// # Errors
 /// The report of everything that is wrong with it.
-pub(crate) fn load_for_embedded<C: GeneratedConnector>(source: &ConfigSource) -> Result<Loaded<C>, ConfigError> {
-    load_for(EMBEDDED, source, &ProcessEnvironment)
+pub(crate) fn load_tasks<C: GeneratedConnector>(
+    mode: LoadMode,
+    source: &ConfigSource,
+) -> Result<Loaded<Vec<C>>, ConfigError> {
+    load_tasks_for(mode.checks(), source, &ProcessEnvironment)
 }
 
 /// [`load_with`] of a text. `path` is its name in the report.
@@ -76,7 +101,7 @@ pub trait LoadConfig: DeserializeOwned {
     /// Reads the file that the variable `CONNECTOR_CONFIG_PATH` names.
     ///
     /// # Errors
-    /// Everything that is wrong with the core settings and mappings, and the first error of serde elsewhere.
+    /// Everything that is wrong with the core settings and mappings, and the first error of serde in the other keys.
     fn load() -> Result<Self, ConfigError> {
         load_struct(REMOTE, None)
     }

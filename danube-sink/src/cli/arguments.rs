@@ -1,26 +1,27 @@
-//! The command line.
+//! The arguments of the command line.
 
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
-use super::{check, reset};
-use crate::config::{self, private::ConnectorInfo};
+use super::{check, output::Format, reset};
+use crate::config::{self, LoadMode, TemplateKind, private::ConnectorInfo};
 
-/// What was asked for.
+/// The arguments of a call.
 #[derive(Debug)]
 pub(crate) struct Arguments {
-    pub(crate) config: Option<PathBuf>,
+    /// The configuration file: `--config FILE`.
+    pub(crate) file: Option<PathBuf>,
     pub(crate) command: Command,
 }
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Print a configuration to begin with.
-    Template,
+    /// Print an example configuration.
+    Template(TemplateKind),
     /// Print the JSON Schema of the configuration.
     Schema,
-    /// Do something with the configuration.
+    /// A command that loads the configuration.
     With(Job),
 }
 
@@ -28,6 +29,8 @@ pub(crate) enum Command {
 pub(crate) enum Job {
     Run,
     Check(check::Options),
+    /// Print the effective configuration.
+    Config(Format),
     ResetSubscription(reset::Options),
     #[cfg(feature = "dev")]
     Dev(super::dev::Options),
@@ -35,16 +38,38 @@ pub(crate) enum Job {
     Dev,
 }
 
+impl Job {
+    pub(super) fn load_mode(&self) -> LoadMode {
+        match self {
+            Self::Check(options) if options.no_environment => LoadMode::WithoutEnvironment,
+            Self::Run | Self::Check(_) | Self::Config(_) | Self::ResetSubscription(_) => LoadMode::Remote,
+            #[cfg(feature = "dev")]
+            Self::Dev(_) => LoadMode::Embedded,
+            #[cfg(not(feature = "dev"))]
+            Self::Dev => LoadMode::Embedded,
+        }
+    }
+
+    /// The format of the output.
+    pub(super) fn format(&self) -> Format {
+        match self {
+            Self::Check(options) => options.format,
+            Self::Config(format) => *format,
+            _ => Format::Text,
+        }
+    }
+}
+
+/// Parses the arguments.
+///
 /// # Errors
-/// What to print instead of running: a mistake, the help, or the version.
+/// What to print instead of executing a command: an error of usage, the help, or the version.
 pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
     let matches = command(info).try_get_matches_from(words)?;
-    let config = matches.get_one::<PathBuf>("config").cloned();
+    let file = matches.get_one::<PathBuf>("file").cloned();
     let command = match matches.subcommand() {
-        Some(("check", matches)) => Command::With(Job::Check(check::Options {
-            offline: matches.get_flag("offline"),
-            attach: matches.get_flag("attach"),
-        })),
+        Some(("check", matches)) => Command::With(Job::Check(check_options(matches))),
+        Some(("config", matches)) => Command::With(Job::Config(format_of(matches))),
         Some(("subscription", matches)) => match matches.subcommand() {
             Some(("reset", matches)) => Command::With(Job::ResetSubscription(reset::Options {
                 topic: matches.get_one("topic").cloned(),
@@ -52,59 +77,72 @@ pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsStri
             })),
             _ => Command::With(Job::Run),
         },
-        Some(("template", _)) => Command::Template,
+        Some(("template", matches)) if matches.get_flag("minimal") => Command::Template(TemplateKind::Minimal),
+        Some(("template", _)) => Command::Template(TemplateKind::Complete),
         Some(("schema", _)) => Command::Schema,
         Some(("dev", matches)) => Command::With(dev(info, matches)?),
         _ => Command::With(Job::Run),
     };
-    Ok(Arguments { config, command })
+    Ok(Arguments { file, command })
+}
+
+fn check_options(matches: &ArgMatches) -> check::Options {
+    check::Options {
+        format: format_of(matches),
+        deny_warnings: matches.get_flag("deny-warnings"),
+        offline: matches.get_flag("offline"),
+        no_environment: matches.get_flag("no-environment"),
+        skip_target: matches.get_flag("skip-target"),
+        attach: matches.get_flag("attach"),
+    }
+}
+
+fn format_of(matches: &ArgMatches) -> Format {
+    match matches.get_one::<String>("format").map(String::as_str) {
+        Some("json") => Format::Json,
+        _ => Format::Text,
+    }
 }
 
 pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
-    let config = Arg::new("config")
+    let file = Arg::new("file")
         .long("config")
         .value_name("FILE")
         .global(true)
         .value_parser(value_parser!(PathBuf))
-        .help("The configuration to use");
+        .help("Configuration file, for every command");
     clap::Command::new(info.name)
         .version(info.version)
         .about(info.about)
         .after_help(environment(info))
-        .arg(config)
+        .arg(file)
         .subcommand(clap::Command::new("run").about("Run the connector (default)"))
+        .subcommand(check())
         .subcommand(
-            clap::Command::new("check")
-                .about("Validate the configuration and probe the broker and the target")
+            clap::Command::new("config")
+                .about("Print the effective configuration: each value with its origin, secrets masked")
                 .long_about(
-                    "Reads the configuration, warns of what will not work well, and probes what a start needs: the \
-                     connector's initialize and health_check, the broker, the topics and the expected schemas. It takes no \
-                     message, unless --attach is given.",
+                    "Prints each key with its value and its origin: the line of the file, a variable, or the default. \
+                     Secrets are shown as ***. The option --config names the file, as for every command.",
                 )
-                .arg(
-                    Arg::new("offline")
-                        .long("offline")
-                        .action(ArgAction::SetTrue)
-                        .conflicts_with("attach")
-                        .help("Read the configuration only"),
-                )
-                .arg(Arg::new("attach").long("attach").action(ArgAction::SetTrue).help(
-                    "Attach to the subscriptions too, which creates them; not while the connector runs: it would be \
-                     taken over from",
-                )),
+                .arg(format()),
         )
         .subcommand(subscription())
-        .subcommand(clap::Command::new("template").about("Print a complete, commented configuration to begin with"))
+        .subcommand(
+            clap::Command::new("template")
+                .about("Print an example configuration with every key, its help and its default")
+                .arg(flag("minimal", "Print the required keys only")),
+        )
         .subcommand(
             clap::Command::new("schema")
-                .about("Print the JSON Schema of the configuration, by which editors complete and check it"),
+                .about("Print the JSON Schema of the configuration, for completion and validation in editors"),
         )
         .subcommand(
             clap::Command::new("dev")
                 .about("Run against an embedded broker with sample data")
                 .long_about(
-                    "Starts a broker inside this process, creates the mapped topics, publishes the records of \
-                     JSON-lines files, and ends when all are delivered and acknowledged.\n\n\
+                    "Starts a broker in this process, creates the mapped topics, publishes the records of JSON-lines \
+                     files, and ends when all of them are delivered and acknowledged.\n\n\
                      The records of topic /namespace/name come from dev/namespace/name.jsonl in the current folder, \
                      or else in the connector's package.",
                 )
@@ -121,37 +159,69 @@ pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
                         .value_name("PORT")
                         .default_value("0")
                         .value_parser(value_parser!(u16))
-                        .help("The broker's port; 0 takes any free one"),
+                        .help("Port of the broker; 0 takes any free port"),
                 )
-                .arg(
-                    Arg::new("keep-running")
-                        .long("keep-running")
-                        .action(ArgAction::SetTrue)
-                        .help("Stay up for records of other clients"),
-                ),
+                .arg(flag("keep-running", "Continue to run for records from other clients")),
+        )
+}
+
+fn check() -> clap::Command {
+    clap::Command::new("check")
+        .about("Validate the configuration and probe the broker and the target")
+        .long_about(
+            "Validates the configuration, warns of settings that do not work well together, and probes what a start needs: \
+             the connector's initialize and health_check, the broker, the topics and the expected schemas.\n\n\
+             It receives no message. But initialize is that of a start: it may create tables and files in the target, \
+             unless --skip-target is given.\n\n\
+             Exit codes: 0 no error, 1 a probe failed (or there is a warning, with --deny-warnings), 78 invalid \
+             configuration.",
+        )
+        .arg(format())
+        .arg(flag("deny-warnings", "Fail with exit code 1 if there is a warning"))
+        .arg(flag("offline", "Validate the configuration only, with its environment, secrets and certificates"))
+        .arg(flag(
+            "no-environment",
+            "Validate the file only: read no variables, secrets and certificates, and probe nothing",
+        ))
+        .arg(flag("skip-target", "Call neither initialize nor health_check, so that the target is left alone"))
+        .arg(
+            flag(
+                "attach",
+                "Attach to the subscriptions too, which creates them; not while the connector runs: check would take over \
+                 from it",
+            )
+            .conflicts_with_all(["offline", "no-environment"]),
         )
 }
 
 fn subscription() -> clap::Command {
     let reset = clap::Command::new("reset")
-        .about("Delete the subscriptions and make them anew: they begin at the latest message")
+        .about("Delete and re-create the subscriptions; they begin at the latest message")
         .long_about(
-            "Deletes the connector's subscriptions at the broker, with their cursors, and makes them anew, so that a \
-             subscription that stands still receives messages again. Messages that it has not acknowledged are given up. \
-             Stop the connector before. It needs `danube_admin_url` and, where the broker checks rights, ManageTopic.",
+            "Deletes the connector's subscriptions at the broker, with their cursors, and creates them again, so that a \
+             blocked subscription receives messages again. Unacknowledged messages are lost. Stop the connector first. \
+             The command needs `danube_admin_url` and, where the broker checks rights, ManageTopic.",
         )
         .arg(Arg::new("topic").long("topic").value_name("TOPIC").help("Only this mapped topic, or one of its partitions"))
-        .arg(
-            Arg::new("yes")
-                .long("yes")
-                .action(ArgAction::SetTrue)
-                .help("Do it; without it the command only says what would be given up"),
-        );
+        .arg(flag("yes", "Reset them; without it, the command only lists them"));
     clap::Command::new("subscription")
         .about("Manage the connector's subscriptions")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(reset)
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn format() -> Arg {
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["text", "json"])
+        .default_value("text")
+        .help("Format of the output: text, or one JSON object")
 }
 
 #[cfg(feature = "dev")]
@@ -160,7 +230,7 @@ fn dev(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Job, clap::Error> {
     for argument in matches.get_many::<String>("data").into_iter().flatten() {
         let Some((topic, file)) = argument.split_once('=') else {
             let text =
-                format!("--data {argument}: write a topic and a file, as in --data /default/users=users.jsonl\n");
+                format!("--data {argument}: expected a topic and a file, as in --data /default/users=users.jsonl\n");
             return Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, text));
         };
         data.push((topic.to_owned(), PathBuf::from(file)));
@@ -183,6 +253,6 @@ fn environment(info: &ConnectorInfo) -> String {
     let lines = config::environment(info);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines: Vec<_> = lines.into_iter().map(|(name, help)| format!("  {name:width$}  {help}")).collect();
-    let codes = "Exit codes: 0 done, 1 fatal error, 2 wrong arguments, 78 wrong configuration";
+    let codes = "Exit codes: 0 success, 1 fatal error, 2 wrong arguments, 78 invalid configuration";
     format!("Environment:\n{}\n\n{codes}", lines.join("\n"))
 }

@@ -1,153 +1,150 @@
-//! What the generated `main` runs: `run` (the default), `check`, `subscription reset`, `template`, `schema` and
+//! The command line of a connector: `run` (the default), `check`, `config`, `subscription reset`, `template`, `schema` and
 //! `dev`.
 //!
 //! ```text
-//!  arguments ──▶ configuration ──▶ run | check | subscription reset | dev ──▶ exit code
+//!  arguments ──▶ configuration ──▶ run | check | config | subscription reset | dev ──▶ exit code
 //! ```
 
 mod arguments;
 mod check;
 #[cfg(feature = "dev")]
 mod dev;
+mod effective;
+mod failure;
+mod output;
 pub(crate) mod reset;
 
 use std::{
     any::type_name,
-    io::{Write, stderr, stdout},
+    io::{Write, stdout},
     path::PathBuf,
     process::ExitCode,
 };
 
-use self::arguments::{Command, Job};
+use self::{
+    arguments::{Arguments, Command, Job},
+    check::Report,
+    failure::Failure,
+    output::{Format, print_all, written},
+};
 use crate::{
     config::{
-        self, ConfigError, ConfigSource, ConnectorConfig, Loaded,
+        self, ConfigError, ConfigSource, ConnectorConfig, EffectiveConfig, LoadMode, Loaded,
         private::{ConnectorDecl, GeneratedConnector},
     },
     connector::SinkConnector,
-    error::{ConnectorError, ConnectorResult, ErrorExt},
+    error::{ConnectorResult, ErrorExt},
     observe::start_logs,
     runtime::SinkRuntime,
 };
 
-/// The configuration is wrong: `EX_CONFIG` of `sysexits.h`.
-const CONFIGURATION: u8 = 78;
-
-/// Reads the command line and does what it says.
+/// Runs the command line of a connector: the `main` that `#[sink_connector]` generates.
 pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
-    let load = |embedded: bool, source: &ConfigSource| {
-        let load = if embedded { config::load_for_embedded::<C> } else { config::load::<C> };
-        let Loaded { connector, core, path, notes, .. } = load(source)?;
-        Ok(LoadedConnector { connectors: vec![Box::new(connector)], core, path, notes })
+    let load = |mode: LoadMode, source: &ConfigSource| {
+        let Loaded { connector: connectors, core, path, notes, effective, .. } = config::load_tasks::<C>(mode, source)?;
+        let connectors =
+            connectors.into_iter().map(|connector| Box::new(connector) as Box<dyn SinkConnector>).collect();
+        Ok(LoadedConnector { connectors, core, path, notes, effective })
     };
-    Program { declared: ConnectorDecl::of::<C>(), crate_name: crate_of::<C>(), load }.main()
+    Cli { decl: ConnectorDecl::of::<C>(), crate_name: crate_of::<C>(), load }.main()
 }
 
 /// A connector without its type, so that all of this is compiled with the framework and not again with every connector.
-struct Program {
-    declared: ConnectorDecl,
+struct Cli {
+    decl: ConnectorDecl,
     crate_name: &'static str,
-    /// Reads the configuration, for the broker inside the process if that is wanted.
-    load: fn(bool, &ConfigSource) -> Result<LoadedConnector, ConfigError>,
+    load: fn(LoadMode, &ConfigSource) -> Result<LoadedConnector, ConfigError>,
 }
 
-/// A connector as its configuration says.
+/// A connector with its configuration.
 struct LoadedConnector {
-    /// One for each of `tasks`.
+    /// One for each of `tasks`; none in [`LoadMode::WithoutEnvironment`] if the environment has a required setting.
     connectors: Vec<Box<dyn SinkConnector>>,
     core: ConnectorConfig,
     path: PathBuf,
     notes: Vec<String>,
+    effective: EffectiveConfig,
 }
 
-impl Program {
+impl Cli {
     fn main(&self) -> ExitCode {
-        let arguments = match arguments::parse(&self.declared.info, std::env::args_os()) {
-            Ok(arguments) => arguments,
-            Err(shown) => {
-                // A closed pipe leaves the exit code alone.
-                let _ = shown.print();
-                return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1));
-            }
+        let outcome = match arguments::parse(&self.decl.info, std::env::args_os()) {
+            Ok(arguments) => self.execute(arguments),
+            Err(answer) => print_answer(&answer),
         };
-        let job = match arguments.command {
-            Command::Template => {
-                return print_all(&config::template_of(&self.declared, config::TemplateKind::Complete));
-            }
-            Command::Schema => return print_all(&format!("{:#}\n", config::json_schema_of(&self.declared))),
+        outcome.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
+
+    fn execute(&self, Arguments { file, command }: Arguments) -> Result<(), Failure> {
+        let job = match command {
+            Command::Template(kind) => return Ok(print_all(&config::template_of(&self.decl, kind))?),
+            Command::Schema => return Ok(print_all(&format!("{:#}\n", config::json_schema_of(&self.decl)))?),
             Command::With(job) => job,
         };
-        let configured = match self.load(arguments.config, &job) {
-            Ok(configured) => configured,
-            Err(report) => {
-                print(stderr(), &format!("{report}\n"));
-                return ExitCode::from(CONFIGURATION);
-            }
-        };
-        match self.work(configured, job) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                print(stderr(), &format!("error: {}\n", error.report()));
-                let configuration = matches!(error, ConnectorError::Configuration { .. });
-                if configuration { ExitCode::from(CONFIGURATION) } else { ExitCode::FAILURE }
-            }
-        }
+        let format = job.format();
+        let loaded = (self.load)(job.load_mode(), &ConfigSource { path: file });
+        let outcome = loaded.map_err(Failure::Invalid).and_then(|loaded| self.work(loaded, job));
+        if format == Format::Json { outcome.or_else(Report::print_failure) } else { outcome }
     }
 
-    fn load(&self, path: Option<PathBuf>, job: &Job) -> Result<LoadedConnector, ConfigError> {
-        let source = ConfigSource { path };
-        let embedded = !matches!(job, Job::Run | Job::Check(_) | Job::ResetSubscription(_));
-        let mut configured = (self.load)(embedded, &source)?;
-        for _ in 1..configured.core.tasks {
-            configured.connectors.append(&mut (self.load)(embedded, &source)?.connectors);
+    fn work(&self, loaded: LoadedConnector, job: Job) -> Result<(), Failure> {
+        // The other commands print their results, and log warnings only.
+        let level = if matches!(job, Job::Run) { &loaded.core.log_level } else { "warn" };
+        if !matches!(job, Job::Config(_)) {
+            start_logs(level, loaded.core.log_format, self.crate_name)?;
         }
-        Ok(configured)
-    }
-
-    fn work(&self, configured: LoadedConnector, job: Job) -> ConnectorResult<()> {
         match job {
-            Job::Run => {
-                let LoadedConnector { connectors, core, path, notes } = configured;
-                start_logs(&core.log_level, core.log_format, self.crate_name)?;
-                tracing::debug!("configuration from {}", path.display());
-                for note in notes {
-                    tracing::debug!("{note}");
-                }
-                block_on(async { SinkRuntime::boxed(connectors, core).await?.run().await })
-            }
-            Job::Check(options) => {
-                start_logs("warn", configured.core.log_format, self.crate_name)?;
-                block_on(check::check(&self.declared, configured, options))
-            }
-            Job::ResetSubscription(options) => {
-                start_logs("warn", configured.core.log_format, self.crate_name)?;
-                block_on(reset::run(&configured.core, options))
-            }
+            Job::Run => block_on(run(loaded)),
+            Job::Check(options) => block_on(check::run(&self.decl, loaded, options)),
+            Job::Config(format) => Ok(effective::print(&loaded, format)?),
+            Job::ResetSubscription(options) => block_on(async { Ok(reset::run(&loaded.core, options).await?) }),
             #[cfg(feature = "dev")]
-            Job::Dev(options) => {
-                // Its own lines say how it goes.
-                start_logs("warn", configured.core.log_format, self.crate_name)?;
-                block_on(dev::run(configured.connectors, configured.core, options))
-            }
+            Job::Dev(options) => block_on(dev::run(loaded.connectors, loaded.core, options)),
             #[cfg(not(feature = "dev"))]
-            Job::Dev => Err(ConnectorError::configuration(
-                "this program was built without danube-sink's feature `dev`, which carries the embedded broker",
-            )),
+            Job::Dev => Err(crate::ConnectorError::configuration(
+                "this program was built without danube-sink's feature `dev`, which has the embedded broker",
+            )
+            .into()),
         }
     }
 }
 
-fn block_on(work: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<()> {
-    let runtime = tokio::runtime::Runtime::new().fatal("start the async runtime")?;
+async fn run(LoadedConnector { connectors, core, path, notes, .. }: LoadedConnector) -> Result<(), Failure> {
+    tracing::debug!("configuration from {}", path.display());
+    for note in notes {
+        tracing::debug!("{note}");
+    }
+    // An error is logged, so that standard error has nothing but log lines.
+    let runtime = SinkRuntime::boxed(connectors, core).await.map_err(|error| {
+        tracing::error!("the connector cannot start: {}", error.report());
+        Failure::Logged(error)
+    })?;
+    runtime.run().await.map_err(Failure::Logged)
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime: ConnectorResult<_> = tokio::runtime::Runtime::new().fatal("start the async runtime");
+    let runtime = runtime?;
     let outcome = runtime.block_on(work);
     // A write that hangs in a thread must not keep the process.
     runtime.shutdown_background();
     outcome
 }
 
-fn print_all(text: &str) -> ExitCode {
-    print(stdout(), text);
-    ExitCode::SUCCESS
+/// Prints the answer of the argument parser: the help, the version, or an error of usage.
+///
+/// # Errors
+/// The exit code of the answer, if it is an error; or standard output cannot be written.
+fn print_answer(answer: &clap::Error) -> Result<(), Failure> {
+    let printed = answer.print().and_then(|()| stdout().flush());
+    // An error of usage goes to standard error, and has its exit code whether or not it can be written.
+    if !answer.use_stderr() {
+        written(printed)?;
+    }
+    match u8::try_from(answer.exit_code()) {
+        Ok(0) => Ok(()),
+        code => Err(Failure::Shown(code.unwrap_or(1))),
+    }
 }
 
 /// The commands, for the guide.
@@ -160,9 +157,4 @@ pub(crate) fn commands(info: &config::private::ConnectorInfo) -> clap::Command {
 fn crate_of<C>() -> &'static str {
     let path = type_name::<C>();
     path.split_once("::").map_or(path, |(name, _)| name)
-}
-
-/// Writes for a person to read. A closed pipe is no error.
-fn print(mut to: impl Write, text: &str) {
-    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }

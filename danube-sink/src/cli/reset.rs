@@ -1,12 +1,12 @@
-//! `subscription reset`: deletes the connector's subscriptions and makes them anew.
+//! `subscription reset`: deletes and re-creates the connector's subscriptions.
 //!
 //! ```text
 //!  mapped topics ──▶ partitions ──▶ Unsubscribe (admin service) ──▶ attach and detach: begins at the latest message
 //! ```
 
-use std::{io::stdout, sync::Arc};
+use std::sync::Arc;
 
-use super::print;
+use super::output::print_progress;
 use crate::{
     config::{ConnectorConfig, MappingSettings},
     danube::{DanubeBroker, admin},
@@ -14,12 +14,12 @@ use crate::{
     pipeline::{Broker, Consumer, FailureKind},
 };
 
-/// What the command line says.
+/// The arguments of `subscription reset`.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// A mapped topic or one of its partitions; all mapped topics without it.
     pub(crate) topic: Option<String>,
-    /// Do it.
+    /// Reset them, instead of listing them.
     pub(crate) yes: bool,
 }
 
@@ -29,47 +29,47 @@ struct Target<'a> {
     partition: String,
 }
 
-/// What became of one of them.
+/// The outcome of one reset.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It begins at the latest message now.
+    /// The subscription begins at the latest message now.
     Reset,
-    /// There was none at this broker.
+    /// This broker has no such subscription.
     Absent,
-    /// Why it is as it was.
+    /// The subscription is unchanged, for this reason.
     Kept(String),
-    /// It was deleted, and why it was not made anew.
+    /// The subscription was deleted, and not re-created for this reason.
     Deleted(String),
 }
 
-/// Prints what it does, one line a partition.
+/// Resets the subscriptions, and prints a line for each.
 ///
 /// # Errors
-/// [`ConnectorError::Configuration`] without `danube_admin_url` or for a topic that is not mapped; a
-/// fatal one where `--yes` is missing, or a subscription could not be reset.
+/// [`ConnectorError::Configuration`] without `danube_admin_url` or for a topic that is not mapped;
+/// [`ConnectorError::Fatal`] without `--yes`, or if a subscription could not be reset.
 pub(crate) async fn run(core: &ConnectorConfig, options: Options) -> ConnectorResult<()> {
     let Some(admin_url) = &core.danube_admin_url else {
         return Err(ConnectorError::configuration(
-            "`subscription reset` asks the broker's admin service, and the file does not say where it is: set \
-             danube_admin_url, as in danube_admin_url = \"http://broker:50051\"",
+            "`subscription reset` needs the broker's admin service: set danube_admin_url, as in danube_admin_url = \
+             \"http://broker:50051\"",
         ));
     };
     let broker = DanubeBroker::new(core);
     let targets = targets(core, &broker, options.topic.as_deref()).await?;
     for Target { mapping, partition } in &targets {
-        print(stdout(), &format!("  {partition}  subscription {}\n", mapping.consumer.subscription));
+        print_progress(&format!("  {partition}  subscription {}\n", mapping.consumer.subscription));
     }
     if !options.yes {
         return Err(ConnectorError::fatal(
-            "nothing was changed. A reset gives up all messages that these subscriptions have not acknowledged; they begin \
-             at the latest message. Stop the connector and add --yes to do it",
+            "nothing was changed. A reset loses all messages that these subscriptions have not acknowledged; they begin \
+             at the latest message. Stop the connector, and add --yes",
         ));
     }
     let mut failed = 0;
     for target in &targets {
         let outcome = reset(core, &broker, admin_url, target).await;
         failed += usize::from(matches!(outcome, Outcome::Kept(_) | Outcome::Deleted(_)));
-        print(stdout(), &outcome.line(target, admin_url));
+        print_progress(&outcome.line(target, admin_url));
     }
     match failed {
         0 => Ok(()),
@@ -77,16 +77,16 @@ pub(crate) async fn run(core: &ConnectorConfig, options: Options) -> ConnectorRe
     }
 }
 
-/// The partitions of the mapped topics, or those that were asked for.
+/// The partitions of the mapped topics, or of the topic or partition that `--topic` names.
 async fn targets<'a>(
     core: &'a ConnectorConfig,
     broker: &DanubeBroker,
-    asked: Option<&str>,
+    only: Option<&str>,
 ) -> ConnectorResult<Vec<Target<'a>>> {
     let mut targets = Vec::new();
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
-        if asked.is_some_and(|asked| asked != topic && !asked.starts_with(&format!("{topic}-part-"))) {
+        if only.is_some_and(|only| only != topic && !only.starts_with(&format!("{topic}-part-"))) {
             continue;
         }
         let partitions = broker
@@ -94,16 +94,16 @@ async fn targets<'a>(
             .await
             .map_err(|failure| ConnectorError::fatal(format!("the partitions of {topic}: {failure}")))?;
         if partitions.is_empty() {
-            print(stdout(), &format!("unchanged  {topic}: there is no such topic\n"));
+            print_progress(&format!("unchanged  {topic}: there is no such topic\n"));
         }
-        let chosen = partitions.into_iter().filter(|name| asked.is_none_or(|asked| asked == topic || asked == name));
+        let chosen = partitions.into_iter().filter(|name| only.is_none_or(|only| only == topic || only == name));
         targets.extend(chosen.map(|partition| Target { mapping, partition }));
     }
     if targets.is_empty() {
         let topics: Vec<_> = core.mappings.iter().map(|mapping| mapping.consumer.topic.as_str()).collect();
-        let what = asked.unwrap_or("a mapped topic");
+        let named = only.unwrap_or("a mapped topic");
         return Err(ConnectorError::configuration(format!(
-            "there is no subscription to reset: {what} does not exist or is not mapped; mapped are {}",
+            "there is no subscription to reset: {named} does not exist or is not mapped; mapped are {}",
             topics.join(", ")
         )));
     }
@@ -115,13 +115,13 @@ async fn reset(core: &ConnectorConfig, broker: &DanubeBroker, admin_url: &str, t
     let consumer = &mapping.consumer;
     match admin::subscriptions(core, admin_url, partition).await {
         Err(failure) => return Outcome::Kept(failure.message),
-        // Another broker may have it, with the connector attached, which an attach here would take over from.
+        // Another broker may have it, with the connector attached; an attach here would take over from that.
         Ok(found) if !found.contains(&consumer.subscription) => return Outcome::Absent,
         Ok(_) => {}
     }
     match admin::unsubscribe(core, admin_url, partition, &consumer.subscription).await {
         Ok(()) => {}
-        // The broker has it, so that consumers are the cause.
+        // The broker has the subscription, so active consumers are the cause.
         Err(failure) if failure.kind == FailureKind::Missing => {
             return Outcome::Kept(format!("it has active consumers; stop the connector first ({failure})"));
         }
@@ -150,8 +150,8 @@ impl Outcome {
             ),
             Self::Kept(reason) => format!("failed     {partition}: {reason}\n"),
             Self::Deleted(reason) => format!(
-                "failed     {partition}: {subscription} was deleted and could not be made anew: {reason}. The connector makes \
-                 it when it starts; messages until then are not delivered\n"
+                "failed     {partition}: {subscription} was deleted and could not be re-created: {reason}. The connector \
+                 creates it at its next start; messages until then are not delivered\n"
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! Logging to standard error, as text or as JSON lines.
 
 use std::{
+    ffi::OsString,
     fmt,
     io::{IsTerminal, stderr},
 };
@@ -28,20 +29,24 @@ use crate::{
     error::{ConnectorError, ConnectorResult},
 };
 
-/// Sets up logging at a level, or at levels by target as in `info,danube_sink=debug`. `RUST_LOG` overrides it.
+/// The variable that overrides `log_level`. Empty, it counts as not set: that is how compose files pass on variables that are
+/// not set.
+const LEVEL_VARIABLE: &str = "RUST_LOG";
+
+/// Starts logging at a level, or at levels by target as in `info,danube_sink=debug`. `RUST_LOG` overrides it.
 ///
-/// A level up to `info` applies to the runtime and to the connector's crate, `own`. Libraries log at `warn` at most, since
-/// some log each connection that they open, or each file that they read, at `info`.
+/// A plain level up to `info` is that of the runtime and of the connector's crate, `own`; their libraries log at most warnings:
+/// some log each connection that they open, or each file that they read.
 ///
 /// Does nothing if the program has set up its own logging.
 ///
 /// # Errors
-/// [`ConnectorError::Configuration`] for an invalid log level.
+/// [`ConnectorError::Configuration`] if the level is invalid.
 pub(crate) fn start_logs(level: &str, format: LogFormat, own: &str) -> ConnectorResult<()> {
-    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| level.to_owned());
+    let (level, source) = effective_level(level, std::env::var_os(LEVEL_VARIABLE))?;
     let targets = targets(&level, own).map_err(|error| {
         ConnectorError::configuration(format!(
-            "log_level = {level:?}: {error}; use error, warn, info, debug or trace, or targets such as \
+            "{source} = {level:?}: {error}; write error, warn, info, debug or trace, or targets as in \
              \"info,danube_sink=debug\""
         ))
     })?;
@@ -52,6 +57,20 @@ pub(crate) fn start_logs(level: &str, format: LogFormat, own: &str) -> Connector
     };
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
     Ok(())
+}
+
+/// Whether the log shows the errors of the runtime.
+pub(crate) fn logs_errors() -> bool {
+    tracing::enabled!(target: "danube_sink", tracing::Level::ERROR)
+}
+
+/// The level, and the name of its source.
+fn effective_level(level: &str, variable: Option<OsString>) -> ConnectorResult<(String, &'static str)> {
+    match variable.map(OsString::into_string) {
+        Some(Ok(text)) if !text.trim().is_empty() => Ok((text, "variable RUST_LOG")),
+        Some(Err(_)) => Err(ConnectorError::configuration("variable RUST_LOG is not UTF-8: set it to text in UTF-8")),
+        _ => Ok((level.to_owned(), "log_level")),
+    }
 }
 
 fn targets(level: &str, own: &str) -> Result<Targets, ParseError> {
@@ -74,7 +93,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
         let mut fields = Fields::default();
         event.record(&mut fields);
         let mut line = fields.0;
-        // Events of the crate `log` carry their own target.
+        // Events of the crate `log` have their target in a field.
         let target = line.remove("log.target").unwrap_or_else(|| event.metadata().target().into());
         line.retain(|name, _| !name.starts_with("log."));
         line.insert("timestamp".to_owned(), timestamp.into());
@@ -148,6 +167,15 @@ mod tests {
         assert!(shown("info,library=debug", "library", Level::DEBUG));
         assert!(shown("info,library=debug", "another", Level::INFO));
         assert!(targets("loud=very", "users").is_err());
+    }
+
+    #[test]
+    fn an_empty_variable_leaves_the_level_of_the_file() {
+        let source = |variable: Option<&str>| effective_level("info", variable.map(OsString::from)).unwrap();
+        for unset in [None, Some(""), Some(" ")] {
+            assert_eq!(source(unset), ("info".to_owned(), "log_level"));
+        }
+        assert_eq!(source(Some("debug")), ("debug".to_owned(), "variable RUST_LOG"));
     }
 
     #[derive(Clone, Default)]

@@ -36,7 +36,7 @@ pub use self::custom::{ConfigMetrics, ConnectorMetrics, Counter, Gauge, Histogra
 pub(crate) use self::{
     labels::{AttachReason, Closed, Stage},
     latency::Latencies,
-    logs::start_logs,
+    logs::{logs_errors, start_logs},
     mapping::MappingObserver,
     partition::{Intake, PartitionObserver},
     runtime_state::{BufferedBytes, Phase},

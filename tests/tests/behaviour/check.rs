@@ -1,9 +1,10 @@
-//! The command `check`: its probes, its warnings, and its options.
+//! The command `check`: validation, warnings, probes, and its options.
 
 use std::{fs, path::PathBuf, process::Output};
 
 use danube_client::{DanubeClient, SchemaType};
 use danube_sink_tests::{Broker, topic};
+use serde_json::Value;
 use tokio::process::Command;
 
 /// Runs `check` with a configuration of this broker; `root` and `mapping` are further lines of it.
@@ -20,7 +21,7 @@ async fn check(url: &str, root: &str, topic: &str, mapping: &str, arguments: &[&
     (status.code(), String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr))
 }
 
-fn says(output: &str, lines: &[&str]) {
+fn assert_contains(output: &str, lines: &[&str]) {
     for line in lines {
         assert!(output.contains(line), "`{line}` is not in\n{output}");
     }
@@ -39,7 +40,7 @@ async fn a_valid_setup_passes_and_no_consumer_attaches() {
     let mapping = format!("subscription_type = \"Exclusive\"\nexpected_schema_subject = \"{subject}\"");
     let (code, output) = check(broker.url(), "", &topic, &mapping, &[]).await;
     assert_eq!(code, Some(0), "{output}");
-    says(
+    assert_contains(
         &output,
         &[
             "is valid.\n",
@@ -69,7 +70,7 @@ async fn every_failed_probe_is_reported() {
     );
     let (code, output) = check(broker.url(), "[scripted]\ntarget = \"refuses\"", &there, &mapping, &[]).await;
     assert_eq!(code, Some(1), "{output}");
-    says(
+    assert_contains(
         &output,
         &[
             "failed     initialize: ",
@@ -84,7 +85,7 @@ async fn every_failed_probe_is_reported() {
     );
     let (code, output) = check(broker.url(), "[scripted]\ntarget = \"ill\"", &there, "", &[]).await;
     assert_eq!(code, Some(1), "{output}");
-    says(
+    assert_contains(
         &output,
         &["failed     health_check: ", "the target is unhealthy", "ok         shutdown", "1 of 6 probes failed"],
     );
@@ -95,7 +96,7 @@ async fn a_missing_broker_is_one_failure_and_offline_does_not_connect() {
     let topic = topic("nowhere");
     let (code, output) = check("http://127.0.0.1:1", "", &topic, "", &[]).await;
     assert_eq!(code, Some(1), "{output}");
-    says(
+    assert_contains(
         &output,
         &[
             "failed     broker http://127.0.0.1:1: no broker at http://127.0.0.1:1: ",
@@ -117,7 +118,7 @@ async fn an_unfavorable_setting_is_a_warning() {
     let mapping = "subscription_type = \"FailOver\"\nbatch_size = 20000\nflush_interval_ms = 500";
     let (code, output) = check(broker.url(), root, &topic, mapping, &[]).await;
     assert_eq!(code, Some(0), "{output}");
-    says(
+    assert_contains(
         &output,
         &[
             &format!("warning: {topic}: `batch_size` = 20000 is never reached"),
@@ -138,23 +139,125 @@ async fn the_option_attach_subscribes() {
     drop(broker.producer(&topic, "creator", None).await);
     let (code, output) = check(broker.url(), "", &topic, "subscription = \"tried\"", &["--attach"]).await;
     assert_eq!(code, Some(0), "{output}");
-    says(&output, &[&format!("ok         subscription tried (Shared) of {topic}\n")]);
+    assert_contains(&output, &[&format!("ok         subscription tried (Shared) of {topic}\n")]);
 }
 
-/// Stage that reports an error.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warning_fails_with_deny_warnings() {
+    let topic = topic("denied");
+    let mapping = "batch_size = 20000";
+    let (code, output) = check("http://127.0.0.1:1", "", &topic, mapping, &["--offline"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    let (code, output) = check("http://127.0.0.1:1", "", &topic, mapping, &["--offline", "--deny-warnings"]).await;
+    assert_eq!(code, Some(1), "{output}");
+    assert_contains(&output, &["warning: ", "error: --deny-warnings: 1 warning\n"]);
+    let (code, output) = check("http://127.0.0.1:1", "", &topic, "", &["--offline", "--deny-warnings"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    let (code, output) =
+        check("http://127.0.0.1:1", "", &topic, "batch_size = 0", &["--offline", "--deny-warnings"]).await;
+    assert_eq!(code, Some(78), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skip_target_calls_no_method_of_the_connector() {
+    let broker = Broker::start().await;
+    let topic = topic("untouched");
+    drop(broker.producer(&topic, "creator", None).await);
+    let target = "[scripted]\ntarget = \"refuses\"";
+    let (code, output) = check(broker.url(), target, &topic, "", &["--skip-target"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    assert_contains(
+        &output,
+        &[
+            "skipped    initialize, consumer_configs and health_check: --skip-target\n",
+            &format!("ok         topic {topic}\n"),
+        ],
+    );
+    assert!(!output.contains("shutdown"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_environment_needs_no_variables_secrets_and_certificates() {
+    let files =
+        "tls_ca_file = \"/nowhere/ca.pem\"\ntls_cert_file = \"/nowhere/c.pem\"\ntls_key_file = \"/nowhere/k.pem\"";
+    let mapping = "\n[[scripted.topic_mappings]]\ntopic = \"/default/file\"\n";
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("no-environment-{}.toml", std::process::id()));
+    let run = async |text: &str, options: &'static [&'static str]| {
+        fs::write(&path, text).expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scripted"));
+        command.args(["check", "--config"]).arg(&path).args(options).env("SCRIPTED_PASSWORD_FILE", "/nowhere/password");
+        let Output { status, stdout, stderr } = command.output().await.expect("the connector starts");
+        (status.code(), String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr))
+    };
+    // Neither the broker's URL nor a file is there.
+    let (code, output) = run(&format!("{files}\n{mapping}"), &["--offline"]).await;
+    assert_eq!(code, Some(78), "{output}");
+    let (code, output) = run(&format!("{files}\n{mapping}"), &["--no-environment"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    assert_contains(
+        &output,
+        &["reads from the broker of the variable DANUBE_SERVICE_URL:\n", "note: --no-environment: "],
+    );
+    // The file itself is validated.
+    let wrong = format!(
+        "danube_service_url = \"localhost\"\n{files}\n[scripted]\ntarget = 3\npassword = \"hunter2\"\n{mapping}"
+    );
+    let (code, output) = run(&wrong, &["--no-environment"]).await;
+    assert_eq!(code, Some(78), "{output}");
+    assert_contains(&output, &[".toml:1:22: ", ".toml:6:10: ", "`password` is a secret", "3 errors in "]);
+    assert!(!output.contains("hunter2"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_one_object_with_errors_warnings_and_probes() {
+    let broker = Broker::start().await;
+    let topic = topic("json");
+    drop(broker.producer(&topic, "creator", None).await);
+    let json = async |root: &str, mapping: &str, options: &[&str]| {
+        let options = [&["--format", "json"], options].concat();
+        let (code, output) = check(broker.url(), root, &topic, mapping, &options).await;
+        (code, serde_json::from_str::<Value>(&output).unwrap_or_else(|error| panic!("{error}: {output}")))
+    };
+    let (code, object) = json("", "batch_size = 20000", &[]).await;
+    assert_eq!(code, Some(0), "{object}");
+    assert!(object["file"].as_str().is_some_and(|file| file.ends_with(".toml")), "{object}");
+    assert_eq!((&object["errors"], object["warnings"].as_array().map(Vec::len)), (&serde_json::json!([]), Some(1)));
+    let probe = |object: &Value, name: &str| {
+        let probes = object["probes"].as_array().expect("an array");
+        let found = probes.iter().find(|probe| probe["name"] == name).expect("the probe");
+        (found["result"].clone(), found["reason"].clone())
+    };
+    assert_eq!(probe(&object, "initialize"), ("ok".into(), Value::Null));
+    assert_eq!(probe(&object, &format!("topic {topic}")), ("ok".into(), Value::Null));
+    assert_eq!(probe(&object, "subscriptions and the right to consume").0, "skipped");
+
+    let (code, object) = json("[scripted]\ntarget = \"ill\"", "", &[]).await;
+    assert_eq!((code, probe(&object, "health_check")), (Some(1), ("failed".into(), "the target is unhealthy".into())));
+
+    let (code, object) = json("", "batch_size = 20000", &["--deny-warnings"]).await;
+    assert_eq!(code, Some(1), "{object}");
+
+    let (code, object) = json("batch_size = 0", "", &[]).await;
+    assert_eq!(code, Some(78), "{object}");
+    let error = &object["errors"][0];
+    assert_eq!((&error["line"], &error["column"]), (&3.into(), &14.into()), "{object}");
+    assert!(error["message"].as_str().is_some_and(|text| text.starts_with("`batch_size`: ")), "{object}");
+    assert!(error["help"].is_string(), "{object}");
+}
+
+/// Which step reports an error.
 #[derive(Debug, PartialEq)]
 enum ReportedBy {
-    /// The reading of the configuration, which every command begins with: exit code 78.
+    /// The loading of the configuration, with which every command begins: exit code 78.
     Start,
     /// The probes of `check`: exit code 1.
     Check,
 }
 
-/// Errors that a build cannot find, of the environment, files, the broker and the target, are reported before records flow.
-/// (Errors in a configuration file are reported at build time and at start in the same words; the tests of
-/// `danube-sink-config` compare some fifty files.)
+/// Errors that a build cannot find: in the environment, in files of another machine, at the broker, at the target. (The tests
+/// of `danube-sink-config` compare what build and start report of a file.)
 #[tokio::test(flavor = "multi_thread")]
-async fn every_error_of_the_environment_is_reported_before_records_flow() {
+async fn errors_are_found_before_any_record_is_delivered() {
     let broker = Broker::start().await;
     let (url, there) = (broker.url(), topic("reported"));
     drop(broker.producer(&there, "creator", None).await);
@@ -168,9 +271,15 @@ async fn every_error_of_the_environment_is_reported_before_records_flow() {
             "",
             &[("DANUBE_SERVICE_URL", "localhost:6650")],
             ReportedBy::Start,
-            "variable DANUBE_SERVICE_URL: the URL of a broker",
+            "variable DANUBE_SERVICE_URL: the URL of a broker begins with",
         ),
-        ("no URL", "", &[("DANUBE_SERVICE_URL", "::")], ReportedBy::Start, "variable DANUBE_SERVICE_URL: not a URL"),
+        (
+            "an invalid URL",
+            "",
+            &[("DANUBE_SERVICE_URL", "::")],
+            ReportedBy::Start,
+            "variable DANUBE_SERVICE_URL: not a URL",
+        ),
         ("no host", "", &[("DANUBE_SERVICE_URL", "http://")], ReportedBy::Start, "not a URL: it names no host"),
         (
             "a blank name",
@@ -187,7 +296,7 @@ async fn every_error_of_the_environment_is_reported_before_records_flow() {
             "both SCRIPTED_PASSWORD and SCRIPTED_PASSWORD_FILE are set",
         ),
         (
-            "a missing file of a secret",
+            "a missing secret file",
             "",
             &[("DANUBE_SERVICE_URL", url), ("SCRIPTED_PASSWORD_FILE", "/nowhere/password")],
             ReportedBy::Start,
@@ -236,11 +345,11 @@ async fn every_error_of_the_environment_is_reported_before_records_flow() {
             "cannot read the token file /nowhere/token",
         ),
         (
-            "an invalid log level",
+            "an invalid level",
             "log_level = \"loud\"",
             &[("DANUBE_SERVICE_URL", url)],
             ReportedBy::Start,
-            "invalid log level",
+            "`log_level`: invalid log level",
         ),
         (
             "no broker",

@@ -4,6 +4,7 @@
 
 mod batches;
 mod check;
+mod commands;
 mod delivery;
 mod faults;
 mod health;

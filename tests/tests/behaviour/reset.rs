@@ -31,7 +31,7 @@ async fn a_reset_requires_an_admin_url_and_a_confirmation() {
     let (code, output) = reset(broker.url(), &admin, &topic, &[]).await;
     assert_eq!(code, Some(1), "{output}");
     assert!(output.contains(&format!("  {topic}-part-1  subscription ")), "{output}");
-    assert!(output.contains("nothing was changed. A reset gives up all messages"), "{output}");
+    assert!(output.contains("nothing was changed. A reset loses all messages"), "{output}");
 
     let (code, output) = reset(broker.url(), &admin, &topic, &["--yes", "--topic", &format!("{topic}-part-0")]).await;
     assert_eq!(code, Some(0), "{output}");

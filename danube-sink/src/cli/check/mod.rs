@@ -1,73 +1,83 @@
-//! `check`: what is wrong before any record flows.
+//! `check`: finds what is wrong before any record is delivered.
 //!
 //! ```text
-//!  configuration ──▶ warnings ──▶ probes: broker, topics, schemas, subscriptions, the connector itself
+//!  configuration ──▶ warnings ──▶ probes: the connector itself, broker, topics, schemas, subscriptions ──▶ report
 //! ```
 //!
-//! Nothing is written and no message is taken, unless `--attach` asks for it.
+//! It receives no message. The connector's `initialize` may create tables and files in the target.
 
 mod probes;
+mod report;
 mod warnings;
 
-use std::{io::stdout, path::Path};
+use std::path::Path;
 
-use self::probes::Probes;
-use super::{LoadedConnector, print};
+use self::probes::BrokerProbes;
+pub(super) use self::report::Report;
+use super::{LoadedConnector, failure::Failure, output::Format};
 use crate::{
     audit,
     config::{ConnectorConfig, MappingSettings, private::ConnectorDecl},
     connector::SinkConnector,
     danube::DanubeBroker,
-    error::ConnectorResult,
     pipeline::{Writer, WriterPool},
     runtime,
 };
 
-/// What the command line says.
+/// The arguments of `check`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
-    /// Read the configuration only.
-    pub(crate) offline: bool,
+    pub(super) format: Format,
+    /// Fail if there is a warning.
+    pub(super) deny_warnings: bool,
+    /// Probe nothing.
+    pub(super) offline: bool,
+    /// Read no variables, secrets and certificates, and probe nothing.
+    pub(super) no_environment: bool,
+    /// Do not call the connector.
+    pub(super) skip_target: bool,
     /// Attach to the subscriptions too.
-    pub(crate) attach: bool,
+    pub(super) attach: bool,
 }
 
 /// Validates the configuration and probes the broker and the target; prints each result.
 ///
 /// # Errors
-/// Fails if a probe failed.
-pub(super) async fn check(
-    declared: &ConnectorDecl,
-    configured: LoadedConnector,
-    options: Options,
-) -> ConnectorResult<()> {
-    let LoadedConnector { connectors, core, path, notes } = configured;
-    print(stdout(), &summary(&core, &path));
-    for note in notes {
-        print(stdout(), &format!("note: {note}\n"));
-    }
-    for warning in warnings::of(declared, &core) {
-        print(stdout(), &format!("warning: {warning}\n"));
-    }
+/// An invalid configuration (exit code 78); a failed probe, or a warning that is denied (exit code 1).
+pub(super) async fn run(decl: &ConnectorDecl, loaded: LoadedConnector, options: Options) -> Result<(), Failure> {
+    let LoadedConnector { connectors, core, path, notes, .. } = loaded;
+    let mut report = Report::new(path.display().to_string(), options.format, options.deny_warnings);
+    report.text(&summary(&core, &path));
+    notes.into_iter().for_each(|note| report.note(note));
+    warnings::of(decl, &core).into_iter().for_each(|warning| report.warning(warning));
     if let Some(note) = warnings::broker_note(&core) {
-        print(stdout(), &format!("note: {note}\n"));
+        report.note(note);
     }
     audit::check(&core.broker_metrics_urls)?;
-    if options.offline {
-        return Ok(());
+    if options.no_environment {
+        report.note(
+            "--no-environment: variables, secrets and certificates are not checked, nothing is probed".to_owned(),
+        );
+    } else if !options.offline {
+        let mut mappings = None;
+        if options.skip_target {
+            report.skipped("initialize, consumer_configs and health_check", "--skip-target");
+        } else {
+            mappings = probe_connector(connectors, &core, &mut report).await;
+        }
+        probe_broker(&core, mappings.as_ref().unwrap_or(&core.mappings), options, &mut report).await;
     }
-    let mut probes = Probes::default();
-    let mappings = connector(connectors, &core, &mut probes).await.unwrap_or_else(|| core.mappings.clone());
-    broker(&core, &mappings, options, &mut probes).await;
-    probes.outcome()
+    report.finish()
 }
 
 fn summary(core: &ConnectorConfig, path: &Path) -> String {
+    // Without the environment, the URL may be unknown.
+    let broker = Some(core.danube_service_url.as_str()).filter(|url| !url.is_empty());
     let mut text = format!(
         "{} is valid.\nconnector {} reads from {}:\n",
         path.display(),
         core.connector_name,
-        core.danube_service_url
+        broker.unwrap_or("the broker of the variable DANUBE_SERVICE_URL")
     );
     for mapping in &core.mappings {
         let consumer = &mapping.consumer;
@@ -83,64 +93,60 @@ fn summary(core: &ConnectorConfig, path: &Path) -> String {
     text
 }
 
-/// Probes what the connector itself does at start, and reads which topics it wants.
-async fn connector(
+/// Probes what the connector itself does at start, and reads which topics it consumes.
+async fn probe_connector(
     connectors: Vec<Box<dyn SinkConnector>>,
     core: &ConnectorConfig,
-    probes: &mut Probes,
+    report: &mut Report,
 ) -> Option<Vec<MappingSettings>> {
     // The others are the same.
     let connector = connectors.into_iter().next()?;
     let writer = Writer::new(connector);
     let initialized = writer.initialize(core.clone()).await;
-    let usable = probes.result("initialize", initialized.map_err(|error| error.report())).is_some();
+    let is_initialized = report.result("initialize", initialized.map_err(|error| error.report())).is_some();
     let mut mappings = None;
-    if usable {
-        let wanted = writer.consumer_configs().await.and_then(|consumers| runtime::mappings::of(core, consumers));
-        mappings = probes.result("consumer_configs", wanted.map_err(|error| error.report()));
-        probes.result(
-            "health_check",
-            WriterPool::new(vec![writer.clone()], core.write_timeout)
-                .health_check()
-                .await
-                .map_err(|error| error.report()),
-        );
+    if is_initialized {
+        let consumed = writer.consumer_configs().await.and_then(|consumers| runtime::mappings::of(core, consumers));
+        mappings = report.result("consumer_configs", consumed.map_err(|error| error.report()));
+        let pool = WriterPool::new(vec![writer.clone()], core.write_timeout);
+        report.result("health_check", pool.health_check().await.map_err(|error| error.report()));
     } else {
-        probes.skipped("health_check", "`initialize` failed");
+        report.skipped("health_check", "`initialize` failed");
     }
-    probes.result("shutdown", writer.shutdown().await.map_err(|error| error.report()));
+    report.result("shutdown", writer.shutdown().await.map_err(|error| error.report()));
     mappings
 }
 
-async fn broker(core: &ConnectorConfig, mappings: &[MappingSettings], options: Options, probes: &mut Probes) {
+async fn probe_broker(core: &ConnectorConfig, mappings: &[MappingSettings], options: Options, report: &mut Report) {
     let broker = DanubeBroker::new(core);
     let answered = broker.reach().await.map_err(|failure| failure.message);
-    if probes.result(&format!("broker {}", core.danube_service_url), answered).is_none() {
-        probes.skipped("topics, schemas and subscriptions", "the broker does not answer");
+    if report.result(&format!("broker {}", core.danube_service_url), answered).is_none() {
+        report.skipped("topics, schemas and subscriptions", "the broker does not answer");
         return;
     }
     for url in &core.broker_metrics_urls {
-        probes.result(&format!("broker metrics {url}"), audit::scrape(url).await.map(drop));
+        report.result(&format!("broker metrics {url}"), audit::scrape(url).await.map(drop));
     }
+    let mut probes = BrokerProbes { broker: &broker, report };
     for mapping in mappings {
-        let partitions = probes.topic(&broker, &mapping.consumer.topic).await;
+        let partitions = probes.topic(&mapping.consumer.topic).await;
         if let Some(partitions) = &partitions {
             probes.warn_of_idle_tasks(core, mapping, partitions.len());
         }
         if let Some(topic) = &mapping.dead_letter_topic {
-            probes.dead_letter_topic(&broker, topic).await;
+            probes.dead_letter_topic(topic).await;
         }
         if let Some(subject) = &mapping.consumer.expected_schema_subject {
-            probes.subject(&broker, subject).await;
+            probes.subject(subject).await;
         }
         if let (Some(partitions), true) = (&partitions, options.attach) {
-            probes.attach(&broker, mapping, partitions).await;
+            probes.attach(mapping, partitions).await;
         }
     }
     if !options.attach {
-        probes.skipped(
+        report.skipped(
             "subscriptions and the right to consume",
-            "attaching would take over from a connector that runs; `check --attach` does it",
+            "attaching would take over from a running connector; `check --attach` does it",
         );
     }
 }

@@ -1,12 +1,12 @@
-//! What is allowed and will not work well.
+//! Warnings of settings that are valid but do not work well.
 
 use crate::config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorDecl};
 
-/// The largest `dispatch.max_unacked_messages` that a broker takes; it is 10 where its operator says nothing.
+/// The largest `dispatch.max_unacked_messages` that a broker accepts; its default is 10.
 const LARGEST_WINDOW: usize = 10_000;
 const DEFAULT_WINDOW: usize = 10;
 
-/// Every warning, the core settings' first.
+/// The warnings of each mapping.
 pub(super) fn of(declared: &ConnectorDecl, core: &ConnectorConfig) -> Vec<String> {
     let mut found = Vec::new();
     for mapping in &core.mappings {
@@ -24,13 +24,13 @@ pub(super) fn of(declared: &ConnectorDecl, core: &ConnectorConfig) -> Vec<String
     found
 }
 
-/// What a broker with default settings means for this configuration.
+/// The consequences of the broker's settings for this configuration: one note.
 pub(super) fn broker_note(core: &ConnectorConfig) -> Option<String> {
     let window = |mapping: &MappingSettings| mapping.max_unacked_messages.unwrap_or(DEFAULT_WINDOW);
     let smallest = core.mappings.iter().map(window).min()?;
     let mut text = if core.mappings.iter().any(|mapping| mapping.max_unacked_messages.is_none()) {
         format!(
-            "unless its dispatch.max_unacked_messages says more, a broker sends {DEFAULT_WINDOW} messages of a partition before \
+            "unless its dispatch.max_unacked_messages is larger, a broker sends {DEFAULT_WINDOW} messages of a partition before \
              one is acknowledged"
         )
     } else {
@@ -40,9 +40,9 @@ pub(super) fn broker_note(core: &ConnectorConfig) -> Option<String> {
         text.push_str(", and larger batches close there");
     }
     text.push_str(
-        ". While the connector is stopped, or its target is away or too slow, a subscription made since the broker's start \
-         keeps the newest 256 messages of each partition and loses older ones; an earlier subscription keeps some 2000 and \
-         then stands still until `subscription reset`",
+        ". While the connector is stopped, or its target is down or too slow, a subscription created since the broker's \
+         start keeps the newest 256 messages of each partition and loses older ones; an earlier subscription keeps some \
+         2000 and is then blocked until `subscription reset`",
     );
     if core.danube_admin_url.is_none() {
         text.push_str(" (which needs danube_admin_url)");
@@ -61,19 +61,19 @@ fn window(mapping: &MappingSettings) -> Option<String> {
     (mapping.batch_size > LARGEST_WINDOW).then(|| {
         format!(
             "`batch_size` = {} is never reached: a broker sends at most {LARGEST_WINDOW} messages before they are \
-             acknowledged, and 10 unless its `dispatch.max_unacked_messages` says more; a batch is closed then",
+             acknowledged, and 10 unless its `dispatch.max_unacked_messages` is larger; a batch is closed then",
             mapping.batch_size
         )
     })
 }
 
-/// An author who gives mappings a type that keeps the order has a connector that needs it.
+/// A connector whose code has an ordered type as its default relies on the order.
 fn order(declared: &ConnectorDecl, mapping: &MappingSettings) -> Option<String> {
     let kind = mapping.consumer.subscription_type;
     let (_, written_for) = declared.mapping_defaults.iter().find(|(key, _)| *key == "subscription_type")?;
     let written_for = written_for.trim_matches('"');
     (kind == SubscriptionType::Shared && written_for != kind.as_str()).then(|| {
-        format!("the connector is written for {written_for} subscriptions; {kind} ones bring records in no order")
+        format!("the connector is written for {written_for} subscriptions; {kind} subscriptions preserve no order")
     })
 }
 
@@ -81,10 +81,10 @@ fn broker_facts(mapping: &MappingSettings) -> Option<String> {
     let text = match mapping.consumer.subscription_type {
         SubscriptionType::Failover => {
             "the broker does not make a standby of a Failover subscription the active consumer: it works like an Exclusive \
-             one, and a second process waits in vain"
+             one, and a second process never receives anything"
         }
         SubscriptionType::KeyShared => {
-            "a KeyShared subscription skips messages that wait behind a busy key when its last consumer leaves for more \
+            "a KeyShared subscription skips messages that wait behind a busy key when its last consumer is detached for more \
              than some seconds"
         }
         SubscriptionType::Exclusive | SubscriptionType::Shared => return None,
@@ -92,7 +92,7 @@ fn broker_facts(mapping: &MappingSettings) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The runtime shortens such an interval.
+/// The runtime shortens a flush interval that is too long for the ack timeout.
 fn flush(mapping: &MappingSettings) -> Option<String> {
     let most = mapping.ack_timeout / 4;
     (mapping.flush_interval > most).then(|| {
@@ -109,15 +109,15 @@ fn flush(mapping: &MappingSettings) -> Option<String> {
 fn write(core: &ConnectorConfig, mapping: &MappingSettings) -> Option<String> {
     (core.write_timeout >= mapping.ack_timeout).then(|| {
         format!(
-            "`write_timeout_ms` = {} is not below `ack_timeout_ms` = {}: the broker sends the records again before a slow \
-             write is given up",
+            "`write_timeout_ms` = {} is not below `ack_timeout_ms` = {}: the broker redelivers the records before a slow write \
+             times out",
             core.write_timeout.as_millis(),
             mapping.ack_timeout.as_millis()
         )
     })
 }
 
-/// A file may serve where topics are created and where they are not, so that it is no error.
+/// No error, because one file may be used with `create_topics` and without.
 fn partitions(mapping: &MappingSettings) -> Option<String> {
     let partitions = mapping.partitions.filter(|_| !mapping.create_topics)?;
     Some(format!(
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_default_broker_means_is_one_paragraph_that_follows_the_configuration() {
+    fn the_note_on_the_broker_is_one_paragraph_that_follows_the_configuration() {
         let mut core = core();
         let note = broker_note(&core).unwrap();
         for part in

@@ -1,4 +1,4 @@
-//! The files whose lines `dev` publishes.
+//! The records that `dev` publishes: the lines of files.
 
 use std::{
     collections::BTreeSet,
@@ -21,14 +21,14 @@ impl Data {
     /// Reads the files named by the options, or the ones in the folder `dev` that belong to the mapped topics.
     pub(crate) fn find(core: &ConnectorConfig, options: &Options) -> ConnectorResult<Self> {
         let mut topics = Vec::new();
-        let mut looked = Vec::new();
+        let mut searched = Vec::new();
         if options.data.is_empty() {
             let mapped: BTreeSet<_> = core.mappings.iter().map(|mapping| &mapping.consumer.topic).collect();
             for topic in mapped {
-                let places = places(topic, options.crate_folder);
-                match places.iter().find(|place| place.is_file()) {
+                let candidates = candidates(topic, options.crate_folder);
+                match candidates.iter().find(|path| path.is_file()) {
                     Some(file) => topics.push((topic.clone(), lines(file)?)),
-                    None => looked.extend(places),
+                    None => searched.extend(candidates),
                 }
             }
         }
@@ -39,23 +39,23 @@ impl Data {
             topics.push((topic.clone(), lines(file)?));
         }
         if topics.is_empty() && !options.keep_running {
-            let looked: Vec<_> = looked.iter().map(|place| format!("  {}", place.display())).collect();
+            let searched: Vec<_> = searched.iter().map(|path| format!("  {}", path.display())).collect();
             return Err(ConnectorError::configuration(format!(
-                "there are no records to publish. Looked for:\n{}\nWrite one of them with a JSON value on each line, name \
-                 another with --data TOPIC=FILE, or wait for other clients with --keep-running",
-                looked.join("\n")
+                "there are no records to publish. Searched for:\n{}\nWrite one of these files with a JSON value on each line, \
+                 name another file with --data TOPIC=FILE, or serve other clients with --keep-running",
+                searched.join("\n")
             )));
         }
         Ok(Self { topics })
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub(crate) fn records(&self) -> u64 {
         self.topics.iter().map(|(_, lines)| lines.len() as u64).sum()
     }
 }
 
-fn places(topic: &str, crate_folder: &str) -> Vec<PathBuf> {
+fn candidates(topic: &str, crate_folder: &str) -> Vec<PathBuf> {
     let relative = format!("dev{topic}.jsonl");
     vec![PathBuf::from(&relative), Path::new(crate_folder).join(relative)]
 }

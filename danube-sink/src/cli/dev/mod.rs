@@ -1,4 +1,4 @@
-//! `dev`: the connector with a broker inside the process and records from files.
+//! `dev`: runs the connector against an embedded broker with records from files.
 //!
 //! ```text
 //!  dev/namespace/name.jsonl ──▶ embedded broker ──▶ the connector, as in `run`
@@ -8,12 +8,15 @@ mod data;
 mod progress;
 mod publish;
 
-use std::{io::stdout, net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::JoinError,
+    time::{MissedTickBehavior, interval},
+};
 
 use self::{data::Data, progress::Progress};
-use super::print;
+use super::{failure::Failure, output::print_progress};
 use crate::{
     config::ConnectorConfig,
     connector::SinkConnector,
@@ -22,7 +25,7 @@ use crate::{
     runtime::{RuntimeHandle, SinkRuntime},
 };
 
-/// The broker's window, as the [guide](crate::guide::operating) recommends it. A broker whose operator says nothing has 10.
+/// The broker's `max_unacked_messages`, as the [guide](crate::guide::operating) recommends it; a broker's default is 10.
 const WINDOW: usize = 200;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -37,45 +40,50 @@ pub(crate) struct Options {
     pub(crate) hint: Option<&'static str>,
 }
 
-/// Runs until all is delivered, or with `keep_running` until a signal.
+/// Runs until all records are delivered, or with `keep_running` until a signal.
 pub(crate) async fn run(
     connectors: Vec<Box<dyn SinkConnector>>,
     mut core: ConnectorConfig,
     options: Options,
-) -> ConnectorResult<()> {
+) -> Result<(), Failure> {
     let data = Data::find(&core, &options)?;
     let broker = start_broker(&core, options.port).await?;
     core.danube_service_url = broker.url();
-    // The real port may be taken by the connector that is in use.
+    // A connector in production may have the port of the file.
     core.metrics_port = 0;
     let url = broker.url();
-    print(stdout(), &format!("embedded broker at {url}, in memory, for development only\n"));
+    print_progress(&format!("embedded broker at {url}, in memory, for development only\n"));
     let session = Session { broker, core: core.clone(), data };
-    // Whoever tries a connector wants to know that there is no server, and not to wait for one.
+    // Who tries a connector wants an error if there is no server, not a wait for one.
     let runtime = SinkRuntime::boxed(connectors, core).await?.without_waiting_for_target();
     let handle = runtime.handle();
     let mut running = tokio::spawn(runtime.run());
     let delivered = tokio::select! {
         delivered = session.deliver(&handle) => delivered,
-        ended = &mut running => return ended.fatal("run the connector")?,
+        ended = &mut running => return outcome(ended),
     };
     let summary = match delivered {
         Ok(summary) => summary,
         Err(error) => {
             handle.shutdown();
-            return running.await.fatal("run the connector")?.and(Err(error));
+            return outcome(running.await).and(Err(error.into()));
         }
     };
-    print(stdout(), &summary);
+    print_progress(&summary);
     if let Some(hint) = options.hint {
-        print(stdout(), &format!("{hint}\n"));
+        print_progress(&format!("{hint}\n"));
     }
     if options.keep_running {
-        print(stdout(), &format!("staying up at {url}; Ctrl-C ends\n"));
+        print_progress(&format!("staying up at {url}; Ctrl-C ends\n"));
     } else {
         handle.shutdown();
     }
-    running.await.fatal("run the connector")?
+    outcome(running.await)
+}
+
+/// The outcome of the runtime, which logs its errors.
+fn outcome(ended: Result<ConnectorResult<()>, JoinError>) -> Result<(), Failure> {
+    ended.fatal("run the connector")?.map_err(Failure::Logged)
 }
 
 async fn start_broker(core: &ConnectorConfig, port: u16) -> ConnectorResult<EmbeddedBroker> {
@@ -95,26 +103,26 @@ struct Session {
 }
 
 impl Session {
-    /// Publishes everything and returns the summary when it is delivered and acknowledged.
+    /// Publishes all records, and returns the summary when they are delivered and acknowledged.
     async fn deliver(&self, handle: &RuntimeHandle) -> ConnectorResult<String> {
-        // A new subscription starts at the latest message: it has to be there first.
+        // A new subscription starts at the latest message: it has to exist first.
         if !handle.ready().await {
-            // The connector ends, and its error says why.
+            // The runtime has ended with an error, which `run` returns.
             return std::future::pending().await;
         }
         let mut progress = Progress::start(self.data.records());
         let publishing = publish::all(&self.broker, &self.data);
         tokio::pin!(publishing);
         let mut published = false;
-        let mut look = interval(POLL_INTERVAL);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 outcome = &mut publishing, if !published => {
                     outcome?;
                     published = true;
                 }
-                _ = look.tick() => progress.at(self.acknowledged()),
+                _ = poll.tick() => progress.update(self.acknowledged()),
             }
             if published && self.unsettled() == 0 {
                 return Ok(progress.finish(self.acknowledged(), &self.summary()));

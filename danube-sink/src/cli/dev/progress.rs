@@ -1,4 +1,4 @@
-//! What `dev` shows while records are delivered.
+//! The progress of `dev` while records are delivered.
 
 use std::{
     io::{IsTerminal, stdout},
@@ -7,12 +7,12 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::print;
+use crate::cli::output::print_progress;
 
-/// Without a terminal a line comes at most this often.
-const LINE_EVERY: Duration = Duration::from_secs(1);
+/// The shortest time between two lines where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A bar where there is a terminal, plain lines where not.
+/// A progress bar on a terminal, else plain lines.
 pub(crate) struct Progress {
     records: u64,
     started: Instant,
@@ -25,23 +25,23 @@ impl Progress {
         let now = Instant::now();
         let bar = (stdout().is_terminal() && records > 0).then(|| bar(records));
         if bar.is_none() {
-            print(stdout(), &format!("publishing {records} records\n"));
+            print_progress(&format!("publishing {records} records\n"));
         }
         Self { records, started: now, bar, last_line: now }
     }
 
-    pub(crate) fn at(&mut self, acknowledged: u64) {
+    pub(crate) fn update(&mut self, acknowledged: u64) {
         match &self.bar {
             Some(bar) => bar.set_position(acknowledged),
-            None if self.last_line.elapsed() >= LINE_EVERY => {
+            None if self.last_line.elapsed() >= LINE_INTERVAL => {
                 self.last_line = Instant::now();
-                print(stdout(), &format!("{acknowledged} of {} acknowledged\n", self.records));
+                print_progress(&format!("{acknowledged} of {} acknowledged\n", self.records));
             }
             None => {}
         }
     }
 
-    /// Takes the bar away and says how it went.
+    /// Removes the bar, and returns the summary.
     pub(crate) fn finish(self, acknowledged: u64, summary: &str) -> String {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
@@ -57,7 +57,7 @@ impl Progress {
 
 fn bar(records: u64) -> ProgressBar {
     let bar = ProgressBar::new(records);
-    // The template is a constant; a bar with the default look is shown if it should be wrong.
+    // The template is a constant; if it is invalid, the bar has the default style.
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} acknowledged") {
         bar.set_style(style);
     }

@@ -1,4 +1,4 @@
-//! Publishes the records into the embedded broker, each file in its order.
+//! Publishes the records to the embedded broker, each file in its order.
 
 use futures_util::future::try_join_all;
 
