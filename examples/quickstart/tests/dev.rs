@@ -119,7 +119,7 @@ fn a_wrong_configuration_ends_with_78_and_tells_every_mistake() {
         "did you mean `database`",
         "wrong.toml:8:9",
         "missing key `table`",
-        "4 mistakes",
+        "4 errors",
     ] {
         assert!(report.contains(told), "no {told:?} in\n{report}");
     }
