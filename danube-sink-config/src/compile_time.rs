@@ -24,7 +24,7 @@ use crate::{
     report::{
         diagnostic::{Diagnostic, Diagnostics},
         error::ReportEntry,
-        location::SourceFile,
+        location::{Location, SourceFile},
         redact::{SecretNames, looks_sensitive},
     },
     schema::suggest,
@@ -60,6 +60,8 @@ pub enum FieldDecl<'a> {
     Key(&'a str),
     /// A secret, and its variable.
     Secret(&'a str, &'a str),
+    /// A secret that the connector may not have: only the compiler knows whether its `#[cfg]` holds.
+    ConditionalSecret(&'a str),
     /// The topic mappings.
     Mappings,
 }
@@ -92,22 +94,29 @@ pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec
     let names = SecretNames { secret: &secret, plain: &plain };
     let document = match Document::parse(decl.path, text.to_owned(), names) {
         Ok(document) => document,
-        Err(error) => return error.entries().iter().map(BuildError::of).collect(),
+        Err(error) => return error.entries().iter().map(|entry| BuildError::of(entry, decl.path)).collect(),
     };
     let mut diagnostics = Diagnostics::default();
     let tables = read(decl, &document, &mut diagnostics);
     let (found, redacted) = diagnostics.into_parts();
     let redacted = [document.redacted.as_slice(), &redacted].concat();
     let file = SourceFile { path: decl.path, text, redacted: &redacted };
+    // Only the compiler knows which values are secrets of nested tables and mappings.
+    let mut all_values = redacted.clone();
+    collect_values(&document.root, &mut all_values);
+    let excerpts = Excerpts { file, redacted: SourceFile { redacted: &all_values, ..file } };
     for table in &tables {
-        table.defer(decl, &file, defer);
+        table.defer(decl, &excerpts, defer);
     }
-    found.into_iter().map(|diagnostic| BuildError::of(&ReportEntry::new(diagnostic, Some(&file)))).collect()
+    found.into_iter().map(|diagnostic| BuildError::of(&ReportEntry::new(diagnostic, Some(&file)), decl.path)).collect()
 }
 
 impl BuildError {
-    fn of(entry: &ReportEntry) -> Self {
-        Self { message: entry.message_with_excerpt(), help: entry.help.clone() }
+    /// Its place in the source is that of the file's name: a diagnostic without a line names the file itself.
+    fn of(entry: &ReportEntry, file: &Path) -> Self {
+        let message = entry.message_with_excerpt();
+        let message = if entry.line_and_column.is_some() { message } else { format!("{}: {message}", file.display()) };
+        Self { message, help: entry.help.clone() }
     }
 }
 
@@ -121,7 +130,7 @@ impl<'a> FieldDecl<'a> {
 
     fn secret(&self) -> Option<&'a str> {
         match self {
-            Self::Secret(key, _) => Some(key),
+            Self::Secret(key, _) | Self::ConditionalSecret(key) => Some(key),
             _ => None,
         }
     }
@@ -209,15 +218,19 @@ impl<'a> DeferredTable<'a> {
         self.table.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str()))
     }
 
-    fn defer(&self, decl: &StructDecl<'_>, file: &SourceFile<'_>, defer: &mut Defer<'_>) {
+    fn defer(&self, decl: &StructDecl<'_>, excerpts: &Excerpts<'_>, defer: &mut Defer<'_>) {
         let is_secret = |key: &str| {
-            self.kind == StructKind::Connector && decl.fields.iter().any(|field| field.secret() == Some(key))
+            let is_reported = |field: &FieldDecl<'_>| matches!(field, FieldDecl::Secret(name, _) if *name == key);
+            self.kind == StructKind::Connector && decl.fields.iter().any(is_reported)
         };
         let file_table = FileTable { title: &self.title, known: &self.known };
-        let mut walk =
-            Walk { file, defer: &mut |value: &FileValue<'_>| defer(self.kind, &file_table, value), path: Vec::new() };
+        let mut walk = Walk {
+            excerpts,
+            defer: &mut |value: &FileValue<'_>| defer(self.kind, &file_table, value),
+            path: Vec::new(),
+        };
         let keys: Vec<&str> = self.entries().map(|entry| entry.key.as_str()).collect();
-        let location = locate(file, self.table.span.as_ref());
+        let location = excerpts.locate(self.table.span.as_ref());
         let table = Value::empty_table(self.table.span.clone());
         walk.defer(&table, &location, &location, &keys, None);
         for entry in self.entries().filter(|entry| !is_secret(&entry.key)) {
@@ -228,39 +241,70 @@ impl<'a> DeferredTable<'a> {
 
 /// Goes through a table and all that is in it.
 struct Walk<'w, 'a> {
-    file: &'w SourceFile<'w>,
+    excerpts: &'w Excerpts<'w>,
     defer: &'w mut dyn FnMut(&FileValue<'_>),
     path: Vec<PathSegment<'a>>,
 }
 
-/// Where a message begins, and the line that it shows.
-type Shown = (String, String);
+/// The file, with its known secrets redacted and with every value redacted.
+struct Excerpts<'a> {
+    file: SourceFile<'a>,
+    redacted: SourceFile<'a>,
+}
 
-fn locate(file: &SourceFile<'_>, span: Option<&Range<usize>>) -> Shown {
-    match span {
-        Some(span) => {
-            let location = file.locate(span);
-            (location.prefix, location.excerpt)
-        }
-        None => (format!("{}: ", file.path.display()), String::new()),
+/// A location that owns its strings.
+#[derive(Clone)]
+struct Located {
+    prefix: String,
+    excerpt: String,
+    redacted_excerpt: String,
+}
+
+impl Excerpts<'_> {
+    fn locate(&self, span: Option<&Range<usize>>) -> Located {
+        let Some(span) = span else {
+            let prefix = format!("{}: ", self.file.path.display());
+            return Located { prefix, excerpt: String::new(), redacted_excerpt: String::new() };
+        };
+        let Location { prefix, excerpt, .. } = self.file.locate(span);
+        Located { prefix, excerpt, redacted_excerpt: self.redacted.locate(span).excerpt }
     }
+}
+
+impl Located {
+    fn as_ref(&self) -> FileLocation<'_> {
+        let Self { prefix, excerpt, redacted_excerpt } = self;
+        FileLocation { prefix, excerpt, redacted_excerpt }
+    }
+}
+
+/// Collects the values that hold no others.
+fn collect_values(table: &Table, values: &mut Vec<Range<usize>>) {
+    fn collect(value: &Value, values: &mut Vec<Range<usize>>) {
+        match &value.content {
+            Content::Table(table) => collect_values(table, values),
+            Content::Array(items) => items.iter().for_each(|item| collect(item, values)),
+            _ => values.extend(value.span.clone()),
+        }
+    }
+    table.entries.iter().for_each(|entry| collect(&entry.value, values));
 }
 
 impl<'a> Walk<'_, 'a> {
     fn entry(&mut self, entry: &'a Entry) {
         self.path.push(PathSegment::Key(&entry.key));
-        let key_location = locate(self.file, entry.key_span.as_ref());
+        let key_location = self.excerpts.locate(entry.key_span.as_ref());
         let misplaced = misplaced_key_help(&entry.key);
         self.value(&entry.value, Some(key_location), misplaced.as_deref());
         self.path.pop();
     }
 
-    fn value(&mut self, value: &'a Value, key_location: Option<Shown>, misplaced: Option<&str>) {
+    fn value(&mut self, value: &'a Value, key_location: Option<Located>, misplaced: Option<&str>) {
         let keys = match &value.content {
             Content::Table(table) => table.keys(),
             _ => Vec::new(),
         };
-        let location = locate(self.file, value.span.as_ref());
+        let location = self.excerpts.locate(value.span.as_ref());
         let key_location = key_location.unwrap_or_else(|| location.clone());
         self.defer(value, &key_location, &location, &keys, misplaced);
         match &value.content {
@@ -274,19 +318,21 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn defer(&mut self, value: &Value, key_location: &Shown, location: &Shown, keys: &[&str], misplaced: Option<&str>) {
-        // Only the compiler knows whether the value is a secret.
-        let redacted: Vec<Range<usize>> = self.file.redacted.iter().cloned().chain(value.span.clone()).collect();
-        let redacted_file = SourceFile { redacted: &redacted, ..*self.file };
-        let (_, redacted_excerpt) = locate(&redacted_file, value.span.as_ref());
+    fn defer(
+        &mut self,
+        value: &Value,
+        key_location: &Located,
+        location: &Located,
+        keys: &[&str],
+        misplaced: Option<&str>,
+    ) {
         (self.defer)(&FileValue {
             path: &self.path,
             value: value.as_ref(),
             keys,
             misplaced,
-            key_location: FileLocation { prefix: &key_location.0, excerpt: &key_location.1 },
-            location: FileLocation { prefix: &location.0, excerpt: &location.1 },
-            redacted_excerpt: &redacted_excerpt,
+            key_location: key_location.as_ref(),
+            location: location.as_ref(),
         });
     }
 }

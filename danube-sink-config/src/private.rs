@@ -1,12 +1,18 @@
 //! The names that generated code uses. Covered by no promise: they change with the macros.
 
+mod claims;
+
 pub use std::{
     option::Option::{self, None, Some},
     result::Result::{self, Err, Ok},
     vec::Vec,
 };
 
-use crate::schema::{ConstStr, key_spec::all_keys_optional, suggest};
+pub use self::claims::{
+    assert_constraint, assert_fits, assert_key, assert_source, assert_source_in_mapping, assert_table,
+    assert_variables_differ, type_of_key,
+};
+use crate::schema::{key_spec::all_keys_optional, suggest};
 pub use crate::{
     Diagnostics, MappingSettings, Secret, Setting, Value,
     compile_time::file_value,
@@ -15,8 +21,11 @@ pub use crate::{
         connector::{ConnectorDecl, ConnectorInfo, GeneratedConnector, SectionReader, TopicMapping, consumer_configs},
         reader::{KeyReader, empty_table, table},
     },
-    schema::{Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType},
-    setting::key::{Check, Key, key},
+    schema::{
+        Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType,
+        key_spec::with_defaults,
+    },
+    setting::key::{Check, DefaultValue, Key, key, or_default},
     value::quote::quoted,
 };
 
@@ -24,7 +33,7 @@ pub use crate::{
 ///
 /// # Errors
 /// What is wrong.
-pub fn check<T>(value: &T, check: impl Check<T>) -> Result<(), Diagnostics> {
+pub fn check<T, A>(value: &T, check: impl Check<T, A>) -> Result<(), Diagnostics> {
     check.check(value)
 }
 
@@ -82,52 +91,15 @@ pub fn word<T, const N: usize>(value: &Value, value_type: &ValueType, values: [T
     found.map(|(_, value)| value).ok_or_else(|| value.diagnostic("unknown word", "write another word").into())
 }
 
-/// Stops the compiler at a constraint that the type cannot have. `number` is that of the constraint.
-///
-/// # Panics
-/// In a constant, as an error of the build.
-#[track_caller]
-pub const fn assert_constraint(invalid: Option<(usize, InvalidConstraint)>, number: usize) {
-    if let Some((at, invalid)) = invalid
-        && at == number
-    {
-        stop(ConstStr::new(invalid.message), invalid.help);
+/// The key of a table that names the variable of a secret in it.
+pub const fn variable_key(name: &'static str, doc: &'static str, example: &'static str) -> KeySpec {
+    KeySpec {
+        doc,
+        value_type: ValueType::NON_EMPTY_STRING,
+        default: KeyDefault::None,
+        example: Some(example),
+        ..KeySpec::new(name)
     }
-}
-
-/// Stops the compiler at a default that the type cannot have.
-///
-/// # Panics
-/// In a constant, as an error of the build.
-#[track_caller]
-pub const fn assert_default(value_type: &ValueType, default: &ValueRef<'_>) {
-    if let Some(violation) = value_type.violation(default) {
-        stop(ConstStr::new("the default does not fit: ").with(violation.message.as_str()), violation.help.as_str());
-    }
-}
-
-/// Stops the compiler at a secret of another type, and at a `Secret` that is not declared as one.
-///
-/// # Panics
-/// In a constant, as an error of the build.
-#[track_caller]
-pub const fn assert_secret(spec: &KeySpec) {
-    match (spec.is_secret(), matches!(spec.value_type, ValueType::Secret)) {
-        (true, false) => stop(
-            ConstStr::new("a secret has the type `Secret` or `Option<Secret>`, so that it does not print"),
-            "write `Secret`, and call `expose()` where the value is needed",
-        ),
-        (false, true) => stop(
-            ConstStr::new("a secret is read from the environment, not from the file"),
-            "put `#[setting(secret)]` on this field",
-        ),
-        _ => {}
-    }
-}
-
-#[track_caller]
-const fn stop(message: ConstStr, help: &str) -> ! {
-    panic!("{}", message.with("\nhelp: ").with(help).as_str())
 }
 
 /// The default of a table: it needs no key in the file if none of its own is required.

@@ -13,10 +13,14 @@ const _: () = {
         default: __sink::KeyDefault::Literal("\"got\""),
         ..__sink::KeySpec::new("prefix")
     });
-    const _: () = __sink::assert_secret(&__KEY_PREFIX.spec);
-    const _: () = __sink::assert_default(
+    const _: () = __sink::assert_source(&__KEY_PREFIX.spec);
+    const _: () = __sink::assert_fits(
+        "default",
         &__KEY_PREFIX.spec.value_type,
         &__sink::ValueRef::String("got"),
+    );
+    const _: () = __sink::assert_variables_differ(
+        <Printer as __sink::GeneratedConnector>::INFO.keys,
     );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Printer {

@@ -1,4 +1,4 @@
-//! What the author's package calls `danube-sink`.
+//! The name of `danube-sink` in the author's package.
 
 use std::{env, fs, path::Path};
 
@@ -15,7 +15,7 @@ pub(crate) fn path() -> TokenStream {
     quote!(::#name)
 }
 
-/// Nobody depends on it under another name, unless the manifest says so.
+/// None for its own name, or if the manifest cannot be read.
 fn name_in(package: &Path) -> Option<String> {
     name(&read(package)?, || package.ancestors().filter_map(read).find(|text| of_workspace(text).is_some()))
 }

@@ -1,23 +1,23 @@
-//! Every mistake of an item, each with its place and its remedy.
+//! The errors of an item, each with its place and its remedy.
 
 use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// Collects mistakes, so that nothing stops at the first one.
+/// Collects errors, so that no check stops at the first one.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     found: Vec<syn::Error>,
 }
 
 impl Diagnostics {
-    /// A mistake at `place`. `help` says what to write instead.
+    /// An error at `place`. `help` is the remedy.
     pub(crate) fn push(&mut self, place: impl ToTokens, message: impl Display, help: impl Display) {
         self.found.push(syn::Error::new_spanned(place, format!("{message}\nhelp: {help}")));
     }
 
-    /// What the parser found, which knows the place itself.
+    /// An error of the parser, which has its place.
     pub(crate) fn syntax(&mut self, error: &syn::Error, help: impl Display) {
         self.found.push(syn::Error::new(error.span(), format!("{error}\nhelp: {help}")));
     }
@@ -26,7 +26,7 @@ impl Diagnostics {
         self.found.is_empty()
     }
 
-    /// The mistakes as code that does not compile.
+    /// The errors as code that does not compile.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.found.iter().map(syn::Error::to_compile_error).collect()
     }

@@ -1,21 +1,22 @@
 //! The macros of `danube-sink`, which re-exports them. Each is read, checked and written in files of those names:
-//! tokens → `Raw…` (`syntax`) → `Checked…` (`check`, which finds every mistake) → code (`emit`, or `fallback` after one).
+//! tokens → `Raw…` (`syntax`) → `Checked…` (`check`, which finds every error) → code (`emit`, or `fallback` after one).
 //!
-//! Their documentation is in `danube-sink/src/grammar.rs`, where its examples compile. What they write for the smallest
-//! connector is in `expansions/smallest.rs`; `BLESS=1 cargo test -p danube-sink-macros` renews it after a change.
+//! Their documentation is in `danube-sink/src/grammar.rs`, where its examples compile. The code that they write is in
+//! `expansions/`, one file for each part of the grammar, beside its input in `expansions/inputs/`. After a change, renew it with
+//! `BLESS=1 cargo test -p danube-sink-macros`, and read the differences.
 
 #![warn(missing_docs)]
 
 mod connector;
 mod dependency;
 mod diagnostics;
+mod enums;
 mod expand;
 mod field;
 mod file;
 mod implementation;
 mod names;
 mod table;
-mod words;
 
 #[cfg(test)]
 mod tests;

@@ -1,47 +1,66 @@
-//! What is generated for the smallest connector, kept where it can be read: `expansions/smallest.rs`.
+//! The code that the macros write, one file for each part of the grammar: `expansions/inputs/NAME.rs` expands to
+//! `expansions/NAME.rs`.
 
 use std::{env, fs, path::Path};
 
-use quote::quote;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Attribute, Item, Meta};
 
 use crate::expand;
 
-#[test]
-fn the_smallest_connector_expands_to_what_the_file_shows() {
-    let connector = expand::sink_connector(
-        quote!(),
-        quote! {
-            /// Prints the records of each topic.
-            struct Printer {
-                /// What each line begins with.
-                #[setting(default = "got")]
-                prefix: String,
-                #[topic_mappings]
-                topics: TopicMappings,
-            }
-        },
-    );
-    let implementation = expand::sink_connector(
-        quote!(),
-        quote! {
-            impl SinkConnector for Printer {
-                async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
-                    Ok(())
-                }
+const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
-                async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-                    records.iter().for_each(|record| println!("{} {}", self.prefix, record.payload()));
-                    Ok(())
-                }
-            }
-        },
-    );
-    let file = syn::parse2(quote!(#connector #implementation)).unwrap();
-    let expanded = prettyplease::unparse(&file);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("expansions/smallest.rs");
-    if env::var_os("BLESS").is_some() {
-        fs::write(&path, &expanded).unwrap();
+#[test]
+fn each_input_expands_to_the_code_in_its_file() {
+    let folder = Path::new(PACKAGE).join("expansions");
+    let mut differing = Vec::new();
+    for entry in fs::read_dir(folder.join("inputs")).unwrap() {
+        let input = entry.unwrap().path();
+        if input.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let items = syn::parse_file(&fs::read_to_string(&input).unwrap()).unwrap().items;
+        let expanded: TokenStream = items.into_iter().map(expanded).collect();
+        // The path of an included file is that of this machine.
+        let expanded = prettyplease::unparse(&syn::parse2(expanded).unwrap()).replace(PACKAGE, "$PACKAGE");
+        let golden = folder.join(input.file_name().unwrap());
+        if env::var_os("BLESS").is_some() {
+            fs::write(&golden, &expanded).unwrap();
+        }
+        if fs::read_to_string(&golden).unwrap_or_default() != expanded {
+            differing.push(golden);
+        }
     }
-    let kept = fs::read_to_string(&path).unwrap();
-    assert_eq!(expanded, kept, "run `BLESS=1 cargo test -p danube-sink-macros` and read what has changed");
+    assert!(
+        differing.is_empty(),
+        "run `BLESS=1 cargo test -p danube-sink-macros` and read what has changed in {differing:?}"
+    );
+}
+
+/// An item as the compiler has it after the macros.
+fn expanded(mut item: Item) -> TokenStream {
+    let attributes = match &mut item {
+        Item::Struct(item) => &mut item.attrs,
+        Item::Enum(item) => &mut item.attrs,
+        Item::Impl(item) => &mut item.attrs,
+        other => return other.to_token_stream(),
+    };
+    if let Some(arguments) = remove(attributes, "sink_connector") {
+        return expand::sink_connector(arguments, item.to_token_stream());
+    }
+    let derived = remove(attributes, "derive").unwrap().to_string();
+    let item = item.to_token_stream();
+    let code =
+        if derived == "TopicMapping" { expand::topic_mapping(item.clone()) } else { expand::setting(item.clone()) };
+    quote!(#item #code)
+}
+
+/// Removes an attribute, and returns its arguments.
+fn remove(attributes: &mut Vec<Attribute>, name: &str) -> Option<TokenStream> {
+    let index = attributes.iter().position(|attribute| attribute.path().is_ident(name))?;
+    Some(match attributes.remove(index).meta {
+        Meta::List(list) => list.tokens,
+        _ => TokenStream::new(),
+    })
 }

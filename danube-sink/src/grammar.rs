@@ -10,7 +10,7 @@
 /// struct HttpSink {
 ///     /// Base URL that requests are sent to.
 ///     base_url: Url, // a required key of [http_sink]
-///     /// Limit for one request.
+///     /// Timeout of one request.
 ///     #[setting(default = "10s", range = "100ms"..="5m")]
 ///     timeout: Duration,
 ///     /// Bearer token.
@@ -42,7 +42,7 @@
 /// ```
 ///
 /// That is a whole program: the macro also writes `main`. The doc comments are the help of the program and of its keys.
-/// Errors are reported when the program is compiled, at the word that is wrong, and all of them at once. The
+/// Errors are reported when the program is compiled, each at its place, and all of them at once. The
 /// [guide](crate::guide::configuration) has the settings of every connector.
 ///
 /// # On the struct
@@ -50,7 +50,7 @@
 /// | Argument | Meaning | Without it |
 /// |---|---|---|
 /// | `section = "…"` | the table of the settings | the struct's name in snake case |
-/// | `config = "…"` | the file to use if neither `--config` nor `CONNECTOR_CONFIG_PATH` names one, and the file that is checked when the connector is compiled; looked for in the current folder, then in the package's | one of the two has to |
+/// | `config = "…"` | the file to use if neither `--config` nor `CONNECTOR_CONFIG_PATH` names one, and the file that is validated when the connector is compiled; in the current folder, else in the package's | one of the two is required |
 /// | `name = "…"` | the connector's name, until the file or `CONNECTOR_NAME` gives it another | the package's |
 /// | `version = "…"` | what `--version` prints | the package's |
 /// | `dev_hint = "…"` | what the `dev` command prints about the target | nothing |
@@ -59,45 +59,65 @@
 ///
 /// # On a field
 ///
-/// A field without an attribute is a required key of the section; an `Option` may be left out.
+/// A field without an attribute is a required key of the section; an `Option` is optional. A field with `#[cfg(…)]` is a key
+/// of the builds that have it; all but the topic mappings may have one.
 ///
 /// | Attribute | Meaning |
 /// |---|---|
 /// | `#[setting(…)]` | a key, with the arguments below |
-/// | `#[setting(secret)]` | a [`Secret`](crate::Secret), or an `Option` of one: from the variable `STRUCT_FIELD`, or from the file that `STRUCT_FIELD_FILE` names; never from the configuration file |
-/// | `#[topic_mappings]` | the topic mappings; exactly one field |
+/// | `#[setting(secret)]` | a secret, see [below](#secrets-and-variables) |
+/// | `#[topic_mappings(…)]` | the topic mappings, see [below](#topic-mappings); exactly one field |
 /// | `#[state]` | the connector's own, not configuration: starts as `Default` |
 ///
 /// | Argument of `setting` | Meaning |
 /// |---|---|
-/// | `default = …` | the value without the key: a literal, or a list of them. Durations and sizes are strings with a unit: `"10s"`, `"5MiB"` |
+/// | `default = …` | the value without the key: a literal, or an array of them. Durations and sizes are strings with a unit: `"10s"`, `"5MiB"` |
+/// | `default` | the value without the key is the `Default` of the type, which no constraint validates |
+/// | `default(key = …, …)` | for a table of a library, which derives [`Setting`](derive@crate::Setting): other defaults for some of its keys |
+/// | `example = …` | the value that the template shows for a key without a default: a literal |
 /// | `rename = "…"` | the key, instead of the field's name |
-/// | `range = …` | limits of numbers (`1..=100`), durations (`"1s"..="5m"`) and sizes (`"1KiB"..`), as Rust's ranges |
-/// | `length = …` | how many characters a string has, values an array, keys a table: `1..=64` |
+/// | `range = …` | the range of numbers (`1..=100`), durations (`"1s"..="5m"`) and sizes (`"1KiB"..`), as Rust's ranges |
+/// | `length = …` | the number of characters of a string, values of an array, keys of a map: `1..=64` |
 /// | `one_of = […]` | the allowed strings or integers, to the letter |
+/// | `items(…)` | a `range`, `length` or `one_of` for each value of an array or map |
 /// | `validate = path` | a check of the value, see [below](#checks-of-your-own) |
-/// | `secret`, `env = "…"` | a secret, and its variable if it has another name |
+/// | `env = "…"` | an environment variable that overrides the file, or the variable of a secret |
+/// | `secret` | a secret |
 ///
 /// ```
 /// # use danube_sink::prelude::*;
 /// # use std::collections::BTreeMap;
 /// #[sink_connector(section = "store", name = "store-sink", main = false)]
 /// struct Store {
-///     #[setting(default = 8, range = 1..=64)]
+///     #[setting(default = 8, range = 1..=64, env = "STORE_CONNECTIONS")]
 ///     connections: u8,
 ///     #[setting(default = "5MiB", range = "1KiB"..="64MiB")]
 ///     chunk: ByteSize,
 ///     #[setting(rename = "type", default = "s3", one_of = ["s3", "gcs"])]
 ///     kind: String,
-///     #[setting(length = 1..)]
+///     #[setting(length = 1.., items(length = 1..=253))]
 ///     hosts: Vec<String>,
 ///     #[setting(default = 0.5, range = 0.0..1.0)]
 ///     sampling: f64,
-///     labels: Option<BTreeMap<String, String>>,
+///     #[setting(example = "eu-central-1")]
+///     region: String,
+///     #[setting(default)]
+///     labels: BTreeMap<String, String>,
+///     #[setting(default(header = "api-key"))]
+///     login: Login,
 ///     #[setting(secret, env = "STORE_KEY")]
 ///     key: Secret,
+///     #[cfg(unix)]
+///     socket: Option<PathBuf>,
 ///     #[topic_mappings(subscription_type = "Exclusive", batch_size = 500, single_writer = true)]
 ///     topics: TopicMappings,
+/// }
+///
+/// #[derive(Setting)]
+/// struct Login {
+///     header: String,
+///     #[setting(secret)]
+///     token: Option<Secret>,
 /// }
 /// # #[sink_connector]
 /// # impl SinkConnector for Store {
@@ -106,6 +126,25 @@
 /// # }
 /// # fn main() {}
 /// ```
+///
+/// # Secrets and variables
+///
+/// `#[setting(secret)]` is for a [`Secret`](crate::Secret) or an `Option` of one. It comes from an environment variable, or from
+/// the file that the variable with `_FILE` at its end names; never from the configuration file. In reports, logs and the
+/// effective configuration it is `***`.
+///
+/// | Secret | Variable, if `env` names no other |
+/// |---|---|
+/// | `token` of `struct HttpSink` | `HTTP_SINK_TOKEN` |
+/// | `token` of a table `[http_sink.api]` | `HTTP_SINK_API_TOKEN` |
+/// | `token` of a topic mapping of `[http_sink]` | `HTTP_SINK_TOKEN` |
+///
+/// Tables and topic mappings may need a secret each. Beside a secret `token` they have the optional key `token_env`, by which
+/// the file names the variable: `token_env = "ORDERS_TOKEN"`.
+///
+/// `#[setting(env = "STORE_URL")]` is a key of the file that a variable overrides. Its value is a string, or TOML where the type
+/// takes no string: `STORE_HOSTS='["a", "b"]'`. Topic mappings and arrays of tables have no such keys, because a variable has one
+/// value.
 ///
 /// # Types
 ///
@@ -120,25 +159,25 @@
 ///
 /// # Topic mappings
 ///
-/// `#[topic_mappings(…)]` sets defaults of common keys for mappings that leave them out, because the author of a connector knows its
+/// `#[topic_mappings(…)]` sets defaults of common keys for mappings without them, because the author of a connector knows its
 /// target: `#[topic_mappings(subscription_type = "Exclusive", single_writer = true)]`. It takes every
 /// [common key of a mapping](crate::guide::configuration#common-keys-of-a-topic-mapping) but `topic`, `subscription` and
-/// `consumer_name`, which each mapping of the file has for itself. What the file says, in the mapping or at its root, has precedence;
-/// the environment has no say.
+/// `consumer_name`, which each mapping of the file has for itself. A value of the file, in the mapping or at its root, overrides
+/// them; the environment does not.
 ///
 /// # Checks of your own
 ///
 /// `#[setting(validate = path)]` names a function: on a field, of the value (of what is in it, for an `Option`); on a struct
-/// that derives `TopicMapping` or `Setting`, of the struct. `#[sink_connector(validate = path)]` names one of the connector.
-/// What it returns as an error becomes part of the report, with the line of the key: a string, a
-/// [`Diagnostic`](crate::config::Diagnostic) with a remedy, or several [`Diagnostics`](crate::config::Diagnostics). A struct is checked
-/// when every setting of its own could be read.
+/// that derives `TopicMapping` or `Setting`, of the struct. That of a `TopicMapping` may also take its common keys, as
+/// `&MappingSettings`. `#[sink_connector(validate = path)]` names a function of the connector. Its error becomes part of the
+/// report, with the line of the key: a string, a [`Diagnostic`](crate::config::Diagnostic) with a remedy, or several
+/// [`Diagnostics`](crate::config::Diagnostics). A struct is checked when every setting of its own is valid.
 ///
 /// ```
 /// # use danube_sink::prelude::*;
-/// use danube_sink::config::{Diagnostic, Diagnostics};
+/// use danube_sink::config::{Diagnostic, Diagnostics, MappingSettings};
 ///
-/// #[sink_connector(validate = Self::limits_agree, main = false)]
+/// #[sink_connector(validate = Self::sizes_agree, main = false)]
 /// struct Pool {
 ///     #[setting(validate = power_of_two)]
 ///     shards: u32,
@@ -157,9 +196,12 @@
 /// }
 ///
 /// impl Target {
-///     fn has_a_key(&self) -> Result<(), Diagnostic> {
+///     fn has_a_key(&self, settings: &MappingSettings) -> Result<(), Diagnostic> {
 ///         if self.replace && self.key.is_none() {
 ///             return Err(Diagnostic::of_key("replace", "there is no `key` to replace by", "add `key = \"/id\"`"));
+///         }
+///         if self.replace && !settings.single_writer {
+///             return Err(Diagnostic::of_key("replace", "several writers replace rows", "add `single_writer = true`"));
 ///         }
 ///         Ok(())
 ///     }
@@ -170,12 +212,12 @@
 /// }
 ///
 /// impl Pool {
-///     fn limits_agree(&self) -> Result<(), Diagnostics> {
-///         let mut mistakes = Diagnostics::default();
+///     fn sizes_agree(&self) -> Result<(), Diagnostics> {
+///         let mut found = Diagnostics::default();
 ///         if self.idle > self.open {
-///             mistakes.push(Diagnostic::of_key("idle", "more than `open`", "lower it, or raise `open`"));
+///             found.push(Diagnostic::of_key("idle", "more than `open`", "lower it, or raise `open`"));
 ///         }
-///         mistakes.into_result()
+///         found.into_result()
 ///     }
 /// }
 /// # #[sink_connector]
@@ -199,11 +241,11 @@ pub use danube_sink_macros::sink_connector;
 /// Derives `Setting` for a type of your own, so that a key can have it.
 ///
 /// A struct is a table: its fields are the keys, with the arguments of `#[setting]` that
-/// [`sink_connector`](macro@crate::sink_connector) has, except for secrets, which belong to the connector's struct. A
-/// table that needs none of its keys may be left out.
+/// [`sink_connector`](macro@crate::sink_connector) has, [secrets](macro@crate::sink_connector#secrets-and-variables) too. A
+/// table that needs none of its keys is optional.
 ///
 /// An enum is a string: the variant's name in snake case, or that of `#[setting(rename = "…")]`. Case, `_` and `-` do not
-/// matter in the file. The key may be left out where a variant is the `#[default]`.
+/// matter in the file. The key is optional if a variant is the `#[default]`.
 ///
 /// ```
 /// # use danube_sink::prelude::*;
@@ -245,8 +287,9 @@ pub use danube_sink_macros::Setting;
 
 /// Derives `TopicMapping` for the keys of a topic mapping that are the connector's own: each field is a key.
 ///
-/// A field has the arguments of `#[setting]` that [`sink_connector`](macro@crate::sink_connector) has, except for secrets.
-/// The common keys (`topic`, `batch_size`, …) are the runtime's, and no field can have their names.
+/// A field has the arguments of `#[setting]` that [`sink_connector`](macro@crate::sink_connector) has,
+/// [secrets](macro@crate::sink_connector#secrets-and-variables) too; `env` is for secrets alone. The common keys (`topic`,
+/// `batch_size`, …) are the runtime's, and no field can have their names.
 ///
 /// ```
 /// # use danube_sink::prelude::*;
@@ -257,6 +300,9 @@ pub use danube_sink_macros::Setting;
 ///     table: String,
 ///     #[setting(default = false)]
 ///     truncate: bool,
+///     /// The key of the table, from the variable that `api_key_env` names.
+///     #[setting(secret)]
+///     api_key: Option<Secret>,
 /// }
 /// ```
 pub use danube_sink_macros::TopicMapping;

@@ -41,8 +41,6 @@ pub struct FileValue<'a> {
     pub key_location: FileLocation<'a>,
     /// Where it is.
     pub location: FileLocation<'a>,
-    /// The excerpt of its location for a secret: without the value.
-    pub redacted_excerpt: &'a str,
 }
 
 /// A step from a value to one within.
@@ -61,6 +59,8 @@ pub struct FileLocation<'a> {
     pub prefix: &'a str,
     /// The line, and the marks below it.
     pub excerpt: &'a str,
+    /// The excerpt without the values in it, for a line with a secret.
+    pub redacted_excerpt: &'a str,
 }
 
 /// The keys of a connector's section.
@@ -99,21 +99,17 @@ pub const fn assert_no_missing(keys: &'static [KeySpec], table: &FileTable<'_>, 
 pub const fn error(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>) -> Option<ConstStr> {
     let Some((value_type, unknown)) = type_at(keys, value.path) else { return None };
     if unknown {
-        let (PathSegment::Key(key), ValueType::Table(keys)) = (value.path[value.path.len() - 1], value_type) else {
+        let (PathSegment::Key(key), ValueType::Table(nested)) = (value.path[value.path.len() - 1], value_type) else {
             return None;
         };
         let (parent, _) = value.path.split_at(value.path.len() - 1);
-        return match table_keys(keys, table, parent).unknown_key(key, value.misplaced) {
-            Some(violation) => Some(report(&value.key_location, parent, &violation)),
+        return match table_keys(nested, table, parent).unknown_key(key, value.misplaced) {
+            Some(violation) => Some(report(keys, &value.key_location, parent, &violation)),
             None => None,
         };
     }
-    let location = match value_type {
-        ValueType::Secret => FileLocation { excerpt: value.redacted_excerpt, ..value.location },
-        _ => value.location,
-    };
     match value_type.violation(&value.value) {
-        Some(violation) => Some(report(&location, value.path, &violation)),
+        Some(violation) => Some(report(keys, &value.location, value.path, &violation)),
         None => None,
     }
 }
@@ -126,9 +122,9 @@ pub const fn missing_key(
     number: usize,
 ) -> Option<ConstStr> {
     match (type_at(keys, value.path), value.value) {
-        (Some((ValueType::Table(keys), false)), ValueRef::Table(_)) => {
-            match table_keys(keys, table, value.path).missing_key(value.keys, number) {
-                Some(violation) => Some(report(&value.location, value.path, &violation)),
+        (Some((ValueType::Table(nested), false)), ValueRef::Table(_)) => {
+            match table_keys(nested, table, value.path).missing_key(value.keys, number) {
+                Some(violation) => Some(report(keys, &value.location, value.path, &violation)),
                 None => None,
             }
         }
@@ -164,7 +160,14 @@ const fn table_keys<'a>(keys: &'a [KeySpec], table: &FileTable<'a>, path: &[Path
     }
 }
 
-const fn report(location: &FileLocation<'_>, path: &[PathSegment<'_>], violation: &Violation) -> ConstStr {
+/// The text of a report. Of a line with the name of a secret it shows no value: the macro has redacted the secrets that it knows,
+/// but it does not know those of nested tables and mappings.
+const fn report(
+    keys: &[KeySpec],
+    location: &FileLocation<'_>,
+    path: &[PathSegment<'_>],
+    violation: &Violation,
+) -> ConstStr {
     let mut text = ConstStr::new(location.prefix);
     let mut index = 0;
     while index < path.len() {
@@ -174,8 +177,39 @@ const fn report(location: &FileLocation<'_>, path: &[PathSegment<'_>], violation
         index += 1;
     }
     text = text.with(violation.message.as_str());
-    if !location.excerpt.is_empty() {
-        text = text.with("\n").with(location.excerpt);
+    let excerpt = if names_secret(keys, location.excerpt) { location.redacted_excerpt } else { location.excerpt };
+    if !excerpt.is_empty() {
+        text = text.with("\n").with(excerpt);
     }
     text.with("\nhelp: ").with(violation.help.as_str())
+}
+
+/// Whether a line has the name of a secret in it.
+const fn names_secret(keys: &[KeySpec], line: &str) -> bool {
+    let mut index = 0;
+    while index < keys.len() {
+        let KeySpec { name, value_type, .. } = &keys[index];
+        if keys[index].is_secret() && is_in(name.as_bytes(), line.as_bytes())
+            || names_secret(value_type.keys(), line)
+            || names_secret(value_type.item().keys(), line)
+        {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn is_in(name: &[u8], mut line: &[u8]) -> bool {
+    while let [_, rest @ ..] = line {
+        let mut index = 0;
+        while index < name.len() && index < line.len() && name[index] == line[index] {
+            index += 1;
+        }
+        if index == name.len() {
+            return true;
+        }
+        line = rest;
+    }
+    false
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ValueRef, ValueType, byte_size, duration};
 
-/// A constraint on the values of a key: `range`, `length`, `one_of`, or one on each item of an array.
+/// A constraint on the values of a key, or on the items of an array or map: `range`, `length` or `one_of`.
 #[derive(Debug, Clone, Copy)]
 pub enum Constraint {
     /// The least and the greatest of numbers, durations and sizes.
@@ -39,11 +39,61 @@ pub struct InvalidConstraint {
 }
 
 const EMPTY: InvalidConstraint =
-    InvalidConstraint { message: "the range is empty", help: "write the smaller limit first" };
+    InvalidConstraint { message: "the range is empty", help: "write the smaller bound first" };
 const TOO_WIDE: InvalidConstraint = InvalidConstraint {
     message: "the range is wider than the type",
     help: "leave out the end that the type has anyway",
 };
+
+const NO_ITEMS: InvalidConstraint = InvalidConstraint {
+    message: "only arrays and maps have items",
+    help: "write the constraint without `items(…)`, or remove it",
+};
+
+/// A type with constraints, and the first one that it cannot have.
+#[derive(Debug, Clone, Copy)]
+pub struct Constrained {
+    /// The type with the valid constraints.
+    pub value_type: ValueType,
+    /// The first invalid constraint, and its number.
+    pub invalid: Option<(usize, InvalidConstraint)>,
+    /// The number of constraints, with the invalid ones.
+    pub count: usize,
+}
+
+impl Constrained {
+    /// A type without constraints.
+    pub const fn new(value_type: ValueType) -> Self {
+        Self { value_type, invalid: None, count: 0 }
+    }
+
+    /// The type with a further constraint. An invalid one is kept for the compiler.
+    #[must_use]
+    pub const fn constrained(self, constraint: Constraint) -> Self {
+        let next = Self { count: self.count + 1, ..self };
+        match self.value_type.constrain(&constraint) {
+            Ok(value_type) => Self { value_type, ..next },
+            Err(invalid) if self.invalid.is_none() => Self { invalid: Some((self.count, invalid)), ..next },
+            Err(_) => next,
+        }
+    }
+
+    /// The type with these items, if it is an array or a map. Their constraints count as further ones.
+    #[must_use]
+    pub const fn with_items(self, items: &'static Self) -> Self {
+        let of = &items.value_type;
+        let (value_type, invalid) = match self.value_type {
+            ValueType::Array { min, max, .. } => (ValueType::Array { of, min, max }, items.invalid),
+            ValueType::Map { min, max, .. } => (ValueType::Map { of, min, max }, items.invalid),
+            other => (other, Some((0, NO_ITEMS))),
+        };
+        let invalid = match (self.invalid, invalid) {
+            (None, Some((number, invalid))) => Some((self.count + number, invalid)),
+            (first, _) => first,
+        };
+        Self { value_type, invalid, count: self.count + items.count }
+    }
+}
 
 const fn invalid<T>(message: &'static str, help: &'static str) -> Result<T, InvalidConstraint> {
     Err(InvalidConstraint { message, help })

@@ -78,9 +78,21 @@ impl KeySpec {
         matches!(self.source, ValueSource::Secret(_))
     }
 
-    /// Whether the file has to have the key, as far as that is known without the environment.
+    /// Whether the file has to have the key, as far as that is known without the environment. It need not have a table whose
+    /// keys all have defaults or variables.
     pub const fn is_required_in_file(&self) -> bool {
-        matches!(self.default, KeyDefault::Required) && matches!(self.source, ValueSource::File)
+        if !matches!((self.default, self.source), (KeyDefault::Required, ValueSource::File)) {
+            return false;
+        }
+        let ValueType::Table(keys) = self.value_type else { return true };
+        let mut index = 0;
+        while index < keys.len() {
+            if keys[index].is_required_in_file() {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// Whether the key has this name in the file.
@@ -123,6 +135,25 @@ pub const fn find<'a>(keys: &'a [KeySpec], name: &str) -> Option<&'a KeySpec> {
     None
 }
 
+/// The keys of a table, some with other defaults, as TOML.
+pub const fn with_defaults<const N: usize>(keys: &[KeySpec], defaults: &[(&str, &'static str)]) -> [KeySpec; N] {
+    let mut copy = [KeySpec::new(""); N];
+    let mut index = 0;
+    while index < N && index < keys.len() {
+        copy[index] = keys[index];
+        let mut number = 0;
+        while number < defaults.len() {
+            let (name, literal) = defaults[number];
+            if copy[index].is_named(name) {
+                copy[index].default = KeyDefault::Literal(literal);
+            }
+            number += 1;
+        }
+        index += 1;
+    }
+    copy
+}
+
 /// Whether a table may be left out because all of its keys may.
 pub const fn all_keys_optional(value_type: &ValueType) -> bool {
     let ValueType::Table(keys) = value_type else { return false };
@@ -154,6 +185,10 @@ pub(super) const fn add_key(spec: &KeySpec) -> ConstStr {
     let add = match spec.value_type {
         ValueType::Table(_) => ConstStr::new("add a table `").with(spec.name).with("`"),
         _ => ConstStr::new("add `").with(spec.name).with(" = …`"),
+    };
+    let add = match spec.source {
+        ValueSource::FileOrVariable(name) => add.with(", or set the variable ").with(name),
+        ValueSource::File | ValueSource::Secret(_) => add,
     };
     if spec.doc.is_empty() { add } else { add.with(": ").with(first_line(spec.doc)) }
 }

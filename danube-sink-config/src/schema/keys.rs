@@ -63,14 +63,13 @@ impl<'a> TableKeys<'a> {
 
     /// Whether one of the present keys is unknown, and closest to this name.
     pub const fn is_misspelt(&self, name: &str, present: &[&str]) -> bool {
-        let names = self.names();
         let mut index = 0;
         while index < present.len() {
             let other = present[index];
-            if suggest::may_be_close(other, name)
+            if suggest::is_close(other, name)
                 && find(self.keys, other).is_none()
                 && !suggest::contains(self.known, other)
-                && let Some(close) = suggest::closest(other, names.as_slice())
+                && let Some(close) = suggest::closest(other, self.names().as_slice())
                 && suggest::is_same(close, name)
             {
                 return true;

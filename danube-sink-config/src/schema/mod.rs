@@ -24,7 +24,7 @@ pub mod value_type;
 pub(crate) use self::format::LEVELS;
 pub use self::{
     const_str::ConstStr,
-    constraint::{Constraint, InvalidConstraint},
+    constraint::{Constrained, Constraint, InvalidConstraint},
     http_status::http_statuses,
     key_spec::{KeyDefault, KeySpec, ValueSource},
     quantity::{byte_size, duration},

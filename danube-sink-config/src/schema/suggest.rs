@@ -10,11 +10,10 @@ pub const fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> 
     let mut index = 0;
     while index < candidates.len() {
         let candidate = candidates[index];
-        if may_be_close(word, candidate) {
-            let distance = distance(word.as_bytes(), candidate.as_bytes());
-            if distance <= tolerance(word, candidate) && distance < least {
-                (best, least) = (Some(candidate), distance);
-            }
+        if let Some(distance) = close_distance(word, candidate)
+            && distance < least
+        {
+            (best, least) = (Some(candidate), distance);
         }
         index += 1;
     }
@@ -27,9 +26,19 @@ const fn tolerance(one: &str, two: &str) -> usize {
     if longer / 3 > 1 { longer / 3 } else { 1 }
 }
 
-/// Whether two words can be close, by their lengths alone: that saves most comparisons.
-pub(crate) const fn may_be_close(one: &str, two: &str) -> bool {
-    one.len().abs_diff(two.len()) <= tolerance(one, two)
+/// Whether two words are close enough for a suggestion.
+pub(crate) const fn is_close(one: &str, two: &str) -> bool {
+    close_distance(one, two).is_some()
+}
+
+/// The distance of two words that are close.
+const fn close_distance(one: &str, two: &str) -> Option<usize> {
+    // The lengths alone save most comparisons.
+    if one.len().abs_diff(two.len()) > tolerance(one, two) {
+        return None;
+    }
+    let distance = distance(one.as_bytes(), two.as_bytes());
+    if distance <= tolerance(one, two) { Some(distance) } else { None }
 }
 
 /// How many letters must be added, removed, changed or swapped to make one word the other.

@@ -3,7 +3,7 @@
 use super::Setting;
 use crate::{
     report::diagnostic::Diagnostics,
-    schema::{Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueType},
+    schema::{Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueType, key_spec::all_keys_optional},
     value::value::Value,
 };
 
@@ -30,17 +30,54 @@ pub const fn key<T: Setting>(spec: KeySpec) -> Key<T> {
     Key { spec, invalid: None, constraints: 0, read: T::read, check: None, default_if_missing: T::default_if_missing }
 }
 
+/// A key with the default of its Rust type, which is not validated.
+pub const fn or_default<T: DefaultValue>(key: Key<T>) -> Key<T> {
+    let default = match key.spec.default {
+        KeyDefault::Required | KeyDefault::OfType => KeyDefault::Inherited("that of its type"),
+        default => default,
+    };
+    Key { spec: KeySpec { default, ..key.spec }, default_if_missing: || Some(T::default_value()), ..key }
+}
+
 impl<T> Key<T> {
     /// The key with a constraint. An invalid one is kept for the compiler.
     #[must_use]
     pub const fn constrained(self, constraint: Constraint) -> Self {
-        let number = self.constraints;
-        let next = Self { constraints: number + 1, ..self };
-        match next.spec.value_type.constrain(&constraint) {
-            Ok(value_type) => next.of_type(value_type),
-            Err(invalid) if next.invalid.is_none() => Self { invalid: Some((number, invalid)), ..next },
-            Err(_) => next,
-        }
+        let constrained = self.constraints().constrained(constraint);
+        self.with_constraints(constrained)
+    }
+
+    /// The type of the items of its array or map, for constraints on them.
+    pub const fn items(&self) -> Constrained {
+        Constrained::new(*self.spec.value_type.item())
+    }
+
+    /// The key with constraints on the items of its array or map.
+    #[must_use]
+    pub const fn with_items(self, items: &'static Constrained) -> Self {
+        let constrained = self.constraints().with_items(items);
+        self.with_constraints(constrained)
+    }
+
+    /// The key with other defaults for the keys of its table, which needs no key in the file if each has a default.
+    #[must_use]
+    pub const fn with_keys(self, keys: &'static [KeySpec]) -> Self {
+        let ValueType::Table(_) = self.spec.value_type else { return self };
+        let value_type = ValueType::Table(keys);
+        let default = match self.spec.default {
+            KeyDefault::Required if all_keys_optional(&value_type) => KeyDefault::OfType,
+            default => default,
+        };
+        Self { spec: KeySpec { value_type, default, ..self.spec }, ..self }
+    }
+
+    const fn constraints(&self) -> Constrained {
+        Constrained { value_type: self.spec.value_type, invalid: self.invalid, count: self.constraints }
+    }
+
+    const fn with_constraints(self, constrained: Constrained) -> Self {
+        let Constrained { value_type, invalid, count } = constrained;
+        Self { spec: KeySpec { value_type, ..self.spec }, invalid, constraints: count, ..self }
     }
 
     /// The key with other values than its type allows by itself.
@@ -76,23 +113,31 @@ impl<T> Key<T> {
     }
 }
 
-impl<T: Default> Key<T> {
-    /// The key with the default of its Rust type.
-    #[must_use]
-    pub const fn or_default(self) -> Self {
-        let default =
-            if matches!(self.spec.default, KeyDefault::Required) { KeyDefault::OfType } else { self.spec.default };
-        Self { spec: KeySpec { default, ..self.spec }, default_if_missing: || Some(T::default()), ..self }
+/// A type whose default a key without one has.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `Default`",
+    label = "no `Default`",
+    note = "derive or implement `Default` for it, write `default = …`, or `Option<{Self}>` as the type"
+)]
+pub trait DefaultValue {
+    /// The default.
+    fn default_value() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> DefaultValue for T {
+    fn default_value() -> Self {
+        T::default()
     }
 }
 
-/// A check of the author's.
+/// A check of the author's: of a value, or of the value in an `Option`.
 #[diagnostic::on_unimplemented(
     message = "this is not a check of `{T}`",
     label = "takes or returns something else",
-    note = "write `fn …(&{T}) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`"
+    note = "write `fn …(&{T}) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`; for an `Option`, it takes what is in it"
 )]
-pub trait Check<T> {
+pub trait Check<T, Argument> {
     /// Validates a value.
     ///
     /// # Errors
@@ -101,8 +146,15 @@ pub trait Check<T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<T> for F {
+impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<T, T> for F {
     fn check(&self, value: &T) -> Result<(), Diagnostics> {
         self(value).map_err(Into::into)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, T> for F {
+    fn check(&self, value: &Option<T>) -> Result<(), Diagnostics> {
+        value.as_ref().map_or(Ok(()), |value| self(value).map_err(Into::into))
     }
 }

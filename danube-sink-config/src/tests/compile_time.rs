@@ -221,8 +221,10 @@ fn each_error_is_an_error_of_the_build() {
     assert_eq!(at_build(&text).len(), 5);
 }
 
-const API_KEYS: &[KeySpec] =
-    &[KeySpec { source: ValueSource::Secret(None), value_type: ValueType::Secret, ..KeySpec::new("pin") }];
+const API_KEYS: &[KeySpec] = &[
+    KeySpec { source: ValueSource::Secret(None), value_type: ValueType::Secret, ..KeySpec::new("pin") },
+    KeySpec { value_type: ValueType::Integer { min: 0, max: 9 }, ..KeySpec::new("port") },
+];
 
 /// Its name says nothing, and the macro does not know the struct.
 #[test]
@@ -236,11 +238,16 @@ fn a_secret_of_a_nested_table_is_in_no_error_of_the_build() {
         fields: &[FieldDecl::Key("api")],
     };
     let mut found = Vec::new();
-    compile_time::validate(&decl, "[lake]\napi = { pin = \"hunter2\" }", &mut |_, table, value| {
+    let text = "[lake]\napi = { pin = \"hunter2\", port = \"hunter2\", zone = 3 }";
+    compile_time::validate(&decl, text, &mut |_, table, value| {
         found.extend(file_value::error(KEYS, table, value).map(|error| error.to_string()));
     });
-    let [error] = found.as_slice() else { panic!("{found:#?}") };
-    assert!(error.contains("a secret must not be in the file") && error.contains("api = { pin = *** }"), "{error}");
+    let [secret, beside, unknown] = found.as_slice() else { panic!("{found:#?}") };
+    for (error, message) in
+        [(secret, "a secret must not be in the file"), (beside, "expected an integer"), (unknown, "unknown key `zone`")]
+    {
+        assert!(error.contains(message) && error.contains("api = { pin = ***, port = ***, zone = *** }"), "{error}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
     diagnostics::Diagnostics,
     field::{
         check as field,
-        model::{CheckedField, Role},
+        model::{CheckedField, Owner, RawField, Role},
     },
     names,
 };
@@ -44,49 +44,49 @@ fn check_no_generics(generics: &Generics, diagnostics: &mut Diagnostics) {
 }
 
 fn check_section(raw: &RawConnector, diagnostics: &mut Diagnostics) -> String {
-    let Some(text) = &raw.section else {
+    let Some(literal) = &raw.section else {
         let section = names::snake_case(&raw.ident().to_string());
         if reserved::is_root_key(&section) {
             diagnostics.push(
                 raw.ident(),
-                format!("`{section}` is taken: it is a word of every configuration's root"),
+                format!("`{section}` is taken: it is a key of every configuration's root"),
                 "name the section with `#[sink_connector(section = \"…\")]`",
             );
         }
         return section;
     };
-    let section = text.value();
+    let section = literal.value();
     if reserved::is_root_key(&section) {
-        let message = format!("`{section}` is taken: it is a word of every configuration's root");
-        diagnostics.push(text, message, "choose another name");
+        let message = format!("`{section}` is taken: it is a key of every configuration's root");
+        diagnostics.push(literal, message, "choose another name");
     }
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if section.is_empty() || !section.bytes().all(good) {
-        diagnostics.push(text, "not the name of a table", "write letters, digits, `_` and `-`");
+        diagnostics.push(literal, "not the name of a table", "write letters, digits, `_` and `-`");
     }
     section
 }
 
 fn check_config(config: Option<&LitStr>, diagnostics: &mut Diagnostics) {
-    if let Some(text) = config.filter(|text| !text.value().ends_with(".toml")) {
-        diagnostics.push(text, "the configuration is a TOML file", "write `config = \"connector.toml\"`");
+    if let Some(literal) = config.filter(|literal| !literal.value().ends_with(".toml")) {
+        diagnostics.push(literal, "the configuration is a TOML file", "write `config = \"connector.toml\"`");
     }
 }
 
-fn check_not_empty(argument: &str, text: Option<&LitStr>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = text?;
-    if text.value().trim().is_empty() {
+fn check_not_empty(argument: &str, literal: Option<&LitStr>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let literal = literal?;
+    if literal.value().trim().is_empty() {
         diagnostics.push(
-            text,
+            literal,
             format!("the {argument} is empty"),
             format!("remove `{argument}`: without it, it is the package's"),
         );
     }
-    Some(text.value())
+    Some(literal.value())
 }
 
 fn check_fields(
-    fields: Vec<crate::field::model::RawField>,
+    fields: Vec<RawField>,
     item: &syn::ItemStruct,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<CheckedField>> {
@@ -101,13 +101,13 @@ fn check_fields(
     let prefix = names::snake_case(&item.ident.to_string()).to_uppercase();
     let count = fields.len();
     let fields: Vec<CheckedField> =
-        fields.into_iter().filter_map(|raw| field::check(raw, &prefix, diagnostics)).collect();
+        fields.into_iter().filter_map(|raw| field::check(raw, Owner::Connector, &prefix, diagnostics)).collect();
     check_keys(&fields, diagnostics);
     field::check_keys_differ(&fields, diagnostics);
     field::check_variables_differ(&fields, diagnostics);
-    // A field with a mistake may have been the one.
+    // An invalid field may have been the one.
     if fields.len() == count {
-        check_one_list_of_mappings(&fields, item, diagnostics);
+        check_one_array_of_mappings(&fields, item, diagnostics);
     }
     Some(fields)
 }
@@ -119,32 +119,32 @@ fn check_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
         if reserved::is_mapping_list(key) {
             diagnostics.push(
                 &setting.places.key,
-                format!("`{key}` is the list of topic mappings in every section"),
+                format!("`{key}` is the array of topic mappings in every section"),
                 "choose another name, or put `#[topic_mappings]` on the field",
             );
         } else if reserved::is_core_key(key) {
             diagnostics.push(
                 &setting.places.key,
                 format!("`{key}` is a key of every connector, at the root of the file"),
-                "choose another name or `rename`, so that nobody takes one for the other; `ConnectorConfig` has its value",
+                "choose another name or `rename`: two keys of one name are easily confused; `ConnectorConfig` has its value",
             );
         }
     }
 }
 
-fn check_one_list_of_mappings(fields: &[CheckedField], item: &syn::ItemStruct, diagnostics: &mut Diagnostics) {
-    let mut lists = fields.iter().filter(|field| matches!(field.role, Role::TopicMappings { .. }));
-    if lists.next().is_none() {
+fn check_one_array_of_mappings(fields: &[CheckedField], item: &syn::ItemStruct, diagnostics: &mut Diagnostics) {
+    let mut arrays = fields.iter().filter(|field| matches!(field.role, Role::TopicMappings { .. }));
+    if arrays.next().is_none() {
         diagnostics.push(
             &item.ident,
-            "the connector does not say which topics it reads",
+            "the connector has no topic mappings",
             "add a field `#[topic_mappings] topics: TopicMappings`",
         );
     }
-    for another in lists {
+    for another in arrays {
         diagnostics.push(
             &another.name,
-            "a connector has one list of topic mappings",
+            "a connector has one array of topic mappings",
             "remove this field, and give the mappings of the other one the keys that they need",
         );
     }

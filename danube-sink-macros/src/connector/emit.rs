@@ -8,8 +8,9 @@ use super::model::CheckedConnector;
 use crate::{
     dependency,
     field::{
-        emit::{built, key_constant, key_name, option, value_name},
-        model::{CheckedField, Role},
+        emit::{built, cfg, key_constant, key_name, keys, option, value_name},
+        model::{CheckedField, CheckedSetting, Role},
+        syntax::ungrouped_type,
     },
 };
 
@@ -17,9 +18,8 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
     let CheckedConnector { item, section, config, name, version, dev_hint, about, fields, .. } = connector;
     let sink = dependency::path();
     let ident = &item.ident;
-    let settings = || fields.iter().filter_map(|field| Some((&field.name, field.setting()?)));
-    let constants = settings().map(|(name, setting)| key_constant(name, setting, ident));
-    let keys = settings().map(|(name, _)| key_name(name));
+    let constants = key_constants(connector);
+    let keys = keys(settings(connector));
     let name = name.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_NAME")), |name| quote!(#name));
     let version = version.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_VERSION")), |name| quote!(#name));
     let config = option(config.as_ref().map(LitStr::value).as_ref());
@@ -35,6 +35,8 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
             use #sink::__private as __sink;
 
             #(#constants)*
+            const _: () =
+                __sink::assert_variables_differ(<#ident as __sink::GeneratedConnector>::INFO.keys);
 
             #[automatically_derived]
             impl __sink::GeneratedConnector for #ident {
@@ -48,7 +50,7 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
                     config_file: #config,
                     crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
                     dev_hint: #dev_hint,
-                    keys: &[#(#keys.spec),*],
+                    keys: #keys,
                 };
                 #mapping_defaults
 
@@ -62,6 +64,15 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
 
         #main
     }
+}
+
+/// The constants of each setting.
+pub(crate) fn key_constants(connector: &CheckedConnector) -> impl Iterator<Item = TokenStream> {
+    settings(connector).map(|(field, setting)| key_constant(field, setting, &connector.item.ident))
+}
+
+fn settings(connector: &CheckedConnector) -> impl Iterator<Item = (&CheckedField, &CheckedSetting)> {
+    connector.fields.iter().filter_map(|field| Some((field, field.setting()?)))
 }
 
 /// The field with the topic mappings.
@@ -92,11 +103,12 @@ fn load(connector: &CheckedConnector) -> TokenStream {
     let section = Ident::new("section", Span::mixed_site());
     let mut read = Vec::new();
     let mut build = Vec::new();
-    for CheckedField { name, ty, role } in &connector.fields {
-        let value = value_name(name);
+    for field in &connector.fields {
+        let CheckedField { name, ty, role, .. } = field;
+        let (value, cfg) = (value_name(name), cfg(field));
         let call = match role {
             Role::State => {
-                build.push(quote!(#name: <#ty as __sink::State>::start()));
+                build.push(quote!(#cfg #name: <#ty as __sink::State>::start()));
                 continue;
             }
             Role::TopicMappings { .. } => quote!(#section.topic_mappings::<Self>()),
@@ -105,8 +117,8 @@ fn load(connector: &CheckedConnector) -> TokenStream {
                 quote!(#section.get(&#key))
             }
         };
-        read.push(quote!(let #value: __sink::Option<#ty> = #call;));
-        build.push(quote!(#name: #value?));
+        read.push(quote!(#cfg let #value: __sink::Option<#ty> = #call;));
+        build.push(quote!(#cfg #name: #value?));
     }
     let built = built(&section, &build, connector.validate.as_ref());
     quote! {
@@ -119,7 +131,7 @@ fn load(connector: &CheckedConnector) -> TokenStream {
 
 /// `T` of `TopicMappings<T>`.
 fn mapping_type(ty: &Type) -> TokenStream {
-    let Type::Path(path) = ty else { return quote!(()) };
+    let Type::Path(path) = ungrouped_type(ty) else { return quote!(()) };
     let arguments = path.path.segments.last().map(|segment| &segment.arguments);
     match arguments {
         Some(PathArguments::AngleBracketed(arguments)) => match arguments.args.first() {

@@ -1,4 +1,5 @@
-//! What is emitted after a mistake: the item, a stub of all that others may ask of it, and the mistakes.
+//! What is emitted after an error: the item, a stub of what other code needs of it, the claims on its valid fields, and the
+//! errors.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -26,11 +27,12 @@ impl Stub {
         Self { item: item.to_token_stream(), name: name.clone(), generics: generics.clone(), main }
     }
 
-    pub(crate) fn emit(self, diagnostics: Diagnostics) -> TokenStream {
+    /// `constants` are those of the valid fields.
+    pub(crate) fn emit(self, constants: &[TokenStream], diagnostics: Diagnostics) -> TokenStream {
         let Self { item, name, mut generics, main } = self;
         let sink = dependency::path();
         let errors = diagnostics.into_tokens();
-        // Where it has parameters, nobody knows yet whether it is a connector; where it has none, somebody must.
+        // With parameters, it may turn out to be no connector at all.
         if !generics.params.is_empty() {
             generics.make_where_clause().predicates.push(parse_quote!(Self: #sink::SinkConnector + 'static));
         }
@@ -41,7 +43,7 @@ impl Stub {
             )
         });
         quote! {
-            // Nobody builds it now, so that its fields look unused.
+            // No code builds it now, so that its fields look unused.
             #[allow(dead_code)]
             #item
 
@@ -49,6 +51,8 @@ impl Stub {
 
             const _: () = {
                 use #sink::__private as __sink;
+
+                #(#constants)*
 
                 #[automatically_derived]
                 impl #of_impl __sink::GeneratedConnector for #name #of_type #bounds {

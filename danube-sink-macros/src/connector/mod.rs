@@ -1,4 +1,4 @@
-//! `#[sink_connector]` on a struct; and on an enum or union, which it is not for.
+//! `#[sink_connector]` on a struct, and the error for it on another item.
 
 mod check;
 mod emit;
@@ -22,11 +22,16 @@ pub(crate) fn expand(arguments: TokenStream, item: ItemStruct) -> TokenStream {
             let file = file::expand(&checked);
             quote!(#code #file)
         }
-        _ => stub.emit(diagnostics),
+        // Errors of types show beside those of attributes.
+        Some(checked) if checked.item.generics.params.is_empty() => {
+            let constants: Vec<_> = emit::key_constants(&checked).collect();
+            stub.emit(&constants, diagnostics)
+        }
+        _ => stub.emit(&[], diagnostics),
     }
 }
 
-/// Says that only a struct can be a connector.
+/// Reports that only a struct can be a connector.
 pub(crate) fn refuse(mut item: Item) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     let message = "`#[sink_connector]` is for a struct and for its `impl SinkConnector`";
@@ -48,5 +53,5 @@ pub(crate) fn refuse(mut item: Item) -> TokenStream {
             return quote!(#other #errors);
         }
     };
-    stub.emit(diagnostics)
+    stub.emit(&[], diagnostics)
 }

@@ -1,4 +1,4 @@
-//! What the struct says, unchecked and checked.
+//! The struct of a connector, unchecked and checked.
 
 use syn::{Generics, Ident, ItemStruct, LitBool, LitStr, Path};
 
@@ -19,12 +19,12 @@ pub(crate) struct RawConnector {
     pub(crate) about: String,
 }
 
-/// A struct without mistakes.
+/// A valid struct.
 pub(crate) struct CheckedConnector {
     pub(crate) item: ItemStruct,
     pub(crate) section: String,
     pub(crate) config: Option<LitStr>,
-    /// Those of the package, if nothing else is said.
+    /// None for those of the package.
     pub(crate) name: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) dev_hint: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct CheckedConnector {
 }
 
 impl CheckedConnector {
-    /// What holds for common keys that a topic mapping leaves out, as TOML.
+    /// The code's defaults of common keys of a mapping, as TOML.
     pub(crate) fn mapping_defaults(&self) -> &[(String, String)] {
         let defaults = self.fields.iter().find_map(|field| match &field.role {
             Role::TopicMappings { defaults } => Some(defaults.as_slice()),

@@ -15,10 +15,11 @@ use crate::{
 const GRAMMAR: Grammar<'_> = Grammar {
     attribute: "#[sink_connector]",
     known: &["section", "config", "name", "version", "dev_hint", "validate", "main"],
+    lists: &[],
     refused: &[(
         "env",
-        "only secrets are read from the environment",
-        "write `#[setting(secret, env = \"…\")]` on a field",
+        "a variable belongs to one setting",
+        "write `#[setting(env = \"…\")]`, or `#[setting(secret)]`, on a field",
     )],
 };
 
@@ -27,12 +28,12 @@ pub(crate) fn read(arguments: TokenStream, mut item: ItemStruct, diagnostics: &m
     let fields = field::read(&item.fields);
     field::strip(&mut item.fields);
     RawConnector {
-        section: arguments.text("section", diagnostics),
-        config: arguments.text("config", diagnostics),
-        name: arguments.text("name", diagnostics),
-        version: arguments.text("version", diagnostics),
-        dev_hint: arguments.text("dev_hint", diagnostics),
-        main: arguments.truth("main", diagnostics),
+        section: arguments.string("section", diagnostics),
+        config: arguments.string("config", diagnostics),
+        name: arguments.string("name", diagnostics),
+        version: arguments.string("version", diagnostics),
+        dev_hint: arguments.string("dev_hint", diagnostics),
+        main: arguments.boolean("main", diagnostics),
         validate: arguments.path("validate", diagnostics),
         fields,
         about: field::doc(&item.attrs),

@@ -1,14 +1,19 @@
 //! `name = value, flag, …`: the arguments of an attribute.
 
 use proc_macro2::TokenStream;
-use syn::{Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token, parse::Parser, punctuated::Punctuated};
+use syn::{
+    Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, MetaList, Path, Token, parse::Parser, punctuated::Punctuated,
+};
 
+use super::syntax::ungrouped;
 use crate::{diagnostics::Diagnostics, names};
 
 /// One argument, with or without a value.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) value: Option<Expr>,
+    /// What is in parentheses after the name.
+    pub(crate) list: Option<MetaList>,
 }
 
 /// What an attribute understands.
@@ -16,7 +21,9 @@ pub(crate) struct Grammar<'g> {
     /// How messages name it.
     pub(crate) attribute: &'static str,
     pub(crate) known: &'g [&'g str],
-    /// Words that somebody may well try, why they are wrong, and what to write instead.
+    /// Those of them that take further arguments, in parentheses.
+    pub(crate) lists: &'g [&'g str],
+    /// Words that an author may well try, why they are wrong, and what to write instead.
     pub(crate) refused: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -27,7 +34,7 @@ pub(crate) struct Arguments(Vec<Argument>);
 impl Arguments {
     /// Reads them, reporting those that the grammar does not know; `None` if they cannot be read at all.
     pub(crate) fn read(tokens: TokenStream, grammar: &Grammar<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let Grammar { attribute, known, refused } = grammar;
+        let Grammar { attribute, known, lists, refused } = grammar;
         let parsed = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens) {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -57,8 +64,13 @@ impl Arguments {
                 continue;
             }
             match meta {
-                Meta::Path(_) => arguments.push(Argument { name, value: None }),
-                Meta::NameValue(pair) => arguments.push(Argument { name, value: Some(pair.value) }),
+                Meta::Path(_) => arguments.push(Argument { name, value: None, list: None }),
+                Meta::NameValue(pair) => {
+                    arguments.push(Argument { name, value: Some(ungrouped(pair.value)), list: None });
+                }
+                Meta::List(list) if lists.contains(&name.to_string().as_str()) => {
+                    arguments.push(Argument { name, value: None, list: Some(list) });
+                }
                 Meta::List(list) => diagnostics.push(
                     &list,
                     format!("`{name}` takes its value after `=`"),
@@ -83,11 +95,11 @@ impl Arguments {
     }
 
     /// A value in double quotes.
-    pub(crate) fn text(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<LitStr> {
+    pub(crate) fn string(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<LitStr> {
         let argument = self.get(name)?;
         match &argument.value {
-            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => return Some(text.clone()),
-            Some(other) => diagnostics.push(other, format!("`{name}` is a text"), format!("write `{name} = \"…\"`")),
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(string), .. })) => return Some(string.clone()),
+            Some(other) => diagnostics.push(other, format!("`{name}` is a string"), format!("write `{name} = \"…\"`")),
             None => {
                 diagnostics.push(&argument.name, format!("`{name}` needs a value"), format!("write `{name} = \"…\"`"))
             }
@@ -117,10 +129,10 @@ impl Arguments {
     }
 
     /// `true` or `false`.
-    pub(crate) fn truth(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<LitBool> {
+    pub(crate) fn boolean(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<LitBool> {
         let argument = self.get(name)?;
         match &argument.value {
-            Some(Expr::Lit(ExprLit { lit: Lit::Bool(truth), .. })) => return Some(truth.clone()),
+            Some(Expr::Lit(ExprLit { lit: Lit::Bool(boolean), .. })) => return Some(boolean.clone()),
             Some(other) => {
                 diagnostics.push(other, format!("`{name}` is `true` or `false`"), format!("write `{name} = false`"))
             }

@@ -1,26 +1,31 @@
-//! [`RawField`] → [`CheckedField`], with every mistake in its attributes; and what shows in all fields together.
+//! [`RawField`] → [`CheckedField`], with every error in its attributes; and the errors that only all fields together show.
 
 use danube_sink_config::private::reserved;
 
 use super::{
     mappings,
-    model::{CheckedField, Helper, RawField, RawHelper, Role},
+    model::{CheckedField, Helper, Owner, RawField, RawHelper, Role},
     setting,
 };
 use crate::diagnostics::Diagnostics;
 
-/// Checks one field. `secret_prefix` begins the variables of the secrets.
-pub(crate) fn check(field: RawField, secret_prefix: &str, diagnostics: &mut Diagnostics) -> Option<CheckedField> {
+/// Checks one field of a struct. `variable_prefix` begins the variables of a connector's secrets.
+pub(crate) fn check(
+    field: RawField,
+    owner: Owner,
+    variable_prefix: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<CheckedField> {
     let helper = check_one_helper(&field, diagnostics);
     let role = match helper.map(|helper| (helper.kind, helper)) {
         Some((Helper::State, helper)) => {
             check_no_arguments(helper, diagnostics);
             Role::State
         }
-        Some((Helper::TopicMappings, helper)) => mappings::check(&field.ty, helper, diagnostics)?,
-        Some((Helper::Setting, _)) | None => setting::check(&field, helper, secret_prefix, diagnostics)?,
+        Some((Helper::TopicMappings, helper)) => mappings::check(&field, helper, diagnostics)?,
+        Some((Helper::Setting, _)) | None => setting::check(&field, helper, owner, variable_prefix, diagnostics)?,
     };
-    Some(CheckedField { name: field.name, ty: field.ty, role })
+    Some(CheckedField { name: field.name, ty: field.ty, role, cfg: field.cfg })
 }
 
 /// A field is one thing.
@@ -54,31 +59,34 @@ fn check_no_arguments(helper: &RawHelper, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// One table has no key twice.
+/// One table has no key twice. Of fields under `#[cfg]`, the compiler may keep one.
 pub(crate) fn check_keys_differ(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
-    let settings: Vec<_> = fields.iter().filter_map(CheckedField::setting).collect();
-    for (index, setting) in settings.iter().enumerate() {
-        if settings[..index].iter().any(|other| other.key == setting.key) {
+    let settings = || fields.iter().filter(|field| field.cfg.is_empty()).filter_map(CheckedField::setting);
+    for (index, setting) in settings().enumerate() {
+        let key = &setting.key;
+        if settings().take(index).any(|other| other.key == *key) {
             diagnostics.push(
                 &setting.places.key,
-                format!("another field has the key `{}` already", setting.key),
+                format!("another field has the key `{key}` already"),
                 "choose another name, or another `rename = \"…\"`",
             );
         }
     }
 }
 
-/// A variable means one thing: a secret, the file of one, or a setting of every connector.
+/// A variable means one thing: a setting, a secret, the file of one, or a setting of every connector.
 pub(crate) fn check_variables_differ(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
-    let mut seen: Vec<&str> = Vec::new();
-    for setting in fields.iter().filter_map(CheckedField::setting) {
-        let Some(name) = &setting.secret_env else { continue };
-        let help = "name another one with `#[setting(secret, env = \"…\")]`";
-        if reserved::is_variable(name) || reserved::is_variable(&format!("{name}_FILE")) {
-            diagnostics.push(&setting.places.variable, format!("the variable {name} means something else"), help);
-        } else if seen.contains(&name.as_str()) {
-            diagnostics.push(&setting.places.variable, format!("another secret has the variable {name}"), help);
+    let mut seen: Vec<String> = Vec::new();
+    for field in fields {
+        let Some(setting) = field.setting() else { continue };
+        let variables = setting.source.variables();
+        let secret = if setting.source.is_secret() { "secret, " } else { "" };
+        let help = format!("name another one with `#[setting({secret}env = \"…\")]`");
+        if let Some(name) = variables.iter().find(|name| reserved::is_variable(name)) {
+            diagnostics.push(&setting.places.variable, format!("every connector has the variable {name}"), help);
+        } else if let Some(name) = variables.iter().find(|name| field.cfg.is_empty() && seen.contains(name)) {
+            diagnostics.push(&setting.places.variable, format!("another setting has the variable {name}"), help);
         }
-        seen.push(name);
+        seen.extend(variables);
     }
 }

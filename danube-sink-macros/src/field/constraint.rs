@@ -1,11 +1,15 @@
-//! `range = …`, `length = …` and `one_of = […]`: the constraints of a setting.
+//! `range = …`, `length = …` and `one_of = […]`: the constraints of a setting, and within `items(…)` those of its items.
 
 use danube_sink_config::schema::{Constraint, ValueRef};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{Expr, ExprRange, RangeLimits};
 
-use super::literal::{Literal, value_tokens};
+use super::{
+    arguments::{Arguments, Grammar},
+    literal::{Literal, value_tokens},
+};
+use crate::diagnostics::Diagnostics;
 
 /// The error of a constraint, and the help.
 type Wrong = (&'static str, &'static str);
@@ -13,7 +17,38 @@ type Wrong = (&'static str, &'static str);
 type Read = fn(&Expr) -> Result<Constraint, Wrong>;
 
 /// The arguments, and how their values are read.
-pub(crate) const ALL: [(&str, Read); 3] = [("range", range), ("length", length), ("one_of", one_of)];
+const ALL: [(&str, Read); 3] = [("range", range), ("length", length), ("one_of", one_of)];
+
+const ITEMS: Grammar<'_> =
+    Grammar { attribute: "items(…)", known: &["range", "length", "one_of"], lists: &[], refused: &[] };
+
+/// The constraints among some arguments, each with its place.
+pub(super) fn read(arguments: &Arguments, diagnostics: &mut Diagnostics) -> Vec<(Constraint, TokenStream)> {
+    let mut constraints = Vec::new();
+    for (name, read) in ALL {
+        let Some(value) = arguments.value(name, "…", diagnostics) else { continue };
+        match read(value) {
+            Ok(constraint) => constraints.push((constraint, value.to_token_stream())),
+            Err((message, help)) => diagnostics.push(value, message, help),
+        }
+    }
+    constraints
+}
+
+/// The constraints within `items(…)`.
+pub(super) fn read_items(arguments: &Arguments, diagnostics: &mut Diagnostics) -> Vec<(Constraint, TokenStream)> {
+    let Some(argument) = arguments.get("items") else { return Vec::new() };
+    match &argument.list {
+        Some(list) if !list.tokens.is_empty() => Arguments::read(list.tokens.clone(), &ITEMS, diagnostics)
+            .map(|arguments| read(&arguments, diagnostics))
+            .unwrap_or_default(),
+        _ => {
+            let message = "`items` takes its constraints in parentheses";
+            diagnostics.push(&argument.name, message, "write `items(range = 1..=10)`, or `length` or `one_of` in it");
+            Vec::new()
+        }
+    }
+}
 
 fn range(value: &Expr) -> Result<Constraint, Wrong> {
     let wrong = (
@@ -23,10 +58,10 @@ fn range(value: &Expr) -> Result<Constraint, Wrong> {
     let Expr::Range(range) = value else { return Err(wrong) };
     let (from, to, below) = ends(range).ok_or(wrong)?;
     if from.is_none() && to.is_none() {
-        return Err(("a range without limits allows everything", "remove it, or write `1..=100`"));
+        return Err(("a range without bounds allows every value", "remove it, or write `1..=100`"));
     }
     let shown = |end: &Literal| match end {
-        Literal::String(text) => text.clone(),
+        Literal::String(string) => string.clone(),
         number => number.to_toml(),
     };
     let words = match (from.as_ref().map(shown), to.as_ref().map(shown)) {
@@ -40,7 +75,7 @@ fn range(value: &Expr) -> Result<Constraint, Wrong> {
 }
 
 fn length(value: &Expr) -> Result<Constraint, Wrong> {
-    let wrong = ("the limits of a length are integers", "write `1..=64`, `1..` or `..=64`");
+    let wrong = ("the bounds of a length are integers", "write `1..=64`, `1..` or `..=64`");
     let Expr::Range(range) = value else { return Err(wrong) };
     let count = |end: Option<Literal>, otherwise: usize| match end {
         None => Ok(otherwise),
@@ -49,12 +84,12 @@ fn length(value: &Expr) -> Result<Constraint, Wrong> {
     };
     let (from, to, below) = ends(range).ok_or(wrong)?;
     if from.is_none() && to.is_none() {
-        return Err(("a range without limits allows everything", "remove it, or write `1..=64`"));
+        return Err(("a range without bounds allows every value", "remove it, or write `1..=64`"));
     }
     let (min, max) = (count(from, 0)?, count(to, usize::MAX)?);
     match max.checked_sub(usize::from(below)) {
         Some(max) if min <= max => Ok(Constraint::Length { min, max }),
-        _ => Err(("the range is empty", "write the smaller limit first")),
+        _ => Err(("the range is empty", "write the smaller bound first")),
     }
 }
 
@@ -73,14 +108,14 @@ fn ends(range: &ExprRange) -> Option<(Option<Literal>, Option<Literal>, bool)> {
     Some((end(range.start.as_deref())?, end(range.end.as_deref())?, below))
 }
 
-/// The limit as code.
+/// The constraint as code.
 pub(crate) fn tokens(constraint: &Constraint) -> TokenStream {
     match constraint {
         Constraint::Range { from, to, below, words } => {
             let end = |end: &Option<ValueRef<'static>>| match end {
-                Some(scalar) => {
-                    let scalar = value_tokens(scalar);
-                    quote!(__sink::Some(#scalar))
+                Some(value) => {
+                    let value = value_tokens(value);
+                    quote!(__sink::Some(#value))
                 }
                 None => quote!(__sink::None),
             };

@@ -1,15 +1,22 @@
-//! Code from [`CheckedSetting`]. It stands in a block in which `__sink` is what `danube-sink` keeps for generated code.
+//! Code from [`CheckedSetting`]. It is in a block in which `__sink` is the module of `danube-sink` for generated code.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Ident, Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
     constraint,
     literal::{Literal, value_tokens},
-    model::CheckedSetting,
-    syntax::without_self,
+    model::{CheckedField, CheckedSetting, KeyOfTable, Owner, SettingDefault, Source},
+    setting::variable_key,
+    syntax::{self, without_self},
 };
+
+/// The `#[cfg(…)]` attributes of a field, which all of its code has.
+pub(crate) fn cfg(field: &CheckedField) -> TokenStream {
+    let cfg = &field.cfg;
+    quote!(#(#cfg)*)
+}
 
 /// The name of the constant that declares the key of a field.
 pub(crate) fn key_name(field: &Ident) -> Ident {
@@ -23,32 +30,121 @@ pub(crate) fn value_name(field: &Ident) -> Ident {
 }
 
 /// `const __KEY_URL: Key<…> = …;`, and the claims on its type that the compiler has to check. `owner` is the struct.
-pub(crate) fn key_constant(field: &Ident, setting: &CheckedSetting, owner: &Ident) -> TokenStream {
-    let CheckedSetting { ty, key, help, default, optional: _, secret_env, constraints, validate, places: _ } = setting;
-    let name = key_name(field);
-    let help = (!help.is_empty()).then(|| quote!(doc: #help,));
-    let toml = default.as_ref().map(|(default, _)| default.to_toml());
-    let literal = toml.map(|literal| quote!(default: __sink::KeyDefault::Literal(#literal),));
-    let secret = secret_env.as_ref().map(|name| quote!(source: __sink::ValueSource::Secret(__sink::Some(#name)),));
-    let spec = quote!(__sink::KeySpec::new(#key));
-    let spec = if help.is_none() && literal.is_none() && secret.is_none() {
-        spec
-    } else {
-        quote!(__sink::KeySpec { #help #literal #secret ..#spec })
+pub(crate) fn key_constant(field: &CheckedField, setting: &CheckedSetting, owner: &Ident) -> TokenStream {
+    let CheckedSetting { ty, default, example, constraints, items, .. } = setting;
+    let name = key_name(&field.name);
+    let key = key(setting, owner);
+    let key = quote!(const #name: __sink::Key<#ty> = #key;);
+    let source = match setting.owner {
+        Owner::Mapping => "assert_source_in_mapping",
+        Owner::Connector | Owner::Table => "assert_source",
     };
-    let check = validate.as_ref().map(|_| check(setting, owner));
-    let secret_claim = quote_spanned!(ty.span()=> const _: () = __sink::assert_secret(&#name.spec););
-    let constraint_claims = constraints.iter().enumerate().map(
-        |(number, (_, span))| quote_spanned!(*span=> const _: () = __sink::assert_constraint(#name.invalid, #number);),
-    );
-    let default_claims = default.as_ref().map(|(default, span)| fits(&quote!(&#name.spec.value_type), default, *span));
-    let constraints = constraints.iter().map(|(constraint, _)| constraint::tokens(constraint));
-    quote! {
-        const #name: __sink::Key<#ty> = __sink::key::<#ty>(#spec) #(.constrained(#constraints))* #check;
-        #secret_claim
-        #(#constraint_claims)*
-        #default_claims
+    let mut claims = vec![claim(&ty.to_token_stream(), source, quote!(&#name.spec))];
+    for (number, (_, place)) in constraints.iter().chain(items).enumerate() {
+        claims.push(claim(place, "assert_constraint", quote!(#name.invalid, #number)));
     }
+    let value_type = quote!(&#name.spec.value_type);
+    match default {
+        SettingDefault::None | SettingDefault::OfType => {}
+        SettingDefault::Literal(literal, place) => fits("default", &value_type, literal, place, &mut claims),
+        SettingDefault::Keys { keys, place } => {
+            claims.push(claim(place, "assert_table", value_type.clone()));
+            for KeyOfTable { key, literal, place } in keys {
+                let name = syntax::key(key);
+                claims.push(claim(&key.to_token_stream(), "assert_key", quote!(#value_type, #name)));
+                let value_type = quote!(&__sink::type_of_key(#value_type, #name));
+                fits("default", &value_type, literal, place, &mut claims);
+            }
+        }
+    }
+    if let Some((literal, place)) = example {
+        fits("example", &value_type, literal, place, &mut claims);
+    }
+    let cfg = cfg(field);
+    quote!(#cfg #key #(#cfg #claims)*)
+}
+
+/// The key with its constraints, default and check.
+fn key(setting: &CheckedSetting, owner: &Ident) -> TokenStream {
+    let CheckedSetting { ty, default, constraints, items, .. } = setting;
+    let spec = spec(setting);
+    let mut key = quote!(__sink::key::<#ty>(#spec));
+    let mut parts = TokenStream::new();
+    if let SettingDefault::OfType = default {
+        key = quote!(__sink::or_default::<#ty>(#key));
+    }
+    let constraints = constraints.iter().map(|(constraint, _)| constraint::tokens(constraint));
+    key = quote!(#key #(.constrained(#constraints))*);
+    if !items.is_empty() {
+        let items = items.iter().map(|(constraint, _)| constraint::tokens(constraint));
+        parts = quote!(const __ITEMS: __sink::Constrained = __KEY.items() #(.constrained(#items))*;);
+    }
+    let mut with_parts = (!items.is_empty()).then(|| quote!(.with_items(&__ITEMS)));
+    if let SettingDefault::Keys { keys, .. } = default {
+        let keys = keys.iter().map(|KeyOfTable { key, literal, .. }| {
+            let (key, literal) = (syntax::key(key), literal.to_toml());
+            quote!((#key, #literal))
+        });
+        parts.extend(quote! {
+            const __KEYS: [__sink::KeySpec; __KEY.spec.value_type.keys().len()] =
+                __sink::with_defaults(__KEY.spec.value_type.keys(), &[#(#keys),*]);
+        });
+        with_parts = Some(quote!(#with_parts .with_keys(&__KEYS)));
+    }
+    let check = check(setting, owner);
+    match with_parts {
+        None => quote!(#key #check),
+        Some(with_parts) => quote!({
+            const __KEY: __sink::Key<#ty> = #key;
+            #parts
+            __KEY #with_parts #check
+        }),
+    }
+}
+
+/// The declaration of a key.
+fn spec(setting: &CheckedSetting) -> TokenStream {
+    let CheckedSetting { key, help, default, example, source, .. } = setting;
+    let mut parts = Vec::new();
+    if !help.is_empty() {
+        parts.push(quote!(doc: #help));
+    }
+    if let SettingDefault::Literal(literal, _) = default {
+        let literal = literal.to_toml();
+        parts.push(quote!(default: __sink::KeyDefault::Literal(#literal)));
+    }
+    if let Some((literal, _)) = example {
+        let literal = literal.to_toml();
+        parts.push(quote!(example: __sink::Some(#literal)));
+    }
+    match source {
+        Source::File => {}
+        Source::Variable(name) => parts.push(quote!(source: __sink::ValueSource::FileOrVariable(#name))),
+        Source::Secret(name) => {
+            let name = option(name.as_ref());
+            parts.push(quote!(source: __sink::ValueSource::Secret(#name)));
+        }
+    }
+    let spec = quote!(__sink::KeySpec::new(#key));
+    if parts.is_empty() { spec } else { quote!(__sink::KeySpec { #(#parts,)* ..#spec }) }
+}
+
+/// The keys of a table or mapping as an array: of each field, and of the variable of each secret.
+pub(crate) fn keys<'f>(fields: impl Iterator<Item = (&'f CheckedField, &'f CheckedSetting)>) -> TokenStream {
+    let keys = fields.map(|(field, setting)| {
+        let (cfg, name) = (cfg(field), key_name(&field.name));
+        let variable = match (&setting.source, setting.owner) {
+            (Source::Secret(_), Owner::Table | Owner::Mapping) => {
+                let key = variable_key(&setting.key);
+                let doc = format!("Variable that holds `{}`", setting.key);
+                let example = format!("\"{}\"", setting.key.to_uppercase().replace('-', "_"));
+                Some(quote!(#cfg __sink::variable_key(#key, #doc, #example),))
+            }
+            _ => None,
+        };
+        quote!(#cfg #name.spec, #variable)
+    });
+    quote!(&[#(#keys)*])
 }
 
 /// The struct of its fields, validated as a whole if `validate` names a check. `reader` has converted them.
@@ -80,41 +176,40 @@ pub(crate) fn built_mapping(
     }
 }
 
-/// `.checked(|value| …)`: an `Option` is checked if there is something in it.
+/// `.checked(|value| …)`.
 fn check(setting: &CheckedSetting, owner: &Ident) -> Option<TokenStream> {
     let path = without_self(setting.validate.clone()?, owner);
     let (ty, value) = (&setting.ty, Ident::new("value", Span::mixed_site()));
     let call = quote_spanned!(path.span()=> __sink::check(#value, #path));
-    let call = if setting.optional {
-        quote!(match #value {
-            __sink::Some(#value) => #call,
-            __sink::None => __sink::Ok(()),
-        })
-    } else {
-        call
-    };
     Some(quote!(.checked(|#value: &#ty| #call)))
 }
 
-/// Claims that a default fits the type, and each of its items the type of the items.
-fn fits(value_type: &TokenStream, literal: &Literal, span: Span) -> TokenStream {
+/// Claims that a literal fits the type, and each of its items the type of the items. `what` is the literal's name in messages.
+fn fits(what: &str, value_type: &TokenStream, literal: &Literal, place: &TokenStream, claims: &mut Vec<TokenStream>) {
     let value = value_tokens(&literal.as_ref());
-    let items = match literal {
-        Literal::Array(items) => items.as_slice(),
-        _ => &[],
-    };
-    let item = quote!((#value_type).item());
-    let items = items.iter().map(|literal| fits(&item, literal, span));
-    quote_spanned! {span=>
-        const _: () = __sink::assert_default(#value_type, &#value);
-        #(#items)*
+    claims.push(claim(place, "assert_fits", quote!(#what, #value_type, &#value)));
+    if let Literal::Array(items) = literal {
+        let item = quote!((#value_type).item());
+        items.iter().for_each(|literal| fits(what, &item, literal, place, claims));
     }
 }
 
+/// A constant that calls a function, which stops the compiler at `place` if the claim does not hold.
+fn claim(place: &TokenStream, function: &str, arguments: TokenStream) -> TokenStream {
+    // The compiler shows the call from its first token to its last.
+    let mut spans = place.clone().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    let last = spans.last().unwrap_or(first);
+    let function = Ident::new(function, first);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(last);
+    quote_spanned!(first=> const _: () = __sink::#function #arguments;)
+}
+
 /// `Some("…")` or `None`.
-pub(crate) fn option(text: Option<&String>) -> TokenStream {
-    match text {
-        Some(text) => quote!(__sink::Some(#text)),
+pub(crate) fn option(string: Option<&String>) -> TokenStream {
+    match string {
+        Some(string) => quote!(__sink::Some(#string)),
         None => quote!(__sink::None),
     }
 }

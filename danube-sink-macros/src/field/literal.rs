@@ -23,9 +23,12 @@ impl Literal {
     pub(crate) fn read(value: &Expr) -> Option<Self> {
         match value {
             Expr::Lit(ExprLit { lit, .. }) => match lit {
-                Lit::Str(text) => Some(Self::String(text.value())),
+                Lit::Str(string) => Some(Self::String(string.value())),
                 Lit::Int(number) => number.base10_parse().ok().map(Self::Integer),
-                Lit::Float(number) => number.base10_parse().ok().map(Self::Float),
+                // One that is too large is infinite, and no literal of Rust.
+                Lit::Float(number) => {
+                    number.base10_parse().ok().filter(|number: &f64| number.is_finite()).map(Self::Float)
+                }
                 Lit::Bool(boolean) => Some(Self::Bool(boolean.value)),
                 _ => None,
             },
@@ -43,7 +46,7 @@ impl Literal {
 
     pub(crate) fn to_toml(&self) -> String {
         match self {
-            Self::String(text) => quoted(text),
+            Self::String(string) => quoted(string),
             Self::Integer(number) => number.to_string(),
             // As TOML wants it, with a digit on both sides of the point.
             Self::Float(number) => format!("{number:?}"),
@@ -54,7 +57,7 @@ impl Literal {
 
     pub(crate) fn as_ref(&self) -> ValueRef<'_> {
         match self {
-            Self::String(text) => ValueRef::String(text),
+            Self::String(string) => ValueRef::String(string),
             Self::Integer(number) => ValueRef::Integer(*number),
             Self::Float(number) => ValueRef::Float(*number),
             Self::Bool(boolean) => ValueRef::Bool(*boolean),
@@ -75,7 +78,7 @@ impl Literal {
 /// The value as code.
 pub(crate) fn value_tokens(value: &ValueRef<'_>) -> TokenStream {
     match value {
-        ValueRef::String(text) => quote!(__sink::ValueRef::String(#text)),
+        ValueRef::String(string) => quote!(__sink::ValueRef::String(#string)),
         ValueRef::Integer(number) => {
             let number = proc_macro2::Literal::i128_unsuffixed(*number);
             quote!(__sink::ValueRef::Integer(#number))

@@ -1,12 +1,11 @@
 //! `#[topic_mappings(…)]`: defaults for common keys that a mapping of the file leaves out.
 
 use danube_sink_config::{private::reserved, schema::ValueType};
-use syn::Type;
 
 use super::{
     arguments::{Arguments, Grammar},
     literal::Literal,
-    model::{RawHelper, Role},
+    model::{RawField, RawHelper, Role},
     syntax::type_word,
 };
 use crate::diagnostics::Diagnostics;
@@ -22,10 +21,18 @@ const REFUSED: [(&str, &str, &str); 5] = [
     ("topic", OF_ONE_MAPPING, IN_THE_FILE),
     ("subscription", OF_ONE_MAPPING, IN_THE_FILE),
     ("consumer_name", OF_ONE_MAPPING, IN_THE_FILE),
-    ("default", "a default is said for one key", "write the key itself, such as `batch_size = 500`"),
+    ("default", "a default is written for one key", "write the key itself, such as `batch_size = 500`"),
 ];
 
-pub(super) fn check(ty: &Type, helper: &RawHelper, diagnostics: &mut Diagnostics) -> Option<Role> {
+pub(super) fn check(field: &RawField, helper: &RawHelper, diagnostics: &mut Diagnostics) -> Option<Role> {
+    let ty = &field.ty;
+    if let Some(cfg) = field.cfg.first() {
+        diagnostics.push(
+            cfg,
+            "a connector has topic mappings in every build",
+            "remove the `#[cfg]`, and put it on fields of the struct that derives `TopicMapping`",
+        );
+    }
     if type_word(ty).is_none_or(|word| word != "TopicMappings") {
         diagnostics.push(
             ty,
@@ -35,7 +42,7 @@ pub(super) fn check(ty: &Type, helper: &RawHelper, diagnostics: &mut Diagnostics
     }
     let keys: Vec<(&str, ValueType)> = reserved::mapping_defaults().collect();
     let known: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
-    let grammar = Grammar { attribute: "#[topic_mappings]", known: &known, refused: &REFUSED };
+    let grammar = Grammar { attribute: "#[topic_mappings]", known: &known, lists: &[], refused: &REFUSED };
     let arguments = Arguments::read(helper.arguments.clone(), &grammar, diagnostics)?;
     let defaults = keys
         .iter()

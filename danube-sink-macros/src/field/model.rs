@@ -1,8 +1,8 @@
-//! What a field says, unchecked and checked.
+//! The attributes of a field, unchecked and checked.
 
 use danube_sink_config::schema::Constraint;
-use proc_macro2::{Span, TokenStream};
-use syn::{Ident, Path, Type};
+use proc_macro2::TokenStream;
+use syn::{Attribute, Ident, Path, Type};
 
 use super::literal::Literal;
 
@@ -12,6 +12,8 @@ pub(crate) struct RawField {
     pub(crate) ty: Type,
     pub(crate) help: String,
     pub(crate) helpers: Vec<RawHelper>,
+    /// Its `#[cfg(…)]` attributes.
+    pub(crate) cfg: Vec<Attribute>,
 }
 
 /// One `#[setting]`, `#[state]` or `#[topic_mappings]`.
@@ -28,11 +30,23 @@ pub(crate) enum Helper {
     TopicMappings,
 }
 
-/// A field without mistakes.
+/// The struct that a field belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Connector,
+    /// A nested table.
+    Table,
+    /// A topic mapping.
+    Mapping,
+}
+
+/// A valid field.
 pub(crate) struct CheckedField {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
     pub(crate) role: Role,
+    /// What all of its code depends on.
+    pub(crate) cfg: Vec<Attribute>,
 }
 
 impl CheckedField {
@@ -48,28 +62,75 @@ pub(crate) enum Role {
     /// A key of the file, or a secret of the environment.
     Setting(Box<CheckedSetting>),
     TopicMappings {
-        /// What holds for common keys that a mapping leaves out, as TOML.
+        /// Defaults for common keys of a mapping, as TOML.
         defaults: Vec<(String, String)>,
     },
     State,
 }
 
 pub(crate) struct CheckedSetting {
+    pub(crate) owner: Owner,
     pub(crate) ty: Type,
     pub(crate) key: String,
     pub(crate) help: String,
-    pub(crate) default: Option<(Literal, Span)>,
-    pub(crate) optional: bool,
-    /// The variable of a secret.
-    pub(crate) secret_env: Option<String>,
+    pub(crate) source: Source,
+    pub(crate) default: SettingDefault,
+    pub(crate) example: Option<(Literal, TokenStream)>,
     /// Each with its place.
-    pub(crate) constraints: Vec<(Constraint, Span)>,
+    pub(crate) constraints: Vec<(Constraint, TokenStream)>,
+    /// Those of the items of an array or map.
+    pub(crate) items: Vec<(Constraint, TokenStream)>,
     /// The author's check of the value.
     pub(crate) validate: Option<Path>,
-    /// Where the key and the variable are said.
     pub(crate) places: Places,
 }
 
+/// Where the value of a setting comes from.
+pub(crate) enum Source {
+    File,
+    /// The file, or a variable that overrides it.
+    Variable(String),
+    /// A variable; without a name, one that the loader names by the path of the table.
+    Secret(Option<String>),
+}
+
+impl Source {
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+
+    /// The variables that it reads, as far as their names are known.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        match self {
+            Self::Variable(name) => vec![name.clone()],
+            Self::Secret(Some(name)) => vec![name.clone(), format!("{name}_FILE")],
+            Self::File | Self::Secret(None) => Vec::new(),
+        }
+    }
+}
+
+/// `default`, in one of its forms.
+pub(crate) enum SettingDefault {
+    /// The type decides whether the key is required.
+    None,
+    /// The `Default` of the type.
+    OfType,
+    Literal(Literal, TokenStream),
+    /// Defaults for keys of the table.
+    Keys {
+        keys: Vec<KeyOfTable>,
+        place: TokenStream,
+    },
+}
+
+/// The default of a key of a nested table.
+pub(crate) struct KeyOfTable {
+    pub(crate) key: Ident,
+    pub(crate) literal: Literal,
+    pub(crate) place: TokenStream,
+}
+
+/// Where the key and the variable are named.
 pub(crate) struct Places {
     pub(crate) key: TokenStream,
     pub(crate) variable: TokenStream,

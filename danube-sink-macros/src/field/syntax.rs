@@ -17,6 +17,7 @@ fn read_one(field: &Field, name: Ident) -> RawField {
         ty: field.ty.clone(),
         help: doc(&field.attrs),
         helpers: field.attrs.iter().filter_map(helper).collect(),
+        cfg: field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
     }
 }
 
@@ -58,8 +59,8 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
     let lines: Vec<String> = attributes
         .iter()
         .filter_map(|attribute| match &attribute.meta {
-            Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            Meta::NameValue(pair) if pair.path.is_ident("doc") => match ungrouped(pair.value.clone()) {
+                Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) => Some(line.value()),
                 _ => None,
             },
             _ => None,
@@ -74,22 +75,27 @@ pub(crate) fn key(name: &Ident) -> String {
     name.unraw().to_string()
 }
 
-/// The last word of a type's path: `Option` of `std::option::Option<T>`.
+/// The last word of a type's path: `TopicMappings` of `danube_sink::TopicMappings<T>`.
 pub(crate) fn type_word(ty: &Type) -> Option<&Ident> {
-    match ty {
+    match ungrouped_type(ty) {
         Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
-        Type::Group(group) => type_word(&group.elem),
         _ => None,
     }
 }
 
-/// `T` of `Option<T>`, as far as the text tells.
-pub(crate) fn inside_option(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
-    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    match arguments.args.first()? {
-        syn::GenericArgument::Type(inner) => Some(inner),
-        _ => None,
+/// The type without the invisible delimiters that an argument of `macro_rules!` has.
+pub(crate) fn ungrouped_type(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungrouped_type(&group.elem),
+        Type::Paren(group) => ungrouped_type(&group.elem),
+        _ => ty,
+    }
+}
+
+/// As [`ungrouped_type`], of an expression.
+pub(crate) fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        _ => expr,
     }
 }

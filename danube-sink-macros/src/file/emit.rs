@@ -50,7 +50,7 @@ fn file_table(table: &FileTable<'_>) -> TokenStream {
 }
 
 fn file_value(value: &FileValue<'_>) -> TokenStream {
-    let FileValue { path, value, keys, misplaced, key_location, location, redacted_excerpt } = value;
+    let FileValue { path, value, keys, misplaced, key_location, location } = value;
     let path = path.iter().map(|segment| match segment {
         PathSegment::Key(key) => quote!(file_value::PathSegment::Key(#key)),
         PathSegment::Item => quote!(file_value::PathSegment::Item),
@@ -65,14 +65,13 @@ fn file_value(value: &FileValue<'_>) -> TokenStream {
             misplaced: #misplaced,
             key_location: #key_location,
             location: #location,
-            redacted_excerpt: #redacted_excerpt,
         }
     }
 }
 
 fn value_ref(value: &ValueRef<'_>) -> TokenStream {
     let value = match value {
-        ValueRef::String(text) => quote!(String(#text)),
+        ValueRef::String(string) => quote!(String(#string)),
         ValueRef::Integer(number) => {
             let number = Literal::i128_unsuffixed(*number);
             quote!(Integer(#number))
@@ -89,14 +88,16 @@ fn value_ref(value: &ValueRef<'_>) -> TokenStream {
     quote!(__sink::ValueRef::#value)
 }
 
-fn option(text: Option<&str>) -> TokenStream {
-    match text {
-        Some(text) => quote!(__sink::Some(#text)),
+fn option(string: Option<&str>) -> TokenStream {
+    match string {
+        Some(string) => quote!(__sink::Some(#string)),
         None => quote!(__sink::None),
     }
 }
 
 fn file_location(location: &FileLocation<'_>) -> TokenStream {
-    let FileLocation { prefix, excerpt } = location;
-    quote!(file_value::FileLocation { prefix: #prefix, excerpt: #excerpt })
+    let FileLocation { prefix, excerpt, redacted_excerpt } = location;
+    quote! {
+        file_value::FileLocation { prefix: #prefix, excerpt: #excerpt, redacted_excerpt: #redacted_excerpt }
+    }
 }

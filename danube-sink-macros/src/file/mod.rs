@@ -19,7 +19,7 @@ use crate::{
     connector::model::CheckedConnector,
     dependency,
     diagnostics::Diagnostics,
-    field::model::{CheckedField, Role},
+    field::model::{CheckedField, Role, Source},
 };
 
 /// The errors of the connector's file, as code that does not compile; the connector itself is emitted all the same.
@@ -56,9 +56,10 @@ fn field(field: &CheckedField) -> Option<FieldDecl<'_>> {
     match &field.role {
         Role::State => None,
         Role::TopicMappings { .. } => Some(FieldDecl::Mappings),
-        Role::Setting(setting) => Some(match &setting.secret_env {
-            Some(variable) => FieldDecl::Secret(&setting.key, variable),
-            None => FieldDecl::Key(&setting.key),
+        Role::Setting(setting) => Some(match &setting.source {
+            Source::Secret(Some(variable)) if field.cfg.is_empty() => FieldDecl::Secret(&setting.key, variable),
+            Source::Secret(_) => FieldDecl::ConditionalSecret(&setting.key),
+            Source::File | Source::Variable(_) => FieldDecl::Key(&setting.key),
         }),
     }
 }

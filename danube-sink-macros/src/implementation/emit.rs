@@ -1,4 +1,4 @@
-//! The completed impl, and the one that takes its place after a mistake.
+//! The completed impl, and the one that replaces it after an error.
 
 use proc_macro2::TokenStream;
 use quote::quote;

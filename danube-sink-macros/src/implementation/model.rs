@@ -1,4 +1,4 @@
-//! What the impl says, unchecked and checked; and what its methods are.
+//! The impl, unchecked and checked, and the methods of the trait.
 
 use syn::{Ident, ImplItemFn, ItemImpl};
 
@@ -15,7 +15,7 @@ pub(crate) struct RawMethod {
     pub(crate) whole: ImplItemFn,
 }
 
-/// What is to be written into an impl without mistakes.
+/// The methods that a valid impl lacks.
 pub(crate) struct CheckedImpl {
     pub(crate) needs_consumer_configs: bool,
     pub(crate) needs_process: bool,

@@ -1,4 +1,4 @@
-//! Whether a method has the signature that the trait wants, as far as its text tells: types may have other names.
+//! Whether a method has the signature of the trait, as far as its tokens show: types may have other names.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -7,20 +7,20 @@ use syn::{FnArg, GenericArgument, ImplItemFn, PathArguments, ReturnType, Type};
 use super::model::{METHODS, Method};
 use crate::{diagnostics::Diagnostics, field::syntax::type_word};
 
-/// Reports the first mistake of a method.
+/// Reports the first error of a method.
 pub(super) fn check(method: &Method, written: &ImplItemFn, diagnostics: &mut Diagnostics) {
     let help = format!("write `{}`", method.signature);
-    if let Some((place, message)) = mistake(method, written) {
+    if let Some((place, message)) = error(method, written) {
         diagnostics.push(place, message, help);
     }
 }
 
-/// Whether a stub has to take its place, because the compiler would only repeat what is wrong.
+/// Whether a stub replaces it, because the compiler would only repeat the error.
 pub(super) fn is_wrong(written: &ImplItemFn) -> bool {
-    Method::of(&written.sig.ident).is_none_or(|method| mistake(method, written).is_some())
+    Method::of(&written.sig.ident).is_none_or(|method| error(method, written).is_some())
 }
 
-fn mistake(method: &Method, written: &ImplItemFn) -> Option<(TokenStream, String)> {
+fn error(method: &Method, written: &ImplItemFn) -> Option<(TokenStream, String)> {
     let (signature, name) = (&written.sig, method.name);
     let at = |place: &dyn ToTokens| place.to_token_stream();
     if signature.asyncness.is_none() {
@@ -43,7 +43,7 @@ fn mistake(method: &Method, written: &ImplItemFn) -> Option<(TokenStream, String
     }
     match (method.argument, inputs.next()) {
         (Some(wanted), Some(FnArg::Typed(argument))) if is_another(&argument.ty, wanted) => {
-            return Some((at(&argument.ty), format!("`{name}` is given something else")));
+            return Some((at(&argument.ty), format!("`{name}` takes another argument")));
         }
         (Some(_), None) => return Some((at(&signature.ident), format!("`{name}` lacks its argument"))),
         (None, Some(extra)) => return Some((at(extra), format!("`{name}` has no argument"))),
@@ -61,13 +61,13 @@ fn mistake(method: &Method, written: &ImplItemFn) -> Option<(TokenStream, String
     }
 }
 
-/// A type that is no path, or one of the types that the other methods are given.
+/// A type that is no path, or the argument of another method.
 fn is_another(ty: &Type, wanted: &str) -> bool {
     let Some(word) = type_word(ty) else { return true };
     word != wanted && METHODS.iter().any(|method| method.argument.is_some_and(|other| word == other))
 }
 
-/// A type that is no path, or a `Result` with an error that is not the trait's; one with an alias is not seen through.
+/// A type that is no path, or a `Result` with an error that is not the trait's. An alias hides its error type.
 fn is_another_result(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return !matches!(ty, Type::Group(_)) };
     let arguments = path.path.segments.last().map(|last| &last.arguments);

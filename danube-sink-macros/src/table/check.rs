@@ -1,4 +1,4 @@
-//! Every mistake in a struct whose fields are keys.
+//! Every error in a struct whose fields are keys.
 
 use danube_sink_config::private::reserved;
 use syn::{Data, DeriveInput, Fields, Meta, Path};
@@ -9,7 +9,8 @@ use crate::{
     field::{
         arguments::{Arguments, Grammar},
         check as field,
-        model::{CheckedField, Role},
+        model::{CheckedField, CheckedSetting, Owner, Role},
+        setting::variable_key,
         syntax,
     },
 };
@@ -20,13 +21,17 @@ const MOVE: &str = "move it to the field that it is for";
 const GRAMMAR: Grammar<'_> = Grammar {
     attribute: "#[setting]",
     known: &["validate"],
+    lists: &[],
     refused: &[
         ("default", OF_A_FIELD, MOVE),
         ("rename", OF_A_FIELD, MOVE),
         ("range", OF_A_FIELD, MOVE),
         ("length", OF_A_FIELD, MOVE),
         ("one_of", OF_A_FIELD, MOVE),
-        ("secret", OF_A_FIELD, "move it to a field of the connector's struct"),
+        ("items", OF_A_FIELD, MOVE),
+        ("example", OF_A_FIELD, MOVE),
+        ("secret", OF_A_FIELD, MOVE),
+        ("env", OF_A_FIELD, MOVE),
     ],
 };
 
@@ -35,11 +40,18 @@ pub(crate) fn check(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostic
     let validate = check_arguments(item, kind, diagnostics);
     let fields = check_named_fields(item, kind, diagnostics)?;
     let raw = syntax::read(fields);
-    let fields: Vec<CheckedField> = raw.into_iter().filter_map(|field| field::check(field, "", diagnostics)).collect();
+    let owner = match kind {
+        Kind::Mapping => Owner::Mapping,
+        Kind::Setting => Owner::Table,
+    };
+    let fields: Vec<CheckedField> =
+        raw.into_iter().filter_map(|field| field::check(field, owner, "", diagnostics)).collect();
     for field in &fields {
-        check_is_plain_key(field, kind, diagnostics);
+        check_is_key(field, kind, diagnostics);
     }
     field::check_keys_differ(&fields, diagnostics);
+    field::check_variables_differ(&fields, diagnostics);
+    check_variable_keys(&fields, diagnostics);
     Some(CheckedTable { kind, name: item.ident.clone(), fields, validate })
 }
 
@@ -91,13 +103,8 @@ fn check_named_fields<'i>(item: &'i DeriveInput, kind: Kind, diagnostics: &mut D
 }
 
 /// A table has keys and nothing else, and a mapping none that every mapping has already.
-fn check_is_plain_key(field: &CheckedField, kind: Kind, diagnostics: &mut Diagnostics) {
+fn check_is_key(field: &CheckedField, kind: Kind, diagnostics: &mut Diagnostics) {
     match &field.role {
-        Role::Setting(setting) if setting.secret_env.is_some() => diagnostics.push(
-            &field.name,
-            format!("{} has no secrets: it is read from the file, and there may be many", kind.title()),
-            "move this field to the connector's struct",
-        ),
         Role::Setting(setting) if kind == Kind::Mapping && reserved::is_mapping_key(&setting.key) => diagnostics.push(
             &setting.places.key,
             format!("every topic mapping has the key `{}`", setting.key),
@@ -109,5 +116,20 @@ fn check_is_plain_key(field: &CheckedField, kind: Kind, diagnostics: &mut Diagno
             format!("{} has keys and nothing else", kind.title()),
             "remove the attribute, or move this field to the connector's struct",
         ),
+    }
+}
+
+/// Beside each secret, a table has the key that names its variable.
+fn check_variable_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
+    let settings = || fields.iter().filter_map(CheckedField::setting);
+    let is_taken = |setting: &&CheckedSetting| {
+        settings().any(|secret| secret.source.is_secret() && variable_key(&secret.key) == setting.key)
+    };
+    for setting in settings().filter(is_taken) {
+        diagnostics.push(
+            &setting.places.key,
+            format!("the key `{}` names the variable of the secret beside it", setting.key),
+            "remove this field: the loader reads the key; or choose another name",
+        );
     }
 }

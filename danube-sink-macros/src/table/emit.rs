@@ -8,15 +8,14 @@ use super::model::{CheckedTable, Kind};
 use crate::{
     dependency,
     diagnostics::Diagnostics,
-    field::emit::{built, built_mapping, key_constant, key_name, value_name},
+    field::emit::{built, built_mapping, key_constant, key_name, keys, value_name},
 };
 
 pub(crate) fn emit(checked: &CheckedTable) -> TokenStream {
     let name = &checked.name;
     let sink = dependency::path();
-    let constants = checked.settings().map(|(field, setting)| key_constant(&field.name, setting, name));
-    let keys = checked.settings().map(|(field, _)| key_name(&field.name));
-    let keys = quote!(&[#(#keys.spec),*]);
+    let constants = key_constants(checked);
+    let keys = keys(checked.settings());
     let table = Ident::new("table", Span::mixed_site());
     let settings = Ident::new("settings", Span::mixed_site());
     let read = read(checked, &table, &settings);
@@ -62,6 +61,11 @@ pub(crate) fn emit(checked: &CheckedTable) -> TokenStream {
     }
 }
 
+/// The constants of each setting.
+pub(crate) fn key_constants(checked: &CheckedTable) -> impl Iterator<Item = TokenStream> {
+    checked.settings().map(|(field, setting)| key_constant(field, setting, &checked.name))
+}
+
 /// Every key is converted before the first invalid one ends the function.
 fn read(checked: &CheckedTable, table: &Ident, settings: &Ident) -> TokenStream {
     let mut read = Vec::new();
@@ -82,8 +86,8 @@ fn read(checked: &CheckedTable, table: &Ident, settings: &Ident) -> TokenStream 
     }
 }
 
-/// The errors, and an impl, so that its absence is no further error.
-pub(crate) fn stub(item: &DeriveInput, kind: Kind, diagnostics: Diagnostics) -> TokenStream {
+/// The errors, the constants of the valid fields, and an impl, so that its absence is no further error.
+pub(crate) fn stub(item: &DeriveInput, kind: Kind, constants: &[TokenStream], diagnostics: Diagnostics) -> TokenStream {
     let name = &item.ident;
     let sink = dependency::path();
     let errors = diagnostics.into_tokens();
@@ -113,6 +117,8 @@ pub(crate) fn stub(item: &DeriveInput, kind: Kind, diagnostics: Diagnostics) -> 
 
         const _: () = {
             use #sink::__private as __sink;
+
+            #(#constants)*
 
             #[automatically_derived]
             impl #of_impl __sink::#of_trait for #name #of_type #bounds {

@@ -14,6 +14,10 @@ pub(crate) fn expand(item: &DeriveInput, kind: Kind) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     match check::check(item, kind, &mut diagnostics) {
         Some(checked) if diagnostics.is_empty() => emit::emit(&checked),
-        _ => emit::stub(item, kind, diagnostics),
+        // Errors of types show beside those of attributes.
+        Some(checked) if item.generics.params.is_empty() => {
+            emit::stub(item, kind, &emit::key_constants(&checked).collect::<Vec<_>>(), diagnostics)
+        }
+        _ => emit::stub(item, kind, &[], diagnostics),
     }
 }

@@ -1,10 +1,10 @@
-//! What the struct says, checked. Unchecked, it is the compiler's `DeriveInput`.
+//! The struct of a table, checked. Unchecked, it is a `DeriveInput`.
 
 use syn::{Ident, Path};
 
 use crate::field::model::{CheckedField, CheckedSetting};
 
-/// Where the table stands.
+/// The place of the table in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Beside the common keys of a topic mapping.
@@ -27,7 +27,7 @@ pub(crate) struct CheckedTable {
     pub(crate) kind: Kind,
     pub(crate) name: Ident,
     pub(crate) fields: Vec<CheckedField>,
-    /// The check of all of it.
+    /// The author's check of the whole table.
     pub(crate) validate: Option<Path>,
 }
 

@@ -12,5 +12,9 @@ use crate::{diagnostics::Diagnostics, table};
 pub(crate) fn expand(item: &DeriveInput, data: &DataEnum) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     let checked = check::check(item, data, &mut diagnostics);
-    if diagnostics.is_empty() { emit::emit(&checked) } else { table::stub(item, table::Kind::Setting, diagnostics) }
+    if diagnostics.is_empty() {
+        emit::emit(&checked)
+    } else {
+        table::stub(item, table::Kind::Setting, &[], diagnostics)
+    }
 }

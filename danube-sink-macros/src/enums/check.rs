@@ -1,10 +1,10 @@
-//! Every mistake in an enum whose variants are words.
+//! Every error in an enum whose variants are words.
 
 use danube_sink_config::schema::suggest::same_word;
 use quote::ToTokens;
 use syn::{DataEnum, DeriveInput, Meta, Variant, ext::IdentExt};
 
-use super::model::{CheckedWords, Word};
+use super::model::{CheckedEnum, Word};
 use crate::{
     diagnostics::Diagnostics,
     field::{
@@ -17,14 +17,15 @@ use crate::{
 const GRAMMAR: Grammar<'_> = Grammar {
     attribute: "#[setting]",
     known: &["rename"],
-    refused: &[("default", "the variant that holds without the key is marked", "write `#[default]` on the variant")],
+    lists: &[],
+    refused: &[("default", "the default is one of the variants", "write `#[default]` on the variant")],
 };
 
-pub(crate) fn check(item: &DeriveInput, data: &DataEnum, diagnostics: &mut Diagnostics) -> CheckedWords {
+pub(crate) fn check(item: &DeriveInput, data: &DataEnum, diagnostics: &mut Diagnostics) -> CheckedEnum {
     check_item(item, data, diagnostics);
     let words: Vec<Word> = data.variants.iter().filter_map(|variant| check_variant(variant, diagnostics)).collect();
     check_words_differ(&words, diagnostics);
-    CheckedWords {
+    CheckedEnum {
         name: item.ident.clone(),
         what: snake_case(&item.ident.unraw().to_string()).replace('_', " "),
         words,
@@ -44,7 +45,7 @@ fn check_item(item: &DeriveInput, data: &DataEnum, diagnostics: &mut Diagnostics
         );
     }
     if data.variants.is_empty() {
-        diagnostics.push(&item.ident, "there is no word to choose", "add variants: each is a word");
+        diagnostics.push(&item.ident, "the enum has no variants", "add variants: each is a word of the file");
     }
 }
 
@@ -59,8 +60,8 @@ fn check_variant(variant: &Variant, diagnostics: &mut Diagnostics) -> Option<Wor
     }
     let mut helpers = variant.attrs.iter().filter(|attribute| attribute.path().is_ident("setting"));
     let Some(helper) = helpers.next() else {
-        let text = snake_case(&variant.ident.unraw().to_string());
-        return Some(Word { variant: variant.ident.clone(), text, place: variant.ident.to_token_stream() });
+        let word = snake_case(&variant.ident.unraw().to_string());
+        return Some(Word { variant: variant.ident.clone(), word, place: variant.ident.to_token_stream() });
     };
     for another in helpers {
         diagnostics.push(another.path(), "`#[setting]` is given twice", "write its arguments in one attribute");
@@ -70,23 +71,23 @@ fn check_variant(variant: &Variant, diagnostics: &mut Diagnostics) -> Option<Wor
         _ => Default::default(),
     };
     let arguments = Arguments::read(tokens, &GRAMMAR, diagnostics)?;
-    let Some(text) = arguments.text("rename", diagnostics) else {
+    let Some(word) = arguments.string("rename", diagnostics) else {
         if arguments.get("rename").is_none() && diagnostics.is_empty() {
-            diagnostics.push(helper.path(), "`#[setting]` says nothing here", "write `#[setting(rename = \"…\")]`");
+            diagnostics.push(helper.path(), "`#[setting]` has no argument", "write `#[setting(rename = \"…\")]`");
         }
         return None;
     };
-    if text.value().trim().is_empty() {
-        diagnostics.push(&text, "the word is empty", "write the word as it stands in the file");
+    if word.value().trim().is_empty() {
+        diagnostics.push(&word, "the word is empty", "write the word as the file has it");
     }
-    Some(Word { variant: variant.ident.clone(), text: text.value(), place: text.to_token_stream() })
+    Some(Word { variant: variant.ident.clone(), word: word.value(), place: word.to_token_stream() })
 }
 
 /// A word is read in any case, and with `_`, `-` or nothing between its parts.
 fn check_words_differ(words: &[Word], diagnostics: &mut Diagnostics) {
     for (index, word) in words.iter().enumerate() {
-        if let Some(other) = words[..index].iter().find(|other| same_word(&other.text, &word.text)) {
-            let message = format!("`{}` is read like `{}` of `{}`", word.text, other.text, other.variant);
+        if let Some(other) = words[..index].iter().find(|other| same_word(&other.word, &word.word)) {
+            let message = format!("`{}` is read like `{}` of `{}`", word.word, other.word, other.variant);
             diagnostics.push(&word.place, message, "choose words that differ in more than case, `_` and `-`");
         }
     }

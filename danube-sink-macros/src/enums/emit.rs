@@ -1,18 +1,18 @@
-//! Code from [`CheckedWords`].
+//! Code from [`CheckedEnum`].
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::model::CheckedWords;
+use super::model::CheckedEnum;
 use crate::dependency;
 
-pub(crate) fn emit(checked: &CheckedWords) -> TokenStream {
-    let CheckedWords { name, what, words, default } = checked;
+pub(crate) fn emit(checked: &CheckedEnum) -> TokenStream {
+    let CheckedEnum { name, what, words, default } = checked;
     let sink = dependency::path();
-    let texts = words.iter().map(|word| &word.text);
+    let spellings = words.iter().map(|word| &word.word);
     let variants = words.iter().map(|word| &word.variant);
     let default_if_missing = default.as_ref().map(|variant| {
-        let word = words.iter().find(|word| word.variant == *variant).map(|word| &word.text);
+        let word = words.iter().find(|word| word.variant == *variant).map(|word| &word.word);
         quote! {
             const DEFAULT: __sink::KeyDefault = __sink::KeyDefault::Str(#word);
 
@@ -27,7 +27,7 @@ pub(crate) fn emit(checked: &CheckedWords) -> TokenStream {
 
             #[automatically_derived]
             impl __sink::Setting for #name {
-                const VALUE_TYPE: __sink::ValueType = __sink::ValueType::Enum { what: #what, words: &[#(#texts),*] };
+                const VALUE_TYPE: __sink::ValueType = __sink::ValueType::Enum { what: #what, words: &[#(#spellings),*] };
 
                 fn read(value: &__sink::Value) -> __sink::Result<Self, __sink::Diagnostics> {
                     __sink::word(value, &Self::VALUE_TYPE, [#(Self::#variants),*])

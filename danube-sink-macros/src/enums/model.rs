@@ -1,20 +1,20 @@
-//! What the enum says, checked.
+//! The enum, checked.
 
 use proc_macro2::TokenStream;
 use syn::Ident;
 
-pub(crate) struct CheckedWords {
+pub(crate) struct CheckedEnum {
     pub(crate) name: Ident,
-    /// What the words are for, such as `write mode`.
+    /// The name of the choice in messages, such as `write mode`.
     pub(crate) what: String,
     pub(crate) words: Vec<Word>,
-    /// What holds without the key.
+    /// The default.
     pub(crate) default: Option<Ident>,
 }
 
 pub(crate) struct Word {
     pub(crate) variant: Ident,
-    pub(crate) text: String,
-    /// Where the word is said.
+    pub(crate) word: String,
+    /// The place of the word.
     pub(crate) place: TokenStream,
 }

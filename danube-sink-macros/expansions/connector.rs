@@ -1,0 +1,42 @@
+/// Every argument of a connector.
+struct Store {
+    topics: TopicMappings<Target>,
+    count: usize,
+}
+const _: () = {
+    use ::danube_sink::__private as __sink;
+    const _: () = __sink::assert_variables_differ(
+        <Store as __sink::GeneratedConnector>::INFO.keys,
+    );
+    #[automatically_derived]
+    impl __sink::GeneratedConnector for Store {
+        type Mapping = Target;
+        const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
+            name: "store-sink",
+            version: "1.2.3",
+            about: "Every argument of a connector.",
+            section: "store",
+            config_file: __sink::None,
+            crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
+            dev_hint: __sink::Some("look there"),
+            keys: &[],
+        };
+        const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[
+            ("subscription_type", "\"Exclusive\""),
+            ("batch_size", "500"),
+        ];
+        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+            let topics_value: __sink::Option<TopicMappings<Target>> = section
+                .topic_mappings::<Self>();
+            let built = Self {
+                topics: topics_value?,
+                count: <usize as __sink::State>::start(),
+            };
+            section.validated(__sink::check(&built, Self::agrees));
+            __sink::Some(built)
+        }
+        fn mapping_settings(&self) -> __sink::Vec<__sink::MappingSettings> {
+            self.topics.settings()
+        }
+    }
+};

@@ -1,0 +1,15 @@
+/// Every argument of a connector.
+#[sink_connector(
+    section = "store",
+    name = "store-sink",
+    version = "1.2.3",
+    dev_hint = "look there",
+    validate = Self::agrees,
+    main = false
+)]
+struct Store {
+    #[topic_mappings(subscription_type = "Exclusive", batch_size = 500)]
+    topics: TopicMappings<Target>,
+    #[state]
+    count: usize,
+}

@@ -1,0 +1,7 @@
+#[derive(Setting)]
+enum WriteMode {
+    #[default]
+    Append,
+    #[setting(rename = "replace")]
+    DropAndCreate,
+}

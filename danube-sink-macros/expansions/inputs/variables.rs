@@ -1,0 +1,11 @@
+#[sink_connector(main = false)]
+struct Sink {
+    #[setting(env = "SINK_URL")]
+    url: Url,
+    #[setting(secret)]
+    token: Secret,
+    #[setting(secret, env = "OTHER_KEY")]
+    key: Option<Secret>,
+    #[topic_mappings]
+    topics: TopicMappings,
+}
