@@ -36,6 +36,15 @@ struct Sink {
     #[setting(default = "one")]
     value: Word,
     table: Table,
+    #[setting(default)]
+    of_type: u8,
+    #[setting(default(value = 2))]
+    other_table: OtherTable,
+    #[setting(default = [1], items(range = 1..=5))]
+    items: ::std::vec::Vec<u8>,
+    #[setting(env = "VARIABLE", example = 5)]
+    #[cfg(all())]
+    variable: u8,
     #[setting(secret)]
     name: ::std::option::Option<::danube_sink::Secret>,
     #[topic_mappings(batch_size = 5)]
@@ -71,15 +80,24 @@ enum Word {
 
 #[derive(::danube_sink::Setting)]
 struct Table {
-    #[setting(default = 1)]
+    #[setting(default = 1, env = "TABLE")]
     table: u8,
+    #[setting(secret)]
+    secret: ::std::option::Option<::danube_sink::Secret>,
     value: ::std::option::Option<u8>,
+}
+
+#[derive(::danube_sink::Setting)]
+struct OtherTable {
+    value: u8,
 }
 
 #[derive(::danube_sink::TopicMapping)]
 #[setting(validate = Self::fits)]
 struct Target {
     built: u8,
+    #[setting(secret)]
+    settings: ::danube_sink::Secret,
     table: ::std::string::String,
     value_0: u8,
 }

@@ -1,9 +1,0 @@
-use danube_sink::prelude::*;
-
-#[derive(Setting)]
-struct Login {
-    #[setting(secret)]
-    password: Secret,
-}
-
-fn main() {}

@@ -1,0 +1,10 @@
+use danube_sink::prelude::*;
+
+#[derive(Setting)]
+struct Login {
+    #[setting(secret)]
+    password: Secret,
+    password_env: Option<String>,
+}
+
+fn main() {}

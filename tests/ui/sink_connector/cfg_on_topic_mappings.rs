@@ -1,0 +1,22 @@
+use danube_sink::prelude::*;
+
+#[sink_connector]
+struct Sink {
+    #[cfg(unix)]
+    #[setting(default = 5)]
+    port: u16,
+    #[cfg(unix)]
+    #[topic_mappings]
+    topics: TopicMappings,
+}
+
+#[sink_connector]
+impl SinkConnector for Sink {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+        Ok(())
+    }
+}
