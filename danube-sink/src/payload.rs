@@ -44,7 +44,7 @@ impl SinkRecord {
         self.decoded()
             .content
             .read(self.bytes())
-            .map_err(|problem| ConnectorError::invalid_record(self, format!("not a {}: {problem}", short_name::<T>())))
+            .map_err(|problem| ConnectorError::invalid_record(self, format!("not of type `{}`: {problem}", short_name::<T>())))
     }
 }
 
