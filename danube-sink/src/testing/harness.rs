@@ -55,6 +55,8 @@ pub(super) struct Harness<S: Subject> {
     pub(super) once: bool,
     /// Whether the scenario made the broker redeliver records, so that it counts some twice.
     pub(super) disturbed: bool,
+    /// Attempts may time out beside those that the scenario makes hang, on a machine that is busy.
+    pub(super) may_time_out: bool,
 }
 
 impl<S: Subject> Harness<S> {
@@ -77,6 +79,7 @@ impl<S: Subject> Harness<S> {
             on_invalid: OnInvalidRecord::DeadLetter,
             once: true,
             disturbed: false,
+            may_time_out: false,
         })
     }
 
@@ -100,6 +103,11 @@ impl<S: Subject> Harness<S> {
     /// Allows duplicates of a subject that is not idempotent, since the scenario causes redeliveries.
     pub(super) fn allow_redelivery(&mut self) {
         self.once = self.subject.idempotent();
+    }
+
+    /// Allows further attempts that time out, since the scenario's timeout is short.
+    pub(super) fn allow_timeouts(&mut self) {
+        self.may_time_out = true;
     }
 
     pub(super) fn batches_of(&mut self, batch_size: usize) {

@@ -45,6 +45,7 @@ pub(super) async fn cancelled_halfway<S: Subject>(harness: &mut Harness<S>) -> O
 async fn run<S: Subject>(harness: &mut Harness<S>, script: &[Fault]) -> Outcome {
     harness.script(script.iter().copied());
     let timeout = if script.iter().any(|fault| matches!(fault, Hang | Cancel)) {
+        harness.allow_timeouts();
         MIN_TIMEOUT.max(harness.subject().patience() / TIMEOUTS_IN_PATIENCE)
     } else {
         harness.subject().patience()
