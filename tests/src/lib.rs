@@ -14,6 +14,8 @@ mod order;
 mod policy;
 mod proxies;
 mod publisher;
+mod readme;
+mod running;
 
 mod target;
 mod tls_broker;
@@ -29,6 +31,7 @@ pub use self::{
     order::{ORDER, Order, OrderFormat, OrderSink},
     proxies::{Relay, TlsProxy},
     publisher::{Load, Published, Publisher},
+    running::Running,
     target::{Answer, Target, TestSink},
     tls_broker::TlsBroker,
 };
