@@ -1,4 +1,4 @@
-//! What an API answers, and what that means for the records.
+//! The response of an API, and what it means for the records.
 
 use std::{
     fmt, mem,
@@ -20,24 +20,24 @@ use super::{
     secrets::Secrets,
 };
 
-/// How much of an answer is read: the connection of one that is longer is not used again.
+/// The most bytes of a response body that are read. The connection of a longer response is not reused.
 const READ: usize = 64 * 1024;
-/// How many characters of it are shown.
+/// The most characters of an excerpt.
 const SHOWN: usize = 200;
 
-/// What an API answered.
+/// The response of an API.
 pub struct Answer {
-    /// What became of the request.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// Its headers.
+    /// The response headers.
     pub headers: HeaderMap,
-    /// What it says, up to 64 KiB. A secret in it is `***`.
+    /// The body as text, up to 64 KiB. Secrets in it are replaced by `***`.
     pub text: String,
-    /// Whether that is all: the connection did not break, and it is no longer than what is read of it.
+    /// Whether `text` is the whole body: the connection did not break, and the body is no longer than 64 KiB.
     pub is_whole: bool,
-    /// Whether the connection broke, or the time was over, before the end.
+    /// Whether the connection broke, or `timeout` passed, before the end of the body.
     broke_off: bool,
-    /// What it answers to, where it could be kept.
+    /// The request, if it could be cloned.
     request: Option<Request>,
 }
 
@@ -52,46 +52,46 @@ impl Answer {
                 Err(_) => broke_off = true,
             }
         }
-        let text = secrets.hidden_in(&String::from_utf8_lossy(&body));
+        let text = secrets.mask(&String::from_utf8_lossy(&body));
         Self { status, headers, text, is_whole, broke_off, request }
     }
 
-    /// What it says, for a message: 200 characters at most, on one line.
+    /// An excerpt of the body for a message: at most 200 characters, on one line.
     ///
-    /// An API may repeat what it was sent: [`words`](Self::words) has nothing of that.
-    pub fn told(&self) -> String {
+    /// An API may repeat values of the request in it. [`words`](Self::words) leaves them out.
+    pub fn excerpt(&self) -> String {
         self.text.replace(char::is_control, " ").trim().chars().take(SHOWN).collect()
     }
 
-    /// What it says in words of its own, for a message: 200 characters at most, on one line. What may come from the request,
-    /// and every number, is `***`.
+    /// An excerpt of the body without values of the request, for a message: at most 200 characters, on one line. Every number,
+    /// and every word that may come from the request, is `***`.
     pub fn words(&self) -> String {
         let sent = self.request.as_ref().map(Sent::of).unwrap_or_default();
         sent.words_without(&self.text, SHOWN)
     }
 
-    /// Whether the API took what it was sent, as most APIs mean their status, if the request was the same for every record.
-    /// `what` says for messages what was asked. [`verdicts`](crate::verdicts) has the table.
+    /// Checks the status as most APIs mean it, for a request that is the same for every record. `what` names the operation in
+    /// messages, such as `post a batch`. [`verdicts`](crate::verdicts) has the table.
     ///
     /// # Errors
-    /// That of the failure's class, with [`words`](Self::words).
+    /// The error of the failure's class, with the excerpt of [`words`](Self::words).
     pub fn judged(&self, what: &str) -> ConnectorResult<()> {
         self.judged_as(usual(self.status, FilledIn::default()), what, &self.words())
     }
 
-    /// The same where the caller knows what the status means, and what may be shown of the answer. A success that breaks off
-    /// counts as no answer.
+    /// Checks the response with a meaning of the status, and an excerpt, that the caller chooses. A success whose body is cut
+    /// off counts as no response.
     ///
     /// # Errors
-    /// That of the failure's class. One that is to be retried is so after what [`Retry-After`] asks for.
+    /// The error of the failure's class. A retryable one carries the delay of [`Retry-After`].
     ///
     /// [`Retry-After`]: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    pub fn judged_as(&self, meaning: Result<(), TargetFailure>, what: &str, says: &str) -> ConnectorResult<()> {
+    pub fn judged_as(&self, meaning: Result<(), TargetFailure>, what: &str, excerpt: &str) -> ConnectorResult<()> {
         let Err(failure) = meaning else {
-            let cut = || Busy.error(format!("{what} was answered {}, but the answer breaks off", self.status));
+            let cut = || Busy.error(format!("{what} was answered {}, but the response is cut off", self.status));
             return if self.broke_off { Err(cut()) } else { Ok(()) };
         };
-        let message = format!("{what} was answered {} {says}", self.status);
+        let message = format!("{what} was answered {} {excerpt}", self.status);
         let advice = match failure {
             Misconfigured if self.status.is_redirection() => "; correct the address: redirects are not followed",
             failure => advice(failure),
@@ -105,7 +105,7 @@ impl Answer {
         })
     }
 
-    /// How long the API asks to wait, in seconds or until a date.
+    /// The delay that the `Retry-After` header asks for, in seconds or as a date.
     fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         match text.parse() {
@@ -115,16 +115,16 @@ impl Answer {
     }
 }
 
-/// What to do about it, for whoever reads the message.
+/// The advice at the end of an error message.
 pub(crate) fn advice(failure: TargetFailure) -> &'static str {
     match failure {
         Unauthenticated => "; correct the credential, which a restart reads again",
-        NotReady => "; mend the API, or correct the address",
+        NotReady => "; fix the API, or correct the address",
         _ => "",
     }
 }
 
-/// Without the request, which holds values of records.
+/// Leaves out the request and the body, which hold values of records.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, headers: _, text, is_whole, broke_off, request: _ } = self;

@@ -1,4 +1,4 @@
-//! What a status means: one table for the code and for READMEs, and what a configuration says instead.
+//! The meaning of HTTP statuses: one table for code and READMEs, and the settings that override it.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use danube_sink::{
 };
 use reqwest::StatusCode;
 
-/// What a status means where no [`Answers`] say anything else; the first row that has it decides.
+/// The default meaning of statuses; the first row that contains a status applies.
 ///
-/// A request that is the same for every record cannot be refused for one of them: then the API must be mended. Where the
-/// record fills in the part of the request that a status is about, that record may be the cause.
+/// A request that is the same for every record cannot be refused for one of them: then the API is not ready. If the part of the
+/// request that a status is about contains values of the record, that record may be the cause.
 const TABLE: [(&[Statuses], TargetFailure, Cause); 9] = [
     (&[one(401), one(407)], Unauthenticated, Cause::Api),
     (&[one(404), one(410), one(414), one(451)], NotReady, Cause::Path),
@@ -28,7 +28,7 @@ const TABLE: [(&[Statuses], TargetFailure, Cause); 9] = [
     (&[Statuses(400, 499)], Refused, Cause::Api),
 ];
 
-/// What is no status from 200 to 599, or no answer at all.
+/// Failures without a status from 200 to 599.
 const OTHERS: [(&str, TargetFailure); 4] = [
     ("no connection, one that breaks, no whole answer within `timeout`", Busy),
     ("a certificate or a protocol that TLS refuses", NotReady),
@@ -36,21 +36,21 @@ const OTHERS: [(&str, TargetFailure); 4] = [
     ("a request that cannot be sent as it is", Refused),
 ];
 
-/// The parts of a request that hold values of the record that it is for.
+/// The parts of a request that contain values of its record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FilledIn {
-    /// Its method.
+    /// The method.
     pub method: bool,
-    /// Its path or query.
+    /// The path or query.
     pub path: bool,
-    /// One of its headers, but for those that name the record.
+    /// A header, other than those that carry the record's id.
     pub headers: bool,
 }
 
-/// What of a request a status blames, if the record fills it in.
+/// The part of a request that a status is about: if it contains values of the record, the record is refused.
 #[derive(Debug, Clone, Copy)]
 enum Cause {
-    /// Nothing that a record could fill in.
+    /// No part that could contain values of a record.
     Api,
     Path,
     MethodOrPath,
@@ -58,22 +58,22 @@ enum Cause {
     Headers,
 }
 
-/// HTTP statuses from the first to the last, as a setting: `409`, `"4xx"` or `"500-504"`.
+/// A range of HTTP statuses, as a setting: `409`, `"4xx"` or `"500-504"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statuses(u16, u16);
 
-/// What statuses mean for an API that means something else by them than most do: a table of settings, such as
-/// `answers = { accept = [409], retry = ["5xx", 404] }`. Without a key nothing is different.
+/// Overrides the meaning of HTTP statuses for an API: a table of settings, such as
+/// `answers = { accept = [409], retry = ["5xx", 404] }`. By default, no meaning is overridden.
 #[derive(Debug, Default, Setting)]
 #[setting(validate = Self::has_each_status_once)]
 pub struct Answers {
-    /// Statuses after which the request is sent again: the API is busy.
+    /// Statuses after which the request is retried: the API is busy.
     #[setting(default = [])]
     retry: Vec<Statuses>,
     /// Statuses after which the records count as delivered.
     #[setting(default = [])]
     accept: Vec<Statuses>,
-    /// Statuses by which the API refuses a record, which goes the way of `on_invalid_record`.
+    /// Statuses by which the API refuses a record; `on_invalid_record` applies to it.
     #[setting(default = [])]
     reject: Vec<Statuses>,
     /// Statuses after which the connector stops.
@@ -81,7 +81,7 @@ pub struct Answers {
     fatal: Vec<Statuses>,
 }
 
-/// What a status usually means: `Ok` where the API took the request.
+/// The default meaning of a status: `Ok` if the API accepted the request.
 ///
 /// # Errors
 /// The class of the failure.
@@ -89,11 +89,11 @@ pub fn usual(status: StatusCode, filled_in: FilledIn) -> Result<(), TargetFailur
     if status.is_success() {
         return Ok(());
     }
-    let row = TABLE.iter().find(|(statuses, ..)| statuses.iter().any(|statuses| statuses.have(status.as_u16())));
+    let row = TABLE.iter().find(|(statuses, ..)| statuses.iter().any(|statuses| statuses.contain(status.as_u16())));
     Err(row.map_or(NotReady, |(_, failure, cause)| if cause.is(filled_in) { Refused } else { *failure }))
 }
 
-/// What an API's answers usually mean, for the table of a README:
+/// The default meaning of an API's answers, for the table of verdicts in a README:
 /// [`verdict_table`](https://docs.rs/danube-sink/latest/danube_sink/testing/fn.verdict_table.html) renders it.
 pub fn verdicts() -> Vec<(String, TargetFailure)> {
     let mut rows = Vec::new();
@@ -101,7 +101,7 @@ pub fn verdicts() -> Vec<(String, TargetFailure)> {
         let before = &TABLE[..number];
         let mut texts = Vec::new();
         for statuses in *statuses {
-            let is_rest = before.iter().any(|(earlier, ..)| earlier.iter().any(|earlier| statuses.have(earlier.0)));
+            let is_rest = before.iter().any(|(earlier, ..)| earlier.iter().any(|earlier| statuses.contain(earlier.0)));
             texts.push(if is_rest { format!("any other {statuses}") } else { statuses.to_string() });
         }
         rows.push((texts.join(", "), *failure));
@@ -140,37 +140,41 @@ impl Cause {
 }
 
 impl Answers {
-    /// What a status means, if these say it: `Ok` where the records count as delivered.
+    /// The configured meaning of a status, if there is one: `Ok` if the records count as delivered.
     pub fn meaning(&self, status: StatusCode) -> Option<Result<(), TargetFailure>> {
-        let lists = [
+        let meanings = [
             (&self.retry, Err(Busy)),
             (&self.accept, Ok(())),
             (&self.reject, Err(Refused)),
             (&self.fatal, Err(Misconfigured)),
         ];
-        let has = |list: &[Statuses]| list.iter().any(|statuses| statuses.have(status.as_u16()));
-        lists.into_iter().find(|(list, _)| has(list)).map(|(_, meaning)| meaning)
+        let has = |all: &[Statuses]| all.iter().any(|statuses| statuses.contain(status.as_u16()));
+        meanings.into_iter().find(|(statuses, _)| has(statuses)).map(|(_, meaning)| meaning)
     }
 
     fn has_each_status_once(&self) -> Result<(), Diagnostics> {
         let mut before: Vec<(Statuses, &str)> = Vec::new();
-        let mut mistakes = Diagnostics::default();
+        let mut diagnostics = Diagnostics::default();
         let keys = [("retry", &self.retry), ("accept", &self.accept), ("reject", &self.reject), ("fatal", &self.fatal)];
-        for (key, list) in keys {
-            for statuses in list {
+        for (key, all) in keys {
+            for statuses in all {
                 if let Some((other, other_key)) = before.iter().find(|(other, _)| statuses.overlaps(*other)) {
                     let message = format!("{statuses} overlaps {other} of `{other_key}`");
-                    mistakes.push(Diagnostic::of_key(key, message, "name each status once; `\"400-408\"` is a range"));
+                    diagnostics.push(Diagnostic::of_key(
+                        key,
+                        message,
+                        "name each status once; `\"400-408\"` is a range",
+                    ));
                 }
                 before.push((*statuses, key));
             }
         }
-        mistakes.into_result()
+        diagnostics.into_result()
     }
 }
 
 impl Statuses {
-    fn have(self, status: u16) -> bool {
+    fn contain(self, status: u16) -> bool {
         (self.0..=self.1).contains(&status)
     }
 
@@ -198,7 +202,7 @@ impl Setting for Statuses {
             Ok(status) => u16::try_from(status).ok().map(one),
             Err(_) => http_statuses(value.as_str()?).map(|(first, last)| Self(first, last)),
         };
-        statuses.ok_or_else(|| value.diagnostic("no HTTP status", "write a status such as `409`").into())
+        statuses.ok_or_else(|| value.diagnostic("invalid HTTP status", "write a status such as `409`").into())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests to an API.
+//! The HTTP client of an API.
 
 use std::{error::Error as _, io, time::Duration};
 
@@ -10,21 +10,21 @@ use reqwest::{Error, Method, RequestBuilder, Url};
 
 use super::{
     answer::{Answer, advice},
-    path::{A_PATH, behind, is_path},
+    path::{PATH_RULE, behind, is_path},
     secrets::Secrets,
 };
 
-/// An API that can be asked. [`Api::client`](crate::Api::client) makes it.
+/// An HTTP client for one API, which [`Api::client`](crate::Api::client) builds.
 #[derive(Debug)]
 pub struct Client {
     client: reqwest::Client,
     url: Url,
     timeout: Duration,
-    /// An answer that repeats them is shown without them.
+    /// Masked in responses that repeat them.
     secrets: Secrets,
 }
 
-/// Why there is no answer, or none that counts: the class, and a message.
+/// Why a request failed: the class, and a message.
 type Failure = (TargetFailure, String);
 
 impl Client {
@@ -32,26 +32,26 @@ impl Client {
         Self { client, url, timeout, secrets }
     }
 
-    /// Where the API is.
+    /// The address of the API.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// How long a request takes at most.
+    /// The timeout of one request.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// A request that knows the credential and the limit of time.
+    /// Starts a request, which carries the credential and the timeout.
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.client.request(method, url)
     }
 
-    /// Sends a request, and reads the answer. `what` says for messages what that was to do: the address is not shown, since
-    /// it may hold what a record has.
+    /// Sends a request and reads the response. `what` names the operation in messages; the URL is not shown, since it may contain
+    /// values of a record.
     ///
     /// # Errors
-    /// [`ConnectorError::Retryable`] if there is no answer; [`ConnectorError::Refused`] if the request cannot be sent as it is.
+    /// [`ConnectorError::Retryable`] without a response; [`ConnectorError::Refused`] if the request cannot be sent as it is.
     pub async fn send(&self, what: impl Into<String>, request: RequestBuilder) -> ConnectorResult<Answer> {
         self.answer(&what.into(), request).await.map_err(|(failure, message)| failure.error(message))
     }
@@ -60,7 +60,7 @@ impl Client {
         let failed = |error: Error| {
             let failure = match () {
                 () if error.is_builder() => Refused,
-                () if is_of_tls(&error) => NotReady,
+                () if is_tls_error(&error) => NotReady,
                 () => Busy,
             };
             (failure, format!("{}{}", report(what, error), advice(failure)))
@@ -72,29 +72,29 @@ impl Client {
         Ok(Answer::read(response, sent, &self.secrets).await)
     }
 
-    /// Whether the API is there, by `HEAD` of a path behind its address. Any answer will do, also 404, 405 and 501 of an API
-    /// that knows no `HEAD`, unless it says that the API takes nothing now (408, 425, 429, 502, 503, 504), or that it refuses
-    /// the credential (401, 407).
+    /// Health check: sends `HEAD` to a path behind the address. Any response counts as healthy, even 404, 405 or 501 of an API
+    /// that does not know `HEAD`; only 408, 425, 429, 502, 503 and 504 (temporarily unavailable), and 401 and 407 (credential
+    /// refused), do not.
     ///
     /// # Errors
-    /// [`ConnectorError::Retryable`] if it is not there; [`ConnectorError::Fatal`] if it refuses the credential;
-    /// [`ConnectorError::Configuration`] for what is no path.
+    /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Fatal`] if it refuses the
+    /// credential; [`ConnectorError::Configuration`] if the path is not valid.
     pub async fn is_there(&self, path: &str) -> ConnectorResult<()> {
         self.head(path).await?.map_err(|(failure, message)| failure.error(message))
     }
 
-    /// The same for `initialize`. `help` begins the message: what is needed, and what to do.
+    /// Health check for `initialize`, like [`is_there`](Self::is_there). `help` begins the message: what is needed, and what to do.
     ///
     /// # Errors
-    /// [`ConnectorError::Retryable`] if it is not there; [`ConnectorError::Initialization`] if it cannot be trusted or refuses
-    /// the credential; [`ConnectorError::Configuration`] for what is no path.
+    /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Initialization`] if its
+    /// certificate is not trusted or it refuses the credential; [`ConnectorError::Configuration`] if the path is not valid.
     pub async fn is_there_at_start(&self, path: &str, help: &str) -> ConnectorResult<()> {
         self.head(path).await?.map_err(|(failure, message)| failure.at_start(format!("{help}: {message}")))
     }
 
     async fn head(&self, path: &str) -> ConnectorResult<Result<(), Failure>> {
         let url = behind(&self.url, path).ok().filter(|_| is_path(path));
-        let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {A_PATH}")))?;
+        let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {PATH_RULE}")))?;
         let what = format!("HEAD {url}");
         let answer = match self.answer(&what, self.request(Method::HEAD, url)).await {
             Ok(answer) => answer,
@@ -109,22 +109,22 @@ impl Client {
     }
 }
 
-/// What was tried and why it failed, with all errors below.
+/// The operation and why it failed, with the chain of sources.
 fn report(what: &str, error: Error) -> String {
     let source = Some(error.without_url().into());
     ConnectorError::Retryable { message: what.to_owned(), source, retry_after: None }.report()
 }
 
-/// Whether a certificate or the protocol is wrong, which no wait changes.
-fn is_of_tls(error: &Error) -> bool {
+/// Whether a TLS error (a certificate, the protocol) is among the sources, which no wait changes.
+fn is_tls_error(error: &Error) -> bool {
     let mut below = error.source();
     while let Some(error) = below {
         if error.is::<rustls::Error>() {
             return true;
         }
-        // Its own source is what is below the error that it holds.
-        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        below = held.map_or_else(|| error.source(), |held| Some(held));
+        // The source of an I/O error skips the error that it wraps.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        below = wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped));
     }
     false
 }

@@ -1,4 +1,4 @@
-//! What may be shown of an answer, which may repeat what it answers to.
+//! Masks values of the request in an excerpt of a response, which may repeat them.
 
 #[cfg(test)]
 mod tests;
@@ -8,16 +8,16 @@ use std::collections::HashSet;
 use percent_encoding::percent_decode_str;
 use reqwest::Request;
 
-/// What stands for a word that is not shown.
+/// Replaces a word that is not shown.
 const HIDDEN: &str = "***";
-/// The shortest word that hides those that hold it, or that it holds; a shorter one hides its equals.
+/// The shortest word that hides words that contain it or are contained in it; a shorter one hides only its equals.
 const PART: usize = 3;
 /// The longest word that is shown.
 const LONGEST: usize = 24;
-/// How many bytes of an answer are looked at for the words that are shown.
-const LOOKED_AT: usize = 2_000;
+/// The most bytes of a response that are searched for words to show.
+const MOST_SEARCHED: usize = 2_000;
 
-/// What was sent, in lower case: as it is, and without the escapes of JSON and URLs.
+/// The texts of a request, in lower case: as they are, and without the escapes of JSON and URLs.
 #[derive(Default)]
 pub(crate) struct Sent(Vec<String>);
 
@@ -30,28 +30,28 @@ impl Sent {
         Self(texts.map(|text| text.to_ascii_lowercase()).collect())
     }
 
-    /// The words of a text that cannot come from what was sent, on one line of `limit` characters at most.
+    /// The words of a text that cannot come from the request, on one line of at most `limit` characters.
     ///
-    /// A word is shown if it consists of ASCII letters, all small, all capital, or small after the first; and if neither it is
-    /// a part of what was sent, nor a word of that is a part of it. So a value is hidden also where it is cut off, escaped, or
-    /// in another case, and so is everything that is a number or encoded.
+    /// A word is shown if it consists of ASCII letters, all lower case, all upper case, or capitalized; and if it is no part of
+    /// the request, and no word of the request is a part of it. So a value is hidden even if it is cut off, escaped, or in another
+    /// case, and so is every number and everything that is encoded.
     pub(crate) fn words_without(&self, text: &str, limit: usize) -> String {
         let known: HashSet<&str> =
             self.0.iter().flat_map(|sent| sent.split(|letter: char| !letter.is_ascii_alphabetic())).collect();
         let mut shown = String::new();
-        let (mut length, mut looked_at) = (0, 0);
+        let (mut length, mut searched) = (0, 0);
         for piece in text.trim().split_inclusive(separates) {
-            looked_at += piece.len();
+            searched += piece.len();
             // A full stop in a word makes it a name or a number.
             let (word, behind) =
                 piece.split_at(piece.trim_end_matches(|letter| separates(letter) || letter == '.').len());
-            let is_shown = word.is_empty() || is_plain(word) && !self.have(&word.to_ascii_lowercase(), &known);
-            // Hidden words in a row are one.
+            let is_shown = word.is_empty() || is_plain(word) && !self.contains(&word.to_ascii_lowercase(), &known);
+            // Consecutive hidden words become one `***`.
             if is_shown || !shown.trim_end().ends_with(HIDDEN) {
                 shown.push_str(if is_shown { word } else { HIDDEN });
             }
             shown.extend(behind.chars().map(|letter| if letter.is_control() { ' ' } else { letter }));
-            if shown.chars().count() > limit || looked_at > LOOKED_AT {
+            if shown.chars().count() > limit || searched > MOST_SEARCHED {
                 shown.truncate(length);
                 break;
             }
@@ -60,7 +60,7 @@ impl Sent {
         shown.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    fn have(&self, word: &str, known: &HashSet<&str>) -> bool {
+    fn contains(&self, word: &str, known: &HashSet<&str>) -> bool {
         let mut parts = (0..word.len()).flat_map(|from| (from + PART..=word.len()).map(move |to| &word[from..to]));
         known.contains(word)
             || word.len() >= PART && self.0.iter().any(|sent| sent.contains(word))

@@ -1,4 +1,4 @@
-//! Headers that each record fills in.
+//! Request headers that are templates, filled in from each record.
 
 use std::{collections::HashMap, str::FromStr};
 
@@ -13,52 +13,51 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
 };
 
-/// Headers that are the client's, or hold what must not stand in a file.
-const NOT_HERE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
+/// Headers that the client sets, or that carry a credential, which does not belong in a file.
+const FORBIDDEN: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
 
-/// No server reads a longer value.
+/// The longest header value; no server reads a longer one.
 const LONGEST: usize = 64 * 1024;
 
-/// Headers of a request, whose values are [`Template`]s: `headers = { x-tenant = "{/tenant}" }`. There are none without the key.
+/// Request headers whose values are [`Template`]s, as a setting: `headers = { x-tenant = "{/tenant}" }`. Default: none.
 #[derive(Debug, Default)]
-pub struct Headers(HashMap<Header, Text>);
+pub struct Headers(HashMap<Header, HeaderTemplate>);
 
-/// The name of one that can be set.
+/// The name of a header that a mapping may set.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Header(HeaderName);
 
-/// What one holds.
+/// The template of a header value.
 #[derive(Debug)]
-struct Text(Template);
+struct HeaderTemplate(Template);
 
 impl Headers {
-    /// The values, as the configuration has them.
+    /// The templates of the values.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.0.values().map(|text| &text.0)
+        self.0.values().map(|value| &value.0)
     }
 
-    /// Whether there is one of this name.
+    /// Whether a header of this name is set.
     pub fn have(&self, name: &HeaderName) -> bool {
         self.0.keys().any(|Header(own)| own == name)
     }
 
-    /// Whether records fill one of them in.
+    /// Whether a header contains values of the record.
     pub fn are_filled_in(&self) -> bool {
         self.templates().any(Template::is_filled_in)
     }
 
-    /// The headers for a record.
+    /// Fills in the headers for a record.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the record has not what a place needs, or a header cannot hold it: a line break or
-    /// another control character, or more than 64 KiB.
+    /// [`ConnectorError::InvalidRecord`] if the record lacks a value of a template, or the value is not valid in a header: a line
+    /// break or another control character, or more than 64 KiB.
     pub fn fill(&self, record: &SinkRecord) -> ConnectorResult<HeaderMap> {
-        let header = |(Header(name), Text(template)): (&Header, &Text)| {
-            let wrong =
-                || ConnectorError::invalid_record(record, format!("no header holds what it has for `{template}`"));
+        let header = |(Header(name), HeaderTemplate(template)): (&Header, &HeaderTemplate)| {
+            let reason = || format!("its value of `{template}` is not valid in a header");
             let text = template.fill(record, Some)?;
             let value = HeaderValue::try_from(text).ok().filter(|value| value.len() <= LONGEST);
-            Ok((name.clone(), value.ok_or_else(wrong)?))
+            Ok((name.clone(), value.ok_or_else(|| ConnectorError::invalid_record(record, reason()))?))
         };
         self.0.iter().map(header).collect()
     }
@@ -68,28 +67,28 @@ impl FromStr for Header {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Self, &'static str> {
-        let name: HeaderName = name.parse().map_err(|_| "letters, digits and `-` make one")?;
-        match NOT_HERE.contains(&name) {
-            true => Err("the client sets it, or it is made of a secret of the environment"),
+        let name: HeaderName = name.parse().map_err(|_| "letters, digits and `-` are allowed")?;
+        match FORBIDDEN.contains(&name) {
+            true => Err("the client sets it, or it carries a credential, which comes from the environment"),
             false => Ok(Self(name)),
         }
     }
 }
 
-impl Setting for Text {
+impl Setting for HeaderTemplate {
     const VALUE_TYPE: ValueType = Template::VALUE_TYPE;
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         let template = Template::read(value)?;
         match template.constant().is_none_or(|text| HeaderValue::try_from(text).is_ok()) {
             true => Ok(Self(template)),
-            false => Err(value.diagnostic("no header holds it", "write it on one line").into()),
+            false => Err(value.diagnostic("not a valid header value", "write it on one line").into()),
         }
     }
 }
 
 impl Setting for Headers {
-    const VALUE_TYPE: ValueType = ValueType::map(&Text::VALUE_TYPE);
+    const VALUE_TYPE: ValueType = ValueType::map(&HeaderTemplate::VALUE_TYPE);
     const DEFAULT: KeyDefault = KeyDefault::OfType;
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {

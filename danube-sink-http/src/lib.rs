@@ -1,5 +1,5 @@
-//! What connectors have in common whose target is reached over HTTP: where it is and by what it knows the connector, as a
-//! table of settings; requests; what an answer means for the records; paths and headers that each record fills in.
+//! Building blocks for connectors whose target is an HTTP API: connection settings, a client, the meaning of responses for the
+//! records, and path and header templates that each record fills in.
 //!
 //! ```no_run
 //! use danube_sink::{Joined, prelude::*};
@@ -11,7 +11,7 @@
 //! struct Post {
 //!     /// The API that the records go to.
 //!     api: Api,
-//!     /// The token by which the API knows the connector.
+//!     /// The API token.
 //!     #[setting(secret)]
 //!     token: Option<Secret>,
 //!     #[topic_mappings]
@@ -42,8 +42,8 @@
 //! }
 //! ```
 //!
-//! The table `[post.api]` then has the keys of [`Api`]. [`Path`], [`Headers`] and [`Answers`] are settings of a mapping. [`reqwest`] is the
-//! HTTP client, of version 0.13.
+//! The table `[post.api]` then has the keys of [`Api`]. [`Path`], [`Headers`] and [`Answers`] are settings of a mapping. The HTTP
+//! client is [`reqwest`] 0.13.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Paths that each record fills in.
+//! URL paths that are templates, filled in from each record.
 
 use std::str::FromStr;
 
@@ -9,41 +9,43 @@ use danube_sink::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 
-/// No client sends a longer address.
+/// The longest URL that the client sends.
 const LONGEST: usize = 65_534;
-/// What RFC 3986 calls unreserved stays as it is.
+/// The characters that are percent-encoded: all but those that RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-pub(crate) const A_PATH: &str = "a path begins with `/` or `?` and has no `#`";
+/// The rule for the texts of paths, for messages.
+pub(crate) const PATH_RULE: &str = "a path begins with `/` or `?` and has no `#`";
 
-/// Path and query behind an API's address, as a [`Template`]: `/users/{/user/id}?from={topic}`. What comes from the record is
-/// percent-encoded, so that it stays within its segment.
+/// Path and query behind an API's address, as a [`Template`]: `/users/{/user/id}?from={topic}`. Values of the record are
+/// percent-encoded, so that each stays within its segment.
 #[derive(Debug)]
 pub struct Path(Template);
 
 impl Path {
-    /// As the configuration has it.
+    /// The template, as configured.
     pub fn template(&self) -> &Template {
         &self.0
     }
 
-    /// The whole address for messages: as it is configured, without anything that a record holds.
-    pub fn told(&self, base: &Url) -> String {
+    /// The URL with the template as configured, for messages: it contains no values of a record.
+    pub fn url_template(&self, base: &Url) -> String {
         format!("{}{}", without_slash(base), self.0)
     }
 
-    /// The whole address for a record.
+    /// The URL for a record.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the record has not what a place needs, or would make another path of it: an empty
-    /// text, `.` or `..`; or if the address would be longer than 64 KiB.
+    /// [`ConnectorError::InvalidRecord`] if the record lacks a value of the template, if the value would change the path (an empty
+    /// string, `.` or `..`), or if the URL would be longer than 64 KiB.
     pub fn behind(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Url> {
         let url = behind(base, &self.0.fill(record, segment)?).ok().filter(|url| url.as_str().len() <= LONGEST);
-        let wrong = || ConnectorError::invalid_record(record, format!("`{}` is no address with what it has", self.0));
-        url.ok_or_else(wrong)
+        let invalid =
+            || ConnectorError::invalid_record(record, format!("`{}` is no valid URL with its values", self.0));
+        url.ok_or_else(invalid)
     }
 
-    /// Whether records fill it in.
+    /// Whether the path contains values of the record.
     pub fn is_filled_in(&self) -> bool {
         self.0.is_filled_in()
     }
@@ -56,12 +58,12 @@ impl Setting for Path {
         let template = Template::read(value)?;
         match is_path(&template.to_string()) {
             true => Ok(Self(template)),
-            false => Err(value.diagnostic("no path", A_PATH).into()),
+            false => Err(value.diagnostic("invalid path", PATH_RULE).into()),
         }
     }
 }
 
-/// A path, and what is behind an address with it.
+/// The URL of a path behind an address.
 pub(crate) fn behind(base: &Url, path: &str) -> Result<Url, <Url as FromStr>::Err> {
     format!("{}{path}", without_slash(base)).parse()
 }
@@ -70,7 +72,7 @@ fn without_slash(base: &Url) -> &str {
     base.as_str().trim_end_matches('/')
 }
 
-/// Else it could be another host.
+/// Whether a text is a path: another text could change the host.
 pub(crate) fn is_path(text: &str) -> bool {
     (text.is_empty() || text.starts_with(['/', '?'])) && !text.contains('#')
 }

@@ -1,4 +1,4 @@
-//! Secrets, taken out of what others say.
+//! Masks secrets in the texts of responses.
 
 use base64::{
     Engine,
@@ -6,15 +6,15 @@ use base64::{
 };
 use danube_sink::Secret;
 
-/// A shorter part of a secret is in too many words to hide it.
+/// The shortest part of a secret that is masked: a shorter one is in too many words.
 const PART: usize = 3;
 
-/// What no message may hold, however it is escaped.
+/// The forms of secrets that no message may contain, however they are escaped.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Each secret, in base64, and its parts between the signs that escapes change.
+    /// Each secret as it is, in base64, and its parts between the characters that escapes change.
     pub(crate) fn new<'s>(secrets: impl IntoIterator<Item = &'s Secret>) -> Self {
         let mut forms = Vec::new();
         for secret in secrets.into_iter().map(Secret::expose).filter(|secret| !secret.is_empty()) {
@@ -26,12 +26,13 @@ impl Secrets {
             let parts = secret.split(|letter: char| !letter.is_ascii_alphanumeric());
             forms.extend(parts.filter(|part| part.len() >= PART).map(str::to_owned));
         }
-        // A part does not hide the whole in pieces.
+        // Longer forms first: masking a part would keep the whole from being found.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         Self(forms)
     }
 
-    pub(crate) fn hidden_in(&self, text: &str) -> String {
+    /// Replaces every form of a secret by `***`.
+    pub(crate) fn mask(&self, text: &str) -> String {
         self.0.iter().fold(
             text.to_owned(),
             |text, form| if text.contains(&**form) { text.replace(&**form, "***") } else { text },

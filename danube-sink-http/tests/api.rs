@@ -1,4 +1,4 @@
-//! Requests over real sockets: who is trusted, who is known, what an answer is.
+//! Requests over real sockets: trusted servers, credentials, and responses.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
@@ -22,7 +22,7 @@ use tokio::{
 /// A connector that has an API, and writes nothing.
 #[sink_connector(main = false, name = "probe")]
 struct Probe {
-    /// What is asked.
+    /// The API.
     api: Api,
     #[topic_mappings]
     topics: TopicMappings<To>,
@@ -30,7 +30,7 @@ struct Probe {
 
 #[derive(TopicMapping)]
 struct To {
-    /// Where a record goes.
+    /// The path of a record.
     #[setting(default = "")]
     path: danube_sink_http::Path,
     headers: Headers,
@@ -59,16 +59,16 @@ fn client(api: &str, secret: Option<&str>) -> ConnectorResult<Client> {
     probe.api.client(reqwest::Client::builder(), secret.map(Secret::new).as_ref(), Duration::from_secs(10))
 }
 
-/// An API that answers with where it was asked and by whom.
+/// An API that answers with the URI and the credential of the request.
 async fn api() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let told = async |uri: Uri, headers: HeaderMap| {
+    let echo = async |uri: Uri, headers: HeaderMap| {
         let credential = headers.get("authorization").map(|value| value.to_str().expect("text")).unwrap_or_default();
         // Backwards, so that it is not taken out of the answer.
         format!("{uri} {}", credential.chars().rev().collect::<String>())
     };
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(told)).await });
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(echo)).await });
     address
 }
 
@@ -77,7 +77,7 @@ async fn asked(client: &Client) -> ConnectorResult<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
+async fn https_trusts_the_cas_of_ca_file_and_sends_the_client_certificate() {
     let (api, ca) = (api().await, Ca::new("api"));
     let trusting = format!("ca_file = '{}'", ca.file().display());
     let open = TlsProxy::to(api, &ca, false).await;
@@ -85,14 +85,14 @@ async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     let untrusting = client(&url, None).unwrap();
     let error = asked(&untrusting).await.expect_err("the certificate is not trusted");
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
-    assert!(error.report().contains("certificate") && error.report().contains("mend the API"), "{error}");
+    assert!(error.report().contains("certificate") && error.report().contains("fix the API"), "{error}");
     let error = untrusting.is_there_at_start("", "no API").await.expect_err("the certificate is not trusted");
     assert!(matches!(error, ConnectorError::Initialization { .. }), "it does not pass by itself: {error:?}");
     asked(&client(&format!("{url}\n{trusting}"), None).unwrap()).await.expect("trusted");
 
     let closed = TlsProxy::to(api, &ca, true).await;
     let url = format!("url = '{}'\n{trusting}", closed.url);
-    let error = asked(&client(&url, None).unwrap()).await.expect_err("it shows none");
+    let error = asked(&client(&url, None).unwrap()).await.expect_err("no client certificate");
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
     let identity = ca.issue(&["connector"]);
     let (certificate, key) =
@@ -106,7 +106,7 @@ async fn https_trusts_the_cas_of_ca_file_and_shows_its_own_certificate() {
     assert!(error.contains("its.pem"), "{error}");
     let error =
         client(&format!("url = '{}'\nca_file = '{}'", open.url, key.display()), None).expect_err("no CA").report();
-    assert!(error.contains("its-key.pem: it holds no certificate"), "{error}");
+    assert!(error.contains("its-key.pem: it contains no certificate"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +120,7 @@ async fn every_request_goes_through_the_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_credential_is_sent_and_not_told() {
+async fn the_credential_is_sent_and_not_shown() {
     let url = format!("url = 'http://{}'", api().await);
     let named = format!("{url}\nusername = 'me'");
     for (api, secret, sent) in [
@@ -137,7 +137,7 @@ async fn the_credential_is_sent_and_not_told() {
     let repeating = client(&named, Some("pass")).unwrap();
     let url_of_both = format!("{}bWU6cGFzcw==/pass", repeating.url());
     let request = repeating.request(Method::GET, url_of_both.parse().unwrap());
-    assert!(repeating.send("ask", request).await.unwrap().told().starts_with("/***/*** "));
+    assert!(repeating.send("ask", request).await.unwrap().excerpt().starts_with("/***/*** "));
     let error = client(&format!("{url}\nsecret_header = 'x-key'"), None).expect_err("no secret").report();
     assert!(error.contains("`secret_header`"), "{error}");
     let shown = format!("{:?}", client(&url, Some("t0ken")).unwrap());
@@ -204,7 +204,7 @@ async fn a_success_that_breaks_off_is_no_answer_and_one_that_is_long_is_a_succes
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_reachable_is_waited_for_at_start_and_later() {
+async fn an_unreachable_api_is_waited_for_at_start_and_later() {
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let closed = format!("url = 'http://{}'", free.local_addr().unwrap());
     drop(free);
@@ -220,7 +220,7 @@ async fn what_is_not_reachable_is_waited_for_at_start_and_later() {
     }
 }
 
-/// TLS where there is none, and the other way round: a setting, or the API, is to be changed.
+/// The URL says `https`, and the server speaks plain HTTP: a setting, or the API, has to change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_speak_tls_is_not_waited_for_at_start() {
     let table = format!("url = 'https://{}'", api().await);
@@ -234,7 +234,7 @@ async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     let url = format!("{}quagga", client.url()).parse().unwrap();
     let answer = client.send("ask", client.request(Method::GET, url)).await.unwrap();
     assert!(answer.text.contains("quagga") && !format!("{answer:?}").contains("quagga"), "{answer:?}");
-    assert!(answer.told().contains("quagga") && !answer.words().contains("quagga"));
+    assert!(answer.excerpt().contains("quagga") && !answer.words().contains("quagga"));
 }
 
 #[tokio::test]
@@ -260,22 +260,22 @@ async fn paths_and_headers_are_filled_in_from_the_record() {
 }
 
 #[test]
-fn what_is_wrong_in_the_table_is_told_with_its_line() {
-    for (api, mapping, told, line) in [
-        ("url = 'ftp://host'", "", "an address is", 2),
-        ("url = 'https://me@host'", "", "an address is", 2),
+fn invalid_settings_are_reported_with_their_line() {
+    for (api, mapping, message, line) in [
+        ("url = 'ftp://host'", "", "expected `https://host/path`", 2),
+        ("url = 'https://me@host'", "", "expected `https://host/path`", 2),
         ("url = 'http://host'\nkey_file = 'k.pem'", "", "a key without its certificate", 3),
         ("url = 'http://host'\nsecret_header = 'a b'", "", "not a HeaderName", 3),
-        ("url = 'http://host'", "path = 'a'", "no path", 5),
-        ("url = 'http://host'", "path = '/a#b'", "no path", 5),
-        ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "an address is", 3),
-        ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "an address is", 3),
+        ("url = 'http://host'", "path = 'a'", "invalid path", 5),
+        ("url = 'http://host'", "path = '/a#b'", "invalid path", 5),
+        ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "expected `https://host/path`", 3),
+        ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "expected `https://host/path`", 3),
         ("url = 'http://host'", "headers = { host = 'x' }", "`host`: its name is not a Header", 5),
         ("url = 'http://host'", "headers = { authorization = 'Bearer {s3cret', x = 1 }", "`x`: expected a string", 5),
-        ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x`: no header holds it", 5),
+        ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x`: not a valid header value", 5),
     ] {
         let report = probe(api, mapping).err().unwrap_or_else(|| panic!("{api} {mapping} is taken"));
-        assert!(report.contains(told) && report.contains(&format!("test.toml:{line}")), "{report}");
+        assert!(report.contains(message) && report.contains(&format!("test.toml:{line}")), "{report}");
         assert!(!report.contains("s3cret"), "{report}");
     }
 }

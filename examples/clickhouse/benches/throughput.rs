@@ -1,7 +1,7 @@
-//! Rows a second of the connector, beside a bare client that sends the payloads as they are: `cargo bench -p clickhouse`
+//! Rows per second of the connector, compared with a bare client that sends the payloads as they are: `cargo bench -p clickhouse`
 //!
-//! It needs `install-servers`. Both insert the same rows into tables of the same server, in batches of the same size, one
-//! after the other; each goes first in turn, and the median of the pairs counts.
+//! It needs `install-servers`. Both insert the same rows into tables of one server, in batches of the same size, in turn; the result
+//! is the median of the pairs.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
@@ -36,7 +36,7 @@ const PAIRS: usize = 15;
 const BATCHES: usize = 20;
 const COLUMNS: &str = "number UInt64, name String, price Decimal(18, 4), at DateTime, text String";
 
-/// What a bare client has to do with a payload.
+/// The work of a bare client with a payload.
 #[derive(Clone, Copy, PartialEq)]
 enum Payload {
     /// The payload is the row.
@@ -104,7 +104,7 @@ fn main() {
     }
 }
 
-/// A table of each run's own. None is dropped, because file systems make files more slowly where some were just removed.
+/// A new table for each run. None is dropped, because file systems create files more slowly after removals.
 fn table(server: &Process) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let table = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -132,7 +132,7 @@ async fn speed<B>(
     rows as f64 / time.as_secs_f64()
 }
 
-/// The smallest client that waits for the rows to be there: no setting, no look at rows that need none.
+/// The smallest client that waits for the rows to be written: no settings and no checks.
 async fn bare(server: &Process, kind: Payload, level: u32, size: usize) -> f64 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let table = table(server);
@@ -161,7 +161,7 @@ async fn bare(server: &Process, kind: Payload, level: u32, size: usize) -> f64 {
     speed(server, &table, size, make, write).await
 }
 
-/// The connector, from records as the runtime hands them over: found to be JSON, and kept until they are settled.
+/// The connector, with records as the runtime passes them: with JSON detected, and kept until they are settled.
 async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, size: usize) -> f64 {
     let table = table(server);
     // The bare client leaves times to the server's default too.

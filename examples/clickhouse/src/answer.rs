@@ -1,4 +1,4 @@
-//! What ClickHouse answers, and what its exceptions mean for a batch.
+//! ClickHouse's answers: the class of each exception and status.
 
 use danube_sink::{ConnectorError, TargetFailure};
 use danube_sink_http::Answer;
@@ -6,7 +6,7 @@ use danube_sink_http::Answer;
 use super::column::Columns;
 use TargetFailure::{Busy, Misconfigured, NotReady, Refused, TooLarge, Unauthenticated};
 
-/// What each exception means. Every other one is [`NotReady`].
+/// The class of each exception. Every other one is [`NotReady`].
 pub(super) const EXCEPTIONS: [(u16, &str, TargetFailure); 71] = [
     (192, "UNKNOWN_USER", Unauthenticated),
     (193, "WRONG_PASSWORD", Unauthenticated),
@@ -81,65 +81,65 @@ pub(super) const EXCEPTIONS: [(u16, &str, TargetFailure); 71] = [
     (115, "UNKNOWN_SETTING", Misconfigured),
 ];
 
-/// What a status means without an exception's code: the first and the last of them. Every other one is [`NotReady`].
+/// The class of a range of statuses, for answers without an exception code. Every other one is [`NotReady`].
 pub(super) const STATUSES: [(u16, u16, TargetFailure); 6] = [
     (401, 401, Unauthenticated),
     (408, 408, Busy),
     (425, 425, Busy),
     (429, 429, Busy),
     (500, 599, Busy),
-    // What stands before the server limits the size of requests.
+    // A proxy in front of the server limits the size of requests.
     (413, 413, Refused),
 ];
 
-/// Why a request did nothing.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) class: TargetFailure,
-    /// That of the exception.
+    /// The exception's code.
     pub(super) code: Option<u16>,
-    /// Without anything that a row holds.
+    /// The message, without values of rows.
     pub(super) message: String,
 }
 
 impl Failure {
-    /// Of a request that had no answer.
+    /// The failure of a request without an answer.
     pub(super) fn without_answer(error: &ConnectorError) -> Self {
         Self { class: Busy, code: None, message: error.report() }
     }
 
-    /// For `process_batch` and `health_check`.
+    /// The error for `process_batch` and `health_check`.
     pub(super) fn running(self) -> ConnectorError {
         self.class.error(self.message)
     }
 
-    /// For `initialize`, which tried this.
+    /// The error for `initialize`; `what` is the step that failed.
     pub(super) fn at_start(self, what: &str) -> ConnectorError {
         self.class.at_start(format!("{what}: {}", self.message))
     }
 }
 
-/// What the server says, unless it is an exception. One that comes late has status 200. With `rows` the request had rows of
-/// these columns, and what is said of them is not handed on.
+/// Checks an answer for an exception, which may come late with status 200. With `rows`, the request had rows with these columns, and
+/// the message contains nothing that may be from them.
 pub(super) fn judged(what: &str, answer: Answer, rows: Option<&Columns>) -> Result<Answer, Failure> {
     let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
     let in_text = || answer.text.strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
     let code: Option<u16> = code.or_else(in_text);
-    let (class, said) = match code {
+    let (class, message) = match code {
         Some(code) => exception(code, &answer, rows),
         None if answer.status.is_success() && answer.is_whole => return Ok(answer),
         None => foreign(&answer, rows.is_some()),
     };
-    Err(Failure { class, code, message: format!("{what}: {said}") })
+    Err(Failure { class, code, message: format!("{what}: {message}") })
 }
 
-/// What is not of ClickHouse. Some proxies repeat in their answer what they were sent.
+/// The failure of an answer that is not from ClickHouse. Some proxies repeat the request in theirs.
 pub(super) fn foreign(answer: &Answer, had_rows: bool) -> (TargetFailure, String) {
-    let cut = if answer.is_whole { "" } else { ", and the answer broke off" };
+    let cut = if answer.is_whole { "" } else { ", and the answer is cut off" };
     let status = answer.status.as_u16();
     let known = STATUSES.iter().find(|(first, last, _)| (*first..=*last).contains(&status));
     let class = known.map_or(NotReady, |(.., class)| *class);
-    let text = if had_rows { "no exception of ClickHouse".to_owned() } else { answer.told() };
+    let text = if had_rows { "no exception of ClickHouse".to_owned() } else { answer.excerpt() };
     (class, format!("HTTP {status}{cut}: {text}"))
 }
 
@@ -148,25 +148,25 @@ fn exception(code: u16, answer: &Answer, rows: Option<&Columns>) -> (TargetFailu
     let reading = text.rsplit_once(" the value of key ").map(|(_, column)| column);
     let known = EXCEPTIONS.iter().find(|(number, ..)| *number == code);
     let class = match (code, known) {
-        // A batch that reaches into too many partitions is taken in smaller ones.
+        // A batch with rows of too many partitions is accepted in smaller ones.
         (252, _) if text.contains("for single INSERT block") => TooLarge,
-        // An unknown word of an enum has had codes of general use.
+        // Older servers report an unknown enum value with these general codes.
         (36 | 49, _) if reading.is_some() => Refused,
         (_, Some((.., class))) => *class,
         _ => NotReady,
     };
-    let mut said = known.map_or_else(|| format!("code {code}"), |(_, name, _)| format!("{name}, code {code}"));
-    let Some(columns) = rows else { return (class, format!("{said}: {}", answer.told())) };
+    let mut message = known.map_or_else(|| format!("code {code}"), |(_, name, _)| format!("{name}, code {code}"));
+    let Some(columns) = rows else { return (class, format!("{message}: {}", answer.excerpt())) };
     if known.is_some() && !matches!(class, Refused | Misconfigured) {
-        said = format!("{said}: {}", without_rows(&answer.told()));
+        message = format!("{message}: {}", without_rows(&answer.excerpt()));
     }
     match reading.and_then(|column| columns.named_at(column)) {
-        Some(column) => (class, format!("{said}, in the column {column}")),
-        None => (class, said),
+        Some(column) => (class, format!("{message}, in the column {column}")),
+        None => (class, message),
     }
 }
 
-/// What an exception says of the server, without what it says of rows.
+/// The part of an exception's message before it mentions rows.
 fn without_rows(text: &str) -> &str {
     let text = text.split_once("DB::Exception: ").map_or(text, |(_, text)| text);
     let ends = ["(while ", "(at row ", "While executing", "Column values"].iter().filter_map(|mark| text.find(mark));

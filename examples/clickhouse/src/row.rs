@@ -1,4 +1,4 @@
-//! The rows of records: JSON objects whose values are as the table's columns keep them.
+//! The rows of records: JSON objects whose values are checked against the table's columns.
 
 use std::{
     collections::HashMap,
@@ -8,30 +8,30 @@ use std::{
 use danube_sink::{TargetFailure, prelude::*};
 
 use super::{
-    Table,
     column::{ColumnType, Columns, Rules, Violation, members, string},
+    table::Table,
 };
 
-/// How the records of a mapping become rows.
+/// Converts the records of a mapping to rows.
 pub(super) struct Rows<'t> {
     columns: &'t Columns,
     rules: Rules,
-    /// Whether a row begins with all that the payload has.
+    /// Whether a row begins with the fields of the payload.
     whole: bool,
     named: Vec<Named<'t>>,
     /// The values of `named`.
     fields: Fields,
-    /// Of the table's columns, those that metadata take.
+    /// For each column of the table, whether metadata fill it.
     taken: Vec<bool>,
 }
 
-/// Why a record has no row.
+/// Why a record is rejected.
 enum RowViolation {
-    /// No table could have one.
+    /// The payload cannot be a row of any table.
     Payload(String),
-    /// A column of another type could hold the value.
+    /// A column does not take the value; one of another type could.
     Value(String),
-    /// The table has no column for a field: it has this number in the payload.
+    /// The table has no column for the payload's field of this number.
     UnknownField(usize),
 }
 
@@ -44,9 +44,9 @@ impl<R: Into<String>> From<R> for RowViolation {
 /// A column that the mapping names.
 struct Named<'t> {
     name: &'t str,
-    /// The name as JSON has it, and the colon.
+    /// The name as JSON, and the colon.
     json: String,
-    /// `None` for a column that is not there: the server says so.
+    /// `None` for a missing column, which the server reports.
     kind: Option<&'t ColumnType>,
     is_metadata: bool,
 }
@@ -71,7 +71,10 @@ impl<'t> Rows<'t> {
         Self { columns, rules, whole, named, fields, taken }
     }
 
-    /// A line of JSON for each record. One answer names all that have no row.
+    /// A line of JSON for each record.
+    ///
+    /// # Errors
+    /// A partial failure that names all rejected records.
     pub(super) fn of(&self, records: &[SinkRecord]) -> ConnectorResult<Vec<u8>> {
         let lines = Joined { open: "", between: "\n", close: "\n" };
         let violations = Mutex::new(HashMap::new());
@@ -84,11 +87,11 @@ impl<'t> Rows<'t> {
         let violations = violations.into_inner().unwrap_or_else(PoisonError::into_inner);
         let unknown =
             violations.values().filter(|violation| matches!(violation, RowViolation::UnknownField(_))).count();
-        // A field that is one record's has others beside it that are valid.
+        // If the field is wrong in one record only, the batch has valid ones too.
         if unknown > 1 && violations.len() == records.len() {
             return Err(TargetFailure::NotReady.error(
-                "no record of the batch can be written, because they have a field that the table has no column for: add the \
-                 column, or set `skip_unknown_fields`",
+                "every record of the batch has a field that the table has no column for: add the column, or set \
+                 `skip_unknown_fields`",
             ));
         }
         let mut failure = PartialFailure::default();
@@ -97,7 +100,7 @@ impl<'t> Rows<'t> {
                 match violations.get(record.id()) {
                     None => failure.again(record),
                     Some(RowViolation::Payload(reason)) => failure.invalid(record, reason),
-                    // Where every record is rejected for the table, the table is more likely at fault than they are.
+                    // Not invalid: if every record is rejected for the table, the table is the more likely cause.
                     Some(RowViolation::Value(reason)) => failure.reject(record, reason),
                     Some(RowViolation::UnknownField(number)) => {
                         failure.reject(record, format!("the table has no column for field {number} of the payload"))
@@ -108,7 +111,7 @@ impl<'t> Rows<'t> {
         failure.into_result().map(|()| rows)
     }
 
-    /// Whether the columns of `metadata` can hold what is written there, or why not.
+    /// Checks that the metadata columns can hold their values.
     pub(super) fn hold_metadata(&self) -> Result<(), String> {
         let mut row = Vec::new();
         for named in self.named.iter().filter(|named| named.is_metadata) {
@@ -116,7 +119,7 @@ impl<'t> Rows<'t> {
                 "offset" => "0",
                 "publish_time" => "\"2024-01-31T23:59:59.123456Z\"",
                 "topic" | "id" => "\"/default/topic\"",
-                // Numbers, texts, or null, as producers have them.
+                // These depend on the producer.
                 _ => continue,
             };
             if let Some(kind) = named.kind {
@@ -200,7 +203,7 @@ impl<'t> Rows<'t> {
     }
 }
 
-/// What is said of an invalid record, without its id.
+/// The reason of an invalid record, without its id.
 fn reason(error: ConnectorError) -> String {
     match error {
         ConnectorError::InvalidRecord { reason, .. } => reason,

@@ -1,4 +1,4 @@
-//! The server, over HTTP.
+//! The ClickHouse server, over its HTTP interface.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,13 +19,13 @@ use flate2::{Compression, write::GzEncoder};
 use futures_util::future::join;
 
 use super::{
-    Clickhouse, Table,
     answer::{Failure, foreign, judged},
     column::Columns,
     row::Rows,
+    table::Table,
 };
 
-/// Servers close a connection that was idle for 3 seconds, or more.
+/// The client closes idle connections before servers do, after 3 seconds or more.
 const IDLE: Duration = Duration::from_secs(2);
 
 /// A server that has answered.
@@ -33,24 +33,29 @@ pub(super) struct Server {
     client: Client,
     database: String,
     gzip: Compression,
-    /// Whether it knows the settings of these names, which came later than JSONEachRow.
+    /// Whether it has the setting `async_insert`.
     has_async_inserts: bool,
+    /// Whether it has the setting `insert_deduplication_token`.
     has_tokens: bool,
-    /// Its time zone, which columns have that name none.
+    /// Its time zone, which applies to columns without one.
     zone: String,
-    /// The columns of each table, as they were last time.
+    /// The last known columns of each table.
     columns: Mutex<HashMap<String, Arc<Columns>>>,
 }
 
 impl Server {
-    pub(super) async fn connect(connector: &Clickhouse, write_timeout: Duration) -> ConnectorResult<Self> {
-        // HTTP/2 has no chunks that a proxy could hand on.
-        let builder = reqwest::Client::builder().http1_only().pool_idle_timeout(IDLE);
+    /// The HTTP client's settings for ClickHouse.
+    pub(super) fn client_builder() -> reqwest::ClientBuilder {
+        // HTTP/2 has no chunks that a proxy could pass on.
+        reqwest::Client::builder().http1_only().pool_idle_timeout(IDLE)
+    }
+
+    /// Connects, and reads the server's features and time zone.
+    pub(super) async fn connect(client: Client, database: &str, gzip_level: u32) -> ConnectorResult<Self> {
         let mut server = Self {
-            // The log is to say what took too long.
-            client: connector.api.client(builder, connector.password.as_ref(), write_timeout * 9 / 10)?,
-            database: connector.database.clone(),
-            gzip: Compression::new(connector.gzip_level),
+            client,
+            database: database.to_owned(),
+            gzip: Compression::new(gzip_level),
             has_async_inserts: false,
             has_tokens: false,
             zone: String::new(),
@@ -60,15 +65,38 @@ impl Server {
                      UNION ALL SELECT concat('time zone ', timezone())";
         let known = server.query(known).await.map_err(|failure| {
             failure.at_start(&format!(
-                "ask ClickHouse at {}; `url` in the configuration says where it is, and examples/clickhouse/install-servers \
-                 installs one",
-                connector.api.url
+                "connect to ClickHouse at {}; `url` in the configuration is its address, and \
+                 examples/clickhouse/install-servers installs a server",
+                server.client.url()
             ))
         })?;
         server.has_async_inserts = known.contains("async_insert");
         server.has_tokens = known.contains("insert_deduplication_token");
         server.zone = known.lines().find_map(|line| line.strip_prefix("time zone ")).unwrap_or_default().to_owned();
         Ok(server)
+    }
+
+    /// Checks at start that rows can be inserted into a table. A missing table is created if the mapping has `create`.
+    ///
+    /// # Errors
+    /// The error of the failure's class, with the step that failed.
+    pub(crate) async fn prepare(&self, table: &Table) -> ConnectorResult<()> {
+        let name = &table.table;
+        let described = match (self.describe(table).await, &table.create) {
+            // A user without the privilege to create tables may write to an existing one.
+            (Err(Failure { code: Some(60), .. }), Some(create)) => {
+                let created = self.query(&create.statement(name)).await;
+                created.map_err(|failure| failure.at_start(&format!("create the table {name}")))?;
+                self.describe(table).await
+            }
+            (described, _) => described,
+        };
+        let columns = described.map_err(|failure| failure.at_start(&format!("describe the table {name}")))?;
+        let inserted = self.try_insert(table).await;
+        inserted.map_err(|failure| failure.at_start(&format!("insert into the table {name}")))?;
+        let metadata = self.rows(table, &columns).hold_metadata();
+        metadata
+            .map_err(|reason| TargetFailure::Misconfigured.at_start(format!("metadata in the table {name}: {reason}")))
     }
 
     /// The answer to a statement that has no rows.
@@ -79,7 +107,7 @@ impl Server {
         Ok(judged(what, answer, None)?.text)
     }
 
-    /// Asks which columns a table has, and keeps them.
+    /// Reads the columns of a table.
     pub(super) async fn describe(&self, table: &Table) -> Result<Arc<Columns>, Failure> {
         let described = self.query(&table.describe_statement()).await?;
         self.read(table, described)
@@ -87,7 +115,7 @@ impl Server {
 
     fn read(&self, table: &Table, described: String) -> Result<Arc<Columns>, Failure> {
         let columns = Columns::read(described, table.setting("session_timezone").unwrap_or(&self.zone));
-        let message = "DESCRIBE TABLE has no answer of ClickHouse; `url` says where it is";
+        let message = "the answer to DESCRIBE TABLE is not from ClickHouse; correct `url`";
         let foreign = || Failure { class: TargetFailure::NotReady, code: None, message: message.to_owned() };
         let columns = Arc::new(columns.ok_or_else(foreign)?);
         self.known().insert(table.table.clone(), Arc::clone(&columns));
@@ -98,22 +126,22 @@ impl Server {
         self.columns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How records become rows of a table with these columns.
+    /// The conversion of records to rows of a table with these columns.
     pub(super) fn rows<'t>(&self, table: &'t Table, columns: &'t Columns) -> Rows<'t> {
-        // `Date` was extended in the year in which asynchronous inserts came.
+        // Servers with asynchronous inserts have the extended range of `Date`.
         Rows::new(table, columns, table.rules(!self.has_async_inserts))
     }
 
-    /// Without rows it tells whether table, columns, settings and rights are as an insert needs them.
+    /// Inserts no rows, to check the table, columns, settings and privileges.
     pub(super) async fn try_insert(&self, table: &Table) -> Result<(), Failure> {
         // A request without a body would have no length.
         self.send(table, &[], b"\n".to_vec(), None).await
     }
 
-    /// Returns when the table has a row of each record.
+    /// Inserts a row for each record.
     pub(super) async fn insert(&self, table: &Table, records: &[SinkRecord]) -> ConnectorResult<()> {
         let mut columns = self.known().get(&table.table).cloned().unwrap_or_default();
-        // The rows are made meanwhile, for the columns that the table most likely still has.
+        // Rows are made at the same time, for the columns that the table most likely still has.
         let statement = table.describe_statement();
         let making = async { self.rows(table, &columns).of(records) };
         let (described, mut rows) = join(self.query(&statement), making).await;
@@ -140,16 +168,16 @@ impl Server {
             body = self.compressed(&body).fatal("compress rows").map_err(|error| Failure::without_answer(&error))?;
             insert = insert.header(CONTENT_ENCODING, "gzip");
         }
-        // Of a request in chunks, a server knows that it was cut.
+        // A server detects that a chunked request is truncated.
         insert = insert.header(TRANSFER_ENCODING, "chunked").body(body);
         let answer = self.client.send(what, insert).await.map_err(|error| Failure::without_answer(&error))?;
         let answer = judged(what, answer, columns)?;
         if answer.text.is_empty() {
             return Ok(());
         }
-        // An insert has nothing to say.
-        let (class, said) = foreign(&answer, columns.is_some());
-        Err(Failure { class, code: None, message: format!("{what}: {said}") })
+        // A successful insert has an empty answer.
+        let (class, message) = foreign(&answer, columns.is_some());
+        Err(Failure { class, code: None, message: format!("{what}: {message}") })
     }
 
     fn compressed(&self, rows: &[u8]) -> io::Result<Vec<u8>> {
@@ -174,7 +202,7 @@ impl Server {
             settings.insert("async_insert", digit(false));
         }
         if !self.has_tokens {
-            // A server that knows rows by their content alone takes two equal batches for one, unless each row has an id.
+            // A server without tokens deduplicates by content: equal batches would be one, unless each row has an id.
             settings.insert("insert_deduplicate", digit(table.metadata.contains(&Metadata::Id)));
         } else if !records.is_empty() {
             settings.insert("insert_deduplication_token", RecordId::of_batch(records));

@@ -1,26 +1,21 @@
-//! The statements, from what the configuration says.
+//! The settings of a topic mapping, and the statements for its table.
 
 use std::collections::BTreeMap;
 
-use danube_sink::{TargetFailure, config::Diagnostic, prelude::*};
+use danube_sink::{config::Diagnostic, prelude::*};
 
-use super::{
-    Table,
-    answer::Failure,
-    column::{Rules, date},
-    server::Server,
-};
+use super::column::{Rules, TimeUnit, date};
 
-/// How a table is made that is not there.
+/// How a missing table is created.
 #[derive(Setting)]
 pub(crate) struct Create {
-    /// Every column, and its type in ClickHouse: `id = "UInt64"`.
+    /// Columns with their types in ClickHouse: `id = "UInt64"`.
     #[setting(length = 1..)]
     columns: BTreeMap<String, String>,
-    /// What stands behind `ENGINE =`; `PARTITION BY` and `TTL` may follow.
+    /// Text after `ENGINE =`; may include `PARTITION BY` and `TTL`.
     #[setting(default = "MergeTree")]
     engine: String,
-    /// What stands behind `ORDER BY`, such as `"id"` or `"(user, id)"`.
+    /// Text after `ORDER BY`, such as `"id"` or `"(user, id)"`.
     order_by: String,
 }
 
@@ -32,27 +27,34 @@ impl Create {
     }
 }
 
-impl Table {
-    /// Looks whether rows can be written, and makes the table if it is not there and the mapping says how.
-    pub(super) async fn prepare(&self, server: &Server) -> ConnectorResult<()> {
-        let name = &self.table;
-        let described = match (server.describe(self).await, &self.create) {
-            // A user who may not make tables may write to one that is there.
-            (Err(Failure { code: Some(60), .. }), Some(create)) => {
-                let created = server.query(&create.statement(name)).await;
-                created.map_err(|failure| failure.at_start(&format!("create the table {name}")))?;
-                server.describe(self).await
-            }
-            (described, _) => described,
-        };
-        let columns = described.map_err(|failure| failure.at_start(&format!("look at the table {name}")))?;
-        let inserted = server.try_insert(self).await;
-        inserted.map_err(|failure| failure.at_start(&format!("insert into the table {name}")))?;
-        let held = server.rows(self, &columns).hold_metadata();
-        held.map_err(|reason| TargetFailure::Misconfigured.at_start(format!("metadata in the table {name}: {reason}")))
-    }
+/// Settings of a topic mapping.
+#[derive(TopicMapping)]
+#[setting(validate = Self::has_each_name_once)]
+pub(crate) struct Table {
+    /// Name of the table.
+    #[setting(length = 1..)]
+    pub(crate) table: String,
+    /// Columns, each with the field of a record that fills it. Without it, the payload is the row: its fields fill the columns
+    /// of their names.
+    #[setting(length = 1..)]
+    pub(crate) columns: Option<BTreeMap<String, Field>>,
+    /// Metadata columns, named like the metadata.
+    #[setting(default = [])]
+    pub(crate) metadata: Vec<Metadata>,
+    /// Creates the table if it is missing.
+    pub(crate) create: Option<Create>,
+    /// Whether fields without a column are ignored; otherwise such a record is rejected.
+    #[setting(default = false)]
+    pub(crate) skip_unknown_fields: bool,
+    /// Unit of numbers in `DateTime` and `DateTime64` columns, since 1970.
+    pub(crate) time_unit: TimeUnit,
+    /// ClickHouse settings of the inserts, such as `insert_quorum = "2"`.
+    #[setting(validate = takes_settings)]
+    pub(crate) settings: Option<BTreeMap<String, String>>,
+}
 
-    /// What its columns take, whichever server has it.
+impl Table {
+    /// The rules that its columns check values by.
     pub(super) fn rules(&self, is_old: bool) -> Rules {
         // The last days of `Date` before and after it was extended.
         let last_day = if is_old { date("2105-12-31") } else { date("2149-06-06") };
@@ -64,17 +66,17 @@ impl Table {
         }
     }
 
-    /// What the mapping has among `settings`.
+    /// A ClickHouse setting of the mapping.
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         self.settings.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// Asks which columns there are.
+    /// The statement that reads the columns.
     pub(super) fn describe_statement(&self) -> String {
         format!("DESCRIBE TABLE {} FORMAT JSONEachRow", quoted(&self.table))
     }
 
-    /// A name that a row would have twice.
+    /// Validates that no column is written twice.
     pub(super) fn has_each_name_once(&self) -> Result<(), Diagnostic> {
         let mut names: Vec<_> = self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).collect();
         names.extend(self.metadata.iter().map(|which| which.as_str()));
@@ -89,7 +91,7 @@ impl Table {
         }
     }
 
-    /// Without rows, the columns of metadata are named in any case: the server then tells whether they are there.
+    /// The `INSERT` statement. Without rows, it always names the metadata columns, so that the server checks that they exist.
     pub(super) fn insert_statement(&self, has_rows: bool) -> String {
         let columns = self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str);
         let columns: Vec<_> = columns.chain(self.metadata.iter().map(|which| which.as_str())).map(quoted).collect();
@@ -102,12 +104,12 @@ impl Table {
     }
 }
 
-/// A name as ClickHouse takes it, whatever it is made of.
+/// Quotes an identifier.
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('\\', r"\\").replace('`', r"\`"))
 }
 
-/// What the connector says itself is not the file's to say: an answer would not mean that the rows are there.
+/// Rejects settings that the connector sets itself: with other values, an answer would not mean that the rows are written.
 pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), String> {
     const OWN: [&str; 8] = [
         "async_insert",

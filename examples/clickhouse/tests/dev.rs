@@ -1,4 +1,4 @@
-//! `dev` as its users run it.
+//! The program's `dev` command.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, dead_code, reason = "it serves tests alone")]
 
@@ -27,7 +27,7 @@ fn clickhouse(url: &str, command: &str) -> Output {
 }
 
 #[test]
-fn dev_delivers_every_event_once_also_when_it_runs_again_and_says_what_it_needs_without_a_server() {
+fn dev_delivers_every_event_once_also_when_it_runs_again_and_reports_a_missing_server() {
     let server = Process::start();
     for _ in 0..2 {
         let output = clickhouse(&server.url(), "dev");
@@ -44,7 +44,7 @@ fn dev_delivers_every_event_once_also_when_it_runs_again_and_says_what_it_needs_
     let output = clickhouse(&server.url(), "dev");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    for told in [&server.url()[..], "refused", "`url`", "examples/clickhouse/install-servers"] {
-        assert!(text.contains(told), "no {told:?} in\n{text}");
+    for part in [&server.url()[..], "refused", "`url`", "examples/clickhouse/install-servers"] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The program with hostile payloads: what it logs, what it answers and what it says in dead letters has none of their values.
+//! The program with hostile payloads: none of their values is in its logs, pages or dead letters.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, dead_code, reason = "it serves tests alone")]
 
@@ -16,7 +16,7 @@ use danube_sink::dev::BrokerOptions;
 use danube_sink_tests::{Broker, get, topic, until};
 use process::{Engine, Process};
 
-/// No record of them has a row. Each has the word that is not to be seen.
+/// Payloads that are rejected, each with the secret in it.
 const HOSTILE: [&str; 22] = [
     r#"{"n":"s3cret"}"#,
     r#"{"n":1,"n":"s3cret"}"#,
@@ -43,14 +43,14 @@ const HOSTILE: [&str; 22] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_value_of_a_payload_is_logged_answered_or_said_in_a_dead_letter() {
+async fn no_value_of_a_hostile_payload_is_in_logs_pages_or_dead_letters() {
     for engine in Engine::ALL {
         let server = Process::start_of(engine);
         server.ask(
             "CREATE TABLE t (id String, n UInt64, t DateTime, d Decimal(9, 2), a Array(UInt8), e Enum8('x' = 1), \
              f FixedString(3), s String) ENGINE = MergeTree ORDER BY n",
         );
-        // It reads numbers in what the table takes as it is.
+        // The view parses a string column as numbers.
         server.ask("CREATE MATERIALIZED VIEW v ENGINE = MergeTree ORDER BY n AS SELECT toUInt8(if(s = '', '0', s)) AS n FROM t");
         let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 1_000, ..BrokerOptions::default() }).await;
         let embedded = broker.embedded.as_ref().expect("an embedded broker");
@@ -101,10 +101,10 @@ async fn no_value_of_a_payload_is_logged_answered_or_said_in_a_dead_letter() {
         let sent = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success() && child.wait().expect("it ends").success(), "{}", logs());
 
-        let said: String =
+        let dead_letters: String =
             embedded.messages(&letters).iter().map(|letter| format!("{:?}\n", letter.attributes)).collect();
-        assert_eq!(said.lines().count(), HOSTILE.len(), "{said}");
-        for (what, text) in [("logs", logs()), ("answers", answers), ("dead letters", said)] {
+        assert_eq!(dead_letters.lines().count(), HOSTILE.len(), "{dead_letters}");
+        for (what, text) in [("logs", logs()), ("answers", answers), ("dead letters", dead_letters)] {
             assert!(text.len() > 500, "there are {what}: {text}");
             let shown = text.lines().find(|line| line.to_lowercase().contains("s3cret"));
             assert_eq!(shown, None, "{engine:?}: a value in the {what}");

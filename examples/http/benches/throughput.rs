@@ -1,5 +1,5 @@
-//! Records a second of the connector beside a bare loop of the same HTTP client, against the same server in this process,
-//! which reads the JSON that it is sent.
+//! Records per second of the connector, compared with a bare loop of the same HTTP client. Both use one server in this process, which
+//! parses the JSON of each request.
 //!
 //! `cargo bench -p http-sink` sends the same decoded records both ways, in turn, and prints the ratio of each pair.
 
@@ -46,7 +46,7 @@ fn main() {
     tokio.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        // As any API does, it reads what it is sent.
+        // Like any API, it parses the body.
         let take = async |body: axum::body::Bytes| match Deserializer::from_slice(&body).into_iter::<Value>().last() {
             Some(Ok(_)) => StatusCode::NO_CONTENT,
             _ => StatusCode::BAD_REQUEST,
@@ -91,7 +91,7 @@ async fn connector(url: &str, case: Case) -> f64 {
     speed(case, time)
 }
 
-/// The same requests of the payloads as they are, without anything that the connector does beside.
+/// The same requests from the raw payloads, without any other work of the connector.
 async fn bare(url: &str, case: Case) -> f64 {
     let client = Client::builder().no_proxy().build().expect("a client");
     let url = format!("{url}/rows");

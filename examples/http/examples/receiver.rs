@@ -1,4 +1,4 @@
-//! An API to try the connector with: it prints what it is sent. `cargo run -p http-sink --example receiver`
+//! An API to try the connector with: it prints the requests. `cargo run -p http-sink --example receiver`
 
 #![allow(clippy::print_stdout, reason = "it is there to print")]
 

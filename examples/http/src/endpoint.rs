@@ -1,4 +1,4 @@
-//! What a topic mapping says, and the requests that it makes of a batch.
+//! The settings of a topic mapping, and the requests of a batch.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,30 +13,30 @@ use danube_sink_http::{
 
 const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// What a topic mapping says beyond the common keys.
+/// Settings of a topic mapping.
 #[derive(TopicMapping)]
-#[setting(validate = Self::has_a_place_for_each_of_its_metadata)]
+#[setting(validate = Self::has_valid_metadata)]
 pub(crate) struct Endpoint {
-    /// `POST`, `PUT`, `PATCH` or `DELETE`, or a template whose text is one of them, such as `{attribute:method}`.
+    /// HTTP method: `POST`, `PUT`, `PATCH` or `DELETE`, or a template for one of them, such as `{attribute:method}`.
     #[setting(default = "POST", validate = known_method)]
     method: Template,
-    /// Path and query behind `url`, such as `/users/{/user/id}`. What comes from the record is percent-encoded.
+    /// Path and query, appended to `url`, such as `/users/{/user/id}`. Values of the record are percent-encoded.
     #[setting(default = "")]
     pub(crate) path: Path,
-    /// Headers of each request, templates as well: `headers = { x-tenant = "{/tenant}" }`.
+    /// Headers of each request, as templates: `headers = { x-tenant = "{/tenant}" }`.
     pub(crate) headers: Headers,
-    /// What a request carries: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
+    /// Body of a request: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
     body: Body,
-    /// What is sent along of each record, which then looks like `{"payload": …, "offset": …}`. Not for `bytes`.
+    /// Metadata to send with each record, which then becomes `{"payload": …, "offset": …}`. Not for `bytes`.
     #[setting(default = [])]
     metadata: Vec<Metadata>,
-    /// What statuses mean for this path, where that is not what they usually mean: `answers = { accept = [409] }`. It goes
-    /// before the connector's own.
+    /// Overrides the meaning of HTTP statuses for this mapping: `answers = { accept = [409] }`. It has precedence over the
+    /// connector's `answers`.
     pub(crate) answers: Answers,
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Setting, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {
     #[default]
@@ -46,7 +46,7 @@ pub(crate) enum Body {
     Ndjson,
 }
 
-/// What the records of one request have in common.
+/// Method, URL and headers, which the records of one request have in common.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Head {
     pub(crate) method: Method,
@@ -67,20 +67,20 @@ impl AsRef<[SinkRecord]> for Request {
 }
 
 impl Endpoint {
-    fn has_a_place_for_each_of_its_metadata(&self) -> Result<(), Diagnostic> {
+    fn has_valid_metadata(&self) -> Result<(), Diagnostic> {
         if self.body == Body::Bytes && !self.metadata.is_empty() {
             let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
-            return Err(Diagnostic::of_key("metadata", "bytes have no place for it", help));
+            return Err(Diagnostic::of_key("metadata", "`body = \"bytes\"` cannot carry metadata", help));
         }
         let is_repeated = (1..self.metadata.len()).any(|at| self.metadata[..at].contains(&self.metadata[at]));
-        let mistake = || Diagnostic::of_key("metadata", "one of them is there twice", "name each once");
-        (!is_repeated).then_some(()).ok_or_else(mistake)
+        let diagnostic = || Diagnostic::of_key("metadata", "a value repeats", "name each once");
+        (!is_repeated).then_some(()).ok_or_else(diagnostic)
     }
 
-    /// A request for each record; or for each head, with all records that have it and do not overtake another one so.
+    /// The requests of a batch: one for each record, or one for all records of the same head that do not overtake others by it.
     ///
     /// # Errors
-    /// One that names all records that lack what a template needs.
+    /// An error that names every record that lacks a value of a template.
     pub(crate) fn requests(
         &self,
         base: &Url,
@@ -105,7 +105,7 @@ impl Endpoint {
         let mut last_of_domain = HashMap::new();
         for (record, head) in records.into_iter().zip(heads) {
             let last = domain(&record, order).map(|domain| last_of_domain.entry(domain).or_insert(0));
-            // A request before the last one of its domain would overtake that.
+            // In a request before the last one of its ordering domain, the record would overtake others.
             let joined =
                 of_head.get(&head).filter(|number| together && last.as_ref().is_none_or(|last| **last <= **number));
             let number = joined.copied().unwrap_or(requests.len());
@@ -123,7 +123,7 @@ impl Endpoint {
         Ok(requests)
     }
 
-    /// Which parts of a request its record fills in.
+    /// The parts of a request that contain values of the record.
     pub(crate) fn filled_in(&self) -> FilledIn {
         FilledIn {
             method: self.method.is_filled_in(),
@@ -134,16 +134,16 @@ impl Endpoint {
 
     fn head(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Head> {
         let method = self.method.fill(record, Some)?;
-        let wrong =
-            || ConnectorError::invalid_record(record, format!("`{}` is no method with what it has", self.method));
+        let invalid =
+            || ConnectorError::invalid_record(record, format!("its value of `{}` is not a method", self.method));
         Ok(Head {
-            method: METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(wrong)?,
+            method: METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(invalid)?,
             url: self.path.behind(base, record)?,
             headers: self.headers.fill(record)?.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         })
     }
 
-    /// The content type and what is sent.
+    /// The content type and the body of a request.
     pub(crate) fn content(&self, records: &[SinkRecord]) -> ConnectorResult<(&'static str, Vec<u8>)> {
         let (content_type, [open, between, close]) = match self.body {
             Body::Bytes => return Ok(("application/octet-stream", records[0].bytes().to_vec())),
@@ -167,7 +167,7 @@ impl Endpoint {
     }
 }
 
-/// Records of one domain keep their order; `None` where the subscription promises none.
+/// The ordering domain of a record; `None` if the subscription type has no order.
 fn domain(record: &SinkRecord, order: SubscriptionType) -> Option<String> {
     match order {
         SubscriptionType::Exclusive | SubscriptionType::Failover => Some(record.id().topic().to_owned()),

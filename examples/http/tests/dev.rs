@@ -1,4 +1,4 @@
-//! The connector as its users run it.
+//! The program's `dev` command.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, Method, Uri},
 };
 
-/// `dev` with the configuration of the repository, but for the address of the API.
+/// Runs `dev` with the configuration of the package and another address of the API.
 fn dev(address: &str, name: &str) -> Output {
     let file = format!("{}/{name}-{}.toml", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     let text = include_str!("../connector.toml").replace("http://localhost:8080", address);
@@ -48,14 +48,14 @@ async fn dev_sends_every_event_of_the_repository() {
 }
 
 #[test]
-fn dev_says_what_it_needs_where_no_api_listens() {
+fn dev_reports_that_no_api_listens() {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", free.local_addr().expect("an address"));
     drop(free);
     let output = dev(&address, "away");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    for told in [address.as_str(), "`url`", "cargo run -p http-sink --example receiver", "refused"] {
-        assert!(text.contains(told), "no {told} in {text}");
+    for part in [address.as_str(), "`url`", "cargo run -p http-sink --example receiver", "refused"] {
+        assert!(text.contains(part), "no {part} in {text}");
     }
 }

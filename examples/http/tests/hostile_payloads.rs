@@ -1,5 +1,4 @@
-//! The program, fed with hostile payloads and an API that repeats everything: nothing that it prints, serves or publishes holds
-//! a value.
+//! The program with hostile payloads and an API that repeats every request: no output, page or dead letter contains a value.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -19,11 +18,11 @@ use axum::{
 };
 use danube_sink_tests::{Broker, get, metric, topic, until};
 
-/// Parts of the values below, none of which is a word of the program.
+/// Parts of the values below, none of which the program itself prints.
 const VALUES: [&str; 9] =
     ["quagga", "zanzibar", "o'grady", "grady", "lemur", "987654321", "h\u{e4}mmer", "mmer7", "t0psecret"];
 
-/// Payloads whose values have signs that escapes, quotes and cuts are about; some are no JSON.
+/// Payloads whose values need escapes or quotes, or are truncated; some are not JSON.
 fn payloads() -> Vec<String> {
     let hostile = [
         "quagga",
@@ -45,14 +44,15 @@ fn payloads() -> Vec<String> {
     documents.chain(broken.into_iter().chain(pathless).map(str::to_owned)).collect()
 }
 
-/// An API that refuses two of three requests in one way or another, and repeats what it was sent.
+/// An API that refuses two of three requests in different ways, and repeats the request.
 async fn api() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let requests = Arc::new(AtomicUsize::default());
     let answer = async move |uri: Uri, headers: HeaderMap, body: String| {
         let request = format!("{uri} {headers:?} {body}");
-        let escaped = serde_json::json!({ "error": request, "again": serde_json::json!(body).to_string() }).to_string();
+        let escaped =
+            serde_json::json!({ "error": request, "escaped": serde_json::json!(body).to_string() }).to_string();
         match requests.fetch_add(1, Ordering::SeqCst) % 6 {
             0 => (StatusCode::UNPROCESSABLE_ENTITY, body),
             1 => (StatusCode::SERVICE_UNAVAILABLE, request),

@@ -1,15 +1,15 @@
-//! Types of columns, as ClickHouse names them.
+//! Column types, parsed from ClickHouse's type names.
 
 use super::number::Range;
 
-/// What a column takes.
+/// A column type, as far as values are checked against it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ColumnType {
     Integer(Range),
-    /// The largest number that it holds.
+    /// The largest finite number of the type.
     Float(f64),
     Decimal {
-        /// Digits before the point, and behind it.
+        /// Digits before the decimal point; `behind` is those after it.
         before: i64,
         behind: i64,
     },
@@ -34,20 +34,20 @@ pub(crate) enum ColumnType {
     Ipv6,
     Nullable(Box<ColumnType>),
     Array(Box<ColumnType>),
-    /// Names are there where the type has them.
+    /// The elements, with their names if the type has names.
     Tuple(Vec<(Option<String>, ColumnType)>),
     Map(Box<ColumnType>, Box<ColumnType>),
     /// The paths that have a type, with dots between names.
     Json(Vec<(String, ColumnType)>),
-    /// Left to the server, which refuses what it cannot take.
+    /// A type whose values are checked by the server alone.
     Other,
 }
 
-/// Its largest finite number.
+/// The largest finite `BFloat16`.
 const BFLOAT16: f64 = 3.389_531_389_251_535_5e38;
 
 impl ColumnType {
-    /// The kind that a type of ClickHouse is, on a server of this time zone.
+    /// Parses a type name of ClickHouse, on a server in this time zone.
     pub(crate) fn of(text: &str, zone: &str) -> Self {
         let text = text.trim();
         let (name, parts) = match text.split_once('(') {
@@ -89,7 +89,7 @@ impl ColumnType {
             "IPv4" => Self::Ipv4,
             "IPv6" => Self::Ipv6,
             "Nullable" => Self::Nullable(Box::new(of(0))),
-            // They have `NULL` among their values.
+            // These types include `NULL`.
             "Dynamic" | "Variant" => Self::Nullable(Box::new(Self::Other)),
             "LowCardinality" => of(0),
             "SimpleAggregateFunction" => of(1),
@@ -123,7 +123,7 @@ impl ColumnType {
     }
 }
 
-/// An element of a tuple: a type, with a name before it or without.
+/// Parses an element of a tuple: a type, with or without a name before it.
 fn named(text: &str, zone: &str) -> (Option<String>, ColumnType) {
     let name = match text.starts_with('`') {
         true => end_of_literal(text).map(|end| (literal(&text[..end], '`'), &text[end..])),
@@ -136,14 +136,14 @@ fn named(text: &str, zone: &str) -> (Option<String>, ColumnType) {
     (name, ColumnType::of(kind, zone))
 }
 
-/// A name of an enum, `'a' = 1`.
+/// Parses a value of an enum, `'a' = 1`.
 fn enum_name(text: &str) -> Option<(String, i64)> {
     let end = end_of_literal(text)?;
     let number = text[end..].trim().strip_prefix('=')?;
     Some((literal(&text[..end], '\'')?, number.trim().parse().ok()?))
 }
 
-/// The parts between commas that stand in no parentheses and in no quotation marks.
+/// Splits at commas that are not within parentheses or quotation marks.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut begin, mut depth, mut at) = (Vec::new(), 0, 0_i32, 0);
     while let Some(byte) = text.as_bytes().get(at) {
@@ -163,7 +163,7 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Where the quoted text ends that the text begins with: behind its quotation mark.
+/// The index after the closing quotation mark of the literal that the text begins with.
 fn end_of_literal(text: &str) -> Option<usize> {
     let (mark, mut at) = (*text.as_bytes().first()?, 1);
     loop {
@@ -175,12 +175,12 @@ fn end_of_literal(text: &str) -> Option<usize> {
     }
 }
 
-/// What a quoted text says.
+/// The content of a literal in quotation marks.
 fn literal(text: &str, mark: char) -> Option<String> {
     let mut characters = text.strip_prefix(mark)?.strip_suffix(mark)?.chars();
-    let mut said = String::new();
+    let mut content = String::new();
     while let Some(character) = characters.next() {
-        said.push(match character {
+        content.push(match character {
             '\\' => match characters.next()? {
                 'b' => '\u{8}',
                 'f' => '\u{c}',
@@ -193,7 +193,7 @@ fn literal(text: &str, mark: char) -> Option<String> {
             other => other,
         });
     }
-    Some(said)
+    Some(content)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Parts of a JSON text that is known to be valid.
+//! Iterates over the parts of a valid JSON text without copying.
 
 use std::borrow::Cow;
 
 use memchr::memchr2;
 
-/// The members of an object: the name as it is written, with its quotation marks, and the value. `None` for another value.
+/// The members of an object: the name as written, in quotation marks, and the value. `None` for another value.
 pub(crate) fn members(json: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
     let mut parts = Parts::of(json, b'{', b'}')?;
     Some(std::iter::from_fn(move || {
@@ -19,7 +19,7 @@ pub(crate) fn items(json: &str) -> Option<impl Iterator<Item = &str>> {
     Some(std::iter::from_fn(move || parts.next()))
 }
 
-/// What a string holds. `None` for another value.
+/// The content of a string. `None` for another value.
 pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     match inner.contains('\\') {
@@ -28,7 +28,7 @@ pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// What an object or an array has, one behind the other.
+/// The names and values of an object, or the items of an array, in sequence.
 struct Parts<'j> {
     json: &'j str,
     at: usize,
@@ -52,7 +52,7 @@ impl<'j> Parts<'j> {
     }
 }
 
-/// Where the value ends that begins here.
+/// The end of the value that begins at `begin`.
 fn end(bytes: &[u8], begin: usize) -> usize {
     let (mut at, mut depth) = (begin, 0_usize);
     while let Some(byte) = bytes.get(at) {

@@ -1,7 +1,7 @@
-//! The columns of a table, and how they take values.
+//! The columns of a table, and the check of values against their types.
 //!
-//! ClickHouse wraps integers around, cuts decimals, and puts other times in the place of those that a column does not have,
-//! each without an error. So values are checked against the columns' types before they are sent:
+//! ClickHouse wraps integers around, truncates decimals, and replaces times that are out of a column's range, each without an error.
+//! So values are checked before they are sent:
 //!
 //! ```text
 //! DESCRIBE TABLE ─▶ Columns ─▶ ColumnType of each ─▶ write: the value as the column stores it, or a Violation
@@ -24,19 +24,19 @@ pub(crate) use self::{
     value::{Rules, TimeUnit, Violation},
 };
 
-/// The columns that an insert can name, from what `DESCRIBE TABLE` answers.
+/// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    /// What they were read from: it is the same as long as they are.
+    /// The answer that they were read from.
     described: String,
     all: Vec<Column>,
     by_name: HashMap<String, usize>,
 }
 
-/// One of them.
+/// A column.
 #[derive(Debug)]
 pub(crate) struct Column {
-    /// As JSON has it, with its quotation marks.
+    /// The name as a JSON string.
     pub(crate) json: String,
     pub(crate) kind: ColumnType,
 }
@@ -51,12 +51,12 @@ struct Described {
 }
 
 impl Columns {
-    /// Reads the columns of a server in this time zone; `None` for what ClickHouse does not answer.
+    /// Parses an answer of a server in this time zone; `None` if it is not from ClickHouse.
     pub(crate) fn read(described: String, zone: &str) -> Option<Self> {
         let (mut all, mut by_name) = (Vec::new(), HashMap::new());
         for line in described.lines().filter(|line| !line.is_empty()) {
             let Described { name, r#type, default_type } = serde_json::from_str(line).ok()?;
-            // The server computes them.
+            // The server computes these columns.
             if !matches!(&*default_type, "MATERIALIZED" | "ALIAS") {
                 let json = serde_json::Value::from(&*name).to_string();
                 by_name.insert(name, all.len());
@@ -75,11 +75,11 @@ impl Columns {
         self.all.len()
     }
 
-    pub(crate) fn at(&self, place: usize) -> Option<&Column> {
-        self.all.get(place)
+    pub(crate) fn at(&self, index: usize) -> Option<&Column> {
+        self.all.get(index)
     }
 
-    /// The place of a column.
+    /// The index of a column.
     pub(crate) fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
@@ -88,8 +88,7 @@ impl Columns {
         self.at(self.index(name)?).map(|column| &column.kind)
     }
 
-    /// The name among the columns' that a text begins with, such as an exception that names one: nothing of it that is no
-    /// column's name is handed on.
+    /// The column name that a text begins with, such as the end of an exception's message. Nothing else of the text is returned.
     pub(crate) fn named_at<'c>(&'c self, text: &str) -> Option<&'c str> {
         let is_named = |name: &&String| text.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(')'));
         self.by_name.keys().filter(is_named).max_by_key(|name| name.len()).map(String::as_str)

@@ -1,26 +1,26 @@
-//! Decimal numbers, exactly.
+//! Decimal numbers of any length, without loss of a digit, and ranges of integer types.
 
 /// More digits than any column holds.
 const MOST_DIGITS: i64 = 80;
 
-/// A number in which no digit is lost: `digits` times ten to the power of `exponent`.
+/// A decimal number: `digits` times ten to the power of `exponent`.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Number {
     is_negative: bool,
-    /// Without zeros before and behind them; none for 0.
+    /// The digits without leading and trailing zeros; empty for 0.
     digits: String,
     exponent: i64,
 }
 
 impl Number {
-    /// Reads `-12.50e3`, also with leading zeros or a plus sign.
+    /// Parses a number such as `-12.50e3`, also with leading zeros or a plus sign.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (text, is_negative) = match text.strip_prefix('-') {
             Some(text) => (text, true),
             None => (text.strip_prefix('+').unwrap_or(text), false),
         };
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            // Beyond any column's range whatever the digits are, unless they are zeros.
+            // A larger exponent is out of any column's range.
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?.into()),
             None => (text, 0),
         };
@@ -37,17 +37,17 @@ impl Number {
         Some(Self { is_negative: is_negative && !digits.is_empty(), digits, exponent })
     }
 
-    /// How many digits stand before the point; below 1 for what is less than 0.1.
+    /// The number of digits before the decimal point; below 1 for a number less than 0.1.
     fn whole_digits(&self) -> i64 {
         self.exponent + i64::try_from(self.digits.len()).unwrap_or(MOST_DIGITS)
     }
 
-    /// Whether it has at most so many digits before and behind the point.
+    /// Whether the number has at most this many digits before and after the decimal point.
     pub(crate) fn fits(&self, before: i64, behind: i64) -> bool {
         self.whole_digits() <= before && -self.exponent <= behind
     }
 
-    /// It times ten to the power of `power`.
+    /// The number times ten to the power of `power`.
     pub(crate) fn shifted(mut self, power: i64) -> Self {
         if !self.digits.is_empty() {
             self.exponent += power;
@@ -55,7 +55,7 @@ impl Number {
         self
     }
 
-    /// It without what stands behind the point: the next lower integer. `None` beyond 18 digits.
+    /// The number rounded down to an integer; `None` beyond 18 digits.
     pub(crate) fn floor(&self) -> Option<i64> {
         if self.whole_digits() > 18 {
             return None;
@@ -66,7 +66,7 @@ impl Number {
         Some(whole - i64::from(self.is_negative && has_fraction))
     }
 
-    /// Without an exponent, for one that fits a column.
+    /// The number without an exponent, for one within a column's range.
     pub(crate) fn plain(&self) -> String {
         let sign = if self.is_negative { "-" } else { "" };
         let zeros = |count: i64| "0".repeat(usize::try_from(count.min(MOST_DIGITS)).unwrap_or_default());
@@ -80,7 +80,7 @@ impl Number {
     }
 }
 
-/// The range of an integer type, as digits: they are compared as texts, since some have 256 bits.
+/// The range of an integer type, as digits, which are compared as text, since some types have 256 bits.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Range {
     /// The largest magnitude below zero; `0` for an unsigned type.
@@ -89,7 +89,7 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// That of `Int64` or the like.
+    /// The range of a type such as `Int64`.
     pub(crate) fn of(bits: u32, is_signed: bool) -> Option<Self> {
         const WIDEST: [&str; 3] = [
             "57896044618658097711785492504343953926634992332820282019728792003956564819967",

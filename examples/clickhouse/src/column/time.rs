@@ -1,18 +1,18 @@
-//! Dates and times, as they are written in RFC 3339.
+//! Dates and times in RFC 3339.
 
 use std::ops::RangeInclusive;
 
 /// Seconds of a day.
 pub(crate) const DAY: i64 = 86_400;
-/// The days since 1970 of 1900-01-01 and 2299-12-31: what ClickHouse promises for `Date32` and `DateTime64`.
+/// The range of `Date32` and `DateTime64`, 1900-01-01 to 2299-12-31, in days since 1970.
 pub(crate) const LONG: RangeInclusive<i64> = -25_567..=120_529;
 
-/// A timestamp, without what stands behind its second.
+/// A timestamp, without fractions of a second.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Timestamp {
-    /// Since 1970, in UTC where the text says so, else in a time zone that others know.
+    /// Seconds since 1970, in UTC if the text has an offset, otherwise in the column's time zone.
     pub(crate) seconds: i64,
-    /// Whether the text says by how much it differs from UTC.
+    /// Whether the text has an offset from UTC.
     pub(crate) has_offset: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn date(text: &str) -> Option<i64> {
     Some(days_of_years + (153 * month + 2) / 5 + day - 719_469)
 }
 
-/// Reads `2024-01-31T23:59:59.123+01:00`; a space for `T`, no seconds, or no time of day at all, and `+01` or `+0100` will do.
+/// Parses `2024-01-31T23:59:59.123+01:00`; also with a space for `T`, without seconds, without a time of day, or with `+01` or `+0100`.
 pub(crate) fn timestamp(text: &str) -> Option<Timestamp> {
     let days = date(text.get(..10)?)?;
     let time = &text[10..];
@@ -80,7 +80,7 @@ fn clock(hour: &[u8], minute: &[u8], second: &[u8]) -> Option<i64> {
     (hour < 24 && minute < 60 && second < 60).then_some(hour * 3_600 + minute * 60 + second)
 }
 
-/// Of `Z`, `+01:00`, `-0230` or `+01`, in seconds.
+/// Parses an offset such as `Z`, `+01:00`, `-0230` or `+01`, in seconds.
 fn offset(text: &str) -> Option<i64> {
     if text == "Z" {
         return Some(0);

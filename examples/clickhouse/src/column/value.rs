@@ -1,4 +1,4 @@
-//! Values, as a column stores them: what ClickHouse would change without an error is rejected here.
+//! Checks values against column types: a value that ClickHouse would change without an error is rejected here.
 
 use std::{
     borrow::Cow,
@@ -14,7 +14,7 @@ use super::{
     time::{DAY, LONG, date, is_clock, timestamp},
 };
 
-/// What a number counts where it stands for a time.
+/// The unit of a number in a time column.
 #[derive(Setting, Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) enum TimeUnit {
     /// Seconds since 1970.
@@ -28,21 +28,21 @@ pub(crate) enum TimeUnit {
     Nanoseconds,
 }
 
-/// What the mapping and the server say about values.
+/// The rules for values, from the mapping and the server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) unit: TimeUnit,
-    /// Whether the server puts a default in the place of `null`, as the mapping's settings ask it to.
+    /// Whether the server replaces `null` by the column's default (`input_format_null_as_default`).
     pub(crate) null_is_default: bool,
     pub(crate) skip_unknown: bool,
-    /// The last day that the server's `Date` and `DateTime` have, since 1970.
+    /// The last day of the server's `Date` and `DateTime`, in days since 1970.
     pub(crate) last_day: i64,
 }
 
-/// Why a column does not take a value. Nothing of the value is in it.
+/// Why a column does not take a value. It never contains the value.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Violation {
-    /// Below the column: `/3/name`.
+    /// The path within the column's value: `/3/name`.
     path: String,
     reason: Cow<'static, str>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Violation {
 type Written = Result<(), Violation>;
 
 impl Violation {
-    /// The reason, with the place where the value does not fit.
+    /// The message, with the column and the path.
     pub(crate) fn in_column(&self, name: &str) -> String {
         let Self { path, reason } = self;
         let at = if path.is_empty() { String::new() } else { format!(" at {path}") };
@@ -72,7 +72,10 @@ impl From<&'static str> for Violation {
 const NULL: &str = "null, and the column is not Nullable";
 
 impl ColumnType {
-    /// Appends a value, given as JSON, as the column takes it.
+    /// Checks a JSON value and appends it to a row.
+    ///
+    /// # Errors
+    /// Why the column does not take it.
     pub(crate) fn write(&self, json: &str, rules: &Rules, row: &mut Vec<u8>) -> Written {
         if json == "null" {
             let is_taken = rules.null_is_default || matches!(self, Self::Nullable(_));
@@ -83,7 +86,7 @@ impl ColumnType {
             Self::Nullable(kind) => kind.write(json, rules, row),
             Self::String => match json.starts_with('"') {
                 true => put(row, json),
-                // As newer servers do, and older ones do not.
+                // Newer servers do this themselves.
                 false => put_text(row, json),
             },
             Self::Integer(range) => integer(json, range, row),
@@ -135,12 +138,12 @@ fn put(row: &mut Vec<u8>, json: &str) -> Written {
     Ok(())
 }
 
-/// A string that says this.
+/// Appends a text as a JSON string.
 fn put_text(row: &mut Vec<u8>, text: &str) -> Written {
     serde_json::to_writer(row, text).map_err(|_| "not a string".into())
 }
 
-/// A string of a form that the server is not strict about.
+/// Appends a string with a format that the server does not check strictly.
 fn strict(json: &str, row: &mut Vec<u8>, is_one: impl Fn(&str) -> bool, wrong: &'static str) -> Written {
     match string(json) {
         Some(text) if is_one(&text) => put(row, json),
@@ -157,7 +160,7 @@ fn is_uuid(text: &str) -> bool {
             .all(|(at, byte)| if is_hyphen(at) { byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
-/// What a number or a string says; strings hold numbers where JSON's readers could not keep them.
+/// The text of a number, also of one in a string, which keeps digits that JSON readers would lose.
 fn numeral(json: &str) -> Cow<'_, str> {
     string(json).unwrap_or(Cow::Borrowed(json))
 }
@@ -170,7 +173,7 @@ fn integer(json: &str, range: &Range, row: &mut Vec<u8>) -> Written {
         return if range.has(json) { put(row, json) } else { Err(OUT.into()) };
     }
     if matches!(json, "true" | "false") {
-        // Servers without a type `Bool` keep truth values so.
+        // Servers without a type `Bool` store booleans in a `UInt8`.
         let is_byte = range.has("255") && !range.has("256") && !range.has("-1");
         return if is_byte { put(row, json) } else { Err("a boolean, and the column has integers".into()) };
     }
@@ -185,7 +188,7 @@ fn integer(json: &str, range: &Range, row: &mut Vec<u8>) -> Written {
 fn float(json: &str, largest: f64, row: &mut Vec<u8>) -> Written {
     let text = numeral(json);
     let number: f64 = text.parse().map_err(|_| "not a number")?;
-    // `inf` and `nan` are what a producer means by these words alone.
+    // Only a string without digits means infinity or NaN.
     let is_word = !text.contains(|character: char| character.is_ascii_digit());
     if is_word || number.abs() <= largest { put(row, json) } else { Err("out of the column's range".into()) }
 }
@@ -198,17 +201,14 @@ fn decimal(json: &str, before: i64, behind: i64, row: &mut Vec<u8>) -> Written {
     let number = Number::read(&text).ok_or("not a number")?;
     if !number.fits(before, behind) {
         let is_too_large = !number.fits(before, i64::MAX);
-        return Err(if is_too_large {
-            "out of the column's range"
-        } else {
-            "more digits behind the point than the column has"
-        }
-        .into());
+        return Err(
+            if is_too_large { "out of the column's range" } else { "more decimal places than the column has" }.into()
+        );
     }
     put(row, &number.plain())
 }
 
-/// Whether it has no exponent, and digits that fit: so most numbers are.
+/// Whether a number, like most, has no exponent and few enough digits.
 fn is_short(json: &str, before: i64, behind: i64) -> bool {
     let (whole, fraction) = json.split_once('.').map_or((json, None), |(whole, fraction)| (whole, Some(fraction)));
     let has_at_most = |digits: &str, count: i64| {
@@ -307,7 +307,7 @@ fn map(json: &str, key: &ColumnType, value: &ColumnType, rules: &Rules, row: &mu
     put(row, "}")
 }
 
-/// Looks at the parts of an object whose paths have types.
+/// Checks the values of an object whose paths have types.
 fn json_paths(json: &str, above: &str, typed: &[(String, ColumnType)], rules: &Rules) -> Written {
     for (name, value) in members(json).ok_or("not an object")? {
         let path = format!("{above}{}", string(name).unwrap_or_default());
@@ -329,7 +329,7 @@ fn day(json: &str, first: i64, last: i64, row: &mut Vec<u8>) -> Written {
     strict(json, row, |text| date(text).is_some_and(|day| (first..=last).contains(&day)), NO_DATE)
 }
 
-/// A number of the mapping's unit, in seconds.
+/// Converts a number of the mapping's unit to seconds.
 fn seconds(json: &str, rules: &Rules) -> Result<Number, Violation> {
     let power = match rules.unit {
         TimeUnit::Seconds => 0,
@@ -340,7 +340,7 @@ fn seconds(json: &str, rules: &Rules) -> Result<Number, Violation> {
     Ok(Number::read(json).ok_or(NO_TIME)?.shifted(power))
 }
 
-/// It is sent as seconds where the timestamp is known: every version of the server reads texts differently.
+/// Appends a time, in seconds if the offset is known: versions of the server parse strings differently.
 fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
     let last = (rules.last_day * DAY + DAY - 1).min(u32::MAX.into());
     let Some(text) = string(json) else {
@@ -358,7 +358,7 @@ fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Writ
 }
 
 fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
-    // It is kept in 64 bits.
+    // The column stores ticks in 64 bits.
     let most = 10_i64.checked_pow(u32::try_from(digits).unwrap_or(u32::MAX)).map_or(0, |ticks| i64::MAX / ticks);
     let first = (LONG.start() * DAY).max(1 - most);
     let last = (LONG.end() * DAY + DAY - 1).min(most - 1);
@@ -366,7 +366,7 @@ fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mu
         let number = seconds(json, rules)?;
         number.floor().filter(|seconds| (first..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
         let plain = number.plain();
-        // Servers that took an integer for ticks of the column do not take this one for any.
+        // Some servers read an integer as ticks, but not a number with a decimal point.
         put(row, &plain)?;
         return put(row, if plain.contains('.') { "" } else { ".0" });
     };

@@ -6,7 +6,7 @@ use danube_sink_tests::until;
 use super::{Engine, Process, connector, initialize, records, rejected, started};
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again() {
+async fn temporary_failures_are_retried() {
     for engine in Engine::ALL {
         let server = Process::start_of(engine);
         server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
@@ -52,7 +52,7 @@ async fn a_column_that_becomes_narrower_changes_no_value() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_dropped_and_made_again_is_the_new_one() {
+async fn a_recreated_table_is_used() {
     for engine in Engine::ALL {
         let server = Process::start_of(engine);
         server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
@@ -88,7 +88,7 @@ async fn a_column_that_is_gone_is_waited_for() {
 
 /// The server reads its users again while it runs.
 #[tokio::test]
-async fn a_right_that_is_taken_away_is_waited_for_and_a_password_that_is_changed_is_not() {
+async fn a_revoked_right_is_waited_for_and_a_changed_password_ends_the_connector() {
     let server = Process::start();
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let mut connector = connector(&server.url(), "");

@@ -1,4 +1,4 @@
-//! The connector in everything that happens to connectors.
+//! The conformance kit.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -70,7 +70,7 @@ impl Subject for Table {
         rows.lines().filter_map(pair).collect()
     }
 
-    /// Servers of other tests take their time on the same machine.
+    /// Servers of other tests use the same machine.
     fn patience(&self) -> Duration {
         Duration::from_secs(60)
     }
@@ -108,9 +108,9 @@ async fn it_conforms_with_the_ids_of_records_as_keys() {
     conforms(Table::of(Engine::Old, mapping)).await.assert();
 }
 
-/// What is written later replaces what was written before.
+/// A later row replaces an earlier one.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_conforms_with_rows_that_replace_their_like_in_a_current_engine() {
+async fn it_conforms_with_rows_that_replace_earlier_ones_in_a_current_engine() {
     let mapping = "create = { columns = { number = 'UInt64', text = 'String' }, engine = 'ReplacingMergeTree', \
                    order_by = 'number' }";
     conforms(Table { replaces: true, ..Table::of(Engine::Current, mapping) }).await.assert();

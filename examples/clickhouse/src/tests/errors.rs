@@ -1,4 +1,4 @@
-//! What the server refuses, what it takes later, and what ends the connector.
+//! Errors of the server: rejected records, retries, and errors that end the connector.
 
 use danube_sink::{ConnectorError, SinkConnector};
 use danube_sink_tests::{Ca, TlsProxy};
@@ -8,7 +8,7 @@ use super::{Engine, Process, connector, initialize, records, rejected, started};
 const CREATE: &str = "create = { columns = { n = 'UInt64', e = \"Enum8('a' = 1)\", d = 'Date', u = 'UUID', m = 'Decimal(9, 2)', \
                       f = 'FixedString(3)', s = 'String', a = 'Array(Int32)', t = 'DateTime' }, order_by = 'n' }";
 
-/// Each is rejected in a batch with a good one, which is not written yet, and what is said of it has nothing of the payload.
+/// Each is rejected in a batch with a valid one, which is not written yet, and the reason contains nothing of the payload.
 #[tokio::test]
 async fn values_that_a_column_cannot_take_are_rejected_and_not_shown() {
     for engine in Engine::ALL {
@@ -47,7 +47,7 @@ async fn values_that_a_column_cannot_take_are_rejected_and_not_shown() {
 }
 
 #[tokio::test]
-async fn a_batch_of_many_invalid_records_has_one_answer_that_names_them_all() {
+async fn one_error_names_all_invalid_records_of_a_batch() {
     let server = Process::start();
     let mut connector = started(&server, CREATE).await;
     let payload = |number: usize| match number % 2 {
@@ -62,7 +62,7 @@ async fn a_batch_of_many_invalid_records_has_one_answer_that_names_them_all() {
     assert_eq!(server.ask("SELECT count() FROM t"), "2000");
 }
 
-/// A new field is the table's affair, not that of every record that has it.
+/// A new field in every record means that the table lacks a column, not that each record is invalid.
 #[tokio::test]
 async fn a_field_that_all_records_have_and_the_table_has_not_is_waited_for() {
     for engine in Engine::ALL {
@@ -81,7 +81,7 @@ async fn a_field_that_all_records_have_and_the_table_has_not_is_waited_for() {
 }
 
 #[tokio::test]
-async fn undecodable_json_deletes_and_tombstones_are_no_rows() {
+async fn invalid_json_deletes_and_tombstones_are_rejected() {
     let payloads = [
         r#"{"id":1,"name":"\ud83d"}"#,
         r#"{"id":2,"name":"x","v":NaN}"#,
@@ -108,7 +108,7 @@ async fn undecodable_json_deletes_and_tombstones_are_no_rows() {
     }
 }
 
-/// Without any value that a column asks for, a row of nothing but defaults would be written.
+/// Without any of the mapped values, the row would have nothing but defaults.
 #[tokio::test]
 async fn a_payload_without_any_of_the_columns_is_no_row() {
     let server = Process::start();
@@ -139,24 +139,23 @@ async fn too_many_parts_are_waited_for() {
     assert!(matches!(error, ConnectorError::Retryable { .. }) && error.report().contains("252"), "{error:?}");
 }
 
-/// All of it is reported before any record is taken.
 #[tokio::test]
-async fn what_cannot_work_is_found_at_start() {
+async fn permanent_errors_are_found_at_start() {
     for engine in Engine::ALL {
-        what_cannot_work(&Process::start_of(engine)).await;
+        permanent_errors(&Process::start_of(engine)).await;
     }
 }
 
-async fn what_cannot_work(server: &Process) {
+async fn permanent_errors(server: &Process) {
     let url = server.url();
-    for (mapping, told) in [
+    for (mapping, message) in [
         ("", "code 60"),
         ("create = { columns = { n = 'NoSuchType' }, order_by = 'n' }", "NoSuchType"),
         ("create = { columns = { n = 'Int8' }, order_by = 'n', engine = 'NoSuchEngine' }", "NoSuchEngine"),
     ] {
         let error = initialize(&mut connector(&url, mapping)).await.expect_err("no table");
         assert!(matches!(error, ConnectorError::Initialization { .. }), "{mapping}: {error:?}");
-        assert!(error.report().contains(told), "{mapping}: {error:?}");
+        assert!(error.report().contains(message), "{mapping}: {error:?}");
     }
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     for mapping in ["columns = { n = '/n', x = '/x' }", "metadata = ['offset']"] {
@@ -178,7 +177,7 @@ async fn what_cannot_work(server: &Process) {
             "{text}"
         );
     }
-    // A table that is there is left as it is, by users who may not make any.
+    // An existing table is left as it is, also by users who may not create any.
     let mapping = "create = { columns = { n = 'NoSuchType' }, order_by = 'n' }";
     initialize(&mut connector(&url, mapping)).await.expect("the table is there");
 
@@ -195,13 +194,13 @@ async fn what_cannot_work(server: &Process) {
 }
 
 #[tokio::test]
-async fn a_user_is_known_by_the_secret() {
+async fn a_user_logs_in_with_the_secret() {
     for engine in Engine::ALL {
-        a_user_is_known(&Process::start_of(engine)).await;
+        a_user_logs_in(&Process::start_of(engine)).await;
     }
 }
 
-async fn a_user_is_known(server: &Process) {
+async fn a_user_logs_in(server: &Process) {
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let login = |user: &str, password: &str| {
         let mut connector = connector(&server.url(), "");
@@ -213,27 +212,26 @@ async fn a_user_is_known(server: &Process) {
     initialize(&mut writer).await.expect("the right password");
     writer.process_batch(records([r#"{"n":7}"#])).await.expect("a row");
 
-    for (user, password, told) in [
+    for (user, password, message) in [
         ("writer", "wrong s3cret", "WRONG_PASSWORD"),
-        ("nobody", "s3cret", "UNKNOWN_USER"),
+        ("unknown", "s3cret", "UNKNOWN_USER"),
         ("reader", "", "READONLY"),
         ("writer", "s3cret\n", "WRONG_PASSWORD"),
     ] {
         let report = initialize(&mut login(user, password)).await.expect_err("no access").report();
-        // Servers of today do not tell which of the two is wrong.
-        assert!(report.contains(told) || report.contains("AUTHENTICATION_FAILED"), "{report}");
+        // Current servers do not report which of the two is wrong.
+        assert!(report.contains(message) || report.contains("AUTHENTICATION_FAILED"), "{report}");
         assert!(!report.contains("s3cret"), "{report}");
     }
 }
 
-/// Most servers of today are reached that way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_reached_over_https() {
     let (server, ca) = (Process::start(), Ca::new("clickhouse-https"));
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let front = TlsProxy::to(server.address(), &ca, false).await;
     let mut connector = connector(&front.url, "");
-    let error = initialize(&mut connector).await.expect_err("nobody trusts it").report();
+    let error = initialize(&mut connector).await.expect_err("the CA is not trusted").report();
     assert!(error.contains("certificate"), "{error}");
     connector.api.ca_file = Some(ca.file());
     initialize(&mut connector).await.expect("trusted");

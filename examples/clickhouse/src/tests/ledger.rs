@@ -1,7 +1,7 @@
-//! The server goes and comes while records are published: none is lost.
+//! The server is killed and stopped while records are published: none is lost or duplicated.
 
-use danube_sink::{SinkRuntime, dev::BrokerOptions, testing::from_toml};
-use danube_sink_tests::{Broker, Ledger, Load, Publisher, topic, until};
+use danube_sink::{dev::BrokerOptions, testing::from_toml};
+use danube_sink_tests::{Broker, Ledger, Load, Publisher, Running, topic, until};
 
 use super::{Clickhouse, Process};
 
@@ -9,15 +9,15 @@ use super::{Clickhouse, Process};
 const SOME: u64 = 300;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_when_the_server_is_killed_and_stopped_in_mid_load() {
+async fn nothing_is_lost_or_duplicated_when_the_server_is_killed_and_stopped_under_load() {
     let server = Process::start();
     let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 1_000, ..BrokerOptions::default() }).await;
     let topic = topic("ledger");
     let load = Load { url: broker.url().to_owned(), topic: topic.clone(), partitions: None, keyed: false };
     let publisher = Publisher::start(&load);
     publisher.confirms(1).await;
-    let (connector, mut core) = from_toml::<Clickhouse>(&format!(
-        "metrics_port = 0\nflush_interval_ms = 50\nmax_backoff_ms = 500\n\n[clickhouse]\napi.url = '{}'\n\n\
+    let (connector, core) = from_toml::<Clickhouse>(&format!(
+        "flush_interval_ms = 50\nmax_backoff_ms = 500\n\n[clickhouse]\napi.url = '{}'\n\n\
          [[clickhouse.topic_mappings]]\ntopic = '{topic}'\nsubscription = 's'\nsubscription_type = 'Exclusive'\n\
          batch_size = 100\ntable = 't'\ncolumns = {{ number = '/number', text = '/text' }}\nmetadata = ['id', 'offset']\n\
          [clickhouse.topic_mappings.create]\nengine = 'ReplacingMergeTree'\norder_by = 'id'\n\
@@ -25,11 +25,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed_and_stopped_in_mid
         server.url()
     ))
     .expect("a configuration");
-    core.danube_service_url = broker.url().to_owned();
-    let runtime = SinkRuntime::new(connector, core).await.expect("a free port");
-    let handle = runtime.handle();
-    let running = tokio::spawn(runtime.run());
-    assert!(handle.ready().await, "the connector ended: {:?}", running.await);
+    let running = Running::start(connector, core, &broker).await;
     let first: u64 = publisher.confirmed();
 
     let count = || -> u64 { server.ask("SELECT uniqExact(id) FROM t").parse().expect("a number") };
@@ -52,8 +48,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed_and_stopped_in_mid
         confirmed.iter().all(|number| held.contains(number))
     })
     .await;
-    handle.shutdown();
-    running.await.expect("no panic").expect("a clean end");
+    running.stop().await;
 
     let numbers = |query: &str| -> Vec<u64> {
         let numbers = server.ask(query);

@@ -1,4 +1,4 @@
-//! The connector with a real server, which the tests start, and with one that answers as a script says.
+//! The connector with real servers, which the tests start, and with a scripted one.
 
 mod changes;
 mod conformance;
@@ -27,7 +27,7 @@ fn connector(url: &str, mapping: &str) -> Clickhouse {
     from_toml(&text).expect("a configuration").0
 }
 
-/// The connector of a server, after `initialize`.
+/// An initialized connector of a server.
 async fn started(server: &Process, mapping: &str) -> Clickhouse {
     let mut connector = connector(&server.url(), mapping);
     initialize(&mut connector).await.expect("a server that takes rows");
@@ -50,7 +50,7 @@ fn records<P: AsRef<str>>(payloads: impl IntoIterator<Item = P>) -> Vec<SinkReco
     payloads.into_iter().enumerate().map(record).collect()
 }
 
-/// What is said of records that are rejected before the server sees them.
+/// The message of a partial failure: records that are rejected before the server sees them.
 fn rejected(answer: ConnectorResult<()>) -> String {
     match answer {
         Err(danube_sink::ConnectorError::Partial(failure)) => failure.to_string(),

@@ -1,11 +1,11 @@
-//! A row has each name once, whatever names are made of.
+//! Names of columns and tables with special characters, and repeated names.
 
 use danube_sink::{SinkConnector, testing::from_toml};
 
 use super::{Clickhouse, Engine, Process, connector, initialize, records, rejected, started};
 
 #[tokio::test]
-async fn names_are_names_whatever_they_are_made_of() {
+async fn names_may_contain_any_character() {
     for engine in Engine::ALL {
         let server = Process::start_of(engine);
         let name = r#"a `b` \\ \"c\"; DROP TABLE t -- ä"#;
@@ -75,10 +75,10 @@ async fn a_field_that_a_payload_has_twice_rejects_it() {
 }
 
 #[test]
-fn a_column_that_a_mapping_would_write_twice_is_a_mistake() {
+fn a_column_that_is_written_twice_is_an_error_of_the_configuration() {
     for mapping in ["columns = { id = '/id' }\nmetadata = ['id']", "metadata = ['offset', 'offset']"] {
         let text = format!("[clickhouse]\n[[clickhouse.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\n{mapping}");
-        let report = from_toml::<Clickhouse>(&text).err().expect("a mistake").to_string();
+        let report = from_toml::<Clickhouse>(&text).err().expect("an error").to_string();
         assert!(report.contains("would be written twice"), "{report}");
     }
     let mapping = "columns = { message_id = 'id', Id = '/id' }\nmetadata = ['id']";

@@ -17,7 +17,7 @@ use std::{
 /// How long a server may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server that the tests know.
+/// The kind of server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Engine {
     /// ClickHouse 18.16, as Debian has it.
@@ -39,12 +39,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// ClickHouse 18.16 with an empty database, that answers.
+    /// Starts ClickHouse 18.16 with an empty database, and returns when it answers.
     pub(crate) fn start() -> Self {
         Self::start_of(Engine::Old)
     }
 
-    /// A server with an empty database, that answers.
+    /// Starts a server with an empty database, and returns when it answers.
     pub(crate) fn start_of(engine: Engine) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("clickhouse-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -52,7 +52,7 @@ impl Process {
         fs::create_dir_all(folder.join("data")).expect("a folder for temporary files");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         let port = free.port();
-        // Servers of today read the old name of the root too.
+        // Current servers accept the old name of the root too.
         let config = format!(
             "<yandex>
                <logger><level>warning</level><log>server.log</log><errorlog>errors.log</errorlog></logger>
@@ -89,8 +89,11 @@ impl Process {
         ([127, 0, 0, 1], self.port).into()
     }
 
-    /// Starts it, with the data that it had.
-    #[allow(clippy::disallowed_methods, reason = "nothing tells when another process is ready, and no task waits here")]
+    /// Starts it with its existing data.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "another process gives no signal when it is ready, and no task waits here"
+    )]
     pub(crate) fn up(&self) {
         let mut command = match self.engine {
             Engine::Old => {
@@ -118,13 +121,13 @@ impl Process {
         }
     }
 
-    /// Puts other users in the place of some, which a server of Debian finds by itself.
+    /// Replaces users in the configuration, which Debian's server reloads by itself.
     #[allow(dead_code, reason = "one of the programs that have this module does not call it")]
     pub(crate) fn change_users(&self, old: &str, new: &str) {
         let file = self.folder.join("users.xml");
         let users = fs::read_to_string(&file).expect("a file");
         assert!(users.contains(old), "no {old} in {users}");
-        // It looks at whole seconds of the file's time, and may look at any moment.
+        // The server compares whole seconds of the file's time, at any moment.
         let changed = fs::metadata(&file).and_then(|old| old.modified()).expect("a file") + Duration::from_secs(2);
         let written = self.folder.join("users.new");
         fs::write(&written, users.replace(old, new)).expect("a file");
@@ -141,7 +144,7 @@ impl Process {
         }
     }
 
-    /// The answer to a statement, which has to be one.
+    /// The answer to a statement, which must succeed.
     pub(crate) fn ask(&self, statement: &str) -> String {
         let answer = self.try_ask(statement).expect("the server answers");
         assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200"), "{statement}: {answer}");
@@ -149,7 +152,7 @@ impl Process {
         answer.split_once("\r\n\r\n").expect("a body").1.trim_end().to_owned()
     }
 
-    /// Head and body, if the server is there.
+    /// Head and body of the answer, if the server is running.
     fn try_ask(&self, statement: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         let head = format!("POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n", statement.len());
@@ -167,7 +170,7 @@ impl Drop for Process {
     }
 }
 
-/// Debian's is in a folder that is not on everybody's path.
+/// Finds the server's program, also in Debian's folder, which may not be on the path.
 fn program() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);

@@ -1,11 +1,11 @@
-//! What the server says of rows is not handed on, whatever is in them.
+//! Messages of the server about rows are not shown, whatever is in them.
 
-use danube_sink::{ConnectorError, SinkConnector, SinkRuntime, dev::BrokerOptions, testing::from_toml};
-use danube_sink_tests::{Broker, topic, until};
+use danube_sink::{ConnectorError, SinkConnector, dev::BrokerOptions, testing::from_toml};
+use danube_sink_tests::{Broker, Running, topic, until};
 
 use super::{Clickhouse, Engine, Process, connector, initialize, records, scripted::scripted, started};
 
-/// Each has the word that is not to be seen, in what messages of servers are made of.
+/// Values with the secret in the syntax of server messages.
 const HOSTILE: [&str; 16] = [
     "s3cret",
     "a\"s3cret\"b",
@@ -25,7 +25,7 @@ const HOSTILE: [&str; 16] = [
     ": for single INSERT block s3cret",
 ];
 
-/// A materialised view reads numbers in what the column takes as it is.
+/// A table with a materialised view that parses a string column as numbers.
 async fn with_a_view(server: &Process) -> Clickhouse {
     server.ask("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n");
     server.ask("CREATE MATERIALIZED VIEW v ENGINE = MergeTree ORDER BY n AS SELECT toUInt8(s) AS n FROM t");
@@ -33,7 +33,7 @@ async fn with_a_view(server: &Process) -> Clickhouse {
 }
 
 #[tokio::test]
-async fn what_a_server_says_of_a_value_it_refuses_is_not_shown() {
+async fn the_message_about_a_refused_value_is_not_shown() {
     for engine in Engine::ALL {
         let server = Process::start_of(engine);
         let mut connector = with_a_view(&server).await;
@@ -55,9 +55,9 @@ async fn what_a_server_says_of_a_value_it_refuses_is_not_shown() {
     }
 }
 
-/// Whatever stands before the server may repeat the request.
+/// A proxy in front of the server may repeat the request.
 #[tokio::test]
-async fn what_repeats_the_request_in_its_answer_is_not_shown() {
+async fn an_answer_that_repeats_the_request_is_not_shown() {
     for (status, answer) in [
         (200, "{body}"),
         (400, "cannot read {body}"),
@@ -89,7 +89,7 @@ async fn what_repeats_the_request_in_its_answer_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_memory_limit_says_so_and_nothing_of_the_rows() {
+async fn a_memory_limit_is_reported_without_rows() {
     for (engine, limit) in [(Engine::Old, 12_000_000), (Engine::Current, 3_000_000)] {
         let server = Process::start_of(engine);
         server.ask("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n");
@@ -115,24 +115,19 @@ async fn a_batch_that_is_too_large_for_the_memory_limit_is_written_in_parts() {
     let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 5_000, ..BrokerOptions::default() }).await;
     let topic = topic("memory");
     let producer = broker.producer(&topic, "p", None).await;
-    let (connector, mut core) = from_toml::<Clickhouse>(&format!(
-        "metrics_port = 0\nmax_backoff_ms = 300\n\n[clickhouse]\napi.url = '{}'\n\n[[clickhouse.topic_mappings]]\n\
+    let (connector, core) = from_toml::<Clickhouse>(&format!(
+        "max_backoff_ms = 300\n\n[clickhouse]\napi.url = '{}'\n\n[[clickhouse.topic_mappings]]\n\
          topic = '{topic}'\nsubscription = 's'\nbatch_size = 2000\nbatch_bytes = 8388608\ntable = 't'\n\
          settings = {{ max_memory_usage = '12000000' }}",
         server.url()
     ))
     .expect("a configuration");
-    core.danube_service_url = broker.url().to_owned();
-    let runtime = SinkRuntime::new(connector, core).await.expect("a free port");
-    let handle = runtime.handle();
-    let running = tokio::spawn(runtime.run());
-    assert!(handle.ready().await, "the connector ended: {:?}", running.await);
+    let running = Running::start(connector, core, &broker).await;
     for n in 0..2_000 {
         let payload = format!(r#"{{"n":{n},"s":"{}"}}"#, "x".repeat(2_000));
         producer.send(payload.into_bytes(), None).await.expect("a confirmation");
     }
     until("all rows", || async { server.ask("SELECT count() FROM t") == "2000" }).await;
-    handle.shutdown();
-    running.await.expect("no panic").expect("a clean end");
+    running.stop().await;
     assert_eq!(server.ask("SELECT count(), uniqExact(n) FROM t FORMAT TSV"), "2000\t2000");
 }

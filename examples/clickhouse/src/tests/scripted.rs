@@ -1,4 +1,4 @@
-//! A server that answers as a script says: what the installed one cannot be brought to say.
+//! A scripted server, for answers that the real ones do not give in tests.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -13,8 +13,8 @@ use super::{connector, initialize, records};
 
 const KNOWS: &str = "async_insert\ninsert_deduplication_token\n";
 
-/// Its URL, and the head of each request. It answers the first three, of `initialize`, and then what the script says, in which
-/// `{body}` is the request's. A table has no column that it tells of.
+/// Starts a scripted server; returns its URL and the head of each request. It answers the three requests of `initialize`, with no
+/// column for the table, and then the script's answers, in which `{body}` is the body of the request.
 pub(super) fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Receiver<String>) {
     scripted_with(&[known, "", ""], answers)
 }
@@ -48,7 +48,7 @@ fn scripted_with(start: &[&'static str], answers: &[(u16, &'static str)]) -> (St
             let _ = seen.send(head.clone());
             let text = text.replace("{body}", &String::from_utf8_lossy(&body));
             let answer = format!(
-                "HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}\r\nLocation: /elsewhere\r\n\r\n{text}",
+                "HTTP/1.1 {status} Scripted\r\nConnection: close\r\nContent-Length: {}\r\nLocation: /other\r\n\r\n{text}",
                 text.len()
             );
             stream.get_mut().write_all(answer.as_bytes()).expect("it is read");
@@ -63,12 +63,12 @@ fn parameter<'r>(request: &'r str, name: &str) -> Option<&'r str> {
 }
 
 #[tokio::test]
-async fn answers_are_what_they_say_and_not_their_status_alone() {
+async fn an_answer_is_judged_by_its_exception_and_not_by_its_status_alone() {
     const REFUSED: &str = "refused";
     let memory = "Code: 241. DB::Exception: Memory limit exceeded: (at row 7) s3cret (MEMORY_LIMIT_EXCEEDED)";
     let enum_of_2021 =
         "Code: 36. DB::Exception: Unknown element 's3cret' for enum: (while reading the value of key e): (at row 1)";
-    for (status, text, expected, told) in [
+    for (status, text, expected, message) in [
         (200, memory, "large", "Memory limit exceeded"),
         (200, "Code: 469. DB::Exception: Constraint `c` is violated at row 1. s3cret", REFUSED, "VIOLATED_CONSTRAINT"),
         (500, "Code: 252. DB::Exception: Too many parts (300). Merges are slow", "retryable", "Too many parts"),
@@ -106,21 +106,20 @@ async fn answers_are_what_they_say_and_not_their_status_alone() {
         };
         let report = error.report();
         assert_eq!(kind, expected, "{status} {text}: {report}");
-        assert!(report.contains(told) && !report.contains("s3cret"), "{status} {text}: {report}");
+        assert!(report.contains(message) && !report.contains("s3cret"), "{status} {text}: {report}");
     }
 }
 
-/// It may be a page for those who come without a name.
 #[tokio::test]
-async fn what_is_no_clickhouse_ends_the_start() {
+async fn a_server_that_is_not_clickhouse_ends_the_start() {
     let (url, _requests) = scripted_with(&["<html>Log in</html>"; 2], &[]);
     let error = initialize(&mut connector(&url, "")).await.expect_err("no ClickHouse");
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
 }
 
-/// The token says which records the rows are from: equal rows of other records are other rows.
+/// The token identifies the records of the rows: equal rows of other records are not duplicates.
 #[tokio::test]
-async fn a_server_that_knows_tokens_gets_one_for_the_same_records_alone() {
+async fn a_server_with_tokens_gets_the_same_one_only_for_the_same_records() {
     let (url, requests) = scripted(KNOWS, &[(200, ""); 8]);
     let mut connector = connector(&url, "");
     initialize(&mut connector).await.expect("the script");
@@ -134,13 +133,12 @@ async fn a_server_that_knows_tokens_gets_one_for_the_same_records_alone() {
     assert!(tokens[1].is_some() && tokens[1] == tokens[2], "{tokens:?}");
     assert!(tokens[3] != tokens[2] && tokens[4] != tokens[3] && tokens[4] != tokens[2], "{tokens:?}");
     for request in &requests {
-        assert!(request.contains("transfer-encoding: chunked"), "else a cut one could be taken: {request}");
+        assert!(request.contains("transfer-encoding: chunked"), "a truncated one must be detected: {request}");
         assert_eq!(parameter(request, "async_insert"), Some("0"), "{request}");
         assert_eq!(parameter(request, "insert_deduplicate"), None, "{request}");
     }
 }
 
-/// ClickHouse has a user for whoever says no name.
 #[tokio::test]
 async fn a_password_alone_is_that_of_the_default_user() {
     let (url, requests) = scripted("", &[]);
@@ -152,9 +150,9 @@ async fn a_password_alone_is_that_of_the_default_user() {
     }
 }
 
-/// A number that lost its end is another one.
+/// A truncated code would be another one.
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_no_verdict() {
+async fn a_truncated_answer_is_no_verdict() {
     for (text, is_verdict) in [("Code: 6", false), ("Code: 60. DB::Exception: Table", false), ("Code: 6. DB", true)] {
         let (url, _requests) = scripted("", &[(200, ""), (500, text)]);
         let mut connector = connector(&url, "");
@@ -164,9 +162,9 @@ async fn an_answer_that_breaks_off_is_no_verdict() {
     }
 }
 
-/// An older server would take two equal batches for one; with ids no two are equal.
+/// An older server would treat equal batches as duplicates; with ids, no two are equal.
 #[tokio::test]
-async fn a_server_that_knows_no_tokens_compares_rows_with_ids_alone() {
+async fn a_server_without_tokens_deduplicates_only_rows_with_ids() {
     for (mapping, expected) in [("", "0"), ("metadata = ['id']", "1")] {
         let (url, requests) = scripted("", &[(200, ""); 2]);
         let mut connector = connector(&url, mapping);

@@ -26,7 +26,7 @@ async fn numbers_keep_every_digit(server: &Process) {
     let payloads = [
         r#"{"n":18446744073709551615,"in":{"the/re":[1,-9223372036854775808],"d":12345678901234567890.123456789012345678},
             "t":"2018-02-07T01:26:13Z","s":"ä\"\\\n🌋\u0000"}"#,
-        // What is not there is left to the table; what no column asks for is left out.
+        // Missing fields get the table's defaults; fields without a column are left out.
         r#"{"n":"7","t":1517966773,"other":{"deep":[{}]},"esc\u0061pes":1}"#,
     ];
     connector.process_batch(records(payloads)).await.expect("rows");
@@ -62,7 +62,7 @@ async fn a_payload_is_a_row_with_its_metadata() {
     );
 }
 
-/// Settings of the mapping reach the server, and those that the connector answers for are refused.
+/// Settings of the mapping reach the server, and those that the connector sets itself are refused.
 #[tokio::test]
 async fn settings_are_for_the_inserts() {
     let server = Process::start();
@@ -70,13 +70,12 @@ async fn settings_are_for_the_inserts() {
     let error = initialize(&mut connector(&server.url(), "settings = { no_such_setting = '1' }")).await.unwrap_err();
     assert!(error.report().contains("UNKNOWN_SETTING"), "{error:?}");
     let text = "[clickhouse]\n[[clickhouse.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\nsettings = { async_insert = '1' }";
-    let report = from_toml::<Clickhouse>(text).err().expect("a mistake").to_string();
+    let report = from_toml::<Clickhouse>(text).err().expect("an error").to_string();
     assert!(report.contains("`async_insert` is set by the connector"), "{report}");
 }
 
-/// One meaning for all numbers of a mapping, which it names.
 #[tokio::test]
-async fn a_number_for_a_time_counts_the_mappings_unit() {
+async fn a_number_in_a_time_column_has_the_unit_of_the_mapping() {
     for engine in Engine::ALL {
         let server = Process::start_of(engine);
         for (unit, number) in [
@@ -119,9 +118,9 @@ async fn null_is_a_default_where_the_mapping_asks_for_it() {
     assert_eq!(server.ask("SELECT n, s FROM t ORDER BY n FORMAT TSV"), "0\tx\n1\tx");
 }
 
-/// A server of before 21.3 takes what came of other requests.
+/// Servers before 21.3 write the rows that arrived of a truncated request that is not compressed.
 #[tokio::test]
-async fn of_a_compressed_request_that_is_cut_nothing_is_written_and_of_a_whole_one_all() {
+async fn a_truncated_compressed_request_writes_nothing() {
     let server = Process::start();
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let rows = (0..1_000).map(|number| format!("{{\"n\":{number}}}\n")).collect::<String>();
@@ -150,7 +149,7 @@ async fn of_a_compressed_request_that_is_cut_nothing_is_written_and_of_a_whole_o
 }
 
 #[tokio::test]
-async fn of_a_batch_with_a_record_that_has_no_row_nothing_is_written() {
+async fn a_batch_with_an_invalid_record_writes_nothing() {
     let server = Process::start();
     let create = "[clickhouse.topic_mappings.create]\norder_by = 'n'\ncolumns = { n = 'UInt64', text = 'String' }";
     let mut connector = started(&server, create).await;

@@ -22,7 +22,7 @@ from chdb.session import Session
 USERS = {"default": "", "writer": "correct hörse", "reader": ""}
 INSERT = re.compile(r"\s*(INSERT\s.*\S)\s+(FORMAT\s+\w+)\s*", re.IGNORECASE | re.DOTALL)
 EXCEPTION = re.compile(r"Code: (\d+)\. ")
-# As `exceptionCodeToHTTPStatus` of ClickHouse has them, for the codes that the tests provoke.
+# The statuses of ClickHouse's `exceptionCodeToHTTPStatus`, for the codes that the tests provoke.
 STATUS = {
     400: {6, 25, 26, 27, 36, 38, 41, 43, 53, 62, 72, 117, 131, 321, 349, 376, 441, 467, 675, 676, 691},
     403: {192, 193, 497, 516},
@@ -33,11 +33,11 @@ STATUS = {
 
 
 class Refused(Exception):
-    """What a server says before its engine sees a statement."""
+    """An error of the server before the engine gets a statement."""
 
 
 class Cut(Exception):
-    """A request that ended before its end."""
+    """A truncated request."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, answer, {})
 
     def answer(self, parameters):
-        # The body is read in any case: the connection is used again.
+        # The body is always read: the connection is reused.
         user, body = self.user(parameters), b"".join(self.body())
         if user is None:
             raise Refused("Code: 516. DB::Exception: Authentication failed: password is incorrect, or there is no user "

@@ -1,4 +1,4 @@
-//! What the API answers, and what becomes of the records.
+//! Answers of the API, and the errors that they become.
 
 use danube_sink::{ConnectorError, SinkConnector};
 
@@ -7,7 +7,7 @@ use super::{
         Api,
         Reply::{Hang, Hangup, Status},
     },
-    connected, records, told, toml,
+    connected, records, report, toml,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,50 +16,50 @@ async fn temporary_failures_are_retried() {
     let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
     for status in [408, 425, 429, 500, 501, 502, 503, 504, 599] {
         api.script([Status(status, &[], "")]);
-        let told = told(sink.process_batch(records(1)).await);
-        assert!(told.contains(&status.to_string()) && told.contains("rejected: []"), "{told}");
+        let report = report(sink.process_batch(records(1)).await);
+        assert!(report.contains(&status.to_string()) && report.contains("rejected: []"), "{report}");
     }
     for reply in [Hangup, Hang] {
-        // A connection that was open already and breaks is tried anew by the client.
+        // The client itself retries a request on a pooled connection that breaks.
         api.script([reply.clone(), reply]);
-        let told = told(sink.process_batch(records(1)).await);
-        assert!(told.contains("tried: true") && told.contains("rejected: []"), "{told}");
+        let report = report(sink.process_batch(records(1)).await);
+        assert!(report.contains("tried: true") && report.contains("rejected: []"), "{report}");
     }
     api.stop();
-    let told = told(sink.process_batch(records(1)).await);
-    assert!(told.contains("tried: true") && told.contains("rejected: []"), "{told}");
+    let report = report(sink.process_batch(records(1)).await);
+    assert!(report.contains("tried: true") && report.contains("rejected: []"), "{report}");
     danube_sink_tests::until("no answer", async || sink.health_check().await.is_err()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_api_asks_to_wait_is_waited() {
+async fn retry_after_is_in_the_error() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
     api.script([Status(429, &[("retry-after", "7")], "")]);
-    assert!(told(sink.process_batch(records(1)).await).contains("retry_after: Some(7s)"));
+    assert!(report(sink.process_batch(records(1)).await).contains("retry_after: Some(7s)"));
     api.script([Status(503, &[("retry-after", "Wed, 21 Oct 2076 07:28:00 GMT")], "")]);
-    let until_then = told(sink.process_batch(records(1)).await);
+    let until_then = report(sink.process_batch(records(1)).await);
     assert!(until_then.contains("retry_after: Some(") && !until_then.contains("Some(7s)"), "{until_then}");
     for nothing in ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-1"] {
         let headers: &'static [_] = Box::leak(Box::new([("retry-after", nothing)]));
         api.script([Status(503, headers, "")]);
-        assert!(told(sink.process_batch(records(1)).await).contains("retry_after: None"), "{nothing}");
+        assert!(report(sink.process_batch(records(1)).await).contains("retry_after: None"), "{nothing}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_the_api_refuses_is_rejected_alone_with_what_the_api_says() {
+async fn a_refused_record_is_rejected_alone_with_the_answer_of_the_api() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
     api.refuse(r#""number":3"#);
-    let told = told(sink.process_batch(records(5)).await);
+    let report = report(sink.process_batch(records(5)).await);
     let said = format!("POST {} was answered 422 Unprocessable Entity not this one", api.url());
-    assert!(told.contains("retry: []") && told.contains("offset: 3") && told.contains(&said), "{told}");
+    assert!(report.contains("retry: []") && report.contains("offset: 3") && report.contains(&said), "{report}");
     assert_eq!(api.numbers().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_the_api_refuses_is_refused_as_a_whole() {
+async fn a_refused_batch_is_refused_as_a_whole() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", "body = 'ndjson'"), &[]).await;
     api.refuse(r#""number":3"#);
@@ -76,8 +76,8 @@ async fn a_refused_group_is_retried_without_the_others() {
     let of = |number: u64| super::record(number, &format!(r#"{{"number":{number},"parity":{}}}"#, number % 2));
     api.refuse(r#""number":3"#);
     let answer = sink.process_batch((0..6).map(of).collect()).await;
-    let told = told(answer);
-    assert!(!told.contains("tried: true") && told.contains("rejected: []"), "{told}");
+    let report = report(answer);
+    assert!(!report.contains("tried: true") && report.contains("rejected: []"), "{report}");
     assert_eq!(api.seen().iter().filter(|seen| seen.header("x-parity") == "0").count(), 1);
     let answer = sink.process_batch([1, 3, 5].map(of).to_vec()).await;
     assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
@@ -88,7 +88,7 @@ async fn an_answer_that_is_the_same_for_every_record_ends_the_connector() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
     for status in [301, 307, 401, 407] {
-        api.script([Status(status, &[("location", "/elsewhere")], "")]);
+        api.script([Status(status, &[("location", "/other")], "")]);
         let answer = sink.process_batch(records(1)).await;
         assert!(matches!(answer, Err(ConnectorError::Fatal { .. })), "{answer:?}");
     }
@@ -96,11 +96,11 @@ async fn an_answer_that_is_the_same_for_every_record_ends_the_connector() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_the_api_repeats_is_not_told() {
+async fn a_credential_that_the_api_repeats_is_not_shown() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[("HTTP_SINK_SECRET", "s3cret words")]).await;
     api.script([Status(403, &[], r#"{"your token":"Bearer s3cret words"}"#)]);
-    let told = told(sink.process_batch(records(1)).await);
-    assert!(told.contains("Bearer ***") && !told.contains("s3cret") && !told.contains("words"), "{told}");
+    let report = report(sink.process_batch(records(1)).await);
+    assert!(report.contains("Bearer ***") && !report.contains("s3cret") && !report.contains("words"), "{report}");
     assert_eq!(api.seen()[0].header("authorization"), "Bearer s3cret words");
 }

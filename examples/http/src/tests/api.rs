@@ -1,4 +1,4 @@
-//! An HTTP API that remembers, does what a script says, and can be stopped and started.
+//! A scripted HTTP API, which keeps the requests and payloads, and can be stopped and restarted.
 
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Entry},
@@ -17,18 +17,18 @@ use axum::{
 use serde_json::Value;
 use tokio::{runtime::Runtime, sync::watch};
 
-/// What the API does with the next request.
+/// The scripted reaction to the next request.
 #[derive(Clone)]
 pub(super) enum Reply {
-    /// Answers and keeps nothing.
+    /// Answers with status, headers and body, and keeps nothing.
     Status(u16, &'static [(&'static str, &'static str)], &'static str),
-    /// Answers with a text that is made of the request, and keeps nothing.
-    Says(u16, fn(&Seen) -> String),
+    /// Answers with a text made from the request, and keeps nothing.
+    Echo(u16, fn(&Seen) -> String),
     /// Closes the connection, and keeps nothing.
     Hangup,
     /// Keeps it, and closes the connection without an answer.
     TakeAndHangup,
-    /// Keeps it, after so long.
+    /// Keeps it, after a delay.
     TakeLate(Duration),
     /// Keeps nothing and never answers.
     Hang,
@@ -58,20 +58,20 @@ impl Seen {
 }
 
 struct Kept {
-    /// Every request but those that ask for health, also those that were refused.
+    /// Every request except health checks, also the refused ones.
     seen: Vec<Seen>,
     script: VecDeque<Reply>,
-    /// What every request is answered for which the script has nothing.
+    /// The reaction when the script is at its end; `None` keeps the payload.
     always: Option<Reply>,
-    /// What `HEAD` is answered.
+    /// The status for `HEAD`.
     head: u16,
     /// Bodies with this in them are answered 422.
     refused: Option<&'static str>,
-    /// The payloads by what makes them one: the id that comes along, or the key of the request.
+    /// The payloads by their identity: the record's id, or the idempotency key of the request.
     payloads: BTreeMap<String, Value>,
-    /// The payload that came last to each address.
+    /// The last payload of each URI.
     latest: BTreeMap<String, Value>,
-    /// Whether answers wait for so many requests.
+    /// The number of concurrent requests that answers wait for.
     barrier: Option<usize>,
     under_way: usize,
     most_under_way: usize,
@@ -139,7 +139,7 @@ impl Api {
         *self.running.lock().expect("whole") = Some(runtime);
     }
 
-    /// Breaks every connection and listens no more.
+    /// Breaks every connection and stops listening.
     pub(super) fn stop(&self) {
         if let Some(runtime) = self.running.lock().expect("whole").take() {
             runtime.shutdown_background();
@@ -150,18 +150,18 @@ impl Api {
         self.running.lock().expect("whole").is_none()
     }
 
-    /// Returns when nobody listens there any more.
+    /// Returns when the port is closed.
     pub(super) async fn is_gone(&self) {
         let gone = || async { tokio::net::TcpStream::connect(self.address).await.is_err() };
         danube_sink_tests::until("a closed port", gone).await;
     }
 
-    /// Listens again where it did.
+    /// Listens on the same port again.
     pub(super) async fn start_again(&self) {
         let listener = loop {
             match TcpListener::bind(self.address) {
                 Ok(listener) => break listener,
-                // What was stopped goes in the background.
+                // The stopped server ends in the background.
                 Err(_) => tokio::task::yield_now().await,
             }
         };
@@ -190,7 +190,7 @@ impl Api {
         self.shared.kept().refused = Some(bodies_with);
     }
 
-    /// Answers only when so many requests are under way at once.
+    /// Delays answers until this many requests are in progress at once.
     pub(super) fn wait_for(&self, requests: usize) {
         self.shared.kept().barrier = Some(requests);
     }
@@ -210,14 +210,14 @@ impl Api {
         without_version.filter_map(|payload| payload["number"].as_u64()).collect()
     }
 
-    /// The numbers and versions of the payloads that came last to their addresses.
+    /// The numbers and versions of the last payloads of each URI.
     pub(super) fn versions(&self) -> Vec<(u64, u64)> {
         let kept = self.shared.kept();
         let version = |payload: &Value| Some((payload["number"].as_u64()?, payload["version"].as_u64()?));
         kept.latest.values().filter_map(version).collect()
     }
 
-    /// Returns when so many requests were seen.
+    /// Returns when this many requests were seen.
     pub(super) async fn sees(&self, requests: usize) {
         let mut bell = self.shared.bell.subscribe();
         while self.shared.kept.lock().expect("whole").seen.len() < requests {
@@ -260,7 +260,7 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
             }
             response
         }
-        Some(Reply::Says(status, text)) => {
+        Some(Reply::Echo(status, text)) => {
             (StatusCode::from_u16(status).expect("a status"), text(&seen)).into_response()
         }
         Some(Reply::Hangup) => hang_up(),

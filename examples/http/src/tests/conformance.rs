@@ -1,4 +1,4 @@
-//! The connector in everything that happens to connectors.
+//! The conformance kit.
 
 use danube_sink::testing::{Prepared, Subject, conforms, from_toml};
 
@@ -64,13 +64,13 @@ async fn a_request_for_each_record_conforms() {
     conforms(Conforming { api: Api::start(), mapping }).await.assert();
 }
 
-/// Without an order, and with payloads that no template rejects.
+/// Without an order, and without templates.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_conform() {
     conforms(Conforming { api: Api::start(), mapping: "" }).await.assert();
 }
 
-/// A batch may come again with other records: the id of each makes the write idempotent.
+/// A batch may be retried with other records: the id of each makes the write idempotent.
 #[tokio::test(flavor = "multi_thread")]
 async fn arrays_conform() {
     let mapping = "body = 'json_array'\nmetadata = ['id']";

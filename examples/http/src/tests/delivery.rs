@@ -1,8 +1,7 @@
 //! From a topic to the API, through the runtime.
 
-use danube_sink::{ConnectorConfig, ConnectorResult, RuntimeHandle, SinkRuntime, testing::from_toml};
-use danube_sink_tests::{Broker, Ledger, Load, Publisher, topic, until, within};
-use tokio::task::JoinHandle;
+use danube_sink::{ConnectorConfig, testing::from_toml};
+use danube_sink_tests::{Broker, Ledger, Load, Publisher, Running, topic, until, within};
 
 use super::{
     HttpSink,
@@ -12,49 +11,31 @@ use super::{
     },
 };
 
-pub(super) struct Running {
-    pub(super) handle: RuntimeHandle,
-    outcome: JoinHandle<ConnectorResult<()>>,
-}
-
-impl Running {
-    pub(super) async fn start(
-        api: &Api,
-        broker: &Broker,
-        topic: &str,
-        mapping: &str,
-        set: impl Fn(&mut ConnectorConfig),
-    ) -> Self {
-        drop(broker.producer(topic, "creator", None).await);
-        let text = super::toml(api, "", mapping).replace(super::TOPIC, topic);
-        let (sink, mut core) = from_toml::<HttpSink>(&text).expect("a valid configuration");
-        core.danube_service_url = broker.url().to_owned();
-        core.metrics_port = 0;
-        set(&mut core);
-        let runtime = SinkRuntime::new(sink, core).await.expect("a free port");
-        let handle = runtime.handle();
-        let outcome = tokio::spawn(runtime.run());
-        assert!(within("readiness", handle.ready()).await);
-        Self { handle, outcome }
-    }
-
-    pub(super) async fn stop(self) {
-        self.handle.shutdown();
-        within("the end", self.outcome).await.expect("no panic").expect("a clean end");
-    }
+/// Starts a connector with one mapping of a topic.
+pub(super) async fn start(
+    api: &Api,
+    broker: &Broker,
+    topic: &str,
+    mapping: &str,
+    set: impl Fn(&mut ConnectorConfig),
+) -> Running {
+    drop(broker.producer(topic, "creator", None).await);
+    let text = super::toml(api, "", mapping).replace(super::TOPIC, topic);
+    let (sink, mut core) = from_toml::<HttpSink>(&text).expect("a valid configuration");
+    set(&mut core);
+    Running::start(sink, core, broker).await
 }
 
 async fn holds(api: &Api, count: usize) {
     until("the last record at the API", || async { api.numbers().len() >= count }).await;
 }
 
-/// The server breaks every connection twice, and takes requests that it does not answer: the key tells it what it has.
+/// The server breaks connections, and accepts requests that it does not answer: the idempotency key removes duplicates.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_when_the_server_goes_and_comes_in_mid_load() {
+async fn nothing_is_lost_or_duplicated_when_the_server_restarts_under_load() {
     for mapping in ["", "subscription_type = 'Exclusive'", "body = 'ndjson'\nmetadata = ['id']"] {
         let (api, broker, topic) = (Api::start(), Broker::start().await, topic("outage"));
-        let running =
-            Running::start(&api, &broker, &topic, mapping, |core| core.max_backoff = core.retry_backoff).await;
+        let running = start(&api, &broker, &topic, mapping, |core| core.max_backoff = core.retry_backoff).await;
         let load = Load { url: broker.url().to_owned(), topic, partitions: None, keyed: false };
         let publisher = Publisher::start(&load);
         for _ in 0..2 {
@@ -80,7 +61,7 @@ async fn a_record_that_is_refused_in_a_batch_is_found_and_the_others_are_written
         let (api, broker, topic) = (Api::start(), Broker::start().await, topic("refused"));
         api.refuse(r#""number":13,"#);
         let skip = format!("{mapping}\non_invalid_record = 'skip'\nmetadata = ['id']");
-        let running = Running::start(&api, &broker, &topic, &skip, |_| {}).await;
+        let running = start(&api, &broker, &topic, &skip, |_| {}).await;
         let confirmed = danube_sink_tests::flood(broker.url(), &topic, 0..100).await;
         holds(&api, 99).await;
         until("all settled", || async { running.handle.settled() == 100 }).await;
@@ -90,11 +71,10 @@ async fn a_record_that_is_refused_in_a_batch_is_found_and_the_others_are_written
     }
 }
 
-/// The next request is not sent before the time that the API asks for.
 #[tokio::test(flavor = "multi_thread")]
-async fn retry_after_is_waited_by_the_runtime() {
+async fn the_runtime_waits_for_retry_after() {
     let (api, broker, topic) = (Api::start(), Broker::start().await, topic("after"));
-    let running = Running::start(&api, &broker, &topic, "", |_| {}).await;
+    let running = start(&api, &broker, &topic, "", |_| {}).await;
     api.script([Status(429, &[("retry-after", "2")], "")]);
     danube_sink_tests::flood(broker.url(), &topic, 0..1).await;
     api.sees(1).await;
@@ -107,10 +87,10 @@ async fn retry_after_is_waited_by_the_runtime() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_after_of_a_day_is_waited_for_as_long_as_max_backoff() {
+async fn max_backoff_limits_retry_after() {
     let (api, broker, topic) = (Api::start(), Broker::start().await, topic("day"));
     let two_seconds = |core: &mut ConnectorConfig| core.max_backoff = std::time::Duration::from_secs(2);
-    let running = Running::start(&api, &broker, &topic, "", two_seconds).await;
+    let running = start(&api, &broker, &topic, "", two_seconds).await;
     let replies = ["86400", "9999999999999", "18446744073709551615"].map(|seconds| {
         let headers: &'static [_] = Box::leak(Box::new([("retry-after", seconds)]));
         Status(503, headers, "")
@@ -122,12 +102,12 @@ async fn a_retry_after_of_a_day_is_waited_for_as_long_as_max_backoff() {
     running.stop().await;
 }
 
-/// No request overtakes one that is to be retried.
+/// No request overtakes one that is retried.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_order_of_a_partition_holds_through_failures() {
     let (api, broker, topic) = (Api::start(), Broker::start().await, topic("order"));
     let mapping = "subscription_type = 'Exclusive'\non_invalid_record = 'skip'";
-    let running = Running::start(&api, &broker, &topic, mapping, |core| core.max_backoff = core.retry_backoff).await;
+    let running = start(&api, &broker, &topic, mapping, |core| core.max_backoff = core.retry_backoff).await;
     let busy = || Status(503, &[], "");
     api.script([busy(), busy(), Hangup, Status(400, &[], ""), busy(), TakeAndHangup, Hangup]);
     let producer = broker.producer(&topic, "p", None).await;

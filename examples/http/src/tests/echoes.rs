@@ -1,15 +1,15 @@
-//! An API that repeats what it was sent: none of it is in an error, which logs and dead letters show.
+//! An API that repeats the request: no value of it is in an error, which logs and dead letters show.
 
 use danube_sink::{SinkConnector, SinkRecord};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     TOPIC,
-    api::{Api, Reply::Says, Seen},
-    connected, told, toml,
+    api::{Api, Reply::Echo, Seen},
+    connected, report, toml,
 };
 
-/// No word of it may be seen.
+/// A value whose words may not be shown.
 const NAME: &str = "Grace \"Amazing\" {Hopper}\nof 'Yale' & <Vassar> 100% müller\\neumann";
 const WORDS: [&str; 11] =
     ["grace", "amazing", "hopper", "yale", "vassar", "ller", "neumann", "zebra", "opossum", "1906", "7.25"];
@@ -23,7 +23,7 @@ fn json(text: &str) -> String {
     serde_json::json!({ "error": text }).to_string()
 }
 
-/// The ways in which APIs repeat what they are sent.
+/// The ways in which APIs repeat values of a request.
 const ECHOES: [fn(&Seen) -> String; 14] = [
     |seen| format!("cannot parse {}", seen.text()),
     |seen| json(seen.text()),
@@ -64,8 +64,8 @@ async fn no_value_of_a_record_is_in_the_error_however_the_api_repeats_it() {
         let mut sink = connected(&toml(&api, "", mapping), &[]).await;
         for status in [301, 401, 403, 422, 503] {
             for (number, echo) in ECHOES.into_iter().enumerate() {
-                api.always(Says(status, echo));
-                let text = told(sink.process_batch(vec![record()]).await).to_lowercase();
+                api.always(Echo(status, echo));
+                let text = report(sink.process_batch(vec![record()]).await).to_lowercase();
                 let shown: Vec<_> = WORDS.iter().filter(|word| text.contains(**word)).collect();
                 assert!(shown.is_empty(), "{shown:?} of echo {number} in {text}");
                 let encoded = base64(&record().bytes()[..]).to_lowercase();
@@ -77,22 +77,21 @@ async fn no_value_of_a_record_is_in_the_error_however_the_api_repeats_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_api_says_in_words_of_its_own_is_shown() {
+async fn the_apis_own_words_are_shown() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
-    api.always(Says(422, |seen| format!("{{\"error\":\"the field is required\",\"got\":{}}}", seen.text())));
-    let text = told(sink.process_batch(vec![record()]).await);
+    api.always(Echo(422, |seen| format!("{{\"error\":\"the field is required\",\"got\":{}}}", seen.text())));
+    let text = report(sink.process_batch(vec![record()]).await);
     assert!(text.contains("the field is required"), "{text}");
 }
 
-/// The mapping's key for what a record holds, which its owner sets who may see it.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_show_payload_in_errors_the_answer_is_shown_as_it_is() {
     let api = Api::start();
     let secret = [("HTTP_SINK_SECRET", "t0p\"secret/%")];
     let mut sink = connected(&toml(&api, "", "show_payload_in_errors = true"), &secret).await;
-    api.always(Says(422, |seen| format!("no {} by {}", seen.text(), seen.header("authorization"))));
-    let text = told(sink.process_batch(vec![super::record(1, r#"{"number":1}"#)]).await);
+    api.always(Echo(422, |seen| format!("no {} by {}", seen.text(), seen.header("authorization"))));
+    let text = report(sink.process_batch(vec![super::record(1, r#"{"number":1}"#)]).await);
     assert!(text.contains(r#"no {\"number\":1} by Bearer ***"#), "{text}");
 }
 
@@ -112,8 +111,8 @@ async fn the_credential_is_not_shown_however_the_api_repeats_it() {
         let mut sink = connected(&toml(&api, "", mapping), &[("HTTP_SINK_SECRET", SECRET)]).await;
         for status in [301, 401, 403, 422, 503] {
             for (number, echo) in echoes.into_iter().enumerate() {
-                api.always(Says(status, echo));
-                let text = told(sink.process_batch(super::records(1)).await);
+                api.always(Echo(status, echo));
+                let text = report(sink.process_batch(super::records(1)).await);
                 let encoded = base64(SECRET.as_bytes());
                 for shown in ["t0p", "secret", &encoded, &encoded[..encoded.len() - 2]] {
                     assert!(!text.contains(shown), "{shown} of echo {number} in {text}");

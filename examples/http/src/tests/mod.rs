@@ -12,7 +12,7 @@ mod readme;
 mod requests;
 mod settings;
 mod statuses;
-mod trouble;
+mod unavailable;
 
 use std::{ffi::OsString, path::Path};
 
@@ -26,7 +26,7 @@ use super::HttpSink;
 
 const TOPIC: &str = "/default/t";
 
-/// A configuration with one mapping, which says `mapping` beside its topic.
+/// A configuration with one mapping, with more keys for the connector (`section`) and the mapping.
 fn toml(api: &Api, section: &str, mapping: &str) -> String {
     let url = api.url();
     format!(
@@ -40,7 +40,7 @@ fn load(text: &str, environment: &dyn Environment) -> Result<(HttpSink, Connecto
     Ok((loaded.connector, loaded.core))
 }
 
-/// The broker's address, which these tests do not need, and secrets.
+/// An environment with a broker address, which these tests do not use, and secrets.
 fn with(secrets: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<OsString> {
     let secrets = secrets.to_vec();
     move |name| match name {
@@ -49,7 +49,7 @@ fn with(secrets: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<OsS
     }
 }
 
-/// A connector that is connected.
+/// An initialized connector.
 async fn connected(text: &str, secrets: &[(&'static str, &'static str)]) -> HttpSink {
     let (mut sink, core) = load(text, &with(secrets)).expect("a valid configuration");
     sink.initialize(core).await.expect("the API is there");
@@ -65,8 +65,8 @@ fn record(offset: u64, payload: &str) -> SinkRecord {
     SinkRecord::builder(TOPIC).offset(offset).payload(payload.to_owned()).build()
 }
 
-/// What was answered, in a line.
-fn told(answer: ConnectorResult<()>) -> String {
+/// The report of an error, in one line.
+fn report(answer: ConnectorResult<()>) -> String {
     match answer.expect_err("a failure") {
         ConnectorError::Partial(failure) => format!("{failure:?}"),
         error => error.report(),

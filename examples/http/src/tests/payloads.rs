@@ -1,8 +1,8 @@
-//! Payloads that are not what the body needs, and what stands in templates.
+//! Payloads that are not JSON, and values in templates.
 
 use danube_sink::{ConnectorResult, SinkConnector, SinkRecord};
 
-use super::{TOPIC, api::Api, connected, record, rejected, told, toml};
+use super::{TOPIC, api::Api, connected, record, rejected, report, toml};
 
 const NOT_JSON: [&str; 9] = [
     r#"{"id":1,"name":"\ud83d"}"#,
@@ -35,7 +35,6 @@ async fn a_payload_that_is_not_json_is_rejected_and_not_sent_as_a_string() {
     }
 }
 
-/// A format that the mapping names is a rule: the README states what it makes of a payload.
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_are_sent_as_they_are_whatever_they_are() {
     let api = Api::start();
@@ -106,9 +105,9 @@ async fn a_header_holds_one_line_or_the_record_is_rejected() {
     assert_eq!(api.seen().len(), sent);
 }
 
-/// One answer names them all, so that a batch with many is handed over twice and not once for each.
+/// One error names them all, so that a batch with many is retried once and not once for each.
 #[tokio::test(flavor = "multi_thread")]
-async fn all_records_without_what_a_template_needs_are_named_at_once() {
+async fn all_records_that_lack_a_value_of_a_template_are_named_at_once() {
     for mapping in ["path = '/{/id}'", "path = '/{/id}'\nbody = 'json_array'", "method = '{attribute:m}'"] {
         let api = Api::start();
         let mut sink = connected(&toml(&api, "", mapping), &[]).await;
@@ -116,7 +115,7 @@ async fn all_records_without_what_a_template_needs_are_named_at_once() {
         let right = SinkRecord::builder(TOPIC).offset(100).attribute("m", "PUT").payload(r#"{"id":7}"#).build();
         let (count, text) = rejected(sink.process_batch(lacking.chain([right]).collect()).await);
         assert_eq!(count, 100, "{text}");
-        assert!(api.seen().is_empty(), "the runtime hands over the other");
+        assert!(api.seen().is_empty(), "the runtime retries the other");
     }
 }
 
@@ -125,7 +124,7 @@ async fn a_batch_without_records_is_written() {
     let api = Api::start();
     for mapping in ["", "body = 'json_array'"] {
         let answer = connected(&toml(&api, "", mapping), &[]).await.process_batch(Vec::new()).await;
-        assert!(answer.is_ok(), "{}", told(answer));
+        assert!(answer.is_ok(), "{}", report(answer));
     }
     assert!(api.seen().is_empty());
 }

@@ -1,4 +1,4 @@
-//! What is sent, and in which order.
+//! The requests that are sent, and their order.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::{
         Api,
         Reply::{Hang, TakeLate},
     },
-    connected, record, records, rejected, told, toml,
+    connected, record, records, rejected, report, toml,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,14 +42,14 @@ async fn templates_are_filled_in_from_the_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_without_what_a_template_needs_is_named_before_anything_is_sent() {
+async fn a_record_that_lacks_a_value_of_a_template_is_rejected_before_any_request() {
     let api = Api::start();
     let mapping = "method = '{attribute:method}'\npath = '/{/id}'\nheaders = { x-note = '{/note}' }";
     let mut sink = connected(&toml(&api, "", mapping), &[]).await;
     let with = |method: &str, payload: Value| {
         SinkRecord::builder(TOPIC).offset(8).attribute("method", method).payload(payload.to_string()).build()
     };
-    let wrong = [
+    let invalid = [
         with("PUT", json!({ "note": "no id" })),
         with("PUT", json!({ "id": null, "note": "" })),
         with("PUT", json!({ "id": { "a": 1 }, "note": "" })),
@@ -60,17 +60,17 @@ async fn a_record_without_what_a_template_needs_is_named_before_anything_is_sent
         record(1, r#"{"id":1,"note":"no method"}"#),
         record(2, "plain text"),
     ];
-    for wrong in wrong {
-        let right = SinkRecord::builder(TOPIC).attribute("method", "PUT").payload(r#"{"id":7,"note":""}"#).build();
-        let answer = sink.process_batch(vec![right, wrong.clone()]).await;
+    for invalid in invalid {
+        let valid = SinkRecord::builder(TOPIC).attribute("method", "PUT").payload(r#"{"id":7,"note":""}"#).build();
+        let answer = sink.process_batch(vec![valid, invalid.clone()]).await;
         let (count, reason) = rejected(answer);
-        assert!(count == 1 && !reason.contains("lines: x"), "{wrong:?}: {reason}");
+        assert!(count == 1 && !reason.contains("lines: x"), "{invalid:?}: {reason}");
     }
-    assert!(api.seen().is_empty(), "the runtime hands over the others again");
+    assert!(api.seen().is_empty(), "the runtime retries the others");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_are_what_the_mapping_says() {
+async fn bodies_are_as_the_mapping_sets_them() {
     let of = async |mapping: &str, records: Vec<SinkRecord>| {
         let api = Api::start();
         connected(&toml(&api, "", mapping), &[]).await.process_batch(records).await.expect("taken");
@@ -118,7 +118,7 @@ async fn credentials_are_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_subscriptions_send_up_to_concurrency_requests_at_once() {
     let api = Api::start();
-    // No answer comes before three are under way.
+    // The API answers when three requests are in progress.
     api.wait_for(3);
     let mut sink = connected(&toml(&api, "concurrency = 3", ""), &[]).await;
     sink.process_batch(records(20)).await.expect("taken");
@@ -208,19 +208,19 @@ fn numbers(body: &str) -> Vec<u64> {
     records.iter().filter_map(|record| record["number"].as_u64()).collect()
 }
 
-/// A request that takes long leaves the others for the next try, which is no failure.
+/// A slow request leaves the others for the next attempt, which does not count as a failure.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_fit_into_write_timeout_is_retried() {
+async fn requests_beyond_write_timeout_are_retried() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", "subscription_type = 'Exclusive'"), &[]).await;
     sink.target.as_mut().expect("initialized").patience = Duration::from_secs(1);
     api.script([TakeLate(Duration::from_millis(1_100))]);
-    let told = told(sink.process_batch(records(3)).await);
-    assert!(!told.contains("tried: true") && told.contains("rejected: []"), "{told}");
+    let report = report(sink.process_batch(records(3)).await);
+    assert!(!report.contains("tried: true") && report.contains("rejected: []"), "{report}");
     assert_eq!(api.numbers(), [0]);
 }
 
-/// The last request that begins has its whole time: the runtime gives up only what takes longer than the two together.
+/// The last request to start has its whole timeout: the runtime gives up only after that and the time before together.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_begins_last_ends_within_write_timeout() {
     let api = Api::start();
@@ -228,11 +228,11 @@ async fn a_request_that_begins_last_ends_within_write_timeout() {
     let (mut sink, mut core) = super::load(&text, &super::with(&[])).expect("valid");
     core.write_timeout = Duration::from_secs(2);
     sink.initialize(core).await.expect("the API is there");
-    // Just before no further request begins.
+    // Just before the time after which no further request starts.
     let late = sink.target.as_ref().expect("initialized").patience - Duration::from_millis(50);
     api.script([TakeLate(late), Hang]);
     let started = Instant::now();
-    let told = told(sink.process_batch(records(3)).await);
+    let report = report(sink.process_batch(records(3)).await);
     assert!(started.elapsed() < Duration::from_millis(1_950), "{:?}", started.elapsed());
-    assert!(told.contains("tried: true") && api.numbers() == [0], "{told}");
+    assert!(report.contains("tried: true") && api.numbers() == [0], "{report}");
 }

@@ -1,16 +1,16 @@
-//! What is told when the configuration is read.
+//! Errors of the configuration.
 
 use danube_sink::SinkConnector;
 
 use super::{api::Api, load, toml, with};
 
-fn mistake(section: &str, mapping: &str, secrets: &[(&'static str, &'static str)]) -> String {
-    load(&toml(&Api::start(), section, mapping), &with(secrets)).err().expect("a mistake")
+fn diagnostics(section: &str, mapping: &str, secrets: &[(&'static str, &'static str)]) -> String {
+    load(&toml(&Api::start(), section, mapping), &with(secrets)).err().expect("an error")
 }
 
 #[test]
-fn a_wrong_mapping_is_told_at_start() {
-    for (mapping, told) in [
+fn an_invalid_mapping_is_reported_at_start() {
+    for (mapping, message) in [
         ("path = '/{user.id}'", "invalid placeholder: `{user.id}`"),
         ("path = '/{/user'", "invalid placeholder: `{/user`"),
         ("path = '/a}'", "invalid placeholder: `}`"),
@@ -19,12 +19,10 @@ fn a_wrong_mapping_is_told_at_start() {
         ("path = '/a#b'", "has no `#`"),
         ("method = 'GET'", "not `POST`, `PUT`, `PATCH` or `DELETE`"),
         ("headers = { 'x y' = 'a' }", "`headers`: `x y`: its name is not a Header: letters"),
-        (
-            "headers = { authorization = 'Bearer {s3cret', n = 1 }",
-            "`authorization`: its name is not a Header: the client",
-        ),
-        ("body = 'bytes'\nmetadata = ['topic']", "bytes have no place for it"),
-        ("metadata = ['id', 'key', 'id']", "`metadata`: one of them is there twice"),
+        ("headers = { authorization = 'Bearer {s3cret' }", "`authorization`: its name is not a Header: the client"),
+        ("headers = { authorization = 'Bearer {s3cret', n = 1 }", "`n`: expected a string"),
+        ("body = 'bytes'\nmetadata = ['topic']", "cannot carry metadata"),
+        ("metadata = ['id', 'key', 'id']", "`metadata`: a value repeats"),
         ("headers = { X-A = 'a', x-a = 'b' }", "another key has the same meaning"),
         ("answers = { retry = [99] }", "invalid HTTP status"),
         ("answers = { retry = [600] }", "invalid HTTP status"),
@@ -39,37 +37,37 @@ fn a_wrong_mapping_is_told_at_start() {
         ("answers = { fatal = [409, 409] }", "409 overlaps 409 of `fatal`"),
         ("answers = { retry = ['500-504'], fatal = ['504-510'] }", "504-510 overlaps 500-504 of `retry`"),
     ] {
-        let text = mistake("", mapping, &[]);
-        assert!(text.contains(told) && text.contains("test.toml:") && !text.contains("s3cret"), "{mapping}: {text}");
+        let text = diagnostics("", mapping, &[]);
+        assert!(text.contains(message) && text.contains("test.toml:") && !text.contains("s3cret"), "{mapping}: {text}");
     }
 }
 
 #[test]
-fn a_wrong_section_is_told_at_start() {
+fn an_invalid_section_is_reported_at_start() {
     let of_base = |url: &str| {
         let text = format!("[http_sink]\napi.url = '{url}'\n[[http_sink.topic_mappings]]\ntopic = '/default/t'");
-        load(&text, &with(&[])).err().expect("a mistake")
+        load(&text, &with(&[])).err().expect("an error")
     };
     for url in ["ftp://host", "https://host/?a=b", "https://host/#a", "https://me@host"] {
-        assert!(of_base(url).contains("an address is"), "{url}");
+        assert!(of_base(url).contains("expected `https://host/path`"), "{url}");
     }
     for section in ["api.username = 'me'", "api.secret_header = 'key'"] {
-        assert!(mistake(section, "", &[]).contains("set HTTP_SINK_SECRET"), "{section}");
+        assert!(diagnostics(section, "", &[]).contains("set HTTP_SINK_SECRET"), "{section}");
     }
     for name in ["authorization", "Content-Type", "host", "content-length"] {
-        let text = mistake(&format!("idempotency_header = '{name}'"), "", &[]);
-        assert!(text.contains("another header of this name") && text.contains("test.toml:3"), "{text}");
+        let text = diagnostics(&format!("idempotency_header = '{name}'"), "", &[]);
+        assert!(text.contains("for another purpose") && text.contains("test.toml:3"), "{text}");
     }
     let secret = [("HTTP_SINK_SECRET", "s3cret")];
-    let text = mistake("api.secret_header = 'X-Key'", "headers = { x-key = '{/key}' }", &secret);
+    let text = diagnostics("api.secret_header = 'X-Key'", "headers = { x-key = '{/key}' }", &secret);
     assert!(text.contains("`x-key` is the header of the secret") && text.contains("headers"), "{text}");
-    let text = mistake("answers = { retry = [409], accept = ['4xx'] }", "", &[]);
+    let text = diagnostics("answers = { retry = [409], accept = ['4xx'] }", "", &[]);
     assert!(text.contains("4xx overlaps 409 of `retry`") && text.contains("test.toml:3"), "{text}");
-    assert!(mistake("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
+    assert!(diagnostics("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_told_by_initialize() {
+async fn unusable_settings_are_reported_by_initialize() {
     let api = Api::start();
     let failed = async |section: &str, secrets: &[(&'static str, &'static str)]| {
         let (mut sink, core) = load(&toml(&api, section, ""), &with(secrets)).expect("valid");

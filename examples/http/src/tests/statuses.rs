@@ -1,21 +1,21 @@
-//! What each status means, by what of the request a record fills in.
+//! The meaning of each status, by the parts of the request that contain values of the record.
 
 use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
 
 use super::{
     TOPIC,
     api::{Api, Reply::Status},
-    connected, records, told, toml,
+    connected, records, report, toml,
 };
 
-/// The statuses of the first list are retried and the records of the others rejected, alone and in a batch.
+/// The statuses of `api_state` are retried, the records of the others rejected.
 async fn judged(mapping: &str, api_state: &[u16], of_the_record: &[u16]) {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", mapping), &[]).await;
     for (statuses, is_retried) in [(api_state, true), (of_the_record, false)] {
         for status in statuses {
             api.always(Status(*status, &[], "say what you like"));
-            let text = told(sink.process_batch(records(1)).await);
+            let text = report(sink.process_batch(records(1)).await);
             assert_eq!(text.contains("tried: true"), is_retried, "{mapping}: {text}");
             assert_eq!(text.contains("rejected: []"), is_retried, "{mapping}: {text}");
             assert!(text.contains(&status.to_string()), "{text}");
@@ -24,7 +24,7 @@ async fn judged(mapping: &str, api_state: &[u16], of_the_record: &[u16]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_api_answers_on_a_constant_path_is_its_state() {
+async fn a_status_on_a_constant_path_is_about_the_api() {
     let states = [
         402, 403, 404, 405, 406, 408, 410, 411, 414, 415, 417, 421, 423, 425, 426, 428, 429, 431, 451, 500, 501, 505,
         511,
@@ -34,14 +34,14 @@ async fn what_an_api_answers_on_a_constant_path_is_its_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_path_that_the_record_fills_in_it_may_be_the_record() {
+async fn a_status_on_a_path_with_values_of_the_record_may_be_about_the_record() {
     let states = [402, 403, 406, 408, 411, 415, 417, 421, 423, 425, 426, 428, 429, 500, 501, 505];
     judged("path = '/things/{/number}'", &states, &[400, 404, 405, 409, 410, 413, 414, 422, 431, 451]).await;
     judged("path = '/things?n={offset}'", &states, &[404]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_method_or_a_header_of_the_record_may_be_wrong_too() {
+async fn a_status_on_a_method_or_header_of_the_record_may_be_about_the_record() {
     let api = Api::start();
     let mapping = "method = '{attribute:m}'\nheaders = { content-type = '{attribute:t}' }";
     let mut sink = connected(&toml(&api, "", mapping), &[]).await;
@@ -51,11 +51,11 @@ async fn a_method_or_a_header_of_the_record_may_be_wrong_too() {
     };
     for status in [405, 406, 415, 428, 431] {
         api.always(Status(status, &[], ""));
-        let text = told(sink.process_batch(record()).await);
+        let text = report(sink.process_batch(record()).await);
         assert!(text.contains("retry: []") && text.contains(&status.to_string()), "{text}");
     }
     api.always(Status(404, &[], ""));
-    let text = told(sink.process_batch(record()).await);
+    let text = report(sink.process_batch(record()).await);
     assert!(text.contains("rejected: []"), "{text}");
 }
 
@@ -67,7 +67,7 @@ async fn a_batch_that_is_too_large_is_halved_and_one_for_which_the_api_is_not_re
     let answer = sink.process_batch(records(9)).await;
     assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
     api.always(Status(404, &[], ""));
-    let text = told(sink.process_batch(records(9)).await);
+    let text = report(sink.process_batch(records(9)).await);
     assert!(text.contains("rejected: []") && text.contains("tried: true"), "{text}");
 }
 
@@ -83,7 +83,7 @@ async fn any_success_is_taken_and_the_body_of_a_207_is_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_say_what_a_status_means_for_the_mapping_and_else_for_the_connector() {
+async fn answers_of_the_mapping_have_precedence_over_those_of_the_connector() {
     let api = Api::start();
     let section = "answers = { accept = [409, '410-411'], fatal = ['5xx'], reject = [207] }";
     let mapping = "answers = { retry = ['400-403'], reject = [404, 500], accept = [405], fatal = [422] }";
@@ -108,7 +108,7 @@ async fn answers_say_what_a_status_means_for_the_mapping_and_else_for_the_connec
         let outcome = match sink.process_batch(records(1)).await {
             Ok(()) => "taken",
             Err(ConnectorError::Fatal { .. }) => "fatal",
-            Err(error) => match told(Err(error)).contains("rejected: []") {
+            Err(error) => match report(Err(error)).contains("rejected: []") {
                 true => "retried",
                 false => "rejected",
             },
@@ -118,7 +118,7 @@ async fn answers_say_what_a_status_means_for_the_mapping_and_else_for_the_connec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_head_refuses_ends_the_start() {
+async fn a_refused_credential_in_the_health_check_ends_the_start() {
     let api = Api::start();
     for status in [401, 407] {
         api.head(status);
@@ -127,14 +127,14 @@ async fn a_credential_that_head_refuses_ends_the_start() {
         let error = sink.initialize(core).await.expect_err("refused");
         assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
         let text = error.report();
-        for told in [&status.to_string(), "HTTP_SINK_SECRET", "health_path"] {
-            assert!(text.contains(told) && !text.contains("s3cret"), "no {told} in {text}");
+        for part in [&status.to_string(), "HTTP_SINK_SECRET", "health_path"] {
+            assert!(text.contains(part) && !text.contains("s3cret"), "no {part} in {text}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_says_nothing_of_the_connector_is_healthy() {
+async fn any_answer_to_the_health_check_is_healthy_but_unavailable_and_unauthorized() {
     let api = Api::start();
     for status in [200, 204, 301, 400, 403, 404, 405, 418, 500, 501, 505] {
         api.head(status);

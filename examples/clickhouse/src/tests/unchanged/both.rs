@@ -1,4 +1,4 @@
-//! What both servers take.
+//! Values that both servers take.
 
 use super::Case;
 

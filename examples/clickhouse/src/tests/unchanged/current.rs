@@ -1,4 +1,4 @@
-//! What only a current server takes.
+//! Values that only a current server takes.
 
 use super::Case;
 

@@ -1,4 +1,4 @@
-//! No value is changed without an error: it arrives as it was sent, or by a rule of the README, or its record is rejected.
+//! No value is changed without an error: it is stored as sent, or by a documented rule, or its record is rejected.
 
 mod both;
 mod current;
@@ -8,7 +8,7 @@ use danube_sink::SinkConnector;
 use self::{both::BOTH, current::CURRENT};
 use super::{Engine, Process, records, rejected, started};
 
-/// A type, and of values of JSON what `SELECT toString(v)` says of each; `None` for those that are rejected.
+/// A column type, and JSON values with the stored value as text; `None` for those that are rejected.
 type Case = (&'static str, &'static [(&'static str, Option<&'static str>)]);
 
 #[tokio::test]
