@@ -1,4 +1,4 @@
-//! From records to rows: which value goes into which column.
+//! Rows of Arrow columns from records.
 
 use arrow_array::{
     Array, BooleanArray, RecordBatch,
@@ -13,73 +13,74 @@ use super::{
     value::{array, text},
 };
 
-/// What fills the columns of a table.
+/// The columns of a table, with the field of a record that fills each.
 #[derive(Debug, Clone)]
 pub struct Columns {
     schema: SchemaRef,
     filled: Vec<Filled>,
-    /// By the field of the same place in here.
+    /// The fields of `filled`, in the same order.
     fields: Fields,
-    /// Of a table that is filled by name.
+    /// For a table whose columns are filled by name.
     names: Option<Names>,
 }
 
 /// A column that records fill.
 #[derive(Debug, Clone)]
 struct Filled {
-    place: usize,
+    /// The index of the column in the schema.
+    index: usize,
     from: Field,
     is_required: bool,
-    /// Of numbers that are timestamps.
+    /// The unit of timestamps that are numbers.
     unit: Option<TimeUnit>,
 }
 
 /// The rows of a batch.
 #[derive(Debug)]
 pub struct Rows<'r> {
-    /// A row of each record that fits.
+    /// A row for each valid record.
     pub batch: RecordBatch,
     /// The record of each row.
     pub records: Vec<&'r SinkRecord>,
-    /// The others, each with its reason: the column, its type and where the value stands, never the value. Return
-    /// `rejected.into_result()` when the rows are written: a record that is not named counts as delivered.
+    /// The rejected records, each with the reason: the column, its type and the path of the value, never the value. Return
+    /// `rejected.into_result()` when the rows are written: a record that it does not name counts as delivered.
     pub rejected: PartialFailure,
 }
 
-/// Why a record is no row; `None` if it is one.
+/// Why a record is rejected; `None` if it is valid.
 type Reason = Option<String>;
 
 impl Columns {
-    /// Columns of the schema, each filled by the field that `source` gives for its name. Those without a field are null.
+    /// Columns of the schema, each filled by the field that `source` returns for its name. A column without a field is null.
     pub fn new(schema: SchemaRef, source: impl Fn(&str) -> Option<Field>) -> Self {
         let columns = schema.fields().iter().enumerate();
-        let filled = columns.filter_map(|(place, column)| {
+        let filled = columns.filter_map(|(index, column)| {
             let from = source(column.name())?;
-            Some(Filled { place, from, is_required: !column.is_nullable(), unit: None })
+            Some(Filled { index, from, is_required: !column.is_nullable(), unit: None })
         });
         let filled: Vec<_> = filled.collect();
         let fields = filled.iter().map(|filled| filled.from.clone()).collect();
         Self { schema, filled, fields, names: None }
     }
 
-    /// The unit of numbers that are timestamps of the column, at any depth: they count from 1970, in UTC. Without it, a
-    /// record with a number for a timestamp is rejected, since nothing says what it counts.
+    /// Sets the unit of numbers in a timestamp column, at any depth: they count from 1970, in UTC. By default, a record with a
+    /// number for a timestamp is rejected, since its unit is unknown.
     #[must_use]
     pub fn with_unit(mut self, column: &str, unit: TimeUnit) -> Self {
-        self.each_of(column, |filled| filled.unit = Some(unit));
+        self.change_column(column, |filled| filled.unit = Some(unit));
         self
     }
 
-    /// Rejects records without a value for the column, also where the schema lets it be null.
+    /// Rejects records without a value for the column, even if it is nullable in the schema.
     #[must_use]
     pub fn require(mut self, column: &str) -> Self {
-        self.each_of(column, |filled| filled.is_required = true);
+        self.change_column(column, |filled| filled.is_required = true);
         self
     }
 
-    fn each_of(&mut self, column: &str, change: impl Fn(&mut Filled)) {
+    fn change_column(&mut self, column: &str, change: impl Fn(&mut Filled)) {
         let schema = &self.schema;
-        self.filled.iter_mut().filter(|filled| schema.field(filled.place).name() == column).for_each(change);
+        self.filled.iter_mut().filter(|filled| schema.field(filled.index).name() == column).for_each(change);
     }
 
     pub(super) fn with_names(mut self, names: Names) -> Self {
@@ -87,12 +88,12 @@ impl Columns {
         self
     }
 
-    /// A row of each record. A record is rejected if it has a value that its column does not take, none for a column that
-    /// must have one, or none for any column; or if its payload is not JSON, but columns are filled from within it.
+    /// Makes a row of each record. A record is rejected if a column does not take its value, if it has no value for a required
+    /// column or for any column, or if its payload is not JSON although columns are filled from within it.
     ///
     /// # Errors
     ///
-    /// A type that Arrow has no values of text for, or a batch too large for it.
+    /// A column type that Arrow cannot read from text, or a batch that is too large for it.
     pub fn rows<'r>(&self, records: &'r [SinkRecord]) -> Result<Rows<'r>, ArrowError> {
         let parts = in_parts(records, |part| self.read(part)).into_iter().collect::<Result<Vec<_>, _>>()?;
         let (batches, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
@@ -117,8 +118,8 @@ impl Columns {
             let texts = texts.finish();
             let array = array(column, &texts)?;
             let expected = if column.is_nullable() { texts.null_count() } else { 0 };
-            let misfits = if array.null_count() > expected { &mut reasons[..] } else { &mut [] };
-            for (row, reason) in misfits.iter_mut().enumerate().filter(|(row, _)| array.is_null(*row)) {
+            let rejected = if array.null_count() > expected { &mut reasons[..] } else { &mut [] };
+            for (row, reason) in rejected.iter_mut().enumerate().filter(|(row, _)| array.is_null(*row)) {
                 if texts.is_valid(row) {
                     reason.get_or_insert_with(|| does_not_take(column));
                 } else if !column.is_nullable() {
@@ -127,12 +128,12 @@ impl Columns {
             }
             arrays.push(array);
         }
-        let fit: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
-        let arrays = arrays.iter().map(|array| filter(array, &fit)).collect::<Result<_, _>>()?;
+        let valid: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
+        let arrays = arrays.iter().map(|array| filter(array, &valid)).collect::<Result<_, _>>()?;
         Ok((RecordBatch::try_new(SchemaRef::clone(&self.schema), arrays)?, reasons))
     }
 
-    /// Appends the record's values to the columns that are filled, or nulls, if it is no row.
+    /// Appends the record's values to the filled columns, or nulls if it is rejected.
     fn append(&self, record: &SinkRecord, texts: &mut [StringBuilder]) -> Reason {
         let mut reason = self.names.as_ref().and_then(|names| names.collision(&record.json()));
         let values = self.fields.json_of(record).unwrap_or_else(|error| {
@@ -143,7 +144,7 @@ impl Columns {
             vec![None; self.filled.len()]
         });
         for (filled, value) in self.filled.iter().zip(values) {
-            let column = self.schema.field(filled.place);
+            let column = self.schema.field(filled.index);
             let value = match value.as_deref().filter(|value| *value != "null") {
                 Some(json) => match text(column.data_type(), json, filled.unit) {
                     Ok(text) => Some(text),
@@ -162,7 +163,7 @@ impl Columns {
                     None
                 }
             };
-            texts[filled.place].append_option(value);
+            texts[filled.index].append_option(value);
         }
         reason
     }

@@ -1,4 +1,4 @@
-//! Records as rows of [Arrow](https://arrow.apache.org) columns, for connectors whose target takes them: Delta Lake, Iceberg,
+//! Converts records to [Arrow](https://arrow.apache.org) record batches, for connectors to columnar targets: Delta Lake, Iceberg,
 //! Parquet files, Lance, DuckDB, ….
 //!
 //! ```
@@ -19,36 +19,36 @@
 //! let records = [record(1, r#"{"id":7,"user":{"name":"Ada"}}"#), record(2, r#"{"id":"seven"}"#)];
 //! let rows = columns.rows(&records)?;
 //! assert_eq!(rows.batch.num_rows(), 1);
-//! // When the batch is written, this is what `process_batch` returns:
+//! // `process_batch` returns this when the batch is written:
 //! let result = rows.rejected.into_result();
 //! assert!(result.unwrap_err().to_string().contains("1 rejected"));
 //! # Ok::<(), arrow_schema::ArrowError>(())
 //! ```
 //!
-//! [`MappedColumns`] is for a mapping that names columns: which a new table has, what a table that is there lacks, and what
-//! fills them.
+//! [`MappedColumns`] is for a mapping that names columns: it gives the schema of a new table, validates an existing one, and fills
+//! the columns.
 //!
 //! # What a column takes
 //!
 //! | type | takes |
 //! |---|---|
-//! | texts | texts; anything else as its JSON text |
-//! | integers | whole numbers, exactly, also as text or as `7.0`; a fraction or one out of range is rejected |
-//! | floating point | numbers, also as text, as the nearest that the type has, and the texts `NaN`, `Infinity` and `-Infinity`; one out of range is rejected |
+//! | strings | strings; anything else as its JSON text |
+//! | integers | integers, exactly, also as strings or as `7.0`; a fraction or a number out of range is rejected |
+//! | floating point | numbers, also as strings, as the nearest that the type has, and the strings `NaN`, `Infinity` and `-Infinity`; a number out of range is rejected |
 //! | booleans | `true`, `false` |
-//! | decimals | numbers, also as text, exactly; one with more digits than precision or scale allow is rejected, never rounded |
-//! | dates and times | texts: `2018-02-07`, `01:26:13` |
-//! | timestamps | RFC 3339, UTC if no zone is said; and numbers, if [`Columns::with_unit`] says what they count |
+//! | decimals | numbers, also as strings, exactly; one with more digits than precision or scale allow is rejected, never rounded |
+//! | dates and times | strings: `2018-02-07`, `01:26:13` |
+//! | timestamps | RFC 3339, in UTC unless it has an offset; and numbers, if [`Columns::with_unit`] sets their unit |
 //! | binary | base64, as payloads of the schema type Bytes and bytes in Avro and Protobuf are |
-//! | lists, structs, maps | JSON of that shape, each value in it by these rules; fields that the type lacks are left out |
+//! | lists, structs, maps | arrays and objects, each value in them by these rules; fields that the type lacks are left out |
 //!
-//! Dates and timestamps are of the years 1 to 9999. Of a timestamp, digits beyond the column's unit are cut off; a leap second
-//! (`23:59:60`) is the second after it, as in POSIX; in a column without a zone it is that of UTC.
+//! The years 1 to 9999 are supported. Digits of a timestamp beyond the column's unit are cut off; a leap second (`23:59:60`) is the
+//! second after it, as in POSIX; a column without a time zone gets the time in UTC.
 //!
-//! Values are read from the text that the producer wrote, so that no number changes on the way. `null` is a value that is not
-//! there. Of fields with one name in an object the last counts. All cores take part in batches of several thousand records.
+//! Values are read from the JSON that the producer wrote, so that no number changes on the way. `null` counts as a missing value. If
+//! an object repeats a field, the last one counts. Batches of several thousand records are converted on all cores.
 //!
-//! The `arrow-…` crates are of version 59; a target's library has to be of the same.
+//! The `arrow-…` crates have version 59; a target's library has to use the same.
 
 #![warn(missing_docs)]
 
@@ -56,9 +56,11 @@ mod columns;
 mod names;
 mod nested;
 mod number;
+mod scalar;
 mod schema;
 mod time;
 mod value;
+mod violation;
 
 pub use self::{
     columns::{Columns, Rows},

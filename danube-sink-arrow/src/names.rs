@@ -1,4 +1,4 @@
-//! Names of a payload's fields that collide with those of a target's columns.
+//! Name collisions between the fields of a payload and the columns of a table.
 
 use std::{
     borrow::Cow,
@@ -11,10 +11,10 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-/// The columns of a table that are filled by the payload's fields of their names.
+/// The column names of a table whose columns are filled by the payload's fields of the same names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
-    /// By its name in small letters: a column, and whether a field of the payload fills it.
+    /// By lower-case name: a column, and whether a field of the payload fills it.
     columns: HashMap<String, (String, bool)>,
 }
 
@@ -24,11 +24,11 @@ impl Names {
         Self { columns: columns.into_iter().map(entry).collect() }
     }
 
-    /// Why the fields of this payload collide with one another, or from metadata.
+    /// Why a field of the payload collides with a column; `None` if none does.
     pub(super) fn collision(&self, json: &str) -> Option<String> {
         let mut collision = None;
         let _ =
-            serde_json::Deserializer::from_str(json).deserialize_map(Fields { of: self, collision: &mut collision });
+            serde_json::Deserializer::from_str(json).deserialize_map(Fields { names: self, collision: &mut collision });
         collision
     }
 
@@ -37,17 +37,17 @@ impl Names {
         match (is_filled, column == name) {
             (true, true) => None,
             (true, false) => Some(format!(
-                "it has a field whose name differs from that of column `{column}` in capital letters alone; name the columns"
+                "it has a field whose name differs from that of column `{column}` only by case; name the columns"
             )),
-            (false, _) => {
-                Some(format!("it has a field of the name of column `{column}`, which metadata fills; name the columns"))
-            }
+            (false, _) => Some(format!(
+                "it has a field with the name of column `{column}`, which metadata fills; name the columns"
+            )),
         }
     }
 }
 
 struct Fields<'n, 'c> {
-    of: &'n Names,
+    names: &'n Names,
     collision: &'c mut Option<String>,
 }
 
@@ -64,13 +64,13 @@ impl<'a> Visitor<'a> for Fields<'_, '_> {
     fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = fields.next_key()? {
             fields.next_value::<IgnoredAny>()?;
-            *self.collision = self.collision.take().or_else(|| self.of.of_field(&name));
+            *self.collision = self.collision.take().or_else(|| self.names.of_field(&name));
         }
         Ok(())
     }
 }
 
-/// The first of the names that another one before it is, but for capital letters.
+/// The first name that repeats an earlier one, ignoring case.
 pub(super) fn repeated<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let mut seen = HashSet::new();
     names.into_iter().find(|name| !seen.insert(name.to_lowercase()))

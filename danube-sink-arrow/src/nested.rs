@@ -1,6 +1,6 @@
-//! Lists, structs and maps, as JSON that Arrow's own reader takes by the same rules as whole columns are filled.
+//! Values of lists, structs and maps: checked by the rules of scalar columns, and written as JSON for Arrow's reader.
 //!
-//! That reader by itself cuts `7.5` down to `7`, rounds decimals, makes `1e39` infinite and takes any number for a time.
+//! On its own, that reader truncates `7.5` to `7`, rounds decimals, makes `1e39` infinite and takes any number for a time.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
@@ -11,12 +11,12 @@ use arrow_schema::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, value::RawValue};
 
-use super::value::{Violation, text};
+use super::{scalar, time::is_count, violation::Violation};
 
-/// Of fields with one name the last counts.
+/// The members of an object; if a name repeats, the last one counts.
 type Object<'v> = BTreeMap<Cow<'v, str>, &'v RawValue>;
 
-/// The value, checked in all its depth, as JSON for Arrow's reader.
+/// The value as JSON for Arrow's reader, checked at every depth.
 pub(super) fn canonical(kind: &DataType, json: &str, unit: Option<TimeUnit>) -> Result<String, Violation> {
     let mut out = String::with_capacity(json.len());
     write(kind, json, unit, &mut out).map(|()| out)
@@ -30,31 +30,31 @@ fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) 
                 let value = values.get(field.name().as_str()).map(|value| value.get());
                 (Value::from(field.name().as_str()).to_string(), &**field, value.unwrap_or("null"))
             });
-            each(written, ['{', '}'], unit, out)
+            write_all(written, ['{', '}'], unit, out)
         }
         Map(entries, _) => {
-            let Struct(entry) = entries.data_type() else { return Err(Violation::new("has a type that is no map")) };
-            let [key, value] = &entry[..] else { return Err(Violation::new("has a type that is no map")) };
+            let Struct(entry) = entries.data_type() else { return Err(Violation::new("has an invalid map type")) };
+            let [key, value] = &entry[..] else { return Err(Violation::new("has an invalid map type")) };
             let values: Object<'_> = serde_json::from_str(json).map_err(|_| Violation::new("is not a JSON object"))?;
             let mut written = Vec::with_capacity(values.len());
             for (name, json) in values {
                 let name = Value::from(name).to_string();
-                let name = text(key.data_type(), &name, None).map_err(|violation| violation.below("a key"))?;
+                let name = scalar::text(key.data_type(), &name, None).map_err(|violation| violation.below("a key"))?;
                 written.push((Value::from(name).to_string(), &**value, json.get()));
             }
-            each(written, ['{', '}'], unit, out)
+            write_all(written, ['{', '}'], unit, out)
         }
         List(item) | LargeList(item) | FixedSizeList(item, _) | ListView(item) | LargeListView(item) => {
             let items: Vec<&RawValue> =
                 serde_json::from_str(json).map_err(|_| Violation::new("is not a JSON array"))?;
-            each(items.into_iter().map(|json| (String::new(), &**item, json.get())), ['[', ']'], unit, out)
+            write_all(items.into_iter().map(|json| (String::new(), &**item, json.get())), ['[', ']'], unit, out)
         }
-        _ => leaf(kind, json, unit, out),
+        _ => write_scalar(kind, json, unit, out),
     }
 }
 
-/// Values with their fields; names, quoted, are those of an object.
-fn each<'f>(
+/// Writes the items of an array, or the members of an object, which have a quoted name.
+fn write_all<'f>(
     values: impl IntoIterator<Item = (String, &'f Field, &'f str)>,
     [open, close]: [char; 2],
     unit: Option<TimeUnit>,
@@ -70,7 +70,7 @@ fn each<'f>(
                 out.push_str(json);
                 Ok(())
             }
-            "null" => Err(Violation::new("is null or not there")),
+            "null" => Err(Violation::new("is null or missing")),
             json => write(field.data_type(), json, unit, out),
         };
         written.map_err(|violation| match &*name {
@@ -82,8 +82,8 @@ fn each<'f>(
     Ok(())
 }
 
-fn leaf(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Violation> {
-    let text = text(kind, json, unit)?;
+fn write_scalar(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Violation> {
+    let text = scalar::text(kind, json, unit)?;
     match kind {
         kind if kind.is_binary() => {
             let bytes = STANDARD.decode(&*text).map_err(|_| Violation::new("is not base64"))?;
@@ -91,9 +91,9 @@ fn leaf(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -
             bytes.iter().for_each(|byte| write!(out, "{byte:02x}").unwrap_or_default());
             out.push('"');
         }
-        // `NaN` is none of JSON's numbers.
+        // `NaN` is not a JSON number.
         kind if kind.is_numeric() && !text.ends_with(['N', 'y']) => out.push_str(&text),
-        kind if super::time::is_count(kind) || *kind == DataType::Boolean => out.push_str(&text),
+        kind if is_count(kind) || *kind == DataType::Boolean => out.push_str(&text),
         _ if json.starts_with('"') => out.push_str(json),
         _ => out.push_str(&Value::from(text).to_string()),
     }

@@ -1,11 +1,11 @@
-//! Decimal numbers, exactly as they are written.
+//! Decimal numbers of any length, without loss of a digit.
 
-use super::value::{OUT_OF_RANGE, Violation};
+use super::violation::{OUT_OF_RANGE, Violation};
 
-/// The most digits that are looked at: more than the largest type holds, and a bound for exponents of hostile records.
+/// The most zeros that an exponent adds: more than the largest type holds, and a bound for hostile records.
 const MOST_DIGITS: i64 = 400;
 
-/// A decimal number: digits without zeros around them, counted in a power of ten.
+/// A decimal number: its digits, without leading and trailing zeros, times a power of ten.
 pub(super) struct Decimal {
     is_negative: bool,
     digits: String,
@@ -13,7 +13,7 @@ pub(super) struct Decimal {
 }
 
 impl Decimal {
-    /// Reads `-12.50e3` and the like.
+    /// Parses a number such as `-12.50e3`.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let (is_negative, mantissa) = match mantissa.strip_prefix('-') {
@@ -34,13 +34,11 @@ impl Decimal {
         Some(Self { is_negative, exponent: if digits.is_empty() { 0 } else { exponent }, digits })
     }
 
-    /// As text without an exponent, if `scale` digits behind the point and `precision` digits in all hold it exactly.
+    /// The number without an exponent, if `scale` digits after the decimal point and `precision` digits in all hold it exactly.
     pub(super) fn fixed(&self, precision: u8, scale: i8) -> Result<String, Violation> {
         let shift = self.exponent.saturating_add(scale.into());
         if shift < 0 {
-            return Err(Violation::new(
-                "has more digits behind the point than the column, which would be rounded away",
-            ));
+            return Err(Violation::new("has more decimal places than the column, which would be rounded away"));
         }
         if self.length().saturating_add(shift) > precision.into() {
             return Err(Violation::new(OUT_OF_RANGE));
@@ -48,7 +46,7 @@ impl Decimal {
         Ok(self.plain())
     }
 
-    /// The number of units of which `10^digits` make one, rounded down, so that no time becomes a later one.
+    /// The number times `10^digits`, rounded down to an integer, so that no time becomes a later one.
     pub(super) fn floor(&self, digits: u32) -> Option<i128> {
         let shift = self.exponent.checked_add(digits.into())?;
         let length = self.length();
@@ -62,8 +60,8 @@ impl Decimal {
         Some(if self.is_negative { -whole - i128::from(is_cut) } else { whole })
     }
 
-    /// The number, if it is a whole one.
-    pub(super) fn whole(&self) -> Option<i128> {
+    /// The number, if it is an integer.
+    pub(super) fn integer(&self) -> Option<i128> {
         (self.exponent >= 0).then(|| self.floor(0))?
     }
 
@@ -89,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_are_kept_or_the_number_is_refused() {
+    fn digits_are_kept_or_the_number_is_rejected() {
         let fixed = |text: &str| Decimal::read(text).and_then(|number| number.fixed(5, 2).ok());
         for (text, is) in [
             ("1.5", "1.5"),
@@ -122,7 +120,7 @@ mod tests {
         assert_eq!(floor("-0.0001", 3), Some(-1));
         assert_eq!(floor("1517966773.84", 9), Some(1_517_966_773_840_000_000));
         assert_eq!(floor("1e30", 9), None);
-        assert_eq!(Decimal::read("7.0").and_then(|number| number.whole()), Some(7));
-        assert_eq!(Decimal::read("7.00000000000000000000000000000000000000000000001").and_then(|n| n.whole()), None);
+        assert_eq!(Decimal::read("7.0").and_then(|number| number.integer()), Some(7));
+        assert_eq!(Decimal::read("7.00000000000000000000000000000000000000000000001").and_then(|n| n.integer()), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Which columns a mapping names, and which a new table may have.
+//! The columns that a topic mapping names, and the schema of a new table.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,20 +14,20 @@ use super::{
     names::{Names, repeated},
 };
 
-/// The columns that a topic mapping names, and what of a record fills each. Where it names none, the table's own are filled,
-/// each by the value of its name.
+/// The columns that a topic mapping names, and the field of a record that fills each. If it names none, each column of the table is
+/// filled by the payload's field of its name.
 #[derive(Debug, Clone)]
 pub struct MappedColumns {
     named: Vec<(Column, Field)>,
-    /// Of numbers that are timestamps, by column.
+    /// The units of timestamps that are numbers, by column.
     units: Vec<(String, TimeUnit)>,
-    /// Whether there are others than those of metadata.
+    /// Whether the mapping names columns, other than those of metadata.
     names_columns: bool,
 }
 
 impl MappedColumns {
-    /// These columns, each with its field, or filled by the value of its name in the payload; and one of its name for what
-    /// records say of themselves.
+    /// The columns of a mapping, each with the field that fills it (default: the payload's field of its name), and a column for
+    /// each of the metadata.
     pub fn new(columns: impl IntoIterator<Item = (Column, Option<Field>)>, metadata: &[Metadata]) -> Self {
         let of_payload = |(column, from): (Column, Option<Field>)| {
             let from = from.unwrap_or_else(|| of_name(column.name()));
@@ -39,29 +39,28 @@ impl MappedColumns {
         Self { named, units: Vec::new(), names_columns }
     }
 
-    /// The unit of numbers that are timestamps of the column, as [`Columns::with_unit`] has it.
+    /// Sets the unit of numbers in a timestamp column, as [`Columns::with_unit`] does.
     #[must_use]
     pub fn with_unit(mut self, column: &str, unit: TimeUnit) -> Self {
         self.units.push((column.to_owned(), unit));
         self
     }
 
-    /// The first name that the mapping gives two columns, metadata among them. Names that differ in capital letters alone are
-    /// the same: most targets cannot tell them apart.
+    /// The first column name that repeats, metadata included. Names that differ only by case are the same: most targets cannot
+    /// distinguish them.
     pub fn repeated(&self) -> Option<&str> {
         repeated(self.named.iter().map(|(column, _)| column.name().as_str()))
     }
 
-    /// Whether the mapping names columns of its own. Else a table is filled by the names of its columns.
+    /// Whether the mapping names columns. Otherwise the payload's fields fill the columns of their names.
     pub fn names_columns(&self) -> bool {
         self.names_columns
     }
 
-    /// The columns of a table that is to be made: those that are named, else those of these records, in the order of their
-    /// names, and none of them required: `Int64` where all values are whole numbers of 64 bits, `Float64` where all are
-    /// numbers, `Boolean`, and `Utf8` for everything else, nested values as JSON text. There are none if none are named and no
-    /// payload is a JSON object. A field of the name of metadata, or of another field but for capital letters, has no column:
-    /// [`Columns::rows`] rejects the records that have it.
+    /// The columns of a new table: the named ones, or else the fields of these records by name, all of them nullable. The type is
+    /// `Int64` if all values are integers of 64 bits, `Float64` if all are numbers, `Boolean`, and `Utf8` for everything else,
+    /// nested values as JSON text. The result is empty if no column is named and no payload is a JSON object. A field with the name
+    /// of metadata, or of another field in another case, gets no column: [`Columns::rows`] rejects the records that have it.
     pub fn of_new_table(&self, records: &[SinkRecord]) -> Vec<Column> {
         let mut columns = if self.names_columns { Vec::new() } else { inferred(records) };
         let is_metadata = |name: &str| self.named.iter().any(|(named, _)| is_same_name(named.name(), name));
@@ -72,31 +71,37 @@ impl MappedColumns {
         columns
     }
 
-    /// What is wrong with a table that is there: the first column that it lacks, or has with another type, or that must have a
-    /// value and has none of the mapping. `type_name` is what the target calls a type.
-    pub fn misfit(&self, table: &Schema, type_name: impl Fn(&DataType) -> String) -> Option<String> {
-        let misfit = self.named.iter().find_map(|(column, _)| {
-            let (name, wanted) = (column.name(), column.data_type());
-            let is = match table.field_with_name(name) {
-                Ok(has) if are_same(has.data_type(), wanted) => return None,
-                Ok(has) => format!("`{}`", type_name(has.data_type())),
-                Err(_) => match table.fields().iter().find(|has| is_same_name(has.name(), name)) {
-                    Some(has) => return Some(format!("column `{name}` is `{}` in the table: write it so", has.name())),
-                    None => "not there".to_owned(),
+    /// Validates the mapping against the schema of an existing table. `type_name` is the target's name of a type.
+    ///
+    /// # Errors
+    /// The first column that the table lacks or has with another type, or that must have a value and is not in the mapping.
+    pub fn validate(&self, table: &Schema, type_name: impl Fn(&DataType) -> String) -> Result<(), String> {
+        for (column, _) in &self.named {
+            let (name, expected) = (column.name(), column.data_type());
+            let found = match table.field_with_name(name) {
+                Ok(found) if are_same(found.data_type(), expected) => continue,
+                Ok(found) => format!("is `{}`", type_name(found.data_type())),
+                Err(_) => match table.fields().iter().find(|found| is_same_name(found.name(), name)) {
+                    Some(found) => {
+                        return Err(format!("column `{name}` is `{}` in the table: use that name", found.name()));
+                    }
+                    None => "is missing".to_owned(),
                 },
             };
-            Some(format!("column `{name}` of the table is {is}; the mapping wants `{}`", type_name(wanted)))
-        });
-        misfit.or_else(|| {
-            let is_named = |column: &Column| self.named.iter().any(|(named, _)| named.name() == column.name());
-            let unfilled = |column: &&arrow_schema::FieldRef| !column.is_nullable() && !is_named(column);
-            let column = table.fields().iter().find(unfilled).filter(|_| self.names_columns)?;
-            Some(format!("column `{}` of the table must have a value, and the mapping has none for it", column.name()))
-        })
+            let expected = type_name(expected);
+            return Err(format!("column `{name}` of the table {found}; the mapping expects `{expected}`"));
+        }
+        let is_named = |column: &Column| self.named.iter().any(|(named, _)| named.name() == column.name());
+        match table.fields().iter().find(|column| !column.is_nullable() && !is_named(column)) {
+            Some(column) if self.names_columns => {
+                Err(format!("column `{}` of the table must have a value, and is not in the mapping", column.name()))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// What fills the columns of a table. A column that the mapping requires is required of each record, also where the table
-    /// lets it be null.
+    /// The columns of a table with the fields that fill them. A column that the mapping requires is required of each record, even if
+    /// it is nullable in the table.
     pub fn columns(&self, table: SchemaRef) -> Columns {
         let named = |name: &str| self.named.iter().rfind(|(column, _)| column.name() == name);
         let names = table.fields().iter().map(|column| (column.name().as_str(), named(column.name()).is_none()));
@@ -119,7 +124,7 @@ fn is_same_name(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// Whether values of one type are values of the other. The order of a struct's fields does not matter: they have names.
+/// Whether two types have the same values. The order of a struct's fields does not matter: they have names.
 fn are_same(one: &DataType, other: &DataType) -> bool {
     let same = |one: &Column, other: &Column| {
         one.is_nullable() == other.is_nullable() && are_same(one.data_type(), other.data_type())

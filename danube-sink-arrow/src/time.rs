@@ -1,9 +1,5 @@
-//! Dates and times, as counts of the unit that a column has them in.
+//! Dates, times and timestamps: from text to the integer in the column's unit.
 
-use super::{
-    number::Decimal,
-    value::{OUT_OF_RANGE, Violation},
-};
 use arrow_array::{timezone::Tz, types::Date32Type};
 use arrow_cast::parse::{Parser, string_to_datetime, string_to_time_nanoseconds};
 use arrow_schema::{
@@ -11,7 +7,12 @@ use arrow_schema::{
     TimeUnit,
 };
 
-/// In seconds since 1970: the years 1 to 9999, which every reader of tables has.
+use super::{
+    number::Decimal,
+    violation::{OUT_OF_RANGE, Violation},
+};
+
+/// The years 1 to 9999, which every reader of tables supports, in seconds since 1970.
 const YEARS: std::ops::RangeInclusive<i128> = -62_135_596_800..=253_402_300_799;
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400;
@@ -19,20 +20,20 @@ const DAY: i128 = 86_400;
 const NO_UNIT: &str = "is a number, and the mapping names no unit for numbers of this column: set `unit` to s, ms, us or ns, \
                        or send RFC 3339";
 
-/// Whether values of the type are counts.
+/// Whether the type is a date, a time or a timestamp, which Arrow stores as an integer.
 pub(super) fn is_count(kind: &DataType) -> bool {
     matches!(kind, Date32 | Date64 | Time32(_) | Time64(_) | Timestamp(..))
 }
 
-/// The count that the column has of a value: a text, or, where the mapping names its unit, a number of a timestamp.
-pub(super) fn count(kind: &DataType, text: &str, is_text: bool, unit: Option<TimeUnit>) -> Result<i64, Violation> {
+/// The integer of a date, time or timestamp in the column's unit: from a string, or, if the mapping names a unit, from a number.
+pub(super) fn count(kind: &DataType, text: &str, is_string: bool, unit: Option<TimeUnit>) -> Result<i64, Violation> {
     let nanoseconds = match kind {
         Timestamp(..) => match unit {
-            Some(unit) if !is_text || is_number(text) => from_number(text, unit)?,
-            _ if !is_text => return Err(Violation::new(NO_UNIT)),
+            Some(unit) if !is_string || is_number(text) => from_number(text, unit)?,
+            _ if !is_string => return Err(Violation::new(NO_UNIT)),
             _ => timestamp(text)?,
         },
-        _ if !is_text => return Err(Violation::new("is a number; the column takes texts")),
+        _ if !is_string => return Err(Violation::new("is not a string")),
         Time32(_) | Time64(_) => time(text)?,
         _ => date(text)?,
     };
@@ -69,7 +70,7 @@ fn from_number(text: &str, unit: TimeUnit) -> Result<i128, Violation> {
 
 fn timestamp(text: &str) -> Result<i128, Violation> {
     let time = "+00:00".parse::<Tz>().and_then(|utc| string_to_datetime(&utc, text));
-    let time = time.map_err(|_| Violation::new("is not a time as RFC 3339 writes it, such as 2018-02-07T01:26:13Z"))?;
+    let time = time.map_err(|_| Violation::new("is not an RFC 3339 time such as 2018-02-07T01:26:13Z"))?;
     in_years(time.timestamp().into()).map(|seconds| seconds * SECOND + i128::from(time.timestamp_subsec_nanos()))
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of values, column by column, beside what Arrow's own JSON reader makes of the same payloads.
+//! The values of each column type, compared with Arrow's own JSON reader on the same payloads.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "it serves tests alone")]
 
@@ -17,7 +17,7 @@ fn schema(columns: impl IntoIterator<Item = Field>) -> SchemaRef {
     Arc::new(Schema::new(columns.into_iter().collect::<Vec<_>>()))
 }
 
-/// Each column filled by what has its name.
+/// Each column filled by the payload's field of its name.
 fn by_name(schema: &SchemaRef) -> Columns {
     Columns::new(Arc::clone(schema), |name| format!("/{name}").parse().ok())
 }
@@ -40,15 +40,15 @@ fn taken(kind: &DataType, json: &str) -> Option<String> {
     let column = schema([Field::new("v", kind.clone(), true)]);
     let records = [record(1, format!(r#"{{"v": {json}}}"#))];
     let rows = by_name(&column).rows(&records).unwrap();
-    let refused = rows.rejected.into_result().err().map(|failure| failure.report());
-    assert_eq!(refused.is_none(), rows.batch.num_rows() == 1, "{json} as {kind}");
-    assert!(refused.is_none_or(|told| told.contains("column `v` does not take it")), "{json} as {kind}");
+    let rejected = rows.rejected.into_result().err().map(|failure| failure.report());
+    assert_eq!(rejected.is_none(), rows.batch.num_rows() == 1, "{json} as {kind}");
+    assert!(rejected.is_none_or(|reason| reason.contains("column `v` does not take it")), "{json} as {kind}");
     assert_eq!(rows.records.len(), rows.batch.num_rows());
     shown(rows.batch.column(0)).pop()
 }
 
 #[test]
-fn each_type_takes_what_the_page_says() {
+fn each_type_takes_the_documented_values() {
     let zone = |unit| DataType::Timestamp(unit, Some("UTC".into()));
     let paris = || DataType::Timestamp(TimeUnit::Microsecond, Some("Europe/Paris".into()));
     let item = || Arc::new(Field::new("item", DataType::Int64, true));
@@ -112,7 +112,7 @@ fn each_type_takes_what_the_page_says() {
 }
 
 #[test]
-fn records_that_do_not_fit_leave_the_others_where_they_are() {
+fn rejected_records_do_not_move_the_others() {
     let columns = schema([
         Field::new("n", DataType::Int64, false),
         Field::new("absent", DataType::Int64, true),
@@ -138,10 +138,10 @@ fn records_that_do_not_fit_leave_the_others_where_they_are() {
     assert_eq!(shown(2), fit.iter().map(|number| (number + 1).to_string()).collect::<Vec<_>>());
     assert_eq!(rows.batch.column(1).null_count(), fit.len());
     assert!(rows.records.iter().map(|record| record.offset()).eq(fit.iter().map(|number| number + 1)));
-    let told = rows.rejected.to_string();
+    let report = rows.rejected.to_string();
     assert!(
-        told.contains("140 rejected") && told.contains("does not take it as Int64") && !told.contains("s3cret"),
-        "{told}"
+        report.contains("140 rejected") && report.contains("does not take it as Int64") && !report.contains("s3cret"),
+        "{report}"
     );
 }
 
@@ -153,7 +153,7 @@ fn a_batch_without_records_has_columns() {
 }
 
 #[test]
-fn columns_are_inferred_of_objects() {
+fn columns_are_inferred_from_objects() {
     let payloads = [
         r#"{"a":1,"b":"x","c":{"d":[1]},"e":1,"f":null,"h":{"x":1},"i":[1],"j":1}"#,
         r#"{"a":2,"e":1.5,"g":true,"h":[1],"i":[{"x":[]}],"j":{}}"#,
@@ -183,7 +183,7 @@ fn columns_are_inferred_of_objects() {
 }
 
 #[test]
-fn a_mapping_says_what_a_table_has_and_what_fills_it() {
+fn a_mapping_names_the_columns_of_a_table_and_the_fields_that_fill_them() {
     let (id, name) = (Field::new("id", DataType::Int64, false), Field::new("name", DataType::Utf8, true));
     let from = Some("/user/name".parse().unwrap());
     let mapped = MappedColumns::new([(id.clone(), None), (name.clone(), from)], &[Metadata::Offset]);
@@ -191,14 +191,14 @@ fn a_mapping_says_what_a_table_has_and_what_fills_it() {
     assert_eq!(mapped.of_new_table(&[]), [id.clone(), name.clone(), offset.clone()]);
 
     let table = schema([offset, Field::new("other", DataType::Int64, true), name.clone(), id]);
-    let told = |kind: &DataType| kind.to_string().to_lowercase();
-    assert_eq!(mapped.misfit(&table, told), None);
+    let type_name = |kind: &DataType| kind.to_string().to_lowercase();
+    assert_eq!(mapped.validate(&table, type_name), Ok(()));
     let without = schema([name.clone()]);
-    let misfit = "column `id` of the table is not there; the mapping wants `int64`";
-    assert_eq!(mapped.misfit(&without, told).as_deref(), Some(misfit));
+    let reason = "column `id` of the table is missing; the mapping expects `int64`";
+    assert_eq!(mapped.validate(&without, type_name).unwrap_err(), reason);
     let other = schema([Field::new("id", DataType::Utf8, false), name]);
-    let misfit = "column `id` of the table is `utf8`; the mapping wants `int64`";
-    assert_eq!(mapped.misfit(&other, told).as_deref(), Some(misfit));
+    let reason = "column `id` of the table is `utf8`; the mapping expects `int64`";
+    assert_eq!(mapped.validate(&other, type_name).unwrap_err(), reason);
 
     let place = |names: [&str; 2], nullable| {
         let fields = names.map(|name| Field::new(name, DataType::Float64, nullable));
@@ -206,9 +206,9 @@ fn a_mapping_says_what_a_table_has_and_what_fills_it() {
         Field::new("places", DataType::List(Arc::new(places)), true)
     };
     let places = MappedColumns::new([(place(["lat", "lon"], true), None)], &[]);
-    assert_eq!(places.misfit(&schema([place(["lon", "lat"], true)]), told), None, "fields have names");
+    assert_eq!(places.validate(&schema([place(["lon", "lat"], true)]), type_name), Ok(()), "fields have names");
     for other in [place(["lon", "lat"], false), place(["lon", "height"], true)] {
-        assert!(places.misfit(&schema([other]), told).is_some());
+        assert!(places.validate(&schema([other]), type_name).is_err());
     }
 
     let record = [record(7, r#"{"id":1,"other":2,"name":"no","user":{"name":"Ada"}}"#)];
@@ -220,7 +220,7 @@ fn a_mapping_says_what_a_table_has_and_what_fills_it() {
     assert_eq!(row(&MappedColumns::new([], &[Metadata::Offset])), ["7", "2", "no", "1"]);
 }
 
-/// What Arrow's own reader makes of the payloads.
+/// The batch that Arrow's own reader makes of the payloads.
 fn of_arrow(schema: &SchemaRef, payloads: &[String]) -> RecordBatch {
     let mut decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(payloads.len()).build_decoder().unwrap();
     for payload in payloads {
@@ -230,7 +230,7 @@ fn of_arrow(schema: &SchemaRef, payloads: &[String]) -> RecordBatch {
 }
 
 proptest! {
-    /// Where Arrow's reader takes payloads, the rows are the same.
+    /// The rows are the same as those of Arrow's reader, where it takes the payloads.
     #[test]
     fn rows_are_those_of_arrows_own_reader(
         values in prop::collection::vec(

@@ -1,7 +1,7 @@
-//! Rows a second into a table on disk: the connector beside the bare library with the same rows and batches.
+//! Rows per second into a table on disk: the connector compared with the bare library, with the same rows and batches.
 //!
-//! `cargo bench -p delta-lake` writes both in turn. The bare loop does what a program would that knows nothing of brokers:
-//! arrow's JSON decoder from the payloads' bytes, `RecordBatchWriter`, one commit a batch.
+//! `cargo bench -p delta-lake` runs both in turn. The bare loop is a program without a broker: arrow's JSON decoder on the payloads'
+//! bytes, `RecordBatchWriter`, one commit per batch.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures alone")]
 #[allow(dead_code, unused_imports, reason = "its main and its tests are for others")]
@@ -71,7 +71,7 @@ async fn bare(rows: u64) -> f64 {
         CreateBuilder::new().with_location(url.as_str()).with_columns(columns).await.expect("a table");
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
-        // Made just before, as those are that a connector gets.
+        // Created just before, like the batches of a connector.
         let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(payload).collect();
         let started = Instant::now();
         let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
@@ -109,7 +109,7 @@ async fn connector(rows: u64) -> f64 {
     finish(time, rows, &folder)
 }
 
-/// As the runtime hands it over: found to be JSON.
+/// A record as the runtime passes it: with JSON detected.
 fn record(number: u64, decoder: &Arc<Decoder>) -> SinkRecord {
     let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
     record.payload(payload(number)).decoder(Arc::clone(decoder)).build()

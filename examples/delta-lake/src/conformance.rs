@@ -1,4 +1,4 @@
-//! The connector in everything that happens to connectors, on disk and in S3.
+//! The conformance kit, on disk and in S3.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
     tests::common::{Reader, S3, folder, toml},
 };
 
-/// What a table lies on.
+/// The store of a table.
 enum Store {
     /// The folder with the table.
     Disk(PathBuf),
@@ -29,7 +29,7 @@ impl Lake {
         }
     }
 
-    /// The table's, and the one that it is moved to.
+    /// The table's folder, and the one that it is moved to.
     fn folders(&self) -> (PathBuf, PathBuf) {
         let table = match &self.store {
             Store::Disk(folder) => folder.join("table"),
@@ -83,8 +83,8 @@ impl Subject for Lake {
 
     async fn give_back(&self) {
         match (&self.store, self.folders()) {
-            (Store::S3(server), (_, away)) if !away.exists() => server.come_back().await,
-            // It fails if the connector has begun a table of its own meanwhile.
+            (Store::S3(server), (_, away)) if !away.exists() => server.start_again().await,
+            // This fails if the connector has created another table in between.
             (_, (table, away)) => fs::rename(away, table).expect("no other table"),
         }
     }

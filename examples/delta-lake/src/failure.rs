@@ -1,4 +1,4 @@
-//! What a failure of the table means: one table for the code and for the README.
+//! Failures of the table and their classes: one table for code and README.
 
 use std::{error::Error, io::ErrorKind, iter::successors};
 
@@ -9,30 +9,29 @@ use deltalake::{
     kernel::transaction::{CommitConflictError as Conflict, TransactionError as Commit},
 };
 
-/// What happens, and its class.
+/// A description of a failure, and its class.
 type Answer = (&'static str, TargetFailure);
 
 const KEYS: Answer = ("401, or keys that the store does not know", Unauthenticated);
 const RIGHTS: Answer = ("403, a folder that cannot be written, a full disk", NotReady);
 const GONE: Answer = ("the bucket, the folder or the table is gone", NotReady);
 const LOG: Answer = ("the table's log cannot be read", NotReady);
-const AWAY: Answer = ("the store is away, slow, or answers 5xx or 429", Busy);
+const AWAY: Answer = ("the store is unreachable, slow, or answers 5xx or 429", Busy);
 const OTHERS: Answer = ("another writer was faster, also with metadata or protocol: the table is read again", Busy);
 const DATA: Answer = ("the library refuses the data", Refused);
 const FEATURES: Answer = ("the table has features that the library cannot write", Misconfigured);
 const SCHEMA: Answer = ("the table's columns are not those of the mapping", Misconfigured);
-const OPTIONS: Answer =
-    ("an unknown option, a location that is none, a store without conditional writes", Misconfigured);
+const OPTIONS: Answer = ("an unknown option, an invalid location, a store without conditional writes", Misconfigured);
 
-/// All of them, as the README shows them.
+/// All answers, for the README.
 #[cfg(test)]
 pub(crate) const ANSWERS: [Answer; 10] = [KEYS, RIGHTS, GONE, LOG, AWAY, OTHERS, DATA, FEATURES, SCHEMA, OPTIONS];
 
-/// S3's words for keys that are wrong or out of date, which come with status 400 or 403.
+/// S3's error codes for invalid or expired keys, which have status 400 or 403.
 const WRONG_KEYS: [&str; 5] =
     ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"];
 
-/// A failure of the table, whose error depends on when it happens.
+/// A failure of the table; its error differs at start and while running.
 #[derive(Debug)]
 pub(crate) struct Failure {
     class: TargetFailure,
@@ -67,20 +66,21 @@ impl From<Failure> for ConnectorError {
     }
 }
 
-pub(crate) trait Sorted<T> {
-    /// Sorts an error of the library.
-    fn sorted(self, what: &str) -> Result<T, Failure>;
+/// Classifies errors of the library.
+pub(crate) trait Classify<T> {
+    /// Classifies an error of the library.
+    fn classify(self, what: &str) -> Result<T, Failure>;
 
-    /// Sorts an error of what encodes rows, whose values may be to blame.
-    fn of_rows(self, what: &str) -> Result<T, Failure>;
+    /// Classifies an error from the encoding of rows, which their values may have caused.
+    fn classify_rows(self, what: &str) -> Result<T, Failure>;
 }
 
-impl<T, E: Into<DeltaTableError>> Sorted<T> for Result<T, E> {
-    fn sorted(self, what: &str) -> Result<T, Failure> {
+impl<T, E: Into<DeltaTableError>> Classify<T> for Result<T, E> {
+    fn classify(self, what: &str) -> Result<T, Failure> {
         self.map_err(|error| failure(&error.into(), what))
     }
 
-    fn of_rows(self, what: &str) -> Result<T, Failure> {
+    fn classify_rows(self, what: &str) -> Result<T, Failure> {
         self.map_err(|error| match error.into() {
             error @ (DeltaTableError::Arrow { .. } | DeltaTableError::Parquet { .. }) if answer(&error) == LOG => {
                 Failure::new(DATA, format!("{what}: {}", DATA.0))
@@ -92,7 +92,7 @@ impl<T, E: Into<DeltaTableError>> Sorted<T> for Result<T, E> {
 
 fn failure(error: &DeltaTableError, what: &str) -> Failure {
     let answer = answer(error);
-    // What is read or written may stand in the others: a line of the log, a value of a partition.
+    // The error may contain data that is read or written: a line of the log, a value of a partition.
     let message = match answer {
         LOG | DATA => format!("{what}: {}", answer.0),
         FEATURES => format!("{what}: {}; drop the feature from the table, or name another table", report(error)),
@@ -101,7 +101,7 @@ fn failure(error: &DeltaTableError, what: &str) -> Failure {
     Failure::new(answer, message)
 }
 
-/// An error of the library. It lists every variant, so that a new one is sorted before it is met.
+/// The answer of an error of the library. Every variant is listed, so that a new one has to be classified.
 fn answer(error: &DeltaTableError) -> Answer {
     use DeltaTableError as Delta;
     match error {
@@ -174,7 +174,7 @@ fn of_commit(error: &Commit) -> Answer {
     }
 }
 
-/// The kernel's errors by the beginnings of their texts: their type is not in the library's interface.
+/// The kernel's errors by the beginnings of their messages: their type is not public.
 const KERNEL: [(&str, Answer); 8] = [
     ("Unsupported: ", FEATURES),
     ("Invalid protocol action", FEATURES),
@@ -198,7 +198,7 @@ fn has_wrong_keys(text: &str) -> bool {
     WRONG_KEYS.iter().any(|word| text.contains(word))
 }
 
-/// The store's or the system's error below one that says nothing of its class.
+/// The answer of the store's or the system's error among the sources.
 fn of_cause(error: &(dyn Error + 'static)) -> Option<Answer> {
     below(error).find_map(|error| error.downcast_ref::<Store>()).map(of_store).or_else(|| of_io(error))
 }
@@ -221,7 +221,7 @@ fn below<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
     successors(error.source(), |error| (**error).source())
 }
 
-/// The error with everything below it that it does not say itself.
+/// The error with the messages of its sources that it does not repeat itself.
 fn report(error: &DeltaTableError) -> String {
     let mut line = error.to_string();
     for text in below(error).map(ToString::to_string) {
@@ -232,7 +232,7 @@ fn report(error: &DeltaTableError) -> String {
     line
 }
 
-/// Paths of files have values of the partitions' columns in them, in URLs with the sign encoded: `country=…/part-00000.parquet`.
+/// Removes values of partition columns from file paths, in URLs with an encoded `=`: `country=…/part-00000.parquet`.
 fn without_partitions(text: &str) -> String {
     let parts: Vec<_> = text.split('/').collect();
     let within = 1..parts.len().saturating_sub(1);

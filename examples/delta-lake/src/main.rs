@@ -1,9 +1,10 @@
-//! Danube topics into Delta tables, on disk or in S3: `cargo run -p delta-lake -- dev`
+//! Appends records of Danube topics to Delta tables, on disk or in S3: `cargo run -p delta-lake -- dev`
 
 mod columns;
 #[cfg(test)]
 mod conformance;
 mod failure;
+mod mapping;
 mod partitions;
 mod protocol;
 mod table;
@@ -12,8 +13,8 @@ mod tests;
 
 use std::collections::HashMap;
 
-use columns::Column;
 use danube_sink::{Options, config::Mapping, prelude::*};
+use mapping::Target;
 use table::Table;
 
 /// Appends the records of each topic to a Delta table, each batch in one commit.
@@ -22,50 +23,29 @@ use table::Table;
     dev_hint = "Try: python3 -c \"from deltalake import DeltaTable; print(DeltaTable('earthquakes').to_pyarrow_table())\""
 )]
 pub(crate) struct DeltaLake {
-    /// Options of the object store, under its own names: `aws_region`, `aws_endpoint`, `aws_allow_http`, `max_retries`, ….
+    /// Options of the object store, by their own names: `aws_region`, `aws_endpoint`, `aws_allow_http`, `max_retries`, ….
     storage_options: Options,
-    /// The access key of S3. Without it, whatever the environment of the process offers, such as a role.
+    /// S3 access key id; without it, credentials of the process's environment, such as a role.
     #[setting(secret, env = "AWS_ACCESS_KEY_ID")]
     access_key_id: Option<Secret>,
-    /// The secret that belongs to the access key.
+    /// S3 secret access key.
     #[setting(secret, env = "AWS_SECRET_ACCESS_KEY")]
     secret_access_key: Option<Secret>,
-    /// The token of temporary keys.
+    /// Session token of temporary S3 credentials.
     #[setting(secret, env = "AWS_SESSION_TOKEN")]
     session_token: Option<Secret>,
-    /// Which table each topic goes to.
+    /// The topics to read, and the table for each.
     #[topic_mappings(subscription_type = "Exclusive", batch_size = 10_000, flush_interval_ms = 5_000)]
     topics: TopicMappings<Target>,
-    /// By location.
+    /// The open tables, by location.
     #[state]
     tables: HashMap<String, Table>,
-}
-
-/// What a topic mapping says beyond the common keys.
-#[derive(TopicMapping)]
-#[setting(validate = Self::has_each_name_once)]
-pub(crate) struct Target {
-    /// A folder, or `s3://bucket/path`. A table that is not there is made.
-    table: String,
-    /// The columns that records fill. Without them: the table's, each from the value of its name; of a new table, those that
-    /// the first batch has, nested values as JSON text.
-    #[setting(default = [])]
-    columns: Vec<Column>,
-    /// Columns that say where a record comes from.
-    #[setting(default = [])]
-    metadata: Vec<Metadata>,
-    /// The columns by whose values the files of a new table are kept apart.
-    #[setting(default = [])]
-    partition_by: Vec<String>,
-    /// A checkpoint of a new table's log is written after so many commits.
-    #[setting(default = 100, range = 1..)]
-    checkpoint_interval: u32,
 }
 
 #[sink_connector]
 impl SinkConnector for DeltaLake {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
-        // A try must end well before the runtime's own limit.
+        // An attempt must end well before the runtime's `write_timeout`.
         let mut options = HashMap::from([("max_retries".into(), "2".into()), ("retry_timeout".into(), "10s".into())]);
         options.extend(self.storage_options.0.clone());
         for (name, secret) in [

@@ -1,4 +1,4 @@
-//! Values that cannot be those of a partition: they are names of folders.
+//! Values of partition columns, which are names of folders.
 
 use danube_sink::PartialFailure;
 use danube_sink_arrow::Rows;
@@ -8,31 +8,34 @@ use deltalake::arrow::{
     error::ArrowError,
 };
 
-/// The longest name of a folder on most file systems, in bytes.
+/// The longest folder name on most file systems, in bytes.
 const LONGEST: usize = 255;
 
-/// The rows whose values can be those of the partitions; the others are rejected.
+/// Rejects rows with values that cannot be folder names.
+///
+/// # Errors
+/// An error of Arrow.
 pub(crate) fn writable<'r>(rows: Rows<'r>, partition_by: &[String]) -> Result<Rows<'r>, ArrowError> {
     let mut reasons: Vec<Option<String>> = vec![None; rows.records.len()];
     for name in partition_by {
         let column = rows.batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref::<StringArray>());
         for (reason, value) in reasons.iter_mut().zip(column.into_iter().flatten()) {
             let why = match value {
-                Some("") => "Delta reads an empty text there as null",
+                Some("") => "Delta reads an empty string as null",
                 Some(value) if name.len() + 1 + encoded_length(value) > LONGEST => {
                     "it is too long for the name of a folder (255 bytes, percent-encoded)"
                 }
                 _ => continue,
             };
-            reason.get_or_insert_with(|| format!("column `{name}`, which parts the files, does not take it: {why}"));
+            reason.get_or_insert_with(|| format!("partition column `{name}` does not take it: {why}"));
         }
     }
     if reasons.iter().all(Option::is_none) {
         return Ok(rows);
     }
     let Rows { batch, records, mut rejected } = rows;
-    let fit: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
-    let batch = filter_record_batch(&batch, &fit)?;
+    let valid: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
+    let batch = filter_record_batch(&batch, &valid)?;
     let records = records.into_iter().zip(reasons).filter_map(|(record, reason)| match reason {
         Some(reason) => {
             PartialFailure::invalid(&mut rejected, record, reason);

@@ -1,4 +1,4 @@
-//! What a table asks of those who write to it, looked at before the first record.
+//! Checks the table features that writers need to support, before the first record.
 
 use deltalake::{
     kernel::transaction::{PROTOCOL, TransactionError},
@@ -7,23 +7,23 @@ use deltalake::{
 
 use super::failure::Failure;
 
-/// The newest versions of the protocol that the library knows; what newer ones ask of a writer it cannot say.
+/// The newest protocol versions (reader, writer) that the library supports.
 const NEWEST: (i32, i32) = (3, 7);
 
-/// What a column with an invariant has in its metadata.
+/// The metadata key of a column with an invariant.
 const INVARIANT: &str = "\"delta.invariants\"";
 
-/// Whether the connector can do what the table's protocol asks of its writers. The library itself says so with the first
-/// commit alone, and does not look for invariants of version 2.
+/// Checks that the connector supports the table features that writers need. The library itself checks them only with the first
+/// commit, and not the invariants of version 2.
 ///
 /// # Errors
-/// The features that it cannot write, by their names, and what to do.
-pub(crate) fn check(table: &DeltaTableState, place: &str) -> Result<(), Failure> {
+/// The names of the features that are not supported, and what to do.
+pub(crate) fn check(table: &DeltaTableState, location: &str) -> Result<(), Failure> {
     let protocol = table.protocol();
     let (reader, writer) = (protocol.min_reader_version(), protocol.min_writer_version());
     if reader > NEWEST.0 || writer > NEWEST.1 {
-        let versions = format!("the table {place} has reader version {reader} and writer version {writer}");
-        return Err(Failure::features(format!("{versions}, newer than this connector knows; name another table")));
+        let versions = format!("the table {location} has reader version {reader} and writer version {writer}");
+        return Err(Failure::features(format!("{versions}, newer than this connector supports; name another table")));
     }
     let names = match PROTOCOL.can_write_to(table) {
         Ok(()) if writer == 2 && has_invariants(table) => vec!["invariants".to_owned()],
@@ -37,16 +37,16 @@ pub(crate) fn check(table: &DeltaTableState, place: &str) -> Result<(), Failure>
     };
     let legacy = match writer {
         7 => "drop them with ALTER TABLE … DROP FEATURE",
-        _ => "upgrade it to writer version 7 with those features alone that it uses",
+        _ => "upgrade it to writer version 7 with only the features that it uses",
     };
     Err(Failure::features(format!(
-        "the table {place} (writer version {writer}) asks of its writers what this connector cannot do: {}; {legacy}, or name \
-         another table",
+        "the table {location} (writer version {writer}) needs features that this connector does not support: {}; {legacy}, or \
+         name another table",
         names.join(", ")
     )))
 }
 
-/// Version 2 has invariants without a list of features.
+/// Whether a column has an invariant, which version 2 does not list as a feature.
 fn has_invariants(table: &DeltaTableState) -> bool {
     serde_json::to_string(&*table.schema()).is_ok_and(|schema| schema.contains(INVARIANT))
 }

@@ -1,4 +1,4 @@
-//! One Delta table: made or opened, and appended to.
+//! One Delta table: opens or creates it, and appends records.
 
 use std::{
     collections::HashMap,
@@ -22,138 +22,141 @@ use deltalake::{
 };
 
 use super::{
-    Target,
-    columns::{can_be_columns, cannot_be_made},
-    failure::{Failure, Sorted},
+    columns::{check_field_names, creation_error},
+    failure::{Classify, Failure},
+    mapping::Target,
     partitions, protocol,
 };
 
-/// How long the log remembers a producer that sends nothing any more.
-const PRODUCERS_ARE_REMEMBERED: &str = "interval 30 days";
+/// How long the log keeps the offsets of a producer after its last message.
+const PRODUCER_RETENTION: &str = "interval 30 days";
 
-/// A table, or the place of one.
+/// A table, which may not exist yet.
 pub(crate) struct Table {
     url: Url,
     options: HashMap<String, String>,
-    was_there: bool,
-    /// As of the last commit; `None` when that is in doubt, or there was none.
+    /// Whether the table has existed: then it is not created again.
+    existed: bool,
+    /// The state as of the last commit; `None` if that is in doubt, or there was none.
     state: Option<DeltaTable>,
-    /// The last commit as the log has it, by which a table is known from another one in its place.
+    /// The last commit in the log, which distinguishes the table from another one at its location.
     commit: Option<Bytes>,
-    /// What the log says of records, in its transactions.
+    /// The offsets of written records, from the log's transactions.
     deduplication: Deduplication,
 }
 
 impl Table {
-    /// The table of a mapping, made if it is not there and the mapping names its columns.
+    /// Opens the table of a mapping. A missing one is created if the mapping names its columns.
     pub(crate) async fn open(target: &Target, options: HashMap<String, String>) -> ConnectorResult<Self> {
-        let url = ensure_table_uri(&target.table).sorted("open the table").map_err(Failure::at_start)?;
+        let url = ensure_table_uri(&target.table).classify("open the table").map_err(Failure::at_start)?;
         let deduplication = Deduplication::default();
-        let mut table = Self { url, options, was_there: false, state: None, commit: None, deduplication };
+        let mut table = Self { url, options, existed: false, state: None, commit: None, deduplication };
         table.state = table.load(target, &[]).await.map_err(Failure::at_start)?;
         Ok(table)
     }
 
-    /// Whether the table can be reached.
+    /// The health check: whether the table exists and can be reached.
     pub(crate) async fn check(&self) -> ConnectorResult<()> {
         self.find().await?;
         Ok(())
     }
 
-    /// Its place, and whether it is there. One that was there is not made again: its log is waited for.
+    /// The table's location, and whether the table exists. One that has existed is not created again: the connector waits for it.
     async fn find(&self) -> Result<(DeltaTable, bool), Failure> {
         let what = format!("find the table {}", self.url);
-        let place = DeltaTableBuilder::from_url(self.url.clone()).sorted(&what)?;
-        let place = place.with_storage_options(self.options.clone()).build().sorted(&what)?;
-        match place.verify_deltatable_existence().await.sorted(&what)? {
-            false if self.was_there => Err(Failure::gone(format!(
-                "{} is not there any more; put it back, or restart the connector to begin another one",
+        let location = DeltaTableBuilder::from_url(self.url.clone()).classify(&what)?;
+        let location = location.with_storage_options(self.options.clone()).build().classify(&what)?;
+        match location.verify_deltatable_existence().await.classify(&what)? {
+            false if self.existed => Err(Failure::gone(format!(
+                "{} no longer exists; restore it, or restart the connector to create a new one",
                 self.url
             ))),
-            is_there => Ok((place, is_there)),
+            exists => Ok((location, exists)),
         }
     }
 
-    /// What its log says now; `None` if it was never there and its columns are not known yet.
+    /// The current state; `None` if the table does not exist and its columns are not known yet.
     async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> Result<Option<DeltaTable>, Failure> {
         let what = format!("open the table {}", self.url);
-        let (mut state, is_there) = self.find().await?;
+        let (mut state, exists) = self.find().await?;
         let mapped = target.mapped();
-        if !is_there {
+        if !exists {
             let columns = mapped.of_new_table(records);
             if columns.is_empty() {
                 return Ok(None);
             }
-            if let Some(reason) = cannot_be_made(&columns, &target.partition_by) {
-                return Err(Failure::schema(format!("make the table {}: {reason}", self.url)));
+            if let Some(reason) = creation_error(&columns, &target.partition_by) {
+                return Err(Failure::schema(format!("create the table {}: {reason}", self.url)));
             }
             let columns = columns.iter().map(TryIntoKernel::try_into_kernel).collect::<Result<Vec<StructField>, _>>();
-            let made = CreateBuilder::new()
+            let created = CreateBuilder::new()
                 .with_log_store(state.log_store())
-                .with_columns(columns.sorted(&what)?)
+                .with_columns(columns.classify(&what)?)
                 .with_partition_columns(&target.partition_by)
                 .with_configuration([
                     ("delta.checkpointInterval", Some(target.checkpoint_interval.to_string())),
-                    ("delta.setTransactionRetentionDuration", Some(PRODUCERS_ARE_REMEMBERED.to_owned())),
+                    ("delta.setTransactionRetentionDuration", Some(PRODUCER_RETENTION.to_owned())),
                 ])
                 .await;
-            // Another one may have been faster.
-            if !state.verify_deltatable_existence().await.sorted(&what)? {
-                made.sorted(&what)?;
+            // Another writer may have created it first.
+            if !state.verify_deltatable_existence().await.classify(&what)? {
+                created.classify(&what)?;
             }
         }
-        self.was_there = true;
+        self.existed = true;
         self.deduplication.forget();
-        state.load().await.sorted(&what)?;
-        protocol::check(state.snapshot().sorted(&what)?, self.url.as_str())?;
-        let schema = RecordBatchWriter::for_table(&state).sorted(&what)?.arrow_schema();
+        state.load().await.classify(&what)?;
+        protocol::check(state.snapshot().classify(&what)?, self.url.as_str())?;
+        let schema = RecordBatchWriter::for_table(&state).classify(&what)?.arrow_schema();
         let type_name =
             |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
-        if let Some(misfit) = mapped.misfit(&schema, type_name) {
-            return Err(Failure::schema(format!("{misfit}: {}", self.url)));
-        }
-        self.commit = last_commit(&state).await.sorted(&what)?;
+        let validated = mapped.validate(&schema, type_name);
+        validated.map_err(|reason| Failure::schema(format!("{reason}: {}", self.url)))?;
+        self.commit = last_commit(&state).await.classify(&what)?;
         Ok(Some(state))
     }
 
-    /// Whether the last commit is where it was. Else the next one would begin a log anew that cannot be read, or go on with
-    /// that of another table.
+    /// Whether the last commit is unchanged. Otherwise the next one would start a log that cannot be read, or continue that of
+    /// another table.
     async fn is_the_same(&self, state: &DeltaTable) -> Result<bool, Failure> {
-        let commit = last_commit(state).await.sorted(&format!("read the log of {}", self.url))?;
+        let commit = last_commit(state).await.classify(&format!("read the log of {}", self.url))?;
         Ok(commit.is_some() && commit == self.commit)
     }
 
     /// Appends the records that the table does not have, in one commit.
+    ///
+    /// # Errors
+    /// The error of the failure's class, or a partial failure that names the rejected records.
     pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
         let what = format!("append to {}", self.url);
-        // Put back at the end: whatever goes wrong or stops halfway, the next try reads what became of this one.
+        // Put back at the end: after a failure or an abort, the next attempt reads the result of this one from the log.
         let state = match self.state.take() {
             Some(state) if self.is_the_same(&state).await? => Some(state),
             _ => {
-                if !self.was_there && !target.mapped().names_columns() && !self.find().await?.1 {
-                    each_record(records, can_be_columns)?;
+                if !self.existed && !target.mapped().names_columns() && !self.find().await?.1 {
+                    each_record(records, check_field_names)?;
                 }
                 self.load(target, records).await?
             }
         };
-        let mut state = state.ok_or_else(|| ConnectorError::fatal("there is neither a table nor a record"))?;
-        let writer = RecordBatchWriter::for_table(&state).sorted(&what)?;
-        let rows = target.mapped().columns(writer.arrow_schema()).rows(records).of_rows(&what)?;
-        let partitions = state.snapshot().sorted(&what)?.metadata().partition_columns();
-        let Rows { batch, records, rejected } = partitions::writable(rows, partitions).of_rows(&what)?;
-        let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.sorted(&what)?;
+        let mut state = state.ok_or_else(|| ConnectorError::fatal("neither a table nor a record exists"))?;
+        let writer = RecordBatchWriter::for_table(&state).classify(&what)?;
+        let rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
+        let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
+        let Rows { batch, records, rejected } = partitions::writable(rows, partitions).classify_rows(&what)?;
+        let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.classify(&what)?;
         if fresh.records.contains(&true) {
-            let batch = filter_record_batch(&batch, &fresh.records.clone().into()).of_rows(&what)?;
+            let batch = filter_record_batch(&batch, &fresh.records.clone().into()).classify_rows(&what)?;
             let mut writer = writer.with_commit_properties(transactions(&fresh.numbers));
-            writer.write(batch).await.of_rows(&what)?;
+            writer.write(batch).await.classify_rows(&what)?;
             let before = state.version();
-            let version = writer.flush_and_commit(&mut state).await.of_rows(&what)?;
+            let version = writer.flush_and_commit(&mut state).await.classify_rows(&what)?;
             if before != version.checked_sub(1) {
-                // Others may have written for the producers that are known here.
+                // Other writers may have committed records of the same producers.
                 self.deduplication.forget();
             }
             self.deduplication.written(fresh);
-            // Unread, it makes the next batch read the log.
+            // If this fails, the next batch reads the log.
             self.commit = last_commit(&state).await.unwrap_or_default();
         }
         self.state = Some(state);
@@ -161,7 +164,7 @@ impl Table {
     }
 }
 
-/// The newest commit that is known, if the log has it.
+/// The log entry of the newest known commit, if it exists.
 async fn last_commit(state: &DeltaTable) -> DeltaResult<Option<Bytes>> {
     match state.version() {
         Some(version) => state.log_store().read_commit_entry(version).await,
@@ -169,7 +172,7 @@ async fn last_commit(state: &DeltaTable) -> DeltaResult<Option<Bytes>> {
     }
 }
 
-/// What the log says under these names.
+/// The transaction versions in the log, by name.
 async fn versions(state: &DeltaTable, names: Vec<String>) -> DeltaResult<HashMap<String, i64>> {
     let (snapshot, log) = (state.snapshot()?, state.log_store());
     let mut versions = HashMap::new();

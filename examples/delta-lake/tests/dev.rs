@@ -1,4 +1,4 @@
-//! The connector as somebody tries it, on a machine that has nothing installed.
+//! The program's `dev` command, on a machine with nothing installed.
 
 #![allow(clippy::expect_used, reason = "it serves tests alone")]
 

@@ -1,4 +1,4 @@
-//! The program with payloads that no row can be made of: no value of theirs is in its logs, its answers or its dead letters.
+//! The program with hostile payloads: none of their values is in its logs, pages or dead letters.
 
 #![allow(clippy::expect_used, reason = "it serves tests alone")]
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use common::{Reader, folder};
 use danube_sink_tests::assert_no_value_leaks;
 
-/// In every value, however it is written.
+/// A part of every value.
 const SECRET: &str = "s3cret";
 
 const COLUMNS: &str = r#"[
@@ -21,7 +21,7 @@ const COLUMNS: &str = r#"[
     { name = 'kind' },
 ]"#;
 
-/// What the columns cannot have, each as JSON with the secret in it.
+/// Payloads that the columns do not take, each with the secret in it.
 fn hostile() -> Vec<String> {
     let texts = [
         r#""s3cret""#,

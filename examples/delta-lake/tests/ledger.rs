@@ -1,4 +1,5 @@
-//! What was confirmed to producers beside what an independent reader finds in the table, after everything that goes wrong.
+//! Compares the records that were confirmed to producers with those that an independent reader finds in the table, after failures of
+//! each component.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
@@ -7,22 +8,22 @@ mod common;
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use common::{ACCESS_KEY, Reader, S3, SECRET_KEY, folder, toml};
-use danube_client::{DanubeClient, Producer};
+use danube_client::Producer;
 use danube_sink::dev::{Acks, BrokerOptions, EmbeddedBroker, Keep, Partitions};
+use danube_sink_tests::{Broker, until, within};
 use tokio::{
     process::{Child, Command},
     sync::watch,
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 const ROUNDS: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Between two records: a load that leaves the machine to the connector.
+/// The time between two records, so that the load leaves the machine to the connector.
 const PACE: Duration = Duration::from_millis(3);
 const SUBSCRIPTION: &str = "lake";
 
-/// A broker, a table, and what connectors have to know of both.
+/// A broker, a table, and the settings of connectors for both.
 struct Stage {
     broker: EmbeddedBroker,
     folder: PathBuf,
@@ -54,7 +55,7 @@ impl Stage {
         topic
     }
 
-    /// A connector of the topic, when it is attached.
+    /// Starts a connector of the topic, and returns when it is attached.
     async fn connector(&self, topic: &str, name: &str, more: &str) -> Child {
         let file = self.folder.join(format!("{name}.toml"));
         let (url, table, options) = (self.broker.url(), &self.table, toml(&self.options));
@@ -73,7 +74,7 @@ impl Stage {
         child
     }
 
-    /// Kills a connector and returns when the broker knows of it: the next one is told from it by the count.
+    /// Kills a connector, and returns when the broker has detached it.
     async fn kill(&self, topic: &str, mut child: Child) {
         let before = self.consumers(topic);
         child.start_kill().expect("it runs");
@@ -113,33 +114,12 @@ impl Stage {
         let (lost, duplicates) = (published.abs_diff(numbers.len() as u64), held - numbers.len());
         println!("{what}: {published} published, {held} in the table, {lost} lost, {duplicates} duplicates");
         assert_eq!((lost, duplicates), (0, 0), "{what}");
-        assert!(numbers.iter().copied().eq(0..published), "{what}: others than those that were published");
+        assert!(numbers.iter().copied().eq(0..published), "{what}: not the published numbers");
     }
-}
-
-/// Returns when the condition holds.
-async fn until(what: &str, condition: impl AsyncFn() -> bool) {
-    let holds = async {
-        while !condition().await {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within(what, holds).await;
-}
-
-async fn within<T>(what: &str, happening: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, happening).await.unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
 }
 
 async fn producer(url: &str, topic: &str, name: &str, partitions: Option<usize>) -> Producer {
-    let client = DanubeClient::builder().service_url(url).build().await.expect("a client");
-    let mut producer = client.new_producer().with_topic(topic).with_name(name).with_reliable_dispatch();
-    if let Some(partitions) = partitions {
-        producer = producer.with_partitions(partitions);
-    }
-    let mut producer = producer.build().expect("a producer");
-    producer.create().await.expect("the topic");
-    producer
+    Broker::at(url).producer(topic, name, partitions).await
 }
 
 async fn publish(producer: &Producer, number: u64) {
@@ -172,10 +152,10 @@ impl Load {
         Self { stop, confirmed, running }
     }
 
-    /// Returns when so many more are confirmed.
+    /// Returns when this many more records are confirmed.
     async fn confirms(&mut self, more: u64) {
-        let wanted = *self.confirmed.borrow() + more;
-        within("more confirmations", self.confirmed.wait_for(|count| *count >= wanted)).await.expect("it runs");
+        let target = *self.confirmed.borrow() + more;
+        within("more confirmations", self.confirmed.wait_for(|count| *count >= target)).await.expect("it runs");
     }
 
     async fn stop(self) -> u64 {
@@ -187,7 +167,7 @@ impl Load {
 const NUMBER: &str = "columns = [{ name = 'number', type = 'long', required = true }]";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_s3_server_that_is_killed_and_comes_back() {
+async fn an_s3_server_that_is_killed_and_restarted() {
     let server = S3::start("ledger-s3-server", true).await;
     let stage = Stage::in_s3("ledger-s3", &server).await;
     let topic = stage.topic("s3", Partitions::Of(3));
@@ -197,7 +177,7 @@ async fn an_s3_server_that_is_killed_and_comes_back() {
         load.confirms(200).await;
         server.kill();
         load.confirms(200).await;
-        server.come_back().await;
+        server.start_again().await;
     }
     let published = load.stop().await;
     stage.settled(&topic).await;
@@ -206,7 +186,7 @@ async fn an_s3_server_that_is_killed_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_is_moved_away_and_comes_back() {
+async fn a_folder_that_is_moved_away_and_back() {
     let stage = Stage::on_disk("ledger-disk").await;
     let topic = stage.topic("disk", Partitions::Of(3));
     let connector = stage.connector(&topic, "one", NUMBER).await;
@@ -216,8 +196,8 @@ async fn a_folder_that_is_moved_away_and_comes_back() {
         load.confirms(200).await;
         fs::rename(&there, &away).expect("the table");
         load.confirms(200).await;
-        // A file of a write that was under way may have made the folder again, but never a log.
-        assert!(!there.join("_delta_log").exists(), "the connector begins another table");
+        // A write in progress may have created the folder again, but never a log.
+        assert!(!there.join("_delta_log").exists(), "the connector creates another table");
         let _ = fs::remove_dir_all(&there);
         fs::rename(&away, &there).expect("no other table");
     }
@@ -246,7 +226,7 @@ async fn a_connector_that_is_killed_between_commit_and_acknowledgement() {
     let published = load.stop().await;
     stage.settled(&topic).await;
     stage.kill(&topic, connector).await;
-    assert!(stage.broker.subscription(&topic, SUBSCRIPTION).unwrap().redeliveries >= 150, "something comes again");
+    assert!(stage.broker.subscription(&topic, SUBSCRIPTION).unwrap().redeliveries >= 150, "records are redelivered");
     stage.assert_clean("killed three times before it acknowledged", published);
 }
 
@@ -269,7 +249,7 @@ async fn a_connector_that_is_killed_at_any_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn offsets_that_start_again_at_0() {
+async fn offsets_that_restart_at_0() {
     let mut stage = Stage::on_disk("ledger-offsets").await;
     let topic = stage.topic("offsets", Partitions::Unpartitioned);
     let mut connector = stage.connector(&topic, "one", NUMBER).await;
@@ -282,7 +262,7 @@ async fn offsets_that_start_again_at_0() {
         }
         stage.settled(&topic).await;
         stage.broker.restart(Keep::Metadata).await.expect("the port");
-        // The connector lives through the first loss, and starts anew after the second.
+        // The connector keeps running through the first loss, and restarts after the second.
         if round == 1 {
             stage.kill(&topic, connector).await;
             connector = stage.connector(&topic, "one", NUMBER).await;
@@ -342,7 +322,7 @@ async fn a_rejected_record_is_written_when_the_mapping_takes_it() {
     let topic = stage.topic("rejected", Partitions::Unpartitioned);
     let mut connector = stage.connector(&topic, "one", NUMBER).await;
     let producer = producer(&stage.broker.url(), &topic, "one", None).await;
-    // In one batch, and it stops the connector; no acknowledgement of those around it counts.
+    // One batch, whose invalid record stops the connector; the broker ignores acknowledgements of the others.
     stage.broker.faults().set_acks(Acks::Ignored);
     for number in ["0", "1", "2.5", "3", "4"] {
         producer.send(format!(r#"{{"number":{number},"whole":2}}"#).into_bytes(), None).await.expect("a confirmation");
@@ -354,11 +334,11 @@ async fn a_rejected_record_is_written_when_the_mapping_takes_it() {
     assert_eq!(numbers, [0, 1, 3, 4]);
 
     stage.broker.faults().set_acks(Acks::Taken);
-    let from_elsewhere = "columns = [{ name = 'number', type = 'long', required = true, from = '/whole' }]";
-    let connector = stage.connector(&topic, "one", from_elsewhere).await;
+    let from_another_field = "columns = [{ name = 'number', type = 'long', required = true, from = '/whole' }]";
+    let connector = stage.connector(&topic, "one", from_another_field).await;
     stage.settled(&topic).await;
     stage.kill(&topic, connector).await;
     let mut numbers = stage.numbers();
     numbers.sort_unstable();
-    assert_eq!(numbers, [0, 1, 2, 3, 4], "the rejected one, and the others not again");
+    assert_eq!(numbers, [0, 1, 2, 3, 4], "the rejected record, and no duplicate of the others");
 }

@@ -1,4 +1,4 @@
-//! A table that others change while the connector runs: it goes on, or says what to do.
+//! A table that other writers change while the connector runs: the connector continues, or reports what to do.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ async fn write(connector: &mut DeltaLake, number: u64) -> ConnectorResult<()> {
     connector.process_batch(vec![record(number, &json!({ "n": number }))]).await
 }
 
-/// Writes again as the runtime does while the answer says so, and returns the first other one.
+/// Retries a write as the runtime does, and returns the first answer that is not retryable.
 async fn retried(connector: &mut DeltaLake, number: u64) -> ConnectorResult<()> {
     for _ in 0..3 {
         match write(connector, number).await {
@@ -31,7 +31,7 @@ fn numbers(folder: &Path) -> Vec<u64> {
     numbers
 }
 
-/// What another writer commits next: other columns.
+/// Commits a change of columns, as another writer.
 fn commit_schema(folder: &Path, version: u64, columns: &[(&str, &str, bool)]) {
     let log = folder.join("table/_delta_log");
     let first = fs::read_to_string(log.join("00000000000000000000.json")).unwrap();
@@ -58,14 +58,14 @@ async fn columns_that_are_added_are_null() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn columns_that_no_longer_fit_end_the_connector_with_what_to_do() {
+async fn columns_that_no_longer_match_end_the_connector() {
     for (columns, reason) in [
-        (&[("m", "long", true)][..], "column `n` of the table is not there; the mapping wants `long`"),
-        (&[("n", "string", true)], "column `n` of the table is `string`; the mapping wants `long`"),
-        (&[("N", "long", true)], "column `n` is `N` in the table: write it so"),
+        (&[("m", "long", true)][..], "column `n` of the table is missing; the mapping expects `long`"),
+        (&[("n", "string", true)], "column `n` of the table is `string`; the mapping expects `long`"),
+        (&[("N", "long", true)], "column `n` is `N` in the table: use that name"),
         (&[("n", "long", true), ("m", "long", false)], "column `m` of the table must have a value"),
     ] {
-        let folder = folder("unfit-meanwhile");
+        let folder = folder("unmatched-later");
         let mut connector = connector(&folder, COLUMN).await.unwrap();
         write(&mut connector, 1).await.unwrap();
         commit_schema(&folder, 2, columns);
@@ -76,7 +76,7 @@ async fn columns_that_no_longer_fit_end_the_connector_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_column_whose_type_changes_takes_what_it_then_takes_where_none_are_named() {
+async fn a_mapping_without_columns_follows_a_change_of_type() {
     let folder = folder("retyped");
     let mut connector = connector(&folder, "").await.unwrap();
     write(&mut connector, 1).await.unwrap();
@@ -86,10 +86,10 @@ async fn a_column_whose_type_changes_takes_what_it_then_takes_where_none_are_nam
     assert!(log.contains(r#"\"minValues\":{\"n\":\"2\"}"#), "{log}");
 }
 
-/// With as many commits as the one before it, so that the log looks as if it went on.
+/// The new table has as many commits as the old one, so that the log looks continuous.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_dropped_and_made_again_is_read_anew() {
-    for (name, columns, fits) in [
+async fn a_recreated_table_is_read_again() {
+    for (name, columns, matches) in [
         ("remade", "columns = [{ name = 'n', type = 'long' }, { name = 'm', type = 'long' }]", true),
         ("remade-other", "columns = [{ name = 'n', type = 'string' }]", false),
     ] {
@@ -103,11 +103,11 @@ async fn a_table_that_is_dropped_and_made_again_is_read_anew() {
         }
         match retried(&mut connector_of_old, 2).await {
             Ok(()) => {
-                assert!(fits);
+                assert!(matches);
                 assert_eq!(numbers(&folder), [2, 10, 11, 12]);
             }
             Err(error) => {
-                assert!(!fits && error.report().contains("the mapping wants `long`"), "{error:?}");
+                assert!(!matches && error.report().contains("the mapping expects `long`"), "{error:?}");
                 assert_eq!(read(&folder).rows.len(), 3, "nothing is added to a table of other columns");
             }
         }
@@ -115,7 +115,7 @@ async fn a_table_that_is_dropped_and_made_again_is_read_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_whose_old_commits_are_cleaned_up_goes_on() {
+async fn a_log_whose_old_commits_are_cleaned_up_continues() {
     let folder = folder("cleaned");
     let mut connector = connector(&folder, &format!("checkpoint_interval = 2\n{COLUMN}")).await.unwrap();
     for number in 1..=5 {

@@ -1,4 +1,4 @@
-//! What the library's errors mean, each made by hand, and those that can be provoked.
+//! The class of each error of the library: constructed errors, and real ones.
 
 use std::{error::Error, fs, io, os::unix::fs::PermissionsExt};
 
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::super::{
     DeltaLake,
-    failure::{Failure, Sorted},
+    failure::{Classify, Failure},
 };
 use super::{
     TOPIC,
@@ -43,7 +43,7 @@ fn on_path(make: impl Fn(String, Source) -> Store, text: &str) -> Delta {
     Delta::ObjectStore { source: make("lake/orders/country=s3cret/part-0.parquet".to_owned(), source(text)) }
 }
 
-/// Every variant that the library has, with its class while rows are written.
+/// Every variant of the library's error, with its class while rows are written.
 fn errors() -> Vec<(Delta, TargetFailure)> {
     use TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated};
     let commit = |source| Delta::Transaction { source };
@@ -115,7 +115,7 @@ fn errors() -> Vec<(Delta, TargetFailure)> {
     ]
 }
 
-/// What is wrong with a log, which one who mends the table puts right.
+/// Errors of a broken log, which an operator repairs.
 fn errors_of_the_log() -> Vec<Delta> {
     vec![
         Delta::InvalidJsonLog { json_err: json_error(), line: "s3cret".into(), version: 1 },
@@ -134,14 +134,14 @@ fn errors_of_the_log() -> Vec<Delta> {
 fn each_error_of_the_library_has_its_class_and_shows_no_value() {
     for (error, class) in errors() {
         let shown = format!("{error:?}");
-        let answer = Err::<(), _>(error).of_rows("append").map_err(ConnectorError::from).unwrap_err();
+        let answer = Err::<(), _>(error).classify_rows("append").map_err(ConnectorError::from).unwrap_err();
         let expected = class.error("");
         assert_eq!(std::mem::discriminant(&answer), std::mem::discriminant(&expected), "{shown}: {answer:?}");
         assert!(!answer.report().contains("s3cret") && answer.report().starts_with("append: "), "{shown}: {answer:?}");
     }
     for error in errors_of_the_log() {
         let shown = format!("{error:?}");
-        let answer = Err::<(), _>(error).sorted("open").map_err(Failure::at_start).unwrap_err();
+        let answer = Err::<(), _>(error).classify("open").map_err(Failure::at_start).unwrap_err();
         assert!(matches!(answer, ConnectorError::Initialization { .. }), "{shown}: {answer:?}");
         assert!(!answer.report().contains("s3cret"), "{shown}: {answer:?}");
     }
@@ -169,7 +169,7 @@ async fn a_value_of_a_partition_is_in_no_error_of_the_store() {
     assert!(report.contains("kind=…/") && !report.contains("s3cret"), "{report}");
 }
 
-/// Another user than root, whom the system refuses nothing.
+/// The failure also occurs for root, who ignores permissions.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_in_the_way_is_waited_for() {
     let folder = folder("in-the-way");

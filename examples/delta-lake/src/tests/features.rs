@@ -1,4 +1,4 @@
-//! Tables that others made, with every feature that the protocol has: found at start, or written and read back.
+//! Tables of other writers with every table feature: refused at start, or written and read back.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use super::{common::folder, connector, read, record};
 
 const COLUMN: &str = "columns = [{ name = 'n', type = 'long' }]";
 
-/// A table without rows, as another program would have made it.
+/// Creates a table without rows, as another program would.
 fn table_by_hand(folder: &Path, protocol: &Value, configuration: &Value, fields: &Value) {
     let log = folder.join("table/_delta_log");
     fs::create_dir_all(&log).unwrap();
@@ -30,7 +30,7 @@ fn field(metadata: &Value) -> Value {
     json!([{ "name": "n", "type": "long", "nullable": true, "metadata": metadata }])
 }
 
-/// The start fails with the feature's name, or a record is written and read back.
+/// Asserts that the start fails with the feature's name, or that a record is written and read back.
 async fn is_refused_or_written(protocol: Value, configuration: Value, fields: Value, refused: Option<&str>) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let folder = folder(&format!("by-hand-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
@@ -97,7 +97,7 @@ async fn several_features_are_named_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn versions_without_a_list_are_refused_for_what_they_imply() {
+async fn versions_without_a_feature_list_are_refused_for_their_implied_features() {
     let versions = |reader: i32, writer: i32| json!({ "minReaderVersion": reader, "minWriterVersion": writer });
     let plain = || field(&json!({}));
     let invariant = json!({ "delta.invariants": "{\"expression\":{\"expression\":\"n > 3\"}}" });
@@ -119,9 +119,9 @@ async fn versions_without_a_list_are_refused_for_what_they_imply() {
     is_refused_or_written(versions(1, 2), json!({ "delta.appendOnly": "true" }), plain(), None).await;
 }
 
-/// Another one upgrades the table while the connector runs.
+/// Another writer upgrades the table while the connector runs.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feature_that_a_table_gets_meanwhile_ends_the_connector_with_its_name() {
+async fn a_feature_that_is_added_later_ends_the_connector_with_its_name() {
     let folder = folder("upgraded");
     let versions = json!({ "minReaderVersion": 1, "minWriterVersion": 2 });
     table_by_hand(&folder, &versions, &json!({}), &field(&json!({})));

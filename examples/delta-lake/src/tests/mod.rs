@@ -1,4 +1,4 @@
-//! Single batches, handed over by hand and read back by an independent reader.
+//! Single batches, written without a runtime and read back by an independent reader.
 
 #[path = "../../tests/common/mod.rs"]
 pub(crate) mod common;
@@ -41,7 +41,7 @@ fn read(folder: &Path) -> common::Read {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_is_written_after_so_many_commits_and_remembers_what_was_written() {
+async fn a_checkpoint_is_written_after_the_interval_and_keeps_the_written_offsets() {
     let folder = folder("checkpoints");
     let mapping = "checkpoint_interval = 4\ncolumns = [{ name = 'n', type = 'long' }]";
     let one = |number: u64| vec![record(number + 1, &json!({ "n": number }))];
@@ -64,12 +64,12 @@ async fn a_checkpoint_is_written_after_so_many_commits_and_remembers_what_was_wr
     let mut numbers: Vec<_> = table.rows.iter().filter_map(|row| row["n"].as_u64()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..12).collect::<Vec<_>>());
-    assert_eq!(table.version, 12, "what is there already makes no commit");
+    assert_eq!(table.version, 12, "records that are written already make no commit");
 }
 
-/// No reader would find a commit beside a log that is gone.
+/// No reader would find a commit in a log that is missing its beginning.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_gone_is_not_begun_again() {
+async fn a_removed_table_is_not_created_again() {
     let (disk, server) = (folder("gone"), S3::start("gone-s3", false).await);
     let places = [
         (disk.join("table").display().to_string(), disk.join("table"), BTreeMap::new()),
@@ -91,7 +91,7 @@ async fn a_table_that_is_gone_is_not_begun_again() {
             connector.health_check().await.expect_err("no table"),
         ] {
             assert!(matches!(error, ConnectorError::Retryable { .. }), "{table}: {error:?}");
-            assert!(error.report().contains("is not there any more"), "{table}: {error:?}");
+            assert!(error.report().contains("no longer exists"), "{table}: {error:?}");
         }
         assert!(!folder.exists(), "{table}");
         fs::rename(&away, &folder).unwrap();
@@ -103,23 +103,23 @@ async fn a_table_that_is_gone_is_not_begun_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_the_mapping_does_not_fit_is_told_at_start() {
-    let folder = folder("unfit");
+async fn a_table_that_does_not_match_the_mapping_is_reported_at_start() {
+    let folder = folder("unmatched");
     connector(&folder, "columns = [{ name = 'n', type = 'long' }]").await.unwrap();
-    for (mapping, told) in [
+    for (mapping, message) in [
         ("columns = [{ name = 'n', type = 'string' }]", "column `n` of the table"),
         ("columns = [{ name = 'm' }]", "column `m` of the table"),
         ("metadata = ['key']", "column `key` of the table"),
     ] {
         let Err(error) = connector(&folder, mapping).await else { panic!("{mapping} is taken") };
-        assert!(matches!(error, ConnectorError::Configuration { .. }) && error.report().contains(told), "{error:?}");
-        let has = if told.contains("`n`") { "is `long`; the" } else { "is not there; the" };
-        assert!(error.report().contains(&format!("{has} mapping wants `string`")), "{error:?}");
+        assert!(matches!(error, ConnectorError::Configuration { .. }) && error.report().contains(message), "{error:?}");
+        let found = if message.contains("`n`") { "is `long`; the" } else { "is missing; the" };
+        assert!(error.report().contains(&format!("{found} mapping expects `string`")), "{error:?}");
     }
 }
 
 #[test]
-fn secrets_and_types_that_are_none_are_told_with_their_line() {
+fn secrets_and_invalid_types_are_reported_with_their_line() {
     let text = "[delta_lake.storage_options]\nAWS_SECRET_ACCESS_KEY = 's3cret'\n\n[[delta_lake.topic_mappings]]\n\
                 topic = '/default/t'\ntable = 't'\ncolumns = [{ name = 'n', type = 'int' }]\n";
     let Err(report) = from_toml::<DeltaLake>(text) else { panic!("it is taken") };

@@ -1,4 +1,4 @@
-//! Names of columns that collide, or that a table cannot have; and values that are names of folders.
+//! Column names that collide or are not allowed, and values that become folder names.
 
 use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::super::DeltaLake;
 use super::{TOPIC, common::folder, connector, read, record};
 
 #[test]
-fn a_name_that_two_columns_have_is_a_mistake_of_the_file() {
+fn a_repeated_column_name_is_an_error_of_the_configuration() {
     for mapping in [
         "columns = [{ name = 'a' }, { name = 'A' }]",
         "columns = [{ name = 'Offset' }]\nmetadata = ['offset']",
@@ -20,14 +20,14 @@ fn a_name_that_two_columns_have_is_a_mistake_of_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_others_could_not_read_is_not_made() {
+async fn a_table_that_others_could_not_read_is_not_created() {
     let list = r#"{"type":"struct","fields":[{"name":"a b","type":"long","nullable":true,"metadata":{}}]}"#;
     for (mapping, part) in [
         ("columns = [{ name = 'a b' }]", "`a b`"),
         ("columns = [{ name = 'a,b' }]", "`a,b`"),
         ("columns = [{ name = '' }]", "``"),
         (&format!("columns = [{{ name = 'x', type = '{list}' }}]"), "`a b`"),
-        ("columns = [{ name = 'a' }, { name = 'b' }]\npartition_by = ['c']", "`c` of partition_by is none"),
+        ("columns = [{ name = 'a' }, { name = 'b' }]\npartition_by = ['c']", "`c` of partition_by is not among"),
         ("columns = [{ name = 'a' }]\npartition_by = ['a']", "has all of the columns"),
         (
             "columns = [{ name = 'a' }, { name = 'b', type = 'binary' }]\npartition_by = ['b']",
@@ -79,7 +79,7 @@ async fn fields_whose_names_collide_are_rejected_with_their_record_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_can_be_no_folder_is_rejected_and_every_other_one_comes_back() {
+async fn a_value_that_is_no_folder_name_is_rejected_and_every_other_is_read_back() {
     let folder = folder("partition-values");
     let mapping = "columns = [{ name = 'n', type = 'long' }, { name = 'p' }, { name = 'at', type = 'timestamp' }]\n\
                    partition_by = ['p', 'at']";

@@ -1,25 +1,5 @@
-//! The README says what the code does.
-
-use danube_sink::{
-    config::template,
-    testing::{assert_examples_load, assert_generated, own_settings, verdict_table},
-};
+//! The generated parts of the README match the code, and its examples load.
 
 use super::super::{DeltaLake, failure::ANSWERS};
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-
-#[test]
-fn the_readme_has_every_setting_of_the_connector() {
-    assert_generated(README, "settings", &own_settings(&template::<DeltaLake>()));
-}
-
-#[test]
-fn the_readme_has_every_verdict() {
-    assert_generated(README, "verdicts", &verdict_table(ANSWERS));
-}
-
-#[test]
-fn the_examples_of_the_readme_load() {
-    assert_examples_load::<DeltaLake>(README, &[]);
-}
+danube_sink_tests::readme_tests!(DeltaLake, ANSWERS, &[]);

@@ -1,4 +1,4 @@
-//! Values of every type, and those that are of none.
+//! Values of every type, and values that no type takes.
 
 use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn values_of_every_type_arrive_as_they_were_sent() {
     let row = table.rows[1].as_object().unwrap();
     assert_eq!(row["long"], i64::MAX);
     let nulls = row.values().filter(|value| value.is_null()).count();
-    assert_eq!(nulls, 12, "what is not there is null: {row:?}");
+    assert_eq!(nulls, 12, "missing values are null: {row:?}");
     assert_eq!(table.columns["money"], "decimal128(20, 4)");
     assert!(folder.join("table/kind=a%20b%2Fc").is_dir(), "files are kept apart by partition");
 }
@@ -57,7 +57,7 @@ async fn numbers_arrive_with_every_digit_that_was_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_type_takes_is_what_the_readme_says() {
+async fn each_type_takes_the_documented_values() {
     let folder = folder("takes");
     let list = r#"{"type":"array","elementType":"long","containsNull":true}"#;
     let taken = [
@@ -126,8 +126,8 @@ async fn what_a_type_takes_is_what_the_readme_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_do_not_fit_are_rejected_for_themselves() {
-    let folder = folder("misfits");
+async fn invalid_records_are_rejected_alone() {
+    let folder = folder("invalid");
     let mapping = "columns = [{ name = 'n', type = 'long', required = true }, { name = 'small', type = 'byte' }, \
                    { name = 'at', type = 'timestamp' }, { name = 'b', type = 'binary' }]";
     let mut connector = connector(&folder, mapping).await.unwrap();
@@ -156,7 +156,7 @@ async fn records_that_do_not_fit_are_rejected_for_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_columns_the_first_batch_has_them() {
+async fn without_columns_the_first_batch_defines_them() {
     let folder = folder("inferred");
     let mut connector = connector(&folder, "metadata = ['offset']").await.unwrap();
     let strange = [record(1, &json!("text")), record(2, &json!([1]))];
@@ -207,15 +207,18 @@ async fn numbers_are_times_only_with_a_unit_that_the_mapping_names() {
 
 #[test]
 fn a_unit_belongs_to_timestamps() {
-    let text = "[[delta_lake.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\n\
-                columns = [{ name = 'n', type = 'long', unit = 'ms' }, { name = 't', type = 'timestamp', unit = 'days' }]\n";
-    let Err(report) = from_toml::<DeltaLake>(text) else { panic!("it is taken") };
-    let report = report.to_string();
-    assert!(report.contains("no timestamps") && report.contains("days"), "{report}");
+    for (column, message) in
+        [("type = 'long', unit = 'ms'", "only for timestamps"), ("type = 'timestamp', unit = 'days'", "unknown unit")]
+    {
+        let columns = format!("columns = [{{ name = 'n', {column} }}]");
+        let text = format!("[[delta_lake.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\n{columns}\n");
+        let Err(report) = from_toml::<DeltaLake>(&text) else { panic!("{column} is taken") };
+        assert!(report.to_string().contains(message), "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_invalid_records_of_a_batch_are_one_answer() {
+async fn all_invalid_records_of_a_batch_are_in_one_error() {
     let folder = folder("many-invalid");
     let mut connector = connector(&folder, "columns = [{ name = 'n', type = 'long' }]").await.unwrap();
     let payload = |number: u64| if number == 50 { "{\"n\":50}" } else { "{\"n\":\"s3cret\"}" };
@@ -226,7 +229,7 @@ async fn all_invalid_records_of_a_batch_are_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payloads_that_are_no_json_are_no_rows() {
+async fn payloads_that_are_not_json_are_rejected() {
     let folder = folder("no-json");
     let mapping =
         "metadata = ['key']\ncolumns = [{ name = 'n', type = 'long' }, { name = 'op', from = 'attribute:op' }]";
@@ -249,7 +252,7 @@ async fn payloads_that_are_no_json_are_no_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_column_requires_it_requires_of_a_table_that_is_there() {
+async fn a_required_column_is_required_in_an_existing_table() {
     let folder = folder("required");
     connector(&folder, "columns = [{ name = 'n', type = 'long' }, { name = 'm', type = 'long' }]").await.unwrap();
     let mapping = "columns = [{ name = 'n', type = 'long', required = true }, { name = 'm', type = 'long' }]";

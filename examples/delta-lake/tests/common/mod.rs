@@ -1,4 +1,4 @@
-//! What the tests share: a reader that is not this project's, an S3 server, and folders.
+//! Shared by the tests: an independent reader, an S3 server, and folders.
 
 #![allow(dead_code, reason = "each test uses a part")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "it serves tests alone")]
@@ -38,7 +38,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A table, as the reader of PyPI sees it.
+/// The content of a table, from the independent reader.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) rows: Vec<Value>,
@@ -78,7 +78,7 @@ impl Reader {
         }
     }
 
-    /// The whole numbers of a column.
+    /// The integers of a column.
     pub(crate) fn numbers(&self, table: &str, options: &BTreeMap<String, String>, column: &str) -> Vec<u64> {
         let number = |row: &Value| row[column].as_u64().expect("a number");
         self.read(table, options).rows.iter().map(number).collect()
@@ -96,14 +96,14 @@ impl Drop for Reader {
 pub(crate) struct S3 {
     folder: PathBuf,
     port: u16,
-    /// Where it is asked.
+    /// The port that clients use.
     front: u16,
     keys: bool,
     process: Mutex<Option<Child>>,
 }
 
 impl S3 {
-    /// With keys that have to be right, or with none.
+    /// Starts a server that checks keys, or none.
     pub(crate) async fn start(name: &str, keys: bool) -> Self {
         let folder = folder(name);
         fs::create_dir(folder.join(BUCKET)).expect("a bucket");
@@ -112,7 +112,7 @@ impl S3 {
         drop(free);
         let front = one_writer_wins::front_of(port).expect("a free port");
         let server = Self { folder, port, front, keys, process: Mutex::default() };
-        server.come_back().await;
+        server.start_again().await;
         server
     }
 
@@ -122,7 +122,7 @@ impl S3 {
         process.wait().expect("it ends");
     }
 
-    pub(crate) async fn come_back(&self) {
+    pub(crate) async fn start_again(&self) {
         let mut command = Command::new(target().join("delta-lake/bin/s3s-fs"));
         command.args(["--host", "127.0.0.1", "--port", &self.port.to_string()]).stdout(Stdio::null());
         if self.keys {
@@ -146,7 +146,7 @@ impl S3 {
         self.folder.join(BUCKET).join(name)
     }
 
-    /// What connector and reader both have to know of it.
+    /// The storage options for connector and reader.
     pub(crate) fn options(&self) -> BTreeMap<String, String> {
         let endpoint = format!("http://127.0.0.1:{}", self.front);
         let mut options = BTreeMap::from([
@@ -160,7 +160,7 @@ impl S3 {
         options
     }
 
-    /// What the reader has to know beyond.
+    /// The storage options with the keys, for the reader.
     pub(crate) fn options_with_keys(&self) -> BTreeMap<String, String> {
         let mut options = self.options();
         options.insert("aws_access_key_id".to_owned(), ACCESS_KEY.to_owned());
@@ -178,7 +178,7 @@ impl Drop for S3 {
     }
 }
 
-/// As a table of a configuration.
+/// Options as TOML.
 pub(crate) fn toml(options: &BTreeMap<String, String>) -> String {
     options.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect()
 }

@@ -1,5 +1,5 @@
-//! What S3 promises and the server of the tests does not keep: of two conditional writes of one object, one wins. The server looks
-//! whether the object is there, and writes it later.
+//! A proxy that makes conditional writes atomic, as S3 does: the server of the tests checks whether an object exists, and writes it
+//! later.
 
 use std::{
     io,
@@ -18,9 +18,9 @@ use tokio::{
     task::LocalSet,
 };
 
-/// Passes requests on to a port, of conditional writes one at a time; where it listens.
+/// Starts a proxy to a port, which forwards conditional writes one at a time, and returns its own port.
 ///
-/// It has a thread of its own: tests block theirs while the reader reads.
+/// It has its own thread, because tests block theirs while the reader reads.
 pub(crate) fn front_of(port: u16) -> io::Result<u16> {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! Values that do not fit their columns: rejected with the place, or converted by the rule that the page states.
+//! Values that a column does not take are rejected with their path; others are converted by the documented rules.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "it serves tests alone")]
 
@@ -22,7 +22,7 @@ fn by_name(schema: &SchemaRef) -> Columns {
     Columns::new(Arc::clone(schema), |name| format!("/{name}").parse().ok())
 }
 
-/// The row of a payload as Arrow shows it, or why it is none.
+/// The row of a payload as Arrow shows it, or why the record is rejected.
 fn row(columns: &Columns, payload: &str) -> Result<Vec<String>, String> {
     let records = [record(payload)];
     let rows = columns.rows(&records).unwrap();
@@ -33,7 +33,7 @@ fn row(columns: &Columns, payload: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// A value of one column.
+/// The value of a column as Arrow shows it, or why the record is rejected.
 fn taken(kind: &DataType, unit: Option<TimeUnit>, json: &str) -> Result<String, String> {
     let columns = by_name(&schema([Field::new("v", kind.clone(), true)]));
     let columns = unit.into_iter().fold(columns, |columns, unit| columns.with_unit("v", unit));
@@ -106,7 +106,7 @@ fn a_number_is_a_time_only_with_a_unit_that_the_mapping_names() {
 }
 
 #[test]
-fn times_are_texts_of_the_years_1_to_9999() {
+fn times_are_strings_of_the_years_1_to_9999() {
     let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
     for (kind, json, shown) in [
         (utc(), r#""2016-12-31T23:59:60Z""#, "2017-01-01T00:00:00Z"),
@@ -149,7 +149,7 @@ fn times_are_texts_of_the_years_1_to_9999() {
 }
 
 #[test]
-fn numbers_are_taken_exactly_or_rejected_with_their_place() {
+fn numbers_are_taken_exactly_or_rejected_with_their_path() {
     for (kind, json, shown) in [
         (DataType::Int32, "7.0", "7"),
         (DataType::Int32, "1e3", "1000"),
@@ -204,7 +204,7 @@ fn numbers_are_taken_exactly_or_rejected_with_their_place() {
 }
 
 #[test]
-fn nested_values_that_must_be_there_are_named_where_they_lack() {
+fn missing_nested_values_are_named_by_their_path() {
     let pair = Fields::from(vec![
         Field::new("a", DataType::Int64, false),
         Field::new("b", DataType::Utf8, true),
@@ -242,7 +242,7 @@ fn nested_values_that_must_be_there_are_named_where_they_lack() {
 }
 
 #[test]
-fn a_payload_that_is_no_json_is_no_row_whatever_else_the_record_has() {
+fn a_payload_that_is_not_json_is_rejected_whatever_else_the_record_has() {
     let columns = ["n", "tenant", "offset"].map(|name| Field::new(name, DataType::Utf8, true));
     let columns = Columns::new(schema(columns), |name| match name {
         "tenant" => "attribute:tenant".parse().ok(),
@@ -262,7 +262,7 @@ fn a_payload_that_is_no_json_is_no_row_whatever_else_the_record_has() {
 }
 
 #[test]
-fn a_column_that_is_required_is_so_whatever_the_table_says() {
+fn a_required_column_is_required_even_if_it_is_nullable_in_the_table() {
     let n = Field::new("n", DataType::Int64, false);
     let n_alone = MappedColumns::new([(n.clone(), None)], &[]);
     let table = schema([Field::new("n", DataType::Int64, true), Field::new("m", DataType::Int64, true)]);
@@ -272,8 +272,8 @@ fn a_column_that_is_required_is_so_whatever_the_table_says() {
         assert!(reason.contains("no value for column `n`"), "{reason}");
     }
     let strict = schema([Field::new("n", DataType::Int64, true), Field::new("m", DataType::Int64, false)]);
-    let misfit = n_alone.misfit(&strict, ToString::to_string).unwrap();
-    assert!(misfit.contains("`m` of the table must have a value"), "{misfit}");
+    let reason = n_alone.validate(&strict, ToString::to_string).unwrap_err();
+    assert!(reason.contains("`m` of the table must have a value"), "{reason}");
     let reason = row(&MappedColumns::new([], &[]).columns(strict), r#"{"n":1}"#).unwrap_err();
     assert!(reason.contains("no value for column `m`"), "{reason}");
 }
@@ -301,21 +301,21 @@ fn names_that_collide_are_found() {
         assert!(reason.contains(column) && !reason.contains("s3cret"), "{reason}");
     }
     let lower = schema([Field::new("id", DataType::Utf8, true)]);
-    let misfit = MappedColumns::new([(Field::new("ID", DataType::Utf8, true), None)], &[]);
-    assert!(misfit.misfit(&lower, ToString::to_string).unwrap().contains("`id` in the table"));
+    let upper = MappedColumns::new([(Field::new("ID", DataType::Utf8, true), None)], &[]);
+    assert!(upper.validate(&lower, ToString::to_string).unwrap_err().contains("`id` in the table"));
 }
 
 #[test]
-fn a_whole_number_beyond_64_bits_makes_no_column_of_doubles() {
+fn an_integer_beyond_64_bits_makes_no_column_of_doubles() {
     let mapped = MappedColumns::new([], &[]);
     let columns = mapped.of_new_table(&[record(r#"{"n":18446744073709551615}"#)]);
     assert_eq!(columns[0].data_type(), &DataType::Utf8);
 }
 
 proptest! {
-    /// A whole number is itself in each column that takes it, and is taken by each that has it.
+    /// Each integer type takes exactly the integers in its range, unchanged.
     #[test]
-    fn whole_numbers_stay_what_they_are(digits in any::<i128>(), shift in 0_u32..30, zeros in 0_usize..4) {
+    fn integers_are_unchanged_or_rejected(digits in any::<i128>(), shift in 0_u32..30, zeros in 0_usize..4) {
         let number = digits >> (4 * shift).min(127);
         let json = format!("{number}.{}", "0".repeat(zeros + 1));
         let json = if zeros == 0 { number.to_string() } else { json };
@@ -331,7 +331,7 @@ proptest! {
         }
     }
 
-    /// What a column takes, the same column within a list takes as the same value.
+    /// A list takes the same values as a column of its item type.
     #[test]
     fn a_value_means_the_same_at_every_depth(
         json in prop_oneof![
@@ -350,7 +350,6 @@ proptest! {
             DataType::Decimal128(9, 3), DataType::Date32, DataType::Binary, utc(),
             DataType::Timestamp(TimeUnit::Nanosecond, None), DataType::Time64(TimeUnit::Microsecond),
         ] {
-            // What is out of JSON's own range is no JSON, and reason so.
             let (top, within) = (taken(&kind, unit, &json), taken_within(&kind, unit, &json));
             prop_assert_eq!(top.clone().ok(), within.clone().ok(), "{} as {}: {:?} {:?}", json, kind, top, within);
         }
