@@ -1,4 +1,4 @@
-//! What the server's catalog says of a table, in queries that need no session of their own.
+//! Catalog queries: the columns of a table, their types, and its unique indexes.
 
 use tokio_postgres::{
     Row,
@@ -10,8 +10,8 @@ use super::{
     session::{Session, Statement},
 };
 
-/// Every column. A row cannot be without a value of a column that is NOT NULL, has no default and no trigger that may fill
-/// it; and a default that takes numbers from a sequence needs the right to use it.
+/// Every column, with whether a row must have a value for it (NOT NULL, no default, and no trigger that may fill it), and with the
+/// sequence of its default if the role may not use it.
 const COLUMNS: &str = "
     SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod),
         c.relkind IN ('r', 'p') AND (a.attnotnull OR t.typnotnull) AND t.typdefault IS NULL
@@ -27,14 +27,14 @@ const COLUMNS: &str = "
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped";
 
-/// A unique index of these columns that is checked late: rows cannot be replaced by it, which the server says at the first.
+/// A unique index of these columns that is DEFERRABLE: `ON CONFLICT` cannot use it.
 const DEFERRABLE: &str = "
     SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     WHERE i.indrelid = $1::regclass AND i.indisunique AND NOT i.indimmediate AND $2 = (
         SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM pg_attribute a
         WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[]))";
 
-/// A type that the client does not know by itself.
+/// A type that is not built in.
 const TYPE: &str = "
     SELECT t.typname::text, n.nspname::text, t.typtype::text, t.typelem, t.typbasetype, t.typtypmod,
         format_type(t.typbasetype, t.typtypmod)
@@ -43,42 +43,42 @@ const TYPE: &str = "
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
-    /// Of a domain, the type below it.
+    /// The type; of a domain, its base type.
     pub(crate) ty: Type,
-    /// What the declaration, or that of a domain, says beyond the type, such as a length; -1 if nothing.
+    /// The type modifier of the column or the domain, such as a length; -1 if there is none.
     pub(crate) modifier: i32,
-    /// The type with its modifier, as `varchar(5)`; of a domain, the type below it.
+    /// The type with its modifier, such as `varchar(5)`; of a domain, its base type.
     pub(crate) base: String,
-    /// The type of the declaration with its modifier.
+    /// The declared type with its modifier.
     pub(crate) stored_as: String,
     /// The expression of the default.
     pub(crate) default: Option<String>,
 }
 
-/// The columns of these names, in this order.
+/// The columns with these names, in this order.
 ///
 /// # Errors
-/// What the server answers, and a table that the mapping cannot write: a column is missing, or one that the mapping does not
-/// write needs a value or a right.
+/// The server's error, or a table that the mapping cannot write: a column is missing, or one that is not in the mapping needs a
+/// value or a privilege.
 pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> Result<Vec<Found>, Failure> {
     let rows = session.rows(Statement { text: COLUMNS, parameters: &[(&table, Type::TEXT)] }).await?;
     let name = |row: &Row| row.get::<_, String>(0);
     for row in rows.iter().filter(|row| !names.contains(&name(row).as_str())) {
         let column = name(row);
         if row.get(3) {
-            let what = format!("column {column} of {table} is NOT NULL and has no default: write it by the mapping");
+            let what = format!("column {column} of {table} is NOT NULL and has no default: add it to the mapping");
             return Err(Failure::Table(what));
         }
         if let Some(sequence) = row.get::<_, Option<String>>(4) {
             let what =
-                format!("column {column} of {table} takes its values from sequence {sequence}: grant USAGE of it");
+                format!("column {column} of {table} takes its default from sequence {sequence}: grant USAGE on it");
             return Err(Failure::Table(what));
         }
     }
     let mut found = Vec::with_capacity(names.len());
-    for wanted in names {
-        let Some(row) = rows.iter().find(|row| name(row) == *wanted) else {
-            return Err(Failure::Table(format!("{table} has no column {wanted}: add it, or mend the mapping")));
+    for column in names {
+        let Some(row) = rows.iter().find(|row| name(row) == *column) else {
+            return Err(Failure::Table(format!("{table} has no column {column}: add it, or correct the mapping")));
         };
         let (ty, modifier, base) = type_of(session, row.get(1), row.get(5), row.get(2)).await?;
         found.push(Found { ty, modifier, base, stored_as: row.get(2), default: row.get(6) });
@@ -86,17 +86,17 @@ pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> R
     Ok(found)
 }
 
-/// Looks whether rows can be told apart by the key.
+/// Checks that the key's unique index can be used to replace rows.
 ///
 /// # Errors
-/// What the server answers, and a unique index that is `DEFERRABLE`.
+/// The server's error, or a unique index that is `DEFERRABLE`.
 pub(crate) async fn check_key(session: &Session, table: &str, key: &[String]) -> Result<(), Failure> {
     let mut key = key.to_vec();
     key.sort();
     let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&key, Type::TEXT_ARRAY)];
     let rows = session.rows(Statement { text: DEFERRABLE, parameters: &parameters }).await?;
     let Some(index) = rows.first().map(|row| row.get::<_, String>(0)) else { return Ok(()) };
-    Err(Failure::Table(format!("the unique index {index} of the key is DEFERRABLE, which no key of {table} can be")))
+    Err(Failure::Table(format!("the unique index {index} of the key of {table} is DEFERRABLE: make one that is not")))
 }
 
 async fn type_of(
@@ -112,7 +112,7 @@ async fn type_of(
         }
         let rows = session.rows(Statement { text: TYPE, parameters: &[(&oid, Type::OID)] }).await?;
         let Some(row) = rows.first() else {
-            return Err(Failure::Table("a type was dropped meanwhile".to_owned()));
+            return Err(Failure::Table("the type of a column was dropped".to_owned()));
         };
         let (name, schema, kind): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         let below: (Oid, Oid) = (row.get(3), row.get(4));

@@ -1,4 +1,4 @@
-//! Changes of rows by change data capture: flat records with an operation, and envelopes of Debezium.
+//! Change data capture: flat records with an operation, and Debezium's envelopes.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -9,59 +9,60 @@ use serde_json::{Value, json};
 
 use super::text::plain;
 
-/// What says which change a record is, and what to do with those that are no row.
+/// How records describe changes (change data capture).
 #[derive(Debug, Clone)]
 pub struct Changes {
-    /// Where the operation stands, such as `/op`.
+    /// The field with the operation, such as `/op`.
     pub operation: Field,
-    /// The value that stands for one that the source does not send along, since it did not change.
+    /// The placeholder for a value that the source leaves out because it did not change.
     pub unavailable_value: String,
-    /// What to do when the source's table is emptied.
+    /// What to do when the source's table is truncated.
     pub on_truncate: OnTruncate,
 }
 
-/// What to do when the source's table is emptied.
+/// What to do when the source's table is truncated.
 #[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnTruncate {
-    /// Reject the record, by `on_invalid_record`.
+    /// Reject the record; `on_invalid_record` applies.
     #[default]
     Reject,
     /// Acknowledge the record and keep the rows.
     Ignore,
 }
 
-/// The values of a row's columns as JSON text, and whether the row is deleted.
+/// The values of a row's columns, and whether the row is deleted.
 pub(crate) type Change<'r> = (Values<'r>, bool);
 
+/// The values of a row's columns as JSON text; `None` for a missing value.
 pub(crate) type Values<'r> = Vec<Option<Cow<'r, str>>>;
 
-/// Reads changes for a table.
+/// Reads the changes of a table from records.
 #[derive(Debug)]
 pub(crate) struct Envelopes {
     changes: Changes,
-    /// The operation, the columns, and the key before the change; as the mapping has them, and within the `payload` that a
-    /// schema is sent along with.
+    /// The operation, the columns, and the key before the change: in the payload itself (`bare`), and in its member `payload` beside
+    /// a `schema` (`wrapped`).
     fields: Vec<Field>,
     bare: Fields,
     wrapped: Fields,
     columns: usize,
-    /// The columns of the key, in the order in which they are among the fields.
+    /// The indices of the key's columns.
     keys: Vec<usize>,
     unavailable: HashSet<String>,
 }
 
-/// What a record does.
+/// The operation of a change.
 enum Operation {
     Write,
     Delete,
     Truncate,
-    /// A message that is in the source's log beside the changes.
+    /// A logical message in the source's log, which changes no row.
     Message,
 }
 
 impl Operation {
-    fn named(word: &str) -> Option<Self> {
-        match word {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
             "insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i" => Some(Self::Write),
             "delete" | "d" => Some(Self::Delete),
             "truncate" | "t" => Some(Self::Truncate),
@@ -87,31 +88,32 @@ impl Envelopes {
         }
     }
 
-    /// The rows that a record changes: one, two if the key changes, or none.
+    /// The changes of a record: one row, two if the key changes, or none.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the record has no known operation, or one that is rejected.
+    /// [`ConnectorError::InvalidRecord`] if the operation is unknown, or is rejected.
     pub(crate) fn of<'r>(&self, record: &'r SinkRecord) -> ConnectorResult<Vec<Change<'r>>> {
         let operation = &self.changes.operation;
         let is_empty = matches!(record.bytes().trim_ascii(), b"" | b"null");
-        let mut values = if is_empty { self.beside_payload(record) } else { self.values(record)? };
+        let mut values = if is_empty { self.values_without_payload(record) } else { self.values(record)? };
         let before = values.split_off(1 + self.columns);
-        let word = values.remove(0).as_deref().and_then(|json| Some(plain(json).ok()?.to_ascii_lowercase()));
+        let name = values.remove(0).as_deref().and_then(|json| Some(plain(json).ok()?.to_ascii_lowercase()));
         let deleted = |values: &Values<'r>, before| self.key(record, values, before);
-        match word.as_deref().and_then(Operation::named) {
-            // A tombstone follows the deletion that it is of, so without a key there is nothing left to do.
+        match name.as_deref().and_then(Operation::parse) {
+            // A tombstone follows its deletion, so without a key nothing is left to do.
             None if is_empty => {
                 let key = deleted(&values, before);
-                let is_known = self.keys.iter().all(|place| key[*place].is_some());
+                let is_known = self.keys.iter().all(|index| key[*index].is_some());
                 Ok(if is_known { vec![(key, true)] } else { Vec::new() })
             }
-            None => Err(ConnectorError::invalid_record(record, format!("{operation} holds no known operation"))),
+            None => Err(ConnectorError::invalid_record(record, format!("{operation} is not a known operation"))),
             Some(Operation::Delete) => Ok(vec![(deleted(&values, before), true)]),
-            // Where columns are of the payload, there must be one.
+            // If columns come from the payload, the record must have one.
             Some(Operation::Write) if is_empty => self.bare.json_of(record).map(|_| self.written(values, before)),
             Some(Operation::Write) => Ok(self.written(values, before)),
             Some(Operation::Truncate) if self.changes.on_truncate == OnTruncate::Reject => {
-                let reason = format!("{operation} says that the source's table was emptied, which this table is not");
+                let reason =
+                    format!("{operation} is a truncation of the source's table, which is not applied to this table");
                 Err(ConnectorError::invalid_record(record, reason))
             }
             Some(Operation::Truncate | Operation::Message) => Ok(Vec::new()),
@@ -126,8 +128,8 @@ impl Envelopes {
         self.wrapped.json_of(record).ok().filter(|values| values[0].is_some()).map_or(bare, Ok)
     }
 
-    /// What a record without a payload has.
-    fn beside_payload<'r>(&self, record: &'r SinkRecord) -> Values<'r> {
+    /// The values of a record without a payload: attributes and metadata.
+    fn values_without_payload<'r>(&self, record: &'r SinkRecord) -> Values<'r> {
         let value = |field: &Field| match field {
             Field::Payload(_) => None,
             _ => record.field(field).map(|value| value.to_string().into()),
@@ -141,35 +143,35 @@ impl Envelopes {
                 *value = None;
             }
         }
-        let changed = |(place, before): (&usize, &Option<Cow<'_, str>>)| match (known(&values[*place]), known(before)) {
+        let changed = |(index, before): (&usize, &Option<Cow<'_, str>>)| match (known(&values[*index]), known(before)) {
             (Some(after), Some(before)) => Some(after != before),
             _ => None,
         };
-        // Before and after must both be there, else nothing is known of the key before.
+        // The key has changed only if it is known both before and after.
         let changes: Option<Vec<_>> = self.keys.iter().zip(&before).map(changed).collect();
         let mut rows = Vec::with_capacity(1);
         if changes.is_some_and(|changes| changes.contains(&true)) {
-            rows.push((self.placed(before), true));
+            rows.push((self.key_values(before), true));
         }
         rows.push((values, false));
         rows
     }
 
-    /// The key of a row that is deleted: it stands in what the row is now, in what it was, or in the routing key.
+    /// The key of a deleted row: from the state after the change, the state before it, or the routing key.
     fn key<'r>(&self, record: &'r SinkRecord, values: &Values<'r>, before: Values<'r>) -> Values<'r> {
-        let value = |(place, before): (&usize, Option<Cow<'r, str>>)| {
-            let now = values[*place].clone().filter(|json| json != "null");
+        let value = |(index, before): (&usize, Option<Cow<'r, str>>)| {
+            let now = values[*index].clone().filter(|json| json != "null");
             let before = before.filter(|json| json != "null");
-            now.or(before).or_else(|| named(record.key()?, &self.fields[1 + place]).map(Cow::Borrowed))
+            now.or(before).or_else(|| in_routing_key(record.key()?, &self.fields[1 + index]).map(Cow::Borrowed))
         };
-        self.placed(self.keys.iter().zip(before).map(value).collect())
+        self.key_values(self.keys.iter().zip(before).map(value).collect())
     }
 
-    /// The values of the key at the places of their columns.
-    fn placed<'r>(&self, key: Values<'r>) -> Values<'r> {
+    /// The values of all columns, with those of the key set.
+    fn key_values<'r>(&self, key: Values<'r>) -> Values<'r> {
         let mut values = vec![None; self.columns];
-        for (place, value) in self.keys.iter().zip(key) {
-            values[*place] = value;
+        for (index, value) in self.keys.iter().zip(key) {
+            values[*index] = value;
         }
         values
     }
@@ -183,30 +185,31 @@ fn known<'v>(json: &'v Option<Cow<'_, str>>) -> Option<&'v str> {
     json.as_deref().filter(|json| *json != "null")
 }
 
-/// The same field in the state before the change.
+/// The field in the state before the change.
 fn before(field: &Field) -> Field {
     moved(field, |path| {
         let mut is_found = false;
-        let step = |step| if step == "after" && !std::mem::replace(&mut is_found, true) { "before" } else { step };
-        path.split('/').map(step).collect::<Vec<_>>().join("/")
+        let name = |name| if name == "after" && !std::mem::replace(&mut is_found, true) { "before" } else { name };
+        path.split('/').map(name).collect::<Vec<_>>().join("/")
     })
 }
 
+/// The field with another path, if it is in the payload.
 fn moved(field: &Field, path: impl FnOnce(&str) -> String) -> Field {
     let Field::Payload(pointer) = field else { return field.clone() };
     path(pointer.as_str()).parse().map_or_else(|_| field.clone(), Field::Payload)
 }
 
-/// The value of a field in a routing key that is a JSON object with the names of the key's columns, as Debezium's is.
-fn named<'k>(key: &'k str, field: &Field) -> Option<&'k str> {
+/// The value of a field in the routing key, if that is a JSON object with the names of the key's columns, as Debezium's is.
+fn in_routing_key<'k>(key: &'k str, field: &Field) -> Option<&'k str> {
     let Field::Payload(pointer) = field else { return None };
     let (_, name) = pointer.as_str().rsplit_once('/')?;
     let value = |path: &str| path.parse::<Pointer>().ok()?.of_json(key).filter(|json| *json != "null");
     value(&format!("/{name}")).or_else(|| value(&format!("/payload/{name}")))
 }
 
-/// How a value that the source does not send along is written, in columns of each type: as itself, in base64, as an array of it,
-/// of its bytes or of a UUID, as an object, and as JSON within a string.
+/// The forms of the placeholder in columns of each type: as it is, in base64, as an array of it, of its bytes or of a UUID, as an
+/// object, and as JSON in a string.
 fn forms(placeholder: &str) -> HashSet<String> {
     let base64 = STANDARD.encode(placeholder);
     let object = json!({ placeholder: placeholder });
@@ -223,7 +226,7 @@ fn forms(placeholder: &str) -> HashSet<String> {
     forms.into_iter().chain(texts).map(|form| without_spaces(&form.to_string()).into_owned()).collect()
 }
 
-/// The UUID of version 3 of a text without a namespace, as Java has it.
+/// The version 3 UUID of a text without a namespace, as in Java's `nameUUIDFromBytes`.
 fn uuid(text: &str) -> String {
     let hash = u128::from_be_bytes(Md5::digest(text).into());
     let hash = hash & !(0xf << 76 | 0x3 << 62) | 0x3 << 76 | 0x2 << 62;

@@ -1,4 +1,4 @@
-//! A column that is written: which values it takes, and as what they are sent.
+//! A column that is written: the values that it takes, and the types that they are sent as.
 
 use std::{borrow::Cow, error::Error, fmt};
 
@@ -15,13 +15,13 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// Of a domain, the type below it.
+    /// The type; of a domain, its base type.
     pub(crate) ty: Type,
-    /// What the declaration, or that of a domain, says beyond the type, such as a length; -1 if nothing.
+    /// The type modifier of the column or the domain, such as a length; -1 if there is none.
     pub(crate) modifier: i32,
-    /// The type with its modifier, as `varchar(5)`; of a domain, the type below it.
+    /// The type with its modifier, such as `varchar(5)`; of a domain, its base type.
     pub(crate) base: String,
-    /// The type of the declaration with its modifier.
+    /// The declared type with its modifier.
     pub(crate) stored_as: String,
     /// The expression of the default.
     pub(crate) default: Option<String>,
@@ -39,15 +39,15 @@ pub(crate) enum Datum<'v> {
 }
 
 impl Column {
-    /// As statements write it.
+    /// The quoted name, for statements.
     pub(crate) fn quoted(&self) -> String {
         quoted(&self.name)
     }
 
-    /// The value, from its JSON text.
+    /// The value to send, from its JSON text.
     ///
     /// # Errors
-    /// Why the column cannot have it, without the value.
+    /// Why the column cannot hold it, without the value.
     pub(crate) fn datum<'v>(&self, json: Cow<'v, str>) -> Result<Datum<'v>, Reason> {
         if json == "null" {
             return Ok(Datum::Null);
@@ -63,8 +63,8 @@ impl Column {
         })
     }
 
-    /// As what its values are sent, and an array of them: numbers and bytes as such, which is fast, and every other type as it
-    /// is written.
+    /// The type that values are sent as, and its array type: integers, floats and bytes in binary, which is fast, every other type
+    /// as text.
     pub(crate) fn sent_as(&self) -> (Type, Type) {
         match self.ty {
             Type::INT2 | Type::INT4 | Type::INT8 => (Type::INT8, Type::INT8_ARRAY),
@@ -74,14 +74,14 @@ impl Column {
         }
     }
 
-    /// Makes the column's type of an expression of the type that is sent.
+    /// Casts an expression of the type that is sent to the column's type.
     ///
-    /// A modifier that rounds is part of it, so that keys are compared as they are stored; one that limits a length is not: an
-    /// explicit cast would cut the value off, where the assignment to the column refuses it. For the same reason it is the type
-    /// below a domain.
+    /// The cast has a modifier that rounds, so that keys are compared as they are stored; but not one that limits a length: an explicit
+    /// cast would truncate the value, while the assignment to the column refuses it. For the same reason it casts to a domain's base
+    /// type.
     pub(crate) fn cast(&self, value: &str) -> String {
         match self.ty {
-            // What is read as money itself depends on the server's language.
+            // Text is read as money by the server's locale.
             Type::MONEY => format!("{value}::numeric::money"),
             Type::MONEY_ARRAY => format!("{value}::numeric[]::money[]"),
             Type::NUMERIC
@@ -102,7 +102,7 @@ impl Column {
 }
 
 impl Datum<'_> {
-    /// As its type writes it, if it was not sent as bytes.
+    /// The value as text, unless it is NULL or sent as bytes.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Null | Self::Bytes(_) => None,
@@ -113,7 +113,7 @@ impl Datum<'_> {
     }
 }
 
-/// Without the value: the client logs parameters.
+/// Leaves out the value: the client library logs parameters.
 impl fmt::Debug for Datum<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_modifier_that_rounds_is_cast_to_and_one_that_cuts_is_not() {
+    fn a_cast_has_a_modifier_that_rounds_and_not_one_that_truncates() {
         assert_eq!(cast(Type::NUMERIC, "numeric(5,-2)"), "t0::numeric(5,-2)");
         assert_eq!(cast(Type::INTERVAL_ARRAY, "interval(0)[]"), "t0::interval(0)[]");
         assert_eq!(cast(Type::VARCHAR, "character varying(3)"), r#"t0::"pg_catalog"."varchar""#);

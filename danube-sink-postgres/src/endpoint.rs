@@ -1,6 +1,6 @@
-//! The hosts of a server and how to reach each of them.
+//! The hosts of a server, and the TLS settings for connections to them.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use danube_sink::{ConnectorError, ConnectorResult, ErrorExt};
 use rustls::{
@@ -12,18 +12,19 @@ use rustls_native_certs::load_native_certs;
 use tokio_postgres::config::{Config, Host as HostName};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::session::PATIENCE;
+/// A server that does not answer for this long counts as unreachable.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A host, as errors name it, and how to connect to it alone.
+/// One host: its name for error messages, and the configuration that connects to it alone.
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) config: Config,
 }
 
-/// Splits a configuration of several hosts.
+/// Splits a configuration with several hosts.
 ///
 /// # Errors
-/// [`ConnectorError::Configuration`] where the number of ports is not that of the hosts.
+/// [`ConnectorError::Configuration`] if the number of ports is neither one nor that of the hosts.
 pub(crate) fn hosts(all: &Config) -> ConnectorResult<Vec<Host>> {
     let (names, ports) = (all.get_hosts(), all.get_ports());
     if ports.len() > 1 && ports.len() != names.len() || !all.get_hostaddrs().is_empty() {
@@ -56,10 +57,10 @@ pub(crate) fn hosts(all: &Config) -> ConnectorResult<Vec<Host>> {
     Ok(names.iter().enumerate().map(host).collect())
 }
 
-/// Reads the certificates that TLS needs. A server's certificate and its name are always checked.
+/// TLS settings from certificate files. The server's certificate and host name are always verified.
 ///
 /// # Errors
-/// [`ConnectorError::Initialization`] where a file cannot be read or is not in PEM.
+/// [`ConnectorError::Initialization`] if a file cannot be read or is not PEM.
 pub(crate) fn tls(ca_file: Option<&Path>, identity: Option<(&Path, &Path)>) -> ConnectorResult<MakeRustlsConnect> {
     let authorities = match ca_file {
         None => load_native_certs().certs,

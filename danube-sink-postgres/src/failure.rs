@@ -1,4 +1,4 @@
-//! What a failure means for a batch, and its text.
+//! Failures of writes: their class for a batch, and their message.
 
 use std::{
     error::Error,
@@ -15,16 +15,16 @@ use super::{
     sqlstate::{advice, leaves_session_intact, meaning},
 };
 
-/// Why nothing was written.
+/// Why a transaction failed; nothing was written.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The server's answer, or that the connection is gone.
+    /// An error of the server, or a lost connection.
     Client(tokio_postgres::Error),
     /// No answer within this time.
     NoAnswer(Duration),
     /// None of the hosts can be used.
     NoHost(Vec<(String, Failure)>),
-    /// The table is not what the mapping needs.
+    /// The table does not match the mapping.
     Table(String),
 }
 
@@ -34,7 +34,7 @@ impl Failure {
         self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer, |_| true)))
     }
 
-    /// What the server answered.
+    /// The server's error, if there is one.
     pub(crate) fn answer(&self) -> Option<&DbError> {
         match self {
             Self::Client(error) => error.as_db_error(),
@@ -42,11 +42,11 @@ impl Failure {
         }
     }
 
-    /// What it means for a batch. `is_mapped` says whether the mapping writes a column.
+    /// The class of the failure. `is_mapped` is whether the mapping writes a column.
     pub(crate) fn meaning(&self, is_mapped: impl Fn(&str) -> bool + Copy) -> TargetFailure {
         match self {
             Self::Client(error) => {
-                error.as_db_error().map_or_else(|| of_client(error), |answer| meaning(answer, is_mapped))
+                error.as_db_error().map_or_else(|| class_of_client_error(error), |answer| meaning(answer, is_mapped))
             }
             Self::NoAnswer(_) => TargetFailure::Busy,
             Self::Table(_) => TargetFailure::NotReady,
@@ -60,7 +60,7 @@ impl Failure {
         }
     }
 
-    /// The text, without what a record holds. `has_records` says whether any were written.
+    /// The message, without values of records. `has_records` is whether the statement had any.
     fn text(&self, has_records: bool) -> String {
         match self {
             Self::Client(error) => match error.as_db_error() {
@@ -83,8 +83,8 @@ impl From<tokio_postgres::Error> for Failure {
     }
 }
 
-/// What an error means that the client found itself; it tells them apart by their texts alone.
-fn of_client(error: &tokio_postgres::Error) -> TargetFailure {
+/// The class of an error of the client library, which distinguishes its errors by their messages alone.
+fn class_of_client_error(error: &tokio_postgres::Error) -> TargetFailure {
     let below = error.source().and_then(|below| below.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (error.to_string().as_str(), below) {
         // No password, or none that the server's method takes.
@@ -97,7 +97,7 @@ fn of_client(error: &tokio_postgres::Error) -> TargetFailure {
     }
 }
 
-/// An error of the client, with those below it.
+/// An error of the client library with the chain of its sources.
 fn chain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
@@ -108,11 +108,11 @@ fn chain(error: &tokio_postgres::Error) -> String {
     text
 }
 
-/// The error of a try to write, or of the health check.
+/// Turns a failure of a write or a health check into the error of its class.
 ///
 /// # Errors
-/// The failure, by its meaning.
-pub(crate) fn sorted<T>(
+/// The error of the failure's class.
+pub(crate) fn classified<T>(
     result: Result<T, Failure>,
     what: &str,
     is_mapped: impl Fn(&str) -> bool + Copy,
@@ -121,7 +121,7 @@ pub(crate) fn sorted<T>(
     result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text(has_records))))
 }
 
-/// The error at start.
+/// The error of a failure at start.
 pub(crate) fn at_start(failure: &Failure, what: &str) -> ConnectorError {
     failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text(false)))
 }

@@ -1,4 +1,4 @@
-//! A table as the server has it now, and the statements that write to it.
+//! The current columns of a table on the server, and the statements that write to it.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ use super::{
     column::{Column, Datum},
     failure::Failure,
     name::TableName,
+    plan::Plan,
     rows::{self, Parameter, Row},
     session::{Session, Statement},
     statements,
-    table::Plan,
 };
 
-/// A dot parts schema and table, unless that is no table and the whole is the name of one.
+/// Whether a name with a dot is one table name: no table `b` of schema `a` exists, but a table named `a.b`.
 const IS_ONE_NAME: &str = "SELECT to_regclass($1) IS NULL AND to_regclass($2) IS NOT NULL";
 
 /// The columns of a table that are written.
@@ -30,7 +30,7 @@ pub(crate) struct Layout {
     delete: String,
 }
 
-/// A statement, and the values of its parameters: those of these columns, and which rows are deleted.
+/// A statement and its parameters: the values of its columns, and which rows are deleted.
 pub(crate) struct Write<'w> {
     pub(crate) text: Cow<'w, str>,
     pub(crate) columns: Vec<&'w Column>,
@@ -38,11 +38,11 @@ pub(crate) struct Write<'w> {
 }
 
 impl Layout {
-    /// Asks the server.
+    /// Reads the columns of the table from the server's catalog.
     ///
     /// # Errors
-    /// What the server answers, and a table that the mapping cannot write.
-    pub(crate) async fn learn(session: &Session, plan: &Plan) -> Result<Self, Failure> {
+    /// The server's error, or a table that the mapping cannot write.
+    pub(crate) async fn read(session: &Session, plan: &Plan) -> Result<Self, Failure> {
         let name = name(session, &plan.table).await?;
         let names: Vec<_> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
         let table = name.to_string();
@@ -70,7 +70,7 @@ impl Layout {
     /// The row of a record's values.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] for a value that its column cannot have.
+    /// [`ConnectorError::InvalidRecord`] for a value that its column cannot hold.
     pub(crate) fn row<'r>(
         &self,
         record: &'r SinkRecord,
@@ -87,52 +87,52 @@ impl Layout {
             };
             let field = column.field.to_string();
             let field = if field.is_empty() { "the payload" } else { &field };
-            let reason = format!("no value that column {} can have: {field} {reason}", column.quoted());
+            let reason = format!("invalid value for column {}: {field} {reason}", column.quoted());
             Err(ConnectorError::invalid_record(record, reason))
         };
         let data = self.columns.iter().zip(values).map(datum).collect::<ConnectorResult<_>>()?;
         Ok(Row { record, data, deletes })
     }
 
-    /// Adds or replaces rows that have values for all columns.
+    /// The statement that adds or replaces rows that have values for all columns.
     pub(crate) fn insert<'w>(&'w self, rows: &'w [Row<'_>]) -> Write<'w> {
-        let (places, columns) = self.all();
-        Write { text: (&self.insert).into(), values: rows::parameters(rows, &columns, &places), columns }
+        let (indices, columns) = self.all();
+        Write { text: (&self.insert).into(), values: rows::parameters(rows, &columns, &indices), columns }
     }
 
-    /// Adds or replaces rows that have values for these columns.
-    pub(crate) fn insert_of<'w>(&'w self, places: &[usize], rows: &'w [rows::Values<'w>]) -> Vec<Write<'w>> {
-        let (_, columns) = self.of(places.iter().copied());
+    /// The statements that add or replace rows that have values for these columns only.
+    pub(crate) fn insert_of<'w>(&'w self, indices: &[usize], rows: &'w [rows::Values<'w>]) -> Vec<Write<'w>> {
+        let (_, columns) = self.of(indices.iter().copied());
         let texts = match self.replaces {
             true => statements::update_then_insert(&self.name, &columns),
             false => vec![statements::insert(&self.name, &columns, false)],
         };
         let write = |text: String| {
-            let values = rows::parameters_of(rows, &columns, places);
+            let values = rows::parameters_of(rows, &columns, indices);
             Write { text: text.into(), values, columns: columns.clone() }
         };
         texts.into_iter().map(write).collect()
     }
 
-    /// Deletes the rows that are to be deleted.
+    /// The statement that deletes rows by their keys.
     pub(crate) fn delete<'w>(&'w self, rows: &'w [Row<'_>]) -> Write<'w> {
-        let (places, columns) = self.keys();
-        Write { text: (&self.delete).into(), values: rows::parameters(rows, &columns, &places), columns }
+        let (indices, columns) = self.keys();
+        Write { text: (&self.delete).into(), values: rows::parameters(rows, &columns, &indices), columns }
     }
 
-    /// A number for each row, equal for rows with the same key: what is equal, the type decides.
+    /// A number for each row, equal for rows with the same key, as the column types compare them.
     pub(crate) async fn ranks(&self, session: &Session, rows: &[Row<'_>]) -> Result<Vec<i64>, Failure> {
-        let (places, columns) = self.keys();
+        let (indices, columns) = self.keys();
         if columns.is_empty() {
             return Ok((0..).take(rows.len()).collect());
         }
         let text = statements::ranks(&columns).into();
-        let write = Write { text, values: rows::parameters(rows, &columns, &places), columns };
+        let write = Write { text, values: rows::parameters(rows, &columns, &indices), columns };
         let ranks = session.rows(Statement { text: &write.text, parameters: &write.parameters() }).await?;
         Ok(ranks.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Whether both read values alike.
+    /// Whether both layouts read values in the same way.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let reads =
             |column: &Column| (column.ty.clone(), column.modifier, column.base.clone(), column.stored_as.clone());
@@ -144,11 +144,11 @@ impl Layout {
     }
 
     fn keys(&self) -> (Vec<usize>, Vec<&Column>) {
-        self.of((0..self.columns.len()).filter(|place| self.columns[*place].is_key))
+        self.of((0..self.columns.len()).filter(|index| self.columns[*index].is_key))
     }
 
-    fn of(&self, places: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<&Column>) {
-        places.map(|place| (place, &self.columns[place])).unzip()
+    fn of(&self, indices: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<&Column>) {
+        indices.map(|index| (index, &self.columns[index])).unzip()
     }
 }
 
@@ -162,8 +162,8 @@ impl Write<'_> {
 async fn name(session: &Session, table: &str) -> Result<TableName, Failure> {
     let name = TableName::parse(table).map_err(|error| Failure::Table(error.report()))?;
     let Some(whole) = TableName::in_one(table) else { return Ok(name) };
-    let (apart, in_one) = (name.to_string(), whole.to_string());
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&apart, Type::TEXT), (&in_one, Type::TEXT)];
+    let (with_schema, in_one) = (name.to_string(), whole.to_string());
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&with_schema, Type::TEXT), (&in_one, Type::TEXT)];
     let found = session.rows(Statement { text: IS_ONE_NAME, parameters: &parameters }).await?;
     Ok(if found.first().is_some_and(|row| row.get(0)) { whole } else { name })
 }

@@ -1,10 +1,10 @@
-//! What connectors to PostgreSQL, and to what speaks its protocol, have in common: where the server is, as a table of settings;
-//! the writing of rows; what an error of the server means for the records.
+//! Building blocks for connectors to PostgreSQL and to databases that speak its protocol: connection settings, the writing of rows,
+//! and the meaning of the server's errors for the records.
 //!
 //! ```text
 //!  Server::open ──Plan──▶ Table ──▶ Table::write ──▶ one transaction
 //!                                       ▲                  │
-//!  records ──▶ texts of their values ───┘    sorted ◀───SQLSTATE
+//!  records ──▶ texts of their values ───┘ classified ◀──SQLSTATE
 //! ```
 //!
 //! ```no_run
@@ -29,7 +29,7 @@
 //! struct Target {
 //!     /// The table, with a column `id`.
 //!     table: String,
-//!     /// Where in a record the id stands.
+//!     /// The field of a record with the id.
 //!     id: Field,
 //! }
 //!
@@ -66,6 +66,7 @@ mod layout;
 mod message;
 mod name;
 mod number;
+mod plan;
 mod redelivered;
 mod rows;
 mod server;
@@ -81,8 +82,9 @@ mod url;
 pub use self::{
     changes::{Changes, OnTruncate},
     name::{quoted, quoted_table},
+    plan::Plan,
     server::{Credentials, Server},
     sqlstate::verdicts,
-    table::{Plan, Table},
+    table::Table,
     url::ConnectionUrl,
 };

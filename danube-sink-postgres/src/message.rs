@@ -1,21 +1,21 @@
-//! What an answer of the server says, without what a record holds.
+//! Error messages of the server, without values of records.
 //!
 //! A message is in the server's language and may repeat values, with or without quotation marks, also those that a trigger
-//! puts into it. So while records are written, an answer is described by the name of its SQLSTATE and by the names that the
-//! server sends beside the message; the message itself is shown only where it cannot be about values.
+//! raises. So while records are written, an error is described by the name of its SQLSTATE and by the object names that the
+//! server sends with the message; the message itself is shown only if it cannot be about values.
 
 use std::fmt::Write;
 
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
-/// The text of an answer. `has_records` says whether the statement had values of records.
+/// Describes an error of the server. `has_records` is whether the statement had values of records.
 pub(crate) fn text(answer: &DbError, has_records: bool) -> String {
     let code = answer.code().code();
     if !has_records || is_about_the_statement(answer) {
         return format!("{} (SQLSTATE {code})", answer.message());
     }
     let mut text = format!("{} (SQLSTATE {code})", condition(code));
-    // A function can name anything as such; its answers have a context.
+    // A function can put anything into these names; its errors have a context.
     if answer.where_().is_none() {
         let names = [
             ("table", answer.table()),
@@ -35,7 +35,7 @@ fn is_about_the_statement(answer: &DbError) -> bool {
     answer.where_().is_none()
         && match &answer.code().code()[..2] {
             "42" if *answer.code() == SqlState::INSUFFICIENT_PRIVILEGE => true,
-            // Types that name something in the catalog refuse their values so too, but at no place of the statement.
+            // Types that name catalog objects refuse their values with these classes too, but without a position in the statement.
             "0A" | "42" => matches!(answer.position(), Some(ErrorPosition::Original(_))),
             class => matches!(class, "08" | "25" | "28" | "3D" | "40" | "53" | "55" | "57" | "58"),
         }
@@ -43,11 +43,11 @@ fn is_about_the_statement(answer: &DbError) -> bool {
 
 /// The name of a SQLSTATE, or of its class.
 pub(crate) fn condition(code: &str) -> &'static str {
-    let find = |wanted: &str| CONDITIONS.iter().find(|(code, _)| *code == wanted).map(|(_, name)| *name);
+    let find = |state: &str| CONDITIONS.iter().find(|(code, _)| *code == state).map(|(_, name)| *name);
     find(code).or_else(|| find(code.get(..2)?)).unwrap_or("an error that a function raises")
 }
 
-/// As appendix A of PostgreSQL's manual names them.
+/// The condition names of appendix A of PostgreSQL's manual.
 const CONDITIONS: &[(&str, &str)] = &[
     ("08", "connection exception"),
     ("0A", "feature not supported"),

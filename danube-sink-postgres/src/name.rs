@@ -1,19 +1,19 @@
-//! Names of tables and columns, as statements write them.
+//! Quoting of table and column names.
 
 use std::fmt;
 
 use danube_sink::{ConnectorError, ConnectorResult};
 
-/// PostgreSQL cuts longer names off, and two of them could then be one.
+/// The longest name: PostgreSQL truncates longer ones, and two of them could become the same.
 const MAX_NAME_BYTES: usize = 63;
 
-/// Quotes an identifier: capital letters, spaces, dots and quotation marks in it count as they are.
+/// Quotes an identifier, which may contain capital letters, spaces, dots and quotation marks.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Quotes the name of a table: `table`, `schema.table`, or either part in quotation marks, in which a dot is part of the name and
-/// a quotation mark is doubled. What is no such name, [`Server::open`](crate::Server::open) refuses.
+/// Quotes a table name: `table`, `schema.table`, or either part in quotation marks, in which a dot is part of the name and a
+/// quotation mark is doubled. [`Server::open`](crate::Server::open) rejects an invalid name.
 ///
 /// ```
 /// use danube_sink_postgres::quoted_table;
@@ -31,10 +31,10 @@ pub fn quoted_table(name: &str) -> String {
 pub(crate) struct TableName(Vec<String>);
 
 impl TableName {
-    /// Reads what [`quoted_table`] takes.
+    /// Parses a name in the syntax of [`quoted_table`].
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] if it is not such a name, or one that is too long.
+    /// [`ConnectorError::Configuration`] if the name is not valid, or too long.
     pub(crate) fn parse(text: &str) -> ConnectorResult<Self> {
         let mut parts = Vec::new();
         let mut rest = Some(text);
@@ -49,7 +49,7 @@ impl TableName {
         }
         if parts.len() > 2 {
             return Err(ConnectorError::configuration(format!(
-                "the table {text} has {} names: put one that has a dot into quotation marks, as in \
+                "the table {text} has {} parts: put one that contains a dot into quotation marks, as in \
                  table = '\"my.schema\".\"my.table\"'",
                 parts.len()
             )));
@@ -57,30 +57,30 @@ impl TableName {
         Ok(Self(parts))
     }
 
-    /// The same text as the name of one table, where it is another name than with a schema.
+    /// The text as one table name with a dot in it, if that differs from a name with a schema.
     pub(crate) fn in_one(text: &str) -> Option<Self> {
         (text.contains('.') && !text.contains('"')).then(|| Self(vec![text.to_owned()]))
     }
 }
 
-/// As statements write it.
+/// The quoted name, for statements.
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.iter().map(|part| quoted(part)).collect::<Vec<_>>().join("."))
     }
 }
 
-/// A name that PostgreSQL can have and keeps whole.
+/// Validates a name: not empty, no U+0000, and short enough that PostgreSQL does not truncate it.
 ///
 /// # Errors
-/// Why it is not one.
+/// [`ConnectorError::Configuration`] with the reason.
 pub(crate) fn check(name: &str) -> ConnectorResult<()> {
     let reason = match name.len() {
         0 => "is empty".to_owned(),
         length if length > MAX_NAME_BYTES => {
-            format!("has {length} bytes; PostgreSQL would cut it off after {MAX_NAME_BYTES}")
+            format!("has {length} bytes; PostgreSQL would truncate it to {MAX_NAME_BYTES}")
         }
-        _ if name.contains('\0') => "holds U+0000".to_owned(),
+        _ if name.contains('\0') => "contains U+0000".to_owned(),
         _ => return Ok(()),
     };
     Err(ConnectorError::configuration(format!("the name {name:?} of a table, schema or column {reason}")))
@@ -96,7 +96,7 @@ fn quoted_part(text: &str) -> Option<(String, Option<&str>)> {
             Some('"') => end += 2,
             None => return Some((inner[..end].replace("\"\"", "\""), None)),
             Some('.') => return Some((inner[..end].replace("\"\"", "\""), Some(&inner[end + 2..]))),
-            // It is part of a name that is not quoted.
+            // The quotation mark is part of an unquoted name.
             Some(_) => return None,
         }
     }

@@ -1,10 +1,10 @@
-//! Numbers, from their JSON text or another decimal text.
+//! Integers and floating point numbers, from decimal text.
 
 use std::ops::RangeInclusive;
 
 use tokio_postgres::types::Type;
 
-/// The integer that a decimal number is: `7`, `7.0`, `1e3` and `-0` are, `7.5` is not.
+/// Parses an integer, however it is written: `7`, `7.0`, `1e3` and `-0` are integers, `7.5` is not.
 pub(crate) fn integer(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse() {
         return Some(number);
@@ -30,7 +30,7 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
     i64::try_from(if is_negative { -number } else { number }).ok()
 }
 
-/// The integers that a type has.
+/// The range of an integer type.
 pub(crate) fn range(ty: &Type) -> RangeInclusive<i64> {
     match *ty {
         Type::INT2 => i16::MIN.into()..=i16::MAX.into(),
@@ -40,8 +40,8 @@ pub(crate) fn range(ty: &Type) -> RangeInclusive<i64> {
     }
 }
 
-/// The nearest `float8` or `float4`, for the text of a number, of `NaN` or of an infinity. A number that is too large or too
-/// small for the type has none.
+/// The nearest `float8` or `float4` of a number, `NaN` or an infinity; `None` for a number that is too large or too small for the
+/// type.
 pub(crate) fn float(text: &str, ty: &Type) -> Option<f64> {
     let number: f64 = text.parse().ok()?;
     let single = *ty == Type::FLOAT4;

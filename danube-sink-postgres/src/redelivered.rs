@@ -1,8 +1,8 @@
-//! Rows that are in the table already: records that are redelivered after a restart whose acknowledgements were lost.
+//! Redelivered records in `append` mode: their rows may exist already, after a restart whose acknowledgements were lost.
 //!
-//! A record that is only added meets its own row in a unique index then, and would be refused at each start. It counts as
-//! written where the row that is there equals it in every column of the mapping; then nothing is lost. A row that differs is
-//! another record's, and the new one is refused.
+//! Such a record violates a unique index by its own row, and would be refused at each start. It counts as written if the existing
+//! row equals it in every column of the mapping, so nothing is lost. A row that differs belongs to another record, and the new one
+//! is refused.
 
 use tokio_postgres::{
     error::{DbError, SqlState},
@@ -16,7 +16,7 @@ use super::{
     session::{Session, Statement},
 };
 
-/// The columns of a unique index that is of columns alone, and of all rows.
+/// The columns of a unique index that is neither partial nor on an expression.
 const INDEX: &str = "
     SELECT a.attname::text FROM pg_index i
     JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -24,9 +24,9 @@ const INDEX: &str = "
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     WHERE n.nspname = $1 AND c.relname = $2 AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts";
 
-/// What `insert` has to end with, so that it leaves out the rows that are there; `None` where the answer is another, or the
-/// mapping does not write every column of the index.
-pub(crate) async fn unless_there(
+/// The condition with which an `INSERT` skips rows that exist with equal values; `None` if the error is not a unique violation, or
+/// the mapping does not write every column of the index.
+pub(crate) async fn unless_equal(
     session: &Session,
     answer: &DbError,
     layout: &Layout,
@@ -40,27 +40,27 @@ pub(crate) async fn unless_there(
         [(&schema, Type::TEXT), (&index, Type::TEXT)];
     let rows = session.rows(Statement { text: INDEX, parameters: &parameters }).await?;
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    let place = |name: &String| columns.iter().position(|column| column.name == *name);
-    let Some(keys) = names.iter().map(place).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty()) else {
+    let index_of = |name: &String| columns.iter().position(|column| column.name == *name);
+    let Some(keys) = names.iter().map(index_of).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty()) else {
         return Ok(None);
     };
     let keys = keys.iter().map(|&number| format!("held.{} = rows.v{number}", columns[number].quoted()));
-    let written = columns.iter().enumerate().map(|(number, column)| alike(column, &format!("rows.v{number}")));
-    // A column that the record has no value for has got its default.
+    let written = columns.iter().enumerate().map(|(number, column)| comparable(column, &format!("rows.v{number}")));
+    // A column that the record has no value for has its default.
     let left_out = layout.columns.iter().filter(|column| columns.iter().all(|written| written.name != column.name));
     let left_out = left_out.map(|column| {
         let default = column.default.as_deref().unwrap_or("NULL");
-        alike(column, &format!("({default})::{}", column.stored_as))
+        comparable(column, &format!("({default})::{}", column.stored_as))
     });
     let (held, new): (Vec<_>, Vec<_>) = written.chain(left_out).unzip();
-    // Any type can be compared so, also one without an order such as `json`.
+    // This operator compares any type, also one without an order such as `json`.
     let all = format!("ROW({})::record OPERATOR(pg_catalog.*=) ROW({})::record", held.join(", "), new.join(", "));
     let keys = keys.collect::<Vec<_>>().join(" AND ");
     Ok(Some(format!("AND NOT EXISTS (SELECT FROM {} held WHERE {keys} AND {all})", layout.name)))
 }
 
-/// A column of the row that is there, and of the new one as it would be stored.
-fn alike(column: &Column, new: &str) -> (String, String) {
+/// The expressions that compare a column of the existing row with the new value as it would be stored.
+fn comparable(column: &Column, new: &str) -> (String, String) {
     let held = format!("held.{}", column.quoted());
     // The modifier of a number or time rounds; that of a text would cut it off.
     let cast = match column.ty {

@@ -1,4 +1,4 @@
-//! Rows of a batch, and what becomes of them where some lack values that others have.
+//! The rows of a batch as parameters of statements, also where rows have values for different columns.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::column::{Column, Datum};
 /// A parameter of a statement: an array of values, and its type.
 pub(crate) type Parameter<'p> = (Box<dyn ToSql + Sync + Send + 'p>, Type);
 
-/// A row of a record.
+/// The row of a record.
 pub(crate) struct Row<'r> {
     pub(crate) record: &'r SinkRecord,
-    /// The value of each column; none for one that is left as it is, or gets its default.
+    /// The value of each column; `None` if the record has none: the column keeps its value or gets its default.
     pub(crate) data: Vec<Option<Datum<'r>>>,
     pub(crate) deletes: bool,
 }
@@ -22,23 +22,23 @@ pub(crate) struct Row<'r> {
 pub(crate) type Values<'v> = Vec<Option<&'v Datum<'v>>>;
 
 impl Row<'_> {
-    /// Whether the statement that names all columns is right for it.
+    /// Whether it has a value for every column, or is a deletion.
     pub(crate) fn is_complete(&self) -> bool {
         self.deletes || self.data.iter().all(Option::is_some)
     }
 }
 
-/// One array for each of the columns, and one of what is deleted.
-pub(crate) fn parameters<'p>(rows: &'p [Row<'_>], columns: &[&Column], places: &[usize]) -> Vec<Parameter<'p>> {
-    let values = |place: usize| rows.iter().map(move |row| row.data[place].as_ref());
+/// The parameters of a statement: one array for each of the columns, and one of the deletions.
+pub(crate) fn parameters<'p>(rows: &'p [Row<'_>], columns: &[&Column], indices: &[usize]) -> Vec<Parameter<'p>> {
+    let values = |index: usize| rows.iter().map(move |row| row.data[index].as_ref());
     let deleted = rows.iter().map(|row| row.deletes).collect();
-    arrays(columns, places.iter().map(|place| values(*place)), deleted)
+    arrays(columns, indices.iter().map(|index| values(*index)), deleted)
 }
 
-/// Rows that have values for the same columns, by the places of these.
+/// Groups rows by the columns that they have values for; a group's key is the indices of the columns.
 ///
-/// Each key is there once, so that it does not matter which set is written first: of a key that is replaced with the last value
-/// of each column since it was deleted, of another with its first row. `ranks` says which rows have the same key.
+/// Each key occurs once, so that the order of the groups does not matter: a replaced row has the last value of each column since
+/// its deletion, any other the values of its first record. Rows with the same key have the same number in `ranks`.
 pub(crate) fn by_columns<'r>(
     rows: &'r [Row<'_>],
     ranks: &[i64],
@@ -46,28 +46,28 @@ pub(crate) fn by_columns<'r>(
 ) -> BTreeMap<Vec<usize>, Vec<Values<'r>>> {
     let mut latest: BTreeMap<i64, Option<Values<'r>>> = BTreeMap::new();
     for (row, rank) in rows.iter().zip(ranks) {
-        let held = latest.entry(*rank).or_default();
-        match held {
-            _ if row.deletes => *held = None,
-            None => *held = Some(row.data.iter().map(Option::as_ref).collect()),
+        let merged = latest.entry(*rank).or_default();
+        match merged {
+            _ if row.deletes => *merged = None,
+            None => *merged = Some(row.data.iter().map(Option::as_ref).collect()),
             Some(values) if replaces => {
-                values.iter_mut().zip(&row.data).for_each(|(held, value)| *held = value.as_ref().or(*held));
+                values.iter_mut().zip(&row.data).for_each(|(merged, value)| *merged = value.as_ref().or(*merged));
             }
             Some(_) => {}
         }
     }
     let mut sets = BTreeMap::<_, Vec<_>>::new();
     for values in latest.into_values().flatten() {
-        let columns = (0..values.len()).filter(|place| values[*place].is_some()).collect();
+        let columns = (0..values.len()).filter(|index| values[*index].is_some()).collect();
         sets.entry(columns).or_default().push(values);
     }
     sets
 }
 
-/// The parameters of rows that have values for these columns.
-pub(crate) fn parameters_of<'p>(rows: &'p [Values<'p>], columns: &[&Column], places: &[usize]) -> Vec<Parameter<'p>> {
-    let values = |place: usize| rows.iter().map(move |values| values[place]);
-    arrays(columns, places.iter().map(|place| values(*place)), vec![false; rows.len()])
+/// The parameters of a statement for merged rows that have values for these columns.
+pub(crate) fn parameters_of<'p>(rows: &'p [Values<'p>], columns: &[&Column], indices: &[usize]) -> Vec<Parameter<'p>> {
+    let values = |index: usize| rows.iter().map(move |values| values[index]);
+    arrays(columns, indices.iter().map(|index| values(*index)), vec![false; rows.len()])
 }
 
 fn arrays<'p>(

@@ -1,4 +1,4 @@
-//! Where the server is, as a table of settings.
+//! Connection settings of a PostgreSQL server.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -10,35 +10,37 @@ use tokio_postgres::config::{Config, SslMode, TargetSessionAttrs};
 
 use super::{
     endpoint::{hosts, tls},
+    plan::Plan,
     session::Session,
-    table::{Plan, Table},
+    table::Table,
     url::{ConnectionUrl, Url},
 };
 
-/// The server and its database: a connection `url`, or `host`, `user` and `database`.
+/// Connection settings of a PostgreSQL server and its database, as a table of settings: a connection `url`, or `host`, `user` and
+/// `database`.
 #[derive(Setting, Debug)]
-#[setting(validate = Self::is_named_once)]
+#[setting(validate = Self::is_set_once)]
 pub struct Server {
-    /// The connection URL, such as `postgres://user@host:5432/database?sslmode=require`, without its password; instead of
-    /// `host`, `port`, `user`, `database` and `tls`.
+    /// Connection URL without a password, such as `postgres://user@host:5432/database?sslmode=require`; replaces `host`, `port`,
+    /// `user`, `database` and `tls`.
     pub url: Option<ConnectionUrl>,
-    /// The host; of several with commas between, the first that takes writes.
+    /// Host, or several separated by commas: the first that accepts writes is used.
     pub host: Option<String>,
-    /// The port of every host; without it 5432.
+    /// Port of every host; without it, 5432.
     pub port: Option<u16>,
-    /// The user.
+    /// User name.
     pub user: Option<String>,
-    /// The database.
+    /// Name of the database.
     pub database: Option<String>,
-    /// Whether the connection uses TLS, as it does without this key. The server's certificate and name are checked then.
+    /// Whether the connection uses TLS, which is the default. TLS verifies the server's certificate and host name.
     pub tls: Option<bool>,
-    /// The CAs that the certificate may be signed by, in PEM; without it those that the system trusts.
+    /// CA certificates in PEM that the server's certificate may be signed by; without it, those of the system.
     pub ca_file: Option<PathBuf>,
-    /// The client certificate (mTLS), in PEM; with `key_file`.
+    /// Client certificate (mTLS), in PEM; needs `key_file`.
     pub cert_file: Option<PathBuf>,
-    /// The private key of `cert_file`, in PEM.
+    /// Private key of `cert_file`, in PEM.
     pub key_file: Option<PathBuf>,
-    /// The name of the connection in `pg_stat_activity` and the server's log; without it `connector_name`.
+    /// Application name in `pg_stat_activity` and the server's log; without it, `connector_name`.
     pub application_name: Option<String>,
 }
 
@@ -47,16 +49,16 @@ pub struct Server {
 pub struct Credentials<'s> {
     /// The password of the user.
     pub password: Option<&'s Secret>,
-    /// A connection URL, with its password or without; it takes the place of what the settings name.
+    /// A connection URL, with or without a password; it overrides the settings.
     pub url: Option<&'s Secret>,
 }
 
 impl Server {
-    /// Opens the table of each mapping.
+    /// Opens the table of each mapping: connects, creates missing tables, and checks columns and privileges.
     ///
     /// # Errors
-    /// [`ConnectorError::Configuration`] where no server is named, [`ConnectorError::Retryable`] where it cannot be reached,
-    /// [`ConnectorError::Initialization`] where something is missing in it.
+    /// [`ConnectorError::Configuration`] if no server is set, [`ConnectorError::Retryable`] if it cannot be reached,
+    /// [`ConnectorError::Initialization`] if it refuses the credentials, or a table, column or privilege is missing.
     pub async fn open<T>(
         &self,
         credentials: Credentials<'_>,
@@ -74,7 +76,7 @@ impl Server {
     }
 
     fn session(&self, credentials: Credentials<'_>, config: &ConnectorConfig) -> ConnectorResult<Session> {
-        let Url { config: mut client, ca_file, cert_file, key_file } = self.named(credentials.url)?;
+        let Url { config: mut client, ca_file, cert_file, key_file } = self.connection(credentials.url)?;
         if let Some(password) = credentials.password {
             client.password(password.expose());
         }
@@ -89,15 +91,15 @@ impl Server {
         Ok(Session::new(hosts(&client)?, tls, config.write_timeout))
     }
 
-    /// What the secret URL, the URL of the file or the settings name, in this order.
-    fn named(&self, secret: Option<&Secret>) -> ConnectorResult<Url> {
+    /// The connection of the secret URL, the URL in the file, or the single settings, in this order.
+    fn connection(&self, secret: Option<&Secret>) -> ConnectorResult<Url> {
         let url = secret.map(Secret::expose).or(self.url.as_ref().map(ConnectionUrl::as_str));
         if let Some(url) = url {
             return Url::read(url)
                 .map_err(|reason| ConnectorError::configuration(format!("the connection URL: {reason}")));
         }
         let (Some(host), Some(user), Some(database)) = (&self.host, &self.user, &self.database) else {
-            let what = "no server is named: set `host`, `user` and `database`, or `url`, in the table `server`";
+            let what = "no server is set: set `host`, `user` and `database`, or `url`, in the table `server`";
             return Err(ConnectorError::configuration(what));
         };
         let mut config = Config::new();
@@ -110,39 +112,39 @@ impl Server {
         Ok(Url { config, ..Url::default() })
     }
 
-    fn is_named_once(&self) -> Result<(), Diagnostics> {
-        let mut mistakes = Diagnostics::default();
-        let beside = [
+    fn is_set_once(&self) -> Result<(), Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let single = [
             ("host", self.host.is_some()),
             ("port", self.port.is_some()),
             ("user", self.user.is_some()),
             ("database", self.database.is_some()),
             ("tls", self.tls.is_some()),
         ];
-        for (key, _) in beside.iter().filter(|(_, is_set)| self.url.is_some() && *is_set) {
-            mistakes.push(Diagnostic::of_key(
-                *key,
-                "the `url` says the same",
-                "remove it, and write it into the `url`",
-            ));
+        for (key, _) in single.iter().filter(|(_, is_set)| self.url.is_some() && *is_set) {
+            diagnostics.push(Diagnostic::of_key(*key, "conflicts with `url`", "remove it, and put it into the `url`"));
         }
         for (key, other, is_alone) in [
             ("cert_file", "key_file", self.cert_file.is_some() && self.key_file.is_none()),
             ("key_file", "cert_file", self.key_file.is_some() && self.cert_file.is_none()),
         ] {
             if is_alone {
-                mistakes.push(Diagnostic::of_key(key, format!("it needs `{other}`"), format!("set `{other}` as well")));
-            }
-        }
-        let is_begun = beside[..4].iter().any(|(_, is_set)| *is_set);
-        for (key, is_set) in [beside[0], beside[2], beside[3]] {
-            if self.url.is_none() && is_begun && !is_set {
-                mistakes.push(Diagnostic::new(
-                    format!("`{key}` is missing beside the other keys of the server"),
-                    "set it, or write a `url` instead",
+                diagnostics.push(Diagnostic::of_key(
+                    key,
+                    format!("it needs `{other}`"),
+                    format!("set `{other}` as well"),
                 ));
             }
         }
-        mistakes.into_result()
+        let is_begun = single[..4].iter().any(|(_, is_set)| *is_set);
+        for (key, is_set) in [single[0], single[2], single[3]] {
+            if self.url.is_none() && is_begun && !is_set {
+                diagnostics.push(Diagnostic::new(
+                    format!("`{key}` is missing"),
+                    "set it as well, or set `url` instead of all of them",
+                ));
+            }
+        }
+        diagnostics.into_result()
     }
 }

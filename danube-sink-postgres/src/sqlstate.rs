@@ -1,11 +1,11 @@
-//! What the server's answers mean: one table, which the code looks them up in and READMEs show.
+//! The meaning of SQLSTATEs: one table for code and READMEs.
 
 use danube_sink::TargetFailure::{self, Busy, NotReady, Refused, TooLarge, Unauthenticated};
 use tokio_postgres::error::DbError;
 
-/// SQLSTATEs and classes of them, what they are, and what they mean for a batch; the longest that an answer begins with counts.
+/// SQLSTATEs and classes of them, a description, and the class of the failure; the longest matching prefix applies.
 ///
-/// A state that begins with none of them is a trigger's own: [`UNKNOWN`].
+/// Any other state is one that a trigger chose, and matches the last row.
 const STATES: &[(&str, &str, TargetFailure)] = &[
     ("28", "credentials or `pg_hba.conf`", Unauthenticated),
     (POOLER, "credentials, from a pooler", Unauthenticated),
@@ -50,49 +50,49 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
     ("10", "XQuery", Refused),
     ("20", "`CASE`", Refused),
     ("21", "cardinality", Refused),
-    ("22", "a value that does not fit its type", Refused),
+    ("22", "a value that its type does not take", Refused),
     ("23", "constraint", Refused),
     ("27", "trigger", Refused),
     ("38", "function", Refused),
     ("44", "a view's check", Refused),
     ("54", "limit of the server", Refused),
     ("P0", "what a trigger raises", Refused),
-    (TEXT_OF_A_LANGUAGE, "a `tsquery` or `jsonpath`", Refused),
+    (SYNTAX_OF_A_VALUE, "a `tsquery` or `jsonpath`", Refused),
     (POLICY, "row-level security", Refused),
     ("", "a state of a trigger's own", Refused),
 ];
 
-/// `NOT NULL` where no mapping gives a value: every record is refused.
+/// A `NOT NULL` column that the mapping does not write: every record would be refused.
 const UNFILLED: &str = "23502 unmapped";
 /// A pooler refuses the credentials, under the state of a broken connection.
 const POOLER: &str = "08P01 credentials";
-/// A value is no text of its type's language.
-const TEXT_OF_A_LANGUAGE: &str = "42601 value";
-/// A policy refuses this row, under the state of a right that is missing.
+/// A value has a syntax error in its type's grammar.
+const SYNTAX_OF_A_VALUE: &str = "42601 value";
+/// A row-level security policy refuses the row, under the state of a missing privilege.
 const POLICY: &str = "42501 policy";
 
-/// What an answer of the server means.
+/// The class of an error of the server.
 pub(crate) fn meaning(answer: &DbError, is_mapped: impl Fn(&str) -> bool) -> TargetFailure {
     let state = match answer.code().code() {
         "23502" if answer.column().is_some_and(|column| !is_mapped(column)) => UNFILLED,
-        // Of the two that have this state, the one that is about a row; the message is in the server's language.
+        // This routine reports a policy; the message would be in the server's language.
         "42501" if answer.routine() == Some("ExecWithCheckOptions") => POLICY,
         // Poolers are not translated.
         "08P01" if answer.message().contains("authentication failed") => POOLER,
         // The connector's own statements have no such error: a type such as `tsquery` or `jsonpath` reads its values so.
-        "42601" if answer.position().is_none() => TEXT_OF_A_LANGUAGE,
+        "42601" if answer.position().is_none() => SYNTAX_OF_A_VALUE,
         state => state,
     };
     of_state(state)
 }
 
 fn of_state(state: &str) -> TargetFailure {
-    let fits = STATES.iter().filter(|(prefix, ..)| state.starts_with(prefix));
-    fits.max_by_key(|(prefix, ..)| prefix.len()).map_or(Refused, |(.., failure)| *failure)
+    let matching = STATES.iter().filter(|(prefix, ..)| state.starts_with(prefix));
+    matching.max_by_key(|(prefix, ..)| prefix.len()).map_or(Refused, |(.., failure)| *failure)
 }
 
-/// The answers of the server with their classes, for the table of verdicts in a connector's README: give them to
-/// `danube_sink::testing::verdict_table`.
+/// The SQLSTATEs with their classes, for the table of verdicts in a connector's README; `danube_sink::testing::verdict_table`
+/// renders it.
 pub fn verdicts() -> impl Iterator<Item = (String, TargetFailure)> {
     STATES.iter().map(|(state, what, failure)| {
         let state = state.split(' ').next().unwrap_or_default();
@@ -101,22 +101,22 @@ pub fn verdicts() -> impl Iterator<Item = (String, TargetFailure)> {
     })
 }
 
-/// Whether the session can take the next transaction. Others are closed: another host may take writes, a new session has
-/// what was altered for its role, and a broken one never heals.
+/// Whether the session can be used for the next transaction. Otherwise it is closed: another host may accept writes, and a new
+/// session has the role's current settings.
 pub(crate) fn leaves_session_intact(answer: &DbError, failure: TargetFailure) -> bool {
     let state = answer.code().code();
     matches!(failure, Refused | TooLarge) || state.starts_with("40") || state == "55P03"
 }
 
-/// What to do about what has to be mended.
+/// The advice at the end of an error message.
 pub(crate) fn advice(state: &str) -> &'static str {
     match state {
-        "42501" => "; grant the role what it lacks",
-        "42P01" | "42703" | "3F000" | "3D000" => "; make it again, or mend the mapping",
-        "42804" | "42846" | "42883" | "42P10" => "; the table no longer fits the mapping",
+        "42501" => "; grant the privilege to the role",
+        "42P01" | "42703" | "3F000" | "3D000" => "; create it, or correct the mapping",
+        "42804" | "42846" | "42883" | "42P10" => "; the table no longer matches the mapping",
         "23502" => "; give the column a default or a value of the mapping",
-        "25006" => "; another of the hosts is tried, if there is one that takes writes",
-        state if state.starts_with("28") => "; mend user, password or pg_hba.conf, and restart",
+        "25006" => "; another host that accepts writes is tried, if there is one",
+        state if state.starts_with("28") => "; correct user, password or pg_hba.conf, and restart",
         _ => "",
     }
 }

@@ -1,44 +1,27 @@
-//! A table, and how records become rows of it.
+//! A table, and the writing of records as its rows.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, SinkRecord, each_record};
 
 use super::{
-    changes::{Changes, Envelopes},
-    failure::{Failure, at_start, sorted},
+    changes::Envelopes,
+    failure::{Failure, at_start, classified},
     layout::{Layout, Write},
-    name::{TableName, check},
-    redelivered::unless_there,
+    plan::Plan,
+    redelivered::unless_equal,
     rows::{Row, by_columns},
     session::{Session, Statement},
     unreadable::{is_about_values, refused, unreadable},
 };
 
-/// What a table is to be.
-#[derive(Debug)]
-pub struct Plan {
-    /// The table, as [`quoted_table`](crate::quoted_table) takes it.
-    pub table: String,
-    /// A statement that makes what is missing.
-    pub create: Option<String>,
-    /// The columns that are written, and from where.
-    pub columns: Vec<(String, Field)>,
-    /// Those of them that name a row. Without them, a row that is there already is an error.
-    pub key: Vec<String>,
-    /// Whether a record takes the place of the row with its key, or changes nothing.
-    pub replace: bool,
-    /// How records describe changes, which needs the right to delete; without it, each record is a row.
-    pub changes: Option<Changes>,
-}
-
-/// A table that is there and can be written to.
+/// A table that exists and can be written to.
 #[derive(Debug)]
 pub struct Table {
     session: Arc<Session>,
     plan: Plan,
     records: Records,
-    /// `None` after a failure: the table may be another one by now.
+    /// `None` after a failure: the table may have changed.
     layout: Mutex<Option<Arc<Layout>>>,
 }
 
@@ -50,11 +33,11 @@ enum Records {
 }
 
 impl Table {
-    /// Makes what is missing, learns the columns' types from the server, and tries the rights to write without a record.
+    /// Creates what is missing, reads the column types from the server, and checks the privileges without writing a row.
     pub(crate) async fn open(session: &Arc<Session>, mut plan: Plan) -> ConnectorResult<Self> {
-        check_names(&plan)?;
+        plan.validate()?;
         let fields: Vec<_> = plan.columns.iter().map(|(_, field)| field.clone()).collect();
-        let is_key = |(place, (name, _)): (usize, &(String, Field))| plan.key.contains(name).then_some(place);
+        let is_key = |(index, (name, _)): (usize, &(String, Field))| plan.key.contains(name).then_some(index);
         let keys = plan.columns.iter().enumerate().filter_map(is_key).collect();
         let records = match &plan.changes {
             None => Records::AreRows(fields.into_iter().collect()),
@@ -66,7 +49,7 @@ impl Table {
             if let Some(create) = create {
                 table.session.define(&create).await?;
             }
-            table.probe(&*table.learn().await?).await
+            table.probe(&*table.read_layout().await?).await
         };
         match opened.await {
             Ok(()) => Ok(table),
@@ -74,20 +57,20 @@ impl Table {
         }
     }
 
-    /// Writes all of the records, or nothing. Without records it tries whether the table can be written to.
+    /// Writes all records in one transaction, or none. Without records, it checks that the table can be written to.
     ///
-    /// A column for whose field a record has no value is left as it is, or gets its default; `null` is NULL.
+    /// A column whose field is missing in a record keeps its value, or gets its default in a new row; `null` is NULL.
     ///
     /// # Errors
-    /// Every record that is not valid, else what the server says.
+    /// An error that names every invalid record, otherwise the server's error by its class.
     pub async fn write(&self, records: &[SinkRecord]) -> ConnectorResult<()> {
         self.write_valid(records, |_| Ok(())).await
     }
 
-    /// The same for records of which `check` says whether they are valid, beside what the columns take.
+    /// Writes records like [`write`](Self::write), after a validation of each with `check`.
     ///
     /// # Errors
-    /// Every record that is not valid, else what the server says.
+    /// An error that names every invalid record, otherwise the server's error by its class.
     pub async fn write_valid(
         &self,
         records: &[SinkRecord],
@@ -96,20 +79,20 @@ impl Table {
         let what = format!("write {} records to table {}", records.len(), self.plan.table);
         let mut layout = self.layout(&what).await?;
         if records.is_empty() {
-            return self.sorted(self.probe(&layout).await, &what, false);
+            return self.classified(self.probe(&layout).await, &what, false);
         }
         loop {
             let written = self.write_as(&layout, records, &check, &what).await;
             match &written {
                 Ok(()) => return Ok(()),
-                // What is in the table's way may be gone when it is tried again.
+                // The cause may be gone at the next attempt.
                 Err(
                     ConnectorError::Retryable { .. } | ConnectorError::TooLarge { .. } | ConnectorError::Fatal { .. },
                 ) => {
                     self.forget();
                     return written;
                 }
-                // Only the table as it is now rejects a record.
+                // Only the current layout of the table rejects a record.
                 Err(_) => {
                     self.forget();
                     let now = self.layout(&what).await?;
@@ -150,7 +133,7 @@ impl Table {
         {
             return Err(refused(records, &reasons, what));
         }
-        self.sorted(Err(failure), what, true)
+        self.classified(Err(failure), what, true)
     }
 
     async fn send(&self, layout: &Layout, rows: &[Row<'_>]) -> Result<(), Failure> {
@@ -159,13 +142,13 @@ impl Table {
             false => Some(by_columns(rows, &layout.ranks(&self.session, rows).await?, self.plan.replace)),
         };
         let mut writes = Vec::with_capacity(2);
-        // What is written after it was deleted is a new row.
+        // A row that is written after its deletion is a new row.
         if rows.iter().any(|row| row.deletes) {
             writes.push(layout.delete(rows));
         }
         match &sets {
             None => writes.push(layout.insert(rows)),
-            Some(sets) => writes.extend(sets.iter().flat_map(|(places, rows)| layout.insert_of(places, rows))),
+            Some(sets) => writes.extend(sets.iter().flat_map(|(indices, rows)| layout.insert_of(indices, rows))),
         }
         let mut written = self.transaction(&writes).await;
         if let Err(failure) = &written
@@ -173,8 +156,8 @@ impl Table {
             && self.plan.key.is_empty()
         {
             for write in &mut writes {
-                match unless_there(&self.session, answer, layout, &write.columns).await? {
-                    Some(unless) => write.text = format!("{} {unless}", write.text).into(),
+                match unless_equal(&self.session, answer, layout, &write.columns).await? {
+                    Some(condition) => write.text = format!("{} {condition}", write.text).into(),
                     None => return written,
                 }
             }
@@ -183,7 +166,7 @@ impl Table {
         written
     }
 
-    /// Tries types and rights, without a row and without triggers.
+    /// Checks types and privileges with `EXPLAIN`: no row is written, and no trigger fires.
     async fn probe(&self, layout: &Layout) -> Result<(), Failure> {
         let mut writes = vec![layout.insert(&[])];
         if self.plan.changes.is_some() {
@@ -209,17 +192,17 @@ impl Table {
         format!("prepare PostgreSQL at {}, table {}", self.session.server(), self.plan.table)
     }
 
-    fn sorted<T>(&self, result: Result<T, Failure>, what: &str, has_records: bool) -> ConnectorResult<T> {
+    fn classified<T>(&self, result: Result<T, Failure>, what: &str, has_records: bool) -> ConnectorResult<T> {
         let is_mapped = |column: &str| self.plan.columns.iter().any(|(name, _)| name == column);
-        sorted(result, what, is_mapped, has_records)
+        classified(result, what, is_mapped, has_records)
     }
 
-    /// The layout as it was learnt last, or now.
+    /// The layout as it was read last, or as it is now.
     async fn layout(&self, what: &str) -> ConnectorResult<Arc<Layout>> {
         let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(layout) => Ok(layout),
-            None => self.sorted(self.learn().await, what, false),
+            None => self.classified(self.read_layout().await, what, false),
         }
     }
 
@@ -227,28 +210,9 @@ impl Table {
         *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    async fn learn(&self) -> Result<Arc<Layout>, Failure> {
-        let layout = Arc::new(Layout::learn(&self.session, &self.plan).await?);
+    async fn read_layout(&self) -> Result<Arc<Layout>, Failure> {
+        let layout = Arc::new(Layout::read(&self.session, &self.plan).await?);
         *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&layout));
         Ok(layout)
-    }
-}
-
-/// Names that PostgreSQL keeps apart and whole.
-fn check_names(Plan { table, columns, key, .. }: &Plan) -> ConnectorResult<()> {
-    TableName::parse(table)?;
-    for (number, (name, _)) in columns.iter().enumerate() {
-        check(name)?;
-        if columns[..number].iter().any(|(earlier, _)| earlier == name) {
-            return Err(ConnectorError::configuration(format!(
-                "two values of table {table} go into its column {name:?}: name it once, in `columns` or in `metadata`"
-            )));
-        }
-    }
-    match key.iter().find(|key| !columns.iter().any(|(name, _)| name == *key)) {
-        None => Ok(()),
-        Some(stranger) => {
-            Err(ConnectorError::configuration(format!("the key {stranger} of table {table} is none of its columns")))
-        }
     }
 }

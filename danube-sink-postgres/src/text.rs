@@ -1,5 +1,4 @@
-//! A value of a record as PostgreSQL's own text, from its JSON text: no digit of a number and no field of an object changes on
-//! the way.
+//! Values in PostgreSQL's text format, from their JSON text: no digit of a number and no field of an object changes on the way.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -12,21 +11,21 @@ use super::{
     time::time,
 };
 
-/// Why a column cannot have a value, behind the name of the field; without the value.
+/// Why a column cannot hold a value, to follow the name of the field; without the value.
 pub(crate) type Reason = Cow<'static, str>;
 
-/// Types whose values are numbers, and texts with one.
+/// Types that take numbers, and strings with one.
 const NUMBERS: [Type; 5] = [Type::NUMERIC, Type::MONEY, Type::XID, Type::CID, Type::XID8];
 
-/// The first object identifier that types of the server's own do not have.
+/// The first object identifier of types that are not built in.
 const FIRST_OF_EXTENSIONS: u32 = 16_384;
 
-/// The text that a type reads a value from, which is not `null`.
+/// The text that a type's input function reads a value from, which is not `null`.
 ///
-/// What no input function refuses, but PostgreSQL would cut off or guess, is refused here.
+/// A value that PostgreSQL would truncate or guess without an error is refused here.
 ///
 /// # Errors
-/// Why there is none. What else is wrong with a text, the server says.
+/// Why the value is refused. Other errors in the text are found by the server.
 pub(crate) fn text<'j>(json: &'j str, ty: &Type, modifier: i32) -> Result<Cow<'j, str>, Reason> {
     match ty.kind() {
         Kind::Array(of) if json.starts_with('[') => array(json, of, modifier).map(Cow::Owned),
@@ -40,7 +39,7 @@ pub(crate) fn text<'j>(json: &'j str, ty: &Type, modifier: i32) -> Result<Cow<'j
     }
 }
 
-/// A value of a type that is no text, no array and no JSON.
+/// The text of a value of a type that is not a string, array or JSON type.
 fn simple<'j>(json: &'j str, ty: &Type) -> Result<Cow<'j, str>, Reason> {
     match *ty {
         Type::BOOL => boolean(json),
@@ -61,7 +60,7 @@ fn simple<'j>(json: &'j str, ty: &Type) -> Result<Cow<'j, str>, Reason> {
             Cow::Borrowed(text) => time(text, ty).map_err(Reason::from),
             Cow::Owned(text) => time(&text, ty).map(|time| time.into_owned().into()).map_err(Reason::from),
         },
-        _ if NUMBERS.contains(ty) || is_of_extension(ty) => plain(json),
+        _ if NUMBERS.contains(ty) || is_extension_type(ty) => plain(json),
         // A number or an array would be read as something else: as seconds, as bits, as a range.
         _ => string(json),
     }
@@ -74,17 +73,17 @@ pub(crate) fn whole(json: &str, ty: &Type) -> Result<i64, Reason> {
     number.ok_or_else(|| format!("is not an integer from {} to {}", range.start(), range.end()).into())
 }
 
-/// A number within the range of its type, or what its text says.
+/// A floating point number within the range of its type, `NaN` or an infinity.
 pub(crate) fn floating(text: &str, ty: &Type) -> Result<f64, Reason> {
     float(text, ty).ok_or_else(|| format!("is not a number within the range of {ty}").into())
 }
 
-/// The bytes that are written in base64.
+/// The bytes of a base64 string.
 pub(crate) fn bytes(json: &str) -> Result<Vec<u8>, Reason> {
     STANDARD.decode(&*string(json)?).map_err(|_| "is not base64".into())
 }
 
-/// A value as text: a string without its quotation marks, anything else as JSON has it.
+/// A string without its quotation marks; any other value as its JSON text.
 pub(crate) fn plain(json: &str) -> Result<Cow<'_, str>, Reason> {
     let Some(inner) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) else { return Ok(json.into()) };
     if !inner.contains('\\') {
@@ -98,7 +97,7 @@ fn string(json: &str) -> Result<Cow<'_, str>, Reason> {
     if json.starts_with('"') { plain(json) } else { Err("is not a string".into()) }
 }
 
-/// `true` or `false`, also as 1 or 0; what other texts mean, the server knows.
+/// A boolean, also as 1 or 0; the server interprets other strings.
 fn boolean(json: &str) -> Result<Cow<'_, str>, Reason> {
     let is_number = json.starts_with(|first: char| first.is_ascii_digit() || first == '-');
     match (is_number, integer(json)) {
@@ -109,7 +108,7 @@ fn boolean(json: &str) -> Result<Cow<'_, str>, Reason> {
     }
 }
 
-/// A text that the column holds whole: PostgreSQL cuts off spaces, and all that is too long for some types.
+/// A text that fits into the column: PostgreSQL would truncate spaces, and for some types anything that is too long.
 fn within<'t>(text: Cow<'t, str>, ty: &Type, modifier: i32) -> Result<Cow<'t, str>, Reason> {
     let most = match *ty {
         // The modifier counts four bytes of a header.
@@ -120,7 +119,7 @@ fn within<'t>(text: Cow<'t, str>, ty: &Type, modifier: i32) -> Result<Cow<'t, st
     };
     let length = match *ty {
         Type::NAME | Type::CHAR => text.len(),
-        // It is filled with spaces anyway.
+        // The column pads with spaces anyway.
         Type::BPCHAR => text.trim_end_matches(' ').chars().count(),
         _ if text.len() <= most => return Ok(text),
         _ => text.chars().count(),
@@ -128,7 +127,7 @@ fn within<'t>(text: Cow<'t, str>, ty: &Type, modifier: i32) -> Result<Cow<'t, st
     if length <= most { Ok(text) } else { Err(format!("is longer than the {most} of the column").into()) }
 }
 
-/// `{1,NULL,"a \"b\""}`
+/// The text of an array, such as `{1,NULL,"a \"b\""}`.
 fn array(json: &str, of: &Type, modifier: i32) -> Result<String, Reason> {
     let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| "is not an array")?;
     let mut array = String::with_capacity(json.len() + 2);
@@ -153,14 +152,14 @@ fn array(json: &str, of: &Type, modifier: i32) -> Result<String, Reason> {
     Ok(array)
 }
 
-/// Whether a value of the type may itself be an array.
+/// Whether a value of the type may be a JSON array.
 fn has_arrays(ty: &Type) -> bool {
-    // One of an array is of a domain.
-    matches!(ty.kind(), Kind::Array(_)) || is_json(ty) || is_of_extension(ty) && !is_text(ty)
+    // An element type is an array only through a domain.
+    matches!(ty.kind(), Kind::Array(_)) || is_json(ty) || is_extension_type(ty) && !is_text(ty)
 }
 
-/// Whether it is a type that the server itself does not have, and none that is made of others.
-pub(crate) fn is_of_extension(ty: &Type) -> bool {
+/// Whether the type is a base type of an extension.
+pub(crate) fn is_extension_type(ty: &Type) -> bool {
     matches!(ty.kind(), Kind::Simple) && ty.oid() >= FIRST_OF_EXTENSIONS
 }
 
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_cut_off_or_guessed_is_refused() {
+    fn values_that_would_be_truncated_or_guessed_are_refused() {
         for (json, ty, modifier) in [
             (r#""abc ""#, Type::VARCHAR, 7),
             (r#""abcd""#, Type::BPCHAR, 7),

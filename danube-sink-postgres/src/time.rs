@@ -1,15 +1,14 @@
-//! Dates and times, from their ISO 8601 text: nothing in it depends on a setting of the session, and nothing is cut off but
-//! digits beyond microseconds.
+//! Dates and times in ISO 8601: independent of the session's settings, and truncated only beyond microseconds.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use tokio_postgres::types::Type;
 
-/// The text of a date or time for the server; without an offset it is in UTC.
+/// The text of a date or time for the server; a time without an offset is in UTC.
 ///
 /// # Errors
-/// What is expected.
+/// What the type expects.
 pub(crate) fn time<'t>(text: &'t str, ty: &Type) -> Result<Cow<'t, str>, &'static str> {
     let is_infinite = text.strip_prefix('-').unwrap_or(text).eq_ignore_ascii_case("infinity");
     match *ty {
@@ -60,7 +59,7 @@ fn clock(text: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")).ok()
 }
 
-/// ISO 8601 has a sign before years of more than four digits, PostgreSQL has none.
+/// Removes the plus sign that ISO 8601 has before years of more than four digits, and PostgreSQL has not.
 fn unsigned(text: &str) -> &str {
     text.strip_prefix('+').unwrap_or(text)
 }
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_reckoned_with() {
+    fn an_offset_is_converted_to_utc() {
         for (given, zoned, plain) in [
             ("2024-01-01T02:00:00+02:00", "2024-01-01T02:00:00+02:00", "2024-01-01T00:00:00"),
             ("2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456"),
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_guessed_or_cut_off_is_none() {
+    fn values_that_would_be_guessed_or_truncated_are_refused() {
         for given in [
             "now",
             "today",

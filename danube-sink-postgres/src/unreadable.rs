@@ -1,5 +1,4 @@
-//! Which values of a refused batch are the reason: one query names all of them, where the server is asked about each record
-//! otherwise.
+//! Finds all values of a refused batch that their types cannot read, with one query instead of one attempt per record.
 
 use std::collections::HashMap;
 
@@ -17,13 +16,13 @@ use super::{
     name::quoted,
     rows::Row,
     session::{Session, Statement},
-    text::is_of_extension,
+    text::is_extension_type,
 };
 
 /// Why records cannot be written.
 pub(crate) type Reasons<'r> = HashMap<&'r RecordId, String>;
 
-/// Which texts `$4` the types `$3` cannot read, of the rows `$1` and the columns `$2`. PostgreSQL 16 and later can say so.
+/// Selects the values `$4` that the types `$3` cannot read, with their rows `$1` and columns `$2`. Needs PostgreSQL 16.
 const UNREADABLE: &str = "
     SELECT given.place, given.name, problem.sql_error_code
     FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS given(place, name, type, value, number)
@@ -31,8 +30,8 @@ const UNREADABLE: &str = "
     WHERE problem.sql_error_code IS NOT NULL
     ORDER BY given.number";
 
-/// Whether the answer may be about values that a type cannot read. Types that name something in the catalog, or have a grammar
-/// of their own, answer as if the statement were wrong.
+/// Whether an error may be about a value that its type cannot read. Types that name catalog objects, or have their own grammar,
+/// report it like an error of the statement (class 42).
 pub(crate) fn is_about_values(answer: &DbError) -> bool {
     matches!(&answer.code().code()[..2], "22" | "23" | "42")
 }
@@ -40,7 +39,7 @@ pub(crate) fn is_about_values(answer: &DbError) -> bool {
 /// The records with values that the types of their columns cannot read.
 ///
 /// # Errors
-/// What the server answers, also if it is too old.
+/// The server's error, also if it is older than PostgreSQL 16.
 pub(crate) async fn unreadable<'r>(
     session: &Session,
     layout: &Layout,
@@ -49,8 +48,8 @@ pub(crate) async fn unreadable<'r>(
     let (mut places, mut names, mut types, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, row) in (0_i64..).zip(rows) {
         for (column, datum) in layout.columns.iter().zip(&row.data) {
-            // Types of extensions rarely can say so: they end the query.
-            if let Some(text) = datum.as_ref().filter(|_| !is_of_extension(&column.ty)).and_then(Datum::text) {
+            // Few extension types support it: the others fail the query.
+            if let Some(text) = datum.as_ref().filter(|_| !is_extension_type(&column.ty)).and_then(Datum::text) {
                 places.push(place);
                 names.push(&column.name);
                 // Money is read as a number.
@@ -70,13 +69,13 @@ pub(crate) async fn unreadable<'r>(
         let (place, name, code): (i64, &str, &str) = (found.get(0), found.get(1), found.get(2));
         let Some(row) = usize::try_from(place).ok().and_then(|place| rows.get(place)) else { continue };
         let condition = condition(code);
-        let reason = || format!("no value that column {} can have: {condition} (SQLSTATE {code})", quoted(name));
+        let reason = || format!("invalid value for column {}: {condition} (SQLSTATE {code})", quoted(name));
         reasons.entry(row.record.id()).or_insert_with(reason);
     }
     Ok(reasons)
 }
 
-/// The answer for records that have such values.
+/// The error that rejects records with such values.
 pub(crate) fn refused(records: &[SinkRecord], reasons: &Reasons<'_>, what: &str) -> ConnectorError {
     if let ([_], Some(reason)) = (records, reasons.values().next()) {
         return ConnectorError::refused(format!("{what}: {reason}"));

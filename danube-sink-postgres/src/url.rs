@@ -1,4 +1,4 @@
-//! A connection URL.
+//! Connection URLs of PostgreSQL.
 
 use std::{error::Error, fmt, path::PathBuf};
 
@@ -10,7 +10,7 @@ use tokio_postgres::config::{Config, Host, TargetSessionAttrs};
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionUrl(String);
 
-/// What a connection URL says, beside what the client of PostgreSQL reads from it itself.
+/// A parsed connection URL: the configuration of the client library, and the parameters that it does not know.
 #[derive(Debug, Default)]
 pub(crate) struct Url {
     pub(crate) config: Config,
@@ -20,20 +20,22 @@ pub(crate) struct Url {
 }
 
 impl Url {
-    /// Reads `postgres://user:password@host:port,host:port/database?sslmode=…`; the reason where it cannot. The reason holds
-    /// nothing of the URL but names of its parameters.
+    /// Parses `postgres://user:password@host:port,host:port/database?sslmode=…`.
+    ///
+    /// # Errors
+    /// The reason, which contains nothing of the URL but names of parameters.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err("a connection URL begins with `postgres://`".to_owned());
         }
         let mut url = Self::default();
-        let (place, parameters) = text.split_once('?').unwrap_or((text, ""));
+        let (location, parameters) = text.split_once('?').unwrap_or((text, ""));
         let (mut kept, mut ssl_mode, mut attributes) = (Vec::new(), None, None);
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').ok_or("a parameter has no value")?;
             let path = || Some(PathBuf::from(percent_decode_str(value).decode_utf8_lossy().into_owned()));
             match name {
-                // TLS always checks the certificate and its name here.
+                // TLS always verifies the certificate and the host name here.
                 "sslmode" => ssl_mode = Some(if value.starts_with("verify-") { "require" } else { value }),
                 "sslrootcert" if value == "system" => {}
                 "sslrootcert" => url.ca_file = path(),
@@ -47,17 +49,17 @@ impl Url {
         }
         kept.push(format!("sslmode={}", ssl_mode.unwrap_or("require")));
         kept.push(format!("target_session_attrs={}", attributes.unwrap_or("read-write")));
-        let parsed = format!("{place}?{}", kept.join("&")).parse::<Config>();
+        let parsed = format!("{location}?{}", kept.join("&")).parse::<Config>();
         url.config = parsed.map_err(|error| error.source().map_or(String::new(), ToString::to_string))?;
         let is_part_of_password = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
         if url.config.get_hosts().iter().any(is_part_of_password) {
-            return Err("it has two `@`: write one that belongs to the password as `%40`".to_owned());
+            return Err("it contains two `@`: write one that belongs to the password as `%40`".to_owned());
         }
         if url.config.get_user().is_none() || url.config.get_hosts().is_empty() {
             return Err("it names no user or no host".to_owned());
         }
         if url.config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
-            return Err("`target_session_attrs=read-only` is for servers that take no writes".to_owned());
+            return Err("`target_session_attrs=read-only` is for servers that do not accept writes".to_owned());
         }
         Ok(url)
     }
@@ -68,10 +70,10 @@ impl Setting for ConnectionUrl {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         let text = value.as_str()?;
-        let mistake = match Url::read(text) {
+        let diagnostic = match Url::read(text) {
             Ok(url) if url.config.get_password().is_none() => return Ok(Self(text.to_owned())),
             Ok(_) => value.diagnostic(
-                "the URL has a password, which must not be in the file",
+                "the URL contains a password, which must not be in the file",
                 "set the password or the whole URL in the environment; `template` prints the variables",
             ),
             Err(reason) => value.diagnostic(
@@ -79,16 +81,16 @@ impl Setting for ConnectionUrl {
                 "write one such as `\"postgres://user@host:5432/database\"`",
             ),
         };
-        // Whatever it is, it may have a password.
-        let mut mistakes = Diagnostics::default();
-        mistakes.hide(value);
-        mistakes.push(mistake);
-        Err(mistakes)
+        // An invalid URL may contain a password too.
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.hide(value);
+        diagnostics.push(diagnostic);
+        Err(diagnostics)
     }
 }
 
 impl ConnectionUrl {
-    /// The URL as text.
+    /// The URL as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

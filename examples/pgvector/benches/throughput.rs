@@ -1,5 +1,5 @@
-//! Rows a second of the connector, beside the bare client with one array of ids and one of the embeddings' texts: the fastest
-//! that it can without a codec for vectors. `cargo bench -p pgvector`; it needs `examples/postgres/install-servers`.
+//! Rows per second of the connector, compared with the bare client with one array of ids and one of the embeddings' texts, the
+//! fastest way without a codec for vectors. `cargo bench -p pgvector`; it needs `examples/postgres/install-servers`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures")]
 #![allow(

@@ -1,20 +1,17 @@
-//! The statements that make extension, table and index. An index is made where that takes no time, or on request.
+//! The statements that create extension, table and index. An index is created where that takes no time, or on request.
 
 use danube_sink_postgres::quoted_table;
 
-use super::Vectors;
+use super::mapping::Vectors;
 
-/// What the comment of a table says that the connector made.
+/// The comment on a table that the connector created.
 const OWN: &str = "made by danube-sink";
 
-/// The most dimensions that pgvector indexes of the type `vector`.
-pub(crate) const MOST_INDEXED: usize = 2_000;
-
-/// The statements, for a table with these columns; `limit_ms` is the time that an index may take on a table that is there.
+/// The statements for a table with these columns; `limit_ms` limits the time to build an index on an existing table.
 ///
-/// A table that others made gets no index, since its writers would wait until it is built; nor does one with rows that the
-/// connector made. An index on the column by the same distance counts, whatever its name; the server names those that are
-/// made, since a name of our own might be cut off at 63 bytes and then be another one's.
+/// A table of others gets no index, since its writers would wait until it is built; nor does an own table that has rows. An existing
+/// index on the column with the same distance counts, whatever its name. The server names new indexes, since a name of ours might
+/// be truncated to 63 bytes and collide.
 pub(crate) fn statements(vectors: &Vectors, columns: &str, limit_ms: u128) -> String {
     let (table, regclass) = (quoted_table(&vectors.table), literal(&quoted_table(&vectors.table)));
     let extension = "CREATE EXTENSION IF NOT EXISTS vector";
@@ -23,7 +20,7 @@ pub(crate) fn statements(vectors: &Vectors, columns: &str, limit_ms: u128) -> St
         "none" => ("false".to_owned(), "NULL".to_owned()),
         kind => {
             let distance = vectors.distance.replace("inner_product", "ip");
-            let is_asked = vectors.index_existing;
+            let is_requested = vectors.index_existing;
             let is_own = format!("obj_description({regclass}::regclass, 'pg_class') = {}", literal(OWN));
             let is_missing = format!(
                 "NOT EXISTS (SELECT FROM pg_index i JOIN pg_opclass o ON o.oid = i.indclass[0] \
@@ -32,10 +29,10 @@ pub(crate) fn statements(vectors: &Vectors, columns: &str, limit_ms: u128) -> St
             );
             let is_empty = format!("NOT EXISTS (SELECT FROM {table})");
             let index = format!("CREATE INDEX ON {table} USING {kind} (embedding vector_{distance}_ops)");
-            (format!("{is_missing} AND ({is_asked} OR {is_own} AND {is_empty})"), index)
+            (format!("{is_missing} AND ({is_requested} OR {is_own} AND {is_empty})"), index)
         }
     };
-    let advice = "the index takes too long; make it with CREATE INDEX CONCURRENTLY, or leave out index_existing";
+    let advice = "the index takes too long; create it with CREATE INDEX CONCURRENTLY, or remove index_existing";
     let block = format!(
         "BEGIN IF to_regclass({regclass}) IS NULL THEN {create}; END IF; \
          IF {condition} THEN EXECUTE {}; END IF; \
@@ -46,7 +43,7 @@ pub(crate) fn statements(vectors: &Vectors, columns: &str, limit_ms: u128) -> St
     format!("{extension}; SET LOCAL statement_timeout = {limit_ms}; DO {}", literal(&block))
 }
 
-/// A text in SQL, whatever is in it.
+/// Quotes a string literal of SQL.
 fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

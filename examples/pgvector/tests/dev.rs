@@ -1,4 +1,4 @@
-//! The connector as its users try it.
+//! The program's `dev` command.
 
 #![allow(clippy::expect_used, reason = "it serves tests alone")]
 

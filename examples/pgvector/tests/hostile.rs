@@ -1,4 +1,4 @@
-//! The program with payloads that no row can be made of: no value of theirs is in its logs, its answers or its dead letters.
+//! The program with hostile payloads: none of their values is in its logs, pages or dead letters.
 
 #![allow(clippy::expect_used, reason = "it serves tests alone")]
 
@@ -8,10 +8,10 @@ mod server;
 use danube_sink_tests::assert_no_value_leaks;
 use server::{PostgresServer, Program};
 
-/// In every value, however it is written.
+/// A part of every value.
 const SECRET: &str = "s3cret";
 
-/// What is no row, each with the secret in it.
+/// Payloads that are rejected, each with the secret in it.
 fn hostile() -> Vec<String> {
     let ids = [r#"["s3cret"]"#, r#"{"s3cret":"s3cret"}"#, r#""s3cret\u0000""#];
     let embeddings = [

@@ -1,7 +1,7 @@
-//! Rows a second of the connector, beside loops of the bare client that write the same decoded records: as arrays of the
-//! columns' types in one INSERT, and by COPY. `cargo bench -p postgres`; it needs `install-servers`.
+//! Rows per second of the connector, compared with loops of the bare client that write the same decoded records: as arrays in one
+//! INSERT, and by COPY. `cargo bench -p postgres`; it needs `install-servers`.
 //!
-//! A connector that adds rows is compared with the faster of the two, one that replaces them with the arrays: COPY cannot.
+//! `append` is compared with the faster of the two, `upsert` with the arrays, since COPY cannot replace rows.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures")]
 #![allow(
@@ -125,7 +125,7 @@ async fn arrays(client: &Client, batches: &[Vec<SinkRecord>], keyed: bool) -> f6
     started.elapsed().as_secs_f64()
 }
 
-/// The texts of these rows have nothing that COPY would need escaped.
+/// The texts of these rows need no escapes for COPY.
 async fn copy(client: &Client, batches: &[Vec<SinkRecord>]) -> f64 {
     let copy = client.prepare("COPY rows FROM STDIN").await.expect("a statement");
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! Rows of PostgreSQL tables from Danube topics: `cargo run -p postgres -- dev`
+//! Writes records of Danube topics to PostgreSQL tables: `cargo run -p postgres -- dev`
 
 #[cfg(test)]
 mod tests;
@@ -17,73 +17,72 @@ use danube_sink_postgres::{Changes, Credentials, OnTruncate, Plan, Server, Table
     dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT magnitude, place FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
 )]
 pub(crate) struct Postgres {
-    /// The server and its database.
+    /// Server and database.
     server: Server,
-    /// The password, if the server asks for one.
+    /// Password of the user.
     #[setting(secret)]
     password: Option<Secret>,
-    /// The connection URL with its password, such as `postgres://user:password@host/database`; it takes the place of what
-    /// `server` names.
+    /// Connection URL with a password, such as `postgres://user:password@host/database`; overrides `server`.
     #[setting(secret)]
     url: Option<Secret>,
-    /// Where each topic goes.
+    /// The topics to read, and the table for each.
     #[topic_mappings(batch_size = 1000, subscription_type = "Exclusive")]
     topics: TopicMappings<Target>,
     #[state]
     tables: TopicMappings<Table>,
 }
 
-/// What a topic mapping says beyond the common keys.
+/// Settings of a topic mapping.
 #[derive(TopicMapping)]
-#[setting(validate = Self::mode_has_what_it_needs)]
+#[setting(validate = Self::has_the_keys_of_its_mode)]
 pub(crate) struct Target {
-    /// The table, as `table` or `schema.table`; capital letters count. A name that has a dot stands in quotation marks, as in
+    /// Name of the table, `table` or `schema.table`; case-sensitive. A name with a dot needs quotation marks:
     /// '"my.schema"."my.table"'.
     #[setting(length = 1..)]
     table: String,
-    /// Makes the table if it is not there: what stands between the parentheses of CREATE TABLE.
+    /// Column definitions to create a missing table: the text between the parentheses of CREATE TABLE.
     create: Option<String>,
-    /// What a record does.
+    /// Write mode.
     mode: Mode,
-    /// The columns that name a row: a primary key, or what a unique index is of. With `append` they may be left out; with
-    /// them, a record whose key is there already changes nothing.
+    /// Key columns: a primary key, or the columns of a unique index. Optional for `append`; with a key, a record whose key exists
+    /// changes nothing.
     #[setting(default = [])]
     key: Vec<String>,
-    /// Where in a record the value of each column stands.
+    /// Columns, each with the field of a record that fills it.
     #[setting(length = 1..)]
     columns: BTreeMap<String, Field>,
-    /// For `cdc`, what says insert, update or delete, such as `attribute:op` or `/op`.
+    /// For `cdc`: field with the operation (insert, update or delete), such as `attribute:op` or `/op`.
     operation: Option<Field>,
-    /// For `cdc`, the value that a source sends instead of one that has not changed; the column is left as it is.
+    /// For `cdc`: placeholder that a source sends for an unchanged value; the column keeps its value.
     #[setting(default = "__debezium_unavailable_value")]
     unavailable_value: String,
-    /// For `cdc`, what to do with a record which says that the source's table was emptied.
+    /// For `cdc`: what to do with a truncation of the source's table.
     on_truncate: OnTruncate,
-    /// Columns for what a record says of itself, each named like it.
+    /// Metadata columns, named like the metadata.
     #[setting(default = [])]
     metadata: Vec<Metadata>,
 }
 
-/// What a record does.
+/// The write mode.
 #[derive(Setting, Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Mode {
-    /// Adds a row.
+    /// Adds rows.
     #[default]
     Append,
-    /// Adds a row, or takes the place of the one with its key.
+    /// Adds rows, or replaces those with the same key.
     Upsert,
-    /// Adds a row, takes the place of one, or deletes it, as its operation says.
+    /// Adds, replaces or deletes rows, by the operation of each record (change data capture).
     Cdc,
 }
 
 impl Target {
-    fn mode_has_what_it_needs(&self) -> Result<(), Diagnostic> {
+    fn has_the_keys_of_its_mode(&self) -> Result<(), Diagnostic> {
         let needs = (self.mode, !self.key.is_empty(), self.operation.is_some());
         if matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
             return Ok(());
         }
-        let help = "`upsert` needs a `key`, `cdc` a `key` and an `operation`, which no other mode has";
-        Err(Diagnostic::of_key("mode", "it does not go with `key` and `operation`", help))
+        let help = "`upsert` needs a `key`, `cdc` needs a `key` and an `operation`; `operation` is only for `cdc`";
+        Err(Diagnostic::of_key("mode", "conflicts with `key` and `operation`", help))
     }
 
     fn plan(&self) -> Plan {

@@ -1,5 +1,4 @@
-//! The program with payloads that no row can be made of: no value of theirs is in its logs, its answers or the reasons of dead
-//! letters.
+//! The program with hostile payloads: none of their values is in its logs, pages or dead letters.
 
 #![allow(clippy::expect_used, reason = "it serves tests alone")]
 
@@ -9,7 +8,7 @@ mod server;
 use danube_sink_tests::assert_no_value_leaks;
 use server::{PostgresServer, Program};
 
-/// In every value, however it is written.
+/// A part of every value.
 const SECRET: &str = "s3cret";
 
 const TABLES: &str = "
@@ -24,7 +23,7 @@ const TABLES: &str = "
     END $$;
     CREATE TRIGGER raise BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION raise()";
 
-/// What the columns cannot have, each as JSON with the secret in it.
+/// Payloads that the columns do not take, each with the secret in it.
 fn hostile() -> Vec<String> {
     let texts = [
         r#""s3cret""#,

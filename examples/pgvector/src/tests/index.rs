@@ -1,4 +1,4 @@
-//! Which index is made, and when none is.
+//! Which index is created, and when.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ async fn indexes(sql: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_index_is_made_for_each_distance_or_none() {
+async fn an_index_is_created_for_each_distance_or_none() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
     for (index, distance, part) in [
@@ -30,7 +30,7 @@ async fn an_index_is_made_for_each_distance_or_none() {
         ("none", "l2", None),
     ] {
         let mapping = format!("index = '{index}'\ndistance = '{distance}'");
-        // What is there is left as it is.
+        // The second start changes nothing.
         for _ in 0..2 {
             start(&server, &mapping).await.unwrap();
         }
@@ -47,7 +47,7 @@ async fn an_index_is_made_for_each_distance_or_none() {
 }
 
 #[tokio::test]
-async fn a_table_that_was_there_gets_no_index() {
+async fn an_existing_table_gets_no_index() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
     let table = "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector(3) NOT NULL)";
@@ -60,7 +60,7 @@ async fn a_table_that_was_there_gets_no_index() {
     let names = "SELECT indexname::text FROM pg_indexes WHERE tablename = 'docs' ORDER BY 1";
     assert_eq!(texts(&sql, names).await, ["docs_pkey", "my_own"]);
 
-    // Of the distance there is one, whatever its name and kind.
+    // An index with the distance exists, with another name and type.
     start(&server, "index = 'ivfflat'\nindex_existing = true").await.unwrap();
     assert_eq!(texts(&sql, names).await, ["docs_pkey", "my_own"]);
     for _ in 0..2 {
@@ -71,7 +71,7 @@ async fn a_table_that_was_there_gets_no_index() {
 }
 
 #[tokio::test]
-async fn a_table_of_its_own_gets_another_index_while_it_has_no_rows() {
+async fn an_own_table_gets_another_index_while_it_has_no_rows() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
     let mut sink = start(&server, "").await.unwrap();
@@ -152,7 +152,7 @@ async fn an_index_that_takes_too_long_ends_the_start_within_the_limit() {
 }
 
 #[test]
-fn more_dimensions_than_an_index_has_are_a_mistake_of_the_file() {
+fn more_dimensions_than_an_index_supports_are_an_error_of_the_configuration() {
     let mapping = |more: &str| {
         let text = "[pgvector.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n[[pgvector.topic_mappings]]\n\
                     topic = '/default/t'\ntable = 't'\n";
@@ -172,7 +172,7 @@ fn more_dimensions_than_an_index_has_are_a_mistake_of_the_file() {
     }
 }
 
-/// A later record of an id takes the place of an earlier one, which is so with one writer of a partition alone.
+/// A later record of an id replaces an earlier one, which needs one writer for each partition.
 #[test]
 fn the_subscription_is_exclusive() {
     let template = danube_sink::config::template::<Pgvector>();

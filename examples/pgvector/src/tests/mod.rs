@@ -1,13 +1,13 @@
-//! The connector against a PostgreSQL server with pgvector of its own.
+//! The connector with its own PostgreSQL server with pgvector.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use danube_sink::{
-    ConnectorResult, SinkConnector, SinkRecord, SinkRuntime,
+    ConnectorResult, SinkConnector, SinkRecord,
     dev::BrokerOptions,
     testing::{Prepared, Subject, conforms, from_toml},
 };
-use danube_sink_tests::{Broker, Ledger, topic, until};
+use danube_sink_tests::{Broker, Ledger, Running, topic, until};
 use tokio_postgres::Client;
 
 use super::Pgvector;
@@ -44,7 +44,7 @@ async fn texts(sql: &Client, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_record_is_a_row_and_the_last_of_an_id_stays() {
+async fn a_record_becomes_a_row_and_the_last_of_an_id_wins() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
     let mapping = "text = '/text'\npayload = '/more'\nmetadata = ['offset', 'topic', 'publish_time', 'partition']";
@@ -65,7 +65,7 @@ async fn a_record_is_a_row_and_the_last_of_an_id_stays() {
 }
 
 #[tokio::test]
-async fn a_table_that_was_there_keeps_its_types() {
+async fn an_existing_table_keeps_its_types() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
     let table = "CREATE EXTENSION vector; CREATE TABLE docs (id bigint PRIMARY KEY, embedding halfvec(3))";
@@ -122,7 +122,7 @@ impl Subject for Docs {
 
     async fn give_back(&self) {
         if self.1.swap(false, Ordering::Relaxed) {
-            self.0.go_on();
+            self.0.start_again();
         }
         self.0.client().await.batch_execute("ALTER TABLE IF EXISTS away RENAME TO docs").await.expect("the table");
     }
@@ -134,26 +134,21 @@ async fn it_conforms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
+async fn nothing_is_lost_or_duplicated_when_the_server_is_killed() {
     const RECORDS: u64 = 1500;
     let server = PostgresServer::start(Program::Pgvector);
     let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 50, ..BrokerOptions::default() }).await;
     let topic = topic("pgvector");
     let producer = broker.producer(&topic, "producer", None).await;
-    let (sink, mut core) = configured(&server, &topic, "").unwrap();
-    core.danube_service_url = broker.url().to_owned();
-    core.metrics_port = 0;
-    let runtime = SinkRuntime::new(sink, core).await.unwrap();
-    let handle = runtime.handle();
-    let running = tokio::spawn(runtime.run());
-    assert!(handle.ready().await);
+    let (sink, core) = configured(&server, &topic, "").unwrap();
+    let running = Running::start(sink, core, &broker).await;
     let numbers: Vec<_> = (0..RECORDS).collect();
     for number in &numbers {
         let payload = format!(r#"{{"id":{number},"embedding":[{number},1,2]}}"#);
         producer.send(payload.into_bytes(), None).await.unwrap();
         match number {
             400 => server.kill(),
-            800 => server.go_on(),
+            800 => server.start_again(),
             _ => {}
         }
     }
@@ -162,8 +157,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
         status.backlog + status.in_flight == 0
     })
     .await;
-    handle.shutdown();
-    running.await.unwrap().unwrap();
+    running.stop().await;
     let ids = texts(&server.client().await, "SELECT id FROM docs").await;
     let held: Vec<_> = ids.iter().map(|id| id.parse().unwrap()).collect();
     assert_eq!(Ledger::compare("pgvector, killed", &numbers, &held), Ledger::CLEAN);

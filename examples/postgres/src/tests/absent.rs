@@ -1,9 +1,9 @@
-//! What a record does not have is left alone; `null` is NULL.
+//! A missing field leaves the column as it is; `null` is NULL.
 
 use super::Bench;
 
 const TABLE: &str =
-    "CREATE TABLE people (id int PRIMARY KEY, name text DEFAULT 'nobody', age int DEFAULT 7, note text);
+    "CREATE TABLE people (id int PRIMARY KEY, name text DEFAULT 'unnamed', age int DEFAULT 7, note text);
                      CREATE UNIQUE INDEX ON people (name)";
 const COLUMNS: &str = "columns = { id = '/id', name = '/name', age = '/age', note = '/note' }\ntable = 'people'\n";
 const ALL: &str = "SELECT * FROM people ORDER BY id";
@@ -20,7 +20,7 @@ async fn append_gives_a_missing_field_its_default() {
     bench.write(&batch).await.unwrap();
     let expected = [
         r#"{"id":1,"name":"a","age":7,"note":null}"#,
-        r#"{"id":2,"name":"nobody","age":null,"note":null}"#,
+        r#"{"id":2,"name":"unnamed","age":null,"note":null}"#,
         r#"{"id":3,"name":null,"age":3,"note":"n"}"#,
         r#"{"id":4,"name":"d","age":7,"note":null}"#,
     ];
@@ -32,7 +32,7 @@ async fn append_gives_a_missing_field_its_default() {
 
 #[tokio::test]
 async fn a_redelivered_record_without_a_field_meets_its_own_row() {
-    let table = "CREATE TABLE people (id int UNIQUE, name text DEFAULT 'nobody', age int, note varbit(9))";
+    let table = "CREATE TABLE people (id int UNIQUE, name text DEFAULT 'unnamed', age int, note varbit(9))";
     let mut bench = Bench::new(table, COLUMNS).await;
     let batch = [r#"{"id":1}"#, r#"{"id":2,"age":3}"#, r#"{"id":3,"name":null,"note":"101"}"#];
     for _ in 0..2 {
@@ -57,7 +57,7 @@ async fn append_with_a_key_keeps_the_first_row_whatever_fields_later_ones_have()
         bench.write(&batch).await.unwrap();
     }
     let expected =
-        [r#"{"id":1,"name":"first","age":7,"note":null}"#, r#"{"id":2,"name":"nobody","age":7,"note":"first"}"#];
+        [r#"{"id":1,"name":"first","age":7,"note":null}"#, r#"{"id":2,"name":"unnamed","age":7,"note":"first"}"#];
     assert_eq!(bench.rows(ALL).await, expected);
 }
 
@@ -80,14 +80,14 @@ async fn upsert_leaves_a_missing_field_as_it_is_in_whatever_order_records_come()
         let expected = [
             r#"{"id":1,"name":"d","age":null,"note":"z"}"#,
             r#"{"id":2,"name":"e","age":5,"note":"y"}"#,
-            r#"{"id":3,"name":"nobody","age":7,"note":null}"#,
+            r#"{"id":3,"name":"unnamed","age":7,"note":null}"#,
         ];
         assert_eq!(bench.rows(ALL).await, expected);
     }
 }
 
 #[tokio::test]
-async fn a_row_that_is_there_needs_no_value_for_a_column_that_is_not_null() {
+async fn an_existing_row_needs_no_value_for_a_not_null_column() {
     let table = "CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, age int NOT NULL, note text)";
     let mut bench = Bench::new(table, &format!("{COLUMNS}mode = 'upsert'\nkey = ['id']")).await;
     bench.write(&[r#"{"id":1,"name":"a","age":1}"#, r#"{"id":2,"name":"b","age":2}"#]).await.unwrap();

@@ -1,4 +1,4 @@
-//! A PgBouncer of a test's own.
+//! A PgBouncer for one test.
 
 use std::{
     fs,
@@ -56,7 +56,7 @@ impl Bouncer {
         bouncer
     }
 
-    /// Ends it and starts it again.
+    /// Restarts it.
     pub(super) async fn restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -2,21 +2,21 @@
 
 use danube_sink::{ConnectorError, SinkConnector};
 
-use super::{Bench, PostgresServer, Program, records, start_at, told, written};
+use super::{Bench, PostgresServer, Program, records, report, start_at, written};
 
 const TABLE: &str = "CREATE TABLE rows (id int, v int)";
 const MAPPING: &str = "table = 'rows'\ncolumns = { id = '/id', v = '/v' }";
 const ALL: &str = "SELECT * FROM rows ORDER BY id";
 
 #[tokio::test]
-async fn a_table_that_is_dropped_is_waited_for_and_written_as_it_is_made_again() {
+async fn a_dropped_table_is_waited_for_and_written_as_it_is_recreated() {
     let mut bench = Bench::new(TABLE, MAPPING).await;
     bench.write(&[r#"{"id":1,"v":1}"#]).await.unwrap();
     bench.sql.batch_execute("DROP TABLE rows").await.unwrap();
     for _ in 0..2 {
-        let text = told!(bench.write(&[r#"{"id":1,"v":1}"#]).await, Retryable);
-        assert!(text.contains("42P01") && text.contains("rows") && text.contains("make it again"), "{text}");
-        told!(bench.sink.health_check().await, Retryable);
+        let text = report!(bench.write(&[r#"{"id":1,"v":1}"#]).await, Retryable);
+        assert!(text.contains("42P01") && text.contains("rows") && text.contains("create it"), "{text}");
+        report!(bench.sink.health_check().await, Retryable);
     }
     bench.sql.batch_execute("CREATE TABLE rows (v text, other int, id numeric)").await.unwrap();
     bench.sink.health_check().await.unwrap();
@@ -55,7 +55,7 @@ async fn a_column_that_is_renamed_or_dropped_is_waited_for() {
     ] {
         bench.sql.batch_execute(away).await.unwrap();
         for _ in 0..2 {
-            let text = told!(bench.write(&[r#"{"id":1,"v":1}"#]).await, Retryable);
+            let text = report!(bench.write(&[r#"{"id":1,"v":1}"#]).await, Retryable);
             assert!(text.contains('v') && text.contains("rows"), "{text}");
         }
         bench.sql.batch_execute(back).await.unwrap();
@@ -64,14 +64,14 @@ async fn a_column_that_is_renamed_or_dropped_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_not_null_column_that_is_added_is_no_fault_of_the_records() {
+async fn a_not_null_column_that_is_added_does_not_reject_records() {
     let mut bench = Bench::new("CREATE TABLE rows (id int NOT NULL, v int)", MAPPING).await;
-    told!(bench.write(&[r#"{"id":null,"v":1}"#]).await, Refused);
+    report!(bench.write(&[r#"{"id":null,"v":1}"#]).await, Refused);
     bench.sql.batch_execute("ALTER TABLE rows ADD needed int NOT NULL").await.unwrap();
     for _ in 0..2 {
-        let text = told!(bench.write(&[r#"{"id":1,"v":1}"#, r#"{"id":2,"v":1}"#]).await, Retryable);
+        let text = report!(bench.write(&[r#"{"id":1,"v":1}"#, r#"{"id":2,"v":1}"#]).await, Retryable);
         assert!(text.contains("needed") && text.contains("default"), "{text}");
-        told!(bench.sink.health_check().await, Retryable);
+        report!(bench.sink.health_check().await, Retryable);
     }
     bench.sql.batch_execute("ALTER TABLE rows ALTER needed SET DEFAULT 7").await.unwrap();
     bench.write(&[r#"{"id":1,"v":1}"#]).await.unwrap();
@@ -82,9 +82,9 @@ async fn a_not_null_column_that_is_added_is_no_fault_of_the_records() {
 async fn a_column_that_no_record_can_fill_is_found_at_start() {
     let bench = Bench::new("CREATE TABLE rows (id int, v int)", MAPPING).await;
     bench.sql.batch_execute("ALTER TABLE rows ADD needed int NOT NULL").await.unwrap();
-    let text = told!(super::start(&bench.server, MAPPING).await.map(drop), Initialization);
+    let text = report!(super::start(&bench.server, MAPPING).await.map(drop), Initialization);
     assert!(text.contains("needed") && text.contains("NOT NULL"), "{text}");
-    // What fills it: a trigger, an identity, a generated column, or the default of a domain.
+    // These fill it: a trigger, an identity, a generated column, or the default of a domain.
     bench
         .sql
         .batch_execute(
@@ -107,7 +107,7 @@ async fn a_value_that_is_added_to_an_enum_is_taken() {
     let table = "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE rows (id int, v mood)";
     let mut bench = Bench::new(table, MAPPING).await;
     bench.write(&[r#"{"id":1,"v":"sad"}"#]).await.unwrap();
-    told!(bench.write(&[r#"{"id":2,"v":"happy"}"#]).await, Refused);
+    report!(bench.write(&[r#"{"id":2,"v":"happy"}"#]).await, Refused);
     bench.sql.batch_execute("ALTER TYPE mood ADD VALUE 'happy'").await.unwrap();
     bench.write(&[r#"{"id":2,"v":"happy"}"#]).await.unwrap();
     // A type of the same name that is another one.
@@ -121,7 +121,7 @@ async fn a_table_that_moves_to_another_schema_is_found_by_the_search_path() {
     let mut bench = Bench::new(TABLE, MAPPING).await;
     bench.write(&[r#"{"id":1,"v":1}"#]).await.unwrap();
     bench.sql.batch_execute("CREATE SCHEMA moved; ALTER TABLE rows SET SCHEMA moved").await.unwrap();
-    told!(bench.write(&[r#"{"id":2,"v":1}"#]).await, Retryable);
+    report!(bench.write(&[r#"{"id":2,"v":1}"#]).await, Retryable);
     bench.sql.batch_execute("ALTER ROLE postgres SET search_path = moved").await.unwrap();
     written(&mut bench.sink, r#"{"id":2,"v":1}"#).await;
     assert_eq!(bench.rows("SELECT id FROM moved.rows ORDER BY id").await, [r#"{"id":1}"#, r#"{"id":2}"#]);
@@ -136,13 +136,13 @@ async fn a_database_that_is_dropped_is_waited_for() {
     let mapping = format!("create = 'id int, v int'\n{MAPPING}");
     let mut sink = start_at(&url, &mapping).await.unwrap();
     sql.batch_execute("DROP DATABASE sales WITH (FORCE)").await.unwrap();
-    told!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
-    let text = told!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
+    report!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
+    let text = report!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
     assert!(text.contains("3D000") && text.contains("sales"), "{text}");
-    let text = told!(start_at(&url, &mapping).await.map(drop), Initialization);
+    let text = report!(start_at(&url, &mapping).await.map(drop), Initialization);
     assert!(text.contains("3D000"), "{text}");
     sql.batch_execute("CREATE DATABASE sales").await.unwrap();
-    let text = told!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
+    let text = report!(sink.process_batch(records(&[r#"{"id":1}"#])).await, Retryable);
     assert!(text.contains("42P01"), "{text}");
     start_at(&url, &mapping).await.unwrap();
     sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();

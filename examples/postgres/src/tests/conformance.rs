@@ -1,4 +1,4 @@
-//! The connector in everything that happens to connectors.
+//! The conformance kit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +24,7 @@ impl Rows {
         self.mapping.contains("mode = ")
     }
 
-    /// A connection for each call: the server comes and goes.
+    /// A connection for each call, since the server is stopped and started.
     async fn sql(&self) -> Client {
         self.server.client().await
     }
@@ -75,7 +75,7 @@ impl Subject for Rows {
 
     async fn give_back(&self) {
         if self.is_stopped.swap(false, Ordering::Relaxed) {
-            self.server.go_on();
+            self.server.start_again();
         }
         self.sql().await.batch_execute("ALTER TABLE IF EXISTS away RENAME TO rows").await.expect("the table");
     }

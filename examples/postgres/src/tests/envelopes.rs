@@ -1,8 +1,8 @@
-//! Envelopes of Debezium, as its sources send them.
+//! Debezium's envelopes.
 
 use danube_sink::SinkRecord;
 
-use super::{Bench, ConnectorError, SinkConnector, TOPIC, rejected, told};
+use super::{Bench, ConnectorError, SinkConnector, TOPIC, rejected, report};
 
 const MAPPING: &str = "mode = 'cdc'\noperation = '/op'\nkey = ['id']\ntable = 'people'\n\
                        columns = { id = '/after/id', name = '/after/name' }\n";
@@ -15,7 +15,7 @@ fn keyed(key: &str, payload: &'static str) -> SinkRecord {
 }
 
 #[tokio::test]
-async fn a_deletion_has_its_key_before_and_a_tombstone_may_follow() {
+async fn a_deletion_uses_the_key_in_before_and_a_tombstone_may_follow() {
     let mut bench = Bench::new(TABLE, MAPPING).await;
     bench.write(&[r#"{"before":null,"after":{"id":1,"name":"a"},"op":"c"}"#]).await.unwrap();
     bench.write(&[r#"{"before":{"id":1,"name":"a"},"after":null,"op":"d"}"#]).await.unwrap();
@@ -36,7 +36,7 @@ async fn a_deletion_has_its_key_before_and_a_tombstone_may_follow() {
     for without_key in
         [r#"{"before":null,"after":null,"op":"d"}"#, r#"{"before":{},"op":"d"}"#, r#"{"before":{"id":null},"op":"d"}"#]
     {
-        let text = told!(bench.write(&[without_key]).await, InvalidRecord);
+        let text = report!(bench.write(&[without_key]).await, InvalidRecord);
         assert!(text.contains("\"id\""), "{text}");
     }
     for only_tombstones in [&[""][..], &["", " ", "null"]] {
@@ -55,7 +55,7 @@ async fn a_tombstone_deletes_by_a_key_that_names_its_columns() {
     let tombstones = vec![
         keyed(r#"{"id":1}"#, ""),
         keyed(r#"{"schema":{},"payload":{"id":2}}"#, ""),
-        // These name no column: they may be anything.
+        // These name no key column: they delete nothing.
         keyed("3", ""),
         keyed(r#"{"tenant":4}"#, ""),
         keyed(r#"{"id":null}"#, ""),
@@ -165,13 +165,13 @@ async fn a_value_that_is_unavailable_leaves_the_column_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_emptied_is_rejected_or_ignored_as_the_mapping_says() {
+async fn a_truncation_is_rejected_or_ignored_as_configured() {
     let row = r#"{"after":{"id":1,"name":"a"},"op":"c"}"#;
     let emptied = [r#"{"before":null,"after":null,"op":"t"}"#, r#"{"op":"TRUNCATE"}"#];
     for emptied in emptied {
         let mut bench = Bench::new(TABLE, MAPPING).await;
-        let text = told!(bench.write(&[row, emptied]).await, InvalidRecord);
-        assert!(text.contains("/op") && text.contains("emptied") && text.contains("rows@1"), "{text}");
+        let text = report!(bench.write(&[row, emptied]).await, InvalidRecord);
+        assert!(text.contains("/op") && text.contains("truncation") && text.contains("rows@1"), "{text}");
         assert_eq!(bench.rows(ALL).await, NONE);
         let mut sink = super::start(&bench.server, &format!("{MAPPING}on_truncate = 'ignore'")).await.unwrap();
         sink.process_batch(super::records(&[row, emptied])).await.unwrap();

@@ -1,8 +1,8 @@
-//! What each error of the server means.
+//! The class of each error of the server.
 
 use danube_sink::{ConnectorError, TargetFailure};
 
-use super::{Bench, told};
+use super::{Bench, report};
 
 /// A trigger that raises the SQLSTATE that a record names.
 const RAISING: &str = "
@@ -14,7 +14,7 @@ const RAISING: &str = "
 const MAPPING: &str = "table = 'rows'\ncolumns = { id = '/id', state = '/state' }";
 
 #[tokio::test]
-async fn states_are_sorted_as_the_readme_says() {
+async fn each_state_has_its_documented_class() {
     let mut bench = Bench::new(RAISING, MAPPING).await;
     for (class, states) in [
         (TargetFailure::Busy, "08006 25P02 26000 40001 40P01 42P05 53100 53300 55P03 57P01 58030 72000 XX000"),
@@ -41,27 +41,27 @@ async fn states_are_sorted_as_the_readme_says() {
 }
 
 #[tokio::test]
-async fn states_of_the_statement_that_a_value_may_cause_are_of_the_record() {
+async fn a_syntax_error_in_a_value_refuses_the_record() {
     let table = "CREATE TABLE rows (id smallserial, q tsquery, p jsonpath)";
     let mut bench = Bench::new(table, "table = 'rows'\ncolumns = { q = '/q', p = '/p' }").await;
     for wrong in [r#"{"q":"a &"}"#, r#"{"p":"$.["}"#] {
-        let text = told!(bench.write(&[wrong]).await, Refused);
+        let text = report!(bench.write(&[wrong]).await, Refused);
         assert!(text.contains("42601"), "{text}");
     }
     bench.sql.batch_execute("SELECT setval('rows_id_seq', 32767)").await.unwrap();
-    let text = told!(bench.write(&[r#"{"q":"a"}"#]).await, Retryable);
+    let text = report!(bench.write(&[r#"{"q":"a"}"#]).await, Retryable);
     assert!(text.contains("2200H"), "{text}");
     bench.sql.batch_execute("ALTER SEQUENCE rows_id_seq RESTART").await.unwrap();
     bench.write(&[r#"{"q":"a"}"#]).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_a_deferred_constraint_says_at_the_commit_is_of_the_record() {
+async fn a_deferred_constraint_refuses_the_record_at_the_commit() {
     let table = "CREATE TABLE parts (id int PRIMARY KEY);
                  CREATE TABLE rows (id int REFERENCES parts DEFERRABLE INITIALLY DEFERRED, state text)";
     let mut bench = Bench::new(table, MAPPING).await;
     for _ in 0..2 {
-        let text = told!(bench.write(&[r#"{"id":1}"#]).await, Refused);
+        let text = report!(bench.write(&[r#"{"id":1}"#]).await, Refused);
         assert!(text.contains("23503"), "{text}");
     }
     bench.sql.batch_execute("INSERT INTO parts VALUES (1)").await.unwrap();

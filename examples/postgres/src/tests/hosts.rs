@@ -1,4 +1,4 @@
-//! Servers that stop taking writes, and those that take them over.
+//! Servers that become read-only, and fail over to others.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use danube_sink::{ConnectorError, SinkConnector};
 use danube_sink_tests::until;
 use tokio_postgres::Client;
 
-use super::{Bench, PostgresServer, Program, records, server::connected, start_at, told, written};
+use super::{Bench, PostgresServer, Program, records, report, server::connected, start_at, written};
 
 const TABLE: &str = "CREATE TABLE rows (n int)";
 const MAPPING: &str = "table = 'rows'\ncolumns = { n = '/n' }";
@@ -19,7 +19,7 @@ async fn pair() -> ((PostgresServer, Client), (PostgresServer, Client)) {
     b.write("postgresql.auto.conf", &format!("port = {}\n{settings}", a.port));
     b.write("pg_hba.conf", "host all all 127.0.0.0/8 trust\n");
     b.port = a.port;
-    b.go_on();
+    b.start_again();
     let (of_a, of_b) = (a.client().await, connected("127.0.0.2", b.port).await);
     of_a.batch_execute(TABLE).await.unwrap();
     of_b.batch_execute(TABLE).await.unwrap();
@@ -42,7 +42,7 @@ async fn set_read_only(sql: &Client, is_on: bool) {
 }
 
 #[tokio::test]
-async fn a_server_that_became_read_only_is_left_for_the_host_that_takes_writes() {
+async fn a_read_only_server_is_left_for_a_host_that_accepts_writes() {
     let ((a, of_a), (_b, of_b)) = pair().await;
     let url = format!("postgres://postgres@127.0.0.1:{0},127.0.0.2:{0}/postgres?sslmode=disable", a.port);
     let mut sink = start_at(&url, MAPPING).await.unwrap();
@@ -65,12 +65,12 @@ async fn a_read_only_server_is_waited_for_with_a_new_session() {
     let session = "SELECT FROM pg_stat_activity WHERE application_name = 'postgres'";
     assert_eq!(bench.sql.query(session, &[]).await.unwrap().len(), 1);
     set_read_only(&bench.sql, true).await;
-    let text = told!(bench.write(&[r#"{"n":2}"#]).await, Retryable);
+    let text = report!(bench.write(&[r#"{"n":2}"#]).await, Retryable);
     assert!(text.contains("25006") || text.contains("does not allow writes"), "{text}");
     for _ in 0..2 {
-        let text = told!(bench.sink.health_check().await, Retryable);
+        let text = report!(bench.sink.health_check().await, Retryable);
         assert!(text.contains("does not allow writes"), "{text}");
-        let text = told!(bench.write(&[r#"{"n":2}"#]).await, Retryable);
+        let text = report!(bench.write(&[r#"{"n":2}"#]).await, Retryable);
         assert!(text.contains("127.0.0.1") && text.contains("does not allow writes"), "{text}");
     }
     until("the old session is closed", async || bench.sql.query(session, &[]).await.unwrap().is_empty()).await;
@@ -81,7 +81,7 @@ async fn a_read_only_server_is_waited_for_with_a_new_session() {
 }
 
 #[tokio::test]
-async fn a_session_that_an_operator_ends_is_opened_again() {
+async fn a_session_that_an_operator_ends_is_reopened() {
     let mut bench = Bench::new(TABLE, MAPPING).await;
     for n in 0..3 {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
@@ -110,12 +110,12 @@ async fn every_host_that_cannot_be_used_is_named() {
     set_read_only(&sql, true).await;
     let port = server.port;
     let url = format!("postgres://postgres@127.0.0.1:{port},127.0.0.3:1/postgres?sslmode=disable");
-    // The one that is not running may come, so the start waits.
-    let text = told!(start_at(&url, MAPPING).await.map(drop), Retryable);
+    // The host that is not running may start, so the connector waits.
+    let text = report!(start_at(&url, MAPPING).await.map(drop), Retryable);
     for part in [&format!("127.0.0.1:{port}: "), "does not allow writes", "127.0.0.3:1: ", "refused"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let alone = url.replace(",127.0.0.3:1", "");
-    let text = told!(start_at(&alone, MAPPING).await.map(drop), Initialization);
+    let text = report!(start_at(&alone, MAPPING).await.map(drop), Initialization);
     assert!(text.contains("does not allow writes"), "{text}");
 }

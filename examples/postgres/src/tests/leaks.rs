@@ -1,10 +1,10 @@
-//! No value of a record is in the text of an error, whatever the server says.
+//! No error contains a value of a record, whatever the server's message is.
 
 use danube_sink::{ConnectorResult, SinkConnector};
 
 use super::{Bench, ConnectorError, records, start};
 
-/// Each holds the secret among what may end a quotation, a line, or a format.
+/// Values with the secret among characters that may end a quotation, a line, or a format.
 const HOSTILE: [&str; 8] = [
     "s3cret",
     r#"a"s3cret"b"#,
@@ -167,7 +167,7 @@ async fn an_error_of_an_attribute_or_a_key_has_no_value() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_table_is_still_reported() {
+async fn errors_of_the_table_are_still_reported() {
     let mut bench =
         Bench::new("CREATE TABLE rows (v text, w text)", "table = 'rows'\ncolumns = { v = '/v', w = '/w' }").await;
     bench.sql.batch_execute("ALTER TABLE rows DROP COLUMN w").await.unwrap();

@@ -1,4 +1,4 @@
-//! The connector against a PostgreSQL server of its own.
+//! The connector with its own PostgreSQL server.
 
 mod absent;
 mod bouncer;
@@ -47,7 +47,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Makes what the statements say, and starts the connector.
+    /// Runs the statements, and starts the connector.
     async fn new(statements: &str, mapping: &str) -> Self {
         let server = PostgresServer::start(Program::Postgresql);
         let sql = server.client().await;
@@ -78,7 +78,7 @@ async fn start(server: &PostgresServer, mapping: &str) -> ConnectorResult<Postgr
     sink.initialize(core).await.map(|()| sink)
 }
 
-/// A connector that has its connection URL from the environment, and no server in its file.
+/// Starts a connector with a connection URL from the environment, and no server in its file.
 async fn start_at(url: &str, mapping: &str) -> ConnectorResult<Postgres> {
     let environment = |name: &str| match name {
         "DANUBE_SERVICE_URL" => Some("http://localhost:6650".into()),
@@ -92,7 +92,7 @@ async fn start_at(url: &str, mapping: &str) -> ConnectorResult<Postgres> {
     sink.initialize(loaded.core).await.map(|()| sink)
 }
 
-/// Writes until it succeeds; every failure before has to be one that passes.
+/// Retries a write until it succeeds; every failure before must be retryable.
 async fn written(sink: &mut Postgres, payload: &str) {
     let tries = async {
         loop {
@@ -113,7 +113,7 @@ fn records(payloads: &[&str]) -> Vec<SinkRecord> {
     payloads.iter().enumerate().map(record).collect()
 }
 
-/// The records that an answer rejects, by their offsets, with the reasons.
+/// The offsets of the records that an error rejects, with the reasons.
 fn rejected(answer: ConnectorResult<()>) -> Vec<(u64, String)> {
     let text = match answer {
         Err(ConnectorError::InvalidRecord { id, reason }) => format!("rejected: [({id:?}, {reason:?})"),
@@ -129,8 +129,8 @@ fn rejected(answer: ConnectorResult<()>) -> Vec<(u64, String)> {
     rejected.split("RecordId {").skip(1).map(one).collect()
 }
 
-/// The text of an error of this kind.
-macro_rules! told {
+/// The report of an error of this kind; panics for another outcome.
+macro_rules! report {
     ($result:expr, $kind:ident) => {
         match $result {
             Err(error @ ConnectorError::$kind { .. }) => error.report(),
@@ -138,4 +138,4 @@ macro_rules! told {
         }
     };
 }
-use told;
+use report;

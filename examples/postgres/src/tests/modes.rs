@@ -1,8 +1,8 @@
-//! What becomes of records and rows in each mode.
+//! The rows that records become in each mode.
 
 use danube_sink::SinkRecord;
 
-use super::{Bench, ConnectorError, SinkConnector, TOPIC, told};
+use super::{Bench, ConnectorError, SinkConnector, TOPIC, report};
 
 const COLUMNS: &str = "columns = { id = '/id', name = '/name' }\ntable = 'people'\n";
 const KEYED: &str = "key = ['id']\ncolumns = { id = '/id', name = '/name' }\ntable = 'people'\n";
@@ -10,17 +10,17 @@ const TABLE: &str = "CREATE TABLE people (id int PRIMARY KEY, name varchar(5), s
 const ALL: &str = "SELECT * FROM people ORDER BY id";
 
 #[tokio::test]
-async fn append_adds_rows_and_a_key_that_is_there_refuses_the_batch() {
+async fn append_adds_rows_and_an_existing_key_refuses_the_batch() {
     let mut bench = Bench::new(TABLE, COLUMNS).await;
     bench.write(&[r#"{"id":1,"name":"Ada"}"#, r#"{"id":2}"#]).await.unwrap();
     assert_eq!(bench.rows(ALL).await, [r#"{"id":1,"name":"Ada","seen":7}"#, r#"{"id":2,"name":null,"seen":7}"#]);
-    let text = told!(bench.write(&[r#"{"id":3}"#, r#"{"id":2,"name":"other"}"#]).await, Refused);
+    let text = report!(bench.write(&[r#"{"id":3}"#, r#"{"id":2,"name":"other"}"#]).await, Refused);
     assert!(text.contains("people_pkey") && text.contains("23505"), "{text}");
     assert_eq!(bench.rows(ALL).await.len(), 2);
 }
 
 #[tokio::test]
-async fn append_with_a_key_leaves_the_row_that_is_there() {
+async fn append_with_a_key_keeps_the_existing_row() {
     let mut bench = Bench::new(TABLE, KEYED).await;
     for _ in 0..2 {
         bench.write(&[r#"{"id":1,"name":"first"}"#, r#"{"id":1,"name":"later"}"#]).await.unwrap();
@@ -38,12 +38,12 @@ async fn upsert_takes_the_last_record_of_a_key() {
     let expected =
         [r#"{"id":1,"name":"c","seen":9}"#, r#"{"id":2,"name":null,"seen":9}"#, r#"{"id":3,"name":"e","seen":7}"#];
     assert_eq!(bench.rows(ALL).await, expected);
-    let text = told!(bench.write(&[r#"{"id":4}"#, r#"{"name":"nobody"}"#]).await, InvalidRecord);
+    let text = report!(bench.write(&[r#"{"id":4}"#, r#"{"name":"unnamed"}"#]).await, InvalidRecord);
     assert!(text.contains("rows@1") && text.contains("id"), "{text}");
 }
 
 #[tokio::test]
-async fn cdc_ends_where_the_changes_end_one_after_the_other() {
+async fn cdc_applies_the_changes_in_order() {
     let mapping = format!("mode = 'cdc'\noperation = '/op'\n{KEYED}");
     let mut bench = Bench::new(TABLE, &mapping).await;
     bench.write(&[r#"{"op":"c","id":1,"name":"a"}"#, r#"{"op":"INSERT","id":2,"name":"b"}"#]).await.unwrap();
@@ -53,7 +53,7 @@ async fn cdc_ends_where_the_changes_end_one_after_the_other() {
         r#"{"op":"update","id":2,"name":"new"}"#,
         r#"{"op":"c","id":3,"name":"short"}"#,
         r#"{"op":"d","id":3}"#,
-        // Not the row that was there: what no record says is what a new row has.
+        // A new row after the deletion: other columns have their defaults.
         r#"{"op":"c","id":1,"name":"again"}"#,
         r#"{"op":"delete","id":4}"#,
     ];
@@ -63,14 +63,14 @@ async fn cdc_ends_where_the_changes_end_one_after_the_other() {
         assert_eq!(bench.rows(ALL).await, expected);
     }
     for unknown in [r#"{"id":1,"op":"truncate"}"#, r#"{"id":1}"#, r#"{"id":1,"op":3}"#] {
-        let text = told!(bench.write(&[r#"{"op":"d","id":2}"#, unknown]).await, InvalidRecord);
+        let text = report!(bench.write(&[r#"{"op":"d","id":2}"#, unknown]).await, InvalidRecord);
         assert!(text.contains("rows@1") && text.contains("/op") && !text.contains("truncate"), "{text}");
     }
     assert_eq!(bench.rows(ALL).await, expected);
 }
 
 #[tokio::test]
-async fn cdc_goes_by_an_attribute() {
+async fn cdc_may_read_the_operation_from_an_attribute() {
     let mapping = format!("mode = 'cdc'\noperation = 'attribute:change'\n{KEYED}");
     let mut bench = Bench::new(TABLE, &mapping).await;
     let record = |change: &str, payload: &'static str| {

@@ -1,8 +1,8 @@
-//! Names are what they are: dots, quotation marks, letters and words in them mean nothing.
+//! Names with dots, quotation marks, capital letters and keywords.
 
-use super::{Bench, ConnectorError, SinkConnector, TOPIC, configured, records, start, told};
+use super::{Bench, ConnectorError, SinkConnector, TOPIC, configured, records, report, start};
 
-/// Names that are split, folded, cut off, or taken for something else where they are not quoted.
+/// Names that would be split, folded, truncated or misread without quotation marks.
 const HOSTILE: [&str; 20] = [
     "a.b",
     "payload.v",
@@ -92,7 +92,7 @@ async fn a_column_with_a_dot_is_one_column() {
 }
 
 #[tokio::test]
-async fn a_table_with_a_dot_is_found_and_made() {
+async fn a_table_with_a_dot_is_found_and_created() {
     let tables = r#"CREATE TABLE "a.b" (n int); CREATE SCHEMA "s.x"; CREATE TABLE "s.x"."t.y" (n int); CREATE SCHEMA s;
                     CREATE TABLE s.both (n int); CREATE TABLE "s.both" (n int)"#;
     let bench = Bench::new(tables, "table = 'a.b'\ncolumns = { n = '/n' }").await;
@@ -114,7 +114,7 @@ async fn a_table_with_a_dot_is_found_and_made() {
 }
 
 #[tokio::test]
-async fn names_that_collide_or_would_be_cut_off_are_reported_at_start() {
+async fn names_that_collide_or_would_be_truncated_are_reported_at_start() {
     let long = "x".repeat(64);
     let bench =
         Bench::new("CREATE TABLE rows (n int, \"offset\" bigint)", "table = 'rows'\ncolumns = { n = '/n' }").await;
@@ -132,7 +132,7 @@ async fn names_that_collide_or_would_be_cut_off_are_reported_at_start() {
         assert!(error.report().contains(part), "{mapping}: {error:?}");
     }
     let text =
-        told!(start(&bench.server, "table = 'no.where'\ncolumns = { n = '/n' }").await.map(drop), Initialization);
+        report!(start(&bench.server, "table = 'no.where'\ncolumns = { n = '/n' }").await.map(drop), Initialization);
     assert!(text.contains("no.where"), "{text}");
     assert!(configured(&bench.server, TOPIC, "table = 'rows'\ncolumns = { n = '/n' }").is_ok());
 }

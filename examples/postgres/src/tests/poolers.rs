@@ -3,9 +3,9 @@
 use danube_sink::{ConnectorError, SinkConnector};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, server::connected, start, told, written};
+use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, report, server::connected, start, written};
 
-/// A database and a role with settings that change what values mean.
+/// A database and a role with settings that change the reading of values.
 const SETTINGS: &str = "
     ALTER DATABASE postgres SET timezone = 'Asia/Tokyo';
     ALTER DATABASE postgres SET standard_conforming_strings = off;
@@ -71,7 +71,7 @@ async fn a_pooler_in_either_mode_takes_the_connection_and_values_keep_their_mean
 }
 
 #[tokio::test]
-async fn another_client_of_the_pooler_takes_the_session_in_between() {
+async fn another_client_of_the_pooler_may_take_the_session_between_transactions() {
     let (mut server, sql) = server().await;
     let bouncer = Bouncer::start(&server, "transaction", "").await;
     let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
@@ -90,7 +90,7 @@ async fn another_client_of_the_pooler_takes_the_session_in_between() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_behind_in_the_sessions_of_a_pooler() {
+async fn a_poolers_sessions_keep_no_settings_of_the_connector() {
     let (mut server, _sql) = server().await;
     let bouncer = Bouncer::start(&server, "transaction", "").await;
     let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
@@ -112,8 +112,8 @@ async fn a_pooler_that_restarts_and_a_server_that_restarts_behind_it_are_waited_
     let mut bouncer = Bouncer::start(&server, "transaction", "server_login_retry = 1").await;
     let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
     server.stop("fast");
-    told!(sink.process_batch(records(&[RECORD])).await, Retryable);
-    server.go_on();
+    report!(sink.process_batch(records(&[RECORD])).await, Retryable);
+    server.start_again();
     drop(sql);
     written(&mut sink, RECORD).await;
     bouncer.restart().await;

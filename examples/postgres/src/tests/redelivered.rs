@@ -1,12 +1,12 @@
-//! Records that are only added, and come a second time after a restart.
+//! Records that are appended, and redelivered after a restart.
 
 use danube_sink::{
-    ConnectorConfig, ConnectorError, SinkRuntime, SubscriptionType,
+    ConnectorConfig, ConnectorError, SubscriptionType,
     dev::{Acks, BrokerOptions},
 };
-use danube_sink_tests::{Broker, topic, until};
+use danube_sink_tests::{Broker, Running, topic, until};
 
-use super::{Bench, PostgresServer, Program, configured, told};
+use super::{Bench, PostgresServer, Program, configured, report};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn append_with_a_unique_index_survives_lost_acknowledgements_and_a_restart() {
@@ -20,19 +20,13 @@ async fn append_with_a_unique_index_survives_lost_acknowledgements_and_a_restart
     let run = async || {
         let mapping = "subscription = 's'\ntable = 'rows'\ncolumns = { id = '/id' }";
         let (sink, mut core): (_, ConnectorConfig) = configured(&server, &topic, mapping).unwrap();
-        core.danube_service_url = broker.url().to_owned();
-        core.metrics_port = 0;
         for mapping in &mut core.mappings {
             mapping.consumer.subscription_type = SubscriptionType::Exclusive;
         }
-        let runtime = SinkRuntime::new(sink, core).await.unwrap();
-        let handle = runtime.handle();
-        let running = tokio::spawn(runtime.run());
-        assert!(handle.ready().await);
-        (handle, running)
+        Running::start(sink, core, &broker).await
     };
     embedded.faults().set_acks(Acks::Ignored);
-    let (_, running) = run().await;
+    let running = run().await;
     for id in 0..3 {
         producer.send(format!(r#"{{"id":{id}}}"#).into_bytes(), None).await.unwrap();
     }
@@ -40,16 +34,15 @@ async fn append_with_a_unique_index_survives_lost_acknowledgements_and_a_restart
     until("three rows", async || rows().await == 3).await;
     running.abort();
     embedded.faults().set_acks(Acks::Taken);
-    let (handle, running) = run().await;
+    let running = run().await;
     until("acknowledged", async || embedded.subscription(&topic, "s").is_some_and(|s| s.backlog + s.in_flight == 0))
         .await;
     assert_eq!(rows().await, 3);
-    handle.shutdown();
-    running.await.unwrap().unwrap();
+    running.stop().await;
 }
 
 #[tokio::test]
-async fn a_row_that_is_there_counts_as_written_where_it_is_alike_in_every_column() {
+async fn an_existing_row_counts_as_written_if_it_is_equal_in_every_column() {
     let table = "CREATE TABLE rows (number serial, id int, part char(3), price numeric(12, 2), at timestamp(0), doc json, place point, \
                  words varchar(9), bits varbit, names varchar(5)[], UNIQUE (part, id))";
     let names = ["id", "part", "price", "at", "doc", "place", "words", "bits", "names"]
@@ -76,20 +69,20 @@ async fn another_row_of_the_same_key_refuses_the_record() {
     .await;
     bench.write(&[r#"{"id":1,"name":"abc"}"#]).await.unwrap();
     for other in [r#"{"id":1}"#, r#"{"id":1,"name":"ab"}"#, r#"{"id":1,"name":null}"#] {
-        told!(bench.write(&[r#"{"id":2}"#, other]).await, Refused);
-        told!(bench.write(&[other]).await, Refused);
+        report!(bench.write(&[r#"{"id":2}"#, other]).await, Refused);
+        report!(bench.write(&[other]).await, Refused);
     }
     assert_eq!(bench.rows("SELECT id FROM rows").await, [r#"{"id":1}"#]);
 }
 
 #[tokio::test]
-async fn an_index_that_says_nothing_of_the_row_refuses_the_record() {
+async fn a_partial_index_or_one_on_an_expression_refuses_the_record() {
     let table = "CREATE TABLE rows (id int, name text); CREATE UNIQUE INDEX ON rows (lower(name)); \
                  CREATE UNIQUE INDEX ON rows (id) WHERE id > 10";
     let mut bench = Bench::new(table, "table = 'rows'\ncolumns = { id = '/id', name = '/name' }").await;
     bench.write(&[r#"{"id":1,"name":"a"}"#, r#"{"id":11,"name":"b"}"#]).await.unwrap();
     for there in [r#"{"id":1,"name":"a"}"#, r#"{"id":2,"name":"A"}"#, r#"{"id":11,"name":"c"}"#] {
-        let text = told!(bench.write(&[there]).await, Refused);
+        let text = report!(bench.write(&[there]).await, Refused);
         assert!(text.contains("23505"), "{text}");
     }
     assert_eq!(bench.rows("SELECT id FROM rows").await.len(), 2);

@@ -1,9 +1,9 @@
-//! Roles, rights and passwords that are missing, taken away, given back or altered.
+//! Roles, privileges and passwords that are missing, revoked, granted again or altered.
 
 use danube_sink::{ConnectorError, SinkConnector};
 use tokio_postgres::Client;
 
-use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, start_at, told, written};
+use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, report, start_at, written};
 
 const ROWS: &str = "CREATE TABLE rows (id int PRIMARY KEY, name text)";
 const CDC: &str =
@@ -32,7 +32,7 @@ async fn end_sessions(sql: &Client) {
 }
 
 #[tokio::test]
-async fn a_right_that_a_mapping_needs_is_tried_at_start_without_writing() {
+async fn privileges_are_checked_at_start_without_writing() {
     let triggers = "
         CREATE TABLE fired (what text);
         CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -48,7 +48,7 @@ async fn a_right_that_a_mapping_needs_is_tried_at_start_without_writing() {
             for (_, right) in rights.iter().enumerate().filter(|(number, _)| *number != missing) {
                 sql.batch_execute(&format!("GRANT {right} ON rows TO writer")).await.unwrap();
             }
-            let text = told!(start_at(&url(&server), mapping).await.map(drop), Initialization);
+            let text = report!(start_at(&url(&server), mapping).await.map(drop), Initialization);
             assert!(
                 text.contains("42501") && text.contains("rows") && text.contains("grant"),
                 "{}: {text}",
@@ -65,10 +65,10 @@ async fn a_right_that_a_mapping_needs_is_tried_at_start_without_writing() {
 }
 
 #[tokio::test]
-async fn a_sequence_that_a_default_needs_is_tried_at_start() {
+async fn the_privilege_on_a_sequence_is_checked_at_start() {
     let table = "CREATE TABLE rows (number serial, id int, name text); GRANT INSERT ON rows TO writer";
     let (server, sql) = server(table).await;
-    let text = told!(start_at(&url(&server), APPEND).await.map(drop), Initialization);
+    let text = report!(start_at(&url(&server), APPEND).await.map(drop), Initialization);
     assert!(text.contains("rows_number_seq") && text.contains("USAGE") && text.contains("number"), "{text}");
     sql.batch_execute("GRANT USAGE ON SEQUENCE rows_number_seq TO writer").await.unwrap();
     let mut sink = start_at(&url(&server), APPEND).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_sequence_that_a_default_needs_is_tried_at_start() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_revoked_is_waited_for() {
+async fn a_revoked_privilege_is_waited_for() {
     let (server, sql) = server(&format!("{ROWS}; GRANT ALL ON rows TO writer")).await;
     let mut sink = start_at(&url(&server), CDC).await.unwrap();
     for (right, payload) in [
@@ -85,9 +85,9 @@ async fn a_right_that_is_revoked_is_waited_for() {
         ("DELETE", r#"{"op":"d","id":1}"#),
     ] {
         sql.batch_execute(&format!("REVOKE {right} ON rows FROM writer")).await.unwrap();
-        let text = told!(sink.process_batch(records(&[payload])).await, Retryable);
+        let text = report!(sink.process_batch(records(&[payload])).await, Retryable);
         assert!(text.contains("42501") && text.contains("rows") && text.contains("grant"), "{right}: {text}");
-        told!(sink.health_check().await, Retryable);
+        report!(sink.health_check().await, Retryable);
         sql.batch_execute(&format!("GRANT {right} ON rows TO writer")).await.unwrap();
         sink.health_check().await.unwrap();
         sink.process_batch(records(&[payload])).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_right_that_is_revoked_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_policy_refuses_a_row_and_not_the_table() {
+async fn a_policy_refuses_a_row_and_not_the_batch() {
     let table = format!(
         "{ROWS}; GRANT ALL ON rows TO writer; ALTER TABLE rows ENABLE ROW LEVEL SECURITY; \
                          CREATE POLICY small ON rows USING (true) WITH CHECK (id < 10)"
@@ -103,12 +103,12 @@ async fn a_policy_refuses_a_row_and_not_the_table() {
     let (server, _sql) = server(&table).await;
     let mut sink = start_at(&url(&server), APPEND).await.unwrap();
     sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
-    let text = told!(sink.process_batch(records(&[r#"{"id":10}"#])).await, Refused);
+    let text = report!(sink.process_batch(records(&[r#"{"id":10}"#])).await, Refused);
     assert!(text.contains("42501") && text.contains("policy"), "{text}");
 }
 
 #[tokio::test]
-async fn a_password_that_is_altered_ends_the_connector_when_it_connects_again() {
+async fn an_altered_password_ends_the_connector_when_it_reconnects() {
     let (server, sql) = server(&format!("{ROWS}; GRANT ALL ON rows TO writer")).await;
     let mut sink = start_at(&url(&server), APPEND).await.unwrap();
     sql.batch_execute("ALTER ROLE writer PASSWORD 'other'").await.unwrap();
@@ -119,7 +119,7 @@ async fn a_password_that_is_altered_ends_the_connector_when_it_connects_again() 
     sql.batch_execute("DROP OWNED BY writer; DROP ROLE writer").await.unwrap();
     let text = ended(&mut sink).await;
     assert!(text.contains("SQLSTATE 28"), "{text}");
-    let text = told!(start_at(&url(&server), APPEND).await.map(drop), Initialization);
+    let text = report!(start_at(&url(&server), APPEND).await.map(drop), Initialization);
     assert!(text.contains("SQLSTATE 28"), "{text}");
 }
 
@@ -138,7 +138,7 @@ async fn ended(sink: &mut Postgres) -> String {
 async fn no_password_and_one_that_a_pooler_refuses_are_refused_credentials() {
     let (mut server, _sql) = server(&format!("{ROWS}; GRANT ALL ON rows TO writer")).await;
     let without = url(&server).replace(":s3cret", "");
-    let text = told!(start_at(&without, APPEND).await.map(drop), Initialization);
+    let text = report!(start_at(&without, APPEND).await.map(drop), Initialization);
     assert!(text.contains("password"), "{text}");
     let bouncer = Bouncer::start(&server, "transaction", "auth_type = scram-sha-256").await;
     server.port = bouncer.port;

@@ -1,10 +1,10 @@
-//! What is told before the first record.
+//! Errors that are reported before the first record.
 
 use danube_sink::SubscriptionType;
 
-use super::{Bench, ConnectorError, PostgresServer, Program, TOPIC, configured, start, told};
+use super::{Bench, ConnectorError, PostgresServer, Program, TOPIC, configured, report, start};
 
-fn mistakes(mapping: &str) -> String {
+fn diagnostics(mapping: &str) -> String {
     let server = "[postgres.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n";
     let text = format!("{server}[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 't'\n{mapping}");
     match danube_sink::testing::from_toml::<super::Postgres>(&text) {
@@ -14,23 +14,23 @@ fn mistakes(mapping: &str) -> String {
 }
 
 #[test]
-fn a_mode_has_what_it_needs_and_nothing_else() {
-    for right in
+fn a_mode_has_the_keys_that_it_needs_and_no_others() {
+    for valid in
         ["", "key = ['a']", "mode = 'upsert'\nkey = ['a']", "mode = 'cdc'\nkey = ['a']\noperation = 'attribute:op'"]
     {
-        assert_eq!(mistakes(&format!("columns = {{ a = '/a' }}\n{right}")), "", "{right}");
+        assert_eq!(diagnostics(&format!("columns = {{ a = '/a' }}\n{valid}")), "", "{valid}");
     }
-    for wrong in
+    for invalid in
         ["mode = 'upsert'", "operation = '/op'", "mode = 'cdc'\nkey = ['a']", "mode = 'cdc'\noperation = '/op'"]
     {
-        let report = mistakes(&format!("columns = {{ a = '/a' }}\n{wrong}"));
-        assert!(report.contains("`operation`") && report.contains("conformance.toml:"), "{wrong}: {report}");
+        let report = diagnostics(&format!("columns = {{ a = '/a' }}\n{invalid}"));
+        assert!(report.contains("`operation`") && report.contains("conformance.toml:"), "{invalid}: {report}");
     }
-    assert!(mistakes("columns = { a = 'a' }").contains("not a record field"));
+    assert!(diagnostics("columns = { a = 'a' }").contains("not a record field"));
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_written_is_told_at_start() {
+async fn a_table_that_cannot_be_written_is_reported_at_start() {
     let table = "CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED);
                  CREATE TABLE late (id int, n int, UNIQUE (n, id) DEFERRABLE)";
     let bench = Bench::new(table, "table = 'rows'\ncolumns = { id = '/id' }").await;
@@ -42,19 +42,19 @@ async fn a_table_that_cannot_be_written_is_told_at_start() {
         ("table = 'late'\ncolumns = { id = '/id', n = '/n' }\nkey = ['id', 'n']", "late_n_id_key"),
         ("table = 'rows'\ncolumns = { id = '/id' }\ncreate = 'id itn'\nmetadata = ['offset']", "offset"),
     ] {
-        let text = told!(start(&bench.server, mapping).await.map(drop), Initialization);
+        let text = report!(start(&bench.server, mapping).await.map(drop), Initialization);
         assert!(text.contains(part) && text.contains("127.0.0.1"), "{mapping}: {text}");
     }
-    let stranger = start(&bench.server, "table = 'rows'\ncolumns = { id = '/id' }\nkey = ['name']").await;
-    assert!(told!(stranger.map(drop), Configuration).contains("key name"));
-    // Nothing is made where something is there, and what is made is what is said.
+    let unknown = start(&bench.server, "table = 'rows'\ncolumns = { id = '/id' }\nkey = ['name']").await;
+    assert!(report!(unknown.map(drop), Configuration).contains("key name"));
+    // An existing table is left as it is; a missing one is created from the definition.
     start(&bench.server, "table = 'made'\ncreate = 'id int PRIMARY KEY'\ncolumns = { id = '/id' }").await.unwrap();
     let text = start(&bench.server, "table = 'bad'\ncreate = 'id itn'\ncolumns = { id = '/id' }").await;
-    assert!(told!(text.map(drop), Initialization).contains("itn"));
+    assert!(report!(text.map(drop), Initialization).contains("itn"));
 }
 
 #[tokio::test]
-async fn connectors_that_start_side_by_side_make_the_table_once() {
+async fn connectors_that_start_at_the_same_time_create_the_table_once() {
     let server = PostgresServer::start(Program::Postgresql);
     let starts = (0..8).map(|_| start(&server, "table = 'made'\ncreate = 'id int'\ncolumns = { id = '/id' }"));
     for started in futures_util::future::join_all(starts).await {
@@ -66,7 +66,7 @@ async fn connectors_that_start_side_by_side_make_the_table_once() {
 async fn a_server_that_is_not_running_is_named_and_waited_for() {
     let server = PostgresServer::start(Program::Postgresql);
     server.stop("fast");
-    let text = told!(start(&server, "table = 't'\ncolumns = { id = '/id' }").await.map(drop), Retryable);
+    let text = report!(start(&server, "table = 't'\ncolumns = { id = '/id' }").await.map(drop), Retryable);
     assert!(text.contains(&format!("127.0.0.1:{}", server.port)) && text.contains("refused"), "{text}");
     assert!(configured(&server, TOPIC, "table = 't'\ncolumns = { id = '/id' }").is_ok());
 }

@@ -1,4 +1,4 @@
-//! One time limit for everything that a batch needs.
+//! `write_timeout_ms` limits all statements of a batch together.
 
 use std::{
     process::Command,
@@ -9,13 +9,13 @@ use danube_sink::{ConnectorError, SinkConnector};
 use danube_sink_tests::until;
 use tokio::time::timeout;
 
-use super::{Bench, records, told, written};
+use super::{Bench, records, report, written};
 
 const TABLE: &str = "CREATE TABLE rows (id int PRIMARY KEY, name text)";
 const CDC: &str =
     "table = 'rows'\nmode = 'cdc'\noperation = '/op'\nkey = ['id']\ncolumns = { id = '/id', name = '/name' }";
 
-/// Each row that is inserted or deleted takes so long.
+/// A table in which each insert or delete takes this long.
 fn slow(seconds: f64) -> String {
     format!(
         "{TABLE}; INSERT INTO rows VALUES (1);
@@ -29,7 +29,7 @@ fn slow(seconds: f64) -> String {
 async fn two_statements_share_the_time_of_one() {
     let mut bench = Bench::new(&slow(1.5), CDC).await;
     let started = Instant::now();
-    let text = told!(bench.write(&[r#"{"op":"d","id":1}"#, r#"{"op":"c","id":2}"#]).await, TooLarge);
+    let text = report!(bench.write(&[r#"{"op":"d","id":1}"#, r#"{"op":"c","id":2}"#]).await, TooLarge);
     assert!(started.elapsed() < Duration::from_secs(2) && text.contains("57014"), "{:?}: {text}", started.elapsed());
     assert_eq!(bench.rows("SELECT id FROM rows").await, [r#"{"id":1}"#]);
     // Each alone has the time.
@@ -42,10 +42,10 @@ async fn a_batch_that_takes_too_long_is_halved_and_a_lock_is_waited_for() {
     let mut bench = Bench::new(&slow(0.5), CDC).await;
     let batch = [2, 3, 4, 5, 6].map(|id| format!(r#"{{"op":"c","id":{id}}}"#));
     let batch = batch.each_ref().map(String::as_str);
-    told!(bench.write(&batch).await, TooLarge);
+    report!(bench.write(&batch).await, TooLarge);
     bench.write(&batch[..2]).await.unwrap();
     bench.sql.batch_execute("BEGIN; LOCK TABLE rows").await.unwrap();
-    let text = told!(bench.write(&batch[2..3]).await, Retryable);
+    let text = report!(bench.write(&batch[2..3]).await, Retryable);
     assert!(text.contains("55P03"), "{text}");
     bench.sql.batch_execute("COMMIT").await.unwrap();
     bench.write(&batch[2..3]).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_server_that_stops_answering_is_given_up_in_time() {
     let signal = |name: &str| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     signal("-STOP");
     let started = Instant::now();
-    let text = told!(bench.write(&[r#"{"op":"c","id":2}"#]).await, Retryable);
+    let text = report!(bench.write(&[r#"{"op":"c","id":2}"#]).await, Retryable);
     let took = started.elapsed();
     // A new session takes what the hung one does not.
     written(&mut bench.sink, r#"{"op":"c","id":3}"#).await;

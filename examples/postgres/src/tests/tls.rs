@@ -1,13 +1,13 @@
-//! Safe connections and passwords.
+//! TLS and passwords.
 
 use std::path::Path;
 
 use danube_sink::{ConnectorError, ConnectorResult, SinkConnector, config::load_text};
 use danube_sink_tests::Ca;
 
-use super::{Postgres, PostgresServer, Program, TOPIC, records, told};
+use super::{Postgres, PostgresServer, Program, TOPIC, records, report};
 
-/// A connector of user `writer`, who has to give a password over a safe connection.
+/// Starts a connector of user `writer`, who needs TLS and a password.
 async fn start(server: &PostgresServer, ca: &Ca, host: &str, password: &str) -> ConnectorResult<Postgres> {
     let (port, ca) = (server.port, ca.file());
     let text = format!(
@@ -26,7 +26,7 @@ async fn start(server: &PostgresServer, ca: &Ca, host: &str, password: &str) -> 
 }
 
 #[tokio::test]
-async fn a_safe_connection_checks_who_the_server_is_and_gives_the_password() {
+async fn tls_verifies_the_server_before_the_password_is_sent() {
     let server = PostgresServer::start(Program::Postgresql);
     let (ca, other) = (Ca::new("postgres"), Ca::new("postgres-other"));
     let identity = ca.issue(&["localhost", "127.0.0.1"]);
@@ -36,12 +36,12 @@ async fn a_safe_connection_checks_who_the_server_is_and_gives_the_password() {
     let prepare = "CREATE ROLE writer LOGIN PASSWORD 's3cret'; CREATE TABLE rows (id int); GRANT ALL ON rows TO writer";
     sql.batch_execute(prepare).await.unwrap();
 
-    let without = told!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
+    let without = report!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
     assert!(without.contains("TLS"), "{without}");
 
     sql.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
     server.stop("fast");
-    server.go_on();
+    server.start_again();
     let mut sink = start(&server, &ca, "127.0.0.1", "s3cret").await.unwrap();
     sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
     let sql = server.client().await;
@@ -64,17 +64,17 @@ async fn a_safe_connection_checks_who_the_server_is_and_gives_the_password() {
         assert!(!text.contains("s3cret") && !text.contains("wr0ng"), "{text}");
     }
     // A certificate for another name.
-    let identity = ca.issue(&["elsewhere"]);
+    let identity = ca.issue(&["another-host"]);
     server.write("server.crt", &identity.certificate);
     server.write("server.key", &identity.key);
     server.stop("fast");
-    server.go_on();
-    let text = told!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
+    server.start_again();
+    let text = report!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
     assert!(text.contains("NotValidForName") || text.contains("not valid for name"), "{text}");
 }
 
 #[tokio::test]
-async fn a_client_certificate_says_who_connects() {
+async fn a_client_certificate_authenticates_the_user() {
     let server = PostgresServer::start(Program::Postgresql);
     let ca = Ca::new("postgres-clients");
     let (identity, client) = (ca.issue(&["127.0.0.1"]), ca.issue(&["client"]));
@@ -96,17 +96,17 @@ async fn a_client_certificate_says_who_connects() {
         sql.batch_execute(statement).await.unwrap();
     }
     let (ca_file, cert, key) = (ca.file(), ca.write("a.pem", &client.certificate), ca.write("a.key", &client.key));
-    let (place, ca_file) = (format!("127.0.0.1:{}", server.port), ca_file.display());
+    let (host, ca_file) = (format!("127.0.0.1:{}", server.port), ca_file.display());
     let mapping = "table = 'rows'\ncolumns = { id = '/id' }";
-    let url = format!("postgres://test@{place}/postgres?sslmode=verify-full&sslrootcert={ca_file}");
+    let url = format!("postgres://test@{host}/postgres?sslmode=verify-full&sslrootcert={ca_file}");
     let with = format!("{url}&sslcert={}&sslkey={}", cert.display(), key.display());
     let mut sink = super::start_at(&with, mapping).await.unwrap();
     sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
-    let text = told!(super::start_at(&url, mapping).await.map(drop), Initialization);
+    let text = report!(super::start_at(&url, mapping).await.map(drop), Initialization);
     assert!(text.contains("SQLSTATE 28000"), "{text}");
 
     let text = format!(
-        "[postgres.server]\nurl = 'postgres://test@{place}/postgres'\nca_file = '{ca_file}'\ncert_file = '{}'\nkey_file = '{}'\n\
+        "[postgres.server]\nurl = 'postgres://test@{host}/postgres'\nca_file = '{ca_file}'\ncert_file = '{}'\nkey_file = '{}'\n\
          [[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{mapping}\n",
         cert.display(),
         key.display()

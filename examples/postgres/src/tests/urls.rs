@@ -4,13 +4,13 @@ use std::path::Path;
 
 use danube_sink::{ConnectorError, SinkConnector, config::load_text};
 
-use super::{Bench, Postgres, PostgresServer, Program, TOPIC, records, start_at, told};
+use super::{Bench, Postgres, PostgresServer, Program, TOPIC, records, report, start_at};
 
 const TABLE: &str = "CREATE TABLE rows (id int)";
 const MAPPING: &str = "table = 'rows'\ncolumns = { id = '/id' }";
 
-/// What is wrong with the keys of the server.
-fn mistakes(server: &str) -> String {
+/// The diagnostics of the server's settings.
+fn diagnostics(server: &str) -> String {
     let text = format!("[postgres.server]\n{server}\n[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{MAPPING}");
     match danube_sink::testing::from_toml::<Postgres>(&text) {
         Ok(_) => String::new(),
@@ -19,7 +19,7 @@ fn mistakes(server: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_url_says_all_that_the_settings_say() {
+async fn a_url_replaces_the_settings() {
     let mut bench = Bench::new(TABLE, MAPPING).await;
     let port = bench.server.port;
     for url in [
@@ -40,7 +40,7 @@ async fn a_url_says_all_that_the_settings_say() {
     }
     bench.write(&[r#"{"id":1}"#]).await.unwrap();
     // Without `sslmode` the connection uses TLS.
-    let text = told!(
+    let text = report!(
         start_at(&format!("postgres://postgres@127.0.0.1:{port}/postgres"), MAPPING).await.map(drop),
         Initialization
     );
@@ -79,21 +79,21 @@ fn a_password_in_the_file_is_refused_and_not_shown() {
         "http://me:s3cret@h/d",
         "me:s3cret@h/d",
     ] {
-        let report = mistakes(&format!("url = '{url}'"));
+        let report = diagnostics(&format!("url = '{url}'"));
         assert!(report.contains("`url`") && !report.contains("s3cret"), "{url}: {report}");
     }
 }
 
 #[test]
-fn a_server_is_named_once_and_whole() {
-    for right in [
+fn a_server_is_set_once_and_completely() {
+    for valid in [
         "url = 'postgres://me@h1:1,h2:2/d?sslmode=verify-full&sslrootcert=%2Fca.pem'",
         "host = 'h'\nuser = 'u'\ndatabase = 'd'\ncert_file = 'a'\nkey_file = 'b'",
         "",
     ] {
-        assert_eq!(mistakes(right), "", "{right}");
+        assert_eq!(diagnostics(valid), "", "{valid}");
     }
-    for (wrong, part) in [
+    for (invalid, part) in [
         ("url = 'postgres://me@h/d'\nport = 1", "`port`"),
         ("url = 'postgres://me@h/d'\ntls = false", "`tls`"),
         ("host = 'h'\nuser = 'u'", "`database`"),
@@ -102,21 +102,21 @@ fn a_server_is_named_once_and_whole() {
         ("url = 'postgres://me@h/d?target_session_attrs=read-only'", "read-only"),
         ("url = 'postgres://me@h/d?nothing=1'", "nothing"),
     ] {
-        let report = mistakes(wrong);
-        assert!(report.contains(part), "{wrong}: {report}");
+        let report = diagnostics(invalid);
+        assert!(report.contains(part), "{invalid}: {report}");
     }
 }
 
 #[tokio::test]
-async fn no_server_at_all_and_a_secret_that_is_no_url_are_mistakes_of_the_configuration() {
+async fn a_missing_server_and_a_secret_that_is_no_url_are_errors_of_the_configuration() {
     let (mut sink, core) = danube_sink::testing::from_toml::<Postgres>(&format!(
         "[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{MAPPING}"
     ))
     .unwrap();
-    let text = told!(sink.initialize(core).await, Configuration);
+    let text = report!(sink.initialize(core).await, Configuration);
     assert!(text.contains("server") && text.contains("url"), "{text}");
     for secret in ["me:s3cret@h", "postgres://me:s3cret@h:port/d", "postgres://me:s3cret@h/d?sslmode=s3cret"] {
-        let text = told!(start_at(secret, MAPPING).await.map(drop), Configuration);
+        let text = report!(start_at(secret, MAPPING).await.map(drop), Configuration);
         assert!(text.contains("URL") && !text.contains("s3cret"), "{text}");
     }
 }

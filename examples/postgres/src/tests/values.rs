@@ -1,6 +1,6 @@
-//! Values that a column cannot have: never NULL, never cut off, never wrapped, never guessed.
+//! Values that a column does not take: never NULL, never truncated, never wrapped, never guessed.
 
-use super::{Bench, ConnectorError, SinkConnector, TOPIC, records, rejected, start, told};
+use super::{Bench, ConnectorError, SinkConnector, TOPIC, records, rejected, report, start};
 use danube_sink::{SinkRecord, config::PayloadFormat, schema::Decoder};
 
 const DOMAINS: &str = "
@@ -10,7 +10,7 @@ const DOMAINS: &str = "
     CREATE DOMAIN moment AS timestamp(0)";
 
 #[tokio::test]
-async fn a_payload_that_is_no_json_is_no_row_of_nulls() {
+async fn a_payload_that_is_not_json_is_rejected() {
     let columns = "columns = { id = '/id', name = '/name', v = '/v' }\ntable = 'rows'\n";
     let table = "CREATE TABLE rows (id int, name text, v float8, key text, whole text)";
     for mapping in [columns, &format!("{columns}metadata = ['key']")] {
@@ -35,18 +35,18 @@ async fn a_payload_that_is_no_json_is_no_row_of_nulls() {
             "[]",
             "[{\"id\":1}]",
         ] {
-            told!(bench.write(&[payload]).await, InvalidRecord);
+            report!(bench.write(&[payload]).await, InvalidRecord);
         }
         assert_eq!(bench.rows("SELECT * FROM rows").await, [] as [String; 0]);
     }
 }
 
 #[tokio::test]
-async fn a_payload_without_any_mapped_field_is_no_row_of_nulls() {
+async fn a_payload_without_any_mapped_field_is_rejected() {
     let mapping = "table = 'sales'\ncolumns = { number = '/number', sweets = '/sweets/0' }\nmetadata = ['offset']";
     let mut bench = Bench::new("CREATE TABLE sales (number int, sweets text, \"offset\" bigint)", mapping).await;
     for payload in [r#"{"num":1,"sweet":"candy"}"#, "{}", r#"{"sweets":[]}"#, r#"{"sweets":"candy"}"#] {
-        let text = told!(bench.write(&[payload]).await, InvalidRecord);
+        let text = report!(bench.write(&[payload]).await, InvalidRecord);
         assert!(text.contains("/number") && text.contains("/sweets/0") && !text.contains("candy"), "{text}");
     }
     bench.write(&[r#"{"number":null}"#]).await.unwrap();
@@ -62,7 +62,7 @@ async fn every_invalid_record_of_a_batch_is_named_at_once() {
     let named = rejected(bench.write(&batch).await);
     assert_eq!(named.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [1, 3, 4]);
     assert!(named[0].1.contains("\"id\"") && named[0].1.contains("/id"), "{named:?}");
-    // What only the server can find out is in one answer too, with the columns.
+    // Values that only the server can judge are in one error too, with their columns.
     let batch = [r#"{"id":1,"n":100}"#, r#"{"id":2,"n":1}"#, r#"{"id":3,"u":"s3cret"}"#, r#"{"id":4,"n":"s3cret"}"#];
     let named = rejected(bench.write(&batch).await);
     assert_eq!(named.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 2, 3]);
@@ -103,15 +103,14 @@ async fn integral_numbers_are_integers_however_they_are_written() {
         r#"{"n":""}"#,
         r#"{"n":null}"#,
     ] {
-        let text = told!(bench.write(&[wrong]).await, InvalidRecord);
-        assert!(text.contains("no value that column") && !text.contains("s3cret"), "{wrong}: {text}");
+        let text = report!(bench.write(&[wrong]).await, InvalidRecord);
+        assert!(text.contains("invalid value for column") && !text.contains("s3cret"), "{wrong}: {text}");
     }
     assert_eq!(bench.rows("SELECT n FROM rows").await.len(), 3);
 }
 
-/// A table with a column of each type, each with values that it must not take.
 #[tokio::test]
-async fn what_does_not_fit_a_type_is_rejected_and_its_column_named() {
+async fn each_type_rejects_invalid_values_and_names_the_column() {
     let bench = Bench::new(
         "CREATE TYPE mood AS ENUM ('sad', 'happy', '1');
          CREATE TYPE pair AS (a int, b varchar(2)); CREATE TABLE rows (n int)",
@@ -236,7 +235,7 @@ async fn what_does_not_fit_a_type_is_rejected_and_its_column_named() {
 }
 
 #[tokio::test]
-async fn what_fits_is_written_as_the_readme_says() {
+async fn each_type_stores_the_documented_values() {
     let bench = Bench::new("CREATE TABLE rows (n int)", "table = 'rows'\ncolumns = { n = '/n' }").await;
     bench.sql.batch_execute(&format!("{DOMAINS}; SET TimeZone = 'Asia/Tokyo'")).await.unwrap();
     let mut wrongly = Vec::new();
@@ -302,7 +301,7 @@ async fn what_fits_is_written_as_the_readme_says() {
         let mut sink = start(&bench.server, "table = 'rows'\ncolumns = { v = '/v' }").await.unwrap();
         let answer = sink.process_batch(records(&[&format!(r#"{{"v":{value}}}"#)])).await;
         if stored.is_empty() {
-            told!(answer, InvalidRecord);
+            report!(answer, InvalidRecord);
             continue;
         }
         let row = bench.sql.query_opt("SELECT v::text FROM rows", &[]).await.unwrap();
@@ -371,7 +370,7 @@ async fn a_scalar_is_a_row_where_the_column_is_the_whole_payload() {
     let record = |payload: &'static str| SinkRecord::builder(TOPIC).payload(payload).decoder(decoder()).build();
     bench.sink.process_batch(vec![record("1.50")]).await.unwrap();
     for cut in ["{\"a\":", "[1", "{}{}"] {
-        told!(bench.write(&[cut]).await, InvalidRecord);
+        report!(bench.write(&[cut]).await, InvalidRecord);
         assert!(!rejected(bench.sink.process_batch(vec![record(cut)]).await).is_empty(), "{cut}");
     }
     let row = bench.sql.query_one("SELECT string_agg(v, ' ') FROM rows", &[]).await.unwrap();

@@ -1,10 +1,10 @@
-//! A connector's `dev` against a server, as its users run it.
+//! Runs a connector's `dev` command against a server.
 
 use std::{fs, process::Command};
 
 use super::server::PostgresServer;
 
-/// Runs a program's `dev` with the configuration of its package, for this server; its exit code and what it says.
+/// Runs a program's `dev` command with the configuration of its package and this server; returns its exit code and output.
 pub(crate) fn dev(program: &str, package: &str, server: &PostgresServer) -> (Option<i32>, String) {
     let file = std::env::temp_dir().join(format!("danube-sink-dev-{}.toml", server.port));
     let shipped = fs::read_to_string(format!("{package}/connector.toml")).expect("the file");

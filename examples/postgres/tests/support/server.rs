@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, in a folder of its own.
+//! A PostgreSQL server for one test, in its own folder.
 
 #![allow(clippy::expect_used, dead_code, reason = "it serves tests, and each needs something else")]
 
@@ -14,7 +14,7 @@ use std::{
 
 use tokio_postgres::{Client, Config, NoTls};
 
-/// `nobody`: PostgreSQL refuses to run as root.
+/// The user id to run servers as: PostgreSQL refuses to run as root.
 pub(crate) const NOBODY: u32 = 65_534;
 
 /// Which of the installed servers.
@@ -35,7 +35,7 @@ pub(crate) struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// A fresh one, which trusts user `postgres`, and asks user `writer` for the password and a safe connection.
+    /// Starts a fresh server, which trusts user `postgres`, and requires TLS and a password of user `writer`.
     pub(crate) fn start(program: Program) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/servers").join(match program {
@@ -67,7 +67,7 @@ impl PostgresServer {
             "pg_hba.conf",
             "hostssl all writer 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n",
         );
-        server.go_on();
+        server.start_again();
         server
     }
 
@@ -83,10 +83,10 @@ impl PostgresServer {
         fs::set_permissions(&path, mode).expect("a file of its own");
     }
 
-    /// Starts again what was stopped, on the same port, and returns when it takes connections.
-    pub(crate) fn go_on(&self) {
+    /// Starts the stopped server on the same port, and returns when it accepts connections.
+    pub(crate) fn start_again(&self) {
         let log = self.folder.join("log");
-        // What a killed one left running has to end first.
+        // Processes of a killed server have to end first.
         for _ in 0..100 {
             let output = self.command("pg_ctl").args(["start", "--wait", "--log"]).arg(&log).output().expect("pg_ctl");
             if output.status.success() {
@@ -151,12 +151,12 @@ pub(crate) async fn connected(host: &str, port: u16) -> Client {
     client
 }
 
-/// A port that nobody else asks the system for between this line and the start of a server, as good as always.
+/// A port that is free now, and almost certainly still when the server starts.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
-/// A folder of root's is made with root's rights.
+/// Whether the tests run as root.
 pub(crate) fn is_root() -> bool {
     std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").expect("Linux")) == 0
 }
