@@ -1,4 +1,4 @@
-//! The connector in everything that happens to connectors.
+//! The conformance kit.
 
 use std::{env, error::Error, fs, process};
 
@@ -7,10 +7,10 @@ use rusqlite::Connection;
 
 use super::Quickstart;
 
-/// An id that is a number, and its place.
+/// A numeric id, and the place.
 type Row = (u64, Option<String>);
 
-/// A database of its own.
+/// The file of a test's own database.
 struct Database(String);
 
 impl Database {

@@ -10,7 +10,7 @@ pub(crate) struct Event {
     pub(crate) geometry: Geometry,
 }
 
-/// What happened, when, and near what.
+/// The magnitude, the place and the time.
 #[derive(Deserialize)]
 pub(crate) struct Properties {
     /// Small ones may have no magnitude.
@@ -20,7 +20,7 @@ pub(crate) struct Properties {
     pub(crate) time: i64,
 }
 
-/// Where.
+/// The location.
 #[derive(Deserialize)]
 pub(crate) struct Geometry {
     /// Longitude and latitude in degrees, depth in kilometres.

@@ -1,4 +1,4 @@
-//! A week of earthquakes from a Danube topic into SQLite: `cargo run -p quickstart -- dev`
+//! Writes a week of earthquakes from a Danube topic into SQLite: `cargo run -p quickstart -- dev`
 
 #[cfg(test)]
 mod conformance;
@@ -16,20 +16,20 @@ use rusqlite::{Connection, ErrorCode, params};
     dev_hint = "Try: sqlite3 earthquakes.db 'SELECT magnitude, place, time FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
 )]
 struct Quickstart {
-    /// The database file; made if it is not there.
+    /// Path of the database file; created if it is missing.
     #[setting(default = "earthquakes.db")]
     database: PathBuf,
-    /// Where each topic goes.
+    /// The topics to read, and the table for each.
     #[topic_mappings]
     topics: TopicMappings<Table>,
     #[state]
     connection: Mutex<Option<Connection>>,
 }
 
-/// What a topic mapping says beyond the common keys.
+/// Settings of a topic mapping.
 #[derive(TopicMapping)]
 struct Table {
-    /// The table that the topic's events go into; made if it is not there.
+    /// Name of the table; created if it is missing.
     table: String,
 }
 
@@ -38,7 +38,7 @@ impl SinkConnector for Quickstart {
     async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
         let connection = Connection::open(&self.database)
             .initialization(format!("open the database {}", self.database.display()))?;
-        // One sync of the disk a commit instead of several; FULL keeps what is committed also when the power fails.
+        // One sync to disk per commit instead of several; with FULL, committed rows survive a power failure.
         let durable = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
         connection.execute_batch(durable).initialization("set the journal mode")?;
         for mapping in self.topics.iter() {
@@ -70,7 +70,7 @@ impl SinkConnector for Quickstart {
     }
 }
 
-/// What an error of SQLite means: a time beyond the calendar is NULL for it, which the column does not take.
+/// The class of an SQLite error. A time beyond the calendar becomes NULL, which violates a constraint.
 fn class(error: &rusqlite::Error) -> TargetFailure {
     match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => TargetFailure::Refused,

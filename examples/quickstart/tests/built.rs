@@ -1,8 +1,8 @@
-//! The configuration file is part of what is built.
+//! A change of the configuration file triggers a new build.
 
 use std::{fs, path::Path};
 
-/// The compiler leaves a list of the files that it has read, by which cargo decides whether to build again.
+/// The compiler writes the names of the files that it has read into a `.d` file, by which cargo decides whether to build again.
 #[test]
 fn a_change_of_the_configuration_file_is_a_reason_to_build_again() -> std::io::Result<()> {
     let lists = Path::new(env!("CARGO_BIN_EXE_quickstart")).with_file_name("deps");
@@ -16,7 +16,7 @@ fn a_change_of_the_configuration_file_is_a_reason_to_build_again() -> std::io::R
     }
     let list = newest.map(|(_, path)| fs::read_to_string(path)).transpose()?.unwrap_or_default();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("connector.toml");
-    // A path with spaces is written as Make wants it.
+    // The file has Make's syntax, in which spaces are escaped.
     let written = file.display().to_string().replace(' ', "\\ ");
     assert!(list.lines().any(|line| line == format!("{written}:")), "{list}");
     Ok(())

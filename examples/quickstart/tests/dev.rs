@@ -1,4 +1,4 @@
-//! The quickstart as its users run it.
+//! The program's commands: `dev`, `check` and a wrong configuration.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
@@ -98,7 +98,7 @@ async fn dev_stays_up_for_other_clients_if_asked_to() {
 }
 
 #[test]
-fn a_wrong_configuration_ends_with_78_and_tells_every_mistake() {
+fn a_wrong_configuration_ends_with_78_and_reports_every_error() {
     let folder = folder("wrong");
     let file = folder.join("wrong.toml");
     let path = file.to_str().expect("a path");
@@ -113,7 +113,7 @@ fn a_wrong_configuration_ends_with_78_and_tells_every_mistake() {
         "danube_service_url = \"http://localhost:6650\"\nbatch_size = \"many\"\n\n[quickstart]\ndatabse = \"x.db\"\n\n\
                       [[quickstart.topic_mappings]]\ntopic = \"earthquakes\"\n",
     );
-    for told in [
+    for part in [
         "wrong.toml:2:14",
         "wrong.toml:5:1",
         "did you mean `database`",
@@ -121,7 +121,7 @@ fn a_wrong_configuration_ends_with_78_and_tells_every_mistake() {
         "missing key `table`",
         "4 errors",
     ] {
-        assert!(report.contains(told), "no {told:?} in\n{report}");
+        assert!(report.contains(part), "no {part:?} in\n{report}");
     }
 
     let report = run("danube_service_url = [\n");
