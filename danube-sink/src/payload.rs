@@ -41,10 +41,9 @@ impl SinkRecord {
     /// [`ConnectorError::InvalidRecord`] if the payload does not deserialize into `T`. Deserialize before you write: the
     /// runtime then writes the rest of the batch again.
     pub fn as_type<T: DeserializeOwned>(&self) -> ConnectorResult<T> {
-        self.decoded()
-            .content
-            .read(self.bytes())
-            .map_err(|problem| ConnectorError::invalid_record(self, format!("not of type `{}`: {problem}", short_name::<T>())))
+        self.decoded().content.read(self.bytes()).map_err(|problem| {
+            ConnectorError::invalid_record(self, format!("not of type `{}`: {problem}", short_name::<T>()))
+        })
     }
 }
 

@@ -32,10 +32,17 @@ impl<'r> KeyReader<'r> {
     /// The value of a key; none if it is invalid, which is reported.
     pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
         let spec = &key.spec;
+        let entry = self.table.entries.iter().find(|entry| spec.is_named(&entry.key));
         if self.invalid.contains(&spec.name) {
+            // Its other parts may have errors that only their types know.
+            if let Some(entry) = entry
+                && let Err(wrong) = key.convert(&entry.value)
+            {
+                self.diagnostics.append_elsewhere(of_entry(wrong, entry));
+            }
             return None;
         }
-        if let Some(entry) = self.table.entries.iter().find(|entry| spec.is_named(&entry.key)) {
+        if let Some(entry) = entry {
             return self.diagnostics.keep(key.convert(&entry.value).map_err(|wrong| of_entry(wrong, entry)));
         }
         let default = key.default_if_missing();

@@ -62,6 +62,14 @@ impl Diagnostics {
         self.found.len()
     }
 
+    /// Adds those of another collection whose values have no diagnostic yet.
+    pub(crate) fn append_elsewhere(&mut self, other: Self) {
+        let reported: Vec<Range<usize>> = self.found.iter().filter_map(|diagnostic| diagnostic.span.clone()).collect();
+        let is_new = |one: &Diagnostic| one.span.as_ref().is_some_and(|span| !reported.contains(span));
+        self.found.extend(other.found.into_iter().filter(is_new));
+        self.redacted.extend(other.redacted);
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

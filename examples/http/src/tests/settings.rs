@@ -43,6 +43,15 @@ fn an_invalid_mapping_is_reported_at_start() {
 }
 
 #[test]
+fn the_entries_of_a_table_are_all_reported() {
+    let text = diagnostics("", "headers = { authorization = 'Bearer {s3cret', n = 1 }", &[]);
+    for message in ["`authorization`: its name is not a Header", "`n`: expected a string", "2 errors in"] {
+        assert!(text.contains(message), "{text}");
+    }
+    assert!(!text.contains("s3cret"), "{text}");
+}
+
+#[test]
 fn an_invalid_section_is_reported_at_start() {
     let of_base = |url: &str| {
         let text = format!("[http_sink]\napi.url = '{url}'\n[[http_sink.topic_mappings]]\ntopic = '/default/t'");
