@@ -19,7 +19,7 @@ use tonic::{
     transport::{Channel, Uri},
 };
 
-use super::{http2::Http2, security::Security};
+use super::{http2::Http2, security::Security, transport::Transport};
 use crate::{
     config::ConnectorConfig,
     pipeline::{BrokerFailure, FailureKind},
@@ -59,17 +59,6 @@ pub(super) struct Connections {
 
 /// The connections of one transport.
 type Slots<T> = Mutex<HashMap<(BrokerAddress, Purpose), Arc<Slot<T>>>>;
-
-/// A transport: how calls of a connection are made.
-pub(super) trait Transport: Clone + Send {
-    /// Opens a connection.
-    fn open(security: &Security, address: &BrokerAddress) -> impl Future<Output = Result<Self, BrokerFailure>> + Send;
-
-    /// Whether the connection has ended, and does not reconnect.
-    fn is_closed(&self) -> bool {
-        false
-    }
-}
 
 /// tonic's channel, and the client of danube-client that has opened it.
 #[derive(Clone)]

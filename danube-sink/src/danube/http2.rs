@@ -20,7 +20,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{connection::Transport, failure::chain, security::Security};
+use super::{failure::chain, security::Security, transport::Transport};
 use crate::{
     credentials::tls_reason,
     pipeline::{BrokerFailure, FailureKind},

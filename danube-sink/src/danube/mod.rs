@@ -27,6 +27,7 @@ mod preflight;
 mod publisher;
 mod security;
 mod topics;
+mod transport;
 mod unary;
 
 #[cfg(test)]
