@@ -388,7 +388,7 @@ impl Mapped for Record {
 
 #[test]
 fn an_empty_secret_file_is_an_error() {
-    let folder = std::env::temp_dir().join(format!("danube-sink-secret-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("danube-sink-empty-secret-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("token");
     let environment = |name: &str| match name {
