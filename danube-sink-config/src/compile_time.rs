@@ -16,13 +16,13 @@ use crate::{
         key::{MAPPING_LISTS, misplaced_key_help},
     },
     load::{
-        load::section,
+        load::{code_defaults, section},
         mappings::{self, MappingContext, common_names},
         root::{self, CoreContext},
-        secrets::how_to_set,
+        secrets::report_in_file,
     },
     report::{
-        diagnostic::{Diagnostic, Diagnostics},
+        diagnostic::Diagnostics,
         error::ReportEntry,
         location::{Location, SourceFile},
         redact::{SecretNames, looks_sensitive},
@@ -30,7 +30,7 @@ use crate::{
     schema::suggest,
     value::{
         document::Document,
-        value::{Content, Entry, Origin, Table, Value},
+        value::{Content, Entry, Table, Value},
     },
 };
 
@@ -161,10 +161,7 @@ fn read<'a>(decl: &StructDecl<'_>, document: &'a Document, diagnostics: &mut Dia
         if let FieldDecl::Secret(key, variable) = *field
             && let Some(entry) = table.get(key)
         {
-            diagnostics.hide(&entry.value);
-            let message = format!("`{key}` is a secret and must not be in the file");
-            let help = format!("remove it, and {}", how_to_set(variable));
-            diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
+            report_in_file(entry, &format!("`{key}`"), variable, diagnostics);
         }
     }
     let mut deferred = vec![DeferredTable {
@@ -174,13 +171,7 @@ fn read<'a>(decl: &StructDecl<'_>, document: &'a Document, diagnostics: &mut Dia
         table,
     }];
     if decl.fields.iter().any(|field| matches!(field, FieldDecl::Mappings)) {
-        let mut defaults = Table::EMPTY;
-        for (key, literal) in decl.mapping_defaults {
-            // The macro has validated it.
-            if let Ok(value) = Value::from_literal(literal, Origin::Code) {
-                defaults.set(key, value);
-            }
-        }
+        let defaults = code_defaults(decl.mapping_defaults, diagnostics);
         let context = MappingContext {
             core: &core.config,
             core_table: &core.table,

@@ -211,7 +211,7 @@ fn resolve<'d>(
         let own = OwnKeys { environment, checks, path: name };
         let title = format!("`[{name}]`");
         let (own_table, invalid) = own.resolve(table, decl.info.keys, &title, &MAPPING_LISTS, diagnostics);
-        let code_defaults = code_defaults(decl, diagnostics);
+        let code_defaults = code_defaults(decl.mapping_defaults, diagnostics);
         let own_names: Vec<&str> = decl.mapping_keys.iter().map(|spec| spec.name).collect();
         let mapping_context = MappingContext {
             core: &core.config,
@@ -275,10 +275,10 @@ impl OwnKeys<'_> {
     }
 }
 
-/// Defaults of the connector's code for common keys of a mapping.
-fn code_defaults(decl: &ConnectorDecl, diagnostics: &mut Diagnostics) -> Table {
+/// Defaults of the connector's code for common keys of a mapping, from TOML.
+pub(crate) fn code_defaults(defaults: &[(&str, &str)], diagnostics: &mut Diagnostics) -> Table {
     let mut table = Table::EMPTY;
-    for (key, literal) in decl.mapping_defaults {
+    for (key, literal) in defaults {
         let source = format!("the default of `{key}` in the connector's code");
         let value =
             Value::from_literal(literal, Origin::Code).map_err(|wrong| Diagnostics::from(wrong).of_source(&source));
@@ -295,13 +295,7 @@ static NO_KEYS: Table = Table::EMPTY;
 /// table without keys, so that its missing keys are reported.
 pub(crate) fn section<'d>(root: &'d Table, name: &str, diagnostics: &mut Diagnostics) -> Option<&'d Table> {
     match root.value(name) {
-        Some(Value { content: Content::Table(table), .. }) => Some(table),
-        Some(other) => {
-            let help = format!("write the connector's settings below a line `[{name}]`");
-            let wrong = other.of_violation(&other.as_ref().unexpected("a table", &help));
-            diagnostics.append(Diagnostics::from(wrong).of_key(name));
-            None
-        }
+        Some(value) => root::as_table(value, name, "the connector's settings", diagnostics),
         None => {
             let is_core = |key: &str| CORE_TABLES.iter().any(|(core, _)| *core == key);
             let tables = root.entries.iter().filter(|entry| matches!(entry.value.content, Content::Table(_)));

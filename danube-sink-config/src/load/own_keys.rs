@@ -8,7 +8,7 @@ use crate::{
     core::external::SecretPolicy,
     report::diagnostic::{Diagnostic, Diagnostics},
     schema::{KeyDefault, KeySpec, ValueSource, ValueType},
-    value::value::{Content, Entry, Origin, Table, Value},
+    value::value::{Content, Origin, Table, Value},
 };
 
 /// The suffix of a mapping's key that names the variable of a secret, such as `password_env`.
@@ -58,7 +58,9 @@ impl Variables<'_> {
     fn resolve_nested(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
         let path = format!("{path}.{}", spec.name);
         match table.entries.iter_mut().find(|entry| spec.is_named(&entry.key)) {
-            Some(entry) => self.resolve_value(&mut entry.value, &spec.value_type, &path),
+            Some(entry) => for_each_table(&mut entry.value, &spec.value_type, &mut |table, keys| {
+                self.resolve(table, keys, &path);
+            }),
             // A table that is not in the file may be all variables; unless it is optional.
             None if !matches!(spec.default, KeyDefault::None) => {
                 let mut nested = Table { span: table.span.clone(), entries: Vec::new() };
@@ -73,29 +75,12 @@ impl Variables<'_> {
         }
     }
 
-    fn resolve_value(&mut self, value: &mut Value, value_type: &ValueType, path: &str) {
-        match (&mut value.content, value_type) {
-            (Content::Table(table), ValueType::Table(keys)) => self.resolve(table, keys, path),
-            (Content::Array(items), ValueType::Array { of, .. }) => {
-                items.iter_mut().for_each(|item| self.resolve_value(item, of, path));
-            }
-            (Content::Table(table), ValueType::Map { of, .. }) => {
-                table.entries.iter_mut().for_each(|entry| self.resolve_value(&mut entry.value, of, path));
-            }
-            _ => {}
-        }
-    }
-
     fn resolve_secret(&mut self, table: &mut Table, spec: &KeySpec, name: Option<&str>, path: &str) {
         let of_table = table.value(&format!("{}{VARIABLE_KEY_SUFFIX}", spec.name)).and_then(|name| name.as_str().ok());
         let variable = of_table.or(name).map_or_else(|| variable_of(path, spec.name), str::to_owned);
         if let Some(index) = table.entries.iter().position(|entry| spec.is_named(&entry.key)) {
-            let Entry { key, key_span, value } = table.entries.remove(index);
-            self.diagnostics.hide(&value);
-            let message = format!("`{key}` is a secret and must not be in the file");
-            let help = format!("remove it, and {}", how_to_set(&variable));
-            self.diagnostics.push(Diagnostic::new(message, help).at(key_span));
-            return;
+            let entry = table.entries.remove(index);
+            return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, self.diagnostics);
         }
         if self.secrets == SecretPolicy::Placeholder {
             return table
@@ -130,13 +115,18 @@ pub(crate) fn add_defaults(table: &mut Table, keys: &[KeySpec], diagnostics: &mu
 }
 
 fn add_defaults_within(value: &mut Value, value_type: &ValueType, diagnostics: &mut Diagnostics) {
+    for_each_table(value, value_type, &mut |table, keys| add_defaults(table, keys, diagnostics));
+}
+
+/// Visits a value that is a table with declared keys, and those in its array or map; not the tables within a table.
+fn for_each_table(value: &mut Value, value_type: &ValueType, visit: &mut dyn FnMut(&mut Table, &'static [KeySpec])) {
     match (&mut value.content, value_type) {
-        (Content::Table(table), ValueType::Table(keys)) => add_defaults(table, keys, diagnostics),
+        (Content::Table(table), ValueType::Table(keys)) => visit(table, keys),
         (Content::Array(items), ValueType::Array { of, .. }) => {
-            items.iter_mut().for_each(|item| add_defaults_within(item, of, diagnostics));
+            items.iter_mut().for_each(|item| for_each_table(item, of, visit));
         }
         (Content::Table(table), ValueType::Map { of, .. }) => {
-            table.entries.iter_mut().for_each(|entry| add_defaults_within(&mut entry.value, of, diagnostics));
+            table.entries.iter_mut().for_each(|entry| for_each_table(&mut entry.value, of, visit));
         }
         _ => {}
     }

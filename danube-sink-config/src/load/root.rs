@@ -4,7 +4,7 @@ use super::{
     core_keys::{self, CoreTable},
     cross_checks,
     environment::{Environment, TOKEN},
-    secrets::{self, SecretSource, how_to_set},
+    secrets::{self, SecretSource},
     validate::validate_names,
 };
 use crate::{
@@ -86,19 +86,26 @@ fn names_in<'a>(section: Section, sections: &[&'a str]) -> Vec<&'a str> {
 fn core_tables<'a>(root: &'a Table, diagnostics: &mut Diagnostics) -> Vec<CoreTable<'a>> {
     let mut tables = vec![(Section::Root, root)];
     for (name, section) in CORE_TABLES {
-        let table = match root.value(name) {
-            Some(Value { content: Content::Table(table), .. }) => table,
-            Some(other) => {
-                let help = format!("write its keys below a line `[{name}]`");
-                let wrong = other.of_violation(&other.as_ref().unexpected("a table", &help));
-                diagnostics.append(Diagnostics::from(wrong).of_key(name));
-                &EMPTY
-            }
-            None => &EMPTY,
-        };
-        tables.push((section, table));
+        let table = root.value(name).and_then(|value| as_table(value, name, "its keys", diagnostics));
+        tables.push((section, table.unwrap_or(&EMPTY)));
     }
     tables
+}
+
+/// The table of a name at the root; none if it is reported as something else. `content` is what belongs in it.
+pub(crate) fn as_table<'a>(
+    value: &'a Value,
+    name: &str,
+    content: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'a Table> {
+    let Content::Table(table) = &value.content else {
+        let help = format!("write {content} below a line `[{name}]`");
+        let wrong = value.of_violation(&value.as_ref().unexpected("a table", &help));
+        diagnostics.append(Diagnostics::from(wrong).of_key(name));
+        return None;
+    };
+    Some(table)
 }
 
 /// Reports the required keys that neither the file nor the environment has.
@@ -135,10 +142,7 @@ fn read_external(
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(entry) = root.get(TOKEN_KEY) {
-        diagnostics.hide(&entry.value);
-        let message = "the token is a secret and must not be in the file";
-        let help = format!("remove it, and {}", how_to_set(TOKEN));
-        diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
+        secrets::report_in_file(entry, "the token", TOKEN, diagnostics);
     }
     if matches!(context.checks.broker, BrokerTarget::Embedded) {
         (config.tls_ca_file, config.tls_cert_file, config.tls_key_file) = Default::default();

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use super::environment::{self, Environment};
 use crate::{
     report::diagnostic::{Diagnostic, Diagnostics},
-    value::value::{Content, Origin, Value},
+    value::value::{Content, Entry, Origin, Value},
 };
 
 /// The source of a secret.
@@ -22,6 +22,14 @@ pub(crate) fn file_variable(variable: &str) -> String {
 /// How to set a secret, as the end of a help line.
 pub(crate) fn how_to_set(variable: &str) -> String {
     format!("set the variable {variable}, or {} to the path of a file with it", file_variable(variable))
+}
+
+/// Reports a secret that is in the file, and redacts its value. `what` names it in the message.
+pub(crate) fn report_in_file(entry: &Entry, what: &str, variable: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.hide(&entry.value);
+    let message = format!("{what} is a secret and must not be in the file");
+    let help = format!("remove it, and {}", how_to_set(variable));
+    diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
 }
 
 /// The source of the secret of a variable; none if it is not set. It is an error if both variables are set.
