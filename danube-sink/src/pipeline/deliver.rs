@@ -42,18 +42,6 @@ pub(crate) struct Deliver {
     stop: CancellationToken,
 }
 
-/// Records of a delivered batch whose dead letters are not published yet.
-pub(crate) struct Unpublished {
-    exhausted: Vec<Rejected>,
-    rejected: Vec<Rejected>,
-}
-
-impl Unpublished {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.exhausted.is_empty() && self.rejected.is_empty()
-    }
-}
-
 /// The undelivered rest of a batch.
 struct Work {
     /// The pieces to write, the next one last.
@@ -110,12 +98,11 @@ impl Deliver {
         self.pool.is_idle()
     }
 
-    /// Delivers a batch. Returns when every record of it is settled or given back to the broker, or waits for its dead
-    /// letter: those are returned.
+    /// Delivers a batch. Returns when every record of it is settled or given back to the broker.
     ///
     /// # Errors
     /// An error that stops the connector. Unsettled records stay with the broker.
-    pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<Unpublished> {
+    pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<()> {
         let mut work = Work {
             pieces: Vec::new(),
             rejected: batch.invalid,
@@ -143,19 +130,10 @@ impl Deliver {
             self.judge(outcome, &mut work).await?;
         }
         drop(work.failing);
-        match self.dead_letters.settle(work.rejected) {
-            Ok(rejected) => Ok(Unpublished { exhausted: work.exhausted, rejected }),
-            Err(error) => {
-                self.dead_letters.publish(work.exhausted, true).await;
-                Err(error)
-            }
-        }
-    }
-
-    /// Publishes dead letters, and settles their records.
-    pub(crate) async fn publish(self: Arc<Self>, Unpublished { exhausted, rejected }: Unpublished) {
-        self.dead_letters.publish(exhausted, true).await;
+        self.dead_letters.publish(work.exhausted, true).await;
+        let rejected = self.dead_letters.settle(work.rejected)?;
         self.dead_letters.publish(rejected, false).await;
+        Ok(())
     }
 
     async fn attempt(&self, piece: &PendingRecords) -> Attempt {
