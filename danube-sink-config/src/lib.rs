@@ -41,7 +41,8 @@ pub use self::{
     core::{
         AvroEncoding, BrokerTarget, CheckDecoding, ConnectorConfig, ConsumerConfig, DecodeOptions, ExternalChecks,
         ExternalError, LogFormat, Mapped, Mapping, MappingSettings, NoMapping, NumberEncoding, OnInvalidRecord,
-        OnMassRefusal, OnRetriesExhausted, PayloadFormat, SecretPolicy, SubscriptionType, Token, TopicMappings,
+        OnMassRefusal, OnRetriesExhausted, PayloadFormat, SecretPolicy, SpoolSync, SubscriptionType, Token,
+        TopicMappings,
     },
     docs::{TemplateKind, environment, template, template_of},
     load::{

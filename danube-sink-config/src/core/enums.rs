@@ -65,6 +65,16 @@ string_enums! {
         GoOn = "go_on",
     }
 
+    /// When the spool's records are durable, and their messages acknowledged.
+    #[derive(Default)]
+    SpoolSync: "`sync` policy" {
+        /// When the disk has them (fsync): they survive a power loss.
+        #[default]
+        Always = "always",
+        /// When the operating system has them: they survive the end of the process, but not a power loss.
+        Os = "os",
+    }
+
     /// The format of log lines.
     #[derive(Default)]
     LogFormat: "log format" {

@@ -13,7 +13,9 @@ mod topic_mappings;
 
 pub use self::{
     decoding::{AvroEncoding, DecodeOptions, NumberEncoding},
-    enums::{LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SubscriptionType},
+    enums::{
+        LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SpoolSync, SubscriptionType,
+    },
     external::{BrokerTarget, CheckDecoding, ExternalChecks, ExternalError, SecretPolicy, Token},
     settings::{ConnectorConfig, ConsumerConfig, MappingSettings},
     topic_mappings::{Mapped, Mapping, NoMapping, TopicMappings},

@@ -10,7 +10,9 @@ use std::{
 
 use super::{
     decoding::DecodeOptions,
-    enums::{LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SubscriptionType},
+    enums::{
+        LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SpoolSync, SubscriptionType,
+    },
     extension::Extension,
     external::Token,
     key::{COUNT, MILLISECONDS},
@@ -74,6 +76,18 @@ settings! {
         tasks: usize = integer(1) of ValueType::integer(1, 256), in [Root];
         /// Maximum memory for records, in bytes: payloads, records that the connector keeps, and positions of settled messages
         max_buffered_bytes: usize = integer(134_217_728) of COUNT, in [Root];
+        /// Folder of the spool, which keeps messages on this machine's disk until the target has them; none turns it off
+        ///
+        /// A message is acknowledged once it is in the spool. So the broker's window limits neither batches nor outages, and
+        /// nothing is lost while the target is slow or away. Subscriptions must be Shared or Exclusive.
+        data_dir: Option<PathBuf> = none of ValueType::NON_EMPTY_STRING, in [Root], example "\"/var/lib/my-connector\"";
+        /// Maximum size of the spool, in bytes; mappings share it equally
+        ///
+        /// A mapping whose share is full acknowledges no more messages, as without a spool.
+        spool_max_bytes: u64 = integer(1_073_741_824) of COUNT, in [Root];
+        /// When a message in the spool is durable, and acknowledged: `always` after a sync of the disk (fsync), `os` when the
+        /// operating system has it, which survives a killed process, but not a power loss
+        sync: SpoolSync = word(SpoolSync::Always), in [Root];
         /// Maximum duration of a graceful shutdown
         shutdown_timeout ("shutdown_timeout_ms"): Duration = milliseconds(25_000) of MILLISECONDS, in [Root];
         /// Port of `/live`, `/ready`, `/status` and `/metrics`; 0 takes any free port

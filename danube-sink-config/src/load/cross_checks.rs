@@ -3,7 +3,7 @@
 use std::{collections::HashSet, ops::Range};
 
 use crate::{
-    core::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
+    core::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
     report::diagnostic::{Diagnostic, Diagnostics},
     value::value::{Content, Origin, Table},
 };
@@ -34,6 +34,7 @@ pub(crate) fn of_mappings(mappings: &[MappingToCheck<'_>], core: &ConnectorConfi
     for mapping in mappings {
         batch_fits_memory(mapping, core, diagnostics);
         has_dead_letter_topic(mapping, core, diagnostics);
+        can_be_spooled(mapping, core, diagnostics);
     }
     subscriptions_differ(mappings, diagnostics);
     dead_letters_are_not_read(mappings, diagnostics);
@@ -76,6 +77,19 @@ fn has_dead_letter_topic(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, d
     let message = format!("`{cause} = \"dead_letter\"` needs a `dead_letter_topic` in {}", mapping.title);
     let span = span.or_else(|| mapping.table.span.clone());
     diagnostics.push(Diagnostic::new(message, "add `dead_letter_topic = \"/namespace/name\"`").at(span));
+}
+
+/// A spool keeps acknowledged records on one host, while Failover and KeyShared let another host continue.
+fn can_be_spooled(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+    let subscription_type = mapping.settings.consumer.subscription_type;
+    if core.data_dir.is_some() && matches!(subscription_type, SubscriptionType::Failover | SubscriptionType::KeyShared)
+    {
+        let message = format!("`data_dir` does not work with `subscription_type = \"{}\"`", subscription_type.as_str());
+        let help = "use \"Exclusive\" or \"Shared\", or remove `data_dir`: records in the spool of one host would wait there \
+                    while another host writes later ones";
+        let span = mapping.span("subscription_type").or_else(|| mapping.table.span.clone());
+        diagnostics.push(Diagnostic::new(message, help).at(span));
+    }
 }
 
 fn subscriptions_differ(mappings: &[MappingToCheck<'_>], diagnostics: &mut Diagnostics) {

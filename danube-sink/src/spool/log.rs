@@ -1,0 +1,299 @@
+//! A log: the records of one partition and subscription, in segment files.
+//!
+//! Records are appended to the last segment. A segment is removed once all of its records are settled.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    LogKey, Storage,
+    disk::{at, create, sync_folder},
+    frame::{MAGIC, MOST_RECORDS, encode},
+    marks::Marks,
+    now,
+    segments::{Segment, Segments},
+    share::Share,
+    stored::{Batch, Remembered, Start},
+};
+use crate::record::Entry;
+
+/// A frame with so many bytes of payload takes no further record.
+const FRAME_BYTES: usize = 512 * 1024;
+
+/// The log of one partition and subscription.
+pub(crate) struct Log {
+    /// The partition's own topic name.
+    pub(crate) topic: Arc<str>,
+    pub(super) key: LogKey,
+    pub(super) folder: PathBuf,
+    pub(super) share: Arc<Share>,
+    pub(super) storage: Storage,
+    segments: Mutex<Segments>,
+    writer: Mutex<Writer>,
+    marks: Mutex<Marks>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Writer {
+    /// The last segment; without it, the next append begins one.
+    file: Option<File>,
+    buffer: Vec<u8>,
+}
+
+/// Why records were not appended.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// The share of the mapping is full.
+    Full,
+    /// The disk took nothing, and may later.
+    Write(io::Error),
+    /// A sync failed, so that even earlier records may be lost: the disk cannot be trusted any more.
+    Sync(io::Error),
+}
+
+impl Log {
+    pub(super) fn new(
+        topic: Arc<str>,
+        key: LogKey,
+        folder: PathBuf,
+        share: Arc<Share>,
+        storage: Storage,
+        segments: Segments,
+    ) -> Self {
+        let marks = Mutex::new(Marks::new(folder.join("marks"), storage.clone()));
+        let (writer, changed) = (Mutex::default(), Notify::new());
+        Self { topic, key, folder, share, storage, segments: Mutex::new(segments), writer, marks, changed }
+    }
+
+    /// Appends records, which are durable when it returns. Blocks. The last `remember` messages are remembered, to recognize
+    /// their redelivery after a restart.
+    ///
+    /// # Errors
+    /// No record was appended, except after [`AppendError::Sync`].
+    pub(crate) fn append(&self, entries: &[&Entry], remember: usize) -> Result<(), AppendError> {
+        let mut writer = lock(&self.writer);
+        let Writer { file, buffer } = &mut *writer;
+        buffer.clear();
+        let first = self.end();
+        let (mut end, now) = (first, now());
+        let mut remembered = Vec::with_capacity(entries.len());
+        for frame in frames(entries) {
+            let batch = Batch::new(frame, now);
+            remembered.extend(batch.remembered());
+            encode(buffer, end, frame.len(), &batch);
+            end += frame.len() as u64;
+        }
+        if !self.share.fits(buffer.len() as u64) {
+            return Err(AppendError::Full);
+        }
+        let last = self.segments().last_with_room(self.storage.segment_bytes(self.share.limit()));
+        let segment = match (file.as_mut(), last) {
+            (Some(open), Some(last)) => {
+                if let Err(error) = self.storage.disk().write(open, buffer) {
+                    // What was written of it must not precede the next frame.
+                    *file = file.take().filter(|file| file.set_len(last.bytes).is_ok());
+                    return Err(AppendError::Write(at(&last.path, "appending to")(error)));
+                }
+                Segment { end, bytes: last.bytes + buffer.len() as u64, ..last }
+            }
+            _ => {
+                let (segment, new) = self.begin_segment(first..end, now, buffer).map_err(AppendError::Write)?;
+                *file = Some(new);
+                segment
+            }
+        };
+        self.sync(file.as_ref(), &segment, first).map_err(AppendError::Sync)?;
+        let removed = {
+            let mut segments = self.segments();
+            let bytes = segments.appended(segment);
+            self.share.add(bytes, end - first);
+            segments.remember(remembered, remember);
+            segments.take_settled()
+        };
+        self.remove(&removed, 0);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Begins the first segment, which holds what is remembered of the partition. Blocks.
+    pub(super) fn begin(&self) -> io::Result<()> {
+        let mut writer = lock(&self.writer);
+        let first = self.end();
+        let (segment, file) = self.begin_segment(first..first, now(), &[])?;
+        self.sync(Some(&file), &segment, first)?;
+        writer.file = Some(file);
+        let bytes = self.segments().appended(segment);
+        self.share.add(bytes, 0);
+        Ok(())
+    }
+
+    fn begin_segment(&self, range: Range<u64>, created: u64, frames: &[u8]) -> io::Result<(Segment, File)> {
+        let Range { start: first, end } = range;
+        let start = Start {
+            topic: self.topic.as_ref().to_owned(),
+            mapping: self.key.topic.clone(),
+            subscription: self.key.subscription.clone(),
+            created,
+            remembered: self.segments().remembered(),
+        };
+        let mut contents = MAGIC.to_vec();
+        encode(&mut contents, first, 0, &start);
+        contents.extend_from_slice(frames);
+        let path = self.folder.join(segment_name(first));
+        let mut file = create(&path).map_err(at(&path, "creating"))?;
+        self.storage.disk().write(&mut file, &contents).map_err(|error| {
+            // The next attempt creates it anew.
+            let _ = fs::remove_file(&path);
+            at(&path, "writing")(error)
+        })?;
+        Ok((Segment { first, end, bytes: contents.len() as u64, created, path }, file))
+    }
+
+    fn sync(&self, file: Option<&File>, segment: &Segment, first: u64) -> io::Result<()> {
+        let Some(file) = file.filter(|_| self.storage.syncs()) else { return Ok(()) };
+        self.storage.disk().sync(file).map_err(at(&segment.path, "syncing"))?;
+        if segment.first == first { sync_folder(&self.folder).map_err(at(&self.folder, "syncing")) } else { Ok(()) }
+    }
+
+    /// Settles positions: they are not read again. Blocks.
+    pub(crate) fn settle(&self, positions: impl IntoIterator<Item = u64>) {
+        let (settled, count, removed) = {
+            let mut segments = self.segments();
+            let count = ranges(positions).map(|range| segments.settle(range)).sum();
+            let removed = segments.take_settled();
+            (segments.settled().clone(), count, removed)
+        };
+        lock(&self.marks).settled(&settled, count);
+        self.remove(&removed, count);
+        self.changed.notify_waiters();
+    }
+
+    /// Frees the bytes of settled records although their segment is not full. Whether there were any. Blocks.
+    pub(crate) fn compact(&self) -> bool {
+        if !self.segments().is_wasteful() {
+            return false;
+        }
+        let begun = self.begin();
+        let removed = self.segments().take_settled();
+        self.remove(&removed, 0);
+        begun.is_ok() && !removed.is_empty()
+    }
+
+    /// Marks what is settled, so that it is not read after a restart. Blocks.
+    pub(crate) fn close(&self) {
+        let settled = self.segments().settled().clone();
+        lock(&self.marks).close(&settled);
+    }
+
+    /// Removes segments, and frees their share and that of settled records.
+    fn remove(&self, removed: &[Segment], records: u64) {
+        for segment in removed {
+            // It is read once more after a restart, as settled.
+            let _ = fs::remove_file(&segment.path);
+        }
+        self.share.free(removed.iter().map(|segment| segment.bytes).sum(), records);
+    }
+
+    /// Sets a damaged segment aside, and settles the positions that were lost in it. Blocks.
+    pub(super) fn damaged(&self, path: &Path, lost: Range<u64>) {
+        let copy = self.storage.set_aside(path);
+        let (topic, subscription, records) = (&self.topic, &self.key.subscription, lost.end - lost.start);
+        tracing::error!(
+            %topic, %subscription, records,
+            "{} is damaged: {records} records in it cannot be read and are not delivered; {}",
+            path.display(),
+            match copy {
+                Ok(copy) => format!("a copy of the file stays at {}", copy.display()),
+                Err(error) => format!("it could not be copied: {error}"),
+            }
+        );
+        self.storage.damaged_records(records);
+        self.settle(lost);
+    }
+
+    /// The position behind the last record.
+    pub(crate) fn end(&self) -> u64 {
+        self.segments().end()
+    }
+
+    /// Whether every record is settled.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.segments().unsettled() == 0
+    }
+
+    /// The number of unsettled records.
+    pub(crate) fn unsettled(&self) -> u64 {
+        self.segments().unsettled()
+    }
+
+    /// When the oldest unsettled record was spooled, as far as it was read: microseconds since 1970.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.segments().oldest()
+    }
+
+    /// The last messages of the partition, oldest first.
+    pub(crate) fn remembered(&self) -> Vec<Remembered> {
+        self.segments().remembered()
+    }
+
+    /// Returns when records are appended or settled.
+    pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    pub(super) fn segments(&self) -> MutexGuard<'_, Segments> {
+        lock(&self.segments)
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Log({})", self.folder.display())
+    }
+}
+
+/// Splits records into frames.
+fn frames<'e>(mut entries: &'e [&'e Entry]) -> impl Iterator<Item = &'e [&'e Entry]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |entry: &&&Entry| {
+            let had_room = bytes < FRAME_BYTES;
+            bytes += entry.bytes.len();
+            had_room
+        };
+        let count = entries.iter().take(MOST_RECORDS).take_while(fits).count();
+        let (frame, rest) = entries.split_at(count);
+        entries = rest;
+        (count > 0).then_some(frame)
+    })
+}
+
+/// Joins consecutive positions.
+fn ranges(positions: impl IntoIterator<Item = u64>) -> impl Iterator<Item = Range<u64>> {
+    let mut positions = positions.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let start = positions.next()?;
+        let mut end = start + 1;
+        while positions.next_if_eq(&end).is_some() {
+            end += 1;
+        }
+        Some(start..end)
+    })
+}
+
+pub(super) fn segment_name(first: u64) -> String {
+    format!("{first:020}.segment")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,188 @@
+//! The logs of one mapping: those that this process appends to, and those of older generations.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    LogKey, SpooledMapping, Storage,
+    disk::{at, create_folder},
+    log::Log,
+    safe,
+    segments::Segments,
+    share::Share,
+    stored::Remembered,
+};
+
+/// The spool of one mapping.
+#[derive(Debug)]
+pub(crate) struct MappingSpool {
+    pub(crate) key: LogKey,
+    pub(crate) share: Arc<Share>,
+    is_ordered: bool,
+    /// The folder of this process's generation.
+    folder: PathBuf,
+    storage: Storage,
+    logs: Mutex<Logs>,
+    changed: Notify,
+    /// There are more logs to deliver.
+    more: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Logs {
+    /// By the partition's own topic name.
+    own: BTreeMap<Arc<str>, Arc<Log>>,
+    /// By generation and topic.
+    older: BTreeMap<(u64, Arc<str>), Arc<Log>>,
+    /// The oldest generation of a process that lives, which may have records that come first.
+    locked: Option<u64>,
+}
+
+/// How much of a mapping is in the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct SpoolSize {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    /// When the oldest record was spooled: microseconds since 1970.
+    pub(crate) oldest: Option<u64>,
+}
+
+impl MappingSpool {
+    pub(super) fn new(mapping: &SpooledMapping, folder: &Path, share: u64, storage: Storage) -> Self {
+        let SpooledMapping { key, is_ordered } = mapping.clone();
+        let (share, folder) = (Arc::new(Share::new(share)), folder.to_owned());
+        let (logs, changed, more) = (Mutex::default(), Notify::new(), Notify::new());
+        Self { key, share, is_ordered, folder, storage, logs, changed, more }
+    }
+
+    /// The log of this process for a partition. Blocks the first time.
+    pub(crate) fn log(&self, topic: &Arc<str>) -> io::Result<Arc<Log>> {
+        if let Some(log) = self.logs().own.get(topic) {
+            return Ok(Arc::clone(log));
+        }
+        self.begin(topic, Vec::new())
+    }
+
+    /// Begins the log of a partition, with what older ones remember. Blocks.
+    pub(super) fn begin(&self, topic: &Arc<str>, remembered: Vec<Remembered>) -> io::Result<Arc<Log>> {
+        let mut logs = self.logs();
+        let LogKey { topic: _, subscription } = &self.key;
+        let name = format!("{}-{}", safe(topic), safe(subscription));
+        // Names that differ in other letters only are told apart by a number.
+        let folder = (0..).map(|number| self.folder.join(format!("{name}-{number}"))).find(|folder| !folder.exists());
+        let folder = folder.unwrap_or_else(|| self.folder.join(name));
+        create_folder(&folder).map_err(at(&folder, "creating the folder"))?;
+        let (share, storage) = (Arc::clone(&self.share), self.storage.clone());
+        let is_known = !remembered.is_empty();
+        let log = Log::new(Arc::clone(topic), self.key.clone(), folder, share, storage, Segments::after(remembered));
+        if is_known && let Err(error) = log.begin() {
+            // A full disk does not keep what is spooled from being delivered.
+            tracing::warn!("{error}: messages that are redelivered after the next restart are delivered twice");
+        }
+        let log = Arc::new(log);
+        logs.own.insert(Arc::clone(topic), Arc::clone(&log));
+        drop(logs);
+        self.more.notify_one();
+        Ok(log)
+    }
+
+    /// The last messages of a partition that were spooled before this process started, oldest first.
+    pub(crate) fn remembered(&self, topic: &str) -> Vec<Remembered> {
+        self.logs().own.get(topic).map(|log| log.remembered()).unwrap_or_default()
+    }
+
+    pub(super) fn add_older(&self, generation: u64, log: Arc<Log>) {
+        self.logs().older.insert((generation, Arc::clone(&log.topic)), log);
+        self.changed.notify_waiters();
+        self.more.notify_one();
+    }
+
+    pub(super) fn forget(&self, generation: u64) {
+        self.logs().older.retain(|(number, _), _| *number != generation);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn set_locked(&self, locked: Option<u64>) {
+        if std::mem::replace(&mut self.logs().locked, locked) != locked {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// The logs to deliver, by a name of their own that ends with the partition's.
+    pub(crate) fn readable(&self) -> Vec<(String, Arc<Log>)> {
+        let logs = self.logs();
+        let older = logs.older.iter().map(|((number, topic), log)| (format!("{number}:{topic}"), Arc::clone(log)));
+        let own = logs.own.iter().map(|(topic, log)| (topic.as_ref().to_owned(), Arc::clone(log)));
+        older.chain(own).collect()
+    }
+
+    /// Waits until the records of a log may be delivered: in an ordered mapping, after those of older generations.
+    pub(crate) async fn turn(&self, log: &Arc<Log>) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Registers before it checks, so that no change is missed in between.
+            changed.as_mut().enable();
+            let Some(before) = self.before(log) else { return };
+            match before {
+                Some(older) => {
+                    let settled = older.changed();
+                    tokio::pin!(settled);
+                    settled.as_mut().enable();
+                    if !older.is_drained() {
+                        settled.await;
+                    }
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    /// What precedes a log: an older log of the partition, or a generation that is locked (`Some(None)`).
+    fn before(&self, log: &Arc<Log>) -> Option<Option<Arc<Log>>> {
+        let logs = self.logs();
+        if !self.is_ordered {
+            return None;
+        }
+        let of_partition = logs.older.iter().filter(|((_, topic), _)| *topic == log.topic);
+        for ((generation, _), older) in of_partition {
+            if Arc::ptr_eq(older, log) {
+                return logs.locked.is_some_and(|locked| locked < *generation).then_some(None);
+            }
+            if !older.is_drained() {
+                return Some(Some(Arc::clone(older)));
+            }
+        }
+        logs.locked.map(|_| None)
+    }
+
+    /// Frees the bytes of settled records in the last segments. Whether there were any. Blocks.
+    pub(crate) fn compact(&self) -> bool {
+        let own: Vec<_> = self.logs().own.values().cloned().collect();
+        own.iter().filter(|log| log.compact()).count() > 0
+    }
+
+    pub(super) fn close(&self) {
+        self.readable().iter().for_each(|(_, log)| log.close());
+    }
+
+    pub(crate) fn size(&self) -> SpoolSize {
+        let oldest = self.readable().iter().filter_map(|(_, log)| log.oldest()).min();
+        SpoolSize { records: self.share.records(), bytes: self.share.bytes(), oldest }
+    }
+
+    /// Returns when [`readable`](Self::readable) returns more logs than at the last call.
+    pub(crate) async fn more(&self) {
+        self.more.notified().await;
+    }
+
+    fn logs(&self) -> MutexGuard<'_, Logs> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,340 @@
+//! The spool: messages that were acknowledged and wait on this machine's disk to be delivered. With `data_dir`.
+//!
+//! ```text
+//!  data_dir/CONNECTOR/00000007/lock               a generation: the folder of one process
+//!                             /0001-orders/…0.segment   a log: records of one partition and subscription
+//!                             /0001-orders/marks        which of them are settled
+//!                    /damaged/…                   copies of segments that could not be read
+//! ```
+//!
+//! It knows files and records, and nothing of brokers and targets: the pipeline appends what it receives to a [`Log`], and
+//! reads it from there.
+//!
+//! - [`frame`], [`stored`]: the format; [`log`], [`segments`]: appending, settling, removing; [`reader`]: reading
+//! - [`marks`], [`settled`]: which positions are settled; [`share`]: how much disk a mapping may use
+//! - [`generation`], [`recovery`]: what a process finds of earlier ones; [`mapping`]: the logs of a mapping
+//!
+//! Why no storage crate: a spool needs files that only their owner can read, a full disk that is survived without a restart,
+//! damage that is kept and reported, and segments that are removed when the target has their records. redb keeps all in one
+//! file that does not shrink, and has to be opened anew, with a repair, after a write failed. fjall creates files with the
+//! process's permissions, and silently cuts a journal at its first unreadable entry. raft-engine keeps its index in memory.
+
+mod disk;
+mod frame;
+mod generation;
+mod log;
+mod mapping;
+mod marks;
+mod reader;
+mod recovery;
+mod segments;
+mod settled;
+mod share;
+mod stored;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use self::{
+    disk::{Disk, LocalDisk, at, create, create_folder},
+    generation::{Generation, numbers},
+    recovery::FoundLog,
+};
+pub(crate) use self::{
+    log::{AppendError, Log},
+    mapping::MappingSpool,
+    reader::Reader,
+    stored::{Remembered, StoredRecord},
+};
+use crate::config::SpoolSync;
+
+/// The largest segment; a small share has smaller ones.
+const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// A share is made of at least so many segments.
+const SEGMENTS_OF_SHARE: u64 = 16;
+/// The interval at which generations of ended processes are looked for.
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The topic and subscription of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LogKey {
+    pub(crate) topic: String,
+    pub(crate) subscription: String,
+}
+
+/// A mapping that uses the spool.
+#[derive(Debug, Clone)]
+pub(crate) struct SpooledMapping {
+    pub(crate) key: LogKey,
+    /// Records of a partition are delivered in their order, so that older generations come first.
+    pub(crate) is_ordered: bool,
+}
+
+/// How a spool is written. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Storage(Arc<StorageOptions>);
+
+#[derive(Debug)]
+struct StorageOptions {
+    disk: Box<dyn Disk>,
+    sync: SpoolSync,
+    damaged: PathBuf,
+    damaged_records: AtomicU64,
+}
+
+/// The spool of a connector.
+pub(crate) struct Spool {
+    root: PathBuf,
+    own: Generation,
+    storage: Storage,
+    mappings: Vec<Arc<MappingSpool>>,
+    /// Adopted generations, whose records are delivered.
+    adopted: Mutex<Vec<Adopted>>,
+}
+
+/// A generation of a process that has ended.
+struct Adopted {
+    generation: Generation,
+    logs: Vec<Arc<Log>>,
+    /// It has records of mappings that are not configured.
+    is_kept: bool,
+}
+
+impl Spool {
+    /// Opens the spool of a connector, and adopts the generations of processes that have ended. Blocks.
+    ///
+    /// # Errors
+    /// If the folder cannot be written, or has another version of the format.
+    pub(crate) fn open(
+        data_dir: &Path,
+        connector: &str,
+        max_bytes: u64,
+        sync: SpoolSync,
+        mappings: &[SpooledMapping],
+    ) -> io::Result<Self> {
+        Self::with_disk(data_dir, connector, max_bytes, sync, mappings, Box::new(LocalDisk))
+    }
+
+    fn with_disk(
+        data_dir: &Path,
+        connector: &str,
+        max_bytes: u64,
+        sync: SpoolSync,
+        mappings: &[SpooledMapping],
+        disk: Box<dyn Disk>,
+    ) -> io::Result<Self> {
+        let root = root_of(data_dir, connector);
+        let own = Generation::begin(&root)?;
+        let storage = Storage::new(&root, sync, disk);
+        let share = max_bytes / mappings.len().max(1) as u64;
+        let mappings = mappings.iter().map(|mapping| MappingSpool::new(mapping, &own.folder, share, storage.clone()));
+        let mappings = mappings.map(Arc::new).collect();
+        let spool = Self { root, own, storage, mappings, adopted: Mutex::default() };
+        spool.adopt(true)?;
+        Ok(spool)
+    }
+
+    /// The spool of one mapping, which has to be one of those that it was opened with.
+    pub(crate) fn mapping(&self, topic: &str, subscription: &str) -> Option<&Arc<MappingSpool>> {
+        self.mappings.iter().find(|mapping| mapping.key.topic == topic && mapping.key.subscription == subscription)
+    }
+
+    pub(crate) fn mappings(&self) -> &[Arc<MappingSpool>] {
+        &self.mappings
+    }
+
+    /// Records that were lost because their files are damaged.
+    pub(crate) fn damaged_records(&self) -> u64 {
+        self.storage.0.damaged_records.load(Ordering::Relaxed)
+    }
+
+    /// Adopts generations whose processes end meanwhile, and removes those that are delivered. Never returns; dropping it
+    /// loses nothing.
+    pub(crate) async fn watch(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            let spool = Arc::clone(&self);
+            match tokio::task::spawn_blocking(move || spool.adopt(false)).await {
+                Ok(Ok(())) | Err(_) => {}
+                Ok(Err(error)) => tracing::warn!("the spool of an ended process is not adopted now: {error}"),
+            }
+        }
+    }
+
+    /// Adopts what can be adopted, and removes what is delivered. Blocks.
+    fn adopt(&self, at_start: bool) -> io::Result<()> {
+        let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<u64> = adopted.iter().map(|adopted| adopted.generation.number).collect();
+        let (mut locked, mut remembered) = (None, BTreeMap::new());
+        let is_new = |number: &u64| *number < self.own.number && !known.contains(number);
+        for number in numbers(&self.root)?.into_iter().filter(is_new) {
+            match Generation::adopt(&self.root, number)? {
+                Some(generation) => adopted.push(self.adopted(generation, &mut remembered)?),
+                None => locked = locked.or(Some(number)),
+            }
+        }
+        if at_start {
+            for ((key, topic), messages) in remembered {
+                if let Some(mapping) = self.mapping(&key.topic, &key.subscription) {
+                    mapping.begin(&topic, messages)?;
+                }
+            }
+        }
+        adopted.retain(|adopted| {
+            adopted.is_kept || !adopted.logs.iter().all(|log| log.is_drained()) || {
+                let removed = adopted.generation.remove();
+                if let Err(error) = &removed {
+                    tracing::warn!("{error}");
+                }
+                for mapping in &self.mappings {
+                    mapping.forget(adopted.generation.number);
+                }
+                removed.is_err()
+            }
+        });
+        for mapping in &self.mappings {
+            mapping.set_locked(locked);
+        }
+        Ok(())
+    }
+
+    /// Reads an adopted generation. What the newest one remembers of a partition is remembered on.
+    fn adopted(
+        &self,
+        generation: Generation,
+        remembered: &mut BTreeMap<(LogKey, Arc<str>), Vec<Remembered>>,
+    ) -> io::Result<Adopted> {
+        let (mut logs, mut is_kept) = (Vec::new(), false);
+        for folder in generation.logs()? {
+            let Some(found) = FoundLog::read(&folder, &self.storage)? else { continue };
+            let (topic, LogKey { topic: mapping, subscription }) = (Arc::clone(&found.topic), found.key.clone());
+            let Some(mapping) = self.mapping(&mapping, &subscription) else {
+                let (records, folder) = (found.unsettled(), folder.display());
+                if records > 0 {
+                    is_kept = true;
+                    tracing::warn!(
+                        %topic, subscription, records,
+                        "{folder} has {records} records of a mapping that is not configured: they are kept; configure the \
+                         mapping again to deliver them, or write them to a file by `spool export`"
+                    );
+                }
+                continue;
+            };
+            remembered.insert((found.key.clone(), Arc::clone(&topic)), found.remembered());
+            if found.unsettled() > 0 {
+                tracing::info!(%topic, subscription, records = found.unsettled(), "records of an ended process are delivered first");
+            }
+            let log = Arc::new(found.into_log(Arc::clone(&mapping.share), self.storage.clone()));
+            mapping.add_older(generation.number, Arc::clone(&log));
+            logs.push(log);
+        }
+        Ok(Adopted { generation, logs, is_kept })
+    }
+
+    /// Marks what is settled, and logs what is left. Blocks.
+    pub(crate) fn close(&self) {
+        for mapping in &self.mappings {
+            mapping.close();
+            let (records, LogKey { topic, subscription }) = (mapping.share.records(), &mapping.key);
+            if records > 0 {
+                let folder = self.root.display();
+                tracing::warn!(
+                    topic,
+                    subscription,
+                    records,
+                    "{records} records stay in the spool {folder}: the next start delivers them"
+                );
+            }
+        }
+    }
+
+    /// How long a sync of the disk takes, as measured now. Blocks.
+    ///
+    /// # Errors
+    /// If the disk takes no write.
+    pub(crate) fn measure_sync(&self) -> io::Result<Duration> {
+        const SYNCS: u32 = 8;
+        let path = self.own.folder.join("probe");
+        let mut file = create(&path).map_err(at(&path, "creating"))?;
+        let started = Instant::now();
+        for _ in 0..SYNCS {
+            self.storage.0.disk.write(&mut file, &[0; 4096]).map_err(at(&path, "writing"))?;
+            self.storage.0.disk.sync(&file).map_err(at(&path, "syncing"))?;
+        }
+        let took = started.elapsed() / SYNCS;
+        fs::remove_file(&path).map_err(at(&path, "removing"))?;
+        Ok(took)
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spool({})", self.own.folder.display())
+    }
+}
+
+impl Storage {
+    fn new(root: &Path, sync: SpoolSync, disk: Box<dyn Disk>) -> Self {
+        Self(Arc::new(StorageOptions { disk, sync, damaged: root.join("damaged"), damaged_records: AtomicU64::new(0) }))
+    }
+
+    fn disk(&self) -> &dyn Disk {
+        &*self.0.disk
+    }
+
+    /// Whether each append waits until the disk has it.
+    fn syncs(&self) -> bool {
+        self.0.sync == SpoolSync::Always
+    }
+
+    fn segment_bytes(&self, share: u64) -> u64 {
+        SEGMENT_BYTES.min(share / SEGMENTS_OF_SHARE)
+    }
+
+    fn damaged_records(&self, records: u64) {
+        self.0.damaged_records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Copies a damaged file to where it stays.
+    fn set_aside(&self, path: &Path) -> io::Result<PathBuf> {
+        let folder = &self.0.damaged;
+        create_folder(folder)?;
+        let parts: Vec<_> = path.iter().rev().take(3).map(|part| part.to_string_lossy()).collect();
+        let copy = folder.join(parts.into_iter().rev().collect::<Vec<_>>().join("-"));
+        if !copy.exists() {
+            fs::copy(path, &copy)?;
+        }
+        Ok(copy)
+    }
+}
+
+/// The folder of a connector's generations.
+fn root_of(data_dir: &Path, connector: &str) -> PathBuf {
+    data_dir.join(safe(connector))
+}
+
+/// A text as a part of a path.
+fn safe(text: &str) -> String {
+    let safe = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
+    text.chars().take(100).map(safe).collect()
+}
+
+/// The time in microseconds since 1970.
+fn now() -> u64 {
+    micros(SystemTime::now())
+}
+
+fn micros(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}

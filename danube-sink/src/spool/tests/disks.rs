@@ -1,0 +1,116 @@
+//! Disks that are full, that cannot sync, and that cannot be written.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use super::{Folder, entries, mapping, offsets, ordered, read};
+use crate::{
+    config::SpoolSync,
+    record::Entry,
+    spool::{AppendError, Spool, disk::Disk},
+};
+
+/// A disk that takes so many bytes more, and syncs so often.
+#[derive(Debug, Clone)]
+struct Failing {
+    bytes: Arc<AtomicUsize>,
+    syncs: Arc<AtomicUsize>,
+}
+
+impl Failing {
+    fn new(bytes: usize, syncs: usize) -> Self {
+        Self { bytes: Arc::new(bytes.into()), syncs: Arc::new(syncs.into()) }
+    }
+
+    fn open(&self, folder: &Folder, max_bytes: u64) -> Spool {
+        let disk = Box::new(self.clone());
+        Spool::with_disk(&folder.0, "sink", max_bytes, SpoolSync::Always, &[ordered()], disk).unwrap()
+    }
+}
+
+impl Disk for Failing {
+    fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        let room = self.bytes.load(Ordering::Relaxed).min(bytes.len());
+        file.write_all(&bytes[..room])?;
+        self.bytes.fetch_sub(room, Ordering::Relaxed);
+        if room == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        let left = self.syncs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |syncs| syncs.checked_sub(1));
+        left.map_err(|_| io::Error::other("I/O error"))?;
+        file.sync_data()
+    }
+}
+
+fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<(), AppendError> {
+    let entries = entries(offsets);
+    let entries: Vec<&Entry> = entries.iter().collect();
+    mapping(spool).log(&super::TOPIC.into()).unwrap().append(&entries, 20)
+}
+
+#[test]
+fn a_full_disk_keeps_what_it_has_and_takes_more_once_it_has_room() {
+    let folder = Folder::new();
+    for bytes in [0, 100, 5_000, 12_000] {
+        let disk = Failing::new(bytes, usize::MAX);
+        let spool = disk.open(&folder, 1 << 30);
+        let mut spooled = 0;
+        while append(&spool, spooled..spooled + 10).is_ok() {
+            spooled += 10;
+        }
+        let failed = append(&spool, spooled..spooled + 10).unwrap_err();
+        assert!(
+            matches!(&failed, AppendError::Write(error) if error.kind() == io::ErrorKind::StorageFull),
+            "{failed:?}"
+        );
+        disk.bytes.store(usize::MAX, Ordering::Relaxed);
+        append(&spool, spooled..spooled + 10).unwrap();
+        assert_eq!(offsets(&read(&spool)), (0..spooled + 10).collect::<Vec<_>>());
+        assert_eq!(spool.damaged_records(), 0);
+        let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+        log.settle(0..spooled + 10);
+        drop(spool);
+        // The next process finds it as it was.
+        assert_eq!(offsets(&read(&Failing::new(usize::MAX, usize::MAX).open(&folder, 1 << 30))), [0; 0]);
+    }
+}
+
+#[test]
+fn a_failed_sync_is_an_error_of_its_own() {
+    let folder = Folder::new();
+    let disk = Failing::new(usize::MAX, 1);
+    let spool = disk.open(&folder, 1 << 30);
+    append(&spool, 0..10).unwrap();
+    assert!(matches!(append(&spool, 10..20), Err(AppendError::Sync(_))));
+}
+
+#[test]
+fn a_full_share_takes_no_more_until_records_are_settled() {
+    let folder = Folder::new();
+    let spool = Failing::new(usize::MAX, usize::MAX).open(&folder, 40_000);
+    let mut spooled = 0;
+    while append(&spool, spooled..spooled + 10).is_ok() {
+        spooled += 10;
+    }
+    assert!(matches!(append(&spool, spooled..spooled + 10), Err(AppendError::Full)));
+    assert!(spooled > 50 && mapping(&spool).share.bytes() <= 40_000);
+    let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+    log.settle(0..spooled);
+    append(&spool, spooled..spooled + 10).unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_at_start() {
+    let folder = Folder::new();
+    std::fs::write(&folder.0, "a file").unwrap();
+    let error = Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap_err();
+    assert!(error.to_string().contains(&folder.0.display().to_string()), "{error}");
+    std::fs::remove_file(&folder.0).unwrap();
+}

@@ -1,0 +1,73 @@
+//! Several processes on one folder, and folders of other versions.
+
+use std::{fs, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{Folder, append, files, mapping, offsets, open, ordered, read};
+use crate::{
+    config::SpoolSync,
+    spool::{LogKey, Spool, SpooledMapping},
+};
+
+#[tokio::test]
+async fn a_newcomer_delivers_its_own_records_after_those_of_the_older_process() {
+    let folder = Folder::new();
+    let older = open(&folder);
+    append(&older, 0..10);
+    let newcomer = open(&folder);
+    append(&newcomer, 10..20);
+    assert_eq!(offsets(&read(&newcomer)), (10..20).collect::<Vec<_>>(), "the older one lives");
+    let own = mapping(&newcomer).log(&super::TOPIC.into()).unwrap();
+    let waits = timeout(Duration::from_millis(50), mapping(&newcomer).turn(&own));
+    waits.await.expect_err("it is not its turn");
+    drop(older);
+    newcomer.adopt(false).unwrap();
+    assert_eq!(offsets(&read(&newcomer)), (0..20).collect::<Vec<_>>());
+    timeout(Duration::from_millis(50), mapping(&newcomer).turn(&own)).await.expect_err("older records come first");
+    let (_, log) = mapping(&newcomer).readable().swap_remove(0);
+    mapping(&newcomer).turn(&log).await;
+    log.settle(0..10);
+    mapping(&newcomer).turn(&own).await;
+    newcomer.adopt(false).unwrap();
+    assert_eq!(mapping(&newcomer).readable().len(), 1, "the older generation is removed");
+    assert_eq!(files(&folder, "lock").len(), 1);
+}
+
+#[test]
+fn records_of_a_mapping_that_is_not_configured_are_kept() {
+    let folder = Folder::new();
+    let spool = open(&folder);
+    append(&spool, 0..10);
+    drop(spool);
+    let other = SpooledMapping {
+        key: LogKey { topic: "/default/other".to_owned(), subscription: "test".to_owned() },
+        is_ordered: true,
+    };
+    for _ in 0..2 {
+        let spool = Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, std::slice::from_ref(&other)).unwrap();
+        spool.adopt(false).unwrap();
+        assert!(spool.mappings()[0].readable().is_empty());
+    }
+    assert_eq!(offsets(&read(&open(&folder))), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn another_version_of_the_format_is_refused_and_says_what_to_do() {
+    let folder = Folder::new();
+    append(&open(&folder), 0..10);
+    let segment = files(&folder, ".segment").pop().unwrap();
+    let mut contents = fs::read(&segment).unwrap();
+    contents[7] = 9;
+    fs::write(&segment, contents).unwrap();
+    let error = Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap_err().to_string();
+    assert!(error.contains("version 9") && error.contains("spool drain"), "{error}");
+}
+
+#[test]
+fn connectors_share_a_folder() {
+    let folder = Folder::new();
+    append(&open(&folder), 0..10);
+    let other = Spool::open(&folder.0, "another", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap();
+    assert_eq!(offsets(&read(&other)), [0; 0]);
+}
