@@ -81,6 +81,7 @@ mod pipeline;
 mod record;
 mod runtime;
 pub mod schema;
+mod spool;
 mod template;
 #[cfg(feature = "dev")]
 pub mod testing;
@@ -90,7 +91,7 @@ pub use self::{
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
         OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting,
-        SubscriptionType, Token, TopicMapping, TopicMappings,
+        SpoolSync, SubscriptionType, Token, TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     deduplication::{Deduplication, Fresh},

@@ -137,6 +137,7 @@ impl Broker for MemoryBroker {
         let source = Arc::new(source);
         let message = move |offset| Message {
             payload: payload.clone(),
+            offset,
             publish_time: 1_700_000_000_000,
             attributes: None,
             key: None,

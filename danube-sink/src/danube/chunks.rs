@@ -105,6 +105,7 @@ impl LastSource {
         }
         Message {
             payload: message.payload,
+            offset: id.topic_offset,
             publish_time: message.publish_time,
             attributes: (!message.attributes.is_empty()).then(|| Box::new(message.attributes)),
             key: message.routing_key,

@@ -76,6 +76,8 @@ pub(crate) enum Stage {
     DeadLetter,
     /// Sending acknowledgements to the broker.
     Ack,
+    /// Appending to the spool.
+    Spool,
 }
 
 impl Stage {
@@ -86,6 +88,7 @@ impl Stage {
             Self::Write => "write",
             Self::DeadLetter => "dead_letter",
             Self::Ack => "ack",
+            Self::Spool => "spool",
         }
     }
 }

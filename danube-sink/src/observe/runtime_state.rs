@@ -22,6 +22,8 @@ pub(crate) enum Phase {
     Running,
     /// Records in hand are written, and no more are received.
     Draining,
+    /// Another process took over, and this one waits for its end.
+    Standby,
 }
 
 impl Phase {
@@ -30,6 +32,7 @@ impl Phase {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Draining => "draining",
+            Self::Standby => "standby",
         }
     }
 }
@@ -39,9 +42,9 @@ impl Phase {
 pub(crate) struct BufferedBytes(Arc<AtomicU64>);
 
 impl BufferedBytes {
-    /// Sets the number of bytes that count against `max_buffered_bytes`.
-    pub(crate) fn set(&self, bytes: usize) {
-        self.0.store(bytes as u64, Ordering::Relaxed);
+    /// Changes the number of bytes that count against `max_buffered_bytes`, by what one budget had reported before.
+    pub(crate) fn change(&self, before: usize, now: usize) {
+        self.0.fetch_add((now as u64).wrapping_sub(before as u64), Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

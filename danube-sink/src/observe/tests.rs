@@ -168,7 +168,7 @@ async fn status_shows_numbers_and_events_of_each_partition() {
     first.possible_loss(20);
     mapping.audit_missing(&partition(0), 4);
     mapping.settled(18, Latencies::default(), Latencies::default());
-    observer.buffered_bytes().set(4_096);
+    observer.buffered_bytes().change(0, 4_096);
     let (code, answer) = json(&server, "/status").await;
     assert_eq!((code, &answer["buffered_bytes"], &answer["settled"]), (200, &4_096.into(), &18.into()));
     let partition = &answer["mappings"][0]["partitions"][0];

@@ -34,6 +34,11 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// Looks a schema up in the registry.
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure>;
 
+    /// Returns when [`partitions`](Self::partitions) may return more, where the broker announces it.
+    async fn more_partitions(&self) {
+        std::future::pending().await
+    }
+
     /// Publishes dead letters, many in flight at once. Returns a result for each, in order; `Ok` once the broker has it.
     async fn publish(&self, topic: &str, dead_letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>>;
 }
@@ -72,6 +77,8 @@ pub(crate) trait Session: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) payload: Bytes,
+    /// Its offset within its topic or partition.
+    pub(crate) offset: u64,
     pub(crate) publish_time: u64,
     /// None where there are no attributes.
     #[expect(clippy::box_collection, reason = "most messages have none, and a map is six times as large as a box")]
@@ -90,6 +97,7 @@ impl Message {
 /// An ack token: what an acknowledgement needs to name its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AckToken {
+    /// The message's offset; of one from a spool, its position there.
     pub(crate) offset: u64,
     /// The producer's sequence number.
     pub(crate) sequence: u64,

@@ -24,6 +24,8 @@ struct State {
     remembered: AtomicUsize,
     freed: Notify,
     gauge: BufferedBytes,
+    /// What the gauge has of it.
+    shown: AtomicUsize,
 }
 
 /// Memory charged to a [`Budget`]; dropping it frees it.
@@ -34,8 +36,8 @@ pub(crate) struct Charged {
 
 impl Budget {
     pub(crate) fn new(limit: usize, gauge: BufferedBytes) -> Self {
-        let (records, remembered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self(Arc::new(State { limit: limit.max(1), records, remembered, freed: Notify::new(), gauge }))
+        let [records, remembered, shown] = [const { AtomicUsize::new(0) }; 3];
+        Self(Arc::new(State { limit: limit.max(1), records, remembered, freed: Notify::new(), gauge, shown }))
     }
 
     /// An empty charge, to be grown.
@@ -96,8 +98,9 @@ impl Budget {
     }
 
     fn show(&self) {
-        let State { records, remembered, gauge, .. } = &*self.0;
-        gauge.set(records.load(Ordering::Relaxed) + remembered.load(Ordering::Relaxed));
+        let State { records, remembered, gauge, shown, .. } = &*self.0;
+        let now = records.load(Ordering::Relaxed) + remembered.load(Ordering::Relaxed);
+        gauge.change(shown.swap(now, Ordering::Relaxed), now);
     }
 }
 

@@ -115,6 +115,10 @@ impl Deliver {
         work.ends = !work.rejected.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
+            if work.failing.is_some() && self.mapping.role.is_delivery() && self.stop.is_cancelled() {
+                // The spool keeps them: a shutdown need not wait for the target.
+                return Ok(());
+            }
             let piece = self.probe(piece, &mut work).await?;
             if piece.is_empty() {
                 continue;

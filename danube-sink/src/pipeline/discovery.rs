@@ -75,6 +75,7 @@ impl Discovery {
             let pause = if known.is_empty() { LOOK_FOR_MISSING } else { more.next().unwrap_or(FIRST_LOOK_FOR_MORE) };
             tokio::select! {
                 () = sleep(pause) => {}
+                () = self.broker.more_partitions() => {}
                 Some(Err(error)) = consumers.join_next() => {
                     if error.is_panic() {
                         resume_unwind(error.into_panic());
@@ -95,11 +96,14 @@ impl Discovery {
         // The consumers of known partitions report their own state.
         let missing = |reason: &str| {
             if known.is_empty() {
-                self.mapping.observer.missing(topic, reason);
+                self.mapping.subscriptions.missing(topic, reason);
             }
         };
         let partitions = match self.broker.partitions(topic).await {
             Ok(partitions) if partitions.is_empty() && known.is_empty() => {
+                if self.mapping.role.is_delivery() {
+                    return None;
+                }
                 match self.create(topic).await {
                     Ok(()) => {}
                     Err(reason) => missing(&reason),
@@ -116,14 +120,16 @@ impl Discovery {
             partition.looks_without = if partitions.contains(name) { 0 } else { partition.looks_without + 1 };
             let stays = partition.looks_without < LOOKS_WITHOUT;
             if !stays {
-                tracing::warn!(topic = %name, "the partition no longer exists");
+                if !self.mapping.role.is_delivery() {
+                    tracing::warn!(topic = %name, "the partition no longer exists");
+                }
                 partition.signals.finish.cancel();
             }
             stays
         });
         let mut present: Vec<_> = partitions.clone();
         present.extend(known.keys().filter(|name| !partitions.contains(name)).cloned());
-        self.mapping.observer.found(topic, &present);
+        self.mapping.subscriptions.found(topic, &present);
         for partition in &partitions {
             if !known.contains_key(partition) {
                 let signals = Signals { finish: self.signals.finish.child_token(), ..self.signals.clone() };

@@ -13,18 +13,34 @@ use super::{cost::WriteCost, decided::Decisions, partition::Partition, pending::
 use crate::{
     config::{MappingSettings, SubscriptionType},
     observe::{MappingObserver, Observer},
+    spool::MappingSpool,
 };
 
 /// The flush interval is at most the ack timeout divided by this: a record must not wait so long for its batch that its
 /// acknowledgement is late.
 const FLUSHES_AN_ACK_TIMEOUT: u32 = 4;
 
+/// What a pipeline does with the messages of a mapping.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Role {
+    /// From the broker to the target.
+    #[default]
+    Whole,
+    /// From the broker to the spool.
+    Intake(Arc<MappingSpool>),
+    /// From the spool to the target.
+    Delivery,
+}
+
 /// The shared state of a topic mapping.
 pub(crate) struct Mapping {
     pub(crate) settings: MappingSettings,
+    pub(crate) role: Role,
     pub(crate) topic: Arc<str>,
     pub(crate) subscription: Arc<str>,
     pub(crate) observer: MappingObserver,
+    /// Observes subscriptions: those of a delivery from the spool are not the broker's, and are not shown.
+    pub(crate) subscriptions: MappingObserver,
     pub(crate) cost: WriteCost,
     pub(crate) refusals: Refusals,
     pub(crate) decisions: Decisions,
@@ -63,9 +79,18 @@ pub(crate) struct Failing {
 
 impl Mapping {
     /// `instances` of the connector write in parallel.
-    pub(crate) fn new(mut settings: MappingSettings, instances: usize, observer: &Observer) -> Self {
-        settings.flush_interval = settings.flush_interval.min(settings.ack_timeout / FLUSHES_AN_ACK_TIMEOUT);
+    pub(crate) fn new(mut settings: MappingSettings, role: Role, instances: usize, observer: &Observer) -> Self {
+        let observed = observer.mapping(&settings.consumer);
+        let subscriptions = if role.is_delivery() {
+            settings.max_unacked_messages = Some(settings.batch_size.saturating_mul(instances + 1));
+            settings.consumer.consumer_name = "spool".to_owned();
+            Observer::new(&settings.consumer.consumer_name).mapping(&settings.consumer)
+        } else {
+            settings.flush_interval = settings.flush_interval.min(settings.ack_timeout / FLUSHES_AN_ACK_TIMEOUT);
+            observed.clone()
+        };
         let stripes = match settings.consumer.subscription_type {
+            _ if matches!(role, Role::Intake(_)) => 1,
             SubscriptionType::Shared => 1,
             _ if settings.single_writer => 1,
             _ => instances,
@@ -73,7 +98,9 @@ impl Mapping {
         Self {
             topic: settings.consumer.topic.as_str().into(),
             subscription: settings.consumer.subscription.as_str().into(),
-            observer: observer.mapping(&settings.consumer),
+            observer: observed,
+            subscriptions,
+            role,
             cost: WriteCost::default(),
             refusals: Refusals::default(),
             decisions: Decisions::default(),
@@ -183,6 +210,16 @@ impl Mapping {
 
     fn blocked(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, String>> {
         self.blocked_by.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Role {
+    pub(crate) fn is_delivery(&self) -> bool {
+        matches!(self, Self::Delivery)
+    }
+
+    pub(crate) fn is_intake(&self) -> bool {
+        matches!(self, Self::Intake(_))
     }
 }
 

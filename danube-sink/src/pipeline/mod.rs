@@ -6,6 +6,8 @@
 //!                    └────────────────── settlements: runs of a chunk ◀─────────────────────────┘
 //! ```
 //!
+//! With a spool, there are two of them: the first one's target is the spool, and the second one reads it.
+//!
 //! It knows no gRPC: it sees a [`Broker`], which is Danube or a stand-in for tests. A record is acknowledged when the
 //! connector answered `Ok` for it, and in no other case; a record that is dropped unsettled stays with the broker.
 //!
@@ -13,6 +15,7 @@
 //! - [`ledger`]: the delivery state of each message of a partition; [`credit`]: the broker's window, as far as it is known
 //! - [`mapping`]: the queues of a topic mapping, in stripes that keep their order; [`stripe`]: batches their records
 //! - [`deliver`]: writes a batch, retries, halves, backs off; [`pool`]: the connector instances that all mappings share
+//! - [`spooler`], [`spool_broker`]: the spool as the target of a first pipeline, and as the broker of a second one
 //! - [`pending`]: unsettled records, which go back to the broker when they are dropped
 
 mod backoff;
@@ -34,6 +37,8 @@ mod partition;
 mod pending;
 mod pool;
 mod refusals;
+mod spool_broker;
+mod spooler;
 mod stripe;
 
 #[cfg(test)]
@@ -51,11 +56,18 @@ pub(crate) use self::{
         AckAnswers, AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Consumer, DeadLetter,
         FailureKind, Message, Session,
     },
-    consumer::losses::is_only_reader,
+    consumer::{Takeover, losses::is_only_reader},
     pool::{Writer, WriterPool},
 };
 use self::{
-    budget::Budget, consumer::Signals, decode::Decoding, deliver::Deliver, discovery::Discovery, mapping::Mapping,
+    budget::Budget,
+    consumer::Signals,
+    decode::Decoding,
+    deliver::Deliver,
+    discovery::Discovery,
+    mapping::{Mapping, Role},
+    spool_broker::SpoolBroker,
+    spooler::Spooler,
     stripe::Stripe,
 };
 use crate::{
@@ -63,9 +75,14 @@ use crate::{
     error::{ConnectorError, ConnectorResult},
     observe::Observer,
     schema::SchemaCache,
+    spool::Spool,
 };
 
-/// A running pipeline: everything between the broker and the connector.
+/// With a spool, the intake has `max_buffered_bytes` divided by this, and the delivery the rest.
+const INTAKE_PART: usize = 4;
+
+/// A running pipeline: everything between the broker and the connector, or half of it.
+#[derive(Default)]
 pub(crate) struct Pipeline {
     stripes: JoinSet<ConnectorResult<()>>,
     discoveries: JoinSet<()>,
@@ -81,31 +98,97 @@ impl Pipeline {
         config: &ConnectorConfig,
         observer: &Observer,
     ) -> Self {
-        let signals = Signals::default();
-        let mut pipeline = Self { stripes: JoinSet::new(), discoveries: JoinSet::new(), signals: signals.clone() };
         let budget = Budget::new(config.max_buffered_bytes, observer.buffered_bytes());
-        let schemas = Arc::new(SchemaCache::default());
+        let mappings = mappings.into_iter().map(|settings| (settings, Role::Whole, Arc::clone(broker)));
+        Self::delivering(mappings, pool, config, observer, &budget)
+    }
+
+    /// Starts the first half of a pipeline with a spool: reads every mapping's topic and spools its messages.
+    pub(crate) fn intake(
+        broker: &Arc<dyn Broker>,
+        spool: &Spool,
+        mappings: Vec<MappingSettings>,
+        config: &ConnectorConfig,
+        observer: &Observer,
+    ) -> Self {
+        let mut pipeline = Self::default();
+        // The delivery must not take the memory for what the broker sends.
+        let budget = Budget::new(config.max_buffered_bytes / INTAKE_PART, observer.buffered_bytes());
         for settings in mappings {
-            let mapping = Arc::new(Mapping::new(settings, pool.instances(), observer));
-            let discovery = Discovery {
-                broker: Arc::clone(broker),
-                mapping: Arc::clone(&mapping),
-                budget: budget.clone(),
-                signals: signals.clone(),
-            };
-            pipeline.discoveries.spawn(discovery.run());
-            let (of_mapping, stop) = (Arc::clone(&mapping), signals.stop.clone());
+            let consumer = &settings.consumer;
+            let Some(spool) = spool.mapping(&consumer.topic, &consumer.subscription) else { continue };
+            let role = Role::Intake(Arc::clone(spool));
+            let mapping = pipeline.discover(settings, role, Arc::clone(broker), 1, observer, &budget);
+            let (spool, stop) = (Arc::clone(spool), pipeline.signals.stop.clone());
+            pipeline.stripes.spawn(Spooler { mapping, spool, budget: budget.clone(), stop }.run());
+        }
+        pipeline
+    }
+
+    /// Starts the second half of a pipeline with a spool: hands spooled records to the connector.
+    pub(crate) fn delivery(
+        broker: &Arc<dyn Broker>,
+        spool: &Spool,
+        pool: &WriterPool,
+        mappings: Vec<MappingSettings>,
+        config: &ConnectorConfig,
+        observer: &Observer,
+    ) -> Self {
+        let limit = config.max_buffered_bytes - config.max_buffered_bytes / INTAKE_PART;
+        let budget = Budget::new(limit, observer.buffered_bytes());
+        let mappings = mappings.into_iter().filter_map(|settings| {
+            let consumer = &settings.consumer;
+            let spool = Arc::clone(spool.mapping(&consumer.topic, &consumer.subscription)?);
+            let broker: Arc<dyn Broker> = Arc::new(SpoolBroker { spool, broker: Arc::clone(broker) });
+            Some((settings, Role::Delivery, broker))
+        });
+        Self::delivering(mappings, pool, config, observer, &budget)
+    }
+
+    fn delivering(
+        mappings: impl Iterator<Item = (MappingSettings, Role, Arc<dyn Broker>)>,
+        pool: &WriterPool,
+        config: &ConnectorConfig,
+        observer: &Observer,
+        budget: &Budget,
+    ) -> Self {
+        let mut pipeline = Self::default();
+        let schemas = Arc::new(SchemaCache::default());
+        for (settings, role, broker) in mappings {
+            let mapping = pipeline.discover(settings, role, Arc::clone(&broker), pool.instances(), observer, budget);
+            let (of_mapping, stop) = (Arc::clone(&mapping), pipeline.signals.stop.clone());
             let deliver =
-                Deliver::new(pool.clone(), Arc::clone(broker), of_mapping, config, budget.clone(), stop.clone());
+                Deliver::new(pool.clone(), Arc::clone(&broker), of_mapping, config, budget.clone(), stop.clone());
             let deliver = Arc::new(deliver);
             for number in 0..mapping.stripes().len() {
                 let (of_stripe, schemas) = (Arc::clone(&mapping), Arc::clone(&schemas));
-                let decoding = Decoding::new(Arc::clone(broker), schemas, Arc::clone(&mapping), config);
+                let decoding = Decoding::new(Arc::clone(&broker), schemas, Arc::clone(&mapping), config);
                 let stripe = Stripe::new(of_stripe, number, decoding, Arc::clone(&deliver), stop.clone());
                 pipeline.stripes.spawn(stripe.run());
             }
         }
         pipeline
+    }
+
+    /// Adds a mapping, and starts the discovery of its partitions.
+    fn discover(
+        &mut self,
+        settings: MappingSettings,
+        role: Role,
+        broker: Arc<dyn Broker>,
+        instances: usize,
+        observer: &Observer,
+        budget: &Budget,
+    ) -> Arc<Mapping> {
+        let mapping = Arc::new(Mapping::new(settings, role, instances, observer));
+        let (of_discovery, budget, signals) = (Arc::clone(&mapping), budget.clone(), self.signals.clone());
+        self.discoveries.spawn(Discovery { broker, mapping: of_discovery, budget, signals }.run());
+        mapping
+    }
+
+    /// The signal that another process took over the subscriptions of an intake.
+    pub(crate) fn takeover(&self) -> Takeover {
+        self.signals.takeover.clone()
     }
 
     /// Waits for a fatal error, and returns it.

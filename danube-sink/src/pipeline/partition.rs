@@ -92,6 +92,11 @@ impl Partition {
         self.observer.window_limit(limit);
     }
 
+    /// The broker's dispatch window, as far as it is known.
+    pub(crate) fn window(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn backpressure(&self) -> Backpressure {
         let (in_hand, limit) = (self.in_hand.load(Ordering::Relaxed), self.limit.load(Ordering::Relaxed));
         if in_hand >= limit {

@@ -174,6 +174,10 @@ impl PendingRecords {
         &self.runs
     }
 
+    pub(crate) fn into_runs(self) -> impl DoubleEndedIterator<Item = PendingRun> {
+        self.runs.into_iter()
+    }
+
     pub(crate) fn records(&self) -> Vec<SinkRecord> {
         let mut records = Vec::with_capacity(self.len);
         self.runs.iter().for_each(|run| records.extend(run.records()));

@@ -24,6 +24,7 @@ impl RecordBuilder {
         let id = RecordId::new(Arc::new(MessageSource::of_topic(Arc::clone(&topic))), 0, 0, 0);
         let entry = Entry {
             id,
+            position: 0,
             key: None,
             attributes: None,
             bytes: Bytes::new(),

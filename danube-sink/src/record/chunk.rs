@@ -34,6 +34,8 @@ pub(crate) struct Chunk {
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) id: RecordId,
+    /// What its acknowledgement names: the offset; of a record from a spool, its position there.
+    pub(crate) position: u64,
     pub(crate) key: Option<String>,
     /// `None` if the message has no attributes.
     #[expect(clippy::box_collection, reason = "most messages have none, and a map is six times as large as a box")]

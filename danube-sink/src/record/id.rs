@@ -56,6 +56,14 @@ impl RecordId {
         [self.offset, self.source.producer_id, self.publish_time, self.sequence]
     }
 
+    /// Distinguishes messages of one offset, after the broker restarted its offsets. It is stored in spools, so it never
+    /// changes.
+    pub(crate) fn fingerprint(producer_id: u64, publish_time: u64, sequence: u64) -> u64 {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mix = |hash: u64, part: u64| (hash.rotate_left(23) ^ part).wrapping_mul(ODD);
+        [producer_id, publish_time, sequence].into_iter().fold(ODD, mix)
+    }
+
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted},
+    config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
     error::{ConnectorError, ConnectorResult},
     schema::check_decoding,
 };
@@ -36,6 +36,18 @@ fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResul
         settings.consumer = consumer;
     }
     // The loader checks only what comes from a file.
+    let subscription_type = settings.consumer.subscription_type;
+    if config.data_dir.is_some()
+        && matches!(subscription_type, SubscriptionType::Failover | SubscriptionType::KeyShared)
+    {
+        let topic = &settings.consumer.topic;
+        let text = format!(
+            "data_dir does not work with the subscription type {} of {topic}: records in the spool of one host would wait \
+             there while another host writes later ones; use Exclusive or Shared",
+            subscription_type.as_str()
+        );
+        return Err(ConnectorError::configuration(text));
+    }
     if let Some(problem) = check_decoding(&settings.decoding).first() {
         let text = format!("{}: {}: {}", settings.consumer.topic, problem.message, problem.help);
         return Err(ConnectorError::configuration(text));

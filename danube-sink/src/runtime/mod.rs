@@ -5,6 +5,7 @@
 //!                                 └── audit        └── signal, handle, or fatal error
 //! ```
 
+mod engine;
 pub(crate) mod mappings;
 mod signals;
 
@@ -14,6 +15,7 @@ use futures_util::future::{BoxFuture, join_all, try_join_all};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::engine::{Ended, Engine};
 use crate::{
     audit,
     config::{ConnectorConfig, MappingSettings},
@@ -22,7 +24,7 @@ use crate::{
     danube::DanubeBroker,
     error::{ConnectorError, ConnectorResult},
     observe::{Observer, Phase, Server, serve},
-    pipeline::{Backoff, Broker, Pipeline, Writer, WriterPool},
+    pipeline::{Backoff, Broker, Writer, WriterPool},
 };
 
 /// The connector's own `shutdown` has a fifth of `shutdown_timeout_ms`, the drain before it the rest.
@@ -196,20 +198,28 @@ impl SinkRuntime {
         let pool = WriterPool::new(self.writers.clone(), self.config.write_timeout);
         let mappings = mappings.inspect_err(log_fatal)?;
         let _audit = audit::start(&self.config, &mappings, &self.observer, self.audit_interval);
-        let mut pipeline = Pipeline::start(&broker, &pool, mappings, &self.config, &self.observer);
-        self.observer.phase(Phase::Running);
-        // It is logged before the drain, which takes its time.
-        let outcome =
-            self.shutdown.run_until_cancelled(pipeline.ended()).await.unwrap_or(Ok(())).inspect_err(log_fatal);
-        self.observer.phase(Phase::Draining);
-        tracing::info!("draining: no more records are received, those in flight are written");
-        let limit = self.config.shutdown_timeout - self.config.shutdown_timeout / SHUTDOWN_DIVISOR;
-        let drained = timeout(limit, pipeline.drain()).await.unwrap_or_else(|_| {
-            tracing::warn!("the drain timed out; the broker redelivers the records that were not written");
-            Ok(())
-        });
-        outcome?;
-        drained.inspect_err(log_fatal)
+        loop {
+            let start = Engine::start(&broker, &pool, &mappings, &self.config, &self.observer);
+            let mut engine = start.await.inspect_err(log_fatal)?;
+            self.observer.phase(Phase::Running);
+            let ended = self.shutdown.run_until_cancelled(engine.ended()).await;
+            // It is logged before the drain, which takes its time.
+            let ended = ended.unwrap_or(Ok(Ended::Shutdown)).inspect_err(log_fatal);
+            self.observer.phase(Phase::Draining);
+            tracing::info!("draining: no more records are received, those in flight are written");
+            let limit = self.config.shutdown_timeout - self.config.shutdown_timeout / SHUTDOWN_DIVISOR;
+            let drained = engine.drain(limit).await;
+            let ended = ended?;
+            drained.inspect_err(log_fatal)?;
+            let Ended::TakenOver(takeover) = ended else { return Ok(()) };
+            self.observer.phase(Phase::Standby);
+            tracing::warn!(
+                "another process of this connector took over: this one waits, to be stopped or to continue after it"
+            );
+            if self.shutdown.run_until_cancelled(takeover.ended()).await.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Initializes every instance; the mappings are those of the first one's `consumer_configs`.

@@ -83,7 +83,8 @@ impl ConsumerTask {
             return false;
         }
         let fits = charge.grow(size);
-        let must_keep = !fits && self.ledger.must_keep(offset);
+        // A chunk from the spool is kept as a whole: the next one is read when there is memory.
+        let must_keep = !fits && (self.mapping.role.is_delivery() || self.ledger.must_keep(offset));
         if must_keep {
             charge.overdraw(size);
         }
@@ -92,6 +93,14 @@ impl ConsumerTask {
 
     /// Whether to continue reading: messages that have to be kept are read once there is memory.
     pub(super) fn reads(&mut self) -> bool {
+        if self.mapping.role.is_delivery() {
+            let has_memory = self.budget.has_free(1);
+            if !has_memory {
+                // Batches are written as they are, to free theirs.
+                self.mapping.wake();
+            }
+            return has_memory && self.ledger.in_hand() < self.credit.limit();
+        }
         let has_memory = !self.reserved.is_empty() || self.budget.has_free(1);
         let reads = has_memory || !self.ledger.must_keep_next();
         if !reads {
@@ -126,9 +135,10 @@ impl ConsumerTask {
     }
 
     fn entry(message: Message) -> Entry {
-        let Message { payload, publish_time, attributes, key, token } = message;
+        let Message { payload, offset, publish_time, attributes, key, token } = message;
         Entry {
-            id: RecordId::new(token.source, token.offset, microseconds(publish_time), token.sequence),
+            id: RecordId::new(token.source, offset, microseconds(publish_time), token.sequence),
+            position: token.offset,
             key,
             attributes,
             bytes: payload,

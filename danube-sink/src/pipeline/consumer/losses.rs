@@ -4,11 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     config::{MappingSettings, SubscriptionType},
-    pipeline::{
-        broker::{AckToken, Message},
-        ledger::Gap,
-        partition::Partition,
-    },
+    pipeline::{broker::Message, ledger::Gap, partition::Partition},
     record::microseconds,
 };
 
@@ -29,6 +25,8 @@ pub(crate) fn is_only_reader(settings: &MappingSettings) -> bool {
 /// The loss detection of one partition.
 #[derive(Debug)]
 pub(super) struct Losses {
+    /// Messages come from the spool, which loses none unnoticed.
+    is_silent: bool,
     /// This process reads every message of the subscription, so that a gap is a loss.
     is_only_reader: bool,
     /// The topic was missing, and no message of it has arrived yet.
@@ -41,9 +39,10 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    pub(super) fn new(settings: &MappingSettings, was_missing: bool) -> Self {
+    pub(super) fn new(settings: &MappingSettings, is_silent: bool, was_missing: bool) -> Self {
         Self {
-            is_only_reader: is_only_reader(settings),
+            is_silent,
+            is_only_reader: is_only_reader(settings) && !is_silent,
             was_missing,
             was_lost: false,
             producers: VecDeque::new(),
@@ -67,8 +66,10 @@ impl Losses {
 
     /// Checks a new message for signs of a loss before it.
     pub(super) fn observe(&mut self, message: &Message, restarted: bool, partition: &Partition) {
-        let AckToken { offset, ref source, .. } = message.token;
-        let producer_id = source.producer_id;
+        if self.is_silent {
+            return;
+        }
+        let (offset, producer_id) = (message.offset, message.token.source.producer_id);
         if self.last_producer == Some(producer_id) && !restarted && !self.was_missing && !self.was_lost {
             self.last_published = message.publish_time;
             return;

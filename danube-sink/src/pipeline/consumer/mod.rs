@@ -13,7 +13,8 @@ pub(super) mod losses;
 mod reading;
 
 use std::{
-    sync::Arc,
+    future::pending,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -30,7 +31,7 @@ use super::{
     budget::{Budget, Charged},
     credit::Credit,
     ledger::DeliveryLedger,
-    mapping::Mapping,
+    mapping::{Mapping, Role},
     partition::{Partition, Settlement},
 };
 use crate::{
@@ -47,6 +48,7 @@ const LONGEST_TAKEOVER_WAIT: Duration = Duration::from_secs(60 * 60);
 const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
 /// How long a shutdown waits for the redelivery of written messages whose acknowledgement did not count.
 const UNCONFIRMED_PATIENCE: Duration = Duration::from_secs(5);
+const SPOOLED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The consumer task of one partition.
 pub(crate) struct ConsumerTask {
@@ -80,6 +82,40 @@ pub(crate) struct Signals {
     pub(crate) stop: CancellationToken,
     /// No more settlements follow: consumers send the remaining acknowledgements and end.
     pub(crate) finish: CancellationToken,
+    /// Another process attached, while this one has a spool.
+    pub(crate) takeover: Takeover,
+}
+
+/// The signal that another process of the same configuration took over. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Takeover(Arc<TakeoverState>);
+
+#[derive(Default)]
+struct TakeoverState {
+    /// Serves as long as the other process is attached.
+    session: OnceLock<Arc<dyn Session>>,
+    reported: CancellationToken,
+}
+
+impl Takeover {
+    fn report(&self, session: Arc<dyn Session>) {
+        // The first one stands for all partitions.
+        let _ = self.0.session.set(session);
+        self.0.reported.cancel();
+    }
+
+    /// Waits for a takeover.
+    pub(crate) async fn reported(&self) {
+        self.0.reported.cancelled().await;
+    }
+
+    /// Waits until the other process has left.
+    pub(crate) async fn ended(&self) {
+        match self.0.session.get() {
+            Some(session) => drop(unhealthy(Arc::clone(session), HEALTH_INTERVAL).await),
+            None => pending().await,
+        }
+    }
 }
 
 /// Why the consumer stopped reading a stream.
@@ -106,11 +142,14 @@ impl ConsumerTask {
         budget: Budget,
         signals: Signals,
     ) -> Self {
-        let (partition, settlements) = Partition::new(topic, mapping.observer.partition(topic));
+        let (partition, settlements) = Partition::new(topic, mapping.subscriptions.partition(topic));
         let settings = &mapping.settings;
-        let ledger = DeliveryLedger::new(settings.ack_timeout);
+        let mut ledger = DeliveryLedger::new(settings.ack_timeout);
+        if let Role::Intake(spool) = &mapping.role {
+            ledger.resume(&spool.remembered(topic));
+        }
         let credit = Credit::new(settings.max_unacked_messages);
-        let losses = Losses::new(settings, was_missing);
+        let losses = Losses::new(settings, mapping.role.is_delivery(), was_missing);
         Self {
             broker,
             mapping,
@@ -182,6 +221,12 @@ impl ConsumerTask {
                 End::Overdue => {
                     self.wait_for_target().await;
                     AttachReason::TargetRecovered
+                }
+                End::TakenOver(session) if self.mapping.role.is_intake() => {
+                    self.partition.observer.waiting("another process took over, which this one makes way for");
+                    self.signals.takeover.report(session);
+                    self.meanwhile(pending::<()>()).await;
+                    break;
                 }
                 End::TakenOver(session) => {
                     if !self.wait_for_takeover_end(&name, session, wait).await {
@@ -262,7 +307,9 @@ impl ConsumerTask {
     }
 
     fn finish(&mut self) {
-        self.end_by = Some(Instant::now() + UNCONFIRMED_PATIENCE);
+        // What is in the spool is recognized when the broker redelivers it to the next process.
+        let patience = if self.mapping.role.is_intake() { SPOOLED_PATIENCE } else { UNCONFIRMED_PATIENCE };
+        self.end_by = Some(Instant::now() + patience);
     }
 
     /// Whether a shutdown has begun, and every acknowledgement that can be sent is confirmed.
@@ -373,7 +420,8 @@ impl ConsumerTask {
 
     /// Publishes the counts for batches and metrics.
     fn show(&self) {
-        let has_memory = !self.refuses && self.paused.is_none();
+        let has_memory =
+            !self.refuses && self.paused.is_none() && (!self.mapping.role.is_delivery() || self.budget.has_free(1));
         self.partition.update(self.ledger.in_hand(), self.ledger.in_flight(), self.credit.limit(), has_memory);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
     }

@@ -72,6 +72,7 @@ impl ConsumerTask {
             }
             let budget = self.budget.clone();
             let (reads, released) = (self.reads(), self.released_bytes);
+            let waits_for_memory = !reads && !self.budget.has_free(1);
             tokio::select! {
                 chunk = chunks.next(), if reads => match chunk {
                     Some(Ok(messages)) => self.admit(messages),
@@ -88,7 +89,7 @@ impl ConsumerTask {
                     }
                 }
                 () = sleep_until(acks.next) => acks.next = None,
-                () = budget.free(1), if !reads => {}
+                () = budget.free(1), if waits_for_memory => {}
                 () = budget.eased(released), if self.waits_for_memory() => return End::MemoryFreed,
                 failure = &mut unhealthy => return End::Failure(failure),
                 _ = clock.tick() => {
@@ -126,7 +127,9 @@ impl ConsumerTask {
         let oldest = oldest.max(paused);
         let is_moving = settled.is_some_and(|settled| settled < ack_timeout / 4);
         let limit = if is_moving { ack_timeout / 5 * 4 } else { ack_timeout / 2 };
-        self.end_by.is_none() && oldest.is_some_and(|oldest| oldest >= limit)
+        // The spool has no deadline: its records are released to make way for other mappings, when the target fails.
+        let may_detach = !self.mapping.role.is_delivery() || *self.mapping.failing().borrow() > 0;
+        self.end_by.is_none() && may_detach && oldest.is_some_and(|oldest| oldest >= limit)
     }
 
     fn send_acks(&mut self, acks: &mut Acks) {
@@ -186,7 +189,7 @@ impl ConsumerTask {
         if tally.has_settled {
             self.credit.settled(self.ledger.in_hand(), tally.moment.now);
         }
-        if tally.settled > 0 {
+        if tally.settled > 0 && !self.mapping.role.is_intake() {
             self.mapping.observer.settled(tally.settled, tally.delivery, tally.in_hand);
         }
     }
@@ -196,7 +199,7 @@ impl ConsumerTask {
         let entries = &chunk.entries()[*first as usize..*end as usize];
         if !is_settled {
             for entry in entries {
-                let is_redelivered = self.ledger.release(entry.id.offset(), *epoch);
+                let is_redelivered = self.ledger.release(entry.position, *epoch);
                 self.released_bytes += if is_redelivered { entry.size() } else { 0 };
             }
             return;
@@ -204,7 +207,7 @@ impl ConsumerTask {
         tally.has_settled = true;
         for entry in entries {
             let id = &entry.id;
-            let token = AckToken { offset: id.offset(), sequence: id.sequence(), source: Arc::clone(&id.source) };
+            let token = AckToken { offset: entry.position, sequence: id.sequence(), source: Arc::clone(&id.source) };
             if let Some(age) = self.ledger.settle(token, *epoch, tally.moment) {
                 tally.settled += 1;
                 tally.in_hand.add(age);

@@ -14,6 +14,10 @@ use tokio::time::Instant;
 
 pub(crate) use self::gaps::Gap;
 use super::broker::{AckToken, Message};
+use crate::{
+    record::{RecordId, microseconds},
+    spool::Remembered,
+};
 
 /// Offsets that jump further ahead begin a new epoch: the ring would be mostly empty.
 const LONGEST_JUMP: u64 = 262_144;
@@ -130,6 +134,18 @@ impl DeliveryLedger {
             waiting: VecDeque::new(),
             last_settled: None,
         }
+    }
+
+    /// Resumes after messages that an earlier process settled, oldest first: it recognizes their redelivery, and a gap behind
+    /// the last of them.
+    pub(crate) fn resume(&mut self, settled: &[Remembered]) {
+        for message in settled {
+            self.reach(message.offset, message.fingerprint);
+            let (at, index) = (self.millis(self.started), self.index(message.offset));
+            self.slots[index] = Slot { fingerprint: message.fingerprint, at, state: State::Acked, ..EMPTY };
+            self.expected = self.expected.max(Some(message.offset + 1));
+        }
+        self.restarts = 0;
     }
 
     /// Begins an attachment: the broker redelivers unacknowledged messages.
@@ -362,11 +378,9 @@ impl DeliveryLedger {
     }
 }
 
-/// A fingerprint that distinguishes messages of one offset after the broker restarted its offsets.
 fn fingerprint(message: &Message) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, part: u64| (hash.rotate_left(23) ^ part).wrapping_mul(ODD);
-    [message.token.source.producer_id, message.publish_time, message.token.sequence].into_iter().fold(ODD, mix)
+    let AckToken { sequence, source, .. } = &message.token;
+    RecordId::fingerprint(source.producer_id, microseconds(message.publish_time), *sequence)
 }
 
 #[cfg(test)]

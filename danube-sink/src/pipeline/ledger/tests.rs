@@ -31,6 +31,7 @@ impl Bench {
     fn receive(&mut self, offset: u64) -> Arrival {
         let message = Message {
             payload: Bytes::new(),
+            offset,
             publish_time: self.publish_time,
             attributes: None,
             key: None,

@@ -32,6 +32,8 @@ struct Book {
     order: Order,
     /// Records whose retries are exhausted become dead letters.
     exhausted_to_dead_letters: bool,
+    /// Messages are acknowledged when the spool has them.
+    is_spooled: bool,
 }
 
 /// The domain in which records are written in order.
@@ -80,6 +82,10 @@ impl Entry {
 impl Ledger {
     pub(super) fn exhausted_to_dead_letters(&self) {
         self.book().exhausted_to_dead_letters = true;
+    }
+
+    pub(super) fn spooled(&self) {
+        self.book().is_spooled = true;
     }
 
     pub(super) fn refusals_wait(&self) {
@@ -142,9 +148,11 @@ impl Ledger {
         book.entries[number].confirmed += 1;
         let Entry { invalid, rejected, dead_letters, confirmed, acked, .. } = book.entries[number];
         book.holds(number, confirmed == 1, "was written twice");
-        book.holds(number, !acked, "was written although it was acknowledged");
+        let may_be_acked = book.is_spooled;
+        book.holds(number, !acked || may_be_acked, "was written although it was acknowledged");
         let is_final = rejected && !book.refusals_wait;
         book.holds(number, !invalid && !is_final && dead_letters == 0, "was written although it was refused");
+        self.0.changed.notify_waiters();
     }
 
     pub(super) fn retried(&self, number: usize) {
@@ -168,7 +176,7 @@ impl Ledger {
     pub(super) fn acked(&self, number: usize) {
         let mut book = self.book();
         let Entry { invalid, rejected, dead_letters, confirmed, skips, acked, lost, .. } = book.entries[number];
-        let done = confirmed > 0 || dead_letters > 0 || (skips && (invalid || rejected));
+        let done = book.is_spooled || confirmed > 0 || dead_letters > 0 || (skips && (invalid || rejected));
         book.holds(number, done, "was acknowledged before it was done");
         book.entries[number].acked = true;
         book.open -= usize::from(!acked && !lost);
@@ -229,6 +237,20 @@ impl Ledger {
             tokio::pin!(changed);
             changed.as_mut().enable();
             if self.book().open == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until every message is written, or a dead letter, or lost by the broker.
+    pub(super) async fn delivered_all(&self) {
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let is_done = |entry: &Entry| entry.confirmed + entry.dead_letters > 0 || entry.lost;
+            if self.book().entries.iter().all(is_done) {
                 return;
             }
             changed.await;

@@ -317,6 +317,7 @@ impl Log {
         let message = &self.messages[offset];
         let delivery = Message {
             payload: message.payload.clone(),
+            offset: offset as u64,
             publish_time: message.publish_time,
             attributes: Some(Box::new([("origin".to_owned(), self.topic.clone())].into())),
             key: message.key.clone(),

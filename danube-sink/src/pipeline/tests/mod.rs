@@ -23,6 +23,7 @@ mod pending;
 mod redelivery;
 mod refusals;
 mod schedules;
+mod spooled;
 mod takeover;
 mod target;
 mod tasks;

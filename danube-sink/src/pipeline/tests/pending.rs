@@ -33,6 +33,7 @@ fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
     let source = Arc::new(MessageSource::of_topic(Arc::clone(&partition.topic)));
     let entry = |offset| Entry {
         id: RecordId::new(Arc::clone(&source), offset, 2, offset),
+        position: offset,
         key: None,
         attributes: None,
         bytes: Bytes::from_static(b"0123456789"),

@@ -1,0 +1,124 @@
+//! The spool as a broker: the delivery reads its logs as it would read partitions.
+//!
+//! Its window is what the delivery wants to have in hand, and a record that is acknowledged is settled in its log. Schemas and
+//! dead letters are Danube's.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use tokio::task::{JoinError, spawn_blocking};
+
+use super::broker::{
+    AckAnswers, AckToken, Attachment, Broker, BrokerFailure, Consumer, DeadLetter, FailureKind, Message, Session,
+};
+use crate::{
+    schema::SchemaInfo,
+    spool::{Log, MappingSpool, Reader, StoredRecord},
+};
+
+/// The spool of one mapping, and the broker behind it.
+pub(crate) struct SpoolBroker {
+    pub(crate) spool: Arc<MappingSpool>,
+    pub(crate) broker: Arc<dyn Broker>,
+}
+
+/// The session of a log's reader.
+struct SpoolSession {
+    log: Arc<Log>,
+}
+
+#[async_trait]
+impl Broker for SpoolBroker {
+    async fn partitions(&self, _: &str) -> Result<Vec<String>, BrokerFailure> {
+        Ok(self.spool.readable().into_iter().map(|(name, _)| name).collect())
+    }
+
+    async fn more_partitions(&self) {
+        self.spool.more().await;
+    }
+
+    async fn create_topic(&self, topic: &str, partitions: Option<u32>) -> Result<(), BrokerFailure> {
+        self.broker.create_topic(topic, partitions).await
+    }
+
+    async fn attach(&self, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
+        let log = self.spool.readable().into_iter().find(|(name, _)| **name == *consumer.topic);
+        let (_, log) =
+            log.ok_or_else(|| BrokerFailure::new(FailureKind::Missing, "the log is delivered and removed"))?;
+        let session = Arc::new(SpoolSession { log: Arc::clone(&log) });
+        let spool = Arc::clone(&self.spool);
+        let first = (Some(Reader::new(Arc::clone(&log))), log, spool);
+        let chunks = stream::unfold(first, |(reader, log, spool)| async move {
+            let (chunk, reader) = next(reader?, &log, &spool).await;
+            Some((chunk, (reader, log, spool)))
+        });
+        Ok(Attachment { chunks: chunks.boxed(), session })
+    }
+
+    async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
+        self.broker.schema(id, version).await
+    }
+
+    async fn publish(&self, topic: &str, dead_letters: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
+        self.broker.publish(topic, dead_letters).await
+    }
+}
+
+/// Reads the next chunk of a log, once there is one.
+async fn next(
+    mut reader: Reader,
+    log: &Arc<Log>,
+    spool: &MappingSpool,
+) -> (Result<Vec<Message>, BrokerFailure>, Option<Reader>) {
+    spool.turn(log).await;
+    loop {
+        let changed = log.changed();
+        tokio::pin!(changed);
+        // Registers before it checks, so that no change is missed in between.
+        changed.as_mut().enable();
+        if !reader.has_more() {
+            changed.await;
+            continue;
+        }
+        let read = spawn_blocking(move || (reader.read(), reader)).await;
+        match read {
+            Ok((Ok(records), rest)) if records.is_empty() => reader = rest,
+            Ok((Ok(records), rest)) => return (Ok(records.into_iter().map(message).collect()), Some(rest)),
+            Ok((Err(error), _)) => return (Err(unreadable(&error.to_string())), None),
+            Err(error) => return (Err(panicked(&error)), None),
+        }
+    }
+}
+
+fn message(record: StoredRecord) -> Message {
+    let StoredRecord { position, offset, sequence, publish_time, attributes, key, payload, source } = record;
+    Message { payload, offset, publish_time, attributes, key, token: AckToken { offset: position, sequence, source } }
+}
+
+#[async_trait]
+impl Session for SpoolSession {
+    async fn ack(&self, tokens: Vec<AckToken>) -> AckAnswers {
+        let log = Arc::clone(&self.log);
+        let settled = spawn_blocking(move || {
+            log.settle(tokens.iter().map(|token| token.offset));
+            tokens
+        });
+        match settled.await {
+            Ok(acked) => AckAnswers { acked, failed: Vec::new() },
+            Err(_) => AckAnswers::default(),
+        }
+    }
+
+    async fn health(&self) -> Result<(), BrokerFailure> {
+        Ok(())
+    }
+}
+
+fn unreadable(error: &str) -> BrokerFailure {
+    BrokerFailure::new(FailureKind::Unreachable, format!("the spool cannot be read: {error}"))
+}
+
+fn panicked(error: &JoinError) -> BrokerFailure {
+    unreadable(&format!("the reader panicked: {error}"))
+}

@@ -1,0 +1,133 @@
+//! Appends what the consumers of a mapping received to its spool, where it is acknowledged.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::{task::spawn_blocking, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    budget::Budget,
+    mapping::Mapping,
+    pending::{PendingRecords, PendingRun},
+};
+use crate::{
+    error::{ConnectorError, ConnectorResult},
+    observe::Stage,
+    record::Entry,
+    spool::{AppendError, MappingSpool},
+};
+
+/// The interval of attempts while the disk or the share of the mapping is full.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How many windows of messages are remembered, to recognize their redelivery after a restart.
+const WINDOWS_REMEMBERED: usize = 2;
+/// The largest window of a broker.
+const LARGEST_WINDOW: usize = 10_000;
+
+/// The task that spools one mapping.
+pub(crate) struct Spooler {
+    pub(crate) mapping: Arc<Mapping>,
+    pub(crate) spool: Arc<MappingSpool>,
+    pub(crate) budget: Budget,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Spooler {
+    /// Runs until the queue is closed and empty. After an error, the whole pipeline takes no more.
+    pub(crate) async fn run(self) -> ConnectorResult<()> {
+        let queue = &self.mapping.stripes()[0];
+        let outcome = loop {
+            let runs: VecDeque<_> = std::iter::from_fn(|| queue.pop()).collect();
+            if !runs.is_empty() {
+                if let Err(error) = self.spool(runs).await {
+                    self.stop.cancel();
+                    break Err(error);
+                }
+            } else if queue.is_done() {
+                break Ok(());
+            } else {
+                queue.changed().await;
+            }
+        };
+        queue.end();
+        outcome
+    }
+
+    /// Spools records, as soon as the disk takes them.
+    async fn spool(&self, mut runs: VecDeque<PendingRun>) -> ConnectorResult<()> {
+        let mut failing = None;
+        while let Some(first) = runs.front() {
+            let partition = Arc::clone(&first.partition);
+            let spool = Arc::clone(&self.spool);
+            let appending = spawn_blocking(move || (append_all(&spool, &mut runs), runs)).await;
+            let (appended, rest) =
+                appending.map_err(|error| ConnectorError::fatal(format!("the spool panicked: {error}")))?;
+            runs = rest;
+            let (kind, reason) = match appended {
+                Ok(()) => return Ok(()),
+                Err(AppendError::Sync(error)) => {
+                    let text =
+                        format!("{error}: records in the spool may be lost if the machine fails now; check the disk");
+                    return Err(ConnectorError::fatal(text));
+                }
+                Err(AppendError::Write(error)) => ("disk", format!("the spool cannot be written: {error}")),
+                Err(AppendError::Full) => {
+                    let (bytes, records) = (self.spool.share.limit(), self.spool.share.records());
+                    let text = format!(
+                        "the spool is full: {records} records wait for the target, and the mapping's share of \
+                         spool_max_bytes is {bytes} bytes"
+                    );
+                    ("full", text)
+                }
+            };
+            self.mapping.observer.error(Stage::Spool, kind);
+            failing.get_or_insert_with(|| self.mapping.fails()).report(&partition, reason);
+            tokio::select! {
+                () = self.spool.share.freed() => {}
+                () = sleep(RETRY_INTERVAL) => {}
+                // The broker keeps them.
+                () = self.stop.cancelled() => return Ok(()),
+            }
+            self.give_back(&mut runs);
+        }
+        Ok(())
+    }
+
+    /// Gives back the records of detached partitions, except the first, which probes the spool.
+    fn give_back(&self, runs: &mut VecDeque<PendingRun>) {
+        if !runs.iter().any(|run| run.partition.is_overdue()) || !self.mapping.gives_back(&self.stop) {
+            return;
+        }
+        let Some(mut first) = runs.pop_front() else { return };
+        runs.retain(|run| !run.partition.is_overdue());
+        let probe: PendingRecords = [first.split_to(1)].into_iter().collect();
+        if !first.partition.is_overdue() {
+            runs.push_front(first);
+        }
+        probe.copied(&self.budget).into_runs().rev().for_each(|run| runs.push_front(run));
+    }
+}
+
+/// Appends records to the logs of their partitions, and settles them. Blocks.
+fn append_all(spool: &MappingSpool, runs: &mut VecDeque<PendingRun>) -> Result<(), AppendError> {
+    while let Some(first) = runs.front() {
+        let partition = Arc::clone(&first.partition);
+        let (of_partition, others): (Vec<_>, Vec<_>) =
+            runs.drain(..).partition(|run| Arc::ptr_eq(&run.partition, &partition));
+        let entries: Vec<&Entry> = of_partition.iter().flat_map(PendingRun::entries).collect();
+        let remember = WINDOWS_REMEMBERED * partition.window().clamp(super::credit::DEFAULT_WINDOW, LARGEST_WINDOW);
+        let append = || spool.log(&partition.topic).map_err(AppendError::Write)?.append(&entries, remember);
+        let appended = match append() {
+            Err(AppendError::Full) if spool.compact() => append(),
+            appended => appended,
+        };
+        if let Err(error) = appended {
+            runs.extend(of_partition);
+            runs.extend(others);
+            return Err(error);
+        }
+        of_partition.into_iter().for_each(PendingRun::settle);
+        runs.extend(others);
+    }
+    Ok(())
+}
