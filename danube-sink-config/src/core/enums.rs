@@ -68,11 +68,11 @@ string_enums! {
     /// When the spool's records are durable, and their messages acknowledged.
     #[derive(Default)]
     SpoolSync: "`sync` policy" {
-        /// When the disk has them (fsync): they survive a power loss.
-        #[default]
-        Always = "always",
         /// When the operating system has them: they survive the end of the process, but not a power loss.
+        #[default]
         Os = "os",
+        /// When the disk has them (fsync): they survive a power loss. Each window of the broker waits for a sync.
+        Always = "always",
     }
 
     /// The format of log lines.

@@ -6,6 +6,7 @@
 //! | [Configuration](configuration) | the file, the environment, every common setting, settings of your own |
 //! | [Delivery](delivery) | guarantees, acknowledgements, order, idempotent writes |
 //! | [Batching](batching) | when a batch closes, and the broker's window |
+//! | [Spool](spool) | keep messages on a disk of one's own, for outages, restarts and large batches |
 //! | [Schemas](schemas) | from the bytes of a payload to values and types |
 //! | [Errors and dead letters](errors) | what the runtime does with each error |
 //! | [Testing a connector](testing) | unit tests, runs against the embedded broker, the conformance kit |
@@ -22,6 +23,7 @@
 //! | `errors.tolerance`, `errors.deadletterqueue.topic.name` | `on_invalid_record`, `dead_letter_topic` |
 //! | `tasks.max` | `tasks`, and more processes on one Shared subscription |
 //! | `batch.count`, `batch.period`; `batch.max_events`, `batch.timeout_secs` | `batch_size`, `flush_interval_ms` |
+//! | Vector's disk buffer | `data_dir`: see [Spool](spool) |
 //! | REST API, Connect's status | `/status`, `/ready`, `/metrics` |
 
 pub mod first_connector {
@@ -38,6 +40,10 @@ pub mod delivery {
 
 pub mod batching {
     #![doc = include_str!("batching.md")]
+}
+
+pub mod spool {
+    #![doc = include_str!("spool.md")]
 }
 
 pub mod schemas {

@@ -50,6 +50,7 @@ fn main() {
     measures::dead_letters::all(&report, &brokers);
     measures::throughput::window_10(&report, &brokers);
     let speed = measures::throughput::window_1000(&report, &brokers);
+    measures::spool::all(&report, &brokers);
     measures::latency::all(&report, &brokers, speed);
     measures::bursts::all(&report, &brokers);
 }

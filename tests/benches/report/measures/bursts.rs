@@ -1,7 +1,10 @@
 //! Bursts on a real broker, which skips messages when a subscription lags.
 
 use super::{Brokers, Round, Stream};
-use crate::figures::{Goal, Report, median};
+use crate::{
+    figures::{Goal, Report, median},
+    roles::Consumer,
+};
 
 /// Records a second: the speed of four publishers in Python. From some 18 000/s on, the bare loop loses records too.
 const RATE: f64 = 7_000.0;
@@ -25,7 +28,7 @@ pub(crate) fn all(report: &Report, brokers: &Brokers) {
             }
         };
         let stream = Stream { rate: Some(RATE), ..Stream::of(4, 4 * each) };
-        let rounds: Vec<_> = (0..report.rounds(3, 7)).map(|_| Round::of(&stream, &broker)).collect();
+        let rounds: Vec<_> = (0..report.rounds(3, 7)).map(|_| Round::of(&stream, &broker, Consumer::Nothing)).collect();
         for round in &rounds {
             report.progress(format!(
                 "{name}: skipped of {} records (bare, connector, bare): {:?}",

@@ -3,7 +3,7 @@
 use super::{Brokers, Round, Stream};
 use crate::{
     figures::{Goal, Report, median},
-    roles::{Consumed, TAIL},
+    roles::{Consumed, Consumer, TAIL},
 };
 
 pub(crate) const NAME: &str = "p99_milliseconds_over_bound";
@@ -29,7 +29,7 @@ pub(crate) fn all(report: &Report, brokers: &Brokers, speed: Option<f64>) {
         let seconds = report.rounds(1, 3) as f64;
         let stream = Stream { rate: Some(rate), latencies: true, ..Stream::of(8, (rate * seconds) as usize) };
         let bound = FLUSH_INTERVAL.min(BATCH / rate) + ALLOWANCE;
-        let rounds: Vec<_> = (0..report.rounds(3, 5)).map(|_| Round::of(&stream, &broker)).collect();
+        let rounds: Vec<_> = (0..report.rounds(3, 5)).map(|_| Round::of(&stream, &broker, Consumer::Nothing)).collect();
         let over = |round: &Round| {
             let bare = f64::midpoint(p99(&round.bare[0]), p99(&round.bare[1]));
             report.progress(format!(

@@ -6,6 +6,7 @@ pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod pipeline;
 pub(crate) mod quickstart;
+pub(crate) mod spool;
 pub(crate) mod throughput;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -150,9 +151,9 @@ struct Round {
 
 impl Round {
     /// Runs the same stream through each in turn, so that a machine that warms up or slows down favors none.
-    fn of(stream: &Stream, broker: &Broker) -> Self {
+    fn of(stream: &Stream, broker: &Broker, by: Consumer) -> Self {
         let before = stream.through(broker, Consumer::Bare);
-        let connector = stream.through(broker, Consumer::Nothing);
+        let connector = stream.through(broker, by);
         Self { bare: [before, stream.through(broker, Consumer::Bare)], connector }
     }
 

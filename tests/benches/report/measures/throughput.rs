@@ -3,7 +3,7 @@
 use super::{Broker, Brokers, Round, Stream, compare};
 use crate::{
     figures::{Goal, Report, median},
-    roles::TAIL,
+    roles::{Consumer, TAIL},
 };
 
 const WINDOW_10: &str = "window_10_throughput_ratio";
@@ -22,7 +22,7 @@ pub(crate) fn window_10(report: &Report, brokers: &Brokers) {
     // More producers outrun what a real broker keeps for a subscription.
     let producers = if brokers.real.is_some() { 2 } else { 8 };
     let stream = Stream::of(producers, 5_000);
-    let rounds = rounds(report, WINDOW_10, &stream, &broker, report.rounds(7, 21));
+    let rounds = rounds(report, WINDOW_10, &stream, (&broker, Consumer::Nothing), report.rounds(7, 21));
     if let Some(rounds) = whole(report, &[WINDOW_10], &stream, &rounds) {
         compare(report, WINDOW_10, Goal::AtLeast(0.9), rounds, |run| 1.0 / run.seconds);
     }
@@ -43,7 +43,7 @@ pub(crate) fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
     };
     let producers = if brokers.real.is_some() { 2 } else { 8 };
     let stream = Stream::of(producers, report.rounds(20_000, 40_000));
-    let rounds = rounds(report, WINDOW_1000, &stream, &broker, report.rounds(5, 11));
+    let rounds = rounds(report, WINDOW_1000, &stream, (&broker, Consumer::Nothing), report.rounds(5, 11));
     let rounds = whole(report, &names, &stream, &rounds)?;
     // The rest of the last batch waits for the flush interval, which is a setting and no cost.
     compare(report, WINDOW_1000, Goal::AtLeast(1.0), rounds, |run| 1.0 / run.seconds_before_tail);
@@ -55,9 +55,15 @@ pub(crate) fn window_1000(report: &Report, brokers: &Brokers) -> Option<f64> {
     Some(median(rounds.iter().map(|round| stream.records as f64 / round.connector.seconds)))
 }
 
-fn rounds(report: &Report, name: &str, stream: &Stream, broker: &Broker, count: usize) -> Vec<Round> {
+pub(super) fn rounds(
+    report: &Report,
+    name: &str,
+    stream: &Stream,
+    (broker, by): (&Broker, Consumer),
+    count: usize,
+) -> Vec<Round> {
     let round = |_| {
-        let round = Round::of(stream, broker);
+        let round = Round::of(stream, broker, by);
         let speeds = [&round.bare[0], &round.connector, &round.bare[1]]
             .map(|run| format!("{:.0}/s", run.arrived as f64 / run.seconds));
         let micros = [&round.bare[0], &round.connector, &round.bare[1]]
@@ -78,7 +84,7 @@ fn rounds(report: &Report, name: &str, stream: &Stream, broker: &Broker, count: 
 }
 
 /// The rounds, unless the broker skipped records in any of them; then the figures are void.
-fn whole<'r>(report: &Report, names: &[&str], stream: &Stream, rounds: &'r [Round]) -> Option<&'r [Round]> {
+pub(super) fn whole<'r>(report: &Report, names: &[&str], stream: &Stream, rounds: &'r [Round]) -> Option<&'r [Round]> {
     let [before, connector, after] = rounds
         .iter()
         .map(|round| round.skipped(stream))

@@ -66,6 +66,8 @@ pub(crate) enum Consumer {
     Bare,
     /// A connector that discards its records.
     Nothing,
+    /// A connector that discards its records, with a spool that syncs each append or not.
+    Spooled { syncs: bool },
     /// A connector whose writes each take this many milliseconds.
     Slow(u64),
     /// A connector that rejects every record.

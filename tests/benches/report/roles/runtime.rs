@@ -1,6 +1,7 @@
 //! The role of the connector, which runs in the full runtime.
 
 use std::{
+    env, fs,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use danube_sink::{
     ConnectorConfig, ConnectorResult, ConsumerConfig, MappingSettings, OnInvalidRecord, OnMassRefusal, PartialFailure,
-    RuntimeHandle, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType::Exclusive,
+    RuntimeHandle, SinkConnector, SinkRecord, SinkRuntime, SpoolSync, SubscriptionType::Exclusive,
 };
 
 use super::{Arrivals, Clock, Consume, Consumer, age, published};
@@ -33,6 +34,11 @@ pub(crate) async fn run(consume: Consume) {
     let mut config = ConnectorConfig::new(&consume.url, "runtime");
     config.metrics_port = 0;
     config.max_buffered_bytes = consume.max_buffered_bytes.unwrap_or(config.max_buffered_bytes);
+    if let Consumer::Spooled { syncs } = consume.by {
+        config.data_dir = Some(env::temp_dir().join(format!("danube-sink-report-{}", std::process::id())));
+        config.sync = if syncs { SpoolSync::Always } else { SpoolSync::Os };
+    }
+    let spool = config.data_dir.clone();
     let mut mapping = MappingSettings::new(consumer.clone(), &config);
     mapping.on_invalid_record = OnInvalidRecord::DeadLetter;
     mapping.on_mass_refusal = OnMassRefusal::GoOn;
@@ -51,6 +57,9 @@ pub(crate) async fn run(consume: Consume) {
     handle.shutdown();
     running.await.expect("no panic").expect("a clean end");
     clock.stop(&arrivals, watch.map(Watch::stop).unwrap_or_default());
+    if let Some(spool) = spool {
+        fs::remove_dir_all(spool).expect("the spool is removed");
+    }
 }
 
 /// Times of publishing of the written records, in order.
