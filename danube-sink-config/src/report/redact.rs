@@ -6,6 +6,11 @@
 
 use std::ops::Range;
 
+use toml_parser::{
+    Source,
+    lexer::{Token, TokenKind},
+};
+
 /// Parts of names that suggest a secret.
 const SENSITIVE: [&str; 11] = [
     "secret",
@@ -44,166 +49,106 @@ impl SecretNames<'_> {
 
 /// The parts of a text that no report may show.
 pub(crate) fn secrets_in(text: &str, names: SecretNames<'_>) -> Vec<Range<usize>> {
-    let mut scanner = Scanner { text, at: 0, names, table_is_secret: false, redacted: Vec::new() };
-    scanner.scan();
-    let mut redacted = scanner.redacted;
-    redacted.extend(secrets_in_urls(text));
+    let mut redacted = secrets_in_urls(text);
+    let tokens = Source::new(text).lex().into_vec();
+    let mut rest = tokens.as_slice();
+    // Of what stands since the last separator: a key, if `=` follows.
+    let mut key_is_secret = false;
+    let mut table_is_secret = false;
+    let mut at_line_start = true;
+    let mut in_header = false;
+    while let [token, behind @ ..] = rest {
+        rest = behind;
+        match token.kind() {
+            TokenKind::Whitespace => continue,
+            TokenKind::Newline => {
+                (key_is_secret, at_line_start, in_header) = (false, true, false);
+                continue;
+            }
+            TokenKind::LeftSquareBracket if at_line_start => (in_header, table_is_secret) = (true, false),
+            TokenKind::Equals => {
+                if table_is_secret || key_is_secret {
+                    let value = value_in(text, rest);
+                    rest = &rest[rest.partition_point(|token| token.span().start() < value.end)..];
+                    redacted.push(value);
+                }
+                key_is_secret = false;
+            }
+            TokenKind::Dot | TokenKind::Comment | TokenKind::Eof => {}
+            kind if kind == TokenKind::Atom || is_string(kind) => {
+                let is_secret = text_of(text, token).split(|char| !is_bare(char)).any(|name| names.is_secret(name));
+                key_is_secret |= is_secret;
+                table_is_secret |= in_header && is_secret;
+            }
+            _ => key_is_secret = false,
+        }
+        at_line_start = false;
+    }
     redacted
 }
 
-/// Goes through a text by the rules of TOML, as far as it follows them.
-struct Scanner<'a> {
-    text: &'a str,
-    at: usize,
-    names: SecretNames<'a>,
-    /// The header above names a secret.
-    table_is_secret: bool,
-    redacted: Vec<Range<usize>>,
+/// What may follow a string.
+const VALUE_ENDS: [TokenKind; 6] = [
+    TokenKind::Newline,
+    TokenKind::Comment,
+    TokenKind::Comma,
+    TokenKind::RightCurlyBracket,
+    TokenKind::RightSquareBracket,
+    TokenKind::Eof,
+];
+
+/// The value that tokens begin with: up to its closing quote or bracket, else up to the end of the line. One that is not closed,
+/// or that something follows, may continue in any line below it.
+fn value_in(text: &str, tokens: &[Token]) -> Range<usize> {
+    let is_blank = |kind| matches!(kind, TokenKind::Whitespace | TokenKind::Newline | TokenKind::Comment);
+    let mut blanks = tokens.iter().take_while(|token| is_blank(token.kind())).count();
+    let mut line = tokens[blanks..].iter().map(Token::kind).take_while(|kind| *kind != TokenKind::Newline).peekable();
+    // The next line may have the value, but not if it is a header or another key.
+    if line.peek() == Some(&TokenKind::LeftSquareBracket) || line.any(|kind| kind == TokenKind::Equals) {
+        blanks = tokens.iter().take_while(|token| token.kind() == TokenKind::Whitespace).count();
+    }
+    let [first, rest @ ..] = &tokens[blanks..] else { return text.len()..text.len() };
+    let start = first.span().start();
+    if is_string(first.kind()) && is_closed(text_of(text, first)) {
+        let next = rest.iter().map(Token::kind).find(|kind| *kind != TokenKind::Whitespace);
+        let is_whole = next.is_none_or(|next| VALUE_ENDS.contains(&next));
+        return start..if is_whole { first.span().end() } else { text.len() };
+    }
+    let mut depth = 0;
+    for token in &tokens[blanks..] {
+        match token.kind() {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket if depth == 1 => {
+                return start..token.span().end();
+            }
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => depth -= 1,
+            TokenKind::Newline if depth <= 0 && text_of(text, token).ends_with('\n') => {
+                return start..token.span().start();
+            }
+            kind if is_string(kind) && !is_closed(text_of(text, token)) => break,
+            _ => {}
+        }
+    }
+    start..text.len()
 }
 
-impl<'a> Scanner<'a> {
-    fn scan(&mut self) {
-        // Of what stands since the last separator: keys, until `=` says that they are.
-        let mut names: Vec<&'a str> = Vec::new();
-        let mut at_line_start = true;
-        while let Some(byte) = self.byte() {
-            match byte {
-                b'#' => self.at = self.line_end(),
-                b'\n' => {
-                    names.clear();
-                    at_line_start = true;
-                    self.at += 1;
-                    continue;
-                }
-                b'[' if at_line_start => {
-                    let header = &self.text[self.at..self.line_end()];
-                    let mut parts = header.split(['[', ']', '.', '"', '\'', ' ', '\t']);
-                    self.table_is_secret = parts.any(|part| self.names.is_secret(part));
-                    self.at = self.line_end();
-                }
-                b'=' => {
-                    self.at += 1;
-                    if self.table_is_secret || names.iter().any(|name| self.names.is_secret(name)) {
-                        self.skip_blanks();
-                        let start = self.at;
-                        self.skip_value();
-                        self.redacted.push(start..self.at);
-                    }
-                    names.clear();
-                }
-                b'"' | b'\'' => {
-                    let start = self.at;
-                    self.skip_string();
-                    names.push(self.text[start..self.at].trim_matches(['"', '\'']));
-                }
-                b',' | b'{' | b'}' | b'[' | b']' => {
-                    names.clear();
-                    self.at += 1;
-                }
-                _ if is_bare(byte) => {
-                    let length = self.rest().bytes().take_while(|byte| is_bare(*byte)).count();
-                    names.push(&self.text[self.at..self.at + length]);
-                    self.at += length;
-                }
-                _ => self.at += 1,
-            }
-            at_line_start &= byte.is_ascii_whitespace();
-        }
-    }
-
-    /// A value up to its end: the closing quote or bracket, else the end of the line. One that is not closed may go on in any
-    /// line below it.
-    fn skip_value(&mut self) {
-        match self.byte() {
-            Some(b'"' | b'\'') => {
-                self.skip_string();
-                // Quotes in the middle of a value are a slip, and the rest is the value too.
-                if !matches!(
-                    self.rest().trim_start_matches([' ', '\t']).bytes().next(),
-                    None | Some(b'\n' | b'\r' | b'#' | b',' | b'}' | b']')
-                ) {
-                    self.at = self.text.len();
-                }
-            }
-            Some(b'[' | b'{') => self.skip_brackets(),
-            _ => self.at = self.line_end(),
-        }
-    }
-
-    fn skip_blanks(&mut self) {
-        while matches!(self.byte(), Some(b' ' | b'\t')) {
-            self.at += 1;
-        }
-    }
-
-    fn skip_string(&mut self) {
-        let rest = self.rest();
-        let quote = &rest[..1];
-        let long = [r#"""""#, "'''"].into_iter().find(|long| rest.starts_with(long));
-        let delimiter = long.unwrap_or(quote);
-        let mut at = self.at + delimiter.len();
-        loop {
-            let rest = &self.text[at..];
-            if rest.starts_with(delimiter) {
-                self.at = at + delimiter.len();
-                // Up to two quotes may stand before the three that close.
-                while long.is_some() && self.rest().starts_with(quote) {
-                    self.at += 1;
-                }
-                return;
-            }
-            match rest.chars().next() {
-                Some('\\') if quote == "\"" => at += 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
-                Some('\n') if long.is_none() => break,
-                Some(char) => at += char.len_utf8(),
-                None => break,
-            }
-        }
-        self.at = self.text.len();
-    }
-
-    fn skip_brackets(&mut self) {
-        let mut depth = 0;
-        while let Some(byte) = self.byte() {
-            match byte {
-                b'"' | b'\'' => {
-                    self.skip_string();
-                    continue;
-                }
-                b'#' => self.at = self.line_end(),
-                b'[' | b'{' => depth += 1,
-                b']' | b'}' => depth -= 1,
-                _ => {}
-            }
-            self.at = (self.at + 1).min(self.text.len());
-            if depth == 0 {
-                return;
-            }
-        }
-    }
-
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn rest(&self) -> &'a str {
-        let mut at = self.at;
-        while !self.text.is_char_boundary(at) {
-            at += 1;
-        }
-        &self.text[at..]
-    }
-
-    fn line_end(&self) -> usize {
-        self.text.as_bytes()[self.at..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(self.text.len(), |end| self.at + end)
-    }
+fn text_of<'a>(text: &'a str, token: &Token) -> &'a str {
+    &text[token.span().start()..token.span().end()]
 }
 
-fn is_bare(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+fn is_string(kind: TokenKind) -> bool {
+    kind.encoding().is_some()
+}
+
+/// Whether a string has a quote at its end that is not escaped.
+fn is_closed(string: &str) -> bool {
+    let Some((quote, inside)) = string.split_at_checked(1) else { return false };
+    let escapes = |inside: &str| inside.len() - inside.trim_end_matches('\\').len();
+    inside.strip_suffix(quote).is_some_and(|inside| quote == "'" || escapes(inside) % 2 == 0)
+}
+
+fn is_bare(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '_' | '-')
 }
 
 /// A text whose URLs show neither login nor secret parameters.
@@ -282,6 +227,13 @@ mod tests {
             "url = \"https://host/?a=b&api_key=hunter2#x\"",
             "urls = [\"amqp://x:hunter2@a\", \"b\"]",
             "a = '''\npassword = 1'''\npassword = \"hunter2\"",
+            "a = \"not closed\npassword = \"hunter2\"",
+            "[sink] password = \"hunter2\"",
+            "password = hunter\rhunter2",
+            "password =\n\"hunter2\"",
+            "password = # here\nhunter2",
+            "password =\n[sink.tokens]\nvalue = \"hunter2\"",
+            "password = \"x\\\"\nhunter2\"",
         ] {
             assert!(!shown(text).contains("hunter2"), "{text}\n{}", shown(text));
         }
@@ -292,6 +244,7 @@ mod tests {
         for text in [
             "table = \"users\"\n[retry]\nmax_retries = 5\n",
             "token_header = \"x-token\"",
+            "password =\ntable = \"users\"",
             "# password = 1",
             "text = \"password = 1\"",
             "[sink.password]\n[sink.table]\nname = \"a\"",
