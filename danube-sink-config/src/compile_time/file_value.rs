@@ -11,7 +11,7 @@ use crate::{
         connector::{GeneratedConnector, TopicMapping},
         validate::NESTED_TABLE,
     },
-    schema::{ConstStr, KeySpec, ValueRef, ValueType, Violation, key_spec::find, keys::TableKeys},
+    schema::{ConstStr, KeySpec, ValueRef, ValueType, Violation, each, key_spec::find, keys::TableKeys, suggest},
 };
 
 /// How many missing keys of one table the build reports, each as an error of its own.
@@ -136,18 +136,18 @@ pub const fn missing_key(
 /// path has another type, which is an error of that value.
 const fn type_at(keys: &'static [KeySpec], path: &[PathSegment<'_>]) -> Option<(ValueType, bool)> {
     let mut value_type = ValueType::Table(keys);
-    let mut index = 0;
-    while index < path.len() {
-        value_type = match (value_type, path[index]) {
+    let mut rest = path;
+    while let [segment, behind @ ..] = rest {
+        rest = behind;
+        value_type = match (value_type, segment) {
             (ValueType::Array { of, .. }, PathSegment::Item) | (ValueType::Map { of, .. }, PathSegment::Key(_)) => *of,
             (ValueType::Table(keys), PathSegment::Key(key)) => match find(keys, key) {
                 Some(spec) => spec.value_type,
-                None if index + 1 == path.len() => return Some((value_type, true)),
+                None if rest.is_empty() => return Some((value_type, true)),
                 None => return None,
             },
             _ => return None,
         };
-        index += 1;
     }
     Some((value_type, false))
 }
@@ -169,13 +169,11 @@ const fn report(
     violation: &Violation,
 ) -> ConstStr {
     let mut text = ConstStr::new(location.prefix);
-    let mut index = 0;
-    while index < path.len() {
-        if let PathSegment::Key(key) = path[index] {
+    each!(segment in path => {
+        if let PathSegment::Key(key) = segment {
             text = text.with("`").with(key).with("`: ");
         }
-        index += 1;
-    }
+    });
     text = text.with(violation.message.as_str());
     let excerpt = if names_secret(keys, location.excerpt) { location.redacted_excerpt } else { location.excerpt };
     if !excerpt.is_empty() {
@@ -186,30 +184,23 @@ const fn report(
 
 /// Whether a line has the name of a secret in it.
 const fn names_secret(keys: &[KeySpec], line: &str) -> bool {
-    let mut index = 0;
-    while index < keys.len() {
-        let KeySpec { name, value_type, .. } = &keys[index];
-        if keys[index].is_secret() && is_in(name.as_bytes(), line.as_bytes())
-            || names_secret(value_type.keys(), line)
-            || names_secret(value_type.item().keys(), line)
+    each!(spec in keys => {
+        if spec.is_secret() && is_in(spec.name.as_bytes(), line.as_bytes())
+            || names_secret(spec.value_type.keys(), line)
+            || names_secret(spec.value_type.item().keys(), line)
         {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 
 const fn is_in(name: &[u8], mut line: &[u8]) -> bool {
-    while let [_, rest @ ..] = line {
-        let mut index = 0;
-        while index < name.len() && index < line.len() && name[index] == line[index] {
-            index += 1;
-        }
-        if index == name.len() {
+    while line.len() >= name.len() {
+        if suggest::same_bytes(line.split_at(name.len()).0, name) {
             return true;
         }
-        line = rest;
+        line = line.split_at(1).1;
     }
     false
 }

@@ -2,7 +2,8 @@
 //! of the build, at the place in the attribute that it is about.
 
 use crate::schema::{
-    ConstStr, InvalidConstraint, KeySpec, ValueRef, ValueSource, ValueType, key_spec::find, keys::TableKeys, suggest,
+    ConstStr, InvalidConstraint, KeySpec, ValueRef, ValueSource, ValueType, each, key_spec::find, keys::TableKeys,
+    suggest,
 };
 
 /// Stops the compiler at a constraint that the type cannot have. `number` is that of the constraint.
@@ -107,22 +108,18 @@ pub const fn assert_source_in_mapping(spec: &KeySpec) {
 const fn assert_one_value(value_type: &ValueType, many: bool) {
     match value_type {
         ValueType::Array { of, .. } | ValueType::Map { of, .. } => assert_one_value(of, true),
-        ValueType::Table(keys) => {
-            let mut index = 0;
-            while index < keys.len() {
-                if let ValueSource::FileOrVariable(name) = keys[index].source
-                    && many
-                {
-                    let message = ConstStr::new("the variable ").with(name).with(" would override `");
-                    stop(
-                        message.with(keys[index].name).with("` in every table, of which there may be many"),
-                        "remove `env` from that key, or use another type here",
-                    );
-                }
-                assert_one_value(&keys[index].value_type, many);
-                index += 1;
+        ValueType::Table(keys) => each!(key in *keys => {
+            if let ValueSource::FileOrVariable(name) = key.source
+                && many
+            {
+                let message = ConstStr::new("the variable ").with(name).with(" would override `");
+                stop(
+                    message.with(key.name).with("` in every table, of which there may be many"),
+                    "remove `env` from that key, or use another type here",
+                );
             }
-        }
+            assert_one_value(&key.value_type, many);
+        }),
         _ => {}
     }
 }
@@ -138,10 +135,9 @@ pub const fn assert_variables_differ(keys: &[KeySpec]) {
 
 #[track_caller]
 const fn assert_unique_variables(keys: &[KeySpec], all: &[KeySpec]) {
-    let mut index = 0;
-    while index < keys.len() {
+    each!(key in keys => {
         // Two tables may share a secret: beside each is the key that names another variable.
-        if let ValueSource::FileOrVariable(name) = keys[index].source
+        if let ValueSource::FileOrVariable(name) = key.source
             && uses(all, name) > 1
         {
             stop(
@@ -149,22 +145,19 @@ const fn assert_unique_variables(keys: &[KeySpec], all: &[KeySpec]) {
                 "name another variable with `env = \"…\"` on one of them",
             );
         }
-        assert_unique_variables(keys[index].value_type.keys(), all);
-        index += 1;
-    }
+        assert_unique_variables(key.value_type.keys(), all);
+    });
 }
 
 /// How many keys are read from a variable.
 const fn uses(keys: &[KeySpec], variable: &str) -> usize {
     let mut count = 0;
-    let mut index = 0;
-    while index < keys.len() {
-        if let ValueSource::FileOrVariable(name) | ValueSource::Secret(Some(name)) = keys[index].source {
+    each!(key in keys => {
+        if let ValueSource::FileOrVariable(name) | ValueSource::Secret(Some(name)) = key.source {
             count += suggest::is_same(name, variable) as usize;
         }
-        count += uses(keys[index].value_type.keys(), variable);
-        index += 1;
-    }
+        count += uses(key.value_type.keys(), variable);
+    });
     count
 }
 

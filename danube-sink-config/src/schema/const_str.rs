@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::each;
+
 /// More than any message needs; longer ones are cut.
 const CAPACITY: usize = 4096;
 
@@ -24,13 +26,10 @@ impl ConstStr {
     /// Appends a text.
     #[must_use]
     pub const fn with(mut self, text: &str) -> Self {
-        let more = text.as_bytes();
-        let mut index = 0;
-        while index < more.len() && self.length < CAPACITY {
-            self.bytes[self.length] = more[index];
-            self.length += 1;
-            index += 1;
-        }
+        let (_, rest) = self.bytes.split_at_mut(self.length);
+        let length = if text.len() < rest.len() { text.len() } else { rest.len() };
+        rest.split_at_mut(length).0.copy_from_slice(text.as_bytes().split_at(length).0);
+        self.length += length;
         self
     }
 
@@ -60,17 +59,24 @@ impl ConstStr {
     #[must_use]
     pub const fn with_list(mut self, words: &[&str], join: &str) -> Self {
         let mut index = 0;
-        while index < words.len() {
+        each!(word in words => {
             if index == MAX_WORDS {
                 return self.with(" and ").with_number((words.len() - index) as i128).with(" more");
             }
-            if index > 0 {
-                self = if index + 1 == words.len() { self.with(" ").with(join).with(" ") } else { self.with(", ") };
-            }
-            self = self.with("`").with(words[index]).with("`");
+            self = self.with_separator(index, words.len(), join).with("`").with(word).with("`");
             index += 1;
-        }
+        });
         self
+    }
+
+    /// Appends what stands before an item of a list.
+    #[must_use]
+    pub(crate) const fn with_separator(self, index: usize, count: usize, join: &str) -> Self {
+        match index {
+            0 => self,
+            _ if index + 1 == count => self.with(" ").with(join).with(" "),
+            _ => self.with(", "),
+        }
     }
 
     /// The string.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ValueRef, ValueType, byte_size, duration};
+use super::{ValueRef, ValueType, duration};
 
 /// A constraint on the values of a key, or on the items of an array or map: `range`, `length` or `one_of`.
 #[derive(Debug, Clone, Copy)]
@@ -119,56 +119,63 @@ impl ValueType {
         below: bool,
         range: &'static str,
     ) -> Result<Self, InvalidConstraint> {
-        match *self {
-            Self::Integer { min: least, max: greatest } => {
-                let (Some(min), Some(mut max)) = (integer_or(from, least), integer_or(to, greatest)) else {
-                    return invalid("the range of an integer has integers", "write a range such as `1..=100`");
-                };
-                if below {
-                    max = max.saturating_sub(1);
-                }
-                if min > max {
-                    return Err(EMPTY);
-                }
-                if min < least || max > greatest { Err(TOO_WIDE) } else { Ok(Self::Integer { min, max }) }
+        if let Self::Float { min: least, max: greatest, .. } = *self {
+            let (Some(min), Some(max)) = (float_or(from, least), float_or(to, greatest)) else {
+                return invalid("the range of a number has numbers", "write a range such as `0.0..=1.0`");
+            };
+            let max = if below { max.next_down() } else { max };
+            return match is_narrower(min > max, min < least || max > greatest) {
+                Ok(()) => Ok(Self::Float { min, max, range }),
+                Err(invalid) => Err(invalid),
+            };
+        }
+        let (least, greatest) = match *self {
+            Self::Integer { min, max } => (min, max),
+            Self::Duration { min, max, .. } => (min.as_nanos() as i128, max.as_nanos() as i128),
+            Self::ByteSize { min, max, .. } => (min as i128, max as i128),
+            _ => {
+                return invalid(
+                    "only numbers, durations and sizes have a range",
+                    "write `length` for strings, arrays and maps, or remove it",
+                );
             }
-            Self::Float { min: least, max: greatest, .. } => {
-                let (Some(min), Some(mut max)) = (float_or(from, least), float_or(to, greatest)) else {
-                    return invalid("the range of a number has numbers", "write a range such as `0.0..=1.0`");
-                };
-                if below {
-                    max = max.next_down();
+        };
+        let (Some(min), Some(max)) = (self.number_or(from, least), self.number_or(to, greatest)) else {
+            return match self {
+                Self::Duration { .. } => {
+                    invalid("the range of a duration has durations", "write a range such as `\"250ms\"..=\"5m\"`")
                 }
-                if min > max {
-                    return Err(EMPTY);
+                Self::ByteSize { .. } => {
+                    invalid("the range of a size has sizes", "write a range such as `\"1KiB\"..=\"5MiB\"`")
                 }
-                if min < least || max > greatest { Err(TOO_WIDE) } else { Ok(Self::Float { min, max, range }) }
-            }
-            Self::Duration { min, max, .. } => {
-                let (Some(min), Some(mut max)) = (duration_or(from, min), duration_or(to, max)) else {
-                    return invalid(
-                        "the range of a duration has durations",
-                        "write a range such as `\"250ms\"..=\"5m\"`",
-                    );
-                };
-                if below {
-                    max = max.saturating_sub(Duration::from_nanos(1));
-                }
-                if min.as_nanos() > max.as_nanos() { Err(EMPTY) } else { Ok(Self::Duration { min, max, range }) }
-            }
-            Self::ByteSize { min, max, .. } => {
-                let (Some(min), Some(mut max)) = (size_or(from, min), size_or(to, max)) else {
-                    return invalid("the range of a size has sizes", "write a range such as `\"1KiB\"..=\"5MiB\"`");
-                };
-                if below {
-                    max = max.saturating_sub(1);
-                }
-                if min > max { Err(EMPTY) } else { Ok(Self::ByteSize { min, max, range }) }
-            }
-            _ => invalid(
-                "only numbers, durations and sizes have a range",
-                "write `length` for strings, arrays and maps, or remove it",
-            ),
+                _ => invalid("the range of an integer has integers", "write a range such as `1..=100`"),
+            };
+        };
+        let max = max.saturating_sub(below as i128);
+        match is_narrower(min > max, min < least || max > greatest) {
+            Err(invalid) => Err(invalid),
+            Ok(()) => Ok(match self {
+                Self::Duration { .. } => Self::Duration { min: nanoseconds(min), max: nanoseconds(max), range },
+                Self::ByteSize { .. } => Self::ByteSize { min: min as u64, max: max as u64, range },
+                _ => Self::Integer { min, max },
+            }),
+        }
+    }
+
+    /// The end of a range: an integer, the nanoseconds of a duration, the bytes of a size.
+    const fn number_or(&self, end: Option<ValueRef<'static>>, otherwise: i128) -> Option<i128> {
+        match (self, end) {
+            (_, None) => Some(otherwise),
+            (Self::Integer { .. }, Some(ValueRef::Integer(number))) => Some(number),
+            (Self::Duration { .. }, Some(ValueRef::String(text))) => match duration(text) {
+                Some(duration) => Some(duration.as_nanos() as i128),
+                None => None,
+            },
+            (Self::ByteSize { .. }, Some(size)) => match size.as_byte_size() {
+                Some(size) => Some(size as i128),
+                None => None,
+            },
+            _ => None,
         }
     }
 
@@ -191,22 +198,18 @@ impl ValueType {
         if !matches!(self, Self::String { .. } | Self::Integer { .. }) {
             return invalid("`one_of` is for strings and integers", "remove it, or use an enum that derives `Setting`");
         }
-        let mut index = 0;
-        while index < values.len() {
-            if self.violation(&values[index]).is_some() {
+        let mut rest = values;
+        while let [value, behind @ ..] = rest {
+            rest = behind;
+            if self.violation(value).is_some() {
                 return invalid(
                     "one of the values does not fit the type",
                     "write values of the type, within its `range` or `length`",
                 );
             }
-            let mut before = 0;
-            while before < index {
-                if values[before].equals(&values[index]) {
-                    return invalid("one of the values is repeated", "write each value once");
-                }
-                before += 1;
+            if value.is_among(rest) {
+                return invalid("one of the values is repeated", "write each value once");
             }
-            index += 1;
         }
         if values.is_empty() {
             return invalid("there is no allowed value", "write the values in brackets: `one_of = [\"a\", \"b\"]`");
@@ -215,12 +218,17 @@ impl ValueType {
     }
 }
 
-const fn integer_or(end: Option<ValueRef<'static>>, otherwise: i128) -> Option<i128> {
-    match end {
-        None => Some(otherwise),
-        Some(ValueRef::Integer(number)) => Some(number),
-        Some(_) => None,
+const fn is_narrower(is_empty: bool, is_wider: bool) -> Result<(), InvalidConstraint> {
+    match (is_empty, is_wider) {
+        (true, _) => Err(EMPTY),
+        (false, true) => Err(TOO_WIDE),
+        (false, false) => Ok(()),
     }
+}
+
+#[allow(clippy::cast_sign_loss, reason = "no end of a range of durations is negative")]
+const fn nanoseconds(number: i128) -> Duration {
+    Duration::from_nanos_u128(number as u128)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a float's setting has a float's precision")]
@@ -229,23 +237,6 @@ const fn float_or(end: Option<ValueRef<'static>>, otherwise: f64) -> Option<f64>
         None => Some(otherwise),
         Some(ValueRef::Float(number)) => Some(number),
         Some(ValueRef::Integer(number)) => Some(number as f64),
-        Some(_) => None,
-    }
-}
-
-const fn duration_or(end: Option<ValueRef<'static>>, otherwise: Duration) -> Option<Duration> {
-    match end {
-        None => Some(otherwise),
-        Some(ValueRef::String(text)) => duration(text),
-        Some(_) => None,
-    }
-}
-
-const fn size_or(end: Option<ValueRef<'static>>, otherwise: u64) -> Option<u64> {
-    match end {
-        None => Some(otherwise),
-        Some(ValueRef::String(text)) => byte_size(text),
-        Some(ValueRef::Integer(number)) if number >= 0 && number <= u64::MAX as i128 => Some(number as u64),
         Some(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Formats of strings, validated in constants: topics, JSON pointers, record fields, log levels.
 
-use super::{ConstStr, suggest};
+use super::{ConstStr, each, suggest};
 
 /// What precedes the name of an attribute, with a colon between.
 pub const ATTRIBUTE: &str = "attribute";
@@ -52,13 +52,11 @@ pub(super) const fn is_field(text: &str, metadata: &[&str]) -> bool {
 }
 
 pub(super) const fn is_word(text: &str, words: &[&str]) -> bool {
-    let mut index = 0;
-    while index < words.len() {
-        if suggest::same_word(text, words[index]) {
+    each!(word in words => {
+        if suggest::same_word(text, word) {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 
@@ -79,18 +77,16 @@ pub(super) const fn is_log_level(text: &str) -> bool {
 }
 
 const fn is_one_level(word: &str) -> bool {
-    let mut index = 0;
-    while index < LEVELS.len() {
-        if word.eq_ignore_ascii_case(LEVELS[index]) {
+    each!(level in &LEVELS => {
+        if word.eq_ignore_ascii_case(level) {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 
 /// The position of a byte; the length of the text without it.
-const fn find(text: &str, byte: u8) -> usize {
+pub(super) const fn find(text: &str, byte: u8) -> usize {
     let bytes = text.as_bytes();
     let mut index = 0;
     while index < bytes.len() && bytes[index] != byte {

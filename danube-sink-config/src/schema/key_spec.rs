@@ -1,6 +1,6 @@
 //! The declaration of a key.
 
-use super::{ConstStr, ValueType, suggest};
+use super::{ConstStr, ValueType, each, format, suggest};
 
 /// The declaration of a key: its name, the values that it takes, its default, and its help.
 #[derive(Debug, Clone, Copy)]
@@ -85,13 +85,11 @@ impl KeySpec {
             return false;
         }
         let ValueType::Table(keys) = self.value_type else { return true };
-        let mut index = 0;
-        while index < keys.len() {
-            if keys[index].is_required_in_file() {
+        each!(key in keys => {
+            if key.is_required_in_file() {
                 return true;
             }
-            index += 1;
-        }
+        });
         false
     }
 
@@ -125,13 +123,11 @@ impl KeyDefault {
 
 /// The key of this name among the keys of a table.
 pub const fn find<'a>(keys: &'a [KeySpec], name: &str) -> Option<&'a KeySpec> {
-    let mut index = 0;
-    while index < keys.len() {
-        if keys[index].is_named(name) {
-            return Some(&keys[index]);
+    each!(key in keys => {
+        if key.is_named(name) {
+            return Some(key);
         }
-        index += 1;
-    }
+    });
     None
 }
 
@@ -141,14 +137,11 @@ pub const fn with_defaults<const N: usize>(keys: &[KeySpec], defaults: &[(&str, 
     let mut index = 0;
     while index < N && index < keys.len() {
         copy[index] = keys[index];
-        let mut number = 0;
-        while number < defaults.len() {
-            let (name, literal) = defaults[number];
+        each!((name, literal) in defaults => {
             if copy[index].is_named(name) {
                 copy[index].default = KeyDefault::Literal(literal);
             }
-            number += 1;
-        }
+        });
         index += 1;
     }
     copy
@@ -157,27 +150,21 @@ pub const fn with_defaults<const N: usize>(keys: &[KeySpec], defaults: &[(&str, 
 /// Whether a table may be left out because all of its keys may.
 pub const fn all_keys_optional(value_type: &ValueType) -> bool {
     let ValueType::Table(keys) = value_type else { return false };
-    let mut index = 0;
-    while index < keys.len() {
-        if matches!(keys[index].default, KeyDefault::Required) {
+    each!(key in *keys => {
+        if matches!(key.default, KeyDefault::Required) {
             return false;
         }
-        index += 1;
-    }
+    });
     true
 }
 
 /// The first line of a help text, without the full stop at its end.
 pub(crate) const fn first_line(text: &str) -> &str {
-    let bytes = text.as_bytes();
-    let mut end = 0;
-    while end < bytes.len() && bytes[end] != b'\n' {
-        end += 1;
+    let (mut line, _) = text.split_at(format::find(text, b'\n'));
+    while let [rest @ .., b'.' | b'\r'] = line.as_bytes() {
+        line = line.split_at(rest.len()).0;
     }
-    while end > 0 && matches!(bytes[end - 1], b'.' | b'\r') {
-        end -= 1;
-    }
-    text.split_at(end).0
+    line
 }
 
 /// What to add for a key that is missing.

@@ -1,7 +1,7 @@
 //! Validates the keys of a table: unknown and missing ones, in the same words while a connector is built and at start.
 
 use super::{
-    ConstStr, KeySpec, Violation,
+    ConstStr, KeySpec, Violation, each,
     key_spec::{add_key, find},
     suggest,
 };
@@ -41,17 +41,14 @@ impl<'a> TableKeys<'a> {
     /// key. `present` are the keys that the table has. A misspelt key is not missing: it is unknown.
     pub const fn missing_key(&self, present: &[&str], skip: usize) -> Option<Violation> {
         let mut skipped = 0;
-        let mut index = 0;
-        while index < self.keys.len() {
-            let spec = &self.keys[index];
+        each!(spec in self.keys => {
             if spec.is_required_in_file() && !is_present(spec, present) && !self.is_misspelt(spec.name, present) {
                 if skipped == skip {
                     return Some(self.missing(spec));
                 }
                 skipped += 1;
             }
-            index += 1;
-        }
+        });
         None
     }
 
@@ -63,9 +60,7 @@ impl<'a> TableKeys<'a> {
 
     /// Whether one of the present keys is unknown, and closest to this name.
     pub const fn is_misspelt(&self, name: &str, present: &[&str]) -> bool {
-        let mut index = 0;
-        while index < present.len() {
-            let other = present[index];
+        each!(other in present => {
             if suggest::is_close(other, name)
                 && find(self.keys, other).is_none()
                 && !suggest::contains(self.known, other)
@@ -74,35 +69,24 @@ impl<'a> TableKeys<'a> {
             {
                 return true;
             }
-            index += 1;
-        }
+        });
         false
     }
 
     const fn names(&self) -> Names<'a> {
         let mut names = Names { names: [""; MAX_NAMES], count: 0 };
-        let mut index = 0;
-        while index < self.known.len() {
-            names = names.with(self.known[index]);
-            index += 1;
-        }
-        let mut index = 0;
-        while index < self.keys.len() {
-            names = names.with(self.keys[index].name);
-            index += 1;
-        }
+        each!(name in self.known => { names = names.with(name) });
+        each!(key in self.keys => { names = names.with(key.name) });
         names
     }
 }
 
 const fn is_present(spec: &KeySpec, present: &[&str]) -> bool {
-    let mut index = 0;
-    while index < present.len() {
-        if spec.is_named(present[index]) {
+    each!(name in present => {
+        if spec.is_named(name) {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 

@@ -9,6 +9,7 @@
 
 pub mod const_str;
 pub mod constraint;
+mod each;
 pub mod format;
 mod http_status;
 pub mod key_spec;
@@ -20,6 +21,7 @@ pub mod validate;
 pub mod value_ref;
 pub mod value_type;
 
+pub(crate) use self::each::each;
 #[cfg(feature = "runtime")]
 pub(crate) use self::format::LEVELS;
 pub use self::{

@@ -22,12 +22,7 @@ pub const fn duration(text: &str) -> Option<Duration> {
         };
         rest = behind;
     }
-    let seconds = total / NANOS_PER_SECOND;
-    if seconds > u64::MAX as u128 {
-        None
-    } else {
-        Some(Duration::new(seconds as u64, (total % NANOS_PER_SECOND) as u32))
-    }
+    if total > Duration::MAX.as_nanos() { None } else { Some(Duration::from_nanos_u128(total)) }
 }
 
 /// A size in bytes: `"512B"`, `"64KiB"`, `"5MiB"`, `"1.5GiB"`; `kB`, `MB` and `GB` count in thousands.

@@ -1,5 +1,7 @@
 //! Suggestions for misspelt words: "did you mean …?"
 
+use super::each;
+
 /// Longer words are compared up to this length.
 const MAX_LENGTH: usize = 64;
 
@@ -7,16 +9,13 @@ const MAX_LENGTH: usize = 64;
 pub const fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let mut best = None;
     let mut least = usize::MAX;
-    let mut index = 0;
-    while index < candidates.len() {
-        let candidate = candidates[index];
+    each!(candidate in candidates => {
         if let Some(distance) = close_distance(word, candidate)
             && distance < least
         {
-            (best, least) = (Some(candidate), distance);
+            (best, least) = (Some(*candidate), distance);
         }
-        index += 1;
-    }
+    });
     best
 }
 
@@ -110,7 +109,10 @@ pub const fn same_word(one: &str, two: &str) -> bool {
 
 /// Whether two strings are equal.
 pub(crate) const fn is_same(one: &str, two: &str) -> bool {
-    let (one, two) = (one.as_bytes(), two.as_bytes());
+    same_bytes(one.as_bytes(), two.as_bytes())
+}
+
+pub(crate) const fn same_bytes(one: &[u8], two: &[u8]) -> bool {
     let mut index = 0;
     while index < one.len() && index < two.len() && one[index] == two[index] {
         index += 1;
@@ -120,13 +122,11 @@ pub(crate) const fn is_same(one: &str, two: &str) -> bool {
 
 /// Whether a word is among others.
 pub(crate) const fn contains(words: &[&str], word: &str) -> bool {
-    let mut index = 0;
-    while index < words.len() {
-        if is_same(words[index], word) {
+    each!(other in words => {
+        if is_same(other, word) {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 

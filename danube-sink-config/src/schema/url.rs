@@ -2,6 +2,8 @@
 //!
 //! Nothing is refused that the WHATWG's URL standard takes, but for white space and control characters, which it drops.
 
+use super::each;
+
 const NO_SCHEME: &str = "not a URL: it does not begin with a scheme";
 const NO_HOST: &str = "not a URL: it names no host";
 const HOST: &str = "not a URL: a character that no host has";
@@ -81,13 +83,11 @@ const fn split<'a>(bytes: &'a [u8], stops: &[u8]) -> (&'a [u8], &'a [u8]) {
 }
 
 const fn contains(bytes: &[u8], byte: u8) -> bool {
-    let mut index = 0;
-    while index < bytes.len() {
-        if bytes[index] == byte {
+    each!(other in bytes => {
+        if *other == byte {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 
@@ -109,13 +109,11 @@ const fn is_scheme(scheme: &[u8]) -> bool {
 
 const fn needs_host(scheme: &[u8]) -> bool {
     let schemes: [&[u8]; 5] = [b"http", b"https", b"ws", b"wss", b"ftp"];
-    let mut index = 0;
-    while index < schemes.len() {
-        if scheme.eq_ignore_ascii_case(schemes[index]) {
+    each!(with_host in &schemes => {
+        if scheme.eq_ignore_ascii_case(with_host) {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 
@@ -128,13 +126,11 @@ const fn is_ipv6(address: &[u8]) -> bool {
 }
 
 const fn has_forbidden(host: &[u8]) -> bool {
-    let mut index = 0;
-    while index < host.len() {
-        if host[index] <= b' ' || host[index] == 0x7f || contains(b"<>[]^|", host[index]) {
+    each!(byte in host => {
+        if *byte <= b' ' || *byte == 0x7f || contains(b"<>[]^|", *byte) {
             return true;
         }
-        index += 1;
-    }
+    });
     false
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    ConstStr, ValueRef, ValueType, byte_size, duration,
+    ConstStr, ValueRef, ValueType, duration, each,
     format::{NOT_A_FIELD, field_help, is_field, is_log_level, is_pointer, is_topic, is_word},
     http_statuses, suggest, url,
 };
@@ -74,7 +74,10 @@ impl ValueType {
                 ValueRef::Table(_) => violation("the table has too many or too few keys", counted(*min, *max, " key")),
                 _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
             },
-            Self::OneOf(choices) => self.violation_of_choice(value, choices),
+            Self::OneOf(choices) if value.is_among(choices) => None,
+            Self::OneOf(choices) => {
+                violation("not one of the allowed values", alternatives(ConstStr::new("write "), choices))
+            }
             Self::Table(_) => match value {
                 ValueRef::Table(_) => None,
                 _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
@@ -87,24 +90,16 @@ impl ValueType {
                     Some(_) => out_of_range("duration", range),
                 }
             }
-            Self::ByteSize { min, max, range } => {
-                let size = match value {
-                    ValueRef::String(text) => match byte_size(text) {
-                        Some(size) => size,
-                        None => return violation("invalid size", ConstStr::new(SIZE)),
-                    },
-                    ValueRef::Integer(number) if *number >= 0 && *number <= u64::MAX as i128 => *number as u64,
-                    _ => return Some(value.unexpected("a size in bytes", SIZE)),
-                };
-                if size >= *min && size <= *max { None } else { out_of_range("size", range) }
-            }
+            Self::ByteSize { min, max, range } => match (value.as_byte_size(), value) {
+                (Some(size), _) if size >= *min && size <= *max => None,
+                (Some(_), _) => out_of_range("size", range),
+                (None, ValueRef::String(_)) => violation("invalid size", ConstStr::new(SIZE)),
+                (None, _) => Some(value.unexpected("a size in bytes", SIZE)),
+            },
             Self::HttpStatuses => match value {
                 ValueRef::Integer(200..=599) => None,
-                ValueRef::Integer(_) => violation("invalid HTTP status", ConstStr::new(STATUS)),
-                ValueRef::String(text) => match http_statuses(text) {
-                    Some(_) => None,
-                    None => violation("invalid HTTP status", ConstStr::new(STATUS)),
-                },
+                ValueRef::String(text) if http_statuses(text).is_some() => None,
+                ValueRef::Integer(_) | ValueRef::String(_) => violation("invalid HTTP status", ConstStr::new(STATUS)),
                 _ => Some(value.unexpected("an HTTP status", STATUS)),
             },
             Self::Secret => violation(
@@ -117,17 +112,6 @@ impl ValueType {
                 _ => Some(value.unexpected("a string", "write it in double quotes")),
             },
         }
-    }
-
-    const fn violation_of_choice(&self, value: &ValueRef<'_>, choices: &[ValueRef<'_>]) -> Option<Violation> {
-        let mut index = 0;
-        while index < choices.len() {
-            if value.equals(&choices[index]) {
-                return None;
-            }
-            index += 1;
-        }
-        violation("not one of the allowed values", alternatives(ConstStr::new("write "), choices))
     }
 
     const fn violation_of_string(&self, text: &str) -> Option<Violation> {
@@ -193,17 +177,10 @@ impl ValueType {
 /// Appends the allowed values to a text.
 pub(crate) const fn alternatives(mut text: ConstStr, choices: &[ValueRef<'_>]) -> ConstStr {
     let mut index = 0;
-    while index < choices.len() {
-        let join = if index == 0 {
-            ""
-        } else if index + 1 == choices.len() {
-            " or "
-        } else {
-            ", "
-        };
-        text = choices[index].append_to(text.with(join));
+    each!(choice in choices => {
+        text = choice.append_to(text.with_separator(index, choices.len(), "or"));
         index += 1;
-    }
+    });
     text
 }
 
@@ -239,13 +216,9 @@ const fn is_any_float(min: f64, max: f64) -> bool {
 }
 
 const fn characters(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let (mut count, mut index) = (0, 0);
-    while index < bytes.len() {
-        // Every byte that begins a character.
-        count += (bytes[index] & 0xC0 != 0x80) as usize;
-        index += 1;
-    }
+    let mut count = 0;
+    // Every byte that begins a character.
+    each!(byte in text.as_bytes() => { count += (*byte & 0xC0 != 0x80) as usize });
     count
 }
 

@@ -167,10 +167,7 @@ impl Setting for ByteSize {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         value.validate(&Self::VALUE_TYPE)?;
-        let size = match value.as_integer() {
-            Ok(number) => u64::try_from(number).ok(),
-            Err(_) => schema::byte_size(value.as_str()?),
-        };
+        let size = value.as_ref().as_byte_size();
         size.map(Self).ok_or_else(|| value.diagnostic("invalid size", "write one such as `\"5MiB\"`").into())
     }
 }
