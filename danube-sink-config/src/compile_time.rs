@@ -172,16 +172,8 @@ fn read<'a>(decl: &StructDecl<'_>, document: &'a Document, diagnostics: &mut Dia
     }];
     if decl.fields.iter().any(|field| matches!(field, FieldDecl::Mappings)) {
         let defaults = code_defaults(decl.mapping_defaults, diagnostics);
-        let context = MappingContext {
-            core: &core.config,
-            core_table: &core.table,
-            defaults: &defaults,
-            own_names: &[],
-            host: "",
-            decoding: ExternalChecks::SKIP.decoding,
-        };
-        let entry = mappings::find(table, decl.section, diagnostics);
-        let mappings = entry.and_then(|entry| mappings::parse(entry, decl.section, context, diagnostics));
+        let context = MappingContext { defaults: &defaults, ..MappingContext::new(&core) };
+        let mappings = mappings::parse(table, decl.section, context, diagnostics);
         deferred.extend(mappings.into_iter().flatten().map(|mapping| DeferredTable {
             kind: StructKind::Mapping,
             title: mapping.title,

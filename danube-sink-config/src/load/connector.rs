@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{mappings::ParsedMapping, reader::KeyReader};
+use super::{core_keys::ParsedMapping, own_keys::OwnTable, reader::KeyReader};
 use crate::{
     core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
     report::diagnostic::Diagnostics,
@@ -127,15 +127,13 @@ impl ConnectorDecl {
 pub struct SectionReader<'r> {
     pub(crate) keys: KeyReader<'r>,
     /// None if there are no mappings, or if they are no array: that is reported.
-    pub(crate) mappings: Option<Vec<MappingToRead<'r>>>,
+    pub(crate) mappings: Option<&'r [OwnMapping<'r>]>,
 }
 
-/// A topic mapping whose common keys have been read.
-pub(crate) struct MappingToRead<'r> {
-    pub(crate) mapping: &'r ParsedMapping<'r>,
-    /// Its own keys, with variables, secrets and defaults.
-    pub(crate) table: &'r crate::value::value::Table,
-    pub(crate) invalid: &'r [&'static str],
+/// A topic mapping with the connector's own keys, before they are converted.
+pub(crate) struct OwnMapping<'d> {
+    pub(crate) common: ParsedMapping<'d>,
+    pub(crate) own: OwnTable,
 }
 
 impl SectionReader<'_> {
@@ -151,10 +149,10 @@ impl SectionReader<'_> {
 
     /// The topic mappings; none if one is invalid, which is reported.
     pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
-        let mappings = self.mappings.take()?.into_iter().map(|MappingToRead { mapping, table, invalid }| {
-            let mut keys = KeyReader::new(table, &mapping.title, invalid, self.keys.diagnostics());
-            let own = C::Mapping::read(&mut keys, &mapping.settings);
-            own.map(|own| Mapping { settings: mapping.settings.clone(), own })
+        let mappings = self.mappings?.iter().map(|OwnMapping { common, own: OwnTable { table, invalid } }| {
+            let mut keys = KeyReader::new(table, &common.title, invalid, self.keys.diagnostics());
+            let own = C::Mapping::read(&mut keys, &common.settings);
+            own.map(|own| Mapping { settings: common.settings.clone(), own })
         });
         // All are read before the first invalid one ends it, so that each is reported.
         let mappings: Vec<Option<Mapping<C::Mapping>>> = mappings.collect();

@@ -1,19 +1,48 @@
 //! Resolves core keys: aliases, tables that may hold them, variables, validation, defaults.
 
+use std::ops::Range;
+
 use super::{
     environment::{self, Environment},
     own_keys::default_of,
     validate::{of_entry, validate},
 };
 use crate::{
-    core::key::{CoreKey, Section},
+    core::{
+        ConnectorConfig, MappingSettings,
+        key::{CoreKey, Section},
+    },
     report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeySpec, ValueSource, ValueType},
+    schema::{KeySpec, ValueSource, ValueType, keys::TableKeys},
     value::value::{Content, Entry, Table, Value},
 };
 
 /// A table of the file that may hold core keys.
 pub(crate) type CoreTable<'a> = (Section, &'a Table);
+
+/// The core settings, as the loader keeps them.
+pub(crate) struct Core {
+    pub(crate) config: ConnectorConfig,
+    /// Each key with its value and origin.
+    pub(crate) table: Table,
+}
+
+/// A topic mapping whose common keys have been read.
+pub(crate) struct ParsedMapping<'a> {
+    /// The title of its table in messages.
+    pub(crate) title: String,
+    /// The table in the file.
+    pub(crate) file_table: &'a Table,
+    /// The common keys, with their values and origins.
+    pub(crate) table: Table,
+    pub(crate) settings: MappingSettings,
+}
+
+impl ParsedMapping<'_> {
+    pub(crate) fn span(&self, key: &str) -> Option<Range<usize>> {
+        self.table.value(key).and_then(|value| value.span.clone())
+    }
+}
 
 /// Resolves core keys to one table, under their canonical names. An invalid value is reported, and its default put in its
 /// place. `inherited` gives the value of a key that is missing, before its default.
@@ -27,18 +56,10 @@ pub(crate) fn resolve<'k>(
     let mut resolved = Table { span: tables.first().and_then(|(_, table)| table.span.clone()), entries: Vec::new() };
     for key in keys {
         let spec = &key.spec;
-        let in_file = find(tables, key, diagnostics);
-        let variable = match (spec.source, environment) {
-            (ValueSource::FileOrVariable(name), Some(environment)) => {
-                environment::value(environment, name, &spec.value_type, diagnostics)
-            }
-            _ => None,
-        };
-        let entry = match (variable, in_file) {
-            (Some(value), _) => Some(Entry { key: spec.name.to_owned(), key_span: None, value }),
-            (None, Some(entry)) => Some(Entry { key: spec.name.to_owned(), ..entry.clone() }),
-            (None, None) => None,
-        };
+        let in_file = find(tables, key, diagnostics).cloned();
+        let variable = environment::value(environment, spec, diagnostics);
+        let entry = variable.map(|value| Entry { key: String::new(), key_span: None, value }).or(in_file);
+        let entry = entry.map(|entry| Entry { key: spec.name.to_owned(), ..entry });
         let valid = entry.filter(|entry| {
             let wrong = violations(&entry.value, spec);
             let valid = wrong.is_empty();
@@ -55,6 +76,30 @@ pub(crate) fn resolve<'k>(
         }
     }
     resolved
+}
+
+/// Reports a required core key that a table of the file does not have. One that is misspelt is unknown, not missing.
+pub(crate) fn require(
+    key: &CoreKey,
+    section: Section,
+    file: &Table,
+    keys: &TableKeys<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let spec = &key.spec;
+    if key.names(section).any(|name| file.get(name).is_some()) || keys.is_misspelt(spec.name, &file.keys()) {
+        return;
+    }
+    let example = match spec.value_type {
+        ValueType::ServiceUrl => "http://localhost:6650",
+        ValueType::Topic => "/namespace/name",
+        _ => "…",
+    };
+    let mut help = format!("add `{} = \"{example}\"`", spec.name);
+    if let ValueSource::FileOrVariable(name) = spec.source {
+        help = format!("{help}, or set the variable {name}");
+    }
+    diagnostics.push(Diagnostic::new(keys.missing(spec).message.as_str(), help).at(file.span.clone()));
 }
 
 /// As the validator's, and with the help that only a core key has: its meaning and its default.

@@ -1,27 +1,13 @@
 //! Checks of several keys together, after each was validated alone.
 
-use std::{collections::HashSet, ops::Range};
+use std::collections::HashSet;
 
+use super::core_keys::ParsedMapping;
 use crate::{
-    core::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
+    core::{ConnectorConfig, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
     report::diagnostic::{Diagnostic, Diagnostics},
     value::value::{Content, Origin, Table},
 };
-
-/// A topic mapping, as these checks see it.
-pub(crate) struct MappingToCheck<'a> {
-    /// The title of its table in messages.
-    pub(crate) title: &'a str,
-    pub(crate) settings: &'a MappingSettings,
-    /// Its common keys, with their values and origins.
-    pub(crate) table: &'a Table,
-}
-
-impl MappingToCheck<'_> {
-    fn span(&self, key: &str) -> Option<Range<usize>> {
-        self.table.value(key).and_then(|value| value.span.clone())
-    }
-}
 
 /// Checks the core keys.
 pub(crate) fn of_core(table: &Table, diagnostics: &mut Diagnostics) {
@@ -30,7 +16,7 @@ pub(crate) fn of_core(table: &Table, diagnostics: &mut Diagnostics) {
 }
 
 /// Checks the topic mappings: each, and all of them.
-pub(crate) fn of_mappings(mappings: &[MappingToCheck<'_>], core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+pub(crate) fn of_mappings(mappings: &[ParsedMapping<'_>], core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
     for mapping in mappings {
         batch_fits_memory(mapping, core, diagnostics);
         has_dead_letter_topic(mapping, core, diagnostics);
@@ -53,7 +39,7 @@ fn at_least(table: &Table, larger: &str, smaller: &str, diagnostics: &mut Diagno
     }
 }
 
-fn batch_fits_memory(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+fn batch_fits_memory(mapping: &ParsedMapping<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
     let is_own = mapping.table.value("batch_bytes").is_some_and(|value| !matches!(value.origin, Origin::Inherited(_)));
     if is_own && mapping.settings.batch_bytes > core.max_buffered_bytes {
         let message = "`batch_bytes` is more than `max_buffered_bytes`";
@@ -62,7 +48,7 @@ fn batch_fits_memory(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagn
     }
 }
 
-fn has_dead_letter_topic(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+fn has_dead_letter_topic(mapping: &ParsedMapping<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
     // One that is invalid is reported already.
     if mapping.settings.dead_letter_topic.is_some() {
         return;
@@ -80,7 +66,7 @@ fn has_dead_letter_topic(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, d
 }
 
 /// A spool keeps acknowledged records on one host, while Failover and KeyShared let another host continue.
-fn can_be_spooled(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
+fn can_be_spooled(mapping: &ParsedMapping<'_>, core: &ConnectorConfig, diagnostics: &mut Diagnostics) {
     let subscription_type = mapping.settings.consumer.subscription_type;
     if core.data_dir.is_some() && matches!(subscription_type, SubscriptionType::Failover | SubscriptionType::KeyShared)
     {
@@ -92,7 +78,7 @@ fn can_be_spooled(mapping: &MappingToCheck<'_>, core: &ConnectorConfig, diagnost
     }
 }
 
-fn subscriptions_differ(mappings: &[MappingToCheck<'_>], diagnostics: &mut Diagnostics) {
+fn subscriptions_differ(mappings: &[ParsedMapping<'_>], diagnostics: &mut Diagnostics) {
     let mut seen: HashSet<(&str, &str)> = HashSet::new();
     for mapping in mappings.iter().filter(|mapping| !mapping.settings.consumer.topic.is_empty()) {
         let consumer = &mapping.settings.consumer;
@@ -105,7 +91,7 @@ fn subscriptions_differ(mappings: &[MappingToCheck<'_>], diagnostics: &mut Diagn
     }
 }
 
-fn dead_letters_are_not_read(mappings: &[MappingToCheck<'_>], diagnostics: &mut Diagnostics) {
+fn dead_letters_are_not_read(mappings: &[ParsedMapping<'_>], diagnostics: &mut Diagnostics) {
     let topics: HashSet<&str> = mappings.iter().map(|mapping| mapping.settings.consumer.topic.as_str()).collect();
     for mapping in mappings {
         if let Some(topic) = &mapping.settings.dead_letter_topic

@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, fs};
 
 use crate::{
     report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{ValueRef, ValueType},
+    schema::{KeySpec, ValueRef, ValueSource},
     value::value::{Content, Origin, Value},
 };
 
@@ -60,18 +60,18 @@ pub(crate) fn text(environment: &dyn Environment, name: &str, diagnostics: &mut 
     }
 }
 
-/// The value of a variable: a string if the type takes it as one, else what TOML makes of the text.
+/// The value of the variable that overrides a key: a string if the type takes it as one, else what TOML makes of the text.
 pub(crate) fn value(
-    environment: &dyn Environment,
-    name: &str,
-    value_type: &ValueType,
+    environment: Option<&dyn Environment>,
+    spec: &KeySpec,
     diagnostics: &mut Diagnostics,
 ) -> Option<Value> {
-    let text = text(environment, name, diagnostics)?;
+    let ValueSource::FileOrVariable(name) = spec.source else { return None };
+    let text = text(environment?, name, diagnostics)?;
     let origin = Origin::Variable(name.to_owned());
     let literal =
         || Value::from_literal(&text, origin.clone()).ok().filter(|value| !matches!(value.content, Content::String(_)));
-    let parsed = if value_type.violation(&ValueRef::String(&text)).is_none() { None } else { literal() };
+    let parsed = if spec.value_type.violation(&ValueRef::String(&text)).is_none() { None } else { literal() };
     Some(parsed.unwrap_or_else(|| Value::new(Content::String(text), origin)))
 }
 

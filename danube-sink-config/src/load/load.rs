@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    connector::{ConnectorDecl, GeneratedConnector, MappingToRead, SectionReader},
+    connector::{ConnectorDecl, GeneratedConnector, OwnMapping, SectionReader},
+    core_keys::{Core, ParsedMapping},
     effective::EffectiveConfig,
     environment::{Environment, host_name},
-    mappings::{self, MappingContext, ParsedMapping, common_names},
-    own_keys::{Variables, add_defaults},
+    mappings::{self, MappingContext, common_names},
+    own_keys::{OwnKeys, OwnTable},
     reader::KeyReader,
     root::{self, CoreContext},
     source::{self, ConfigSource, Shipped},
-    validate::validate_table,
 };
 use crate::{
     core::{
@@ -143,53 +143,38 @@ fn secret_names(decl: &ConnectorDecl) -> (Vec<&'static str>, Vec<&'static str>) 
 
 /// A configuration whose keys are resolved and validated, but not converted.
 struct Resolved<'d> {
-    core: root::Core,
+    core: Core,
     /// None if the section is no table, which is reported.
     section: Option<OwnSection<'d>>,
 }
 
 struct OwnSection<'d> {
     title: String,
-    table: Table,
-    invalid: Vec<&'static str>,
+    own: OwnTable,
     mappings: Option<Vec<OwnMapping<'d>>>,
-}
-
-struct OwnMapping<'d> {
-    mapping: ParsedMapping<'d>,
-    /// The connector's own keys.
-    table: Table,
-    invalid: Vec<&'static str>,
-}
-
-impl OwnMapping<'_> {
-    fn to_read(&self) -> MappingToRead<'_> {
-        MappingToRead { mapping: &self.mapping, table: &self.table, invalid: &self.invalid }
-    }
 }
 
 impl Resolved<'_> {
     fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
         let section = self.section.as_ref()?;
-        let mappings = section.mappings.as_ref().map(|mappings| mappings.iter().map(OwnMapping::to_read).collect());
-        let keys = KeyReader::new(&section.table, &section.title, &section.invalid, diagnostics);
-        C::load(&mut SectionReader { keys, mappings })
+        let keys = KeyReader::new(&section.own.table, &section.title, &section.own.invalid, diagnostics);
+        C::load(&mut SectionReader { keys, mappings: section.mappings.as_deref() })
     }
 
     /// The common settings of the topic mappings.
     fn mapping_settings(&self) -> Vec<MappingSettings> {
         let mappings = self.section.iter().filter_map(|section| section.mappings.as_ref()).flatten();
-        mappings.map(|own| own.mapping.settings.clone()).collect()
+        mappings.map(|mapping| mapping.common.settings.clone()).collect()
     }
 
     fn effective(&self, document: &Document, decl: &ConnectorDecl) -> EffectiveConfig {
         let mut effective = EffectiveConfig::default();
         effective.push(document, ("", 0), [&self.core.table]);
         if let Some(section) = &self.section {
-            effective.push(document, (&section.title.replace('`', ""), 0), [&section.table]);
+            effective.push(document, (&section.title.replace('`', ""), 0), [&section.own.table]);
             let header = format!("[[{}.{}]]", decl.info.section, MAPPING_LISTS[0]);
             for (index, mapping) in section.mappings.iter().flatten().enumerate() {
-                effective.push(document, (&header, index), [&mapping.mapping.table, &mapping.table]);
+                effective.push(document, (&header, index), [&mapping.common.table, &mapping.own.table]);
             }
         }
         effective
@@ -208,71 +193,28 @@ fn resolve<'d>(
     let context = CoreContext { environment: variables, package: Some(decl.info.name), sections: &[name], checks };
     let core = root::read(&document.root, context, diagnostics);
     let section = section(&document.root, name, diagnostics).map(|table| {
-        let own = OwnKeys { environment, checks, path: name };
+        let keys = OwnKeys { environment: variables, section: name };
         let title = format!("`[{name}]`");
-        let (own_table, invalid) = own.resolve(table, decl.info.keys, &title, &MAPPING_LISTS, diagnostics);
-        let code_defaults = code_defaults(decl.mapping_defaults, diagnostics);
-        let own_names: Vec<&str> = decl.mapping_keys.iter().map(|spec| spec.name).collect();
-        let mapping_context = MappingContext {
-            core: &core.config,
-            core_table: &core.table,
-            defaults: &code_defaults,
-            own_names: &own_names,
+        let known = TableKeys { title: &title, keys: decl.info.keys, known: &MAPPING_LISTS };
+        let own = keys.resolve(table, &known, diagnostics);
+        let context = MappingContext {
+            defaults: &code_defaults(decl.mapping_defaults, diagnostics),
+            own_names: &decl.mapping_keys.iter().map(|spec| spec.name).collect::<Vec<_>>(),
             host: &host_name(environment),
             decoding: checks.decoding,
+            ..MappingContext::new(&core)
         };
-        let mappings = mappings::find(table, name, diagnostics)
-            .and_then(|entry| mappings::parse(entry, name, mapping_context, diagnostics));
-        let common = common_names();
-        let mappings = mappings.map(|mappings| {
-            let resolve = |mapping: ParsedMapping<'d>| {
-                let keys = decl.mapping_keys;
-                let (table, invalid) = own.resolve(mapping.file_table, keys, &mapping.title, &common, diagnostics);
-                OwnMapping { mapping, table, invalid }
+        let common_names = common_names();
+        let mappings = mappings::parse(table, name, context, diagnostics).map(|mappings| {
+            let resolve = |common: ParsedMapping<'d>| {
+                let known = TableKeys { title: &common.title, keys: decl.mapping_keys, known: &common_names };
+                OwnMapping { own: keys.resolve(common.file_table, &known, diagnostics), common }
             };
             mappings.into_iter().map(resolve).collect()
         });
-        OwnSection { title, table: own_table, invalid, mappings }
+        OwnSection { title, own, mappings }
     });
     Resolved { core, section }
-}
-
-/// What the keys of the connector's own tables are resolved with.
-#[derive(Clone, Copy)]
-struct OwnKeys<'a> {
-    environment: &'a dyn Environment,
-    checks: ExternalChecks,
-    /// The connector's section, which begins the names of its variables.
-    path: &'a str,
-}
-
-impl OwnKeys<'_> {
-    /// The declared keys of a table, and those that are invalid. `known` are its further keys.
-    fn resolve(
-        &self,
-        table: &Table,
-        keys: &'static [KeySpec],
-        title: &str,
-        known: &[&str],
-        diagnostics: &mut Diagnostics,
-    ) -> (Table, Vec<&'static str>) {
-        let mut own = table.clone();
-        let mut variables = Variables {
-            environment: self.environment,
-            secrets: self.checks.secrets,
-            diagnostics,
-            invalid: Vec::new(),
-            unknown: 0,
-        };
-        variables.resolve(&mut own, keys, self.path);
-        let mut invalid = variables.invalid;
-        invalid.extend(validate_table(&own, &TableKeys { title, keys, known }, diagnostics));
-        own.entries.retain(|entry| keys.iter().any(|spec| spec.is_named(&entry.key)));
-        // A default that does not fit is an error of the build; one of a type that the build does not know is reported by
-        // its conversion.
-        add_defaults(&mut own, keys, diagnostics);
-        (own, invalid)
-    }
 }
 
 /// Defaults of the connector's code for common keys of a mapping, from TOML.

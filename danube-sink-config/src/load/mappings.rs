@@ -1,12 +1,12 @@
 //! Reads the array of topic mappings: the common keys of each, and the connector's own.
 
 use super::{
-    core_keys,
-    cross_checks::{self, MappingToCheck},
+    core_keys::{self, Core, ParsedMapping},
+    cross_checks,
 };
 use crate::{
     core::{
-        CheckDecoding, ConnectorConfig, MappingSettings, SubscriptionType,
+        CheckDecoding, ConnectorConfig, ExternalChecks, MappingSettings, SubscriptionType,
         key::{MAPPING_LISTS, Section, mapping_keys},
     },
     report::diagnostic::{Diagnostic, Diagnostics},
@@ -17,9 +17,7 @@ use crate::{
 /// What the common keys of a mapping depend on.
 #[derive(Clone, Copy)]
 pub(crate) struct MappingContext<'r> {
-    pub(crate) core: &'r ConnectorConfig,
-    /// The core keys, with their values and origins.
-    pub(crate) core_table: &'r Table,
+    pub(crate) core: &'r Core,
     /// Defaults of the connector's code for common keys.
     pub(crate) defaults: &'r Table,
     /// The names of the connector's own keys, as far as they are known.
@@ -28,19 +26,22 @@ pub(crate) struct MappingContext<'r> {
     pub(crate) decoding: CheckDecoding,
 }
 
-/// A topic mapping whose common keys have been read.
-pub(crate) struct ParsedMapping<'a> {
-    /// The title of its table in messages.
-    pub(crate) title: String,
-    /// The table in the file.
-    pub(crate) file_table: &'a Table,
-    /// The common keys, with their values and origins.
-    pub(crate) table: Table,
-    pub(crate) settings: MappingSettings,
+impl<'r> MappingContext<'r> {
+    /// That of a connector of which nothing is known.
+    pub(crate) fn new(core: &'r Core) -> Self {
+        Self { core, defaults: &EMPTY, own_names: &[], host: "", decoding: ExternalChecks::SKIP.decoding }
+    }
+}
+
+static EMPTY: Table = Table::EMPTY;
+
+/// The entry of the mappings in a section.
+pub(crate) fn entry(table: &Table) -> Option<&Entry> {
+    MAPPING_LISTS.iter().find_map(|name| table.get(name))
 }
 
 /// The entry of the mappings in a section. `section` is its name.
-pub(crate) fn find<'a>(table: &'a Table, section: &str, diagnostics: &mut Diagnostics) -> Option<&'a Entry> {
+fn find<'a>(table: &'a Table, section: &str, diagnostics: &mut Diagnostics) -> Option<&'a Entry> {
     let [guide, published] = MAPPING_LISTS.map(|name| table.get(name));
     if let (Some(_), Some(second)) = (guide, published) {
         let message = format!("`{}` and `{}` are two names of one array", MAPPING_LISTS[0], MAPPING_LISTS[1]);
@@ -51,7 +52,8 @@ pub(crate) fn find<'a>(table: &'a Table, section: &str, diagnostics: &mut Diagno
         let note = format!("`{}` is read as `{}`", MAPPING_LISTS[1], MAPPING_LISTS[0]);
         diagnostics.note(note, published.key_span.as_ref());
     }
-    if guide.or(published).is_none() {
+    let entry = entry(table);
+    if entry.is_none() {
         let title = format!("`[{section}]`");
         let keys = TableKeys { title: &title, keys: &[], known: &MAPPING_LISTS };
         if !keys.is_misspelt(MAPPING_LISTS[0], &table.keys()) {
@@ -59,16 +61,17 @@ pub(crate) fn find<'a>(table: &'a Table, section: &str, diagnostics: &mut Diagno
             diagnostics.push(Diagnostic::new(message.as_str(), example(section)).at(table.span.clone()));
         }
     }
-    guide.or(published)
+    entry
 }
 
-/// Reads the common keys of each mapping; none if the value is no array of tables.
+/// Reads the common keys of each mapping in a section, of which `section` is the name; none if there is no array of tables.
 pub(crate) fn parse<'a>(
-    entry: &'a Entry,
+    table: &'a Table,
     section: &str,
     context: MappingContext<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<ParsedMapping<'a>>> {
+    let entry = find(table, section, diagnostics)?;
     let header = format!("[[{section}.{}]]", entry.key);
     let not_an_array = |value: &Value| {
         let help = format!("begin each mapping with a line `{header}`");
@@ -92,11 +95,7 @@ pub(crate) fn parse<'a>(
             }
         }
     }
-    let to_check: Vec<MappingToCheck<'_>> = mappings
-        .iter()
-        .map(|mapping| MappingToCheck { title: &mapping.title, settings: &mapping.settings, table: &mapping.table })
-        .collect();
-    cross_checks::of_mappings(&to_check, context.core, diagnostics);
+    cross_checks::of_mappings(&mappings, &context.core.config, diagnostics);
     complete.then_some(mappings)
 }
 
@@ -106,7 +105,8 @@ pub(crate) fn parse_one<'a>(
     context: MappingContext<'_>,
     diagnostics: &mut Diagnostics,
 ) -> ParsedMapping<'a> {
-    let MappingContext { core, core_table, defaults, own_names, host, decoding } = context;
+    let MappingContext { core: Core { config: core, table: core_table }, defaults, own_names, host, decoding } =
+        context;
     let inherited = |spec: &KeySpec| {
         let root = core_table.get(spec.name).map(|entry| &entry.value);
         let of_file = root.filter(|value| matches!(value.origin, Origin::File | Origin::Variable(_)));
@@ -123,14 +123,8 @@ pub(crate) fn parse_one<'a>(
     known.extend(own_names);
     let keys = TableKeys { title: &title, keys: &[], known: &known };
     for key in mapping_keys().filter(|key| ["topic", "subscription"].contains(&key.spec.name)) {
-        let name = key.spec.name;
-        let is_set =
-            table.get(name).is_some() || key.names(Section::Mapping).any(|name| file_table.get(name).is_some());
-        if !is_set && !keys.is_misspelt(name, &file_table.keys()) {
-            let example = if name == "topic" { "/namespace/name" } else { "…" };
-            let help = format!("add `{name} = \"{example}\"`");
-            let message = keys.missing(&key.spec).message;
-            diagnostics.push(Diagnostic::new(message.as_str(), help).at(file_table.span.clone()));
+        if table.get(key.spec.name).is_none() {
+            core_keys::require(key, Section::Mapping, file_table, &keys, diagnostics);
         }
     }
     for error in decoding(&settings.decoding) {

@@ -3,11 +3,11 @@
 use super::{
     environment::{self, Environment},
     secrets::{self, how_to_set},
+    validate::validate_table,
 };
 use crate::{
-    core::external::SecretPolicy,
     report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeyDefault, KeySpec, ValueSource, ValueType},
+    schema::{KeyDefault, KeySpec, ValueSource, ValueType, key_spec, keys::TableKeys},
     value::value::{Content, Origin, Table, Value},
 };
 
@@ -19,78 +19,107 @@ pub(crate) fn variable_of(path: &str, key: &str) -> String {
     format!("{path}.{key}").to_uppercase().replace(['.', '-'], "_")
 }
 
-/// Puts values of the environment into tables.
-pub(crate) struct Variables<'r> {
-    pub(crate) environment: &'r dyn Environment,
-    pub(crate) secrets: SecretPolicy,
-    pub(crate) diagnostics: &'r mut Diagnostics,
-    /// Keys of the outermost table whose secret is in the file, missing, or cannot be read; and those with unknown values.
-    pub(crate) invalid: Vec<&'static str>,
-    /// The number of required values that may be in the environment, which is not read.
-    pub(crate) unknown: usize,
+/// What the keys of a connector's own tables are resolved with.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnKeys<'a> {
+    /// None if only the file is validated: then each secret has a placeholder.
+    pub(crate) environment: Option<&'a dyn Environment>,
+    /// The connector's section, which begins the names of its variables.
+    pub(crate) section: &'a str,
 }
 
-impl Variables<'_> {
-    /// Puts variables and secrets in a table of this path and in the tables within.
-    pub(crate) fn resolve(&mut self, table: &mut Table, keys: &'static [KeySpec], path: &str) {
-        for spec in keys {
-            let before = (self.diagnostics.len(), self.unknown);
-            match spec.source {
-                ValueSource::File => self.resolve_nested(table, spec, path),
-                ValueSource::FileOrVariable(_) if self.secrets == SecretPolicy::Placeholder => {
-                    let is_set = table.entries.iter().any(|entry| spec.is_named(&entry.key));
-                    self.unknown += usize::from(!is_set && matches!(spec.default, KeyDefault::Required));
-                }
-                ValueSource::FileOrVariable(name) => {
-                    if let Some(value) = environment::value(self.environment, name, &spec.value_type, self.diagnostics)
-                    {
-                        table.set(spec.name, value);
-                    }
-                }
-                ValueSource::Secret(name) => self.resolve_secret(table, spec, name, path),
-            }
-            if (self.diagnostics.len(), self.unknown) > before {
-                self.invalid.push(spec.name);
-            }
-        }
+/// The declared keys of a table, with variables, secrets and defaults.
+pub(crate) struct OwnTable {
+    pub(crate) table: Table,
+    /// Keys whose values are invalid, missing, or not known without the environment.
+    pub(crate) invalid: Vec<&'static str>,
+}
+
+impl OwnKeys<'_> {
+    /// The declared keys of a table. `known` are its further keys.
+    pub(crate) fn resolve(&self, table: &Table, keys: &TableKeys<'_>, diagnostics: &mut Diagnostics) -> OwnTable {
+        let mut table = table.clone();
+        let mut invalid = self.add_environment(&mut table, keys.keys, self.section, diagnostics);
+        invalid.extend(validate_table(&table, keys, diagnostics));
+        table.entries.retain(|entry| key_spec::find(keys.keys, &entry.key).is_some());
+        // A default that does not fit is an error of the build; one of a type that the build does not know is reported by
+        // its conversion.
+        add_defaults(&mut table, keys.keys, diagnostics);
+        OwnTable { table, invalid }
     }
 
-    fn resolve_nested(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
+    /// Puts variables and secrets in a table of this path and in the tables within. Returns the keys that have no value then, or
+    /// an invalid one.
+    fn add_environment(
+        &self,
+        table: &mut Table,
+        keys: &[KeySpec],
+        path: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<&'static str> {
+        let without_value = keys.iter().filter(|spec| !self.add_value(table, spec, path, diagnostics));
+        without_value.map(|spec| spec.name).collect()
+    }
+
+    fn add_value(&self, table: &mut Table, spec: &KeySpec, path: &str, diagnostics: &mut Diagnostics) -> bool {
+        let before = diagnostics.len();
+        match spec.source {
+            ValueSource::File => return self.add_within(table, spec, path, diagnostics),
+            ValueSource::FileOrVariable(_) => match environment::value(self.environment, spec, diagnostics) {
+                Some(value) => table.set(spec.name, value),
+                None if self.environment.is_none() => {
+                    return table.named(spec).is_some() || !matches!(spec.default, KeyDefault::Required);
+                }
+                None => {}
+            },
+            ValueSource::Secret(name) => self.add_secret(table, spec, name, path, diagnostics),
+        }
+        diagnostics.len() == before
+    }
+
+    fn add_within(&self, table: &mut Table, spec: &KeySpec, path: &str, diagnostics: &mut Diagnostics) -> bool {
         let path = format!("{path}.{}", spec.name);
-        match table.entries.iter_mut().find(|entry| spec.is_named(&entry.key)) {
+        let mut is_complete = true;
+        match table.named_mut(spec) {
             Some(entry) => for_each_table(&mut entry.value, &spec.value_type, &mut |table, keys| {
-                self.resolve(table, keys, &path);
+                is_complete &= self.add_environment(table, keys, &path, diagnostics).is_empty();
             }),
             // A table that is not in the file may be all variables; unless it is optional.
             None if !matches!(spec.default, KeyDefault::None) => {
                 let mut nested = Table { span: table.span.clone(), entries: Vec::new() };
-                if let ValueType::Table(keys) = spec.value_type {
-                    self.resolve(&mut nested, keys, &path);
-                }
+                is_complete = self.add_environment(&mut nested, spec.value_type.keys(), &path, diagnostics).is_empty();
                 if !nested.entries.is_empty() {
                     table.set(spec.name, Value::new(Content::Table(nested), Origin::File));
                 }
             }
             None => {}
         }
+        is_complete
     }
 
-    fn resolve_secret(&mut self, table: &mut Table, spec: &KeySpec, name: Option<&str>, path: &str) {
+    fn add_secret(
+        &self,
+        table: &mut Table,
+        spec: &KeySpec,
+        name: Option<&str>,
+        path: &str,
+        diagnostics: &mut Diagnostics,
+    ) {
         let of_table = table.value(&format!("{}{VARIABLE_KEY_SUFFIX}", spec.name)).and_then(|name| name.as_str().ok());
         let variable = of_table.or(name).map_or_else(|| variable_of(path, spec.name), str::to_owned);
         if let Some(index) = table.entries.iter().position(|entry| spec.is_named(&entry.key)) {
             let entry = table.entries.remove(index);
-            return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, self.diagnostics);
+            return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, diagnostics);
         }
-        if self.secrets == SecretPolicy::Placeholder {
-            return table
-                .set(spec.name, Value::new(Content::Secret("placeholder".to_owned()), Origin::Variable(variable)));
-        }
-        match secrets::read(self.environment, &variable, self.diagnostics) {
+        let Some(environment) = self.environment else {
+            let placeholder = Content::Secret("placeholder".to_owned());
+            return table.set(spec.name, Value::new(placeholder, Origin::Variable(variable)));
+        };
+        match secrets::read(environment, &variable, diagnostics) {
             Ok(Some(secret)) => table.set(spec.name, secret),
             Ok(None) if matches!(spec.default, KeyDefault::Required) => {
                 let message = format!("missing secret `{}`", spec.name);
-                self.diagnostics.push(Diagnostic::new(message, how_to_set(&variable)));
+                diagnostics.push(Diagnostic::new(message, how_to_set(&variable)));
             }
             Ok(None) | Err(()) => {}
         }
@@ -100,7 +129,7 @@ impl Variables<'_> {
 /// Adds the defaults to a table that has been validated, and to the tables within.
 pub(crate) fn add_defaults(table: &mut Table, keys: &[KeySpec], diagnostics: &mut Diagnostics) {
     for spec in keys {
-        if let Some(entry) = table.entries.iter_mut().find(|entry| spec.is_named(&entry.key)) {
+        if let Some(entry) = table.named_mut(spec) {
             spec.name.clone_into(&mut entry.key);
             add_defaults_within(&mut entry.value, &spec.value_type, diagnostics);
         } else if let Some(mut value) = default_of(spec, diagnostics) {

@@ -1,7 +1,7 @@
 //! Reads the core settings: the keys at the root, in `[processing]` and in `[retry]`.
 
 use super::{
-    core_keys::{self, CoreTable},
+    core_keys::{self, Core, CoreTable},
     cross_checks,
     environment::{Environment, TOKEN},
     secrets::{self, SecretSource},
@@ -13,7 +13,7 @@ use crate::{
         key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, keys_in, root_keys},
     },
     report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeyDefault, KeySpec, ValueSource, ValueType, keys::TableKeys},
+    schema::{KeyDefault, KeySpec, keys::TableKeys},
     setting::Secret,
     value::value::{Content, Origin, Table, Value},
 };
@@ -22,13 +22,6 @@ use crate::{
 const TOKEN_KEY: &str = "danube_token";
 
 static EMPTY: Table = Table::EMPTY;
-
-/// The core settings, as the loader keeps them.
-pub(crate) struct Core {
-    pub(crate) config: ConnectorConfig,
-    /// Each key with its value and origin.
-    pub(crate) table: Table,
-}
 
 /// What reading the core settings needs.
 #[derive(Clone, Copy)]
@@ -53,7 +46,15 @@ pub(crate) fn read(root: &Table, context: CoreContext<'_>, diagnostics: &mut Dia
     let table = core_keys::resolve(&tables, keys, context.environment, &inherited, diagnostics);
     let mut config = ConnectorConfig::defaults();
     config.read(&table, diagnostics);
-    require(root, &table, context, diagnostics);
+    if context.environment.is_some() {
+        let names = names_in(Section::Root, context.sections);
+        let is_required =
+            |spec: &KeySpec| matches!(spec.default, KeyDefault::Required) || spec.name == "connector_name";
+        for key in root_keys().iter().filter(|key| is_required(&key.spec) && table.get(key.spec.name).is_none()) {
+            let keys = TableKeys { title: ROOT, keys: &[], known: &names };
+            core_keys::require(key, Section::Root, root, &keys, diagnostics);
+        }
+    }
     cross_checks::of_core(&table, diagnostics);
     read_external(root, &table, context, &mut config, diagnostics);
     for (section, table) in &tables {
@@ -106,31 +107,6 @@ pub(crate) fn as_table<'a>(
         return None;
     };
     Some(table)
-}
-
-/// Reports the required keys that neither the file nor the environment has.
-fn require(root: &Table, table: &Table, context: CoreContext<'_>, diagnostics: &mut Diagnostics) {
-    if context.environment.is_none() {
-        return;
-    }
-    let names = names_in(Section::Root, context.sections);
-    let keys = TableKeys { title: ROOT, keys: &[], known: &names };
-    for key in root_keys() {
-        let spec = &key.spec;
-        let is_required = matches!(spec.default, KeyDefault::Required) || spec.name == "connector_name";
-        let is_set = table.get(spec.name).is_some() || root.get(spec.name).is_some();
-        if is_required && !is_set && !keys.is_misspelt(spec.name, &root.keys()) {
-            let example = match spec.value_type {
-                ValueType::ServiceUrl => "http://localhost:6650",
-                _ => "…",
-            };
-            let mut help = format!("add `{} = \"{example}\"`", spec.name);
-            if let ValueSource::FileOrVariable(name) = spec.source {
-                help = format!("{help}, or set the variable {name}");
-            }
-            diagnostics.push(Diagnostic::new(keys.missing(spec).message.as_str(), help).at(root.span.clone()));
-        }
-    }
 }
 
 /// Reads the token, and checks what the settings name outside of the file.

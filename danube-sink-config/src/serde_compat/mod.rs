@@ -21,9 +21,10 @@ use crate::{
     ConfigError, ConfigSource, ConnectorConfig, Environment, ExternalChecks, ProcessEnvironment, Token,
     core::key::{CORE_TABLES, MAPPING_LISTS, ROOT, Section, keys_in},
     load::{
+        core_keys::Core,
         environment::host_name,
         mappings::{self, MappingContext, common_names},
-        root::{self, Core, CoreContext},
+        root::{self, CoreContext},
         source,
         validate::validate_names,
     },
@@ -112,20 +113,15 @@ fn resolve_mappings(
     let mut all = Vec::new();
     for section in &file.entries {
         let Content::Table(table) = &section.value.content else { continue };
-        if !MAPPING_LISTS.iter().any(|name| table.get(name).is_some()) {
-            continue;
-        }
+        let Some(entry) = mappings::entry(table) else { continue };
         let own_names: Vec<&str> = mapping_keys_of(table).filter(|key| !common.contains(key)).collect();
         let context = MappingContext {
-            core: &core.config,
-            core_table: &core.table,
-            defaults: &Table::EMPTY,
             own_names: &own_names,
             host: &host,
             decoding: checks.decoding,
+            ..MappingContext::new(core)
         };
-        let Some(entry) = mappings::find(table, &section.key, diagnostics) else { continue };
-        let Some(parsed) = mappings::parse(entry, &section.key, context, diagnostics) else { continue };
+        let Some(parsed) = mappings::parse(table, &section.key, context, diagnostics) else { continue };
         let resolved = parsed.into_iter().map(|mapping| {
             let mut table = mapping.table;
             all.push(Value::new(Content::Table(table.clone()), Origin::File));

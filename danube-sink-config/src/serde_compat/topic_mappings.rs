@@ -13,8 +13,9 @@ use serde::{
 
 use super::RESOLVED;
 use crate::{
-    ConfigError, ConnectorConfig, ExternalChecks, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
+    ConfigError, ConnectorConfig, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
     load::{
+        core_keys::Core,
         environment::host_name,
         mappings::{MappingContext, common_names, parse_one},
         validate::of_violation,
@@ -90,14 +91,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
 
 /// The common settings of a mapping whose connector is not known.
 fn settings_of(common: &Table, diagnostics: &mut Diagnostics) -> MappingSettings {
-    let context = MappingContext {
-        core: &ConnectorConfig::defaults(),
-        core_table: &Table::EMPTY,
-        defaults: &Table::EMPTY,
-        own_names: &[],
-        host: &host_name(&ProcessEnvironment),
-        decoding: ExternalChecks::SKIP.decoding,
-    };
+    let core = Core { config: ConnectorConfig::defaults(), table: Table::EMPTY };
+    let context = MappingContext { host: &host_name(&ProcessEnvironment), ..MappingContext::new(&core) };
     parse_one(common, "this mapping".to_owned(), context, diagnostics).settings
 }
 

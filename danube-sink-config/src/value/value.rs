@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::{
     report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{ValueRef, ValueType, Violation},
+    schema::{KeySpec, ValueRef, ValueType, Violation},
 };
 
 /// A value of a configuration, as a [`Setting`](crate::Setting) reads it.
@@ -242,6 +242,15 @@ impl Table {
 
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// The entry of a declared key, under any of its names.
+    pub(crate) fn named(&self, spec: &KeySpec) -> Option<&Entry> {
+        self.entries.iter().find(|entry| spec.is_named(&entry.key))
+    }
+
+    pub(crate) fn named_mut(&mut self, spec: &KeySpec) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| spec.is_named(&entry.key))
     }
 
     pub(crate) fn value(&self, key: &str) -> Option<&Value> {
