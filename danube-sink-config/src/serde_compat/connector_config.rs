@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+    de::{Error as _, MapAccess, Visitor},
 };
 
-use super::{RESOLVED, core_names};
+use super::{RESOLVED, core_names, topic_mappings::OwnEntries};
 use crate::{
     ConfigError, ConnectorConfig, ExternalChecks, ProcessEnvironment,
     load::root::{self, CoreContext},
     report::diagnostic::Diagnostics,
-    value::value::{Content, Table, Value},
+    value::value::{Content, Value},
 };
 
 impl<'de> Deserialize<'de> for ConnectorConfig {
@@ -30,24 +30,16 @@ impl<'de> Visitor<'de> for CoreVisitor {
         f.write_str("the core settings of a connector")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ConnectorConfig, A::Error> {
-        let mut table = Table::EMPTY;
-        let mut others = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConnectorConfig, A::Error> {
+        let mut entries = OwnEntries::new(map, core_names().collect());
+        entries.ignore()?;
+        let OwnEntries { common: mut table, own_keys, .. } = entries;
         let mut diagnostics = Diagnostics::default();
-        while let Some(key) = map.next_key::<String>()? {
-            if key == RESOLVED || core_names().any(|name| name == key) {
-                let value = map.next_value::<toml::Value>()?;
-                table.set(&key, Value::from(value));
-            } else {
-                map.next_value::<IgnoredAny>()?;
-                others.push(key);
-            }
-        }
         let config = match table.value(RESOLVED).map(|value| &value.content) {
             // The loader reports the other keys.
             Some(Content::Table(resolved)) => ConnectorConfig::of_resolved(resolved, &mut diagnostics),
             _ => {
-                for key in others {
+                for key in own_keys {
                     table.set(&key, Value::empty_table(None));
                 }
                 let context = CoreContext {

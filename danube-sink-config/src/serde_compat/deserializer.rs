@@ -1,12 +1,12 @@
 //! Deserializes the tables of a file, with the location of each error and each unknown key.
 
-use std::{cell::RefCell, fmt::Display, ops::Range, slice};
+use std::{borrow::Cow, cell::RefCell, fmt::Display, ops::Range};
 
 use serde::{
     Deserializer,
     de::{
-        self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
-        value::{StrDeserializer, UnitDeserializer},
+        self, DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
+        value::{MapDeserializer, SeqDeserializer, StrDeserializer, UnitDeserializer},
     },
     forward_to_deserialize_any,
 };
@@ -20,7 +20,7 @@ use crate::{
         redact::looks_sensitive,
     },
     schema::{keys::TableKeys, suggest},
-    value::value::{Content, Entry, Value},
+    value::value::{Content, Entry, Origin, Value},
 };
 
 /// An error of serde, with its location.
@@ -98,29 +98,45 @@ impl Problems {
     }
 }
 
-/// Deserializes a value of a file.
+/// Deserializes a value or a key of a file.
 pub(super) struct FileDeserializer<'a> {
-    value: &'a Value,
+    value: Cow<'a, Value>,
     problems: &'a Problems,
 }
 
 impl<'a> FileDeserializer<'a> {
     pub(super) fn new(value: &'a Value, problems: &'a Problems) -> Self {
-        Self { value, problems }
+        Self { value: Cow::Borrowed(value), problems }
     }
 
+    fn of_key(entry: &Entry, problems: &'a Problems) -> Self {
+        let key = Value::new(Content::String(entry.key.clone()), Origin::File);
+        Self { value: Cow::Owned(Value { span: entry.key_span.clone(), ..key }), problems }
+    }
+
+    /// Visits a table; one of a struct with this name and these fields, if it is known.
     fn table<'de, V: Visitor<'de>>(
         self,
         known: Option<(&'static str, &'static [&'static str])>,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match &self.value.content {
-            Content::Table(table) => {
-                let access = Entries { rest: table.entries.iter(), value: None, known, problems: self.problems };
-                visitor.visit_map(access).map_err(|error| error.at(self.value.span.as_ref()))
+        let Self { value, problems } = &self;
+        let Content::Table(table) = &value.content else { return self.deserialize_any(visitor) };
+        let entries = table.entries.iter().map(|entry| {
+            if let Some((name, fields)) = known.filter(|_| entry.key != super::RESOLVED) {
+                problems.check(entry, name, fields);
             }
-            _ => self.deserialize_any(visitor),
-        }
+            (FileDeserializer::of_key(entry, problems), FileDeserializer::new(&entry.value, problems))
+        });
+        visitor.visit_map(MapDeserializer::new(entries)).map_err(|error: Error| error.at(value.span.as_ref()))
+    }
+}
+
+impl IntoDeserializer<'_, Error> for FileDeserializer<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }
 
@@ -139,7 +155,10 @@ impl<'de> Deserializer<'de> for FileDeserializer<'_> {
             Content::Datetime(datetime) => {
                 return datetime_into(datetime, visitor).map_err(|error| error.at(self.value.span.as_ref()));
             }
-            Content::Array(items) => visitor.visit_seq(Items { rest: items.iter(), problems: self.problems }),
+            Content::Array(items) => {
+                let items = items.iter().map(|item| FileDeserializer::new(item, self.problems));
+                visitor.visit_seq(SeqDeserializer::new(items))
+            }
             Content::Table(_) => return self.table(None, visitor),
             // A probe for keys that no field takes: no type of a configuration accepts these bytes.
             Content::Secret(_) => visitor.visit_bytes(&[0xff]),
@@ -199,51 +218,6 @@ fn datetime_into<'de, V: Visitor<'de>>(datetime: &str, visitor: V) -> Result<V::
     toml::Value::Datetime(datetime).deserialize_any(visitor).map_err(de::Error::custom)
 }
 
-/// The entries of a table.
-struct Entries<'a> {
-    rest: slice::Iter<'a, Entry>,
-    value: Option<&'a Entry>,
-    /// The name of the struct, and its fields.
-    known: Option<(&'static str, &'static [&'static str])>,
-    problems: &'a Problems,
-}
-
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some(entry) = self.rest.next() else { return Ok(None) };
-        self.value = Some(entry);
-        if let Some((name, fields)) = self.known.filter(|_| entry.key != super::RESOLVED) {
-            self.problems.check(entry, name, fields);
-        }
-        let key: StrDeserializer<'_, Error> = entry.key.as_str().into_deserializer();
-        seed.deserialize(key).map(Some).map_err(|error| error.at(entry.key_span.as_ref()))
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let Some(entry) = self.value.take() else {
-            return Err(de::Error::custom("a value was asked for before its key"));
-        };
-        seed.deserialize(FileDeserializer { value: &entry.value, problems: self.problems })
-    }
-}
-
-/// The values of an array.
-struct Items<'a> {
-    rest: slice::Iter<'a, Value>,
-    problems: &'a Problems,
-}
-
-impl<'de> SeqAccess<'de> for Items<'_> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        let next = self.rest.next().map(|value| FileDeserializer { value, problems: self.problems });
-        next.map(|value| seed.deserialize(value)).transpose()
-    }
-}
-
 /// A variant with content: `{ variant = content }`.
 struct Variant<'a> {
     entry: &'a Entry,
@@ -255,9 +229,8 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
     type Variant = FileDeserializer<'a>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Error> {
-        let key: StrDeserializer<'_, Error> = self.entry.key.as_str().into_deserializer();
-        let variant = seed.deserialize(key).map_err(|error: Error| error.at(self.entry.key_span.as_ref()))?;
-        Ok((variant, FileDeserializer { value: &self.entry.value, problems: self.problems }))
+        let variant = seed.deserialize(FileDeserializer::of_key(self.entry, self.problems))?;
+        Ok((variant, FileDeserializer::new(&self.entry.value, self.problems)))
     }
 }
 

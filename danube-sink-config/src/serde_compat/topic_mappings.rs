@@ -59,12 +59,10 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Mapping<T>, A::Error> {
-        let common_names = common_names();
-        let mut entries = OwnEntries { map, common_names: &common_names, common: Table::EMPTY, own_keys: Vec::new() };
+        let mut entries = OwnEntries::new(map, common_names());
         let own = match unit() {
             Some(unit) => {
-                let mut entries = &mut entries;
-                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                entries.ignore()?;
                 unit
             }
             None => T::deserialize(MapAccessDeserializer::new(&mut entries))?,
@@ -101,15 +99,27 @@ fn unit<T: DeserializeOwned>() -> Option<T> {
     T::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(())).ok()
 }
 
-/// The entries of a mapping that are the author's own; the others are collected.
-struct OwnEntries<'n, A> {
+/// The entries of a map that are the author's own; the others are collected.
+pub(super) struct OwnEntries<A> {
     map: A,
-    common_names: &'n [&'static str],
-    common: Table,
-    own_keys: Vec<String>,
+    common_names: Vec<&'static str>,
+    pub(super) common: Table,
+    pub(super) own_keys: Vec<String>,
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut OwnEntries<'_, A> {
+impl<'de, A: MapAccess<'de>> OwnEntries<A> {
+    pub(super) fn new(map: A, common_names: Vec<&'static str>) -> Self {
+        Self { map, common_names, common: Table::EMPTY, own_keys: Vec::new() }
+    }
+
+    /// Reads the entries without the values of the author's own.
+    pub(super) fn ignore(mut self: &mut Self) -> Result<(), A::Error> {
+        while self.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut OwnEntries<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
