@@ -30,9 +30,7 @@ const _: () = {
         &__KEY_NUMBER.spec.value_type,
         &__sink::ValueRef::Integer(5),
     );
-    const _: () = __sink::assert_variables_differ(
-        <Sink as __sink::GeneratedConnector>::INFO.keys,
-    );
+    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();

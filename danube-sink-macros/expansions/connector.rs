@@ -5,9 +5,7 @@ struct Store {
 }
 const _: () = {
     use ::danube_sink::__private as __sink;
-    const _: () = __sink::assert_variables_differ(
-        <Store as __sink::GeneratedConnector>::INFO.keys,
-    );
+    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Store>());
     #[automatically_derived]
     impl __sink::GeneratedConnector for Store {
         type Mapping = Target;

@@ -83,9 +83,7 @@ const _: () = {
     const _: () = __sink::assert_source(&__KEY_ITEMS.spec);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 0usize);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 1usize);
-    const _: () = __sink::assert_variables_differ(
-        <Sink as __sink::GeneratedConnector>::INFO.keys,
-    );
+    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();

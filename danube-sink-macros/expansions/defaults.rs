@@ -87,9 +87,7 @@ const _: () = {
         Option<String>,
     >(__sink::KeySpec::new("type"));
     const _: () = __sink::assert_source(&__KEY_KIND.spec);
-    const _: () = __sink::assert_variables_differ(
-        <Sink as __sink::GeneratedConnector>::INFO.keys,
-    );
+    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();

@@ -16,9 +16,7 @@ const _: () = {
         ..__sink::KeySpec::new("token")
     });
     const _: () = __sink::assert_source(&__KEY_TOKEN.spec);
-    const _: () = __sink::assert_variables_differ(
-        <Sink as __sink::GeneratedConnector>::INFO.keys,
-    );
+    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = Target;

@@ -20,7 +20,7 @@ const _: () = {
         &__sink::ValueRef::String("got"),
     );
     const _: () = __sink::assert_variables_differ(
-        <Printer as __sink::GeneratedConnector>::INFO.keys,
+        &__sink::ConnectorDecl::of::<Printer>(),
     );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Printer {

@@ -186,8 +186,7 @@ const fn report(
 const fn names_secret(keys: &[KeySpec], line: &str) -> bool {
     each!(spec in keys => {
         if spec.is_secret() && is_in(spec.name.as_bytes(), line.as_bytes())
-            || names_secret(spec.value_type.keys(), line)
-            || names_secret(spec.value_type.item().keys(), line)
+            || names_secret(spec.value_type.keys_within(), line)
         {
             return true;
         }

@@ -1,31 +1,33 @@
 //! The environment variables of a connector.
 
 use crate::{
-    load::{connector::ConnectorInfo, environment::VARIABLES, own_keys::variable_of, secrets::file_variable},
-    schema::{KeySpec, ValueSource},
+    load::{connector::ConnectorDecl, environment::VARIABLES, secrets::file_variable},
+    schema::KeySpec,
 };
 
-/// The environment variables that a connector reads, each with its help: those of all connectors, then its own.
-pub fn environment(info: &ConnectorInfo) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> =
-        VARIABLES.iter().map(|(name, help)| ((*name).to_owned(), (*help).to_owned())).collect();
-    collect(info.keys, info.section, &mut variables);
+/// The environment variables that a connector reads, each with its help: those of all connectors, then those of its section
+/// and its topic mappings.
+pub fn environment(connector: &ConnectorDecl) -> Vec<(String, String)> {
+    let section = connector.info.section;
+    let mut variables = VARIABLES.map(|(name, help)| (name.to_owned(), help.to_owned())).to_vec();
+    collect(connector.info.keys, section, &mut variables);
+    collect(connector.mapping_keys, section, &mut variables);
     variables
 }
 
 fn collect(keys: &[KeySpec], path: &str, variables: &mut Vec<(String, String)>) {
     for spec in keys {
-        let help = spec.doc.lines().next().unwrap_or_default().to_owned();
-        match spec.source {
-            ValueSource::File => collect(spec.value_type.keys(), &format!("{path}.{}", spec.name), variables),
-            ValueSource::FileOrVariable(name) => {
-                variables.push((name.to_owned(), format!("{help} (overrides the file)")))
-            }
-            ValueSource::Secret(name) => {
-                let name = name.map_or_else(|| variable_of(path, spec.name), str::to_owned);
+        let variable = spec.variable(path).map(|name| name.to_string());
+        // Several tables may share a secret.
+        if let Some(name) = variable.filter(|name| variables.iter().all(|(other, _)| other != name)) {
+            let help = spec.doc.lines().next().unwrap_or_default().to_owned();
+            if spec.is_secret() {
                 let file = (file_variable(&name), "Path of a file with it".to_owned());
                 variables.extend([(name, help), file]);
+            } else {
+                variables.push((name, format!("{help} (overrides the file)")));
             }
         }
+        collect(spec.value_type.keys_within(), &format!("{path}.{}", spec.name), variables);
     }
 }

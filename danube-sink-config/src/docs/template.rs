@@ -8,7 +8,6 @@ use crate::{
     load::{
         connector::{ConnectorDecl, GeneratedConnector},
         environment::TOKEN,
-        own_keys::variable_of,
         secrets::how_to_set,
     },
     schema::{KeyDefault, KeySpec, ValueSource, ValueType},
@@ -88,10 +87,7 @@ impl Writer {
     fn keys(&mut self, path: &str, variables: &str, keys: &[KeySpec]) {
         for spec in keys {
             match spec.source {
-                ValueSource::Secret(name) => {
-                    let variable = name.map_or_else(|| variable_of(variables, spec.name), str::to_owned);
-                    self.secret(spec, &variable);
-                }
+                ValueSource::Secret(_) => self.secret(spec, variables),
                 _ if header(spec, path).is_some() => {}
                 _ => self.key(&DocumentedKey::own(spec)),
             }
@@ -129,7 +125,7 @@ impl Writer {
         }
     }
 
-    fn secret(&mut self, spec: &KeySpec, variable: &str) {
+    fn secret(&mut self, spec: &KeySpec, path: &str) {
         let is_required = matches!(spec.default, KeyDefault::Required);
         if self.template == TemplateKind::Minimal && !is_required {
             return;
@@ -139,7 +135,8 @@ impl Writer {
             self.comment(&DocumentedKey::own(spec).help);
         }
         let need = if is_required { "Required" } else { "Optional" };
-        self.comment(&format!("Secret `{}`, never in this file: {}. {need}.", spec.name, how_to_set(variable)));
+        let how = spec.variable(path).map(|variable| how_to_set(variable.as_str())).unwrap_or_default();
+        self.comment(&format!("Secret `{}`, never in this file: {how}. {need}.", spec.name));
     }
 
     fn key(&mut self, key: &DocumentedKey) {

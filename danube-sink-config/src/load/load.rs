@@ -129,8 +129,7 @@ fn secret_names(decl: &ConnectorDecl) -> (Vec<&'static str>, Vec<&'static str>) 
             } else {
                 plain.push(spec.name)
             }
-            collect(spec.value_type.item().keys(), secret, plain);
-            collect(spec.value_type.keys(), secret, plain);
+            collect(spec.value_type.keys_within(), secret, plain);
         }
     }
     let (mut secret, mut plain) = (Vec::new(), Vec::new());

@@ -14,11 +14,6 @@ use crate::{
 /// The suffix of a mapping's key that names the variable of a secret, such as `password_env`.
 pub(crate) const VARIABLE_KEY_SUFFIX: &str = "_env";
 
-/// The variable of a secret without a name of its own: `HTTP_SINK_API_TOKEN` for the key `token` in `[http_sink.api]`.
-pub(crate) fn variable_of(path: &str, key: &str) -> String {
-    format!("{path}.{key}").to_uppercase().replace(['.', '-'], "_")
-}
-
 /// What the keys of a connector's own tables are resolved with.
 #[derive(Clone, Copy)]
 pub(crate) struct OwnKeys<'a> {
@@ -72,7 +67,7 @@ impl OwnKeys<'_> {
                 }
                 None => {}
             },
-            ValueSource::Secret(name) => self.add_secret(table, spec, name, path, diagnostics),
+            ValueSource::Secret(_) => self.add_secret(table, spec, path, diagnostics),
         }
         diagnostics.len() == before
     }
@@ -97,16 +92,10 @@ impl OwnKeys<'_> {
         is_complete
     }
 
-    fn add_secret(
-        &self,
-        table: &mut Table,
-        spec: &KeySpec,
-        name: Option<&str>,
-        path: &str,
-        diagnostics: &mut Diagnostics,
-    ) {
+    fn add_secret(&self, table: &mut Table, spec: &KeySpec, path: &str, diagnostics: &mut Diagnostics) {
         let of_table = table.value(&format!("{}{VARIABLE_KEY_SUFFIX}", spec.name)).and_then(|name| name.as_str().ok());
-        let variable = of_table.or(name).map_or_else(|| variable_of(path, spec.name), str::to_owned);
+        let variable = of_table.map(str::to_owned).or_else(|| spec.variable(path).map(|name| name.to_string()));
+        let variable = variable.unwrap_or_default();
         if let Some(index) = table.entries.iter().position(|entry| spec.is_named(&entry.key)) {
             let entry = table.entries.remove(index);
             return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, diagnostics);

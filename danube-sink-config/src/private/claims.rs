@@ -1,9 +1,12 @@
 //! Claims on the types of a connector's settings, which only the compiler can check. Each one that does not hold is an error
 //! of the build, at the place in the attribute that it is about.
 
-use crate::schema::{
-    ConstStr, InvalidConstraint, KeySpec, ValueRef, ValueSource, ValueType, each, key_spec::find, keys::TableKeys,
-    suggest,
+use crate::{
+    load::connector::ConnectorDecl,
+    schema::{
+        ConstStr, InvalidConstraint, KeySpec, ValueRef, ValueSource, ValueType, each, key_spec::find, keys::TableKeys,
+        suggest,
+    },
 };
 
 /// Stops the compiler at a constraint that the type cannot have. `number` is that of the constraint.
@@ -129,34 +132,39 @@ const fn assert_one_value(value_type: &ValueType, many: bool) {
 /// # Panics
 /// In a constant, as an error of the build.
 #[track_caller]
-pub const fn assert_variables_differ(keys: &[KeySpec]) {
-    assert_unique_variables(keys, keys);
+pub const fn assert_variables_differ(connector: &ConnectorDecl) {
+    assert_unique_variables(connector.info.keys, connector);
 }
 
 #[track_caller]
-const fn assert_unique_variables(keys: &[KeySpec], all: &[KeySpec]) {
+const fn assert_unique_variables(keys: &[KeySpec], connector: &ConnectorDecl) {
+    let path = connector.info.section;
     each!(key in keys => {
         // Two tables may share a secret: beside each is the key that names another variable.
         if let ValueSource::FileOrVariable(name) = key.source
-            && uses(all, name) > 1
+            && uses(connector.info.keys, path, name) + uses(connector.mapping_keys, path, name) > 1
         {
             stop(
                 ConstStr::new("two keys are read from the variable ").with(name),
                 "name another variable with `env = \"…\"` on one of them",
             );
         }
-        assert_unique_variables(key.value_type.keys(), all);
+        assert_unique_variables(key.value_type.keys(), connector);
     });
 }
 
-/// How many keys are read from a variable.
-const fn uses(keys: &[KeySpec], variable: &str) -> usize {
+/// How many keys of a table of this path are read from a variable, with those of the tables within.
+const fn uses(keys: &[KeySpec], path: &str, variable: &str) -> usize {
     let mut count = 0;
     each!(key in keys => {
-        if let ValueSource::FileOrVariable(name) | ValueSource::Secret(Some(name)) = key.source {
-            count += suggest::is_same(name, variable) as usize;
+        if let Some(name) = key.variable(path) {
+            let is_file = key.is_secret() && suggest::is_same(name.with("_FILE").as_str(), variable);
+            count += (is_file || suggest::is_same(name.as_str(), variable)) as usize;
         }
-        count += uses(key.value_type.keys(), variable);
+        let within = key.value_type.keys_within();
+        if !within.is_empty() {
+            count += uses(within, ConstStr::new(path).with(".").with(key.name).as_str(), variable);
+        }
     });
     count
 }

@@ -79,6 +79,20 @@ impl ConstStr {
         }
     }
 
+    /// The string in capitals, with `_` for what no variable's name has.
+    #[must_use]
+    pub(crate) const fn into_variable(mut self) -> Self {
+        let mut index = 0;
+        while index < self.length {
+            self.bytes[index] = match self.bytes[index] {
+                b'.' | b'-' => b'_',
+                byte => byte.to_ascii_uppercase(),
+            };
+            index += 1;
+        }
+        self
+    }
+
     /// The string.
     pub const fn as_str(&self) -> &str {
         let (text, _) = self.bytes.split_at(self.length);

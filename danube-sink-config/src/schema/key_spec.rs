@@ -73,6 +73,16 @@ impl KeySpec {
         lines.collect::<Vec<_>>().join(" ")
     }
 
+    /// The environment variable that its value may come from: in a table of the path `http_sink.api`, that of a secret `token`
+    /// without a name of its own is `HTTP_SINK_API_TOKEN`.
+    pub const fn variable(&self, path: &str) -> Option<ConstStr> {
+        match self.source {
+            ValueSource::File => None,
+            ValueSource::FileOrVariable(name) | ValueSource::Secret(Some(name)) => Some(ConstStr::new(name)),
+            ValueSource::Secret(None) => Some(ConstStr::new(path).with("_").with(self.name).into_variable()),
+        }
+    }
+
     /// Whether the key is a secret.
     pub const fn is_secret(&self) -> bool {
         matches!(self.source, ValueSource::Secret(_))

@@ -147,6 +147,14 @@ impl ValueType {
         }
     }
 
+    /// The declared keys of a table, or of the tables in an array or map.
+    pub const fn keys_within(&self) -> &'static [KeySpec] {
+        match self {
+            Self::Array { of, .. } | Self::Map { of, .. } => of.keys_within(),
+            _ => self.keys(),
+        }
+    }
+
     /// The declared keys of a table.
     pub const fn keys(&self) -> &'static [KeySpec] {
         match self {

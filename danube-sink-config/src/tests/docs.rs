@@ -3,7 +3,7 @@
 use jsonschema::Validator;
 
 use super::*;
-use crate::{json_schema, private::ConnectorDecl, template};
+use crate::{json_schema, private::ConnectorDecl, schema::ValueType, template};
 
 fn validator() -> Validator {
     jsonschema::draft7::new(&json_schema::<HttpSink>()).unwrap()
@@ -52,13 +52,44 @@ fn every_variable_that_is_read_is_explained() {
     assert!(crate::load_for::<HttpSink>(ExternalChecks::SKIP, &source, &record).is_err(), "no file is named");
     let text = template::<HttpSink>();
     assert!(load_text_for::<HttpSink>(ExternalChecks::SKIP, Path::new("t.toml"), &text, &record).is_err(), "no secret");
-    let explained = crate::environment(&HttpSink::INFO);
+    let explained = crate::environment(&ConnectorDecl::of::<HttpSink>());
     let explained: Vec<&str> = explained.iter().map(|(name, _)| name.as_str()).collect();
     for name in read.into_inner() {
         // What the system sets, for the names of consumers.
         assert!(name == "HOSTNAME" || explained.contains(&name.as_str()), "{name} is not explained");
     }
     assert_eq!(explained.len(), 8, "{explained:?}");
+}
+
+/// Also those of nested tables, of which there may be many, and of mappings; one that two tables share once.
+#[test]
+fn every_variable_of_a_secret_is_explained() {
+    const PIN: KeySpec = KeySpec { source: ValueSource::Secret(None), doc: "The PIN.\nMore.", ..KeySpec::new("pin") };
+    const SHARED: KeySpec = KeySpec { source: ValueSource::Secret(Some("SHARED")), ..KeySpec::new("shared") };
+    const LOGIN: ValueType = ValueType::Table(&[PIN, SHARED]);
+    const DECL: ConnectorDecl = ConnectorDecl {
+        info: ConnectorInfo {
+            keys: &[
+                KeySpec { value_type: LOGIN, ..KeySpec::new("login") },
+                KeySpec { value_type: ValueType::array(&LOGIN), ..KeySpec::new("back-up") },
+            ],
+            ..HttpSink::INFO
+        },
+        mapping_keys: &[PIN, KeySpec { value_type: ValueType::map(&LOGIN), ..KeySpec::new("by_name") }],
+        mapping_defaults: &[],
+    };
+    let explained = crate::environment(&DECL);
+    let file = |name: &str| (format!("{name}_FILE"), "Path of a file with it".to_owned());
+    let expected = [
+        ("HTTP_SINK_LOGIN_PIN", "The PIN."),
+        ("SHARED", ""),
+        ("HTTP_SINK_BACK_UP_PIN", "The PIN."),
+        ("HTTP_SINK_PIN", "The PIN."),
+        ("HTTP_SINK_BY_NAME_PIN", "The PIN."),
+    ]
+    .into_iter()
+    .flat_map(|(name, help)| [(name.to_owned(), help.to_owned()), file(name)]);
+    assert_eq!(explained[6..], expected.collect::<Vec<_>>());
 }
 
 #[test]

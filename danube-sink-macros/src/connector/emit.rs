@@ -35,8 +35,7 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
             use #sink::__private as __sink;
 
             #(#constants)*
-            const _: () =
-                __sink::assert_variables_differ(<#ident as __sink::GeneratedConnector>::INFO.keys);
+            const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<#ident>());
 
             #[automatically_derived]
             impl __sink::GeneratedConnector for #ident {

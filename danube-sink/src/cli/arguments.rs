@@ -5,7 +5,10 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use super::{check, output::Format, reset};
-use crate::config::{self, LoadMode, TemplateKind, private::ConnectorInfo};
+use crate::config::{
+    self, LoadMode, TemplateKind,
+    private::{ConnectorDecl, ConnectorInfo},
+};
 
 /// The arguments of a call.
 #[derive(Debug)]
@@ -64,8 +67,8 @@ impl Job {
 ///
 /// # Errors
 /// What to print instead of executing a command: an error of usage, the help, or the version.
-pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let matches = command(info).try_get_matches_from(words)?;
+pub(crate) fn parse(decl: &ConnectorDecl, words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let matches = command(decl).try_get_matches_from(words)?;
     let file = matches.get_one::<PathBuf>("file").cloned();
     let command = match matches.subcommand() {
         Some(("check", matches)) => Command::With(Job::Check(check_options(matches))),
@@ -80,7 +83,7 @@ pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsStri
         Some(("template", matches)) if matches.get_flag("minimal") => Command::Template(TemplateKind::Minimal),
         Some(("template", _)) => Command::Template(TemplateKind::Complete),
         Some(("schema", _)) => Command::Schema,
-        Some(("dev", matches)) => Command::With(dev(info, matches)?),
+        Some(("dev", matches)) => Command::With(dev(&decl.info, matches)?),
         _ => Command::With(Job::Run),
     };
     Ok(Arguments { file, command })
@@ -104,7 +107,8 @@ fn format_of(matches: &ArgMatches) -> Format {
     }
 }
 
-pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
+pub(super) fn command(decl: &ConnectorDecl) -> clap::Command {
+    let info = &decl.info;
     let file = Arg::new("file")
         .long("config")
         .value_name("FILE")
@@ -114,7 +118,7 @@ pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
     clap::Command::new(info.name)
         .version(info.version)
         .about(info.about)
-        .after_help(environment(info))
+        .after_help(environment(decl))
         .arg(file)
         .subcommand(clap::Command::new("run").about("Run the connector (default)"))
         .subcommand(check())
@@ -249,8 +253,8 @@ fn dev(_: &ConnectorInfo, _: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job::Dev)
 }
 
-fn environment(info: &ConnectorInfo) -> String {
-    let lines = config::environment(info);
+fn environment(decl: &ConnectorDecl) -> String {
+    let lines = config::environment(decl);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines: Vec<_> = lines.into_iter().map(|(name, help)| format!("  {name:width$}  {help}")).collect();
     let codes = "Exit codes: 0 success, 1 fatal error, 2 wrong arguments, 78 invalid configuration";

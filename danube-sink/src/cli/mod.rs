@@ -68,7 +68,7 @@ struct LoadedConnector {
 
 impl Cli {
     fn main(&self) -> ExitCode {
-        let outcome = match arguments::parse(&self.decl.info, std::env::args_os()) {
+        let outcome = match arguments::parse(&self.decl, std::env::args_os()) {
             Ok(arguments) => self.execute(arguments),
             Err(answer) => print_answer(&answer),
         };
@@ -149,8 +149,8 @@ fn print_answer(answer: &clap::Error) -> Result<(), Failure> {
 
 /// The commands, for the guide.
 #[cfg(all(test, feature = "dev"))]
-pub(crate) fn commands(info: &config::private::ConnectorInfo) -> clap::Command {
-    arguments::command(info)
+pub(crate) fn commands(decl: &ConnectorDecl) -> clap::Command {
+    arguments::command(decl)
 }
 
 /// The name of the crate that has the type.

@@ -4,7 +4,7 @@ use crate::{
     cli,
     config::{
         environment,
-        private::{ConnectorInfo, reserved},
+        private::{ConnectorDecl, ConnectorInfo, reserved},
     },
     prelude::*,
     testing::{
@@ -13,6 +13,9 @@ use crate::{
         from_toml,
     },
 };
+
+/// A connector without settings of its own.
+const NONE: ConnectorDecl = ConnectorDecl { info: ConnectorInfo::EMPTY, mapping_keys: &[], mapping_defaults: &[] };
 
 const LIST: &str = "[[connector.topic_mappings]]";
 
@@ -56,7 +59,7 @@ fn the_configuration_page_has_every_key_that_may_have_a_default_in_the_code() {
 
 #[test]
 fn the_configuration_page_has_every_variable() {
-    let variables = environment(&ConnectorInfo::EMPTY).into_iter();
+    let variables = environment(&NONE).into_iter();
     let rows = variables.map(|(name, help)| format!("| `{name}` | {help} |\n"));
     assert_generated(page("configuration.md"), "environment", &table("| Variable | Meaning |", rows));
 }
@@ -64,7 +67,7 @@ fn the_configuration_page_has_every_variable() {
 #[test]
 fn the_operating_page_has_every_command() {
     let mut rows = Vec::new();
-    describe(&cli::commands(&ConnectorInfo::EMPTY), "", &mut rows);
+    describe(&cli::commands(&NONE), "", &mut rows);
     assert_generated(page("operating.md"), "commands", &table("| Command | |", rows.into_iter()));
 }
 
