@@ -4,9 +4,13 @@ mod compile_time;
 mod connector;
 mod delivery_keys;
 mod docs;
+mod mappings;
 mod published;
+mod reports;
+mod secrets;
 mod serde_compat;
 mod settings;
+mod source;
 mod syntax;
 mod tasks;
 
@@ -76,6 +80,19 @@ impl GeneratedConnector for HttpSink {
         self.topics.settings()
     }
 }
+
+const GOOD: &str = r#"
+danube_service_url = "http://localhost:6650"
+batch_size = 50
+
+[http_sink]
+base_url = "https://example.com"
+
+[[http_sink.topic_mappings]]
+topic = "/events/users"
+subscription = "group-1"
+path = "/users"
+"#;
 
 /// An environment with these variables.
 fn variables(set: &'static [(&'static str, &'static str)]) -> impl Environment {

@@ -1,0 +1,39 @@
+//! Topic mappings: their consumers, and the mapping of a record.
+
+use super::*;
+
+#[test]
+fn a_record_finds_its_mapping() {
+    let text =
+        format!("{GOOD}\n[[http_sink.topic_mappings]]\ntopic = \"/events/users\"\nsubscription = \"b\"\npath = \"/b\"");
+    let loaded = load(&text).unwrap();
+    let topics = &loaded.connector.topics;
+    assert_eq!((topics.len(), topics.iter().count()), (2, 2));
+    assert!(topics.for_record(&Record { topic: "/events/other", subscription: "b" }).is_err());
+    let users = Record { topic: "/events/users", subscription: "b" };
+    assert_eq!(topics.for_record(&users).unwrap().path, "/b");
+    assert_eq!(topics.mapping_for(&users).unwrap().settings.consumer.subscription, "b");
+    let one = load(GOOD).unwrap().connector.topics;
+    assert_eq!(one.for_record(&Record { topic: "/events/users", subscription: "" }).unwrap().path, "/users");
+}
+
+struct Record {
+    topic: &'static str,
+    subscription: &'static str,
+}
+
+impl Mapped for Record {
+    fn topic(&self) -> &str {
+        self.topic
+    }
+
+    fn subscription(&self) -> &str {
+        self.subscription
+    }
+}
+
+#[test]
+fn an_exclusive_consumer_keeps_its_name_on_any_host() {
+    let text = GOOD.replace("path =", "subscription_type = \"exclusive\"\npath =");
+    assert_eq!(load(&text).unwrap().core.mappings[0].consumer.consumer_name, "http-sink");
+}

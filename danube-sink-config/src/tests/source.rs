@@ -1,0 +1,39 @@
+//! Where the file is.
+
+use std::fs;
+
+use super::*;
+use crate::{ConfigSource, load_for};
+
+#[test]
+fn a_file_that_cannot_be_read_is_reported_with_the_ways_to_name_one() {
+    let load = |path: Option<&str>, set: &'static [(&'static str, &'static str)]| {
+        let source = ConfigSource { path: path.map(Into::into) };
+        load_for::<HttpSink>(ExternalChecks::SKIP, &source, &variables(set)).map(|_| ()).unwrap_err().to_string()
+    };
+    let help = "help: name the file with `--config FILE` or the variable CONNECTOR_CONFIG_PATH";
+    for error in [load(Some("nowhere.toml"), USUAL), load(None, &[("CONNECTOR_CONFIG_PATH", "nowhere.toml")])] {
+        let message = "error: cannot read the configuration file `nowhere.toml`: No such file or directory";
+        assert!(error.starts_with(message) && error.contains(help), "{error}");
+    }
+    assert!(load(Some("/"), USUAL).contains("`/`: Is a directory"), "a folder");
+    assert!(load(None, &[]).contains(help));
+}
+
+/// A shell's `<(…)` and `/dev/stdin` are no regular files.
+#[test]
+fn a_pipe_is_a_file() {
+    let folder = std::env::temp_dir().join(format!("danube-sink-pipe-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let pipe = folder.join("connector.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, GOOD)
+    });
+    let source = ConfigSource { path: Some(pipe) };
+    let loaded = load_for::<HttpSink>(ExternalChecks::SKIP, &source, &variables(USUAL)).unwrap();
+    writer.join().unwrap().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(loaded.core.batch_size, 50);
+}
