@@ -30,7 +30,7 @@ use crate::{
     schema::suggest,
     value::{
         document::Document,
-        value::{Content, Entry, Table, Value},
+        value::{Content, Entry, Origin, Table, Value},
     },
 };
 
@@ -89,15 +89,21 @@ pub type Defer<'l> = dyn FnMut(StructKind, &FileTable<'_>, &FileValue<'_>) + 'l;
 
 /// The errors of a file that show without the types of the settings; `defer` gets each value that depends on them.
 pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec<BuildError> {
-    let secret: Vec<&str> = decl.fields.iter().filter_map(FieldDecl::secret).collect();
-    let plain: Vec<&str> = decl.fields.iter().filter_map(FieldDecl::key).collect();
+    let (mut secret, mut plain) = (Vec::new(), Vec::new());
+    for field in decl.fields {
+        match *field {
+            FieldDecl::Key(key) => plain.push(key),
+            FieldDecl::Secret(key, _) | FieldDecl::ConditionalSecret(key) => secret.push(key),
+            FieldDecl::Mappings => {}
+        }
+    }
     let names = SecretNames { secret: &secret, plain: &plain };
     let document = match Document::parse(decl.path, text.to_owned(), names) {
         Ok(document) => document,
         Err(error) => return error.entries().iter().map(|entry| BuildError::of(entry, decl.path)).collect(),
     };
     let mut diagnostics = Diagnostics::default();
-    let tables = read(decl, &document, &mut diagnostics);
+    let tables = read(decl, names, &document, &mut diagnostics);
     let (found, redacted) = diagnostics.into_parts();
     let redacted = [document.redacted.as_slice(), &redacted].concat();
     let file = SourceFile { path: decl.path, text, redacted: &redacted };
@@ -105,8 +111,15 @@ pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec
     let mut all_values = redacted.clone();
     collect_values(&document.root, &mut all_values);
     let excerpts = Excerpts { file, redacted: SourceFile { redacted: &all_values, ..file } };
-    for table in &tables {
-        table.defer(decl, &excerpts, defer);
+    for DeferredTable { kind, title, known, table } in &tables {
+        let reported = decl.fields.iter().filter_map(|field| match *field {
+            FieldDecl::Secret(key, _) if *kind == StructKind::Connector => Some(key),
+            _ => None,
+        });
+        let reported: Vec<&str> = reported.collect();
+        let file_table = FileTable { title, known };
+        let defer = &mut |value: &FileValue<'_>| defer(*kind, &file_table, value);
+        Walk { excerpts: &excerpts, defer, reported: &reported, path: Vec::new() }.value(table, None, None);
     }
     found.into_iter().map(|diagnostic| BuildError::of(&ReportEntry::new(diagnostic, Some(&file)), decl.path)).collect()
 }
@@ -120,33 +133,32 @@ impl BuildError {
     }
 }
 
-impl<'a> FieldDecl<'a> {
-    fn key(&self) -> Option<&'a str> {
-        match self {
-            Self::Key(key) => Some(key),
-            _ => None,
-        }
-    }
-
-    fn secret(&self) -> Option<&'a str> {
-        match self {
-            Self::Secret(key, _) | Self::ConditionalSecret(key) => Some(key),
-            _ => None,
-        }
-    }
-}
-
 /// A table whose keys the compiler validates.
-struct DeferredTable<'a> {
+struct DeferredTable {
     kind: StructKind,
     title: String,
     /// Keys that the compiler does not know, and that are validated.
     known: Vec<&'static str>,
-    table: &'a Table,
+    /// The other keys.
+    table: Value,
+}
+
+impl DeferredTable {
+    fn new(kind: StructKind, title: String, known: Vec<&'static str>, table: &Table) -> Self {
+        let entries = table.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())).cloned().collect();
+        let content = Content::Table(Table { span: table.span.clone(), entries });
+        let table = Value { span: table.span.clone(), ..Value::new(content, Origin::File) };
+        Self { kind, title, known, table }
+    }
 }
 
 /// Runs the loader without an environment.
-fn read<'a>(decl: &StructDecl<'_>, document: &'a Document, diagnostics: &mut Diagnostics) -> Vec<DeferredTable<'a>> {
+fn read(
+    decl: &StructDecl<'_>,
+    names: SecretNames<'_>,
+    document: &Document,
+    diagnostics: &mut Diagnostics,
+) -> Vec<DeferredTable> {
     let root = &document.root;
     let sections = [decl.section];
     let context = CoreContext {
@@ -164,68 +176,36 @@ fn read<'a>(decl: &StructDecl<'_>, document: &'a Document, diagnostics: &mut Dia
             report_in_file(entry, &format!("`{key}`"), variable, diagnostics);
         }
     }
-    let mut deferred = vec![DeferredTable {
-        kind: StructKind::Connector,
-        title: format!("`[{}]`", decl.section),
-        known: MAPPING_LISTS.to_vec(),
-        table,
-    }];
+    let title = format!("`[{}]`", decl.section);
+    let mut deferred = vec![DeferredTable::new(StructKind::Connector, title, MAPPING_LISTS.to_vec(), table)];
     if decl.fields.iter().any(|field| matches!(field, FieldDecl::Mappings)) {
         let defaults = code_defaults(decl.mapping_defaults, diagnostics);
         let context = MappingContext { defaults: &defaults, ..MappingContext::new(&core) };
         let mappings = mappings::parse(table, decl.section, context, diagnostics);
-        deferred.extend(mappings.into_iter().flatten().map(|mapping| DeferredTable {
-            kind: StructKind::Mapping,
-            title: mapping.title,
-            known: common_names(),
-            table: mapping.file_table,
-        }));
+        deferred.extend(
+            mappings.into_iter().flatten().map(|mapping| {
+                DeferredTable::new(StructKind::Mapping, mapping.title, common_names(), mapping.file_table)
+            }),
+        );
     }
     // Only the compiler knows whether a key of a mapping is a secret, or a misspelt one.
-    let secrets: Vec<&str> = decl.fields.iter().filter_map(FieldDecl::secret).collect();
-    for table in &deferred {
-        let is_known =
-            |key: &str| table.kind == StructKind::Connector && decl.fields.iter().any(|field| field.key() == Some(key));
-        for entry in table.entries().filter(|entry| !is_known(&entry.key)) {
-            if looks_sensitive(&entry.key) || suggest::closest(&entry.key, &secrets).is_some() {
-                diagnostics.hide(&entry.value);
+    for DeferredTable { kind, table, .. } in &deferred {
+        let is_known = |key: &str| *kind == StructKind::Connector && names.plain.contains(&key);
+        for (key, value) in table.as_table().into_iter().flatten().filter(|(key, _)| !is_known(key)) {
+            if looks_sensitive(key) || suggest::closest(key, names.secret).is_some() {
+                diagnostics.hide(value);
             }
         }
     }
     deferred
 }
 
-impl<'a> DeferredTable<'a> {
-    /// The keys that are not validated yet.
-    fn entries(&self) -> impl Iterator<Item = &'a Entry> {
-        self.table.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str()))
-    }
-
-    fn defer(&self, decl: &StructDecl<'_>, excerpts: &Excerpts<'_>, defer: &mut Defer<'_>) {
-        let is_secret = |key: &str| {
-            let is_reported = |field: &FieldDecl<'_>| matches!(field, FieldDecl::Secret(name, _) if *name == key);
-            self.kind == StructKind::Connector && decl.fields.iter().any(is_reported)
-        };
-        let file_table = FileTable { title: &self.title, known: &self.known };
-        let mut walk = Walk {
-            excerpts,
-            defer: &mut |value: &FileValue<'_>| defer(self.kind, &file_table, value),
-            path: Vec::new(),
-        };
-        let keys: Vec<&str> = self.entries().map(|entry| entry.key.as_str()).collect();
-        let location = excerpts.locate(self.table.span.as_ref());
-        let table = Value::empty_table(self.table.span.clone());
-        walk.defer(&table, &location, &location, &keys, None);
-        for entry in self.entries().filter(|entry| !is_secret(&entry.key)) {
-            walk.entry(entry);
-        }
-    }
-}
-
 /// Goes through a table and all that is in it.
 struct Walk<'w, 'a> {
     excerpts: &'w Excerpts<'w>,
     defer: &'w mut dyn FnMut(&FileValue<'_>),
+    /// Keys of the outermost table whose values are reported already.
+    reported: &'w [&'w str],
     path: Vec<PathSegment<'a>>,
 }
 
@@ -236,7 +216,6 @@ struct Excerpts<'a> {
 }
 
 /// A location that owns its strings.
-#[derive(Clone)]
 struct Located {
     prefix: String,
     excerpt: String,
@@ -274,48 +253,33 @@ fn collect_values(table: &Table, values: &mut Vec<Range<usize>>) {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn entry(&mut self, entry: &'a Entry) {
-        self.path.push(PathSegment::Key(&entry.key));
-        let key_location = self.excerpts.locate(entry.key_span.as_ref());
-        let misplaced = misplaced_key_help(&entry.key);
-        self.value(&entry.value, Some(key_location), misplaced.as_deref());
-        self.path.pop();
-    }
-
     fn value(&mut self, value: &'a Value, key_location: Option<Located>, misplaced: Option<&str>) {
-        let keys = match &value.content {
-            Content::Table(table) => table.keys(),
-            _ => Vec::new(),
-        };
         let location = self.excerpts.locate(value.span.as_ref());
-        let key_location = key_location.unwrap_or_else(|| location.clone());
-        self.defer(value, &key_location, &location, &keys, misplaced);
-        match &value.content {
-            Content::Array(items) => {
-                self.path.push(PathSegment::Item);
-                items.iter().for_each(|item| self.value(item, None, None));
-                self.path.pop();
-            }
-            Content::Table(table) => table.entries.iter().for_each(|entry| self.entry(entry)),
-            _ => {}
-        }
-    }
-
-    fn defer(
-        &mut self,
-        value: &Value,
-        key_location: &Located,
-        location: &Located,
-        keys: &[&str],
-        misplaced: Option<&str>,
-    ) {
+        let entries = match &value.content {
+            Content::Table(table) => table.entries.as_slice(),
+            _ => &[],
+        };
         (self.defer)(&FileValue {
             path: &self.path,
             value: value.as_ref(),
-            keys,
+            keys: &entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(),
             misplaced,
-            key_location: key_location.as_ref(),
+            key_location: key_location.as_ref().unwrap_or(&location).as_ref(),
             location: location.as_ref(),
         });
+        if let Content::Array(items) = &value.content {
+            self.path.push(PathSegment::Item);
+            items.iter().for_each(|item| self.value(item, None, None));
+            self.path.pop();
+        }
+        for Entry { key, key_span, value } in entries {
+            if self.path.is_empty() && self.reported.contains(&key.as_str()) {
+                continue;
+            }
+            let key_location = self.excerpts.locate(key_span.as_ref());
+            self.path.push(PathSegment::Key(key));
+            self.value(value, Some(key_location), misplaced_key_help(key).as_deref());
+            self.path.pop();
+        }
     }
 }

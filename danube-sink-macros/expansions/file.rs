@@ -58,7 +58,7 @@ const _: () = {
     };
     const VALUE: file_value::FileValue<'_> = file_value::FileValue {
         path: &[],
-        value: __sink::ValueRef::Table(0usize),
+        value: __sink::ValueRef::Table(2usize),
         keys: &["port", "token"],
         misplaced: __sink::None,
         key_location: file_value::FileLocation {
@@ -145,7 +145,7 @@ const _: () = {
     };
     const VALUE: file_value::FileValue<'_> = file_value::FileValue {
         path: &[],
-        value: __sink::ValueRef::Table(0usize),
+        value: __sink::ValueRef::Table(2usize),
         keys: &["table", "columns"],
         misplaced: __sink::None,
         key_location: file_value::FileLocation {
