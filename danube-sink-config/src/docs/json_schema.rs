@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::key::DocumentedKey;
 use crate::{
-    core::key::{CORE_TABLES, CoreKey, MAPPING_LISTS, Section, UNUSED_IN_PROCESSING, keys_in, mapping_keys},
+    core::key::{CORE_TABLES, MAPPING_LISTS, Section, UNUSED_IN_PROCESSING, keys_in, mapping_keys},
     load::connector::{ConnectorDecl, GeneratedConnector},
-    schema::{KeySpec, LEVELS, ValueRef, ValueSource, ValueType},
+    schema::{KeySpec, LEVELS, ValueRef, ValueType},
 };
 
 /// The JSON Schema (draft 7) of a connector's file.
@@ -23,11 +23,9 @@ pub fn json_schema<C: GeneratedConnector>() -> Value {
 #[doc(hidden)]
 pub fn json_schema_of(connector: &ConnectorDecl) -> Value {
     let info = connector.info;
-    let mut root = Table::default();
-    root.core(keys_in(Section::Root), Section::Root, &[]);
+    let mut root = Table::of(keys_in(Section::Root).map(|key| DocumentedKey::core(key, Section::Root)));
     for (name, section) in CORE_TABLES {
-        let mut table = Table::default();
-        table.core(keys_in(section), section, &[]);
+        let mut table = Table::of(keys_in(section).map(|key| DocumentedKey::core(key, section)));
         if section == Section::Processing {
             for unused in UNUSED_IN_PROCESSING {
                 table.properties.insert((*unused).to_owned(), json!({ "description": "Has no effect." }));
@@ -35,9 +33,8 @@ pub fn json_schema_of(connector: &ConnectorDecl) -> Value {
         }
         root.properties.insert(name.to_owned(), table.into_schema());
     }
-    let mut mapping = Table::default();
-    mapping.core(mapping_keys(), Section::Mapping, connector.mapping_defaults);
-    mapping.own(connector.mapping_keys);
+    let common = mapping_keys().map(|key| DocumentedKey::common(key, connector));
+    let mapping = Table::of(common.chain(own(connector.mapping_keys)));
     let mut mapping = mapping.into_schema();
     let has_dead_letter_topic = connector.mapping_defaults.iter().any(|(key, _)| *key == "dead_letter_topic");
     if !has_dead_letter_topic {
@@ -46,8 +43,7 @@ pub fn json_schema_of(connector: &ConnectorDecl) -> Value {
         mapping["then"] = json!({ "required": ["dead_letter_topic"] });
     }
 
-    let mut section = Table::default();
-    section.own(info.keys);
+    let mut section = Table::of(own(info.keys));
     let list = json!({ "type": "array", "minItems": 1, "items": mapping });
     for name in MAPPING_LISTS {
         section.properties.insert(name.to_owned(), list.clone());
@@ -73,30 +69,18 @@ struct Table {
 }
 
 impl Table {
-    fn core<'k>(
-        &mut self,
-        keys: impl Iterator<Item = &'k CoreKey>,
-        section: Section,
-        defaults: &[(&str, &'static str)],
-    ) {
+    fn of(keys: impl Iterator<Item = DocumentedKey>) -> Self {
+        let mut table = Self::default();
         for key in keys {
-            let documented = DocumentedKey::core(key, section, defaults);
-            let schema = described(&documented);
-            for alias in &documented.aliases {
-                self.properties.insert((*alias).to_owned(), schema.clone());
-            }
-            if !key.allowed_in.contains(&section) {
-                continue;
-            }
-            let name = key.spec.name;
-            self.properties.insert(name.to_owned(), schema);
-            let names: Vec<&str> = key.names(section).collect();
-            if documented.is_required() && matches!(key.spec.source, ValueSource::File) {
-                self.require_one_of(&names);
-            } else if names.len() > 1 {
-                self.all_of.push(json!({ "not": { "required": names } }));
+            let schema = described(&key);
+            table.properties.extend(key.names.iter().map(|name| ((*name).to_owned(), schema.clone())));
+            if key.spec.is_required_in_file() {
+                table.require_one_of(&key.names);
+            } else if key.names.len() > 1 {
+                table.all_of.push(json!({ "not": { "required": key.names } }));
             }
         }
+        table
     }
 
     /// Requires exactly one of the names.
@@ -106,16 +90,6 @@ impl Table {
             several => {
                 let each: Vec<Value> = several.iter().map(|name| json!({ "required": [name] })).collect();
                 self.all_of.push(json!({ "oneOf": each }));
-            }
-        }
-    }
-
-    fn own(&mut self, keys: &[KeySpec]) {
-        for spec in keys.iter().filter(|spec| !spec.is_secret()) {
-            let documented = DocumentedKey::own(spec);
-            self.properties.insert(spec.name.to_owned(), described(&documented));
-            if spec.is_required_in_file() {
-                self.required.push(spec.name.into());
             }
         }
     }
@@ -130,6 +104,11 @@ impl Table {
         }
         schema
     }
+}
+
+/// The keys of the connector's own that the file may have.
+fn own(keys: &[KeySpec]) -> impl Iterator<Item = DocumentedKey> {
+    keys.iter().filter(|spec| !spec.is_secret()).map(DocumentedKey::own)
 }
 
 fn described(key: &DocumentedKey) -> Value {
@@ -150,18 +129,15 @@ fn of_type(value_type: &ValueType) -> Value {
     match *value_type {
         ValueType::Bool => json!({ "type": "boolean" }),
         ValueType::Integer { min, max } => {
-            let mut schema = json!({ "type": "integer" });
-            limit(&mut schema, "minimum", i64::try_from(min).ok().map(Value::from));
-            limit(&mut schema, "maximum", u64::try_from(max).ok().filter(|max| *max < u64::MAX).map(Value::from));
-            schema
+            let max = u64::try_from(max).ok().filter(|max| *max < u64::MAX);
+            let limits = [("minimum", i64::try_from(min).ok().map(Value::from)), ("maximum", max.map(Value::from))];
+            limited(json!({ "type": "integer" }), limits)
         }
         ValueType::Float { min, max, .. } => {
-            let mut schema = json!({ "type": "number" });
-            limit(&mut schema, "minimum", min.is_finite().then(|| min.into()));
-            limit(&mut schema, "maximum", max.is_finite().then(|| max.into()));
-            schema
+            let finite = |limit: f64| limit.is_finite().then(|| limit.into());
+            limited(json!({ "type": "number" }), [("minimum", finite(min)), ("maximum", finite(max))])
         }
-        ValueType::String { min, max } => sized(json!({ "type": "string" }), "minLength", "maxLength", min, max),
+        ValueType::String { min, max } => sized(json!({ "type": "string" }), "Length", min, max),
         ValueType::Enum { words: known, .. } => words(known),
         ValueType::Path => json!({ "type": "string", "minLength": 1 }),
         ValueType::Pointer => json!({ "type": "string", "pattern": "^(/([^~/]|~[01])*)*$" }),
@@ -194,16 +170,10 @@ fn of_type(value_type: &ValueType) -> Value {
             { "type": "integer", "minimum": 0 },
             { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMGT]i?)?[bB]?$" },
         ] }),
-        ValueType::Array { of, min, max } => {
-            sized(json!({ "type": "array", "items": of_type(of) }), "minItems", "maxItems", min, max)
+        ValueType::Array { of, min, max } => sized(json!({ "type": "array", "items": of_type(of) }), "Items", min, max),
+        ValueType::Map { of, min, max } => {
+            sized(json!({ "type": "object", "additionalProperties": of_type(of) }), "Properties", min, max)
         }
-        ValueType::Map { of, min, max } => sized(
-            json!({ "type": "object", "additionalProperties": of_type(of) }),
-            "minProperties",
-            "maxProperties",
-            min,
-            max,
-        ),
         ValueType::OneOf(choices) => {
             let choices = choices.iter().filter_map(|choice| match *choice {
                 ValueRef::String(text) => Some(json!(text)),
@@ -212,26 +182,25 @@ fn of_type(value_type: &ValueType) -> Value {
             });
             json!({ "enum": choices.collect::<Vec<_>>() })
         }
-        ValueType::Table(keys) => {
-            let mut table = Table::default();
-            table.own(keys);
-            table.into_schema()
-        }
+        ValueType::Table(keys) => Table::of(own(keys)).into_schema(),
         ValueType::Secret => json!(false),
         ValueType::Any => json!({}),
     }
 }
 
-fn limit(schema: &mut Value, name: &str, limit: Option<Value>) {
-    if let Some(limit) = limit {
-        schema[name] = limit;
+fn limited(mut schema: Value, limits: [(impl Into<String>, Option<Value>); 2]) -> Value {
+    for (name, limit) in limits {
+        if let Some(limit) = limit {
+            schema[name.into()] = limit;
+        }
     }
+    schema
 }
 
-fn sized(mut schema: Value, least: &str, most: &str, min: usize, max: usize) -> Value {
-    limit(&mut schema, least, (min > 0).then(|| min.into()));
-    limit(&mut schema, most, (max < usize::MAX).then(|| max.into()));
-    schema
+/// With limits on its number of `what`.
+fn sized(schema: Value, what: &str, min: usize, max: usize) -> Value {
+    let (least, most) = ((min > 0).then(|| min.into()), (max < usize::MAX).then(|| max.into()));
+    limited(schema, [(format!("min{what}"), least), (format!("max{what}"), most)])
 }
 
 /// The words for completion, and every other spelling that is accepted.

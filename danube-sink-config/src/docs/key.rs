@@ -2,32 +2,38 @@
 
 use crate::{
     core::key::{CoreKey, Section},
+    load::connector::ConnectorDecl,
     schema::{KeyDefault, KeySpec},
 };
 
 /// A key as it is documented.
 pub(super) struct DocumentedKey {
     pub(super) spec: KeySpec,
-    /// Other names in the same table.
-    pub(super) aliases: Vec<&'static str>,
+    /// Its names in the table: that of the declaration, then others.
+    pub(super) names: Vec<&'static str>,
     /// The help, as a sentence.
     pub(super) help: String,
 }
 
 impl DocumentedKey {
-    /// A core key in a table that allows it. `defaults` are those of the connector's code, as TOML.
-    pub(super) fn core(key: &CoreKey, section: Section, defaults: &[(&str, &'static str)]) -> Self {
-        let aliases = key.names(section).filter(|name| *name != key.spec.name).collect();
-        let default = match defaults.iter().find(|(name, _)| *name == key.spec.name) {
-            Some((_, literal)) => KeyDefault::Literal(literal),
-            None => key.spec.default,
-        };
-        Self { spec: KeySpec { default, ..key.spec }, aliases, help: sentence(&key.spec.summary()) }
+    /// A core key in a table that allows it.
+    pub(super) fn core(key: &CoreKey, section: Section) -> Self {
+        Self { spec: key.spec, names: key.names(section).collect(), help: sentence(&key.spec.summary()) }
+    }
+
+    /// A common key of the connector's topic mappings, for which its code may have a default.
+    pub(super) fn common(key: &CoreKey, connector: &ConnectorDecl) -> Self {
+        let mut common = Self::core(key, Section::Mapping);
+        if let Some((_, literal)) = connector.mapping_defaults.iter().find(|(name, _)| *name == key.spec.name) {
+            common.spec.default = KeyDefault::Literal(literal);
+        }
+        common
     }
 
     /// A key of the connector's own.
     pub(super) fn own(spec: &KeySpec) -> Self {
-        Self { spec: *spec, aliases: spec.aliases.to_vec(), help: sentence(spec.doc) }
+        let names = [&[spec.name], spec.aliases].concat();
+        Self { spec: *spec, names, help: sentence(spec.doc) }
     }
 
     pub(super) fn is_required(&self) -> bool {

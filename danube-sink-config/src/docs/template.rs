@@ -1,7 +1,5 @@
 //! A configuration file to begin with: every key with its help and its default.
 
-use std::fmt::Write;
-
 use super::{describe::describe, example::example, key::DocumentedKey};
 use crate::{
     core::key::{MAPPING_LISTS, Section, mapping_keys, root_keys},
@@ -31,31 +29,29 @@ pub fn template<C: GeneratedConnector>() -> String {
 #[doc(hidden)]
 pub fn template_of(connector: &ConnectorDecl, template: TemplateKind) -> String {
     let info = connector.info;
-    let mut out = Writer { text: String::new(), template };
-    if template == TemplateKind::Complete {
+    let is_complete = template == TemplateKind::Complete;
+    let mut out = Writer { text: String::new(), is_complete };
+    if is_complete {
         out.comment(&format!("{} {}\n{}", info.name, info.version, info.about));
         out.comment("\nEvery key is here with its default. Remove the `#` in front of a key to set it.");
     }
     for key in root_keys() {
-        out.key(&DocumentedKey::core(key, Section::Root, &[]));
+        out.key(&DocumentedKey::core(key, Section::Root));
     }
-    if template == TemplateKind::Complete {
-        out.line("");
-        out.comment(&format!(
-            "The token that authenticates the connector at the broker, for `https`. Never in this file: {}.",
-            how_to_set(TOKEN)
-        ));
-    }
+    out.help(&format!(
+        "The token that authenticates the connector at the broker, for `https`. Never in this file: {}.",
+        how_to_set(TOKEN)
+    ));
     out.line(&format!("\n[{}]", info.section));
     out.keys(info.section, info.section, info.keys);
     let list = format!("{}.{}", info.section, MAPPING_LISTS[0]);
     out.line("");
-    if template == TemplateKind::Complete {
+    if is_complete {
         out.comment("The topics to read, and the settings for each: one such table a topic.");
     }
     out.line(&format!("[[{list}]]"));
     for key in mapping_keys() {
-        out.key(&DocumentedKey::core(key, Section::Mapping, connector.mapping_defaults));
+        out.key(&DocumentedKey::common(key, connector));
     }
     out.keys(&list, info.section, connector.mapping_keys);
     out.text
@@ -68,7 +64,8 @@ fn default_of_root(name: &str) -> Option<String> {
 
 struct Writer {
     text: String,
-    template: TemplateKind,
+    /// Whether it shows every key, with its help.
+    is_complete: bool,
 }
 
 impl Writer {
@@ -80,6 +77,14 @@ impl Writer {
     fn comment(&mut self, text: &str) {
         for line in text.lines() {
             self.line(format!("# {line}").trim_end());
+        }
+    }
+
+    /// A comment behind an empty line, unless the template is minimal.
+    fn help(&mut self, text: &str) {
+        if self.is_complete {
+            self.line("");
+            self.comment(text);
         }
     }
 
@@ -105,11 +110,11 @@ impl Writer {
         let is_table = matches!(spec.value_type, ValueType::Table(_));
         let has_required_keys = inner.iter().any(|key| matches!(key.default, KeyDefault::Required));
         let is_commented_out = !is_required && (!is_table || has_required_keys);
-        if self.template == TemplateKind::Minimal && !is_required {
+        if !self.is_complete && !is_required {
             return;
         }
         self.line("");
-        if self.template == TemplateKind::Complete {
+        if self.is_complete {
             self.comment(&DocumentedKey::own(spec).help);
         }
         let begin = self.text.len();
@@ -127,49 +132,38 @@ impl Writer {
 
     fn secret(&mut self, spec: &KeySpec, path: &str) {
         let is_required = matches!(spec.default, KeyDefault::Required);
-        if self.template == TemplateKind::Minimal && !is_required {
+        if !self.is_complete && !is_required {
             return;
         }
-        if self.template == TemplateKind::Complete {
-            self.line("");
-            self.comment(&DocumentedKey::own(spec).help);
-        }
+        self.help(&DocumentedKey::own(spec).help);
         let need = if is_required { "Required" } else { "Optional" };
         let how = spec.variable(path).map(|variable| how_to_set(variable.as_str())).unwrap_or_default();
         self.comment(&format!("Secret `{}`, never in this file: {how}. {need}.", spec.name));
     }
 
     fn key(&mut self, key: &DocumentedKey) {
-        let DocumentedKey { spec, aliases, help } = key;
-        let is_required = key.is_required();
-        let example = || spec.example.map(str::to_owned).or_else(|| example(&spec.value_type));
-        let value = match (spec.default.to_toml(), spec.default) {
-            (Some(literal), _) => Some(literal),
-            (None, KeyDefault::Inherited(_)) => default_of_root(spec.name).or_else(example),
-            (None, _) => example(),
-        };
-        if self.template == TemplateKind::Complete {
-            self.line("");
-            self.comment(help);
-            let mut about = format!("{}.", describe(&spec.value_type));
-            // Writing to a string cannot fail.
-            let _ = match (spec.default.to_toml(), spec.default) {
-                (Some(literal), _) => write!(about, " Default: {literal}."),
-                (None, KeyDefault::Inherited(words)) => write!(about, " Default: {words}."),
-                (None, KeyDefault::Required) => write!(about, " Required."),
-                (None, _) => write!(about, " Optional."),
-            };
-            if let ValueSource::FileOrVariable(variable) = spec.source {
-                let _ = write!(about, " Overridden by {variable}.");
-            }
-            for alias in aliases {
-                let _ = write!(about, " Also written `{alias}`.");
-            }
-            self.comment(&about);
-        } else if !is_required {
+        let DocumentedKey { spec, names, help } = key;
+        if !self.is_complete && !key.is_required() {
             return;
         }
-        let mark = if is_required { "" } else { "#" };
+        let example = || spec.example.map(str::to_owned).or_else(|| example(&spec.value_type));
+        let (value, default) = match (spec.default.to_toml(), spec.default) {
+            (Some(literal), _) => (Some(literal.clone()), format!("Default: {literal}")),
+            (None, KeyDefault::Inherited(words)) => {
+                (default_of_root(spec.name).or_else(example), format!("Default: {words}"))
+            }
+            (None, KeyDefault::Required) => (example(), "Required".to_owned()),
+            (None, _) => (example(), "Optional".to_owned()),
+        };
+        let mut about = format!("{}. {default}.", describe(&spec.value_type));
+        if let ValueSource::FileOrVariable(variable) = spec.source {
+            about.push_str(&format!(" Overridden by {variable}."));
+        }
+        for alias in names.iter().filter(|name| **name != spec.name) {
+            about.push_str(&format!(" Also written `{alias}`."));
+        }
+        self.help(format!("{help}\n{about}").trim_start());
+        let mark = if key.is_required() { "" } else { "#" };
         self.line(&format!("{mark}{} = {}", spec.name, value.as_deref().unwrap_or("\"…\"")));
     }
 }
