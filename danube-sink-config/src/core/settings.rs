@@ -188,10 +188,10 @@ settings! {
         /// Longest time a partly filled batch waits before it is written
         ///
         /// At most a quarter of `ack_timeout_ms` is used, so that acknowledgements arrive in time.
-        flush_interval ("flush_interval_ms"): Duration = inherited_milliseconds(core.flush_interval) of MILLISECONDS,
+        flush_interval ("flush_interval_ms"): Duration = inherited(core.flush_interval) of MILLISECONDS,
             in [Mapping], alias Mapping "batch_timeout_ms";
         /// Ack timeout of this subscription, as its failure policy at the broker says
-        ack_timeout ("ack_timeout_ms"): Duration = inherited_milliseconds(core.ack_timeout) of MILLISECONDS, in [Mapping];
+        ack_timeout ("ack_timeout_ms"): Duration = inherited(core.ack_timeout) of MILLISECONDS, in [Mapping];
         /// The broker's `dispatch.max_unacked_messages` for this topic, if it is known
         max_unacked_messages: Option<usize> = inherited(core.max_unacked_messages) of ValueType::integer(1, 10_000), in [Mapping];
         /// Create the topic (reliable) if it is missing, instead of waiting for a producer to create it

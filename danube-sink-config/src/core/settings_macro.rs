@@ -17,7 +17,8 @@
 ///
 /// `DEFAULT` is `required`, `integer(100)`, `milliseconds(1_000)`, `word(Enum::Variant)`, `string("…")`, `boolean(false)`,
 /// `empty` (a `Vec`), `literal("TOML", value)`, `none` or `none("words")` (an `Option`), or, in `Struct(core)`,
-/// `inherited(core.field)` and `inherited_milliseconds(core.field)` of a `ConnectorConfig`. The value type is that of the Rust type unless `of` names another.
+/// `inherited(core.field)` of a `ConnectorConfig`. The value type is that of the Rust type unless `of` names another. A field
+/// whose key has another name is a `Duration`, and its key a number of milliseconds.
 /// Behind `in` may stand `alias Table "name"`, `variable "NAME"` and `example "TOML"`.
 macro_rules! settings {
     (
@@ -53,7 +54,7 @@ macro_rules! settings {
             }
 
             const TYPED: Keys = Keys {
-                $($field: settings!(@convert $default $crate::setting::key::key::<$type>(schema::KeySpec {
+                $($field: settings!(@convert $($key)?, $crate::setting::key::key::<$type>(schema::KeySpec {
                     doc: concat!($doc, $("\n", $more),*),
                     default: settings!(@key_default $default $($($argument)*)?),
                     $(source: schema::ValueSource::FileOrVariable($variable),)?
@@ -96,9 +97,8 @@ macro_rules! settings {
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $key:literal) => { $key };
 
-    (@convert milliseconds $key:expr) => { $key.read_by($crate::core::key::milliseconds) };
-    (@convert inherited_milliseconds $key:expr) => { $key.read_by($crate::core::key::milliseconds) };
-    (@convert $default:ident $key:expr) => { $key };
+    (@convert , $typed:expr) => { $typed };
+    (@convert $key:literal, $typed:expr) => { $typed.read_by($crate::core::key::milliseconds) };
 
     (@default required) => { Default::default() };
     (@default integer $number:literal) => { $number };
@@ -111,7 +111,6 @@ macro_rules! settings {
     (@default none $($words:literal)?) => { None };
     (@default described $words:literal) => { Default::default() };
     (@default inherited $($field:tt)+) => { $($field)+.clone() };
-    (@default inherited_milliseconds $($field:tt)+) => { $($field)+ };
 
     (@key_default required) => { schema::KeyDefault::Required };
     (@key_default integer $number:literal) => { schema::KeyDefault::Integer($number) };
@@ -125,7 +124,6 @@ macro_rules! settings {
     (@key_default none $words:literal) => { schema::KeyDefault::Inherited($words) };
     (@key_default described $words:literal) => { schema::KeyDefault::Inherited($words) };
     (@key_default inherited $($field:tt)+) => { schema::KeyDefault::Inherited("that of the root") };
-    (@key_default inherited_milliseconds $($field:tt)+) => { schema::KeyDefault::Inherited("that of the root") };
 
     (@default_doc required) => { "Required." };
     (@default_doc none) => { "Default: none." };
@@ -133,7 +131,6 @@ macro_rules! settings {
     (@default_doc described $words:literal) => { concat!("Default: ", $words, ".") };
     (@default_doc empty) => { "Default: `[]`." };
     (@default_doc inherited $($field:tt)+) => { "Default: that of the root." };
-    (@default_doc inherited_milliseconds $($field:tt)+) => { "Default: that of the root." };
     (@default_doc literal $toml:literal, $value:expr) => { concat!("Default: `", $toml, "`.") };
     (@default_doc milliseconds $number:literal) => { concat!("Default: `", stringify!($number), "`.") };
     (@default_doc $default:ident $($value:tt)+) => { concat!("Default: `", stringify!($($value)+), "`.") };

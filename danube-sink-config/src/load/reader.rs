@@ -61,13 +61,7 @@ impl<'r> KeyReader<'r> {
     /// Adds the diagnostics of a check of the author's, which has seen the struct of the table.
     pub fn validated(&mut self, checked: Result<(), Diagnostics>) {
         if let Err(wrong) = checked {
-            let table = self.table;
-            let span_of = |key: Option<&str>| {
-                key.and_then(|key| table.find(key))
-                    .and_then(|entry| entry.value.span.clone())
-                    .or_else(|| table.span.clone())
-            };
-            self.diagnostics.append(wrong.located(span_of));
+            self.diagnostics.append(wrong.located(|key| self.table.span_of(key)));
         }
     }
 }

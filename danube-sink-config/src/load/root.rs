@@ -5,7 +5,7 @@ use super::{
     cross_checks,
     environment::{Environment, TOKEN},
     secrets::{self, SecretSource},
-    validate::validate_names,
+    validate::validate_name,
 };
 use crate::{
     core::{
@@ -59,7 +59,8 @@ pub(crate) fn read(root: &Table, context: CoreContext<'_>, diagnostics: &mut Dia
     read_external(root, &table, context, &mut config, diagnostics);
     for (section, table) in &tables {
         let names = names_in(*section, context.sections);
-        validate_names(table, &TableKeys { title: section.title(), keys: &[], known: &names }, diagnostics);
+        let keys = TableKeys { title: section.title(), keys: &[], known: &names };
+        table.entries.iter().for_each(|entry| validate_name(entry, &keys, diagnostics));
     }
     for entry in UNUSED_IN_PROCESSING.iter().filter_map(|key| tables[1].1.get(key)) {
         let note = format!("`{}` in `[processing]` has no effect: the runtime decides by itself", entry.key);

@@ -50,7 +50,7 @@ pub(crate) fn validate_table(table: &Table, keys: &TableKeys<'_>, diagnostics: &
         }
         diagnostics.append(of_entry(wrong, entry));
     }
-    validate_names(table, keys, diagnostics);
+    table.entries.iter().for_each(|entry| validate_name(entry, keys, diagnostics));
     let present = table.keys();
     let missing = (0..).map_while(|skip| keys.missing_key(&present, skip));
     missing.for_each(|violation| diagnostics.push(of_violation(&violation).at(table.span.clone())));
@@ -59,17 +59,15 @@ pub(crate) fn validate_table(table: &Table, keys: &TableKeys<'_>, diagnostics: &
     invalid
 }
 
-/// Reports the unknown keys of a table.
-pub(crate) fn validate_names(table: &Table, keys: &TableKeys<'_>, diagnostics: &mut Diagnostics) {
-    for entry in &table.entries {
-        let misplaced = misplaced_key_help(&entry.key);
-        if let Some(violation) = keys.unknown_key(&entry.key, misplaced.as_deref()) {
-            let secrets: Vec<&str> = keys.keys.iter().filter(|spec| spec.is_secret()).map(|spec| spec.name).collect();
-            if looks_sensitive(&entry.key) || suggest::closest(&entry.key, &secrets).is_some() {
-                diagnostics.hide(&entry.value);
-            }
-            diagnostics.push(of_violation(&violation).at(entry.key_span.clone()));
+/// Reports a key that a table does not have.
+pub(crate) fn validate_name(entry: &Entry, keys: &TableKeys<'_>, diagnostics: &mut Diagnostics) {
+    let misplaced = misplaced_key_help(&entry.key);
+    if let Some(violation) = keys.unknown_key(&entry.key, misplaced.as_deref()) {
+        let secrets: Vec<&str> = keys.keys.iter().filter(|spec| spec.is_secret()).map(|spec| spec.name).collect();
+        if looks_sensitive(&entry.key) || suggest::closest(&entry.key, &secrets).is_some() {
+            diagnostics.hide(&entry.value);
         }
+        diagnostics.push(of_violation(&violation).at(entry.key_span.clone()));
     }
 }
 

@@ -151,26 +151,27 @@ impl ValueType {
             Self::Field { .. } | Self::Pointer if !is_pointer(text) => {
                 violation("not a JSON pointer", ConstStr::new(POINTER))
             }
-            Self::Url => match url::flaw(text) {
-                Some(flaw) => violation(flaw, ConstStr::new(URL)),
-                None => None,
-            },
-            Self::ServiceUrl => match url::flaw(text) {
-                Some(flaw) => violation(flaw, ConstStr::new(BROKER)),
-                None if url::is_http(text) => None,
-                None => violation("the URL of a broker begins with `http` or `https`", ConstStr::new(BROKER)),
-            },
+            Self::Url => violation_of_url(text, None, ConstStr::new(URL)),
+            Self::ServiceUrl => {
+                let not_http = "the URL of a broker begins with `http` or `https`";
+                violation_of_url(text, Some(not_http), ConstStr::new(BROKER))
+            }
             Self::HttpUrl { example } => {
                 let help = ConstStr::new("write a URL such as `").with(example).with("`");
-                match url::flaw(text) {
-                    Some(flaw) => violation(flaw, help),
-                    None if url::is_http(text) => None,
-                    None => violation("not an `http` or `https` URL", help),
-                }
+                violation_of_url(text, Some("not an `http` or `https` URL"), help)
             }
             Self::IpAddress if !url::may_be_ip(text) => violation(NOT_AN_ADDRESS, ConstStr::new(ADDRESS)),
             _ => None,
         }
+    }
+}
+
+/// `not_http` is the reason why a URL of another scheme is not allowed.
+const fn violation_of_url(text: &str, not_http: Option<&str>, help: ConstStr) -> Option<Violation> {
+    match (url::flaw(text), not_http) {
+        (Some(flaw), _) => violation(flaw, help),
+        (None, Some(reason)) if !url::is_http(text) => violation(reason, help),
+        _ => None,
     }
 }
 

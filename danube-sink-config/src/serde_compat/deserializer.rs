@@ -13,12 +13,8 @@ use serde::{
 
 use super::topic_mappings::MAPPING;
 use crate::{
-    core::key::misplaced_key_help,
-    load::{mappings::common_names, validate::of_violation},
-    report::{
-        diagnostic::{Diagnostic, Diagnostics},
-        redact::looks_sensitive,
-    },
+    load::{mappings::common_names, validate::validate_name},
+    report::diagnostic::{Diagnostic, Diagnostics},
     schema::{keys::TableKeys, suggest},
     value::value::{Content, Entry, Origin, Value},
 };
@@ -86,15 +82,7 @@ impl Problems {
         } else {
             ("this table", fields.to_vec())
         };
-        let misplaced = misplaced_key_help(&entry.key);
-        let keys = TableKeys { title, keys: &[], known: &known };
-        if let Some(violation) = keys.unknown_key(&entry.key, misplaced.as_deref()) {
-            let mut diagnostics = self.0.borrow_mut();
-            if looks_sensitive(&entry.key) {
-                diagnostics.hide(&entry.value);
-            }
-            diagnostics.push(of_violation(&violation).at(entry.key_span.clone()));
-        }
+        validate_name(entry, &TableKeys { title, keys: &[], known: &known }, &mut self.0.borrow_mut());
     }
 }
 

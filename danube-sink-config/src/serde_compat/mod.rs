@@ -26,7 +26,7 @@ use crate::{
         mappings::{self, MappingContext, common_names},
         root::{self, CoreContext},
         source,
-        validate::validate_names,
+        validate::validate_name,
     },
     report::{diagnostic::Diagnostics, redact::SecretNames},
     schema::{keys::TableKeys, suggest},
@@ -164,7 +164,7 @@ fn report_unknown_keys<T: DeserializeOwned>(root: &Table, own: &[&str], diagnost
             Err(error) => !error.is_of_unreadable() && suggest::closest(&entry.key, &core).is_some(),
         };
         if is_unknown {
-            validate_names(&Table { span: None, entries: vec![entry.clone()] }, &keys, diagnostics);
+            validate_name(entry, &keys, diagnostics);
         }
     }
 }

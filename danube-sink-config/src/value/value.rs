@@ -153,10 +153,7 @@ impl Value {
 
     /// The span of a key in it, such as `key` or `table.key`; of the value itself without one.
     pub(crate) fn span_of(&self, key: Option<&str>) -> Option<Range<usize>> {
-        let within = match (&self.content, key) {
-            (Content::Table(table), Some(key)) => table.find(key).and_then(|entry| entry.value.span.clone()),
-            _ => None,
-        };
+        let within = if let Content::Table(table) = &self.content { table.span_of(key) } else { None };
         within.or_else(|| self.span.clone())
     }
 
@@ -289,6 +286,12 @@ impl Table {
             }
             _ => None,
         }
+    }
+
+    /// The span of the value at a path; of the table itself without one, or if it has none.
+    pub(crate) fn span_of(&self, path: Option<&str>) -> Option<Range<usize>> {
+        let within = path.and_then(|path| self.find(path)).and_then(|entry| entry.value.span.clone());
+        within.or_else(|| self.span.clone())
     }
 
     /// A parsed table. `span` is its header.
