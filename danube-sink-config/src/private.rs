@@ -12,7 +12,7 @@ pub use self::claims::{
     assert_constraint, assert_fits, assert_key, assert_source, assert_source_in_mapping, assert_table,
     assert_variables_differ, type_of_key,
 };
-use crate::schema::{key_spec::all_keys_optional, suggest};
+use crate::schema::key_spec::all_keys_optional;
 pub use crate::{
     Diagnostics, MappingSettings, Secret, Setting, Value,
     compile_time::file_value,
@@ -25,7 +25,10 @@ pub use crate::{
         Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType,
         key_spec::with_defaults,
     },
-    setting::key::{Check, DefaultValue, Key, key, or_default},
+    setting::{
+        key::{Check, DefaultValue, Key, key, or_default},
+        word,
+    },
     value::quote::quoted,
 };
 
@@ -77,18 +80,6 @@ pub fn check_mapping<T, A>(
     check: impl CheckMapping<T, A>,
 ) -> Result<(), Diagnostics> {
     check.check(mapping, settings)
-}
-
-/// The one of `values` whose word is written: `value_type` has the words, in the same order.
-///
-/// # Errors
-/// The word is unknown.
-pub fn word<T, const N: usize>(value: &Value, value_type: &ValueType, values: [T; N]) -> Result<T, Diagnostics> {
-    value.validate(value_type)?;
-    let text = value.as_str()?;
-    let words = if let ValueType::Enum { words, .. } = value_type { words } else { &[][..] };
-    let found = words.iter().zip(values).find(|(word, _)| suggest::same_word(word, text));
-    found.map(|(_, value)| value).ok_or_else(|| value.diagnostic("unknown word", "write another word").into())
 }
 
 /// The key of a table that names the variable of a secret in it.

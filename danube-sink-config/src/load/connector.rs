@@ -1,7 +1,5 @@
 //! What generated code says of a connector, and how it reads the connector's section.
 
-use std::fmt;
-
 use super::{core_keys::ParsedMapping, own_keys::OwnTable, reader::KeyReader};
 use crate::{
     core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
@@ -124,6 +122,7 @@ impl ConnectorDecl {
 }
 
 /// Converts the connector's section. Generated code asks it for each key, and then builds the connector.
+#[derive(Debug)]
 pub struct SectionReader<'r> {
     pub(crate) keys: KeyReader<'r>,
     /// None if there are no mappings, or if they are no array: that is reported.
@@ -131,6 +130,7 @@ pub struct SectionReader<'r> {
 }
 
 /// A topic mapping with the connector's own keys, before they are converted.
+#[derive(Debug)]
 pub(crate) struct OwnMapping<'d> {
     pub(crate) common: ParsedMapping<'d>,
     pub(crate) own: OwnTable,
@@ -157,11 +157,5 @@ impl SectionReader<'_> {
         // All are read before the first invalid one ends it, so that each is reported.
         let mappings: Vec<Option<Mapping<C::Mapping>>> = mappings.collect();
         mappings.into_iter().collect()
-    }
-}
-
-impl fmt::Debug for SectionReader<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SectionReader").field("keys", &self.keys).finish_non_exhaustive()
     }
 }

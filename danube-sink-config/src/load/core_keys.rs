@@ -28,6 +28,7 @@ pub(crate) struct Core {
 }
 
 /// A topic mapping whose common keys have been read.
+#[derive(Debug)]
 pub(crate) struct ParsedMapping<'a> {
     /// The title of its table in messages.
     pub(crate) title: String,

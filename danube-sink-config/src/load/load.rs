@@ -8,7 +8,7 @@ use super::{
     effective::EffectiveConfig,
     environment::{Environment, host_name},
     mappings::{self, MappingContext, common_names},
-    own_keys::{OwnKeys, OwnTable},
+    own_keys::{OwnKeys, OwnTable, literal_of_code},
     reader::KeyReader,
     root::{self, CoreContext},
     source::{self, ConfigSource, Shipped},
@@ -22,7 +22,7 @@ use crate::{
     schema::{KeySpec, keys::TableKeys, suggest},
     value::{
         document::Document,
-        value::{Content, Origin, Table, Value},
+        value::{Content, Origin, Table},
     },
 };
 
@@ -220,10 +220,7 @@ fn resolve<'d>(
 pub(crate) fn code_defaults(defaults: &[(&str, &str)], diagnostics: &mut Diagnostics) -> Table {
     let mut table = Table::EMPTY;
     for (key, literal) in defaults {
-        let source = format!("the default of `{key}` in the connector's code");
-        let value =
-            Value::from_literal(literal, Origin::Code).map_err(|wrong| Diagnostics::from(wrong).of_source(&source));
-        if let Some(value) = diagnostics.keep(value) {
+        if let Some(value) = literal_of_code(key, literal, Origin::Code, diagnostics) {
             table.set(key, value);
         }
     }

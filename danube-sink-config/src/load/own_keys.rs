@@ -3,7 +3,7 @@
 use super::{
     environment::{self, Environment},
     secrets::{self, how_to_set},
-    validate::validate_table,
+    validate::{default_in_code, validate_table},
 };
 use crate::{
     report::diagnostic::{Diagnostic, Diagnostics},
@@ -24,6 +24,7 @@ pub(crate) struct OwnKeys<'a> {
 }
 
 /// The declared keys of a table, with variables, secrets and defaults.
+#[derive(Debug)]
 pub(crate) struct OwnTable {
     pub(crate) table: Table,
     /// Keys whose values are invalid, missing, or not known without the environment.
@@ -150,16 +151,23 @@ fn for_each_table(value: &mut Value, value_type: &ValueType, visit: &mut dyn FnM
     }
 }
 
+/// A default that the connector's code gives to a key, as TOML.
+pub(crate) fn literal_of_code(
+    key: &str,
+    literal: &str,
+    origin: Origin,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let value = Value::from_literal(literal, origin).map_err(Diagnostics::from);
+    diagnostics.keep(value.map_err(|wrong| wrong.of_source(&default_in_code(key))))
+}
+
 /// The default of a key as a value, if it has one.
 pub(crate) fn default_of(spec: &KeySpec, diagnostics: &mut Diagnostics) -> Option<Value> {
     let content = match spec.default {
         KeyDefault::Str(text) => Content::String(text.to_owned()),
         KeyDefault::Integer(number) => Content::Integer(number),
-        KeyDefault::Literal(literal) => {
-            let value = Value::from_literal(literal, Origin::Default).map_err(Diagnostics::from);
-            let source = format!("the default of `{}` in the connector's code", spec.name);
-            return diagnostics.keep(value.map_err(|wrong| wrong.of_source(&source)));
-        }
+        KeyDefault::Literal(literal) => return literal_of_code(spec.name, literal, Origin::Default, diagnostics),
         KeyDefault::OfType if matches!(spec.value_type, ValueType::Table(_)) => Content::Table(Table::default()),
         KeyDefault::OfType | KeyDefault::Required | KeyDefault::Inherited(_) | KeyDefault::None => return None,
     };

@@ -1,7 +1,5 @@
 //! Converts the keys of one table, on behalf of generated code.
 
-use std::fmt;
-
 use super::validate::{NESTED_TABLE, of_entry, of_violation, validate_table};
 use crate::{
     report::diagnostic::Diagnostics,
@@ -11,6 +9,7 @@ use crate::{
 };
 
 /// Converts the keys of one table. Generated code asks it for each of its keys, and then builds its struct.
+#[derive(Debug)]
 pub struct KeyReader<'r> {
     table: &'r Table,
     title: &'r str,
@@ -63,12 +62,6 @@ impl<'r> KeyReader<'r> {
         if let Err(wrong) = checked {
             self.diagnostics.append(wrong.located(|key| self.table.span_of(key)));
         }
-    }
-}
-
-impl fmt::Debug for KeyReader<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyReader").field("table", &self.title).finish_non_exhaustive()
     }
 }
 

@@ -67,23 +67,21 @@ pub(crate) fn read(
         Some(SecretSource::File(path)) => path,
     };
     let file_variable = file_variable(variable);
-    let (message, help) = match fs::read_to_string(&path) {
+    let in_file = format!("`{}`, which the variable {file_variable} names", path.display());
+    let wrong = match fs::read_to_string(&path) {
         Ok(text) => {
             // Editors and `echo` end a file with a newline that is no part of the secret.
             let secret = text.strip_suffix('\n').map_or(&*text, |text| text.trim_end_matches('\r'));
             if !secret.is_empty() {
                 return Ok(Some(Value::new(Content::Secret(secret.to_owned()), Origin::VariableFile(file_variable))));
             }
-            (
-                format!("`{}`, which the variable {file_variable} names, is empty", path.display()),
-                "write the secret into it",
-            )
+            Diagnostic::new(format!("{in_file}, is empty"), "write the secret into it")
         }
-        Err(error) => (
-            format!("cannot read `{}`, which the variable {file_variable} names: {error}", path.display()),
+        Err(error) => Diagnostic::new(
+            format!("cannot read {in_file}: {error}"),
             "name a file in UTF-8 that this process may read",
         ),
     };
-    diagnostics.push(Diagnostic::new(message, help));
+    diagnostics.push(wrong);
     Err(())
 }

@@ -76,11 +76,13 @@ pub(crate) fn of_entry(wrong: Diagnostics, entry: &Entry) -> Diagnostics {
     match &entry.value.origin {
         Origin::Variable(name) | Origin::VariableFile(name) => wrong.of_source(&format!("variable {name}")),
         Origin::Default if matches!(entry.value.content, Content::Table(_)) => wrong.of_key(&entry.key),
-        Origin::Default | Origin::Code => {
-            wrong.of_source(&format!("the default of `{}` in the connector's code", entry.key))
-        }
+        Origin::Default | Origin::Code => wrong.of_source(&default_in_code(&entry.key)),
         Origin::File | Origin::Inherited(_) => wrong.of_key(&entry.key),
     }
+}
+
+pub(crate) fn default_in_code(key: &str) -> String {
+    format!("the default of `{key}` in the connector's code")
 }
 
 pub(crate) fn of_violation(violation: &Violation) -> Diagnostic {

@@ -124,9 +124,9 @@ impl ValueType {
                 return invalid("the range of a number has numbers", "write a range such as `0.0..=1.0`");
             };
             let max = if below { max.next_down() } else { max };
-            return match is_narrower(min > max, min < least || max > greatest) {
-                Ok(()) => Ok(Self::Float { min, max, range }),
-                Err(invalid) => Err(invalid),
+            return match invalid_range(min > max, min < least || max > greatest) {
+                Some(invalid) => Err(invalid),
+                None => Ok(Self::Float { min, max, range }),
             };
         }
         let (least, greatest) = match *self {
@@ -152,14 +152,14 @@ impl ValueType {
             };
         };
         let max = max.saturating_sub(below as i128);
-        match is_narrower(min > max, min < least || max > greatest) {
-            Err(invalid) => Err(invalid),
-            Ok(()) => Ok(match self {
-                Self::Duration { .. } => Self::Duration { min: nanoseconds(min), max: nanoseconds(max), range },
-                Self::ByteSize { .. } => Self::ByteSize { min: min as u64, max: max as u64, range },
-                _ => Self::Integer { min, max },
-            }),
+        if let Some(invalid) = invalid_range(min > max, min < least || max > greatest) {
+            return Err(invalid);
         }
+        Ok(match self {
+            Self::Duration { .. } => Self::Duration { min: nanoseconds(min), max: nanoseconds(max), range },
+            Self::ByteSize { .. } => Self::ByteSize { min: min as u64, max: max as u64, range },
+            _ => Self::Integer { min, max },
+        })
     }
 
     /// The end of a range: an integer, the nanoseconds of a duration, the bytes of a size.
@@ -218,11 +218,11 @@ impl ValueType {
     }
 }
 
-const fn is_narrower(is_empty: bool, is_wider: bool) -> Result<(), InvalidConstraint> {
+const fn invalid_range(is_empty: bool, is_wider: bool) -> Option<InvalidConstraint> {
     match (is_empty, is_wider) {
-        (true, _) => Err(EMPTY),
-        (false, true) => Err(TOO_WIDE),
-        (false, false) => Ok(()),
+        (true, _) => Some(EMPTY),
+        (false, true) => Some(TOO_WIDE),
+        (false, false) => None,
     }
 }
 

@@ -1,5 +1,23 @@
 //! Settings that are one word out of a few.
 
+use crate::{
+    report::diagnostic::Diagnostics,
+    schema::{ValueType, suggest},
+    value::value::Value,
+};
+
+/// The one of `values` whose word is written: `value_type` has the words, in the same order.
+///
+/// # Errors
+/// The word is unknown.
+pub fn word<T, const N: usize>(value: &Value, value_type: &ValueType, values: [T; N]) -> Result<T, Diagnostics> {
+    value.validate(value_type)?;
+    let text = value.as_str()?;
+    let words = if let ValueType::Enum { words, .. } = value_type { words } else { &[][..] };
+    let found = words.iter().zip(values).find(|(word, _)| suggest::same_word(word, text));
+    found.map(|(_, value)| value).ok_or_else(|| value.diagnostic("unknown word", "write another word").into())
+}
+
 /// Declares enums whose variants are words of the configuration.
 macro_rules! string_enums {
     ($(
@@ -15,10 +33,6 @@ macro_rules! string_enums {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
-
-            pub(crate) fn from_word(text: &str) -> Option<Self> {
-                [$(Self::$variant),+].into_iter().find(|word| $crate::schema::suggest::same_word(word.as_str(), text))
-            }
         }
 
         /// The word in the configuration.
@@ -33,9 +47,7 @@ macro_rules! string_enums {
                 $crate::schema::ValueType::Enum { what: $what, words: &[$($word),+] };
 
             fn read(value: &$crate::Value) -> Result<Self, $crate::Diagnostics> {
-                value.validate(&Self::VALUE_TYPE)?;
-                Self::from_word(value.as_str()?)
-                    .ok_or_else(|| value.diagnostic(concat!("unknown ", $what), "write another word").into())
+                $crate::setting::word(value, &Self::VALUE_TYPE, [$(Self::$variant),+])
             }
         }
 

@@ -12,6 +12,7 @@ mod setting;
 pub(crate) use self::enums::string_enums;
 pub use self::{
     byte_size::ByteSize,
+    enums::word,
     options::Options,
     parsed::{Parsed, short_name},
     secret::Secret,

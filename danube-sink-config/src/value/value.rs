@@ -220,14 +220,14 @@ impl Value {
 }
 
 /// The keys of one table, in the order of the file.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     /// The header, such as `[retry]`.
     pub(crate) span: Option<Range<usize>>,
     pub(crate) entries: Vec<Entry>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) key_span: Option<Range<usize>>,
