@@ -51,7 +51,7 @@ settings! {
         ///
         /// The broker sends so many messages before one of them is acknowledged: 10 unless its operator has set another
         /// number.
-        max_unacked_messages: Option<usize> = none("learnt from the messages that arrive") of ValueType::integer(1, 10_000),
+        max_unacked_messages: Option<usize> = described("learnt from the messages that arrive") of ValueType::integer(1, 10_000),
             in [Root];
         /// Create missing topics (reliable) instead of waiting for a producer to create them, unless a mapping sets its own
         create_topics: bool = boolean(false), in [Root];
@@ -102,14 +102,14 @@ settings! {
         /// took with what the connector received
         ///
         /// The connector reports a difference. A broker inside the process has no such endpoint.
-        broker_metrics_urls: Vec<String> = empty of URLS, in [Root], example "[\"http://broker:9040/metrics\"]";
+        broker_metrics_urls: Vec<String> = literal("[]", Vec::new()) of URLS, in [Root], example "[\"http://broker:9040/metrics\"]";
         /// Admin service of the broker, such as `http://broker:50051`, for the command `subscription reset`
         danube_admin_url: Option<String> = none of ValueType::HttpUrl { example: "http://broker:50051" }, in [Root];
         /// CA certificates that the broker's certificate may be signed by (PEM); for `https`
         ///
         /// A relative path begins at the current folder. The files of certificates and keys are read again for each new
         /// connection after one was lost.
-        tls_ca_file: Option<PathBuf> = none("the file of the variable SSL_CERT_FILE, else the system's CAs"), in [Root];
+        tls_ca_file: Option<PathBuf> = described("the file of the variable SSL_CERT_FILE, else the system's CAs"), in [Root];
         /// Client certificate (mTLS) with its intermediate certificates (PEM); for `https`, with `tls_key_file`
         tls_cert_file: Option<PathBuf> = none, in [Root];
         /// Private key of `tls_cert_file` (PEM, not encrypted)
@@ -117,7 +117,7 @@ settings! {
         /// Log level: `error`, `warn`, `info`, `debug`, `trace`, or levels by target as in `info,danube_sink=debug`
         ///
         /// `info` shows only warnings and errors of libraries. The variable `RUST_LOG` overrides it.
-        log_level: String = string("info") of ValueType::LogLevel, in [Root, Processing];
+        log_level: String = literal("\"info\"", "info".into()) of ValueType::LogLevel, in [Root, Processing];
         /// Format of log lines
         log_format: LogFormat = word(LogFormat::Text), in [Root, Processing];
     }
@@ -199,7 +199,7 @@ settings! {
         /// Partitions of a missing topic that `create_topics` creates
         ///
         /// The partitions of a topic that exists stay as they are.
-        partitions: Option<u32> = none("a topic without partitions") of ValueType::integer(1, 1_000), in [Mapping], example "3";
+        partitions: Option<u32> = described("a topic without partitions") of ValueType::integer(1, 1_000), in [Mapping], example "3";
         /// Whether this process is the only consumer of a Shared subscription, so that gaps in offsets are losses
         ///
         /// It has no effect on subscriptions of other types.

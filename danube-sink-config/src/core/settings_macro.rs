@@ -15,8 +15,8 @@
 /// }
 /// ```
 ///
-/// `DEFAULT` is `required`, `integer(100)`, `milliseconds(1_000)`, `word(Enum::Variant)`, `string("…")`, `boolean(false)`,
-/// `empty` (a `Vec`), `literal("TOML", value)`, `none` or `none("words")` (an `Option`), or, in `Struct(core)`,
+/// `DEFAULT` is `required`, `integer(100)`, `milliseconds(1_000)`, `word(Enum::Variant)`, `boolean(false)`, `none` (an `Option`),
+/// `literal("TOML", value)` for any other, `described("words")` for a value that follows from others, or, in `Struct(core)`,
 /// `inherited(core.field)` of a `ConnectorConfig`. The value type is that of the Rust type unless `of` names another. A field
 /// whose key has another name is a `Duration`, and its key a number of milliseconds.
 /// Behind `in` may stand `alias Table "name"`, `variable "NAME"` and `example "TOML"`.
@@ -104,11 +104,9 @@ macro_rules! settings {
     (@default integer $number:literal) => { $number };
     (@default milliseconds $number:literal) => { std::time::Duration::from_millis($number) };
     (@default word $word:path) => { $word };
-    (@default string $text:literal) => { $text.into() };
     (@default boolean $boolean:literal) => { $boolean };
-    (@default empty) => { Vec::new() };
     (@default literal $toml:literal, $value:expr) => { $value };
-    (@default none $($words:literal)?) => { None };
+    (@default none) => { None };
     (@default described $words:literal) => { Default::default() };
     (@default inherited $($field:tt)+) => { $($field)+.clone() };
 
@@ -116,20 +114,15 @@ macro_rules! settings {
     (@key_default integer $number:literal) => { schema::KeyDefault::Integer($number) };
     (@key_default milliseconds $number:literal) => { schema::KeyDefault::Integer($number) };
     (@key_default word $word:path) => { schema::KeyDefault::Str($word.as_str()) };
-    (@key_default string $text:literal) => { schema::KeyDefault::Str($text) };
     (@key_default boolean $boolean:literal) => { schema::KeyDefault::Literal(stringify!($boolean)) };
-    (@key_default empty) => { schema::KeyDefault::Literal("[]") };
     (@key_default literal $toml:literal, $value:expr) => { schema::KeyDefault::Literal($toml) };
     (@key_default none) => { schema::KeyDefault::None };
-    (@key_default none $words:literal) => { schema::KeyDefault::Inherited($words) };
     (@key_default described $words:literal) => { schema::KeyDefault::Inherited($words) };
     (@key_default inherited $($field:tt)+) => { schema::KeyDefault::Inherited("that of the root") };
 
     (@default_doc required) => { "Required." };
     (@default_doc none) => { "Default: none." };
-    (@default_doc none $words:literal) => { concat!("Default: ", $words, ".") };
     (@default_doc described $words:literal) => { concat!("Default: ", $words, ".") };
-    (@default_doc empty) => { "Default: `[]`." };
     (@default_doc inherited $($field:tt)+) => { "Default: that of the root." };
     (@default_doc literal $toml:literal, $value:expr) => { concat!("Default: `", $toml, "`.") };
     (@default_doc milliseconds $number:literal) => { concat!("Default: `", stringify!($number), "`.") };

@@ -192,22 +192,22 @@ fn resolve<'d>(
     let context = CoreContext { environment: variables, package: Some(decl.info.name), sections: &[name], checks };
     let core = root::read(&document.root, context, diagnostics);
     let section = section(&document.root, name, diagnostics).map(|table| {
-        let keys = OwnKeys { environment: variables, section: name };
+        let mut keys = OwnKeys { environment: variables, section: name, diagnostics };
         let title = format!("`[{name}]`");
         let known = TableKeys { title: &title, keys: decl.info.keys, known: &MAPPING_LISTS };
-        let own = keys.resolve(table, &known, diagnostics);
+        let own = keys.resolve(table, &known);
         let context = MappingContext {
-            defaults: &code_defaults(decl.mapping_defaults, diagnostics),
+            defaults: &code_defaults(decl.mapping_defaults, keys.diagnostics),
             own_names: &decl.mapping_keys.iter().map(|spec| spec.name).collect::<Vec<_>>(),
             host: &host_name(environment),
             decoding: checks.decoding,
             ..MappingContext::new(&core)
         };
         let common_names = common_names();
-        let mappings = mappings::parse(table, name, context, diagnostics).map(|mappings| {
+        let mappings = mappings::parse(table, name, context, keys.diagnostics).map(|mappings| {
             let resolve = |common: ParsedMapping<'d>| {
                 let known = TableKeys { title: &common.title, keys: decl.mapping_keys, known: &common_names };
-                OwnMapping { own: keys.resolve(common.file_table, &known, diagnostics), common }
+                OwnMapping { own: keys.resolve(common.file_table, &known), common }
             };
             mappings.into_iter().map(resolve).collect()
         });

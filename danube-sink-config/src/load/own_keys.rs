@@ -14,13 +14,13 @@ use crate::{
 /// The suffix of a mapping's key that names the variable of a secret, such as `password_env`.
 pub(crate) const VARIABLE_KEY_SUFFIX: &str = "_env";
 
-/// What the keys of a connector's own tables are resolved with.
-#[derive(Clone, Copy)]
+/// Resolves the keys of a connector's own tables.
 pub(crate) struct OwnKeys<'a> {
     /// None if only the file is validated: then each secret has a placeholder.
     pub(crate) environment: Option<&'a dyn Environment>,
     /// The connector's section, which begins the names of its variables.
     pub(crate) section: &'a str,
+    pub(crate) diagnostics: &'a mut Diagnostics,
 }
 
 /// The declared keys of a table, with variables, secrets and defaults.
@@ -33,57 +33,51 @@ pub(crate) struct OwnTable {
 
 impl OwnKeys<'_> {
     /// The declared keys of a table. `known` are its further keys.
-    pub(crate) fn resolve(&self, table: &Table, keys: &TableKeys<'_>, diagnostics: &mut Diagnostics) -> OwnTable {
+    pub(crate) fn resolve(&mut self, table: &Table, keys: &TableKeys<'_>) -> OwnTable {
         let mut table = table.clone();
-        let mut invalid = self.add_environment(&mut table, keys.keys, self.section, diagnostics);
-        invalid.extend(validate_table(&table, keys, diagnostics));
+        let mut invalid = self.add_environment(&mut table, keys.keys, self.section);
+        invalid.extend(validate_table(&table, keys, self.diagnostics));
         table.entries.retain(|entry| key_spec::find(keys.keys, &entry.key).is_some());
         // A default that does not fit is an error of the build; one of a type that the build does not know is reported by
         // its conversion.
-        add_defaults(&mut table, keys.keys, diagnostics);
+        add_defaults(&mut table, keys.keys, self.diagnostics);
         OwnTable { table, invalid }
     }
 
     /// Puts variables and secrets in a table of this path and in the tables within. Returns the keys that have no value then, or
     /// an invalid one.
-    fn add_environment(
-        &self,
-        table: &mut Table,
-        keys: &[KeySpec],
-        path: &str,
-        diagnostics: &mut Diagnostics,
-    ) -> Vec<&'static str> {
-        let without_value = keys.iter().filter(|spec| !self.add_value(table, spec, path, diagnostics));
+    fn add_environment(&mut self, table: &mut Table, keys: &[KeySpec], path: &str) -> Vec<&'static str> {
+        let without_value = keys.iter().filter(|spec| !self.add_value(table, spec, path));
         without_value.map(|spec| spec.name).collect()
     }
 
-    fn add_value(&self, table: &mut Table, spec: &KeySpec, path: &str, diagnostics: &mut Diagnostics) -> bool {
-        let before = diagnostics.len();
+    fn add_value(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
+        let before = self.diagnostics.len();
         match spec.source {
-            ValueSource::File => return self.add_within(table, spec, path, diagnostics),
-            ValueSource::FileOrVariable(_) => match environment::value(self.environment, spec, diagnostics) {
+            ValueSource::File => return self.add_within(table, spec, path),
+            ValueSource::FileOrVariable(_) => match environment::value(self.environment, spec, self.diagnostics) {
                 Some(value) => table.set(spec.name, value),
                 None if self.environment.is_none() => {
                     return table.named(spec).is_some() || !matches!(spec.default, KeyDefault::Required);
                 }
                 None => {}
             },
-            ValueSource::Secret(_) => self.add_secret(table, spec, path, diagnostics),
+            ValueSource::Secret(_) => self.add_secret(table, spec, path),
         }
-        diagnostics.len() == before
+        self.diagnostics.len() == before
     }
 
-    fn add_within(&self, table: &mut Table, spec: &KeySpec, path: &str, diagnostics: &mut Diagnostics) -> bool {
+    fn add_within(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
         let path = format!("{path}.{}", spec.name);
         let mut is_complete = true;
         match table.named_mut(spec) {
             Some(entry) => for_each_table(&mut entry.value, &spec.value_type, &mut |table, keys| {
-                is_complete &= self.add_environment(table, keys, &path, diagnostics).is_empty();
+                is_complete &= self.add_environment(table, keys, &path).is_empty();
             }),
             // A table that is not in the file may be all variables; unless it is optional.
             None if !matches!(spec.default, KeyDefault::None) => {
                 let mut nested = Table { span: table.span.clone(), entries: Vec::new() };
-                is_complete = self.add_environment(&mut nested, spec.value_type.keys(), &path, diagnostics).is_empty();
+                is_complete = self.add_environment(&mut nested, spec.value_type.keys(), &path).is_empty();
                 if !nested.entries.is_empty() {
                     table.set(spec.name, Value::new(Content::Table(nested), Origin::File));
                 }
@@ -93,23 +87,23 @@ impl OwnKeys<'_> {
         is_complete
     }
 
-    fn add_secret(&self, table: &mut Table, spec: &KeySpec, path: &str, diagnostics: &mut Diagnostics) {
+    fn add_secret(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
         let of_table = table.value(&format!("{}{VARIABLE_KEY_SUFFIX}", spec.name)).and_then(|name| name.as_str().ok());
         let variable = of_table.map(str::to_owned).or_else(|| spec.variable(path).map(|name| name.to_string()));
         let variable = variable.unwrap_or_default();
         if let Some(index) = table.entries.iter().position(|entry| spec.is_named(&entry.key)) {
             let entry = table.entries.remove(index);
-            return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, diagnostics);
+            return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, self.diagnostics);
         }
         let Some(environment) = self.environment else {
             let placeholder = Content::Secret("placeholder".to_owned());
             return table.set(spec.name, Value::new(placeholder, Origin::Variable(variable)));
         };
-        match secrets::read(environment, &variable, diagnostics) {
+        match secrets::read(environment, &variable, self.diagnostics) {
             Ok(Some(secret)) => table.set(spec.name, secret),
             Ok(None) if matches!(spec.default, KeyDefault::Required) => {
                 let message = format!("missing secret `{}`", spec.name);
-                diagnostics.push(Diagnostic::new(message, how_to_set(&variable)));
+                self.diagnostics.push(Diagnostic::new(message, how_to_set(&variable)));
             }
             Ok(None) | Err(()) => {}
         }
