@@ -11,20 +11,26 @@
 mod admission;
 pub(super) mod losses;
 mod reading;
+mod takeover;
 
 use std::{
     future::pending,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{
     sync::mpsc::UnboundedReceiver,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::losses::Losses;
+pub(super) use self::takeover::FIRST_TAKEOVER_WAIT;
+pub(crate) use self::takeover::Takeover;
+use self::{
+    losses::Losses,
+    takeover::{LONGEST_TAKEOVER_WAIT, unhealthy},
+};
 use super::{
     backoff::{Backoff, sleep_until},
     broker::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Session},
@@ -41,9 +47,6 @@ use crate::{
 
 /// The interval of health checks: a stream without messages may be dead.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a consumer that was taken over waits for the other one to detach, the first time.
-pub(super) const FIRST_TAKEOVER_WAIT: Duration = Duration::from_secs(5 * 60);
-const LONGEST_TAKEOVER_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The broker removes a KeyShared consumer from its ring after three seconds.
 const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
 /// How long a shutdown waits for the redelivery of written messages whose acknowledgement did not count.
@@ -84,38 +87,6 @@ pub(crate) struct Signals {
     pub(crate) finish: CancellationToken,
     /// Another process attached, while this one has a spool.
     pub(crate) takeover: Takeover,
-}
-
-/// The signal that another process of the same configuration took over. Clones share it.
-#[derive(Clone, Default)]
-pub(crate) struct Takeover(Arc<TakeoverState>);
-
-#[derive(Default)]
-struct TakeoverState {
-    /// Serves as long as the other process is attached.
-    session: OnceLock<Arc<dyn Session>>,
-    reported: CancellationToken,
-}
-
-impl Takeover {
-    fn report(&self, session: Arc<dyn Session>) {
-        // The first one stands for all partitions.
-        let _ = self.0.session.set(session);
-        self.0.reported.cancel();
-    }
-
-    /// Waits for a takeover.
-    pub(crate) async fn reported(&self) {
-        self.0.reported.cancelled().await;
-    }
-
-    /// Waits until the other process has left.
-    pub(crate) async fn ended(&self) {
-        match self.0.session.get() {
-            Some(session) => drop(unhealthy(Arc::clone(session), HEALTH_INTERVAL).await),
-            None => pending().await,
-        }
-    }
 }
 
 /// Why the consumer stopped reading a stream.
@@ -326,26 +297,6 @@ impl ConsumerTask {
         self.settlements.is_empty() && self.ledger.is_idle() && self.ledger.unconfirmed() == 0
     }
 
-    /// Waits until another consumer of the name detaches, or the wait is over. Whether it has detached.
-    ///
-    /// An attach ends the other's stream, and if both attached at once, neither would make progress. But the broker reports
-    /// the name as served even where the other one died between its two calls, or its machine did, so the wait must end.
-    /// After some minutes this one takes the subscription back; another that lives waits in turn, each time twice as long.
-    async fn wait_for_takeover_end(&mut self, name: &str, session: Arc<dyn Session>, wait: Duration) -> bool {
-        let minutes = wait.as_secs() / 60;
-        self.partition.observer.waiting(&format!(
-            "another consumer attached as {name}: this one waits for it to detach, at most {minutes} minutes; to run both, \
-             give each its own consumer_name"
-        ));
-        self.ledger.lose_sight();
-        let left = self.meanwhile(timeout(wait, unhealthy(session, HEALTH_INTERVAL))).await;
-        if let Some(Err(_)) = left {
-            let topic = &self.partition.topic;
-            tracing::warn!(%topic, "the other consumer of {name} may be dead: this one attaches after {minutes} minutes");
-        }
-        matches!(left, Some(Ok(_)))
-    }
-
     /// Waits until the records in hand are written and the target has recovered.
     ///
     /// While the target fails, the probing record is kept; the others go back to the broker, to free memory for other
@@ -429,16 +380,4 @@ impl ConsumerTask {
 
 fn reason_of(failure: FailureKind) -> AttachReason {
     if failure == FailureKind::Moved { AttachReason::Moved } else { AttachReason::LostConnection }
-}
-
-/// Waits until a health check fails: the consumer is no longer served, or the broker does not answer. The first check is made
-/// after `first`.
-async fn unhealthy(session: Arc<dyn Session>, first: Duration) -> BrokerFailure {
-    sleep(first).await;
-    loop {
-        if let Err(failure) = session.health().await {
-            return failure;
-        }
-        sleep(HEALTH_INTERVAL).await;
-    }
 }
