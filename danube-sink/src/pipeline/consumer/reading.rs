@@ -136,13 +136,14 @@ impl ConsumerTask {
         if acks.next.is_some() {
             return;
         }
-        self.ledger.take_acks(&mut acks.ready);
+        let now = Instant::now();
+        self.ledger.take_acks(&mut acks.ready, now);
         if acks.ready.is_empty() {
             return;
         }
         let tokens = std::mem::take(&mut acks.ready);
         let holds_back = self.ledger.unsettled() + self.ledger.in_flight() >= self.credit.limit();
-        self.credit.acks_sent(holds_back, Instant::now());
+        self.credit.acks_sent(holds_back, now);
         let (epoch, session) = (self.ledger.epoch(), Arc::clone(&acks.session));
         acks.in_flight.push(async move { (epoch, session.ack(tokens).await) }.boxed());
     }

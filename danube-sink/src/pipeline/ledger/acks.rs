@@ -23,7 +23,9 @@ impl DeliveryLedger {
     /// That of the newest message waits for every older one: when the newest is acknowledged and an older one is not, the
     /// broker takes the older one for the end of what it sent, waits for the next to be published, and does nothing else
     /// before. If the consumer detaches meanwhile, the broker and the topic's publishers hang.
-    pub(crate) fn take_acks(&mut self, ready: &mut Vec<AckToken>) {
+    ///
+    /// One that had to wait so long that the broker may be about to redeliver its message is in doubt.
+    pub(crate) fn take_acks(&mut self, ready: &mut Vec<AckToken>, now: Instant) {
         let others = self.unsettled() + self.counts.sent + self.counts.unconfirmed + self.waiting.len();
         let held = self.newest.filter(|_| others > 1);
         let held = self.waiting.iter().position(|token| Some(token.offset) == held);
@@ -32,9 +34,12 @@ impl DeliveryLedger {
         // The queue keeps its memory.
         ready.extend(self.waiting.drain(..));
         self.waiting.extend(held);
+        let now = self.millis(now);
+        let late = u32::try_from(self.ack_timeout.as_millis() / 2).unwrap_or(u32::MAX);
         for token in &ready[before..] {
             if let Some(slot) = self.slot(token.offset) {
                 slot.state = State::Sent;
+                slot.in_doubt |= now.wrapping_sub(slot.at) > late;
             }
         }
         self.counts.sent += ready.len() - before;
@@ -42,7 +47,7 @@ impl DeliveryLedger {
 
     /// Records an OK answer. Whether it counts at once: a late one is in doubt until its redelivery is overdue.
     pub(crate) fn acked(&mut self, offset: u64, epoch: u32) -> bool {
-        if epoch != self.epoch {
+        if !self.is_current(offset, epoch) {
             return false;
         }
         let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
@@ -55,7 +60,7 @@ impl DeliveryLedger {
 
     /// Records a failed acknowledgement: it is sent once more while the consumer is attached.
     pub(crate) fn ack_failed(&mut self, token: AckToken, epoch: u32) {
-        if epoch != self.epoch {
+        if !self.is_current(token.offset, epoch) {
             return;
         }
         if let Some(slot) = self.slot(token.offset).filter(|slot| slot.state == State::Sent) {

@@ -5,6 +5,7 @@
 
 mod acks;
 mod deliveries;
+mod epochs;
 mod gaps;
 mod memory;
 
@@ -18,9 +19,6 @@ use crate::{
     record::{RecordId, microseconds},
     spool::Remembered,
 };
-
-/// Offsets that jump further ahead begin a new epoch: the ring would be mostly empty.
-const LONGEST_JUMP: u64 = 262_144;
 
 /// How an arriving message relates to earlier deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +51,10 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     fingerprint: u64,
-    /// Milliseconds on the ledger's clock: of the arrival, and later of the settlement.
+    /// Milliseconds on the ledger's clock: of the arrival, later of the settlement, and then of a redelivery.
     at: u32,
+    /// The epoch in which it arrived.
+    epoch: u32,
     /// Which attachment brought it last.
     attachment: u16,
     deliveries: u8,
@@ -64,7 +64,7 @@ struct Slot {
 }
 
 const EMPTY: Slot =
-    Slot { fingerprint: 0, at: 0, attachment: 0, deliveries: 0, state: State::Unknown, in_doubt: false };
+    Slot { fingerprint: 0, at: 0, epoch: 0, attachment: 0, deliveries: 0, state: State::Unknown, in_doubt: false };
 
 /// The delivery ledger of one partition.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) struct DeliveryLedger {
     /// The offset of the first slot.
     first: u64,
     slots: VecDeque<Slot>,
-    /// Counts epochs: a new one begins when offsets restart. Messages of an earlier epoch cannot be acknowledged.
+    /// Counts epochs: a new one begins when offsets restart. Messages of an earlier one cannot be acknowledged.
     epoch: u32,
     /// Counts how often the broker restarted its offsets.
     restarts: u32,
@@ -228,7 +228,7 @@ impl DeliveryLedger {
             return Arrival::New;
         }
         self.newest = self.newest.max(Some(offset));
-        let (at, attachment) = (moment.millis, self.attachment);
+        let (at, attachment, epoch) = (moment.millis, self.attachment, self.epoch);
         let index = self.index(offset);
         let slot = &mut self.slots[index];
         slot.deliveries = slot.deliveries_at(attachment).max(slot.deliveries.saturating_add(1));
@@ -238,6 +238,7 @@ impl DeliveryLedger {
                 let was_released = slot.state == State::Released;
                 self.counts.released -= usize::from(was_released);
                 (slot.state, slot.fingerprint, slot.at, slot.in_doubt) = (State::InHand, fingerprint, at, false);
+                slot.epoch = epoch;
                 self.counts.in_hand += 1;
                 self.skipped(offset, moment.now);
                 if was_released { Arrival::Returned } else { Arrival::New }
@@ -253,55 +254,11 @@ impl DeliveryLedger {
                 self.counts.unconfirmed -= usize::from(slot.state == State::Unconfirmed);
                 self.counts.sent -= usize::from(slot.state == State::Sent);
                 self.counts.doubtful -= usize::from(slot.state == State::Acked && slot.in_doubt);
-                slot.state = State::Settled;
+                (slot.state, slot.at) = (State::Settled, at);
                 self.waiting.push_back(message.token.clone());
                 Arrival::Settled
             }
         }
-    }
-
-    /// Extends the ring to the offset, in a new epoch if offsets restarted, or jumped too far for one ring.
-    fn reach(&mut self, offset: u64, fingerprint: u64) {
-        if self.slots.is_empty() {
-            self.first = offset;
-        }
-        let end = self.first + self.slots.len() as u64;
-        if offset < self.first && self.first - offset <= LONGEST_JUMP {
-            (offset..self.first).for_each(|_| self.slots.push_front(EMPTY));
-            self.first = offset;
-        } else if offset < self.first || offset.saturating_sub(end) > LONGEST_JUMP {
-            let expected = self.expected.filter(|_| offset > end);
-            self.start_epoch(offset);
-            self.expected = expected;
-            self.restarts += u32::from(offset < end);
-            return;
-        } else if offset < end {
-            let index = self.index(offset);
-            let slot = self.slots[index];
-            if slot.state != State::Unknown && slot.fingerprint != fingerprint {
-                // A reliable topic gives each of its messages an offset.
-                self.is_unreliable = offset == 0 && slot.attachment == self.attachment && self.newest == Some(0);
-                self.start_epoch(offset);
-                self.restarts += u32::from(!self.is_unreliable);
-                return;
-            }
-        }
-        if offset == end {
-            self.slots.push_back(EMPTY);
-        } else if offset > end {
-            self.slots.resize(self.index(offset) + 1, EMPTY);
-        }
-    }
-
-    fn start_epoch(&mut self, offset: u64) {
-        self.epoch = self.epoch.wrapping_add(1);
-        self.slots.clear();
-        self.slots.push_back(EMPTY);
-        self.first = offset;
-        self.waiting.clear();
-        self.newest = None;
-        self.expected = None;
-        self.counts = Counts { outdated: self.counts.in_hand + self.counts.outdated, ..Counts::default() };
     }
 
     /// Settles a message of the epoch, and queues its acknowledgement. Returns how long it was in hand; `None` if it was
@@ -310,7 +267,7 @@ impl DeliveryLedger {
     /// A broker ignores the acknowledgement of a message that it is about to redeliver, and answers OK. So one that was in
     /// hand for half the ack timeout, or was delivered more than once, is remembered until its redelivery is due.
     pub(crate) fn settle(&mut self, token: AckToken, epoch: u32, moment: Moment) -> Option<Duration> {
-        if epoch != self.epoch || self.is_unreliable {
+        if self.is_unreliable || !self.is_current(token.offset, epoch) {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
             return None;
         }
@@ -333,7 +290,7 @@ impl DeliveryLedger {
 
     /// Gives a message of the epoch back to the broker. Whether the broker will redeliver it.
     pub(crate) fn release(&mut self, offset: u64, epoch: u32) -> bool {
-        if epoch != self.epoch || self.is_unreliable {
+        if self.is_unreliable || !self.is_current(offset, epoch) {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
             return false;
         }

@@ -1,3 +1,5 @@
+mod epochs;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -54,7 +56,7 @@ impl Bench {
     /// The acknowledgements that may be sent.
     fn take_acks(&mut self) -> Vec<AckToken> {
         let mut ready = Vec::new();
-        self.ledger.take_acks(&mut ready);
+        self.ledger.take_acks(&mut ready, self.now);
         ready
     }
 
@@ -202,28 +204,6 @@ fn messages_that_were_not_read_do_not_count_as_gone() {
 }
 
 #[test]
-fn offsets_that_restart_are_new_messages_of_another_epoch() {
-    let mut bench = Bench::new();
-    for offset in 0..3 {
-        bench.receive(offset);
-    }
-    let epoch = bench.ledger.epoch();
-    bench.publish_time = 2;
-    assert_eq!(bench.receive(0), Arrival::New);
-    assert_ne!(bench.ledger.epoch(), epoch);
-    assert_eq!((bench.ledger.restarts(), bench.missing()), (1, 0));
-    assert_eq!(bench.ledger.in_hand(), 4);
-    assert_eq!(
-        bench.ledger.settle(token(0), epoch, bench.ledger.moment(bench.now)),
-        None,
-        "of the message that the broker lost"
-    );
-    assert!(bench.take_acks().is_empty());
-    bench.ledger.release(1, epoch);
-    assert_eq!(bench.ledger.in_hand(), 2);
-}
-
-#[test]
 fn offsets_that_are_missing_are_counted_once() {
     let mut bench = Bench::new();
     let mut receive = |offset| {
@@ -252,33 +232,6 @@ fn an_overtaken_message_is_not_missing_if_it_arrives_soon() {
     bench.now += LATEST;
     assert_eq!(bench.ledger.gap(false, bench.now), Some(Gap { messages: 1, end: 4 }));
     assert_eq!(bench.ledger.gap(true, bench.now), None);
-}
-
-#[test]
-fn a_long_jump_is_a_gap_and_takes_no_memory_for_what_is_missing() {
-    let mut bench = Bench::new();
-    bench.receive(0);
-    let jump = 10 * LONGEST_JUMP;
-    assert_eq!(bench.receive(jump), Arrival::New);
-    assert_eq!((bench.missing(), bench.ledger.restarts()), (jump - 1, 0));
-    bench.ledger.forget(10, false, bench.now);
-    assert!(bench.ledger.bytes() < 1024 * 1024);
-    assert!(bench.settle(jump).is_some());
-    assert_eq!(bench.acks(), [jump]);
-}
-
-#[test]
-fn a_topic_that_is_not_reliable_has_no_offsets_and_each_message_is_new() {
-    let mut bench = Bench::new();
-    for number in 0..100 {
-        bench.publish_time = number;
-        assert_eq!(bench.receive(0), Arrival::New);
-    }
-    assert_eq!(bench.ledger.in_hand(), 100);
-    for _ in 0..100 {
-        bench.settle(0);
-    }
-    assert_eq!(bench.ledger.in_hand(), 0);
 }
 
 #[test]
@@ -332,6 +285,21 @@ fn an_acknowledgement_in_doubt_does_not_count_and_is_remembered_until_its_redeli
     bench.now += 2 * (ACK_TIMEOUT + REDELIVERY_BACKOFF) + SECOND;
     bench.ledger.forget(16, true, bench.now);
     assert_eq!(bench.ledger.slots.len(), 64);
+}
+
+#[test]
+fn an_acknowledgement_that_waited_long_for_older_ones_is_in_doubt() {
+    for (waits, is_certain) in [(ACK_TIMEOUT / 3, true), (ACK_TIMEOUT / 3 * 2, false)] {
+        let mut bench = Bench::new();
+        bench.receive(0);
+        bench.receive(1);
+        bench.settle(1);
+        bench.now += waits;
+        bench.settle(0);
+        assert_eq!(bench.acks(), [0]);
+        assert_eq!(bench.take_acks().len(), 1);
+        assert_eq!(bench.ledger.acked(1, bench.ledger.epoch()), is_certain);
+    }
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{
+    behaviour::Reading,
     bench::{Bench, MS, SECOND, TOPIC},
     faults::Fault,
+    memory::Kind,
     target::Answer,
 };
 
@@ -184,5 +186,23 @@ async fn acknowledgements_of_records_that_were_written_late_count_in_the_end() {
     bench.settled().await;
     sleep(600 * SECOND).await;
     assert_eq!(bench.metric("settle_acks_total", ""), 3.0);
+    bench.end(pipeline).await;
+}
+
+/// The first offsets are those of messages that the consumer never received: only the sixth shows that the broker restarted.
+#[tokio::test(start_paused = true)]
+async fn messages_below_the_first_known_offset_are_settled_once_after_offsets_start_again() {
+    let mut bench = Bench::empty();
+    bench.dispatch.behaviour.reading = Reading::Tail(20);
+    bench.map(TOPIC);
+    bench.create(TOPIC);
+    bench.publish(25);
+    let pipeline = bench.start();
+    bench.settled().await;
+    bench.broker.restart(TOPIC);
+    bench.publish_to(TOPIC, 3, Kind::Plain);
+    bench.publish_to(TOPIC, 5, Kind::Invalid);
+    bench.settled().await;
+    assert_eq!(bench.broker.dead_letters().len(), 5);
     bench.end(pipeline).await;
 }

@@ -1,0 +1,83 @@
+use super::{super::epochs::LONGEST_JUMP, *};
+
+#[test]
+fn offsets_that_restart_are_new_messages_of_another_epoch() {
+    let mut bench = Bench::new();
+    for offset in 0..3 {
+        bench.receive(offset);
+    }
+    let epoch = bench.ledger.epoch();
+    bench.publish_time = 2;
+    assert_eq!(bench.receive(0), Arrival::New);
+    assert_ne!(bench.ledger.epoch(), epoch);
+    assert_eq!((bench.ledger.restarts(), bench.missing()), (1, 0));
+    assert_eq!(bench.ledger.in_hand(), 4);
+    assert_eq!(
+        bench.ledger.settle(token(0), epoch, bench.ledger.moment(bench.now)),
+        None,
+        "of the message that the broker lost"
+    );
+    assert!(bench.take_acks().is_empty());
+    bench.ledger.release(1, epoch);
+    assert_eq!(bench.ledger.in_hand(), 2);
+}
+
+/// Their offsets were unknown, so that nothing distinguished them from messages of before the restart.
+#[test]
+fn messages_that_arrive_before_a_restart_of_offsets_is_recognized_belong_to_the_epoch_after_it() {
+    let mut bench = Bench::new();
+    for offset in 5..8 {
+        bench.receive(offset);
+    }
+    bench.reattach();
+    bench.publish_time = 2;
+    for offset in 0..5 {
+        assert_eq!(bench.receive(offset), Arrival::New);
+    }
+    let before = bench.ledger.epoch();
+    bench.settle(0);
+    bench.settle(1);
+    assert_eq!(bench.take_acks().len(), 2);
+    bench.settle(2);
+    assert_eq!((bench.ledger.restarts(), bench.receive(5)), (0, Arrival::New));
+    assert_eq!((bench.ledger.restarts(), bench.ledger.epoch()), (1, before + 1));
+    assert_eq!((bench.ledger.unsettled(), bench.ledger.in_hand(), bench.ledger.in_flight()), (3, 6, 3));
+    let moment = bench.ledger.moment(bench.now);
+    for offset in 5..8 {
+        assert_eq!(bench.ledger.settle(token(offset), before, moment), None, "the broker lost it");
+    }
+    assert!(bench.ledger.settle(token(3), before, moment).is_some());
+    assert!(bench.ledger.release(4, before));
+    assert!(bench.ledger.acked(0, before));
+    bench.ledger.ack_failed(token(1), before);
+    assert_eq!(bench.acks(), [2, 3, 1]);
+    assert_eq!((bench.receive(1), bench.receive(4)), (Arrival::Settled, Arrival::Returned));
+    assert_eq!((bench.ledger.in_hand(), bench.missing()), (2, 0));
+}
+
+#[test]
+fn a_long_jump_is_a_gap_and_takes_no_memory_for_what_is_missing() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    let jump = 10 * LONGEST_JUMP;
+    assert_eq!(bench.receive(jump), Arrival::New);
+    assert_eq!((bench.missing(), bench.ledger.restarts()), (jump - 1, 0));
+    bench.ledger.forget(10, false, bench.now);
+    assert!(bench.ledger.bytes() < 1024 * 1024);
+    assert!(bench.settle(jump).is_some());
+    assert_eq!(bench.acks(), [jump]);
+}
+
+#[test]
+fn a_topic_that_is_not_reliable_has_no_offsets_and_each_message_is_new() {
+    let mut bench = Bench::new();
+    for number in 0..100 {
+        bench.publish_time = number;
+        assert_eq!(bench.receive(0), Arrival::New);
+    }
+    assert_eq!(bench.ledger.in_hand(), 100);
+    for _ in 0..100 {
+        bench.settle(0);
+    }
+    assert_eq!(bench.ledger.in_hand(), 0);
+}
