@@ -133,11 +133,10 @@ impl Batch {
         })
     }
 
-    /// Gives back records of detached partitions while their target fails. Whether there were any.
-    pub(crate) fn release_overdue(&mut self) -> bool {
-        let before = self.len();
+    /// Gives back records of detached partitions while their target fails.
+    pub(crate) fn release_overdue(&mut self) {
         if self.partitions.iter().any(|partition| partition.is_overdue()) {
-            self.records.retain(|run| !run.partition.is_overdue());
+            self.records.release_overdue();
             for rejected in [&mut self.invalid, &mut self.exhausted] {
                 rejected.retain(|rejected| !rejected.is_overdue());
             }
@@ -147,6 +146,5 @@ impl Batch {
                 *self = Self::default();
             }
         }
-        self.len() < before
     }
 }

@@ -119,10 +119,10 @@ impl Decoding {
     }
 
     /// Gives back undecoded records of a detached partition, except the one that waits for the registry. That one goes back
-    /// too after a record that precedes it, to keep the order.
-    pub(crate) fn release_overdue(&mut self, precedes: bool) {
+    /// too after a record that precedes it, of this batch or of one in delivery, to keep the order.
+    pub(crate) fn release_overdue(&mut self) {
         let Some(mut run) = self.current.take_if(|run| run.partition.is_overdue()) else { return };
-        if precedes {
+        if run.partition.has_released() {
             self.end_outage();
         } else if self.outage.is_some() {
             self.current = Some(run.split_to(1));

@@ -248,8 +248,8 @@ impl Deliver {
         }
         let Some(mut piece) = work.pieces.pop() else { return };
         let first = piece.split_to(1);
-        piece.retain(|run| !run.partition.is_overdue());
-        work.pieces.iter_mut().for_each(|piece| piece.retain(|run| !run.partition.is_overdue()));
+        piece.release_overdue();
+        work.pieces.iter_mut().for_each(PendingRecords::release_overdue);
         work.pieces.retain(|piece| !piece.is_empty());
         work.put_back(piece, first.copied(&self.budget));
     }

@@ -33,6 +33,8 @@ pub(crate) struct Partition {
     refill_micros: AtomicU64,
     /// Detached because its records are not written in time.
     is_overdue: AtomicBool,
+    /// Since then, records that were decoded went back to the broker.
+    has_released: AtomicBool,
 }
 
 /// The settlement of a range of a chunk: settled, or given back to the broker.
@@ -73,6 +75,7 @@ impl Partition {
             limit: AtomicUsize::new(usize::MAX),
             refill_micros: AtomicU64::new(0),
             is_overdue: AtomicBool::new(false),
+            has_released: AtomicBool::new(false),
         };
         (Arc::new(partition), receiver)
     }
@@ -126,7 +129,17 @@ impl Partition {
     }
 
     pub(crate) fn set_overdue(&self, is_overdue: bool) {
+        self.has_released.store(false, Ordering::Relaxed);
         self.is_overdue.store(is_overdue, Ordering::Release);
+    }
+
+    /// Whether decoded records went back to the broker since the partition was detached.
+    pub(crate) fn has_released(&self) -> bool {
+        self.has_released.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_released(&self) {
+        self.has_released.store(true, Ordering::Relaxed);
     }
 }
 

@@ -222,9 +222,15 @@ impl PendingRecords {
         self.sort(|record| usize::from(is_settled(record)))
     }
 
-    /// Keeps the runs for which `keep` is true; the others go back to the broker.
-    pub(crate) fn retain(&mut self, keep: impl FnMut(&PendingRun) -> bool) {
-        self.runs.retain(keep);
+    /// Gives back records of detached partitions.
+    pub(crate) fn release_overdue(&mut self) {
+        self.runs.retain(|run| {
+            let is_overdue = run.partition.is_overdue();
+            if is_overdue {
+                run.partition.set_released();
+            }
+            !is_overdue
+        });
         self.len = self.runs.iter().map(PendingRun::len).sum();
     }
 

@@ -64,8 +64,8 @@ impl Stripe {
         let mut batch = Batch::default();
         loop {
             if *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop) {
-                let precedes = batch.release_overdue();
-                self.decoding.release_overdue(precedes);
+                batch.release_overdue();
+                self.decoding.release_overdue();
             }
             {
                 let _step = progress.step(mapping.settings.ack_timeout);

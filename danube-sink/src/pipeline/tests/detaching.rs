@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::{
     behaviour::{Behaviour, Reading},
     bench::{Bench, MS, SECOND, TOPIC, in_time},
+    faults::Fault,
     log::Dispatch,
     memory::Kind,
 };
@@ -46,6 +47,20 @@ async fn an_outage_of_hours_blocks_no_subscription() {
         bench.end(pipeline).await;
         assert_eq!(bench.broker.overtakings(TOPIC), 0);
     }
+}
+
+/// A record that waits for the registry is kept while the target fails, unless records before it go back.
+#[tokio::test(start_paused = true)]
+async fn order_holds_when_target_and_registry_fail_at_once() {
+    let bench = Bench::new();
+    bench.broker.begin(Fault::RegistryFails, 40 * SECOND);
+    bench.target.fail_for(TOPIC, 20 * SECOND);
+    bench.publish(3);
+    bench.publish_to(TOPIC, 2, Kind::WithSchema);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.ledger.confirmations(), [0, 1, 2, 3, 4]);
+    bench.end(pipeline).await;
 }
 
 #[tokio::test(start_paused = true)]
