@@ -42,6 +42,19 @@ pub(crate) struct Deliver {
     stop: CancellationToken,
 }
 
+/// Records of a delivered batch whose dead letters are not published yet.
+#[derive(Default)]
+pub(crate) struct Unpublished {
+    exhausted: Vec<Rejected>,
+    rejected: Vec<Rejected>,
+}
+
+impl Unpublished {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.exhausted.is_empty() && self.rejected.is_empty()
+    }
+}
+
 /// The undelivered rest of a batch.
 struct Work {
     /// The pieces to write, the next one last.
@@ -98,11 +111,12 @@ impl Deliver {
         self.pool.is_idle()
     }
 
-    /// Delivers a batch. Returns when every record of it is settled or given back to the broker.
+    /// Delivers a batch. Returns when every record of it is settled or given back to the broker, or waits for its dead
+    /// letter: those are returned.
     ///
     /// # Errors
     /// An error that stops the connector. Unsettled records stay with the broker.
-    pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<()> {
+    pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<Unpublished> {
         let mut work = Work {
             pieces: Vec::new(),
             rejected: batch.invalid,
@@ -117,7 +131,7 @@ impl Deliver {
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
             if work.failing.is_some() && self.mapping.role.is_delivery() && self.stop.is_cancelled() {
                 // The spool keeps them: a shutdown need not wait for the target.
-                return Ok(());
+                return Ok(Unpublished::default());
             }
             let piece = self.probe(piece, &mut work).await?;
             if piece.is_empty() {
@@ -134,10 +148,19 @@ impl Deliver {
             self.judge(outcome, &mut work).await?;
         }
         drop(work.failing);
-        self.dead_letters.publish(work.exhausted, true).await;
-        let rejected = self.dead_letters.settle(work.rejected)?;
+        match self.dead_letters.settle(work.rejected) {
+            Ok(rejected) => Ok(Unpublished { exhausted: work.exhausted, rejected }),
+            Err(error) => {
+                self.dead_letters.publish(work.exhausted, true).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Publishes dead letters, and settles their records.
+    pub(crate) async fn publish(self: Arc<Self>, Unpublished { exhausted, rejected }: Unpublished) {
+        self.dead_letters.publish(exhausted, true).await;
         self.dead_letters.publish(rejected, false).await;
-        Ok(())
     }
 
     async fn attempt(&self, piece: &PendingRecords) -> Attempt {

@@ -8,7 +8,13 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
-use super::{backoff::sleep_until, batch::Batch, decode::Decoding, deliver::Deliver, mapping::Mapping};
+use super::{
+    backoff::sleep_until,
+    batch::Batch,
+    decode::Decoding,
+    deliver::{Deliver, Unpublished},
+    mapping::Mapping,
+};
 use crate::{
     error::{ConnectorError, ConnectorResult},
     observe::Closed,
@@ -21,15 +27,20 @@ pub(crate) struct Stripe {
     decoding: Decoding,
     deliver: Arc<Deliver>,
     deliveries: Deliveries,
+    /// Delivered batches whose dead letters are being published, each in a task of its own.
+    publications: JoinSet<()>,
     stop: CancellationToken,
 }
+
+/// The most batches whose dead letters are being published. The next ones are written meanwhile.
+const MOST_PUBLICATIONS: usize = 4;
 
 /// The batches in delivery.
 enum Deliveries {
     /// One at a time, in the task of the stripe.
-    One { delivery: ReusableBoxFuture<'static, ConnectorResult<()>>, is_running: bool },
+    One { delivery: ReusableBoxFuture<'static, ConnectorResult<Unpublished>>, is_running: bool },
     /// Several, each in a task of its own.
-    Several { most: usize, tasks: JoinSet<ConnectorResult<()>> },
+    Several { most: usize, tasks: JoinSet<ConnectorResult<Unpublished>> },
 }
 
 impl Stripe {
@@ -44,7 +55,7 @@ impl Stripe {
             1 => Deliveries::One { delivery: ReusableBoxFuture::new(pending()), is_running: false },
             most => Deliveries::Several { most, tasks: JoinSet::new() },
         };
-        Self { mapping, number, decoding, deliver, deliveries, stop }
+        Self { mapping, number, decoding, deliver, deliveries, publications: JoinSet::new(), stop }
     }
 
     /// Runs until the queue is closed and everything is delivered. After an error, the whole pipeline takes no more.
@@ -54,6 +65,10 @@ impl Stripe {
             self.stop.cancel();
         }
         self.mapping.stripes()[self.number].end();
+        // Dead letters in flight are settled, after an error too.
+        while let Some(published) = self.publications.join_next().await {
+            joined(published)?;
+        }
         outcome
     }
 
@@ -73,6 +88,7 @@ impl Stripe {
             }
             if let Some(reason) = self.closes(&batch)
                 && self.deliveries.have_capacity()
+                && self.publications.len() < MOST_PUBLICATIONS
             {
                 mapping.observer.batch_closed(batch.len(), reason);
                 self.deliveries.start(Arc::clone(&self.deliver).batch(batch.take()));
@@ -95,7 +111,13 @@ impl Stripe {
             let deadline = deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min();
             tokio::select! {
                 () = queue.changed() => {}
-                Some(delivered) = self.deliveries.next() => delivered?,
+                Some(delivered) = self.deliveries.next() => {
+                    let unpublished = delivered?;
+                    if !unpublished.is_empty() {
+                        self.publications.spawn(Arc::clone(&self.deliver).publish(unpublished));
+                    }
+                }
+                Some(published) = self.publications.join_next() => joined(published)?,
                 () = sleep_until(deadline) => {}
                 // A full batch waits for a writer, not for the registry.
                 () = self.decoding.registry(), if batch.remaining(&mapping.settings).is_some() => {}
@@ -141,7 +163,7 @@ impl Deliveries {
         }
     }
 
-    fn start(&mut self, next: impl Future<Output = ConnectorResult<()>> + Send + 'static) {
+    fn start(&mut self, next: impl Future<Output = ConnectorResult<Unpublished>> + Send + 'static) {
         match self {
             // Deliveries of one stripe are alike, so that each uses the memory of the one before.
             Self::One { delivery, is_running } => {
@@ -153,7 +175,7 @@ impl Deliveries {
     }
 
     /// Waits for the next delivery to end; `None` if none is running.
-    async fn next(&mut self) -> Option<ConnectorResult<()>> {
+    async fn next(&mut self) -> Option<ConnectorResult<Unpublished>> {
         match self {
             Self::One { is_running: false, .. } => None,
             Self::One { delivery, is_running } => {

@@ -47,6 +47,22 @@ async fn an_undecodable_record_becomes_a_dead_letter_that_says_where_it_came_fro
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_next_batches_are_written_while_a_dead_letter_waits_for_its_topic() {
+    let mut bench = Bench::new();
+    bench.mapping().batch_size = 2;
+    bench.target.answers([Answer::Partial(vec![Fate::Rejected, Fate::Written])]);
+    bench.broker.begin(Fault::PublishFails, 10 * SECOND);
+    bench.publish(6);
+    let pipeline = bench.start();
+    sleep(2 * SECOND).await;
+    assert_eq!(bench.ledger.confirmations(), [1, 2, 3, 4, 5]);
+    assert_eq!(bench.broker.dead_letters().len(), 0);
+    bench.settled().await;
+    assert_eq!(bench.broker.dead_letters().len(), 1);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rejected_record_is_acknowledged_only_after_its_dead_letter_is_published() {
     let bench = Bench::new();
     bench.target.answers([Answer::Partial(vec![Fate::Written, Fate::Rejected, Fate::Written])]);
