@@ -6,27 +6,19 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Bytes, BytesMut};
 use danube_core::proto::StreamMessage;
 use futures_util::{Stream, StreamExt};
 use tonic::Status;
 
 use crate::{
-    pipeline::{AckToken, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Message},
+    pipeline::{AckToken, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Message, copy_small_payloads},
     record::MessageSource,
 };
-
-/// Payloads up to this many bytes share one buffer per chunk; larger ones keep their own. It is about what the transport
-/// reads at once.
-///
-/// A payload as received keeps its whole receive buffer alive, with its neighbours: a few pending records would hold many
-/// times the bytes that are counted for them.
-const SMALL_PAYLOAD: usize = 16 * 1024;
 
 /// A stream of chunks of the messages that have arrived. It never waits for more; an error follows the messages before it.
 pub(super) struct ReadyChunks<S> {
     messages: S,
-    received: Vec<StreamMessage>,
+    received: Vec<Message>,
     source: LastSource,
     failure: Option<Status>,
     ended: bool,
@@ -49,7 +41,7 @@ impl<S: Stream<Item = Result<StreamMessage, Status>> + Unpin> Stream for ReadyCh
             match this.messages.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     bytes += message.payload.len();
-                    this.received.push(message);
+                    this.received.push(this.source.message(message));
                 }
                 Poll::Ready(Some(Err(status))) => {
                     this.failure = Some(status);
@@ -63,24 +55,10 @@ impl<S: Stream<Item = Result<StreamMessage, Status>> + Unpin> Stream for ReadyCh
         if this.received.is_empty() {
             return Poll::Ready(this.failure.take().map(|status| Err(status.into())));
         }
-        Poll::Ready(Some(Ok(chunk(&mut this.received, &mut this.source))))
+        let mut chunk = std::mem::take(&mut this.received);
+        copy_small_payloads(&mut chunk, |message| &mut message.payload);
+        Poll::Ready(Some(Ok(chunk)))
     }
-}
-
-fn chunk(received: &mut Vec<StreamMessage>, source: &mut LastSource) -> Vec<Message> {
-    let small = |payload: &Bytes| payload.len() <= SMALL_PAYLOAD;
-    let lengths = received.iter().map(|message| &message.payload).filter(|payload| small(payload)).map(Bytes::len);
-    let mut arena = BytesMut::with_capacity(lengths.sum());
-    received
-        .drain(..)
-        .map(|mut message| {
-            if small(&message.payload) {
-                arena.extend_from_slice(&message.payload);
-                message.payload = arena.split().freeze();
-            }
-            source.message(message)
-        })
-        .collect()
 }
 
 /// The source of the previous message, which is most often that of the next one.
@@ -119,6 +97,7 @@ mod tests {
     use futures_util::{FutureExt, stream};
 
     use super::*;
+    use crate::pipeline::SMALL_PAYLOAD;
 
     const TOPIC: &str = "/default/t";
 

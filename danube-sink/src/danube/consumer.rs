@@ -5,26 +5,25 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use danube_client::BrokerAddress;
 use danube_core::proto::{
-    ConsumerRequest, HealthCheckRequest, HealthCheckResponse, ReceiveRequest, StreamMessage,
+    ConsumerRequest, HealthCheckRequest, HealthCheckResponse, ReceiveRequest,
     consumer_request::SubscriptionType as Wire, consumer_service_client::ConsumerServiceClient,
     health_check_request::ClientType, health_check_response::ClientStatus,
 };
 use futures_util::{StreamExt, future::try_join};
-use tonic::{Request, Streaming, codegen::http::HeaderMap};
+use tonic::{Request, codegen::http::HeaderMap};
 
 use super::{
     acks::{self, AckEncoder},
     chunks::ReadyChunks,
-    connection::{Connections, Link, Purpose, with_headers},
+    connection::{Connections, Link, Purpose},
+    messages::Messages,
 };
 use crate::{
     config::SubscriptionType,
     pipeline::{AckAnswers, AckToken, Attachment, BrokerFailure, Consumer, FailureKind, Session},
 };
 
-/// The largest message to accept. Brokers take 4 MiB by default, and more if configured; this only guards against a broken
-/// peer.
-const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
+const RECEIVE: &str = "/danube.ConsumerService/ReceiveMessages";
 
 /// Attaches a consumer: subscribes and opens the stream.
 pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
@@ -61,14 +60,15 @@ async fn subscribe(
     link: Link,
     request: Request<ConsumerRequest>,
     headers: HeaderMap,
-) -> Result<(u64, Streaming<StreamMessage>), BrokerFailure> {
-    let service = ConsumerServiceClient::new(link.transport.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
-    let answer = link.call(async { Ok(service.clone().subscribe(request).await?) }).await?;
+) -> Result<(u64, Messages), BrokerFailure> {
+    let channel = &link.transport.channel;
+    let mut service = ConsumerServiceClient::new(channel.clone());
+    let answer = link.call(async { Ok(service.subscribe(request).await?) }).await?;
     let consumer_id = answer.into_inner().consumer_id;
     let receive = || {
-        let request = with_headers(headers.clone(), ReceiveRequest { request_id: 0, consumer_id });
-        let mut service = service.clone();
-        link.call(async move { Ok(service.receive_messages(request).await?.into_inner()) })
+        let request = ReceiveRequest { request_id: 0, consumer_id };
+        let opened = Messages::open(channel.clone(), RECEIVE, headers.clone(), request);
+        link.call(async { Ok(opened.await?) })
     };
     let messages = match receive().await {
         // The channel may have reconnected by now; giving up would leave a consumer that does not read.

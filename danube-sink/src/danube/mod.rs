@@ -23,6 +23,7 @@ mod connection;
 mod consumer;
 mod failure;
 mod http2;
+mod messages;
 mod preflight;
 mod publisher;
 mod security;

@@ -22,8 +22,8 @@ use super::{
 use crate::pipeline::BrokerFailure;
 
 /// The bytes of the prefix of a message: its compression flag, and its length.
-const PREFIX: usize = 5;
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(super) const PREFIX: usize = 5;
+pub(super) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A unary method, with the URL and headers of its calls.
 pub(super) struct Unary {
@@ -37,10 +37,7 @@ impl Unary {
         let mut url = link.connect_url().clone().into_parts();
         url.path_and_query = Some(PathAndQuery::from_static(method));
         let url = Uri::from_parts(url).map_err(|error| BrokerFailure::refused(error.to_string()))?;
-        let mut headers = link.headers()?;
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        Ok(Self { url, headers })
+        Ok(Self { url, headers: with_grpc(link.headers()?) })
     }
 
     /// Makes a call with a [framed](frame) message, on a sender that is ready. Returns the bytes of the answer.
@@ -49,15 +46,12 @@ impl Unary {
         sender: &mut SendRequest<Bytes>,
         message: Bytes,
     ) -> impl Future<Output = Result<Bytes, BrokerFailure>> + Send + use<> {
-        let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.url.clone();
-        *request.version_mut() = Version::HTTP_2;
-        *request.headers_mut() = self.headers.clone();
-        let sent = sender.send_request(request, false).and_then(|(response, mut body)| {
-            body.send_data(message, true)?;
-            Ok(response)
-        });
+        let sent = sender.send_request(request(self.url.clone(), self.headers.clone(), ()), false).and_then(
+            |(response, mut body)| {
+                body.send_data(message, true)?;
+                Ok(response)
+            },
+        );
         async move {
             let response = sent.map_err(|error| broken(&error))?.await.map_err(|error| broken(&error))?;
             let (head, mut body) = response.into_parts();
@@ -98,6 +92,23 @@ impl Link<Http2> {
     }
 }
 
+/// Adds the headers of gRPC.
+pub(super) fn with_grpc(mut headers: HeaderMap) -> HeaderMap {
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers
+}
+
+/// The HTTP request of a call.
+pub(super) fn request<B>(url: Uri, headers: HeaderMap, body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = url;
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = headers;
+    request
+}
+
 /// Frames a message with the prefix of gRPC, and splits it off the buffer.
 pub(super) fn frame(buffer: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) -> Bytes {
     let start = buffer.len();
@@ -127,7 +138,7 @@ fn status(headers: &HeaderMap) -> Result<(), BrokerFailure> {
 }
 
 /// The status for an answer that is not gRPC, such as a proxy's.
-fn not_grpc(status: StatusCode) -> Status {
+pub(super) fn not_grpc(status: StatusCode) -> Status {
     let message = format!("the answer is {status}, not one of a broker");
     match status {
         StatusCode::UNAUTHORIZED => Status::unauthenticated(message),

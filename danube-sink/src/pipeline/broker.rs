@@ -5,7 +5,7 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 pub(crate) const CHUNK_MESSAGES: usize = 256;
 /// A chunk that has so many bytes of payload takes no further message.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
+/// Payloads up to this many bytes share one buffer per chunk; larger ones keep their own. It is about what a transport reads
+/// at once.
+pub(crate) const SMALL_PAYLOAD: usize = 16 * 1024;
 
 /// A broker, with all topics of a connector.
 #[async_trait]
@@ -91,6 +94,19 @@ impl Message {
     /// The approximate memory of the message, with its record and its ledger slot.
     pub(crate) fn size(&self) -> usize {
         record_size(&self.payload, self.attributes.as_deref(), self.key.as_deref())
+    }
+}
+
+/// Copies small payloads of messages or records into one buffer.
+///
+/// A payload shares its buffer with what it arrived with: a few pending records would hold many times the bytes that are
+/// counted for them.
+pub(crate) fn copy_small_payloads<T>(items: &mut [T], payload: impl Fn(&mut T) -> &mut Bytes) {
+    let lengths = items.iter_mut().map(|item| payload(item).len());
+    let mut buffer = BytesMut::with_capacity(lengths.filter(|length| *length <= SMALL_PAYLOAD).sum());
+    for payload in items.iter_mut().map(payload).filter(|payload| payload.len() <= SMALL_PAYLOAD) {
+        buffer.extend_from_slice(payload);
+        *payload = buffer.split().freeze();
     }
 }
 

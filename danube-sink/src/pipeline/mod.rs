@@ -49,12 +49,12 @@ use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
 
 #[cfg(test)]
-pub(crate) use self::broker::Chunks;
+pub(crate) use self::broker::{Chunks, SMALL_PAYLOAD};
 pub(crate) use self::{
     backoff::Backoff,
     broker::{
         AckAnswers, AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Consumer, DeadLetter,
-        FailureKind, Message, Session,
+        FailureKind, Message, Session, copy_small_payloads,
     },
     consumer::{Takeover, losses::is_only_reader},
     pool::{Writer, WriterPool},

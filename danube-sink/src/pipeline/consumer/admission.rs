@@ -6,7 +6,13 @@ use tokio::time::Instant;
 
 use super::ConsumerTask;
 use crate::{
-    pipeline::{broker::Message, budget::Charged, ledger::Arrival, partition::ChunkOrigin, pending::PendingRun},
+    pipeline::{
+        broker::{Message, copy_small_payloads},
+        budget::Charged,
+        ledger::Arrival,
+        partition::ChunkOrigin,
+        pending::PendingRun,
+    },
     record::{Chunk, Entry, Flag, RecordId, microseconds},
 };
 
@@ -65,6 +71,10 @@ impl ConsumerTask {
             }
             // Later messages are refused too, to keep the order when the broker redelivers them.
             self.refuses |= !stops;
+        }
+        if admitted.entries.len() < count {
+            // The others must not hold memory that is counted for none.
+            copy_small_payloads(&mut admitted.entries, |entry| &mut entry.bytes);
         }
         self.hand_over(admitted, now);
         self.partition.observer.received(new, redelivered, first, last);
