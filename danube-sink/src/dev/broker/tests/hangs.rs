@@ -42,14 +42,14 @@ async fn acks_in_order_do_not_hang_the_dispatcher() {
 async fn a_hanging_dispatcher_redelivers_nothing() {
     for overtaking_ack_hangs in [true, false] {
         let broker = start_with_realism(Realism { overtaking_ack_hangs, ..Realism::default() }).await;
-        let policy = FailurePolicy { ack_timeout: Duration::from_millis(20), ..hasty() };
+        let policy = FailurePolicy { ack_timeout: Duration::from_millis(400), ..hasty() };
         broker.set_failure_policy(TOPIC, SUBSCRIPTION, policy);
         let bare = Bare::subscribe(&broker, "one", SubType::Exclusive).await;
         let mut stream = bare.open().await;
         publish(&broker, 2).await;
         take(&mut stream).await;
         bare.ack(&take(&mut stream).await).await.unwrap();
-        let redelivered = tokio::time::timeout(Duration::from_millis(300), stream.message()).await;
+        let redelivered = tokio::time::timeout(Duration::from_millis(1_500), stream.message()).await;
         let has_redelivered = (redelivered.is_ok(), status(&broker).redeliveries > 0);
         assert_eq!(has_redelivered, (!overtaking_ack_hangs, !overtaking_ack_hangs));
     }
