@@ -92,6 +92,8 @@ pub(crate) fn misplaced_key_help(name: &str) -> Option<String> {
 const DAY_MS: i128 = 24 * 60 * 60 * 1000;
 pub(super) const MILLISECONDS: ValueType = ValueType::integer(1, DAY_MS);
 pub(super) const COUNT: ValueType = ValueType::integer(1, u32::MAX as i128);
+/// Bytes on a disk: more than 1 PiB is a typing error.
+pub(super) const DISK_BYTES: ValueType = ValueType::integer(1, 1 << 50);
 
 /// A number of milliseconds.
 pub(super) fn milliseconds(value: &Value) -> Result<Duration, Diagnostics> {

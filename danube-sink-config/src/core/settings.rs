@@ -15,7 +15,7 @@ use super::{
     },
     extension::Extension,
     external::Token,
-    key::{COUNT, MILLISECONDS},
+    key::{COUNT, DISK_BYTES, MILLISECONDS},
     settings_macro::settings,
 };
 use crate::{report::diagnostic::Diagnostics, schema::ValueType, value::value::Table};
@@ -84,7 +84,7 @@ settings! {
         /// Maximum size of the spool, in bytes; mappings share it equally
         ///
         /// A mapping whose share is full acknowledges no more messages, as without a spool.
-        spool_max_bytes: u64 = integer(1_073_741_824) of COUNT, in [Root];
+        spool_max_bytes: u64 = integer(1_073_741_824) of DISK_BYTES, in [Root];
         /// When a message in the spool counts as durable, and is acknowledged: `os` when the operating system has it, which
         /// survives a killed process, but not a power loss; `always` after a sync of the disk (fsync)
         ///
