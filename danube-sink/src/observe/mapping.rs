@@ -97,6 +97,7 @@ impl Mapping {
             "retries": numbers.retries.get(),
             "mass_refusals": numbers.mass_refusals.get(),
             "errors": numbers.errors.total(),
+            "spool": numbers.spool.details(),
             "partitions": partitions,
         })
     }
@@ -230,6 +231,17 @@ impl MappingObserver {
         numbers.delivery_seconds.add(delivery);
         numbers.in_hand_seconds.add(in_hand);
         self.0.shared.settle(records as u64);
+    }
+
+    /// Sets what the spool has of the mapping: unsettled records, bytes of its files, and when the oldest record was spooled,
+    /// in microseconds since 1970.
+    pub(crate) fn spooled(&self, records: u64, bytes: u64, oldest: Option<u64>) {
+        self.0.numbers.spool.set(records, bytes, oldest);
+    }
+
+    /// Unsets what the spool has of the mapping: this process has none.
+    pub(crate) fn not_spooled(&self) {
+        self.0.numbers.spool.clear();
     }
 
     /// Counts an error. `kind` is a word in snake case such as `timeout`, from a small set.

@@ -31,6 +31,13 @@ pub(super) const RUNTIME: &[Metric<RuntimeState>] = &[
         help: "Bytes in memory that count against max_buffered_bytes",
         write: |runtime, samples| samples.number(runtime.buffered.get()),
     },
+    Metric {
+        name: "spool_damaged_records",
+        kind: Counter,
+        labels: &[],
+        help: "Records that were acknowledged and are lost, because files of the spool are damaged",
+        write: |runtime, samples| runtime.spool_damaged.get().map_or(Ok(()), |records| samples.count(&[], records)),
+    },
 ];
 
 /// Metrics of a mapping.
@@ -113,6 +120,29 @@ pub(super) const MAPPING: &[Metric<Mapping>] = &[
         labels: &[],
         help: "Time of a record from when it was received until it was settled",
         write: |mapping, samples| samples.metric(&mapping.numbers.in_hand_seconds),
+    },
+    Metric {
+        name: "spool_records",
+        kind: Gauge,
+        labels: &[],
+        help: "Records in the spool that are not settled",
+        write: |mapping, samples| samples.optional(&mapping.numbers.spool.records),
+    },
+    Metric {
+        name: "spool_bytes",
+        kind: Gauge,
+        labels: &[],
+        help: "Bytes of the mapping's files in the spool, which count against its share of spool_max_bytes",
+        write: |mapping, samples| samples.optional(&mapping.numbers.spool.bytes),
+    },
+    Metric {
+        name: "spool_oldest_seconds",
+        kind: Gauge,
+        labels: &[],
+        help: "Time since the oldest record in the spool was spooled; 0 if the spool is empty",
+        write: |mapping, samples| {
+            mapping.numbers.spool.oldest_seconds().map_or(Ok(()), |seconds| samples.gauge(&seconds))
+        },
     },
     Metric {
         name: "errors",

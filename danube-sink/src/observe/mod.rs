@@ -22,6 +22,7 @@ mod runtime_state;
 mod samples;
 mod server;
 mod shared;
+mod spool;
 mod subscription_key;
 mod subscription_state;
 
@@ -92,6 +93,11 @@ impl Observer {
     /// The gauge to which the memory budget reports its use.
     pub(crate) fn buffered_bytes(&self) -> BufferedBytes {
         self.state.buffered.clone()
+    }
+
+    /// Sets the number of records that were lost because files of the spool are damaged; `None` without a spool.
+    pub(crate) fn spool_damaged(&self, records: Option<u64>) {
+        self.state.spool_damaged.replace(records);
     }
 
     /// Whether every partition is attached, not blocked, and records are being delivered.

@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use super::{
     labels::{AttachReason, Closed, Stage},
     latency::LatencyHistogram,
+    spool::SpoolNumbers,
 };
 
 /// Counter or gauge, read and written without a lock.
@@ -68,6 +69,7 @@ pub(super) struct MappingNumbers {
     pub(super) dead_letters: Number,
     pub(super) delivery_seconds: LatencyHistogram,
     pub(super) in_hand_seconds: LatencyHistogram,
+    pub(super) spool: SpoolNumbers,
     pub(super) errors: Errors,
 }
 
@@ -85,6 +87,7 @@ impl Default for MappingNumbers {
             dead_letters: Number::default(),
             delivery_seconds: LatencyHistogram::default(),
             in_hand_seconds: LatencyHistogram::default(),
+            spool: SpoolNumbers::default(),
             errors: Errors::default(),
         }
     }
@@ -165,8 +168,13 @@ impl Optional {
         self.0.swap(0, Ordering::Relaxed).checked_sub(1)
     }
 
+    /// Sets or unsets the value.
+    pub(super) fn replace(&self, value: Option<u64>) {
+        self.0.store(value.map_or(0, |value| value.saturating_add(1)), Ordering::Relaxed);
+    }
+
     fn clear(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.replace(None);
     }
 
     fn raise_to(&self, value: u64) {

@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{mapping::Mapping, shared::Shared, subscription_key::SubscriptionKey, subscription_state::unix_seconds};
+use super::{
+    mapping::Mapping, numbers::Optional, shared::Shared, subscription_key::SubscriptionKey,
+    subscription_state::unix_seconds,
+};
 
 /// Phase of a connector's life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub(super) struct RuntimeState {
     mappings: Mutex<BTreeMap<SubscriptionKey, Arc<Mapping>>>,
     pub(super) shared: Arc<Shared>,
     pub(super) buffered: BufferedBytes,
+    /// Records lost to damaged files of the spool; unset without one.
+    pub(super) spool_damaged: Optional,
 }
 
 impl RuntimeState {
@@ -74,6 +79,7 @@ impl RuntimeState {
             mappings: Mutex::default(),
             shared: Arc::default(),
             buffered: BufferedBytes::default(),
+            spool_damaged: Optional::default(),
         }
     }
 
@@ -157,6 +163,7 @@ impl RuntimeState {
             "stuck": self.stuck(),
             "buffered_bytes": self.buffered.get(),
             "settled": self.shared.settled(),
+            "spool_damaged_records": self.spool_damaged.get(),
             "mappings": mappings,
         })
     }

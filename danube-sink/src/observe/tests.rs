@@ -1,6 +1,10 @@
 //! Responses of the endpoints, over real sockets.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::Value;
 use tokio::{
@@ -198,6 +202,43 @@ async fn status_shows_numbers_and_events_of_each_partition() {
 }
 
 #[tokio::test]
+async fn the_size_of_the_spool_is_shown_while_there_is_one() {
+    let (observer, mapping, _) = running();
+    let server = served(&observer).await;
+    let samples = |name: &str| {
+        let (name, text) = (format!("danube_sink_{name}{{"), observer.metrics_text());
+        let samples = text.lines().filter(|line| line.starts_with(&name));
+        samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).collect::<Vec<_>>()
+    };
+    let spooled =
+        || ["spool_records", "spool_bytes", "spool_oldest_seconds", "spool_damaged_records_total"].map(samples);
+    assert_eq!(spooled(), [const { Vec::<f64>::new() }; 4]);
+    let (_, status) = json(&server, "/status").await;
+    assert_eq!((&status["spool_damaged_records"], &status["mappings"][0]["spool"]), (&Value::Null, &Value::Null));
+
+    let minute_ago = SystemTime::now() - Duration::from_secs(60);
+    let micros = minute_ago.duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
+    mapping.spooled(7, 900, u64::try_from(micros).ok());
+    observer.spool_damaged(Some(2));
+    let [records, bytes, oldest, damaged] = spooled();
+    assert_eq!((records, bytes, damaged), (vec![7.0], vec![900.0], vec![2.0]));
+    assert!((60.0..120.0).contains(&oldest[0]), "{oldest:?}");
+    let (_, status) = json(&server, "/status").await;
+    let spool = &status["mappings"][0]["spool"];
+    assert_eq!(
+        (&status["spool_damaged_records"], &spool["records"], &spool["bytes"]),
+        (&2.into(), &7.into(), &900.into())
+    );
+    assert!(spool["oldest_seconds"].as_f64().is_some_and(|age| age >= 60.0), "{spool}");
+
+    mapping.spooled(0, 100, None);
+    assert_eq!(spooled()[2], [0.0]);
+    mapping.not_spooled();
+    observer.spool_damaged(None);
+    assert_eq!(spooled(), [const { Vec::<f64>::new() }; 4]);
+}
+
+#[tokio::test]
 async fn live_follows_the_steps() {
     let (observer, mapping, [first, _]) = running();
     let server = served(&observer).await;
@@ -254,6 +295,8 @@ async fn the_served_metrics_are_the_listed_ones() {
     let (observer, mapping, [first, _]) = running();
     mapping.error(Stage::Write, "timeout");
     mapping.audit_missing(&partition(0), 1);
+    mapping.spooled(1, 100, None);
+    observer.spool_damaged(Some(0));
     first.received(1, 0, 0, 0);
     let server = served(&observer).await;
     let (_, text) = get(server.address().port(), "/metrics").await;

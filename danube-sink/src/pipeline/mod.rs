@@ -57,6 +57,7 @@ pub(crate) use self::{
         FailureKind, Message, Session, copy_small_payloads,
     },
     consumer::{Takeover, losses::is_only_reader},
+    credit::DEFAULT_WINDOW,
     pool::{Writer, WriterPool},
 };
 use self::{

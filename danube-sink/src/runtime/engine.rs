@@ -1,33 +1,49 @@
-//! The engine: one pipeline, or two with a spool between them.
+//! The engine: one pipeline, or two with a spool between them, or the second one of these.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     task::{JoinSet, spawn_blocking},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
+use super::mappings::smallest_window;
 use crate::{
-    config::{ConnectorConfig, MappingSettings, SpoolSync, SubscriptionType},
+    config::{ConnectorConfig, MappingSettings, SubscriptionType},
     error::{ConnectorError, ConnectorResult},
-    observe::Observer,
+    observe::{MappingObserver, Observer},
     pipeline::{Broker, Pipeline, Takeover, WriterPool},
-    spool::{LogKey, Spool, SpooledMapping},
+    spool::{LogKey, MappingSpool, Spool, SpoolSize, SpooledMapping},
 };
+
+/// The interval at which the size of the spool is reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The running pipelines.
 pub(super) struct Engine {
-    /// From the broker to the spool.
+    /// With a spool.
     intake: Option<Intake>,
     /// To the target: from the spool, or from the broker.
     delivery: Pipeline,
 }
 
 struct Intake {
-    pipeline: Pipeline,
+    /// From the broker to the spool; none while the spool is only drained.
+    pipeline: Option<Pipeline>,
     spool: Arc<Spool>,
     /// Adopts the spools of processes that end; aborted when it is dropped.
     watch: JoinSet<()>,
+    /// Reports the size of the spool; aborted when it is dropped.
+    report: JoinSet<()>,
+}
+
+/// Where an engine gets its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The broker; with a spool, that too.
+    Broker,
+    /// The spool alone, until it is empty.
+    Spool,
 }
 
 /// Why an engine ended without an error.
@@ -43,6 +59,7 @@ impl Engine {
         mappings: &[MappingSettings],
         config: &ConnectorConfig,
         observer: &Observer,
+        source: Source,
     ) -> ConnectorResult<Self> {
         let Some(data_dir) = &config.data_dir else {
             let delivery = Pipeline::start(broker, pool, mappings.to_vec(), config, observer);
@@ -50,16 +67,24 @@ impl Engine {
         };
         let spool = open(data_dir, mappings, config).await?;
         let delivery = Pipeline::delivery(broker, &spool, pool, mappings.to_vec(), config, observer);
-        let pipeline = Pipeline::intake(broker, &spool, mappings.to_vec(), config, observer);
-        let mut watch = JoinSet::new();
+        let intake = || Pipeline::intake(broker, &spool, mappings.to_vec(), config, observer);
+        let pipeline = (source == Source::Broker).then(intake);
+        let (mut watch, mut report) = (JoinSet::new(), JoinSet::new());
         watch.spawn(Arc::clone(&spool).watch());
-        Ok(Self { intake: Some(Intake { pipeline, spool, watch }), delivery })
+        report.spawn(SpoolReport::new(&spool, mappings, observer).run());
+        Ok(Self { intake: Some(Intake { pipeline, spool, watch, report }), delivery })
     }
 
-    /// Waits for a fatal error, or for another process to take over.
+    /// Waits for a fatal error, for another process to take over, or for an empty spool that is only drained.
     pub(super) async fn ended(&mut self) -> ConnectorResult<Ended> {
-        let Some(Intake { pipeline, .. }) = &mut self.intake else {
+        let Some(Intake { pipeline, spool, .. }) = &mut self.intake else {
             return self.delivery.ended().await.map(|()| Ended::Shutdown);
+        };
+        let Some(pipeline) = pipeline else {
+            return tokio::select! {
+                ended = self.delivery.ended() => ended.map(|()| Ended::Shutdown),
+                () = Arc::clone(spool).drained() => Ok(Ended::Shutdown),
+            };
         };
         let takeover = pipeline.takeover();
         tokio::select! {
@@ -72,12 +97,14 @@ impl Engine {
     /// Drains the pipelines within a time: spools what was received, and writes what is in hand.
     pub(super) async fn drain(self, limit: Duration) -> ConnectorResult<()> {
         let Self { intake, delivery } = self;
-        let (intake, spool, watch) = match intake {
-            Some(Intake { pipeline, spool, watch }) => (pipeline, Some(spool), Some(watch)),
-            None => (Pipeline::default(), None, None),
+        let (intake, spool, report) = match intake {
+            Some(Intake { pipeline, spool, watch, report }) => {
+                drop(watch);
+                (pipeline, Some(spool), Some(report))
+            }
+            None => (None, None, None),
         };
-        drop(watch);
-        let both = async { tokio::join!(intake.drain(), delivery.drain()) };
+        let both = async { tokio::join!(intake.unwrap_or_default().drain(), delivery.drain()) };
         let drained = timeout(limit, both).await.map_or_else(
             |_| {
                 let keeper = if spool.is_some() { "the spool keeps" } else { "the broker redelivers" };
@@ -90,6 +117,7 @@ impl Engine {
             // Waits for reads and appends that are running.
             let _ = spawn_blocking(move || spool.close()).await;
         }
+        drop(report);
         drained
     }
 }
@@ -105,27 +133,72 @@ async fn open(data_dir: &Path, mappings: &[MappingSettings], config: &ConnectorC
     let (max_bytes, sync) = (config.spool_max_bytes, config.sync);
     let opened = spawn_blocking(move || {
         let spool = Spool::open(&folder, &connector, max_bytes, sync, &spooled)?;
-        let took = spool.measure_sync();
-        Ok::<_, std::io::Error>((spool, took))
+        let capacity = spool.capacity();
+        Ok::<_, std::io::Error>((spool, capacity))
     });
     let opened = opened.await.map_err(|error| ConnectorError::fatal(format!("the spool panicked: {error}")))?;
-    let (spool, took) = opened.map_err(|error| {
-        let text = format!("data_dir = {:?} cannot be used: {error}", data_dir.display().to_string());
-        ConnectorError::configuration(text)
-    })?;
-    let took = took.inspect_err(|error| tracing::warn!("the spool cannot be written now: {error}")).unwrap_or_default();
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let shown = data_dir.display();
+    let (spool, capacity) = opened
+        .map_err(|error| ConnectorError::configuration(format!("data_dir = \"{shown}\" cannot be used: {error}")))?;
     let records = spool.mappings().iter().map(|mapping| mapping.share.records()).sum::<u64>();
-    let costs = match sync {
-        SpoolSync::Os => "sync = \"os\": records survive the end of the process, but not a power loss".to_owned(),
-        SpoolSync::Always => {
-            let each = 10_000_000 / micros.max(1);
-            format!(
-                "sync = \"always\": with a broker's window of 10, a partition takes at most {each} records a second; a larger \
-                 window or sync = \"os\" takes more"
-            )
+    match capacity {
+        Ok(capacity) => {
+            let (free, cost) = (capacity.free_text(), capacity.cost(sync, smallest_window(mappings)));
+            tracing::info!(
+                records,
+                sync_micros = u64::try_from(capacity.sync.as_micros()).unwrap_or(u64::MAX),
+                free_bytes = capacity.free,
+                "the spool is open in {shown}, {free}; {cost}"
+            );
+            let used = spool.mappings().iter().map(|mapping| mapping.share.bytes()).sum();
+            if let Some(shortage) = capacity.shortage(max_bytes, used) {
+                tracing::warn!("{shortage}");
+            }
         }
-    };
-    tracing::info!(records, sync_micros = micros, "the spool is open in {}; {costs}", data_dir.display());
+        Err(error) => tracing::warn!(records, "the spool is open in {shown}, and cannot be written now: {error}"),
+    }
     Ok(Arc::new(spool))
+}
+
+/// Reports what is in the spool to the observer, and that there is none when it is dropped.
+struct SpoolReport {
+    spool: Arc<Spool>,
+    mappings: Vec<(Arc<MappingSpool>, MappingObserver)>,
+    observer: Observer,
+}
+
+impl SpoolReport {
+    fn new(spool: &Arc<Spool>, mappings: &[MappingSettings], observer: &Observer) -> Self {
+        let observed = mappings.iter().filter_map(|MappingSettings { consumer, .. }| {
+            let spool = spool.mapping(&consumer.topic, &consumer.subscription)?;
+            Some((Arc::clone(spool), observer.mapping(consumer)))
+        });
+        Self { spool: Arc::clone(spool), mappings: observed.collect(), observer: observer.clone() }
+    }
+
+    /// Never returns.
+    async fn run(self) {
+        let report = Arc::new(self);
+        loop {
+            let now = Arc::clone(&report);
+            // It waits while the disk takes the first records of a log.
+            let _ = spawn_blocking(move || now.report()).await;
+            sleep(REPORT_INTERVAL).await;
+        }
+    }
+
+    fn report(&self) {
+        self.observer.spool_damaged(Some(self.spool.damaged_records()));
+        for (spool, observer) in &self.mappings {
+            let SpoolSize { records, bytes, oldest } = spool.size();
+            observer.spooled(records, bytes, oldest);
+        }
+    }
+}
+
+impl Drop for SpoolReport {
+    fn drop(&mut self) {
+        self.observer.spool_damaged(None);
+        self.mappings.iter().for_each(|(_, observer)| observer.not_spooled());
+    }
 }

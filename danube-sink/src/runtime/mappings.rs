@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::{
     config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
     error::{ConnectorError, ConnectorResult},
+    pipeline::DEFAULT_WINDOW,
     schema::check_decoding,
 };
 
@@ -24,6 +25,12 @@ pub(crate) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> Co
         }
     }
     consumers.into_iter().map(|consumer| mapping(config, consumer)).collect()
+}
+
+/// The smallest window of the mappings: how many messages the broker sends of a partition before one is acknowledged.
+pub(crate) fn smallest_window(mappings: &[MappingSettings]) -> usize {
+    let window = |mapping: &MappingSettings| mapping.max_unacked_messages.unwrap_or(DEFAULT_WINDOW);
+    mappings.iter().map(window).min().unwrap_or(DEFAULT_WINDOW)
 }
 
 fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResult<MappingSettings> {

@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, join_all, try_join_all};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::engine::{Ended, Engine};
+use self::engine::{Ended, Engine, Source};
 use crate::{
     audit,
     config::{ConnectorConfig, MappingSettings},
@@ -51,6 +51,7 @@ pub struct SinkRuntime {
     audit_interval: Duration,
     /// Whether a failed `initialize` is retried while the target is unreachable.
     waits_for_target: bool,
+    source: Source,
 }
 
 /// Handle of a running [`SinkRuntime`]: its readiness and progress, and its shutdown.
@@ -136,7 +137,21 @@ impl SinkRuntime {
         tracing::info!(connector = %config.connector_name, "metrics and health on http://{}", server.address());
         let writers = connectors.into_iter().map(Writer::new).collect();
         let (shutdown, audit_interval) = (CancellationToken::new(), audit::INTERVAL);
-        Ok(Self { writers, config, observer, server, shutdown, audit_interval, waits_for_target: true })
+        Ok(Self {
+            writers,
+            config,
+            observer,
+            server,
+            shutdown,
+            audit_interval,
+            waits_for_target: true,
+            source: Source::Broker,
+        })
+    }
+
+    /// Reads nothing from the broker: delivers what is in the spool, and ends once that is empty.
+    pub(crate) fn draining_spool(self) -> Self {
+        Self { source: Source::Spool, ..self }
     }
 
     /// Ends with an error if the target is unreachable at start.
@@ -197,9 +212,10 @@ impl SinkRuntime {
         let broker: Arc<dyn Broker> = Arc::new(DanubeBroker::new(&self.config));
         let pool = WriterPool::new(self.writers.clone(), self.config.write_timeout);
         let mappings = mappings.inspect_err(log_fatal)?;
-        let _audit = audit::start(&self.config, &mappings, &self.observer, self.audit_interval);
+        let audit = || audit::start(&self.config, &mappings, &self.observer, self.audit_interval);
+        let _audit = (self.source == Source::Broker).then(audit);
         loop {
-            let start = Engine::start(&broker, &pool, &mappings, &self.config, &self.observer);
+            let start = Engine::start(&broker, &pool, &mappings, &self.config, &self.observer, self.source);
             let mut engine = start.await.inspect_err(log_fatal)?;
             self.observer.phase(Phase::Running);
             let ended = self.shutdown.run_until_cancelled(engine.ended()).await;

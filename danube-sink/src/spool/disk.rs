@@ -27,8 +27,8 @@ impl Disk for LocalDisk {
     }
 }
 
-/// Makes a file that only its owner can read: it holds payloads.
-pub(super) fn create(path: &Path) -> io::Result<File> {
+/// Makes a file that only its owner can read: it holds payloads. It must not exist.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().append(true).create_new(true)).open(path)
 }
 

@@ -61,18 +61,34 @@ impl Frame {
 
     /// Reads the frame at the beginning of the bytes.
     pub(super) fn find(bytes: &Bytes) -> Found {
-        let Some(mut header) = bytes.get(..HEADER) else { return Found::Incomplete };
+        match Self::parse(bytes) {
+            Ok((frame, checksum)) if frame.checksum() == checksum => Found::Frame(frame),
+            Ok(_) => Found::Invalid,
+            Err(found) => found,
+        }
+    }
+
+    /// Reads the frame at the beginning of the bytes although its checksum is wrong, if its records can be read and have this
+    /// position. Their contents may be damaged.
+    pub(super) fn find_damaged(bytes: &Bytes, position: u64) -> Option<Self> {
+        let (frame, _) = Self::parse(bytes).ok()?;
+        (frame.first == position && frame.batch().is_some()).then_some(frame)
+    }
+
+    /// Takes a frame and its checksum apart.
+    fn parse(bytes: &Bytes) -> Result<(Self, u32), Found> {
+        let mut header = bytes.get(..HEADER).ok_or(Found::Incomplete)?;
         let length = header.get_u32_le() as usize;
         let (records, first, checksum) = (header.get_u32_le(), header.get_u64_le(), header.get_u32_le());
         if records as usize > MOST_RECORDS {
-            return Found::Invalid;
+            return Err(Found::Invalid);
         }
-        let Some(rest) = bytes.len().checked_sub(HEADER + length) else { return Found::Incomplete };
-        let body = bytes.slice(HEADER..bytes.len() - rest);
-        if checksum_of(records, first, &body) != checksum {
-            return Found::Invalid;
-        }
-        Found::Frame(Self { first, records, body })
+        let rest = bytes.len().checked_sub(HEADER + length).ok_or(Found::Incomplete)?;
+        Ok((Self { first, records, body: bytes.slice(HEADER..bytes.len() - rest) }, checksum))
+    }
+
+    fn checksum(&self) -> u32 {
+        checksum_of(self.records, self.first, &self.body)
     }
 
     /// Finds the next frame with records from this position on, in bytes that begin with an invalid one. Returns its distance

@@ -54,7 +54,7 @@ impl Generation {
             lock => lock,
         };
         let lock = lock.map_err(at(&path, "opening"))?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) if path.exists() => Ok(Some(Self { number, folder, _lock: lock })),
             // Another process removed it meanwhile, or holds it.
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
@@ -69,8 +69,41 @@ impl Generation {
 
     /// The folders of its logs.
     pub(super) fn logs(&self) -> io::Result<Vec<PathBuf>> {
-        let names = names(&self.folder)?.into_iter().filter(|name| name != LOCK);
-        Ok(names.map(|name| self.folder.join(name)).collect())
+        logs(&self.folder)
+    }
+}
+
+/// The folders of a generation's logs. Blocks.
+pub(super) fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let names = names(folder)?.into_iter().filter(|name| name != LOCK);
+    Ok(names.map(|name| folder.join(name)).collect())
+}
+
+/// Whether a process lives that has the generation. Blocks.
+pub(super) fn is_locked(folder: &Path) -> io::Result<bool> {
+    let path = folder.join(LOCK);
+    let lock = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        lock => lock.map_err(at(&path, "opening"))?,
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(at(&path, "locking")(error)),
+    }
+}
+
+/// Locks the file of a generation, unless a process lives that has it.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    loop {
+        match lock.try_lock() {
+            // Another process asks whether it is locked: it has a shared lock for that moment.
+            Err(TryLockError::WouldBlock) if lock.try_lock_shared().is_ok() => {
+                lock.unlock().map_err(TryLockError::Error)?;
+                std::thread::yield_now();
+            }
+            locked => return locked,
+        }
     }
 }
 
@@ -79,6 +112,6 @@ pub(super) fn numbers(root: &Path) -> io::Result<Vec<u64>> {
     Ok(names(root)?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
-fn folder_of(root: &Path, number: u64) -> PathBuf {
+pub(super) fn folder_of(root: &Path, number: u64) -> PathBuf {
     root.join(format!("{number:08}"))
 }

@@ -17,7 +17,7 @@ use super::{
     LogKey, Storage,
     disk::{at, create, sync_folder},
     frame::{MAGIC, MOST_RECORDS, encode},
-    marks::Marks,
+    marks::{MARKS, Marks},
     now,
     segments::{Segment, Segments},
     share::Share,
@@ -69,7 +69,7 @@ impl Log {
         storage: Storage,
         segments: Segments,
     ) -> Self {
-        let marks = Mutex::new(Marks::new(folder.join("marks"), storage.clone()));
+        let marks = Mutex::new(Marks::new(folder.join(MARKS), storage.clone()));
         let (writer, changed) = (Mutex::default(), Notify::new());
         Self { topic, key, folder, share, storage, segments: Mutex::new(segments), writer, marks, changed }
     }
@@ -228,11 +228,6 @@ impl Log {
     /// Whether every record is settled.
     pub(crate) fn is_drained(&self) -> bool {
         self.segments().unsettled() == 0
-    }
-
-    /// The number of unsettled records.
-    pub(crate) fn unsettled(&self) -> u64 {
-        self.segments().unsettled()
     }
 
     /// When the oldest unsettled record was spooled, as far as it was read: microseconds since 1970.

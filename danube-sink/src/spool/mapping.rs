@@ -114,6 +114,11 @@ impl MappingSpool {
         }
     }
 
+    /// The oldest generation of another process that lives.
+    pub(super) fn locked(&self) -> Option<u64> {
+        self.logs().locked
+    }
+
     /// The logs to deliver, by a name of their own that ends with the partition's.
     pub(crate) fn readable(&self) -> Vec<(String, Arc<Log>)> {
         let logs = self.logs();

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
@@ -14,6 +14,8 @@ use super::{
     settled::Settled,
 };
 
+/// The name of the file in a log's folder.
+pub(super) const MARKS: &str = "marks";
 /// A mark with more ranges than this is written only once in a while.
 const FEW_RANGES: usize = 64;
 /// So many positions may be settled and unmarked: half of what `Deduplication` remembers of a producer.
@@ -39,10 +41,10 @@ impl Marks {
     }
 
     /// Reads what is settled.
-    pub(super) fn read(&self) -> io::Result<Settled> {
-        let file = match fs::read(&self.path) {
+    pub(super) fn read(path: &Path) -> io::Result<Settled> {
+        let file = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settled::default()),
-            file => Bytes::from(file.map_err(at(&self.path, "reading"))?),
+            file => Bytes::from(file.map_err(at(path, "reading"))?),
         };
         Ok(Settled::last_of(&file).unwrap_or_default())
     }

@@ -13,12 +13,15 @@
 //! - [`frame`], [`stored`]: the format; [`log`], [`segments`]: appending, settling, removing; [`reader`]: reading
 //! - [`marks`], [`settled`]: which positions are settled; [`share`]: how much disk a mapping may use
 //! - [`generation`], [`recovery`]: what a process finds of earlier ones; [`mapping`]: the logs of a mapping
+//! - [`survey`], [`contents`]: what the command line shows and exports; [`capacity`]: the disk
 //!
 //! Why no storage crate: a spool needs files that only their owner can read, a full disk that is survived without a restart,
 //! damage that is kept and reported, and segments that are removed when the target has their records. redb keeps all in one
 //! file that does not shrink, and has to be opened anew, with a repair, after a write failed. fjall creates files with the
 //! process's permissions, and silently cuts a journal at its first unreadable entry. raft-engine keeps its index in memory.
 
+mod capacity;
+mod contents;
 mod disk;
 mod frame;
 mod generation;
@@ -31,6 +34,7 @@ mod segments;
 mod settled;
 mod share;
 mod stored;
+mod survey;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -43,19 +47,22 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use self::{
-    disk::{Disk, LocalDisk, at, create, create_folder},
-    generation::{Generation, numbers},
-    recovery::FoundLog,
-};
 pub(crate) use self::{
+    capacity::{Capacity, size_text},
+    disk::create as create_private,
     log::{AppendError, Log},
-    mapping::MappingSpool,
+    mapping::{MappingSpool, SpoolSize},
     reader::Reader,
     stored::{Remembered, StoredRecord},
+    survey::{Exported, ExportedRecord, Survey, SurveyedGeneration, SurveyedLog},
+};
+use self::{
+    disk::{Disk, LocalDisk, create_folder},
+    generation::{Generation, numbers},
+    recovery::FoundLog,
 };
 use crate::config::SpoolSync;
 
@@ -217,7 +224,7 @@ impl Spool {
     ) -> io::Result<Adopted> {
         let (mut logs, mut is_kept) = (Vec::new(), false);
         for folder in generation.logs()? {
-            let Some(found) = FoundLog::read(&folder, &self.storage)? else { continue };
+            let Some(found) = FoundLog::read(&folder)? else { continue };
             let (topic, LogKey { topic: mapping, subscription }) = (Arc::clone(&found.topic), found.key.clone());
             let Some(mapping) = self.mapping(&mapping, &subscription) else {
                 let (records, folder) = (found.unsettled(), folder.display());
@@ -259,22 +266,23 @@ impl Spool {
         }
     }
 
-    /// How long a sync of the disk takes, as measured now. Blocks.
+    /// Measures the disk, as it is now. Blocks.
     ///
     /// # Errors
     /// If the disk takes no write.
-    pub(crate) fn measure_sync(&self) -> io::Result<Duration> {
-        const SYNCS: u32 = 8;
-        let path = self.own.folder.join("probe");
-        let mut file = create(&path).map_err(at(&path, "creating"))?;
-        let started = Instant::now();
-        for _ in 0..SYNCS {
-            self.storage.0.disk.write(&mut file, &[0; 4096]).map_err(at(&path, "writing"))?;
-            self.storage.0.disk.sync(&file).map_err(at(&path, "syncing"))?;
+    pub(crate) fn capacity(&self) -> io::Result<Capacity> {
+        Capacity::measure(&self.root, self.storage.disk())
+    }
+
+    /// Returns once no record of a configured mapping is left, neither here nor with an older process that lives, and removes
+    /// what is delivered. Needs [`watch`](Self::watch).
+    pub(crate) async fn drained(self: Arc<Self>) {
+        let is_left = |mapping: &Arc<MappingSpool>| mapping.share.records() > 0 || mapping.locked().is_some();
+        while self.mappings.iter().any(is_left) {
+            tokio::time::sleep(WATCH_INTERVAL).await;
         }
-        let took = started.elapsed() / SYNCS;
-        fs::remove_file(&path).map_err(at(&path, "removing"))?;
-        Ok(took)
+        // What cannot be removed now is removed by the next start.
+        let _ = tokio::task::spawn_blocking(move || self.adopt(false)).await;
     }
 }
 
@@ -286,7 +294,7 @@ impl fmt::Debug for Spool {
 
 impl Storage {
     fn new(root: &Path, sync: SpoolSync, disk: Box<dyn Disk>) -> Self {
-        Self(Arc::new(StorageOptions { disk, sync, damaged: root.join("damaged"), damaged_records: AtomicU64::new(0) }))
+        Self(Arc::new(StorageOptions { disk, sync, damaged: damaged_of(root), damaged_records: AtomicU64::new(0) }))
     }
 
     fn disk(&self) -> &dyn Disk {
@@ -324,6 +332,11 @@ fn root_of(data_dir: &Path, connector: &str) -> PathBuf {
     data_dir.join(safe(connector))
 }
 
+/// The folder of copies of damaged segments.
+fn damaged_of(root: &Path) -> PathBuf {
+    root.join("damaged")
+}
+
 /// A text as a part of a path.
 fn safe(text: &str) -> String {
     let safe = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
@@ -331,7 +344,7 @@ fn safe(text: &str) -> String {
 }
 
 /// The time in microseconds since 1970.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     micros(SystemTime::now())
 }
 

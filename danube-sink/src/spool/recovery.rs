@@ -14,7 +14,7 @@ use super::{
     disk::{at, names},
     frame::{Found, Frame, MAGIC},
     log::Log,
-    marks::Marks,
+    marks::{MARKS, Marks},
     micros,
     segments::{Segment, Segments},
     share::Share,
@@ -40,7 +40,7 @@ struct Last {
 
 impl FoundLog {
     /// Reads a log's folder; `None` if it has no readable segment. Blocks.
-    pub(super) fn read(folder: &Path, storage: &Storage) -> io::Result<Option<Self>> {
+    pub(super) fn read(folder: &Path) -> io::Result<Option<Self>> {
         let names = names(folder)?.into_iter().filter(|name| name.ends_with(".segment"));
         let mut paths: Vec<_> = names.map(|name| folder.join(name)).collect();
         let (start, last) = loop {
@@ -60,7 +60,7 @@ impl FoundLog {
         let Start { topic, mapping, subscription, remembered, .. } = start;
         let mut remembered = [remembered, last.remembered].concat();
         remembered.drain(..remembered.len().saturating_sub(MOST_REMEMBERED));
-        let settled = Marks::new(folder.join("marks"), storage.clone()).read()?;
+        let settled = Marks::read(&folder.join(MARKS))?;
         let segments = Segments::found(segments, settled, remembered);
         let key = LogKey { topic: mapping, subscription };
         Ok(Some(Self { topic: topic.into(), key, folder: folder.to_owned(), segments }))
@@ -70,8 +70,8 @@ impl FoundLog {
         self.segments.unsettled()
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.segments.bytes()
+    pub(super) fn segments(&self) -> &Segments {
+        &self.segments
     }
 
     pub(super) fn remembered(&self) -> Vec<Remembered> {
@@ -80,7 +80,7 @@ impl FoundLog {
 
     /// The log, to be read.
     pub(super) fn into_log(self, share: Arc<Share>, storage: Storage) -> Log {
-        share.add(self.bytes(), self.unsettled());
+        share.add(self.segments.bytes(), self.unsettled());
         Log::new(self.topic, self.key, self.folder, share, storage, self.segments)
     }
 }

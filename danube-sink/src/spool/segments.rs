@@ -64,6 +64,11 @@ impl Segments {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
+    /// The segments with unsettled records, oldest first.
+    pub(super) fn with_unsettled(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().filter(|segment| segment.end > self.settled.low())
+    }
+
     /// The last segment, if it takes more records.
     pub(super) fn last_with_room(&self, most: u64) -> Option<Segment> {
         let most = if self.unsettled() == 0 { most.min(SETTLED_BYTES) } else { most };

@@ -1,8 +1,10 @@
 //! The spool on a real disk, and on one that fails.
 
+mod capacities;
 mod disks;
 mod generations;
 mod logs;
+mod surveys;
 
 use std::{
     collections::HashMap,
@@ -68,8 +70,8 @@ pub(super) fn entries(offsets: std::ops::Range<u64>) -> Vec<Entry> {
     let entry = |offset: u64| Entry {
         id: RecordId::new(Arc::clone(&source), offset, 1_000 + offset, offset),
         position: offset,
-        key: (offset % 2 == 0).then(|| format!("key {offset}")),
-        attributes: (offset % 3 == 0).then(|| Box::new(HashMap::from([("n".to_owned(), offset.to_string())]))),
+        key: offset.is_multiple_of(2).then(|| format!("key {offset}")),
+        attributes: offset.is_multiple_of(3).then(|| Box::new(HashMap::from([("n".to_owned(), offset.to_string())]))),
         bytes: Bytes::from(vec![u8::try_from(offset % 256).unwrap(); usize::try_from(offset % 300).unwrap()]),
         decoded: Default::default(),
         value: Default::default(),
