@@ -1,10 +1,10 @@
 //! The arguments of the command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
-use super::{check, output::Format, reset};
+use super::{check, output::Format, reset, spool};
 use crate::config::{
     self, LoadMode, TemplateKind,
     private::{ConnectorDecl, ConnectorInfo},
@@ -35,6 +35,7 @@ pub(crate) enum Job {
     /// Print the effective configuration.
     Config(Format),
     ResetSubscription(reset::Options),
+    Spool(spool::Options),
     #[cfg(feature = "dev")]
     Dev(super::dev::Options),
     #[cfg(not(feature = "dev"))]
@@ -45,7 +46,9 @@ impl Job {
     pub(super) fn load_mode(&self) -> LoadMode {
         match self {
             Self::Check(options) if options.no_environment => LoadMode::WithoutEnvironment,
-            Self::Run | Self::Check(_) | Self::Config(_) | Self::ResetSubscription(_) => LoadMode::Remote,
+            Self::Run | Self::Check(_) | Self::Config(_) | Self::ResetSubscription(_) | Self::Spool(_) => {
+                LoadMode::Remote
+            }
             #[cfg(feature = "dev")]
             Self::Dev(_) => LoadMode::Embedded,
             #[cfg(not(feature = "dev"))]
@@ -53,11 +56,16 @@ impl Job {
         }
     }
 
+    /// Whether it delivers records to the target, and logs as configured.
+    pub(super) fn delivers(&self) -> bool {
+        matches!(self, Self::Run | Self::Spool(spool::Options::Drain { .. }))
+    }
+
     /// The format of the output.
     pub(super) fn format(&self) -> Format {
         match self {
             Self::Check(options) => options.format,
-            Self::Config(format) => *format,
+            Self::Config(format) | Self::Spool(spool::Options::Status(format)) => *format,
             _ => Format::Text,
         }
     }
@@ -80,6 +88,16 @@ pub(crate) fn parse(decl: &ConnectorDecl, words: impl IntoIterator<Item = OsStri
             })),
             _ => Command::With(Job::Run),
         },
+        Some(("spool", matches)) => Command::With(match matches.subcommand() {
+            Some(("drain", matches)) => Job::Spool(spool::Options::Drain {
+                timeout: matches.get_one("timeout").copied().map(Duration::from_secs),
+            }),
+            Some(("export", matches)) => {
+                Job::Spool(spool::Options::Export { file: matches.get_one("output").cloned() })
+            }
+            Some((_, matches)) => Job::Spool(spool::Options::Status(format_of(matches))),
+            None => Job::Run,
+        }),
         Some(("template", matches)) if matches.get_flag("minimal") => Command::Template(TemplateKind::Minimal),
         Some(("template", _)) => Command::Template(TemplateKind::Complete),
         Some(("schema", _)) => Command::Schema,
@@ -132,6 +150,7 @@ pub(super) fn command(decl: &ConnectorDecl) -> clap::Command {
                 .arg(format()),
         )
         .subcommand(subscription())
+        .subcommand(spool_command())
         .subcommand(
             clap::Command::new("template")
                 .about("Print an example configuration with every key, its help and its default")
@@ -213,6 +232,54 @@ fn subscription() -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(reset)
+}
+
+fn spool_command() -> clap::Command {
+    let status = clap::Command::new("status")
+        .about("Show what is in the spool, also while the connector runs")
+        .long_about(
+            "Shows the generations of the spool, oldest first, whether the process of each runs, and each log: partition, \
+             subscription, unsettled records, bytes, age of the oldest record, and whether its mapping is configured. It \
+             locks and changes nothing.",
+        )
+        .arg(format());
+    let drain = clap::Command::new("drain")
+        .about("Deliver what is in the spool until it is empty, and read nothing from the broker")
+        .long_about(
+            "Delivers the records in the spool to the target, as `run` does, and ends when the spool is empty. It reads no \
+             messages from the broker, which is needed only for schemas and dead letters.\n\n\
+             Stop the connector first: a running process delivers its spool itself.\n\n\
+             Exit codes: 0 the spool is empty; 1 records are left, because of a signal, --timeout, or a mapping that is not \
+             configured; it says how many.",
+        )
+        .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(u64))
+                .help("End after this time, with exit code 1 if records are left"),
+        );
+    let export = clap::Command::new("export")
+        .about("Write the records in the spool as JSON lines, to standard output or a new file")
+        .long_about(
+            "Writes each unsettled record as a line of JSON: topic, subscription, offset, producer, sequence, publish_time \
+             (microseconds since 1970), key, attributes, schema_id, schema_version, and payload if it is JSON, else \
+             payload_text, or payload_base64 if it is no text.\n\n\
+             It includes records of mappings that are no longer configured, and records that could not be delivered because \
+             their checksum is wrong, with \"damaged\": true. It settles nothing: the records stay in the spool.\n\n\
+             Exit codes: 0 all records are exported; 1 some cannot be read; it says how many.",
+        )
+        .arg(
+            Arg::new("output")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("A new file, which only its owner can read"),
+        );
+    clap::Command::new("spool")
+        .about("Show, deliver or export the records that wait in data_dir")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([status, drain, export])
 }
 
 fn flag(name: &'static str, help: &'static str) -> Arg {

@@ -1,8 +1,8 @@
-//! The command line of a connector: `run` (the default), `check`, `config`, `subscription reset`, `template`, `schema` and
-//! `dev`.
+//! The command line of a connector: `run` (the default), `check`, `config`, `subscription reset`, `spool`, `template`,
+//! `schema` and `dev`.
 //!
 //! ```text
-//!  arguments ──▶ configuration ──▶ run | check | config | subscription reset | dev ──▶ exit code
+//!  arguments ──▶ configuration ──▶ run | check | config | subscription reset | spool | dev ──▶ exit code
 //! ```
 
 mod arguments;
@@ -13,6 +13,7 @@ mod effective;
 mod failure;
 mod output;
 pub(crate) mod reset;
+mod spool;
 
 use std::{
     any::type_name,
@@ -33,7 +34,7 @@ use crate::{
         private::{ConnectorDecl, GeneratedConnector},
     },
     connector::SinkConnector,
-    error::{ConnectorResult, ErrorExt},
+    error::{ConnectorError, ConnectorResult, ErrorExt},
     observe::start_logs,
     runtime::SinkRuntime,
 };
@@ -89,7 +90,7 @@ impl Cli {
 
     fn work(&self, loaded: LoadedConnector, job: Job) -> Result<(), Failure> {
         // The other commands print their results, and log warnings only.
-        let level = if matches!(job, Job::Run) { &loaded.core.log_level } else { "warn" };
+        let level = if job.delivers() { &loaded.core.log_level } else { "warn" };
         if !matches!(job, Job::Config(_)) {
             start_logs(level, loaded.core.log_format, self.crate_name)?;
         }
@@ -98,10 +99,11 @@ impl Cli {
             Job::Check(options) => block_on(check::run(&self.decl, loaded, options)),
             Job::Config(format) => Ok(effective::print(&loaded, format)?),
             Job::ResetSubscription(options) => block_on(async { Ok(reset::run(&loaded.core, options).await?) }),
+            Job::Spool(options) => spool::run(loaded, options),
             #[cfg(feature = "dev")]
             Job::Dev(options) => block_on(dev::run(loaded.connectors, loaded.core, options)),
             #[cfg(not(feature = "dev"))]
-            Job::Dev => Err(crate::ConnectorError::configuration(
+            Job::Dev => Err(ConnectorError::configuration(
                 "this program was built without danube-sink's feature `dev`, which has the embedded broker",
             )
             .into()),
@@ -114,12 +116,14 @@ async fn run(LoadedConnector { connectors, core, path, notes, .. }: LoadedConnec
     for note in notes {
         tracing::debug!("{note}");
     }
-    // An error is logged, so that standard error has nothing but log lines.
-    let runtime = SinkRuntime::boxed(connectors, core).await.map_err(|error| {
-        tracing::error!("the connector cannot start: {}", error.report());
-        Failure::Logged(error)
-    })?;
+    let runtime = SinkRuntime::boxed(connectors, core).await.map_err(logged)?;
     runtime.run().await.map_err(Failure::Logged)
+}
+
+/// Logs why a connector cannot start, so that standard error has nothing but log lines.
+fn logged(error: ConnectorError) -> Failure {
+    tracing::error!("the connector cannot start: {}", error.report());
+    Failure::Logged(error)
 }
 
 fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

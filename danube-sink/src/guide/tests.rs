@@ -78,7 +78,8 @@ fn describe(command: &clap::Command, above: &str, rows: &mut Vec<String>) {
             describe(command, &format!("{name} "), rows);
             continue;
         }
-        rows.push(format!("| `{name}` | {} |\n", command.get_about().unwrap_or_default()));
+        let arguments: String = command.get_positionals().map(|argument| format!(" {argument}")).collect();
+        rows.push(format!("| `{name}{arguments}` | {} |\n", command.get_about().unwrap_or_default()));
         for option in command.get_opts().filter(|option| !option.is_global_set()) {
             let value = option.get_value_names().map(|names| format!(" {}", names.join(" ")));
             let value = value.filter(|_| option.get_action().takes_values()).unwrap_or_default();

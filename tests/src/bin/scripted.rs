@@ -1,11 +1,11 @@
-//! Connector whose target's behavior is configured: it accepts or refuses connections, or is unhealthy.
+//! Connector whose target's behavior is configured: it accepts or refuses connections, takes no records, or is unhealthy.
 
 use danube_sink::prelude::*;
 
 /// Discards all records.
 #[sink_connector]
 struct Scripted {
-    /// Behavior of the target: `good`, `refuses` (connections) or `ill` (the health check fails).
+    /// Behavior of the target: `good`, `refuses` (connections), `down` (takes no records) or `ill` (the health check fails).
     #[setting(default = "good")]
     target: String,
     /// The target's password.
@@ -26,7 +26,7 @@ impl SinkConnector for Scripted {
     }
 
     async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
-        Ok(())
+        if self.target == "down" { Err(ConnectorError::retryable("the target is down")) } else { Ok(()) }
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {

@@ -245,6 +245,51 @@ async fn json_is_one_object_with_errors_warnings_and_probes() {
     assert!(error["help"].is_string(), "{object}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_folder_of_the_spool_is_probed_and_stays_as_it_is() {
+    let topic = topic("spooled");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(topic.rsplit('/').next().expect("a name"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    let data_dir = folder.join("spool");
+    let shown = data_dir.display();
+    let root = format!("data_dir = \"{shown}\"\nsync = \"always\"\nspool_max_bytes = 1000000000000000");
+    let (code, output) = check("http://127.0.0.1:1", &root, &topic, "batch_size = 20000", &["--skip-target"]).await;
+    assert_eq!(code, Some(1), "there is no broker: {output}");
+    assert_contains(
+        &output,
+        &[
+            &format!("ok         data_dir {shown}, created at the first start, "),
+            "note: sync = \"always\": a sync of this disk takes ",
+            "with a broker's window of 10, a partition takes at most ",
+            "warning: spool_max_bytes = 1000000000000000 (909.5 TiB) does not fit on the disk of data_dir: ",
+            "note: 0 records wait in the spool, 0 bytes of 909.5 TiB",
+            "The spool (data_dir) keeps messages while the target is down or slow",
+        ],
+    );
+    assert!(!output.contains("is never reached"), "{output}");
+    assert_eq!(fs::read_dir(&folder).expect("the folder").count(), 0);
+
+    let root = format!("data_dir = \"{shown}\"");
+    let arguments = ["--skip-target", "--format", "json"];
+    let (_, output) = check("http://127.0.0.1:1", &root, &topic, "", &arguments).await;
+    let json: Value = serde_json::from_str(&output).expect("one JSON object");
+    assert_eq!((&json["spool"]["records"], &json["probes"][0]["result"]), (&0.into(), &"ok".into()), "{json}");
+    assert!(
+        json["spool"]["free_bytes"].as_u64() > Some(0) && json["spool"]["sync_micros"].as_u64() > Some(0),
+        "{json}"
+    );
+    assert!(json["notes"].to_string().contains("but not a power loss"), "{json}");
+
+    fs::write(&data_dir, "a file").expect("the folder");
+    let (code, output) = check("http://127.0.0.1:1", &root, &topic, "", &["--skip-target"]).await;
+    assert_eq!(code, Some(1), "{output}");
+    assert_contains(&output, &[&format!("failed     data_dir {shown}: creating {shown}/probe-")]);
+    let (code, output) = check("http://127.0.0.1:1", &root, &topic, "", &["--offline"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    assert!(!output.contains("probe-"), "{output}");
+}
+
 /// Which step reports an error.
 #[derive(Debug, PartialEq)]
 enum ReportedBy {

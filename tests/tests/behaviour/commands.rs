@@ -77,7 +77,7 @@ async fn a_file_and_its_secrets_are_read_once_for_all_tasks() {
     piped(command, "hunter2").await;
 }
 
-const COMMANDS_THAT_PRINT: [&[&str]; 8] = [
+const COMMANDS_THAT_PRINT: [&[&str]; 10] = [
     &["--help"],
     &["template"],
     &["template", "--minimal"],
@@ -86,12 +86,17 @@ const COMMANDS_THAT_PRINT: [&[&str]; 8] = [
     &["config", "--format", "json"],
     &["check", "--offline"],
     &["check", "--offline", "--format", "json"],
+    &["spool", "status"],
+    &["spool", "status", "--format", "json"],
 ];
+
+/// A spool that was never opened.
+const SPOOL: &str = "data_dir = \"/nowhere\"\n";
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn output_that_cannot_be_written_is_an_error() {
-    let path = file("full", &format!("{NO_BROKER}{MAPPING}"));
+    let path = file("full", &format!("{NO_BROKER}{SPOOL}{MAPPING}"));
     for arguments in COMMANDS_THAT_PRINT {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
         let mut command = scripted(arguments);
@@ -105,7 +110,7 @@ async fn output_that_cannot_be_written_is_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_pipe_is_no_error() {
-    let path = file("closed", &format!("{NO_BROKER}{MAPPING}"));
+    let path = file("closed", &format!("{NO_BROKER}{SPOOL}{MAPPING}"));
     for arguments in COMMANDS_THAT_PRINT {
         let mut command = scripted(arguments);
         let mut child = command.arg("--config").arg(&path).stdout(Stdio::piped()).spawn().expect("it starts");

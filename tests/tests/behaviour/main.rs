@@ -16,6 +16,7 @@ mod reset;
 mod schemas;
 mod shutdown;
 mod slow_targets;
+mod spool;
 mod takeover;
 mod tls;
 mod tls_real_broker;

@@ -1,13 +1,14 @@
 //! `check`: finds what is wrong before any record is delivered.
 //!
 //! ```text
-//!  configuration ──▶ warnings ──▶ probes: the connector itself, broker, topics, schemas, subscriptions ──▶ report
+//!  configuration ──▶ warnings ──▶ probes: spool, the connector itself, broker, topics, schemas, subscriptions ──▶ report
 //! ```
 //!
 //! It receives no message. The connector's `initialize` may create tables and files in the target.
 
 mod probes;
 mod report;
+mod spool;
 mod warnings;
 
 use std::path::Path;
@@ -59,6 +60,7 @@ pub(super) async fn run(decl: &ConnectorDecl, loaded: LoadedConnector, options: 
             "--no-environment: variables, secrets and certificates are not checked, nothing is probed".to_owned(),
         );
     } else if !options.offline {
+        spool::probe(&core, &mut report);
         let mut mappings = None;
         if options.skip_target {
             report.skipped("initialize, consumer_configs and health_check", "--skip-target");

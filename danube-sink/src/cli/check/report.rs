@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::spool::SpoolFigures;
 use crate::{
     cli::{
         failure::{Failure, INVALID_CONFIGURATION},
@@ -31,6 +32,9 @@ struct Document {
     warnings: Vec<String>,
     notes: Vec<String>,
     probes: Vec<Probe>,
+    /// With `data_dir` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spool: Option<SpoolFigures>,
 }
 
 /// An error of the configuration.
@@ -104,6 +108,10 @@ impl Report {
     pub(super) fn warning(&mut self, warning: String) {
         self.text(&format!("warning: {warning}\n"));
         self.document.warnings.push(warning);
+    }
+
+    pub(super) fn spool(&mut self, figures: SpoolFigures) {
+        self.document.spool = Some(figures);
     }
 
     /// Adds the result of a probe, and returns its value.

@@ -1,24 +1,30 @@
 //! Warnings of settings that are valid but do not work well.
 
-use crate::config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorDecl};
+use crate::{
+    config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorDecl},
+    pipeline::DEFAULT_WINDOW,
+    runtime::mappings::smallest_window,
+};
 
-/// The largest `dispatch.max_unacked_messages` that a broker accepts; its default is 10.
+/// The largest `dispatch.max_unacked_messages` that a broker accepts.
 const LARGEST_WINDOW: usize = 10_000;
-const DEFAULT_WINDOW: usize = 10;
+
+/// What to do about a target that acknowledgements wait for too long.
+const REMEDY: &str =
+    "; with data_dir, messages are acknowledged when this machine's disk has them, however long the target takes";
 
 /// The warnings of each mapping.
 pub(super) fn of(declared: &ConnectorDecl, core: &ConnectorConfig) -> Vec<String> {
     let mut found = Vec::new();
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
-        let checks = [
-            window(mapping),
-            order(declared, mapping),
-            broker_facts(mapping),
-            flush(mapping),
-            write(core, mapping),
-            partitions(mapping),
-        ];
+        let mut checks = vec![order(declared, mapping), broker_facts(mapping), partitions(mapping)];
+        // With a spool, acknowledgements do not wait for the target.
+        if core.data_dir.is_none() {
+            let remedy = if can_be_spooled(core) { REMEDY } else { "" };
+            let of_acks = [window(mapping), flush(mapping), write(core, mapping)];
+            checks.extend(of_acks.map(|warning| warning.map(|warning| warning + remedy)));
+        }
         found.extend(checks.into_iter().flatten().map(|warning| format!("{topic}: {warning}")));
     }
     found
@@ -27,34 +33,55 @@ pub(super) fn of(declared: &ConnectorDecl, core: &ConnectorConfig) -> Vec<String
 /// The consequences of the broker's settings for this configuration: one note.
 pub(super) fn broker_note(core: &ConnectorConfig) -> Option<String> {
     let window = |mapping: &MappingSettings| mapping.max_unacked_messages.unwrap_or(DEFAULT_WINDOW);
-    let smallest = core.mappings.iter().map(window).min()?;
+    let is_spooled = core.data_dir.is_some();
+    core.mappings.first()?;
     let mut text = if core.mappings.iter().any(|mapping| mapping.max_unacked_messages.is_none()) {
         format!(
             "unless its dispatch.max_unacked_messages is larger, a broker sends {DEFAULT_WINDOW} messages of a partition before \
              one is acknowledged"
         )
     } else {
-        format!("the broker sends {smallest} messages of a partition before one is acknowledged (max_unacked_messages)")
+        let window = smallest_window(&core.mappings);
+        format!("the broker sends {window} messages of a partition before one is acknowledged (max_unacked_messages)")
     };
-    if core.mappings.iter().any(|mapping| mapping.batch_size > window(mapping)) {
+    if !is_spooled && core.mappings.iter().any(|mapping| mapping.batch_size > window(mapping)) {
         text.push_str(", and larger batches close there");
     }
+    text.push_str(if is_spooled {
+        ". The spool (data_dir) keeps messages while the target is down or slow. But while the connector is stopped, or the \
+         spool is full,"
+    } else {
+        ". While the connector is stopped, or its target is down or too slow,"
+    });
     text.push_str(
-        ". While the connector is stopped, or its target is down or too slow, a subscription created since the broker's \
-         start keeps the newest 256 messages of each partition and loses older ones; an earlier subscription keeps some \
-         2000 and is then blocked until `subscription reset`",
+        " a subscription created since the broker's start keeps the newest 256 messages of each partition and loses older \
+         ones; an earlier subscription keeps some 2000 and is then blocked until `subscription reset`",
     );
     if core.danube_admin_url.is_none() {
         text.push_str(" (which needs danube_admin_url)");
     }
+    if !is_spooled {
+        text.push_str(if can_be_spooled(core) {
+            ". Set data_dir to lose nothing while the target is down or too slow: messages then wait on this machine's disk"
+        } else {
+            ". With data_dir, which needs Shared or Exclusive subscriptions, nothing is lost while the target is down or too \
+             slow: messages wait on this machine's disk"
+        });
+    }
     text.push_str(
-        ". To hold more, set dispatch.max_unacked_messages to 100 to 300 at the broker, and \
+        ". To have the broker hold more, set dispatch.max_unacked_messages to 100 to 300 there, and \
          storage.wal.advanced.cache_capacity to as many messages as the connector may ever be behind",
     );
     if core.broker_metrics_urls.is_empty() {
         text.push_str("; to have losses counted that offsets do not show, set broker_metrics_urls here");
     }
     Some(text)
+}
+
+/// Whether `data_dir` works with all subscriptions.
+fn can_be_spooled(core: &ConnectorConfig) -> bool {
+    let mut types = core.mappings.iter().map(|mapping| mapping.consumer.subscription_type);
+    types.all(|kind| matches!(kind, SubscriptionType::Shared | SubscriptionType::Exclusive))
 }
 
 fn window(mapping: &MappingSettings) -> Option<String> {
@@ -129,7 +156,7 @@ fn partitions(mapping: &MappingSettings) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ConsumerConfig;
+    use crate::config::{ConsumerConfig, private::ConnectorInfo};
 
     fn core() -> ConnectorConfig {
         let mut core = ConnectorConfig::new("http://localhost:6650", "sink");
@@ -155,6 +182,34 @@ mod tests {
         for part in ["larger batches", "needs danube_admin_url", "set broker_metrics_urls"] {
             assert!(!note.contains(part), "{part} in {note}");
         }
+    }
+
+    #[test]
+    fn a_spool_is_recommended_where_acknowledgements_wait_for_the_target_and_no_warning_where_they_do_not() {
+        let mut core = core();
+        (core.mappings[0].batch_size, core.mappings[0].flush_interval) = (20_000, core.mappings[0].ack_timeout);
+        core.write_timeout = core.mappings[0].ack_timeout;
+        let declared = ConnectorDecl { info: ConnectorInfo::EMPTY, mapping_keys: &[], mapping_defaults: &[] };
+        let warnings = of(&declared, &core);
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.contains("; with data_dir, ")), "{warnings:?}");
+        let note = broker_note(&core).unwrap();
+        assert!(
+            note.contains("or its target is down or too slow, a") && note.contains("Set data_dir to lose"),
+            "{note}"
+        );
+
+        core.data_dir = Some("/var/lib/sink".into());
+        assert_eq!(of(&declared, &core), [""; 0]);
+        let note = broker_note(&core).unwrap();
+        assert!(note.contains("while the connector is stopped, or the spool is full, a subscription"), "{note}");
+        assert!(!note.contains("larger batches") && !note.contains("Set data_dir"), "{note}");
+
+        core.data_dir = None;
+        core.mappings[0].consumer.subscription_type = SubscriptionType::KeyShared;
+        let note = broker_note(&core).unwrap();
+        assert!(note.contains("With data_dir, which needs Shared or Exclusive subscriptions"), "{note}");
+        assert!(!of(&declared, &core).concat().contains("data_dir"));
     }
 
     fn mapping() -> MappingSettings {

@@ -1,0 +1,72 @@
+//! `spool drain`: delivers what is in the spool, and reads nothing from the broker.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{LoadedConnector, line, survey};
+use crate::{
+    cli::{failure::Failure, logged, output::print_progress},
+    config::ConnectorConfig,
+    error::{ConnectorError, ConnectorResult},
+    runtime::SinkRuntime,
+    spool::Survey,
+};
+
+/// Delivers the records until the spool is empty, a signal arrives, or the time is over.
+///
+/// # Errors
+/// [`ConnectorError::Fatal`] while another process uses the spool, and if records are left; what the runtime returns.
+pub(super) async fn run(
+    LoadedConnector { connectors, core, .. }: LoadedConnector,
+    before: &Survey,
+    timeout: Option<Duration>,
+) -> Result<(), Failure> {
+    check_unused(before)?;
+    if before.records() > 0 {
+        let runtime = SinkRuntime::boxed(connectors, core.clone()).await.map_err(logged)?.draining_spool();
+        let (handle, running) = (runtime.handle(), runtime.run());
+        tokio::pin!(running);
+        let ended = tokio::select! {
+            ended = &mut running => ended,
+            () = over(timeout) => {
+                handle.shutdown();
+                running.await
+            }
+        };
+        ended.map_err(Failure::Logged)?;
+    }
+    Ok(check_empty(&core, &survey(&core)?)?)
+}
+
+async fn over(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// # Errors
+/// [`ConnectorError::Fatal`] if another process uses the spool.
+fn check_unused(survey: &Survey) -> ConnectorResult<()> {
+    let Some(used) = survey.generations.iter().find(|generation| generation.is_locked) else { return Ok(()) };
+    let (number, folder) = (used.number, survey.folder.display());
+    Err(ConnectorError::fatal(format!(
+        "generation {number} of the spool {folder} is in use by a running process, which delivers the spool itself: only that \
+         process knows which of its records it is writing, so that no other one may deliver them. Stop it first"
+    )))
+}
+
+/// # Errors
+/// [`ConnectorError::Fatal`] if records are left.
+fn check_empty(core: &ConnectorConfig, survey: &Survey) -> ConnectorResult<()> {
+    let folder = survey.folder.display();
+    let mut left: Vec<_> =
+        survey.logs().filter(|log| log.size.records > 0).map(|log| format!("\n  {}", line(core, log))).collect();
+    left.extend(survey.unreadable().map(|error| format!("\n  cannot be read: {error}")));
+    if left.is_empty() {
+        print_progress(&format!("the spool {folder} is empty\n"));
+        return Ok(());
+    }
+    Err(ConnectorError::fatal(format!("{} records are left in the spool {folder}:{}", survey.records(), left.concat())))
+}

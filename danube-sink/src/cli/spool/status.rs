@@ -1,0 +1,95 @@
+//! `spool status`: what the spool has, also while the connector runs.
+
+use serde::Serialize;
+
+use super::{age, is_configured, line};
+use crate::{
+    cli::output::{Format, print_all, print_json},
+    config::ConnectorConfig,
+    error::ConnectorResult,
+    spool::{Survey, SurveyedGeneration, SurveyedLog},
+};
+
+/// The output of `spool status --format json`.
+#[derive(Serialize)]
+struct Document {
+    folder: String,
+    records: u64,
+    bytes: u64,
+    /// Oldest first.
+    generations: Vec<Generation>,
+    /// Copies of damaged files.
+    damaged: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Generation {
+    number: u64,
+    /// Its process runs.
+    in_use: bool,
+    logs: Vec<Log>,
+    /// Why logs cannot be read.
+    unreadable: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Log {
+    /// The partition's own topic name.
+    topic: String,
+    subscription: String,
+    records: u64,
+    bytes: u64,
+    oldest_seconds: Option<f64>,
+    /// Its mapping is configured.
+    configured: bool,
+}
+
+/// Prints the survey.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(super) fn print(core: &ConnectorConfig, survey: &Survey, format: Format) -> ConnectorResult<()> {
+    match format {
+        Format::Json => print_json(&document(core, survey)),
+        Format::Text => print_all(&text(core, survey)),
+    }
+}
+
+fn text(core: &ConnectorConfig, survey: &Survey) -> String {
+    let (records, folder) = (survey.records(), survey.folder.display());
+    let mut text = format!("{records} records in the spool {folder}\n");
+    for SurveyedGeneration { number, is_locked, logs, unreadable } in &survey.generations {
+        let process = if *is_locked { "in use by a running process" } else { "of a process that has ended" };
+        text.push_str(&format!("generation {number}, {process}\n"));
+        logs.iter().for_each(|log| text.push_str(&format!("  {}\n", line(core, log))));
+        unreadable.iter().for_each(|error| text.push_str(&format!("  cannot be read: {error}\n")));
+    }
+    for path in &survey.damaged {
+        text.push_str(&format!("copy of a damaged file: {}\n", path.display()));
+    }
+    text
+}
+
+fn document(core: &ConnectorConfig, survey: &Survey) -> Document {
+    let log = |log: &SurveyedLog| Log {
+        topic: log.topic().as_ref().to_owned(),
+        subscription: log.key().subscription.clone(),
+        records: log.size.records,
+        bytes: log.size.bytes,
+        oldest_seconds: age(log),
+        configured: is_configured(core, log),
+    };
+    let generation = |generation: &SurveyedGeneration| Generation {
+        number: generation.number,
+        in_use: generation.is_locked,
+        logs: generation.logs.iter().map(log).collect(),
+        unreadable: generation.unreadable.clone(),
+    };
+    Document {
+        folder: survey.folder.display().to_string(),
+        records: survey.records(),
+        bytes: survey.bytes(),
+        generations: survey.generations.iter().map(generation).collect(),
+        damaged: survey.damaged.iter().map(|path| path.display().to_string()).collect(),
+    }
+}
