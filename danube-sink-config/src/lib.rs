@@ -44,7 +44,7 @@ pub use self::{
         OnMassRefusal, OnRetriesExhausted, PayloadFormat, SecretPolicy, SpoolSync, SubscriptionType, Token,
         TopicMappings,
     },
-    docs::{TemplateKind, environment, template, template_of},
+    docs::{TemplateKind, environment, environment_of, template, template_of},
     load::{
         connector::TopicMapping,
         environment::{Environment, ProcessEnvironment},

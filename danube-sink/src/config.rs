@@ -16,7 +16,7 @@ pub use danube_sink_config::{
 use danube_sink_config::{
     BrokerTarget, ExternalChecks, SecretPolicy, load_for, load_struct, load_tasks_for, load_text_for,
 };
-pub(crate) use danube_sink_config::{TemplateKind, json_schema_of, template_of};
+pub(crate) use danube_sink_config::{TemplateKind, environment_of, json_schema_of, template_of};
 use private::GeneratedConnector;
 use serde::de::DeserializeOwned;
 

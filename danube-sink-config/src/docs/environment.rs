@@ -1,13 +1,23 @@
 //! The environment variables of a connector.
 
 use crate::{
-    load::{connector::ConnectorDecl, environment::VARIABLES, secrets::file_variable},
+    load::{
+        connector::{ConnectorDecl, GeneratedConnector},
+        environment::VARIABLES,
+        secrets::file_variable,
+    },
     schema::KeySpec,
 };
 
 /// The environment variables that a connector reads, each with its help: those of all connectors, then those of its section
 /// and its topic mappings.
-pub fn environment(connector: &ConnectorDecl) -> Vec<(String, String)> {
+pub fn environment<C: GeneratedConnector>() -> Vec<(String, String)> {
+    environment_of(&ConnectorDecl::of::<C>())
+}
+
+/// The variables of a connector without its type.
+#[doc(hidden)]
+pub fn environment_of(connector: &ConnectorDecl) -> Vec<(String, String)> {
     let section = connector.info.section;
     let mut variables = VARIABLES.map(|(name, help)| (name.to_owned(), help.to_owned())).to_vec();
     collect(connector.info.keys, section, &mut variables);

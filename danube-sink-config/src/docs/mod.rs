@@ -15,6 +15,6 @@ mod template;
 #[cfg(feature = "runtime")]
 pub use self::json_schema::{json_schema, json_schema_of};
 pub use self::{
-    environment::environment,
+    environment::{environment, environment_of},
     template::{TemplateKind, template, template_of},
 };

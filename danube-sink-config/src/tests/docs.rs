@@ -52,7 +52,7 @@ fn every_variable_that_is_read_is_explained() {
     assert!(crate::load_for::<HttpSink>(ExternalChecks::SKIP, &source, &record).is_err(), "no file is named");
     let text = template::<HttpSink>();
     assert!(load_text_for::<HttpSink>(ExternalChecks::SKIP, Path::new("t.toml"), &text, &record).is_err(), "no secret");
-    let explained = crate::environment(&ConnectorDecl::of::<HttpSink>());
+    let explained = crate::environment::<HttpSink>();
     let explained: Vec<&str> = explained.iter().map(|(name, _)| name.as_str()).collect();
     for name in read.into_inner() {
         // What the system sets, for the names of consumers.
@@ -78,7 +78,7 @@ fn every_variable_of_a_secret_is_explained() {
         mapping_keys: &[PIN, KeySpec { value_type: ValueType::map(&LOGIN), ..KeySpec::new("by_name") }],
         mapping_defaults: &[],
     };
-    let explained = crate::environment(&DECL);
+    let explained = crate::environment_of(&DECL);
     let file = |name: &str| (format!("{name}_FILE"), "Path of a file with it".to_owned());
     let expected = [
         ("HTTP_SINK_LOGIN_PIN", "The PIN."),

@@ -321,7 +321,7 @@ fn dev(_: &ConnectorInfo, _: &ArgMatches) -> Result<Job, clap::Error> {
 }
 
 fn environment(decl: &ConnectorDecl) -> String {
-    let lines = config::environment(decl);
+    let lines = config::environment_of(decl);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines: Vec<_> = lines.into_iter().map(|(name, help)| format!("  {name:width$}  {help}")).collect();
     let codes = "Exit codes: 0 success, 1 fatal error, 2 wrong arguments, 78 invalid configuration";

@@ -3,7 +3,7 @@
 use crate::{
     cli,
     config::{
-        environment,
+        environment_of,
         private::{ConnectorDecl, ConnectorInfo, reserved},
     },
     prelude::*,
@@ -59,7 +59,7 @@ fn the_configuration_page_has_every_key_that_may_have_a_default_in_the_code() {
 
 #[test]
 fn the_configuration_page_has_every_variable() {
-    let variables = environment(&NONE).into_iter();
+    let variables = environment_of(&NONE).into_iter();
     let rows = variables.map(|(name, help)| format!("| `{name}` | {help} |\n"));
     assert_generated(page("configuration.md"), "environment", &table("| Variable | Meaning |", rows));
 }

@@ -224,7 +224,18 @@ impl Spool {
     ) -> io::Result<Adopted> {
         let (mut logs, mut is_kept) = (Vec::new(), false);
         for folder in generation.logs()? {
-            let Some(found) = FoundLog::read(&folder)? else { continue };
+            let found = match FoundLog::read(&folder) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    is_kept = true;
+                    tracing::error!(
+                        "{error}: the log is kept and not delivered; read what is left of it by `spool export`"
+                    );
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let (topic, LogKey { topic: mapping, subscription }) = (Arc::clone(&found.topic), found.key.clone());
             let Some(mapping) = self.mapping(&mapping, &subscription) else {
                 let (records, folder) = (found.unsettled(), folder.display());

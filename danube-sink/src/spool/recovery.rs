@@ -39,7 +39,11 @@ struct Last {
 }
 
 impl FoundLog {
-    /// Reads a log's folder; `None` if it has no readable segment. Blocks.
+    /// Reads a log's folder; `None` if it has no segment, or only one that was being created. Blocks.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] if the last segment is damaged at its beginning, [`io::ErrorKind::Unsupported`] if it
+    /// is of another version.
     pub(super) fn read(folder: &Path) -> io::Result<Option<Self>> {
         let names = names(folder)?.into_iter().filter(|name| name.ends_with(".segment"));
         let mut paths: Vec<_> = names.map(|name| folder.join(name)).collect();
@@ -86,7 +90,7 @@ impl FoundLog {
 }
 
 /// Reads the last segment of a log, and finds its end: what follows the last valid frame was being written when the process
-/// was killed. `None` if the segment has no start.
+/// was killed. `None` if that is true of its start too.
 fn read_last(path: &Path) -> io::Result<Option<(Start, Last)>> {
     let contents = Bytes::from(fs::read(path).map_err(at(path, "reading"))?);
     let Some(frames) = contents.strip_prefix(&MAGIC[..]) else {
@@ -94,8 +98,15 @@ fn read_last(path: &Path) -> io::Result<Option<(Start, Last)>> {
         return Ok(None);
     };
     let mut rest = contents.slice_ref(frames);
-    let (Found::Frame(frame), Some(first)) = (Frame::find(&rest), first_of(path)) else { return Ok(None) };
-    let Some(start) = frame.body::<Start>().filter(|_| frame.records == 0) else { return Ok(None) };
+    let Some(first) = first_of(path) else { return Ok(None) };
+    let (start, frame) = match Frame::find(&rest) {
+        Found::Incomplete => return Ok(None),
+        Found::Frame(frame) => (frame.body::<Start>().filter(|_| frame.records == 0), frame),
+        // A power loss keeps the length of a file, and not always its contents.
+        Found::Invalid if is_zero(&rest) => return Ok(None),
+        Found::Invalid => return Err(damaged(path)),
+    };
+    let start = start.ok_or_else(|| damaged(path))?;
     rest = rest.slice(frame.size()..);
     let (mut end, mut remembered) = (first, Vec::new());
     loop {
@@ -125,13 +136,22 @@ fn read_last(path: &Path) -> io::Result<Option<(Start, Last)>> {
     Ok(Some((start, Last { segment, remembered })))
 }
 
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+fn damaged(path: &Path) -> io::Error {
+    let text = format!("{} is damaged at its beginning, so that its topic is unknown", path.display());
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
 /// The position in the name of a segment.
 fn first_of(path: &Path) -> Option<u64> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
 /// # Errors
-/// If the file has another version of the format, and is not merely incomplete.
+/// If the file has another version of the format, or is damaged, and not merely incomplete.
 fn version_of(path: &Path, contents: &[u8]) -> io::Result<()> {
     let (name, version) = MAGIC.split_at(MAGIC.len() - 1);
     match contents.strip_prefix(name).and_then(<[u8]>::first) {
@@ -142,8 +162,9 @@ fn version_of(path: &Path, contents: &[u8]) -> io::Result<()> {
                 path.display(),
                 version[0]
             );
-            Err(io::Error::new(io::ErrorKind::InvalidData, text))
+            Err(io::Error::new(io::ErrorKind::Unsupported, text))
         }
-        None => Ok(()),
+        None if contents.len() < MAGIC.len() || is_zero(contents) => Ok(()),
+        None => Err(damaged(path)),
     }
 }

@@ -177,8 +177,7 @@ fn the_documents_show_variables() {
     let connector =
         load::<Remote>(&template, VARIABLES).unwrap_or_else(|report| panic!("{report}\n{template}")).connector;
     assert_eq!(connector.login.password.expose(), "p");
-    let info = <Remote as danube_sink::__private::GeneratedConnector>::INFO;
-    let variables: Vec<String> = environment(&info).into_iter().map(|(name, _)| name).collect();
+    let variables: Vec<String> = environment::<Remote>().into_iter().map(|(name, _)| name).collect();
     for variable in ["REMOTE_URL", "REMOTE_RETRIES", "REMOTE_USER", "REMOTE_LOGIN_PASSWORD_FILE", "REMOTE_BACKUP_KEY"] {
         assert!(variables.iter().any(|own| own == variable), "{variable} is not in {variables:?}");
     }

@@ -65,6 +65,23 @@ fn another_version_of_the_format_is_refused_and_says_what_to_do() {
 }
 
 #[test]
+fn a_log_that_is_damaged_at_its_beginning_is_kept_and_the_others_are_delivered() {
+    for damaged in [2, 40] {
+        let folder = Folder::new();
+        append(&open(&folder), 0..10);
+        let segment = files(&folder, ".segment").pop().unwrap();
+        append(&open(&folder), 10..20);
+        let mut contents = fs::read(&segment).unwrap();
+        contents[damaged] ^= 1;
+        fs::write(&segment, contents).unwrap();
+        for _ in 0..2 {
+            assert_eq!(offsets(&read(&open(&folder))), (10..20).collect::<Vec<_>>());
+            assert!(segment.exists());
+        }
+    }
+}
+
+#[test]
 fn connectors_share_a_folder() {
     let folder = Folder::new();
     append(&open(&folder), 0..10);
