@@ -2,6 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+use chrono::{
+    DateTime,
+    format::{Item, StrftimeItems},
+};
+
 use crate::{
     config::{Diagnostics, Setting, Value, schema::ValueType},
     error::{ConnectorError, ConnectorResult},
@@ -10,11 +15,14 @@ use crate::{
 };
 
 const HELP: &str = "a placeholder is a JSON pointer such as `{/user/id}`, `{attribute:NAME}`, or one of `{topic}`, \
-                    `{partition}`, `{offset}`, `{publish_time}`, `{producer}`, `{key}`, `{id}`; write `{{` or `}}` for a brace";
+                    `{partition}`, `{offset}`, `{publish_time}`, `{publish_time:%Y-%m-%d}`, `{producer}`, `{key}`, `{id}`; \
+                    write `{{` or `}}` for a brace";
 
 /// A string template with placeholders for fields of a record, usable as a setting: `"/users/{/user/id}?from={topic}"`. Each
 /// placeholder is replaced by the string, number or boolean of a [`Field`], a number as its producer wrote it; `{{` and `}}`
-/// stand for a brace.
+/// stand for a brace. `{publish_time:%Y/%m/%d}` is the publish time in UTC, with the [format] of chrono.
+///
+/// [format]: https://docs.rs/chrono/latest/chrono/format/strftime/index.html
 ///
 /// It prints with its placeholders, so that an error can show it without values of a record.
 ///
@@ -25,6 +33,10 @@ const HELP: &str = "a placeholder is a JSON pointer such as `{/user/id}`, `{attr
 /// let record = SinkRecord::builder("/default/t").payload(r#"{"user":{"id":7}}"#).build();
 /// assert_eq!(template.fill(&record, Some).unwrap(), "/users/7?from=/default/t");
 /// assert!("/users/{user.id}".parse::<Template>().is_err());
+///
+/// let template: Template = "users-{publish_time:%Y-%m-%d}".parse().unwrap();
+/// let record = SinkRecord::builder("/default/t").publish_time(1_517_966_773_840).build();
+/// assert_eq!(template.fill(&record, Some).unwrap(), "users-2018-02-07");
 /// ```
 #[derive(Clone)]
 pub struct Template {
@@ -43,6 +55,8 @@ pub struct NotATemplate(String);
 enum Part {
     Text(String),
     Placeholder(Field),
+    /// The publish time in this format.
+    Date(Vec<Item<'static>>),
 }
 
 impl Template {
@@ -54,7 +68,11 @@ impl Template {
     /// Whether the text may differ between records of a mapping, that is, has a placeholder other than `{topic}`.
     pub fn is_filled_in(&self) -> bool {
         let topic = Field::Metadata(Metadata::Topic);
-        self.parts.iter().any(|part| matches!(part, Part::Placeholder(field) if *field != topic))
+        self.parts.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Placeholder(field) => *field != topic,
+            Part::Date(_) => true,
+        })
     }
 
     /// Renders the template for one record. `encode` encodes each value of the record, or returns `None` for a value that is
@@ -67,6 +85,7 @@ impl Template {
         let text = self.parts.iter().map(|part| match part {
             Part::Text(text) => Some(text.clone()),
             Part::Placeholder(_) => values.next().flatten().as_deref().and_then(plain).and_then(&encode),
+            Part::Date(format) => date(record, format).and_then(&encode),
         });
         let missing =
             || ConnectorError::invalid_record(record, format!("it has no value for a placeholder of `{self}`"));
@@ -82,6 +101,24 @@ impl Template {
             error => error,
         }
     }
+}
+
+impl Part {
+    /// The part of what stands between braces.
+    fn of_placeholder(placeholder: &str) -> Option<Self> {
+        match placeholder.strip_prefix("publish_time:") {
+            Some(format) => {
+                StrftimeItems::new(format).parse_to_owned().ok().filter(|items| !items.is_empty()).map(Self::Date)
+            }
+            None => placeholder.parse().ok().map(Self::Placeholder),
+        }
+    }
+}
+
+/// The publish time in a format; `None` for one beyond the calendar.
+fn date(record: &SinkRecord, format: &[Item<'_>]) -> Option<String> {
+    let time = DateTime::from_timestamp_micros(record.publish_time().try_into().ok()?)?;
+    Some(time.format_with_items(format.iter()).to_string())
 }
 
 /// The value of a JSON string, or the text of a number or boolean.
@@ -108,10 +145,7 @@ impl FromStr for Template {
             } else {
                 let (name, behind) = braces.split_once('}').unwrap_or_default();
                 rest = behind;
-                name.strip_prefix('{')
-                    .filter(|name| !name.is_empty())
-                    .and_then(|name| name.parse().ok())
-                    .map(Part::Placeholder)
+                name.strip_prefix('{').filter(|name| !name.is_empty()).and_then(Part::of_placeholder)
             };
             parts.push(part.ok_or_else(|| NotATemplate(braces.to_owned()))?);
         }
@@ -177,15 +211,41 @@ mod tests {
     }
 
     #[test]
+    fn the_publish_time_has_any_format() {
+        let record = SinkRecord::builder("/default/t").publish_time(1_517_966_773_840).build();
+        let filled = |text: &str| text.parse::<Template>().unwrap().fill(&record, Some);
+        assert_eq!(
+            filled("{topic}/{publish_time:%Y/%m/%d}/{publish_time:%H}-{offset}").unwrap(),
+            "/default/t/2018/02/07/01-0"
+        );
+        assert_eq!(filled("{publish_time:%FT%T%.6fZ}").unwrap(), "2018-02-07T01:26:13.840000Z");
+        assert_eq!(filled("{publish_time:%s %:z %Z week %V}").unwrap(), "1517966773 +00:00 UTC week 06");
+    }
+
+    #[test]
     fn a_topic_placeholder_alone_is_constant_within_a_mapping() {
         let is_filled_in = |text: &str| text.parse::<Template>().unwrap().is_filled_in();
         assert!(!is_filled_in("a {{x}}") && !is_filled_in("{topic}/x"));
         assert!(is_filled_in("{topic}{offset}") && is_filled_in("{/a}") && is_filled_in("{attribute:a}"));
+        assert!(is_filled_in("{publish_time:%Y}"));
     }
 
     #[test]
     fn an_invalid_placeholder_is_an_error() {
-        for wrong in ["{", "}", "a}b", "{user}", "{}", "{/a~}", "{attribute}", "{/a", "{{}"] {
+        for wrong in [
+            "{",
+            "}",
+            "a}b",
+            "{user}",
+            "{}",
+            "{/a~}",
+            "{attribute}",
+            "{/a",
+            "{{}",
+            "{publish_time:}",
+            "{publish_time:%Q}",
+            "{offset:%Y}",
+        ] {
             assert!(wrong.parse::<Template>().is_err(), "{wrong}");
         }
     }

@@ -6,9 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
 use super::{MessageSource, SinkRecord};
+
+/// RFC 9562's namespace of URLs, `6ba7b811-9dad-11d1-80b4-00c04fd430c8`.
+const URL_NAMESPACE: u128 = 0x6ba7_b811_9dad_11d1_80b4_00c0_4fd4_30c8;
 
 /// Unique, durable id of a message. Write it beside the data, or use it as the key, to make a write idempotent.
 ///
@@ -82,6 +85,31 @@ impl RecordId {
     /// for messages that the broker itself publishes.
     pub fn producer_id(&self) -> u64 {
         self.source.producer_id
+    }
+
+    /// The id as a UUID, for a target whose keys are UUIDs: version 5 of RFC 9562, of the id's text in the namespace of URLs.
+    /// Anyone who has the text can compute it, as with `uuid_generate_v5(uuid_ns_url(), id)` in PostgreSQL.
+    ///
+    /// ```
+    /// use danube_sink::SinkRecord;
+    ///
+    /// let record = SinkRecord::builder("/default/t").offset(7).build();
+    /// assert_eq!(record.id().to_string(), "/default/t@7-0-0-0");
+    /// assert_eq!(record.id().uuid(), "2d1306f5-c50d-558f-a059-782bf319261f");
+    /// ```
+    pub fn uuid(&self) -> String {
+        let mut digest = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+        digest.update(&URL_NAMESPACE.to_be_bytes());
+        digest.update(self.to_string().as_bytes());
+        let hash = digest.finish();
+        let bits = hash.as_ref().iter().take(16).fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
+        // The version and the variant.
+        let bits = bits & !(0xf << 76 | 0b11 << 62) | 5 << 76 | 0b10 << 62;
+        let part = |shift: u32, digits: usize| {
+            let part = bits >> shift & ((1 << (4 * digits)) - 1);
+            format!("{part:0digits$x}")
+        };
+        [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
     }
 
     /// Idempotency key of a batch, in 64 hexadecimal digits: equal for the same records, in the same order, of the same
