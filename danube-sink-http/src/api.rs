@@ -46,12 +46,18 @@ impl Api {
     ///
     /// `builder` sets what is special about the connector, such as its user agent; these settings override it. The secret is sent
     /// as `Basic` with [`username`](Self::username) (an empty password without a secret), as it is in
-    /// [`secret_header`](Self::secret_header), else as `Bearer`. No request takes longer than `limit`.
+    /// [`secret_header`](Self::secret_header), else as `Bearer`. No request takes longer than nine tenths of
+    /// `write_timeout`, so that its error is reported, and not that the runtime cancelled the attempt.
     ///
     /// # Errors
     /// [`ConnectorError::Initialization`] if a file cannot be read or is not PEM, or the secret is not valid in a header;
     /// [`ConnectorError::Configuration`] if `secret_header` is set without a secret.
-    pub fn client(&self, builder: ClientBuilder, secret: Option<&Secret>, limit: Duration) -> ConnectorResult<Client> {
+    pub fn client(
+        &self,
+        builder: ClientBuilder,
+        secret: Option<&Secret>,
+        write_timeout: Duration,
+    ) -> ConnectorResult<Client> {
         if self.secret_header.is_some() && self.username.is_none() && secret.is_none() {
             return Err(ConnectorError::configuration("`secret_header` is set, but not the secret that it carries"));
         }
@@ -65,7 +71,7 @@ impl Api {
         }
         // reqwest uses the crypto provider of the process; one that is installed already stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let timeout = self.timeout.min(limit);
+        let timeout = self.timeout.min(write_timeout * 9 / 10);
         let builder = builder.default_headers(headers).timeout(timeout);
         let mut builder = builder.redirect(Policy::none()).no_proxy();
         if let Some(proxy) = &self.proxy {

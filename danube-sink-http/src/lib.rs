@@ -2,7 +2,7 @@
 //! records, and path and header templates that each record fills in.
 //!
 //! ```no_run
-//! use danube_sink::{Joined, prelude::*};
+//! use danube_sink::prelude::*;
 //! use danube_sink_http::{Api, Client, reqwest};
 //! use reqwest::Method;
 //!
@@ -17,7 +17,7 @@
 //!     #[topic_mappings]
 //!     topics: TopicMappings,
 //!     #[state]
-//!     client: Option<Client>,
+//!     client: Late<Client>,
 //! }
 //!
 //! #[sink_connector]
@@ -25,19 +25,18 @@
 //!     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
 //!         let client = self.api.client(reqwest::Client::builder(), self.token.as_ref(), config.write_timeout)?;
 //!         client.is_there_at_start("", "no API: start it, or correct `url`").await?;
-//!         self.client = Some(client);
+//!         self.client = Late::new(client);
 //!         Ok(())
 //!     }
 //!
 //!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-//!         let client = self.client.as_ref().ok_or_else(|| ConnectorError::fatal("not initialized"))?;
-//!         let lines = Joined { open: "", between: "\n", close: "\n" };
-//!         let lines = lines.bytes(&records, |record, lines| {
+//!         let mut batch = self.topics.batch(records)?;
+//!         let lines = batch.joined(Joined { open: "", between: "\n", close: "\n" }, |_, record, lines| {
 //!             lines.extend_from_slice(record.json().as_bytes());
 //!             Ok(())
 //!         })?;
-//!         let request = client.request(Method::POST, client.url().clone()).body(lines);
-//!         client.send("post a batch", request).await?.judged("post a batch")
+//!         let request = self.client.request(Method::POST, self.client.url().clone()).body(lines);
+//!         batch.finish(self.client.send("post a batch", request).await?.judged("post a batch"))
 //!     }
 //! }
 //! ```

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, SinkRecord, each_record};
+use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, PartialFailure, SinkRecord, in_parts};
 
 use super::{
     changes::Envelopes,
@@ -32,6 +32,14 @@ enum Records {
     AreChanges(Box<Envelopes>),
 }
 
+/// Rows of records, and the records that cannot become rows.
+#[derive(Default)]
+struct Converted<'r> {
+    rows: Vec<Row<'r>>,
+    /// With the reason.
+    invalid: Vec<(&'r SinkRecord, String)>,
+}
+
 impl Table {
     /// Creates what is missing, reads the column types from the server, and checks the privileges without writing a row.
     pub(crate) async fn open(session: &Arc<Session>, mut plan: Plan) -> ConnectorResult<Self> {
@@ -57,78 +65,97 @@ impl Table {
         }
     }
 
-    /// Writes all records in one transaction, or none. Without records, it checks that the table can be written to.
+    /// Writes the valid records in one transaction, or none. Without records, it checks that the table can be written to.
     ///
     /// A column whose field is missing in a record keeps its value, or gets its default in a new row; `null` is NULL.
     ///
     /// # Errors
-    /// An error that names every invalid record, otherwise the server's error by its class.
+    /// [`ConnectorError::Partial`] with the invalid records, if the others are written; otherwise the server's error by its
+    /// class.
     pub async fn write(&self, records: &[SinkRecord]) -> ConnectorResult<()> {
-        self.write_valid(records, |_| Ok(())).await
-    }
-
-    /// Writes records like [`write`](Self::write), after a validation of each with `check`.
-    ///
-    /// # Errors
-    /// An error that names every invalid record, otherwise the server's error by its class.
-    pub async fn write_valid(
-        &self,
-        records: &[SinkRecord],
-        check: impl Fn(&SinkRecord) -> ConnectorResult<()> + Sync,
-    ) -> ConnectorResult<()> {
         let what = format!("write {} records to table {}", records.len(), self.plan.table);
         let mut layout = self.layout(&what).await?;
         if records.is_empty() {
             return self.classified(self.probe(&layout).await, &what, false);
         }
         loop {
-            let written = self.write_as(&layout, records, &check, &what).await;
-            match &written {
-                Ok(()) => return Ok(()),
-                // The cause may be gone at the next attempt.
+            let Converted { rows, invalid } = self.convert(&layout, records)?;
+            // Only the current layout of the table rejects a record.
+            if !invalid.is_empty()
+                && let Some(now) = self.changed(&layout, &what).await?
+            {
+                layout = now;
+                continue;
+            }
+            let failure = match self.write_rows(&layout, records, &rows, &what).await {
+                Ok(()) => PartialFailure::default(),
                 Err(
-                    ConnectorError::Retryable { .. } | ConnectorError::TooLarge { .. } | ConnectorError::Fatal { .. },
+                    error @ (ConnectorError::Retryable { .. }
+                    | ConnectorError::TooLarge { .. }
+                    | ConnectorError::Fatal { .. }),
                 ) => {
+                    // The cause may be gone at the next attempt.
                     self.forget();
-                    return written;
+                    return Err(error);
                 }
-                // Only the current layout of the table rejects a record.
-                Err(_) => {
-                    self.forget();
-                    let now = self.layout(&what).await?;
-                    if now.is_like(&layout) {
-                        return written;
+                Err(error) => match (self.changed(&layout, &what).await?, error) {
+                    (Some(now), _) => {
+                        layout = now;
+                        continue;
                     }
-                    layout = now;
+                    (None, ConnectorError::Partial(failure)) => failure,
+                    (None, error) => return Err(error),
+                },
+            };
+            return with_invalid(failure, invalid);
+        }
+    }
+
+    /// The rows of the valid records, and the other records.
+    fn convert<'r>(&self, layout: &Layout, records: &'r [SinkRecord]) -> ConnectorResult<Converted<'r>> {
+        let parts = in_parts(records, |part| {
+            let mut converted = Converted { rows: Vec::with_capacity(part.len()), invalid: Vec::new() };
+            for record in part {
+                match self.rows_of(layout, record) {
+                    Ok(rows) => converted.rows.extend(rows),
+                    Err(ConnectorError::InvalidRecord { reason, .. }) => converted.invalid.push((record, reason)),
+                    Err(error) => return Err(error),
                 }
+            }
+            Ok(converted)
+        });
+        let mut all = Converted::default();
+        for part in parts {
+            let part = part?;
+            all.rows.extend(part.rows);
+            all.invalid.extend(part.invalid);
+        }
+        Ok(all)
+    }
+
+    fn rows_of<'r>(&self, layout: &Layout, record: &'r SinkRecord) -> ConnectorResult<Vec<Row<'r>>> {
+        match &self.records {
+            Records::AreRows(fields) => Ok(vec![layout.row(record, fields.json_of(record)?, false)?]),
+            Records::AreChanges(envelopes) => {
+                let changes = envelopes.of(record)?.into_iter();
+                changes.map(|(values, deletes)| layout.row(record, values, deletes)).collect()
             }
         }
     }
 
-    async fn write_as(
+    async fn write_rows(
         &self,
         layout: &Layout,
         records: &[SinkRecord],
-        check: &(impl Fn(&SinkRecord) -> ConnectorResult<()> + Sync),
+        rows: &[Row<'_>],
         what: &str,
     ) -> ConnectorResult<()> {
-        let rows = each_record(records, |record| {
-            check(record)?;
-            match &self.records {
-                Records::AreRows(fields) => Ok(vec![layout.row(record, fields.json_of(record)?, false)?]),
-                Records::AreChanges(envelopes) => {
-                    let changes = envelopes.of(record)?.into_iter();
-                    changes.map(|(values, deletes)| layout.row(record, values, deletes)).collect()
-                }
-            }
-        })?;
-        let rows: Vec<_> = rows.into_iter().flatten().collect();
         if rows.is_empty() {
             return Ok(());
         }
-        let Err(failure) = self.send(layout, &rows).await else { return Ok(()) };
+        let Err(failure) = self.send(layout, rows).await else { return Ok(()) };
         if failure.answer().is_some_and(is_about_values)
-            && let Ok(reasons) = unreadable(&self.session, layout, &rows).await
+            && let Ok(reasons) = unreadable(&self.session, layout, rows).await
             && !reasons.is_empty()
         {
             return Err(refused(records, &reasons, what));
@@ -206,6 +233,13 @@ impl Table {
         }
     }
 
+    /// The layout as it is now, if it has changed.
+    async fn changed(&self, layout: &Layout, what: &str) -> ConnectorResult<Option<Arc<Layout>>> {
+        self.forget();
+        let now = self.layout(what).await?;
+        Ok((!now.is_like(layout)).then_some(now))
+    }
+
     fn forget(&self) {
         *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -215,4 +249,12 @@ impl Table {
         *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&layout));
         Ok(layout)
     }
+}
+
+/// The failure, in which these records are invalid.
+fn with_invalid(mut failure: PartialFailure, invalid: Vec<(&SinkRecord, String)>) -> ConnectorResult<()> {
+    for (record, reason) in invalid {
+        failure.invalid(record, reason);
+    }
+    failure.into_result()
 }

@@ -40,10 +40,10 @@
 //!         (a partition)       (schema)   (a mapping) (the connector)  └─ dead letter
 //! ```
 //!
-//! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`ConnectorError`], [`SinkRuntime`]; [`TargetFailure`] for what
-//!   the target answers, [`each_record`] for what is made of each record, [`Concurrently`] for a target that takes a record at
-//!   a time, [`Fields`] for one that has columns, [`JsonRow`] for one that takes JSON, [`Joined`] for one that takes a batch as
-//!   bytes, [`Deduplication`] for one that can remember what it has
+//! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`Batch`] with the conversion and the outcome of each record,
+//!   [`ConnectorError`], [`SinkRuntime`]; [`TargetFailure`] for what the target answers, [`Late`] for what `initialize` makes,
+//!   [`Fields`] for a target that has columns, [`JsonRow`] for one that takes JSON, [`Template`] for names that records fill in,
+//!   [`Deduplication`] for one that can remember what it has
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - [`metrics`]: what `/metrics`, `/ready`, `/live` and `/status` show, and a connector's own metrics
@@ -57,8 +57,8 @@
 extern crate self as danube_sink;
 
 mod audit;
+mod batch;
 mod cli;
-mod concurrently;
 pub mod config;
 mod connector;
 mod credentials;
@@ -71,11 +71,11 @@ mod fields;
 mod grammar;
 pub mod guide;
 mod json_row;
+mod late;
 #[cfg(feature = "measure")]
 mod measure;
 pub mod metrics;
 mod observe;
-mod parts;
 mod payload;
 mod pipeline;
 mod record;
@@ -87,7 +87,7 @@ mod template;
 pub mod testing;
 
 pub use self::{
-    concurrently::Concurrently,
+    batch::{Batch, Group, Joined, TopicMappingsExt, Verdict, in_parts},
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
         OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting,
@@ -99,8 +99,8 @@ pub use self::{
     fields::Fields,
     grammar::{Setting, TopicMapping, sink_connector},
     json_row::JsonRow,
+    late::Late,
     metrics::ConfigMetrics,
-    parts::{Joined, each_record, in_parts},
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
     schema::{SchemaInfo, SchemaType},
@@ -115,10 +115,10 @@ pub mod prelude {
     pub use url::Url;
 
     pub use crate::{
-        ByteSize, Concurrently, ConfigMetrics, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig,
-        ErrorExt, Field, Fields, Joined, JsonRow, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret,
+        Batch, ByteSize, ConfigMetrics, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt,
+        Field, Fields, Group, Joined, JsonRow, Late, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret,
         Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, TargetFailure, Template, TopicMapping,
-        TopicMappings, each_record, sink_connector,
+        TopicMappings, TopicMappingsExt, Verdict, sink_connector,
     };
 }
 

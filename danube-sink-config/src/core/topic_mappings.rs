@@ -13,13 +13,23 @@ pub struct Mapping<T = ()> {
     pub own: T,
 }
 
-/// A record, for the lookup of its topic mapping.
+/// A record or a consumer, for the lookup of its topic mapping.
 pub trait Mapped {
     /// The topic, as the mapping names it.
     fn topic(&self) -> &str;
 
     /// The subscription by which the record was received.
     fn subscription(&self) -> &str;
+}
+
+impl Mapped for ConsumerConfig {
+    fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    fn subscription(&self) -> &str {
+        &self.subscription
+    }
 }
 
 /// The error for a record of a topic without a mapping.

@@ -5,7 +5,7 @@ mod target;
 
 use std::{error::Error, fmt, time::Duration};
 
-pub(crate) use self::partial::{RejectedBy, Verdict, unknown_record};
+pub(crate) use self::partial::{RecordOutcome, RejectedBy, unknown_record};
 pub use self::{partial::PartialFailure, target::TargetFailure};
 use crate::{
     config::{ConfigError, NoMapping},

@@ -45,7 +45,7 @@ pub(crate) struct Retry {
 
 /// Outcome of a write for one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum RecordOutcome {
     Delivered,
     Retry { reason: Cow<'static, str>, tried: bool },
     Rejected { reason: String, by: RejectedBy },
@@ -143,29 +143,32 @@ impl PartialFailure {
     /// # Errors
     /// A fatal error if the failure lists no record, or one that is not among these: an unlisted record counts as
     /// delivered, so a wrong id would acknowledge a record that was not written.
-    pub(crate) fn verdicts<'r>(self, records: impl IntoIterator<Item = &'r RecordId>) -> ConnectorResult<Vec<Verdict>> {
+    pub(crate) fn verdicts<'r>(
+        self,
+        records: impl IntoIterator<Item = &'r RecordId>,
+    ) -> ConnectorResult<Vec<RecordOutcome>> {
         if self.is_empty() {
             let text = "the connector returned a partial failure without a record: return `failure.into_result()`";
             return Err(ConnectorError::fatal(text));
         }
         let mut named = HashMap::with_capacity(self.ids().count());
         for Retry { id, reason, tried } in self.retry {
-            let (verdict, _) = named.entry(id).or_insert((Verdict::Delivered, false));
-            if !matches!(verdict, Verdict::Retry { tried: true, .. }) {
-                *verdict = Verdict::Retry { reason, tried };
+            let (verdict, _) = named.entry(id).or_insert((RecordOutcome::Delivered, false));
+            if !matches!(verdict, RecordOutcome::Retry { tried: true, .. }) {
+                *verdict = RecordOutcome::Retry { reason, tried };
             }
         }
         let invalid = self.invalid.into_iter().map(|rejected| (rejected, RejectedBy::Connector));
         let rejected = self.rejected.into_iter().map(|rejected| (rejected, RejectedBy::Target));
         for ((id, reason), by) in invalid.chain(rejected) {
-            named.insert(id, (Verdict::Rejected { reason, by }, false));
+            named.insert(id, (RecordOutcome::Rejected { reason, by }, false));
         }
         let verdict = |id: &RecordId| match named.get_mut(id) {
             Some((verdict, is_found)) => {
                 *is_found = true;
                 verdict.clone()
             }
-            None => Verdict::Delivered,
+            None => RecordOutcome::Delivered,
         };
         let verdicts = records.into_iter().map(verdict).collect();
         match named.into_iter().find(|(_, (_, is_found))| !is_found) {
@@ -204,7 +207,7 @@ mod tests {
         SinkRecord::builder("/default/t").offset(offset).build()
     }
 
-    fn verdicts(failure: PartialFailure, records: &[SinkRecord]) -> ConnectorResult<Vec<Verdict>> {
+    fn verdicts(failure: PartialFailure, records: &[SinkRecord]) -> ConnectorResult<Vec<RecordOutcome>> {
         failure.verdicts(records.iter().map(SinkRecord::id))
     }
 
@@ -214,18 +217,21 @@ mod tests {
         let mut failure = PartialFailure::default();
         failure.again(&records[0]).retry(&records[0], "503").again(&records[0]);
         failure.reject(&records[1], "too long").retry(&records[1], "429").again(&records[3]);
-        let retry = |reason: &'static str, tried| Verdict::Retry { reason: reason.into(), tried };
-        let rejected = Verdict::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
+        let retry = |reason: &'static str, tried| RecordOutcome::Retry { reason: reason.into(), tried };
+        let rejected = RecordOutcome::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
         let [a, b, c, d, e, f] = &verdicts(failure, &records).unwrap()[..] else { panic!() };
-        assert_eq!((a, b, c), (&retry("503", true), &rejected, &Verdict::Delivered));
-        assert_eq!((d, e, f), (&retry("not tried by itself", false), &Verdict::Delivered, &Verdict::Delivered));
+        assert_eq!((a, b, c), (&retry("503", true), &rejected, &RecordOutcome::Delivered));
+        assert_eq!(
+            (d, e, f),
+            (&retry("not tried by itself", false), &RecordOutcome::Delivered, &RecordOutcome::Delivered)
+        );
     }
 
     #[test]
     fn records_with_the_same_id_share_its_verdict() {
         let mut failure = PartialFailure::default();
         failure.reject(&record(1), "too long");
-        let rejected = Verdict::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
+        let rejected = RecordOutcome::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
         assert_eq!(verdicts(failure, &[record(1), record(1)]).unwrap(), [rejected.clone(), rejected]);
     }
 

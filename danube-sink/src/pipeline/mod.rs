@@ -50,6 +50,8 @@ use tokio::task::{JoinError, JoinSet};
 
 #[cfg(test)]
 pub(crate) use self::broker::{Chunks, SMALL_PAYLOAD};
+#[cfg(feature = "dev")]
+pub(crate) use self::pool::attempt;
 pub(crate) use self::{
     backoff::Backoff,
     broker::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pending::PendingRecords;
 use crate::{
-    error::{ConnectorError, ConnectorResult, PartialFailure, RejectedBy, Verdict, unknown_record},
+    error::{ConnectorError, ConnectorResult, PartialFailure, RecordOutcome, RejectedBy, unknown_record},
     record::RecordId,
 };
 
@@ -116,15 +116,15 @@ impl Outcome {
         drop(records);
         let (mut tried, mut refused, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
         let [delivered, retry, rejected, invalid] = batch.sort(|_| match verdicts.next() {
-            Some(Verdict::Retry { tried: was_tried, .. }) => {
+            Some(RecordOutcome::Retry { tried: was_tried, .. }) => {
                 tried.push(was_tried);
                 1
             }
-            Some(Verdict::Rejected { reason, by: RejectedBy::Target }) => {
+            Some(RecordOutcome::Rejected { reason, by: RejectedBy::Target }) => {
                 refused.push(reason);
                 2
             }
-            Some(Verdict::Rejected { reason, by: RejectedBy::Connector }) => {
+            Some(RecordOutcome::Rejected { reason, by: RejectedBy::Connector }) => {
                 unfit.push(reason);
                 3
             }

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    batch,
     config::{ConnectorConfig, ConsumerConfig},
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult},
@@ -106,7 +107,7 @@ impl WriterPool {
         let asked = Instant::now();
         let Some(taken) = self.take().await else { return Attempt::of(Err(no_instance()), asked, asked) };
         let started = Instant::now();
-        let answer = in_time("write", self.timeout, taken.writer.write(records)).await;
+        let answer = attempt(self.timeout, taken.writer.write(records)).await;
         Attempt::of(answer, asked, started)
     }
 
@@ -138,6 +139,11 @@ impl Attempt {
 /// The pool is never closed, and each permit stands for an instance.
 fn no_instance() -> ConnectorError {
     ConnectorError::fatal("the connector has no instance left")
+}
+
+/// Makes one attempt to write, within the timeout.
+pub(crate) async fn attempt(timeout: Duration, call: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<()> {
+    in_time("write", timeout, batch::attempt(timeout, call)).await
 }
 
 async fn in_time(what: &str, limit: Duration, call: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<()> {

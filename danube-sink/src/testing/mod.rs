@@ -109,6 +109,7 @@ mod checks;
 pub(crate) mod documents;
 mod fault;
 mod harness;
+mod http;
 mod ledger;
 mod log;
 mod markers;
@@ -124,12 +125,26 @@ mod verdicts;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 pub use self::{
     documents::{assert_examples_load, assert_generated, own_settings},
+    http::{HttpReply, HttpRequest, HttpServer},
     report::{Report, Scenario, Verdict},
     subject::{Prepared, Subject, from_toml},
     verdicts::verdict_table,
 };
+use crate::error::ConnectorResult;
+
+/// Makes one attempt to write, as the runtime does: `attempt(timeout, connector.process_batch(records))`. Batches within it
+/// have the [`deadline`](crate::Batch::deadline) of this `write_timeout_ms`.
+///
+/// # Errors
+/// Those of the call; [`ConnectorError::Retryable`](crate::ConnectorError::Retryable) if it takes longer than the timeout;
+/// [`ConnectorError::Fatal`](crate::ConnectorError::Fatal) if it succeeds without an outcome for one of its batches.
+pub async fn attempt(timeout: Duration, call: impl Future<Output = ConnectorResult<()>>) -> ConnectorResult<()> {
+    crate::pipeline::attempt(timeout, call).await
+}
 
 /// Runs all conformance scenarios with the subject, one after the other.
 ///

@@ -34,13 +34,7 @@ pub(crate) struct Clickhouse {
     #[topic_mappings(batch_size = 1000, subscription_type = "Exclusive")]
     topics: TopicMappings<Table>,
     #[state]
-    server: Option<Server>,
-}
-
-impl Clickhouse {
-    fn server(&self) -> ConnectorResult<&Server> {
-        self.server.as_ref().ok_or_else(|| ConnectorError::fatal("not connected"))
-    }
+    server: Late<Server>,
 }
 
 #[sink_connector]
@@ -49,25 +43,24 @@ impl SinkConnector for Clickhouse {
         if self.password.is_some() && self.api.secret_header.is_none() {
             self.api.username.get_or_insert_with(|| "default".to_owned());
         }
-        // The runtime's log reports what took too long, so the request ends first.
-        let limit = config.write_timeout * 9 / 10;
-        let client = self.api.client(Server::client_builder(), self.password.as_ref(), limit)?;
+        let client = self.api.client(Server::client_builder(), self.password.as_ref(), config.write_timeout)?;
         let server = Server::connect(client, &self.database, self.gzip_level).await?;
         for mapping in self.topics.iter() {
             server.prepare(&mapping.own).await?;
         }
-        self.server = Some(server);
+        self.server = Late::new(server);
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let table = self.topics.for_record(&records[0])?;
-        self.server()?.insert(table, &records).await
+        let batch = self.topics.batch(records)?;
+        let inserted = self.server.insert(batch.own(), batch.records()).await;
+        batch.finish(inserted)
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for mapping in self.topics.iter() {
-            self.server()?.try_insert(&mapping.own).await.map_err(Failure::running)?;
+            self.server.try_insert(&mapping.own).await.map_err(Failure::running)?;
         }
         Ok(())
     }

@@ -1,11 +1,6 @@
 //! The rows of records: JSON objects whose values are checked against the table's columns.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
-
-use danube_sink::{TargetFailure, prelude::*};
+use danube_sink::{TargetFailure, in_parts, prelude::*};
 
 use super::{
     column::{ColumnType, Columns, Rules, Violation, members, string},
@@ -23,6 +18,15 @@ pub(super) struct Rows<'t> {
     fields: Fields,
     /// For each column of the table, whether metadata fill it.
     taken: Vec<bool>,
+}
+
+/// The rows of a batch.
+#[derive(Default)]
+pub(super) struct Lines {
+    /// A line of JSON for each of `records`.
+    pub(super) lines: Vec<u8>,
+    pub(super) records: Vec<SinkRecord>,
+    pub(super) rejected: PartialFailure,
 }
 
 /// Why a record is rejected.
@@ -71,22 +75,38 @@ impl<'t> Rows<'t> {
         Self { columns, rules, whole, named, fields, taken }
     }
 
-    /// A line of JSON for each record.
+    /// A line of JSON for each record that a row can be made of.
     ///
     /// # Errors
-    /// A partial failure that names all rejected records.
-    pub(super) fn of(&self, records: &[SinkRecord]) -> ConnectorResult<Vec<u8>> {
-        let lines = Joined { open: "", between: "\n", close: "\n" };
-        let violations = Mutex::new(HashMap::new());
-        let rows = lines.bytes(records, |record, rows| {
-            if let Err(violation) = self.write(record, rows) {
-                violations.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id().clone(), violation);
+    /// [`ConnectorError::Retryable`] if every record has a field that the table has no column for.
+    pub(super) fn of(&self, records: &[SinkRecord]) -> ConnectorResult<Lines> {
+        let parts = in_parts(records, |part| {
+            let mut lines = Vec::with_capacity(part.iter().map(|record| record.bytes().len() + 1).sum());
+            let (mut valid, mut violations) = (Vec::with_capacity(part.len()), Vec::new());
+            for record in part {
+                match self.write(record, &mut lines) {
+                    Ok(()) => {
+                        lines.push(b'\n');
+                        valid.push(record.clone());
+                    }
+                    Err(violation) => violations.push((record, violation)),
+                }
             }
-            Ok(())
-        })?;
-        let violations = violations.into_inner().unwrap_or_else(PoisonError::into_inner);
+            (lines, valid, violations)
+        });
+        let (mut all, mut violations) = (Lines::default(), Vec::new());
+        for (lines, valid, of_part) in parts {
+            // Most batches are one part, which is not copied.
+            if all.lines.is_empty() {
+                all.lines = lines
+            } else {
+                all.lines.extend(lines)
+            }
+            all.records.extend(valid);
+            violations.extend(of_part);
+        }
         let unknown =
-            violations.values().filter(|violation| matches!(violation, RowViolation::UnknownField(_))).count();
+            violations.iter().filter(|(_, violation)| matches!(violation, RowViolation::UnknownField(_))).count();
         // If the field is wrong in one record only, the batch has valid ones too.
         if unknown > 1 && violations.len() == records.len() {
             return Err(TargetFailure::NotReady.error(
@@ -94,21 +114,17 @@ impl<'t> Rows<'t> {
                  `skip_unknown_fields`",
             ));
         }
-        let mut failure = PartialFailure::default();
-        if !violations.is_empty() {
-            for record in records {
-                match violations.get(record.id()) {
-                    None => failure.again(record),
-                    Some(RowViolation::Payload(reason)) => failure.invalid(record, reason),
-                    // Not invalid: if every record is rejected for the table, the table is the more likely cause.
-                    Some(RowViolation::Value(reason)) => failure.reject(record, reason),
-                    Some(RowViolation::UnknownField(number)) => {
-                        failure.reject(record, format!("the table has no column for field {number} of the payload"))
-                    }
-                };
-            }
+        for (record, violation) in violations {
+            match violation {
+                RowViolation::Payload(reason) => all.rejected.invalid(record, reason),
+                // Not invalid: if every record is rejected for the table, the table is the more likely cause.
+                RowViolation::Value(reason) => all.rejected.reject(record, reason),
+                RowViolation::UnknownField(number) => {
+                    all.rejected.reject(record, format!("the table has no column for field {number} of the payload"))
+                }
+            };
         }
-        failure.into_result().map(|()| rows)
+        Ok(all)
     }
 
     /// Checks that the metadata columns can hold their values.

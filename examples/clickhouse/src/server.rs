@@ -21,7 +21,7 @@ use futures_util::future::join;
 use super::{
     answer::{Failure, foreign, judged},
     column::Columns,
-    row::Rows,
+    row::{Lines, Rows},
     table::Table,
 };
 
@@ -138,7 +138,10 @@ impl Server {
         self.send(table, &[], b"\n".to_vec(), None).await
     }
 
-    /// Inserts a row for each record.
+    /// Inserts a row for each record that a row can be made of.
+    ///
+    /// # Errors
+    /// A partial failure with the other records, or the error of the failure's class.
     pub(super) async fn insert(&self, table: &Table, records: &[SinkRecord]) -> ConnectorResult<()> {
         let mut columns = self.known().get(&table.table).cloned().unwrap_or_default();
         // Rows are made at the same time, for the columns that the table most likely still has.
@@ -150,7 +153,11 @@ impl Server {
             columns = self.read(table, described).map_err(Failure::running)?;
             rows = self.rows(table, &columns).of(records);
         }
-        self.send(table, records, rows?, Some(&columns)).await.map_err(Failure::running)
+        let Lines { lines, records, rejected } = rows?;
+        if !records.is_empty() {
+            self.send(table, &records, lines, Some(&columns)).await.map_err(Failure::running)?;
+        }
+        rejected.into_result()
     }
 
     async fn send(

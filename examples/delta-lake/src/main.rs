@@ -62,10 +62,10 @@ impl SinkConnector for DeltaLake {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let Some(first) = records.first() else { return Ok(()) };
-        let target = self.topics.for_record(first)?;
-        let table = self.tables.get_mut(&target.table).ok_or_else(|| ConnectorError::fatal("not initialized"))?;
-        table.append(target, &records).await
+        let mut batch = self.topics.batch(records)?;
+        let table = self.tables.get_mut(&batch.own().table).ok_or("not open").fatal("the table of a mapping")?;
+        let appended = table.append(&mut batch).await;
+        batch.finish(appended)
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use danube_sink::{Deduplication, each_record, prelude::*};
+use danube_sink::{Deduplication, prelude::*};
 use danube_sink_arrow::Rows;
 use deltalake::{
     DataType, DeltaResult, DeltaTable, DeltaTableBuilder, StructField,
@@ -127,21 +127,22 @@ impl Table {
     ///
     /// # Errors
     /// The error of the failure's class, or a partial failure that names the rejected records.
-    pub(crate) async fn append(&mut self, target: &Target, records: &[SinkRecord]) -> ConnectorResult<()> {
+    pub(crate) async fn append(&mut self, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
+        let target = batch.own();
         let what = format!("append to {}", self.url);
         // Put back at the end: after a failure or an abort, the next attempt reads the result of this one from the log.
         let state = match self.state.take() {
             Some(state) if self.is_the_same(&state).await? => Some(state),
             _ => {
                 if !self.existed && !target.mapped().names_columns() && !self.find().await?.1 {
-                    each_record(records, check_field_names)?;
+                    batch.each(|_, record| check_field_names(record))?;
                 }
-                self.load(target, records).await?
+                self.load(target, batch.records()).await?
             }
         };
         let mut state = state.ok_or_else(|| ConnectorError::fatal("neither a table nor a record exists"))?;
         let writer = RecordBatchWriter::for_table(&state).classify(&what)?;
-        let rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
+        let rows = target.mapped().columns(writer.arrow_schema()).rows(batch.records()).classify_rows(&what)?;
         let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
         let Rows { batch, records, rejected } = partitions::writable(rows, partitions).classify_rows(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.classify(&what)?;

@@ -1,8 +1,8 @@
 //! The settings of a topic mapping, and the requests of a batch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use danube_sink::{config::Diagnostic, each_record, prelude::*};
+use danube_sink::{config::Diagnostic, prelude::*};
 use danube_sink_http::{
     Answers, FilledIn, Headers, Path,
     reqwest::{
@@ -54,17 +54,8 @@ pub(crate) struct Head {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// One request.
-pub(crate) struct Request {
-    pub(crate) head: Head,
-    pub(crate) records: Vec<SinkRecord>,
-}
-
-impl AsRef<[SinkRecord]> for Request {
-    fn as_ref(&self) -> &[SinkRecord] {
-        &self.records
-    }
-}
+/// The records of one request.
+pub(crate) type Request<'t> = Group<'t, Endpoint, Head>;
 
 impl Endpoint {
     fn has_valid_metadata(&self) -> Result<(), Diagnostic> {
@@ -78,49 +69,20 @@ impl Endpoint {
     }
 
     /// The requests of a batch: one for each record, or one for all records of the same head that do not overtake others by it.
-    ///
-    /// # Errors
-    /// An error that names every record that lacks a value of a template.
-    pub(crate) fn requests(
-        &self,
-        base: &Url,
-        order: SubscriptionType,
-        records: Vec<SinkRecord>,
-    ) -> ConnectorResult<Vec<Request>> {
-        let together = matches!(self.body, Body::JsonArray | Body::Ndjson);
-        let templates = [&self.method, self.path.template()].into_iter().chain(self.headers.templates());
+    pub(crate) fn requests<'t>(batch: &mut Batch<'t, Self>, base: &Url) -> ConnectorResult<Vec<Request<'t>>> {
+        let endpoint = batch.own();
+        let templates = [&endpoint.method, endpoint.path.template()].into_iter().chain(endpoint.headers.templates());
         let is_constant = templates.into_iter().all(|template| template.constant().is_some());
-        let heads = match records.first() {
-            Some(first) if is_constant => {
-                let head = self.head(base, first)?;
-                if together {
-                    return Ok(vec![Request { head, records }]);
-                }
-                vec![head; records.len()]
-            }
-            _ => each_record(&records, |record| self.head(base, record))?,
+        let constant = batch.records().first().filter(|_| is_constant).map(|first| endpoint.head(base, first));
+        let constant = constant.transpose()?;
+        let head = |endpoint: &Self, record: &SinkRecord| match &constant {
+            Some(head) => Ok(head.clone()),
+            None => endpoint.head(base, record),
         };
-        let mut requests: Vec<Request> = Vec::new();
-        let mut of_head: HashMap<Head, usize> = HashMap::new();
-        let mut last_of_domain = HashMap::new();
-        for (record, head) in records.into_iter().zip(heads) {
-            let last = domain(&record, order).map(|domain| last_of_domain.entry(domain).or_insert(0));
-            // In a request before the last one of its ordering domain, the record would overtake others.
-            let joined =
-                of_head.get(&head).filter(|number| together && last.as_ref().is_none_or(|last| **last <= **number));
-            let number = joined.copied().unwrap_or(requests.len());
-            last.into_iter().for_each(|last| *last = number);
-            match requests.get_mut(number) {
-                Some(request) => request.records.push(record),
-                None => {
-                    if together {
-                        of_head.insert(head.clone(), number);
-                    }
-                    requests.push(Request { head, records: vec![record] });
-                }
-            }
+        match endpoint.body {
+            Body::Json | Body::Bytes => batch.one_by_one(head),
+            Body::JsonArray | Body::Ndjson => batch.group_by(head),
         }
-        Ok(requests)
     }
 
     /// The parts of a request that contain values of the record.
@@ -144,16 +106,21 @@ impl Endpoint {
     }
 
     /// The content type and the body of a request.
-    pub(crate) fn content(&self, records: &[SinkRecord]) -> ConnectorResult<(&'static str, Vec<u8>)> {
-        let (content_type, [open, between, close]) = match self.body {
-            Body::Bytes => return Ok(("application/octet-stream", records[0].bytes().to_vec())),
+    pub(crate) fn content(batch: &mut Batch<'_, Self>) -> ConnectorResult<(&'static str, Vec<u8>)> {
+        let Self { body, metadata, .. } = batch.own();
+        let (content_type, [open, between, close]) = match body {
+            Body::Bytes => ("application/octet-stream", ["", "", ""]),
             Body::Json => ("application/json", ["", "", ""]),
             Body::JsonArray => ("application/json", ["[", ",", "]"]),
             Body::Ndjson => ("application/x-ndjson", ["", "\n", "\n"]),
         };
         let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
-        let row = (!self.metadata.is_empty()).then(|| JsonRow::new(Some(&payload), &self.metadata));
-        let body = Joined { open, between, close }.bytes(records, |record, body| {
+        let row = (!metadata.is_empty()).then(|| JsonRow::new(Some(&payload), metadata));
+        let body = batch.joined(Joined { open, between, close }, |endpoint, record, body| {
+            if endpoint.body == Body::Bytes {
+                body.extend_from_slice(record.bytes());
+                return Ok(());
+            }
             let payload = record.as_json()?;
             match &row {
                 Some(row) => row.write(record, body),
@@ -164,15 +131,6 @@ impl Endpoint {
             }
         });
         Ok((content_type, body?))
-    }
-}
-
-/// The ordering domain of a record; `None` if the subscription type has no order.
-fn domain(record: &SinkRecord, order: SubscriptionType) -> Option<String> {
-    match order {
-        SubscriptionType::Exclusive | SubscriptionType::Failover => Some(record.id().topic().to_owned()),
-        SubscriptionType::KeyShared => Some(record.key().unwrap_or_default().to_owned()),
-        SubscriptionType::Shared => None,
     }
 }
 

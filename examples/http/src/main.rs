@@ -43,37 +43,32 @@ pub(crate) struct HttpSink {
     #[topic_mappings]
     topics: TopicMappings<Endpoint>,
     #[state]
-    target: Option<Target>,
+    target: Late<Target>,
 }
 
 #[sink_connector]
 impl SinkConnector for HttpSink {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        self.target =
-            Some(Target::find(&self.api, self.secret.as_ref(), &self.health_path, config.write_timeout).await?);
+        let target = Target::find(&self.api, self.secret.as_ref(), &self.health_path, config.write_timeout).await?;
+        self.target = Late::new(target);
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let Some(first) = records.first() else { return Ok(()) };
         let options = Options {
             answers: &self.answers,
             idempotency_header: &self.idempotency_header,
             concurrency: self.concurrency,
         };
-        self.target()?.write(self.topics.mapping_for(first)?, &options, records).await
+        self.target.write(self.topics.batch(records)?, &options).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        self.target()?.is_there().await
+        self.target.is_there().await
     }
 }
 
 impl HttpSink {
-    fn target(&self) -> ConnectorResult<&Target> {
-        self.target.as_ref().ok_or("not initialized").fatal("the HTTP client")
-    }
-
     /// Validates that a secret is set if one is to be sent, and that no header replaces another.
     fn is_consistent(&self) -> Result<(), Diagnostics> {
         let mut diagnostics = Diagnostics::default();

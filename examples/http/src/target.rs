@@ -1,8 +1,6 @@
 //! The API as a target: sends the requests of a batch.
 
-use std::time::{Duration, Instant};
-
-use danube_sink::{RecordId, config::Mapping, prelude::*};
+use danube_sink::{RecordId, prelude::*};
 use danube_sink_http::{
     Answers, Api, Client,
     reqwest::{
@@ -18,8 +16,6 @@ use super::endpoint::{Endpoint, Head, Request};
 pub(crate) struct Target {
     client: Client,
     health_path: String,
-    /// A write starts no further request after this time.
-    pub(crate) patience: Duration,
 }
 
 /// Settings of requests that are the same for all mappings.
@@ -39,9 +35,8 @@ impl Target {
     ) -> ConnectorResult<Self> {
         // A write of several requests in sequence has time for a slow one before the last, and for its own work after it.
         let builder = reqwest::Client::builder().user_agent(concat!("http-sink/", env!("CARGO_PKG_VERSION")));
-        let time = write_timeout * 9 / 10;
-        let client = api.client(builder, secret, time / 2)?;
-        let target = Self { patience: time - client.timeout(), client, health_path: health_path.to_owned() };
+        let target =
+            Self { client: api.client(builder, secret, write_timeout / 2)?, health_path: health_path.to_owned() };
         let help = format!(
             "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SINK_SECRET; \
              `cargo run -p http-sink --example receiver` starts one to try with",
@@ -51,28 +46,21 @@ impl Target {
         Ok(target)
     }
 
-    /// Sends the records of a mapping.
+    /// Sends the records of a batch.
     ///
     /// # Errors
     /// The error of the batch, or a partial failure that names the records that the API does not have.
-    pub(crate) async fn write(
-        &self,
-        mapping: &Mapping<Endpoint>,
-        options: &Options<'_>,
-        records: Vec<SinkRecord>,
-    ) -> ConnectorResult<()> {
-        let until = Instant::now() + self.patience;
-        let order = mapping.settings.consumer.subscription_type;
-        let requests = mapping.own.requests(self.client.url(), order, records)?;
-        let concurrently = Concurrently { order, at_once: options.concurrency, until };
-        concurrently.write(requests, |request| self.send(mapping, options, request)).await
+    pub(crate) async fn write(&self, mut batch: Batch<'_, Endpoint>, options: &Options<'_>) -> ConnectorResult<()> {
+        let requests = Endpoint::requests(&mut batch, self.client.url())?;
+        let longest = self.client.timeout();
+        batch.concurrently(options.concurrency, longest, requests, |request| self.send(options, request)).await
     }
 
-    async fn send(&self, mapping: &Mapping<Endpoint>, options: &Options<'_>, request: Request) -> ConnectorResult<()> {
-        let endpoint = &mapping.own;
-        let Request { head: Head { method, url, headers }, records } = request;
-        let (content_type, body) = endpoint.content(&records)?;
-        let key = match &records[..] {
+    async fn send(&self, options: &Options<'_>, request: Request<'_>) -> ConnectorResult<()> {
+        let Request { key: Head { method, url, headers }, mut batch } = request;
+        let (content_type, body) = Endpoint::content(&mut batch)?;
+        let endpoint = batch.own();
+        let key = match batch.records() {
             [record] => record.id().to_string(),
             records => RecordId::of_batch(records),
         };
@@ -89,11 +77,12 @@ impl Target {
         let answer = self.client.send(&what, request).await?;
         let configured = endpoint.answers.meaning(answer.status).or_else(|| options.answers.meaning(answer.status));
         let meaning = configured.unwrap_or_else(|| usual(answer.status, endpoint.filled_in()));
-        if meaning.is_ok() {
-            return answer.judged_as(meaning, &what, "");
-        }
-        let excerpt = if mapping.settings.show_payload_in_errors { answer.excerpt() } else { answer.words() };
-        answer.judged_as(meaning, &what, &excerpt)
+        let excerpt = match meaning.is_ok() {
+            true => String::new(),
+            false if batch.settings().show_payload_in_errors => answer.excerpt(),
+            false => answer.words(),
+        };
+        batch.finish(answer.judged_as(meaning, &what, &excerpt))
     }
 
     /// The health check.

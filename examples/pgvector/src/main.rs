@@ -44,9 +44,10 @@ impl SinkConnector for Pgvector {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let Some(first) = records.first() else { return Ok(()) };
-        let vectors = self.topics.for_record(first)?;
-        self.tables.for_record(first)?.write_valid(&records, |record| vectors.check(record)).await
+        let mut batch = self.topics.batch(records)?;
+        batch.each(Vectors::check)?;
+        let written = batch.state(&self.tables)?.write(batch.records()).await;
+        batch.finish(written)
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {

@@ -114,7 +114,9 @@ impl SinkConnector for Postgres {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        self.tables.for_record(&records[0])?.write(&records).await
+        let batch = self.tables.batch(records)?;
+        let written = batch.own().write(batch.records()).await;
+        batch.finish(written)
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {

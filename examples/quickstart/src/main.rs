@@ -4,7 +4,7 @@
 mod conformance;
 mod event;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use danube_sink::prelude::*;
 use event::Event;
@@ -23,7 +23,7 @@ struct Quickstart {
     #[topic_mappings]
     topics: TopicMappings<Table>,
     #[state]
-    connection: Mutex<Option<Connection>>,
+    connection: Late<Mutex<Connection>>,
 }
 
 /// Settings of a topic mapping.
@@ -49,24 +49,26 @@ impl SinkConnector for Quickstart {
             );
             connection.execute(&create, ()).initialization("create the table")?;
         }
-        self.connection = Mutex::new(Some(connection));
+        self.connection = Late::new(Mutex::new(connection));
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let events: Vec<Event> = each_record(&records, SinkRecord::as_type)?;
+        let mut batch = self.topics.batch(records)?;
+        let events: Vec<Event> = batch.typed()?;
         let upsert = format!(
             "INSERT OR REPLACE INTO {} VALUES (?1, ?2, ?3, datetime(?4 / 1000, 'unixepoch'), ?5, ?6, ?7)",
-            self.topics.for_record(&records[0])?.table
+            batch.own().table
         );
-        let connection = self.connection.get_mut().ok().and_then(Option::as_mut).ok_or("not open").fatal("database")?;
+        let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction().classified(class, "begin a transaction")?;
         for Event { id, properties, geometry } in events {
             let (longitude, latitude, depth) = geometry.coordinates;
             let row = params![id, properties.mag, properties.place, properties.time, longitude, latitude, depth];
             transaction.execute(&upsert, row).classified(class, "upsert an event")?;
         }
-        transaction.commit().classified(class, "commit")
+        transaction.commit().classified(class, "commit")?;
+        batch.done()
     }
 }
 

@@ -11,11 +11,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{ledger::Ledger, memory::number_of};
 use crate::{
-    concurrently::Concurrently,
+    batch::Concurrently,
     config::{ConnectorConfig, ConsumerConfig, SubscriptionType},
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, PartialFailure},
-    parts::each_record,
     record::SinkRecord,
 };
 
@@ -325,12 +324,9 @@ impl SinkConnector for Target {
                 for record in indices.iter().map(|index| &records[*index]) {
                     self.ledger.rejected(number(record));
                 }
-                let offsets: Vec<_> = indices.iter().map(|index| records[*index].offset()).collect();
-                each_record(&records, |record| match offsets.contains(&record.offset()) {
-                    true => Err(ConnectorError::invalid_record(record, "not what the target takes")),
-                    false => Ok(()),
-                })?;
-                self.confirm(&records)
+                let reason = "not what the target takes";
+                let invalid = indices.iter().map(|index| (records[*index].id().clone(), reason.to_owned()));
+                Err(PartialFailure::of_invalid(&records, invalid.collect()).into())
             }
             Answer::AtMost(most) if records.len() > most => Err(ConnectorError::too_large("out of memory")),
             Answer::AtMost(_) => self.confirm(&records),

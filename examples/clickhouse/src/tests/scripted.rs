@@ -1,65 +1,37 @@
 //! A scripted server, for answers that the real ones do not give in tests.
 
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
-    sync::mpsc::{Receiver, channel},
-    thread,
+use danube_sink::{
+    ConnectorError, SinkConnector,
+    testing::{HttpReply, HttpRequest, HttpServer},
 };
-
-use danube_sink::{ConnectorError, SinkConnector};
 
 use super::{connector, initialize, records};
 
 const KNOWS: &str = "async_insert\ninsert_deduplication_token\n";
 
-/// Starts a scripted server; returns its URL and the head of each request. It answers the three requests of `initialize`, with no
-/// column for the table, and then the script's answers, in which `{body}` is the body of the request.
-pub(super) fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> (String, Receiver<String>) {
+/// Starts a scripted server. It answers the three requests of `initialize`, with no column for the table, and then the script's
+/// answers, in which `{body}` is the body of the request.
+pub(super) fn scripted(known: &'static str, answers: &[(u16, &'static str)]) -> HttpServer {
     scripted_with(&[known, "", ""], answers)
 }
 
-fn scripted_with(start: &[&'static str], answers: &[(u16, &'static str)]) -> (String, Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let (seen, requests) = channel();
-    let answers: Vec<_> = start.iter().map(|text| (200, *text)).chain(answers.iter().copied()).collect();
-    thread::spawn(move || {
-        for (status, text) in answers {
-            let mut stream = BufReader::new(listener.accept().expect("a connection").0);
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                stream.read_until(b'\n', &mut head).expect("a head");
-            }
-            let head = String::from_utf8(head).expect("a text").to_ascii_lowercase();
-            let mut body = Vec::new();
-            match head.split_once("content-length: ") {
-                Some((_, length)) => {
-                    let length = length.split("\r\n").next().and_then(|length| length.parse().ok()).expect("a number");
-                    stream.by_ref().take(length).read_to_end(&mut body).expect("a body");
-                }
-                // In chunks; the last one is empty.
-                None => {
-                    while !body.ends_with(b"\r\n0\r\n\r\n") {
-                        stream.read_until(b'\n', &mut body).expect("a body");
-                    }
-                }
-            }
-            let _ = seen.send(head.clone());
-            let text = text.replace("{body}", &String::from_utf8_lossy(&body));
-            let answer = format!(
-                "HTTP/1.1 {status} Scripted\r\nConnection: close\r\nContent-Length: {}\r\nLocation: /other\r\n\r\n{text}",
-                text.len()
-            );
-            stream.get_mut().write_all(answer.as_bytes()).expect("it is read");
-        }
-    });
-    (url, requests)
+fn scripted_with(start: &[&'static str], answers: &[(u16, &'static str)]) -> HttpServer {
+    let server = HttpServer::start(|_| HttpReply::status(500, "the script is at its end")).expect("a free port");
+    let reply = |(status, text): (u16, &'static str)| {
+        let answer = move |request: &HttpRequest| HttpReply::status(status, text.replace("{body}", &request.text()));
+        HttpReply::made(move |request| answer(request).header("location", "/other"))
+    };
+    server.script(start.iter().map(|text| (200, *text)).chain(answers.iter().copied()).map(reply));
+    server
 }
 
 /// What a parameter of the URL is.
-fn parameter<'r>(request: &'r str, name: &str) -> Option<&'r str> {
-    request.split(['?', '&', ' ']).find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='))
+fn parameter<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
+    request.uri.split(['?', '&']).find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn is_insert(request: &HttpRequest) -> bool {
+    parameter(request, "query").is_some_and(|query| query.starts_with("INSERT"))
 }
 
 #[tokio::test]
@@ -93,8 +65,8 @@ async fn an_answer_is_judged_by_its_exception_and_not_by_its_status_alone() {
         (307, "", "retryable", "HTTP 307"),
         (502, "", "retryable", "HTTP 502"),
     ] {
-        let (url, _requests) = scripted(KNOWS, &[(200, ""), (status, text)]);
-        let mut connector = connector(&url, "");
+        let server = scripted(KNOWS, &[(200, ""), (status, text)]);
+        let mut connector = connector(&server.url(), "");
         initialize(&mut connector).await.expect("the script");
         let error = connector.process_batch(records(["{}"])).await.expect_err("an error");
         let kind = match error {
@@ -112,41 +84,41 @@ async fn an_answer_is_judged_by_its_exception_and_not_by_its_status_alone() {
 
 #[tokio::test]
 async fn a_server_that_is_not_clickhouse_ends_the_start() {
-    let (url, _requests) = scripted_with(&["<html>Log in</html>"; 2], &[]);
-    let error = initialize(&mut connector(&url, "")).await.expect_err("no ClickHouse");
+    let server = scripted_with(&["<html>Log in</html>"; 2], &[]);
+    let error = initialize(&mut connector(&server.url(), "")).await.expect_err("no ClickHouse");
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
 }
 
 /// The token identifies the records of the rows: equal rows of other records are not duplicates.
 #[tokio::test]
 async fn a_server_with_tokens_gets_the_same_one_only_for_the_same_records() {
-    let (url, requests) = scripted(KNOWS, &[(200, ""); 8]);
-    let mut connector = connector(&url, "");
+    let server = scripted(KNOWS, &[(200, ""); 8]);
+    let mut connector = connector(&server.url(), "");
     initialize(&mut connector).await.expect("the script");
     let batch = records(["{}", "{}", "{}"]);
     for records in [&batch[..], &batch[..], &batch[..2], &batch[1..]] {
         connector.process_batch(records.to_vec()).await.expect("the script");
     }
-    let requests: Vec<_> = requests.iter().filter(|request| request.contains("query=insert")).collect();
+    let requests: Vec<_> = server.requests().into_iter().filter(is_insert).collect();
     let tokens: Vec<_> = requests.iter().map(|request| parameter(request, "insert_deduplication_token")).collect();
     assert!(tokens[0].is_none(), "nothing to remember without rows: {tokens:?}");
     assert!(tokens[1].is_some() && tokens[1] == tokens[2], "{tokens:?}");
     assert!(tokens[3] != tokens[2] && tokens[4] != tokens[3] && tokens[4] != tokens[2], "{tokens:?}");
     for request in &requests {
-        assert!(request.contains("transfer-encoding: chunked"), "a truncated one must be detected: {request}");
-        assert_eq!(parameter(request, "async_insert"), Some("0"), "{request}");
-        assert_eq!(parameter(request, "insert_deduplicate"), None, "{request}");
+        assert_eq!(request.header("transfer-encoding"), "chunked", "a truncated one must be detected: {request:?}");
+        assert_eq!(parameter(request, "async_insert"), Some("0"), "{request:?}");
+        assert_eq!(parameter(request, "insert_deduplicate"), None, "{request:?}");
     }
 }
 
 #[tokio::test]
 async fn a_password_alone_is_that_of_the_default_user() {
-    let (url, requests) = scripted("", &[]);
-    let mut connector = connector(&url, "");
+    let server = scripted("", &[]);
+    let mut connector = connector(&server.url(), "");
     connector.password = Some(danube_sink::Secret::new("s3cret"));
     initialize(&mut connector).await.expect("the script");
-    for request in requests.iter() {
-        assert!(request.contains("authorization: basic zgvmyxvsddpzm2nyzxq=\r\n"), "{request}");
+    for request in server.requests() {
+        assert_eq!(request.header("authorization"), "Basic ZGVmYXVsdDpzM2NyZXQ=", "{request:?}");
     }
 }
 
@@ -154,8 +126,8 @@ async fn a_password_alone_is_that_of_the_default_user() {
 #[tokio::test]
 async fn a_truncated_answer_is_no_verdict() {
     for (text, is_verdict) in [("Code: 6", false), ("Code: 60. DB::Exception: Table", false), ("Code: 6. DB", true)] {
-        let (url, _requests) = scripted("", &[(200, ""), (500, text)]);
-        let mut connector = connector(&url, "");
+        let server = scripted("", &[(200, ""), (500, text)]);
+        let mut connector = connector(&server.url(), "");
         initialize(&mut connector).await.expect("the script");
         let error = connector.process_batch(records(["{}"])).await.expect_err("an error");
         assert_eq!(matches!(error, ConnectorError::Refused { .. }), is_verdict, "{text}: {error:?}");
@@ -166,14 +138,14 @@ async fn a_truncated_answer_is_no_verdict() {
 #[tokio::test]
 async fn a_server_without_tokens_deduplicates_only_rows_with_ids() {
     for (mapping, expected) in [("", "0"), ("metadata = ['id']", "1")] {
-        let (url, requests) = scripted("", &[(200, ""); 2]);
-        let mut connector = connector(&url, mapping);
+        let server = scripted("", &[(200, ""); 2]);
+        let mut connector = connector(&server.url(), mapping);
         initialize(&mut connector).await.expect("the script");
         connector.process_batch(records(["{}"])).await.expect("the script");
-        for request in requests.iter().filter(|request| request.contains("query=insert")) {
-            assert_eq!(parameter(&request, "insert_deduplicate"), Some(expected), "{request}");
-            assert_eq!(parameter(&request, "insert_deduplication_token"), None, "{request}");
-            assert_eq!(parameter(&request, "async_insert"), None, "{request}");
+        for request in server.requests().iter().filter(|request| is_insert(request)) {
+            assert_eq!(parameter(request, "insert_deduplicate"), Some(expected), "{request:?}");
+            assert_eq!(parameter(request, "insert_deduplication_token"), None, "{request:?}");
+            assert_eq!(parameter(request, "async_insert"), None, "{request:?}");
         }
     }
 }

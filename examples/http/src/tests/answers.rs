@@ -1,25 +1,19 @@
 //! Answers of the API, and the errors that they become.
 
-use danube_sink::{ConnectorError, SinkConnector};
+use danube_sink::{ConnectorError, SinkConnector, testing::HttpReply};
 
-use super::{
-    api::{
-        Api,
-        Reply::{Hang, Hangup, Status},
-    },
-    connected, records, report, toml,
-};
+use super::{api::Api, connected, records, report, toml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn temporary_failures_are_retried() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
     for status in [408, 425, 429, 500, 501, 502, 503, 504, 599] {
-        api.script([Status(status, &[], "")]);
+        api.script([HttpReply::status(status, "")]);
         let report = report(sink.process_batch(records(1)).await);
         assert!(report.contains(&status.to_string()) && report.contains("rejected: []"), "{report}");
     }
-    for reply in [Hangup, Hang] {
+    for reply in [HttpReply::close(), HttpReply::never()] {
         // The client itself retries a request on a pooled connection that breaks.
         api.script([reply.clone(), reply]);
         let report = report(sink.process_batch(records(1)).await);
@@ -35,14 +29,13 @@ async fn temporary_failures_are_retried() {
 async fn retry_after_is_in_the_error() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
-    api.script([Status(429, &[("retry-after", "7")], "")]);
+    api.script([HttpReply::status(429, "").header("retry-after", "7")]);
     assert!(report(sink.process_batch(records(1)).await).contains("retry_after: Some(7s)"));
-    api.script([Status(503, &[("retry-after", "Wed, 21 Oct 2076 07:28:00 GMT")], "")]);
+    api.script([HttpReply::status(503, "").header("retry-after", "Wed, 21 Oct 2076 07:28:00 GMT")]);
     let until_then = report(sink.process_batch(records(1)).await);
     assert!(until_then.contains("retry_after: Some(") && !until_then.contains("Some(7s)"), "{until_then}");
     for nothing in ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-1"] {
-        let headers: &'static [_] = Box::leak(Box::new([("retry-after", nothing)]));
-        api.script([Status(503, headers, "")]);
+        api.script([HttpReply::status(503, "").header("retry-after", nothing)]);
         assert!(report(sink.process_batch(records(1)).await).contains("retry_after: None"), "{nothing}");
     }
 }
@@ -78,7 +71,7 @@ async fn a_refused_group_is_retried_without_the_others() {
     let answer = sink.process_batch((0..6).map(of).collect()).await;
     let report = report(answer);
     assert!(!report.contains("tried: true") && report.contains("rejected: []"), "{report}");
-    assert_eq!(api.seen().iter().filter(|seen| seen.header("x-parity") == "0").count(), 1);
+    assert_eq!(api.requests().iter().filter(|seen| seen.header("x-parity") == "0").count(), 1);
     let answer = sink.process_batch([1, 3, 5].map(of).to_vec()).await;
     assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
 }
@@ -88,19 +81,19 @@ async fn an_answer_that_is_the_same_for_every_record_ends_the_connector() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
     for status in [301, 307, 401, 407] {
-        api.script([Status(status, &[("location", "/other")], "")]);
+        api.script([HttpReply::status(status, "").header("location", "/other")]);
         let answer = sink.process_batch(records(1)).await;
         assert!(matches!(answer, Err(ConnectorError::Fatal { .. })), "{answer:?}");
     }
-    assert_eq!(api.seen().len(), 4, "no redirect is followed");
+    assert_eq!(api.requests().len(), 4, "no redirect is followed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_the_api_repeats_is_not_shown() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[("HTTP_SINK_SECRET", "s3cret words")]).await;
-    api.script([Status(403, &[], r#"{"your token":"Bearer s3cret words"}"#)]);
+    api.script([HttpReply::status(403, r#"{"your token":"Bearer s3cret words"}"#)]);
     let report = report(sink.process_batch(records(1)).await);
     assert!(report.contains("Bearer ***") && !report.contains("s3cret") && !report.contains("words"), "{report}");
-    assert_eq!(api.seen()[0].header("authorization"), "Bearer s3cret words");
+    assert_eq!(api.requests()[0].header("authorization"), "Bearer s3cret words");
 }

@@ -1,11 +1,8 @@
 //! The conformance kit.
 
-use danube_sink::testing::{Prepared, Subject, conforms, from_toml};
+use danube_sink::testing::{HttpReply, Prepared, Subject, conforms, from_toml};
 
-use super::{
-    HttpSink,
-    api::{Api, Reply::Status},
-};
+use super::{HttpSink, api::Api};
 
 struct Conforming {
     api: Api,
@@ -46,14 +43,14 @@ impl Subject for Conforming {
     }
 
     async fn refuse_all(&self) -> bool {
-        self.api.always(Status(403, &[], "the key has expired"));
+        self.api.always(HttpReply::status(403, "the key has expired"));
         true
     }
 
     async fn give_back(&self) {
         self.api.always(None);
         if self.api.is_stopped() {
-            self.api.start_again().await;
+            self.api.restart().await.expect("the port");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! From a topic to the API, through the runtime.
 
-use danube_sink::{ConnectorConfig, testing::from_toml};
+use danube_sink::{
+    ConnectorConfig,
+    testing::{HttpReply, from_toml},
+};
 use danube_sink_tests::{Broker, Ledger, Load, Publisher, Running, topic, until, within};
 
 use super::{
     HttpSink,
-    api::{
-        Api,
-        Reply::{Hangup, Status, TakeAndHangup},
-    },
+    api::{Api, key},
 };
 
 /// Starts a connector with one mapping of a topic.
@@ -40,11 +40,17 @@ async fn nothing_is_lost_or_duplicated_when_the_server_restarts_under_load() {
         let publisher = Publisher::start(&load);
         for _ in 0..2 {
             publisher.confirms(100).await;
-            api.script([TakeAndHangup, TakeAndHangup, Status(503, &[("retry-after", "0")], ""), Hangup, TakeAndHangup]);
+            api.script([
+                HttpReply::handled_then_closed(),
+                HttpReply::handled_then_closed(),
+                HttpReply::status(503, "").header("retry-after", "0"),
+                HttpReply::close(),
+                HttpReply::handled_then_closed(),
+            ]);
             publisher.confirms(100).await;
             api.stop();
             publisher.confirms(200).await;
-            api.start_again().await;
+            api.restart().await.expect("the port");
         }
         publisher.confirms(100).await;
         let published = publisher.stop().await;
@@ -75,14 +81,14 @@ async fn a_record_that_is_refused_in_a_batch_is_found_and_the_others_are_written
 async fn the_runtime_waits_for_retry_after() {
     let (api, broker, topic) = (Api::start(), Broker::start().await, topic("after"));
     let running = start(&api, &broker, &topic, "", |_| {}).await;
-    api.script([Status(429, &[("retry-after", "2")], "")]);
+    api.script([HttpReply::status(429, "").header("retry-after", "2")]);
     danube_sink_tests::flood(broker.url(), &topic, 0..1).await;
-    api.sees(1).await;
+    api.received(1).await;
     let asked = std::time::Instant::now();
     holds(&api, 1).await;
     assert!(asked.elapsed().as_millis() > 1_900, "{:?}", asked.elapsed());
-    let seen = api.seen();
-    assert_eq!((seen.len(), seen[0].key()), (2, seen[1].key()), "the same key each time");
+    let seen = api.requests();
+    assert_eq!((seen.len(), key(&seen[0])), (2, key(&seen[1])), "the same key each time");
     running.stop().await;
 }
 
@@ -91,13 +97,11 @@ async fn max_backoff_limits_retry_after() {
     let (api, broker, topic) = (Api::start(), Broker::start().await, topic("day"));
     let two_seconds = |core: &mut ConnectorConfig| core.max_backoff = std::time::Duration::from_secs(2);
     let running = start(&api, &broker, &topic, "", two_seconds).await;
-    let replies = ["86400", "9999999999999", "18446744073709551615"].map(|seconds| {
-        let headers: &'static [_] = Box::leak(Box::new([("retry-after", seconds)]));
-        Status(503, headers, "")
-    });
+    let replies = ["86400", "9999999999999", "18446744073709551615"]
+        .map(|seconds| HttpReply::status(503, "").header("retry-after", seconds));
     api.script(replies);
     danube_sink_tests::flood(broker.url(), &topic, 0..1).await;
-    within("three requests after the first", api.sees(4)).await;
+    within("three requests after the first", api.received(4)).await;
     until("the record settled", || async { running.handle.settled() == 1 }).await;
     running.stop().await;
 }
@@ -108,8 +112,16 @@ async fn the_order_of_a_partition_holds_through_failures() {
     let (api, broker, topic) = (Api::start(), Broker::start().await, topic("order"));
     let mapping = "subscription_type = 'Exclusive'\non_invalid_record = 'skip'";
     let running = start(&api, &broker, &topic, mapping, |core| core.max_backoff = core.retry_backoff).await;
-    let busy = || Status(503, &[], "");
-    api.script([busy(), busy(), Hangup, Status(400, &[], ""), busy(), TakeAndHangup, Hangup]);
+    let busy = || HttpReply::status(503, "");
+    api.script([
+        busy(),
+        busy(),
+        HttpReply::close(),
+        HttpReply::status(400, ""),
+        busy(),
+        HttpReply::handled_then_closed(),
+        HttpReply::close(),
+    ]);
     let producer = broker.producer(&topic, "p", None).await;
     for number in 0..50 {
         producer.send(danube_sink_tests::payload(number), None).await.expect("a confirmation");
@@ -117,10 +129,10 @@ async fn the_order_of_a_partition_holds_through_failures() {
     until("all settled", || async { running.handle.settled() == 50 }).await;
     running.stop().await;
     let numbers: Vec<_> = api
-        .seen()
+        .requests()
         .iter()
         .map(|seen| {
-            let body: serde_json::Value = serde_json::from_str(seen.text()).expect("JSON");
+            let body: serde_json::Value = serde_json::from_str(&seen.text()).expect("JSON");
             body["number"].as_u64()
         })
         .collect();

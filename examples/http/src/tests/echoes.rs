@@ -1,11 +1,11 @@
 //! An API that repeats the request: no value of it is in an error, which logs and dead letters show.
 
-use danube_sink::{SinkConnector, SinkRecord};
+use danube_sink::{SinkConnector, SinkRecord, testing::HttpRequest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     TOPIC,
-    api::{Api, Reply::Echo, Seen},
+    api::{Api, repeat},
     connected, report, toml,
 };
 
@@ -24,10 +24,10 @@ fn json(text: &str) -> String {
 }
 
 /// The ways in which APIs repeat values of a request.
-const ECHOES: [fn(&Seen) -> String; 14] = [
+const ECHOES: [fn(&HttpRequest) -> String; 14] = [
     |seen| format!("cannot parse {}", seen.text()),
-    |seen| json(seen.text()),
-    |seen| json(&json(seen.text())),
+    |seen| json(&seen.text()),
+    |seen| json(&json(&seen.text())),
     |seen| format!("cannot parse '{NAME}' of {}", seen.uri),
     |_| NAME.to_uppercase(),
     |_| json(NAME),
@@ -64,7 +64,7 @@ async fn no_value_of_a_record_is_in_the_error_however_the_api_repeats_it() {
         let mut sink = connected(&toml(&api, "", mapping), &[]).await;
         for status in [301, 401, 403, 422, 503] {
             for (number, echo) in ECHOES.into_iter().enumerate() {
-                api.always(Echo(status, echo));
+                api.always(repeat(status, echo));
                 let text = report(sink.process_batch(vec![record()]).await).to_lowercase();
                 let shown: Vec<_> = WORDS.iter().filter(|word| text.contains(**word)).collect();
                 assert!(shown.is_empty(), "{shown:?} of echo {number} in {text}");
@@ -80,7 +80,7 @@ async fn no_value_of_a_record_is_in_the_error_however_the_api_repeats_it() {
 async fn the_apis_own_words_are_shown() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
-    api.always(Echo(422, |seen| format!("{{\"error\":\"the field is required\",\"got\":{}}}", seen.text())));
+    api.always(repeat(422, |seen| format!("{{\"error\":\"the field is required\",\"got\":{}}}", seen.text())));
     let text = report(sink.process_batch(vec![record()]).await);
     assert!(text.contains("the field is required"), "{text}");
 }
@@ -90,7 +90,7 @@ async fn with_show_payload_in_errors_the_answer_is_shown_as_it_is() {
     let api = Api::start();
     let secret = [("HTTP_SINK_SECRET", "t0p\"secret/%")];
     let mut sink = connected(&toml(&api, "", "show_payload_in_errors = true"), &secret).await;
-    api.always(Echo(422, |seen| format!("no {} by {}", seen.text(), seen.header("authorization"))));
+    api.always(repeat(422, |seen| format!("no {} by {}", seen.text(), seen.header("authorization"))));
     let text = report(sink.process_batch(vec![super::record(1, r#"{"number":1}"#)]).await);
     assert!(text.contains(r#"no {\"number\":1} by Bearer ***"#), "{text}");
 }
@@ -98,7 +98,7 @@ async fn with_show_payload_in_errors_the_answer_is_shown_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_credential_is_not_shown_however_the_api_repeats_it() {
     const SECRET: &str = "t0p\"secret/%";
-    let echoes: [fn(&Seen) -> String; 6] = [
+    let echoes: [fn(&HttpRequest) -> String; 6] = [
         |seen| seen.header("authorization").to_owned(),
         |seen| json(seen.header("authorization")),
         |seen| json(seen.header("authorization")).replace('/', "\\/"),
@@ -111,7 +111,7 @@ async fn the_credential_is_not_shown_however_the_api_repeats_it() {
         let mut sink = connected(&toml(&api, "", mapping), &[("HTTP_SINK_SECRET", SECRET)]).await;
         for status in [301, 401, 403, 422, 503] {
             for (number, echo) in echoes.into_iter().enumerate() {
-                api.always(Echo(status, echo));
+                api.always(repeat(status, echo));
                 let text = report(sink.process_batch(super::records(1)).await);
                 let encoded = base64(SECRET.as_bytes());
                 for shown in ["t0p", "secret", &encoded, &encoded[..encoded.len() - 2]] {

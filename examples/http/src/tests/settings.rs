@@ -86,7 +86,7 @@ async fn unusable_settings_are_reported_by_initialize() {
     assert!(text.contains("credential") && !text.contains("lines"), "{text}");
     assert!(failed("api.ca_file = 'not/there.pem'", &[]).await.contains("not/there.pem"));
     api.stop();
-    api.is_gone().await;
+    api.closed().await;
     let text = failed("", &[]).await;
     assert!(text.contains(&api.url()) && text.contains("`url`") && text.contains("refused"), "{text}");
 }

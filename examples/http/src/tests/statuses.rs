@@ -1,12 +1,8 @@
 //! The meaning of each status, by the parts of the request that contain values of the record.
 
-use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
+use danube_sink::{ConnectorError, SinkConnector, SinkRecord, testing::HttpReply};
 
-use super::{
-    TOPIC,
-    api::{Api, Reply::Status},
-    connected, records, report, toml,
-};
+use super::{TOPIC, api::Api, connected, records, report, toml};
 
 /// The statuses of `api_state` are retried, the records of the others rejected.
 async fn judged(mapping: &str, api_state: &[u16], of_the_record: &[u16]) {
@@ -14,7 +10,7 @@ async fn judged(mapping: &str, api_state: &[u16], of_the_record: &[u16]) {
     let mut sink = connected(&toml(&api, "", mapping), &[]).await;
     for (statuses, is_retried) in [(api_state, true), (of_the_record, false)] {
         for status in statuses {
-            api.always(Status(*status, &[], "say what you like"));
+            api.always(HttpReply::status(*status, "say what you like"));
             let text = report(sink.process_batch(records(1)).await);
             assert_eq!(text.contains("tried: true"), is_retried, "{mapping}: {text}");
             assert_eq!(text.contains("rejected: []"), is_retried, "{mapping}: {text}");
@@ -50,11 +46,11 @@ async fn a_status_on_a_method_or_header_of_the_record_may_be_about_the_record() 
         vec![record.build()]
     };
     for status in [405, 406, 415, 428, 431] {
-        api.always(Status(status, &[], ""));
+        api.always(HttpReply::status(status, ""));
         let text = report(sink.process_batch(record()).await);
         assert!(text.contains("retry: []") && text.contains(&status.to_string()), "{text}");
     }
-    api.always(Status(404, &[], ""));
+    api.always(HttpReply::status(404, ""));
     let text = report(sink.process_batch(record()).await);
     assert!(text.contains("rejected: []"), "{text}");
 }
@@ -63,10 +59,10 @@ async fn a_status_on_a_method_or_header_of_the_record_may_be_about_the_record() 
 async fn a_batch_that_is_too_large_is_halved_and_one_for_which_the_api_is_not_ready_is_retried_whole() {
     let api = Api::start();
     let mut sink = connected(&toml(&api, "", "body = 'ndjson'"), &[]).await;
-    api.always(Status(413, &[], ""));
+    api.always(HttpReply::status(413, ""));
     let answer = sink.process_batch(records(9)).await;
     assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
-    api.always(Status(404, &[], ""));
+    api.always(HttpReply::status(404, ""));
     let text = report(sink.process_batch(records(9)).await);
     assert!(text.contains("rejected: []") && text.contains("tried: true"), "{text}");
 }
@@ -77,7 +73,7 @@ async fn any_success_is_taken_and_the_body_of_a_207_is_not_read() {
     let mut sink = connected(&toml(&api, "", ""), &[]).await;
     for status in [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 299] {
         let no_body = matches!(status, 204 | 205);
-        api.always(Status(status, &[], if no_body { "" } else { r#"{"errors":true}"# }));
+        api.always(HttpReply::status(status, if no_body { "" } else { r#"{"errors":true}"# }));
         sink.process_batch(records(3)).await.unwrap_or_else(|error| panic!("{status}: {error:?}"));
     }
 }
@@ -104,7 +100,7 @@ async fn answers_of_the_mapping_have_precedence_over_those_of_the_connector() {
         (406, "retried"),
         (301, "fatal"),
     ] {
-        api.always(Status(status, &[], ""));
+        api.always(HttpReply::status(status, ""));
         let outcome = match sink.process_batch(records(1)).await {
             Ok(()) => "taken",
             Err(ConnectorError::Fatal { .. }) => "fatal",

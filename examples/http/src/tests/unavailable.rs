@@ -1,16 +1,13 @@
 //! An API that refuses every request for a while: no record is rejected, `/ready` shows what to do, and all are delivered later.
 
-use danube_sink::ConnectorConfig;
+use danube_sink::{ConnectorConfig, testing::HttpReply};
 use danube_sink_tests::{Broker, Ledger, get, topic, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use super::{
-    api::{Api, Reply::Status},
-    delivery::start,
-};
+use super::{api::Api, delivery::start};
 
 fn with_short_backoff(core: &mut ConnectorConfig) {
     (core.retry_backoff, core.max_backoff) =
@@ -24,7 +21,7 @@ async fn recovers(status: u16, mapping: &str, most_letters: usize) {
     let letters = format!("{topic}-letters");
     let mapping = format!("{mapping}\non_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'");
     let running = start(&api, &broker, &topic, &mapping, with_short_backoff).await;
-    api.always(Status(status, &[], "the key has expired"));
+    api.always(HttpReply::status(status, "the key has expired"));
     let confirmed = danube_sink_tests::flood(broker.url(), &topic, 0..RECORDS).await;
     let address = running.handle.metrics_address();
     let shows = async || {
@@ -71,7 +68,7 @@ async fn only_the_record_that_was_tried_becomes_a_dead_letter() {
         (core.max_retries, core.on_retries_exhausted) = (2, danube_sink::OnRetriesExhausted::DeadLetter);
     };
     let running = start(&api, &broker, &topic, &mapping, set).await;
-    api.script((0..3).map(|_| Status(500, &[], "a bug with this one")));
+    api.script((0..3).map(|_| HttpReply::status(500, "a bug with this one")));
     let producer = broker.producer(&topic, "p", None).await;
     for number in 0..100 {
         producer.send(danube_sink_tests::payload(number), None).await.expect("a confirmation");

@@ -41,18 +41,18 @@ async fn invalid_records_are_rejected_before_the_write() {
         ("", "not JSON"),
     ] {
         match sink.process_batch(records(&[good, bad])).await {
-            Err(error @ ConnectorError::InvalidRecord { .. }) => {
+            Err(error @ ConnectorError::Partial(_)) => {
                 let report = error.report();
                 assert!(report.contains(part) && !report.contains("s3cret"), "{bad}: {report}");
             }
             other => panic!("{bad}: {other:?}"),
         }
     }
-    assert_eq!(texts(&sql, "SELECT id FROM docs").await, [] as [String; 0]);
+    assert_eq!(texts(&sql, "SELECT id FROM docs").await, ["1"], "the other is written");
 }
 
 #[tokio::test]
-async fn all_invalid_records_of_a_batch_are_in_one_error() {
+async fn all_invalid_records_of_a_batch_are_in_one_error_and_the_other_is_written() {
     let server = PostgresServer::start(Program::Pgvector);
     let mut sink = start(&server, "").await.unwrap();
     let mut payloads = vec![r#"{"id":1,"embedding":[1,2]}"#; 500];
@@ -63,9 +63,9 @@ async fn all_invalid_records_of_a_batch_are_in_one_error() {
             danube_sink::SinkRecord::builder(super::TOPIC).offset(offset).payload(*payload).build()
         })
         .collect();
-    let error = sink.process_batch(records.clone()).await.unwrap_err();
-    assert!(error.report().contains("1 records to retry, 499 rejected"), "{error:?}");
-    sink.process_batch(records[250..251].to_vec()).await.unwrap();
+    let error = sink.process_batch(records).await.unwrap_err();
+    assert!(error.report().contains("0 records to retry, 499 rejected"), "{error:?}");
+    assert_eq!(texts(&server.client().await, "SELECT id FROM docs").await, ["1"], "the other is written");
 }
 
 #[tokio::test]
@@ -95,10 +95,7 @@ async fn errors_contain_no_values() {
         r#"{"id":"s3cret\u0000","embedding":[1,2,3]}"#,
     ] {
         let error = sink.process_batch(records(&[bad])).await.unwrap_err();
-        let is_of_the_record = matches!(
-            error,
-            ConnectorError::Refused { .. } | ConnectorError::InvalidRecord { .. } | ConnectorError::Partial(_)
-        );
+        let is_of_the_record = matches!(error, ConnectorError::Refused { .. } | ConnectorError::Partial(_));
         assert!(is_of_the_record && !error.report().contains("s3cret"), "{bad}: {error:?}");
     }
     sql.batch_execute("ALTER TABLE docs ALTER id TYPE uuid USING NULL; ALTER TABLE docs ADD CHECK (text <> 'a')")

@@ -38,7 +38,7 @@ async fn upsert_takes_the_last_record_of_a_key() {
     let expected =
         [r#"{"id":1,"name":"c","seen":9}"#, r#"{"id":2,"name":null,"seen":9}"#, r#"{"id":3,"name":"e","seen":7}"#];
     assert_eq!(bench.rows(ALL).await, expected);
-    let text = report!(bench.write(&[r#"{"id":4}"#, r#"{"name":"unnamed"}"#]).await, InvalidRecord);
+    let text = report!(bench.write(&[r#"{"id":4}"#, r#"{"name":"unnamed"}"#]).await, Partial);
     assert!(text.contains("rows@1") && text.contains("id"), "{text}");
 }
 
@@ -63,10 +63,10 @@ async fn cdc_applies_the_changes_in_order() {
         assert_eq!(bench.rows(ALL).await, expected);
     }
     for unknown in [r#"{"id":1,"op":"truncate"}"#, r#"{"id":1}"#, r#"{"id":1,"op":3}"#] {
-        let text = report!(bench.write(&[r#"{"op":"d","id":2}"#, unknown]).await, InvalidRecord);
+        let text = report!(bench.write(&[r#"{"op":"d","id":2}"#, unknown]).await, Partial);
         assert!(text.contains("rows@1") && text.contains("/op") && !text.contains("truncate"), "{text}");
     }
-    assert_eq!(bench.rows(ALL).await, expected);
+    assert_eq!(bench.rows(ALL).await, expected[..1], "the others are written");
 }
 
 #[tokio::test]

@@ -6,14 +6,14 @@ use crate::{config::SubscriptionType, record::SinkRecord};
 
 /// Ordering key of a record. Records with the same key must not overtake each other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum OrderingKey<'r> {
+pub(in crate::batch) enum OrderingKey<'r> {
     Partition(&'r str),
     Key(Option<&'r str>),
 }
 
 impl<'r> OrderingKey<'r> {
     /// `None` if the subscription guarantees no order.
-    fn of(record: &'r SinkRecord, order: SubscriptionType) -> Option<Self> {
+    pub(in crate::batch) fn of(record: &'r SinkRecord, order: SubscriptionType) -> Option<Self> {
         match order {
             SubscriptionType::Exclusive | SubscriptionType::Failover => Some(Self::Partition(record.id().topic())),
             SubscriptionType::KeyShared => Some(Self::Key(record.key())),

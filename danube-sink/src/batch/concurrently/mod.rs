@@ -15,6 +15,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 
+pub(super) use self::order::OrderingKey;
 use self::outcome::{Next, Outcome};
 use crate::{
     config::SubscriptionType,
@@ -22,44 +23,16 @@ use crate::{
     record::{SinkRecord, settle_early},
 };
 
-/// Concurrent writer of a batch in parts, for a target that accepts one or a few records per request.
-///
-/// **Order.** Parts keep the order that the subscription guarantees. Within a partition (Exclusive, Failover) or a key
-/// (KeyShared) they are written one after the other, in the order given; records without a key count as one key. A part with
-/// records of several partitions or keys is ordered with every part that has a record of one of them. With Shared there is
-/// no order.
-///
-/// **Failures.** After a part with a record to retry, no further part of its partition or key starts, so no record overtakes
-/// the failed one. After a [`Retryable`] or fatal error, or a partial failure with a [delay](crate::PartialFailure::wait), no
-/// further part starts at all. Parts in progress finish.
-///
-/// **Early acknowledgement.** The records of a written part may be acknowledged before the other parts finish, whatever
-/// their outcome. So `Ok` must mean that the target has stored the part durably: a connector that commits the whole batch
-/// afterwards, as with a transaction, must not use this type.
-///
-/// [`Retryable`]: crate::ConnectorError::Retryable
-///
-/// ```
-/// # use std::time::{Duration, Instant};
-/// use danube_sink::{Concurrently, ConnectorResult, SinkRecord, SubscriptionType};
-///
-/// # async fn send(_: SinkRecord) -> ConnectorResult<()> { Ok(()) }
-/// # async fn example(records: Vec<SinkRecord>) -> ConnectorResult<()> {
-/// let until = Instant::now() + Duration::from_secs(10);
-/// let concurrently = Concurrently { order: SubscriptionType::KeyShared, at_once: 8, until };
-/// let parts = records.into_iter().map(|record| vec![record]).collect();
-/// concurrently.write(parts, |mut part: Vec<SinkRecord>| send(part.remove(0))).await
-/// # }
-/// ```
+/// Concurrent writer of a batch in parts; [`Batch::concurrently`](super::Batch::concurrently) documents what it does.
 #[derive(Debug, Clone, Copy)]
-pub struct Concurrently {
+pub(crate) struct Concurrently {
     /// The type of the mapping's subscription.
-    pub order: SubscriptionType,
+    pub(crate) order: SubscriptionType,
     /// Maximum number of parts in progress; at least one.
-    pub at_once: usize,
+    pub(crate) at_once: usize,
     /// Time after which no further part starts, so that the attempt ends within `write_timeout_ms`. The records of the
     /// remaining parts are written again.
-    pub until: Instant,
+    pub(crate) until: Instant,
 }
 
 /// State shared by the sequences of a batch.
@@ -76,29 +49,9 @@ struct Shared<'w, W, S> {
 impl Concurrently {
     /// Writes every part and merges their outcomes into the result of `process_batch`.
     ///
-    /// The outcome of a part applies to its own records:
-    ///
-    /// | outcome of a part | its records |
-    /// |---|---|
-    /// | `Ok` | delivered |
-    /// | [`Partial`] | as it lists them; the others are delivered |
-    /// | [`Retryable`] | retried |
-    /// | [`InvalidRecord`] | that record is rejected, the others are written again |
-    /// | [`Refused`] | a single record is rejected; several are written again, without the parts that were written, so that the runtime finds the record by halving |
-    /// | [`TooLarge`] | a single record is retried; several are written again, in halves |
-    /// | none, since it did not start | written again |
-    ///
-    /// [`Partial`]: crate::ConnectorError::Partial
-    /// [`Retryable`]: crate::ConnectorError::Retryable
-    /// [`InvalidRecord`]: crate::ConnectorError::InvalidRecord
-    /// [`Refused`]: crate::ConnectorError::Refused
-    /// [`TooLarge`]: crate::ConnectorError::TooLarge
-    ///
     /// # Errors
-    /// [`Partial`] with the records that are not written; [`Refused`] if parts were refused and no record of the batch was
-    /// written, rejected or failed; the fatal error of the first part that has one. An error that lists a record of another
-    /// part is fatal too.
-    pub async fn write<P, W>(&self, parts: Vec<P>, write: impl Fn(P) -> W) -> ConnectorResult<()>
+    /// Those of [`Batch::concurrently`](super::Batch::concurrently).
+    pub(crate) async fn write<P, W>(&self, parts: Vec<P>, write: impl Fn(P) -> W) -> ConnectorResult<()>
     where
         P: AsRef<[SinkRecord]>,
         W: Future<Output = ConnectorResult<()>>,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::{
     error::{
         ConnectorError::{self, InvalidRecord, Partial, Refused, Retryable, TooLarge},
-        ConnectorResult, PartialFailure, RejectedBy, Verdict, unknown_record,
+        ConnectorResult, PartialFailure, RecordOutcome, RejectedBy, unknown_record,
     },
     record::SinkRecord,
 };
@@ -96,14 +96,14 @@ fn all_again(records: &[SinkRecord]) -> PartialFailure {
 }
 
 /// Lists each record once, however often the part's failure listed it.
-fn list(failure: &mut PartialFailure, records: &[SinkRecord], verdicts: Vec<Verdict>) {
+fn list(failure: &mut PartialFailure, records: &[SinkRecord], verdicts: Vec<RecordOutcome>) {
     for (record, verdict) in records.iter().zip(verdicts) {
         match verdict {
-            Verdict::Delivered => {}
-            Verdict::Retry { reason, tried: true } => drop(failure.retry(record, reason)),
-            Verdict::Retry { tried: false, .. } => drop(failure.again(record)),
-            Verdict::Rejected { reason, by: RejectedBy::Target } => drop(failure.reject(record, reason)),
-            Verdict::Rejected { reason, by: RejectedBy::Connector } => drop(failure.invalid(record, reason)),
+            RecordOutcome::Delivered => {}
+            RecordOutcome::Retry { reason, tried: true } => drop(failure.retry(record, reason)),
+            RecordOutcome::Retry { tried: false, .. } => drop(failure.again(record)),
+            RecordOutcome::Rejected { reason, by: RejectedBy::Target } => drop(failure.reject(record, reason)),
+            RecordOutcome::Rejected { reason, by: RejectedBy::Connector } => drop(failure.invalid(record, reason)),
         }
     }
 }
