@@ -33,7 +33,7 @@ async fn inserts(server: &Process, records: u64, table: &str, settings: &str) ->
     let embedded = broker.embedded.as_ref().expect("an embedded broker");
     until("a consumer", || async { embedded.subscription(&topic, "s").is_some_and(|status| status.consumers == 1) })
         .await;
-    flood(&broker.url(), &topic, 0..records).await;
+    flood(broker.url(), &topic, 0..records).await;
     until("every record", || async {
         server.ask(&format!("SELECT uniqExact(number) FROM {table}")) == records.to_string()
     })

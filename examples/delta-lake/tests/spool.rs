@@ -29,7 +29,7 @@ async fn commits(records: u64, name: &str, settings: &str) -> u64 {
     let embedded = broker.embedded.as_ref().expect("an embedded broker");
     until("a consumer", || async { embedded.subscription(&topic, "s").is_some_and(|status| status.consumers == 1) })
         .await;
-    flood(&broker.url(), &topic, 0..records).await;
+    flood(broker.url(), &topic, 0..records).await;
     let log = || {
         let files = fs::read_dir(table.join("_delta_log")).into_iter().flatten().flatten().map(|entry| entry.path());
         let commits = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
