@@ -1,6 +1,12 @@
 //! Delivers a batch: writes it, and retries until the target has it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +46,8 @@ pub(crate) struct Deliver {
     max_backoff: Duration,
     write_timeout: Duration,
     stop: CancellationToken,
+    /// A shutdown has left records in the spool.
+    has_left: AtomicBool,
 }
 
 /// Records of a delivered batch whose dead letters are not published yet.
@@ -99,6 +107,7 @@ impl Deliver {
             max_backoff: config.max_backoff,
             write_timeout: config.write_timeout,
             stop,
+            has_left: AtomicBool::new(false),
         }
     }
 
@@ -129,8 +138,7 @@ impl Deliver {
         work.ends = !work.rejected.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
-            if work.failing.is_some() && self.mapping.role.is_delivery() && self.stop.is_cancelled() {
-                // The spool keeps them: a shutdown need not wait for the target.
+            if self.leaves_to_the_spool(&work) {
                 return Ok(Unpublished::default());
             }
             let piece = self.probe(piece, &mut work).await?;
@@ -161,6 +169,17 @@ impl Deliver {
     pub(crate) async fn publish(self: Arc<Self>, Unpublished { exhausted, rejected }: Unpublished) {
         self.dead_letters.publish(exhausted, true).await;
         self.dead_letters.publish(rejected, false).await;
+    }
+
+    /// Whether a shutdown leaves the records in the spool, since the target does not take them. Later records of the mapping
+    /// must stay there too, to keep the order.
+    fn leaves_to_the_spool(&self, work: &Work) -> bool {
+        if !self.mapping.role.is_delivery() || !self.stop.is_cancelled() {
+            return false;
+        }
+        let leaves = work.failing.is_some() || self.has_left.load(Ordering::Relaxed);
+        self.has_left.store(leaves, Ordering::Relaxed);
+        leaves
     }
 
     async fn attempt(&self, piece: &PendingRecords) -> Attempt {

@@ -39,9 +39,14 @@ impl Spooler {
         let outcome = loop {
             let runs: VecDeque<_> = std::iter::from_fn(|| queue.pop()).collect();
             if !runs.is_empty() {
-                if let Err(error) = self.spool(runs).await {
-                    self.stop.cancel();
-                    break Err(error);
+                match self.spool(runs).await {
+                    Ok(true) => {}
+                    // What follows stays with the broker too, to keep the order.
+                    Ok(false) => break Ok(()),
+                    Err(error) => {
+                        self.stop.cancel();
+                        break Err(error);
+                    }
                 }
             } else if queue.is_done() {
                 break Ok(());
@@ -53,8 +58,8 @@ impl Spooler {
         outcome
     }
 
-    /// Spools records, as soon as the disk takes them.
-    async fn spool(&self, mut runs: VecDeque<PendingRun>) -> ConnectorResult<()> {
+    /// Spools records, as soon as the disk takes them. `false` if a shutdown leaves some with the broker.
+    async fn spool(&self, mut runs: VecDeque<PendingRun>) -> ConnectorResult<bool> {
         let mut failing = None;
         while let Some(first) = runs.front() {
             let partition = Arc::clone(&first.partition);
@@ -64,7 +69,7 @@ impl Spooler {
                 appending.map_err(|error| ConnectorError::fatal(format!("the spool panicked: {error}")))?;
             runs = rest;
             let (kind, reason) = match appended {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(true),
                 Err(AppendError::Sync(error)) => {
                     let text =
                         format!("{error}: records in the spool may be lost if the machine fails now; check the disk");
@@ -86,11 +91,11 @@ impl Spooler {
                 () = self.spool.share.freed() => {}
                 () = sleep(RETRY_INTERVAL) => {}
                 // The broker keeps them.
-                () = self.stop.cancelled() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(false),
             }
             self.give_back(&mut runs);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Gives back the records of detached partitions, except the first, which probes the spool.

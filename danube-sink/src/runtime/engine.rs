@@ -138,8 +138,10 @@ async fn open(data_dir: &Path, mappings: &[MappingSettings], config: &ConnectorC
     });
     let opened = opened.await.map_err(|error| ConnectorError::fatal(format!("the spool panicked: {error}")))?;
     let shown = data_dir.display();
-    let (spool, capacity) = opened
-        .map_err(|error| ConnectorError::configuration(format!("data_dir = \"{shown}\" cannot be used: {error}")))?;
+    let (spool, capacity) = opened.map_err(|error| {
+        let help = "set it to a folder of a local disk that has room and that this user may write";
+        ConnectorError::configuration(format!("data_dir = \"{shown}\" cannot be used: {error}; {help}"))
+    })?;
     let records = spool.mappings().iter().map(|mapping| mapping.share.records()).sum::<u64>();
     match capacity {
         Ok(capacity) => {

@@ -229,9 +229,13 @@ impl SinkRuntime {
             drained.inspect_err(log_fatal)?;
             let Ended::TakenOver(takeover) = ended else { return Ok(()) };
             self.observer.phase(Phase::Standby);
-            tracing::warn!(
-                "another process of this connector took over: this one waits, to be stopped or to continue after it"
-            );
+            if takeover.is_attached() {
+                tracing::warn!(
+                    "another process of this connector took over: this one waits, to be stopped or to continue after it"
+                );
+            } else {
+                tracing::warn!("another process of this connector has spooled meanwhile: this one continues after it");
+            }
             if self.shutdown.run_until_cancelled(takeover.ended()).await.is_none() {
                 return Ok(());
             }

@@ -7,12 +7,18 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use super::disk::{at, create, create_folder, names};
+use super::disk::{at, create, create_folder, names, sync_folder};
 
 /// The file whose lock shows that the process lives.
 const LOCK: &str = "lock";
+/// Prefixes of the folders of generations that have no number yet, and of those that are being removed.
+const NEW: &str = "new-";
+const REMOVED: &str = "removed-";
+/// A start takes less than that.
+const LONGEST_START: Duration = Duration::from_secs(60);
 
 /// A generation that this process has locked.
 #[derive(Debug)]
@@ -26,8 +32,9 @@ impl Generation {
     /// Begins a generation. Blocks.
     pub(super) fn begin(root: &Path) -> io::Result<Self> {
         create_folder(root).map_err(at(root, "creating the folder"))?;
+        clean(root);
         // It gets its number once it is locked, so that no other process adopts it before.
-        let folder = root.join(format!("new-{}-{:x}", std::process::id(), rand::random::<u32>()));
+        let folder = root.join(format!("{NEW}{}-{:x}", std::process::id(), rand::random::<u32>()));
         create_folder(&folder).map_err(at(&folder, "creating the folder"))?;
         let lock = create(&folder.join(LOCK)).map_err(at(&folder, "creating a file in"))?;
         lock.lock().map_err(at(&folder, "locking"))?;
@@ -35,7 +42,10 @@ impl Generation {
             let number = numbers(root)?.last().map_or(1, |last| last + 1);
             let numbered = folder_of(root, number);
             match fs::rename(&folder, &numbered) {
-                Ok(()) => return Ok(Self { number, folder: numbered, _lock: lock }),
+                Ok(()) => {
+                    sync_folder(root).map_err(at(root, "syncing"))?;
+                    return Ok(Self { number, folder: numbered, _lock: lock });
+                }
                 // Another process has taken the number.
                 Err(_) if numbered.exists() => {}
                 Err(error) => return Err(at(&numbered, "creating the folder")(error)),
@@ -49,7 +59,7 @@ impl Generation {
         let path = folder.join(LOCK);
         let lock = match File::options().write(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => return Ok(None),
-            // A removal was interrupted.
+            // Something else removed it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path),
             lock => lock,
         };
@@ -64,7 +74,12 @@ impl Generation {
 
     /// Removes the generation, whose records are all settled. Blocks.
     pub(super) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.folder).map_err(at(&self.folder, "removing"))
+        // At once: without its marks, it would be delivered once more.
+        let removed = self.folder.with_file_name(format!("{REMOVED}{}-{:x}", self.number, rand::random::<u32>()));
+        fs::rename(&self.folder, &removed).map_err(at(&self.folder, "removing"))?;
+        // The next start removes what is left of it.
+        let _ = fs::remove_dir_all(&removed);
+        Ok(())
     }
 
     /// The folders of its logs.
@@ -75,8 +90,8 @@ impl Generation {
 
 /// The folders of a generation's logs. Blocks.
 pub(super) fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let names = names(folder)?.into_iter().filter(|name| name != LOCK);
-    Ok(names.map(|name| folder.join(name)).collect())
+    let paths = names(folder)?.into_iter().map(|name| folder.join(name));
+    Ok(paths.filter(|path| path.is_dir()).collect())
 }
 
 /// Whether a process lives that has the generation. Blocks.
@@ -110,6 +125,30 @@ fn try_lock(lock: &File) -> Result<(), TryLockError> {
 /// The numbers of all generations, oldest first. Blocks.
 pub(super) fn numbers(root: &Path) -> io::Result<Vec<u64>> {
     Ok(names(root)?.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+/// Whether a process has begun a generation after the one in this folder. Blocks.
+pub(super) fn is_superseded(folder: &Path) -> io::Result<bool> {
+    let (Some(root), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(false) };
+    let own: Option<u64> = name.to_string_lossy().parse().ok();
+    Ok(numbers(root)?.last().copied() > own)
+}
+
+/// Removes what processes left that were killed during a start or a removal. Blocks.
+fn clean(root: &Path) {
+    for name in names(root).unwrap_or_default() {
+        let folder = root.join(&name);
+        if name.starts_with(REMOVED) || (name.starts_with(NEW) && is_abandoned(&folder)) {
+            // It takes room only, and the next start attempts it anew.
+            let _ = fs::remove_dir_all(&folder);
+        }
+    }
+}
+
+fn is_abandoned(folder: &Path) -> bool {
+    let age = fs::metadata(folder).and_then(|folder| folder.modified()).map(|modified| modified.elapsed());
+    let is_old = matches!(age, Ok(Ok(age)) if age > LONGEST_START);
+    is_old && File::open(folder.join(LOCK)).map_or(true, |lock| lock.try_lock().is_ok())
 }
 
 pub(super) fn folder_of(root: &Path, number: u64) -> PathBuf {

@@ -47,6 +47,7 @@ struct Writer {
     /// The last segment; without it, the next append begins one.
     file: Option<File>,
     buffer: Vec<u8>,
+    is_closed: bool,
 }
 
 /// Why records were not appended.
@@ -81,7 +82,10 @@ impl Log {
     /// No record was appended, except after [`AppendError::Sync`].
     pub(crate) fn append(&self, entries: &[&Entry], remember: usize) -> Result<(), AppendError> {
         let mut writer = lock(&self.writer);
-        let Writer { file, buffer } = &mut *writer;
+        if writer.is_closed {
+            return Err(AppendError::Write(io::Error::other("the spool is closed")));
+        }
+        let Writer { file, buffer, .. } = &mut *writer;
         buffer.clear();
         let first = self.end();
         let (mut end, now) = (first, now());
@@ -129,7 +133,8 @@ impl Log {
         let mut writer = lock(&self.writer);
         let first = self.end();
         let (segment, file) = self.begin_segment(first..first, now(), &[])?;
-        self.sync(Some(&file), &segment, first)?;
+        // A segment that this log does not know must not stay: a later process would read it in place of what follows.
+        self.sync(Some(&file), &segment, first).inspect_err(|_| drop(fs::remove_file(&segment.path)))?;
         writer.file = Some(file);
         let bytes = self.segments().appended(segment);
         self.share.add(bytes, 0);
@@ -166,13 +171,17 @@ impl Log {
 
     /// Settles positions: they are not read again. Blocks.
     pub(crate) fn settle(&self, positions: impl IntoIterator<Item = u64>) {
-        let (settled, count, removed) = {
+        let (count, removed) = {
+            // Before the segments, so that no older mark follows a newer one.
+            let mut marks = lock(&self.marks);
             let mut segments = self.segments();
             let count = ranges(positions).map(|range| segments.settle(range)).sum();
             let removed = segments.take_settled();
-            (segments.settled().clone(), count, removed)
+            let settled = segments.settled().clone();
+            drop(segments);
+            marks.settled(&settled, count);
+            (count, removed)
         };
-        lock(&self.marks).settled(&settled, count);
         self.remove(&removed, count);
         self.changed.notify_waiters();
     }
@@ -188,10 +197,20 @@ impl Log {
         begun.is_ok() && !removed.is_empty()
     }
 
-    /// Marks what is settled, so that it is not read after a restart. Blocks.
+    /// Marks what is settled, so that it is not read after a restart, and takes no more: the next process reads the log.
+    /// Blocks while an append or a settlement is under way.
     pub(crate) fn close(&self) {
+        lock(&self.writer).is_closed = true;
+        let mut marks = lock(&self.marks);
         let settled = self.segments().settled().clone();
-        lock(&self.marks).close(&settled);
+        marks.close(&settled);
+    }
+
+    /// Ends all writes at once, as the end of a process does.
+    #[cfg(test)]
+    pub(crate) fn kill(&self) {
+        lock(&self.writer).is_closed = true;
+        lock(&self.marks).kill();
     }
 
     /// Removes segments, and frees their share and that of settled records.

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use super::{
     LogKey, SpooledMapping, Storage,
-    disk::{at, create_folder},
+    disk::{at, create_folder, sync_folder},
+    generation::is_superseded,
     log::Log,
     safe,
     segments::Segments,
@@ -78,6 +79,9 @@ impl MappingSpool {
         let folder = (0..).map(|number| self.folder.join(format!("{name}-{number}"))).find(|folder| !folder.exists());
         let folder = folder.unwrap_or_else(|| self.folder.join(name));
         create_folder(&folder).map_err(at(&folder, "creating the folder"))?;
+        if self.storage.syncs() {
+            sync_folder(&self.folder).map_err(at(&self.folder, "syncing"))?;
+        }
         let (share, storage) = (Arc::clone(&self.share), self.storage.clone());
         let is_known = !remembered.is_empty();
         let log = Log::new(Arc::clone(topic), self.key.clone(), folder, share, storage, Segments::after(remembered));
@@ -180,6 +184,16 @@ impl MappingSpool {
     pub(crate) fn size(&self) -> SpoolSize {
         let oldest = self.readable().iter().filter_map(|(_, log)| log.oldest()).min();
         SpoolSize { records: self.share.records(), bytes: self.share.bytes(), oldest }
+    }
+
+    pub(super) fn is_ordered(&self) -> bool {
+        self.is_ordered
+    }
+
+    /// Whether another process has begun to spool after this one. What this one appends from now on would be delivered before
+    /// the other's records, although it is newer. Blocks.
+    pub(crate) fn is_superseded(&self) -> io::Result<bool> {
+        Ok(self.is_ordered && is_superseded(&self.folder)?)
     }
 
     /// Returns when [`readable`](Self::readable) returns more logs than at the last call.

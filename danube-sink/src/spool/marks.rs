@@ -33,11 +33,12 @@ pub(super) struct Marks {
     unmarked: u64,
     unsynced: u64,
     is_failing: bool,
+    is_closed: bool,
 }
 
 impl Marks {
     pub(super) fn new(path: PathBuf, storage: Storage) -> Self {
-        Self { path, storage, file: None, bytes: 0, unmarked: 0, unsynced: 0, is_failing: false }
+        Self { path, storage, file: None, bytes: 0, unmarked: 0, unsynced: 0, is_failing: false, is_closed: false }
     }
 
     /// Reads what is settled.
@@ -52,17 +53,30 @@ impl Marks {
     /// Marks what is settled, if it is worth a write.
     pub(super) fn settled(&mut self, settled: &Settled, count: u64) {
         self.unmarked += count;
+        if self.is_closed {
+            return;
+        }
         let is_cheap = settled.ranges() <= FEW_RANGES;
         if self.unmarked > 0 && (is_cheap || self.unmarked >= MOST_UNMARKED / 4) {
             self.mark(settled);
         }
     }
 
+    /// Marks what is settled. Later settlements are the next process's.
     pub(super) fn close(&mut self, settled: &Settled) {
+        if self.is_closed {
+            return;
+        }
         if self.unmarked > 0 || self.unsynced > 0 {
             self.unsynced = MOST_UNMARKED;
             self.mark(settled);
         }
+        self.is_closed = true;
+    }
+
+    #[cfg(test)]
+    pub(super) fn kill(&mut self) {
+        self.is_closed = true;
     }
 
     fn mark(&mut self, settled: &Settled) {

@@ -169,12 +169,19 @@ impl Spool {
     /// Adopts generations whose processes end meanwhile, and removes those that are delivered. Never returns; dropping it
     /// loses nothing.
     pub(crate) async fn watch(self: Arc<Self>) {
+        let mut reported = None;
         loop {
             tokio::time::sleep(WATCH_INTERVAL).await;
             let spool = Arc::clone(&self);
             match tokio::task::spawn_blocking(move || spool.adopt(false)).await {
-                Ok(Ok(())) | Err(_) => {}
-                Ok(Err(error)) => tracing::warn!("the spool of an ended process is not adopted now: {error}"),
+                Ok(Ok(())) | Err(_) => reported = None,
+                Ok(Err(error)) => {
+                    let text = error.to_string();
+                    if reported.as_ref() != Some(&text) {
+                        tracing::warn!("the spool of an ended process is not adopted now: {text}");
+                    }
+                    reported = Some(text);
+                }
             }
         }
     }
@@ -184,11 +191,15 @@ impl Spool {
         let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
         let known: Vec<u64> = adopted.iter().map(|adopted| adopted.generation.number).collect();
         let (mut locked, mut remembered) = (None, BTreeMap::new());
-        let is_new = |number: &u64| *number < self.own.number && !known.contains(number);
+        // In an ordered mapping, records of a later process are newer than what this one may still receive: its next
+        // generation delivers them in their order.
+        let is_ordered = self.mappings.iter().any(|mapping| mapping.is_ordered());
+        let may_adopt = |number: u64| number < self.own.number || (number > self.own.number && !is_ordered);
+        let is_new = |number: &u64| may_adopt(*number) && !known.contains(number);
         for number in numbers(&self.root)?.into_iter().filter(is_new) {
             match Generation::adopt(&self.root, number)? {
                 Some(generation) => adopted.push(self.adopted(generation, &mut remembered)?),
-                None => locked = locked.or(Some(number)),
+                None => locked = locked.or(Some(number).filter(|number| *number < self.own.number)),
             }
         }
         if at_start {
@@ -223,19 +234,22 @@ impl Spool {
         remembered: &mut BTreeMap<(LogKey, Arc<str>), Vec<Remembered>>,
     ) -> io::Result<Adopted> {
         let (mut logs, mut is_kept) = (Vec::new(), false);
+        // After an error, the next attempt must find none of them adopted.
+        let mut found = Vec::new();
         for folder in generation.logs()? {
-            let found = match FoundLog::read(&folder) {
-                Ok(Some(found)) => found,
-                Ok(None) => continue,
+            match FoundLog::read(&folder) {
+                Ok(Some(log)) => found.push((log, folder)),
+                Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     is_kept = true;
                     tracing::error!(
                         "{error}: the log is kept and not delivered; read what is left of it by `spool export`"
                     );
-                    continue;
                 }
                 Err(error) => return Err(error),
-            };
+            }
+        }
+        for (found, folder) in found {
             let (topic, LogKey { topic: mapping, subscription }) = (Arc::clone(&found.topic), found.key.clone());
             let Some(mapping) = self.mapping(&mapping, &subscription) else {
                 let (records, folder) = (found.unsettled(), folder.display());

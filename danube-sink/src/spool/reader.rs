@@ -72,7 +72,11 @@ impl Reader {
                 if !records.is_empty() {
                     return Ok(records);
                 }
-                self.open = Some(Open::new(&segment.path, segment.first)?);
+                match Open::new(&segment.path, segment.first) {
+                    // Its records were settled meanwhile, those of an earlier reader.
+                    Err(_) if self.log.segments().settled().low() >= segment.end => continue,
+                    opened => self.open = Some(opened?),
+                }
             }
             let Some(open) = &mut self.open else { return Ok(records) };
             match open.next(segment.bytes, self.next)? {

@@ -72,7 +72,8 @@ impl Segments {
     /// The last segment, if it takes more records.
     pub(super) fn last_with_room(&self, most: u64) -> Option<Segment> {
         let most = if self.unsettled() == 0 { most.min(SETTLED_BYTES) } else { most };
-        self.segments.back().filter(|last| last.bytes < most).cloned()
+        // One without records has the name that the next one would get.
+        self.segments.back().filter(|last| last.bytes < most || last.first == last.end).cloned()
     }
 
     /// Whether a new segment would free the bytes of settled records.

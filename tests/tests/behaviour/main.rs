@@ -17,6 +17,7 @@ mod schemas;
 mod shutdown;
 mod slow_targets;
 mod spool;
+mod spool_killed;
 mod takeover;
 mod tls;
 mod tls_real_broker;

@@ -21,6 +21,7 @@ use std::{
 
 use tokio::{
     sync::mpsc::UnboundedReceiver,
+    task::spawn_blocking,
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -154,6 +155,12 @@ impl ConsumerTask {
             if detached.elapsed() > KEY_SHARED_GRACE {
                 name = self.name();
             }
+            if self.is_superseded().await {
+                self.partition.observer.waiting("another process has spooled meanwhile: this one continues after it");
+                self.signals.takeover.report(None);
+                self.meanwhile(pending::<()>()).await;
+                break;
+            }
             self.reserve().await;
             let Some(attached) = self.attach(&name).await else { break };
             let end = match attached {
@@ -195,7 +202,7 @@ impl ConsumerTask {
                 }
                 End::TakenOver(session) if self.mapping.role.is_intake() => {
                     self.partition.observer.waiting("another process took over, which this one makes way for");
-                    self.signals.takeover.report(session);
+                    self.signals.takeover.report(Some(session));
                     self.meanwhile(pending::<()>()).await;
                     break;
                 }
@@ -216,6 +223,14 @@ impl ConsumerTask {
             };
         }
         self.budget.remember(self.remembered_bytes, 0);
+    }
+
+    /// Whether another process has spooled since this one started: what this one appends would be delivered out of order.
+    async fn is_superseded(&mut self) -> bool {
+        let Role::Intake(spool) = &self.mapping.role else { return false };
+        let spool = Arc::clone(spool);
+        let looked = self.meanwhile(spawn_blocking(move || spool.is_superseded())).await;
+        matches!(looked, Some(Ok(Ok(true))))
     }
 
     /// Attaches; `None` if the task ends first.

@@ -4,7 +4,6 @@
 //! successor, and delivers what this one leaves in the spool.
 
 use std::{
-    future::pending,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -25,15 +24,17 @@ pub(crate) struct Takeover(Arc<TakeoverState>);
 
 #[derive(Default)]
 struct TakeoverState {
-    /// Serves as long as the other process is attached.
+    /// Serves as long as the other process is attached; none if it is not known to be.
     session: OnceLock<Arc<dyn Session>>,
     reported: CancellationToken,
 }
 
 impl Takeover {
-    pub(super) fn report(&self, session: Arc<dyn Session>) {
-        // The first one stands for all partitions.
-        let _ = self.0.session.set(session);
+    pub(super) fn report(&self, session: Option<Arc<dyn Session>>) {
+        if let Some(session) = session {
+            // The first one stands for all partitions.
+            let _ = self.0.session.set(session);
+        }
         self.0.reported.cancel();
     }
 
@@ -42,11 +43,15 @@ impl Takeover {
         self.0.reported.cancelled().await;
     }
 
+    /// Whether the other process is attached, as far as is known.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.0.session.get().is_some()
+    }
+
     /// Waits until the other process has left.
     pub(crate) async fn ended(&self) {
-        match self.0.session.get() {
-            Some(session) => drop(unhealthy(Arc::clone(session), HEALTH_INTERVAL).await),
-            None => pending().await,
+        if let Some(session) = self.0.session.get() {
+            unhealthy(Arc::clone(session), HEALTH_INTERVAL).await;
         }
     }
 }

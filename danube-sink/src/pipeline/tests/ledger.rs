@@ -34,6 +34,9 @@ struct Book {
     exhausted_to_dead_letters: bool,
     /// Messages are acknowledged when the spool has them.
     is_spooled: bool,
+    /// Processes are killed or taken over: records that are written once more are counted, and order holds for the first
+    /// time that each is written.
+    repeats: Option<usize>,
 }
 
 /// The domain in which records are written in order.
@@ -86,6 +89,15 @@ impl Ledger {
 
     pub(super) fn spooled(&self) {
         self.book().is_spooled = true;
+    }
+
+    pub(super) fn counts_repeats(&self) {
+        self.book().repeats = Some(0);
+    }
+
+    /// Records that were written or became dead letters once more.
+    pub(super) fn repeats(&self) -> usize {
+        self.book().repeats.unwrap_or_default()
     }
 
     pub(super) fn refusals_wait(&self) {
@@ -144,13 +156,16 @@ impl Ledger {
 
     pub(super) fn confirmed(&self, number: usize) {
         let mut book = self.book();
+        if book.repeated(number) {
+            return;
+        }
         book.confirmations.push(number);
         book.entries[number].confirmed += 1;
         let Entry { invalid, rejected, dead_letters, confirmed, acked, .. } = book.entries[number];
         book.holds(number, confirmed == 1, "was written twice");
         let may_be_acked = book.is_spooled;
         book.holds(number, !acked || may_be_acked, "was written although it was acknowledged");
-        let is_final = rejected && !book.refusals_wait;
+        let is_final = rejected && !book.refusals_wait && book.repeats.is_none();
         book.holds(number, !invalid && !is_final && dead_letters == 0, "was written although it was refused");
         self.0.changed.notify_waiters();
     }
@@ -165,6 +180,9 @@ impl Ledger {
 
     pub(super) fn dead_lettered(&self, number: usize) {
         let mut book = self.book();
+        if book.repeated(number) {
+            return;
+        }
         book.entries[number].dead_letters += 1;
         let Entry { invalid, rejected, dead_letters, confirmed, skips, .. } = book.entries[number];
         let by_policy = book.exhausted_to_dead_letters || (!skips && (invalid || rejected));
@@ -249,7 +267,8 @@ impl Ledger {
             let changed = self.0.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let is_done = |entry: &Entry| entry.confirmed + entry.dead_letters > 0 || entry.lost;
+            let skipped = |entry: &Entry| entry.skips && (entry.invalid || entry.rejected);
+            let is_done = |entry: &Entry| entry.confirmed + entry.dead_letters > 0 || entry.lost || skipped(entry);
             if self.book().entries.iter().all(is_done) {
                 return;
             }
@@ -275,7 +294,9 @@ impl Ledger {
         let book = self.book();
         let mut broken = book.broken.clone();
         let mut last: HashMap<(&str, Option<&str>), usize> = HashMap::new();
-        for &number in book.confirmations.iter().filter(|number| !book.entries[**number].retried) {
+        // The connector asked for them once more, and another process may be the one that does.
+        let is_late = |entry: &Entry| entry.retried || (book.repeats.is_some() && entry.rejected);
+        for &number in book.confirmations.iter().filter(|number| !is_late(&book.entries[**number])) {
             let Entry { topic, key, .. } = &book.entries[number];
             let domain = match book.order {
                 Order::Partition => (topic.as_str(), None),
@@ -303,6 +324,14 @@ impl Ledger {
 }
 
 impl Book {
+    /// Counts a record that was settled before, if such are counted.
+    fn repeated(&mut self, number: usize) -> bool {
+        let Entry { confirmed, dead_letters, .. } = self.entries[number];
+        let Some(repeats) = self.repeats.as_mut().filter(|_| confirmed + dead_letters > 0) else { return false };
+        *repeats += 1;
+        true
+    }
+
     fn holds(&mut self, number: usize, law: bool, otherwise: &str) {
         if !law {
             self.broken.push(format!("message {number} {otherwise}: {:?}", self.entries[number]));

@@ -160,7 +160,7 @@ impl Log {
 
     /// The answer to a health check of the consumer's name, whoever has it.
     pub(super) fn is_healthy(&self, consumer: u64) -> bool {
-        self.serves(consumer) || self.taken_over
+        self.serves(consumer) || (consumer < self.consumers && self.attached) || self.taken_over
     }
 
     pub(super) fn serves(&self, consumer: u64) -> bool {

@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::{task::JoinSet, time::timeout};
+
 use super::{
+    behaviour::Reading,
     bench::{Bench, MS, SECOND, TOPIC, in_time},
+    faults::Fault,
     target::Answer,
 };
 use crate::{
@@ -13,13 +17,15 @@ use crate::{
 };
 
 /// A running process.
-struct Process {
-    spool: Arc<Spool>,
-    intake: Pipeline,
+pub(super) struct Process {
+    pub(super) spool: Arc<Spool>,
+    pub(super) intake: Pipeline,
     delivery: Pipeline,
+    /// Adopts the spools of other processes.
+    watch: JoinSet<()>,
 }
 
-fn start(bench: &Bench, folder: &Folder, max_bytes: u64) -> Process {
+pub(super) fn start(bench: &Bench, folder: &Folder, max_bytes: u64) -> Process {
     bench.ledger.spooled();
     let key = |consumer: &crate::config::ConsumerConfig| LogKey {
         topic: consumer.topic.clone(),
@@ -40,17 +46,24 @@ fn start(bench: &Bench, folder: &Folder, max_bytes: u64) -> Process {
     let (mappings, config, observer) = (&bench.mappings, &bench.config, &bench.observer);
     let delivery = Pipeline::delivery(&broker, &spool, &pool, mappings.clone(), config, observer);
     let intake = Pipeline::intake(&broker, &spool, mappings.clone(), config, observer);
-    Process { spool, intake, delivery }
+    let mut watch = JoinSet::new();
+    watch.spawn(Arc::clone(&spool).watch());
+    Process { spool, intake, delivery, watch }
 }
 
 impl Process {
-    async fn end(self) {
+    pub(super) async fn end(self) {
+        drop(self.watch);
         in_time(async { tokio::join!(self.intake.drain(), self.delivery.drain()) }).await.0.unwrap();
         self.spool.close();
     }
 
     /// The process is killed: nothing of it is drained.
-    fn kill(self) {}
+    pub(super) fn kill(self) {
+        for mapping in self.spool.mappings() {
+            mapping.readable().iter().for_each(|(_, log)| log.kill());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,6 +130,104 @@ async fn a_full_share_stops_acknowledging_and_continues_when_the_target_does() {
     in_time(bench.ledger.delivered_all()).await;
     bench.settled().await;
     process.end().await;
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_broker_redelivers_after_a_restart_is_recognized() {
+    let bench = Bench::new();
+    let folder = Folder::new();
+    bench.broker.begin(Fault::AcksAreLost, 3_600 * SECOND);
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(10);
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    assert_eq!(bench.ledger.acks(), 0);
+    bench.broker.heal();
+    let process = start(&bench, &folder, 1 << 30);
+    bench.settled().await;
+    process.end().await;
+    assert_eq!(bench.ledger.confirmations(), (0..10).collect::<Vec<_>>());
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_over_a_restart_is_reported() {
+    let mut bench = Bench::empty();
+    bench.dispatch.behaviour.reading = Reading::Tail(20);
+    bench.map(TOPIC);
+    bench.create(TOPIC);
+    let folder = Folder::new();
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(10);
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    bench.publish(200);
+    let process = start(&bench, &folder, 1 << 30);
+    bench.settled().await;
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    assert!(bench.ledger.gaps() > 100, "{}", bench.ledger.gaps());
+    assert_eq!(bench.metric("intake_gap_messages_total", "") as usize, bench.ledger.gaps());
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_wait_for_the_target_take_no_memory_of_the_intake() {
+    let mut bench = Bench::new();
+    bench.config.max_buffered_bytes = 4_000;
+    bench.map("/default/other");
+    bench.create("/default/other");
+    let folder = Folder::new();
+    bench.target.fail(TOPIC);
+    bench.target.hang("/default/other");
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(1_000);
+    bench.publish_to("/default/other", 1_000, super::memory::Kind::Plain);
+    let took = bench.settled().await;
+    assert!(took < 60 * SECOND, "{took:?}");
+    bench.target.recover(TOPIC);
+    bench.target.recover("/default/other");
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_while_the_target_fails_keeps_the_order() {
+    let mut bench = Bench::new();
+    bench.mapping().batch_size = 10;
+    bench.target.answers([Answer::Retryable]);
+    let folder = Folder::new();
+    bench.publish(30);
+    let process = start(&bench, &folder, 1 << 30);
+    tokio::time::sleep(50 * MS).await;
+    process.end().await;
+    let process = start(&bench, &folder, 1 << 30);
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    assert_eq!(bench.ledger.confirmations(), (0..30).collect::<Vec<_>>());
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_times_out_leaves_the_rest_to_the_next_process() {
+    let bench = Bench::new();
+    let folder = Folder::new();
+    bench.target.hang(TOPIC);
+    let Process { spool, intake, delivery, watch } = start(&bench, &folder, 1 << 30);
+    bench.publish(500);
+    bench.settled().await;
+    drop(watch);
+    let drained = timeout(SECOND, async { tokio::join!(intake.drain(), delivery.drain()) }).await;
+    assert!(drained.is_err(), "the target hangs");
+    spool.close();
+    drop(spool);
+    bench.target.recover(TOPIC);
+    let process = start(&bench, &folder, 1 << 30);
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    assert_eq!(bench.ledger.confirmations(), (0..500).collect::<Vec<_>>());
     bench.lawful();
 }
 

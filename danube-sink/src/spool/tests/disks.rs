@@ -92,6 +92,37 @@ fn a_failed_sync_is_an_error_of_its_own() {
 }
 
 #[test]
+fn a_segment_that_could_not_be_synced_is_made_anew() {
+    let folder = Folder::new();
+    append(&Failing::new(usize::MAX, usize::MAX).open(&folder, 1 << 30), 0..10).unwrap();
+    let disk = Failing::new(usize::MAX, 0);
+    let spool = disk.open(&folder, 1 << 30);
+    disk.syncs.store(usize::MAX, Ordering::Relaxed);
+    append(&spool, 200..240).unwrap();
+    let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+    log.settle(0..40);
+    disk.syncs.store(0, Ordering::Relaxed);
+    assert!(!mapping(&spool).compact(), "the new segment is not durable");
+    disk.syncs.store(usize::MAX, Ordering::Relaxed);
+    append(&spool, 240..250).unwrap();
+    drop(spool);
+    let spool = Failing::new(usize::MAX, usize::MAX).open(&folder, 1 << 30);
+    assert_eq!(offsets(&read(&spool)), (0..10).chain(240..250).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_disk_that_is_full_while_it_is_measured_can_be_used_later() {
+    let folder = Folder::new();
+    let disk = Failing::new(10_000, usize::MAX);
+    disk.open(&folder, 1 << 30).capacity().unwrap_err();
+    // This process was killed meanwhile.
+    let killed = Failing::new(usize::MAX, usize::MAX).open(&folder, 1 << 30);
+    std::fs::write(killed.own.folder.join("probe"), [0; 4096]).unwrap();
+    drop(killed);
+    append(&Failing::new(usize::MAX, usize::MAX).open(&folder, 1 << 30), 0..10).unwrap();
+}
+
+#[test]
 fn a_full_share_takes_no_more_until_records_are_settled() {
     let folder = Folder::new();
     let spool = Failing::new(usize::MAX, usize::MAX).open(&folder, 40_000);

@@ -53,6 +53,78 @@ fn records_of_a_mapping_that_is_not_configured_are_kept() {
 }
 
 #[test]
+fn a_newcomer_that_died_leaves_its_records_to_the_older_process() {
+    let folder = Folder::new();
+    let older = open(&folder);
+    append(&older, 0..10);
+    let newcomer = open(&folder);
+    append(&newcomer, 10..20);
+    assert!(mapping(&older).is_superseded().unwrap());
+    drop(newcomer);
+    older.adopt(false).unwrap();
+    assert_eq!(offsets(&read(&older)), (0..10).collect::<Vec<_>>(), "what it still receives may precede the others");
+    drop(older);
+    let next = open(&folder);
+    assert!(!mapping(&next).is_superseded().unwrap());
+    assert_eq!(offsets(&read(&next)), (0..20).collect::<Vec<_>>(), "in the order of their processes");
+    drop(next);
+    let unordered = SpooledMapping { is_ordered: false, ..ordered() };
+    let open = || Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, std::slice::from_ref(&unordered)).unwrap();
+    let older = open();
+    let newcomer = open();
+    append(&newcomer, 20..30);
+    drop(newcomer);
+    older.adopt(false).unwrap();
+    assert_eq!(offsets(&read(&older)), (0..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_an_interrupted_start_or_removal_left_is_removed() {
+    let folder = Folder::new();
+    drop(open(&folder));
+    let root = folder.0.join("sink");
+    let began = root.join("new-1-abc");
+    fs::create_dir(&began).unwrap();
+    fs::write(began.join("lock"), "").unwrap();
+    fs::create_dir_all(root.join("removed-7/log")).unwrap();
+    let spool = open(&folder);
+    let names = || fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!names().any(|name| name.starts_with("removed")), "{:?}", names().collect::<Vec<_>>());
+    assert!(began.exists(), "its process may just be starting");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    fs::File::open(&began).unwrap().set_modified(long_ago).unwrap();
+    drop(spool);
+    drop(open(&folder));
+    assert!(!began.exists());
+}
+
+#[test]
+fn a_generation_that_cannot_be_read_is_adopted_as_a_whole_or_not_at_all() {
+    let folder = Folder::new();
+    let older = open(&folder);
+    append(&older, 0..10);
+    mapping(&older)
+        .log(&"/default/orders-2".into())
+        .unwrap()
+        .append(&super::entries(0..1).iter().collect::<Vec<_>>(), 1)
+        .unwrap();
+    let newcomer = open(&folder);
+    drop(older);
+    let segment = files(&folder, ".segment").pop().unwrap();
+    let right = fs::read(&segment).unwrap();
+    let mut wrong = right.clone();
+    wrong[7] = 9;
+    fs::write(&segment, wrong).unwrap();
+    for _ in 0..2 {
+        newcomer.adopt(false).unwrap_err();
+        assert_eq!((mapping(&newcomer).share.records(), mapping(&newcomer).readable().len()), (0, 0));
+    }
+    fs::write(&segment, right).unwrap();
+    newcomer.adopt(false).unwrap();
+    assert_eq!((mapping(&newcomer).share.records(), mapping(&newcomer).readable().len()), (11, 2));
+}
+
+#[test]
 fn another_version_of_the_format_is_refused_and_says_what_to_do() {
     let folder = Folder::new();
     append(&open(&folder), 0..10);

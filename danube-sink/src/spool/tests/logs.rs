@@ -4,7 +4,8 @@ use std::{fs, ops::Range};
 
 use proptest::prelude::*;
 
-use super::{Folder, append, entries, files, mapping, offsets, open, read};
+use super::{Folder, append, entries, files, mapping, offsets, open, ordered, read};
+use crate::{config::SpoolSync, spool::Spool};
 
 #[test]
 fn a_record_is_read_as_it_was_received() {
@@ -102,6 +103,41 @@ fn damage_before_the_tail_is_set_aside_and_the_rest_is_delivered() {
     let aside = files(&folder, ".segment").into_iter().filter(|file| file.to_string_lossy().contains("damaged"));
     assert_eq!(aside.count(), 1);
     assert_eq!(mapping(&spool).share.records(), 40);
+}
+
+#[test]
+fn what_is_remembered_may_be_larger_than_a_segment() {
+    let folder = Folder::new();
+    for first in [0, 30, 60] {
+        let spool = Spool::open(&folder.0, "sink", 1_000, SpoolSync::Os, &[ordered()]).unwrap();
+        let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+        for offset in first..first + 30 {
+            append(&spool, offset..offset + 1);
+            log.settle(0..log.end());
+            mapping(&spool).compact();
+        }
+    }
+}
+
+#[test]
+fn a_log_that_was_closed_takes_nothing_more() {
+    let folder = Folder::new();
+    let spool = open(&folder);
+    append(&spool, 0..10);
+    let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+    log.settle(0..5);
+    spool.close();
+    // A write of this process that ends late must not disturb the next one.
+    drop(spool);
+    let next = open(&folder);
+    let adopted = mapping(&next).readable().swap_remove(0).1;
+    adopted.settle(5..8);
+    log.settle(5..6);
+    let entries = entries(10..11);
+    log.append(&entries.iter().collect::<Vec<_>>(), 20).unwrap_err();
+    adopted.settle(8..9);
+    drop((next, adopted));
+    assert_eq!(offsets(&read(&open(&folder))), [9]);
 }
 
 #[test]

@@ -108,7 +108,7 @@ pub(super) fn offsets(records: &[StoredRecord]) -> Vec<u64> {
 }
 
 /// The files of the folder with this ending.
-pub(super) fn files(folder: &Folder, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Folder, ending: &str) -> Vec<PathBuf> {
     let (mut folders, mut files) = (vec![folder.0.clone()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

@@ -103,7 +103,7 @@ fn dispatch() -> impl Strategy<Value = Dispatch> {
     })
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+pub(super) fn settings() -> impl Strategy<Value = Settings> {
     let types = vec![SubscriptionType::Exclusive, SubscriptionType::Shared, SubscriptionType::KeyShared];
     let batch = (1..=20_usize, 1..=400_usize, select(vec![1_u64, 50, 1_000]), select(types));
     let budget = select(vec![600_usize, 4_000, 1 << 20]);
@@ -127,7 +127,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     })
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(super) fn event() -> impl Strategy<Value = Event> {
     let kind = prop_oneof![6 => Just(Kind::Plain), 2 => Just(Kind::WithSchema), 1 => Just(Kind::Invalid)];
     let publish = (0..6_usize, 1..=12_usize, 8..=100_usize, kind, 0..3_usize)
         .prop_map(|(partition, count, bytes, kind, key)| Event::Publish { partition, count, bytes, kind, key });
@@ -142,7 +142,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![8 => publish, 2 => end, 3 => begin, 1 => restart, 1 => reload, 1 => outage, 1 => unwell]
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+pub(super) fn answer() -> impl Strategy<Value = Answer> {
     let fate = prop_oneof![
         3 => Just(Fate::Written),
         1 => Just(Fate::Retried),

@@ -18,6 +18,7 @@
 //! - 8, what was settled, acknowledged and skipped, after a broker restarts its offsets or redelivers from its cursor.
 
 mod generate;
+mod spooled;
 
 use std::{
     sync::{
