@@ -352,9 +352,14 @@ impl Storage {
     }
 }
 
-/// The folder of a connector's generations.
+/// The folder of a connector's generations: its name, with other characters than letters, digits, `-` and `_` as `%` and their
+/// bytes in hexadecimal digits, so that each name has a folder of its own.
 fn root_of(data_dir: &Path, connector: &str) -> PathBuf {
-    data_dir.join(safe(connector))
+    let encoded = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
+        _ => format!("%{byte:02x}"),
+    };
+    data_dir.join(connector.bytes().map(encoded).collect::<String>())
 }
 
 /// The folder of copies of damaged segments.

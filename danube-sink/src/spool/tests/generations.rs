@@ -157,6 +157,9 @@ fn a_log_that_is_damaged_at_its_beginning_is_kept_and_the_others_are_delivered()
 fn connectors_share_a_folder() {
     let folder = Folder::new();
     append(&open(&folder), 0..10);
-    let other = Spool::open(&folder.0, "another", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap();
-    assert_eq!(offsets(&read(&other)), [0; 0]);
+    for other in ["another", "sink.", "sin", "sin_"] {
+        let other = Spool::open(&folder.0, other, 1 << 30, SpoolSync::Os, &[ordered()]).unwrap();
+        assert_eq!(offsets(&read(&other)), [0; 0]);
+        append(&other, 0..1);
+    }
 }
