@@ -91,6 +91,16 @@ impl Frame {
         checksum_of(self.records, self.first, &self.body)
     }
 
+    /// The size of a frame at this position that is whole, but for its checksum, and the position behind its last record. A
+    /// process that is killed leaves less of a frame.
+    pub(super) fn damaged(bytes: &Bytes, position: u64) -> Option<(usize, u64)> {
+        let mut header = bytes.get(..HEADER)?;
+        let size = HEADER + header.get_u32_le() as usize;
+        let (records, first) = (header.get_u32_le(), header.get_u64_le());
+        let is_whole = size <= bytes.len() && first == position && (1..=MOST_RECORDS).contains(&(records as usize));
+        is_whole.then_some((size, first + u64::from(records)))
+    }
+
     /// Finds the next frame with records from this position on, in bytes that begin with an invalid one. Returns its distance
     /// too.
     pub(super) fn find_later(bytes: &Bytes, position: u64) -> Option<(usize, Self)> {

@@ -118,7 +118,14 @@ fn read_last(path: &Path) -> io::Result<Option<(Start, Last)>> {
                     rest = rest.slice(distance..);
                     frame
                 }
-                None => break,
+                None => {
+                    if let Some((size, damaged)) = Frame::damaged(&rest, end) {
+                        // The reader reports it.
+                        rest = rest.slice(size..);
+                        end = damaged;
+                    }
+                    break;
+                }
             },
         };
         rest = rest.slice(frame.size()..);

@@ -141,6 +141,22 @@ fn a_log_that_was_closed_takes_nothing_more() {
 }
 
 #[test]
+fn a_damaged_frame_at_the_end_is_no_torn_tail() {
+    let folder = Folder::new();
+    let spool = open(&folder);
+    append(&spool, 0..10);
+    append(&spool, 10..20);
+    drop(spool);
+    let segment = files(&folder, ".segment").pop().unwrap();
+    let mut contents = fs::read(&segment).unwrap();
+    *contents.last_mut().unwrap() ^= 1;
+    fs::write(&segment, contents).unwrap();
+    let spool = open(&folder);
+    assert_eq!(offsets(&read(&spool)), (0..10).collect::<Vec<_>>());
+    assert_eq!((spool.damaged_records(), mapping(&spool).share.records()), (10, 10));
+}
+
+#[test]
 fn what_was_spooled_last_is_remembered_over_restarts_and_empty_generations() {
     let folder = Folder::new();
     let spool = open(&folder);
