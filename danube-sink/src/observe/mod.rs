@@ -16,6 +16,7 @@ mod logs;
 mod mapping;
 mod metrics;
 mod numbers;
+mod optional;
 mod partition;
 mod progress;
 mod runtime_state;

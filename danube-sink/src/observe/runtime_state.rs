@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    mapping::Mapping, numbers::Optional, shared::Shared, subscription_key::SubscriptionKey,
+    mapping::Mapping, optional::Optional, shared::Shared, subscription_key::SubscriptionKey,
     subscription_state::unix_seconds,
 };
 

@@ -7,7 +7,10 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-use super::numbers::{ByLabel, Number, Optional};
+use super::{
+    numbers::{ByLabel, Number},
+    optional::Optional,
+};
 
 /// Definition of a metric of `T`, named without the prefix `danube_sink_` and a counter's suffix `_total`.
 pub(super) struct Metric<T> {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::numbers::Optional;
+use super::optional::Optional;
 
 /// How much of a mapping is in the spool; unset without one.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Appends what the consumers of a mapping received to its spool, where it is acknowledged.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,9 @@ use crate::{
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How many windows of messages are remembered, to recognize their redelivery after a restart.
 const WINDOWS_REMEMBERED: usize = 2;
-/// The largest window of a broker.
-const LARGEST_WINDOW: usize = 10_000;
+/// The fewest and the most of them. Where acknowledgements are lost, messages stay with the broker that are older than its
+/// window.
+const REMEMBERED: RangeInclusive<usize> = 64..=20_000;
 
 /// The task that spools one mapping.
 pub(crate) struct Spooler {
@@ -120,7 +121,8 @@ fn append_all(spool: &MappingSpool, runs: &mut VecDeque<PendingRun>) -> Result<(
         let (of_partition, others): (Vec<_>, Vec<_>) =
             runs.drain(..).partition(|run| Arc::ptr_eq(&run.partition, &partition));
         let entries: Vec<&Entry> = of_partition.iter().flat_map(PendingRun::entries).collect();
-        let remember = WINDOWS_REMEMBERED * partition.window().clamp(super::credit::DEFAULT_WINDOW, LARGEST_WINDOW);
+        let windows = partition.window().saturating_mul(WINDOWS_REMEMBERED);
+        let remember = windows.clamp(*REMEMBERED.start(), *REMEMBERED.end());
         let append = || spool.log(&partition.topic).map_err(AppendError::Write)?.append(&entries, remember);
         let appended = match append() {
             Err(AppendError::Full) if spool.compact() => append(),

@@ -75,7 +75,7 @@ impl MappingSpool {
         let mut logs = self.logs();
         let LogKey { topic: _, subscription } = &self.key;
         let name = format!("{}-{}", safe(topic), safe(subscription));
-        // Names that differ in other letters only are told apart by a number.
+        // A number distinguishes names that differ in other letters only.
         let folder = (0..).map(|number| self.folder.join(format!("{name}-{number}"))).find(|folder| !folder.exists());
         let folder = folder.unwrap_or_else(|| self.folder.join(name));
         create_folder(&folder).map_err(at(&folder, "creating the folder"))?;
