@@ -19,8 +19,8 @@ use super::{
     frame::{MAGIC, MOST_RECORDS, encode},
     marks::{MARKS, Marks},
     now,
+    quota::Quota,
     segments::{Segment, Segments},
-    share::Share,
     stored::{Batch, Remembered, Start},
 };
 use crate::record::Entry;
@@ -34,7 +34,7 @@ pub(crate) struct Log {
     pub(crate) topic: Arc<str>,
     pub(super) key: LogKey,
     pub(super) folder: PathBuf,
-    pub(super) share: Arc<Share>,
+    pub(super) share: Arc<Quota>,
     pub(super) storage: Storage,
     segments: Mutex<Segments>,
     writer: Mutex<Writer>,
@@ -66,7 +66,7 @@ impl Log {
         topic: Arc<str>,
         key: LogKey,
         folder: PathBuf,
-        share: Arc<Share>,
+        share: Arc<Quota>,
         storage: Storage,
         segments: Segments,
     ) -> Self {

@@ -14,9 +14,9 @@ use super::{
     disk::{at, create_folder, sync_folder},
     generation::is_superseded,
     log::Log,
+    quota::Quota,
     safe,
     segments::Segments,
-    share::Share,
     stored::Remembered,
 };
 
@@ -24,7 +24,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct MappingSpool {
     pub(crate) key: LogKey,
-    pub(crate) share: Arc<Share>,
+    pub(crate) share: Arc<Quota>,
     is_ordered: bool,
     /// The folder of this process's generation.
     folder: PathBuf,
@@ -57,7 +57,7 @@ pub(crate) struct SpoolSize {
 impl MappingSpool {
     pub(super) fn new(mapping: &SpooledMapping, folder: &Path, share: u64, storage: Storage) -> Self {
         let SpooledMapping { key, is_ordered } = mapping.clone();
-        let (share, folder) = (Arc::new(Share::new(share)), folder.to_owned());
+        let (share, folder) = (Arc::new(Quota::new(share)), folder.to_owned());
         let (logs, changed, more) = (Mutex::default(), Notify::new(), Notify::new());
         Self { key, share, is_ordered, folder, storage, logs, changed, more }
     }

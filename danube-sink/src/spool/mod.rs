@@ -11,7 +11,7 @@
 //! reads it from there.
 //!
 //! - [`frame`], [`stored`]: the format; [`log`], [`segments`]: appending, settling, removing; [`reader`]: reading
-//! - [`marks`], [`settled`]: which positions are settled; [`share`]: how much disk a mapping may use
+//! - [`marks`], [`settled`]: which positions are settled; [`quota`]: how much disk a mapping may use
 //! - [`generation`], [`recovery`]: what a process finds of earlier ones; [`mapping`]: the logs of a mapping
 //! - [`survey`], [`contents`]: what the command line shows and exports; [`capacity`]: the disk
 //!
@@ -28,11 +28,11 @@ mod generation;
 mod log;
 mod mapping;
 mod marks;
+mod quota;
 mod reader;
 mod recovery;
 mod segments;
 mod settled;
-mod share;
 mod stored;
 mod survey;
 

@@ -16,8 +16,8 @@ use super::{
     log::Log,
     marks::{MARKS, Marks},
     micros,
+    quota::Quota,
     segments::{Segment, Segments},
-    share::Share,
     stored::{Remembered, Start},
 };
 
@@ -83,7 +83,7 @@ impl FoundLog {
     }
 
     /// The log, to be read.
-    pub(super) fn into_log(self, share: Arc<Share>, storage: Storage) -> Log {
+    pub(super) fn into_log(self, share: Arc<Quota>, storage: Storage) -> Log {
         share.add(self.segments.bytes(), self.unsettled());
         Log::new(self.topic, self.key, self.folder, share, storage, self.segments)
     }

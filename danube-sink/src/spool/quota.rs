@@ -1,12 +1,12 @@
-//! The share of a mapping in `spool_max_bytes`, so that a mapping whose target is down fills its own share only.
+//! The quota of a mapping: its share of `spool_max_bytes`, so that a mapping whose target is down fills its own share only.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// The share of one mapping, which all of its logs use.
+/// The disk quota of one mapping, which all of its logs use.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct Quota {
     limit: u64,
     bytes: AtomicU64,
     /// Unsettled records.
@@ -14,7 +14,7 @@ pub(crate) struct Share {
     freed: Notify,
 }
 
-impl Share {
+impl Quota {
     pub(super) fn new(limit: u64) -> Self {
         Self { limit, bytes: AtomicU64::new(0), records: AtomicU64::new(0), freed: Notify::new() }
     }
