@@ -88,6 +88,7 @@ pub mod testing;
 
 pub use self::{
     batch::{Batch, Group, Joined, TopicMappingsExt, Verdict, in_parts},
+    cli::main,
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
         OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting,
@@ -126,7 +127,7 @@ pub mod prelude {
 pub mod __private {
     pub use async_trait::async_trait;
 
-    pub use crate::{cli::main, config::private::*};
+    pub use crate::{config::private::*, main};
 }
 
 /// What benchmarks and tests of the framework's own cost call; covered by no promise.

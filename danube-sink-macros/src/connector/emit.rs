@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{GenericArgument, Ident, LitStr, PathArguments, Type};
+use syn::{GenericArgument, Ident, LitStr, PathArguments, Type, Visibility};
 
 use super::model::CheckedConnector;
 use crate::{
@@ -28,7 +28,10 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
     let (mapping_type, mapping_defaults, mapping_field) = (&mappings.ty, &mappings.defaults, &mappings.field);
     let load = load(connector);
     let main = connector.main.then(|| main(&sink, ident));
+    // Clients and connections, which a connector keeps, have no `Debug`.
+    let allowed = (!matches!(item.vis, Visibility::Inherited)).then(|| quote!(#[allow(missing_debug_implementations)]));
     quote! {
+        #allowed
         #item
 
         const _: () = {

@@ -39,7 +39,10 @@ use crate::{
     runtime::SinkRuntime,
 };
 
-/// Runs the command line of a connector: the `main` that `#[sink_connector]` generates.
+/// Runs the command line of a connector: `fn main() -> ExitCode { danube_sink::main::<MyConnector>() }`.
+///
+/// `#[sink_connector]` generates this function beside the struct. A package that is a library and a program writes
+/// `main = false` there, and the function in its `main.rs`.
 pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
     let load = |mode: LoadMode, source: &ConfigSource| {
         let Loaded { connector: connectors, core, path, notes, effective, .. } = config::load_tasks::<C>(mode, source)?;

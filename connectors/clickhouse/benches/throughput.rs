@@ -1,0 +1,184 @@
+//! Rows per second of the connector, compared with a bare client that sends the payloads as they are: `cargo bench -p danube-sink-clickhouse`
+//!
+//! It needs `install-servers`. Both insert the same rows into tables of one server, in batches of the same size, in turn; the result
+//! is the median of the pairs.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
+
+#[allow(dead_code, clippy::duplicate_mod, reason = "the tests of the program have it too, where they are compiled")]
+#[path = "../src/tests/process.rs"]
+mod process;
+
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use danube_sink::{ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
+use danube_sink_clickhouse::Clickhouse;
+use danube_sink_tests::compare;
+use flate2::{Compression, write::GzEncoder};
+use process::Process;
+use reqwest::{Client, header::CONTENT_ENCODING};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::sync::Mutex;
+
+const PAIRS: usize = 15;
+/// Of each run.
+const BATCHES: usize = 20;
+const COLUMNS: &str = "number UInt64, name String, price Decimal(18, 4), at DateTime, text String";
+
+/// The work of a bare client with a payload.
+#[derive(Clone, Copy, PartialEq)]
+enum Payload {
+    /// The payload is the row.
+    Row,
+    /// Columns are to be picked.
+    Nested,
+}
+
+fn payload(number: usize, kind: Payload) -> String {
+    let about = format!(r#""name":"name of {number}","price":{number}.25"#);
+    let rest = format!(r#""at":"2018-02-07 01:26:13","text":"{}""#, "some words of the ordinary kind, ".repeat(3));
+    match kind {
+        Payload::Row => format!(r#"{{"number":{number},{about},{rest}}}"#),
+        Payload::Nested => format!(r#"{{"number":{number},"about":{{{about}}},{rest}}}"#),
+    }
+}
+
+#[derive(Deserialize)]
+struct Nested<'a> {
+    #[serde(borrow)]
+    number: &'a RawValue,
+    about: About<'a>,
+    at: &'a RawValue,
+    text: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct About<'a> {
+    #[serde(borrow)]
+    name: &'a RawValue,
+    price: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    number: &'a RawValue,
+    name: &'a RawValue,
+    price: &'a RawValue,
+    at: &'a RawValue,
+    text: &'a RawValue,
+}
+
+/// The row of a nested payload, every digit kept.
+fn pick(payload: &str, rows: &mut Vec<u8>) {
+    let Nested { number, about: About { name, price }, at, text } = serde_json::from_str(payload).expect("a payload");
+    serde_json::to_writer(&mut *rows, &Row { number, name, price, at, text }).expect("a row");
+    rows.push(b'\n');
+}
+
+fn main() {
+    let tokio = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = Process::start();
+    let picked =
+        "columns = { number = '/number', name = '/about/name', price = '/about/price', at = '/at', text = '/text' }";
+    for (what, kind, mapping, level) in [
+        ("payloads as they are", Payload::Row, "", 0),
+        ("columns picked by pointers", Payload::Nested, picked, 0),
+        ("payloads as they are, compressed", Payload::Row, "", 1),
+    ] {
+        for batch in [1_000, 10_000] {
+            let what = format!("{what}, batches of {batch}");
+            let bare = async || bare(&server, kind, level, batch).await;
+            tokio.block_on(compare(&what, PAIRS, bare, async || ours(&server, kind, mapping, level, batch).await));
+        }
+    }
+}
+
+/// A new table for each run. None is dropped, because file systems create files more slowly after removals.
+fn table(server: &Process) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let table = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    server.ask(&format!("CREATE TABLE {table} ({COLUMNS}) ENGINE = MergeTree ORDER BY number"));
+    table
+}
+
+/// The rows a second of all batches. Each is made when the one before is written, as they come in.
+async fn speed<B>(
+    server: &Process,
+    table: &str,
+    size: usize,
+    make: impl Fn(usize) -> Vec<B>,
+    write: impl AsyncFn(&[B]),
+) -> f64 {
+    let mut time = Duration::ZERO;
+    for batch in 0..BATCHES {
+        let batch = make(batch * size);
+        let started = Instant::now();
+        write(&batch).await;
+        time += started.elapsed();
+    }
+    let rows = BATCHES * size;
+    assert_eq!(server.ask(&format!("SELECT count() FROM {table}")), rows.to_string());
+    rows as f64 / time.as_secs_f64()
+}
+
+/// The smallest client that waits for the rows to be written: no settings and no checks.
+async fn bare(server: &Process, kind: Payload, level: u32, size: usize) -> f64 {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let table = table(server);
+    let client = Client::new();
+    let url = format!("{}/?query=INSERT+INTO+{table}+FORMAT+JSONEachRow", server.url());
+    let make = |first: usize| -> Vec<_> { (first..first + size).map(|number| payload(number, kind)).collect() };
+    let write = async |payloads: &[String]| {
+        let mut rows = match kind {
+            Payload::Row => payloads.join("\n").into_bytes(),
+            Payload::Nested => {
+                let mut rows = Vec::new();
+                payloads.iter().for_each(|payload| pick(payload, &mut rows));
+                rows
+            }
+        };
+        let mut insert = client.post(&url);
+        if level > 0 {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
+            encoder.write_all(&rows).expect("rows");
+            rows = encoder.finish().expect("rows");
+            insert = insert.header(CONTENT_ENCODING, "gzip");
+        }
+        let answer = insert.body(rows).send().await.expect("an answer");
+        assert!(answer.error_for_status().expect("rows").text().await.expect("a text").is_empty());
+    };
+    speed(server, &table, size, make, write).await
+}
+
+/// The connector, with records as the runtime passes them: with JSON detected, and kept until they are settled.
+async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, size: usize) -> f64 {
+    let table = table(server);
+    // The bare client leaves times to the server's default too.
+    let (mut connector, _) = from_toml::<Clickhouse>(&format!(
+        "[clickhouse]\napi.url = '{}'\ngzip_level = {level}\n[[clickhouse.topic_mappings]]\n\
+         topic = '/default/t'\nsubscription = 's'\ntable = '{table}'\n\
+         settings = {{ date_time_input_format = 'basic' }}\n{mapping}",
+        server.url()
+    ))
+    .expect("a configuration");
+    connector.initialize(ConnectorConfig::new("", "bench")).await.expect("a server");
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
+    let record = |number: usize| {
+        let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
+        record.payload(payload(number, kind)).decoder(Arc::clone(&decoder)).build()
+    };
+    let make = |first: usize| -> Vec<_> { (first..first + size).map(record).collect() };
+    let connector = Mutex::new(connector);
+    let write = async |records: &[SinkRecord]| {
+        connector.lock().await.process_batch(records.to_vec()).await.expect("rows");
+    };
+    speed(server, &table, size, make, write).await
+}

@@ -1,0 +1,140 @@
+//! The settings of a topic mapping, and the requests of a batch.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Answers, FilledIn, Headers, Path,
+    reqwest::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
+};
+use danube_sink::{config::Diagnostic, prelude::*};
+
+const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// Settings of a topic mapping.
+#[derive(TopicMapping, Debug)]
+#[setting(validate = Self::has_valid_metadata)]
+pub struct Endpoint {
+    /// HTTP method: `POST`, `PUT`, `PATCH` or `DELETE`, or a template for one of them, such as `{attribute:method}`.
+    #[setting(default = "POST", validate = known_method)]
+    method: Template,
+    /// Path and query, appended to `url`, such as `/users/{/user/id}`. Values of the record are percent-encoded.
+    #[setting(default = "")]
+    pub(crate) path: Path,
+    /// Headers of each request, as templates: `headers = { x-tenant = "{/tenant}" }`.
+    pub(crate) headers: Headers,
+    /// Body of a request: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
+    /// `json_array`, or as `ndjson`, a line of JSON for each record.
+    body: Body,
+    /// Metadata to send with each record, which then becomes `{"payload": …, "offset": …}`. Not for `bytes`.
+    #[setting(default = [])]
+    metadata: Vec<Metadata>,
+    /// Overrides the meaning of HTTP statuses for this mapping: `answers = { accept = [409] }`. It has precedence over the
+    /// connector's `answers`.
+    pub(crate) answers: Answers,
+}
+
+/// The body of a request.
+#[derive(Setting, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Body {
+    #[default]
+    Json,
+    Bytes,
+    JsonArray,
+    Ndjson,
+}
+
+/// Method, URL and headers, which the records of one request have in common.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The records of one request.
+pub(crate) type Request<'t> = Group<'t, Endpoint, Head>;
+
+impl Endpoint {
+    fn has_valid_metadata(&self) -> Result<(), Diagnostic> {
+        if self.body == Body::Bytes && !self.metadata.is_empty() {
+            let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
+            return Err(Diagnostic::of_key("metadata", "`body = \"bytes\"` cannot carry metadata", help));
+        }
+        let is_repeated = (1..self.metadata.len()).any(|at| self.metadata[..at].contains(&self.metadata[at]));
+        let diagnostic = || Diagnostic::of_key("metadata", "a value repeats", "name each once");
+        (!is_repeated).then_some(()).ok_or_else(diagnostic)
+    }
+
+    /// The requests of a batch: one for each record, or one for all records of the same head that do not overtake others by it.
+    pub(crate) fn requests<'t>(batch: &mut Batch<'t, Self>, base: &Url) -> ConnectorResult<Vec<Request<'t>>> {
+        let endpoint = batch.own();
+        let templates = [&endpoint.method, endpoint.path.template()].into_iter().chain(endpoint.headers.templates());
+        let is_constant = templates.into_iter().all(|template| template.constant().is_some());
+        let constant = batch.records().first().filter(|_| is_constant).map(|first| endpoint.head(base, first));
+        let constant = constant.transpose()?;
+        let head = |endpoint: &Self, record: &SinkRecord| match &constant {
+            Some(head) => Ok(head.clone()),
+            None => endpoint.head(base, record),
+        };
+        match endpoint.body {
+            Body::Json | Body::Bytes => batch.one_by_one(head),
+            Body::JsonArray | Body::Ndjson => batch.group_by(head),
+        }
+    }
+
+    /// The parts of a request that contain values of the record.
+    pub(crate) fn filled_in(&self) -> FilledIn {
+        FilledIn {
+            method: self.method.is_filled_in(),
+            path: self.path.is_filled_in(),
+            headers: self.headers.are_filled_in(),
+        }
+    }
+
+    fn head(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Head> {
+        let method = self.method.fill(record, Some)?;
+        let invalid =
+            || ConnectorError::invalid_record(record, format!("its value of `{}` is not a method", self.method));
+        Ok(Head {
+            method: METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(invalid)?,
+            url: self.path.behind(base, record)?,
+            headers: self.headers.fill(record)?.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        })
+    }
+
+    /// The content type and the body of a request.
+    pub(crate) fn content(batch: &mut Batch<'_, Self>) -> ConnectorResult<(&'static str, Vec<u8>)> {
+        let Self { body, metadata, .. } = batch.own();
+        let (content_type, [open, between, close]) = match body {
+            Body::Bytes => ("application/octet-stream", ["", "", ""]),
+            Body::Json => ("application/json", ["", "", ""]),
+            Body::JsonArray => ("application/json", ["[", ",", "]"]),
+            Body::Ndjson => ("application/x-ndjson", ["", "\n", "\n"]),
+        };
+        let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
+        let row = (!metadata.is_empty()).then(|| JsonRow::new(Some(&payload), metadata));
+        let body = batch.joined(Joined { open, between, close }, |endpoint, record, body| {
+            if endpoint.body == Body::Bytes {
+                body.extend_from_slice(record.bytes());
+                return Ok(());
+            }
+            let payload = record.as_json()?;
+            match &row {
+                Some(row) => row.write(record, body),
+                None => {
+                    body.extend_from_slice(payload.as_bytes());
+                    Ok(())
+                }
+            }
+        });
+        Ok((content_type, body?))
+    }
+}
+
+fn known_method(template: &Template) -> Result<(), &'static str> {
+    let known = template.constant().is_none_or(|method| METHODS.iter().any(|known| known.as_str() == method));
+    known.then_some(()).ok_or("the method is not `POST`, `PUT`, `PATCH` or `DELETE`")
+}

@@ -1,0 +1,95 @@
+//! Sends records of Danube topics to an HTTP API: `cargo run -p danube-sink-http -- dev`
+
+mod endpoint;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    Answers, Api,
+    reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
+};
+use danube_sink::{
+    config::{Diagnostic, Diagnostics},
+    prelude::*,
+};
+use endpoint::Endpoint;
+use target::{Options, Target};
+
+/// Sends the records of each topic to an HTTP API: one request for each record, or one for a batch.
+#[sink_connector(
+    main = false,
+    config = "connector.toml",
+    validate = Self::is_consistent,
+    dev_hint = "The records are at the API; `cargo run -p danube-sink-http --example receiver` is one that prints requests"
+)]
+pub struct HttpSink {
+    /// The API; the `path` of each mapping is appended to its `url`.
+    api: Api,
+    /// Credential for the API: a bearer token; with `username`, the password; with `secret_header`, the value of that header.
+    #[setting(secret)]
+    secret: Option<Secret>,
+    /// Name of the idempotency header, by which the API recognizes a retried request.
+    #[setting(default = "idempotency-key")]
+    idempotency_header: Parsed<HeaderName>,
+    /// Maximum number of concurrent requests.
+    #[setting(default = 8, range = 1..=1024)]
+    concurrency: usize,
+    /// Path of the health check, which sends HEAD to it; appended to `url`.
+    #[setting(default = "")]
+    health_path: String,
+    /// Overrides the meaning of HTTP statuses: `answers = { accept = [409], retry = ["4xx"] }`.
+    answers: Answers,
+    /// The topics to read, and the requests for each.
+    #[topic_mappings]
+    topics: TopicMappings<Endpoint>,
+    #[state]
+    target: Late<Target>,
+}
+
+#[sink_connector]
+impl SinkConnector for HttpSink {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let target = Target::find(&self.api, self.secret.as_ref(), &self.health_path, config.write_timeout).await?;
+        self.target = Late::new(target);
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let options = Options {
+            answers: &self.answers,
+            idempotency_header: &self.idempotency_header,
+            concurrency: self.concurrency,
+        };
+        self.target.write(self.topics.batch(records)?, &options).await
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        self.target.is_there().await
+    }
+}
+
+impl HttpSink {
+    /// Validates that a secret is set if one is to be sent, and that no header replaces another.
+    fn is_consistent(&self) -> Result<(), Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let Api { username, secret_header, .. } = &self.api;
+        if self.secret.is_none() && (username.is_some() || secret_header.is_some()) {
+            diagnostics.push(Diagnostic::new("`username` and `secret_header` need a secret", "set HTTP_SINK_SECRET"));
+        }
+        let secret_header = secret_header.as_deref().cloned().unwrap_or(AUTHORIZATION);
+        let taken = [secret_header.clone(), AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH, HOST];
+        if taken.contains(&self.idempotency_header) {
+            let message = "a request sets this header for another purpose";
+            diagnostics.push(Diagnostic::of_key("idempotency_header", message, "choose another name"));
+        }
+        for (number, mapping) in self.topics.iter().enumerate() {
+            if mapping.own.headers.have(&secret_header) {
+                let key = format!("topic_mappings.{number}.headers");
+                let message = format!("`{secret_header}` is the header of the secret");
+                diagnostics.push(Diagnostic::of_key(key, message, "remove it from the mapping"));
+            }
+        }
+        diagnostics.into_result()
+    }
+}

@@ -1,0 +1,144 @@
+//! Rows per second of the connector, compared with loops of the bare client that write the same decoded records: as arrays in one
+//! INSERT, and by COPY. `cargo bench -p danube-sink-postgres`; it needs `install-servers`.
+//!
+//! `append` is compared with the faster of the two, `upsert` with the arrays, since COPY cannot replace rows.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures")]
+#![allow(
+    clippy::duplicate_mod,
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "the program's main and tests are not called"
+)]
+
+#[path = "../tests/support/server.rs"]
+mod server;
+
+use std::{fmt::Write, time::Instant};
+
+use danube_sink::{SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink_postgres::Postgres;
+use futures_util::SinkExt;
+use server::{PostgresServer, Program};
+use tokio_postgres::Client;
+
+const BATCH: usize = 1000;
+const BATCHES: usize = 40;
+const PAIRS: usize = 9;
+const TABLE: &str = "id bigint, name text, amount double precision, at timestamptz, note text";
+
+fn record(id: usize) -> SinkRecord {
+    let (amount, second, milli, note) = (id as f64 / 7.0, id / 1000 % 60, id % 1000, "x".repeat(100));
+    let payload = format!(
+        r#"{{"id":{id},"name":"name of {id}","amount":{amount},"at":"2018-02-07T01:26:{second:02}.{milli:03}Z","note":"{note}"}}"#
+    );
+    let record = SinkRecord::builder("/default/rows").payload(payload).build();
+    assert!(record.payload().is_object());
+    record
+}
+
+#[tokio::main]
+async fn main() {
+    let server = PostgresServer::start(Program::Postgresql);
+    let batch = |batch: usize| (batch * BATCH..(batch + 1) * BATCH).map(record).collect::<Vec<_>>();
+    let batches: Vec<_> = (0..BATCHES).map(batch).collect();
+    for (name, keyed, ways) in [("append", false, 3), ("upsert", true, 2)] {
+        let mut speeds = vec![Vec::new(); ways];
+        for round in 0..=PAIRS {
+            // Each goes first in turn; the first round warms up.
+            for turn in 0..ways {
+                let way = (round + turn) % ways;
+                let client = server.client().await;
+                let key = if keyed { ", PRIMARY KEY (id)" } else { "" };
+                let fresh = format!("DROP TABLE IF EXISTS rows; CREATE TABLE rows ({TABLE}{key}); CHECKPOINT");
+                client.batch_execute(&fresh).await.expect("a table");
+                let took = match way {
+                    0 => connector(&server, &batches, keyed).await,
+                    1 => arrays(&client, &batches, keyed).await,
+                    _ => copy(&client, &batches).await,
+                };
+                let count: i64 = client.query_one("SELECT count(*) FROM rows", &[]).await.expect("a count").get(0);
+                assert_eq!(count as usize, BATCH * BATCHES);
+                if round > 0 {
+                    speeds[way].push((BATCH * BATCHES) as f64 / took);
+                }
+            }
+        }
+        let best = |round: usize| speeds[1..].iter().map(|way| way[round]).fold(0.0, f64::max);
+        for round in 0..PAIRS {
+            let each: Vec<_> = speeds.iter().map(|way| format!("{:.0}/s", way[round])).collect();
+            println!(
+                "{name}: connector, arrays, COPY: {}, ratio {:.2}",
+                each.join(", "),
+                speeds[0][round] / best(round)
+            );
+        }
+        let median = |mut of: Vec<f64>| {
+            of.sort_by(f64::total_cmp);
+            of[of.len() / 2]
+        };
+        let ratio = median((0..PAIRS).map(|round| speeds[0][round] / best(round)).collect());
+        let medians: Vec<_> = speeds.iter().map(|way| format!("{:.0}/s", median(way.clone()))).collect();
+        println!("{name}: medians {}, of the ratios {ratio:.2}, batches of {BATCH}", medians.join(", "));
+    }
+}
+
+async fn connector(server: &PostgresServer, batches: &[Vec<SinkRecord>], keyed: bool) -> f64 {
+    let keyed = if keyed { "mode = 'upsert'\nkey = ['id']\n" } else { "" };
+    let toml = format!(
+        "{}[[postgres.topic_mappings]]\ntopic = '/default/rows'\ntable = 'rows'\n{keyed}\
+         columns = {{ id = '/id', name = '/name', amount = '/amount', at = '/at', note = '/note' }}\n",
+        server.toml("postgres")
+    );
+    let (mut sink, core) = from_toml::<Postgres>(&toml).expect("a connector");
+    sink.initialize(core).await.expect("a table");
+    let batches = batches.to_vec();
+    let started = Instant::now();
+    for batch in batches {
+        sink.process_batch(batch).await.expect("written");
+    }
+    started.elapsed().as_secs_f64()
+}
+
+async fn arrays(client: &Client, batches: &[Vec<SinkRecord>], keyed: bool) -> f64 {
+    let conflict = if keyed {
+        "ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, amount = EXCLUDED.amount, at = EXCLUDED.at, note = EXCLUDED.note"
+    } else {
+        ""
+    };
+    let insert = format!(
+        "INSERT INTO rows SELECT id, name, amount, at::timestamptz, note \
+         FROM unnest($1::int8[], $2::text[], $3::float8[], $4::text[], $5::text[]) AS t(id, name, amount, at, note) {conflict}"
+    );
+    let insert = client.prepare(&insert).await.expect("a statement");
+    let started = Instant::now();
+    for batch in batches {
+        let texts = |name: &str| batch.iter().map(|record| record.payload()[name].as_str()).collect::<Vec<_>>();
+        let ids: Vec<_> = batch.iter().map(|record| record.payload()["id"].as_i64()).collect();
+        let amounts: Vec<_> = batch.iter().map(|record| record.payload()["amount"].as_f64()).collect();
+        let (names, times, notes) = (texts("name"), texts("at"), texts("note"));
+        client.execute(&insert, &[&ids, &names, &amounts, &times, &notes]).await.expect("written");
+    }
+    started.elapsed().as_secs_f64()
+}
+
+/// The texts of these rows need no escapes for COPY.
+async fn copy(client: &Client, batches: &[Vec<SinkRecord>]) -> f64 {
+    let copy = client.prepare("COPY rows FROM STDIN").await.expect("a statement");
+    let started = Instant::now();
+    for batch in batches {
+        let mut lines = String::new();
+        for record in batch {
+            let row = record.payload();
+            let text = |name: &str| row[name].as_str().expect("a text");
+            let (name, at, note) = (text("name"), text("at"), text("note"));
+            writeln!(lines, "{}\t{name}\t{}\t{at}\t{note}", row["id"], row["amount"]).expect("a line");
+        }
+        let sink = client.copy_in(&copy).await.expect("a copy");
+        let mut sink = std::pin::pin!(sink);
+        sink.send(std::io::Cursor::new(lines)).await.expect("sent");
+        sink.finish().await.expect("written");
+    }
+    started.elapsed().as_secs_f64()
+}

@@ -1,0 +1,129 @@
+//! Writes records of Danube topics to PostgreSQL tables: `cargo run -p danube-sink-postgres -- dev`
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::{Changes, Credentials, OnTruncate, Plan, Server, Table, quoted_table};
+use danube_sink::{
+    config::{Diagnostic, Mapping},
+    prelude::*,
+};
+
+/// Writes the records of each topic as rows of a PostgreSQL table.
+#[sink_connector(
+    main = false,
+    config = "connector.toml",
+    dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT magnitude, place FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
+)]
+pub struct Postgres {
+    /// Server and database.
+    server: Server,
+    /// Password of the user.
+    #[setting(secret)]
+    password: Option<Secret>,
+    /// Connection URL with a password, such as `postgres://user:password@host/database`; overrides `server`.
+    #[setting(secret)]
+    url: Option<Secret>,
+    /// The topics to read, and the table for each.
+    #[topic_mappings(batch_size = 1000, subscription_type = "Exclusive")]
+    topics: TopicMappings<Target>,
+    #[state]
+    tables: TopicMappings<Table>,
+}
+
+/// Settings of a topic mapping.
+#[derive(TopicMapping, Debug)]
+#[setting(validate = Self::has_the_keys_of_its_mode)]
+pub struct Target {
+    /// Name of the table, `table` or `schema.table`; case-sensitive. A name with a dot needs quotation marks:
+    /// '"my.schema"."my.table"'.
+    #[setting(length = 1..)]
+    table: String,
+    /// Column definitions to create a missing table: the text between the parentheses of CREATE TABLE.
+    create: Option<String>,
+    /// Write mode.
+    mode: Mode,
+    /// Key columns: a primary key, or the columns of a unique index. Optional for `append`; with a key, a record whose key exists
+    /// changes nothing.
+    #[setting(default = [])]
+    key: Vec<String>,
+    /// Columns, each with the field of a record that fills it.
+    #[setting(length = 1..)]
+    columns: BTreeMap<String, Field>,
+    /// For `cdc`: field with the operation (insert, update or delete), such as `attribute:op` or `/op`.
+    operation: Option<Field>,
+    /// For `cdc`: placeholder that a source sends for an unchanged value; the column keeps its value.
+    #[setting(default = "__debezium_unavailable_value")]
+    unavailable_value: String,
+    /// For `cdc`: what to do with a truncation of the source's table.
+    on_truncate: OnTruncate,
+    /// Metadata columns, named like the metadata.
+    #[setting(default = [])]
+    metadata: Vec<Metadata>,
+}
+
+/// The write mode.
+#[derive(Setting, Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Mode {
+    /// Adds rows.
+    #[default]
+    Append,
+    /// Adds rows, or replaces those with the same key.
+    Upsert,
+    /// Adds, replaces or deletes rows, by the operation of each record (change data capture).
+    Cdc,
+}
+
+impl Target {
+    fn has_the_keys_of_its_mode(&self) -> Result<(), Diagnostic> {
+        let needs = (self.mode, !self.key.is_empty(), self.operation.is_some());
+        if matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
+            return Ok(());
+        }
+        let help = "`upsert` needs a `key`, `cdc` needs a `key` and an `operation`; `operation` is only for `cdc`";
+        Err(Diagnostic::of_key("mode", "conflicts with `key` and `operation`", help))
+    }
+
+    fn plan(&self) -> Plan {
+        let columns = self.columns.iter().map(|(name, field)| (name.clone(), field.clone()));
+        let metadata = self.metadata.iter().map(|which| (which.to_string(), Field::Metadata(*which)));
+        let create = |columns| format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted_table(&self.table));
+        let changes = |operation: &Field| Changes {
+            operation: operation.clone(),
+            unavailable_value: self.unavailable_value.clone(),
+            on_truncate: self.on_truncate,
+        };
+        Plan {
+            table: self.table.clone(),
+            create: self.create.as_ref().map(create),
+            columns: columns.chain(metadata).collect(),
+            key: self.key.clone(),
+            replace: self.mode != Mode::Append,
+            changes: self.operation.as_ref().map(changes),
+        }
+    }
+}
+
+#[sink_connector]
+impl SinkConnector for Postgres {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let credentials = Credentials { password: self.password.as_ref(), url: self.url.as_ref() };
+        self.tables = self.server.open(credentials, &config, &self.topics, Target::plan).await?;
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let batch = self.tables.batch(records)?;
+        let written = batch.own().write(batch.records()).await;
+        batch.finish(written)
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        for Mapping { own: table, .. } in &self.tables {
+            table.write(&[]).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! Writes records of Danube topics into PostgreSQL tables ([`Postgres`], the program `danube-sink-postgres`), and has what connectors
+//! to PostgreSQL and to databases that speak its protocol share: connection settings, the writing of rows, and the meaning of the
+//! server's errors for the records.
+//!
+//! ```text
+//!  Server::open ──Plan──▶ Table ──▶ Table::write ──▶ one transaction
+//!                                       ▲                  │
+//!  records ──▶ texts of their values ───┘ classified ◀──SQLSTATE
+//! ```
+//!
+//! ```no_run
+//! use danube_sink::prelude::*;
+//! use danube_sink_postgres::{Credentials, Plan, Server, Table};
+//!
+//! /// Adds a row of each record.
+//! #[sink_connector(name = "rows")]
+//! struct Rows {
+//!     /// The server and its database.
+//!     server: Server,
+//!     /// The password, if the server asks for one.
+//!     #[setting(secret)]
+//!     password: Option<Secret>,
+//!     #[topic_mappings(batch_size = 1000)]
+//!     topics: TopicMappings<Target>,
+//!     #[state]
+//!     tables: TopicMappings<Table>,
+//! }
+//!
+//! #[derive(TopicMapping)]
+//! struct Target {
+//!     /// The table, with a column `id`.
+//!     table: String,
+//!     /// The field of a record with the id.
+//!     id: Field,
+//! }
+//!
+//! #[sink_connector]
+//! impl SinkConnector for Rows {
+//!     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+//!         let plan = |target: &Target| Plan {
+//!             table: target.table.clone(),
+//!             create: None,
+//!             columns: vec![("id".to_owned(), target.id.clone())],
+//!             key: vec!["id".to_owned()],
+//!             replace: false,
+//!             changes: None,
+//!         };
+//!         let credentials = Credentials { password: self.password.as_ref(), url: None };
+//!         self.tables = self.server.open(credentials, &config, &self.topics, plan).await?;
+//!         Ok(())
+//!     }
+//!
+//!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+//!         let batch = self.tables.batch(records)?;
+//!         let written = batch.own().write(batch.records()).await;
+//!         batch.finish(written)
+//!     }
+//! }
+//! ```
+
+#![warn(missing_docs)]
+
+mod catalog;
+mod changes;
+mod column;
+mod connector;
+mod endpoint;
+mod failure;
+mod layout;
+mod message;
+mod name;
+mod number;
+mod plan;
+mod redelivered;
+mod rows;
+mod server;
+mod session;
+mod sqlstate;
+mod statements;
+mod table;
+mod text;
+mod time;
+mod unreadable;
+mod url;
+
+pub use self::{
+    changes::{Changes, OnTruncate},
+    connector::Postgres,
+    name::{quoted, quoted_table},
+    plan::Plan,
+    server::{Credentials, Server},
+    sqlstate::verdicts,
+    table::Table,
+    url::ConnectionUrl,
+};

@@ -1,5 +1,0 @@
-//! The generated parts of the README match the code, and its examples load.
-
-use super::Postgres;
-
-danube_sink_tests::readme_tests!(Postgres, danube_sink_postgres::verdicts(), &[]);
