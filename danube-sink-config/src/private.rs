@@ -18,7 +18,9 @@ pub use crate::{
     compile_time::file_value,
     core::ConsumerConfig,
     load::{
-        connector::{ConnectorDecl, ConnectorInfo, GeneratedConnector, SectionReader, TopicMapping, consumer_configs},
+        connector::{
+            ConnectorDecl, ConnectorInfo, GeneratedConnector, Sample, SectionReader, TopicMapping, consumer_configs,
+        },
         reader::{KeyReader, empty_table, table},
     },
     schema::{

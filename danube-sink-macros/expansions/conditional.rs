@@ -39,8 +39,7 @@ const _: () = {
             version: ::core::env!("CARGO_PKG_VERSION"),
             about: "",
             section: "sink",
-            config_file: __sink::None,
-            crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
+            sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[#[cfg(unix)] __KEY_NUMBER.spec],
         };

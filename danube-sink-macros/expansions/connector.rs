@@ -14,8 +14,7 @@ const _: () = {
             version: "1.2.3",
             about: "Every argument of a connector.",
             section: "store",
-            config_file: __sink::None,
-            crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
+            sample: __sink::None,
             dev_hint: __sink::Some("look there"),
             keys: &[],
         };

@@ -25,8 +25,13 @@ const _: () = {
             version: ::core::env!("CARGO_PKG_VERSION"),
             about: "",
             section: "sink",
-            config_file: __sink::Some("expansions/inputs/file.toml"),
-            crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
+            sample: __sink::Some(__sink::Sample {
+                file: "expansions/inputs/file.toml",
+                text: ::core::include_str!(
+                    "$PACKAGE/expansions/inputs/file.toml"
+                ),
+                records: &[],
+            }),
             dev_hint: __sink::None,
             keys: &[__KEY_PORT.spec, __KEY_TOKEN.spec],
         };
@@ -400,6 +405,3 @@ const _: () = {
     };
     const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
 };
-const _: &[::core::primitive::u8] = ::core::include_bytes!(
-    "$PACKAGE/expansions/inputs/file.toml"
-);

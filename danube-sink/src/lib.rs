@@ -88,7 +88,7 @@ pub mod testing;
 
 pub use self::{
     batch::{Batch, Group, Joined, TopicMappingsExt, Verdict, in_parts},
-    cli::main,
+    cli::{Catalog, main},
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
         OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting,

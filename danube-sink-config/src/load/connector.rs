@@ -79,28 +79,29 @@ pub struct ConnectorInfo {
     pub about: &'static str,
     /// The table of its settings.
     pub section: &'static str,
-    /// The configuration file unless another is named.
-    pub config_file: Option<&'static str>,
-    /// The folder of its package when it was built.
-    pub crate_folder: &'static str,
+    /// What its package brings for `dev`.
+    pub sample: Option<Sample>,
     /// A hint of `dev` on how to look at the target.
     pub dev_hint: Option<&'static str>,
     /// Its keys, without the topic mappings.
     pub keys: &'static [KeySpec],
 }
 
+/// The sample configuration of a connector's package, and records for it. They are part of the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// Name of the configuration file; a file of this name in the current folder is used instead.
+    pub file: &'static str,
+    /// Its text.
+    pub text: &'static str,
+    /// Topics, each with JSON lines: the files `dev/namespace/name.jsonl`.
+    pub records: &'static [(&'static str, &'static str)],
+}
+
 impl ConnectorInfo {
     /// The declaration of a connector that does not compile.
-    pub const EMPTY: Self = Self {
-        name: "",
-        version: "",
-        about: "",
-        section: "",
-        config_file: None,
-        crate_folder: "",
-        dev_hint: None,
-        keys: &[],
-    };
+    pub const EMPTY: Self =
+        Self { name: "", version: "", about: "", section: "", sample: None, dev_hint: None, keys: &[] };
 }
 
 /// The declarations of a connector without its type: code that needs no more is compiled once for all connectors.

@@ -11,7 +11,7 @@ use super::{
     own_keys::{OwnKeys, OwnTable, literal_of_code},
     reader::KeyReader,
     root::{self, CoreContext},
-    source::{self, ConfigSource, Shipped},
+    source::{self, ConfigSource},
 };
 use crate::{
     core::{
@@ -51,7 +51,7 @@ pub fn load_for<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    let (path, text) = read_file::<C>(source, environment)?;
+    let (path, text) = source::find(source, C::INFO.sample, environment)?;
     load_text_for(checks, &path, text, environment)
 }
 
@@ -66,7 +66,7 @@ pub fn load_tasks_for<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<Vec<C>>, ConfigError> {
-    let (path, text) = read_file::<C>(source, environment)?;
+    let (path, text) = source::find(source, C::INFO.sample, environment)?;
     load_document::<C, _>(checks, &path, text, environment, |resolved, diagnostics| {
         // What is wrong with the first is wrong with all of them.
         let convert = |task| if task == 0 || diagnostics.is_empty() { resolved.convert(diagnostics) } else { None };
@@ -85,17 +85,6 @@ pub fn load_text_for<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     load_document::<C, C>(checks, path, text.into(), environment, |resolved, diagnostics| resolved.convert(diagnostics))
-}
-
-/// The configuration file, and its text.
-fn read_file<C: GeneratedConnector>(
-    source: &ConfigSource,
-    environment: &dyn Environment,
-) -> Result<(PathBuf, String), ConfigError> {
-    let shipped = C::INFO.config_file.map(|file| Shipped { file, crate_folder: C::INFO.crate_folder });
-    let path = source::find(source, shipped, environment)?;
-    let text = source::read(&path)?;
-    Ok((path, text))
 }
 
 fn load_document<C: GeneratedConnector, T>(

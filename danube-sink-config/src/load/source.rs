@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::environment::{self, Environment};
+use super::{
+    connector::Sample,
+    environment::{self, Environment},
+};
 use crate::report::{diagnostic::Diagnostic, error::ConfigError};
 
 /// The source of the configuration.
@@ -13,48 +16,45 @@ use crate::report::{diagnostic::Diagnostic, error::ConfigError};
 pub struct ConfigSource {
     /// The file of the command line: `--config FILE`.
     pub path: Option<PathBuf>,
-}
-
-/// The file that the connector's code names.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shipped {
-    pub(crate) file: &'static str,
-    /// The folder of the connector's package when it was built.
-    pub(crate) crate_folder: &'static str,
+    /// Whether the sample of the connector's package is used if there is no file.
+    pub or_sample: bool,
 }
 
 const HELP: &str = "name the file with `--config FILE` or the variable CONNECTOR_CONFIG_PATH";
 
-/// The first of: the file of the command line, that of the variable, that of the connector's code.
+/// The path and the text of the first of: the file of the command line, that of the variable, the one in the current folder that
+/// is named like the sample, and the sample, if it may be used.
 pub(crate) fn find(
     source: &ConfigSource,
-    shipped: Option<Shipped>,
+    sample: Option<Sample>,
     environment: &dyn Environment,
-) -> Result<PathBuf, ConfigError> {
+) -> Result<(PathBuf, String), ConfigError> {
     if let Some(path) = &source.path {
-        return Ok(path.clone());
+        return read(path);
     }
     if let Some(path) = environment.variable(environment::CONFIG_PATH).filter(|path| !path.is_empty()) {
-        return Ok(path.into());
+        return read(Path::new(&path));
     }
-    let error = |message: String| Err(ConfigError::without_file(Diagnostic::new(message, HELP)));
-    let Some(Shipped { file, crate_folder }) = shipped else {
-        return error("no configuration file is named".to_owned());
+    let Some(Sample { file, text, .. }) = sample else {
+        return Err(error("no configuration file is named".to_owned()));
     };
-    let (in_current_folder, in_crate_folder) = (PathBuf::from(file), Path::new(crate_folder).join(file));
-    match [&in_current_folder, &in_crate_folder].into_iter().find(|path| path.is_file()) {
-        Some(path) => Ok(path.clone()),
-        None => error(format!(
-            "no configuration file: neither `{file}` in the current folder nor `{}` exists",
-            in_crate_folder.display()
-        )),
+    if Path::new(file).is_file() {
+        read(Path::new(file))
+    } else if source.or_sample {
+        Ok((format!("{file} (sample)").into(), text.to_owned()))
+    } else {
+        Err(error(format!("no configuration file is named, and there is no `{file}` in the current folder")))
     }
 }
 
-/// The text of the file, which may be a pipe.
-pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
-    fs::read_to_string(path).map_err(|error| {
-        let message = format!("cannot read the configuration file `{}`: {error}", path.display());
-        ConfigError::without_file(Diagnostic::new(message, HELP))
-    })
+/// The path and the text of a file, which may be a pipe.
+fn read(path: &Path) -> Result<(PathBuf, String), ConfigError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok((path.to_owned(), text)),
+        Err(reason) => Err(error(format!("cannot read the configuration file `{}`: {reason}", path.display()))),
+    }
+}
+
+fn error(message: String) -> ConfigError {
+    ConfigError::without_file(Diagnostic::new(message, HELP))
 }

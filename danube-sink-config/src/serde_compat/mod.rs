@@ -45,11 +45,9 @@ const RESOLVED: &str = "\0danube-sink";
 /// # Errors
 /// Everything that is wrong with the core settings and mappings, and the first error of serde elsewhere.
 pub fn load_struct<T: DeserializeOwned>(checks: ExternalChecks, path: Option<&Path>) -> Result<T, ConfigError> {
-    let path = match path {
-        Some(path) => path.to_owned(),
-        None => source::find(&ConfigSource::default(), None, &ProcessEnvironment)?,
-    };
-    let document = Document::parse(&path, source::read(&path)?, SecretNames::default())?;
+    let source = ConfigSource { path: path.map(Path::to_owned), ..ConfigSource::default() };
+    let (path, text) = source::find(&source, None, &ProcessEnvironment)?;
+    let document = Document::parse(&path, text, SecretNames::default())?;
     load(&document, checks, &ProcessEnvironment)
 }
 

@@ -62,8 +62,7 @@ impl GeneratedConnector for HttpSink {
         version: "0.1.0",
         about: "",
         section: "http_sink",
-        config_file: None,
-        crate_folder: "",
+        sample: None,
         dev_hint: None,
         keys: &[BASE_URL.spec, TOKEN.spec, TIMEOUT.spec],
     };

@@ -8,7 +8,7 @@ use crate::{ConfigSource, load_for};
 #[test]
 fn a_file_that_cannot_be_read_is_reported_with_the_ways_to_name_one() {
     let load = |path: Option<&str>, set: &'static [(&'static str, &'static str)]| {
-        let source = ConfigSource { path: path.map(Into::into) };
+        let source = ConfigSource { path: path.map(Into::into), ..ConfigSource::default() };
         load_for::<HttpSink>(ExternalChecks::SKIP, &source, &variables(set)).map(|_| ()).unwrap_err().to_string()
     };
     let help = "help: name the file with `--config FILE` or the variable CONNECTOR_CONFIG_PATH";
@@ -31,7 +31,7 @@ fn a_pipe_is_a_file() {
         let pipe = pipe.clone();
         move || fs::write(pipe, GOOD)
     });
-    let source = ConfigSource { path: Some(pipe) };
+    let source = ConfigSource { path: Some(pipe), ..ConfigSource::default() };
     let loaded = load_for::<HttpSink>(ExternalChecks::SKIP, &source, &variables(USUAL)).unwrap();
     writer.join().unwrap().unwrap();
     fs::remove_dir_all(folder).unwrap();

@@ -43,7 +43,8 @@ fn load(
 ) -> Result<Loaded<Vec<Store>>, ConfigError> {
     let path: PathBuf = std::env::temp_dir().join(format!("danube-sink-{name}-{}.toml", std::process::id()));
     fs::write(&path, text).unwrap();
-    let loaded = load_tasks_for(checks, &ConfigSource { path: Some(path.clone()) }, environment);
+    let loaded =
+        load_tasks_for(checks, &ConfigSource { path: Some(path.clone()), ..ConfigSource::default() }, environment);
     fs::remove_file(path).unwrap();
     loaded
 }

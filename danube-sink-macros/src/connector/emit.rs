@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{GenericArgument, Ident, LitStr, PathArguments, Type, Visibility};
+use syn::{GenericArgument, Ident, PathArguments, Type, Visibility};
 
 use super::model::CheckedConnector;
 use crate::{
@@ -14,15 +14,16 @@ use crate::{
     },
 };
 
-pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
-    let CheckedConnector { item, section, config, name, version, dev_hint, about, fields, .. } = connector;
+/// `sample` is what the package brings for `dev`.
+pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) -> TokenStream {
+    let CheckedConnector { item, section, name, version, dev_hint, about, fields, .. } = connector;
     let sink = dependency::path();
     let ident = &item.ident;
     let constants = key_constants(connector);
     let keys = keys(settings(connector));
     let name = name.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_NAME")), |name| quote!(#name));
     let version = version.as_ref().map_or_else(|| quote!(::core::env!("CARGO_PKG_VERSION")), |name| quote!(#name));
-    let config = option(config.as_ref().map(LitStr::value).as_ref());
+    let sample = sample.map_or_else(|| quote!(__sink::None), |sample| quote!(__sink::Some(#sample)));
     let dev_hint = option(dev_hint.as_ref());
     let mappings = Mappings::among(fields);
     let (mapping_type, mapping_defaults, mapping_field) = (&mappings.ty, &mappings.defaults, &mappings.field);
@@ -49,8 +50,7 @@ pub(crate) fn emit(connector: &CheckedConnector) -> TokenStream {
                     version: #version,
                     about: #about,
                     section: #section,
-                    config_file: #config,
-                    crate_folder: ::core::env!("CARGO_MANIFEST_DIR"),
+                    sample: #sample,
                     dev_hint: #dev_hint,
                     keys: #keys,
                 };

@@ -18,9 +18,9 @@ pub(crate) fn expand(arguments: TokenStream, item: ItemStruct) -> TokenStream {
     let stub = fallback::Stub::of(&raw);
     match check::check(raw, &mut diagnostics) {
         Some(checked) if diagnostics.is_empty() => {
-            let code = emit::emit(&checked);
-            let file = file::expand(&checked);
-            quote!(#code #file)
+            let file::Expanded { sample, checks } = file::expand(&checked);
+            let code = emit::emit(&checked, sample);
+            quote!(#code #checks)
         }
         // Errors of types show beside those of attributes.
         Some(checked) if checked.item.generics.params.is_empty() => {

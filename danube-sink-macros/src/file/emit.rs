@@ -8,6 +8,8 @@ use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
 
+use super::read::File;
+
 /// The constants; `sink` is the path of the framework. Their errors are at `span`.
 pub(super) fn constants(
     sink: &TokenStream,
@@ -37,11 +39,11 @@ pub(super) fn constants(
     }
 }
 
-/// The build depends on the file.
-pub(super) fn tracked(path: &str) -> TokenStream {
-    quote!(
-        const _: &[::core::primitive::u8] = ::core::include_bytes!(#path);
-    )
+/// The file and the records for `dev`. The build depends on them.
+pub(super) fn sample(name: &str, file: &File) -> TokenStream {
+    let File { path, records, .. } = file;
+    let records = records.iter().map(|(topic, path)| quote!((#topic, ::core::include_str!(#path))));
+    quote!(__sink::Sample { file: #name, text: ::core::include_str!(#path), records: &[#(#records),*] })
 }
 
 fn file_table(table: &FileTable<'_>) -> TokenStream {

@@ -2,8 +2,9 @@
 //! build.
 //!
 //! ```text
-//!  file ──▶ read ──▶ compile_time::validate ─┬▶ errors                  at the literal
-//!                                            └▶ emit ──▶ constants      errors of values that depend on types
+//!  file ──▶ read ─┬▶ compile_time::validate ─┬▶ errors                  at the literal
+//!                 │                          └▶ emit ──▶ constants      errors of values that depend on types
+//!  dev/… ─────────┴▶ emit ──▶ sample                                    the texts, in the program
 //! ```
 //!
 //! A struct with errors of its own is not compared with a file: its keys are not known.
@@ -22,11 +23,21 @@ use crate::{
     field::model::{CheckedField, Role, Source},
 };
 
-/// The errors of the connector's file, as code that does not compile; the connector itself is emitted all the same.
-pub(crate) fn expand(connector: &CheckedConnector) -> TokenStream {
-    let Some(config) = &connector.config else { return TokenStream::new() };
+/// What a file contributes to a connector.
+#[derive(Default)]
+pub(crate) struct Expanded {
+    /// The sample in the connector's declaration, if there is a file.
+    pub(crate) sample: Option<TokenStream>,
+    /// The errors of the file, as code that does not compile; the connector itself is emitted all the same.
+    pub(crate) checks: TokenStream,
+}
+
+pub(crate) fn expand(connector: &CheckedConnector) -> Expanded {
+    let Some(config) = &connector.config else { return Expanded::default() };
     let mut diagnostics = Diagnostics::default();
-    let Some(file) = read::read(config, &mut diagnostics) else { return diagnostics.into_tokens() };
+    let Some(file) = read::read(config, &mut diagnostics) else {
+        return Expanded { sample: None, checks: diagnostics.into_tokens() };
+    };
     let fields: Vec<FieldDecl<'_>> = connector.fields.iter().filter_map(field).collect();
     let name = config.value();
     let defaults: Vec<(&str, &str)> =
@@ -48,8 +59,7 @@ pub(crate) fn expand(connector: &CheckedConnector) -> TokenStream {
         diagnostics.push(config, error.message, error.help);
     }
     let errors = diagnostics.into_tokens();
-    let tracked = emit::tracked(&file.path);
-    quote!(#errors #constants #tracked)
+    Expanded { sample: Some(emit::sample(&name, &file)), checks: quote!(#errors #constants) }
 }
 
 fn field(field: &CheckedField) -> Option<FieldDecl<'_>> {

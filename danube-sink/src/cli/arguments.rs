@@ -61,6 +61,11 @@ impl Job {
         matches!(self, Self::Run | Self::Spool(spool::Options::Drain { .. }))
     }
 
+    /// Whether the sample of the connector's package is used if no file is named.
+    pub(super) fn takes_sample(&self) -> bool {
+        self.load_mode() == LoadMode::Embedded
+    }
+
     /// The format of the output.
     pub(super) fn format(&self) -> Format {
         match self {
@@ -76,7 +81,14 @@ impl Job {
 /// # Errors
 /// What to print instead of executing a command: an error of usage, the help, or the version.
 pub(crate) fn parse(decl: &ConnectorDecl, words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let matches = command(decl).try_get_matches_from(words)?;
+    parsed(decl, &command(decl).try_get_matches_from(words)?)
+}
+
+/// The arguments of what [`command`] has parsed.
+///
+/// # Errors
+/// An error of usage.
+pub(super) fn parsed(decl: &ConnectorDecl, matches: &ArgMatches) -> Result<Arguments, clap::Error> {
     let file = matches.get_one::<PathBuf>("file").cloned();
     let command = match matches.subcommand() {
         Some(("check", matches)) => Command::With(Job::Check(check_options(matches))),
@@ -166,8 +178,8 @@ pub(super) fn command(decl: &ConnectorDecl) -> clap::Command {
                 .long_about(
                     "Starts a broker in this process, creates the mapped topics, publishes the records of JSON-lines \
                      files, and ends when all of them are delivered and acknowledged.\n\n\
-                     The records of topic /namespace/name come from dev/namespace/name.jsonl in the current folder, \
-                     or else in the connector's package.",
+                     The records of topic /namespace/name come from dev/namespace/name.jsonl in the current folder, or \
+                     else from the sample that is part of this program, as does the configuration if no file is named.",
                 )
                 .arg(
                     Arg::new("data")
@@ -310,7 +322,7 @@ fn dev(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Job, clap::Error> {
         data,
         port: matches.get_one("port").copied().unwrap_or_default(),
         keep_running: matches.get_flag("keep-running"),
-        crate_folder: info.crate_folder,
+        sample: info.sample,
         hint: info.dev_hint,
     }))
 }

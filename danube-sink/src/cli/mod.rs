@@ -6,6 +6,7 @@
 //! ```
 
 mod arguments;
+mod catalog;
 mod check;
 #[cfg(feature = "dev")]
 mod dev;
@@ -22,6 +23,7 @@ use std::{
     process::ExitCode,
 };
 
+pub use self::catalog::Catalog;
 use self::{
     arguments::{Arguments, Command, Job},
     check::Report,
@@ -44,16 +46,19 @@ use crate::{
 /// `#[sink_connector]` generates this function beside the struct. A package that is a library and a program writes
 /// `main = false` there, and the function in its `main.rs`.
 pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
-    let load = |mode: LoadMode, source: &ConfigSource| {
-        let Loaded { connector: connectors, core, path, notes, effective, .. } = config::load_tasks::<C>(mode, source)?;
-        let connectors =
-            connectors.into_iter().map(|connector| Box::new(connector) as Box<dyn SinkConnector>).collect();
-        Ok(LoadedConnector { connectors, core, path, notes, effective })
-    };
-    Cli { decl: ConnectorDecl::of::<C>(), crate_name: crate_of::<C>(), load }.main()
+    let cli = Cli::of::<C>();
+    exit_code(match arguments::parse(&cli.decl, std::env::args_os()) {
+        Ok(arguments) => cli.execute(arguments),
+        Err(answer) => print_answer(&answer),
+    })
+}
+
+fn exit_code(outcome: Result<(), Failure>) -> ExitCode {
+    outcome.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }
 
 /// A connector without its type, so that all of this is compiled with the framework and not again with every connector.
+#[derive(Debug)]
 struct Cli {
     decl: ConnectorDecl,
     crate_name: &'static str,
@@ -71,12 +76,15 @@ struct LoadedConnector {
 }
 
 impl Cli {
-    fn main(&self) -> ExitCode {
-        let outcome = match arguments::parse(&self.decl, std::env::args_os()) {
-            Ok(arguments) => self.execute(arguments),
-            Err(answer) => print_answer(&answer),
+    fn of<C: SinkConnector + GeneratedConnector>() -> Self {
+        let load = |mode: LoadMode, source: &ConfigSource| {
+            let Loaded { connector: connectors, core, path, notes, effective, .. } =
+                config::load_tasks::<C>(mode, source)?;
+            let connectors =
+                connectors.into_iter().map(|connector| Box::new(connector) as Box<dyn SinkConnector>).collect();
+            Ok(LoadedConnector { connectors, core, path, notes, effective })
         };
-        outcome.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+        Self { decl: ConnectorDecl::of::<C>(), crate_name: crate_of::<C>(), load }
     }
 
     fn execute(&self, Arguments { file, command }: Arguments) -> Result<(), Failure> {
@@ -86,7 +94,7 @@ impl Cli {
             Command::With(job) => job,
         };
         let format = job.format();
-        let loaded = (self.load)(job.load_mode(), &ConfigSource { path: file });
+        let loaded = (self.load)(job.load_mode(), &ConfigSource { path: file, or_sample: job.takes_sample() });
         let outcome = loaded.map_err(Failure::Invalid).and_then(|loaded| self.work(loaded, job));
         if format == Format::Json { outcome.or_else(Report::print_failure) } else { outcome }
     }

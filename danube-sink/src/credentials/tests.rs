@@ -190,7 +190,7 @@ fn a_token_must_be_a_valid_jwt() {
 fn dev_ignores_certificates_and_token() {
     let folder = Folder::new();
     let text = format!("danube_service_url = \"https://broker:6650\"\ntls_ca_file = \"/nowhere/ca.pem\"\n{REST}");
-    let source = ConfigSource { path: Some(folder.write("connector.toml", &text).into()) };
+    let source = ConfigSource { path: Some(folder.write("connector.toml", &text).into()), ..ConfigSource::default() };
     let set = || environment(vec![("DANUBE_TOKEN", "hunter2".to_owned())]);
     assert_eq!(load_with::<HttpSink>(&source, &set()).unwrap_err().count(), 2);
     let core = load_for::<HttpSink>(

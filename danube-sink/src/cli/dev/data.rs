@@ -25,10 +25,13 @@ impl Data {
         if options.data.is_empty() {
             let mapped: BTreeSet<_> = core.mappings.iter().map(|mapping| &mapping.consumer.topic).collect();
             for topic in mapped {
-                let candidates = candidates(topic, options.crate_folder);
-                match candidates.iter().find(|path| path.is_file()) {
-                    Some(file) => topics.push((topic.clone(), lines(file)?)),
-                    None => searched.extend(candidates),
+                let file = PathBuf::from(format!("dev{topic}.jsonl"));
+                if file.is_file() {
+                    topics.push((topic.clone(), read(&file)?));
+                } else if let Some(text) = sampled(topic, options) {
+                    topics.push((topic.clone(), lines(text)));
+                } else {
+                    searched.push(format!("  {}", file.display()));
                 }
             }
         }
@@ -36,10 +39,9 @@ impl Data {
             if !core.mappings.iter().any(|mapping| mapping.consumer.topic == *topic) {
                 return Err(ConnectorError::configuration(format!("--data: no mapping reads topic {topic}")));
             }
-            topics.push((topic.clone(), lines(file)?));
+            topics.push((topic.clone(), read(file)?));
         }
         if topics.is_empty() && !options.keep_running {
-            let searched: Vec<_> = searched.iter().map(|path| format!("  {}", path.display())).collect();
             return Err(ConnectorError::configuration(format!(
                 "there are no records to publish. Searched for:\n{}\nWrite one of these files with a JSON value on each line, \
                  name another file with --data TOPIC=FILE, or serve other clients with --keep-running",
@@ -55,13 +57,18 @@ impl Data {
     }
 }
 
-fn candidates(topic: &str, crate_folder: &str) -> Vec<PathBuf> {
-    let relative = format!("dev{topic}.jsonl");
-    vec![PathBuf::from(&relative), Path::new(crate_folder).join(relative)]
+/// The records of the program's own sample.
+fn sampled(topic: &str, options: &Options) -> Option<&'static str> {
+    let records = options.sample?.records;
+    records.iter().find(|(of, _)| *of == topic).map(|(_, text)| *text)
 }
 
-fn lines(file: &Path) -> ConnectorResult<Vec<String>> {
+fn read(file: &Path) -> ConnectorResult<Vec<String>> {
     let text = fs::read_to_string(file)
         .map_err(|error| ConnectorError::configuration(format!("{} cannot be read: {error}", file.display())))?;
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+    Ok(lines(&text))
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
 }

@@ -18,7 +18,7 @@ use tokio::{
 use self::{data::Data, progress::Progress};
 use super::{failure::Failure, output::print_progress};
 use crate::{
-    config::ConnectorConfig,
+    config::{ConnectorConfig, private::Sample},
     connector::SinkConnector,
     dev::{BrokerOptions, EmbeddedBroker, Partitions},
     error::{ConnectorError, ConnectorResult, ErrorExt},
@@ -36,7 +36,8 @@ pub(crate) struct Options {
     pub(crate) data: Vec<(String, PathBuf)>,
     pub(crate) port: u16,
     pub(crate) keep_running: bool,
-    pub(crate) crate_folder: &'static str,
+    /// The records of the connector's package.
+    pub(crate) sample: Option<Sample>,
     pub(crate) hint: Option<&'static str>,
 }
 
