@@ -67,8 +67,10 @@ impl Unpublished {
 struct Work {
     /// The pieces to write, the next one last.
     pieces: Vec<PendingRecords>,
-    /// Rejected records. They are settled last, so that the others are delivered even if one stops the connector.
-    rejected: Vec<Rejected>,
+    /// Invalid records. They are settled last, so that the others are delivered even if one stops the connector.
+    invalid: Vec<Rejected>,
+    /// Records that the target refused. They are settled last, too: after a mass refusal they are written again.
+    refused: Vec<Rejected>,
     /// Records whose retries are exhausted: dead letters, whatever the policy for rejected ones.
     exhausted: Vec<Rejected>,
     retries: u32,
@@ -128,14 +130,15 @@ impl Deliver {
     pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<Unpublished> {
         let mut work = Work {
             pieces: Vec::new(),
-            rejected: batch.invalid,
+            invalid: batch.invalid,
+            refused: Vec::new(),
             exhausted: batch.exhausted,
             retries: 0,
             backoff: self.backoff.clone(),
             failing: None,
             ends: false,
         };
-        work.ends = !work.rejected.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
+        work.ends = !work.invalid.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
             if self.leaves_to_the_spool(&work) {
@@ -156,7 +159,8 @@ impl Deliver {
             self.judge(outcome, &mut work).await?;
         }
         drop(work.failing);
-        match self.dead_letters.settle(work.rejected) {
+        let rejected = work.invalid.into_iter().chain(work.refused).collect();
+        match self.dead_letters.settle(rejected) {
             Ok(rejected) => Ok(Unpublished { exhausted: work.exhausted, rejected }),
             Err(error) => {
                 self.dead_letters.publish(work.exhausted, true).await;
@@ -200,11 +204,13 @@ impl Deliver {
             work.failing = None;
             self.mapping.refusals.reset();
         }
-        let is_mass = !rejected.is_empty() && delivered.is_empty() && self.mapping.refusals.refused(rejected.len());
+        let is_last = second_half.is_empty() && retry.is_empty() && work.pieces.is_empty();
+        let is_mass =
+            !rejected.is_empty() && delivered.is_empty() && self.mapping.refusals.refused(rejected.len(), is_last);
         delivered.settle();
         let has_rejected = !rejected.is_empty() || !invalid.is_empty();
-        work.rejected.extend(rejected);
-        work.rejected.extend(invalid);
+        work.refused.extend(rejected);
+        work.invalid.extend(invalid);
         if has_rejected && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop {
             work.ends = true;
         }
@@ -234,7 +240,7 @@ impl Deliver {
     /// Handles a mass refusal: many records refused in a row and none taken, so that the target is at fault.
     async fn mass_refusal(&self, work: &mut Work) -> ConnectorResult<()> {
         let settings = &self.mapping.settings;
-        let Some(last) = work.rejected.last() else { return Ok(()) };
+        let Some(last) = work.refused.last() else { return Ok(()) };
         let reason = last.reason.clone();
         let text = format!(
             "the target refuses all records of {} one by one, so the records are hardly at fault: {reason}",
@@ -248,7 +254,7 @@ impl Deliver {
         self.mapping.observer.mass_refusal();
         // All records in their order, for another attempt.
         let mut all = PendingRecords::default();
-        std::mem::take(&mut work.rejected).into_iter().for_each(|rejected| all.append(rejected.record));
+        std::mem::take(&mut work.refused).into_iter().for_each(|rejected| all.append(rejected.record));
         std::mem::take(&mut work.pieces).into_iter().rev().for_each(|piece| all.append(piece));
         if let Some(run) = all.runs().first() {
             let partition = Arc::clone(&run.partition);
@@ -256,7 +262,6 @@ impl Deliver {
             work.failing.get_or_insert_with(|| self.mapping.fails());
             work.pieces.push(all);
             self.pause(0, work, &text, Some(self.max_backoff)).await;
-            self.mapping.refusals.reset();
             self.mapping.unblock();
         }
         Ok(())

@@ -151,6 +151,26 @@ async fn a_batch_with_many_invalid_records_is_written_twice_and_is_no_mass_refus
     bench.end(pipeline).await;
 }
 
+/// A connector that has a verdict for each record has no halves, and a whole batch of refusals in one write.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_refuses_everything_for_an_hour_costs_one_batch_of_dead_letters() {
+    const SIZE: usize = 20;
+    let mut bench = Bench::with_window(100);
+    bench.mapping().batch_size = SIZE;
+    bench.ledger.refusals_wait();
+    bench.target.answers(vec![Answer::Partial(vec![Fate::Rejected; SIZE]); 60]);
+    // It cannot be decoded, which no answer of the target changes.
+    bench.publish(SIZE + 1);
+    bench.publish_to(TOPIC, 1, Kind::Invalid);
+    bench.publish(3 * SIZE);
+    let pipeline = bench.start();
+    bench.settled().await;
+    let letters: Vec<_> = (0..=4 * SIZE + 1).filter(|number| bench.ledger.entry(*number).dead_letters > 0).collect();
+    let first_batch = 0..SIZE;
+    assert_eq!(letters, first_batch.chain([SIZE + 1]).collect::<Vec<_>>());
+    bench.end(pipeline).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_target_that_goes_away_while_halves_are_written_gets_each_record_once() {
     let bench = Bench::new();

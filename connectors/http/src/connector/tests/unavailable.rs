@@ -19,7 +19,9 @@ async fn recovers(status: u16, mapping: &str, most_letters: usize) {
     const RECORDS: u64 = 200;
     let (api, broker, topic) = (Api::start(), Broker::embedded(Default::default()).await, topic("recovers"));
     let letters = format!("{topic}-letters");
-    let mapping = format!("{mapping}\non_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'");
+    // Two writes have to fail before the engine waits: a first one of all records would make each of them a dead letter.
+    let mapping =
+        format!("{mapping}\nbatch_size = 20\non_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'");
     let running = start(&api, &broker, &topic, &mapping, with_short_backoff).await;
     api.always(HttpReply::status(status, "the key has expired"));
     let confirmed = danube_sink_tests::flood(broker.url(), &topic, 0..RECORDS).await;
