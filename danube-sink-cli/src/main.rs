@@ -1,31 +1,39 @@
-//! The connectors in one program: `danube-sink http run --config http.toml`.
+//! The connectors in one program, `danube-sink http run --config http.toml`, and the command `new` for one of your own.
+
+mod new;
 
 use std::process::ExitCode;
 
 use danube_sink::Catalog;
 
+/// Adds connectors to a catalog: each has the name of its cargo feature, and is missing in a build without it.
+macro_rules! with_connectors {
+    ($catalog:expr, $($name:literal => $connector:path,)*) => {{
+        let catalog: Catalog = $catalog;
+        $(
+            #[cfg(feature = $name)]
+            let catalog = catalog.connector::<$connector>($name);
+            #[cfg(not(feature = $name))]
+            let catalog = catalog.missing($name, concat!(
+                "git clone ", env!("CARGO_PKG_REPOSITORY"),
+                "\n  cargo install --locked --path danube-sink/danube-sink-cli --features ", $name,
+            ));
+        )*
+        catalog
+    }};
+}
+
 fn main() -> ExitCode {
     let about = "Sink connectors for the Danube message broker";
-    let mut catalog = Catalog::new("danube-sink", env!("CARGO_PKG_VERSION"), about);
-    #[cfg(feature = "clickhouse")]
-    {
-        catalog = catalog.connector::<danube_sink_clickhouse::Clickhouse>("clickhouse");
-    }
-    #[cfg(feature = "delta-lake")]
-    {
-        catalog = catalog.connector::<danube_sink_delta_lake::DeltaLake>("delta-lake");
-    }
-    #[cfg(feature = "http")]
-    {
-        catalog = catalog.connector::<danube_sink_http::HttpSink>("http");
-    }
-    #[cfg(feature = "pgvector")]
-    {
-        catalog = catalog.connector::<danube_sink_pgvector::Pgvector>("pgvector");
-    }
-    #[cfg(feature = "postgres")]
-    {
-        catalog = catalog.connector::<danube_sink_postgres::Postgres>("postgres");
-    }
-    catalog.main()
+    let catalog = Catalog::new("danube-sink", env!("CARGO_PKG_VERSION"), about);
+    // A connector is a line here, and a feature and a dependency in Cargo.toml.
+    let catalog = with_connectors!(
+        catalog,
+        "clickhouse" => danube_sink_clickhouse::Clickhouse,
+        "delta-lake" => danube_sink_delta_lake::DeltaLake,
+        "http" => danube_sink_http::HttpSink,
+        "pgvector" => danube_sink_pgvector::Pgvector,
+        "postgres" => danube_sink_postgres::Postgres,
+    );
+    catalog.command("new", new::ABOUT, new::main).main()
 }

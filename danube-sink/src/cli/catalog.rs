@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, process::ExitCode};
 
-use clap::{Arg, ArgMatches, value_parser};
+use clap::{Arg, ArgMatches, error::ErrorKind, value_parser};
 
 use super::{Cli, arguments, exit_code, failure::Failure, print_answer};
 use crate::{config::private::GeneratedConnector, connector::SinkConnector};
@@ -31,10 +31,13 @@ use crate::{config::private::GeneratedConnector, connector::SinkConnector};
 pub struct Catalog {
     command: clap::Command,
     connectors: Vec<(&'static str, Cli)>,
-    commands: Vec<(&'static str, fn(Vec<OsString>) -> ExitCode)>,
+    missing: Vec<(&'static str, &'static str)>,
+    commands: Vec<(&'static str, Run)>,
 }
 
-/// The words after an additional command.
+/// Executes an additional command with its arguments.
+type Run = fn(Vec<OsString>) -> ExitCode;
+/// The words after an additional command, or after the name of a missing connector.
 const WORDS: &str = "words";
 
 impl Catalog {
@@ -47,7 +50,7 @@ impl Catalog {
             .arg_required_else_help(true)
             .subcommand_value_name("CONNECTOR")
             .subcommand_help_heading("Connectors and commands");
-        Self { command, connectors: Vec::new(), commands: Vec::new() }
+        Self { command, connectors: Vec::new(), missing: Vec::new(), commands: Vec::new() }
     }
 
     /// Adds a connector under a name.
@@ -59,30 +62,53 @@ impl Catalog {
         self
     }
 
+    /// Names a connector that this build does not have, such as one whose cargo feature is off. The help lists it. Its use ends
+    /// with exit code 2 and `remedy`: the command that adds it.
+    #[must_use]
+    pub fn missing(mut self, name: &'static str, remedy: &'static str) -> Self {
+        self.command = self.command.subcommand(opaque(name).hide(true));
+        self.missing.push((name, remedy));
+        self
+    }
+
     /// Adds a command that is not a connector's. It receives the arguments, of which the first is `PROGRAM NAME`.
     #[must_use]
     pub fn command(mut self, name: &'static str, about: &'static str, run: fn(Vec<OsString>) -> ExitCode) -> Self {
-        let words = Arg::new(WORDS).num_args(0..).allow_hyphen_values(true).trailing_var_arg(true);
-        let words = words.value_parser(value_parser!(OsString));
-        self.command =
-            self.command.subcommand(clap::Command::new(name).about(about).disable_help_flag(true).arg(words));
+        self.command = self.command.subcommand(opaque(name).about(about));
         self.commands.push((name, run));
         self
     }
 
     /// Executes the command line of this process: what `fn main` returns.
-    pub fn main(self) -> ExitCode {
+    pub fn main(mut self) -> ExitCode {
+        let missing = self.list_of_missing();
+        self.command = self.command.after_help(missing);
         let matches = match self.command.clone().try_get_matches_from(env::args_os()) {
             Ok(matches) => matches,
             Err(answer) => return exit_code(print_answer(&answer)),
         };
         let Some((name, matches)) = matches.subcommand() else { return ExitCode::SUCCESS };
+        if let Some((_, remedy)) = self.missing.iter().find(|(of, _)| *of == name) {
+            let program = self.command.get_name();
+            let text =
+                format!("this build of {program} does not have the connector {name}; add it with\n\n  {remedy}\n");
+            return exit_code(print_answer(&clap::Error::raw(ErrorKind::InvalidSubcommand, text)));
+        }
         if let Some((_, run)) = self.commands.iter().find(|(of, _)| *of == name) {
             let program: OsString = format!("{} {name}", self.command.get_name()).into();
             let words = matches.get_many::<OsString>(WORDS).into_iter().flatten().cloned();
             return run([program].into_iter().chain(words).collect());
         }
         exit_code(self.execute(name, matches))
+    }
+
+    /// The end of the help.
+    fn list_of_missing(&self) -> String {
+        let names: Vec<_> = self.missing.iter().map(|(name, _)| *name).collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        format!("Not in this build, but each says how to add it: {}", names.join(", "))
     }
 
     fn execute(&self, name: &str, matches: &ArgMatches) -> Result<(), Failure> {
@@ -93,4 +119,10 @@ impl Catalog {
             Err(answer) => print_answer(&answer),
         }
     }
+}
+
+/// A command whose words are not parsed here.
+fn opaque(name: &'static str) -> clap::Command {
+    let words = Arg::new(WORDS).num_args(0..).allow_hyphen_values(true).trailing_var_arg(true);
+    clap::Command::new(name).disable_help_flag(true).arg(words.value_parser(value_parser!(OsString)))
 }

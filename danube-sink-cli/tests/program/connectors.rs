@@ -1,0 +1,94 @@
+//! Every connector is a command of the program, in this build or another one.
+
+use std::env;
+
+use serde_json::Value;
+
+use super::{failed, folder, printed};
+
+/// The features of the package that are connectors.
+fn connectors() -> Vec<String> {
+    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().expect("TOML");
+    let features = manifest["features"].as_table().expect("features").keys();
+    features.filter(|name| !["all", "default"].contains(&name.as_str())).cloned().collect()
+}
+
+/// The connectors of this build.
+fn present() -> Vec<String> {
+    let help = printed(&env::temp_dir(), &["--help"]);
+    let lists = |name: &String| help.lines().any(|line| line.split_whitespace().next() == Some(name));
+    connectors().into_iter().filter(lists).collect()
+}
+
+#[test]
+fn a_connector_that_is_not_in_this_build_says_how_to_add_it() {
+    let folder = folder("missing");
+    let (help, present) = (printed(&folder, &["--help"]), present());
+    for name in connectors().into_iter().filter(|name| !present.contains(name)) {
+        let list = help.lines().last().expect("lines");
+        assert!(list.starts_with("Not in this build") && list.contains(&name), "{name}: {help}");
+        for arguments in [&[name.as_str()][..], &[&name, "run", "--config", "x.toml"], &[&name, "--help"]] {
+            let error = failed(&folder, arguments, 2);
+            assert!(error.contains(&format!("--features {name}")), "{arguments:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn every_connector_of_this_build_has_help_template_and_schema() {
+    let folder = folder("described");
+    for name in present() {
+        let help = printed(&folder, &[&name, "--help"]);
+        assert!(
+            help.contains(&format!("Usage: danube-sink {name}")) && help.contains("CONNECTOR_CONFIG_PATH"),
+            "{help}"
+        );
+        let template = printed(&folder, &[&name, "template"]);
+        assert!(template.contains("topic_mappings"), "{name}: {template}");
+        let schema: Value = serde_json::from_str(&printed(&folder, &[&name, "schema"])).expect("JSON");
+        assert!(schema["properties"].as_object().is_some_and(|keys| keys.len() > 1), "{name}: {schema}");
+    }
+}
+
+#[test]
+fn without_a_file_a_connector_says_what_to_do_and_uses_no_sample() {
+    let folder = folder("no-file");
+    for name in present() {
+        for arguments in [&[name.as_str()][..], &[&name, "run"], &[&name, "check"], &[&name, "config"]] {
+            let error = failed(&folder, arguments, 78);
+            for part in ["--config", "CONNECTOR_CONFIG_PATH"] {
+                assert!(error.contains(part), "{arguments:?}: no {part} in {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_word_that_is_no_connector_is_wrong_usage() {
+    let error = failed(&folder("unknown"), &["postgress"], 2);
+    assert!(error.contains("postgress"), "{error}");
+}
+
+/// The folder has neither a configuration nor records: both are from the sample in the program.
+#[cfg(feature = "delta-lake")]
+#[test]
+fn dev_has_its_sample_in_the_program() {
+    let folder = folder("sample");
+    let text = printed(&folder, &["delta-lake", "dev"]);
+    assert!(text.contains(" records delivered and acknowledged"), "{text}");
+    assert!(folder.join("earthquakes/_delta_log").is_dir());
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn dev_has_its_records_in_the_program() {
+    use danube_sink::testing::{HttpReply, HttpServer};
+
+    let folder = folder("records");
+    let api = HttpServer::start(|_| HttpReply::status(204, "")).expect("a free port");
+    let text = include_str!("../../../connectors/http/connector.toml").replace("http://localhost:8080", &api.url());
+    std::fs::write(folder.join("mine.toml"), text).expect("a file");
+    let text = printed(&folder, &["http", "--config", "mine.toml", "dev"]);
+    assert!(text.contains("100 of 100 records"), "{text}");
+    assert_eq!(api.requests().len(), 100);
+}

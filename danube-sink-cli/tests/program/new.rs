@@ -1,0 +1,131 @@
+//! `danube-sink new` makes a project. `.ci/new` builds and tests one.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use super::{failed, folder, printed};
+
+const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The files of a folder, relative to it.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => drop(files.insert(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned())),
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_project_has_its_name_everywhere() {
+    let folder = folder("project");
+    let output = printed(&folder, &["new", "orders-to-s3"]);
+    for command in ["cd orders-to-s3", "cargo run -- dev", "cargo test"] {
+        assert!(output.contains(command), "no {command} in {output}");
+    }
+    let project = folder.join("orders-to-s3");
+    let expected = [
+        ".cargo/config.toml",
+        ".cargo/protoc",
+        ".dockerignore",
+        ".gitignore",
+        "Cargo.lock",
+        "Cargo.toml",
+        "Dockerfile",
+        "README.md",
+        "connector.toml",
+        "dev/default/orders.jsonl",
+        "rust-toolchain.toml",
+        "src/conformance.rs",
+        "src/main.rs",
+    ];
+    assert_eq!(files(&project), expected.map(str::to_owned).into());
+    for file in expected {
+        let text = fs::read_to_string(project.join(file)).expect("text");
+        for placeholder in ["my-connector", "my_connector", "{rust_version}", "{framework}"] {
+            assert!(!text.contains(placeholder), "{placeholder} in {file}");
+        }
+    }
+    let read = |file: &str| fs::read_to_string(project.join(file)).expect("text");
+    assert!(read("connector.toml").contains("[[orders_to_s3.topic_mappings]]"));
+    assert!(read("src/main.rs").contains("section = \"orders_to_s3\""));
+    assert!(
+        read("Dockerfile").contains("/usr/local/bin/") && read("Dockerfile").contains("ENTRYPOINT [\"orders-to-s3\"]")
+    );
+    assert_eq!(read("dev/default/orders.jsonl").lines().count(), 20);
+}
+
+#[test]
+fn a_project_depends_on_the_repository_or_on_a_checkout() {
+    let folder = folder("dependency");
+    let dependency = |name: &str| {
+        let manifest: toml::Table = fs::read_to_string(folder.join(name).join("Cargo.toml")).unwrap().parse().unwrap();
+        assert_eq!(manifest["package"]["name"].as_str(), Some(name));
+        manifest["dependencies"]["danube-sink"].clone()
+    };
+    printed(&folder, &["new", "by-git"]);
+    let by_git = dependency("by-git");
+    assert_eq!(by_git["git"].as_str(), Some(env!("CARGO_PKG_REPOSITORY")));
+    assert_eq!(by_git["version"].as_str(), Some(env!("CARGO_PKG_VERSION")));
+    assert!(by_git.get("branch").or(by_git.get("tag")).is_some());
+
+    printed(&folder, &["new", "by-path", "--path", CHECKOUT]);
+    let path = dependency("by-path")["path"].as_str().expect("a path").to_owned();
+    assert!(Path::new(&path).is_absolute() && Path::new(&path).join("src/lib.rs").is_file(), "{path}");
+
+    let error = failed(&folder, &["new", "by-nothing", "--path", "."], 1);
+    assert!(error.contains("danube-sink/Cargo.toml") && error.contains("checkout"), "{error}");
+    assert!(!folder.join("by-nothing").exists());
+}
+
+#[test]
+fn a_folder_with_files_is_left_alone() {
+    let folder = folder("occupied");
+    fs::create_dir(folder.join("mine")).unwrap();
+    fs::write(folder.join("mine/notes.txt"), "mine").unwrap();
+    fs::write(folder.join("file"), "mine").unwrap();
+    for name in ["mine", "file"] {
+        let error = failed(&folder, &["new", name], 1);
+        assert!(error.contains(name) && error.contains("choose another name"), "{error}");
+    }
+    assert_eq!(files(&folder), ["file", "mine/notes.txt"].map(str::to_owned).into());
+    fs::create_dir(folder.join("empty")).unwrap();
+    printed(&folder, &["new", "empty"]);
+    assert!(folder.join("empty/src/main.rs").is_file());
+}
+
+#[test]
+fn a_name_that_is_none_of_a_package_is_refused() {
+    let folder = folder("names");
+    for name in ["9lives", "a/b", "Orders", "test"] {
+        let error = failed(&folder, &["new", name], 2);
+        assert!(error.contains(name) && error.contains("-sink"), "{error}");
+    }
+    assert!(files(&folder).is_empty());
+}
+
+/// The build of danube-core runs it.
+#[cfg(unix)]
+#[test]
+fn the_launcher_of_protoc_is_executable_and_named_by_the_project() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = folder("protoc");
+    printed(&folder, &["new", "mine"]);
+    let launcher = folder.join("mine/.cargo/protoc");
+    assert_eq!(fs::metadata(launcher).unwrap().permissions().mode() & 0o111, 0o111);
+    let config: toml::Table = fs::read_to_string(folder.join("mine/.cargo/config.toml")).unwrap().parse().unwrap();
+    assert_eq!(config["env"]["PROTOC"]["value"].as_str(), Some(".cargo/protoc"));
+}
+
+#[test]
+fn the_documentation_names_the_repository() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(env!("CARGO_PKG_REPOSITORY")), "{}", env!("CARGO_PKG_REPOSITORY"));
+}
