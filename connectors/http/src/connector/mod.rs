@@ -21,7 +21,7 @@ use target::{Options, Target};
     main = false,
     config = "connector.toml",
     validate = Self::is_consistent,
-    dev_hint = "The records are at the API; `cargo run -p danube-sink-http --example receiver` is one that prints requests"
+    dev_hint = "The records are at the API; in a checkout, `cargo run -p danube-sink-http --example receiver` is one that prints them"
 )]
 pub struct HttpSink {
     /// The API; the `path` of each mapping is appended to its `url`.

@@ -34,12 +34,13 @@ impl Target {
         write_timeout: Duration,
     ) -> ConnectorResult<Self> {
         // A write of several requests in sequence has time for a slow one before the last, and for its own work after it.
-        let builder = reqwest::Client::builder().user_agent(concat!("http-sink/", env!("CARGO_PKG_VERSION")));
+        let builder =
+            reqwest::Client::builder().user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
         let target =
             Self { client: api.client(builder, secret, write_timeout / 2)?, health_path: health_path.to_owned() };
         let help = format!(
             "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SINK_SECRET; \
-             `cargo run -p danube-sink-http --example receiver` starts one to try with",
+             in a checkout, `cargo run -p danube-sink-http --example receiver` starts one to try with",
             api.url
         );
         target.client.is_there_at_start(&target.health_path, &help).await?;
