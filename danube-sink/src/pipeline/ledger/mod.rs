@@ -158,6 +158,9 @@ impl DeliveryLedger {
     /// Ends the attachment: acknowledgements would not count.
     pub(crate) fn detach(&mut self) {
         self.attached = None;
+        if self.in_flight() == 0 {
+            return;
+        }
         self.waiting.clear();
         for slot in &mut self.slots {
             if matches!(slot.state, State::Settled | State::Sent) {
