@@ -14,11 +14,15 @@ use reqwest::{
     redirect::Policy,
 };
 
-use super::{client::Client, secrets::Secrets};
+use super::{
+    client::Client,
+    oauth2::{OAuth2, Tokens},
+    secrets::Secrets,
+};
 
 /// Connection settings of an HTTP API: a table of settings, as a field of a connector's struct.
 #[derive(Debug, Setting)]
-#[setting(validate = Self::has_a_certificate_for_its_key)]
+#[setting(validate = Self::is_consistent)]
 pub struct Api {
     /// Address of the API, such as `https://host/path`.
     #[setting(validate = is_plain)]
@@ -39,6 +43,8 @@ pub struct Api {
     pub cert_file: Option<PathBuf>,
     /// Private key of `cert_file`, in PEM; not needed if `cert_file` contains it.
     pub key_file: Option<PathBuf>,
+    /// OAuth 2.0 client credentials: the connector fetches access tokens, and the secret is the client secret.
+    pub oauth2: Option<OAuth2>,
 }
 
 impl Api {
@@ -46,12 +52,12 @@ impl Api {
     ///
     /// `builder` sets what is special about the connector, such as its user agent; these settings override it. The secret is sent
     /// as `Basic` with [`username`](Self::username) (an empty password without a secret), as it is in
-    /// [`secret_header`](Self::secret_header), else as `Bearer`. No request takes longer than nine tenths of
+    /// [`secret_header`](Self::secret_header), else as `Bearer`; with [`oauth2`](Self::oauth2) it is the client secret. No request takes longer than nine tenths of
     /// `write_timeout`, so that its error is reported, and not that the runtime cancelled the attempt.
     ///
     /// # Errors
     /// [`ConnectorError::Initialization`] if a file cannot be read or is not PEM, or the secret is not valid in a header;
-    /// [`ConnectorError::Configuration`] if `secret_header` is set without a secret.
+    /// [`ConnectorError::Configuration`] if `secret_header` or `oauth2` is set without a secret.
     pub fn client(
         &self,
         builder: ClientBuilder,
@@ -62,7 +68,7 @@ impl Api {
             return Err(ConnectorError::configuration("`secret_header` is set, but not the secret that it carries"));
         }
         let mut headers = HeaderMap::new();
-        let credential = self.credential(secret);
+        let credential = if self.oauth2.is_some() { None } else { self.credential(secret) };
         if let Some((name, scheme, credential)) = &credential {
             let value = HeaderValue::try_from(format!("{scheme}{credential}"));
             let mut value = value.initialization("put the credential into a header")?;
@@ -80,7 +86,16 @@ impl Api {
         let client = self.with_certificates(builder)?.build().initialization("prepare the HTTP client")?;
         // An API may repeat the password of a login alone.
         let login = credential.map(|(.., credential)| Secret::new(credential));
-        Ok(Client::new(client, self.url.clone(), timeout, Secrets::new(login.iter().chain(secret))))
+        let tokens = match (&self.oauth2, secret) {
+            (None, _) => None,
+            (Some(settings), Some(secret)) => Some(Tokens::new(client.clone(), settings.clone(), secret.clone())),
+            (Some(_), None) => {
+                return Err(ConnectorError::configuration(
+                    "`oauth2` is set, but not the secret, which is the client secret",
+                ));
+            }
+        };
+        Ok(Client::new(client, self.url.clone(), timeout, Secrets::new(login.iter().chain(secret)), tokens))
     }
 
     /// Adds the trusted CAs and the client certificate.
@@ -130,7 +145,11 @@ impl Api {
         }
     }
 
-    fn has_a_certificate_for_its_key(&self) -> Result<(), Diagnostic> {
+    fn is_consistent(&self) -> Result<(), Diagnostic> {
+        if self.oauth2.is_some() && (self.username.is_some() || self.secret_header.is_some()) {
+            let message = "conflicts with `username` and `secret_header`";
+            return Err(Diagnostic::of_key("oauth2", message, "remove them: the access token is the credential"));
+        }
         let alone = self.key_file.is_some() && self.cert_file.is_none();
         let diagnostic =
             || Diagnostic::of_key("key_file", "a key without its certificate", "set `cert_file`, or remove `key_file`");
@@ -145,7 +164,7 @@ fn read(file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
     Ok((what, pem))
 }
 
-fn is_plain(url: &Url) -> Result<(), &'static str> {
+pub(crate) fn is_plain(url: &Url) -> Result<(), &'static str> {
     let no_user = url.username().is_empty() && url.password().is_none();
     let plain = no_user && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
     plain.then_some(()).ok_or("expected `https://host/path`, without user, password, `?` and `#`")

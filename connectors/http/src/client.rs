@@ -1,40 +1,77 @@
 //! The HTTP client of an API.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, fmt, io, time::Duration};
 
 use danube_sink::{
-    ConnectorError, ConnectorResult,
+    ConnectorError, ConnectorResult, Secret,
     TargetFailure::{self, Busy, NotReady, Refused, Unauthenticated},
 };
-use reqwest::{Error, Method, RequestBuilder, Url};
+use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, header::CONTENT_ENCODING};
 
 use super::{
     answer::{Answer, advice},
+    compression::Compression,
+    oauth2::Tokens,
     path::{PATH_RULE, behind, is_path},
     secrets::Secrets,
 };
 
 /// An HTTP client for one API, which [`Api::client`](crate::Api::client) builds.
-#[derive(Debug)]
 pub struct Client {
     client: reqwest::Client,
     url: Url,
+    /// What the secret path is appended to; `url` without one.
+    shown: Url,
     timeout: Duration,
     /// Masked in responses that repeat them.
     secrets: Secrets,
+    tokens: Option<Tokens>,
+    compression: Compression,
 }
 
 /// Why a request failed: the class, and a message.
 type Failure = (TargetFailure, String);
 
 impl Client {
-    pub(crate) fn new(client: reqwest::Client, url: Url, timeout: Duration, secrets: Secrets) -> Self {
-        Self { client, url, timeout, secrets }
+    pub(crate) fn new(
+        client: reqwest::Client,
+        url: Url,
+        timeout: Duration,
+        secrets: Secrets,
+        tokens: Option<Tokens>,
+    ) -> Self {
+        let compression = Compression::None;
+        Self { client, shown: url.clone(), url, timeout, secrets, tokens, compression }
     }
 
-    /// The address of the API.
+    /// Appends a path or a query that is a secret to the address, such as that of a Slack webhook or of an Azure signature. The
+    /// query is appended to that of each request.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Configuration`] if it is neither.
+    pub fn with_secret_path(mut self, path: &Secret) -> ConnectorResult<Self> {
+        let url = behind(&self.url, path.expose()).ok().filter(|_| is_path(path.expose()));
+        self.url =
+            url.ok_or_else(|| ConnectorError::configuration(format!("the secret path is not valid: {PATH_RULE}")))?;
+        self.secrets = self.secrets.and(path);
+        Ok(self)
+    }
+
+    /// Compresses the bodies of requests.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The address of the API, with the secret path if there is one.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The address of the API without the secret path, for messages.
+    pub fn shown_url(&self) -> &Url {
+        &self.shown
     }
 
     /// The timeout of one request.
@@ -67,9 +104,34 @@ impl Client {
         };
         let (client, request) = request.build_split();
         let request = request.map_err(failed)?;
-        let sent = request.try_clone();
-        let response = client.execute(request).await.map_err(failed)?;
-        Ok(Answer::read(response, sent, &self.secrets).await)
+        // Compared with the response before it is compressed.
+        let plain = request.try_clone();
+        let mut request = self.compressed(request).map_err(|message| (Refused, format!("{what}: {message}")))?;
+        let Some(tokens) = &self.tokens else {
+            let response = client.execute(request).await.map_err(failed)?;
+            return Ok(Answer::read(response, plain, &self.secrets).await);
+        };
+        let again = request.try_clone();
+        let mut token = tokens.token().await?;
+        token.authorize(&mut request);
+        let mut response = client.execute(request).await.map_err(failed)?;
+        if let (StatusCode::UNAUTHORIZED, Some(mut again)) = (response.status(), again) {
+            // The token may be revoked: once more with a new one.
+            tokens.forget(&token).await;
+            token = tokens.token().await?;
+            token.authorize(&mut again);
+            response = client.execute(again).await.map_err(failed)?;
+        }
+        Ok(Answer::read(response, plain, &self.secrets.and(&token.value)).await)
+    }
+
+    fn compressed(&self, mut request: Request) -> Result<Request, ConnectorError> {
+        if let (Some(encoding), Some(body)) = (self.compression.header(), request.body().and_then(Body::as_bytes)) {
+            let body = self.compression.apply(body)?;
+            *request.body_mut() = Some(body.into());
+            request.headers_mut().insert(CONTENT_ENCODING, encoding);
+        }
+        Ok(request)
     }
 
     /// Health check: sends `HEAD` to a path behind the address. Any response counts as healthy, even 404, 405 or 501 of an API
@@ -95,7 +157,7 @@ impl Client {
     async fn head(&self, path: &str) -> ConnectorResult<Result<(), Failure>> {
         let url = behind(&self.url, path).ok().filter(|_| is_path(path));
         let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {PATH_RULE}")))?;
-        let what = format!("HEAD {url}");
+        let what = format!("HEAD {}{path}", self.shown.as_str().trim_end_matches('/'));
         let answer = match self.answer(&what, self.request(Method::HEAD, url)).await {
             Ok(answer) => answer,
             Err(failure) => return Ok(Err(failure)),
@@ -106,6 +168,13 @@ impl Client {
             _ => return Ok(Ok(())),
         };
         Ok(Err((failure, format!("{what} was answered {}{}", answer.status, advice(failure)))))
+    }
+}
+
+/// Leaves out the secret path.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.shown)
     }
 }
 

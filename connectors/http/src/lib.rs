@@ -51,9 +51,11 @@ mod answer;
 mod answers;
 mod api;
 mod client;
+mod compression;
 mod connector;
 mod excerpt;
 mod headers;
+mod oauth2;
 mod path;
 mod secrets;
 
@@ -64,7 +66,9 @@ pub use self::{
     answers::{Answers, FilledIn, Statuses, usual, verdicts},
     api::Api,
     client::Client,
+    compression::Compression,
     connector::HttpSink,
     headers::Headers,
+    oauth2::OAuth2,
     path::Path,
 };

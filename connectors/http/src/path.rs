@@ -64,8 +64,16 @@ impl Setting for Path {
 }
 
 /// The URL of a path behind an address.
+///
+/// A query of the address, which holds a secret, is appended to that of the path.
 pub(crate) fn behind(base: &Url, path: &str) -> Result<Url, <Url as FromStr>::Err> {
-    format!("{}{path}", without_slash(base)).parse()
+    match base.as_str().split_once('?') {
+        None => format!("{}{path}", without_slash(base)).parse(),
+        Some((base, query)) => {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            format!("{}{path}{separator}{query}", base.trim_end_matches('/')).parse()
+        }
+    }
 }
 
 fn without_slash(base: &Url) -> &str {

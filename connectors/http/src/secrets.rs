@@ -10,7 +10,7 @@ use danube_sink::Secret;
 const PART: usize = 3;
 
 /// The forms of secrets that no message may contain, however they are escaped.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -26,6 +26,17 @@ impl Secrets {
             let parts = secret.split(|letter: char| !letter.is_ascii_alphanumeric());
             forms.extend(parts.filter(|part| part.len() >= PART).map(str::to_owned));
         }
+        Self::sorted(forms)
+    }
+
+    /// These, and one more.
+    pub(crate) fn and(&self, secret: &Secret) -> Self {
+        let mut forms = self.0.clone();
+        forms.extend(Self::new([secret]).0);
+        Self::sorted(forms)
+    }
+
+    fn sorted(mut forms: Vec<String>) -> Self {
         // Longer forms first: masking a part would keep the whole from being found.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         Self(forms)

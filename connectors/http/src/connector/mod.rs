@@ -1,12 +1,13 @@
 //! Sends records of Danube topics to an HTTP API: `cargo run -p danube-sink-http -- dev`
 
 mod endpoint;
+mod pace;
 mod target;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    Answers, Api,
+    Answers, Api, Compression,
     reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
 };
 use danube_sink::{
@@ -32,9 +33,17 @@ pub struct HttpSink {
     /// Name of the idempotency header, by which the API recognizes a retried request.
     #[setting(default = "idempotency-key")]
     idempotency_header: Parsed<HeaderName>,
-    /// Maximum number of concurrent requests.
+    /// Path or query with a secret, appended to `url`, such as that of a Slack webhook or of an Azure signature.
+    #[setting(secret)]
+    secret_path: Option<Secret>,
+    /// Maximum number of concurrent requests. While the API is busy there are fewer.
     #[setting(default = 8, range = 1..=1024)]
     concurrency: usize,
+    /// Maximum number of requests a second; each of `tasks` has its own limit. Without it, there is none.
+    #[setting(range = 1..=1_000_000)]
+    requests_per_second: Option<u32>,
+    /// Compression of request bodies.
+    compression: Compression,
     /// Path of the health check, which sends HEAD to it; appended to `url`.
     #[setting(default = "")]
     health_path: String,
@@ -50,17 +59,12 @@ pub struct HttpSink {
 #[sink_connector]
 impl SinkConnector for HttpSink {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        let target = Target::find(&self.api, self.secret.as_ref(), &self.health_path, config.write_timeout).await?;
-        self.target = Late::new(target);
+        self.target = Late::new(Target::find(self, config.write_timeout).await?);
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let options = Options {
-            answers: &self.answers,
-            idempotency_header: &self.idempotency_header,
-            concurrency: self.concurrency,
-        };
+        let options = Options { answers: &self.answers, idempotency_header: &self.idempotency_header };
         self.target.write(self.topics.batch(records)?, &options).await
     }
 

@@ -1,47 +1,59 @@
 //! The API as a target: sends the requests of a batch.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use danube_sink::{RecordId, prelude::*};
+
 use crate::{
-    Answers, Api, Client,
+    Answers, Client,
     reqwest::{
         self,
         header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     },
     usual,
 };
-use danube_sink::{RecordId, prelude::*};
 
-use super::endpoint::{Endpoint, Head, Request};
+use super::{
+    HttpSink,
+    endpoint::{Endpoint, Head, Request},
+    pace::{AdaptiveConcurrency, RateLimit},
+};
 
 /// An API that has answered the health check at start.
+#[derive(Debug)]
 pub(crate) struct Target {
     client: Client,
     health_path: String,
+    concurrency: AdaptiveConcurrency,
+    rate_limit: Option<RateLimit>,
 }
 
 /// Settings of requests that are the same for all mappings.
 pub(crate) struct Options<'o> {
     pub(crate) answers: &'o Answers,
     pub(crate) idempotency_header: &'o HeaderName,
-    pub(crate) concurrency: usize,
 }
 
 impl Target {
     /// Connects to the API and checks its health.
-    pub(crate) async fn find(
-        api: &Api,
-        secret: Option<&Secret>,
-        health_path: &str,
-        write_timeout: Duration,
-    ) -> ConnectorResult<Self> {
+    pub(crate) async fn find(sink: &HttpSink, write_timeout: Duration) -> ConnectorResult<Self> {
         // A write of several requests in sequence has time for a slow one before the last, and for its own work after it.
-        let builder =
-            reqwest::Client::builder().user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-        let target =
-            Self { client: api.client(builder, secret, write_timeout / 2)?, health_path: health_path.to_owned() };
+        let builder = reqwest::Client::builder().user_agent(concat!("danube-sink-http/", env!("CARGO_PKG_VERSION")));
+        let client = sink.api.client(builder, sink.secret.as_ref(), write_timeout / 2)?;
+        let client = client.with_compression(sink.compression);
+        let target = Self {
+            client: match &sink.secret_path {
+                Some(path) => client.with_secret_path(path)?,
+                None => client,
+            },
+            health_path: sink.health_path.clone(),
+            concurrency: AdaptiveConcurrency::new(sink.concurrency),
+            rate_limit: sink.requests_per_second.map(RateLimit::new),
+        };
         let help = format!(
             "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SINK_SECRET; \
              in a checkout, `cargo run -p danube-sink-http --example receiver` starts one to try with",
-            api.url
+            sink.api.url
         );
         target.client.is_there_at_start(&target.health_path, &help).await?;
         Ok(target)
@@ -53,12 +65,29 @@ impl Target {
     /// The error of the batch, or a partial failure that names the records that the API does not have.
     pub(crate) async fn write(&self, mut batch: Batch<'_, Endpoint>, options: &Options<'_>) -> ConnectorResult<()> {
         let requests = Endpoint::requests(&mut batch, self.client.url())?;
-        let longest = self.client.timeout();
-        batch.concurrently(options.concurrency, longest, requests, |request| self.send(options, request)).await
+        let (longest, is_busy) = (self.client.timeout(), AtomicBool::new(false));
+        let send = async |request| {
+            let sent = self.send(options, request).await;
+            is_busy.fetch_or(matches!(sent, Err(ConnectorError::Retryable { .. })), Ordering::Relaxed);
+            sent
+        };
+        let written = batch.concurrently(self.concurrency.current(), longest, requests, send).await;
+        self.concurrency.follow(is_busy.into_inner());
+        written
     }
 
     async fn send(&self, options: &Options<'_>, request: Request<'_>) -> ConnectorResult<()> {
         let Request { key: Head { method, url, headers }, mut batch } = request;
+        if let Some(limit) = &self.rate_limit
+            && !limit.wait((batch.deadline() - self.client.timeout()).into()).await
+        {
+            // No time for it in this attempt: no failure.
+            let mut later = PartialFailure::default();
+            for record in batch.records() {
+                later.again(record);
+            }
+            return batch.finish(later.into_result());
+        }
         let (content_type, body) = Endpoint::content(&mut batch)?;
         let endpoint = batch.own();
         let key = match batch.records() {
@@ -73,7 +102,7 @@ impl Target {
             all.insert(name, value);
         }
         // The template as configured, without values of the record.
-        let what = format!("{method} {}", endpoint.path.url_template(self.client.url()));
+        let what = format!("{method} {}", endpoint.path.url_template(self.client.shown_url()));
         let request = self.client.request(method, url).headers(all).body(body);
         let answer = self.client.send(&what, request).await?;
         let configured = endpoint.answers.meaning(answer.status).or_else(|| options.answers.meaning(answer.status));

@@ -2,11 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod answers;
 mod api;
 mod conformance;
 mod delivery;
 mod echoes;
+mod pace;
 mod payloads;
 mod readme;
 mod requests;

@@ -1,0 +1,50 @@
+//! Compression and the rate limit.
+
+use std::{io::Read, time::Instant};
+
+use danube_sink::{
+    SinkConnector,
+    testing::{HttpReply, HttpServer},
+};
+
+use super::{api::Api, connected, record, records, report, toml};
+
+#[tokio::test]
+async fn a_compressed_body_is_what_it_was_and_no_value_of_it_is_in_an_error() {
+    let api = HttpServer::start(|request| {
+        if request.method == "HEAD" { HttpReply::status(405, "") } else { HttpReply::status(400, "not with Zanzibar") }
+    })
+    .unwrap();
+    for encoding in ["gzip", "zstd"] {
+        let file = format!(
+            "[http_sink]\napi.url = '{}'\ncompression = '{encoding}'\n\n[[http_sink.topic_mappings]]\ntopic = '{}'\n\
+             subscription = 'http'\n",
+            api.url(),
+            super::TOPIC
+        );
+        let mut sink = connected(&file, &[]).await;
+        let payload = r#"{"city":"Zanzibar"}"#;
+        let text = report(sink.process_batch(vec![record(0, payload)]).await);
+        assert!(text.contains("not with ***"), "{text}");
+        let seen = api.requests().pop().unwrap();
+        assert_eq!(seen.header("content-encoding"), encoding);
+        let mut body = Vec::new();
+        match encoding {
+            "gzip" => flate2::read::GzDecoder::new(&seen.body[..]).read_to_end(&mut body).unwrap(),
+            _ => zstd::Decoder::new(&seen.body[..]).unwrap().read_to_end(&mut body).unwrap(),
+        };
+        assert_eq!(String::from_utf8(body).unwrap(), payload);
+    }
+}
+
+#[tokio::test]
+async fn requests_a_second_are_a_limit_and_what_has_no_time_is_no_failure() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "requests_per_second = 100", ""), &[]).await;
+    let start = Instant::now();
+    sink.process_batch(records(30)).await.unwrap();
+    assert!(start.elapsed().as_millis() >= 290, "{:?}", start.elapsed());
+    let mut slow = connected(&toml(&api, "requests_per_second = 1", ""), &[]).await;
+    let text = report(slow.process_batch(records(100)).await);
+    assert!(text.contains("not tried by itself"), "{text}");
+}

@@ -1,0 +1,181 @@
+//! OAuth 2.0 client credentials: access tokens that are fetched and renewed.
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use danube_sink::{
+    Secret, Setting,
+    TargetFailure::{self, Busy, Misconfigured, NotReady, Unauthenticated},
+};
+use reqwest::{
+    Request, StatusCode, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
+use serde::Deserialize;
+use tokio::{sync::Mutex, time::Instant};
+
+use super::api::is_plain;
+
+/// OAuth 2.0 client credentials (RFC 6749, section 4.4): a table of settings in [`Api`](crate::Api). The connector's secret is the
+/// client secret. A token is renewed before it expires, and when the API answers 401.
+#[derive(Debug, Clone, Setting)]
+pub struct OAuth2 {
+    /// Address of the token endpoint, such as `https://login.example.com/oauth2/token`.
+    #[setting(validate = is_plain)]
+    token_url: Url,
+    /// Client id; the secret is the client secret.
+    #[setting(length = 1..)]
+    client_id: String,
+    /// Scopes of the token, separated by spaces.
+    scope: Option<String>,
+    /// Audience of the token, for servers that ask for one.
+    audience: Option<String>,
+    /// How the client authenticates itself at the token endpoint: `basic`, in the `authorization` header, or in the `body`.
+    client_auth: ClientAuth,
+}
+
+/// How a client authenticates itself at a token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Setting)]
+enum ClientAuth {
+    #[default]
+    Basic,
+    Body,
+}
+
+/// Fetches the access tokens of a client, and keeps the current one.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    client: reqwest::Client,
+    settings: OAuth2,
+    secret: Secret,
+    current: Mutex<Option<Token>>,
+}
+
+/// An access token, as a header.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    pub(crate) value: Secret,
+    header: HeaderValue,
+    renew_at: Option<Instant>,
+}
+
+/// The response of a token endpoint (RFC 6749, sections 5.1 and 5.2).
+#[derive(Deserialize)]
+struct Response {
+    access_token: Option<String>,
+    token_type: Option<String>,
+    expires_in: Option<u64>,
+    error: Option<String>,
+}
+
+impl Token {
+    /// Puts the token into a request.
+    pub(crate) fn authorize(&self, request: &mut Request) {
+        request.headers_mut().insert(AUTHORIZATION, self.header.clone());
+    }
+}
+
+impl Tokens {
+    pub(crate) fn new(client: reqwest::Client, settings: OAuth2, secret: Secret) -> Self {
+        Self { client, settings, secret, current: Mutex::new(None) }
+    }
+
+    /// The current token, or a new one. Requests that need one at the same time wait for one answer.
+    ///
+    /// # Errors
+    /// The class of the failure, and its message.
+    pub(crate) async fn token(&self) -> Result<Token, (TargetFailure, String)> {
+        let mut current = self.current.lock().await;
+        if let Some(token) = &*current
+            && token.renew_at.is_none_or(|at| Instant::now() < at)
+        {
+            return Ok(token.clone());
+        }
+        Ok(current.insert(self.fetch().await?).clone())
+    }
+
+    /// Forgets a token that the API has refused, unless there is a newer one.
+    pub(crate) async fn forget(&self, refused: &Token) {
+        let mut current = self.current.lock().await;
+        current.take_if(|token| token.header == refused.header);
+    }
+
+    async fn fetch(&self) -> Result<Token, (TargetFailure, String)> {
+        let what = format!("fetch an access token from {}", self.settings.token_url);
+        let asked = Instant::now();
+        let lost = |error: reqwest::Error| (Busy, format!("{what}: {}", error.without_url()));
+        let response = self.request().send().await.map_err(lost)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(lost)?;
+        let answer = serde_json::from_slice(&body).ok();
+        if !status.is_success() {
+            return Err(refusal(&what, status, answer));
+        }
+        let Some(Response { access_token: Some(token), token_type, expires_in, .. }) = answer else {
+            return Err((NotReady, format!("{what}: the response has no `access_token`; correct `token_url`")));
+        };
+        if token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+            return Err((Misconfigured, format!("{what}: the token is not of the type Bearer")));
+        }
+        let mut header = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| (NotReady, format!("{what}: the token is not valid in a header")))?;
+        header.set_sensitive(true);
+        // Nine tenths of its time, so that no request arrives with one that has expired on the way.
+        let renew_at = expires_in.map(|seconds| asked + Duration::from_secs(seconds) * 9 / 10);
+        Ok(Token { value: Secret::new(token), header, renew_at })
+    }
+
+    fn request(&self) -> reqwest::RequestBuilder {
+        let OAuth2 { token_url, client_id, scope, audience, client_auth } = &self.settings;
+        let secret = self.secret.expose();
+        let optional = [("scope", scope), ("audience", audience)];
+        let mut fields = vec![("grant_type", "client_credentials")];
+        fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
+        let request = self.client.post(token_url.clone());
+        let request = match client_auth {
+            ClientAuth::Basic => {
+                // RFC 6749, section 2.3.1: both are encoded like a form first.
+                let login = BASE64_STANDARD.encode(format!("{}:{}", form_encoded(client_id), form_encoded(secret)));
+                request.header(AUTHORIZATION, format!("Basic {login}"))
+            }
+            ClientAuth::Body => {
+                fields.extend([("client_id", client_id.as_str()), ("client_secret", secret)]);
+                request
+            }
+        };
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+    }
+}
+
+fn form_encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// The class and the message of a response that has no token. Of the body only the error code is shown.
+fn refusal(what: &str, status: StatusCode, answer: Option<Response>) -> (TargetFailure, String) {
+    const CODES: [(&str, TargetFailure); 6] = [
+        ("invalid_client", Unauthenticated),
+        ("invalid_grant", Unauthenticated),
+        ("unauthorized_client", Unauthenticated),
+        ("invalid_request", Misconfigured),
+        ("invalid_scope", Misconfigured),
+        ("unsupported_grant_type", Misconfigured),
+    ];
+    let code = answer.and_then(|answer| answer.error);
+    let known = CODES.into_iter().find(|(known, _)| code.as_deref() == Some(known));
+    let failure = match (known, status.as_u16()) {
+        (Some((_, failure)), _) => failure,
+        (None, 401 | 403) => Unauthenticated,
+        (None, 408 | 425 | 429 | 500..=599) => Busy,
+        (None, _) => NotReady,
+    };
+    let code = known.map(|(code, _)| format!(" {code}")).unwrap_or_default();
+    let advice = match failure {
+        Unauthenticated => "; correct `client_id` or the secret, which a restart reads again",
+        Misconfigured => "; correct `oauth2`",
+        NotReady => "; correct `token_url`",
+        _ => "",
+    };
+    (failure, format!("{what} was answered {status}{code}{advice}"))
+}
