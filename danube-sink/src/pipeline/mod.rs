@@ -58,7 +58,7 @@ pub(crate) use self::{
         AckAnswers, AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, CHUNK_MESSAGES, Consumer, DeadLetter,
         FailureKind, Message, Session, copy_small_payloads,
     },
-    consumer::{Takeover, losses::is_only_reader},
+    consumer::{Takeover, TakeoverWait, losses::is_only_reader},
     credit::DEFAULT_WINDOW,
     pool::{Writer, WriterPool},
 };

@@ -27,6 +27,8 @@ pub(crate) struct Partition {
     in_hand: AtomicUsize,
     /// Acknowledgements that the broker has not answered.
     in_flight: AtomicUsize,
+    /// Messages settled whose acknowledgement did not count yet.
+    unconfirmed: AtomicUsize,
     /// The broker's dispatch window, as far as it is known.
     limit: AtomicUsize,
     /// How long the broker takes from an acknowledgement to the message that follows it.
@@ -72,6 +74,7 @@ impl Partition {
             settlements,
             in_hand: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
+            unconfirmed: AtomicUsize::new(0),
             limit: AtomicUsize::new(usize::MAX),
             refill_micros: AtomicU64::new(0),
             is_overdue: AtomicBool::new(false),
@@ -86,9 +89,10 @@ impl Partition {
     }
 
     /// Publishes the consumer's counts. Without memory for more messages, those in hand are the whole window.
-    pub(crate) fn update(&self, in_hand: usize, in_flight: usize, limit: usize, has_memory: bool) {
+    pub(crate) fn update(&self, in_hand: usize, in_flight: usize, unconfirmed: usize, limit: usize, has_memory: bool) {
         self.in_hand.store(in_hand, Ordering::Relaxed);
         self.in_flight.store(in_flight, Ordering::Relaxed);
+        self.unconfirmed.store(unconfirmed, Ordering::Relaxed);
         self.limit.store(if has_memory { limit } else { in_hand.min(limit) }, Ordering::Relaxed);
         self.observer.in_hand(in_hand);
         self.observer.acks_in_flight(in_flight);
@@ -98,6 +102,11 @@ impl Partition {
     /// The broker's dispatch window, as far as it is known.
     pub(crate) fn window(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Messages received whose acknowledgement is not confirmed.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        [&self.in_hand, &self.in_flight, &self.unconfirmed].iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn backpressure(&self) -> Backpressure {

@@ -78,6 +78,7 @@ async fn next(
         // Registers before it checks, so that no change is missed in between.
         changed.as_mut().enable();
         if !reader.has_more() {
+            reader.close_removed();
             changed.await;
             continue;
         }
@@ -116,7 +117,7 @@ impl Session for SpoolSession {
 }
 
 fn unreadable(error: &str) -> BrokerFailure {
-    BrokerFailure::new(FailureKind::Unreachable, format!("the spool cannot be read: {error}"))
+    BrokerFailure::new(FailureKind::Unreachable, format!("the spool cannot be read: {error}; check the disk"))
 }
 
 fn panicked(error: &JoinError) -> BrokerFailure {

@@ -19,10 +19,9 @@ use crate::{
 
 /// The interval of attempts while the disk or the share of the mapping is full.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// How many windows of messages are remembered, to recognize their redelivery after a restart.
-const WINDOWS_REMEMBERED: usize = 2;
-/// The fewest and the most of them. Where acknowledgements are lost, messages stay with the broker that are older than its
-/// window.
+/// How many windows of messages are remembered, to recognize their redelivery after a restart: as many as a ledger remembers
+/// where memory is short. Where acknowledgements are lost, messages stay with the broker that are older than its window.
+const WINDOWS_REMEMBERED: usize = 4;
 const REMEMBERED: RangeInclusive<usize> = 64..=20_000;
 
 /// The task that spools one mapping.
@@ -122,10 +121,11 @@ fn append_all(spool: &MappingSpool, runs: &mut VecDeque<PendingRun>) -> Result<(
             runs.drain(..).partition(|run| Arc::ptr_eq(&run.partition, &partition));
         let entries: Vec<&Entry> = of_partition.iter().flat_map(PendingRun::entries).collect();
         let windows = partition.window().saturating_mul(WINDOWS_REMEMBERED);
-        let remember = windows.clamp(*REMEMBERED.start(), *REMEMBERED.end());
+        let remember = windows.max(partition.unacknowledged() + entries.len());
+        let remember = remember.clamp(*REMEMBERED.start(), *REMEMBERED.end());
         let append = || spool.log(&partition.topic).map_err(AppendError::Write)?.append(&entries, remember);
         let appended = match append() {
-            Err(AppendError::Full) if spool.compact() => append(),
+            Err(AppendError::Full | AppendError::Write(_)) if spool.compact() => append(),
             appended => appended,
         };
         if let Err(error) = appended {

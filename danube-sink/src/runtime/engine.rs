@@ -13,7 +13,7 @@ use crate::{
     error::{ConnectorError, ConnectorResult},
     observe::{MappingObserver, Observer},
     pipeline::{Broker, Pipeline, Takeover, WriterPool},
-    spool::{LogKey, MappingSpool, Spool, SpoolSize, SpooledMapping},
+    spool::{LogKey, MappingSpool, Spool, SpoolSize, SpooledMapping, Successors},
 };
 
 /// The interval at which the size of the spool is reported.
@@ -49,7 +49,7 @@ pub(super) enum Source {
 /// Why an engine ended without an error.
 pub(super) enum Ended {
     Shutdown,
-    TakenOver(Takeover),
+    TakenOver(Takeover, Successors),
 }
 
 impl Engine {
@@ -90,7 +90,7 @@ impl Engine {
         tokio::select! {
             ended = pipeline.ended() => ended.map(|()| Ended::Shutdown),
             ended = self.delivery.ended() => ended.map(|()| Ended::Shutdown),
-            () = takeover.reported() => Ok(Ended::TakenOver(takeover)),
+            () = takeover.reported() => Ok(Ended::TakenOver(takeover, spool.successors())),
         }
     }
 

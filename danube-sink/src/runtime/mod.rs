@@ -24,7 +24,7 @@ use crate::{
     danube::DanubeBroker,
     error::{ConnectorError, ConnectorResult},
     observe::{Observer, Phase, Server, serve},
-    pipeline::{Backoff, Broker, Writer, WriterPool},
+    pipeline::{Backoff, Broker, TakeoverWait, Writer, WriterPool},
 };
 
 /// The connector's own `shutdown` has a fifth of `shutdown_timeout_ms`, the drain before it the rest.
@@ -214,6 +214,7 @@ impl SinkRuntime {
         let mappings = mappings.inspect_err(log_fatal)?;
         let audit = || audit::start(&self.config, &mappings, &self.observer, self.audit_interval);
         let _audit = (self.source == Source::Broker).then(audit);
+        let mut wait = TakeoverWait::default();
         loop {
             let start = Engine::start(&broker, &pool, &mappings, &self.config, &self.observer, self.source);
             let mut engine = start.await.inspect_err(log_fatal)?;
@@ -227,7 +228,7 @@ impl SinkRuntime {
             let drained = engine.drain(limit).await;
             let ended = ended?;
             drained.inspect_err(log_fatal)?;
-            let Ended::TakenOver(takeover) = ended else { return Ok(()) };
+            let Ended::TakenOver(takeover, successors) = ended else { return Ok(()) };
             self.observer.phase(Phase::Standby);
             if takeover.is_attached() {
                 tracing::warn!(
@@ -236,7 +237,7 @@ impl SinkRuntime {
             } else {
                 tracing::warn!("another process of this connector has spooled meanwhile: this one continues after it");
             }
-            if self.shutdown.run_until_cancelled(takeover.ended()).await.is_none() {
+            if self.shutdown.run_until_cancelled(takeover.ended(&successors, &mut wait)).await.is_none() {
                 return Ok(());
             }
         }

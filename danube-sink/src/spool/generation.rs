@@ -10,7 +10,12 @@ use std::{
     time::Duration,
 };
 
-use super::disk::{at, create, create_folder, names, sync_folder};
+use tokio::{task::spawn_blocking, time::sleep};
+
+use super::{
+    WATCH_INTERVAL,
+    disk::{at, create, create_folder, names, sync_folder},
+};
 
 /// The file whose lock shows that the process lives.
 const LOCK: &str = "lock";
@@ -26,6 +31,13 @@ pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) folder: PathBuf,
     _lock: File,
+}
+
+/// The generations that other processes began after this one's.
+#[derive(Debug, Clone)]
+pub(crate) struct Successors {
+    root: PathBuf,
+    own: u64,
 }
 
 impl Generation {
@@ -82,9 +94,44 @@ impl Generation {
         Ok(())
     }
 
+    pub(super) fn successors(&self, root: &Path) -> Successors {
+        Successors { root: root.to_owned(), own: self.number }
+    }
+
     /// The folders of its logs.
     pub(super) fn logs(&self) -> io::Result<Vec<PathBuf>> {
         logs(&self.folder)
+    }
+}
+
+impl Successors {
+    /// Whether there are any. Blocks.
+    pub(super) fn exist(&self) -> io::Result<bool> {
+        Ok(numbers(&self.root)?.last().copied() > Some(self.own))
+    }
+
+    /// Waits until the processes of all of them have ended. Whether there were any.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub(crate) async fn ended(&self) -> io::Result<bool> {
+        loop {
+            let successors = self.clone();
+            let living = spawn_blocking(move || successors.living()).await.map_err(io::Error::other)?;
+            match living? {
+                Some(0) => return Ok(true),
+                None => return Ok(false),
+                Some(_) => sleep(WATCH_INTERVAL).await,
+            }
+        }
+    }
+
+    /// The number of those that live; `None` if there are none at all. Blocks.
+    fn living(&self) -> io::Result<Option<usize>> {
+        let later = numbers(&self.root)?.into_iter().filter(|number| *number > self.own);
+        let are_locked =
+            later.map(|number| is_locked(&folder_of(&self.root, number))).collect::<io::Result<Vec<_>>>()?;
+        Ok((!are_locked.is_empty()).then(|| are_locked.into_iter().filter(|is_locked| *is_locked).count()))
     }
 }
 
@@ -125,13 +172,6 @@ fn try_lock(lock: &File) -> Result<(), TryLockError> {
 /// The numbers of all generations, oldest first. Blocks.
 pub(super) fn numbers(root: &Path) -> io::Result<Vec<u64>> {
     Ok(names(root)?.iter().filter_map(|name| name.parse().ok()).collect())
-}
-
-/// Whether a process has begun a generation after the one in this folder. Blocks.
-pub(super) fn is_superseded(folder: &Path) -> io::Result<bool> {
-    let (Some(root), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(false) };
-    let own: Option<u64> = name.to_string_lossy().parse().ok();
-    Ok(numbers(root)?.last().copied() > own)
 }
 
 /// Removes what processes left that were killed during a start or a removal. Blocks.

@@ -121,7 +121,7 @@ impl Log {
             let bytes = segments.appended(segment);
             self.share.add(bytes, end - first);
             segments.remember(remembered, remember);
-            segments.take_settled()
+            segments.take_settled(1)
         };
         self.remove(&removed, 0);
         self.changed.notify_waiters();
@@ -130,7 +130,10 @@ impl Log {
 
     /// Begins the first segment, which holds what is remembered of the partition. Blocks.
     pub(super) fn begin(&self) -> io::Result<()> {
-        let mut writer = lock(&self.writer);
+        self.begin_for(&mut lock(&self.writer))
+    }
+
+    fn begin_for(&self, writer: &mut Writer) -> io::Result<()> {
         let first = self.end();
         let (segment, file) = self.begin_segment(first..first, now(), &[])?;
         // A segment that this log does not know must not stay: a later process would read it in place of what follows.
@@ -176,7 +179,7 @@ impl Log {
             let mut marks = lock(&self.marks);
             let mut segments = self.segments();
             let count = ranges(positions).map(|range| segments.settle(range)).sum();
-            let removed = segments.take_settled();
+            let removed = segments.take_settled(1);
             let settled = segments.settled().clone();
             drop(segments);
             marks.settled(&settled, count);
@@ -188,13 +191,22 @@ impl Log {
 
     /// Frees the bytes of settled records although their segment is not full. Whether there were any. Blocks.
     pub(crate) fn compact(&self) -> bool {
+        let mut writer = lock(&self.writer);
         if !self.segments().is_wasteful() {
             return false;
         }
-        let begun = self.begin();
-        let removed = self.segments().take_settled();
+        let kept = match self.begin_for(&mut writer) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                // The disk has no room for another segment beside the settled one.
+                writer.file = None;
+                0
+            }
+            _ => 1,
+        };
+        let removed = self.segments().take_settled(kept);
         self.remove(&removed, 0);
-        begun.is_ok() && !removed.is_empty()
+        self.changed.notify_waiters();
+        !removed.is_empty()
     }
 
     /// Marks what is settled, so that it is not read after a restart, and takes no more: the next process reads the log.
@@ -259,7 +271,7 @@ impl Log {
         self.segments().remembered()
     }
 
-    /// Returns when records are appended or settled.
+    /// Returns when records are appended or settled, or segments removed.
     pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
         self.changed.notified()
     }

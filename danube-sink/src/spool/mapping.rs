@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::{
     LogKey, SpooledMapping, Storage,
     disk::{at, create_folder, sync_folder},
-    generation::is_superseded,
+    generation::{Generation, Successors},
     log::Log,
     quota::Quota,
     safe,
@@ -28,6 +28,7 @@ pub(crate) struct MappingSpool {
     is_ordered: bool,
     /// The folder of this process's generation.
     folder: PathBuf,
+    successors: Successors,
     storage: Storage,
     logs: Mutex<Logs>,
     changed: Notify,
@@ -55,11 +56,17 @@ pub(crate) struct SpoolSize {
 }
 
 impl MappingSpool {
-    pub(super) fn new(mapping: &SpooledMapping, folder: &Path, share: u64, storage: Storage) -> Self {
+    pub(super) fn new(
+        mapping: &SpooledMapping,
+        own: &Generation,
+        successors: Successors,
+        share: u64,
+        storage: Storage,
+    ) -> Self {
         let SpooledMapping { key, is_ordered } = mapping.clone();
-        let (share, folder) = (Arc::new(Quota::new(share)), folder.to_owned());
+        let (share, folder) = (Arc::new(Quota::new(share)), own.folder.clone());
         let (logs, changed, more) = (Mutex::default(), Notify::new(), Notify::new());
-        Self { key, share, is_ordered, folder, storage, logs, changed, more }
+        Self { key, share, is_ordered, folder, successors, storage, logs, changed, more }
     }
 
     /// The log of this process for a partition. Blocks the first time.
@@ -121,6 +128,11 @@ impl MappingSpool {
     /// The oldest generation of another process that lives.
     pub(super) fn locked(&self) -> Option<u64> {
         self.logs().locked
+    }
+
+    /// The partition's topic in the name of a log.
+    pub(crate) fn topic_of(name: &str) -> &str {
+        name.rsplit_once(':').map_or(name, |(_, topic)| topic)
     }
 
     /// The logs to deliver, by a name of their own that ends with the partition's.
@@ -193,7 +205,7 @@ impl MappingSpool {
     /// Whether another process has begun to spool after this one. What this one appends from now on would be delivered before
     /// the other's records, although it is newer. Blocks.
     pub(crate) fn is_superseded(&self) -> io::Result<bool> {
-        Ok(self.is_ordered && is_superseded(&self.folder)?)
+        Ok(self.is_ordered && self.successors.exist()?)
     }
 
     /// Returns when [`readable`](Self::readable) returns more logs than at the last call.

@@ -53,6 +53,7 @@ use std::{
 pub(crate) use self::{
     capacity::{Capacity, size_text},
     disk::create as create_private,
+    generation::Successors,
     log::{AppendError, Log},
     mapping::{MappingSpool, SpoolSize},
     reader::Reader,
@@ -145,8 +146,8 @@ impl Spool {
         let own = Generation::begin(&root)?;
         let storage = Storage::new(&root, sync, disk);
         let share = max_bytes / mappings.len().max(1) as u64;
-        let mappings = mappings.iter().map(|mapping| MappingSpool::new(mapping, &own.folder, share, storage.clone()));
-        let mappings = mappings.map(Arc::new).collect();
+        let spool = |mapping| MappingSpool::new(mapping, &own, own.successors(&root), share, storage.clone());
+        let mappings = mappings.iter().map(spool).map(Arc::new).collect();
         let spool = Self { root, own, storage, mappings, adopted: Mutex::default() };
         spool.adopt(true)?;
         Ok(spool)
@@ -155,6 +156,11 @@ impl Spool {
     /// The spool of one mapping, which has to be one of those that it was opened with.
     pub(crate) fn mapping(&self, topic: &str, subscription: &str) -> Option<&Arc<MappingSpool>> {
         self.mappings.iter().find(|mapping| mapping.key.topic == topic && mapping.key.subscription == subscription)
+    }
+
+    /// The processes that began to spool after this one.
+    pub(crate) fn successors(&self) -> Successors {
+        self.own.successors(&self.root)
     }
 
     pub(crate) fn mappings(&self) -> &[Arc<MappingSpool>] {
@@ -227,7 +233,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Reads an adopted generation. What the newest one remembers of a partition is remembered on.
+    /// Reads an adopted generation. What it remembers of a partition is remembered behind what older ones do.
     fn adopted(
         &self,
         generation: Generation,
@@ -263,7 +269,7 @@ impl Spool {
                 }
                 continue;
             };
-            remembered.insert((found.key.clone(), Arc::clone(&topic)), found.remembered());
+            remembered.entry((found.key.clone(), Arc::clone(&topic))).or_default().extend(found.remembered());
             if found.unsettled() > 0 {
                 tracing::info!(%topic, subscription, records = found.unsettled(), "records of an ended process are delivered first");
             }

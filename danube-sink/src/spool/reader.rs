@@ -58,6 +58,12 @@ impl Reader {
         self.next < self.log.end()
     }
 
+    /// Closes a segment that was removed: the disk keeps its bytes as long as it is open.
+    pub(crate) fn close_removed(&mut self) {
+        let first = self.log.segments().first();
+        self.open.take_if(|open| first.is_none_or(|first| open.first < first));
+    }
+
     /// Reads the next unsettled records, at most as many as a chunk has; none at the end of the log. Blocks.
     pub(crate) fn read(&mut self) -> io::Result<Vec<StoredRecord>> {
         let mut records: Vec<StoredRecord> = Vec::new();

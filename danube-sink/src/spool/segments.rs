@@ -48,6 +48,11 @@ impl Segments {
         Self { remembered: remembered.into(), ..Self::default() }
     }
 
+    /// The position in the name of the first segment.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.segments.front().map(|segment| segment.first)
+    }
+
     pub(super) fn end(&self) -> u64 {
         self.end
     }
@@ -112,10 +117,10 @@ impl Segments {
         count
     }
 
-    /// Takes the segments out whose records are settled, but for the last one.
-    pub(super) fn take_settled(&mut self) -> Vec<Segment> {
+    /// Takes the segments out whose records are settled, but for so many of the last ones.
+    pub(super) fn take_settled(&mut self, kept: usize) -> Vec<Segment> {
         let count = self.segments.partition_point(|segment| segment.end <= self.settled.low());
-        self.segments.drain(..count.min(self.segments.len().saturating_sub(1))).collect()
+        self.segments.drain(..count.min(self.segments.len().saturating_sub(kept))).collect()
     }
 
     /// Remembers messages, and forgets the oldest ones beyond `most`.

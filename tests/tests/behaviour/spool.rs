@@ -137,6 +137,49 @@ async fn metrics_and_status_show_what_waits_in_the_spool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_cannot_be_read_is_shown_and_its_records_wait() {
+    let setup = Setup::new("spool_unreadable");
+    let broker = Broker::embedded(BrokerOptions::default()).await;
+    drop(broker.producer(&setup.topic, "creator", None).await);
+    let (target, is_down) = (Target::default(), Arc::new(AtomicBool::new(true)));
+    let down = Arc::clone(&is_down);
+    let sink = TestSink::new(&target, &[&setup.topic], Exclusive)
+        .answering(move |_| if down.load(Ordering::Relaxed) { Answer::Retry } else { Answer::Write });
+    let set = |config: &mut danube_sink::ConnectorConfig| {
+        (config.data_dir, config.max_backoff) = (Some(setup.data_dir()), Duration::from_millis(50));
+        // Segments of some 50 records, of which few are read ahead.
+        (config.spool_max_bytes, config.batch_size) = (64_000, 10);
+    };
+    let running = Running::start(broker.url(), sink, set).await.ready().await;
+    let address = running.handle.metrics_address();
+    broker.publish(&setup.topic, None, 0..300, &target).await;
+    until("all spooled", || async { metric(address, "danube_sink_spool_records").await == 300.0 }).await;
+
+    let (mut folders, mut segments) = (vec![setup.data_dir()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        let paths: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("it").path()).collect();
+        folders.extend(paths.iter().filter(|path| path.is_dir()).cloned());
+        segments.extend(paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "segment")));
+    }
+    segments.sort();
+    let (segment, moved) = (&segments[2], segments[2].with_extension("moved"));
+    fs::rename(segment, &moved).expect("renamed");
+    is_down.store(false, Ordering::Relaxed);
+    let reason = format!("the spool cannot be read: opening {}: ", segment.display());
+    until("the file in /ready", || async {
+        let (code, text) = get(address, "/ready").await;
+        code == 503 && text.contains(&reason)
+    })
+    .await;
+    assert!(get(address, "/status").await.1.contains(&reason));
+    fs::rename(&moved, segment).expect("renamed");
+    target.holds(300).await;
+    until("an answer 200 of /ready", || async { get(address, "/ready").await.0 == 200 }).await;
+    assert_eq!(target.numbers(), (0..300).collect::<Vec<_>>());
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn status_shows_generations_logs_and_processes() {
     let setup = Setup::new("spool_status");
     assert_eq!(setup.status().await["records"], 0);

@@ -72,6 +72,9 @@ impl ConsumerTask {
             // Later messages are refused too, to keep the order when the broker redelivers them.
             self.refuses |= !stops;
         }
+        if new > 0 && std::mem::take(&mut self.is_unreadable) {
+            self.mapping.unblock();
+        }
         if admitted.entries.len() < count {
             // The others must not hold memory that is counted for none.
             copy_small_payloads(&mut admitted.entries, |entry| &mut entry.bytes);

@@ -14,24 +14,20 @@ mod reading;
 mod takeover;
 
 use std::{
-    future::pending,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{
     sync::mpsc::UnboundedReceiver,
-    task::spawn_blocking,
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
 pub(super) use self::takeover::FIRST_TAKEOVER_WAIT;
-pub(crate) use self::takeover::Takeover;
-use self::{
-    losses::Losses,
-    takeover::{LONGEST_TAKEOVER_WAIT, unhealthy},
-};
+pub(crate) use self::takeover::{Takeover, TakeoverWait};
+use self::{losses::Losses, takeover::unhealthy};
 use super::{
     backoff::{Backoff, sleep_until},
     broker::{Attachment, Broker, BrokerFailure, Consumer, FailureKind, Session},
@@ -44,6 +40,7 @@ use super::{
 use crate::{
     config::SubscriptionType,
     observe::{AttachReason, Stage},
+    spool::MappingSpool,
 };
 
 /// The interval of health checks: a stream without messages may be dead.
@@ -59,6 +56,8 @@ pub(crate) struct ConsumerTask {
     pub(crate) broker: Arc<dyn Broker>,
     mapping: Arc<Mapping>,
     partition: Arc<Partition>,
+    /// The topic that it reads, or the log.
+    source: Arc<str>,
     settlements: UnboundedReceiver<Settlement>,
     budget: Budget,
     signals: Signals,
@@ -75,6 +74,8 @@ pub(crate) struct ConsumerTask {
     paused: Option<Instant>,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
+    /// The log could not be read.
+    is_unreadable: bool,
     /// When a shutdown stops waiting, once it has begun.
     end_by: Option<Instant>,
 }
@@ -109,16 +110,19 @@ impl ConsumerTask {
     pub(crate) fn new(
         broker: Arc<dyn Broker>,
         mapping: Arc<Mapping>,
-        topic: &str,
+        source: &str,
         was_missing: bool,
         budget: Budget,
         signals: Signals,
     ) -> Self {
-        let (partition, settlements) = Partition::new(topic, mapping.subscriptions.partition(topic));
+        let topic = if mapping.role.is_delivery() { MappingSpool::topic_of(source) } else { source };
+        let (partition, settlements) = Partition::new(topic, mapping.subscriptions.partition(source));
         let settings = &mapping.settings;
         let mut ledger = DeliveryLedger::new(settings.ack_timeout);
-        if let Role::Intake(spool) = &mapping.role {
-            ledger.resume(&spool.remembered(topic));
+        match &mapping.role {
+            Role::Whole => {}
+            Role::Intake(spool) => ledger.resume(&spool.remembered(topic)),
+            Role::Delivery => ledger.let_acks_overtake(),
         }
         let credit = Credit::new(settings.max_unacked_messages);
         let losses = Losses::new(settings, mapping.role.is_delivery(), was_missing);
@@ -126,6 +130,7 @@ impl ConsumerTask {
             broker,
             mapping,
             partition,
+            source: source.into(),
             settlements,
             reserved: budget.nothing(),
             budget,
@@ -137,6 +142,7 @@ impl ConsumerTask {
             released_bytes: 0,
             paused: None,
             remembered_bytes: 0,
+            is_unreadable: false,
             end_by: None,
         }
     }
@@ -149,22 +155,20 @@ impl ConsumerTask {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
         let mut name = self.name();
         let mut detached = Instant::now();
-        let mut wait = FIRST_TAKEOVER_WAIT;
+        let mut wait = TakeoverWait::default();
         let mut reason = AttachReason::Start;
         loop {
             if detached.elapsed() > KEY_SHARED_GRACE {
                 name = self.name();
             }
-            if self.is_superseded().await {
-                self.partition.observer.waiting("another process has spooled meanwhile: this one continues after it");
-                self.signals.takeover.report(None);
-                self.meanwhile(pending::<()>()).await;
-                break;
-            }
             self.reserve().await;
-            let Some(attached) = self.attach(&name).await else { break };
+            let attached = match self.is_drained() {
+                false => self.attach_unless_superseded(&name).await,
+                // An attach would only count as one more delivery of what was given back.
+                true => Some(Err(End::Drained)),
+            };
             let end = match attached {
-                Ok(attachment) => {
+                Some(Ok(attachment)) => {
                     let since = Instant::now();
                     self.partition.observer.attached(reason);
                     let end = self.read(attachment).await;
@@ -175,11 +179,12 @@ impl ConsumerTask {
                     }
                     end
                 }
-                Err(failure) => End::Failure(failure),
+                Some(Err(end)) => end,
+                None => break,
             };
             self.detach();
             if !matches!(end, End::TakenOver(_)) {
-                wait = FIRST_TAKEOVER_WAIT;
+                wait = TakeoverWait::default();
             }
             reason = match end {
                 End::Finished => break,
@@ -201,21 +206,22 @@ impl ConsumerTask {
                     AttachReason::TargetRecovered
                 }
                 End::TakenOver(session) if self.mapping.role.is_intake() => {
-                    self.partition.observer.waiting("another process took over, which this one makes way for");
-                    self.signals.takeover.report(Some(session));
-                    self.meanwhile(pending::<()>()).await;
+                    self.make_way::<()>("another process took over, which this one makes way for", Some(session)).await;
                     break;
                 }
                 End::TakenOver(session) => {
-                    if !self.wait_for_takeover_end(&name, session, wait).await {
-                        wait = LONGEST_TAKEOVER_WAIT.min(wait * 2);
-                    }
+                    self.wait_for_takeover_end(&name, session, &mut wait).await;
                     self.pause(backoff.next()).await;
                     AttachReason::Takeover
                 }
                 End::Failure(failure) => {
                     self.mapping.observer.error(Stage::Intake, failure.kind.name());
                     self.partition.observer.detached(&failure.message);
+                    // A log that is missing is delivered.
+                    if self.mapping.role.is_delivery() && failure.kind != FailureKind::Missing {
+                        self.is_unreadable = true;
+                        self.mapping.block(&self.partition, failure.message);
+                    }
                     self.losses.connection_lost(&self.partition);
                     self.pause(backoff.next()).await;
                     reason_of(failure.kind)
@@ -225,25 +231,18 @@ impl ConsumerTask {
         self.budget.remember(self.remembered_bytes, 0);
     }
 
-    /// Whether another process has spooled since this one started: what this one appends would be delivered out of order.
-    async fn is_superseded(&mut self) -> bool {
-        let Role::Intake(spool) = &self.mapping.role else { return false };
-        let spool = Arc::clone(spool);
-        let looked = self.meanwhile(spawn_blocking(move || spool.is_superseded())).await;
-        matches!(looked, Some(Ok(Ok(true))))
-    }
-
     /// Attaches; `None` if the task ends first.
-    async fn attach(&mut self, name: &str) -> Option<Result<Attachment, BrokerFailure>> {
+    async fn attach(&mut self, name: &str) -> Option<Result<Attachment, End>> {
         let settings = &self.mapping.settings.consumer;
         let consumer = Consumer {
-            topic: Arc::clone(&self.partition.topic),
+            topic: Arc::clone(&self.source),
             name: name.to_owned(),
             subscription: settings.subscription.clone(),
             subscription_type: settings.subscription_type,
         };
         let broker = Arc::clone(&self.broker);
-        self.meanwhile(async move { broker.attach(&consumer).await }).await
+        let attached = self.meanwhile(async move { broker.attach(&consumer).await }).await?;
+        Some(attached.map_err(End::Failure))
     }
 
     /// Reserves memory for redeliveries before an attach, which counts as a delivery and should not be wasted.
@@ -388,7 +387,9 @@ impl ConsumerTask {
     fn show(&self) {
         let has_memory =
             !self.refuses && self.paused.is_none() && (!self.mapping.role.is_delivery() || self.budget.has_free(1));
-        self.partition.update(self.ledger.in_hand(), self.ledger.in_flight(), self.credit.limit(), has_memory);
+        let Self { ledger, credit, .. } = self;
+        let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());
+        self.partition.update(in_hand, in_flight, unconfirmed, credit.limit(), has_memory);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
     }
 }

@@ -4,19 +4,31 @@
 //! successor, and delivers what this one leaves in the spool.
 
 use std::{
+    future::pending,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{ConsumerTask, HEALTH_INTERVAL};
-use crate::pipeline::broker::{BrokerFailure, Session};
+use super::{ConsumerTask, End, HEALTH_INTERVAL};
+use crate::{
+    pipeline::{
+        broker::{Attachment, BrokerFailure, FailureKind, Session},
+        mapping::Role,
+    },
+    spool::Successors,
+};
 
 /// How long a consumer that was taken over waits for the other one to detach, the first time.
 pub(crate) const FIRST_TAKEOVER_WAIT: Duration = Duration::from_secs(5 * 60);
-pub(super) const LONGEST_TAKEOVER_WAIT: Duration = Duration::from_secs(60 * 60);
+const LONGEST_TAKEOVER_WAIT: Duration = Duration::from_secs(60 * 60);
+
+const SUPERSEDED: &str = "another process has spooled meanwhile: this one continues after it";
 
 /// The signal that another process of the same configuration took over. Clones share it.
 #[derive(Clone, Default)]
@@ -48,16 +60,78 @@ impl Takeover {
         self.0.session.get().is_some()
     }
 
-    /// Waits until the other process has left.
-    pub(crate) async fn ended(&self) {
-        if let Some(session) = self.0.session.get() {
-            unhealthy(Arc::clone(session), HEALTH_INTERVAL).await;
+    /// Waits until the other process has ended, or the wait for it is over.
+    ///
+    /// The lock of its generation shows whether it lives: the broker serves the name of a process that died while it attached
+    /// for ever. Without one, the other process has a `data_dir` of its own, and the broker is asked.
+    pub(crate) async fn ended(&self, successors: &Successors, wait: &mut TakeoverWait) {
+        // A folder that cannot be read is the error of the next start.
+        let had_successors = successors.ended().await.unwrap_or(true);
+        if let Some(session) = self.0.session.get()
+            && !had_successors
+        {
+            wait.left(Arc::clone(session)).await;
         }
     }
 }
 
+/// How long another consumer is waited for: some minutes, and twice as long each time that it did not leave meanwhile.
+#[derive(Debug)]
+pub(crate) struct TakeoverWait(Duration);
+
+impl Default for TakeoverWait {
+    fn default() -> Self {
+        Self(FIRST_TAKEOVER_WAIT)
+    }
+}
+
+impl TakeoverWait {
+    /// Waits until the other consumer has left. Whether it has.
+    async fn left(&mut self, session: Arc<dyn Session>) -> bool {
+        let has_left = timeout(self.0, unhealthy(session, HEALTH_INTERVAL)).await.is_ok();
+        self.0 = if has_left { FIRST_TAKEOVER_WAIT } else { LONGEST_TAKEOVER_WAIT.min(self.0 * 2) };
+        has_left
+    }
+}
+
 impl ConsumerTask {
-    /// Waits until another consumer of the name detaches, or the wait is over. Whether it has detached.
+    /// Attaches, unless another process has begun to spool since this one did: what this one appends would be delivered before
+    /// the other's records, although it is newer. `None` if the task ends first.
+    pub(super) async fn attach_unless_superseded(&mut self, name: &str) -> Option<Result<Attachment, End>> {
+        // Before the attach too, which would take the subscription from the other one.
+        let attached = match self.is_superseded().await? {
+            Ok(false) => self.attach(name).await?,
+            Ok(true) => return self.make_way(SUPERSEDED, None).await,
+            Err(failure) => return Some(Err(End::Failure(failure))),
+        };
+        // Another process begins its generation before it attaches. If there is none by now, this attachment brings only
+        // messages that precede all that the other one will receive.
+        match self.is_superseded().await? {
+            Ok(false) => Some(attached),
+            Ok(true) => {
+                drop(attached);
+                self.make_way(SUPERSEDED, None).await
+            }
+            Err(failure) => Some(Err(End::Failure(failure))),
+        }
+    }
+
+    async fn is_superseded(&mut self) -> Option<Result<bool, BrokerFailure>> {
+        let Role::Intake(spool) = &self.mapping.role else { return Some(Ok(false)) };
+        let spool = Arc::clone(spool);
+        let looked = self.meanwhile(spawn_blocking(move || spool.is_superseded())).await?;
+        let failed = |error| BrokerFailure::new(FailureKind::Unreachable, format!("the spool cannot be read: {error}"));
+        Some(looked.map_err(std::io::Error::other).flatten().map_err(failed))
+    }
+
+    /// Makes way for another process, until the task ends.
+    pub(super) async fn make_way<T>(&mut self, reason: &str, session: Option<Arc<dyn Session>>) -> Option<T> {
+        self.partition.observer.waiting(reason);
+        self.signals.takeover.report(session);
+        self.meanwhile(pending()).await
+    }
+
+    /// Waits until another consumer of the name detaches, or the wait is over.
     ///
     /// An attach ends the other's stream, and if both attached at once, neither would make progress. But the broker reports
     /// the name as served even where the other one died between its two calls, or its machine did, so the wait must end.
@@ -66,20 +140,18 @@ impl ConsumerTask {
         &mut self,
         name: &str,
         session: Arc<dyn Session>,
-        wait: Duration,
-    ) -> bool {
-        let minutes = wait.as_secs() / 60;
+        wait: &mut TakeoverWait,
+    ) {
+        let minutes = wait.0.as_secs() / 60;
         self.partition.observer.waiting(&format!(
             "another consumer attached as {name}: this one waits for it to detach, at most {minutes} minutes; to run both, \
              give each its own consumer_name"
         ));
         self.ledger.lose_sight();
-        let left = self.meanwhile(timeout(wait, unhealthy(session, HEALTH_INTERVAL))).await;
-        if let Some(Err(_)) = left {
+        if self.meanwhile(wait.left(session)).await == Some(false) {
             let topic = &self.partition.topic;
             tracing::warn!(%topic, "the other consumer of {name} may be dead: this one attaches after {minutes} minutes");
         }
-        matches!(left, Some(Ok(_)))
     }
 }
 

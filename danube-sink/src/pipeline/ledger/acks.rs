@@ -14,7 +14,7 @@ pub(super) const REDELIVERY_PATIENCE: Duration = Duration::from_secs(5);
 impl DeliveryLedger {
     /// Whether no acknowledgement is in flight, and none can be sent.
     pub(crate) fn is_idle(&self) -> bool {
-        let newest = self.waiting.front().is_some_and(|token| Some(token.offset) == self.newest);
+        let newest = self.waiting.front().is_some_and(|token| Some(token.offset) == self.newest) && !self.acks_overtake;
         self.counts.sent == 0 && (self.waiting.is_empty() || self.waiting.len() == 1 && newest && self.unsettled() > 0)
     }
 
@@ -27,7 +27,7 @@ impl DeliveryLedger {
     /// One that had to wait so long that the broker may be about to redeliver its message is in doubt.
     pub(crate) fn take_acks(&mut self, ready: &mut Vec<AckToken>, now: Instant) {
         let others = self.unsettled() + self.counts.sent + self.counts.unconfirmed + self.waiting.len();
-        let held = self.newest.filter(|_| others > 1);
+        let held = self.newest.filter(|_| others > 1 && !self.acks_overtake);
         let held = self.waiting.iter().position(|token| Some(token.offset) == held);
         let held = held.and_then(|index| self.waiting.swap_remove_back(index));
         let before = ready.len();

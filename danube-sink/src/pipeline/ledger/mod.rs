@@ -86,6 +86,8 @@ pub(crate) struct DeliveryLedger {
     expected: Option<u64>,
     /// No offsets: the topic is not reliable.
     is_unreliable: bool,
+    /// Acknowledgements may be sent in any order.
+    acks_overtake: bool,
     counts: Counts,
     /// Skipped offsets, and since when: a message may still arrive late.
     gaps: VecDeque<(Range<u64>, Instant)>,
@@ -129,6 +131,7 @@ impl DeliveryLedger {
             newest: None,
             expected: None,
             is_unreliable: false,
+            acks_overtake: false,
             counts: Counts::default(),
             gaps: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -146,6 +149,11 @@ impl DeliveryLedger {
             self.expected = self.expected.max(Some(message.offset + 1));
         }
         self.restarts = 0;
+    }
+
+    /// Lets the acknowledgement of the newest message overtake those of older ones: they go to the spool.
+    pub(crate) fn let_acks_overtake(&mut self) {
+        self.acks_overtake = true;
     }
 
     /// Begins an attachment: the broker redelivers unacknowledged messages.

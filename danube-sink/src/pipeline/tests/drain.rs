@@ -174,6 +174,22 @@ async fn a_dead_letter_that_cannot_be_written_does_not_hold_a_drain() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_attaches_to_no_partition_whose_records_were_given_back() {
+    let mut bench = Bench::new();
+    bench.map("/default/slow");
+    bench.create("/default/slow");
+    bench.target.answers([Answer::Slow(25 * SECOND)]);
+    bench.broker.begin(Fault::PublishFails, 86_000 * SECOND);
+    let pipeline = bench.start();
+    bench.publish_to(TOPIC, 3, Kind::Invalid);
+    bench.publish_to("/default/slow", 1, Kind::Plain);
+    // Half the ack timeout is over during the drain.
+    sleep(14 * SECOND).await;
+    in_time(pipeline.drain()).await.unwrap();
+    assert_eq!((bench.ledger.acks(), bench.broker.attaches(TOPIC)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drain_tries_a_dead_target_whose_health_checks_fail_and_ends_when_it_is_back() {
     for health in [Answer::Retryable, Answer::Hang] {
         let mut bench = Bench::new();

@@ -23,6 +23,7 @@ mod pending;
 mod redelivery;
 mod refusals;
 mod schedules;
+mod spool_faults;
 mod spooled;
 mod takeover;
 mod target;

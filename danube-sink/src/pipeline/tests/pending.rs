@@ -131,11 +131,11 @@ fn a_batch_is_held_back_by_a_full_window_or_where_a_write_costs_no_more_than_a_r
     let (partition, _receiver) = partition();
     let (mut batch, cost) = (Batch::default(), WriteCost::default());
     batch.push(run(&partition, 2));
-    partition.update(2, 0, 10, true);
+    partition.update(2, 0, 0, 10, true);
     assert!(!batch.is_held_back(&cost), "the broker sends more");
-    partition.update(10, 0, 10, true);
+    partition.update(10, 0, 0, 10, true);
     assert!(batch.is_held_back(&cost));
-    partition.update(2, 8, 10, true);
+    partition.update(2, 8, 0, 10, true);
     assert!(!batch.is_held_back(&cost), "acknowledgements are in flight, and no write was measured");
     cost.add(10, Duration::from_millis(5));
     partition.set_refill(Duration::from_millis(1));

@@ -2,12 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use super::{
     behaviour::Reading,
     bench::{Bench, MS, SECOND, TOPIC, in_time},
     faults::Fault,
+    ledger::Order,
     target::Answer,
 };
 use crate::{
@@ -25,8 +29,8 @@ pub(super) struct Process {
     watch: JoinSet<()>,
 }
 
-pub(super) fn start(bench: &Bench, folder: &Folder, max_bytes: u64) -> Process {
-    bench.ledger.spooled();
+/// The spool of a process.
+pub(super) fn open(bench: &Bench, folder: &Folder, max_bytes: u64) -> Arc<Spool> {
     let key = |consumer: &crate::config::ConsumerConfig| LogKey {
         topic: consumer.topic.clone(),
         subscription: consumer.subscription.clone(),
@@ -39,7 +43,12 @@ pub(super) fn start(bench: &Bench, folder: &Folder, max_bytes: u64) -> Process {
             is_ordered: mapping.consumer.subscription_type != SubscriptionType::Shared,
         })
         .collect();
-    let spool = Arc::new(Spool::open(&folder.0, "test", max_bytes, SpoolSync::Os, &mappings).unwrap());
+    Arc::new(Spool::open(&folder.0, "test", max_bytes, SpoolSync::Os, &mappings).unwrap())
+}
+
+pub(super) fn start(bench: &Bench, folder: &Folder, max_bytes: u64) -> Process {
+    bench.ledger.spooled();
+    let spool = open(bench, folder, max_bytes);
     let writers = (0..bench.tasks).map(|_| Writer::new(Box::new(bench.target.clone()))).collect();
     let pool = WriterPool::new(writers, bench.config.write_timeout);
     let broker: Arc<dyn Broker> = Arc::new(bench.broker.clone());
@@ -110,7 +119,7 @@ async fn an_outage_of_hours_ends_and_the_other_mapping_continues() {
     for _ in 0..20 {
         bench.publish(100);
         bench.publish_to("/default/other", 100, super::memory::Kind::Plain);
-        tokio::time::sleep(60 * SECOND).await;
+        sleep(60 * SECOND).await;
     }
     in_time(bench.ledger.delivered_all()).await;
     process.end().await;
@@ -124,7 +133,7 @@ async fn a_full_share_stops_acknowledging_and_continues_when_the_target_does() {
     let process = start(&bench, &folder, 20_000);
     bench.target.fail_for(TOPIC, Duration::from_secs(300));
     bench.publish(2_000);
-    tokio::time::sleep(120 * SECOND).await;
+    sleep(120 * SECOND).await;
     let acks = bench.ledger.acks();
     assert!(acks > 50 && acks < 1_000, "{acks}");
     in_time(bench.ledger.delivered_all()).await;
@@ -148,6 +157,26 @@ async fn what_the_broker_redelivers_after_a_restart_is_recognized() {
     bench.settled().await;
     process.end().await;
     assert_eq!(bench.ledger.confirmations(), (0..10).collect::<Vec<_>>());
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_acknowledged_before_a_restart_is_recognized_however_much_it_is() {
+    let mut bench = Bench::with_window(1_000);
+    bench.config.max_buffered_bytes = 600;
+    let folder = Folder::new();
+    bench.broker.begin(Fault::AcksFail, 3_600 * SECOND);
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(500);
+    sleep(SECOND).await;
+    process.end().await;
+    assert_eq!(bench.ledger.acks(), 0);
+    bench.broker.heal();
+    let process = start(&bench, &folder, 1 << 30);
+    bench.settled().await;
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    assert_eq!(bench.ledger.confirmations(), (0..500).collect::<Vec<_>>());
     bench.lawful();
 }
 
@@ -201,7 +230,7 @@ async fn a_shutdown_while_the_target_fails_keeps_the_order() {
     let folder = Folder::new();
     bench.publish(30);
     let process = start(&bench, &folder, 1 << 30);
-    tokio::time::sleep(50 * MS).await;
+    sleep(50 * MS).await;
     process.end().await;
     let process = start(&bench, &folder, 1 << 30);
     in_time(bench.ledger.delivered_all()).await;
@@ -238,7 +267,7 @@ async fn a_killed_process_repeats_only_what_was_being_written() {
     bench.target.answers([Answer::Ok, Answer::Ok, Answer::Slow(10 * SECOND)]);
     let process = start(&bench, &folder, 1 << 30);
     bench.publish(1_000);
-    tokio::time::sleep(2 * SECOND).await;
+    sleep(2 * SECOND).await;
     process.kill();
     bench.ledger.next_pipeline();
     let before = bench.ledger.acks();
@@ -247,4 +276,25 @@ async fn a_killed_process_repeats_only_what_was_being_written() {
     in_time(bench.ledger.delivered_all()).await;
     process.end().await;
     assert!(before >= 200, "{before}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_overtook_one_which_a_shutdown_left_is_written_once() {
+    let mut bench = Bench::new();
+    bench.tasks = 2;
+    bench.mapping().batch_size = 1;
+    bench.mapping().consumer.subscription_type = SubscriptionType::Shared;
+    bench.ledger.order(Order::None);
+    bench.target.answers([Answer::Hang, Answer::Ok]);
+    let folder = Folder::new();
+    bench.publish(2);
+    let process = start(&bench, &folder, 1 << 30);
+    sleep(SECOND).await;
+    process.end().await;
+    assert_eq!(bench.ledger.confirmations(), [1]);
+    let process = start(&bench, &folder, 1 << 30);
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    assert_eq!(bench.ledger.confirmations(), [1, 0]);
+    bench.lawful();
 }

@@ -79,6 +79,19 @@ fn a_newcomer_that_died_leaves_its_records_to_the_older_process() {
 }
 
 #[test]
+fn what_all_earlier_processes_received_is_remembered() {
+    let folder = Folder::new();
+    let older = open(&folder);
+    append(&older, 0..10);
+    let newcomer = open(&folder);
+    append(&newcomer, 8..12);
+    drop((older, newcomer));
+    let remembered = mapping(&open(&folder)).remembered(super::TOPIC);
+    let remembered: Vec<_> = remembered.iter().map(|message| message.offset).collect();
+    assert_eq!(remembered, (0..10).chain(8..12).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_an_interrupted_start_or_removal_left_is_removed() {
     let folder = Folder::new();
     drop(open(&folder));

@@ -4,6 +4,7 @@ mod capacities;
 mod disks;
 mod generations;
 mod logs;
+mod mounts;
 mod surveys;
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
 
 use bytes::Bytes;
 
+pub(crate) use self::mounts::Mount;
 use super::{LogKey, MappingSpool, Reader, Spool, SpooledMapping, StoredRecord};
 use crate::{
     config::SpoolSync,

@@ -13,8 +13,8 @@
 //! acknowledgement counted:
 //! - 2 and 3 where the mapping has another ack timeout than the broker, or acknowledgements fail for a while: what is
 //!   acknowledged in time here is late there, and is redelivered.
-//! - 3 over processes: the limit grows by one for each end of a stream that the schedule causes and for the next pipeline,
-//!   since each attach counts as a delivery, and a new process counts from nothing.
+//! - 3 over processes: the limit grows by one for each end of a stream that the schedule causes, and by two for the next
+//!   pipeline, since each attach counts as a delivery, and a new process counts from nothing.
 //! - 8, what was settled, acknowledged and skipped, after a broker restarts its offsets or redelivers from its cursor.
 
 mod generate;
@@ -49,7 +49,7 @@ use super::{
 use crate::config::{OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, SubscriptionType};
 
 /// How long a schedule may take.
-const HOURS: usize = 12;
+const HOURS: u32 = 12;
 /// Longer than all outages and answers of a schedule.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(600);
 
@@ -125,14 +125,15 @@ impl Schedule {
     /// The broker's behaviour, with room for the redeliveries that the schedule causes.
     fn behaviour(&self) -> Behaviour {
         let mut behaviour = self.settings.dispatch.behaviour;
-        // Each counts an attempt of every message, and the next pipeline one more.
+        // Each counts an attempt of every message, and the next pipeline two more: a drain that gives records up may have
+        // attached once more for the acknowledgements of others.
         let is_attach = |event: &Event| {
             let faults = [Fault::AttachFails, Fault::AttachHangs, Fault::HealthHangs];
             matches!(event, Event::EndStream { .. } | Event::Reload { .. } | Event::Restart { .. })
                 || matches!(event, Event::Begin(fault, _) if faults.contains(fault))
         };
         let attaches = self.events.iter().filter(|(_, event)| is_attach(event)).count();
-        let attaches = u32::try_from(attaches).unwrap() + 1;
+        let attaches = u32::try_from(attaches).unwrap() + 2;
         behaviour.max_redelivery_count =
             behaviour.max_redelivery_count.filter(|_| self.is_in_time()).map(|most| most + attaches);
         behaviour

@@ -1,0 +1,120 @@
+//! A file system of its own: full, or mounted read-only.
+
+use std::{fs, io, process::Command};
+
+use super::{Folder, entries, mapping, offsets, open, ordered, read};
+use crate::{
+    config::SpoolSync,
+    record::Entry,
+    spool::{AppendError, Spool},
+};
+
+/// A file system in memory of 4 MiB, which is unmounted at the end of its test.
+#[derive(Debug)]
+pub(crate) struct Mount(pub(crate) Folder);
+
+impl Mount {
+    /// `None`, with the reason on standard error, where this user may not mount.
+    pub(crate) fn new() -> Option<Self> {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let mount = Self(folder);
+        mount
+            .run(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .inspect_err(|error| eprintln!("skipped: {error}"))
+            .ok()?;
+        Some(mount)
+    }
+
+    fn remount(&self, mode: &str) {
+        self.run(&["-o", &format!("remount,{mode}")]).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> io::Result<()> {
+        let output = Command::new("mount").args(arguments).arg(&self.0.0).output()?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(io::Error::other(format!("mount: {stderr}"))) }
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0.0).output();
+    }
+}
+
+fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<(), AppendError> {
+    let entries = entries(offsets);
+    let entries: Vec<&Entry> = entries.iter().collect();
+    mapping(spool).log(&super::TOPIC.into()).unwrap().append(&entries, 64)
+}
+
+#[test]
+fn a_full_disk_takes_more_once_its_records_are_settled() {
+    for step in [10, 150, 4_000] {
+        let Some(Mount(folder)) = &Mount::new() else { return };
+        let spool = open(folder);
+        let mut spooled = 0;
+        let full = loop {
+            match append(&spool, spooled..spooled + step) {
+                Ok(()) => spooled += step,
+                Err(full) => break full,
+            }
+        };
+        let AppendError::Write(error) = full else { panic!("{full:?}") };
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.to_string().contains(&folder.0.display().to_string()), "{error}");
+        assert_eq!(offsets(&read(&spool)), (0..spooled).collect::<Vec<_>>());
+        // The next process starts on the full disk.
+        drop(spool);
+        let spool = open(folder);
+        assert_eq!(offsets(&read(&spool)), (0..spooled).collect::<Vec<_>>());
+        append(&spool, spooled..spooled + step).unwrap_err();
+        for (_, log) in mapping(&spool).readable() {
+            log.settle(0..spooled);
+        }
+        spool.adopt(false).unwrap();
+        append(&spool, spooled..spooled + step).unwrap();
+        assert_eq!(offsets(&read(&spool)), (spooled..spooled + step).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_full_disk_takes_more_although_it_has_room_for_no_second_segment() {
+    for left in 0..3 {
+        let Some(Mount(folder)) = &Mount::new() else { return };
+        let spool = open(folder);
+        let mut spooled = 0;
+        while append(&spool, spooled..spooled + 150).is_ok() {
+            spooled += 150;
+        }
+        // Other files take what is left of it, but for some pages.
+        let other = folder.0.join("other");
+        let _ = fs::write(&other, vec![0; 4 << 20]);
+        let bytes = fs::metadata(&other).unwrap().len();
+        fs::File::options().write(true).open(&other).unwrap().set_len(bytes.saturating_sub(left * 4_096)).unwrap();
+        mapping(&spool).log(&super::TOPIC.into()).unwrap().settle(0..spooled);
+        let before = mapping(&spool).share.bytes();
+        assert!(mapping(&spool).compact() && mapping(&spool).share.bytes() < before / 10, "{left}");
+        for first in [spooled, spooled + 150] {
+            append(&spool, first..first + 150).unwrap();
+        }
+        drop(spool);
+        let spool = open(folder);
+        assert_eq!(offsets(&read(&spool)), (spooled..spooled + 300).collect::<Vec<_>>());
+        assert_eq!(spool.damaged_records(), 0);
+    }
+}
+
+#[test]
+fn a_disk_that_is_mounted_read_only_is_refused_at_start_and_keeps_its_records() {
+    let Some(mount) = Mount::new() else { return };
+    let folder = &mount.0;
+    append(&open(folder), 0..10).unwrap();
+    mount.remount("ro");
+    let error = Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ReadOnlyFilesystem);
+    assert!(error.to_string().contains(&folder.0.display().to_string()), "{error}");
+    mount.remount("rw");
+    assert_eq!(offsets(&read(&open(folder))), (0..10).collect::<Vec<_>>());
+}
