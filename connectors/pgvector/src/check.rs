@@ -1,42 +1,59 @@
-//! Validation of records before they are written.
+//! Validation of ids and embeddings before they are written.
 
-use danube_sink::prelude::*;
+use serde_json::value::RawValue;
 
-use super::mapping::Vectors;
+use super::mapping::{VectorType, Vectors};
 
-impl Vectors {
-    /// Validates the id and the embedding of a record.
-    ///
-    /// # Errors
-    /// [`ConnectorError::InvalidRecord`] with the path of the invalid value.
-    pub(crate) fn check(&self, record: &SinkRecord) -> ConnectorResult<()> {
-        let Some(reason) = self.invalid_embedding(record).or_else(|| self.invalid_id(record)) else { return Ok(()) };
-        // A payload that is not JSON has neither.
-        record.as_json()?;
-        Err(ConnectorError::invalid_record(record, reason))
+/// From here on a number is infinite in two bytes.
+const BEYOND_HALF: f64 = 65_520.0;
+
+/// What an id and an embedding must be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    dimensions: usize,
+    kind: VectorType,
+    /// Whether a record may leave the embedding out, as a change of other columns does.
+    is_optional: bool,
+}
+
+impl Rules {
+    pub(crate) fn of(vectors: &Vectors) -> Self {
+        let is_optional = vectors.operation.is_some();
+        Self { dimensions: vectors.dimensions, kind: vectors.vector_type(), is_optional }
     }
 
-    fn invalid_embedding(&self, record: &SinkRecord) -> Option<String> {
-        let path = &self.embedding;
-        let Some(numbers) = path.of(record.payload()).and_then(|embedding| embedding.as_array()) else {
-            return Some(format!("{path} is not an array of numbers"));
+    /// Why the value of a column is invalid, to follow the name of its field.
+    pub(crate) fn violation(self, column: &str, json: Option<&str>) -> Option<String> {
+        match (column, json) {
+            ("embedding", None) if self.is_optional => None,
+            ("embedding", json) => self.of_embedding(json.unwrap_or("null")),
+            ("id", Some(json)) => {
+                let is_id = json == "null" || json.starts_with(|first| matches!(first, '"' | '-' | '0'..='9'));
+                (!is_id).then(|| "is neither a string nor a number".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn of_embedding(self, json: &str) -> Option<String> {
+        let Ok(numbers) = serde_json::from_str::<Vec<f64>>(json) else {
+            let is_number = |item: &&RawValue| serde_json::from_str::<f64>(item.get()).is_ok();
+            let items = serde_json::from_str::<Vec<&RawValue>>(json).ok();
+            let place = items.and_then(|items| items.iter().position(|item| !is_number(item)));
+            return Some(match place {
+                Some(place) => format!("is invalid: the value at /{place} is not a number"),
+                None => "is not an array of numbers".to_owned(),
+            });
         };
         if numbers.len() != self.dimensions {
-            return Some(format!("the embedding has {} dimensions, not {}", numbers.len(), self.dimensions));
+            return Some(format!("has {} dimensions, not {}", numbers.len(), self.dimensions));
         }
-        numbers.iter().enumerate().find_map(|(number, value)| match value.as_f64() {
-            None => Some(format!("the value at {path}/{number} is not a number")),
+        let (is_stored, range): (fn(&f64) -> bool, _) = match self.kind {
             #[allow(clippy::cast_possible_truncation, reason = "a number that becomes infinite is what is looked for")]
-            Some(value) if !(value as f32).is_finite() => {
-                Some(format!("the value at {path}/{number} is out of the range of float4"))
-            }
-            Some(_) => None,
-        })
-    }
-
-    fn invalid_id(&self, record: &SinkRecord) -> Option<String> {
-        let id = self.id.of(record.payload());
-        let is_id = id.is_some_and(|id| id.is_string() || id.is_number());
-        (!is_id).then(|| format!("invalid value for column \"id\": {} is neither a string nor a number", self.id))
+            VectorType::Vector => (|number| (*number as f32).is_finite(), "float4"),
+            VectorType::Halfvec => (|number| number.abs() < BEYOND_HALF, "halfvec"),
+        };
+        let place = numbers.iter().position(|number| !is_stored(number))?;
+        Some(format!("is invalid: the value at /{place} is out of the range of {range}"))
     }
 }

@@ -45,15 +45,13 @@ impl SinkConnector for Pgvector {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let mut batch = self.topics.batch(records)?;
-        batch.each(Vectors::check)?;
-        let written = batch.state(&self.tables)?.write(batch.records()).await;
-        batch.finish(written)
+        let batch = self.tables.batch(records)?;
+        batch.own().write(batch).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for Mapping { own: table, .. } in &self.tables {
-            table.write(&[]).await?;
+            table.check().await?;
         }
         Ok(())
     }

@@ -1,39 +1,62 @@
 //! The plan of a table: its columns, and the statements that create it.
 
 use danube_sink::prelude::*;
-use danube_sink_postgres::{Plan, quoted};
+use danube_sink_postgres::{Changes, Plan, Tombstones, quoted};
 
-use super::{index::statements, mapping::Vectors};
+use super::{check::Rules, index::Creation, mapping::Vectors};
 
 impl Vectors {
     /// The columns to write, with the statements that create extension, table and index if the mapping asks for it.
     pub(crate) fn plan(&self, write_timeout: Duration) -> Plan {
-        let embedding = format!("vector({}) NOT NULL", self.dimensions);
-        let payload = [
-            ("id", "text PRIMARY KEY", Some(&self.id)),
-            ("embedding", &embedding, Some(&self.embedding)),
-            ("text", "text", self.text.as_ref()),
-            ("payload", "jsonb", self.payload.as_ref()),
-        ];
         let mut definitions = Vec::new();
         let mut columns = Vec::new();
-        for (name, ty, pointer) in payload {
-            let Some(pointer) = pointer else { continue };
-            definitions.push(format!("{name} {ty}"));
-            columns.push((name.to_owned(), Field::Payload(pointer.clone())));
+        for (name, kind, field) in self.columns() {
+            definitions.push(format!("{} {kind}", quoted(&name)));
+            columns.push((name, field));
+        }
+        let creation = Creation::of(self, definitions.join(", "), write_timeout);
+        let rules = Rules::of(self);
+        Plan {
+            create: self.create.then(|| Box::new(move |table: &str| creation.statements(table)) as _),
+            key: vec!["id".to_owned()],
+            replace: true,
+            tombstones: self.tombstones == Tombstones::Delete && !self.has_id_of_record(),
+            changes: self.operation.clone().map(Changes::by),
+            check: Some(Box::new(move |column, json| rules.violation(column, json))),
+            max_open_tables: self.max_open_tables,
+            ..Plan::new(self.table.clone(), columns)
+        }
+    }
+
+    /// The names of the columns, with the types in a new table and the fields that fill them.
+    fn columns(&self) -> Vec<(String, String, Field)> {
+        let id = if self.has_id_of_record() { "uuid" } else { "text" };
+        let of_payload = |pointer: &Pointer| Field::Payload(pointer.clone());
+        let embedding = format!("{}({}) NOT NULL", self.vector_type().name(), self.dimensions);
+        let mut columns = vec![
+            ("id".to_owned(), format!("{id} PRIMARY KEY"), self.id.clone()),
+            ("embedding".to_owned(), embedding, of_payload(&self.embedding)),
+        ];
+        for (name, kind, pointer) in [("text", "text", &self.text), ("payload", "jsonb", &self.payload)] {
+            columns.extend(pointer.iter().map(|pointer| (name.to_owned(), kind.to_owned(), of_payload(pointer))));
+        }
+        for column in &self.columns {
+            columns.push((column.name.clone(), column.kind.clone(), column.from.clone()));
         }
         for which in &self.metadata {
-            let ty = match which {
+            let kind = match which {
                 Metadata::Partition => "int",
                 Metadata::Offset => "bigint",
                 Metadata::PublishTime => "timestamptz",
                 _ => "text",
             };
-            definitions.push(format!("{} {ty}", quoted(which.as_str())));
-            columns.push((which.to_string(), Field::Metadata(*which)));
+            columns.push((which.to_string(), kind.to_owned(), Field::Metadata(*which)));
         }
-        let limit = (write_timeout * 9 / 10).as_millis();
-        let create = self.create.then(|| statements(self, &definitions.join(", "), limit));
-        Plan { table: self.table.clone(), create, columns, key: vec!["id".to_owned()], replace: true, changes: None }
+        columns
+    }
+
+    /// Whether a row's id is that of its record, so that no other record replaces or deletes the row.
+    fn has_id_of_record(&self) -> bool {
+        self.id == Field::Metadata(Metadata::Id)
     }
 }

@@ -5,10 +5,7 @@ use tokio_postgres::{
     types::{Kind, Oid, ToSql, Type},
 };
 
-use super::{
-    failure::Failure,
-    session::{Session, Statement},
-};
+use super::{failure::Failure, session::Statement, transaction::Transaction};
 
 /// Every column, with whether a row must have a value for it (NOT NULL, no default, and no trigger that may fill it), and with the
 /// sequence of its default if the role may not use it.
@@ -26,6 +23,13 @@ const COLUMNS: &str = "
         (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum)
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped";
+
+/// Whether `COPY` writes what `INSERT` does: not into a view, past a rule or a policy, or into a column that only `COPY` may write.
+const TAKES_COPY: &str = "
+    SELECT c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT row_security_active(c.oid)
+        AND NOT EXISTS (SELECT FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND a.attname::text = ANY ($2))
+    FROM pg_class c WHERE c.oid = $1::regclass";
 
 /// A unique index of these columns that is DEFERRABLE: `ON CONFLICT` cannot use it.
 const DEFERRABLE: &str = "
@@ -55,32 +59,37 @@ pub(crate) struct Found {
     pub(crate) default: Option<String>,
 }
 
-/// The columns with these names, in this order.
+/// The columns with these names, in this order. Messages show the table as `shown`.
 ///
 /// # Errors
 /// The server's error, or a table that the mapping cannot write: a column is missing, or one that is not in the mapping needs a
 /// value or a privilege.
-pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> Result<Vec<Found>, Failure> {
-    let rows = session.rows(Statement { text: COLUMNS, parameters: &[(&table, Type::TEXT)] }).await?;
+pub(crate) async fn columns(
+    transaction: &Transaction<'_>,
+    table: &str,
+    names: &[&str],
+    shown: &str,
+) -> Result<Vec<Found>, Failure> {
+    let rows = transaction.rows(Statement { text: COLUMNS, parameters: &[(&table, Type::TEXT)] }).await?;
     let name = |row: &Row| row.get::<_, String>(0);
     for row in rows.iter().filter(|row| !names.contains(&name(row).as_str())) {
         let column = name(row);
         if row.get(3) {
-            let what = format!("column {column} of {table} is NOT NULL and has no default: add it to the mapping");
+            let what = format!("column {column} of {shown} is NOT NULL and has no default: add it to the mapping");
             return Err(Failure::Table(what));
         }
         if let Some(sequence) = row.get::<_, Option<String>>(4) {
             let what =
-                format!("column {column} of {table} takes its default from sequence {sequence}: grant USAGE on it");
+                format!("column {column} of {shown} takes its default from sequence {sequence}: grant USAGE on it");
             return Err(Failure::Table(what));
         }
     }
     let mut found = Vec::with_capacity(names.len());
     for column in names {
         let Some(row) = rows.iter().find(|row| name(row) == *column) else {
-            return Err(Failure::Table(format!("{table} has no column {column}: add it, or correct the mapping")));
+            return Err(Failure::Table(format!("{shown} has no column {column}: add it, or correct the mapping")));
         };
-        let (ty, modifier, base) = type_of(session, row.get(1), row.get(5), row.get(2)).await?;
+        let (ty, modifier, base) = type_of(transaction, row.get(1), row.get(5), row.get(2)).await?;
         found.push(Found { ty, modifier, base, stored_as: row.get(2), default: row.get(6) });
     }
     Ok(found)
@@ -90,17 +99,32 @@ pub(crate) async fn columns(session: &Session, table: &str, names: &[&str]) -> R
 ///
 /// # Errors
 /// The server's error, or a unique index that is `DEFERRABLE`.
-pub(crate) async fn check_key(session: &Session, table: &str, key: &[String]) -> Result<(), Failure> {
+pub(crate) async fn check_key(
+    transaction: &Transaction<'_>,
+    table: &str,
+    key: &[String],
+    shown: &str,
+) -> Result<(), Failure> {
     let mut key = key.to_vec();
     key.sort();
     let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&key, Type::TEXT_ARRAY)];
-    let rows = session.rows(Statement { text: DEFERRABLE, parameters: &parameters }).await?;
+    let rows = transaction.rows(Statement { text: DEFERRABLE, parameters: &parameters }).await?;
     let Some(index) = rows.first().map(|row| row.get::<_, String>(0)) else { return Ok(()) };
-    Err(Failure::Table(format!("the unique index {index} of the key of {table} is DEFERRABLE: make one that is not")))
+    Err(Failure::Table(format!("the unique index {index} of the key of {shown} is DEFERRABLE: make one that is not")))
+}
+
+/// Whether rows of these columns can be written by `COPY`.
+///
+/// # Errors
+/// The server's error.
+pub(crate) async fn takes_copy(transaction: &Transaction<'_>, table: &str, names: &[&str]) -> Result<bool, Failure> {
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&names, Type::TEXT_ARRAY)];
+    let rows = transaction.rows(Statement { text: TAKES_COPY, parameters: &parameters }).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 async fn type_of(
-    session: &Session,
+    transaction: &Transaction<'_>,
     mut oid: Oid,
     mut modifier: i32,
     mut base: String,
@@ -110,7 +134,7 @@ async fn type_of(
         if let Some(known) = Type::from_oid(oid) {
             break known;
         }
-        let rows = session.rows(Statement { text: TYPE, parameters: &[(&oid, Type::OID)] }).await?;
+        let rows = transaction.rows(Statement { text: TYPE, parameters: &[(&oid, Type::OID)] }).await?;
         let Some(row) = rows.first() else {
             return Err(Failure::Table("the type of a column was dropped".to_owned()));
         };

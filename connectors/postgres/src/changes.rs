@@ -20,6 +20,27 @@ pub struct Changes {
     pub on_truncate: OnTruncate,
 }
 
+impl Changes {
+    /// The changes by the operation in this field, with Debezium's placeholder.
+    pub fn by(operation: Field) -> Self {
+        Self {
+            operation,
+            unavailable_value: "__debezium_unavailable_value".to_owned(),
+            on_truncate: OnTruncate::Reject,
+        }
+    }
+}
+
+/// What to do with a tombstone, an empty payload with a routing key.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tombstones {
+    /// Reject it; `on_invalid_record` applies.
+    #[default]
+    Reject,
+    /// Delete the row of its key.
+    Delete,
+}
+
 /// What to do when the source's table is truncated.
 #[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnTruncate {
@@ -236,4 +257,32 @@ fn uuid(text: &str) -> String {
 
 fn without_spaces(json: &str) -> Cow<'_, str> {
     if json.contains(char::is_whitespace) { json.replace(char::is_whitespace, "").into() } else { json.into() }
+}
+
+/// The deletion of the row whose key a tombstone names.
+///
+/// # Errors
+/// [`ConnectorError::InvalidRecord`] if the key is not known.
+pub(crate) fn key_of_tombstone<'r>(
+    record: &'r SinkRecord,
+    columns: &[Field],
+    keys: &[usize],
+) -> ConnectorResult<Change<'r>> {
+    let mut values = vec![None; columns.len()];
+    for &index in keys {
+        let field = &columns[index];
+        let value = match field {
+            Field::Payload(_) => record.key().and_then(|key| in_routing_key(key, field)).map(Cow::Borrowed),
+            _ => record.field(field).map(|value| value.to_string().into()),
+        };
+        let unknown = || {
+            let reason = format!(
+                "it is a tombstone, and its routing key is no JSON object with a value for {field}, by which its row \
+                 could be deleted"
+            );
+            ConnectorError::invalid_record(record, reason)
+        };
+        values[index] = Some(value.ok_or_else(unknown)?);
+    }
+    Ok((values, true))
 }

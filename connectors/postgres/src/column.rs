@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error, fmt};
 
 use bytes::BytesMut;
-use danube_sink::Field;
+use danube_sink::{Field, Metadata};
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 
 use super::{
@@ -42,6 +42,11 @@ impl Column {
     /// The quoted name, for statements.
     pub(crate) fn quoted(&self) -> String {
         quoted(&self.name)
+    }
+
+    /// Whether it has the UUID of the record's id, instead of the id's text.
+    pub(crate) fn is_uuid_of_record(&self) -> bool {
+        self.ty == Type::UUID && self.field == Field::Metadata(Metadata::Id)
     }
 
     /// The value to send, from its JSON text.

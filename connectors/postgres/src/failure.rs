@@ -8,7 +8,7 @@ use std::{
 };
 
 use danube_sink::{ConnectorError, ConnectorResult, TargetFailure};
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::{
     message,
@@ -60,21 +60,38 @@ impl Failure {
         }
     }
 
-    /// The message, without values of records. `has_records` is whether the statement had any.
-    fn text(&self, has_records: bool) -> String {
+    /// Whether the table or its schema does not exist.
+    pub(crate) fn is_missing_table(&self) -> bool {
+        let missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
+        self.answer().is_some_and(|answer| missing.contains(answer.code()))
+    }
+
+    /// The message, without values of records.
+    fn text(&self, shown: Shown) -> String {
         match self {
             Self::Client(error) => match error.as_db_error() {
-                Some(answer) => format!("{}{}", message::text(answer, has_records), advice(answer.code().code())),
+                Some(answer) => format!("{}{}", message::text(answer, shown), advice(answer.code().code())),
                 None => chain(error),
             },
             Self::NoAnswer(limit) => format!("no answer within {:.1} s", limit.as_secs_f64()),
             Self::NoHost(hosts) => {
-                let each = hosts.iter().map(|(host, failure)| format!("{host}: {}", failure.text(false)));
+                let each = hosts.iter().map(|(host, failure)| format!("{host}: {}", failure.text(Shown::Message)));
                 each.collect::<Vec<_>>().join("; ")
             }
             Self::Table(text) => text.clone(),
         }
     }
+}
+
+/// How much of an answer a message shows, so that it has no values of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The server's message: the statement has no values of records.
+    Message,
+    /// The condition, and the names of table, column, constraint and type.
+    Names,
+    /// The condition alone: the table's name has values of records.
+    Condition,
 }
 
 impl From<tokio_postgres::Error> for Failure {
@@ -116,12 +133,12 @@ pub(crate) fn classified<T>(
     result: Result<T, Failure>,
     what: &str,
     is_mapped: impl Fn(&str) -> bool + Copy,
-    has_records: bool,
+    shown: Shown,
 ) -> ConnectorResult<T> {
-    result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text(has_records))))
+    result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text(shown))))
 }
 
 /// The error of a failure at start.
 pub(crate) fn at_start(failure: &Failure, what: &str) -> ConnectorError {
-    failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text(false)))
+    failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text(Shown::Message)))
 }

@@ -9,12 +9,14 @@ use super::{
     catalog,
     changes::Values,
     column::{Column, Datum},
+    copy,
     failure::Failure,
     name::TableName,
-    plan::Plan,
+    plan::{Check, Plan},
     rows::{self, Parameter, Row},
-    session::{Session, Statement},
+    session::Statement,
     statements,
+    transaction::Transaction,
 };
 
 /// Whether a name with a dot is one table name: no table `b` of schema `a` exists, but a table named `a.b`.
@@ -26,6 +28,7 @@ pub(crate) struct Layout {
     pub(crate) name: TableName,
     pub(crate) columns: Vec<Column>,
     replaces: bool,
+    copies: bool,
     insert: String,
     delete: String,
 }
@@ -42,13 +45,15 @@ impl Layout {
     ///
     /// # Errors
     /// The server's error, or a table that the mapping cannot write.
-    pub(crate) async fn read(session: &Session, plan: &Plan) -> Result<Self, Failure> {
-        let name = name(session, &plan.table).await?;
+    pub(crate) async fn read(transaction: &Transaction<'_>, table: &str, plan: &Plan) -> Result<Self, Failure> {
+        let name = name(transaction, table).await?;
         let names: Vec<_> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
         let table = name.to_string();
-        let found = catalog::columns(session, &table, &names).await?;
+        // A name that a record chooses has values of it, so messages show the template.
+        let shown = plan.table.constant().map_or_else(|| plan.table.to_string(), |_| table.clone());
+        let found = catalog::columns(transaction, &table, &names, &shown).await?;
         if !plan.key.is_empty() {
-            catalog::check_key(session, &table, &plan.key).await?;
+            catalog::check_key(transaction, &table, &plan.key, &shown).await?;
         }
         let column = |((name, field), found): (&(String, _), catalog::Found)| Column {
             name: name.clone(),
@@ -61,7 +66,11 @@ impl Layout {
             field: Clone::clone(field),
         };
         let columns: Vec<_> = plan.columns.iter().zip(found).map(column).collect();
-        let mut layout = Self { name, columns, replaces: plan.replace, insert: String::new(), delete: String::new() };
+        let copies = plan.appends()
+            && columns.iter().all(|column| copy::takes(&column.ty))
+            && catalog::takes_copy(transaction, &table, &names).await?;
+        let (insert, delete) = (String::new(), String::new());
+        let mut layout = Self { name, columns, replaces: plan.replace, copies, insert, delete };
         layout.insert = statements::insert(&layout.name, &layout.all().1, plan.replace);
         layout.delete = statements::delete(&layout.name, &layout.keys().1);
         Ok(layout)
@@ -76,9 +85,14 @@ impl Layout {
         record: &'r SinkRecord,
         values: Values<'r>,
         deletes: bool,
+        check: Option<&Check>,
     ) -> ConnectorResult<Row<'r>> {
         let datum = |(column, json): (&Column, Option<Cow<'r, str>>)| {
+            let json =
+                if column.is_uuid_of_record() { Some(format!("\"{}\"", record.id().uuid()).into()) } else { json };
+            let check = check.filter(|_| !deletes).and_then(|check| check(&column.name, json.as_deref()));
             let reason = match json.filter(|_| column.is_key || !deletes).map(|json| column.datum(json)) {
+                _ if check.is_some() => check.unwrap_or_default().into(),
                 None if column.is_key => "is missing".into(),
                 Some(Ok(Datum::Null)) if column.is_key => "is null".into(),
                 Some(Err(reason)) => reason,
@@ -114,6 +128,12 @@ impl Layout {
         texts.into_iter().map(write).collect()
     }
 
+    /// The statement that copies so many rows of these columns, where `COPY` is possible and pays.
+    pub(crate) fn copy_of(&self, indices: &[usize], rows: usize) -> Option<String> {
+        let statement = || copy::statement(&self.name, &self.of(indices.iter().copied()).1);
+        (self.copies && rows >= copy::FEWEST_ROWS).then(statement)
+    }
+
     /// The statement that deletes rows by their keys.
     pub(crate) fn delete<'w>(&'w self, rows: &'w [Row<'_>]) -> Write<'w> {
         let (indices, columns) = self.keys();
@@ -121,14 +141,14 @@ impl Layout {
     }
 
     /// A number for each row, equal for rows with the same key, as the column types compare them.
-    pub(crate) async fn ranks(&self, session: &Session, rows: &[Row<'_>]) -> Result<Vec<i64>, Failure> {
+    pub(crate) async fn ranks(&self, transaction: &Transaction<'_>, rows: &[Row<'_>]) -> Result<Vec<i64>, Failure> {
         let (indices, columns) = self.keys();
         if columns.is_empty() {
             return Ok((0..).take(rows.len()).collect());
         }
         let text = statements::ranks(&columns).into();
         let write = Write { text, values: rows::parameters(rows, &columns, &indices), columns };
-        let ranks = session.rows(Statement { text: &write.text, parameters: &write.parameters() }).await?;
+        let ranks = transaction.rows(Statement { text: &write.text, parameters: &write.parameters() }).await?;
         Ok(ranks.iter().map(|row| row.get(0)).collect())
     }
 
@@ -159,11 +179,11 @@ impl Write<'_> {
     }
 }
 
-async fn name(session: &Session, table: &str) -> Result<TableName, Failure> {
+async fn name(transaction: &Transaction<'_>, table: &str) -> Result<TableName, Failure> {
     let name = TableName::parse(table).map_err(|error| Failure::Table(error.report()))?;
     let Some(whole) = TableName::in_one(table) else { return Ok(name) };
     let (with_schema, in_one) = (name.to_string(), whole.to_string());
     let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&with_schema, Type::TEXT), (&in_one, Type::TEXT)];
-    let found = session.rows(Statement { text: IS_ONE_NAME, parameters: &parameters }).await?;
+    let found = transaction.rows(Statement { text: IS_ONE_NAME, parameters: &parameters }).await?;
     Ok(if found.first().is_some_and(|row| row.get(0)) { whole } else { name })
 }

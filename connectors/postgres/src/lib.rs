@@ -29,7 +29,7 @@
 //! #[derive(TopicMapping)]
 //! struct Target {
 //!     /// The table, with a column `id`.
-//!     table: String,
+//!     table: Template,
 //!     /// The field of a record with the id.
 //!     id: Field,
 //! }
@@ -38,12 +38,8 @@
 //! impl SinkConnector for Rows {
 //!     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
 //!         let plan = |target: &Target| Plan {
-//!             table: target.table.clone(),
-//!             create: None,
-//!             columns: vec![("id".to_owned(), target.id.clone())],
 //!             key: vec!["id".to_owned()],
-//!             replace: false,
-//!             changes: None,
+//!             ..Plan::new(target.table.clone(), vec![("id".to_owned(), target.id.clone())])
 //!         };
 //!         let credentials = Credentials { password: self.password.as_ref(), url: None };
 //!         self.tables = self.server.open(credentials, &config, &self.topics, plan).await?;
@@ -52,8 +48,7 @@
 //!
 //!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
 //!         let batch = self.tables.batch(records)?;
-//!         let written = batch.own().write(batch.records()).await;
-//!         batch.finish(written)
+//!         batch.own().write(batch).await
 //!     }
 //! }
 //! ```
@@ -64,13 +59,17 @@ mod catalog;
 mod changes;
 mod column;
 mod connector;
+mod copy;
 mod endpoint;
 mod failure;
 mod layout;
 mod message;
 mod name;
 mod number;
+mod open_table;
 mod plan;
+mod positions;
+mod records;
 mod redelivered;
 mod rows;
 mod server;
@@ -80,14 +79,15 @@ mod statements;
 mod table;
 mod text;
 mod time;
+mod transaction;
 mod unreadable;
 mod url;
 
 pub use self::{
-    changes::{Changes, OnTruncate},
+    changes::{Changes, OnTruncate, Tombstones},
     connector::Postgres,
     name::{quoted, quoted_table},
-    plan::Plan,
+    plan::{Check, Create, Plan},
     server::{Credentials, Server},
     sqlstate::verdicts,
     table::Table,

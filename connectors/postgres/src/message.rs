@@ -8,15 +8,17 @@ use std::fmt::Write;
 
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
-/// Describes an error of the server. `has_records` is whether the statement had values of records.
-pub(crate) fn text(answer: &DbError, has_records: bool) -> String {
+use super::failure::Shown;
+
+/// Describes an error of the server.
+pub(crate) fn text(answer: &DbError, shown: Shown) -> String {
     let code = answer.code().code();
-    if !has_records || is_about_the_statement(answer) {
+    if shown == Shown::Message || shown == Shown::Names && is_about_the_statement(answer) {
         return format!("{} (SQLSTATE {code})", answer.message());
     }
     let mut text = format!("{} (SQLSTATE {code})", condition(code));
     // A function can put anything into these names; its errors have a context.
-    if answer.where_().is_none() {
+    if shown == Shown::Names && answer.where_().is_none() {
         let names = [
             ("table", answer.table()),
             ("column", answer.column()),

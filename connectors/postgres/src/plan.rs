@@ -1,30 +1,66 @@
 //! The plan of a table: which columns are written, and how.
 
-use danube_sink::{ConnectorError, ConnectorResult, Field};
+use std::fmt;
+
+use danube_sink::{ConnectorError, ConnectorResult, Field, Template};
 
 use super::{
     changes::Changes,
     name::{TableName, check},
 };
 
+/// Statements that create a table, from its quoted name.
+pub type Create = Box<dyn Fn(&str) -> String + Send + Sync>;
+
+/// Validation of a value: takes the name of the column and the value as JSON text, if the record has one, and returns why it is
+/// invalid, without the value, to follow the name of the field: `is not an array`.
+pub type Check = Box<dyn Fn(&str, Option<&str>) -> Option<String> + Send + Sync>;
+
 /// How records are written to a table.
-#[derive(Debug)]
 pub struct Plan {
-    /// The table, as [`quoted_table`](crate::quoted_table) takes it.
-    pub table: String,
-    /// A statement that creates what is missing, run at start.
-    pub create: Option<String>,
-    /// The columns that are written, each with the field of a record that fills it.
+    /// The table, as [`quoted_table`](crate::quoted_table) takes it. With placeholders, each record chooses its table.
+    pub table: Template,
+    /// Statements that create what is missing: run at start; with placeholders in `table`, when a record needs a table that is
+    /// missing.
+    pub create: Option<Create>,
+    /// The columns that are written, each with the field of a record that fills it. A column of the type `uuid` that the record's
+    /// `id` fills gets [`RecordId::uuid`](danube_sink::RecordId::uuid).
     pub columns: Vec<(String, Field)>,
     /// The columns that identify a row. Without a key, a row that violates a unique index is an error.
     pub key: Vec<String>,
     /// Whether a record replaces the row with its key; otherwise the existing row stays.
     pub replace: bool,
+    /// Whether an empty payload with a routing key deletes the row of the key, which needs the `DELETE` privilege; otherwise it is
+    /// invalid. For a plan without `changes`.
+    pub tombstones: bool,
     /// How records describe changes (change data capture), which needs the `DELETE` privilege; without it, each record is a row.
     pub changes: Option<Changes>,
+    /// Validates the values of rows that are written, before the type of the column does.
+    pub check: Option<Check>,
+    /// Table for [`Deduplication`](danube_sink::Deduplication), which is created if it is missing: then each record is written
+    /// once. For a plan that does not `replace`.
+    pub positions: Option<String>,
+    /// Maximum number of tables whose columns are remembered, if `table` has placeholders.
+    pub max_open_tables: usize,
 }
 
 impl Plan {
+    /// A plan that appends rows.
+    pub fn new(table: Template, columns: Vec<(String, Field)>) -> Self {
+        Self {
+            table,
+            columns,
+            create: None,
+            key: Vec::new(),
+            replace: false,
+            tombstones: false,
+            changes: None,
+            check: None,
+            positions: None,
+            max_open_tables: 100,
+        }
+    }
+
     /// Validates the names of the table and its columns.
     ///
     /// # Errors
@@ -32,7 +68,12 @@ impl Plan {
     /// not among the columns.
     pub(crate) fn validate(&self) -> ConnectorResult<()> {
         let Self { table, columns, key, .. } = self;
-        TableName::parse(table)?;
+        if let Some(name) = table.constant() {
+            TableName::parse(&name)?;
+        }
+        if let Some(positions) = &self.positions {
+            TableName::parse(positions)?;
+        }
         for (number, (name, _)) in columns.iter().enumerate() {
             check(name)?;
             if columns[..number].iter().any(|(earlier, _)| earlier == name) {
@@ -47,5 +88,21 @@ impl Plan {
                 "the key {unknown} of table {table} is not among its columns"
             ))),
         }
+    }
+
+    /// Whether records may delete rows.
+    pub(crate) fn deletes(&self) -> bool {
+        self.tombstones || self.changes.is_some()
+    }
+
+    /// Whether every record is a new row.
+    pub(crate) fn appends(&self) -> bool {
+        self.key.is_empty() && !self.replace && !self.deletes()
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("table", &self.table).field("columns", &self.columns).finish_non_exhaustive()
     }
 }

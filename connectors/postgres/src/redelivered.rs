@@ -4,9 +4,10 @@
 //! row equals it in every column of the mapping, so nothing is lost. A row that differs belongs to another record, and the new one
 //! is refused.
 
+use tokio::time::Instant;
 use tokio_postgres::{
     error::{DbError, SqlState},
-    types::Type,
+    types::{ToSql, Type},
 };
 
 use super::{
@@ -24,26 +25,26 @@ const INDEX: &str = "
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     WHERE n.nspname = $1 AND c.relname = $2 AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts";
 
-/// The condition with which an `INSERT` skips rows that exist with equal values; `None` if the error is not a unique violation, or
-/// the mapping does not write every column of the index.
-pub(crate) async fn unless_equal(
+/// The columns of the unique index that an error is about; `None` if it is another error, or the index cannot identify a row.
+pub(crate) async fn violated(
     session: &Session,
     answer: &DbError,
-    layout: &Layout,
-    columns: &[&Column],
-) -> Result<Option<String>, Failure> {
+    deadline: Instant,
+) -> Result<Option<Vec<String>>, Failure> {
     let (Some(schema), Some(index)) = (answer.schema(), answer.constraint()) else { return Ok(None) };
     if *answer.code() != SqlState::UNIQUE_VIOLATION {
         return Ok(None);
     }
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&schema, Type::TEXT), (&index, Type::TEXT)];
-    let rows = session.rows(Statement { text: INDEX, parameters: &parameters }).await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&index, Type::TEXT)];
+    let rows = session.rows(Statement { text: INDEX, parameters: &parameters }, deadline).await?;
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    Ok((!names.is_empty()).then_some(names))
+}
+
+/// The condition with which an `INSERT` skips rows that exist with equal values; `None` if these are not all columns of the index.
+pub(crate) fn unless_equal(index: &[String], layout: &Layout, columns: &[&Column]) -> Option<String> {
     let index_of = |name: &String| columns.iter().position(|column| column.name == *name);
-    let Some(keys) = names.iter().map(index_of).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty()) else {
-        return Ok(None);
-    };
+    let keys = index.iter().map(index_of).collect::<Option<Vec<_>>>()?;
     let keys = keys.iter().map(|&number| format!("held.{} = rows.v{number}", columns[number].quoted()));
     let written = columns.iter().enumerate().map(|(number, column)| comparable(column, &format!("rows.v{number}")));
     // A column that the record has no value for has its default.
@@ -56,7 +57,7 @@ pub(crate) async fn unless_equal(
     // This operator compares any type, also one without an order such as `json`.
     let all = format!("ROW({})::record OPERATOR(pg_catalog.*=) ROW({})::record", held.join(", "), new.join(", "));
     let keys = keys.collect::<Vec<_>>().join(" AND ");
-    Ok(Some(format!("AND NOT EXISTS (SELECT FROM {} held WHERE {keys} AND {all})", layout.name)))
+    Some(format!("AND NOT EXISTS (SELECT FROM {} held WHERE {keys} AND {all})", layout.name))
 }
 
 /// The expressions that compare a column of the existing row with the new value as it would be stored.

@@ -1,11 +1,10 @@
-//! The connection to the server, and the transactions on it.
+//! The connection to the server.
 //!
 //! A connection pooler in transaction mode gives each transaction another session of the server. So no state is kept in a
-//! session: settings that a statement depends on are set in its transaction with `SET LOCAL`, and no statement is named.
+//! session: [`Transaction`] sets what a statement depends on.
 
 use std::{fmt, time::Duration};
 
-use futures_util::future::join;
 use tokio::{
     sync::{Mutex, MutexGuard},
     task::AbortHandle,
@@ -20,11 +19,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     endpoint::{Host, PATIENCE},
     failure::Failure,
+    transaction::{Transaction, limits},
 };
-
-/// Settings that values are read by, independent of the defaults of the database and the role.
-const SETTINGS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY'; SET LOCAL IntervalStyle = 'postgres'; \
-                        SET LOCAL extra_float_digits = 1; SET LOCAL array_nulls = on";
 
 /// One connection, opened on demand, and reopened when it is lost or its server no longer accepts writes.
 ///
@@ -44,17 +40,13 @@ pub(crate) struct Statement<'s> {
 }
 
 /// A connection, closed when it is dropped: the server then rolls back an open transaction.
-struct Connection {
-    client: Client,
+pub(crate) struct Connection {
+    pub(crate) client: Client,
     task: AbortHandle,
 }
 
-/// When the server cancels a statement, and when the client stops waiting for its answer.
-#[derive(Clone, Copy)]
-struct Deadline {
-    of_server: Instant,
-    of_answer: Instant,
-}
+/// The place of the session's connection, empty while a caller has it.
+pub(crate) type Slot<'s> = MutexGuard<'s, Option<Connection>>;
 
 impl Session {
     pub(crate) fn new(hosts: Vec<Host>, tls: MakeRustlsConnect, write_timeout: Duration) -> Self {
@@ -66,64 +58,44 @@ impl Session {
         self.hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Runs the statements in one transaction, within `write_timeout`.
-    ///
-    /// The commit is sent only when every statement is answered, so that a write that was given up is never committed later.
-    pub(crate) async fn transaction(&self, statements: &[Statement<'_>]) -> Result<(), Failure> {
-        let deadline = self.deadline();
-        let (mut slot, connection) = self.take_connection(deadline.of_answer).await?;
-        let answer = timeout_at(deadline.of_answer, connection.transaction(statements, deadline)).await;
-        let failure = match answer {
-            Ok(Ok(())) => {
-                *slot = Some(connection);
-                return Ok(());
-            }
-            Ok(Err(error)) => Failure::from(error),
-            Err(_) => Failure::NoAnswer(self.write_timeout),
-        };
-        if failure.leaves_session_intact()
-            && let Ok(Ok(())) = timeout_at(deadline.of_answer, connection.client.batch_execute("ROLLBACK")).await
-        {
-            *slot = Some(connection);
-        }
-        Err(failure)
+    /// The deadline of a check, which belongs to no batch.
+    pub(crate) fn deadline_of_check(&self) -> Instant {
+        Instant::now() + self.write_timeout * 9 / 10
     }
 
-    /// The rows of a query, whose columns have built-in types.
-    pub(crate) async fn rows(&self, query: Statement<'_>) -> Result<Vec<Row>, Failure> {
-        let deadline = self.deadline();
-        let (mut slot, connection) = self.take_connection(deadline.of_answer).await?;
-        match timeout_at(deadline.of_answer, connection.rows(query, deadline)).await {
-            Ok(Ok(rows)) => {
-                *slot = Some(connection);
-                Ok(rows)
-            }
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(Failure::NoAnswer(self.write_timeout)),
-        }
+    /// Begins a transaction that ends by the deadline.
+    pub(crate) async fn begin(&self, deadline: Instant) -> Result<Transaction<'_>, Failure> {
+        let (slot, connection) = self.take_connection(deadline).await?;
+        Ok(Transaction::new(slot, connection, deadline))
     }
 
-    /// Runs statements without parameters in one transaction without a time limit.
-    pub(crate) async fn define(&self, statements: &str) -> Result<(), Failure> {
-        let (mut slot, connection) = self.take_connection(Instant::now() + PATIENCE).await?;
+    /// The rows of a query in a transaction of its own.
+    pub(crate) async fn rows(&self, query: Statement<'_>, deadline: Instant) -> Result<Vec<Row>, Failure> {
+        let transaction = self.begin(deadline).await?;
+        let rows = transaction.rows(query).await;
+        transaction.end(rows).await
+    }
+
+    /// Runs statements without parameters in one transaction, without a time limit if there is no deadline.
+    pub(crate) async fn define(&self, statements: &str, deadline: Option<Instant>) -> Result<(), Failure> {
+        let connecting = deadline.unwrap_or_else(|| Instant::now() + PATIENCE);
+        let (mut slot, connection) = self.take_connection(connecting).await?;
+        let limits = deadline.map_or_else(|| "SET LOCAL statement_timeout = 0".to_owned(), limits);
         // Connectors that start at the same time take turns; the lock's number is "danube" in ASCII.
-        let alone = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(110369627791973)";
-        connection.client.batch_execute(&format!("{alone}; {statements}; COMMIT")).await?;
+        let all = format!("BEGIN; {limits}; SELECT pg_advisory_xact_lock(110369627791973); {statements}; COMMIT");
+        let defined = connection.client.batch_execute(&all);
+        match deadline {
+            None => defined.await?,
+            Some(deadline) => {
+                timeout_at(deadline, defined).await.map_err(|_| Failure::NoAnswer(self.write_timeout))??
+            }
+        }
         *slot = Some(connection);
         Ok(())
     }
 
-    fn deadline(&self) -> Deadline {
-        let now = Instant::now();
-        // The server cancels a statement first and reports it; the runtime gives the batch up after both.
-        Deadline { of_server: now + self.write_timeout * 9 / 10, of_answer: now + self.write_timeout * 19 / 20 }
-    }
-
     /// Takes the connection out of its slot: a caller that is dropped halfway closes it.
-    async fn take_connection(
-        &self,
-        deadline: Instant,
-    ) -> Result<(MutexGuard<'_, Option<Connection>>, Connection), Failure> {
+    async fn take_connection(&self, deadline: Instant) -> Result<(Slot<'_>, Connection), Failure> {
         let mut slot = self.connection.lock().await;
         let connection = match slot.take().filter(|connection| !connection.client.is_closed()) {
             Some(connection) => connection,
@@ -152,48 +124,6 @@ impl Session {
             failures.push((name.clone(), failure));
         }
         Err(Failure::NoHost(failures))
-    }
-}
-
-impl Connection {
-    async fn transaction(&self, statements: &[Statement<'_>], deadline: Deadline) -> Result<(), tokio_postgres::Error> {
-        let mut before = deadline.begin();
-        for Statement { text, parameters } in statements {
-            // Both are sent at once: if the first fails, the second fails as well.
-            let (set, executed) =
-                join(self.client.batch_execute(&before), self.client.execute_typed(text, parameters)).await;
-            set?;
-            executed?;
-            before = deadline.settings();
-        }
-        self.client.batch_execute("COMMIT").await
-    }
-
-    async fn rows(&self, query: Statement<'_>, deadline: Deadline) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let before = deadline.begin();
-        let (set, rows) =
-            join(self.client.batch_execute(&before), self.client.query_typed(query.text, query.parameters)).await;
-        set?;
-        let rows = rows?;
-        self.client.batch_execute("COMMIT").await?;
-        Ok(rows)
-    }
-}
-
-impl Deadline {
-    fn begin(self) -> String {
-        format!("BEGIN; {SETTINGS}; {}", self.settings())
-    }
-
-    /// The remaining time as the server's limits. `lock_timeout` is shorter, to distinguish a lock from a statement that has too much
-    /// to do.
-    fn settings(self) -> String {
-        let left = self.of_server.saturating_duration_since(Instant::now()).max(Duration::from_millis(2));
-        let (all, lock) = (left.as_millis(), (left * 4 / 5).as_millis());
-        format!(
-            "SET LOCAL lock_timeout = {lock}; SET LOCAL idle_in_transaction_session_timeout = {all}; \
-             SET LOCAL statement_timeout = {all}"
-        )
     }
 }
 

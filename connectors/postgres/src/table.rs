@@ -1,260 +1,199 @@
-//! A table, and the writing of records as its rows.
+//! The table of a mapping, or the tables that its records choose.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, PartialFailure, SinkRecord, in_parts};
-
-use super::{
-    changes::Envelopes,
-    failure::{Failure, at_start, classified},
-    layout::{Layout, Write},
-    plan::Plan,
-    redelivered::unless_equal,
-    rows::{Row, by_columns},
-    session::{Session, Statement},
-    unreadable::{is_about_values, refused, unreadable},
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-/// A table that exists and can be written to.
+use danube_sink::{Batch, ConnectorError, ConnectorResult, Group, PartialFailure, SinkRecord};
+use tokio::time::Instant;
+
+use super::{
+    failure::{Failure, Shown, at_start},
+    name::{TableName, quoted_table},
+    open_table::{OpenTable, Shared},
+    plan::Plan,
+    positions::Positions,
+    records::Records,
+    session::{Session, Statement},
+};
+
+/// A table that exists and can be written to, or the tables that records choose by their content.
 #[derive(Debug)]
 pub struct Table {
-    session: Arc<Session>,
-    plan: Plan,
-    records: Records,
-    /// `None` after a failure: the table may have changed.
-    layout: Mutex<Option<Arc<Layout>>>,
+    shared: Arc<Shared>,
+    target: Target,
 }
 
-/// How records become rows.
 #[derive(Debug)]
-enum Records {
-    AreRows(Fields),
-    AreChanges(Box<Envelopes>),
+enum Target {
+    One(OpenTable),
+    /// The tables that were used last, the latest at the end.
+    ByContent(Mutex<Vec<NamedTable>>),
 }
 
-/// Rows of records, and the records that cannot become rows.
-#[derive(Default)]
-struct Converted<'r> {
-    rows: Vec<Row<'r>>,
-    /// With the reason.
-    invalid: Vec<(&'r SinkRecord, String)>,
-}
+/// A table by its name, which has values of a record and is not printed.
+struct NamedTable(String, Arc<OpenTable>);
 
 impl Table {
     /// Creates what is missing, reads the column types from the server, and checks the privileges without writing a row.
-    pub(crate) async fn open(session: &Arc<Session>, mut plan: Plan) -> ConnectorResult<Self> {
+    pub(crate) async fn open(session: &Arc<Session>, plan: Plan) -> ConnectorResult<Self> {
         plan.validate()?;
-        let fields: Vec<_> = plan.columns.iter().map(|(_, field)| field.clone()).collect();
-        let is_key = |(index, (name, _)): (usize, &(String, Field))| plan.key.contains(name).then_some(index);
-        let keys = plan.columns.iter().enumerate().filter_map(is_key).collect();
-        let records = match &plan.changes {
-            None => Records::AreRows(fields.into_iter().collect()),
-            Some(changes) => Records::AreChanges(Box::new(Envelopes::new(changes.clone(), &fields, keys))),
-        };
-        let create = plan.create.take();
-        let table = Self { session: Arc::clone(session), plan, records, layout: Mutex::default() };
-        let opened = async {
-            if let Some(create) = create {
-                table.session.define(&create).await?;
-            }
-            table.probe(&*table.read_layout().await?).await
-        };
-        match opened.await {
-            Ok(()) => Ok(table),
-            Err(failure) => Err(at_start(&failure, &table.at_start())),
-        }
+        let records = Records::of(&plan);
+        let shared = Arc::new(Shared { session: Arc::clone(session), plan, records });
+        let what = format!("prepare PostgreSQL at {}, table {}", session.server(), shared.plan.table);
+        Self::opened(shared).await.map_err(|failure| at_start(&failure, &what))
     }
 
-    /// Writes the valid records in one transaction, or none. Without records, it checks that the table can be written to.
+    async fn opened(shared: Arc<Shared>) -> Result<Self, Failure> {
+        let Shared { session, plan, .. } = &*shared;
+        if let Some(positions) = &plan.positions {
+            Positions::prepare(session, positions).await?;
+        }
+        let target = match plan.table.constant() {
+            Some(name) => {
+                if let Some(create) = &plan.create {
+                    session.define(&create(&quoted_table(&name)), None).await?;
+                }
+                Target::One(OpenTable::new(&shared, name))
+            }
+            None => Target::ByContent(Mutex::default()),
+        };
+        let table = Self { shared, target };
+        table.probe().await?;
+        Ok(table)
+    }
+
+    /// Writes a batch, and ends it: in one transaction, or one for each table that its records choose. A record that is invalid
+    /// is rejected by itself.
     ///
     /// A column whose field is missing in a record keeps its value, or gets its default in a new row; `null` is NULL.
     ///
     /// # Errors
     /// [`ConnectorError::Partial`] with the invalid records, if the others are written; otherwise the server's error by its
     /// class.
-    pub async fn write(&self, records: &[SinkRecord]) -> ConnectorResult<()> {
-        let what = format!("write {} records to table {}", records.len(), self.plan.table);
-        let mut layout = self.layout(&what).await?;
-        if records.is_empty() {
-            return self.classified(self.probe(&layout).await, &what, false);
-        }
-        loop {
-            let Converted { rows, invalid } = self.convert(&layout, records)?;
-            // Only the current layout of the table rejects a record.
-            if !invalid.is_empty()
-                && let Some(now) = self.changed(&layout, &what).await?
-            {
-                layout = now;
-                continue;
+    pub async fn write<T: Sync>(&self, mut batch: Batch<'_, T>) -> ConnectorResult<()> {
+        let deadline = batch.deadline().into();
+        let tables = match &self.target {
+            Target::One(table) => {
+                let written = table.write(batch.records(), deadline).await;
+                return batch.finish(written);
             }
-            let failure = match self.write_rows(&layout, records, &rows, &what).await {
-                Ok(()) => PartialFailure::default(),
-                Err(
-                    error @ (ConnectorError::Retryable { .. }
-                    | ConnectorError::TooLarge { .. }
-                    | ConnectorError::Fatal { .. }),
-                ) => {
-                    // The cause may be gone at the next attempt.
-                    self.forget();
-                    return Err(error);
-                }
-                Err(error) => match (self.changed(&layout, &what).await?, error) {
-                    (Some(now), _) => {
-                        layout = now;
-                        continue;
-                    }
-                    (None, ConnectorError::Partial(failure)) => failure,
-                    (None, error) => return Err(error),
-                },
-            };
-            return with_invalid(failure, invalid);
-        }
-    }
-
-    /// The rows of the valid records, and the other records.
-    fn convert<'r>(&self, layout: &Layout, records: &'r [SinkRecord]) -> ConnectorResult<Converted<'r>> {
-        let parts = in_parts(records, |part| {
-            let mut converted = Converted { rows: Vec::with_capacity(part.len()), invalid: Vec::new() };
-            for record in part {
-                match self.rows_of(layout, record) {
-                    Ok(rows) => converted.rows.extend(rows),
-                    Err(ConnectorError::InvalidRecord { reason, .. }) => converted.invalid.push((record, reason)),
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(converted)
-        });
-        let mut all = Converted::default();
-        for part in parts {
-            let part = part?;
-            all.rows.extend(part.rows);
-            all.invalid.extend(part.invalid);
-        }
-        Ok(all)
-    }
-
-    fn rows_of<'r>(&self, layout: &Layout, record: &'r SinkRecord) -> ConnectorResult<Vec<Row<'r>>> {
-        match &self.records {
-            Records::AreRows(fields) => Ok(vec![layout.row(record, fields.json_of(record)?, false)?]),
-            Records::AreChanges(envelopes) => {
-                let changes = envelopes.of(record)?.into_iter();
-                changes.map(|(values, deletes)| layout.row(record, values, deletes)).collect()
-            }
-        }
-    }
-
-    async fn write_rows(
-        &self,
-        layout: &Layout,
-        records: &[SinkRecord],
-        rows: &[Row<'_>],
-        what: &str,
-    ) -> ConnectorResult<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let Err(failure) = self.send(layout, rows).await else { return Ok(()) };
-        if failure.answer().is_some_and(is_about_values)
-            && let Ok(reasons) = unreadable(&self.session, layout, rows).await
-            && !reasons.is_empty()
-        {
-            return Err(refused(records, &reasons, what));
-        }
-        self.classified(Err(failure), what, true)
-    }
-
-    async fn send(&self, layout: &Layout, rows: &[Row<'_>]) -> Result<(), Failure> {
-        let sets = match rows.iter().all(Row::is_complete) {
-            true => None,
-            false => Some(by_columns(rows, &layout.ranks(&self.session, rows).await?, self.plan.replace)),
+            Target::ByContent(tables) => tables,
         };
-        let mut writes = Vec::with_capacity(2);
-        // A row that is written after its deletion is a new row.
-        if rows.iter().any(|row| row.deletes) {
-            writes.push(layout.delete(rows));
-        }
-        match &sets {
-            None => writes.push(layout.insert(rows)),
-            Some(sets) => writes.extend(sets.iter().flat_map(|(indices, rows)| layout.insert_of(indices, rows))),
-        }
-        let mut written = self.transaction(&writes).await;
-        if let Err(failure) = &written
-            && let Some(answer) = failure.answer()
-            && self.plan.key.is_empty()
-        {
-            for write in &mut writes {
-                match unless_equal(&self.session, answer, layout, &write.columns).await? {
-                    Some(condition) => write.text = format!("{} {condition}", write.text).into(),
-                    None => return written,
-                }
+        let groups = batch.group_by(|_, record| self.name_for(record))?;
+        // One connection writes one table at a time.
+        let write = async |Group { key: name, batch }: Group<'_, T, String>| {
+            let written = self.write_to(tables, &name, batch.records(), deadline).await;
+            if written.is_err() {
+                // The table may have been dropped.
+                lock(tables).retain(|table| table.0 != name);
             }
-            written = self.transaction(&writes).await;
-        }
-        written
+            batch.finish(written)
+        };
+        batch.concurrently(1, Duration::ZERO, groups, write).await
     }
 
-    /// Checks types and privileges with `EXPLAIN`: no row is written, and no trigger fires.
-    async fn probe(&self, layout: &Layout) -> Result<(), Failure> {
-        let mut writes = vec![layout.insert(&[])];
-        if self.plan.changes.is_some() {
-            writes.push(layout.delete(&[]));
-        }
-        for write in &mut writes {
-            write.text = format!("EXPLAIN {}", write.text).into();
-        }
-        self.transaction(&writes).await
+    /// Checks that the table can be written to, without writing a row; for tables by content, that the server answers.
+    ///
+    /// # Errors
+    /// The server's error by its class.
+    pub async fn check(&self) -> ConnectorResult<()> {
+        let what = format!("check table {}", self.shared.plan.table);
+        self.shared.classified(self.probe().await, &what, Shown::Message)
     }
 
-    async fn transaction(&self, writes: &[Write<'_>]) -> Result<(), Failure> {
-        let parameters: Vec<_> = writes.iter().map(Write::parameters).collect();
-        let statements: Vec<_> = writes
-            .iter()
-            .zip(&parameters)
-            .map(|(write, parameters)| Statement { text: &write.text, parameters })
-            .collect();
-        self.session.transaction(&statements).await
-    }
-
-    fn at_start(&self) -> String {
-        format!("prepare PostgreSQL at {}, table {}", self.session.server(), self.plan.table)
-    }
-
-    fn classified<T>(&self, result: Result<T, Failure>, what: &str, has_records: bool) -> ConnectorResult<T> {
-        let is_mapped = |column: &str| self.plan.columns.iter().any(|(name, _)| name == column);
-        classified(result, what, is_mapped, has_records)
-    }
-
-    /// The layout as it was read last, or as it is now.
-    async fn layout(&self, what: &str) -> ConnectorResult<Arc<Layout>> {
-        let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match known {
-            Some(layout) => Ok(layout),
-            None => self.classified(self.read_layout().await, what, false),
+    async fn probe(&self) -> Result<(), Failure> {
+        let session = &self.shared.session;
+        match &self.target {
+            Target::One(table) => table.probe().await,
+            Target::ByContent(_) => {
+                let query = Statement { text: "SELECT", parameters: &[] };
+                session.rows(query, session.deadline_of_check()).await.map(drop)
+            }
         }
     }
 
-    /// The layout as it is now, if it has changed.
-    async fn changed(&self, layout: &Layout, what: &str) -> ConnectorResult<Option<Arc<Layout>>> {
-        self.forget();
-        let now = self.layout(what).await?;
-        Ok((!now.is_like(layout)).then_some(now))
+    /// The name of the table that a record chooses.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if it chooses none, or one that cannot exist.
+    fn name_for(&self, record: &SinkRecord) -> ConnectorResult<String> {
+        let template = &self.shared.plan.table;
+        // A dot would be that of a schema.
+        let is_in_one_part = |value: String| (!value.contains(['.', '"'])).then_some(value);
+        let invalid = || {
+            let reason = format!(
+                "its values for `{template}` make no table name: one has 1 to 63 bytes, and no dot or quotation mark in a value"
+            );
+            ConnectorError::invalid_record(record, reason)
+        };
+        match template.fill(record, is_in_one_part) {
+            Ok(name) if TableName::parse(&name).is_ok() => Ok(name),
+            Err(error) if template.fill(record, Some).is_err() => Err(error),
+            _ => Err(invalid()),
+        }
     }
 
-    fn forget(&self) {
-        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    async fn write_to(
+        &self,
+        tables: &Mutex<Vec<NamedTable>>,
+        name: &str,
+        records: &[SinkRecord],
+        deadline: Instant,
+    ) -> ConnectorResult<()> {
+        let template = &self.shared.plan.table;
+        match self.table(tables, name, deadline).await {
+            Ok(table) => table.write(records, deadline).await,
+            Err(failure) if failure.is_missing_table() => {
+                let reason = format!("the table that it chooses by `{template}` does not exist, and cannot be created");
+                let mut rejected = PartialFailure::default();
+                for record in records {
+                    rejected.reject(record, &reason);
+                }
+                rejected.into_result()
+            }
+            Err(failure) => self.shared.classified(Err(failure), &format!("open a table {template}"), Shown::Condition),
+        }
     }
 
-    async fn read_layout(&self) -> Result<Arc<Layout>, Failure> {
-        let layout = Arc::new(Layout::read(&self.session, &self.plan).await?);
-        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&layout));
-        Ok(layout)
+    /// The table with this name, which is created if it is missing and the plan says how.
+    async fn table(
+        &self,
+        tables: &Mutex<Vec<NamedTable>>,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Arc<OpenTable>, Failure> {
+        let Shared { session, plan, .. } = &*self.shared;
+        let known = lock(tables).iter().position(|table| table.0 == name);
+        let table = match known {
+            Some(place) => lock(tables).remove(place).1,
+            None => {
+                let table = OpenTable::new(&self.shared, name.to_owned());
+                match (table.read_layout(deadline).await, &plan.create) {
+                    (Err(failure), Some(create)) if failure.is_missing_table() => {
+                        session.define(&create(&quoted_table(name)), Some(deadline)).await?;
+                    }
+                    (read, _) => drop(read?),
+                }
+                Arc::new(table)
+            }
+        };
+        let mut tables = lock(tables);
+        tables.push(NamedTable(name.to_owned(), Arc::clone(&table)));
+        let surplus = tables.len().saturating_sub(plan.max_open_tables.max(1));
+        tables.drain(..surplus);
+        Ok(table)
     }
 }
 
-/// The failure, in which these records are invalid.
-fn with_invalid(mut failure: PartialFailure, invalid: Vec<(&SinkRecord, String)>) -> ConnectorResult<()> {
-    for (record, reason) in invalid {
-        failure.invalid(record, reason);
+fn lock(tables: &Mutex<Vec<NamedTable>>) -> std::sync::MutexGuard<'_, Vec<NamedTable>> {
+    tables.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for NamedTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NamedTable")
     }
-    failure.into_result()
 }

@@ -160,7 +160,12 @@ fn has_arrays(ty: &Type) -> bool {
 
 /// Whether the type is a base type of an extension.
 pub(crate) fn is_extension_type(ty: &Type) -> bool {
-    matches!(ty.kind(), Kind::Simple) && ty.oid() >= FIRST_OF_EXTENSIONS
+    matches!(ty.kind(), Kind::Simple) && !is_built_in(ty)
+}
+
+/// Whether the type is one of PostgreSQL itself.
+pub(crate) fn is_built_in(ty: &Type) -> bool {
+    ty.oid() < FIRST_OF_EXTENSIONS
 }
 
 fn is_json(ty: &Type) -> bool {

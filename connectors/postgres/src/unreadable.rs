@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use danube_sink::{ConnectorError, PartialFailure, RecordId, SinkRecord};
+use tokio::time::Instant;
 use tokio_postgres::{
     error::DbError,
     types::{ToSql, Type},
@@ -44,6 +45,7 @@ pub(crate) async fn unreadable<'r>(
     session: &Session,
     layout: &Layout,
     rows: &[Row<'r>],
+    deadline: Instant,
 ) -> Result<Reasons<'r>, Failure> {
     let (mut places, mut names, mut types, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, row) in (0_i64..).zip(rows) {
@@ -65,7 +67,7 @@ pub(crate) async fn unreadable<'r>(
         (&texts, Type::TEXT_ARRAY),
     ];
     let mut reasons = Reasons::new();
-    for found in session.rows(Statement { text: UNREADABLE, parameters: &parameters }).await? {
+    for found in session.rows(Statement { text: UNREADABLE, parameters: &parameters }, deadline).await? {
         let (place, name, code): (i64, &str, &str) = (found.get(0), found.get(1), found.get(2));
         let Some(row) = usize::try_from(place).ok().and_then(|place| rows.get(place)) else { continue };
         let condition = condition(code);

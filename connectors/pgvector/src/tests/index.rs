@@ -47,6 +47,46 @@ async fn an_index_is_created_for_each_distance_or_none() {
 }
 
 #[tokio::test]
+async fn an_index_has_parameters_and_the_operators_of_its_type() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    for (mapping, parts) in [
+        (
+            "index_parameters = { m = 8, ef_construction = 32 }",
+            &["vector_cosine_ops", "m='8'", "ef_construction='32'"][..],
+        ),
+        ("index = 'ivfflat'\nindex_parameters = { lists = 7 }", &["USING ivfflat", "lists='7'"]),
+        ("vector_type = 'halfvec'\ndistance = 'l2'", &["halfvec_l2_ops"]),
+    ] {
+        for _ in 0..2 {
+            start(&server, mapping).await.unwrap();
+        }
+        let made = indexes(&sql).await;
+        assert!(made.len() == 1 && parts.iter().all(|part| made[0].contains(part)), "{mapping}: {made:?}");
+        sql.batch_execute("DROP TABLE docs").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn more_than_2000_dimensions_are_halfvec() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let toml = format!(
+        "{}[[pgvector.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 'docs'\ndimensions = 3072\n",
+        server.toml("pgvector")
+    );
+    let (mut sink, core) = from_toml::<Pgvector>(&toml).unwrap();
+    sink.initialize(core).await.unwrap();
+    let embedding = |first: &str| format!("[{first}{}]", ",0.5".repeat(3071));
+    let good = format!(r#"{{"id":1,"embedding":{}}}"#, embedding("65504"));
+    let beyond = format!(r#"{{"id":2,"embedding":{}}}"#, embedding("-65520"));
+    let text = sink.process_batch(records(&[&good, &beyond])).await.unwrap_err().report();
+    assert!(text.contains("/0 is out of the range of halfvec"), "{text}");
+    assert_eq!(texts(&sql, "SELECT id || ' ' || (embedding::real[])[1] FROM docs").await, ["1 65504"]);
+    assert!(indexes(&sql).await[0].contains("halfvec_cosine_ops"));
+}
+
+#[tokio::test]
 async fn an_existing_table_gets_no_index() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
@@ -158,13 +198,34 @@ fn more_dimensions_than_an_index_supports_are_an_error_of_the_configuration() {
                     topic = '/default/t'\ntable = 't'\n";
         from_toml::<Pgvector>(&format!("{text}{more}"))
     };
-    for dimensions in ["dimensions = 2001", "dimensions = 3072", "dimensions = 2001\nindex = 'ivfflat'"] {
+    for (dimensions, part) in [
+        ("dimensions = 2001\nvector_type = 'vector'", "up to 2000 dimensions of the type vector"),
+        ("dimensions = 4001", "up to 4000 dimensions of the type halfvec"),
+        ("dimensions = 4001\nindex = 'ivfflat'", "up to 4000 dimensions of the type halfvec"),
+    ] {
         let Err(report) = mapping(dimensions) else { panic!("{dimensions} is taken") };
         let report = report.to_string();
-        assert!(report.contains("up to 2000 dimensions") && report.contains("index = \"none\""), "{report}");
+        assert!(report.contains(part) && report.contains("index = \"none\""), "{report}");
     }
-    for dimensions in ["dimensions = 2000", "dimensions = 3072\nindex = 'none'", "dimensions = 3072\ncreate = false"] {
+    for dimensions in [
+        "dimensions = 2000",
+        "dimensions = 3072",
+        "dimensions = 16000\nindex = 'none'",
+        "dimensions = 16000\ncreate = false",
+        "dimensions = 3\nindex_parameters = { m = 8, ef_construction = 32 }",
+    ] {
         assert!(mapping(dimensions).is_ok(), "{dimensions}");
+    }
+    for parameters in ["{ lists = 5 }", "{ M = 5 }"] {
+        let Err(report) = mapping(&format!("dimensions = 3\nindex_parameters = {parameters}")) else {
+            panic!("{parameters}")
+        };
+        assert!(report.to_string().contains("no parameter"), "{report}");
+    }
+    for columns in ["'embedding'", "'offset'"] {
+        let columns = format!("columns = [{{ name = {columns}, from = '/a' }}]\nmetadata = ['offset']");
+        let Err(report) = mapping(&format!("dimensions = 3\n{columns}")) else { panic!("{columns}") };
+        assert!(report.to_string().contains("exists already"), "{report}");
     }
     for metadata in ["['id']", "['offset', 'offset']"] {
         let Err(report) = mapping(&format!("dimensions = 3\nmetadata = {metadata}")) else { panic!("{metadata}") };

@@ -16,6 +16,8 @@ use server::{PostgresServer, Program};
 #[path = "../../../postgres/tests/support/server.rs"]
 mod server;
 
+mod deletes;
+mod ids;
 mod index;
 mod readme;
 mod values;

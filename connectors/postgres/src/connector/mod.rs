@@ -5,8 +5,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::{Changes, Credentials, OnTruncate, Plan, Server, Table, quoted_table};
+use crate::{Changes, Create, Credentials, OnTruncate, Plan, Server, Table, Tombstones};
 use danube_sink::{
+    Template,
     config::{Diagnostic, Mapping},
     prelude::*,
 };
@@ -38,9 +39,11 @@ pub struct Postgres {
 #[setting(validate = Self::has_the_keys_of_its_mode)]
 pub struct Target {
     /// Name of the table, `table` or `schema.table`; case-sensitive. A name with a dot needs quotation marks:
-    /// '"my.schema"."my.table"'.
-    #[setting(length = 1..)]
-    table: String,
+    /// '"my.schema"."my.table"'. With placeholders, each record chooses its table: `events_{/tenant}`.
+    table: Template,
+    /// Maximum number of tables whose columns are remembered, if `table` has placeholders.
+    #[setting(default = 100, range = 1..)]
+    max_open_tables: usize,
     /// Column definitions to create a missing table: the text between the parentheses of CREATE TABLE.
     create: Option<String>,
     /// Write mode.
@@ -49,6 +52,14 @@ pub struct Target {
     /// changes nothing.
     #[setting(default = [])]
     key: Vec<String>,
+    /// For `append`: `exactly_once` stores the positions of the records in `positions_table`, in the same transaction as their
+    /// rows, so that a redelivered record adds no row.
+    delivery: Delivery,
+    /// For `exactly_once`: name of the table with the positions, which is created if it is missing.
+    #[setting(default = "danube_positions", length = 1..)]
+    positions_table: String,
+    /// For `upsert`: what to do with a tombstone, an empty payload with a routing key.
+    tombstones: Tombstones,
     /// Columns, each with the field of a record that fills it.
     #[setting(length = 1..)]
     columns: BTreeMap<String, Field>,
@@ -76,32 +87,55 @@ pub(crate) enum Mode {
     Cdc,
 }
 
+/// The delivery guarantee.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum Delivery {
+    /// A record that is redelivered after a crash may be written again.
+    #[default]
+    AtLeastOnce,
+    /// A record that is redelivered is recognized.
+    ExactlyOnce,
+}
+
 impl Target {
     fn has_the_keys_of_its_mode(&self) -> Result<(), Diagnostic> {
         let needs = (self.mode, !self.key.is_empty(), self.operation.is_some());
-        if matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
-            return Ok(());
+        if !matches!(needs, (Mode::Append, _, false) | (Mode::Upsert, true, false) | (Mode::Cdc, true, true)) {
+            let help = "`upsert` needs a `key`, `cdc` needs a `key` and an `operation`; `operation` is only for `cdc`";
+            return Err(Diagnostic::of_key("mode", "conflicts with `key` and `operation`", help));
         }
-        let help = "`upsert` needs a `key`, `cdc` needs a `key` and an `operation`; `operation` is only for `cdc`";
-        Err(Diagnostic::of_key("mode", "conflicts with `key` and `operation`", help))
+        if self.delivery == Delivery::ExactlyOnce && self.mode != Mode::Append {
+            let help = "remove it: `upsert` and `cdc` write the same when a record is redelivered";
+            return Err(Diagnostic::of_key("delivery", "`exactly_once` is for `append`", help));
+        }
+        if self.tombstones == Tombstones::Delete && self.mode != Mode::Upsert {
+            let help = "remove it: `cdc` deletes by tombstones anyway, and `append` deletes nothing";
+            return Err(Diagnostic::of_key("tombstones", "`delete` is for `upsert`", help));
+        }
+        Ok(())
     }
 
     fn plan(&self) -> Plan {
         let columns = self.columns.iter().map(|(name, field)| (name.clone(), field.clone()));
         let metadata = self.metadata.iter().map(|which| (which.to_string(), Field::Metadata(*which)));
-        let create = |columns| format!("CREATE TABLE IF NOT EXISTS {} ({columns})", quoted_table(&self.table));
+        let create = |columns: &String| {
+            let columns = columns.clone();
+            Box::new(move |table: &str| format!("CREATE TABLE IF NOT EXISTS {table} ({columns})")) as Create
+        };
         let changes = |operation: &Field| Changes {
             operation: operation.clone(),
             unavailable_value: self.unavailable_value.clone(),
             on_truncate: self.on_truncate,
         };
         Plan {
-            table: self.table.clone(),
             create: self.create.as_ref().map(create),
-            columns: columns.chain(metadata).collect(),
             key: self.key.clone(),
             replace: self.mode != Mode::Append,
+            tombstones: self.tombstones == Tombstones::Delete,
             changes: self.operation.as_ref().map(changes),
+            positions: (self.delivery == Delivery::ExactlyOnce).then(|| self.positions_table.clone()),
+            max_open_tables: self.max_open_tables,
+            ..Plan::new(self.table.clone(), columns.chain(metadata).collect())
         }
     }
 }
@@ -116,13 +150,12 @@ impl SinkConnector for Postgres {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let batch = self.tables.batch(records)?;
-        let written = batch.own().write(batch.records()).await;
-        batch.finish(written)
+        batch.own().write(batch).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for Mapping { own: table, .. } in &self.tables {
-            table.write(&[]).await?;
+            table.check().await?;
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ async fn a_read_only_server_is_left_for_a_host_that_accepts_writes() {
 async fn a_read_only_server_is_waited_for_with_a_new_session() {
     let mut bench = Bench::new(TABLE, MAPPING).await;
     bench.write(&[r#"{"n":1}"#]).await.unwrap();
-    let session = "SELECT FROM pg_stat_activity WHERE application_name = 'postgres'";
+    let session = "SELECT FROM pg_stat_activity WHERE application_name = 'danube-sink-postgres'";
     assert_eq!(bench.sql.query(session, &[]).await.unwrap().len(), 1);
     set_read_only(&bench.sql, true).await;
     let text = report!(bench.write(&[r#"{"n":2}"#]).await, Retryable);

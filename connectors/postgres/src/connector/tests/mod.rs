@@ -4,7 +4,10 @@ mod absent;
 mod bouncer;
 mod changes;
 mod conformance;
+mod content;
+mod copy;
 mod envelopes;
+mod exactly_once;
 mod failures;
 mod hosts;
 mod leaks;
@@ -18,6 +21,7 @@ mod rights;
 mod settings;
 mod time_limits;
 mod tls;
+mod tombstones;
 mod types;
 mod urls;
 mod values;
@@ -73,8 +77,7 @@ fn configured(server: &PostgresServer, topic: &str, mapping: &str) -> Prepared<P
 }
 
 async fn start(server: &PostgresServer, mapping: &str) -> ConnectorResult<Postgres> {
-    let (mut sink, mut core): (_, ConnectorConfig) = configured(server, TOPIC, mapping).unwrap();
-    core.write_timeout = Duration::from_secs(2);
+    let (mut sink, core): (_, ConnectorConfig) = configured(server, TOPIC, mapping).unwrap();
     sink.initialize(core).await.map(|()| sink)
 }
 
@@ -86,8 +89,7 @@ async fn start_at(url: &str, mapping: &str) -> ConnectorResult<Postgres> {
         _ => None,
     };
     let text = format!("[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{mapping}");
-    let mut loaded = load_text::<Postgres>(Path::new("url.toml"), &text, &environment).unwrap();
-    loaded.core.write_timeout = Duration::from_secs(2);
+    let loaded = load_text::<Postgres>(Path::new("url.toml"), &text, &environment).unwrap();
     let mut sink = loaded.connector;
     sink.initialize(loaded.core).await.map(|()| sink)
 }

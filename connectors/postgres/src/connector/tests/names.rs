@@ -58,7 +58,7 @@ async fn columns_tables_schemas_and_types_have_any_name() {
             "mode = 'cdc'\noperation = '/op'\nkey = [{}]\ntable = {}\n\
              columns = {{ {} = '/k', {} = '/v', 'x.y' = '/list', 'the domain' = '/list' }}",
             toml(name),
-            toml(&format!("{schema}.{table}")),
+            toml(&format!("{schema}.{table}").replace('{', "{{").replace('}', "}}")),
             toml(name),
             toml(third),
         );

@@ -119,3 +119,35 @@ async fn a_pooler_that_restarts_and_a_server_that_restarts_behind_it_are_waited_
     bouncer.restart().await;
     written(&mut sink, RECORD).await;
 }
+
+#[tokio::test]
+async fn copy_leaves_no_statement_in_a_poolers_session() {
+    let (mut server, sql) = server().await;
+    let bouncer = Bouncer::start(&server, "transaction", "default_pool_size = 1").await;
+    let columns = "t = '/t', z = '/z', d = '/d', i = '/i', a = '/a', moods = '/m', 'back\\slash' = '/s'";
+    sql.batch_execute("CREATE TABLE copied (LIKE rows, CHECK (n < 1000))").await.unwrap();
+    let mapping = format!("table = 'copied'\ncolumns = {{ n = '/n', {columns} }}");
+    let mut sinks = Vec::new();
+    for _ in 0..2 {
+        sinks.push(start_behind(&mut server, &bouncer, &mapping).await);
+    }
+    let batch = |from: usize| -> Vec<_> {
+        (from..from + 50).map(|n| RECORD.replace("\"n\":1,", &format!("\"n\":{n},"))).collect()
+    };
+    for from in [1, 51, 980, 101] {
+        let batch = batch(from);
+        let batch: Vec<_> = batch.iter().map(String::as_str).collect();
+        for sink in &mut sinks {
+            let written = sink.process_batch(records(&batch)).await;
+            assert_eq!(written.is_err(), from == 980, "{from}: {written:?}");
+        }
+    }
+    let other = connected("127.0.0.1", bouncer.port).await;
+    let look = "SELECT count(*) || ' ' || (SELECT count(*) FROM copied) FROM pg_prepared_statements";
+    let answer = other.simple_query(look).await.unwrap();
+    let found = answer.iter().find_map(|line| if let SimpleQueryMessage::Row(row) = line { row.get(0) } else { None });
+    assert_eq!(found, Some("0 300"));
+    sql.batch_execute("TRUNCATE rows; INSERT INTO rows SELECT * FROM copied WHERE n = 1 LIMIT 1").await.unwrap();
+    sql.batch_execute("UPDATE rows SET at = DEFAULT").await.unwrap();
+    assert_eq!(row(&sql).await, WRITTEN);
+}

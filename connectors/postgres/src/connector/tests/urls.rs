@@ -34,7 +34,7 @@ async fn a_url_replaces_the_settings() {
     ] {
         let mut sink = start_at(&url, MAPPING).await.unwrap();
         sink.process_batch(records(&[r#"{"id":1}"#])).await.unwrap();
-        let name = if url.contains("orders") { "orders" } else { "postgres" };
+        let name = if url.contains("orders") { "orders" } else { "danube-sink-postgres" };
         let query = format!("SELECT FROM pg_stat_activity WHERE application_name = '{name}' AND query = 'COMMIT'");
         assert!(!bench.sql.query(&query, &[]).await.unwrap().is_empty(), "{url}");
     }
