@@ -53,16 +53,41 @@ impl JsonRow {
     pub fn new(columns: Option<&BTreeMap<String, Field>>, metadata: &[Metadata]) -> Self {
         let columns_of_payload = columns.into_iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
         let of_message = metadata.iter().map(|which| (which.as_str(), Field::Metadata(*which)));
-        let metadata = metadata.iter().map(|which| which.as_str());
-        let all = columns_of_payload.chain(of_message).map(|(name, field)| (format!("{}:", Value::from(name)), field));
-        let (names, fields): (_, Vec<_>) = all.unzip();
-        let (mut reserved, mut duplicate) = (HashSet::new(), None);
-        for name in columns.into_iter().flat_map(BTreeMap::keys).map(String::as_str).chain(metadata) {
+        Self::of(columns.is_none(), columns_of_payload.chain(of_message))
+    }
+
+    /// Creates a serializer for all fields of the payload and, after them, these fields by name: metadata under names of the
+    /// user's choice.
+    ///
+    /// ```
+    /// use danube_sink::{Field, JsonRow, Metadata, SinkRecord};
+    ///
+    /// let row = JsonRow::whole_with([("_at", Field::Metadata(Metadata::Offset))]);
+    /// let record = SinkRecord::builder("/default/t").offset(7).payload(r#"{"id":1}"#).build();
+    /// let mut line = Vec::new();
+    /// row.write(&record, &mut line).unwrap();
+    /// assert_eq!(line, br#"{"id":1,"_at":7}"#);
+    /// ```
+    pub fn whole_with<'n>(fields: impl IntoIterator<Item = (&'n str, Field)>) -> Self {
+        Self::of(true, fields)
+    }
+
+    /// Creates a serializer for these fields by name, in this order.
+    pub fn of_fields<'n>(fields: impl IntoIterator<Item = (&'n str, Field)>) -> Self {
+        Self::of(false, fields)
+    }
+
+    fn of<'n>(whole: bool, fields: impl IntoIterator<Item = (&'n str, Field)>) -> Self {
+        let (mut names, mut reserved, mut duplicate) = (Vec::new(), HashSet::new(), None);
+        let of_name = |(name, field): (&str, Field)| {
+            names.push(format!("{}:", Value::from(name)));
             if !reserved.insert(name.to_owned()) {
                 duplicate = Some(name.to_owned());
             }
-        }
-        Self { whole: columns.is_none(), names, fields: fields.into_iter().collect(), reserved, duplicate }
+            field
+        };
+        let fields = fields.into_iter().map(of_name).collect();
+        Self { whole, names, fields, reserved, duplicate }
     }
 
     /// Appends the row of a record, without the fields that it does not have.

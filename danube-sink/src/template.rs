@@ -81,11 +81,39 @@ impl Template {
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the record has no string, number or boolean for one of the placeholders.
     pub fn fill(&self, record: &SinkRecord, encode: impl Fn(String) -> Option<String>) -> ConnectorResult<String> {
+        self.fill_each(record, |_, value| encode(value))
+    }
+
+    /// Renders the template for one record, as [`fill`](Self::fill) does. `encode` also gets the field of each placeholder, or
+    /// `None` for a date with a format: for a target where a value of a payload must not mean what a topic or a date may, such
+    /// as a `/` in a path.
+    ///
+    /// ```
+    /// use danube_sink::{Field, Metadata, SinkRecord, Template};
+    ///
+    /// let path: Template = "{topic}/{publish_time:%Y/%m}/{/user}".parse().unwrap();
+    /// let record = SinkRecord::builder("/default/t").publish_time(1_517_966_773_840).payload(r#"{"user":"a/b"}"#).build();
+    /// let safe = |field: Option<&Field>, value: String| match field {
+    ///     None | Some(Field::Metadata(Metadata::Topic)) => Some(value),
+    ///     Some(_) => Some(value.replace('/', "%2F")),
+    /// };
+    /// assert_eq!(path.fill_each(&record, safe).unwrap(), "/default/t/2018/02/a%2Fb");
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fill`](Self::fill).
+    pub fn fill_each(
+        &self,
+        record: &SinkRecord,
+        encode: impl Fn(Option<&Field>, String) -> Option<String>,
+    ) -> ConnectorResult<String> {
         let mut values = self.fields.json_of(record).map_err(|error| self.explained(record, error))?.into_iter();
         let text = self.parts.iter().map(|part| match part {
             Part::Text(text) => Some(text.clone()),
-            Part::Placeholder(_) => values.next().flatten().as_deref().and_then(plain).and_then(&encode),
-            Part::Date(format) => date(record, format).and_then(&encode),
+            Part::Placeholder(field) => {
+                values.next().flatten().as_deref().and_then(plain).and_then(|value| encode(Some(field), value))
+            }
+            Part::Date(format) => date(record, format).and_then(|value| encode(None, value)),
         });
         let missing =
             || ConnectorError::invalid_record(record, format!("it has no value for a placeholder of `{self}`"));

@@ -115,7 +115,7 @@ impl PartialFailure {
     }
 
     /// Adds the records of another failure of the same batch, and keeps the longer delay.
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         self.retry.extend(other.retry);
         self.rejected.extend(other.rejected);
         self.invalid.extend(other.invalid);
@@ -123,7 +123,7 @@ impl PartialFailure {
     }
 
     /// Whether the failure lists no record.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.retry.is_empty() && self.rejected.is_empty() && self.invalid.is_empty()
     }
 
