@@ -74,6 +74,11 @@ pub(crate) trait Session: Send + Sync + 'static {
 
     /// Checks whether the broker still serves the consumer: `Err` when it does not, or does not answer.
     async fn health(&self) -> Result<(), BrokerFailure>;
+
+    /// Whether every message has been sent, and no further one will be: the log of a process that has ended.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// A message as it arrives.

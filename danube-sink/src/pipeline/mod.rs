@@ -84,6 +84,11 @@ use crate::{
 /// With a spool, the intake has `max_buffered_bytes` divided by this, and the delivery the rest.
 const INTAKE_PART: usize = 4;
 
+/// What the delivery from a spool has of `max_buffered_bytes`.
+pub(crate) fn delivery_bytes(config: &ConnectorConfig) -> usize {
+    config.max_buffered_bytes - config.max_buffered_bytes / INTAKE_PART
+}
+
 /// A running pipeline: everything between the broker and the connector, or half of it.
 #[derive(Default)]
 pub(crate) struct Pipeline {
@@ -137,8 +142,7 @@ impl Pipeline {
         config: &ConnectorConfig,
         observer: &Observer,
     ) -> Self {
-        let limit = config.max_buffered_bytes - config.max_buffered_bytes / INTAKE_PART;
-        let budget = Budget::new(limit, observer.buffered_bytes());
+        let budget = Budget::new(delivery_bytes(config), observer.buffered_bytes());
         let mappings = mappings.into_iter().filter_map(|settings| {
             let consumer = &settings.consumer;
             let spool = Arc::clone(spool.mapping(&consumer.topic, &consumer.subscription)?);

@@ -88,12 +88,13 @@ impl Partition {
         let _ = self.settlements.send(settlement);
     }
 
-    /// Publishes the consumer's counts. Without memory for more messages, those in hand are the whole window.
-    pub(crate) fn update(&self, in_hand: usize, in_flight: usize, unconfirmed: usize, limit: usize, has_memory: bool) {
+    /// Publishes the consumer's counts. If it takes no more messages, for lack of memory or at the end of a log, those in hand
+    /// are the whole window.
+    pub(crate) fn update(&self, in_hand: usize, in_flight: usize, unconfirmed: usize, limit: usize, takes_more: bool) {
         self.in_hand.store(in_hand, Ordering::Relaxed);
         self.in_flight.store(in_flight, Ordering::Relaxed);
         self.unconfirmed.store(unconfirmed, Ordering::Relaxed);
-        self.limit.store(if has_memory { limit } else { in_hand.min(limit) }, Ordering::Relaxed);
+        self.limit.store(if takes_more { limit } else { in_hand.min(limit) }, Ordering::Relaxed);
         self.observer.in_hand(in_hand);
         self.observer.acks_in_flight(in_flight);
         self.observer.window_limit(limit);

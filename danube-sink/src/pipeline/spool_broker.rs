@@ -3,7 +3,10 @@
 //! Its window is what the delivery wants to have in hand, and a record that is acknowledged is settled in its log. Schemas and
 //! dead letters are Danube's.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -26,6 +29,8 @@ pub(crate) struct SpoolBroker {
 /// The session of a log's reader.
 struct SpoolSession {
     log: Arc<Log>,
+    /// Whether the log of an older generation was read to its end.
+    has_ended: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -46,12 +51,16 @@ impl Broker for SpoolBroker {
         let log = self.spool.readable().into_iter().find(|(name, _)| **name == *consumer.topic);
         let (_, log) =
             log.ok_or_else(|| BrokerFailure::new(FailureKind::Missing, "the log is delivered and removed"))?;
-        let session = Arc::new(SpoolSession { log: Arc::clone(&log) });
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let session = Arc::new(SpoolSession { log: Arc::clone(&log), has_ended: Arc::clone(&has_ended) });
         let spool = Arc::clone(&self.spool);
-        let first = (Some(Reader::new(Arc::clone(&log))), log, spool);
-        let chunks = stream::unfold(first, |(reader, log, spool)| async move {
+        let first = (Some(Reader::new(Arc::clone(&log))), log, spool, has_ended);
+        let chunks = stream::unfold(first, |(reader, log, spool, has_ended)| async move {
             let (chunk, reader) = next(reader?, &log, &spool).await;
-            Some((chunk, (reader, log, spool)))
+            if spool.is_older(&log) && reader.as_ref().is_some_and(|reader| !reader.has_more()) {
+                has_ended.store(true, Ordering::Relaxed);
+            }
+            Some((chunk, (reader, log, spool, has_ended)))
         });
         Ok(Attachment { chunks: chunks.boxed(), session })
     }
@@ -113,6 +122,10 @@ impl Session for SpoolSession {
 
     async fn health(&self) -> Result<(), BrokerFailure> {
         Ok(())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
     }
 }
 

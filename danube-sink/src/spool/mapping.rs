@@ -143,6 +143,11 @@ impl MappingSpool {
         older.chain(own).collect()
     }
 
+    /// Whether a log is of an older generation, to which nothing is appended any more.
+    pub(crate) fn is_older(&self, log: &Arc<Log>) -> bool {
+        self.logs().older.values().any(|older| Arc::ptr_eq(older, log))
+    }
+
     /// Waits until the records of a log may be delivered: in an ordered mapping, after those of older generations.
     pub(crate) async fn turn(&self, log: &Arc<Log>) {
         loop {

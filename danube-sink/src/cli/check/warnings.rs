@@ -2,7 +2,7 @@
 
 use crate::{
     config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorDecl},
-    pipeline::DEFAULT_WINDOW,
+    pipeline::{DEFAULT_WINDOW, delivery_bytes},
     runtime::mappings::smallest_window,
 };
 
@@ -22,8 +22,13 @@ pub(super) fn of(declared: &ConnectorDecl, core: &ConnectorConfig) -> Vec<String
         // With a spool, acknowledgements do not wait for the target.
         if core.data_dir.is_none() {
             let remedy = if can_be_spooled(core) { REMEDY } else { "" };
-            let of_acks = [window(mapping), flush(mapping), write(core, mapping)];
+            let is_default = |key, value| is_default(declared, key, value);
+            let window = window(mapping).filter(|_| !is_default("batch_size", mapping.batch_size as u128));
+            let flush = flush(mapping).filter(|_| !is_default("flush_interval_ms", mapping.flush_interval.as_millis()));
+            let of_acks = [window, flush, write(core, mapping)];
             checks.extend(of_acks.map(|warning| warning.map(|warning| warning + remedy)));
+        } else {
+            checks.push(memory(core, mapping));
         }
         found.extend(checks.into_iter().flatten().map(|warning| format!("{topic}: {warning}")));
     }
@@ -84,12 +89,30 @@ fn can_be_spooled(core: &ConnectorConfig) -> bool {
     types.all(|kind| matches!(kind, SubscriptionType::Shared | SubscriptionType::Exclusive))
 }
 
+/// Whether a number is the connector's own default, which the user did not set.
+fn is_default(declared: &ConnectorDecl, key: &str, value: u128) -> bool {
+    let default = declared.mapping_defaults.iter().find(|(name, _)| *name == key);
+    default.is_some_and(|(_, text)| text.replace('_', "").parse() == Ok(value))
+}
+
 fn window(mapping: &MappingSettings) -> Option<String> {
     (mapping.batch_size > LARGEST_WINDOW).then(|| {
         format!(
             "`batch_size` = {} is never reached: a broker sends at most {LARGEST_WINDOW} messages before they are \
              acknowledged, and 10 unless its `dispatch.max_unacked_messages` is larger; a batch is closed then",
             mapping.batch_size
+        )
+    })
+}
+
+/// A batch from the spool closes when memory is used up.
+fn memory(core: &ConnectorConfig, mapping: &MappingSettings) -> Option<String> {
+    let (batch, memory) = (mapping.batch_bytes, delivery_bytes(core));
+    (batch > memory).then(|| {
+        format!(
+            "`batch_bytes` = {batch} is never reached: `max_buffered_bytes` = {} leaves {memory} bytes for the batches of all \
+             mappings from the spool. Raise it to four times `batch_bytes`, so that the next batch fills while one is written",
+            core.max_buffered_bytes
         )
     })
 }
@@ -199,8 +222,18 @@ mod tests {
             "{note}"
         );
 
+        let defaults = &[("batch_size", "20_000"), ("flush_interval_ms", "30000")];
+        let declared_so = ConnectorDecl { info: ConnectorInfo::EMPTY, mapping_keys: &[], mapping_defaults: defaults };
+        assert_eq!(of(&declared_so, &core).len(), 1, "defaults of the connector need no warning");
+
         core.data_dir = Some("/var/lib/sink".into());
         assert_eq!(of(&declared, &core), [""; 0]);
+        core.mappings[0].batch_bytes = core.max_buffered_bytes / 4 * 3 + 1;
+        let warnings = of(&declared, &core).concat();
+        assert!(
+            warnings.contains("`batch_bytes` = 100663297 is never reached") && warnings.contains("four times"),
+            "{warnings}"
+        );
         let note = broker_note(&core).unwrap();
         assert!(note.contains("while the connector is stopped, or the spool is full, a subscription"), "{note}");
         assert!(!note.contains("larger batches") && !note.contains("Set data_dir"), "{note}");

@@ -72,6 +72,8 @@ pub(crate) struct ConsumerTask {
     reserved: Charged,
     /// Since when reading is paused, for lack of memory for messages that have to be kept.
     paused: Option<Instant>,
+    /// The session sends no further message.
+    has_ended: bool,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
     /// The log could not be read.
@@ -141,6 +143,7 @@ impl ConsumerTask {
             refuses: false,
             released_bytes: 0,
             paused: None,
+            has_ended: false,
             remembered_bytes: 0,
             is_unreadable: false,
             end_by: None,
@@ -387,9 +390,10 @@ impl ConsumerTask {
     fn show(&self) {
         let has_memory =
             !self.refuses && self.paused.is_none() && (!self.mapping.role.is_delivery() || self.budget.has_free(1));
+        let takes_more = has_memory && !self.has_ended;
         let Self { ledger, credit, .. } = self;
         let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());
-        self.partition.update(in_hand, in_flight, unconfirmed, credit.limit(), has_memory);
+        self.partition.update(in_hand, in_flight, unconfirmed, credit.limit(), takes_more);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
     }
 }

@@ -61,9 +61,16 @@ impl ConsumerTask {
         let period = (self.mapping.settings.ack_timeout / 10).clamp(ACK_PAUSE, LONGEST_ACK_PAUSE);
         let mut clock = interval_at(Instant::now() + period, period);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.has_ended = false;
         loop {
             self.send_acks(&mut acks);
+            let ends = !self.has_ended && session.has_ended();
+            self.has_ended |= ends;
             self.show();
+            if ends {
+                // Later records wait until these are written: their batch must not wait for company.
+                self.mapping.wake();
+            }
             if self.is_finished() {
                 return End::Finished;
             }

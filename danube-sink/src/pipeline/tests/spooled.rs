@@ -298,3 +298,23 @@ async fn a_record_that_overtook_one_which_a_shutdown_left_is_written_once() {
     assert_eq!(bench.ledger.confirmations(), [1, 0]);
     bench.lawful();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_wait_for_company_at_the_end_of_an_older_log() {
+    let mut bench = Bench::new();
+    (bench.mapping().batch_size, bench.mapping().flush_interval) = (500, 3_600 * SECOND);
+    let folder = Folder::new();
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(130);
+    bench.settled().await;
+    process.kill();
+    bench.ledger.next_pipeline();
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(500);
+    let started = tokio::time::Instant::now();
+    in_time(bench.ledger.delivered_all()).await;
+    assert!(started.elapsed() < 60 * SECOND, "{:?}", started.elapsed());
+    assert_eq!(bench.target.sizes(), [130, 500]);
+    process.end().await;
+    bench.lawful();
+}
