@@ -26,7 +26,7 @@
 //! ```
 //!
 //! [`MappedColumns`] is for a mapping that names columns: it gives the schema of a new table, validates an existing one, and fills
-//! the columns.
+//! the columns. [`registered_columns`] makes columns of a topic's registered schema.
 //!
 //! # What a column takes
 //!
@@ -56,6 +56,7 @@ mod columns;
 mod names;
 mod nested;
 mod number;
+mod registered;
 mod scalar;
 mod schema;
 mod time;
@@ -64,5 +65,6 @@ mod violation;
 
 pub use self::{
     columns::{Columns, Rows},
-    schema::MappedColumns,
+    registered::registered_columns,
+    schema::{MappedColumns, metadata_column},
 };

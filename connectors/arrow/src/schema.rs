@@ -170,11 +170,17 @@ fn inferred(records: &[SinkRecord]) -> Vec<Column> {
 }
 
 fn of_metadata(which: Metadata) -> Column {
+    metadata_column(which.as_str(), which)
+}
+
+/// The column of metadata under a name of the user's choice: `partition` is an `Int32`, `offset` an `Int64`, `publish_time` a
+/// timestamp in UTC, all others are strings.
+pub fn metadata_column(name: &str, which: Metadata) -> Column {
     let kind = match which {
         Metadata::Partition => Int32,
         Metadata::Offset => Int64,
         Metadata::PublishTime => Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         _ => Utf8,
     };
-    Column::new(which.as_str(), kind, true)
+    Column::new(name, kind, true)
 }
