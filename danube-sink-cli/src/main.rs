@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         "clickhouse" => danube_sink_clickhouse::Clickhouse,
         "delta-lake" => danube_sink_delta_lake::DeltaLake,
         "http" => danube_sink_http::HttpSink,
+        "object-store" => danube_sink_object_store::ObjectStore,
         "pgvector" => danube_sink_pgvector::Pgvector,
         "postgres" => danube_sink_postgres::Postgres,
     );

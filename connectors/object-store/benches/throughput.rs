@@ -1,0 +1,151 @@
+//! Records per second into files of a folder: the connector compared with the bare libraries, with the same payloads, files and syncs.
+//!
+//! `cargo bench -p danube-sink-object-store` runs both in turn. The bare loop is a program without a broker: payloads joined to lines, or arrow's
+//! JSON decoder and Parquet's `ArrowWriter` on the payloads' bytes; one file per batch, synchronized and renamed, as the connector does.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures alone")]
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arrow_json::ReaderBuilder;
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use danube_sink::{PayloadFormat, prelude::*, schema::Decoder, testing::from_toml};
+use danube_sink_object_store::ObjectStore;
+use danube_sink_tests::compare;
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::properties::WriterProperties,
+};
+
+const PAIRS: usize = 7;
+const BATCHES: u64 = 10;
+const COLUMNS: [(&str, &str, DataType); 6] = [
+    ("id", "long", DataType::Int64),
+    ("name", "string", DataType::Utf8),
+    ("magnitude", "double", DataType::Float64),
+    ("felt", "boolean", DataType::Boolean),
+    ("at", "timestamp_ntz", DataType::Timestamp(TimeUnit::Microsecond, None)),
+    ("place", "string", DataType::Utf8),
+];
+
+#[derive(Clone, Copy)]
+enum Format {
+    JsonLines,
+    Parquet,
+}
+
+fn main() {
+    let tokio = tokio::runtime::Runtime::new().expect("a runtime");
+    tokio.block_on(async {
+        for (format, name) in [(Format::JsonLines, "JSON lines"), (Format::Parquet, "Parquet")] {
+            for rows in [10_000, 100_000] {
+                let what = format!("{name}, files of {rows}");
+                compare(&what, PAIRS, async || bare(format, rows), async || connector(format, rows).await).await;
+            }
+        }
+    });
+}
+
+fn payload(number: u64) -> String {
+    format!(
+        r#"{{"id":{number},"name":"sensor-{}","magnitude":{}.25,"felt":{},"at":"2018-02-07T01:26:13.{:06}","place":"{} km west of a town whose name is long enough to make some two hundred bytes of a record"}}"#,
+        number % 97,
+        number % 9,
+        number.is_multiple_of(2),
+        number % 1_000_000,
+        number % 1_000
+    )
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("throughput-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn bare(format: Format, rows: u64) -> f64 {
+    let folder = folder("bare");
+    let columns = COLUMNS.map(|(name, _, kind)| Field::new(name, kind, true));
+    let schema = Arc::new(Schema::new(columns.to_vec()));
+    let mut time = Duration::ZERO;
+    for batch in 0..BATCHES {
+        // Created just before, like the batches of a connector.
+        let payloads: Vec<_> = (batch * rows..(batch + 1) * rows).map(payload).collect();
+        let started = Instant::now();
+        let content = match format {
+            Format::JsonLines => payloads.iter().fold(Vec::new(), |mut content, payload| {
+                content.extend_from_slice(payload.as_bytes());
+                content.push(b'\n');
+                content
+            }),
+            Format::Parquet => {
+                let codec = Compression::ZSTD(ZstdLevel::default());
+                let properties = WriterProperties::builder().set_compression(codec).build();
+                let mut writer =
+                    ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties)).expect("a writer");
+                for payloads in payloads.chunks(8_192) {
+                    let builder = ReaderBuilder::new(Arc::clone(&schema)).with_batch_size(payloads.len());
+                    let mut decoder = builder.build_decoder().expect("a decoder");
+                    for payload in payloads {
+                        assert_eq!(decoder.decode(payload.as_bytes()).expect("JSON"), payload.len());
+                    }
+                    writer.write(&decoder.flush().expect("rows").expect("some")).expect("a write");
+                }
+                writer.into_inner().expect("a file")
+            }
+        };
+        let (partial, path) = (folder.join("partial"), folder.join(batch.to_string()));
+        let mut file = File::create(&partial).expect("a file");
+        file.write_all(&content).expect("room");
+        file.sync_all().expect("a disk");
+        fs::rename(&partial, &path).expect("a folder");
+        File::open(&folder).expect("a folder").sync_all().expect("a disk");
+        time += started.elapsed();
+    }
+    finish(time, rows, &folder)
+}
+
+async fn connector(format: Format, rows: u64) -> f64 {
+    let folder = folder("connector");
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
+    let columns = COLUMNS.map(|(name, kind, _)| format!("{{ name = '{name}', type = '{kind}' }}")).join(", ");
+    let format = match format {
+        Format::JsonLines => String::new(),
+        Format::Parquet => format!("format = 'parquet'\ncolumns = [{columns}]\n"),
+    };
+    let text = format!(
+        "[[object_store.topic_mappings]]\ntopic = '/default/t'\nsubscription = 's'\nurl = '{}'\n{format}",
+        folder.display()
+    );
+    let (mut connector, config) = from_toml::<ObjectStore>(&text).expect("a configuration");
+    connector.initialize(config).await.expect("a folder");
+    let mut time = Duration::ZERO;
+    for batch in 0..BATCHES {
+        let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(|number| record(number, &decoder)).collect();
+        // The runtime keeps the records until they are settled.
+        let records = batch.clone();
+        let started = Instant::now();
+        connector.process_batch(records).await.expect("a write");
+        time += started.elapsed();
+    }
+    finish(time, rows, &folder)
+}
+
+/// A record as the runtime passes it: with JSON detected.
+fn record(number: u64, decoder: &Arc<Decoder>) -> SinkRecord {
+    let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
+    record.payload(payload(number)).decoder(Arc::clone(decoder)).build()
+}
+
+fn finish(time: Duration, rows: u64, folder: &Path) -> f64 {
+    fs::remove_dir_all(folder).expect("the files");
+    (BATCHES * rows) as f64 / time.as_secs_f64()
+}

@@ -1,0 +1,151 @@
+//! The columns of a file: their settings and types.
+
+use std::str::FromStr;
+
+use arrow_schema::{DataType, TimeUnit};
+use danube_sink::{config::Diagnostic, prelude::*};
+
+/// The settings of a column.
+#[derive(Debug, Clone, Setting)]
+#[setting(validate = Self::has_valid_unit)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// Type of the column: `string`, `long`, `integer`, `double`, `float`, `boolean`, `decimal(10,2)`, `date`, `timestamp`,
+    /// `timestamp_ntz`, `binary`, or in Arrow's notation, such as `List(Int64)`. CSV and JSON lines write values as they are.
+    #[setting(rename = "type", default = "string")]
+    kind: Parsed<ColumnType>,
+    /// Field of a record with the value; without it, the payload's field of the column's name.
+    pub(crate) from: Option<Field>,
+    /// Whether a record without a value is rejected.
+    #[setting(default = false)]
+    pub(crate) required: bool,
+    /// Unit of timestamps that are numbers, since 1970 in UTC; without it, a record with such a number is rejected.
+    pub(crate) unit: Option<Unit>,
+}
+
+/// The unit of a timestamp that is a number.
+#[derive(Debug, Clone, Copy, Setting)]
+pub(crate) enum Unit {
+    S,
+    Ms,
+    Us,
+    Ns,
+}
+
+/// The type of a column, as Arrow's type.
+#[derive(Debug, Clone)]
+struct ColumnType(DataType);
+
+impl Column {
+    pub(crate) fn arrow_type(&self) -> &DataType {
+        &self.kind.0.0
+    }
+
+    pub(crate) fn time_unit(&self) -> Option<TimeUnit> {
+        self.unit.map(|unit| match unit {
+            Unit::S => TimeUnit::Second,
+            Unit::Ms => TimeUnit::Millisecond,
+            Unit::Us => TimeUnit::Microsecond,
+            Unit::Ns => TimeUnit::Nanosecond,
+        })
+    }
+
+    /// The field with the value.
+    pub(crate) fn field(&self) -> Field {
+        let own = || Field::Payload(Pointer::from_iter([self.name.as_str()]));
+        self.from.clone().unwrap_or_else(own)
+    }
+
+    fn has_valid_unit(&self) -> Result<(), Diagnostic> {
+        if self.unit.is_none() || has_timestamps(self.arrow_type()) {
+            return Ok(());
+        }
+        let message = "`unit` is only for timestamps";
+        Err(Diagnostic::of_key("unit", message, "remove it, or set type = \"timestamp\""))
+    }
+}
+
+impl FromStr for ColumnType {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let utc = || Some("UTC".into());
+        let kind = match text {
+            "string" => DataType::Utf8,
+            "long" => DataType::Int64,
+            "integer" => DataType::Int32,
+            "short" => DataType::Int16,
+            "byte" => DataType::Int8,
+            "double" => DataType::Float64,
+            "float" => DataType::Float32,
+            "boolean" => DataType::Boolean,
+            "binary" => DataType::Binary,
+            "date" => DataType::Date32,
+            "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, utc()),
+            "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
+            _ => decimal(text).or_else(|| text.parse().ok()).ok_or(UNKNOWN)?,
+        };
+        if is_fillable(&kind) { Ok(Self(kind)) } else { Err("records do not fill a column of this type") }
+    }
+}
+
+const UNKNOWN: &str = "use `string`, `long`, `decimal(10,2)`, `timestamp` or another type that the README lists";
+
+fn decimal(text: &str) -> Option<DataType> {
+    let (precision, scale) = text.strip_prefix("decimal(")?.strip_suffix(')')?.split_once(',')?;
+    let (precision, scale): (u8, i8) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+    let is_valid = (1..=38).contains(&precision) && (0..=precision.cast_signed()).contains(&scale);
+    is_valid.then_some(DataType::Decimal128(precision, scale))
+}
+
+/// Whether every format has the type and records fill it.
+fn is_fillable(kind: &DataType) -> bool {
+    match kind {
+        DataType::List(item) => is_fillable(item.data_type()),
+        DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| is_fillable(field.data_type())),
+        DataType::Map(entries, false) => match entries.data_type() {
+            DataType::Struct(entry) => {
+                entry.len() == 2 && *entry[0].data_type() == DataType::Utf8 && is_fillable(entry[1].data_type())
+            }
+            _ => false,
+        },
+        DataType::Timestamp(_, zone) => zone.as_deref().is_none_or(|zone| zone == "UTC"),
+        kind => {
+            use DataType::{Binary, Boolean, Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Utf8};
+            matches!(
+                kind,
+                Binary | Boolean | Date32 | Decimal128(..) | Float32 | Float64 | Int8 | Int16 | Int32 | Int64 | Utf8
+            )
+        }
+    }
+}
+
+fn has_timestamps(kind: &DataType) -> bool {
+    match kind {
+        DataType::Timestamp(..) => true,
+        DataType::Struct(fields) => fields.iter().any(|field| has_timestamps(field.data_type())),
+        DataType::List(item) | DataType::Map(item, _) => has_timestamps(item.data_type()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_in_delta_and_spark_or_in_arrow() {
+        for (text, expected) in [
+            ("decimal(10,2)", "Decimal128(10, 2)"),
+            ("timestamp", "Timestamp(µs, \"UTC\")"),
+            ("timestamp_ntz", "Timestamp(µs)"),
+            ("List(Int64)", "List(Int64)"),
+            ("Timestamp(Millisecond, None)", "Timestamp(ms)"),
+        ] {
+            assert_eq!(text.parse::<ColumnType>().unwrap().0.to_string(), expected);
+        }
+        for text in ["int", "decimal(39,0)", "decimal(4,5)", "Null", "Dictionary(Int32, Utf8)", "Duration(Second)"] {
+            assert!(text.parse::<ColumnType>().is_err(), "{text}");
+        }
+    }
+}

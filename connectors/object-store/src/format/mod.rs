@@ -1,0 +1,133 @@
+//! Encodes records as the content of an object.
+
+mod avro;
+mod parquet;
+mod table;
+mod text;
+
+use arrow_schema::{Field as ArrowColumn, TimeUnit};
+use bytes::Bytes;
+use danube_sink::{Fields, JsonRow, PartialFailure, prelude::*};
+use danube_sink_arrow::metadata_column;
+
+use self::table::Table;
+use super::{
+    failure::Failure,
+    mapping::{Compression, Format, Target},
+};
+
+/// Encodes the records of an object.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    layout: Layout,
+    compression: Compression,
+}
+
+#[derive(Debug)]
+enum Layout {
+    /// The whole payload a line.
+    Payloads,
+    /// With the columns, if one of them is required.
+    Rows(JsonRow, Option<Cells>),
+    Csv(Cells, bool),
+    Parquet(Table),
+    Avro(Table),
+}
+
+/// Columns as texts.
+#[derive(Debug)]
+struct Cells {
+    names: Vec<String>,
+    fields: Fields,
+    required: Vec<bool>,
+}
+
+/// The content of an object.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) content: Bytes,
+    /// The records that it has.
+    pub(crate) written: Vec<SinkRecord>,
+    /// The records that it cannot have.
+    pub(crate) rejected: PartialFailure,
+}
+
+impl Encoder {
+    pub(crate) fn new(target: &Target) -> Self {
+        let columns = || target.columns.iter().map(|column| (column.name.as_str(), column.field()));
+        let metadata = || target.metadata().map(|(name, which)| (name.as_str(), Field::Metadata(which)));
+        let cells = || {
+            let (names, fields): (Vec<_>, Vec<_>) = columns().chain(metadata()).unzip();
+            let required = target.columns.iter().map(|column| column.required);
+            Cells {
+                names: names.into_iter().map(str::to_owned).collect(),
+                fields: fields.into_iter().collect(),
+                required: required.chain(target.metadata().map(|_| false)).collect(),
+            }
+        };
+        let layout = match target.format {
+            Format::JsonLines if target.columns.is_empty() && target.metadata().next().is_none() => Layout::Payloads,
+            Format::JsonLines if target.columns.is_empty() => Layout::Rows(JsonRow::whole_with(metadata()), None),
+            Format::JsonLines => {
+                let is_required = target.columns.iter().any(|column| column.required);
+                Layout::Rows(JsonRow::of_fields(columns().chain(metadata())), is_required.then(cells))
+            }
+            Format::Csv => Layout::Csv(cells(), target.csv_header),
+            Format::Parquet => Layout::Parquet(table(target)),
+            Format::Avro => Layout::Avro(table(target)),
+        };
+        Self { layout, compression: target.compression() }
+    }
+
+    /// What distinguishes the files of a folder: the version of the schema that gives the columns; `None` if none does.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the schema gives none.
+    pub(crate) fn group(&self, record: &SinkRecord) -> ConnectorResult<Option<String>> {
+        match &self.layout {
+            Layout::Parquet(table) | Layout::Avro(table) => table.group(record),
+            _ => Ok(None),
+        }
+    }
+
+    /// Encodes the records, which have one group.
+    pub(crate) fn encode(&self, records: &[SinkRecord]) -> Result<Encoded, Failure> {
+        match &self.layout {
+            Layout::Payloads => text::json_lines(records, self.compression, |record, line| {
+                line.extend_from_slice(record.as_json()?.as_bytes());
+                Ok(())
+            }),
+            Layout::Rows(row, cells) => text::json_lines(records, self.compression, |record, line| {
+                if let Some(cells) = cells {
+                    cells.row(record)?;
+                }
+                row.write(record, line)
+            }),
+            Layout::Csv(cells, header) => {
+                let header = header.then_some(&cells.names[..]);
+                text::csv(records, self.compression, header, |record| cells.row(record))
+            }
+            Layout::Parquet(table) => parquet::encode(table, records, self.compression),
+            Layout::Avro(table) => avro::encode(table, records, self.compression),
+        }
+    }
+}
+
+impl Cells {
+    fn row(&self, record: &SinkRecord) -> ConnectorResult<Vec<String>> {
+        text::row(record, &self.names, &self.fields, &self.required)
+    }
+}
+
+/// The columns of a mapping as a table.
+fn table(target: &Target) -> Table {
+    let column = |column: &super::columns::Column| {
+        let arrow = ArrowColumn::new(&column.name, column.arrow_type().clone(), !column.required);
+        (arrow, Some(column.field()))
+    };
+    let columns: Vec<_> = target.columns.iter().map(column).collect();
+    let metadata = |(name, which): (&String, Metadata)| (metadata_column(name, which), Some(Field::Metadata(which)));
+    let units: Vec<(String, TimeUnit)> =
+        target.columns.iter().filter_map(|column| Some((column.name.clone(), column.time_unit()?))).collect();
+    Table::new(target.columns_from_schema, columns, target.metadata().map(metadata).collect(), units)
+}

@@ -1,0 +1,115 @@
+//! Writes records of Danube topics into files of an object store: `cargo run -p danube-sink-object-store -- dev`
+
+mod columns;
+#[cfg(test)]
+mod conformance;
+mod failure;
+mod format;
+mod journal;
+mod local;
+mod mapping;
+mod offsets;
+mod path;
+mod plan;
+mod store;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeMap;
+
+use danube_sink::{Options, config::Mapping, prelude::*};
+
+use self::{failure::Failure, mapping::Target, store::Store, writer::Writer};
+
+/// Writes the records of each topic into files of an object store: a file for each batch, partition and path.
+#[sink_connector(
+    main = false,
+    config = "connector.toml",
+    dev_hint = "Try: gunzip -c earthquakes/default/earthquakes/*/*.jsonl.gz | head -1"
+)]
+pub struct ObjectStore {
+    /// Options of the store, by their own names: `aws_region`, `aws_endpoint`, `azure_storage_account_name`,
+    /// `google_service_account`, ….
+    storage_options: Options,
+    /// S3 access key id; without it, credentials of the process's environment, such as a role.
+    #[setting(secret, env = "AWS_ACCESS_KEY_ID")]
+    access_key_id: Option<Secret>,
+    /// S3 secret access key.
+    #[setting(secret, env = "AWS_SECRET_ACCESS_KEY")]
+    secret_access_key: Option<Secret>,
+    /// Session token of temporary S3 credentials.
+    #[setting(secret, env = "AWS_SESSION_TOKEN")]
+    session_token: Option<Secret>,
+    /// Key of a Google service account, in JSON; without it, `GOOGLE_APPLICATION_CREDENTIALS` or the machine's account.
+    #[setting(secret, env = "GOOGLE_SERVICE_ACCOUNT_KEY")]
+    google_key: Option<Secret>,
+    /// Key of the Azure storage account; without any Azure secret, a managed identity.
+    #[setting(secret, env = "AZURE_STORAGE_ACCOUNT_KEY")]
+    azure_key: Option<Secret>,
+    /// Shared access signature (SAS) of Azure.
+    #[setting(secret, env = "AZURE_STORAGE_SAS_TOKEN")]
+    azure_sas_token: Option<Secret>,
+    /// Client secret of an Azure service principal, for `azure_client_id` and `azure_tenant_id` in `storage_options`.
+    #[setting(secret, env = "AZURE_CLIENT_SECRET")]
+    azure_client_secret: Option<Secret>,
+    /// The topics to read, and the files for each.
+    #[topic_mappings(
+        subscription_type = "Exclusive",
+        batch_size = 100_000,
+        batch_bytes = 33_554_432,
+        flush_interval_ms = 60_000
+    )]
+    topics: TopicMappings<Target>,
+    #[state]
+    writers: TopicMappings<Writer>,
+}
+
+impl ObjectStore {
+    /// The options of the store, with the secrets.
+    fn options(&self) -> BTreeMap<String, String> {
+        let mut options = self.storage_options.0.clone();
+        for (name, secret) in [
+            ("aws_access_key_id", &self.access_key_id),
+            ("aws_secret_access_key", &self.secret_access_key),
+            ("aws_session_token", &self.session_token),
+            ("google_service_account_key", &self.google_key),
+            ("azure_storage_account_key", &self.azure_key),
+            ("azure_storage_sas_token", &self.azure_sas_token),
+            ("azure_client_secret", &self.azure_client_secret),
+        ] {
+            options.extend(secret.as_ref().map(|secret| (name.to_owned(), secret.expose().to_owned())));
+        }
+        options
+    }
+}
+
+#[sink_connector]
+impl SinkConnector for ObjectStore {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let options = self.options();
+        let mut writers = Vec::new();
+        for Mapping { settings, own } in &self.topics {
+            let store = Store::open(&own.url, &options).map_err(Failure::at_start)?;
+            store.check().await.map_err(Failure::at_start)?;
+            // Instances do not see what others write.
+            let own = Writer::new(store, own, config.tasks == 1);
+            writers.push(Mapping { settings: settings.clone(), own });
+        }
+        self.writers = writers.into_iter().collect();
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let mut batch = self.topics.batch(records)?;
+        let written = batch.state(&self.writers)?.write(&mut batch).await;
+        batch.finish(written)
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        for Mapping { own: writer, .. } in &self.writers {
+            writer.check().await?;
+        }
+        Ok(())
+    }
+}

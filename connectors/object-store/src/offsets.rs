@@ -1,0 +1,102 @@
+//! Sets of offsets, as ranges.
+
+use serde::{Deserialize, Serialize};
+
+/// A set of offsets: sorted, disjoint ranges, both ends included.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Offsets(Vec<(u64, u64)>);
+
+impl Offsets {
+    pub(crate) fn contains(&self, offset: u64) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= offset);
+        after > 0 && self.0[after - 1].1 >= offset
+    }
+
+    pub(crate) fn insert(&mut self, offset: u64) {
+        let after = self.0.partition_point(|(first, _)| *first <= offset);
+        let joins_next = self.0.get(after).is_some_and(|(first, _)| offset.checked_add(1) == Some(*first));
+        match self.0[..after].last_mut() {
+            Some((_, last)) if *last >= offset => {}
+            Some((_, last)) if last.checked_add(1) == Some(offset) => {
+                *last = offset;
+                if joins_next {
+                    let (_, end) = self.0.remove(after);
+                    self.0[after - 1].1 = end;
+                }
+            }
+            _ if joins_next => self.0[after].0 = offset,
+            _ => self.0.insert(after, (offset, offset)),
+        }
+    }
+
+    /// Adds all offsets of another set.
+    pub(crate) fn extend(&mut self, others: &Self) {
+        let mut all: Vec<_> = self.0.iter().chain(&others.0).copied().collect();
+        all.sort_unstable();
+        self.0.clear();
+        for (first, last) in all {
+            match self.0.last_mut() {
+                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+                _ => self.0.push((first, last)),
+            }
+        }
+    }
+
+    pub(crate) fn has_all_of(&self, others: &Self) -> bool {
+        others.0.iter().all(|(first, last)| {
+            let after = self.0.partition_point(|(own, _)| own <= first);
+            after > 0 && self.0[after - 1].1 >= *last
+        })
+    }
+
+    /// Forgets the lowest ranges beyond so many.
+    pub(crate) fn keep_newest(&mut self, ranges: usize) {
+        let excess = self.0.len().saturating_sub(ranges);
+        self.0.drain(..excess);
+    }
+}
+
+impl FromIterator<u64> for Offsets {
+    fn from_iter<I: IntoIterator<Item = u64>>(offsets: I) -> Self {
+        let mut all = Self::default();
+        offsets.into_iter().for_each(|offset| all.insert(offset));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_set_of_ranges_is_a_set() {
+        // A fixed sequence that hits neighbours, repetitions and gaps.
+        let numbers: Vec<u64> = (0..400).map(|number| number * 37 % 101 + number / 80).collect();
+        let (mut ranges, mut set) = (Offsets::default(), BTreeSet::new());
+        for number in &numbers {
+            ranges.insert(*number);
+            set.insert(*number);
+            for offset in 0..120 {
+                assert_eq!(ranges.contains(offset), set.contains(&offset), "{offset} of {ranges:?}");
+            }
+            assert!(ranges.0.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{ranges:?}");
+        }
+        let (even, odd): (Vec<_>, Vec<_>) = (0..50).partition(|number| number % 2 == 0);
+        let mut both: Offsets = even.iter().copied().collect();
+        assert!(!both.has_all_of(&odd.iter().copied().collect()));
+        both.extend(&odd.into_iter().collect());
+        assert_eq!(both, Offsets(vec![(0, 49)]));
+        assert!(both.has_all_of(&even.into_iter().collect()));
+    }
+
+    #[test]
+    fn the_lowest_ranges_are_forgotten() {
+        let mut offsets: Offsets = [1, 3, 5, 7].into_iter().collect();
+        offsets.keep_newest(2);
+        assert_eq!(offsets, Offsets(vec![(5, 5), (7, 7)]));
+        assert_eq!(serde_json::to_string(&offsets).unwrap(), "[[5,5],[7,7]]");
+    }
+}

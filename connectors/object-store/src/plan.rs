@@ -1,0 +1,70 @@
+//! The plan of a batch: which records are to be written, and into which objects.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use danube_sink::prelude::*;
+
+use super::journal::Journal;
+
+/// The records of one object, in order.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The topic or partition.
+    pub(crate) topic: String,
+    pub(crate) place: Place,
+    /// The epoch in the journal; `None` for records that no journal knows.
+    pub(crate) epoch: Option<usize>,
+    pub(crate) records: Vec<SinkRecord>,
+}
+
+/// Where a record goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) folder: Arc<str>,
+    /// What distinguishes the objects of a batch, other than the topic: folder and version of the schema.
+    pub(crate) group: Arc<str>,
+}
+
+/// Whether the journal can recognize a redelivered record. Without an order of the partition it cannot, nor without an offset, as
+/// in topics that are not reliable, nor without a producer, since then nothing distinguishes offsets that restart.
+pub(crate) fn is_recognizable(record: &SinkRecord, order: SubscriptionType) -> bool {
+    matches!(order, SubscriptionType::Exclusive | SubscriptionType::Failover)
+        && record.offset() > 0
+        && record.id().producer_id() != 0
+}
+
+/// Divides records into objects, each record with its place. Those that are in an object of the store already are left out.
+pub(crate) fn parts(
+    records: &[SinkRecord],
+    places: Vec<Place>,
+    order: SubscriptionType,
+    journals: &mut BTreeMap<String, Journal>,
+) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut numbers = HashMap::new();
+    for (record, place) in records.iter().zip(places) {
+        let (topic, offset) = (record.id().topic(), record.offset());
+        let journal = if is_recognizable(record, order) { journals.get_mut(topic) } else { None };
+        let epoch = match journal {
+            Some(journal) => {
+                let epoch = journal.epoch_of(record.id().producer_id(), offset);
+                if journal.has(epoch, offset, &place.group) {
+                    continue;
+                }
+                Some(epoch)
+            }
+            None => None,
+        };
+        // Records without offsets are in objects of their own: their name is made of their ids.
+        let key = (topic, Arc::clone(&place.group), epoch, offset == 0);
+        let number = *numbers.entry(key).or_insert_with(|| {
+            parts.push(Part { topic: topic.to_owned(), place, epoch, records: Vec::new() });
+            parts.len() - 1
+        });
+        parts[number].records.push(record.clone());
+    }
+    parts
+}

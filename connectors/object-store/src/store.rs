@@ -1,0 +1,261 @@
+//! A place in an object store, or a folder: opens it, and reads and writes whole objects.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    fs,
+    path::{Path as FilePath, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use danube_sink::prelude::*;
+use object_store::{
+    Attributes, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload, RetryConfig, UpdateVersion, WriteMultipart, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder,
+    gcp::GoogleCloudStorageBuilder, path::Path,
+};
+use tokio::task::spawn_blocking;
+
+use super::{failure::Failure, local, path};
+
+/// Objects beyond this size are written in parts of this size, so many at once.
+const PART: usize = 16 * 1024 * 1024;
+const PARTS_AT_ONCE: usize = 4;
+
+/// A place below which objects are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    place: Place,
+    /// The `url` of the configuration.
+    url: String,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Folder(PathBuf),
+    /// A bucket or container, and the path within it.
+    Bucket(Arc<dyn ObjectStore>, Path),
+}
+
+/// What must still be there when an object is replaced.
+#[derive(Debug, Clone)]
+pub(crate) enum Expected {
+    /// No object.
+    Nothing,
+    /// The object of this version.
+    Version(UpdateVersion),
+}
+
+impl Store {
+    /// Opens a place. Nothing is read or written.
+    pub(crate) fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Self, Failure> {
+        let place = match url.split_once("://") {
+            None => Place::Folder(FilePath::new(url).to_owned()),
+            Some(_) => {
+                let invalid = |error: &dyn Display| Failure::options(format!("`url` = {url:?}: {error}"));
+                let parsed = Url::parse(url).map_err(|error| invalid(&error))?;
+                let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(&error))?;
+                match scheme {
+                    ObjectStoreScheme::Local => {
+                        Place::Folder(parsed.to_file_path().map_err(|()| invalid(&"not a folder of this machine"))?)
+                    }
+                    scheme => Place::Bucket(bucket(&scheme, url, options)?, prefix),
+                }
+            }
+        };
+        Ok(Self { place, url: url.to_owned() })
+    }
+
+    /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
+    pub(crate) async fn check(&self) -> Result<(), Failure> {
+        if let Place::Folder(root) = &self.place {
+            fs::create_dir_all(root).map_err(|error| Failure::of_io(&error, &self.what("create", "")))?;
+        }
+        self.probe().await
+    }
+
+    /// Writes and reads an object.
+    pub(crate) async fn probe(&self) -> Result<(), Failure> {
+        let name = path::join(path::DANUBE, "probe");
+        self.write(&name, Bytes::from_static(b"written by danube-sink-object-store\n"), Attributes::new()).await?;
+        self.exists(&name).await?;
+        // Without the right to list, S3 answers 403 for an object that does not exist.
+        self.exists(&path::join(path::DANUBE, "none")).await.map(drop)
+    }
+
+    /// Whether an object exists.
+    pub(crate) async fn exists(&self, name: &str) -> Result<bool, Failure> {
+        match &self.place {
+            Place::Folder(root) => {
+                let name = name.to_owned();
+                self.on_disk("find", &name.clone(), root, move |root| local::exists(root, &name)).await
+            }
+            Place::Bucket(store, prefix) => match store.head(&below(prefix, name)?).await {
+                Ok(_) => Ok(true),
+                Err(Error::NotFound { .. }) => Ok(false),
+                Err(error) => Err(Failure::of_store(&error, &self.what("find", name))),
+            },
+        }
+    }
+
+    /// The content of an object and its version; `None` if it does not exist.
+    pub(crate) async fn read(&self, name: &str) -> Result<(Option<Bytes>, Expected), Failure> {
+        match &self.place {
+            Place::Folder(root) => {
+                let of_task = name.to_owned();
+                let content = self.on_disk("read", name, root, move |root| local::read(root, &of_task)).await?;
+                Ok((content.map(Bytes::from), Expected::Nothing))
+            }
+            Place::Bucket(store, prefix) => {
+                let failure = |error| Failure::of_store(&error, &self.what("read", name));
+                match store.get(&below(prefix, name)?).await {
+                    Ok(found) => {
+                        let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
+                        let content = found.bytes().await.map_err(failure)?;
+                        Ok((Some(content), Expected::Version(UpdateVersion { e_tag, version })))
+                    }
+                    Err(Error::NotFound { .. }) => Ok((None, Expected::Nothing)),
+                    Err(error) => Err(failure(error)),
+                }
+            }
+        }
+    }
+
+    /// Writes an object, or replaces it: all of it, or nothing.
+    pub(crate) async fn write(&self, name: &str, content: Bytes, attributes: Attributes) -> Result<(), Failure> {
+        match &self.place {
+            Place::Folder(root) => self.write_file(root, name, content).await,
+            Place::Bucket(store, prefix) => {
+                let path = below(prefix, name)?;
+                let written = if content.len() <= PART {
+                    let options = PutOptions { attributes, ..PutOptions::default() };
+                    store.put_opts(&path, content.into(), options).await.map(drop)
+                } else {
+                    in_parts(store, &path, content, attributes).await
+                };
+                written.map_err(|error| Failure::of_store(&error, &self.what("write", name)))
+            }
+        }
+    }
+
+    /// Replaces an object, unless another process has changed it. Folders and stores without conditional writes replace it in any
+    /// case. Returns what must be there the next time.
+    pub(crate) async fn replace(&self, name: &str, content: Bytes, expected: &Expected) -> Result<Expected, Failure> {
+        let (store, prefix) = match &self.place {
+            Place::Folder(root) => {
+                self.write_file(root, name, content).await?;
+                return Ok(Expected::Nothing);
+            }
+            Place::Bucket(store, prefix) => (store, prefix),
+        };
+        let mode = match expected {
+            Expected::Nothing => PutMode::Create,
+            // The store's answers name no version.
+            Expected::Version(UpdateVersion { e_tag: None, version: None }) => PutMode::Overwrite,
+            Expected::Version(version) => PutMode::Update(version.clone()),
+        };
+        let path = below(prefix, name)?;
+        let put = async |mode| store.put_opts(&path, PutPayload::from(content.clone()), PutOptions::from(mode)).await;
+        let put = match put(mode).await {
+            Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => put(PutMode::Overwrite).await,
+            put => put,
+        };
+        let put = put.map_err(|error| Failure::of_store(&error, &self.what("write", name)))?;
+        Ok(Expected::Version(UpdateVersion { e_tag: put.e_tag, version: put.version }))
+    }
+
+    /// What an operation does, for its error. The folders of an object may have values of records.
+    pub(crate) fn what(&self, operation: &str, name: &str) -> String {
+        let file = name.rsplit('/').next().unwrap_or_default();
+        format!("{operation} {file} below {}", self.url)
+    }
+
+    async fn write_file(&self, root: &FilePath, name: &str, content: Bytes) -> Result<(), Failure> {
+        let of_task = name.to_owned();
+        self.on_disk("write", name, root, move |root| local::write(root, &of_task, &content)).await
+    }
+
+    async fn on_disk<R: Send + 'static>(
+        &self,
+        operation: &str,
+        name: &str,
+        root: &FilePath,
+        run: impl FnOnce(&FilePath) -> std::io::Result<R> + Send + 'static,
+    ) -> Result<R, Failure> {
+        let root = root.to_owned();
+        let done = spawn_blocking(move || run(&root)).await.unwrap_or_else(|error| Err(error.into()));
+        done.map_err(|error| Failure::of_io(&error, &self.what(operation, name)))
+    }
+}
+
+/// Writes a large object in parts. The store has nothing of it until the last request.
+async fn in_parts(
+    store: &Arc<dyn ObjectStore>,
+    path: &Path,
+    mut content: Bytes,
+    attributes: Attributes,
+) -> Result<(), Error> {
+    let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+    let mut parts = WriteMultipart::new_with_chunk_size(store.put_multipart_opts(path, options).await?, PART);
+    while !content.is_empty() {
+        if let Err(error) = parts.wait_for_capacity(PARTS_AT_ONCE).await {
+            // The first error is the one to report; a store removes what is left by its own rules.
+            let _ = parts.abort().await;
+            return Err(error);
+        }
+        parts.put(content.split_to(content.len().min(PART)));
+    }
+    parts.finish().await.map(drop)
+}
+
+fn below(prefix: &Path, name: &str) -> Result<Path, Failure> {
+    let full = path::join(prefix.as_ref(), name);
+    Path::parse(&full).map_err(|error| Failure::options(format!("name an object: {error}")))
+}
+
+/// The store of a bucket, with the credentials of the environment where the options have none.
+fn bucket(
+    scheme: &ObjectStoreScheme,
+    url: &str,
+    options: &BTreeMap<String, String>,
+) -> Result<Arc<dyn ObjectStore>, Failure> {
+    // An attempt must end well before the runtime's `write_timeout`.
+    let retry = RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..RetryConfig::default() };
+    let store: Result<Arc<dyn ObjectStore>, Error> = match scheme {
+        ObjectStoreScheme::AmazonS3 => {
+            let builder = AmazonS3Builder::from_env().with_url(url).with_retry(retry);
+            let set = |builder: AmazonS3Builder, key, value: &str| builder.with_config(key, value);
+            configured(builder, options, &["azure_", "google_"], set)?.build().map(|store| Arc::new(store) as _)
+        }
+        ObjectStoreScheme::GoogleCloudStorage => {
+            let builder = GoogleCloudStorageBuilder::from_env().with_url(url).with_retry(retry);
+            let set = |builder: GoogleCloudStorageBuilder, key, value: &str| builder.with_config(key, value);
+            configured(builder, options, &["azure_", "aws_"], set)?.build().map(|store| Arc::new(store) as _)
+        }
+        ObjectStoreScheme::MicrosoftAzure => {
+            let builder = MicrosoftAzureBuilder::from_env().with_url(url).with_retry(retry);
+            let set = |builder: MicrosoftAzureBuilder, key, value: &str| builder.with_config(key, value);
+            configured(builder, options, &["aws_", "google_"], set)?.build().map(|store| Arc::new(store) as _)
+        }
+        _ => return Err(Failure::options(format!("`url` = {url:?}: write s3://, gs://, az://, or a folder"))),
+    };
+    store.map_err(|error| Failure::options(format!("open {url}: {error}")))
+}
+
+/// The builder with the options, other than those of other stores.
+fn configured<B, K: FromStr<Err = Error>>(
+    builder: B,
+    options: &BTreeMap<String, String>,
+    others: &[&str],
+    set: impl Fn(B, K, &str) -> B,
+) -> Result<B, Failure> {
+    let own = options.iter().filter(|(name, _)| !others.iter().any(|other| name.to_lowercase().starts_with(other)));
+    own.into_iter().try_fold(builder, |builder, (name, value)| {
+        let key = name.to_lowercase().parse();
+        let key = key.map_err(|_| Failure::options(format!("unknown option `{name}` in `storage_options`")))?;
+        Ok(set(builder, key, value))
+    })
+}

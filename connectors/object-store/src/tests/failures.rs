@@ -1,0 +1,95 @@
+//! Failures: what is wrong at start, what is retried, and that nothing is lost.
+
+use std::fs;
+
+use danube_sink::testing::attempt;
+
+use super::{
+    common::{Kind, Server},
+    *,
+};
+
+async fn start(text: &str) -> ConnectorError {
+    let (mut connector, config) = from_toml::<ObjectStore>(text).expect("a configuration");
+    connector.initialize(config).await.expect_err("it cannot start")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_cannot_be_written_is_found_at_start() {
+    let folder = temporary("at-start");
+    fs::write(folder.join("a-file"), "").unwrap();
+    let error = start(&configuration(&folder.join("a-file"), "")).await;
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+    let google = Server::open(Kind::Google, "at-start-google").await;
+    let text = |options: &str, url: &str| {
+        format!(
+            "[object_store.storage_options]\n{options}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\n\
+             subscription = 's'\nurl = '{url}'\n"
+        )
+    };
+    let error = start(&text(&google.options(), "gs://missing/lake")).await;
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+    assert!(error.report().contains("write probe below gs://missing/lake"), "{}", error.report());
+    let server = Server::open(Kind::S3, "at-start-s3").await;
+    for (url, option, message) in [
+        ("s3://lake", "aws_regoin = 'a'", "unknown option `aws_regoin`"),
+        ("ftp://lake", "", "ftp://lake"),
+        ("http://lake/a", "", "write s3://, gs://, az://, or a folder"),
+    ] {
+        let error = start(&text(&(server.options() + option), url)).await;
+        assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
+        assert!(error.report().contains(message), "{}", error.report());
+    }
+    server.kill();
+    let error = start(&text(&server.options(), "s3://lake/a")).await;
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_gone_is_waited_for_and_not_created_again() {
+    let folder = temporary("gone");
+    let mut running = connector(&folder, "metadata = { _offset = 'offset' }").await;
+    running.process_batch(vec![record(1, "{}")]).await.unwrap();
+    fs::rename(folder.join("lake"), folder.join("away")).unwrap();
+    for error in
+        [running.process_batch(vec![record(2, "{}")]).await.unwrap_err(), running.health_check().await.unwrap_err()]
+    {
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    }
+    assert!(!folder.join("lake").exists());
+    fs::rename(folder.join("away"), folder.join("lake")).unwrap();
+    running.process_batch(vec![record(2, "{}"), record(3, "{}")]).await.unwrap();
+    assert_eq!(offsets(&folder), [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_reported_and_not_overwritten() {
+    let folder = temporary("damaged");
+    connector(&folder, "").await.process_batch(vec![record(1, "{}")]).await.unwrap();
+    let journal = folder.join("lake/_danube/s/default+t.json");
+    for (content, message) in [("{", "it is damaged"), (r#"{"version":2}"#, "a later version")] {
+        fs::write(&journal, content).unwrap();
+        let error = connector(&folder, "").await.process_batch(vec![record(2, "{}")]).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+        assert!(error.report().contains(message) && error.report().contains("default+t.json"), "{}", error.report());
+        assert_eq!(fs::read_to_string(&journal).unwrap(), content);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_many_parts_are_whole() {
+    let server = Server::open(Kind::S3, "parts").await;
+    let text = format!(
+        "[object_store.storage_options]\n{}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = '{}'\n\
+         metadata = {{ _offset = 'offset' }}\n",
+        server.options(),
+        server.url("lake")
+    );
+    let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
+    connector.initialize(config).await.unwrap();
+    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000_000));
+    let records = (1..=20).map(|offset| record(offset, &payload)).collect();
+    attempt(Duration::from_secs(120), connector.process_batch(records)).await.unwrap();
+    let (numbers, sizes) = Reader::start().numbers(&server.place("lake"), "_offset");
+    assert!(numbers.into_iter().eq(1..=20) && sizes.len() == 1 && sizes[0] > 20_000_000, "{sizes:?}");
+}

@@ -1,0 +1,165 @@
+//! Each record is written once: after kills at any write, with any cut of the batches, and where offsets restart.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::*;
+
+const MAPPING: &str = "path = '{/kind}'\nmetadata = { _offset = 'offset', _producer = 'producer' }";
+
+fn records(offsets: impl IntoIterator<Item = u64>) -> Vec<SinkRecord> {
+    let kind = |offset: u64| if offset.is_multiple_of(3) { "third" } else { "other" };
+    offsets.into_iter().map(|offset| record(offset, &format!(r#"{{"kind":"{}"}}"#, kind(offset)))).collect()
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+fn data(folder: &Path) -> Vec<PathBuf> {
+    let mut files = walk(&folder.join("lake"));
+    files.retain(|file| !file.to_string_lossy().contains("_danube"));
+    files.sort();
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_redelivered_in_another_cut_is_written_once_whichever_objects_a_killed_process_has_written() {
+    // The objects of the last batch that exist: none, either, both.
+    for kept in 0..4_usize {
+        let folder = temporary(&format!("cut-{kept}"));
+        let mut first = connector(&folder, MAPPING).await;
+        first.process_batch(records(1..=10)).await.unwrap();
+        let before = data(&folder);
+        first.process_batch(records(11..=30)).await.unwrap();
+        drop(first);
+        let last: Vec<_> = data(&folder).into_iter().filter(|file| !before.contains(file)).collect();
+        assert_eq!(last.len(), 2);
+        for (index, file) in last.iter().enumerate() {
+            if kept & 1 << index == 0 {
+                fs::remove_file(file).unwrap();
+            }
+        }
+        // Another process gets the unacknowledged records, in other batches, and is killed after the first of them.
+        let mut second = connector(&folder, MAPPING).await;
+        second.process_batch(records(5..=14)).await.unwrap();
+        drop(second);
+        let mut third = connector(&folder, MAPPING).await;
+        third.process_batch(records(9..=40)).await.unwrap();
+        third.process_batch(records(41..=42)).await.unwrap();
+        assert!(offsets(&folder).into_iter().eq(1..=42), "{kept}: {:?}", offsets(&folder));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_cut_has_the_same_names() {
+    let folder = temporary("names");
+    connector(&folder, MAPPING).await.process_batch(records(1..=10)).await.unwrap();
+    let first = data(&folder);
+    // Without its journal the connector does not know what is written.
+    fs::remove_dir_all(folder.join("lake/_danube")).unwrap();
+    connector(&folder, MAPPING).await.process_batch(records(1..=10)).await.unwrap();
+    assert_eq!(data(&folder), first);
+    assert!(first[0].ends_with("other/default+t+000000000001-000000000010+00000007.jsonl"), "{first:?}");
+    assert!(offsets(&folder).into_iter().eq(1..=10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_record_is_written_when_the_mapping_takes_it() {
+    let folder = temporary("rejected");
+    let mut batch = records(1..=5);
+    batch[2] = record(3, r#"{"kind":null,"sort":"third"}"#);
+    let error = connector(&folder, MAPPING).await.process_batch(batch.clone()).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Partial(_)), "{error:?}");
+    assert_eq!(offsets(&folder), [1, 2, 4, 5]);
+    // Corrected, and all are redelivered; a record that cannot be decoded does not even reach the connector.
+    let mapping = MAPPING.replace("/kind", "/sort");
+    let mut with_sort = records(1..=5);
+    with_sort[2] = batch[2].clone();
+    let error = connector(&folder, &mapping).await.process_batch(with_sort).await.unwrap_err();
+    assert!(error.to_string().starts_with("0 records to retry, 4 rejected"), "{error}");
+    assert_eq!(offsets(&folder), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_that_restart_are_other_records() {
+    let folder = temporary("epochs");
+    let of = |producer, offsets: std::ops::RangeInclusive<u64>| -> Vec<SinkRecord> {
+        offsets.map(|offset| record_of(producer, offset, r#"{"kind":"a"}"#)).collect()
+    };
+    let mut running = connector(&folder, MAPPING).await;
+    running.process_batch(of(1, 1..=10)).await.unwrap();
+    // Another producer of the same broker, and then a broker that has lost its storage: twice, and the connector restarts.
+    running.process_batch(of(2, 11..=12)).await.unwrap();
+    running.process_batch(of(3, 1..=10)).await.unwrap();
+    let mut again = connector(&folder, MAPPING).await;
+    again.process_batch([of(2, 11..=12), of(3, 1..=12)].concat()).await.unwrap();
+    again.process_batch(of(4, 1..=10)).await.unwrap();
+    let mut expected: Vec<u64> = [1..=12, 1..=12, 1..=10].into_iter().flatten().collect();
+    expected.sort_unstable();
+    assert_eq!(offsets(&folder), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_without_positions_are_written_at_least_once_under_names_of_their_ids() {
+    let folder = temporary("unordered");
+    let shared = format!("subscription_type = 'Shared'\n{MAPPING}");
+    let mut running = connector(&folder, &shared).await;
+    for _ in 0..2 {
+        running.process_batch(records([4, 1, 7])).await.unwrap();
+    }
+    assert_eq!(offsets(&folder), [1, 4, 7], "the same batch overwrites");
+    running.process_batch(records([1, 2])).await.unwrap();
+    assert_eq!(offsets(&folder), [1, 1, 2, 4, 7]);
+    // A topic that is not reliable has offset 0 alone, and a broker's own records have no producer.
+    let folder = temporary("no-offsets");
+    let mut running = connector(&folder, "metadata = { _offset = 'offset' }").await;
+    running.process_batch(vec![record(0, "{}"), record(0, r#"{"a":1}"#)]).await.unwrap();
+    running.process_batch(vec![record(0, r#"{"a":2}"#)]).await.unwrap();
+    running.process_batch(vec![record_of(0, 5, "{}"), record_of(0, 4, "{}")]).await.unwrap();
+    running.process_batch(vec![record_of(0, 4, r#"{"a":3}"#)]).await.unwrap();
+    assert_eq!(offsets(&folder), [0, 0, 0, 4, 4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_have_files_and_journals_of_their_own() {
+    let folder = temporary("partitions");
+    let of = |number: u32, offset: u64| {
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("p", 7, offset).payload("{}");
+        record.partition(Some(number), format!("{TOPIC}-part-{number}").into()).build()
+    };
+    let batch = || vec![of(0, 1), of(1, 1), of(0, 2), of(1, 2), of(1, 3)];
+    for _ in 0..2 {
+        connector(&folder, "metadata = { _offset = 'offset' }").await.process_batch(batch()).await.unwrap();
+    }
+    let found = files(&folder);
+    assert_eq!(
+        names(&found),
+        [
+            "default/t/default+t-part-0+000000000001-000000000002+00000007.jsonl",
+            "default/t/default+t-part-1+000000000001-000000000003+00000007.jsonl",
+        ]
+    );
+    let journals = fs::read_dir(folder.join("lake/_danube/s")).unwrap().count();
+    assert_eq!((journals, offsets(&folder)), (2, vec![1, 1, 2, 2, 3]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_instances_see_what_others_have_written() {
+    let folder = temporary("tasks");
+    let text = format!("tasks = 2\n\n{}", configuration(&folder, MAPPING));
+    let mut instances = Vec::new();
+    for _ in 0..2 {
+        let (mut instance, config) = from_toml::<ObjectStore>(&text).unwrap();
+        instance.initialize(config).await.unwrap();
+        instances.push(instance);
+    }
+    for number in 0..6 {
+        let batch = records(10 * number + 1..=10 * number + 15);
+        instances[number as usize % 2].process_batch(batch).await.unwrap();
+    }
+    assert!(offsets(&folder).into_iter().eq(1..=65));
+}

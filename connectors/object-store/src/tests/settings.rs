@@ -1,0 +1,37 @@
+//! Settings that do not fit together are reported with file, line and remedy.
+
+use super::*;
+
+#[test]
+fn settings_that_conflict_are_reported() {
+    for (mapping, message) in [
+        ("format = 'parquet'", "`parquet` files need columns"),
+        ("format = 'csv'\ncolumns_from_schema = true", "conflicts with `columns` or `format`"),
+        (
+            "format = 'avro'\ncolumns_from_schema = true\ncolumns = [{ name = 'a' }]",
+            "conflicts with `columns` or `format`",
+        ),
+        ("compression = 'snappy'", "the format has no such compression"),
+        ("path = '../{topic}'", "`.`, `..` and `\\` are not allowed in a path"),
+        ("path = '{user}'", "invalid placeholder"),
+        ("columns = [{ name = 'a' }, { name = 'A' }]", "two columns have the name `A`"),
+        ("columns = [{ name = 'a' }]\nmetadata = { a = 'offset' }", "two columns have the name `a`"),
+        ("columns = [{ name = 'a', unit = 'ms' }]", "`unit` is only for timestamps"),
+        ("columns = [{ name = 'a', type = 'int' }]", "not a ColumnType"),
+        ("metadata = { a = 'time' }", "metadata"),
+        ("file_extension = '../a'", "not an extension"),
+    ] {
+        let Err(report) = from_toml::<ObjectStore>(&configuration(Path::new("/"), mapping)) else {
+            panic!("{mapping}")
+        };
+        assert!(report.to_string().contains(message), "{mapping}: {report}");
+    }
+}
+
+#[test]
+fn secrets_are_not_in_the_file() {
+    let text = "[object_store.storage_options]\nazure_storage_account_key = 's3cret'\n[[object_store.topic_mappings]]\ntopic = '/a/b'\nurl = 'a'\n";
+    let Err(report) = from_toml::<ObjectStore>(text) else { panic!("it is taken") };
+    let report = report.to_string();
+    assert!(report.contains("is a secret") && !report.contains("s3cret"), "{report}");
+}

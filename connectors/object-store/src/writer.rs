@@ -1,0 +1,225 @@
+//! Writes the batches of a topic mapping.
+
+use std::{collections::BTreeMap, mem, sync::Arc, time::Instant};
+
+use danube_sink::{PartialFailure, prelude::*};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::Attributes;
+use tokio::{sync::Mutex, task::spawn_blocking};
+
+use super::{
+    failure::Failure,
+    format::{Encoded, Encoder},
+    journal::{Announced, AnnouncedObject, Journal, Unreadable},
+    mapping::Target,
+    path,
+    plan::{self, Part, Place},
+    store::{Expected, Store},
+};
+
+/// Objects of a batch that are written at once.
+const AT_ONCE: usize = 8;
+
+/// Writes the batches of a topic mapping.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    store: Store,
+    encoder: Arc<Encoder>,
+    extension: String,
+    attributes: Attributes,
+    /// The journals as of the last batch, by topic or partition. One whose state is in doubt is not among them.
+    known: Mutex<BTreeMap<String, Known>>,
+    /// Whether this is the only instance that writes.
+    is_alone: bool,
+}
+
+/// A journal of this process, and what it replaces in the store.
+#[derive(Debug)]
+struct Known {
+    journal: Journal,
+    expected: Expected,
+}
+
+/// An object to write.
+struct Object {
+    name: String,
+    content: bytes::Bytes,
+}
+
+impl Writer {
+    /// `is_alone`: whether no other instance writes, so that journals are read once.
+    pub(crate) fn new(store: Store, target: &Target, is_alone: bool) -> Self {
+        Self {
+            store,
+            encoder: Arc::new(Encoder::new(target)),
+            extension: target.extension(),
+            attributes: target.attributes(),
+            known: Mutex::default(),
+            is_alone,
+        }
+    }
+
+    /// Whether objects can be written and read.
+    pub(crate) async fn check(&self) -> Result<(), Failure> {
+        self.store.probe().await
+    }
+
+    /// Writes the records that the store does not have.
+    ///
+    /// # Errors
+    /// The error of the failure's class, after which the batch is written again; a partial failure with the rejected records.
+    pub(crate) async fn write(&self, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
+        let constant = match batch.records().first() {
+            Some(record) if !batch.own().path.is_filled_in() => Some(path::folder(&batch.own().path, record)?.into()),
+            _ => None,
+        };
+        let places = batch.each(|target, record| self.place(target, record, constant.as_ref()))?;
+        let subscription = batch.settings().consumer.subscription.clone();
+        let deadline = batch.deadline().saturating_duration_since(Instant::now());
+        let written = self.write_parts(batch.records(), places, batch.order(), &subscription);
+        match tokio::time::timeout(deadline, written).await {
+            Ok(written) => written?.into_result(),
+            Err(_) => {
+                let text = "the objects of a batch were not written within `write_timeout_ms`: raise it, or lower `batch_bytes`";
+                Err(Failure::away(text).into())
+            }
+        }
+    }
+
+    /// Where a record goes, in a folder that all records have, or in its own.
+    fn place(&self, target: &Target, record: &SinkRecord, constant: Option<&Arc<str>>) -> ConnectorResult<Place> {
+        let folder = match constant {
+            Some(folder) => Arc::clone(folder),
+            None => path::folder(&target.path, record)?.into(),
+        };
+        let group = match self.encoder.group(record)? {
+            Some(version) => format!("{folder}#{version}").into(),
+            None => Arc::clone(&folder),
+        };
+        Ok(Place { folder, group })
+    }
+
+    async fn write_parts(
+        &self,
+        records: &[SinkRecord],
+        places: Vec<Place>,
+        order: SubscriptionType,
+        subscription: &str,
+    ) -> Result<PartialFailure, Failure> {
+        // Taken out: after a failure or an abort, the journals are read again.
+        let mut known = mem::take(&mut *self.known.lock().await);
+        self.read_journals(&mut known, records, order, subscription).await?;
+        let mut journals: BTreeMap<_, _> =
+            known.iter().map(|(topic, known)| (topic.clone(), known.journal.clone())).collect();
+        let parts = plan::parts(records, places, order, &mut journals);
+        let (objects, rejected) = self.encode(parts, &mut journals).await?;
+        let announced: Vec<_> = journals.iter().filter(|(_, journal)| !journal.in_doubt().is_empty()).collect();
+        let replace = async |(topic, journal): (&String, &Journal)| {
+            let expected = known.get(topic).map_or(&Expected::Nothing, |known| &known.expected);
+            let name = path::journal(subscription, topic);
+            let expected = self.store.replace(&name, journal.to_json().into(), expected).await?;
+            Ok::<_, Failure>((topic.clone(), expected))
+        };
+        let replaced: Vec<_> = stream::iter(announced).map(replace).buffer_unordered(AT_ONCE).try_collect().await?;
+        let write = async |Object { name, content }| self.store.write(&name, content, self.attributes.clone()).await;
+        stream::iter(objects).map(write).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        if self.is_alone {
+            for (topic, mut journal) in journals {
+                journal.written();
+                if let Some(known) = known.get_mut(&topic) {
+                    known.journal = journal;
+                }
+            }
+            for (topic, expected) in replaced {
+                if let Some(known) = known.get_mut(&topic) {
+                    known.expected = expected;
+                }
+            }
+            *self.known.lock().await = known;
+        }
+        Ok(rejected)
+    }
+
+    /// Reads the journals of the records' topics or partitions that are not known, and looks which announced objects exist.
+    async fn read_journals(
+        &self,
+        known: &mut BTreeMap<String, Known>,
+        records: &[SinkRecord],
+        order: SubscriptionType,
+        subscription: &str,
+    ) -> Result<(), Failure> {
+        let mut topics: Vec<_> = records
+            .chunk_by(|one, other| one.id().topic() == other.id().topic())
+            .filter(|records| records.iter().any(|record| plan::is_recognizable(record, order)))
+            .map(|records| records[0].id().topic())
+            .filter(|topic| !known.contains_key(*topic))
+            .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let read =
+            async |topic: &str| Ok::<_, Failure>((topic.to_owned(), self.read_journal(subscription, topic).await?));
+        let read: Vec<_> = stream::iter(topics).map(read).buffer_unordered(AT_ONCE).try_collect().await?;
+        known.extend(read);
+        Ok(())
+    }
+
+    async fn read_journal(&self, subscription: &str, topic: &str) -> Result<Known, Failure> {
+        let name = path::journal(subscription, topic);
+        let (content, expected) = self.store.read(&name).await?;
+        let Some(content) = content else { return Ok(Known { journal: Journal::default(), expected }) };
+        let mut journal = Journal::parse(&content).map_err(|unreadable| {
+            let what = self.store.what("read", &name);
+            Failure::journal(match unreadable {
+                Unreadable::NoJournal => {
+                    format!("{what}: it is damaged; restore it, or remove it and accept duplicates")
+                }
+                Unreadable::Later(version) => {
+                    format!("{what}: version {version} is of a later version of the connector")
+                }
+            })
+        })?;
+        let exists = async |name: String| Ok::<_, Failure>((self.store.exists(&name).await?, name));
+        let objects: Vec<_> =
+            stream::iter(journal.in_doubt()).map(exists).buffer_unordered(AT_ONCE).try_collect().await?;
+        journal.resolve(|name| objects.iter().any(|(exists, found)| *exists && found == name));
+        Ok(Known { journal, expected })
+    }
+
+    /// Encodes the objects on all cores, and announces them.
+    async fn encode(
+        &self,
+        parts: Vec<Part>,
+        journals: &mut BTreeMap<String, Journal>,
+    ) -> Result<(Vec<Object>, PartialFailure), Failure> {
+        let encode = async |part: Part| {
+            let encoder = Arc::clone(&self.encoder);
+            let encoded = spawn_blocking(move || Ok((encoder.encode(&part.records)?, part))).await;
+            encoded.map_err(|_| Failure::data("encode records"))?
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let encoded: Vec<_> = stream::iter(parts).map(encode).buffered(cores).try_collect().await?;
+        let (mut objects, mut rejected) = (Vec::new(), PartialFailure::default());
+        let mut announced: BTreeMap<(String, usize), Announced> = BTreeMap::new();
+        for (Encoded { content, written, rejected: of_part }, part) in encoded {
+            rejected.merge(of_part);
+            if written.is_empty() {
+                continue;
+            }
+            let epoch = part.epoch.zip(journals.get(&part.topic));
+            let file = path::file(&written, epoch.map(|(epoch, journal)| journal.id(epoch)), &self.extension);
+            let name = path::join(&part.place.folder, &file);
+            if let Some(epoch) = part.epoch {
+                let batch = announced.entry((part.topic, epoch)).or_default();
+                written.iter().for_each(|record| batch.offsets.insert(record.offset()));
+                batch.objects.push(AnnouncedObject { name: name.clone(), group: part.place.group.to_string() });
+            }
+            objects.push(Object { name, content });
+        }
+        for ((topic, epoch), batch) in announced {
+            if let Some(journal) = journals.get_mut(&topic) {
+                journal.announce(epoch, batch);
+            }
+        }
+        Ok((objects, rejected))
+    }
+}
