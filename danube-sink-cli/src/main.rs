@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         "object-store" => danube_sink_object_store::ObjectStore,
         "pgvector" => danube_sink_pgvector::Pgvector,
         "postgres" => danube_sink_postgres::Postgres,
+        "qdrant" => danube_sink_qdrant::Qdrant,
     );
     catalog.command("new", new::ABOUT, new::main).main()
 }

@@ -1,0 +1,102 @@
+//! Qdrant's answers: what each means for the records.
+
+use danube_sink::{ConnectorError, TargetFailure};
+use danube_sink_http::{Answer, FilledIn, usual};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use TargetFailure::{Busy, NotReady, Refused, TooLarge};
+
+/// Answers whose status alone does not say what they mean: the status, how Qdrant's message begins, and the message here. Nothing of a
+/// record precedes these texts.
+pub(crate) const MESSAGES: [(u16, &str, TargetFailure, &str); 11] = [
+    (400, "Limit exceeded ", TooLarge, "the collection's strict mode allows fewer points in a request"),
+    (
+        429,
+        "Write rate limit exceeded, request larger",
+        TooLarge,
+        "the collection's strict mode allows fewer points in a minute",
+    ),
+    (400, "Max points count limit", NotReady, "the collection's strict mode allows no more points"),
+    (400, "Max vector storage size limit", NotReady, "the collection's strict mode allows no more vectors"),
+    (400, "Max payload storage size limit", NotReady, "the collection's strict mode allows no more payloads"),
+    (400, "Resident memory usage is at", NotReady, "the collection's strict mode allows no more memory"),
+    (400, "JSON payload", Refused, "the request is larger than the server's `max_request_size_mb`"),
+    (400, "Vector dimension error", Refused, "a vector has another number of dimensions than the collection's"),
+    (400, "Not existing vector name error", Refused, "the collection has no vector of this name"),
+    (400, "Wrong usage of sparse vectors", Refused, "a vector is sparse where the collection's is not, or the reverse"),
+    (507, "", NotReady, "the server's disk or memory is at its quota"),
+];
+
+/// Text that Qdrant puts before a message.
+const PREFIXES: [&str; 4] = ["Wrong input: ", "Bad request: ", "Rate limiting exceeded: ", "Insufficient storage: "];
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: TargetFailure,
+    /// The status of the answer; `None` without one.
+    pub(crate) status: Option<u16>,
+    /// The error for `process_batch` and `health_check`.
+    pub(crate) error: ConnectorError,
+}
+
+/// An answer of Qdrant.
+#[derive(Deserialize)]
+struct Envelope {
+    status: Value,
+    result: Option<Value>,
+}
+
+impl Failure {
+    /// The failure of a request without an answer.
+    pub(crate) fn without_answer(error: ConnectorError) -> Self {
+        Self { class: Busy, status: None, error }
+    }
+
+    pub(crate) fn new(class: TargetFailure, message: impl Into<String>) -> Self {
+        Self { class, status: None, error: class.error(message) }
+    }
+
+    /// The error for `initialize`.
+    pub(crate) fn at_start(self) -> ConnectorError {
+        self.class.at_start(self.error.report())
+    }
+}
+
+/// The result of a request, checked for an error. With `hides`, the request or the message may have values of records, which the
+/// error leaves out.
+pub(crate) fn judged<T: DeserializeOwned>(
+    what: &str,
+    answer: &Answer,
+    filled_in: FilledIn,
+    hides: bool,
+) -> Result<T, Failure> {
+    let envelope = serde_json::from_str(&answer.text).ok();
+    let message =
+        envelope.as_ref().and_then(|Envelope { status, .. }| status.get("error")?.as_str()).unwrap_or_default();
+    let status = answer.status.as_u16();
+    let known = MESSAGES.iter().find(|(of, begin, ..)| *of == status && without_prefix(message).starts_with(begin));
+    let meaning = known.map_or_else(|| usual(answer.status, filled_in), |(_, _, class, _)| Err(*class));
+    let excerpt = match known {
+        Some((.., text)) => (*text).to_owned(),
+        // To search a request for the words of its answer takes much longer than to send it.
+        None if meaning.is_ok() => String::new(),
+        None if hides => answer.words(),
+        None if message.is_empty() => answer.excerpt(),
+        None => message.to_owned(),
+    };
+    if let Err(error) = answer.judged_as(meaning, what, &excerpt) {
+        return Err(Failure { class: meaning.err().unwrap_or(Busy), status: Some(status), error });
+    }
+    let result = envelope.filter(|envelope| envelope.status == "ok").and_then(|envelope| envelope.result);
+    let foreign = || Failure::new(NotReady, format!("{what}: the answer is not from Qdrant; correct `url`"));
+    serde_json::from_value(result.ok_or_else(foreign)?).map_err(|_| foreign())
+}
+
+fn without_prefix(mut message: &str) -> &str {
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| message.strip_prefix(prefix)) {
+        message = rest;
+    }
+    message
+}

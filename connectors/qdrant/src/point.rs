@@ -1,0 +1,231 @@
+//! What a record means: a point to write, or one to delete.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt::Write,
+};
+
+use danube_sink::prelude::*;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::{
+    id::PointId,
+    mapping::Collection,
+    vectors::{UNNAMED, Vectors, members},
+};
+
+/// Reads the records of a mapping, for a collection with these vectors.
+pub(crate) struct Points<'c> {
+    mapping: &'c Collection,
+    collection: &'c Vectors,
+    /// Names of the vectors in the collection.
+    vectors: Vec<&'c str>,
+    /// Names of vectors that are members of the object that becomes the payload.
+    left_out: HashSet<String>,
+    /// The path of the id before a change, if an envelope has both states.
+    before: Option<Field>,
+    /// The id, the id before a change, the operation, the payload, the vectors, and more fields of the payload.
+    fields: Fields,
+    /// Names of the last ones.
+    names: HashMap<&'c str, String>,
+}
+
+/// What a record does to the point of an id.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Operation {
+    /// Inserts or replaces it; the JSON is the point.
+    Upsert(PointId, String),
+    Delete(PointId),
+}
+
+/// What a record does, or why the collection does not take its vectors.
+pub(crate) type Checked = Result<Operation, String>;
+
+/// A value of a record, as JSON.
+type Json<'r> = Option<Cow<'r, str>>;
+
+impl<'c> Points<'c> {
+    pub(crate) fn new(mapping: &'c Collection, collection: &'c Vectors) -> Self {
+        let (vectors, paths): (Vec<_>, Vec<_>) = mapping.vectors().into_iter().unzip();
+        let left_out = paths.iter().filter_map(|path| member_of(&mapping.payload, path)).collect();
+        let before = before(&mapping.id).filter(|_| mapping.operation.is_some());
+        let more = || mapping.fields.iter().flatten();
+        let fields = [Some(&mapping.id), before.as_ref(), mapping.operation.as_ref()].into_iter().flatten().cloned();
+        let paths = [mapping.payload.clone()].into_iter().chain(paths).map(Field::Payload);
+        let fields = fields.chain(paths).chain(more().map(|(_, field)| field.clone())).collect();
+        let names = more().map(|(name, _)| (name.as_str(), json_of(name))).collect();
+        Self { mapping, collection, vectors, left_out, before, fields, names }
+    }
+
+    /// What a record does.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if it is no operation on any collection.
+    pub(crate) fn operation(&self, record: &SinkRecord) -> ConnectorResult<Checked> {
+        let invalid = |reason: String| ConnectorError::invalid_record(record, reason);
+        let Collection { id: id_field, operation, payload: payload_path, .. } = self.mapping;
+        if matches!(record.bytes().trim_ascii(), b"" | b"null") {
+            let id = self.id_without_payload(record);
+            let reason = || {
+                invalid("without a payload it deletes a point, but no attribute or routing key has the id".to_owned())
+            };
+            return id.map(|id| Ok(Operation::Delete(id))).ok_or_else(reason);
+        }
+        let mut values = self.fields.json_of(record)?.into_iter();
+        let mut id = values.next().flatten().as_deref().and_then(PointId::of_json);
+        let before = self.before.as_ref().and_then(|_| values.next().flatten());
+        if let Some(field) = operation {
+            match values.next().flatten().as_deref().and_then(is_delete) {
+                Some(false) => {}
+                Some(true) => {
+                    id = id.or_else(|| PointId::of_json(&before?)).or_else(|| self.id_of_key(record.key()?));
+                    let id = id.ok_or_else(|| invalid(format!("it deletes a point, but has no id at {id_field}")))?;
+                    return Ok(Ok(Operation::Delete(id)));
+                }
+                None => return Err(invalid(format!("{field} is not a known operation"))),
+            }
+        }
+        let id = id.ok_or_else(|| invalid(format!("{id_field} is neither an integer nor a string, so it is no id")))?;
+        let payload = values.next().flatten();
+        let mut point = format!("{{\"id\":{id},\"vector\":");
+        let vectors: Vec<_> = values.by_ref().take(self.vectors.len()).collect();
+        if let Err(reason) = self.write_vectors(&vectors, &mut point) {
+            return Ok(Err(reason));
+        }
+        point.push_str(",\"payload\":{");
+        let written = self.write_payload(payload.as_deref(), values, &mut point);
+        written.map_err(|reason| invalid(format!("the payload of the point, at `{payload_path}`, {reason}")))?;
+        point.push_str("}}");
+        Ok(Ok(Operation::Upsert(id, point)))
+    }
+
+    /// The id of the point that a tombstone deletes: an attribute or the routing key. The record's own id is no point's.
+    fn id_without_payload(&self, record: &SinkRecord) -> Option<PointId> {
+        match &self.mapping.id {
+            Field::Metadata(Metadata::Key) | Field::Payload(_) => self.id_of_key(record.key()?),
+            Field::Attribute(name) => PointId::of_text(record.attributes().get(name)?),
+            Field::Metadata(_) => None,
+        }
+    }
+
+    /// The id in a routing key: the whole key, or its member of the name that the id has in payloads, if the key is a JSON object, as
+    /// Debezium's is.
+    fn id_of_key(&self, key: &str) -> Option<PointId> {
+        let is_object = key.starts_with('{') && serde_json::from_str::<IgnoredAny>(key).is_ok();
+        let Field::Payload(path) = &self.mapping.id else { return PointId::of_text(key) };
+        if !is_object {
+            return PointId::of_text(key);
+        }
+        let (_, name) = path.as_str().rsplit_once('/')?;
+        let member = |path: String| PointId::of_json(path.parse::<Pointer>().ok()?.of_json(key)?);
+        member(format!("/{name}")).or_else(|| member(format!("/payload/{name}")))
+    }
+
+    fn write_vectors(&self, values: &[Json<'_>], point: &mut String) -> Result<(), String> {
+        let named = match (&self.vectors[..], values) {
+            ([UNNAMED], [Some(json)]) if json.starts_with('[') => {
+                self.collection.check(UNNAMED, json)?;
+                point.push_str(json);
+                return Ok(());
+            }
+            ([UNNAMED], [Some(json)]) if json != "null" => {
+                members(json).map_err(|reason| format!("the vector is no array, and {reason}"))?
+            }
+            (names, values) => {
+                names.iter().zip(values).filter_map(|(name, value)| Some(((*name).into(), value.as_deref()?))).collect()
+            }
+        };
+        let named: Vec<_> = named.into_iter().filter(|(_, json)| *json != "null").collect();
+        if named.is_empty() && !self.collection.is_empty() {
+            return Err("it has no vector".to_owned());
+        }
+        point.push('{');
+        for (number, (name, json)) in named.into_iter().enumerate() {
+            self.collection.check(&name, json)?;
+            separate(number > 0, point);
+            let _ = write!(point, "{}:{json}", json_of(&name));
+        }
+        point.push('}');
+        Ok(())
+    }
+
+    fn write_payload<'r>(
+        &self,
+        payload: Option<&str>,
+        more: impl Iterator<Item = Json<'r>>,
+        point: &mut String,
+    ) -> Result<(), &'static str> {
+        let begin = point.len();
+        if let Some(json) = payload.filter(|json| *json != "null") {
+            let members = members(json)?;
+            if members.iter().any(|(name, _)| self.names.contains_key(&**name)) {
+                return Err("has a field of the name of one in `fields`");
+            }
+            if self.left_out.is_empty() {
+                let inner = json.trim_ascii().strip_prefix('{').and_then(|json| json.strip_suffix('}'));
+                point.push_str(inner.unwrap_or_default().trim_ascii());
+            }
+            for (name, json) in
+                members.iter().filter(|(name, _)| !self.left_out.is_empty() && !self.left_out.contains(&**name))
+            {
+                separate(point.len() > begin, point);
+                let _ = write!(point, "{}:{json}", json_of(name));
+            }
+        }
+        for (name, json) in self.mapping.fields.iter().flatten().map(|(name, _)| &self.names[name.as_str()]).zip(more) {
+            let Some(json) = json else { continue };
+            separate(point.len() > begin, point);
+            let _ = write!(point, "{name}:{json}");
+        }
+        Ok(())
+    }
+}
+
+/// The operations of a batch that count: for each id the last one, since it replaces the point or deletes it. Points as JSON, and
+/// ids to delete.
+pub(crate) fn latest(operations: &[Checked]) -> (Vec<&str>, Vec<PointId>) {
+    let (mut seen, mut points, mut deletes) = (HashSet::new(), Vec::new(), Vec::new());
+    for operation in operations.iter().rev().flatten() {
+        match operation {
+            Operation::Upsert(id, point) if seen.insert(*id) => points.push(point.as_str()),
+            Operation::Delete(id) if seen.insert(*id) => deletes.push(*id),
+            _ => {}
+        }
+    }
+    points.reverse();
+    (points, deletes)
+}
+
+/// Whether an operation deletes; `None` if it is not known.
+fn is_delete(json: &str) -> Option<bool> {
+    match &*serde_json::from_str::<String>(json).ok()?.to_ascii_lowercase() {
+        "insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i" => Some(false),
+        "delete" | "d" => Some(true),
+        _ => None,
+    }
+}
+
+/// The field in the state before the change, if its path goes through the one after it.
+fn before(field: &Field) -> Option<Field> {
+    let Field::Payload(path) = field else { return None };
+    let path = format!("{}/", path.as_str()).replacen("/after/", "/before/", 1);
+    path.strip_suffix('/')?.parse().ok().filter(|before| before != field)
+}
+
+/// The name that a path has within the object at another path, if it is a member of it.
+fn member_of(object: &Pointer, path: &Pointer) -> Option<String> {
+    let name = path.as_str().strip_prefix(object.as_str())?.strip_prefix('/')?;
+    (!name.contains('/')).then(|| name.replace("~1", "/").replace("~0", "~"))
+}
+
+fn json_of(name: &str) -> String {
+    Value::from(name).to_string()
+}
+
+fn separate(is_later: bool, point: &mut String) {
+    if is_later {
+        point.push(',');
+    }
+}

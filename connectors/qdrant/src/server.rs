@@ -1,0 +1,297 @@
+//! The Qdrant server, over its REST interface.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use danube_sink::prelude::*;
+use danube_sink_http::{
+    Client, FilledIn,
+    reqwest::{Method, RequestBuilder, header::CONTENT_TYPE},
+};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    answer::{Failure, judged},
+    id::PointId,
+    mapping::Collection,
+    opened::{Known, Opened},
+    point::{Checked, Points, latest},
+    vectors::{Params, Vectors},
+};
+
+/// A server that has answered.
+pub(crate) struct Server {
+    client: Client,
+    /// Maximum number of collections that are written at once.
+    concurrency: usize,
+    opened: Opened,
+}
+
+/// A collection of a mapping.
+#[derive(Clone, Copy)]
+struct Target<'t> {
+    mapping: &'t Collection,
+    name: &'t str,
+    /// Time by which requests must end; `None` at start.
+    deadline: Option<Instant>,
+}
+
+/// The description of a collection.
+#[derive(Deserialize)]
+struct Info {
+    config: Config,
+    #[serde(default)]
+    payload_schema: HashMap<String, IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    params: Params,
+    #[serde(default)]
+    strict_mode_config: Option<StrictMode>,
+}
+
+#[derive(Deserialize)]
+struct StrictMode {
+    enabled: Option<bool>,
+    upsert_max_batchsize: Option<usize>,
+}
+
+/// The result of an update.
+#[derive(Deserialize)]
+struct Updated {
+    status: String,
+}
+
+impl Server {
+    /// Connects, and checks the API key.
+    pub(crate) async fn connect(client: Client, concurrency: usize, most_opened: usize) -> ConnectorResult<Self> {
+        let help = format!(
+            "no usable Qdrant at {}: start it, or correct `url` or QDRANT_API_KEY; \
+             connectors/qdrant/install-servers installs a server to try with",
+            client.url()
+        );
+        client.is_there_at_start("/", &help).await?;
+        Ok(Self { client, concurrency, opened: Opened::new(most_opened) })
+    }
+
+    /// Checks at start that points can be written to the collection of a mapping, which is created if it is missing and the mapping
+    /// says how. Collections by content are checked with their first record.
+    pub(crate) async fn prepare(&self, mapping: &Collection) -> ConnectorResult<()> {
+        let Some(name) = mapping.collection_name.constant() else { return Ok(()) };
+        let target = Target { mapping, name: &name, deadline: None };
+        let known = self.open(target).await.map_err(Failure::at_start)?;
+        if let Some(vector) = mapping.missing_in(&known.vectors) {
+            let message = format!("the collection {name} has no vector `{vector}`, which `vectors` names");
+            return Err(ConnectorError::configuration(message));
+        }
+        self.delete(target, &[absent_point()]).await.map_err(Failure::at_start)
+    }
+
+    /// Health check: whether the collection of a mapping takes writes.
+    pub(crate) async fn try_write(&self, mapping: &Collection) -> ConnectorResult<()> {
+        match mapping.collection_name.constant() {
+            Some(name) => {
+                let target = Target { mapping, name: &name, deadline: None };
+                // Without it, a missing collection would never be created again.
+                self.open(target).await.map_err(|failure| failure.error)?;
+                self.delete(target, &[absent_point()]).await.map_err(|failure| failure.error)
+            }
+            None => self.client.is_there("/").await,
+        }
+    }
+
+    /// Writes the records of a batch.
+    ///
+    /// # Errors
+    /// The error of the batch, or a partial failure that names the records that the collection does not have.
+    pub(crate) async fn write(&self, mut batch: Batch<'_, Collection>) -> ConnectorResult<()> {
+        if let Some(name) = batch.own().collection_name.constant() {
+            return self.write_to(&name, batch).await;
+        }
+        let collections = batch.group_by(Collection::name)?;
+        // Most writes are shorter by far, and all end by the deadline.
+        let longest = self.client.timeout() / 3;
+        batch
+            .concurrently(self.concurrency, longest, collections, |group| async move {
+                self.write_to(&group.key, group.batch).await
+            })
+            .await
+    }
+
+    async fn write_to(&self, name: &str, mut batch: Batch<'_, Collection>) -> ConnectorResult<()> {
+        let target = Target { mapping: batch.own(), name, deadline: Some(batch.deadline()) };
+        let remembered = self.opened.get(name);
+        let is_remembered = remembered.is_some();
+        let mut known = match remembered {
+            Some(known) => known,
+            None => self.open(target).await.map_err(|failure| failure.error)?,
+        };
+        let mut operations = operations(&mut batch, &known)?;
+        if is_remembered && operations.iter().any(Result::is_err) {
+            // The collection may have been created again with other vectors.
+            known = self.open(target).await.map_err(|failure| failure.error)?;
+            operations = self::operations(&mut batch, &known)?;
+        }
+        let (points, deletes) = latest(&operations);
+        match self.apply(target, &points, &deletes, known.most_points).await {
+            Ok(()) => {
+                batch.answered(operations, |operation| operation.map_or_else(Verdict::Rejected, |_| Verdict::Written))
+            }
+            Err(failure) => {
+                self.opened.forget(name);
+                batch.finish(Err(failure.error))
+            }
+        }
+    }
+
+    /// Writes points, and deletes others.
+    async fn apply(
+        &self,
+        target: Target<'_>,
+        points: &[&str],
+        deletes: &[PointId],
+        most: usize,
+    ) -> Result<(), Failure> {
+        for points in points.chunks(most) {
+            let body = format!("{{\"points\":[{}]}}", points.join(","));
+            self.update(target, "write points to", Method::PUT, &["points"], body).await?;
+        }
+        if deletes.is_empty() { Ok(()) } else { self.delete(target, deletes).await }
+    }
+
+    /// Reads what a collection is, and creates what is missing of it, if the mapping says how.
+    async fn open(&self, target: Target<'_>) -> Result<Arc<Known>, Failure> {
+        let Target { mapping, name, .. } = target;
+        let info = match (self.describe(target).await, &mapping.create) {
+            (Err(Failure { status: Some(404), .. }), Some(create)) => {
+                let created = self.configure(target, "create", &[], create.body()).await;
+                // Another process may have created it meanwhile.
+                match (self.describe(target).await, created) {
+                    (Err(Failure { status: Some(404), .. }), Err(failure)) => Err(failure),
+                    (described, _) => described,
+                }
+            }
+            (described, _) => described,
+        }?;
+        let missing =
+            mapping.payload_indexes.iter().flatten().filter(|(field, _)| !info.payload_schema.contains_key(*field));
+        for (field, schema) in missing {
+            let body = json!({ "field_name": field, "field_schema": schema.0 });
+            self.configure(target, &format!("create the payload index `{field}` of"), &["index"], body).await?;
+        }
+        let limit = info.config.strict_mode_config.filter(|strict| strict.enabled == Some(true));
+        let most_points = limit.and_then(|strict| strict.upsert_max_batchsize).unwrap_or(usize::MAX).max(1);
+        let known = Arc::new(Known { vectors: Vectors::from(info.config.params), most_points });
+        self.opened.insert(name, &known);
+        Ok(known)
+    }
+
+    async fn describe(&self, target: Target<'_>) -> Result<Info, Failure> {
+        let request = self.request(target, Method::GET, &[], &[])?;
+        self.answer(target, "describe", request, target.is_by_content()).await
+    }
+
+    /// Creates a collection or a payload index. A refusal is one of the mapping's settings.
+    async fn configure(&self, target: Target<'_>, what: &str, path: &[&str], body: Value) -> Result<(), Failure> {
+        let request = self.request(target, Method::PUT, path, &[("wait", "true")])?;
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let created: Result<Value, _> = self.answer(target, what, request, target.is_by_content()).await;
+        created.map(drop).map_err(|failure| match failure {
+            Failure { class: TargetFailure::Refused, error, status } => {
+                let class = TargetFailure::Misconfigured;
+                Failure { class, error: class.error(error.report()), status }
+            }
+            failure => failure,
+        })
+    }
+
+    async fn delete(&self, target: Target<'_>, ids: &[PointId]) -> Result<(), Failure> {
+        let ids: Vec<_> = ids.iter().map(PointId::to_string).collect();
+        let body = format!("{{\"points\":[{}]}}", ids.join(","));
+        self.update(target, "delete points from", Method::POST, &["points", "delete"], body).await
+    }
+
+    async fn update(
+        &self,
+        target: Target<'_>,
+        what: &str,
+        method: Method,
+        path: &[&str],
+        body: String,
+    ) -> Result<(), Failure> {
+        let Collection { wait, ordering, .. } = target.mapping;
+        let ordering = ordering.as_deref().map(|ordering| ("ordering", ordering));
+        let query: Vec<_> = [("wait", if *wait { "true" } else { "false" })].into_iter().chain(ordering).collect();
+        let request = self.request(target, method, path, &query)?.header(CONTENT_TYPE, "application/json").body(body);
+        let Updated { status } = self.answer(target, what, request, true).await?;
+        match status.as_str() {
+            "completed" => Ok(()),
+            "acknowledged" if !wait => Ok(()),
+            _ => Err(Failure::new(TargetFailure::Busy, format!("{}: not applied in time", target.what(what)))),
+        }
+    }
+
+    /// A request to a path of a collection, with these parameters.
+    fn request(
+        &self,
+        target: Target<'_>,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<RequestBuilder, Failure> {
+        let mut url = self.client.url().clone();
+        let no_path = |()| Failure::new(TargetFailure::Misconfigured, "`url` is no address of an API");
+        url.path_segments_mut().map_err(no_path)?.pop_if_empty().extend(["collections", target.name]).extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.client.request(method, url);
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now()).min(self.client.timeout());
+        Ok(match target.deadline {
+            Some(deadline) => request.timeout(left(deadline)),
+            None => request,
+        })
+    }
+
+    /// The result of a request. With `hides`, its error shows nothing that may be from a record.
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        target: Target<'_>,
+        what: &str,
+        request: RequestBuilder,
+        hides: bool,
+    ) -> Result<T, Failure> {
+        let what = target.what(what);
+        let answer = self.client.send(&what, request).await.map_err(Failure::without_answer)?;
+        let filled_in = FilledIn { path: target.is_by_content(), ..FilledIn::default() };
+        judged(&what, &answer, filled_in, hides)
+    }
+}
+
+impl Target<'_> {
+    /// Whether a record determines the collection.
+    fn is_by_content(self) -> bool {
+        self.mapping.collection_name.constant().is_none()
+    }
+
+    /// An operation on the collection, for messages: with its name as configured.
+    fn what(self, operation: &str) -> String {
+        format!("{operation} the collection {}", self.mapping.collection_name)
+    }
+}
+
+/// What each record of a batch does.
+fn operations(batch: &mut Batch<'_, Collection>, known: &Known) -> ConnectorResult<Vec<Checked>> {
+    let points = Points::new(batch.own(), &known.vectors);
+    batch.each(|_, record| points.operation(record))
+}
+
+/// The id of no point, to try a delete with: Qdrant takes no update without an id.
+fn absent_point() -> PointId {
+    PointId::Uuid(Uuid::new_v5(&Uuid::NAMESPACE_URL, b"danube-sink-qdrant: no point has this id"))
+}

@@ -1,0 +1,176 @@
+//! What each answer means, by a scripted server.
+
+use std::time::Duration;
+
+use danube_sink::{
+    ConnectorError, SinkConnector,
+    testing::{HttpReply, HttpRequest, attempt},
+};
+use serde_json::json;
+
+use super::{connector, initialize, records, requests::scripted, started};
+
+/// A value that no message may show.
+const POINT: &str = r#"{"id":1,"vector":[1,2],"payload":{"name":"s3cret words of a record"}}"#;
+
+fn kind(error: &ConnectorError) -> &'static str {
+    match error {
+        ConnectorError::Refused { .. } => "refused",
+        ConnectorError::Retryable { .. } => "retryable",
+        ConnectorError::Fatal { .. } => "fatal",
+        ConnectorError::TooLarge { .. } => "too large",
+        ConnectorError::Initialization { .. } => "initialization",
+        ConnectorError::Configuration { .. } => "configuration",
+        _ => "something else",
+    }
+}
+
+/// An answer with a message of Qdrant; `{body}` in it is the body of the request.
+fn error(status: u16, message: &'static str) -> HttpReply {
+    HttpReply::made(move |request: &HttpRequest| {
+        let message = message.replace("{body}", &request.text());
+        let reply = match message.strip_prefix("plain: ") {
+            Some(text) => HttpReply::status(status, text),
+            None => HttpReply::status(status, json!({ "status": { "error": message }, "time": 0.0 }).to_string()),
+        };
+        if status == 429 && message.contains("Retry after") { reply.header("retry-after", "7") } else { reply }
+    })
+}
+
+#[tokio::test]
+async fn an_answer_is_judged_by_its_status_and_its_message() {
+    for (status, message, expected, shown) in [
+        (400, "Wrong input: Vector dimension error: expected dim: 2, got 3 {body}", "refused", "number of dimensions"),
+        (400, "Wrong input: Not existing vector name error: s3cret {body}", "refused", "no vector of this name"),
+        (400, "Format error in JSON body: recursion limit exceeded {body}", "refused", "400"),
+        (
+            400,
+            "JSON payload (33554433 bytes) is larger than allowed (limit: 33554432 bytes).",
+            "refused",
+            "max_request_size_mb",
+        ),
+        (400, "JSON payload has exceeded limit (33554432 bytes).", "refused", "max_request_size_mb"),
+        (413, "plain: Request Entity Too Large {body}", "refused", "413"),
+        (422, "Validation error in JSON body: [points[0].vector.indices: must be unique] {body}", "refused", "422"),
+        (
+            400,
+            "Bad request: Limit exceeded 101 > 100 for \"upsert limit\". Help: Reduce it.",
+            "too large",
+            "fewer points in a request",
+        ),
+        (400, "Bad request: Max points count limit of 100 reached!", "retryable", "allows no more points"),
+        (400, "Bad request: Max vector storage size limit of 1MB reached!", "retryable", "allows no more vectors"),
+        (400, "Bad request: Max payload storage size limit of 1MB reached!", "retryable", "allows no more payloads"),
+        (400, "Bad request: Resident memory usage is at 99% of total memory", "retryable", "allows no more memory"),
+        (401, "plain: Invalid API key or JWT {body}", "fatal", "401"),
+        (403, "Forbidden: Write access to collection c is required {body}", "retryable", "403"),
+        (403, "Storage locked: Service is locked {body}", "retryable", "403"),
+        (404, "Not found: Collection `c` doesn't exist! {body}", "retryable", "404"),
+        (405, "plain: {body}", "retryable", "405"),
+        (408, "Timeout: {body}", "retryable", "408"),
+        (
+            429,
+            "Rate limiting exceeded: Write rate limit exceeded: Operation requires 9 tokens. Retry after 7s",
+            "retryable",
+            "429",
+        ),
+        (
+            429,
+            "Rate limiting exceeded: Write rate limit exceeded, request larger than rate limiter capacity, please try to split",
+            "too large",
+            "fewer points in a minute",
+        ),
+        (500, "Service internal error: Out of memory, free: 1, {body}", "retryable", "500"),
+        (503, "Shard temporarily unavailable: {body}", "retryable", "503"),
+        (507, "Insufficient storage: {body}", "retryable", "quota"),
+        (307, "plain: {body}", "fatal", "307"),
+        (200, "plain: <html>Log in {body}</html>", "retryable", "not from Qdrant"),
+        (
+            200,
+            "plain: {\"status\":\"ok\",\"result\":{\"status\":\"acknowledged\"}}",
+            "retryable",
+            "not applied in time",
+        ),
+        (
+            200,
+            "plain: {\"status\":\"ok\",\"result\":{\"status\":\"wait_timeout\"}}",
+            "retryable",
+            "not applied in time",
+        ),
+        // What a record says is no message of the server.
+        (400, "Wrong input: Not a thing: Bad request: Max points count limit {body}", "refused", "400"),
+    ] {
+        let server = scripted();
+        let mut connector = started(&server.url(), "").await;
+        server.script([error(status, message)]);
+        let failure = connector.process_batch(records([POINT])).await.expect_err(message);
+        let text = failure.report();
+        assert_eq!(kind(&failure), expected, "{status} {message}: {text}");
+        assert!(
+            text.contains(shown) && text.contains("write points to the collection c"),
+            "{status} {message}: {text}"
+        );
+        assert!(!text.contains("s3cret") && !text.contains("words of"), "{status} {message}: {text}");
+        if message.ends_with("Retry after 7s") {
+            let ConnectorError::Retryable { retry_after, .. } = failure else { panic!("{failure:?}") };
+            assert_eq!(retry_after, Some(Duration::from_secs(7)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_at_start_ends_it_unless_the_server_is_busy() {
+    for (status, message, expected) in [
+        (401, "plain: Must provide an API key or an Authorization bearer token", "initialization"),
+        (403, "Forbidden: Write access to collection c is required", "initialization"),
+        (404, "Not found: Collection `c` doesn't exist!", "initialization"),
+        (200, "plain: <html>Log in</html>", "initialization"),
+        (200, "plain: {\"status\":\"ok\",\"result\":{}}", "initialization"),
+        (503, "Shard temporarily unavailable", "retryable"),
+        (429, "Rate limiting exceeded: Read rate limit exceeded", "retryable"),
+        (301, "plain: ", "configuration"),
+    ] {
+        let server = scripted();
+        server.script([error(status, message)]);
+        let failure = initialize(&mut connector(&server.url(), "")).await.expect_err(message);
+        assert_eq!(kind(&failure), expected, "{status} {message}: {}", failure.report());
+    }
+}
+
+/// What the collection was is not known any longer.
+#[tokio::test]
+async fn a_failed_write_looks_at_the_collection_again() {
+    let server = scripted();
+    let mut connector = started(&server.url(), "").await;
+    let looks = || server.requests().iter().filter(|request| request.method == "GET").count();
+    connector.process_batch(records([POINT])).await.expect("the script");
+    assert_eq!(looks(), 1, "at start");
+    server.script([error(500, "Service internal error")]);
+    connector.process_batch(records([POINT])).await.expect_err("the script");
+    connector.process_batch(records([POINT])).await.expect("the script");
+    assert_eq!(looks(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_or_closes_the_connection_is_waited_for() {
+    let server = scripted();
+    let mut connector = connector(&format!("{}'\napi.timeout = '200ms", server.url()), "");
+    initialize(&mut connector).await.expect("the script");
+    for reply in [HttpReply::never(), HttpReply::close(), HttpReply::handled_then_closed()] {
+        server.script([reply]);
+        let failure = connector.process_batch(records([POINT])).await.expect_err("no answer");
+        assert_eq!(kind(&failure), "retryable", "{}", failure.report());
+    }
+    connector.process_batch(records([POINT])).await.expect("the script");
+}
+
+/// The log then has the error of the request, and not that the runtime cancelled the attempt.
+#[tokio::test]
+async fn a_request_ends_by_the_deadline_of_the_attempt() {
+    let server = scripted();
+    let mut connector = started(&server.url(), "").await;
+    server.script([HttpReply::never()]);
+    let write = attempt(Duration::from_millis(500), connector.process_batch(records([POINT])));
+    let text = write.await.expect_err("no answer").report();
+    assert!(text.contains("write points to the collection c") && text.contains("timed out"), "{text}");
+}

@@ -1,0 +1,99 @@
+//! Deletes, and their order.
+
+use danube_sink::SinkConnector;
+use serde_json::json;
+
+use super::{ids, record, records, rejected, started, with_collection};
+
+fn point(id: u64, version: u64) -> String {
+    format!(r#"{{"id":{id},"vector":[1,2],"payload":{{"version":{version}}}}}"#)
+}
+
+#[tokio::test]
+async fn the_last_operation_on_an_id_wins_within_a_batch_and_between_batches() {
+    let server = with_collection();
+    let mut connector = started(&server.url(), "").await;
+    let batch = vec![
+        record(0, Some("1"), &point(1, 1)),
+        record(1, Some("2"), &point(2, 1)),
+        record(2, Some("1"), ""),
+        record(3, Some("2"), "null"),
+        record(4, Some("2"), &point(2, 2)),
+        record(5, Some("3"), &point(3, 1)),
+        record(6, Some("3"), &point(3, 2)),
+        record(7, Some("never there"), ""),
+    ];
+    connector.process_batch(batch).await.expect("points and deletes");
+    let points = server.points("c");
+    assert_eq!(ids(&points), [2, 3]);
+    assert!(points.iter().all(|point| point["payload"]["version"] == 2), "{points:?}");
+    connector.process_batch(vec![record(8, Some("2"), ""), record(9, Some("3"), " ")]).await.expect("deletes alone");
+    assert!(server.points("c").is_empty());
+}
+
+#[tokio::test]
+async fn an_operation_inserts_updates_or_deletes() {
+    let server = with_collection();
+    let mut connector = started(&server.url(), "operation = '/op'").await;
+    let with = |op: &str, id: u64| format!(r#"{{"op":"{op}","id":{id},"vector":[1,2]}}"#);
+    let written = ["insert", "create", "read", "update", "upsert", "c", "r", "u", "I"];
+    connector.process_batch(records(written.iter().zip(1..).map(|(op, id)| with(op, id)))).await.expect("points");
+    assert_eq!(server.points("c").len(), written.len());
+    // A delete needs no vector, and finds its id in the routing key too.
+    let deletes = vec![
+        record(0, None, r#"{"op":"delete","id":1}"#),
+        record(1, Some("2"), r#"{"op":"D"}"#),
+        record(2, Some("3"), ""),
+        record(3, None, r#"{"op":"d","id":"4"}"#),
+    ];
+    connector.process_batch(deletes).await.expect("deletes");
+    assert_eq!(ids(&server.points("c")), [5, 6, 7, 8, 9]);
+    for (payload, reason) in [
+        (r#"{"op":"s3cret","id":5}"#, "/op is not a known operation"),
+        (r#"{"id":5,"vector":[1,2]}"#, "/op is not a known operation"),
+        (r#"{"op":"truncate"}"#, "/op is not a known operation"),
+        (r#"{"op":"d"}"#, "has no id at /id"),
+    ] {
+        let text = rejected(connector.process_batch(records([payload])).await);
+        assert!(text.contains(reason) && !text.contains("s3cret"), "{payload}: {text}");
+    }
+    assert_eq!(server.points("c").len(), 5);
+}
+
+#[tokio::test]
+async fn envelopes_of_debezium_are_read_with_their_states() {
+    let server = with_collection();
+    let mapping = "id = '/after/id'\nvector = '/after/embedding'\npayload = '/after'\noperation = '/op'";
+    let mut connector = started(&server.url(), mapping).await;
+    let after = r#"{"id":1,"embedding":[1,2],"title":"a"}"#;
+    let envelope =
+        |op: &str, before: &str, after: &str| format!(r#"{{"op":"{op}","before":{before},"after":{after}}}"#);
+    connector.process_batch(records([envelope("c", "null", after)])).await.expect("a point");
+    assert_eq!(server.points("c"), [json!({ "id": 1, "vector": [1.0, 2.0], "payload": { "id": 1, "title": "a" } })]);
+    connector.process_batch(records([envelope("d", after, "null")])).await.expect("a delete");
+    assert!(server.points("c").is_empty());
+    // A tombstone's key is an object, with a schema or without.
+    for key in [r#"{"id":1}"#, r#"{"schema":{},"payload":{"id":"1"}}"#] {
+        connector.process_batch(records([envelope("r", "null", after)])).await.expect("a point");
+        connector.process_batch(vec![record(1, Some(key), "")]).await.expect("a delete");
+        assert!(server.points("c").is_empty(), "{key}");
+    }
+    let text = rejected(connector.process_batch(vec![record(1, Some(r#"{"s3cret":1}"#), "")]).await);
+    assert!(text.contains("no attribute or routing key has the id") && !text.contains("s3cret"), "{text}");
+}
+
+/// A tombstone cannot have what only a payload has.
+#[tokio::test]
+async fn a_tombstone_finds_its_id_in_an_attribute_or_in_the_routing_key() {
+    let server = with_collection();
+    for (id, is_known) in [("attribute:tenant", true), ("key", true), ("/id", true), ("id", false), ("offset", false)] {
+        let mut connector = started(&server.url(), &format!("id = '{id}'")).await;
+        let written = record(0, Some("5"), r#"{"id":5,"vector":[1,2]}"#);
+        connector.process_batch(vec![written]).await.expect("a point");
+        let deleted = connector.process_batch(vec![record(1, Some("5"), "")]).await;
+        assert_eq!(deleted.is_ok(), is_known, "{id}: {deleted:?}");
+        assert_eq!(server.points("c").is_empty(), is_known, "{id}");
+        let all: Vec<_> = server.points("c").iter().map(|point| point["id"].clone()).chain([json!(0)]).collect();
+        server.done("POST", "/collections/c/points/delete", &json!({ "points": all }));
+    }
+}
