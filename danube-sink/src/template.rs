@@ -75,6 +75,18 @@ impl Template {
         })
     }
 
+    /// The text with `wildcard` in place of each placeholder, as for a pattern of all names that the template can render.
+    ///
+    /// ```
+    /// use danube_sink::Template;
+    ///
+    /// let template: Template = "logs-{/tenant}-{publish_time:%Y}".parse().unwrap();
+    /// assert_eq!(template.pattern("*"), "logs-*-*");
+    /// ```
+    pub fn pattern(&self, wildcard: &str) -> String {
+        self.parts.iter().map(|part| if let Part::Text(text) = part { text.as_str() } else { wildcard }).collect()
+    }
+
     /// Renders the template for one record. `encode` encodes each value of the record, or returns `None` for a value that is
     /// not allowed.
     ///
