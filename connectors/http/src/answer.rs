@@ -20,8 +20,9 @@ use super::{
     secrets::Secrets,
 };
 
-/// The most bytes of a response body that are read. The connection of a longer response is not reused.
-const READ: usize = 64 * 1024;
+/// The most bytes of a response body that are read, unless the caller sets another limit. The connection of a longer response is
+/// not reused.
+pub(crate) const READ: usize = 64 * 1024;
 /// The most characters of an excerpt.
 const SHOWN: usize = 200;
 
@@ -31,9 +32,9 @@ pub struct Answer {
     pub status: StatusCode,
     /// The response headers.
     pub headers: HeaderMap,
-    /// The body as text, up to 64 KiB. Secrets in it are replaced by `***`.
+    /// The body as text, up to 64 KiB or the limit of the request. Secrets in it are replaced by `***`.
     pub text: String,
-    /// Whether `text` is the whole body: the connection did not break, and the body is no longer than 64 KiB.
+    /// Whether `text` is the whole body: the connection did not break, and the body is no longer than that.
     pub is_whole: bool,
     /// Whether the connection broke, or `timeout` passed, before the end of the body.
     broke_off: bool,
@@ -42,10 +43,15 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn read(mut response: Response, request: Option<Request>, secrets: &Secrets) -> Self {
+    pub(crate) async fn read(
+        mut response: Response,
+        limit: usize,
+        request: Option<Request>,
+        secrets: &Secrets,
+    ) -> Self {
         let (status, headers) = (response.status(), mem::take(response.headers_mut()));
         let (mut body, mut is_whole, mut broke_off) = (Vec::new(), false, false);
-        while !is_whole && !broke_off && body.len() < READ {
+        while !is_whole && !broke_off && body.len() < limit {
             match response.chunk().await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => is_whole = true,

@@ -9,7 +9,7 @@ use danube_sink::{
 use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, header::CONTENT_ENCODING};
 
 use super::{
-    answer::{Answer, advice},
+    answer::{Answer, READ, advice},
     compression::Compression,
     oauth2::Tokens,
     path::{PATH_RULE, behind, is_path},
@@ -90,10 +90,20 @@ impl Client {
     /// # Errors
     /// [`ConnectorError::Retryable`] without a response; [`ConnectorError::Refused`] if the request cannot be sent as it is.
     pub async fn send(&self, what: impl Into<String>, request: RequestBuilder) -> ConnectorResult<Answer> {
-        self.answer(&what.into(), request).await.map_err(|(failure, message)| failure.error(message))
+        self.send_classified(&what.into(), request, READ).await.map_err(|(failure, message)| failure.error(message))
     }
 
-    async fn answer(&self, what: &str, request: RequestBuilder) -> Result<Answer, Failure> {
+    /// [`send`](Self::send) with another limit of the response body, in bytes, for an API that answers for each record; and with
+    /// the class of a failure, which has another error [at start](TargetFailure::at_start).
+    ///
+    /// # Errors
+    /// The class of the failure, and its message.
+    pub async fn send_classified(
+        &self,
+        what: &str,
+        request: RequestBuilder,
+        limit: usize,
+    ) -> Result<Answer, (TargetFailure, String)> {
         let failed = |error: Error| {
             let failure = match () {
                 () if error.is_builder() => Refused,
@@ -109,7 +119,7 @@ impl Client {
         let mut request = self.compressed(request).map_err(|message| (Refused, format!("{what}: {message}")))?;
         let Some(tokens) = &self.tokens else {
             let response = client.execute(request).await.map_err(failed)?;
-            return Ok(Answer::read(response, plain, &self.secrets).await);
+            return Ok(Answer::read(response, limit, plain, &self.secrets).await);
         };
         let again = request.try_clone();
         let mut token = tokens.token().await?;
@@ -122,7 +132,7 @@ impl Client {
             token.authorize(&mut again);
             response = client.execute(again).await.map_err(failed)?;
         }
-        Ok(Answer::read(response, plain, &self.secrets.and(&token.value)).await)
+        Ok(Answer::read(response, limit, plain, &self.secrets.and(&token.value)).await)
     }
 
     fn compressed(&self, mut request: Request) -> Result<Request, ConnectorError> {
@@ -158,7 +168,7 @@ impl Client {
         let url = behind(&self.url, path).ok().filter(|_| is_path(path));
         let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {PATH_RULE}")))?;
         let what = format!("HEAD {}{path}", self.shown.as_str().trim_end_matches('/'));
-        let answer = match self.answer(&what, self.request(Method::HEAD, url)).await {
+        let answer = match self.send_classified(&what, self.request(Method::HEAD, url), READ).await {
             Ok(answer) => answer,
             Err(failure) => return Ok(Err(failure)),
         };

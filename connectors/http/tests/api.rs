@@ -151,7 +151,8 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let client = client(&format!("url = 'http://{}'", listener.local_addr().unwrap()), None).unwrap();
     tokio::spawn(async move {
-        for (length, body) in [(2, "ok".to_owned()), (9, "ok".to_owned()), (1 << 20, "x".repeat(1 << 20))] {
+        let long = || (1 << 20, "x".repeat(1 << 20));
+        for (length, body) in [(2, "ok".to_owned()), (9, "ok".to_owned()), long(), long()] {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let _ = stream.read(&mut [0; 1024]).await.expect("a request");
             let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
@@ -163,6 +164,9 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
         assert_eq!((answer.status, answer.is_whole), (StatusCode::OK, is_whole));
         assert!(length.contains(&answer.text.len()), "{}", answer.text.len());
     }
+    let request = client.request(Method::GET, client.url().clone());
+    let answer = client.send_classified("ask", request, 2 << 20).await.expect("an answer");
+    assert!(answer.is_whole && answer.text.len() == 1 << 20, "the caller's limit");
 }
 
 /// Whether the API took it is not known: the status came, and not all that it announced.
