@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         "delta-lake" => danube_sink_delta_lake::DeltaLake,
         "http" => danube_sink_http::HttpSink,
         "object-store" => danube_sink_object_store::ObjectStore,
+        "opensearch" => danube_sink_opensearch::Opensearch,
         "pgvector" => danube_sink_pgvector::Pgvector,
         "postgres" => danube_sink_postgres::Postgres,
         "qdrant" => danube_sink_qdrant::Qdrant,

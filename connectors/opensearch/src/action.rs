@@ -1,0 +1,166 @@
+//! The actions of a bulk request: one for each record, as lines of JSON.
+
+use danube_sink::{JsonRow, prelude::*};
+use serde_json::Value;
+
+use super::{
+    index::Index,
+    name::{Indexes, violation},
+};
+
+/// The longest id of a document, in bytes.
+const LONGEST_ID: usize = 512;
+/// The bits of a version from the position that hold the offset, below the publish time.
+const OFFSET_BITS: u32 = 20;
+
+/// Writes the actions of a mapping's records.
+pub(crate) struct Actions<'t> {
+    index: &'t Index,
+    indexes: &'t Indexes,
+    /// `None` if the payload is the document.
+    row: Option<JsonRow>,
+    operation: Option<Fields>,
+    version: Option<Fields>,
+    /// The name of the index, if it is the same for all records.
+    constant: Option<String>,
+}
+
+impl<'t> Actions<'t> {
+    pub(crate) fn new(index: &'t Index, indexes: &'t Indexes) -> Self {
+        let one = |field: &Option<Field>| field.clone().map(|field| Fields::from_iter([field]));
+        let (operation, version) = (one(&index.operation), one(&index.version));
+        Self { index, indexes, row: index.row(), operation, version, constant: index.index.constant() }
+    }
+
+    /// Appends the lines of a record, without the last line break.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the record has no action that a server could take.
+    pub(crate) fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> ConnectorResult<()> {
+        let deletes = self.deletes(record)?;
+        let verb = match self.index.only_creates() {
+            _ if deletes => "delete",
+            true => "create",
+            false => "index",
+        };
+        body.extend_from_slice(b"{\"");
+        body.extend_from_slice(verb.as_bytes());
+        body.extend_from_slice(b"\":{\"_index\":");
+        match &self.constant {
+            Some(name) => write_string(name, body),
+            None => write_string(&self.name(record)?, body),
+        }
+        if let Some(id) = &self.index.id {
+            let id = id.fill(record, Some)?;
+            if id.is_empty() || id.len() > LONGEST_ID {
+                return Err(invalid(record, "its id is empty, or longer than 512 bytes"));
+            }
+            body.extend_from_slice(b",\"_id\":");
+            write_string(&id, body);
+            if !self.index.only_creates() {
+                let (version, kind) = (self.version(record)?, self.index.version_type.as_str());
+                body.extend_from_slice(format!(",\"version\":{version},\"version_type\":\"{kind}\"").as_bytes());
+            }
+        }
+        let pipeline = self.index.pipeline.as_ref().filter(|_| !deletes);
+        for (key, template) in [("routing", self.index.routing.as_ref()), ("pipeline", pipeline)] {
+            if let Some(template) = template {
+                body.extend_from_slice(format!(",\"{key}\":").as_bytes());
+                write_string(&template.fill(record, Some)?, body);
+            }
+        }
+        body.extend_from_slice(b"}}");
+        if deletes {
+            return Ok(());
+        }
+        body.push(b'\n');
+        self.write_document(record, body)
+    }
+
+    fn write_document(&self, record: &SinkRecord, body: &mut Vec<u8>) -> ConnectorResult<()> {
+        if let Some(row) = &self.row {
+            return row.write(record, body);
+        }
+        let document = record.as_json()?;
+        if !document.starts_with('{') {
+            return Err(invalid(record, "the payload is not a JSON object"));
+        }
+        body.extend_from_slice(document.as_bytes());
+        Ok(())
+    }
+
+    /// The index of a record, where records have different ones.
+    fn name(&self, record: &SinkRecord) -> ConnectorResult<String> {
+        let (template, most) = (&self.index.index, self.index.max_open_indexes);
+        let name = template.fill(record, Some)?;
+        if let Some(reason) = violation(&name) {
+            return Err(invalid(record, &format!("no index can have its name by `{template}`: {reason}")));
+        }
+        if !self.indexes.admit(&name, most) {
+            let reason =
+                format!("its index by `{template}` would be one too many: {most} are in use (`max_open_indexes`)");
+            return Err(invalid(record, &reason));
+        }
+        Ok(name)
+    }
+
+    /// Whether a record deletes its document.
+    fn deletes(&self, record: &SinkRecord) -> ConnectorResult<bool> {
+        if record.is_tombstone() {
+            return match self.index.id.is_some() && !self.index.only_creates() {
+                true => Ok(true),
+                false => Err(invalid(record, "a tombstone deletes by `id`, and this mapping only adds documents")),
+            };
+        }
+        let (Some(field), Some(fields)) = (&self.index.operation, &self.operation) else { return Ok(false) };
+        match text_of(fields, record).map(|operation| operation.to_ascii_lowercase()).as_deref() {
+            Some("insert" | "create" | "read" | "update" | "upsert" | "index" | "c" | "r" | "u" | "i") => Ok(false),
+            Some("delete" | "d") => Ok(true),
+            _ => Err(invalid(record, &format!("`{field}` is not a known operation"))),
+        }
+    }
+
+    /// The version of a record's document.
+    fn version(&self, record: &SinkRecord) -> ConnectorResult<i64> {
+        let milliseconds = u128::from(record.publish_time() / 1000);
+        let number = match (&self.index.version, &self.version) {
+            (Some(Field::Metadata(Metadata::PublishTime)), _) => Some(record.publish_time().into()),
+            (_, Some(fields)) => text_of(fields, record).and_then(|digits| digits.parse::<u128>().ok()),
+            (_, None) => {
+                let offset = u128::from(record.offset() & ((1 << OFFSET_BITS) - 1));
+                Some(milliseconds << OFFSET_BITS | offset)
+            }
+        };
+        let what = || self.index.version.as_ref().map_or("publish_time".to_owned(), Field::to_string);
+        let reason = || format!("`{}` is no version: an integer from 0 to {}", what(), i64::MAX);
+        number.and_then(|number| i64::try_from(number).ok()).ok_or_else(|| invalid(record, &reason()))
+    }
+}
+
+/// The value of a single field: of a string its text, else its JSON.
+fn text_of(fields: &Fields, record: &SinkRecord) -> Option<String> {
+    let json = fields.json_of(record).ok()?.pop()??;
+    if json.starts_with('"') { serde_json::from_str(&json).ok() } else { Some(json.into_owned()) }
+}
+
+fn invalid(record: &SinkRecord, reason: &str) -> ConnectorError {
+    ConnectorError::invalid_record(record, reason)
+}
+
+fn write_string(text: &str, body: &mut Vec<u8>) {
+    body.extend_from_slice(Value::from(text).to_string().as_bytes());
+}
+
+/// The action that a server refuses for its document alone, so that it shows whether one could be written: it is no object.
+pub(crate) fn probe(index: &Index, name: &str) -> Vec<u8> {
+    let verb = if index.only_creates() { "create" } else { "index" };
+    let mut body = format!("{{\"{verb}\":{{\"_index\":").into_bytes();
+    write_string(name, &mut body);
+    for (key, template) in [("_id", &index.id), ("routing", &index.routing)] {
+        if template.is_some() {
+            body.extend_from_slice(format!(",\"{key}\":\"probe\"").as_bytes());
+        }
+    }
+    body.extend_from_slice(b"}}\n[]\n");
+    body
+}

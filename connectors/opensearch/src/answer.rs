@@ -1,0 +1,221 @@
+//! The answers of a cluster: the class of each status and type of error.
+
+use danube_sink::{
+    TargetFailure::{self, Busy, NotReady, Refused, TooLarge, Unauthenticated},
+    prelude::*,
+};
+use danube_sink_http::{Answer, FilledIn, usual};
+use serde::Deserialize;
+
+/// The parts of an answer that are read. An error's `reason` is not among them: it quotes values.
+pub(crate) const PARTS: &str =
+    "errors,status,error.type,error.caused_by.type,items.*.status,items.*.error.type,items.*.error.caused_by.type";
+/// The most bytes of an answer for each item, with these parts.
+pub(crate) const BYTES_OF_ITEM: usize = 512;
+
+/// The type of the error for a document that the index has already, in this or a newer version.
+const CONFLICT: &str = "version_conflict_engine_exception";
+
+/// The class of types of errors, whatever their status, and what to do.
+const TYPES: [(&str, TargetFailure, &str); 14] = [
+    (
+        "index_not_found_exception",
+        NotReady,
+        "create the index, or let the cluster create it (action.auto_create_index)",
+    ),
+    ("index_closed_exception", NotReady, "open the index"),
+    ("cluster_block_exception", NotReady, "free disk space, or remove the block of the index or cluster"),
+    ("index_create_block_exception", NotReady, "free disk space, or remove the block of the cluster"),
+    ("security_exception", NotReady, "grant the user the privilege to write to the index"),
+    (
+        "validation_exception",
+        NotReady,
+        "the cluster may have no more shards: delete indexes, or raise cluster.max_shards_per_node",
+    ),
+    ("resource_already_exists_exception", Busy, ""),
+    ("circuit_breaking_exception", Busy, ""),
+    ("mapper_parsing_exception", Refused, ""),
+    ("document_parsing_exception", Refused, ""),
+    ("strict_dynamic_mapping_exception", Refused, ""),
+    // Pipelines answer these with status 500.
+    ("fail_processor_exception", Refused, ""),
+    ("not_x_content_exception", Refused, ""),
+    ("script_exception", Refused, ""),
+];
+
+/// The answer to a bulk request.
+#[derive(Deserialize, Debug)]
+struct Bulk {
+    items: Vec<Entry>,
+}
+
+/// An item of the answer, by its operation.
+#[derive(Deserialize, Debug)]
+struct Entry {
+    #[serde(rename = "index", alias = "create", alias = "delete")]
+    item: Item,
+}
+
+#[derive(Deserialize, Debug)]
+struct Item {
+    status: u16,
+    error: Option<Cause>,
+}
+
+/// An error that is not about an item.
+#[derive(Deserialize, Debug)]
+struct Whole {
+    error: Option<Cause>,
+}
+
+#[derive(Deserialize, Debug)]
+struct Cause {
+    #[serde(rename = "type")]
+    kind: String,
+    caused_by: Option<Box<Cause>>,
+}
+
+/// What an item says about its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    Written,
+    /// The index has the document already, in this or a newer version.
+    Older,
+    Failed(TargetFailure, String),
+}
+
+impl Entry {
+    fn meaning(&self) -> Meaning {
+        let Item { status, error } = &self.item;
+        let Some(cause) = error else {
+            // A deletion of a document that does not exist.
+            let is_written = (200..300).contains(status) || *status == 404;
+            return if is_written {
+                Meaning::Written
+            } else {
+                Meaning::Failed(Busy, format!("an item has status {status}"))
+            };
+        };
+        if cause.kind == CONFLICT {
+            return Meaning::Older;
+        }
+        let (class, advice) = class_of(*status, cause);
+        Meaning::Failed(class, message(*status, cause, advice))
+    }
+}
+
+impl Meaning {
+    /// Whether the record was not written for a reason that is not its own.
+    pub(crate) fn is_of_the_cluster(&self) -> bool {
+        matches!(self, Self::Failed(class, _) if *class != Refused)
+    }
+
+    /// The verdict for the record.
+    pub(crate) fn verdict(self) -> Verdict {
+        match self {
+            Self::Written | Self::Older => Verdict::Written,
+            Self::Failed(Refused, reason) => Verdict::Rejected(reason),
+            Self::Failed(_, reason) => Verdict::Retry(reason),
+        }
+    }
+}
+
+/// The class of an item's error, and what to do.
+fn class_of(status: u16, cause: &Cause) -> (TargetFailure, &'static str) {
+    // Without a master, or before it has recovered, a cluster is blocked for a while.
+    let known = TYPES.iter().find(|(kind, ..)| *kind == cause.kind).filter(|_| status != 503);
+    match known {
+        Some((_, class, advice)) => (*class, advice),
+        None if status == 408 || status == 429 || status >= 500 => (Busy, ""),
+        None => (Refused, ""),
+    }
+}
+
+fn message(status: u16, cause: &Cause, advice: &str) -> String {
+    let kind = cause.name();
+    let below = cause.caused_by.as_ref().map(|below| format!(", caused by {}", below.name())).unwrap_or_default();
+    let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
+    format!("{status} {kind}{below}{advice}")
+}
+
+impl Cause {
+    /// The type, unless it is none: an answer may come from something else than a cluster.
+    fn name(&self) -> &str {
+        let is_type = self.kind.len() <= 100 && self.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if is_type { &self.kind } else { "an unknown error" }
+    }
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: TargetFailure,
+    /// The error for `process_batch` and `health_check`, without anything of a record.
+    error: ConnectorError,
+}
+
+impl Failure {
+    pub(crate) fn new(class: TargetFailure, message: impl Into<String>) -> Self {
+        Self { class, error: class.error(message) }
+    }
+
+    /// The error for `process_batch` and `health_check`.
+    pub(crate) fn running(self) -> ConnectorError {
+        self.error
+    }
+
+    /// The error for `initialize`; `help` begins the message.
+    pub(crate) fn at_start(self, help: &str) -> ConnectorError {
+        self.class.at_start(format!("{help}{}", self.error.report()))
+    }
+}
+
+/// Checks the answer to a request as a whole.
+///
+/// # Errors
+/// The failure, without anything of the request.
+pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
+    let cause = serde_json::from_str::<Whole>(&answer.text).ok().and_then(|whole| whole.error);
+    let status = answer.status.as_u16();
+    let (meaning, excerpt) = match &cause {
+        _ if answer.status.is_success() => (Ok(()), String::new()),
+        Some(cause) if matches!(status, 401 | 407) => (Err(Unauthenticated), cause.name().to_owned()),
+        Some(cause) => match (class_of(status, cause), cause.kind.as_str()) {
+            // The whole request is larger than the memory that the server has left.
+            (_, "circuit_breaking_exception") => (Err(TooLarge), cause.name().to_owned()),
+            ((NotReady, advice), _) => (Err(NotReady), format!("{}: {advice}", cause.name())),
+            _ => (usual(answer.status, FilledIn::default()), cause.name().to_owned()),
+        },
+        None => (usual(answer.status, FilledIn::default()), String::new()),
+    };
+    let class = meaning.err().unwrap_or(Busy);
+    answer.judged_as(meaning, what, &excerpt).map_err(|error| Failure { class, error })
+}
+
+/// The meanings of the items of a successful answer.
+///
+/// # Errors
+/// The failure, if the answer is no answer to a bulk request.
+pub(crate) fn meanings(answer: &Answer) -> Result<Vec<Meaning>, Failure> {
+    let message = "the answer to a bulk request is not from OpenSearch or Elasticsearch: correct `url`";
+    let bulk = serde_json::from_str::<Bulk>(&answer.text).ok().filter(|_| answer.is_whole);
+    let bulk = bulk.ok_or_else(|| Failure::new(NotReady, message))?;
+    Ok(bulk.items.iter().map(Entry::meaning).collect())
+}
+
+/// The meaning of answers, for the README.
+#[cfg(test)]
+pub(crate) fn verdicts() -> Vec<(String, TargetFailure)> {
+    const OTHERS: [(&str, TargetFailure); 4] = [
+        ("`circuit_breaking_exception` for the whole request", TooLarge),
+        ("an item with status 408, 429 or 500 to 599, such as `es_rejected_execution_exception`", Busy),
+        ("a `cluster_block_exception` with status 503: no master", Busy),
+        ("an item with any other type and status", Refused),
+    ];
+    let types = TYPES.iter().map(|(kind, class, _)| (format!("`{kind}`"), *class));
+    let others = OTHERS.map(|(answer, class)| (answer.to_owned(), class));
+    let statuses =
+        danube_sink_http::verdicts().into_iter().filter(|(answer, _)| !answer.contains("the record fills in"));
+    let named = |answer: String| if answer.starts_with(char::is_numeric) { format!("HTTP {answer}") } else { answer };
+    types.chain(others).chain(statuses.map(|(answer, class)| (named(answer), class))).collect()
+}

@@ -1,0 +1,226 @@
+//! A cluster of OpenSearch or Elasticsearch, over its HTTP interface.
+
+use std::{
+    io::{self, Write},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use danube_sink::{TargetFailure, metrics::Counter, prelude::*};
+use danube_sink_http::{
+    Answer, Client,
+    reqwest::{
+        self, Method, RequestBuilder,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
+};
+use flate2::{Compression, write::GzEncoder};
+use serde_json::Value;
+
+use super::{
+    action::{Actions, probe},
+    answer::{BYTES_OF_ITEM, Failure, Meaning, PARTS, judged, meanings},
+    index::Index,
+    index_template::IndexTemplate,
+    name::Indexes,
+};
+
+/// How long a node may take to accept a connection, before the next one is tried.
+const CONNECT: Duration = Duration::from_secs(3);
+/// The most bytes of an answer beside its items.
+const BYTES_OF_ANSWER: usize = 64 * 1024;
+
+/// A cluster, by the addresses of some of its nodes.
+pub(crate) struct Cluster {
+    client: Client,
+    nodes: Vec<Url>,
+    /// The node that answered last.
+    current: AtomicUsize,
+    gzip: Compression,
+    /// Counts records that an index has already, in this or a newer version.
+    pub(crate) older: Counter,
+}
+
+impl Cluster {
+    /// The HTTP client's settings for a cluster.
+    pub(crate) fn client_builder() -> reqwest::ClientBuilder {
+        reqwest::Client::builder().connect_timeout(CONNECT)
+    }
+
+    pub(crate) fn new(client: Client, hosts: &[Url], gzip_level: u32, older: Counter) -> Self {
+        let nodes = [client.url()].into_iter().chain(hosts).cloned().collect();
+        Self { client, nodes, current: AtomicUsize::new(0), gzip: Compression::new(gzip_level), older }
+    }
+
+    /// Checks that the cluster answers.
+    pub(crate) async fn is_there(&self) -> Result<(), Failure> {
+        let what = "ask the cluster for its version";
+        let answer = self.send(what, &self.path(Method::GET, &[]), BYTES_OF_ANSWER).await?;
+        // A user without the right to see it, and Amazon OpenSearch Serverless.
+        if matches!(answer.status.as_u16(), 403 | 404) {
+            return Ok(());
+        }
+        judged(what, &answer)?;
+        let root = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
+        let foreign = || Failure::new(TargetFailure::NotReady, "it is not OpenSearch or Elasticsearch: correct `url`");
+        root["version"]["number"].is_string().then_some(()).ok_or_else(foreign)
+    }
+
+    /// Makes the index template of a mapping, and checks that its pipeline exists and that its index can be written to.
+    ///
+    /// # Errors
+    /// The error for `initialize`, with the step that failed.
+    pub(crate) async fn prepare(&self, index: &Index) -> ConnectorResult<()> {
+        if let Some(template) = &index.index_template {
+            let body = template.body(index)?;
+            self.make_template(template, body).await.map_err(|failure| failure.at_start(""))?;
+        }
+        if let Some(name) = index.pipeline.as_ref().and_then(Template::constant) {
+            let exists = self.exists(&["_ingest", "pipeline", &name], true).await;
+            let exists = exists.map_err(|failure| failure.at_start(""))?;
+            let missing = || format!("there is no ingest pipeline {name}: create it, or correct `pipeline`");
+            exists.then_some(()).ok_or_else(|| ConnectorError::initialization(missing()))?;
+        }
+        self.is_writable(index).await.map_err(|failure| failure.at_start(""))
+    }
+
+    async fn make_template(&self, template: &IndexTemplate, body: String) -> Result<(), Failure> {
+        let path = ["_index_template", &template.name];
+        if !template.overwrite && self.exists(&path, false).await? {
+            return Ok(());
+        }
+        let what = format!("make the index template {}", template.name);
+        let request = self.path(Method::PUT, &path);
+        let request = |node: &Url| Some(request(node)?.header(CONTENT_TYPE, "application/json").body(body.clone()));
+        let answer = self.send(&what, &request, BYTES_OF_ANSWER).await?;
+        match answer.status.as_u16() {
+            400 => Err(Failure::new(TargetFailure::Misconfigured, format!("{what}: {}", root_cause(&answer)))),
+            _ => judged(&what, &answer),
+        }
+    }
+
+    /// Whether there is something at this path; `if_forbidden` if the user may not know.
+    async fn exists(&self, path: &[&str], if_forbidden: bool) -> Result<bool, Failure> {
+        let what = format!("look for {}", path.join("/"));
+        let answer = self.send(&what, &self.path(Method::GET, path), BYTES_OF_ANSWER).await?;
+        match answer.status.as_u16() {
+            404 => Ok(false),
+            403 => Ok(if_forbidden),
+            _ => judged(&what, &answer).map(|()| true),
+        }
+    }
+
+    /// Checks that documents can be written to the index of a mapping, with one that the cluster refuses for itself. An index
+    /// whose name depends on the records is not checked.
+    pub(crate) async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
+        let Some(name) = index.index.constant() else { return Ok(()) };
+        let what = format!("write to {name}");
+        let meanings = self.bulk(&what, probe(index, &name), 1, self.client.timeout()).await?;
+        match meanings.into_iter().next() {
+            Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
+                Err(Failure::new(class, format!("{what}: {reason}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the records of a batch.
+    ///
+    /// # Errors
+    /// The error of the batch, or a partial failure with a verdict for each record.
+    pub(crate) async fn write(&self, mut batch: Batch<'_, Index>, indexes: &Indexes) -> ConnectorResult<()> {
+        let actions = Actions::new(batch.own(), indexes);
+        let lines = Joined { open: "", between: "\n", close: "\n" };
+        let body = batch.joined(lines, |_, record, body| actions.write(record, body))?;
+        let (what, left) = ("write records", batch.deadline().saturating_duration_since(Instant::now()));
+        let meanings = match self.bulk(what, body, batch.records().len(), left).await {
+            Ok(meanings) => meanings,
+            Err(failure) => return batch.finish(Err(failure.running())),
+        };
+        self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
+        match meanings.first() {
+            Some(Meaning::Failed(class, reason)) if meanings.iter().all(Meaning::is_of_the_cluster) => {
+                batch.finish(Err(class.error(format!("{what}: every item was answered {reason}"))))
+            }
+            _ => batch.answered(meanings, Meaning::verdict),
+        }
+    }
+
+    /// Sends the body of a bulk request with so many items, and returns the meaning of each.
+    async fn bulk(&self, what: &str, mut body: Vec<u8>, items: usize, left: Duration) -> Result<Vec<Meaning>, Failure> {
+        let is_compressed = self.gzip.level() > 0;
+        if is_compressed {
+            let failed = |error| Failure::new(TargetFailure::Busy, format!("compress a request: {error}"));
+            body = self.compressed(&body).map_err(failed)?;
+        }
+        let body = Bytes::from(body);
+        let request = |node: &Url| {
+            let mut url = with_path(node, &["_bulk"])?;
+            // A request that the cluster finishes after it was given up would be written late.
+            let timeout = format!("{}ms", left.as_millis());
+            url.query_pairs_mut().append_pair("filter_path", PARTS).append_pair("timeout", &timeout);
+            let request = self.client.request(Method::POST, url).timeout(left.min(self.client.timeout()));
+            let request = request.header(CONTENT_TYPE, "application/x-ndjson");
+            let request = if is_compressed { request.header(CONTENT_ENCODING, "gzip") } else { request };
+            Some(request.body(body.clone()))
+        };
+        let answer = self.send(what, &request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;
+        judged(what, &answer)?;
+        meanings(&answer)
+    }
+
+    /// Sends a request to the node that answered last, and to the others if it does not answer.
+    async fn send(
+        &self,
+        what: &str,
+        request: &(dyn Fn(&Url) -> Option<RequestBuilder> + Sync),
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let until = Instant::now() + self.client.timeout() / 2;
+        let mut untried = self.nodes.len();
+        loop {
+            let current = self.current.load(Ordering::Relaxed) % self.nodes.len();
+            let node = &self.nodes[current];
+            let no_base = || Failure::new(TargetFailure::Misconfigured, format!("{node} is no base of a URL"));
+            let request = request(node).ok_or_else(no_base)?;
+            match self.client.send_classified(&format!("{what} at {node}"), request, limit).await {
+                Ok(answer) => return Ok(answer),
+                Err((class, message)) => {
+                    untried -= 1;
+                    self.current.store(current + 1, Ordering::Relaxed);
+                    if untried == 0 || Instant::now() >= until {
+                        return Err(Failure::new(class, message));
+                    }
+                }
+            }
+        }
+    }
+
+    fn path<'c>(&'c self, method: Method, path: &'c [&str]) -> impl Fn(&Url) -> Option<RequestBuilder> + 'c {
+        move |node| Some(self.client.request(method.clone(), with_path(node, path)?))
+    }
+
+    fn compressed(&self, body: &[u8]) -> io::Result<Vec<u8>> {
+        let mut encoder = GzEncoder::new(Vec::new(), self.gzip);
+        encoder.write_all(body)?;
+        encoder.finish()
+    }
+}
+
+/// The innermost reason of an error, for an answer to a request that has nothing of a record.
+fn root_cause(answer: &Answer) -> String {
+    let answer = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
+    let mut cause = &answer["error"];
+    while cause["caused_by"].is_object() {
+        cause = &cause["caused_by"];
+    }
+    cause["reason"].as_str().unwrap_or("no reason is given").to_owned()
+}
+
+/// The URL of a path at a node.
+fn with_path(node: &Url, path: &[&str]) -> Option<Url> {
+    let mut url = node.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().extend(path);
+    Some(url)
+}

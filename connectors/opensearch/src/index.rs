@@ -1,0 +1,123 @@
+//! The settings of a topic mapping.
+
+use std::collections::BTreeMap;
+
+use danube_sink::{
+    config::{Diagnostic, Diagnostics},
+    prelude::*,
+};
+
+use super::{index_template::IndexTemplate, name::violation};
+
+/// Settings of a topic mapping.
+#[derive(TopicMapping, Debug)]
+#[setting(validate = Self::is_consistent)]
+pub struct Index {
+    /// Name of the index, alias or data stream, as a template: `orders`, or `orders-{attribute:tenant}-{publish_time:%Y.%m.%d}`.
+    #[setting(validate = is_index_name)]
+    pub(crate) index: Template,
+    /// Id of the document, as a template: `{/order/id}`, `{key}`, `{attribute:id}`, or the record's own `{id}`. Without it the
+    /// server makes ids, and a record that is written again is a second document.
+    pub(crate) id: Option<Template>,
+    /// Routing value, as a template: documents with the same value are in one shard. Without it, the id.
+    pub(crate) routing: Option<Template>,
+    /// Ingest pipeline that the documents go through, as a template.
+    pub(crate) pipeline: Option<Template>,
+    /// Whether `index` is a data stream: documents are only added, and each needs a field `@timestamp`.
+    #[setting(default = false)]
+    pub(crate) data_stream: bool,
+    /// What a record does to a document that has its id: `index` replaces it, `create` keeps it.
+    pub(crate) op_type: OpType,
+    /// Field with the version of the document, an integer that grows with each change: `/updated_at`, `offset` or
+    /// `publish_time`. Without it, the publish time in milliseconds and the offset make the version.
+    #[setting(validate = is_number)]
+    pub(crate) version: Option<Field>,
+    /// Which versions replace a document: `external_gte`, the same and higher ones; `external`, only higher ones.
+    pub(crate) version_type: VersionType,
+    /// Field with the operation (insert, update or delete), such as `attribute:op` or `/op`. Without it, only a tombstone deletes.
+    pub(crate) operation: Option<Field>,
+    /// Fields of the document, each with the field of a record that fills it. Without it, the payload is the document.
+    #[setting(length = 1..)]
+    pub(crate) fields: Option<BTreeMap<String, Field>>,
+    /// Metadata to add to the document, by name of its field: `metadata = { "@timestamp" = "publish_time" }`.
+    pub(crate) metadata: Option<BTreeMap<String, Metadata>>,
+    /// Maximum number of indexes that the records may name within an hour; a record of a further one is rejected.
+    #[setting(default = 1000, range = 1..)]
+    pub(crate) max_open_indexes: usize,
+    /// Index template that the connector makes at start.
+    pub(crate) index_template: Option<IndexTemplate>,
+}
+
+/// What a record does to a document that has its id.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum OpType {
+    #[default]
+    Index,
+    Create,
+}
+
+/// Which versions replace a document.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum VersionType {
+    #[default]
+    ExternalGte,
+    External,
+}
+
+impl VersionType {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ExternalGte => "external_gte",
+            Self::External => "external",
+        }
+    }
+}
+
+impl Index {
+    /// Whether documents are only added, never replaced or deleted.
+    pub(crate) fn only_creates(&self) -> bool {
+        self.data_stream || self.op_type == OpType::Create
+    }
+
+    /// The serializer of documents; `None` if the payload is the document.
+    pub(crate) fn row(&self) -> Option<JsonRow> {
+        let metadata = self.metadata.iter().flatten().map(|(name, which)| (name.as_str(), *which));
+        (self.fields.is_some() || self.metadata.is_some())
+            .then(|| JsonRow::with_metadata(self.fields.as_ref(), metadata))
+    }
+
+    fn is_consistent(&self) -> Result<(), Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        if self.operation.is_some() && (self.id.is_none() || self.only_creates()) {
+            let message = "a deletion needs an `id`, and documents that may be replaced";
+            let help = "set `id`, without `data_stream` and `op_type = \"create\"`; or remove `operation`";
+            diagnostics.push(Diagnostic::of_key("operation", message, help));
+        }
+        if self.version.is_some() && (self.id.is_none() || self.only_creates()) {
+            let message = "only documents with an `id` that may be replaced have versions";
+            let help = "set `id`, without `data_stream` and `op_type = \"create\"`; or remove `version`";
+            diagnostics.push(Diagnostic::of_key("version", message, help));
+        }
+        let is_field = |name: &&String| self.fields.as_ref().is_some_and(|fields| fields.contains_key(*name));
+        if let Some(name) = self.metadata.iter().flat_map(BTreeMap::keys).find(is_field) {
+            let message = format!("the field `{name}` would be written twice");
+            diagnostics.push(Diagnostic::of_key("metadata", message, "choose another name"));
+        }
+        diagnostics.into_result()
+    }
+}
+
+/// Rejects names that no value of a record could make valid.
+fn is_index_name(index: &Template) -> Result<(), String> {
+    match violation(&index.pattern("x")) {
+        Some(reason) => Err(format!("no index can have this name: {reason}")),
+        None => Ok(()),
+    }
+}
+
+fn is_number(version: &Field) -> Result<(), &'static str> {
+    match version {
+        Field::Metadata(Metadata::Offset | Metadata::PublishTime) | Field::Payload(_) | Field::Attribute(_) => Ok(()),
+        Field::Metadata(_) => Err("it is no number that grows: use `offset`, `publish_time` or a field of your own"),
+    }
+}

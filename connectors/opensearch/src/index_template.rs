@@ -1,0 +1,96 @@
+//! Index templates that the connector makes at start.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use danube_sink::{config::Diagnostic, prelude::*};
+use serde_json::{Map, Value, json};
+
+use super::index::Index;
+
+/// The priority of a template: above those of the built-in ones, which have 100.
+const PRIORITY: u32 = 200;
+
+/// An index template that the connector makes at start.
+#[derive(Setting, Debug)]
+#[setting(validate = Self::is_consistent)]
+pub(crate) struct IndexTemplate {
+    /// Name of the template.
+    #[setting(length = 1..)]
+    pub(crate) name: String,
+    /// File with the template in JSON, as `PUT /_index_template/NAME` takes it; instead of `fields`, `settings` and
+    /// `on_new_field`.
+    file: Option<PathBuf>,
+    /// Types of the fields: `fields = { customer = "keyword", ordered = "date" }`.
+    fields: Option<BTreeMap<String, String>>,
+    /// Index settings: `settings = { number_of_shards = "3" }`.
+    settings: Option<BTreeMap<String, String>>,
+    /// What a field without a type does: `add` it with a type that the server guesses; `ignore` it, so that it is stored but
+    /// not searchable; or `reject` the record.
+    on_new_field: OnNewField,
+    /// Whether the template replaces an existing one of its name at each start.
+    #[setting(default = false)]
+    pub(crate) overwrite: bool,
+}
+
+/// What a field without a type does.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum OnNewField {
+    #[default]
+    Add,
+    Ignore,
+    Reject,
+}
+
+impl IndexTemplate {
+    /// The template in JSON, for the indexes of a mapping.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Configuration`] if the file cannot be read, or is not a JSON object.
+    pub(crate) fn body(&self, index: &Index) -> ConnectorResult<String> {
+        match &self.file {
+            Some(file) => {
+                let shown = file.display();
+                let wrong = |error: &dyn std::fmt::Display| {
+                    ConnectorError::configuration(format!("read the index template {shown}: {error}"))
+                };
+                let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
+                serde_json::from_str::<Map<String, Value>>(&text).map_err(|error| wrong(&error))?;
+                Ok(text)
+            }
+            None => Ok(self.generated(index).to_string()),
+        }
+    }
+
+    fn generated(&self, index: &Index) -> Value {
+        let dynamic = match self.on_new_field {
+            OnNewField::Add => "true",
+            OnNewField::Ignore => "false",
+            OnNewField::Reject => "strict",
+        };
+        let fields = self.fields.iter().flatten().map(|(name, kind)| (name.clone(), json!({ "type": kind })));
+        let fields: Map<_, _> = fields.collect();
+        let mut template = json!({
+            "index_patterns": [index.index.pattern("*")],
+            "priority": PRIORITY,
+            "template": {
+                "settings": self.settings.iter().flatten().collect::<BTreeMap<_, _>>(),
+                "mappings": { "dynamic": dynamic, "properties": fields },
+            },
+        });
+        if index.data_stream {
+            template["data_stream"] = json!({});
+        }
+        template
+    }
+
+    fn is_consistent(&self) -> Result<(), Diagnostic> {
+        let has_own = self.fields.is_some() || self.settings.is_some() || self.on_new_field != OnNewField::Add;
+        let help = "write them into the file, or remove `file`";
+        match &self.file {
+            Some(_) if has_own => {
+                Err(Diagnostic::of_key("file", "the file has the fields, settings and new fields", help))
+            }
+            _ => Ok(()),
+        }
+    }
+}

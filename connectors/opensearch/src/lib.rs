@@ -1,0 +1,118 @@
+//! Writes records of Danube topics to OpenSearch or Elasticsearch: `cargo run -p danube-sink-opensearch -- dev`
+
+#![warn(missing_docs)]
+
+mod action;
+mod answer;
+mod cluster;
+mod index;
+mod index_template;
+mod name;
+#[cfg(test)]
+mod tests;
+
+use danube_sink::{
+    config::{Diagnostic, Diagnostics, Mapping},
+    prelude::*,
+};
+use danube_sink_http::{Api, reqwest::header::AUTHORIZATION};
+
+use self::{answer::Failure, cluster::Cluster, index::Index, name::Indexes};
+
+/// What is needed at start, and what to do.
+const HELP: &str = "no usable cluster: start it, or correct `url` or the credential; connectors/opensearch/install-servers \
+                    installs a server to try with: ";
+
+/// Writes the records of each topic to an index of OpenSearch or Elasticsearch: a bulk request for each batch.
+#[sink_connector(
+    main = false,
+    config = "connector.toml",
+    validate = Self::is_consistent,
+    dev_hint = "Try: curl 'http://localhost:9200/earthquakes/_search?q=place:CA&sort=magnitude:desc&size=3'"
+)]
+pub struct Opensearch {
+    /// The cluster: the address of a node or of a load balancer, the user, certificates and proxy.
+    api: Api,
+    /// Addresses of other nodes, which are tried in order when the one in use does not answer.
+    #[setting(default = [])]
+    hosts: Vec<Url>,
+    /// Password of the user (`username`).
+    #[setting(secret)]
+    password: Option<Secret>,
+    /// API key in its encoded form, instead of a user.
+    #[setting(secret)]
+    api_key: Option<Secret>,
+    /// Bearer token, instead of a user.
+    #[setting(secret)]
+    token: Option<Secret>,
+    /// Compression level of requests: 0 is none, 1 the fastest, 9 the smallest.
+    #[setting(default = 0, range = 0..=9)]
+    gzip_level: u32,
+    /// The topics to read, and the index for each.
+    #[topic_mappings(batch_size = 1000, subscription_type = "Exclusive")]
+    topics: TopicMappings<Index>,
+    #[state]
+    cluster: Late<Cluster>,
+    #[state]
+    indexes: TopicMappings<Indexes>,
+}
+
+#[sink_connector]
+impl SinkConnector for Opensearch {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let mut secret = self.password.clone().or_else(|| self.token.clone());
+        if let Some(key) = &self.api_key {
+            self.api.secret_header = Some(Parsed(AUTHORIZATION));
+            secret = Some(Secret::new(format!("ApiKey {}", key.expose())));
+        }
+        let client = self.api.client(Cluster::client_builder(), secret.as_ref(), config.write_timeout)?;
+        let older = config
+            .metrics()
+            .counter("older_versions", "Records that an index has already, in this or a newer version")?;
+        let cluster = Cluster::new(client, &self.hosts, self.gzip_level, older);
+        cluster.is_there().await.map_err(|failure| failure.at_start(HELP))?;
+        for mapping in self.topics.iter() {
+            cluster.prepare(&mapping.own).await?;
+        }
+        let empty = |mapping: &Mapping<Index>| Mapping { settings: mapping.settings.clone(), own: Indexes::default() };
+        self.indexes = self.topics.iter().map(empty).collect();
+        self.cluster = Late::new(cluster);
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
+        let batch = self.topics.batch(records)?;
+        let indexes = batch.state(&self.indexes)?;
+        self.cluster.write(batch, indexes).await
+    }
+
+    async fn health_check(&self) -> ConnectorResult<()> {
+        self.cluster.is_there().await.map_err(Failure::running)?;
+        for mapping in self.topics.iter() {
+            self.cluster.is_writable(&mapping.own).await.map_err(Failure::running)?;
+        }
+        Ok(())
+    }
+}
+
+impl Opensearch {
+    /// Validates that there is at most one credential, a user for a password, and that the addresses are plain.
+    fn is_consistent(&self) -> Result<(), Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let credentials = [&self.password, &self.api_key, &self.token].into_iter().flatten().count();
+        let has_user = self.api.username.is_some();
+        if credentials > 1 || has_user != self.password.is_some() {
+            let help = "set `username` and the password, or the API key, or the token";
+            diagnostics.push(Diagnostic::new("these are several credentials, or half of one", help));
+        }
+        let is_plain = |url: &Url| {
+            let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+            is_bare && matches!(url.scheme(), "http" | "https")
+        };
+        if !self.hosts.iter().all(is_plain) {
+            let message = "an address has a user, a password or a query, or is not HTTP";
+            diagnostics.push(Diagnostic::of_key("hosts", message, "write `https://host:9200`"));
+        }
+        diagnostics.into_result()
+    }
+}

@@ -1,0 +1,208 @@
+//! A scripted cluster, for answers that the real ones do not give in tests.
+
+use danube_sink::{
+    ConnectorError,
+    testing::{HttpReply, HttpServer},
+};
+use serde_json::{Value, json};
+
+use super::{Opensearch, connector, initialize, partial, record, records, write};
+
+const ROOT: &str = r#"{"version":{"number":"9.1.0"}}"#;
+/// The item of the check at start, which a server refuses.
+const PROBE: &str = r#"{"items":[{"index":{"status":400,"error":{"type":"document_parsing_exception"}}}]}"#;
+
+/// A cluster that takes the check at start, and then has these answers.
+async fn scripted(mapping: &str, answers: &[(u16, String)]) -> (HttpServer, Opensearch) {
+    let server = HttpServer::start(|_| HttpReply::status(500, "the script is at its end")).expect("a free port");
+    let replies = answers.iter().map(|(status, text)| HttpReply::status(*status, text.clone()));
+    server.script([ROOT, PROBE].map(|text| HttpReply::status(200, text)).into_iter().chain(replies));
+    let mut connector = connector(&server.url(), &format!("index = 'i'\nid = '{{id}}'\n{mapping}"));
+    initialize(&mut connector).await.expect("the script");
+    (server, connector)
+}
+
+fn items(items: &[(u16, &str)]) -> String {
+    let item = |(status, kind): &(u16, &str)| match kind {
+        &"" => json!({"index": {"status": status}}),
+        kind => json!({"index": {"status": status, "error": {"type": kind, "reason": "s3cret"}}}),
+    };
+    json!({"errors": true, "items": items.iter().map(item).collect::<Vec<_>>()}).to_string()
+}
+
+/// The name of an error's variant.
+fn kind(error: &ConnectorError) -> &'static str {
+    match error {
+        ConnectorError::Retryable { .. } => "retryable",
+        ConnectorError::Refused { .. } => "refused",
+        ConnectorError::TooLarge { .. } => "large",
+        ConnectorError::Fatal { .. } => "fatal",
+        ConnectorError::Initialization { .. } => "initialization",
+        ConnectorError::Partial(_) => "partial",
+        _ => "another",
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_the_whole_request_has_one_meaning_for_all_records() {
+    let error = |kind: &str| json!({"error": {"type": kind, "reason": "s3cret"}}).to_string();
+    for (status, text, expected, message) in [
+        (429, error("es_rejected_execution_exception"), "retryable", "es_rejected_execution_exception"),
+        (429, error("rejected_execution_exception"), "retryable", "429"),
+        (429, error("circuit_breaking_exception"), "large", "circuit_breaking_exception"),
+        (503, error("circuit_breaking_exception"), "large", "503"),
+        (413, String::new(), "refused", "413"),
+        (400, error("action_request_validation_exception"), "refused", "400"),
+        (401, error("security_exception"), "fatal", "correct the credential"),
+        (403, error("security_exception"), "retryable", "grant the user the privilege"),
+        (403, "{\"Message\":\"s3cret is not authorized\"}".to_owned(), "retryable", "403"),
+        (403, error("cluster_block_exception"), "retryable", "free disk space"),
+        (503, error("cluster_block_exception"), "retryable", "503"),
+        (404, error("index_not_found_exception"), "retryable", "create the index"),
+        (502, "<html>s3cret</html>".to_owned(), "retryable", "502"),
+        (200, "<html>s3cret</html>".to_owned(), "retryable", "not from OpenSearch"),
+        (200, "{}".to_owned(), "retryable", "not from OpenSearch"),
+        (200, items(&[(201, "")]), "retryable", "answered for 1 records, but 2 were written"),
+        (500, error("S3CRET exception: s3cret"), "retryable", "an unknown error"),
+    ] {
+        let (_server, mut connector) = scripted("", &[(status, text.clone())]).await;
+        let error = write(&mut connector, records(["{}", "{}"])).await.expect_err("an error");
+        let report = error.report();
+        assert_eq!(kind(&error), expected, "{status} {text}: {report}");
+        assert!(report.contains(message) && !report.to_lowercase().contains("s3cret"), "{status} {text}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn each_item_has_a_verdict_of_its_own() {
+    let answer = items(&[
+        (201, ""),
+        (200, ""),
+        (409, "version_conflict_engine_exception"),
+        (429, "es_rejected_execution_exception"),
+        (429, "circuit_breaking_exception"),
+        (503, "unavailable_shards_exception"),
+        (429, "cluster_block_exception"),
+        (403, "security_exception"),
+        (400, "resource_already_exists_exception"),
+        (400, "mapper_parsing_exception"),
+        (400, "document_parsing_exception"),
+        (400, "strict_dynamic_mapping_exception"),
+        (400, "illegal_argument_exception"),
+        (500, "not_x_content_exception"),
+        (404, ""),
+    ]);
+    let (_server, mut connector) = scripted("", &[(200, answer)]).await;
+    let message = partial(write(&mut connector, records(vec!["{}"; 15])).await);
+    assert!(message.starts_with("6 records to retry, 5 rejected"), "{message}");
+    assert_eq!(connector.cluster.older.get(), 1);
+}
+
+#[tokio::test]
+async fn items_that_all_fail_by_the_cluster_are_its_failure() {
+    for (kinds, expected) in [
+        ([(429, "es_rejected_execution_exception"); 2], "retryable"),
+        ([(429, "cluster_block_exception"), (403, "security_exception")], "retryable"),
+        ([(429, "es_rejected_execution_exception"), (400, "mapper_parsing_exception")], "partial"),
+    ] {
+        let (_server, mut connector) = scripted("", &[(200, items(&kinds))]).await;
+        let error = write(&mut connector, records(["{}", "{}"])).await.expect_err("an error");
+        assert_eq!(kind(&error), expected, "{error:?}");
+    }
+}
+
+/// Only documents that are added: no versions, no deletions.
+#[tokio::test]
+async fn a_data_stream_takes_creates_with_a_timestamp() {
+    let mapping = "data_stream = true\nmetadata = { '@timestamp' = 'publish_time' }\n\
+                   index_template = { name = 'logs', fields = { level = 'keyword' } }";
+    let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
+    let answers = [(200, ROOT), (404, "{}"), (200, "{}"), (200, PROBE)].map(|(status, text)| (status, text.to_owned()));
+    let written = items(&[(201, ""), (409, "version_conflict_engine_exception")]).replace("index", "create");
+    let answers = answers.into_iter().chain([(200, written)]);
+    server.script(answers.map(|(status, text)| HttpReply::status(status, text)));
+    let mut connector = connector(&server.url(), &format!("index = 'logs'\nid = '{{key}}'\n{mapping}"));
+    initialize(&mut connector).await.expect("the script");
+    let keyed = |key: &str| record(0, r#"{"level":"info"}"#).key(key.to_owned()).build();
+    write(&mut connector, vec![keyed("a"), keyed("b")]).await.expect("documents");
+    let requests = server.requests();
+    assert_eq!((requests[2].method.as_str(), &*requests[2].uri), ("PUT", "/_index_template/logs"));
+    let template: Value = serde_json::from_slice(&requests[2].body).expect("JSON");
+    assert!(template["data_stream"].is_object() && template["index_patterns"] == json!(["logs"]), "{template}");
+    assert_eq!(requests[3].text(), "{\"create\":{\"_index\":\"logs\",\"_id\":\"probe\"}}\n[]\n");
+    let expected = "{\"create\":{\"_index\":\"logs\",\"_id\":\"a\"}}\n\
+                    {\"level\":\"info\",\"@timestamp\":\"2018-02-07T01:26:13.840000Z\"}\n";
+    assert!(requests[4].text().starts_with(expected), "{}", requests[4].text());
+}
+
+/// The user may write to the index, and may not see the pipeline or the template.
+#[tokio::test]
+async fn a_user_without_the_right_to_see_a_pipeline_may_use_it_and_one_who_may_not_make_a_template_is_stopped() {
+    const FORBIDDEN: &str = r#"{"error":{"type":"security_exception"}}"#;
+    for (mapping, answers, is_usable) in [
+        ("pipeline = 'p'", vec![(403, FORBIDDEN), (200, PROBE)], true),
+        ("index_template = { name = 't' }", vec![(403, FORBIDDEN), (403, FORBIDDEN)], false),
+    ] {
+        let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
+        let answers = [(200, ROOT)].into_iter().chain(answers);
+        server.script(answers.map(|(status, text)| HttpReply::status(status, text)));
+        let started = initialize(&mut connector(&server.url(), &format!("index = 'i'\n{mapping}"))).await;
+        match started {
+            Ok(()) => assert!(is_usable, "{mapping}"),
+            Err(error) => assert!(!is_usable && kind(&error) == "initialization", "{mapping}: {error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_has_room_for_every_item() {
+    let kind = "a".repeat(90);
+    let many = items(&vec![(400, kind.as_str()); 10_000]);
+    let (_server, mut connector) = scripted("", &[(200, many)]).await;
+    let message = partial(write(&mut connector, records(vec!["{}"; 10_000])).await);
+    assert!(message.contains("10000 rejected"), "{message}");
+}
+
+#[tokio::test]
+async fn the_next_node_takes_over_from_one_that_does_not_answer() {
+    let answer = |request: &danube_sink::testing::HttpRequest| {
+        let is_bulk = request.uri.contains("_bulk");
+        HttpReply::status(200, if is_bulk { PROBE } else { ROOT })
+    };
+    let nodes = [HttpServer::start(answer), HttpServer::start(answer)].map(|node| node.expect("a free port"));
+    let mut connector = connector(&nodes[0].url(), "index = 'i-{/n}'\nid = '{id}'");
+    connector.hosts = vec![nodes[1].url().parse().expect("a URL")];
+    nodes[0].stop();
+    nodes[0].closed().await;
+    initialize(&mut connector).await.expect("the other node");
+    let refused = async |connector: &mut Opensearch| partial(write(connector, records([r#"{"n":1}"#])).await);
+    refused(&mut connector).await;
+    assert_eq!(nodes[1].requests().len(), 2);
+    nodes[0].restart().await.expect("the port");
+    nodes[1].stop();
+    nodes[1].closed().await;
+    refused(&mut connector).await;
+    refused(&mut connector).await;
+    assert_eq!(nodes[0].requests().len(), 2);
+    nodes[0].stop();
+    nodes[0].closed().await;
+    let error = write(&mut connector, records([r#"{"n":1}"#])).await.expect_err("no node");
+    assert_eq!(super::scripted::kind(&error), "retryable", "{error:?}");
+}
+
+#[tokio::test]
+async fn something_else_than_a_cluster_ends_the_start() {
+    for (status, text, expected) in [
+        (200, "<html>Log in</html>", "initialization"),
+        (200, "{}", "initialization"),
+        (401, "{\"error\":{\"type\":\"security_exception\"}}", "initialization"),
+        (405, "", "initialization"),
+        (503, "", "retryable"),
+    ] {
+        let server = HttpServer::start(move |_| HttpReply::status(status, text)).expect("a free port");
+        let error = initialize(&mut connector(&server.url(), "index = 'i'")).await.expect_err("no cluster");
+        assert_eq!(kind(&error), expected, "{status} {text}: {error:?}");
+    }
+    let error = initialize(&mut connector("http://127.0.0.1:1", "index = 'i'")).await.expect_err("no server");
+    assert!(kind(&error) == "retryable" && error.report().contains("install-servers"), "{error:?}");
+}

@@ -1,0 +1,53 @@
+//! Settings that contradict each other, and credentials.
+
+use danube_sink::testing::{HttpReply, HttpServer, from_toml};
+
+use super::{Opensearch, connector, initialize};
+
+fn refused(connector: &str, mapping: &str) -> String {
+    let text = format!(
+        "[opensearch]\napi.url = 'http://localhost'\n{connector}\n[[opensearch.topic_mappings]]\n\
+         topic = '/default/t'\nsubscription = 's'\nindex = 'i'\n{mapping}"
+    );
+    from_toml::<Opensearch>(&text).err().expect("an error").to_string()
+}
+
+#[test]
+fn contradictions_are_errors_of_the_configuration() {
+    for (mapping, key) in [
+        ("operation = '/op'", "operation"),
+        ("operation = '/op'\nid = '{key}'\ndata_stream = true", "operation"),
+        ("version = 'offset'", "version"),
+        ("version = 'offset'\nid = '{key}'\nop_type = 'create'", "version"),
+        ("version = 'topic'\nid = '{key}'", "version"),
+        ("fields = { a = '/a' }\nmetadata = { a = 'offset' }", "metadata"),
+        ("index_template = { name = 'a', file = 'a.json', fields = { a = 'long' } }", "file"),
+    ] {
+        let report = refused("", mapping);
+        assert!(report.contains(key), "{mapping}: {report}");
+    }
+    for wrong in ["api.username = 'elastic'", "hosts = ['https://user:s3cret@host']", "hosts = ['ftp://host']"] {
+        let report = refused(wrong, "");
+        assert!(!report.contains("s3cret"), "{wrong}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn each_credential_has_its_header() {
+    const ROOT: &str = r#"{"version":{"number":"9"}}"#;
+    let answer = || HttpServer::start(|_| HttpReply::status(200, ROOT)).expect("a free port");
+    for expected in ["Basic ZWxhc3RpYzpzM2NyZXQ=", "ApiKey s3cret", "Bearer s3cret"] {
+        let (server, secret) = (answer(), Some(danube_sink::Secret::new("s3cret")));
+        let mut connector = connector(&server.url(), "index = 'i-{/a}'");
+        match expected.split(' ').next() {
+            Some("Basic") => {
+                connector.api.username = Some("elastic".to_owned());
+                connector.password = secret;
+            }
+            Some("ApiKey") => connector.api_key = secret,
+            _ => connector.token = secret,
+        }
+        initialize(&mut connector).await.expect("the script");
+        assert_eq!(server.requests()[0].header("authorization"), expected);
+    }
+}
