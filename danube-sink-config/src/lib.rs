@@ -39,7 +39,7 @@ mod tests;
 pub use self::load::effective::{EffectiveConfig, EffectiveKey};
 pub use self::{
     core::{
-        AvroEncoding, BrokerTarget, CheckDecoding, ConnectorConfig, ConsumerConfig, DecodeOptions, ExternalChecks,
+        AvroEncoding, BrokerTarget, CheckMapping, ConnectorConfig, ConsumerConfig, DecodeOptions, ExternalChecks,
         ExternalError, LogFormat, Mapped, Mapping, MappingSettings, NoMapping, NumberEncoding, OnInvalidRecord,
         OnMassRefusal, OnRetriesExhausted, PayloadFormat, SecretPolicy, SpoolSync, SubscriptionType, Token,
         TopicMappings,

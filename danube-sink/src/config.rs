@@ -14,22 +14,29 @@ pub use danube_sink_config::{
     Value, environment, json_schema, schema, template,
 };
 use danube_sink_config::{
-    BrokerTarget, ExternalChecks, SecretPolicy, load_for, load_struct, load_tasks_for, load_text_for,
+    BrokerTarget, ExternalChecks, ExternalError, SecretPolicy, load_for, load_struct, load_tasks_for, load_text_for,
 };
 pub(crate) use danube_sink_config::{TemplateKind, environment_of, json_schema_of, template_of};
 use private::GeneratedConnector;
 use serde::de::DeserializeOwned;
 
 #[doc(inline)]
-pub use crate::record::{Field, Metadata, NotAField, NotAPointer, Pointer, Pointers};
-use crate::{credentials, schema as decoders};
+pub use crate::record::{Field, Metadata, MetadataColumns, NotAField, NotAPointer, Pointer, Pointers};
+use crate::{credentials, filter, schema as decoders};
 
 /// The checks for the broker of the file, with its certificates and token.
 const REMOTE: ExternalChecks = ExternalChecks {
     broker: BrokerTarget::Remote(credentials::check),
-    decoding: decoders::check_decoding,
+    mapping: check_mapping,
     secrets: SecretPolicy::Read,
 };
+
+/// Checks the schemas and the expression of a mapping.
+pub(crate) fn check_mapping(settings: &MappingSettings) -> Vec<ExternalError> {
+    let mut errors = decoders::check_decoding(&settings.decoding);
+    errors.extend(settings.filter.as_deref().and_then(|expression| filter::check(expression).err()));
+    errors
+}
 
 /// What a configuration is loaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     error::{ConnectorError, ConnectorResult},
     fields::Fields,
-    record::{Field, Metadata, SinkRecord},
+    record::{Field, MetadataColumns, SinkRecord},
 };
 
 /// Serializer of records as JSON rows: one object on one line. Payload values stay as the producer wrote them, so that no
@@ -50,10 +50,10 @@ pub struct JsonRow {
 
 impl JsonRow {
     /// Creates a serializer for these columns, by name, or without them for all fields of the payload; metadata follows.
-    pub fn new(columns: Option<&BTreeMap<String, Field>>, metadata: &[Metadata]) -> Self {
+    pub fn new(columns: Option<&BTreeMap<String, Field>>, metadata: impl Into<MetadataColumns>) -> Self {
+        let metadata = metadata.into();
         let columns_of_payload = columns.into_iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
-        let of_message = metadata.iter().map(|which| (which.as_str(), Field::Metadata(*which)));
-        Self::of(columns.is_none(), columns_of_payload.chain(of_message))
+        Self::of(columns.is_none(), columns_of_payload.chain(metadata.fields()))
     }
 
     /// Creates a serializer for all fields of the payload and, after them, these fields by name: metadata under names of the
@@ -149,6 +149,7 @@ impl<'de> Visitor<'de> for UniqueNames<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Metadata;
 
     fn row(columns: &[(&str, &str)], payload: &'static str) -> ConnectorResult<String> {
         let columns: BTreeMap<_, _> =

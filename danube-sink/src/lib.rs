@@ -68,6 +68,7 @@ mod deduplication;
 pub mod dev;
 mod error;
 mod fields;
+mod filter;
 mod grammar;
 pub mod guide;
 mod json_row;
@@ -85,14 +86,15 @@ mod spool;
 mod template;
 #[cfg(feature = "dev")]
 pub mod testing;
+mod time_unit;
 
 pub use self::{
     batch::{Batch, Group, Joined, TopicMappingsExt, Verdict, in_parts},
     cli::{Catalog, main},
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
-        OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer, Secret, Setting,
-        SpoolSync, SubscriptionType, Token, TopicMapping, TopicMappings,
+        MetadataColumns, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer,
+        Secret, Setting, SpoolSync, SubscriptionType, Token, TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     deduplication::{Deduplication, Fresh},
@@ -104,8 +106,9 @@ pub use self::{
     metrics::ConfigMetrics,
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
-    schema::{SchemaInfo, SchemaType},
+    schema::{ConfigSchemas, OnNewField, SchemaInfo, SchemaType},
     template::{NotATemplate, Template},
+    time_unit::TimeUnit,
 };
 
 /// What the `main.rs` of a connector needs.
@@ -116,10 +119,11 @@ pub mod prelude {
     pub use url::Url;
 
     pub use crate::{
-        Batch, ByteSize, ConfigMetrics, ConnectorConfig, ConnectorError, ConnectorResult, ConsumerConfig, ErrorExt,
-        Field, Fields, Group, Joined, JsonRow, Late, LoadConfig, Metadata, Parsed, PartialFailure, Pointer, Secret,
-        Setting, SinkConnector, SinkRecord, SinkRuntime, SubscriptionType, TargetFailure, Template, TopicMapping,
-        TopicMappings, TopicMappingsExt, Verdict, sink_connector,
+        Batch, ByteSize, ConfigMetrics, ConfigSchemas, ConnectorConfig, ConnectorError, ConnectorResult,
+        ConsumerConfig, ErrorExt, Field, Fields, Group, Joined, JsonRow, Late, LoadConfig, Metadata, MetadataColumns,
+        OnNewField, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime,
+        SubscriptionType, TargetFailure, Template, TimeUnit, TopicMapping, TopicMappings, TopicMappingsExt, Verdict,
+        sink_connector,
     };
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use danube_client::{DanubeClient, Producer};
+use danube_client::{DanubeClient, Producer, SchemaType};
 use danube_sink::dev::{BrokerOptions, EmbeddedBroker};
 use futures_util::future::join_all;
 
@@ -58,6 +58,18 @@ impl Broker {
     /// Creates a producer, and with it the topic.
     pub async fn producer(&self, topic: &str, name: &str, partitions: Option<usize>) -> Producer {
         producer(&self.url, topic, name, partitions).await
+    }
+
+    /// Registers a version of a JSON Schema, and creates a producer whose messages name it.
+    pub async fn producer_of_schema(&self, topic: &str, name: &str, subject: &str, definition: &str) -> Producer {
+        let client = DanubeClient::builder().service_url(&self.url).build().await.expect("a client");
+        let registry = client.schema();
+        let registration = registry.register_schema(subject).with_type(SchemaType::JsonSchema);
+        registration.with_schema_data(definition).execute().await.expect("the registry accepts the schema");
+        let producer = client.new_producer().with_topic(topic).with_name(name).with_schema_subject(subject);
+        let mut producer = producer.with_reliable_dispatch().build().expect("a producer");
+        producer.create().await.expect("a topic");
+        producer
     }
 
     /// Publishes numbered records through eight producers. Returns the confirmed numbers.

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{ConnectorConfig, DecodeOptions};
+use super::{ConnectorConfig, MappingSettings};
 use crate::setting::Secret;
 
 /// The token that authenticates the connector at the broker: a JWT, as `danube-admin security tokens create` prints it.
@@ -26,16 +26,16 @@ impl fmt::Display for Token {
     }
 }
 
-/// Checks the options for decoding payloads.
-pub type CheckDecoding = fn(&DecodeOptions) -> Vec<ExternalError>;
+/// Checks the settings of a mapping that another library understands: schemas and expressions.
+pub type CheckMapping = fn(&MappingSettings) -> Vec<ExternalError>;
 
 /// The checks of what a configuration names outside of the file.
 #[derive(Debug, Clone, Copy)]
 pub struct ExternalChecks {
     /// The broker, with its certificates and token.
     pub broker: BrokerTarget,
-    /// The options for decoding payloads.
-    pub decoding: CheckDecoding,
+    /// The schemas and expressions of each mapping.
+    pub mapping: CheckMapping,
     /// The secrets of the environment.
     pub secrets: SecretPolicy,
 }
@@ -53,7 +53,7 @@ pub enum SecretPolicy {
 impl ExternalChecks {
     /// No checks.
     pub const SKIP: Self =
-        Self { broker: BrokerTarget::Unchecked, decoding: |_| Vec::new(), secrets: SecretPolicy::Read };
+        Self { broker: BrokerTarget::Unchecked, mapping: |_| Vec::new(), secrets: SecretPolicy::Read };
 }
 
 /// The broker that a configuration is for.
@@ -72,6 +72,8 @@ pub enum BrokerTarget {
 pub struct ExternalError {
     /// The key that names it; none for the token.
     pub key: Option<&'static str>,
+    /// Where it is in the value, in bytes, if a part of the value is wrong.
+    pub offset: Option<usize>,
     /// The error.
     pub message: String,
     /// What to do.

@@ -16,7 +16,7 @@ pub use self::{
     enums::{
         LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SpoolSync, SubscriptionType,
     },
-    external::{BrokerTarget, CheckDecoding, ExternalChecks, ExternalError, SecretPolicy, Token},
+    external::{BrokerTarget, CheckMapping, ExternalChecks, ExternalError, SecretPolicy, Token},
     settings::{ConnectorConfig, ConsumerConfig, MappingSettings},
     topic_mappings::{Mapped, Mapping, NoMapping, TopicMappings},
 };

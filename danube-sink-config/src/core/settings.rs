@@ -206,6 +206,12 @@ settings! {
         sole_consumer: bool = boolean(false), in [Mapping];
         /// Whether one connector instance at a time writes this mapping, whatever `tasks` says: for tables with one writer
         single_writer: bool = boolean(false), in [Mapping];
+        /// CEL expression that keeps the records for which it is true, such as `payload.total > 100`
+        ///
+        /// Other records are acknowledged and counted, and are no dead letters. A record for which it fails, for example
+        /// because a field is missing, is invalid: `on_invalid_record` applies. It needs the feature `cel` of danube-sink.
+        filter as "where": Option<String> = none of ValueType::NON_EMPTY_STRING, in [Mapping],
+            example "\"payload.total > 100 && !(key in ['test', 'demo'])\"";
         /// Format of messages without a schema
         payload_format: PayloadFormat = word(PayloadFormat::Auto), in [Mapping];
         /// Schema version that every message must have

@@ -18,7 +18,7 @@
 /// `DEFAULT` is `required`, `integer(100)`, `milliseconds(1_000)`, `word(Enum::Variant)`, `boolean(false)`, `none` (an `Option`),
 /// `literal("TOML", value)` for any other, `described("words")` for a value that follows from others, or, in `Struct(core)`,
 /// `inherited(core.field)` of a `ConnectorConfig`. The value type is that of the Rust type unless `of` names another. A field
-/// whose key has another name is a `Duration`, and its key a number of milliseconds.
+/// whose key has another name is a `Duration`, and its key a number of milliseconds; with `field as "key"` it is of any type.
 /// Behind `in` may stand `alias Table "name"`, `variable "NAME"` and `example "TOML"`.
 macro_rules! settings {
     (
@@ -26,7 +26,7 @@ macro_rules! settings {
         $name:ident $(($core:ident))? {
             $(
                 #[doc = $doc:literal] $(#[doc = $more:literal])*
-                $field:ident $(($key:literal))?: $type:ty = $default:ident $(($($argument:tt)*))? $(of $value_type:expr)?,
+                $field:ident $(($key:literal))? $(as $name_in_file:literal)?: $type:ty = $default:ident $(($($argument:tt)*))? $(of $value_type:expr)?,
                 in [$($section:ident),+]
                 $(, alias $alias_in:ident $alias:literal)* $(, variable $variable:literal)? $(, example $example:literal)?;
             )+
@@ -37,7 +37,7 @@ macro_rules! settings {
         #[allow(unreachable_pub, reason = "of a test too")]
         pub struct $name {
             $(
-                #[doc = concat!("`", settings!(@name $field $($key)?), "`:", $doc)]
+                #[doc = concat!("`", settings!(@name $field $($key)? $($name_in_file)?), "`:", $doc)]
                 $(#[doc = $more])*
                 #[doc = ""]
                 #[doc = settings!(@default_doc $default $($($argument)*)?)]
@@ -59,7 +59,7 @@ macro_rules! settings {
                     default: settings!(@key_default $default $($($argument)*)?),
                     $(source: schema::ValueSource::FileOrVariable($variable),)?
                     $(example: Some($example),)?
-                    ..schema::KeySpec::new(settings!(@name $field $($key)?))
+                    ..schema::KeySpec::new(settings!(@name $field $($key)? $($name_in_file)?))
                 })) $(.of_type($value_type))?,)+
             };
 

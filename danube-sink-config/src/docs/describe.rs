@@ -29,6 +29,9 @@ pub(super) fn describe(value_type: &ValueType) -> String {
         ValueType::Secret => "A secret".to_owned(),
         ValueType::Array { of, .. } => format!("An array; each value: {}", lower(&describe(of))),
         ValueType::Map { of, .. } => format!("A table; each value: {}", lower(&describe(of))),
+        ValueType::ArrayOrTable { items, .. } => {
+            format!("An array; each value: {}. Or a table with such keys", lower(&describe(items)))
+        }
         ValueType::OneOf(choices) => alternatives(ConstStr::new("One of "), choices).to_string(),
         ValueType::Table(_) => "A table".to_owned(),
         ValueType::Any => "A value".to_owned(),

@@ -37,6 +37,7 @@ pub(super) fn example(value_type: &ValueType) -> Option<String> {
             let entries: Option<Vec<String>> = (1..=min).map(|n| Some(format!("key{n} = {}", example(of)?))).collect();
             format!("{{ {} }}", entries?.join(", ")).replace("{  }", "{}")
         }
+        ValueType::ArrayOrTable { items, .. } => format!("[{}]", example(items)?),
         ValueType::OneOf(choices) => match choices.first()? {
             ValueRef::String(text) => format!("\"{text}\""),
             ValueRef::Integer(number) => number.to_string(),

@@ -189,7 +189,7 @@ fn resolve<'d>(
             defaults: &code_defaults(decl.mapping_defaults, keys.diagnostics),
             own_names: &decl.mapping_keys.iter().map(|spec| spec.name).collect::<Vec<_>>(),
             host: &host_name(environment),
-            decoding: checks.decoding,
+            checks: checks.mapping,
             ..MappingContext::new(&core)
         };
         let common_names = common_names();

@@ -1,12 +1,14 @@
 //! Reads the array of topic mappings: the common keys of each, and the connector's own.
 
+use std::ops::Range;
+
 use super::{
     core_keys::{self, Core, ParsedMapping},
     cross_checks,
 };
 use crate::{
     core::{
-        CheckDecoding, ConnectorConfig, ExternalChecks, MappingSettings, SubscriptionType,
+        CheckMapping, ConnectorConfig, ExternalChecks, MappingSettings, SubscriptionType,
         key::{MAPPING_LISTS, Section, mapping_keys},
     },
     report::diagnostic::{Diagnostic, Diagnostics},
@@ -23,15 +25,18 @@ pub(crate) struct MappingContext<'r> {
     /// The names of the connector's own keys, as far as they are known.
     pub(crate) own_names: &'r [&'r str],
     pub(crate) host: &'r str,
-    pub(crate) decoding: CheckDecoding,
+    pub(crate) checks: CheckMapping,
 }
 
 impl<'r> MappingContext<'r> {
     /// That of a connector of which nothing is known.
     pub(crate) fn new(core: &'r Core) -> Self {
-        Self { core, defaults: &EMPTY, own_names: &[], host: "", decoding: ExternalChecks::SKIP.decoding }
+        Self { core, defaults: &EMPTY, own_names: &[], host: "", checks: ExternalChecks::SKIP.mapping }
     }
 }
+
+/// The length of a quotation mark around a string of the file.
+const QUOTE: usize = 1;
 
 static EMPTY: Table = Table::EMPTY;
 
@@ -105,8 +110,7 @@ pub(crate) fn parse_one<'a>(
     context: MappingContext<'_>,
     diagnostics: &mut Diagnostics,
 ) -> ParsedMapping<'a> {
-    let MappingContext { core: Core { config: core, table: core_table }, defaults, own_names, host, decoding } =
-        context;
+    let MappingContext { core: Core { config: core, table: core_table }, defaults, own_names, host, checks } = context;
     let inherited = |spec: &KeySpec| {
         let root = core_table.get(spec.name).map(|entry| &entry.value);
         let of_file = root.filter(|value| matches!(value.origin, Origin::File | Origin::Variable(_)));
@@ -127,12 +131,24 @@ pub(crate) fn parse_one<'a>(
             core_keys::require(key, Section::Mapping, file_table, &keys, diagnostics);
         }
     }
-    for error in decoding(&settings.decoding) {
+    for error in checks(&settings) {
         let key = error.key.unwrap_or_default();
-        let span = table.value(key).and_then(|value| value.span.clone());
+        let span = table.value(key).and_then(|value| part(value, error.offset));
         diagnostics.push(Diagnostic::new(format!("`{key}`: {}", error.message), error.help).at(span));
     }
     ParsedMapping { title, file_table, table, settings }
+}
+
+/// The bytes of the file that a part of a value begins with. The whole value, if it is not written as it is read.
+fn part(value: &Value, offset: Option<usize>) -> Option<Range<usize>> {
+    let span = value.span.clone()?;
+    match (&value.content, offset) {
+        (Content::String(text), Some(offset)) if span.len() == text.len() + 2 * QUOTE && offset < text.len() => {
+            let start = span.start + QUOTE + offset;
+            Some(start..start + 1)
+        }
+        _ => Some(span),
+    }
 }
 
 /// The names of the common keys, which are no keys of the connector's own.

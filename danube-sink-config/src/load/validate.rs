@@ -28,7 +28,10 @@ pub(crate) fn validate(value: &Value, value_type: &ValueType) -> Diagnostics {
         }
     }
     match (&value.content, value_type) {
-        (Content::Array(items), ValueType::Array { of, .. }) => {
+        (Content::Table(table), ValueType::ArrayOrTable { keys, .. }) => {
+            validate_table(table, &TableKeys { title: NESTED_TABLE, keys, known: &[] }, &mut diagnostics);
+        }
+        (Content::Array(items), ValueType::Array { of, .. } | ValueType::ArrayOrTable { items: of, .. }) => {
             items.iter().for_each(|item| diagnostics.append(validate(item, of)));
         }
         (Content::Table(table), ValueType::Map { of, .. }) => {

@@ -29,6 +29,11 @@ impl Diagnostic {
         Self { key: Some(key.into()), ..Self::new(message, help) }
     }
 
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn at(mut self, span: Option<Range<usize>>) -> Self {
         self.span = span;
         self

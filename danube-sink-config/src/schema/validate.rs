@@ -74,6 +74,12 @@ impl ValueType {
                 ValueRef::Table(_) => violation("the table has too many or too few keys", counted(*min, *max, " key")),
                 _ => Some(value.unexpected("a table", "write it in braces: `{ key = value }`")),
             },
+            Self::ArrayOrTable { .. } => match value {
+                ValueRef::Array(_) | ValueRef::Table(_) => None,
+                _ => Some(
+                    value.unexpected("an array or a table", "write it in brackets, or in braces: `{ key = value }`"),
+                ),
+            },
             Self::OneOf(choices) if value.is_among(choices) => None,
             Self::OneOf(choices) => {
                 violation("not one of the allowed values", alternatives(ConstStr::new("write "), choices))

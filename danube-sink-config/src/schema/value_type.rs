@@ -104,6 +104,13 @@ pub enum ValueType {
         /// The most keys.
         max: usize,
     },
+    /// An array of values of one type, or a table with these keys.
+    ArrayOrTable {
+        /// The type of each value of an array.
+        items: &'static ValueType,
+        /// The keys of a table.
+        keys: &'static [KeySpec],
+    },
     /// One of these strings or integers, to the letter.
     OneOf(&'static [ValueRef<'static>]),
     /// A table with these keys.
@@ -142,7 +149,7 @@ impl ValueType {
     /// The type of each value in an array or map.
     pub const fn item(&self) -> &Self {
         match self {
-            Self::Array { of, .. } | Self::Map { of, .. } => of,
+            Self::Array { of, .. } | Self::Map { of, .. } | Self::ArrayOrTable { items: of, .. } => of,
             _ => &Self::Any,
         }
     }

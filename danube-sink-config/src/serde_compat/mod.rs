@@ -113,12 +113,8 @@ fn resolve_mappings(
         let Content::Table(table) = &section.value.content else { continue };
         let Some(entry) = mappings::entry(table) else { continue };
         let own_names: Vec<&str> = mapping_keys_of(table).filter(|key| !common.contains(key)).collect();
-        let context = MappingContext {
-            own_names: &own_names,
-            host: &host,
-            decoding: checks.decoding,
-            ..MappingContext::new(core)
-        };
+        let context =
+            MappingContext { own_names: &own_names, host: &host, checks: checks.mapping, ..MappingContext::new(core) };
         let Some(parsed) = mappings::parse(table, &section.key, context, diagnostics) else { continue };
         let resolved = parsed.into_iter().map(|mapping| {
             let mut table = mapping.table;

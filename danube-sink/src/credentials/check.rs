@@ -21,7 +21,7 @@ pub(crate) fn check(config: &ConnectorConfig) -> Vec<ExternalError> {
         // The message about the URL names it.
         let named = key.filter(|key| *key != URL);
         let message = named.map_or_else(|| message.clone(), |key| format!("`{key}`: {message}"));
-        found.push(ExternalError { key, message, help });
+        found.push(ExternalError { key, offset: None, message, help });
     };
     let (certificate, private_key) = (config.tls_cert_file.as_deref(), config.tls_key_file.as_deref());
 

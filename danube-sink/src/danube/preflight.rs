@@ -1,4 +1,4 @@
-//! Probes of the broker for `check`, before any record flows.
+//! Calls to the broker before any record flows: probes for `check`, and the schemas of mappings.
 
 use super::{DanubeBroker, connection::Purpose, schema_info};
 use crate::{pipeline::BrokerFailure, schema::SchemaInfo};
@@ -9,10 +9,11 @@ impl DanubeBroker {
         self.connections.service(Purpose::Lookup).await.map(drop)
     }
 
-    /// Looks up the latest schema of a subject.
-    pub(crate) async fn latest_schema(&self, subject: &str) -> Result<SchemaInfo, BrokerFailure> {
+    /// Looks up the latest schema of a subject, and the id of the subject's schemas.
+    pub(crate) async fn latest_schema(&self, subject: &str) -> Result<(u64, SchemaInfo), BrokerFailure> {
         let link = self.connections.service(Purpose::Lookup).await?;
         let registry = link.transport.client.schema();
-        schema_info(link.call(async { Ok(registry.get_latest_schema(subject).await?) }).await?)
+        let found = link.call(async { Ok(registry.get_latest_schema(subject).await?) }).await?;
+        Ok((found.schema_id, schema_info(found)?))
     }
 }

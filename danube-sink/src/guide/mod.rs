@@ -8,6 +8,8 @@
 //! | [Batching](batching) | when a batch closes, and the broker's window |
 //! | [Spool](spool) | keep messages on a disk of one's own, for outages, restarts and large batches |
 //! | [Schemas](schemas) | from the bytes of a payload to values and types |
+//! | [Filtering](filtering) | keep the records for which an expression is true |
+//! | [Tables](tables) | names for metadata, numbers as times, tables made from registered schemas, new fields |
 //! | [Errors and dead letters](errors) | what the runtime does with each error |
 //! | [Testing a connector](testing) | unit tests, runs against the embedded broker, the conformance kit |
 //! | [Operating](operating) | commands, health, metrics, logs, Kubernetes, and what the broker may lose |
@@ -20,6 +22,8 @@
 //! | a plugin in a worker; a component in a pipeline file | a program of its own: `#[sink_connector]` writes its `main` |
 //! | `SinkTask.put`, `preCommit` | [`process_batch`](crate::SinkConnector::process_batch); its answer decides what is acknowledged |
 //! | offsets of a consumer group | acknowledgements of single messages of a durable subscription |
+//! | the transform `Filter`; Vector's `filter` | `where`: see [Filtering](filtering) |
+//! | `auto.create`, `auto.evolve` of JDBC sinks | tables from registered schemas, `on_new_field`: see [Tables](tables) |
 //! | `errors.tolerance`, `errors.deadletterqueue.topic.name` | `on_invalid_record`, `dead_letter_topic` |
 //! | `tasks.max` | `tasks`, and more processes on one Shared subscription |
 //! | `batch.count`, `batch.period`; `batch.max_events`, `batch.timeout_secs` | `batch_size`, `flush_interval_ms` |
@@ -48,6 +52,14 @@ pub mod spool {
 
 pub mod schemas {
     #![doc = include_str!("schemas.md")]
+}
+
+pub mod filtering {
+    #![doc = include_str!("filtering.md")]
+}
+
+pub mod tables {
+    #![doc = include_str!("tables.md")]
 }
 
 pub mod errors {

@@ -93,6 +93,7 @@ impl Mapping {
             "missing": state.missing.as_ref().map(|outage| &outage.reason),
             "settled": numbers.settled.get(),
             "skipped": numbers.skipped.get(),
+            "filtered": numbers.filtered.get(),
             "dead_letters": numbers.dead_letters.get(),
             "retries": numbers.retries.get(),
             "mass_refusals": numbers.mass_refusals.get(),
@@ -218,12 +219,17 @@ impl MappingObserver {
         self.0.numbers.skipped.add(records as u64);
     }
 
+    /// Counts records that the mapping's filter did not keep.
+    pub(crate) fn filtered(&self, records: usize) {
+        self.0.numbers.filtered.add(records as u64);
+    }
+
     /// Counts dead letters that the broker accepted.
     pub(crate) fn dead_lettered(&self, records: usize) {
         self.0.numbers.dead_letters.add(records as u64);
     }
 
-    /// Counts settled records: delivered, skipped or dead-lettered. `delivery` is the time since they were published,
+    /// Counts settled records: delivered, skipped, filtered or dead-lettered. `delivery` is the time since they were published,
     /// `in_hand` since they were received.
     pub(crate) fn settled(&self, records: usize, delivery: Latencies, in_hand: Latencies) {
         let numbers = &self.0.numbers;

@@ -90,7 +90,7 @@ pub(super) const MAPPING: &[Metric<Mapping>] = &[
         name: "settle_records",
         kind: Counter,
         labels: &[],
-        help: "Records settled: delivered, skipped, or written to the dead-letter topic",
+        help: "Records settled: delivered, skipped, filtered, or written to the dead-letter topic",
         write: |mapping, samples| samples.counter(&mapping.numbers.settled),
     },
     Metric {
@@ -99,6 +99,13 @@ pub(super) const MAPPING: &[Metric<Mapping>] = &[
         labels: &[],
         help: "Invalid records skipped",
         write: |mapping, samples| samples.counter(&mapping.numbers.skipped),
+    },
+    Metric {
+        name: "filtered_records",
+        kind: Counter,
+        labels: &[],
+        help: "Records that the mapping's expression `where` did not keep",
+        write: |mapping, samples| samples.counter(&mapping.numbers.filtered),
     },
     Metric {
         name: "settle_dead_letters",

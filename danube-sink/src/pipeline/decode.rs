@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     config::{ConnectorConfig, OnInvalidRecord},
+    filter::Filter,
     observe::{Closed, Stage},
+    record::SinkRecord,
     schema::{DecodeOptions, Decoder, ExpectedSchema, Opened, Problem, SchemaCache},
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct Decoding {
     mapping: Arc<Mapping>,
     options: Arc<DecodeOptions>,
     expected: ExpectedSchema,
+    /// The filter; an invalid one makes every record invalid.
+    filter: Option<Result<Filter, String>>,
     /// Most recently used first.
     remembered: Vec<Remembered>,
     /// The run in decoding.
@@ -53,6 +57,19 @@ struct Remembered {
     decoder: Arc<Decoder>,
     /// Why messages with this schema are rejected.
     mismatch: Option<String>,
+}
+
+/// Runs of records that are all kept, or all not: each has its length.
+#[derive(Default)]
+struct Segments(Vec<(usize, bool)>);
+
+impl Segments {
+    fn push(&mut self, is_kept: bool) {
+        match self.0.last_mut() {
+            Some((count, kept)) if *kept == is_kept => *count += 1,
+            _ => self.0.push((1, is_kept)),
+        }
+    }
 }
 
 /// An outage of the registry: the schema of the next record cannot be looked up.
@@ -73,12 +90,14 @@ impl Decoding {
     ) -> Self {
         let options = Arc::new(mapping.settings.decoding.clone());
         let expected = ExpectedSchema::of(&mapping.settings);
+        let filter = mapping.settings.filter.as_deref().map(Filter::of);
         Self {
             broker,
             schemas,
             mapping,
             options,
             expected,
+            filter,
             remembered: Vec::new(),
             current: None,
             outage: None,
@@ -135,12 +154,18 @@ impl Decoding {
         self.outage = None;
     }
 
-    /// Decodes records at the front of the run into the batch: valid ones, or a single invalid one.
+    /// Decodes records at the front of the run into the batch: valid ones, or a single invalid one. Settles those that the
+    /// filter does not keep.
     async fn decode(&mut self, run: &mut PendingRun, (records, bytes): (usize, usize), batch: &mut Batch) {
         let Some(first) = run.entries().first() else { return };
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
         if let Some(decision) = decisions.and_then(|decisions| decisions.take(&first.id)) {
             return batch.push_decided(run.split_to(1), decision);
+        }
+        // Whatever the schema of a record is that is not kept.
+        let dropped = self.dropped(run);
+        if dropped > 0 {
+            return self.settle_filtered(run.split_to(dropped));
         }
         let key = first.source().schema;
         let known = match self.decoder(key).await {
@@ -158,52 +183,91 @@ impl Decoding {
         if let Some(mismatch) = &known.mismatch {
             return self.invalid(run, Some(&known.decoder), mismatch.clone(), batch);
         }
-        let (mut valid, mut size, mut invalid) = (0, 0, None);
         let needs_no_look = known.decoder.fixed_content().is_some_and(|content| run.share(&known.decoder, content));
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
-        if needs_no_look && decisions.is_none() && run.has_one_source && run.len() <= records && run.bytes() <= bytes {
+        if needs_no_look
+            && self.filter.is_none()
+            && decisions.is_none()
+            && run.has_one_source
+            && run.len() <= records
+            && run.bytes() <= bytes
+        {
             self.records += run.len();
             self.bytes += run.bytes();
             return batch.push(run.split_to(run.len()));
         }
         let is_decided = |id| decisions.is_some_and(|decisions| decisions.is_known(id));
-        for entry in run
-            .entries()
-            .iter()
-            .take(records)
-            .take_while(|entry| entry.source().schema == key && !is_decided(&entry.id))
-        {
+        let (mut kept, mut size, mut looked_at, mut segments) = (0, 0, 0, Segments::default());
+        let mut invalid = None;
+        for entry in run.entries().iter().take_while(|entry| entry.source().schema == key && !is_decided(&entry.id)) {
+            if kept == records || size >= bytes || looked_at == RECORDS_AT_ONCE.max(records) {
+                break;
+            }
             if !needs_no_look {
                 let opened = match known.decoder.open(&entry.bytes) {
                     Err(_) if entry.is_tombstone() => Ok(Opened::tombstone()),
                     opened => opened,
                 };
                 match opened {
-                    Ok(opened) => run.decode(valid, &known.decoder, opened),
+                    Ok(opened) => run.decode(looked_at, &known.decoder, opened),
                     Err(problem) => {
-                        invalid = Some(problem);
+                        invalid = Some(problem.to_string());
                         break;
                     }
                 }
             }
-            valid += 1;
-            size += entry.bytes.len();
-            if size >= bytes {
-                break;
+            match self.keeps(run, looked_at) {
+                Ok(keeps) => {
+                    segments.push(keeps);
+                    looked_at += 1;
+                    kept += usize::from(keeps);
+                    size += if keeps { entry.bytes.len() } else { 0 };
+                    self.bytes += entry.bytes.len();
+                }
+                Err(reason) => {
+                    invalid = Some(reason);
+                    break;
+                }
             }
         }
-        self.records += valid + 1;
-        self.bytes += size;
-        if valid > 0 {
-            batch.push(run.split_to(valid));
+        self.records += looked_at + 1;
+        for (count, is_kept) in segments.0 {
+            let segment = run.split_to(count);
+            if is_kept { batch.push(segment) } else { self.settle_filtered(segment) }
         }
         if let Some(problem) = invalid {
             let reason = match known.decoder.info() {
-                None => problem.to_string(),
+                None => problem,
                 Some(schema) => format!("{problem} (schema {} version {})", schema.subject, schema.version),
             };
             self.invalid(run, Some(&known.decoder), reason, batch);
         }
+    }
+
+    /// How many records at the front of a run the filter does not keep, if it needs no payload.
+    fn dropped(&self, run: &PendingRun) -> usize {
+        let Some(Ok(filter)) =
+            self.filter.as_ref().filter(|filter| matches!(filter, Ok(filter) if !filter.reads_payload()))
+        else {
+            return 0;
+        };
+        let decisions = &self.mapping.decisions;
+        let is_dropped = |record: &SinkRecord| filter.keeps(record) == Ok(false) && !decisions.is_known(record.id());
+        run.records().take_while(is_dropped).count()
+    }
+
+    /// Whether the filter keeps a record whose payload is decoded.
+    fn keeps(&self, run: &PendingRun, index: usize) -> Result<bool, String> {
+        match &self.filter {
+            None => Ok(true),
+            Some(filter) => filter.as_ref().map_err(Clone::clone)?.keeps(&run.record(index)),
+        }
+    }
+
+    /// Settles records that the filter does not keep. They need no write, and so wait for none.
+    fn settle_filtered(&self, run: PendingRun) {
+        self.mapping.observer.filtered(run.len());
+        run.settle();
     }
 
     /// Rejects the first record of the run as invalid.

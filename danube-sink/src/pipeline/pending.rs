@@ -75,6 +75,11 @@ impl PendingRun {
         self.chunk.share(decoder, content)
     }
 
+    /// A record by its index in the run.
+    pub(crate) fn record(&self, index: usize) -> SinkRecord {
+        SinkRecord::of(Arc::clone(&self.chunk), self.range.start + u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
     pub(crate) fn first(&self) -> Option<SinkRecord> {
         self.records().next()
     }

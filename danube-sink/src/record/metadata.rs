@@ -7,13 +7,10 @@ use danube_sink_config::{
     schema::{ValueType, suggest},
 };
 
-/// A piece of a record's metadata, as a setting of connectors that write it on request.
+/// A piece of a record's metadata: `topic`, `partition`, `offset`, `publish_time`, `producer`, `key` or `id`.
 ///
-/// `SinkRecord::metadata` gives its value. By convention it is a key of the topic mapping, an array that is empty by default:
-///
-/// ```toml
-/// metadata = ["topic", "partition", "offset", "publish_time", "producer", "key", "id"]
-/// ```
+/// `SinkRecord::metadata` gives its value. [`MetadataColumns`](super::MetadataColumns) is the setting of connectors that write
+/// it on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Metadata {
     /// The topic, without a partition's suffix; a string.
@@ -43,6 +40,12 @@ impl Metadata {
     /// Name in the configuration.
     pub const fn as_str(self) -> &'static str {
         Self::WORDS[self as usize]
+    }
+
+    /// The one of exactly this name.
+    #[cfg(feature = "cel")]
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metadata| metadata.as_str() == name)
     }
 
     pub(super) fn from_word(text: &str) -> Option<Self> {

@@ -5,6 +5,7 @@ mod chunk;
 mod field;
 mod id;
 mod metadata;
+mod metadata_columns;
 mod pointer;
 mod pointers;
 mod source;
@@ -22,6 +23,7 @@ pub use self::{
     field::{Field, NotAField},
     id::RecordId,
     metadata::Metadata,
+    metadata_columns::MetadataColumns,
     pointer::{NotAPointer, Pointer},
     pointers::Pointers,
 };
@@ -31,7 +33,7 @@ pub(crate) use self::{
     source::MessageSource,
 };
 use crate::schema::{
-    SchemaInfo,
+    SchemaInfo, TableSchema,
     time::{Unit, timestamp},
 };
 
@@ -167,6 +169,15 @@ impl SinkRecord {
         self.decoded().decoder.as_ref()?.info()
     }
 
+    /// The columns of a table for payloads of the message's schema; `None` without a schema. Records of one schema version
+    /// share them, so that comparing pointers finds a new version.
+    ///
+    /// # Errors
+    /// Why the schema has none, such as one of plain text.
+    pub fn table_schema(&self) -> Option<Result<&Arc<TableSchema>, &str>> {
+        self.decoded().decoder.as_ref()?.table_schema()
+    }
+
     /// The message's id, for idempotent writes.
     pub fn id(&self) -> &RecordId {
         &self.entry().id
@@ -212,7 +223,17 @@ impl SinkRecord {
         }
     }
 
-    fn published(&self) -> String {
+    /// The payload's own text, if it is JSON and was not decoded yet.
+    #[cfg(feature = "cel")]
+    pub(crate) fn borrowed_json(&self) -> Option<&str> {
+        if self.entry().value.get().is_some() {
+            return None;
+        }
+        self.decoded().content.json(self.bytes())
+    }
+
+    /// The publish time: RFC 3339 in UTC with six decimals.
+    pub(crate) fn published(&self) -> String {
         let time = i64::try_from(self.publish_time()).unwrap_or(i64::MAX);
         format!("{}Z", timestamp(time, Unit::Micros))
     }

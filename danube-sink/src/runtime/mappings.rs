@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use crate::{
-    config::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
+    config::{
+        ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType,
+        check_mapping,
+    },
     error::{ConnectorError, ConnectorResult},
     pipeline::DEFAULT_WINDOW,
-    schema::check_decoding,
 };
 
 /// The settings of each consumer's mapping; the core settings for a consumer without a mapping.
@@ -55,7 +57,7 @@ fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResul
         );
         return Err(ConnectorError::configuration(text));
     }
-    if let Some(problem) = check_decoding(&settings.decoding).first() {
+    if let Some(problem) = check_mapping(&settings).first() {
         let text = format!("{}: {}: {}", settings.consumer.topic, problem.message, problem.help);
         return Err(ConnectorError::configuration(text));
     }

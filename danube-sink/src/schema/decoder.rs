@@ -1,6 +1,9 @@
 //! Decoder of payloads: a compiled schema.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use danube_sink_config::PayloadFormat;
@@ -14,8 +17,8 @@ use super::json_schema::JsonSchema;
 #[cfg(feature = "protobuf")]
 use super::protobuf::Protobuf;
 use super::{
-    Content, DecodeOptions, NumberEncoding, Problem, SchemaInfo, SchemaType, json, limits::MAX_DEFINITION_BYTES,
-    number, text,
+    Content, DecodeOptions, NumberEncoding, Problem, SchemaInfo, SchemaType, TableSchema, json,
+    limits::MAX_DEFINITION_BYTES, number, text,
 };
 
 /// Decoder of payloads by a schema, which is compiled once.
@@ -43,10 +46,12 @@ pub struct Decoder {
     reads_values: AtomicBool,
     /// Whether the connector reads JSON text, so that possible JSON is checked immediately.
     reads_json: AtomicBool,
+    /// The columns of the schema, once they are requested.
+    table: OnceLock<Result<Arc<TableSchema>, String>>,
 }
 
 #[derive(Debug)]
-enum Format {
+pub(super) enum Format {
     Auto,
     Json,
     #[cfg(feature = "json-schema")]
@@ -81,7 +86,13 @@ impl Decoder {
     /// Compiles a schema. If it cannot be used, decoding of every payload fails with the reason.
     pub fn new(info: SchemaInfo, options: &DecodeOptions) -> Self {
         let format = compile(&info, options).map_err(|reason| format!("the schema cannot be used: {reason}"));
-        Self { info: Some(info), format, reads_values: AtomicBool::default(), reads_json: AtomicBool::default() }
+        Self {
+            info: Some(info),
+            format,
+            reads_values: AtomicBool::default(),
+            reads_json: AtomicBool::default(),
+            table: OnceLock::new(),
+        }
     }
 
     /// Creates a decoder for messages without a schema.
@@ -92,12 +103,28 @@ impl Decoder {
             PayloadFormat::Text => Format::Text,
             PayloadFormat::Bytes => Format::Bytes,
         });
-        Self { info: None, format, reads_values: AtomicBool::default(), reads_json: AtomicBool::default() }
+        Self {
+            info: None,
+            format,
+            reads_values: AtomicBool::default(),
+            reads_json: AtomicBool::default(),
+            table: OnceLock::new(),
+        }
     }
 
     /// The schema, if any.
     pub fn info(&self) -> Option<&SchemaInfo> {
         self.info.as_ref()
+    }
+
+    /// The columns of a table for payloads of the schema; `None` without a schema.
+    ///
+    /// # Errors
+    /// Why the schema has none: it cannot be used, or describes no object, record or message.
+    pub fn table_schema(&self) -> Option<Result<&Arc<TableSchema>, &str>> {
+        let info = self.info.as_ref()?;
+        let read = || TableSchema::of(info, self.format.as_ref().map_err(Clone::clone)?).map(Arc::new);
+        Some(self.table.get_or_init(read).as_ref().map_err(String::as_str))
     }
 
     /// Decodes a payload as a JSON value, like [`SinkRecord::payload`](crate::SinkRecord::payload).

@@ -50,6 +50,7 @@ mod raw_bytes;
 mod registry;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 mod requested;
+mod table;
 mod text;
 pub(crate) mod time;
 
@@ -66,4 +67,5 @@ pub use self::{
     decoder::Decoder,
     info::{SchemaInfo, SchemaType},
     problem::Problem,
+    table::{ColumnKind, ConfigSchemas, OnNewField, SchemaColumn, TableSchema, new_columns},
 };

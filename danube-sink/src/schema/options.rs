@@ -10,12 +10,14 @@ pub(crate) fn check(options: &DecodeOptions) -> Vec<ExternalError> {
         let message = check_reader_schema(schema).err()?;
         Some(ExternalError {
             key: Some("avro_reader_schema"),
+            offset: None,
             message,
             help: "use the text of an Avro schema in JSON".to_owned(),
         })
     });
     let validation = (options.validate_json_schema && !cfg!(feature = "json-schema")).then(|| ExternalError {
         key: Some("validate_json_schema"),
+        offset: None,
         message: "`validate_json_schema` needs the feature `json-schema` of danube-sink, which is disabled".to_owned(),
         help: "enable the feature in Cargo.toml, or remove the key".to_owned(),
     });

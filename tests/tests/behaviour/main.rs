@@ -7,6 +7,7 @@ mod check;
 mod commands;
 mod delivery;
 mod faults;
+mod filtering;
 mod health;
 mod invalid_records;
 mod killed;

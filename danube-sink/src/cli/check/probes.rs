@@ -47,7 +47,8 @@ impl BrokerProbes<'_> {
     }
 
     pub(super) async fn subject(&mut self, subject: &str) {
-        let found = self.broker.latest_schema(subject).await.map_err(|failure| failure.message);
+        let found =
+            self.broker.latest_schema(subject).await.map(|(_, schema)| schema).map_err(|failure| failure.message);
         let name = match &found {
             Ok(schema) => format!("schema {subject}, latest version {}, {}", schema.version, schema.schema_type),
             Err(_) => format!("schema {subject}"),

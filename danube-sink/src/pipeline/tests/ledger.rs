@@ -37,6 +37,8 @@ struct Book {
     /// Processes are killed or taken over: records that are written once more are counted, and order holds for the first
     /// time that each is written.
     repeats: Option<usize>,
+    /// The filter of the mapping keeps these messages, and no others.
+    keeps: Option<fn(usize) -> bool>,
 }
 
 /// The domain in which records are written in order.
@@ -85,6 +87,11 @@ impl Entry {
 impl Ledger {
     pub(super) fn exhausted_to_dead_letters(&self) {
         self.book().exhausted_to_dead_letters = true;
+    }
+
+    /// The filter of the mapping keeps these messages, and no others.
+    pub(super) fn filters(&self, keeps: fn(usize) -> bool) {
+        self.book().keeps = Some(keeps);
     }
 
     pub(super) fn spooled(&self) {
@@ -163,6 +170,8 @@ impl Ledger {
         book.entries[number].confirmed += 1;
         let Entry { invalid, rejected, dead_letters, confirmed, acked, .. } = book.entries[number];
         book.holds(number, confirmed == 1, "was written twice");
+        let is_kept = !book.drops(number);
+        book.holds(number, is_kept, "was written although the filter does not keep it");
         let may_be_acked = book.is_spooled;
         book.holds(number, !acked || may_be_acked, "was written although it was acknowledged");
         let is_final = rejected && !book.refusals_wait && book.repeats.is_none();
@@ -186,6 +195,7 @@ impl Ledger {
         book.entries[number].dead_letters += 1;
         let Entry { invalid, rejected, dead_letters, confirmed, skips, .. } = book.entries[number];
         let by_policy = book.exhausted_to_dead_letters || (!skips && (invalid || rejected));
+        let by_policy = by_policy && !book.drops(number);
         book.holds(number, by_policy && confirmed == 0, "became a dead letter without a reason");
         book.holds(number, dead_letters == 1, "became a dead letter twice");
         self.0.changed.notify_waiters();
@@ -194,7 +204,8 @@ impl Ledger {
     pub(super) fn acked(&self, number: usize) {
         let mut book = self.book();
         let Entry { invalid, rejected, dead_letters, confirmed, skips, acked, lost, .. } = book.entries[number];
-        let done = book.is_spooled || confirmed > 0 || dead_letters > 0 || (skips && (invalid || rejected));
+        let done = confirmed > 0 || dead_letters > 0 || (skips && (invalid || rejected)) || book.drops(number);
+        let done = done || book.is_spooled;
         book.holds(number, done, "was acknowledged before it was done");
         book.entries[number].acked = true;
         book.open -= usize::from(!acked && !lost);
@@ -269,7 +280,10 @@ impl Ledger {
             changed.as_mut().enable();
             let skipped = |entry: &Entry| entry.skips && (entry.invalid || entry.rejected);
             let is_done = |entry: &Entry| entry.confirmed + entry.dead_letters > 0 || entry.lost || skipped(entry);
-            if self.book().entries.iter().all(is_done) {
+            let is_done = |book: &Book| {
+                book.entries.iter().enumerate().all(|(number, entry)| is_done(entry) || book.drops(number))
+            };
+            if is_done(&self.book()) {
                 return;
             }
             changed.await;
@@ -324,6 +338,11 @@ impl Ledger {
 }
 
 impl Book {
+    /// Whether the filter of the mapping does not keep a message.
+    fn drops(&self, number: usize) -> bool {
+        self.keeps.is_some_and(|keeps| !keeps(number))
+    }
+
     /// Counts a record that was settled before, if such are counted.
     fn repeated(&mut self, number: usize) -> bool {
         let Entry { confirmed, dead_letters, .. } = self.entries[number];

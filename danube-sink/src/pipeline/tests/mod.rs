@@ -10,6 +10,8 @@ mod decided;
 mod detaching;
 mod drain;
 mod faults;
+#[cfg(feature = "cel")]
+mod filtered;
 mod first_contact;
 mod isolation;
 mod ledger;

@@ -15,6 +15,7 @@
 //! 3. Otherwise it is exactly one datum, to the last byte, or JSON that matches. If it is both, as the byte `5` is the JSON 5
 //!    and the datum -27, it is invalid, and `avro_encoding` must be set.
 
+mod columns;
 mod container;
 mod container_data;
 mod cursor;

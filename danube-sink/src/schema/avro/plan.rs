@@ -85,6 +85,7 @@ pub(super) struct Field {
     pub(super) node: Id,
     /// Whether the reader schema does not have the field.
     pub(super) skipped: bool,
+    pub(super) doc: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -246,6 +247,7 @@ impl Compiler {
                 default: field.default.clone(),
                 node: self.add(&field.schema, namespace.as_deref())?,
                 skipped: false,
+                doc: field.doc.clone(),
             });
         }
         let aliases = record.aliases.iter().flatten().map(|alias| alias.fullname(None)).collect();

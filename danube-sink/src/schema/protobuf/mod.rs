@@ -11,6 +11,7 @@
 //! A payload that begins with `{` and is valid Protobuf JSON of the message is read as JSON; as binary it would begin with a
 //! group numbered 15.
 
+mod columns;
 mod compile;
 mod plan;
 mod read;

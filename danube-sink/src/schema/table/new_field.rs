@@ -1,0 +1,73 @@
+//! What a new field of a payload does to a table.
+
+use std::sync::Arc;
+
+use danube_sink_config::{
+    Diagnostics, Setting, Value,
+    schema::{KeyDefault, ValueType, suggest},
+};
+
+use super::{SchemaColumn, TableSchema};
+use crate::record::SinkRecord;
+
+/// What to do with a field of a payload that the table has no column for, as a setting: `on_new_field = "add"`.
+///
+/// By default such a record is rejected, so that no value is lost unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnNewField {
+    /// The table gets a column for each field of the record's registered schema, which says its type. A field that is not in
+    /// the schema either is rejected.
+    Add,
+    /// The field is not written.
+    Ignore,
+    /// The record is rejected: `on_invalid_record` applies.
+    #[default]
+    Reject,
+}
+
+impl OnNewField {
+    const WORDS: &'static [&'static str] = &["add", "ignore", "reject"];
+
+    /// The columns that a table needs for these records before they are written: none unless fields are added. `has` says
+    /// whether the table has a column.
+    pub fn columns_to_add(self, records: &[SinkRecord], has: impl Fn(&str) -> bool) -> Vec<SchemaColumn> {
+        if self == Self::Add { new_columns(records, has) } else { Vec::new() }
+    }
+}
+
+/// The columns of the records' schemas that a table does not have, those of the latest versions first. `has` says whether the
+/// table has a column.
+pub fn new_columns(records: &[SinkRecord], has: impl Fn(&str) -> bool) -> Vec<SchemaColumn> {
+    let mut schemas: Vec<Arc<TableSchema>> = Vec::new();
+    for schema in records.iter().filter_map(|record| record.table_schema()?.ok()) {
+        // Most batches have one schema.
+        if !schemas.iter().rev().any(|known| Arc::ptr_eq(known, schema)) {
+            schemas.push(Arc::clone(schema));
+        }
+    }
+    schemas.sort_by_key(|schema| std::cmp::Reverse(schema.version()));
+    let mut new: Vec<SchemaColumn> = Vec::new();
+    for column in schemas.iter().flat_map(|schema| schema.columns()) {
+        if !has(&column.name) && !new.iter().any(|known| known.name == column.name) {
+            new.push(column.clone());
+        }
+    }
+    new
+}
+
+impl Setting for OnNewField {
+    const VALUE_TYPE: ValueType = ValueType::Enum { what: "`on_new_field` policy", words: Self::WORDS };
+    const DEFAULT: KeyDefault = KeyDefault::Str("reject");
+
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
+        value.validate(&Self::VALUE_TYPE)?;
+        let text = value.as_str()?;
+        let index = Self::WORDS.iter().position(|word| suggest::same_word(word, text));
+        let policy = index.and_then(|index| [Self::Add, Self::Ignore, Self::Reject].get(index).copied());
+        policy.ok_or_else(|| value.diagnostic("unknown `on_new_field` policy", "write another word").into())
+    }
+
+    fn default_if_missing() -> Option<Self> {
+        Some(Self::default())
+    }
+}

@@ -1,0 +1,175 @@
+use super::*;
+use crate::{
+    record::SinkRecord,
+    schema::{DecodeOptions, Decoder},
+};
+
+fn decoder(schema_type: SchemaType, version: u32, definition: &str) -> Decoder {
+    let info = SchemaInfo {
+        subject: "orders".to_owned(),
+        version,
+        schema_type,
+        definition: definition.to_owned(),
+        fingerprint: String::new(),
+    };
+    Decoder::new(info, &DecodeOptions::default())
+}
+
+/// Each column as `name: kind`, with a `?` if it may be null.
+fn columns(schema_type: SchemaType, definition: &str) -> Vec<String> {
+    let decoder = decoder(schema_type, 1, definition);
+    let table = decoder.table_schema().unwrap().unwrap_or_else(|reason| panic!("{reason}"));
+    table.columns().iter().map(|column| format!("{}: {}", column.name, shown(&column.kind, column.nullable))).collect()
+}
+
+fn shown(kind: &ColumnKind, nullable: bool) -> String {
+    let kind = match kind {
+        ColumnKind::List { of, nullable } => format!("[{}]", shown(of, *nullable)),
+        ColumnKind::Map { of, nullable } => format!("{{{}}}", shown(of, *nullable)),
+        ColumnKind::Struct(fields) => {
+            let fields: Vec<_> =
+                fields.iter().map(|field| format!("{} {}", field.name, shown(&field.kind, field.nullable))).collect();
+            format!("({})", fields.join(", "))
+        }
+        ColumnKind::Decimal { precision, scale } => format!("Decimal({precision}, {scale})"),
+        ColumnKind::Timestamp { unit, zoned } => format!("Timestamp({unit}, {zoned})"),
+        ColumnKind::Time(unit) => format!("Time({unit})"),
+        kind => format!("{kind:?}"),
+    };
+    if nullable { format!("{kind}?") } else { kind }
+}
+
+#[test]
+fn a_json_schema_has_a_column_for_each_property() {
+    let definition = r##"{
+        "type": "object", "required": ["id", "at", "lines", "kind"],
+        "$defs": { "line": { "type": "object", "properties": { "sku": { "type": "string" } }, "required": ["sku"] },
+                   "tree": { "type": "object", "properties": { "next": { "$ref": "#/$defs/tree" } } } },
+        "properties": {
+            "id": { "type": "integer", "description": "the order" }, "total": { "type": ["number", "null"] },
+            "big": { "type": "integer", "minimum": 0, "maximum": 18446744073709551615 },
+            "at": { "type": "string", "format": "date-time" }, "day": { "type": "string", "format": "date" },
+            "lines": { "type": "array", "items": { "$ref": "#/$defs/line" } }, "kind": { "enum": ["a", "b"] },
+            "tags": { "type": "object", "additionalProperties": { "type": "boolean" } },
+            "maybe": { "anyOf": [{ "type": "null" }, { "type": "string", "format": "uuid" }] },
+            "any": {}, "either": { "oneOf": [{ "type": "string" }, { "type": "integer" }] }
+        }
+    }"##;
+    let mut found = columns(SchemaType::JsonSchema, definition);
+    found.sort_unstable();
+    let expected = [
+        "any: Json?",
+        "at: Timestamp(microseconds, true)",
+        "big: UInt64?",
+        "day: Date?",
+        "either: Json?",
+        "id: Int64",
+        "kind: String",
+        "lines: [(sku String)]",
+        "maybe: Uuid?",
+        "tags: {Bool}?",
+        "total: Float64?",
+    ];
+    assert_eq!(found, expected);
+    let decoder = decoder(SchemaType::JsonSchema, 1, definition);
+    let table = decoder.table_schema().unwrap().unwrap();
+    let id = table.columns().iter().find(|column| column.name == "id").unwrap();
+    assert_eq!((id.doc.as_deref(), table.subject(), table.version()), (Some("the order"), "orders", 1));
+}
+
+#[test]
+fn a_schema_that_contains_itself_ends_in_json() {
+    let tree = r##"{"type":"object","properties":{"next":{"$ref":"#"}}}"##;
+    assert!(columns(SchemaType::JsonSchema, tree)[0].contains("Json?"));
+}
+
+#[cfg(feature = "avro")]
+#[test]
+fn an_avro_schema_has_a_column_for_each_field() {
+    let definition = r#"{"type":"record","name":"Order","fields":[
+        {"name":"id","type":"long","doc":"the order"}, {"name":"small","type":"int"}, {"name":"rate","type":"float"},
+        {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},
+        {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+        {"name":"local","type":["null",{"type":"long","logicalType":"local-timestamp-micros"}]},
+        {"name":"day","type":{"type":"int","logicalType":"date"}}, {"name":"clock","type":{"type":"int","logicalType":"time-millis"}},
+        {"name":"kind","type":{"type":"enum","name":"Kind","symbols":["A"]}}, {"name":"raw","type":"bytes"},
+        {"name":"lines","type":{"type":"array","items":{"type":"record","name":"Line","fields":[{"name":"sku","type":["null","string"]}]}}},
+        {"name":"tags","type":{"type":"map","values":"boolean"}}, {"name":"either","type":["null","string","long"]},
+        {"name":"parent","type":["null","Order"]}]}"#;
+    let expected = [
+        "id: Int64",
+        "small: Int32",
+        "rate: Float32",
+        "price: Decimal(10, 2)",
+        "at: Timestamp(milliseconds, true)",
+        "local: Timestamp(microseconds, false)?",
+        "day: Date",
+        "clock: Time(milliseconds)",
+        "kind: String",
+        "raw: Bytes",
+        "lines: [(sku String?)]",
+        "tags: {Bool}",
+        "either: Json?",
+        "parent: Json?",
+    ];
+    assert_eq!(columns(SchemaType::Avro, definition), expected);
+    let decoder = decoder(SchemaType::Avro, 1, definition);
+    assert_eq!(decoder.table_schema().unwrap().unwrap().columns()[0].doc.as_deref(), Some("the order"));
+}
+
+#[cfg(feature = "protobuf")]
+#[test]
+fn a_protobuf_message_has_a_column_for_each_field() {
+    let definition = r#"syntax = "proto3";
+        import "google/protobuf/timestamp.proto";
+        import "google/protobuf/wrappers.proto";
+        message Order {
+            int64 id = 1; optional string note = 2; google.protobuf.Timestamp at = 3; repeated Line lines = 4;
+            map<string, uint32> counts = 5; google.protobuf.DoubleValue rate = 6; Order parent = 7; fixed64 big = 8;
+            message Line { string sku = 1; }
+        }"#;
+    let expected = [
+        "id: Int64",
+        "note: String?",
+        "at: Timestamp(nanoseconds, true)?",
+        "lines: [(sku String)]",
+        "counts: {Int64}",
+        "rate: Float64?",
+        "parent: Json?",
+        "big: UInt64",
+    ];
+    assert_eq!(columns(SchemaType::Protobuf, definition), expected);
+}
+
+#[test]
+fn a_schema_without_fields_has_no_columns() {
+    for (schema_type, definition) in [
+        (SchemaType::String, ""),
+        (SchemaType::JsonSchema, r#"{"type":"string"}"#),
+        (SchemaType::JsonSchema, r#"{"type":"object"}"#),
+        (SchemaType::JsonSchema, "no JSON"),
+        #[cfg(feature = "avro")]
+        (SchemaType::Avro, r#""long""#),
+    ] {
+        let decoder = decoder(schema_type, 1, definition);
+        assert!(decoder.table_schema().unwrap().is_err(), "{definition}");
+    }
+    assert!(SinkRecord::builder("/default/t").build().table_schema().is_none());
+}
+
+#[test]
+fn new_columns_are_those_of_the_latest_schema_that_the_table_lacks() {
+    let schema = |kind: &str| {
+        format!(r#"{{"type":"object","properties":{{"id":{{"type":"integer"}},"new":{{"type":"{kind}"}}}}}}"#)
+    };
+    let record = |version, kind| {
+        let decoder = decoder(SchemaType::JsonSchema, version, &schema(kind));
+        SinkRecord::builder("/default/t").payload("{}").decoder(decoder).build()
+    };
+    let records = [record(2, "integer"), record(3, "string"), SinkRecord::builder("/default/t").payload("{}").build()];
+    let has = |name: &str| name == "id";
+    let added = OnNewField::Add.columns_to_add(&records, has);
+    assert_eq!((added.len(), added[0].name.as_str(), &added[0].kind), (1, "new", &ColumnKind::String));
+    assert!(OnNewField::Reject.columns_to_add(&records, has).is_empty());
+    assert!(OnNewField::Add.columns_to_add(&records, |_| true).is_empty());
+}
