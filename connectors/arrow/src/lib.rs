@@ -65,6 +65,6 @@ mod violation;
 
 pub use self::{
     columns::{Columns, Rows},
-    registered::registered_columns,
+    registered::{registered_column, registered_columns},
     schema::{MappedColumns, metadata_column},
 };

@@ -6,7 +6,7 @@ use arrow_schema::{
     DataType::{self, Boolean, Float64, Int32, Int64, Timestamp, Utf8},
     Field as Column, Schema, SchemaRef, TimeUnit,
 };
-use danube_sink::{Field, Metadata, Pointer, SinkRecord};
+use danube_sink::{Field, Metadata, MetadataColumns, Pointer, SinkRecord, TimeUnit as Unit};
 use serde_json::Value;
 
 use super::{
@@ -28,20 +28,29 @@ pub struct MappedColumns {
 impl MappedColumns {
     /// The columns of a mapping, each with the field that fills it (default: the payload's field of its name), and a column for
     /// each of the metadata.
-    pub fn new(columns: impl IntoIterator<Item = (Column, Option<Field>)>, metadata: &[Metadata]) -> Self {
+    pub fn new(
+        columns: impl IntoIterator<Item = (Column, Option<Field>)>,
+        metadata: impl Into<MetadataColumns>,
+    ) -> Self {
         let of_payload = |(column, from): (Column, Option<Field>)| {
             let from = from.unwrap_or_else(|| of_name(column.name()));
             (column, from)
         };
         let mut named: Vec<_> = columns.into_iter().map(of_payload).collect();
         let names_columns = !named.is_empty();
-        named.extend(metadata.iter().map(|which| (of_metadata(*which), Field::Metadata(*which))));
+        named.extend(metadata.into().iter().map(|(which, name)| (metadata_column(name, which), Field::Metadata(which))));
         Self { named, units: Vec::new(), names_columns }
     }
 
     /// Sets the unit of numbers in a timestamp column, as [`Columns::with_unit`] does.
     #[must_use]
-    pub fn with_unit(mut self, column: &str, unit: TimeUnit) -> Self {
+    pub fn with_unit(mut self, column: &str, unit: Unit) -> Self {
+        let unit = match unit {
+            Unit::Seconds => TimeUnit::Second,
+            Unit::Milliseconds => TimeUnit::Millisecond,
+            Unit::Microseconds => TimeUnit::Microsecond,
+            Unit::Nanoseconds => TimeUnit::Nanosecond,
+        };
         self.units.push((column.to_owned(), unit));
         self
     }
@@ -167,10 +176,6 @@ fn inferred(records: &[SinkRecord]) -> Vec<Column> {
     let mut seen = HashSet::new();
     columns.retain(|name, _| seen.insert(name.to_lowercase()));
     columns.into_iter().map(|(name, kind)| Column::new(name, kind.unwrap_or(Utf8), true)).collect()
-}
-
-fn of_metadata(which: Metadata) -> Column {
-    metadata_column(which.as_str(), which)
 }
 
 /// The column of metadata under a name of the user's choice: `partition` is an `Int32`, `offset` an `Int64`, `publish_time` a

@@ -3,6 +3,7 @@
 mod answer;
 mod column;
 mod row;
+mod schema;
 mod server;
 mod table;
 #[cfg(test)]
@@ -47,7 +48,7 @@ impl SinkConnector for Clickhouse {
         let client = self.api.client(Server::client_builder(), self.password.as_ref(), config.write_timeout)?;
         let server = Server::connect(client, &self.database, self.gzip_level).await?;
         for mapping in self.topics.iter() {
-            server.prepare(&mapping.own).await?;
+            server.prepare(mapping, &config).await?;
         }
         self.server = Late::new(server);
         Ok(())

@@ -52,23 +52,23 @@ struct Named<'t> {
     json: String,
     /// `None` for a missing column, which the server reports.
     kind: Option<&'t ColumnType>,
-    is_metadata: bool,
+    metadata: Option<Metadata>,
 }
 
 impl<'t> Rows<'t> {
     pub(super) fn new(table: &'t Table, columns: &'t Columns, rules: Rules) -> Self {
         let of_payload = table.columns.iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
-        let metadata = table.metadata.iter().map(|which| (which.as_str(), Field::Metadata(*which)));
+        let metadata = table.metadata.fields();
         let (named, fields): (Vec<_>, Vec<_>) = of_payload
             .chain(metadata)
             .map(|(name, field)| {
-                let is_metadata = matches!(field, Field::Metadata(_));
+                let metadata = if let Field::Metadata(metadata) = field { Some(metadata) } else { None };
                 let json = format!("{}:", serde_json::Value::from(name));
-                (Named { name, json, kind: columns.kind(name), is_metadata }, field)
+                (Named { name, json, kind: columns.kind(name), metadata }, field)
             })
             .unzip();
         let mut taken = vec![false; columns.len()];
-        for index in table.metadata.iter().filter_map(|which| columns.index(which.as_str())) {
+        for index in table.metadata.names().filter_map(|name| columns.index(name)) {
             taken[index] = true;
         }
         let (whole, fields) = (table.columns.is_none(), fields.into_iter().collect());
@@ -110,8 +110,7 @@ impl<'t> Rows<'t> {
         // If the field is wrong in one record only, the batch has valid ones too.
         if unknown > 1 && violations.len() == records.len() {
             return Err(TargetFailure::NotReady.error(
-                "every record of the batch has a field that the table has no column for: add the column, or set \
-                 `skip_unknown_fields`",
+                "every record of the batch has a field that the table has no column for: add the column, or set `on_new_field`",
             ));
         }
         for (record, violation) in violations {
@@ -130,11 +129,11 @@ impl<'t> Rows<'t> {
     /// Checks that the metadata columns can hold their values.
     pub(super) fn hold_metadata(&self) -> Result<(), String> {
         let mut row = Vec::new();
-        for named in self.named.iter().filter(|named| named.is_metadata) {
-            let sample = match named.name {
-                "offset" => "0",
-                "publish_time" => "\"2024-01-31T23:59:59.123456Z\"",
-                "topic" | "id" => "\"/default/topic\"",
+        for named in &self.named {
+            let sample = match named.metadata {
+                Some(Metadata::Offset) => "0",
+                Some(Metadata::PublishTime) => "\"2024-01-31T23:59:59.123456Z\"",
+                Some(Metadata::Topic | Metadata::Id) => "\"/default/topic\"",
                 // These depend on the producer.
                 _ => continue,
             };

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use danube_sink::{RecordId, TargetFailure, prelude::*};
+use danube_sink::{RecordId, TargetFailure, config::Mapping, prelude::*};
 use danube_sink_http::{
     Client,
     reqwest::{
@@ -22,6 +22,7 @@ use super::{
     answer::{Failure, foreign, judged},
     column::Columns,
     row::{Lines, Rows},
+    schema::new_table,
     table::Table,
 };
 
@@ -76,16 +77,23 @@ impl Server {
         Ok(server)
     }
 
+    /// Whether its version is before 21.11, which has asynchronous inserts and the extended range of `Date`.
+    pub(super) fn is_old(&self) -> bool {
+        !self.has_async_inserts
+    }
+
     /// Checks at start that rows can be inserted into a table. A missing table is created if the mapping has `create`.
     ///
     /// # Errors
     /// The error of the failure's class, with the step that failed.
-    pub(crate) async fn prepare(&self, table: &Table) -> ConnectorResult<()> {
+    pub(crate) async fn prepare(&self, mapping: &Mapping<Table>, config: &ConnectorConfig) -> ConnectorResult<()> {
+        let table = &mapping.own;
         let name = &table.table;
         let described = match (self.describe(table).await, &table.create) {
             // A user without the privilege to create tables may write to an existing one.
             (Err(Failure { code: Some(60), .. }), Some(create)) => {
-                let created = self.query(&create.statement(name)).await;
+                let columns = new_table(mapping, create.columns.as_ref(), config, self.is_old()).await?;
+                let created = self.query(&create.statement(name, &columns)).await;
                 created.map_err(|failure| failure.at_start(&format!("create the table {name}")))?;
                 self.describe(table).await
             }
@@ -128,8 +136,7 @@ impl Server {
 
     /// The conversion of records to rows of a table with these columns.
     pub(super) fn rows<'t>(&self, table: &'t Table, columns: &'t Columns) -> Rows<'t> {
-        // Servers with asynchronous inserts have the extended range of `Date`.
-        Rows::new(table, columns, table.rules(!self.has_async_inserts))
+        Rows::new(table, columns, table.rules(self.is_old()))
     }
 
     /// Inserts no rows, to check the table, columns, settings and privileges.
@@ -151,6 +158,10 @@ impl Server {
         let described = described.map_err(Failure::running)?;
         if !columns.is_current(&described) {
             columns = self.read(table, described).map_err(Failure::running)?;
+            rows = self.rows(table, &columns).of(records);
+        }
+        if self.add_columns(table, &columns, records).await.map_err(Failure::running)? {
+            columns = self.describe(table).await.map_err(Failure::running)?;
             rows = self.rows(table, &columns).of(records);
         }
         let Lines { lines, records, rejected } = rows?;
@@ -203,14 +214,14 @@ impl Server {
         let digit = |setting: bool| u8::from(setting).to_string();
         let mut settings = BTreeMap::from([
             ("date_time_input_format", "best_effort".to_owned()),
-            ("input_format_skip_unknown_fields", digit(table.skip_unknown_fields)),
+            ("input_format_skip_unknown_fields", digit(table.on_new_field == OnNewField::Ignore)),
         ]);
         if self.has_async_inserts {
             settings.insert("async_insert", digit(false));
         }
         if !self.has_tokens {
             // A server without tokens deduplicates by content: equal batches would be one, unless each row has an id.
-            settings.insert("insert_deduplicate", digit(table.metadata.contains(&Metadata::Id)));
+            settings.insert("insert_deduplicate", digit(table.metadata.contains(Metadata::Id)));
         } else if !records.is_empty() {
             settings.insert("insert_deduplication_token", RecordId::of_batch(records));
         }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use danube_sink::{config::Diagnostic, prelude::*};
 
-use super::column::{Rules, TimeUnit, date};
+use super::column::{Rules, date};
 
 /// How a missing table is created.
 #[derive(Setting, Debug)]
 pub(crate) struct Create {
-    /// Columns with their types in ClickHouse: `id = "UInt64"`.
+    /// Columns with their types in ClickHouse: `id = "UInt64"`. Without it, they are those of the registered schema, the latest
+    /// version of `expected_schema_subject`, and of `metadata`.
     #[setting(length = 1..)]
-    columns: BTreeMap<String, String>,
+    pub(super) columns: Option<BTreeMap<String, String>>,
     /// Text after `ENGINE =`; may include `PARTITION BY` and `TTL`.
     #[setting(default = "MergeTree")]
     engine: String,
@@ -20,8 +21,8 @@ pub(crate) struct Create {
 }
 
 impl Create {
-    pub(super) fn statement(&self, table: &str) -> String {
-        let columns: Vec<_> = self.columns.iter().map(|(name, kind)| format!("{} {kind}", quoted(name))).collect();
+    pub(super) fn statement(&self, table: &str, columns: &[(String, String)]) -> String {
+        let columns: Vec<_> = columns.iter().map(|(name, kind)| format!("{} {kind}", quoted(name))).collect();
         let (table, columns, Self { engine, order_by, .. }) = (quoted(table), columns.join(", "), self);
         format!("CREATE TABLE IF NOT EXISTS {table} ({columns}) ENGINE = {engine} ORDER BY {order_by}")
     }
@@ -38,16 +39,15 @@ pub struct Table {
     /// of their names.
     #[setting(length = 1..)]
     pub(crate) columns: Option<BTreeMap<String, Field>>,
-    /// Metadata columns, named like the metadata.
-    #[setting(default = [])]
-    pub(crate) metadata: Vec<Metadata>,
+    /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
+    pub(crate) metadata: MetadataColumns,
     /// Creates the table if it is missing.
     pub(crate) create: Option<Create>,
-    /// Whether fields without a column are ignored; otherwise such a record is rejected.
-    #[setting(default = false)]
-    pub(crate) skip_unknown_fields: bool,
-    /// Unit of numbers in `DateTime` and `DateTime64` columns, since 1970.
-    pub(crate) time_unit: TimeUnit,
+    /// What to do with a field that has no column: `add` one of the type that the record's registered schema says, `ignore` the
+    /// field, or `reject` the record.
+    pub(crate) on_new_field: OnNewField,
+    /// Unit of numbers in `DateTime` and `DateTime64` columns, since 1970; without it, a record with such a number is rejected.
+    pub(crate) time_unit: Option<TimeUnit>,
     /// ClickHouse settings of the inserts, such as `insert_quorum = "2"`.
     #[setting(validate = takes_settings)]
     pub(crate) settings: Option<BTreeMap<String, String>>,
@@ -61,7 +61,7 @@ impl Table {
         Rules {
             unit: self.time_unit,
             null_is_default: self.setting("input_format_null_as_default").is_some_and(|value| value != "0"),
-            skip_unknown: self.skip_unknown_fields,
+            skip_unknown: self.on_new_field == OnNewField::Ignore,
             last_day: last_day.unwrap_or_default(),
         }
     }
@@ -76,25 +76,20 @@ impl Table {
         format!("DESCRIBE TABLE {} FORMAT JSONEachRow", quoted(&self.table))
     }
 
+    /// The statement that adds a column.
+    pub(super) fn add_column_statement(&self, column: &str, kind: &str) -> String {
+        format!("ALTER TABLE {} ADD COLUMN {} {kind}", quoted(&self.table), quoted(column))
+    }
+
     /// Validates that no column is written twice.
     pub(super) fn has_each_name_once(&self) -> Result<(), Diagnostic> {
-        let mut names: Vec<_> = self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).collect();
-        names.extend(self.metadata.iter().map(|which| which.as_str()));
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Diagnostic::of_key(
-                "metadata",
-                format!("the column `{}` would be written twice", pair[0]),
-                "give the column another name in `columns`, such as `message_id = \"id\"`, or remove it from `metadata`",
-            )),
-            None => Ok(()),
-        }
+        self.metadata.differ_from(self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str))
     }
 
     /// The `INSERT` statement. Without rows, it always names the metadata columns, so that the server checks that they exist.
     pub(super) fn insert_statement(&self, has_rows: bool) -> String {
         let columns = self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str);
-        let columns: Vec<_> = columns.chain(self.metadata.iter().map(|which| which.as_str())).map(quoted).collect();
+        let columns: Vec<_> = columns.chain(self.metadata.names()).map(quoted).collect();
         let columns = match &columns[..] {
             [] => String::new(),
             _ if has_rows && self.columns.is_none() => String::new(),

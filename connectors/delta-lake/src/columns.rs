@@ -26,16 +26,7 @@ pub(crate) struct Column {
     #[setting(default = false)]
     pub(crate) required: bool,
     /// Unit of timestamps that are numbers, since 1970 in UTC; without it, a record with such a number is rejected.
-    pub(crate) unit: Option<Unit>,
-}
-
-/// The unit of a timestamp that is a number.
-#[derive(Debug, Clone, Copy, Setting)]
-pub(crate) enum Unit {
-    S,
-    Ms,
-    Us,
-    Ns,
+    pub(crate) unit: Option<TimeUnit>,
 }
 
 /// The type of a column, as Arrow's type.

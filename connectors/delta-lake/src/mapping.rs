@@ -2,9 +2,9 @@
 
 use danube_sink::{config::Diagnostic, prelude::*};
 use danube_sink_arrow::MappedColumns;
-use deltalake::arrow::datatypes::{Field as ArrowColumn, TimeUnit};
+use deltalake::arrow::datatypes::Field as ArrowColumn;
 
-use super::columns::{Column, Unit};
+use super::columns::Column;
 
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
@@ -16,9 +16,8 @@ pub struct Target {
     /// first batch, nested values as JSON text.
     #[setting(default = [])]
     pub(crate) columns: Vec<Column>,
-    /// Metadata columns, named like the metadata.
-    #[setting(default = [])]
-    pub(crate) metadata: Vec<Metadata>,
+    /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
+    pub(crate) metadata: MetadataColumns,
     /// Partition columns of a new table.
     #[setting(default = [])]
     pub(crate) partition_by: Vec<String>,
@@ -33,17 +32,7 @@ impl Target {
         let kind = |column: &Column| ArrowColumn::new(&column.name, column.arrow_type().clone(), !column.required);
         let columns = self.columns.iter().map(|column| (kind(column), column.from.clone()));
         let units = self.columns.iter().filter_map(|column| Some((&column.name, column.unit?)));
-        units.fold(MappedColumns::new(columns, &self.metadata), |mapped, (name, unit)| {
-            mapped.with_unit(
-                name,
-                match unit {
-                    Unit::S => TimeUnit::Second,
-                    Unit::Ms => TimeUnit::Millisecond,
-                    Unit::Us => TimeUnit::Microsecond,
-                    Unit::Ns => TimeUnit::Nanosecond,
-                },
-            )
-        })
+        units.fold(MappedColumns::new(columns, &self.metadata), |mapped, (name, unit)| mapped.with_unit(name, unit))
     }
 
     /// Validates that no column name repeats: Delta ignores case.

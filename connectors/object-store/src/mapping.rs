@@ -27,8 +27,8 @@ pub struct Target {
     /// version.
     #[setting(default = false)]
     pub(crate) columns_from_schema: bool,
-    /// Metadata, under names of your choice, such as `{ _offset = "offset" }`.
-    metadata: Option<BTreeMap<String, Metadata>>,
+    /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
+    pub(crate) metadata: MetadataColumns,
     /// Whether CSV files begin with the names of the columns.
     #[setting(default = true)]
     pub(crate) csv_header: bool,
@@ -64,11 +64,6 @@ pub(crate) enum Compression {
 }
 
 impl Target {
-    /// The metadata to write, by name.
-    pub(crate) fn metadata(&self) -> impl Iterator<Item = (&String, Metadata)> {
-        self.metadata.iter().flatten().map(|(name, which)| (name, *which))
-    }
-
     pub(crate) fn compression(&self) -> Compression {
         let default = if self.format == Format::Parquet { Compression::Zstd } else { Compression::None };
         self.compression.unwrap_or(default)
@@ -128,9 +123,8 @@ impl Target {
             let help = "`snappy` is for `parquet`; use `zstd` or `gzip`";
             return Err(Diagnostic::of_key("compression", "the format has no such compression", help));
         }
-        let names: Vec<_> =
-            self.columns.iter().map(|column| &column.name).chain(self.metadata().map(|(name, _)| name)).collect();
-        let lower = |name: &&String| name.to_lowercase();
+        let names: Vec<_> = self.columns.iter().map(|column| &*column.name).chain(self.metadata.names()).collect();
+        let lower = |name: &&str| name.to_lowercase();
         let repeated = names
             .iter()
             .enumerate()

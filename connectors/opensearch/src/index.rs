@@ -39,8 +39,8 @@ pub struct Index {
     /// Fields of the document, each with the field of a record that fills it. Without it, the payload is the document.
     #[setting(length = 1..)]
     pub(crate) fields: Option<BTreeMap<String, Field>>,
-    /// Metadata to add to the document, by name of its field: `metadata = { "@timestamp" = "publish_time" }`.
-    pub(crate) metadata: Option<BTreeMap<String, Metadata>>,
+    /// Metadata to add to the document: `["offset"]`, or with other names `{ publish_time = "@timestamp" }`.
+    pub(crate) metadata: MetadataColumns,
     /// Maximum number of indexes that the records may name within an hour; a record of a further one is rejected.
     #[setting(default = 1000, range = 1..)]
     pub(crate) max_open_indexes: usize,
@@ -81,9 +81,8 @@ impl Index {
 
     /// The serializer of documents; `None` if the payload is the document.
     pub(crate) fn row(&self) -> Option<JsonRow> {
-        let metadata = self.metadata.iter().flatten().map(|(name, which)| (name.as_str(), *which));
-        (self.fields.is_some() || self.metadata.is_some())
-            .then(|| JsonRow::with_metadata(self.fields.as_ref(), metadata))
+        (self.fields.is_some() || !self.metadata.is_empty())
+            .then(|| JsonRow::new(self.fields.as_ref(), self.metadata.clone()))
     }
 
     fn is_consistent(&self) -> Result<(), Diagnostics> {
@@ -98,10 +97,9 @@ impl Index {
             let help = "set `id`, without `data_stream` and `op_type = \"create\"`; or remove `version`";
             diagnostics.push(Diagnostic::of_key("version", message, help));
         }
-        let is_field = |name: &&String| self.fields.as_ref().is_some_and(|fields| fields.contains_key(*name));
-        if let Some(name) = self.metadata.iter().flat_map(BTreeMap::keys).find(is_field) {
-            let message = format!("the field `{name}` would be written twice");
-            diagnostics.push(Diagnostic::of_key("metadata", message, "choose another name"));
+        let fields = self.fields.iter().flat_map(BTreeMap::keys).map(String::as_str);
+        if let Err(repeated) = self.metadata.differ_from(fields) {
+            diagnostics.push(repeated);
         }
         diagnostics.into_result()
     }

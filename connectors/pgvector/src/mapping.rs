@@ -40,9 +40,8 @@ pub struct Vectors {
     /// Columns beside the vector, to filter by.
     #[setting(default = [])]
     pub(crate) columns: Vec<FilterColumn>,
-    /// Metadata columns, named like the metadata.
-    #[setting(default = [])]
-    pub(crate) metadata: Vec<Metadata>,
+    /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
+    pub(crate) metadata: MetadataColumns,
     /// What to do with a tombstone, an empty payload with a routing key. To `delete` needs the right to.
     #[setting(default = "delete")]
     pub(crate) tombstones: Tombstones,
@@ -138,7 +137,7 @@ impl Vectors {
         let mut names: Vec<&str> = vec!["id", "embedding"];
         names.extend(self.text.as_ref().map(|_| "text"));
         names.extend(self.payload.as_ref().map(|_| "payload"));
-        let metadata = self.metadata.iter().map(|which| ("metadata", which.as_str()));
+        let metadata = self.metadata.names().map(|name| ("metadata", name));
         let columns = self.columns.iter().map(|column| ("columns", column.name.as_str()));
         for (key, name) in metadata.chain(columns) {
             if names.contains(&name) {

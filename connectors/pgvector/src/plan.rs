@@ -43,14 +43,14 @@ impl Vectors {
         for column in &self.columns {
             columns.push((column.name.clone(), column.kind.clone(), column.from.clone()));
         }
-        for which in &self.metadata {
+        for (which, name) in self.metadata.iter() {
             let kind = match which {
                 Metadata::Partition => "int",
                 Metadata::Offset => "bigint",
                 Metadata::PublishTime => "timestamptz",
                 _ => "text",
             };
-            columns.push((which.to_string(), kind.to_owned(), Field::Metadata(*which)));
+            columns.push((name.to_owned(), kind.to_owned(), Field::Metadata(which)));
         }
         columns
     }

@@ -13,7 +13,7 @@ mod number;
 mod time;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ pub(crate) use self::{
     column_type::ColumnType,
     json::{members, string},
     time::date,
-    value::{Rules, TimeUnit, Violation},
+    value::{Rules, Violation},
 };
 
 /// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
@@ -31,6 +31,8 @@ pub(crate) struct Columns {
     described: String,
     all: Vec<Column>,
     by_name: HashMap<String, usize>,
+    /// Columns that the server computes.
+    computed: HashSet<String>,
 }
 
 /// A column.
@@ -53,17 +55,18 @@ struct Described {
 impl Columns {
     /// Parses an answer of a server in this time zone; `None` if it is not from ClickHouse.
     pub(crate) fn read(described: String, zone: &str) -> Option<Self> {
-        let (mut all, mut by_name) = (Vec::new(), HashMap::new());
+        let (mut all, mut by_name, mut computed) = (Vec::new(), HashMap::new(), HashSet::new());
         for line in described.lines().filter(|line| !line.is_empty()) {
             let Described { name, r#type, default_type } = serde_json::from_str(line).ok()?;
-            // The server computes these columns.
-            if !matches!(&*default_type, "MATERIALIZED" | "ALIAS") {
+            if matches!(&*default_type, "MATERIALIZED" | "ALIAS") {
+                computed.insert(name);
+            } else {
                 let json = serde_json::Value::from(&*name).to_string();
                 by_name.insert(name, all.len());
                 all.push(Column { json, kind: ColumnType::of(&r#type, zone) });
             }
         }
-        Some(Self { described, all, by_name })
+        Some(Self { described, all, by_name, computed })
     }
 
     /// Whether the table still has these columns.
@@ -77,6 +80,11 @@ impl Columns {
 
     pub(crate) fn at(&self, index: usize) -> Option<&Column> {
         self.all.get(index)
+    }
+
+    /// Whether the table has a column of this name, also one that no insert can name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name) || self.computed.contains(name)
     }
 
     /// The index of a column.

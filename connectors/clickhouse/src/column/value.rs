@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use danube_sink::Setting;
+use danube_sink::TimeUnit;
 
 use super::{
     column_type::ColumnType,
@@ -14,24 +14,10 @@ use super::{
     time::{DAY, LONG, date, is_clock, timestamp},
 };
 
-/// The unit of a number in a time column.
-#[derive(Setting, Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) enum TimeUnit {
-    /// Seconds since 1970.
-    #[default]
-    Seconds,
-    /// Milliseconds since 1970.
-    Milliseconds,
-    /// Microseconds since 1970.
-    Microseconds,
-    /// Nanoseconds since 1970.
-    Nanoseconds,
-}
-
 /// The rules for values, from the mapping and the server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rules {
-    pub(crate) unit: TimeUnit,
+    pub(crate) unit: Option<TimeUnit>,
     /// Whether the server replaces `null` by the column's default (`input_format_null_as_default`).
     pub(crate) null_is_default: bool,
     pub(crate) skip_unknown: bool,
@@ -323,6 +309,7 @@ fn json_paths(json: &str, above: &str, typed: &[(String, ColumnType)], rules: &R
 
 const NO_DATE: &str = "not a date such as \"2024-01-31\" that the column has";
 const NO_TIME: &str = "not a time such as \"2024-01-31T23:59:59Z\"";
+const NO_UNIT: &str = "a number, and the mapping has no `time_unit` for it";
 const OUT_OF_TIME: &str = "a time out of the column's range";
 
 fn day(json: &str, first: i64, last: i64, row: &mut Vec<u8>) -> Written {
@@ -331,13 +318,9 @@ fn day(json: &str, first: i64, last: i64, row: &mut Vec<u8>) -> Written {
 
 /// Converts a number of the mapping's unit to seconds.
 fn seconds(json: &str, rules: &Rules) -> Result<Number, Violation> {
-    let power = match rules.unit {
-        TimeUnit::Seconds => 0,
-        TimeUnit::Milliseconds => -3,
-        TimeUnit::Microseconds => -6,
-        TimeUnit::Nanoseconds => -9,
-    };
-    Ok(Number::read(json).ok_or(NO_TIME)?.shifted(power))
+    let number = Number::read(json).ok_or(NO_TIME)?;
+    let digits = i64::from(rules.unit.ok_or(NO_UNIT)?.digits());
+    Ok(number.shifted(-digits))
 }
 
 /// Appends a time, in seconds if the offset is known: versions of the server parse strings differently.

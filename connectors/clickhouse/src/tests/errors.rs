@@ -70,7 +70,7 @@ async fn a_field_that_all_records_have_and_the_table_has_not_is_waited_for() {
         let batch = records((0..100).map(|number| format!(r#"{{"n":{number},"new":1}}"#)));
         let error = connector.process_batch(batch.clone()).await.expect_err("no column");
         let text = error.report();
-        assert!(matches!(error, ConnectorError::Retryable { .. }) && text.contains("skip_unknown_fields"), "{error:?}");
+        assert!(matches!(error, ConnectorError::Retryable { .. }) && text.contains("on_new_field"), "{error:?}");
         let text = rejected(connector.process_batch(records([r#"{"n":1}"#, r#"{"n":1,"new":1}"#])).await);
         assert!(text.contains("0 records to retry, 1 rejected") && text.contains("field 2 of the payload"), "{text}");
         server.ask("ALTER TABLE t ADD COLUMN new UInt8");
@@ -95,7 +95,7 @@ async fn invalid_json_deletes_and_tombstones_are_rejected() {
         server.ask("CREATE TABLE t (id String, name String, v Float64, op String) ENGINE = MergeTree ORDER BY id");
         for mapping in [
             "",
-            "metadata = ['id']\nskip_unknown_fields = true",
+            "metadata = ['id']\non_new_field = 'ignore'",
             "columns = { name = '/name', v = '/v', op = 'attribute:op' }\nmetadata = ['id']",
             "columns = { id = '/after/id', name = '/after/name' }",
         ] {

@@ -8,6 +8,7 @@ mod names;
 pub(crate) mod process;
 mod readme;
 mod refusals;
+mod schemas;
 mod scripted;
 mod unchanged;
 mod values;

@@ -60,7 +60,7 @@ async fn metadata_beside_a_payload_field_of_the_same_name_reject_that_record_alo
 async fn a_field_that_a_payload_has_twice_rejects_it() {
     let server = Process::start();
     server.ask("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n");
-    let mut connector = started(&server, "skip_unknown_fields = true").await;
+    let mut connector = started(&server, "on_new_field = 'ignore'").await;
     for payload in [r#"{"n":1,"n":1}"#, r#"{"n":1,"s":"","\u006e":2}"#] {
         let text = rejected(connector.process_batch(records([payload])).await);
         assert!(text.contains("the field \"n\" twice"), "{text}");

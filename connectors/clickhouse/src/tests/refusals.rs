@@ -79,7 +79,7 @@ async fn an_answer_that_repeats_the_request_is_not_shown() {
     ] {
         for value in HOSTILE {
             let server = scripted("", &[(200, ""), (status, answer)]);
-            let mut connector = connector(&server.url(), "skip_unknown_fields = true\ncolumns = { s = '/s' }");
+            let mut connector = connector(&server.url(), "on_new_field = 'ignore'\ncolumns = { s = '/s' }");
             initialize(&mut connector).await.expect("the script");
             let payload = serde_json::json!({ "s": value }).to_string();
             let text = connector.process_batch(records([payload])).await.expect_err("an error").report();

@@ -18,7 +18,7 @@ async fn numbers_keep_every_digit_and_times_are_understood() {
 }
 
 async fn numbers_keep_every_digit(server: &Process) {
-    let mapping = "columns = { n = '/n', i = '/in/the~1re/1', d = '/in/d', t = '/t', s = '/s', a = '/in/the~1re' }\n\
+    let mapping = "time_unit = 'seconds'\ncolumns = { n = '/n', i = '/in/the~1re/1', d = '/in/d', t = '/t', s = '/s', a = '/in/the~1re' }\n\
                    [clickhouse.topic_mappings.create]\norder_by = 'n'\n\
                    columns = { n = 'UInt64', i = 'Int64', d = 'Decimal(38, 18)', t = \"DateTime('UTC')\", \
                    s = 'String', a = 'Array(Int64)' }";
@@ -46,7 +46,7 @@ async fn numbers_keep_every_digit(server: &Process) {
 async fn a_payload_is_a_row_with_its_metadata() {
     let server = Process::start();
     let mapping = "metadata = ['topic', 'partition', 'offset', 'publish_time', 'producer', 'key', 'id']\n\
-                   skip_unknown_fields = true\n[clickhouse.topic_mappings.create]\norder_by = 'offset'\n\
+                   on_new_field = 'ignore'\n[clickhouse.topic_mappings.create]\norder_by = 'offset'\n\
                    columns = { n = 'UInt64', topic = 'String', partition = 'Nullable(UInt32)', offset = 'UInt64', \
                    publish_time = 'DateTime', producer = 'String', key = 'Nullable(String)', id = 'String' }";
     let mut connector = started(&server, mapping).await;

@@ -29,8 +29,7 @@ pub struct Endpoint {
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
     body: Body,
     /// Metadata to send with each record, which then becomes `{"payload": …, "offset": …}`. Not for `bytes`.
-    #[setting(default = [])]
-    metadata: Vec<Metadata>,
+    metadata: MetadataColumns,
     /// Overrides the meaning of HTTP statuses for this mapping: `answers = { accept = [409] }`. It has precedence over the
     /// connector's `answers`.
     pub(crate) answers: Answers,
@@ -63,9 +62,7 @@ impl Endpoint {
             let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
             return Err(Diagnostic::of_key("metadata", "`body = \"bytes\"` cannot carry metadata", help));
         }
-        let is_repeated = (1..self.metadata.len()).any(|at| self.metadata[..at].contains(&self.metadata[at]));
-        let diagnostic = || Diagnostic::of_key("metadata", "a value repeats", "name each once");
-        (!is_repeated).then_some(()).ok_or_else(diagnostic)
+        self.metadata.differ_from(["payload"])
     }
 
     /// The requests of a batch: one for each record, or one for all records of the same head that do not overtake others by it.

@@ -55,18 +55,18 @@ pub(crate) struct Encoded {
 impl Encoder {
     pub(crate) fn new(target: &Target) -> Self {
         let columns = || target.columns.iter().map(|column| (column.name.as_str(), column.field()));
-        let metadata = || target.metadata().map(|(name, which)| (name.as_str(), Field::Metadata(which)));
+        let metadata = || target.metadata.fields();
         let cells = || {
             let (names, fields): (Vec<_>, Vec<_>) = columns().chain(metadata()).unzip();
             let required = target.columns.iter().map(|column| column.required);
             Cells {
                 names: names.into_iter().map(str::to_owned).collect(),
                 fields: fields.into_iter().collect(),
-                required: required.chain(target.metadata().map(|_| false)).collect(),
+                required: required.chain(target.metadata.names().map(|_| false)).collect(),
             }
         };
         let layout = match target.format {
-            Format::JsonLines if target.columns.is_empty() && target.metadata().next().is_none() => Layout::Payloads,
+            Format::JsonLines if target.columns.is_empty() && target.metadata.is_empty() => Layout::Payloads,
             Format::JsonLines if target.columns.is_empty() => Layout::Rows(JsonRow::whole_with(metadata()), None),
             Format::JsonLines => {
                 let is_required = target.columns.iter().any(|column| column.required);
@@ -126,8 +126,8 @@ fn table(target: &Target) -> Table {
         (arrow, Some(column.field()))
     };
     let columns: Vec<_> = target.columns.iter().map(column).collect();
-    let metadata = |(name, which): (&String, Metadata)| (metadata_column(name, which), Some(Field::Metadata(which)));
+    let metadata = |(which, name): (Metadata, &str)| (metadata_column(name, which), Some(Field::Metadata(which)));
     let units: Vec<(String, TimeUnit)> =
         target.columns.iter().filter_map(|column| Some((column.name.clone(), column.time_unit()?))).collect();
-    Table::new(target.columns_from_schema, columns, target.metadata().map(metadata).collect(), units)
+    Table::new(target.columns_from_schema, columns, target.metadata.iter().map(metadata).collect(), units)
 }

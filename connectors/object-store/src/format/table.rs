@@ -44,9 +44,9 @@ impl Table {
 
     /// The schema of a file with these records, and the columns that they fill; an error if their schema has none.
     pub(super) fn columns(&self, records: &[SinkRecord]) -> Result<(SchemaRef, Columns), String> {
-        let mut columns = match records.first().and_then(SinkRecord::schema) {
+        let mut columns = match records.first().and_then(SinkRecord::table_schema) {
             Some(schema) if self.is_registered => {
-                registered_columns(schema)?.into_iter().map(|column| (column, None)).collect()
+                registered_columns(schema?).into_iter().map(|column| (column, None)).collect()
             }
             _ => self.columns.clone(),
         };

@@ -48,7 +48,7 @@ async fn a_place_that_cannot_be_written_is_found_at_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_gone_is_waited_for_and_not_created_again() {
     let folder = temporary("gone");
-    let mut running = connector(&folder, "metadata = { _offset = 'offset' }").await;
+    let mut running = connector(&folder, "metadata = { offset = '_offset' }").await;
     running.process_batch(vec![record(1, "{}")]).await.unwrap();
     fs::rename(folder.join("lake"), folder.join("away")).unwrap();
     for error in

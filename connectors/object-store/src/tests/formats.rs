@@ -17,7 +17,7 @@ const COLUMNS: &str = r#"columns = [
     { name = 'bytes', type = 'binary' }, { name = 'tags', type = 'List(Utf8)' },
     { name = 'user', type = 'Struct("name": Utf8, "age": Int32)' }, { name = 'city', from = '/user/city' },
 ]
-metadata = { _offset = 'offset', _at = 'publish_time', _key = 'key' }"#;
+metadata = { offset = '_offset', publish_time = '_at', key = '_key' }"#;
 
 const FULL: &str = r#"{"id":1,"name":"a \"quoted\", ü\nline","size":1.5,"yes":true,"money":"123.40","day":"2018-02-07",
     "at":"2018-02-07T01:26:13.84Z","ms":1517966773840,"local":"2018-02-07T01:26:13","bytes":"/wA=","tags":["x","y"],
@@ -117,7 +117,7 @@ async fn json_lines_have_payloads_or_columns() {
     let whole = written("json", "compression = 'zstd'").await;
     assert_eq!((&whole.rows[0]["user"]["city"], whole.rows[0].as_object().unwrap().len()), (&json!("London"), 12));
     let with =
-        written("json-metadata", "compression = 'gzip'\nmetadata = { _offset = 'offset', topic = 'topic' }").await;
+        written("json-metadata", "compression = 'gzip'\nmetadata = { offset = '_offset', topic = 'topic' }").await;
     assert!(with.name.ends_with(".jsonl.gz"), "{}", with.name);
     assert_eq!(
         (&with.rows[1]["_offset"], &with.rows[1]["topic"], &with.rows[1]["id"]),
@@ -134,7 +134,7 @@ async fn json_lines_have_payloads_or_columns() {
     // Digits of numbers stay, and a name that the payload has is never written twice.
     let folder = temporary("json-names");
     let batch = vec![record(1, r#"{"n":0.12345678901234567890}"#), record(2, r#"{"_offset":1}"#), record(3, "no JSON")];
-    let error = connector(&folder, "metadata = { _offset = 'offset' }").await.process_batch(batch).await.unwrap_err();
+    let error = connector(&folder, "metadata = { offset = '_offset' }").await.process_batch(batch).await.unwrap_err();
     assert!(error.to_string().contains("2 rejected"), "{error}");
     let file = folder.join("lake/default/t/default+t+000000000001-000000000001+00000007.jsonl");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "{\"n\":0.12345678901234567890,\"_offset\":1}\n");

@@ -7,7 +7,7 @@ use std::{
 
 use super::*;
 
-const MAPPING: &str = "path = '{/kind}'\nmetadata = { _offset = 'offset', _producer = 'producer' }";
+const MAPPING: &str = "path = '{/kind}'\nmetadata = { offset = '_offset', producer = '_producer' }";
 
 fn records(offsets: impl IntoIterator<Item = u64>) -> Vec<SinkRecord> {
     let kind = |offset: u64| if offset.is_multiple_of(3) { "third" } else { "other" };
@@ -116,7 +116,7 @@ async fn records_without_positions_are_written_at_least_once_under_names_of_thei
     assert_eq!(offsets(&folder), [1, 1, 2, 4, 7]);
     // A topic that is not reliable has offset 0 alone, and a broker's own records have no producer.
     let folder = temporary("no-offsets");
-    let mut running = connector(&folder, "metadata = { _offset = 'offset' }").await;
+    let mut running = connector(&folder, "metadata = { offset = '_offset' }").await;
     running.process_batch(vec![record(0, "{}"), record(0, r#"{"a":1}"#)]).await.unwrap();
     running.process_batch(vec![record(0, r#"{"a":2}"#)]).await.unwrap();
     running.process_batch(vec![record_of(0, 5, "{}"), record_of(0, 4, "{}")]).await.unwrap();
@@ -133,7 +133,7 @@ async fn partitions_have_files_and_journals_of_their_own() {
     };
     let batch = || vec![of(0, 1), of(1, 1), of(0, 2), of(1, 2), of(1, 3)];
     for _ in 0..2 {
-        connector(&folder, "metadata = { _offset = 'offset' }").await.process_batch(batch()).await.unwrap();
+        connector(&folder, "metadata = { offset = '_offset' }").await.process_batch(batch()).await.unwrap();
     }
     let found = files(&folder);
     assert_eq!(

@@ -15,10 +15,10 @@ fn settings_that_conflict_are_reported() {
         ("path = '../{topic}'", "`.`, `..` and `\\` are not allowed in a path"),
         ("path = '{user}'", "invalid placeholder"),
         ("columns = [{ name = 'a' }, { name = 'A' }]", "two columns have the name `A`"),
-        ("columns = [{ name = 'a' }]\nmetadata = { a = 'offset' }", "two columns have the name `a`"),
+        ("columns = [{ name = 'a' }]\nmetadata = { offset = 'a' }", "two columns have the name `a`"),
         ("columns = [{ name = 'a', unit = 'ms' }]", "`unit` is only for timestamps"),
         ("columns = [{ name = 'a', type = 'int' }]", "not a ColumnType"),
-        ("metadata = { a = 'time' }", "metadata"),
+        ("metadata = { time = 'a' }", "metadata"),
         ("file_extension = '../a'", "not an extension"),
     ] {
         let Err(report) = from_toml::<ObjectStore>(&configuration(Path::new("/"), mapping)) else {

@@ -18,7 +18,7 @@ async fn a_payload_is_a_document_to_its_last_digit() {
 async fn a_document_has_chosen_fields_and_metadata_by_name() {
     let server = Process::shared();
     let mapping = "index = 'chosen'\nid = '{id}'\nfields = { user = '/user/id', tenant = 'attribute:tenant' }\n\
-                   metadata = { '@timestamp' = 'publish_time', at = 'offset' }";
+                   metadata = { publish_time = '@timestamp', offset = 'at' }";
     let mut connector = started(server, mapping).await;
     let record = record(7, r#"{"user":{"id":1},"other":2}"#).attribute("tenant", "acme").build();
     write(&mut connector, vec![record]).await.expect("a document");

@@ -114,7 +114,7 @@ async fn items_that_all_fail_by_the_cluster_are_its_failure() {
 /// Only documents that are added: no versions, no deletions.
 #[tokio::test]
 async fn a_data_stream_takes_creates_with_a_timestamp() {
-    let mapping = "data_stream = true\nmetadata = { '@timestamp' = 'publish_time' }\n\
+    let mapping = "data_stream = true\nmetadata = { publish_time = '@timestamp' }\n\
                    index_template = { name = 'logs', fields = { level = 'keyword' } }";
     let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
     let answers = [(200, ROOT), (404, "{}"), (200, "{}"), (200, PROBE)].map(|(status, text)| (status, text.to_owned()));

@@ -20,7 +20,7 @@ fn contradictions_are_errors_of_the_configuration() {
         ("version = 'offset'", "version"),
         ("version = 'offset'\nid = '{key}'\nop_type = 'create'", "version"),
         ("version = 'topic'\nid = '{key}'", "version"),
-        ("fields = { a = '/a' }\nmetadata = { a = 'offset' }", "metadata"),
+        ("fields = { a = '/a' }\nmetadata = { offset = 'a' }", "metadata"),
         ("index_template = { name = 'a', file = 'a.json', fields = { a = 'long' } }", "file"),
     ] {
         let report = refused("", mapping);

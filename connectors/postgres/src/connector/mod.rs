@@ -70,9 +70,8 @@ pub struct Target {
     unavailable_value: String,
     /// For `cdc`: what to do with a truncation of the source's table.
     on_truncate: OnTruncate,
-    /// Metadata columns, named like the metadata.
-    #[setting(default = [])]
-    metadata: Vec<Metadata>,
+    /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
+    metadata: MetadataColumns,
 }
 
 /// The write mode.
@@ -117,7 +116,7 @@ impl Target {
 
     fn plan(&self) -> Plan {
         let columns = self.columns.iter().map(|(name, field)| (name.clone(), field.clone()));
-        let metadata = self.metadata.iter().map(|which| (which.to_string(), Field::Metadata(*which)));
+        let metadata = self.metadata.fields().map(|(name, field)| (name.to_owned(), field));
         let create = |columns: &String| {
             let columns = columns.clone();
             Box::new(move |table: &str| format!("CREATE TABLE IF NOT EXISTS {table} ({columns})")) as Create

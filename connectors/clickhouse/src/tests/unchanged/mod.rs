@@ -17,7 +17,7 @@ async fn values_arrive_as_they_were_sent_or_are_rejected() {
         let server = Process::start_of(engine);
         let more = if engine == Engine::Current { CURRENT } else { &[] };
         for (kind, values) in BOTH.iter().chain(more) {
-            for mapping in ["", "columns = { k = '/k', v = '/v' }"] {
+            for mapping in ["time_unit = 's'", "time_unit = 's'\ncolumns = { k = '/k', v = '/v' }"] {
                 server.ask("DROP TABLE IF EXISTS t");
                 server.ask(&format!("CREATE TABLE t (k UInt8, v {kind}) ENGINE = MergeTree ORDER BY k"));
                 let mut connector = started(&server, mapping).await;

@@ -22,7 +22,7 @@ fn an_invalid_mapping_is_reported_at_start() {
         ("headers = { authorization = 'Bearer {s3cret' }", "`authorization`: its name is not a Header: the client"),
         ("headers = { authorization = 'Bearer {s3cret', n = 1 }", "`n`: expected a string"),
         ("body = 'bytes'\nmetadata = ['topic']", "cannot carry metadata"),
-        ("metadata = ['id', 'key', 'id']", "`metadata`: a value repeats"),
+        ("metadata = ['id', 'key', 'id']", "`metadata`: `id` would be written twice"),
         ("headers = { X-A = 'a', x-a = 'b' }", "another key has the same meaning"),
         ("answers = { retry = [99] }", "invalid HTTP status"),
         ("answers = { retry = [600] }", "invalid HTTP status"),
