@@ -38,7 +38,8 @@ impl MappedColumns {
         };
         let mut named: Vec<_> = columns.into_iter().map(of_payload).collect();
         let names_columns = !named.is_empty();
-        named.extend(metadata.into().iter().map(|(which, name)| (metadata_column(name, which), Field::Metadata(which))));
+        named
+            .extend(metadata.into().iter().map(|(which, name)| (metadata_column(name, which), Field::Metadata(which))));
         Self { named, units: Vec::new(), names_columns }
     }
 

@@ -20,16 +20,7 @@ pub(crate) struct Column {
     #[setting(default = false)]
     pub(crate) required: bool,
     /// Unit of timestamps that are numbers, since 1970 in UTC; without it, a record with such a number is rejected.
-    pub(crate) unit: Option<Unit>,
-}
-
-/// The unit of a timestamp that is a number.
-#[derive(Debug, Clone, Copy, Setting)]
-pub(crate) enum Unit {
-    S,
-    Ms,
-    Us,
-    Ns,
+    pub(crate) unit: Option<danube_sink::TimeUnit>,
 }
 
 /// The type of a column, as Arrow's type.
@@ -39,15 +30,6 @@ struct ColumnType(DataType);
 impl Column {
     pub(crate) fn arrow_type(&self) -> &DataType {
         &self.kind.0.0
-    }
-
-    pub(crate) fn time_unit(&self) -> Option<TimeUnit> {
-        self.unit.map(|unit| match unit {
-            Unit::S => TimeUnit::Second,
-            Unit::Ms => TimeUnit::Millisecond,
-            Unit::Us => TimeUnit::Microsecond,
-            Unit::Ns => TimeUnit::Nanosecond,
-        })
     }
 
     /// The field with the value.

@@ -1,6 +1,6 @@
 //! The settings of a topic mapping.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use danube_sink::{config::Diagnostic, prelude::*};
 use object_store::{Attribute, Attributes};

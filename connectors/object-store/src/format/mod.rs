@@ -5,7 +5,7 @@ mod parquet;
 mod table;
 mod text;
 
-use arrow_schema::{Field as ArrowColumn, TimeUnit};
+use arrow_schema::Field as ArrowColumn;
 use bytes::Bytes;
 use danube_sink::{Fields, JsonRow, PartialFailure, prelude::*};
 use danube_sink_arrow::metadata_column;
@@ -128,6 +128,6 @@ fn table(target: &Target) -> Table {
     let columns: Vec<_> = target.columns.iter().map(column).collect();
     let metadata = |(which, name): (Metadata, &str)| (metadata_column(name, which), Some(Field::Metadata(which)));
     let units: Vec<(String, TimeUnit)> =
-        target.columns.iter().filter_map(|column| Some((column.name.clone(), column.time_unit()?))).collect();
+        target.columns.iter().filter_map(|column| Some((column.name.clone(), column.unit?))).collect();
     Table::new(target.columns_from_schema, columns, target.metadata.iter().map(metadata).collect(), units)
 }

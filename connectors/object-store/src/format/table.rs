@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Field as Column, Schema, SchemaRef, TimeUnit};
-use danube_sink::{PartialFailure, prelude::*};
+use arrow_schema::{Field as Column, Schema, SchemaRef};
+use danube_sink::{PartialFailure, TimeUnit, prelude::*};
 use danube_sink_arrow::{Columns, MappedColumns, registered_columns};
 
 use super::super::failure::Failure;

@@ -81,7 +81,7 @@ async fn objects_of_many_parts_are_whole() {
     let server = Server::open(Kind::S3, "parts").await;
     let text = format!(
         "[object_store.storage_options]\n{}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = '{}'\n\
-         metadata = {{ _offset = 'offset' }}\n",
+         metadata = {{ offset = '_offset' }}\n",
         server.options(),
         server.url("lake")
     );

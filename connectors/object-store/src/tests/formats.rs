@@ -163,7 +163,7 @@ async fn columns_of_the_registered_schema_make_a_file_for_each_version() {
             record(4, "{}"),
             with_schema(5, 3, SchemaType::JsonSchema, "{}", "{}"),
         ];
-        let mapping = format!("format = '{format}'\ncolumns_from_schema = true\nmetadata = {{ _offset = 'offset' }}");
+        let mapping = format!("format = '{format}'\ncolumns_from_schema = true\nmetadata = {{ offset = '_offset' }}");
         let error = connector(&folder, &mapping).await.process_batch(batch).await.unwrap_err();
         let text = error.report();
         assert!(text.contains("2 rejected"), "{text}");
