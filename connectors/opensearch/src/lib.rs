@@ -42,7 +42,7 @@ pub struct Opensearch {
     /// API key in its encoded form, instead of a user.
     #[setting(secret)]
     api_key: Option<Secret>,
-    /// Bearer token, instead of a user.
+    /// Bearer token, instead of a user; with `oauth2`, the client secret.
     #[setting(secret)]
     token: Option<Secret>,
     /// Compression level of requests: 0 is none, 1 the fastest, 9 the smallest.
