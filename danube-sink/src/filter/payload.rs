@@ -51,6 +51,10 @@ pub(super) fn of<'r>(
     wanted: &Wanted,
     values: &Cell<usize>,
 ) -> Result<Box<dyn Val + 'r>, String> {
+    // Without a schema its payload is an empty text.
+    if record.is_tombstone() {
+        return Ok(Box::new(CelNull));
+    }
     let part = Part { wanted, values };
     let text = record.borrowed_json();
     let built = match text {

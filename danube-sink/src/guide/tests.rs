@@ -89,6 +89,13 @@ fn describe(command: &clap::Command, above: &str, rows: &mut Vec<String>) {
     }
 }
 
+/// The keys of a connector's own in the examples of mappings.
+#[derive(TopicMapping)]
+#[expect(dead_code, reason = "the examples are only loaded")]
+struct Own {
+    metadata: MetadataColumns,
+}
+
 /// A connector whose name the examples have.
 macro_rules! example {
     ($name:ident) => {
@@ -97,7 +104,7 @@ macro_rules! example {
             #[setting(default = "got")]
             prefix: String,
             #[topic_mappings]
-            topics: TopicMappings,
+            topics: TopicMappings<Own>,
         }
 
         #[sink_connector]

@@ -136,7 +136,8 @@ fn a_wrong_configuration_ends_with_78_and_reports_every_error() {
 
 #[test]
 fn check_says_that_the_shipped_configuration_is_valid() {
-    let output = quickstart(&folder("check"), &["check", "--offline"]);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/connector.toml");
+    let output = quickstart(&folder("check"), &["check", "--offline", "--config", file]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text.contains("is valid") && text.contains("/default/earthquakes"), "{text}");

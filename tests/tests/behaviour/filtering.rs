@@ -33,7 +33,10 @@ async fn kept_records_arrive_in_order_and_others_are_acknowledged_and_counted() 
             }
         }
         let settled = MESSAGES + TOMBSTONES;
-        until("the settlement", || async { running.handle.settled() == settled }).await;
+        until("the settlement", || async { running.outcome.is_finished() || running.handle.settled() == settled }).await;
+        if running.outcome.is_finished() {
+            panic!("{:?}", running.end().await);
+        }
         let address = running.handle.metrics_address();
         assert_eq!(metric(address, "danube_sink_filtered_records_total").await, (settled - MESSAGES / 20) as f64);
         let status: Value = serde_json::from_str(&get(address, "/status").await.1).expect("JSON");
