@@ -33,7 +33,8 @@ async fn kept_records_arrive_in_order_and_others_are_acknowledged_and_counted() 
             }
         }
         let settled = MESSAGES + TOMBSTONES;
-        until("the settlement", || async { running.outcome.is_finished() || running.handle.settled() == settled }).await;
+        until("the settlement", || async { running.outcome.is_finished() || running.handle.settled() == settled })
+            .await;
         if running.outcome.is_finished() {
             panic!("{:?}", running.end().await);
         }

@@ -227,9 +227,9 @@ fn more_dimensions_than_an_index_supports_are_an_error_of_the_configuration() {
         let Err(report) = mapping(&format!("dimensions = 3\n{columns}")) else { panic!("{columns}") };
         assert!(report.to_string().contains("exists already"), "{report}");
     }
-    for metadata in ["['id']", "['offset', 'offset']"] {
+    for (metadata, part) in [("['id']", "already"), ("['offset', 'offset']", "written twice")] {
         let Err(report) = mapping(&format!("dimensions = 3\nmetadata = {metadata}")) else { panic!("{metadata}") };
-        assert!(report.to_string().contains("already"), "{report}");
+        assert!(report.to_string().contains(part), "{report}");
     }
 }
 

@@ -120,7 +120,6 @@ async fn names_that_collide_or_would_be_truncated_are_reported_at_start() {
         Bench::new("CREATE TABLE rows (n int, \"offset\" bigint)", "table = 'rows'\ncolumns = { n = '/n' }").await;
     for (mapping, part) in [
         ("table = 'rows'\ncolumns = { n = '/n', offset = '/o' }\nmetadata = ['offset']".to_owned(), "offset"),
-        ("table = 'rows'\ncolumns = { n = '/n' }\nmetadata = ['offset', 'offset']".to_owned(), "offset"),
         (format!("table = 'rows'\ncolumns = {{ {long} = '/n' }}"), "64 bytes"),
         (format!("table = '{long}'\ncolumns = {{ n = '/n' }}\ncreate = 'n int'"), "64 bytes"),
         (format!("table = 's.{long}'\ncolumns = {{ n = '/n' }}"), "64 bytes"),
