@@ -130,8 +130,11 @@ fn every_toml_example_loads() {
     let pages: Vec<_> = pages.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let examples: Vec<_> = pages.iter().flat_map(|page| toml_examples(page)).collect();
     assert!(examples.len() > 5);
-    // The files that it names are not here.
-    for example in examples.into_iter().filter(|example| !example.contains("tls_ca_file")) {
+    for example in examples {
+        // The files that one names are not here; `where` needs its feature.
+        if example.contains("tls_ca_file") || !cfg!(feature = "cel") && example.contains("\nwhere = ") {
+            continue;
+        }
         let loaded = match example.contains("[printer") || example.contains("[[printer") {
             true => from_toml::<Printer>(example).map(|(printer, _)| printer.prefix),
             false => from_toml::<Users>(example).map(|(users, _)| users.prefix),

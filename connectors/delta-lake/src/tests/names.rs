@@ -8,14 +8,14 @@ use super::{TOPIC, common::folder, connector, read, record};
 
 #[test]
 fn a_repeated_column_name_is_an_error_of_the_configuration() {
-    for mapping in [
-        "columns = [{ name = 'a' }, { name = 'A' }]",
-        "columns = [{ name = 'Offset' }]\nmetadata = ['offset']",
-        "metadata = ['offset', 'offset']",
+    for (mapping, part) in [
+        ("columns = [{ name = 'a' }, { name = 'A' }]", "two columns have the name"),
+        ("columns = [{ name = 'Offset' }]\nmetadata = ['offset']", "two columns have the name"),
+        ("metadata = ['offset', 'offset']", "would be written twice"),
     ] {
         let text = format!("[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 't'\n{mapping}\n");
         let Err(report) = from_toml::<DeltaLake>(&text) else { panic!("{mapping} is taken") };
-        assert!(report.to_string().contains("two columns have the name"), "{mapping}: {report}");
+        assert!(report.to_string().contains(part), "{mapping}: {report}");
     }
 }
 
