@@ -6,7 +6,7 @@ use danube_sink::testing::{Prepared, Subject, conforms, from_toml};
 
 use super::{
     ObjectStore,
-    tests::common::{Kind, Place, Reader, Server, folder},
+    tests::common::{Kind, Location, Reader, Server, folder},
 };
 
 /// Where the files are.
@@ -41,7 +41,7 @@ impl Subject for Lake {
 
     async fn held(&self) -> Vec<u64> {
         let place = match &self.store {
-            Store::Folder(folder) => Place::folder(&folder.join("lake")),
+            Store::Folder(folder) => Location::folder(&folder.join("lake")),
             Store::S3(server) => server.objects("lake"),
         };
         let files = self.reader.files(&place);

@@ -14,7 +14,7 @@ use super::journal::Journal;
 pub(crate) struct Part {
     /// The topic or partition.
     pub(crate) topic: String,
-    pub(crate) place: Place,
+    pub(crate) destination: Destination,
     /// The epoch in the journal; `None` for records that no journal knows.
     pub(crate) epoch: Option<usize>,
     pub(crate) records: Vec<SinkRecord>,
@@ -22,7 +22,7 @@ pub(crate) struct Part {
 
 /// Where a record goes.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Destination {
     pub(crate) folder: Arc<str>,
     /// What distinguishes the objects of a batch, other than the topic: folder and version of the schema.
     pub(crate) group: Arc<str>,
@@ -36,22 +36,22 @@ pub(crate) fn is_recognizable(record: &SinkRecord, order: SubscriptionType) -> b
         && record.id().producer_id() != 0
 }
 
-/// Divides records into objects, each record with its place. Those that are in an object of the store already are left out.
+/// Divides records into objects, each record with its destination. Those that are in an object of the store already are left out.
 pub(crate) fn parts(
     records: &[SinkRecord],
-    places: Vec<Place>,
+    destinations: Vec<Destination>,
     order: SubscriptionType,
     journals: &mut BTreeMap<String, Journal>,
 ) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut numbers = HashMap::new();
-    for (record, place) in records.iter().zip(places) {
+    for (record, destination) in records.iter().zip(destinations) {
         let (topic, offset) = (record.id().topic(), record.offset());
         let journal = if is_recognizable(record, order) { journals.get_mut(topic) } else { None };
         let epoch = match journal {
             Some(journal) => {
                 let epoch = journal.epoch_of(record.id().producer_id(), offset);
-                if journal.has(epoch, offset, &place.group) {
+                if journal.has(epoch, offset, &destination.group) {
                     continue;
                 }
                 Some(epoch)
@@ -59,9 +59,9 @@ pub(crate) fn parts(
             None => None,
         };
         // Records without offsets are in objects of their own: their name is made of their ids.
-        let key = (topic, Arc::clone(&place.group), epoch, offset == 0);
+        let key = (topic, Arc::clone(&destination.group), epoch, offset == 0);
         let number = *numbers.entry(key).or_insert_with(|| {
-            parts.push(Part { topic: topic.to_owned(), place, epoch, records: Vec::new() });
+            parts.push(Part { topic: topic.to_owned(), destination, epoch, records: Vec::new() });
             parts.len() - 1
         });
         parts[number].records.push(record.clone());

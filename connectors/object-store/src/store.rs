@@ -1,4 +1,4 @@
-//! A place in an object store, or a folder: opens it, and reads and writes whole objects.
+//! A location in an object store, or a folder: opens it, and reads and writes whole objects.
 
 use std::{
     collections::BTreeMap,
@@ -25,16 +25,16 @@ use super::{failure::Failure, local, path};
 const PART: usize = 16 * 1024 * 1024;
 const PARTS_AT_ONCE: usize = 4;
 
-/// A place below which objects are written.
+/// A location below which objects are written.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    place: Place,
+    backend: Backend,
     /// The `url` of the configuration.
     url: String,
 }
 
 #[derive(Debug, Clone)]
-enum Place {
+enum Backend {
     Folder(PathBuf),
     /// A bucket or container, and the path within it.
     Bucket(Arc<dyn ObjectStore>, Path),
@@ -50,28 +50,28 @@ pub(crate) enum Expected {
 }
 
 impl Store {
-    /// Opens a place. Nothing is read or written.
+    /// Opens a location. Nothing is read or written.
     pub(crate) fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Self, Failure> {
-        let place = match url.split_once("://") {
-            None => Place::Folder(FilePath::new(url).to_owned()),
+        let backend = match url.split_once("://") {
+            None => Backend::Folder(FilePath::new(url).to_owned()),
             Some(_) => {
                 let invalid = |error: &dyn Display| Failure::options(format!("`url` = {url:?}: {error}"));
                 let parsed = Url::parse(url).map_err(|error| invalid(&error))?;
                 let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(&error))?;
                 match scheme {
                     ObjectStoreScheme::Local => {
-                        Place::Folder(parsed.to_file_path().map_err(|()| invalid(&"not a folder of this machine"))?)
+                        Backend::Folder(parsed.to_file_path().map_err(|()| invalid(&"not a folder of this machine"))?)
                     }
-                    scheme => Place::Bucket(bucket(&scheme, url, options)?, prefix),
+                    scheme => Backend::Bucket(bucket(&scheme, url, options)?, prefix),
                 }
             }
         };
-        Ok(Self { place, url: url.to_owned() })
+        Ok(Self { backend, url: url.to_owned() })
     }
 
     /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
-        if let Place::Folder(root) = &self.place {
+        if let Backend::Folder(root) = &self.backend {
             fs::create_dir_all(root).map_err(|error| Failure::of_io(&error, &self.what("create", "")))?;
         }
         self.probe().await
@@ -88,12 +88,12 @@ impl Store {
 
     /// Whether an object exists.
     pub(crate) async fn exists(&self, name: &str) -> Result<bool, Failure> {
-        match &self.place {
-            Place::Folder(root) => {
+        match &self.backend {
+            Backend::Folder(root) => {
                 let name = name.to_owned();
                 self.on_disk("find", &name.clone(), root, move |root| local::exists(root, &name)).await
             }
-            Place::Bucket(store, prefix) => match store.head(&below(prefix, name)?).await {
+            Backend::Bucket(store, prefix) => match store.head(&below(prefix, name)?).await {
                 Ok(_) => Ok(true),
                 Err(Error::NotFound { .. }) => Ok(false),
                 Err(error) => Err(Failure::of_store(&error, &self.what("find", name))),
@@ -103,13 +103,13 @@ impl Store {
 
     /// The content of an object and its version; `None` if it does not exist.
     pub(crate) async fn read(&self, name: &str) -> Result<(Option<Bytes>, Expected), Failure> {
-        match &self.place {
-            Place::Folder(root) => {
+        match &self.backend {
+            Backend::Folder(root) => {
                 let of_task = name.to_owned();
                 let content = self.on_disk("read", name, root, move |root| local::read(root, &of_task)).await?;
                 Ok((content.map(Bytes::from), Expected::Nothing))
             }
-            Place::Bucket(store, prefix) => {
+            Backend::Bucket(store, prefix) => {
                 let failure = |error| Failure::of_store(&error, &self.what("read", name));
                 match store.get(&below(prefix, name)?).await {
                     Ok(found) => {
@@ -126,9 +126,9 @@ impl Store {
 
     /// Writes an object, or replaces it: all of it, or nothing.
     pub(crate) async fn write(&self, name: &str, content: Bytes, attributes: Attributes) -> Result<(), Failure> {
-        match &self.place {
-            Place::Folder(root) => self.write_file(root, name, content).await,
-            Place::Bucket(store, prefix) => {
+        match &self.backend {
+            Backend::Folder(root) => self.write_file(root, name, content).await,
+            Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
                 let written = if content.len() <= PART {
                     let options = PutOptions { attributes, ..PutOptions::default() };
@@ -144,12 +144,12 @@ impl Store {
     /// Replaces an object, unless another process has changed it. Folders and stores without conditional writes replace it in any
     /// case. Returns what must be there the next time.
     pub(crate) async fn replace(&self, name: &str, content: Bytes, expected: &Expected) -> Result<Expected, Failure> {
-        let (store, prefix) = match &self.place {
-            Place::Folder(root) => {
+        let (store, prefix) = match &self.backend {
+            Backend::Folder(root) => {
                 self.write_file(root, name, content).await?;
                 return Ok(Expected::Nothing);
             }
-            Place::Bucket(store, prefix) => (store, prefix),
+            Backend::Bucket(store, prefix) => (store, prefix),
         };
         let mode = match expected {
             Expected::Nothing => PutMode::Create,

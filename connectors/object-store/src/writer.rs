@@ -13,7 +13,7 @@ use super::{
     journal::{Announced, AnnouncedObject, Journal, Unreadable},
     mapping::Target,
     path,
-    plan::{self, Part, Place},
+    plan::{self, Destination, Part},
     store::{Expected, Store},
 };
 
@@ -73,10 +73,10 @@ impl Writer {
             Some(record) if !batch.own().path.is_filled_in() => Some(path::folder(&batch.own().path, record)?.into()),
             _ => None,
         };
-        let places = batch.each(|target, record| self.place(target, record, constant.as_ref()))?;
+        let destinations = batch.each(|target, record| self.destination(target, record, constant.as_ref()))?;
         let subscription = batch.settings().consumer.subscription.clone();
         let deadline = batch.deadline().saturating_duration_since(Instant::now());
-        let written = self.write_parts(batch.records(), places, batch.order(), &subscription);
+        let written = self.write_parts(batch.records(), destinations, batch.order(), &subscription);
         match tokio::time::timeout(deadline, written).await {
             Ok(written) => written?.into_result(),
             Err(_) => {
@@ -87,7 +87,12 @@ impl Writer {
     }
 
     /// Where a record goes, in a folder that all records have, or in its own.
-    fn place(&self, target: &Target, record: &SinkRecord, constant: Option<&Arc<str>>) -> ConnectorResult<Place> {
+    fn destination(
+        &self,
+        target: &Target,
+        record: &SinkRecord,
+        constant: Option<&Arc<str>>,
+    ) -> ConnectorResult<Destination> {
         let folder = match constant {
             Some(folder) => Arc::clone(folder),
             None => path::folder(&target.path, record)?.into(),
@@ -96,13 +101,13 @@ impl Writer {
             Some(version) => format!("{folder}#{version}").into(),
             None => Arc::clone(&folder),
         };
-        Ok(Place { folder, group })
+        Ok(Destination { folder, group })
     }
 
     async fn write_parts(
         &self,
         records: &[SinkRecord],
-        places: Vec<Place>,
+        destinations: Vec<Destination>,
         order: SubscriptionType,
         subscription: &str,
     ) -> Result<PartialFailure, Failure> {
@@ -111,7 +116,7 @@ impl Writer {
         self.read_journals(&mut known, records, order, subscription).await?;
         let mut journals: BTreeMap<_, _> =
             known.iter().map(|(topic, known)| (topic.clone(), known.journal.clone())).collect();
-        let parts = plan::parts(records, places, order, &mut journals);
+        let parts = plan::parts(records, destinations, order, &mut journals);
         let (objects, rejected) = self.encode(parts, &mut journals).await?;
         let announced: Vec<_> = journals.iter().filter(|(_, journal)| !journal.in_doubt().is_empty()).collect();
         let replace = async |(topic, journal): (&String, &Journal)| {
@@ -207,11 +212,11 @@ impl Writer {
             }
             let epoch = part.epoch.zip(journals.get(&part.topic));
             let file = path::file(&written, epoch.map(|(epoch, journal)| journal.id(epoch)), &self.extension);
-            let name = path::join(&part.place.folder, &file);
+            let name = path::join(&part.destination.folder, &file);
             if let Some(epoch) = part.epoch {
                 let batch = announced.entry((part.topic, epoch)).or_default();
                 written.iter().for_each(|record| batch.offsets.insert(record.offset()));
-                batch.objects.push(AnnouncedObject { name: name.clone(), group: part.place.group.to_string() });
+                batch.objects.push(AnnouncedObject { name: name.clone(), group: part.destination.group.to_string() });
             }
             objects.push(Object { name, content });
         }

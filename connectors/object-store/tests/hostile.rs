@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Place, Reader, folder};
+use common::{Location, Reader, folder};
 use danube_sink_tests::assert_no_value_leaks;
 
 /// A part of every value.
@@ -57,7 +57,7 @@ async fn no_value_of_a_hostile_payload_is_in_logs_answers_or_dead_letters() {
     let good = r#"{"n":7,"kind":"../../good"}"#;
     assert_no_value_leaks(env!("CARGO_BIN_EXE_danube-sink-object-store"), configuration, &hostile(), good, SECRET)
         .await;
-    let files = Reader::start().files(&Place::folder(&folder.join("lake")));
+    let files = Reader::start().files(&Location::folder(&folder.join("lake")));
     assert_eq!(files.len(), 1);
     assert!(files[0].name.starts_with("kind=%2E.%2F..%2Fgood/") && files[0].rows[0]["n"] == 7, "{files:?}");
 }

@@ -7,7 +7,7 @@ mod common;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use common::{Kind, Place, Reader, Server, folder};
+use common::{Kind, Location, Reader, Server, folder};
 use danube_client::Producer;
 use danube_sink::dev::{Acks, BrokerOptions, EmbeddedBroker, Keep, Partitions};
 use danube_sink_tests::{Broker, until, within};
@@ -30,7 +30,7 @@ struct Stage {
     url: String,
     options: String,
     secrets: Vec<(&'static str, &'static str)>,
-    place: Place,
+    place: Location,
     reader: Reader,
 }
 
@@ -38,7 +38,7 @@ impl Stage {
     async fn on_disk(name: &str) -> Self {
         let folder = folder(name);
         let lake = folder.join("lake");
-        Self::new(&folder, lake.display().to_string(), String::new(), vec![], Place::folder(&lake)).await
+        Self::new(&folder, lake.display().to_string(), String::new(), vec![], Location::folder(&lake)).await
     }
 
     async fn at(server: &Server, name: &str) -> Self {
@@ -50,7 +50,7 @@ impl Stage {
         url: String,
         options: String,
         secrets: Vec<(&'static str, &'static str)>,
-        place: Place,
+        place: Location,
     ) -> Self {
         let broker = BrokerOptions { max_unacked_messages: 200, ..BrokerOptions::default() };
         let broker = EmbeddedBroker::start(broker).await.expect("a free port");

@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use common::{Place, Reader, folder};
+use common::{Location, Reader, folder};
 use danube_sink::dev::{BrokerOptions, EmbeddedBroker};
 use danube_sink_tests::{Broker, topic, until};
 use tokio::time::{Duration, sleep};
@@ -119,7 +119,7 @@ async fn run(name: &str, records: u64, kills: u64, mapping: &str) -> PathBuf {
 
 /// Each record is in the files once. Returns their sizes.
 fn check(lake: &Path, records: u64) -> Vec<u64> {
-    let (numbers, files) = Reader::start().numbers(&Place::folder(lake), "number");
+    let (numbers, files) = Reader::start().numbers(&Location::folder(lake), "number");
     println!("{} files of {} to {} bytes", files.len(), files.iter().min().unwrap(), files.iter().max().unwrap());
     assert_eq!(numbers.len() as u64, records, "lost or twice");
     assert!(numbers.into_iter().eq(0..records), "each once");

@@ -55,14 +55,14 @@ pub(super) struct References {
 
 /// Where a part of an expression is.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct Nesting {
     /// How many loops are around it.
     loops: u32,
     /// How many parts are around it.
     level: u32,
 }
 
-impl Place {
+impl Nesting {
     fn inside(self) -> Self {
         Self { level: self.level + 1, ..self }
     }
@@ -84,29 +84,34 @@ impl References {
     /// The first unknown variable or function, an invalid pattern, or too many loops within each other.
     pub(super) fn of(expression: &IdedExpr) -> Result<Self, Problem> {
         let mut references = Self::default();
-        references.walk(expression, &mut Vec::new(), Place::default())?;
+        references.walk(expression, &mut Vec::new(), Nesting::default())?;
         Ok(references)
     }
 
     /// `bound` are the variables of the loops around.
-    fn walk<'e>(&mut self, expression: &'e IdedExpr, bound: &mut Vec<&'e str>, place: Place) -> Result<(), Problem> {
-        if place.level > MOST_LEVELS {
+    fn walk<'e>(
+        &mut self,
+        expression: &'e IdedExpr,
+        bound: &mut Vec<&'e str>,
+        nesting: Nesting,
+    ) -> Result<(), Problem> {
+        if nesting.level > MOST_LEVELS {
             return Err(problem(expression.id, format!("it nests deeper than {MOST_LEVELS} levels")));
         }
         if let Some((id, variable, fields)) = path(expression) {
             return self.variable(id, variable, &fields, bound);
         }
         match &expression.expr {
-            Expr::Select(select) => self.walk(&select.operand, bound, place.inside()),
-            Expr::Call(call) => self.call(expression.id, call, bound, place),
-            Expr::Comprehension(comprehension) => self.comprehension(expression.id, comprehension, bound, place),
-            Expr::List(list) => list.elements.iter().try_for_each(|item| self.walk(item, bound, place.inside())),
+            Expr::Select(select) => self.walk(&select.operand, bound, nesting.inside()),
+            Expr::Call(call) => self.call(expression.id, call, bound, nesting),
+            Expr::Comprehension(comprehension) => self.comprehension(expression.id, comprehension, bound, nesting),
+            Expr::List(list) => list.elements.iter().try_for_each(|item| self.walk(item, bound, nesting.inside())),
             Expr::Map(map) => map.entries.iter().try_for_each(|entry| match &entry.expr {
                 EntryExpr::MapEntry(entry) => {
-                    self.walk(&entry.key, bound, place.inside())?;
-                    self.walk(&entry.value, bound, place.inside())
+                    self.walk(&entry.key, bound, nesting.inside())?;
+                    self.walk(&entry.value, bound, nesting.inside())
                 }
-                EntryExpr::StructField(field) => self.walk(&field.value, bound, place.inside()),
+                EntryExpr::StructField(field) => self.walk(&field.value, bound, nesting.inside()),
             }),
             Expr::Struct(_) => Err(problem(expression.id, "it makes an object of a type, which is not supported")),
             Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => Ok(()),
@@ -124,7 +129,13 @@ impl References {
         Ok(())
     }
 
-    fn call<'e>(&mut self, id: u64, call: &'e CallExpr, bound: &mut Vec<&'e str>, place: Place) -> Result<(), Problem> {
+    fn call<'e>(
+        &mut self,
+        id: u64,
+        call: &'e CallExpr,
+        bound: &mut Vec<&'e str>,
+        nesting: Nesting,
+    ) -> Result<(), Problem> {
         let name = call.func_name.as_str();
         let is_operator = !name.starts_with(char::is_alphabetic);
         // `optional.of(x)` has the namespace as its target.
@@ -138,9 +149,9 @@ impl References {
             patterns::check(pattern).map_err(|message| problem(id, message))?;
         }
         let searches = name == operators::IN && !matches!(call.args.last().map(|list| &list.expr), Some(Expr::List(_)));
-        self.repeats(id, place.loops + u32::from(searches))?;
+        self.repeats(id, nesting.loops + u32::from(searches))?;
         let target = call.target.as_deref().filter(|_| namespace.is_none());
-        target.into_iter().chain(&call.args).try_for_each(|argument| self.walk(argument, bound, place.inside()))
+        target.into_iter().chain(&call.args).try_for_each(|argument| self.walk(argument, bound, nesting.inside()))
     }
 
     fn comprehension<'e>(
@@ -148,16 +159,16 @@ impl References {
         id: u64,
         comprehension: &'e ComprehensionExpr,
         bound: &mut Vec<&'e str>,
-        place: Place,
+        nesting: Nesting,
     ) -> Result<(), Problem> {
-        self.repeats(id, place.loops + 1)?;
-        self.walk(&comprehension.iter_range, bound, place.inside())?;
-        self.walk(&comprehension.accu_init, bound, place.inside())?;
+        self.repeats(id, nesting.loops + 1)?;
+        self.walk(&comprehension.iter_range, bound, nesting.inside())?;
+        self.walk(&comprehension.accu_init, bound, nesting.inside())?;
         let outside = bound.len();
         bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
         bound.extend(comprehension.iter_var2.as_deref());
         let inside = [&comprehension.loop_cond, &comprehension.loop_step, &comprehension.result];
-        let walked = inside.into_iter().try_for_each(|part| self.walk(part, bound, place.in_loop()));
+        let walked = inside.into_iter().try_for_each(|part| self.walk(part, bound, nesting.in_loop()));
         bound.truncate(outside);
         walked
     }

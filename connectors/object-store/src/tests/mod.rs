@@ -11,7 +11,7 @@ mod settings;
 
 use std::path::Path;
 
-use common::{File, Place, Reader, folder};
+use common::{File, Location, Reader, folder};
 use danube_sink::{prelude::*, testing::from_toml};
 
 use super::ObjectStore;
@@ -44,12 +44,12 @@ fn record(offset: u64, payload: &str) -> SinkRecord {
 }
 
 fn files(folder: &Path) -> Vec<File> {
-    Reader::start().files(&Place::folder(&folder.join("lake")))
+    Reader::start().files(&Location::folder(&folder.join("lake")))
 }
 
 /// The offsets that the files have, as `_offset`.
 fn offsets(folder: &Path) -> Vec<u64> {
-    Reader::start().numbers(&Place::folder(&folder.join("lake")), "_offset").0
+    Reader::start().numbers(&Location::folder(&folder.join("lake")), "_offset").0
 }
 
 fn names(files: &[File]) -> Vec<&str> {

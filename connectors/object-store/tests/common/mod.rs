@@ -41,12 +41,12 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 
 /// A place to read: a folder, or a bucket of a server.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     pub(crate) system: Value,
     pub(crate) root: String,
 }
 
-impl Place {
+impl Location {
     pub(crate) fn folder(folder: &Path) -> Self {
         Self { system: json!({ "kind": "folder" }), root: folder.display().to_string() }
     }
@@ -78,12 +78,12 @@ impl Reader {
     }
 
     /// The files below the place, by name.
-    pub(crate) fn files(&self, place: &Place) -> Vec<File> {
+    pub(crate) fn files(&self, place: &Location) -> Vec<File> {
         self.read(place, None)
     }
 
     /// The numbers of a column, sorted, and the sizes of the files.
-    pub(crate) fn numbers(&self, place: &Place, column: &str) -> (Vec<u64>, Vec<u64>) {
+    pub(crate) fn numbers(&self, place: &Location, column: &str) -> (Vec<u64>, Vec<u64>) {
         let files = self.read(place, Some(column));
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok()).expect("a number");
         let mut numbers: Vec<_> = files.iter().flat_map(|file| &file.rows).map(number).collect();
@@ -91,7 +91,7 @@ impl Reader {
         (numbers, files.iter().map(|file| file.size).collect())
     }
 
-    fn read(&self, place: &Place, column: Option<&str>) -> Vec<File> {
+    fn read(&self, place: &Location, column: Option<&str>) -> Vec<File> {
         let mut pipes = self.pipes.lock().expect("no panic");
         let asked = json!({ "place": place.system, "root": place.root, "column": column });
         writeln!(pipes.0, "{asked}").expect("the reader reads");

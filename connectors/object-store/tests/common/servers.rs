@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{INSTALL, Place, folder, tools};
+use super::{INSTALL, Location, folder, tools};
 
 const BUCKET: &str = "lake";
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -154,12 +154,12 @@ impl Server {
     }
 
     /// The folder of the S3 server with the objects, which is readable while the server is away.
-    pub(crate) fn objects(&self, prefix: &str) -> Place {
-        Place::folder(&self.folder.join(BUCKET).join(prefix))
+    pub(crate) fn objects(&self, prefix: &str) -> Location {
+        Location::folder(&self.folder.join(BUCKET).join(prefix))
     }
 
     /// What the independent reader needs.
-    pub(crate) fn place(&self, prefix: &str) -> Place {
+    pub(crate) fn place(&self, prefix: &str) -> Location {
         let endpoint = self.address();
         let system: Value = match self.kind {
             Kind::S3 if self.keys => json!({ "kind": "s3", "endpoint": endpoint, "key": "key", "secret": "secret" }),
@@ -167,7 +167,7 @@ impl Server {
             Kind::Azure => json!({ "kind": "azure", "endpoint": endpoint, "account": ACCOUNT, "key": ACCOUNT_KEY }),
             Kind::Google => json!({ "kind": "google", "endpoint": endpoint }),
         };
-        Place { system, root: format!("{BUCKET}/{prefix}") }
+        Location { system, root: format!("{BUCKET}/{prefix}") }
     }
 
     /// The connector's `storage_options`, as TOML.
