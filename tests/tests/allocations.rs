@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 /// Multiples of a batch, so that no batch waits for its flush interval.
 const RECORDS: [usize; 2] = [20_000, 120_000];
-/// Timers and growing buffers fall differently in each run.
-const TOLERANCE: f64 = 0.01;
+/// Timers and growing buffers fall differently in each run, and more often where records wait longer: an allocation in every
+/// twentieth record is a change of the code.
+const TOLERANCE: f64 = 0.05;
 
 #[derive(Deserialize)]
 struct Baselines {
