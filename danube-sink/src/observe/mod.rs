@@ -101,6 +101,11 @@ impl Observer {
         self.state.spool_damaged.replace(records);
     }
 
+    /// Reports why records in the spool are not delivered; `None` where nothing hinders it.
+    pub(crate) fn spool_failed(&self, reason: Option<String>) {
+        self.state.spool_failed(reason);
+    }
+
     /// Whether every partition is attached, not blocked, and records are being delivered.
     pub(crate) fn is_ready(&self) -> bool {
         self.state.is_ready()

@@ -62,6 +62,8 @@ pub(super) struct RuntimeState {
     phase: Mutex<Phase>,
     /// Why the last attempt of the connector's `initialize` failed.
     start_failure: Mutex<Option<String>>,
+    /// Why records in the spool are not delivered.
+    spool_failure: Mutex<Option<String>>,
     mappings: Mutex<BTreeMap<SubscriptionKey, Arc<Mapping>>>,
     pub(super) shared: Arc<Shared>,
     pub(super) buffered: BufferedBytes,
@@ -76,6 +78,7 @@ impl RuntimeState {
             started: SystemTime::now(),
             phase: Mutex::new(Phase::Starting),
             start_failure: Mutex::default(),
+            spool_failure: Mutex::default(),
             mappings: Mutex::default(),
             shared: Arc::default(),
             buffered: BufferedBytes::default(),
@@ -96,6 +99,17 @@ impl RuntimeState {
         self.start_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(super) fn spool_failed(&self, reason: Option<String>) {
+        let before = std::mem::replace(&mut *self.spool_failure.lock().unwrap_or_else(PoisonError::into_inner), reason);
+        if before.is_some() {
+            self.shared.changed.notify_waiters();
+        }
+    }
+
+    fn spool_failure(&self) -> Option<String> {
+        self.spool_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The mapping with this key, created at the first call.
     pub(super) fn mapping(&self, key: SubscriptionKey) -> Arc<Mapping> {
         let mut mappings = self.locked();
@@ -108,7 +122,9 @@ impl RuntimeState {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        self.phase() == Phase::Running && self.locked().values().all(|mapping| mapping.is_ready())
+        self.phase() == Phase::Running
+            && self.spool_failure().is_none()
+            && self.locked().values().all(|mapping| mapping.is_ready())
     }
 
     /// Waits until the connector is ready. Returns `false` if it drains instead.
@@ -146,6 +162,7 @@ impl RuntimeState {
             "ready": self.is_ready(),
             "phase": self.phase().name(),
             "start_failure": self.start_failure(),
+            "spool_failure": self.spool_failure(),
             "subscriptions": subscriptions,
         })
     }
@@ -159,6 +176,7 @@ impl RuntimeState {
             "started_unix_seconds": unix_seconds(self.started),
             "phase": self.phase().name(),
             "start_failure": self.start_failure(),
+            "spool_failure": self.spool_failure(),
             "ready": self.is_ready(),
             "stuck": self.stuck(),
             "buffered_bytes": self.buffered.get(),

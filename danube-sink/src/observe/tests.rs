@@ -232,6 +232,20 @@ async fn the_size_of_the_spool_is_shown_while_there_is_one() {
 }
 
 #[tokio::test]
+async fn a_spool_that_is_not_delivered_makes_the_connector_unready_and_says_why() {
+    let (observer, _mapping, _partitions) = running();
+    assert!(observer.is_ready());
+    observer.spool_failed(Some("generation 3 cannot be read".to_owned()));
+    let server = served(&observer).await;
+    for page in ["/ready", "/status"] {
+        let (_, answer) = json(&server, page).await;
+        assert_eq!((&answer["ready"], &answer["spool_failure"]), (&false.into(), &"generation 3 cannot be read".into()));
+    }
+    observer.spool_failed(None);
+    assert!(observer.is_ready());
+}
+
+#[tokio::test]
 async fn live_follows_the_steps() {
     let (observer, mapping, [first, _]) = running();
     let server = served(&observer).await;

@@ -191,6 +191,7 @@ impl SpoolReport {
 
     fn report(&self) {
         self.observer.spool_damaged(Some(self.spool.damaged_records()));
+        self.observer.spool_failed(self.spool.failure());
         for (spool, observer) in &self.mappings {
             let SpoolSize { records, bytes, oldest } = spool.size();
             observer.spooled(records, bytes, oldest);
@@ -201,6 +202,7 @@ impl SpoolReport {
 impl Drop for SpoolReport {
     fn drop(&mut self) {
         self.observer.spool_damaged(None);
+        self.observer.spool_failed(None);
         self.mappings.iter().for_each(|(_, observer)| observer.not_spooled());
     }
 }

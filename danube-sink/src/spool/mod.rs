@@ -109,6 +109,8 @@ pub(crate) struct Spool {
     mappings: Vec<Arc<MappingSpool>>,
     /// Adopted generations, whose records are delivered.
     adopted: Mutex<Vec<Adopted>>,
+    /// Why the generation of an ended process cannot be adopted now.
+    failure: Mutex<Option<String>>,
 }
 
 /// A generation of a process that has ended.
@@ -148,7 +150,7 @@ impl Spool {
         let share = max_bytes / mappings.len().max(1) as u64;
         let spool = |mapping| MappingSpool::new(mapping, &own, own.successors(&root), share, storage.clone());
         let mappings = mappings.iter().map(spool).map(Arc::new).collect();
-        let spool = Self { root, own, storage, mappings, adopted: Mutex::default() };
+        let spool = Self { root, own, storage, mappings, adopted: Mutex::default(), failure: Mutex::default() };
         spool.adopt(true)?;
         Ok(spool)
     }
@@ -175,21 +177,29 @@ impl Spool {
     /// Adopts generations whose processes end meanwhile, and removes those that are delivered. Never returns; dropping it
     /// loses nothing.
     pub(crate) async fn watch(self: Arc<Self>) {
-        let mut reported = None;
         loop {
             tokio::time::sleep(WATCH_INTERVAL).await;
             let spool = Arc::clone(&self);
-            match tokio::task::spawn_blocking(move || spool.adopt(false)).await {
-                Ok(Ok(())) | Err(_) => reported = None,
-                Ok(Err(error)) => {
-                    let text = error.to_string();
-                    if reported.as_ref() != Some(&text) {
-                        tracing::warn!("the spool of an ended process is not adopted now: {text}");
-                    }
-                    reported = Some(text);
-                }
-            }
+            // A panic is reported by its hook.
+            let _ = tokio::task::spawn_blocking(move || spool.adopt_later()).await;
         }
+    }
+
+    /// Adopts generations while the connector runs, and keeps the failure. Blocks.
+    fn adopt_later(&self) {
+        let failure = self.adopt(false).err().map(|error| {
+            format!("the spool of an ended process cannot be adopted, its records are not delivered: {error}")
+        });
+        let mut before = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = failure.as_ref().filter(|failure| before.as_ref() != Some(failure)) {
+            tracing::warn!("{failure}");
+        }
+        *before = failure;
+    }
+
+    /// Why records of an ended process are not delivered; `None` where nothing hinders it.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Adopts what can be adopted, and removes what is delivered. Blocks.

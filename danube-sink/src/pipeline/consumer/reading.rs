@@ -168,7 +168,8 @@ impl ConsumerTask {
                 refusal = Some(failure);
             }
         }
-        let counted = acked.drain(..).filter(|token| self.ledger.acked(token.offset, epoch)).count();
+        let moment = self.ledger.moment(Instant::now());
+        let counted = acked.drain(..).filter(|token| self.ledger.acked(token.offset, epoch, moment)).count();
         observer.acked(counted);
         if acks.ready.is_empty() {
             acks.ready = acked;

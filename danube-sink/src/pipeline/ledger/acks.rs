@@ -4,12 +4,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DeliveryLedger, State, memory::REDELIVERY_BACKOFF};
+use super::{DeliveryLedger, Moment, State, memory::REDELIVERY_BACKOFF};
 use crate::pipeline::broker::AckToken;
 
 /// How soon after an attach the broker redelivers unacknowledged messages. An acknowledgement in doubt whose message is
 /// not redelivered by then counted.
 pub(super) const REDELIVERY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How late a redelivery may arrive.
+const LATENESS: Duration = Duration::from_secs(1);
+
+/// How long the broker waits after the ack timeout before it delivers a message again that it has delivered so often.
+fn backoff_of(deliveries: u8) -> Duration {
+    let seconds = 1_u64.checked_shl(u32::from(deliveries.saturating_sub(1))).unwrap_or(u64::MAX);
+    Duration::from_secs(seconds).min(REDELIVERY_BACKOFF)
+}
 
 impl DeliveryLedger {
     /// Whether no acknowledgement is in flight, and none can be sent.
@@ -24,35 +33,40 @@ impl DeliveryLedger {
     /// broker takes the older one for the end of what it sent, waits for the next to be published, and does nothing else
     /// before. If the consumer detaches meanwhile, the broker and the topic's publishers hang.
     ///
-    /// One that had to wait so long that the broker may be about to redeliver its message is in doubt.
+    /// An older one whose acknowledgement was answered too late to count is unacknowledged until its redelivery.
     pub(crate) fn take_acks(&mut self, ready: &mut Vec<AckToken>, now: Instant) {
         let others = self.unsettled() + self.counts.sent + self.counts.unconfirmed + self.waiting.len();
-        let held = self.newest.filter(|_| others > 1 && !self.acks_overtake);
+        let may_be_redelivered = self.redelivery_due.is_some_and(|due| now < due);
+        let held = self.newest.filter(|_| (others > 1 || may_be_redelivered) && !self.acks_overtake);
         let held = self.waiting.iter().position(|token| Some(token.offset) == held);
         let held = held.and_then(|index| self.waiting.swap_remove_back(index));
         let before = ready.len();
         // The queue keeps its memory.
         ready.extend(self.waiting.drain(..));
         self.waiting.extend(held);
-        let now = self.millis(now);
-        let late = u32::try_from(self.ack_timeout.as_millis() / 2).unwrap_or(u32::MAX);
         for token in &ready[before..] {
             if let Some(slot) = self.slot(token.offset) {
                 slot.state = State::Sent;
-                slot.in_doubt |= now.wrapping_sub(slot.at) > late;
             }
         }
         self.counts.sent += ready.len() - before;
     }
 
     /// Records an OK answer. Whether it counts at once: a late one is in doubt until its redelivery is overdue.
-    pub(crate) fn acked(&mut self, offset: u64, epoch: u32) -> bool {
+    pub(crate) fn acked(&mut self, offset: u64, epoch: u32, moment: Moment) -> bool {
         if !self.is_current(offset, epoch) {
             return false;
         }
+        let ack_timeout = self.ack_timeout;
         let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
         slot.state = State::Acked;
+        let age = Duration::from_millis(moment.millis.wrapping_sub(slot.at).into());
+        slot.in_doubt |= age > ack_timeout / 2;
         let is_certain = !slot.in_doubt;
+        if age > ack_timeout / 5 * 4 {
+            let due = moment.now + (ack_timeout + backoff_of(slot.deliveries) + LATENESS).saturating_sub(age);
+            self.redelivery_due = self.redelivery_due.max(Some(due));
+        }
         self.counts.sent -= 1;
         self.counts.doubtful += usize::from(!is_certain);
         is_certain

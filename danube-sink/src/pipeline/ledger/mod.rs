@@ -51,7 +51,7 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     fingerprint: u64,
-    /// Milliseconds on the ledger's clock: of the arrival, later of the settlement, and then of a redelivery.
+    /// Milliseconds on the ledger's clock: of the last delivery.
     at: u32,
     /// The epoch in which it arrived.
     epoch: u32,
@@ -93,6 +93,8 @@ pub(crate) struct DeliveryLedger {
     gaps: VecDeque<(Range<u64>, Instant)>,
     /// Settled messages whose acknowledgement waits to be sent.
     waiting: VecDeque<AckToken>,
+    /// Until then a message may be redelivered whose acknowledgement was answered too late to count.
+    redelivery_due: Option<Instant>,
     last_settled: Option<Instant>,
 }
 
@@ -135,6 +137,7 @@ impl DeliveryLedger {
             counts: Counts::default(),
             gaps: VecDeque::new(),
             waiting: VecDeque::new(),
+            redelivery_due: None,
             last_settled: None,
         }
     }
@@ -161,6 +164,7 @@ impl DeliveryLedger {
         self.attachment = self.attachment.wrapping_add(1);
         self.attached = Some(now);
         self.newest = None;
+        self.redelivery_due = None;
     }
 
     /// Ends the attachment: acknowledgements would not count.
@@ -285,7 +289,7 @@ impl DeliveryLedger {
         let (at, attachment, is_attached) = (moment.millis, self.attachment, self.attached.is_some());
         let late = self.ack_timeout / 2;
         let slot = self.slot(token.offset).filter(|slot| slot.state == State::InHand)?;
-        let age = Duration::from_millis(at.wrapping_sub(std::mem::replace(&mut slot.at, at)).into());
+        let age = Duration::from_millis(at.wrapping_sub(slot.at).into());
         slot.in_doubt = slot.deliveries > 1 || age > late;
         if is_attached && slot.attachment == attachment {
             slot.state = State::Settled;

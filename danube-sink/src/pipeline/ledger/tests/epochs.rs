@@ -48,7 +48,7 @@ fn messages_that_arrive_before_a_restart_of_offsets_is_recognized_belong_to_the_
     }
     assert!(bench.ledger.settle(token(3), before, moment).is_some());
     assert!(bench.ledger.release(4, before));
-    assert!(bench.ledger.acked(0, before));
+    assert!(bench.ledger.acked(0, before, moment));
     bench.ledger.ack_failed(token(1), before);
     assert_eq!(bench.acks(), [2, 3, 1]);
     assert_eq!((bench.receive(1), bench.receive(4)), (Arrival::Settled, Arrival::Returned));
