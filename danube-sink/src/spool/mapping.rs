@@ -41,9 +41,19 @@ struct Logs {
     /// By the partition's own topic name.
     own: BTreeMap<Arc<str>, Arc<Log>>,
     /// By generation and topic.
-    older: BTreeMap<(u64, Arc<str>), Arc<Log>>,
+    older: BTreeMap<(u64, Arc<str>), Older>,
+    /// How many older logs there were so far.
+    adopted: u64,
     /// The oldest generation of a process that lives, which may have records that come first.
     locked: Option<u64>,
+}
+
+/// A log of an older generation.
+#[derive(Debug)]
+struct Older {
+    /// Differs for each: a generation that is removed leaves its number to another one.
+    name: String,
+    log: Arc<Log>,
 }
 
 /// How much of a mapping is in the spool.
@@ -109,7 +119,11 @@ impl MappingSpool {
     }
 
     pub(super) fn add_older(&self, generation: u64, log: Arc<Log>) {
-        self.logs().older.insert((generation, Arc::clone(&log.topic)), log);
+        let mut logs = self.logs();
+        logs.adopted += 1;
+        let name = format!("{}:{}", logs.adopted, log.topic);
+        logs.older.insert((generation, Arc::clone(&log.topic)), Older { name, log });
+        drop(logs);
         self.changed.notify_waiters();
         self.more.notify_one();
     }
@@ -138,14 +152,14 @@ impl MappingSpool {
     /// The logs to deliver, by a name of their own that ends with the partition's.
     pub(crate) fn readable(&self) -> Vec<(String, Arc<Log>)> {
         let logs = self.logs();
-        let older = logs.older.iter().map(|((number, topic), log)| (format!("{number}:{topic}"), Arc::clone(log)));
+        let older = logs.older.values().map(|Older { name, log }| (name.clone(), Arc::clone(log)));
         let own = logs.own.iter().map(|(topic, log)| (topic.as_ref().to_owned(), Arc::clone(log)));
         older.chain(own).collect()
     }
 
     /// Whether a log is of an older generation, to which nothing is appended any more.
     pub(crate) fn is_older(&self, log: &Arc<Log>) -> bool {
-        self.logs().older.values().any(|older| Arc::ptr_eq(older, log))
+        self.logs().older.values().any(|older| Arc::ptr_eq(&older.log, log))
     }
 
     /// Waits until the records of a log may be delivered: in an ordered mapping, after those of older generations.
@@ -177,7 +191,7 @@ impl MappingSpool {
             return None;
         }
         let of_partition = logs.older.iter().filter(|((_, topic), _)| *topic == log.topic);
-        for ((generation, _), older) in of_partition {
+        for ((generation, _), Older { log: older, .. }) in of_partition {
             if Arc::ptr_eq(older, log) {
                 return logs.locked.is_some_and(|locked| locked < *generation).then_some(None);
             }

@@ -79,6 +79,26 @@ fn a_newcomer_that_died_leaves_its_records_to_the_older_process() {
 }
 
 #[test]
+fn logs_of_two_processes_that_had_the_same_number_have_names_of_their_own() {
+    let folder = Folder::new();
+    let unordered = SpooledMapping { is_ordered: false, ..ordered() };
+    let open = || Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, std::slice::from_ref(&unordered)).unwrap();
+    let older = open();
+    let names = [0..10, 10..20].map(|offsets| {
+        let newcomer = open();
+        append(&newcomer, offsets.clone());
+        drop(newcomer);
+        older.adopt(false).unwrap();
+        let (name, log) = mapping(&older).readable().swap_remove(0);
+        log.settle(0..10);
+        older.adopt(false).unwrap();
+        assert!(mapping(&older).readable().is_empty(), "it is removed, and its number is free");
+        name
+    });
+    assert_ne!(names[0], names[1], "a reader of the first one would wait for more of it");
+}
+
+#[test]
 fn what_all_earlier_processes_received_is_remembered() {
     let folder = Folder::new();
     let older = open(&folder);
