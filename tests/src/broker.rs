@@ -62,9 +62,21 @@ impl Broker {
 
     /// Registers a version of a JSON Schema, and creates a producer whose messages name it.
     pub async fn producer_of_schema(&self, topic: &str, name: &str, subject: &str, definition: &str) -> Producer {
+        self.producer_of_type(topic, name, subject, SchemaType::JsonSchema, definition).await
+    }
+
+    /// Registers a version of a schema of any type, and creates a producer whose messages name it.
+    pub async fn producer_of_type(
+        &self,
+        topic: &str,
+        name: &str,
+        subject: &str,
+        schema_type: SchemaType,
+        definition: &str,
+    ) -> Producer {
         let client = DanubeClient::builder().service_url(&self.url).build().await.expect("a client");
         let registry = client.schema();
-        let registration = registry.register_schema(subject).with_type(SchemaType::JsonSchema);
+        let registration = registry.register_schema(subject).with_type(schema_type);
         registration.with_schema_data(definition).execute().await.expect("the registry accepts the schema");
         let producer = client.new_producer().with_topic(topic).with_name(name).with_schema_subject(subject);
         let mut producer = producer.with_reliable_dispatch().build().expect("a producer");

@@ -36,6 +36,8 @@ pub use self::{
     tls_broker::TlsBroker,
 };
 
+pub use danube_client::SchemaType;
+
 use std::time::Duration;
 
 /// Timeout of everything that a test waits for, long enough for a slow machine.

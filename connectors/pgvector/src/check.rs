@@ -1,5 +1,6 @@
 //! Validation of ids and embeddings before they are written.
 
+use danube_sink_postgres::numbers;
 use serde_json::value::RawValue;
 
 use super::mapping::{VectorType, Vectors};
@@ -35,7 +36,14 @@ impl Rules {
         }
     }
 
+    fn stores(self, numbers: &[f32]) -> bool {
+        self.kind == VectorType::Vector || numbers.iter().all(|number| f64::from(number.abs()) < BEYOND_HALF)
+    }
+
     fn of_embedding(self, json: &str) -> Option<String> {
+        if numbers(json).is_some_and(|numbers| numbers.len() == self.dimensions && self.stores(&numbers)) {
+            return None;
+        }
         let Ok(numbers) = serde_json::from_str::<Vec<f64>>(json) else {
             let is_number = |item: &&RawValue| serde_json::from_str::<f64>(item.get()).is_ok();
             let items = serde_json::from_str::<Vec<&RawValue>>(json).ok();

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use danube_sink::schema::SchemaColumn;
+use danube_sink_postgres::definition;
+
 use super::mapping::Vectors;
 
 /// The comment on a table that the connector created.
@@ -11,7 +14,7 @@ const OWN: &str = "made by danube-sink";
 #[derive(Debug)]
 pub(crate) struct Creation {
     /// The definitions of the columns.
-    columns: String,
+    columns: Vec<String>,
     /// The method, operators and parameters of the index, and its distance; `None` without an index.
     index: Option<(String, String)>,
     index_existing: bool,
@@ -20,7 +23,7 @@ pub(crate) struct Creation {
 }
 
 impl Creation {
-    pub(crate) fn of(vectors: &Vectors, columns: String, limit: Duration) -> Self {
+    pub(crate) fn of(vectors: &Vectors, columns: Vec<String>, limit: Duration) -> Self {
         let distance = vectors.distance.replace("inner_product", "ip");
         let parameters: Vec<_> =
             vectors.index_parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -35,15 +38,17 @@ impl Creation {
         Self { columns, index, index_existing: vectors.index_existing, limit }
     }
 
-    /// The statements for a table with this quoted name.
+    /// The statements for a table with this quoted name, and columns of the registered schema.
     ///
     /// A table of others gets no index, since its writers would wait until it is built; nor does an own table that has rows. An
     /// existing index on the column with the same distance counts, whatever its name. The server names new indexes, since a name
     /// of ours might be truncated to 63 bytes and collide.
-    pub(crate) fn statements(&self, table: &str) -> String {
+    pub(crate) fn statements(&self, table: &str, schema: &[SchemaColumn]) -> String {
         let regclass = literal(table);
         let extension = "CREATE EXTENSION IF NOT EXISTS vector";
-        let create = format!("CREATE TABLE {table} ({}); COMMENT ON TABLE {table} IS {}", self.columns, literal(OWN));
+        let columns: Vec<_> = self.columns.iter().cloned().chain(schema.iter().map(definition)).collect();
+        let columns = columns.join(", ");
+        let create = format!("CREATE TABLE {table} ({columns}); COMMENT ON TABLE {table} IS {}", literal(OWN));
         let (condition, index) = match &self.index {
             None => ("false".to_owned(), "NULL".to_owned()),
             Some((index, distance)) => {

@@ -40,6 +40,15 @@ pub struct Vectors {
     /// Columns beside the vector, to filter by.
     #[setting(default = [])]
     pub(crate) columns: Vec<FilterColumn>,
+    /// Whether each other field of the payload fills the column of its name, to filter by. A new table gets the columns of the registered
+    /// schema, the latest version of `expected_schema_subject`.
+    #[setting(default = false)]
+    pub(crate) columns_from_schema: bool,
+    /// For `columns_from_schema`: what to do with a field that has no column: `add` one of the type that the record's registered schema
+    /// says, `ignore` the field, or `reject` the record.
+    pub(crate) on_new_field: OnNewField,
+    /// Unit of numbers in `timestamptz` and `timestamp` columns, since 1970; without it, a record with such a number is rejected.
+    pub(crate) time_unit: Option<TimeUnit>,
     /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
     pub(crate) metadata: MetadataColumns,
     /// What to do with a tombstone, an empty payload with a routing key. To `delete` needs the right to.
@@ -133,6 +142,14 @@ impl Vectors {
             let message = format!("an index `{}` has no parameter `{unknown}`", self.index);
             let help = "`hnsw` has `m` and `ef_construction`, `ivfflat` has `lists`";
             diagnostics.push(Diagnostic::of_key("index_parameters", message, help));
+        }
+        if self.columns_from_schema && self.operation.is_some() {
+            let help = "name the `columns`: a change is not a row, but has one in it";
+            diagnostics.push(Diagnostic::of_key("columns_from_schema", "conflicts with `operation`", help));
+        }
+        if !self.columns_from_schema && self.on_new_field != OnNewField::Reject {
+            let help = "set `columns_from_schema = true`, or remove it";
+            diagnostics.push(Diagnostic::of_key("on_new_field", "is for `columns_from_schema`", help));
         }
         let mut names: Vec<&str> = vec!["id", "embedding"];
         names.extend(self.text.as_ref().map(|_| "text"));

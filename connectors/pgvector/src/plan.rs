@@ -1,7 +1,7 @@
 //! The plan of a table: its columns, and the statements that create it.
 
 use danube_sink::prelude::*;
-use danube_sink_postgres::{Changes, Plan, Tombstones, quoted};
+use danube_sink_postgres::{Changes, Plan, Tombstones, metadata_type, quoted};
 
 use super::{check::Rules, index::Creation, mapping::Vectors};
 
@@ -14,10 +14,16 @@ impl Vectors {
             definitions.push(format!("{} {kind}", quoted(&name)));
             columns.push((name, field));
         }
-        let creation = Creation::of(self, definitions.join(", "), write_timeout);
+        let creation = Creation::of(self, definitions, write_timeout);
         let rules = Rules::of(self);
         Plan {
-            create: self.create.then(|| Box::new(move |table: &str| creation.statements(table)) as _),
+            create: self
+                .create
+                .then(|| Box::new(move |table: &str, schema: &[_]| Ok(creation.statements(table, schema))) as _),
+            create_from_schema: self.create && self.columns_from_schema,
+            prepares_existing: true,
+            time_unit: self.time_unit,
+            fields: self.columns_from_schema.then_some(self.on_new_field),
             key: vec!["id".to_owned()],
             replace: true,
             tombstones: self.tombstones == Tombstones::Delete && !self.has_id_of_record(),
@@ -44,13 +50,7 @@ impl Vectors {
             columns.push((column.name.clone(), column.kind.clone(), column.from.clone()));
         }
         for (which, name) in self.metadata.iter() {
-            let kind = match which {
-                Metadata::Partition => "int",
-                Metadata::Offset => "bigint",
-                Metadata::PublishTime => "timestamptz",
-                _ => "text",
-            };
-            columns.push((name.to_owned(), kind.to_owned(), Field::Metadata(which)));
+            columns.push((name.to_owned(), metadata_type(which).to_owned(), Field::Metadata(which)));
         }
         columns
     }

@@ -1,5 +1,7 @@
 //! Catalog queries: the columns of a table, their types, and its unique indexes.
 
+use std::collections::HashSet;
+
 use tokio_postgres::{
     Row,
     types::{Kind, Oid, ToSql, Type},
@@ -8,7 +10,7 @@ use tokio_postgres::{
 use super::{failure::Failure, session::Statement, transaction::Transaction};
 
 /// Every column, with whether a row must have a value for it (NOT NULL, no default, and no trigger that may fill it), and with the
-/// sequence of its default if the role may not use it.
+/// sequence of its default if the role may not use it, whether the server alone writes it (generated columns), and whether it numbers the rows.
 const COLUMNS: &str = "
     SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod),
         c.relkind IN ('r', 'p') AND (a.attnotnull OR t.typnotnull) AND t.typdefault IS NULL
@@ -20,9 +22,10 @@ const COLUMNS: &str = "
             WHERE d.adrelid = c.oid AND d.adnum = a.attnum
                 AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END),
         a.atttypmod,
-        (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum)
+        (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum),
+        a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> ''
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped";
+    WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 /// Whether `COPY` writes what `INSERT` does: not into a view, past a rule or a policy, or into a column that only `COPY` may write.
 const TAKES_COPY: &str = "
@@ -38,17 +41,31 @@ const DEFERRABLE: &str = "
         SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM pg_attribute a
         WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[]))";
 
-/// A type that is not built in.
+/// A type that is not built in, and the array type of pgvector's vectors.
 const TYPE: &str = "
     SELECT t.typname::text, n.nspname::text, t.typtype::text, t.typelem, t.typbasetype, t.typtypmod,
-        format_type(t.typbasetype, t.typtypmod)
+        format_type(t.typbasetype, t.typtypmod),
+        CASE WHEN t.typname = 'vector' AND EXISTS (SELECT FROM pg_depend p JOIN pg_extension e ON e.oid = p.refobjid
+            WHERE p.classid = 'pg_type'::regclass AND p.objid = t.oid AND p.refclassid = 'pg_extension'::regclass
+                AND p.deptype = 'e' AND e.extname = 'vector') THEN t.typarray END
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = $1";
+
+/// The columns of a table.
+pub(crate) struct Columns {
+    /// Those to write.
+    pub(crate) written: Vec<Found>,
+    /// The names of all.
+    pub(crate) names: HashSet<String>,
+}
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
+    pub(crate) name: String,
     /// The type; of a domain, its base type.
     pub(crate) ty: Type,
+    /// The array type of a vector of pgvector.
+    pub(crate) vectors: Option<Type>,
     /// The type modifier of the column or the domain, such as a length; -1 if there is none.
     pub(crate) modifier: i32,
     /// The type with its modifier, such as `varchar(5)`; of a domain, its base type.
@@ -57,9 +74,12 @@ pub(crate) struct Found {
     pub(crate) stored_as: String,
     /// The expression of the default.
     pub(crate) default: Option<String>,
+    /// Whether the default differs from row to row, such as `now()` or a number.
+    pub(crate) varies: bool,
 }
 
-/// The columns with these names, in this order. Messages show the table as `shown`.
+/// The columns with these names, in this order, and with `others` those that can be written beside them. Messages show the table as
+/// `shown`.
 ///
 /// # Errors
 /// The server's error, or a table that the mapping cannot write: a column is missing, or one that is not in the mapping needs a
@@ -68,11 +88,13 @@ pub(crate) async fn columns(
     transaction: &Transaction<'_>,
     table: &str,
     names: &[&str],
+    others: bool,
     shown: &str,
-) -> Result<Vec<Found>, Failure> {
+) -> Result<Columns, Failure> {
     let rows = transaction.rows(Statement { text: COLUMNS, parameters: &[(&table, Type::TEXT)] }).await?;
     let name = |row: &Row| row.get::<_, String>(0);
-    for row in rows.iter().filter(|row| !names.contains(&name(row).as_str())) {
+    let is_other = |row: &&Row| !names.contains(&name(row).as_str());
+    for row in rows.iter().filter(is_other).filter(|_| !others) {
         let column = name(row);
         if row.get(3) {
             let what = format!("column {column} of {shown} is NOT NULL and has no default: add it to the mapping");
@@ -84,15 +106,20 @@ pub(crate) async fn columns(
             return Err(Failure::Table(what));
         }
     }
-    let mut found = Vec::with_capacity(names.len());
-    for column in names {
-        let Some(row) = rows.iter().find(|row| name(row) == *column) else {
-            return Err(Failure::Table(format!("{shown} has no column {column}: add it, or correct the mapping")));
-        };
-        let (ty, modifier, base) = type_of(transaction, row.get(1), row.get(5), row.get(2)).await?;
-        found.push(Found { ty, modifier, base, stored_as: row.get(2), default: row.get(6) });
+    let with_name = |column: &&str| {
+        let missing = || Failure::Table(format!("{shown} has no column {column}: add it, or correct the mapping"));
+        rows.iter().find(|row| name(row) == *column).ok_or_else(missing)
+    };
+    let mut found = names.iter().map(with_name).collect::<Result<Vec<_>, _>>()?;
+    found.extend(rows.iter().filter(is_other).filter(|row| others && !row.get::<_, bool>(7)));
+    let mut written = Vec::with_capacity(found.len());
+    for row in found {
+        let (ty, vectors, modifier, base) = type_of(transaction, row.get(1), row.get(5), row.get(2)).await?;
+        let default: Option<String> = row.get(6);
+        let varies = row.get(8) || default.as_ref().is_some_and(|default| default.contains('('));
+        written.push(Found { name: name(row), ty, vectors, modifier, base, stored_as: row.get(2), default, varies });
     }
-    Ok(found)
+    Ok(Columns { written, names: rows.iter().map(name).collect() })
 }
 
 /// Checks that the key's unique index can be used to replace rows.
@@ -128,8 +155,8 @@ async fn type_of(
     mut oid: Oid,
     mut modifier: i32,
     mut base: String,
-) -> Result<(Type, i32, String), Failure> {
-    let mut made_of = Vec::new();
+) -> Result<(Type, Option<Type>, i32, String), Failure> {
+    let (mut made_of, mut vectors) = (Vec::new(), None);
     let mut ty = loop {
         if let Some(known) = Type::from_oid(oid) {
             break known;
@@ -148,13 +175,19 @@ async fn type_of(
             ("b", (element, _)) if element != 0 => Kind::Array,
             ("e", _) => break Type::new(name, oid, Kind::Enum(Vec::new()), schema),
             ("c", _) => break Type::new(name, oid, Kind::Composite(Vec::new()), schema),
-            _ => break Type::new(name, oid, Kind::Simple, schema),
+            _ => {
+                let ty = Type::new(name, oid, Kind::Simple, schema.clone());
+                let array = |oid| Type::new("_vector".to_owned(), oid, Kind::Array(ty.clone()), schema);
+                vectors = row.get::<_, Option<Oid>>(7).map(array);
+                break ty;
+            }
         };
         made_of.push((name, oid, schema, wrap));
         oid = below.0;
     };
     while let Some((name, oid, schema, wrap)) = made_of.pop() {
+        vectors = None;
         ty = Type::new(name, oid, wrap(ty), schema);
     }
-    Ok((ty, modifier, base))
+    Ok((ty, vectors, modifier, base))
 }

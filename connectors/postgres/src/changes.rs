@@ -7,7 +7,7 @@ use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, Pointer, Setti
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
-use super::text::plain;
+use super::{column::Column, text::plain};
 
 /// How records describe changes (change data capture).
 #[derive(Debug, Clone)]
@@ -263,14 +263,9 @@ fn without_spaces(json: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// [`ConnectorError::InvalidRecord`] if the key is not known.
-pub(crate) fn key_of_tombstone<'r>(
-    record: &'r SinkRecord,
-    columns: &[Field],
-    keys: &[usize],
-) -> ConnectorResult<Change<'r>> {
+pub(crate) fn key_of_tombstone<'r>(record: &'r SinkRecord, columns: &[Column]) -> ConnectorResult<Change<'r>> {
     let mut values = vec![None; columns.len()];
-    for &index in keys {
-        let field = &columns[index];
+    for (index, Column { field, .. }) in columns.iter().enumerate().filter(|(_, column)| column.is_key) {
         let value = match field {
             Field::Payload(_) => record.key().and_then(|key| in_routing_key(key, field)).map(Cow::Borrowed),
             _ => record.field(field).map(|value| value.to_string().into()),

@@ -3,12 +3,14 @@
 use std::{borrow::Cow, error::Error, fmt};
 
 use bytes::BytesMut;
-use danube_sink::{Field, Metadata};
-use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
+use danube_sink::{Field, Metadata, TimeUnit};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::{
     name::quoted,
-    text::{Reason, bytes, floating, plain, text, whole},
+    text::{Reason, bytes, floating, is_built_in, plain, text, whole},
+    time::{of_number, time},
+    vector::{self, numbers},
 };
 
 /// A column that is written.
@@ -17,6 +19,8 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// The type; of a domain, its base type.
     pub(crate) ty: Type,
+    /// The array type of a vector of pgvector.
+    pub(crate) vectors: Option<Type>,
     /// The type modifier of the column or the domain, such as a length; -1 if there is none.
     pub(crate) modifier: i32,
     /// The type with its modifier, such as `varchar(5)`; of a domain, its base type.
@@ -25,7 +29,11 @@ pub(crate) struct Column {
     pub(crate) stored_as: String,
     /// The expression of the default.
     pub(crate) default: Option<String>,
+    /// Whether the default differs from row to row, such as `now()` or a number.
+    pub(crate) varies: bool,
     pub(crate) is_key: bool,
+    /// The unit of numbers in a column of timestamps.
+    pub(crate) time_unit: Option<TimeUnit>,
     pub(crate) field: Field,
 }
 
@@ -35,6 +43,7 @@ pub(crate) enum Datum<'v> {
     Integer(i64),
     Float(f64),
     Bytes(Vec<u8>),
+    Vector(Vec<f32>),
     Text(Cow<'v, str>),
 }
 
@@ -61,6 +70,14 @@ impl Column {
             (Type::INT8, _) => Datum::Integer(whole(&json, &self.ty)?),
             (Type::FLOAT8, _) => Datum::Float(floating(&plain(&json)?, &self.ty)?),
             (Type::BYTEA, _) => Datum::Bytes(bytes(&json)?),
+            _ if self.vectors.is_some() => {
+                let numbers = numbers(&plain(&json)?).ok_or("is not an array of numbers within the range of float4")?;
+                Datum::Vector(numbers)
+            }
+            _ if self.is_number_for_time(&json) => {
+                let unit = self.time_unit.ok_or("is a number, and the mapping has no `time_unit` for it")?;
+                Datum::Text(time(&of_number(&json, unit)?, &self.ty)?.into_owned().into())
+            }
             _ => Datum::Text(match json {
                 Cow::Borrowed(json) => text(json, &self.ty, self.modifier)?,
                 Cow::Owned(json) => text(&json, &self.ty, self.modifier)?.into_owned().into(),
@@ -68,15 +85,29 @@ impl Column {
         })
     }
 
-    /// The type that values are sent as, and its array type: integers, floats and bytes in binary, which is fast, every other type
-    /// as text.
+    fn is_number_for_time(&self, json: &str) -> bool {
+        matches!(self.ty, Type::TIMESTAMP | Type::TIMESTAMPTZ)
+            && json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+    }
+
+    /// The type that values are sent as, and its array type: integers, floats, bytes and vectors in binary, which is fast, every other
+    /// type as text.
     pub(crate) fn sent_as(&self) -> (Type, Type) {
+        if let Some(vectors) = &self.vectors {
+            return (self.ty.clone(), vectors.clone());
+        }
         match self.ty {
             Type::INT2 | Type::INT4 | Type::INT8 => (Type::INT8, Type::INT8_ARRAY),
             Type::FLOAT8 => (Type::FLOAT8, Type::FLOAT8_ARRAY),
             Type::BYTEA => (Type::BYTEA, Type::BYTEA_ARRAY),
             _ => (Type::TEXT, Type::TEXT_ARRAY),
         }
+    }
+
+    /// The name of the type that values are sent as, for statements.
+    pub(crate) fn sent_name(&self) -> String {
+        let (ty, _) = self.sent_as();
+        if is_built_in(&ty) { ty.to_string() } else { format!("{}.{}", quoted(ty.schema()), quoted(ty.name())) }
     }
 
     /// Casts an expression of the type that is sent to the column's type.
@@ -107,10 +138,10 @@ impl Column {
 }
 
 impl Datum<'_> {
-    /// The value as text, unless it is NULL or sent as bytes.
+    /// The value as text, unless it is NULL, bytes or a vector.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Null | Self::Bytes(_) => None,
+            Self::Null | Self::Bytes(_) | Self::Vector(_) => None,
             Self::Integer(number) => Some(number.to_string().into()),
             Self::Float(number) => Some(number.to_string().into()),
             Self::Text(text) => Some((&**text).into()),
@@ -126,8 +157,11 @@ impl fmt::Debug for Datum<'_> {
 }
 
 impl ToSql for Datum<'_> {
-    accepts!(INT8, FLOAT8, BYTEA, TEXT);
     to_sql_checked!();
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::INT8 | Type::FLOAT8 | Type::BYTEA | Type::TEXT) || ty.name() == "vector"
+    }
 
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match self {
@@ -135,6 +169,7 @@ impl ToSql for Datum<'_> {
             Self::Integer(number) => number.to_sql(ty, out),
             Self::Float(number) => number.to_sql(ty, out),
             Self::Bytes(bytes) => bytes.to_sql(ty, out),
+            Self::Vector(numbers) => vector::write(numbers, out).map(|()| IsNull::No),
             Self::Text(text) => (&**text).to_sql(ty, out),
         }
     }
@@ -147,7 +182,20 @@ mod tests {
     fn cast(ty: Type, base: &str) -> String {
         let (name, base, field) = ("x".to_owned(), base.to_owned(), "/x".parse().unwrap());
         let stored_as = "a_domain".to_owned();
-        Column { name, ty, modifier: 7, base, stored_as, default: None, is_key: false, field }.cast("t0")
+        Column {
+            name,
+            ty,
+            vectors: None,
+            modifier: 7,
+            base,
+            stored_as,
+            default: None,
+            varies: false,
+            is_key: false,
+            time_unit: None,
+            field,
+        }
+        .cast("t0")
     }
 
     #[test]

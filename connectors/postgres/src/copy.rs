@@ -71,6 +71,7 @@ fn write(line: &mut String, datum: &Datum<'_>) {
             line.push_str("\\\\x");
             bytes.iter().try_for_each(|byte| write!(line, "{byte:02x}"))
         }
+        Datum::Vector(numbers) => write!(line, "{numbers:?}"),
         Datum::Text(text) => {
             let mut rest: &str = text;
             while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t')) {

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use danube_sink::{ConnectorError, ConnectorResult, SinkRecord};
+use danube_sink::{ConnectorError, ConnectorResult, Field, Pointer, SinkRecord};
+use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     column::{Column, Datum},
     copy,
     failure::Failure,
+    fields::FieldColumns,
     name::TableName,
     plan::{Check, Plan},
     rows::{self, Parameter, Row},
@@ -27,6 +29,10 @@ const IS_ONE_NAME: &str = "SELECT to_regclass($1) IS NULL AND to_regclass($2) IS
 pub(crate) struct Layout {
     pub(crate) name: TableName,
     pub(crate) columns: Vec<Column>,
+    /// The columns that fields of payloads fill by their names.
+    pub(crate) fields: Option<FieldColumns>,
+    /// When it was read.
+    pub(crate) read: Instant,
     replaces: bool,
     copies: bool,
     insert: String,
@@ -51,26 +57,36 @@ impl Layout {
         let table = name.to_string();
         // A name that a record chooses has values of it, so messages show the template.
         let shown = plan.table.constant().map_or_else(|| plan.table.to_string(), |_| table.clone());
-        let found = catalog::columns(transaction, &table, &names, &shown).await?;
+        let found = catalog::columns(transaction, &table, &names, plan.fields.is_some(), &shown).await?;
+        if let Some(key) = plan.key.iter().find(|key| found.written.iter().all(|column| column.name != **key)) {
+            return Err(Failure::Table(format!("{shown} has no column {key}: add it, or correct `key`")));
+        }
         if !plan.key.is_empty() {
             catalog::check_key(transaction, &table, &plan.key, &shown).await?;
         }
-        let column = |((name, field), found): (&(String, _), catalog::Found)| Column {
-            name: name.clone(),
+        let fields = plan.columns.iter().map(|(_, field)| Some(field.clone())).chain(std::iter::repeat(None));
+        let column = |(found, field): (catalog::Found, Option<Field>)| Column {
+            field: field.unwrap_or_else(|| Field::Payload(Pointer::from_iter([&found.name]))),
+            is_key: plan.key.contains(&found.name),
+            name: found.name,
             ty: found.ty,
             modifier: found.modifier,
+            vectors: found.vectors,
             base: found.base,
             stored_as: found.stored_as,
             default: found.default,
-            is_key: plan.key.contains(name),
-            field: Clone::clone(field),
+            varies: found.varies,
+            time_unit: plan.time_unit,
         };
-        let columns: Vec<_> = plan.columns.iter().zip(found).map(column).collect();
+        let columns: Vec<_> = found.written.into_iter().zip(fields).map(column).collect();
+        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         let copies = plan.appends()
             && columns.iter().all(|column| copy::takes(&column.ty))
             && catalog::takes_copy(transaction, &table, &names).await?;
+        let fields = plan.fields.map(|on_new| FieldColumns::new(on_new, &columns, &plan.columns, found.names));
         let (insert, delete) = (String::new(), String::new());
-        let mut layout = Self { name, columns, replaces: plan.replace, copies, insert, delete };
+        let (replaces, read) = (plan.replace, Instant::now());
+        let mut layout = Self { name, columns, fields, read, replaces, copies, insert, delete };
         layout.insert = statements::insert(&layout.name, &layout.all().1, plan.replace);
         layout.delete = statements::delete(&layout.name, &layout.keys().1);
         Ok(layout)
@@ -154,8 +170,10 @@ impl Layout {
 
     /// Whether both layouts read values in the same way.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let reads =
-            |column: &Column| (column.ty.clone(), column.modifier, column.base.clone(), column.stored_as.clone());
+        let reads = |column: &Column| {
+            let Column { name, ty, modifier, base, stored_as, .. } = column;
+            (name.clone(), ty.clone(), *modifier, base.clone(), stored_as.clone())
+        };
         self.columns.iter().map(reads).eq(other.columns.iter().map(reads))
     }
 

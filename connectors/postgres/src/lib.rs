@@ -62,6 +62,7 @@ mod connector;
 mod copy;
 mod endpoint;
 mod failure;
+mod fields;
 mod layout;
 mod message;
 mod name;
@@ -72,6 +73,7 @@ mod positions;
 mod records;
 mod redelivered;
 mod rows;
+mod schema;
 mod server;
 mod session;
 mod sqlstate;
@@ -82,14 +84,17 @@ mod time;
 mod transaction;
 mod unreadable;
 mod url;
+mod vector;
 
 pub use self::{
     changes::{Changes, OnTruncate, Tombstones},
     connector::Postgres,
     name::{quoted, quoted_table},
     plan::{Check, Create, Plan},
+    schema::{definition, metadata_type, type_of},
     server::{Credentials, Server},
     sqlstate::verdicts,
     table::Table,
     url::ConnectionUrl,
+    vector::numbers,
 };

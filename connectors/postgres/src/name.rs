@@ -7,6 +7,9 @@ use danube_sink::{ConnectorError, ConnectorResult};
 /// The longest name: PostgreSQL truncates longer ones, and two of them could become the same.
 const MAX_NAME_BYTES: usize = 63;
 
+/// Columns that every table has.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
 /// Quotes an identifier, which may contain capital letters, spaces, dots and quotation marks.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -84,6 +87,19 @@ pub(crate) fn check(name: &str) -> ConnectorResult<()> {
         _ => return Ok(()),
     };
     Err(ConnectorError::configuration(format!("the name {name:?} of a table, schema or column {reason}")))
+}
+
+/// Validates the name of a column that a table is to get.
+///
+/// # Errors
+/// Why it cannot be one, to follow the name.
+pub(crate) fn check_column(name: &str) -> Result<(), String> {
+    if SYSTEM_COLUMNS.contains(&name) {
+        return Err("is the name of a column that every table of PostgreSQL has".to_owned());
+    }
+    check(name).map_err(|_| {
+        format!("cannot be the name of a column: PostgreSQL's have 1 to {MAX_NAME_BYTES} bytes, and no U+0000")
+    })
 }
 
 /// A part in quotation marks at the beginning of the text, and what follows its dot.

@@ -1,23 +1,31 @@
 //! One table of the server, and the writing of records as its rows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord};
+use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord, TargetFailure};
 use tokio::time::Instant;
 
 use super::{
     copy,
     failure::{Failure, Shown, classified},
+    fields::NewField,
     layout::{Layout, Write},
     plan::Plan,
     positions::Positions,
     records::{Converted, Records},
     redelivered::{unless_equal, violated},
     rows::{Row, by_columns},
+    schema::definition,
     session::{Session, Statement},
     transaction::Transaction,
     unreadable::{is_about_values, refused, unreadable},
 };
+
+/// How long a field is left out because the table had no column for it when its columns were read.
+const LEAVES_OUT_FOR: Duration = Duration::from_secs(5);
 
 /// A table that exists, as far as is known.
 #[derive(Debug)]
@@ -44,7 +52,8 @@ impl Shared {
     }
 
     pub(crate) fn classified<T>(&self, result: Result<T, Failure>, what: &str, shown: Shown) -> ConnectorResult<T> {
-        let is_mapped = |column: &str| self.plan.columns.iter().any(|(name, _)| name == column);
+        let Plan { columns, fields, .. } = &self.plan;
+        let is_mapped = |column: &str| fields.is_some() || columns.iter().any(|(name, _)| name == column);
         let shown = if self.is_by_content() { Shown::Condition } else { shown };
         classified(result, what, is_mapped, shown)
     }
@@ -66,14 +75,19 @@ impl OpenTable {
         let what = format!("write {} records to table {}", records.len(), plan.table);
         let mut layout = self.layout(&what, deadline).await?;
         loop {
-            let Converted { mut rows, invalid } = rules.convert(plan, &layout, records)?;
-            // Only the current layout of the table rejects a record.
-            if !invalid.is_empty()
+            if let Some(now) = self.extended(&layout, records, deadline).await? {
+                layout = now;
+            }
+            let Converted { mut rows, invalid, new_fields, leaves_out } = rules.convert(plan, &layout, records)?;
+            // Only the current layout of the table rejects a record, or leaves out a field for long.
+            let is_in_doubt = !invalid.is_empty() || !new_fields.is_empty();
+            if (is_in_doubt || leaves_out && layout.read.elapsed() > LEAVES_OUT_FOR)
                 && let Some(now) = self.changed(&layout, &what, deadline).await?
             {
                 layout = now;
                 continue;
             }
+            wait_for_columns(&new_fields, records)?;
             let failure = match self.write_rows(&layout, records, &mut rows, &what, deadline).await {
                 Ok(()) => PartialFailure::default(),
                 Err(
@@ -94,8 +108,36 @@ impl OpenTable {
                     (None, error) => return Err(error),
                 },
             };
-            return with_invalid(failure, invalid);
+            return with_invalid(failure, invalid, new_fields);
         }
+    }
+
+    /// Adds the columns of the records' registered schemas that the table lacks, if the plan says so. Returns the new layout.
+    async fn extended(
+        &self,
+        layout: &Arc<Layout>,
+        records: &[SinkRecord],
+        deadline: Instant,
+    ) -> ConnectorResult<Option<Arc<Layout>>> {
+        let template = &self.shared.plan.table;
+        let what = format!("add columns to table {template}");
+        let Some(new) = new_columns(layout, records) else { return Ok(None) };
+        // Another process may have added them.
+        let now = self.changed(layout, &what, deadline).await?;
+        let Some(new) = now.as_ref().map_or(Some(new), |now| new_columns(now, records)) else { return Ok(now) };
+        let (table, statement) = (layout.name.to_string(), |table: &str| format!("ALTER TABLE {table} {new}"));
+        // A name that a record chooses has values of it.
+        let shown = if self.shared.is_by_content() { template.to_string() } else { table.clone() };
+        let what = format!(
+            "{what}, which only a member of its owner may (GRANT the owner to the role, or run `{}`)",
+            statement(&shown)
+        );
+        // Others that read or write the table wait behind this statement while it waits.
+        let statements = format!("SET LOCAL lock_timeout = '2s'; {}", statement(&table));
+        let added = self.shared.session.define(&statements, Some(deadline)).await;
+        self.shared.classified(added, &what, Shown::Message)?;
+        self.forget();
+        self.layout(&what, deadline).await.map(Some)
     }
 
     /// Checks types and privileges with `EXPLAIN`: no row is written, and no trigger fires.
@@ -105,10 +147,12 @@ impl OpenTable {
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         let deadline = self.shared.session.deadline_of_check();
         let layout = match self.known() {
-            Some(layout) => layout,
-            None => self.read_layout(deadline).await?,
+            Some(layout) if layout.fields.is_none() => layout,
+            // Columns that fields fill may come and go.
+            _ => self.read_layout(deadline).await?,
         };
-        let mut writes = vec![layout.insert(&[])];
+        // A table may get its first column from the registered schema.
+        let mut writes: Vec<_> = (!layout.columns.is_empty()).then(|| layout.insert(&[])).into_iter().collect();
         if self.shared.plan.deletes() {
             writes.push(layout.delete(&[]));
         }
@@ -122,6 +166,17 @@ impl OpenTable {
         };
         let probed = probes.await;
         transaction.end(probed).await
+    }
+
+    /// Whether the table does not exist.
+    ///
+    /// # Errors
+    /// The server's error, or a table that the mapping cannot write.
+    pub(crate) async fn is_missing(&self) -> Result<bool, Failure> {
+        match self.read_layout(self.shared.session.deadline_of_check()).await {
+            Err(failure) if failure.is_missing_table() => Ok(true),
+            read => read.map(|_| false),
+        }
     }
 
     /// Reads the columns of the table.
@@ -265,10 +320,43 @@ fn skipping<'w>(mut write: Write<'w>, violated: Option<&[String]>, layout: &Layo
     write
 }
 
+/// The clauses of `ALTER TABLE` for the columns that the table is to get; `None` without one.
+fn new_columns(layout: &Layout, records: &[SinkRecord]) -> Option<String> {
+    let fields = layout.fields.as_ref()?;
+    let new = fields.on_new().columns_to_add(records, |name| fields.has(name));
+    let clauses: Vec<_> = new.iter().map(|column| format!("ADD COLUMN IF NOT EXISTS {}", definition(column))).collect();
+    (!clauses.is_empty()).then(|| clauses.join(", "))
+}
+
+/// A field that every record has is a change of the producer's, for which the table gets a column.
+///
+/// # Errors
+/// [`ConnectorError::Retryable`] if every record has a field that the table lacks a column for.
+fn wait_for_columns(new_fields: &[(&SinkRecord, NewField)], records: &[SinkRecord]) -> ConnectorResult<()> {
+    let possible = new_fields.iter().filter(|(_, field)| field.is_possible).count();
+    // If the field is wrong in one record only, the batch has valid ones too.
+    if possible < 2 || possible < records.len() {
+        return Ok(());
+    }
+    let reason = &new_fields[0].1.reason;
+    Err(TargetFailure::NotReady.error(format!(
+        "every record of the batch has a field that the table has no column for; of the first, {reason}: add the column, or set \
+         `on_new_field`"
+    )))
+}
+
 /// The failure, in which these records are invalid.
-fn with_invalid(mut failure: PartialFailure, invalid: Vec<(&SinkRecord, String)>) -> ConnectorResult<()> {
+fn with_invalid(
+    mut failure: PartialFailure,
+    invalid: Vec<(&SinkRecord, String)>,
+    new_fields: Vec<(&SinkRecord, NewField)>,
+) -> ConnectorResult<()> {
     for (record, reason) in invalid {
         failure.invalid(record, reason);
+    }
+    for (record, field) in new_fields {
+        // If every record is rejected for the table, the table is the more likely cause.
+        failure.reject(record, field.reason);
     }
     failure.into_result()
 }

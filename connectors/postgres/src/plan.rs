@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use danube_sink::{ConnectorError, ConnectorResult, Field, Template};
+use danube_sink::{ConnectorError, ConnectorResult, Field, OnNewField, Template, TimeUnit, schema::SchemaColumn};
 
 use super::{
     changes::Changes,
     name::{TableName, check},
 };
 
-/// Statements that create a table, from its quoted name.
-pub type Create = Box<dyn Fn(&str) -> String + Send + Sync>;
+/// Statements that create a table, from its quoted name and the columns of the registered schema: those that the plan's `fields` fill,
+/// without `fields` all; none unless `create_from_schema` is set. Or why the schema gives no such table.
+pub type Create = Box<dyn Fn(&str, &[SchemaColumn]) -> Result<String, String> + Send + Sync>;
 
 /// Validation of a value: takes the name of the column and the value as JSON text, if the record has one, and returns why it is
 /// invalid, without the value, to follow the name of the field: `is not an array`.
@@ -20,12 +21,21 @@ pub type Check = Box<dyn Fn(&str, Option<&str>) -> Option<String> + Send + Sync>
 pub struct Plan {
     /// The table, as [`quoted_table`](crate::quoted_table) takes it. With placeholders, each record chooses its table.
     pub table: Template,
-    /// Statements that create what is missing: run at start; with placeholders in `table`, when a record needs a table that is
-    /// missing.
+    /// Statements that create a missing table, at start; with placeholders in `table`, when a record needs it.
     pub create: Option<Create>,
+    /// Whether `create` needs the registered schema: the latest of the mapping's `expected_schema_subject` at start; with placeholders
+    /// in `table`, those of the records.
+    pub create_from_schema: bool,
+    /// Whether `create` runs at start also if the table exists.
+    pub prepares_existing: bool,
     /// The columns that are written, each with the field of a record that fills it. A column of the type `uuid` that the record's
     /// `id` fills gets [`RecordId::uuid`](danube_sink::RecordId::uuid).
     pub columns: Vec<(String, Field)>,
+    /// Whether the other fields of a payload fill the columns of their names, and what one without a column does. A field that
+    /// `columns` read, or a part of which they read, is none of them.
+    pub fields: Option<OnNewField>,
+    /// The unit of numbers in `timestamptz` and `timestamp` columns, since 1970; without it, a record with such a number is invalid.
+    pub time_unit: Option<TimeUnit>,
     /// The columns that identify a row. Without a key, a row that violates a unique index is an error.
     pub key: Vec<String>,
     /// Whether a record replaces the row with its key; otherwise the existing row stays.
@@ -50,7 +60,11 @@ impl Plan {
         Self {
             table,
             columns,
+            fields: None,
+            time_unit: None,
             create: None,
+            create_from_schema: false,
+            prepares_existing: false,
             key: Vec::new(),
             replace: false,
             tombstones: false,
@@ -83,6 +97,8 @@ impl Plan {
             }
         }
         match key.iter().find(|key| !columns.iter().any(|(name, _)| name == *key)) {
+            // The table says whether it has the key.
+            _ if self.fields.is_some() => Ok(()),
             None => Ok(()),
             Some(unknown) => Err(ConnectorError::configuration(format!(
                 "the key {unknown} of table {table} is not among its columns"

@@ -1,9 +1,10 @@
 //! The rows of records: plain ones, tombstones, and changes.
 
-use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, SinkRecord, in_parts};
+use danube_sink::{ConnectorError, ConnectorResult, Fields, SinkRecord, in_parts};
 
 use super::{
     changes::{Envelopes, key_of_tombstone},
+    fields::NewField,
     layout::Layout,
     plan::Plan,
     rows::Row,
@@ -13,10 +14,10 @@ use super::{
 #[derive(Debug)]
 pub(crate) enum Records {
     AreRows {
-        values: Fields,
-        columns: Vec<Field>,
-        /// The indices of the key's columns, if a tombstone deletes a row.
-        tombstones: Option<Vec<usize>>,
+        /// The values of the columns that the plan names.
+        named: Fields,
+        /// Whether a tombstone deletes a row.
+        tombstones: bool,
     },
     AreChanges(Box<Envelopes>),
 }
@@ -27,20 +28,34 @@ pub(crate) struct Converted<'r> {
     pub(crate) rows: Vec<Row<'r>>,
     /// With the reason.
     pub(crate) invalid: Vec<(&'r SinkRecord, String)>,
+    /// With a field that the table has no column for.
+    pub(crate) new_fields: Vec<(&'r SinkRecord, NewField)>,
+    /// Whether a field that the table has no column for is left out.
+    pub(crate) leaves_out: bool,
+}
+
+/// Why a record has no rows.
+enum Violation {
+    Error(ConnectorError),
+    NewField(NewField),
+}
+
+impl From<ConnectorError> for Violation {
+    fn from(error: ConnectorError) -> Self {
+        Self::Error(error)
+    }
 }
 
 impl Records {
     pub(crate) fn of(plan: &Plan) -> Self {
         let columns: Vec<_> = plan.columns.iter().map(|(_, field)| field.clone()).collect();
-        let is_key = |(index, (name, _)): (usize, &(String, Field))| plan.key.contains(name).then_some(index);
-        let keys = plan.columns.iter().enumerate().filter_map(is_key).collect();
         match &plan.changes {
-            None => Self::AreRows {
-                values: columns.iter().cloned().collect(),
-                columns,
-                tombstones: plan.tombstones.then_some(keys),
-            },
-            Some(changes) => Self::AreChanges(Box::new(Envelopes::new(changes.clone(), &columns, keys))),
+            None => Self::AreRows { named: columns.into_iter().collect(), tombstones: plan.tombstones },
+            Some(changes) => {
+                let is_key = |index: &usize| plan.key.contains(&plan.columns[*index].0);
+                let keys = (0..columns.len()).filter(is_key).collect();
+                Self::AreChanges(Box::new(Envelopes::new(changes.clone(), &columns, keys)))
+            }
         }
     }
 
@@ -52,12 +67,15 @@ impl Records {
         records: &'r [SinkRecord],
     ) -> ConnectorResult<Converted<'r>> {
         let parts = in_parts(records, |part| {
-            let mut converted = Converted { rows: Vec::with_capacity(part.len()), invalid: Vec::new() };
+            let mut converted = Converted { rows: Vec::with_capacity(part.len()), ..Converted::default() };
             for record in part {
-                match self.rows_of(plan, layout, record) {
+                match self.rows_of(plan, layout, record, &mut converted.leaves_out) {
                     Ok(rows) => converted.rows.extend(rows),
-                    Err(ConnectorError::InvalidRecord { reason, .. }) => converted.invalid.push((record, reason)),
-                    Err(error) => return Err(error),
+                    Err(Violation::Error(ConnectorError::InvalidRecord { reason, .. })) => {
+                        converted.invalid.push((record, reason));
+                    }
+                    Err(Violation::Error(error)) => return Err(error),
+                    Err(Violation::NewField(field)) => converted.new_fields.push((record, field)),
                 }
             }
             Ok(converted)
@@ -67,18 +85,40 @@ impl Records {
             let part = part?;
             all.rows.extend(part.rows);
             all.invalid.extend(part.invalid);
+            all.new_fields.extend(part.new_fields);
+            all.leaves_out |= part.leaves_out;
         }
         Ok(all)
     }
 
-    fn rows_of<'r>(&self, plan: &Plan, layout: &Layout, record: &'r SinkRecord) -> ConnectorResult<Vec<Row<'r>>> {
+    fn rows_of<'r>(
+        &self,
+        plan: &Plan,
+        layout: &Layout,
+        record: &'r SinkRecord,
+        leaves_out: &mut bool,
+    ) -> Result<Vec<Row<'r>>, Violation> {
         let row = |(values, deletes)| layout.row(record, values, deletes, plan.check.as_ref());
         match self {
-            Self::AreRows { columns, tombstones: Some(keys), .. } if record.is_tombstone() => {
-                Ok(vec![row(key_of_tombstone(record, columns, keys)?)?])
+            Self::AreRows { tombstones: true, .. } if record.is_tombstone() => {
+                Ok(vec![row(key_of_tombstone(record, &layout.columns)?)?])
             }
-            Self::AreRows { values, .. } => Ok(vec![row((values.json_of(record)?, false))?]),
-            Self::AreChanges(envelopes) => envelopes.of(record)?.into_iter().map(row).collect(),
+            Self::AreRows { named, .. } => {
+                let mut values = named.json_of(record)?;
+                if let Some(fields) = &layout.fields {
+                    values.resize(layout.columns.len(), None);
+                    let (new, is_left_out) = fields.read(record, &mut values)?;
+                    if let Some(field) = new {
+                        return Err(Violation::NewField(field));
+                    }
+                    *leaves_out |= is_left_out;
+                }
+                Ok(vec![row((values, false))?])
+            }
+            Self::AreChanges(envelopes) => {
+                let rows: ConnectorResult<_> = envelopes.of(record)?.into_iter().map(row).collect();
+                Ok(rows?)
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Redelivered records in `append` mode: their rows may exist already, after a restart whose acknowledgements were lost.
 //!
 //! Such a record violates a unique index by its own row, and would be refused at each start. It counts as written if the existing
-//! row equals it in every column of the mapping, so nothing is lost. A row that differs belongs to another record, and the new one
+//! row equals it in every column of the mapping (but for defaults such as `now()`), so nothing is lost. A row that differs belongs to another record, and the new one
 //! is refused.
 
 use tokio::time::Instant;
@@ -47,8 +47,9 @@ pub(crate) fn unless_equal(index: &[String], layout: &Layout, columns: &[&Column
     let keys = index.iter().map(index_of).collect::<Option<Vec<_>>>()?;
     let keys = keys.iter().map(|&number| format!("held.{} = rows.v{number}", columns[number].quoted()));
     let written = columns.iter().enumerate().map(|(number, column)| comparable(column, &format!("rows.v{number}")));
-    // A column that the record has no value for has its default.
-    let left_out = layout.columns.iter().filter(|column| columns.iter().all(|written| written.name != column.name));
+    // A column that the record has no value for has its default, which may be another one each time.
+    let is_left_out = |column: &&Column| !column.varies && columns.iter().all(|written| written.name != column.name);
+    let left_out = layout.columns.iter().filter(is_left_out);
     let left_out = left_out.map(|column| {
         let default = column.default.as_deref().unwrap_or("NULL");
         comparable(column, &format!("({default})::{}", column.stored_as))

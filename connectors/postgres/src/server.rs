@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use danube_sink::{
-    ConnectorConfig, ConnectorError, ConnectorResult, Secret, Setting, TopicMappings,
+    ConfigSchemas, ConnectorConfig, ConnectorError, ConnectorResult, Secret, Setting, TopicMappings,
     config::{Diagnostic, Diagnostics, Mapping},
 };
 use tokio_postgres::config::{Config, SslMode, TargetSessionAttrs};
@@ -69,7 +69,7 @@ impl Server {
         let session = Arc::new(self.session(credentials, config)?);
         let mut tables = Vec::new();
         for Mapping { settings, own } in topics {
-            let own = Table::open(&session, plan(own)).await?;
+            let own = Table::open(&session, plan(own), async || config.table_schema(settings).await).await?;
             tables.push(Mapping { settings: settings.clone(), own });
         }
         Ok(tables.into_iter().collect())

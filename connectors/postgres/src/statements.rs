@@ -68,7 +68,7 @@ fn rows(columns: &[&Column], with_place: bool) -> String {
     format!(
         "(SELECT {}, deleted{place} FROM unnest({}, ${}::bool[]) {order} AS t({}, deleted{place})) rows",
         list(&numbered, |number, column| format!("{} AS v{number}", column.cast(&format!("t{number}")))),
-        list(&numbered, |number, column| format!("${}::{}[]", number + 1, column.sent_as().0)),
+        list(&numbered, |number, column| format!("${}::{}[]", number + 1, column.sent_name())),
         columns.len() + 1,
         list(&numbered, |number, _| format!("t{number}")),
     )

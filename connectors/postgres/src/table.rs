@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use danube_sink::{Batch, ConnectorError, ConnectorResult, Group, PartialFailure, SinkRecord};
+use danube_sink::{Batch, ConnectorError, ConnectorResult, Group, PartialFailure, SinkRecord, schema::TableSchema};
 use tokio::time::Instant;
 
 use super::{
     failure::{Failure, Shown, at_start},
-    name::{TableName, quoted_table},
+    name::TableName,
     open_table::{OpenTable, Shared},
     plan::Plan,
     positions::Positions,
@@ -38,31 +38,41 @@ struct NamedTable(String, Arc<OpenTable>);
 
 impl Table {
     /// Creates what is missing, reads the column types from the server, and checks the privileges without writing a row.
-    pub(crate) async fn open(session: &Arc<Session>, plan: Plan) -> ConnectorResult<Self> {
+    pub(crate) async fn open(
+        session: &Arc<Session>,
+        plan: Plan,
+        schema: impl AsyncFnOnce() -> ConnectorResult<Arc<TableSchema>>,
+    ) -> ConnectorResult<Self> {
         plan.validate()?;
         let records = Records::of(&plan);
         let shared = Arc::new(Shared { session: Arc::clone(session), plan, records });
         let what = format!("prepare PostgreSQL at {}, table {}", session.server(), shared.plan.table);
-        Self::opened(shared).await.map_err(|failure| at_start(&failure, &what))
+        let failed = |failure: Failure| at_start(&failure, &what);
+        let table = Self::of(shared);
+        table.prepare_positions().await.map_err(failed)?;
+        if let Target::One(one) = &table.target {
+            let is_missing = one.is_missing().await.map_err(failed)?;
+            if let Some(statements) = table.shared.plan.creation_at_start(is_missing, schema).await? {
+                session.define(&statements, None).await.map_err(failed)?;
+            }
+        }
+        table.probe().await.map_err(failed)?;
+        Ok(table)
     }
 
-    async fn opened(shared: Arc<Shared>) -> Result<Self, Failure> {
-        let Shared { session, plan, .. } = &*shared;
-        if let Some(positions) = &plan.positions {
-            Positions::prepare(session, positions).await?;
-        }
-        let target = match plan.table.constant() {
-            Some(name) => {
-                if let Some(create) = &plan.create {
-                    session.define(&create(&quoted_table(&name)), None).await?;
-                }
-                Target::One(OpenTable::new(&shared, name))
-            }
+    fn of(shared: Arc<Shared>) -> Self {
+        let target = match shared.plan.table.constant() {
+            Some(name) => Target::One(OpenTable::new(&shared, name)),
             None => Target::ByContent(Mutex::default()),
         };
-        let table = Self { shared, target };
-        table.probe().await?;
-        Ok(table)
+        Self { shared, target }
+    }
+
+    async fn prepare_positions(&self) -> Result<(), Failure> {
+        match &self.shared.plan.positions {
+            Some(positions) => Positions::prepare(&self.shared.session, positions).await,
+            None => Ok(()),
+        }
     }
 
     /// Writes a batch, and ends it: in one transaction, or one for each table that its records choose. A record that is invalid
@@ -144,7 +154,7 @@ impl Table {
         deadline: Instant,
     ) -> ConnectorResult<()> {
         let template = &self.shared.plan.table;
-        match self.table(tables, name, deadline).await {
+        match self.table(tables, name, records, deadline).await {
             Ok(table) => table.write(records, deadline).await,
             Err(failure) if failure.is_missing_table() => {
                 let reason = format!("the table that it chooses by `{template}` does not exist, and cannot be created");
@@ -163,6 +173,7 @@ impl Table {
         &self,
         tables: &Mutex<Vec<NamedTable>>,
         name: &str,
+        records: &[SinkRecord],
         deadline: Instant,
     ) -> Result<Arc<OpenTable>, Failure> {
         let Shared { session, plan, .. } = &*self.shared;
@@ -171,11 +182,13 @@ impl Table {
             Some(place) => lock(tables).remove(place).1,
             None => {
                 let table = OpenTable::new(&self.shared, name.to_owned());
-                match (table.read_layout(deadline).await, &plan.create) {
-                    (Err(failure), Some(create)) if failure.is_missing_table() => {
-                        session.define(&create(&quoted_table(name)), Some(deadline)).await?;
-                    }
-                    (read, _) => drop(read?),
+                if let Err(missing) = table.read_layout(deadline).await {
+                    let statements = match missing.is_missing_table() {
+                        true => plan.creation_for(name, records).map_err(Failure::Table)?,
+                        false => None,
+                    };
+                    let Some(statements) = statements else { return Err(missing) };
+                    session.define(&statements, Some(deadline)).await?;
                 }
                 Arc::new(table)
             }

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+use danube_sink::TimeUnit;
 use tokio_postgres::types::Type;
+
+use super::number::integer;
 
 /// The text of a date or time for the server; a time without an offset is in UTC.
 ///
@@ -19,6 +22,19 @@ pub(crate) fn time<'t>(text: &'t str, ty: &Type) -> Result<Cow<'t, str>, &'stati
         Type::DATE => Err("is not a date such as 2026-03-01"),
         _ => timestamp(text, *ty == Type::TIMESTAMPTZ).ok_or("is not a time such as 2026-03-01T14:05:00Z"),
     }
+}
+
+/// The time in UTC that a number counts from 1970.
+///
+/// # Errors
+/// It is no integer, or before the year 1.
+pub(crate) fn of_number(json: &str, unit: TimeUnit) -> Result<String, &'static str> {
+    let nanoseconds_each = 1_000_000_000 / unit.per_second();
+    let time = integer(json).and_then(|count| {
+        let nanoseconds = u32::try_from(count.rem_euclid(unit.per_second()) * nanoseconds_each).ok()?;
+        DateTime::from_timestamp(count.div_euclid(unit.per_second()), nanoseconds).filter(|time| time.year() > 0)
+    });
+    time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string()).ok_or("is not an integer that a time can be")
 }
 
 fn timestamp(text: &str, has_offset: bool) -> Option<Cow<'_, str>> {
@@ -86,6 +102,23 @@ mod tests {
         ] {
             assert_eq!(text(given, &Type::TIMESTAMPTZ).as_deref(), Some(zoned), "{given}");
             assert_eq!(text(given, &Type::TIMESTAMP).as_deref(), Some(plain), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_number_counts_its_unit_from_1970() {
+        for (number, unit, expected) in [
+            ("1517966773", TimeUnit::Seconds, Some("2018-02-07T01:26:13Z")),
+            ("1517966773840", TimeUnit::Milliseconds, Some("2018-02-07T01:26:13.840Z")),
+            ("-1", TimeUnit::Microseconds, Some("1969-12-31T23:59:59.999999Z")),
+            ("1.0e9", TimeUnit::Nanoseconds, Some("1970-01-01T00:00:01Z")),
+            ("253402300800", TimeUnit::Seconds, Some("+10000-01-01T00:00:00Z")),
+            ("9223372036854775807", TimeUnit::Nanoseconds, Some("2262-04-11T23:47:16.854775807Z")),
+            ("9223372036854775807", TimeUnit::Seconds, None),
+            ("-62135596801", TimeUnit::Seconds, None),
+            ("1.5", TimeUnit::Seconds, None),
+        ] {
+            assert_eq!(of_number(number, unit).ok().as_deref(), expected, "{number} {unit}");
         }
     }
 

@@ -66,16 +66,32 @@ async fn no_value_of_a_hostile_payload_is_in_logs_answers_or_dead_letters() {
     sql.batch_execute(TABLES).await.expect("tables");
     let names = "id u n t d i j b e a s v c f q ip bits x r";
     let columns: Vec<_> = names.split(' ').map(|name| format!("{name} = '/{name}'")).collect();
+    let columns = format!("columns = {{ {} }}", columns.join(", "));
+    assert_nothing_leaks(&server, &columns, &hostile()).await;
+    let rows = sql.query("SELECT v FROM rows WHERE q IS NULL", &[]).await.expect("the table");
+    assert_eq!(rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>(), ["good"]);
+}
+
+/// Names of fields may be values, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_field_of_a_payload_that_is_a_row_is_in_logs_answers_or_dead_letters() {
+    let server = PostgresServer::start(Program::Postgresql);
+    server.client().await.batch_execute(TABLES).await.expect("tables");
+    let mut hostile = hostile();
+    hostile.extend(
+        [r#"{"s3cret":1}"#, r#"{"v":"a","s3cret \"x\"":"s3cret"}"#, r#"{"s3cret":1,"s3cret":2}"#].map(str::to_owned),
+    );
+    assert_nothing_leaks(&server, "on_new_field = 'add'", &hostile).await;
+}
+
+async fn assert_nothing_leaks(server: &PostgresServer, mapping: &str, hostile: &[String]) {
     let configuration = |topic: &str, letters: &str| {
         format!(
             "on_mass_refusal = 'go_on'\n{}[[postgres.topic_mappings]]\ntopic = '{topic}'\nsubscription = 's'\ntable = 'rows'\n\
-             columns = {{ {} }}\non_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'\n",
-            server.toml("postgres"),
-            columns.join(", ")
+             {mapping}\non_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'\n",
+            server.toml("postgres")
         )
     };
     let good = r#"{"v":"good"}"#;
-    assert_no_value_leaks(env!("CARGO_BIN_EXE_danube-sink-postgres"), configuration, &hostile(), good, SECRET).await;
-    let rows = sql.query("SELECT v FROM rows WHERE q IS NULL", &[]).await.expect("the table");
-    assert_eq!(rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>(), ["good"]);
+    assert_no_value_leaks(env!("CARGO_BIN_EXE_danube-sink-postgres"), configuration, hostile, good, SECRET).await;
 }

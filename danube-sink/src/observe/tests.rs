@@ -239,7 +239,10 @@ async fn a_spool_that_is_not_delivered_makes_the_connector_unready_and_says_why(
     let server = served(&observer).await;
     for page in ["/ready", "/status"] {
         let (_, answer) = json(&server, page).await;
-        assert_eq!((&answer["ready"], &answer["spool_failure"]), (&false.into(), &"generation 3 cannot be read".into()));
+        assert_eq!(
+            (&answer["ready"], &answer["spool_failure"]),
+            (&false.into(), &"generation 3 cannot be read".into())
+        );
     }
     observer.spool_failed(None);
     assert!(observer.is_ready());

@@ -20,6 +20,7 @@ mod deletes;
 mod ids;
 mod index;
 mod readme;
+mod schemas;
 mod values;
 
 const TOPIC: &str = "/default/vectors";
@@ -75,6 +76,20 @@ async fn an_existing_table_keeps_its_types() {
     let mut sink = start(&server, "create = false").await.unwrap();
     sink.process_batch(records(&[r#"{"id":9007199254740993,"embedding":[1,2,3]}"#])).await.unwrap();
     assert_eq!(texts(&sql, "SELECT id || embedding::text FROM docs").await, ["9007199254740993[1,2,3]"]);
+}
+
+#[tokio::test]
+async fn the_extension_may_be_in_a_schema_that_is_not_searched() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let table = "CREATE SCHEMA \"My.extensions\"; CREATE EXTENSION vector SCHEMA \"My.extensions\"; \
+                 CREATE TABLE docs (id text PRIMARY KEY, embedding \"My.extensions\".vector(3))";
+    sql.batch_execute(table).await.unwrap();
+    let mut sink = start(&server, "create = false").await.unwrap();
+    let batch = [r#"{"id":1,"embedding":[ 1, -2.5e-3 ,16777217]}"#, r#"{"id":2,"embedding":[0.1,1e-50,3.4028235e38]}"#];
+    sink.process_batch(records(&batch)).await.unwrap();
+    let embeddings = ["[1,-0.0025,1.6777216e+07]", "[0.1,0,3.4028235e+38]"];
+    assert_eq!(texts(&sql, "SELECT embedding::text FROM docs ORDER BY id").await, embeddings);
 }
 
 /// The server, and whether it is stopped.

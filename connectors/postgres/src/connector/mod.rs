@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::{Changes, Create, Credentials, OnTruncate, Plan, Server, Table, Tombstones};
+use crate::{Changes, Create, Credentials, OnTruncate, Plan, Server, Table, Tombstones, definition, quoted, type_of};
 use danube_sink::{
     Template,
     config::{Diagnostic, Mapping},
@@ -46,6 +46,10 @@ pub struct Target {
     max_open_tables: usize,
     /// Column definitions to create a missing table: the text between the parentheses of CREATE TABLE.
     create: Option<String>,
+    /// Whether to create a missing table from the registered schema, the latest version of `expected_schema_subject`: with a column
+    /// for each field, or with `columns`, and with `metadata`. `key` is the primary key.
+    #[setting(default = false)]
+    create_table: bool,
     /// Write mode.
     mode: Mode,
     /// Key columns: a primary key, or the columns of a unique index. Optional for `append`; with a key, a record whose key exists
@@ -60,9 +64,15 @@ pub struct Target {
     positions_table: String,
     /// For `upsert`: what to do with a tombstone, an empty payload with a routing key.
     tombstones: Tombstones,
-    /// Columns, each with the field of a record that fills it.
+    /// Columns, each with the field of a record that fills it. Without it, the payload is the row: its fields fill the columns of their
+    /// names.
     #[setting(length = 1..)]
-    columns: BTreeMap<String, Field>,
+    columns: Option<BTreeMap<String, Field>>,
+    /// Without `columns`: what to do with a field that has no column: `add` one of the type that the record's registered schema says,
+    /// `ignore` the field, or `reject` the record.
+    on_new_field: OnNewField,
+    /// Unit of numbers in `timestamptz` and `timestamp` columns, since 1970; without it, a record with such a number is rejected.
+    time_unit: Option<TimeUnit>,
     /// For `cdc`: field with the operation (insert, update or delete), such as `attribute:op` or `/op`.
     operation: Option<Field>,
     /// For `cdc`: placeholder that a source sends for an unchanged value; the column keeps its value.
@@ -111,15 +121,47 @@ impl Target {
             let help = "remove it: `cdc` deletes by tombstones anyway, and `append` deletes nothing";
             return Err(Diagnostic::of_key("tombstones", "`delete` is for `upsert`", help));
         }
+        if self.mode == Mode::Cdc && self.columns.is_none() {
+            let help = "name them: a change is not a row, but has one in it, such as `/after`";
+            return Err(Diagnostic::of_key("columns", "`cdc` needs `columns`", help));
+        }
+        if self.columns.is_some() && self.on_new_field != OnNewField::Reject {
+            let help = "remove one of them: `columns` says which fields are written";
+            return Err(Diagnostic::of_key("on_new_field", "conflicts with `columns`", help));
+        }
+        if self.create_table && self.create.is_some() {
+            let help = "remove one of them: `create` has the definitions of the columns";
+            return Err(Diagnostic::of_key("create_table", "conflicts with `create`", help));
+        }
         Ok(())
     }
 
+    /// The named columns, and the fields that fill them.
+    fn columns(&self) -> Vec<(String, Field)> {
+        let columns = self.columns.iter().flatten().map(|(name, field)| (name.clone(), field.clone()));
+        columns.chain(self.metadata.fields().map(|(name, field)| (name.to_owned(), field))).collect()
+    }
+
+    /// The statement that creates the table from the registered schema.
+    fn create_from_schema(&self) -> Create {
+        let (named, is_row, key) = (self.columns(), self.columns.is_none(), self.key.clone());
+        Box::new(move |table, schema| {
+            let mut columns: Vec<_> = schema.iter().filter(|_| is_row).map(definition).collect();
+            for (name, field) in &named {
+                columns.push(format!("{} {}", quoted(name), type_of(field, schema)?));
+            }
+            if !key.is_empty() {
+                let key: Vec<_> = key.iter().map(|name| quoted(name)).collect();
+                columns.push(format!("PRIMARY KEY ({})", key.join(", ")));
+            }
+            Ok(format!("CREATE TABLE IF NOT EXISTS {table} ({})", columns.join(", ")))
+        })
+    }
+
     fn plan(&self) -> Plan {
-        let columns = self.columns.iter().map(|(name, field)| (name.clone(), field.clone()));
-        let metadata = self.metadata.fields().map(|(name, field)| (name.to_owned(), field));
         let create = |columns: &String| {
             let columns = columns.clone();
-            Box::new(move |table: &str| format!("CREATE TABLE IF NOT EXISTS {table} ({columns})")) as Create
+            Box::new(move |table: &str, _: &_| Ok(format!("CREATE TABLE IF NOT EXISTS {table} ({columns})"))) as Create
         };
         let changes = |operation: &Field| Changes {
             operation: operation.clone(),
@@ -127,14 +169,17 @@ impl Target {
             on_truncate: self.on_truncate,
         };
         Plan {
-            create: self.create.as_ref().map(create),
+            create: self.create.as_ref().map(create).or_else(|| self.create_table.then(|| self.create_from_schema())),
+            create_from_schema: self.create_table,
+            time_unit: self.time_unit,
+            fields: self.columns.is_none().then_some(self.on_new_field),
             key: self.key.clone(),
             replace: self.mode != Mode::Append,
             tombstones: self.tombstones == Tombstones::Delete,
             changes: self.operation.as_ref().map(changes),
             positions: (self.delivery == Delivery::ExactlyOnce).then(|| self.positions_table.clone()),
             max_open_tables: self.max_open_tables,
-            ..Plan::new(self.table.clone(), columns.chain(metadata).collect())
+            ..Plan::new(self.table.clone(), self.columns())
         }
     }
 }

@@ -104,7 +104,7 @@ fn integer(schema: &Value) -> ColumnKind {
 fn string(schema: &Value) -> ColumnKind {
     match schema["format"].as_str() {
         Some("date") => ColumnKind::Date,
-        Some("time") => ColumnKind::Time(TimeUnit::Microseconds),
+        // A "time" has an offset, which a time of day has not.
         Some("date-time") => ColumnKind::Timestamp { unit: TimeUnit::Microseconds, zoned: true },
         Some("uuid") => ColumnKind::Uuid,
         _ => ColumnKind::String,

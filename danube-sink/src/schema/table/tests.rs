@@ -48,7 +48,7 @@ fn a_json_schema_has_a_column_for_each_property() {
         "properties": {
             "id": { "type": "integer", "description": "the order" }, "total": { "type": ["number", "null"] },
             "big": { "type": "integer", "minimum": 0, "maximum": 18446744073709551615 },
-            "at": { "type": "string", "format": "date-time" }, "day": { "type": "string", "format": "date" },
+            "at": { "type": "string", "format": "date-time" }, "day": { "type": "string", "format": "date" }, "clock": { "type": "string", "format": "time" },
             "lines": { "type": "array", "items": { "$ref": "#/$defs/line" } }, "kind": { "enum": ["a", "b"] },
             "tags": { "type": "object", "additionalProperties": { "type": "boolean" } },
             "maybe": { "anyOf": [{ "type": "null" }, { "type": "string", "format": "uuid" }] },
@@ -61,6 +61,7 @@ fn a_json_schema_has_a_column_for_each_property() {
         "any: Json?",
         "at: Timestamp(microseconds, true)",
         "big: UInt64?",
+        "clock: String?",
         "day: Date?",
         "either: Json?",
         "id: Int64",

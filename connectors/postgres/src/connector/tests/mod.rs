@@ -18,6 +18,8 @@ mod poolers;
 mod readme;
 mod redelivered;
 mod rights;
+mod rows;
+mod schemas;
 mod settings;
 mod time_limits;
 mod tls;
@@ -29,11 +31,12 @@ mod values;
 #[path = "../../../tests/support/server.rs"]
 mod server;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use danube_sink::{
     ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord,
     config::load_text,
+    schema::{Decoder, SchemaInfo, SchemaType},
     testing::{Prepared, from_toml},
 };
 
@@ -113,6 +116,19 @@ fn records(payloads: &[&str]) -> Vec<SinkRecord> {
         SinkRecord::builder(TOPIC).offset(offset as u64).payload((*payload).to_owned()).build()
     };
     payloads.iter().enumerate().map(record).collect()
+}
+
+/// A record of a version of a JSON Schema.
+fn of_version(topic: &str, offset: u64, version: u32, definition: &str, payload: &str) -> SinkRecord {
+    let info = SchemaInfo {
+        subject: "orders".to_owned(),
+        version,
+        schema_type: SchemaType::JsonSchema,
+        definition: definition.to_owned(),
+        fingerprint: String::new(),
+    };
+    let decoder = Arc::new(Decoder::new(info, &Default::default()));
+    SinkRecord::builder(topic).offset(offset).payload(payload.to_owned()).decoder(decoder).build()
 }
 
 /// The offsets of the records that an error rejects, with the reasons.

@@ -54,6 +54,14 @@ async fn upsert_loses_and_duplicates_nothing_when_the_server_is_killed() {
     assert_eq!(ledger("upsert, killed", "number bigint PRIMARY KEY, text text", UPSERT, end).await, Ledger::CLEAN);
 }
 
+/// Without a key, large batches are written by COPY, of which the server is killed in the middle.
+#[tokio::test(flavor = "multi_thread")]
+async fn exactly_once_by_copy_loses_and_duplicates_nothing_when_the_server_is_killed() {
+    let mapping = "subscription = 'postgres'\ntable = 'rows'\ndelivery = 'exactly_once'\non_new_field = 'ignore'";
+    let end = |server: &PostgresServer| server.kill();
+    assert_eq!(ledger("exactly once, killed", "number bigint", mapping, end).await, Ledger::CLEAN);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn append_with_the_records_id_loses_and_duplicates_nothing_when_the_server_is_stopped() {
     let end = |server: &PostgresServer| server.stop("immediate");

@@ -95,6 +95,21 @@ async fn a_revoked_privilege_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_privilege_that_copy_needs_is_waited_for() {
+    let (server, sql) = server(&format!("{ROWS}; GRANT INSERT ON rows TO writer")).await;
+    for mapping in [APPEND, "table = 'rows'"] {
+        let mut sink = start_at(&url(&server), mapping).await.unwrap();
+        let payloads: Vec<_> = (0..100).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let batch = || records(&payloads.iter().map(String::as_str).collect::<Vec<_>>());
+        sql.batch_execute("DELETE FROM rows; REVOKE INSERT ON rows FROM writer").await.unwrap();
+        let text = report!(sink.process_batch(batch()).await, Retryable);
+        assert!(text.contains("42501") && text.contains("rows") && text.contains("grant"), "{text}");
+        sql.batch_execute("GRANT INSERT ON rows TO writer").await.unwrap();
+        sink.process_batch(batch()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_policy_refuses_a_row_and_not_the_batch() {
     let table = format!(
         "{ROWS}; GRANT ALL ON rows TO writer; ALTER TABLE rows ENABLE ROW LEVEL SECURITY; \

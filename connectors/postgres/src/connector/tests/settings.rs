@@ -29,6 +29,21 @@ fn a_mode_has_the_keys_that_it_needs_and_no_others() {
     assert!(diagnostics("columns = { a = 'a' }").contains("not a record field"));
 }
 
+#[test]
+fn keys_of_tables_from_registered_schemas_that_conflict_are_reported() {
+    for (mapping, part) in [
+        ("mode = 'cdc'\nkey = ['a']\noperation = '/op'", "`cdc` needs `columns`"),
+        ("columns = { a = '/a' }\non_new_field = 'add'", "conflicts with `columns`"),
+        ("create = 'a int'\ncreate_table = true", "conflicts with `create`"),
+        ("on_new_field = 'drop'", "`on_new_field` policy"),
+    ] {
+        assert!(diagnostics(mapping).contains(part), "{mapping}: {}", diagnostics(mapping));
+    }
+    for valid in ["", "create_table = true", "create_table = true\ncolumns = { a = '/a' }", "on_new_field = 'ignore'"] {
+        assert_eq!(diagnostics(valid), "", "{valid}");
+    }
+}
+
 #[tokio::test]
 async fn a_table_that_cannot_be_written_is_reported_at_start() {
     let table = "CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED);

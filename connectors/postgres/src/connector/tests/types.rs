@@ -113,6 +113,27 @@ async fn invalid_values_are_rejected_and_never_changed() {
 }
 
 #[tokio::test]
+async fn a_number_is_a_time_by_the_unit_of_the_mapping_alone() {
+    let table =
+        "CREATE DOMAIN moment AS timestamptz; CREATE TABLE rows (id int, z timestamptz, t timestamp, m moment, d date)";
+    let mapping = "table = 'rows'\ncolumns = { id = '/id', z = '/z', t = '/t', m = '/m', d = '/d' }";
+    let mut bench = Bench::new(table, mapping).await;
+    let number = r#"{"id":1,"z":1517966773840,"t":1517966773840,"m":-1}"#;
+    let text = report!(bench.write(&[number]).await, Partial);
+    assert!(text.contains("time_unit") && text.contains("/m"), "{text}");
+    let mut sink = super::start(&bench.server, &format!("{mapping}\ntime_unit = 'ms'")).await.unwrap();
+    let batch =
+        [number, r#"{"id":2,"z":"2018-02-07T01:26:13Z","t":0}"#, r#"{"id":3,"d":17569}"#, r#"{"id":4,"z":1.5}"#];
+    assert_eq!(rejected(sink.process_batch(super::records(&batch)).await).len(), 2);
+    let times = "SELECT id, z AT TIME ZONE 'UTC' AS z, t, m AT TIME ZONE 'UTC' AS m FROM rows ORDER BY id";
+    let expected = [
+        r#"{"id":1,"z":"2018-02-07T01:26:13.84","t":"2018-02-07T01:26:13.84","m":"1969-12-31T23:59:59.999"}"#,
+        r#"{"id":2,"z":"2018-02-07T01:26:13","t":"1970-01-01T00:00:00","m":null}"#,
+    ];
+    assert_eq!(bench.rows(times).await, expected);
+}
+
+#[tokio::test]
 async fn metadata_fill_columns_of_their_names() {
     let table = "CREATE TABLE metadata (n int, topic text, partition int, \"offset\" bigint, publish_time timestamptz, \
                  producer text, key text, id text PRIMARY KEY)";
