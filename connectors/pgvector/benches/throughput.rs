@@ -1,5 +1,6 @@
-//! Rows per second of the connector, compared with the bare client with one array of ids and one of the embeddings' texts, the
-//! fastest way without a codec for vectors. `cargo bench -p danube-sink-pgvector`; it needs `connectors/postgres/install-servers`.
+//! Rows per second of the connector, compared with the bare client, which reads the same payloads into a type of its own and sends an
+//! array of ids and one of embeddings in binary, in one statement. `cargo bench -p danube-sink-pgvector`; it needs
+//! `connectors/postgres/install-servers`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures")]
 #![allow(
@@ -13,18 +14,21 @@
 #[path = "../../postgres/tests/support/server.rs"]
 mod server;
 
-use std::time::Instant;
+use std::{error::Error, time::Instant};
 
+use bytes::{BufMut, BytesMut};
 use danube_sink::{SinkConnector, SinkRecord, testing::from_toml};
 use danube_sink_pgvector::Pgvector;
 use danube_sink_tests::compare;
+use serde::Deserialize;
 use server::{PostgresServer, Program};
-use tokio_postgres::Client;
+use tokio_postgres::{
+    Client,
+    types::{IsNull, ToSql, Type, to_sql_checked},
+};
 
 const DIMENSIONS: usize = 384;
 const BATCH: usize = 500;
-const BATCHES: usize = 6;
-const PAIRS: usize = 5;
 
 /// Numbers that look like those of a model.
 fn embedding(number: usize) -> Vec<f32> {
@@ -38,24 +42,50 @@ fn record(number: usize) -> SinkRecord {
     record
 }
 
+/// A payload, as a bare client reads it.
+#[derive(Deserialize)]
+struct Document<'a> {
+    id: &'a str,
+    embedding: Vector,
+}
+
+#[derive(Debug, Deserialize)]
+struct Vector(Vec<f32>);
+
+impl ToSql for Vector {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_u16(self.0.len().try_into()?);
+        out.put_u16(0);
+        self.0.iter().for_each(|number| out.put_f32(*number));
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        ty.name() == "vector"
+    }
+
+    to_sql_checked!();
+}
+
 #[tokio::main]
 async fn main() {
+    // `cargo bench -p danube-sink-pgvector -- --quick` only shows that it runs.
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let (batch_count, pairs) = if is_quick { (1, 1) } else { (6, 5) };
     let server = PostgresServer::start(Program::Pgvector);
     let numbers = |batch: usize| batch * BATCH..(batch + 1) * BATCH;
-    let records: Vec<Vec<_>> = (0..BATCHES).map(|batch| numbers(batch).map(record).collect()).collect();
-    let row = |number: usize| (number.to_string(), embedding(number));
-    let rows: Vec<Vec<_>> = (0..BATCHES).map(|batch| numbers(batch).map(row).collect()).collect();
+    let records: Vec<Vec<_>> = (0..batch_count).map(|batch| numbers(batch).map(record).collect()).collect();
     for index in ["none", "hnsw"] {
         let fresh = async || {
             let client = server.client().await;
             client.batch_execute("DROP TABLE IF EXISTS rows; CHECKPOINT").await.expect("no table");
             (client, connector(&server, index).await)
         };
-        let speed = |started: Instant| (BATCH * BATCHES) as f64 / started.elapsed().as_secs_f64();
+        let speed = |started: Instant| (BATCH * batch_count) as f64 / started.elapsed().as_secs_f64();
         let bare = async || {
             let (client, _table) = fresh().await;
             let started = Instant::now();
-            bare(&client, &rows).await;
+            bare(&client, &records).await;
             speed(started)
         };
         let connector = async || {
@@ -66,8 +96,8 @@ async fn main() {
             }
             speed(started)
         };
-        let what = format!("index {index}, {DIMENSIONS} dimensions, batches of {BATCH}");
-        compare(&what, PAIRS, bare, connector).await;
+        let what = format!("pgvector index {index}, {DIMENSIONS} dimensions, batches of {BATCH}");
+        compare(&what, pairs, bare, connector).await;
     }
 }
 
@@ -81,13 +111,16 @@ async fn connector(server: &PostgresServer, index: &str) -> Pgvector {
     sink
 }
 
-async fn bare(client: &Client, rows: &[Vec<(String, Vec<f32>)>]) {
-    let insert = "INSERT INTO rows SELECT id, embedding::vector FROM unnest($1::text[], $2::text[]) AS t(id, embedding) \
+async fn bare(client: &Client, batches: &[Vec<SinkRecord>]) {
+    let insert = "INSERT INTO rows SELECT id, embedding FROM unnest($1::text[], $2::vector[]) AS t(id, embedding) \
                   ON CONFLICT (id) DO UPDATE SET embedding = EXCLUDED.embedding";
     let insert = client.prepare(insert).await.expect("a statement");
-    for rows in rows {
-        let ids: Vec<_> = rows.iter().map(|(id, _)| &**id).collect();
-        let texts: Vec<_> = rows.iter().map(|(_, embedding)| format!("{embedding:?}")).collect();
-        client.execute(&insert, &[&ids, &texts]).await.expect("written");
+    for batch in batches {
+        let documents: Result<Vec<Document<'_>>, _> =
+            batch.iter().map(|record| serde_json::from_slice(record.bytes())).collect();
+        let documents = documents.expect("documents");
+        let ids: Vec<_> = documents.iter().map(|document| document.id).collect();
+        let embeddings: Vec<_> = documents.iter().map(|document| &document.embedding).collect();
+        client.execute(&insert, &[&ids, &embeddings]).await.expect("written");
     }
 }
