@@ -16,7 +16,7 @@ mod proxies;
 mod publisher;
 mod readme;
 mod running;
-
+pub mod stores;
 mod target;
 mod tls_broker;
 

@@ -16,15 +16,20 @@ use serde::{
 pub(super) struct Names {
     /// By lower-case name: a column, and whether a field of the payload fills it.
     columns: HashMap<String, (String, bool)>,
+    /// Whether a field without a column collides, too.
+    rejects_new: bool,
 }
 
+/// The name of a field is data of the payload, and is not shown.
+const NEW: &str = "it has a field that the table has no column for: add the column, or set `on_new_field`";
+
 impl Names {
-    pub(super) fn new<'n>(columns: impl IntoIterator<Item = (&'n str, bool)>) -> Self {
+    pub(super) fn new<'n>(columns: impl IntoIterator<Item = (&'n str, bool)>, rejects_new: bool) -> Self {
         let entry = |(name, is_filled): (&str, bool)| (name.to_lowercase(), (name.to_owned(), is_filled));
-        Self { columns: columns.into_iter().map(entry).collect() }
+        Self { columns: columns.into_iter().map(entry).collect(), rejects_new }
     }
 
-    /// Why a field of the payload collides with a column; `None` if none does.
+    /// Why a field of the payload collides with a column, or has none; `None` if all of them fit.
     pub(super) fn collision(&self, json: &str) -> Option<String> {
         let mut collision = None;
         let _ =
@@ -32,8 +37,11 @@ impl Names {
         collision
     }
 
-    fn of_field(&self, name: &str) -> Option<String> {
-        let (column, is_filled) = self.columns.get(name).or_else(|| self.columns.get(&name.to_lowercase()))?;
+    fn of_field(&self, name: &str, has_value: bool) -> Option<String> {
+        let Some((column, is_filled)) = self.columns.get(name).or_else(|| self.columns.get(&name.to_lowercase()))
+        else {
+            return (self.rejects_new && has_value).then(|| NEW.to_owned());
+        };
         match (is_filled, column == name) {
             (true, true) => None,
             (true, false) => Some(format!(
@@ -63,8 +71,8 @@ impl<'a> Visitor<'a> for Fields<'_, '_> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = fields.next_key()? {
-            fields.next_value::<IgnoredAny>()?;
-            *self.collision = self.collision.take().or_else(|| self.names.of_field(&name));
+            let has_value = fields.next_value::<Option<IgnoredAny>>()?.is_some();
+            *self.collision = self.collision.take().or_else(|| self.names.of_field(&name, has_value));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use arrow_schema::{
     DataType::{self, Boolean, Float64, Int32, Int64, Timestamp, Utf8},
     Field as Column, Schema, SchemaRef, TimeUnit,
 };
-use danube_sink::{Field, Metadata, MetadataColumns, Pointer, SinkRecord, TimeUnit as Unit};
+use danube_sink::{Field, Metadata, MetadataColumns, OnNewField, Pointer, SinkRecord, TimeUnit as Unit};
 use serde_json::Value;
 
 use super::{
@@ -23,6 +23,7 @@ pub struct MappedColumns {
     units: Vec<(String, TimeUnit)>,
     /// Whether the mapping names columns, other than those of metadata.
     names_columns: bool,
+    on_new_field: OnNewField,
 }
 
 impl MappedColumns {
@@ -40,7 +41,7 @@ impl MappedColumns {
         let names_columns = !named.is_empty();
         named
             .extend(metadata.into().iter().map(|(which, name)| (metadata_column(name, which), Field::Metadata(which))));
-        Self { named, units: Vec::new(), names_columns }
+        Self { named, units: Vec::new(), names_columns, on_new_field: OnNewField::Ignore }
     }
 
     /// Sets the unit of numbers in a timestamp column, as [`Columns::with_unit`] does.
@@ -56,6 +57,14 @@ impl MappedColumns {
         self
     }
 
+    /// Sets what a field of a payload does that the table has no column for, if the mapping names no columns. By default it is not
+    /// written; with `add` and `reject`, [`Columns::rows`] rejects the records that have a value for one.
+    #[must_use]
+    pub fn on_new_field(mut self, policy: OnNewField) -> Self {
+        self.on_new_field = policy;
+        self
+    }
+
     /// The first column name that repeats, metadata included. Names that differ only by case are the same: most targets cannot
     /// distinguish them.
     pub fn repeated(&self) -> Option<&str> {
@@ -65,6 +74,11 @@ impl MappedColumns {
     /// Whether the mapping names columns. Otherwise the payload's fields fill the columns of their names.
     pub fn names_columns(&self) -> bool {
         self.names_columns
+    }
+
+    /// The columns that the mapping names, those of metadata last.
+    pub fn named_columns(&self) -> impl Iterator<Item = Column> {
+        self.named.iter().map(|(column, _)| column.clone())
     }
 
     /// The columns of a new table: the named ones, or else the fields of these records by name, all of them nullable. The type is
@@ -115,7 +129,8 @@ impl MappedColumns {
     pub fn columns(&self, table: SchemaRef) -> Columns {
         let named = |name: &str| self.named.iter().rfind(|(column, _)| column.name() == name);
         let names = table.fields().iter().map(|column| (column.name().as_str(), named(column.name()).is_none()));
-        let names = (!self.names_columns).then(|| Names::new(names));
+        let rejects_new = self.on_new_field != OnNewField::Ignore;
+        let names = (!self.names_columns).then(|| Names::new(names, rejects_new));
         let columns = Columns::new(SchemaRef::clone(&table), |name| match named(name) {
             Some((_, from)) => Some(from.clone()),
             None => (!self.names_columns).then(|| of_name(name)),

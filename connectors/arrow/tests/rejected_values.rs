@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
-use danube_sink::{Metadata, SinkRecord};
+use danube_sink::{Metadata, OnNewField, SinkRecord};
 use danube_sink_arrow::{Columns, MappedColumns};
 use proptest::prelude::*;
 
@@ -353,5 +353,24 @@ proptest! {
             let (top, within) = (taken(&kind, unit, &json), taken_within(&kind, unit, &json));
             prop_assert_eq!(top.clone().ok(), within.clone().ok(), "{} as {}: {:?} {:?}", json, kind, top, within);
         }
+    }
+}
+
+#[test]
+fn a_field_without_a_column_is_left_out_or_rejects_its_record() {
+    let table = schema([Field::new("id", DataType::Int64, true)]);
+    let new = r#"{"id":1,"s3cret":{"a":1}}"#;
+    for (policy, is_written) in [(OnNewField::Ignore, true), (OnNewField::Reject, false), (OnNewField::Add, false)] {
+        let mapped = MappedColumns::new([], &[]).on_new_field(policy);
+        let columns = mapped.columns(Arc::clone(&table));
+        match row(&columns, new) {
+            Ok(row) => assert!(is_written && row == ["1"], "{policy:?}"),
+            Err(reason) => {
+                assert!(!is_written && reason.contains("`on_new_field`") && !reason.contains("s3cret"), "{reason}")
+            }
+        }
+        assert_eq!(row(&columns, r#"{"id":1,"new":null}"#).unwrap(), ["1"], "{policy:?}: nothing is lost");
+        let named = MappedColumns::new([(Field::new("id", DataType::Int64, true), None)], &[]).on_new_field(policy);
+        assert_eq!(row(&named.columns(Arc::clone(&table)), new).unwrap(), ["1"], "{policy:?}: the mapping has chosen");
     }
 }

@@ -3,10 +3,11 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use danube_sink::testing::{Prepared, Subject, conforms, from_toml};
+use danube_sink_tests::stores::{Kind, Server, toml};
 
 use super::{
     ObjectStore,
-    tests::common::{Kind, Location, Reader, Server, folder},
+    tests::common::{Location, Reader, folder},
 };
 
 /// Where the files are.
@@ -26,7 +27,7 @@ impl Subject for Lake {
     fn connector(&self, topic: &str, subscription: &str) -> Prepared<ObjectStore> {
         let (url, options) = match &self.store {
             Store::Folder(folder) => (folder.join("lake").display().to_string(), String::new()),
-            Store::S3(server) => (server.url("lake"), server.options()),
+            Store::S3(server) => (server.url("lake"), toml(&server.options())),
         };
         from_toml(&format!(
             "[object_store.storage_options]\n{options}\n[[object_store.topic_mappings]]\ntopic = '{topic}'\n\
@@ -42,7 +43,7 @@ impl Subject for Lake {
     async fn held(&self) -> Vec<u64> {
         let place = match &self.store {
             Store::Folder(folder) => Location::folder(&folder.join("lake")),
-            Store::S3(server) => server.objects("lake"),
+            Store::S3(server) => Location::folder(&server.objects("lake")),
         };
         let files = self.reader.files(&place);
         files.iter().flat_map(|file| &file.rows).filter_map(|row| row["number"].as_u64()).collect()
@@ -82,6 +83,6 @@ async fn it_conforms_in_a_folder() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms_in_s3() {
-    let server = Server::open(Kind::S3, "conforms-s3").await;
+    let server = Server::open(Kind::S3, folder("conforms-s3")).await;
     conforms(Lake { store: Store::S3(server), reader: Reader::start() }).await.assert();
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use danube_sink::{config::Diagnostic, prelude::*};
+use danube_sink_arrow::store::validate_path;
 use object_store::{Attribute, Attributes};
 
-use super::{columns::Column, path};
+use super::columns::Column;
 
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
@@ -100,7 +101,7 @@ impl Target {
     }
 
     fn is_consistent(&self) -> Result<(), Diagnostic> {
-        path::validate(&self.path)?;
+        validate_path(&self.path, "path")?;
         if self.file_extension.as_ref().is_some_and(|extension| extension.contains(['/', '\\', '\0'])) {
             return Err(Diagnostic::of_key(
                 "file_extension",

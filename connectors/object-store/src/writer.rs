@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, mem, sync::Arc, time::Instant};
 
 use danube_sink::{PartialFailure, prelude::*};
+use danube_sink_arrow::store::fill_path;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::Attributes;
 use tokio::{sync::Mutex, task::spawn_blocking};
@@ -70,7 +71,7 @@ impl Writer {
     /// The error of the failure's class, after which the batch is written again; a partial failure with the rejected records.
     pub(crate) async fn write(&self, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
         let constant = match batch.records().first() {
-            Some(record) if !batch.own().path.is_filled_in() => Some(path::folder(&batch.own().path, record)?.into()),
+            Some(record) if !batch.own().path.is_filled_in() => Some(fill_path(&batch.own().path, record)?.into()),
             _ => None,
         };
         let destinations = batch.each(|target, record| self.destination(target, record, constant.as_ref()))?;
@@ -95,7 +96,7 @@ impl Writer {
     ) -> ConnectorResult<Destination> {
         let folder = match constant {
             Some(folder) => Arc::clone(folder),
-            None => path::folder(&target.path, record)?.into(),
+            None => fill_path(&target.path, record)?.into(),
         };
         let group = match self.encoder.group(record)? {
             Some(version) => format!("{folder}#{version}").into(),

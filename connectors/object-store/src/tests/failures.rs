@@ -4,10 +4,9 @@ use std::fs;
 
 use danube_sink::testing::attempt;
 
-use super::{
-    common::{Kind, Server},
-    *,
-};
+use danube_sink_tests::stores::{Kind, Server, toml};
+
+use super::*;
 
 async fn start(text: &str) -> ConnectorError {
     let (mut connector, config) = from_toml::<ObjectStore>(text).expect("a configuration");
@@ -20,28 +19,28 @@ async fn a_place_that_cannot_be_written_is_found_at_start() {
     fs::write(folder.join("a-file"), "").unwrap();
     let error = start(&configuration(&folder.join("a-file"), "")).await;
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
-    let google = Server::open(Kind::Google, "at-start-google").await;
+    let google = Server::open(Kind::Google, temporary("at-start-google")).await;
     let text = |options: &str, url: &str| {
         format!(
             "[object_store.storage_options]\n{options}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\n\
              subscription = 's'\nurl = '{url}'\n"
         )
     };
-    let error = start(&text(&google.options(), "gs://missing/lake")).await;
+    let error = start(&text(&toml(&google.options()), "gs://missing/lake")).await;
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
     assert!(error.report().contains("write probe below gs://missing/lake"), "{}", error.report());
-    let server = Server::open(Kind::S3, "at-start-s3").await;
+    let server = Server::open(Kind::S3, temporary("at-start-s3")).await;
     for (url, option, message) in [
         ("s3://lake", "aws_regoin = 'a'", "unknown option `aws_regoin`"),
         ("ftp://lake", "", "ftp://lake"),
         ("http://lake/a", "", "write s3://, gs://, az://, or a folder"),
     ] {
-        let error = start(&text(&(server.options() + option), url)).await;
+        let error = start(&text(&(toml(&server.options()) + option), url)).await;
         assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
         assert!(error.report().contains(message), "{}", error.report());
     }
     server.kill();
-    let error = start(&text(&server.options(), "s3://lake/a")).await;
+    let error = start(&text(&toml(&server.options()), "s3://lake/a")).await;
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
 }
 
@@ -78,11 +77,11 @@ async fn a_damaged_journal_is_reported_and_not_overwritten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_many_parts_are_whole() {
-    let server = Server::open(Kind::S3, "parts").await;
+    let server = Server::open(Kind::S3, temporary("parts")).await;
     let text = format!(
         "[object_store.storage_options]\n{}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = '{}'\n\
          metadata = {{ offset = '_offset' }}\n",
-        server.options(),
+        toml(&server.options()),
         server.url("lake")
     );
     let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
@@ -90,6 +89,6 @@ async fn objects_of_many_parts_are_whole() {
     let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000_000));
     let records = (1..=20).map(|offset| record(offset, &payload)).collect();
     attempt(Duration::from_secs(120), connector.process_batch(records)).await.unwrap();
-    let (numbers, sizes) = Reader::start().numbers(&server.place("lake"), "_offset");
+    let (numbers, sizes) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
     assert!(numbers.into_iter().eq(1..=20) && sizes.len() == 1 && sizes[0] > 20_000_000, "{sizes:?}");
 }

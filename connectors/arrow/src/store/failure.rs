@@ -1,0 +1,179 @@
+//! What failures of object stores and folders mean.
+
+use std::{error::Error, io, iter::successors};
+
+/// What a failure of an object store or a folder means. A connector has a verdict for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// The store refuses the credentials: status 401, or keys that it does not know.
+    Credentials,
+    /// A right is missing, the store is read-only, or the disk is full.
+    Rights,
+    /// The bucket, the container, the folder or the object does not exist.
+    Missing,
+    /// Another writer has changed the object.
+    Changed,
+    /// An option, a path or an operation that the store can never have.
+    Options,
+    /// A name that the file system cannot have.
+    Name,
+    /// The store is unreachable, slow or overloaded; and whatever is not listed here.
+    Unavailable,
+}
+
+/// What answers with status 400 or 403 say of invalid or expired keys.
+const WRONG_KEYS: [&str; 7] = [
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "AuthenticationFailed",
+    "Server failed to authenticate the request",
+];
+
+/// The answers that errors of listings have in their text alone.
+const ANSWERS: [(&str, StoreFailure); 3] = [
+    ("status code: 401 ", StoreFailure::Credentials),
+    ("status code: 403 ", StoreFailure::Rights),
+    ("status code: 404 ", StoreFailure::Missing),
+];
+
+impl StoreFailure {
+    /// What an error of an object store means.
+    pub fn of(error: &object_store::Error) -> Self {
+        use object_store::Error as Store;
+        match error {
+            Store::Unauthenticated { .. } => Self::Credentials,
+            _ if Self::names_wrong_keys(&chain(error)) => Self::Credentials,
+            Store::PermissionDenied { .. } => Self::Rights,
+            Store::NotFound { .. } => Self::Missing,
+            Store::AlreadyExists { .. } | Store::Precondition { .. } | Store::NotModified { .. } => Self::Changed,
+            Store::InvalidPath { .. }
+            | Store::NotSupported { .. }
+            | Store::NotImplemented { .. }
+            | Store::UnknownConfigurationKey { .. } => Self::Options,
+            _ => {
+                let of_system = || sources(error).find_map(|error| error.downcast_ref()).map(Self::of_io);
+                Self::of_answer(&chain(error)).or_else(of_system).unwrap_or(Self::Unavailable)
+            }
+        }
+    }
+
+    /// What the status in an error's text means.
+    fn of_answer(text: &str) -> Option<Self> {
+        ANSWERS.iter().find(|(status, _)| text.contains(status)).map(|(_, meaning)| *meaning)
+    }
+
+    /// What an error of the operating system means.
+    pub fn of_io(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::PermissionDenied
+            | Kind::ReadOnlyFilesystem
+            | Kind::StorageFull
+            | Kind::QuotaExceeded
+            | Kind::FileTooLarge => Self::Rights,
+            Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory => Self::Missing,
+            Kind::InvalidFilename => Self::Name,
+            _ => Self::Unavailable,
+        }
+    }
+
+    /// What the store's or the operating system's error among the sources means; `None` without one.
+    pub fn of_source(error: &(dyn Error + 'static)) -> Option<Self> {
+        let of_store = sources(error).find_map(|error| error.downcast_ref()).map(Self::of);
+        of_store.or_else(|| sources(error).find_map(|error| error.downcast_ref()).map(Self::of_io))
+    }
+
+    /// Whether a text of a store names a code for invalid or expired keys.
+    pub fn names_wrong_keys(text: &str) -> bool {
+        WRONG_KEYS.iter().any(|code| text.contains(code))
+    }
+}
+
+/// The error's message, and those of its sources that it does not repeat itself.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    sources(error)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |line, text| if line.contains(&text) { line } else { format!("{line}: {text}") })
+}
+
+fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    successors(error.source(), |error| (**error).source())
+}
+
+/// Removes paths from a message, which may have values of records in names of folders. Of a URL the server is left, of a path the
+/// last part.
+pub fn without_paths(text: &str) -> String {
+    let is_end = |letter: char| letter.is_whitespace() || "<>\"',()".contains(letter);
+    let shown = |token: &str| {
+        let (word, end) = token
+            .split_at(token.len() - token.chars().next_back().filter(|last| is_end(*last)).map_or(0, char::len_utf8));
+        match (word.split_once("://"), word.rsplit_once('/')) {
+            (Some((scheme, rest)), _) => format!("{scheme}://{}/…{end}", rest.split('/').next().unwrap_or_default()),
+            (None, Some((folder, name))) if !folder.is_empty() => format!("…/{name}{end}"),
+            _ => token.to_owned(),
+        }
+    };
+    text.split_inclusive(is_end).map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::Error as Store;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_in_no_message() {
+        let text = "Error performing PUT http://127.0.0.1:9000/lake/kind=s3cret/a+1-2.csv in 2s: Server returned: \
+                    <Error><Code>NoSuchBucket</Code><Resource>/lake/kind=s3cret/a</Resource></Error> for path kind=s3cret/a, \"x/s3cret/b\"";
+        assert_eq!(
+            without_paths(text),
+            "Error performing PUT http://127.0.0.1:9000/… in 2s: Server returned: \
+             <Error><Code>NoSuchBucket</Code><Resource>…/a</Resource></Error> for path …/a, \"…/b\""
+        );
+    }
+
+    #[test]
+    fn errors_have_their_meanings() {
+        use StoreFailure::{Changed, Credentials, Missing, Name, Options, Rights, Unavailable};
+        let source = || "InternalError".into();
+        let path = String::new;
+        let of_disk = |kind| Store::Generic { store: "LocalFileSystem", source: Box::new(io::Error::from(kind)) };
+        for (error, meaning) in [
+            (Store::Unauthenticated { path: path(), source: source() }, Credentials),
+            (Store::Generic { store: "S3", source: "Code: ExpiredToken".into() }, Credentials),
+            (Store::PermissionDenied { path: path(), source: "SignatureDoesNotMatch".into() }, Credentials),
+            (Store::PermissionDenied { path: path(), source: "AccessDenied".into() }, Rights),
+            (Store::NotFound { path: path(), source: "NoSuchBucket".into() }, Missing),
+            (Store::Precondition { path: path(), source: source() }, Changed),
+            (Store::AlreadyExists { path: path(), source: source() }, Changed),
+            (Store::UnknownConfigurationKey { store: "S3", key: "a".into() }, Options),
+            (Store::Generic { store: "S3", source: source() }, Unavailable),
+            (
+                Store::Generic { store: "Azure", source: "status code: 403 Forbidden: AuthorizationFailure".into() },
+                Rights,
+            ),
+            (
+                Store::Generic { store: "Azure", source: "status code: 404 Not Found: ContainerNotFound".into() },
+                Missing,
+            ),
+            (of_disk(io::ErrorKind::StorageFull), Rights),
+            (of_disk(io::ErrorKind::InvalidFilename), Name),
+        ] {
+            assert_eq!(StoreFailure::of(&error), meaning, "{error}");
+        }
+        for (kind, meaning) in [
+            (io::ErrorKind::PermissionDenied, Rights),
+            (io::ErrorKind::NotFound, Missing),
+            (io::ErrorKind::TimedOut, Unavailable),
+        ] {
+            assert_eq!(StoreFailure::of_io(&kind.into()), meaning, "{kind}");
+        }
+        let nested = io::Error::other(of_disk(io::ErrorKind::StorageFull));
+        assert_eq!(StoreFailure::of_source(&nested), Some(Rights));
+        assert_eq!(StoreFailure::of_source(&Store::UnknownConfigurationKey { store: "S3", key: "a".into() }), None);
+    }
+}
