@@ -65,6 +65,14 @@ pub(crate) fn creation_error(columns: &[ArrowColumn], partition_by: &[String]) -
     if let Some(name) = columns.iter().find_map(unwritable_name) {
         return Some(format!("column `{name}`: a name must not be empty or contain ` ,;{{}}()=`, tabs or line breaks"));
     }
+    let repeated = columns.iter().enumerate().find(|(index, column)| {
+        let lower = column.name().to_lowercase();
+        columns[..*index].iter().any(|known| known.name().to_lowercase() == lower)
+    });
+    if let Some((_, column)) = repeated {
+        let name = column.name();
+        return Some(format!("two columns have the name `{name}` (metadata included, ignoring case)"));
+    }
     let invalid = partition_by.iter().find_map(|name| {
         let why = match columns.iter().find(|column| column.name() == name) {
             None => "is not among the columns",
@@ -98,7 +106,8 @@ pub(crate) fn check_field_names(record: &SinkRecord) -> ConnectorResult<()> {
     Ok(())
 }
 
-fn is_writable(name: &str) -> bool {
+/// Whether a new column can have this name.
+pub(crate) fn is_writable(name: &str) -> bool {
     !name.is_empty() && !name.contains(NOT_IN_NAMES)
 }
 

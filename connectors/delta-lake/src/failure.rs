@@ -1,11 +1,12 @@
 //! Failures of the table and their classes: one table for code and README.
 
-use std::{error::Error, io::ErrorKind, iter::successors};
+use std::io;
 
 use TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated};
 use danube_sink::{TargetFailure, prelude::*};
+use danube_sink_arrow::store::{StoreFailure, chain, without_paths};
 use deltalake::{
-    DeltaTableError, ObjectStoreError as Store,
+    DeltaTableError,
     kernel::transaction::{CommitConflictError as Conflict, TransactionError as Commit},
 };
 
@@ -27,10 +28,6 @@ const OPTIONS: Answer = ("an unknown option, an invalid location, a store withou
 #[cfg(test)]
 pub(crate) const ANSWERS: [Answer; 10] = [KEYS, RIGHTS, GONE, LOG, AWAY, OTHERS, DATA, FEATURES, SCHEMA, OPTIONS];
 
-/// S3's error codes for invalid or expired keys, which have status 400 or 403.
-const WRONG_KEYS: [&str; 5] =
-    ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"];
-
 /// A failure of the table; its error differs at start and while running.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -45,6 +42,10 @@ impl Failure {
 
     pub(crate) fn gone(message: impl Into<String>) -> Self {
         Self::new(GONE, message)
+    }
+
+    pub(crate) fn of_io(error: &io::Error, what: &str) -> Self {
+        Self::new(of_store(StoreFailure::of_io(error)), format!("{what}: {error}"))
     }
 
     pub(crate) fn features(message: impl Into<String>) -> Self {
@@ -90,13 +91,14 @@ impl<T, E: Into<DeltaTableError>> Classify<T> for Result<T, E> {
     }
 }
 
-fn failure(error: &DeltaTableError, what: &str) -> Failure {
+/// The failure of an operation that an error of the library has ended.
+pub(crate) fn failure(error: &DeltaTableError, what: &str) -> Failure {
     let answer = answer(error);
     // The error may contain data that is read or written: a line of the log, a value of a partition.
     let message = match answer {
         LOG | DATA => format!("{what}: {}", answer.0),
-        FEATURES => format!("{what}: {}; drop the feature from the table, or name another table", report(error)),
-        _ => format!("{what}: {}", without_partitions(&report(error))),
+        FEATURES => format!("{what}: {}; drop the feature from the table, or name another table", chain(error)),
+        _ => format!("{what}: {}", without_paths(&without_partitions(&chain(error)))),
     };
     Failure::new(answer, message)
 }
@@ -105,10 +107,10 @@ fn failure(error: &DeltaTableError, what: &str) -> Failure {
 fn answer(error: &DeltaTableError) -> Answer {
     use DeltaTableError as Delta;
     match error {
-        Delta::ObjectStore { source } => of_store(source),
+        Delta::ObjectStore { source } => of_store(StoreFailure::of(source)),
         Delta::Transaction { source } => of_commit(source),
-        Delta::KernelError(source) => of_kernel(&source.to_string()).or_else(|| of_cause(error)).unwrap_or(LOG),
-        Delta::Io { .. } | Delta::Generic(_) | Delta::GenericError { .. } => of_cause(error).unwrap_or(AWAY),
+        Delta::KernelError(source) => of_kernel(&source.to_string()).or_else(|| of_source(error)).unwrap_or(LOG),
+        Delta::Io { .. } | Delta::Generic(_) | Delta::GenericError { .. } => of_source(error).unwrap_or(AWAY),
         Delta::VersionAlreadyExists(_)
         | Delta::VersionMismatch(..)
         | Delta::VersionDowngrade { .. }
@@ -132,37 +134,40 @@ fn answer(error: &DeltaTableError) -> Answer {
         | Delta::InvalidStatsJson { .. }
         | Delta::InvalidDateTimeString { .. }
         | Delta::PartitionError { .. }
-        | Delta::InvalidPartitionFilter { .. } => of_cause(error).unwrap_or(LOG),
+        | Delta::InvalidPartitionFilter { .. } => of_source(error).unwrap_or(LOG),
     }
 }
 
-fn of_store(error: &Store) -> Answer {
-    match error {
-        Store::Unauthenticated { .. } => KEYS,
-        _ if has_wrong_keys(&error.to_string()) => KEYS,
-        Store::PermissionDenied { .. } => RIGHTS,
-        Store::NotFound { .. } => GONE,
-        Store::AlreadyExists { .. } | Store::Precondition { .. } | Store::NotModified { .. } => OTHERS,
-        Store::InvalidPath { .. }
-        | Store::NotSupported { .. }
-        | Store::NotImplemented { .. }
-        | Store::UnknownConfigurationKey { .. } => OPTIONS,
-        _ => of_io(error).unwrap_or(AWAY),
+fn of_store(failure: StoreFailure) -> Answer {
+    match failure {
+        StoreFailure::Credentials => KEYS,
+        StoreFailure::Rights => RIGHTS,
+        StoreFailure::Missing => GONE,
+        StoreFailure::Changed => OTHERS,
+        StoreFailure::Options => OPTIONS,
+        StoreFailure::Name => DATA,
+        StoreFailure::Unavailable => AWAY,
     }
+}
+
+/// The answer of the store's or the system's error among the sources.
+fn of_source(error: &DeltaTableError) -> Option<Answer> {
+    StoreFailure::of_source(error).map(of_store)
 }
 
 fn of_commit(error: &Commit) -> Answer {
+    let of_source = |error: &Commit| StoreFailure::of_source(error).map(of_store);
     match error {
         Commit::VersionAlreadyExists(_) | Commit::MaxCommitAttempts(_) => OTHERS,
         Commit::SerializeLogJson { .. } => DATA,
-        Commit::ObjectStore { source } => of_store(source),
+        Commit::ObjectStore { source } => of_store(StoreFailure::of(source)),
         Commit::UnsupportedTableFeatures(_) | Commit::TableFeaturesRequired(_) | Commit::DeltaTableAppendOnly => {
             FEATURES
         }
-        Commit::LogStoreError { .. } => of_cause(error).unwrap_or(AWAY),
+        Commit::LogStoreError { .. } => of_source(error).unwrap_or(AWAY),
         Commit::CommitConflict(conflict) => match conflict {
             Conflict::UnsupportedWriterVersion(_) | Conflict::UnsupportedReaderVersion(_) => FEATURES,
-            Conflict::CorruptedState { .. } | Conflict::Predicate { .. } => of_cause(error).unwrap_or(LOG),
+            Conflict::CorruptedState { .. } | Conflict::Predicate { .. } => of_source(error).unwrap_or(LOG),
             Conflict::NoMetadata => LOG,
             Conflict::ConcurrentAppend
             | Conflict::ConcurrentDeleteRead
@@ -188,57 +193,19 @@ const KERNEL: [(&str, Answer); 8] = [
 
 fn of_kernel(text: &str) -> Option<Answer> {
     match KERNEL.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, answer)| *answer) {
-        Some(AWAY) if has_wrong_keys(text) => Some(KEYS),
+        Some(AWAY) if StoreFailure::names_wrong_keys(text) => Some(KEYS),
         Some(AWAY) if text.contains("lacked the necessary privileges") => Some(RIGHTS),
         answer => answer,
     }
 }
 
-fn has_wrong_keys(text: &str) -> bool {
-    WRONG_KEYS.iter().any(|word| text.contains(word))
-}
-
-/// The answer of the store's or the system's error among the sources.
-fn of_cause(error: &(dyn Error + 'static)) -> Option<Answer> {
-    below(error).find_map(|error| error.downcast_ref::<Store>()).map(of_store).or_else(|| of_io(error))
-}
-
-fn of_io(error: &(dyn Error + 'static)) -> Option<Answer> {
-    let io = below(error).find_map(|error| error.downcast_ref::<std::io::Error>())?;
-    match io.kind() {
-        ErrorKind::PermissionDenied
-        | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::StorageFull
-        | ErrorKind::QuotaExceeded
-        | ErrorKind::FileTooLarge => Some(RIGHTS),
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => Some(GONE),
-        ErrorKind::InvalidFilename => Some(DATA),
-        _ => Some(AWAY),
-    }
-}
-
-fn below<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    successors(error.source(), |error| (**error).source())
-}
-
-/// The error with the messages of its sources that it does not repeat itself.
-fn report(error: &DeltaTableError) -> String {
-    let mut line = error.to_string();
-    for text in below(error).map(ToString::to_string) {
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-    }
-    line
-}
-
-/// Removes values of partition columns from file paths, in URLs with an encoded `=`: `country=…/part-00000.parquet`.
+/// Removes values of partition columns from file paths, where they may have spaces: `country=…/part-00000.parquet`.
 fn without_partitions(text: &str) -> String {
     let parts: Vec<_> = text.split('/').collect();
     let within = 1..parts.len().saturating_sub(1);
     let shown =
         parts.iter().enumerate().map(|(number, part)| match part.split_once('=').or_else(|| part.split_once("%3D")) {
-            Some((column, _)) if within.contains(&number) => format!("{column}=…"),
+            Some((column, _)) if within.contains(&number) && !column.contains(['?', '<', '&']) => format!("{column}=…"),
             _ => (*part).to_owned(),
         });
     shown.collect::<Vec<_>>().join("/")

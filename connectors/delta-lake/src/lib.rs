@@ -1,21 +1,24 @@
-//! Appends records of Danube topics to Delta tables, on disk or in S3: `cargo run -p danube-sink-delta-lake -- dev`
+//! Appends records of Danube topics to Delta tables, on disk or in an object store: `cargo run -p danube-sink-delta-lake -- dev`
 
 mod columns;
+mod compaction;
 #[cfg(test)]
 mod conformance;
 mod failure;
 mod mapping;
 mod partitions;
 mod protocol;
+mod schema;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
 use danube_sink::{Options, config::Mapping, prelude::*};
-use mapping::Target;
-use table::Table;
+
+use self::{failure::Failure, mapping::Target, schema::Registered, tables::Tables};
 
 /// Appends the records of each topic to a Delta table, each batch in one commit.
 #[sink_connector(
@@ -24,7 +27,8 @@ use table::Table;
     dev_hint = "Try: python3 -c \"from deltalake import DeltaTable; print(DeltaTable('earthquakes').to_pyarrow_table())\""
 )]
 pub struct DeltaLake {
-    /// Options of the object store, by their own names: `aws_region`, `aws_endpoint`, `aws_allow_http`, `max_retries`, ….
+    /// Options of the object store, by their own names: `aws_region`, `aws_endpoint`, `azure_storage_account_name`,
+    /// `google_service_account`, `max_retries`, ….
     storage_options: Options,
     /// S3 access key id; without it, credentials of the process's environment, such as a role.
     #[setting(secret, env = "AWS_ACCESS_KEY_ID")]
@@ -35,17 +39,31 @@ pub struct DeltaLake {
     /// Session token of temporary S3 credentials.
     #[setting(secret, env = "AWS_SESSION_TOKEN")]
     session_token: Option<Secret>,
+    /// Key of a Google service account, in JSON; without it, `GOOGLE_APPLICATION_CREDENTIALS` or the machine's account.
+    #[setting(secret, env = "GOOGLE_SERVICE_ACCOUNT_KEY")]
+    google_key: Option<Secret>,
+    /// Key of the Azure storage account; without any Azure secret, a managed identity.
+    #[setting(secret, env = "AZURE_STORAGE_ACCOUNT_KEY")]
+    azure_key: Option<Secret>,
+    /// Shared access signature (SAS) of Azure.
+    #[setting(secret, env = "AZURE_STORAGE_SAS_TOKEN")]
+    azure_sas_token: Option<Secret>,
+    /// Client secret of an Azure service principal, for `azure_client_id` and `azure_tenant_id` in `storage_options`.
+    #[setting(secret, env = "AZURE_CLIENT_SECRET")]
+    azure_client_secret: Option<Secret>,
     /// The topics to read, and the table for each.
     #[topic_mappings(subscription_type = "Exclusive", batch_size = 10_000, flush_interval_ms = 5_000)]
     topics: TopicMappings<Target>,
-    /// The open tables, by location.
+    /// The registered schema of each mapping that asks for it.
     #[state]
-    tables: HashMap<String, Table>,
+    registered: TopicMappings<Registered>,
+    #[state]
+    tables: Late<Tables>,
 }
 
-#[sink_connector]
-impl SinkConnector for DeltaLake {
-    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+impl DeltaLake {
+    /// The options of the store, with the secrets.
+    fn options(&self) -> HashMap<String, String> {
         // An attempt must end well before the runtime's `write_timeout`.
         let mut options = HashMap::from([("max_retries".into(), "2".into()), ("retry_timeout".into(), "10s".into())]);
         options.extend(self.storage_options.0.clone());
@@ -53,25 +71,41 @@ impl SinkConnector for DeltaLake {
             ("aws_access_key_id", &self.access_key_id),
             ("aws_secret_access_key", &self.secret_access_key),
             ("aws_session_token", &self.session_token),
+            ("google_service_account_key", &self.google_key),
+            ("azure_storage_account_key", &self.azure_key),
+            ("azure_storage_sas_token", &self.azure_sas_token),
+            ("azure_client_secret", &self.azure_client_secret),
         ] {
             options.extend(secret.as_ref().map(|secret| (name.to_owned(), secret.expose().to_owned())));
         }
-        for Mapping { own: target, .. } in &self.topics {
-            self.tables.insert(target.table.clone(), Table::open(target, options.clone()).await?);
+        options
+    }
+}
+
+#[sink_connector]
+impl SinkConnector for DeltaLake {
+    async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let tables = Tables::new(self.options());
+        let mut registered = Vec::new();
+        for mapping in &self.topics {
+            let own = Registered::of(mapping, &config).await?;
+            tables.prepare(&mapping.own, &own).await.map_err(Failure::at_start)?;
+            registered.push(Mapping { settings: mapping.settings.clone(), own });
         }
+        self.registered = registered.into_iter().collect();
+        self.tables = Late::new(tables);
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let mut batch = self.topics.batch(records)?;
-        let table = self.tables.get_mut(&batch.own().table).ok_or("not open").fatal("the table of a mapping")?;
-        let appended = table.append(&mut batch).await;
-        batch.finish(appended)
+        let batch = self.topics.batch(records)?;
+        let registered = batch.state(&self.registered)?;
+        self.tables.write(batch, registered).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        for table in self.tables.values() {
-            table.check().await?;
+        for Mapping { own: target, .. } in &self.topics {
+            self.tables.check(target).await?;
         }
         Ok(())
     }

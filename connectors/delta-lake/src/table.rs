@@ -2,15 +2,18 @@
 
 use std::{
     collections::HashMap,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use danube_sink::{Deduplication, prelude::*};
+use danube_sink::{Deduplication, PartialFailure, prelude::*};
 use danube_sink_arrow::Rows;
 use deltalake::{
     DataType, DeltaResult, DeltaTable, DeltaTableBuilder, StructField,
-    arrow::{compute::filter_record_batch, datatypes::DataType as ArrowType},
+    arrow::{
+        compute::filter_record_batch,
+        datatypes::{DataType as ArrowType, Field as ArrowColumn},
+    },
     ensure_table_uri,
     kernel::{
         Transaction,
@@ -20,12 +23,15 @@ use deltalake::{
     operations::create::CreateBuilder,
     writer::{DeltaWriter, RecordBatchWriter},
 };
+use tracing::warn;
 
 use super::{
     columns::{check_field_names, creation_error},
-    failure::{Classify, Failure},
+    compaction::compact,
+    failure::{Classify, Failure, failure},
     mapping::Target,
     partitions, protocol,
+    schema::{Registered, add_columns},
 };
 
 /// How long the log keeps the offsets of a producer after its last message.
@@ -34,6 +40,8 @@ const PRODUCER_RETENTION: &str = "interval 30 days";
 /// A table, which may not exist yet.
 pub(crate) struct Table {
     url: Url,
+    /// The location in messages: without values of records.
+    shown: String,
     options: HashMap<String, String>,
     /// Whether the table has existed: then it is not created again.
     existed: bool,
@@ -43,106 +51,141 @@ pub(crate) struct Table {
     commit: Option<Bytes>,
     /// The offsets of written records, from the log's transactions.
     deduplication: Deduplication,
+    /// Commits since small files were looked for.
+    commits: usize,
 }
 
 impl Table {
-    /// Opens the table of a mapping. A missing one is created if the mapping names its columns.
-    pub(crate) async fn open(target: &Target, options: HashMap<String, String>) -> ConnectorResult<Self> {
-        let url = ensure_table_uri(&target.table).classify("open the table").map_err(Failure::at_start)?;
+    /// The table at a location, a folder or a URL. Nothing is read, but a missing folder is created.
+    pub(crate) fn new(location: &str, shown: String, options: HashMap<String, String>) -> Result<Self, Failure> {
+        let url = ensure_table_uri(location).classify(&format!("open the table {shown}"))?;
         let deduplication = Deduplication::default();
-        let mut table = Self { url, options, existed: false, state: None, commit: None, deduplication };
-        table.state = table.load(target, &[]).await.map_err(Failure::at_start)?;
-        Ok(table)
+        Ok(Self { url, shown, options, existed: false, state: None, commit: None, deduplication, commits: 0 })
     }
 
-    /// The health check: whether the table exists and can be reached.
-    pub(crate) async fn check(&self) -> ConnectorResult<()> {
-        self.find().await?;
+    /// Opens the table at start. A missing one is created if its columns are known.
+    pub(crate) async fn open(&mut self, target: &Target, registered: &Registered) -> Result<(), Failure> {
+        self.state = self.load(target, registered, &[]).await?;
         Ok(())
     }
 
     /// The table's location, and whether the table exists. One that has existed is not created again: the connector waits for it.
-    async fn find(&self) -> Result<(DeltaTable, bool), Failure> {
-        let what = format!("find the table {}", self.url);
+    pub(crate) async fn find(&self) -> Result<(DeltaTable, bool), Failure> {
+        let what = format!("find the table {}", self.shown);
         let location = DeltaTableBuilder::from_url(self.url.clone()).classify(&what)?;
         let location = location.with_storage_options(self.options.clone()).build().classify(&what)?;
         match location.verify_deltatable_existence().await.classify(&what)? {
             false if self.existed => Err(Failure::gone(format!(
                 "{} no longer exists; restore it, or restart the connector to create a new one",
-                self.url
+                self.shown
             ))),
             exists => Ok((location, exists)),
         }
     }
 
     /// The current state; `None` if the table does not exist and its columns are not known yet.
-    async fn load(&mut self, target: &Target, records: &[SinkRecord]) -> Result<Option<DeltaTable>, Failure> {
-        let what = format!("open the table {}", self.url);
+    async fn load(
+        &mut self,
+        target: &Target,
+        registered: &Registered,
+        records: &[SinkRecord],
+    ) -> Result<Option<DeltaTable>, Failure> {
+        let what = format!("open the table {}", self.shown);
         let (mut state, exists) = self.find().await?;
-        let mapped = target.mapped();
         if !exists {
-            let columns = mapped.of_new_table(records);
+            let columns = registered.columns_of_new_table(target, records);
             if columns.is_empty() {
                 return Ok(None);
             }
-            if let Some(reason) = creation_error(&columns, &target.partition_by) {
-                return Err(Failure::schema(format!("create the table {}: {reason}", self.url)));
-            }
-            let columns = columns.iter().map(TryIntoKernel::try_into_kernel).collect::<Result<Vec<StructField>, _>>();
-            let created = CreateBuilder::new()
-                .with_log_store(state.log_store())
-                .with_columns(columns.classify(&what)?)
-                .with_partition_columns(&target.partition_by)
-                .with_configuration([
-                    ("delta.checkpointInterval", Some(target.checkpoint_interval.to_string())),
-                    ("delta.setTransactionRetentionDuration", Some(PRODUCER_RETENTION.to_owned())),
-                ])
-                .await;
-            // Another writer may have created it first.
-            if !state.verify_deltatable_existence().await.classify(&what)? {
-                created.classify(&what)?;
-            }
+            self.create(&state, target, &columns).await?;
         }
         self.existed = true;
         self.deduplication.forget();
         state.load().await.classify(&what)?;
-        protocol::check(state.snapshot().classify(&what)?, self.url.as_str())?;
+        protocol::check(state.snapshot().classify(&what)?, &self.shown)?;
         let schema = RecordBatchWriter::for_table(&state).classify(&what)?.arrow_schema();
         let type_name =
             |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
-        let validated = mapped.validate(&schema, type_name);
-        validated.map_err(|reason| Failure::schema(format!("{reason}: {}", self.url)))?;
+        let validated = target.mapped().validate(&schema, type_name);
+        validated.map_err(|reason| Failure::schema(format!("{reason}: {}", self.shown)))?;
         self.commit = last_commit(&state).await.classify(&what)?;
         Ok(Some(state))
+    }
+
+    async fn create(&self, location: &DeltaTable, target: &Target, columns: &[ArrowColumn]) -> Result<(), Failure> {
+        let what = format!("create the table {}", self.shown);
+        if let Some(reason) = creation_error(columns, &target.partition_by) {
+            return Err(Failure::schema(format!("{what}: {reason}")));
+        }
+        let columns = columns.iter().map(TryIntoKernel::try_into_kernel).collect::<Result<Vec<StructField>, _>>();
+        let created = CreateBuilder::new()
+            .with_log_store(location.log_store())
+            .with_columns(columns.classify(&what)?)
+            .with_partition_columns(&target.partition_by)
+            .with_configuration([
+                ("delta.checkpointInterval", Some(target.checkpoint_interval.to_string())),
+                ("delta.setTransactionRetentionDuration", Some(PRODUCER_RETENTION.to_owned())),
+            ])
+            .await;
+        // Another writer may have created it first.
+        if !location.verify_deltatable_existence().await.classify(&what)? {
+            created.classify(&what)?;
+        }
+        Ok(())
     }
 
     /// Whether the last commit is unchanged. Otherwise the next one would start a log that cannot be read, or continue that of
     /// another table.
     async fn is_the_same(&self, state: &DeltaTable) -> Result<bool, Failure> {
-        let commit = last_commit(state).await.classify(&format!("read the log of {}", self.url))?;
+        let commit = last_commit(state).await.classify(&format!("read the log of {}", self.shown))?;
         Ok(commit.is_some() && commit == self.commit)
     }
 
-    /// Appends the records that the table does not have, in one commit.
+    /// Appends the records that the table does not have, in one commit, and joins small files after it.
     ///
     /// # Errors
     /// The error of the failure's class, or a partial failure that names the rejected records.
-    pub(crate) async fn append(&mut self, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
+    pub(crate) async fn append(
+        &mut self,
+        batch: &mut Batch<'_, Target>,
+        registered: &Registered,
+    ) -> ConnectorResult<()> {
         let target = batch.own();
-        let what = format!("append to {}", self.url);
         // Put back at the end: after a failure or an abort, the next attempt reads the result of this one from the log.
         let state = match self.state.take() {
             Some(state) if self.is_the_same(&state).await? => Some(state),
             _ => {
-                if !self.existed && !target.mapped().names_columns() && !self.find().await?.1 {
+                let is_inferred = !target.mapped().names_columns() && !target.columns_from_schema;
+                if !self.existed && is_inferred && !self.find().await?.1 {
                     batch.each(|_, record| check_field_names(record))?;
                 }
-                self.load(target, batch.records()).await?
+                self.load(target, registered, batch.records()).await?
             }
         };
-        let mut state = state.ok_or_else(|| ConnectorError::fatal("neither a table nor a record exists"))?;
-        let writer = RecordBatchWriter::for_table(&state).classify(&what)?;
-        let rows = target.mapped().columns(writer.arrow_schema()).rows(batch.records()).classify_rows(&what)?;
+        let state = state.ok_or_else(|| ConnectorError::fatal("neither a table nor a record exists"))?;
+        let (state, rejected) = self.append_to(state, target, batch.records()).await?;
+        self.state = self.compacted(state, target, batch.deadline()).await;
+        rejected.into_result()
+    }
+
+    async fn append_to(
+        &mut self,
+        mut state: DeltaTable,
+        target: &Target,
+        records: &[SinkRecord],
+    ) -> Result<(DeltaTable, PartialFailure), Failure> {
+        let what = format!("append to {}", self.shown);
+        let mut writer = RecordBatchWriter::for_table(&state).classify(&what)?;
+        let new = target.columns_to_add(&writer.arrow_schema(), records);
+        if !new.is_empty() {
+            let what = format!("add columns to {}", self.shown);
+            state = add_columns(state, &new).await.classify(&what)?;
+            self.commit = last_commit(&state).await.classify(&what)?;
+            writer = RecordBatchWriter::for_table(&state).classify(&what)?;
+            // Other writers may have committed records of the same producers.
+            self.deduplication.forget();
+        }
+        let rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
         let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
         let Rows { batch, records, rejected } = partitions::writable(rows, partitions).classify_rows(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.classify(&what)?;
@@ -157,11 +200,33 @@ impl Table {
                 self.deduplication.forget();
             }
             self.deduplication.written(fresh);
+            self.commits += 1;
             // If this fails, the next batch reads the log.
             self.commit = last_commit(&state).await.unwrap_or_default();
         }
-        self.state = Some(state);
-        rejected.into_result()
+        Ok((state, rejected))
+    }
+
+    /// Joins small files, if enough commits have made them. `None` if the next batch has to read the log again. A failure is in the
+    /// log alone: the records are written.
+    async fn compacted(&mut self, state: DeltaTable, target: &Target, deadline: Instant) -> Option<DeltaTable> {
+        let Some(after) = target.compact_after.filter(|after| self.commits >= *after) else { return Some(state) };
+        self.commits = 0;
+        let most = deadline.saturating_duration_since(Instant::now()) / 2;
+        match tokio::time::timeout(most, compact(&state, after)).await {
+            Ok(Ok(false)) => Some(state),
+            Ok(Ok(true)) => None,
+            Ok(Err(error)) => {
+                let error = ConnectorError::from(failure(&error, "join small files"));
+                warn!(table = self.shown, error = error.report(), "small files are not joined");
+                None
+            }
+            Err(_) => {
+                let why = "it takes longer than half of the time that `write_timeout_ms` leaves";
+                warn!(table = self.shown, error = why, "small files are not joined");
+                None
+            }
+        }
     }
 }
 

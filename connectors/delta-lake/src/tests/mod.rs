@@ -4,16 +4,21 @@
 pub(crate) mod common;
 
 mod changes;
+mod compactions;
+mod contents;
 mod failures;
 mod features;
 mod names;
 mod readme;
+mod schemas;
+mod stores;
 mod values;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{Reader, S3, folder, toml};
+use common::{Reader, folder, open_s3};
 use danube_sink::{prelude::*, testing::from_toml};
+use danube_sink_tests::stores::toml;
 use serde_json::{Value, json};
 
 use super::DeltaLake;
@@ -70,10 +75,10 @@ async fn a_checkpoint_is_written_after_the_interval_and_keeps_the_written_offset
 /// No reader would find a commit in a log that is missing its beginning.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_table_is_not_created_again() {
-    let (disk, server) = (folder("gone"), S3::start("gone-s3", false).await);
+    let (disk, server) = (folder("gone"), open_s3("gone-s3").await);
     let places = [
         (disk.join("table").display().to_string(), disk.join("table"), BTreeMap::new()),
-        (server.table("table"), server.objects("table"), server.options()),
+        (server.url("table"), server.objects("table"), server.options()),
     ];
     for (table, folder, options) in places {
         let text = format!(

@@ -57,7 +57,7 @@ async fn dots_slashes_and_quotes_are_part_of_a_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_whose_names_collide_are_rejected_with_their_record_alone() {
     let folder = folder("collisions");
-    let mut connector = connector(&folder, "metadata = ['offset']").await.unwrap();
+    let mut connector = connector(&folder, "metadata = ['offset']\non_new_field = 'ignore'").await.unwrap();
     let first = [
         json!({"id": 1, "v": "a"}),
         json!({"id": 2, "ID": "s3cret"}),

@@ -158,7 +158,7 @@ async fn invalid_records_are_rejected_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_columns_the_first_batch_defines_them() {
     let folder = folder("inferred");
-    let mut connector = connector(&folder, "metadata = ['offset']").await.unwrap();
+    let mut connector = connector(&folder, "metadata = ['offset']\non_new_field = 'ignore'").await.unwrap();
     let strange = [record(1, &json!("text")), record(2, &json!([1]))];
     assert!(connector.process_batch(strange.into()).await.unwrap_err().report().contains("not a JSON object"));
     let first = [

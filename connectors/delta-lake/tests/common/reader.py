@@ -1,6 +1,7 @@
 """Answers each line of JSON, a table to read, with a line of JSON: its rows, columns and version."""
 
 import json
+import os
 import sys
 
 import pyarrow
@@ -25,6 +26,7 @@ def rows(table):
 for line in sys.stdin:
     asked = json.loads(line)
     try:
+        os.environ.update((name, value) for name, value in asked["options"].items() if name.isupper())
         table = DeltaTable(asked["table"], storage_options=asked["options"])
         read = rows(table)
         answer = {

@@ -1,0 +1,108 @@
+//! Joins small files of a table into larger ones. The library's own `OPTIMIZE` needs its query engine, a quarter more crates.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use deltalake::{
+    DeltaResult, DeltaTable, DeltaTableError,
+    arrow::{
+        array::{RecordBatch, new_null_array},
+        datatypes::{Schema, SchemaRef},
+    },
+    datafile::{DataFileReader, reader::ParquetFileReader},
+    kernel::{Action, LogicalFileView, transaction::CommitBuilder},
+    protocol::DeltaOperation,
+    writer::{DeltaWriter, RecordBatchWriter, WriteMode},
+};
+use futures_util::TryStreamExt;
+
+/// A file below this size is small, in bytes.
+const SMALL: i64 = 16 * 1024 * 1024;
+/// The most that one compaction reads, in bytes, so that its time and memory are bounded.
+const MOST: i64 = 64 * 1024 * 1024;
+
+/// Rewrites the small files of one partition as one, if it has at least `after` of them: the one that has the most. Returns
+/// whether it has committed. The rows stay the same, and files that another writer has removed meanwhile make the commit fail. The
+/// old files stay in the store until the table is vacuumed.
+///
+/// # Errors
+/// Those of the library; the table is unchanged.
+pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<bool> {
+    let snapshot = state.snapshot()?;
+    let files = small_files(snapshot.log_data().iter(), after);
+    let Some(first) = files.first() else { return Ok(false) };
+    let values = first.partition_values();
+    let values = values.iter().flat_map(|values| values.fields().iter().zip(values.values()));
+    let partition = values.map(|(field, value)| (field.name().clone(), value.clone())).collect();
+    let mut writer = RecordBatchWriter::for_table(state)?;
+    let schema = without(&writer.arrow_schema(), snapshot.metadata().partition_columns());
+    let reader = ParquetFileReader::new(state.object_store());
+    let mut actions = Vec::new();
+    for file in &files {
+        let mut rows = 0;
+        let mut batches = reader.read_file(file.object_store_path()).await?;
+        while let Some(batch) = batches.try_next().await? {
+            // All batches of a file have the same columns.
+            let Some(batch) = conformed(&batch, &schema) else { break };
+            rows += batch.num_rows();
+            writer.write_partition(batch, &partition, WriteMode::Default).await?;
+        }
+        if file.num_records().is_some_and(|expected| expected != rows && rows > 0) {
+            return Err(DeltaTableError::Generic("a file has not as many rows as the log says".to_owned()));
+        }
+        if rows > 0 {
+            actions.push(Action::Remove(file.remove_action(false)));
+        }
+    }
+    if actions.len() < 2 {
+        return Ok(false);
+    }
+    for mut add in writer.flush().await? {
+        add.data_change = false;
+        actions.push(Action::Add(add));
+    }
+    let operation = DeltaOperation::Optimize { predicate: None, target_size: MOST };
+    let commit = CommitBuilder::default().with_actions(actions);
+    commit.build(Some(snapshot), state.log_store(), operation).await?;
+    Ok(true)
+}
+
+/// The small files of the partition that has the most, the oldest first; none if it has fewer than `after`.
+fn small_files(files: impl Iterator<Item = LogicalFileView>, after: usize) -> Vec<LogicalFileView> {
+    let mut partitions: BTreeMap<Vec<(String, Option<String>)>, Vec<LogicalFileView>> = BTreeMap::new();
+    // Without its deletion vector, a file has the deleted rows again.
+    for file in files.filter(|file| file.size() < SMALL && file.deletion_vector_descriptor().is_none()) {
+        let mut partition: Vec<_> = file.partition_values_map().into_iter().collect();
+        partition.sort_unstable();
+        partitions.entry(partition).or_default().push(file);
+    }
+    let mut files = partitions.into_values().min_by_key(|files| Reverse(files.len())).unwrap_or_default();
+    if files.len() < after {
+        return Vec::new();
+    }
+    files.sort_by_key(LogicalFileView::modification_time);
+    let mut size = 0;
+    files.retain(|file| {
+        size += file.size();
+        size <= MOST
+    });
+    files
+}
+
+/// The columns that files have: those of partitions are in the log.
+fn without(schema: &Schema, partition_columns: &[String]) -> SchemaRef {
+    let columns = schema.fields().iter().filter(|column| !partition_columns.contains(column.name())).cloned();
+    Schema::new(columns.collect::<Vec<_>>()).into()
+}
+
+/// The rows with the table's columns; `None` for a file with columns of other types, such as one of another writer.
+fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Option<RecordBatch> {
+    let is_known = |column: &String| schema.field_with_name(column).is_ok();
+    if !batch.schema().fields().iter().all(|column| is_known(column.name())) {
+        return None;
+    }
+    let columns = schema.fields().iter().map(|column| match batch.column_by_name(column.name()) {
+        Some(values) => (values.data_type() == column.data_type()).then(|| values.clone()),
+        None => column.is_nullable().then(|| new_null_array(column.data_type(), batch.num_rows())),
+    });
+    RecordBatch::try_new(SchemaRef::clone(schema), columns.collect::<Option<_>>()?).ok()
+}

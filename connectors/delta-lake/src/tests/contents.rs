@@ -1,0 +1,115 @@
+//! Tables that each record chooses.
+
+use std::{collections::BTreeMap, fs};
+
+use danube_sink::{prelude::*, testing::from_toml};
+use danube_sink_tests::stores::toml;
+use serde_json::json;
+
+use super::{
+    TOPIC,
+    common::{Reader, folder, open_s3},
+    record,
+};
+use crate::DeltaLake;
+
+fn text(root: &str, template: &str, options: &BTreeMap<String, String>, more: &str) -> String {
+    format!(
+        "[delta_lake.storage_options]\n{}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
+         table = '{root}/{template}'\n{more}\n",
+        toml(options)
+    )
+}
+
+async fn started(text: &str) -> DeltaLake {
+    let (mut connector, config) = from_toml::<DeltaLake>(text).expect("a configuration");
+    connector.initialize(config).await.unwrap();
+    connector
+}
+
+const COLUMNS: &str = "columns = [{ name = 'n', type = 'long' }]";
+
+fn of(tenant: &str, n: u64) -> SinkRecord {
+    record(n, &json!({ "n": n, "tenant": tenant }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_record_is_written_to_its_table_once_whatever_its_values() {
+    let (disk, server) = (folder("by-content"), open_s3("by-content-s3").await);
+    let tenants = ["a", "b c", "..", "x/y", "ü%20", "_delta_log"];
+    for (root, options, objects) in [
+        (disk.join("lake").display().to_string(), BTreeMap::new(), disk.join("lake")),
+        (server.url("lake"), server.options(), server.objects("lake")),
+    ] {
+        let more = format!("max_open_tables = 2\n{COLUMNS}");
+        let text = text(&root, "{topic}/{publish_time:%Y-%m}/tenant={/tenant}", &options, &more);
+        let mut connector = started(&text).await;
+        let records: Vec<_> = (0..24).map(|n| of(tenants[n as usize % tenants.len()], n)).collect();
+        connector.process_batch(records[..15].to_vec()).await.unwrap();
+        connector.process_batch(records[10..].to_vec()).await.unwrap();
+        started(&text).await.process_batch(records).await.unwrap();
+        let folder = objects.join("default/t/2018-02");
+        let mut found: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        found.sort();
+        let expected =
+            ["tenant=!2E.", "tenant=!5Fdelta_log", "tenant=!C3!BC!2520", "tenant=a", "tenant=b!20c", "tenant=x!2Fy"];
+        assert_eq!(found, expected, "{root}");
+        let reader = Reader::start();
+        let mut numbers = Vec::new();
+        for name in found {
+            let table = folder.join(name);
+            numbers.extend(reader.numbers(&table.display().to_string(), &BTreeMap::new(), "n"));
+        }
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..24).collect::<Vec<_>>(), "{root}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_a_table_is_rejected_and_its_value_is_in_no_error() {
+    let folder = folder("no-table");
+    let text = text(&folder.join("lake").display().to_string(), "{/tenant}", &BTreeMap::new(), COLUMNS);
+    let mut connector = started(&text).await;
+    let records = vec![of("a", 1), record(2, &json!({ "n": 2 })), of(&"s3cret".repeat(50), 3), of("", 4)];
+    let error = connector.process_batch(records).await.unwrap_err();
+    assert!(error.report().contains("3 rejected") && !error.report().contains("s3cret"), "{}", error.report());
+    // A file is where the folder of a table should be.
+    fs::write(folder.join("lake/s3cret"), "").unwrap();
+    let error = connector.process_batch(vec![of("s3cret", 5)]).await.unwrap_err();
+    assert!(!error.report().contains("s3cret"), "{}", error.report());
+    fs::create_dir_all(folder.join("lake/s3cret2/_delta_log")).unwrap();
+    fs::write(folder.join("lake/s3cret2/_delta_log/00000000000000000000.json"), "{").unwrap();
+    let error = connector.process_batch(vec![of("s3cret2", 5)]).await.unwrap_err();
+    assert!(!error.report().contains("s3cret") && error.report().contains("1 records to retry"), "{}", error.report());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_tables_that_is_gone_is_waited_for() {
+    let folder = folder("gone-root");
+    let (lake, away) = (folder.join("lake"), folder.join("away"));
+    let text = text(&lake.display().to_string(), "{/tenant}", &BTreeMap::new(), COLUMNS);
+    let mut connector = started(&text).await;
+    connector.process_batch(vec![of("a", 1)]).await.unwrap();
+    fs::rename(&lake, &away).unwrap();
+    for error in [
+        connector.process_batch(vec![of("a", 2)]).await.unwrap_err(),
+        connector.process_batch(vec![of("b", 3)]).await.unwrap_err(),
+        connector.health_check().await.unwrap_err(),
+    ] {
+        assert!(matches!(error, ConnectorError::Retryable { .. } | ConnectorError::Partial { .. }), "{error:?}");
+    }
+    assert!(!lake.join("b").exists());
+    let _ = fs::remove_dir_all(&lake);
+    fs::rename(&away, &lake).unwrap();
+    connector.process_batch(vec![of("a", 2), of("b", 3)]).await.unwrap();
+    connector.health_check().await.unwrap();
+}
+
+#[test]
+fn a_location_begins_with_what_is_constant() {
+    for table in ["{/tenant}", "{topic}/x", "s3://{/tenant}/x", "s3://lake-{/tenant}/x", "s3://{/tenant}"] {
+        let text = format!("[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\ntable = '{table}'\n");
+        let Err(report) = from_toml::<DeltaLake>(&text) else { panic!("{table}") };
+        assert!(report.to_string().contains("its beginning is not constant"), "{report}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Tables in Azure, and what stores say that refuse.
+
+use danube_sink::{prelude::*, testing::from_toml};
+use danube_sink_tests::stores::{Kind, Server, toml, with_azurite};
+use serde_json::json;
+
+use super::{
+    TOPIC,
+    common::{Reader, folder},
+    record,
+};
+use crate::DeltaLake;
+
+/// A connector with one table, and the key of the Azure account.
+fn connector(server: &Server, table: &str, key: Option<&str>) -> (DeltaLake, ConnectorConfig) {
+    let text = format!(
+        "[delta_lake.storage_options]\n{}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
+         table = '{table}'\ncolumns = [{{ name = 'n', type = 'long' }}]\n",
+        toml(&server.options())
+    );
+    let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+    connector.azure_key = key.map(Secret::new);
+    (connector, config)
+}
+
+#[test]
+fn a_table_in_azure_is_written_by_each_of_its_urls() {
+    with_azurite("tests::stores::in_azure");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "`a_table_in_azure_is_written_by_each_of_its_urls` runs it, with a variable"]
+async fn in_azure() {
+    let server = Server::start(Kind::Azure, folder("azure")).await;
+    let (_, key) = &server.variables()[0];
+    let urls = ["az://lake/a/table", "abfss://lake@devstoreaccount1.dfs.core.windows.net/a/table"];
+    for (number, url) in (0..).zip(urls) {
+        let (mut connector, config) = connector(&server, url, Some(key));
+        connector.initialize(config).await.unwrap();
+        connector.process_batch(vec![record(number + 1, &json!({ "n": number }))]).await.unwrap();
+        connector.health_check().await.unwrap();
+    }
+    let mut numbers = Reader::start().numbers(urls[0], &server.options_with_keys(), "n");
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 1]);
+
+    let (mut refused, config) = connector(&server, urls[0], Some("d3Jvbmc="));
+    let error = refused.initialize(config).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+    assert!(error.report().contains("find the table az://lake/a/table"), "{}", error.report());
+    let (mut missing, config) = connector(&server, "az://missing/table", Some(key));
+    let error = missing.initialize(config).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+    server.kill();
+    let (mut away, config) = connector(&server, urls[0], Some(key));
+    let error = away.initialize(config).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+}
+
+/// The emulator does not write by the protocol, but it answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_google_is_asked_for_the_table() {
+    let server = Server::open(Kind::Google, folder("google")).await;
+    let (mut unwritable, config) = connector(&server, "gs://lake/table", None);
+    let error = unwritable.initialize(config).await.unwrap_err();
+    assert!(error.report().contains("gs://lake/table"), "{}", error.report());
+    let (mut missing, config) = connector(&server, "gs://missing/table", None);
+    let error = missing.initialize(config).await.unwrap_err();
+    assert!(error.report().contains("gs://missing/table"), "{}", error.report());
+}
