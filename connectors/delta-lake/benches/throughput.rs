@@ -14,7 +14,10 @@ use std::{
 
 use danube_sink::{PayloadFormat, prelude::*, schema::Decoder, testing::from_toml};
 use danube_sink_delta_lake::DeltaLake;
-use danube_sink_tests::compare;
+use danube_sink_tests::{
+    compare,
+    stores::{reading, reading_record},
+};
 use deltalake::{
     DataType, DeltaTable, StructField,
     arrow::json::ReaderBuilder,
@@ -44,17 +47,6 @@ fn main() {
     });
 }
 
-fn payload(number: u64) -> String {
-    format!(
-        r#"{{"id":{number},"name":"sensor-{}","magnitude":{}.25,"felt":{},"at":"2018-02-07T01:26:13.{:06}Z","place":"{} km west of a town whose name is long enough to make some two hundred bytes of a record"}}"#,
-        number % 97,
-        number % 9,
-        number.is_multiple_of(2),
-        number % 1_000_000,
-        number % 1_000
-    )
-}
-
 fn table(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("throughput-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -70,7 +62,7 @@ async fn bare(rows: u64) -> f64 {
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
         // Created just before, like the batches of a connector.
-        let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(payload).collect();
+        let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(|number| reading(number, "Z")).collect();
         let started = Instant::now();
         let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
         let mut decoder =
@@ -97,7 +89,8 @@ async fn connector(rows: u64) -> f64 {
     connector.initialize(config).await.expect("a table");
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
-        let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(|number| record(number, &decoder)).collect();
+        let batch: Vec<_> =
+            (batch * rows..(batch + 1) * rows).map(|number| reading_record(number, "Z", &decoder)).collect();
         // The runtime keeps the records until they are settled.
         let records = batch.clone();
         let started = Instant::now();
@@ -105,12 +98,6 @@ async fn connector(rows: u64) -> f64 {
         time += started.elapsed();
     }
     finish(time, rows, &folder)
-}
-
-/// A record as the runtime passes it: with JSON detected.
-fn record(number: u64, decoder: &Arc<Decoder>) -> SinkRecord {
-    let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
-    record.payload(payload(number)).decoder(Arc::clone(decoder)).build()
 }
 
 fn finish(time: Duration, rows: u64, folder: &Path) -> f64 {

@@ -17,7 +17,10 @@ use arrow_json::ReaderBuilder;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use danube_sink::{PayloadFormat, prelude::*, schema::Decoder, testing::from_toml};
 use danube_sink_object_store::ObjectStore;
-use danube_sink_tests::compare;
+use danube_sink_tests::{
+    compare,
+    stores::{reading, reading_record},
+};
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, ZstdLevel},
@@ -53,17 +56,6 @@ fn main() {
     });
 }
 
-fn payload(number: u64) -> String {
-    format!(
-        r#"{{"id":{number},"name":"sensor-{}","magnitude":{}.25,"felt":{},"at":"2018-02-07T01:26:13.{:06}","place":"{} km west of a town whose name is long enough to make some two hundred bytes of a record"}}"#,
-        number % 97,
-        number % 9,
-        number.is_multiple_of(2),
-        number % 1_000_000,
-        number % 1_000
-    )
-}
-
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("throughput-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -78,7 +70,7 @@ fn bare(format: Format, rows: u64) -> f64 {
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
         // Created just before, like the batches of a connector.
-        let payloads: Vec<_> = (batch * rows..(batch + 1) * rows).map(payload).collect();
+        let payloads: Vec<_> = (batch * rows..(batch + 1) * rows).map(|number| reading(number, "")).collect();
         let started = Instant::now();
         let content = match format {
             Format::JsonLines => payloads.iter().fold(Vec::new(), |mut content, payload| {
@@ -129,7 +121,8 @@ async fn connector(format: Format, rows: u64) -> f64 {
     connector.initialize(config).await.expect("a folder");
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
-        let batch: Vec<_> = (batch * rows..(batch + 1) * rows).map(|number| record(number, &decoder)).collect();
+        let batch: Vec<_> =
+            (batch * rows..(batch + 1) * rows).map(|number| reading_record(number, "", &decoder)).collect();
         // The runtime keeps the records until they are settled.
         let records = batch.clone();
         let started = Instant::now();
@@ -137,12 +130,6 @@ async fn connector(format: Format, rows: u64) -> f64 {
         time += started.elapsed();
     }
     finish(time, rows, &folder)
-}
-
-/// A record as the runtime passes it: with JSON detected.
-fn record(number: u64, decoder: &Arc<Decoder>) -> SinkRecord {
-    let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
-    record.payload(payload(number)).decoder(Arc::clone(decoder)).build()
 }
 
 fn finish(time: Duration, rows: u64, folder: &Path) -> f64 {

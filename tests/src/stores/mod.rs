@@ -3,6 +3,7 @@
 mod conditional;
 mod ledger;
 mod python;
+mod reading;
 mod server;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 pub use self::{
     ledger::{NumberedLoad, Stage, assert_each_once},
     python::{Python, python},
+    reading::{reading, reading_record},
     server::{Kind, Server, with_azurite},
 };
 
