@@ -79,6 +79,7 @@ pub mod metrics;
 mod observe;
 mod payload;
 mod pipeline;
+mod recent;
 mod record;
 mod runtime;
 pub mod schema;
@@ -104,6 +105,7 @@ pub use self::{
     json_row::JsonRow,
     late::Late,
     metrics::ConfigMetrics,
+    recent::Recent,
     record::{RecordBuilder, RecordId, SinkRecord},
     runtime::{RuntimeHandle, SinkRuntime},
     schema::{ConfigSchemas, OnNewField, SchemaInfo, SchemaType},

@@ -3,8 +3,8 @@
 mod answer;
 mod id;
 mod json;
+mod known;
 mod mapping;
-mod opened;
 mod point;
 mod server;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use danube_sink::prelude::*;
+use danube_sink::{Recent, prelude::*};
 use danube_sink_http::{
     Client, FilledIn,
     reqwest::{Method, RequestBuilder, header::CONTENT_TYPE},
@@ -17,8 +17,8 @@ use uuid::Uuid;
 use super::{
     answer::{Failure, judged},
     id::PointId,
+    known::Known,
     mapping::Collection,
-    opened::{Known, Opened},
     point::{Checked, Points, latest},
     vectors::{Params, Vectors},
 };
@@ -28,7 +28,7 @@ pub(crate) struct Server {
     client: Client,
     /// Maximum number of collections that are written at once.
     concurrency: usize,
-    opened: Opened,
+    opened: Recent<Known>,
 }
 
 /// A collection of a mapping.
@@ -76,7 +76,7 @@ impl Server {
             client.url()
         );
         client.is_there_at_start("/", &help).await?;
-        Ok(Self { client, concurrency, opened: Opened::new(most_opened) })
+        Ok(Self { client, concurrency, opened: Recent::new(most_opened) })
     }
 
     /// Checks at start that points can be written to the collection of a mapping, which is created if it is missing and the mapping
@@ -143,7 +143,7 @@ impl Server {
                 batch.answered(operations, |operation| operation.map_or_else(Verdict::Rejected, |_| Verdict::Written))
             }
             Err(failure) => {
-                self.opened.forget(name);
+                self.opened.remove(name);
                 batch.finish(Err(failure.error))
             }
         }
@@ -187,7 +187,7 @@ impl Server {
         let limit = info.config.strict_mode_config.filter(|strict| strict.enabled == Some(true));
         let most_points = limit.and_then(|strict| strict.upsert_max_batchsize).unwrap_or(usize::MAX).max(1);
         let known = Arc::new(Known { vectors: Vectors::from(info.config.params), most_points });
-        self.opened.insert(name, &known);
+        self.opened.insert(name, Arc::clone(&known));
         Ok(known)
     }
 
