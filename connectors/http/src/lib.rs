@@ -55,6 +55,7 @@ mod compression;
 mod connector;
 mod excerpt;
 mod headers;
+mod hosts;
 mod oauth2;
 mod path;
 mod secrets;
@@ -69,6 +70,7 @@ pub use self::{
     compression::Compression,
     connector::HttpSink,
     headers::Headers,
+    hosts::Hosts,
     oauth2::OAuth2,
     path::Path,
 };

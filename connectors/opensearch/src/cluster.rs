@@ -2,14 +2,13 @@
 
 use std::{
     io::{self, Write},
-    sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
 
 use bytes::Bytes;
 use danube_sink::{TargetFailure, metrics::Counter, prelude::*};
 use danube_sink_http::{
-    Answer, Client,
+    Answer, Client, Hosts,
     reqwest::{
         self, Method, RequestBuilder,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -33,10 +32,7 @@ const BYTES_OF_ANSWER: usize = 64 * 1024;
 
 /// A cluster, by the addresses of some of its nodes.
 pub(crate) struct Cluster {
-    client: Client,
-    nodes: Vec<Url>,
-    /// The node that answered last.
-    current: AtomicUsize,
+    nodes: Hosts,
     gzip: Compression,
     /// Counts records that an index has already, in this or a newer version.
     pub(crate) older: Counter,
@@ -49,14 +45,13 @@ impl Cluster {
     }
 
     pub(crate) fn new(client: Client, hosts: &[Url], gzip_level: u32, older: Counter) -> Self {
-        let nodes = [client.url()].into_iter().chain(hosts).cloned().collect();
-        Self { client, nodes, current: AtomicUsize::new(0), gzip: Compression::new(gzip_level), older }
+        Self { nodes: Hosts::new(client, hosts), gzip: Compression::new(gzip_level), older }
     }
 
     /// Checks that the cluster answers.
     pub(crate) async fn is_there(&self) -> Result<(), Failure> {
         let what = "ask the cluster for its version";
-        let answer = self.send(what, &self.path(Method::GET, &[]), BYTES_OF_ANSWER).await?;
+        let answer = self.send(what, self.path(Method::GET, &[]), BYTES_OF_ANSWER).await?;
         // A user without the right to see it, and Amazon OpenSearch Serverless.
         if matches!(answer.status.as_u16(), 403 | 404) {
             return Ok(());
@@ -92,8 +87,8 @@ impl Cluster {
         }
         let what = format!("make the index template {}", template.name);
         let request = self.path(Method::PUT, &path);
-        let request = |node: &Url| Some(request(node)?.header(CONTENT_TYPE, "application/json").body(body.clone()));
-        let answer = self.send(&what, &request, BYTES_OF_ANSWER).await?;
+        let request = |node: &Url| request(node).header(CONTENT_TYPE, "application/json").body(body.clone());
+        let answer = self.send(&what, request, BYTES_OF_ANSWER).await?;
         match answer.status.as_u16() {
             400 => Err(Failure::new(TargetFailure::Misconfigured, format!("{what}: {}", root_cause(&answer)))),
             _ => judged(&what, &answer),
@@ -103,7 +98,7 @@ impl Cluster {
     /// Whether there is something at this path; `if_forbidden` if the user may not know.
     async fn exists(&self, path: &[&str], if_forbidden: bool) -> Result<bool, Failure> {
         let what = format!("look for {}", path.join("/"));
-        let answer = self.send(&what, &self.path(Method::GET, path), BYTES_OF_ANSWER).await?;
+        let answer = self.send(&what, self.path(Method::GET, path), BYTES_OF_ANSWER).await?;
         match answer.status.as_u16() {
             404 => Ok(false),
             403 => Ok(if_forbidden),
@@ -116,7 +111,7 @@ impl Cluster {
     pub(crate) async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
         let Some(name) = index.index.constant() else { return Ok(()) };
         let what = format!("write to {name}");
-        let meanings = self.bulk(&what, probe(index, &name), 1, self.client.timeout()).await?;
+        let meanings = self.bulk(&what, probe(index, &name), 1, self.nodes.client().timeout()).await?;
         match meanings.into_iter().next() {
             Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
                 Err(Failure::new(class, format!("{what}: {reason}")))
@@ -156,16 +151,17 @@ impl Cluster {
         }
         let body = Bytes::from(body);
         let request = |node: &Url| {
-            let mut url = with_path(node, &["_bulk"])?;
+            let mut url = with_path(node, &["_bulk"]);
             // A request that the cluster finishes after it was given up would be written late.
             let timeout = format!("{}ms", left.as_millis());
             url.query_pairs_mut().append_pair("filter_path", PARTS).append_pair("timeout", &timeout);
-            let request = self.client.request(Method::POST, url).timeout(left.min(self.client.timeout()));
+            let request =
+                self.nodes.client().request(Method::POST, url).timeout(left.min(self.nodes.client().timeout()));
             let request = request.header(CONTENT_TYPE, "application/x-ndjson");
             let request = if is_compressed { request.header(CONTENT_ENCODING, "gzip") } else { request };
-            Some(request.body(body.clone()))
+            request.body(body.clone())
         };
-        let answer = self.send(what, &request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;
+        let answer = self.send(what, request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;
         judged(what, &answer)?;
         meanings(&answer)
     }
@@ -174,31 +170,15 @@ impl Cluster {
     async fn send(
         &self,
         what: &str,
-        request: &(dyn Fn(&Url) -> Option<RequestBuilder> + Sync),
+        request: impl Fn(&Url) -> RequestBuilder,
         limit: usize,
     ) -> Result<Answer, Failure> {
-        let until = Instant::now() + self.client.timeout() / 2;
-        let mut untried = self.nodes.len();
-        loop {
-            let current = self.current.load(Ordering::Relaxed) % self.nodes.len();
-            let node = &self.nodes[current];
-            let no_base = || Failure::new(TargetFailure::Misconfigured, format!("{node} is no base of a URL"));
-            let request = request(node).ok_or_else(no_base)?;
-            match self.client.send_classified(&format!("{what} at {node}"), request, limit).await {
-                Ok(answer) => return Ok(answer),
-                Err((class, message)) => {
-                    untried -= 1;
-                    self.current.store(current + 1, Ordering::Relaxed);
-                    if untried == 0 || Instant::now() >= until {
-                        return Err(Failure::new(class, message));
-                    }
-                }
-            }
-        }
+        let answer = self.nodes.send(what, limit, request, |_| false).await;
+        answer.map_err(|(class, message)| Failure::new(class, message))
     }
 
-    fn path<'c>(&'c self, method: Method, path: &'c [&str]) -> impl Fn(&Url) -> Option<RequestBuilder> + 'c {
-        move |node| Some(self.client.request(method.clone(), with_path(node, path)?))
+    fn path<'c>(&'c self, method: Method, path: &'c [&str]) -> impl Fn(&Url) -> RequestBuilder + 'c {
+        move |node| self.nodes.client().request(method.clone(), with_path(node, path))
     }
 
     fn compressed(&self, body: &[u8]) -> io::Result<Vec<u8>> {
@@ -219,8 +199,11 @@ fn root_cause(answer: &Answer) -> String {
 }
 
 /// The URL of a path at a node.
-fn with_path(node: &Url, path: &[&str]) -> Option<Url> {
+fn with_path(node: &Url, path: &[&str]) -> Url {
     let mut url = node.clone();
-    url.path_segments_mut().ok()?.pop_if_empty().extend(path);
-    Some(url)
+    // An address of HTTP always has segments.
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    url
 }

@@ -15,7 +15,7 @@ use danube_sink::{
     config::{Diagnostic, Diagnostics, Mapping},
     prelude::*,
 };
-use danube_sink_http::{Api, reqwest::header::AUTHORIZATION};
+use danube_sink_http::{Api, Hosts, reqwest::header::AUTHORIZATION};
 
 use self::{answer::Failure, cluster::Cluster, index::Index, name::Indexes};
 
@@ -34,7 +34,7 @@ pub struct Opensearch {
     /// The cluster: the address of a node or of a load balancer, the user, certificates and proxy.
     api: Api,
     /// Addresses of other nodes, which are tried in order when the one in use does not answer.
-    #[setting(default = [])]
+    #[setting(default = [], validate = Hosts::are_plain)]
     hosts: Vec<Url>,
     /// Password of the user (`username`).
     #[setting(secret)]
@@ -96,7 +96,7 @@ impl SinkConnector for Opensearch {
 }
 
 impl Opensearch {
-    /// Validates that there is at most one credential, a user for a password, and that the addresses are plain.
+    /// Validates that there is at most one credential, and a user for a password.
     fn is_consistent(&self) -> Result<(), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let credentials = [&self.password, &self.api_key, &self.token].into_iter().flatten().count();
@@ -104,14 +104,6 @@ impl Opensearch {
         if credentials > 1 || has_user != self.password.is_some() {
             let help = "set `username` and the password, or the API key, or the token";
             diagnostics.push(Diagnostic::new("these are several credentials, or half of one", help));
-        }
-        let is_plain = |url: &Url| {
-            let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-            is_bare && matches!(url.scheme(), "http" | "https")
-        };
-        if !self.hosts.iter().all(is_plain) {
-            let message = "an address has a user, a password or a query, or is not HTTP";
-            diagnostics.push(Diagnostic::of_key("hosts", message, "write `https://host:9200`"));
         }
         diagnostics.into_result()
     }
