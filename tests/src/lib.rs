@@ -38,7 +38,10 @@ pub use self::{
 
 pub use danube_client::SchemaType;
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Timeout of everything that a test waits for, long enough for a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,6 +62,17 @@ pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() ->
         }
     };
     within(what, holds).await;
+}
+
+/// Blocks until a server in another process answers; panics with its log when `patience` has passed. For helpers that start
+/// servers, which give no signal when they are ready.
+#[allow(clippy::disallowed_methods, reason = "helpers that start servers run outside of tasks, too")]
+pub fn wait_for_server(patience: Duration, answers: impl Fn() -> bool, log: impl Fn() -> String) {
+    let started = Instant::now();
+    while !answers() {
+        assert!(started.elapsed() < patience, "the server does not answer: {}", log());
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The code of the README compiles.

@@ -10,10 +10,10 @@ use std::{
         Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
-    thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use danube_sink_tests::wait_for_server;
 use serde_json::Value;
 
 /// How long a server may take to start.
@@ -105,10 +105,6 @@ impl Process {
     }
 
     /// Starts it with its existing data.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "another process gives no signal when it is ready, and no task waits here"
-    )]
     pub(crate) fn up(&self) {
         let command = self.command();
         let log = || Stdio::from(fs::File::create(self.folder.join("output.log")).expect("a file"));
@@ -116,12 +112,8 @@ impl Process {
         guard.args(["-c", GUARD, "guard"]).arg(command.get_program()).args(command.get_args());
         let guard = guard.current_dir(&self.folder).stdin(Stdio::piped()).stdout(log()).stderr(Stdio::null());
         *self.child.lock().expect("no panic") = Some(guard.spawn().expect("the server starts"));
-        let started = Instant::now();
-        while self.try_call("GET", "/", "").is_none_or(|(status, _)| status != 200) {
-            let log = || fs::read_to_string(self.folder.join("output.log")).unwrap_or_default();
-            assert!(started.elapsed() < PATIENCE, "the server does not answer: {}", log());
-            sleep(Duration::from_millis(50));
-        }
+        let log = || fs::read_to_string(self.folder.join("output.log")).unwrap_or_default();
+        wait_for_server(PATIENCE, || self.try_call("GET", "/", "").is_some_and(|(status, _)| status == 200), log);
         // The first index of a new process takes seconds, which no test should have to allow for.
         self.ask("PUT", "/warm/_doc/1", "{}");
         self.hits("warm");

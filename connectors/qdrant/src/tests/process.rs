@@ -10,14 +10,10 @@ use std::{
         Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
+use danube_sink_tests::{PATIENCE, wait_for_server};
 use serde_json::{Value, json};
-
-/// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Stopped, and its folder removed, when it is dropped.
 pub(crate) struct Process {
@@ -48,10 +44,6 @@ impl Process {
     }
 
     /// Starts it with its existing data.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "another process gives no signal when it is ready, and no task waits here"
-    )]
     pub(crate) fn up(&self) {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = package.join("../../target/servers/qdrant/bin/python");
@@ -60,11 +52,7 @@ impl Process {
         command.arg(package.join("tests/support/qdrant_http.py")).arg(self.port.to_string()).arg(&self.folder);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         *self.child.lock().expect("no panic") = Some(child.expect("the server starts"));
-        let started = Instant::now();
-        while self.ask("GET", "/", &Value::Null).is_none() {
-            assert!(started.elapsed() < PATIENCE, "the server does not answer");
-            sleep(Duration::from_millis(20));
-        }
+        wait_for_server(PATIENCE, || self.ask("GET", "/", &Value::Null).is_some(), String::new);
     }
 
     /// Ends it: with SIGTERM, or with SIGKILL.
