@@ -7,7 +7,7 @@ use super::column::Columns;
 use TargetFailure::{Busy, Misconfigured, NotReady, Refused, TooLarge, Unauthenticated};
 
 /// The class of each exception. Every other one is [`NotReady`].
-pub(super) const EXCEPTIONS: [(u16, &str, TargetFailure); 71] = [
+pub(super) const EXCEPTIONS: [(u16, &str, TargetFailure); 72] = [
     (192, "UNKNOWN_USER", Unauthenticated),
     (193, "WRONG_PASSWORD", Unauthenticated),
     (194, "REQUIRED_PASSWORD", Unauthenticated),
@@ -78,6 +78,7 @@ pub(super) const EXCEPTIONS: [(u16, &str, TargetFailure); 71] = [
     (691, "UNKNOWN_ELEMENT_OF_ENUM", Refused),
     (48, "NOT_IMPLEMENTED", Misconfigured),
     (62, "SYNTAX_ERROR", Misconfigured),
+    (73, "UNKNOWN_FORMAT", Misconfigured),
     (115, "UNKNOWN_SETTING", Misconfigured),
 ];
 
@@ -92,6 +93,19 @@ pub(super) const STATUSES: [(u16, u16, TargetFailure); 6] = [
     (413, 413, Refused),
 ];
 
+/// The exceptions, and the statuses of a proxy, by which a host says that another one may do it: it is read-only, or has lost the
+/// replicas' coordinator.
+const UNUSABLE: ([u16; 3], [u16; 3]) = ([225, 242, 999], [502, 503, 504]);
+
+/// What the answer to a request may repeat and no message shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hidden<'c> {
+    /// The columns of the request's rows, if it has any.
+    pub(super) rows: Option<&'c Columns>,
+    /// Whether the statement names a table that a record has chosen.
+    pub(super) table: bool,
+}
+
 /// Why a request failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -103,9 +117,14 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// The failure of a request without an answer.
-    pub(super) fn without_answer(error: &ConnectorError) -> Self {
-        Self { class: Busy, code: None, message: error.report() }
+    /// A failure that is not an answer of ClickHouse.
+    pub(super) fn of(class: TargetFailure, message: impl Into<String>) -> Self {
+        Self { class, code: None, message: message.into() }
+    }
+
+    /// Whether the table or its database is missing.
+    pub(super) fn is_missing_table(&self) -> bool {
+        matches!(self.code, Some(60 | 81))
     }
 
     /// The error for `process_batch` and `health_check`.
@@ -119,31 +138,42 @@ impl Failure {
     }
 }
 
-/// Checks an answer for an exception, which may come late with status 200. With `rows`, the request had rows with these columns, and
-/// the message contains nothing that may be from them.
-pub(super) fn judged(what: &str, answer: Answer, rows: Option<&Columns>) -> Result<Answer, Failure> {
-    let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
-    let in_text = || answer.text.strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
-    let code: Option<u16> = code.or_else(in_text);
+/// Whether the host says that another one may do it.
+pub(super) fn is_unusable(answer: &Answer) -> bool {
+    let (codes, statuses) = UNUSABLE;
+    code(answer).map_or(statuses.contains(&answer.status.as_u16()), |code| codes.contains(&code))
+}
+
+/// Checks an answer for an exception, which may come late with status 200.
+pub(super) fn judged(what: &str, answer: Answer, hidden: Hidden<'_>) -> Result<Answer, Failure> {
+    let code = code(&answer);
     let (class, message) = match code {
-        Some(code) => exception(code, &answer, rows),
+        Some(code) => exception(code, &answer, hidden),
         None if answer.status.is_success() && answer.is_whole => return Ok(answer),
-        None => foreign(&answer, rows.is_some()),
+        None => foreign(&answer, hidden),
     };
     Err(Failure { class, code, message: format!("{what}: {message}") })
 }
 
+/// The code of the exception in an answer.
+fn code(answer: &Answer) -> Option<u16> {
+    let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
+    let in_text = || answer.text.strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
+    code.or_else(in_text)
+}
+
 /// The failure of an answer that is not from ClickHouse. Some proxies repeat the request in theirs.
-pub(super) fn foreign(answer: &Answer, had_rows: bool) -> (TargetFailure, String) {
+pub(super) fn foreign(answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, String) {
     let cut = if answer.is_whole { "" } else { ", and the answer is cut off" };
     let status = answer.status.as_u16();
     let known = STATUSES.iter().find(|(first, last, _)| (*first..=*last).contains(&status));
     let class = known.map_or(NotReady, |(.., class)| *class);
-    let text = if had_rows { "no exception of ClickHouse".to_owned() } else { answer.excerpt() };
+    let is_shown = hidden.rows.is_none() && !hidden.table;
+    let text = if is_shown { answer.excerpt() } else { "no exception of ClickHouse".to_owned() };
     (class, format!("HTTP {status}{cut}: {text}"))
 }
 
-fn exception(code: u16, answer: &Answer, rows: Option<&Columns>) -> (TargetFailure, String) {
+fn exception(code: u16, answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, String) {
     let text = &answer.text;
     let reading = text.rsplit_once(" the value of key ").map(|(_, column)| column);
     let known = EXCEPTIONS.iter().find(|(number, ..)| *number == code);
@@ -156,8 +186,10 @@ fn exception(code: u16, answer: &Answer, rows: Option<&Columns>) -> (TargetFailu
         _ => NotReady,
     };
     let mut message = known.map_or_else(|| format!("code {code}"), |(_, name, _)| format!("{name}, code {code}"));
-    let Some(columns) = rows else { return (class, format!("{message}: {}", answer.excerpt())) };
-    if known.is_some() && !matches!(class, Refused | Misconfigured) {
+    let Some(columns) = hidden.rows else {
+        return (class, if hidden.table { message } else { format!("{message}: {}", answer.excerpt()) });
+    };
+    if known.is_some() && !hidden.table && !matches!(class, Refused | Misconfigured) {
         message = format!("{message}: {}", without_rows(&answer.excerpt()));
     }
     match reading.and_then(|column| columns.named_at(column)) {

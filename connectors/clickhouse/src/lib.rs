@@ -1,7 +1,12 @@
 //! Inserts records of Danube topics into ClickHouse tables: `cargo run -p danube-sink-clickhouse -- dev`
 
 mod answer;
+#[cfg(feature = "arrow")]
+mod arrow;
 mod column;
+mod insert;
+mod name;
+mod opened;
 mod row;
 mod schema;
 mod server;
@@ -9,10 +14,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use danube_sink::prelude::*;
-use danube_sink_http::Api;
+use danube_sink::{config::Mapping, prelude::*};
+use danube_sink_http::{Api, Hosts};
 
-use self::{answer::Failure, server::Server, table::Table};
+use self::{answer::Failure, opened::Opened, server::Server, table::Table};
 
 /// Inserts the records of each topic into a ClickHouse table, a batch at a time.
 #[sink_connector(
@@ -23,12 +28,18 @@ use self::{answer::Failure, server::Server, table::Table};
 pub struct Clickhouse {
     /// HTTP interface of the server, and the user; without `username`, the server's default user.
     api: Api,
+    /// Addresses of other hosts, which are tried in order when the one in use does not answer or is read-only.
+    #[setting(default = [], validate = Hosts::are_plain)]
+    hosts: Vec<Url>,
     /// Password of the user.
     #[setting(secret)]
     password: Option<Secret>,
     /// Name of the database with the tables.
     #[setting(default = "default")]
     database: String,
+    /// Name of the cluster on which tables are created and columns are added (`ON CLUSTER`).
+    #[setting(length = 1..)]
+    cluster: Option<String>,
     /// Compression level of requests: 0 is none, 1 the fastest, 9 the smallest.
     #[setting(default = 0, range = 0..=9)]
     gzip_level: u32,
@@ -37,6 +48,8 @@ pub struct Clickhouse {
     topics: TopicMappings<Table>,
     #[state]
     server: Late<Server>,
+    #[state]
+    opened: TopicMappings<Opened>,
 }
 
 #[sink_connector]
@@ -45,24 +58,32 @@ impl SinkConnector for Clickhouse {
         if self.password.is_some() && self.api.secret_header.is_none() {
             self.api.username.get_or_insert_with(|| "default".to_owned());
         }
-        let client = self.api.client(Server::client_builder(), self.password.as_ref(), config.write_timeout)?;
-        let server = Server::connect(client, &self.database, self.gzip_level).await?;
-        for mapping in self.topics.iter() {
-            server.prepare(mapping, &config).await?;
+        let mut builder = Server::client_builder();
+        if !self.hosts.is_empty() {
+            builder = builder.connect_timeout(Server::CONNECT);
         }
+        let client = self.api.client(builder, self.password.as_ref(), config.write_timeout)?;
+        let hosts = Hosts::new(client, &self.hosts);
+        let server = Server::connect(hosts, self, &config).await?;
+        let mut opened = Vec::new();
+        for mapping in self.topics.iter() {
+            let own = server.prepare(mapping, &config).await?;
+            opened.push(Mapping { settings: mapping.settings.clone(), own });
+        }
+        self.opened = opened.into_iter().collect();
         self.server = Late::new(server);
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let batch = self.topics.batch(records)?;
-        let inserted = self.server.insert(batch.own(), batch.records()).await;
-        batch.finish(inserted)
+        let opened = batch.state(&self.opened)?;
+        self.server.write(batch, opened).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for mapping in self.topics.iter() {
-            self.server.try_insert(&mapping.own).await.map_err(Failure::running)?;
+            self.server.is_writable(&mapping.own).await.map_err(Failure::running)?;
         }
         Ok(())
     }

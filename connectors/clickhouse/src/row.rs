@@ -21,10 +21,9 @@ pub(super) struct Rows<'t> {
 }
 
 /// The rows of a batch.
-#[derive(Default)]
-pub(super) struct Lines {
-    /// A line of JSON for each of `records`.
-    pub(super) lines: Vec<u8>,
+pub(super) struct Made<P> {
+    /// The rows of `records`, in parts.
+    pub(super) parts: Vec<P>,
     pub(super) records: Vec<SinkRecord>,
     pub(super) rejected: PartialFailure,
 }
@@ -75,11 +74,16 @@ impl<'t> Rows<'t> {
         Self { columns, rules, whole, named, fields, taken }
     }
 
-    /// A line of JSON for each record that a row can be made of.
+    /// A row for each record that one can be made of. `convert` gets the rows of a part of the batch as lines of JSON, and their
+    /// number.
     ///
     /// # Errors
     /// [`ConnectorError::Retryable`] if every record has a field that the table has no column for.
-    pub(super) fn of(&self, records: &[SinkRecord]) -> ConnectorResult<Lines> {
+    pub(super) fn of<P: Send>(
+        &self,
+        records: &[SinkRecord],
+        convert: impl Fn(Vec<u8>, usize) -> P + Sync,
+    ) -> ConnectorResult<Made<P>> {
         let parts = in_parts(records, |part| {
             let mut lines = Vec::with_capacity(part.iter().map(|record| record.bytes().len() + 1).sum());
             let (mut valid, mut violations) = (Vec::with_capacity(part.len()), Vec::new());
@@ -92,16 +96,12 @@ impl<'t> Rows<'t> {
                     Err(violation) => violations.push((record, violation)),
                 }
             }
-            (lines, valid, violations)
+            (convert(lines, valid.len()), valid, violations)
         });
-        let (mut all, mut violations) = (Lines::default(), Vec::new());
-        for (lines, valid, of_part) in parts {
-            // Most batches are one part, which is not copied.
-            if all.lines.is_empty() {
-                all.lines = lines
-            } else {
-                all.lines.extend(lines)
-            }
+        let mut all = Made { parts: Vec::new(), records: Vec::new(), rejected: PartialFailure::default() };
+        let mut violations = Vec::new();
+        for (part, valid, of_part) in parts {
+            all.parts.push(part);
             all.records.extend(valid);
             violations.extend(of_part);
         }

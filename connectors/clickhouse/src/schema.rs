@@ -8,7 +8,13 @@ use danube_sink::{
     schema::{ColumnKind, SchemaColumn},
 };
 
-use super::{answer::Failure, column::Columns, server::Server, table::Table};
+use super::{
+    answer::{Failure, Hidden},
+    column::Columns,
+    opened::Target,
+    server::Server,
+    table::{Table, add_column_statement},
+};
 
 /// The most digits that a `Decimal` has, on servers before 21.11 and on later ones.
 const DECIMAL_DIGITS: [usize; 2] = [38, 76];
@@ -42,22 +48,23 @@ impl Server {
     /// Adds the columns of the records' schemas that the table lacks, if the mapping says so. Whether the table has changed.
     pub(super) async fn add_columns(
         &self,
-        table: &Table,
+        target: Target<'_>,
         columns: &Columns,
         records: &[SinkRecord],
     ) -> Result<bool, Failure> {
-        if table.columns.is_some() {
+        if target.table.columns.is_some() {
             return Ok(false);
         }
-        let new = table.on_new_field.columns_to_add(records, |name| columns.has(name));
+        let new = target.table.on_new_field.columns_to_add(records, |name| columns.has(name));
         for column in &new {
             // Existing rows have no value.
             let column = SchemaColumn { nullable: true, ..column.clone() };
             let kind = column_type(&column, self.is_old());
-            let added = self.query(&table.add_column_statement(&column.name, &kind)).await;
+            let statement = add_column_statement(target.name, self.cluster.as_deref(), &column.name, &kind);
+            let added = self.query(&statement, Hidden { rows: None, table: target.by_content }).await;
             // Another instance may have added it.
             if let Err(failure) = added
-                && !self.describe(table).await?.has(&column.name)
+                && !self.describe(target).await?.has(&column.name)
             {
                 return Err(failure);
             }

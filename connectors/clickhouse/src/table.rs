@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use danube_sink::{config::Diagnostic, prelude::*};
 
-use super::column::{Rules, date};
+use super::{
+    column::{Rules, date},
+    name::{TableName, quoted},
+};
 
 /// How a missing table is created.
 #[derive(Setting, Debug)]
@@ -21,20 +24,47 @@ pub(crate) struct Create {
 }
 
 impl Create {
-    pub(super) fn statement(&self, table: &str, columns: &[(String, String)]) -> String {
+    pub(super) fn statement(&self, name: &TableName, cluster: Option<&str>, columns: &[(String, String)]) -> String {
         let columns: Vec<_> = columns.iter().map(|(name, kind)| format!("{} {kind}", quoted(name))).collect();
-        let (table, columns, Self { engine, order_by, .. }) = (quoted(table), columns.join(", "), self);
-        format!("CREATE TABLE IF NOT EXISTS {table} ({columns}) ENGINE = {engine} ORDER BY {order_by}")
+        let (name, cluster, columns) = (name.quoted(), on_cluster(cluster), columns.join(", "));
+        let Self { engine, order_by, .. } = self;
+        format!("CREATE TABLE IF NOT EXISTS {name}{cluster} ({columns}) ENGINE = {engine} ORDER BY {order_by}")
+    }
+}
+
+/// The format of the rows in an insert.
+#[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// JSON, which every server and every column takes.
+    #[default]
+    JsonEachRow,
+    /// Arrow, which takes less of the server's CPU, more of the connector's, and not every type of column.
+    ArrowStream,
+}
+
+impl Format {
+    /// ClickHouse's name of the format.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::JsonEachRow => "JSONEachRow",
+            Self::ArrowStream => "ArrowStream",
+        }
     }
 }
 
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
-#[setting(validate = Self::has_each_name_once)]
+#[setting(validate = Self::is_consistent)]
 pub struct Table {
-    /// Name of the table.
-    #[setting(length = 1..)]
-    pub(crate) table: String,
+    /// Name of the table. With placeholders, each record chooses its table: `events_{/tenant}`, `events_{publish_time:%Y%m}`.
+    #[setting(validate = is_named)]
+    pub(crate) table: Template,
+    /// Name of the table's database, which may have placeholders, too; by default the connector's `database`.
+    #[setting(validate = is_named)]
+    pub(crate) database: Option<Template>,
+    /// Maximum number of tables whose columns are remembered, if `table` or `database` has placeholders.
+    #[setting(default = 100, range = 1..)]
+    pub(crate) max_open_tables: usize,
     /// Columns, each with the field of a record that fills it. Without it, the payload is the row: its fields fill the columns
     /// of their names.
     #[setting(length = 1..)]
@@ -48,6 +78,12 @@ pub struct Table {
     pub(crate) on_new_field: OnNewField,
     /// Unit of numbers in `DateTime` and `DateTime64` columns, since 1970; without it, a record with such a number is rejected.
     pub(crate) time_unit: Option<TimeUnit>,
+    /// Format of the rows in inserts: `json_each_row`, or `arrow_stream`, which takes less of the server's CPU.
+    pub(crate) format: Format,
+    /// Whether the server collects the rows of several inserts and writes them together (`async_insert`); the connector waits
+    /// until they are written.
+    #[setting(default = false)]
+    pub(crate) async_insert: bool,
     /// ClickHouse settings of the inserts, such as `insert_quorum = "2"`.
     #[setting(validate = takes_settings)]
     pub(crate) settings: Option<BTreeMap<String, String>>,
@@ -55,7 +91,7 @@ pub struct Table {
 
 impl Table {
     /// The rules that its columns check values by.
-    pub(super) fn rules(&self, is_old: bool) -> Rules {
+    pub(super) fn rules(&self, is_old: bool, format: Format) -> Rules {
         // The last days of `Date` before and after it was extended.
         let last_day = if is_old { date("2105-12-31") } else { date("2149-06-06") };
         Rules {
@@ -63,6 +99,7 @@ impl Table {
             null_is_default: self.setting("input_format_null_as_default").is_some_and(|value| value != "0"),
             skip_unknown: self.on_new_field == OnNewField::Ignore,
             last_day: last_day.unwrap_or_default(),
+            in_ticks: format == Format::ArrowStream,
         }
     }
 
@@ -71,43 +108,56 @@ impl Table {
         self.settings.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// The statement that reads the columns.
-    pub(super) fn describe_statement(&self) -> String {
-        format!("DESCRIBE TABLE {} FORMAT JSONEachRow", quoted(&self.table))
-    }
-
-    /// The statement that adds a column.
-    pub(super) fn add_column_statement(&self, column: &str, kind: &str) -> String {
-        format!("ALTER TABLE {} ADD COLUMN {} {kind}", quoted(&self.table), quoted(column))
-    }
-
-    /// Validates that no column is written twice.
-    pub(super) fn has_each_name_once(&self) -> Result<(), Diagnostic> {
+    /// Validates that no column is written twice, and that the program has the format.
+    pub(super) fn is_consistent(&self) -> Result<(), Diagnostic> {
+        if self.format == Format::ArrowStream && !cfg!(feature = "arrow") {
+            let help =
+                "build the program with the feature `arrow` (of `danube-sink`: `clickhouse-arrow`), or remove `format`";
+            return Err(Diagnostic::of_key("format", "this program is built without `arrow_stream`", help));
+        }
         self.metadata.differ_from(self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str))
     }
 
-    /// The `INSERT` statement. Without rows, it always names the metadata columns, so that the server checks that they exist.
-    pub(super) fn insert_statement(&self, has_rows: bool) -> String {
-        let columns = self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str);
-        let columns: Vec<_> = columns.chain(self.metadata.names()).map(quoted).collect();
-        let columns = match &columns[..] {
-            [] => String::new(),
-            _ if has_rows && self.columns.is_none() => String::new(),
-            names => format!("({}) ", names.join(", ")),
-        };
-        format!("INSERT INTO {} {columns}FORMAT JSONEachRow", quoted(&self.table))
+    /// The columns that the mapping names, metadata included.
+    pub(super) fn named_columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).chain(self.metadata.names())
     }
 }
 
-/// Quotes an identifier.
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('\\', r"\\").replace('`', r"\`"))
+/// The statement that reads a table's columns.
+pub(super) fn describe_statement(name: &TableName) -> String {
+    format!("DESCRIBE TABLE {} FORMAT JSONEachRow", name.quoted())
+}
+
+/// The statement that adds a column.
+pub(super) fn add_column_statement(name: &TableName, cluster: Option<&str>, column: &str, kind: &str) -> String {
+    format!("ALTER TABLE {}{} ADD COLUMN {} {kind}", name.quoted(), on_cluster(cluster), quoted(column))
+}
+
+/// The statement of an insert into these columns, or into those that the rows have.
+pub(super) fn insert_statement<'c>(
+    name: &TableName,
+    columns: impl IntoIterator<Item = &'c str>,
+    format: Format,
+) -> String {
+    let columns: Vec<_> = columns.into_iter().map(quoted).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!("({}) ", columns.join(", ")) };
+    format!("INSERT INTO {} {columns}FORMAT {}", name.quoted(), format.name())
+}
+
+fn on_cluster(cluster: Option<&str>) -> String {
+    cluster.map(|cluster| format!(" ON CLUSTER {}", quoted(cluster))).unwrap_or_default()
+}
+
+fn is_named(name: &Template) -> Result<(), &'static str> {
+    (name.constant().as_deref() != Some("")).then_some(()).ok_or("expected a name")
 }
 
 /// Rejects settings that the connector sets itself: with other values, an answer would not mean that the rows are written.
 pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), String> {
-    const OWN: [&str; 8] = [
+    const OWN: [&str; 10] = [
         "async_insert",
+        "async_insert_deduplicate",
         "database",
         "input_format_column_name_matching_mode",
         "input_format_skip_unknown_fields",
@@ -115,6 +165,7 @@ pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), 
         "password",
         "query",
         "user",
+        "wait_for_async_insert",
     ];
     match settings.keys().find(|name| OWN.contains(&name.as_str())) {
         Some(name) => Err(format!("`{name}` is set by the connector")),

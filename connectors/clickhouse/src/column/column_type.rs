@@ -26,7 +26,8 @@ pub(crate) enum ColumnType {
     },
     DateTime64 {
         digits: usize,
-        is_utc: bool,
+        /// The name of its time zone.
+        zone: String,
     },
     Time,
     Uuid,
@@ -56,10 +57,7 @@ impl ColumnType {
         };
         let digits = |at: usize| parts.get(at).and_then(|text| text.parse::<usize>().ok());
         let of = |at: usize| Self::of(parts.get(at).copied().unwrap_or_default(), zone);
-        let is_utc = |at: usize| {
-            let own = parts.get(at).and_then(|text| literal(text, '\''));
-            ["UTC", "Etc/UTC", "GMT", "Etc/GMT"].contains(&own.as_deref().unwrap_or(zone))
-        };
+        let zone_at = |at: usize| parts.get(at).and_then(|text| literal(text, '\'')).unwrap_or_else(|| zone.to_owned());
         let tuple = || Self::Tuple(parts.iter().map(|part| named(part, zone)).collect());
         let point = || Self::Tuple(vec![(None, Self::Float(f64::MAX)), (None, Self::Float(f64::MAX))]);
         let array = |of: Self| Self::Array(Box::new(of));
@@ -82,8 +80,8 @@ impl ColumnType {
             },
             "Date" => Self::Date,
             "Date32" => Self::Date32,
-            "DateTime" => Self::DateTime { is_utc: is_utc(0) },
-            "DateTime64" => digits(0).map_or(Self::Other, |digits| Self::DateTime64 { digits, is_utc: is_utc(1) }),
+            "DateTime" => Self::DateTime { is_utc: is_utc(&zone_at(0)) },
+            "DateTime64" => digits(0).map_or(Self::Other, |digits| Self::DateTime64 { digits, zone: zone_at(1) }),
             "Time" | "Time64" => Self::Time,
             "UUID" => Self::Uuid,
             "IPv4" => Self::Ipv4,
@@ -121,6 +119,11 @@ impl ColumnType {
             }
         }
     }
+}
+
+/// Whether a time zone is UTC.
+pub(crate) fn is_utc(zone: &str) -> bool {
+    ["UTC", "Etc/UTC", "GMT", "Etc/GMT"].contains(&zone)
 }
 
 /// Parses an element of a tuple: a type, with or without a name before it.
@@ -212,7 +215,10 @@ mod tests {
         assert_eq!(of("DateTime('UTC')"), ColumnType::DateTime { is_utc: true });
         assert_eq!(of("DateTime"), ColumnType::DateTime { is_utc: false });
         assert_eq!(ColumnType::of("DateTime", "Etc/UTC"), ColumnType::DateTime { is_utc: true });
-        assert_eq!(of("DateTime64(3, 'Europe/Berlin')"), ColumnType::DateTime64 { digits: 3, is_utc: false });
+        assert_eq!(
+            of("DateTime64(3, 'Europe/Berlin')"),
+            ColumnType::DateTime64 { digits: 3, zone: "Europe/Berlin".to_owned() }
+        );
         let names = vec![("a'b,(".to_owned(), 1), ("\\\t".to_owned(), -2)];
         assert_eq!(of(r"Enum8('a\'b,(' = 1, '\\\t' = -2)"), ColumnType::Enum(names));
         let tuple = ColumnType::Tuple(vec![

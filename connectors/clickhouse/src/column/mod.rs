@@ -23,6 +23,8 @@ pub(crate) use self::{
     time::date,
     value::{Rules, Violation},
 };
+#[cfg(feature = "arrow")]
+pub(crate) use self::{number::Range, value::tick_digits};
 
 /// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
 #[derive(Debug, Default)]
@@ -41,6 +43,9 @@ pub(crate) struct Column {
     /// The name as a JSON string.
     pub(crate) json: String,
     pub(crate) kind: ColumnType,
+    /// Whether the table has a value for rows without one, other than that of the type.
+    #[cfg_attr(not(feature = "arrow"), allow(dead_code))]
+    pub(crate) has_default: bool,
 }
 
 /// A line of `DESCRIBE TABLE … FORMAT JSONEachRow`.
@@ -63,7 +68,8 @@ impl Columns {
             } else {
                 let json = serde_json::Value::from(&*name).to_string();
                 by_name.insert(name, all.len());
-                all.push(Column { json, kind: ColumnType::of(&r#type, zone) });
+                let has_default = !default_type.is_empty();
+                all.push(Column { json, kind: ColumnType::of(&r#type, zone), has_default });
             }
         }
         Some(Self { described, all, by_name, computed })
@@ -94,6 +100,14 @@ impl Columns {
 
     pub(crate) fn kind(&self, name: &str) -> Option<&ColumnType> {
         self.at(self.index(name)?).map(|column| &column.kind)
+    }
+
+    /// The columns in the order of the table, each with its name.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Column)> {
+        let mut names: Vec<_> = self.by_name.iter().collect();
+        names.sort_unstable_by_key(|(_, index)| **index);
+        names.into_iter().filter_map(|(name, index)| Some((name.as_str(), self.at(*index)?)))
     }
 
     /// The column name that a text begins with, such as the end of an exception's message. Nothing else of the text is returned.

@@ -8,7 +8,7 @@ use std::{
 use danube_sink::TimeUnit;
 
 use super::{
-    column_type::ColumnType,
+    column_type::{ColumnType, is_utc},
     json::{items, members, string},
     number::{Number, Range},
     time::{DAY, LONG, date, is_clock, timestamp},
@@ -23,6 +23,13 @@ pub(crate) struct Rules {
     pub(crate) skip_unknown: bool,
     /// The last day of the server's `Date` and `DateTime`, in days since 1970.
     pub(crate) last_day: i64,
+    /// Whether numbers in `DateTime64` columns are written in the unit of [`tick_digits`], as Arrow has them, and not in seconds.
+    pub(crate) in_ticks: bool,
+}
+
+/// The digits of a second of Arrow's unit for a `DateTime64` with so many.
+pub(crate) fn tick_digits(digits: usize) -> usize {
+    [0, 3, 6].into_iter().find(|of_unit| digits <= *of_unit).unwrap_or(9)
 }
 
 /// Why a column does not take a value. It never contains the value.
@@ -79,7 +86,8 @@ impl ColumnType {
             Self::Float(largest) => float(json, *largest, row),
             Self::Decimal { before, behind } => decimal(json, *before, *behind, row),
             Self::Bool => match json {
-                "true" | "false" | "0" | "1" => put(row, json),
+                "true" | "1" => put(row, "true"),
+                "false" | "0" => put(row, "false"),
                 _ => Err("not true or false, 1 or 0".into()),
             },
             Self::FixedString(bytes) => match string(json) {
@@ -114,7 +122,7 @@ impl ColumnType {
             Self::Date => day(json, 0, rules.last_day, row),
             Self::Date32 => day(json, *LONG.start(), *LONG.end(), row),
             Self::DateTime { is_utc } => date_time(json, *is_utc, rules, row),
-            Self::DateTime64 { digits, is_utc } => date_time_64(json, *digits, *is_utc, rules, row),
+            Self::DateTime64 { digits, zone } => date_time_64(json, *digits, is_utc(zone), rules, row),
         }
     }
 }
@@ -161,7 +169,11 @@ fn integer(json: &str, range: &Range, row: &mut Vec<u8>) -> Written {
     if matches!(json, "true" | "false") {
         // Servers without a type `Bool` store booleans in a `UInt8`.
         let is_byte = range.has("255") && !range.has("256") && !range.has("-1");
-        return if is_byte { put(row, json) } else { Err("a boolean, and the column has integers".into()) };
+        return if is_byte {
+            put(row, if json == "true" { "1" } else { "0" })
+        } else {
+            Err("a boolean, and the column has integers".into())
+        };
     }
     let number = Number::read(&numeral(json)).ok_or("not an integer")?;
     if !number.fits(78, 0) {
@@ -348,6 +360,10 @@ fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mu
     let Some(text) = string(json) else {
         let number = seconds(json, rules)?;
         number.floor().filter(|seconds| (first..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
+        if rules.in_ticks {
+            let ticks = number.shifted(tick_digits(digits) as i64).plain();
+            return put(row, ticks.split('.').next().unwrap_or_default());
+        }
         let plain = number.plain();
         // Some servers read an integer as ticks, but not a number with a decimal point.
         put(row, &plain)?;

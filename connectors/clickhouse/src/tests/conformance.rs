@@ -116,6 +116,14 @@ async fn it_conforms_with_rows_that_replace_earlier_ones_in_a_current_engine() {
     conforms(Table { replaces: true, ..Table::of(Engine::Current, mapping) }).await.assert();
 }
 
+#[cfg(feature = "arrow")]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_conforms_with_rows_as_arrow_in_a_current_engine() {
+    let mapping = "format = 'arrow_stream'\ncreate = { columns = { number = 'UInt64', text = 'String' }, \
+                   engine = 'ReplacingMergeTree', order_by = 'number' }";
+    conforms(Table { replaces: true, ..Table::of(Engine::Current, mapping) }).await.assert();
+}
+
 /// The payload is the row, and an older server.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms_with_payloads_as_they_are() {

@@ -2,7 +2,11 @@
 
 mod changes;
 mod conformance;
+mod content;
 mod errors;
+#[cfg(feature = "arrow")]
+mod formats;
+mod hosts;
 mod ledger;
 mod names;
 pub(crate) mod process;

@@ -10,12 +10,10 @@ use std::{
         Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// How long a server may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+use danube_sink_tests::{PATIENCE, wait_for_server};
 
 /// The kind of server.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,10 +88,6 @@ impl Process {
     }
 
     /// Starts it with its existing data.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "another process gives no signal when it is ready, and no task waits here"
-    )]
     pub(crate) fn up(&self) {
         let mut command = match self.engine {
             Engine::Old => {
@@ -113,12 +107,18 @@ impl Process {
         let command = command.current_dir(&self.folder);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         *self.child.lock().expect("no panic") = Some(child.expect("the server starts"));
-        let started = Instant::now();
-        while self.try_ask("SELECT 1").is_none() {
-            let log = || fs::read_to_string(self.folder.join("errors.log")).unwrap_or_default();
-            assert!(started.elapsed() < PATIENCE, "the server does not answer: {}", log());
-            sleep(Duration::from_millis(20));
-        }
+        let log = || fs::read_to_string(self.folder.join("errors.log")).unwrap_or_default();
+        wait_for_server(PATIENCE, || self.try_ask("SELECT 1").is_some(), log);
+    }
+
+    /// The CPU time of the process so far, in ticks of 10 ms.
+    #[allow(dead_code, reason = "only a benchmark calls it")]
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let id = self.child.lock().expect("no panic").as_ref().expect("it is running").id();
+        let status = fs::read_to_string(format!("/proc/{id}/stat")).expect("the process");
+        let (_, fields) = status.rsplit_once(')').expect("a name");
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        ticks.map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
     }
 
     /// Replaces users in the configuration, which Debian's server reloads by itself.

@@ -26,11 +26,11 @@ fn scripted_with(start: &[&'static str], answers: &[(u16, &'static str)]) -> Htt
 }
 
 /// What a parameter of the URL is.
-fn parameter<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
+pub(super) fn parameter<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
     request.uri.split(['?', '&']).find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='))
 }
 
-fn is_insert(request: &HttpRequest) -> bool {
+pub(super) fn is_insert(request: &HttpRequest) -> bool {
     parameter(request, "query").is_some_and(|query| query.starts_with("INSERT"))
 }
 

@@ -9,9 +9,11 @@ throws is answered with its code in a header and the status that ClickHouse give
 """
 
 import base64
+import os
 import re
 import signal
 import sys
+import tempfile
 import threading
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     engine: Session
+    folder: str
     database = "default"
     turn = threading.Lock()
 
@@ -76,11 +79,21 @@ class Handler(BaseHTTPRequestHandler):
                           "with such name. (AUTHENTICATION_FAILED)")
         database, query = parameters.pop("database", "default"), parameters.pop("query", "")
         settings = ", ".join(f"{quoted(name, '`')} = {quoted(value, chr(39))}" for name, value in parameters.items())
-        if settings and (insert := INSERT.fullmatch(query)):
+        insert = INSERT.fullmatch(query)
+        if insert and insert[2].endswith("ArrowStream"):
+            # Of binary data in a statement, the engine finds no end.
+            with tempfile.NamedTemporaryFile(dir=Handler.folder) as file:
+                file.write(body)
+                file.flush()
+                query = f"{insert[1]} FROM INFILE {quoted(file.name, chr(39))} SETTINGS {settings} {insert[2]}"
+                return self.run(user, database, query)
+        if settings and insert:
             query = f"{insert[1]} SETTINGS {settings} {insert[2]}"
         elif settings:
             raise Refused("Code: 48. DB::Exception: The front of the tests has settings for inserts alone. (NOT_IMPLEMENTED)")
-        statement = f"{query}\n{body.decode()}"
+        return self.run(user, database, f"{query}\n{body.decode()}")
+
+    def run(self, user, database, statement):
         if user == "reader" and not re.match(r"\s*(SELECT|DESCRIBE|SHOW)\b", statement, re.IGNORECASE):
             raise Refused("Code: 164. DB::Exception: reader: Cannot execute query in readonly mode. (READONLY)")
         with self.turn:
@@ -143,6 +156,7 @@ def main():
     port, folder = int(sys.argv[1]), sys.argv[2]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     Handler.engine = Session(folder)
+    Handler.folder = os.path.dirname(os.path.abspath(folder))
     ThreadingHTTPServer.daemon_threads = True
     ThreadingHTTPServer.request_queue_size = 128
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()

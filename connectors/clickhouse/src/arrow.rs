@@ -1,0 +1,183 @@
+//! Rows as an Arrow stream, from lines of JSON whose values are checked already.
+//!
+//! ```text
+//! lines ──arrow-json, by the types of Columns──▶ RecordBatch ──arrow-ipc──▶ Stream
+//!   └── a value that Arrow reads differently, or does not have: None, and the batch is sent as JSON
+//! ```
+//!
+//! A record without a value for a column is null in Arrow, which the server replaces by the type's default. So a column whose own
+//! default would count is carried only if all records have a value for it, or none.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_ipc::writer::StreamWriter;
+use arrow_json::ReaderBuilder;
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+
+use super::{
+    column::{Column, ColumnType, Columns, Range, tick_digits},
+    table::Table,
+};
+
+/// The largest precision of a decimal of 128 bits.
+const DIGITS_OF_128_BITS: i64 = 38;
+
+/// Rows as an Arrow stream.
+pub(super) struct Stream<'c> {
+    /// The columns that the rows have.
+    pub(super) columns: Vec<&'c str>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The conversion of rows to Arrow.
+pub(super) struct Converter<'c> {
+    /// The columns that rows may have.
+    columns: Vec<(&'c str, &'c Column)>,
+    /// `None` if a column has a type that Arrow cannot carry.
+    schema: Option<SchemaRef>,
+}
+
+impl<'c> Converter<'c> {
+    pub(super) fn new(table: &Table, columns: &'c Columns) -> Self {
+        let columns = filled(table, columns);
+        Self { schema: schema(&columns), columns }
+    }
+
+    /// Rows from so many lines of JSON; `None` if Arrow cannot carry them as they are.
+    pub(super) fn read(&self, lines: &[u8], rows: usize) -> Option<RecordBatch> {
+        let schema = self.schema.as_ref()?;
+        let mut decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows.max(1)).build_decoder().ok()?;
+        // Errors have values of rows.
+        decoder.decode(lines).ok()?;
+        let batch = decoder.flush().ok()?.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(schema)));
+        Some(batch).filter(|batch| batch.num_rows() == rows)
+    }
+
+    /// The stream of rows; `None` if Arrow cannot carry them as they are.
+    pub(super) fn stream(&self, batches: &[RecordBatch]) -> Option<Stream<'c>> {
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let nulls = |index: usize| batches.iter().map(|batch| batch.column(index).null_count()).sum::<usize>();
+        let mut kept = Vec::new();
+        for (index, (_, column)) in self.columns.iter().enumerate() {
+            let (nulls, is_nullable) = (nulls(index), matches!(column.kind, ColumnType::Nullable(_)));
+            if column.has_default && nulls > 0 && (is_nullable || nulls < rows) {
+                return None;
+            }
+            if nulls < rows {
+                kept.push(index);
+            }
+        }
+        let schema = self.schema.as_ref()?.project(&kept).ok().filter(|_| !kept.is_empty())?;
+        let batches = batches.iter().filter(|batch| batch.num_rows() > 0).map(|batch| batch.project(&kept));
+        let batches: Vec<_> = batches.collect::<Result<_, _>>().ok()?;
+        let columns = kept.into_iter().map(|index| self.columns[index].0).collect();
+        Some(Stream { columns, bytes: written(&schema, &batches).ok()? })
+    }
+
+    /// A stream without rows, of all columns.
+    ///
+    /// # Errors
+    /// The columns whose types Arrow cannot carry.
+    pub(super) fn empty_stream(&self) -> Result<Stream<'c>, String> {
+        let Some(schema) = &self.schema else {
+            let is_carried = |(name, column): &&(&str, &Column)| field(name, &column.kind).is_some();
+            let others = self.columns.iter().filter(|column| !is_carried(column)).map(|(name, _)| *name);
+            let others = others.collect::<Vec<_>>().join(", ");
+            return Err(format!(
+                "`format = \"arrow_stream\"` has no type for {others}: name other columns in `columns`, or use `json_each_row`"
+            ));
+        };
+        let bytes = written(schema, &[]).map_err(|error| error.to_string())?;
+        Ok(Stream { columns: self.columns.iter().map(|(name, _)| *name).collect(), bytes })
+    }
+}
+
+fn written(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), schema)?;
+    batches.iter().try_for_each(|batch| writer.write(batch))?;
+    writer.into_inner()
+}
+
+/// The columns that the rows of a mapping may have.
+fn filled<'c>(table: &Table, columns: &'c Columns) -> Vec<(&'c str, &'c Column)> {
+    let named: Vec<_> = table.named_columns().collect();
+    let is_filled = |name: &str| table.columns.is_none() || named.contains(&name);
+    columns.iter().filter(|(name, _)| is_filled(name)).collect()
+}
+
+fn schema(filled: &[(&str, &Column)]) -> Option<SchemaRef> {
+    // Every column may be missing in a record.
+    let fields = filled.iter().map(|(name, column)| Some(field(name, &column.kind)?.with_nullable(true)));
+    Some(Arc::new(Schema::new(fields.collect::<Option<Fields>>()?)))
+}
+
+fn field(name: &str, kind: &ColumnType) -> Option<Field> {
+    let (kind, is_nullable) = match kind {
+        ColumnType::Nullable(kind) => (&**kind, true),
+        kind => (kind, false),
+    };
+    Some(Field::new(name, data_type(kind)?, is_nullable))
+}
+
+/// The type that holds each value of a column as rows have it; `None` if none does, or if the server does not read it.
+fn data_type(kind: &ColumnType) -> Option<DataType> {
+    Some(match kind {
+        ColumnType::Integer(range) => integer(range)?,
+        ColumnType::Float(largest) if *largest == f64::MAX => DataType::Float64,
+        ColumnType::Float(largest) if *largest == f64::from(f32::MAX) => DataType::Float32,
+        ColumnType::Decimal { before, behind } => {
+            let (precision, scale) = (u8::try_from(before + behind).ok()?, i8::try_from(*behind).ok()?);
+            match before + behind {
+                ..=DIGITS_OF_128_BITS => DataType::Decimal128(precision, scale),
+                _ => DataType::Decimal256(precision, scale),
+            }
+        }
+        ColumnType::Bool => DataType::Boolean,
+        ColumnType::String
+        | ColumnType::FixedString(_)
+        | ColumnType::Enum(_)
+        | ColumnType::Uuid
+        | ColumnType::Ipv4
+        | ColumnType::Ipv6 => DataType::Utf8,
+        ColumnType::Date | ColumnType::Date32 => DataType::Date32,
+        // Rows have seconds, or a time in the column's zone, which is sent as JSON.
+        ColumnType::DateTime { .. } => DataType::UInt32,
+        ColumnType::DateTime64 { digits, zone } => {
+            let unit = match tick_digits(*digits) {
+                0 => TimeUnit::Second,
+                3 => TimeUnit::Millisecond,
+                6 => TimeUnit::Microsecond,
+                _ => TimeUnit::Nanosecond,
+            };
+            DataType::Timestamp(unit, Some(zone.as_str().into()))
+        }
+        ColumnType::Array(of) => DataType::List(Arc::new(field("item", of)?)),
+        ColumnType::Tuple(elements) => {
+            let fields = elements.iter().map(|(name, kind)| field(name.as_deref()?, kind));
+            DataType::Struct(fields.collect::<Option<_>>()?)
+        }
+        ColumnType::Map(key, value) => {
+            let entry = Fields::from(vec![field("keys", key)?, field("values", value)?]);
+            DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entry), false)), false)
+        }
+        ColumnType::Float(_) | ColumnType::Time | ColumnType::Nullable(_) | ColumnType::Json(_) | ColumnType::Other => {
+            return None;
+        }
+    })
+}
+
+fn integer(range: &Range) -> Option<DataType> {
+    let types = [
+        (8, true, DataType::Int8),
+        (16, true, DataType::Int16),
+        (32, true, DataType::Int32),
+        (64, true, DataType::Int64),
+        (8, false, DataType::UInt8),
+        (16, false, DataType::UInt16),
+        (32, false, DataType::UInt32),
+        (64, false, DataType::UInt64),
+    ];
+    let of_range = |(bits, is_signed, _): &(u32, bool, DataType)| Range::of(*bits, *is_signed).as_ref() == Some(range);
+    types.into_iter().find(of_range).map(|(.., kind)| kind)
+}

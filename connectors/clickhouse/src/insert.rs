@@ -1,0 +1,283 @@
+//! Inserts of a batch: into the table of the mapping, or into those that its records choose.
+
+use std::sync::Arc;
+
+#[cfg(feature = "arrow")]
+use arrow_array::RecordBatch;
+use danube_sink::{Recent, TargetFailure, config::Mapping, prelude::*};
+use futures_util::future::join;
+
+#[cfg(feature = "arrow")]
+use super::arrow::{Converter, Stream};
+use super::{
+    answer::{Failure, Hidden},
+    column::Columns,
+    opened::{Opened, Target},
+    row::{Made, Rows},
+    schema::new_table,
+    server::{Insert, Server},
+    table::{Create, Format, Table, describe_statement},
+};
+
+/// How many tables are written at once, where records choose them.
+const AT_ONCE: usize = 4;
+
+/// Rows in the format of the mapping.
+enum Part {
+    Json(Vec<u8>),
+    /// `None` for rows that Arrow cannot carry.
+    #[cfg(feature = "arrow")]
+    Arrow(Option<RecordBatch>),
+}
+
+impl Server {
+    /// Checks at start that rows can be inserted into a table. A missing table is created if the mapping has `create`. Tables that
+    /// records choose are checked with their first record.
+    ///
+    /// # Errors
+    /// The error of the failure's class, with the step that failed.
+    pub(super) async fn prepare(&self, mapping: &Mapping<Table>, config: &ConnectorConfig) -> ConnectorResult<Opened> {
+        let table = &mapping.own;
+        let shown = table.shown_name();
+        for (key, is_missing) in [
+            ("async_insert", table.async_insert && !self.has_async_inserts),
+            ("format = \"arrow_stream\"", table.format == Format::ArrowStream && !self.has_arrow),
+        ] {
+            if is_missing {
+                let message = format!("the table {shown}: the server is too old for `{key}`");
+                return Err(ConnectorError::configuration(message));
+            }
+        }
+        let new_table =
+            async |create: &Create| new_table(mapping, create.columns.as_ref(), config, self.is_old()).await;
+        let Some(name) = table.constant_name() else {
+            let new_table = match &table.create {
+                Some(create) => Some(new_table(create).await?),
+                None => None,
+            };
+            return Ok(Opened { columns: Recent::new(table.max_open_tables), new_table });
+        };
+        let opened = Opened { columns: Recent::new(1), new_table: None };
+        let target = Target { table, name: &name, opened: &opened, by_content: false };
+        let described = match (self.describe(target).await, &table.create) {
+            // A user without the privilege to create tables may write to an existing one.
+            (Err(Failure { code: Some(60), .. }), Some(create)) => {
+                let created = self.create(target, create, &new_table(create).await?).await;
+                created.map_err(|failure| failure.at_start(&format!("create the table {shown}")))?;
+                self.describe(target).await
+            }
+            (described, _) => described,
+        };
+        let columns = described.map_err(|failure| failure.at_start(&format!("describe the table {shown}")))?;
+        let inserted = self.try_insert(target).await;
+        inserted.map_err(|failure| failure.at_start(&format!("insert into the table {shown}")))?;
+        let misconfigured =
+            |reason: String| TargetFailure::Misconfigured.at_start(format!("the table {shown}: {reason}"));
+        let rows = self.rows(table, &columns, table.format);
+        rows.hold_metadata().map_err(|reason| misconfigured(format!("metadata {reason}")))?;
+        #[cfg(feature = "arrow")]
+        if table.format == Format::ArrowStream {
+            let stream = Converter::new(table, &columns).empty_stream().map_err(misconfigured)?;
+            let inserted = self.send(target, &arrow_insert(stream, &[], None), false).await;
+            inserted.map_err(|failure| failure.at_start(&format!("insert into the table {shown} as ArrowStream")))?;
+        }
+        Ok(opened)
+    }
+
+    /// Health check: inserts no rows into the table of a mapping, to check the table, columns, settings and privileges; for tables
+    /// that records choose, checks that the server answers.
+    pub(super) async fn is_writable(&self, table: &Table) -> Result<(), Failure> {
+        let opened = Opened { columns: Recent::new(1), new_table: None };
+        match &table.constant_name() {
+            Some(name) => self.try_insert(Target { table, name, opened: &opened, by_content: false }).await,
+            None => self.query("SELECT 1", Hidden::default()).await.map(drop),
+        }
+    }
+
+    /// Inserts a row for each record of a batch that a row can be made of, and ends the batch.
+    ///
+    /// # Errors
+    /// A partial failure with the other records, or the error of the failure's class.
+    pub(super) async fn write(&self, mut batch: Batch<'_, Table>, opened: &Opened) -> ConnectorResult<()> {
+        let table = batch.own();
+        if let Some(name) = &table.constant_name() {
+            let inserted = self.insert(Target { table, name, opened, by_content: false }, batch.records()).await;
+            return batch.finish(inserted);
+        }
+        let groups = batch.group_by(Table::name_for)?;
+        // Most inserts are shorter by far, and all end by the deadline.
+        let longest = self.hosts.client().timeout() / 3;
+        batch
+            .concurrently(AT_ONCE, longest, groups, |group| async move {
+                let target = Target { table, name: &group.key, opened, by_content: true };
+                let inserted = self.insert(target, group.batch.records()).await;
+                group.batch.finish(inserted)
+            })
+            .await
+    }
+
+    async fn insert(&self, target: Target<'_>, records: &[SinkRecord]) -> ConnectorResult<()> {
+        let Target { table, .. } = target;
+        let known = target.known_columns();
+        // Rows are made at the same time, for the columns that the table most likely still has.
+        let making = async { known.as_ref().map(|columns| self.made(table, columns, records)) };
+        let statement = describe_statement(target.name);
+        let (described, made) = join(self.query(&statement, target.hidden()), making).await;
+        let described = match (described, &target.opened.new_table) {
+            (Err(failure), None) if target.by_content && failure.is_missing_table() => return target.reject(records),
+            (Err(failure), Some(columns)) if failure.is_missing_table() => {
+                match self.create_by_content(target, columns).await.map_err(Failure::running)? {
+                    Some(described) => described,
+                    None => return target.reject(records),
+                }
+            }
+            (described, _) => described.map_err(Failure::running)?,
+        };
+        let (mut columns, mut rows) = match (known, made) {
+            (Some(columns), Some(rows)) if columns.is_current(&described) => (columns, rows),
+            _ => {
+                let columns = self.read(target, described).map_err(Failure::running)?;
+                let rows = self.made(table, &columns, records);
+                (columns, rows)
+            }
+        };
+        if self.add_columns(target, &columns, records).await.map_err(Failure::running)? {
+            columns = self.describe(target).await.map_err(Failure::running)?;
+            rows = self.made(table, &columns, records);
+        }
+        let Made { parts, records, rejected } = rows?;
+        if !records.is_empty() {
+            self.send_rows(target, &columns, parts, &records).await?;
+        }
+        rejected.into_result()
+    }
+
+    fn made(&self, table: &Table, columns: &Columns, records: &[SinkRecord]) -> ConnectorResult<Made<Part>> {
+        let rows = self.rows(table, columns, table.format);
+        #[cfg(feature = "arrow")]
+        if table.format == Format::ArrowStream {
+            let converter = Converter::new(table, columns);
+            return rows.of(records, |lines, count| Part::Arrow(converter.read(&lines, count)));
+        }
+        rows.of(records, |lines, _| Part::Json(lines))
+    }
+
+    /// Sends the rows of records: as JSON if Arrow cannot carry them.
+    async fn send_rows(
+        &self,
+        target: Target<'_>,
+        columns: &Columns,
+        parts: Vec<Part>,
+        records: &[SinkRecord],
+    ) -> ConnectorResult<()> {
+        let mut lines = Vec::new();
+        #[cfg(feature = "arrow")]
+        let mut batches = Vec::new();
+        for part in parts {
+            match part {
+                // Most batches are one part, which is not copied.
+                Part::Json(part) if lines.is_empty() => lines = part,
+                Part::Json(part) => lines.extend(part),
+                #[cfg(feature = "arrow")]
+                Part::Arrow(batch) => batches.push(batch),
+            }
+        }
+        #[cfg(feature = "arrow")]
+        if target.table.format == Format::ArrowStream {
+            let batches: Option<Vec<_>> = batches.into_iter().collect();
+            let stream = batches.and_then(|batches| Converter::new(target.table, columns).stream(&batches));
+            if let Some(stream) = stream {
+                return self.send_and_judge(target, &arrow_insert(stream, records, Some(columns))).await;
+            }
+            self.unconverted.add(1);
+            let rows = self.rows(target.table, columns, Format::JsonEachRow);
+            lines = rows.of(records, |lines, _| lines)?.parts.concat();
+        }
+        let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
+        let (format, rows) = (Format::JsonEachRow, lines.into());
+        self.send_and_judge(target, &Insert { format, columns: named, rows, records, known: Some(columns) }).await
+    }
+
+    async fn send_and_judge(&self, target: Target<'_>, insert: &Insert<'_>) -> ConnectorResult<()> {
+        let is_async = target.table.async_insert;
+        let sent = match self.send(target, insert, is_async).await {
+            // It may be for rows of another insert, which the server has written together with these.
+            Err(Failure { class: TargetFailure::Refused | TargetFailure::TooLarge, .. }) if is_async => {
+                self.send(target, insert, false).await
+            }
+            sent => sent,
+        };
+        sent.map_err(Failure::running)
+    }
+
+    /// Inserts no rows. The statement always names the metadata columns, so that the server checks that they exist.
+    async fn try_insert(&self, target: Target<'_>) -> Result<(), Failure> {
+        // A request without a body would have no length.
+        let (columns, rows) = (target.table.named_columns().collect(), "\n".into());
+        let insert = Insert { format: Format::JsonEachRow, columns, rows, records: &[], known: None };
+        self.send(target, &insert, false).await
+    }
+
+    async fn create(&self, target: Target<'_>, create: &Create, columns: &[(String, String)]) -> Result<(), Failure> {
+        let statement = create.statement(target.name, self.cluster.as_deref(), columns);
+        self.query(&statement, target.hidden()).await.map(drop)
+    }
+
+    /// Creates a table that a record has chosen, and describes it; `None` if its database is missing.
+    async fn create_by_content(
+        &self,
+        target: Target<'_>,
+        columns: &[(String, String)],
+    ) -> Result<Option<String>, Failure> {
+        let Some(create) = &target.table.create else { return Ok(None) };
+        match self.create(target, create, columns).await {
+            Err(failure) if failure.is_missing_table() => Ok(None),
+            created => {
+                created?;
+                self.query(&describe_statement(target.name), target.hidden()).await.map(Some)
+            }
+        }
+    }
+
+    /// Reads the columns of a table.
+    pub(super) async fn describe(&self, target: Target<'_>) -> Result<Arc<Columns>, Failure> {
+        let described = self.query(&describe_statement(target.name), target.hidden()).await?;
+        self.read(target, described)
+    }
+
+    fn read(&self, target: Target<'_>, described: String) -> Result<Arc<Columns>, Failure> {
+        let columns = Columns::read(described, target.table.setting("session_timezone").unwrap_or(&self.zone));
+        let message = "the answer to DESCRIBE TABLE is not from ClickHouse; correct `url`";
+        let columns = Arc::new(columns.ok_or_else(|| Failure::of(TargetFailure::NotReady, message))?);
+        target.remember(&columns);
+        Ok(columns)
+    }
+
+    /// The conversion of records to rows of a table with these columns.
+    fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
+        Rows::new(table, columns, table.rules(self.is_old(), format))
+    }
+}
+
+#[cfg(feature = "arrow")]
+fn arrow_insert<'r>(stream: Stream<'r>, records: &'r [SinkRecord], known: Option<&'r Columns>) -> Insert<'r> {
+    let Stream { columns, bytes } = stream;
+    Insert { format: Format::ArrowStream, columns, rows: bytes.into(), records, known }
+}
+
+impl Target<'_> {
+    pub(super) fn hidden(self) -> Hidden<'static> {
+        Hidden { rows: None, table: self.by_content }
+    }
+
+    /// Rejects the records that have chosen a table that is missing.
+    fn reject(self, records: &[SinkRecord]) -> ConnectorResult<()> {
+        let name = self.table.shown_name();
+        let reason = format!("the table that it chooses by `{name}` does not exist, and cannot be created");
+        let mut rejected = PartialFailure::default();
+        for record in records {
+            rejected.reject(record, &reason);
+        }
+        rejected.into_result()
+    }
+}
