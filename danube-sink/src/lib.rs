@@ -41,7 +41,7 @@
 //! ```
 //!
 //! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`Batch`] with the conversion and the outcome of each record,
-//!   [`ConnectorError`], [`SinkRuntime`]; [`TargetFailure`] for what the target answers, [`Late`] for what `initialize` makes,
+//!   [`ConnectorError`], [`SinkRuntime`]; [`TargetFailure`] and [`Failure`] for what the target answers, [`Late`] for what `initialize` makes,
 //!   [`Fields`] for a target that has columns, [`JsonRow`] for one that takes JSON, [`Template`] for names that records fill in,
 //!   [`Deduplication`] for one that can remember what it has
 //! - [`config`]: files, environment, secrets, topic mappings
@@ -99,7 +99,7 @@ pub use self::{
     },
     connector::SinkConnector,
     deduplication::{Deduplication, Fresh},
-    error::{ConnectorError, ConnectorResult, ErrorExt, PartialFailure, TargetFailure},
+    error::{ConnectorError, ConnectorResult, ErrorExt, Failure, PartialFailure, TargetFailure},
     fields::Fields,
     grammar::{Setting, TopicMapping, sink_connector},
     json_row::JsonRow,
@@ -122,10 +122,10 @@ pub mod prelude {
 
     pub use crate::{
         Batch, ByteSize, ConfigMetrics, ConfigSchemas, ConnectorConfig, ConnectorError, ConnectorResult,
-        ConsumerConfig, ErrorExt, Field, Fields, Group, Joined, JsonRow, Late, LoadConfig, Metadata, MetadataColumns,
-        OnNewField, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord, SinkRuntime,
-        SubscriptionType, TargetFailure, Template, TimeUnit, TopicMapping, TopicMappings, TopicMappingsExt, Verdict,
-        sink_connector,
+        ConsumerConfig, ErrorExt, Failure, Field, Fields, Group, Joined, JsonRow, Late, LoadConfig, Metadata,
+        MetadataColumns, OnNewField, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord,
+        SinkRuntime, SubscriptionType, TargetFailure, Template, TimeUnit, TopicMapping, TopicMappings,
+        TopicMappingsExt, Verdict, sink_connector,
     };
 }
 

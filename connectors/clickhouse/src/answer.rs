@@ -1,6 +1,6 @@
 //! ClickHouse's answers: the class of each exception and status.
 
-use danube_sink::{ConnectorError, TargetFailure};
+use danube_sink::{Failure, TargetFailure};
 use danube_sink_http::Answer;
 
 use super::column::Columns;
@@ -106,36 +106,9 @@ pub(super) struct Hidden<'c> {
     pub(super) table: bool,
 }
 
-/// Why a request failed.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) class: TargetFailure,
-    /// The exception's code.
-    pub(super) code: Option<u16>,
-    /// The message, without values of rows.
-    pub(super) message: String,
-}
-
-impl Failure {
-    /// A failure that is not an answer of ClickHouse.
-    pub(super) fn of(class: TargetFailure, message: impl Into<String>) -> Self {
-        Self { class, code: None, message: message.into() }
-    }
-
-    /// Whether the table or its database is missing.
-    pub(super) fn is_missing_table(&self) -> bool {
-        matches!(self.code, Some(60 | 81))
-    }
-
-    /// The error for `process_batch` and `health_check`.
-    pub(super) fn running(self) -> ConnectorError {
-        self.class.error(self.message)
-    }
-
-    /// The error for `initialize`; `what` is the step that failed.
-    pub(super) fn at_start(self, what: &str) -> ConnectorError {
-        self.class.at_start(format!("{what}: {}", self.message))
-    }
+/// Whether the table or its database is missing.
+pub(super) fn is_missing_table(failure: &Failure) -> bool {
+    matches!(failure.code, Some(60 | 81))
 }
 
 /// Whether the host says that another one may do it.
@@ -152,7 +125,7 @@ pub(super) fn judged(what: &str, answer: Answer, hidden: Hidden<'_>) -> Result<A
         None if answer.status.is_success() && answer.is_whole => return Ok(answer),
         None => foreign(&answer, hidden),
     };
-    Err(Failure { class, code, message: format!("{what}: {message}") })
+    Err(Failure::new(class, format!("{what}: {message}")).with_code(code))
 }
 
 /// The code of the exception in an answer.

@@ -10,7 +10,7 @@ use futures_util::future::join;
 #[cfg(feature = "arrow")]
 use super::arrow::{Converter, Stream};
 use super::{
-    answer::{Failure, Hidden},
+    answer::{Hidden, is_missing_table},
     column::Columns,
     opened::{Opened, Target},
     row::{Made, Rows},
@@ -63,14 +63,14 @@ impl Server {
             // A user without the privilege to create tables may write to an existing one.
             (Err(Failure { code: Some(60), .. }), Some(create)) => {
                 let created = self.create(target, create, &new_table(create).await?).await;
-                created.map_err(|failure| failure.at_start(&format!("create the table {shown}")))?;
+                created.map_err(|failure| failure.context(format!("create the table {shown}")).at_start())?;
                 self.describe(target).await
             }
             (described, _) => described,
         };
-        let columns = described.map_err(|failure| failure.at_start(&format!("describe the table {shown}")))?;
+        let columns = described.map_err(|failure| failure.context(format!("describe the table {shown}")).at_start())?;
         let inserted = self.try_insert(target).await;
-        inserted.map_err(|failure| failure.at_start(&format!("insert into the table {shown}")))?;
+        inserted.map_err(|failure| failure.context(format!("insert into the table {shown}")).at_start())?;
         let misconfigured =
             |reason: String| TargetFailure::Misconfigured.at_start(format!("the table {shown}: {reason}"));
         let rows = self.rows(table, &columns, table.format);
@@ -79,7 +79,7 @@ impl Server {
         if table.format == Format::ArrowStream {
             let stream = Converter::new(table, &columns).empty_stream().map_err(misconfigured)?;
             let inserted = self.send(target, &arrow_insert(stream, &[], None), false).await;
-            inserted.map_err(|failure| failure.at_start(&format!("insert into the table {shown} as ArrowStream")))?;
+            inserted.map_err(|failure| failure.context(format!("insert into the table {shown} as ArrowStream")).at_start())?;
         }
         Ok(opened)
     }
@@ -124,25 +124,25 @@ impl Server {
         let statement = describe_statement(target.name);
         let (described, made) = join(self.query(&statement, target.hidden()), making).await;
         let described = match (described, &target.opened.new_table) {
-            (Err(failure), None) if target.by_content && failure.is_missing_table() => return target.reject(records),
-            (Err(failure), Some(columns)) if failure.is_missing_table() => {
-                match self.create_by_content(target, columns).await.map_err(Failure::running)? {
+            (Err(failure), None) if target.by_content && is_missing_table(&failure) => return target.reject(records),
+            (Err(failure), Some(columns)) if is_missing_table(&failure) => {
+                match self.create_by_content(target, columns).await? {
                     Some(described) => described,
                     None => return target.reject(records),
                 }
             }
-            (described, _) => described.map_err(Failure::running)?,
+            (described, _) => described?,
         };
         let (mut columns, mut rows) = match (known, made) {
             (Some(columns), Some(rows)) if columns.is_current(&described) => (columns, rows),
             _ => {
-                let columns = self.read(target, described).map_err(Failure::running)?;
+                let columns = self.read(target, described)?;
                 let rows = self.made(table, &columns, records);
                 (columns, rows)
             }
         };
-        if self.add_columns(target, &columns, records).await.map_err(Failure::running)? {
-            columns = self.describe(target).await.map_err(Failure::running)?;
+        if self.add_columns(target, &columns, records).await? {
+            columns = self.describe(target).await?;
             rows = self.made(table, &columns, records);
         }
         let Made { parts, records, rejected } = rows?;
@@ -207,7 +207,7 @@ impl Server {
             }
             sent => sent,
         };
-        sent.map_err(Failure::running)
+        Ok(sent?)
     }
 
     /// Inserts no rows. The statement always names the metadata columns, so that the server checks that they exist.
@@ -231,7 +231,7 @@ impl Server {
     ) -> Result<Option<String>, Failure> {
         let Some(create) = &target.table.create else { return Ok(None) };
         match self.create(target, create, columns).await {
-            Err(failure) if failure.is_missing_table() => Ok(None),
+            Err(failure) if is_missing_table(&failure) => Ok(None),
             created => {
                 created?;
                 self.query(&describe_statement(target.name), target.hidden()).await.map(Some)
@@ -248,7 +248,7 @@ impl Server {
     fn read(&self, target: Target<'_>, described: String) -> Result<Arc<Columns>, Failure> {
         let columns = Columns::read(described, target.table.setting("session_timezone").unwrap_or(&self.zone));
         let message = "the answer to DESCRIBE TABLE is not from ClickHouse; correct `url`";
-        let columns = Arc::new(columns.ok_or_else(|| Failure::of(TargetFailure::NotReady, message))?);
+        let columns = Arc::new(columns.ok_or_else(|| Failure::new(TargetFailure::NotReady, message))?);
         target.remember(&columns);
         Ok(columns)
     }

@@ -17,7 +17,7 @@ mod tests;
 use danube_sink::{config::Mapping, prelude::*};
 use danube_sink_http::{Api, Hosts};
 
-use self::{answer::Failure, opened::Opened, server::Server, table::Table};
+use self::{opened::Opened, server::Server, table::Table};
 
 /// Inserts the records of each topic into a ClickHouse table, a batch at a time.
 #[sink_connector(
@@ -83,7 +83,7 @@ impl SinkConnector for Clickhouse {
 
     async fn health_check(&self) -> ConnectorResult<()> {
         for mapping in self.topics.iter() {
-            self.server.is_writable(&mapping.own).await.map_err(Failure::running)?;
+            self.server.is_writable(&mapping.own).await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use danube_sink::{
 };
 
 use super::{
-    answer::{Failure, Hidden},
+    answer::Hidden,
     column::Columns,
     opened::Target,
     server::Server,

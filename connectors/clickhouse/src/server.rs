@@ -18,7 +18,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::{
     Clickhouse,
-    answer::{Failure, Hidden, foreign, is_unusable, judged},
+    answer::{Hidden, foreign, is_unusable, judged},
     column::Columns,
     opened::Target,
     table::{Format, Table, insert_statement},
@@ -97,11 +97,8 @@ impl Server {
                      UNION ALL SELECT concat('format ', name) FROM system.formats WHERE name = 'ArrowStream' AND is_input \
                      UNION ALL SELECT concat('time zone ', timezone())";
         let known = server.query(known, Hidden::default()).await.map_err(|failure| {
-            failure.at_start(&format!(
-                "connect to ClickHouse at {}; `url` in the configuration is its address, and \
-                 connectors/clickhouse/install-servers installs a server",
-                server.hosts.client().url()
-            ))
+            let help = "`url` in the configuration is its address, and connectors/clickhouse/install-servers installs a server";
+            failure.context(format!("connect to ClickHouse at {}; {help}", server.hosts.client().url())).at_start()
         })?;
         let has = |setting| known.lines().any(|line| line == setting);
         server.has_async_inserts = has("async_insert");
@@ -136,7 +133,7 @@ impl Server {
         let is_compressed = self.gzip.level() > 0;
         let rows = if is_compressed {
             let compressed = self.compressed(&insert.rows);
-            compressed.map_err(|error| Failure::of(TargetFailure::Busy, format!("compress rows: {error}")))?.into()
+            compressed.map_err(|error| Failure::new(TargetFailure::Busy, format!("compress rows: {error}")))?.into()
         } else {
             insert.rows.clone()
         };
@@ -153,12 +150,11 @@ impl Server {
         }
         // A successful insert has an empty answer.
         let (class, message) = foreign(&answer, hidden);
-        Err(Failure::of(class, format!("{what}: {message}")))
+        Err(Failure::new(class, format!("{what}: {message}")))
     }
 
     async fn request(&self, what: &str, request: impl Fn(&Url) -> reqwest::RequestBuilder) -> Result<Answer, Failure> {
-        let answer = self.hosts.send(what, BYTES_OF_ANSWER, request, is_unusable).await;
-        answer.map_err(|(_, message)| Failure::of(TargetFailure::Busy, message))
+        self.hosts.send(what, BYTES_OF_ANSWER, request, is_unusable).await
     }
 
     fn compressed(&self, rows: &[u8]) -> io::Result<Vec<u8>> {

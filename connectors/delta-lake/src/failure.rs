@@ -3,7 +3,7 @@
 use std::io;
 
 use TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated};
-use danube_sink::{TargetFailure, prelude::*};
+use danube_sink::prelude::*;
 use danube_sink_arrow::store::{StoreFailure, chain, without_paths};
 use deltalake::{
     DeltaTableError,
@@ -28,43 +28,20 @@ const OPTIONS: Answer = ("an unknown option, an invalid location, a store withou
 #[cfg(test)]
 pub(crate) const ANSWERS: [Answer; 10] = [KEYS, RIGHTS, GONE, LOG, AWAY, OTHERS, DATA, FEATURES, SCHEMA, OPTIONS];
 
-/// A failure of the table; its error differs at start and while running.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    class: TargetFailure,
-    message: String,
+pub(crate) fn gone(message: impl Into<String>) -> Failure {
+    Failure::new(GONE.1, message)
 }
 
-impl Failure {
-    pub(crate) fn new((_, class): Answer, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
-    }
-
-    pub(crate) fn gone(message: impl Into<String>) -> Self {
-        Self::new(GONE, message)
-    }
-
-    pub(crate) fn of_io(error: &io::Error, what: &str) -> Self {
-        Self::new(of_store(StoreFailure::of_io(error)), format!("{what}: {error}"))
-    }
-
-    pub(crate) fn features(message: impl Into<String>) -> Self {
-        Self::new(FEATURES, message)
-    }
-
-    pub(crate) fn schema(message: impl Into<String>) -> Self {
-        Self::new(SCHEMA, message)
-    }
-
-    pub(crate) fn at_start(self) -> ConnectorError {
-        self.class.at_start(self.message)
-    }
+pub(crate) fn io(error: &io::Error, what: &str) -> Failure {
+    Failure::new(of_store(StoreFailure::of_io(error)).1, format!("{what}: {error}"))
 }
 
-impl From<Failure> for ConnectorError {
-    fn from(failure: Failure) -> Self {
-        failure.class.error(failure.message)
-    }
+pub(crate) fn features(message: impl Into<String>) -> Failure {
+    Failure::new(FEATURES.1, message)
+}
+
+pub(crate) fn schema(message: impl Into<String>) -> Failure {
+    Failure::new(SCHEMA.1, message)
 }
 
 /// Classifies errors of the library.
@@ -84,7 +61,7 @@ impl<T, E: Into<DeltaTableError>> Classify<T> for Result<T, E> {
     fn classify_rows(self, what: &str) -> Result<T, Failure> {
         self.map_err(|error| match error.into() {
             error @ (DeltaTableError::Arrow { .. } | DeltaTableError::Parquet { .. }) if answer(&error) == LOG => {
-                Failure::new(DATA, format!("{what}: {}", DATA.0))
+                Failure::new(DATA.1, format!("{what}: {}", DATA.0))
             }
             error => failure(&error, what),
         })
@@ -100,7 +77,7 @@ pub(crate) fn failure(error: &DeltaTableError, what: &str) -> Failure {
         FEATURES => format!("{what}: {}; drop the feature from the table, or name another table", chain(error)),
         _ => format!("{what}: {}", without_paths(&without_partitions(&chain(error)))),
     };
-    Failure::new(answer, message)
+    Failure::new(answer.1, message)
 }
 
 /// The answer of an error of the library. Every variant is listed, so that a new one has to be classified.

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 use danube_sink::{Options, config::Mapping, prelude::*};
 
-use self::{failure::Failure, mapping::Target, schema::Registered, tables::Tables};
+use self::{mapping::Target, schema::Registered, tables::Tables};
 
 /// Appends the records of each topic to a Delta table, each batch in one commit.
 #[sink_connector(

@@ -1,11 +1,12 @@
 //! Checks the table features that writers need to support, before the first record.
 
+use danube_sink::Failure;
 use deltalake::{
     kernel::transaction::{PROTOCOL, TransactionError},
     table::state::DeltaTableState,
 };
 
-use super::failure::Failure;
+use super::failure;
 
 /// The newest protocol versions (reader, writer) that the library supports.
 const NEWEST: (i32, i32) = (3, 7);
@@ -23,7 +24,7 @@ pub(crate) fn check(table: &DeltaTableState, location: &str) -> Result<(), Failu
     let (reader, writer) = (protocol.min_reader_version(), protocol.min_writer_version());
     if reader > NEWEST.0 || writer > NEWEST.1 {
         let versions = format!("the table {location} has reader version {reader} and writer version {writer}");
-        return Err(Failure::features(format!("{versions}, newer than this connector supports; name another table")));
+        return Err(failure::features(format!("{versions}, newer than this connector supports; name another table")));
     }
     let names = match PROTOCOL.can_write_to(table) {
         Ok(()) if writer == 2 && has_invariants(table) => vec!["invariants".to_owned()],
@@ -39,7 +40,7 @@ pub(crate) fn check(table: &DeltaTableState, location: &str) -> Result<(), Failu
         7 => "drop them with ALTER TABLE … DROP FEATURE",
         _ => "upgrade it to writer version 7 with only the features that it uses",
     };
-    Err(Failure::features(format!(
+    Err(failure::features(format!(
         "the table {location} (writer version {writer}) needs features that this connector does not support: {}; {legacy}, or \
          name another table",
         names.join(", ")

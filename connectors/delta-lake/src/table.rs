@@ -28,7 +28,7 @@ use tracing::warn;
 use super::{
     columns::{check_field_names, creation_error},
     compaction::compact,
-    failure::{Classify, Failure, failure},
+    failure::{self, Classify},
     mapping::Target,
     partitions, protocol,
     schema::{Registered, add_columns},
@@ -75,7 +75,7 @@ impl Table {
         let location = DeltaTableBuilder::from_url(self.url.clone()).classify(&what)?;
         let location = location.with_storage_options(self.options.clone()).build().classify(&what)?;
         match location.verify_deltatable_existence().await.classify(&what)? {
-            false if self.existed => Err(Failure::gone(format!(
+            false if self.existed => Err(failure::gone(format!(
                 "{} no longer exists; restore it, or restart the connector to create a new one",
                 self.shown
             ))),
@@ -107,7 +107,7 @@ impl Table {
         let type_name =
             |kind: &ArrowType| DataType::try_from_arrow(kind).map_or(kind.to_string(), |kind| kind.to_string());
         let validated = target.mapped().validate(&schema, type_name);
-        validated.map_err(|reason| Failure::schema(format!("{reason}: {}", self.shown)))?;
+        validated.map_err(|reason| failure::schema(format!("{reason}: {}", self.shown)))?;
         self.commit = last_commit(&state).await.classify(&what)?;
         Ok(Some(state))
     }
@@ -115,7 +115,7 @@ impl Table {
     async fn create(&self, location: &DeltaTable, target: &Target, columns: &[ArrowColumn]) -> Result<(), Failure> {
         let what = format!("create the table {}", self.shown);
         if let Some(reason) = creation_error(columns, &target.partition_by) {
-            return Err(Failure::schema(format!("{what}: {reason}")));
+            return Err(failure::schema(format!("{what}: {reason}")));
         }
         let columns = columns.iter().map(TryIntoKernel::try_into_kernel).collect::<Result<Vec<StructField>, _>>();
         let created = CreateBuilder::new()
@@ -217,7 +217,7 @@ impl Table {
             Ok(Ok(false)) => Some(state),
             Ok(Ok(true)) => None,
             Ok(Err(error)) => {
-                let error = ConnectorError::from(failure(&error, "join small files"));
+                let error = ConnectorError::from(failure::failure(&error, "join small files"));
                 warn!(table = self.shown, error = error.report(), "small files are not joined");
                 None
             }

@@ -12,7 +12,7 @@ use danube_sink::{Group, prelude::*};
 use danube_sink_arrow::store::fill_url;
 use tokio::sync::Mutex;
 
-use super::{failure::Failure, mapping::Target, schema::Registered, table::Table};
+use super::{failure, mapping::Target, schema::Registered, table::Table};
 
 /// Tables of a batch that are written at once.
 const AT_ONCE: usize = 8;
@@ -50,7 +50,7 @@ impl Tables {
                 let root = root.unwrap_or_default();
                 if !root.contains("://") {
                     let created = fs::create_dir_all(&root);
-                    created.map_err(|error| Failure::of_io(&error, &format!("create the folder {root}")))?;
+                    created.map_err(|error| failure::io(&error, &format!("create the folder {root}")))?;
                 }
                 self.check_root(target, &root).await
             }
@@ -136,5 +136,5 @@ fn is_there(root: &str, target: &Target) -> Result<(), Failure> {
     if root.contains("://") || Path::new(root).is_dir() {
         return Ok(());
     }
-    Err(Failure::gone(format!("the folder {root} of the tables {} does not exist; restore it", target.table)))
+    Err(failure::gone(format!("the folder {root} of the tables {} does not exist; restore it", target.table)))
 }

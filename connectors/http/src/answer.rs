@@ -6,7 +6,7 @@ use std::{
 };
 
 use danube_sink::{
-    ConnectorError, ConnectorResult,
+    ConnectorResult, Failure,
     TargetFailure::{self, Busy, Misconfigured, NotReady, Unauthenticated},
 };
 use reqwest::{
@@ -82,33 +82,30 @@ impl Answer {
     /// # Errors
     /// The error of the failure's class, with the excerpt of [`words`](Self::words).
     pub fn judged(&self, what: &str) -> ConnectorResult<()> {
-        self.judged_as(usual(self.status, FilledIn::default()), what, &self.words())
+        Ok(self.judged_as(usual(self.status, FilledIn::default()), what, &self.words())?)
     }
 
     /// Checks the response with a meaning of the status, and an excerpt, that the caller chooses. A success whose body is cut
     /// off counts as no response.
     ///
     /// # Errors
-    /// The error of the failure's class. A retryable one carries the delay of [`Retry-After`].
+    /// The failure, with the status as its code and the delay of [`Retry-After`].
     ///
     /// [`Retry-After`]: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    pub fn judged_as(&self, meaning: Result<(), TargetFailure>, what: &str, excerpt: &str) -> ConnectorResult<()> {
-        let Err(failure) = meaning else {
-            let cut = || Busy.error(format!("{what} was answered {}, but the response is cut off", self.status));
-            return if self.broke_off { Err(cut()) } else { Ok(()) };
+    pub fn judged_as(&self, meaning: Result<(), TargetFailure>, what: &str, excerpt: &str) -> Result<(), Failure> {
+        let (class, message) = match meaning {
+            Ok(()) if !self.broke_off => return Ok(()),
+            Ok(()) => (Busy, format!("{what} was answered {}, but the response is cut off", self.status)),
+            Err(class) => (class, format!("{what} was answered {} {excerpt}", self.status)),
         };
-        let message = format!("{what} was answered {} {excerpt}", self.status);
-        let advice = match failure {
+        let advice = match class {
             Misconfigured if self.status.is_redirection() => "; correct the address: redirects are not followed",
-            failure => advice(failure),
+            class => advice(class),
         };
-        let message = format!("{}{advice}", message.trim_end());
-        Err(match failure.error(message) {
-            ConnectorError::Retryable { message, source, .. } => {
-                ConnectorError::Retryable { message, source, retry_after: self.retry_after() }
-            }
-            error => error,
-        })
+        let mut failure =
+            Failure::new(class, format!("{}{advice}", message.trim_end())).with_code(self.status.as_u16());
+        failure.retry_after = self.retry_after();
+        Err(failure)
     }
 
     /// The delay that the `Retry-After` header asks for, in seconds or as a date.

@@ -3,8 +3,8 @@
 use std::{error::Error as _, fmt, io, time::Duration};
 
 use danube_sink::{
-    ConnectorError, ConnectorResult, Secret,
-    TargetFailure::{self, Busy, NotReady, Refused, Unauthenticated},
+    ConnectorError, ConnectorResult, Failure, Secret,
+    TargetFailure::{Busy, NotReady, Refused, Unauthenticated},
 };
 use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, header::CONTENT_ENCODING};
 
@@ -28,9 +28,6 @@ pub struct Client {
     tokens: Option<Tokens>,
     compression: Compression,
 }
-
-/// Why a request failed: the class, and a message.
-type Failure = (TargetFailure, String);
 
 impl Client {
     pub(crate) fn new(
@@ -88,35 +85,37 @@ impl Client {
     /// values of a record.
     ///
     /// # Errors
-    /// [`ConnectorError::Retryable`] without a response; [`ConnectorError::Refused`] if the request cannot be sent as it is.
-    pub async fn send(&self, what: impl Into<String>, request: RequestBuilder) -> ConnectorResult<Answer> {
-        self.send_classified(&what.into(), request, READ).await.map_err(|(failure, message)| failure.error(message))
+    /// A failure of the class [`Busy`] without a response, [`NotReady`] if the certificate is not trusted, [`Refused`] if the request
+    /// cannot be sent as it is; or that of the token endpoint.
+    pub async fn send(&self, what: impl AsRef<str>, request: RequestBuilder) -> Result<Answer, Failure> {
+        self.send_limited(what, request, READ).await
     }
 
-    /// [`send`](Self::send) with another limit of the response body, in bytes, for an API that answers for each record; and with
-    /// the class of a failure, which has another error [at start](TargetFailure::at_start).
+    /// [`send`](Self::send) with another limit of the response body, in bytes, for an API that answers for each record.
     ///
     /// # Errors
-    /// The class of the failure, and its message.
-    pub async fn send_classified(
+    /// As of [`send`](Self::send).
+    pub async fn send_limited(
         &self,
-        what: &str,
+        what: impl AsRef<str>,
         request: RequestBuilder,
         limit: usize,
-    ) -> Result<Answer, (TargetFailure, String)> {
+    ) -> Result<Answer, Failure> {
+        let what = what.as_ref();
         let failed = |error: Error| {
-            let failure = match () {
+            let class = match () {
                 () if error.is_builder() => Refused,
                 () if is_tls_error(&error) => NotReady,
                 () => Busy,
             };
-            (failure, format!("{}{}", report(what, error), advice(failure)))
+            Failure::new(class, format!("{}{}", report(what, error), advice(class)))
         };
         let (client, request) = request.build_split();
         let request = request.map_err(failed)?;
         // Compared with the response before it is compressed.
         let plain = request.try_clone();
-        let mut request = self.compressed(request).map_err(|message| (Refused, format!("{what}: {message}")))?;
+        let mut request =
+            self.compressed(request).map_err(|error| Failure::new(Refused, format!("{what}: {error}")))?;
         let Some(tokens) = &self.tokens else {
             let response = client.execute(request).await.map_err(failed)?;
             return Ok(Answer::read(response, limit, plain, &self.secrets).await);
@@ -152,7 +151,7 @@ impl Client {
     /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Fatal`] if it refuses the
     /// credential; [`ConnectorError::Configuration`] if the path is not valid.
     pub async fn is_there(&self, path: &str) -> ConnectorResult<()> {
-        self.head(path).await?.map_err(|(failure, message)| failure.error(message))
+        Ok(self.head(path).await??)
     }
 
     /// Health check for `initialize`, like [`is_there`](Self::is_there). `help` begins the message: what is needed, and what to do.
@@ -161,23 +160,23 @@ impl Client {
     /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Initialization`] if its
     /// certificate is not trusted or it refuses the credential; [`ConnectorError::Configuration`] if the path is not valid.
     pub async fn is_there_at_start(&self, path: &str, help: &str) -> ConnectorResult<()> {
-        self.head(path).await?.map_err(|(failure, message)| failure.at_start(format!("{help}: {message}")))
+        self.head(path).await?.map_err(|failure| failure.context(help).at_start())
     }
 
     async fn head(&self, path: &str) -> ConnectorResult<Result<(), Failure>> {
         let url = behind(&self.url, path).ok().filter(|_| is_path(path));
         let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {PATH_RULE}")))?;
         let what = format!("HEAD {}{path}", self.shown.as_str().trim_end_matches('/'));
-        let answer = match self.send_classified(&what, self.request(Method::HEAD, url), READ).await {
+        let answer = match self.send(&what, self.request(Method::HEAD, url)).await {
             Ok(answer) => answer,
             Err(failure) => return Ok(Err(failure)),
         };
-        let failure = match answer.status.as_u16() {
+        let class = match answer.status.as_u16() {
             401 | 407 => Unauthenticated,
             408 | 425 | 429 | 502..=504 => Busy,
             _ => return Ok(Ok(())),
         };
-        Ok(Err((failure, format!("{what} was answered {}{}", answer.status, advice(failure)))))
+        Ok(Err(Failure::new(class, format!("{what} was answered {}{}", answer.status, advice(class)))))
     }
 }
 

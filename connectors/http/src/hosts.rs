@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use danube_sink::TargetFailure;
+use danube_sink::Failure;
 use reqwest::{RequestBuilder, Url};
 
 use super::{answer::Answer, api::is_plain, client::Client};
@@ -45,21 +45,21 @@ impl Hosts {
     /// cannot do it now, such as a replica that is read-only; within half of the client's timeout, each host is tried once.
     ///
     /// # Errors
-    /// The class and the message of the last host's failure.
+    /// The failure of the last host.
     pub async fn send(
         &self,
         what: &str,
         limit: usize,
         request: impl Fn(&Url) -> RequestBuilder,
         is_unusable: impl Fn(&Answer) -> bool,
-    ) -> Result<Answer, (TargetFailure, String)> {
+    ) -> Result<Answer, Failure> {
         let until = Instant::now() + self.client.timeout() / 2;
         let mut untried = self.urls.len();
         loop {
             let current = self.current.load(Ordering::Relaxed) % self.urls.len();
             let url = &self.urls[current];
             let shown = if current == 0 { self.client.shown_url() } else { url };
-            let answer = self.client.send_classified(&format!("{what} at {shown}"), request(url), limit).await;
+            let answer = self.client.send_limited(format!("{what} at {shown}"), request(url), limit).await;
             untried -= 1;
             if answer.as_ref().is_ok_and(|answer| !is_unusable(answer)) {
                 return answer;
@@ -85,7 +85,10 @@ impl fmt::Debug for Hosts {
 mod tests {
     use std::time::Duration;
 
-    use danube_sink::testing::{HttpReply, HttpServer};
+    use danube_sink::{
+        TargetFailure,
+        testing::{HttpReply, HttpServer},
+    };
     use reqwest::Method;
 
     use super::*;
@@ -103,7 +106,7 @@ mod tests {
         Hosts::new(client, &urls[1..].iter().map(|other| url(other)).collect::<Vec<_>>())
     }
 
-    async fn get(hosts: &Hosts) -> Result<String, (TargetFailure, String)> {
+    async fn get(hosts: &Hosts) -> Result<String, Failure> {
         let request = |url: &Url| hosts.client().request(Method::GET, url.clone());
         let answer = hosts.send("ask", 1_000, request, |answer| answer.status.as_u16() == 503).await?;
         Ok(format!("{} {}", answer.status.as_u16(), answer.text))
@@ -126,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_usable_host_the_last_answer_counts() {
         let gone = hosts(&["http://127.0.0.1:1", "http://127.0.0.1:1/other"]);
-        let (class, message) = get(&gone).await.unwrap_err();
+        let Failure { class, message, .. } = get(&gone).await.unwrap_err();
         assert!(class == TargetFailure::Busy && message.contains("ask at http://127.0.0.1:1/other"), "{message}");
         let busy = HttpServer::start(|_| HttpReply::status(503, "full")).unwrap();
         assert_eq!(get(&hosts(&[&busy.url()])).await.unwrap(), "503 full");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use danube_sink::{
-    Secret, Setting,
+    Failure, Secret, Setting,
     TargetFailure::{self, Busy, Misconfigured, NotReady, Unauthenticated},
 };
 use reqwest::{
@@ -83,8 +83,8 @@ impl Tokens {
     /// The current token, or a new one. Requests that need one at the same time wait for one answer.
     ///
     /// # Errors
-    /// The class of the failure, and its message.
-    pub(crate) async fn token(&self) -> Result<Token, (TargetFailure, String)> {
+    /// The failure of the token endpoint.
+    pub(crate) async fn token(&self) -> Result<Token, Failure> {
         let mut current = self.current.lock().await;
         if let Some(token) = &*current
             && token.renew_at.is_none_or(|at| Instant::now() < at)
@@ -100,10 +100,10 @@ impl Tokens {
         current.take_if(|token| token.header == refused.header);
     }
 
-    async fn fetch(&self) -> Result<Token, (TargetFailure, String)> {
+    async fn fetch(&self) -> Result<Token, Failure> {
         let what = format!("fetch an access token from {}", self.settings.token_url);
         let asked = Instant::now();
-        let lost = |error: reqwest::Error| (Busy, format!("{what}: {}", error.without_url()));
+        let lost = |error: reqwest::Error| Failure::new(Busy, format!("{what}: {}", error.without_url()));
         let response = self.request().send().await.map_err(lost)?;
         let status = response.status();
         let body = response.bytes().await.map_err(lost)?;
@@ -111,14 +111,15 @@ impl Tokens {
         if !status.is_success() {
             return Err(refusal(&what, status, answer));
         }
+        let unusable = |class, message: &str| Failure::new(class, format!("{what}: {message}"));
         let Some(Response { access_token: Some(token), token_type, expires_in, .. }) = answer else {
-            return Err((NotReady, format!("{what}: the response has no `access_token`; correct `token_url`")));
+            return Err(unusable(NotReady, "the response has no `access_token`; correct `token_url`"));
         };
         if token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-            return Err((Misconfigured, format!("{what}: the token is not of the type Bearer")));
+            return Err(unusable(Misconfigured, "the token is not of the type Bearer"));
         }
         let mut header = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| (NotReady, format!("{what}: the token is not valid in a header")))?;
+            .map_err(|_| unusable(NotReady, "the token is not valid in a header"))?;
         header.set_sensitive(true);
         // Nine tenths of its time, so that no request arrives with one that has expired on the way.
         let renew_at = expires_in.map(|seconds| asked + Duration::from_secs(seconds) * 9 / 10);
@@ -152,8 +153,8 @@ fn form_encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// The class and the message of a response that has no token. Of the body only the error code is shown.
-fn refusal(what: &str, status: StatusCode, answer: Option<Response>) -> (TargetFailure, String) {
+/// The failure of a response that has no token. Of the body only the error code is shown.
+fn refusal(what: &str, status: StatusCode, answer: Option<Response>) -> Failure {
     const CODES: [(&str, TargetFailure); 6] = [
         ("invalid_client", Unauthenticated),
         ("invalid_grant", Unauthenticated),
@@ -164,18 +165,18 @@ fn refusal(what: &str, status: StatusCode, answer: Option<Response>) -> (TargetF
     ];
     let code = answer.and_then(|answer| answer.error);
     let known = CODES.into_iter().find(|(known, _)| code.as_deref() == Some(known));
-    let failure = match (known, status.as_u16()) {
-        (Some((_, failure)), _) => failure,
+    let class = match (known, status.as_u16()) {
+        (Some((_, class)), _) => class,
         (None, 401 | 403) => Unauthenticated,
         (None, 408 | 425 | 429 | 500..=599) => Busy,
         (None, _) => NotReady,
     };
     let code = known.map(|(code, _)| format!(" {code}")).unwrap_or_default();
-    let advice = match failure {
+    let advice = match class {
         Unauthenticated => "; correct `client_id` or the secret, which a restart reads again",
         Misconfigured => "; correct `oauth2`",
         NotReady => "; correct `token_url`",
         _ => "",
     };
-    (failure, format!("{what} was answered {status}{code}{advice}"))
+    Failure::new(class, format!("{what} was answered {status}{code}{advice}"))
 }

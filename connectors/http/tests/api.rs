@@ -165,7 +165,7 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
         assert!(length.contains(&answer.text.len()), "{}", answer.text.len());
     }
     let request = client.request(Method::GET, client.url().clone());
-    let answer = client.send_classified("ask", request, 2 << 20).await.expect("an answer");
+    let answer = client.send_limited("ask", request, 2 << 20).await.expect("an answer");
     assert!(answer.is_whole && answer.text.len() == 1 << 20, "the caller's limit");
 }
 
@@ -198,7 +198,7 @@ async fn a_success_that_breaks_off_is_no_answer_and_one_that_is_long_is_a_succes
     for is_taken in [true, false, false, false, false, true] {
         let started = std::time::Instant::now();
         let request = client.request(Method::POST, client.url().clone());
-        let outcome = client.send("post", request).await.and_then(|answer| answer.judged("post"));
+        let outcome = async { client.send("post", request).await?.judged("post") }.await;
         match outcome {
             Ok(()) => assert!(is_taken),
             Err(error) => assert!(!is_taken && matches!(error, ConnectorError::Retryable { .. }), "{error:?}"),

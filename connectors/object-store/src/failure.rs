@@ -23,52 +23,29 @@ const OPTIONS: Answer = ("an unknown option, an invalid `url`", Misconfigured);
 #[cfg(test)]
 pub(crate) const ANSWERS: [Answer; 8] = [KEYS, RIGHTS, GONE, JOURNAL, AWAY, OTHERS, DATA, OPTIONS];
 
-/// A failure of the store; its error differs at start and while running.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    class: TargetFailure,
-    message: String,
+pub(crate) fn store(error: &Store, what: &str) -> Failure {
+    Failure::new(answer(StoreFailure::of(error)).1, format!("{what}: {}", without_paths(&chain(error))))
 }
 
-impl Failure {
-    fn new((_, class): Answer, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
-    }
-
-    pub(crate) fn of_store(error: &Store, what: &str) -> Self {
-        Self::new(answer(StoreFailure::of(error)), format!("{what}: {}", without_paths(&chain(error))))
-    }
-
-    pub(crate) fn of_io(error: &io::Error, what: &str) -> Self {
-        Self::new(answer(StoreFailure::of_io(error)), format!("{what}: {error}"))
-    }
-
-    /// A failure of encoding. The library's text may have values, so it is not shown.
-    pub(crate) fn data(what: &str) -> Self {
-        Self::new(DATA, format!("{what}: {}", DATA.0))
-    }
-
-    pub(crate) fn options(message: impl Into<String>) -> Self {
-        Self::new(OPTIONS, message)
-    }
-
-    pub(crate) fn journal(message: impl Into<String>) -> Self {
-        Self::new(JOURNAL, message)
-    }
-
-    pub(crate) fn away(message: impl Into<String>) -> Self {
-        Self::new(AWAY, message)
-    }
-
-    pub(crate) fn at_start(self) -> ConnectorError {
-        self.class.at_start(self.message)
-    }
+pub(crate) fn io(error: &io::Error, what: &str) -> Failure {
+    Failure::new(answer(StoreFailure::of_io(error)).1, format!("{what}: {error}"))
 }
 
-impl From<Failure> for ConnectorError {
-    fn from(failure: Failure) -> Self {
-        failure.class.error(failure.message)
-    }
+/// A failure of encoding. The library's text may have values, so it is not shown.
+pub(crate) fn data(what: &str) -> Failure {
+    Failure::new(DATA.1, format!("{what}: {}", DATA.0))
+}
+
+pub(crate) fn options(message: impl Into<String>) -> Failure {
+    Failure::new(OPTIONS.1, message)
+}
+
+pub(crate) fn journal(message: impl Into<String>) -> Failure {
+    Failure::new(JOURNAL.1, message)
+}
+
+pub(crate) fn away(message: impl Into<String>) -> Failure {
+    Failure::new(AWAY.1, message)
 }
 
 fn answer(failure: StoreFailure) -> Answer {

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use danube_sink::{Options, config::Mapping, prelude::*};
 
-use self::{failure::Failure, mapping::Target, store::Store, writer::Writer};
+use self::{mapping::Target, store::Store, writer::Writer};
 
 /// Writes the records of each topic into files of an object store: a file for each batch, partition and path.
 #[sink_connector(

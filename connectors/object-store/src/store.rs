@@ -19,7 +19,7 @@ use object_store::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{failure::Failure, local, path};
+use super::{failure, local, path};
 
 /// Objects beyond this size are written in parts of this size, so many at once.
 const PART: usize = 16 * 1024 * 1024;
@@ -55,7 +55,7 @@ impl Store {
         let backend = match url.split_once("://") {
             None => Backend::Folder(FilePath::new(url).to_owned()),
             Some(_) => {
-                let invalid = |error: &dyn Display| Failure::options(format!("`url` = {url:?}: {error}"));
+                let invalid = |error: &dyn Display| failure::options(format!("`url` = {url:?}: {error}"));
                 let parsed = Url::parse(url).map_err(|error| invalid(&error))?;
                 let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(&error))?;
                 match scheme {
@@ -72,7 +72,7 @@ impl Store {
     /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
         if let Backend::Folder(root) = &self.backend {
-            fs::create_dir_all(root).map_err(|error| Failure::of_io(&error, &self.what("create", "")))?;
+            fs::create_dir_all(root).map_err(|error| failure::io(&error, &self.what("create", "")))?;
         }
         self.probe().await
     }
@@ -96,7 +96,7 @@ impl Store {
             Backend::Bucket(store, prefix) => match store.head(&below(prefix, name)?).await {
                 Ok(_) => Ok(true),
                 Err(Error::NotFound { .. }) => Ok(false),
-                Err(error) => Err(Failure::of_store(&error, &self.what("find", name))),
+                Err(error) => Err(failure::store(&error, &self.what("find", name))),
             },
         }
     }
@@ -110,7 +110,7 @@ impl Store {
                 Ok((content.map(Bytes::from), Expected::Nothing))
             }
             Backend::Bucket(store, prefix) => {
-                let failure = |error| Failure::of_store(&error, &self.what("read", name));
+                let failure = |error| failure::store(&error, &self.what("read", name));
                 match store.get(&below(prefix, name)?).await {
                     Ok(found) => {
                         let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
@@ -136,7 +136,7 @@ impl Store {
                 } else {
                     in_parts(store, &path, content, attributes).await
                 };
-                written.map_err(|error| Failure::of_store(&error, &self.what("write", name)))
+                written.map_err(|error| failure::store(&error, &self.what("write", name)))
             }
         }
     }
@@ -163,7 +163,7 @@ impl Store {
             Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => put(PutMode::Overwrite).await,
             put => put,
         };
-        let put = put.map_err(|error| Failure::of_store(&error, &self.what("write", name)))?;
+        let put = put.map_err(|error| failure::store(&error, &self.what("write", name)))?;
         Ok(Expected::Version(UpdateVersion { e_tag: put.e_tag, version: put.version }))
     }
 
@@ -187,7 +187,7 @@ impl Store {
     ) -> Result<R, Failure> {
         let root = root.to_owned();
         let done = spawn_blocking(move || run(&root)).await.unwrap_or_else(|error| Err(error.into()));
-        done.map_err(|error| Failure::of_io(&error, &self.what(operation, name)))
+        done.map_err(|error| failure::io(&error, &self.what(operation, name)))
     }
 }
 
@@ -213,7 +213,7 @@ async fn in_parts(
 
 fn below(prefix: &Path, name: &str) -> Result<Path, Failure> {
     let full = path::join(prefix.as_ref(), name);
-    Path::parse(&full).map_err(|error| Failure::options(format!("name an object: {error}")))
+    Path::parse(&full).map_err(|error| failure::options(format!("name an object: {error}")))
 }
 
 /// The store of a bucket, with the credentials of the environment where the options have none.
@@ -240,9 +240,9 @@ fn bucket(
             let set = |builder: MicrosoftAzureBuilder, key, value: &str| builder.with_config(key, value);
             configured(builder, options, &["aws_", "google_"], set)?.build().map(|store| Arc::new(store) as _)
         }
-        _ => return Err(Failure::options(format!("`url` = {url:?}: write s3://, gs://, az://, or a folder"))),
+        _ => return Err(failure::options(format!("`url` = {url:?}: write s3://, gs://, az://, or a folder"))),
     };
-    store.map_err(|error| Failure::options(format!("open {url}: {error}")))
+    store.map_err(|error| failure::options(format!("open {url}: {error}")))
 }
 
 /// The builder with the options, other than those of other stores.
@@ -255,7 +255,7 @@ fn configured<B, K: FromStr<Err = Error>>(
     let own = options.iter().filter(|(name, _)| !others.iter().any(|other| name.to_lowercase().starts_with(other)));
     own.into_iter().try_fold(builder, |builder, (name, value)| {
         let key = name.to_lowercase().parse();
-        let key = key.map_err(|_| Failure::options(format!("unknown option `{name}` in `storage_options`")))?;
+        let key = key.map_err(|_| failure::options(format!("unknown option `{name}` in `storage_options`")))?;
         Ok(set(builder, key, value))
     })
 }

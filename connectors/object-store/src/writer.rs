@@ -9,7 +9,7 @@ use object_store::Attributes;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
 use super::{
-    failure::Failure,
+    failure,
     format::{Encoded, Encoder},
     journal::{Announced, AnnouncedObject, Journal, Unreadable},
     mapping::Target,
@@ -82,7 +82,7 @@ impl Writer {
             Ok(written) => written?.into_result(),
             Err(_) => {
                 let text = "the objects of a batch were not written within `write_timeout_ms`: raise it, or lower `batch_bytes`";
-                Err(Failure::away(text).into())
+                Err(failure::away(text).into())
             }
         }
     }
@@ -175,7 +175,7 @@ impl Writer {
         let Some(content) = content else { return Ok(Known { journal: Journal::default(), expected }) };
         let mut journal = Journal::parse(&content).map_err(|unreadable| {
             let what = self.store.what("read", &name);
-            Failure::journal(match unreadable {
+            failure::journal(match unreadable {
                 Unreadable::NoJournal => {
                     format!("{what}: it is damaged; restore it, or remove it and accept duplicates")
                 }
@@ -200,7 +200,7 @@ impl Writer {
         let encode = async |part: Part| {
             let encoder = Arc::clone(&self.encoder);
             let encoded = spawn_blocking(move || Ok((encoder.encode(&part.records)?, part))).await;
-            encoded.map_err(|_| Failure::data("encode records"))?
+            encoded.map_err(|_| failure::data("encode records"))?
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let encoded: Vec<_> = stream::iter(parts).map(encode).buffered(cores).try_collect().await?;

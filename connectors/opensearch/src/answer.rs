@@ -146,30 +146,6 @@ impl Cause {
     }
 }
 
-/// Why a request failed.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) class: TargetFailure,
-    /// The error for `process_batch` and `health_check`, without anything of a record.
-    error: ConnectorError,
-}
-
-impl Failure {
-    pub(crate) fn new(class: TargetFailure, message: impl Into<String>) -> Self {
-        Self { class, error: class.error(message) }
-    }
-
-    /// The error for `process_batch` and `health_check`.
-    pub(crate) fn running(self) -> ConnectorError {
-        self.error
-    }
-
-    /// The error for `initialize`; `help` begins the message.
-    pub(crate) fn at_start(self, help: &str) -> ConnectorError {
-        self.class.at_start(format!("{help}{}", self.error.report()))
-    }
-}
-
 /// Checks the answer to a request as a whole.
 ///
 /// # Errors
@@ -188,8 +164,7 @@ pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
         },
         None => (usual(answer.status, FilledIn::default()), String::new()),
     };
-    let class = meaning.err().unwrap_or(Busy);
-    answer.judged_as(meaning, what, &excerpt).map_err(|error| Failure { class, error })
+    answer.judged_as(meaning, what, &excerpt)
 }
 
 /// The meanings of the items of a successful answer.

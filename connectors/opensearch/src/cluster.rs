@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::{
     action::{Actions, probe},
-    answer::{BYTES_OF_ITEM, Failure, Meaning, PARTS, judged, meanings},
+    answer::{BYTES_OF_ITEM, Meaning, PARTS, judged, meanings},
     index::Index,
     index_template::IndexTemplate,
     name::Indexes,
@@ -69,15 +69,15 @@ impl Cluster {
     pub(crate) async fn prepare(&self, index: &Index) -> ConnectorResult<()> {
         if let Some(template) = &index.index_template {
             let body = template.body(index)?;
-            self.make_template(template, body).await.map_err(|failure| failure.at_start(""))?;
+            self.make_template(template, body).await.map_err(Failure::at_start)?;
         }
         if let Some(name) = index.pipeline.as_ref().and_then(Template::constant) {
             let exists = self.exists(&["_ingest", "pipeline", &name], true).await;
-            let exists = exists.map_err(|failure| failure.at_start(""))?;
+            let exists = exists.map_err(Failure::at_start)?;
             let missing = || format!("there is no ingest pipeline {name}: create it, or correct `pipeline`");
             exists.then_some(()).ok_or_else(|| ConnectorError::initialization(missing()))?;
         }
-        self.is_writable(index).await.map_err(|failure| failure.at_start(""))
+        self.is_writable(index).await.map_err(Failure::at_start)
     }
 
     async fn make_template(&self, template: &IndexTemplate, body: String) -> Result<(), Failure> {
@@ -131,7 +131,7 @@ impl Cluster {
         let (what, left) = ("write records", batch.deadline().saturating_duration_since(Instant::now()));
         let meanings = match self.bulk(what, body, batch.records().len(), left).await {
             Ok(meanings) => meanings,
-            Err(failure) => return batch.finish(Err(failure.running())),
+            Err(failure) => return batch.finish(Err(failure.into())),
         };
         self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
         match meanings.first() {
@@ -173,8 +173,7 @@ impl Cluster {
         request: impl Fn(&Url) -> RequestBuilder,
         limit: usize,
     ) -> Result<Answer, Failure> {
-        let answer = self.nodes.send(what, limit, request, |_| false).await;
-        answer.map_err(|(class, message)| Failure::new(class, message))
+        self.nodes.send(what, limit, request, |_| false).await
     }
 
     fn path<'c>(&'c self, method: Method, path: &'c [&str]) -> impl Fn(&Url) -> RequestBuilder + 'c {

@@ -17,11 +17,11 @@ use danube_sink::{
 };
 use danube_sink_http::{Api, Hosts, reqwest::header::AUTHORIZATION};
 
-use self::{answer::Failure, cluster::Cluster, index::Index, name::Indexes};
+use self::{cluster::Cluster, index::Index, name::Indexes};
 
 /// What is needed at start, and what to do.
 const HELP: &str = "no usable cluster: start it, or correct `url` or the credential; connectors/opensearch/install-servers \
-                    installs a server to try with: ";
+                    installs a server to try with";
 
 /// Writes the records of each topic to an index of OpenSearch or Elasticsearch: a bulk request for each batch.
 #[sink_connector(
@@ -70,7 +70,7 @@ impl SinkConnector for Opensearch {
             .metrics()
             .counter("older_versions", "Records that an index has already, in this or a newer version")?;
         let cluster = Cluster::new(client, &self.hosts, self.gzip_level, older);
-        cluster.is_there().await.map_err(|failure| failure.at_start(HELP))?;
+        cluster.is_there().await.map_err(|failure| failure.context(HELP).at_start())?;
         for mapping in self.topics.iter() {
             cluster.prepare(&mapping.own).await?;
         }
@@ -87,9 +87,9 @@ impl SinkConnector for Opensearch {
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        self.cluster.is_there().await.map_err(Failure::running)?;
+        self.cluster.is_there().await?;
         for mapping in self.topics.iter() {
-            self.cluster.is_writable(&mapping.own).await.map_err(Failure::running)?;
+            self.cluster.is_writable(&mapping.own).await?;
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Qdrant's answers: what each means for the records.
 
-use danube_sink::{ConnectorError, TargetFailure};
+use danube_sink::{Failure, TargetFailure};
 use danube_sink_http::{Answer, FilledIn, usual};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use TargetFailure::{Busy, NotReady, Refused, TooLarge};
+use TargetFailure::{NotReady, Refused, TooLarge};
 
 /// Answers whose status alone does not say what they mean: the status, how Qdrant's message begins, and the message here. Nothing of a
 /// record precedes these texts.
@@ -31,37 +31,11 @@ pub(crate) const MESSAGES: [(u16, &str, TargetFailure, &str); 11] = [
 /// Text that Qdrant puts before a message.
 const PREFIXES: [&str; 4] = ["Wrong input: ", "Bad request: ", "Rate limiting exceeded: ", "Insufficient storage: "];
 
-/// Why a request failed.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) class: TargetFailure,
-    /// The status of the answer; `None` without one.
-    pub(crate) status: Option<u16>,
-    /// The error for `process_batch` and `health_check`.
-    pub(crate) error: ConnectorError,
-}
-
 /// An answer of Qdrant.
 #[derive(Deserialize)]
 struct Envelope {
     status: Value,
     result: Option<Value>,
-}
-
-impl Failure {
-    /// The failure of a request without an answer.
-    pub(crate) fn without_answer(error: ConnectorError) -> Self {
-        Self { class: Busy, status: None, error }
-    }
-
-    pub(crate) fn new(class: TargetFailure, message: impl Into<String>) -> Self {
-        Self { class, status: None, error: class.error(message) }
-    }
-
-    /// The error for `initialize`.
-    pub(crate) fn at_start(self) -> ConnectorError {
-        self.class.at_start(self.error.report())
-    }
 }
 
 /// The result of a request, checked for an error. With `hides`, the request or the message may have values of records, which the
@@ -86,9 +60,7 @@ pub(crate) fn judged<T: DeserializeOwned>(
         None if message.is_empty() => answer.excerpt(),
         None => message.to_owned(),
     };
-    if let Err(error) = answer.judged_as(meaning, what, &excerpt) {
-        return Err(Failure { class: meaning.err().unwrap_or(Busy), status: Some(status), error });
-    }
+    answer.judged_as(meaning, what, &excerpt)?;
     let result = envelope.filter(|envelope| envelope.status == "ok").and_then(|envelope| envelope.result);
     let foreign = || Failure::new(NotReady, format!("{what}: the answer is not from Qdrant; correct `url`"));
     serde_json::from_value(result.ok_or_else(foreign)?).map_err(|_| foreign())

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    answer::{Failure, judged},
+    answer::judged,
     id::PointId,
     known::Known,
     mapping::Collection,
@@ -98,8 +98,8 @@ impl Server {
             Some(name) => {
                 let target = Target { mapping, name: &name, deadline: None };
                 // Without it, a missing collection would never be created again.
-                self.open(target).await.map_err(|failure| failure.error)?;
-                self.delete(target, &[absent_point()]).await.map_err(|failure| failure.error)
+                self.open(target).await?;
+                Ok(self.delete(target, &[absent_point()]).await?)
             }
             None => self.client.is_there("/").await,
         }
@@ -129,12 +129,12 @@ impl Server {
         let is_remembered = remembered.is_some();
         let mut known = match remembered {
             Some(known) => known,
-            None => self.open(target).await.map_err(|failure| failure.error)?,
+            None => self.open(target).await?,
         };
         let mut operations = operations(&mut batch, &known)?;
         if is_remembered && operations.iter().any(Result::is_err) {
             // The collection may have been created again with other vectors.
-            known = self.open(target).await.map_err(|failure| failure.error)?;
+            known = self.open(target).await?;
             operations = self::operations(&mut batch, &known)?;
         }
         let (points, deletes) = latest(&operations);
@@ -144,7 +144,7 @@ impl Server {
             }
             Err(failure) => {
                 self.opened.remove(name);
-                batch.finish(Err(failure.error))
+                batch.finish(Err(failure.into()))
             }
         }
     }
@@ -168,11 +168,11 @@ impl Server {
     async fn open(&self, target: Target<'_>) -> Result<Arc<Known>, Failure> {
         let Target { mapping, name, .. } = target;
         let info = match (self.describe(target).await, &mapping.create) {
-            (Err(Failure { status: Some(404), .. }), Some(create)) => {
+            (Err(Failure { code: Some(404), .. }), Some(create)) => {
                 let created = self.configure(target, "create", &[], create.body()).await;
                 // Another process may have created it meanwhile.
                 match (self.describe(target).await, created) {
-                    (Err(Failure { status: Some(404), .. }), Err(failure)) => Err(failure),
+                    (Err(Failure { code: Some(404), .. }), Err(failure)) => Err(failure),
                     (described, _) => described,
                 }
             }
@@ -201,12 +201,11 @@ impl Server {
         let request = self.request(target, Method::PUT, path, &[("wait", "true")])?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let created: Result<Value, _> = self.answer(target, what, request, target.is_by_content()).await;
-        created.map(drop).map_err(|failure| match failure {
-            Failure { class: TargetFailure::Refused, error, status } => {
-                let class = TargetFailure::Misconfigured;
-                Failure { class, error: class.error(error.report()), status }
+        created.map(drop).map_err(|mut failure| {
+            if failure.class == TargetFailure::Refused {
+                failure.class = TargetFailure::Misconfigured;
             }
-            failure => failure,
+            failure
         })
     }
 
@@ -267,7 +266,7 @@ impl Server {
         hides: bool,
     ) -> Result<T, Failure> {
         let what = target.what(what);
-        let answer = self.client.send(&what, request).await.map_err(Failure::without_answer)?;
+        let answer = self.client.send(&what, request).await?;
         let filled_in = FilledIn { path: target.is_by_content(), ..FilledIn::default() };
         judged(&what, &answer, filled_in, hides)
     }

@@ -1,12 +1,13 @@
 //! Errors that a connector returns, and how the runtime handles each.
 
+mod failure;
 mod partial;
 mod target;
 
 use std::{error::Error, fmt, time::Duration};
 
 pub(crate) use self::partial::{RecordOutcome, RejectedBy, unknown_record};
-pub use self::{partial::PartialFailure, target::TargetFailure};
+pub use self::{failure::Failure, partial::PartialFailure, target::TargetFailure};
 use crate::{
     config::{ConfigError, NoMapping},
     record::{RecordId, SinkRecord},

@@ -7,7 +7,8 @@ use super::ConnectorError;
 /// Failure class of a target, which decides what the connector does at startup and while it runs.
 ///
 /// A connector maps its target's responses (a status, an error code) to these classes once, in a table. Then every
-/// connector reacts the same way, and a systemic failure does not reject one record after another.
+/// connector reacts the same way, and a systemic failure does not reject one record after another. A [`Failure`](super::Failure) has a class
+/// and a message.
 ///
 /// | Class | At start, [`at_start`](Self::at_start) | While running, [`error`](Self::error) |
 /// |---|---|---|

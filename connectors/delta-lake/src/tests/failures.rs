@@ -16,10 +16,7 @@ use deltalake::{
 };
 use serde_json::json;
 
-use super::super::{
-    DeltaLake,
-    failure::{Classify, Failure},
-};
+use super::super::{DeltaLake, failure::Classify};
 use super::{
     TOPIC,
     common::{folder, open_s3},

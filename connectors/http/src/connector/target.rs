@@ -112,7 +112,7 @@ impl Target {
             false if batch.settings().show_payload_in_errors => answer.excerpt(),
             false => answer.words(),
         };
-        batch.finish(answer.judged_as(meaning, &what, &excerpt))
+        batch.finish(answer.judged_as(meaning, &what, &excerpt).map_err(Into::into))
     }
 
     /// The health check.

@@ -13,17 +13,17 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field as Column, TimeUnit};
 use bytes::Bytes;
-use danube_sink::SinkRecord;
+use danube_sink::{Failure, SinkRecord};
 use serde_json::{Value, json};
 
 use super::{
-    super::{failure::Failure, mapping::Compression},
+    super::{failure, mapping::Compression},
     Encoded,
     table::{Table, reject_all},
 };
 
 pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compression) -> Result<Encoded, Failure> {
-    let failed = || Failure::data("write an Avro file");
+    let failed = || failure::data("write an Avro file");
     let refused =
         |reason: &str| Encoded { content: Bytes::new(), written: Vec::new(), rejected: reject_all(records, reason) };
     let (columns, filled) = match table.columns(records) {

@@ -11,10 +11,7 @@ use danube_sink::{Fields, JsonRow, PartialFailure, prelude::*};
 use danube_sink_arrow::metadata_column;
 
 use self::table::Table;
-use super::{
-    failure::Failure,
-    mapping::{Compression, Format, Target},
-};
+use super::mapping::{Compression, Format, Target};
 
 /// Encodes the records of an object.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Parquet files.
 
 use bytes::Bytes;
-use danube_sink::SinkRecord;
+use danube_sink::{Failure, SinkRecord};
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression as Codec, GzipLevel, ZstdLevel},
@@ -9,13 +9,13 @@ use parquet::{
 };
 
 use super::{
-    super::{failure::Failure, mapping::Compression},
+    super::{failure, mapping::Compression},
     Encoded,
     table::{Table, reject_all},
 };
 
 pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compression) -> Result<Encoded, Failure> {
-    let failed = || Failure::data("write a Parquet file");
+    let failed = || failure::data("write a Parquet file");
     let (schema, columns) = match table.columns(records) {
         Ok(columns) => columns,
         Err(reason) => {

@@ -7,7 +7,7 @@ use arrow_schema::{Field as Column, Schema, SchemaRef};
 use danube_sink::{PartialFailure, TimeUnit, prelude::*};
 use danube_sink_arrow::{Columns, MappedColumns, registered_columns};
 
-use super::super::failure::Failure;
+use super::super::failure;
 
 /// Records that are converted at once.
 const ROWS: usize = 8_192;
@@ -68,7 +68,7 @@ impl Table {
     ) -> Result<(Vec<SinkRecord>, PartialFailure), Failure> {
         let (mut written, mut rejected) = (Vec::with_capacity(records.len()), PartialFailure::default());
         for part in records.chunks(ROWS) {
-            let rows = columns.rows(part).map_err(|_| Failure::data("convert records to columns"))?;
+            let rows = columns.rows(part).map_err(|_| failure::data("convert records to columns"))?;
             if rows.batch.num_rows() > 0 {
                 write(&rows.batch)?;
             }

@@ -7,7 +7,7 @@ use danube_sink::{Fields, PartialFailure, prelude::*};
 use flate2::write::GzEncoder;
 
 use super::{
-    super::{failure::Failure, mapping::Compression},
+    super::{failure, mapping::Compression},
     Encoded,
 };
 
@@ -134,6 +134,6 @@ fn encoded(
         }
         file.finish()
     })();
-    let content = content.map_err(|error: io::Error| Failure::of_io(&error, "compress a file"))?;
+    let content = content.map_err(|error: io::Error| failure::io(&error, "compress a file"))?;
     Ok(Encoded { content, written, rejected })
 }
