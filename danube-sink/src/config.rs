@@ -21,7 +21,7 @@ use private::GeneratedConnector;
 use serde::de::DeserializeOwned;
 
 #[doc(inline)]
-pub use crate::record::{Field, Metadata, MetadataColumns, NotAField, NotAPointer, Pointer, Pointers};
+pub use crate::record::{Field, Metadata, MetadataColumns, NamedFields, NotAField, NotAPointer, Pointer, Pointers};
 use crate::{credentials, filter, schema as decoders};
 
 /// The checks for the broker of the file, with its certificates and token.

@@ -94,8 +94,8 @@ pub use self::{
     cli::{Catalog, main},
     config::{
         ByteSize, ConnectorConfig, ConsumerConfig, Field, LoadConfig, LogFormat, MappingSettings, Metadata,
-        MetadataColumns, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat, Pointer,
-        Secret, Setting, SpoolSync, SubscriptionType, Token, TopicMapping, TopicMappings,
+        MetadataColumns, NamedFields, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed,
+        PayloadFormat, Pointer, Secret, Setting, SpoolSync, SubscriptionType, Token, TopicMapping, TopicMappings,
     },
     connector::SinkConnector,
     deduplication::{Deduplication, Fresh},
@@ -123,8 +123,8 @@ pub mod prelude {
     pub use crate::{
         Batch, ByteSize, ConfigMetrics, ConfigSchemas, ConnectorConfig, ConnectorError, ConnectorResult,
         ConsumerConfig, ErrorExt, Failure, Field, Fields, Group, Joined, JsonRow, Late, LoadConfig, Metadata,
-        MetadataColumns, OnNewField, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector, SinkRecord,
-        SinkRuntime, SubscriptionType, TargetFailure, Template, TimeUnit, TopicMapping, TopicMappings,
+        MetadataColumns, NamedFields, OnNewField, Parsed, PartialFailure, Pointer, Secret, Setting, SinkConnector,
+        SinkRecord, SinkRuntime, SubscriptionType, TargetFailure, Template, TimeUnit, TopicMapping, TopicMappings,
         TopicMappingsExt, Verdict, sink_connector,
     };
 }

@@ -76,6 +76,11 @@ async fn no_value_is_in_logs_metrics_states_or_reasons() {
     for (name, mapping) in [
         ("single", "path = \"/things/{/name}?ssn={/ssn}\"\nheaders = { x-note = \"{/ssn}\" }"),
         ("batch", "body = \"json_array\"\nheaders = { x-note = \"{attribute:note}\" }\nmetadata = [\"id\", \"key\"]"),
+        (
+            "envelope",
+            "body = \"json_array\"\nfields = [\"name\", \"ssn\"]\n\
+             envelope = { rows = [{ row = \"{record}\", text = \"{/name} {/ssn}\", tags = \"{/tags}\" }] }",
+        ),
         ("exclusive", "body = \"ndjson\"\nsubscription_type = \"Exclusive\""),
     ] {
         run(name, mapping).await;

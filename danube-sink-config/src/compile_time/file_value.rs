@@ -139,21 +139,17 @@ const fn type_at(keys: &'static [KeySpec], path: &[PathSegment<'_>]) -> Option<(
     let mut rest = path;
     while let [segment, behind @ ..] = rest {
         rest = behind;
+        if let (ValueType::ArrayOrTable { table, .. }, PathSegment::Key(_)) = (value_type, segment) {
+            value_type = *table;
+        }
         value_type = match (value_type, segment) {
             (ValueType::Array { of, .. }, PathSegment::Item) | (ValueType::Map { of, .. }, PathSegment::Key(_)) => *of,
             (ValueType::ArrayOrTable { items, .. }, PathSegment::Item) => *items,
-            (ValueType::ArrayOrTable { keys, .. }, PathSegment::Key(key))
-                if rest.is_empty() && find(keys, key).is_none() =>
-            {
-                return Some((ValueType::Table(keys), true));
-            }
-            (ValueType::Table(keys) | ValueType::ArrayOrTable { keys, .. }, PathSegment::Key(key)) => {
-                match find(keys, key) {
-                    Some(spec) => spec.value_type,
-                    None if rest.is_empty() => return Some((value_type, true)),
-                    None => return None,
-                }
-            }
+            (ValueType::Table(keys), PathSegment::Key(key)) => match find(keys, key) {
+                Some(spec) => spec.value_type,
+                None if rest.is_empty() => return Some((value_type, true)),
+                None => return None,
+            },
             _ => return None,
         };
     }

@@ -27,15 +27,23 @@ pub(super) fn describe(value_type: &ValueType) -> String {
         ValueType::Duration { range, .. } => ranged("A duration such as `\"10s\"`", range),
         ValueType::ByteSize { range, .. } => ranged("A size such as `\"5MiB\"`", range),
         ValueType::Secret => "A secret".to_owned(),
-        ValueType::Array { of, .. } => format!("An array; each value: {}", lower(&describe(of))),
-        ValueType::Map { of, .. } => format!("A table; each value: {}", lower(&describe(of))),
-        ValueType::ArrayOrTable { items, .. } => {
-            format!("An array; each value: {}. Or a table with such keys", lower(&describe(items)))
+        ValueType::Array { of, .. } => each("An array", of),
+        ValueType::Map { of, .. } => each("A table", of),
+        ValueType::ArrayOrTable { items, table } => {
+            let table = match table {
+                ValueType::Table(_) => "a table with such keys".to_owned(),
+                table => lower(&describe(table)),
+            };
+            format!("{}. Or {table}", each("An array", items))
         }
         ValueType::OneOf(choices) => alternatives(ConstStr::new("One of "), choices).to_string(),
         ValueType::Table(_) => "A table".to_owned(),
         ValueType::Any => "A value".to_owned(),
     }
+}
+
+fn each(what: &str, of: &ValueType) -> String {
+    if matches!(of, ValueType::Any) { what.to_owned() } else { format!("{what}; each value: {}", lower(&describe(of))) }
 }
 
 fn ranged(what: &str, range: &str) -> String {

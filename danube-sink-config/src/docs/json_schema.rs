@@ -174,8 +174,8 @@ fn of_type(value_type: &ValueType) -> Value {
         ValueType::Map { of, min, max } => {
             sized(json!({ "type": "object", "additionalProperties": of_type(of) }), "Properties", min, max)
         }
-        ValueType::ArrayOrTable { items, keys } => {
-            json!({ "anyOf": [{ "type": "array", "items": of_type(items) }, Table::of(own(keys)).into_schema()] })
+        ValueType::ArrayOrTable { items, table } => {
+            json!({ "anyOf": [{ "type": "array", "items": of_type(items) }, of_type(table)] })
         }
         ValueType::OneOf(choices) => {
             let choices = choices.iter().filter_map(|choice| match *choice {

@@ -28,9 +28,7 @@ pub(crate) fn validate(value: &Value, value_type: &ValueType) -> Diagnostics {
         }
     }
     match (&value.content, value_type) {
-        (Content::Table(table), ValueType::ArrayOrTable { keys, .. }) => {
-            validate_table(table, &TableKeys { title: NESTED_TABLE, keys, known: &[] }, &mut diagnostics);
-        }
+        (Content::Table(_), ValueType::ArrayOrTable { table, .. }) => diagnostics.append(validate(value, table)),
         (Content::Array(items), ValueType::Array { of, .. } | ValueType::ArrayOrTable { items: of, .. }) => {
             items.iter().for_each(|item| diagnostics.append(validate(item, of)));
         }

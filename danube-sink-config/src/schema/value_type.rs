@@ -104,12 +104,12 @@ pub enum ValueType {
         /// The most keys.
         max: usize,
     },
-    /// An array of values of one type, or a table with these keys.
+    /// An array of values of one type, or a table of this type.
     ArrayOrTable {
         /// The type of each value of an array.
         items: &'static ValueType,
-        /// The keys of a table.
-        keys: &'static [KeySpec],
+        /// The type of the table: `Table` or `Map`.
+        table: &'static ValueType,
     },
     /// One of these strings or integers, to the letter.
     OneOf(&'static [ValueRef<'static>]),

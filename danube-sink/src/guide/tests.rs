@@ -89,10 +89,11 @@ fn describe(command: &clap::Command, above: &str, rows: &mut Vec<String>) {
     }
 }
 
-/// The keys of a connector's own in the examples of mappings.
+/// The keys of the mappings in the examples, beside the common ones.
 #[derive(TopicMapping)]
 #[expect(dead_code, reason = "the examples are only loaded")]
-struct Own {
+struct ExampleMapping {
+    fields: Option<NamedFields>,
     metadata: MetadataColumns,
 }
 
@@ -104,7 +105,7 @@ macro_rules! example {
             #[setting(default = "got")]
             prefix: String,
             #[topic_mappings]
-            topics: TopicMappings<Own>,
+            topics: TopicMappings<ExampleMapping>,
         }
 
         #[sink_connector]

@@ -118,7 +118,8 @@ const NAMES: &[KeySpec] = &{
 };
 
 impl Setting for MetadataColumns {
-    const VALUE_TYPE: ValueType = ValueType::ArrayOrTable { items: &Metadata::VALUE_TYPE, keys: NAMES };
+    const VALUE_TYPE: ValueType =
+        ValueType::ArrayOrTable { items: &Metadata::VALUE_TYPE, table: &ValueType::Table(NAMES) };
     const DEFAULT: KeyDefault = KeyDefault::Literal("[]");
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {

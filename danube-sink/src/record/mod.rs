@@ -6,6 +6,7 @@ mod field;
 mod id;
 mod metadata;
 mod metadata_columns;
+mod named_fields;
 mod pointer;
 mod pointers;
 mod source;
@@ -24,6 +25,7 @@ pub use self::{
     id::RecordId,
     metadata::Metadata,
     metadata_columns::MetadataColumns,
+    named_fields::NamedFields,
     pointer::{NotAPointer, Pointer},
     pointers::Pointers,
 };

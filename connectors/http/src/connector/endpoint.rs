@@ -1,7 +1,5 @@
 //! The settings of a topic mapping, and the requests of a batch.
 
-use std::collections::BTreeMap;
-
 use crate::{
     Answers, FilledIn, Headers, Path,
     reqwest::{
@@ -11,11 +9,13 @@ use crate::{
 };
 use danube_sink::{config::Diagnostic, prelude::*};
 
+use super::{content::Content, envelope::Envelope};
+
 const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
-#[setting(validate = Self::has_valid_metadata)]
+#[setting(validate = Self::is_consistent)]
 pub struct Endpoint {
     /// HTTP method: `POST`, `PUT`, `PATCH` or `DELETE`, or a template for one of them, such as `{attribute:method}`.
     #[setting(default = "POST", validate = known_method)]
@@ -27,9 +27,18 @@ pub struct Endpoint {
     pub(crate) headers: Headers,
     /// Body of a request: one record as `json`, or as the `bytes` that the producer sent; or the whole batch as a
     /// `json_array`, or as `ndjson`, a line of JSON for each record.
-    body: Body,
-    /// Metadata to send with each record, which then becomes `{"payload": …, "offset": …}`. Not for `bytes`.
-    metadata: MetadataColumns,
+    pub(crate) body: Body,
+    /// Fields to send of each record: names, pointers, or `{ order_id = "/id" }` with other names. Without it, the payload. Not for
+    /// `bytes`.
+    #[setting(example = ["id", "/customer/name"])]
+    pub(crate) fields: Option<NamedFields>,
+    /// Metadata to send with each record: beside its `fields`; without these, it becomes `{"payload": …, "offset": …}`. Not for
+    /// `bytes`.
+    pub(crate) metadata: MetadataColumns,
+    /// JSON around the records: the body of a request with one record, such as `{ events = ["{record}"], source = "danube" }`. With
+    /// `json_array`, an array of `{record}` alone holds all records; otherwise the envelope is around each. Not for `bytes`.
+    #[setting(example = ["{record}"])]
+    pub(crate) envelope: Option<Envelope>,
     /// Overrides the meaning of HTTP statuses for this mapping: `answers = { accept = [409] }`. It has precedence over the
     /// connector's `answers`.
     pub(crate) answers: Answers,
@@ -57,12 +66,8 @@ pub(crate) struct Head {
 pub(crate) type Request<'t> = Group<'t, Endpoint, Head>;
 
 impl Endpoint {
-    fn has_valid_metadata(&self) -> Result<(), Diagnostic> {
-        if self.body == Body::Bytes && !self.metadata.is_empty() {
-            let help = "remove it, or choose another `body`; a header can hold it too: `x-offset = \"{offset}\"`";
-            return Err(Diagnostic::of_key("metadata", "`body = \"bytes\"` cannot carry metadata", help));
-        }
-        self.metadata.differ_from(["payload"])
+    fn is_consistent(&self) -> Result<(), Diagnostic> {
+        Content::new(self).map(drop)
     }
 
     /// The requests of a batch: one for each record, or one for all records of the same head that do not overtake others by it.
@@ -100,34 +105,6 @@ impl Endpoint {
             url: self.path.behind(base, record)?,
             headers: self.headers.fill(record)?.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         })
-    }
-
-    /// The content type and the body of a request.
-    pub(crate) fn content(batch: &mut Batch<'_, Self>) -> ConnectorResult<(&'static str, Vec<u8>)> {
-        let Self { body, metadata, .. } = batch.own();
-        let (content_type, [open, between, close]) = match body {
-            Body::Bytes => ("application/octet-stream", ["", "", ""]),
-            Body::Json => ("application/json", ["", "", ""]),
-            Body::JsonArray => ("application/json", ["[", ",", "]"]),
-            Body::Ndjson => ("application/x-ndjson", ["", "\n", "\n"]),
-        };
-        let payload = BTreeMap::from([("payload".to_owned(), Field::Payload(Pointer::default()))]);
-        let row = (!metadata.is_empty()).then(|| JsonRow::new(Some(&payload), metadata));
-        let body = batch.joined(Joined { open, between, close }, |endpoint, record, body| {
-            if endpoint.body == Body::Bytes {
-                body.extend_from_slice(record.bytes());
-                return Ok(());
-            }
-            let payload = record.as_json()?;
-            match &row {
-                Some(row) => row.write(record, body),
-                None => {
-                    body.extend_from_slice(payload.as_bytes());
-                    Ok(())
-                }
-            }
-        });
-        Ok((content_type, body?))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Sends records of Danube topics to an HTTP API: `cargo run -p danube-sink-http -- dev`
 
+mod content;
 mod endpoint;
+mod envelope;
 mod pace;
 mod target;
 #[cfg(test)]
@@ -10,8 +12,9 @@ use crate::{
     Answers, Api, Compression,
     reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
 };
+use content::Content;
 use danube_sink::{
-    config::{Diagnostic, Diagnostics},
+    config::{Diagnostic, Diagnostics, Mapping},
     prelude::*,
 };
 use endpoint::Endpoint;
@@ -53,19 +56,29 @@ pub struct HttpSink {
     #[topic_mappings]
     topics: TopicMappings<Endpoint>,
     #[state]
+    contents: TopicMappings<Content>,
+    #[state]
     target: Late<Target>,
 }
 
 #[sink_connector]
 impl SinkConnector for HttpSink {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let content = |mapping: &Mapping<Endpoint>| {
+            let content = Content::new(&mapping.own);
+            let own = content.map_err(|wrong| ConnectorError::configuration(wrong.message()))?;
+            Ok::<_, ConnectorError>(Mapping { settings: mapping.settings.clone(), own })
+        };
+        self.contents = self.topics.iter().map(content).collect::<ConnectorResult<_>>()?;
         self.target = Late::new(Target::find(self, config.write_timeout).await?);
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let options = Options { answers: &self.answers, idempotency_header: &self.idempotency_header };
-        self.target.write(self.topics.batch(records)?, &options).await
+        let batch = self.topics.batch(records)?;
+        let content = batch.state(&self.contents)?;
+        let options = Options { answers: &self.answers, idempotency_header: &self.idempotency_header, content };
+        self.target.write(batch, &options).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {

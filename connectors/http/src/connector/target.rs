@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     HttpSink,
+    content::Content,
     endpoint::{Endpoint, Head, Request},
     pace::{AdaptiveConcurrency, RateLimit},
 };
@@ -28,8 +29,9 @@ pub(crate) struct Target {
     rate_limit: Option<RateLimit>,
 }
 
-/// Settings of requests that are the same for all mappings.
+/// What requests are made with, beside the settings of the endpoint.
 pub(crate) struct Options<'o> {
+    pub(crate) content: &'o Content,
     pub(crate) answers: &'o Answers,
     pub(crate) idempotency_header: &'o HeaderName,
 }
@@ -88,15 +90,17 @@ impl Target {
             }
             return batch.finish(later.into_result());
         }
-        let (content_type, body) = Endpoint::content(&mut batch)?;
+        let body = options.content.of(&mut batch)?;
         let endpoint = batch.own();
         let key = match batch.records() {
             [record] => record.id().to_string(),
             records => RecordId::of_batch(records),
         };
         let key = HeaderValue::try_from(key).fatal("put a record's id into a header")?;
-        let defaults =
-            [(CONTENT_TYPE, HeaderValue::from_static(content_type)), (options.idempotency_header.clone(), key)];
+        let defaults = [
+            (CONTENT_TYPE, HeaderValue::from_static(options.content.content_type)),
+            (options.idempotency_header.clone(), key),
+        ];
         let mut all = HeaderMap::from_iter(defaults);
         for (name, value) in headers {
             all.insert(name, value);
