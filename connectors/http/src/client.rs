@@ -10,7 +10,7 @@ use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, hea
 
 use super::{
     answer::{Answer, READ, advice},
-    compression::Compression,
+    compression::{Compression, Encoding},
     oauth2::Tokens,
     path::{PATH_RULE, behind, is_path},
     secrets::Secrets,
@@ -26,7 +26,7 @@ pub struct Client {
     /// Masked in responses that repeat them.
     secrets: Secrets,
     tokens: Option<Tokens>,
-    compression: Compression,
+    encoding: Option<Encoding>,
 }
 
 impl Client {
@@ -37,8 +37,7 @@ impl Client {
         secrets: Secrets,
         tokens: Option<Tokens>,
     ) -> Self {
-        let compression = Compression::None;
-        Self { client, shown: url.clone(), url, timeout, secrets, tokens, compression }
+        Self { client, shown: url.clone(), url, timeout, secrets, tokens, encoding: None }
     }
 
     /// Appends a path or a query that is a secret to the address, such as that of a Slack webhook or of an Azure signature. The
@@ -57,7 +56,14 @@ impl Client {
     /// Compresses the bodies of requests.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
+        self.encoding = compression.encoding();
+        self
+    }
+
+    /// Compresses the bodies of requests with gzip, at a level from 1, the fastest, to 9, the smallest; 0 is none.
+    #[must_use]
+    pub fn with_gzip(mut self, level: u32) -> Self {
+        self.encoding = (level > 0).then(|| Encoding::Gzip(flate2::Compression::new(level)));
         self
     }
 
@@ -114,8 +120,9 @@ impl Client {
         let request = request.map_err(failed)?;
         // Compared with the response before it is compressed.
         let plain = request.try_clone();
-        let mut request =
-            self.compressed(request).map_err(|error| Failure::new(Refused, format!("{what}: {error}")))?;
+        let mut request = self
+            .compressed(request)
+            .map_err(|error| Failure::new(Refused, format!("{what}: compress the body: {error}")))?;
         let Some(tokens) = &self.tokens else {
             let response = client.execute(request).await.map_err(failed)?;
             return Ok(Answer::read(response, limit, plain, &self.secrets).await);
@@ -134,11 +141,11 @@ impl Client {
         Ok(Answer::read(response, limit, plain, &self.secrets.and(&token.value)).await)
     }
 
-    fn compressed(&self, mut request: Request) -> Result<Request, ConnectorError> {
-        if let (Some(encoding), Some(body)) = (self.compression.header(), request.body().and_then(Body::as_bytes)) {
-            let body = self.compression.apply(body)?;
+    fn compressed(&self, mut request: Request) -> io::Result<Request> {
+        if let (Some(encoding), Some(body)) = (self.encoding, request.body().and_then(Body::as_bytes)) {
+            let body = encoding.apply(body)?;
             *request.body_mut() = Some(body.into());
-            request.headers_mut().insert(CONTENT_ENCODING, encoding);
+            request.headers_mut().insert(CONTENT_ENCODING, encoding.header());
         }
         Ok(request)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use danube_sink::{ConnectorResult, ErrorExt, Setting};
+use danube_sink::Setting;
 use flate2::write::GzEncoder;
 use reqwest::header::HeaderValue;
 
@@ -18,29 +18,41 @@ pub enum Compression {
     Zstd,
 }
 
+/// How bodies are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Gzip(flate2::Compression),
+    Zstd,
+}
+
 impl Compression {
-    /// The value of the header `content-encoding`; none without compression.
-    pub fn header(self) -> Option<HeaderValue> {
+    /// The encoding, at the fastest level of gzip or the default level of Zstandard.
+    pub(crate) fn encoding(self) -> Option<Encoding> {
         match self {
             Self::None => None,
-            Self::Gzip => Some(HeaderValue::from_static("gzip")),
-            Self::Zstd => Some(HeaderValue::from_static("zstd")),
+            Self::Gzip => Some(Encoding::Gzip(flate2::Compression::fast())),
+            Self::Zstd => Some(Encoding::Zstd),
         }
     }
+}
 
-    /// Compresses a body, at the fastest level of gzip and at the default level of Zstandard.
-    ///
-    /// # Errors
-    /// A fatal error if there is no memory for it.
-    pub fn apply(self, body: &[u8]) -> ConnectorResult<Vec<u8>> {
-        self.compress(body).fatal("compress the body of a request")
+impl Encoding {
+    /// The value of the header `content-encoding`.
+    pub(crate) fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Gzip(_) => "gzip",
+            Self::Zstd => "zstd",
+        })
     }
 
-    fn compress(self, body: &[u8]) -> io::Result<Vec<u8>> {
+    /// Compresses a body.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn apply(self, body: &[u8]) -> io::Result<Vec<u8>> {
         match self {
-            Self::None => Ok(body.to_vec()),
-            Self::Gzip => {
-                let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            Self::Gzip(level) => {
+                let mut encoder = GzEncoder::new(Vec::new(), level);
                 encoder.write_all(body)?;
                 encoder.finish()
             }
@@ -59,11 +71,12 @@ mod tests {
     fn a_compressed_body_is_smaller_and_can_be_read() {
         let body = br#"{"number":1,"text":"the same words"}"#.repeat(100);
         let mut text = Vec::new();
-        let gzip = Compression::Gzip.apply(&body).unwrap();
+        let compressed = |how: Compression| how.encoding().unwrap().apply(&body).unwrap();
+        let gzip = compressed(Compression::Gzip);
         flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut text).unwrap();
-        let zstd = Compression::Zstd.apply(&body).unwrap();
+        let zstd = compressed(Compression::Zstd);
         assert_eq!((&text, zstd::decode_all(&zstd[..]).unwrap()), (&body, body.clone()));
         assert!(gzip.len() < body.len() / 10 && zstd.len() < body.len() / 10);
-        assert_eq!(Compression::None.apply(&body).unwrap(), body);
+        assert_eq!(Compression::None.encoding(), None);
     }
 }

@@ -1,21 +1,14 @@
 //! A cluster of OpenSearch or Elasticsearch, over its HTTP interface.
 
-use std::{
-    io::{self, Write},
-    time::Instant,
-};
+use std::time::Instant;
 
 use bytes::Bytes;
-use danube_sink::{TargetFailure, metrics::Counter, prelude::*};
+use danube_sink::{TargetFailure, metrics::Counter, prelude::*, schema::SchemaColumn};
 use danube_sink_http::{
     Answer, Client, Hosts,
-    reqwest::{
-        self, Method, RequestBuilder,
-        header::{CONTENT_ENCODING, CONTENT_TYPE},
-    },
+    reqwest::{self, Method, RequestBuilder, header::CONTENT_TYPE},
 };
-use flate2::{Compression, write::GzEncoder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     action::{Actions, probe},
@@ -23,17 +16,19 @@ use super::{
     index::Index,
     index_template::IndexTemplate,
     name::Indexes,
+    schema::{KnownFields, properties},
 };
 
 /// How long a node may take to accept a connection, before the next one is tried.
 const CONNECT: Duration = Duration::from_secs(3);
 /// The most bytes of an answer beside its items.
 const BYTES_OF_ANSWER: usize = 64 * 1024;
+/// The most bytes of an index template.
+const BYTES_OF_TEMPLATE: usize = 4 * 1024 * 1024;
 
 /// A cluster, by the addresses of some of its nodes.
 pub(crate) struct Cluster {
     nodes: Hosts,
-    gzip: Compression,
     /// Counts records that an index has already, in this or a newer version.
     pub(crate) older: Counter,
 }
@@ -44,8 +39,8 @@ impl Cluster {
         reqwest::Client::builder().connect_timeout(CONNECT)
     }
 
-    pub(crate) fn new(client: Client, hosts: &[Url], gzip_level: u32, older: Counter) -> Self {
-        Self { nodes: Hosts::new(client, hosts), gzip: Compression::new(gzip_level), older }
+    pub(crate) fn new(client: Client, hosts: &[Url], older: Counter) -> Self {
+        Self { nodes: Hosts::new(client, hosts), older }
     }
 
     /// Checks that the cluster answers.
@@ -66,10 +61,15 @@ impl Cluster {
     ///
     /// # Errors
     /// The error for `initialize`, with the step that failed.
-    pub(crate) async fn prepare(&self, index: &Index) -> ConnectorResult<()> {
+    pub(crate) async fn prepare(&self, index: &Index, known: &KnownFields) -> ConnectorResult<()> {
         if let Some(template) = &index.index_template {
-            let body = template.body(index)?;
-            self.make_template(template, body).await.map_err(Failure::at_start)?;
+            let body = template.body(index, known)?;
+            let exists = !template.overwrite
+                && self.exists(&["_index_template", &template.name], false).await.map_err(Failure::at_start)?;
+            match exists {
+                true => known.forget(),
+                false => self.make_template(template, body).await.map_err(Failure::at_start)?,
+            }
         }
         if let Some(name) = index.pipeline.as_ref().and_then(Template::constant) {
             let exists = self.exists(&["_ingest", "pipeline", &name], true).await;
@@ -81,14 +81,8 @@ impl Cluster {
     }
 
     async fn make_template(&self, template: &IndexTemplate, body: String) -> Result<(), Failure> {
-        let path = ["_index_template", &template.name];
-        if !template.overwrite && self.exists(&path, false).await? {
-            return Ok(());
-        }
         let what = format!("make the index template {}", template.name);
-        let request = self.path(Method::PUT, &path);
-        let request = |node: &Url| request(node).header(CONTENT_TYPE, "application/json").body(body.clone());
-        let answer = self.send(&what, request, BYTES_OF_ANSWER).await?;
+        let answer = self.put(&what, &["_index_template", &template.name], body).await?;
         match answer.status.as_u16() {
             400 => Err(Failure::new(TargetFailure::Misconfigured, format!("{what}: {}", root_cause(&answer)))),
             _ => judged(&what, &answer),
@@ -120,6 +114,68 @@ impl Cluster {
         }
     }
 
+    /// Adds the fields of the records' registered schemas that the indexes of a mapping have no types for, to these indexes and
+    /// to the index template, if the mapping says so.
+    ///
+    /// # Errors
+    /// The error of the batch.
+    pub(crate) async fn add_fields(
+        &self,
+        index: &Index,
+        known: &KnownFields,
+        records: &[SinkRecord],
+    ) -> ConnectorResult<()> {
+        let template = index.index_template.as_ref().filter(|template| template.fields_from_schema);
+        let Some(template) = template.filter(|template| template.on_new_field == OnNewField::Add) else {
+            return Ok(());
+        };
+        let missing = known.missing(records);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let indexes = index.index.pattern("*");
+        // A field that has another type in an index keeps it, and the others are added.
+        if !self.add_to(&indexes, &missing).await? {
+            for field in &missing {
+                self.add_to(&indexes, std::slice::from_ref(field)).await?;
+            }
+        }
+        self.add_to_template(&template.name, &missing).await?;
+        known.add(&missing);
+        Ok(())
+    }
+
+    /// Adds fields to existing indexes; `false` if an index has another type for one.
+    async fn add_to(&self, indexes: &str, fields: &[SchemaColumn]) -> Result<bool, Failure> {
+        let what = format!("add fields to {indexes}");
+        let body = json!({ "properties": properties(fields) }).to_string();
+        let answer = self.put(&what, &[indexes, "_mapping"], body).await?;
+        match answer.status.as_u16() {
+            400 => Ok(false),
+            // There is no index yet.
+            404 => Ok(true),
+            _ => judged(&what, &answer).map(|()| true),
+        }
+    }
+
+    async fn add_to_template(&self, name: &str, fields: &[SchemaColumn]) -> Result<(), Failure> {
+        let what = format!("add fields to the index template {name}");
+        let path = ["_index_template", name];
+        let answer = self.send(&what, &self.path(Method::GET, &path), BYTES_OF_TEMPLATE).await?;
+        judged(&what, &answer)?;
+        let unreadable = || Failure::new(TargetFailure::NotReady, format!("{what}: its answer cannot be read"));
+        let mut answer: Value = serde_json::from_str(&answer.text).map_err(|_| unreadable())?;
+        let template = answer.pointer_mut("/index_templates/0/index_template").ok_or_else(unreadable)?;
+        for (name, kind) in properties(fields) {
+            let of_field = &mut template["template"]["mappings"]["properties"][name];
+            if of_field.is_null() {
+                *of_field = kind;
+            }
+        }
+        let answer = self.put(&what, &path, template.to_string()).await?;
+        judged(&what, &answer)
+    }
+
     /// Writes the records of a batch.
     ///
     /// # Errors
@@ -143,23 +199,16 @@ impl Cluster {
     }
 
     /// Sends the body of a bulk request with so many items, and returns the meaning of each.
-    async fn bulk(&self, what: &str, mut body: Vec<u8>, items: usize, left: Duration) -> Result<Vec<Meaning>, Failure> {
-        let is_compressed = self.gzip.level() > 0;
-        if is_compressed {
-            let failed = |error| Failure::new(TargetFailure::Busy, format!("compress a request: {error}"));
-            body = self.compressed(&body).map_err(failed)?;
-        }
+    async fn bulk(&self, what: &str, body: Vec<u8>, items: usize, left: Duration) -> Result<Vec<Meaning>, Failure> {
         let body = Bytes::from(body);
         let request = |node: &Url| {
             let mut url = with_path(node, &["_bulk"]);
             // A request that the cluster finishes after it was given up would be written late.
             let timeout = format!("{}ms", left.as_millis());
             url.query_pairs_mut().append_pair("filter_path", PARTS).append_pair("timeout", &timeout);
-            let request =
-                self.nodes.client().request(Method::POST, url).timeout(left.min(self.nodes.client().timeout()));
-            let request = request.header(CONTENT_TYPE, "application/x-ndjson");
-            let request = if is_compressed { request.header(CONTENT_ENCODING, "gzip") } else { request };
-            request.body(body.clone())
+            let client = self.nodes.client();
+            let request = client.request(Method::POST, url).timeout(left.min(client.timeout()));
+            request.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone())
         };
         let answer = self.send(what, request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;
         judged(what, &answer)?;
@@ -180,10 +229,10 @@ impl Cluster {
         move |node| self.nodes.client().request(method.clone(), with_path(node, path))
     }
 
-    fn compressed(&self, body: &[u8]) -> io::Result<Vec<u8>> {
-        let mut encoder = GzEncoder::new(Vec::new(), self.gzip);
-        encoder.write_all(body)?;
-        encoder.finish()
+    async fn put(&self, what: &str, path: &[&str], body: String) -> Result<Answer, Failure> {
+        let request = self.path(Method::PUT, path);
+        let request = |node: &Url| request(node).header(CONTENT_TYPE, "application/json").body(body.clone());
+        self.send(what, request, BYTES_OF_ANSWER).await
     }
 }
 

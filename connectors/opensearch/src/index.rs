@@ -1,7 +1,5 @@
 //! The settings of a topic mapping.
 
-use std::collections::BTreeMap;
-
 use danube_sink::{
     config::{Diagnostic, Diagnostics},
     prelude::*,
@@ -36,9 +34,10 @@ pub struct Index {
     pub(crate) version_type: VersionType,
     /// Field with the operation (insert, update or delete), such as `attribute:op` or `/op`. Without it, only a tombstone deletes.
     pub(crate) operation: Option<Field>,
-    /// Fields of the document, each with the field of a record that fills it. Without it, the payload is the document.
-    #[setting(length = 1..)]
-    pub(crate) fields: Option<BTreeMap<String, Field>>,
+    /// Fields of the document: names, pointers, or `{ customer = "/customer/id" }` with other names. Without it, the payload is the
+    /// document.
+    #[setting(example = ["id", "/customer/name"])]
+    pub(crate) fields: Option<NamedFields>,
     /// Metadata to add to the document: `["offset"]`, or with other names `{ publish_time = "@timestamp" }`.
     pub(crate) metadata: MetadataColumns,
     /// Maximum number of indexes that the records may name within an hour; a record of a further one is rejected.
@@ -81,8 +80,18 @@ impl Index {
 
     /// The serializer of documents; `None` if the payload is the document.
     pub(crate) fn row(&self) -> Option<JsonRow> {
-        (self.fields.is_some() || !self.metadata.is_empty())
-            .then(|| JsonRow::new(self.fields.as_ref(), self.metadata.clone()))
+        match &self.fields {
+            Some(fields) => {
+                let fields = fields.iter().map(|(name, field)| (name, field.clone()));
+                Some(JsonRow::of_fields(fields.chain(self.metadata.fields())))
+            }
+            None => (!self.metadata.is_empty()).then(|| JsonRow::whole_with(self.metadata.fields())),
+        }
+    }
+
+    /// Whether the index template takes fields from the registered schema.
+    pub(crate) fn has_fields_from_schema(&self) -> bool {
+        self.index_template.as_ref().is_some_and(|template| template.fields_from_schema)
     }
 
     fn is_consistent(&self) -> Result<(), Diagnostics> {
@@ -97,7 +106,12 @@ impl Index {
             let help = "set `id`, without `data_stream` and `op_type = \"create\"`; or remove `version`";
             diagnostics.push(Diagnostic::of_key("version", message, help));
         }
-        let fields = self.fields.iter().flat_map(BTreeMap::keys).map(String::as_str);
+        if self.fields.is_some() && self.has_fields_from_schema() {
+            let message = "documents with chosen fields are not those of the registered schema";
+            let help = "name their types in `index_template.fields` instead of `fields_from_schema`";
+            diagnostics.push(Diagnostic::of_key("fields", message, help));
+        }
+        let fields = self.fields.iter().flat_map(NamedFields::names);
         if let Err(repeated) = self.metadata.differ_from(fields) {
             diagnostics.push(repeated);
         }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use danube_sink::{config::Diagnostic, prelude::*};
 use serde_json::{Map, Value, json};
 
-use super::index::Index;
+use super::{
+    index::Index,
+    schema::{KnownFields, metadata},
+};
 
 /// The priority of a template: above those of the built-in ones, which have 100.
 const PRIORITY: u32 = 200;
@@ -17,36 +20,32 @@ pub(crate) struct IndexTemplate {
     /// Name of the template.
     #[setting(length = 1..)]
     pub(crate) name: String,
-    /// File with the template in JSON, as `PUT /_index_template/NAME` takes it; instead of `fields`, `settings` and
+    /// File with the template in JSON, as `PUT /_index_template/NAME` takes it; instead of the fields, `settings` and
     /// `on_new_field`.
     file: Option<PathBuf>,
     /// Types of the fields: `fields = { customer = "keyword", ordered = "date" }`.
     fields: Option<BTreeMap<String, String>>,
     /// Index settings: `settings = { number_of_shards = "3" }`.
     settings: Option<BTreeMap<String, String>>,
-    /// What a field without a type does: `add` it with a type that the server guesses; `ignore` it, so that it is stored but
-    /// not searchable; or `reject` the record.
-    on_new_field: OnNewField,
+    /// Whether the fields of the registered schema, the latest version of `expected_schema_subject`, and `metadata` have types,
+    /// too; `fields` overrides them.
+    #[setting(default = false)]
+    pub(crate) fields_from_schema: bool,
+    /// What a field without a type does: `add` it with the type that the record's registered schema says, or else one that the
+    /// server guesses; `ignore` it, so that it is stored but not searchable; or `reject` the record.
+    #[setting(default = "add")]
+    pub(crate) on_new_field: OnNewField,
     /// Whether the template replaces an existing one of its name at each start.
     #[setting(default = false)]
     pub(crate) overwrite: bool,
 }
 
-/// What a field without a type does.
-#[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum OnNewField {
-    #[default]
-    Add,
-    Ignore,
-    Reject,
-}
-
 impl IndexTemplate {
-    /// The template in JSON, for the indexes of a mapping.
+    /// The template in JSON, for the indexes of a mapping and the fields of its registered schema.
     ///
     /// # Errors
     /// [`ConnectorError::Configuration`] if the file cannot be read, or is not a JSON object.
-    pub(crate) fn body(&self, index: &Index) -> ConnectorResult<String> {
+    pub(crate) fn body(&self, index: &Index, known: &KnownFields) -> ConnectorResult<String> {
         match &self.file {
             Some(file) => {
                 let shown = file.display();
@@ -57,24 +56,28 @@ impl IndexTemplate {
                 serde_json::from_str::<Map<String, Value>>(&text).map_err(|error| wrong(&error))?;
                 Ok(text)
             }
-            None => Ok(self.generated(index).to_string()),
+            None => Ok(self.generated(index, known).to_string()),
         }
     }
 
-    fn generated(&self, index: &Index) -> Value {
+    fn generated(&self, index: &Index, known: &KnownFields) -> Value {
         let dynamic = match self.on_new_field {
             OnNewField::Add => "true",
             OnNewField::Ignore => "false",
             OnNewField::Reject => "strict",
         };
         let fields = self.fields.iter().flatten().map(|(name, kind)| (name.clone(), json!({ "type": kind })));
-        let fields: Map<_, _> = fields.collect();
+        let mut properties = known.properties();
+        if self.fields_from_schema {
+            properties.extend(metadata(&index.metadata));
+        }
+        properties.extend(fields);
         let mut template = json!({
             "index_patterns": [index.index.pattern("*")],
             "priority": PRIORITY,
             "template": {
                 "settings": self.settings.iter().flatten().collect::<BTreeMap<_, _>>(),
-                "mappings": { "dynamic": dynamic, "properties": fields },
+                "mappings": { "dynamic": dynamic, "properties": properties },
             },
         });
         if index.data_stream {
@@ -84,7 +87,10 @@ impl IndexTemplate {
     }
 
     fn is_consistent(&self) -> Result<(), Diagnostic> {
-        let has_own = self.fields.is_some() || self.settings.is_some() || self.on_new_field != OnNewField::Add;
+        let has_own = self.fields.is_some()
+            || self.settings.is_some()
+            || self.fields_from_schema
+            || self.on_new_field != OnNewField::Add;
         let help = "write them into the file, or remove `file`";
         match &self.file {
             Some(_) if has_own => {

@@ -8,6 +8,7 @@ mod cluster;
 mod index;
 mod index_template;
 mod name;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use danube_sink::{
 };
 use danube_sink_http::{Api, Hosts, reqwest::header::AUTHORIZATION};
 
-use self::{cluster::Cluster, index::Index, name::Indexes};
+use self::{cluster::Cluster, index::Index, name::Indexes, schema::KnownFields};
 
 /// What is needed at start, and what to do.
 const HELP: &str = "no usable cluster: start it, or correct `url` or the credential; connectors/opensearch/install-servers \
@@ -55,6 +56,8 @@ pub struct Opensearch {
     cluster: Late<Cluster>,
     #[state]
     indexes: TopicMappings<Indexes>,
+    #[state]
+    fields: TopicMappings<KnownFields>,
 }
 
 #[sink_connector]
@@ -69,11 +72,15 @@ impl SinkConnector for Opensearch {
         let older = config
             .metrics()
             .counter("older_versions", "Records that an index has already, in this or a newer version")?;
-        let cluster = Cluster::new(client, &self.hosts, self.gzip_level, older);
+        let cluster = Cluster::new(client.with_gzip(self.gzip_level), &self.hosts, older);
         cluster.is_there().await.map_err(|failure| failure.context(HELP).at_start())?;
+        let mut fields = Vec::new();
         for mapping in self.topics.iter() {
-            cluster.prepare(&mapping.own).await?;
+            let own = KnownFields::of(mapping, &config).await?;
+            cluster.prepare(&mapping.own, &own).await?;
+            fields.push(Mapping { settings: mapping.settings.clone(), own });
         }
+        self.fields = fields.into_iter().collect();
         let empty = |mapping: &Mapping<Index>| Mapping { settings: mapping.settings.clone(), own: Indexes::default() };
         self.indexes = self.topics.iter().map(empty).collect();
         self.cluster = Late::new(cluster);
@@ -82,7 +89,8 @@ impl SinkConnector for Opensearch {
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let batch = self.topics.batch(records)?;
-        let indexes = batch.state(&self.indexes)?;
+        let (indexes, fields) = (batch.state(&self.indexes)?, batch.state(&self.fields)?);
+        self.cluster.add_fields(batch.own(), fields, batch.records()).await?;
         self.cluster.write(batch, indexes).await
     }
 

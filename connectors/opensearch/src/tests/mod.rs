@@ -9,6 +9,7 @@ mod names;
 mod pipelines;
 pub(crate) mod process;
 mod readme;
+mod schemas;
 mod scripted;
 mod settings;
 mod templates;

@@ -1,0 +1,135 @@
+//! Index templates made from the registered schema, and what new fields do.
+
+use danube_sink::{ConnectorConfig, ConnectorError, SinkConnector, dev::BrokerOptions, testing::from_toml};
+use danube_sink_tests::{Broker, Running, topic, until};
+use serde_json::{Value, json};
+
+use super::{Opensearch, Process};
+
+const FIRST: &str = r#"{"type":"object","required":["id"],"properties":{
+    "id":{"type":"integer"}, "paid":{"type":"boolean"}, "total":{"type":"number"}, "name":{"type":"string"},
+    "at":{"type":"string","format":"date-time"}, "lines":{"type":"array","items":{"type":"object","properties":{
+    "sku":{"type":"string"},"count":{"type":"integer"}}}}}}"#;
+/// With a field more.
+const SECOND: &str = r#"{"type":"object","required":["id"],"properties":{
+    "id":{"type":"integer"}, "paid":{"type":"boolean"}, "total":{"type":"number"}, "name":{"type":"string"},
+    "due":{"type":"string","format":"date"}}}"#;
+
+struct Setup {
+    server: &'static Process,
+    broker: Broker,
+    topic: String,
+    name: &'static str,
+}
+
+impl Setup {
+    async fn new(name: &'static str) -> Self {
+        let broker = Broker::embedded(BrokerOptions::default()).await;
+        Self { server: Process::shared(), broker, topic: topic(name), name }
+    }
+
+    /// A connector whose mapping has these keys for its index template.
+    fn connector(&self, keys: &str) -> (Opensearch, ConnectorConfig) {
+        let Self { server, topic, name, .. } = self;
+        let (connector, mut core) = from_toml::<Opensearch>(&format!(
+            "flush_interval_ms = 20\nretry_backoff_ms = 20\nwrite_timeout_ms = 120000\n[opensearch]\n\
+             api = {{ url = '{}', timeout = '100s' }}\n[[opensearch.topic_mappings]]\ntopic = '{topic}'\nsubscription = 's'\n\
+             index = '{name}-{{/id}}'\nid = '{{id}}'\nexpected_schema_subject = 'orders'\n\
+             metadata = {{ offset = '_offset', publish_time = 'published' }}\non_invalid_record = 'skip'\n\
+             [opensearch.topic_mappings.index_template]\nname = '{name}'\nfields_from_schema = true\n{keys}",
+            server.url(),
+        ))
+        .expect("a configuration");
+        core.danube_service_url = self.broker.url().to_owned();
+        (connector, core)
+    }
+
+    fn types(&self, index: &str) -> Value {
+        self.server.ask("GET", &format!("/{index}"), "")[index]["mappings"]["properties"].clone()
+    }
+
+    fn template(&self) -> Value {
+        let answer = self.server.ask("GET", &format!("/_index_template/{}", self.name), "");
+        answer["index_templates"][0]["index_template"]["template"].clone()
+    }
+
+    async fn holds(&self, count: usize) {
+        let indexes = format!("{}-*", self.name);
+        until("the documents", async || self.server.documents(&indexes).len() == count).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_have_the_types_of_the_registered_schema_and_new_ones_are_added() {
+    let setup = Setup::new("added").await;
+    let first = setup.broker.producer_of_schema(&setup.topic, "first", "orders", FIRST).await;
+    let (connector, core) = setup.connector("on_new_field = 'add'\nfields = { name = 'keyword' }");
+    let running = Running::start(connector, core, &setup.broker).await;
+    let order =
+        r#"{"id":1,"paid":true,"total":2.5,"name":"a","at":"2018-02-07T01:26:13.84Z","lines":[{"sku":"x","count":1}]}"#;
+    first.send(order.into(), None).await.expect("sent");
+    setup.holds(1).await;
+    let text = json!({"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}});
+    let mut expected = json!({
+        "id": {"type": "long"}, "paid": {"type": "boolean"}, "total": {"type": "double"}, "name": {"type": "keyword"},
+        "at": {"type": "date"}, "lines": {"properties": {"sku": text, "count": {"type": "long"}}},
+        "_offset": {"type": "long"}, "published": {"type": "date"}
+    });
+    assert_eq!(setup.types("added-1"), expected);
+
+    let second = setup.broker.producer_of_schema(&setup.topic, "second", "orders", SECOND).await;
+    for payload in [r#"{"id":1,"due":"2026-11-28"}"#, r#"{"id":2,"due":"2026-11-29"}"#] {
+        second.send(payload.into(), None).await.expect("sent");
+    }
+    setup.holds(3).await;
+    running.stop().await;
+    expected["due"] = json!({"type": "date"});
+    for (index, what) in [("added-1", "an existing index"), ("added-2", "a new one")] {
+        assert_eq!(setup.types(index), expected, "{what}");
+    }
+
+    // The template is there with both versions' fields; one that is changed by hand keeps its settings.
+    let mut changed = setup.template();
+    changed["mappings"]["properties"].as_object_mut().expect("fields").remove("paid");
+    changed["settings"] = json!({"index": {"number_of_replicas": "0"}});
+    let body = json!({"index_patterns": ["added-*"], "priority": 200, "template": changed}).to_string();
+    setup.server.ask("PUT", "/_index_template/added", &body);
+    let (connector, core) = setup.connector("on_new_field = 'add'");
+    let running = Running::start(connector, core, &setup.broker).await;
+    second.send(r#"{"id":3,"paid":true}"#.into(), None).await.expect("sent");
+    setup.holds(4).await;
+    running.stop().await;
+    let template = setup.template();
+    assert_eq!(template["settings"]["index"]["number_of_replicas"], "0");
+    assert_eq!(template["mappings"]["properties"], expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_field_is_ignored_or_rejects_its_record() {
+    for (name, count, dynamic) in [("ignored", 2, json!("false")), ("strictly", 1, json!("strict"))] {
+        let setup = Setup::new(name).await;
+        let first = setup.broker.producer_of_schema(&setup.topic, "first", "orders", FIRST).await;
+        let policy = if count == 2 { "ignore" } else { "reject" };
+        let (connector, core) = setup.connector(&format!("on_new_field = '{policy}'"));
+        let running = Running::start(connector, core, &setup.broker).await;
+        let second = setup.broker.producer_of_schema(&setup.topic, "second", "orders", SECOND).await;
+        second.send(r#"{"id":1,"due":"2026-11-28"}"#.into(), None).await.expect("sent");
+        first.send(r#"{"id":1}"#.into(), None).await.expect("sent");
+        setup.holds(count).await;
+        until("both settled", async || running.handle.settled() == 2).await;
+        running.stop().await;
+        let mapping = &setup.server.ask("GET", &format!("/{name}-1"), "")[&format!("{name}-1")]["mappings"];
+        assert_eq!((&mapping["dynamic"], &mapping["properties"]["due"]), (&dynamic, &Value::Null), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_with_the_name_of_metadata_and_a_missing_subject_are_errors_of_the_configuration() {
+    let setup = Setup::new("repeated").await;
+    let clash = FIRST.replace("\"paid\"", "\"published\"");
+    drop(setup.broker.producer_of_schema(&setup.topic, "first", "orders", &clash).await);
+    let (mut connector, core) = setup.connector("");
+    let error = connector.initialize(core).await.expect_err("two fields of a name");
+    assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
+    assert!(error.report().contains("`published` would be written twice"), "{error:?}");
+}
