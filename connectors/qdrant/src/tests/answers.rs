@@ -4,14 +4,24 @@ use std::time::Duration;
 
 use danube_sink::{
     ConnectorError, SinkConnector,
-    testing::{HttpReply, HttpRequest, attempt},
+    testing::{HttpReply, HttpRequest, HttpServer, attempt},
 };
 use serde_json::json;
 
-use super::{connector, initialize, records, requests::scripted, started};
+use super::{Qdrant, connector, initialize, records, requests::scripted, started};
 
 /// A value that no message may show.
 const POINT: &str = r#"{"id":1,"vector":[1,2],"payload":{"name":"s3cret words of a record"}}"#;
+
+/// The status, the message of the server, and what the error shows.
+type Row = (u16, &'static str, &'static str);
+
+/// A connector that is initialized with a scripted server.
+async fn started_with_script() -> (HttpServer, Qdrant) {
+    let server = scripted();
+    let connector = started(&server.url(), "").await;
+    (server, connector)
+}
 
 fn kind(error: &ConnectorError) -> &'static str {
     match error {
@@ -39,69 +49,70 @@ fn error(status: u16, message: &'static str) -> HttpReply {
 
 #[tokio::test]
 async fn an_answer_is_judged_by_its_status_and_its_message() {
-    for (status, message, expected, shown) in [
-        (400, "Wrong input: Vector dimension error: expected dim: 2, got 3 {body}", "refused", "number of dimensions"),
-        (400, "Wrong input: Not existing vector name error: s3cret {body}", "refused", "no vector of this name"),
-        (400, "Format error in JSON body: recursion limit exceeded {body}", "refused", "400"),
+    let answers: [(&str, &[Row]); 4] = [
         (
-            400,
-            "JSON payload (33554433 bytes) is larger than allowed (limit: 33554432 bytes).",
             "refused",
-            "max_request_size_mb",
+            &[
+                (400, "Wrong input: Vector dimension error: expected dim: 2, got 3 {body}", "number of dimensions"),
+                (400, "Wrong input: Not existing vector name error: s3cret {body}", "no vector of this name"),
+                (400, "Format error in JSON body: recursion limit exceeded {body}", "400"),
+                (
+                    400,
+                    "JSON payload (33554433 bytes) is larger than allowed (limit: 33554432 bytes).",
+                    "max_request_size_mb",
+                ),
+                (400, "JSON payload has exceeded limit (33554432 bytes).", "max_request_size_mb"),
+                (413, "plain: Request Entity Too Large {body}", "413"),
+                (422, "Validation error in JSON body: [points[0].vector.indices: must be unique] {body}", "422"),
+                // What a record says is no message of the server.
+                (400, "Wrong input: Not a thing: Bad request: Max points count limit {body}", "400"),
+            ],
         ),
-        (400, "JSON payload has exceeded limit (33554432 bytes).", "refused", "max_request_size_mb"),
-        (413, "plain: Request Entity Too Large {body}", "refused", "413"),
-        (422, "Validation error in JSON body: [points[0].vector.indices: must be unique] {body}", "refused", "422"),
         (
-            400,
-            "Bad request: Limit exceeded 101 > 100 for \"upsert limit\". Help: Reduce it.",
             "too large",
-            "fewer points in a request",
+            &[
+                (
+                    400,
+                    "Bad request: Limit exceeded 101 > 100 for \"upsert limit\". Help: Reduce it.",
+                    "fewer points in a request",
+                ),
+                (
+                    429,
+                    "Rate limiting exceeded: Write rate limit exceeded, request larger than rate limiter capacity, please try to split",
+                    "fewer points in a minute",
+                ),
+            ],
         ),
-        (400, "Bad request: Max points count limit of 100 reached!", "retryable", "allows no more points"),
-        (400, "Bad request: Max vector storage size limit of 1MB reached!", "retryable", "allows no more vectors"),
-        (400, "Bad request: Max payload storage size limit of 1MB reached!", "retryable", "allows no more payloads"),
-        (400, "Bad request: Resident memory usage is at 99% of total memory", "retryable", "allows no more memory"),
-        (401, "plain: Invalid API key or JWT {body}", "fatal", "401"),
-        (403, "Forbidden: Write access to collection c is required {body}", "retryable", "403"),
-        (403, "Storage locked: Service is locked {body}", "retryable", "403"),
-        (404, "Not found: Collection `c` doesn't exist! {body}", "retryable", "404"),
-        (405, "plain: {body}", "retryable", "405"),
-        (408, "Timeout: {body}", "retryable", "408"),
         (
-            429,
-            "Rate limiting exceeded: Write rate limit exceeded: Operation requires 9 tokens. Retry after 7s",
             "retryable",
-            "429",
+            &[
+                (400, "Bad request: Max points count limit of 100 reached!", "allows no more points"),
+                (400, "Bad request: Max vector storage size limit of 1MB reached!", "allows no more vectors"),
+                (400, "Bad request: Max payload storage size limit of 1MB reached!", "allows no more payloads"),
+                (400, "Bad request: Resident memory usage is at 99% of total memory", "allows no more memory"),
+                (403, "Forbidden: Write access to collection c is required {body}", "403"),
+                (403, "Storage locked: Service is locked {body}", "403"),
+                (404, "Not found: Collection `c` doesn't exist! {body}", "404"),
+                (405, "plain: {body}", "405"),
+                (408, "Timeout: {body}", "408"),
+                (
+                    429,
+                    "Rate limiting exceeded: Write rate limit exceeded: Operation requires 9 tokens. Retry after 7s",
+                    "429",
+                ),
+                (500, "Service internal error: Out of memory, free: 1, {body}", "500"),
+                (503, "Shard temporarily unavailable: {body}", "503"),
+                (507, "Insufficient storage: {body}", "quota"),
+                (200, "plain: <html>Log in {body}</html>", "not from Qdrant"),
+                (200, "plain: {\"status\":\"ok\",\"result\":{\"status\":\"acknowledged\"}}", "not applied in time"),
+                (200, "plain: {\"status\":\"ok\",\"result\":{\"status\":\"wait_timeout\"}}", "not applied in time"),
+            ],
         ),
-        (
-            429,
-            "Rate limiting exceeded: Write rate limit exceeded, request larger than rate limiter capacity, please try to split",
-            "too large",
-            "fewer points in a minute",
-        ),
-        (500, "Service internal error: Out of memory, free: 1, {body}", "retryable", "500"),
-        (503, "Shard temporarily unavailable: {body}", "retryable", "503"),
-        (507, "Insufficient storage: {body}", "retryable", "quota"),
-        (307, "plain: {body}", "fatal", "307"),
-        (200, "plain: <html>Log in {body}</html>", "retryable", "not from Qdrant"),
-        (
-            200,
-            "plain: {\"status\":\"ok\",\"result\":{\"status\":\"acknowledged\"}}",
-            "retryable",
-            "not applied in time",
-        ),
-        (
-            200,
-            "plain: {\"status\":\"ok\",\"result\":{\"status\":\"wait_timeout\"}}",
-            "retryable",
-            "not applied in time",
-        ),
-        // What a record says is no message of the server.
-        (400, "Wrong input: Not a thing: Bad request: Max points count limit {body}", "refused", "400"),
-    ] {
-        let server = scripted();
-        let mut connector = started(&server.url(), "").await;
+        ("fatal", &[(401, "plain: Invalid API key or JWT {body}", "401"), (307, "plain: {body}", "307")]),
+    ];
+    let answers = answers.into_iter().flat_map(|(expected, rows)| rows.iter().map(move |row| (expected, row)));
+    for (expected, &(status, message, shown)) in answers {
+        let (server, mut connector) = started_with_script().await;
         server.script([error(status, message)]);
         let failure = connector.process_batch(records([POINT])).await.expect_err(message);
         let text = failure.report();
@@ -140,8 +151,7 @@ async fn an_answer_at_start_ends_it_unless_the_server_is_busy() {
 /// What the collection was is not known any longer.
 #[tokio::test]
 async fn a_failed_write_looks_at_the_collection_again() {
-    let server = scripted();
-    let mut connector = started(&server.url(), "").await;
+    let (server, mut connector) = started_with_script().await;
     let looks = || server.requests().iter().filter(|request| request.method == "GET").count();
     connector.process_batch(records([POINT])).await.expect("the script");
     assert_eq!(looks(), 1, "at start");
@@ -167,8 +177,7 @@ async fn a_server_that_hangs_or_closes_the_connection_is_waited_for() {
 /// The log then has the error of the request, and not that the runtime cancelled the attempt.
 #[tokio::test]
 async fn a_request_ends_by_the_deadline_of_the_attempt() {
-    let server = scripted();
-    let mut connector = started(&server.url(), "").await;
+    let (server, mut connector) = started_with_script().await;
     server.script([HttpReply::never()]);
     let write = attempt(Duration::from_millis(500), connector.process_batch(records([POINT])));
     let text = write.await.expect_err("no answer").report();
