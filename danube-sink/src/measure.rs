@@ -48,6 +48,8 @@ pub struct MemoryRun {
     pub batch_size: usize,
     /// Maximum number of unacknowledged messages of a topic.
     pub window: usize,
+    /// The filter of each mapping, if any.
+    pub filter: Option<String>,
 }
 
 impl MemoryRun {
@@ -61,6 +63,7 @@ impl MemoryRun {
             subscription_type: SubscriptionType::Exclusive,
             batch_size: config().batch_size,
             window: 1_000,
+            filter: None,
         }
     }
 
@@ -99,6 +102,7 @@ impl MemoryRun {
         };
         let mut mapping = MappingSettings::new(consumer, config);
         mapping.batch_size = self.batch_size;
+        mapping.filter.clone_from(&self.filter);
         mapping
     }
 }

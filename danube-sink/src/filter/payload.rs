@@ -56,6 +56,15 @@ pub(super) fn of<'r>(
         return Ok(Box::new(CelNull));
     }
     let part = Part { wanted, values };
+    if let Some(json) = record.possible_json() {
+        // One pass for the values and for whether it is JSON.
+        let (mut deserializer, most) = (serde_json::Deserializer::from_str(json), values.get());
+        let built = part.deserialize(&mut deserializer);
+        match built.and_then(|built| deserializer.end().map(|()| built)) {
+            Ok(built) => return Ok(built),
+            Err(_) => values.set(most),
+        }
+    }
     let text = record.borrowed_json();
     let built = match text {
         Some(json) => part.deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(drop),

@@ -234,6 +234,13 @@ impl SinkRecord {
         self.decoded().content.json(self.bytes())
     }
 
+    /// The payload, if to read it to the end shows whether it is JSON.
+    #[cfg(feature = "cel")]
+    pub(crate) fn possible_json(&self) -> Option<&str> {
+        let is_decoded = self.entry().value.get().is_some();
+        if is_decoded { None } else { self.decoded().content.possible_json(self.bytes()) }
+    }
+
     /// The publish time: RFC 3339 in UTC with six decimals.
     pub(crate) fn published(&self) -> String {
         let time = i64::try_from(self.publish_time()).unwrap_or(i64::MAX);

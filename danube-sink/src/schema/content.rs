@@ -93,6 +93,13 @@ impl Content {
         std::str::from_utf8(payload).ok().filter(|_| is_json).map(str::trim_ascii)
     }
 
+    /// The payload's text, if it may be JSON, and a parser that reads it to the end finds any error although it skips values.
+    #[cfg(feature = "cel")]
+    pub(crate) fn possible_json<'p>(&self, payload: &'p [u8]) -> Option<&'p str> {
+        let is_plain = matches!(self, Self::Auto) && json::is_checked_in_passing(payload);
+        is_plain.then(|| std::str::from_utf8(payload).ok()).flatten()
+    }
+
     /// Why a payload of unknown or invalid content is not JSON.
     pub(crate) fn not_json(&self, payload: &[u8]) -> Option<Problem> {
         match self {

@@ -23,6 +23,7 @@ const FLAT: &str = "pipeline_1000_mappings_ratio";
 const ALLOCATIONS: &str = "pipeline_allocations_per_record";
 const TYPED: &str = "pipeline_json_struct_ratio";
 const TYPED_WITH_SCHEMA: &str = "pipeline_json_struct_with_schema_ratio";
+const WHERE: &str = "where_nanoseconds";
 const TASKS: &str = "tasks_8_ratio";
 const WRITE: Duration = Duration::from_millis(5);
 
@@ -37,6 +38,9 @@ pub(crate) fn all(report: &Report) {
     }
     if report.wants(&[TYPED, TYPED_WITH_SCHEMA]) {
         typed(report, &tokio);
+    }
+    if report.wants(&[WHERE]) {
+        filtered(report, &tokio);
     }
     if report.wants(&[TASKS]) {
         tasks(report, &tokio);
@@ -117,6 +121,20 @@ fn typed(report: &Report, tokio: &Runtime) {
     report.figure(TYPED, ratio(1), Goal::AtMost(1.25));
     report.figure(TYPED_WITH_SCHEMA, ratio(2), Goal::AtMost(1.7));
     report.control(TYPED, median(rounds.iter().map(|times| times[3] / times[0])));
+}
+
+/// What a comparison of a field costs a record of raw JSON that the filter keeps.
+fn filtered(report: &Report, tokio: &Runtime) {
+    let run = MemoryRun::new(records(report) / 5, ORDER);
+    let filter = Some("payload.id >= 0".to_owned());
+    let with_filter = MemoryRun { filter, ..run.clone() };
+    let round = |_| {
+        let times = [&run, &with_filter].map(|run| pipeline(tokio, OrderFormat::Typed, run));
+        report.progress(format!("into a struct: {:.0} ns a record; with a filter {:.0}", times[0], times[1]));
+        times[1] - times[0]
+    };
+    let rounds: Vec<_> = (0..=report.rounds(5, 15)).map(round).skip(1).collect();
+    report.figure(WHERE, median(rounds), Goal::AtMost(2_000.0));
 }
 
 /// Speedup of eight connector instances over one, with a target whose writes take some time.
