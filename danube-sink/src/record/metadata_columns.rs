@@ -30,7 +30,7 @@ use super::{Field, Metadata};
 pub struct MetadataColumns(Vec<(Metadata, String)>);
 
 impl MetadataColumns {
-    /// Each piece of metadata with the name that it is written under, in the order of the file, a table's in alphabetical order.
+    /// Each piece of metadata with the name that it is written under, in the order of the file.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Metadata, &str)> + Clone {
         self.0.iter().map(|(metadata, name)| (*metadata, name.as_str()))
     }
