@@ -79,7 +79,9 @@ impl Server {
         if table.format == Format::ArrowStream {
             let stream = Converter::new(table, &columns).empty_stream().map_err(misconfigured)?;
             let inserted = self.send(target, &arrow_insert(stream, &[], None), false).await;
-            inserted.map_err(|failure| failure.context(format!("insert into the table {shown} as ArrowStream")).at_start())?;
+            inserted.map_err(|failure| {
+                failure.context(format!("insert into the table {shown} as ArrowStream")).at_start()
+            })?;
         }
         Ok(opened)
     }
