@@ -6,11 +6,15 @@ use serde_json::Value;
 
 use super::{failed, folder, printed};
 
-/// The features of the package that are connectors.
+/// The features of the package that are connectors: each adds the package of its name.
 fn connectors() -> Vec<String> {
     let manifest: toml::Table = include_str!("../../Cargo.toml").parse().expect("TOML");
-    let features = manifest["features"].as_table().expect("features").keys();
-    features.filter(|name| !["all", "default"].contains(&name.as_str())).cloned().collect()
+    let features = manifest["features"].as_table().expect("features");
+    let adds_package = |name: &str, parts: &toml::Value| {
+        let package = format!("dep:danube-sink-{name}");
+        parts.as_array().is_some_and(|parts| parts.iter().any(|part| part.as_str() == Some(&package)))
+    };
+    features.iter().filter(|(name, parts)| adds_package(name, parts)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The connectors of this build.
