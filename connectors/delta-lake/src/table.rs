@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs, io,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -195,6 +196,7 @@ impl Table {
             writer.write(batch).await.classify_rows(&what)?;
             let before = state.version();
             let version = writer.flush_and_commit(&mut state).await.classify_rows(&what)?;
+            self.check_folder(version)?;
             if before != version.checked_sub(1) {
                 // Other writers may have committed records of the same producers.
                 self.deduplication.forget();
@@ -205,6 +207,24 @@ impl Table {
             self.commit = last_commit(&state).await.unwrap_or_default();
         }
         Ok((state, rejected))
+    }
+
+    /// Checks after a commit that the table is still in its folder: the library creates a folder that was moved away meanwhile, and
+    /// begins a log there that nothing can read.
+    fn check_folder(&self, version: u64) -> Result<(), Failure> {
+        let Ok(folder) = self.url.to_file_path() else { return Ok(()) };
+        let log = folder.join("_delta_log");
+        let commit = log.join(format!("{version:020}.json"));
+        let is_other = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.path() != commit);
+        let has_others = fs::read_dir(&log).is_ok_and(|mut entries| entries.any(is_other));
+        if commit.exists() && (version == 0 || has_others) {
+            return Ok(());
+        }
+        if !has_others {
+            // What it leaves would hide that the table is gone.
+            let _ = fs::remove_file(&commit).and_then(|()| fs::remove_dir(&log));
+        }
+        Err(failure::gone(format!("append to {}: the folder was moved during the commit; restore it", self.shown)))
     }
 
     /// Joins small files, if enough commits have made them. `None` if the next batch has to read the log again. A failure is in the

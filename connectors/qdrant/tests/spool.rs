@@ -47,12 +47,12 @@ async fn requests(server: &Process, records: u64, collection: &str, settings: &s
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_makes_large_requests_of_a_window_of_10() {
     let server = Process::start();
-    let settings = "batch_size = 5000\nflush_interval_ms = 3000";
+    let settings = "batch_size = 5000\nflush_interval_ms = 15000";
     let without = 500 / requests(&server, 500, "window", settings).await;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("spool-{}", std::process::id()));
     let settings = format!("{settings}\ndata_dir = '{}'", folder.display());
     let with = 10_000 / requests(&server, 10_000, "spool", &settings).await;
     println!("points a request: {without} by the window, {with} with a spool");
-    assert!(without <= 10 && with >= 2_500, "{without}, {with}");
+    assert!(without <= 10 && with >= 1_000, "{without}, {with}");
     fs::remove_dir_all(folder).expect("the spool");
 }

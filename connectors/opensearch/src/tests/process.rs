@@ -159,6 +159,8 @@ impl Process {
         if refreshed.0 == 404 {
             return Vec::new();
         }
+        // The shards of a new index start after it exists.
+        let _ = self.try_call("GET", &format!("/_cluster/health/{index}?wait_for_status=yellow&timeout=60s"), "");
         let path = format!("/{index}/_search?size=10000&version=true&filter_path=hits.hits");
         let found = self.ask("GET", &path, "");
         found["hits"]["hits"].as_array().cloned().unwrap_or_default()
