@@ -1,6 +1,7 @@
 //! A server of the tests' own: on a free port, in a temporary folder.
 
 use std::{
+    cell::RefCell,
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -159,10 +160,17 @@ impl Process {
         if refreshed.0 == 404 {
             return Vec::new();
         }
-        // The shards of a new index start after it exists.
-        let _ = self.try_call("GET", &format!("/_cluster/health/{index}?wait_for_status=yellow&timeout=60s"), "");
         let path = format!("/{index}/_search?size=10000&version=true&filter_path=hits.hits");
-        let found = self.ask("GET", &path, "");
+        let found = RefCell::new(None);
+        // The shards of a new index start after it exists.
+        let is_started = || {
+            *found.borrow_mut() = self.try_call("GET", &path, "").filter(|(status, _)| *status != 503);
+            found.borrow().is_some()
+        };
+        wait_for_server(PATIENCE, is_started, || format!("the shards of {index} do not start"));
+        let (status, answer) = found.take().unwrap_or_default();
+        assert_eq!(status, 200, "{path}: {answer}");
+        let found: Value = serde_json::from_str(&answer).expect("JSON");
         found["hits"]["hits"].as_array().cloned().unwrap_or_default()
     }
 
