@@ -26,8 +26,8 @@
 //! ```
 //!
 //! [`MappedColumns`] is for a mapping that names columns: it gives the schema of a new table, validates an existing one, and fills
-//! the columns. [`registered_columns`] makes columns of a topic's registered schema. The feature `store` adds [`store`], for connectors that write
-//! files into object stores.
+//! the columns. [`registered_columns`] makes columns of a topic's registered schema. The feature `store` adds the module `store`, for
+//! connectors that write files into object stores.
 //!
 //! # What a column takes
 //!
