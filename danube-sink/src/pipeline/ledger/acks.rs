@@ -57,14 +57,15 @@ impl DeliveryLedger {
         if !self.is_current(offset, epoch) {
             return false;
         }
-        let ack_timeout = self.ack_timeout;
+        let ack_timeout = self.ack_timeout_millis;
         let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
         slot.state = State::Acked;
-        let age = Duration::from_millis(moment.millis.wrapping_sub(slot.at).into());
+        let age = moment.millis.wrapping_sub(slot.at);
         slot.in_doubt |= age > ack_timeout / 2;
         let is_certain = !slot.in_doubt;
         if age > ack_timeout / 5 * 4 {
-            let due = moment.now + (ack_timeout + backoff_of(slot.deliveries) + LATENESS).saturating_sub(age);
+            let wait = Duration::from_millis(ack_timeout.saturating_sub(age).into());
+            let due = moment.now + wait + backoff_of(slot.deliveries) + LATENESS;
             self.redelivery_due = self.redelivery_due.max(Some(due));
         }
         self.counts.sent -= 1;

@@ -70,6 +70,8 @@ const EMPTY: Slot =
 #[derive(Debug)]
 pub(crate) struct DeliveryLedger {
     ack_timeout: Duration,
+    /// The same in milliseconds, to compare ages with.
+    ack_timeout_millis: u32,
     started: Instant,
     /// The offset of the first slot.
     first: u64,
@@ -123,6 +125,7 @@ impl DeliveryLedger {
     pub(crate) fn new(ack_timeout: Duration) -> Self {
         Self {
             ack_timeout,
+            ack_timeout_millis: u32::try_from(ack_timeout.as_millis()).unwrap_or(u32::MAX),
             started: Instant::now(),
             first: 0,
             slots: VecDeque::new(),
@@ -287,9 +290,9 @@ impl DeliveryLedger {
             return None;
         }
         let (at, attachment, is_attached) = (moment.millis, self.attachment, self.attached.is_some());
-        let late = self.ack_timeout / 2;
+        let late = self.ack_timeout_millis / 2;
         let slot = self.slot(token.offset).filter(|slot| slot.state == State::InHand)?;
-        let age = Duration::from_millis(at.wrapping_sub(slot.at).into());
+        let age = at.wrapping_sub(slot.at);
         slot.in_doubt = slot.deliveries > 1 || age > late;
         if is_attached && slot.attachment == attachment {
             slot.state = State::Settled;
@@ -300,7 +303,7 @@ impl DeliveryLedger {
         }
         self.counts.in_hand -= 1;
         self.last_settled = Some(moment.now);
-        Some(age)
+        Some(Duration::from_millis(age.into()))
     }
 
     /// Gives a message of the epoch back to the broker. Whether the broker will redeliver it.
