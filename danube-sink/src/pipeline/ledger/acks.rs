@@ -64,8 +64,8 @@ impl DeliveryLedger {
         slot.in_doubt |= age > ack_timeout / 2;
         let is_certain = !slot.in_doubt;
         if age > ack_timeout / 5 * 4 {
-            let wait = Duration::from_millis(ack_timeout.saturating_sub(age).into());
-            let due = moment.now + wait + backoff_of(slot.deliveries) + LATENESS;
+            let [ack_timeout, age] = [ack_timeout, age].map(|millis| Duration::from_millis(millis.into()));
+            let due = moment.now + (ack_timeout + backoff_of(slot.deliveries) + LATENESS).saturating_sub(age);
             self.redelivery_due = self.redelivery_due.max(Some(due));
         }
         self.counts.sent -= 1;
