@@ -90,6 +90,7 @@ impl Ledger {
     }
 
     /// The filter of the mapping keeps these messages, and no others.
+    #[cfg(feature = "cel")]
     pub(super) fn filters(&self, keeps: fn(usize) -> bool) {
         self.book().keeps = Some(keeps);
     }
