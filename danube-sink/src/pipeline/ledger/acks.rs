@@ -57,7 +57,7 @@ impl DeliveryLedger {
         if !self.is_current(offset, epoch) {
             return false;
         }
-        let ack_timeout = self.ack_timeout_millis;
+        let ack_timeout = self.ack_timeout;
         let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
         slot.state = State::Acked;
         let age = moment.millis.wrapping_sub(slot.at);
@@ -92,7 +92,7 @@ impl DeliveryLedger {
 
     /// How long an acknowledgement stays in doubt: by then the broker has redelivered what it was about to.
     pub(super) fn longest_doubt(&self) -> Duration {
-        2 * (self.ack_timeout + REDELIVERY_BACKOFF)
+        2 * (Duration::from_millis(self.ack_timeout.into()) + REDELIVERY_BACKOFF)
     }
 
     /// Restarts the wait for redeliveries: nothing was read since the attach.

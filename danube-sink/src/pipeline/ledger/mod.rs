@@ -69,9 +69,8 @@ const EMPTY: Slot =
 /// The delivery ledger of one partition.
 #[derive(Debug)]
 pub(crate) struct DeliveryLedger {
-    ack_timeout: Duration,
-    /// The same in milliseconds, to compare ages with.
-    ack_timeout_millis: u32,
+    /// In milliseconds, as ages are.
+    ack_timeout: u32,
     started: Instant,
     /// The offset of the first slot.
     first: u64,
@@ -124,8 +123,7 @@ pub(crate) struct Moment {
 impl DeliveryLedger {
     pub(crate) fn new(ack_timeout: Duration) -> Self {
         Self {
-            ack_timeout,
-            ack_timeout_millis: u32::try_from(ack_timeout.as_millis()).unwrap_or(u32::MAX),
+            ack_timeout: u32::try_from(ack_timeout.as_millis()).unwrap_or(u32::MAX),
             started: Instant::now(),
             first: 0,
             slots: VecDeque::new(),
@@ -290,7 +288,7 @@ impl DeliveryLedger {
             return None;
         }
         let (at, attachment, is_attached) = (moment.millis, self.attachment, self.attached.is_some());
-        let late = self.ack_timeout_millis / 2;
+        let late = self.ack_timeout / 2;
         let slot = self.slot(token.offset).filter(|slot| slot.state == State::InHand)?;
         let age = at.wrapping_sub(slot.at);
         slot.in_doubt = slot.deliveries > 1 || age > late;
