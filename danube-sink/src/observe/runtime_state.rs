@@ -55,15 +55,30 @@ impl BufferedBytes {
     }
 }
 
+/// Why something does not work now, if it does not.
+#[derive(Debug, Default)]
+struct Reason(Mutex<Option<String>>);
+
+impl Reason {
+    /// Sets the reason, and returns the one before.
+    fn replace(&self, reason: Option<String>) -> Option<String> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), reason)
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct RuntimeState {
     connector: String,
     started: SystemTime,
     phase: Mutex<Phase>,
     /// Why the last attempt of the connector's `initialize` failed.
-    start_failure: Mutex<Option<String>>,
+    start_failure: Reason,
     /// Why records in the spool are not delivered.
-    spool_failure: Mutex<Option<String>>,
+    spool_failure: Reason,
     mappings: Mutex<BTreeMap<SubscriptionKey, Arc<Mapping>>>,
     pub(super) shared: Arc<Shared>,
     pub(super) buffered: BufferedBytes,
@@ -77,8 +92,8 @@ impl RuntimeState {
             connector: connector.to_owned(),
             started: SystemTime::now(),
             phase: Mutex::new(Phase::Starting),
-            start_failure: Mutex::default(),
-            spool_failure: Mutex::default(),
+            start_failure: Reason::default(),
+            spool_failure: Reason::default(),
             mappings: Mutex::default(),
             shared: Arc::default(),
             buffered: BufferedBytes::default(),
@@ -92,22 +107,13 @@ impl RuntimeState {
     }
 
     pub(super) fn start_failed(&self, reason: Option<String>) {
-        *self.start_failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
-    }
-
-    fn start_failure(&self) -> Option<String> {
-        self.start_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.start_failure.replace(reason);
     }
 
     pub(super) fn spool_failed(&self, reason: Option<String>) {
-        let before = std::mem::replace(&mut *self.spool_failure.lock().unwrap_or_else(PoisonError::into_inner), reason);
-        if before.is_some() {
+        if self.spool_failure.replace(reason).is_some() {
             self.shared.changed.notify_waiters();
         }
-    }
-
-    fn spool_failure(&self) -> Option<String> {
-        self.spool_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The mapping with this key, created at the first call.
@@ -123,7 +129,7 @@ impl RuntimeState {
 
     pub(super) fn is_ready(&self) -> bool {
         self.phase() == Phase::Running
-            && self.spool_failure().is_none()
+            && self.spool_failure.get().is_none()
             && self.locked().values().all(|mapping| mapping.is_ready())
     }
 
@@ -161,8 +167,8 @@ impl RuntimeState {
             "connector": self.connector,
             "ready": self.is_ready(),
             "phase": self.phase().name(),
-            "start_failure": self.start_failure(),
-            "spool_failure": self.spool_failure(),
+            "start_failure": self.start_failure.get(),
+            "spool_failure": self.spool_failure.get(),
             "subscriptions": subscriptions,
         })
     }
@@ -175,8 +181,8 @@ impl RuntimeState {
             "version": env!("CARGO_PKG_VERSION"),
             "started_unix_seconds": unix_seconds(self.started),
             "phase": self.phase().name(),
-            "start_failure": self.start_failure(),
-            "spool_failure": self.spool_failure(),
+            "start_failure": self.start_failure.get(),
+            "spool_failure": self.spool_failure.get(),
             "ready": self.is_ready(),
             "stuck": self.stuck(),
             "buffered_bytes": self.buffered.get(),
