@@ -7,15 +7,14 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Mutex,
-    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use super::{INSTALL, conditional, python::python, tools};
+use crate::until;
 
 const BUCKET: &str = "lake";
-const PATIENCE: Duration = Duration::from_secs(120);
 /// What Azurite's public documentation has for everyone.
 const ACCOUNT: &str = "devstoreaccount1";
 const ACCOUNT_KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
@@ -106,11 +105,7 @@ impl Server {
     pub async fn start_again(&self) {
         let process = self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(INSTALL);
         *self.process.lock().expect("no panic") = Some(process);
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(started.elapsed() < PATIENCE, "the server does not listen");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("the server listens", async || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).await;
     }
 
     fn command(&self) -> Command {

@@ -114,13 +114,13 @@ async fn a_new_field_is_left_out_until_the_table_has_its_column() {
     bench.write(&[payload, payload]).await.unwrap();
     report!(bench.write(&[r#"{"note":"a"}"#]).await, Partial);
     bench.sql.batch_execute("ALTER TABLE rows ADD note text").await.unwrap();
-    let noted = async {
-        while bench.rows("SELECT id FROM rows WHERE note = 'a'").await.is_empty() {
-            bench.write(&[payload]).await.unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+    let bench = tokio::sync::Mutex::new(bench);
+    let is_noted = async || {
+        let mut bench = bench.lock().await;
+        bench.write(&[payload]).await.unwrap();
+        !bench.rows("SELECT id FROM rows WHERE note = 'a'").await.is_empty()
     };
-    danube_sink_tests::within("the field is written", noted).await;
+    danube_sink_tests::until("the field is written", is_noted).await;
 }
 
 #[tokio::test]
