@@ -54,11 +54,8 @@ pub struct DeltaLake {
     /// The topics to read, and the table for each.
     #[topic_mappings(subscription_type = "Exclusive", batch_size = 10_000, flush_interval_ms = 5_000)]
     topics: TopicMappings<Target>,
-    /// The registered schema of each mapping that asks for it.
     #[state]
-    registered: TopicMappings<Registered>,
-    #[state]
-    tables: Late<Tables>,
+    tables: TopicMappings<Tables>,
 }
 
 impl DeltaLake {
@@ -85,27 +82,25 @@ impl DeltaLake {
 #[sink_connector]
 impl SinkConnector for DeltaLake {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        let tables = Tables::new(self.options());
-        let mut registered = Vec::new();
+        let mut tables = Vec::new();
         for mapping in &self.topics {
-            let own = Registered::of(mapping, &config).await?;
-            tables.prepare(&mapping.own, &own).await.map_err(Failure::at_start)?;
-            registered.push(Mapping { settings: mapping.settings.clone(), own });
+            let registered = Registered::of(mapping, &config).await?;
+            let own = Tables::new(self.options(), registered, &mapping.own);
+            own.prepare(&mapping.own).await.map_err(Failure::at_start)?;
+            tables.push(Mapping { settings: mapping.settings.clone(), own });
         }
-        self.registered = registered.into_iter().collect();
-        self.tables = Late::new(tables);
+        self.tables = tables.into_iter().collect();
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
         let batch = self.topics.batch(records)?;
-        let registered = batch.state(&self.registered)?;
-        self.tables.write(batch, registered).await
+        batch.state(&self.tables)?.write(batch).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        for Mapping { own: target, .. } in &self.topics {
-            self.tables.check(target).await?;
+        for Mapping { settings, own: target } in &self.topics {
+            self.tables.for_record(&settings.consumer)?.check(target).await?;
         }
         Ok(())
     }

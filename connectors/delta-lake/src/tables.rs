@@ -1,14 +1,8 @@
-//! The tables of the connector, by location, and batches that are for several of them.
+//! The tables of a mapping, by location, and batches that are for several of them.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::Path,
-    sync::{Arc, Mutex as Lock, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, fs, path::Path, sync::Arc, time::Duration};
 
-use danube_sink::{Group, prelude::*};
+use danube_sink::{Group, Recent, prelude::*};
 use danube_sink_arrow::store::fill_url;
 use tokio::sync::Mutex;
 
@@ -17,35 +11,24 @@ use super::{failure, mapping::Target, schema::Registered, table::Table};
 /// Tables of a batch that are written at once.
 const AT_ONCE: usize = 8;
 
-/// The tables of the connector.
+/// The tables of a mapping: the one that it names, or those that its records choose.
 pub(crate) struct Tables {
     /// Options of the store.
     options: HashMap<String, String>,
-    opened: Lock<Opened>,
-}
-
-/// The known tables. Of those that records choose, the least recently used is forgotten first.
-#[derive(Default)]
-struct Opened {
-    by_location: HashMap<String, Entry>,
-    uses: u64,
-}
-
-struct Entry {
-    table: Arc<Mutex<Table>>,
-    /// The number of the last use; `None` for a table that a mapping names.
-    used: Option<u64>,
+    registered: Registered,
+    /// By location.
+    opened: Recent<Mutex<Table>>,
 }
 
 impl Tables {
-    pub(crate) fn new(options: HashMap<String, String>) -> Self {
-        Self { options, opened: Lock::default() }
+    pub(crate) fn new(options: HashMap<String, String>, registered: Registered, target: &Target) -> Self {
+        Self { options, registered, opened: Recent::new(target.max_open_tables) }
     }
 
-    /// Opens the table that a mapping names, or checks the folder or bucket of those that records choose.
-    pub(crate) async fn prepare(&self, target: &Target, registered: &Registered) -> Result<(), Failure> {
+    /// Opens the table that the mapping names, or checks the folder or bucket of those that records choose.
+    pub(crate) async fn prepare(&self, target: &Target) -> Result<(), Failure> {
         match (target.table.constant(), target.root()) {
-            (Some(location), _) => self.table(&location, target)?.lock().await.open(target, registered).await,
+            (Some(location), _) => self.table(&location, target)?.lock().await.open(target, &self.registered).await,
             (None, root) => {
                 let root = root.unwrap_or_default();
                 if !root.contains("://") {
@@ -57,7 +40,7 @@ impl Tables {
         }
     }
 
-    /// The health check: whether the table of a mapping exists, or the store of its tables can be reached.
+    /// The health check: whether the table of the mapping exists, or the store of its tables can be reached.
     pub(crate) async fn check(&self, target: &Target) -> Result<(), Failure> {
         match target.root() {
             Some(root) => self.check_root(target, &root).await,
@@ -74,60 +57,40 @@ impl Tables {
     }
 
     /// Writes a batch, each record into its table.
-    pub(crate) async fn write(&self, mut batch: Batch<'_, Target>, registered: &Registered) -> ConnectorResult<()> {
+    pub(crate) async fn write(&self, mut batch: Batch<'_, Target>) -> ConnectorResult<()> {
         if let Some(location) = batch.own().table.constant() {
-            let appended = self.append(&location, &mut batch, registered).await;
+            let appended = self.append(&location, &mut batch).await;
             return batch.finish(appended);
         }
         let groups = batch.group_by(|target, record| fill_url(&target.table, record))?;
         let write = async |Group { key: location, mut batch }: Group<'_, Target, String>| {
-            let appended = self.append(&location, &mut batch, registered).await;
+            let appended = self.append(&location, &mut batch).await;
             batch.finish(appended)
         };
         batch.concurrently(AT_ONCE, Duration::ZERO, groups, write).await
     }
 
-    async fn append(
-        &self,
-        location: &str,
-        batch: &mut Batch<'_, Target>,
-        registered: &Registered,
-    ) -> ConnectorResult<()> {
+    async fn append(&self, location: &str, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
         let table = self.table(location, batch.own())?;
-        table.lock().await.append(batch, registered).await
+        table.lock().await.append(batch, &self.registered).await
     }
 
     /// The table at a location, which is not read yet if it was not known.
     fn table(&self, location: &str, target: &Target) -> Result<Arc<Mutex<Table>>, Failure> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.uses += 1;
-        let uses = opened.uses;
-        if let Some(Entry { table, used }) = opened.by_location.get_mut(location) {
-            *used = used.map(|_| uses);
-            return Ok(Arc::clone(table));
+        if let Some(table) = self.opened.get(location) {
+            return Ok(table);
         }
-        let is_chosen = target.root().is_some();
-        let shown = if is_chosen { target.table.to_string() } else { location.to_owned() };
-        if let Some(root) = target.root() {
-            // The library would create the folder, on a disk that is not mounted too.
-            is_there(&root, target)?;
-        }
+        let shown = match target.root() {
+            None => location.to_owned(),
+            Some(root) => {
+                // The library would create the folder, on a disk that is not mounted too.
+                is_there(&root, target)?;
+                target.table.to_string()
+            }
+        };
         let table = Arc::new(Mutex::new(Table::new(location, shown, self.options.clone())?));
-        let entry = Entry { table: Arc::clone(&table), used: is_chosen.then_some(uses) };
-        opened.by_location.insert(location.to_owned(), entry);
-        opened.forget_beyond(target.max_open_tables);
+        self.opened.insert(location, Arc::clone(&table));
         Ok(table)
-    }
-}
-
-impl Opened {
-    fn forget_beyond(&mut self, most: usize) {
-        let mut chosen: Vec<_> =
-            self.by_location.iter().filter_map(|(name, entry)| Some((entry.used?, name.clone()))).collect();
-        chosen.sort_unstable();
-        for (_, name) in chosen.iter().take(chosen.len().saturating_sub(most)) {
-            self.by_location.remove(name);
-        }
     }
 }
 
