@@ -1,12 +1,10 @@
 //! The table of a mapping, or the tables that its records choose.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use danube_sink::{Batch, ConnectorError, ConnectorResult, Group, PartialFailure, SinkRecord, schema::TableSchema};
+use danube_sink::{
+    Batch, ConnectorError, ConnectorResult, Group, PartialFailure, Recent, SinkRecord, schema::TableSchema,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -29,12 +27,8 @@ pub struct Table {
 #[derive(Debug)]
 enum Target {
     One(OpenTable),
-    /// The tables that were used last, the latest at the end.
-    ByContent(Mutex<Vec<NamedTable>>),
+    ByContent(Recent<OpenTable>),
 }
-
-/// A table by its name, which has values of a record and is not printed.
-struct NamedTable(String, Arc<OpenTable>);
 
 impl Table {
     /// Creates what is missing, reads the column types from the server, and checks the privileges without writing a row.
@@ -63,7 +57,7 @@ impl Table {
     fn of(shared: Arc<Shared>) -> Self {
         let target = match shared.plan.table.constant() {
             Some(name) => Target::One(OpenTable::new(&shared, name)),
-            None => Target::ByContent(Mutex::default()),
+            None => Target::ByContent(Recent::new(shared.plan.max_open_tables)),
         };
         Self { shared, target }
     }
@@ -98,7 +92,7 @@ impl Table {
             let written = self.write_to(tables, &name, batch.records(), deadline).await;
             if written.is_err() {
                 // The table may have been dropped.
-                lock(tables).retain(|table| table.0 != name);
+                tables.remove(&name);
             }
             batch.finish(written)
         };
@@ -148,7 +142,7 @@ impl Table {
 
     async fn write_to(
         &self,
-        tables: &Mutex<Vec<NamedTable>>,
+        tables: &Recent<OpenTable>,
         name: &str,
         records: &[SinkRecord],
         deadline: Instant,
@@ -171,42 +165,26 @@ impl Table {
     /// The table with this name, which is created if it is missing and the plan says how.
     async fn table(
         &self,
-        tables: &Mutex<Vec<NamedTable>>,
+        tables: &Recent<OpenTable>,
         name: &str,
         records: &[SinkRecord],
         deadline: Instant,
     ) -> Result<Arc<OpenTable>, Failure> {
         let Shared { session, plan, .. } = &*self.shared;
-        let known = lock(tables).iter().position(|table| table.0 == name);
-        let table = match known {
-            Some(place) => lock(tables).remove(place).1,
-            None => {
-                let table = OpenTable::new(&self.shared, name.to_owned());
-                if let Err(missing) = table.read_layout(deadline).await {
-                    let statements = match missing.is_missing_table() {
-                        true => plan.creation_for(name, records).map_err(Failure::Table)?,
-                        false => None,
-                    };
-                    let Some(statements) = statements else { return Err(missing) };
-                    session.define(&statements, Some(deadline)).await?;
-                }
-                Arc::new(table)
-            }
-        };
-        let mut tables = lock(tables);
-        tables.push(NamedTable(name.to_owned(), Arc::clone(&table)));
-        let surplus = tables.len().saturating_sub(plan.max_open_tables.max(1));
-        tables.drain(..surplus);
+        if let Some(table) = tables.get(name) {
+            return Ok(table);
+        }
+        let table = OpenTable::new(&self.shared, name.to_owned());
+        if let Err(missing) = table.read_layout(deadline).await {
+            let statements = match missing.is_missing_table() {
+                true => plan.creation_for(name, records).map_err(Failure::Table)?,
+                false => None,
+            };
+            let Some(statements) = statements else { return Err(missing) };
+            session.define(&statements, Some(deadline)).await?;
+        }
+        let table = Arc::new(table);
+        tables.insert(name, Arc::clone(&table));
         Ok(table)
-    }
-}
-
-fn lock(tables: &Mutex<Vec<NamedTable>>) -> std::sync::MutexGuard<'_, Vec<NamedTable>> {
-    tables.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl fmt::Debug for NamedTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NamedTable")
     }
 }
