@@ -52,7 +52,7 @@ pub(crate) struct Table {
     commit: Option<Bytes>,
     /// The offsets of written records, from the log's transactions.
     deduplication: Deduplication,
-    /// Commits since small files were looked for.
+    /// Commits since small files were looked for; `MAX` before that, for a table has those of before it was opened.
     commits: usize,
 }
 
@@ -61,7 +61,7 @@ impl Table {
     pub(crate) fn new(location: &str, shown: String, options: HashMap<String, String>) -> Result<Self, Failure> {
         let url = ensure_table_uri(location).classify(&format!("open the table {shown}"))?;
         let deduplication = Deduplication::default();
-        Ok(Self { url, shown, options, existed: false, state: None, commit: None, deduplication, commits: 0 })
+        Ok(Self { url, shown, options, existed: false, state: None, commit: None, deduplication, commits: usize::MAX })
     }
 
     /// Opens the table at start. A missing one is created if its columns are known.
@@ -202,7 +202,7 @@ impl Table {
                 self.deduplication.forget();
             }
             self.deduplication.written(fresh);
-            self.commits += 1;
+            self.commits = self.commits.saturating_add(1);
             // If this fails, the next batch reads the log.
             self.commit = last_commit(&state).await.unwrap_or_default();
         }

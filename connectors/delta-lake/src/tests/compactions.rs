@@ -94,12 +94,10 @@ async fn files_of_before_a_column_was_added_are_joined_with_later_ones() {
     danube_sink_tests::stores::python(&script);
     let two = "compact_after = 4\ncolumns = [{ name = 'n', type = 'long' }, { name = 'kind' }]";
     let mut second = connector(&folder, two).await.unwrap();
-    for number in 4..8 {
-        write(&mut second, number).await;
-    }
+    write(&mut second, 5).await;
     let table = read(&folder);
-    assert_eq!((numbers(&table), table.files), ((0..8).collect::<Vec<_>>(), 1));
-    assert!(table.rows.iter().all(|row| (row["n"].as_u64() < Some(5)) == row["kind"].is_null()), "{:?}", table.rows);
+    assert_eq!((numbers(&table), table.files), (vec![0, 1, 2, 3, 5], 1));
+    assert!(table.rows.iter().all(|row| (row["n"] == 5) == (row["kind"] == "k 1")), "{:?}", table.rows);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,8 +142,8 @@ async fn a_compaction_that_fails_fails_no_write() {
     fs::rename(&away, &file).unwrap();
     let table = Reader::start().read(&folder.join("table").display().to_string(), &BTreeMap::new());
     assert_eq!(numbers(&table), (0..6).collect::<Vec<_>>());
-    for number in 6..8 {
+    for number in 6..9 {
         write(&mut connector, number).await;
     }
-    assert_eq!((read(&folder).rows.len(), commits_of(&folder, "OPTIMIZE")), (8, 1), "it is tried again");
+    assert_eq!((read(&folder).rows.len(), commits_of(&folder, "OPTIMIZE")), (9, 1), "it is tried again");
 }

@@ -113,3 +113,21 @@ fn a_location_begins_with_what_is_constant() {
         assert!(report.to_string().contains("its beginning is not constant"), "{report}");
     }
 }
+
+/// A table that is read from its log again has the small files of before, as one that is opened after a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_files_of_tables_that_are_seldom_open_are_joined() {
+    let lake = folder("by-content-joined").join("lake");
+    let root = lake.display().to_string();
+    let text =
+        text(&root, "{/tenant}", &BTreeMap::new(), &format!("max_open_tables = 1\ncompact_after = 3\n{COLUMNS}"));
+    let mut connector = started(&text).await;
+    for n in 0..12 {
+        connector.process_batch(vec![of(["a", "b"][n as usize % 2], n)]).await.unwrap();
+    }
+    for tenant in ["a", "b"] {
+        let table = Reader::start().read(&lake.join(tenant).display().to_string(), &BTreeMap::new());
+        assert_eq!(table.rows.len(), 6);
+        assert!(table.files < 4, "{} files of {tenant}", table.files);
+    }
+}
