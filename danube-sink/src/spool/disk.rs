@@ -32,6 +32,11 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().append(true).create_new(true)).open(path)
 }
 
+/// Makes a file that is written at chosen places. It must not exist.
+pub(super) fn create_slots(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().write(true).create_new(true)).open(path)
+}
+
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)

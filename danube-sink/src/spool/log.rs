@@ -156,6 +156,8 @@ impl Log {
         let mut contents = MAGIC.to_vec();
         encode(&mut contents, first, 0, &start);
         contents.extend_from_slice(frames);
+        // Before the segment: what it takes can always be marked.
+        lock(&self.marks).prepare().map_err(at(&self.folder.join(MARKS), "creating"))?;
         let path = self.folder.join(segment_name(first));
         let mut file = create(&path).map_err(at(&path, "creating"))?;
         self.storage.disk().write(&mut file, &contents).map_err(|error| {
@@ -180,9 +182,11 @@ impl Log {
             let mut segments = self.segments();
             let count = ranges(positions).map(|range| segments.settle(range)).sum();
             let removed = segments.take_settled(1);
-            let settled = segments.settled().clone();
+            let settled = marks.is_due(count, segments.settled().ranges()).then(|| segments.settled().clone());
             drop(segments);
-            marks.settled(&settled, count);
+            if let Some(settled) = settled {
+                marks.mark(&settled);
+            }
             (count, removed)
         };
         self.remove(&removed, count);

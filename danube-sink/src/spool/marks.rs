@@ -1,8 +1,15 @@
 //! The marks of a log: a file that says which positions are settled.
+//!
+//! ```text
+//!  magic and version │ slot: mark │ mark │ … │ slot: mark │ mark │ …
+//! ```
+//!
+//! The slots are written in turn, each from its beginning. So the file needs no more room once it exists, also on a full disk, and the
+//! newest mark is never overwritten: it is the one with the most settled positions.
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -10,56 +17,79 @@ use bytes::Bytes;
 
 use super::{
     Storage,
-    disk::{at, create},
+    disk::{at, create_slots},
     settled::Settled,
 };
 
 /// The name of the file in a log's folder.
 pub(super) const MARKS: &str = "marks";
+const MAGIC: [u8; 8] = *b"DNBMARK\x01";
+/// The size of a slot, unless a mark is larger.
+const SLOT_BYTES: usize = 16 * 1024;
 /// A mark with more ranges than this is written only once in a while.
 const FEW_RANGES: usize = 64;
 /// So many positions may be settled and unmarked: half of what `Deduplication` remembers of a producer.
 const MOST_UNMARKED: u64 = 4096;
-/// A file with so many bytes is replaced by one with the last mark.
-const FILE_BYTES: u64 = 64 * 1024;
 
-/// The file of a log's marks. The last valid mark counts.
+/// The file of a log's marks.
 #[derive(Debug)]
 pub(super) struct Marks {
     path: PathBuf,
     storage: Storage,
-    file: Option<File>,
-    bytes: u64,
+    slots: Option<Slots>,
     unmarked: u64,
+    /// Positions that were settled since the last attempt to mark.
+    unattempted: u64,
     unsynced: u64,
     is_failing: bool,
     is_closed: bool,
 }
 
+/// An open file of marks.
+#[derive(Debug)]
+struct Slots {
+    file: File,
+    /// The size of a slot.
+    bytes: usize,
+    /// The slot of the newest mark, 0 or 1.
+    newest: usize,
+    /// Bytes of that slot up to its newest mark.
+    used: usize,
+}
+
 impl Marks {
     pub(super) fn new(path: PathBuf, storage: Storage) -> Self {
-        Self { path, storage, file: None, bytes: 0, unmarked: 0, unsynced: 0, is_failing: false, is_closed: false }
+        Self {
+            path,
+            storage,
+            slots: None,
+            unmarked: 0,
+            unattempted: 0,
+            unsynced: 0,
+            is_failing: false,
+            is_closed: false,
+        }
     }
 
     /// Reads what is settled.
     pub(super) fn read(path: &Path) -> io::Result<Settled> {
-        let file = match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settled::default()),
-            file => Bytes::from(file.map_err(at(path, "reading"))?),
-        };
-        Ok(Settled::last_of(&file).unwrap_or_default())
+        Ok(read(path)?.unwrap_or_default().0)
     }
 
-    /// Marks what is settled, if it is worth a write.
-    pub(super) fn settled(&mut self, settled: &Settled, count: u64) {
+    /// Makes the file before there is anything to mark, while the disk has room for it.
+    pub(super) fn prepare(&mut self) -> io::Result<()> {
+        if self.slots.is_none() {
+            self.slots = Some(self.open(&[])?);
+        }
+        Ok(())
+    }
+
+    /// Counts newly settled positions. Whether it is worth a write to mark what is settled, which has so many ranges.
+    pub(super) fn is_due(&mut self, count: u64, ranges: usize) -> bool {
         self.unmarked += count;
-        if self.is_closed {
-            return;
-        }
-        let is_cheap = settled.ranges() <= FEW_RANGES;
-        if self.unmarked > 0 && (is_cheap || self.unmarked >= MOST_UNMARKED / 4) {
-            self.mark(settled);
-        }
+        self.unattempted += count;
+        let is_cheap = ranges <= FEW_RANGES;
+        !self.is_closed && self.unmarked > 0 && (is_cheap || self.unattempted >= MOST_UNMARKED / 4)
     }
 
     /// Marks what is settled. Later settlements are the next process's.
@@ -79,7 +109,9 @@ impl Marks {
         self.is_closed = true;
     }
 
-    fn mark(&mut self, settled: &Settled) {
+    /// Marks what is settled.
+    pub(super) fn mark(&mut self, settled: &Settled) {
+        self.unattempted = 0;
         match self.write(settled) {
             Ok(()) => {
                 self.unsynced += std::mem::take(&mut self.unmarked);
@@ -99,26 +131,67 @@ impl Marks {
     fn write(&mut self, settled: &Settled) -> io::Result<()> {
         let mut mark = Vec::new();
         settled.encode(&mut mark);
-        let is_due = self.storage.syncs() && self.unsynced + self.unmarked >= MOST_UNMARKED;
-        let size = mark.len() as u64;
-        if let Some(file) = self.file.as_mut().filter(|_| self.bytes + size <= FILE_BYTES) {
-            self.storage.disk().write(file, &mark).inspect_err(|_| self.file = None)?;
-            self.bytes += size;
-        } else {
-            let new = self.path.with_extension("new");
-            let _ = fs::remove_file(&new);
-            let mut file = create(&new)?;
-            self.storage.disk().write(&mut file, &mark)?;
-            if self.storage.syncs() {
-                self.storage.disk().sync(&file)?;
-            }
-            fs::rename(&new, &self.path)?;
-            (self.file, self.bytes) = (Some(file), size);
+        let is_due = self.unsynced + self.unmarked >= MOST_UNMARKED;
+        let mut slots = match self.slots.take().filter(|slots| mark.len() <= slots.bytes) {
+            Some(slots) => slots,
+            None => self.open(&mark)?,
+        };
+        let written = self.write_to(&mut slots, &mark, is_due);
+        self.slots = Some(slots);
+        written
+    }
+
+    fn write_to(&mut self, slots: &mut Slots, mark: &[u8], is_due: bool) -> io::Result<()> {
+        let is_full = slots.used + mark.len() > slots.bytes;
+        // The marks in the other slot are overwritten: they may be the only ones that are durable.
+        if self.storage.syncs() && is_full {
+            self.storage.disk().sync(&slots.file)?;
         }
-        if let (true, Some(file)) = (is_due, &self.file) {
-            self.storage.disk().sync(file)?;
+        let (slot, used) = if is_full { (1 - slots.newest, 0) } else { (slots.newest, slots.used) };
+        slots.file.seek(SeekFrom::Start((MAGIC.len() + slot * slots.bytes + used) as u64))?;
+        self.storage.disk().write(&mut slots.file, mark)?;
+        (slots.newest, slots.used) = (slot, used + mark.len());
+        if self.storage.syncs() && is_due {
+            self.storage.disk().sync(&slots.file)?;
             self.unsynced = 0;
         }
         Ok(())
     }
+
+    /// Opens the file if its slots are large enough for this mark, and replaces it by one with the mark otherwise.
+    fn open(&self, mark: &[u8]) -> io::Result<Slots> {
+        if let Some((_, Some((bytes, newest)))) = read(&self.path)?
+            && mark.len() <= bytes
+        {
+            let file = File::options().write(true).open(&self.path)?;
+            return Ok(Slots { file, bytes, newest, used: bytes });
+        }
+        let bytes = SLOT_BYTES.max((2 * mark.len()).next_power_of_two());
+        let mut contents = [&MAGIC, mark].concat();
+        contents.resize(MAGIC.len() + 2 * bytes, 0);
+        let new = self.path.with_extension("new");
+        let _ = fs::remove_file(&new);
+        let mut file = create_slots(&new)?;
+        let written = self.storage.disk().write(&mut file, &contents);
+        let written = written.and_then(|()| {
+            if self.storage.syncs() && !mark.is_empty() { self.storage.disk().sync(&file) } else { Ok(()) }
+        });
+        written.and_then(|()| fs::rename(&new, &self.path)).inspect_err(|_| drop(fs::remove_file(&new)))?;
+        Ok(Slots { file, bytes, newest: 0, used: mark.len() })
+    }
+}
+
+/// What a file of marks says; if it has slots, their size and which one has the newest mark. `None` without a file.
+fn read(path: &Path) -> io::Result<Option<(Settled, Option<(usize, usize)>)>> {
+    let file = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => Bytes::from(file.map_err(at(path, "reading"))?),
+    };
+    let Some(slots) = file.strip_prefix(&MAGIC) else {
+        // An earlier version of the format has no slots.
+        return Ok(Some((Settled::newest_of(&file), None)));
+    };
+    let bytes = slots.len() / 2;
+    let [first, second] = [0, bytes].map(|from| Settled::newest_of(&file.slice_ref(&slots[from..from + bytes])));
+    Ok(Some(if second.count() > first.count() { (second, Some((bytes, 1))) } else { (first, Some((bytes, 0))) }))
 }

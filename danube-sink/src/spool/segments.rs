@@ -62,7 +62,7 @@ impl Segments {
     }
 
     pub(super) fn unsettled(&self) -> u64 {
-        self.end - self.settled.low() - self.settled.above()
+        self.end - self.settled.count()
     }
 
     pub(super) fn bytes(&self) -> u64 {

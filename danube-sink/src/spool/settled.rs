@@ -16,6 +16,8 @@ pub(super) struct Settled {
     low: u64,
     /// Settled ranges above, by their beginning; they do not touch.
     ranges: BTreeMap<u64, u64>,
+    /// The number of positions in these ranges.
+    above: u64,
 }
 
 /// A mark, as it stands in the file.
@@ -30,7 +32,7 @@ struct Mark {
 
 impl Settled {
     pub(super) fn below(low: u64) -> Self {
-        Self { low, ranges: BTreeMap::new() }
+        Self { low, ..Self::default() }
     }
 
     /// The first unsettled position.
@@ -42,9 +44,9 @@ impl Settled {
         position < self.low || self.ranges.range(..=position).next_back().is_some_and(|(_, end)| position < *end)
     }
 
-    /// Settled positions from `low` on.
-    pub(super) fn above(&self) -> u64 {
-        self.ranges.iter().map(|(start, end)| end - start).sum()
+    /// The number of settled positions.
+    pub(super) fn count(&self) -> u64 {
+        self.low + self.above
     }
 
     pub(super) fn ranges(&self) -> usize {
@@ -53,7 +55,7 @@ impl Settled {
 
     /// Settles a range. Returns how many of its positions were not settled before.
     pub(super) fn insert(&mut self, range: Range<u64>) -> u64 {
-        let before = self.low + self.above();
+        let before = self.count();
         let (mut start, mut end) = (range.start.max(self.low), range.end.max(self.low));
         if start >= end {
             return 0;
@@ -66,13 +68,15 @@ impl Settled {
         while let Some((&first, &last)) = self.ranges.range(start..=end).next() {
             end = end.max(last);
             self.ranges.remove(&first);
+            self.above -= last - first;
         }
         if start <= self.low {
             self.low = end;
         } else {
             self.ranges.insert(start, end);
+            self.above += end - start;
         }
-        self.low + self.above() - before
+        self.count() - before
     }
 
     /// Forgets positions from `end` on: a power loss took them.
@@ -82,6 +86,7 @@ impl Settled {
         if let Some(mut last) = self.ranges.last_entry() {
             *last.get_mut() = end.min(*last.get());
         }
+        self.above = self.ranges.iter().map(|(start, end)| end - start).sum();
     }
 
     /// Appends the mark to the contents of a file.
@@ -90,19 +95,24 @@ impl Settled {
         encode(buffer, self.low, 0, &Mark { low: self.low, ranges });
     }
 
-    /// The last valid mark of a file. What follows it was being written when the process was killed.
-    pub(super) fn last_of(file: &Bytes) -> Option<Self> {
-        let (mut rest, mut last) = (file.clone(), None);
+    /// The newest of the marks that follow each other: settled positions stay so. What follows them was being written when the process
+    /// was killed, or is older.
+    pub(super) fn newest_of(marks: &Bytes) -> Self {
+        let (mut rest, mut newest) = (marks.clone(), Self::default());
         while let Found::Frame(frame) = Frame::find(&rest) {
             rest = rest.slice(frame.size()..);
-            last = frame.body().or(last);
+            let settled = frame.body().map(Self::of).filter(|settled| settled.count() > newest.count());
+            newest = settled.unwrap_or(newest);
         }
-        let Mark { low, ranges } = last?;
+        newest
+    }
+
+    fn of(Mark { low, ranges }: Mark) -> Self {
         let mut settled = Self::below(low);
         for range in ranges.chunks_exact(2) {
             settled.insert(range[0]..range[1]);
         }
-        Some(settled)
+        settled
     }
 }
 
@@ -126,12 +136,13 @@ mod tests {
                 prop_assert_eq!(settled.contains(position), expected.contains(&position));
             }
             prop_assert_eq!(settled.low(), (0..80).find(|position| !expected.contains(position)).unwrap());
-            let mut file = b"".to_vec();
-            Settled::below(1).encode(&mut file);
+            let mut file = Vec::new();
+            Settled::default().encode(&mut file);
             settled.encode(&mut file);
+            Settled::default().encode(&mut file);
             let whole = file.len();
             Settled::below(99).encode(&mut file);
-            prop_assert_eq!(Settled::last_of(&file[..whole + 7].to_vec().into()), Some(settled));
+            prop_assert_eq!(Settled::newest_of(&file[..whole + 7].to_vec().into()), settled);
         }
     }
 }

@@ -118,3 +118,24 @@ fn a_disk_that_is_mounted_read_only_is_refused_at_start_and_keeps_its_records() 
     mount.remount("rw");
     assert_eq!(offsets(&read(&open(folder))), (0..10).collect::<Vec<_>>());
 }
+
+/// Marks need no more room, so that a process that is killed on a full disk repeats nothing that was marked.
+#[test]
+fn settled_records_are_marked_on_a_full_disk() {
+    let Some(Mount(folder)) = &Mount::new() else { return };
+    let spool = open(folder);
+    let mut spooled = 0;
+    while append(&spool, spooled..spooled + 150).is_ok() {
+        spooled += 150;
+    }
+    let _ = fs::write(folder.0.join("other"), vec![0; 4 << 20]);
+    // More marks than the file holds, and larger ones.
+    let (half, settled) = (spooled / 2, spooled - 100);
+    let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+    for position in (0..half).chain((half..settled).step_by(2)).chain((half + 1..settled).step_by(2)) {
+        log.settle([position]);
+    }
+    log.kill();
+    drop(spool);
+    assert_eq!(offsets(&read(&open(folder))), (settled..spooled).collect::<Vec<_>>());
+}
