@@ -40,6 +40,10 @@ pub(crate) fn features(message: impl Into<String>) -> Failure {
     Failure::new(FEATURES.1, message)
 }
 
+pub(crate) fn options(message: impl Into<String>) -> Failure {
+    Failure::new(OPTIONS.1, message)
+}
+
 pub(crate) fn schema(message: impl Into<String>) -> Failure {
     Failure::new(SCHEMA.1, message)
 }

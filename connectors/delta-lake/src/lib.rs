@@ -6,6 +6,7 @@ mod compaction;
 mod conformance;
 mod failure;
 mod mapping;
+mod options;
 mod partitions;
 mod protocol;
 mod schema;
@@ -82,10 +83,12 @@ impl DeltaLake {
 #[sink_connector]
 impl SinkConnector for DeltaLake {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
+        let options = self.options();
+        options::check(&options).map_err(Failure::at_start)?;
         let mut tables = Vec::new();
         for mapping in &self.topics {
             let registered = Registered::of(mapping, &config).await?;
-            let own = Tables::new(self.options(), registered, &mapping.own);
+            let own = Tables::new(options.clone(), registered, &mapping.own);
             own.prepare(&mapping.own).await.map_err(Failure::at_start)?;
             tables.push(Mapping { settings: mapping.settings.clone(), own });
         }

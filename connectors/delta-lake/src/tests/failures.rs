@@ -183,3 +183,27 @@ async fn a_log_that_is_in_the_way_is_waited_for() {
     fs::rename(&away, &log).unwrap();
     connector.process_batch(vec![record(1, &json!({ "n": 1 }))]).await.unwrap();
 }
+
+/// The library ignores options that it does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_option_is_named_at_start() {
+    let table = folder("options").join("table");
+    let start = async |options: &str| {
+        let text = format!(
+            "[delta_lake.storage_options]\n{options}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\n\
+             subscription = 's'\ntable = '{}'\ncolumns = [{{ name = 'n', type = 'long' }}]\n",
+            table.display()
+        );
+        let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+        connector.initialize(config).await
+    };
+    let known = "AWS_REGION = 'eu'\naws_endpoint = 'http://h'\nallow_http = 'true'\nazure_client_id = 'c'\n\
+                 google_service_account = 's'\nmax_retries = '1'\n'backoff_config.base' = '3'\n\
+                 AWS_S3_LOCKING_PROVIDER = 'dynamodb'\nDELTA_DYNAMO_TABLE_NAME = 't'\naws_s3_allow_unsafe_rename = 'true'";
+    start(known).await.unwrap();
+    let error = start("aws_region = 'eu'\naws_endpiont = 'http://h'").await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
+    assert!(error.report().contains("unknown option `aws_endpiont` in `storage_options`"), "{}", error.report());
+    let error = start("max_retries = 'many'").await.unwrap_err();
+    assert!(error.report().contains("max_retries"), "{}", error.report());
+}

@@ -65,15 +65,21 @@ fn pipeline(tokio: &Runtime, format: OrderFormat, run: &MemoryRun) -> f64 {
     nanoseconds(run.records, || tokio.block_on(run.time(vec![OrderSink(format)])).expect("a clean end"))
 }
 
+/// CPU nanoseconds that each further record costs: without the start and the stop of each mapping.
+fn further(tokio: &Runtime, run: &MemoryRun) -> f64 {
+    let longer = MemoryRun { records: 2 * run.records, ..run.clone() };
+    2.0 * pipeline(tokio, OrderFormat::Bytes, &longer) - pipeline(tokio, OrderFormat::Bytes, run)
+}
+
 fn raw_bytes(report: &Report, tokio: &Runtime) {
     let run = MemoryRun::new(records(report), ORDER);
     // All windows together fit into the default memory budget, and a batch into a window.
     let one = MemoryRun { window: 100, ..run.clone() };
     let many = MemoryRun { mappings: 1_000, ..one.clone() };
     let round = |_| {
-        let times = [&run, &one, &many].map(|run| pipeline(tokio, OrderFormat::Bytes, run));
+        let times = [pipeline(tokio, OrderFormat::Bytes, &run), further(tokio, &one), further(tokio, &many)];
         report.progress(format!(
-            "raw bytes: {:.0} ns a record; with a window of 100: {:.0}, and over 1 000 mappings {:.0}",
+            "raw bytes: {:.0} ns a record; each further one with a window of 100: {:.0}, and over 1 000 mappings {:.0}",
             times[0], times[1], times[2]
         ));
         times
