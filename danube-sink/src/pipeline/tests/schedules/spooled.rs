@@ -4,7 +4,7 @@
 //! 2. The first write of each record is in order, over restarts, takeovers and killed processes too.
 //! 3. A record is written once more only after its process was killed or taken over, and then only if it was being written
 //!    or received; or after a start that lacked its mapping, if its acknowledgement had not arrived before; or if the broker
-//!    ignored its acknowledgement and redelivers it after more messages than are remembered.
+//!    ignored its acknowledgement and redelivers it after more messages than are remembered, published or skipped.
 //! 4. In the end, nothing is left in the spool, and nothing hangs.
 
 use std::{fs::OpenOptions, io::Write, time::Duration};
@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     super::{
+        behaviour::Reading,
         bench::{Bench, SECOND, in_time},
         faults::Fault,
         log::Dispatch,
@@ -282,12 +283,16 @@ impl Run<'_> {
     }
 
     /// Whether the broker may redeliver a message that was acknowledged before more messages of its partition than are
-    /// remembered: 64 where memory is short, as many as a ledger and the spool have at least.
+    /// remembered: 64 where memory is short, as many as a ledger and the spool have at least. A message may be acknowledged too
+    /// late where a share is full, and the broker skip more than that meanwhile.
     fn has_late_redeliveries(&self) -> bool {
         let is_late = |event: &Event| {
             matches!(event, Event::Reload { .. } | Event::Restart { .. } | Event::Begin(Fault::AcksAreLost, _))
         };
-        self.spooled.schedule.has(is_late)
+        let SpooledSchedule { schedule, max_bytes, .. } = self.spooled;
+        let is_short = schedule.settings.budget < 1 << 20 && *max_bytes < 1 << 30;
+        let skips = matches!(schedule.settings.dispatch.behaviour.reading, Reading::Tail(_));
+        schedule.has(is_late) || is_short && skips
     }
 }
 
