@@ -1,6 +1,10 @@
 //! Ledger of lost, duplicated and unexpected records: the confirmed records compared with the target's.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::Path,
+};
 
 /// Counts of lost, duplicated and unexpected records.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +39,12 @@ impl Ledger {
         let open = if unconfirmed.is_empty() { String::new() } else { format!("{} open, ", unconfirmed.len()) };
         println!("{what}: {} confirmed, {open}{} in the target, {ledger:?}", confirmed.len(), target.len());
         ledger
+    }
+
+    /// The numbers in a file of the program `appender`. A line that a kill or a full disk has torn is none.
+    pub fn appended(file: &Path) -> Vec<u64> {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().filter_map(|line| line.strip_suffix('.')?.parse().ok()).collect()
     }
 
     /// Ledger without losses and duplicates: each record arrived once.

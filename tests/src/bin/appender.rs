@@ -1,4 +1,4 @@
-//! Connector that appends each record's number to a file, and returns once the file is synced to disk.
+//! Connector that appends each record's number to a file, and returns once the file is synced to disk. `Ledger::appended` reads it.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
@@ -45,12 +45,12 @@ impl SinkConnector for Appender {
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        let mut lines = String::new();
+        // A kill or a full disk may tear a line: the next batch begins another one, and a whole line ends with a point.
+        let mut lines = String::from("\n");
         for record in &records {
             let Numbered { number } = record.as_type()?;
-            writeln!(lines, "{number}").fatal("write a line")?;
+            writeln!(lines, "{number}.").fatal("write a line")?;
         }
-        // One call: a kill leaves whole lines.
         let file = OpenOptions::new().create(true).append(true).open(&self.settings.file);
         let mut file = file.retryable("open the file")?;
         file.write_all(lines.as_bytes()).retryable("write the file")?;
