@@ -73,7 +73,7 @@ impl Marks {
 
     /// Reads what is settled.
     pub(super) fn read(path: &Path) -> io::Result<Settled> {
-        Ok(read(path)?.unwrap_or_default().0)
+        Ok(Contents::read(path)?.settled)
     }
 
     /// Makes the file before there is anything to mark, while the disk has room for it.
@@ -160,9 +160,8 @@ impl Marks {
 
     /// Opens the file if its slots are large enough for this mark, and replaces it by one with the mark otherwise.
     fn open(&self, mark: &[u8]) -> io::Result<Slots> {
-        if let Some((_, Some((bytes, newest)))) = read(&self.path)?
-            && mark.len() <= bytes
-        {
+        let Contents { bytes, newest, .. } = Contents::read(&self.path)?;
+        if bytes > mark.len() {
             let file = File::options().write(true).open(&self.path)?;
             return Ok(Slots { file, bytes, newest, used: bytes });
         }
@@ -181,17 +180,29 @@ impl Marks {
     }
 }
 
-/// What a file of marks says; if it has slots, their size and which one has the newest mark. `None` without a file.
-fn read(path: &Path) -> io::Result<Option<(Settled, Option<(usize, usize)>)>> {
-    let file = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => Bytes::from(file.map_err(at(path, "reading"))?),
-    };
-    let Some(slots) = file.strip_prefix(&MAGIC) else {
-        // An earlier version of the format has no slots.
-        return Ok(Some((Settled::newest_of(&file), None)));
-    };
-    let bytes = slots.len() / 2;
-    let [first, second] = [0, bytes].map(|from| Settled::newest_of(&file.slice_ref(&slots[from..from + bytes])));
-    Ok(Some(if second.count() > first.count() { (second, Some((bytes, 1))) } else { (first, Some((bytes, 0))) }))
+/// What a file of marks says.
+#[derive(Default)]
+struct Contents {
+    settled: Settled,
+    /// The size of a slot, 0 in a file of an earlier version.
+    bytes: usize,
+    /// The slot of the newest mark.
+    newest: usize,
+}
+
+impl Contents {
+    /// Reads the file, if there is one.
+    fn read(path: &Path) -> io::Result<Self> {
+        let file = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            file => Bytes::from(file.map_err(at(path, "reading"))?),
+        };
+        let Some(slots) = file.strip_prefix(&MAGIC) else {
+            return Ok(Self { settled: Settled::newest_of(&file), ..Self::default() });
+        };
+        let bytes = slots.len() / 2;
+        let [first, second] = [0, bytes].map(|from| Settled::newest_of(&file.slice_ref(&slots[from..from + bytes])));
+        let is_second = second.count() > first.count();
+        Ok(Self { settled: if is_second { second } else { first }, bytes, newest: is_second.into() })
+    }
 }
