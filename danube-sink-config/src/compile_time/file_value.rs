@@ -11,7 +11,7 @@ use crate::{
         connector::{GeneratedConnector, TopicMapping},
         validate::NESTED_TABLE,
     },
-    schema::{ConstStr, KeySpec, ValueRef, ValueType, Violation, each, key_spec::find, keys::TableKeys, suggest},
+    schema::{ConstStr, KeySpec, ValueRef, ValueType, Violation, any, each, key_spec::find, keys::TableKeys, suggest},
 };
 
 /// How many missing keys of one table the build reports, each as an error of its own.
@@ -188,14 +188,8 @@ const fn report(
 
 /// Whether a line has the name of a secret in it.
 const fn names_secret(keys: &[KeySpec], line: &str) -> bool {
-    each!(spec in keys => {
-        if spec.is_secret() && is_in(spec.name.as_bytes(), line.as_bytes())
-            || names_secret(spec.value_type.keys_within(), line)
-        {
-            return true;
-        }
-    });
-    false
+    any!(spec in keys => spec.is_secret() && is_in(spec.name.as_bytes(), line.as_bytes())
+        || names_secret(spec.value_type.keys_within(), line))
 }
 
 const fn is_in(name: &[u8], mut line: &[u8]) -> bool {

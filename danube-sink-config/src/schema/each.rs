@@ -1,4 +1,4 @@
-//! `for` in constants.
+//! `for` and `any` in constants.
 
 /// Visits the items of a slice, as `for` does outside of constants.
 macro_rules! each {
@@ -12,4 +12,20 @@ macro_rules! each {
     }};
 }
 
+/// Whether an item of a slice has a property: `Iterator::any` for constants.
+macro_rules! any {
+    ($item:pat in $items:expr => $has:expr) => {{
+        let mut items: &[_] = $items;
+        loop {
+            let [item, rest @ ..] = items else { break false };
+            items = rest;
+            let $item = item;
+            if $has {
+                break true;
+            }
+        }
+    }};
+}
+
+pub(crate) use any;
 pub(crate) use each;

@@ -1,6 +1,6 @@
 //! Formats of strings, validated in constants: topics, JSON pointers, record fields, log levels.
 
-use super::{ConstStr, each, suggest};
+use super::{ConstStr, any, suggest};
 
 /// What precedes the name of an attribute, with a colon between.
 pub const ATTRIBUTE: &str = "attribute";
@@ -52,12 +52,7 @@ pub(super) const fn is_field(text: &str, metadata: &[&str]) -> bool {
 }
 
 pub(super) const fn is_word(text: &str, words: &[&str]) -> bool {
-    each!(word in words => {
-        if suggest::same_word(text, word) {
-            return true;
-        }
-    });
-    false
+    any!(word in words => suggest::same_word(text, word))
 }
 
 /// Whether it is a log level, or several with commas between, each with or without a target before it. A target alone would count as a level.
@@ -66,7 +61,8 @@ pub(super) const fn is_log_level(text: &str) -> bool {
     loop {
         let (part, behind) = rest.split_at(find(rest, b','));
         let equals = find(part, b'=');
-        if !is_one_level(if equals == part.len() { part } else { part.split_at(equals + 1).1 }) {
+        let level = if equals == part.len() { part } else { part.split_at(equals + 1).1 };
+        if !any!(known in &LEVELS => level.eq_ignore_ascii_case(known)) {
             return false;
         }
         if behind.is_empty() {
@@ -74,15 +70,6 @@ pub(super) const fn is_log_level(text: &str) -> bool {
         }
         rest = behind.split_at(1).1;
     }
-}
-
-const fn is_one_level(word: &str) -> bool {
-    each!(level in &LEVELS => {
-        if word.eq_ignore_ascii_case(level) {
-            return true;
-        }
-    });
-    false
 }
 
 /// The position of a byte; the length of the text without it.

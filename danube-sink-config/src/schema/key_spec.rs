@@ -1,6 +1,6 @@
 //! The declaration of a key.
 
-use super::{ConstStr, ValueType, each, format, suggest};
+use super::{ConstStr, ValueType, any, each, format, suggest};
 
 /// The declaration of a key: its name, the values that it takes, its default, and its help.
 #[derive(Debug, Clone, Copy)]
@@ -94,13 +94,10 @@ impl KeySpec {
         if !matches!((self.default, self.source), (KeyDefault::Required, ValueSource::File)) {
             return false;
         }
-        let ValueType::Table(keys) = self.value_type else { return true };
-        each!(key in keys => {
-            if key.is_required_in_file() {
-                return true;
-            }
-        });
-        false
+        match self.value_type {
+            ValueType::Table(keys) => any!(key in keys => key.is_required_in_file()),
+            _ => true,
+        }
     }
 
     /// Whether the key has this name in the file.
@@ -160,12 +157,7 @@ pub const fn with_defaults<const N: usize>(keys: &[KeySpec], defaults: &[(&str, 
 /// Whether a table may be left out because all of its keys may.
 pub const fn all_keys_optional(value_type: &ValueType) -> bool {
     let ValueType::Table(keys) = value_type else { return false };
-    each!(key in *keys => {
-        if matches!(key.default, KeyDefault::Required) {
-            return false;
-        }
-    });
-    true
+    !any!(key in *keys => matches!(key.default, KeyDefault::Required))
 }
 
 /// The first line of a help text, without the full stop at its end.

@@ -1,7 +1,7 @@
 //! Validates the keys of a table: unknown and missing ones, in the same words while a connector is built and at start.
 
 use super::{
-    ConstStr, KeySpec, Violation, each,
+    ConstStr, KeySpec, Violation, any, each,
     key_spec::{add_key, find},
     suggest,
 };
@@ -42,7 +42,8 @@ impl<'a> TableKeys<'a> {
     pub const fn missing_key(&self, present: &[&str], skip: usize) -> Option<Violation> {
         let mut skipped = 0;
         each!(spec in self.keys => {
-            if spec.is_required_in_file() && !is_present(spec, present) && !self.is_misspelt(spec.name, present) {
+            let is_present = any!(name in present => spec.is_named(name));
+            if spec.is_required_in_file() && !is_present && !self.is_misspelt(spec.name, present) {
                 if skipped == skip {
                     return Some(self.missing(spec));
                 }
@@ -60,17 +61,10 @@ impl<'a> TableKeys<'a> {
 
     /// Whether one of the present keys is unknown, and closest to this name.
     pub const fn is_misspelt(&self, name: &str, present: &[&str]) -> bool {
-        each!(other in present => {
-            if suggest::is_close(other, name)
-                && find(self.keys, other).is_none()
-                && !suggest::contains(self.known, other)
-                && let Some(close) = suggest::closest(other, self.names().as_slice())
-                && suggest::is_same(close, name)
-            {
-                return true;
-            }
-        });
-        false
+        any!(other in present => suggest::is_close(other, name)
+            && find(self.keys, other).is_none()
+            && !suggest::contains(self.known, other)
+            && matches!(suggest::closest(other, self.names().as_slice()), Some(close) if suggest::is_same(close, name)))
     }
 
     const fn names(&self) -> Names<'a> {
@@ -79,15 +73,6 @@ impl<'a> TableKeys<'a> {
         each!(key in self.keys => { names = names.with(key.name) });
         names
     }
-}
-
-const fn is_present(spec: &KeySpec, present: &[&str]) -> bool {
-    each!(name in present => {
-        if spec.is_named(name) {
-            return true;
-        }
-    });
-    false
 }
 
 /// Names of keys, collected in a constant.

@@ -21,7 +21,7 @@ pub mod validate;
 pub mod value_ref;
 pub mod value_type;
 
-pub(crate) use self::each::each;
+pub(crate) use self::each::{any, each};
 #[cfg(feature = "runtime")]
 pub(crate) use self::format::LEVELS;
 pub use self::{

@@ -1,6 +1,6 @@
 //! Suggestions for misspelt words: "did you mean …?"
 
-use super::each;
+use super::{any, each};
 
 /// Longer words are compared up to this length.
 const MAX_LENGTH: usize = 64;
@@ -122,12 +122,7 @@ pub(crate) const fn same_bytes(one: &[u8], two: &[u8]) -> bool {
 
 /// Whether a word is among others.
 pub(crate) const fn contains(words: &[&str], word: &str) -> bool {
-    each!(other in words => {
-        if is_same(other, word) {
-            return true;
-        }
-    });
-    false
+    any!(other in words => is_same(other, word))
 }
 
 /// A list such as `a`, `b` or `c`; `none` without words.

@@ -2,7 +2,7 @@
 //!
 //! Nothing is refused that the WHATWG's URL standard takes, but for white space and control characters, which it drops.
 
-use super::each;
+use super::any;
 
 const NO_SCHEME: &str = "not a URL: it does not begin with a scheme";
 const NO_HOST: &str = "not a URL: it names no host";
@@ -28,14 +28,8 @@ pub(super) const fn is_http(text: &str) -> bool {
 
 /// Whether it consists of what an IP address consists of. Only the type knows whether it is one.
 pub(super) const fn may_be_ip(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    if is_ipv6(rest) {
-        return true;
-    }
-    while let [b'0'..=b'9' | b'.', behind @ ..] = rest {
-        rest = behind;
-    }
-    rest.is_empty() && contains(text.as_bytes(), b'.')
+    let text = text.as_bytes();
+    is_ipv6(text) || contains(text, b'.') && !any!(byte in text => !matches!(byte, b'0'..=b'9' | b'.'))
 }
 
 /// `user:password@host:port`
@@ -53,24 +47,20 @@ const fn flaw_of_authority(mut authority: &[u8]) -> Option<&'static str> {
     if host.is_empty() {
         return Some(NO_HOST);
     }
-    if has_forbidden(host) { Some(HOST) } else { flaw_of_port(port) }
+    let has_forbidden = any!(byte in host => *byte <= b' ' || *byte == 0x7f || contains(b"<>[]^|", *byte));
+    if has_forbidden { Some(HOST) } else { flaw_of_port(port) }
 }
 
 const fn flaw_of_port(port: &[u8]) -> Option<&'static str> {
-    let mut digits = match port {
-        [] => return None,
-        [b':', digits @ ..] => digits,
-        _ => return Some(PORT),
-    };
-    let mut number: u32 = 0;
-    while let [digit @ b'0'..=b'9', behind @ ..] = digits {
-        number = number * 10 + (*digit - b'0') as u32;
-        if number > u16::MAX as u32 {
-            return Some(PORT);
-        }
-        digits = behind;
+    match port {
+        [] | [b':'] => None,
+        // The first is no sign, which the conversion takes.
+        [b':', b'0'..=b'9', ..] => match str::from_utf8(port.split_at(1).1) {
+            Ok(digits) if u16::from_str_radix(digits, 10).is_ok() => None,
+            _ => Some(PORT),
+        },
+        _ => Some(PORT),
     }
-    if digits.is_empty() { None } else { Some(PORT) }
 }
 
 /// What stands before the first of these bytes, and the rest with it.
@@ -83,12 +73,7 @@ const fn split<'a>(bytes: &'a [u8], stops: &[u8]) -> (&'a [u8], &'a [u8]) {
 }
 
 const fn contains(bytes: &[u8], byte: u8) -> bool {
-    each!(other in bytes => {
-        if *other == byte {
-            return true;
-        }
-    });
-    false
+    any!(other in bytes => *other == byte)
 }
 
 const fn without_slashes(mut rest: &[u8]) -> &[u8] {
@@ -99,39 +84,17 @@ const fn without_slashes(mut rest: &[u8]) -> &[u8] {
 }
 
 const fn is_scheme(scheme: &[u8]) -> bool {
-    let [b'a'..=b'z' | b'A'..=b'Z', rest @ ..] = scheme else { return false };
-    let mut rest = rest;
-    while let [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.', behind @ ..] = rest {
-        rest = behind;
-    }
-    rest.is_empty()
+    matches!(scheme, [first, ..] if first.is_ascii_alphabetic())
+        && !any!(byte in scheme => !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')))
 }
 
 const fn needs_host(scheme: &[u8]) -> bool {
     let schemes: [&[u8]; 5] = [b"http", b"https", b"ws", b"wss", b"ftp"];
-    each!(with_host in &schemes => {
-        if scheme.eq_ignore_ascii_case(with_host) {
-            return true;
-        }
-    });
-    false
+    any!(with_host in &schemes => scheme.eq_ignore_ascii_case(with_host))
 }
 
 const fn is_ipv6(address: &[u8]) -> bool {
-    let mut rest = address;
-    while let [b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b':' | b'.', behind @ ..] = rest {
-        rest = behind;
-    }
-    rest.is_empty() && contains(address, b':')
-}
-
-const fn has_forbidden(host: &[u8]) -> bool {
-    each!(byte in host => {
-        if *byte <= b' ' || *byte == 0x7f || contains(b"<>[]^|", *byte) {
-            return true;
-        }
-    });
-    false
+    contains(address, b':') && !any!(byte in address => !(byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')))
 }
 
 #[cfg(test)]

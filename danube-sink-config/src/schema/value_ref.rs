@@ -1,6 +1,6 @@
 //! A value of a configuration without the values in its array or table.
 
-use super::{ConstStr, Violation, byte_size, each, suggest};
+use super::{ConstStr, Violation, any, byte_size, suggest};
 
 /// A value of a configuration without the values in its array or table.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +37,11 @@ impl ValueRef<'_> {
 
     /// Whether it is one of these strings or integers.
     pub(super) const fn is_among(&self, choices: &[ValueRef<'_>]) -> bool {
-        each!(choice in choices => {
-            if self.equals(choice) {
-                return true;
-            }
-        });
-        false
+        any!(choice in choices => match (self, choice) {
+            (Self::String(one), ValueRef::String(other)) => suggest::is_same(one, other),
+            (Self::Integer(one), ValueRef::Integer(other)) => *one == *other,
+            _ => false,
+        })
     }
 
     /// The number of bytes of a size: a string with a unit, or an integer.
@@ -51,15 +50,6 @@ impl ValueRef<'_> {
             Self::String(text) => byte_size(text),
             Self::Integer(number) if number >= 0 && number <= u64::MAX as i128 => Some(number as u64),
             _ => None,
-        }
-    }
-
-    /// Whether both are the same string or the same integer.
-    const fn equals(&self, other: &ValueRef<'_>) -> bool {
-        match (self, other) {
-            (Self::String(one), ValueRef::String(two)) => suggest::is_same(one, two),
-            (Self::Integer(one), ValueRef::Integer(two)) => *one == *two,
-            _ => false,
         }
     }
 
