@@ -97,8 +97,5 @@ pub(super) const DISK_BYTES: ValueType = ValueType::integer(1, 1 << 50);
 
 /// A number of milliseconds.
 pub(super) fn milliseconds(value: &Value) -> Result<Duration, Diagnostics> {
-    let number = u64::try_from(value.as_integer()?);
-    number
-        .map(Duration::from_millis)
-        .map_err(|_| value.diagnostic("the number is out of range", "write a smaller number").into())
+    value.convert(&MILLISECONDS, |value| value.as_integer().ok()?.try_into().ok().map(Duration::from_millis))
 }

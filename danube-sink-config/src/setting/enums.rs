@@ -11,11 +11,11 @@ use crate::{
 /// # Errors
 /// The word is unknown.
 pub fn word<T, const N: usize>(value: &Value, value_type: &ValueType, values: [T; N]) -> Result<T, Diagnostics> {
-    value.validate(value_type)?;
-    let text = value.as_str()?;
-    let words = if let ValueType::Enum { words, .. } = value_type { words } else { &[][..] };
-    let found = words.iter().zip(values).find(|(word, _)| suggest::same_word(word, text));
-    found.map(|(_, value)| value).ok_or_else(|| value.diagnostic("unknown word", "write another word").into())
+    value.convert(value_type, |value| {
+        let (text, ValueType::Enum { words, .. }) = (value.as_str().ok()?, value_type) else { return None };
+        let (_, found) = words.iter().zip(values).find(|(word, _)| suggest::same_word(word, text))?;
+        Some(found)
+    })
 }
 
 /// Declares enums whose variants are words of the configuration.

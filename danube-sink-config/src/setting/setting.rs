@@ -84,9 +84,7 @@ macro_rules! integers {
             };
 
             fn read(value: &Value) -> Result<Self, Diagnostics> {
-                value.validate(&Self::VALUE_TYPE)?;
-                let out_of_range = |_| value.diagnostic("the number is out of range", "write a smaller number").into();
-                value.as_integer()?.try_into().map_err(out_of_range)
+                value.convert(&Self::VALUE_TYPE, |value| value.as_integer().ok()?.try_into().ok())
             }
         }
     )+};
@@ -126,8 +124,7 @@ impl Setting for PathBuf {
     const VALUE_TYPE: ValueType = ValueType::Path;
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
-        value.validate(&Self::VALUE_TYPE)?;
-        Ok(value.as_str()?.into())
+        value.convert(&Self::VALUE_TYPE, |value| value.as_str().ok().map(Self::from))
     }
 }
 
@@ -156,9 +153,7 @@ impl Setting for Duration {
     const VALUE_TYPE: ValueType = ValueType::DURATION;
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
-        value.validate(&Self::VALUE_TYPE)?;
-        schema::duration(value.as_str()?)
-            .ok_or_else(|| value.diagnostic("invalid duration", "write one such as `\"10s\"`").into())
+        value.convert(&Self::VALUE_TYPE, |value| schema::duration(value.as_str().ok()?))
     }
 }
 
@@ -166,9 +161,7 @@ impl Setting for ByteSize {
     const VALUE_TYPE: ValueType = ValueType::BYTE_SIZE;
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
-        value.validate(&Self::VALUE_TYPE)?;
-        let size = value.as_ref().as_byte_size();
-        size.map(Self).ok_or_else(|| value.diagnostic("invalid size", "write one such as `\"5MiB\"`").into())
+        value.convert(&Self::VALUE_TYPE, |value| value.as_ref().as_byte_size().map(Self))
     }
 }
 

@@ -68,10 +68,8 @@ impl Value {
     /// # Errors
     /// A diagnostic, if it is another type.
     pub fn as_str(&self) -> Result<&str, Diagnostic> {
-        match &self.content {
-            Content::String(text) => Ok(text),
-            _ => Err(self.violates(&ValueType::STRING)),
-        }
+        let Content::String(text) = &self.content else { return Err(self.violates(&ValueType::STRING)) };
+        Ok(text)
     }
 
     /// The integer.
@@ -79,10 +77,9 @@ impl Value {
     /// # Errors
     /// A diagnostic, if it is another type.
     pub fn as_integer(&self) -> Result<i128, Diagnostic> {
-        match self.content {
-            Content::Integer(number) => Ok(number),
-            _ => Err(self.violates(&ValueType::integer(i128::MIN, i128::MAX))),
-        }
+        let any_integer = ValueType::integer(i128::MIN, i128::MAX);
+        let Content::Integer(number) = self.content else { return Err(self.violates(&any_integer)) };
+        Ok(number)
     }
 
     /// The float, or the integer as one.
@@ -103,10 +100,8 @@ impl Value {
     /// # Errors
     /// A diagnostic, if it is another type.
     pub fn as_bool(&self) -> Result<bool, Diagnostic> {
-        match self.content {
-            Content::Bool(boolean) => Ok(boolean),
-            _ => Err(self.violates(&ValueType::Bool)),
-        }
+        let Content::Bool(boolean) = self.content else { return Err(self.violates(&ValueType::Bool)) };
+        Ok(boolean)
     }
 
     /// The values of the array.
@@ -114,10 +109,9 @@ impl Value {
     /// # Errors
     /// A diagnostic, if it is another type.
     pub fn as_array(&self) -> Result<&[Value], Diagnostic> {
-        match &self.content {
-            Content::Array(items) => Ok(items),
-            _ => Err(self.violates(&ValueType::array(&ValueType::Any))),
-        }
+        let any_array = ValueType::array(&ValueType::Any);
+        let Content::Array(items) = &self.content else { return Err(self.violates(&any_array)) };
+        Ok(items)
     }
 
     /// The keys and values of the table, in the order of the file.
@@ -125,10 +119,9 @@ impl Value {
     /// # Errors
     /// A diagnostic, if it is another type.
     pub fn as_table(&self) -> Result<impl Iterator<Item = (&str, &Value)>, Diagnostic> {
-        match &self.content {
-            Content::Table(table) => Ok(table.entries.iter().map(|entry| (entry.key.as_str(), &entry.value))),
-            _ => Err(self.violates(&ValueType::map(&ValueType::Any))),
-        }
+        let any_table = ValueType::map(&ValueType::Any);
+        let Content::Table(table) = &self.content else { return Err(self.violates(&any_table)) };
+        Ok(table.entries.iter().map(|entry| (entry.key.as_str(), &entry.value)))
     }
 
     /// Validates the value itself; not what its array or table holds.
@@ -142,11 +135,21 @@ impl Value {
         }
     }
 
+    /// Converts a value that the type allows.
+    pub(crate) fn convert<T>(
+        &self,
+        value_type: &ValueType,
+        convert: impl FnOnce(&Self) -> Option<T>,
+    ) -> Result<T, Diagnostics> {
+        self.validate(value_type)?;
+        convert(self).ok_or_else(|| self.violates(value_type).into())
+    }
+
     pub(crate) fn of_violation(&self, violation: &Violation) -> Diagnostic {
         self.diagnostic(violation.message.as_str(), violation.help.as_str())
     }
 
-    /// The diagnostic of a value that is known not to fit.
+    /// The diagnostic of a value that has another type, or cannot be converted.
     fn violates(&self, value_type: &ValueType) -> Diagnostic {
         self.validate(value_type).err().unwrap_or_else(|| self.diagnostic("unexpected value", "write another value"))
     }
