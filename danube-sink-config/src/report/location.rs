@@ -32,7 +32,7 @@ pub(crate) struct Location {
 impl SourceFile<'_> {
     pub(crate) fn locate(&self, span: &Range<usize>) -> Location {
         let text = self.text;
-        let start = floor_char_boundary(text, span.start);
+        let start = text.floor_char_boundary(span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
         let line = text[..line_start].matches('\n').count() + 1;
@@ -90,13 +90,4 @@ fn shorten(shown: &str, marks: &str) -> (String, String) {
     let (before, blank) = if start > 0 { ("…", " ") } else { ("", "") };
     let after = if start + MAX_WIDTH < length { "…" } else { "" };
     (format!("{before}{}{after}", part(shown)), format!("{blank}{}", part(marks)))
-}
-
-/// The start of the character that the offset is in, within the text.
-fn floor_char_boundary(text: &str, offset: usize) -> usize {
-    let mut at = offset.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }

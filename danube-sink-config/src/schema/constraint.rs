@@ -38,17 +38,11 @@ pub struct InvalidConstraint {
     pub help: &'static str,
 }
 
-const EMPTY: InvalidConstraint =
-    InvalidConstraint { message: "the range is empty", help: "write the smaller bound first" };
-const TOO_WIDE: InvalidConstraint = InvalidConstraint {
-    message: "the range is wider than the type",
-    help: "leave out the end that the type has anyway",
-};
-
-const NO_ITEMS: InvalidConstraint = InvalidConstraint {
-    message: "only arrays and maps have items",
-    help: "write the constraint without `items(…)`, or remove it",
-};
+const EMPTY: InvalidConstraint = invalid("the range is empty", "write the smaller bound first");
+const TOO_WIDE: InvalidConstraint =
+    invalid("the range is wider than the type", "leave out the end that the type has anyway");
+const NO_ITEMS: InvalidConstraint =
+    invalid("only arrays and maps have items", "write the constraint without `items(…)`, or remove it");
 
 /// A type with constraints, and the first one that it cannot have.
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +89,8 @@ impl Constrained {
     }
 }
 
-const fn invalid<T>(message: &'static str, help: &'static str) -> Result<T, InvalidConstraint> {
-    Err(InvalidConstraint { message, help })
+const fn invalid(message: &'static str, help: &'static str) -> InvalidConstraint {
+    InvalidConstraint { message, help }
 }
 
 impl ValueType {
@@ -121,7 +115,7 @@ impl ValueType {
     ) -> Result<Self, InvalidConstraint> {
         if let Self::Float { min: least, max: greatest, .. } = *self {
             let (Some(min), Some(max)) = (float_or(from, least), float_or(to, greatest)) else {
-                return invalid("the range of a number has numbers", "write a range such as `0.0..=1.0`");
+                return Err(invalid("the range of a number has numbers", "write a range such as `0.0..=1.0`"));
             };
             let max = if below { max.next_down() } else { max };
             return match invalid_range(min > max, min < least || max > greatest) {
@@ -129,27 +123,26 @@ impl ValueType {
                 None => Ok(Self::Float { min, max, range }),
             };
         }
-        let (least, greatest) = match *self {
-            Self::Integer { min, max } => (min, max),
-            Self::Duration { min, max, .. } => (min.as_nanos() as i128, max.as_nanos() as i128),
-            Self::ByteSize { min, max, .. } => (min as i128, max as i128),
+        let (least, greatest, other_ends) = match *self {
+            Self::Integer { min, max } => {
+                (min, max, invalid("the range of an integer has integers", "write a range such as `1..=100`"))
+            }
+            Self::Duration { min, max, .. } => {
+                let help = "write a range such as `\"250ms\"..=\"5m\"`";
+                let other_ends = invalid("the range of a duration has durations", help);
+                (min.as_nanos() as i128, max.as_nanos() as i128, other_ends)
+            }
+            Self::ByteSize { min, max, .. } => {
+                let help = "write a range such as `\"1KiB\"..=\"5MiB\"`";
+                (min as i128, max as i128, invalid("the range of a size has sizes", help))
+            }
             _ => {
-                return invalid(
-                    "only numbers, durations and sizes have a range",
-                    "write `length` for strings, arrays and maps, or remove it",
-                );
+                let help = "write `length` for strings, arrays and maps, or remove it";
+                return Err(invalid("only numbers, durations and sizes have a range", help));
             }
         };
         let (Some(min), Some(max)) = (self.number_or(from, least), self.number_or(to, greatest)) else {
-            return match self {
-                Self::Duration { .. } => {
-                    invalid("the range of a duration has durations", "write a range such as `\"250ms\"..=\"5m\"`")
-                }
-                Self::ByteSize { .. } => {
-                    invalid("the range of a size has sizes", "write a range such as `\"1KiB\"..=\"5MiB\"`")
-                }
-                _ => invalid("the range of an integer has integers", "write a range such as `1..=100`"),
-            };
+            return Err(other_ends);
         };
         let max = max.saturating_sub(below as i128);
         if let Some(invalid) = invalid_range(min > max, min < least || max > greatest) {
@@ -187,32 +180,32 @@ impl ValueType {
             Self::String { .. } => Ok(Self::String { min, max }),
             Self::Array { of, .. } => Ok(Self::Array { of, min, max }),
             Self::Map { of, .. } => Ok(Self::Map { of, min, max }),
-            _ => invalid(
+            _ => Err(invalid(
                 "only strings, arrays and maps have a length",
                 "write `range` for numbers, durations and sizes, or remove it",
-            ),
+            )),
         }
     }
 
     const fn with_choices(&self, values: &'static [ValueRef<'static>]) -> Result<Self, InvalidConstraint> {
         if !matches!(self, Self::String { .. } | Self::Integer { .. }) {
-            return invalid("`one_of` is for strings and integers", "remove it, or use an enum that derives `Setting`");
+            let help = "remove it, or use an enum that derives `Setting`";
+            return Err(invalid("`one_of` is for strings and integers", help));
         }
         let mut rest = values;
         while let [value, behind @ ..] = rest {
             rest = behind;
             if self.violation(value).is_some() {
-                return invalid(
-                    "one of the values does not fit the type",
-                    "write values of the type, within its `range` or `length`",
-                );
+                let help = "write values of the type, within its `range` or `length`";
+                return Err(invalid("one of the values does not fit the type", help));
             }
             if value.is_among(rest) {
-                return invalid("one of the values is repeated", "write each value once");
+                return Err(invalid("one of the values is repeated", "write each value once"));
             }
         }
         if values.is_empty() {
-            return invalid("there is no allowed value", "write the values in brackets: `one_of = [\"a\", \"b\"]`");
+            let help = "write the values in brackets: `one_of = [\"a\", \"b\"]`";
+            return Err(invalid("there is no allowed value", help));
         }
         Ok(Self::OneOf(values))
     }
