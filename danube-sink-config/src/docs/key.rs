@@ -32,8 +32,7 @@ impl DocumentedKey {
 
     /// A key of the connector's own.
     pub(super) fn own(spec: &KeySpec) -> Self {
-        let names = [&[spec.name], spec.aliases].concat();
-        Self { spec: *spec, names, help: sentence(spec.doc) }
+        Self { spec: *spec, names: vec![spec.name], help: sentence(spec.doc) }
     }
 
     pub(super) fn is_required(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Resolves the keys of a connector's own tables: variables and secrets before they are validated, defaults after it.
+//! Resolves the keys of a connector's own tables: variables, secrets and defaults are put in before all is validated.
 
 use super::{
     environment::{self, Environment},
@@ -35,54 +35,64 @@ impl OwnKeys<'_> {
     /// The declared keys of a table. `known` are its further keys.
     pub(crate) fn resolve(&mut self, table: &Table, keys: &TableKeys<'_>) -> OwnTable {
         let mut table = table.clone();
-        let mut invalid = self.add_environment(&mut table, keys.keys, self.section);
+        let mut invalid = self.complete(&mut table, keys.keys, self.section);
         invalid.extend(validate_table(&table, keys, self.diagnostics));
         table.entries.retain(|entry| key_spec::find(keys.keys, &entry.key).is_some());
-        // A default that does not fit is an error of the build; one of a type that the build does not know is reported by
-        // its conversion.
-        add_defaults(&mut table, keys.keys, self.diagnostics);
         OwnTable { table, invalid }
     }
 
-    /// Puts variables and secrets in a table of this path and in the tables within. Returns the keys that have no value then, or
-    /// an invalid one.
-    fn add_environment(&mut self, table: &mut Table, keys: &[KeySpec], path: &str) -> Vec<&'static str> {
-        let without_value = keys.iter().filter(|spec| !self.add_value(table, spec, path));
-        without_value.map(|spec| spec.name).collect()
+    /// Puts variables, secrets and defaults in a table of this path and in the tables within. Returns the keys that lack a value
+    /// then, or have an invalid one.
+    fn complete(&mut self, table: &mut Table, keys: &[KeySpec], path: &str) -> Vec<&'static str> {
+        let incomplete = keys.iter().filter(|spec| !self.complete_key(table, spec, path));
+        incomplete.map(|spec| spec.name).collect()
     }
 
-    fn add_value(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
+    fn complete_key(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
         let before = self.diagnostics.len();
         match spec.source {
-            ValueSource::File => return self.add_within(table, spec, path),
+            ValueSource::File => {}
             ValueSource::FileOrVariable(_) => match environment::value(self.environment, spec, self.diagnostics) {
                 Some(value) => table.set(spec.name, value),
-                None if self.environment.is_none() => {
-                    return table.named(spec).is_some() || !matches!(spec.default, KeyDefault::Required);
+                None if self.environment.is_none() && matches!(spec.default, KeyDefault::Required) => {
+                    return table.get(spec.name).is_some();
                 }
                 None => {}
             },
             ValueSource::Secret(_) => self.add_secret(table, spec, path),
         }
-        self.diagnostics.len() == before
+        let path = format!("{path}.{}", spec.name);
+        let is_complete = match table.value_mut(spec.name) {
+            Some(value) => self.complete_within(value, spec, &path),
+            None => self.add_default(table, spec, &path),
+        };
+        is_complete && self.diagnostics.len() == before
     }
 
-    fn add_within(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
-        let path = format!("{path}.{}", spec.name);
+    fn complete_within(&mut self, value: &mut Value, spec: &KeySpec, path: &str) -> bool {
         let mut is_complete = true;
-        match table.named_mut(spec) {
-            Some(entry) => for_each_table(&mut entry.value, &spec.value_type, &mut |table, keys| {
-                is_complete &= self.add_environment(table, keys, &path).is_empty();
-            }),
-            // A table that is not in the file may be all variables; unless it is optional.
-            None if !matches!(spec.default, KeyDefault::None) => {
-                let mut nested = Table { span: table.span.clone(), entries: Vec::new() };
-                is_complete = self.add_environment(&mut nested, spec.value_type.keys(), &path).is_empty();
-                if !nested.entries.is_empty() {
-                    table.set(spec.name, Value::new(Content::Table(nested), Origin::File));
-                }
-            }
-            None => {}
+        for_each_table(value, &spec.value_type, &mut |table, keys| {
+            is_complete &= self.complete(table, keys, path).is_empty();
+        });
+        is_complete
+    }
+
+    fn add_default(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
+        let default = default_of(spec, self.diagnostics);
+        let has_default = default.is_some();
+        // A table that is not in the file may be all variables; unless it is optional.
+        let may_be_variables =
+            matches!(spec.value_type, ValueType::Table(_)) && !matches!(spec.default, KeyDefault::None);
+        let Some(mut value) = default.or_else(|| may_be_variables.then(|| Value::empty_table(None))) else {
+            return true;
+        };
+        if let Content::Table(nested) = &mut value.content {
+            // An error of a table that is not in the file is shown at the table that it belongs in.
+            (nested.span, value.span) = (table.span.clone(), table.span.clone());
+        }
+        let is_complete = self.complete_within(&mut value, spec, path);
+        if has_default || has_variables(&value) {
+            table.set(spec.name, value);
         }
         is_complete
     }
@@ -91,7 +101,7 @@ impl OwnKeys<'_> {
         let of_table = table.value(&format!("{}{VARIABLE_KEY_SUFFIX}", spec.name)).and_then(|name| name.as_str().ok());
         let variable = of_table.map(str::to_owned).or_else(|| spec.variable(path).map(|name| name.to_string()));
         let variable = variable.unwrap_or_default();
-        if let Some(index) = table.entries.iter().position(|entry| spec.is_named(&entry.key)) {
+        if let Some(index) = table.entries.iter().position(|entry| entry.key == spec.name) {
             let entry = table.entries.remove(index);
             return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, self.diagnostics);
         }
@@ -110,25 +120,12 @@ impl OwnKeys<'_> {
     }
 }
 
-/// Adds the defaults to a table that has been validated, and to the tables within.
-pub(crate) fn add_defaults(table: &mut Table, keys: &[KeySpec], diagnostics: &mut Diagnostics) {
-    for spec in keys {
-        if let Some(entry) = table.named_mut(spec) {
-            spec.name.clone_into(&mut entry.key);
-            add_defaults_within(&mut entry.value, &spec.value_type, diagnostics);
-        } else if let Some(mut value) = default_of(spec, diagnostics) {
-            if let Content::Table(nested) = &mut value.content {
-                // An error of a table that is not in the file is shown at the table that it belongs in.
-                (nested.span, value.span) = (table.span.clone(), table.span.clone());
-            }
-            add_defaults_within(&mut value, &spec.value_type, diagnostics);
-            table.set(spec.name, value);
-        }
+/// Whether a value, or one in its table, comes from the environment.
+fn has_variables(value: &Value) -> bool {
+    match &value.content {
+        Content::Table(table) => table.entries.iter().any(|entry| has_variables(&entry.value)),
+        _ => matches!(value.origin, Origin::Variable(_) | Origin::VariableFile(_)),
     }
-}
-
-fn add_defaults_within(value: &mut Value, value_type: &ValueType, diagnostics: &mut Diagnostics) {
-    for_each_table(value, value_type, &mut |table, keys| add_defaults(table, keys, diagnostics));
 }
 
 /// Visits a value that is a table with declared keys, and those in its array or map; not the tables within a table.

@@ -31,7 +31,7 @@ impl<'r> KeyReader<'r> {
     /// The value of a key; none if it is invalid, which is reported.
     pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
         let spec = &key.spec;
-        let entry = self.table.named(spec);
+        let entry = self.table.get(spec.name);
         if self.invalid.contains(&spec.name) {
             // Its other parts may have errors that only their types know.
             if let Some(entry) = entry

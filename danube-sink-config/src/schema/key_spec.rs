@@ -7,8 +7,6 @@ use super::{ConstStr, ValueType, any, each, format, suggest};
 pub struct KeySpec {
     /// The name in the file.
     pub name: &'static str,
-    /// Other names that are accepted in the same table.
-    pub aliases: &'static [&'static str],
     /// The help, as Markdown: the doc comment of the field.
     pub doc: &'static str,
     /// The values that it takes.
@@ -58,7 +56,6 @@ impl KeySpec {
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
-            aliases: &[],
             doc: "",
             value_type: ValueType::Any,
             default: KeyDefault::Required,
@@ -99,11 +96,6 @@ impl KeySpec {
             _ => true,
         }
     }
-
-    /// Whether the key has this name in the file.
-    pub const fn is_named(&self, name: &str) -> bool {
-        suggest::is_same(self.name, name) || suggest::contains(self.aliases, name)
-    }
 }
 
 impl KeyDefault {
@@ -131,7 +123,7 @@ impl KeyDefault {
 /// The key of this name among the keys of a table.
 pub const fn find<'a>(keys: &'a [KeySpec], name: &str) -> Option<&'a KeySpec> {
     each!(key in keys => {
-        if key.is_named(name) {
+        if suggest::is_same(key.name, name) {
             return Some(key);
         }
     });
@@ -145,7 +137,7 @@ pub const fn with_defaults<const N: usize>(keys: &[KeySpec], defaults: &[(&str, 
     while index < N && index < keys.len() {
         copy[index] = keys[index];
         each!((name, literal) in defaults => {
-            if copy[index].is_named(name) {
+            if suggest::is_same(copy[index].name, name) {
                 copy[index].default = KeyDefault::Literal(literal);
             }
         });

@@ -42,7 +42,7 @@ impl<'a> TableKeys<'a> {
     pub const fn missing_key(&self, present: &[&str], skip: usize) -> Option<Violation> {
         let mut skipped = 0;
         each!(spec in self.keys => {
-            let is_present = any!(name in present => spec.is_named(name));
+            let is_present = suggest::contains(present, spec.name);
             if spec.is_required_in_file() && !is_present && !self.is_misspelt(spec.name, present) {
                 if skipped == skip {
                     return Some(self.missing(spec));

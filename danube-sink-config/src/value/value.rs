@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::{
     report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeySpec, ValueRef, ValueType, Violation},
+    schema::{ValueRef, ValueType, Violation},
 };
 
 /// A value of a configuration, as a [`Setting`](crate::Setting) reads it.
@@ -244,15 +244,6 @@ impl Table {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// The entry of a declared key, under any of its names.
-    pub(crate) fn named(&self, spec: &KeySpec) -> Option<&Entry> {
-        self.entries.iter().find(|entry| spec.is_named(&entry.key))
-    }
-
-    pub(crate) fn named_mut(&mut self, spec: &KeySpec) -> Option<&mut Entry> {
-        self.entries.iter_mut().find(|entry| spec.is_named(&entry.key))
-    }
-
     pub(crate) fn value(&self, key: &str) -> Option<&Value> {
         self.get(key).map(|entry| &entry.value)
     }
@@ -267,8 +258,8 @@ impl Table {
 
     /// Puts a value in the place of what the key has; behind the others if it has nothing.
     pub(crate) fn set(&mut self, key: &str, value: Value) {
-        match self.entries.iter_mut().find(|entry| entry.key == key) {
-            Some(entry) => entry.value = value,
+        match self.value_mut(key) {
+            Some(present) => *present = value,
             None => self.entries.push(Entry { key: key.to_owned(), key_span: None, value }),
         }
     }
