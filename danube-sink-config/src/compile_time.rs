@@ -16,22 +16,13 @@ use crate::{
         key::{MAPPING_LISTS, misplaced_key_help},
     },
     load::{
-        load::{code_defaults, section},
-        mappings::{self, MappingContext, common_names},
+        mappings::{self, MappingContext, code_defaults, common_names},
         root::{self, CoreContext},
         secrets::report_in_file,
     },
-    report::{
-        diagnostic::Diagnostics,
-        error::ReportEntry,
-        location::{Location, SourceFile},
-        redact::{SecretNames, looks_sensitive},
-    },
+    report::{Diagnostics, Location, ReportEntry, SecretNames, SourceFile, looks_sensitive},
     schema::suggest,
-    value::{
-        document::Document,
-        value::{Content, Entry, Origin, Table, Value},
-    },
+    value::{Content, Document, Entry, Origin, Table, Value},
 };
 
 pub mod file_value;
@@ -168,7 +159,7 @@ fn read(
         checks: ExternalChecks::SKIP,
     };
     let core = root::read(root, context, diagnostics);
-    let Some(table) = section(root, decl.section, diagnostics) else { return Vec::new() };
+    let Some(table) = root::section(root, decl.section, diagnostics) else { return Vec::new() };
     for field in decl.fields {
         if let FieldDecl::Secret(key, variable) = *field
             && let Some(entry) = table.get(key)

@@ -36,7 +36,7 @@ mod value;
 mod tests;
 
 #[cfg(feature = "runtime")]
-pub use self::load::effective::{EffectiveConfig, EffectiveKey};
+pub use self::load::{EffectiveConfig, EffectiveKey};
 pub use self::{
     core::{
         AvroEncoding, BrokerTarget, CheckMapping, ConnectorConfig, ConsumerConfig, DecodeOptions, ExternalChecks,
@@ -46,17 +46,11 @@ pub use self::{
     },
     docs::{TemplateKind, environment, environment_of, template, template_of},
     load::{
-        connector::TopicMapping,
-        environment::{Environment, ProcessEnvironment},
-        load::{Loaded, load_for, load_tasks_for, load_text_for},
-        source::ConfigSource,
+        ConfigSource, Environment, Loaded, ProcessEnvironment, TopicMapping, load_for, load_tasks_for, load_text_for,
     },
-    report::{
-        diagnostic::{Diagnostic, Diagnostics},
-        error::{ConfigError, ReportEntry},
-    },
+    report::{ConfigError, Diagnostic, Diagnostics, ReportEntry},
     setting::{ByteSize, Options, Parsed, Secret, Setting, short_name},
-    value::value::Value,
+    value::Value,
 };
 #[cfg(feature = "runtime")]
 pub use self::{

@@ -18,20 +18,15 @@ pub use crate::{
     compile_time::file_value,
     core::ConsumerConfig,
     load::{
-        connector::{
-            ConnectorDecl, ConnectorInfo, GeneratedConnector, Sample, SectionReader, TopicMapping, consumer_configs,
-        },
-        reader::{KeyReader, empty_table, table},
+        ConnectorDecl, ConnectorInfo, GeneratedConnector, KeyReader, Sample, SectionReader, TopicMapping,
+        consumer_configs, empty_table, table,
     },
     schema::{
         Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType,
         key_spec::with_defaults,
     },
-    setting::{
-        key::{Check, DefaultValue, Key, key, or_default},
-        word,
-    },
-    value::quote::quoted,
+    setting::{Check, DefaultValue, Key, key, or_default, word},
+    value::quoted,
 };
 
 /// Applies a check of the author's.

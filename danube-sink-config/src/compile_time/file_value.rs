@@ -7,11 +7,8 @@
 //! ```
 
 use crate::{
-    load::{
-        connector::{GeneratedConnector, TopicMapping},
-        validate::NESTED_TABLE,
-    },
-    schema::{ConstStr, KeySpec, ValueRef, ValueType, Violation, any, each, key_spec::find, keys::TableKeys, suggest},
+    load::{GeneratedConnector, TopicMapping, validate::NESTED_TABLE},
+    schema::{ConstStr, KeySpec, TableKeys, ValueRef, ValueType, Violation, any, each, key_spec::find, suggest},
 };
 
 /// How many missing keys of one table the build reports, each as an error of its own.

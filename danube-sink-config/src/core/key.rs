@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{ConnectorConfig, ConsumerConfig, DecodeOptions, MappingSettings};
 use crate::{
-    report::diagnostic::Diagnostics,
+    report::Diagnostics,
     schema::{KeySpec, ValueType},
-    value::value::Value,
+    value::Value,
 };
 
 /// A key that every connector has.

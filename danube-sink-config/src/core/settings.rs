@@ -18,7 +18,7 @@ use super::{
     key::{COUNT, DISK_BYTES, MILLISECONDS},
     settings_macro::settings,
 };
-use crate::{report::diagnostic::Diagnostics, schema::ValueType, value::value::Table};
+use crate::{report::Diagnostics, schema::ValueType, value::Table};
 
 const URLS: ValueType = ValueType::array(&ValueType::HttpUrl { example: "http://broker:9040/metrics" });
 

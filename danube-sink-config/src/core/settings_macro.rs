@@ -47,14 +47,14 @@ macro_rules! settings {
         }
 
         const _: () = {
-            use $crate::{core::key::{CoreKey, Section}, report::diagnostic::Diagnostics, schema, value::value::Table};
+            use $crate::{core::key::{CoreKey, Section}, report::Diagnostics, schema, value::Table};
 
             struct Keys {
-                $($field: $crate::setting::key::Key<$type>,)+
+                $($field: $crate::setting::Key<$type>,)+
             }
 
             const TYPED: Keys = Keys {
-                $($field: settings!(@convert $($key)?, $crate::setting::key::key::<$type>(schema::KeySpec {
+                $($field: settings!(@convert $($key)?, $crate::setting::key::<$type>(schema::KeySpec {
                     doc: concat!($doc, $("\n", $more),*),
                     default: settings!(@key_default $default $($($argument)*)?),
                     $(source: schema::ValueSource::FileOrVariable($variable),)?

@@ -6,9 +6,9 @@ use super::{key::MILLISECONDS, settings_macro::settings};
 use crate::{
     core::key::Section,
     load::core_keys::resolve,
-    report::diagnostic::Diagnostics,
+    report::Diagnostics,
     schema::{KeyDefault, ValueType},
-    value::value::{Content, Table, Value},
+    value::{Content, Table, Value},
 };
 
 settings! {
@@ -29,11 +29,11 @@ settings! {
 }
 
 fn read(text: &str, samples: Option<&str>) -> Result<Added, Vec<String>> {
-    let file = Value::from_literal(text, crate::value::value::Origin::File).unwrap();
+    let file = Value::from_literal(text, crate::value::Origin::File).unwrap();
     let Content::Table(root) = file.content else { panic!("a table") };
     let processing = match root.value("processing").map(|value| &value.content) {
         Some(Content::Table(table)) => table.clone(),
-        _ => Table::EMPTY,
+        _ => Table::default(),
     };
     let environment = |name: &str| samples.filter(|_| name == "SAMPLES").map(Into::into);
     let tables = [(Section::Root, &root), (Section::Processing, &processing)];

@@ -1,11 +1,7 @@
 //! The environment variables of a connector.
 
 use crate::{
-    load::{
-        connector::{ConnectorDecl, GeneratedConnector},
-        environment::VARIABLES,
-        secrets::file_variable,
-    },
+    load::{ConnectorDecl, GeneratedConnector, environment::VARIABLES, secrets::file_variable},
     schema::KeySpec,
 };
 

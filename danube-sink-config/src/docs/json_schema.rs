@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::key::DocumentedKey;
 use crate::{
     core::key::{CORE_TABLES, MAPPING_LISTS, Section, UNUSED_IN_PROCESSING, keys_in, mapping_keys},
-    load::connector::{ConnectorDecl, GeneratedConnector},
+    load::{ConnectorDecl, GeneratedConnector},
     schema::{KeySpec, LEVELS, ValueRef, ValueType},
 };
 

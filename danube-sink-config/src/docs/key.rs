@@ -2,7 +2,7 @@
 
 use crate::{
     core::key::{CoreKey, Section},
-    load::connector::ConnectorDecl,
+    load::ConnectorDecl,
     schema::{KeyDefault, KeySpec},
 };
 

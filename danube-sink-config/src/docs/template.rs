@@ -3,11 +3,7 @@
 use super::{describe::describe, example::example, key::DocumentedKey};
 use crate::{
     core::key::{MAPPING_LISTS, Section, mapping_keys, root_keys},
-    load::{
-        connector::{ConnectorDecl, GeneratedConnector},
-        environment::TOKEN,
-        secrets::how_to_set,
-    },
+    load::{ConnectorDecl, GeneratedConnector, environment::TOKEN, secrets::how_to_set},
     schema::{KeyDefault, KeySpec, ValueSource, ValueType},
 };
 

@@ -3,9 +3,9 @@
 use super::{core_keys::ParsedMapping, own_keys::OwnTable, reader::KeyReader};
 use crate::{
     core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
-    report::diagnostic::Diagnostics,
+    report::Diagnostics,
     schema::KeySpec,
-    setting::key::Key,
+    setting::Key,
 };
 
 /// A connector whose struct is its configuration.

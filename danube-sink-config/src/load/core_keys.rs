@@ -12,9 +12,9 @@ use crate::{
         ConnectorConfig, MappingSettings,
         key::{CoreKey, Section},
     },
-    report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeySpec, ValueSource, ValueType, keys::TableKeys},
-    value::value::{Content, Entry, Table, Value},
+    report::{Diagnostic, Diagnostics},
+    schema::{KeySpec, TableKeys, ValueSource, ValueType},
+    value::{Content, Entry, Table, Value},
 };
 
 /// A table of the file that may hold core keys.

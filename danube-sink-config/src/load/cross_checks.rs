@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::core_keys::ParsedMapping;
 use crate::{
     core::{ConnectorConfig, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
-    report::diagnostic::{Diagnostic, Diagnostics},
-    value::value::{Content, Origin, Table},
+    report::{Diagnostic, Diagnostics},
+    value::{Content, Origin, Table},
 };
 
 /// Checks the core keys.

@@ -3,12 +3,8 @@
 use std::fmt;
 
 use crate::{
-    report::redact::redact_urls,
-    value::{
-        document::Document,
-        quote,
-        value::{Content, Entry, Origin, Table, Value},
-    },
+    report::redact_urls,
+    value::{Content, Document, Entry, Origin, Table, Value, quoted, quoted_key},
 };
 
 /// The effective configuration of a connector. Printed, it is TOML with the origin of each value behind it, and `***` for
@@ -57,7 +53,7 @@ impl EffectiveConfig {
             && !table.entries.is_empty()
         {
             for inner in &table.entries {
-                self.push_entry(document, (header, index), &format!("{key}.{}", quote::key(&inner.key)), inner);
+                self.push_entry(document, (header, index), &format!("{key}.{}", quoted_key(&inner.key)), inner);
             }
             return;
         }
@@ -104,14 +100,14 @@ fn origin(document: &Document, entry: &Entry) -> String {
 fn shown(value: &Value) -> String {
     match &value.content {
         Content::Secret(_) => "***".to_owned(),
-        Content::String(text) => quote::quoted(&redact_urls(text)),
+        Content::String(text) => quoted(&redact_urls(text)),
         Content::Integer(number) => number.to_string(),
         Content::Float(number) => format!("{number:?}"),
         Content::Bool(boolean) => boolean.to_string(),
         Content::Datetime(datetime) => datetime.clone(),
         Content::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
         Content::Table(table) => {
-            let entry = |entry: &Entry| format!("{} = {}", quote::key(&entry.key), shown(&entry.value));
+            let entry = |entry: &Entry| format!("{} = {}", quoted_key(&entry.key), shown(&entry.value));
             let entries: Vec<String> = table.entries.iter().map(entry).collect();
             if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
         }

@@ -3,9 +3,9 @@
 use std::{env, ffi::OsString, fs};
 
 use crate::{
-    report::diagnostic::{Diagnostic, Diagnostics},
+    report::{Diagnostic, Diagnostics},
     schema::{KeySpec, ValueRef, ValueSource},
-    value::value::{Content, Origin, Value},
+    value::{Content, Origin, Value},
 };
 
 pub(crate) const CONFIG_PATH: &str = "CONNECTOR_CONFIG_PATH";

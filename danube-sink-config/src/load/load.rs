@@ -7,23 +7,17 @@ use super::{
     core_keys::{Core, ParsedMapping},
     effective::EffectiveConfig,
     environment::{Environment, host_name},
-    mappings::{self, MappingContext, common_names},
-    own_keys::{OwnKeys, OwnTable, literal_of_code},
+    mappings::{self, MappingContext, code_defaults, common_names},
+    own_keys::{OwnKeys, OwnTable},
     reader::KeyReader,
     root::{self, CoreContext},
     source::{self, ConfigSource},
 };
 use crate::{
-    core::{
-        ConnectorConfig, ExternalChecks, MappingSettings, SecretPolicy,
-        key::{CORE_TABLES, MAPPING_LISTS},
-    },
-    report::{diagnostic::Diagnostics, error::ConfigError, redact::SecretNames},
-    schema::{KeySpec, keys::TableKeys, suggest},
-    value::{
-        document::Document,
-        value::{Content, Origin, Table},
-    },
+    core::{ConnectorConfig, ExternalChecks, MappingSettings, SecretPolicy, key::MAPPING_LISTS},
+    report::{ConfigError, Diagnostics, SecretNames},
+    schema::{KeySpec, TableKeys},
+    value::Document,
 };
 
 /// A configured connector, and what the runtime needs beside it.
@@ -180,7 +174,7 @@ fn resolve<'d>(
     let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
     let context = CoreContext { environment: variables, package: Some(decl.info.name), sections: &[name], checks };
     let core = root::read(&document.root, context, diagnostics);
-    let section = section(&document.root, name, diagnostics).map(|table| {
+    let section = root::section(&document.root, name, diagnostics).map(|table| {
         let mut keys = OwnKeys { environment: variables, section: name, diagnostics };
         let title = format!("`[{name}]`");
         let known = TableKeys { title: &title, keys: decl.info.keys, known: &MAPPING_LISTS };
@@ -203,33 +197,4 @@ fn resolve<'d>(
         OwnSection { title, own, mappings }
     });
     Resolved { core, section }
-}
-
-/// Defaults of the connector's code for common keys of a mapping, from TOML.
-pub(crate) fn code_defaults(defaults: &[(&str, &str)], diagnostics: &mut Diagnostics) -> Table {
-    let mut table = Table::EMPTY;
-    for (key, literal) in defaults {
-        if let Some(value) = literal_of_code(key, literal, Origin::Code, diagnostics) {
-            table.set(key, value);
-        }
-    }
-    table
-}
-
-static NO_KEYS: Table = Table::EMPTY;
-
-/// The table of the connector's section; none if it is reported as something else. A section that is not in the file is a
-/// table without keys, so that its missing keys are reported.
-pub(crate) fn section<'d>(root: &'d Table, name: &str, diagnostics: &mut Diagnostics) -> Option<&'d Table> {
-    match root.value(name) {
-        Some(value) => root::as_table(value, name, "the connector's settings", diagnostics),
-        None => {
-            let is_core = |key: &str| CORE_TABLES.iter().any(|(core, _)| *core == key);
-            let tables = root.entries.iter().filter(|entry| matches!(entry.value.content, Content::Table(_)));
-            let mut others = tables.filter(|entry| !is_core(&entry.key));
-            // Its misspelt name is reported as an unknown key.
-            let is_misspelt = others.any(|entry| suggest::closest(&entry.key, &[name]).is_some());
-            (!is_misspelt).then_some(&NO_KEYS)
-        }
-    }
 }

@@ -5,15 +5,16 @@ use std::ops::Range;
 use super::{
     core_keys::{self, Core, ParsedMapping},
     cross_checks,
+    own_keys::literal_of_code,
 };
 use crate::{
     core::{
         CheckMapping, ConnectorConfig, ExternalChecks, MappingSettings, SubscriptionType,
         key::{MAPPING_LISTS, Section, mapping_keys},
     },
-    report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeyDefault, KeySpec, keys::TableKeys},
-    value::value::{Content, Entry, Origin, Table, Value},
+    report::{Diagnostic, Diagnostics},
+    schema::{KeyDefault, KeySpec, TableKeys},
+    value::{Content, Entry, Origin, Table, Value},
 };
 
 /// What the common keys of a mapping depend on.
@@ -31,14 +32,23 @@ pub(crate) struct MappingContext<'r> {
 impl<'r> MappingContext<'r> {
     /// That of a connector of which nothing is known.
     pub(crate) fn new(core: &'r Core) -> Self {
-        Self { core, defaults: &EMPTY, own_names: &[], host: "", checks: ExternalChecks::SKIP.mapping }
+        Self { core, defaults: Table::EMPTY, own_names: &[], host: "", checks: ExternalChecks::SKIP.mapping }
     }
+}
+
+/// Defaults of the connector's code for common keys of a mapping, from TOML.
+pub(crate) fn code_defaults(defaults: &[(&str, &str)], diagnostics: &mut Diagnostics) -> Table {
+    let mut table = Table::default();
+    for (key, literal) in defaults {
+        if let Some(value) = literal_of_code(key, literal, Origin::Code, diagnostics) {
+            table.set(key, value);
+        }
+    }
+    table
 }
 
 /// The length of a quotation mark around a string of the file.
 const QUOTE: usize = 1;
-
-static EMPTY: Table = Table::EMPTY;
 
 /// The entry of the mappings in a section.
 pub(crate) fn entry(table: &Table) -> Option<&Entry> {

@@ -5,17 +5,28 @@
 //!                       (a value knows its origin)          (schema)                           └▶ ConnectorConfig
 //! ```
 
-pub(super) mod connector;
+mod connector;
 pub(super) mod core_keys;
 pub(super) mod cross_checks;
-pub(super) mod effective;
+mod effective;
 pub(super) mod environment;
 #[allow(clippy::module_inception, reason = "the function that the module is named after")]
-pub(super) mod load;
+mod load;
 pub(super) mod mappings;
 pub(super) mod own_keys;
-pub(super) mod reader;
+mod reader;
 pub(super) mod root;
 pub(super) mod secrets;
 pub(super) mod source;
 pub(super) mod validate;
+
+pub use self::{
+    connector::{
+        ConnectorDecl, ConnectorInfo, GeneratedConnector, Sample, SectionReader, TopicMapping, consumer_configs,
+    },
+    effective::{EffectiveConfig, EffectiveKey},
+    environment::{Environment, ProcessEnvironment},
+    load::{Loaded, load_for, load_tasks_for, load_text_for},
+    reader::{KeyReader, empty_table, table},
+    source::ConfigSource,
+};

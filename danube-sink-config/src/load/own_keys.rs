@@ -6,9 +6,9 @@ use super::{
     validate::{default_in_code, validate_table},
 };
 use crate::{
-    report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeyDefault, KeySpec, ValueSource, ValueType, key_spec, keys::TableKeys},
-    value::value::{Content, Origin, Table, Value},
+    report::{Diagnostic, Diagnostics},
+    schema::{KeyDefault, KeySpec, TableKeys, ValueSource, ValueType, key_spec},
+    value::{Content, Origin, Table, Value},
 };
 
 /// The suffix of a mapping's key that names the variable of a secret, such as `password_env`.

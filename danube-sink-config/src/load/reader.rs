@@ -2,10 +2,10 @@
 
 use super::validate::{NESTED_TABLE, of_entry, of_violation, validate_table};
 use crate::{
-    report::diagnostic::Diagnostics,
-    schema::{KeySpec, keys::TableKeys},
-    setting::{Setting, key::Key},
-    value::value::{Content, Table, Value},
+    report::Diagnostics,
+    schema::{KeySpec, TableKeys},
+    setting::{Key, Setting},
+    value::{Content, Table, Value},
 };
 
 /// Converts the keys of one table. Generated code asks it for each of its keys, and then builds its struct.

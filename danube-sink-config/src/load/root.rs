@@ -12,16 +12,14 @@ use crate::{
         BrokerTarget, ConnectorConfig, ExternalChecks, SecretPolicy, Token,
         key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, keys_in, root_keys},
     },
-    report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{KeyDefault, KeySpec, keys::TableKeys},
+    report::{Diagnostic, Diagnostics},
+    schema::{KeyDefault, KeySpec, TableKeys, suggest},
     setting::Secret,
-    value::value::{Content, Origin, Table, Value},
+    value::{Content, Origin, Table, Value},
 };
 
 /// A key by which a file may hold the token.
 const TOKEN_KEY: &str = "danube_token";
-
-static EMPTY: Table = Table::EMPTY;
 
 /// What reading the core settings needs.
 #[derive(Clone, Copy)]
@@ -89,18 +87,29 @@ fn core_tables<'a>(root: &'a Table, diagnostics: &mut Diagnostics) -> Vec<CoreTa
     let mut tables = vec![(Section::Root, root)];
     for (name, section) in CORE_TABLES {
         let table = root.value(name).and_then(|value| as_table(value, name, "its keys", diagnostics));
-        tables.push((section, table.unwrap_or(&EMPTY)));
+        tables.push((section, table.unwrap_or(Table::EMPTY)));
     }
     tables
 }
 
+/// The table of the connector's section; none if it is reported as something else. A section that is not in the file is a
+/// table without keys, so that its missing keys are reported.
+pub(crate) fn section<'d>(root: &'d Table, name: &str, diagnostics: &mut Diagnostics) -> Option<&'d Table> {
+    match root.value(name) {
+        Some(value) => as_table(value, name, "the connector's settings", diagnostics),
+        None => {
+            let is_core = |key: &str| CORE_TABLES.iter().any(|(core, _)| *core == key);
+            let tables = root.entries.iter().filter(|entry| matches!(entry.value.content, Content::Table(_)));
+            let mut others = tables.filter(|entry| !is_core(&entry.key));
+            // Its misspelt name is reported as an unknown key.
+            let is_misspelt = others.any(|entry| suggest::closest(&entry.key, &[name]).is_some());
+            (!is_misspelt).then_some(Table::EMPTY)
+        }
+    }
+}
+
 /// The table of a name at the root; none if it is reported as something else. `content` is what belongs in it.
-pub(crate) fn as_table<'a>(
-    value: &'a Value,
-    name: &str,
-    content: &str,
-    diagnostics: &mut Diagnostics,
-) -> Option<&'a Table> {
+fn as_table<'a>(value: &'a Value, name: &str, content: &str, diagnostics: &mut Diagnostics) -> Option<&'a Table> {
     let Content::Table(table) = &value.content else {
         let help = format!("write {content} below a line `[{name}]`");
         let wrong = value.of_violation(&value.as_ref().unexpected("a table", &help));

@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf};
 
 use super::environment::{self, Environment};
 use crate::{
-    report::diagnostic::{Diagnostic, Diagnostics},
-    value::value::{Content, Entry, Origin, Value},
+    report::{Diagnostic, Diagnostics},
+    value::{Content, Entry, Origin, Value},
 };
 
 /// The source of a secret.

@@ -9,7 +9,7 @@ use super::{
     connector::Sample,
     environment::{self, Environment},
 };
-use crate::report::{diagnostic::Diagnostic, error::ConfigError};
+use crate::report::{ConfigError, Diagnostic};
 
 /// The source of the configuration.
 #[derive(Debug, Clone, Default)]

@@ -2,12 +2,9 @@
 
 use crate::{
     core::key::misplaced_key_help,
-    report::{
-        diagnostic::{Diagnostic, Diagnostics},
-        redact::looks_sensitive,
-    },
-    schema::{ValueType, Violation, key_spec::find, keys::TableKeys, suggest},
-    value::value::{Content, Entry, Origin, Table, Value},
+    report::{Diagnostic, Diagnostics, looks_sensitive},
+    schema::{TableKeys, ValueType, Violation, key_spec::find, suggest},
+    value::{Content, Entry, Origin, Table, Value},
 };
 
 /// The title of a nested table in messages.

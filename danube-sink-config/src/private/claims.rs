@@ -2,9 +2,9 @@
 //! of the build, at the place in the attribute that it is about.
 
 use crate::{
-    load::connector::ConnectorDecl,
+    load::ConnectorDecl,
     schema::{
-        ConstStr, InvalidConstraint, KeySpec, ValueRef, ValueSource, ValueType, each, key_spec::find, keys::TableKeys,
+        ConstStr, InvalidConstraint, KeySpec, TableKeys, ValueRef, ValueSource, ValueType, each, key_spec::find,
         suggest,
     },
 };

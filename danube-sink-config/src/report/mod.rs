@@ -7,7 +7,16 @@
 //!    help: did you mean `table`?
 //! ```
 
-pub(super) mod diagnostic;
-pub(super) mod error;
-pub(super) mod location;
-pub(super) mod redact;
+mod diagnostic;
+mod error;
+mod location;
+mod redact;
+
+pub use self::{
+    diagnostic::{Diagnostic, Diagnostics},
+    error::{ConfigError, ReportEntry},
+};
+pub(crate) use self::{
+    location::{Location, SourceFile},
+    redact::{SecretNames, looks_sensitive, redact_urls, secrets_in},
+};

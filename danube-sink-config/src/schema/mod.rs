@@ -29,6 +29,7 @@ pub use self::{
     constraint::{Constrained, Constraint, InvalidConstraint},
     http_status::http_statuses,
     key_spec::{KeyDefault, KeySpec, ValueSource},
+    keys::TableKeys,
     quantity::{byte_size, duration},
     validate::Violation,
     value_ref::ValueRef,

@@ -11,8 +11,8 @@ use super::{RESOLVED, core_names, topic_mappings::OwnEntries};
 use crate::{
     ConfigError, ConnectorConfig, ExternalChecks, ProcessEnvironment,
     load::root::{self, CoreContext},
-    report::diagnostic::Diagnostics,
-    value::value::{Content, Value},
+    report::Diagnostics,
+    value::{Content, Value},
 };
 
 impl<'de> Deserialize<'de> for ConnectorConfig {

@@ -14,9 +14,9 @@ use serde::{
 use super::topic_mappings::MAPPING;
 use crate::{
     load::{mappings::common_names, validate::validate_name},
-    report::diagnostic::{Diagnostic, Diagnostics},
-    schema::{keys::TableKeys, suggest},
-    value::value::{Content, Entry, Origin, Value},
+    report::{Diagnostic, Diagnostics},
+    schema::{TableKeys, suggest},
+    value::{Content, Entry, Origin, Value},
 };
 
 /// An error of serde, with its location.

@@ -28,12 +28,9 @@ use crate::{
         source,
         validate::validate_name,
     },
-    report::{diagnostic::Diagnostics, redact::SecretNames},
-    schema::{keys::TableKeys, suggest},
-    value::{
-        document::Document,
-        value::{Content, Entry, Origin, Table, Value},
-    },
+    report::{Diagnostics, SecretNames},
+    schema::{TableKeys, suggest},
+    value::{Content, Document, Entry, Origin, Table, Value},
 };
 
 /// The key of a table with resolved settings; no file can have it by accident.
@@ -87,7 +84,7 @@ fn core_names() -> impl Iterator<Item = &'static str> {
 
 /// The core settings as a table, with the token.
 fn resolved_core(core: &Core) -> Table {
-    let mut resolved = Table::EMPTY;
+    let mut resolved = Table::default();
     resolved.set("core", Value::new(Content::Table(core.table.clone()), Origin::File));
     let string = |text: &str| Value::new(Content::String(text.to_owned()), Origin::File);
     match &core.config.token {

@@ -20,9 +20,9 @@ use crate::{
         mappings::{MappingContext, common_names, parse_one},
         validate::of_violation,
     },
-    report::diagnostic::Diagnostics,
-    schema::keys::TableKeys,
-    value::value::{Table, Value},
+    report::Diagnostics,
+    schema::TableKeys,
+    value::{Table, Value},
 };
 
 /// The name by which the deserializer of files knows a mapping.
@@ -89,7 +89,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
 
 /// The common settings of a mapping whose connector is not known.
 fn settings_of(common: &Table, diagnostics: &mut Diagnostics) -> MappingSettings {
-    let core = Core { config: ConnectorConfig::defaults(), table: Table::EMPTY };
+    let core = Core { config: ConnectorConfig::defaults(), table: Table::default() };
     let context = MappingContext { host: &host_name(&ProcessEnvironment), ..MappingContext::new(&core) };
     parse_one(common, "this mapping".to_owned(), context, diagnostics).settings
 }
@@ -109,7 +109,7 @@ pub(super) struct OwnEntries<A> {
 
 impl<'de, A: MapAccess<'de>> OwnEntries<A> {
     pub(super) fn new(map: A, common_names: Vec<&'static str>) -> Self {
-        Self { map, common_names, common: Table::EMPTY, own_keys: Vec::new() }
+        Self { map, common_names, common: Table::default(), own_keys: Vec::new() }
     }
 
     /// Reads the entries without the values of the author's own.

@@ -1,9 +1,9 @@
 //! Settings that are one word out of a few.
 
 use crate::{
-    report::diagnostic::Diagnostics,
+    report::Diagnostics,
     schema::{ValueType, suggest},
-    value::value::Value,
+    value::Value,
 };
 
 /// The one of `values` whose word is written: `value_type` has the words, in the same order.

@@ -2,9 +2,9 @@
 
 use super::Setting;
 use crate::{
-    report::diagnostic::Diagnostics,
+    report::Diagnostics,
     schema::{Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueType, key_spec::all_keys_optional},
-    value::value::Value,
+    value::Value,
 };
 
 /// A key with the type of its value. Only here is the type asked for what it allows, so that a type that is no setting is one

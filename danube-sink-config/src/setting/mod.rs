@@ -2,7 +2,7 @@
 
 mod byte_size;
 mod enums;
-pub(super) mod key;
+mod key;
 mod options;
 mod parsed;
 mod secret;
@@ -13,6 +13,7 @@ pub(crate) use self::enums::string_enums;
 pub use self::{
     byte_size::ByteSize,
     enums::word,
+    key::{Check, DefaultValue, Key, key, or_default},
     options::Options,
     parsed::{Parsed, short_name},
     secret::Secret,

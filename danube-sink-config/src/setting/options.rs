@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, ops::Deref};
 
 use super::Setting;
 use crate::{
-    report::{diagnostic::Diagnostics, redact::looks_sensitive},
+    report::{Diagnostics, looks_sensitive},
     schema::{KeyDefault, ValueType},
-    value::value::Value,
+    value::Value,
 };
 
 /// Options of the library that connects to the target, under the library's own names: an optional table of strings. A name

@@ -3,7 +3,7 @@
 use std::{any::type_name, fmt::Display, ops::Deref, str::FromStr};
 
 use super::Setting;
-use crate::{report::diagnostic::Diagnostics, schema::ValueType, value::value::Value};
+use crate::{report::Diagnostics, schema::ValueType, value::Value};
 
 /// A setting of a type with [`FromStr`]: `Parsed<SocketAddr>`, or `Parsed<HeaderName>` of another crate. It dereferences to
 /// the value. A string that the type refuses is reported at start, with its line and the type's error; the build accepts any

@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::Setting;
 use crate::{
-    report::diagnostic::Diagnostics,
+    report::Diagnostics,
     schema::ValueType,
-    value::value::{Content, Value},
+    value::{Content, Value},
 };
 
 /// A password, token or key. It comes from the environment, never from the file, and does not print.

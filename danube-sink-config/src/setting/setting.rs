@@ -15,9 +15,9 @@ use url::Url;
 
 use super::{byte_size::ByteSize, parsed::short_name};
 use crate::{
-    report::diagnostic::Diagnostics,
+    report::Diagnostics,
     schema::{self, KeyDefault, ValueType, validate},
-    value::value::Value,
+    value::Value,
 };
 
 /// A type that the value of a key can have.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::*;
-use crate::{ConnectorConfig, report::redact::SecretNames, serde_compat, value::document::Document};
+use crate::{ConnectorConfig, report::SecretNames, serde_compat, value::Document};
 
 #[derive(Debug, Deserialize)]
 struct MySinkConfig {

@@ -14,7 +14,7 @@ fn read<T: Setting>(literal: &str) -> Result<T, String> {
         let (found, _) = diagnostics.into_parts();
         found.iter().map(|one| format!("{}; {}", one.message, one.help)).collect::<Vec<_>>().join(" / ")
     };
-    Value::from_literal(literal, crate::value::value::Origin::Default)
+    Value::from_literal(literal, crate::value::Origin::Default)
         .map_err(Diagnostics::from)
         .and_then(|value| T::read(&value))
         .map_err(message)

@@ -8,12 +8,7 @@ use std::{
 use toml::de::DeTable;
 
 use super::value::Table;
-use crate::report::{
-    diagnostic::{Diagnostic, Diagnostics},
-    error::ConfigError,
-    location::SourceFile,
-    redact::{SecretNames, secrets_in},
-};
+use crate::report::{ConfigError, Diagnostic, Diagnostics, SecretNames, SourceFile, secrets_in};
 
 /// A file that is TOML; the validator decides whether it is a configuration.
 #[derive(Clone)]

@@ -1,8 +1,15 @@
 //! A configuration file as values, with their places in it.
 
-pub(super) mod document;
-pub(super) mod quote;
+mod document;
+mod quote;
 #[cfg(feature = "runtime")]
-pub(super) mod toml;
+mod toml;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
-pub(super) mod value;
+mod value;
+
+pub(crate) use self::{
+    document::Document,
+    quote::quoted_key,
+    value::{Content, Entry, Origin, Table},
+};
+pub use self::{quote::quoted, value::Value};

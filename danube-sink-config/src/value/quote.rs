@@ -15,7 +15,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// A key, in quotes if it needs them.
-pub(crate) fn key(key: &str) -> String {
+pub(crate) fn quoted_key(key: &str) -> String {
     let is_bare =
         !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if is_bare { key.to_owned() } else { quoted(key) }

@@ -5,7 +5,7 @@ use std::{fmt, ops::Range};
 use toml::de::{DeTable, DeValue};
 
 use crate::{
-    report::diagnostic::{Diagnostic, Diagnostics},
+    report::{Diagnostic, Diagnostics},
     schema::{ValueRef, ValueType, Violation},
 };
 
@@ -238,7 +238,7 @@ pub(crate) struct Entry {
 }
 
 impl Table {
-    pub(crate) const EMPTY: Self = Self { span: None, entries: Vec::new() };
+    pub(crate) const EMPTY: &'static Self = &Self { span: None, entries: Vec::new() };
 
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
