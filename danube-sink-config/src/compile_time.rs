@@ -99,18 +99,12 @@ pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec
     let redacted = [document.redacted.as_slice(), &redacted].concat();
     let file = SourceFile { path: decl.path, text, redacted: &redacted };
     // Only the compiler knows which values are secrets of nested tables and mappings.
-    let mut all_values = redacted.clone();
-    collect_values(&document.root, &mut all_values);
-    let excerpts = Excerpts { file, redacted: SourceFile { redacted: &all_values, ..file } };
+    let mut values = redacted.clone();
+    document.root.entries.iter().for_each(|entry| collect_values(&entry.value, &mut values));
+    let without_values = SourceFile { redacted: &values, ..file };
     for DeferredTable { kind, title, known, table } in &tables {
-        let reported = decl.fields.iter().filter_map(|field| match *field {
-            FieldDecl::Secret(key, _) if *kind == StructKind::Connector => Some(key),
-            _ => None,
-        });
-        let reported: Vec<&str> = reported.collect();
-        let file_table = FileTable { title, known };
-        let defer = &mut |value: &FileValue<'_>| defer(*kind, &file_table, value);
-        Walk { excerpts: &excerpts, defer, reported: &reported, path: Vec::new() }.value(table, None, None);
+        let defer = &mut |value: &FileValue<'_>| defer(*kind, &FileTable { title, known }, value);
+        Walk { file, without_values, defer, path: Vec::new() }.value(table, None, None);
     }
     found.into_iter().map(|diagnostic| BuildError::of(&ReportEntry::new(diagnostic, Some(&file)), decl.path)).collect()
 }
@@ -135,11 +129,10 @@ struct DeferredTable {
 }
 
 impl DeferredTable {
-    fn new(kind: StructKind, title: String, known: Vec<&'static str>, table: &Table) -> Self {
-        let entries = table.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())).cloned().collect();
-        let content = Content::Table(Table { span: table.span.clone(), entries });
-        let table = Value { span: table.span.clone(), ..Value::new(content, Origin::File) };
-        Self { kind, title, known, table }
+    fn new(kind: StructKind, title: String, known: Vec<&'static str>, mut table: Table) -> Self {
+        table.entries.retain(|entry| !known.contains(&entry.key.as_str()));
+        let span = table.span.clone();
+        Self { kind, title, known, table: Value { span, ..Value::new(Content::Table(table), Origin::File) } }
     }
 }
 
@@ -160,24 +153,23 @@ fn read(
     };
     let core = root::read(root, context, diagnostics);
     let Some(table) = root::section(root, decl.section, diagnostics) else { return Vec::new() };
+    let mut own = table.clone();
     for field in decl.fields {
         if let FieldDecl::Secret(key, variable) = *field
-            && let Some(entry) = table.get(key)
+            && let Some(index) = own.entries.iter().position(|entry| entry.key == key)
         {
-            report_in_file(entry, &format!("`{key}`"), variable, diagnostics);
+            report_in_file(&own.entries.remove(index), &format!("`{key}`"), variable, diagnostics);
         }
     }
     let title = format!("`[{}]`", decl.section);
-    let mut deferred = vec![DeferredTable::new(StructKind::Connector, title, MAPPING_LISTS.to_vec(), table)];
+    let mut deferred = vec![DeferredTable::new(StructKind::Connector, title, MAPPING_LISTS.to_vec(), own)];
     if decl.fields.iter().any(|field| matches!(field, FieldDecl::Mappings)) {
         let defaults = code_defaults(decl.mapping_defaults, diagnostics);
         let context = MappingContext { defaults: &defaults, ..MappingContext::new(&core) };
-        let mappings = mappings::parse(table, decl.section, context, diagnostics);
-        deferred.extend(
-            mappings.into_iter().flatten().map(|mapping| {
-                DeferredTable::new(StructKind::Mapping, mapping.title, common_names(), mapping.file_table)
-            }),
-        );
+        for mapping in mappings::parse(table, decl.section, context, diagnostics).into_iter().flatten() {
+            let (title, table) = (mapping.title, mapping.file_table.clone());
+            deferred.push(DeferredTable::new(StructKind::Mapping, title, common_names(), table));
+        }
     }
     // Only the compiler knows whether a key of a mapping is a secret, or a misspelt one.
     for DeferredTable { kind, table, .. } in &deferred {
@@ -193,17 +185,11 @@ fn read(
 
 /// Goes through a table and all that is in it.
 struct Walk<'w, 'a> {
-    excerpts: &'w Excerpts<'w>,
+    file: SourceFile<'w>,
+    /// The file with every value redacted.
+    without_values: SourceFile<'w>,
     defer: &'w mut dyn FnMut(&FileValue<'_>),
-    /// Keys of the outermost table whose values are reported already.
-    reported: &'w [&'w str],
     path: Vec<PathSegment<'a>>,
-}
-
-/// The file, with its known secrets redacted and with every value redacted.
-struct Excerpts<'a> {
-    file: SourceFile<'a>,
-    redacted: SourceFile<'a>,
 }
 
 /// A location that owns its strings.
@@ -211,17 +197,6 @@ struct Located {
     prefix: String,
     excerpt: String,
     redacted_excerpt: String,
-}
-
-impl Excerpts<'_> {
-    fn locate(&self, span: Option<&Range<usize>>) -> Located {
-        let Some(span) = span else {
-            let prefix = format!("{}: ", self.file.path.display());
-            return Located { prefix, excerpt: String::new(), redacted_excerpt: String::new() };
-        };
-        let Location { prefix, excerpt, .. } = self.file.locate(span);
-        Located { prefix, excerpt, redacted_excerpt: self.redacted.locate(span).excerpt }
-    }
 }
 
 impl Located {
@@ -232,20 +207,26 @@ impl Located {
 }
 
 /// Collects the values that hold no others.
-fn collect_values(table: &Table, values: &mut Vec<Range<usize>>) {
-    fn collect(value: &Value, values: &mut Vec<Range<usize>>) {
-        match &value.content {
-            Content::Table(table) => collect_values(table, values),
-            Content::Array(items) => items.iter().for_each(|item| collect(item, values)),
-            _ => values.extend(value.span.clone()),
-        }
+fn collect_values(value: &Value, values: &mut Vec<Range<usize>>) {
+    match &value.content {
+        Content::Table(table) => table.entries.iter().for_each(|entry| collect_values(&entry.value, values)),
+        Content::Array(items) => items.iter().for_each(|item| collect_values(item, values)),
+        _ => values.extend(value.span.clone()),
     }
-    table.entries.iter().for_each(|entry| collect(&entry.value, values));
 }
 
 impl<'a> Walk<'_, 'a> {
+    fn locate(&self, span: Option<&Range<usize>>) -> Located {
+        let Some(span) = span else {
+            let prefix = format!("{}: ", self.file.path.display());
+            return Located { prefix, excerpt: String::new(), redacted_excerpt: String::new() };
+        };
+        let Location { prefix, excerpt, .. } = self.file.locate(span);
+        Located { prefix, excerpt, redacted_excerpt: self.without_values.locate(span).excerpt }
+    }
+
     fn value(&mut self, value: &'a Value, key_location: Option<Located>, misplaced: Option<&str>) {
-        let location = self.excerpts.locate(value.span.as_ref());
+        let location = self.locate(value.span.as_ref());
         let entries = match &value.content {
             Content::Table(table) => table.entries.as_slice(),
             _ => &[],
@@ -264,10 +245,7 @@ impl<'a> Walk<'_, 'a> {
             self.path.pop();
         }
         for Entry { key, key_span, value } in entries {
-            if self.path.is_empty() && self.reported.contains(&key.as_str()) {
-                continue;
-            }
-            let key_location = self.excerpts.locate(key_span.as_ref());
+            let key_location = self.locate(key_span.as_ref());
             self.path.push(PathSegment::Key(key));
             self.value(value, Some(key_location), misplaced_key_help(key).as_deref());
             self.path.pop();

@@ -70,62 +70,39 @@ pub const fn of_mapping<C: GeneratedConnector>() -> &'static [KeySpec] {
     C::Mapping::KEYS
 }
 
-/// Stops the compiler at an invalid value.
+/// Stops the compiler at an error of this number.
 ///
 /// # Panics
 /// With the error: in a constant, that is an error of the build, at the place of the call.
 #[track_caller]
-pub const fn assert_valid(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>) {
-    if let Some(error) = error(keys, table, value) {
+pub const fn assert_valid(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>, number: usize) {
+    if let Some(error) = error(keys, table, value, number) {
         panic!("{}", error.as_str());
     }
 }
 
-/// Stops the compiler at a missing key, of which this is the number among the missing keys of the table.
-///
-/// # Panics
-/// As [`assert_valid`].
-#[track_caller]
-pub const fn assert_no_missing(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>, number: usize) {
-    if let Some(error) = missing_key(keys, table, value, number) {
-        panic!("{}", error.as_str());
-    }
-}
-
-/// The error of a value, as the text of a report. Values within have errors of their own.
-pub const fn error(keys: &'static [KeySpec], table: &FileTable<'_>, value: &FileValue<'_>) -> Option<ConstStr> {
-    let Some((value_type, unknown)) = type_at(keys, value.path) else { return None };
-    if unknown {
-        let (PathSegment::Key(key), ValueType::Table(nested)) = (value.path[value.path.len() - 1], value_type) else {
-            return None;
-        };
-        let (parent, _) = value.path.split_at(value.path.len() - 1);
-        return match table_keys(nested, table, parent).unknown_key(key, value.misplaced) {
-            Some(violation) => Some(report(keys, &value.key_location, parent, &violation)),
-            None => None,
-        };
-    }
-    match value_type.violation(&value.value) {
-        Some(violation) => Some(report(keys, &value.location, value.path, &violation)),
-        None => None,
-    }
-}
-
-/// The error of a missing key, of which this is the number among the missing keys of the table.
-pub const fn missing_key(
+/// An error of a value, as the text of a report: the first is its own, the others are those of the keys that it lacks. Values
+/// within have errors of their own.
+pub const fn error(
     keys: &'static [KeySpec],
     table: &FileTable<'_>,
     value: &FileValue<'_>,
     number: usize,
 ) -> Option<ConstStr> {
-    match (type_at(keys, value.path), value.value) {
-        (Some((ValueType::Table(nested), false)), ValueRef::Table(_)) => {
-            match table_keys(nested, table, value.path).missing_key(value.keys, number) {
-                Some(violation) => Some(report(keys, &value.location, value.path, &violation)),
-                None => None,
-            }
+    let Some((value_type, is_unknown)) = type_at(keys, value.path) else { return None };
+    let (location, path, violation) = match (number, value_type, value.path) {
+        (0, ValueType::Table(nested), [parent @ .., PathSegment::Key(key)]) if is_unknown => {
+            (&value.key_location, parent, table_keys(nested, table, parent).unknown_key(key, value.misplaced))
         }
-        _ => None,
+        (0, _, path) if !is_unknown => (&value.location, path, value_type.violation(&value.value)),
+        (1.., ValueType::Table(nested), path) if !is_unknown && matches!(value.value, ValueRef::Table(_)) => {
+            (&value.location, path, table_keys(nested, table, path).missing_key(value.keys, number - 1))
+        }
+        _ => return None,
+    };
+    match violation {
+        Some(violation) => Some(report(keys, location, path, &violation)),
+        None => None,
     }
 }
 

@@ -93,10 +93,8 @@ fn at_build(text: &str) -> Vec<String> {
             StructKind::Connector => file_value::of_connector::<Lake>(),
             StructKind::Mapping => file_value::of_mapping::<Lake>(),
         };
-        found.extend(file_value::error(keys, table, value).map(|error| error.to_string()));
-        let missing =
-            (0..file_value::MAX_MISSING).map_while(|number| file_value::missing_key(keys, table, value, number));
-        found.extend(missing.map(|error| error.to_string()));
+        let errors = (0..=file_value::MAX_MISSING).filter_map(|number| file_value::error(keys, table, value, number));
+        found.extend(errors.map(|error| error.to_string()));
     });
     found.extend(errors.into_iter().map(|BuildError { message, help }| format!("{message}\nhelp: {help}")));
     found
@@ -240,7 +238,7 @@ fn a_secret_of_a_nested_table_is_in_no_error_of_the_build() {
     let mut found = Vec::new();
     let text = "[lake]\napi = { pin = \"hunter2\", port = \"hunter2\", zone = 3 }";
     compile_time::validate(&decl, text, &mut |_, table, value| {
-        found.extend(file_value::error(KEYS, table, value).map(|error| error.to_string()));
+        found.extend(file_value::error(KEYS, table, value, 0).map(|error| error.to_string()));
     });
     let [secret, beside, unknown] = found.as_slice() else { panic!("{found:#?}") };
     for (error, message) in
