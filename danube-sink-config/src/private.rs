@@ -18,8 +18,8 @@ pub use crate::{
     compile_time::file_value,
     core::ConsumerConfig,
     load::{
-        ConnectorDecl, ConnectorInfo, GeneratedConnector, KeyReader, Sample, SectionReader, TopicMapping,
-        consumer_configs, empty_table, table,
+        ConnectorDecl, ConnectorInfo, GeneratedConnector, KeyReader, Sample, TopicMapping, consumer_configs,
+        empty_table, table,
     },
     schema::{
         Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType,

@@ -43,7 +43,7 @@ const _: () = {
             dev_hint: __sink::None,
             keys: &[#[cfg(unix)] __KEY_NUMBER.spec],
         };
-        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             #[cfg(unix)]
             let number_value: __sink::Option<u8> = section.get(&__KEY_NUMBER);
             let topics_value: __sink::Option<TopicMappings> = section

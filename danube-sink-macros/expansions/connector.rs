@@ -22,7 +22,7 @@ const _: () = {
             ("subscription_type", "\"Exclusive\""),
             ("batch_size", "500"),
         ];
-        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let topics_value: __sink::Option<TopicMappings<Target>> = section
                 .topic_mappings::<Self>();
             let built = Self {

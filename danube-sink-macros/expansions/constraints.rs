@@ -103,7 +103,7 @@ const _: () = {
                 __KEY_ITEMS.spec,
             ],
         };
-        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let number_value: __sink::Option<u8> = section.get(&__KEY_NUMBER);
             let share_value: __sink::Option<Option<f64>> = section.get(&__KEY_SHARE);
             let timeout_value: __sink::Option<Duration> = section.get(&__KEY_TIMEOUT);

@@ -107,7 +107,7 @@ const _: () = {
                 __KEY_KIND.spec,
             ],
         };
-        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let of_type_value: __sink::Option<u16> = section.get(&__KEY_OF_TYPE);
             let float_value: __sink::Option<f64> = section.get(&__KEY_FLOAT);
             let array_value: __sink::Option<Vec<String>> = section.get(&__KEY_ARRAY);

@@ -24,7 +24,7 @@ const _: () = {
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::EMPTY;
-        fn load(_: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(_: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             __sink::None
         }
         fn mapping_settings(&self) -> __sink::Vec<__sink::MappingSettings> {

@@ -35,7 +35,7 @@ const _: () = {
             dev_hint: __sink::None,
             keys: &[__KEY_PORT.spec, __KEY_TOKEN.spec],
         };
-        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let port_value: __sink::Option<u16> = section.get(&__KEY_PORT);
             let token_value: __sink::Option<Secret> = section.get(&__KEY_TOKEN);
             let topics_value: __sink::Option<TopicMappings<Target>> = section
@@ -63,8 +63,8 @@ const _: () = {
     };
     const VALUE: file_value::FileValue<'_> = file_value::FileValue {
         path: &[],
-        value: __sink::ValueRef::Table(2usize),
-        keys: &["port", "token"],
+        value: __sink::ValueRef::Table(1usize),
+        keys: &["port"],
         misplaced: __sink::None,
         key_location: file_value::FileLocation {
             prefix: "expansions/inputs/file.toml:2:1: ",
@@ -77,15 +77,15 @@ const _: () = {
             redacted_excerpt: "   2 | [sink]\n     | ^^^^^^",
         },
     };
-    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 0usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 1usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 2usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 3usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 4usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 5usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 6usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 7usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 0usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 1usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 2usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 3usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 4usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 5usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 6usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 7usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 8usize);
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
@@ -110,7 +110,7 @@ const _: () = {
             redacted_excerpt: "   3 | port = ***\n     |        ^^^",
         },
     };
-    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 0usize);
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
@@ -165,15 +165,15 @@ const _: () = {
             redacted_excerpt: "   5 | [[sink.topic_mappings]]\n     | ^^^^^^^^^^^^^^^^^^^^^^^",
         },
     };
-    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 0usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 1usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 2usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 3usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 4usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 5usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 6usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 7usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 0usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 1usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 2usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 3usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 4usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 5usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 6usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 7usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 8usize);
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
@@ -228,7 +228,7 @@ const _: () = {
             redacted_excerpt: "   7 | table = ***\n     |         ^^^",
         },
     };
-    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 0usize);
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
@@ -283,15 +283,15 @@ const _: () = {
             redacted_excerpt: "   8 | columns = { id = [***] }\n     |           ^^^^^^^^^^^^^^",
         },
     };
-    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 0usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 1usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 2usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 3usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 4usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 5usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 6usize);
-    const _: () = file_value::assert_no_missing(KEYS, &TABLE, &VALUE, 7usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 0usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 1usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 2usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 3usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 4usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 5usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 6usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 7usize);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 8usize);
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
@@ -349,7 +349,7 @@ const _: () = {
             redacted_excerpt: "   8 | columns = { id = [***] }\n     |                  ^^^^^",
         },
     };
-    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 0usize);
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
@@ -408,5 +408,5 @@ const _: () = {
             redacted_excerpt: "   8 | columns = { id = [***] }\n     |                   ^^^",
         },
     };
-    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE);
+    const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, 0usize);
 };

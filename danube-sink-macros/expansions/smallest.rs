@@ -34,7 +34,7 @@ const _: () = {
             dev_hint: __sink::None,
             keys: &[__KEY_PREFIX.spec],
         };
-        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let prefix_value: __sink::Option<String> = section.get(&__KEY_PREFIX);
             let topics_value: __sink::Option<TopicMappings> = section
                 .topic_mappings::<Self>();

@@ -40,7 +40,7 @@ const _: () = {
             dev_hint: __sink::None,
             keys: &[__KEY_URL.spec, __KEY_TOKEN.spec, __KEY_KEY.spec],
         };
-        fn load(section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let url_value: __sink::Option<Url> = section.get(&__KEY_URL);
             let token_value: __sink::Option<Secret> = section.get(&__KEY_TOKEN);
             let key_value: __sink::Option<Option<Secret>> = section.get(&__KEY_KEY);

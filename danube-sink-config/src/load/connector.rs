@@ -1,11 +1,12 @@
 //! What generated code says of a connector, and how it reads the connector's section.
 
-use super::{core_keys::ParsedMapping, own_keys::OwnTable, reader::KeyReader};
+use super::{
+    own_keys::{OwnMapping, OwnTable},
+    reader::KeyReader,
+};
 use crate::{
     core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
-    report::Diagnostics,
     schema::KeySpec,
-    setting::Key,
 };
 
 /// A connector whose struct is its configuration.
@@ -24,7 +25,7 @@ pub trait GeneratedConnector: Sized + 'static {
     const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[];
 
     /// Converts every key, then builds.
-    fn load(section: &mut SectionReader<'_>) -> Option<Self>;
+    fn load(section: &mut KeyReader<'_>) -> Option<Self>;
 
     /// The common settings of its topic mappings.
     fn mapping_settings(&self) -> Vec<MappingSettings>;
@@ -122,36 +123,12 @@ impl ConnectorDecl {
     }
 }
 
-/// Converts the connector's section. Generated code asks it for each key, and then builds the connector.
-#[derive(Debug)]
-pub struct SectionReader<'r> {
-    pub(crate) keys: KeyReader<'r>,
-    /// None if there are no mappings, or if they are no array: that is reported.
-    pub(crate) mappings: Option<&'r [OwnMapping<'r>]>,
-}
-
-/// A topic mapping with the connector's own keys, before they are converted.
-#[derive(Debug)]
-pub(crate) struct OwnMapping<'d> {
-    pub(crate) common: ParsedMapping<'d>,
-    pub(crate) own: OwnTable,
-}
-
-impl SectionReader<'_> {
-    /// The value of a key; none if it is invalid, which is reported.
-    pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
-        self.keys.get(key)
-    }
-
-    /// Adds the diagnostics of a check of the author's, which has seen the connector.
-    pub fn validated(&mut self, checked: Result<(), Diagnostics>) {
-        self.keys.validated(checked);
-    }
-
+impl KeyReader<'_> {
     /// The topic mappings; none if one is invalid, which is reported.
     pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
         let mappings = self.mappings?.iter().map(|OwnMapping { common, own: OwnTable { table, invalid } }| {
-            let mut keys = KeyReader::new(table, &common.title, invalid, self.keys.diagnostics());
+            let diagnostics = &mut *self.diagnostics;
+            let mut keys = KeyReader { table, title: &common.title, invalid, mappings: None, diagnostics };
             let own = C::Mapping::read(&mut keys, &common.settings);
             own.map(|own| Mapping { settings: common.settings.clone(), own })
         });

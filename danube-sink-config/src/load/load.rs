@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    connector::{ConnectorDecl, GeneratedConnector, OwnMapping, SectionReader},
+    connector::{ConnectorDecl, GeneratedConnector},
     core_keys::{Core, ParsedMapping},
     effective::EffectiveConfig,
     environment::{Environment, host_name},
     mappings::{self, MappingContext, code_defaults, common_names},
-    own_keys::{OwnKeys, OwnTable},
+    own_keys::{OwnKeys, OwnMapping, OwnTable},
     reader::KeyReader,
     root::{self, CoreContext},
     source::{self, ConfigSource},
@@ -138,9 +138,8 @@ struct OwnSection<'d> {
 
 impl Resolved<'_> {
     fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
-        let section = self.section.as_ref()?;
-        let keys = KeyReader::new(&section.own.table, &section.title, &section.own.invalid, diagnostics);
-        C::load(&mut SectionReader { keys, mappings: section.mappings.as_deref() })
+        let OwnSection { title, own: OwnTable { table, invalid }, mappings } = self.section.as_ref()?;
+        C::load(&mut KeyReader { table, title, invalid, mappings: mappings.as_deref(), diagnostics })
     }
 
     /// The common settings of the topic mappings.

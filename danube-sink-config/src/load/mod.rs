@@ -20,11 +20,10 @@ pub(super) mod secrets;
 pub(super) mod source;
 pub(super) mod validate;
 
+#[cfg(feature = "runtime")]
+pub use self::effective::{EffectiveConfig, EffectiveKey};
 pub use self::{
-    connector::{
-        ConnectorDecl, ConnectorInfo, GeneratedConnector, Sample, SectionReader, TopicMapping, consumer_configs,
-    },
-    effective::{EffectiveConfig, EffectiveKey},
+    connector::{ConnectorDecl, ConnectorInfo, GeneratedConnector, Sample, TopicMapping, consumer_configs},
     environment::{Environment, ProcessEnvironment},
     load::{Loaded, load_for, load_tasks_for, load_text_for},
     reader::{KeyReader, empty_table, table},

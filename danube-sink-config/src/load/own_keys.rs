@@ -1,6 +1,7 @@
 //! Resolves the keys of a connector's own tables: variables, secrets and defaults are put in before all is validated.
 
 use super::{
+    core_keys::ParsedMapping,
     environment::{self, Environment},
     secrets::{self, how_to_set},
     validate::{default_in_code, validate_table},
@@ -29,6 +30,13 @@ pub(crate) struct OwnTable {
     pub(crate) table: Table,
     /// Keys whose values are invalid, missing, or not known without the environment.
     pub(crate) invalid: Vec<&'static str>,
+}
+
+/// A topic mapping with the connector's own keys, before they are converted.
+#[derive(Debug)]
+pub(crate) struct OwnMapping<'d> {
+    pub(crate) common: ParsedMapping<'d>,
+    pub(crate) own: OwnTable,
 }
 
 impl OwnKeys<'_> {

@@ -1,6 +1,9 @@
 //! Converts the keys of one table, on behalf of generated code.
 
-use super::validate::{NESTED_TABLE, of_entry, of_violation, validate_table};
+use super::{
+    own_keys::OwnMapping,
+    validate::{NESTED_TABLE, of_entry, of_violation, validate_table},
+};
 use crate::{
     report::Diagnostics,
     schema::{KeySpec, TableKeys},
@@ -11,23 +14,16 @@ use crate::{
 /// Converts the keys of one table. Generated code asks it for each of its keys, and then builds its struct.
 #[derive(Debug)]
 pub struct KeyReader<'r> {
-    table: &'r Table,
-    title: &'r str,
+    pub(super) table: &'r Table,
+    pub(super) title: &'r str,
     /// Keys with errors that are reported already.
-    invalid: &'r [&'static str],
-    diagnostics: &'r mut Diagnostics,
+    pub(super) invalid: &'r [&'static str],
+    /// Those of the connector's section; none if there are none, or if they are no array, which is reported.
+    pub(super) mappings: Option<&'r [OwnMapping<'r>]>,
+    pub(super) diagnostics: &'r mut Diagnostics,
 }
 
-impl<'r> KeyReader<'r> {
-    pub(crate) fn new(
-        table: &'r Table,
-        title: &'r str,
-        invalid: &'r [&'static str],
-        diagnostics: &'r mut Diagnostics,
-    ) -> Self {
-        Self { table, title, invalid, diagnostics }
-    }
-
+impl KeyReader<'_> {
     /// The value of a key; none if it is invalid, which is reported.
     pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
         let spec = &key.spec;
@@ -50,11 +46,6 @@ impl<'r> KeyReader<'r> {
             self.diagnostics.push(of_violation(&keys.missing(spec)).at(self.table.span.clone()));
         }
         default
-    }
-
-    /// The collection that it reports to.
-    pub(crate) fn diagnostics(&mut self) -> &mut Diagnostics {
-        self.diagnostics
     }
 
     /// Adds the diagnostics of a check of the author's, which has seen the struct of the table.
@@ -80,7 +71,8 @@ pub fn table<T>(
     };
     let mut diagnostics = Diagnostics::default();
     let invalid = validate_table(table, &TableKeys { title: NESTED_TABLE, keys, known: &[] }, &mut diagnostics);
-    let read = read(&mut KeyReader::new(table, NESTED_TABLE, &invalid, &mut diagnostics));
+    let (title, invalid) = (NESTED_TABLE, invalid.as_slice());
+    let read = read(&mut KeyReader { table, title, invalid, mappings: None, diagnostics: &mut diagnostics });
     match read {
         Some(read) if diagnostics.is_empty() => Ok(read),
         _ => Err(diagnostics),

@@ -53,7 +53,7 @@ impl GeneratedConnector for Lake {
         ..HttpSink::INFO
     };
 
-    fn load(section: &mut SectionReader<'_>) -> Option<Self> {
+    fn load(section: &mut KeyReader<'_>) -> Option<Self> {
         let read = [
             section.get(&URL).is_some(),
             section.get(&TIMEOUT).is_some(),

@@ -21,9 +21,7 @@ use url::Url;
 use super::{
     ConfigError, Environment, ExternalChecks, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
     load_text_for,
-    private::{
-        ConnectorInfo, GeneratedConnector, Key, KeyDefault, KeyReader, KeySpec, SectionReader, ValueSource, key,
-    },
+    private::{ConnectorInfo, GeneratedConnector, Key, KeyDefault, KeyReader, KeySpec, ValueSource, key},
 };
 
 /// What `#[sink_connector]` would make of a struct with one setting of each kind.
@@ -67,7 +65,7 @@ impl GeneratedConnector for HttpSink {
         keys: &[BASE_URL.spec, TOKEN.spec, TIMEOUT.spec],
     };
 
-    fn load(section: &mut SectionReader<'_>) -> Option<Self> {
+    fn load(section: &mut KeyReader<'_>) -> Option<Self> {
         let base_url = section.get(&BASE_URL);
         let token = section.get(&TOKEN);
         let timeout = section.get(&TIMEOUT);

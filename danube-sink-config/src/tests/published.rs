@@ -39,7 +39,7 @@ impl GeneratedConnector for VectorSink {
         ..HttpSink::INFO
     };
 
-    fn load(section: &mut SectionReader<'_>) -> Option<Self> {
+    fn load(section: &mut KeyReader<'_>) -> Option<Self> {
         let _own = (section.get(&URL), section.get(&BATCH_SIZE), section.get(&BATCH_TIMEOUT));
         Some(Self { topics: section.topic_mappings::<Self>()? })
     }

@@ -22,7 +22,7 @@ impl GeneratedConnector for Store {
     const INFO: ConnectorInfo =
         ConnectorInfo { name: "store", section: "store", keys: &[URL.spec, PASSWORD.spec], ..ConnectorInfo::EMPTY };
 
-    fn load(section: &mut SectionReader<'_>) -> Option<Self> {
+    fn load(section: &mut KeyReader<'_>) -> Option<Self> {
         let (url, password) = (section.get(&URL), section.get(&PASSWORD));
         let topics = section.topic_mappings::<Self>();
         Some(Self { _url: url?, _password: password?, topics: topics? })

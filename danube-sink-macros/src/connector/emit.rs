@@ -124,7 +124,7 @@ fn load(connector: &CheckedConnector) -> TokenStream {
     }
     let built = built(&section, &build, connector.validate.as_ref());
     quote! {
-        fn load(#section: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+        fn load(#section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             #(#read)*
             #built
         }

@@ -60,7 +60,7 @@ impl Stub {
 
                     const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::EMPTY;
 
-                    fn load(_: &mut __sink::SectionReader<'_>) -> __sink::Option<Self> {
+                    fn load(_: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
                         __sink::None
                     }
 
