@@ -51,6 +51,7 @@ impl<'de> Visitor<'de> for CoreVisitor {
                 root::read(&table, context, &mut diagnostics).config
             }
         };
-        if diagnostics.is_empty() { Ok(config) } else { Err(A::Error::custom(ConfigError::in_one_line(diagnostics))) }
+        diagnostics.into_result().map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        Ok(config)
     }
 }

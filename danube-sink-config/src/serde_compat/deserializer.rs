@@ -65,41 +65,21 @@ impl Error {
     }
 }
 
-/// The unknown keys that a deserialization has met.
-#[derive(Default)]
-pub(super) struct Problems(RefCell<Diagnostics>);
-
-impl Problems {
-    pub(super) fn into_diagnostics(self) -> Diagnostics {
-        self.0.into_inner()
-    }
-
-    /// Reports a key that a struct with these fields does not have.
-    fn check(&self, entry: &Entry, struct_name: &str, fields: &[&str]) {
-        let is_mapping = struct_name == MAPPING;
-        let (title, known) = if is_mapping {
-            ("this mapping", [fields, &common_names()].concat())
-        } else {
-            ("this table", fields.to_vec())
-        };
-        validate_name(entry, &TableKeys { title, keys: &[], known: &known }, &mut self.0.borrow_mut());
-    }
-}
-
 /// Deserializes a value or a key of a file.
 pub(super) struct FileDeserializer<'a> {
     value: Cow<'a, Value>,
-    problems: &'a Problems,
+    /// The unknown keys that it has met.
+    unknown: &'a RefCell<Diagnostics>,
 }
 
 impl<'a> FileDeserializer<'a> {
-    pub(super) fn new(value: &'a Value, problems: &'a Problems) -> Self {
-        Self { value: Cow::Borrowed(value), problems }
+    pub(super) fn new(value: &'a Value, unknown: &'a RefCell<Diagnostics>) -> Self {
+        Self { value: Cow::Borrowed(value), unknown }
     }
 
-    fn of_key(entry: &Entry, problems: &'a Problems) -> Self {
+    fn of_key(entry: &Entry, unknown: &'a RefCell<Diagnostics>) -> Self {
         let key = Value::new(Content::String(entry.key.clone()), Origin::File);
-        Self { value: Cow::Owned(Value { span: entry.key_span.clone(), ..key }), problems }
+        Self { value: Cow::Owned(Value { span: entry.key_span.clone(), ..key }), unknown }
     }
 
     /// Visits a table; one of a struct with this name and these fields, if it is known.
@@ -108,13 +88,17 @@ impl<'a> FileDeserializer<'a> {
         known: Option<(&'static str, &'static [&'static str])>,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let Self { value, problems } = &self;
+        let Self { value, unknown } = &self;
         let Content::Table(table) = &value.content else { return self.deserialize_any(visitor) };
+        let known = known.map(|(name, fields)| match name {
+            MAPPING => ("this mapping", [fields, &common_names()].concat()),
+            _ => ("this table", fields.to_vec()),
+        });
         let entries = table.entries.iter().map(|entry| {
-            if let Some((name, fields)) = known.filter(|_| entry.key != super::RESOLVED) {
-                problems.check(entry, name, fields);
+            if let Some((title, known)) = known.as_ref().filter(|_| entry.key != super::RESOLVED) {
+                validate_name(entry, &TableKeys { title, keys: &[], known }, &mut unknown.borrow_mut());
             }
-            (FileDeserializer::of_key(entry, problems), FileDeserializer::new(&entry.value, problems))
+            (FileDeserializer::of_key(entry, unknown), FileDeserializer::new(&entry.value, unknown))
         });
         visitor.visit_map(MapDeserializer::new(entries)).map_err(|error: Error| error.at(value.span.as_ref()))
     }
@@ -144,7 +128,7 @@ impl<'de> Deserializer<'de> for FileDeserializer<'_> {
                 return datetime_into(datetime, visitor).map_err(|error| error.at(self.value.span.as_ref()));
             }
             Content::Array(items) => {
-                let items = items.iter().map(|item| FileDeserializer::new(item, self.problems));
+                let items = items.iter().map(|item| FileDeserializer::new(item, self.unknown));
                 visitor.visit_seq(SeqDeserializer::new(items))
             }
             Content::Table(_) => return self.table(None, visitor),
@@ -188,7 +172,7 @@ impl<'de> Deserializer<'de> for FileDeserializer<'_> {
                 visitor.visit_enum(variant)
             }
             Content::Table(table) if table.entries.len() == 1 => {
-                visitor.visit_enum(Variant { entry: &table.entries[0], problems: self.problems })
+                visitor.visit_enum(Variant { entry: &table.entries[0], unknown: self.unknown })
             }
             _ => return self.deserialize_any(visitor),
         };
@@ -209,7 +193,7 @@ fn datetime_into<'de, V: Visitor<'de>>(datetime: &str, visitor: V) -> Result<V::
 /// A variant with content: `{ variant = content }`.
 struct Variant<'a> {
     entry: &'a Entry,
-    problems: &'a Problems,
+    unknown: &'a RefCell<Diagnostics>,
 }
 
 impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
@@ -217,8 +201,8 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
     type Variant = FileDeserializer<'a>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Error> {
-        let variant = seed.deserialize(FileDeserializer::of_key(self.entry, self.problems))?;
-        Ok((variant, FileDeserializer::new(&self.entry.value, self.problems)))
+        let variant = seed.deserialize(FileDeserializer::of_key(self.entry, self.unknown))?;
+        Ok((variant, FileDeserializer::new(&self.entry.value, self.unknown)))
     }
 }
 

@@ -12,14 +12,14 @@ mod connector_config;
 mod deserializer;
 mod topic_mappings;
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path};
 
 use serde::de::DeserializeOwned;
 
-use self::deserializer::{FileDeserializer, Problems};
+use self::deserializer::FileDeserializer;
 use crate::{
     ConfigError, ConfigSource, ConnectorConfig, Environment, ExternalChecks, ProcessEnvironment, Token,
-    core::key::{CORE_TABLES, MAPPING_LISTS, ROOT, Section, keys_in},
+    core::key::{CORE_TABLES, ROOT, Section, keys_in},
     load::{
         core_keys::Core,
         environment::host_name,
@@ -66,9 +66,9 @@ pub(super) fn load<T: DeserializeOwned>(
     root.set(RESOLVED, Value::new(Content::Table(resolved), Origin::File));
 
     report_unknown_keys::<T>(&root, &own, &mut diagnostics);
-    let problems = Problems::default();
-    let value = T::deserialize(FileDeserializer::new(&Value::new(Content::Table(root), Origin::File), &problems));
-    diagnostics.append(problems.into_diagnostics());
+    let unknown = RefCell::default();
+    let value = T::deserialize(FileDeserializer::new(&Value::new(Content::Table(root), Origin::File), &unknown));
+    diagnostics.append(unknown.into_inner());
     let value = value.map_err(|error| diagnostics.push(error.into_diagnostic())).ok();
     for note in document.notes(&mut diagnostics) {
         tracing::debug!("{note}");
@@ -84,8 +84,7 @@ fn core_names() -> impl Iterator<Item = &'static str> {
 
 /// The core settings as a table, with the token.
 fn resolved_core(core: &Core) -> Table {
-    let mut resolved = Table::default();
-    resolved.set("core", Value::new(Content::Table(core.table.clone()), Origin::File));
+    let mut resolved = core.table.clone();
     let string = |text: &str| Value::new(Content::String(text.to_owned()), Origin::File);
     match &core.config.token {
         Some(Token::Value(secret)) => resolved.set("token", string(secret.expose())),
@@ -109,7 +108,9 @@ fn resolve_mappings(
     for section in &file.entries {
         let Content::Table(table) = &section.value.content else { continue };
         let Some(entry) = mappings::entry(table) else { continue };
-        let own_names: Vec<&str> = mapping_keys_of(table).filter(|key| !common.contains(key)).collect();
+        let items = entry.value.as_array().into_iter().flatten();
+        let own_names: Vec<&str> =
+            items.filter_map(|item| item.as_table().ok()).flatten().map(|(key, _)| key).collect();
         let context =
             MappingContext { own_names: &own_names, host: &host, checks: checks.mapping, ..MappingContext::new(core) };
         let Some(parsed) = mappings::parse(table, &section.key, context, diagnostics) else { continue };
@@ -130,15 +131,6 @@ fn resolve_mappings(
     all
 }
 
-fn mapping_keys_of(section: &Table) -> impl Iterator<Item = &str> {
-    let items = MAPPING_LISTS.iter().filter_map(|name| section.value(name)?.as_array().ok()).flatten();
-    let tables = items.filter_map(|item| match &item.content {
-        Content::Table(table) => Some(table),
-        _ => None,
-    });
-    tables.flat_map(|table| table.entries.iter().map(|entry| entry.key.as_str()))
-}
-
 /// Reports the keys at the root that no field of `T` takes. Whether one does shows when its value is one that no type
 /// accepts: that works for flattened structs too, whose fields serde does not name.
 fn report_unknown_keys<T: DeserializeOwned>(root: &Table, own: &[&str], diagnostics: &mut Diagnostics) {
@@ -149,7 +141,7 @@ fn report_unknown_keys<T: DeserializeOwned>(root: &Table, own: &[&str], diagnost
         let mut probe = Table { span: None, entries: vec![Entry { value: unreadable.clone(), ..entry.clone() }] };
         probe.entries.extend(root.entries.iter().filter(|other| other.key != entry.key).cloned());
         let probe = Value::new(Content::Table(probe), Origin::File);
-        let is_unknown = match T::deserialize(FileDeserializer::new(&probe, &Problems::default())) {
+        let is_unknown = match T::deserialize(FileDeserializer::new(&probe, &RefCell::default())) {
             Ok(_) => true,
             // Another error hides whether a flattened struct takes the key: then only a typing error is reported.
             Err(error) => !error.is_of_unreadable() && suggest::closest(&entry.key, &core).is_some(),
@@ -164,9 +156,7 @@ impl ConnectorConfig {
     /// The settings of a resolved table.
     fn of_resolved(resolved: &Table, diagnostics: &mut Diagnostics) -> Self {
         let mut config = Self::defaults();
-        if let Some(Content::Table(core)) = resolved.value("core").map(|value| &value.content) {
-            config.read(core, diagnostics);
-        }
+        config.read(resolved, diagnostics);
         let text = |key: &str| resolved.value(key).and_then(|value| value.as_str().ok());
         config.token = match (text("token"), text("token_file")) {
             (Some(token), _) => Some(Token::Value(crate::Secret::new(token))),

@@ -79,11 +79,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
             unknown.for_each(|violation| diagnostics.push(of_violation(&violation)));
             settings_of(&common, &mut diagnostics)
         };
-        if diagnostics.is_empty() {
-            Ok(Mapping { settings, own })
-        } else {
-            Err(A::Error::custom(ConfigError::in_one_line(diagnostics)))
-        }
+        diagnostics.into_result().map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        Ok(Mapping { settings, own })
     }
 }
 
