@@ -115,9 +115,9 @@ impl<T: Default> State for T {
 
 /// Names that a connector's own keys, its section and its variables cannot have.
 pub mod reserved {
+    pub use crate::load::environment::is_reserved as is_variable;
     use crate::{
-        core::key::{CORE_TABLES, MAPPING_LISTS, Section, keys_in, mapping_keys},
-        load::environment,
+        core::key::{CORE_TABLES, MAPPING_LISTS, Section, mapping_keys, names_in},
         schema::ValueType,
     };
 
@@ -128,12 +128,12 @@ pub mod reserved {
 
     /// Whether it is a core key, which belongs at the root.
     pub fn is_core_key(name: &str) -> bool {
-        is_in(Section::Root, name)
+        names_in(Section::Root).any(|key| key == name)
     }
 
     /// Whether every topic mapping has a key of this name.
     pub fn is_mapping_key(name: &str) -> bool {
-        is_in(Section::Mapping, name)
+        names_in(Section::Mapping).any(|key| key == name)
     }
 
     /// Whether it is the array of topic mappings in every section.
@@ -141,19 +141,10 @@ pub mod reserved {
         MAPPING_LISTS.contains(&name)
     }
 
-    /// Whether the variable has another meaning.
-    pub fn is_variable(name: &str) -> bool {
-        environment::is_reserved(name)
-    }
-
     /// The common keys of a mapping for which the code may have a default, and the values that they take.
     pub fn mapping_defaults() -> impl Iterator<Item = (&'static str, ValueType)> {
         let of_one_mapping = ["topic", "subscription", "consumer_name"];
         let keys = mapping_keys().filter(move |key| !of_one_mapping.contains(&key.spec.name));
         keys.map(|key| (key.spec.name, key.spec.value_type))
-    }
-
-    fn is_in(section: Section, name: &str) -> bool {
-        keys_in(section).any(|key| key.names(section).any(|one| one == name))
     }
 }

@@ -77,13 +77,18 @@ pub(crate) fn keys_in(section: Section) -> impl Iterator<Item = &'static CoreKey
     root_keys().iter().copied().chain(mapping_keys()).filter(move |key| key.names(section).next().is_some())
 }
 
+/// The names of the core keys that a table may have.
+pub(crate) fn names_in(section: Section) -> impl Iterator<Item = &'static str> {
+    keys_in(section).flat_map(move |key| key.names(section))
+}
+
 /// The help for a key that belongs in another table.
 pub(crate) fn misplaced_key_help(name: &str) -> Option<String> {
     if name == "schemas" {
         return Some("remove it: a sink gets the schemas of messages from the registry".to_owned());
     }
     let sections = [Section::Root, Section::Processing, Section::Retry, Section::Mapping].into_iter();
-    let allows = |section: &Section| keys_in(*section).any(|key| key.names(*section).any(|own| own == name));
+    let allows = |section: &Section| names_in(*section).any(|own| own == name);
     let titles: Vec<&str> = sections.filter(allows).map(Section::title).collect();
     (!titles.is_empty()).then(|| format!("move it: `{name}` is a key of {}", titles.join(" or ")))
 }

@@ -147,14 +147,14 @@ impl ConnectorConfig {
     #[doc(hidden)]
     #[must_use]
     pub fn with_extension<T: Any + Send + Sync>(mut self, value: T) -> Self {
-        self.extension = Extension::new(value);
+        self.extension = Extension(Some(Arc::new(value)));
         self
     }
 
     /// The value of this type that the runtime has added.
     #[doc(hidden)]
     pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.extension.get()
+        self.extension.0.clone()?.downcast().ok()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Describes a type of values, for templates.
 
-use crate::schema::{ConstStr, ValueType, suggest, validate::alternatives};
+use crate::schema::{ConstStr, ValueType, key_spec::lower_first, suggest, validate::alternatives};
 
 /// `An integer from 1 to 256`, without a full stop.
 pub(super) fn describe(value_type: &ValueType) -> String {
@@ -32,7 +32,7 @@ pub(super) fn describe(value_type: &ValueType) -> String {
         ValueType::ArrayOrTable { items, table } => {
             let table = match table {
                 ValueType::Table(_) => "a table with such keys".to_owned(),
-                table => lower(&describe(table)),
+                table => lower_first(&describe(table)),
             };
             format!("{}. Or {table}", each("An array", items))
         }
@@ -43,14 +43,13 @@ pub(super) fn describe(value_type: &ValueType) -> String {
 }
 
 fn each(what: &str, of: &ValueType) -> String {
-    if matches!(of, ValueType::Any) { what.to_owned() } else { format!("{what}; each value: {}", lower(&describe(of))) }
+    if matches!(of, ValueType::Any) {
+        what.to_owned()
+    } else {
+        format!("{what}; each value: {}", lower_first(&describe(of)))
+    }
 }
 
 fn ranged(what: &str, range: &str) -> String {
     if range.is_empty() { what.to_owned() } else { format!("{what}, {range}") }
-}
-
-fn lower(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

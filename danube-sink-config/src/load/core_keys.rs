@@ -10,12 +10,15 @@ use super::{
 use crate::{
     core::{
         ConnectorConfig, MappingSettings,
-        key::{CoreKey, Section},
+        key::{CoreKey, Section, keys_in},
     },
     report::{Diagnostic, Diagnostics},
-    schema::{KeySpec, TableKeys, ValueSource, ValueType},
+    schema::{KeySpec, TableKeys, ValueSource, ValueType, key_spec::lower_first},
     value::{Content, Entry, Table, Value},
 };
+
+/// Core keys that are required; some follow from others, if those have a value.
+const REQUIRED: [&str; 4] = ["danube_service_url", "connector_name", "topic", "subscription"];
 
 /// A table of the file that may hold core keys.
 pub(crate) type CoreTable<'a> = (Section, &'a Table);
@@ -79,28 +82,31 @@ pub(crate) fn resolve<'k>(
     resolved
 }
 
-/// Reports a required core key that a table of the file does not have. One that is misspelt is unknown, not missing.
+/// Reports the required core keys that a table of the file does not have, and that have no other value. A misspelt key is
+/// unknown, not missing.
 pub(crate) fn require(
-    key: &CoreKey,
     section: Section,
-    file: &Table,
+    (file, resolved): (&Table, &Table),
     keys: &TableKeys<'_>,
     diagnostics: &mut Diagnostics,
 ) {
-    let spec = &key.spec;
-    if key.names(section).any(|name| file.get(name).is_some()) || keys.is_misspelt(spec.name, &file.keys()) {
-        return;
+    for key in keys_in(section).filter(|key| REQUIRED.contains(&key.spec.name)) {
+        let spec = &key.spec;
+        let is_present = resolved.get(spec.name).is_some() || key.names(section).any(|name| file.get(name).is_some());
+        if is_present || keys.is_misspelt(spec.name, &file.keys()) {
+            continue;
+        }
+        let example = match spec.value_type {
+            ValueType::ServiceUrl => "http://localhost:6650",
+            ValueType::Topic => "/namespace/name",
+            _ => "…",
+        };
+        let mut help = format!("add `{} = \"{example}\"`", spec.name);
+        if let ValueSource::FileOrVariable(name) = spec.source {
+            help = format!("{help}, or set the variable {name}");
+        }
+        diagnostics.push(Diagnostic::new(keys.missing(spec).message.as_str(), help).at(file.span.clone()));
     }
-    let example = match spec.value_type {
-        ValueType::ServiceUrl => "http://localhost:6650",
-        ValueType::Topic => "/namespace/name",
-        _ => "…",
-    };
-    let mut help = format!("add `{} = \"{example}\"`", spec.name);
-    if let ValueSource::FileOrVariable(name) = spec.source {
-        help = format!("{help}, or set the variable {name}");
-    }
-    diagnostics.push(Diagnostic::new(keys.missing(spec).message.as_str(), help).at(file.span.clone()));
 }
 
 /// As the validator's, and with the help that only a core key has: its meaning and its default.
@@ -113,16 +119,6 @@ fn violations(value: &Value, spec: &KeySpec) -> Diagnostics {
         return value.diagnostic("the string is empty", help).into();
     }
     validate(value, &spec.value_type).with_help(&spec.default.as_help())
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    // `URL` stays as it is.
-    let is_word = text.chars().nth(1).is_some_and(char::is_lowercase);
-    match chars.next() {
-        Some(first) if is_word => first.to_lowercase().chain(chars).collect(),
-        _ => text.to_owned(),
-    }
 }
 
 /// The entry of a key that may be in several tables and under several names, but only once.

@@ -23,7 +23,7 @@ pub(crate) static VARIABLES: [(&str, &str); 6] = [
 ];
 
 /// Whether the variable has another meaning, so that no setting can be read from it.
-pub(crate) fn is_reserved(name: &str) -> bool {
+pub fn is_reserved(name: &str) -> bool {
     ["HOSTNAME", "PATH"].contains(&name) || VARIABLES.iter().any(|(reserved, _)| *reserved == name)
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     core::{
         CheckMapping, ConnectorConfig, ExternalChecks, MappingSettings, SubscriptionType,
-        key::{MAPPING_LISTS, Section, mapping_keys},
+        key::{MAPPING_LISTS, Section, mapping_keys, names_in},
     },
     report::{Diagnostic, Diagnostics},
     schema::{KeyDefault, KeySpec, TableKeys},
@@ -136,11 +136,7 @@ pub(crate) fn parse_one<'a>(
     let mut known = common_names();
     known.extend(own_names);
     let keys = TableKeys { title: &title, keys: &[], known: &known };
-    for key in mapping_keys().filter(|key| ["topic", "subscription"].contains(&key.spec.name)) {
-        if table.get(key.spec.name).is_none() {
-            core_keys::require(key, Section::Mapping, file_table, &keys, diagnostics);
-        }
-    }
+    core_keys::require(Section::Mapping, (file_table, &table), &keys, diagnostics);
     for error in checks(&settings) {
         let key = error.key.unwrap_or_default();
         let span = table.value(key).and_then(|value| part(value, error.offset));
@@ -163,7 +159,7 @@ fn part(value: &Value, offset: Option<usize>) -> Option<Range<usize>> {
 
 /// The names of the common keys, which are no keys of the connector's own.
 pub(crate) fn common_names() -> Vec<&'static str> {
-    mapping_keys().flat_map(|key| key.names(Section::Mapping)).collect()
+    names_in(Section::Mapping).collect()
 }
 
 /// Adds the names that follow from the connector's. A process has the same consumer name on every start, so that it replaces

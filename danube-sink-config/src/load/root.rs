@@ -10,10 +10,10 @@ use super::{
 use crate::{
     core::{
         BrokerTarget, ConnectorConfig, ExternalChecks, SecretPolicy, Token,
-        key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, keys_in, root_keys},
+        key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, names_in, root_keys},
     },
     report::{Diagnostic, Diagnostics},
-    schema::{KeyDefault, KeySpec, TableKeys, suggest},
+    schema::{KeySpec, TableKeys, suggest},
     setting::Secret,
     value::{Content, Origin, Table, Value},
 };
@@ -45,18 +45,14 @@ pub(crate) fn read(root: &Table, context: CoreContext<'_>, diagnostics: &mut Dia
     let mut config = ConnectorConfig::defaults();
     config.read(&table, diagnostics);
     if context.environment.is_some() {
-        let names = names_in(Section::Root, context.sections);
-        let is_required =
-            |spec: &KeySpec| matches!(spec.default, KeyDefault::Required) || spec.name == "connector_name";
-        for key in root_keys().iter().filter(|key| is_required(&key.spec) && table.get(key.spec.name).is_none()) {
-            let keys = TableKeys { title: ROOT, keys: &[], known: &names };
-            core_keys::require(key, Section::Root, root, &keys, diagnostics);
-        }
+        let names = known_names(Section::Root, context.sections);
+        let keys = TableKeys { title: ROOT, keys: &[], known: &names };
+        core_keys::require(Section::Root, (root, &table), &keys, diagnostics);
     }
     cross_checks::of_core(&table, diagnostics);
     read_external(root, &table, context, &mut config, diagnostics);
     for (section, table) in &tables {
-        let names = names_in(*section, context.sections);
+        let names = known_names(*section, context.sections);
         let keys = TableKeys { title: section.title(), keys: &[], known: &names };
         table.entries.iter().for_each(|entry| validate_name(entry, &keys, diagnostics));
     }
@@ -67,9 +63,9 @@ pub(crate) fn read(root: &Table, context: CoreContext<'_>, diagnostics: &mut Dia
     Core { config, table }
 }
 
-/// The names of keys that a table may have.
-fn names_in<'a>(section: Section, sections: &[&'a str]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = keys_in(section).flat_map(|key| key.names(section)).collect();
+/// The names that a table may have.
+fn known_names<'a>(section: Section, sections: &[&'a str]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = names_in(section).collect();
     match section {
         Section::Root => {
             names.extend(CORE_TABLES.iter().map(|(name, _)| *name));

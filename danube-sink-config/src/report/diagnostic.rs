@@ -38,6 +38,10 @@ impl Diagnostic {
         self.span = span;
         self
     }
+
+    fn begin_with(&mut self, cause: &str) {
+        self.message = format!("{cause}: {}", self.message);
+    }
 }
 
 /// All diagnostics of a configuration.
@@ -123,9 +127,7 @@ impl Diagnostics {
 
     /// Begins each message with a key.
     pub(crate) fn of_key(mut self, key: &str) -> Self {
-        for diagnostic in &mut self.found {
-            diagnostic.message = format!("`{key}`: {}", diagnostic.message);
-        }
+        self.found.iter_mut().for_each(|diagnostic| diagnostic.begin_with(&format!("`{key}`")));
         self
     }
 
@@ -140,7 +142,7 @@ impl Diagnostics {
         for diagnostic in &mut self.found {
             diagnostic.span = locate(diagnostic.key.as_deref());
             if let Some(key) = diagnostic.key.take() {
-                diagnostic.message = format!("`{key}`: {}", diagnostic.message);
+                diagnostic.begin_with(&format!("`{key}`"));
             }
         }
         self
@@ -149,7 +151,7 @@ impl Diagnostics {
     /// Begins each message with the source of a value that is not in the file, such as `variable HTTP_SINK_URL`.
     pub(crate) fn of_source(mut self, source: &str) -> Self {
         for diagnostic in &mut self.found {
-            diagnostic.message = format!("{source}: {}", diagnostic.message);
+            diagnostic.begin_with(source);
             diagnostic.span = None;
         }
         self

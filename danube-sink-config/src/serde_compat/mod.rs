@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use self::deserializer::FileDeserializer;
 use crate::{
     ConfigError, ConfigSource, ConnectorConfig, Environment, ExternalChecks, ProcessEnvironment, Token,
-    core::key::{CORE_TABLES, ROOT, Section, keys_in},
+    core::key::{CORE_TABLES, ROOT, Section, names_in},
     load::{
         core_keys::Core,
         environment::host_name,
@@ -78,8 +78,7 @@ pub(super) fn load<T: DeserializeOwned>(
 
 /// Names at the root that are not the author's.
 fn core_names() -> impl Iterator<Item = &'static str> {
-    let keys = keys_in(Section::Root).flat_map(|key| key.names(Section::Root));
-    keys.chain(CORE_TABLES.iter().map(|(name, _)| *name))
+    names_in(Section::Root).chain(CORE_TABLES.iter().map(|(name, _)| *name))
 }
 
 /// The core settings as a table, with the token.
