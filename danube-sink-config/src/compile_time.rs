@@ -15,12 +15,8 @@ use crate::{
         ExternalChecks,
         key::{MAPPING_LISTS, misplaced_key_help},
     },
-    load::{
-        mappings::{self, MappingContext, code_defaults, common_names},
-        root::{self, CoreContext},
-        secrets::report_in_file,
-    },
-    report::{Diagnostics, Location, ReportEntry, SecretNames, SourceFile, looks_sensitive},
+    load::{loader::Loader, mappings::common_names, secrets::report_in_file},
+    report::{Location, ReportEntry, SecretNames, SourceFile, looks_sensitive},
     schema::suggest,
     value::{Content, Document, Entry, Origin, Table, Value},
 };
@@ -93,9 +89,14 @@ pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec
         Ok(document) => document,
         Err(error) => return error.entries().iter().map(|entry| BuildError::of(entry, decl.path)).collect(),
     };
-    let mut diagnostics = Diagnostics::default();
-    let tables = read(decl, names, &document, &mut diagnostics);
-    let (found, redacted) = diagnostics.into_parts();
+    let mut loader = Loader {
+        package: Some(decl.package),
+        sections: vec![decl.section],
+        mapping_defaults: decl.mapping_defaults,
+        ..Loader::new(None, ExternalChecks::SKIP)
+    };
+    let tables = read(decl, names, &document.root, &mut loader);
+    let (found, redacted) = loader.diagnostics.into_parts();
     let redacted = [document.redacted.as_slice(), &redacted].concat();
     let file = SourceFile { path: decl.path, text, redacted: &redacted };
     // Only the compiler knows which values are secrets of nested tables and mappings.
@@ -136,37 +137,22 @@ impl DeferredTable {
     }
 }
 
-/// Runs the loader without an environment.
-fn read(
-    decl: &StructDecl<'_>,
-    names: SecretNames<'_>,
-    document: &Document,
-    diagnostics: &mut Diagnostics,
-) -> Vec<DeferredTable> {
-    let root = &document.root;
-    let sections = [decl.section];
-    let context = CoreContext {
-        environment: None,
-        package: Some(decl.package),
-        sections: &sections,
-        checks: ExternalChecks::SKIP,
-    };
-    let core = root::read(root, context, diagnostics);
-    let Some(table) = root::section(root, decl.section, diagnostics) else { return Vec::new() };
+/// Runs the loader, which has no environment.
+fn read(decl: &StructDecl<'_>, names: SecretNames<'_>, root: &Table, loader: &mut Loader<'_>) -> Vec<DeferredTable> {
+    let core = loader.read_core(root);
+    let Some(table) = loader.section(root, decl.section) else { return Vec::new() };
     let mut own = table.clone();
     for field in decl.fields {
         if let FieldDecl::Secret(key, variable) = *field
             && let Some(index) = own.entries.iter().position(|entry| entry.key == key)
         {
-            report_in_file(&own.entries.remove(index), &format!("`{key}`"), variable, diagnostics);
+            report_in_file(&own.entries.remove(index), &format!("`{key}`"), variable, &mut loader.diagnostics);
         }
     }
     let title = format!("`[{}]`", decl.section);
     let mut deferred = vec![DeferredTable::new(StructKind::Connector, title, MAPPING_LISTS.to_vec(), own)];
     if decl.fields.iter().any(|field| matches!(field, FieldDecl::Mappings)) {
-        let defaults = code_defaults(decl.mapping_defaults, diagnostics);
-        let context = MappingContext { defaults: &defaults, ..MappingContext::new(&core) };
-        for mapping in mappings::parse(table, decl.section, context, diagnostics).into_iter().flatten() {
+        for mapping in loader.parse_mappings(table, decl.section, &core, &[]).into_iter().flatten() {
             let (title, table) = (mapping.title, mapping.file_table.clone());
             deferred.push(DeferredTable::new(StructKind::Mapping, title, common_names(), table));
         }
@@ -176,7 +162,7 @@ fn read(
         let is_known = |key: &str| *kind == StructKind::Connector && names.plain.contains(&key);
         for (key, value) in table.as_table().into_iter().flatten().filter(|(key, _)| !is_known(key)) {
             if looks_sensitive(key) || suggest::closest(key, names.secret).is_some() {
-                diagnostics.hide(value);
+                loader.diagnostics.hide(value);
             }
         }
     }

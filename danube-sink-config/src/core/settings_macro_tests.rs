@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::{key::MILLISECONDS, settings_macro::settings};
 use crate::{
-    core::key::Section,
-    load::core_keys::resolve,
-    report::Diagnostics,
+    core::{ExternalChecks, key::Section},
+    load::loader::Loader,
     schema::{KeyDefault, ValueType},
     value::{Content, Table, Value},
 };
@@ -37,9 +36,9 @@ fn read(text: &str, samples: Option<&str>) -> Result<Added, Vec<String>> {
     };
     let environment = |name: &str| samples.filter(|_| name == "SAMPLES").map(Into::into);
     let tables = [(Section::Root, &root), (Section::Processing, &processing)];
-    let mut diagnostics = Diagnostics::default();
-    let keys = Added::KEYS.iter().copied();
-    let table = resolve(&tables, keys, Some(&environment), &|_| None, &mut diagnostics);
+    let mut loader = Loader::new(Some(&environment), ExternalChecks::SKIP);
+    let table = loader.resolve_core(&tables, Added::KEYS.iter().copied(), &|_| None);
+    let mut diagnostics = loader.diagnostics;
     let mut added = Added::defaults();
     added.read(&table, &mut diagnostics);
     let (found, _) = diagnostics.into_parts();
@@ -70,10 +69,11 @@ fn one_declaration_adds_a_key() {
 fn an_empty_file_has_the_defaults_of_the_struct() {
     use crate::ConnectorConfig;
 
-    let mut diagnostics = Diagnostics::default();
     let expected = ConnectorConfig::new("http://a", "a");
     let mut read = ConnectorConfig { batch_size: 0, tasks: 0, max_backoff: Duration::ZERO, ..expected.clone() };
-    let table = resolve(&[], ConnectorConfig::KEYS.iter().copied(), None, &|_| None, &mut diagnostics);
+    let mut loader = Loader::new(None, ExternalChecks::SKIP);
+    let table = loader.resolve_core(&[], ConnectorConfig::KEYS.iter().copied(), &|_| None);
+    let mut diagnostics = loader.diagnostics;
     read.read(&table, &mut diagnostics);
     assert_eq!(read, expected);
     assert!(diagnostics.is_empty());

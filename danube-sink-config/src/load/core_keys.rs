@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    environment::{self, Environment},
-    own_keys::default_of,
+    loader::Loader,
     validate::{of_entry, validate},
 };
 use crate::{
@@ -28,6 +27,15 @@ pub(crate) struct Core {
     pub(crate) config: ConnectorConfig,
     /// Each key with its value and origin.
     pub(crate) table: Table,
+    /// Defaults of the connector's code for common keys of a topic mapping.
+    pub(crate) mapping_defaults: Table,
+}
+
+impl Core {
+    /// The settings of a file without keys.
+    pub(crate) fn defaults() -> Self {
+        Self { config: ConnectorConfig::defaults(), table: Table::default(), mapping_defaults: Table::default() }
+    }
 }
 
 /// A topic mapping whose common keys have been read.
@@ -48,64 +56,86 @@ impl ParsedMapping<'_> {
     }
 }
 
-/// Resolves core keys to one table, under their canonical names. An invalid value is reported, and its default put in its
-/// place. `inherited` gives the value of a key that is missing, before its default.
-pub(crate) fn resolve<'k>(
-    tables: &[CoreTable<'_>],
-    keys: impl Iterator<Item = &'k CoreKey>,
-    environment: Option<&dyn Environment>,
-    inherited: &dyn Fn(&KeySpec) -> Option<Value>,
-    diagnostics: &mut Diagnostics,
-) -> Table {
-    let mut resolved = Table { span: tables.first().and_then(|(_, table)| table.span.clone()), entries: Vec::new() };
-    for key in keys {
-        let spec = &key.spec;
-        let in_file = find(tables, key, diagnostics).cloned();
-        let variable = environment::value(environment, spec, diagnostics);
-        let entry = variable.map(|value| Entry { key: String::new(), key_span: None, value }).or(in_file);
-        let entry = entry.map(|entry| Entry { key: spec.name.to_owned(), ..entry });
-        let valid = entry.filter(|entry| {
-            let wrong = violations(&entry.value, spec);
-            let valid = wrong.is_empty();
-            diagnostics.append(of_entry(wrong, entry));
-            valid
-        });
-        match valid {
-            Some(entry) => resolved.entries.push(entry),
-            None => {
-                if let Some(value) = inherited(spec).or_else(|| default_of(spec, diagnostics)) {
-                    resolved.set(spec.name, value);
+impl Loader<'_> {
+    /// Resolves core keys to one table, under their canonical names. An invalid value is reported, and its default put in its
+    /// place. `inherited` gives the value of a key that is missing, before its default.
+    pub(crate) fn resolve_core<'k>(
+        &mut self,
+        tables: &[CoreTable<'_>],
+        keys: impl Iterator<Item = &'k CoreKey>,
+        inherited: &dyn Fn(&KeySpec) -> Option<Value>,
+    ) -> Table {
+        let mut resolved =
+            Table { span: tables.first().and_then(|(_, table)| table.span.clone()), entries: Vec::new() };
+        for key in keys {
+            let spec = &key.spec;
+            let in_file = self.find_core(tables, key).cloned();
+            let variable =
+                self.value_of_variable(spec).map(|value| Entry { key: String::new(), key_span: None, value });
+            let entry = variable.or(in_file).map(|entry| Entry { key: spec.name.to_owned(), ..entry });
+            let valid = entry.filter(|entry| {
+                let wrong = violations(&entry.value, spec);
+                let valid = wrong.is_empty();
+                self.diagnostics.append(of_entry(wrong, entry));
+                valid
+            });
+            if let Some(entry) = valid {
+                resolved.entries.push(entry);
+            } else if let Some(value) = inherited(spec).or_else(|| self.default_of(spec)) {
+                resolved.set(spec.name, value);
+            }
+        }
+        resolved
+    }
+
+    /// The entry of a key that may be in several tables and under several names, but only once.
+    fn find_core<'t>(&mut self, tables: &[CoreTable<'t>], key: &CoreKey) -> Option<&'t Entry> {
+        let canonical = key.allowed_in[0];
+        let mut first: Option<(&'t Entry, Section)> = None;
+        for (section, table) in tables {
+            for entry in key.names(*section).filter_map(|name| table.get(name)) {
+                if *section != canonical || entry.key != key.spec.name {
+                    let mut note = format!("`{}` in {} is read as `{}`", entry.key, section.title(), key.spec.name);
+                    if *section != canonical {
+                        note = format!("{note} in {}", canonical.title());
+                    }
+                    self.diagnostics.note(note, entry.key_span.as_ref());
+                }
+                match first {
+                    None => first = Some((entry, *section)),
+                    Some((other, at)) => {
+                        let message = format!("`{}` is set twice", key.spec.name);
+                        let help = format!("keep this one or `{}` in {}", other.key, at.title());
+                        self.diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
+                    }
                 }
             }
         }
+        first.map(|(entry, _)| entry)
     }
-    resolved
-}
 
-/// Reports the required core keys that a table of the file does not have, and that have no other value. A misspelt key is
-/// unknown, not missing.
-pub(crate) fn require(
-    section: Section,
-    (file, resolved): (&Table, &Table),
-    keys: &TableKeys<'_>,
-    diagnostics: &mut Diagnostics,
-) {
-    for key in keys_in(section).filter(|key| REQUIRED.contains(&key.spec.name)) {
-        let spec = &key.spec;
-        let is_present = resolved.get(spec.name).is_some() || key.names(section).any(|name| file.get(name).is_some());
-        if is_present || keys.is_misspelt(spec.name, &file.keys()) {
-            continue;
+    /// Reports the required core keys that a table of the file does not have, and that have no other value. A misspelt key is
+    /// unknown, not missing.
+    pub(super) fn require(&mut self, section: Section, file: &Table, resolved: &Table, keys: &TableKeys<'_>) {
+        for key in keys_in(section).filter(|key| REQUIRED.contains(&key.spec.name)) {
+            let spec = &key.spec;
+            let is_present =
+                resolved.get(spec.name).is_some() || key.names(section).any(|name| file.get(name).is_some());
+            if is_present || keys.is_misspelt(spec.name, &file.keys()) {
+                continue;
+            }
+            let example = match spec.value_type {
+                ValueType::ServiceUrl => "http://localhost:6650",
+                ValueType::Topic => "/namespace/name",
+                _ => "…",
+            };
+            let mut help = format!("add `{} = \"{example}\"`", spec.name);
+            if let ValueSource::FileOrVariable(name) = spec.source {
+                help = format!("{help}, or set the variable {name}");
+            }
+            let missing = Diagnostic::new(keys.missing(spec).message.as_str(), help);
+            self.diagnostics.push(missing.at(file.span.clone()));
         }
-        let example = match spec.value_type {
-            ValueType::ServiceUrl => "http://localhost:6650",
-            ValueType::Topic => "/namespace/name",
-            _ => "…",
-        };
-        let mut help = format!("add `{} = \"{example}\"`", spec.name);
-        if let ValueSource::FileOrVariable(name) = spec.source {
-            help = format!("{help}, or set the variable {name}");
-        }
-        diagnostics.push(Diagnostic::new(keys.missing(spec).message.as_str(), help).at(file.span.clone()));
     }
 }
 
@@ -119,33 +149,4 @@ fn violations(value: &Value, spec: &KeySpec) -> Diagnostics {
         return value.diagnostic("the string is empty", help).into();
     }
     validate(value, &spec.value_type).with_help(&spec.default.as_help())
-}
-
-/// The entry of a key that may be in several tables and under several names, but only once.
-fn find<'a>(tables: &[CoreTable<'a>], key: &CoreKey, diagnostics: &mut Diagnostics) -> Option<&'a Entry> {
-    let canonical = key.allowed_in[0];
-    let mut first: Option<(&'a Entry, Section)> = None;
-    for (section, table) in tables {
-        for name in key.names(*section) {
-            let Some(entry) = table.get(name) else { continue };
-            if *section != canonical || name != key.spec.name {
-                let mut note = format!("`{name}` in {} is read as `{}`", section.title(), key.spec.name);
-                if *section != canonical {
-                    note = format!("{note} in {}", canonical.title());
-                }
-                diagnostics.note(note, entry.key_span.as_ref());
-            }
-            match first {
-                None => first = Some((entry, *section)),
-                Some((other, at)) => diagnostics.push(
-                    Diagnostic::new(
-                        format!("`{}` is set twice", key.spec.name),
-                        format!("keep this one or `{}` in {}", other.key, at.title()),
-                    )
-                    .at(entry.key_span.clone()),
-                ),
-            }
-        }
-    }
-    first.map(|(entry, _)| entry)
 }

@@ -2,12 +2,6 @@
 
 use std::{env, ffi::OsString, fs};
 
-use crate::{
-    report::{Diagnostic, Diagnostics},
-    schema::{KeySpec, ValueRef, ValueSource},
-    value::{Content, Origin, Value},
-};
-
 pub(crate) const CONFIG_PATH: &str = "CONNECTOR_CONFIG_PATH";
 pub(crate) const TOKEN: &str = "DANUBE_TOKEN";
 const TOKEN_FILE: &str = "DANUBE_TOKEN_FILE";
@@ -47,32 +41,6 @@ impl<F: Fn(&str) -> Option<OsString>> Environment for F {
     fn variable(&self, name: &str) -> Option<OsString> {
         self(name)
     }
-}
-
-/// The text of a variable. An empty one counts as not set: that is how compose files pass on variables that are not set.
-pub(crate) fn text(environment: &dyn Environment, name: &str, diagnostics: &mut Diagnostics) -> Option<String> {
-    match environment.variable(name)?.into_string() {
-        Ok(text) => Some(text).filter(|text| !text.is_empty()),
-        Err(_) => {
-            diagnostics.push(Diagnostic::new(format!("variable {name} is not UTF-8"), "set it to text in UTF-8"));
-            None
-        }
-    }
-}
-
-/// The value of the variable that overrides a key: a string if the type takes it as one, else what TOML makes of the text.
-pub(crate) fn value(
-    environment: Option<&dyn Environment>,
-    spec: &KeySpec,
-    diagnostics: &mut Diagnostics,
-) -> Option<Value> {
-    let ValueSource::FileOrVariable(name) = spec.source else { return None };
-    let text = text(environment?, name, diagnostics)?;
-    let origin = Origin::Variable(name.to_owned());
-    let literal =
-        || Value::from_literal(&text, origin.clone()).ok().filter(|value| !matches!(value.content, Content::String(_)));
-    let parsed = if spec.value_type.violation(&ValueRef::String(&text)).is_none() { None } else { literal() };
-    Some(parsed.unwrap_or_else(|| Value::new(Content::String(text), origin)))
 }
 
 /// A name that differs from host to host, and stays the same over restarts.

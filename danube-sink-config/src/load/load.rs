@@ -7,10 +7,10 @@ use super::{
     core_keys::{Core, ParsedMapping},
     effective::EffectiveConfig,
     environment::{Environment, host_name},
-    mappings::{self, MappingContext, code_defaults, common_names},
-    own_keys::{OwnKeys, OwnMapping, OwnTable},
+    loader::Loader,
+    mappings::common_names,
+    own_keys::{OwnMapping, OwnTable},
     reader::KeyReader,
-    root::{self, CoreContext},
     source::{self, ConfigSource},
 };
 use crate::{
@@ -91,16 +91,23 @@ fn load_document<C: GeneratedConnector, T>(
     let decl = ConnectorDecl::of::<C>();
     let (secret, plain) = secret_names(&decl);
     let document = Document::parse(path, text, SecretNames { secret: &secret, plain: &plain })?;
-    let mut diagnostics = Diagnostics::default();
-    let resolved = resolve(&document, &decl, checks, environment, &mut diagnostics);
-    let connector = convert(&resolved, &mut diagnostics);
-    let notes = document.notes(&mut diagnostics);
+    let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
+    let mut loader = Loader {
+        package: Some(decl.info.name),
+        sections: vec![decl.info.section],
+        mapping_defaults: decl.mapping_defaults,
+        host: host_name(environment),
+        ..Loader::new(variables, checks)
+    };
+    let resolved = resolve(&document, &decl, &mut loader);
+    let connector = convert(&resolved, &mut loader.diagnostics);
+    let notes = document.notes(&mut loader.diagnostics);
     let effective = resolved.effective(&document, &decl);
     let loaded = connector.map(|connector| {
         let core = ConnectorConfig { mappings: resolved.mapping_settings(), ..resolved.core.config };
         Loaded { connector, core, path: document.path.clone(), notes, effective }
     });
-    document.result(loaded, diagnostics)
+    document.result(loaded, loader.diagnostics)
 }
 
 /// The names of keys that are secrets, and of those that are not.
@@ -162,34 +169,19 @@ impl Resolved<'_> {
     }
 }
 
-fn resolve<'d>(
-    document: &'d Document,
-    decl: &ConnectorDecl,
-    checks: ExternalChecks,
-    environment: &dyn Environment,
-    diagnostics: &mut Diagnostics,
-) -> Resolved<'d> {
+fn resolve<'d>(document: &'d Document, decl: &ConnectorDecl, loader: &mut Loader<'_>) -> Resolved<'d> {
     let name = decl.info.section;
-    let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
-    let context = CoreContext { environment: variables, package: Some(decl.info.name), sections: &[name], checks };
-    let core = root::read(&document.root, context, diagnostics);
-    let section = root::section(&document.root, name, diagnostics).map(|table| {
-        let mut keys = OwnKeys { environment: variables, section: name, diagnostics };
+    let core = loader.read_core(&document.root);
+    let section = loader.section(&document.root, name).map(|table| {
         let title = format!("`[{name}]`");
-        let known = TableKeys { title: &title, keys: decl.info.keys, known: &MAPPING_LISTS };
-        let own = keys.resolve(table, &known);
-        let context = MappingContext {
-            defaults: &code_defaults(decl.mapping_defaults, keys.diagnostics),
-            own_names: &decl.mapping_keys.iter().map(|spec| spec.name).collect::<Vec<_>>(),
-            host: &host_name(environment),
-            checks: checks.mapping,
-            ..MappingContext::new(&core)
-        };
+        let keys = TableKeys { title: &title, keys: decl.info.keys, known: &MAPPING_LISTS };
+        let own = loader.resolve_own(table, &keys, name);
+        let own_names: Vec<&str> = decl.mapping_keys.iter().map(|spec| spec.name).collect();
         let common_names = common_names();
-        let mappings = mappings::parse(table, name, context, keys.diagnostics).map(|mappings| {
+        let mappings = loader.parse_mappings(table, name, &core, &own_names).map(|mappings| {
             let resolve = |common: ParsedMapping<'d>| {
-                let known = TableKeys { title: &common.title, keys: decl.mapping_keys, known: &common_names };
-                OwnMapping { own: keys.resolve(common.file_table, &known), common }
+                let keys = TableKeys { title: &common.title, keys: decl.mapping_keys, known: &common_names };
+                OwnMapping { own: loader.resolve_own(common.file_table, &keys, name), common }
             };
             mappings.into_iter().map(resolve).collect()
         });

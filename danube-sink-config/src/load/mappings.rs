@@ -3,49 +3,19 @@
 use std::ops::Range;
 
 use super::{
-    core_keys::{self, Core, ParsedMapping},
+    core_keys::{Core, ParsedMapping},
     cross_checks,
-    own_keys::literal_of_code,
+    loader::Loader,
 };
 use crate::{
     core::{
-        CheckMapping, ConnectorConfig, ExternalChecks, MappingSettings, SubscriptionType,
+        ConnectorConfig, MappingSettings, SubscriptionType,
         key::{MAPPING_LISTS, Section, mapping_keys, names_in},
     },
     report::{Diagnostic, Diagnostics},
     schema::{KeyDefault, KeySpec, TableKeys},
     value::{Content, Entry, Origin, Table, Value},
 };
-
-/// What the common keys of a mapping depend on.
-#[derive(Clone, Copy)]
-pub(crate) struct MappingContext<'r> {
-    pub(crate) core: &'r Core,
-    /// Defaults of the connector's code for common keys.
-    pub(crate) defaults: &'r Table,
-    /// The names of the connector's own keys, as far as they are known.
-    pub(crate) own_names: &'r [&'r str],
-    pub(crate) host: &'r str,
-    pub(crate) checks: CheckMapping,
-}
-
-impl<'r> MappingContext<'r> {
-    /// That of a connector of which nothing is known.
-    pub(crate) fn new(core: &'r Core) -> Self {
-        Self { core, defaults: Table::EMPTY, own_names: &[], host: "", checks: ExternalChecks::SKIP.mapping }
-    }
-}
-
-/// Defaults of the connector's code for common keys of a mapping, from TOML.
-pub(crate) fn code_defaults(defaults: &[(&str, &str)], diagnostics: &mut Diagnostics) -> Table {
-    let mut table = Table::default();
-    for (key, literal) in defaults {
-        if let Some(value) = literal_of_code(key, literal, Origin::Code, diagnostics) {
-            table.set(key, value);
-        }
-    }
-    table
-}
 
 /// The length of a quotation mark around a string of the file.
 const QUOTE: usize = 1;
@@ -55,94 +25,95 @@ pub(crate) fn entry(table: &Table) -> Option<&Entry> {
     MAPPING_LISTS.iter().find_map(|name| table.get(name))
 }
 
-/// The entry of the mappings in a section. `section` is its name.
-fn find<'a>(table: &'a Table, section: &str, diagnostics: &mut Diagnostics) -> Option<&'a Entry> {
-    let [guide, published] = MAPPING_LISTS.map(|name| table.get(name));
-    if let (Some(_), Some(second)) = (guide, published) {
-        let message = format!("`{}` and `{}` are two names of one array", MAPPING_LISTS[0], MAPPING_LISTS[1]);
-        let help = "use one of them for all mappings";
-        diagnostics.push(Diagnostic::new(message, help).at(second.key_span.clone()));
-    }
-    if let Some(published) = published {
-        let note = format!("`{}` is read as `{}`", MAPPING_LISTS[1], MAPPING_LISTS[0]);
-        diagnostics.note(note, published.key_span.as_ref());
-    }
-    let entry = entry(table);
-    if entry.is_none() {
-        let title = format!("`[{section}]`");
-        let keys = TableKeys { title: &title, keys: &[], known: &MAPPING_LISTS };
-        if !keys.is_misspelt(MAPPING_LISTS[0], &table.keys()) {
-            let message = keys.missing(&KeySpec::new(MAPPING_LISTS[0])).message;
-            diagnostics.push(Diagnostic::new(message.as_str(), example(section)).at(table.span.clone()));
+impl Loader<'_> {
+    /// The entry of the mappings in a section. `section` is its name.
+    fn find_mappings<'t>(&mut self, table: &'t Table, section: &str) -> Option<&'t Entry> {
+        let [guide, published] = MAPPING_LISTS.map(|name| table.get(name));
+        if let (Some(_), Some(second)) = (guide, published) {
+            let message = format!("`{}` and `{}` are two names of one array", MAPPING_LISTS[0], MAPPING_LISTS[1]);
+            let help = "use one of them for all mappings";
+            self.diagnostics.push(Diagnostic::new(message, help).at(second.key_span.clone()));
         }
-    }
-    entry
-}
-
-/// Reads the common keys of each mapping in a section, of which `section` is the name; none if there is no array of tables.
-pub(crate) fn parse<'a>(
-    table: &'a Table,
-    section: &str,
-    context: MappingContext<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Vec<ParsedMapping<'a>>> {
-    let entry = find(table, section, diagnostics)?;
-    let header = format!("[[{section}.{}]]", entry.key);
-    let not_an_array = |value: &Value| {
-        let help = format!("begin each mapping with a line `{header}`");
-        value.of_violation(&value.as_ref().unexpected("an array of topic mappings", &help))
-    };
-    let Content::Array(items) = &entry.value.content else {
-        diagnostics.append(Diagnostics::from(not_an_array(&entry.value)).of_key(&entry.key));
-        return None;
-    };
-    if items.is_empty() {
-        diagnostics.push(entry.value.diagnostic("there are no topic mappings", example(section)));
-    }
-    let mut mappings = Vec::with_capacity(items.len());
-    let mut complete = true;
-    for item in items {
-        match &item.content {
-            Content::Table(table) => mappings.push(parse_one(table, format!("`{header}`"), context, diagnostics)),
-            _ => {
-                diagnostics.push(not_an_array(item));
-                complete = false;
+        if let Some(published) = published {
+            let note = format!("`{}` is read as `{}`", MAPPING_LISTS[1], MAPPING_LISTS[0]);
+            self.diagnostics.note(note, published.key_span.as_ref());
+        }
+        let entry = entry(table);
+        if entry.is_none() {
+            let title = format!("`[{section}]`");
+            let keys = TableKeys { title: &title, keys: &[], known: &MAPPING_LISTS };
+            if !keys.is_misspelt(MAPPING_LISTS[0], &table.keys()) {
+                let message = keys.missing(&KeySpec::new(MAPPING_LISTS[0])).message;
+                self.diagnostics.push(Diagnostic::new(message.as_str(), example(section)).at(table.span.clone()));
             }
         }
+        entry
     }
-    cross_checks::of_mappings(&mappings, &context.core.config, diagnostics);
-    complete.then_some(mappings)
-}
 
-pub(crate) fn parse_one<'a>(
-    file_table: &'a Table,
-    title: String,
-    context: MappingContext<'_>,
-    diagnostics: &mut Diagnostics,
-) -> ParsedMapping<'a> {
-    let MappingContext { core: Core { config: core, table: core_table }, defaults, own_names, host, checks } = context;
-    let inherited = |spec: &KeySpec| {
-        let root = core_table.get(spec.name).map(|entry| &entry.value);
-        let of_file = root.filter(|value| matches!(value.origin, Origin::File | Origin::Variable(_)));
-        let value = of_file.or_else(|| defaults.value(spec.name)).or(root)?;
-        let is_inherited = matches!(spec.default, KeyDefault::Inherited(_)) || defaults.get(spec.name).is_some();
-        let origin = if value.origin == Origin::Code { Origin::Code } else { Origin::Inherited("the root") };
-        is_inherited.then(|| value.clone().with_origin(&origin))
-    };
-    let tables = [(Section::Mapping, file_table)];
-    let mut table = core_keys::resolve(&tables, mapping_keys(), None, &inherited, diagnostics);
-    let mut settings = MappingSettings::of_table(&table, core, diagnostics);
-    name_consumer(&mut table, &mut settings, core, host);
-    let mut known = common_names();
-    known.extend(own_names);
-    let keys = TableKeys { title: &title, keys: &[], known: &known };
-    core_keys::require(Section::Mapping, (file_table, &table), &keys, diagnostics);
-    for error in checks(&settings) {
-        let key = error.key.unwrap_or_default();
-        let span = table.value(key).and_then(|value| part(value, error.offset));
-        diagnostics.push(Diagnostic::new(format!("`{key}`: {}", error.message), error.help).at(span));
+    /// Reads the common keys of each mapping in a section, of which `section` is the name; none if there is no array of tables.
+    /// `own_names` are the connector's own keys, as far as they are known.
+    pub(crate) fn parse_mappings<'t>(
+        &mut self,
+        table: &'t Table,
+        section: &str,
+        core: &Core,
+        own_names: &[&str],
+    ) -> Option<Vec<ParsedMapping<'t>>> {
+        let entry = self.find_mappings(table, section)?;
+        let header = format!("[[{section}.{}]]", entry.key);
+        let not_an_array = |value: &Value| {
+            let help = format!("begin each mapping with a line `{header}`");
+            value.of_violation(&value.as_ref().unexpected("an array of topic mappings", &help))
+        };
+        let Content::Array(items) = &entry.value.content else {
+            self.diagnostics.append(Diagnostics::from(not_an_array(&entry.value)).of_key(&entry.key));
+            return None;
+        };
+        if items.is_empty() {
+            self.diagnostics.push(entry.value.diagnostic("there are no topic mappings", example(section)));
+        }
+        let mut mappings = Vec::with_capacity(items.len());
+        for item in items {
+            match &item.content {
+                Content::Table(table) => {
+                    mappings.push(self.parse_mapping(table, format!("`{header}`"), core, own_names));
+                }
+                _ => self.diagnostics.push(not_an_array(item)),
+            }
+        }
+        cross_checks::of_mappings(&mappings, &core.config, &mut self.diagnostics);
+        (mappings.len() == items.len()).then_some(mappings)
     }
-    ParsedMapping { title, file_table, table, settings }
+
+    pub(crate) fn parse_mapping<'t>(
+        &mut self,
+        file_table: &'t Table,
+        title: String,
+        core: &Core,
+        own_names: &[&str],
+    ) -> ParsedMapping<'t> {
+        let Core { config, table: core_table, mapping_defaults } = core;
+        let inherited = |spec: &KeySpec| {
+            let root = core_table.value(spec.name);
+            let of_file = root.filter(|value| matches!(value.origin, Origin::File | Origin::Variable(_)));
+            let of_code = mapping_defaults.value(spec.name);
+            let value = of_file.or(of_code).or(root)?;
+            let is_inherited = matches!(spec.default, KeyDefault::Inherited(_)) || of_code.is_some();
+            let origin = if value.origin == Origin::Code { Origin::Code } else { Origin::Inherited("the root") };
+            is_inherited.then(|| value.clone().with_origin(&origin))
+        };
+        let mut table = self.resolve_core(&[(Section::Mapping, file_table)], mapping_keys(), &inherited);
+        let mut settings = MappingSettings::of_table(&table, config, &mut self.diagnostics);
+        name_consumer(&mut table, &mut settings, config, &self.host);
+        let known = [common_names().as_slice(), own_names].concat();
+        self.require(Section::Mapping, file_table, &table, &TableKeys { title: &title, keys: &[], known: &known });
+        for error in (self.checks.mapping)(&settings) {
+            let key = error.key.unwrap_or_default();
+            let span = table.value(key).and_then(|value| part(value, error.offset));
+            self.diagnostics.push(Diagnostic::new(format!("`{key}`: {}", error.message), error.help).at(span));
+        }
+        ParsedMapping { title, file_table, table, settings }
+    }
 }
 
 /// The bytes of the file that a part of a value begins with. The whole value, if it is not written as it is read.

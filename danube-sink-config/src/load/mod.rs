@@ -7,15 +7,16 @@
 
 mod connector;
 pub(super) mod core_keys;
-pub(super) mod cross_checks;
+mod cross_checks;
 mod effective;
 pub(super) mod environment;
 #[allow(clippy::module_inception, reason = "the function that the module is named after")]
 mod load;
+pub(super) mod loader;
 pub(super) mod mappings;
-pub(super) mod own_keys;
+mod own_keys;
 mod reader;
-pub(super) mod root;
+mod root;
 pub(super) mod secrets;
 pub(super) mod source;
 pub(super) mod validate;

@@ -2,27 +2,18 @@
 
 use super::{
     core_keys::ParsedMapping,
-    environment::{self, Environment},
-    secrets::{self, how_to_set},
-    validate::{default_in_code, validate_table},
+    loader::Loader,
+    secrets::{how_to_set, report_in_file},
+    validate::validate_table,
 };
 use crate::{
-    report::{Diagnostic, Diagnostics},
+    report::Diagnostic,
     schema::{KeyDefault, KeySpec, TableKeys, ValueSource, ValueType, key_spec},
     value::{Content, Origin, Table, Value},
 };
 
 /// The suffix of a mapping's key that names the variable of a secret, such as `password_env`.
 pub(crate) const VARIABLE_KEY_SUFFIX: &str = "_env";
-
-/// Resolves the keys of a connector's own tables.
-pub(crate) struct OwnKeys<'a> {
-    /// None if only the file is validated: then each secret has a placeholder.
-    pub(crate) environment: Option<&'a dyn Environment>,
-    /// The connector's section, which begins the names of its variables.
-    pub(crate) section: &'a str,
-    pub(crate) diagnostics: &'a mut Diagnostics,
-}
 
 /// The declared keys of a table, with variables, secrets and defaults.
 #[derive(Debug)]
@@ -39,12 +30,12 @@ pub(crate) struct OwnMapping<'d> {
     pub(crate) own: OwnTable,
 }
 
-impl OwnKeys<'_> {
-    /// The declared keys of a table. `known` are its further keys.
-    pub(crate) fn resolve(&mut self, table: &Table, keys: &TableKeys<'_>) -> OwnTable {
+impl Loader<'_> {
+    /// The declared keys of a table. `path` begins the names of its variables.
+    pub(crate) fn resolve_own(&mut self, table: &Table, keys: &TableKeys<'_>, path: &str) -> OwnTable {
         let mut table = table.clone();
-        let mut invalid = self.complete(&mut table, keys.keys, self.section);
-        invalid.extend(validate_table(&table, keys, self.diagnostics));
+        let mut invalid = self.complete(&mut table, keys.keys, path);
+        invalid.extend(validate_table(&table, keys, &mut self.diagnostics));
         table.entries.retain(|entry| key_spec::find(keys.keys, &entry.key).is_some());
         OwnTable { table, invalid }
     }
@@ -60,7 +51,7 @@ impl OwnKeys<'_> {
         let before = self.diagnostics.len();
         match spec.source {
             ValueSource::File => {}
-            ValueSource::FileOrVariable(_) => match environment::value(self.environment, spec, self.diagnostics) {
+            ValueSource::FileOrVariable(_) => match self.value_of_variable(spec) {
                 Some(value) => table.set(spec.name, value),
                 None if self.environment.is_none() && matches!(spec.default, KeyDefault::Required) => {
                     return table.get(spec.name).is_some();
@@ -86,7 +77,7 @@ impl OwnKeys<'_> {
     }
 
     fn add_default(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
-        let default = default_of(spec, self.diagnostics);
+        let default = self.default_of(spec);
         let has_default = default.is_some();
         // A table that is not in the file may be all variables; unless it is optional.
         let may_be_variables =
@@ -111,13 +102,13 @@ impl OwnKeys<'_> {
         let variable = variable.unwrap_or_default();
         if let Some(index) = table.entries.iter().position(|entry| entry.key == spec.name) {
             let entry = table.entries.remove(index);
-            return secrets::report_in_file(&entry, &format!("`{}`", entry.key), &variable, self.diagnostics);
+            return report_in_file(&entry, &format!("`{}`", entry.key), &variable, &mut self.diagnostics);
         }
-        let Some(environment) = self.environment else {
+        if self.environment.is_none() {
             let placeholder = Content::Secret("placeholder".to_owned());
             return table.set(spec.name, Value::new(placeholder, Origin::Variable(variable)));
-        };
-        match secrets::read(environment, &variable, self.diagnostics) {
+        }
+        match self.read_secret(&variable) {
             Ok(Some(secret)) => table.set(spec.name, secret),
             Ok(None) if matches!(spec.default, KeyDefault::Required) => {
                 let message = format!("missing secret `{}`", spec.name);
@@ -148,27 +139,4 @@ fn for_each_table(value: &mut Value, value_type: &ValueType, visit: &mut dyn FnM
         }
         _ => {}
     }
-}
-
-/// A default that the connector's code gives to a key, as TOML.
-pub(crate) fn literal_of_code(
-    key: &str,
-    literal: &str,
-    origin: Origin,
-    diagnostics: &mut Diagnostics,
-) -> Option<Value> {
-    let value = Value::from_literal(literal, origin).map_err(Diagnostics::from);
-    diagnostics.keep(value.map_err(|wrong| wrong.of_source(&default_in_code(key))))
-}
-
-/// The default of a key as a value, if it has one.
-pub(crate) fn default_of(spec: &KeySpec, diagnostics: &mut Diagnostics) -> Option<Value> {
-    let content = match spec.default {
-        KeyDefault::Str(text) => Content::String(text.to_owned()),
-        KeyDefault::Integer(number) => Content::Integer(number),
-        KeyDefault::Literal(literal) => return literal_of_code(spec.name, literal, Origin::Default, diagnostics),
-        KeyDefault::OfType if matches!(spec.value_type, ValueType::Table(_)) => Content::Table(Table::default()),
-        KeyDefault::OfType | KeyDefault::Required | KeyDefault::Inherited(_) | KeyDefault::None => return None,
-    };
-    Some(Value::new(content, Origin::Default))
 }

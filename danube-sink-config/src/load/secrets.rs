@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use super::environment::{self, Environment};
+use super::loader::Loader;
 use crate::{
     report::{Diagnostic, Diagnostics},
     value::{Content, Entry, Origin, Value},
@@ -32,56 +32,49 @@ pub(crate) fn report_in_file(entry: &Entry, what: &str, variable: &str, diagnost
     diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
 }
 
-/// The source of the secret of a variable; none if it is not set. It is an error if both variables are set.
-pub(crate) fn find(
-    environment: &dyn Environment,
-    variable: &str,
-    diagnostics: &mut Diagnostics,
-) -> Result<Option<SecretSource>, ()> {
-    let file_variable = file_variable(variable);
-    let value = environment::text(environment, variable, diagnostics);
-    let file = environment::text(environment, &file_variable, diagnostics);
-    match (value, file) {
-        (Some(_), Some(_)) => {
-            let message = format!("both {variable} and {file_variable} are set");
-            diagnostics.push(Diagnostic::new(message, "unset one of the two variables"));
-            Err(())
-        }
-        (Some(value), None) => Ok(Some(SecretSource::Variable(value))),
-        (None, Some(file)) => Ok(Some(SecretSource::File(file.into()))),
-        (None, None) => Ok(None),
-    }
-}
-
-/// Reads the secret of a variable; none if it is not set.
-pub(crate) fn read(
-    environment: &dyn Environment,
-    variable: &str,
-    diagnostics: &mut Diagnostics,
-) -> Result<Option<Value>, ()> {
-    let path = match find(environment, variable, diagnostics)? {
-        None => return Ok(None),
-        Some(SecretSource::Variable(secret)) => {
-            return Ok(Some(Value::new(Content::Secret(secret), Origin::Variable(variable.to_owned()))));
-        }
-        Some(SecretSource::File(path)) => path,
-    };
-    let file_variable = file_variable(variable);
-    let in_file = format!("`{}`, which the variable {file_variable} names", path.display());
-    let wrong = match fs::read_to_string(&path) {
-        Ok(text) => {
-            // Editors and `echo` end a file with a newline that is no part of the secret.
-            let secret = text.strip_suffix('\n').map_or(&*text, |text| text.trim_end_matches('\r'));
-            if !secret.is_empty() {
-                return Ok(Some(Value::new(Content::Secret(secret.to_owned()), Origin::VariableFile(file_variable))));
+impl Loader<'_> {
+    /// The source of the secret of a variable; none if it is not set. It is an error if both variables are set.
+    pub(super) fn find_secret(&mut self, variable: &str) -> Result<Option<SecretSource>, ()> {
+        let file_variable = file_variable(variable);
+        match (self.variable(variable), self.variable(&file_variable)) {
+            (Some(_), Some(_)) => {
+                let message = format!("both {variable} and {file_variable} are set");
+                self.diagnostics.push(Diagnostic::new(message, "unset one of the two variables"));
+                Err(())
             }
-            Diagnostic::new(format!("{in_file}, is empty"), "write the secret into it")
+            (Some(value), None) => Ok(Some(SecretSource::Variable(value))),
+            (None, Some(file)) => Ok(Some(SecretSource::File(file.into()))),
+            (None, None) => Ok(None),
         }
-        Err(error) => Diagnostic::new(
-            format!("cannot read {in_file}: {error}"),
-            "name a file in UTF-8 that this process may read",
-        ),
-    };
-    diagnostics.push(wrong);
-    Err(())
+    }
+
+    /// Reads the secret of a variable; none if it is not set.
+    pub(super) fn read_secret(&mut self, variable: &str) -> Result<Option<Value>, ()> {
+        let path = match self.find_secret(variable)? {
+            None => return Ok(None),
+            Some(SecretSource::Variable(secret)) => {
+                return Ok(Some(Value::new(Content::Secret(secret), Origin::Variable(variable.to_owned()))));
+            }
+            Some(SecretSource::File(path)) => path,
+        };
+        let file_variable = file_variable(variable);
+        let in_file = format!("`{}`, which the variable {file_variable} names", path.display());
+        let wrong = match fs::read_to_string(&path) {
+            Ok(text) => {
+                // Editors and `echo` end a file with a newline that is no part of the secret.
+                let secret = text.strip_suffix('\n').map_or(&*text, |text| text.trim_end_matches('\r'));
+                if !secret.is_empty() {
+                    let origin = Origin::VariableFile(file_variable);
+                    return Ok(Some(Value::new(Content::Secret(secret.to_owned()), origin)));
+                }
+                Diagnostic::new(format!("{in_file}, is empty"), "write the secret into it")
+            }
+            Err(error) => Diagnostic::new(
+                format!("cannot read {in_file}: {error}"),
+                "name a file in UTF-8 that this process may read",
+            ),
+        };
+        self.diagnostics.push(wrong);
+        Err(())
+    }
 }

@@ -10,7 +10,7 @@ use serde::{
 use super::{RESOLVED, core_names, topic_mappings::OwnEntries};
 use crate::{
     ConfigError, ConnectorConfig, ExternalChecks, ProcessEnvironment,
-    load::root::{self, CoreContext},
+    load::loader::Loader,
     report::Diagnostics,
     value::{Content, Value},
 };
@@ -42,13 +42,10 @@ impl<'de> Visitor<'de> for CoreVisitor {
                 for key in own_keys {
                     table.set(&key, Value::empty_table(None));
                 }
-                let context = CoreContext {
-                    environment: Some(&ProcessEnvironment),
-                    package: None,
-                    sections: &[],
-                    checks: ExternalChecks::SKIP,
-                };
-                root::read(&table, context, &mut diagnostics).config
+                let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
+                let core = loader.read_core(&table);
+                diagnostics = loader.diagnostics;
+                core.config
             }
         };
         diagnostics.into_result().map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;

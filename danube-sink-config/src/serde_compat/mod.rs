@@ -22,9 +22,8 @@ use crate::{
     core::key::{CORE_TABLES, ROOT, Section, names_in},
     load::{
         core_keys::Core,
-        environment::host_name,
-        mappings::{self, MappingContext, common_names},
-        root::{self, CoreContext},
+        loader::Loader,
+        mappings::{self, common_names},
         source,
         validate::validate_name,
     },
@@ -53,15 +52,15 @@ pub(super) fn load<T: DeserializeOwned>(
     checks: ExternalChecks,
     environment: &dyn Environment,
 ) -> Result<T, ConfigError> {
-    let mut diagnostics = Diagnostics::default();
     let is_core = |key: &str| core_names().any(|name| name == key);
     let own: Vec<&str> = document.root.keys().into_iter().filter(|key| !is_core(key)).collect();
-    let context = CoreContext { environment: Some(environment), package: None, sections: &own, checks };
-    let core = root::read(&document.root, context, &mut diagnostics);
+    let mut loader = Loader { sections: own.clone(), ..Loader::new(Some(environment), checks) };
+    let core = loader.read_core(&document.root);
 
     let mut root = document.root.clone();
     let mut resolved = resolved_core(&core);
-    let mappings = resolve_mappings(&document.root, &mut root, &core, (checks, environment), &mut diagnostics);
+    let mappings = resolve_mappings(&document.root, &mut root, &core, &mut loader);
+    let mut diagnostics = loader.diagnostics;
     resolved.set("mappings", Value::new(Content::Array(mappings), Origin::File));
     root.set(RESOLVED, Value::new(Content::Table(resolved), Origin::File));
 
@@ -94,14 +93,7 @@ fn resolved_core(core: &Core) -> Table {
 }
 
 /// Puts the resolved common keys into each mapping of `root`; returns them.
-fn resolve_mappings(
-    file: &Table,
-    root: &mut Table,
-    core: &Core,
-    (checks, environment): (ExternalChecks, &dyn Environment),
-    diagnostics: &mut Diagnostics,
-) -> Vec<Value> {
-    let host = host_name(environment);
+fn resolve_mappings(file: &Table, root: &mut Table, core: &Core, loader: &mut Loader<'_>) -> Vec<Value> {
     let common = common_names();
     let mut all = Vec::new();
     for section in &file.entries {
@@ -110,9 +102,7 @@ fn resolve_mappings(
         let items = entry.value.as_array().into_iter().flatten();
         let own_names: Vec<&str> =
             items.filter_map(|item| item.as_table().ok()).flatten().map(|(key, _)| key).collect();
-        let context =
-            MappingContext { own_names: &own_names, host: &host, checks: checks.mapping, ..MappingContext::new(core) };
-        let Some(parsed) = mappings::parse(table, &section.key, context, diagnostics) else { continue };
+        let Some(parsed) = loader.parse_mappings(table, &section.key, core, &own_names) else { continue };
         let resolved = parsed.into_iter().map(|mapping| {
             let mut table = mapping.table;
             all.push(Value::new(Content::Table(table.clone()), Origin::File));

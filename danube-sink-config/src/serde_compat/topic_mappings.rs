@@ -13,13 +13,8 @@ use serde::{
 
 use super::RESOLVED;
 use crate::{
-    ConfigError, ConnectorConfig, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
-    load::{
-        core_keys::Core,
-        environment::host_name,
-        mappings::{MappingContext, common_names, parse_one},
-        validate::of_violation,
-    },
+    ConfigError, ConnectorConfig, ExternalChecks, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
+    load::{core_keys::Core, loader::Loader, mappings::common_names, validate::of_violation},
     report::Diagnostics,
     schema::TableKeys,
     value::{Table, Value},
@@ -77,18 +72,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
             let unknown =
                 own_keys.iter().filter_map(|key| keys.unknown_key(key, None)).filter(|_| self.fields.is_some());
             unknown.for_each(|violation| diagnostics.push(of_violation(&violation)));
-            settings_of(&common, &mut diagnostics)
+            let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
+            let settings = loader.parse_mapping(&common, "this mapping".to_owned(), &Core::defaults(), &[]).settings;
+            diagnostics.append(loader.diagnostics);
+            settings
         };
         diagnostics.into_result().map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
         Ok(Mapping { settings, own })
     }
-}
-
-/// The common settings of a mapping whose connector is not known.
-fn settings_of(common: &Table, diagnostics: &mut Diagnostics) -> MappingSettings {
-    let core = Core { config: ConnectorConfig::defaults(), table: Table::default() };
-    let context = MappingContext { host: &host_name(&ProcessEnvironment), ..MappingContext::new(&core) };
-    parse_one(common, "this mapping".to_owned(), context, diagnostics).settings
 }
 
 /// `()`, if that is the type.
