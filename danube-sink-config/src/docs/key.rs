@@ -34,10 +34,6 @@ impl DocumentedKey {
     pub(super) fn own(spec: &KeySpec) -> Self {
         Self { spec: *spec, names: vec![spec.name], help: sentence(spec.doc) }
     }
-
-    pub(super) fn is_required(&self) -> bool {
-        matches!(self.spec.default, KeyDefault::Required)
-    }
 }
 
 fn sentence(text: &str) -> String {

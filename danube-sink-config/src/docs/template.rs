@@ -84,16 +84,22 @@ impl Writer {
         }
     }
 
+    /// Whether the template shows a key.
+    fn shows(&self, spec: &KeySpec) -> bool {
+        self.is_complete || spec.is_required()
+    }
+
     /// The keys of a table, before the tables in it. `path` is its header, `variables` the path of its variables.
     fn keys(&mut self, path: &str, variables: &str, keys: &[KeySpec]) {
-        for spec in keys {
+        let shown: Vec<&KeySpec> = keys.iter().filter(|spec| self.shows(spec)).collect();
+        for spec in &shown {
             match spec.source {
                 ValueSource::Secret(_) => self.secret(spec, variables),
                 _ if header(spec, path).is_some() => {}
                 _ => self.key(&DocumentedKey::own(spec)),
             }
         }
-        for spec in keys {
+        for spec in &shown {
             if let Some((header, inner)) = header(spec, path) {
                 self.table(spec, &header, inner, &format!("{variables}.{}", spec.name));
             }
@@ -102,13 +108,8 @@ impl Writer {
 
     /// A nested table. One that may be left out is commented out if it has required keys, which would make it invalid.
     fn table(&mut self, spec: &KeySpec, header: &str, inner: &[KeySpec], variables: &str) {
-        let is_required = matches!(spec.default, KeyDefault::Required);
         let is_table = matches!(spec.value_type, ValueType::Table(_));
-        let has_required_keys = inner.iter().any(|key| matches!(key.default, KeyDefault::Required));
-        let is_commented_out = !is_required && (!is_table || has_required_keys);
-        if !self.is_complete && !is_required {
-            return;
-        }
+        let is_commented_out = !spec.is_required() && (!is_table || inner.iter().any(KeySpec::is_required));
         self.line("");
         if self.is_complete {
             self.comment(&DocumentedKey::own(spec).help);
@@ -127,19 +128,15 @@ impl Writer {
     }
 
     fn secret(&mut self, spec: &KeySpec, path: &str) {
-        let is_required = matches!(spec.default, KeyDefault::Required);
-        if !self.is_complete && !is_required {
-            return;
-        }
         self.help(&DocumentedKey::own(spec).help);
-        let need = if is_required { "Required" } else { "Optional" };
+        let need = if spec.is_required() { "Required" } else { "Optional" };
         let how = spec.variable(path).map(|variable| how_to_set(variable.as_str())).unwrap_or_default();
         self.comment(&format!("Secret `{}`, never in this file: {how}. {need}.", spec.name));
     }
 
     fn key(&mut self, key: &DocumentedKey) {
         let DocumentedKey { spec, names, help } = key;
-        if !self.is_complete && !key.is_required() {
+        if !self.shows(spec) {
             return;
         }
         let example = || spec.example.map(str::to_owned).or_else(|| example(&spec.value_type));
@@ -159,7 +156,7 @@ impl Writer {
             about.push_str(&format!(" Also written `{alias}`."));
         }
         self.help(format!("{help}\n{about}").trim_start());
-        let mark = if key.is_required() { "" } else { "#" };
+        let mark = if spec.is_required() { "" } else { "#" };
         self.line(&format!("{mark}{} = {}", spec.name, value.as_deref().unwrap_or("\"…\"")));
     }
 }

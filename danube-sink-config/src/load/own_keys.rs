@@ -53,7 +53,7 @@ impl Loader<'_> {
             ValueSource::File => {}
             ValueSource::FileOrVariable(_) => match self.value_of_variable(spec) {
                 Some(value) => table.set(spec.name, value),
-                None if self.environment.is_none() && matches!(spec.default, KeyDefault::Required) => {
+                None if self.environment.is_none() && spec.is_required() => {
                     return table.get(spec.name).is_some();
                 }
                 None => {}
@@ -110,7 +110,7 @@ impl Loader<'_> {
         }
         match self.read_secret(&variable) {
             Ok(Some(secret)) => table.set(spec.name, secret),
-            Ok(None) if matches!(spec.default, KeyDefault::Required) => {
+            Ok(None) if spec.is_required() => {
                 let message = format!("missing secret `{}`", spec.name);
                 self.diagnostics.push(Diagnostic::new(message, how_to_set(&variable)));
             }

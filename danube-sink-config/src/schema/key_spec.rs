@@ -85,10 +85,15 @@ impl KeySpec {
         matches!(self.source, ValueSource::Secret(_))
     }
 
+    /// Whether it has no default, wherever its value comes from.
+    pub const fn is_required(&self) -> bool {
+        matches!(self.default, KeyDefault::Required)
+    }
+
     /// Whether the file has to have the key, as far as that is known without the environment. It need not have a table whose
     /// keys all have defaults or variables.
     pub const fn is_required_in_file(&self) -> bool {
-        if !matches!((self.default, self.source), (KeyDefault::Required, ValueSource::File)) {
+        if !self.is_required() || !matches!(self.source, ValueSource::File) {
             return false;
         }
         match self.value_type {
@@ -149,7 +154,7 @@ pub const fn with_defaults<const N: usize>(keys: &[KeySpec], defaults: &[(&str, 
 /// Whether a table may be left out because all of its keys may.
 pub const fn all_keys_optional(value_type: &ValueType) -> bool {
     let ValueType::Table(keys) = value_type else { return false };
-    !any!(key in *keys => matches!(key.default, KeyDefault::Required))
+    !any!(key in *keys => key.is_required())
 }
 
 /// The first line of a help text, without the full stop at its end.
