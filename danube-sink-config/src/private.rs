@@ -22,8 +22,7 @@ pub use crate::{
         empty_table, table,
     },
     schema::{
-        Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType,
-        key_spec::with_defaults,
+        Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, key_spec::with_defaults,
     },
     setting::{Check, DefaultValue, Key, key, or_default, word},
     value::quoted,

@@ -70,7 +70,7 @@ const _: () = {
                 min: 0,
                 max: 3,
             });
-        const __ITEMS: __sink::Constrained = __KEY
+        const __ITEMS: __sink::Key<Vec<u8>> = __KEY
             .items()
             .constrained(__sink::Constraint::Range {
                 from: __sink::Some(__sink::ValueRef::Integer(1)),

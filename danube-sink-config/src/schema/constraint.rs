@@ -41,53 +41,9 @@ pub struct InvalidConstraint {
 const EMPTY: InvalidConstraint = invalid("the range is empty", "write the smaller bound first");
 const TOO_WIDE: InvalidConstraint =
     invalid("the range is wider than the type", "leave out the end that the type has anyway");
-const NO_ITEMS: InvalidConstraint =
+/// The error of constraints on the items of another type.
+pub(crate) const NO_ITEMS: InvalidConstraint =
     invalid("only arrays and maps have items", "write the constraint without `items(…)`, or remove it");
-
-/// A type with constraints, and the first one that it cannot have.
-#[derive(Debug, Clone, Copy)]
-pub struct Constrained {
-    /// The type with the valid constraints.
-    pub value_type: ValueType,
-    /// The first invalid constraint, and its number.
-    pub invalid: Option<(usize, InvalidConstraint)>,
-    /// The number of constraints, with the invalid ones.
-    pub count: usize,
-}
-
-impl Constrained {
-    /// A type without constraints.
-    pub const fn new(value_type: ValueType) -> Self {
-        Self { value_type, invalid: None, count: 0 }
-    }
-
-    /// The type with a further constraint. An invalid one is kept for the compiler.
-    #[must_use]
-    pub const fn constrained(self, constraint: Constraint) -> Self {
-        let next = Self { count: self.count + 1, ..self };
-        match self.value_type.constrain(&constraint) {
-            Ok(value_type) => Self { value_type, ..next },
-            Err(invalid) if self.invalid.is_none() => Self { invalid: Some((self.count, invalid)), ..next },
-            Err(_) => next,
-        }
-    }
-
-    /// The type with these items, if it is an array or a map. Their constraints count as further ones.
-    #[must_use]
-    pub const fn with_items(self, items: &'static Self) -> Self {
-        let of = &items.value_type;
-        let (value_type, invalid) = match self.value_type {
-            ValueType::Array { min, max, .. } => (ValueType::Array { of, min, max }, items.invalid),
-            ValueType::Map { min, max, .. } => (ValueType::Map { of, min, max }, items.invalid),
-            other => (other, Some((0, NO_ITEMS))),
-        };
-        let invalid = match (self.invalid, invalid) {
-            (None, Some((number, invalid))) => Some((self.count + number, invalid)),
-            (first, _) => first,
-        };
-        Self { value_type, invalid, count: self.count + items.count }
-    }
-}
 
 const fn invalid(message: &'static str, help: &'static str) -> InvalidConstraint {
     InvalidConstraint { message, help }

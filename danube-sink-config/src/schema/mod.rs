@@ -26,7 +26,7 @@ pub(crate) use self::each::{any, each};
 pub(crate) use self::format::LEVELS;
 pub use self::{
     const_str::ConstStr,
-    constraint::{Constrained, Constraint, InvalidConstraint},
+    constraint::{Constraint, InvalidConstraint},
     http_status::http_statuses,
     key_spec::{KeyDefault, KeySpec, ValueSource},
     keys::TableKeys,

@@ -3,7 +3,10 @@
 use super::Setting;
 use crate::{
     report::Diagnostics,
-    schema::{Constrained, Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueType, key_spec::all_keys_optional},
+    schema::{
+        Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueType, constraint::NO_ITEMS,
+        key_spec::all_keys_optional,
+    },
     value::Value,
 };
 
@@ -43,20 +46,43 @@ impl<T> Key<T> {
     /// The key with a constraint. An invalid one is kept for the compiler.
     #[must_use]
     pub const fn constrained(self, constraint: Constraint) -> Self {
-        let constrained = self.constraints().constrained(constraint);
-        self.with_constraints(constrained)
+        let (value_type, invalid) = match self.spec.value_type.constrain(&constraint) {
+            Ok(value_type) => (value_type, None),
+            Err(invalid) => (self.spec.value_type, Some((0, invalid))),
+        };
+        self.with_constraints(value_type, invalid, 1)
     }
 
-    /// The type of the items of its array or map, for constraints on them.
-    pub const fn items(&self) -> Constrained {
-        Constrained::new(*self.spec.value_type.item())
+    /// A key of the items of its array or map, for constraints on them.
+    pub const fn items(&self) -> Self {
+        let spec = KeySpec { value_type: *self.spec.value_type.item(), ..self.spec };
+        Self { spec, invalid: None, constraints: 0, ..*self }
     }
 
-    /// The key with constraints on the items of its array or map.
+    /// The key with these items, if it is an array or a map. Their constraints count as further ones.
     #[must_use]
-    pub const fn with_items(self, items: &'static Constrained) -> Self {
-        let constrained = self.constraints().with_items(items);
-        self.with_constraints(constrained)
+    pub const fn with_items(self, items: &'static Self) -> Self {
+        let of = &items.spec.value_type;
+        let (value_type, invalid) = match self.spec.value_type {
+            ValueType::Array { min, max, .. } => (ValueType::Array { of, min, max }, items.invalid),
+            ValueType::Map { min, max, .. } => (ValueType::Map { of, min, max }, items.invalid),
+            other => (other, Some((0, NO_ITEMS))),
+        };
+        self.with_constraints(value_type, invalid, items.constraints)
+    }
+
+    /// `invalid` is the first invalid one of so many further constraints, if there is one.
+    const fn with_constraints(
+        self,
+        value_type: ValueType,
+        invalid: Option<(usize, InvalidConstraint)>,
+        count: usize,
+    ) -> Self {
+        let invalid = match (self.invalid, invalid) {
+            (None, Some((number, invalid))) => Some((self.constraints + number, invalid)),
+            (first, _) => first,
+        };
+        Self { invalid, constraints: self.constraints + count, ..self.of_type(value_type) }
     }
 
     /// The key with other defaults for the keys of its table, which needs no key in the file if each has a default.
@@ -69,15 +95,6 @@ impl<T> Key<T> {
             default => default,
         };
         Self { spec: KeySpec { value_type, default, ..self.spec }, ..self }
-    }
-
-    const fn constraints(&self) -> Constrained {
-        Constrained { value_type: self.spec.value_type, invalid: self.invalid, count: self.constraints }
-    }
-
-    const fn with_constraints(self, constrained: Constrained) -> Self {
-        let Constrained { value_type, invalid, count } = constrained;
-        Self { spec: KeySpec { value_type, ..self.spec }, invalid, constraints: count, ..self }
     }
 
     /// The key with other values than its type allows by itself.

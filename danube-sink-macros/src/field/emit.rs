@@ -77,7 +77,7 @@ fn key(setting: &CheckedSetting, owner: &Ident) -> TokenStream {
     key = quote!(#key #(.constrained(#constraints))*);
     if !items.is_empty() {
         let items = items.iter().map(|(constraint, _)| constraint::tokens(constraint));
-        parts = quote!(const __ITEMS: __sink::Constrained = __KEY.items() #(.constrained(#items))*;);
+        parts = quote!(const __ITEMS: __sink::Key<#ty> = __KEY.items() #(.constrained(#items))*;);
     }
     let mut with_parts = (!items.is_empty()).then(|| quote!(.with_items(&__ITEMS)));
     if let SettingDefault::Keys { keys, .. } = default {
