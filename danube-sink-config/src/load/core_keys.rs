@@ -1,7 +1,5 @@
 //! Resolves core keys: aliases, tables that may hold them, variables, validation, defaults.
 
-use std::ops::Range;
-
 use super::{
     loader::Loader,
     validate::{of_entry, validate},
@@ -48,12 +46,6 @@ pub(crate) struct ParsedMapping<'a> {
     /// The common keys, with their values and origins.
     pub(crate) table: Table,
     pub(crate) settings: MappingSettings,
-}
-
-impl ParsedMapping<'_> {
-    pub(crate) fn span(&self, key: &str) -> Option<Range<usize>> {
-        self.table.value(key).and_then(|value| value.span.clone())
-    }
 }
 
 impl Loader<'_> {

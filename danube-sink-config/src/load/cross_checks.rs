@@ -44,7 +44,7 @@ fn batch_fits_memory(mapping: &ParsedMapping<'_>, core: &ConnectorConfig, diagno
     if is_own && mapping.settings.batch_bytes > core.max_buffered_bytes {
         let message = "`batch_bytes` is more than `max_buffered_bytes`";
         let help = format!("lower it to at most {}, or raise `max_buffered_bytes`", core.max_buffered_bytes);
-        diagnostics.push(Diagnostic::new(message, help).at(mapping.span("batch_bytes")));
+        diagnostics.push(Diagnostic::new(message, help).at(mapping.table.span_of(Some("batch_bytes"))));
     }
 }
 
@@ -53,15 +53,15 @@ fn has_dead_letter_topic(mapping: &ParsedMapping<'_>, core: &ConnectorConfig, di
     if mapping.settings.dead_letter_topic.is_some() {
         return;
     }
-    let (cause, span) = if mapping.settings.on_invalid_record == OnInvalidRecord::DeadLetter {
-        ("on_invalid_record", mapping.span("on_invalid_record"))
+    let cause = if mapping.settings.on_invalid_record == OnInvalidRecord::DeadLetter {
+        "on_invalid_record"
     } else if core.on_retries_exhausted == OnRetriesExhausted::DeadLetter {
-        ("on_retries_exhausted", None)
+        "on_retries_exhausted"
     } else {
         return;
     };
     let message = format!("`{cause} = \"dead_letter\"` needs a `dead_letter_topic` in {}", mapping.title);
-    let span = span.or_else(|| mapping.table.span.clone());
+    let span = mapping.table.span_of(Some(cause));
     diagnostics.push(Diagnostic::new(message, "add `dead_letter_topic = \"/namespace/name\"`").at(span));
 }
 
@@ -73,8 +73,7 @@ fn can_be_spooled(mapping: &ParsedMapping<'_>, core: &ConnectorConfig, diagnosti
         let message = format!("`data_dir` does not work with `subscription_type = \"{}\"`", subscription_type.as_str());
         let help = "use \"Exclusive\" or \"Shared\", or remove `data_dir`: records in the spool of one host would wait there \
                     while another host writes later ones";
-        let span = mapping.span("subscription_type").or_else(|| mapping.table.span.clone());
-        diagnostics.push(Diagnostic::new(message, help).at(span));
+        diagnostics.push(Diagnostic::new(message, help).at(mapping.table.span_of(Some("subscription_type"))));
     }
 }
 
@@ -86,7 +85,7 @@ fn subscriptions_differ(mappings: &[ParsedMapping<'_>], diagnostics: &mut Diagno
             let message =
                 format!("`{}` has two mappings with the subscription `{}`", consumer.topic, consumer.subscription);
             let help = "remove one of the mappings, or give this one a `subscription` of its own";
-            diagnostics.push(Diagnostic::new(message, help).at(mapping.span("topic")));
+            diagnostics.push(Diagnostic::new(message, help).at(mapping.table.span_of(Some("topic"))));
         }
     }
 }
@@ -99,7 +98,7 @@ fn dead_letters_are_not_read(mappings: &[ParsedMapping<'_>], diagnostics: &mut D
         {
             let message = "`dead_letter_topic` is a topic that this connector reads";
             let help = "name another topic: the connector would receive its dead letters again and again";
-            diagnostics.push(Diagnostic::new(message, help).at(mapping.span("dead_letter_topic")));
+            diagnostics.push(Diagnostic::new(message, help).at(mapping.table.span_of(Some("dead_letter_topic"))));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! From a file and the environment to a configuration, with a diagnostic for each error.
 //!
 //! ```text
-//!  file ──▶ tables ──▶ resolve: aliases, variables, secrets ──▶ validate ──▶ defaults ──▶ convert ──▶ connector
-//!                       (a value knows its origin)          (schema)                           └▶ ConnectorConfig
+//!  file ──▶ tables ──▶ resolve: aliases, variables, secrets, defaults ──▶ validate ──▶ convert ──▶ connector
+//!                       (a value knows its origin)                       (schema)              └▶ ConnectorConfig
 //! ```
 
 mod connector;
