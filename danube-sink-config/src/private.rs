@@ -18,8 +18,8 @@ pub use crate::{
     compile_time::file_value,
     core::ConsumerConfig,
     load::{
-        ConnectorDecl, ConnectorInfo, GeneratedConnector, KeyReader, Sample, TopicMapping, consumer_configs,
-        empty_table, table,
+        ConnectorInfo, GeneratedConnector, KeyReader, Sample, TopicMapping, consumer_configs, empty_table,
+        mapping_keys, table,
     },
     schema::{
         Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, key_spec::with_defaults,

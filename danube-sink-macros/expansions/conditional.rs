@@ -30,7 +30,9 @@ const _: () = {
         &__KEY_NUMBER.spec.value_type,
         &__sink::ValueRef::Integer(5),
     );
-    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
+    const _: () = __sink::assert_variables_differ(
+        &<Sink as __sink::GeneratedConnector>::INFO,
+    );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();
@@ -42,6 +44,8 @@ const _: () = {
             sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[#[cfg(unix)] __KEY_NUMBER.spec],
+            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             #[cfg(unix)]

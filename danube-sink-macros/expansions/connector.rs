@@ -5,7 +5,9 @@ struct Store {
 }
 const _: () = {
     use ::danube_sink::__private as __sink;
-    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Store>());
+    const _: () = __sink::assert_variables_differ(
+        &<Store as __sink::GeneratedConnector>::INFO,
+    );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Store {
         type Mapping = Target;
@@ -17,11 +19,12 @@ const _: () = {
             sample: __sink::None,
             dev_hint: __sink::Some("look there"),
             keys: &[],
+            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_defaults: &[
+                ("subscription_type", "\"Exclusive\""),
+                ("batch_size", "500"),
+            ],
         };
-        const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[
-            ("subscription_type", "\"Exclusive\""),
-            ("batch_size", "500"),
-        ];
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let topics_value: __sink::Option<TopicMappings<Target>> = section
                 .topic_mappings::<Self>();

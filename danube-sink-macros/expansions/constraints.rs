@@ -83,7 +83,9 @@ const _: () = {
     const _: () = __sink::assert_source(&__KEY_ITEMS.spec);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 0usize);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 1usize);
-    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
+    const _: () = __sink::assert_variables_differ(
+        &<Sink as __sink::GeneratedConnector>::INFO,
+    );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();
@@ -102,6 +104,8 @@ const _: () = {
                 __KEY_WORD.spec,
                 __KEY_ITEMS.spec,
             ],
+            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let number_value: __sink::Option<u8> = section.get(&__KEY_NUMBER);

@@ -87,7 +87,9 @@ const _: () = {
         Option<String>,
     >(__sink::KeySpec::new("type"));
     const _: () = __sink::assert_source(&__KEY_KIND.spec);
-    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
+    const _: () = __sink::assert_variables_differ(
+        &<Sink as __sink::GeneratedConnector>::INFO,
+    );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();
@@ -106,6 +108,8 @@ const _: () = {
                 __KEY_REGION.spec,
                 __KEY_KIND.spec,
             ],
+            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let of_type_value: __sink::Option<u16> = section.get(&__KEY_OF_TYPE);

@@ -16,7 +16,9 @@ const _: () = {
         ..__sink::KeySpec::new("token")
     });
     const _: () = __sink::assert_source(&__KEY_TOKEN.spec);
-    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
+    const _: () = __sink::assert_variables_differ(
+        &<Sink as __sink::GeneratedConnector>::INFO,
+    );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = Target;
@@ -34,6 +36,8 @@ const _: () = {
             }),
             dev_hint: __sink::None,
             keys: &[__KEY_PORT.spec, __KEY_TOKEN.spec],
+            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let port_value: __sink::Option<u16> = section.get(&__KEY_PORT);
@@ -56,7 +60,7 @@ const _: () = {
 }
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
-    const KEYS: &[__sink::KeySpec] = file_value::of_connector::<Sink>();
+    const KEYS: &[__sink::KeySpec] = <Sink as __sink::GeneratedConnector>::INFO.keys;
     const TABLE: file_value::FileTable<'_> = file_value::FileTable {
         title: "`[sink]`",
         known: &["topic_mappings", "routes"],
@@ -89,7 +93,7 @@ const _: () = {
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
-    const KEYS: &[__sink::KeySpec] = file_value::of_connector::<Sink>();
+    const KEYS: &[__sink::KeySpec] = <Sink as __sink::GeneratedConnector>::INFO.keys;
     const TABLE: file_value::FileTable<'_> = file_value::FileTable {
         title: "`[sink]`",
         known: &["topic_mappings", "routes"],
@@ -114,7 +118,8 @@ const _: () = {
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
-    const KEYS: &[__sink::KeySpec] = file_value::of_mapping::<Sink>();
+    const KEYS: &[__sink::KeySpec] = <Sink as __sink::GeneratedConnector>::INFO
+        .mapping_keys;
     const TABLE: file_value::FileTable<'_> = file_value::FileTable {
         title: "`[[sink.topic_mappings]]`",
         known: &[
@@ -177,7 +182,8 @@ const _: () = {
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
-    const KEYS: &[__sink::KeySpec] = file_value::of_mapping::<Sink>();
+    const KEYS: &[__sink::KeySpec] = <Sink as __sink::GeneratedConnector>::INFO
+        .mapping_keys;
     const TABLE: file_value::FileTable<'_> = file_value::FileTable {
         title: "`[[sink.topic_mappings]]`",
         known: &[
@@ -232,7 +238,8 @@ const _: () = {
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
-    const KEYS: &[__sink::KeySpec] = file_value::of_mapping::<Sink>();
+    const KEYS: &[__sink::KeySpec] = <Sink as __sink::GeneratedConnector>::INFO
+        .mapping_keys;
     const TABLE: file_value::FileTable<'_> = file_value::FileTable {
         title: "`[[sink.topic_mappings]]`",
         known: &[
@@ -295,7 +302,8 @@ const _: () = {
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
-    const KEYS: &[__sink::KeySpec] = file_value::of_mapping::<Sink>();
+    const KEYS: &[__sink::KeySpec] = <Sink as __sink::GeneratedConnector>::INFO
+        .mapping_keys;
     const TABLE: file_value::FileTable<'_> = file_value::FileTable {
         title: "`[[sink.topic_mappings]]`",
         known: &[
@@ -353,7 +361,8 @@ const _: () = {
 };
 const _: () = {
     use ::danube_sink::__private::{self as __sink, file_value};
-    const KEYS: &[__sink::KeySpec] = file_value::of_mapping::<Sink>();
+    const KEYS: &[__sink::KeySpec] = <Sink as __sink::GeneratedConnector>::INFO
+        .mapping_keys;
     const TABLE: file_value::FileTable<'_> = file_value::FileTable {
         title: "`[[sink.topic_mappings]]`",
         known: &[

@@ -20,7 +20,7 @@ const _: () = {
         &__sink::ValueRef::String("got"),
     );
     const _: () = __sink::assert_variables_differ(
-        &__sink::ConnectorDecl::of::<Printer>(),
+        &<Printer as __sink::GeneratedConnector>::INFO,
     );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Printer {
@@ -33,6 +33,8 @@ const _: () = {
             sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[__KEY_PREFIX.spec],
+            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let prefix_value: __sink::Option<String> = section.get(&__KEY_PREFIX);

@@ -27,7 +27,9 @@ const _: () = {
         ..__sink::KeySpec::new("key")
     });
     const _: () = __sink::assert_source(&__KEY_KEY.spec);
-    const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<Sink>());
+    const _: () = __sink::assert_variables_differ(
+        &<Sink as __sink::GeneratedConnector>::INFO,
+    );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         type Mapping = ();
@@ -39,6 +41,8 @@ const _: () = {
             sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[__KEY_URL.spec, __KEY_TOKEN.spec, __KEY_KEY.spec],
+            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let url_value: __sink::Option<Url> = section.get(&__KEY_URL);

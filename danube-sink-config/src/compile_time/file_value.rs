@@ -7,7 +7,7 @@
 //! ```
 
 use crate::{
-    load::{GeneratedConnector, TopicMapping, validate::NESTED_TABLE},
+    load::validate::NESTED_TABLE,
     schema::{ConstStr, KeySpec, TableKeys, ValueRef, ValueType, Violation, any, each, key_spec::find, suggest},
 };
 
@@ -58,16 +58,6 @@ pub struct FileLocation<'a> {
     pub excerpt: &'a str,
     /// The excerpt without the values in it, for a line with a secret.
     pub redacted_excerpt: &'a str,
-}
-
-/// The keys of a connector's section.
-pub const fn of_connector<C: GeneratedConnector>() -> &'static [KeySpec] {
-    C::INFO.keys
-}
-
-/// The connector's own keys of its topic mappings.
-pub const fn of_mapping<C: GeneratedConnector>() -> &'static [KeySpec] {
-    C::Mapping::KEYS
 }
 
 /// Stops the compiler at an error of this number.

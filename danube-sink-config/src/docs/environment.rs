@@ -1,22 +1,22 @@
 //! The environment variables of a connector.
 
 use crate::{
-    load::{ConnectorDecl, GeneratedConnector, environment::VARIABLES, secrets::file_variable},
+    load::{ConnectorInfo, GeneratedConnector, environment::VARIABLES, secrets::file_variable},
     schema::KeySpec,
 };
 
 /// The environment variables that a connector reads, each with its help: those of all connectors, then those of its section
 /// and its topic mappings.
 pub fn environment<C: GeneratedConnector>() -> Vec<(String, String)> {
-    environment_of(&ConnectorDecl::of::<C>())
+    environment_of(&C::INFO)
 }
 
 /// The variables of a connector without its type.
 #[doc(hidden)]
-pub fn environment_of(connector: &ConnectorDecl) -> Vec<(String, String)> {
-    let section = connector.info.section;
+pub fn environment_of(connector: &ConnectorInfo) -> Vec<(String, String)> {
+    let section = connector.section;
     let mut variables = VARIABLES.map(|(name, help)| (name.to_owned(), help.to_owned())).to_vec();
-    collect(connector.info.keys, section, &mut variables);
+    collect(connector.keys, section, &mut variables);
     collect(connector.mapping_keys, section, &mut variables);
     variables
 }

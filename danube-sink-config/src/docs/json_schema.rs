@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::key::DocumentedKey;
 use crate::{
     core::key::{CORE_TABLES, MAPPING_LISTS, Section, UNUSED_IN_PROCESSING, keys_in, mapping_keys},
-    load::{ConnectorDecl, GeneratedConnector},
+    load::{ConnectorInfo, GeneratedConnector},
     schema::{KeySpec, LEVELS, ValueRef, ValueType},
 };
 
@@ -16,13 +16,12 @@ use crate::{
 /// It leaves checks of several values together to `check`, and requires no key that the environment may set, such as
 /// `danube_service_url`.
 pub fn json_schema<C: GeneratedConnector>() -> Value {
-    json_schema_of(&ConnectorDecl::of::<C>())
+    json_schema_of(&C::INFO)
 }
 
 /// [`json_schema`] of a connector without its type.
 #[doc(hidden)]
-pub fn json_schema_of(connector: &ConnectorDecl) -> Value {
-    let info = connector.info;
+pub fn json_schema_of(connector: &ConnectorInfo) -> Value {
     let mut root = Table::of(keys_in(Section::Root).map(|key| DocumentedKey::core(key, Section::Root)));
     for (name, section) in CORE_TABLES {
         let mut table = Table::of(keys_in(section).map(|key| DocumentedKey::core(key, section)));
@@ -43,19 +42,19 @@ pub fn json_schema_of(connector: &ConnectorDecl) -> Value {
         mapping["then"] = json!({ "required": ["dead_letter_topic"] });
     }
 
-    let mut section = Table::of(own(info.keys));
+    let mut section = Table::of(own(connector.keys));
     let list = json!({ "type": "array", "minItems": 1, "items": mapping });
     for name in MAPPING_LISTS {
         section.properties.insert(name.to_owned(), list.clone());
     }
     section.require_one_of(&MAPPING_LISTS);
-    root.properties.insert(info.section.to_owned(), section.into_schema());
-    root.required.push(info.section.into());
+    root.properties.insert(connector.section.to_owned(), section.into_schema());
+    root.required.push(connector.section.into());
 
     let mut schema = root.into_schema();
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
-    schema["title"] = json!(format!("{} {}", info.name, info.version));
-    schema["description"] = json!(info.about);
+    schema["title"] = json!(format!("{} {}", connector.name, connector.version));
+    schema["description"] = json!(connector.about);
     schema
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     core::key::{CoreKey, Section},
-    load::ConnectorDecl,
+    load::ConnectorInfo,
     schema::{KeyDefault, KeySpec},
 };
 
@@ -22,7 +22,7 @@ impl DocumentedKey {
     }
 
     /// A common key of the connector's topic mappings, for which its code may have a default.
-    pub(super) fn common(key: &CoreKey, connector: &ConnectorDecl) -> Self {
+    pub(super) fn common(key: &CoreKey, connector: &ConnectorInfo) -> Self {
         let mut common = Self::core(key, Section::Mapping);
         if let Some((_, literal)) = connector.mapping_defaults.iter().find(|(name, _)| *name == key.spec.name) {
             common.spec.default = KeyDefault::Literal(literal);

@@ -3,7 +3,7 @@
 use super::{describe::describe, example::example, key::DocumentedKey};
 use crate::{
     core::key::{MAPPING_LISTS, Section, mapping_keys, root_keys},
-    load::{ConnectorDecl, GeneratedConnector, environment::TOKEN, secrets::how_to_set},
+    load::{ConnectorInfo, GeneratedConnector, environment::TOKEN, secrets::how_to_set},
     schema::{KeyDefault, KeySpec, ValueSource, ValueType},
 };
 
@@ -18,17 +18,16 @@ pub enum TemplateKind {
 
 /// A complete, commented configuration of a connector. It is valid as it is: each required key has an example.
 pub fn template<C: GeneratedConnector>() -> String {
-    template_of(&ConnectorDecl::of::<C>(), TemplateKind::Complete)
+    template_of(&C::INFO, TemplateKind::Complete)
 }
 
 /// A template of a connector without its type.
 #[doc(hidden)]
-pub fn template_of(connector: &ConnectorDecl, template: TemplateKind) -> String {
-    let info = connector.info;
+pub fn template_of(connector: &ConnectorInfo, template: TemplateKind) -> String {
     let is_complete = template == TemplateKind::Complete;
     let mut out = Writer { text: String::new(), is_complete };
     if is_complete {
-        out.comment(&format!("{} {}\n{}", info.name, info.version, info.about));
+        out.comment(&format!("{} {}\n{}", connector.name, connector.version, connector.about));
         out.comment("\nEvery key is here with its default. Remove the `#` in front of a key to set it.");
     }
     for key in root_keys() {
@@ -38,9 +37,9 @@ pub fn template_of(connector: &ConnectorDecl, template: TemplateKind) -> String 
         "The token that authenticates the connector at the broker, for `https`. Never in this file: {}.",
         how_to_set(TOKEN)
     ));
-    out.line(&format!("\n[{}]", info.section));
-    out.keys(info.section, info.section, info.keys);
-    let list = format!("{}.{}", info.section, MAPPING_LISTS[0]);
+    out.line(&format!("\n[{}]", connector.section));
+    out.keys(connector.section, connector.section, connector.keys);
+    let list = format!("{}.{}", connector.section, MAPPING_LISTS[0]);
     out.line("");
     if is_complete {
         out.comment("The topics to read, and the settings for each: one such table a topic.");
@@ -49,7 +48,7 @@ pub fn template_of(connector: &ConnectorDecl, template: TemplateKind) -> String 
     for key in mapping_keys() {
         out.key(&DocumentedKey::common(key, connector));
     }
-    out.keys(&list, info.section, connector.mapping_keys);
+    out.keys(&list, connector.section, connector.mapping_keys);
     out.text
 }
 

@@ -21,9 +21,6 @@ pub trait GeneratedConnector: Sized + 'static {
     /// Its declaration.
     const INFO: ConnectorInfo;
 
-    /// Defaults of the connector's code for common keys of a topic mapping, as TOML.
-    const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[];
-
     /// Converts every key, then builds.
     fn load(section: &mut KeyReader<'_>) -> Option<Self>;
 
@@ -69,7 +66,12 @@ impl TopicMapping for () {
     }
 }
 
-/// The declaration of a connector.
+/// The connector's own keys of its topic mappings.
+pub const fn mapping_keys<C: GeneratedConnector>() -> &'static [KeySpec] {
+    C::Mapping::KEYS
+}
+
+/// The declaration of a connector, without its type: code that needs no more is compiled once for all connectors.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectorInfo {
     /// The name of its package.
@@ -86,6 +88,10 @@ pub struct ConnectorInfo {
     pub dev_hint: Option<&'static str>,
     /// Its keys, without the topic mappings.
     pub keys: &'static [KeySpec],
+    /// Its own keys of a topic mapping.
+    pub mapping_keys: &'static [KeySpec],
+    /// Defaults of its code for common keys of a topic mapping, as TOML.
+    pub mapping_defaults: &'static [(&'static str, &'static str)],
 }
 
 /// The sample configuration of a connector's package, and records for it. They are part of the program.
@@ -101,26 +107,17 @@ pub struct Sample {
 
 impl ConnectorInfo {
     /// The declaration of a connector that does not compile.
-    pub const EMPTY: Self =
-        Self { name: "", version: "", about: "", section: "", sample: None, dev_hint: None, keys: &[] };
-}
-
-/// The declarations of a connector without its type: code that needs no more is compiled once for all connectors.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectorDecl {
-    /// The connector's.
-    pub info: ConnectorInfo,
-    /// The connector's own keys of a topic mapping.
-    pub mapping_keys: &'static [KeySpec],
-    /// Defaults of the connector's code for common keys of a topic mapping, as TOML.
-    pub mapping_defaults: &'static [(&'static str, &'static str)],
-}
-
-impl ConnectorDecl {
-    /// The declarations of a connector's type.
-    pub const fn of<C: GeneratedConnector>() -> Self {
-        Self { info: C::INFO, mapping_keys: C::Mapping::KEYS, mapping_defaults: C::MAPPING_DEFAULTS }
-    }
+    pub const EMPTY: Self = Self {
+        name: "",
+        version: "",
+        about: "",
+        section: "",
+        sample: None,
+        dev_hint: None,
+        keys: &[],
+        mapping_keys: &[],
+        mapping_defaults: &[],
+    };
 }
 
 impl KeyReader<'_> {

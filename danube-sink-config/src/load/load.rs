@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    connector::{ConnectorDecl, GeneratedConnector},
+    connector::{ConnectorInfo, GeneratedConnector},
     core_keys::{Core, ParsedMapping},
     effective::EffectiveConfig,
     environment::{Environment, host_name},
@@ -88,21 +88,21 @@ fn load_document<C: GeneratedConnector, T>(
     environment: &dyn Environment,
     convert: impl FnOnce(&Resolved<'_>, &mut Diagnostics) -> Option<T>,
 ) -> Result<Loaded<T>, ConfigError> {
-    let decl = ConnectorDecl::of::<C>();
-    let (secret, plain) = secret_names(&decl);
+    let info = &C::INFO;
+    let (secret, plain) = secret_names(info);
     let document = Document::parse(path, text, SecretNames { secret: &secret, plain: &plain })?;
     let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
     let mut loader = Loader {
-        package: Some(decl.info.name),
-        sections: vec![decl.info.section],
-        mapping_defaults: decl.mapping_defaults,
+        package: Some(info.name),
+        sections: vec![info.section],
+        mapping_defaults: info.mapping_defaults,
         host: host_name(environment),
         ..Loader::new(variables, checks)
     };
-    let resolved = resolve(&document, &decl, &mut loader);
+    let resolved = resolve(&document, info, &mut loader);
     let connector = convert(&resolved, &mut loader.diagnostics);
     let notes = document.notes(&mut loader.diagnostics);
-    let effective = resolved.effective(&document, &decl);
+    let effective = resolved.effective(&document, info);
     let loaded = connector.map(|connector| {
         let core = ConnectorConfig { mappings: resolved.mapping_settings(), ..resolved.core.config };
         Loaded { connector, core, path: document.path.clone(), notes, effective }
@@ -111,7 +111,7 @@ fn load_document<C: GeneratedConnector, T>(
 }
 
 /// The names of keys that are secrets, and of those that are not.
-fn secret_names(decl: &ConnectorDecl) -> (Vec<&'static str>, Vec<&'static str>) {
+fn secret_names(info: &ConnectorInfo) -> (Vec<&'static str>, Vec<&'static str>) {
     fn collect(keys: &'static [KeySpec], secret: &mut Vec<&'static str>, plain: &mut Vec<&'static str>) {
         for spec in keys {
             if spec.is_secret() {
@@ -123,8 +123,8 @@ fn secret_names(decl: &ConnectorDecl) -> (Vec<&'static str>, Vec<&'static str>) 
         }
     }
     let (mut secret, mut plain) = (Vec::new(), Vec::new());
-    collect(decl.info.keys, &mut secret, &mut plain);
-    collect(decl.mapping_keys, &mut secret, &mut plain);
+    collect(info.keys, &mut secret, &mut plain);
+    collect(info.mapping_keys, &mut secret, &mut plain);
     // A name that is a secret in one table is redacted in all.
     plain.retain(|name| !secret.contains(name));
     (secret, plain)
@@ -155,12 +155,12 @@ impl Resolved<'_> {
         mappings.map(|mapping| mapping.common.settings.clone()).collect()
     }
 
-    fn effective(&self, document: &Document, decl: &ConnectorDecl) -> EffectiveConfig {
+    fn effective(&self, document: &Document, info: &ConnectorInfo) -> EffectiveConfig {
         let mut effective = EffectiveConfig::default();
         effective.push(document, ("", 0), [&self.core.table]);
         if let Some(section) = &self.section {
             effective.push(document, (&section.title.replace('`', ""), 0), [&section.own.table]);
-            let header = format!("[[{}.{}]]", decl.info.section, MAPPING_LISTS[0]);
+            let header = format!("[[{}.{}]]", info.section, MAPPING_LISTS[0]);
             for (index, mapping) in section.mappings.iter().flatten().enumerate() {
                 effective.push(document, (&header, index), [&mapping.common.table, &mapping.own.table]);
             }
@@ -169,18 +169,18 @@ impl Resolved<'_> {
     }
 }
 
-fn resolve<'d>(document: &'d Document, decl: &ConnectorDecl, loader: &mut Loader<'_>) -> Resolved<'d> {
-    let name = decl.info.section;
+fn resolve<'d>(document: &'d Document, info: &ConnectorInfo, loader: &mut Loader<'_>) -> Resolved<'d> {
+    let name = info.section;
     let core = loader.read_core(&document.root);
     let section = loader.section(&document.root, name).map(|table| {
         let title = format!("`[{name}]`");
-        let keys = TableKeys { title: &title, keys: decl.info.keys, known: &MAPPING_LISTS };
+        let keys = TableKeys { title: &title, keys: info.keys, known: &MAPPING_LISTS };
         let own = loader.resolve_own(table, &keys, name);
-        let own_names: Vec<&str> = decl.mapping_keys.iter().map(|spec| spec.name).collect();
+        let own_names: Vec<&str> = info.mapping_keys.iter().map(|spec| spec.name).collect();
         let common_names = common_names();
         let mappings = loader.parse_mappings(table, name, &core, &own_names).map(|mappings| {
             let resolve = |common: ParsedMapping<'d>| {
-                let keys = TableKeys { title: &common.title, keys: decl.mapping_keys, known: &common_names };
+                let keys = TableKeys { title: &common.title, keys: info.mapping_keys, known: &common_names };
                 OwnMapping { own: loader.resolve_own(common.file_table, &keys, name), common }
             };
             mappings.into_iter().map(resolve).collect()

@@ -2,7 +2,7 @@
 //! of the build, at the place in the attribute that it is about.
 
 use crate::{
-    load::ConnectorDecl,
+    load::ConnectorInfo,
     schema::{
         ConstStr, InvalidConstraint, KeySpec, TableKeys, ValueRef, ValueSource, ValueType, each, key_spec::find,
         suggest,
@@ -132,17 +132,17 @@ const fn assert_one_value(value_type: &ValueType, many: bool) {
 /// # Panics
 /// In a constant, as an error of the build.
 #[track_caller]
-pub const fn assert_variables_differ(connector: &ConnectorDecl) {
-    assert_unique_variables(connector.info.keys, connector);
+pub const fn assert_variables_differ(connector: &ConnectorInfo) {
+    assert_unique_variables(connector.keys, connector);
 }
 
 #[track_caller]
-const fn assert_unique_variables(keys: &[KeySpec], connector: &ConnectorDecl) {
-    let path = connector.info.section;
+const fn assert_unique_variables(keys: &[KeySpec], connector: &ConnectorInfo) {
+    let path = connector.section;
     each!(key in keys => {
         // Two tables may share a secret: beside each is the key that names another variable.
         if let ValueSource::FileOrVariable(name) = key.source
-            && uses(connector.info.keys, path, name) + uses(connector.mapping_keys, path, name) > 1
+            && uses(connector.keys, path, name) + uses(connector.mapping_keys, path, name) > 1
         {
             stop(
                 ConstStr::new("two keys are read from the variable ").with(name),

@@ -50,7 +50,8 @@ impl GeneratedConnector for Lake {
         name: "lake",
         section: "lake",
         keys: &[URL.spec, TIMEOUT.spec, LIST.spec, MAP.spec, FOLDER.spec, MODE.spec, TRUTH.spec, PASSWORD.spec],
-        ..HttpSink::INFO
+        mapping_keys: Target::KEYS,
+        ..ConnectorInfo::EMPTY
     };
 
     fn load(section: &mut KeyReader<'_>) -> Option<Self> {
@@ -90,8 +91,8 @@ fn at_build(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let errors = compile_time::validate(&decl, text, &mut |kind, table, value| {
         let keys = match kind {
-            StructKind::Connector => file_value::of_connector::<Lake>(),
-            StructKind::Mapping => file_value::of_mapping::<Lake>(),
+            StructKind::Connector => Lake::INFO.keys,
+            StructKind::Mapping => Lake::INFO.mapping_keys,
         };
         let errors = (0..=file_value::MAX_MISSING).filter_map(|number| file_value::error(keys, table, value, number));
         found.extend(errors.map(|error| error.to_string()));

@@ -3,7 +3,7 @@
 use jsonschema::Validator;
 
 use super::*;
-use crate::{json_schema, private::ConnectorDecl, schema::ValueType, template};
+use crate::{json_schema, schema::ValueType, template};
 
 fn validator() -> Validator {
     jsonschema::draft7::new(&json_schema::<HttpSink>()).unwrap()
@@ -67,18 +67,15 @@ fn every_variable_of_a_secret_is_explained() {
     const PIN: KeySpec = KeySpec { source: ValueSource::Secret(None), doc: "The PIN.\nMore.", ..KeySpec::new("pin") };
     const SHARED: KeySpec = KeySpec { source: ValueSource::Secret(Some("SHARED")), ..KeySpec::new("shared") };
     const LOGIN: ValueType = ValueType::Table(&[PIN, SHARED]);
-    const DECL: ConnectorDecl = ConnectorDecl {
-        info: ConnectorInfo {
-            keys: &[
-                KeySpec { value_type: LOGIN, ..KeySpec::new("login") },
-                KeySpec { value_type: ValueType::array(&LOGIN), ..KeySpec::new("back-up") },
-            ],
-            ..HttpSink::INFO
-        },
+    const INFO: ConnectorInfo = ConnectorInfo {
+        keys: &[
+            KeySpec { value_type: LOGIN, ..KeySpec::new("login") },
+            KeySpec { value_type: ValueType::array(&LOGIN), ..KeySpec::new("back-up") },
+        ],
         mapping_keys: &[PIN, KeySpec { value_type: ValueType::map(&LOGIN), ..KeySpec::new("by_name") }],
-        mapping_defaults: &[],
+        ..HttpSink::INFO
     };
-    let explained = crate::environment_of(&DECL);
+    let explained = crate::environment_of(&INFO);
     let file = |name: &str| (format!("{name}_FILE"), "Path of a file with it".to_owned());
     let expected = [
         ("HTTP_SINK_LOGIN_PIN", "The PIN."),
@@ -172,8 +169,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
 #[test]
 fn the_schema_requires_no_dead_letter_topic_that_the_code_gives() {
     let with = |mapping_defaults| {
-        let decl = ConnectorDecl { info: HttpSink::INFO, mapping_keys: &[], mapping_defaults };
-        crate::json_schema_of(&decl)["properties"]["http_sink"]["properties"]["topic_mappings"]["items"].clone()
+        let info = ConnectorInfo { mapping_keys: &[], mapping_defaults, ..HttpSink::INFO };
+        crate::json_schema_of(&info)["properties"]["http_sink"]["properties"]["topic_mappings"]["items"].clone()
     };
     assert!(with(&[]).get("then").is_some());
     assert!(with(&[("dead_letter_topic", "\"/default/dead\"")]).get("then").is_none());
@@ -181,8 +178,8 @@ fn the_schema_requires_no_dead_letter_topic_that_the_code_gives() {
 
 #[test]
 fn the_schema_takes_the_other_names_of_a_key() {
-    let decl = ConnectorDecl { info: HttpSink::INFO, mapping_keys: &[], mapping_defaults: &[] };
-    let section = &crate::json_schema_of(&decl)["properties"]["http_sink"]["properties"];
+    let info = ConnectorInfo { mapping_keys: &[], ..HttpSink::INFO };
+    let section = &crate::json_schema_of(&info)["properties"]["http_sink"]["properties"];
     let validator = jsonschema::draft7::new(&section["topic_mappings"]["items"]).unwrap();
     for (keys, is_valid) in [
         ("topic = '/default/a'", true),

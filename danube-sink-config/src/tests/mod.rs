@@ -63,6 +63,8 @@ impl GeneratedConnector for HttpSink {
         sample: None,
         dev_hint: None,
         keys: &[BASE_URL.spec, TOKEN.spec, TIMEOUT.spec],
+        mapping_keys: Endpoint::KEYS,
+        mapping_defaults: &[],
     };
 
     fn load(section: &mut KeyReader<'_>) -> Option<Self> {

@@ -36,6 +36,7 @@ impl GeneratedConnector for VectorSink {
         name: "vector-sink",
         section: "vectors",
         keys: &[URL.spec, BATCH_SIZE.spec, BATCH_TIMEOUT.spec],
+        mapping_keys: Collection::KEYS,
         ..HttpSink::INFO
     };
 

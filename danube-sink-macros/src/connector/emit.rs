@@ -39,7 +39,7 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
             use #sink::__private as __sink;
 
             #(#constants)*
-            const _: () = __sink::assert_variables_differ(&__sink::ConnectorDecl::of::<#ident>());
+            const _: () = __sink::assert_variables_differ(&<#ident as __sink::GeneratedConnector>::INFO);
 
             #[automatically_derived]
             impl __sink::GeneratedConnector for #ident {
@@ -53,8 +53,9 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
                     sample: #sample,
                     dev_hint: #dev_hint,
                     keys: #keys,
+                    mapping_keys: __sink::mapping_keys::<Self>(),
+                    mapping_defaults: &[#(#mapping_defaults),*],
                 };
-                #mapping_defaults
 
                 #load
 
@@ -81,8 +82,8 @@ fn settings(connector: &CheckedConnector) -> impl Iterator<Item = (&CheckedField
 struct Mappings {
     field: TokenStream,
     ty: TokenStream,
-    /// `const MAPPING_DEFAULTS …`, if there are any.
-    defaults: Option<TokenStream>,
+    /// Pairs of a common key and its default.
+    defaults: Vec<TokenStream>,
 }
 
 impl Mappings {
@@ -91,11 +92,11 @@ impl Mappings {
             Role::TopicMappings { defaults } => Some((field, defaults)),
             _ => None,
         });
-        let Some((field, defaults)) = found else { return Self { field: quote!(), ty: quote!(()), defaults: None } };
+        let Some((field, defaults)) = found else {
+            return Self { field: quote!(), ty: quote!(()), defaults: Vec::new() };
+        };
         let name = &field.name;
-        let pairs = defaults.iter().map(|(key, value)| quote!((#key, #value)));
-        let defaults = (!defaults.is_empty())
-            .then(|| quote!(const MAPPING_DEFAULTS: &'static [(&'static str, &'static str)] = &[#(#pairs),*];));
+        let defaults = defaults.iter().map(|(key, value)| quote!((#key, #value))).collect();
         Self { field: quote!(#name), ty: mapping_type(&field.ty), defaults }
     }
 }

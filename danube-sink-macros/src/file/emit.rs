@@ -20,8 +20,8 @@ pub(super) fn constants(
     value: &FileValue<'_>,
 ) -> TokenStream {
     let keys = match kind {
-        StructKind::Connector => quote!(of_connector),
-        StructKind::Mapping => quote!(of_mapping),
+        StructKind::Connector => quote!(keys),
+        StructKind::Mapping => quote!(mapping_keys),
     };
     let missing = if let ValueRef::Table(_) = value.value { MAX_MISSING } else { 0 };
     let numbers = 0..=missing;
@@ -30,7 +30,7 @@ pub(super) fn constants(
         const _: () = {
             use #sink::__private::{self as __sink, file_value};
 
-            const KEYS: &[__sink::KeySpec] = file_value::#keys::<#connector>();
+            const KEYS: &[__sink::KeySpec] = <#connector as __sink::GeneratedConnector>::INFO.#keys;
             const TABLE: file_value::FileTable<'_> = #table;
             const VALUE: file_value::FileValue<'_> = #value;
             #(const _: () = file_value::assert_valid(KEYS, &TABLE, &VALUE, #numbers);)*

@@ -5,10 +5,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use super::{check, output::Format, reset, spool};
-use crate::config::{
-    self, LoadMode, TemplateKind,
-    private::{ConnectorDecl, ConnectorInfo},
-};
+use crate::config::{self, LoadMode, TemplateKind, private::ConnectorInfo};
 
 /// The arguments of a call.
 #[derive(Debug)]
@@ -80,15 +77,15 @@ impl Job {
 ///
 /// # Errors
 /// What to print instead of executing a command: an error of usage, the help, or the version.
-pub(crate) fn parse(decl: &ConnectorDecl, words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    parsed(decl, &command(decl).try_get_matches_from(words)?)
+pub(crate) fn parse(info: &ConnectorInfo, words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    parsed(info, &command(info).try_get_matches_from(words)?)
 }
 
 /// The arguments of what [`command`] has parsed.
 ///
 /// # Errors
 /// An error of usage.
-pub(super) fn parsed(decl: &ConnectorDecl, matches: &ArgMatches) -> Result<Arguments, clap::Error> {
+pub(super) fn parsed(info: &ConnectorInfo, matches: &ArgMatches) -> Result<Arguments, clap::Error> {
     let file = matches.get_one::<PathBuf>("file").cloned();
     let command = match matches.subcommand() {
         Some(("check", matches)) => Command::With(Job::Check(check_options(matches))),
@@ -113,7 +110,7 @@ pub(super) fn parsed(decl: &ConnectorDecl, matches: &ArgMatches) -> Result<Argum
         Some(("template", matches)) if matches.get_flag("minimal") => Command::Template(TemplateKind::Minimal),
         Some(("template", _)) => Command::Template(TemplateKind::Complete),
         Some(("schema", _)) => Command::Schema,
-        Some(("dev", matches)) => Command::With(dev(&decl.info, matches)?),
+        Some(("dev", matches)) => Command::With(dev(info, matches)?),
         _ => Command::With(Job::Run),
     };
     Ok(Arguments { file, command })
@@ -137,8 +134,7 @@ fn format_of(matches: &ArgMatches) -> Format {
     }
 }
 
-pub(super) fn command(decl: &ConnectorDecl) -> clap::Command {
-    let info = &decl.info;
+pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
     let file = Arg::new("file")
         .long("config")
         .value_name("FILE")
@@ -148,7 +144,7 @@ pub(super) fn command(decl: &ConnectorDecl) -> clap::Command {
     clap::Command::new(info.name)
         .version(info.version)
         .about(info.about)
-        .after_help(environment(decl))
+        .after_help(environment(info))
         .arg(file)
         .subcommand(clap::Command::new("run").about("Run the connector (default)"))
         .subcommand(check())
@@ -332,8 +328,8 @@ fn dev(_: &ConnectorInfo, _: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job::Dev)
 }
 
-fn environment(decl: &ConnectorDecl) -> String {
-    let lines = config::environment_of(decl);
+fn environment(info: &ConnectorInfo) -> String {
+    let lines = config::environment_of(info);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines: Vec<_> = lines.into_iter().map(|(name, help)| format!("  {name:width$}  {help}")).collect();
     let codes = "Exit codes: 0 success, 1 fatal error, 2 wrong arguments, 78 invalid configuration";

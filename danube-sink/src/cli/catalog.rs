@@ -57,7 +57,7 @@ impl Catalog {
     #[must_use]
     pub fn connector<C: SinkConnector + GeneratedConnector>(mut self, name: &'static str) -> Self {
         let cli = Cli::of::<C>();
-        self.command = self.command.subcommand(arguments::command(&cli.decl).name(name));
+        self.command = self.command.subcommand(arguments::command(&cli.info).name(name));
         self.connectors.push((name, cli));
         self
     }
@@ -114,7 +114,7 @@ impl Catalog {
     fn execute(&self, name: &str, matches: &ArgMatches) -> Result<(), Failure> {
         // The parser accepts the names of this list only.
         let Some((_, cli)) = self.connectors.iter().find(|(of, _)| *of == name) else { return Ok(()) };
-        match arguments::parsed(&cli.decl, matches) {
+        match arguments::parsed(&cli.info, matches) {
             Ok(arguments) => cli.execute(arguments),
             Err(answer) => print_answer(&answer),
         }

@@ -33,7 +33,7 @@ use self::{
 use crate::{
     config::{
         self, ConfigError, ConfigSource, ConnectorConfig, EffectiveConfig, LoadMode, Loaded,
-        private::{ConnectorDecl, GeneratedConnector},
+        private::{ConnectorInfo, GeneratedConnector},
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt},
@@ -47,7 +47,7 @@ use crate::{
 /// `main = false` there, and the function in its `main.rs`.
 pub fn main<C: SinkConnector + GeneratedConnector>() -> ExitCode {
     let cli = Cli::of::<C>();
-    exit_code(match arguments::parse(&cli.decl, std::env::args_os()) {
+    exit_code(match arguments::parse(&cli.info, std::env::args_os()) {
         Ok(arguments) => cli.execute(arguments),
         Err(answer) => print_answer(&answer),
     })
@@ -60,7 +60,7 @@ fn exit_code(outcome: Result<(), Failure>) -> ExitCode {
 /// A connector without its type, so that all of this is compiled with the framework and not again with every connector.
 #[derive(Debug)]
 struct Cli {
-    decl: ConnectorDecl,
+    info: ConnectorInfo,
     crate_name: &'static str,
     load: fn(LoadMode, &ConfigSource) -> Result<LoadedConnector, ConfigError>,
 }
@@ -84,13 +84,13 @@ impl Cli {
                 connectors.into_iter().map(|connector| Box::new(connector) as Box<dyn SinkConnector>).collect();
             Ok(LoadedConnector { connectors, core, path, notes, effective })
         };
-        Self { decl: ConnectorDecl::of::<C>(), crate_name: crate_of::<C>(), load }
+        Self { info: C::INFO, crate_name: crate_of::<C>(), load }
     }
 
     fn execute(&self, Arguments { file, command }: Arguments) -> Result<(), Failure> {
         let job = match command {
-            Command::Template(kind) => return Ok(print_all(&config::template_of(&self.decl, kind))?),
-            Command::Schema => return Ok(print_all(&format!("{:#}\n", config::json_schema_of(&self.decl)))?),
+            Command::Template(kind) => return Ok(print_all(&config::template_of(&self.info, kind))?),
+            Command::Schema => return Ok(print_all(&format!("{:#}\n", config::json_schema_of(&self.info)))?),
             Command::With(job) => job,
         };
         let format = job.format();
@@ -107,7 +107,7 @@ impl Cli {
         }
         match job {
             Job::Run => block_on(run(loaded)),
-            Job::Check(options) => block_on(check::run(&self.decl, loaded, options)),
+            Job::Check(options) => block_on(check::run(&self.info, loaded, options)),
             Job::Config(format) => Ok(effective::print(&loaded, format)?),
             Job::ResetSubscription(options) => block_on(async { Ok(reset::run(&loaded.core, options).await?) }),
             Job::Spool(options) => spool::run(loaded, options),
@@ -164,8 +164,8 @@ fn print_answer(answer: &clap::Error) -> Result<(), Failure> {
 
 /// The commands, for the guide.
 #[cfg(all(test, feature = "dev"))]
-pub(crate) fn commands(decl: &ConnectorDecl) -> clap::Command {
-    arguments::command(decl)
+pub(crate) fn commands(info: &ConnectorInfo) -> clap::Command {
+    arguments::command(info)
 }
 
 /// The name of the crate that has the type.

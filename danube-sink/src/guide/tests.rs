@@ -4,7 +4,7 @@ use crate::{
     cli,
     config::{
         environment_of,
-        private::{ConnectorDecl, ConnectorInfo, reserved},
+        private::{ConnectorInfo, reserved},
     },
     prelude::*,
     testing::{
@@ -15,8 +15,6 @@ use crate::{
 };
 
 /// A connector without settings of its own.
-const NONE: ConnectorDecl = ConnectorDecl { info: ConnectorInfo::EMPTY, mapping_keys: &[], mapping_defaults: &[] };
-
 const LIST: &str = "[[connector.topic_mappings]]";
 
 fn page(name: &str) -> PathBuf {
@@ -59,7 +57,7 @@ fn the_configuration_page_has_every_key_that_may_have_a_default_in_the_code() {
 
 #[test]
 fn the_configuration_page_has_every_variable() {
-    let variables = environment_of(&NONE).into_iter();
+    let variables = environment_of(&ConnectorInfo::EMPTY).into_iter();
     let rows = variables.map(|(name, help)| format!("| `{name}` | {help} |\n"));
     assert_generated(page("configuration.md"), "environment", &table("| Variable | Meaning |", rows));
 }
@@ -67,7 +65,7 @@ fn the_configuration_page_has_every_variable() {
 #[test]
 fn the_operating_page_has_every_command() {
     let mut rows = Vec::new();
-    describe(&cli::commands(&NONE), "", &mut rows);
+    describe(&cli::commands(&ConnectorInfo::EMPTY), "", &mut rows);
     assert_generated(page("operating.md"), "commands", &table("| Command | |", rows.into_iter()));
 }
 

@@ -10,7 +10,7 @@ use std::{
 use super::subject::from_toml_with;
 use crate::config::{
     TemplateKind,
-    private::{ConnectorDecl, ConnectorInfo, GeneratedConnector},
+    private::{ConnectorInfo, GeneratedConnector},
     template_of,
 };
 
@@ -93,7 +93,7 @@ pub fn own_settings(template: &str) -> String {
 /// The template of a connector without settings of its own.
 pub(crate) fn common_template() -> String {
     let info = ConnectorInfo { name: "connector", section: "connector", ..ConnectorInfo::EMPTY };
-    template_of(&ConnectorDecl { info, mapping_keys: &[], mapping_defaults: &[] }, TemplateKind::Complete)
+    template_of(&info, TemplateKind::Complete)
 }
 
 /// The keys and tables of a template, each with its comment.

@@ -18,7 +18,7 @@ pub(super) use self::report::Report;
 use super::{LoadedConnector, failure::Failure, output::Format};
 use crate::{
     audit,
-    config::{ConnectorConfig, MappingSettings, private::ConnectorDecl},
+    config::{ConnectorConfig, MappingSettings, private::ConnectorInfo},
     connector::SinkConnector,
     danube::DanubeBroker,
     pipeline::{Writer, WriterPool},
@@ -45,12 +45,12 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// An invalid configuration (exit code 78); a failed probe, or a warning that is denied (exit code 1).
-pub(super) async fn run(decl: &ConnectorDecl, loaded: LoadedConnector, options: Options) -> Result<(), Failure> {
+pub(super) async fn run(info: &ConnectorInfo, loaded: LoadedConnector, options: Options) -> Result<(), Failure> {
     let LoadedConnector { connectors, core, path, notes, .. } = loaded;
     let mut report = Report::new(path.display().to_string(), options.format, options.deny_warnings);
     report.text(&summary(&core, &path));
     notes.into_iter().for_each(|note| report.note(note));
-    warnings::of(decl, &core).into_iter().for_each(|warning| report.warning(warning));
+    warnings::of(info, &core).into_iter().for_each(|warning| report.warning(warning));
     if let Some(note) = warnings::broker_note(&core) {
         report.note(note);
     }

@@ -1,7 +1,7 @@
 //! Warnings of settings that are valid but do not work well.
 
 use crate::{
-    config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorDecl},
+    config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorInfo},
     pipeline::{DEFAULT_WINDOW, delivery_bytes},
     runtime::mappings::smallest_window,
 };
@@ -14,7 +14,7 @@ const REMEDY: &str =
     "; with data_dir, messages are acknowledged when this machine's disk has them, however long the target takes";
 
 /// The warnings of each mapping.
-pub(super) fn of(declared: &ConnectorDecl, core: &ConnectorConfig) -> Vec<String> {
+pub(super) fn of(declared: &ConnectorInfo, core: &ConnectorConfig) -> Vec<String> {
     let mut found = Vec::new();
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
@@ -90,7 +90,7 @@ fn can_be_spooled(core: &ConnectorConfig) -> bool {
 }
 
 /// Whether a number is the connector's own default, which the user did not set.
-fn is_default(declared: &ConnectorDecl, key: &str, value: u128) -> bool {
+fn is_default(declared: &ConnectorInfo, key: &str, value: u128) -> bool {
     let default = declared.mapping_defaults.iter().find(|(name, _)| *name == key);
     default.is_some_and(|(_, text)| text.replace('_', "").parse() == Ok(value))
 }
@@ -118,7 +118,7 @@ fn memory(core: &ConnectorConfig, mapping: &MappingSettings) -> Option<String> {
 }
 
 /// A connector whose code has an ordered type as its default relies on the order.
-fn order(declared: &ConnectorDecl, mapping: &MappingSettings) -> Option<String> {
+fn order(declared: &ConnectorInfo, mapping: &MappingSettings) -> Option<String> {
     let kind = mapping.consumer.subscription_type;
     let (_, written_for) = declared.mapping_defaults.iter().find(|(key, _)| *key == "subscription_type")?;
     let written_for = written_for.trim_matches('"');
@@ -179,7 +179,7 @@ fn partitions(mapping: &MappingSettings) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ConsumerConfig, private::ConnectorInfo};
+    use crate::config::ConsumerConfig;
 
     fn core() -> ConnectorConfig {
         let mut core = ConnectorConfig::new("http://localhost:6650", "sink");
@@ -212,7 +212,7 @@ mod tests {
         let mut core = core();
         (core.mappings[0].batch_size, core.mappings[0].flush_interval) = (20_000, core.mappings[0].ack_timeout);
         core.write_timeout = core.mappings[0].ack_timeout;
-        let declared = ConnectorDecl { info: ConnectorInfo::EMPTY, mapping_keys: &[], mapping_defaults: &[] };
+        let declared = ConnectorInfo::EMPTY;
         let warnings = of(&declared, &core);
         assert_eq!(warnings.len(), 3, "{warnings:?}");
         assert!(warnings.iter().all(|warning| warning.contains("; with data_dir, ")), "{warnings:?}");
@@ -223,7 +223,7 @@ mod tests {
         );
 
         let defaults = &[("batch_size", "20_000"), ("flush_interval_ms", "30000")];
-        let declared_so = ConnectorDecl { info: ConnectorInfo::EMPTY, mapping_keys: &[], mapping_defaults: defaults };
+        let declared_so = ConnectorInfo { mapping_defaults: defaults, ..ConnectorInfo::EMPTY };
         assert_eq!(of(&declared_so, &core).len(), 1, "defaults of the connector need no warning");
 
         core.data_dir = Some("/var/lib/sink".into());
