@@ -4,26 +4,22 @@ mod claims;
 
 pub use std::{
     option::Option::{self, None, Some},
-    result::Result::{self, Err, Ok},
+    result::Result,
     vec::Vec,
 };
 
 pub use self::claims::{
-    assert_constraint, assert_fits, assert_key, assert_source, assert_source_in_mapping, assert_table,
-    assert_variables_differ, type_of_key,
+    assert_constraint, assert_fits, assert_key, assert_source, assert_table, assert_variables_differ, type_of_key,
 };
 use crate::schema::key_spec::all_keys_optional;
 pub use crate::{
-    Diagnostics, MappingSettings, Secret, Setting, Value,
+    Diagnostics, MappingSettings, Setting, Value,
     compile_time::file_value,
-    core::ConsumerConfig,
     load::{
         ConnectorInfo, GeneratedConnector, KeyReader, Sample, TopicMapping, consumer_configs, empty_table,
         mapping_keys, table,
     },
-    schema::{
-        Constraint, InvalidConstraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, key_spec::with_defaults,
-    },
+    schema::{Constraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, key_spec::with_defaults},
     setting::{Check, DefaultValue, Key, key, or_default, word},
     value::quoted,
 };

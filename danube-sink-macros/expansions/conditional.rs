@@ -21,7 +21,7 @@ const _: () = {
             words: "from 1 to 9",
         });
     #[cfg(unix)]
-    const _: () = __sink::assert_source(&__KEY_NUMBER.spec);
+    const _: () = __sink::assert_source(&__KEY_NUMBER.spec, false);
     #[cfg(unix)]
     const _: () = __sink::assert_constraint(__KEY_NUMBER.invalid, 0usize);
     #[cfg(unix)]

@@ -18,7 +18,7 @@ const _: () = {
             below: false,
             words: "from 1 to 9",
         });
-    const _: () = __sink::assert_source(&__KEY_NUMBER.spec);
+    const _: () = __sink::assert_source(&__KEY_NUMBER.spec, false);
     const _: () = __sink::assert_constraint(__KEY_NUMBER.invalid, 0usize);
     const __KEY_SHARE: __sink::Key<Option<f64>> = __sink::key::<
         Option<f64>,
@@ -29,7 +29,7 @@ const _: () = {
             below: true,
             words: "of less than 0.5",
         });
-    const _: () = __sink::assert_source(&__KEY_SHARE.spec);
+    const _: () = __sink::assert_source(&__KEY_SHARE.spec, false);
     const _: () = __sink::assert_constraint(__KEY_SHARE.invalid, 0usize);
     const __KEY_TIMEOUT: __sink::Key<Duration> = __sink::key::<
         Duration,
@@ -40,7 +40,7 @@ const _: () = {
             below: true,
             words: "from 1s to less than 1m",
         });
-    const _: () = __sink::assert_source(&__KEY_TIMEOUT.spec);
+    const _: () = __sink::assert_source(&__KEY_TIMEOUT.spec, false);
     const _: () = __sink::assert_constraint(__KEY_TIMEOUT.invalid, 0usize);
     const __KEY_HOSTS: __sink::Key<Vec<String>> = __sink::key::<
         Vec<String>,
@@ -49,7 +49,7 @@ const _: () = {
             min: 1,
             max: ::core::primitive::usize::MAX,
         });
-    const _: () = __sink::assert_source(&__KEY_HOSTS.spec);
+    const _: () = __sink::assert_source(&__KEY_HOSTS.spec, false);
     const _: () = __sink::assert_constraint(__KEY_HOSTS.invalid, 0usize);
     const __KEY_WORD: __sink::Key<String> = __sink::key::<
         String,
@@ -60,7 +60,7 @@ const _: () = {
             ),
         )
         .checked(|value: &String| __sink::check(value, check));
-    const _: () = __sink::assert_source(&__KEY_WORD.spec);
+    const _: () = __sink::assert_source(&__KEY_WORD.spec, false);
     const _: () = __sink::assert_constraint(__KEY_WORD.invalid, 0usize);
     const __KEY_ITEMS: __sink::Key<Vec<u8>> = {
         const __KEY: __sink::Key<Vec<u8>> = __sink::key::<
@@ -80,7 +80,7 @@ const _: () = {
             });
         __KEY.with_items(&__ITEMS)
     };
-    const _: () = __sink::assert_source(&__KEY_ITEMS.spec);
+    const _: () = __sink::assert_source(&__KEY_ITEMS.spec, false);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 0usize);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 1usize);
     const _: () = __sink::assert_variables_differ(

@@ -12,14 +12,14 @@ const _: () = {
     const __KEY_OF_TYPE: __sink::Key<u16> = __sink::or_default::<
         u16,
     >(__sink::key::<u16>(__sink::KeySpec::new("of_type")));
-    const _: () = __sink::assert_source(&__KEY_OF_TYPE.spec);
+    const _: () = __sink::assert_source(&__KEY_OF_TYPE.spec, false);
     const __KEY_FLOAT: __sink::Key<f64> = __sink::key::<
         f64,
     >(__sink::KeySpec {
         default: __sink::KeyDefault::Literal("1.0"),
         ..__sink::KeySpec::new("float")
     });
-    const _: () = __sink::assert_source(&__KEY_FLOAT.spec);
+    const _: () = __sink::assert_source(&__KEY_FLOAT.spec, false);
     const _: () = __sink::assert_fits(
         "default",
         &__KEY_FLOAT.spec.value_type,
@@ -31,7 +31,7 @@ const _: () = {
         default: __sink::KeyDefault::Literal("[\"a\", \"b\"]"),
         ..__sink::KeySpec::new("array")
     });
-    const _: () = __sink::assert_source(&__KEY_ARRAY.spec);
+    const _: () = __sink::assert_source(&__KEY_ARRAY.spec, false);
     const _: () = __sink::assert_fits(
         "default",
         &__KEY_ARRAY.spec.value_type,
@@ -57,7 +57,7 @@ const _: () = {
         );
         __KEY.with_keys(&__KEYS)
     };
-    const _: () = __sink::assert_source(&__KEY_OF_KEYS.spec);
+    const _: () = __sink::assert_source(&__KEY_OF_KEYS.spec, false);
     const _: () = __sink::assert_table(&__KEY_OF_KEYS.spec.value_type);
     const _: () = __sink::assert_key(&__KEY_OF_KEYS.spec.value_type, "secret_header");
     const _: () = __sink::assert_fits(
@@ -77,7 +77,7 @@ const _: () = {
         example: __sink::Some("\"eu-central-1\""),
         ..__sink::KeySpec::new("region")
     });
-    const _: () = __sink::assert_source(&__KEY_REGION.spec);
+    const _: () = __sink::assert_source(&__KEY_REGION.spec, false);
     const _: () = __sink::assert_fits(
         "example",
         &__KEY_REGION.spec.value_type,
@@ -86,7 +86,7 @@ const _: () = {
     const __KEY_KIND: __sink::Key<Option<String>> = __sink::key::<
         Option<String>,
     >(__sink::KeySpec::new("type"));
-    const _: () = __sink::assert_source(&__KEY_KIND.spec);
+    const _: () = __sink::assert_source(&__KEY_KIND.spec, false);
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );

@@ -14,7 +14,7 @@ const _: () = {
         default: __sink::KeyDefault::Literal("5"),
         ..__sink::KeySpec::new("number")
     });
-    const _: () = __sink::assert_source(&__KEY_NUMBER.spec);
+    const _: () = __sink::assert_source(&__KEY_NUMBER.spec, false);
     const _: () = __sink::assert_fits(
         "default",
         &__KEY_NUMBER.spec.value_type,

@@ -8,14 +8,14 @@ const _: () = {
     const __KEY_PORT: __sink::Key<u16> = __sink::key::<
         u16,
     >(__sink::KeySpec::new("port"));
-    const _: () = __sink::assert_source(&__KEY_PORT.spec);
+    const _: () = __sink::assert_source(&__KEY_PORT.spec, false);
     const __KEY_TOKEN: __sink::Key<Secret> = __sink::key::<
         Secret,
     >(__sink::KeySpec {
         source: __sink::ValueSource::Secret(__sink::Some("SINK_TOKEN")),
         ..__sink::KeySpec::new("token")
     });
-    const _: () = __sink::assert_source(&__KEY_TOKEN.spec);
+    const _: () = __sink::assert_source(&__KEY_TOKEN.spec, false);
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );

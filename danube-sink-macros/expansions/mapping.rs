@@ -13,14 +13,14 @@ const _: () = {
         doc: "The table.",
         ..__sink::KeySpec::new("table")
     });
-    const _: () = __sink::assert_source_in_mapping(&__KEY_TABLE.spec);
+    const _: () = __sink::assert_source(&__KEY_TABLE.spec, true);
     const __KEY_TOKEN: __sink::Key<Secret> = __sink::key::<
         Secret,
     >(__sink::KeySpec {
         source: __sink::ValueSource::Secret(__sink::None),
         ..__sink::KeySpec::new("token")
     });
-    const _: () = __sink::assert_source_in_mapping(&__KEY_TOKEN.spec);
+    const _: () = __sink::assert_source(&__KEY_TOKEN.spec, true);
     #[automatically_derived]
     impl __sink::TopicMapping for Target {
         const KEYS: &'static [__sink::KeySpec] = &[

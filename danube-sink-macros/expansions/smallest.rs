@@ -13,7 +13,7 @@ const _: () = {
         default: __sink::KeyDefault::Literal("\"got\""),
         ..__sink::KeySpec::new("prefix")
     });
-    const _: () = __sink::assert_source(&__KEY_PREFIX.spec);
+    const _: () = __sink::assert_source(&__KEY_PREFIX.spec, false);
     const _: () = __sink::assert_fits(
         "default",
         &__KEY_PREFIX.spec.value_type,

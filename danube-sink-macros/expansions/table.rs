@@ -14,7 +14,7 @@ const _: () = {
         source: __sink::ValueSource::FileOrVariable("LOGIN_USER"),
         ..__sink::KeySpec::new("user")
     });
-    const _: () = __sink::assert_source(&__KEY_USER.spec);
+    const _: () = __sink::assert_source(&__KEY_USER.spec, false);
     const _: () = __sink::assert_fits(
         "default",
         &__KEY_USER.spec.value_type,
@@ -26,7 +26,7 @@ const _: () = {
         source: __sink::ValueSource::Secret(__sink::None),
         ..__sink::KeySpec::new("password")
     });
-    const _: () = __sink::assert_source(&__KEY_PASSWORD.spec);
+    const _: () = __sink::assert_source(&__KEY_PASSWORD.spec, false);
     #[automatically_derived]
     impl __sink::Setting for Login {
         const VALUE_TYPE: __sink::ValueType = __sink::ValueType::Table(

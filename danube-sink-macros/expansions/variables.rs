@@ -12,21 +12,21 @@ const _: () = {
         source: __sink::ValueSource::FileOrVariable("SINK_URL"),
         ..__sink::KeySpec::new("url")
     });
-    const _: () = __sink::assert_source(&__KEY_URL.spec);
+    const _: () = __sink::assert_source(&__KEY_URL.spec, false);
     const __KEY_TOKEN: __sink::Key<Secret> = __sink::key::<
         Secret,
     >(__sink::KeySpec {
         source: __sink::ValueSource::Secret(__sink::Some("SINK_TOKEN")),
         ..__sink::KeySpec::new("token")
     });
-    const _: () = __sink::assert_source(&__KEY_TOKEN.spec);
+    const _: () = __sink::assert_source(&__KEY_TOKEN.spec, false);
     const __KEY_KEY: __sink::Key<Option<Secret>> = __sink::key::<
         Option<Secret>,
     >(__sink::KeySpec {
         source: __sink::ValueSource::Secret(__sink::Some("OTHER_KEY")),
         ..__sink::KeySpec::new("key")
     });
-    const _: () = __sink::assert_source(&__KEY_KEY.spec);
+    const _: () = __sink::assert_source(&__KEY_KEY.spec, false);
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );

@@ -108,13 +108,12 @@ impl Loader<'_> {
             let placeholder = Content::Secret("placeholder".to_owned());
             return table.set(spec.name, Value::new(placeholder, Origin::Variable(variable)));
         }
-        match self.read_secret(&variable) {
-            Ok(Some(secret)) => table.set(spec.name, secret),
-            Ok(None) if spec.is_required() => {
-                let message = format!("missing secret `{}`", spec.name);
-                self.diagnostics.push(Diagnostic::new(message, how_to_set(&variable)));
-            }
-            Ok(None) | Err(()) => {}
+        let reported = self.diagnostics.len();
+        if let Some(secret) = self.read_secret(&variable) {
+            table.set(spec.name, secret);
+        } else if spec.is_required() && self.diagnostics.len() == reported {
+            let message = format!("missing secret `{}`", spec.name);
+            self.diagnostics.push(Diagnostic::new(message, how_to_set(&variable)));
         }
     }
 }

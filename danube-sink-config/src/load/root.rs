@@ -118,11 +118,10 @@ impl<'a> Loader<'a> {
             (config.danube_admin_url, config.broker_metrics_urls) = Default::default();
             return;
         }
-        config.token = match self.find_secret(TOKEN) {
-            Ok(Some(SecretSource::Variable(token))) => Some(Token::Value(Secret::new(token))),
-            Ok(Some(SecretSource::File(path))) => Some(Token::File(path)),
-            Ok(None) | Err(()) => None,
-        };
+        config.token = self.find_secret(TOKEN).map(|source| match source {
+            SecretSource::Variable(token) => Token::Value(Secret::new(token)),
+            SecretSource::File(path) => Token::File(path),
+        });
         if let BrokerTarget::Remote(check) = self.checks.broker {
             for error in check(config) {
                 let span = error.key.and_then(|key| table.value(key)).and_then(|value| value.span.clone());

@@ -33,29 +33,27 @@ pub(crate) fn report_in_file(entry: &Entry, what: &str, variable: &str, diagnost
 }
 
 impl Loader<'_> {
-    /// The source of the secret of a variable; none if it is not set. It is an error if both variables are set.
-    pub(super) fn find_secret(&mut self, variable: &str) -> Result<Option<SecretSource>, ()> {
+    /// The source of the secret of a variable; none if it is not set, or if an error is reported.
+    pub(super) fn find_secret(&mut self, variable: &str) -> Option<SecretSource> {
         let file_variable = file_variable(variable);
         match (self.variable(variable), self.variable(&file_variable)) {
             (Some(_), Some(_)) => {
                 let message = format!("both {variable} and {file_variable} are set");
                 self.diagnostics.push(Diagnostic::new(message, "unset one of the two variables"));
-                Err(())
+                None
             }
-            (Some(value), None) => Ok(Some(SecretSource::Variable(value))),
-            (None, Some(file)) => Ok(Some(SecretSource::File(file.into()))),
-            (None, None) => Ok(None),
+            (Some(value), None) => Some(SecretSource::Variable(value)),
+            (None, file) => file.map(|file| SecretSource::File(file.into())),
         }
     }
 
-    /// Reads the secret of a variable; none if it is not set.
-    pub(super) fn read_secret(&mut self, variable: &str) -> Result<Option<Value>, ()> {
+    /// Reads the secret of a variable; none if it is not set, or if an error is reported.
+    pub(super) fn read_secret(&mut self, variable: &str) -> Option<Value> {
         let path = match self.find_secret(variable)? {
-            None => return Ok(None),
-            Some(SecretSource::Variable(secret)) => {
-                return Ok(Some(Value::new(Content::Secret(secret), Origin::Variable(variable.to_owned()))));
+            SecretSource::Variable(secret) => {
+                return Some(Value::new(Content::Secret(secret), Origin::Variable(variable.to_owned())));
             }
-            Some(SecretSource::File(path)) => path,
+            SecretSource::File(path) => path,
         };
         let file_variable = file_variable(variable);
         let in_file = format!("`{}`, which the variable {file_variable} names", path.display());
@@ -64,17 +62,16 @@ impl Loader<'_> {
                 // Editors and `echo` end a file with a newline that is no part of the secret.
                 let secret = text.strip_suffix('\n').map_or(&*text, |text| text.trim_end_matches('\r'));
                 if !secret.is_empty() {
-                    let origin = Origin::VariableFile(file_variable);
-                    return Ok(Some(Value::new(Content::Secret(secret.to_owned()), origin)));
+                    return Some(Value::new(Content::Secret(secret.to_owned()), Origin::VariableFile(file_variable)));
                 }
                 Diagnostic::new(format!("{in_file}, is empty"), "write the secret into it")
             }
-            Err(error) => Diagnostic::new(
-                format!("cannot read {in_file}: {error}"),
-                "name a file in UTF-8 that this process may read",
-            ),
+            Err(error) => {
+                let help = "name a file in UTF-8 that this process may read";
+                Diagnostic::new(format!("cannot read {in_file}: {error}"), help)
+            }
         };
         self.diagnostics.push(wrong);
-        Err(())
+        None
     }
 }

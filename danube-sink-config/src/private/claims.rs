@@ -77,12 +77,12 @@ pub const fn type_of_key(value_type: &ValueType, key: &str) -> ValueType {
 }
 
 /// Stops the compiler at a secret of another type, at a `Secret` that is not declared as one, and at variables for the keys
-/// of tables of which there may be many.
+/// of tables of which there may be `many`, as there are of topic mappings.
 ///
 /// # Panics
 /// In a constant, as an error of the build.
 #[track_caller]
-pub const fn assert_source(spec: &KeySpec) {
+pub const fn assert_source(spec: &KeySpec, many: bool) {
     match (spec.is_secret(), matches!(spec.value_type, ValueType::Secret)) {
         (true, false) => stop(
             ConstStr::new("a secret has the type `Secret` or `Option<Secret>`, so that it does not print"),
@@ -92,18 +92,8 @@ pub const fn assert_source(spec: &KeySpec) {
             ConstStr::new("a secret is read from the environment, not from the file"),
             "put `#[setting(secret)]` on this field",
         ),
-        _ => assert_one_value(&spec.value_type, false),
+        _ => assert_one_value(&spec.value_type, many),
     }
-}
-
-/// As [`assert_source`], for a key of a topic mapping: no key of a table in it has a variable.
-///
-/// # Panics
-/// In a constant, as an error of the build.
-#[track_caller]
-pub const fn assert_source_in_mapping(spec: &KeySpec) {
-    assert_source(spec);
-    assert_one_value(&spec.value_type, true);
 }
 
 /// A variable has one value, and cannot override that of several tables.

@@ -35,11 +35,8 @@ pub(crate) fn key_constant(field: &CheckedField, setting: &CheckedSetting, owner
     let name = key_name(&field.name);
     let key = key(setting, owner);
     let key = quote!(const #name: __sink::Key<#ty> = #key;);
-    let source = match setting.owner {
-        Owner::Mapping => "assert_source_in_mapping",
-        Owner::Connector | Owner::Table => "assert_source",
-    };
-    let mut claims = vec![claim(&ty.to_token_stream(), source, quote!(&#name.spec))];
+    let is_many = matches!(setting.owner, Owner::Mapping);
+    let mut claims = vec![claim(&ty.to_token_stream(), "assert_source", quote!(&#name.spec, #is_many))];
     for (number, (_, place)) in constraints.iter().chain(items).enumerate() {
         claims.push(claim(place, "assert_constraint", quote!(#name.invalid, #number)));
     }
