@@ -62,11 +62,6 @@ impl CoreKey {
     }
 }
 
-/// The keys of the root, in the order of the template.
-pub(crate) fn root_keys() -> &'static [&'static CoreKey] {
-    ConnectorConfig::KEYS
-}
-
 /// The common keys of a topic mapping, in the order of the template.
 pub(crate) fn mapping_keys() -> impl Iterator<Item = &'static CoreKey> + Clone {
     [ConsumerConfig::KEYS, MappingSettings::KEYS, DecodeOptions::KEYS].into_iter().flatten().copied()
@@ -74,7 +69,7 @@ pub(crate) fn mapping_keys() -> impl Iterator<Item = &'static CoreKey> + Clone {
 
 /// The core keys that a table may have.
 pub(crate) fn keys_in(section: Section) -> impl Iterator<Item = &'static CoreKey> {
-    root_keys().iter().copied().chain(mapping_keys()).filter(move |key| key.names(section).next().is_some())
+    ConnectorConfig::KEYS.iter().copied().chain(mapping_keys()).filter(move |key| key.names(section).next().is_some())
 }
 
 /// The names of the core keys that a table may have.

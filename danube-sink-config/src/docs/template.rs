@@ -2,7 +2,10 @@
 
 use super::{describe::describe, example::example, key::DocumentedKey};
 use crate::{
-    core::key::{MAPPING_LISTS, Section, mapping_keys, root_keys},
+    core::{
+        ConnectorConfig,
+        key::{MAPPING_LISTS, Section, mapping_keys},
+    },
     load::{ConnectorInfo, GeneratedConnector, environment::TOKEN, secrets::how_to_set},
     schema::{KeyDefault, KeySpec, ValueSource, ValueType},
 };
@@ -30,7 +33,7 @@ pub fn template_of(connector: &ConnectorInfo, template: TemplateKind) -> String 
         out.comment(&format!("{} {}\n{}", connector.name, connector.version, connector.about));
         out.comment("\nEvery key is here with its default. Remove the `#` in front of a key to set it.");
     }
-    for key in root_keys() {
+    for key in ConnectorConfig::KEYS {
         out.key(&DocumentedKey::core(key, Section::Root));
     }
     out.help(&format!(
@@ -54,7 +57,7 @@ pub fn template_of(connector: &ConnectorInfo, template: TemplateKind) -> String 
 
 /// The default of the root's key of this name.
 fn default_of_root(name: &str) -> Option<String> {
-    root_keys().iter().find(|key| key.spec.name == name).and_then(|key| key.spec.default.to_toml())
+    ConnectorConfig::KEYS.iter().find(|key| key.spec.name == name).and_then(|key| key.spec.default.to_toml())
 }
 
 struct Writer {

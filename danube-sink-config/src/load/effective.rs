@@ -36,14 +36,9 @@ impl EffectiveConfig {
         &self.rows
     }
 
-    /// Adds a table, whose keys are in several.
-    pub(crate) fn push<'t>(
-        &mut self,
-        document: &Document,
-        (header, index): (&str, usize),
-        tables: impl IntoIterator<Item = &'t Table>,
-    ) {
-        for entry in tables.into_iter().flat_map(|table| &table.entries) {
+    /// Adds the keys of a table.
+    pub(crate) fn push(&mut self, document: &Document, (header, index): (&str, usize), table: &Table) {
+        for entry in &table.entries {
             self.push_entry(document, (header, index), &entry.key, entry);
         }
     }
@@ -57,14 +52,8 @@ impl EffectiveConfig {
             }
             return;
         }
-        let origin = origin(document, entry);
-        self.rows.push(EffectiveKey {
-            table: header.to_owned(),
-            index,
-            key: key.to_owned(),
-            value: shown(&entry.value),
-            origin,
-        });
+        let (value, origin) = (shown(&entry.value), origin(document, entry));
+        self.rows.push(EffectiveKey { table: header.to_owned(), index, key: key.to_owned(), value, origin });
     }
 }
 

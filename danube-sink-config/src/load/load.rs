@@ -157,12 +157,13 @@ impl Resolved<'_> {
 
     fn effective(&self, document: &Document, info: &ConnectorInfo) -> EffectiveConfig {
         let mut effective = EffectiveConfig::default();
-        effective.push(document, ("", 0), [&self.core.table]);
+        effective.push(document, ("", 0), &self.core.table);
         if let Some(section) = &self.section {
-            effective.push(document, (&section.title.replace('`', ""), 0), [&section.own.table]);
+            effective.push(document, (&section.title.replace('`', ""), 0), &section.own.table);
             let header = format!("[[{}.{}]]", info.section, MAPPING_LISTS[0]);
             for (index, mapping) in section.mappings.iter().flatten().enumerate() {
-                effective.push(document, (&header, index), [&mapping.common.table, &mapping.own.table]);
+                effective.push(document, (&header, index), &mapping.common.table);
+                effective.push(document, (&header, index), &mapping.own.table);
             }
         }
         effective

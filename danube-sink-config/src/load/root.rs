@@ -11,7 +11,7 @@ use super::{
 use crate::{
     core::{
         BrokerTarget, ConnectorConfig, Token,
-        key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, names_in, root_keys},
+        key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, names_in},
     },
     report::{Diagnostic, Diagnostics},
     schema::{KeySpec, TableKeys, suggest},
@@ -31,7 +31,7 @@ impl<'a> Loader<'a> {
             let package = package.clone().filter(|_| spec.name == "connector_name")?;
             Some(Value::new(Content::String(package), Origin::Inherited("the connector's package")))
         };
-        let table = self.resolve_core(&tables, root_keys().iter().copied(), &inherited);
+        let table = self.resolve_core(&tables, ConnectorConfig::KEYS.iter().copied(), &inherited);
         let mut config = ConnectorConfig::defaults();
         config.read(&table, &mut self.diagnostics);
         if self.environment.is_some() {
