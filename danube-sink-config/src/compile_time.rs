@@ -76,16 +76,15 @@ pub type Defer<'l> = dyn FnMut(StructKind, &FileTable<'_>, &FileValue<'_>) + 'l;
 
 /// The errors of a file that show without the types of the settings; `defer` gets each value that depends on them.
 pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec<BuildError> {
-    let (mut secret, mut plain) = (Vec::new(), Vec::new());
+    let mut names = SecretNames::default();
     for field in decl.fields {
         match *field {
-            FieldDecl::Key(key) => plain.push(key),
-            FieldDecl::Secret(key, _) | FieldDecl::ConditionalSecret(key) => secret.push(key),
+            FieldDecl::Key(key) => names.plain.push(key),
+            FieldDecl::Secret(key, _) | FieldDecl::ConditionalSecret(key) => names.secret.push(key),
             FieldDecl::Mappings => {}
         }
     }
-    let names = SecretNames { secret: &secret, plain: &plain };
-    let document = match Document::parse(decl.path, text.to_owned(), names) {
+    let document = match Document::parse(decl.path, text.to_owned(), &names) {
         Ok(document) => document,
         Err(error) => return error.entries().iter().map(|entry| BuildError::of(entry, decl.path)).collect(),
     };
@@ -95,7 +94,7 @@ pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec
         mapping_defaults: decl.mapping_defaults,
         ..Loader::new(None, ExternalChecks::SKIP)
     };
-    let tables = read(decl, names, &document.root, &mut loader);
+    let tables = read(decl, &names, &document.root, &mut loader);
     let (found, redacted) = loader.diagnostics.into_parts();
     let redacted = [document.redacted.as_slice(), &redacted].concat();
     let file = SourceFile { path: decl.path, text, redacted: &redacted };
@@ -138,7 +137,7 @@ impl DeferredTable {
 }
 
 /// Runs the loader, which has no environment.
-fn read(decl: &StructDecl<'_>, names: SecretNames<'_>, root: &Table, loader: &mut Loader<'_>) -> Vec<DeferredTable> {
+fn read(decl: &StructDecl<'_>, names: &SecretNames<'_>, root: &Table, loader: &mut Loader<'_>) -> Vec<DeferredTable> {
     let core = loader.read_core(root);
     let Some(table) = loader.section(root, decl.section) else { return Vec::new() };
     let mut own = table.clone();
@@ -161,7 +160,7 @@ fn read(decl: &StructDecl<'_>, names: SecretNames<'_>, root: &Table, loader: &mu
     for DeferredTable { kind, table, .. } in &deferred {
         let is_known = |key: &str| *kind == StructKind::Connector && names.plain.contains(&key);
         for (key, value) in table.as_table().into_iter().flatten().filter(|(key, _)| !is_known(key)) {
-            if looks_sensitive(key) || suggest::closest(key, names.secret).is_some() {
+            if looks_sensitive(key) || suggest::closest(key, &names.secret).is_some() {
                 loader.diagnostics.hide(value);
             }
         }

@@ -89,8 +89,7 @@ fn load_document<C: GeneratedConnector, T>(
     convert: impl FnOnce(&Resolved<'_>, &mut Diagnostics) -> Option<T>,
 ) -> Result<Loaded<T>, ConfigError> {
     let info = &C::INFO;
-    let (secret, plain) = secret_names(info);
-    let document = Document::parse(path, text, SecretNames { secret: &secret, plain: &plain })?;
+    let document = Document::parse(path, text, &secret_names(info))?;
     let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
     let mut loader = Loader {
         package: Some(info.name),
@@ -111,23 +110,18 @@ fn load_document<C: GeneratedConnector, T>(
 }
 
 /// The names of keys that are secrets, and of those that are not.
-fn secret_names(info: &ConnectorInfo) -> (Vec<&'static str>, Vec<&'static str>) {
-    fn collect(keys: &'static [KeySpec], secret: &mut Vec<&'static str>, plain: &mut Vec<&'static str>) {
+fn secret_names(info: &ConnectorInfo) -> SecretNames<'static> {
+    fn collect(keys: &'static [KeySpec], names: &mut SecretNames<'static>) {
         for spec in keys {
-            if spec.is_secret() {
-                secret.push(spec.name)
-            } else {
-                plain.push(spec.name)
-            }
-            collect(spec.value_type.keys_within(), secret, plain);
+            let names_of_kind = if spec.is_secret() { &mut names.secret } else { &mut names.plain };
+            names_of_kind.push(spec.name);
+            collect(spec.value_type.keys_within(), names);
         }
     }
-    let (mut secret, mut plain) = (Vec::new(), Vec::new());
-    collect(info.keys, &mut secret, &mut plain);
-    collect(info.mapping_keys, &mut secret, &mut plain);
-    // A name that is a secret in one table is redacted in all.
-    plain.retain(|name| !secret.contains(name));
-    (secret, plain)
+    let mut names = SecretNames::default();
+    collect(info.keys, &mut names);
+    collect(info.mapping_keys, &mut names);
+    names
 }
 
 /// A configuration whose keys are resolved and validated, but not converted.

@@ -33,12 +33,12 @@ pub(crate) fn looks_sensitive(key: &str) -> bool {
 }
 
 /// Which names of keys hold secrets.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct SecretNames<'a> {
-    /// Declared as secrets.
-    pub(crate) secret: &'a [&'a str],
+    /// Declared as secrets. One that is a secret in one table is redacted in all.
+    pub(crate) secret: Vec<&'a str>,
     /// Declared as settings, whatever their names suggest.
-    pub(crate) plain: &'a [&'a str],
+    pub(crate) plain: Vec<&'a str>,
 }
 
 impl SecretNames<'_> {
@@ -48,7 +48,7 @@ impl SecretNames<'_> {
 }
 
 /// The parts of a text that no report may show.
-pub(crate) fn secrets_in(text: &str, names: SecretNames<'_>) -> Vec<Range<usize>> {
+pub(crate) fn secrets_in(text: &str, names: &SecretNames<'_>) -> Vec<Range<usize>> {
     let mut redacted = secrets_in_urls(text);
     let tokens = Source::new(text).lex().into_vec();
     let mut rest = tokens.as_slice();
@@ -191,8 +191,8 @@ mod tests {
 
     /// The text with its secrets redacted.
     fn shown(text: &str) -> String {
-        let names = SecretNames { secret: &["pin"], plain: &["token_header"] };
-        let redacted = secrets_in(text, names);
+        let names = SecretNames { secret: vec!["pin"], plain: vec!["token_header"] };
+        let redacted = secrets_in(text, &names);
         let visible = text.char_indices().filter(|(at, _)| !redacted.iter().any(|part| part.contains(at)));
         visible.map(|(_, char)| char).collect()
     }

@@ -43,7 +43,7 @@ const RESOLVED: &str = "\0danube-sink";
 pub fn load_struct<T: DeserializeOwned>(checks: ExternalChecks, path: Option<&Path>) -> Result<T, ConfigError> {
     let source = ConfigSource { path: path.map(Path::to_owned), ..ConfigSource::default() };
     let (path, text) = source::find(&source, None, &ProcessEnvironment)?;
-    let document = Document::parse(&path, text, SecretNames::default())?;
+    let document = Document::parse(&path, text, &SecretNames::default())?;
     load(&document, checks, &ProcessEnvironment)
 }
 

@@ -49,7 +49,7 @@ fn load(text: &str) -> Result<MySinkConfig, ConfigError> {
 }
 
 fn load_as<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
-    let document = Document::parse(Path::new("connector.toml"), text.to_owned(), SecretNames::default())?;
+    let document = Document::parse(Path::new("connector.toml"), text.to_owned(), &SecretNames::default())?;
     serde_compat::load(&document, ExternalChecks::SKIP, &variables(&[("HOSTNAME", "host-1")]))
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    pub(crate) fn parse(path: &Path, text: String, names: SecretNames<'_>) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(path: &Path, text: String, names: &SecretNames<'_>) -> Result<Self, ConfigError> {
         let redacted = secrets_in(&text, names);
         match parse(&text) {
             Ok(root) => Ok(Self { path: path.to_owned(), text, root, redacted }),
