@@ -63,7 +63,7 @@ impl Loader<'_> {
         let header = format!("[[{section}.{}]]", entry.key);
         let not_an_array = |value: &Value| {
             let help = format!("begin each mapping with a line `{header}`");
-            value.of_violation(&value.as_ref().unexpected("an array of topic mappings", &help))
+            value.unexpected("an array of topic mappings", &help)
         };
         let Content::Array(items) = &entry.value.content else {
             self.diagnostics.append(Diagnostics::from(not_an_array(&entry.value)).of_key(&entry.key));

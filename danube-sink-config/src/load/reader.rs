@@ -67,7 +67,7 @@ pub fn table<T>(
 ) -> Result<T, Diagnostics> {
     let Content::Table(table) = &value.content else {
         let help = "write its keys below a header in brackets, or in braces";
-        return Err(value.of_violation(&value.as_ref().unexpected("a table", help)).into());
+        return Err(value.unexpected("a table", help).into());
     };
     let mut diagnostics = Diagnostics::default();
     let invalid = validate_table(table, &TableKeys { title: NESTED_TABLE, keys, known: &[] }, &mut diagnostics);

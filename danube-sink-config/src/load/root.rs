@@ -101,7 +101,7 @@ impl<'a> Loader<'a> {
     fn as_table<'t>(&mut self, value: &'t Value, name: &str, content: &str) -> Option<&'t Table> {
         let Content::Table(table) = &value.content else {
             let help = format!("write {content} below a line `[{name}]`");
-            let wrong = value.of_violation(&value.as_ref().unexpected("a table", &help));
+            let wrong = value.unexpected("a table", &help);
             self.diagnostics.append(Diagnostics::from(wrong).of_key(name));
             return None;
         };

@@ -145,7 +145,12 @@ impl Value {
         convert(self).ok_or_else(|| self.violates(value_type).into())
     }
 
-    pub(crate) fn of_violation(&self, violation: &Violation) -> Diagnostic {
+    /// The diagnostic of a value where another is expected.
+    pub(crate) fn unexpected(&self, expected: &str, help: &str) -> Diagnostic {
+        self.of_violation(&self.as_ref().unexpected(expected, help))
+    }
+
+    fn of_violation(&self, violation: &Violation) -> Diagnostic {
         self.diagnostic(violation.message.as_str(), violation.help.as_str())
     }
 
