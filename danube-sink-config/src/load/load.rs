@@ -127,38 +127,36 @@ fn secret_names(info: &ConnectorInfo) -> SecretNames<'static> {
 /// A configuration whose keys are resolved and validated, but not converted.
 struct Resolved<'d> {
     core: Core,
-    /// None if the section is no table, which is reported.
-    section: Option<OwnSection<'d>>,
-}
-
-struct OwnSection<'d> {
+    /// The title of the section in messages.
     title: String,
-    own: OwnTable,
+    /// None if the section is no table, which is reported.
+    own: Option<OwnTable>,
+    /// None if there are none, or if they are no array, which is reported.
     mappings: Option<Vec<OwnMapping<'d>>>,
 }
 
 impl Resolved<'_> {
     fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
-        let OwnSection { title, own: OwnTable { table, invalid }, mappings } = self.section.as_ref()?;
-        C::load(&mut KeyReader { table, title, invalid, mappings: mappings.as_deref(), diagnostics })
+        let OwnTable { table, invalid } = self.own.as_ref()?;
+        let mappings = self.mappings.as_deref();
+        C::load(&mut KeyReader { table, title: &self.title, invalid, mappings, diagnostics })
     }
 
     /// The common settings of the topic mappings.
     fn mapping_settings(&self) -> Vec<MappingSettings> {
-        let mappings = self.section.iter().filter_map(|section| section.mappings.as_ref()).flatten();
-        mappings.map(|mapping| mapping.common.settings.clone()).collect()
+        self.mappings.iter().flatten().map(|mapping| mapping.common.settings.clone()).collect()
     }
 
     fn effective(&self, document: &Document, info: &ConnectorInfo) -> EffectiveConfig {
         let mut effective = EffectiveConfig::default();
         effective.push(document, ("", 0), &self.core.table);
-        if let Some(section) = &self.section {
-            effective.push(document, (&section.title.replace('`', ""), 0), &section.own.table);
-            let header = format!("[[{}.{}]]", info.section, MAPPING_LISTS[0]);
-            for (index, mapping) in section.mappings.iter().flatten().enumerate() {
-                effective.push(document, (&header, index), &mapping.common.table);
-                effective.push(document, (&header, index), &mapping.own.table);
-            }
+        if let Some(own) = &self.own {
+            effective.push(document, (&self.title.replace('`', ""), 0), &own.table);
+        }
+        let header = format!("[[{}.{}]]", info.section, MAPPING_LISTS[0]);
+        for (index, mapping) in self.mappings.iter().flatten().enumerate() {
+            effective.push(document, (&header, index), &mapping.common.table);
+            effective.push(document, (&header, index), &mapping.own.table);
         }
         effective
     }
@@ -166,21 +164,18 @@ impl Resolved<'_> {
 
 fn resolve<'d>(document: &'d Document, info: &ConnectorInfo, loader: &mut Loader<'_>) -> Resolved<'d> {
     let name = info.section;
+    let title = format!("`[{name}]`");
     let core = loader.read_core(&document.root);
-    let section = loader.section(&document.root, name).map(|table| {
-        let title = format!("`[{name}]`");
-        let keys = TableKeys { title: &title, keys: info.keys, known: &MAPPING_LISTS };
-        let own = loader.resolve_own(table, &keys, name);
-        let own_names: Vec<&str> = info.mapping_keys.iter().map(|spec| spec.name).collect();
-        let common_names = common_names();
-        let mappings = loader.parse_mappings(table, name, &core, &own_names).map(|mappings| {
-            let resolve = |common: ParsedMapping<'d>| {
-                let keys = TableKeys { title: &common.title, keys: info.mapping_keys, known: &common_names };
-                OwnMapping { own: loader.resolve_own(common.file_table, &keys, name), common }
-            };
-            mappings.into_iter().map(resolve).collect()
-        });
-        OwnSection { title, own, mappings }
-    });
-    Resolved { core, section }
+    let section = loader.section(&document.root, name);
+    let keys = TableKeys { title: &title, keys: info.keys, known: &MAPPING_LISTS };
+    let own = section.map(|table| loader.resolve_own(table, &keys, name));
+    let own_names: Vec<&str> = info.mapping_keys.iter().map(|spec| spec.name).collect();
+    let mappings = section.and_then(|table| loader.parse_mappings(table, name, &core, &own_names));
+    let common_names = common_names();
+    let resolve = |common: ParsedMapping<'d>| {
+        let keys = TableKeys { title: &common.title, keys: info.mapping_keys, known: &common_names };
+        OwnMapping { own: loader.resolve_own(common.file_table, &keys, name), common }
+    };
+    let mappings = mappings.map(|mappings| mappings.into_iter().map(resolve).collect());
+    Resolved { core, title, own, mappings }
 }
