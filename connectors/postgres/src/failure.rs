@@ -100,6 +100,9 @@ impl From<tokio_postgres::Error> for Failure {
     }
 }
 
+/// The end of the client library's message about a server without certificates, as PostgreSQL is after its installation.
+const NO_TLS: &str = "server does not support TLS";
+
 /// The class of an error of the client library, which distinguishes its errors by their messages alone.
 fn class_of_client_error(error: &tokio_postgres::Error) -> TargetFailure {
     let below = error.source().and_then(|below| below.downcast_ref::<io::Error>()).map(io::Error::kind);
@@ -121,6 +124,9 @@ fn chain(error: &tokio_postgres::Error) -> String {
     while let Some(error) = below {
         let _ = write!(text, ": {error}");
         below = error.source();
+    }
+    if text.ends_with(NO_TLS) {
+        text.push_str("; on a trusted network, set `tls = false` in the table `server`, or `sslmode=disable` in its URL");
     }
     text
 }

@@ -37,7 +37,7 @@ async fn tls_verifies_the_server_before_the_password_is_sent() {
     sql.batch_execute(prepare).await.unwrap();
 
     let without = report!(start(&server, &ca, "127.0.0.1", "s3cret").await.map(drop), Initialization);
-    assert!(without.contains("TLS"), "{without}");
+    assert!(without.contains("server does not support TLS; on a trusted network, set `tls = false`"), "{without}");
 
     sql.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
     server.stop("fast");
