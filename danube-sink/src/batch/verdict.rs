@@ -7,6 +7,7 @@ use crate::error::{
     ConnectorError::{self, InvalidRecord, Partial},
     ConnectorResult, PartialFailure,
 };
+use crate::record::SinkRecord;
 
 /// What the target says about one record, for [`Batch::answered`]. Reasons are shown in logs and dead letters, and must not
 /// contain values of the payload.
@@ -151,8 +152,12 @@ impl<'t, T> Batch<'t, T> {
 
     /// Retries the records that are in no group: nothing is said about them.
     fn retry_all_but<K>(&mut self, groups: &[Group<'_, T, K>]) {
-        let grouped: HashSet<_> =
-            groups.iter().flat_map(|group| group.batch.records()).map(|record| record.id()).collect();
+        let grouped = || groups.iter().flat_map(|group| group.batch.records()).map(SinkRecord::id);
+        // Most groups have all records in the order of the batch, which takes no look-ups.
+        if grouped().eq(self.records.iter().map(SinkRecord::id)) {
+            return;
+        }
+        let grouped: HashSet<_> = grouped().collect();
         for record in self.records.iter().filter(|record| !grouped.contains(record.id())) {
             self.failure.retry(record, "no group has the record, so it was not written");
         }

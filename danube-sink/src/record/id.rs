@@ -124,11 +124,16 @@ impl RecordId {
     /// ```
     pub fn of_batch(records: &[SinkRecord]) -> String {
         let mut digest = Context::new(&SHA256);
-        let mut before = None;
+        let mut before: Option<&SinkRecord> = None;
         for record in records {
             let id = record.id();
             let stream = (record.subscription(), id.topic());
-            let is_named = before.replace(stream) != Some(stream);
+            let is_of_stream = |other: &SinkRecord| {
+                let is_shared =
+                    Arc::ptr_eq(other.chunk(), record.chunk()) && Arc::ptr_eq(&other.id().source, &id.source);
+                is_shared || (other.subscription(), other.id().topic()) == stream
+            };
+            let is_named = !before.replace(record).is_some_and(is_of_stream);
             let [offset, producer_id, publish_time, sequence] = id.numbers();
             let numbers = [u64::from(is_named), offset, producer_id, publish_time, sequence].map(u64::to_be_bytes);
             digest.update(numbers.as_flattened());

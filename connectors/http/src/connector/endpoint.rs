@@ -73,18 +73,17 @@ impl Endpoint {
     /// The requests of a batch: one for each record, or one for all records of the same head that do not overtake others by it.
     pub(crate) fn requests<'t>(batch: &mut Batch<'t, Self>, base: &Url) -> ConnectorResult<Vec<Request<'t>>> {
         let endpoint = batch.own();
+        let is_for_one = matches!(endpoint.body, Body::Json | Body::Bytes);
         let templates = [&endpoint.method, endpoint.path.template()].into_iter().chain(endpoint.headers.templates());
         let is_constant = templates.into_iter().all(|template| template.constant().is_some());
-        let constant = batch.records().first().filter(|_| is_constant).map(|first| endpoint.head(base, first));
-        let constant = constant.transpose()?;
-        let head = |endpoint: &Self, record: &SinkRecord| match &constant {
-            Some(head) => Ok(head.clone()),
-            None => endpoint.head(base, record),
+        let Some(first) = batch.records().first().filter(|_| is_constant) else {
+            let head = |endpoint: &Self, record: &SinkRecord| endpoint.head(base, record);
+            return if is_for_one { batch.one_by_one(head) } else { batch.group_by(head) };
         };
-        match endpoint.body {
-            Body::Json | Body::Bytes => batch.one_by_one(head),
-            Body::JsonArray | Body::Ndjson => batch.group_by(head),
-        }
+        let head = endpoint.head(base, first)?;
+        let same = |_: &Self, _: &SinkRecord| Ok(());
+        let requests = if is_for_one { batch.one_by_one(same) } else { batch.runs_by(same) }?;
+        Ok(requests.into_iter().map(|Group { batch, .. }| Request { key: head.clone(), batch }).collect())
     }
 
     /// The parts of a request that contain values of the record.

@@ -69,7 +69,8 @@ impl Concurrently {
         P: AsRef<[SinkRecord]>,
         W: Future<Output = ConnectorResult<()>>,
     {
-        let (stopped, is_settled_early) = (AtomicBool::new(false), are_disjoint(&parts));
+        // A single part ends when the batch does.
+        let (stopped, is_settled_early) = (AtomicBool::new(false), parts.len() > 1 && are_disjoint(&parts));
         let shared = Shared { write: &write, settle: &settle, stopped, is_settled_early };
         let sequences = order::sequences(parts, self.order);
         let sequences = sequences.into_iter().map(|sequence| self.write_sequence(sequence, &shared));

@@ -25,6 +25,9 @@ impl<'r> OrderingKey<'r> {
 /// Groups the parts, with their numbers, into sequences that are written one after the other. Parts that share an ordering
 /// key are in the same sequence, also indirectly through a third part.
 pub(super) fn sequences<P: AsRef<[SinkRecord]>>(parts: Vec<P>, order: SubscriptionType) -> Vec<Vec<(usize, P)>> {
+    if parts.len() < 2 {
+        return parts.into_iter().map(|part| vec![(0, part)]).collect();
+    }
     // A union-find forest: each part points to an earlier one of its sequence, the first part to itself.
     let mut earlier: Vec<usize> = (0..parts.len()).collect();
     let mut keys = HashMap::new();

@@ -195,7 +195,8 @@ impl Model {
         let fate = |record: &SinkRecord| seen.fates.get(&record.offset()).copied().unwrap_or(Fate::Untried);
         let all: Vec<_> = self.parts.iter().flat_map(|(_, records)| records).collect();
         let of = |expected| all.iter().filter(move |record| fate(record) == expected).map(|record| record.offset());
-        assert!(of(Fate::Written).eq(seen.settled.iter().copied()), "settled: {:?}", seen.settled);
+        let settled_early = of(Fate::Written).filter(|_| self.parts.len() > 1);
+        assert!(settled_early.eq(seen.settled.iter().copied()), "settled: {:?}", seen.settled);
         let (mut retry, mut rejected) = (BTreeMap::new(), BTreeSet::new());
         match answer {
             Ok(()) => {}
