@@ -10,6 +10,7 @@
 mod process;
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -20,7 +21,9 @@ use std::{
 use arrow_ipc::writer::StreamWriter;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use danube_sink::{ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
+use danube_sink::{
+    ConnectorConfig, PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml,
+};
 use danube_sink_clickhouse::Clickhouse;
 use danube_sink_tests::compare;
 use process::{Engine, Process};
@@ -144,12 +147,12 @@ async fn measured<B>(
     server: &Process,
     table: &str,
     size: Size,
-    make: impl Fn(usize) -> B,
+    make: impl Fn(Range<usize>) -> Vec<B>,
     write: impl AsyncFn(&[B]),
 ) -> (f64, u64) {
     let (mut seconds, mut ticks) = (0.0, 0);
     for batch in 0..size.batches {
-        let batch: Vec<_> = (batch * size.batch..(batch + 1) * size.batch).map(&make).collect();
+        let batch = make(batch * size.batch..(batch + 1) * size.batch);
         let (started, used) = (Instant::now(), server.cpu_ticks());
         write(&batch).await;
         seconds += started.elapsed().as_secs_f64();
@@ -179,7 +182,8 @@ async fn bare(server: &Process, rows: Rows, size: Size) -> f64 {
         let answer = client.post(url.clone()).body(body).send().await.expect("an answer");
         assert!(answer.error_for_status().expect("rows").text().await.expect("a text").is_empty());
     };
-    measured(server, &table, size, |number| rows.payload(number), write).await.0
+    let make = |numbers: Range<usize>| numbers.map(|number| rows.payload(number)).collect();
+    measured(server, &table, size, make, write).await.0
 }
 
 /// The connector, with records as the runtime passes them.
@@ -195,11 +199,12 @@ async fn ours(server: &Process, rows: Rows, format: &str, size: Size) -> (f64, u
     let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
     let record = |number: usize| {
         let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
-        record.payload(rows.payload(number)).decoder(Arc::clone(&decoder)).build()
+        record.payload(rows.payload(number)).decoder(Arc::clone(&decoder))
     };
     let connector = Mutex::new(connector);
     let write = async |records: &[SinkRecord]| {
         connector.lock().await.process_batch(records.to_vec()).await.expect("rows");
     };
-    measured(server, &table, size, record, write).await
+    let make = |numbers: Range<usize>| RecordBuilder::build_together(numbers.map(record));
+    measured(server, &table, size, make, write).await
 }

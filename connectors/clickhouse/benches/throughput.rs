@@ -18,7 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use danube_sink::{ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
+use danube_sink::{
+    ConnectorConfig, PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml,
+};
 use danube_sink_clickhouse::Clickhouse;
 use danube_sink_tests::compare;
 use flate2::{Compression, write::GzEncoder};
@@ -173,9 +175,9 @@ async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, size: 
     let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
     let record = |number: usize| {
         let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
-        record.payload(payload(number, kind)).decoder(Arc::clone(&decoder)).build()
+        record.payload(payload(number, kind)).decoder(Arc::clone(&decoder))
     };
-    let make = |first: usize| -> Vec<_> { (first..first + size).map(record).collect() };
+    let make = |first: usize| RecordBuilder::build_together((first..first + size).map(record));
     let connector = Mutex::new(connector);
     let write = async |records: &[SinkRecord]| {
         connector.lock().await.process_batch(records.to_vec()).await.expect("rows");

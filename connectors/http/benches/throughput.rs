@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode};
-use danube_sink::{PayloadFormat, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
+use danube_sink::{PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
 use danube_sink_http::HttpSink;
 use danube_sink_tests::{compare, payload};
 use futures_util::{StreamExt, stream};
@@ -59,9 +59,10 @@ fn batches(case: Case) -> impl Iterator<Item = Vec<SinkRecord>> {
     let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
     let record = move |number: usize| {
         let record = SinkRecord::builder(TOPIC).offset(number as u64).payload(payload(number as u64));
-        record.decoder(Arc::clone(&decoder)).build()
+        record.decoder(Arc::clone(&decoder))
     };
-    (0..case.batches).map(move |batch| (0..case.batch).map(|row| record(batch * case.batch + row)).collect())
+    (0..case.batches)
+        .map(move |batch| RecordBuilder::build_together((0..case.batch).map(|row| record(batch * case.batch + row))))
 }
 
 fn speed(case: Case, time: Duration) -> f64 {

@@ -14,10 +14,10 @@
 #[path = "../../postgres/tests/support/server.rs"]
 mod server;
 
-use std::{error::Error, time::Instant};
+use std::{error::Error, sync::Arc, time::Instant};
 
 use bytes::{BufMut, BytesMut};
-use danube_sink::{SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink::{PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
 use danube_sink_pgvector::Pgvector;
 use danube_sink_tests::compare;
 use serde::Deserialize;
@@ -35,11 +35,14 @@ fn embedding(number: usize) -> Vec<f32> {
     (0..DIMENSIONS).map(|place| ((number * 31 + place * 17) as f32 * 0.618).sin()).collect()
 }
 
-fn record(number: usize) -> SinkRecord {
-    let payload = serde_json::json!({ "id": number.to_string(), "embedding": embedding(number) });
-    let record = SinkRecord::builder("/default/rows").payload(payload.to_string()).build();
-    assert!(record.payload().is_object());
-    record
+/// A batch as the runtime passes it: found to be JSON.
+fn batch(number: usize) -> Vec<SinkRecord> {
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
+    let record = |number: usize| {
+        let payload = serde_json::json!({ "id": number.to_string(), "embedding": embedding(number) });
+        SinkRecord::builder("/default/rows").payload(payload.to_string()).decoder(Arc::clone(&decoder))
+    };
+    RecordBuilder::build_together((number * BATCH..(number + 1) * BATCH).map(record))
 }
 
 /// A payload, as a bare client reads it.
@@ -73,8 +76,7 @@ async fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let (batch_count, pairs) = if is_quick { (1, 1) } else { (6, 5) };
     let server = PostgresServer::start(Program::Pgvector);
-    let numbers = |batch: usize| batch * BATCH..(batch + 1) * BATCH;
-    let records: Vec<Vec<_>> = (0..batch_count).map(|batch| numbers(batch).map(record).collect()).collect();
+    let records: Vec<Vec<_>> = (0..batch_count).map(batch).collect();
     for index in ["none", "hnsw"] {
         let fresh = async || {
             let client = server.client().await;

@@ -16,9 +16,9 @@
 #[path = "../tests/support/server.rs"]
 mod server;
 
-use std::{fmt::Write, time::Instant};
+use std::{fmt::Write, sync::Arc, time::Instant};
 
-use danube_sink::{SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink::{PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
 use danube_sink_postgres::Postgres;
 use futures_util::SinkExt;
 use server::{PostgresServer, Program};
@@ -27,14 +27,20 @@ use tokio_postgres::Client;
 const BATCH: usize = 1000;
 const TABLE: &str = "id bigint, name text, amount double precision, at timestamptz, note text";
 
-fn record(id: usize) -> SinkRecord {
+/// A batch as the runtime passes it: found to be JSON. The values are there for the bare client.
+fn batch(number: usize) -> Vec<SinkRecord> {
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
+    let record = |id| SinkRecord::builder("/default/rows").payload(payload(id)).decoder(Arc::clone(&decoder));
+    let records = RecordBuilder::build_together((number * BATCH..(number + 1) * BATCH).map(record));
+    assert!(records.iter().all(|record| record.payload().is_object()));
+    records
+}
+
+fn payload(id: usize) -> String {
     let (amount, second, milli, note) = (id as f64 / 7.0, id / 1000 % 60, id % 1000, "x".repeat(100));
-    let payload = format!(
+    format!(
         r#"{{"id":{id},"name":"name of {id}","amount":{amount},"at":"2018-02-07T01:26:{second:02}.{milli:03}Z","note":"{note}"}}"#
-    );
-    let record = SinkRecord::builder("/default/rows").payload(payload).build();
-    assert!(record.payload().is_object());
-    record
+    )
 }
 
 #[tokio::main]
@@ -43,7 +49,6 @@ async fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let (batch_count, pairs) = if is_quick { (2, 1) } else { (40, 9) };
     let server = PostgresServer::start(Program::Postgresql);
-    let batch = |batch: usize| (batch * BATCH..(batch + 1) * BATCH).map(record).collect::<Vec<_>>();
     let batches: Vec<_> = (0..batch_count).map(batch).collect();
     let columns = "columns = { id = '/id', name = '/name', amount = '/amount', at = '/at', note = '/note' }";
     let upsert = format!("mode = 'upsert'\nkey = ['id']\n{columns}");

@@ -19,7 +19,7 @@ use std::{
 };
 
 use danube_sink::{
-    ConnectorConfig, PayloadFormat, SinkConnector, SinkRecord,
+    ConnectorConfig, PayloadFormat, RecordBuilder, SinkConnector, SinkRecord,
     schema::Decoder,
     testing::{HttpReply, HttpServer, from_toml},
 };
@@ -120,9 +120,9 @@ async fn ours(url: &str, collection: &str, dimensions: usize) -> f64 {
     let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
     let record = |number: usize| {
         let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
-        record.payload(payload(number, dimensions)).decoder(Arc::clone(&decoder)).build()
+        record.payload(payload(number, dimensions)).decoder(Arc::clone(&decoder))
     };
-    let make = |first: usize| -> Vec<_> { (first..first + BATCH).map(record).collect() };
+    let make = |first: usize| RecordBuilder::build_together((first..first + BATCH).map(record));
     let connector = Mutex::new(connector);
     let write = async |records: &[SinkRecord]| {
         connector.lock().await.process_batch(records.to_vec()).await.expect("points");

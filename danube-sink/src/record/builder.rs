@@ -139,6 +139,37 @@ impl RecordBuilder {
         let chunk = Chunk::new(self.topic, self.subscription, self.partition, vec![self.entry]);
         SinkRecord::of(Arc::new(chunk), 0)
     }
+
+    /// Builds records that arrived together from one topic. They share memory, as those that the runtime passes do.
+    ///
+    /// ```
+    /// use danube_sink::{RecordBuilder, SinkRecord};
+    ///
+    /// let builders = (0..3).map(|offset| SinkRecord::builder("/default/t").offset(offset).payload("7"));
+    /// let records = RecordBuilder::build_together(builders);
+    /// assert!(records.iter().map(SinkRecord::offset).eq(0..3) && records[2].payload() == 7);
+    /// ```
+    pub fn build_together(builders: impl IntoIterator<Item = Self>) -> Vec<SinkRecord> {
+        let mut builders = builders.into_iter().peekable();
+        let Some(Self { topic, subscription, partition, entry }) = builders.peek() else { return Vec::new() };
+        let (topic, subscription, partition) = (Arc::clone(topic), Arc::clone(subscription), *partition);
+        let source = Arc::clone(entry.source());
+        let parts = builders.map(|Self { mut entry, .. }| {
+            if *entry.id.source == *source {
+                entry.id.source = Arc::clone(&source);
+            }
+            let decoded = entry.decoded.take();
+            (entry, decoded)
+        });
+        let (entries, decoded): (Vec<_>, Vec<_>) = parts.unzip();
+        let chunk = Arc::new(Chunk::new(topic, subscription, partition, entries));
+        for (index, decoded) in (0..).zip(decoded) {
+            if let Some(Decoded { decoder: Some(decoder), content }) = decoded.map(|decoded| *decoded) {
+                chunk.decode(index, &decoder, Opened { content, value: None });
+            }
+        }
+        (0..).zip(chunk.entries()).map(|(index, _)| SinkRecord::of(Arc::clone(&chunk), index)).collect()
+    }
 }
 
 impl fmt::Debug for RecordBuilder {
