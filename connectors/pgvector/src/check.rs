@@ -23,10 +23,13 @@ impl Rules {
         Self { dimensions: vectors.dimensions, kind: vectors.vector_type(), is_optional }
     }
 
-    /// Why the value of a column is invalid, to follow the name of its field.
-    pub(crate) fn violation(self, column: &str, json: Option<&str>) -> Option<String> {
+    /// Why the value of a column is invalid, to follow the name of its field. `numbers` are those of the value, if they are read
+    /// already.
+    pub(crate) fn violation(self, column: &str, json: Option<&str>, numbers: Option<&[f32]>) -> Option<String> {
         match (column, json) {
             ("embedding", None) if self.is_optional => None,
+            // A string with an array in it has numbers, too.
+            ("embedding", Some(json)) if json.starts_with('[') && numbers.is_some_and(|read| self.allows(read)) => None,
             ("embedding", json) => self.of_embedding(json.unwrap_or("null")),
             ("id", Some(json)) => {
                 let is_id = json == "null" || json.starts_with(|first| matches!(first, '"' | '-' | '0'..='9'));
@@ -36,12 +39,13 @@ impl Rules {
         }
     }
 
-    fn stores(self, numbers: &[f32]) -> bool {
-        self.kind == VectorType::Vector || numbers.iter().all(|number| f64::from(number.abs()) < BEYOND_HALF)
+    fn allows(self, numbers: &[f32]) -> bool {
+        let is_stored = |number: &f32| self.kind == VectorType::Vector || f64::from(number.abs()) < BEYOND_HALF;
+        numbers.len() == self.dimensions && numbers.iter().all(is_stored)
     }
 
     fn of_embedding(self, json: &str) -> Option<String> {
-        if numbers(json).is_some_and(|numbers| numbers.len() == self.dimensions && self.stores(&numbers)) {
+        if numbers(json).is_some_and(|numbers| self.allows(&numbers)) {
             return None;
         }
         let Ok(numbers) = serde_json::from_str::<Vec<f64>>(json) else {

@@ -28,7 +28,7 @@ impl Vectors {
             replace: true,
             tombstones: self.tombstones == Tombstones::Delete && !self.has_id_of_record(),
             changes: self.operation.clone().map(Changes::by),
-            check: Some(Box::new(move |column, json| rules.violation(column, json))),
+            check: Some(Box::new(move |column, json, numbers| rules.violation(column, json, numbers))),
             max_open_tables: self.max_open_tables,
             ..Plan::new(self.table.clone(), columns)
         }

@@ -11,13 +11,17 @@ use tokio_postgres::types::{Kind, Type};
 use super::{
     column::{Column, Datum},
     name::TableName,
+    rows::Row,
     text::is_built_in,
 };
 
 /// Fewer rows are faster in an `INSERT`, whose errors also name the constraint.
 pub(crate) const FEWEST_ROWS: usize = 32;
 
-/// The server reads a chunk while the next one is made.
+/// How many rows are converted at a time, while the server reads those before.
+pub(crate) const PART: usize = 96;
+
+/// The least bytes of a chunk that others follow: a message has a limit.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Whether `COPY` and `INSERT` read the texts of a type alike. Not money, whose text has a locale; nor names of catalog objects, which
@@ -37,27 +41,36 @@ pub(crate) fn statement(table: &TableName, columns: &[&Column]) -> String {
     format!("COPY {table} ({}) FROM STDIN", names.join(", "))
 }
 
+/// The lines of complete rows, in parts.
+pub(crate) fn parts(rows: &[Row<'_>]) -> impl Iterator<Item = Option<Vec<Bytes>>> {
+    rows.chunks(PART).map(|rows| Some(lines(rows)))
+}
+
+/// The lines of complete rows, in chunks.
+pub(crate) fn lines(rows: &[Row<'_>]) -> Vec<Bytes> {
+    chunks(rows.iter().map(|row| row.data.iter().map(Option::as_ref)))
+}
+
 /// The lines of rows, in chunks.
-pub(crate) fn chunks<'r, R>(mut rows: impl Iterator<Item = R>) -> impl Iterator<Item = Bytes>
+pub(crate) fn chunks<'r, R>(rows: impl Iterator<Item = R>) -> Vec<Bytes>
 where
     R: Iterator<Item = Option<&'r Datum<'r>>>,
 {
-    let mut buffer = String::new();
-    std::iter::from_fn(move || {
-        while buffer.len() < CHUNK_BYTES
-            && let Some(row) = rows.next()
-        {
-            for (number, datum) in row.enumerate() {
-                if number > 0 {
-                    buffer.push('\t');
-                }
-                write(&mut buffer, datum.unwrap_or(&Datum::Null));
+    let (mut chunks, mut buffer) = (Vec::new(), String::new());
+    for row in rows {
+        for (number, datum) in row.enumerate() {
+            if number > 0 {
+                buffer.push('\t');
             }
-            buffer.push('\n');
+            write(&mut buffer, datum.unwrap_or(&Datum::Null));
         }
-        let chunk = std::mem::replace(&mut buffer, String::with_capacity(CHUNK_BYTES + 1024));
-        (!chunk.is_empty()).then(|| Bytes::from(chunk))
-    })
+        buffer.push('\n');
+        if buffer.len() >= CHUNK_BYTES {
+            chunks.push(std::mem::take(&mut buffer).into());
+        }
+    }
+    chunks.extend((!buffer.is_empty()).then(|| buffer.into()));
+    chunks
 }
 
 /// Appends a value, without the delimiters of the format in it.
@@ -105,14 +118,14 @@ mod tests {
             Datum::Integer(-7),
             Datum::Text("".into()),
         ];
-        let chunks: Vec<_> = chunks([row.iter().map(Some)].into_iter()).collect();
+        let chunks = chunks([row.iter().map(Some)].into_iter());
         assert_eq!(chunks.concat(), b"a\\\\b\\tc\\nd\\r\\\\N\t\\N\t1e300\t-inf\t\\\\x00ff\t-7\t\n");
     }
 
     #[test]
     fn a_chunk_holds_whole_rows() {
         let datum = Datum::Text("x".repeat(1000).into());
-        let rows: Vec<_> = chunks((0..200).map(|_| [Some(&datum)].into_iter())).collect();
+        let rows = chunks((0..200).map(|_| [Some(&datum)].into_iter()));
         assert_eq!(rows.iter().map(|chunk| chunk.len()).sum::<usize>(), 200 * 1001);
         assert!(rows.len() > 2 && rows.iter().all(|chunk| chunk.len() % 1001 == 0));
     }

@@ -1,6 +1,6 @@
 //! The current columns of a table on the server, and the statements that write to it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::atomic::AtomicBool};
 
 use danube_sink::{ConnectorError, ConnectorResult, Field, Pointer, SinkRecord};
 use tokio::time::Instant;
@@ -33,6 +33,8 @@ pub(crate) struct Layout {
     pub(crate) fields: Option<FieldColumns>,
     /// When it was read.
     pub(crate) read: Instant,
+    /// Whether rows may be written while later ones are converted: so far, every row had all columns.
+    pub(crate) streams: AtomicBool,
     replaces: bool,
     copies: bool,
     insert: String,
@@ -85,8 +87,8 @@ impl Layout {
             && catalog::takes_copy(transaction, &table, &names).await?;
         let fields = plan.fields.map(|on_new| FieldColumns::new(on_new, &columns, &plan.columns, found.names));
         let (insert, delete) = (String::new(), String::new());
-        let (replaces, read) = (plan.replace, Instant::now());
-        let mut layout = Self { name, columns, fields, read, replaces, copies, insert, delete };
+        let (replaces, read, streams) = (plan.replace, Instant::now(), AtomicBool::new(plan.can_stream()));
+        let mut layout = Self { name, columns, fields, read, streams, replaces, copies, insert, delete };
         layout.insert = statements::insert(&layout.name, &layout.all().1, plan.replace);
         layout.delete = statements::delete(&layout.name, &layout.keys().1);
         Ok(layout)
@@ -106,9 +108,12 @@ impl Layout {
         let datum = |(column, json): (&Column, Option<Cow<'r, str>>)| {
             let json =
                 if column.is_uuid_of_record() { Some(format!("\"{}\"", record.id().uuid()).into()) } else { json };
-            let check = check.filter(|_| !deletes).and_then(|check| check(&column.name, json.as_deref()));
-            let reason = match json.filter(|_| column.is_key || !deletes).map(|json| column.datum(json)) {
-                _ if check.is_some() => check.unwrap_or_default().into(),
+            let checked = check.filter(|_| !deletes).map(|check| (check, json.clone()));
+            let datum = json.filter(|_| column.is_key || !deletes).map(|json| column.datum(json));
+            let numbers = if let Some(Ok(Datum::Vector(numbers))) = &datum { Some(&**numbers) } else { None };
+            let violation = checked.and_then(|(check, json)| check(&column.name, json.as_deref(), numbers));
+            let reason = match datum {
+                _ if violation.is_some() => violation.unwrap_or_default().into(),
                 None if column.is_key => "is missing".into(),
                 Some(Ok(Datum::Null)) if column.is_key => "is null".into(),
                 Some(Err(reason)) => reason,
@@ -142,6 +147,11 @@ impl Layout {
             Write { text: text.into(), values, columns: columns.clone() }
         };
         texts.into_iter().map(write).collect()
+    }
+
+    /// The statement that copies so many rows of all columns, where `COPY` is possible and pays.
+    pub(crate) fn copy(&self, rows: usize) -> Option<String> {
+        self.copy_of(&self.all().0, rows)
     }
 
     /// The statement that copies so many rows of these columns, where `COPY` is possible and pays.

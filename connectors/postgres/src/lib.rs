@@ -78,6 +78,7 @@ mod server;
 mod session;
 mod sqlstate;
 mod statements;
+mod streamed;
 mod table;
 mod text;
 mod time;

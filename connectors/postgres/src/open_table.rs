@@ -15,17 +15,18 @@ use super::{
     layout::{Layout, Write},
     plan::Plan,
     positions::Positions,
-    records::{Converted, Records},
+    records::Records,
     redelivered::{unless_equal, violated},
     rows::{Row, by_columns},
     schema::definition,
     session::{Session, Statement},
+    streamed,
     transaction::Transaction,
     unreadable::{is_about_values, refused, unreadable},
 };
 
 /// How long a field is left out because the table had no column for it when its columns were read.
-const LEAVES_OUT_FOR: Duration = Duration::from_secs(5);
+pub(crate) const LEAVES_OUT_FOR: Duration = Duration::from_secs(5);
 
 /// A table that exists, as far as is known.
 #[derive(Debug)]
@@ -78,17 +79,29 @@ impl OpenTable {
             if let Some(now) = self.extended(&layout, records, deadline).await? {
                 layout = now;
             }
-            let Converted { mut rows, invalid, new_fields, leaves_out } = rules.convert(plan, &layout, records)?;
-            // Only the current layout of the table rejects a record, or leaves out a field for long.
-            let is_in_doubt = !invalid.is_empty() || !new_fields.is_empty();
-            if (is_in_doubt || leaves_out && layout.read.elapsed() > LEAVES_OUT_FOR)
-                && let Some(now) = self.changed(&layout, &what, deadline).await?
-            {
-                layout = now;
-                continue;
-            }
-            wait_for_columns(&new_fields, records)?;
-            let failure = match self.write_rows(&layout, records, &mut rows, &what, deadline).await {
+            let (mut invalid, mut new_fields) = (Vec::new(), Vec::new());
+            let written = match streamed::write(&self.shared, &layout, records, deadline).await {
+                Ok(true) => return Ok(()),
+                Err(failure) if !failure.answer().is_some_and(is_about_values) => {
+                    self.shared.classified(Err(failure), &what, Shown::Names)
+                }
+                // With all rows at hand it is found what each record is.
+                _ => {
+                    let mut converted = rules.convert(plan, &layout, records)?;
+                    // Only the current layout of the table rejects a record, or leaves out a field for long.
+                    let is_in_doubt = !converted.invalid.is_empty() || !converted.new_fields.is_empty();
+                    if (is_in_doubt || converted.leaves_out && layout.read.elapsed() > LEAVES_OUT_FOR)
+                        && let Some(now) = self.changed(&layout, &what, deadline).await?
+                    {
+                        layout = now;
+                        continue;
+                    }
+                    (invalid, new_fields) = (converted.invalid, converted.new_fields);
+                    wait_for_columns(&new_fields, records)?;
+                    self.write_rows(&layout, records, &mut converted.rows, &what, deadline).await
+                }
+            };
+            let failure = match written {
                 Ok(()) => PartialFailure::default(),
                 Err(
                     error @ (ConnectorError::Retryable { .. }
@@ -263,18 +276,16 @@ impl OpenTable {
             None => layout.copy_of(indices, count),
         };
         if rows.iter().all(Row::is_complete) {
-            let all: Vec<_> = (0..layout.columns.len()).collect();
-            let Some(copy) = copy_of(&all, rows.len()) else {
+            let Some(copy) = layout.copy(rows.len()).filter(|_| violated.is_none()) else {
                 return execute(transaction, skipping(layout.insert(rows), violated, layout)).await;
             };
-            let data = rows.iter().map(|row| row.data.iter().map(Option::as_ref));
-            return transaction.copy(&copy, copy::chunks(data)).await;
+            return transaction.copy(&copy, copy::parts(rows)).await.map(drop);
         }
         let ranks = layout.ranks(transaction, rows).await?;
         for (indices, rows) in by_columns(rows, &ranks, self.shared.plan.replace) {
             if let Some(copy) = copy_of(&indices, rows.len()) {
                 let data = rows.iter().map(|row| indices.iter().map(|index| row[*index]));
-                transaction.copy(&copy, copy::chunks(data)).await?;
+                transaction.copy(&copy, [Some(copy::chunks(data))].into_iter()).await?;
                 continue;
             }
             for write in layout.insert_of(&indices, &rows) {
@@ -308,7 +319,7 @@ impl OpenTable {
     }
 }
 
-async fn execute(transaction: &Transaction<'_>, write: Write<'_>) -> Result<(), Failure> {
+pub(crate) async fn execute(transaction: &Transaction<'_>, write: Write<'_>) -> Result<(), Failure> {
     transaction.execute(Statement { text: &write.text, parameters: &write.parameters() }).await
 }
 

@@ -13,9 +13,10 @@ use super::{
 /// without `fields` all; none unless `create_from_schema` is set. Or why the schema gives no such table.
 pub type Create = Box<dyn Fn(&str, &[SchemaColumn]) -> Result<String, String> + Send + Sync>;
 
-/// Validation of a value: takes the name of the column and the value as JSON text, if the record has one, and returns why it is
-/// invalid, without the value, to follow the name of the field: `is not an array`.
-pub type Check = Box<dyn Fn(&str, Option<&str>) -> Option<String> + Send + Sync>;
+/// Validation of a value: takes the name of the column and the value as JSON text, if the record has one, and its numbers, if it is a
+/// vector that a column of the type `vector` can hold. Returns why it is invalid, without the value, to follow the name of the
+/// field: `is not an array`.
+pub type Check = Box<dyn Fn(&str, Option<&str>, Option<&[f32]>) -> Option<String> + Send + Sync>;
 
 /// How records are written to a table.
 pub struct Plan {
@@ -45,7 +46,7 @@ pub struct Plan {
     pub tombstones: bool,
     /// How records describe changes (change data capture), which needs the `DELETE` privilege; without it, each record is a row.
     pub changes: Option<Changes>,
-    /// Validates the values of rows that are written, before the type of the column does.
+    /// Validates the values of rows that are written; its reason has precedence over that of the column's type.
     pub check: Option<Check>,
     /// Table for [`Deduplication`](danube_sink::Deduplication), which is created if it is missing: then each record is written
     /// once. For a plan that does not `replace`.
@@ -109,6 +110,11 @@ impl Plan {
     /// Whether records may delete rows.
     pub(crate) fn deletes(&self) -> bool {
         self.tombstones || self.changes.is_some()
+    }
+
+    /// Whether rows can be written before the last one is known.
+    pub(crate) fn can_stream(&self) -> bool {
+        self.positions.is_none() && self.changes.is_none()
     }
 
     /// Whether every record is a new row.

@@ -45,36 +45,57 @@ impl<'s> Transaction<'s> {
         self.after_settings(self.connection.client.query_typed(text, parameters)).await
     }
 
-    /// Runs `COPY … FROM STDIN` with this data.
-    pub(crate) async fn copy(&self, text: &str, data: impl Iterator<Item = Bytes> + Send) -> Result<(), Failure> {
+    /// Runs `COPY … FROM STDIN` with the chunks of each part, which are made while the server reads earlier ones. `false` if a part is
+    /// `None`: the copy is aborted, and the transaction can only be rolled back.
+    pub(crate) async fn copy(
+        &self,
+        text: &str,
+        mut parts: impl Iterator<Item = Option<Vec<Bytes>>> + Send,
+    ) -> Result<bool, Failure> {
         let client = &self.connection.client;
         let copied = async {
-            let statement = client.prepare(text).await?;
-            let mut sink = pin!(client.copy_in(&statement).await?);
-            // The name is free again before the transaction ends: behind a pooler, the next one has another session.
-            drop(statement);
-            for chunk in data {
-                sink.send(chunk).await?;
+            let open = async {
+                let statement = client.prepare(text).await?;
+                // The name is free again before the transaction ends: behind a pooler, the next one has another session.
+                client.copy_in(&statement).await
+            };
+            let (sink, first) = join(open, async { parts.next() }).await;
+            let mut sink = pin!(sink?);
+            for part in first.into_iter().chain(parts) {
+                let Some(chunks) = part else { return Ok(false) };
+                for chunk in chunks {
+                    // Without a flush, the next chunk is made while this one is sent.
+                    sink.feed(chunk).await?;
+                }
             }
-            sink.finish().await
+            sink.finish().await.map(|_| true)
         };
-        self.after_settings(copied).await.map(drop)
+        self.after_settings(copied).await
     }
 
     /// Commits what succeeded, and rolls back what failed.
     ///
     /// The commit is sent only when every statement is answered, so that a write that was given up is never committed later.
-    pub(crate) async fn end<T>(mut self, result: Result<T, Failure>) -> Result<T, Failure> {
-        let command = match &result {
-            Ok(_) => "COMMIT",
-            Err(failure) if failure.leaves_session_intact() => "ROLLBACK",
+    pub(crate) async fn end<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
+        let ended = match &result {
+            Ok(_) => self.end_by("COMMIT").await,
+            Err(failure) if failure.leaves_session_intact() => self.roll_back().await,
             Err(_) => return result,
         };
+        result.and_then(|value| ended.map(|()| value))
+    }
+
+    /// Rolls back.
+    pub(crate) async fn roll_back(self) -> Result<(), Failure> {
+        self.end_by("ROLLBACK").await
+    }
+
+    async fn end_by(mut self, command: &str) -> Result<(), Failure> {
         let ended = self.limited(self.connection.client.batch_execute(command)).await;
         if ended.is_ok() {
             *self.slot = Some(self.connection);
         }
-        result.and_then(|value| ended.map(|()| value))
+        ended
     }
 
     /// Sends the settings and the statement at once: if the first fails, the second fails as well.

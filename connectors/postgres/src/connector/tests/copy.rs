@@ -4,8 +4,8 @@ use danube_sink::ConnectorError;
 
 use super::{Bench, SinkConnector, records, rejected, report};
 
-/// Enough rows for COPY.
-const MANY: usize = 100;
+/// Enough rows for COPY, in several parts.
+const MANY: usize = 400;
 
 /// Notes whether a statement is COPY: a statement's trigger sees the text of its query.
 const WATCHED: &str = "CREATE TABLE how (query text);
@@ -70,7 +70,7 @@ async fn rows_without_a_value_get_the_default() {
     write(&mut bench, &(0..MANY).map(payload).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(how(&bench).await, ["COPY \"", "COPY \""]);
     let found = bench.rows("SELECT name, count(*) FROM rows GROUP BY name ORDER BY name").await;
-    assert_eq!(found, [r#"{"name":"none","count":50}"#, r#"{"name":null,"count":50}"#]);
+    assert_eq!(found, [r#"{"name":"none","count":200}"#, r#"{"name":null,"count":200}"#]);
 }
 
 #[tokio::test]
@@ -124,10 +124,8 @@ async fn tables_that_copy_cannot_write_as_insert_does_are_left_to_insert() {
         let tables = format!("CREATE TABLE rows (id int); {target}; {WATCHED}");
         let mut bench = Bench::new(&tables, mapping).await;
         write(&mut bench, &many).await.unwrap();
-        assert_eq!(
-            (how(&bench).await, bench.rows("SELECT FROM rows").await.len()),
-            (vec!["INSERT".to_owned()], MANY),
-            "{what}"
-        );
+        let how = how(&bench).await;
+        assert!(!how.is_empty() && how.iter().all(|statement| statement == "INSERT"), "{what}: {how:?}");
+        assert_eq!(bench.rows("SELECT FROM rows").await.len(), MANY, "{what}");
     }
 }

@@ -2,7 +2,7 @@
 
 use danube_sink::SinkRecord;
 
-use super::{Bench, ConnectorError, SinkConnector, TOPIC, report};
+use super::{Bench, ConnectorError, SinkConnector, TOPIC, records, rejected, report};
 
 const COLUMNS: &str = "columns = { id = '/id', name = '/name' }\ntable = 'people'\n";
 const KEYED: &str = "key = ['id']\ncolumns = { id = '/id', name = '/name' }\ntable = 'people'\n";
@@ -40,6 +40,26 @@ async fn upsert_takes_the_last_record_of_a_key() {
     assert_eq!(bench.rows(ALL).await, expected);
     let text = report!(bench.write(&[r#"{"id":4}"#, r#"{"name":"unnamed"}"#]).await, Partial);
     assert!(text.contains("rows@1") && text.contains("id"), "{text}");
+}
+
+/// It is written while it is converted.
+#[tokio::test]
+async fn a_large_upsert_means_the_same_as_small_ones() {
+    let mut bench = Bench::new(TABLE, &format!("mode = 'upsert'\n{KEYED}")).await;
+    let payload = |number: usize| format!(r#"{{"id":{},"name":"{number}"}}"#, number % 150);
+    let mut payloads: Vec<_> = (0..200).map(payload).collect();
+    let batch = |payloads: &[String]| records(&payloads.iter().map(String::as_str).collect::<Vec<_>>());
+    bench.sink.process_batch(batch(&payloads)).await.unwrap();
+    let found = "SELECT count(*), min(name) FILTER (WHERE id = 0) AS twice, min(name) FILTER (WHERE id = 60) AS once FROM people";
+    assert_eq!(bench.rows(found).await, [r#"{"count":150,"twice":"150","once":"60"}"#]);
+    payloads[150] = r#"{"id":0,"name":"new"}"#.to_owned();
+    payloads[180] = r#"{"id":60}"#.to_owned();
+    payloads[190] = r#"{"id":"s3cret","name":"new"}"#.to_owned();
+    for _ in 0..2 {
+        let rejected = rejected(bench.sink.process_batch(batch(&payloads)).await);
+        assert_eq!(rejected.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [190]);
+        assert_eq!(bench.rows(found).await, [r#"{"count":150,"twice":"new","once":"60"}"#]);
+    }
 }
 
 #[tokio::test]
