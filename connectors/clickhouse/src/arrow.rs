@@ -94,7 +94,9 @@ impl<'c> Converter<'c> {
 }
 
 fn written(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
-    let mut writer = StreamWriter::try_new(Vec::new(), schema)?;
+    // Enough for all rows, so that they are copied once.
+    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    let mut writer = StreamWriter::try_new(Vec::with_capacity(bytes), schema)?;
     batches.iter().try_for_each(|batch| writer.write(batch))?;
     writer.into_inner()
 }

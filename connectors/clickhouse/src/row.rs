@@ -87,8 +87,9 @@ impl<'t> Rows<'t> {
         let parts = in_parts(records, |part| {
             let mut lines = Vec::with_capacity(part.iter().map(|record| record.bytes().len() + 1).sum());
             let (mut valid, mut violations) = (Vec::with_capacity(part.len()), Vec::new());
+            let mut seen = Vec::new();
             for record in part {
-                match self.write(record, &mut lines) {
+                match self.write(record, &mut lines, &mut seen) {
                     Ok(()) => {
                         lines.push(b'\n');
                         valid.push(record.clone());
@@ -144,10 +145,11 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
-    fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> Result<(), RowViolation> {
+    /// Appends a row. `seen` is memory for the columns that it has values for.
+    fn write(&self, record: &SinkRecord, row: &mut Vec<u8>, seen: &mut Vec<bool>) -> Result<(), RowViolation> {
         let begin = row.len();
         row.push(b'{');
-        let written = self.write_fields(record, row);
+        let written = self.write_fields(record, row, seen);
         match written {
             Ok(()) => row.push(b'}'),
             Err(_) => row.truncate(begin),
@@ -155,10 +157,10 @@ impl<'t> Rows<'t> {
         written
     }
 
-    fn write_fields(&self, record: &SinkRecord, row: &mut Vec<u8>) -> Result<(), RowViolation> {
+    fn write_fields(&self, record: &SinkRecord, row: &mut Vec<u8>, seen: &mut Vec<bool>) -> Result<(), RowViolation> {
         let begin = row.len();
         if self.whole {
-            self.write_payload(&record.as_json().map_err(reason)?, row)?;
+            self.write_payload(&record.as_json().map_err(reason)?, row, seen)?;
         }
         let values = self.fields.json_of(record).map_err(reason)?;
         for (named, value) in self.named.iter().zip(values) {
@@ -178,9 +180,10 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
-    fn write_payload(&self, json: &str, row: &mut Vec<u8>) -> Result<(), RowViolation> {
+    fn write_payload(&self, json: &str, row: &mut Vec<u8>, seen: &mut Vec<bool>) -> Result<(), RowViolation> {
         let members = members(json).ok_or("the payload is not a JSON object")?;
-        let (mut seen, mut next, begin, mut count) = (self.taken.clone(), 0, row.len(), 0);
+        let (mut next, begin, mut count) = (0, row.len(), 0);
+        seen.clone_from(&self.taken);
         for (name, value) in members {
             count += 1;
             // Most payloads have their fields in the order of the columns.

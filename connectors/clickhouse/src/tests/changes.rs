@@ -51,6 +51,27 @@ async fn a_column_that_becomes_narrower_changes_no_value() {
     }
 }
 
+/// Its rows are made by the columns that the table had before.
+#[tokio::test]
+async fn a_column_that_becomes_narrower_changes_no_value_of_a_large_batch() {
+    for (engine, gzip_level) in [(Engine::Old, 0), (Engine::Old, 1), (Engine::Current, 0), (Engine::Current, 1)] {
+        let server = Process::start_of(engine);
+        server.ask("CREATE TABLE t (k UInt16, n UInt64) ENGINE = MergeTree ORDER BY k");
+        let mut connector = started(&server, "").await;
+        connector.gzip_level = gzip_level;
+        initialize(&mut connector).await.expect("a server");
+        let rows = || records((0..1_000).map(|number| format!(r#"{{"k":{number},"n":300}}"#)));
+        connector.process_batch(rows()).await.expect("rows");
+        server.ask("TRUNCATE TABLE t");
+        server.ask("ALTER TABLE t MODIFY COLUMN n UInt8");
+        assert!(rejected(connector.process_batch(rows()).await).contains("1000 rejected"));
+        assert_eq!(server.ask("SELECT count() FROM t"), "0");
+        server.ask("ALTER TABLE t MODIFY COLUMN n UInt16");
+        connector.process_batch(rows()).await.expect("rows");
+        assert_eq!(server.ask("SELECT count(), sum(n) FROM t FORMAT TSV"), "1000\t300000");
+    }
+}
+
 #[tokio::test]
 async fn a_recreated_table_is_used() {
     for engine in Engine::ALL {
