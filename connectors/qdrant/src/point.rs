@@ -89,7 +89,8 @@ impl<'c> Points<'c> {
         }
         let id = id.ok_or_else(|| invalid(format!("{id_field} is neither an integer nor a string, so it is no id")))?;
         let payload = values.next().flatten();
-        let mut point = format!("{{\"id\":{id},\"vector\":");
+        let mut point = String::with_capacity(record.bytes().len() + 64);
+        let _ = write!(point, "{{\"id\":{id},\"vector\":");
         let vectors: Vec<_> = values.by_ref().take(self.vectors.len()).collect();
         if let Err(reason) = self.write_vectors(&vectors, &mut point) {
             return Ok(Err(reason));

@@ -142,6 +142,9 @@ fn is_sparse(json: &str) -> Result<(), String> {
 /// The number of elements, if valid JSON is an array of numbers within the range of `f32`.
 fn dimensions(json: &str) -> Option<usize> {
     let inner = json.trim_ascii().strip_prefix('[')?.strip_suffix(']')?;
+    if let Some(commas) = commas_of_short(inner.as_bytes()) {
+        return Some(commas + 1);
+    }
     let (mut commas, mut length, mut longest, mut before, mut has_large) = (0, 0, 0, b',', false);
     for byte in inner.bytes() {
         has_large |= matches!(before, b'e' | b'E') && byte != b'-';
@@ -164,6 +167,27 @@ fn dimensions(json: &str) -> Option<usize> {
         _ if may_be_beyond && !inner.split(',').all(in_range) => None,
         _ => Some(commas + 1),
     }
+}
+
+/// The number of commas between numbers that are all short and without an exponent, as most are; `None` if that is not certain.
+fn commas_of_short(numbers: &[u8]) -> Option<usize> {
+    /// No number is longer than two of these if each has a comma.
+    const CHUNK: usize = 16;
+    let is_of_numbers = |byte: &u8| matches!(byte, b' ' | b','..=b'.' | b'0'..=b'9');
+    let (chunks, rest) = numbers.as_chunks::<CHUNK>();
+    let mut commas = 0;
+    for chunk in chunks {
+        // No early exit, so that the compiler vectorizes the loop.
+        let (of_chunk, is_plain) = chunk.iter().fold((0_u8, true), |(commas, is_plain), byte| {
+            (commas + u8::from(*byte == b','), is_plain & is_of_numbers(byte))
+        });
+        if of_chunk == 0 || !is_plain {
+            return None;
+        }
+        commas += usize::from(of_chunk);
+    }
+    let is_plain = !chunks.is_empty() && rest.iter().all(is_of_numbers);
+    is_plain.then(|| commas + rest.iter().filter(|byte| **byte == b',').count())
 }
 
 /// The members of an object, given as valid JSON: names, and values as JSON.
@@ -214,6 +238,9 @@ mod tests {
     #[test]
     fn dimensions_are_counted_without_a_number_beyond_32_bits() {
         let beyond = format!("[1, 4{}]", "0".repeat(38));
+        let many = format!("[{}1]", "-0.1234567, ".repeat(99));
+        let [large, text, nested] = ["1e39", "\"2\"", "[2]"].map(|item| many.replacen("-0.1234567", item, 98));
+        let (long, small) = (many.replacen("0.", &format!("{}.", "9".repeat(39)), 1), many.replacen("0.", "1e-7", 1));
         for (json, expected) in [
             ("[]", Some(0)),
             (" [ ] ", Some(0)),
@@ -222,6 +249,12 @@ mod tests {
             ("[3.4e38, 1]", Some(2)),
             ("[3.5e38, 1]", None),
             (beyond.as_str(), None),
+            (many.as_str(), Some(100)),
+            (small.as_str(), Some(100)),
+            (large.as_str(), None),
+            (text.as_str(), None),
+            (nested.as_str(), None),
+            (long.as_str(), None),
             ("[0.000000000000000000000000000000000000000000000001, 1]", Some(2)),
             ("[1, \"2\"]", None),
             ("[1, null]", None),
