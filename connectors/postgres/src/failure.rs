@@ -126,7 +126,9 @@ fn chain(error: &tokio_postgres::Error) -> String {
         below = error.source();
     }
     if text.ends_with(NO_TLS) {
-        text.push_str("; on a trusted network, set `tls = false` in the table `server`, or `sslmode=disable` in its URL");
+        text.push_str(
+            "; on a trusted network, set `tls = false` in the table `server`, or `sslmode=disable` in its URL",
+        );
     }
     text
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The slots are written in turn, each from its beginning. So the file needs no more room once it exists, also on a full disk, and the
-//! newest mark is never overwritten: it is the one with the most settled positions.
+//! newest mark is never overwritten: it is the one with the highest number.
 
 use std::{
     fs::{self, File},
@@ -37,6 +37,8 @@ pub(super) struct Marks {
     path: PathBuf,
     storage: Storage,
     slots: Option<Slots>,
+    /// The number of the last mark, once the file is open.
+    sequence: u64,
     unmarked: u64,
     /// Positions that were settled since the last attempt to mark.
     unattempted: u64,
@@ -63,6 +65,7 @@ impl Marks {
             path,
             storage,
             slots: None,
+            sequence: 0,
             unmarked: 0,
             unattempted: 0,
             unsynced: 0,
@@ -78,8 +81,9 @@ impl Marks {
 
     /// Makes the file before there is anything to mark, while the disk has room for it.
     pub(super) fn prepare(&mut self) -> io::Result<()> {
+        self.open()?;
         if self.slots.is_none() {
-            self.slots = Some(self.open(&[])?);
+            self.slots = Some(self.create(&[])?);
         }
         Ok(())
     }
@@ -129,12 +133,14 @@ impl Marks {
     }
 
     fn write(&mut self, settled: &Settled) -> io::Result<()> {
+        self.open()?;
+        self.sequence += 1;
         let mut mark = Vec::new();
-        settled.encode(&mut mark);
+        settled.encode(self.sequence, &mut mark);
         let is_due = self.unsynced + self.unmarked >= MOST_UNMARKED;
         let mut slots = match self.slots.take().filter(|slots| mark.len() <= slots.bytes) {
             Some(slots) => slots,
-            None => self.open(&mark)?,
+            None => self.create(&mark)?,
         };
         let written = self.write_to(&mut slots, &mark, is_due);
         self.slots = Some(slots);
@@ -158,13 +164,21 @@ impl Marks {
         Ok(())
     }
 
-    /// Opens the file if its slots are large enough for this mark, and replaces it by one with the mark otherwise.
-    fn open(&self, mark: &[u8]) -> io::Result<Slots> {
-        let Contents { bytes, newest, .. } = Contents::read(&self.path)?;
-        if bytes > mark.len() {
-            let file = File::options().write(true).open(&self.path)?;
-            return Ok(Slots { file, bytes, newest, used: bytes });
+    /// Opens the file, if there is one with slots.
+    fn open(&mut self) -> io::Result<()> {
+        if self.slots.is_none() {
+            let Contents { sequence, bytes, newest, .. } = Contents::read(&self.path)?;
+            self.sequence = self.sequence.max(sequence);
+            if bytes > 0 {
+                let file = File::options().write(true).open(&self.path)?;
+                self.slots = Some(Slots { file, bytes, newest, used: bytes });
+            }
         }
+        Ok(())
+    }
+
+    /// Replaces the file by one with larger slots, and with this mark.
+    fn create(&self, mark: &[u8]) -> io::Result<Slots> {
         let bytes = SLOT_BYTES.max((2 * mark.len()).next_power_of_two());
         let mut contents = [&MAGIC, mark].concat();
         contents.resize(MAGIC.len() + 2 * bytes, 0);
@@ -184,6 +198,8 @@ impl Marks {
 #[derive(Default)]
 struct Contents {
     settled: Settled,
+    /// The number of the newest mark.
+    sequence: u64,
     /// The size of a slot, 0 in a file of an earlier version.
     bytes: usize,
     /// The slot of the newest mark.
@@ -198,11 +214,14 @@ impl Contents {
             file => Bytes::from(file.map_err(at(path, "reading"))?),
         };
         let Some(slots) = file.strip_prefix(&MAGIC) else {
-            return Ok(Self { settled: Settled::newest_of(&file), ..Self::default() });
+            let (sequence, settled) = Settled::newest_of(&file);
+            return Ok(Self { settled, sequence, ..Self::default() });
         };
         let bytes = slots.len() / 2;
-        let [first, second] = [0, bytes].map(|from| Settled::newest_of(&file.slice_ref(&slots[from..from + bytes])));
-        let is_second = second.count() > first.count();
-        Ok(Self { settled: if is_second { second } else { first }, bytes, newest: is_second.into() })
+        let of_slot = |slot| Settled::newest_of(&file.slice_ref(&slots[slot * bytes..(slot + 1) * bytes]));
+        let [first, second] = [of_slot(0), of_slot(1)];
+        let newest = usize::from(second.0 > first.0);
+        let (sequence, settled) = if newest == 1 { second } else { first };
+        Ok(Self { settled, sequence, bytes, newest })
     }
 }

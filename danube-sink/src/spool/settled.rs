@@ -28,6 +28,9 @@ struct Mark {
     /// Beginning and end of each settled range above, in turn.
     #[prost(uint64, repeated, tag = "2")]
     ranges: Vec<u64>,
+    /// Counts the marks of a log. A later one may have fewer positions: a power loss takes some.
+    #[prost(uint64, tag = "3")]
+    sequence: u64,
 }
 
 impl Settled {
@@ -89,25 +92,26 @@ impl Settled {
         self.above = self.ranges.iter().map(|(start, end)| end - start).sum();
     }
 
-    /// Appends the mark to the contents of a file.
-    pub(super) fn encode(&self, buffer: &mut Vec<u8>) {
+    /// Appends the mark with this number to the contents of a file.
+    pub(super) fn encode(&self, sequence: u64, buffer: &mut Vec<u8>) {
         let ranges = self.ranges.iter().flat_map(|(start, end)| [*start, *end]).collect();
-        encode(buffer, self.low, 0, &Mark { low: self.low, ranges });
+        encode(buffer, self.low, 0, &Mark { low: self.low, ranges, sequence });
     }
 
-    /// The newest of the marks that follow each other: settled positions stay so. What follows them was being written when the process
-    /// was killed, or is older.
-    pub(super) fn newest_of(marks: &Bytes) -> Self {
-        let (mut rest, mut newest) = (marks.clone(), Self::default());
+    /// The newest of the marks that follow each other, and its number. What follows them was being written when the process was killed,
+    /// or is older.
+    pub(super) fn newest_of(marks: &Bytes) -> (u64, Self) {
+        let (mut rest, mut newest) = (marks.clone(), Mark::default());
         while let Found::Frame(frame) = Frame::find(&rest) {
             rest = rest.slice(frame.size()..);
-            let settled = frame.body().map(Self::of).filter(|settled| settled.count() > newest.count());
-            newest = settled.unwrap_or(newest);
+            // Those of an earlier version have no number.
+            let later = frame.body().filter(|mark: &Mark| mark.sequence >= newest.sequence);
+            newest = later.unwrap_or(newest);
         }
-        newest
+        (newest.sequence, Self::of(newest))
     }
 
-    fn of(Mark { low, ranges }: Mark) -> Self {
+    fn of(Mark { low, ranges, .. }: Mark) -> Self {
         let mut settled = Self::below(low);
         for range in ranges.chunks_exact(2) {
             settled.insert(range[0]..range[1]);
@@ -137,12 +141,12 @@ mod tests {
             }
             prop_assert_eq!(settled.low(), (0..80).find(|position| !expected.contains(position)).unwrap());
             let mut file = Vec::new();
-            Settled::default().encode(&mut file);
-            settled.encode(&mut file);
-            Settled::default().encode(&mut file);
+            Settled::below(99).encode(1, &mut file);
+            settled.encode(2, &mut file);
+            Settled::below(99).encode(1, &mut file);
             let whole = file.len();
-            Settled::below(99).encode(&mut file);
-            prop_assert_eq!(Settled::newest_of(&file[..whole + 7].to_vec().into()), settled);
+            Settled::below(99).encode(3, &mut file);
+            prop_assert_eq!(Settled::newest_of(&file[..whole + 7].to_vec().into()), (2, settled));
         }
     }
 }
