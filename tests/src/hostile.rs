@@ -2,14 +2,14 @@
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     process::{Command, Stdio},
     thread,
 };
 
 use danube_sink::dev::BrokerOptions;
 
-use crate::{Broker, get, topic, until};
+use crate::{Broker, free_port, get, topic, until};
 
 /// Asserts that a connector leaks no value of hostile payloads: `secret` is not in its output, its pages, or the attributes
 /// and keys of its dead letters, and each hostile payload becomes a dead letter.
@@ -28,7 +28,7 @@ pub async fn assert_no_value_leaks(
     let (topic, letters) = (topic("hostile"), topic("hostile-letters"));
     let producer = broker.producer(&topic, "producer", None).await;
     drop(broker.producer(&letters, "creator", None).await);
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let port = free_port();
     let text = format!(
         "danube_service_url = '{}'\nmetrics_port = {port}\nlog_level = 'debug'\n{}",
         broker.url(),

@@ -39,6 +39,9 @@ pub use self::{
 pub use danube_client::SchemaType;
 
 use std::{
+    net::TcpListener,
+    process,
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -73,6 +76,20 @@ pub fn wait_for_server(patience: Duration, answers: impl Fn() -> bool, log: impl
         assert!(started.elapsed() < patience, "the server does not answer: {}", log());
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A port that nothing listens on, for a server in another process, or for none. It is below those that the system gives to sockets
+/// that ask for any, so that none of them, nor a connection, takes it before the server does.
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    // Tests of several processes begin apart from each other.
+    let begin = process::id().wrapping_mul(101) % u32::from(COUNT);
+    let ports = std::iter::repeat_with(|| TAKEN.fetch_add(1, Ordering::Relaxed));
+    let ports = ports.take(COUNT.into()).map(|taken| (begin + u32::from(taken)) % u32::from(COUNT));
+    let mut ports = ports.filter_map(|port| u16::try_from(port).ok()).map(|port| FIRST + port);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// The code of the README compiles.

@@ -7,13 +7,13 @@ mod process;
 
 use std::{
     fs,
-    net::TcpListener,
+    net::SocketAddr,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
 use danube_sink::dev::BrokerOptions;
-use danube_sink_tests::{Broker, get, topic, until};
+use danube_sink_tests::{Broker, free_port, get, topic, until};
 use process::{Engine, Process};
 
 /// Payloads that are rejected, each with the secret in it.
@@ -58,7 +58,7 @@ async fn no_value_of_a_hostile_payload_is_in_logs_pages_or_dead_letters() {
         let producer = broker.producer(&topic, "p", None).await;
         drop(broker.producer(&letters, "p", None).await);
 
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        let free = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let folder =
             PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{}-{engine:?}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");

@@ -13,7 +13,7 @@ use danube_sink_http::{
     Api, Client, Headers,
     reqwest::{self, Method},
 };
-use danube_sink_tests::{Ca, TlsProxy};
+use danube_sink_tests::{Ca, TlsProxy, free_port};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -209,9 +209,7 @@ async fn a_success_that_breaks_off_is_no_answer_and_one_that_is_long_is_a_succes
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_api_is_waited_for_at_start_and_later() {
-    let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let closed = format!("url = 'http://{}'", free.local_addr().unwrap());
-    drop(free);
+    let closed = format!("url = 'http://127.0.0.1:{}'", free_port());
     for table in [closed.as_str(), "url = 'http://no-such-host.invalid'"] {
         let client = client(table, None).unwrap();
         for error in [

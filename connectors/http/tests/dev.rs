@@ -5,7 +5,6 @@
 use std::{
     collections::HashSet,
     fs,
-    net::TcpListener,
     process::{Command, Output},
     sync::{Arc, Mutex},
 };
@@ -14,6 +13,7 @@ use axum::{
     Router,
     http::{HeaderMap, Method, Uri},
 };
+use danube_sink_tests::free_port;
 
 /// Runs `dev` with the configuration of the package and another address of the API.
 fn dev(address: &str, name: &str) -> Output {
@@ -49,9 +49,7 @@ async fn dev_sends_every_event_of_the_repository() {
 
 #[test]
 fn dev_reports_that_no_api_listens() {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = format!("http://{}", free.local_addr().expect("an address"));
-    drop(free);
+    let address = format!("http://127.0.0.1:{}", free_port());
     let output = dev(&address, "away");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

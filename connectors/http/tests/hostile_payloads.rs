@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    net::TcpListener as Free,
+    net::SocketAddr,
     process::{Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -16,7 +16,7 @@ use axum::{
     Router,
     http::{HeaderMap, StatusCode, Uri},
 };
-use danube_sink_tests::{Broker, get, metric, topic, until};
+use danube_sink_tests::{Broker, free_port, get, metric, topic, until};
 
 /// Parts of the values below, none of which the program itself prints.
 const VALUES: [&str; 9] =
@@ -90,7 +90,7 @@ async fn no_value_is_in_logs_metrics_states_or_reasons() {
 async fn run(name: &str, mapping: &str) {
     let (broker, topic, api) = (Broker::embedded(Default::default()).await, topic(name), api().await);
     let producer = broker.producer(&topic, "p", None).await;
-    let free = Free::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+    let free = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let file = format!("{}/hostile-{name}-{}.toml", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     let config = format!(
         "danube_service_url = \"{}\"\nmetrics_port = {}\nlog_level = \"debug\"\nretry_backoff_ms = 10\nmax_backoff_ms = 50\n\

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Mutex,
@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{INSTALL, conditional, python::python, tools};
-use crate::until;
+use crate::{free_port, until};
 
 const BUCKET: &str = "lake";
 /// What Azurite's public documentation has for everyone.
@@ -30,11 +30,6 @@ pub fn with_azurite(test: &str) {
     let output = command.output().expect("it starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    free.local_addr().expect("an address").port()
 }
 
 /// The protocol of a server.

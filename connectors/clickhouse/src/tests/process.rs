@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use danube_sink_tests::{PATIENCE, wait_for_server};
+use danube_sink_tests::{PATIENCE, free_port, wait_for_server};
 
 /// The kind of server.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,8 +48,7 @@ impl Process {
         let name = format!("clickhouse-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("data")).expect("a folder for temporary files");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let port = free.port();
+        let port = free_port();
         // Current servers accept the old name of the root too.
         let config = format!(
             "<yandex>

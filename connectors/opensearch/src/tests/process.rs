@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use danube_sink_tests::wait_for_server;
+use danube_sink_tests::{free_port, wait_for_server};
 use serde_json::Value;
 
 /// How long a server may take to start.
@@ -60,8 +60,7 @@ impl Process {
         let name = format!("opensearch-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder for temporary files");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let server = Self { engine, folder, port: free.port(), child: Mutex::default() };
+        let server = Self { engine, folder, port: free_port(), child: Mutex::default() };
         server.up();
         server
     }

@@ -5,13 +5,13 @@
 use std::{
     fs,
     io::ErrorKind,
-    net::TcpListener,
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use danube_sink_tests::free_port;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// The user id to run servers as: PostgreSQL refuses to run as root.
@@ -149,11 +149,6 @@ pub(crate) async fn connected(host: &str, port: u16) -> Client {
     let (client, connection) = config.connect(NoTls).await.expect("the server runs");
     tokio::spawn(connection);
     client
-}
-
-/// A port that is free now, and almost certainly still when the server starts.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
 /// Whether the tests run as root.

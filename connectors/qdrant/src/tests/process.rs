@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use danube_sink_tests::{PATIENCE, wait_for_server};
+use danube_sink_tests::{PATIENCE, free_port, wait_for_server};
 use serde_json::{Value, json};
 
 /// Stopped, and its folder removed, when it is dropped.
@@ -29,8 +29,7 @@ impl Process {
         let name = format!("qdrant-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder for temporary files");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let server = Self { folder, port: free.port(), child: Mutex::default() };
+        let server = Self { folder, port: free_port(), child: Mutex::default() };
         server.up();
         server
     }

@@ -9,7 +9,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::server::{NOBODY, PostgresServer, free_port, is_root};
+use danube_sink_tests::free_port;
+
+use super::server::{NOBODY, PostgresServer, is_root};
 
 /// A pooler in front of a server, with its own defaults but for the mode; it ends with the test.
 pub(super) struct Bouncer {
