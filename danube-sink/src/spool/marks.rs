@@ -137,17 +137,16 @@ impl Marks {
         self.sequence += 1;
         let mut mark = Vec::new();
         settled.encode(self.sequence, &mut mark);
-        let is_due = self.unsynced + self.unmarked >= MOST_UNMARKED;
-        let mut slots = match self.slots.take().filter(|slots| mark.len() <= slots.bytes) {
-            Some(slots) => slots,
-            None => self.create(&mark)?,
+        let Some(mut slots) = self.slots.take().filter(|slots| mark.len() <= slots.bytes) else {
+            self.slots = Some(self.create(&mark)?);
+            return Ok(());
         };
-        let written = self.write_to(&mut slots, &mark, is_due);
+        let written = self.write_to(&mut slots, &mark);
         self.slots = Some(slots);
         written
     }
 
-    fn write_to(&mut self, slots: &mut Slots, mark: &[u8], is_due: bool) -> io::Result<()> {
+    fn write_to(&mut self, slots: &mut Slots, mark: &[u8]) -> io::Result<()> {
         let is_full = slots.used + mark.len() > slots.bytes;
         // The marks in the other slot are overwritten: they may be the only ones that are durable.
         if self.storage.syncs() && is_full {
@@ -157,7 +156,7 @@ impl Marks {
         slots.file.seek(SeekFrom::Start((MAGIC.len() + slot * slots.bytes + used) as u64))?;
         self.storage.disk().write(&mut slots.file, mark)?;
         (slots.newest, slots.used) = (slot, used + mark.len());
-        if self.storage.syncs() && is_due {
+        if self.storage.syncs() && self.unsynced + self.unmarked >= MOST_UNMARKED {
             self.storage.disk().sync(&slots.file)?;
             self.unsynced = 0;
         }
