@@ -56,6 +56,15 @@ pub(super) fn open(folder: &Folder) -> Spool {
     Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap()
 }
 
+/// The next process, after the one that was dropped. A program that another test starts inherits the lock for a moment.
+pub(super) fn reopen(folder: &Folder) -> Spool {
+    let spool = open(folder);
+    while mapping(&spool).locked().is_some() {
+        spool.adopt(false).unwrap();
+    }
+    spool
+}
+
 pub(super) fn mapping(spool: &Spool) -> &Arc<MappingSpool> {
     spool.mapping(TOPIC, "test").unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, io, process::Command};
 
-use super::{Folder, entries, mapping, offsets, open, ordered, read};
+use super::{Folder, entries, mapping, offsets, open, ordered, read, reopen};
 use crate::{
     config::SpoolSync,
     record::Entry,
@@ -47,15 +47,6 @@ fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<(), AppendErro
     let entries = entries(offsets);
     let entries: Vec<&Entry> = entries.iter().collect();
     mapping(spool).log(&super::TOPIC.into()).unwrap().append(&entries, 64)
-}
-
-/// The next process. One that another test starts inherits the lock for a moment.
-fn reopen(folder: &Folder) -> Spool {
-    let spool = open(folder);
-    while mapping(&spool).locked().is_some() {
-        spool.adopt(false).unwrap();
-    }
-    spool
 }
 
 #[test]
