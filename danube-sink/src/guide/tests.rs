@@ -14,7 +14,6 @@ use crate::{
     },
 };
 
-/// A connector without settings of its own.
 const LIST: &str = "[[connector.topic_mappings]]";
 
 fn page(name: &str) -> PathBuf {
