@@ -1,21 +1,18 @@
 //! An open batch, and when it closes.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{
     cost::WriteCost,
+    credit::refill_wait,
     decided::Decision,
     outcome::Rejected,
     partition::{Backpressure, Partition},
     pending::{PendingRecords, PendingRun},
 };
 use crate::{config::MappingSettings, observe::Closed};
-
-/// How long to wait for a refill, at least and in refills, before the broker counts as having nothing more.
-const SHORTEST_REFILL_WAIT: Duration = Duration::from_millis(2);
-const REFILLS_TO_WAIT: u32 = 4;
 
 /// A batch: records that are handed to the connector at once, and the invalid ones among them.
 #[derive(Default)]
@@ -28,8 +25,8 @@ pub(crate) struct Batch {
     bytes: usize,
     partitions: Vec<Arc<Partition>>,
     opened: Option<Instant>,
-    /// When the last record arrived that filled a window, or followed one that did.
-    filled: Option<Instant>,
+    /// When the last record arrived, if one of them is of a burst.
+    burst: Option<Instant>,
     /// Why it closes before it is full.
     closed: Option<Closed>,
 }
@@ -57,8 +54,8 @@ impl Batch {
 
     fn arrived(&mut self, run: &PendingRun) {
         self.opened.get_or_insert(run.arrived);
-        if run.filled_window || self.filled.is_some() {
-            self.filled = Some(run.arrived);
+        if run.is_burst || self.burst.is_some() {
+            self.burst = Some(run.arrived);
         }
         if !self.partitions.iter().any(|known| Arc::ptr_eq(known, &run.partition)) {
             self.partitions.push(Arc::clone(&run.partition));
@@ -117,7 +114,7 @@ impl Batch {
             return None;
         }
         let refill = self.partitions.iter().map(|partition| partition.refill()).max().unwrap_or_default();
-        self.filled.map(|filled| filled + SHORTEST_REFILL_WAIT.max(refill * REFILLS_TO_WAIT))
+        self.burst.map(|last| last + refill_wait(refill))
     }
 
     /// Whether the broker holds back until something is acknowledged, so that waiting is pointless.

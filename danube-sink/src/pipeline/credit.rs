@@ -10,6 +10,9 @@
 //! ```
 //!
 //! After three such cycles in a row the limit falls to what they had in hand.
+//!
+//! A burst is what arrives while the window is full, and what follows without a pause. Its last messages do not fill the window:
+//! once nothing follows, their batch waits for no more.
 
 use std::time::Duration;
 
@@ -23,6 +26,9 @@ const MEANINGFUL_SILENCE: Duration = Duration::from_millis(20);
 const RELEASE_RATIO: u32 = 10;
 /// Consecutive cycles in which the broker held back at fewer before the limit falls.
 const CYCLES: u32 = 3;
+/// How long to wait for a refill, at least and in refills, before the broker counts as having nothing more.
+const SHORTEST_REFILL_WAIT: Duration = Duration::from_millis(2);
+const REFILLS_TO_WAIT: u32 = 4;
 /// Weight of the last measurement of a refill.
 const WEIGHT: f64 = 0.2;
 
@@ -41,6 +47,8 @@ pub(crate) struct Credit {
     /// When the last acknowledgements were sent while the broker held back, if nothing arrived since.
     acks_sent: Option<Instant>,
     refill: Option<Duration>,
+    /// The last arrival or acknowledgement of a burst.
+    burst: Option<Instant>,
 }
 
 /// A settlement of everything in hand.
@@ -70,6 +78,7 @@ impl Credit {
             held_back: HeldBack::default(),
             acks_sent: None,
             refill: None,
+            burst: None,
         }
     }
 
@@ -81,6 +90,14 @@ impl Credit {
     /// How long the broker takes from an acknowledgement to the message that follows it.
     pub(crate) fn refill(&self) -> Option<Duration> {
         self.refill
+    }
+
+    /// Whether a message that arrives now is of a burst, with so many unacknowledged.
+    pub(crate) fn is_burst(&mut self, unacknowledged: usize, now: Instant) -> bool {
+        let wait = refill_wait(self.refill.unwrap_or_default());
+        let follows = self.burst.is_some_and(|last| now.duration_since(last) <= wait);
+        self.burst = (unacknowledged >= self.limit || follows).then_some(now);
+        self.burst.is_some()
     }
 
     /// Records an arrival; so many messages are in hand now.
@@ -112,6 +129,7 @@ impl Credit {
     /// Records that acknowledgements are sent, while the broker holds back or not.
     pub(crate) fn acks_sent(&mut self, holds_back: bool, now: Instant) {
         self.acks_sent = holds_back.then_some(now);
+        self.burst = self.burst.map(|_| now);
     }
 
     fn learn(&mut self, settled: &Settled, delay: Duration) {
@@ -129,6 +147,11 @@ impl Credit {
             self.held_back = HeldBack::default();
         }
     }
+}
+
+/// How long to wait for the message that follows another or an acknowledgement, before the broker counts as having nothing more.
+pub(crate) fn refill_wait(refill: Duration) -> Duration {
+    SHORTEST_REFILL_WAIT.max(refill * REFILLS_TO_WAIT)
 }
 
 #[cfg(test)]
@@ -212,6 +235,23 @@ mod tests {
         assert_eq!(bench.credit.limit(), 100);
         bench.receive(150);
         assert!(bench.credit.limit() > 100, "the broker's operator changed it");
+    }
+
+    #[test]
+    fn a_burst_lasts_until_a_pause() {
+        let mut bench = Bench::new();
+        assert!(!bench.credit.is_burst(9, bench.now), "no window was full");
+        assert!(bench.credit.is_burst(10, bench.now));
+        bench.now += MS;
+        assert!(bench.credit.is_burst(1, bench.now));
+        bench.now += 1_000 * MS;
+        bench.credit.acks_sent(true, bench.now);
+        bench.now += MS;
+        assert!(bench.credit.is_burst(1, bench.now), "a slow write came between");
+        bench.now += 3 * MS;
+        assert!(!bench.credit.is_burst(1, bench.now));
+        bench.credit.acks_sent(true, bench.now);
+        assert!(!bench.credit.is_burst(1, bench.now));
     }
 
     #[test]

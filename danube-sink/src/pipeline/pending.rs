@@ -25,8 +25,8 @@ pub(crate) struct PendingRun {
     bytes: usize,
     /// Its records are of one source, and so name one schema.
     pub(crate) has_one_source: bool,
-    /// It filled the broker's window: the next message arrives as soon as the window has room.
-    pub(crate) filled_window: bool,
+    /// It is of a burst: the next message arrives as soon as the window has room.
+    pub(crate) is_burst: bool,
 }
 
 /// The pending records of a batch, or of a part of one, in their order.
@@ -44,7 +44,7 @@ impl PendingRun {
         let bytes = entries.iter().map(|entry| entry.bytes.len()).sum();
         let has_one_source = entries.windows(2).all(|pair| Arc::ptr_eq(pair[0].source(), pair[1].source()));
         let partition = Arc::clone(partition);
-        Self { chunk, range, partition, epoch, arrived, bytes, has_one_source, filled_window: false }
+        Self { chunk, range, partition, epoch, arrived, bytes, has_one_source, is_burst: false }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -107,7 +107,7 @@ impl PendingRun {
             partition: Arc::clone(&self.partition),
             epoch: self.epoch,
             arrived: self.arrived,
-            filled_window: self.filled_window,
+            is_burst: self.is_burst,
         }
     }
 

@@ -132,18 +132,21 @@ impl ConsumerTask {
         Admitted { entries: Vec::with_capacity(count), charge: self.budget.nothing(), epoch: self.ledger.epoch() }
     }
 
-    fn hand_over(&self, Admitted { entries, charge, epoch }: Admitted, now: Instant) {
+    fn hand_over(&mut self, Admitted { entries, charge, epoch }: Admitted, now: Instant) {
         if entries.is_empty() {
             return;
         }
         charge.show();
+        let unacknowledged = self.ledger.unsettled() + self.ledger.in_flight();
+        // Batches from the spool wait for company: nothing holds back until they are settled.
+        let is_burst = !self.mapping.role.is_delivery() && self.credit.is_burst(unacknowledged, now);
         let Self { mapping, partition, .. } = self;
         let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, _charge: charge });
         let chunk =
             Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
         let chunk = Arc::new(chunk.received(origin));
         let mut run = PendingRun::new(chunk, partition, epoch, now);
-        run.filled_window = self.ledger.unsettled() + self.ledger.in_flight() >= self.credit.limit();
+        run.is_burst = is_burst;
         mapping.push(run);
     }
 

@@ -61,6 +61,26 @@ async fn once_the_window_is_known_a_batch_closes_when_it_is_in_hand() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_rest_of_a_burst_waits_no_flush_interval_and_a_trickle_after_it_does() {
+    let bench = Bench::with_window(10);
+    let pipeline = bench.start();
+    bench.publish(10);
+    bench.settled().await;
+    for _ in 0..3 {
+        sleep(MS).await;
+        bench.publish(1);
+    }
+    assert!(bench.settled().await < 50 * MS, "{:?}", bench.target.sizes());
+    for _ in 0..3 {
+        sleep(50 * MS).await;
+        bench.publish(1);
+    }
+    bench.settled().await;
+    assert_eq!(bench.target.sizes(), [10, 3, 3]);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_window_over_two_partitions_is_no_reason_to_wait_either() {
     let mut bench = Bench::empty();
     bench.map("/default/wide");
