@@ -1,5 +1,5 @@
-//! Rows per second of the connector, compared with loops of the bare client that write the same decoded records: as arrays in one
-//! INSERT, and by COPY. `cargo bench -p danube-sink-postgres`; it needs `install-servers`.
+//! Rows per second of the connector, compared with loops of the bare client that write the same records: as arrays in one INSERT, and
+//! by COPY. `cargo bench -p danube-sink-postgres`; it needs `install-servers`.
 //!
 //! `append` is compared with the faster of the two, with `columns` and without them (`append_payloads`); `upsert` with the arrays, since
 //! COPY cannot replace rows.
@@ -21,19 +21,32 @@ use std::{fmt::Write, sync::Arc, time::Instant};
 use danube_sink::{PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
 use danube_sink_postgres::Postgres;
 use futures_util::SinkExt;
+use serde::Deserialize;
 use server::{PostgresServer, Program};
 use tokio_postgres::Client;
 
 const BATCH: usize = 1000;
 const TABLE: &str = "id bigint, name text, amount double precision, at timestamptz, note text";
 
-/// A batch as the runtime passes it: found to be JSON. The values are there for the bare client.
+/// A batch as the runtime passes it: found to be JSON.
 fn batch(number: usize) -> Vec<SinkRecord> {
     let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
     let record = |id| SinkRecord::builder("/default/rows").payload(payload(id)).decoder(Arc::clone(&decoder));
-    let records = RecordBuilder::build_together((number * BATCH..(number + 1) * BATCH).map(record));
-    assert!(records.iter().all(|record| record.payload().is_object()));
-    records
+    RecordBuilder::build_together((number * BATCH..(number + 1) * BATCH).map(record))
+}
+
+/// A payload, as a bare client reads it.
+#[derive(Deserialize)]
+struct Row<'a> {
+    id: i64,
+    name: &'a str,
+    amount: f64,
+    at: &'a str,
+    note: &'a str,
+}
+
+fn rows(batch: &[SinkRecord]) -> impl Iterator<Item = Row<'_>> {
+    batch.iter().map(|record| serde_json::from_slice(record.bytes()).expect("a row"))
 }
 
 fn payload(id: usize) -> String {
@@ -123,10 +136,12 @@ async fn arrays(client: &Client, batches: &[Vec<SinkRecord>], keyed: bool) -> f6
     let insert = client.prepare(&insert).await.expect("a statement");
     let started = Instant::now();
     for batch in batches {
-        let texts = |name: &str| batch.iter().map(|record| record.payload()[name].as_str()).collect::<Vec<_>>();
-        let ids: Vec<_> = batch.iter().map(|record| record.payload()["id"].as_i64()).collect();
-        let amounts: Vec<_> = batch.iter().map(|record| record.payload()["amount"].as_f64()).collect();
-        let (names, times, notes) = (texts("name"), texts("at"), texts("note"));
+        let rows: Vec<_> = rows(batch).collect();
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let amounts: Vec<_> = rows.iter().map(|row| row.amount).collect();
+        let names: Vec<_> = rows.iter().map(|row| row.name).collect();
+        let times: Vec<_> = rows.iter().map(|row| row.at).collect();
+        let notes: Vec<_> = rows.iter().map(|row| row.note).collect();
         client.execute(&insert, &[&ids, &names, &amounts, &times, &notes]).await.expect("written");
     }
     started.elapsed().as_secs_f64()
@@ -138,11 +153,8 @@ async fn copy(client: &Client, batches: &[Vec<SinkRecord>]) -> f64 {
     let started = Instant::now();
     for batch in batches {
         let mut lines = String::new();
-        for record in batch {
-            let row = record.payload();
-            let text = |name: &str| row[name].as_str().expect("a text");
-            let (name, at, note) = (text("name"), text("at"), text("note"));
-            writeln!(lines, "{}\t{name}\t{}\t{at}\t{note}", row["id"], row["amount"]).expect("a line");
+        for Row { id, name, amount, at, note } in rows(batch) {
+            writeln!(lines, "{id}\t{name}\t{amount}\t{at}\t{note}").expect("a line");
         }
         let sink = client.copy_in(&copy).await.expect("a copy");
         let mut sink = std::pin::pin!(sink);
