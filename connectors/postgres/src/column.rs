@@ -41,7 +41,8 @@ pub(crate) struct Column {
 pub(crate) enum Datum<'v> {
     Null,
     Integer(i64),
-    Float(f64),
+    /// The number, and its JSON text.
+    Float(f64, Cow<'v, str>),
     Bytes(Vec<u8>),
     Vector(Vec<f32>),
     Text(Cow<'v, str>),
@@ -66,14 +67,14 @@ impl Column {
         if json == "null" {
             return Ok(Datum::Null);
         }
-        Ok(match self.sent_as() {
-            (Type::INT8, _) => Datum::Integer(whole(&json, &self.ty)?),
-            (Type::FLOAT8, _) => Datum::Float(floating(&plain(&json)?, &self.ty)?),
-            (Type::BYTEA, _) => Datum::Bytes(bytes(&json)?),
+        Ok(match self.ty {
             _ if self.vectors.is_some() => {
                 let numbers = numbers(&plain(&json)?).ok_or("is not an array of numbers within the range of float4")?;
                 Datum::Vector(numbers)
             }
+            Type::INT2 | Type::INT4 | Type::INT8 => Datum::Integer(whole(&json, &self.ty)?),
+            Type::FLOAT8 => Datum::Float(floating(&plain(&json)?, &self.ty)?, json),
+            Type::BYTEA => Datum::Bytes(bytes(&json)?),
             _ if self.is_number_for_time(&json) => {
                 let unit = self.time_unit.ok_or("is a number, and the mapping has no `time_unit` for it")?;
                 Datum::Text(time(&of_number(&json, unit)?, &self.ty)?.into_owned().into())
@@ -143,7 +144,7 @@ impl Datum<'_> {
         match self {
             Self::Null | Self::Bytes(_) | Self::Vector(_) => None,
             Self::Integer(number) => Some(number.to_string().into()),
-            Self::Float(number) => Some(number.to_string().into()),
+            Self::Float(number, _) => Some(number.to_string().into()),
             Self::Text(text) => Some((&**text).into()),
         }
     }
@@ -167,7 +168,7 @@ impl ToSql for Datum<'_> {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Integer(number) => number.to_sql(ty, out),
-            Self::Float(number) => number.to_sql(ty, out),
+            Self::Float(number, _) => number.to_sql(ty, out),
             Self::Bytes(bytes) => bytes.to_sql(ty, out),
             Self::Vector(numbers) => vector::write(numbers, out).map(|()| IsNull::No),
             Self::Text(text) => (&**text).to_sql(ty, out),

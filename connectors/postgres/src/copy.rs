@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
+use memchr::{memchr, memchr3};
 use tokio_postgres::types::{Kind, Type};
 
 use super::{
@@ -18,8 +19,11 @@ use super::{
 /// Fewer rows are faster in an `INSERT`, whose errors also name the constraint.
 pub(crate) const FEWEST_ROWS: usize = 32;
 
-/// How many rows are converted at a time, while the server reads those before.
-pub(crate) const PART: usize = 96;
+/// How many rows are sent first. The server reads them while the next ones are converted.
+pub(crate) const FIRST_PART: usize = 64;
+
+/// The most rows of a part.
+const LARGEST_PART: usize = 1_000;
 
 /// The least bytes of a chunk that others follow: a message has a limit.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -41,9 +45,14 @@ pub(crate) fn statement(table: &TableName, columns: &[&Column]) -> String {
     format!("COPY {table} ({}) FROM STDIN", names.join(", "))
 }
 
-/// The lines of complete rows, in parts.
-pub(crate) fn parts(rows: &[Row<'_>]) -> impl Iterator<Item = Option<Vec<Bytes>>> {
-    rows.chunks(PART).map(|rows| Some(lines(rows)))
+/// The parts of a batch. Each is larger than the one before, as the server reads more slowly than rows are converted.
+pub(crate) fn parts<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut size = FIRST_PART;
+    std::iter::from_fn(move || {
+        let (part, behind) = rest.split_at(size.min(rest.len()));
+        (rest, size) = (behind, (size * 3 / 2).min(LARGEST_PART));
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// The lines of complete rows, in chunks.
@@ -79,7 +88,9 @@ fn write(line: &mut String, datum: &Datum<'_>) {
     let _ = match datum {
         Datum::Null => line.write_str("\\N"),
         Datum::Integer(number) => write!(line, "{number}"),
-        Datum::Float(number) => write!(line, "{number:e}"),
+        // A string may be one of the names that numbers have.
+        Datum::Float(number, json) if json.starts_with('"') => write!(line, "{number:e}"),
+        Datum::Float(_, json) => line.write_str(json),
         Datum::Bytes(bytes) => {
             line.push_str("\\\\x");
             bytes.iter().try_for_each(|byte| write!(line, "{byte:02x}"))
@@ -87,7 +98,7 @@ fn write(line: &mut String, datum: &Datum<'_>) {
         Datum::Vector(numbers) => write!(line, "{numbers:?}"),
         Datum::Text(text) => {
             let mut rest: &str = text;
-            while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t')) {
+            while let Some(at) = delimiter(rest.as_bytes()) {
                 let (plain, special) = rest.split_at(at);
                 line.push_str(plain);
                 line.push_str(match special.as_bytes()[0] {
@@ -103,6 +114,12 @@ fn write(line: &mut String, datum: &Datum<'_>) {
     };
 }
 
+/// The place of the first byte that needs an escape.
+fn delimiter(text: &[u8]) -> Option<usize> {
+    let first = memchr3(b'\\', b'\n', b'\t', text);
+    memchr(b'\r', &text[..first.unwrap_or(text.len())]).or(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,14 +129,24 @@ mod tests {
         let row = [
             Datum::Text("a\\b\tc\nd\r\\N".into()),
             Datum::Null,
-            Datum::Float(1e300),
-            Datum::Float(f64::NEG_INFINITY),
+            Datum::Float(1e300, "1.0e300".into()),
+            Datum::Float(f64::NEG_INFINITY, "\"-Infinity\"".into()),
             Datum::Bytes(vec![0, 255]),
             Datum::Integer(-7),
             Datum::Text("".into()),
         ];
         let chunks = chunks([row.iter().map(Some)].into_iter());
-        assert_eq!(chunks.concat(), b"a\\\\b\\tc\\nd\\r\\\\N\t\\N\t1e300\t-inf\t\\\\x00ff\t-7\t\n");
+        assert_eq!(chunks.concat(), b"a\\\\b\\tc\\nd\\r\\\\N\t\\N\t1.0e300\t-inf\t\\\\x00ff\t-7\t\n");
+    }
+
+    #[test]
+    fn every_row_is_in_one_part_and_in_order() {
+        for count in [0, 1, 63, 64, 65, 1_000, 20_000] {
+            let rows: Vec<_> = (0..count).collect();
+            assert_eq!(parts(&rows).collect::<Vec<_>>().concat(), rows);
+        }
+        let sizes: Vec<_> = parts(&[(); 1_000]).map(<[()]>::len).collect();
+        assert_eq!(sizes, [64, 96, 144, 216, 324, 156]);
     }
 
     #[test]

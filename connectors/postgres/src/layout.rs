@@ -125,7 +125,10 @@ impl Layout {
             let reason = format!("invalid value for column {}: {field} {reason}", column.quoted());
             Err(ConnectorError::invalid_record(record, reason))
         };
-        let data = self.columns.iter().zip(values).map(datum).collect::<ConnectorResult<_>>()?;
+        let mut data = Vec::with_capacity(self.columns.len());
+        for value in self.columns.iter().zip(values) {
+            data.push(datum(value)?);
+        }
         Ok(Row { record, data, deletes })
     }
 

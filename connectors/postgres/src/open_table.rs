@@ -279,7 +279,8 @@ impl OpenTable {
             let Some(copy) = layout.copy(rows.len()).filter(|_| violated.is_none()) else {
                 return execute(transaction, skipping(layout.insert(rows), violated, layout)).await;
             };
-            return transaction.copy(&copy, copy::parts(rows)).await.map(drop);
+            let lines = copy::parts(rows).map(|rows| Some(copy::lines(rows)));
+            return transaction.copy(&copy, lines).await.map(drop);
         }
         let ranks = layout.ranks(transaction, rows).await?;
         for (indices, rows) in by_columns(rows, &ranks, self.shared.plan.replace) {

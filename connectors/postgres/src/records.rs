@@ -69,8 +69,8 @@ impl Records {
         let parts = in_parts(records, |part| {
             let mut converted = Converted { rows: Vec::with_capacity(part.len()), ..Converted::default() };
             for record in part {
-                match self.rows_of(plan, layout, record, &mut converted.leaves_out) {
-                    Ok(rows) => converted.rows.extend(rows),
+                match self.rows_of(plan, layout, record, &mut converted) {
+                    Ok(()) => {}
                     Err(Violation::Error(ConnectorError::InvalidRecord { reason, .. })) => {
                         converted.invalid.push((record, reason));
                     }
@@ -96,12 +96,12 @@ impl Records {
         plan: &Plan,
         layout: &Layout,
         record: &'r SinkRecord,
-        leaves_out: &mut bool,
-    ) -> Result<Vec<Row<'r>>, Violation> {
+        converted: &mut Converted<'r>,
+    ) -> Result<(), Violation> {
         let row = |(values, deletes)| layout.row(record, values, deletes, plan.check.as_ref());
         match self {
             Self::AreRows { tombstones: true, .. } if record.is_tombstone() => {
-                Ok(vec![row(key_of_tombstone(record, &layout.columns)?)?])
+                converted.rows.push(row(key_of_tombstone(record, &layout.columns)?)?);
             }
             Self::AreRows { named, .. } => {
                 let mut values = named.json_of(record)?;
@@ -111,14 +111,15 @@ impl Records {
                     if let Some(field) = new {
                         return Err(Violation::NewField(field));
                     }
-                    *leaves_out |= is_left_out;
+                    converted.leaves_out |= is_left_out;
                 }
-                Ok(vec![row((values, false))?])
+                converted.rows.push(row((values, false))?);
             }
             Self::AreChanges(envelopes) => {
-                let rows: ConnectorResult<_> = envelopes.of(record)?.into_iter().map(row).collect();
-                Ok(rows?)
+                let rows: ConnectorResult<Vec<_>> = envelopes.of(record)?.into_iter().map(row).collect();
+                converted.rows.extend(rows?);
             }
         }
+        Ok(())
     }
 }

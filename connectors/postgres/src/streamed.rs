@@ -12,7 +12,7 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::{
-    copy::{self, PART},
+    copy::{self, FIRST_PART},
     failure::Failure,
     layout::Layout,
     open_table::{LEAVES_OUT_FOR, Shared, execute},
@@ -32,7 +32,7 @@ pub(crate) async fn write(
     records: &[SinkRecord],
     deadline: Instant,
 ) -> Result<bool, Failure> {
-    if records.len() < PART || !layout.streams.load(Ordering::Relaxed) {
+    if records.len() < FIRST_PART || !layout.streams.load(Ordering::Relaxed) {
         return Ok(false);
     }
     let convert = |part| rows(shared, layout, part);
@@ -40,7 +40,7 @@ pub(crate) async fn write(
     let written = match layout.copy(records.len()) {
         Some(statement) => {
             let lines = |part| convert(part).map(|rows| copy::lines(&rows));
-            transaction.copy(&statement, records.chunks(PART).map(lines)).await
+            transaction.copy(&statement, copy::parts(records).map(lines)).await
         }
         None => insert(&transaction, layout, records, convert).await,
     };
@@ -58,7 +58,7 @@ async fn insert<'r>(
     records: &'r [SinkRecord],
     convert: impl Fn(&'r [SinkRecord]) -> Option<Vec<Row<'r>>>,
 ) -> Result<bool, Failure> {
-    let (first, rest) = records.split_at(records.len() / 4);
+    let (first, rest) = records.split_at(records.len() / 3);
     let Some(rows) = convert(first) else { return Ok(false) };
     let insert_rest = async {
         let Some(rows) = convert(rest) else { return Ok(false) };
