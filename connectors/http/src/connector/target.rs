@@ -68,8 +68,10 @@ impl Target {
     pub(crate) async fn write(&self, mut batch: Batch<'_, Endpoint>, options: &Options<'_>) -> ConnectorResult<()> {
         let requests = Endpoint::requests(&mut batch, self.client.url())?;
         let (longest, is_busy) = (self.client.timeout(), AtomicBool::new(false));
+        // The template as configured, without values of the record.
+        let url = batch.own().path.url_template(self.client.shown_url());
         let send = async |request| {
-            let sent = self.send(options, request).await;
+            let sent = self.send(options, request, &url).await;
             is_busy.fetch_or(matches!(sent, Err(ConnectorError::Retryable { .. })), Ordering::Relaxed);
             sent
         };
@@ -78,7 +80,7 @@ impl Target {
         written
     }
 
-    async fn send(&self, options: &Options<'_>, request: Request<'_>) -> ConnectorResult<()> {
+    async fn send(&self, options: &Options<'_>, request: Request<'_>, shown_url: &str) -> ConnectorResult<()> {
         let Request { key: Head { method, url, headers }, mut batch } = request;
         if let Some(limit) = &self.rate_limit
             && !limit.wait((batch.deadline() - self.client.timeout()).into()).await
@@ -105,8 +107,7 @@ impl Target {
         for (name, value) in headers {
             all.insert(name, value);
         }
-        // The template as configured, without values of the record.
-        let what = format!("{method} {}", endpoint.path.url_template(self.client.shown_url()));
+        let what = format!("{method} {shown_url}");
         let request = self.client.request(method, url).headers(all).body(body);
         let answer = self.client.send(&what, request).await?;
         let configured = endpoint.answers.meaning(answer.status).or_else(|| options.answers.meaning(answer.status));
