@@ -97,6 +97,9 @@ pub(super) const STATUSES: [(u16, u16, TargetFailure); 6] = [
 /// replicas' coordinator.
 const UNUSABLE: ([u16; 3], [u16; 3]) = ([225, 242, 999], [502, 503, 504]);
 
+/// How exceptions of functions say where they were raised, in older and newer servers.
+const FUNCTION: [&str; 2] = ["while executing 'FUNCTION ", "while executing function "];
+
 /// What the answer to a request may repeat and no message shows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Hidden<'c> {
@@ -156,6 +159,8 @@ fn exception(code: u16, answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, 
         // Older servers report an unknown enum value with these general codes.
         (36 | 49, _) if reading.is_some() => Refused,
         (_, Some((.., class))) => *class,
+        // A function of a view or a column does not take the value of a row.
+        _ if hidden.rows.is_some() && FUNCTION.iter().any(|mark| text.contains(mark)) => Refused,
         _ => NotReady,
     };
     let mut message = known.map_or_else(|| format!("code {code}"), |(_, name, _)| format!("{name}, code {code}"));

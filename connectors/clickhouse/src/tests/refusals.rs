@@ -55,6 +55,23 @@ async fn the_message_about_a_refused_value_is_not_shown() {
     }
 }
 
+/// The functions of a view may take some values and not others, by exceptions that otherwise are about the server.
+#[tokio::test]
+async fn a_value_that_a_function_of_a_view_does_not_take_is_refused() {
+    let server = Process::start_of(Engine::Current);
+    for (number, (function, value)) in
+        [("parseTimeDelta(s)", "soon"), ("factorial(toInt8(s))", "120")].into_iter().enumerate()
+    {
+        let table = format!("f{number}");
+        server.ask(&format!("CREATE TABLE {table} (s String) ENGINE = MergeTree ORDER BY s"));
+        server.ask(&format!("CREATE MATERIALIZED VIEW v{number} ENGINE = MergeTree ORDER BY n AS SELECT toFloat64({function}) AS n FROM {table}"));
+        let mut connector = started(&server, &format!("\ntable = '{table}'")).await;
+        let error =
+            connector.process_batch(records([format!(r#"{{"s":"{value}"}}"#)])).await.expect_err("no value for it");
+        assert!(matches!(error, ConnectorError::Refused { .. }), "{function}: {error:?}");
+    }
+}
+
 /// A proxy in front of the server may repeat the request.
 #[tokio::test]
 async fn an_answer_that_repeats_the_request_is_not_shown() {
