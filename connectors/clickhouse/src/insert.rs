@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "arrow")]
 use arrow_array::RecordBatch;
-use danube_sink::{Recent, TargetFailure, config::Mapping, prelude::*};
+use danube_sink::{TargetFailure, config::Mapping, prelude::*};
 use futures_util::future::join;
 
 #[cfg(feature = "arrow")]
@@ -55,9 +55,9 @@ impl Server {
                 Some(create) => Some(new_table(create).await?),
                 None => None,
             };
-            return Ok(Opened { columns: Recent::new(table.max_open_tables), new_table });
+            return Ok(Opened { new_table, ..Opened::new(table.max_open_tables) });
         };
-        let opened = Opened { columns: Recent::new(1), new_table: None };
+        let opened = Opened::new(1);
         let target = Target { table, name: &name, opened: &opened, by_content: false };
         let described = match (self.describe(target).await, &table.create) {
             // A user without the privilege to create tables may write to an existing one.
@@ -89,7 +89,7 @@ impl Server {
     /// Health check: inserts no rows into the table of a mapping, to check the table, columns, settings and privileges; for tables
     /// that records choose, checks that the server answers.
     pub(super) async fn is_writable(&self, table: &Table) -> Result<(), Failure> {
-        let opened = Opened { columns: Recent::new(1), new_table: None };
+        let opened = Opened::new(1);
         match &table.constant_name() {
             Some(name) => self.try_insert(Target { table, name, opened: &opened, by_content: false }).await,
             None => self.query("SELECT 1", Hidden::default()).await.map(drop),
@@ -147,14 +147,19 @@ impl Server {
             columns = self.describe(target).await?;
             rows = self.made(table, &columns, records);
         }
-        let Made { parts, records, rejected } = rows?;
+        if target.opened.awaited.waits(&rows.unknown, records.len()) {
+            return Err(TargetFailure::NotReady.error(
+                "every record of the batch has a field that the table has no column for: add the column, or set `on_new_field`",
+            ));
+        }
+        let Made { parts, records, rejected, .. } = rows;
         if !records.is_empty() {
             self.send_rows(target, &columns, parts, &records).await?;
         }
         rejected.into_result()
     }
 
-    fn made(&self, table: &Table, columns: &Columns, records: &[SinkRecord]) -> ConnectorResult<Made<Part>> {
+    fn made(&self, table: &Table, columns: &Columns, records: &[SinkRecord]) -> Made<Part> {
         let rows = self.rows(table, columns, table.format);
         #[cfg(feature = "arrow")]
         if table.format == Format::ArrowStream {
@@ -193,7 +198,7 @@ impl Server {
             }
             self.unconverted.add(1);
             let rows = self.rows(target.table, columns, Format::JsonEachRow);
-            lines = rows.of(records, |lines, _| lines)?.parts.concat();
+            lines = rows.of(records, |lines, _| lines).parts.concat();
         }
         let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
         let (format, rows) = (Format::JsonEachRow, lines.into());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use danube_sink::Recent;
+use danube_sink::{Recent, schema::AwaitedColumn};
 
 use super::{column::Columns, name::TableName, table::Table};
 
@@ -13,6 +13,14 @@ pub(crate) struct Opened {
     pub(crate) columns: Recent<Columns>,
     /// The columns of a new table with their types, where records choose tables and the mapping creates them.
     pub(crate) new_table: Option<Vec<(String, String)>>,
+    pub(crate) awaited: AwaitedColumn,
+}
+
+impl Opened {
+    /// Without new tables. So many tables are remembered.
+    pub(crate) fn new(tables: usize) -> Self {
+        Self { columns: Recent::new(tables), new_table: None, awaited: AwaitedColumn::default() }
+    }
 }
 
 /// A table of a mapping.

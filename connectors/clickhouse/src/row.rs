@@ -1,6 +1,6 @@
 //! The rows of records: JSON objects whose values are checked against the table's columns.
 
-use danube_sink::{TargetFailure, in_parts, prelude::*};
+use danube_sink::{in_parts, prelude::*};
 
 use super::{
     column::{ColumnType, Columns, Rules, Violation, members, string},
@@ -26,6 +26,8 @@ pub(super) struct Made<P> {
     pub(super) parts: Vec<P>,
     pub(super) records: Vec<SinkRecord>,
     pub(super) rejected: PartialFailure,
+    /// The fields without a column, one of each record that is rejected for it.
+    pub(super) unknown: Vec<String>,
 }
 
 /// Why a record is rejected.
@@ -34,8 +36,8 @@ enum RowViolation {
     Payload(String),
     /// A column does not take the value; one of another type could.
     Value(String),
-    /// The table has no column for the payload's field of this number.
-    UnknownField(usize),
+    /// The table has no column for the payload's field of this number and name.
+    UnknownField(usize, String),
 }
 
 impl<R: Into<String>> From<R> for RowViolation {
@@ -76,14 +78,7 @@ impl<'t> Rows<'t> {
 
     /// A row for each record that one can be made of. `convert` gets the rows of a part of the batch as lines of JSON, and their
     /// number.
-    ///
-    /// # Errors
-    /// [`ConnectorError::Retryable`] if every record has a field that the table has no column for.
-    pub(super) fn of<P: Send>(
-        &self,
-        records: &[SinkRecord],
-        convert: impl Fn(Vec<u8>, usize) -> P + Sync,
-    ) -> ConnectorResult<Made<P>> {
+    pub(super) fn of<P: Send>(&self, records: &[SinkRecord], convert: impl Fn(Vec<u8>, usize) -> P + Sync) -> Made<P> {
         let parts = in_parts(records, |part| {
             let mut lines = Vec::with_capacity(part.iter().map(|record| record.bytes().len() + 1).sum());
             let (mut valid, mut violations) = (Vec::with_capacity(part.len()), Vec::new());
@@ -99,32 +94,25 @@ impl<'t> Rows<'t> {
             }
             (convert(lines, valid.len()), valid, violations)
         });
-        let mut all = Made { parts: Vec::new(), records: Vec::new(), rejected: PartialFailure::default() };
-        let mut violations = Vec::new();
-        for (part, valid, of_part) in parts {
+        let mut all =
+            Made { parts: Vec::new(), records: Vec::new(), rejected: PartialFailure::default(), unknown: Vec::new() };
+        for (part, valid, violations) in parts {
             all.parts.push(part);
             all.records.extend(valid);
-            violations.extend(of_part);
-        }
-        let unknown =
-            violations.iter().filter(|(_, violation)| matches!(violation, RowViolation::UnknownField(_))).count();
-        // If the field is wrong in one record only, the batch has valid ones too.
-        if unknown > 1 && violations.len() == records.len() {
-            return Err(TargetFailure::NotReady.error(
-                "every record of the batch has a field that the table has no column for: add the column, or set `on_new_field`",
-            ));
-        }
-        for (record, violation) in violations {
-            match violation {
-                RowViolation::Payload(reason) => all.rejected.invalid(record, reason),
-                // Not invalid: if every record is rejected for the table, the table is the more likely cause.
-                RowViolation::Value(reason) => all.rejected.reject(record, reason),
-                RowViolation::UnknownField(number) => {
-                    all.rejected.reject(record, format!("the table has no column for field {number} of the payload"))
+            for (record, violation) in violations {
+                match violation {
+                    RowViolation::Payload(reason) => drop(all.rejected.invalid(record, reason)),
+                    // Not invalid: if every record is rejected for the table, the table is the more likely cause.
+                    RowViolation::Value(reason) => drop(all.rejected.reject(record, reason)),
+                    RowViolation::UnknownField(number, name) => {
+                        let reason = format!("the table has no column for field {number} of the payload");
+                        all.rejected.reject(record, reason);
+                        all.unknown.push(name);
+                    }
                 }
-            };
+            }
         }
-        Ok(all)
+        all
     }
 
     /// Checks that the metadata columns can hold their values.
@@ -196,7 +184,7 @@ impl<'t> Rows<'t> {
                 if self.rules.skip_unknown {
                     continue;
                 }
-                return Err(RowViolation::UnknownField(count));
+                return Err(RowViolation::UnknownField(count, name.to_owned()));
             };
             if self.taken[index] {
                 return Err(format!("the payload has a field {}, which is one of `metadata`", column.json).into());

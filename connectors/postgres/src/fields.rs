@@ -32,6 +32,7 @@ pub(crate) struct FieldColumns {
 /// A field that the table has no column for, as a reason for its record to be rejected.
 #[derive(Debug)]
 pub(crate) struct NewField {
+    pub(crate) name: String,
     pub(crate) reason: String,
     /// Whether the table could have a column of its name.
     pub(crate) is_possible: bool,
@@ -111,7 +112,7 @@ impl FieldColumns {
             }
             _ => format!("the table has no column for {field} of the payload"),
         };
-        NewField { reason, is_possible: !is_generated && check_column(name).is_ok() }
+        NewField { name: name.to_owned(), reason, is_possible: !is_generated && check_column(name).is_ok() }
     }
 
     fn members<'j, 'r>(

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord, TargetFailure};
+use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord, TargetFailure, schema::AwaitedColumn};
 use tokio::time::Instant;
 
 use super::{
@@ -36,6 +36,7 @@ pub(crate) struct OpenTable {
     positions: Option<Positions>,
     /// `None` after a failure: the table may have changed.
     layout: Mutex<Option<Arc<Layout>>>,
+    awaited: AwaitedColumn,
 }
 
 /// What the tables of a mapping share.
@@ -63,7 +64,13 @@ impl Shared {
 impl OpenTable {
     pub(crate) fn new(shared: &Arc<Shared>, name: String) -> Self {
         let positions = shared.plan.positions.as_deref().map(Positions::in_table);
-        Self { shared: Arc::clone(shared), name, positions, layout: Mutex::default() }
+        Self {
+            shared: Arc::clone(shared),
+            name,
+            positions,
+            layout: Mutex::default(),
+            awaited: AwaitedColumn::default(),
+        }
     }
 
     /// Writes the valid records in one transaction, or none.
@@ -81,7 +88,10 @@ impl OpenTable {
             }
             let (mut invalid, mut new_fields) = (Vec::new(), Vec::new());
             let written = match streamed::write(&self.shared, &layout, records, deadline).await {
-                Ok(true) => return Ok(()),
+                Ok(true) => {
+                    self.wait_for_columns(&[], records)?;
+                    return Ok(());
+                }
                 Err(failure) if !failure.answer().is_some_and(is_about_values) => {
                     self.shared.classified(Err(failure), &what, Shown::Names)
                 }
@@ -97,7 +107,7 @@ impl OpenTable {
                         continue;
                     }
                     (invalid, new_fields) = (converted.invalid, converted.new_fields);
-                    wait_for_columns(&new_fields, records)?;
+                    self.wait_for_columns(&new_fields, records)?;
                     self.write_rows(&layout, records, &mut converted.rows, &what, deadline).await
                 }
             };
@@ -296,6 +306,23 @@ impl OpenTable {
         Ok(())
     }
 
+    /// A field that every record has is a change of the producer's, for which the table gets a column.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Retryable`] if the batch [waits](AwaitedColumn) for a column.
+    fn wait_for_columns(&self, new_fields: &[(&SinkRecord, NewField)], records: &[SinkRecord]) -> ConnectorResult<()> {
+        let possible = new_fields.iter().map(|(_, field)| field).filter(|field| field.is_possible);
+        let names: Vec<_> = possible.map(|field| &field.name).collect();
+        if !self.awaited.waits(&names, records.len()) {
+            return Ok(());
+        }
+        let reason = &new_fields[0].1.reason;
+        Err(TargetFailure::NotReady.error(format!(
+            "every record of the batch has a field that the table has no column for; of the first, {reason}: add the column, or set \
+             `on_new_field`"
+        )))
+    }
+
     /// The layout as it was read last, or as it is now.
     async fn layout(&self, what: &str, deadline: Instant) -> ConnectorResult<Arc<Layout>> {
         match self.known() {
@@ -338,23 +365,6 @@ fn new_columns(layout: &Layout, records: &[SinkRecord]) -> Option<String> {
     let new = fields.on_new().columns_to_add(records, |name| fields.has(name));
     let clauses: Vec<_> = new.iter().map(|column| format!("ADD COLUMN IF NOT EXISTS {}", definition(column))).collect();
     (!clauses.is_empty()).then(|| clauses.join(", "))
-}
-
-/// A field that every record has is a change of the producer's, for which the table gets a column.
-///
-/// # Errors
-/// [`ConnectorError::Retryable`] if every record has a field that the table lacks a column for.
-fn wait_for_columns(new_fields: &[(&SinkRecord, NewField)], records: &[SinkRecord]) -> ConnectorResult<()> {
-    let possible = new_fields.iter().filter(|(_, field)| field.is_possible).count();
-    // If the field is wrong in one record only, the batch has valid ones too.
-    if possible < 2 || possible < records.len() {
-        return Ok(());
-    }
-    let reason = &new_fields[0].1.reason;
-    Err(TargetFailure::NotReady.error(format!(
-        "every record of the batch has a field that the table has no column for; of the first, {reason}: add the column, or set \
-         `on_new_field`"
-    )))
 }
 
 /// The failure, in which these records are invalid.

@@ -67,5 +67,5 @@ pub use self::{
     decoder::Decoder,
     info::{SchemaInfo, SchemaType},
     problem::Problem,
-    table::{ColumnKind, ConfigSchemas, OnNewField, SchemaColumn, TableSchema, new_columns},
+    table::{AwaitedColumn, ColumnKind, ConfigSchemas, OnNewField, SchemaColumn, TableSchema, new_columns},
 };

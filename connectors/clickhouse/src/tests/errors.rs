@@ -71,8 +71,15 @@ async fn a_field_that_all_records_have_and_the_table_has_not_is_waited_for() {
         let error = connector.process_batch(batch.clone()).await.expect_err("no column");
         let text = error.report();
         assert!(matches!(error, ConnectorError::Retryable { .. }) && text.contains("on_new_field"), "{error:?}");
+        // While a batch waits, one record of it is tried.
+        let error = connector.process_batch(batch[..1].to_vec()).await.expect_err("no column");
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
         let text = rejected(connector.process_batch(records([r#"{"n":1}"#, r#"{"n":1,"new":1}"#])).await);
         assert!(text.contains("0 records to retry, 1 rejected") && text.contains("field 2 of the payload"), "{text}");
+        let alone = rejected(connector.process_batch(batch[..1].to_vec()).await);
+        assert!(alone.contains("1 rejected"), "it may be wrong: {alone}");
+        let two = records([r#"{"n":1,"nwe":1}"#, r#"{"n":1,"enw":1}"#]);
+        assert!(rejected(connector.process_batch(two).await).contains("2 rejected"), "each has another field");
         server.ask("ALTER TABLE t ADD COLUMN new UInt8");
         connector.process_batch(batch).await.expect("it has the column now");
         assert_eq!(server.ask("SELECT count(), sum(new) FROM t FORMAT TSV"), "101\t100");

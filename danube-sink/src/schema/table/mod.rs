@@ -13,7 +13,7 @@ mod tests;
 
 pub use self::{
     lookup::ConfigSchemas,
-    new_field::{OnNewField, new_columns},
+    new_field::{AwaitedColumn, OnNewField, new_columns},
 };
 use super::{SchemaInfo, SchemaType, decoder::Format};
 use crate::time_unit::TimeUnit;

@@ -1,6 +1,6 @@
 //! What a new field of a payload does to a table.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use danube_sink_config::{
     Diagnostics, Setting, Value,
@@ -32,6 +32,35 @@ impl OnNewField {
     /// whether the table has a column.
     pub fn columns_to_add(self, records: &[SinkRecord], has: impl Fn(&str) -> bool) -> Vec<SchemaColumn> {
         if self == Self::Add { new_columns(records, has) } else { Vec::new() }
+    }
+}
+
+/// The column that a table waits for: it tells a new field of the producer's from a mistake in one record.
+///
+/// A batch waits if every record of it has the same field without a column. A record that is alone in its batch is rejected, unless
+/// the batch before it had that field, too, or waited for it: what is tried while a batch waits may be one record of it.
+///
+/// ```
+/// use danube_sink::schema::AwaitedColumn;
+///
+/// let awaited = AwaitedColumn::default();
+/// assert!(!awaited.waits(&["email"], 2), "the other record has no such field");
+/// assert!(awaited.waits(&["email", "email"], 2));
+/// assert!(awaited.waits(&["email"], 1));
+/// ```
+#[derive(Debug, Default)]
+pub struct AwaitedColumn(Mutex<Option<String>>);
+
+impl AwaitedColumn {
+    /// Whether a batch of so many records waits for a column. `unknown` has the fields without a column, one of each record that has
+    /// such fields; it is empty for a batch whose records have none.
+    pub fn waits(&self, unknown: &[impl AsRef<str>], records: usize) -> bool {
+        let first = unknown.first().map(AsRef::as_ref).filter(|_| unknown.len() == records);
+        let in_all = first.filter(|first| unknown.iter().all(|field| field.as_ref() == *first));
+        let mut awaited = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = in_all.is_some() && (records > 1 || awaited.as_deref() == in_all);
+        *awaited = in_all.map(str::to_owned);
+        waits
     }
 }
 

@@ -100,6 +100,12 @@ async fn a_batch_that_has_a_new_field_in_every_record_waits_for_the_column() {
     let batch = || (1..3).map(|id| of(2, SECOND, &format!(r#"{{"id":{id},"note":"s3cret"}}"#))).collect::<Vec<_>>();
     let text = report!(bench.sink.process_batch(batch()).await, Retryable);
     assert!(text.contains("\"note\"") && text.contains("on_new_field") && !text.contains("s3cret"), "{text}");
+    // While a batch waits, one record of it is tried.
+    let alone = || vec![of(2, SECOND, r#"{"id":1,"note":"s3cret"}"#)];
+    report!(bench.sink.process_batch(alone()).await, Retryable);
+    bench.write(&[r#"{"id":9}"#]).await.unwrap();
+    assert_eq!(rejected(bench.sink.process_batch(alone()).await).len(), 1, "it may be wrong");
+    report!(bench.sink.process_batch(alone()).await, Retryable);
     bench.sql.batch_execute("ALTER TABLE rows ADD note text").await.unwrap();
     bench.sink.process_batch(batch()).await.unwrap();
     assert_eq!(bench.rows("SELECT count(note) FROM rows").await, [r#"{"count":2}"#]);
