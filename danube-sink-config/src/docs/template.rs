@@ -108,10 +108,11 @@ impl Writer {
         }
     }
 
-    /// A nested table. One that may be left out is commented out if it has required keys, which would make it invalid.
+    /// A nested table. It is commented out if its presence would mean something: if it has required keys, or is optional without a
+    /// default.
     fn table(&mut self, spec: &KeySpec, header: &str, inner: &[KeySpec], variables: &str) {
-        let is_table = matches!(spec.value_type, ValueType::Table(_));
-        let is_commented_out = !spec.is_required() && (!is_table || inner.iter().any(KeySpec::is_required));
+        let has_default = matches!(spec.value_type, ValueType::Table(_)) && !matches!(spec.default, KeyDefault::None);
+        let is_commented_out = !spec.is_required() && (!has_default || inner.iter().any(KeySpec::is_required));
         self.line("");
         if self.is_complete {
             self.comment(&DocumentedKey::own(spec).help);
