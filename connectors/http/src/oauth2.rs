@@ -11,10 +11,14 @@ use reqwest::{
     Request, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::api::is_plain;
+
+/// The lifetime of a token whose response does not tell it, and the longest one.
+const USUAL_LIFETIME: Duration = Duration::from_secs(3_600);
+const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// OAuth 2.0 client credentials (RFC 6749, section 4.4): a table of settings in [`Api`](crate::Api). The connector's secret is the
 /// client secret. A token is renewed before it expires, and when the API answers 401.
@@ -56,16 +60,7 @@ pub(crate) struct Tokens {
 pub(crate) struct Token {
     pub(crate) value: Secret,
     header: HeaderValue,
-    renew_at: Option<Instant>,
-}
-
-/// The response of a token endpoint (RFC 6749, sections 5.1 and 5.2).
-#[derive(Deserialize)]
-struct Response {
-    access_token: Option<String>,
-    token_type: Option<String>,
-    expires_in: Option<u64>,
-    error: Option<String>,
+    renew_at: Instant,
 }
 
 impl Token {
@@ -87,7 +82,7 @@ impl Tokens {
     pub(crate) async fn token(&self) -> Result<Token, Failure> {
         let mut current = self.current.lock().await;
         if let Some(token) = &*current
-            && token.renew_at.is_none_or(|at| Instant::now() < at)
+            && Instant::now() < token.renew_at
         {
             return Ok(token.clone());
         }
@@ -107,23 +102,25 @@ impl Tokens {
         let response = self.request().send().await.map_err(lost)?;
         let status = response.status();
         let body = response.bytes().await.map_err(lost)?;
-        let answer = serde_json::from_slice(&body).ok();
+        let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if !status.is_success() {
-            return Err(refusal(&what, status, answer));
+            return Err(refusal(&what, status, &answer));
         }
         let unusable = |class, message: &str| Failure::new(class, format!("{what}: {message}"));
-        let Some(Response { access_token: Some(token), token_type, expires_in, .. }) = answer else {
-            return Err(unusable(NotReady, "the response has no `access_token`; correct `token_url`"));
+        let token = match answer["access_token"].as_str() {
+            Some("") => return Err(unusable(NotReady, "the `access_token` of the response is empty")),
+            Some(token) => token,
+            None => return Err(unusable(NotReady, "the response has no `access_token`; correct `token_url`")),
         };
-        if token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        if answer["token_type"].as_str().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(unusable(Misconfigured, "the token is not of the type Bearer"));
         }
         let mut header = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| unusable(NotReady, "the token is not valid in a header"))?;
         header.set_sensitive(true);
         // Nine tenths of its time, so that no request arrives with one that has expired on the way.
-        let renew_at = expires_in.map(|seconds| asked + Duration::from_secs(seconds) * 9 / 10);
-        Ok(Token { value: Secret::new(token), header, renew_at })
+        let renew_at = asked + lifetime(&answer["expires_in"]) * 9 / 10;
+        Ok(Token { value: Secret::new(token.to_owned()), header, renew_at })
     }
 
     fn request(&self) -> reqwest::RequestBuilder {
@@ -153,8 +150,15 @@ fn form_encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// The failure of a response that has no token. Of the body only the error code is shown.
-fn refusal(what: &str, status: StatusCode, answer: Option<Response>) -> Failure {
+/// The lifetime of a token: a number of seconds, which some servers write as a string.
+fn lifetime(expires_in: &Value) -> Duration {
+    let seconds = expires_in.as_f64().or_else(|| expires_in.as_str()?.trim().parse().ok());
+    let seconds = seconds.filter(|seconds| *seconds >= 0.0).map(|seconds| seconds.min(LONGEST_LIFETIME.as_secs_f64()));
+    seconds.map_or(USUAL_LIFETIME, Duration::from_secs_f64)
+}
+
+/// The failure of a response (RFC 6749, section 5.2) that has no token. Of the body only the error code is shown.
+fn refusal(what: &str, status: StatusCode, answer: &Value) -> Failure {
     const CODES: [(&str, TargetFailure); 6] = [
         ("invalid_client", Unauthenticated),
         ("invalid_grant", Unauthenticated),
@@ -163,8 +167,8 @@ fn refusal(what: &str, status: StatusCode, answer: Option<Response>) -> Failure 
         ("invalid_scope", Misconfigured),
         ("unsupported_grant_type", Misconfigured),
     ];
-    let code = answer.and_then(|answer| answer.error);
-    let known = CODES.into_iter().find(|(known, _)| code.as_deref() == Some(known));
+    let code = answer["error"].as_str();
+    let known = CODES.into_iter().find(|(known, _)| code == Some(known));
     let class = match (known, status.as_u16()) {
         (Some((_, class)), _) => class,
         (None, 401 | 403) => Unauthenticated,
