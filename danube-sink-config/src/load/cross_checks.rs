@@ -21,6 +21,7 @@ pub(crate) fn of_mappings(mappings: &[ParsedMapping<'_>], core: &ConnectorConfig
         batch_fits_memory(mapping, core, diagnostics);
         has_dead_letter_topic(mapping, core, diagnostics);
         can_be_spooled(mapping, core, diagnostics);
+        has_possible_versions(mapping, diagnostics);
     }
     subscriptions_differ(mappings, diagnostics);
     dead_letters_are_not_read(mappings, diagnostics);
@@ -74,6 +75,17 @@ fn can_be_spooled(mapping: &ParsedMapping<'_>, core: &ConnectorConfig, diagnosti
         let help = "use \"Exclusive\" or \"Shared\", or remove `data_dir`: records in the spool of one host would wait there \
                     while another host writes later ones";
         diagnostics.push(Diagnostic::new(message, help).at(mapping.table.span_of(Some("subscription_type"))));
+    }
+}
+
+fn has_possible_versions(mapping: &ParsedMapping<'_>, diagnostics: &mut Diagnostics) {
+    if let (Some(expected), Some(least)) =
+        (mapping.settings.expected_schema_version, mapping.settings.min_schema_version)
+        && expected < least
+    {
+        let message = "`expected_schema_version` is less than `min_schema_version`: no message complies with both";
+        let help = "keep one of them";
+        diagnostics.push(Diagnostic::new(message, help).at(mapping.table.span_of(Some("expected_schema_version"))));
     }
 }
 

@@ -37,3 +37,13 @@ fn an_exclusive_consumer_keeps_its_name_on_any_host() {
     let text = GOOD.replace("path =", "subscription_type = \"exclusive\"\npath =");
     assert_eq!(load(&text).unwrap().core.mappings[0].consumer.consumer_name, "http-sink");
 }
+
+#[test]
+fn schema_versions_that_no_message_has_are_an_error() {
+    let report = report(&GOOD.replace("path =", "expected_schema_version = 3\nmin_schema_version = 5\npath ="));
+    assert!(
+        report.contains("connector.toml:11:27: `expected_schema_version` is less than `min_schema_version`"),
+        "{report}"
+    );
+    assert!(load(&GOOD.replace("path =", "expected_schema_version = 5\nmin_schema_version = 5\npath =")).is_ok());
+}

@@ -85,7 +85,23 @@ impl Filter {
             0 => usize::MAX,
             loops => (1..).take_while(|values: &usize| values.pow(loops) <= MOST_STEPS).last().unwrap_or(1),
         };
-        Ok(Self { expression, references, most_values, text: text.to_owned() })
+        let filter = Self { expression, references, most_values, text: text.to_owned() };
+        filter.has_possible_value().map_err(|message| InvalidExpression { offset: None, message })?;
+        Ok(filter)
+    }
+
+    /// Checks the value of an expression that reads nothing of a record, since it is that of every record; not if loops within
+    /// each other could take long.
+    fn has_possible_value(&self) -> Result<(), String> {
+        if !self.references.is_constant() || self.references.loops > 1 {
+            return Ok(());
+        }
+        let context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        match Value::resolve_val(&self.expression, &context) {
+            Ok(value) if value.downcast_ref::<CelBool>().is_none() => Err(not_boolean(value.get_type().name())),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.reason(&error)),
+        }
     }
 
     /// Whether the expression reads the payload, so that a record must be decoded first.
@@ -111,7 +127,7 @@ impl Filter {
         let value = Value::resolve_val(&self.expression, &context).map_err(|error| failed(&self.reason(&error)))?;
         match value.downcast_ref::<CelBool>() {
             Some(keeps) => Ok(*keeps.inner()),
-            None => Err(failed(&format!("it is a {}, not true or false", value.get_type().name()))),
+            None => Err(failed(&not_boolean(value.get_type().name()))),
         }
     }
 
@@ -132,6 +148,10 @@ impl Filter {
             _ => "its operands have types that it does not accept".to_owned(),
         }
     }
+}
+
+fn not_boolean(kind: &str) -> String {
+    format!("it is a {kind}, not true or false")
 }
 
 /// The byte at which a part of an expression begins.

@@ -49,6 +49,7 @@ pub(super) struct References {
     /// The part of the payload; `None` if it reads nothing of it.
     pub(super) payload: Option<Wanted>,
     pub(super) reads_attributes: bool,
+    pub(super) reads_metadata: bool,
     /// How many loops are within each other.
     pub(super) loops: u32,
 }
@@ -80,6 +81,11 @@ pub(super) struct Problem {
 }
 
 impl References {
+    /// Whether the value is the same for every record.
+    pub(super) fn is_constant(&self) -> bool {
+        self.payload.is_none() && !self.reads_attributes && !self.reads_metadata
+    }
+
     /// # Errors
     /// The first unknown variable or function, an invalid pattern, or too many loops within each other.
     pub(super) fn of(expression: &IdedExpr) -> Result<Self, Problem> {
@@ -123,7 +129,8 @@ impl References {
             name if bound.contains(&name) || name.starts_with('@') => {}
             PAYLOAD => self.payload.get_or_insert_with(Wanted::nothing).add(fields),
             ATTRIBUTES => self.reads_attributes = true,
-            name if Metadata::from_name(name).is_some() || TYPES.contains(&name) => {}
+            name if Metadata::from_name(name).is_some() => self.reads_metadata = true,
+            name if TYPES.contains(&name) => {}
             name => return Err(problem(id, format!("unknown variable `{name}`"))),
         }
         Ok(())

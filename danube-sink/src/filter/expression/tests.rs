@@ -94,6 +94,10 @@ fn an_expression_is_checked_before_records_arrive() {
         ("true || now() > 1", "unknown function `now`", Some(11)),
         ("payload.exists(x, x == y)", "unknown variable `y`", Some(23)),
         ("key.matches('(')", "not a regular expression: ", None),
+        ("1", "it is a int, not true or false", None),
+        ("'payload.paid'", "it is a string, not true or false", None),
+        ("[1, 2].map(x, x)", "it is a list, not true or false", None),
+        ("1 / 0 == 1", "division by zero", None),
         ("message{a: 1}.a == 1", "it makes an object of a type, which is not supported", None),
         ("payload.all(a, a.all(b, b.all(c, c in payload)))", "more than 3 loops", None),
     ] {
@@ -107,6 +111,9 @@ fn an_expression_is_checked_before_records_arrive() {
                 error.message
             );
         }
+    }
+    for constant in ["true", "1 == 2", "type(1) == int", "[1].exists(x, x == 1)", "size('a') == 1"] {
+        assert!(check(constant).is_ok(), "{constant}");
     }
     for brackets in [20, 32, 100] {
         assert!(check(&"(".repeat(brackets)).is_err());
