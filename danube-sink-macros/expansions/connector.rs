@@ -35,6 +35,9 @@ const _: () = {
             section.validated(__sink::check(&built, Self::agrees));
             __sink::Some(built)
         }
+        fn validate_external(&self) -> __sink::Result<(), __sink::Diagnostics> {
+            __sink::check(self, Self::has_its_files)
+        }
         fn mapping_settings(&self) -> __sink::Vec<__sink::MappingSettings> {
             self.topics.settings()
         }

@@ -21,6 +21,8 @@ use private::GeneratedConnector;
 use serde::de::DeserializeOwned;
 
 #[doc(inline)]
+pub use crate::credentials::TlsFiles;
+#[doc(inline)]
 pub use crate::record::{Field, Metadata, MetadataColumns, NamedFields, NotAField, NotAPointer, Pointer, Pointers};
 use crate::{credentials, filter, schema as decoders};
 
@@ -101,6 +103,12 @@ pub fn load_text<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     load_text_for(REMOTE, path, text, environment)
+}
+
+/// Loads a text as `check --no-environment` does.
+#[cfg(feature = "dev")]
+pub(crate) fn load_without_environment<C: GeneratedConnector>(text: &str) -> Result<Loaded<C>, ConfigError> {
+    load_text_for(LoadMode::WithoutEnvironment.checks(), Path::new("example.toml"), text, &|_: &str| None)
 }
 
 /// Loads a configuration struct that derives `Deserialize`: `MySinkConfig::load()?`.

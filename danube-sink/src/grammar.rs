@@ -55,6 +55,7 @@
 /// | `version = "…"` | what `--version` prints | the package's |
 /// | `dev_hint = "…"` | what the `dev` command prints about the target | nothing |
 /// | `validate = path` | a check of the whole connector, see [below](#checks-of-your-own) | none |
+/// | `validate_external = path` | a check of its secrets and of the files that it names, see [below](#checks-of-your-own) | none |
 /// | `main = false` | no `fn main` is written | one is |
 ///
 /// # On a field
@@ -172,6 +173,11 @@
 /// `&MappingSettings`. `#[sink_connector(validate = path)]` names a function of the connector. Its error becomes part of the
 /// report, with the line of the key: a string, a [`Diagnostic`](crate::config::Diagnostic) with a remedy, or several
 /// [`Diagnostics`](crate::config::Diagnostics). A struct is checked when every setting of its own is valid.
+///
+/// `#[sink_connector(validate_external = path)]` names another function of the connector, for what is not in the file: which secrets
+/// are set and whether they can be used, and files such as certificates
+/// ([`TlsFiles`](crate::config::TlsFiles)). `check --no-environment` does not call it, since it knows neither; there,
+/// an optional secret is never set.
 ///
 /// ```
 /// # use danube_sink::prelude::*;

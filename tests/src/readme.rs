@@ -1,6 +1,6 @@
 //! The tests of a connector's README.
 
-/// Tests that the generated parts of a connector's README match its code, and that its examples load: the connector, the rows of
+/// Tests that the generated parts of a connector's README match its code, and that its examples and templates load: the connector, the rows of
 /// its table of verdicts, and the secrets of the examples. `BLESS=1` writes the generated parts.
 #[macro_export]
 macro_rules! readme_tests {
@@ -17,6 +17,11 @@ macro_rules! readme_tests {
         fn the_readme_has_every_verdict() {
             let table = danube_sink::testing::verdict_table($verdicts);
             danube_sink::testing::assert_generated(README, "verdicts", &table);
+        }
+
+        #[test]
+        fn the_templates_of_the_connector_are_valid() {
+            danube_sink::testing::assert_templates_load::<$connector>();
         }
 
         #[test]

@@ -14,7 +14,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use danube_sink::{config::Mapping, prelude::*};
+use danube_sink::{
+    config::{Diagnostics, Mapping},
+    prelude::*,
+};
 use danube_sink_http::{Api, Hosts};
 
 use self::{opened::Opened, server::Server, table::Table};
@@ -23,6 +26,7 @@ use self::{opened::Opened, server::Server, table::Table};
 #[sink_connector(
     main = false,
     config = "connector.toml",
+    validate_external = Self::has_its_secret_and_files,
     dev_hint = "Try: clickhouse-client --query 'SELECT magnitude, place FROM earthquakes FINAL ORDER BY 1 DESC LIMIT 5'"
 )]
 pub struct Clickhouse {
@@ -55,14 +59,11 @@ pub struct Clickhouse {
 #[sink_connector]
 impl SinkConnector for Clickhouse {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        if self.password.is_some() && self.api.secret_header.is_none() {
-            self.api.username.get_or_insert_with(|| "default".to_owned());
-        }
         let mut builder = Server::client_builder();
         if !self.hosts.is_empty() {
             builder = builder.connect_timeout(Server::CONNECT);
         }
-        let client = self.api.client(builder, self.password.as_ref(), config.write_timeout)?;
+        let client = self.api().client(builder, self.password.as_ref(), config.write_timeout)?;
         let hosts = Hosts::new(client, &self.hosts);
         let server = Server::connect(hosts, self, &config).await?;
         let mut opened = Vec::new();
@@ -86,5 +87,20 @@ impl SinkConnector for Clickhouse {
             self.server.is_writable(&mapping.own).await?;
         }
         Ok(())
+    }
+}
+
+impl Clickhouse {
+    /// The connection settings: a password alone is that of the server's default user.
+    fn api(&self) -> Api {
+        let mut api = self.api.clone();
+        if self.password.is_some() && api.secret_header.is_none() {
+            api.username.get_or_insert_with(|| "default".to_owned());
+        }
+        api
+    }
+
+    fn has_its_secret_and_files(&self) -> Result<(), Diagnostics> {
+        self.api().validate_external("api", self.password.as_ref(), "CLICKHOUSE_PASSWORD")
     }
 }

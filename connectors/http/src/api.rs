@@ -7,10 +7,13 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt, Parsed, Secret, Setting, config::Diagnostic};
+use danube_sink::{
+    ConnectorError, ConnectorResult, ErrorExt, Parsed, Secret, Setting,
+    config::{Diagnostic, Diagnostics, TlsFiles},
+};
 use reqwest::{
     Certificate, ClientBuilder, Identity, Proxy, Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue},
     redirect::Policy,
 };
 
@@ -21,7 +24,7 @@ use super::{
 };
 
 /// Connection settings of an HTTP API: a table of settings, as a field of a connector's struct.
-#[derive(Debug, Setting)]
+#[derive(Debug, Clone, Setting)]
 #[setting(validate = Self::is_consistent)]
 pub struct Api {
     /// Address of the API, such as `https://host/path`.
@@ -48,6 +51,40 @@ pub struct Api {
 }
 
 impl Api {
+    /// Checks the files that the settings name and the secret, without the API: for the connector's `validate_external`.
+    /// `variable` is that of the secret, and `table` the key of these settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn validate_external(&self, table: &str, secret: Option<&Secret>, variable: &str) -> Result<(), Diagnostics> {
+        let mut found = Diagnostics::default();
+        let Self { ca_file, cert_file, key_file, .. } = self;
+        let [ca_file, cert_file, key_file] = [ca_file, cert_file, key_file].map(Option::as_deref);
+        let files = TlsFiles { ca_file, cert_file, key_file };
+        found.keep(files.validate());
+        let needs_secret = [
+            ("oauth2", self.oauth2.is_some(), "the client secret is not set"),
+            (
+                "secret_header",
+                self.secret_header.is_some() && self.username.is_none(),
+                "the secret that it carries is not set",
+            ),
+        ];
+        for (key, is_set, message) in needs_secret {
+            if is_set && secret.is_none() {
+                found.push(Diagnostic::of_key(key, message, format!("set {variable}, or remove `{key}`")));
+            }
+        }
+        if self.header(secret).is_err() {
+            let help = "set it to one line: it is sent in a header";
+            found.push(Diagnostic::new(
+                format!("variable {variable}: it contains a line break or a control character"),
+                help,
+            ));
+        }
+        found.of_table(table).into_result()
+    }
+
     /// Builds an HTTP client for the API, without connecting. It follows no redirects, since a write would become a GET.
     ///
     /// `builder` sets what is special about the connector, such as its user agent; these settings override it. The secret is sent
@@ -67,25 +104,18 @@ impl Api {
         if self.secret_header.is_some() && self.username.is_none() && secret.is_none() {
             return Err(ConnectorError::configuration("`secret_header` is set, but not the secret that it carries"));
         }
-        let mut headers = HeaderMap::new();
-        let credential = if self.oauth2.is_some() { None } else { self.credential(secret) };
-        if let Some((name, scheme, credential)) = &credential {
-            let value = HeaderValue::try_from(format!("{scheme}{credential}"));
-            let mut value = value.initialization("put the credential into a header")?;
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
+        let header = self.header(secret).initialization("put the credential into a header")?;
         // reqwest uses the crypto provider of the process; one that is installed already stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let timeout = self.timeout.min(write_timeout * 9 / 10);
-        let builder = builder.default_headers(headers).timeout(timeout);
+        let builder = builder.default_headers(header.into_iter().collect()).timeout(timeout);
         let mut builder = builder.redirect(Policy::none()).no_proxy();
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(Proxy::all(proxy.clone()).initialization("use the proxy")?);
         }
         let client = self.with_certificates(builder)?.build().initialization("prepare the HTTP client")?;
         // An API may repeat the password of a login alone.
-        let login = credential.map(|(.., credential)| Secret::new(credential));
+        let login = self.credential(secret).map(|(.., credential)| Secret::new(credential));
         let tokens = match (&self.oauth2, secret) {
             (None, _) => None,
             (Some(settings), Some(secret)) => Some(Tokens::new(client.clone(), settings.clone(), secret.clone())),
@@ -102,7 +132,7 @@ impl Api {
     fn with_certificates(&self, builder: ClientBuilder) -> ConnectorResult<ClientBuilder> {
         let builder = match &self.ca_file {
             Some(file) => {
-                let (what, pem) = read(file)?;
+                let (what, pem) = read("ca_file", file)?;
                 let certificates = Certificate::from_pem_bundle(&pem).initialization(&what)?;
                 if certificates.is_empty() {
                     return Err(ConnectorError::initialization(format!("{what}: it contains no certificate in PEM")));
@@ -114,9 +144,9 @@ impl Api {
             None => builder,
         };
         if let Some(file) = &self.cert_file {
-            let (mut what, mut pem) = read(file)?;
+            let (mut what, mut pem) = read("cert_file", file)?;
             if let Some(file) = &self.key_file {
-                let (read_key, key) = read(file)?;
+                let (read_key, key) = read("key_file", file)?;
                 what = format!("{what}, {read_key}");
                 // An editor may have left out the end of the last line.
                 pem.push(b'\n');
@@ -131,8 +161,19 @@ impl Api {
         [Some(&self.url), self.proxy.as_ref()].into_iter().flatten().all(|url| url.scheme() == "http")
     }
 
-    /// The header of the credential, its scheme, and the credential itself.
+    /// The header of the credential, if there is one.
+    fn header(&self, secret: Option<&Secret>) -> Result<Option<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
+        let Some((name, scheme, credential)) = self.credential(secret) else { return Ok(None) };
+        let mut value = HeaderValue::try_from(format!("{scheme}{credential}"))?;
+        value.set_sensitive(true);
+        Ok(Some((name, value)))
+    }
+
+    /// The header of the credential, its scheme, and the credential itself; none with `oauth2`.
     fn credential(&self, secret: Option<&Secret>) -> Option<(HeaderName, &'static str, String)> {
+        if self.oauth2.is_some() {
+            return None;
+        }
         let header = self.secret_header.as_ref().map(|header| header.0.clone());
         match (header, &self.username, secret.map(Secret::expose)) {
             (header, Some(user), secret) => {
@@ -157,9 +198,9 @@ impl Api {
     }
 }
 
-/// Reads a file; with the content comes what an error about it begins with.
-fn read(file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
-    let what = format!("read {}", file.display());
+/// Reads the file of a setting; with the content comes what an error about it begins with.
+fn read(key: &str, file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
+    let what = format!("read `{key}` {}", file.display());
     let pem = fs::read(file).initialization(&what)?;
     Ok((what, pem))
 }

@@ -3,12 +3,12 @@
 //! record fills in.
 //!
 //! ```no_run
-//! use danube_sink::prelude::*;
+//! use danube_sink::{config::Diagnostics, prelude::*};
 //! use danube_sink_http::{Api, Client, reqwest};
 //! use reqwest::Method;
 //!
 //! /// Posts the records of each topic, a batch as lines of JSON.
-//! #[sink_connector(name = "post")]
+//! #[sink_connector(name = "post", validate_external = Self::has_its_token_and_files)]
 //! struct Post {
 //!     /// The API that the records go to.
 //!     api: Api,
@@ -19,6 +19,12 @@
 //!     topics: TopicMappings,
 //!     #[state]
 //!     client: Late<Client>,
+//! }
+//!
+//! impl Post {
+//!     fn has_its_token_and_files(&self) -> Result<(), Diagnostics> {
+//!         self.api.validate_external("api", self.token.as_ref(), "POST_TOKEN")
+//!     }
 //! }
 //!
 //! #[sink_connector]

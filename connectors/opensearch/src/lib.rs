@@ -28,7 +28,7 @@ const HELP: &str = "no usable cluster: start it, or correct `url` or the credent
 #[sink_connector(
     main = false,
     config = "connector.toml",
-    validate = Self::is_consistent,
+    validate_external = Self::has_one_credential_and_its_files,
     dev_hint = "Try: curl 'http://localhost:9200/earthquakes/_search?q=place:CA&sort=magnitude:desc&size=3'"
 )]
 pub struct Opensearch {
@@ -104,8 +104,18 @@ impl SinkConnector for Opensearch {
 }
 
 impl Opensearch {
+    /// The secret that is sent, and its variable.
+    fn secret(&self) -> Option<(&Secret, &'static str)> {
+        let secrets = [
+            (&self.password, "OPENSEARCH_PASSWORD"),
+            (&self.api_key, "OPENSEARCH_API_KEY"),
+            (&self.token, "OPENSEARCH_TOKEN"),
+        ];
+        secrets.into_iter().find_map(|(secret, variable)| Some((secret.as_ref()?, variable)))
+    }
+
     /// Validates that there is at most one credential, and a user for a password.
-    fn is_consistent(&self) -> Result<(), Diagnostics> {
+    fn has_one_credential_and_its_files(&self) -> Result<(), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let credentials = [&self.password, &self.api_key, &self.token].into_iter().flatten().count();
         let has_user = self.api.username.is_some();
@@ -113,6 +123,8 @@ impl Opensearch {
             let help = "set `username` and the password, or the API key, or the token";
             diagnostics.push(Diagnostic::new("these are several credentials, or half of one", help));
         }
+        let (secret, variable) = self.secret().unzip();
+        diagnostics.keep(self.api.validate_external("api", secret, variable.unwrap_or("OPENSEARCH_TOKEN")));
         diagnostics.into_result()
     }
 }

@@ -11,7 +11,7 @@ mod server;
 mod tests;
 mod vectors;
 
-use danube_sink::prelude::*;
+use danube_sink::{config::Diagnostics, prelude::*};
 use danube_sink_http::{
     Api,
     reqwest::{self, header::HeaderName},
@@ -23,6 +23,7 @@ use self::{mapping::Collection, server::Server};
 #[sink_connector(
     main = false,
     config = "connector.toml",
+    validate_external = Self::has_its_secret_and_files,
     dev_hint = "Try: curl -s localhost:6333/collections/places/points/scroll -H 'content-type: application/json' -d '{\"limit\": 3}'"
 )]
 pub struct Qdrant {
@@ -69,5 +70,11 @@ impl SinkConnector for Qdrant {
             self.server.try_write(&mapping.own).await?;
         }
         Ok(())
+    }
+}
+
+impl Qdrant {
+    fn has_its_secret_and_files(&self) -> Result<(), Diagnostics> {
+        self.api.validate_external("api", self.api_key.as_ref(), "QDRANT_API_KEY")
     }
 }

@@ -1,6 +1,6 @@
 //! Every connector is a command of the program, in this build or another one.
 
-use std::env;
+use std::{env, fs};
 
 use serde_json::Value;
 
@@ -51,6 +51,23 @@ fn every_connector_of_this_build_has_help_template_and_schema() {
         assert!(template.contains("topic_mappings"), "{name}: {template}");
         let schema: Value = serde_json::from_str(&printed(&folder, &[&name, "schema"])).expect("JSON");
         assert!(schema["properties"].as_object().is_some_and(|keys| keys.len() > 1), "{name}: {schema}");
+    }
+}
+
+#[test]
+fn what_a_connector_prints_and_what_its_package_has_passes_the_check_of_a_file_alone() {
+    let folder = folder("templates");
+    for name in present() {
+        let package = format!("{}/../connectors/{name}", env!("CARGO_MANIFEST_DIR"));
+        let texts = [
+            printed(&folder, &[&name, "template"]),
+            printed(&folder, &[&name, "template", "--minimal"]),
+            fs::read_to_string(format!("{package}/connector.toml")).expect("a file"),
+        ];
+        for text in texts {
+            fs::write(folder.join("file.toml"), text).expect("a file");
+            printed(&folder, &[&name, "check", "--config", "file.toml", "--no-environment"]);
+        }
     }
 }
 

@@ -45,8 +45,8 @@ pub struct ExternalChecks {
 pub enum SecretPolicy {
     /// They are read, and a required one that is missing is an error.
     Read,
-    /// Only the file is validated: each secret has a placeholder, other variables count as not set, and a key that a variable
-    /// may set is not missing.
+    /// Only the file is validated: each required secret has a placeholder, other secrets and variables count as not set, a key
+    /// that a variable may set is not missing, and the connector's check of secrets and files is not called.
     Placeholder,
 }
 

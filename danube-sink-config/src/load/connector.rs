@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
+    report::Diagnostics,
     schema::KeySpec,
 };
 
@@ -23,6 +24,14 @@ pub trait GeneratedConnector: Sized + 'static {
 
     /// Converts every key, then builds.
     fn load(section: &mut KeyReader<'_>) -> Option<Self>;
+
+    /// The author's check of secrets, and of files that the configuration names.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn validate_external(&self) -> Result<(), Diagnostics> {
+        Ok(())
+    }
 
     /// The common settings of its topic mappings.
     fn mapping_settings(&self) -> Vec<MappingSettings>;

@@ -64,7 +64,9 @@ pub fn load_tasks_for<C: GeneratedConnector>(
     load_document::<C, _>(checks, &path, text, environment, |resolved, diagnostics| {
         // What is wrong with the first is wrong with all of them.
         let convert = |task| if task == 0 || diagnostics.is_empty() { resolved.convert(diagnostics) } else { None };
-        Some((0..resolved.core.config.tasks).map_while(convert).collect())
+        let connectors: Vec<C> = (0..resolved.core.config.tasks).map_while(convert).collect();
+        connectors.iter().take(1).for_each(|first| resolved.validate_external(first, diagnostics));
+        Some(connectors)
     })
 }
 
@@ -78,7 +80,11 @@ pub fn load_text_for<C: GeneratedConnector>(
     text: impl Into<String>,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    load_document::<C, C>(checks, path, text.into(), environment, |resolved, diagnostics| resolved.convert(diagnostics))
+    load_document::<C, C>(checks, path, text.into(), environment, |resolved, diagnostics| {
+        let connector = resolved.convert(diagnostics)?;
+        resolved.validate_external(&connector, diagnostics);
+        Some(connector)
+    })
 }
 
 fn load_document<C: GeneratedConnector, T>(
@@ -127,6 +133,8 @@ fn secret_names(info: &ConnectorInfo) -> SecretNames<'static> {
 /// A configuration whose keys are resolved and validated, but not converted.
 struct Resolved<'d> {
     core: Core,
+    /// Whether secrets and files beside the configuration are checked.
+    has_environment: bool,
     /// The title of the section in messages.
     title: String,
     /// None if the section is no table, which is reported.
@@ -140,6 +148,13 @@ impl Resolved<'_> {
         let OwnTable { table, invalid } = self.own.as_ref()?;
         let mappings = self.mappings.as_deref();
         C::load(&mut KeyReader { table, title: &self.title, invalid, mappings, diagnostics })
+    }
+
+    fn validate_external<C: GeneratedConnector>(&self, connector: &C, diagnostics: &mut Diagnostics) {
+        if let (true, Some(OwnTable { table, invalid })) = (self.has_environment, &self.own) {
+            let mut reader = KeyReader { table, title: &self.title, invalid, mappings: None, diagnostics };
+            reader.validated(connector.validate_external());
+        }
     }
 
     /// The common settings of the topic mappings.
@@ -177,5 +192,5 @@ fn resolve<'d>(document: &'d Document, info: &ConnectorInfo, loader: &mut Loader
         OwnMapping { own: loader.resolve_own(common.file_table, &keys, name), common }
     };
     let mappings = mappings.map(|mappings| mappings.into_iter().map(resolve).collect());
-    Resolved { core, title, own, mappings }
+    Resolved { core, has_environment: loader.environment.is_some(), title, own, mappings }
 }

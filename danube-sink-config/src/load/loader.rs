@@ -14,7 +14,7 @@ use crate::{
 /// Loads a file. Each step adds to the diagnostics, and none stops at them.
 pub(crate) struct Loader<'a> {
     /// None if only the file is validated, as while a connector is built: then what the environment may set is not missing, and
-    /// each secret has a placeholder.
+    /// each required secret has a placeholder.
     pub(crate) environment: Option<&'a dyn Environment>,
     /// The name of the connector's package, if it has one.
     pub(crate) package: Option<&'a str>,

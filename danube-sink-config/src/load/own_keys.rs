@@ -105,8 +105,11 @@ impl Loader<'_> {
             return report_in_file(&entry, &format!("`{}`", entry.key), &variable, &mut self.diagnostics);
         }
         if self.environment.is_none() {
-            let placeholder = Content::Secret("placeholder".to_owned());
-            return table.set(spec.name, Value::new(placeholder, Origin::Variable(variable)));
+            if spec.is_required() {
+                let placeholder = Content::Secret("placeholder".to_owned());
+                table.set(spec.name, Value::new(placeholder, Origin::Variable(variable)));
+            }
+            return;
         }
         let reported = self.diagnostics.len();
         if let Some(secret) = self.read_secret(&variable) {

@@ -67,6 +67,15 @@ impl Diagnostics {
         self.notes.extend(other.notes);
     }
 
+    /// Those of a table of settings, as diagnostics of the connector that has it under this key.
+    #[must_use]
+    pub fn of_table(mut self, table: &str) -> Self {
+        for key in self.found.iter_mut().filter_map(|diagnostic| diagnostic.key.as_mut()) {
+            *key = format!("{table}.{key}");
+        }
+        self
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.found.len()
     }

@@ -3,29 +3,44 @@
 use std::{cell::Cell, fs, path::PathBuf};
 
 use super::*;
-use crate::{BrokerTarget, ConfigSource, SecretPolicy, load_tasks_for};
+use crate::{BrokerTarget, ConfigSource, Diagnostic, Diagnostics, SecretPolicy, load_tasks_for};
 
-/// A connector with a required setting that a variable may set.
+/// A connector with a required setting that a variable may set, and with a secret that its check wants beside the required one.
 #[derive(Debug)]
 struct Store {
     _url: String,
     _password: Secret,
+    key: Option<Secret>,
     topics: TopicMappings<()>,
 }
 
 const URL: Key<String> = key(KeySpec { source: ValueSource::FileOrVariable("STORE_URL"), ..KeySpec::new("url") });
 const PASSWORD: Key<Secret> = key(KeySpec { source: ValueSource::Secret(None), ..KeySpec::new("password") });
 
+const KEY: Key<Option<Secret>> =
+    key(KeySpec { source: ValueSource::Secret(None), default: KeyDefault::None, ..KeySpec::new("key") });
+
 impl GeneratedConnector for Store {
     type Mapping = ();
 
-    const INFO: ConnectorInfo =
-        ConnectorInfo { name: "store", section: "store", keys: &[URL.spec, PASSWORD.spec], ..ConnectorInfo::EMPTY };
+    const INFO: ConnectorInfo = ConnectorInfo {
+        name: "store",
+        section: "store",
+        keys: &[URL.spec, PASSWORD.spec, KEY.spec],
+        ..ConnectorInfo::EMPTY
+    };
 
     fn load(section: &mut KeyReader<'_>) -> Option<Self> {
-        let (url, password) = (section.get(&URL), section.get(&PASSWORD));
+        let (url, password, key) = (section.get(&URL), section.get(&PASSWORD), section.get(&KEY));
         let topics = section.topic_mappings::<Self>();
-        Some(Self { _url: url?, _password: password?, topics: topics? })
+        Some(Self { _url: url?, _password: password?, key: key?, topics: topics? })
+    }
+
+    fn validate_external(&self) -> Result<(), Diagnostics> {
+        match &self.key {
+            Some(_) => Ok(()),
+            None => Err(Diagnostic::of_key("url", "it needs the key", "set STORE_KEY").into()),
+        }
     }
 
     fn mapping_settings(&self) -> Vec<MappingSettings> {
@@ -55,7 +70,7 @@ fn each_task_has_a_connector_and_variables_are_read_once() {
     let reads = Cell::new(0);
     let environment = |name: &str| {
         reads.set(reads.get() + usize::from(name == "STORE_PASSWORD"));
-        [("STORE_PASSWORD", "s3cret"), ("STORE_URL", "http://a")]
+        [("STORE_PASSWORD", "s3cret"), ("STORE_KEY", "s3cret"), ("STORE_URL", "http://a")]
             .iter()
             .find(|(key, _)| *key == name)
             .map(|(_, value)| OsString::from(value))
@@ -68,6 +83,16 @@ fn each_task_has_a_connector_and_variables_are_read_once() {
     assert_eq!(report.count(), 2, "{report}");
 }
 
+#[test]
+fn the_check_of_secrets_and_files_is_reported_once_with_the_line() {
+    let text =
+        format!("danube_service_url = \"http://localhost:6650\"\ntasks = 3\n[store]\nurl = \"http://a\"\n{MAPPING}");
+    let report = load(ExternalChecks::SKIP, "no-key", &text, &variables(&[("STORE_PASSWORD", "s3cret")])).unwrap_err();
+    assert_eq!(report.count(), 1, "{report}");
+    assert!(report.to_string().contains(".toml:4:7: `url`: it needs the key\n"), "{report}");
+}
+
+/// An optional secret may be set or not there, and the check that wants it cannot tell.
 #[test]
 fn without_the_environment_only_the_file_is_validated() {
     let checks =

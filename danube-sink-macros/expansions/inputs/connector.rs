@@ -5,6 +5,7 @@
     version = "1.2.3",
     dev_hint = "look there",
     validate = Self::agrees,
+    validate_external = Self::has_its_files,
     main = false
 )]
 struct Store {

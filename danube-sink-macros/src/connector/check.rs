@@ -25,6 +25,7 @@ pub(crate) fn check(raw: RawConnector, diagnostics: &mut Diagnostics) -> Option<
         version: check_not_empty("version", raw.version.as_ref(), diagnostics),
         dev_hint: raw.dev_hint.as_ref().map(LitStr::value),
         validate: raw.validate,
+        validate_external: raw.validate_external,
         main: raw.main.is_none_or(|main| main.value),
         fields,
         about: raw.about,

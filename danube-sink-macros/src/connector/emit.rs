@@ -1,8 +1,8 @@
 //! Code from [`CheckedConnector`].
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{GenericArgument, Ident, PathArguments, Type, Visibility};
+use quote::{quote, quote_spanned};
+use syn::{GenericArgument, Ident, Path, PathArguments, Type, Visibility, spanned::Spanned};
 
 use super::model::CheckedConnector;
 use crate::{
@@ -28,6 +28,7 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
     let mappings = Mappings::among(fields);
     let (mapping_type, mapping_defaults, mapping_field) = (&mappings.ty, &mappings.defaults, &mappings.field);
     let load = load(connector);
+    let validate_external = connector.validate_external.as_ref().map(validate_external);
     let main = connector.main.then(|| main(&sink, ident));
     // Clients and connections, which a connector keeps, have no `Debug`.
     let allowed = (!matches!(item.vis, Visibility::Inherited)).then(|| quote!(#[allow(missing_debug_implementations)]));
@@ -58,6 +59,8 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
                 };
 
                 #load
+
+                #validate_external
 
                 fn mapping_settings(&self) -> __sink::Vec<__sink::MappingSettings> {
                     self.#mapping_field.settings()
@@ -128,6 +131,16 @@ fn load(connector: &CheckedConnector) -> TokenStream {
         fn load(#section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             #(#read)*
             #built
+        }
+    }
+}
+
+/// `path` is the author's check.
+fn validate_external(path: &Path) -> TokenStream {
+    let checked = quote_spanned!(path.span()=> __sink::check(self, #path));
+    quote! {
+        fn validate_external(&self) -> __sink::Result<(), __sink::Diagnostics> {
+            #checked
         }
     }
 }

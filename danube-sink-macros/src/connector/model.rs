@@ -15,6 +15,7 @@ pub(crate) struct RawConnector {
     pub(crate) dev_hint: Option<LitStr>,
     pub(crate) main: Option<LitBool>,
     pub(crate) validate: Option<Path>,
+    pub(crate) validate_external: Option<Path>,
     pub(crate) fields: Vec<RawField>,
     pub(crate) about: String,
 }
@@ -31,6 +32,8 @@ pub(crate) struct CheckedConnector {
     pub(crate) main: bool,
     /// The author's check of the whole connector.
     pub(crate) validate: Option<Path>,
+    /// The author's check of secrets and files.
+    pub(crate) validate_external: Option<Path>,
     pub(crate) fields: Vec<CheckedField>,
     pub(crate) about: String,
 }

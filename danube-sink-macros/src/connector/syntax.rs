@@ -14,7 +14,7 @@ use crate::{
 
 const GRAMMAR: Grammar<'_> = Grammar {
     attribute: "#[sink_connector]",
-    known: &["section", "config", "name", "version", "dev_hint", "validate", "main"],
+    known: &["section", "config", "name", "version", "dev_hint", "validate", "validate_external", "main"],
     lists: &[],
     refused: &[(
         "env",
@@ -35,6 +35,7 @@ pub(crate) fn read(arguments: TokenStream, mut item: ItemStruct, diagnostics: &m
         dev_hint: arguments.string("dev_hint", diagnostics),
         main: arguments.boolean("main", diagnostics),
         validate: arguments.path("validate", diagnostics),
+        validate_external: arguments.path("validate_external", diagnostics),
         fields,
         about: field::doc(&item.attrs),
         item,

@@ -44,7 +44,7 @@ pub(super) fn check_ca(path: &Path) -> Result<(), Invalid> {
     let (used, _) = RootCertStore::empty().add_parsable_certificates(certificates);
     if used == 0 {
         let message = format!("{} contains no CA certificate", path.display());
-        return Err((message, "use the certificate of the CA that signed the broker's certificate".to_owned()));
+        return Err((message, "use the certificate of the CA that signed the server's certificate".to_owned()));
     }
     Ok(())
 }
@@ -91,17 +91,21 @@ pub(super) fn check_key(path: &Path) -> Result<PrivateKeyDer<'static>, Invalid> 
     })
 }
 
-/// Checks that the private key belongs to the certificate.
+/// Checks that the private key belongs to the certificate. `keys` are the settings that name the two files.
 pub(super) fn check_pair(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     path: &Path,
+    keys: [&str; 2],
 ) -> Result<(), Invalid> {
     match CertifiedKey::from_der(chain, key, &ring::default_provider()) {
         Ok(_) => Ok(()),
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err((
             format!("the private key in {} does not belong to the certificate", path.display()),
-            "`tls_cert_file` and `tls_key_file` must be a pair".to_owned(),
+            match keys {
+                [certificate, key] if certificate == key => format!("`{key}` must contain a pair"),
+                [certificate, key] => format!("`{certificate}` and `{key}` must be a pair"),
+            },
         )),
         Err(error) => Err((
             format!("the private key in {} cannot be used: {error}", path.display()),

@@ -5,7 +5,8 @@ use std::path::Path;
 use danube_sink_config::{ConnectorConfig, ExternalError, Token};
 
 use super::{
-    certificates::{Invalid, ca_file, check_ca, check_certificate, check_key, check_pair},
+    certificates::{Invalid, ca_file, check_ca},
+    files::{NamedFile, check_identity},
     token::{self, Claims},
 };
 
@@ -27,21 +28,13 @@ pub(crate) fn check(config: &ConnectorConfig) -> Vec<ExternalError> {
 
     check_url(config).unwrap_or_else(|invalid| add(Some(URL), invalid));
     check_trust(config).unwrap_or_else(|(key, invalid)| add(key, invalid));
-    let chain = certificate.map(check_certificate).transpose().unwrap_or_else(|invalid| {
-        add(Some(CERTIFICATE), invalid);
-        None
-    });
-    let private = private_key.map(check_key).transpose().unwrap_or_else(|invalid| {
-        add(Some(KEY), invalid);
-        None
-    });
+    let named = |key, path| NamedFile { key, path };
+    let identity = (certificate.map(|path| named(CERTIFICATE, path)), private_key.map(|path| named(KEY, path)));
+    check_identity(identity, &mut |key, invalid| add(Some(key), invalid));
     match (certificate, private_key) {
         (Some(_), None) => add(Some(CERTIFICATE), without("tls_key_file")),
         (None, Some(_)) => add(Some(KEY), without("tls_cert_file")),
         _ => {}
-    }
-    if let (Some(chain), Some(private), Some(path)) = (chain, private, private_key) {
-        check_pair(chain, private, path).unwrap_or_else(|invalid| add(Some(KEY), invalid));
     }
     if let Some(token) = &config.token {
         check_token(token).unwrap_or_else(|invalid| add(None, invalid));

@@ -11,11 +11,13 @@
 mod certificates;
 mod check;
 mod explain;
+mod files;
 mod token;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::files::TlsFiles;
 pub(crate) use self::{
     certificates::ca_file,
     check::{check, uses_tls},

@@ -9,7 +9,7 @@ use std::{
 
 use super::subject::from_toml_with;
 use crate::config::{
-    TemplateKind,
+    TemplateKind, load_without_environment,
     private::{ConnectorInfo, GeneratedConnector},
     template_of,
 };
@@ -101,7 +101,23 @@ pub(crate) fn blocks(template: &str) -> impl Iterator<Item = &str> {
     template.split("\n\n").map(str::trim)
 }
 
-/// Asserts that each TOML example of a document is a valid configuration of the connector; generated parts are ignored.
+/// Asserts that what `template` and `template --minimal` print is a valid configuration of the connector for
+/// `check --no-environment`, as is the file that its code names.
+///
+/// # Panics
+/// If one does not load; the message has the report.
+pub fn assert_templates_load<C: GeneratedConnector>() {
+    let templates = [TemplateKind::Complete, TemplateKind::Minimal].map(|kind| template_of(&C::INFO, kind));
+    let sample = C::INFO.sample.map(|sample| sample.text.to_owned());
+    for text in templates.into_iter().chain(sample) {
+        if let Err(report) = load_without_environment::<C>(&text) {
+            panic!("it does not load without the environment:\n{text}\n{report}");
+        }
+    }
+}
+
+/// Asserts that each TOML example of a document is a valid configuration of the connector, also for `check --no-environment`;
+/// generated parts are ignored.
 ///
 /// The examples may omit `danube_service_url`. `secrets` are the environment variables that they need, with any value.
 ///
@@ -118,6 +134,9 @@ pub fn assert_examples_load<C: GeneratedConnector>(document: impl AsRef<Path>, s
     for example in examples {
         if let Err(report) = from_toml_with::<C>(example, secrets) {
             panic!("an example of {shown} does not load:\n{example}\n{report}");
+        }
+        if let Err(report) = load_without_environment::<C>(example) {
+            panic!("an example of {shown} does not load without the environment:\n{example}\n{report}");
         }
     }
 }

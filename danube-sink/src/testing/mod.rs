@@ -128,7 +128,7 @@ mod tests;
 use std::time::Duration;
 
 pub use self::{
-    documents::{assert_examples_load, assert_generated, own_settings},
+    documents::{assert_examples_load, assert_generated, assert_templates_load, own_settings},
     http::{HttpReply, HttpRequest, HttpServer},
     report::{Report, Scenario, Verdict},
     subject::{Prepared, Subject, from_toml},

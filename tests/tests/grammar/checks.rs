@@ -2,7 +2,7 @@
 
 use danube_sink::{
     SubscriptionType,
-    config::{Diagnostic, MappingSettings},
+    config::{Diagnostic, Diagnostics, MappingSettings, TlsFiles},
     prelude::*,
 };
 
@@ -131,4 +131,48 @@ fn a_check_of_a_mapping_sees_its_common_keys() {
     assert!(load("Exclusive").expect("an order").connector.topics.iter().all(|mapping| mapping.own.keep));
     let report = load("Shared").expect_err("no order");
     assert!(report.contains("connector.toml:4:8: `keep`: a shared subscription has no order"), "{report}");
+}
+
+/// A connector that wants a secret if it has a user, and a certificate that can be read.
+#[sink_connector(section = "locked", validate_external = Self::has_password_and_certificate, main = false)]
+#[derive(Debug)]
+pub struct Locked {
+    /// Who writes.
+    pub user: Option<String>,
+    /// The password of the user.
+    #[setting(secret)]
+    pub password: Option<Secret>,
+    /// The certificate.
+    pub ca_file: Option<PathBuf>,
+    /// The mappings.
+    #[topic_mappings]
+    pub topics: TopicMappings,
+}
+
+impl Locked {
+    fn has_password_and_certificate(&self) -> Result<(), Diagnostics> {
+        let files = TlsFiles { ca_file: self.ca_file.as_deref(), ..TlsFiles::default() };
+        let mut found = Diagnostics::default();
+        found.keep(files.validate());
+        if self.user.is_some() && self.password.is_none() {
+            found.push(Diagnostic::of_key("user", "the password is not set", "set LOCKED_PASSWORD"));
+        }
+        found.into_result()
+    }
+}
+
+writes_nothing!(Locked);
+
+#[test]
+fn a_check_of_secrets_and_files_reports_their_keys_with_their_lines() {
+    let text = crate::file("locked", "user = \"a\"\nca_file = \"not/there.pem\"", "");
+    let report = crate::report::<Locked>(&text, &[]);
+    let expected = [
+        "connector.toml:3:8: `user`: the password is not set\n",
+        "connector.toml:4:11: `ca_file`: cannot read not/there.pem",
+        "2 errors in",
+    ];
+    assert!(expected.iter().all(|part| report.contains(part)), "{report}");
+    let report = crate::report::<Locked>(&text, &[("LOCKED_PASSWORD", "s3cret")]);
+    assert!(report.contains("1 error in") && report.contains("`ca_file`"), "{report}");
 }

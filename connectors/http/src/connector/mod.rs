@@ -10,6 +10,7 @@ mod tests;
 
 use crate::{
     Answers, Api, Compression,
+    path::{PATH_RULE, is_path},
     reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
 };
 use content::Content;
@@ -25,6 +26,7 @@ use target::{Options, Target};
     main = false,
     config = "connector.toml",
     validate = Self::is_consistent,
+    validate_external = Self::has_its_secrets_and_files,
     dev_hint = "The records are at the API; in a checkout, `cargo run -p danube-sink-http --example receiver` is one that prints them"
 )]
 pub struct HttpSink {
@@ -48,7 +50,7 @@ pub struct HttpSink {
     /// Compression of request bodies.
     compression: Compression,
     /// Path of the health check, which sends HEAD to it; appended to `url`.
-    #[setting(default = "")]
+    #[setting(default = "", validate = is_constant_path)]
     health_path: String,
     /// Overrides the meaning of HTTP statuses: `answers = { accept = [409], retry = ["4xx"] }`.
     answers: Answers,
@@ -86,15 +88,28 @@ impl SinkConnector for HttpSink {
     }
 }
 
+fn is_constant_path(path: &String) -> Result<(), Diagnostic> {
+    is_path(path).then_some(()).ok_or_else(|| Diagnostic::new("invalid path", PATH_RULE))
+}
+
 impl HttpSink {
-    /// Validates that a secret is set if one is to be sent, and that no header replaces another.
+    fn has_its_secrets_and_files(&self) -> Result<(), Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.keep(self.api.validate_external("api", self.secret.as_ref(), "HTTP_SINK_SECRET"));
+        if self.api.username.is_some() && self.secret.is_none() {
+            let help = "set HTTP_SINK_SECRET, or remove `username`";
+            diagnostics.push(Diagnostic::of_key("api.username", "the password is not set", help));
+        }
+        if self.secret_path.as_ref().is_some_and(|path| !is_path(path.expose())) {
+            diagnostics.push(Diagnostic::new("variable HTTP_SINK_SECRET_PATH: not a path", PATH_RULE));
+        }
+        diagnostics.into_result()
+    }
+
+    /// Validates that no header replaces another.
     fn is_consistent(&self) -> Result<(), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let Api { username, secret_header, .. } = &self.api;
-        if self.secret.is_none() && (username.is_some() || secret_header.is_some()) {
-            diagnostics.push(Diagnostic::new("`username` and `secret_header` need a secret", "set HTTP_SINK_SECRET"));
-        }
-        let secret_header = secret_header.as_deref().cloned().unwrap_or(AUTHORIZATION);
+        let secret_header = self.api.secret_header.as_deref().cloned().unwrap_or(AUTHORIZATION);
         let taken = [secret_header.clone(), AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH, HOST];
         if taken.contains(&self.idempotency_header) {
             let message = "a request sets this header for another purpose";

@@ -1,6 +1,7 @@
 //! Errors of the configuration.
 
 use danube_sink::SinkConnector;
+use danube_sink_tests::Ca;
 
 use super::{api::Api, load, toml, with};
 
@@ -96,16 +97,52 @@ fn an_invalid_section_is_reported_at_start() {
     assert!(diagnostics("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
 }
 
+/// What `initialize` would fail at whenever it is called is found before, as by `check --offline`.
+#[test]
+fn secrets_and_files_that_can_never_work_are_errors_of_the_configuration() {
+    let ca = Ca::new("settings");
+    let (own, other) = (ca.issue(&["own"]), ca.issue(&["other"]));
+    let text = ca.write("text.pem", "no PEM").display().to_string();
+    let certificate = ca.write("own.pem", &own.certificate).display().to_string();
+    let key = ca.write("other-key.pem", &other.key).display().to_string();
+    let both = ca.write("both.pem", &format!("{}{}", own.certificate, other.key)).display().to_string();
+    let oauth2 = "api.oauth2 = { token_url = 'http://localhost/token', client_id = 'me' }";
+    for (section, message) in [
+        (format!("api.ca_file = '{text}'"), "test.toml:3:15: `api.ca_file`: "),
+        ("api.ca_file = 'not/there.pem'".to_owned(), "`api.ca_file`: cannot read not/there.pem"),
+        ("api.cert_file = 'not/there.pem'".to_owned(), "test.toml:3:17: `api.cert_file`: cannot read not/there.pem"),
+        (format!("api.cert_file = '{certificate}'"), "own.pem contains no PEM private key"),
+        (format!("api.cert_file = '{certificate}'"), "help: add the private key to the file, or set `key_file`"),
+        (format!("api.cert_file = '{certificate}'\napi.key_file = '{text}'"), "test.toml:4:16: `api.key_file`: "),
+        (format!("api.cert_file = '{certificate}'\napi.key_file = '{key}'"), "`api.key_file`: the private key in "),
+        (format!("api.cert_file = '{both}'"), "`api.cert_file`: the private key in "),
+        (oauth2.to_owned(), "test.toml:3:14: `api.oauth2`: the client secret is not set\n"),
+        ("health_path = 'x y'".to_owned(), "test.toml:3:15: `health_path`: invalid path"),
+        ("health_path = '/a#b'".to_owned(), "`health_path`: invalid path"),
+    ] {
+        let text = diagnostics(&section, "", &[]);
+        assert!(text.contains(message) && text.contains("1 error in"), "{section}: {text}");
+    }
+    for (variable, secret) in [
+        ("HTTP_SINK_SECRET", "two\nlines"),
+        ("HTTP_SINK_SECRET_PATH", "services/lines"),
+        ("HTTP_SINK_SECRET_PATH", "/services#lines"),
+    ] {
+        let text = diagnostics("", "", &[(variable, secret)]);
+        assert!(text.contains(&format!("variable {variable}: ")) && !text.contains("lines"), "{text}");
+    }
+    assert!(
+        load(&toml(&Api::start(), "api.username = 'me'", ""), &with(&[("HTTP_SINK_SECRET", "two\nlines")])).is_ok()
+    );
+}
+
 #[tokio::test]
-async fn unusable_settings_are_reported_by_initialize() {
+async fn an_api_that_is_away_is_reported_by_initialize() {
     let api = Api::start();
     let failed = async |section: &str, secrets: &[(&'static str, &'static str)]| {
         let (mut sink, core) = load(&toml(&api, section, ""), &with(secrets)).expect("valid");
         sink.initialize(core).await.expect_err("it cannot work").report()
     };
-    let text = failed("", &[("HTTP_SINK_SECRET", "two\nlines")]).await;
-    assert!(text.contains("credential") && !text.contains("lines"), "{text}");
-    assert!(failed("api.ca_file = 'not/there.pem'", &[]).await.contains("not/there.pem"));
     api.stop();
     api.closed().await;
     let text = failed("", &[]).await;
