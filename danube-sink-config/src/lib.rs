@@ -46,7 +46,8 @@ pub use self::{
     },
     docs::{TemplateKind, environment, environment_of, template, template_of},
     load::{
-        ConfigSource, Environment, Loaded, ProcessEnvironment, TopicMapping, load_for, load_tasks_for, load_text_for,
+        ConfigSource, Environment, Loaded, OwnVariables, ProcessEnvironment, TopicMapping, load_for, load_tasks_for,
+        load_text_for,
     },
     report::{ConfigError, Diagnostic, Diagnostics, ReportEntry},
     setting::{ByteSize, Options, Parsed, Secret, Setting, short_name},

@@ -9,9 +9,9 @@ pub use danube_sink_config::private;
 pub use danube_sink_config::{
     AvroEncoding, ByteSize, ConfigError, ConfigSource, ConnectorConfig, ConsumerConfig, DecodeOptions, Diagnostic,
     Diagnostics, EffectiveConfig, EffectiveKey, Environment, Loaded, LogFormat, Mapped, Mapping, MappingSettings,
-    NoMapping, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, Parsed, PayloadFormat,
-    ProcessEnvironment, ReportEntry, Secret, Setting, SpoolSync, SubscriptionType, Token, TopicMapping, TopicMappings,
-    Value, environment, json_schema, schema, template,
+    NoMapping, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, Options, OwnVariables, Parsed,
+    PayloadFormat, ProcessEnvironment, ReportEntry, Secret, Setting, SpoolSync, SubscriptionType, Token, TopicMapping,
+    TopicMappings, Value, environment, json_schema, schema, template,
 };
 use danube_sink_config::{
     BrokerTarget, ExternalChecks, ExternalError, SecretPolicy, load_for, load_struct, load_tasks_for, load_text_for,

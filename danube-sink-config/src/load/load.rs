@@ -7,11 +7,11 @@ use super::{
     core_keys::{Core, ParsedMapping},
     effective::EffectiveConfig,
     environment::{Environment, host_name},
-    loader::Loader,
+    loader::{Loader, OwnVariables},
     mappings::common_names,
     own_keys::{OwnMapping, OwnTable},
     reader::KeyReader,
-    source::{self, ConfigSource},
+    source::{self, ConfigSource, Found},
 };
 use crate::{
     core::{ConnectorConfig, ExternalChecks, MappingSettings, SecretPolicy, key::MAPPING_LISTS},
@@ -34,6 +34,10 @@ pub struct Loaded<C> {
     pub notes: Vec<String>,
     /// Each key with its value and its origin.
     pub effective: EffectiveConfig,
+    /// The environment's part in the connector's own settings.
+    pub variables: OwnVariables,
+    /// Whether the file says what the sample of the connector's package says.
+    pub is_sample: bool,
 }
 
 /// Loads the configuration of `C`.
@@ -45,8 +49,8 @@ pub fn load_for<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    let (path, text) = source::find(source, C::INFO.sample, environment)?;
-    load_text_for(checks, &path, text, environment)
+    let found = source::find(source, C::INFO.sample, environment)?;
+    load_document::<C, C>(checks, found, environment, |resolved, diagnostics| resolved.one(diagnostics))
 }
 
 /// [`load_for`] with one connector for each of `tasks`; file, variables and secrets are read once.
@@ -60,8 +64,8 @@ pub fn load_tasks_for<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<Vec<C>>, ConfigError> {
-    let (path, text) = source::find(source, C::INFO.sample, environment)?;
-    load_document::<C, _>(checks, &path, text, environment, |resolved, diagnostics| {
+    let found = source::find(source, C::INFO.sample, environment)?;
+    load_document::<C, _>(checks, found, environment, |resolved, diagnostics| {
         // What is wrong with the first is wrong with all of them.
         let convert = |task| if task == 0 || diagnostics.is_empty() { resolved.convert(diagnostics) } else { None };
         let connectors: Vec<C> = (0..resolved.core.config.tasks).map_while(convert).collect();
@@ -80,37 +84,36 @@ pub fn load_text_for<C: GeneratedConnector>(
     text: impl Into<String>,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    load_document::<C, C>(checks, path, text.into(), environment, |resolved, diagnostics| {
-        let connector = resolved.convert(diagnostics)?;
-        resolved.validate_external(&connector, diagnostics);
-        Some(connector)
-    })
+    let found = Found { path: path.to_owned(), text: text.into(), is_sample: false };
+    load_document::<C, C>(checks, found, environment, |resolved, diagnostics| resolved.one(diagnostics))
 }
 
 fn load_document<C: GeneratedConnector, T>(
     checks: ExternalChecks,
-    path: &Path,
-    text: String,
+    Found { path, text, is_sample }: Found,
     environment: &dyn Environment,
     convert: impl FnOnce(&Resolved<'_>, &mut Diagnostics) -> Option<T>,
 ) -> Result<Loaded<T>, ConfigError> {
     let info = &C::INFO;
-    let document = Document::parse(path, text, &secret_names(info))?;
+    let document = Document::parse(&path, text, &secret_names(info))?;
     let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
     let mut loader = Loader {
         package: Some(info.name),
         sections: vec![info.section],
         mapping_defaults: info.mapping_defaults,
         host: host_name(environment),
+        is_sample,
         ..Loader::new(variables, checks)
     };
     let resolved = resolve(&document, info, &mut loader);
     let connector = convert(&resolved, &mut loader.diagnostics);
     let notes = document.notes(&mut loader.diagnostics);
     let effective = resolved.effective(&document, info);
+    let variables = loader.own_variables;
+    let is_sample = info.sample.is_some_and(|sample| sample.text == document.text);
     let loaded = connector.map(|connector| {
         let core = ConnectorConfig { mappings: resolved.mapping_settings(), ..resolved.core.config };
-        Loaded { connector, core, path: document.path.clone(), notes, effective }
+        Loaded { connector, core, path: document.path.clone(), notes, effective, variables, is_sample }
     });
     document.result(loaded, loader.diagnostics)
 }
@@ -144,6 +147,13 @@ struct Resolved<'d> {
 }
 
 impl Resolved<'_> {
+    /// One connector, with what it names outside of the file.
+    fn one<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
+        let connector = self.convert(diagnostics)?;
+        self.validate_external(&connector, diagnostics);
+        Some(connector)
+    }
+
     fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
         let OwnTable { table, invalid } = self.own.as_ref()?;
         let mappings = self.mappings.as_deref();

@@ -24,8 +24,21 @@ pub(crate) struct Loader<'a> {
     pub(crate) mapping_defaults: &'a [(&'a str, &'a str)],
     /// The name of the host, for names of consumers.
     pub(crate) host: String,
+    /// Whether the file is the sample in the program: then the environment sets only what the sample leaves open.
+    pub(crate) is_sample: bool,
+    pub(crate) own_variables: OwnVariables,
     pub(crate) checks: ExternalChecks,
     pub(crate) diagnostics: Diagnostics,
+}
+
+/// The variables of a connector's own settings that are set.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct OwnVariables {
+    /// Those that settings come from.
+    pub read: Vec<String>,
+    /// Those that are not read, since the sample in the program is complete without them.
+    pub unread: Vec<String>,
 }
 
 impl<'a> Loader<'a> {
@@ -37,6 +50,8 @@ impl<'a> Loader<'a> {
             sections: Vec::new(),
             mapping_defaults: &[],
             host: environment.map(host_name).unwrap_or_default(),
+            is_sample: false,
+            own_variables: OwnVariables::default(),
             checks,
             diagnostics: Diagnostics::default(),
         }

@@ -27,6 +27,7 @@ pub use self::{
     connector::{ConnectorInfo, GeneratedConnector, Sample, TopicMapping, consumer_configs, mapping_keys},
     environment::{Environment, ProcessEnvironment},
     load::{Loaded, load_for, load_tasks_for, load_text_for},
+    loader::OwnVariables,
     reader::{KeyReader, empty_table, table},
     source::ConfigSource,
 };

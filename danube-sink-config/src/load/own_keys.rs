@@ -3,7 +3,7 @@
 use super::{
     core_keys::ParsedMapping,
     loader::Loader,
-    secrets::{how_to_set, report_in_file},
+    secrets::{file_variable, how_to_set, report_in_file},
     validate::validate_table,
 };
 use crate::{
@@ -51,6 +51,8 @@ impl Loader<'_> {
         let before = self.diagnostics.len();
         match spec.source {
             ValueSource::File => {}
+            ValueSource::FileOrVariable(name)
+                if self.is_complete_sample(spec, table.get(spec.name).is_some(), name) => {}
             ValueSource::FileOrVariable(_) => match self.value_of_variable(spec) {
                 Some(value) => table.set(spec.name, value),
                 None if self.environment.is_none() && spec.is_required() => {
@@ -59,6 +61,11 @@ impl Loader<'_> {
                 None => {}
             },
             ValueSource::Secret(_) => self.add_secret(table, spec, path),
+        }
+        if let Some(Origin::Variable(name) | Origin::VariableFile(name)) =
+            table.value(spec.name).map(|value| &value.origin)
+        {
+            self.own_variables.read.push(name.clone());
         }
         let path = format!("{path}.{}", spec.name);
         let is_complete = match table.value_mut(spec.name) {
@@ -96,6 +103,19 @@ impl Loader<'_> {
         is_complete
     }
 
+    /// Whether the file is the sample and needs no variable for a key: who tries a connector with the sample does not expect it to
+    /// write to the target that the environment has for another purpose.
+    fn is_complete_sample(&mut self, spec: &KeySpec, has_value: bool, variable: &str) -> bool {
+        if !self.is_sample || !has_value && spec.is_required() {
+            return false;
+        }
+        let names = [variable.to_owned(), file_variable(variable)];
+        let is_set =
+            |name: &String| self.environment.and_then(|all| all.variable(name)).is_some_and(|it| !it.is_empty());
+        self.own_variables.unread.extend(names.into_iter().filter(is_set));
+        true
+    }
+
     fn add_secret(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
         let of_table = table.value(&format!("{}{VARIABLE_KEY_SUFFIX}", spec.name)).and_then(|name| name.as_str().ok());
         let variable = of_table.map(str::to_owned).or_else(|| spec.variable(path).map(|name| name.to_string()));
@@ -109,6 +129,9 @@ impl Loader<'_> {
                 let placeholder = Content::Secret("placeholder".to_owned());
                 table.set(spec.name, Value::new(placeholder, Origin::Variable(variable)));
             }
+            return;
+        }
+        if self.is_complete_sample(spec, false, &variable) {
             return;
         }
         let reported = self.diagnostics.len();

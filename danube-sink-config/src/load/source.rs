@@ -22,13 +22,21 @@ pub struct ConfigSource {
 
 const HELP: &str = "name the file with `--config FILE` or the variable CONNECTOR_CONFIG_PATH";
 
-/// The path and the text of the first of: the file of the command line, that of the variable, the one in the current folder that
+/// A configuration file, or the sample.
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    /// Whether it is the sample in the program.
+    pub(crate) is_sample: bool,
+}
+
+/// The first of: the file of the command line, that of the variable, the one in the current folder that
 /// is named like the sample, and the sample, if it may be used.
 pub(crate) fn find(
     source: &ConfigSource,
     sample: Option<Sample>,
     environment: &dyn Environment,
-) -> Result<(PathBuf, String), ConfigError> {
+) -> Result<Found, ConfigError> {
     if let Some(path) = &source.path {
         return read(path);
     }
@@ -41,16 +49,16 @@ pub(crate) fn find(
     if Path::new(file).is_file() {
         read(Path::new(file))
     } else if source.or_sample {
-        Ok((format!("{file} (sample)").into(), text.to_owned()))
+        Ok(Found { path: format!("{file} (sample)").into(), text: text.to_owned(), is_sample: true })
     } else {
         Err(error(format!("no configuration file is named, and there is no `{file}` in the current folder")))
     }
 }
 
-/// The path and the text of a file, which may be a pipe.
-fn read(path: &Path) -> Result<(PathBuf, String), ConfigError> {
+/// Reads a file, which may be a pipe.
+fn read(path: &Path) -> Result<Found, ConfigError> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok((path.to_owned(), text)),
+        Ok(text) => Ok(Found { path: path.to_owned(), text, is_sample: false }),
         Err(reason) => Err(error(format!("cannot read the configuration file `{}`: {reason}", path.display()))),
     }
 }

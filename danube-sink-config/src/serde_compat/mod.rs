@@ -24,7 +24,7 @@ use crate::{
         core_keys::Core,
         loader::Loader,
         mappings::{self, common_names},
-        source,
+        source::{self, Found},
         validate::validate_name,
     },
     report::{Diagnostics, SecretNames},
@@ -42,7 +42,7 @@ const RESOLVED: &str = "\0danube-sink";
 /// Everything that is wrong with the core settings and mappings, and the first error of serde elsewhere.
 pub fn load_struct<T: DeserializeOwned>(checks: ExternalChecks, path: Option<&Path>) -> Result<T, ConfigError> {
     let source = ConfigSource { path: path.map(Path::to_owned), ..ConfigSource::default() };
-    let (path, text) = source::find(&source, None, &ProcessEnvironment)?;
+    let Found { path, text, .. } = source::find(&source, None, &ProcessEnvironment)?;
     let document = Document::parse(&path, text, &SecretNames::default())?;
     load(&document, checks, &ProcessEnvironment)
 }

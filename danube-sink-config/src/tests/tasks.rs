@@ -3,7 +3,9 @@
 use std::{cell::Cell, fs, path::PathBuf};
 
 use super::*;
-use crate::{BrokerTarget, ConfigSource, Diagnostic, Diagnostics, SecretPolicy, load_tasks_for};
+use crate::{
+    BrokerTarget, ConfigSource, Diagnostic, Diagnostics, SecretPolicy, load_for, load_tasks_for, private::Sample,
+};
 
 /// A connector with a required setting that a variable may set, and with a secret that its check wants beside the required one.
 #[derive(Debug)]
@@ -108,4 +110,51 @@ fn without_the_environment_only_the_file_is_validated() {
     let report = load(checks, "wrong", &wrong, &environment).unwrap_err();
     assert_eq!(report.count(), 4, "{report}");
     assert!(!report.to_string().contains("s3cret"), "{report}");
+}
+
+/// Who tries a connector with the sample does not expect it to write to the target of the environment.
+#[test]
+fn a_variable_sets_of_the_sample_only_what_it_leaves_open() {
+    let source = ConfigSource { or_sample: true, ..ConfigSource::default() };
+    let load = |set| load_for::<Sampled>(ExternalChecks::SKIP, &source, &variables(set)).unwrap();
+    let loaded =
+        load(&[("STORE_URL", "http://production"), ("STORE_PASSWORD", "s3cret"), ("STORE_KEY_FILE", "/nowhere")]);
+    let Sampled(Store { _url: url, key, .. }) = &loaded.connector;
+    assert_eq!((url.as_str(), key, loaded.is_sample), ("http://localhost", &None, true));
+    assert_eq!(loaded.variables.read, ["STORE_PASSWORD"], "the sample has none");
+    assert_eq!(loaded.variables.unread, ["STORE_URL", "STORE_KEY_FILE"]);
+
+    let text = Sampled::INFO.sample.unwrap().text;
+    let set: &[_] = &[("STORE_URL", "http://production"), ("STORE_PASSWORD", "s3cret")];
+    let loaded = load_text_for::<Sampled>(ExternalChecks::SKIP, Path::new("a.toml"), text, &variables(set)).unwrap();
+    assert_eq!(loaded.connector.0._url, "http://production", "in a file of one's own");
+    assert_eq!(loaded.variables.read, ["STORE_URL", "STORE_PASSWORD"]);
+}
+
+/// [`Store`] with a sample, and without a check.
+#[derive(Debug)]
+struct Sampled(Store);
+
+impl GeneratedConnector for Sampled {
+    type Mapping = ();
+
+    const INFO: ConnectorInfo = ConnectorInfo {
+        sample: Some(Sample {
+            file: "no-such-file-of-the-store.toml",
+            text: "danube_service_url = \"http://localhost:6650\"\n[store]\nurl = \"http://localhost\"\n\
+                   [[store.topic_mappings]]\ntopic = \"/default/a\"",
+            records: &[],
+        }),
+        ..Store::INFO
+    };
+
+    fn load(section: &mut KeyReader<'_>) -> Option<Self> {
+        let (url, password, key) = (section.get(&URL), section.get(&PASSWORD), section.get(&KEY));
+        let topics = section.topic_mappings::<Self>();
+        Some(Self(Store { _url: url?, _password: password?, key: key?, topics: topics? }))
+    }
+
+    fn mapping_settings(&self) -> Vec<MappingSettings> {
+        self.0.topics.settings()
+    }
 }

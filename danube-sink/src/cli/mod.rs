@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     config::{
-        self, ConfigError, ConfigSource, ConnectorConfig, EffectiveConfig, LoadMode, Loaded,
+        self, ConfigError, ConfigSource, ConnectorConfig, EffectiveConfig, LoadMode, Loaded, OwnVariables,
         private::{ConnectorInfo, GeneratedConnector},
     },
     connector::SinkConnector,
@@ -73,16 +73,18 @@ struct LoadedConnector {
     path: PathBuf,
     notes: Vec<String>,
     effective: EffectiveConfig,
+    variables: OwnVariables,
+    is_sample: bool,
 }
 
 impl Cli {
     fn of<C: SinkConnector + GeneratedConnector>() -> Self {
         let load = |mode: LoadMode, source: &ConfigSource| {
-            let Loaded { connector: connectors, core, path, notes, effective, .. } =
+            let Loaded { connector: connectors, core, path, notes, effective, variables, is_sample, .. } =
                 config::load_tasks::<C>(mode, source)?;
             let connectors =
                 connectors.into_iter().map(|connector| Box::new(connector) as Box<dyn SinkConnector>).collect();
-            Ok(LoadedConnector { connectors, core, path, notes, effective })
+            Ok(LoadedConnector { connectors, core, path, notes, effective, variables, is_sample })
         };
         Self { info: C::INFO, crate_name: crate_of::<C>(), load }
     }
@@ -112,7 +114,7 @@ impl Cli {
             Job::ResetSubscription(options) => block_on(async { Ok(reset::run(&loaded.core, options).await?) }),
             Job::Spool(options) => spool::run(loaded, options),
             #[cfg(feature = "dev")]
-            Job::Dev(options) => block_on(dev::run(loaded.connectors, loaded.core, options)),
+            Job::Dev(options) => block_on(dev::run(loaded, options)),
             #[cfg(not(feature = "dev"))]
             Job::Dev => Err(ConnectorError::configuration(
                 "this program was built without danube-sink's feature `dev`, which has the embedded broker",

@@ -44,7 +44,10 @@ fn dev_delivers_every_event_once_also_when_it_runs_again() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(text.contains("1707 of 1707 records delivered and acknowledged"), "{text}");
-        assert!(text.contains("SELECT magnitude"), "{text}");
+        assert!(
+            text.contains("configuration: connector.toml (sample)\n") && text.contains("SELECT magnitude"),
+            "{text}"
+        );
         assert_eq!(count(&folder, "SELECT count(*) FROM earthquakes"), 1707);
     }
     let typed = "typeof(magnitude) IN ('real', 'null') AND typeof(place) IN ('text', 'null') AND typeof(time) = 'text' \

@@ -16,10 +16,9 @@ use tokio::{
 };
 
 use self::{data::Data, progress::Progress};
-use super::{failure::Failure, output::print_progress};
+use super::{LoadedConnector, failure::Failure, output::print_progress};
 use crate::{
     config::{ConnectorConfig, private::Sample},
-    connector::SinkConnector,
     dev::{BrokerOptions, EmbeddedBroker, Partitions},
     error::{ConnectorError, ConnectorResult, ErrorExt},
     runtime::{RuntimeHandle, SinkRuntime},
@@ -42,11 +41,9 @@ pub(crate) struct Options {
 }
 
 /// Runs until all records are delivered, or with `keep_running` until a signal.
-pub(crate) async fn run(
-    connectors: Vec<Box<dyn SinkConnector>>,
-    mut core: ConnectorConfig,
-    options: Options,
-) -> Result<(), Failure> {
+pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(), Failure> {
+    print_progress(&origins(&loaded));
+    let LoadedConnector { connectors, mut core, variables, is_sample, .. } = loaded;
     let data = Data::find(&core, &options)?;
     let broker = start_broker(&core, options.port).await?;
     core.danube_service_url = broker.url();
@@ -71,7 +68,8 @@ pub(crate) async fn run(
         }
     };
     print_progress(&summary);
-    if let Some(hint) = options.hint {
+    // The hint is about the target of the sample.
+    if let Some(hint) = options.hint.filter(|_| is_sample && variables.read.is_empty()) {
         print_progress(&format!("{hint}\n"));
     }
     if options.keep_running {
@@ -80,6 +78,22 @@ pub(crate) async fn run(
         handle.shutdown();
     }
     outcome(running.await)
+}
+
+/// Where the settings of the target come from, before anything is written to it.
+fn origins(LoadedConnector { path, variables, .. }: &LoadedConnector) -> String {
+    let mut text = format!("configuration: {}", path.display());
+    if !variables.read.is_empty() {
+        text.push_str(&format!(", and of the environment {}", variables.read.join(", ")));
+    }
+    text.push('\n');
+    if !variables.unread.is_empty() {
+        text.push_str(&format!(
+            "note: {} of the environment does not apply to the sample; `template` prints a file that it applies to\n",
+            variables.unread.join(", ")
+        ));
+    }
+    text
 }
 
 /// The outcome of the runtime, which logs its errors.
