@@ -57,9 +57,17 @@ pub(crate) fn find(
 
 /// Reads a file, which may be a pipe.
 fn read(path: &Path) -> Result<Found, ConfigError> {
-    match fs::read_to_string(path) {
+    let shown = path.display();
+    let bytes =
+        fs::read(path).map_err(|reason| error(format!("cannot read the configuration file `{shown}`: {reason}")))?;
+    match String::from_utf8(bytes) {
         Ok(text) => Ok(Found { path: path.to_owned(), text, is_sample: false }),
-        Err(reason) => Err(error(format!("cannot read the configuration file `{}`: {reason}", path.display()))),
+        Err(other) => {
+            let valid = &other.as_bytes()[..other.utf8_error().valid_up_to()];
+            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("the configuration file `{shown}` is not UTF-8: line {line} has another encoding");
+            Err(ConfigError::without_file(Diagnostic::new(message, "save the file as UTF-8")))
+        }
     }
 }
 

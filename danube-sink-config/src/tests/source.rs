@@ -37,3 +37,19 @@ fn a_pipe_is_a_file() {
     fs::remove_dir_all(folder).unwrap();
     assert_eq!(loaded.core.batch_size, 50);
 }
+
+#[test]
+fn a_file_in_another_encoding_says_which_line_to_save_as_utf_8() {
+    let path = std::env::temp_dir().join(format!("danube-sink-latin-1-{}", std::process::id()));
+    let mut text = GOOD.as_bytes().to_vec();
+    text.extend(b"# caf\xe9\n");
+    fs::write(&path, text).unwrap();
+    let source = ConfigSource { path: Some(path.clone()), ..ConfigSource::default() };
+    let error = load_for::<HttpSink>(ExternalChecks::SKIP, &source, &variables(USUAL)).unwrap_err().to_string();
+    fs::remove_file(path).unwrap();
+    let line = GOOD.lines().count() + 1;
+    assert!(
+        error.contains(&format!("is not UTF-8: line {line} ")) && error.contains("help: save the file as UTF-8"),
+        "{error}"
+    );
+}
