@@ -27,7 +27,7 @@ use target::{Options, Target};
     config = "connector.toml",
     validate = Self::is_consistent,
     validate_external = Self::has_its_secrets_and_files,
-    dev_hint = "The records are at the API; in a checkout, `cargo run -p danube-sink-http --example receiver` is one that prints them"
+    dev_hint = "The records are at the API; in a checkout of danube-sink, `cargo run -p danube-sink-http --example receiver` is one that prints them"
 )]
 pub struct HttpSink {
     /// The API; the `path` of each mapping is appended to its `url`.

@@ -54,7 +54,7 @@ impl Target {
         };
         let help = format!(
             "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SINK_SECRET; \
-             in a checkout, `cargo run -p danube-sink-http --example receiver` starts one to try with",
+             in a checkout of danube-sink, `cargo run -p danube-sink-http --example receiver` starts one to try with",
             sink.api.url
         );
         target.client.is_there_at_start(&target.health_path, &help).await?;
