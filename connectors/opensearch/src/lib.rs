@@ -104,26 +104,36 @@ impl SinkConnector for Opensearch {
 }
 
 impl Opensearch {
-    /// The secret that is sent, and its variable.
-    fn secret(&self) -> Option<(&Secret, &'static str)> {
+    /// The secrets that are set, and their variables.
+    fn secrets(&self) -> impl Iterator<Item = (&Secret, &'static str)> {
         let secrets = [
             (&self.password, "OPENSEARCH_PASSWORD"),
             (&self.api_key, "OPENSEARCH_API_KEY"),
             (&self.token, "OPENSEARCH_TOKEN"),
         ];
-        secrets.into_iter().find_map(|(secret, variable)| Some((secret.as_ref()?, variable)))
+        secrets.into_iter().filter_map(|(secret, variable)| Some((secret.as_ref()?, variable)))
     }
 
     /// Validates that there is at most one credential, and a user for a password.
     fn has_one_credential_and_its_files(&self) -> Result<(), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let credentials = [&self.password, &self.api_key, &self.token].into_iter().flatten().count();
-        let has_user = self.api.username.is_some();
-        if credentials > 1 || has_user != self.password.is_some() {
-            let help = "set `username` and the password, or the API key, or the token";
-            diagnostics.push(Diagnostic::new("these are several credentials, or half of one", help));
+        if self.secrets().count() > 1 {
+            let set: Vec<_> = self.secrets().map(|(_, variable)| variable).collect();
+            let message = format!("several credentials are set: {}", set.join(", "));
+            diagnostics.push(Diagnostic::new(message, "keep one of them: the password, the API key, or the token"));
         }
-        let (secret, variable) = self.secret().unzip();
+        match (&self.api.username, &self.password) {
+            (Some(_), None) => {
+                let help = "set OPENSEARCH_PASSWORD, or remove `username`";
+                diagnostics.push(Diagnostic::of_key("api.username", "the password is not set", help));
+            }
+            (None, Some(_)) => {
+                let help = "add `username` to `[opensearch.api]`";
+                diagnostics.push(Diagnostic::new("OPENSEARCH_PASSWORD is set, but not the user", help));
+            }
+            _ => {}
+        }
+        let (secret, variable) = self.secrets().next().unzip();
         diagnostics.keep(self.api.validate_external("api", secret, variable.unwrap_or("OPENSEARCH_TOKEN")));
         diagnostics.into_result()
     }

@@ -26,7 +26,8 @@ fn contradictions_are_errors_of_the_configuration() {
         let report = refused("", mapping);
         assert!(report.contains(key), "{mapping}: {report}");
     }
-    for wrong in ["api.username = 'elastic'", "hosts = ['https://user:s3cret@host']", "hosts = ['ftp://host']"] {
+    assert!(refused("api.username = 'elastic'", "").contains("`api.username`: the password is not set"));
+    for wrong in ["hosts = ['https://user:s3cret@host']", "hosts = ['ftp://host']"] {
         let report = refused(wrong, "");
         assert!(!report.contains("s3cret"), "{wrong}: {report}");
     }
