@@ -94,23 +94,27 @@ pub(crate) async fn columns(
     let rows = transaction.rows(Statement { text: COLUMNS, parameters: &[(&table, Type::TEXT)] }).await?;
     let name = |row: &Row| row.get::<_, String>(0);
     let is_other = |row: &&Row| !names.contains(&name(row).as_str());
+    let mut wrong = Vec::new();
+    let mut found = Vec::with_capacity(names.len());
+    for column in names {
+        match rows.iter().find(|row| name(row) == *column) {
+            Some(row) => found.push(row),
+            None => wrong.push(format!("{shown} has no column {column}: add it, or correct the mapping")),
+        }
+    }
     for row in rows.iter().filter(is_other).filter(|_| !others) {
         let column = name(row);
         if row.get(3) {
-            let what = format!("column {column} of {shown} is NOT NULL and has no default: add it to the mapping");
-            return Err(Failure::Table(what));
-        }
-        if let Some(sequence) = row.get::<_, Option<String>>(4) {
-            let what =
-                format!("column {column} of {shown} takes its default from sequence {sequence}: grant USAGE on it");
-            return Err(Failure::Table(what));
+            wrong.push(format!("column {column} of {shown} is NOT NULL and has no default: add it to the mapping"));
+        } else if let Some(sequence) = row.get::<_, Option<String>>(4) {
+            wrong.push(format!(
+                "column {column} of {shown} takes its default from sequence {sequence}: grant USAGE on it"
+            ));
         }
     }
-    let with_name = |column: &&str| {
-        let missing = || Failure::Table(format!("{shown} has no column {column}: add it, or correct the mapping"));
-        rows.iter().find(|row| name(row) == *column).ok_or_else(missing)
-    };
-    let mut found = names.iter().map(with_name).collect::<Result<Vec<_>, _>>()?;
+    if !wrong.is_empty() {
+        return Err(Failure::Table(wrong.join("; ")));
+    }
     found.extend(rows.iter().filter(is_other).filter(|row| others && !row.get::<_, bool>(7)));
     let mut written = Vec::with_capacity(found.len());
     for row in found {
