@@ -6,7 +6,7 @@ use danube_sink::{
     config::{Diagnostic, Diagnostics},
     prelude::*,
 };
-use danube_sink_postgres::Tombstones;
+use danube_sink_postgres::{Tombstones, check_table};
 
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
@@ -14,6 +14,7 @@ use danube_sink_postgres::Tombstones;
 pub struct Vectors {
     /// Name of the table, `table` or `schema.table`; case-sensitive. With placeholders, each record chooses its table:
     /// `documents_{/tenant}`.
+    #[setting(validate = check_table)]
     pub(crate) table: Template,
     /// Maximum number of tables whose columns are remembered, if `table` has placeholders.
     #[setting(default = 100, range = 1..)]

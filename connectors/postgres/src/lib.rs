@@ -90,7 +90,7 @@ mod vector;
 pub use self::{
     changes::{Changes, OnTruncate, Tombstones},
     connector::Postgres,
-    name::{quoted, quoted_table},
+    name::{check_table, quoted, quoted_table},
     plan::{Check, Create, Plan},
     schema::{definition, metadata_type, type_of},
     server::{Credentials, Server},

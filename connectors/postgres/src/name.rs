@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use danube_sink::{ConnectorError, ConnectorResult};
+use danube_sink::{ConnectorError, ConnectorResult, Template, config::Diagnostic};
 
 /// The longest name: PostgreSQL truncates longer ones, and two of them could become the same.
 const MAX_NAME_BYTES: usize = 63;
@@ -39,6 +39,10 @@ impl TableName {
     /// # Errors
     /// [`ConnectorError::Configuration`] if the name is not valid, or too long.
     pub(crate) fn parse(text: &str) -> ConnectorResult<Self> {
+        Self::read(text).map_err(ConnectorError::configuration)
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = Some(text);
         while let Some(text) = rest {
@@ -46,16 +50,16 @@ impl TableName {
                 Some((part, after)) => (part.to_owned(), Some(after)),
                 None => (text.to_owned(), None),
             });
-            check(&part)?;
+            check_part(&part)?;
             parts.push(part);
             rest = after;
         }
         if parts.len() > 2 {
-            return Err(ConnectorError::configuration(format!(
+            return Err(format!(
                 "the table {text} has {} parts: put one that contains a dot into quotation marks, as in \
                  table = '\"my.schema\".\"my.table\"'",
                 parts.len()
-            )));
+            ));
         }
         Ok(Self(parts))
     }
@@ -78,6 +82,24 @@ impl fmt::Display for TableName {
 /// # Errors
 /// [`ConnectorError::Configuration`] with the reason.
 pub(crate) fn check(name: &str) -> ConnectorResult<()> {
+    check_part(name).map_err(ConnectorError::configuration)
+}
+
+/// Validates the name of a table in a setting: `#[setting(validate = check_table)]`. One with placeholders is that of a record.
+///
+/// # Errors
+/// Why PostgreSQL cannot have a table of this name.
+pub fn check_table(name: &Template) -> Result<(), Diagnostic> {
+    name.constant().map_or(Ok(()), |name| check_table_name(&name))
+}
+
+/// [`check_table`] for a name without placeholders.
+pub(crate) fn check_table_name(name: &(impl AsRef<str> + ?Sized)) -> Result<(), Diagnostic> {
+    let diagnostic = |reason| Diagnostic::new(reason, "write `table`, `schema.table`, or a part in quotation marks");
+    TableName::read(name.as_ref()).map(drop).map_err(diagnostic)
+}
+
+fn check_part(name: &str) -> Result<(), String> {
     let reason = match name.len() {
         0 => "is empty".to_owned(),
         length if length > MAX_NAME_BYTES => {
@@ -86,7 +108,7 @@ pub(crate) fn check(name: &str) -> ConnectorResult<()> {
         _ if name.contains('\0') => "contains U+0000".to_owned(),
         _ => return Ok(()),
     };
-    Err(ConnectorError::configuration(format!("the name {name:?} of a table, schema or column {reason}")))
+    Err(format!("the name {name:?} of a table, schema or column {reason}"))
 }
 
 /// Validates the name of a column that a table is to get.

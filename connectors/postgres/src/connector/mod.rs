@@ -5,7 +5,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::{Changes, Create, Credentials, OnTruncate, Plan, Server, Table, Tombstones, definition, quoted, type_of};
+use crate::{
+    Changes, Create, Credentials, OnTruncate, Plan, Server, Table, Tombstones, check_table, definition,
+    name::check_table_name, quoted, type_of,
+};
 use danube_sink::{
     Template,
     config::{Diagnostic, Mapping},
@@ -40,6 +43,7 @@ pub struct Postgres {
 pub struct Target {
     /// Name of the table, `table` or `schema.table`; case-sensitive. A name with a dot needs quotation marks:
     /// '"my.schema"."my.table"'. With placeholders, each record chooses its table: `events_{/tenant}`.
+    #[setting(validate = check_table)]
     table: Template,
     /// Maximum number of tables whose columns are remembered, if `table` has placeholders.
     #[setting(default = 100, range = 1..)]
@@ -60,7 +64,7 @@ pub struct Target {
     /// rows, so that a redelivered record adds no row.
     delivery: Delivery,
     /// For `exactly_once`: name of the table with the positions, which is created if it is missing.
-    #[setting(default = "danube_positions", length = 1..)]
+    #[setting(default = "danube_positions", length = 1.., validate = check_table_name)]
     positions_table: String,
     /// For `upsert`: what to do with a tombstone, an empty payload with a routing key.
     tombstones: Tombstones,

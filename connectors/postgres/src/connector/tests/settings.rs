@@ -44,15 +44,44 @@ fn keys_of_tables_from_registered_schemas_that_conflict_are_reported() {
     }
 }
 
+#[test]
+fn a_table_that_no_server_can_have_is_reported_with_its_key_and_line() {
+    let server = "[postgres.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n";
+    let load = |table: &str| {
+        let text = format!("{server}[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{table}\ncolumns = {{ a = '/a' }}");
+        danube_sink::testing::from_toml::<super::Postgres>(&text).map(drop).map_err(|report| report.to_string())
+    };
+    for (table, part) in [
+        ("table = ''", "conformance.toml:7:9: `table`: the name \"\" of a table, schema or column is empty"),
+        (
+            "table = 'a.b.c.d'",
+            "`table`: the table a.b.c.d has 4 parts: put one that contains a dot into quotation marks",
+        ),
+        ("table = 'public.'", "`table`: the name \"\" of a table"),
+        (&format!("table = 's.{}'", "x".repeat(64)), "of a table, schema or column has 64 bytes"),
+        ("table = 't'\npositions_table = 'a.b.c'", "`positions_table`: the table a.b.c has 3 parts"),
+    ] {
+        let report = load(table).unwrap_err();
+        assert!(report.contains(part), "{table}: {report}");
+    }
+    for table in ["table = 'events_{/tenant}'", "table = '\"a.b\".\"c.d\"'"] {
+        load(table).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_table_that_cannot_be_written_is_reported_at_start() {
-    let table = "CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED);
+    let table = "CREATE TABLE needy (id int NOT NULL);
+                 CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED);
                  CREATE TABLE late (id int, n int, UNIQUE (n, id) DEFERRABLE)";
     let bench = Bench::new(table, "table = 'rows'\ncolumns = { id = '/id' }").await;
     for (mapping, part) in [
         ("table = 'nowhere'\ncolumns = { id = '/id' }", "nowhere"),
         ("table = 'rows'\ncolumns = { number = '/id' }", "number"),
         ("table = 'rows'\ncolumns = { twice = '/id' }", "twice"),
+        ("table = 'needy'\ncolumns = { idd = '/id', x = '/x' }", "has no column idd: add it, or correct the mapping"),
+        ("table = 'needy'\ncolumns = { idd = '/id', x = '/x' }", "has no column x: "),
+        ("table = 'needy'\ncolumns = { idd = '/id' }", "column id of \"needy\" is NOT NULL"),
         ("table = 'rows'\ncolumns = { id = '/id' }\nkey = ['id']", "ON CONFLICT"),
         ("table = 'late'\ncolumns = { id = '/id', n = '/n' }\nkey = ['id', 'n']", "late_n_id_key"),
         ("table = 'rows'\ncolumns = { id = '/id' }\ncreate = 'id itn'\nmetadata = ['offset']", "offset"),
