@@ -63,6 +63,19 @@ impl AttachReason {
     }
 }
 
+/// A half of the pipeline, which may be blocked while the other one is not. Without a spool there is only the second one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Half {
+    /// From the broker to the spool.
+    Intake,
+    /// To the target.
+    Delivery,
+}
+
+impl Half {
+    pub(super) const ALL: [Self; 2] = [Self::Delivery, Self::Intake];
+}
+
 /// Where an error happened: the label `stage` of `errors`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    labels::{Closed, Stage},
+    labels::{Closed, Half, Stage},
     latency::Latencies,
     numbers::MappingNumbers,
     partition::{Intake, Partition, PartitionObserver},
@@ -33,8 +33,8 @@ pub(super) struct Mapping {
 struct MappingState {
     /// Why the partitions are unknown.
     missing: Option<Outage>,
-    /// By topic: the mapping's or a partition's.
-    blocked: BTreeMap<String, Outage>,
+    /// By topic, the mapping's or a partition's, and half of the pipeline: with a spool, both may be blocked.
+    blocked: BTreeMap<(String, Half), Outage>,
     /// By topic.
     partitions: BTreeMap<String, Known>,
 }
@@ -63,7 +63,7 @@ impl Mapping {
     pub(super) fn is_ready(&self) -> bool {
         let state = self.state();
         state.missing.is_none()
-            && state.listed().all(|partition| partition.is_attached() && self.blocked(&state, partition).is_none())
+            && state.listed().all(|partition| partition.is_attached() && self.blocked(&state, partition).is_empty())
     }
 
     /// The partitions that are known to exist.
@@ -77,7 +77,7 @@ impl Mapping {
         let missing = state.missing.as_ref().map(|Outage { since, reason }| {
             self.key.summary(&self.key.topic, Condition::Detached, *since, Some(reason))
         });
-        let partitions = state.listed().map(|partition| partition.summary(self.blocked(&state, partition)));
+        let partitions = state.listed().map(|partition| partition.summary(&self.blocked(&state, partition)));
         missing.into_iter().chain(partitions).collect()
     }
 
@@ -85,7 +85,7 @@ impl Mapping {
     pub(super) fn details(&self) -> Value {
         let (state, numbers) = (self.state(), &self.numbers);
         let partitions: Vec<_> =
-            state.listed().map(|partition| partition.details(self.blocked(&state, partition))).collect();
+            state.listed().map(|partition| partition.details(&self.blocked(&state, partition))).collect();
         json!({
             "topic": self.key.topic,
             "subscription": self.key.subscription,
@@ -103,8 +103,13 @@ impl Mapping {
         })
     }
 
-    fn blocked<'a>(&self, state: &'a MappingState, partition: &Partition) -> Option<&'a Outage> {
-        state.blocked.get(&partition.topic).or_else(|| state.blocked.get(&self.key.topic))
+    /// Why records of a partition cannot be decoded or settled, in each half of the pipeline.
+    fn blocked(&self, state: &MappingState, partition: &Partition) -> Vec<Outage> {
+        let outage = |half| {
+            let of = |topic: &str| state.blocked.get(&(topic.to_owned(), half));
+            of(&partition.topic).or_else(|| of(&self.key.topic)).cloned()
+        };
+        Half::ALL.into_iter().filter_map(outage).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, MappingState> {
@@ -148,7 +153,7 @@ impl MappingObserver {
         // A partition that is still read keeps its numbers: a look-up may have missed it.
         state.partitions.retain(|_, known| known.listed || Arc::strong_count(&known.partition) > 1);
         let MappingState { blocked, partitions, .. } = &mut *state;
-        blocked.retain(|name, _| name == topic || partitions.contains_key(name));
+        blocked.retain(|(name, _), _| name == topic || partitions.contains_key(name));
         drop(state);
         shared.changed.notify_waiters();
     }
@@ -166,12 +171,13 @@ impl MappingObserver {
     }
 
     /// Reports that the records of a topic or partition cannot be decoded or settled now.
-    pub(crate) fn blocked(&self, topic: &str, reason: &str) {
+    pub(crate) fn blocked(&self, topic: &str, half: Half, reason: &str) {
         let mut state = self.0.state();
-        let before = state.blocked.get(topic);
+        let key = (topic.to_owned(), half);
+        let before = state.blocked.get(&key);
         let is_new = before.is_none_or(|outage| outage.reason != reason);
         let outage = Outage::after(before, reason);
-        state.blocked.insert(topic.to_owned(), outage);
+        state.blocked.insert(key, outage);
         drop(state);
         if is_new {
             let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
@@ -179,9 +185,9 @@ impl MappingObserver {
         }
     }
 
-    /// Reports that the records can be decoded and settled again.
-    pub(crate) fn unblocked(&self, topic: &str) {
-        if self.0.state().blocked.remove(topic).is_some() {
+    /// Reports that the half of the pipeline can decode and settle the records again.
+    pub(crate) fn unblocked(&self, topic: &str, half: Half) {
+        if self.0.state().blocked.remove(&(topic.to_owned(), half)).is_some() {
             let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
             tracing::info!(topic, %subscription, %consumer, "unblocked");
             self.0.shared.changed.notify_waiters();

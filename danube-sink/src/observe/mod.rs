@@ -33,10 +33,11 @@ mod tests;
 use std::sync::Arc;
 
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use serde_json::Value;
 
 pub use self::custom::{ConfigMetrics, ConnectorMetrics, Counter, Gauge, Histogram};
 pub(crate) use self::{
-    labels::{AttachReason, Closed, Stage},
+    labels::{AttachReason, Closed, Half, Stage},
     latency::Latencies,
     logs::{logs_errors, start_logs},
     mapping::MappingObserver,
@@ -119,6 +120,16 @@ impl Observer {
     /// Number of settled records of all mappings.
     pub(crate) fn settled(&self) -> u64 {
         self.state.shared.settled()
+    }
+
+    /// The response of `/ready`.
+    pub(crate) fn readiness(&self) -> Value {
+        self.state.readiness()
+    }
+
+    /// The response of `/status`.
+    pub(crate) fn status(&self) -> Value {
+        self.state.status()
     }
 
     /// The metrics in the OpenMetrics text format.

@@ -39,20 +39,23 @@ impl Partition {
     }
 
     /// Summary for `/ready`: topic, subscription, consumer, state, its start and its reason. `blocked` applies while the
-    /// partition is attached.
-    pub(super) fn summary(&self, blocked: Option<&Outage>) -> Value {
+    /// partition is attached, and with both halves of the pipeline also while it is detached because of one of them.
+    pub(super) fn summary(&self, blocked: &[Outage]) -> Value {
         let state = self.state();
-        let (condition, since, reason) = match blocked {
+        let (condition, since, reason) = match Outage::all(blocked) {
             Some(outage) if state.condition == Condition::Attached => {
-                (Condition::Blocked, outage.since, Some(outage.reason.as_str()))
+                (Condition::Blocked, outage.since, Some(outage.reason))
             }
-            _ => (state.condition, state.since, state.reason.as_deref()),
+            Some(outage) if state.condition == Condition::Waiting && blocked.len() > 1 => {
+                (Condition::Waiting, state.since, Some(outage.reason))
+            }
+            _ => (state.condition, state.since, state.reason.clone()),
         };
-        self.key.summary(&self.topic, condition, since, reason)
+        self.key.summary(&self.topic, condition, since, reason.as_deref())
     }
 
     /// Details for `/status`: the summary, the numbers and the last events.
-    pub(super) fn details(&self, blocked: Option<&Outage>) -> Value {
+    pub(super) fn details(&self, blocked: &[Outage]) -> Value {
         let numbers = &self.numbers;
         let mut details = self.summary(blocked);
         for (key, value) in [

@@ -131,9 +131,9 @@ fn respond(request: &Request<Incoming>, observer: &Observer) -> Response<String>
         },
         "/ready" => {
             let code = if observer.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            (code, JSON, observer.state.readiness().to_string())
+            (code, JSON, observer.readiness().to_string())
         }
-        "/status" => (StatusCode::OK, JSON, observer.state.status().to_string()),
+        "/status" => (StatusCode::OK, JSON, observer.status().to_string()),
         "/metrics" => (StatusCode::OK, METRICS, observer.metrics_text()),
         _ => (StatusCode::NOT_FOUND, TEXT, "not found: use /live, /ready, /status or /metrics\n".to_owned()),
     };

@@ -46,6 +46,13 @@ impl Outage {
     pub(super) fn after(before: Option<&Self>, reason: &str) -> Self {
         Self { since: before.map_or_else(SystemTime::now, |before| before.since), reason: reason.to_owned() }
     }
+
+    /// Outages as one, since the earliest of them; `None` without any.
+    pub(super) fn all(outages: &[Self]) -> Option<Self> {
+        let reasons: Vec<_> = outages.iter().map(|outage| outage.reason.as_str()).collect();
+        let since = outages.iter().map(|outage| outage.since).min()?;
+        Some(Self { since, reason: reasons.join("; ") })
+    }
 }
 
 /// The state of one partition's subscription, and its last events.

@@ -112,7 +112,7 @@ fn a_partition_missed_by_one_look_up_keeps_its_state_and_numbers() {
 #[tokio::test]
 async fn ready_returns_when_a_state_changes() {
     let (observer, mapping, [first, _]) = running();
-    mapping.blocked(&partition(0), "a schema cannot be looked up");
+    mapping.blocked(&partition(0), Half::Delivery, "a schema cannot be looked up");
     first.waiting("the target");
     let ready = {
         let observer = observer.clone();
@@ -120,7 +120,7 @@ async fn ready_returns_when_a_state_changes() {
     };
     first.attached(AttachReason::TargetRecovered);
     assert!(!observer.is_ready());
-    mapping.unblocked(&partition(0));
+    mapping.unblocked(&partition(0), Half::Delivery);
     assert!(ready.await.expect("no panic"));
     observer.phase(Phase::Draining);
     assert!(!observer.ready().await);
@@ -135,7 +135,7 @@ async fn readiness_shows_states_and_no_events() {
     let (code, answer) = json(&server, "/ready").await;
     assert_eq!((code, &answer["ready"], &answer["phase"]), (200, &true.into(), &"running".into()));
     assert!(!answer.to_string().contains("gap"), "{answer}");
-    mapping.blocked(&partition(0), "a dead letter cannot be written");
+    mapping.blocked(&partition(0), Half::Delivery, "a dead letter cannot be written");
     second.waiting("for the target");
     let (code, answer) = json(&server, "/ready").await;
     assert_eq!((code, &answer["ready"]), (503, &false.into()));

@@ -17,10 +17,11 @@ use super::{
     broker::Broker,
     budget::Budget,
     dead_letters::DeadLetters,
-    mapping::{Failing, Mapping},
+    mapping::Mapping,
     outcome::{Outcome, Rejected, Tried},
     pending::PendingRecords,
     pool::{Attempt, WriterPool},
+    work::{Refused, Work},
 };
 use crate::{
     config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted},
@@ -60,31 +61,6 @@ pub(crate) struct Unpublished {
 impl Unpublished {
     pub(crate) fn is_empty(&self) -> bool {
         self.exhausted.is_empty() && self.rejected.is_empty()
-    }
-}
-
-/// The undelivered rest of a batch.
-struct Work {
-    /// The pieces to write, the next one last.
-    pieces: Vec<PendingRecords>,
-    /// Invalid records. They are settled last, so that the others are delivered even if one stops the connector.
-    invalid: Vec<Rejected>,
-    /// Records that the target refused. They are settled last, too: after a mass refusal they are written again.
-    refused: Vec<Rejected>,
-    /// Records whose retries are exhausted: dead letters, whatever the policy for rejected ones.
-    exhausted: Vec<Rejected>,
-    retries: u32,
-    backoff: Backoff,
-    /// Set while the target takes nothing.
-    failing: Option<Failing>,
-    /// A rejected record stops the connector: refused pieces are not halved any more.
-    ends: bool,
-}
-
-impl Work {
-    /// Queues two pieces: `first` is written next, and `second` after it.
-    fn put_back(&mut self, second: PendingRecords, first: PendingRecords) {
-        self.pieces.extend([second, first].into_iter().filter(|piece| !piece.is_empty()));
     }
 }
 
@@ -128,16 +104,7 @@ impl Deliver {
     /// # Errors
     /// An error that stops the connector. Unsettled records stay with the broker.
     pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<Unpublished> {
-        let mut work = Work {
-            pieces: Vec::new(),
-            invalid: batch.invalid,
-            refused: Vec::new(),
-            exhausted: batch.exhausted,
-            retries: 0,
-            backoff: self.backoff.clone(),
-            failing: None,
-            ends: false,
-        };
+        let mut work = Work::new(batch.invalid, batch.exhausted, self.backoff.clone());
         work.ends = !work.invalid.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
@@ -158,10 +125,13 @@ impl Deliver {
             let outcome = Outcome::of(piece, answer)?;
             self.judge(outcome, &mut work).await?;
         }
-        drop(work.failing);
-        let rejected = work.invalid.into_iter().chain(work.refused).collect();
+        let refused = std::mem::take(&mut work.refused).into_iter().map(|refused| refused.rejected);
+        let rejected = std::mem::take(&mut work.invalid).into_iter().chain(refused).collect();
         match self.dead_letters.settle(rejected) {
-            Ok(rejected) => Ok(Unpublished { exhausted: work.exhausted, rejected }),
+            Ok(rejected) => {
+                work.recovers();
+                Ok(Unpublished { exhausted: work.exhausted, rejected })
+            }
             Err(error) => {
                 self.dead_letters.publish(work.exhausted, true).await;
                 Err(error)
@@ -196,20 +166,22 @@ impl Deliver {
     /// Settles the decided part of an outcome, and queues the rest.
     async fn judge(&self, outcome: Outcome, work: &mut Work) -> ConnectorResult<()> {
         let Outcome { delivered, rejected, invalid, mut retry, tried, second_half, failure, wait } = outcome;
-        if failure.is_none() {
-            work.failing = None;
-        }
         if !delivered.is_empty() {
             work.retries = 0;
-            work.failing = None;
-            self.mapping.refusals.reset();
+            self.mapping.refusals.end_row();
         }
-        let is_last = second_half.is_empty() && retry.is_empty() && work.pieces.is_empty();
-        let is_mass =
-            !rejected.is_empty() && delivered.is_empty() && self.mapping.refusals.refused(rejected.len(), is_last);
+        let waits_on = delivered.is_empty() && work.mass.as_ref().is_some_and(|row| !row.has_ended());
+        if failure.is_none() && !waits_on || !delivered.is_empty() {
+            work.recovers();
+        }
+        let (mut row, mut is_mass) = (None, false);
+        if !rejected.is_empty() && delivered.is_empty() {
+            let (current, reached) = self.mapping.refusals.refused(rejected.len());
+            (row, is_mass) = (Some(current), reached);
+        }
         delivered.settle();
         let has_rejected = !rejected.is_empty() || !invalid.is_empty();
-        work.refused.extend(rejected);
+        work.refused.extend(rejected.into_iter().map(|rejected| Refused { rejected, row: row.clone() }));
         work.invalid.extend(invalid);
         if has_rejected && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop {
             work.ends = true;
@@ -221,48 +193,53 @@ impl Deliver {
         if let Some(failure) = failure {
             work.retries += 1;
             self.mapping.observer.error(Stage::Write, "retryable");
-            if work.retries > self.max_retries && self.exhausted != OnRetriesExhausted::Wait {
-                work.retries = 0;
-                retry = self.give_up(retry, tried, &failure, work)?;
+            if work.retries <= self.max_retries || self.exhausted == OnRetriesExhausted::Wait {
+                work.failing.get_or_insert_with(|| self.mapping.fails());
+                let records = retry.len();
                 work.put_back(second_half, retry);
+                self.pause(records, work, &failure, wait).await;
                 return Ok(());
             }
-            work.failing.get_or_insert_with(|| self.mapping.fails());
-            let records = retry.len();
-            work.put_back(second_half, retry);
-            self.pause(records, work, &failure, wait).await;
-            return Ok(());
+            work.retries = 0;
+            retry = self.give_up(retry, tried, &failure, work)?;
         }
         work.put_back(second_half, retry);
-        if is_mass && !work.ends { self.mass_refusal(work).await } else { Ok(()) }
+        if work.ends || self.mapping.settings.on_mass_refusal == OnMassRefusal::GoOn {
+            return Ok(());
+        }
+        // At once: what was written meanwhile is all that may be newer than they are.
+        let in_doubt = work.take_refused(Refused::is_in_doubt);
+        work.put_back(PendingRecords::default(), in_doubt);
+        let is_last = work.pieces.is_empty();
+        if is_mass || is_last && work.refused.iter().any(|refused| refused.mass().is_some()) {
+            self.mass_refusal(work).await?;
+        }
+        Ok(())
     }
 
     /// Handles a mass refusal: many records refused in a row and none taken, so that the target is at fault.
     async fn mass_refusal(&self, work: &mut Work) -> ConnectorResult<()> {
-        let settings = &self.mapping.settings;
-        let Some(last) = work.refused.last() else { return Ok(()) };
-        let reason = last.reason.clone();
+        let Some(last) = work.refused.iter().rfind(|refused| refused.mass().is_some()) else { return Ok(()) };
+        let (row, reason) = (last.row.clone(), &last.rejected.reason);
         let text = format!(
             "the target refuses all records of {} one by one, so the records are hardly at fault: {reason}",
             self.mapping.topic
         );
-        match settings.on_mass_refusal {
-            OnMassRefusal::GoOn => return Ok(()),
-            OnMassRefusal::Stop => return Err(ConnectorError::fatal(text)),
-            OnMassRefusal::Wait => {}
+        if self.mapping.settings.on_mass_refusal == OnMassRefusal::Stop {
+            return Err(ConnectorError::fatal(text));
         }
         self.mapping.observer.mass_refusal();
-        // All records in their order, for another attempt.
-        let mut all = PendingRecords::default();
-        std::mem::take(&mut work.refused).into_iter().for_each(|rejected| all.append(rejected.record));
+        self.mapping.observer.error(Stage::Write, "refused");
+        // All records in their order, for another attempt; the target took others since it refused the rest.
+        let mut all = work.take_refused(|refused| refused.mass().is_some());
         std::mem::take(&mut work.pieces).into_iter().rev().for_each(|piece| all.append(piece));
         if let Some(run) = all.runs().first() {
             let partition = Arc::clone(&run.partition);
-            self.mapping.block(&partition, format!("{text}; check the target, or set on_mass_refusal"));
-            work.failing.get_or_insert_with(|| self.mapping.fails());
+            let failing = work.failing.get_or_insert_with(|| self.mapping.fails());
+            failing.report(&partition, format!("{text}; check the target, or set on_mass_refusal"));
+            work.mass = row;
             work.pieces.push(all);
             self.pause(0, work, &text, Some(self.max_backoff)).await;
-            self.mapping.unblock();
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{cost::WriteCost, decided::Decisions, partition::Partition, pending::PendingRun, refusals::Refusals};
 use crate::{
     config::{MappingSettings, SubscriptionType},
-    observe::{MappingObserver, Observer},
+    observe::{Half, MappingObserver, Observer},
     spool::MappingSpool,
 };
 
@@ -194,14 +194,14 @@ impl Mapping {
 
     /// Blocks the mapping: records cannot be decoded or settled, although the target may be healthy.
     pub(crate) fn block(&self, partition: &Partition, reason: String) {
-        self.observer.blocked(&partition.topic, &reason);
+        self.observer.blocked(&partition.topic, self.role.half(), &reason);
         self.blocked().insert(Arc::clone(&partition.topic), reason);
     }
 
     /// Ends every block of the mapping: what one partition lacked, no other lacks.
     pub(crate) fn unblock(&self) {
         let blocked = std::mem::take(&mut *self.blocked());
-        blocked.keys().for_each(|topic| self.observer.unblocked(topic));
+        blocked.keys().for_each(|topic| self.observer.unblocked(topic, self.role.half()));
     }
 
     pub(crate) fn blocked_by(&self) -> Option<String> {
@@ -218,25 +218,33 @@ impl Role {
         matches!(self, Self::Delivery)
     }
 
+    fn half(&self) -> Half {
+        if self.is_intake() { Half::Intake } else { Half::Delivery }
+    }
+
     pub(crate) fn is_intake(&self) -> bool {
         matches!(self, Self::Intake(_))
     }
 }
 
 impl Failing {
-    /// `/ready` shows the reason until the batch is delivered, or given up.
+    /// `/ready` shows the reason until [`end`](Self::end): a batch that is dropped may be the last one, and nothing got better.
     pub(crate) fn report(&mut self, partition: &Partition, reason: String) {
         self.is_reported = true;
         self.mapping.block(partition, reason);
+    }
+
+    /// The target took records of the batch or answered something else, or they were given up.
+    pub(crate) fn end(self) {
+        if self.is_reported {
+            self.mapping.unblock();
+        }
     }
 }
 
 impl Drop for Failing {
     fn drop(&mut self) {
         self.mapping.failing.send_modify(|failing| *failing -= 1);
-        if self.is_reported {
-            self.mapping.unblock();
-        }
     }
 }
 

@@ -40,6 +40,7 @@ mod refusals;
 mod spool_broker;
 mod spooler;
 mod stripe;
+mod work;
 
 #[cfg(test)]
 mod tests;

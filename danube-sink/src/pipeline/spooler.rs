@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     budget::Budget,
-    mapping::Mapping,
+    mapping::{Failing, Mapping},
     pending::{PendingRecords, PendingRun},
 };
 use crate::{
@@ -60,7 +60,7 @@ impl Spooler {
 
     /// Spools records, as soon as the disk takes them. `false` if a shutdown leaves some with the broker.
     async fn spool(&self, mut runs: VecDeque<PendingRun>) -> ConnectorResult<bool> {
-        let mut failing = None;
+        let mut failing: Option<Failing> = None;
         while let Some(first) = runs.front() {
             let partition = Arc::clone(&first.partition);
             let spool = Arc::clone(&self.spool);
@@ -69,7 +69,7 @@ impl Spooler {
                 appending.map_err(|error| ConnectorError::fatal(format!("the spool panicked: {error}")))?;
             runs = rest;
             let (kind, reason) = match appended {
-                Ok(()) => return Ok(true),
+                Ok(()) => break,
                 Err(AppendError::Sync(error)) => {
                     let text =
                         format!("{error}: records in the spool may be lost if the machine fails now; check the disk");
@@ -94,6 +94,9 @@ impl Spooler {
                 () = self.stop.cancelled() => return Ok(false),
             }
             self.give_back(&mut runs);
+        }
+        if let Some(failing) = failing {
+            failing.end();
         }
         Ok(true)
     }

@@ -141,6 +141,13 @@ impl Bench {
         samples.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
     }
 
+    /// Why partitions are not ready, as `/ready` shows it.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let readiness = self.observer.readiness();
+        let subscriptions = readiness["subscriptions"].as_array().unwrap();
+        subscriptions.iter().filter_map(|shown| shown["reason"].as_str().map(str::to_owned)).collect()
+    }
+
     pub(super) fn lawful(&self) {
         assert_eq!(self.ledger.broken(), [""; 0]);
     }

@@ -309,8 +309,10 @@ impl Ledger {
         let book = self.book();
         let mut broken = book.broken.clone();
         let mut last: HashMap<(&str, Option<&str>), usize> = HashMap::new();
-        // The connector asked for them once more, and another process may be the one that does.
-        let is_late = |entry: &Entry| entry.retried || (book.repeats.is_some() && entry.rejected);
+        // The connector asked for them once more, or they were refused with all others, and another process may be the one
+        // that writes them.
+        let is_late =
+            |entry: &Entry| entry.retried || ((book.repeats.is_some() || book.refusals_wait) && entry.rejected);
         for &number in book.confirmations.iter().filter(|number| !is_late(&book.entries[**number])) {
             let Entry { topic, key, .. } = &book.entries[number];
             let domain = match book.order {

@@ -17,6 +17,7 @@ mod isolation;
 mod ledger;
 mod log;
 mod losses;
+mod mass_refusals;
 mod memory;
 mod memory_budget;
 mod metrics;

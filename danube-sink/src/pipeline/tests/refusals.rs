@@ -1,6 +1,6 @@
 //! Records that the target refuses, and schemas that cannot be looked up.
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{
     bench::{Bench, DEAD_LETTERS, MS, SECOND, TOPIC, in_time},
@@ -8,7 +8,7 @@ use super::{
     memory::Kind,
     target::{Answer, Fate},
 };
-use crate::config::{OnInvalidRecord, OnMassRefusal, OnRetriesExhausted};
+use crate::config::{OnInvalidRecord, OnRetriesExhausted};
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_the_registry_delays_one_lane_only_and_loses_nothing() {
@@ -148,26 +148,6 @@ async fn a_batch_with_many_invalid_records_is_written_twice_and_is_no_mass_refus
     assert_eq!(bench.ledger.confirmations(), [7, 57, 107, 157]);
     assert_eq!(bench.target.sizes(), [100, 2, 100, 2]);
     assert_eq!(bench.broker.dead_letters().len(), 196);
-    bench.end(pipeline).await;
-}
-
-/// A connector that has a verdict for each record has no halves, and a whole batch of refusals in one write.
-#[tokio::test(start_paused = true)]
-async fn a_target_that_refuses_everything_for_an_hour_costs_one_batch_of_dead_letters() {
-    const SIZE: usize = 20;
-    let mut bench = Bench::with_window(100);
-    bench.mapping().batch_size = SIZE;
-    bench.ledger.refusals_wait();
-    bench.target.answers(vec![Answer::Partial(vec![Fate::Rejected; SIZE]); 60]);
-    // It cannot be decoded, which no answer of the target changes.
-    bench.publish(SIZE + 1);
-    bench.publish_to(TOPIC, 1, Kind::Invalid);
-    bench.publish(3 * SIZE);
-    let pipeline = bench.start();
-    bench.settled().await;
-    let letters: Vec<_> = (0..=4 * SIZE + 1).filter(|number| bench.ledger.entry(*number).dead_letters > 0).collect();
-    let first_batch = 0..SIZE;
-    assert_eq!(letters, first_batch.chain([SIZE + 1]).collect::<Vec<_>>());
     bench.end(pipeline).await;
 }
 
@@ -329,51 +309,6 @@ async fn a_fatal_answer_or_a_panic_ends_the_connector_and_acknowledges_nothing_o
         assert_eq!(bench.target.sizes(), [2, 2]);
         bench.end(pipeline).await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_target_that_refuses_everything_is_not_asked_for_each_record() {
-    for (policy, ends) in [(OnMassRefusal::Stop, true), (OnMassRefusal::Wait, false)] {
-        for invalid in [OnInvalidRecord::Stop, OnInvalidRecord::Skip] {
-            let mut bench = Bench::with_window(5_000);
-            let mapping = bench.mapping();
-            (mapping.batch_size, mapping.on_invalid_record, mapping.on_mass_refusal) = (1_000, invalid, policy);
-            (0..1_000).for_each(|number| bench.target.refuse(number));
-            bench.publish(1_000);
-            let mut pipeline = bench.start();
-            let ended = timeout(20 * SECOND, pipeline.ended()).await;
-            assert_eq!(ended.is_ok(), ends || invalid == OnInvalidRecord::Stop, "{policy:?} {invalid:?}");
-            let writes = bench.target.sizes().len();
-            assert!(writes < 100, "{writes} writes: {policy:?} {invalid:?}");
-            assert_eq!(bench.ledger.acks(), 0);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_go_on_each_refused_record_becomes_a_dead_letter() {
-    let mut bench = Bench::with_window(5_000);
-    (bench.mapping().batch_size, bench.mapping().on_mass_refusal) = (100, OnMassRefusal::GoOn);
-    (0..100).for_each(|number| bench.target.refuse(number));
-    bench.publish(100);
-    let pipeline = bench.start();
-    bench.settled().await;
-    assert_eq!(bench.broker.dead_letters().len(), 100);
-    bench.end(pipeline).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_mass_refusal_is_waited_for_until_the_target_takes_records() {
-    let mut bench = Bench::with_window(100);
-    bench.mapping().batch_size = 100;
-    bench.ledger.refusals_wait();
-    bench.target.answers(vec![Answer::Refused; 150]);
-    bench.publish(100);
-    let pipeline = bench.start();
-    bench.settled().await;
-    assert!(bench.ledger.confirmations().len() >= 100 - 32, "{:?}", bench.ledger.confirmations().len());
-    assert!(bench.metric("mass_refusals_total", TOPIC) >= 1.0);
-    bench.end(pipeline).await;
 }
 
 #[tokio::test(start_paused = true)]
