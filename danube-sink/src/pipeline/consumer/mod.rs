@@ -11,6 +11,7 @@
 mod admission;
 pub(super) mod losses;
 mod reading;
+mod shutdown;
 mod takeover;
 
 use std::{
@@ -47,9 +48,6 @@ use crate::{
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 /// The broker removes a KeyShared consumer from its ring after three seconds.
 const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
-/// How long a shutdown waits for the redelivery of written messages whose acknowledgement did not count.
-const UNCONFIRMED_PATIENCE: Duration = Duration::from_secs(5);
-const SPOOLED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The consumer task of one partition.
 pub(crate) struct ConsumerTask {
@@ -192,9 +190,7 @@ impl ConsumerTask {
             reason = match end {
                 End::Finished => break,
                 End::Drained => {
-                    self.partition
-                        .observer
-                        .detached("the connector stops, and all records of the partition are settled");
+                    self.partition.observer.detached(&self.drained());
                     self.signals.finish.cancelled().await;
                     break;
                 }
@@ -292,26 +288,6 @@ impl ConsumerTask {
 
     async fn pause(&mut self, delay: Option<Duration>) {
         self.meanwhile(sleep(delay.unwrap_or(HEALTH_INTERVAL))).await;
-    }
-
-    fn finish(&mut self) {
-        // What is in the spool is recognized when the broker redelivers it to the next process.
-        let patience = if self.mapping.role.is_intake() { SPOOLED_PATIENCE } else { UNCONFIRMED_PATIENCE };
-        self.end_by = Some(Instant::now() + patience);
-    }
-
-    /// Whether a shutdown has begun, and every acknowledgement that can be sent is confirmed.
-    fn is_finished(&self) -> bool {
-        self.end_by.is_some_and(|end| self.is_confirmed() || Instant::now() >= end)
-    }
-
-    fn is_drained(&self) -> bool {
-        self.signals.stop.is_cancelled() && self.ledger.in_hand() == 0 && self.is_confirmed()
-    }
-
-    /// Whether every acknowledgement that can be sent is confirmed.
-    fn is_confirmed(&self) -> bool {
-        self.settlements.is_empty() && self.ledger.is_idle() && self.ledger.unconfirmed() == 0
     }
 
     /// Waits until the records in hand are written and the target has recovered.

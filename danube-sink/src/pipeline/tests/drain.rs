@@ -68,6 +68,34 @@ async fn a_drain_that_is_dropped_leaves_to_the_broker_what_the_target_never_took
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_says_whether_records_were_settled_or_given_back() {
+    for (answer, left) in [
+        (Answer::Ok, "every record that it received of the partition is settled"),
+        (Answer::Fatal, "5 records of the partition were given back to the broker"),
+    ] {
+        let bench = Bench::new();
+        bench.target.answers([answer]);
+        bench.publish(5);
+        let pipeline = bench.start();
+        sleep(10 * SECOND).await;
+        let _ = in_time(pipeline.drain()).await;
+        assert_eq!(bench.reasons(), [format!("the connector stops: {left}")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_never_took_a_record_is_still_shown_after_a_drain() {
+    let bench = Bench::new();
+    bench.target.fail(TOPIC);
+    bench.publish(5);
+    let pipeline = bench.start();
+    sleep(10 * SECOND).await;
+    assert!(bench.reasons()[0].contains("the target takes no records"), "{:?}", bench.reasons());
+    assert!(timeout(5 * SECOND, pipeline.drain()).await.is_err());
+    assert!(bench.reasons()[0].contains("the target takes no records"), "{:?}", bench.reasons());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_ends_during_a_drain_is_taken_up_again_for_its_acknowledgements() {
     let bench = Bench::new();
     bench.target.answers([Answer::Slow(10 * SECOND)]);
