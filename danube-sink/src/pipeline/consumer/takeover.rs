@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ConsumerTask, End, HEALTH_INTERVAL};
 use crate::{
+    config::SubscriptionType,
     pipeline::{
         broker::{Attachment, BrokerFailure, FailureKind, Session},
         mapping::Role,
@@ -143,9 +144,14 @@ impl ConsumerTask {
         wait: &mut TakeoverWait,
     ) {
         let minutes = wait.0.as_secs() / 60;
+        let to_run_both = match self.mapping.settings.consumer.subscription_type {
+            SubscriptionType::Exclusive => {
+                "an Exclusive subscription takes one consumer: to run both, set another subscription_type"
+            }
+            _ => "to run both, give each its own consumer_name",
+        };
         self.partition.observer.waiting(&format!(
-            "another consumer attached as {name}: this one waits for it to detach, at most {minutes} minutes; to run both, \
-             give each its own consumer_name"
+            "another consumer attached as {name}: this one waits for it to detach, at most {minutes} minutes; {to_run_both}"
         ));
         self.ledger.lose_sight();
         if self.meanwhile(wait.left(session)).await == Some(false) {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::bench::{Bench, SECOND, TOPIC, in_time};
-use crate::pipeline::{Pipeline, consumer::FIRST_TAKEOVER_WAIT};
+use crate::{
+    config::SubscriptionType,
+    pipeline::{Pipeline, consumer::FIRST_TAKEOVER_WAIT},
+};
 
 /// A pipeline that reads the one topic, and has read some of it.
 async fn reading() -> (Bench, Pipeline) {
@@ -24,6 +27,25 @@ async fn one_that_dies_before_it_reads_is_waited_for_no_longer_than_some_minutes
     let waited = bench.settled().await;
     assert!(waited >= FIRST_TAKEOVER_WAIT && waited < FIRST_TAKEOVER_WAIT + 30 * SECOND, "{waited:?}");
     bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_remedy_is_one_that_the_type_of_the_subscription_allows() {
+    for (kind, remedy) in [
+        (SubscriptionType::Exclusive, "set another subscription_type"),
+        (SubscriptionType::Shared, "give each its own consumer_name"),
+    ] {
+        let mut bench = Bench::new();
+        bench.mapping().consumer.subscription_type = kind;
+        let pipeline = bench.start();
+        bench.publish(3);
+        bench.settled().await;
+        bench.broker.take_over(TOPIC);
+        sleep(SECOND).await;
+        let reasons = bench.reasons();
+        assert!(reasons[0].contains(remedy), "{reasons:?}");
+        bench.end(pipeline).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
