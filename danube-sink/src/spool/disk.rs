@@ -55,6 +55,25 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     builder.recursive(true).create(path)
 }
 
+/// Whether an open file is still at its path. If it or its folder was removed, what is written to it is lost.
+pub(super) fn is_in_place(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    let is_linked = file.metadata().is_ok_and(|file| std::os::unix::fs::MetadataExt::nlink(&file) > 0);
+    #[cfg(not(unix))]
+    let is_linked = true;
+    is_linked && path.exists()
+}
+
+/// What to do about a file or folder of the spool that was removed.
+pub(super) fn removed(path: &Path) -> io::Error {
+    let text = format!(
+        "{} was removed while the connector runs. Bring it back; or restart the connector, which begins a new spool without \
+         the records that were only in this one",
+        path.display()
+    );
+    io::Error::new(io::ErrorKind::NotFound, text)
+}
+
 /// Syncs a folder, so that a new file in it survives a power loss.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::{
     LogKey, Storage,
-    disk::{at, create, sync_folder},
+    disk::{at, create, is_in_place, removed, sync_folder},
     frame::{MAGIC, MOST_RECORDS, encode},
     marks::{MARKS, Marks},
     now,
@@ -102,6 +102,9 @@ impl Log {
         let last = self.segments().last_with_room(self.storage.segment_bytes(self.share.limit()));
         let segment = match (file.as_mut(), last) {
             (Some(open), Some(last)) => {
+                if !is_in_place(open, &last.path) {
+                    return Err(AppendError::Write(removed(&last.path)));
+                }
                 if let Err(error) = self.storage.disk().write(open, buffer) {
                     // What was written of it must not precede the next frame.
                     *file = file.take().filter(|file| file.set_len(last.bytes).is_ok());
@@ -145,6 +148,9 @@ impl Log {
     }
 
     fn begin_segment(&self, range: Range<u64>, created: u64, frames: &[u8]) -> io::Result<(Segment, File)> {
+        if !self.folder.exists() {
+            return Err(removed(&self.folder));
+        }
         let Range { start: first, end } = range;
         let start = Start {
             topic: self.topic.as_ref().to_owned(),
@@ -253,6 +259,14 @@ impl Log {
         );
         self.storage.damaged_records(records);
         self.settle(lost);
+    }
+
+    /// How many unsettled records are in files that are no longer there. Blocks.
+    pub(super) fn lost(&self) -> u64 {
+        let segments = self.segments();
+        let is_lost = |segment: &&Segment| !fs::exists(&segment.path).unwrap_or(true);
+        let lost = segments.with_unsettled().filter(is_lost).map(|segment| segments.unsettled_of(segment));
+        lost.sum()
     }
 
     /// The position behind the last record.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::{
     LogKey, SpooledMapping, Storage,
-    disk::{at, create_folder, sync_folder},
+    disk::{at, create_folder, removed, sync_folder},
     generation::{Generation, Successors},
     log::Log,
     quota::Quota,
@@ -89,6 +89,9 @@ impl MappingSpool {
 
     /// Begins the log of a partition, with what older ones remember. Blocks.
     pub(super) fn begin(&self, topic: &Arc<str>, remembered: Vec<Remembered>) -> io::Result<Arc<Log>> {
+        if !self.folder.exists() {
+            return Err(removed(&self.folder));
+        }
         let mut logs = self.logs();
         let LogKey { topic: _, subscription } = &self.key;
         let name = format!("{}-{}", safe(topic), safe(subscription));
@@ -206,6 +209,35 @@ impl MappingSpool {
     pub(crate) fn compact(&self) -> bool {
         let own: Vec<_> = self.logs().own.values().cloned().collect();
         own.iter().filter(|log| log.compact()).count() > 0
+    }
+
+    /// How many unsettled records are in files that are no longer there. Blocks.
+    pub(super) fn lost(&self) -> u64 {
+        self.readable().iter().map(|(_, log)| log.lost()).sum()
+    }
+
+    /// Logs how many records are left in the spool's folder. Blocks.
+    pub(super) fn log_left(&self, root: &Path) {
+        let (folder, LogKey { topic, subscription }) = (root.display(), &self.key);
+        let lost = self.lost();
+        let records = self.share.records().saturating_sub(lost);
+        if lost > 0 {
+            tracing::error!(
+                topic,
+                subscription,
+                records = lost,
+                "{lost} records were acknowledged and not delivered, and their files in {folder} were removed while the \
+                 connector ran: they are lost unless the files are brought back before the next start"
+            );
+        }
+        if records > 0 {
+            tracing::warn!(
+                topic,
+                subscription,
+                records,
+                "{records} records stay in the spool {folder}: the next start delivers them"
+            );
+        }
     }
 
     pub(super) fn close(&self) {

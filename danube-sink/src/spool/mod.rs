@@ -294,16 +294,7 @@ impl Spool {
     pub(crate) fn close(&self) {
         for mapping in &self.mappings {
             mapping.close();
-            let (records, LogKey { topic, subscription }) = (mapping.share.records(), &mapping.key);
-            if records > 0 {
-                let folder = self.root.display();
-                tracing::warn!(
-                    topic,
-                    subscription,
-                    records,
-                    "{records} records stay in the spool {folder}: the next start delivers them"
-                );
-            }
+            mapping.log_left(&self.root);
         }
     }
 

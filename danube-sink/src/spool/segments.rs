@@ -65,6 +65,12 @@ impl Segments {
         self.end - self.settled.count()
     }
 
+    /// The number of unsettled records of one segment.
+    pub(super) fn unsettled_of(&self, segment: &Segment) -> u64 {
+        let positions = segment.first.max(self.settled.low())..segment.end;
+        positions.filter(|position| !self.settled.contains(*position)).count() as u64
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }

@@ -117,6 +117,44 @@ async fn a_log_that_cannot_be_read_is_shown_until_it_can() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_spool_that_is_removed_acknowledges_nothing_and_says_so() {
+    let bench = Bench::new();
+    bench.observer.phase(Phase::Running);
+    let folder = Folder::new();
+    bench.target.fail(TOPIC);
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(10);
+    bench.settled().await;
+    fs::remove_dir_all(&folder.0).unwrap();
+    bench.publish(10);
+    sleep(600 * SECOND).await;
+    assert_eq!(bench.ledger.acks(), 10);
+    let reasons = bench.reasons();
+    assert!(reasons[0].contains("was removed while the connector runs"), "{reasons:?}");
+    process.end().await;
+    assert_eq!(bench.ledger.acks(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_spool_and_a_target_that_takes_nothing_are_shown_together() {
+    let bench = Bench::new();
+    bench.observer.phase(Phase::Running);
+    let folder = Folder::new();
+    bench.target.fail(TOPIC);
+    let process = start(&bench, &folder, 100_000);
+    bench.publish(5_000);
+    sleep(120 * SECOND).await;
+    let reasons = bench.reasons();
+    let [reason] = &reasons[..] else { panic!("{reasons:?}") };
+    assert!(["the target takes no records", "the spool is full"].iter().all(|each| reason.contains(each)), "{reason}");
+    bench.target.recover(TOPIC);
+    in_time(bench.ledger.delivered_all()).await;
+    assert!(bench.observer.is_ready());
+    process.end().await;
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_target_that_takes_no_records_of_an_ended_process_is_shown() {
     let bench = Bench::new();
     bench.observer.phase(Phase::Running);

@@ -1,7 +1,7 @@
 //! Disks that are full, that cannot sync, and that cannot be written.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
     sync::{
         Arc,
@@ -53,6 +53,31 @@ fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<(), AppendErro
     let entries = entries(offsets);
     let entries: Vec<&Entry> = entries.iter().collect();
     mapping(spool).log(&super::TOPIC.into()).unwrap().append(&entries, 20)
+}
+
+#[test]
+fn a_log_that_was_removed_takes_no_records_until_it_is_back() {
+    let folder = Folder::new();
+    let disk = Failing::new(usize::MAX, usize::MAX);
+    let spool = disk.open(&folder, 1 << 30);
+    append(&spool, 0..10).unwrap();
+    let removed = |spool: &Spool| match append(spool, 10..20) {
+        Err(AppendError::Write(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let elsewhere = Folder::new();
+    fs::rename(&folder.0, &elsewhere.0).unwrap();
+    assert!(removed(&spool).contains("was removed while the connector runs"));
+    assert_eq!(mapping(&spool).lost(), 10);
+    fs::rename(&elsewhere.0, &folder.0).unwrap();
+    append(&spool, 10..20).unwrap();
+    assert_eq!(offsets(&read(&spool)), (0..20).collect::<Vec<_>>());
+    assert_eq!(mapping(&spool).lost(), 0);
+    fs::remove_dir_all(&folder.0).unwrap();
+    assert!(removed(&spool).contains("was removed while the connector runs"));
+    assert!(mapping(&spool).log(&"/default/orders-part-7".into()).is_err(), "no folder is made without its lock");
+    mapping(&spool).readable().iter().for_each(|(_, log)| log.settle(0..5));
+    assert_eq!(mapping(&spool).lost(), 15);
 }
 
 #[test]
