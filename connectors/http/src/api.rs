@@ -205,8 +205,14 @@ fn read(key: &str, file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
     Ok((what, pem))
 }
 
-pub(crate) fn is_plain(url: &Url) -> Result<(), &'static str> {
+pub(crate) fn is_plain(url: &Url) -> Result<(), Diagnostic> {
     let no_user = url.username().is_empty() && url.password().is_none();
     let plain = no_user && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
-    plain.then_some(()).ok_or("expected `https://host/path`, without user, password, `?` and `#`")
+    plain.then_some(()).ok_or_else(|| {
+        Diagnostic::new(
+            "expected `https://host/path`, without user, password, `?` and `#`",
+            "remove them: a password or token is the connector's secret; a path or query that is itself a secret is its \
+             `secret_path`, if it has one",
+        )
+    })
 }

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use danube_sink::Failure;
+use danube_sink::{Failure, config::Diagnostic};
 use reqwest::{RequestBuilder, Url};
 
 use super::{answer::Answer, api::is_plain, client::Client};
@@ -36,7 +36,7 @@ impl Hosts {
     ///
     /// # Errors
     /// What is expected, if one has a user, a password or a query, or is not HTTP.
-    pub fn are_plain(urls: &impl AsRef<[Url]>) -> Result<(), &'static str> {
+    pub fn are_plain(urls: &impl AsRef<[Url]>) -> Result<(), Diagnostic> {
         urls.as_ref().iter().try_for_each(is_plain)
     }
 

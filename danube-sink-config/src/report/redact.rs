@@ -2,7 +2,8 @@
 //!
 //! It works on any text, because a file that is not TOML is reported too: a value is redacted behind each `NAME =` whose
 //! name is declared as a secret or looks like one, also in inline tables, under dotted and quoted keys, and below a table
-//! header with such a name. Login and query parameters of URLs are redacted wherever they stand.
+//! header with such a name. Login and query of URLs are redacted wherever they stand: a URL in a report may be refused
+//! because of them.
 
 use std::ops::Range;
 
@@ -49,7 +50,7 @@ impl SecretNames<'_> {
 
 /// The parts of a text that no report may show.
 pub(crate) fn secrets_in(text: &str, names: &SecretNames<'_>) -> Vec<Range<usize>> {
-    let mut redacted = secrets_in_urls(text);
+    let mut redacted = secrets_in_urls(text, true);
     let tokens = Source::new(text).lex().into_vec();
     let mut rest = tokens.as_slice();
     // Of what stands since the last separator: a key, if `=` follows.
@@ -154,7 +155,7 @@ fn is_bare(char: char) -> bool {
 /// A text whose URLs show neither login nor secret parameters.
 pub(crate) fn redact_urls(text: &str) -> String {
     let mut shown = text.to_owned();
-    let mut secrets = secrets_in_urls(text);
+    let mut secrets = secrets_in_urls(text, false);
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.start));
     for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
         if secret.end <= shown.len() {
@@ -164,8 +165,8 @@ pub(crate) fn redact_urls(text: &str) -> String {
     shown
 }
 
-/// `https://name:password@host/?token=…`: the login, and parameters whose names suggest a secret.
-fn secrets_in_urls(text: &str) -> Vec<Range<usize>> {
+/// `https://name:password@host/?token=…`: the login, and the whole query or the parameters whose names suggest a secret.
+fn secrets_in_urls(text: &str, whole_query: bool) -> Vec<Range<usize>> {
     let mut redacted = Vec::new();
     for (scheme, separator) in text.match_indices("://") {
         let start = scheme + separator.len();
@@ -174,9 +175,14 @@ fn secrets_in_urls(text: &str) -> Vec<Range<usize>> {
         if let Some(at) = url.rfind('@') {
             redacted.push(start..start + at);
         }
+        if whole_query {
+            let query = url.find(['?', '#']).map(|query| start + query + 1..start + url.len());
+            redacted.extend(query.filter(|query| !query.is_empty()));
+            continue;
+        }
         for (index, _) in url.match_indices(['?', '&']) {
             let parameter = url[index + 1..].split(['&', '#']).next().unwrap_or_default();
-            if let Some((name, value)) = parameter.split_once('=').filter(|(name, _)| looks_sensitive(name)) {
+            if let Some((name, value)) = parameter.split_once('=').filter(|(name, _)| names_secret_parameter(name)) {
                 let value_start = start + index + 1 + name.len() + 1;
                 redacted.push(value_start..value_start + value.len());
             }
@@ -185,9 +191,20 @@ fn secrets_in_urls(text: &str) -> Vec<Range<usize>> {
     redacted
 }
 
+/// `sig` signs the URLs of shared access.
+fn names_secret_parameter(name: &str) -> bool {
+    looks_sensitive(name) || ["sig", "signature"].iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_is_printed_keeps_the_parameters_that_are_no_secrets() {
+        let shown = redact_urls("https://me:hunter2@host/?sv=1&sig=hunter2&api_key=hunter2#x");
+        assert_eq!(shown, "https://***@host/?sv=1&sig=***&api_key=***#x");
+    }
 
     /// The text with its secrets redacted.
     fn shown(text: &str) -> String {
@@ -225,6 +242,8 @@ mod tests {
             "[[sink.tokens]]\nvalue = \"hunter2\"",
             "url = \"https://me:hunter2@host/\"",
             "url = \"https://host/?a=b&api_key=hunter2#x\"",
+            "url = \"https://host/?sv=1&sig=hunter2\"",
+            "url = \"https://host?hunter2\"",
             "urls = [\"amqp://x:hunter2@a\", \"b\"]",
             "a = '''\npassword = 1'''\npassword = \"hunter2\"",
             "a = \"not closed\npassword = \"hunter2\"",

@@ -26,6 +26,20 @@ pub(super) const fn is_http(text: &str) -> bool {
     scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
 }
 
+/// Whether a URL with a host has a user or a password.
+pub(super) const fn has_login(text: &str) -> bool {
+    let (_, behind) = split(text.as_bytes(), b":");
+    match behind {
+        [b':', rest @ ..] => contains(split(without_slashes(rest), b"/\\?#").0, b'@'),
+        _ => false,
+    }
+}
+
+/// Whether it has a query or a fragment.
+pub(super) const fn has_query(text: &str) -> bool {
+    contains(text.as_bytes(), b'?') || contains(text.as_bytes(), b'#')
+}
+
 /// Whether it consists of what an IP address consists of. Only the type knows whether it is one.
 pub(super) const fn may_be_ip(text: &str) -> bool {
     let text = text.as_bytes();
@@ -132,6 +146,16 @@ mod tests {
         {
             assert_eq!(flaw(text), None, "{text}");
             assert!(Url::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_login_stands_before_the_host_only() {
+        for text in ["http://a@b", "http://a:b@c:80/d", "https:a@b", "http:\\\\@b", "HTTP://:a@b?c"] {
+            assert!(has_login(text), "{text}");
+        }
+        for text in ["http://a:80", "http://a/b@c", "http://a?b@c", "http://a#@", "http://a\\@b"] {
+            assert!(!has_login(text), "{text}");
         }
     }
 

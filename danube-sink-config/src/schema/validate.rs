@@ -26,6 +26,8 @@ const LEVEL: &str =
 /// The help for a string that is not a JSON pointer.
 pub const POINTER: &str = "write a path into the payload such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`";
 const BROKER: &str = "write a URL such as `http://localhost:6650`";
+const TOKEN: &str =
+    "remove it; a broker takes a token, from the variable DANUBE_TOKEN or the file that DANUBE_TOKEN_FILE names";
 pub(crate) const NOT_AN_ADDRESS: &str = "not an IP address";
 pub(crate) const ADDRESS: &str = "write an address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`";
 const STATUS: &str = "write a status from 200 to 599 such as `409`, or several: `\"4xx\"`, `\"500-504\"`";
@@ -160,11 +162,17 @@ impl ValueType {
             Self::Url => violation_of_url(text, None, ConstStr::new(URL)),
             Self::ServiceUrl => {
                 let not_http = "the URL of a broker begins with `http` or `https`";
-                violation_of_url(text, Some(not_http), ConstStr::new(BROKER))
+                match violation_of_url(text, Some(not_http), ConstStr::new(BROKER)) {
+                    None => violation_of_login(text, false),
+                    violation => violation,
+                }
             }
-            Self::HttpUrl { example } => {
+            Self::HttpUrl { example, query } => {
                 let help = ConstStr::new("write a URL such as `").with(example).with("`");
-                violation_of_url(text, Some("not an `http` or `https` URL"), help)
+                match violation_of_url(text, Some("not an `http` or `https` URL"), help) {
+                    None => violation_of_login(text, *query),
+                    violation => violation,
+                }
             }
             Self::IpAddress if !url::may_be_ip(text) => violation(NOT_AN_ADDRESS, ConstStr::new(ADDRESS)),
             _ => None,
@@ -178,6 +186,17 @@ const fn violation_of_url(text: &str, not_http: Option<&str>, help: ConstStr) ->
         (Some(flaw), _) => violation(flaw, help),
         (None, Some(reason)) if !url::is_http(text) => violation(reason, help),
         _ => None,
+    }
+}
+
+/// Logs and reports show the URLs of brokers, and their clients send no login.
+const fn violation_of_login(text: &str, takes_query: bool) -> Option<Violation> {
+    if url::has_login(text) {
+        violation("a broker's URL has no user and no password", ConstStr::new(TOKEN))
+    } else if !takes_query && url::has_query(text) {
+        violation("a broker's URL has no `?` and no `#`", ConstStr::new(TOKEN))
+    } else {
+        None
     }
 }
 

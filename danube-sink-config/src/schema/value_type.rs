@@ -44,12 +44,14 @@ pub enum ValueType {
     Path,
     /// A URL.
     Url,
-    /// The URL of a broker.
+    /// The URL of a broker, without user, password, query and fragment.
     ServiceUrl,
-    /// The URL of an HTTP endpoint.
+    /// The URL of an HTTP endpoint, without user and password.
     HttpUrl {
         /// An example for help and templates.
         example: &'static str,
+        /// It may have a query.
+        query: bool,
     },
     /// An IP address, of version 4 or 6, without a port.
     IpAddress,

@@ -98,6 +98,34 @@ fn variables_override_the_address_and_the_name() {
 }
 
 #[test]
+fn a_login_or_a_query_in_the_url_of_a_broker_is_refused_and_not_shown() {
+    let line = "danube_service_url = \"http://localhost:6650\"";
+    assert!(GOOD.contains(line));
+    for (url, reason) in [
+        ("http://bu:hunter2@127.0.0.1:1", "has no user and no password"),
+        ("https://hunter2@broker", "has no user and no password"),
+        ("http://broker:6650?sig=hunter2", "has no `?` and no `#`"),
+    ] {
+        for text in [
+            GOOD.replace(line, &format!("danube_service_url = \"{url}\"")),
+            GOOD.replace(line, &format!("{line}\ndanube_admin_url = \"{url}\"")),
+        ] {
+            let report = report(&text);
+            assert!(report.contains(reason) && report.contains("DANUBE_TOKEN"), "{report}");
+            assert!(!report.contains("hunter2"), "{report}");
+        }
+    }
+    let set = &[("DANUBE_SERVICE_URL", "http://bu:hunter2@127.0.0.1:1"), ("HTTP_SINK_TOKEN", "s3cret")];
+    let variable = load_in(GOOD, set).unwrap_err().to_string();
+    assert!(variable.starts_with("error: variable DANUBE_SERVICE_URL: a broker's URL has no user"), "{variable}");
+    assert!(!variable.contains("hunter2"), "{variable}");
+    let metrics = |url: &str| load(&GOOD.replace(line, &format!("{line}\nbroker_metrics_urls = [\"{url}\"]")));
+    let report = metrics("http://bu:hunter2@broker:9040/metrics").unwrap_err().to_string();
+    assert!(report.contains("has no user and no password") && !report.contains("hunter2"), "{report}");
+    metrics("http://proxy/metrics?broker=1").unwrap();
+}
+
+#[test]
 fn each_value_has_its_origin() {
     let text = GOOD.replace("path =", "batch_size = 5\npath =").replace("example.com", "me:hunter2@example.com");
     let set = &[("DANUBE_SERVICE_URL", "http://other:1"), ("HTTP_SINK_TOKEN", "s3cret"), ("HOSTNAME", "host-1")];

@@ -17,6 +17,7 @@ fn a_secret_in_the_file_is_refused_and_not_shown() {
         "\"token\" = \"hunter2\" nonsense",
         "token = [\n \"hunter2\", }\n]",
         "proxi = \"http://me:hunter2@proxy:3128\"",
+        "proxi = \"http://proxy:3128?sig=hunter2\"",
         "proxi = \"http://me:pa/ss?#hunter2@proxy:3128\"",
     ] {
         let text = GOOD.replace("base_url =", &format!("{line}\nbase_url ="));

@@ -1,6 +1,6 @@
 //! Growth of one broker's counters of published messages, from check to check.
 
-use super::scrape::{Counts, scrape};
+use super::scrape::{Counts, scrape, shown};
 
 /// Counters of one broker.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl BrokerCounters {
         if let Err(reason) = &answer
             && !self.has_warned
         {
-            tracing::warn!(url = %self.url, "the loss audit cannot read a broker's metrics: {reason}");
+            tracing::warn!(url = shown(&self.url), "the loss audit cannot read a broker's metrics: {reason}");
             self.has_warned = true;
         }
         self.record(answer.ok());

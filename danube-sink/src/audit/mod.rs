@@ -27,7 +27,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-pub(crate) use self::scrape::{check, scrape};
+pub(crate) use self::scrape::{check, scrape, shown};
 use self::{counters::BrokerCounters, mapping::AuditedMapping};
 use crate::{
     config::{ConnectorConfig, MappingSettings},

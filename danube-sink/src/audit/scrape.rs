@@ -31,10 +31,16 @@ pub(crate) fn check(urls: &[String]) -> ConnectorResult<()> {
     match urls.iter().find(|url| !url.starts_with("http://")) {
         None => Ok(()),
         Some(url) => Err(ConnectorError::configuration(format!(
-            "broker_metrics_urls: {url}: only http is supported, since a Danube broker serves metrics without TLS. Use that \
-             address, such as http://broker:9040/metrics, or that of a proxy in the connector's own network"
+            "broker_metrics_urls: {}: only http is supported, since a Danube broker serves metrics without TLS. Use that \
+             address, such as http://broker:9040/metrics, or that of a proxy in the connector's own network",
+            shown(url)
         ))),
     }
+}
+
+/// A metrics URL as logs and reports show it: a query may hold a secret.
+pub(crate) fn shown(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(shown, _)| shown)
 }
 
 /// Scrapes a broker's counters of published messages.
@@ -157,5 +163,7 @@ danube_topic_messages_in_total{topic="/default/cut
         let error = check(&["http://a".to_owned(), "https://b/metrics".to_owned()]).unwrap_err();
         assert!(matches!(error, ConnectorError::Configuration { .. }));
         assert!(error.to_string().contains("https://b/metrics: only http is supported"), "{error}");
+        let error = check(&["https://b/metrics?token=hunter2".to_owned()]).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }

@@ -127,7 +127,7 @@ async fn probe_broker(core: &ConnectorConfig, mappings: &[MappingSettings], opti
         return;
     }
     for url in &core.broker_metrics_urls {
-        report.result(&format!("broker metrics {url}"), audit::scrape(url).await.map(drop));
+        report.result(&format!("broker metrics {}", audit::shown(url)), audit::scrape(url).await.map(drop));
     }
     let mut probes = BrokerProbes { broker: &broker, report };
     for mapping in mappings {

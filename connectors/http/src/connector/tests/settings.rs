@@ -79,8 +79,10 @@ fn an_invalid_section_is_reported_at_start() {
         let text = format!("[http_sink]\napi.url = '{url}'\n[[http_sink.topic_mappings]]\ntopic = '/default/t'");
         load(&text, &with(&[])).err().expect("an error")
     };
-    for url in ["ftp://host", "https://host/?a=b", "https://host/#a", "https://me@host"] {
-        assert!(of_base(url).contains("expected `https://host/path`"), "{url}");
+    for url in ["ftp://host", "https://host/?sv=1&sig=hunter2", "https://host/#hunter2", "https://hunter2@host"] {
+        let report = of_base(url);
+        assert!(report.contains("expected `https://host/path`") && report.contains("`secret_path`"), "{report}");
+        assert!(!report.contains("hunter2"), "{report}");
     }
     for section in ["api.username = 'me'", "api.secret_header = 'key'"] {
         assert!(diagnostics(section, "", &[]).contains("set HTTP_SINK_SECRET"), "{section}");
