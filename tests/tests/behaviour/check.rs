@@ -94,6 +94,18 @@ async fn every_failed_probe_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_missing_topic_that_a_start_creates_is_a_note() {
+    let broker = Broker::start().await;
+    for (mapping, partitions) in [("", "without partitions"), ("partitions = 3", "with 3 partitions")] {
+        let missing = topic("created");
+        let (code, output) = check(broker.url(), "create_topics = true", &missing, mapping, &[]).await;
+        assert_eq!(code, Some(0), "{output}");
+        let note = format!("note: there is no topic {missing} yet; `run` creates it {partitions} (create_topics)\n");
+        assert_contains(&output, &[&note]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_broker_is_one_failure_and_offline_does_not_connect() {
     let topic = topic("nowhere");
     let (code, output) = check("http://127.0.0.1:1", "", &topic, "", &[]).await;

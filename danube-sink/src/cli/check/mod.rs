@@ -131,7 +131,7 @@ async fn probe_broker(core: &ConnectorConfig, mappings: &[MappingSettings], opti
     }
     let mut probes = BrokerProbes { broker: &broker, report };
     for mapping in mappings {
-        let partitions = probes.topic(&mapping.consumer.topic).await;
+        let partitions = probes.topic(mapping).await;
         if let Some(partitions) = &partitions {
             probes.warn_of_idle_tasks(core, mapping, partitions.len());
         }

@@ -16,11 +16,24 @@ pub(super) struct BrokerProbes<'a> {
 }
 
 impl BrokerProbes<'_> {
-    /// The partitions of a topic, if it exists.
-    pub(super) async fn topic(&mut self, topic: &str) -> Option<Vec<String>> {
+    /// The partitions of a mapping's topic, if it exists.
+    pub(super) async fn topic(&mut self, mapping: &MappingSettings) -> Option<Vec<String>> {
+        let topic = &mapping.consumer.topic;
         let found = match self.broker.partitions(topic).await {
+            Ok(found) if found.is_empty() && mapping.create_topics => {
+                let partitions = match mapping.partitions {
+                    Some(1) => "with one partition".to_owned(),
+                    Some(partitions) => format!("with {partitions} partitions"),
+                    None => "without partitions".to_owned(),
+                };
+                self.report
+                    .note(format!("there is no topic {topic} yet; `run` creates it {partitions} (create_topics)"));
+                return None;
+            }
             Ok(found) if found.is_empty() => {
-                Err("there is no such topic; the connector would wait until a producer creates it".to_owned())
+                Err("there is no such topic; the connector would wait until a producer creates it, or with \
+                     create_topics = true create it"
+                    .to_owned())
             }
             Ok(found) => Ok(found),
             Err(failure) => Err(failure.message),
