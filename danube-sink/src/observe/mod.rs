@@ -36,6 +36,8 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::Value;
 
 pub use self::custom::{ConfigMetrics, ConnectorMetrics, Counter, Gauge, Histogram};
+#[cfg(feature = "dev")]
+pub(crate) use self::numbers::Undelivered;
 pub(crate) use self::{
     labels::{AttachReason, Closed, Half, Stage},
     latency::Latencies,
@@ -120,6 +122,16 @@ impl Observer {
     /// Number of settled records of all mappings.
     pub(crate) fn settled(&self) -> u64 {
         self.state.shared.settled()
+    }
+
+    /// Settled records of all mappings that the target does not have.
+    #[cfg(feature = "dev")]
+    pub(crate) fn undelivered(&self) -> Undelivered {
+        self.state.mappings().iter().fold(Undelivered::default(), |sum, mapping| Undelivered {
+            skipped: sum.skipped + mapping.numbers.skipped.get(),
+            filtered: sum.filtered + mapping.numbers.filtered.get(),
+            dead_letters: sum.dead_letters + mapping.numbers.dead_letters.get(),
+        })
     }
 
     /// The response of `/ready`.

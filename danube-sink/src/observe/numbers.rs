@@ -56,6 +56,22 @@ impl<const N: usize> ByLabel<N> {
     }
 }
 
+/// Settled records that the target does not have.
+#[cfg(feature = "dev")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Undelivered {
+    pub(crate) skipped: u64,
+    pub(crate) filtered: u64,
+    pub(crate) dead_letters: u64,
+}
+
+#[cfg(feature = "dev")]
+impl Undelivered {
+    pub(crate) fn total(&self) -> u64 {
+        self.skipped + self.filtered + self.dead_letters
+    }
+}
+
 /// Numbers of one mapping.
 #[derive(Debug)]
 pub(super) struct MappingNumbers {

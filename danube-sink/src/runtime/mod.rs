@@ -85,6 +85,12 @@ impl RuntimeHandle {
         self.observer.settled()
     }
 
+    /// Settled records that the target does not have.
+    #[cfg(feature = "dev")]
+    pub(crate) fn undelivered(&self) -> crate::observe::Undelivered {
+        self.observer.undelivered()
+    }
+
     /// The address on which `/live`, `/ready`, `/status` and `/metrics` are served.
     pub fn metrics_address(&self) -> SocketAddr {
         self.metrics_address

@@ -3,7 +3,7 @@
 use danube_sink::prelude::*;
 
 /// Discards all records.
-#[sink_connector]
+#[sink_connector(dev_hint = "the records are nowhere")]
 struct Scripted {
     /// Behavior of the target: `good`, `refuses` (connections), `down` (takes no records) or `ill` (the health check fails).
     #[setting(default = "good")]

@@ -15,6 +15,7 @@ use tokio::{
 
 /// The port 1 of this host has no broker.
 const NO_BROKER: &str = "danube_service_url = \"http://127.0.0.1:1\"\nmetrics_port = 0\n";
+const HINT: &str = "the records are nowhere";
 const MAPPING: &str = "\n[[scripted.topic_mappings]]\ntopic = \"/default/commands\"\n";
 
 fn file(name: &str, text: &str) -> PathBuf {
@@ -43,6 +44,28 @@ async fn an_empty_rust_log_counts_as_not_set() {
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let line = within("a log line", lines.next_line()).await.expect("a pipe").expect("a log line");
     assert!(line.contains("INFO"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_counts_what_the_target_does_not_have() {
+    let mapping = format!("{MAPPING}where = \"payload.n > 1\"\non_invalid_record = \"skip\"\n");
+    let path = file("dev-counts", &format!("{NO_BROKER}{mapping}"));
+    let dev = async |lines: &str| {
+        let data = path.with_extension("jsonl");
+        fs::write(&data, lines).expect("a folder for temporary files");
+        let data = format!("/default/commands={}", data.display());
+        let (code, stdout, stderr) = output(scripted(&["dev", "--data", &data, "--config"]).arg(&path)).await;
+        assert_eq!(code, Some(0), "{stderr}");
+        stdout
+    };
+    let all = dev("{\"n\":2}\n{\"n\":3}\n").await;
+    assert!(all.contains("2 of 2 records delivered and acknowledged in ") && all.contains(HINT), "{all}");
+    let some = dev("{\"n\":2}\n{\"n\":1}\n{}\n").await;
+    assert!(some.contains("3 of 3 records acknowledged in "), "{some}");
+    assert!(some.contains(": 1 delivered, 1 skipped as invalid, 1 not kept by `where`\n"), "{some}");
+    assert!(some.contains(HINT), "{some}");
+    let none = dev("{}\n").await;
+    assert!(none.contains(": 0 delivered, 1 skipped as invalid\n") && !none.contains(HINT), "{none}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

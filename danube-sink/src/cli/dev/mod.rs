@@ -60,16 +60,16 @@ pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(),
         delivered = session.deliver(&handle) => delivered,
         ended = &mut running => return outcome(ended),
     };
-    let summary = match delivered {
-        Ok(summary) => summary,
+    let Delivered { summary, records } = match delivered {
+        Ok(delivered) => delivered,
         Err(error) => {
             handle.shutdown();
             return outcome(running.await).and(Err(error.into()));
         }
     };
     print_progress(&summary);
-    // The hint is about the target of the sample.
-    if let Some(hint) = options.hint.filter(|_| is_sample && variables.read.is_empty()) {
+    // The hint says where the records of the sample are.
+    if let Some(hint) = options.hint.filter(|_| is_sample && variables.read.is_empty() && records > 0) {
         print_progress(&format!("{hint}\n"));
     }
     if options.keep_running {
@@ -111,6 +111,13 @@ async fn start_broker(core: &ConnectorConfig, port: u16) -> ConnectorResult<Embe
     Ok(broker)
 }
 
+/// What became of the records.
+struct Delivered {
+    summary: String,
+    /// How many the target has.
+    records: u64,
+}
+
 struct Session {
     broker: EmbeddedBroker,
     core: ConnectorConfig,
@@ -118,8 +125,8 @@ struct Session {
 }
 
 impl Session {
-    /// Publishes all records, and returns the summary when they are delivered and acknowledged.
-    async fn deliver(&self, handle: &RuntimeHandle) -> ConnectorResult<String> {
+    /// Publishes all records, and returns when they are acknowledged.
+    async fn deliver(&self, handle: &RuntimeHandle) -> ConnectorResult<Delivered> {
         // A new subscription starts at the latest message: it has to exist first.
         if !handle.ready().await {
             // The runtime has ended with an error, which `run` returns.
@@ -140,7 +147,9 @@ impl Session {
                 _ = poll.tick() => progress.update(self.acknowledged()),
             }
             if published && self.unsettled() == 0 {
-                return Ok(progress.finish(self.acknowledged(), &self.summary()));
+                let (acknowledged, undelivered) = (self.acknowledged(), handle.undelivered());
+                let summary = progress.finish(acknowledged, &undelivered, &self.summary());
+                return Ok(Delivered { summary, records: acknowledged.saturating_sub(undelivered.total()) });
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::output::print_progress;
+use crate::{cli::output::print_progress, observe::Undelivered};
 
 /// The shortest time between two lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
@@ -42,16 +42,36 @@ impl Progress {
     }
 
     /// Removes the bar, and returns the summary.
-    pub(crate) fn finish(self, acknowledged: u64, summary: &str) -> String {
+    pub(crate) fn finish(self, acknowledged: u64, kept: &Undelivered, summary: &str) -> String {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }
         let seconds = self.started.elapsed().as_secs_f64();
         let speed = acknowledged as f64 / seconds.max(f64::EPSILON);
+        let (what, undelivered) = match kept.total() {
+            0 => ("delivered and acknowledged", String::new()),
+            _ => ("acknowledged", format!(": {}", kept.text(acknowledged))),
+        };
         format!(
-            "{acknowledged} of {} records delivered and acknowledged in {seconds:.2} s ({speed:.0} a second)\n{summary}",
+            "{acknowledged} of {} records {what} in {seconds:.2} s ({speed:.0} a second){undelivered}\n{summary}",
             self.records
         )
+    }
+}
+
+impl Undelivered {
+    fn text(&self, acknowledged: u64) -> String {
+        let mut text = format!("{} delivered", acknowledged.saturating_sub(self.total()));
+        for (count, what) in [
+            (self.skipped, "skipped as invalid"),
+            (self.dead_letters, "published as dead letters"),
+            (self.filtered, "not kept by `where`"),
+        ] {
+            if count > 0 {
+                text.push_str(&format!(", {count} {what}"));
+            }
+        }
+        text
     }
 }
 
