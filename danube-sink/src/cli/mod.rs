@@ -108,7 +108,7 @@ impl Cli {
             start_logs(level, loaded.core.log_format, self.crate_name)?;
         }
         match job {
-            Job::Run => block_on(run(loaded)),
+            Job::Run => block_on(run(&self.info, loaded)),
             Job::Check(options) => block_on(check::run(&self.info, loaded, options)),
             Job::Config(format) => Ok(effective::print(&loaded, format)?),
             Job::ResetSubscription(options) => block_on(async { Ok(reset::run(&loaded.core, options).await?) }),
@@ -124,10 +124,16 @@ impl Cli {
     }
 }
 
-async fn run(LoadedConnector { connectors, core, path, notes, .. }: LoadedConnector) -> Result<(), Failure> {
+async fn run(
+    info: &ConnectorInfo,
+    LoadedConnector { connectors, core, path, notes, .. }: LoadedConnector,
+) -> Result<(), Failure> {
     tracing::debug!("configuration from {}", path.display());
     for note in notes {
         tracing::debug!("{note}");
+    }
+    for warning in check::warnings(info, &core) {
+        tracing::warn!("{warning}");
     }
     let runtime = SinkRuntime::boxed(connectors, core).await.map_err(logged)?;
     runtime.run().await.map_err(Failure::Logged)

@@ -68,6 +68,23 @@ async fn dev_counts_what_the_target_does_not_have() {
     assert!(none.contains(": 0 delivered, 1 skipped as invalid\n") && !none.contains(HINT), "{none}");
 }
 
+/// `run` says what `check` does.
+#[tokio::test(flavor = "multi_thread")]
+async fn run_logs_the_warnings_of_the_configuration() {
+    let path = file("run-warnings", &format!("ack_timeout_ms = 1000\n{NO_BROKER}{MAPPING}"));
+    let mut child = scripted(&["--config"]).arg(path).stderr(Stdio::piped()).spawn().expect("the connector starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let warned = async {
+        while let Some(line) = lines.next_line().await.expect("a pipe") {
+            if line.contains("WARN") && line.contains("is not below `ack_timeout_ms` = 1000") {
+                return;
+            }
+        }
+        panic!("no warning");
+    };
+    within("the warning", warned).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_rust_log_is_named() {
     let path = file("wrong-rust-log", &format!("{NO_BROKER}{MAPPING}"));

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use self::probes::BrokerProbes;
 pub(super) use self::report::Report;
+pub(super) use self::warnings::of as warnings;
 use super::{LoadedConnector, failure::Failure, output::Format};
 use crate::{
     audit,
@@ -50,7 +51,7 @@ pub(super) async fn run(info: &ConnectorInfo, loaded: LoadedConnector, options: 
     let mut report = Report::new(path.display().to_string(), options.format, options.deny_warnings);
     report.text(&summary(&core, &path));
     notes.into_iter().for_each(|note| report.note(note));
-    warnings::of(info, &core).into_iter().for_each(|warning| report.warning(warning));
+    warnings(info, &core).into_iter().for_each(|warning| report.warning(warning));
     if let Some(note) = warnings::broker_note(&core) {
         report.note(note);
     }

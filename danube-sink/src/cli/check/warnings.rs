@@ -14,7 +14,7 @@ const REMEDY: &str =
     "; with data_dir, messages are acknowledged when this machine's disk has them, however long the target takes";
 
 /// The warnings of each mapping.
-pub(super) fn of(declared: &ConnectorInfo, core: &ConnectorConfig) -> Vec<String> {
+pub(in crate::cli) fn of(declared: &ConnectorInfo, core: &ConnectorConfig) -> Vec<String> {
     let mut found = Vec::new();
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
