@@ -24,7 +24,7 @@ use super::{
     work::{Refused, Work},
 };
 use crate::{
-    config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted},
+    config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, SubscriptionType},
     error::{ConnectorError, ConnectorResult},
     observe::Stage,
 };
@@ -179,7 +179,16 @@ impl Deliver {
             let (current, reached) = self.mapping.refusals.refused(rejected.len());
             (row, is_mass) = (Some(current), reached);
         }
-        delivered.settle();
+        let tries_again = !work.ends && self.mapping.settings.on_mass_refusal != OnMassRefusal::GoOn;
+        let in_doubt = if tries_again { work.take_refused(Refused::is_in_doubt) } else { PendingRecords::default() };
+        let is_ordered = self.mapping.settings.consumer.subscription_type != SubscriptionType::Shared;
+        // What was written before those in doubt may be newer: it is written once more after them.
+        let mut once_more = PendingRecords::default();
+        if is_ordered && !in_doubt.is_empty() {
+            once_more = delivered;
+        } else {
+            delivered.settle();
+        }
         let has_rejected = !rejected.is_empty() || !invalid.is_empty();
         work.refused.extend(rejected.into_iter().map(|rejected| Refused { rejected, row: row.clone() }));
         work.invalid.extend(invalid);
@@ -197,6 +206,7 @@ impl Deliver {
                 work.failing.get_or_insert_with(|| self.mapping.fails());
                 let records = retry.len();
                 work.put_back(second_half, retry);
+                work.put_back(once_more, in_doubt);
                 self.pause(records, work, &failure, wait).await;
                 return Ok(());
             }
@@ -204,12 +214,10 @@ impl Deliver {
             retry = self.give_up(retry, tried, &failure, work)?;
         }
         work.put_back(second_half, retry);
-        if work.ends || self.mapping.settings.on_mass_refusal == OnMassRefusal::GoOn {
+        work.put_back(once_more, in_doubt);
+        if work.ends || !tries_again {
             return Ok(());
         }
-        // At once: what was written meanwhile is all that may be newer than they are.
-        let in_doubt = work.take_refused(Refused::is_in_doubt);
-        work.put_back(PendingRecords::default(), in_doubt);
         let is_last = work.pieces.is_empty();
         if is_mass || is_last && work.refused.iter().any(|refused| refused.mass().is_some()) {
             self.mass_refusal(work).await?;

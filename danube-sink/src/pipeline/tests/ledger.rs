@@ -1,7 +1,7 @@
 //! The history of every message, and the law: none is acknowledged before it is done, none is written twice.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -170,7 +170,10 @@ impl Ledger {
         book.confirmations.push(number);
         book.entries[number].confirmed += 1;
         let Entry { invalid, rejected, dead_letters, confirmed, acked, .. } = book.entries[number];
-        book.holds(number, confirmed == 1, "was written twice");
+        // It may be newer than a record that was refused with all others.
+        let follows_refused = || book.refusals_wait && book.entries[..number].iter().any(|entry| entry.rejected);
+        let may_repeat = confirmed == 1 || follows_refused();
+        book.holds(number, may_repeat, "was written twice");
         let is_kept = !book.drops(number);
         book.holds(number, is_kept, "was written although the filter does not keep it");
         let may_be_acked = book.is_spooled;
@@ -309,11 +312,14 @@ impl Ledger {
         let book = self.book();
         let mut broken = book.broken.clone();
         let mut last: HashMap<(&str, Option<&str>), usize> = HashMap::new();
-        // The connector asked for them once more, or they were refused with all others, and another process may be the one
-        // that writes them.
-        let is_late =
-            |entry: &Entry| entry.retried || ((book.repeats.is_some() || book.refusals_wait) && entry.rejected);
-        for &number in book.confirmations.iter().filter(|number| !is_late(&book.entries[**number])) {
+        // The connector asked for them once more, and another process may be the one that does.
+        let is_late = |entry: &Entry| entry.retried || (book.repeats.is_some() && entry.rejected);
+        // The last write of a record counts.
+        let mut seen = HashSet::new();
+        let mut confirmations: Vec<_> =
+            book.confirmations.iter().rev().filter(|number| seen.insert(**number)).collect();
+        confirmations.reverse();
+        for &number in confirmations.into_iter().filter(|number| !is_late(&book.entries[**number])) {
             let Entry { topic, key, .. } = &book.entries[number];
             let domain = match book.order {
                 Order::Partition => (topic.as_str(), None),

@@ -100,6 +100,10 @@ async fn a_record_that_was_refused_with_all_others_is_tried_again_when_the_targe
             assert_eq!((letters, bench.ledger.entry(BAD).dead_letters), (1, 1), "after {refusals} refusals");
         }
         assert_eq!(bench.metric("errors_total", "kind=\"refused\""), mass_refusals);
+        let written = bench.ledger.confirmations();
+        let last = |number: usize| written.iter().rposition(|other| *other == number);
+        let lasts: Vec<_> = (0..100).filter_map(last).collect();
+        assert!(lasts.is_sorted(), "an older record was written after a newer one, after {refusals} refusals");
         rounds.insert(mass_refusals as u64);
         bench.end(pipeline).await;
     }
