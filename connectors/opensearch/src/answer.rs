@@ -7,6 +7,8 @@ use danube_sink::{
 use danube_sink_http::{Answer, FilledIn, usual};
 use serde::Deserialize;
 
+use super::index::Index;
+
 /// The parts of an answer that are read. An error's `reason` is not among them: it quotes values.
 pub(crate) const PARTS: &str =
     "errors,status,error.type,error.caused_by.type,items.*.status,items.*.error.type,items.*.error.caused_by.type";
@@ -17,7 +19,7 @@ pub(crate) const BYTES_OF_ITEM: usize = 512;
 const CONFLICT: &str = "version_conflict_engine_exception";
 
 /// The class of types of errors, whatever their status, and what to do.
-const TYPES: [(&str, TargetFailure, &str); 14] = [
+const TYPES: [(&str, TargetFailure, &str); 15] = [
     (
         "index_not_found_exception",
         NotReady,
@@ -39,8 +41,26 @@ const TYPES: [(&str, TargetFailure, &str); 14] = [
     ("strict_dynamic_mapping_exception", Refused, ""),
     // Pipelines answer these with status 500.
     ("fail_processor_exception", Refused, ""),
+    ("find_match", Refused, ""),
     ("not_x_content_exception", Refused, ""),
     ("script_exception", Refused, ""),
+];
+
+/// Types of errors about the name of an index, with their status, which are of the record where that fills in the name.
+const OF_NAMES: [(u16, &str); 2] = [(404, "index_not_found_exception"), (403, "security_exception")];
+
+/// Exceptions of Java that a processor of a pipeline has, with status 500, for a document that it was not made for. Without a pipeline
+/// they are the server's own, as others always are: `illegal_state_exception` is that of a pipeline that calls a missing one.
+const OF_PROCESSORS: [&str; 9] = [
+    "class_cast_exception",
+    "null_pointer_exception",
+    "index_out_of_bounds_exception",
+    "array_index_out_of_bounds_exception",
+    "string_index_out_of_bounds_exception",
+    "illegal_argument_exception",
+    "arithmetic_exception",
+    "date_time_exception",
+    "date_time_parse_exception",
 ];
 
 /// The answer to a bulk request.
@@ -51,9 +71,11 @@ struct Bulk {
 
 /// An item of the answer, by its operation.
 #[derive(Deserialize, Debug)]
-struct Entry {
-    #[serde(rename = "index", alias = "create", alias = "delete")]
-    item: Item,
+#[serde(rename_all = "lowercase")]
+enum Entry {
+    #[serde(alias = "create")]
+    Index(Item),
+    Delete(Item),
 }
 
 #[derive(Deserialize, Debug)]
@@ -85,8 +107,8 @@ pub(crate) enum Meaning {
 }
 
 impl Entry {
-    fn meaning(&self) -> Meaning {
-        let Item { status, error } = &self.item;
+    fn meaning(&self, index: &Index) -> Meaning {
+        let (Self::Index(Item { status, error }) | Self::Delete(Item { status, error })) = self;
         let Some(cause) = error else {
             // A deletion of a document that does not exist.
             let is_written = (200..300).contains(status) || *status == 404;
@@ -99,8 +121,18 @@ impl Entry {
         if cause.kind == CONFLICT {
             return Meaning::Older;
         }
-        let (class, advice) = class_of(*status, cause);
-        Meaning::Failed(class, message(*status, cause, advice))
+        let (class, advice) = match class_of(*status, cause) {
+            _ if index.index.is_filled_in() && OF_NAMES.contains(&(*status, &*cause.kind)) => {
+                (Refused, format!("the record names the index, by `{}`", index.index))
+            }
+            (Busy, _) if *status == 500 && OF_PROCESSORS.contains(&&*cause.kind) => match (self, &index.pipeline) {
+                (Self::Delete(_), _) => (Busy, String::new()),
+                (_, Some(_)) => (Refused, String::new()),
+                (_, None) => (Busy, "if it is of a pipeline of the index, name it as `pipeline`".to_owned()),
+            },
+            (class, advice) => (class, advice.to_owned()),
+        };
+        Meaning::Failed(class, message(*status, cause, &advice))
     }
 }
 
@@ -171,26 +203,33 @@ pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The failure, if the answer is no answer to a bulk request.
-pub(crate) fn meanings(answer: &Answer) -> Result<Vec<Meaning>, Failure> {
+pub(crate) fn meanings(answer: &Answer, index: &Index) -> Result<Vec<Meaning>, Failure> {
     let message = "the answer to a bulk request is not from OpenSearch or Elasticsearch: correct `url`";
     let bulk = serde_json::from_str::<Bulk>(&answer.text).ok().filter(|_| answer.is_whole);
     let bulk = bulk.ok_or_else(|| Failure::new(NotReady, message))?;
-    Ok(bulk.items.iter().map(Entry::meaning).collect())
+    Ok(bulk.items.iter().map(|entry| entry.meaning(index)).collect())
 }
 
 /// The meaning of answers, for the README.
 #[cfg(test)]
 pub(crate) fn verdicts() -> Vec<(String, TargetFailure)> {
-    const OTHERS: [(&str, TargetFailure); 4] = [
+    const OTHERS: [(&str, TargetFailure); 5] = [
         ("`circuit_breaking_exception` for the whole request", TooLarge),
         ("an item with status 408, 429 or 500 to 599, such as `es_rejected_execution_exception`", Busy),
         ("a `cluster_block_exception` with status 503: no master", Busy),
+        ("an item with status 403 or 404 for the name of its index, where the record fills in `index`", Refused),
         ("an item with any other type and status", Refused),
     ];
+    let of_processors = OF_PROCESSORS.map(|kind| format!("`{kind}`")).join(", ");
+    let of_processors = format!("with a `pipeline`, an item with status 500 and {of_processors}");
     let types = TYPES.iter().map(|(kind, class, _)| (format!("`{kind}`"), *class));
     let others = OTHERS.map(|(answer, class)| (answer.to_owned(), class));
     let statuses =
         danube_sink_http::verdicts().into_iter().filter(|(answer, _)| !answer.contains("the record fills in"));
     let named = |answer: String| if answer.starts_with(char::is_numeric) { format!("HTTP {answer}") } else { answer };
-    types.chain(others).chain(statuses.map(|(answer, class)| (named(answer), class))).collect()
+    types
+        .chain(others)
+        .chain([(of_processors, Refused)])
+        .chain(statuses.map(|(answer, class)| (named(answer), class)))
+        .collect()
 }

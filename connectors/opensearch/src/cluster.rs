@@ -105,7 +105,7 @@ impl Cluster {
     pub(crate) async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
         let Some(name) = index.index.constant() else { return Ok(()) };
         let what = format!("write to {name}");
-        let meanings = self.bulk(&what, probe(index, &name), 1, self.nodes.client().timeout()).await?;
+        let meanings = self.bulk(&what, index, probe(index, &name), 1, self.nodes.client().timeout()).await?;
         match meanings.into_iter().next() {
             Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
                 Err(Failure::new(class, format!("{what}: {reason}")))
@@ -181,11 +181,12 @@ impl Cluster {
     /// # Errors
     /// The error of the batch, or a partial failure with a verdict for each record.
     pub(crate) async fn write(&self, mut batch: Batch<'_, Index>, indexes: &Indexes) -> ConnectorResult<()> {
-        let actions = Actions::new(batch.own(), indexes);
+        let index = batch.own();
+        let actions = Actions::new(index, indexes);
         let lines = Joined { open: "", between: "\n", close: "\n" };
         let body = batch.joined(lines, |_, record, body| actions.write(record, body))?;
         let (what, left) = ("write records", batch.deadline().saturating_duration_since(Instant::now()));
-        let meanings = match self.bulk(what, body, batch.records().len(), left).await {
+        let meanings = match self.bulk(what, index, body, batch.records().len(), left).await {
             Ok(meanings) => meanings,
             Err(failure) => return batch.finish(Err(failure.into())),
         };
@@ -198,8 +199,15 @@ impl Cluster {
         }
     }
 
-    /// Sends the body of a bulk request with so many items, and returns the meaning of each.
-    async fn bulk(&self, what: &str, body: Vec<u8>, items: usize, left: Duration) -> Result<Vec<Meaning>, Failure> {
+    /// Sends the body of a mapping's bulk request with so many items, and returns the meaning of each.
+    async fn bulk(
+        &self,
+        what: &str,
+        index: &Index,
+        body: Vec<u8>,
+        items: usize,
+        left: Duration,
+    ) -> Result<Vec<Meaning>, Failure> {
         let body = Bytes::from(body);
         let request = |node: &Url| {
             let mut url = with_path(node, &["_bulk"]);
@@ -212,7 +220,7 @@ impl Cluster {
         };
         let answer = self.send(what, request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;
         judged(what, &answer)?;
-        meanings(&answer)
+        meanings(&answer, index)
     }
 
     /// Sends a request to the node that answered last, and to the others if it does not answer.

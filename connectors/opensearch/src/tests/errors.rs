@@ -109,6 +109,20 @@ async fn an_index_that_the_cluster_does_not_make_is_waited_for() {
     write(&mut connector, records(["{}"])).await.expect("documents");
 }
 
+#[tokio::test]
+async fn a_record_for_an_index_that_the_cluster_does_not_make_is_rejected_where_records_name_indexes() {
+    let server = Process::start();
+    server.ask("PUT", "/kind-a", "");
+    server.ask("PUT", "/_cluster/settings", r#"{"transient":{"action.auto_create_index":"false"}}"#);
+    let mut connector = started(&server, "index = 'kind-{/kind}'\nid = '{id}'").await;
+    let batch = ["a", "s3cret", "a"].map(|kind| format!(r#"{{"kind":"{kind}"}}"#));
+    let message = partial(write(&mut connector, records(batch)).await);
+    assert!(message.starts_with("0 records to retry, 1 rejected"), "{message}");
+    assert!(message.contains("404 index_not_found_exception") && message.contains("`kind-{/kind}`"), "{message}");
+    assert!(!message.contains("s3cret"), "{message}");
+    assert_eq!(server.documents("kind-a").len(), 2);
+}
+
 /// The limit of the tests' server is 4 MB.
 #[tokio::test]
 async fn a_request_that_is_too_large_is_refused_so_that_it_is_halved() {

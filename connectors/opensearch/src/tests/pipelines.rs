@@ -21,6 +21,30 @@ async fn documents_go_through_a_pipeline_which_rejects_one_by_itself() {
     assert!(documents.len() == 2 && documents.iter().all(seen), "{documents:?}");
 }
 
+/// Any exception of a processor has status 500, as the server's own faults do.
+#[tokio::test]
+async fn a_document_that_a_processor_cannot_take_is_rejected_by_itself_and_a_pipeline_at_fault_is_waited_for() {
+    let server = Process::shared();
+    for (name, processor, bad, expected) in [
+        ("dissects", r#"{"dissect":{"field":"m","pattern":"%{a} %{b}"}}"#, r#""s3cret""#, "find_match"),
+        ("sorts", r#"{"sort":{"field":"m"}}"#, r#"["s3cret",7]"#, "class_cast_exception"),
+        ("sorts", r#"{"sort":{"field":"m"}}"#, "[null,7]", "null_pointer_exception"),
+    ] {
+        server.ask("PUT", &format!("/_ingest/pipeline/{name}"), &format!(r#"{{"processors":[{processor}]}}"#));
+        let mut connector = started(server, &format!("index = 'p-{name}'\nid = '{{id}}'\npipeline = '{name}'")).await;
+        let good = if name == "sorts" { "[2,1]" } else { r#""a b""# };
+        let batch = records([good, bad].map(|value| format!(r#"{{"m":{value}}}"#)));
+        let message = partial(write(&mut connector, batch).await);
+        assert!(message.contains("0 records to retry, 1 rejected"), "{message}");
+        assert!(message.contains(&format!("500 {expected}")) && !message.contains("s3cret"), "{message}");
+    }
+    let calls_none = r#"{"processors":[{"pipeline":{"name":"gone"}}]}"#;
+    server.ask("PUT", "/_ingest/pipeline/calls", calls_none);
+    let mut connector = started(server, "index = 'p-calls'\nid = '{id}'\npipeline = 'calls'").await;
+    let error = write(&mut connector, records(["{}"])).await.expect_err("a pipeline that calls none");
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_pipeline_that_does_not_exist_ends_the_start() {
     let server = Process::shared();

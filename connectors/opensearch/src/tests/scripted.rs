@@ -111,6 +111,56 @@ async fn items_that_all_fail_by_the_cluster_are_its_failure() {
     }
 }
 
+/// Without a pipeline, such an exception is the server's own.
+#[tokio::test]
+async fn an_exception_of_the_servers_code_rejects_only_a_document_that_went_through_a_pipeline() {
+    let kinds = ["class_cast_exception", "null_pointer_exception", "string_index_out_of_bounds_exception"];
+    for (mapping, operation, status, expected) in [
+        ("pipeline = '{attribute:p}'", "index", 500, "0 records to retry, 3 rejected"),
+        ("pipeline = '{attribute:p}'", "create", 500, "0 records to retry, 3 rejected"),
+        ("pipeline = '{attribute:p}'", "delete", 500, "3 records to retry, 0 rejected"),
+        ("pipeline = '{attribute:p}'", "index", 503, "3 records to retry, 0 rejected"),
+        ("", "index", 500, "3 records to retry, 0 rejected"),
+    ] {
+        let answers = items(&[&[(201, "")][..], &kinds.map(|kind| (status, kind))].concat());
+        let answers = answers.replace("\"index\"", &format!("\"{operation}\""));
+        let (_server, mut connector) = scripted(mapping, &[(200, answers)]).await;
+        let batch = (0..4).map(|offset| record(offset, "{}").attribute("p", "p").build()).collect();
+        let message = partial(write(&mut connector, batch).await);
+        assert!(message.starts_with(expected), "{mapping} {operation} {status}: {message}");
+        assert!(!mapping.is_empty() || message.contains("name it as `pipeline`"), "{message}");
+    }
+}
+
+/// What the server says of an index by content is about the name of that index, unless it is a state that passes.
+#[tokio::test]
+async fn an_index_that_a_record_should_not_name_rejects_it() {
+    for (status, kind, is_of_the_record) in [
+        (404, "index_not_found_exception", true),
+        (403, "security_exception", true),
+        (403, "cluster_block_exception", false),
+        (403, "index_create_block_exception", false),
+        (400, "index_closed_exception", false),
+        (401, "security_exception", false),
+        (503, "index_not_found_exception", false),
+    ] {
+        for (index, probe, is_named_by_records) in [("i-{/kind}", None, true), ("i", Some(PROBE), false)] {
+            let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
+            let answer = items(&[(201, ""), (status, kind)]);
+            let answers = [Some(ROOT), probe, Some(&*answer)].into_iter().flatten();
+            server.script(answers.map(|text| HttpReply::status(200, text)));
+            let mut connector = connector(&server.url(), &format!("index = '{index}'\nid = '{{id}}'"));
+            initialize(&mut connector).await.expect("the script");
+            let batch = ["a", "s3cret"].map(|kind| format!(r#"{{"kind":"{kind}"}}"#));
+            let message = partial(write(&mut connector, records(batch)).await);
+            let is_rejected = is_of_the_record && is_named_by_records;
+            assert_eq!(message.contains("1 rejected"), is_rejected, "{status} {kind} {index}: {message}");
+            assert!(!is_rejected || message.contains("`i-{/kind}`"), "{message}");
+            assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+}
+
 /// Only documents that are added: no versions, no deletions.
 #[tokio::test]
 async fn a_data_stream_takes_creates_with_a_timestamp() {
