@@ -8,7 +8,7 @@ use std::{
 
 use danube_sink::prelude::*;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     id::PointId,
@@ -22,8 +22,8 @@ pub(crate) struct Points<'c> {
     collection: &'c Vectors,
     /// Names of the vectors in the collection.
     vectors: Vec<&'c str>,
-    /// Names of vectors that are members of the object that becomes the payload.
-    left_out: HashSet<String>,
+    /// Paths of vectors within the object that becomes the payload.
+    left_out: Vec<Vec<String>>,
     /// The path of the id before a change, if an envelope has both states.
     before: Option<Field>,
     /// The id, the id before a change, the operation, the payload, the vectors, and more fields of the payload.
@@ -49,7 +49,7 @@ type Json<'r> = Option<Cow<'r, str>>;
 impl<'c> Points<'c> {
     pub(crate) fn new(mapping: &'c Collection, collection: &'c Vectors) -> Self {
         let (vectors, paths): (Vec<_>, Vec<_>) = mapping.vectors().into_iter().unzip();
-        let left_out = paths.iter().filter_map(|path| member_of(&mapping.payload, path)).collect();
+        let left_out = paths.iter().filter_map(|path| path_in(&mapping.payload, path)).collect();
         let before = before(&mapping.id).filter(|_| mapping.operation.is_some());
         let more = || mapping.fields.iter().flatten();
         let fields = [Some(&mapping.id), before.as_ref(), mapping.operation.as_ref()].into_iter().flatten().cloned();
@@ -167,12 +167,9 @@ impl<'c> Points<'c> {
             if self.left_out.is_empty() {
                 let inner = json.trim_ascii().strip_prefix('{').and_then(|json| json.strip_suffix('}'));
                 point.push_str(inner.unwrap_or_default().trim_ascii());
-            }
-            for (name, json) in
-                members.iter().filter(|(name, _)| !self.left_out.is_empty() && !self.left_out.contains(&**name))
-            {
-                separate(point.len() > begin, point);
-                let _ = write!(point, "{}:{json}", json_of(name));
+            } else {
+                let left_out: Vec<_> = self.left_out.iter().map(Vec::as_slice).collect();
+                write_members(&members, &left_out, point)?;
             }
         }
         for (name, json) in self.mapping.fields.iter().flatten().map(|(name, _)| &self.names[name.as_str()]).zip(more) {
@@ -215,10 +212,54 @@ fn before(field: &Field) -> Option<Field> {
     path.strip_suffix('/')?.parse().ok().filter(|before| before != field)
 }
 
-/// The name that a path has within the object at another path, if it is a member of it.
-fn member_of(object: &Pointer, path: &Pointer) -> Option<String> {
-    let name = path.as_str().strip_prefix(object.as_str())?.strip_prefix('/')?;
-    (!name.contains('/')).then(|| name.replace("~1", "/").replace("~0", "~"))
+/// The steps of a path within the object at another path, if it is of a value in it.
+fn path_in(object: &Pointer, path: &Pointer) -> Option<Vec<String>> {
+    let steps = path.as_str().strip_prefix(object.as_str())?.strip_prefix('/')?.split('/');
+    Some(steps.map(|step| step.replace("~1", "/").replace("~0", "~")).collect())
+}
+
+/// Writes the members of an object, without the values at the paths that are left out.
+fn write_members(
+    members: &[(Cow<'_, str>, &str)],
+    left_out: &[&[String]],
+    point: &mut String,
+) -> Result<(), &'static str> {
+    let begin = point.len();
+    for (name, json) in members {
+        let Some(within) = paths_within(left_out, name) else { continue };
+        separate(point.len() > begin, point);
+        let _ = write!(point, "{}:", json_of(name));
+        write_without(json, &within, point)?;
+    }
+    Ok(())
+}
+
+/// Writes a value, given as valid JSON, without the values at the paths within it that are left out.
+fn write_without(json: &str, left_out: &[&[String]], point: &mut String) -> Result<(), &'static str> {
+    if left_out.is_empty() || !json.starts_with(['{', '[']) {
+        point.push_str(json);
+    } else if json.starts_with('{') {
+        point.push('{');
+        write_members(&members(json)?, left_out, point)?;
+        point.push('}');
+    } else {
+        let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| "is not JSON")?;
+        point.push('[');
+        let begin = point.len();
+        for (number, item) in items.iter().enumerate() {
+            let Some(within) = paths_within(left_out, &number.to_string()) else { continue };
+            separate(point.len() > begin, point);
+            write_without(item.get(), &within, point)?;
+        }
+        point.push(']');
+    }
+    Ok(())
+}
+
+/// The rest of the paths that go through a value; `None` if it is itself left out.
+fn paths_within<'p>(paths: &[&'p [String]], step: &str) -> Option<Vec<&'p [String]>> {
+    let through = paths.iter().filter_map(|path| path.split_first().filter(|(first, _)| *first == step));
+    through.map(|(_, rest)| (!rest.is_empty()).then_some(rest)).collect()
 }
 
 fn json_of(name: &str) -> String {

@@ -74,6 +74,26 @@ async fn vectors_are_named_by_the_record_or_by_the_mapping() {
 }
 
 #[tokio::test]
+async fn vectors_are_left_out_of_the_payload_wherever_they_are_in_it() {
+    let server = Process::start();
+    let dense = json!({ "size": 2, "distance": "Dot" });
+    server.create("c", &json!({ "vectors": { "text": dense, "image": dense, "a": dense } }));
+    let mapping = "vectors = { text = '/doc/text/v', image = '/embs/1', a = '/doc/a~1b~0' }\npayload = ''";
+    let mut connector = started(&server.url(), mapping).await;
+    let doc = r#"{"text":{"v":[1,2],"title":"a"},"a/b~":[3,4],"v":[5]}"#;
+    let whole = format!(r#"{{"id":1,"doc":{doc},"embs":[{{"1":0}},[1,2],"c"]}}"#);
+    let without = r#"{"id":2,"doc":{"text":"v","a/b~":[3,4]},"embs":null}"#;
+    connector.process_batch(records([&*whole, without])).await.expect("points");
+    let points = server.points("c");
+    let doc = json!({ "text": { "title": "a" }, "v": [5] });
+    assert_eq!(points[0]["payload"], json!({ "id": 1, "doc": doc, "embs": [{ "1": 0 }, "c"] }));
+    assert_eq!(points[1]["payload"], json!({ "id": 2, "doc": { "text": "v" }, "embs": null }));
+    let twice = r#"{"id":3,"doc":{"text":{"v":[1,2],"s3cret":1,"s3cret":2}}}"#;
+    let text = rejected(connector.process_batch(records([twice])).await);
+    assert!(text.contains("has a name twice") && !text.contains("s3cret"), "{text}");
+}
+
+#[tokio::test]
 async fn fields_and_metadata_have_names_of_the_users_choice() {
     let server = with_collection();
     let fields = "fields = { 'the \"title\"' = '/deep/title', tenant = 'attribute:tenant', at = 'publish_time', danube_offset = 'offset', \
