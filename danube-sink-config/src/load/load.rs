@@ -36,8 +36,6 @@ pub struct Loaded<C> {
     pub effective: EffectiveConfig,
     /// The environment's part in the connector's own settings.
     pub variables: OwnVariables,
-    /// Whether the file says what the sample of the connector's package says.
-    pub is_sample: bool,
 }
 
 /// Loads the configuration of `C`.
@@ -110,10 +108,9 @@ fn load_document<C: GeneratedConnector, T>(
     let notes = document.notes(&mut loader.diagnostics);
     let effective = resolved.effective(&document, info);
     let variables = loader.own_variables;
-    let is_sample = info.sample.is_some_and(|sample| sample.text == document.text);
     let loaded = connector.map(|connector| {
         let core = ConnectorConfig { mappings: resolved.mapping_settings(), ..resolved.core.config };
-        Loaded { connector, core, path: document.path.clone(), notes, effective, variables, is_sample }
+        Loaded { connector, core, path: document.path.clone(), notes, effective, variables }
     });
     document.result(loaded, loader.diagnostics)
 }

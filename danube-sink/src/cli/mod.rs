@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     config::{
-        self, ConfigError, ConfigSource, ConnectorConfig, EffectiveConfig, LoadMode, Loaded, OwnVariables,
+        self, ConfigError, ConfigSource, ConnectorConfig, EffectiveConfig, LoadMode,
         private::{ConnectorInfo, GeneratedConnector},
     },
     connector::SinkConnector,
@@ -73,18 +73,24 @@ struct LoadedConnector {
     path: PathBuf,
     notes: Vec<String>,
     effective: EffectiveConfig,
-    variables: OwnVariables,
-    is_sample: bool,
+    #[cfg(feature = "dev")]
+    variables: config::OwnVariables,
 }
 
 impl Cli {
     fn of<C: SinkConnector + GeneratedConnector>() -> Self {
         let load = |mode: LoadMode, source: &ConfigSource| {
-            let Loaded { connector: connectors, core, path, notes, effective, variables, is_sample, .. } =
-                config::load_tasks::<C>(mode, source)?;
-            let connectors =
-                connectors.into_iter().map(|connector| Box::new(connector) as Box<dyn SinkConnector>).collect();
-            Ok(LoadedConnector { connectors, core, path, notes, effective, variables, is_sample })
+            let loaded = config::load_tasks::<C>(mode, source)?;
+            let boxed = |connector| Box::new(connector) as Box<dyn SinkConnector>;
+            Ok(LoadedConnector {
+                connectors: loaded.connector.into_iter().map(boxed).collect(),
+                core: loaded.core,
+                path: loaded.path,
+                notes: loaded.notes,
+                effective: loaded.effective,
+                #[cfg(feature = "dev")]
+                variables: loaded.variables,
+            })
         };
         Self { info: C::INFO, crate_name: crate_of::<C>(), load }
     }

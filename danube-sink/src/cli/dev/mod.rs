@@ -43,7 +43,7 @@ pub(crate) struct Options {
 /// Runs until all records are delivered, or with `keep_running` until a signal.
 pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(), Failure> {
     print_progress(&origins(&loaded));
-    let LoadedConnector { connectors, mut core, variables, is_sample, .. } = loaded;
+    let LoadedConnector { connectors, mut core, variables, .. } = loaded;
     let data = Data::find(&core, &options)?;
     let broker = start_broker(&core, options.port).await?;
     core.danube_service_url = broker.url();
@@ -68,8 +68,8 @@ pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(),
         }
     };
     print_progress(&summary);
-    // The hint says where the records of the sample are.
-    if let Some(hint) = options.hint.filter(|_| is_sample && variables.read.is_empty() && records > 0) {
+    // The hint is about the target of the file, which a variable may have replaced.
+    if let Some(hint) = options.hint.filter(|_| variables.read.is_empty() && records > 0) {
         print_progress(&format!("{hint}\n"));
     }
     if options.keep_running {
