@@ -24,7 +24,7 @@ use super::{
     work::{Refused, Work},
 };
 use crate::{
-    config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, SubscriptionType},
+    config::{ConnectorConfig, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted},
     error::{ConnectorError, ConnectorResult},
     observe::Stage,
 };
@@ -181,10 +181,9 @@ impl Deliver {
         }
         let tries_again = !work.ends && self.mapping.settings.on_mass_refusal != OnMassRefusal::GoOn;
         let in_doubt = if tries_again { work.take_refused(Refused::is_in_doubt) } else { PendingRecords::default() };
-        let is_ordered = self.mapping.settings.consumer.subscription_type != SubscriptionType::Shared;
         // What was written before those in doubt may be newer: it is written once more after them.
         let mut once_more = PendingRecords::default();
-        if is_ordered && !in_doubt.is_empty() {
+        if self.mapping.is_ordered() && !in_doubt.is_empty() {
             once_more = delivered;
         } else {
             delivered.settle();

@@ -116,10 +116,14 @@ impl Mapping {
         &self.stripes
     }
 
+    /// Whether a later record must not be written before an earlier one, of its partition or key.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.settings.consumer.subscription_type != SubscriptionType::Shared
+    }
+
     /// How many batches of one stripe are written in parallel.
     pub(crate) fn writes_at_once(&self, instances: usize) -> usize {
-        let is_ordered = self.settings.consumer.subscription_type != SubscriptionType::Shared;
-        if is_ordered || self.settings.single_writer { 1 } else { instances }
+        if self.is_ordered() || self.settings.single_writer { 1 } else { instances }
     }
 
     pub(crate) fn push(&self, mut run: PendingRun) {
