@@ -131,7 +131,7 @@ pub use self::{
     documents::{assert_examples_load, assert_generated, assert_templates_load, own_settings},
     http::{HttpReply, HttpRequest, HttpServer},
     report::{Report, Scenario, Verdict},
-    subject::{Prepared, Subject, from_toml},
+    subject::{Prepared, Subject, from_toml, from_toml_with},
     verdicts::verdict_table,
 };
 use crate::error::ConnectorResult;

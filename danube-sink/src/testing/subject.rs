@@ -80,13 +80,17 @@ pub trait Subject: Send + Sync + 'static {
 /// Creates a connector with `#[sink_connector]` from the text of its configuration, without `danube_service_url`.
 ///
 /// # Errors
-/// The report of all problems in the text.
+/// The report of all problems in the text, and of its secrets that the environment of the process does not have:
+/// [`from_toml_with`] gives them.
 pub fn from_toml<C: GeneratedConnector>(text: &str) -> Prepared<C> {
     from_toml_with(text, &[])
 }
 
-/// [`from_toml`] with variables beside those of the process.
-pub(super) fn from_toml_with<C: GeneratedConnector>(text: &str, variables: &[(&str, &str)]) -> Prepared<C> {
+/// [`from_toml`] with environment variables, `(name, value)`, beside those of the process: for a connector with secrets.
+///
+/// # Errors
+/// As [`from_toml`].
+pub fn from_toml_with<C: GeneratedConnector>(text: &str, variables: &[(&str, &str)]) -> Prepared<C> {
     // A placeholder: the kit sets the address of the broker that it starts.
     let url = ("DANUBE_SERVICE_URL", "http://localhost:6650");
     let environment = |name: &str| match variables.iter().chain([&url]).find(|(set, _)| *set == name) {

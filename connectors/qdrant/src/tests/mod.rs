@@ -15,7 +15,7 @@ mod readme;
 mod requests;
 mod settings;
 
-use danube_sink::{ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord, testing::from_toml};
+use danube_sink::{ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord, testing::from_toml_with};
 use serde_json::{Value, json};
 
 use super::Qdrant;
@@ -25,11 +25,16 @@ const TOPIC: &str = "/default/t";
 
 /// A connector for one topic, with more keys for its mapping.
 fn connector(url: &str, mapping: &str) -> Qdrant {
+    connector_with(url, mapping, &[])
+}
+
+/// A [`connector`] with environment variables.
+fn connector_with(url: &str, mapping: &str, variables: &[(&str, &str)]) -> Qdrant {
     let name = if mapping.contains("collection_name") { "" } else { "collection_name = 'c'\n" };
     let text = format!(
         "[qdrant]\napi.url = '{url}'\n\n[[qdrant.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n{name}{mapping}"
     );
-    from_toml(&text).expect("a configuration").0
+    from_toml_with(&text, variables).expect("a configuration").0
 }
 
 async fn initialize(connector: &mut Qdrant) -> ConnectorResult<()> {

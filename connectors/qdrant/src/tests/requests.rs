@@ -1,13 +1,13 @@
 //! What a server is sent.
 
 use danube_sink::{
-    Secret, SinkConnector,
+    SinkConnector,
     testing::{HttpReply, HttpRequest, HttpServer},
 };
 use danube_sink_tests::{Ca, TlsProxy};
 use serde_json::Value;
 
-use super::{connector, initialize, record, records, started, with_collection};
+use super::{connector, connector_with, initialize, record, records, started, with_collection};
 
 /// A server that has a collection of vectors with two dimensions, and takes every write.
 pub(super) fn scripted() -> HttpServer {
@@ -65,8 +65,8 @@ async fn the_api_key_is_in_its_header_and_a_path_stays_before_that_of_the_api() 
         ("\napi.username = 'me'", "authorization", "Basic bWU6czNjcmV0"),
     ] {
         let server = scripted();
-        let mut connector = connector(&format!("{}/qdrant/'{api}\n#", server.url()), "");
-        connector.api_key = Some(Secret::new("s3cret"));
+        let url = format!("{}/qdrant/'{api}\n#", server.url());
+        let mut connector = connector_with(&url, "", &[("QDRANT_API_KEY", "s3cret")]);
         initialize(&mut connector).await.expect("the script");
         connector.process_batch(records([r#"{"id":1,"vector":[1,2]}"#])).await.expect("the script");
         for request in server.requests() {
