@@ -204,8 +204,8 @@ fn check() -> clap::Command {
              the connector's initialize and health_check, the broker, the topics and the expected schemas.\n\n\
              It receives no message. But initialize is that of a start: it may create tables and files in the target, \
              unless --skip-target is given.\n\n\
-             Exit codes: 0 no error, 1 a probe failed (or there is a warning, with --deny-warnings), 78 invalid \
-             configuration.",
+             Exit codes: 0 no error, 1 a probe failed (or there is a warning, with --deny-warnings), 78 a configuration that is \
+             invalid or can never work.",
         )
         .arg(format())
         .arg(flag("deny-warnings", "Fail with exit code 1 if there is a warning"))

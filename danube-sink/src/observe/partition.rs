@@ -147,6 +147,14 @@ impl PartitionObserver {
         }
     }
 
+    /// Reports that the consumer has ended, and what it left.
+    pub(crate) fn ended(&self, reason: &str) {
+        let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
+        if self.change(Condition::Waiting, Some(reason)) {
+            tracing::info!(topic = %self.0.topic, %subscription, %consumer, "detached: {reason}");
+        }
+    }
+
     /// Reports why no consumer is attached on purpose.
     pub(crate) fn waiting(&self, reason: &str) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
@@ -177,12 +185,21 @@ impl PartitionObserver {
     /// Reports a gap in offsets: the broker skipped messages before an offset.
     pub(crate) fn gap(&self, messages: u64, before: u64) {
         let SubscriptionKey { subscription, consumer, .. } = &*self.0.key;
-        self.0.numbers.gap_messages.add(messages);
-        self.0.state().event(format!("gap: the broker skipped {messages} messages before offset {before}"));
+        let numbers = &self.0.numbers;
+        numbers.gap_messages.add(messages);
+        // A process that this one replaced had at most a window in hand, which the broker sends first.
+        let passed = before.saturating_sub(numbers.offsets.first.get().unwrap_or_default());
+        let received = passed.saturating_sub(numbers.gap_messages.get());
+        let unless = if received <= numbers.window_limit.get() {
+            ", unless a process that this one replaced has received them"
+        } else {
+            ""
+        };
+        self.0.state().event(format!("gap: the broker skipped {messages} messages before offset {before}{unless}"));
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer, missing = messages, before,
-            "the broker skipped {messages} messages before offset {before}: the subscription lagged further behind than the \
-             broker's buffer; they do not reach the target unless they are published again"
+            "the broker skipped {messages} messages before offset {before}{unless}: the subscription lagged further behind than \
+             the broker's buffer; they do not reach the target unless they are published again"
         );
     }
 

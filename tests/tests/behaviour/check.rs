@@ -147,6 +147,18 @@ async fn an_unfavorable_setting_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_the_connector_refuses_ends_as_its_start_would() {
+    let broker = Broker::start().await;
+    let topic = topic("contradicts");
+    for format in ["text", "json"] {
+        let root = "create_topics = true\n[scripted]\ntarget = \"contradicts\"";
+        let (code, output) = check(broker.url(), root, &topic, "", &["--format", format]).await;
+        assert_eq!(code, Some(78), "{output}");
+        assert_contains(&output, &["the target has no such table"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_option_attach_subscribes() {
     let broker = Broker::start().await;
     let topic = topic("attach");

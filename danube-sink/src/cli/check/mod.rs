@@ -45,7 +45,8 @@ pub(crate) struct Options {
 /// Validates the configuration and probes the broker and the target; prints each result.
 ///
 /// # Errors
-/// An invalid configuration (exit code 78); a failed probe, or a warning that is denied (exit code 1).
+/// A configuration that is invalid, or that the connector says can never work (exit code 78); another failed probe, or a warning
+/// that is denied (exit code 1).
 pub(super) async fn run(info: &ConnectorInfo, loaded: LoadedConnector, options: Options) -> Result<(), Failure> {
     let LoadedConnector { connectors, core, path, notes, .. } = loaded;
     let mut report = Report::new(path.display().to_string(), options.format, options.deny_warnings);
@@ -106,17 +107,17 @@ async fn probe_connector(
     let connector = connectors.into_iter().next()?;
     let writer = Writer::new(connector);
     let initialized = writer.initialize(core.clone()).await;
-    let is_initialized = report.result("initialize", initialized.map_err(|error| error.report())).is_some();
+    let is_initialized = report.step("initialize", initialized).is_some();
     let mut mappings = None;
     if is_initialized {
         let consumed = writer.consumer_configs().await.and_then(|consumers| runtime::mappings::of(core, consumers));
-        mappings = report.result("consumer_configs", consumed.map_err(|error| error.report()));
+        mappings = report.step("consumer_configs", consumed);
         let pool = WriterPool::new(vec![writer.clone()], core.write_timeout);
-        report.result("health_check", pool.health_check().await.map_err(|error| error.report()));
+        report.step("health_check", pool.health_check().await);
     } else {
         report.skipped("health_check", "`initialize` failed");
     }
-    report.result("shutdown", writer.shutdown().await.map_err(|error| error.report()));
+    report.step("shutdown", writer.shutdown().await);
     mappings
 }
 

@@ -9,7 +9,7 @@ use crate::{
         output::{Format, print_all, print_json},
     },
     config::ReportEntry,
-    error::ConnectorError,
+    error::{ConnectorError, ConnectorResult},
 };
 
 /// Collects the results of `check`, and prints them.
@@ -18,6 +18,8 @@ pub(in crate::cli) struct Report {
     format: Format,
     /// Whether a warning is a failure.
     deny_warnings: bool,
+    /// A probe has found that the configuration can never work.
+    is_misconfigured: bool,
     document: Document,
     /// A failure to print a line. It ends no probe.
     unwritten: Option<ConnectorError>,
@@ -72,7 +74,7 @@ enum ProbeResult {
 impl Report {
     pub(super) fn new(file: String, format: Format, deny_warnings: bool) -> Self {
         let document = Document { file: Some(file), ..Document::default() };
-        Self { format, deny_warnings, document, unwritten: None }
+        Self { format, deny_warnings, is_misconfigured: false, document, unwritten: None }
     }
 
     /// Prints the failure of a command as JSON, if it is an invalid configuration.
@@ -128,6 +130,12 @@ impl Report {
         }
     }
 
+    /// Adds the result of a step of the connector, and returns its value.
+    pub(super) fn step<T>(&mut self, name: &str, outcome: ConnectorResult<T>) -> Option<T> {
+        self.is_misconfigured |= matches!(outcome, Err(ConnectorError::Configuration { .. }));
+        self.result(name, outcome.map_err(|error| error.report()))
+    }
+
     pub(super) fn skipped(&mut self, name: &str, reason: &str) {
         self.probe(name, ProbeResult::Skipped, Some(reason.to_owned()));
     }
@@ -146,9 +154,10 @@ impl Report {
     /// Prints what is not printed yet.
     ///
     /// # Errors
-    /// A failed probe, a warning that is denied, or output that cannot be written: exit code 1.
+    /// A configuration that can never work: exit code 78. Another failed probe, a warning that is denied, or output that cannot be
+    /// written: exit code 1.
     pub(super) fn finish(self) -> Result<(), Failure> {
-        let Self { format, deny_warnings, document, unwritten } = self;
+        let Self { format, deny_warnings, is_misconfigured, document, unwritten } = self;
         if format == Format::Json {
             print_json(&document)?;
         }
@@ -164,7 +173,11 @@ impl Report {
         } else {
             return Ok(());
         };
+        let (error, code) = match is_misconfigured {
+            true => (ConnectorError::configuration(text), INVALID_CONFIGURATION),
+            false => (ConnectorError::fatal(text), 1),
+        };
         // The JSON object shows the failure.
-        Err(if format == Format::Text { ConnectorError::fatal(text).into() } else { Failure::Shown(1) })
+        Err(if format == Format::Text { error.into() } else { Failure::Shown(code) })
     }
 }

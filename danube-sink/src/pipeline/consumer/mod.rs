@@ -190,7 +190,7 @@ impl ConsumerTask {
             reason = match end {
                 End::Finished => break,
                 End::Drained => {
-                    self.partition.observer.detached(&self.drained());
+                    self.partition.observer.ended(&self.drained());
                     self.signals.finish.cancelled().await;
                     break;
                 }
