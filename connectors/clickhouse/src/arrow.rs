@@ -47,9 +47,12 @@ pub(super) struct Converter<'c> {
 
 impl<'c> Converter<'c> {
     pub(super) fn new(table: &Table, columns: &'c Columns) -> Self {
+        let is_missing = |name: &str| columns.index(name).is_none();
         let filled = filled(table, columns);
+        // The server reports a missing column when it gets JSON.
+        let schema = if table.named_columns().any(is_missing) { None } else { schema(&filled) };
         let indices = filled.iter().filter_map(|(name, _)| columns.index(name)).collect();
-        Self { schema: schema(&filled), columns: filled, indices }
+        Self { columns: filled, indices, schema }
     }
 
     /// Reads the rows of a part of a batch; `None` if Arrow cannot carry them as they are.
