@@ -42,7 +42,10 @@ pub const NOT_A_FIELD: &str = "not a record field";
 
 /// The help for a string that is not a record field.
 pub const fn field_help(metadata: &[&str]) -> ConstStr {
-    ConstStr::new("write a path into the payload such as `/user/id`; `attribute:NAME`; or ").with_list(metadata, "or")
+    ConstStr::new(
+        "did you mean a path into the payload? It begins with `/`, such as `/id` or `/user/id`; or write `attribute:NAME`, or ",
+    )
+    .with_list(metadata, "or")
 }
 
 /// Whether it is a record field: a pointer, an attribute with its name, or a word for metadata.

@@ -24,7 +24,8 @@ const TOPIC: &str = "write `/namespace/name`, with letters, digits, `_` and `-`"
 const LEVEL: &str =
     "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,danube_sink=debug`";
 /// The help for a string that is not a JSON pointer.
-pub const POINTER: &str = "write a path into the payload such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`";
+pub const POINTER: &str =
+    "a path into the payload begins with `/`, such as `/id` or `/user/id`; `~1` is a `/` in a name, `~0` a `~`";
 const BROKER: &str = "write a URL such as `http://localhost:6650`";
 const TOKEN: &str =
     "remove it; a broker takes a token, from the variable DANUBE_TOKEN or the file that DANUBE_TOKEN_FILE names";

@@ -96,6 +96,20 @@ mod tests {
         }
     }
 
+    /// Who knows other tools writes a name alone, or with dots.
+    #[test]
+    fn the_help_for_a_name_without_its_slash_shows_it() {
+        for text in ["user", "user.id"] {
+            let error = text.parse::<Field>().unwrap_err().to_string();
+            assert!(
+                error.contains("did you mean a path into the payload? It begins with `/`, such as `/id`"),
+                "{error}"
+            );
+        }
+        let error = "id".parse::<Pointer>().unwrap_err().to_string();
+        assert!(error.contains("a path into the payload begins with `/`, such as `/id`"), "{error}");
+    }
+
     #[test]
     fn a_field_is_displayed_as_it_is_parsed() {
         for text in ["/user/id", "attribute:tenant", "publish_time"] {

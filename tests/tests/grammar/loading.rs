@@ -184,7 +184,7 @@ error: connector.toml:16:25: `servers`: `host`: the string is empty
 error: connector.toml:17:6: `at`: not a JSON pointer
   17 | at = "user.id"
      |      ^^^^^^^^^
-   help: write a path into the payload such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`
+   help: a path into the payload begins with `/`, such as `/id` or `/user/id`; `~1` is a `/` in a name, `~0` a `~`
 
 error: connector.toml:18:13: `metadata`: unknown metadata
   18 | metadata = ["offsets"]
