@@ -85,6 +85,19 @@ fn without_a_file_a_connector_says_what_to_do_and_uses_no_sample() {
 }
 
 #[test]
+fn a_file_for_another_connector_names_its_command() {
+    let folder = folder("another");
+    let present = present();
+    for (name, other) in present.iter().zip(present.iter().skip(1)) {
+        let file = format!("{}/../connectors/{other}/connector.toml", env!("CARGO_MANIFEST_DIR"));
+        let error = failed(&folder, &[name, "check", "--config", &file, "--no-environment"], 78);
+        for part in ["the file is for another connector", &format!("use `danube-sink {other}`"), "1 error in"] {
+            assert!(error.contains(part), "{name}: no {part} in {error}");
+        }
+    }
+}
+
+#[test]
 fn a_word_that_is_no_connector_is_wrong_usage() {
     let error = failed(&folder("unknown"), &["postgress"], 2);
     assert!(error.contains("postgress"), "{error}");

@@ -48,7 +48,9 @@ pub fn load_for<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let found = source::find(source, C::INFO.sample, environment)?;
-    load_document::<C, C>(checks, found, environment, |resolved, diagnostics| resolved.one(diagnostics))
+    load_document::<C, C>(checks, found, &source.commands, environment, |resolved, diagnostics| {
+        resolved.one(diagnostics)
+    })
 }
 
 /// [`load_for`] with one connector for each of `tasks`; file, variables and secrets are read once.
@@ -63,7 +65,7 @@ pub fn load_tasks_for<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<Vec<C>>, ConfigError> {
     let found = source::find(source, C::INFO.sample, environment)?;
-    load_document::<C, _>(checks, found, environment, |resolved, diagnostics| {
+    load_document::<C, _>(checks, found, &source.commands, environment, |resolved, diagnostics| {
         // What is wrong with the first is wrong with all of them.
         let convert = |task| if task == 0 || diagnostics.is_empty() { resolved.convert(diagnostics) } else { None };
         let connectors: Vec<C> = (0..resolved.core.config.tasks).map_while(convert).collect();
@@ -83,12 +85,13 @@ pub fn load_text_for<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let found = Found { path: path.to_owned(), text: text.into(), is_sample: false };
-    load_document::<C, C>(checks, found, environment, |resolved, diagnostics| resolved.one(diagnostics))
+    load_document::<C, C>(checks, found, &[], environment, |resolved, diagnostics| resolved.one(diagnostics))
 }
 
 fn load_document<C: GeneratedConnector, T>(
     checks: ExternalChecks,
     Found { path, text, is_sample }: Found,
+    commands: &[(&'static str, String)],
     environment: &dyn Environment,
     convert: impl FnOnce(&Resolved<'_>, &mut Diagnostics) -> Option<T>,
 ) -> Result<Loaded<T>, ConfigError> {
@@ -98,6 +101,7 @@ fn load_document<C: GeneratedConnector, T>(
     let mut loader = Loader {
         package: Some(info.name),
         sections: vec![info.section],
+        commands,
         mapping_defaults: info.mapping_defaults,
         host: host_name(environment),
         is_sample,

@@ -1,5 +1,7 @@
 //! Reads the core settings: the keys at the root, in `[processing]` and in `[retry]`.
 
+use std::ptr;
+
 use super::{
     core_keys::{Core, CoreTable},
     cross_checks,
@@ -11,12 +13,12 @@ use super::{
 use crate::{
     core::{
         BrokerTarget, ConnectorConfig, Token,
-        key::{CORE_TABLES, ROOT, Section, UNUSED_IN_PROCESSING, names_in},
+        key::{CORE_TABLES, MAPPING_LISTS, ROOT, Section, UNUSED_IN_PROCESSING, names_in},
     },
     report::{Diagnostic, Diagnostics},
     schema::{KeySpec, TableKeys, suggest},
     setting::Secret,
-    value::{Content, Origin, Table, Value},
+    value::{Content, Entry, Origin, Table, Value},
 };
 
 /// A key by which a file may hold the token.
@@ -40,10 +42,17 @@ impl<'a> Loader<'a> {
         }
         cross_checks::of_core(&table, &mut self.diagnostics);
         self.read_external(root, &table, &mut config);
+        let of_another = self.section_of_another(root);
         for (section, table) in &tables {
             let names = self.known_names(*section);
             let keys = TableKeys { title: section.title(), keys: &[], known: &names };
-            table.entries.iter().for_each(|entry| validate_name(entry, &keys, &mut self.diagnostics));
+            for entry in table.entries.iter().filter(|entry| of_another.is_none_or(|another| !ptr::eq(another, *entry)))
+            {
+                validate_name(entry, &keys, &mut self.diagnostics);
+            }
+        }
+        if let Some(entry) = of_another {
+            self.report_section_of_another(entry);
         }
         for entry in UNUSED_IN_PROCESSING.iter().filter_map(|key| tables[1].1.get(key)) {
             let note = format!("`{}` in `[processing]` has no effect: the runtime decides by itself", entry.key);
@@ -89,12 +98,30 @@ impl<'a> Loader<'a> {
         if let Some(value) = root.value(name) {
             return self.as_table(value, name, "the connector's settings");
         }
-        let is_core = |key: &str| CORE_TABLES.iter().any(|(core, _)| *core == key);
-        let tables = root.entries.iter().filter(|entry| matches!(entry.value.content, Content::Table(_)));
-        let mut others = tables.filter(|entry| !is_core(&entry.key));
-        // Its misspelt name is reported as an unknown key.
-        let is_misspelt = others.any(|entry| suggest::closest(&entry.key, &[name]).is_some());
-        (!is_misspelt).then_some(Table::EMPTY)
+        // Its misspelt name is reported as an unknown key, and a file for another connector as that.
+        let is_misspelt = other_tables(root).any(|(entry, _)| suggest::is_close(&entry.key, name));
+        (!is_misspelt && self.section_of_another(root).is_none()).then_some(Table::EMPTY)
+    }
+
+    /// The section of another connector, which has topic mappings, in a file that has none for this one.
+    fn section_of_another<'t>(&self, root: &'t Table) -> Option<&'t Entry> {
+        // A struct of serde's has its keys at the root as well.
+        let (Some(_), [own]) = (self.package, self.sections.as_slice()) else { return None };
+        let is_section = |table: &Table| MAPPING_LISTS.iter().any(|list| table.get(list).is_some());
+        let mut sections = other_tables(root).filter(|(_, table)| is_section(table));
+        let is_for_this = other_tables(root).any(|(entry, _)| suggest::is_close(&entry.key, own));
+        if is_for_this { None } else { sections.next().map(|(entry, _)| entry) }
+    }
+
+    fn report_section_of_another(&mut self, entry: &Entry) {
+        let (other, own) = (&entry.key, self.sections.first().copied().unwrap_or_default());
+        let message = format!("the file is for another connector: it has `[{other}]`, and this one reads `[{own}]`");
+        let command = self.commands.iter().find(|(section, _)| section == other);
+        let help = match command {
+            Some((_, command)) => format!("use `{command}`, or a file with `[{own}]`"),
+            None => format!("use the program of that connector, or a file with `[{own}]`"),
+        };
+        self.diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
     }
 
     /// The table of a name at the root; none if it is reported as something else. `content` is what belongs in it.
@@ -129,4 +156,13 @@ impl<'a> Loader<'a> {
             }
         }
     }
+}
+
+/// The tables at the root that are not the core's.
+fn other_tables(root: &Table) -> impl Iterator<Item = (&Entry, &Table)> {
+    let is_core = |key: &str| CORE_TABLES.iter().any(|(core, _)| *core == key);
+    root.entries.iter().filter_map(move |entry| match &entry.value.content {
+        Content::Table(table) if !is_core(&entry.key) => Some((entry, table)),
+        _ => None,
+    })
 }

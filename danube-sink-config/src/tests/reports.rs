@@ -3,6 +3,24 @@
 use super::*;
 
 #[test]
+fn a_file_for_another_connector_is_reported_once() {
+    let file = |section: &str| {
+        format!(
+            "danube_service_url = \"http://localhost:6650\"\n[{section}]\nhost = 3\n[[{section}.topic_mappings]]\n\
+             topic = \"/events/users\"\n"
+        )
+    };
+    let expected = "error: connector.toml:2:2: the file is for another connector: it has `[clickhouse]`, and this one reads \
+                    `[http_sink]`\n   2 | [clickhouse]\n     |  ^^^^^^^^^^\n   \
+                    help: use the program of that connector, or a file with `[http_sink]`\n\n1 error in connector.toml";
+    assert_eq!(report(&file("clickhouse")), expected);
+    // A misspelt name is the connector's own.
+    assert!(report(&file("http_sing")).contains("did you mean `http_sink`?"));
+    let both = format!("{}[http_sink]\nbase_url = \"http://h\"\n", file("clickhouse"));
+    assert!(report(&both).contains("unknown key `clickhouse` in the root of the file"));
+}
+
+#[test]
 fn every_error_of_a_file_is_in_one_report() {
     let report = report(
         r#"danube_service_url = "localhost:6650"
