@@ -97,6 +97,7 @@ impl Concurrently {
         let mut all = Vec::with_capacity(sequence.len());
         let mut may_start = true;
         for (number, part) in sequence {
+            // The write consumes the part, and its outcome is about the records; a clone counts a reference.
             let records = part.as_ref().to_vec();
             // The first part starts in any case, so that each attempt gets on.
             let has_time = number == 0 || Instant::now() < self.until;
