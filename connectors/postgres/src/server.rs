@@ -27,12 +27,15 @@ pub struct Server {
     /// `user`, `database` and `tls`.
     pub url: Option<ConnectionUrl>,
     /// Host, or several separated by commas: the first that accepts writes is used.
+    #[setting(example = "db.example.com")]
     pub host: Option<String>,
     /// Port of every host; without it, 5432.
     pub port: Option<u16>,
     /// User name.
+    #[setting(example = "danube")]
     pub user: Option<String>,
     /// Name of the database.
+    #[setting(example = "events")]
     pub database: Option<String>,
     /// Whether the connection uses TLS, which is the default. TLS verifies the server's certificate and host name.
     pub tls: Option<bool>,

@@ -71,6 +71,19 @@ fn what_a_connector_prints_and_what_its_package_has_passes_the_check_of_a_file_a
     }
 }
 
+/// Of URL or host, neither is required.
+#[test]
+fn the_minimal_file_has_one_way_to_name_the_server() {
+    let folder = folder("minimal");
+    for name in present().into_iter().filter(|name| ["pgvector", "postgres"].contains(&name.as_str())) {
+        let text = printed(&folder, &[&name, "template", "--minimal"]);
+        assert!(text.contains(&format!("\n[{name}.server]\n#host = ")), "{text}");
+        let filled: Vec<_> = text.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).collect();
+        fs::write(folder.join("file.toml"), filled.join("\n")).expect("a file");
+        printed(&folder, &[&name, "check", "--config", "file.toml", "--offline"]);
+    }
+}
+
 #[test]
 fn without_a_file_a_connector_says_what_to_do_and_uses_no_sample() {
     let folder = folder("no-file");
