@@ -16,8 +16,6 @@ use super::{
     url::{ConnectionUrl, Url},
 };
 
-const SERVER_KEYS: &str = "`host`, `user` and `database`, or `url`, in the table `server`";
-
 /// Connection settings of a PostgreSQL server and its database, as a table of settings: a connection `url`, or `host`, `user` and
 /// `database`.
 #[derive(Setting, Debug)]
@@ -93,7 +91,7 @@ impl Server {
         let mut found = Diagnostics::default();
         let connection = self.connection(url).map_err(|reason| match url {
             Some(_) => of_url(reason, "set one such as `postgres://user:password@host:5432/database`".to_owned()),
-            None => Diagnostic::new(reason, format!("set {SERVER_KEYS}, or the variable {variable}")),
+            None => Diagnostic::new(reason, format!("set one of them, or the variable {variable}")),
         });
         let connection = found.keep(connection.map_err(Diagnostics::from)).unwrap_or_default();
         let [own, others] = self.files(&connection);
@@ -147,7 +145,9 @@ impl Server {
             return Url::read(url).map_err(|reason| format!("not a connection URL: {reason}"));
         }
         let (Some(host), Some(user), Some(database)) = (&self.host, &self.user, &self.database) else {
-            return Err(format!("no server is set: neither {SERVER_KEYS}"));
+            return Err(
+                "no server is set in the table `server`: neither `url`, nor `host`, `user` and `database`".to_owned()
+            );
         };
         let mut config = Config::new();
         for host in host.split(',') {
