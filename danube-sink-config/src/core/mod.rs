@@ -8,7 +8,7 @@ pub(super) mod key;
 mod settings;
 mod settings_macro;
 #[cfg(test)]
-mod settings_macro_tests;
+mod tests;
 mod topic_mappings;
 
 pub use self::{
