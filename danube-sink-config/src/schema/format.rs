@@ -1,6 +1,6 @@
 //! Formats of strings, validated in constants: topics, JSON pointers, record fields, log levels.
 
-use super::{ConstStr, any, suggest};
+use super::{any, suggest};
 
 /// What precedes the name of an attribute, with a colon between.
 pub const ATTRIBUTE: &str = "attribute";
@@ -39,11 +39,6 @@ pub(super) const fn is_pointer(text: &str) -> bool {
 
 /// The message for a string that is not a record field.
 pub const NOT_A_FIELD: &str = "not a record field";
-
-/// The help for a string that is not a record field.
-pub const fn field_help(metadata: &[&str]) -> ConstStr {
-    ConstStr::new("write a path into the payload such as `/user/id`; `attribute:NAME`; or ").with_list(metadata, "or")
-}
 
 /// Whether it is a record field: a pointer, an attribute with its name, or a word for metadata.
 pub(super) const fn is_field(text: &str, metadata: &[&str]) -> bool {

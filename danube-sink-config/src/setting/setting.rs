@@ -133,7 +133,7 @@ impl Setting for IpAddr {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         value.validate(&Self::VALUE_TYPE)?;
-        let wrong = |_| value.diagnostic(validate::NOT_AN_ADDRESS, validate::ADDRESS).into();
+        let wrong = |_| value.diagnostic(validate::NOT_AN_ADDRESS, Self::VALUE_TYPE.help()).into();
         value.as_str()?.parse().map_err(wrong)
     }
 }
@@ -144,7 +144,7 @@ impl Setting for Url {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         value.validate(&Self::VALUE_TYPE)?;
-        let wrong = |error| value.diagnostic(format!("not a URL: {error}"), validate::URL).into();
+        let wrong = |error| value.diagnostic(format!("not a URL: {error}"), Self::VALUE_TYPE.help()).into();
         Url::parse(value.as_str()?).map_err(wrong)
     }
 }
