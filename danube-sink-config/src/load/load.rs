@@ -9,15 +9,15 @@ use super::{
     environment::{Environment, host_name},
     loader::{Loader, OwnVariables},
     mappings::common_names,
-    own_keys::{OwnMapping, OwnTable},
+    own_keys::OwnMapping,
     reader::KeyReader,
     source::{self, ConfigSource, Found},
 };
 use crate::{
     core::{ConnectorConfig, ExternalChecks, MappingSettings, SecretPolicy, key::MAPPING_LISTS},
-    report::{ConfigError, Diagnostics, SecretNames},
+    report::{ConfigError, Diagnostic, Diagnostics, SecretNames},
     schema::{KeySpec, TableKeys},
-    value::Document,
+    value::{Document, Table},
 };
 
 /// A configured connector, and what the runtime needs beside it.
@@ -105,6 +105,10 @@ fn load_document<C: GeneratedConnector, T>(
     };
     let resolved = resolve(&document, info, &mut loader);
     let connector = convert(&resolved, &mut loader.diagnostics);
+    if connector.is_none() && loader.diagnostics.is_empty() {
+        let message = "the file is complete only with values of the environment";
+        loader.diagnostics.push(Diagnostic::new(message, "set the variables that `template` prints"));
+    }
     let notes = document.notes(&mut loader.diagnostics);
     let effective = resolved.effective(&document, info);
     let variables = loader.own_variables;
@@ -138,12 +142,20 @@ struct Resolved<'d> {
     /// The title of the section in messages.
     title: String,
     /// None if the section is no table, which is reported.
-    own: Option<OwnTable>,
+    own: Option<Table>,
     /// None if there are none, or if they are no array, which is reported.
     mappings: Option<Vec<OwnMapping<'d>>>,
 }
 
 impl Resolved<'_> {
+    fn reader<'r>(&'r self, diagnostics: &'r mut Diagnostics) -> Option<KeyReader<'r>> {
+        Some(KeyReader { table: self.own.as_ref()?, mappings: self.mappings.as_deref(), diagnostics })
+    }
+
+    fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
+        C::load(&mut self.reader(diagnostics)?)
+    }
+
     /// One connector, with what it names outside of the file.
     fn one<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
         let connector = self.convert(diagnostics)?;
@@ -151,15 +163,8 @@ impl Resolved<'_> {
         Some(connector)
     }
 
-    fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
-        let OwnTable { table, invalid } = self.own.as_ref()?;
-        let mappings = self.mappings.as_deref();
-        C::load(&mut KeyReader { table, title: &self.title, invalid, mappings, diagnostics })
-    }
-
     fn validate_external<C: GeneratedConnector>(&self, connector: &C, diagnostics: &mut Diagnostics) {
-        if let (true, Some(OwnTable { table, invalid })) = (self.has_environment, &self.own) {
-            let mut reader = KeyReader { table, title: &self.title, invalid, mappings: None, diagnostics };
+        if let (true, Some(mut reader)) = (self.has_environment, self.reader(diagnostics)) {
             reader.validated(connector.validate_external());
         }
     }
@@ -173,12 +178,12 @@ impl Resolved<'_> {
         let mut effective = EffectiveConfig::default();
         effective.push(document, ("", 0), &self.core.table);
         if let Some(own) = &self.own {
-            effective.push(document, (&self.title.replace('`', ""), 0), &own.table);
+            effective.push(document, (&self.title.replace('`', ""), 0), own);
         }
         let header = format!("[[{}.{}]]", info.section, MAPPING_LISTS[0]);
         for (index, mapping) in self.mappings.iter().flatten().enumerate() {
             effective.push(document, (&header, index), &mapping.common.table);
-            effective.push(document, (&header, index), &mapping.own.table);
+            effective.push(document, (&header, index), &mapping.own);
         }
         effective
     }

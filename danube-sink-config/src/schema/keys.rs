@@ -21,6 +21,11 @@ pub struct TableKeys<'a> {
 }
 
 impl<'a> TableKeys<'a> {
+    /// The keys of a nested table.
+    pub(crate) const fn nested(keys: &'a [KeySpec]) -> Self {
+        Self { title: "this table", keys, known: &[] }
+    }
+
     /// The violation of a key that the table does not have; none if it has it. `misplaced` is the help for a key of another
     /// table.
     pub const fn unknown_key(&self, key: &str, misplaced: Option<&str>) -> Option<Violation> {

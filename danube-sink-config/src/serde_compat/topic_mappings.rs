@@ -14,7 +14,7 @@ use serde::{
 use super::RESOLVED;
 use crate::{
     ConfigError, ConnectorConfig, ExternalChecks, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
-    load::{core_keys::Core, loader::Loader, mappings::common_names, validate::of_violation},
+    load::{core_keys::Core, loader::Loader, mappings::common_names},
     report::Diagnostics,
     schema::TableKeys,
     value::{Table, Value},
@@ -71,7 +71,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
             let keys = TableKeys { title: "this mapping", keys: &[], known: self.fields.unwrap_or_default() };
             let unknown =
                 own_keys.iter().filter_map(|key| keys.unknown_key(key, None)).filter(|_| self.fields.is_some());
-            unknown.for_each(|violation| diagnostics.push(of_violation(&violation)));
+            unknown.for_each(|violation| diagnostics.push(violation.into()));
             let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
             let settings = loader.parse_mapping(&common, "this mapping".to_owned(), &Core::defaults(), &[]).settings;
             diagnostics.append(loader.diagnostics);
