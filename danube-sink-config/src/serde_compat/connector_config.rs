@@ -7,11 +7,10 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-use super::{RESOLVED, core_names, topic_mappings::OwnEntries};
+use super::{MAPPINGS, RESOLVED, core_names, topic_mappings::OwnEntries};
 use crate::{
-    ConfigError, ConnectorConfig, ExternalChecks, ProcessEnvironment,
+    ConfigError, ConnectorConfig, ExternalChecks, MappingSettings, ProcessEnvironment,
     load::loader::Loader,
-    report::Diagnostics,
     value::{Content, Value},
 };
 
@@ -34,21 +33,23 @@ impl<'de> Visitor<'de> for CoreVisitor {
         let mut entries = OwnEntries::new(map, core_names().collect());
         entries.ignore()?;
         let OwnEntries { common: mut table, own_keys, .. } = entries;
-        let mut diagnostics = Diagnostics::default();
-        let config = match table.value(RESOLVED).map(|value| &value.content) {
-            // The loader reports the other keys.
-            Some(Content::Table(resolved)) => ConnectorConfig::of_resolved(resolved, &mut diagnostics),
-            _ => {
-                for key in own_keys {
-                    table.set(&key, Value::empty_table(None));
+        let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
+        if let Some(Content::Table(resolved)) = table.value(RESOLVED).map(|value| &value.content) {
+            // The loader of files has reported what is wrong.
+            let mut config = loader.read_core(resolved).config;
+            for mapping in resolved.value(MAPPINGS).and_then(|list| list.as_array().ok()).unwrap_or_default() {
+                if let Content::Table(table) = &mapping.content {
+                    config.mappings.push(MappingSettings::of_table(table, &config, &mut loader.diagnostics));
                 }
-                let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
-                let core = loader.read_core(&table);
-                diagnostics = loader.diagnostics;
-                core.config
             }
-        };
-        diagnostics.into_result().map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+            return Ok(config);
+        }
+        for key in own_keys {
+            table.set(&key, Value::empty_table(None));
+        }
+        let config = loader.read_core(&table).config;
+        let read = loader.diagnostics.into_result();
+        read.map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
         Ok(config)
     }
 }

@@ -13,9 +13,8 @@ use serde::{
 
 use super::RESOLVED;
 use crate::{
-    ConfigError, ConnectorConfig, ExternalChecks, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
+    ConfigError, ExternalChecks, Mapping, ProcessEnvironment, TopicMappings,
     load::{core_keys::Core, loader::Loader, mappings::common_names},
-    report::Diagnostics,
     schema::TableKeys,
     value::{Table, Value},
 };
@@ -63,21 +62,18 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
             None => T::deserialize(MapAccessDeserializer::new(&mut entries))?,
         };
         let OwnEntries { common, own_keys, .. } = entries;
-        let mut diagnostics = Diagnostics::default();
-        let settings = if common.get(RESOLVED).is_some() {
-            // The loader has validated the common keys, and reports unknown ones.
-            MappingSettings::of_table(&common, &ConnectorConfig::defaults(), &mut diagnostics)
-        } else {
-            let keys = TableKeys { title: "this mapping", keys: &[], known: self.fields.unwrap_or_default() };
-            let unknown =
-                own_keys.iter().filter_map(|key| keys.unknown_key(key, None)).filter(|_| self.fields.is_some());
-            unknown.for_each(|violation| diagnostics.push(violation.into()));
-            let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
-            let settings = loader.parse_mapping(&common, "this mapping".to_owned(), &Core::defaults(), &[]).settings;
-            diagnostics.append(loader.diagnostics);
-            settings
-        };
-        diagnostics.into_result().map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
+        let settings = loader.parse_mapping(&common, "this mapping".to_owned(), &Core::defaults(), &[]).settings;
+        // In a file, the loader has validated the common keys, and reports unknown ones.
+        if common.get(RESOLVED).is_none() {
+            if let Some(fields) = self.fields {
+                let keys = TableKeys { title: "this mapping", keys: &[], known: fields };
+                let unknown = own_keys.iter().filter_map(|key| keys.unknown_key(key, None));
+                unknown.for_each(|violation| loader.diagnostics.push(violation.into()));
+            }
+            let read = loader.diagnostics.into_result();
+            read.map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        }
         Ok(Mapping { settings, own })
     }
 }
