@@ -148,30 +148,39 @@ impl<T: Default> DefaultValue for T {
     }
 }
 
-/// A check of the author's: of a value, or of the value in an `Option`.
+/// A check of the author's: of a value, or of the value in an `Option`. It may see what the value stands beside, such as the
+/// common settings of a topic mapping.
 #[diagnostic::on_unimplemented(
     message = "this is not a check of `{T}`",
     label = "takes or returns something else",
-    note = "write `fn …(&{T}) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`; for an `Option`, it takes what is in it"
+    note = "write `fn …(&{T}) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`; for an `Option`, it takes what is in it",
+    note = "the check of a topic mapping may take `&MappingSettings` as well"
 )]
-pub trait Check<T, Argument> {
+pub trait Check<T, Beside, Arguments> {
     /// Validates a value.
     ///
     /// # Errors
     /// What is wrong.
-    fn check(&self, value: &T) -> Result<(), Diagnostics>;
+    fn check(&self, value: &T, beside: &Beside) -> Result<(), Diagnostics>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<T, T> for F {
-    fn check(&self, value: &T) -> Result<(), Diagnostics> {
+impl<T, B, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<T, B, (T,)> for F {
+    fn check(&self, value: &T, _: &B) -> Result<(), Diagnostics> {
         self(value).map_err(Into::into)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, T> for F {
-    fn check(&self, value: &Option<T>) -> Result<(), Diagnostics> {
+impl<T, B, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, B, (T,)> for F {
+    fn check(&self, value: &Option<T>, _: &B) -> Result<(), Diagnostics> {
         value.as_ref().map_or(Ok(()), |value| self(value).map_err(Into::into))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, B, F: Fn(&T, &B) -> Result<(), E>, E: Into<Diagnostics>> Check<T, B, (T, B)> for F {
+    fn check(&self, value: &T, beside: &B) -> Result<(), Diagnostics> {
+        self(value, beside).map_err(Into::into)
     }
 }
