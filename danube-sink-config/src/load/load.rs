@@ -11,12 +11,13 @@ use super::{
     mappings::common_names,
     own_keys::OwnMapping,
     reader::KeyReader,
+    secrets::secret_names,
     source::{self, ConfigSource, Found},
 };
 use crate::{
     core::{ConnectorConfig, ExternalChecks, MappingSettings, SecretPolicy, key::MAPPING_LISTS},
-    report::{ConfigError, Diagnostic, Diagnostics, SecretNames},
-    schema::{KeySpec, TableKeys},
+    report::{ConfigError, Diagnostic, Diagnostics},
+    schema::TableKeys,
     value::{Document, Table},
 };
 
@@ -95,14 +96,7 @@ fn load_document<C: GeneratedConnector, T>(
     let info = &C::INFO;
     let document = Document::parse(&path, text, &secret_names(info))?;
     let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
-    let mut loader = Loader {
-        package: Some(info.name),
-        sections: vec![info.section],
-        mapping_defaults: info.mapping_defaults,
-        host: host_name(environment),
-        is_sample,
-        ..Loader::new(variables, checks)
-    };
+    let mut loader = Loader { host: host_name(environment), is_sample, ..Loader::of(info, variables, checks) };
     let resolved = resolve(&document, info, &mut loader);
     let connector = convert(&resolved, &mut loader.diagnostics);
     if connector.is_none() && loader.diagnostics.is_empty() {
@@ -117,21 +111,6 @@ fn load_document<C: GeneratedConnector, T>(
         Loaded { connector, core, path: document.path.clone(), notes, effective, variables }
     });
     document.result(loaded, loader.diagnostics)
-}
-
-/// The names of keys that are secrets, and of those that are not.
-fn secret_names(info: &ConnectorInfo) -> SecretNames<'static> {
-    fn collect(keys: &'static [KeySpec], names: &mut SecretNames<'static>) {
-        for spec in keys {
-            let names_of_kind = if spec.is_secret() { &mut names.secret } else { &mut names.plain };
-            names_of_kind.push(spec.name);
-            collect(spec.value_type.keys_within(), names);
-        }
-    }
-    let mut names = SecretNames::default();
-    collect(info.keys, &mut names);
-    collect(info.mapping_keys, &mut names);
-    names
 }
 
 /// A configuration whose keys are resolved and validated, but not converted.
