@@ -29,7 +29,8 @@ settings! {
     #[non_exhaustive]
     ConnectorConfig {
         /// URL of the broker to connect to first, such as `http://localhost:6650`; `https` connects by TLS
-        danube_service_url: String = required of ValueType::ServiceUrl, in [Root], variable "DANUBE_SERVICE_URL";
+        danube_service_url: String = required of ValueType::ServiceUrl, in [Root], variable "DANUBE_SERVICE_URL",
+            example "\"http://localhost:6650\"";
         /// Name of this connector in consumer names, logs and metrics
         connector_name: String = described("the name of the connector's package") of ValueType::NON_EMPTY_STRING,
             in [Root], variable "CONNECTOR_NAME";
@@ -163,7 +164,7 @@ settings! {
     #[derive(Debug, Clone, PartialEq, Eq)]
     ConsumerConfig {
         /// Topic to read, as `/namespace/name`, with all of its partitions
-        topic: String = required of ValueType::Topic, in [Mapping], alias Mapping "from";
+        topic: String = required of ValueType::Topic, in [Mapping], alias Mapping "from", example "\"/default/topic\"";
         /// Name of the durable subscription
         subscription: String = described("`connector_name`") of ValueType::NON_EMPTY_STRING, in [Mapping], example "\"my-connector\"";
         /// Type of the subscription: how its consumers share messages

@@ -10,7 +10,7 @@ use crate::{
         key::{CoreKey, Section, keys_in},
     },
     report::{Diagnostic, Diagnostics},
-    schema::{KeySpec, TableKeys, ValueSource, ValueType, key_spec::lower_first},
+    schema::{KeySpec, TableKeys, ValueType, key_spec::lower_first},
     value::{Content, Entry, Table, Value},
 };
 
@@ -46,6 +46,13 @@ pub(crate) struct ParsedMapping<'a> {
     /// The common keys, with their values and origins.
     pub(crate) table: Table,
     pub(crate) settings: MappingSettings,
+}
+
+impl ParsedMapping<'_> {
+    /// A diagnostic of the value of a key.
+    pub(super) fn diagnostic(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(message, help).at(self.table.span_of(Some(key)))
+    }
 }
 
 impl Loader<'_> {
@@ -110,23 +117,11 @@ impl Loader<'_> {
     /// unknown, not missing.
     pub(super) fn require(&mut self, section: Section, file: &Table, resolved: &Table, keys: &TableKeys<'_>) {
         for key in keys_in(section).filter(|key| REQUIRED.contains(&key.spec.name)) {
-            let spec = &key.spec;
-            let is_present =
-                resolved.get(spec.name).is_some() || key.names(section).any(|name| file.get(name).is_some());
-            if is_present || keys.is_misspelt(spec.name, &file.keys()) {
-                continue;
+            let name = key.spec.name;
+            let is_present = resolved.get(name).is_some() || key.names(section).any(|name| file.get(name).is_some());
+            if !is_present && !keys.is_misspelt(name, &file.keys()) {
+                self.diagnostics.push(Diagnostic::from(keys.missing(&key.spec)).at(file.span.clone()));
             }
-            let example = match spec.value_type {
-                ValueType::ServiceUrl => "http://localhost:6650",
-                ValueType::Topic => "/namespace/name",
-                _ => "…",
-            };
-            let mut help = format!("add `{} = \"{example}\"`", spec.name);
-            if let ValueSource::FileOrVariable(name) = spec.source {
-                help = format!("{help}, or set the variable {name}");
-            }
-            let missing = Diagnostic::new(keys.missing(spec).message.as_str(), help);
-            self.diagnostics.push(missing.at(file.span.clone()));
         }
     }
 }

@@ -159,6 +159,7 @@ pub const fn all_keys_optional(value_type: &ValueType) -> bool {
 
 /// The first line of a help text, without the full stop at its end.
 pub(crate) const fn first_line(text: &str) -> &str {
+    let text = text.trim_ascii_start();
     let (mut line, _) = text.split_at(format::find(text, b'\n'));
     while let [rest @ .., b'.' | b'\r'] = line.as_bytes() {
         line = line.split_at(rest.len()).0;
@@ -179,9 +180,10 @@ pub(crate) fn lower_first(text: &str) -> String {
 
 /// What to add for a key that is missing.
 pub(super) const fn add_key(spec: &KeySpec) -> ConstStr {
-    let add = match spec.value_type {
-        ValueType::Table(_) => ConstStr::new("add a table `").with(spec.name).with("`"),
-        _ => ConstStr::new("add `").with(spec.name).with(" = …`"),
+    let add = match (spec.value_type, spec.example) {
+        (ValueType::Table(_), _) => ConstStr::new("add a table `").with(spec.name).with("`"),
+        (_, Some(example)) => ConstStr::new("add `").with(spec.name).with(" = ").with(example).with("`"),
+        (_, None) => ConstStr::new("add `").with(spec.name).with(" = …`"),
     };
     let add = match spec.source {
         ValueSource::FileOrVariable(name) => add.with(", or set the variable ").with(name),

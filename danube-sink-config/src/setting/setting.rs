@@ -182,7 +182,9 @@ impl<T: Setting> Setting for Vec<T> {
     const VALUE_TYPE: ValueType = ValueType::array(&T::VALUE_TYPE);
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
-        all(value.as_array()?.iter().map(T::read))
+        let mut diagnostics = Diagnostics::default();
+        let items = value.as_array()?.iter().filter_map(|item| diagnostics.keep(T::read(item))).collect();
+        diagnostics.into_result().map(|()| items)
     }
 }
 
@@ -232,11 +234,4 @@ where
         diagnostics.append(wrong.of_key(name));
     }
     diagnostics.into_result().map(|()| map)
-}
-
-/// All items, or every error in them.
-fn all<T, C: FromIterator<T>>(items: impl Iterator<Item = Result<T, Diagnostics>>) -> Result<C, Diagnostics> {
-    let mut diagnostics = Diagnostics::default();
-    let good = items.filter_map(|item| diagnostics.keep(item)).collect();
-    if diagnostics.is_empty() { Ok(good) } else { Err(diagnostics) }
 }

@@ -130,7 +130,7 @@ error: connector.toml:3:1: unknown key `write_timeout_ms` in `[processing]`
    help: move it: `write_timeout_ms` is a key of the root of the file
 
 error: missing key `danube_service_url` in the root of the file
-   help: add `danube_service_url = "http://localhost:6650"`, or set the variable DANUBE_SERVICE_URL
+   help: add `danube_service_url = "http://localhost:6650"`, or set the variable DANUBE_SERVICE_URL: URL of the broker to connect to first, such as `http://localhost:6650`; `https` connects by TLS
 
 4 errors in connector.toml"#;
     assert_eq!(report, expected);
