@@ -1,18 +1,26 @@
-//! Resolves core keys: aliases, tables that may hold them, variables, validation, defaults.
+//! Reads the core settings: the keys at the root, in `[processing]` and in `[retry]`; and resolves their keys and those of topic
+//! mappings: aliases, tables that may hold them, variables, validation, defaults.
 
 use super::{
+    cross_checks,
+    environment::TOKEN,
     loader::Loader,
-    validate::{of_entry, validate},
+    secrets::{SecretSource, report_in_file},
+    validate::{of_entry, validate, validate_name},
 };
 use crate::{
     core::{
-        ConnectorConfig, MappingSettings,
-        key::{CoreKey, Section, keys_in},
+        BrokerTarget, ConnectorConfig, Token,
+        key::{CORE_TABLES, CoreKey, ROOT, Section, UNUSED_IN_PROCESSING, keys_in, names_in},
     },
     report::{Diagnostic, Diagnostics},
-    schema::{KeySpec, TableKeys, ValueType, key_spec::lower_first},
-    value::{Content, Entry, Table, Value},
+    schema::{KeySpec, TableKeys, ValueType, key_spec::lower_first, suggest},
+    setting::Secret,
+    value::{Content, Entry, Origin, Table, Value},
 };
+
+/// A key by which a file may hold the token.
+const TOKEN_KEY: &str = "danube_token";
 
 /// Core keys that are required; some follow from others, if those have a value.
 const REQUIRED: [&str; 4] = ["danube_service_url", "connector_name", "topic", "subscription"];
@@ -36,22 +44,112 @@ impl Core {
     }
 }
 
-/// A topic mapping whose common keys have been read.
-#[derive(Debug)]
-pub(crate) struct ParsedMapping<'a> {
-    /// The title of its table in messages.
-    pub(crate) title: String,
-    /// The table in the file.
-    pub(crate) file_table: &'a Table,
-    /// The common keys, with their values and origins.
-    pub(crate) table: Table,
-    pub(crate) settings: MappingSettings,
-}
+impl<'a> Loader<'a> {
+    /// Reads the core settings. An invalid value is reported, and has its default in the result.
+    pub(crate) fn read_core(&mut self, root: &Table) -> Core {
+        let tables = self.core_tables(root);
+        let package = self.package.map(str::to_owned);
+        let inherited = |spec: &KeySpec| {
+            let package = package.clone().filter(|_| spec.name == "connector_name")?;
+            Some(Value::new(Content::String(package), Origin::Inherited("the connector's package")))
+        };
+        let table = self.resolve_core(&tables, ConnectorConfig::KEYS.iter().copied(), &inherited);
+        let mut config = ConnectorConfig::defaults();
+        config.read(&table, &mut self.diagnostics);
+        if self.environment.is_some() {
+            let names = self.known_names(Section::Root);
+            self.require(Section::Root, root, &table, &TableKeys { title: ROOT, keys: &[], known: &names });
+        }
+        cross_checks::of_core(&table, &mut self.diagnostics);
+        self.read_external(root, &table, &mut config);
+        for (section, table) in &tables {
+            let names = self.known_names(*section);
+            let keys = TableKeys { title: section.title(), keys: &[], known: &names };
+            table.entries.iter().for_each(|entry| validate_name(entry, &keys, &mut self.diagnostics));
+        }
+        for entry in UNUSED_IN_PROCESSING.iter().filter_map(|key| tables[1].1.get(key)) {
+            let note = format!("`{}` in `[processing]` has no effect: the runtime decides by itself", entry.key);
+            self.diagnostics.note(note, entry.key_span.as_ref());
+        }
+        let mut mapping_defaults = Table::default();
+        for (key, literal) in self.mapping_defaults {
+            if let Some(value) = self.literal_of_code(key, literal, Origin::Code) {
+                mapping_defaults.set(key, value);
+            }
+        }
+        Core { config, table, mapping_defaults }
+    }
 
-impl ParsedMapping<'_> {
-    /// A diagnostic of the value of a key.
-    pub(super) fn diagnostic(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(message, help).at(self.table.span_of(Some(key)))
+    /// The names that a table may have.
+    fn known_names(&self, section: Section) -> Vec<&'a str> {
+        let mut names: Vec<&str> = names_in(section).collect();
+        match section {
+            Section::Root => {
+                names.extend(CORE_TABLES.iter().map(|(name, _)| *name));
+                names.extend(&self.sections);
+                // It has a report of its own.
+                names.push(TOKEN_KEY);
+            }
+            Section::Processing => names.extend(UNUSED_IN_PROCESSING),
+            Section::Retry | Section::Mapping => {}
+        }
+        names
+    }
+
+    fn core_tables<'t>(&mut self, root: &'t Table) -> Vec<CoreTable<'t>> {
+        let mut tables = vec![(Section::Root, root)];
+        for (name, section) in CORE_TABLES {
+            let table = root.value(name).and_then(|value| self.as_table(value, name, "its keys"));
+            tables.push((section, table.unwrap_or(Table::EMPTY)));
+        }
+        tables
+    }
+
+    /// The table of the connector's section; none if it is reported as something else. A section that is not in the file is a
+    /// table without keys, so that its missing keys are reported.
+    pub(crate) fn section<'t>(&mut self, root: &'t Table, name: &str) -> Option<&'t Table> {
+        if let Some(value) = root.value(name) {
+            return self.as_table(value, name, "the connector's settings");
+        }
+        let is_core = |key: &str| CORE_TABLES.iter().any(|(core, _)| *core == key);
+        let tables = root.entries.iter().filter(|entry| matches!(entry.value.content, Content::Table(_)));
+        let mut others = tables.filter(|entry| !is_core(&entry.key));
+        // Its misspelt name is reported as an unknown key.
+        let is_misspelt = others.any(|entry| suggest::closest(&entry.key, &[name]).is_some());
+        (!is_misspelt).then_some(Table::EMPTY)
+    }
+
+    /// The table of a name at the root; none if it is reported as something else. `content` is what belongs in it.
+    fn as_table<'t>(&mut self, value: &'t Value, name: &str, content: &str) -> Option<&'t Table> {
+        let Content::Table(table) = &value.content else {
+            let help = format!("write {content} below a line `[{name}]`");
+            let wrong = value.unexpected("a table", &help);
+            self.diagnostics.append(Diagnostics::from(wrong).of_key(name));
+            return None;
+        };
+        Some(table)
+    }
+
+    /// Reads the token, and checks what the settings name outside of the file.
+    fn read_external(&mut self, root: &Table, table: &Table, config: &mut ConnectorConfig) {
+        if let Some(entry) = root.get(TOKEN_KEY) {
+            report_in_file(entry, "the token", TOKEN, &mut self.diagnostics);
+        }
+        if matches!(self.checks.broker, BrokerTarget::Embedded) {
+            (config.tls_ca_file, config.tls_cert_file, config.tls_key_file) = Default::default();
+            (config.danube_admin_url, config.broker_metrics_urls) = Default::default();
+            return;
+        }
+        config.token = self.find_secret(TOKEN).map(|source| match source {
+            SecretSource::Variable(token) => Token::Value(Secret::new(token)),
+            SecretSource::File(path) => Token::File(path),
+        });
+        if let BrokerTarget::Remote(check) = self.checks.broker {
+            for error in check(config) {
+                let span = error.key.and_then(|key| table.value(key)).and_then(|value| value.span.clone());
+                self.diagnostics.push(Diagnostic::new(error.message, error.help).at(span));
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::core_keys::ParsedMapping;
+use super::mappings::ParsedMapping;
 use crate::{
     core::{ConnectorConfig, OnInvalidRecord, OnRetriesExhausted, SubscriptionType},
     report::{Diagnostic, Diagnostics},

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::{
     connector::{ConnectorInfo, GeneratedConnector},
-    core_keys::{Core, ParsedMapping},
+    core_keys::Core,
     effective::EffectiveConfig,
     environment::{Environment, host_name},
     loader::{Loader, OwnVariables},
-    mappings::common_names,
+    mappings::{ParsedMapping, common_names},
     own_keys::OwnMapping,
     reader::KeyReader,
     secrets::secret_names,

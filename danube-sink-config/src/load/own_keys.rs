@@ -1,8 +1,8 @@
 //! Resolves the keys of a connector's own tables: variables, secrets and defaults are put in before all is validated.
 
 use super::{
-    core_keys::ParsedMapping,
     loader::Loader,
+    mappings::ParsedMapping,
     secrets::{file_variable, how_to_set, report_in_file},
     validate::validate_table,
 };

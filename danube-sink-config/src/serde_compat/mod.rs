@@ -8,9 +8,8 @@
 //! Serde passes no context to a field. So the table carries the resolved core settings under [`RESOLVED`], where `Deserialize`
 //! of [`ConnectorConfig`](crate::ConnectorConfig) finds them; without that key, as under plain serde, it reads the core keys itself.
 
-mod connector_config;
 mod deserializer;
-mod topic_mappings;
+mod settings;
 
 use std::{cell::RefCell, path::Path};
 

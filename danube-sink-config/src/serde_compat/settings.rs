@@ -1,4 +1,5 @@
-//! `Deserialize` of topic mappings: the common keys of each, and a struct of the author's own.
+//! `Deserialize` of topic mappings, each with a struct of the author's own, and of the core settings, which an author flattens
+//! into a struct.
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
@@ -11,12 +12,12 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::RESOLVED;
+use super::{MAPPINGS, RESOLVED, core_names};
 use crate::{
-    ConfigError, ExternalChecks, Mapping, ProcessEnvironment, TopicMappings,
+    ConfigError, ConnectorConfig, ExternalChecks, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
     load::{core_keys::Core, loader::Loader, mappings::common_names},
     schema::TableKeys,
-    value::{Table, Value},
+    value::{Content, Table, Value},
 };
 
 /// The name by which the deserializer of files knows a mapping.
@@ -83,21 +84,61 @@ fn unit<T: DeserializeOwned>() -> Option<T> {
     T::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(())).ok()
 }
 
+impl<'de> Deserialize<'de> for ConnectorConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(CoreVisitor)
+    }
+}
+
+struct CoreVisitor;
+
+impl<'de> Visitor<'de> for CoreVisitor {
+    type Value = ConnectorConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the core settings of a connector")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConnectorConfig, A::Error> {
+        let mut entries = OwnEntries::new(map, core_names().collect());
+        entries.ignore()?;
+        let OwnEntries { common: mut table, own_keys, .. } = entries;
+        let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
+        if let Some(Content::Table(resolved)) = table.value(RESOLVED).map(|value| &value.content) {
+            // The loader of files has reported what is wrong.
+            let mut config = loader.read_core(resolved).config;
+            for mapping in resolved.value(MAPPINGS).and_then(|list| list.as_array().ok()).unwrap_or_default() {
+                if let Content::Table(table) = &mapping.content {
+                    config.mappings.push(MappingSettings::of_table(table, &config, &mut loader.diagnostics));
+                }
+            }
+            return Ok(config);
+        }
+        for key in own_keys {
+            table.set(&key, Value::empty_table(None));
+        }
+        let config = loader.read_core(&table).config;
+        let read = loader.diagnostics.into_result();
+        read.map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        Ok(config)
+    }
+}
+
 /// The entries of a map that are the author's own; the others are collected.
-pub(super) struct OwnEntries<A> {
+struct OwnEntries<A> {
     map: A,
     common_names: Vec<&'static str>,
-    pub(super) common: Table,
-    pub(super) own_keys: Vec<String>,
+    common: Table,
+    own_keys: Vec<String>,
 }
 
 impl<'de, A: MapAccess<'de>> OwnEntries<A> {
-    pub(super) fn new(map: A, common_names: Vec<&'static str>) -> Self {
+    fn new(map: A, common_names: Vec<&'static str>) -> Self {
         Self { map, common_names, common: Table::default(), own_keys: Vec::new() }
     }
 
     /// Reads the entries without the values of the author's own.
-    pub(super) fn ignore(mut self: &mut Self) -> Result<(), A::Error> {
+    fn ignore(mut self: &mut Self) -> Result<(), A::Error> {
         while self.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
