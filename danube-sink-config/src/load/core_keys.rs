@@ -14,7 +14,7 @@ use crate::{
         key::{CORE_TABLES, CoreKey, ROOT, Section, UNUSED_IN_PROCESSING, keys_in, names_in},
     },
     report::{Diagnostic, Diagnostics},
-    schema::{KeySpec, TableKeys, ValueType, key_spec::lower_first, suggest},
+    schema::{KeySpec, TableKeys, ValueType, suggest},
     setting::Secret,
     value::{Content, Entry, Origin, Table, Value},
 };
@@ -230,7 +230,7 @@ fn violations(value: &Value, spec: &KeySpec) -> Diagnostics {
         && text.trim().is_empty()
         && matches!(spec.value_type, ValueType::String { .. })
     {
-        let help = format!("write the {}{}", lower_first(&spec.summary()), spec.default.as_help());
+        let help = format!("write a string of at least 1 character: {}{}", spec.summary(), spec.default.as_help());
         return value.diagnostic("the string is empty", help).into();
     }
     validate(value, &spec.value_type).with_help(&spec.default.as_help())

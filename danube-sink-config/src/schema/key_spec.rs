@@ -168,17 +168,6 @@ pub(crate) const fn first_line(text: &str) -> &str {
     line
 }
 
-/// The beginning of a sentence, as it stands within another.
-pub(crate) fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    // `URL` stays as it is.
-    let is_word = !text.chars().nth(1).is_some_and(char::is_uppercase);
-    match chars.next() {
-        Some(first) if is_word => first.to_lowercase().chain(chars).collect(),
-        _ => text.to_owned(),
-    }
-}
-
 /// What to add for a key that is missing.
 const fn add_key(spec: &KeySpec) -> ConstStr {
     let add = match (spec.value_type, spec.example) {
