@@ -2,7 +2,10 @@
 
 use std::mem;
 
-use super::{describe::describe, example::example, key::DocumentedKey};
+use super::{
+    example::example,
+    key::{DocumentedKey, sentence},
+};
 use crate::{
     core::{
         ConnectorConfig,
@@ -158,7 +161,7 @@ impl Writer {
             (None, KeyDefault::Required) => (example(), "Required".to_owned()),
             (None, _) => (example(), "Optional".to_owned()),
         };
-        let mut about = format!("{}. {default}.", describe(&spec.value_type));
+        let mut about = format!("{} {default}.", sentence(spec.value_type.description().as_str()));
         if let ValueSource::FileOrVariable(variable) = spec.source {
             about.push_str(&format!(" Overridden by {variable}."));
         }

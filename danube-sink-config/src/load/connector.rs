@@ -1,9 +1,6 @@
 //! What generated code says of a connector, and how it reads the connector's section.
 
-use super::{
-    own_keys::{OwnMapping, OwnTable},
-    reader::KeyReader,
-};
+use super::{own_keys::OwnMapping, reader::KeyReader};
 use crate::{
     core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
     report::Diagnostics,
@@ -132,9 +129,8 @@ impl ConnectorInfo {
 impl KeyReader<'_> {
     /// The topic mappings; none if one is invalid, which is reported.
     pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
-        let mappings = self.mappings?.iter().map(|OwnMapping { common, own: OwnTable { table, invalid } }| {
-            let diagnostics = &mut *self.diagnostics;
-            let mut keys = KeyReader { table, title: &common.title, invalid, mappings: None, diagnostics };
+        let mappings = self.mappings?.iter().map(|OwnMapping { common, own }| {
+            let mut keys = KeyReader { table: own, mappings: None, diagnostics: &mut *self.diagnostics };
             let own = C::Mapping::read(&mut keys, &common.settings);
             own.map(|own| Mapping { settings: common.settings.clone(), own })
         });

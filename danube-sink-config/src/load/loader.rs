@@ -1,6 +1,7 @@
 //! What a file is loaded with, and what is found to be wrong.
 
 use super::{
+    connector::ConnectorInfo,
     environment::{Environment, host_name},
     validate::default_in_code,
 };
@@ -57,6 +58,20 @@ impl<'a> Loader<'a> {
             own_variables: OwnVariables::default(),
             checks,
             diagnostics: Diagnostics::default(),
+        }
+    }
+
+    /// That of a connector.
+    pub(crate) fn of(
+        connector: &ConnectorInfo,
+        environment: Option<&'a dyn Environment>,
+        checks: ExternalChecks,
+    ) -> Self {
+        Self {
+            package: Some(connector.name),
+            sections: vec![connector.section],
+            mapping_defaults: connector.mapping_defaults,
+            ..Self::new(environment, checks)
         }
     }
 

@@ -54,7 +54,7 @@ path = "/again"
     let expected = r#"error: connector.toml:1:22: `danube_service_url`: the URL of a broker begins with `http` or `https`
    1 | danube_service_url = "localhost:6650"
      |                      ^^^^^^^^^^^^^^^^
-   help: write a URL such as `http://localhost:6650`
+   help: write the URL of a broker, such as `http://localhost:6650`
 
 error: connector.toml:2:1: unknown key `batchsize` in the root of the file
    2 | batchsize = 10
@@ -64,7 +64,7 @@ error: connector.toml:2:1: unknown key `batchsize` in the root of the file
 error: connector.toml:3:15: `max_retries`: expected an integer, found a string
    3 | max_retries = "five"
      |               ^^^^^^
-   help: write it without quotes; the default is `5`
+   help: write an integer from 0 to 4294967295, without quotes; the default is `5`
 
 error: connector.toml:6:1: `max_retries` is set twice
    6 | max_retries = 3
@@ -89,7 +89,7 @@ error: connector.toml:11:1: unknown key `tmieout` in `[http_sink]`
 error: connector.toml:14:9: `topic`: invalid topic
   14 | topic = "users"
      |         ^^^^^^^
-   help: write `/namespace/name`, with letters, digits, `_` and `-`
+   help: write a topic, as `/namespace/name`, with letters, digits, `_` and `-`
 
 error: connector.toml:15:21: `subscription_type`: unknown subscription type
   15 | subscription_type = "Shred"
@@ -148,7 +148,7 @@ error: connector.toml:3:1: unknown key `write_timeout_ms` in `[processing]`
    help: move it: `write_timeout_ms` is a key of the root of the file
 
 error: missing key `danube_service_url` in the root of the file
-   help: add `danube_service_url = "http://localhost:6650"`, or set the variable DANUBE_SERVICE_URL
+   help: add `danube_service_url = "http://localhost:6650"`, or set the variable DANUBE_SERVICE_URL: URL of the broker to connect to first, such as `http://localhost:6650`; `https` connects by TLS
 
 4 errors in connector.toml"#;
     assert_eq!(report, expected);

@@ -6,7 +6,7 @@ use danube_sink_config::{
     Diagnostics, Setting, Value,
     schema::{
         ValueType,
-        format::{ATTRIBUTE, NOT_A_FIELD, field_help},
+        format::{ATTRIBUTE, NOT_A_FIELD},
     },
 };
 
@@ -37,7 +37,7 @@ pub enum Field {
 
 /// The error for a string that is not a record field.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error("{NOT_A_FIELD}: {}", field_help(Metadata::WORDS))]
+#[error("{NOT_A_FIELD}: {}", Field::VALUE_TYPE.help())]
 pub struct NotAField;
 
 impl FromStr for Field {
@@ -59,8 +59,7 @@ impl Setting for Field {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         value.validate(&Self::VALUE_TYPE)?;
-        let help = field_help(Metadata::WORDS);
-        value.as_str()?.parse().map_err(|_| value.diagnostic(NOT_A_FIELD, help.as_str()).into())
+        value.as_str()?.parse().map_err(|_| value.diagnostic(NOT_A_FIELD, Self::VALUE_TYPE.help()).into())
     }
 }
 
