@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         catalog,
         "clickhouse" => danube_sink_clickhouse::Clickhouse,
         "delta-lake" => danube_sink_delta_lake::DeltaLake,
-        "http" => danube_sink_http::HttpSink,
+        "http" => danube_sink_http::Http,
         "object-store" => danube_sink_object_store::ObjectStore,
         "opensearch" => danube_sink_opensearch::Opensearch,
         "pgvector" => danube_sink_pgvector::Pgvector,

@@ -12,7 +12,7 @@ use std::{
 
 use axum::{Router, http::StatusCode};
 use danube_sink::{PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml};
-use danube_sink_http::HttpSink;
+use danube_sink_http::Http;
 use danube_sink_tests::{compare, payload};
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, header::CONTENT_TYPE};
@@ -71,8 +71,8 @@ fn speed(case: Case, time: Duration) -> f64 {
 
 async fn connector(url: &str, case: Case) -> f64 {
     let Case { body, concurrency, .. } = case;
-    let (mut sink, core) = from_toml::<HttpSink>(&format!(
-        "[http_sink]\napi.url = '{url}'\nconcurrency = {concurrency}\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
+    let (mut sink, core) = from_toml::<Http>(&format!(
+        "[http]\napi.url = '{url}'\nconcurrency = {concurrency}\n[[http.topic_mappings]]\ntopic = '{TOPIC}'\n\
          subscription = 'http'\npath = '/rows'\nbody = '{body}'"
     ))
     .expect("a valid configuration");

@@ -1,4 +1,4 @@
-//! Sends records of Danube topics to any HTTP API ([`HttpSink`], the program `danube-sink-http`), and has what connectors to HTTP
+//! Sends records of Danube topics to any HTTP API ([`Http`], the program `danube-sink-http`), and has what connectors to HTTP
 //! APIs share: connection settings, a client, the meaning of responses for the records, and path and header templates that each
 //! record fills in.
 //!
@@ -74,7 +74,7 @@ pub use self::{
     api::Api,
     client::Client,
     compression::Compression,
-    connector::HttpSink,
+    connector::Http,
     headers::Headers,
     hosts::Hosts,
     oauth2::OAuth2,

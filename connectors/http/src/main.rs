@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    danube_sink::main::<danube_sink_http::HttpSink>()
+    danube_sink::main::<danube_sink_http::Http>()
 }

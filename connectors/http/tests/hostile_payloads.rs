@@ -94,7 +94,7 @@ async fn run(name: &str, mapping: &str) {
     let file = format!("{}/hostile-{name}-{}.toml", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     let config = format!(
         "danube_service_url = \"{}\"\nmetrics_port = {}\nlog_level = \"debug\"\nretry_backoff_ms = 10\nmax_backoff_ms = 50\n\
-         on_mass_refusal = \"go_on\"\n[http_sink.api]\nurl = \"{api}\"\n[[http_sink.topic_mappings]]\ntopic = \"{topic}\"\n\
+         on_mass_refusal = \"go_on\"\n[http.api]\nurl = \"{api}\"\n[[http.topic_mappings]]\ntopic = \"{topic}\"\n\
          on_invalid_record = \"dead_letter\"\ndead_letter_topic = \"{topic}-letters\"\n{mapping}\n",
         broker.url(),
         free.port()
@@ -103,7 +103,7 @@ async fn run(name: &str, mapping: &str) {
     let (out, err) = (format!("{file}.out"), format!("{file}.err"));
     let mut child = Command::new(env!("CARGO_BIN_EXE_danube-sink-http"))
         .args(["--config", &file])
-        .env("HTTP_SINK_SECRET", "t0psecret")
+        .env("HTTP_SECRET", "t0psecret")
         .stdout(Stdio::from(fs::File::create(&out).expect("a file")))
         .stderr(Stdio::from(fs::File::create(&err).expect("a file")))
         .spawn()

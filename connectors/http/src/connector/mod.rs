@@ -29,7 +29,7 @@ use target::{Options, Target};
     validate_external = Self::has_its_secrets_and_files,
     dev_hint = "The records are at the API; in a checkout of danube-sink, `cargo run -p danube-sink-http --example receiver` is one that prints them"
 )]
-pub struct HttpSink {
+pub struct Http {
     /// The API; the `path` of each mapping is appended to its `url`.
     api: Api,
     /// Credential for the API: a bearer token; with `username`, the password; with `secret_header`, the value of that header.
@@ -64,7 +64,7 @@ pub struct HttpSink {
 }
 
 #[sink_connector]
-impl SinkConnector for HttpSink {
+impl SinkConnector for Http {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
         let content = |mapping: &Mapping<Endpoint>| {
             let content = Content::new(&mapping.own);
@@ -92,16 +92,16 @@ fn is_constant_path(path: &impl AsRef<str>) -> Result<(), Diagnostic> {
     is_path(path.as_ref()).then_some(()).ok_or_else(|| Diagnostic::new("invalid path", PATH_RULE))
 }
 
-impl HttpSink {
+impl Http {
     fn has_its_secrets_and_files(&self) -> Result<(), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        diagnostics.keep(self.api.validate_external("api", self.secret.as_ref(), "HTTP_SINK_SECRET"));
+        diagnostics.keep(self.api.validate_external("api", self.secret.as_ref(), "HTTP_SECRET"));
         if self.api.username.is_some() && self.secret.is_none() {
-            let help = "set HTTP_SINK_SECRET, or remove `username`";
+            let help = "set HTTP_SECRET, or remove `username`";
             diagnostics.push(Diagnostic::of_key("api.username", "the password is not set", help));
         }
         if self.secret_path.as_ref().is_some_and(|path| !is_path(path.expose())) {
-            diagnostics.push(Diagnostic::new("variable HTTP_SINK_SECRET_PATH: not a path", PATH_RULE));
+            diagnostics.push(Diagnostic::new("variable HTTP_SECRET_PATH: not a path", PATH_RULE));
         }
         diagnostics.into_result()
     }

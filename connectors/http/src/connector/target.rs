@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    HttpSink,
+    Http,
     content::Content,
     endpoint::{Endpoint, Head, Request},
     pace::{AdaptiveConcurrency, RateLimit},
@@ -38,7 +38,7 @@ pub(crate) struct Options<'o> {
 
 impl Target {
     /// Connects to the API and checks its health.
-    pub(crate) async fn find(sink: &HttpSink, write_timeout: Duration) -> ConnectorResult<Self> {
+    pub(crate) async fn find(sink: &Http, write_timeout: Duration) -> ConnectorResult<Self> {
         // A write of several requests in sequence has time for a slow one before the last, and for its own work after it.
         let builder = reqwest::Client::builder().user_agent(concat!("danube-sink-http/", env!("CARGO_PKG_VERSION")));
         let client = sink.api.client(builder, sink.secret.as_ref(), write_timeout / 2)?;
@@ -53,7 +53,7 @@ impl Target {
             rate_limit: sink.requests_per_second.map(RateLimit::new),
         };
         let help = format!(
-            "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SINK_SECRET; \
+            "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SECRET; \
              in a checkout of danube-sink, `cargo run -p danube-sink-http --example receiver` starts one to try with",
             sink.api.url
         );

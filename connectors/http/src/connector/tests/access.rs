@@ -10,7 +10,7 @@ use danube_sink::{
     testing::{HttpReply, HttpServer},
 };
 
-use super::{HttpSink, connected, load, record, records, report, with};
+use super::{Http, connected, load, record, records, report, with};
 
 const CLIENT_SECRET: &str = "a:client secret";
 
@@ -44,15 +44,15 @@ impl Guarded {
         toml(&self.api.url(), &self.tokens.url(), more)
     }
 
-    async fn connected(&self) -> HttpSink {
-        connected(&self.toml(""), &[("HTTP_SINK_SECRET", CLIENT_SECRET)]).await
+    async fn connected(&self) -> Http {
+        connected(&self.toml(""), &[("HTTP_SECRET", CLIENT_SECRET)]).await
     }
 }
 
 fn toml(api: &str, tokens: &str, more: &str) -> String {
     format!(
-        "[http_sink.api]\nurl = '{api}'\n[http_sink.api.oauth2]\ntoken_url = '{tokens}/token'\nclient_id = 'me&co'\n{more}\n\
-         [[http_sink.topic_mappings]]\ntopic = '{}'\nsubscription = 'http'\n",
+        "[http.api]\nurl = '{api}'\n[http.api.oauth2]\ntoken_url = '{tokens}/token'\nclient_id = 'me&co'\n{more}\n\
+         [[http.topic_mappings]]\ntopic = '{}'\nsubscription = 'http'\n",
         super::TOPIC
     )
 }
@@ -108,7 +108,7 @@ async fn an_access_token_that_has_expired_is_not_sent() {
 async fn the_client_can_authenticate_itself_in_the_body() {
     let guarded = Guarded::start("");
     let more = "client_auth = 'body'\nscope = 'read write'\naudience = 'https://api'";
-    let mut sink = connected(&guarded.toml(more), &[("HTTP_SINK_SECRET", CLIENT_SECRET)]).await;
+    let mut sink = connected(&guarded.toml(more), &[("HTTP_SECRET", CLIENT_SECRET)]).await;
     sink.process_batch(vec![record(0, "1")]).await.unwrap();
     let text = guarded.tokens.requests()[0].text().into_owned();
     assert_eq!(
@@ -148,7 +148,7 @@ async fn the_answer_of_the_token_endpoint_decides_what_happens() {
     ] {
         let tokens = HttpServer::start(move |_| HttpReply::status(status, body)).unwrap();
         let text_of_file = toml(&api.url(), &tokens.url(), "");
-        let (mut sink, core) = load(&text_of_file, &with(&[("HTTP_SINK_SECRET", CLIENT_SECRET)])).unwrap();
+        let (mut sink, core) = load(&text_of_file, &with(&[("HTTP_SECRET", CLIENT_SECRET)])).unwrap();
         let error = sink.initialize(core).await.unwrap_err();
         let report = error.report();
         let its_class = match error {
@@ -174,11 +174,11 @@ async fn a_secret_path_is_sent_and_never_shown() {
         [(PATH, "/services/T024/hunter2secret/x?a=1"), ("?sig=hunter2secret", "/x?a=1&sig=hunter2secret")]
     {
         let file = format!(
-            "[http_sink.api]\nurl = '{}'\n[[http_sink.topic_mappings]]\ntopic = '{}'\nsubscription = 'http'\npath = '/x?a=1'",
+            "[http.api]\nurl = '{}'\n[[http.topic_mappings]]\ntopic = '{}'\nsubscription = 'http'\npath = '/x?a=1'",
             api.url(),
             super::TOPIC
         );
-        let mut sink = connected(&file, &[("HTTP_SINK_SECRET_PATH", path)]).await;
+        let mut sink = connected(&file, &[("HTTP_SECRET_PATH", path)]).await;
         let text = report(sink.process_batch(vec![record(0, "1")]).await);
         assert!(text.contains("503") && !text.contains("hunter2"), "{text}");
         assert_eq!(api.requests().last().map(|seen| seen.uri.clone()).as_deref(), Some(uri));

@@ -91,7 +91,7 @@ async fn an_answer_that_is_the_same_for_every_record_ends_the_connector() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_the_api_repeats_is_not_shown() {
     let api = Api::start();
-    let mut sink = connected(&toml(&api, "", ""), &[("HTTP_SINK_SECRET", "s3cret words")]).await;
+    let mut sink = connected(&toml(&api, "", ""), &[("HTTP_SECRET", "s3cret words")]).await;
     api.script([HttpReply::status(403, r#"{"your token":"Bearer s3cret words"}"#)]);
     let report = report(sink.process_batch(records(1)).await);
     assert!(report.contains("Bearer ***") && !report.contains("s3cret") && !report.contains("words"), "{report}");

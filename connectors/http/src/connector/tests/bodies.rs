@@ -84,7 +84,7 @@ async fn the_array_of_an_envelope_holds_all_records() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_envelope_has_constants_of_every_type_and_values_of_the_record() {
     let envelope = r#"
-        [http_sink.topic_mappings.envelope]
+        [http.topic_mappings.envelope]
         text = "Order {/id} of {/customer/name}: {{paid}} at {publish_time:%Y}"
         event = "{record}"
         key = "{key}"

@@ -2,7 +2,7 @@
 
 use danube_sink::testing::{HttpReply, Prepared, Subject, conforms, from_toml};
 
-use super::{HttpSink, api::Api};
+use super::{Http, api::Api};
 
 struct Conforming {
     api: Api,
@@ -10,12 +10,12 @@ struct Conforming {
 }
 
 impl Subject for Conforming {
-    type Connector = HttpSink;
+    type Connector = Http;
 
-    fn connector(&self, topic: &str, subscription: &str) -> Prepared<HttpSink> {
+    fn connector(&self, topic: &str, subscription: &str) -> Prepared<Http> {
         let (url, mapping) = (self.api.url(), self.mapping);
         from_toml(&format!(
-            "[http_sink]\napi.url = '{url}'\n\n[[http_sink.topic_mappings]]\ntopic = '{topic}'\n\
+            "[http]\napi.url = '{url}'\n\n[[http.topic_mappings]]\ntopic = '{topic}'\n\
              subscription = '{subscription}'\n{mapping}\n"
         ))
     }

@@ -9,7 +9,7 @@ use danube_sink::{
 use danube_sink_tests::{Broker, Ledger, Load, Publisher, Running, topic, until, within};
 
 use super::{
-    HttpSink,
+    Http,
     api::{Api, key},
 };
 
@@ -23,7 +23,7 @@ pub(super) async fn start(
 ) -> Running {
     drop(broker.producer(topic, "creator", None).await);
     let text = super::toml(api, "", mapping).replace(super::TOPIC, topic);
-    let (sink, mut core) = from_toml::<HttpSink>(&text).expect("a valid configuration");
+    let (sink, mut core) = from_toml::<Http>(&text).expect("a valid configuration");
     set(&mut core);
     Running::start(sink, core, broker).await
 }

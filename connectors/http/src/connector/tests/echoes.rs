@@ -88,7 +88,7 @@ async fn the_apis_own_words_are_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_show_payload_in_errors_the_answer_is_shown_as_it_is() {
     let api = Api::start();
-    let secret = [("HTTP_SINK_SECRET", "t0p\"secret/%")];
+    let secret = [("HTTP_SECRET", "t0p\"secret/%")];
     let mut sink = connected(&toml(&api, "", "show_payload_in_errors = true"), &secret).await;
     api.always(repeat(422, |seen| format!("no {} by {}", seen.text(), seen.header("authorization"))));
     let text = report(sink.process_batch(vec![super::record(1, r#"{"number":1}"#)]).await);
@@ -108,7 +108,7 @@ async fn the_credential_is_not_shown_however_the_api_repeats_it() {
     ];
     for mapping in ["", "show_payload_in_errors = true"] {
         let api = Api::start();
-        let mut sink = connected(&toml(&api, "", mapping), &[("HTTP_SINK_SECRET", SECRET)]).await;
+        let mut sink = connected(&toml(&api, "", mapping), &[("HTTP_SECRET", SECRET)]).await;
         for status in [301, 401, 403, 422, 503] {
             for (number, echo) in echoes.into_iter().enumerate() {
                 api.always(repeat(status, echo));

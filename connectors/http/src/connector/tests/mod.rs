@@ -25,7 +25,7 @@ use danube_sink::{
 };
 
 use self::api::Api;
-use super::HttpSink;
+use super::Http;
 
 const TOPIC: &str = "/default/t";
 
@@ -33,13 +33,13 @@ const TOPIC: &str = "/default/t";
 fn toml(api: &Api, section: &str, mapping: &str) -> String {
     let url = api.url();
     format!(
-        "[http_sink]\napi.url = '{url}'\n{section}\n\n[[http_sink.topic_mappings]]\ntopic = '{TOPIC}'\n\
+        "[http]\napi.url = '{url}'\n{section}\n\n[[http.topic_mappings]]\ntopic = '{TOPIC}'\n\
          subscription = 'http'\n{mapping}\n"
     )
 }
 
-fn load(text: &str, environment: &dyn Environment) -> Result<(HttpSink, ConnectorConfig), String> {
-    let loaded = load_text::<HttpSink>(Path::new("test.toml"), text, environment).map_err(|error| error.to_string())?;
+fn load(text: &str, environment: &dyn Environment) -> Result<(Http, ConnectorConfig), String> {
+    let loaded = load_text::<Http>(Path::new("test.toml"), text, environment).map_err(|error| error.to_string())?;
     Ok((loaded.connector, loaded.core))
 }
 
@@ -53,7 +53,7 @@ fn with(secrets: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<OsS
 }
 
 /// An initialized connector.
-async fn connected(text: &str, secrets: &[(&'static str, &'static str)]) -> HttpSink {
+async fn connected(text: &str, secrets: &[(&'static str, &'static str)]) -> Http {
     let (mut sink, core) = load(text, &with(secrets)).expect("a valid configuration");
     sink.initialize(core).await.expect("the API is there");
     sink

@@ -17,7 +17,7 @@ async fn a_compressed_body_is_what_it_was_and_no_value_of_it_is_in_an_error() {
     .unwrap();
     for encoding in ["gzip", "zstd"] {
         let file = format!(
-            "[http_sink]\napi.url = '{}'\ncompression = '{encoding}'\n\n[[http_sink.topic_mappings]]\ntopic = '{}'\n\
+            "[http]\napi.url = '{}'\ncompression = '{encoding}'\n\n[[http.topic_mappings]]\ntopic = '{}'\n\
              subscription = 'http'\n",
             api.url(),
             super::TOPIC

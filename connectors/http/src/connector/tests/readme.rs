@@ -1,5 +1,5 @@
 //! The generated parts of the README match the code, and its examples load.
 
-use super::HttpSink;
+use super::Http;
 
-danube_sink_tests::readme_tests!(HttpSink, crate::verdicts(), &[("HTTP_SINK_SECRET", "s3cret")]);
+danube_sink_tests::readme_tests!(Http, crate::verdicts(), &[("HTTP_SECRET", "s3cret")]);

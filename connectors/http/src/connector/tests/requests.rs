@@ -111,7 +111,7 @@ async fn credentials_are_sent() {
         ),
     ] {
         let api = Api::start();
-        connected(&toml(&api, section, ""), &[("HTTP_SINK_SECRET", secret)])
+        connected(&toml(&api, section, ""), &[("HTTP_SECRET", secret)])
             .await
             .process_batch(records(1))
             .await

@@ -76,7 +76,7 @@ fn the_entries_of_a_table_are_all_reported() {
 #[test]
 fn an_invalid_section_is_reported_at_start() {
     let of_base = |url: &str| {
-        let text = format!("[http_sink]\napi.url = '{url}'\n[[http_sink.topic_mappings]]\ntopic = '/default/t'");
+        let text = format!("[http]\napi.url = '{url}'\n[[http.topic_mappings]]\ntopic = '/default/t'");
         load(&text, &with(&[])).err().expect("an error")
     };
     for url in ["ftp://host", "https://host/?sv=1&sig=hunter2", "https://host/#hunter2", "https://hunter2@host"] {
@@ -85,13 +85,13 @@ fn an_invalid_section_is_reported_at_start() {
         assert!(!report.contains("hunter2"), "{report}");
     }
     for section in ["api.username = 'me'", "api.secret_header = 'key'"] {
-        assert!(diagnostics(section, "", &[]).contains("set HTTP_SINK_SECRET"), "{section}");
+        assert!(diagnostics(section, "", &[]).contains("set HTTP_SECRET"), "{section}");
     }
     for name in ["authorization", "Content-Type", "host", "content-length"] {
         let text = diagnostics(&format!("idempotency_header = '{name}'"), "", &[]);
         assert!(text.contains("for another purpose") && text.contains("test.toml:3"), "{text}");
     }
-    let secret = [("HTTP_SINK_SECRET", "s3cret")];
+    let secret = [("HTTP_SECRET", "s3cret")];
     let text = diagnostics("api.secret_header = 'X-Key'", "headers = { x-key = '{/key}' }", &secret);
     assert!(text.contains("`x-key` is the header of the secret") && text.contains("headers"), "{text}");
     let text = diagnostics("answers = { retry = [409], accept = ['4xx'] }", "", &[]);
@@ -125,17 +125,13 @@ fn secrets_and_files_that_can_never_work_are_errors_of_the_configuration() {
         let text = diagnostics(&section, "", &[]);
         assert!(text.contains(message) && text.contains("1 error in"), "{section}: {text}");
     }
-    for (variable, secret) in [
-        ("HTTP_SINK_SECRET", "two\nlines"),
-        ("HTTP_SINK_SECRET_PATH", "services/lines"),
-        ("HTTP_SINK_SECRET_PATH", "/services#lines"),
-    ] {
+    for (variable, secret) in
+        [("HTTP_SECRET", "two\nlines"), ("HTTP_SECRET_PATH", "services/lines"), ("HTTP_SECRET_PATH", "/services#lines")]
+    {
         let text = diagnostics("", "", &[(variable, secret)]);
         assert!(text.contains(&format!("variable {variable}: ")) && !text.contains("lines"), "{text}");
     }
-    assert!(
-        load(&toml(&Api::start(), "api.username = 'me'", ""), &with(&[("HTTP_SINK_SECRET", "two\nlines")])).is_ok()
-    );
+    assert!(load(&toml(&Api::start(), "api.username = 'me'", ""), &with(&[("HTTP_SECRET", "two\nlines")])).is_ok());
 }
 
 #[tokio::test]

@@ -118,12 +118,11 @@ async fn a_refused_credential_in_the_health_check_ends_the_start() {
     let api = Api::start();
     for status in [401, 407] {
         api.head(status);
-        let (mut sink, core) =
-            super::load(&toml(&api, "", ""), &super::with(&[("HTTP_SINK_SECRET", "s3cret")])).unwrap();
+        let (mut sink, core) = super::load(&toml(&api, "", ""), &super::with(&[("HTTP_SECRET", "s3cret")])).unwrap();
         let error = sink.initialize(core).await.expect_err("refused");
         assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
         let text = error.report();
-        for part in [&status.to_string(), "HTTP_SINK_SECRET", "health_path"] {
+        for part in [&status.to_string(), "HTTP_SECRET", "health_path"] {
             assert!(text.contains(part) && !text.contains("s3cret"), "no {part} in {text}");
         }
     }
