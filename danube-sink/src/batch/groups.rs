@@ -28,8 +28,22 @@ impl<'t, T: Sync> Batch<'t, T> {
         key: impl Fn(&T, &SinkRecord) -> ConnectorResult<K> + Sync,
     ) -> ConnectorResult<Vec<Group<'t, T, K>>> {
         let keys = self.each(key)?;
-        let numbers = numbers(&keys, &self.records, self.order());
+        let numbers = numbers(&keys, &self.records, self.across_groups);
         Ok(self.grouped(keys, numbers))
+    }
+
+    /// Groups the records by the table or file that each belongs into, one group for each, whatever the subscription: within a
+    /// group records keep their order, and [`concurrently`](Self::concurrently) lets those of different groups overtake each
+    /// other. For targets that readers read one by one, where nothing depends on what another one has.
+    ///
+    /// # Errors
+    /// Those of [`each`](Self::each).
+    pub fn group_by_target<K: Eq + Hash + Send>(
+        &mut self,
+        key: impl Fn(&T, &SinkRecord) -> ConnectorResult<K> + Sync,
+    ) -> ConnectorResult<Vec<Group<'t, T, K>>> {
+        self.across_groups = SubscriptionType::Shared;
+        self.group_by(key)
     }
 
     /// One group for each record, with its key, in order: for a target that takes one record in a write.
@@ -77,8 +91,9 @@ impl<'t, T: Sync> Batch<'t, T> {
     }
 
     fn part(&self, records: Vec<SinkRecord>) -> Self {
-        let (mapping, deadline) = (self.mapping, self.deadline);
-        Self { mapping, deadline, records, failure: Default::default(), has_values: false, open: Open::default() }
+        let (mapping, deadline, across_groups) = (self.mapping, self.deadline, self.across_groups);
+        let (failure, open) = Default::default();
+        Self { mapping, deadline, records, failure, has_values: false, across_groups, open }
     }
 }
 

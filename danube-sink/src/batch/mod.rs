@@ -38,7 +38,8 @@ use crate::{
 ///
 /// - [`each`](Self::each), [`typed`](Self::typed) and [`joined`](Self::joined) convert the records, once. One that cannot be
 ///   converted is rejected by itself, and the others are written.
-/// - [`group_by`](Self::group_by), [`runs_by`](Self::runs_by) and [`one_by_one`](Self::one_by_one) split the batch into writes.
+/// - [`group_by`](Self::group_by), [`group_by_target`](Self::group_by_target), [`runs_by`](Self::runs_by) and
+///   [`one_by_one`](Self::one_by_one) split the batch into writes.
 /// - One of these ends it and returns the result of `process_batch`: [`done`](Self::done) if the target has all records,
 ///   [`finish`](Self::finish) with the result of one write, [`answered`](Self::answered) if the target answers for each record,
 ///   [`concurrently`](Self::concurrently) if there are several writes.
@@ -138,6 +139,8 @@ pub struct Batch<'t, T = ()> {
     failure: PartialFailure,
     /// The caller has values that belong to the records.
     has_values: bool,
+    /// The order that records keep across groups; none if it counts within a group alone.
+    across_groups: SubscriptionType,
     open: Open,
 }
 
@@ -160,7 +163,9 @@ impl<T> TopicMappingsExt<T> for TopicMappings<T> {
             (None, None) => self.mapping_for(&SinkRecord::builder("").build())?,
         };
         let (deadline, open) = Open::in_attempt();
-        Ok(Batch { mapping, deadline, records, failure: PartialFailure::default(), has_values: false, open })
+        let across_groups = mapping.settings.consumer.subscription_type;
+        let failure = PartialFailure::default();
+        Ok(Batch { mapping, deadline, records, failure, has_values: false, across_groups, open })
     }
 }
 

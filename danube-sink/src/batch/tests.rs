@@ -231,6 +231,27 @@ fn groups_keep_the_order_of_the_subscription() {
 }
 
 #[tokio::test]
+async fn groups_of_targets_are_one_for_each_and_do_not_wait_for_each_other() {
+    let topics = topics(SubscriptionType::Exclusive);
+    let all = records(["a", "b", "a", "c", "c", "a"]);
+    let mut batch = topics.batch(all.clone()).unwrap();
+    let groups = batch.group_by_target(|_, record| Ok(record.payload().to_string())).unwrap();
+    let offsets =
+        |group: &Group<'_, _, String>| group.batch.records().iter().map(SinkRecord::offset).collect::<Vec<_>>();
+    assert_eq!(groups.iter().map(offsets).collect::<Vec<_>>(), [vec![0, 2, 5], vec![1], vec![3, 4]]);
+    // Each waits until all of them are being written.
+    let all_started = tokio::sync::Barrier::new(3);
+    let written = batch.concurrently(3, Duration::ZERO, groups, async |group| {
+        all_started.wait().await;
+        match group.batch.records().len() {
+            3 => group.batch.finish(Err(ConnectorError::retryable("503"))),
+            _ => group.batch.done(),
+        }
+    });
+    assert_eq!(outcomes(written.await, &all), "rdrddr");
+}
+
+#[tokio::test]
 async fn outcomes_of_groups_are_merged() {
     let topics = topics(SubscriptionType::Shared);
     let all = records(["1", "2", "x", "11", "12", "21", "22", "31", "32", "41", "42"]);

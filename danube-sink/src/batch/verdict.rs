@@ -140,7 +140,7 @@ impl<'t, T> Batch<'t, T> {
     {
         self.retry_all_but(&groups);
         let until = self.deadline.checked_sub(longest).unwrap_or(self.deadline);
-        let writer = Concurrently { order: self.order(), at_once, until };
+        let writer = Concurrently { order: self.across_groups, at_once, until };
         let write = |group: Group<'t, T, K>| {
             let unfinished = group.batch.open.unfinished();
             let written = write(group);
