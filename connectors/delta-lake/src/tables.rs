@@ -62,7 +62,8 @@ impl Tables {
             let appended = self.append(&location, &mut batch).await;
             return batch.finish(appended);
         }
-        let groups = batch.group_by(|target, record| fill_url(&target.table, record))?;
+        // Each table has the offsets of its own records, so that a record of another one may overtake.
+        let groups = batch.group_by_target(|target, record| fill_url(&target.table, record))?;
         let write = async |Group { key: location, mut batch }: Group<'_, Target, String>| {
             let appended = self.append(&location, &mut batch).await;
             batch.finish(appended)

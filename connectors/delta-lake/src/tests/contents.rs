@@ -65,6 +65,34 @@ async fn each_record_is_written_to_its_table_once_whatever_its_values() {
     }
 }
 
+/// The records of one partition, in their order, of which the next one is always for another table.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_makes_one_commit_in_each_of_its_tables() {
+    let lake = folder("by-content-commits").join("lake");
+    let text = text(&lake.display().to_string(), "{/tenant}", &BTreeMap::new(), COLUMNS);
+    let mut connector = started(&text).await;
+    let tenants = ["a", "b", "c"];
+    let all: Vec<_> = (0..30).map(|n| of(tenants[n as usize % 3], n)).collect();
+    // The table of some of the earlier records cannot be written.
+    fs::write(lake.join("b"), "").unwrap();
+    let error = connector.process_batch(all.clone()).await.unwrap_err();
+    assert!(error.report().contains("10 records to retry, 0 rejected"), "{}", error.report());
+    fs::remove_file(lake.join("b")).unwrap();
+    let retried: Vec<_> = all.iter().filter(|record| record.payload()["tenant"] == "b").cloned().collect();
+    connector.process_batch(retried).await.unwrap();
+    // As after a crash before the acknowledgements, with batches that are cut differently.
+    let mut connector = started(&text).await;
+    for batch in all.chunks(7) {
+        connector.process_batch(batch.to_vec()).await.unwrap();
+    }
+    for (rest, tenant) in tenants.iter().enumerate() {
+        let table = Reader::start().read(&lake.join(tenant).display().to_string(), &BTreeMap::new());
+        let numbers: Vec<_> = table.rows.iter().filter_map(|row| row["n"].as_u64()).collect();
+        assert_eq!(numbers, (0..30).filter(|n| n % 3 == rest as u64).collect::<Vec<_>>(), "{tenant}");
+        assert_eq!(table.version, 1, "{tenant}: it is created, and has one commit");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_without_a_table_is_rejected_and_its_value_is_in_no_error() {
     let folder = folder("no-table");
