@@ -1,6 +1,6 @@
 //! Writes the batches of a topic mapping.
 
-use std::{collections::BTreeMap, mem, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use danube_sink::{PartialFailure, prelude::*};
 use danube_sink_arrow::store::fill_path;
@@ -47,6 +47,28 @@ struct Object {
     content: bytes::Bytes,
 }
 
+/// A part of a write, which ends before the runtime would cancel all of it.
+#[derive(Debug, Clone, Copy)]
+struct InTime(tokio::time::Instant);
+
+impl InTime {
+    /// Small requests, which take long only if the store does not answer.
+    async fn answered<T>(self, part: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        self.run(part, "the store did not answer within `write_timeout_ms`: it hangs, or is too slow").await
+    }
+
+    /// Work that takes longer for larger batches.
+    async fn of_size<T>(self, part: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let text = "the objects of a batch were not written within `write_timeout_ms`: the store does not answer or is slow; for large \
+                    files raise it, or lower `batch_bytes`";
+        self.run(part, text).await
+    }
+
+    async fn run<T>(self, part: impl Future<Output = Result<T, Failure>>, text: &str) -> Result<T, Failure> {
+        tokio::time::timeout_at(self.0, part).await.unwrap_or_else(|_| Err(failure::away(text)))
+    }
+}
+
 impl Writer {
     /// `is_alone`: whether no other instance writes, so that journals are read once.
     pub(crate) fn new(store: Store, target: &Target, is_alone: bool) -> Self {
@@ -76,15 +98,9 @@ impl Writer {
         };
         let destinations = batch.each(|target, record| self.destination(target, record, constant.as_ref()))?;
         let subscription = batch.settings().consumer.subscription.clone();
-        let deadline = batch.deadline().saturating_duration_since(Instant::now());
-        let written = self.write_parts(batch.records(), destinations, batch.order(), &subscription);
-        match tokio::time::timeout(deadline, written).await {
-            Ok(written) => written?.into_result(),
-            Err(_) => {
-                let text = "the objects of a batch were not written within `write_timeout_ms`: raise it, or lower `batch_bytes`";
-                Err(failure::away(text).into())
-            }
-        }
+        let in_time = InTime(batch.deadline().into());
+        let written = self.write_parts(batch.records(), destinations, batch.order(), &subscription, in_time).await;
+        written?.into_result()
     }
 
     /// Where a record goes, in a folder that all records have, or in its own.
@@ -111,14 +127,15 @@ impl Writer {
         destinations: Vec<Destination>,
         order: SubscriptionType,
         subscription: &str,
+        in_time: InTime,
     ) -> Result<PartialFailure, Failure> {
         // Taken out: after a failure or an abort, the journals are read again.
         let mut known = mem::take(&mut *self.known.lock().await);
-        self.read_journals(&mut known, records, order, subscription).await?;
+        in_time.answered(self.read_journals(&mut known, records, order, subscription)).await?;
         let mut journals: BTreeMap<_, _> =
             known.iter().map(|(topic, known)| (topic.clone(), known.journal.clone())).collect();
         let parts = plan::parts(records, destinations, order, &mut journals);
-        let (objects, rejected) = self.encode(parts, &mut journals).await?;
+        let (objects, rejected) = in_time.of_size(self.encode(parts, subscription, &mut journals)).await?;
         let announced: Vec<_> = journals.iter().filter(|(_, journal)| !journal.in_doubt().is_empty()).collect();
         let replace = async |(topic, journal): (&String, &Journal)| {
             let expected = known.get(topic).map_or(&Expected::Nothing, |known| &known.expected);
@@ -126,9 +143,10 @@ impl Writer {
             let expected = self.store.replace(&name, journal.to_json().into(), expected).await?;
             Ok::<_, Failure>((topic.clone(), expected))
         };
-        let replaced: Vec<_> = stream::iter(announced).map(replace).buffer_unordered(AT_ONCE).try_collect().await?;
+        let replaced = stream::iter(announced).map(replace).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>();
+        let replaced = in_time.answered(replaced).await?;
         let write = async |Object { name, content }| self.store.write(&name, content, self.attributes.clone()).await;
-        stream::iter(objects).map(write).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        in_time.of_size(stream::iter(objects).map(write).buffer_unordered(AT_ONCE).try_collect::<()>()).await?;
         if self.is_alone {
             for (topic, mut journal) in journals {
                 journal.written();
@@ -195,6 +213,7 @@ impl Writer {
     async fn encode(
         &self,
         parts: Vec<Part>,
+        subscription: &str,
         journals: &mut BTreeMap<String, Journal>,
     ) -> Result<(Vec<Object>, PartialFailure), Failure> {
         let encode = async |part: Part| {
@@ -212,7 +231,8 @@ impl Writer {
                 continue;
             }
             let epoch = part.epoch.zip(journals.get(&part.topic));
-            let file = path::file(&written, epoch.map(|(epoch, journal)| journal.id(epoch)), &self.extension);
+            let file =
+                path::file(&written, subscription, epoch.map(|(epoch, journal)| journal.id(epoch)), &self.extension);
             let name = path::join(&part.destination.folder, &file);
             if let Some(epoch) = part.epoch {
                 let batch = announced.entry((part.topic, epoch)).or_default();

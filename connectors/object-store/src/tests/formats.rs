@@ -108,7 +108,7 @@ async fn csv_has_named_columns() {
         .process_batch(vec![record(1, r#"{"id":7}"#), record(2, r#"{"id":null}"#)])
         .await;
     assert!(error.unwrap_err().to_string().contains("1 rejected"));
-    let file = folder.join("lake/default/t/default+t+000000000001-000000000001+00000007.txt");
+    let file = folder.join("lake/default/t/default+t+s+000000000001-000000000001+00000007.txt");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "7\n");
 }
 
@@ -136,7 +136,7 @@ async fn json_lines_have_payloads_or_columns() {
     let batch = vec![record(1, r#"{"n":0.12345678901234567890}"#), record(2, r#"{"_offset":1}"#), record(3, "no JSON")];
     let error = connector(&folder, "metadata = { offset = '_offset' }").await.process_batch(batch).await.unwrap_err();
     assert!(error.to_string().contains("2 rejected"), "{error}");
-    let file = folder.join("lake/default/t/default+t+000000000001-000000000001+00000007.jsonl");
+    let file = folder.join("lake/default/t/default+t+s+000000000001-000000000001+00000007.jsonl");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "{\"n\":0.12345678901234567890,\"_offset\":1}\n");
 }
 

@@ -63,8 +63,30 @@ async fn the_same_cut_has_the_same_names() {
     fs::remove_dir_all(folder.join("lake/_danube")).unwrap();
     connector(&folder, MAPPING).await.process_batch(records(1..=10)).await.unwrap();
     assert_eq!(data(&folder), first);
-    assert!(first[0].ends_with("other/default+t+000000000001-000000000010+00000007.jsonl"), "{first:?}");
+    assert!(first[0].ends_with("other/default+t+s+000000000001-000000000010+00000007.jsonl"), "{first:?}");
     assert!(offsets(&folder).into_iter().eq(1..=10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_subscription_of_a_topic_has_files_of_its_own() {
+    for kind in ["Exclusive", "Shared"] {
+        let folder = temporary("subscriptions");
+        let of = |subscription: &str, kinds: [&str; 4]| -> Vec<SinkRecord> {
+            let record = |(kind, offset): (&str, u64)| {
+                let record = SinkRecord::builder(TOPIC).subscription(subscription).offset(offset);
+                record.producer("sensor", 7, offset).payload(format!(r#"{{"kind":"{kind}"}}"#)).build()
+            };
+            kinds.into_iter().zip(1..).map(record).collect()
+        };
+        for subscription in ["s", "s 2"] {
+            let text = configuration(&folder, &format!("subscription_type = '{kind}'\n{MAPPING}"));
+            let text = text.replace("subscription = 's'", &format!("subscription = '{subscription}'"));
+            let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
+            connector.initialize(config).await.unwrap();
+            connector.process_batch(of(subscription, ["a", "b", "b", "a"])).await.unwrap();
+        }
+        assert_eq!(offsets(&folder), [1, 1, 2, 2, 3, 3, 4, 4], "{kind}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,8 +161,8 @@ async fn partitions_have_files_and_journals_of_their_own() {
     assert_eq!(
         names(&found),
         [
-            "default/t/default+t-part-0+000000000001-000000000002+00000007.jsonl",
-            "default/t/default+t-part-1+000000000001-000000000003+00000007.jsonl",
+            "default/t/default+t-part-0+s+000000000001-000000000002+00000007.jsonl",
+            "default/t/default+t-part-1+s+000000000001-000000000003+00000007.jsonl",
         ]
     );
     let journals = fs::read_dir(folder.join("lake/_danube/s")).unwrap().count();
