@@ -45,6 +45,17 @@ pub struct Rows<'r> {
     /// The rejected records, each with the reason: the column, its type and the path of the value, never the value. Return
     /// `rejected.into_result()` when the rows are written: a record that it does not name counts as delivered.
     pub rejected: PartialFailure,
+    /// Of each record that is rejected since the table has no column for a field, the name of the first such field: data of the
+    /// payload, for `AwaitedColumn`.
+    pub new_fields: Vec<String>,
+}
+
+/// The rows of a part of a batch.
+struct Part {
+    batch: RecordBatch,
+    /// Of each record.
+    reasons: Vec<Reason>,
+    new_fields: Vec<String>,
 }
 
 /// Why a record is rejected; `None` if it is valid.
@@ -96,22 +107,28 @@ impl Columns {
     /// A column type that Arrow cannot read from text, or a batch that is too large for it.
     pub fn rows<'r>(&self, records: &'r [SinkRecord]) -> Result<Rows<'r>, ArrowError> {
         let parts = in_parts(records, |part| self.read(part)).into_iter().collect::<Result<Vec<_>, _>>()?;
-        let (batches, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        let batch = concat_batches(&self.schema, &batches)?;
-        let mut rows = Rows { batch, records: Vec::with_capacity(records.len()), rejected: PartialFailure::default() };
-        for (record, reason) in records.iter().zip(reasons.concat()) {
-            match reason {
-                Some(reason) => drop(rows.rejected.invalid(record, reason)),
-                None => rows.records.push(record),
+        let batch = concat_batches(&self.schema, parts.iter().map(|part| &part.batch))?;
+        let (mut valid, mut rejected, mut new_fields) =
+            (Vec::with_capacity(records.len()), PartialFailure::default(), Vec::new());
+        let mut all = records.iter();
+        for part in parts {
+            new_fields.extend(part.new_fields);
+            for (reason, record) in part.reasons.into_iter().zip(all.by_ref()) {
+                match reason {
+                    Some(reason) => drop(rejected.invalid(record, reason)),
+                    None => valid.push(record),
+                }
             }
         }
-        Ok(rows)
+        Ok(Rows { batch, records: valid, rejected, new_fields })
     }
 
-    fn read(&self, records: &[SinkRecord]) -> Result<(RecordBatch, Vec<Reason>), ArrowError> {
+    fn read(&self, records: &[SinkRecord]) -> Result<Part, ArrowError> {
         let columns = self.schema.fields();
         let mut texts: Vec<_> = columns.iter().map(|_| StringBuilder::new()).collect();
-        let mut reasons: Vec<_> = records.iter().map(|record| self.append(record, &mut texts)).collect();
+        let mut new_fields = Vec::new();
+        let mut reasons: Vec<_> =
+            records.iter().map(|record| self.append(record, &mut texts, &mut new_fields)).collect();
         let mut arrays = Vec::with_capacity(texts.len());
         for (column, mut texts) in columns.iter().zip(texts) {
             texts.append_nulls(records.len() - texts.len());
@@ -130,12 +147,16 @@ impl Columns {
         }
         let valid: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
         let arrays = arrays.iter().map(|array| filter(array, &valid)).collect::<Result<_, _>>()?;
-        Ok((RecordBatch::try_new(SchemaRef::clone(&self.schema), arrays)?, reasons))
+        Ok(Part { batch: RecordBatch::try_new(SchemaRef::clone(&self.schema), arrays)?, reasons, new_fields })
     }
 
     /// Appends the record's values to the filled columns, or nulls if it is rejected.
-    fn append(&self, record: &SinkRecord, texts: &mut [StringBuilder]) -> Reason {
-        let mut reason = self.names.as_ref().and_then(|names| names.collision(&record.json()));
+    fn append(&self, record: &SinkRecord, texts: &mut [StringBuilder], new_fields: &mut Vec<String>) -> Reason {
+        let collision = self.names.as_ref().and_then(|names| names.collision(&record.json()));
+        let mut reason = collision.map(|collision| {
+            new_fields.extend(collision.new_field);
+            collision.reason
+        });
         let values = self.fields.json_of(record).unwrap_or_else(|error| {
             reason.get_or_insert_with(|| match error {
                 ConnectorError::InvalidRecord { reason, .. } => reason,

@@ -20,6 +20,14 @@ pub(super) struct Names {
     rejects_new: bool,
 }
 
+/// A field of a payload that is not written.
+#[derive(Debug)]
+pub(super) struct Collision {
+    pub(super) reason: String,
+    /// The name of the field, if the table has no column for it.
+    pub(super) new_field: Option<String>,
+}
+
 /// The name of a field is data of the payload, and is not shown.
 const NEW: &str = "it has a field that the table has no column for: add the column, or set `on_new_field`";
 
@@ -29,34 +37,38 @@ impl Names {
         Self { columns: columns.into_iter().map(entry).collect(), rejects_new }
     }
 
-    /// Why a field of the payload collides with a column, or has none; `None` if all of them fit.
-    pub(super) fn collision(&self, json: &str) -> Option<String> {
+    /// The first field of the payload that collides with a column, or has none; `None` if all of them fit.
+    pub(super) fn collision(&self, json: &str) -> Option<Collision> {
         let mut collision = None;
         let _ =
             serde_json::Deserializer::from_str(json).deserialize_map(Fields { names: self, collision: &mut collision });
         collision
     }
 
-    fn of_field(&self, name: &str, has_value: bool) -> Option<String> {
+    fn of_field(&self, name: &str, has_value: bool) -> Option<Collision> {
         let Some((column, is_filled)) = self.columns.get(name).or_else(|| self.columns.get(&name.to_lowercase()))
         else {
-            return (self.rejects_new && has_value).then(|| NEW.to_owned());
+            let new = || Collision { reason: NEW.to_owned(), new_field: Some(name.to_owned()) };
+            return (self.rejects_new && has_value).then(new);
         };
-        match (is_filled, column == name) {
-            (true, true) => None,
-            (true, false) => Some(format!(
-                "it has a field whose name differs from that of column `{column}` only by case; name the columns"
-            )),
-            (false, _) => Some(format!(
-                "it has a field with the name of column `{column}`, which metadata fills; name the columns"
-            )),
-        }
+        let reason = match (is_filled, column == name) {
+            (true, true) => return None,
+            (true, false) => {
+                format!(
+                    "it has a field whose name differs from that of column `{column}` only by case; name the columns"
+                )
+            }
+            (false, _) => {
+                format!("it has a field with the name of column `{column}`, which metadata fills; name the columns")
+            }
+        };
+        Some(Collision { reason, new_field: None })
     }
 }
 
 struct Fields<'n, 'c> {
     names: &'n Names,
-    collision: &'c mut Option<String>,
+    collision: &'c mut Option<Collision>,
 }
 
 #[derive(Deserialize)]

@@ -11,9 +11,11 @@ use deltalake::{
     datafile::{DataFileReader, reader::ParquetFileReader},
     kernel::{Action, LogicalFileView, transaction::CommitBuilder},
     protocol::DeltaOperation,
-    writer::{DeltaWriter, RecordBatchWriter, WriteMode},
+    writer::WriteMode,
 };
 use futures_util::TryStreamExt;
+
+use super::files::{self, Unbounded};
 
 /// A file below this size is small, in bytes.
 const SMALL: i64 = 16 * 1024 * 1024;
@@ -28,22 +30,23 @@ const MOST: i64 = 64 * 1024 * 1024;
 /// Those of the library; the table is unchanged.
 pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<bool> {
     let snapshot = state.snapshot()?;
-    let files = small_files(snapshot.log_data().iter(), after);
-    let Some(first) = files.first() else { return Ok(false) };
+    let small = small_files(snapshot.log_data().iter(), after);
+    let Some(first) = small.first() else { return Ok(false) };
     let values = first.partition_values();
     let values = values.iter().flat_map(|values| values.fields().iter().zip(values.values()));
     let partition = values.map(|(field, value)| (field.name().clone(), value.clone())).collect();
-    let mut writer = RecordBatchWriter::for_table(state)?;
+    let (mut writer, mut unbounded) = (files::writer(state)?, Unbounded::default());
     let schema = without(&writer.arrow_schema(), snapshot.metadata().partition_columns());
     let reader = ParquetFileReader::new(state.object_store());
     let mut actions = Vec::new();
-    for file in &files {
+    for file in &small {
         let mut rows = 0;
         let mut batches = reader.read_file(file.object_store_path()).await?;
         while let Some(batch) = batches.try_next().await? {
             // All batches of a file have the same columns.
             let Some(batch) = conformed(&batch, &schema) else { break };
             rows += batch.num_rows();
+            unbounded.note(&batch);
             writer.write_partition(batch, &partition, WriteMode::Default).await?;
         }
         if file.num_records().is_some_and(|expected| expected != rows && rows > 0) {
@@ -56,7 +59,7 @@ pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<boo
     if actions.len() < 2 {
         return Ok(false);
     }
-    for mut add in writer.flush().await? {
+    for mut add in unbounded.flush(&mut writer).await? {
         add.data_change = false;
         actions.push(Action::Add(add));
     }

@@ -17,6 +17,7 @@ const KEYS: Answer = ("401, or keys that the store does not know", Unauthenticat
 const RIGHTS: Answer = ("403, a folder that cannot be written, a full disk", NotReady);
 const GONE: Answer = ("the bucket, the folder or the table is gone", NotReady);
 const LOG: Answer = ("the table's log cannot be read", NotReady);
+const COLUMN: Answer = ("every record of a batch has a field that the table has no column for", NotReady);
 const AWAY: Answer = ("the store is unreachable, slow, or answers 5xx or 429", Busy);
 const OTHERS: Answer = ("another writer was faster, also with metadata or protocol: the table is read again", Busy);
 const DATA: Answer = ("the library refuses the data", Refused);
@@ -26,10 +27,19 @@ const OPTIONS: Answer = ("an unknown option, an invalid location, a store withou
 
 /// All answers, for the README.
 #[cfg(test)]
-pub(crate) const ANSWERS: [Answer; 10] = [KEYS, RIGHTS, GONE, LOG, AWAY, OTHERS, DATA, FEATURES, SCHEMA, OPTIONS];
+pub(crate) const ANSWERS: [Answer; 11] =
+    [KEYS, RIGHTS, GONE, LOG, COLUMN, AWAY, OTHERS, DATA, FEATURES, SCHEMA, OPTIONS];
 
 pub(crate) fn gone(message: impl Into<String>) -> Failure {
     Failure::new(GONE.1, message)
+}
+
+pub(crate) fn column(message: impl Into<String>) -> Failure {
+    Failure::new(COLUMN.1, message)
+}
+
+pub(crate) fn away(message: impl Into<String>) -> Failure {
+    Failure::new(AWAY.1, message)
 }
 
 pub(crate) fn io(error: &io::Error, what: &str) -> Failure {

@@ -5,6 +5,7 @@ mod compaction;
 #[cfg(test)]
 mod conformance;
 mod failure;
+mod files;
 mod mapping;
 mod options;
 mod partitions;

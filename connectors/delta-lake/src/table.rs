@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use danube_sink::{Deduplication, PartialFailure, prelude::*};
+use danube_sink::{Deduplication, PartialFailure, prelude::*, schema::AwaitedColumn};
 use danube_sink_arrow::Rows;
 use deltalake::{
     DataType, DeltaResult, DeltaTable, DeltaTableBuilder, StructField,
@@ -17,19 +17,21 @@ use deltalake::{
     },
     ensure_table_uri,
     kernel::{
-        Transaction,
+        Action, Add, Transaction,
         engine::arrow_conversion::{TryFromArrow, TryIntoKernel},
-        transaction::CommitProperties,
+        transaction::{CommitBuilder, CommitProperties},
     },
     operations::create::CreateBuilder,
+    protocol::{DeltaOperation, SaveMode},
     writer::{DeltaWriter, RecordBatchWriter},
 };
 use tracing::warn;
 
 use super::{
-    columns::{check_field_names, creation_error},
+    columns::{check_field_names, creation_error, is_writable},
     compaction::compact,
     failure::{self, Classify},
+    files::{self, Unbounded},
     mapping::Target,
     partitions, protocol,
     schema::{Registered, add_columns},
@@ -52,6 +54,8 @@ pub(crate) struct Table {
     commit: Option<Bytes>,
     /// The offsets of written records, from the log's transactions.
     deduplication: Deduplication,
+    /// The column that batches wait for.
+    awaited: AwaitedColumn,
     /// Commits since small files were looked for; `MAX` before that, for a table has those of before it was opened.
     commits: usize,
 }
@@ -61,7 +65,8 @@ impl Table {
     pub(crate) fn new(location: &str, shown: String, options: HashMap<String, String>) -> Result<Self, Failure> {
         let url = ensure_table_uri(location).classify(&format!("open the table {shown}"))?;
         let deduplication = Deduplication::default();
-        Ok(Self { url, shown, options, existed: false, state: None, commit: None, deduplication, commits: usize::MAX })
+        let (awaited, commits) = (AwaitedColumn::default(), usize::MAX);
+        Ok(Self { url, shown, options, existed: false, state: None, commit: None, deduplication, awaited, commits })
     }
 
     /// Opens the table at start. A missing one is created if its columns are known.
@@ -164,7 +169,7 @@ impl Table {
             }
         };
         let state = state.ok_or_else(|| ConnectorError::fatal("neither a table nor a record exists"))?;
-        let (state, rejected) = self.append_to(state, target, batch.records()).await?;
+        let (state, rejected) = self.append_to(state, target, registered, batch.records()).await?;
         self.state = self.compacted(state, target, batch.deadline()).await;
         rejected.into_result()
     }
@@ -173,29 +178,41 @@ impl Table {
         &mut self,
         mut state: DeltaTable,
         target: &Target,
+        registered: &Registered,
         records: &[SinkRecord],
     ) -> Result<(DeltaTable, PartialFailure), Failure> {
         let what = format!("append to {}", self.shown);
-        let mut writer = RecordBatchWriter::for_table(&state).classify(&what)?;
+        let mut writer = files::writer(&state).classify(&what)?;
         let new = target.columns_to_add(&writer.arrow_schema(), records);
         if !new.is_empty() {
             let what = format!("add columns to {}", self.shown);
             state = add_columns(state, &new).await.classify(&what)?;
             self.commit = last_commit(&state).await.classify(&what)?;
-            writer = RecordBatchWriter::for_table(&state).classify(&what)?;
+            writer = files::writer(&state).classify(&what)?;
             // Other writers may have committed records of the same producers.
             self.deduplication.forget();
         }
-        let rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
+        let mut rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
+        if !rows.new_fields.is_empty() && has_later_commit(&state).await.classify(&what)? {
+            // Another writer may have added the column.
+            if let Some(current) = self.load(target, registered, records).await? {
+                state = current;
+                writer = files::writer(&state).classify(&what)?;
+                rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
+            }
+        }
+        self.wait_for_column(&rows.new_fields, records.len())?;
         let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
-        let Rows { batch, records, rejected } = partitions::writable(rows, partitions).classify_rows(&what)?;
+        let Rows { batch, records, rejected, .. } = partitions::writable(rows, partitions).classify_rows(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.classify(&what)?;
         if fresh.records.contains(&true) {
             let batch = filter_record_batch(&batch, &fresh.records.clone().into()).classify_rows(&what)?;
-            let mut writer = writer.with_commit_properties(transactions(&fresh.numbers));
+            let mut unbounded = Unbounded::default();
+            unbounded.note(&batch);
             writer.write(batch).await.classify_rows(&what)?;
+            let files = unbounded.flush(&mut writer).await.classify_rows(&what)?;
             let before = state.version();
-            let version = writer.flush_and_commit(&mut state).await.classify_rows(&what)?;
+            let version = commit(&mut state, files, transactions(&fresh.numbers)).await.classify_rows(&what)?;
             self.check_folder(version)?;
             if before != version.checked_sub(1) {
                 // Other writers may have committed records of the same producers.
@@ -207,6 +224,19 @@ impl Table {
             self.commit = last_commit(&state).await.unwrap_or_default();
         }
         Ok((state, rejected))
+    }
+
+    /// A field that every record has is a change of the producer's, for which the table gets a column.
+    fn wait_for_column(&self, new_fields: &[String], records: usize) -> Result<(), Failure> {
+        // The table never gets a column of another name.
+        let possible: Vec<_> = new_fields.iter().filter(|name| is_writable(name)).collect();
+        if !self.awaited.waits(&possible, records) {
+            return Ok(());
+        }
+        Err(failure::column(format!(
+            "every record of the batch has a field that {} has no column for: add the column, or set `on_new_field`",
+            self.shown
+        )))
     }
 
     /// Checks after a commit that the table is still in its folder: the library creates a folder that was moved away meanwhile, and
@@ -256,6 +286,26 @@ async fn last_commit(state: &DeltaTable) -> DeltaResult<Option<Bytes>> {
         Some(version) => state.log_store().read_commit_entry(version).await,
         None => Ok(None),
     }
+}
+
+/// Whether the log has commits that the state has not.
+async fn has_later_commit(state: &DeltaTable) -> DeltaResult<bool> {
+    match state.version() {
+        Some(version) => Ok(state.log_store().read_commit_entry(version + 1).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// Commits files of appended rows, and returns the version.
+async fn commit(state: &mut DeltaTable, files: Vec<Add>, properties: CommitProperties) -> DeltaResult<u64> {
+    let snapshot = state.snapshot()?;
+    let partition_by = Some(snapshot.metadata().partition_columns().to_vec()).filter(|columns| !columns.is_empty());
+    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by, predicate: None };
+    let actions = files.into_iter().map(Action::Add).collect();
+    let commit = CommitBuilder::from(properties).with_actions(actions);
+    let committed = commit.build(Some(snapshot), state.log_store(), operation).await?;
+    state.state = Some(committed.snapshot());
+    Ok(committed.version())
 }
 
 /// The transaction versions in the log, by name.

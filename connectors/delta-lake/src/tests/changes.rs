@@ -58,6 +58,48 @@ async fn columns_that_are_added_are_null() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_others_add_is_filled_at_once() {
+    let folder = folder("added-for-a-field");
+    let mut connector = connector(&folder, "").await.unwrap();
+    let both = |number: u64| record(number, &json!({ "n": number, "more": "a" }));
+    write(&mut connector, 1).await.unwrap();
+    let error = connector.process_batch(vec![record(2, &json!({ "n": 2 })), both(3)]).await.unwrap_err();
+    assert!(error.report().contains("0 records to retry, 1 rejected"), "{error:?}");
+    commit_schema(&folder, 3, &[("n", "long", true), ("more", "string", true)]);
+    connector.process_batch(vec![both(4)]).await.unwrap();
+    assert_eq!(numbers(&folder), [1, 2, 4]);
+    assert_eq!(read(&folder).rows.iter().filter(|row| row["more"] == "a").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_whose_records_all_have_a_new_field_waits_for_its_column() {
+    let folder = folder("awaited");
+    let mut connector = connector(&folder, "").await.unwrap();
+    write(&mut connector, 1).await.unwrap();
+    let batch = |numbers: [u64; 2]| {
+        let all = numbers.map(|number| record(number, &json!({ "n": number, "s3cret": "a" })));
+        all.to_vec()
+    };
+    for _ in 0..2 {
+        let error = connector.process_batch(batch([2, 3])).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+        assert!(
+            error.report().contains("every record of the batch") && !error.report().contains("s3cret"),
+            "{error:?}"
+        );
+        // The runtime may try one record of it.
+        let error = connector.process_batch(batch([2, 3])[..1].to_vec()).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    }
+    commit_schema(&folder, 2, &[("n", "long", true), ("s3cret", "string", true)]);
+    connector.process_batch(batch([2, 3])).await.unwrap();
+    assert_eq!(numbers(&folder), [1, 2, 3]);
+    // A table never has a column of this name.
+    let error = connector.process_batch(vec![record(4, &json!({ "a b": 1 })), record(5, &json!({ "a b": 1 }))]).await;
+    assert!(error.unwrap_err().report().contains("2 rejected"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn columns_that_no_longer_match_end_the_connector() {
     for (columns, reason) in [
         (&[("m", "long", true)][..], "column `n` of the table is missing; the mapping expects `long`"),

@@ -1,10 +1,16 @@
 //! Values of every type, and values that no type takes.
 
+use std::fs;
+
 use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::json;
 
 use super::super::DeltaLake;
-use super::{TOPIC, common::folder, connector, read, record};
+use super::{
+    TOPIC,
+    common::{Reader, folder},
+    connector, read, record,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_of_every_type_arrive_as_they_were_sent() {
@@ -123,6 +129,53 @@ async fn each_type_takes_the_documented_values() {
     for (number, (kind, json, value)) in taken.iter().enumerate() {
         assert_eq!(rows[0][format!("c{number}")], *value, "{json} as {kind}");
     }
+}
+
+/// A reader leaves out files whose smallest and largest values exclude what it looks for.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_filter_misses_a_value() {
+    let folder = folder("filters");
+    let inner = r#"{"type":"struct","fields":[{"name":"m","type":"decimal(38,18)","nullable":true,"metadata":{}},{"name":"n","type":"long","nullable":true,"metadata":{}}]}"#;
+    let mapping = format!(
+        "compact_after = 4\ncolumns = [{{ name = 'n', type = 'long' }}, {{ name = 'exact', type = 'decimal(15,4)' }}, \
+         {{ name = 'money', type = 'decimal(20,4)' }}, {{ name = 'all', type = 'decimal(38,0)' }}, \
+         {{ name = 'x', type = 'double' }}, {{ name = 'f', type = 'float' }}, {{ name = 'inner', type = '{inner}' }}]"
+    );
+    let mut connector = connector(&folder, &mapping).await.unwrap();
+    let conditions = [
+        "money = cast('1234567890123456.7891' as decimal(20,4))",
+        "\"all\" = cast('12345678901234567890123456789012345678' as decimal(38,0))",
+        "x > 1e300",
+        "f > 1e30",
+        "isnan(x)",
+        "inner['m'] = cast('12345678901234567890.123456789012345678' as decimal(38,18))",
+        "exact = cast('12345678901.2345' as decimal(15,4))",
+        "inner['n'] = 5",
+    ];
+    let payload = r#"{"n":1,"exact":12345678901.2345,"money":1234567890123456.7891,"all":12345678901234567890123456789012345678,
+                      "x":"Infinity","f":"Infinity","inner":{"m":12345678901234567890.123456789012345678,"n":5}}"#;
+    let with = |offset: u64, payload: &str| {
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("sensor", 7, offset);
+        record.payload(payload.to_owned()).build()
+    };
+    connector.process_batch(vec![with(1, payload), with(2, r#"{"n":2,"x":1.5}"#)]).await.unwrap();
+    connector.process_batch(vec![with(3, r#"{"n":3,"x":"NaN"}"#), with(4, r#"{"n":4,"x":1.5}"#)]).await.unwrap();
+    let log = fs::read_to_string(folder.join("table/_delta_log/00000000000000000001.json")).unwrap();
+    assert!(log.contains(r#"\"exact\":12345678901.2345"#) && !log.contains(r#"\"money\":123"#), "{log}");
+    let reader = Reader::start();
+    let found_all = |state: &str| {
+        for condition in conditions {
+            let rows = reader.query(&folder.join("table"), &format!("select n from t where {condition}")).rows;
+            assert_eq!(rows.len(), 1, "{condition}, {state}: {rows:?}");
+        }
+    };
+    found_all("in files of a batch");
+    for offset in 5..8 {
+        connector.process_batch(vec![with(offset, r#"{"n":9}"#)]).await.unwrap();
+    }
+    let table = reader.query(&folder.join("table"), "select n from t");
+    assert!(table.rows.len() == 7 && table.files < 4, "they are joined: {}", table.files);
+    found_all("in a joined file");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,15 @@ impl Reader {
     }
 
     pub(crate) fn read(&self, table: &str, options: &BTreeMap<String, String>) -> Read {
-        let answer = self.0.ask(&json!({ "table": table, "options": options }));
+        Self::answered(&self.0.ask(&json!({ "table": table, "options": options })))
+    }
+
+    /// The rows that a query has, of the table `t` in a folder. Files whose statistics exclude the condition are not read.
+    pub(crate) fn query(&self, table: &Path, query: &str) -> Read {
+        Self::answered(&self.0.ask(&json!({ "table": table, "options": {}, "query": query }))).rows
+    }
+
+    fn answered(answer: &Value) -> Read {
         Read {
             rows: answer["rows"].as_array().expect("rows").clone(),
             columns: answer["columns"].clone(),

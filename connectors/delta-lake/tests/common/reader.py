@@ -1,4 +1,4 @@
-"""Answers each line of JSON, a table to read, with a line of JSON: its rows, columns and version."""
+"""Answers each line of JSON, a table to read, with a line of JSON: its rows, columns and version, or the rows of a query."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import sys
 
 import pyarrow
 import pyarrow.parquet
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaProtocolError
 
 
@@ -28,7 +28,8 @@ for line in sys.stdin:
     try:
         os.environ.update((name, value) for name, value in asked["options"].items() if name.isupper())
         table = DeltaTable(asked["table"], storage_options=asked["options"])
-        read = rows(table)
+        query = asked.get("query")
+        read = pyarrow.table(QueryBuilder().register("t", table).execute(query).read_all()) if query else rows(table)
         answer = {
             "rows": read.to_pylist(),
             "columns": {field.name: str(field.type) for field in read.schema},
