@@ -4,7 +4,7 @@ use std::io;
 
 use TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated};
 use danube_sink::prelude::*;
-use danube_sink_arrow::store::{StoreFailure, chain, without_paths};
+use danube_sink_arrow::store::{StoreFailure, chain, explained};
 use deltalake::{
     DeltaTableError,
     kernel::transaction::{CommitConflictError as Conflict, TransactionError as Commit},
@@ -89,7 +89,7 @@ pub(crate) fn failure(error: &DeltaTableError, what: &str) -> Failure {
     let message = match answer {
         LOG | DATA => format!("{what}: {}", answer.0),
         FEATURES => format!("{what}: {}; drop the feature from the table, or name another table", chain(error)),
-        _ => format!("{what}: {}", without_paths(&without_partitions(&chain(error)))),
+        _ => format!("{what}: {}", explained(&without_partitions(&chain(error)))),
     };
     Failure::new(answer.1, message)
 }

@@ -18,7 +18,12 @@ mod tests;
 
 use std::collections::HashMap;
 
-use danube_sink::{Options, config::Mapping, prelude::*};
+use danube_sink::{
+    Options,
+    config::{Diagnostic, Mapping},
+    prelude::*,
+};
+use danube_sink_arrow::store::validate_endpoints;
 
 use self::{mapping::Target, schema::Registered, tables::Tables};
 
@@ -26,6 +31,7 @@ use self::{mapping::Target, schema::Registered, tables::Tables};
 #[sink_connector(
     main = false,
     config = "connector.toml",
+    validate = Self::has_plain_endpoints,
     dev_hint = "Try: python3 -c \"from deltalake import DeltaTable; print(DeltaTable('earthquakes').to_pyarrow_table())\""
 )]
 pub struct DeltaLake {
@@ -61,6 +67,10 @@ pub struct DeltaLake {
 }
 
 impl DeltaLake {
+    fn has_plain_endpoints(&self) -> Result<(), Diagnostic> {
+        validate_endpoints(&self.storage_options, "storage_options")
+    }
+
     /// The options of the store, with the secrets.
     fn options(&self) -> HashMap<String, String> {
         // An attempt must end well before the runtime's `write_timeout`.

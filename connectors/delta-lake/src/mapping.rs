@@ -1,7 +1,7 @@
 //! The settings of a topic mapping.
 
 use danube_sink::{config::Diagnostic, prelude::*};
-use danube_sink_arrow::MappedColumns;
+use danube_sink_arrow::{MappedColumns, store::validate_location};
 use deltalake::arrow::datatypes::Field as ArrowColumn;
 
 use super::columns::Column;
@@ -60,6 +60,12 @@ impl Target {
     }
 
     fn is_consistent(&self) -> Result<(), Diagnostic> {
+        let location = self.table.pattern("_");
+        validate_location(&location, "table")?;
+        if is_encoded(&location) {
+            let help = "the library would decode it in some places only; write another name";
+            return Err(Diagnostic::of_key("table", "a folder must not have `%` and two hexadecimal digits", help));
+        }
         if let Some(root) = self.root() {
             let is_bucket_by_content = root.split_once("://").is_some_and(|(_, path)| !path.contains('/'));
             if is_bucket_by_content || self.table.pattern("\0").starts_with('\0') {
@@ -80,4 +86,11 @@ impl Target {
         let message = format!("two columns have the name `{name}` (metadata included, ignoring case)");
         Err(Diagnostic::of_key("columns", message, "give one of them another name"))
     }
+}
+
+/// Whether a folder has a part that would be decoded as one of a URL.
+fn is_encoded(location: &str) -> bool {
+    let is_folder = location.split_once("://").is_none_or(|(scheme, _)| scheme.eq_ignore_ascii_case("file"));
+    let is_code = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    is_folder && location.split('%').skip(1).any(is_code)
 }

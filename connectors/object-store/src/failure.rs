@@ -4,7 +4,7 @@ use std::io;
 
 use TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated};
 use danube_sink::prelude::*;
-use danube_sink_arrow::store::{StoreFailure, chain, without_paths};
+use danube_sink_arrow::store::{StoreFailure, chain, explained};
 use object_store::Error as Store;
 
 /// A description of a failure, and its class.
@@ -24,7 +24,11 @@ const OPTIONS: Answer = ("an unknown option, an invalid `url`", Misconfigured);
 pub(crate) const ANSWERS: [Answer; 8] = [KEYS, RIGHTS, GONE, JOURNAL, AWAY, OTHERS, DATA, OPTIONS];
 
 pub(crate) fn store(error: &Store, what: &str) -> Failure {
-    Failure::new(answer(StoreFailure::of(error)).1, format!("{what}: {}", without_paths(&chain(error))))
+    Failure::new(answer(StoreFailure::of(error)).1, format!("{what}: {}", explained(&chain(error))))
+}
+
+pub(crate) fn gone(message: impl Into<String>) -> Failure {
+    Failure::new(GONE.1, message)
 }
 
 pub(crate) fn io(error: &io::Error, what: &str) -> Failure {

@@ -18,7 +18,12 @@ mod writer;
 
 use std::collections::BTreeMap;
 
-use danube_sink::{Options, config::Mapping, prelude::*};
+use danube_sink::{
+    Options,
+    config::{Diagnostic, Mapping},
+    prelude::*,
+};
+use danube_sink_arrow::store::validate_endpoints;
 
 use self::{mapping::Target, store::Store, writer::Writer};
 
@@ -26,7 +31,8 @@ use self::{mapping::Target, store::Store, writer::Writer};
 #[sink_connector(
     main = false,
     config = "connector.toml",
-    dev_hint = "Try: gunzip -c earthquakes/default/earthquakes/*/*.jsonl.gz | head -1"
+    validate = Self::has_options_of_stores,
+    dev_hint = "Try: gunzip -c earthquakes-files/default/earthquakes/*/*.jsonl.gz | head -1"
 )]
 pub struct ObjectStore {
     /// Options of the store, by their own names: `aws_region`, `aws_endpoint`, `azure_storage_account_name`,
@@ -66,6 +72,14 @@ pub struct ObjectStore {
 }
 
 impl ObjectStore {
+    fn has_options_of_stores(&self) -> Result<(), Diagnostic> {
+        if !self.storage_options.is_empty() && !self.topics.iter().any(|mapping| mapping.own.url.contains("://")) {
+            let help = "remove them, or write a `url` such as `s3://bucket/prefix`";
+            return Err(Diagnostic::of_key("storage_options", "no `url` is in a store", help));
+        }
+        validate_endpoints(&self.storage_options, "storage_options")
+    }
+
     /// The options of the store, with the secrets.
     fn options(&self) -> BTreeMap<String, String> {
         let mut options = self.storage_options.0.clone();

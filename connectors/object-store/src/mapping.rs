@@ -3,7 +3,7 @@
 use std::fmt;
 
 use danube_sink::{config::Diagnostic, prelude::*};
-use danube_sink_arrow::store::validate_path;
+use danube_sink_arrow::store::{validate_location, validate_path};
 use object_store::{Attribute, Attributes};
 
 use super::columns::Column;
@@ -30,9 +30,8 @@ pub struct Target {
     pub(crate) columns_from_schema: bool,
     /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
     pub(crate) metadata: MetadataColumns,
-    /// Whether CSV files begin with the names of the columns.
-    #[setting(default = true)]
-    pub(crate) csv_header: bool,
+    /// Whether CSV files begin with the names of the columns; without it, they do.
+    csv_header: Option<bool>,
     /// Extension of the files, without a leading dot; without it, that of format and compression, such as `jsonl.gz`.
     pub(crate) file_extension: Option<String>,
     /// `Content-Type` of the objects; without it, that of format and compression.
@@ -81,6 +80,16 @@ impl Target {
         self.file_extension.clone().unwrap_or_else(own)
     }
 
+    /// Whether CSV files begin with the names of the columns.
+    pub(crate) fn has_header(&self) -> bool {
+        self.csv_header.unwrap_or(true)
+    }
+
+    /// Whether the files are no text.
+    fn is_binary(&self) -> bool {
+        matches!(self.format, Format::Parquet | Format::Avro)
+    }
+
     /// The attributes of the objects.
     pub(crate) fn attributes(&self) -> Attributes {
         let content_type = match (self.format, self.compression()) {
@@ -101,16 +110,31 @@ impl Target {
     }
 
     fn is_consistent(&self) -> Result<(), Diagnostic> {
+        validate_location(&self.url, "url")?;
+        if self.url.contains('{') {
+            let help = "write what records fill in into `path`, such as `path = \"{topic}\"`";
+            return Err(Diagnostic::of_key("url", "it has no placeholders", help));
+        }
         validate_path(&self.path, "path")?;
-        if self.file_extension.as_ref().is_some_and(|extension| extension.contains(['/', '\\', '\0'])) {
-            return Err(Diagnostic::of_key(
-                "file_extension",
-                "not an extension",
-                "write it without `/`, such as `jsonl.gz`",
-            ));
+        let is_extension =
+            |text: &String| !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
+        if self.file_extension.as_ref().is_some_and(|extension| !is_extension(extension)) {
+            let help = "write it without `/` and without a leading dot, such as `jsonl.gz`";
+            return Err(Diagnostic::of_key("file_extension", "not an extension", help));
+        }
+        if self.content_encoding.is_some() && self.is_binary() {
+            let help = "remove it: it is for `json_lines` and `csv`, whose files are compressed as a whole";
+            return Err(Diagnostic::of_key("content_encoding", "conflicts with `format`", help));
+        }
+        if self.content_encoding.is_some() && self.compression() == Compression::None {
+            let help = "remove it, or set `compression`";
+            return Err(Diagnostic::of_key("content_encoding", "the files are not compressed", help));
+        }
+        if self.csv_header.is_some() && self.format != Format::Csv {
+            return Err(Diagnostic::of_key("csv_header", "conflicts with `format`", "remove it: it is for `csv`"));
         }
         let has_columns = !self.columns.is_empty();
-        let is_typed = matches!(self.format, Format::Parquet | Format::Avro);
+        let is_typed = self.is_binary();
         if self.columns_from_schema && (has_columns || !is_typed) {
             let help = "it is for `parquet` and `avro`, and replaces `columns`";
             return Err(Diagnostic::of_key("columns_from_schema", "conflicts with `columns` or `format`", help));

@@ -17,7 +17,7 @@ fn dev_writes_files_that_others_read() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text.contains("400 of 400 records delivered and acknowledged"), "{text}");
-    let files = Reader::start().files(&Location::folder(&folder.join("earthquakes")));
+    let files = Reader::start().files(&Location::folder(&folder.join("earthquakes-files")));
     assert_eq!(files.iter().map(|file| file.rows.len()).sum::<usize>(), 400);
     for file in files {
         let (network, _) = file

@@ -103,15 +103,38 @@ fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dy
     successors(error.source(), |error| (**error).source())
 }
 
-/// Removes paths from a message, which may have values of records in names of folders. Of a URL the server is left, of a path the
-/// last part.
+/// Services of clouds that give credentials to their machines: part of the URL, the store, and the variables that are used instead.
+const OF_MACHINES: [(&str, &str, &str); 3] = [
+    ("169.254.169.254/latest/", "S3", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    ("169.254.169.254/metadata/identity", "Azure", "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN"),
+    ("/computeMetadata/", "Google Cloud Storage", "GOOGLE_SERVICE_ACCOUNT_KEY or GOOGLE_APPLICATION_CREDENTIALS"),
+];
+
+/// A [`chain`] of messages [without paths](without_paths). If a store asked its cloud for credentials, since none are set, and the
+/// machine has none, it says so first.
+pub fn explained(text: &str) -> String {
+    let shown = without_paths(text);
+    match OF_MACHINES.iter().find(|(url, ..)| text.contains(url)) {
+        Some((_, store, variables)) => {
+            format!("no credentials for {store} were found, neither in {variables} nor from this machine: {shown}")
+        }
+        None => shown,
+    }
+}
+
+/// Removes paths from a message, which may have values of records in names of folders. Of a URL the server is left, without a user,
+/// of a path the last part.
 pub fn without_paths(text: &str) -> String {
     let is_end = |letter: char| letter.is_whitespace() || "<>\"',()".contains(letter);
     let shown = |token: &str| {
         let (word, end) = token
             .split_at(token.len() - token.chars().next_back().filter(|last| is_end(*last)).map_or(0, char::len_utf8));
         match (word.split_once("://"), word.rsplit_once('/')) {
-            (Some((scheme, rest)), _) => format!("{scheme}://{}/…{end}", rest.split('/').next().unwrap_or_default()),
+            (Some((scheme, rest)), _) => {
+                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                let server = authority.rsplit('@').next().unwrap_or_default();
+                format!("{scheme}://{server}/…{end}")
+            }
             (None, Some((folder, name))) if !folder.is_empty() => format!("…/{name}{end}"),
             _ => token.to_owned(),
         }
@@ -134,6 +157,27 @@ mod tests {
             "Error performing PUT http://127.0.0.1:9000/… in 2s: Server returned: \
              <Error><Code>NoSuchBucket</Code><Resource>…/a</Resource></Error> for path …/a, \"…/b\""
         );
+    }
+
+    #[test]
+    fn credentials_of_an_endpoint_are_in_no_message() {
+        for url in ["http://user:s3cret@minio:9000/lake", "http://minio:9000?s3cret", "http://s3cret@minio:9000#s3cret"]
+        {
+            assert_eq!(without_paths(&format!("PUT {url} in 1s")), "PUT http://minio:9000/… in 1s");
+        }
+    }
+
+    #[test]
+    fn missing_credentials_are_called_so() {
+        for (url, variable) in [
+            ("169.254.169.254/latest/api/token in 10s", "AWS_SECRET_ACCESS_KEY"),
+            ("169.254.169.254/metadata/identity/oauth2/token", "AZURE_STORAGE_ACCOUNT_KEY"),
+            ("metadata.google.internal/computeMetadata/v1/x", "GOOGLE_SERVICE_ACCOUNT_KEY"),
+        ] {
+            let text = explained(&format!("Generic S3 error: Error performing PUT http://{url}"));
+            assert!(text.starts_with("no credentials for ") && text.contains(variable), "{text}");
+        }
+        assert_eq!(explained("Error performing PUT http://minio/latest/"), "Error performing PUT http://minio/…");
     }
 
     #[test]

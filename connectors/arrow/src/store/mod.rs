@@ -1,9 +1,11 @@
 //! Objects of a store, for connectors that write files: names from templates, and what a failure means.
 
 mod failure;
+mod location;
 mod name;
 
 pub use self::{
-    failure::{StoreFailure, chain, without_paths},
+    failure::{StoreFailure, chain, explained, without_paths},
+    location::{validate_endpoints, validate_location},
     name::{fill_path, fill_url, path_value, validate_path},
 };

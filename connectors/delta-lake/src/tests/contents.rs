@@ -142,6 +142,26 @@ fn a_location_begins_with_what_is_constant() {
     }
 }
 
+#[test]
+fn a_location_that_cannot_be_meant_is_reported_without_what_may_be_secret() {
+    for (table, options, message) in [
+        ("", "", "the string is empty"),
+        ("~/lake", "", "`~` is not expanded"),
+        ("/data/a%20b", "", "must not have `%`"),
+        ("file:///data/a%20b/{/tenant}", "", "must not have `%`"),
+        ("s3://KID:s3cret@lake/x", "", "must not have a user"),
+        ("az://lake/x?sig=s3cret", "", "must not have a user"),
+        ("s3://lake/x", "aws_endpoint = 'http://user:s3cret@minio:9000'", "must not have a user"),
+    ] {
+        let text = format!(
+            "[delta_lake.storage_options]\n{options}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\ntable = '{table}'\n"
+        );
+        let Err(report) = from_toml::<DeltaLake>(&text) else { panic!("{table} {options}") };
+        let report = report.to_string();
+        assert!(report.contains(message) && !report.contains("s3cret"), "{report}");
+    }
+}
+
 /// A table that is read from its log again has the small files of before, as one that is opened after a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn small_files_of_tables_that_are_seldom_open_are_joined() {

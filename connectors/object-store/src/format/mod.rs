@@ -69,7 +69,7 @@ impl Encoder {
                 let is_required = target.columns.iter().any(|column| column.required);
                 Layout::Rows(JsonRow::of_fields(columns().chain(metadata())), is_required.then(cells))
             }
-            Format::Csv => Layout::Csv(cells(), target.csv_header),
+            Format::Csv => Layout::Csv(cells(), target.has_header()),
             Format::Parquet => Layout::Parquet(table(target)),
             Format::Avro => Layout::Avro(table(target)),
         };

@@ -20,6 +20,11 @@ fn settings_that_conflict_are_reported() {
         ("columns = [{ name = 'a', type = 'int' }]", "not a ColumnType"),
         ("metadata = { time = 'a' }", "metadata"),
         ("file_extension = '../a'", "not an extension"),
+        ("file_extension = '.csv'", "not an extension"),
+        ("file_extension = ''", "not an extension"),
+        ("content_encoding = 'gzip'", "the files are not compressed"),
+        ("content_encoding = 'gzip'\nformat = 'parquet'\ncolumns = [{ name = 'a' }]", "conflicts with `format`"),
+        ("csv_header = true", "conflicts with `format`"),
     ] {
         let Err(report) = from_toml::<ObjectStore>(&configuration(Path::new("/"), mapping)) else {
             panic!("{mapping}")
@@ -34,4 +39,26 @@ fn secrets_are_not_in_the_file() {
     let Err(report) = from_toml::<ObjectStore>(text) else { panic!("it is taken") };
     let report = report.to_string();
     assert!(report.contains("is a secret") && !report.contains("s3cret"), "{report}");
+}
+
+#[test]
+fn a_location_that_cannot_be_meant_is_reported_without_what_may_be_secret() {
+    for (url, options, message) in [
+        ("", "", "the string is empty"),
+        ("~/lake", "", "`~` is not expanded"),
+        ("/data/{topic}", "", "it has no placeholders"),
+        ("s3://KID:s3cret@lake/x", "", "must not have a user"),
+        ("s3://lake/x?X-Amz-Signature=s3cret", "", "must not have a user"),
+        ("az://lake/x?sig=s3cret", "", "must not have a user"),
+        ("s3://lake", "aws_endpoint = 'http://user:s3cret@minio:9000'", "must not have a user"),
+        ("s3://lake", "aws_endpoint = 'http://minio:9000/?sig=s3cret'", "must not have a user"),
+        ("/data", "aws_region = 'a'", "no `url` is in a store"),
+    ] {
+        let text = format!(
+            "[object_store.storage_options]\n{options}\n[[object_store.topic_mappings]]\ntopic = '/a/b'\nurl = '{url}'\n"
+        );
+        let Err(report) = from_toml::<ObjectStore>(&text) else { panic!("{url} {options}") };
+        let report = report.to_string();
+        assert!(report.contains(message) && !report.contains("s3cret"), "{report}");
+    }
 }
