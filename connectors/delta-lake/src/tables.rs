@@ -1,6 +1,12 @@
 //! The tables of a mapping, by location, and batches that are for several of them.
 
-use std::{collections::HashMap, fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use danube_sink::{Group, Recent, prelude::*};
 use danube_sink_arrow::store::fill_url;
@@ -72,8 +78,19 @@ impl Tables {
     }
 
     async fn append(&self, location: &str, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
-        let table = self.table(location, batch.own())?;
-        table.lock().await.append(batch, &self.registered).await
+        let target = batch.own();
+        let table = self.table(location, target)?;
+        let most = batch.deadline().saturating_duration_since(Instant::now());
+        let append = async { table.lock().await.append(batch, &self.registered).await };
+        let Ok(appended) = tokio::time::timeout(most, append).await else {
+            // Cancelled, so that the next attempt reads the log.
+            let shown = &target.table;
+            return Err(failure::away(format!(
+                "append to {shown}: the store did not answer in time, or takes more of it than `write_timeout_ms` allows"
+            ))
+            .into());
+        };
+        appended
     }
 
     /// The table at a location, which is not read yet if it was not known.

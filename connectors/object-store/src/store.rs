@@ -187,7 +187,13 @@ impl Store {
     ) -> Result<R, Failure> {
         let root = root.to_owned();
         let done = spawn_blocking(move || run(&root)).await.unwrap_or_else(|error| Err(error.into()));
-        done.map_err(|error| failure::io(&error, &self.what(operation, name)))
+        done.map_err(|error| match &self.backend {
+            Backend::Folder(root) if !root.is_dir() => failure::gone(format!(
+                "the folder {} no longer exists; restore it, or restart the connector to create it",
+                self.url
+            )),
+            _ => failure::io(&error, &self.what(operation, name)),
+        })
     }
 }
 

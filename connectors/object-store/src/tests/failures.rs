@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use danube_sink::testing::attempt;
-
+use danube_sink::{config::Mapping, testing::attempt};
 use danube_sink_tests::stores::{Kind, Server, toml};
 
 use super::*;
+use crate::{mapping::Target, store::Store, writer::Writer};
 
 async fn start(text: &str) -> ConnectorError {
     let (mut connector, config) = from_toml::<ObjectStore>(text).expect("a configuration");
@@ -54,6 +54,8 @@ async fn a_folder_that_is_gone_is_waited_for_and_not_created_again() {
         [running.process_batch(vec![record(2, "{}")]).await.unwrap_err(), running.health_check().await.unwrap_err()]
     {
         assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+        let text = error.report();
+        assert!(text.contains("lake no longer exists; restore it") && !text.contains(".json"), "{text}");
     }
     assert!(!folder.join("lake").exists());
     fs::rename(folder.join("away"), folder.join("lake")).unwrap();
@@ -91,4 +93,24 @@ async fn objects_of_many_parts_are_whole() {
     attempt(Duration::from_secs(120), connector.process_batch(records)).await.unwrap();
     let (numbers, sizes) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
     assert!(numbers.into_iter().eq(1..=20) && sizes.len() == 1 && sizes[0] > 20_000_000, "{sizes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_called_so() {
+    // The system takes connections, and nothing answers on them.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!(
+        "[object_store.storage_options]\naws_endpoint = 'http://{}'\naws_allow_http = 'true'\naws_skip_signature = 'true'\n\
+         [[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = 's3://lake'\n",
+        listener.local_addr().unwrap()
+    );
+    let (mut connector, _) = from_toml::<ObjectStore>(&text).unwrap();
+    let writer = |Mapping { settings, own }: &Mapping<Target>| {
+        let store = Store::open(&own.url, &connector.options()).unwrap();
+        Mapping { settings: settings.clone(), own: Writer::new(store, own, true) }
+    };
+    connector.writers = connector.topics.iter().map(writer).collect();
+    let error = attempt(Duration::from_secs(2), connector.process_batch(vec![record(1, "{}")])).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    assert!(error.report().contains("the store did not answer within `write_timeout_ms`"), "{}", error.report());
 }
