@@ -4,7 +4,11 @@ use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::json;
 
 use super::super::DeltaLake;
-use super::{TOPIC, common::folder, connector, read, record};
+use super::{
+    TOPIC,
+    common::{Reader, folder},
+    connector, read, record,
+};
 
 #[test]
 fn a_repeated_column_name_is_an_error_of_the_configuration() {
@@ -100,4 +104,26 @@ async fn a_value_that_is_no_folder_name_is_rejected_and_every_other_is_read_back
     expected.sort_unstable();
     assert_eq!(held, expected);
     assert_eq!(rows.len(), values.len() + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_is_no_partition_is_rejected_alone() {
+    let folder = folder("partition-numbers");
+    let mapping = "columns = [{ name = 'n', type = 'long' }, { name = 'd', type = 'double' }, \
+                   { name = 'm', type = 'decimal(10,2)' }]\npartition_by = ['d', 'm']";
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    let good =
+        [json!(1.5), json!(-0.1), json!("NaN"), json!("-Infinity"), json!(1e200), json!(null)].map(|d| (d, "1.05"));
+    let good = good.into_iter().chain(["-2.00", "0", "-3"].map(|m| (json!(1.5), m)));
+    let bad = [(json!(1e300), "1"), (json!(5e-324), "1"), (json!(1), "-0.05"), (json!(1), "-1.50")];
+    let count = good.clone().count();
+    let records = good.chain(bad).zip(1..);
+    let records = records.map(|((d, m), offset)| record(offset, &json!({ "n": offset, "d": d, "m": m }))).collect();
+    let failure = connector.process_batch(records).await.unwrap_err().report();
+    assert!(failure.contains("0 records to retry, 4 rejected"), "{failure}");
+    assert!(failure.contains("column `d`") && failure.contains("too long"), "{failure}");
+    assert!(!failure.contains("0.05") && !failure.contains("1.50"), "{failure}");
+    // JSON has no infinite numbers.
+    let table = Reader::start().query(&folder.join("table"), "select n, cast(d as varchar) as d, m from t");
+    assert_eq!(table.rows.len(), count);
 }
