@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, hash::Hash};
 
-use super::{Batch, attempt::Open, concurrently::OrderingKey};
+use super::{Batch, concurrently::OrderingKey};
 use crate::{config::SubscriptionType, error::ConnectorResult, record::SinkRecord};
 
 /// Records of a batch that have a key in common, as a batch of their own: [`Batch::concurrently`] writes it.

@@ -44,7 +44,7 @@ impl Reader {
 
     /// The rows that a query has, of the table `t` in a folder. Files whose statistics exclude the condition are not read.
     pub(crate) fn query(&self, table: &Path, query: &str) -> Read {
-        Self::answered(&self.0.ask(&json!({ "table": table, "options": {}, "query": query }))).rows
+        Self::answered(&self.0.ask(&json!({ "table": table, "options": {}, "query": query })))
     }
 
     fn answered(answer: &Value) -> Read {
