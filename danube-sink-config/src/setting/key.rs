@@ -1,5 +1,7 @@
 //! A key with the type of its value: a declaration, a conversion, and a check of the author's.
 
+use std::{marker::PhantomData, ops::Deref};
+
 use super::Setting;
 use crate::{
     report::Diagnostics,
@@ -173,5 +175,22 @@ impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<T, T> for F {
 impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, T> for F {
     fn check(&self, value: &Option<T>) -> Result<(), Diagnostics> {
         value.as_ref().map_or(Ok(()), |value| self(value).map_err(Into::into))
+    }
+}
+
+// Checks of what a value dereferences to: `fn …(&str)` of a `String`, `fn …(&Path)` of a `PathBuf`. `PhantomData` tells the impls
+// from those above.
+
+#[diagnostic::do_not_recommend]
+impl<T: Deref, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<T, PhantomData<T>> for F {
+    fn check(&self, value: &T) -> Result<(), Diagnostics> {
+        self(value).map_err(Into::into)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Deref, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, PhantomData<T>> for F {
+    fn check(&self, value: &Option<T>) -> Result<(), Diagnostics> {
+        value.as_deref().map_or(Ok(()), |value| self(value).map_err(Into::into))
     }
 }
