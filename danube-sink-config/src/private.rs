@@ -16,7 +16,7 @@ pub use crate::{
     Diagnostics, MappingSettings, Setting, Value,
     compile_time::file_value,
     load::{
-        ConnectorInfo, GeneratedConnector, KeyReader, Sample, TopicMapping, consumer_configs, empty_table,
+        ConnectorInfo, GeneratedConnector, KeyReader, MappingKeys, Sample, TopicMapping, consumer_configs, empty_table,
         mapping_keys, table,
     },
     schema::{Constraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, key_spec::with_defaults},

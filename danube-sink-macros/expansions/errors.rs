@@ -22,7 +22,6 @@ const _: () = {
     );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
-        type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::EMPTY;
         fn load(_: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             __sink::None

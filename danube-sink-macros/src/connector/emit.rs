@@ -40,12 +40,11 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
             use #sink::__private as __sink;
 
             #(#constants)*
+            const __MAPPING: __sink::MappingKeys<#mapping_type> = __sink::mapping_keys::<#mapping_type>();
             const _: () = __sink::assert_variables_differ(&<#ident as __sink::GeneratedConnector>::INFO);
 
             #[automatically_derived]
             impl __sink::GeneratedConnector for #ident {
-                type Mapping = #mapping_type;
-
                 const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
                     name: #name,
                     version: #version,
@@ -54,7 +53,7 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
                     sample: #sample,
                     dev_hint: #dev_hint,
                     keys: #keys,
-                    mapping_keys: __sink::mapping_keys::<Self>(),
+                    mapping_keys: __MAPPING.specs,
                     mapping_defaults: &[#(#mapping_defaults),*],
                 };
 
@@ -117,7 +116,7 @@ fn load(connector: &CheckedConnector) -> TokenStream {
                 build.push(quote!(#cfg #name: <#ty as __sink::State>::start()));
                 continue;
             }
-            Role::TopicMappings { .. } => quote!(#section.topic_mappings::<Self>()),
+            Role::TopicMappings { .. } => quote!(#section.topic_mappings(&__MAPPING)),
             Role::Setting(_) => {
                 let key = key_name(name);
                 quote!(#section.get(&#key))
