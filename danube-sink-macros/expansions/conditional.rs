@@ -34,6 +34,7 @@ const _: () = {
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Sink>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {

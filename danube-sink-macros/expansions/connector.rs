@@ -9,6 +9,7 @@ const _: () = {
     const _: () = __sink::assert_variables_differ(
         &<Store as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Store>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Store {
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {

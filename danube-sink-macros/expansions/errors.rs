@@ -52,6 +52,8 @@ impl SinkConnector for Sink {
         ::core::unreachable!()
     }
 }
+#[automatically_derived]
+impl ::danube_sink::__private::CompletedImpl for Sink {}
 ::core::compile_error! {
     "`SinkConnector` has no method `initialise`\nhelp: did you mean `initialize`?"
 }

@@ -76,3 +76,5 @@ impl SinkConnector for Printer {
         ::danube_sink::SinkConnector::process_batch(self, ::std::vec![record]).await
     }
 }
+#[automatically_derived]
+impl ::danube_sink::__private::CompletedImpl for Printer {}

@@ -30,6 +30,8 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
     let load = load(connector);
     let validate_external = connector.validate_external.as_ref().map(validate_external);
     let main = connector.main.then(|| main(&sink, ident));
+    // With a `main`, this is its bound.
+    let completed = (!connector.main).then(|| quote!(const _: () = __sink::assert_completed::<#ident>();));
     // Clients and connections, which a connector keeps, have no `Debug`.
     let allowed = (!matches!(item.vis, Visibility::Inherited)).then(|| quote!(#[allow(missing_debug_implementations)]));
     quote! {
@@ -42,6 +44,7 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
             #(#constants)*
             const __MAPPING: __sink::MappingKeys<#mapping_type> = __sink::mapping_keys::<#mapping_type>();
             const _: () = __sink::assert_variables_differ(&<#ident as __sink::GeneratedConnector>::INFO);
+            #completed
 
             #[automatically_derived]
             impl __sink::GeneratedConnector for #ident {
