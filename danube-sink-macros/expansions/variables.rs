@@ -16,7 +16,7 @@ const _: () = {
     const __KEY_TOKEN: __sink::Key<Secret> = __sink::key::<
         Secret,
     >(__sink::KeySpec {
-        source: __sink::ValueSource::Secret(__sink::Some("SINK_TOKEN")),
+        source: __sink::ValueSource::Secret(__sink::Some("STORE_TOKEN")),
         ..__sink::KeySpec::new("token")
     });
     const _: () = __sink::assert_source(&__KEY_TOKEN.spec, false);
@@ -38,7 +38,7 @@ const _: () = {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
             about: "",
-            section: "sink",
+            section: "store",
             sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[__KEY_URL.spec, __KEY_TOKEN.spec, __KEY_KEY.spec],

@@ -136,7 +136,7 @@
 ///
 /// | Secret | Variable, if `env` names no other |
 /// |---|---|
-/// | `token` of `struct HttpSink` | `HTTP_SINK_TOKEN` |
+/// | `token` of the connector whose section is `[http_sink]` | `HTTP_SINK_TOKEN` |
 /// | `token` of a table `[http_sink.api]` | `HTTP_SINK_API_TOKEN` |
 /// | `token` of a topic mapping of `[http_sink]` | `HTTP_SINK_TOKEN` |
 ///

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::diagnostics::Diagnostics;
 
-/// Checks one field of a struct. `variable_prefix` begins the variables of a connector's secrets.
+/// Checks one field of a struct. `section` is that of a connector, whose secrets it names.
 pub(crate) fn check(
     field: RawField,
     owner: Owner,
-    variable_prefix: &str,
+    section: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedField> {
     let helper = check_one_helper(&field, diagnostics);
@@ -23,7 +23,7 @@ pub(crate) fn check(
             Role::State
         }
         Some((Helper::TopicMappings, helper)) => mappings::check(&field, helper, diagnostics)?,
-        Some((Helper::Setting, _)) | None => setting::check(&field, helper, owner, variable_prefix, diagnostics)?,
+        Some((Helper::Setting, _)) | None => setting::check(&field, helper, owner, section, diagnostics)?,
     };
     Some(CheckedField { name: field.name, ty: field.ty, role, cfg: field.cfg })
 }

@@ -42,19 +42,19 @@ const NOT_OF_A_SECRET: [(&str, &str); 7] = [
     ("validate", "a secret is not validated here: a report could show it"),
 ];
 
-/// Checks a field that is a setting. `variable_prefix` begins the variables of a connector's secrets.
+/// Checks a field that is a setting. `section` begins the variables of a connector's secrets.
 pub(super) fn check(
     field: &RawField,
     helper: Option<&RawHelper>,
     owner: Owner,
-    variable_prefix: &str,
+    section: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<Role> {
     let tokens = helper.map(|helper| helper.arguments.clone()).unwrap_or_default();
     let arguments = Arguments::read(tokens, &GRAMMAR, diagnostics)?;
     check_is_no_mappings(field, diagnostics)?;
     let (key, key_place) = check_key(field, &arguments, diagnostics);
-    let default_variable = format!("{variable_prefix}_{}", key.to_uppercase().replace('-', "_"));
+    let default_variable = format!("{section}_{key}").to_uppercase().replace('-', "_");
     let (source, variable_place) = source::check(&field.name, owner, default_variable, &arguments, diagnostics);
     let mut checked = CheckedSetting {
         owner,
