@@ -110,7 +110,7 @@ impl<T: Default> State for T {
 
 /// Names that a connector's own keys, its section and its variables cannot have.
 pub mod reserved {
-    pub use crate::load::environment::is_reserved as is_variable;
+    pub use crate::load::environment::{is_of_system as is_system_variable, is_reserved as is_variable};
     use crate::{
         core::key::{CORE_TABLES, MAPPING_LISTS, Section, mapping_keys, names_in},
         schema::ValueType,

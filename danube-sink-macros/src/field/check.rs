@@ -82,7 +82,9 @@ pub(crate) fn check_variables_differ(fields: &[CheckedField], diagnostics: &mut 
         let variables = setting.source.variables();
         let secret = if setting.source.is_secret() { "secret, " } else { "" };
         let help = format!("name another one with `#[setting({secret}env = \"…\")]`");
-        if let Some(name) = variables.iter().find(|name| reserved::is_variable(name)) {
+        if let Some(name) = variables.iter().find(|name| reserved::is_system_variable(name)) {
+            diagnostics.push(&setting.places.variable, format!("{name} is a variable of the system"), help);
+        } else if let Some(name) = variables.iter().find(|name| reserved::is_variable(name)) {
             diagnostics.push(&setting.places.variable, format!("every connector has the variable {name}"), help);
         } else if let Some(name) = variables.iter().find(|name| field.cfg.is_empty() && seen.contains(name)) {
             diagnostics.push(&setting.places.variable, format!("another setting has the variable {name}"), help);

@@ -105,13 +105,19 @@ fn refuse_arguments_of_secret(arguments: &Arguments, diagnostics: &mut Diagnosti
 
 /// The key, and its place.
 fn check_key(field: &RawField, arguments: &Arguments, diagnostics: &mut Diagnostics) -> (String, TokenStream) {
-    let Some(name) = arguments.string("rename", diagnostics) else {
-        return (key(&field.name), field.name.to_token_stream());
-    };
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let is_good = |key: &str| !key.is_empty() && key.bytes().all(good);
+    let Some(name) = arguments.string("rename", diagnostics) else {
+        let key = key(&field.name);
+        if arguments.get("rename").is_none() && !is_good(&key) {
+            let help = "name the key with `#[setting(rename = \"…\")]`: ASCII letters, digits, `_` and `-`";
+            diagnostics.push(&field.name, format!("`{key}` is not the name of a key"), help);
+        }
+        return (key, field.name.to_token_stream());
+    };
     let key = name.value();
-    if key.is_empty() || !key.bytes().all(good) {
-        diagnostics.push(&name, "not the name of a key", "write letters, digits, `_` and `-`");
+    if !is_good(&key) {
+        diagnostics.push(&name, "not the name of a key", "write ASCII letters, digits, `_` and `-`");
     }
     (key, name.to_token_stream())
 }
