@@ -97,6 +97,6 @@ pub fn from_toml_with<C: GeneratedConnector>(text: &str, variables: &[(&str, &st
         Some((_, value)) => Some(OsString::from(value)),
         None => std::env::var_os(name),
     };
-    let loaded = load_text::<C>(Path::new("conformance.toml"), text, &environment)?;
+    let loaded = load_text::<C>(Path::new("connector.toml"), text, &environment)?;
     Ok((loaded.connector, loaded.core))
 }
