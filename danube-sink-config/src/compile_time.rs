@@ -15,43 +15,20 @@ use crate::{
         ExternalChecks,
         key::{MAPPING_LISTS, misplaced_key_help},
     },
-    load::{loader::Loader, mappings::common_names, secrets::report_in_file},
+    load::{
+        ConnectorInfo,
+        loader::Loader,
+        mappings::common_names,
+        secrets::{report_in_file, secret_names},
+    },
     report::{Location, ReportEntry, SecretNames, SourceFile, looks_sensitive},
-    schema::suggest,
+    schema::{ValueSource, suggest},
     value::{Content, Document, Entry, Origin, Table, Value},
 };
 
 pub mod file_value;
 
 pub use self::file_value::{FileLocation, FileTable, FileValue, PathSegment};
-
-/// What the connector's code says of its configuration.
-#[derive(Debug, Clone, Copy)]
-pub struct StructDecl<'a> {
-    /// The file, as messages name it.
-    pub path: &'a Path,
-    /// The name of the connector's package.
-    pub package: &'a str,
-    /// The table of its settings.
-    pub section: &'a str,
-    /// Defaults for common keys of a topic mapping, as TOML.
-    pub mapping_defaults: &'a [(&'a str, &'a str)],
-    /// The fields that are configuration, in the order of the struct.
-    pub fields: &'a [FieldDecl<'a>],
-}
-
-/// A field that is configuration.
-#[derive(Debug, Clone, Copy)]
-pub enum FieldDecl<'a> {
-    /// A key of the section.
-    Key(&'a str),
-    /// A secret, and its variable.
-    Secret(&'a str, &'a str),
-    /// A secret that the connector may not have: only the compiler knows whether its `#[cfg]` holds.
-    ConditionalSecret(&'a str),
-    /// The topic mappings.
-    Mappings,
-}
 
 /// An error of the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,30 +51,20 @@ pub enum StructKind {
 /// Receives each value that the compiler has to validate.
 pub type Defer<'l> = dyn FnMut(StructKind, &FileTable<'_>, &FileValue<'_>) + 'l;
 
-/// The errors of a file that show without the types of the settings; `defer` gets each value that depends on them.
-pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec<BuildError> {
-    let mut names = SecretNames::default();
-    for field in decl.fields {
-        match *field {
-            FieldDecl::Key(key) => names.plain.push(key),
-            FieldDecl::Secret(key, _) | FieldDecl::ConditionalSecret(key) => names.secret.push(key),
-            FieldDecl::Mappings => {}
-        }
-    }
-    let document = match Document::parse(decl.path, text.to_owned(), &names) {
+/// The errors of a file that show without the types of the settings; `defer` gets each value that depends on them. `path` is the
+/// file, as messages name it. Of the connector's keys only the names and the sources are known; a secret without a variable is one
+/// that the connector may not have: only the compiler knows whether its `#[cfg]` holds.
+pub fn validate(path: &Path, connector: &ConnectorInfo, text: &str, defer: &mut Defer<'_>) -> Vec<BuildError> {
+    let names = secret_names(connector);
+    let document = match Document::parse(path, text.to_owned(), &names) {
         Ok(document) => document,
-        Err(error) => return error.entries().iter().map(|entry| BuildError::of(entry, decl.path)).collect(),
+        Err(error) => return error.entries().iter().map(|entry| BuildError::of(entry, path)).collect(),
     };
-    let mut loader = Loader {
-        package: Some(decl.package),
-        sections: vec![decl.section],
-        mapping_defaults: decl.mapping_defaults,
-        ..Loader::new(None, ExternalChecks::SKIP)
-    };
-    let tables = read(decl, &names, &document.root, &mut loader);
+    let mut loader = Loader::of(connector, None, ExternalChecks::SKIP);
+    let tables = read(connector, &names, &document.root, &mut loader);
     let (found, redacted) = loader.diagnostics.into_parts();
     let redacted = [document.redacted.as_slice(), &redacted].concat();
-    let file = SourceFile { path: decl.path, text, redacted: &redacted };
+    let file = SourceFile { path, text, redacted: &redacted };
     // Only the compiler knows which values are secrets of nested tables and mappings.
     let mut values = redacted.clone();
     document.root.entries.iter().for_each(|entry| collect_values(&entry.value, &mut values));
@@ -106,7 +73,7 @@ pub fn validate(decl: &StructDecl<'_>, text: &str, defer: &mut Defer<'_>) -> Vec
         let defer = &mut |value: &FileValue<'_>| defer(*kind, &FileTable { title, known }, value);
         Walk { file, without_values, defer, path: Vec::new() }.value(table, None, None);
     }
-    found.into_iter().map(|diagnostic| BuildError::of(&ReportEntry::new(diagnostic, Some(&file)), decl.path)).collect()
+    found.into_iter().map(|diagnostic| BuildError::of(&ReportEntry::new(diagnostic, Some(&file)), path)).collect()
 }
 
 impl BuildError {
@@ -137,24 +104,27 @@ impl DeferredTable {
 }
 
 /// Runs the loader, which has no environment.
-fn read(decl: &StructDecl<'_>, names: &SecretNames<'_>, root: &Table, loader: &mut Loader<'_>) -> Vec<DeferredTable> {
+fn read(
+    connector: &ConnectorInfo,
+    names: &SecretNames<'_>,
+    root: &Table,
+    loader: &mut Loader<'_>,
+) -> Vec<DeferredTable> {
     let core = loader.read_core(root);
-    let Some(table) = loader.section(root, decl.section) else { return Vec::new() };
+    let Some(table) = loader.section(root, connector.section) else { return Vec::new() };
     let mut own = table.clone();
-    for field in decl.fields {
-        if let FieldDecl::Secret(key, variable) = *field
-            && let Some(index) = own.entries.iter().position(|entry| entry.key == key)
+    for spec in connector.keys {
+        if let ValueSource::Secret(Some(variable)) = spec.source
+            && let Some(index) = own.entries.iter().position(|entry| entry.key == spec.name)
         {
-            report_in_file(&own.entries.remove(index), &format!("`{key}`"), variable, &mut loader.diagnostics);
+            report_in_file(&own.entries.remove(index), &format!("`{}`", spec.name), variable, &mut loader.diagnostics);
         }
     }
-    let title = format!("`[{}]`", decl.section);
+    let title = format!("`[{}]`", connector.section);
     let mut deferred = vec![DeferredTable::new(StructKind::Connector, title, MAPPING_LISTS.to_vec(), own)];
-    if decl.fields.iter().any(|field| matches!(field, FieldDecl::Mappings)) {
-        for mapping in loader.parse_mappings(table, decl.section, &core, &[]).into_iter().flatten() {
-            let (title, table) = (mapping.title, mapping.file_table.clone());
-            deferred.push(DeferredTable::new(StructKind::Mapping, title, common_names(), table));
-        }
+    for mapping in loader.parse_mappings(table, connector.section, &core, &[]).into_iter().flatten() {
+        let (title, table) = (mapping.title, mapping.file_table.clone());
+        deferred.push(DeferredTable::new(StructKind::Mapping, title, common_names(), table));
     }
     // Only the compiler knows whether a key of a mapping is a secret, or a misspelt one.
     for DeferredTable { kind, table, .. } in &deferred {

@@ -28,48 +28,18 @@ pub use crate::{
 ///
 /// # Errors
 /// What is wrong.
-pub fn check<T, A>(value: &T, check: impl Check<T, A>) -> Result<(), Diagnostics> {
-    check.check(value)
+pub fn check<T, A>(value: &T, check: impl Check<T, (), A>) -> Result<(), Diagnostics> {
+    check.check(value, &())
 }
 
-/// A check of the author's of a topic mapping, which may see its common settings too.
-#[diagnostic::on_unimplemented(
-    message = "this is not a check of `{T}`",
-    label = "takes or returns something else",
-    note = "write `fn …(&{T}) -> Result<(), E>` or `fn …(&{T}, &MappingSettings) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`"
-)]
-pub trait CheckMapping<T, Arguments> {
-    /// Validates a mapping.
-    ///
-    /// # Errors
-    /// What is wrong.
-    fn check(&self, mapping: &T, settings: &MappingSettings) -> Result<(), Diagnostics>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> CheckMapping<T, (T,)> for F {
-    fn check(&self, mapping: &T, _: &MappingSettings) -> Result<(), Diagnostics> {
-        self(mapping).map_err(Into::into)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T, F: Fn(&T, &MappingSettings) -> Result<(), E>, E: Into<Diagnostics>> CheckMapping<T, (T, MappingSettings)>
-    for F
-{
-    fn check(&self, mapping: &T, settings: &MappingSettings) -> Result<(), Diagnostics> {
-        self(mapping, settings).map_err(Into::into)
-    }
-}
-
-/// Applies a check of the author's to a topic mapping.
+/// Applies a check of the author's to a topic mapping, which may see its common settings too.
 ///
 /// # Errors
 /// What is wrong.
 pub fn check_mapping<T, A>(
     mapping: &T,
     settings: &MappingSettings,
-    check: impl CheckMapping<T, A>,
+    check: impl Check<T, MappingSettings, A>,
 ) -> Result<(), Diagnostics> {
     check.check(mapping, settings)
 }

@@ -14,12 +14,15 @@ const _: () = {
             default: __sink::KeyDefault::Literal("5"),
             ..__sink::KeySpec::new("number")
         })
-        .constrained(__sink::Constraint::Range {
-            from: __sink::Some(__sink::ValueRef::Integer(1)),
-            to: __sink::Some(__sink::ValueRef::Integer(9)),
-            below: false,
-            words: "from 1 to 9",
-        });
+        .constrained(
+            0usize,
+            __sink::Constraint::Range {
+                from: __sink::Some(__sink::ValueRef::Integer(1)),
+                to: __sink::Some(__sink::ValueRef::Integer(9)),
+                below: false,
+                words: "from 1 to 9",
+            },
+        );
     #[cfg(unix)]
     const _: () = __sink::assert_source(&__KEY_NUMBER.spec, false);
     #[cfg(unix)]

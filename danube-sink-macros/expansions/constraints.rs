@@ -12,49 +12,62 @@ const _: () = {
     const __KEY_NUMBER: __sink::Key<u8> = __sink::key::<
         u8,
     >(__sink::KeySpec::new("number"))
-        .constrained(__sink::Constraint::Range {
-            from: __sink::Some(__sink::ValueRef::Integer(1)),
-            to: __sink::Some(__sink::ValueRef::Integer(9)),
-            below: false,
-            words: "from 1 to 9",
-        });
+        .constrained(
+            0usize,
+            __sink::Constraint::Range {
+                from: __sink::Some(__sink::ValueRef::Integer(1)),
+                to: __sink::Some(__sink::ValueRef::Integer(9)),
+                below: false,
+                words: "from 1 to 9",
+            },
+        );
     const _: () = __sink::assert_source(&__KEY_NUMBER.spec, false);
     const _: () = __sink::assert_constraint(__KEY_NUMBER.invalid, 0usize);
     const __KEY_SHARE: __sink::Key<Option<f64>> = __sink::key::<
         Option<f64>,
     >(__sink::KeySpec::new("share"))
-        .constrained(__sink::Constraint::Range {
-            from: __sink::None,
-            to: __sink::Some(__sink::ValueRef::Float(0.5)),
-            below: true,
-            words: "of less than 0.5",
-        });
+        .constrained(
+            0usize,
+            __sink::Constraint::Range {
+                from: __sink::None,
+                to: __sink::Some(__sink::ValueRef::Float(0.5)),
+                below: true,
+                words: "of less than 0.5",
+            },
+        );
     const _: () = __sink::assert_source(&__KEY_SHARE.spec, false);
     const _: () = __sink::assert_constraint(__KEY_SHARE.invalid, 0usize);
     const __KEY_TIMEOUT: __sink::Key<Duration> = __sink::key::<
         Duration,
     >(__sink::KeySpec::new("timeout"))
-        .constrained(__sink::Constraint::Range {
-            from: __sink::Some(__sink::ValueRef::String("1s")),
-            to: __sink::Some(__sink::ValueRef::String("1m")),
-            below: true,
-            words: "from 1s to less than 1m",
-        });
+        .constrained(
+            0usize,
+            __sink::Constraint::Range {
+                from: __sink::Some(__sink::ValueRef::String("1s")),
+                to: __sink::Some(__sink::ValueRef::String("1m")),
+                below: true,
+                words: "from 1s to less than 1m",
+            },
+        );
     const _: () = __sink::assert_source(&__KEY_TIMEOUT.spec, false);
     const _: () = __sink::assert_constraint(__KEY_TIMEOUT.invalid, 0usize);
     const __KEY_HOSTS: __sink::Key<Vec<String>> = __sink::key::<
         Vec<String>,
     >(__sink::KeySpec::new("hosts"))
-        .constrained(__sink::Constraint::Length {
-            min: 1,
-            max: ::core::primitive::usize::MAX,
-        });
+        .constrained(
+            0usize,
+            __sink::Constraint::Length {
+                min: 1,
+                max: ::core::primitive::usize::MAX,
+            },
+        );
     const _: () = __sink::assert_source(&__KEY_HOSTS.spec, false);
     const _: () = __sink::assert_constraint(__KEY_HOSTS.invalid, 0usize);
     const __KEY_WORD: __sink::Key<String> = __sink::key::<
         String,
     >(__sink::KeySpec::new("word"))
         .constrained(
+            0usize,
             __sink::Constraint::OneOf(
                 &[__sink::ValueRef::String("a"), __sink::ValueRef::String("b")],
             ),
@@ -66,19 +79,25 @@ const _: () = {
         const __KEY: __sink::Key<Vec<u8>> = __sink::key::<
             Vec<u8>,
         >(__sink::KeySpec::new("items"))
-            .constrained(__sink::Constraint::Length {
-                min: 0,
-                max: 3,
-            });
+            .constrained(
+                0usize,
+                __sink::Constraint::Length {
+                    min: 0,
+                    max: 3,
+                },
+            );
         const __ITEMS: __sink::Key<Vec<u8>> = __KEY
             .items()
-            .constrained(__sink::Constraint::Range {
-                from: __sink::Some(__sink::ValueRef::Integer(1)),
-                to: __sink::Some(__sink::ValueRef::Integer(10)),
-                below: false,
-                words: "from 1 to 10",
-            });
-        __KEY.with_items(&__ITEMS)
+            .constrained(
+                1usize,
+                __sink::Constraint::Range {
+                    from: __sink::Some(__sink::ValueRef::Integer(1)),
+                    to: __sink::Some(__sink::ValueRef::Integer(10)),
+                    below: false,
+                    words: "from 1 to 10",
+                },
+            );
+        __KEY.with_items(1usize, &__ITEMS)
     };
     const _: () = __sink::assert_source(&__KEY_ITEMS.spec, false);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 0usize);

@@ -75,7 +75,7 @@
 /// | `default = …` | the value without the key: a literal, or an array of them. Durations and sizes are strings with a unit: `"10s"`, `"5MiB"` |
 /// | `default` | the value without the key is the `Default` of the type, which no constraint validates |
 /// | `default(key = …, …)` | for a table of a library, which derives [`Setting`](derive@crate::Setting): other defaults for some of its keys |
-/// | `example = …` | the value that the template shows for a key without a default: a literal |
+/// | `example = …` | the value that the template shows for a key without a default: a literal. Of a nested table that requires no key, `template --minimal` shows the examples |
 /// | `rename = "…"` | the key, instead of the field's name |
 /// | `range = …` | the range of numbers (`1..=100`), durations (`"1s"..="5m"`) and sizes (`"1KiB"..`), as Rust's ranges |
 /// | `length = …` | the number of characters of a string, values of an array, keys of a map: `1..=64` |

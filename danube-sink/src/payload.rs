@@ -53,19 +53,19 @@ mod tests {
 
     #[test]
     fn invalid_json_without_a_format_is_an_error() {
-        for bytes in [
-            &br#"{"id":1,"name":"\ud83d"}"#[..],
-            br#"{"v":NaN}"#,
-            b"\xef\xbb\xbf{}",
-            b"{\"a",
-            b"1e400",
-            b"",
-            b"text",
-            b"\xff",
+        for (bytes, reason) in [
+            (&br#"{"id":1,"name":"\ud83d"}"#[..], "a string has a lone surrogate"),
+            (br#"{"v":NaN}"#, "not JSON"),
+            (b"\xef\xbb\xbf{}", "not JSON"),
+            (b"{\"a", "not JSON"),
+            (b"1e400", "a number is beyond the range of 64-bit floating point"),
+            (b"", "not JSON"),
+            (b"text", "not JSON"),
+            (b"\xff", "not JSON"),
         ] {
             let record = SinkRecord::builder("/default/t").offset(3).payload(bytes).build();
             let text = record.as_json().unwrap_err().to_string();
-            assert!(text.contains("/default/t@3-") && text.contains("not JSON"), "{text}");
+            assert!(text.contains("/default/t@3-") && text.contains(reason), "{text}");
         }
         let json = SinkRecord::builder("/default/t").payload("\n[1,\n2] ").build();
         assert_eq!(json.as_json().unwrap(), "[1, 2]");

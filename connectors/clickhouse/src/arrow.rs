@@ -1,22 +1,27 @@
 //! Rows as an Arrow stream, from lines of JSON whose values are checked already.
 //!
 //! ```text
-//! lines ──arrow-json, by the types of Columns──▶ RecordBatch ──arrow-ipc──▶ Stream
-//!   └── a value that Arrow reads differently, or does not have: None, and the batch is sent as JSON
+//! rows ──Cells, by the types of Columns──▶ RecordBatch ──arrow-ipc──▶ Stream
+//!   └── another type or value: arrow-json ────┘ │
+//!         a value that Arrow reads differently, or does not have: None, and the batch is sent as JSON
 //! ```
 //!
 //! A record without a value for a column is null in Arrow, which the server replaces by the type's default. So a column whose own
 //! default would count is carried only if all records have a value for it, or none.
 
-use std::sync::Arc;
+mod cells;
+
+use std::{ops::Range, str, sync::Arc};
 
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::writer::StreamWriter;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
+use self::cells::{Cells, cells};
 use super::{
-    column::{Column, ColumnType, Columns, Range, tick_digits},
+    column::{self, Column, ColumnType, Columns, tick_digits},
+    row::Collector,
     table::Table,
 };
 
@@ -34,18 +39,39 @@ pub(super) struct Stream<'c> {
 pub(super) struct Converter<'c> {
     /// The columns that rows may have.
     columns: Vec<(&'c str, &'c Column)>,
+    /// Their indices in the table.
+    indices: Vec<usize>,
     /// `None` if a column has a type that Arrow cannot carry.
     schema: Option<SchemaRef>,
 }
 
 impl<'c> Converter<'c> {
     pub(super) fn new(table: &Table, columns: &'c Columns) -> Self {
-        let columns = filled(table, columns);
-        Self { schema: schema(&columns), columns }
+        let is_missing = |name: &str| columns.index(name).is_none();
+        let filled = filled(table, columns);
+        // The server reports a missing column when it gets JSON.
+        let schema = if table.named_columns().any(is_missing) { None } else { schema(&filled) };
+        let indices = filled.iter().filter_map(|(name, _)| columns.index(name)).collect();
+        Self { columns: filled, indices, schema }
+    }
+
+    /// Reads the rows of a part of a batch; `None` if Arrow cannot carry them as they are.
+    pub(super) fn reader(&self) -> impl Collector<Part = Option<RecordBatch>> {
+        Reader { converter: self, cells: self.cells() }
+    }
+
+    /// For each column, its values; `None` if one has a type that only [`read`](Self::read) knows.
+    fn cells(&self) -> Option<Vec<Box<dyn Cells>>> {
+        let fields = self.schema.as_ref()?.fields();
+        let cells = self.columns.iter().zip(fields).map(|((_, column), field)| {
+            let kind = if let ColumnType::Nullable(kind) = &column.kind { kind } else { &column.kind };
+            cells(kind, field.data_type())
+        });
+        cells.collect()
     }
 
     /// Rows from so many lines of JSON; `None` if Arrow cannot carry them as they are.
-    pub(super) fn read(&self, lines: &[u8], rows: usize) -> Option<RecordBatch> {
+    fn read(&self, lines: &[u8], rows: usize) -> Option<RecordBatch> {
         let schema = self.schema.as_ref()?;
         let mut decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows.max(1)).build_decoder().ok()?;
         // Errors have values of rows.
@@ -90,6 +116,38 @@ impl<'c> Converter<'c> {
         };
         let bytes = written(schema, &[]).map_err(|error| error.to_string())?;
         Ok(Stream { columns: self.columns.iter().map(|(name, _)| *name).collect(), bytes })
+    }
+}
+
+/// Reads the rows of a part of a batch.
+struct Reader<'c> {
+    converter: &'c Converter<'c>,
+    /// `None` once a value cannot be read into them.
+    cells: Option<Vec<Box<dyn Cells>>>,
+}
+
+impl Collector for Reader<'_> {
+    type Part = Option<RecordBatch>;
+
+    fn row(&mut self, lines: &[u8], values: &[Option<Range<usize>>]) {
+        let Some(cells) = &mut self.cells else { return };
+        let is_read = cells.iter_mut().zip(&self.converter.indices).all(|(cells, index)| {
+            match values[*index].clone().map(|value| str::from_utf8(&lines[value])) {
+                None | Some(Ok("null")) => cells.append(None),
+                Some(Ok(json)) => cells.append(Some(json)),
+                Some(Err(_)) => false,
+            }
+        });
+        // An array of texts has its offsets in 32 bits.
+        if !is_read || i32::try_from(lines.len()).is_err() {
+            self.cells = None;
+        }
+    }
+
+    fn finish(self, lines: Vec<u8>, rows: usize) -> Self::Part {
+        let Some(cells) = self.cells else { return self.converter.read(&lines, rows) };
+        let arrays = cells.into_iter().map(|mut cells| cells.finish()).collect();
+        RecordBatch::try_new(Arc::clone(self.converter.schema.as_ref()?), arrays).ok()
     }
 }
 
@@ -169,7 +227,7 @@ fn data_type(kind: &ColumnType) -> Option<DataType> {
     })
 }
 
-fn integer(range: &Range) -> Option<DataType> {
+fn integer(range: &column::Range) -> Option<DataType> {
     let types = [
         (8, true, DataType::Int8),
         (16, true, DataType::Int16),
@@ -180,6 +238,7 @@ fn integer(range: &Range) -> Option<DataType> {
         (32, false, DataType::UInt32),
         (64, false, DataType::UInt64),
     ];
-    let of_range = |(bits, is_signed, _): &(u32, bool, DataType)| Range::of(*bits, *is_signed).as_ref() == Some(range);
+    let of_range =
+        |(bits, is_signed, _): &(u32, bool, DataType)| column::Range::of(*bits, *is_signed).as_ref() == Some(range);
     types.into_iter().find(of_range).map(|(.., kind)| kind)
 }

@@ -1,6 +1,6 @@
 //! Inserts of a batch: into the table of the mapping, or into those that its records choose.
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 #[cfg(feature = "arrow")]
 use arrow_array::RecordBatch;
@@ -13,7 +13,7 @@ use super::{
     answer::{Hidden, is_missing_table},
     column::Columns,
     opened::{Opened, Target},
-    row::{Made, Rows},
+    row::{Lines, Made, Rows},
     schema::new_table,
     server::{Insert, Server},
     table::{Create, Format, Table, describe_statement},
@@ -122,7 +122,11 @@ impl Server {
         let Target { table, .. } = target;
         let known = target.known_columns();
         // Rows are made at the same time, for the columns that the table most likely still has.
-        let making = async { known.as_ref().map(|columns| self.made(table, columns, records)) };
+        let making = async {
+            // The connection's task, which may wait for this thread, sends the statement first.
+            yield_now().await;
+            known.as_ref().map(|columns| self.made(table, columns, records))
+        };
         let statement = describe_statement(target.name);
         let (described, made) = join(self.query(&statement, target.hidden()), making).await;
         let described = match (described, &target.opened.new_table) {
@@ -159,14 +163,14 @@ impl Server {
         rejected.into_result()
     }
 
-    fn made(&self, table: &Table, columns: &Columns, records: &[SinkRecord]) -> Made<Part> {
+    fn made<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Part> {
         let rows = self.rows(table, columns, table.format);
         #[cfg(feature = "arrow")]
         if table.format == Format::ArrowStream {
             let converter = Converter::new(table, columns);
-            return rows.of(records, |lines, count| Part::Arrow(converter.read(&lines, count)));
+            return rows.of(records, || converter.reader()).map(Part::Arrow);
         }
-        rows.of(records, |lines, _| Part::Json(lines))
+        rows.of(records, || Lines).map(Part::Json)
     }
 
     /// Sends the rows of records: as JSON if Arrow cannot carry them.
@@ -198,7 +202,7 @@ impl Server {
             }
             self.unconverted.add(1);
             let rows = self.rows(target.table, columns, Format::JsonEachRow);
-            lines = rows.of(records, |lines, _| lines).parts.concat();
+            lines = rows.of(records, || Lines).parts.concat();
         }
         let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
         let (format, rows) = (Format::JsonEachRow, lines.into());
@@ -264,6 +268,20 @@ impl Server {
     fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
         Rows::new(table, columns, table.rules(self.is_old(), format))
     }
+}
+
+/// Lets the other tasks of this thread run.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(feature = "arrow")]

@@ -1,9 +1,11 @@
 //! The rows of records: JSON objects whose values are checked against the table's columns.
 
+use std::{borrow::Cow, ops::Range, ptr};
+
 use danube_sink::{in_parts, prelude::*};
 
 use super::{
-    column::{ColumnType, Columns, Rules, Violation, members, string},
+    column::{ColumnType, Columns, Members, Rules, Violation, string},
     table::Table,
 };
 
@@ -20,14 +22,62 @@ pub(super) struct Rows<'t> {
     taken: Vec<bool>,
 }
 
+/// Collects the rows of a part of a batch.
+pub(super) trait Collector {
+    /// What becomes of the rows.
+    type Part: Send;
+
+    /// A row has been appended to the lines of JSON. For each column of the table, `values` has the range of its value in them,
+    /// or `None` without one.
+    fn row(&mut self, lines: &[u8], values: &[Option<Range<usize>>]);
+
+    /// The part of so many lines.
+    fn finish(self, lines: Vec<u8>, rows: usize) -> Self::Part;
+}
+
+/// Collects the lines of JSON.
+pub(super) struct Lines;
+
+impl Collector for Lines {
+    type Part = Vec<u8>;
+
+    fn row(&mut self, _: &[u8], _: &[Option<Range<usize>>]) {}
+
+    fn finish(self, lines: Vec<u8>, _: usize) -> Vec<u8> {
+        lines
+    }
+}
+
 /// The rows of a batch.
-pub(super) struct Made<P> {
+pub(super) struct Made<'r, P> {
     /// The rows of `records`, in parts.
     pub(super) parts: Vec<P>,
-    pub(super) records: Vec<SinkRecord>,
+    /// The records that are not rejected.
+    pub(super) records: Cow<'r, [SinkRecord]>,
     pub(super) rejected: PartialFailure,
     /// The fields without a column, one of each record that is rejected for it.
     pub(super) unknown: Vec<String>,
+}
+
+impl<'r, P> Made<'r, P> {
+    /// With other parts.
+    pub(super) fn map<Q>(self, convert: impl Fn(P) -> Q) -> Made<'r, Q> {
+        let Self { parts, records, rejected, unknown } = self;
+        Made { parts: parts.into_iter().map(convert).collect(), records, rejected, unknown }
+    }
+
+    fn reject(&mut self, record: &SinkRecord, violation: RowViolation) {
+        match violation {
+            RowViolation::Payload(reason) => drop(self.rejected.invalid(record, reason)),
+            // Not invalid: if every record is rejected for the table, the table is the more likely cause.
+            RowViolation::Value(reason) => drop(self.rejected.reject(record, reason)),
+            RowViolation::UnknownField(number, name) => {
+                let reason = format!("the table has no column for field {number} of the payload");
+                self.rejected.reject(record, reason);
+                self.unknown.push(name);
+            }
+        }
+    }
 }
 
 /// Why a record is rejected.
@@ -51,8 +101,8 @@ struct Named<'t> {
     name: &'t str,
     /// The name as JSON, and the colon.
     json: String,
-    /// `None` for a missing column, which the server reports.
-    kind: Option<&'t ColumnType>,
+    /// The index and the type; `None` for a missing column, which the server reports.
+    column: Option<(usize, &'t ColumnType)>,
     metadata: Option<Metadata>,
 }
 
@@ -65,7 +115,9 @@ impl<'t> Rows<'t> {
             .map(|(name, field)| {
                 let metadata = if let Field::Metadata(metadata) = field { Some(metadata) } else { None };
                 let json = format!("{}:", serde_json::Value::from(name));
-                (Named { name, json, kind: columns.kind(name), metadata }, field)
+                let index = columns.index(name);
+                let column = index.and_then(|index| Some((index, &columns.at(index)?.kind)));
+                (Named { name, json, column, metadata }, field)
             })
             .unzip();
         let mut taken = vec![false; columns.len()];
@@ -76,43 +128,41 @@ impl<'t> Rows<'t> {
         Self { columns, rules, whole, named, fields, taken }
     }
 
-    /// A row for each record that one can be made of. `convert` gets the rows of a part of the batch as lines of JSON, and their
-    /// number.
-    pub(super) fn of<P: Send>(&self, records: &[SinkRecord], convert: impl Fn(Vec<u8>, usize) -> P + Sync) -> Made<P> {
+    /// A row for each record that one can be made of. Each part of the batch has a collector.
+    pub(super) fn of<'r, C: Collector>(
+        &self,
+        records: &'r [SinkRecord],
+        collector: impl Fn() -> C + Sync,
+    ) -> Made<'r, C::Part> {
         let parts = in_parts(records, |part| {
-            let mut lines = Vec::with_capacity(part.iter().map(|record| record.bytes().len() + 1).sum());
-            let (mut valid, mut violations) = (Vec::with_capacity(part.len()), Vec::new());
-            let mut seen = Vec::new();
+            // The lines of the other parts are appended to those of the first.
+            let appended = if ptr::eq(part.as_ptr(), records.as_ptr()) { records } else { part };
+            let mut lines = Vec::with_capacity(appended.iter().map(|record| record.bytes().len() + 1).sum());
+            let (mut collector, mut violations, mut values) = (collector(), Vec::new(), Vec::new());
             for record in part {
-                match self.write(record, &mut lines, &mut seen) {
+                match self.write(record, &mut lines, &mut values) {
                     Ok(()) => {
+                        collector.row(&lines, &values);
                         lines.push(b'\n');
-                        valid.push(record.clone());
                     }
                     Err(violation) => violations.push((record, violation)),
                 }
             }
-            (convert(lines, valid.len()), valid, violations)
+            (collector.finish(lines, part.len() - violations.len()), violations)
         });
-        let mut all =
-            Made { parts: Vec::new(), records: Vec::new(), rejected: PartialFailure::default(), unknown: Vec::new() };
-        for (part, valid, violations) in parts {
-            all.parts.push(part);
-            all.records.extend(valid);
-            for (record, violation) in violations {
-                match violation {
-                    RowViolation::Payload(reason) => drop(all.rejected.invalid(record, reason)),
-                    // Not invalid: if every record is rejected for the table, the table is the more likely cause.
-                    RowViolation::Value(reason) => drop(all.rejected.reject(record, reason)),
-                    RowViolation::UnknownField(number, name) => {
-                        let reason = format!("the table has no column for field {number} of the payload");
-                        all.rejected.reject(record, reason);
-                        all.unknown.push(name);
-                    }
-                }
-            }
+        let (parts, violations): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let violations: Vec<_> = violations.into_iter().flatten().collect();
+        let mut made =
+            Made { parts, records: records.into(), rejected: PartialFailure::default(), unknown: Vec::new() };
+        if !violations.is_empty() {
+            let mut next = violations.iter().peekable();
+            let is_valid = |record: &&SinkRecord| next.next_if(|(invalid, _)| ptr::eq(*invalid, *record)).is_none();
+            made.records = records.iter().filter(is_valid).cloned().collect();
         }
-        all
+        for (record, violation) in violations {
+            made.reject(record, violation);
+        }
+        made
     }
 
     /// Checks that the metadata columns can hold their values.
@@ -126,18 +176,25 @@ impl<'t> Rows<'t> {
                 // These depend on the producer.
                 _ => continue,
             };
-            if let Some(kind) = named.kind {
+            if let Some((_, kind)) = named.column {
                 kind.write(sample, &self.rules, &mut row).map_err(|violation| violation.in_column(named.name))?;
             }
         }
         Ok(())
     }
 
-    /// Appends a row. `seen` is memory for the columns that it has values for.
-    fn write(&self, record: &SinkRecord, row: &mut Vec<u8>, seen: &mut Vec<bool>) -> Result<(), RowViolation> {
+    /// Appends a row. `values` becomes the range of each column's value.
+    fn write(
+        &self,
+        record: &SinkRecord,
+        row: &mut Vec<u8>,
+        values: &mut Vec<Option<Range<usize>>>,
+    ) -> Result<(), RowViolation> {
         let begin = row.len();
         row.push(b'{');
-        let written = self.write_fields(record, row, seen);
+        values.clear();
+        values.resize(self.columns.len(), None);
+        let written = self.write_fields(record, row, values);
         match written {
             Ok(()) => row.push(b'}'),
             Err(_) => row.truncate(begin),
@@ -145,22 +202,29 @@ impl<'t> Rows<'t> {
         written
     }
 
-    fn write_fields(&self, record: &SinkRecord, row: &mut Vec<u8>, seen: &mut Vec<bool>) -> Result<(), RowViolation> {
+    fn write_fields(
+        &self,
+        record: &SinkRecord,
+        row: &mut Vec<u8>,
+        values: &mut [Option<Range<usize>>],
+    ) -> Result<(), RowViolation> {
         let begin = row.len();
         if self.whole {
-            self.write_payload(&record.as_json().map_err(reason)?, row, seen)?;
+            self.write_payload(&record.as_json().map_err(reason)?, row, values)?;
         }
-        let values = self.fields.json_of(record).map_err(reason)?;
-        for (named, value) in self.named.iter().zip(values) {
+        let of_fields = self.fields.json_of(record).map_err(reason)?;
+        for (named, value) in self.named.iter().zip(of_fields) {
             let Some(value) = value else { continue };
             if row.len() > begin {
                 row.push(b',');
             }
             row.extend_from_slice(named.json.as_bytes());
-            match named.kind {
-                Some(kind) => {
-                    let violation = |violation: Violation| RowViolation::Value(violation.in_column(named.name));
+            match named.column {
+                Some((index, kind)) => {
+                    let (begin, violation) =
+                        (row.len(), |violation: Violation| RowViolation::Value(violation.in_column(named.name)));
                     kind.write(&value, &self.rules, row).map_err(violation)?;
+                    values[index] = Some(begin..row.len());
                 }
                 None => row.extend_from_slice(value.as_bytes()),
             }
@@ -168,39 +232,46 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
-    fn write_payload(&self, json: &str, row: &mut Vec<u8>, seen: &mut Vec<bool>) -> Result<(), RowViolation> {
-        let members = members(json).ok_or("the payload is not a JSON object")?;
+    fn write_payload(
+        &self,
+        json: &str,
+        row: &mut Vec<u8>,
+        values: &mut [Option<Range<usize>>],
+    ) -> Result<(), RowViolation> {
+        let mut members = Members::of(json).ok_or("the payload is not a JSON object")?;
         let (mut next, begin, mut count) = (0, row.len(), 0);
-        seen.clone_from(&self.taken);
-        for (name, value) in members {
-            count += 1;
+        loop {
             // Most payloads have their fields in the order of the columns.
-            let expected = self.columns.at(next).filter(|column| column.json == name);
-            let index = match expected {
-                Some(_) => Some(next),
-                None => string(name).and_then(|name| self.columns.index(&name)),
-            };
-            let Some((index, column)) = index.and_then(|index| Some((index, self.columns.at(index)?))) else {
-                if self.rules.skip_unknown {
-                    continue;
+            let expected =
+                self.columns.at(next).and_then(|column| Some((next, column, members.next_if(column.prefix(true))?)));
+            let (index, column, value) = match expected {
+                Some(expected) => expected,
+                None => {
+                    let Some((name, value)) = members.next() else { break };
+                    let index = string(name).and_then(|name| self.columns.index(&name));
+                    match index.and_then(|index| Some((index, self.columns.at(index)?, value))) {
+                        Some(known) => known,
+                        None if self.rules.skip_unknown => {
+                            count += 1;
+                            continue;
+                        }
+                        None => return Err(RowViolation::UnknownField(count + 1, name.to_owned())),
+                    }
                 }
-                return Err(RowViolation::UnknownField(count, name.to_owned()));
             };
+            count += 1;
             if self.taken[index] {
-                return Err(format!("the payload has a field {}, which is one of `metadata`", column.json).into());
+                return Err(format!("the payload has a field {}, which is one of `metadata`", column.json()).into());
             }
-            if seen[index] {
-                return Err(format!("the payload has the field {} twice", column.json).into());
+            if values[index].is_some() {
+                return Err(format!("the payload has the field {} twice", column.json()).into());
             }
-            (seen[index], next) = (true, index + 1);
-            if row.len() > begin {
-                row.push(b',');
-            }
-            row.extend_from_slice(column.json.as_bytes());
-            row.push(b':');
+            row.extend_from_slice(column.prefix(row.len() == begin).as_bytes());
+            let value_begin = row.len();
             let violation =
-                |violation: Violation| RowViolation::Value(violation.in_column(column.json.trim_matches('"')));
+                |violation: Violation| RowViolation::Value(violation.in_column(column.json().trim_matches('"')));
             column.kind.write(value, &self.rules, row).map_err(violation)?;
+            (values[index], next) = (Some(value_begin..row.len()), index + 1);
         }
         if count > 0 && row.len() == begin {
             return Err("the table has no column for any field of the payload".into());

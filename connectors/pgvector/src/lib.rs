@@ -7,7 +7,10 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-use danube_sink::{config::Mapping, prelude::*};
+use danube_sink::{
+    config::{Diagnostics, Mapping},
+    prelude::*,
+};
 use danube_sink_postgres::{Credentials, Server, Table};
 
 use mapping::Vectors;
@@ -16,6 +19,7 @@ use mapping::Vectors;
 #[sink_connector(
     main = false,
     config = "connector.toml",
+    validate_external = Self::has_its_server_and_files,
     dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT text FROM places ORDER BY embedding <=> (SELECT embedding \
                 FROM places LIMIT 1) LIMIT 5'"
 )]
@@ -54,5 +58,11 @@ impl SinkConnector for Pgvector {
             table.check().await?;
         }
         Ok(())
+    }
+}
+
+impl Pgvector {
+    fn has_its_server_and_files(&self) -> Result<(), Diagnostics> {
+        self.server.validate_external("server", self.url.as_ref(), "PGVECTOR_URL")
     }
 }

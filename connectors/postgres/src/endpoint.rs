@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use danube_sink::{ConnectorError, ConnectorResult, ErrorExt};
+use danube_sink::{ConnectorResult, ErrorExt};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring::default_provider,
@@ -22,15 +22,8 @@ pub(crate) struct Host {
 }
 
 /// Splits a configuration with several hosts.
-///
-/// # Errors
-/// [`ConnectorError::Configuration`] if the number of ports is neither one nor that of the hosts.
-pub(crate) fn hosts(all: &Config) -> ConnectorResult<Vec<Host>> {
+pub(crate) fn hosts(all: &Config) -> Vec<Host> {
     let (names, ports) = (all.get_hosts(), all.get_ports());
-    if ports.len() > 1 && ports.len() != names.len() || !all.get_hostaddrs().is_empty() {
-        let what = "a server needs one port, or one for each host, and no `hostaddr`";
-        return Err(ConnectorError::configuration(what));
-    }
     let host = |(number, name): (usize, &HostName)| {
         let port = ports.get(number).or(ports.first()).copied().unwrap_or(5432);
         let mut config = Config::new();
@@ -54,7 +47,7 @@ pub(crate) fn hosts(all: &Config) -> ConnectorResult<Vec<Host>> {
         all.get_options().map(|options| config.options(options));
         Host { name: format!("{name}:{port}"), config }
     };
-    Ok(names.iter().enumerate().map(host).collect())
+    names.iter().enumerate().map(host).collect()
 }
 
 /// TLS settings from certificate files. The server's certificate and host name are always verified.

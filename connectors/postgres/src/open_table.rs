@@ -89,7 +89,7 @@ impl OpenTable {
             let (mut invalid, mut new_fields) = (Vec::new(), Vec::new());
             let written = match streamed::write(&self.shared, &layout, records, deadline).await {
                 Ok(true) => {
-                    self.wait_for_columns(&[], records)?;
+                    self.awaited.forget();
                     return Ok(());
                 }
                 Err(failure) if !failure.answer().is_some_and(is_about_values) => {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use danube_sink::{
     ConfigSchemas, ConnectorConfig, ConnectorError, ConnectorResult, Secret, Setting, TopicMappings,
-    config::{Diagnostic, Diagnostics, Mapping},
+    config::{Diagnostic, Diagnostics, Mapping, TlsFiles},
 };
 use tokio_postgres::config::{Config, SslMode, TargetSessionAttrs};
 
@@ -25,12 +25,15 @@ pub struct Server {
     /// `user`, `database` and `tls`.
     pub url: Option<ConnectionUrl>,
     /// Host, or several separated by commas: the first that accepts writes is used.
+    #[setting(example = "db.example.com")]
     pub host: Option<String>,
     /// Port of every host; without it, 5432.
     pub port: Option<u16>,
     /// User name.
+    #[setting(example = "danube")]
     pub user: Option<String>,
     /// Name of the database.
+    #[setting(example = "events")]
     pub database: Option<String>,
     /// Whether the connection uses TLS, which is the default. TLS verifies the server's certificate and host name.
     pub tls: Option<bool>,
@@ -75,8 +78,33 @@ impl Server {
         Ok(tables.into_iter().collect())
     }
 
+    /// Checks the certificates and the secret URL, without the server: for the connector's `validate_external`. `variable` is that
+    /// of the secret URL, and `table` the key of these settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them; also if neither the settings nor the URL name a server.
+    pub fn validate_external(&self, table: &str, url: Option<&Secret>, variable: &str) -> Result<(), Diagnostics> {
+        let of_url = |message: String, help: String| match url {
+            Some(_) => Diagnostic::new(format!("variable {variable}: {message}"), help),
+            None => Diagnostic::of_key("url", message, help),
+        };
+        let mut found = Diagnostics::default();
+        let connection = self.connection(url).map_err(|reason| match url {
+            Some(_) => of_url(reason, "set one such as `postgres://user:password@host:5432/database`".to_owned()),
+            None => Diagnostic::new(reason, format!("set one of them, or the variable {variable}")),
+        });
+        let connection = found.keep(connection.map_err(Diagnostics::from)).unwrap_or_default();
+        let [own, others] = self.files(&connection);
+        found.keep(own.validate());
+        found.keep(others.validate_as(["sslrootcert", "sslcert", "sslkey"], |name, message, help| {
+            of_url(format!("`{name}`: {message}"), help)
+        }));
+        found.of_table(table).into_result()
+    }
+
     fn session(&self, credentials: Credentials<'_>, config: &ConnectorConfig) -> ConnectorResult<Session> {
-        let Url { config: mut client, ca_file, cert_file, key_file } = self.connection(credentials.url)?;
+        let mut url = self.connection(credentials.url).map_err(ConnectorError::configuration)?;
+        let client = &mut url.config;
         if let Some(password) = credentials.password {
             client.password(password.expose());
         }
@@ -85,22 +113,41 @@ impl Server {
         } else if client.get_application_name().is_none() {
             client.application_name(&config.connector_name);
         }
-        let identity = [(&self.cert_file, &self.key_file), (&cert_file, &key_file)];
-        let identity = identity.into_iter().find_map(|(cert, key)| Some((cert.as_deref()?, key.as_deref()?)));
-        let tls = tls(self.ca_file.as_ref().or(ca_file.as_ref()).map(PathBuf::as_path), identity)?;
-        Ok(Session::new(hosts(&client)?, tls, config.write_timeout))
+        let hosts = hosts(client);
+        let [own, others] = self.files(&url);
+        let [identity, other] = [own, others].map(|files| files.cert_file.zip(files.key_file));
+        let tls = tls(own.ca_file.or(others.ca_file), identity.or(other))?;
+        Ok(Session::new(hosts, tls, config.write_timeout))
+    }
+
+    /// The certificates of these settings, and those of the URL that they do not override.
+    fn files<'f>(&'f self, url: &'f Url) -> [TlsFiles<'f>; 2] {
+        let own = TlsFiles {
+            ca_file: self.ca_file.as_deref(),
+            cert_file: self.cert_file.as_deref(),
+            key_file: self.key_file.as_deref(),
+        };
+        let of_url = TlsFiles {
+            ca_file: url.ca_file.as_deref().filter(|_| own.ca_file.is_none()),
+            cert_file: url.cert_file.as_deref().filter(|_| own.cert_file.is_none()),
+            key_file: url.key_file.as_deref().filter(|_| own.cert_file.is_none()),
+        };
+        [own, of_url]
     }
 
     /// The connection of the secret URL, the URL in the file, or the single settings, in this order.
-    fn connection(&self, secret: Option<&Secret>) -> ConnectorResult<Url> {
+    ///
+    /// # Errors
+    /// The reason, which contains nothing of the URL.
+    fn connection(&self, secret: Option<&Secret>) -> Result<Url, String> {
         let url = secret.map(Secret::expose).or(self.url.as_ref().map(ConnectionUrl::as_str));
         if let Some(url) = url {
-            return Url::read(url)
-                .map_err(|reason| ConnectorError::configuration(format!("the connection URL: {reason}")));
+            return Url::read(url).map_err(|reason| format!("not a connection URL: {reason}"));
         }
         let (Some(host), Some(user), Some(database)) = (&self.host, &self.user, &self.database) else {
-            let what = "no server is set: set `host`, `user` and `database`, or `url`, in the table `server`";
-            return Err(ConnectorError::configuration(what));
+            return Err(
+                "no server is set in the table `server`: neither `url`, nor `host`, `user` and `database`".to_owned()
+            );
         };
         let mut config = Config::new();
         for host in host.split(',') {

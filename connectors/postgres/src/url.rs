@@ -58,6 +58,13 @@ impl Url {
         if url.config.get_user().is_none() || url.config.get_hosts().is_empty() {
             return Err("it names no user or no host".to_owned());
         }
+        let (names, ports) = (url.config.get_hosts(), url.config.get_ports());
+        if ports.len() > 1 && ports.len() != names.len() || !url.config.get_hostaddrs().is_empty() {
+            return Err("it needs one port, or one for each host, and no `hostaddr`".to_owned());
+        }
+        if url.cert_file.is_some() != url.key_file.is_some() {
+            return Err("`sslcert` and `sslkey` need each other".to_owned());
+        }
         if url.config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
             return Err("`target_session_attrs=read-only` is for servers that do not accept writes".to_owned());
         }

@@ -71,6 +71,19 @@ fn what_a_connector_prints_and_what_its_package_has_passes_the_check_of_a_file_a
     }
 }
 
+/// Of URL or host, neither is required.
+#[test]
+fn the_minimal_file_has_one_way_to_name_the_server() {
+    let folder = folder("minimal");
+    for name in present().into_iter().filter(|name| ["pgvector", "postgres"].contains(&name.as_str())) {
+        let text = printed(&folder, &[&name, "template", "--minimal"]);
+        assert!(text.contains(&format!("\n[{name}.server]\n#host = ")), "{text}");
+        let filled: Vec<_> = text.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).collect();
+        fs::write(folder.join("file.toml"), filled.join("\n")).expect("a file");
+        printed(&folder, &[&name, "check", "--config", "file.toml", "--offline"]);
+    }
+}
+
 #[test]
 fn without_a_file_a_connector_says_what_to_do_and_uses_no_sample() {
     let folder = folder("no-file");
@@ -80,6 +93,19 @@ fn without_a_file_a_connector_says_what_to_do_and_uses_no_sample() {
             for part in ["--config", "CONNECTOR_CONFIG_PATH"] {
                 assert!(error.contains(part), "{arguments:?}: no {part} in {error}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_file_for_another_connector_names_its_command() {
+    let folder = folder("another");
+    let present = present();
+    for (name, other) in present.iter().zip(present.iter().skip(1)) {
+        let file = format!("{}/../connectors/{other}/connector.toml", env!("CARGO_MANIFEST_DIR"));
+        let error = failed(&folder, &[name, "check", "--config", &file, "--no-environment"], 78);
+        for part in ["the file is for another connector", &format!("use `danube-sink {other}`"), "1 error in"] {
+            assert!(error.contains(part), "{name}: no {part} in {error}");
         }
     }
 }

@@ -6,10 +6,7 @@
 //!  the types ──derive──▶ KeySpec ─┴▶ an error of the build
 //! ```
 
-use crate::{
-    load::validate::NESTED_TABLE,
-    schema::{ConstStr, KeySpec, TableKeys, ValueRef, ValueType, Violation, any, each, key_spec::find, suggest},
-};
+use crate::schema::{ConstStr, KeySpec, TableKeys, ValueRef, ValueType, Violation, any, each, key_spec::find, suggest};
 
 /// How many missing keys of one table the build reports, each as an error of its own.
 pub const MAX_MISSING: usize = 8;
@@ -121,11 +118,7 @@ const fn type_at(keys: &'static [KeySpec], path: &[PathSegment<'_>]) -> Option<(
 }
 
 const fn table_keys<'a>(keys: &'a [KeySpec], table: &FileTable<'a>, path: &[PathSegment<'_>]) -> TableKeys<'a> {
-    if path.is_empty() {
-        TableKeys { title: table.title, keys, known: table.known }
-    } else {
-        TableKeys { title: NESTED_TABLE, keys, known: &[] }
-    }
+    if path.is_empty() { TableKeys { title: table.title, keys, known: table.known } } else { TableKeys::nested(keys) }
 }
 
 /// The text of a report. Of a line with the name of a secret it shows no value: the macro has redacted the secrets that it knows,

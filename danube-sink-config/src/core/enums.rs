@@ -84,4 +84,37 @@ string_enums! {
         /// A JSON object a line.
         Json = "json",
     }
+
+    /// The encoding of Avro payloads.
+    #[derive(Default)]
+    AvroEncoding: "Avro encoding" {
+        /// Detected in each payload. One that is valid both as JSON and as a datum is JSON if it is an object that fits a
+        /// record; any other such payload is invalid.
+        #[default]
+        Auto = "auto",
+        /// JSON, with unions as Avro writes them (`{"string": "x"}`) or as plain values (`"x"`).
+        Json = "json",
+        /// A binary datum.
+        Datum = "datum",
+        /// An Object Container File.
+        Container = "container",
+    }
+
+    /// The encoding of Number payloads.
+    #[derive(Default)]
+    NumberEncoding: "number encoding" {
+        /// Text if it is a number, else a big-endian integer of 4 or 8 bytes.
+        #[default]
+        Auto = "auto",
+        /// Text, as the Rust connectors send it.
+        Text = "text",
+        /// A signed big-endian integer of 4 or 8 bytes.
+        IntBe = "int_be",
+        /// A signed little-endian integer of 4 or 8 bytes.
+        IntLe = "int_le",
+        /// A big-endian float of 4 or 8 bytes.
+        FloatBe = "float_be",
+        /// A little-endian float of 4 or 8 bytes.
+        FloatLe = "float_le",
+    }
 }

@@ -1,6 +1,5 @@
 //! The settings that every connector has: the core keys of the file, and the common keys of a topic mapping.
 
-mod decoding;
 mod enums;
 mod extension;
 pub(super) mod external;
@@ -8,15 +7,15 @@ pub(super) mod key;
 mod settings;
 mod settings_macro;
 #[cfg(test)]
-mod settings_macro_tests;
+mod tests;
 mod topic_mappings;
 
 pub use self::{
-    decoding::{AvroEncoding, DecodeOptions, NumberEncoding},
     enums::{
-        LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SpoolSync, SubscriptionType,
+        AvroEncoding, LogFormat, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat,
+        SpoolSync, SubscriptionType,
     },
     external::{BrokerTarget, CheckMapping, ExternalChecks, ExternalError, SecretPolicy, Token},
-    settings::{ConnectorConfig, ConsumerConfig, MappingSettings},
+    settings::{ConnectorConfig, ConsumerConfig, DecodeOptions, MappingSettings},
     topic_mappings::{Mapped, Mapping, NoMapping, TopicMappings},
 };

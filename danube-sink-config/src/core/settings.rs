@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::{
-    decoding::DecodeOptions,
     enums::{
-        LogFormat, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat, SpoolSync, SubscriptionType,
+        AvroEncoding, LogFormat, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat,
+        SpoolSync, SubscriptionType,
     },
     extension::Extension,
     external::Token,
@@ -29,7 +29,8 @@ settings! {
     #[non_exhaustive]
     ConnectorConfig {
         /// URL of the broker to connect to first, such as `http://localhost:6650`; `https` connects by TLS
-        danube_service_url: String = required of ValueType::ServiceUrl, in [Root], variable "DANUBE_SERVICE_URL";
+        danube_service_url: String = required of ValueType::ServiceUrl, in [Root], variable "DANUBE_SERVICE_URL",
+            example "\"http://localhost:6650\"";
         /// Name of this connector in consumer names, logs and metrics
         connector_name: String = described("the name of the connector's package") of ValueType::NON_EMPTY_STRING,
             in [Root], variable "CONNECTOR_NAME";
@@ -163,7 +164,7 @@ settings! {
     #[derive(Debug, Clone, PartialEq, Eq)]
     ConsumerConfig {
         /// Topic to read, as `/namespace/name`, with all of its partitions
-        topic: String = required of ValueType::Topic, in [Mapping], alias Mapping "from";
+        topic: String = required of ValueType::Topic, in [Mapping], alias Mapping "from", example "\"/default/topic\"";
         /// Name of the durable subscription
         subscription: String = described("`connector_name`") of ValueType::NON_EMPTY_STRING, in [Mapping], example "\"my-connector\"";
         /// Type of the subscription: how its consumers share messages
@@ -248,5 +249,28 @@ impl MappingSettings {
         settings.decoding.read(table, diagnostics);
         settings.read(table, diagnostics);
         settings
+    }
+}
+
+settings! {
+    /// Options for decoding payloads where their schema leaves a choice.
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    DecodeOptions {
+        /// Encoding of Avro payloads
+        avro_encoding: AvroEncoding = word(AvroEncoding::Auto), in [Mapping];
+        /// Avro reader schema, as JSON: values are resolved to it, whatever version they were written with
+        avro_reader_schema: Option<String> = none of ValueType::NON_EMPTY_STRING, in [Mapping], example "'{\"type\": \"record\", …}'";
+        /// Message type of Protobuf payloads, such as `Order` or `shop.v1.Order`, if the schema has several
+        protobuf_message: Option<String> = none of ValueType::NON_EMPTY_STRING, in [Mapping], example "\"shop.v1.Order\"";
+        /// Encoding of payloads of the schema type Number
+        number_encoding: NumberEncoding = word(NumberEncoding::Auto), in [Mapping];
+        /// Whether payloads are validated against their JSON Schema
+        validate_json_schema: bool = boolean(false), in [Mapping];
+    }
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self::defaults()
     }
 }

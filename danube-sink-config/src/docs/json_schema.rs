@@ -94,14 +94,14 @@ impl Table {
     }
 
     fn into_schema(self) -> Value {
-        let mut schema = json!({ "type": "object", "properties": self.properties, "additionalProperties": false });
-        if !self.required.is_empty() {
-            schema["required"] = self.required.into();
-        }
-        if !self.all_of.is_empty() {
-            schema["allOf"] = self.all_of.into();
-        }
-        schema
+        let some = |conditions: Vec<Value>| (!conditions.is_empty()).then_some(conditions);
+        without_nulls(json!({
+            "type": "object",
+            "properties": self.properties,
+            "additionalProperties": false,
+            "required": some(self.required),
+            "allOf": some(self.all_of),
+        }))
     }
 }
 
@@ -112,31 +112,35 @@ fn own(keys: &[KeySpec]) -> impl Iterator<Item = DocumentedKey> {
 
 fn described(key: &DocumentedKey) -> Value {
     let mut schema = of_type(&key.spec.value_type);
-    if !key.help.is_empty() {
-        schema["description"] = json!(key.help);
-    }
-    if let Some(default) = key.spec.default.to_toml()
-        && let Ok(default) = default.parse::<toml::Value>()
-        && let Ok(default) = serde_json::to_value(default)
-    {
-        schema["default"] = default;
+    schema["description"] = json!((!key.help.is_empty()).then_some(&key.help));
+    schema["default"] = json!(key.spec.default.to_toml().and_then(|default| default.parse::<toml::Value>().ok()));
+    without_nulls(schema)
+}
+
+/// What is null is not said: limits that a type does not have.
+fn without_nulls(mut schema: Value) -> Value {
+    if let Value::Object(entries) = &mut schema {
+        entries.retain(|_, value| !value.is_null());
     }
     schema
 }
 
 fn of_type(value_type: &ValueType) -> Value {
-    match *value_type {
+    let at_least = |min: usize| (min > 0).then_some(min);
+    let at_most = |max: usize| (max < usize::MAX).then_some(max);
+    without_nulls(match *value_type {
         ValueType::Bool => json!({ "type": "boolean" }),
         ValueType::Integer { min, max } => {
             let max = u64::try_from(max).ok().filter(|max| *max < u64::MAX);
-            let limits = [("minimum", i64::try_from(min).ok().map(Value::from)), ("maximum", max.map(Value::from))];
-            limited(json!({ "type": "integer" }), limits)
+            json!({ "type": "integer", "minimum": i64::try_from(min).ok(), "maximum": max })
         }
         ValueType::Float { min, max, .. } => {
-            let finite = |limit: f64| limit.is_finite().then(|| limit.into());
-            limited(json!({ "type": "number" }), [("minimum", finite(min)), ("maximum", finite(max))])
+            let finite = |limit: f64| limit.is_finite().then_some(limit);
+            json!({ "type": "number", "minimum": finite(min), "maximum": finite(max) })
         }
-        ValueType::String { min, max } => sized(json!({ "type": "string" }), "Length", min, max),
+        ValueType::String { min, max } => {
+            json!({ "type": "string", "minLength": at_least(min), "maxLength": at_most(max) })
+        }
         ValueType::Enum { words: known, .. } => words(known),
         ValueType::Path => json!({ "type": "string", "minLength": 1 }),
         ValueType::Pointer => json!({ "type": "string", "pattern": "^(/([^~/]|~[01])*)*$" }),
@@ -158,21 +162,24 @@ fn of_type(value_type: &ValueType) -> Value {
             json!({ "type": "string", "pattern": format!("^(([^,=]+=)?({level}))(,([^,=]+=)?({level}))*$") })
         }
         ValueType::Topic => json!({ "type": "string", "pattern": "^/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$" }),
-        ValueType::Duration { min, max, .. } => {
-            let mut schema = json!({ "type": "string", "pattern": "^([0-9]+(\\.[0-9]+)? *(ns|nsec|us|usec|µs|ms|msec|millis|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?) *)+$" });
-            if min > Duration::ZERO || max < Duration::MAX {
-                schema["$comment"] = json!("`check` validates its range");
-            }
-            schema
-        }
+        ValueType::Duration { min, max, .. } => json!({
+            "type": "string",
+            "pattern": "^([0-9]+(\\.[0-9]+)? *(ns|nsec|us|usec|µs|ms|msec|millis|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?) *)+$",
+            "$comment": (min > Duration::ZERO || max < Duration::MAX).then_some("`check` validates its range"),
+        }),
         ValueType::ByteSize { .. } => json!({ "anyOf": [
             { "type": "integer", "minimum": 0 },
             { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMGT]i?)?[bB]?$" },
         ] }),
-        ValueType::Array { of, min, max } => sized(json!({ "type": "array", "items": of_type(of) }), "Items", min, max),
-        ValueType::Map { of, min, max } => {
-            sized(json!({ "type": "object", "additionalProperties": of_type(of) }), "Properties", min, max)
+        ValueType::Array { of, min, max } => {
+            json!({ "type": "array", "items": of_type(of), "minItems": at_least(min), "maxItems": at_most(max) })
         }
+        ValueType::Map { of, min, max } => json!({
+            "type": "object",
+            "additionalProperties": of_type(of),
+            "minProperties": at_least(min),
+            "maxProperties": at_most(max),
+        }),
         ValueType::ArrayOrTable { items, table } => {
             json!({ "anyOf": [{ "type": "array", "items": of_type(items) }, of_type(table)] })
         }
@@ -187,22 +194,7 @@ fn of_type(value_type: &ValueType) -> Value {
         ValueType::Table(keys) => Table::of(own(keys)).into_schema(),
         ValueType::Secret => json!(false),
         ValueType::Any => json!({}),
-    }
-}
-
-fn limited(mut schema: Value, limits: [(impl Into<String>, Option<Value>); 2]) -> Value {
-    for (name, limit) in limits {
-        if let Some(limit) = limit {
-            schema[name.into()] = limit;
-        }
-    }
-    schema
-}
-
-/// With limits on its number of `what`.
-fn sized(schema: Value, what: &str, min: usize, max: usize) -> Value {
-    let (least, most) = ((min > 0).then(|| min.into()), (max < usize::MAX).then(|| max.into()));
-    limited(schema, [(format!("min{what}"), least), (format!("max{what}"), most)])
+    })
 }
 
 /// The words for completion, and every other spelling that is accepted.

@@ -36,7 +36,8 @@ impl DocumentedKey {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// A text as a sentence: with a capital letter, and a full stop.
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.trim_end_matches('.').chars();
     chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }

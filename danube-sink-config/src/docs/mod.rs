@@ -4,7 +4,6 @@
 //!  core keys, mapping keys, the connector's keys ──▶ template, JSON Schema, help for variables
 //! ```
 
-mod describe;
 mod environment;
 mod example;
 #[cfg(feature = "runtime")]

@@ -1,6 +1,11 @@
 //! A configuration file to begin with: every key with its help and its default.
 
-use super::{describe::describe, example::example, key::DocumentedKey};
+use std::mem;
+
+use super::{
+    example::example,
+    key::{DocumentedKey, sentence},
+};
 use crate::{
     core::{
         ConnectorConfig,
@@ -15,7 +20,7 @@ use crate::{
 pub enum TemplateKind {
     /// Every key, with its default commented out.
     Complete,
-    /// The required keys.
+    /// The required keys; of a table that requires none, but has examples, these as one way to set it, commented out.
     Minimal,
 }
 
@@ -28,7 +33,7 @@ pub fn template<C: GeneratedConnector>() -> String {
 #[doc(hidden)]
 pub fn template_of(connector: &ConnectorInfo, template: TemplateKind) -> String {
     let is_complete = template == TemplateKind::Complete;
-    let mut out = Writer { text: String::new(), is_complete };
+    let mut out = Writer { text: String::new(), is_complete, shows_examples: false };
     if is_complete {
         out.comment(&format!("{} {}\n{}", connector.name, connector.version, connector.about));
         out.comment("\nEvery key is here with its default. Remove the `#` in front of a key to set it.");
@@ -64,6 +69,8 @@ struct Writer {
     text: String,
     /// Whether it shows every key, with its help.
     is_complete: bool,
+    /// Whether a minimal template shows the keys with an example.
+    shows_examples: bool,
 }
 
 impl Writer {
@@ -88,7 +95,8 @@ impl Writer {
 
     /// Whether the template shows a key.
     fn shows(&self, spec: &KeySpec) -> bool {
-        self.is_complete || spec.is_required()
+        let is_example = self.shows_examples && spec.example.is_some();
+        self.is_complete || spec.is_required() || is_example || has_alternatives(spec)
     }
 
     /// The keys of a table, before the tables in it. `path` is its header, `variables` the path of its variables.
@@ -120,7 +128,9 @@ impl Writer {
         let begin = self.text.len();
         self.line(header);
         let path = header.trim_matches(['[', ']']).to_owned();
+        let around = mem::replace(&mut self.shows_examples, has_alternatives(spec));
         self.keys(&path, variables, inner);
+        self.shows_examples = around;
         if is_commented_out {
             let lines = self.text.split_off(begin);
             for line in lines.lines() {
@@ -151,7 +161,7 @@ impl Writer {
             (None, KeyDefault::Required) => (example(), "Required".to_owned()),
             (None, _) => (example(), "Optional".to_owned()),
         };
-        let mut about = format!("{}. {default}.", describe(&spec.value_type));
+        let mut about = format!("{} {default}.", sentence(spec.value_type.description().as_str()));
         if let ValueSource::FileOrVariable(variable) = spec.source {
             about.push_str(&format!(" Overridden by {variable}."));
         }
@@ -162,6 +172,12 @@ impl Writer {
         let mark = if spec.is_required() { "" } else { "#" };
         self.line(&format!("{mark}{} = {}", spec.name, value.as_deref().unwrap_or("\"…\"")));
     }
+}
+
+/// Whether a table needs some of its keys, such as a URL or a host, but no single one.
+fn has_alternatives(table: &KeySpec) -> bool {
+    let ValueType::Table(keys) = table.value_type else { return false };
+    keys.iter().any(|spec| spec.example.is_some()) && !keys.iter().any(KeySpec::is_required)
 }
 
 /// The header of a key that is a table or an array of tables, and the keys in it.

@@ -1,9 +1,6 @@
 //! What generated code says of a connector, and how it reads the connector's section.
 
-use super::{
-    own_keys::{OwnMapping, OwnTable},
-    reader::KeyReader,
-};
+use super::{own_keys::OwnMapping, reader::KeyReader};
 use crate::{
     core::{ConsumerConfig, Mapping, MappingSettings, TopicMappings},
     report::Diagnostics,
@@ -138,9 +135,8 @@ impl ConnectorInfo {
 impl KeyReader<'_> {
     /// The topic mappings; none if one is invalid, which is reported.
     pub fn topic_mappings<T>(&mut self, keys: &MappingKeys<T>) -> Option<TopicMappings<T>> {
-        let mappings = self.mappings?.iter().map(|OwnMapping { common, own: OwnTable { table, invalid } }| {
-            let diagnostics = &mut *self.diagnostics;
-            let mut table = KeyReader { table, title: &common.title, invalid, mappings: None, diagnostics };
+        let mappings = self.mappings?.iter().map(|OwnMapping { common, own }| {
+            let mut table = KeyReader { table: own, mappings: None, diagnostics: &mut *self.diagnostics };
             let own = (keys.read)(&mut table, &common.settings);
             own.map(|own| Mapping { settings: common.settings.clone(), own })
         });

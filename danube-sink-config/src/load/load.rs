@@ -4,20 +4,21 @@ use std::path::{Path, PathBuf};
 
 use super::{
     connector::{ConnectorInfo, GeneratedConnector},
-    core_keys::{Core, ParsedMapping},
+    core_keys::Core,
     effective::EffectiveConfig,
     environment::{Environment, host_name},
     loader::{Loader, OwnVariables},
-    mappings::common_names,
-    own_keys::{OwnMapping, OwnTable},
+    mappings::{ParsedMapping, common_names},
+    own_keys::OwnMapping,
     reader::KeyReader,
+    secrets::secret_names,
     source::{self, ConfigSource, Found},
 };
 use crate::{
     core::{ConnectorConfig, ExternalChecks, MappingSettings, SecretPolicy, key::MAPPING_LISTS},
-    report::{ConfigError, Diagnostics, SecretNames},
-    schema::{KeySpec, TableKeys},
-    value::Document,
+    report::{ConfigError, Diagnostic, Diagnostics},
+    schema::TableKeys,
+    value::{Document, Table},
 };
 
 /// A configured connector, and what the runtime needs beside it.
@@ -48,7 +49,9 @@ pub fn load_for<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let found = source::find(source, C::INFO.sample, environment)?;
-    load_document::<C, C>(checks, found, environment, |resolved, diagnostics| resolved.one(diagnostics))
+    load_document::<C, C>(checks, found, &source.commands, environment, |resolved, diagnostics| {
+        resolved.one(diagnostics)
+    })
 }
 
 /// [`load_for`] with one connector for each of `tasks`; file, variables and secrets are read once.
@@ -63,7 +66,7 @@ pub fn load_tasks_for<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<Vec<C>>, ConfigError> {
     let found = source::find(source, C::INFO.sample, environment)?;
-    load_document::<C, _>(checks, found, environment, |resolved, diagnostics| {
+    load_document::<C, _>(checks, found, &source.commands, environment, |resolved, diagnostics| {
         // What is wrong with the first is wrong with all of them.
         let convert = |task| if task == 0 || diagnostics.is_empty() { resolved.convert(diagnostics) } else { None };
         let connectors: Vec<C> = (0..resolved.core.config.tasks).map_while(convert).collect();
@@ -83,28 +86,27 @@ pub fn load_text_for<C: GeneratedConnector>(
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
     let found = Found { path: path.to_owned(), text: text.into(), is_sample: false };
-    load_document::<C, C>(checks, found, environment, |resolved, diagnostics| resolved.one(diagnostics))
+    load_document::<C, C>(checks, found, &[], environment, |resolved, diagnostics| resolved.one(diagnostics))
 }
 
 fn load_document<C: GeneratedConnector, T>(
     checks: ExternalChecks,
     Found { path, text, is_sample }: Found,
+    commands: &[(&'static str, String)],
     environment: &dyn Environment,
     convert: impl FnOnce(&Resolved<'_>, &mut Diagnostics) -> Option<T>,
 ) -> Result<Loaded<T>, ConfigError> {
     let info = &C::INFO;
     let document = Document::parse(&path, text, &secret_names(info))?;
     let variables = (checks.secrets == SecretPolicy::Read).then_some(environment);
-    let mut loader = Loader {
-        package: Some(info.name),
-        sections: vec![info.section],
-        mapping_defaults: info.mapping_defaults,
-        host: host_name(environment),
-        is_sample,
-        ..Loader::new(variables, checks)
-    };
+    let mut loader =
+        Loader { commands, host: host_name(environment), is_sample, ..Loader::of(info, variables, checks) };
     let resolved = resolve(&document, info, &mut loader);
     let connector = convert(&resolved, &mut loader.diagnostics);
+    if connector.is_none() && loader.diagnostics.is_empty() {
+        let message = "the file is complete only with values of the environment";
+        loader.diagnostics.push(Diagnostic::new(message, "set the variables that `template` prints"));
+    }
     let notes = document.notes(&mut loader.diagnostics);
     let effective = resolved.effective(&document, info);
     let variables = loader.own_variables;
@@ -115,21 +117,6 @@ fn load_document<C: GeneratedConnector, T>(
     document.result(loaded, loader.diagnostics)
 }
 
-/// The names of keys that are secrets, and of those that are not.
-fn secret_names(info: &ConnectorInfo) -> SecretNames<'static> {
-    fn collect(keys: &'static [KeySpec], names: &mut SecretNames<'static>) {
-        for spec in keys {
-            let names_of_kind = if spec.is_secret() { &mut names.secret } else { &mut names.plain };
-            names_of_kind.push(spec.name);
-            collect(spec.value_type.keys_within(), names);
-        }
-    }
-    let mut names = SecretNames::default();
-    collect(info.keys, &mut names);
-    collect(info.mapping_keys, &mut names);
-    names
-}
-
 /// A configuration whose keys are resolved and validated, but not converted.
 struct Resolved<'d> {
     core: Core,
@@ -138,12 +125,20 @@ struct Resolved<'d> {
     /// The title of the section in messages.
     title: String,
     /// None if the section is no table, which is reported.
-    own: Option<OwnTable>,
+    own: Option<Table>,
     /// None if there are none, or if they are no array, which is reported.
     mappings: Option<Vec<OwnMapping<'d>>>,
 }
 
 impl Resolved<'_> {
+    fn reader<'r>(&'r self, diagnostics: &'r mut Diagnostics) -> Option<KeyReader<'r>> {
+        Some(KeyReader { table: self.own.as_ref()?, mappings: self.mappings.as_deref(), diagnostics })
+    }
+
+    fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
+        C::load(&mut self.reader(diagnostics)?)
+    }
+
     /// One connector, with what it names outside of the file.
     fn one<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
         let connector = self.convert(diagnostics)?;
@@ -151,15 +146,8 @@ impl Resolved<'_> {
         Some(connector)
     }
 
-    fn convert<C: GeneratedConnector>(&self, diagnostics: &mut Diagnostics) -> Option<C> {
-        let OwnTable { table, invalid } = self.own.as_ref()?;
-        let mappings = self.mappings.as_deref();
-        C::load(&mut KeyReader { table, title: &self.title, invalid, mappings, diagnostics })
-    }
-
     fn validate_external<C: GeneratedConnector>(&self, connector: &C, diagnostics: &mut Diagnostics) {
-        if let (true, Some(OwnTable { table, invalid })) = (self.has_environment, &self.own) {
-            let mut reader = KeyReader { table, title: &self.title, invalid, mappings: None, diagnostics };
+        if let (true, Some(mut reader)) = (self.has_environment, self.reader(diagnostics)) {
             reader.validated(connector.validate_external());
         }
     }
@@ -173,12 +161,12 @@ impl Resolved<'_> {
         let mut effective = EffectiveConfig::default();
         effective.push(document, ("", 0), &self.core.table);
         if let Some(own) = &self.own {
-            effective.push(document, (&self.title.replace('`', ""), 0), &own.table);
+            effective.push(document, (&self.title.replace('`', ""), 0), own);
         }
         let header = format!("[[{}.{}]]", info.section, MAPPING_LISTS[0]);
         for (index, mapping) in self.mappings.iter().flatten().enumerate() {
             effective.push(document, (&header, index), &mapping.common.table);
-            effective.push(document, (&header, index), &mapping.own.table);
+            effective.push(document, (&header, index), &mapping.own);
         }
         effective
     }

@@ -1,6 +1,7 @@
 //! What a file is loaded with, and what is found to be wrong.
 
 use super::{
+    connector::ConnectorInfo,
     environment::{Environment, host_name},
     validate::default_in_code,
 };
@@ -20,6 +21,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) package: Option<&'a str>,
     /// The names at the root that are no core keys, such as that of the connector's section.
     pub(crate) sections: Vec<&'a str>,
+    /// The commands of other connectors in the program, by their sections.
+    pub(crate) commands: &'a [(&'static str, String)],
     /// Defaults of the connector's code for common keys of a topic mapping, as TOML.
     pub(crate) mapping_defaults: &'a [(&'a str, &'a str)],
     /// The name of the host, for names of consumers.
@@ -48,12 +51,27 @@ impl<'a> Loader<'a> {
             environment,
             package: None,
             sections: Vec::new(),
+            commands: &[],
             mapping_defaults: &[],
             host: environment.map(host_name).unwrap_or_default(),
             is_sample: false,
             own_variables: OwnVariables::default(),
             checks,
             diagnostics: Diagnostics::default(),
+        }
+    }
+
+    /// That of a connector.
+    pub(crate) fn of(
+        connector: &ConnectorInfo,
+        environment: Option<&'a dyn Environment>,
+        checks: ExternalChecks,
+    ) -> Self {
+        Self {
+            package: Some(connector.name),
+            sections: vec![connector.section],
+            mapping_defaults: connector.mapping_defaults,
+            ..Self::new(environment, checks)
         }
     }
 

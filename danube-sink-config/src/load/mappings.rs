@@ -2,11 +2,7 @@
 
 use std::ops::Range;
 
-use super::{
-    core_keys::{Core, ParsedMapping},
-    cross_checks,
-    loader::Loader,
-};
+use super::{core_keys::Core, cross_checks, loader::Loader};
 use crate::{
     core::{
         ConnectorConfig, MappingSettings, SubscriptionType,
@@ -19,6 +15,25 @@ use crate::{
 
 /// The length of a quotation mark around a string of the file.
 const QUOTE: usize = 1;
+
+/// A topic mapping whose common keys have been read.
+#[derive(Debug)]
+pub(crate) struct ParsedMapping<'a> {
+    /// The title of its table in messages.
+    pub(crate) title: String,
+    /// The table in the file.
+    pub(crate) file_table: &'a Table,
+    /// The common keys, with their values and origins.
+    pub(crate) table: Table,
+    pub(crate) settings: MappingSettings,
+}
+
+impl ParsedMapping<'_> {
+    /// A diagnostic of the value of a key.
+    pub(super) fn diagnostic(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(message, help).at(self.table.span_of(Some(key)))
+    }
+}
 
 /// The entry of the mappings in a section.
 pub(crate) fn entry(table: &Table) -> Option<&Entry> {

@@ -16,7 +16,6 @@ pub(super) mod loader;
 pub(super) mod mappings;
 mod own_keys;
 mod reader;
-mod root;
 pub(super) mod secrets;
 pub(super) mod source;
 pub(super) mod validate;

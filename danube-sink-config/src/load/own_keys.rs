@@ -1,8 +1,8 @@
 //! Resolves the keys of a connector's own tables: variables, secrets and defaults are put in before all is validated.
 
 use super::{
-    core_keys::ParsedMapping,
     loader::Loader,
+    mappings::ParsedMapping,
     secrets::{file_variable, how_to_set, report_in_file},
     validate::validate_table,
 };
@@ -15,51 +15,55 @@ use crate::{
 /// The suffix of a mapping's key that names the variable of a secret, such as `password_env`.
 pub(crate) const VARIABLE_KEY_SUFFIX: &str = "_env";
 
-/// The declared keys of a table, with variables, secrets and defaults.
-#[derive(Debug)]
-pub(crate) struct OwnTable {
-    pub(crate) table: Table,
-    /// Keys whose values are invalid, missing, or not known without the environment.
-    pub(crate) invalid: Vec<&'static str>,
-}
-
 /// A topic mapping with the connector's own keys, before they are converted.
 #[derive(Debug)]
 pub(crate) struct OwnMapping<'d> {
     pub(crate) common: ParsedMapping<'d>,
-    pub(crate) own: OwnTable,
+    /// The declared keys, with variables, secrets and defaults.
+    pub(crate) own: Table,
 }
 
 impl Loader<'_> {
-    /// The declared keys of a table. `path` begins the names of its variables.
-    pub(crate) fn resolve_own(&mut self, table: &Table, keys: &TableKeys<'_>, path: &str) -> OwnTable {
+    /// The declared keys of a table, with variables, secrets and defaults. `path` begins the names of its variables.
+    pub(crate) fn resolve_own(&mut self, table: &Table, keys: &TableKeys<'_>, path: &str) -> Table {
         let mut table = table.clone();
-        let mut invalid = self.complete(&mut table, keys.keys, path);
-        invalid.extend(validate_table(&table, keys, &mut self.diagnostics));
+        self.complete(&mut table, keys, path);
+        validate_table(&table, keys, &mut self.diagnostics);
         table.entries.retain(|entry| key_spec::find(keys.keys, &entry.key).is_some());
-        OwnTable { table, invalid }
+        table
     }
 
-    /// Puts variables, secrets and defaults in a table of this path and in the tables within. Returns the keys that lack a value
-    /// then, or have an invalid one.
-    fn complete(&mut self, table: &mut Table, keys: &[KeySpec], path: &str) -> Vec<&'static str> {
-        let incomplete = keys.iter().filter(|spec| !self.complete_key(table, spec, path));
-        incomplete.map(|spec| spec.name).collect()
+    /// Puts variables, secrets and defaults in a table of this path and in the tables within. Reports the keys that lack a value
+    /// of the environment then.
+    fn complete(&mut self, table: &mut Table, keys: &TableKeys<'_>, path: &str) {
+        for spec in keys.keys {
+            let reported = self.diagnostics.len();
+            self.add_of_environment(table, spec, path);
+            let path = format!("{path}.{}", spec.name);
+            match table.value_mut(spec.name) {
+                Some(value) => self.complete_within(value, &spec.value_type, &path),
+                None => self.add_default(table, spec, &path),
+            }
+            if let (ValueSource::FileOrVariable(_), Some(_)) = (spec.source, self.environment)
+                && spec.is_required()
+                && table.get(spec.name).is_none()
+                && self.diagnostics.len() == reported
+            {
+                self.diagnostics.push(Diagnostic::from(keys.missing(spec)).at(table.span.clone()));
+            }
+        }
     }
 
-    fn complete_key(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
-        let before = self.diagnostics.len();
+    fn add_of_environment(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
         match spec.source {
             ValueSource::File => {}
-            ValueSource::FileOrVariable(name)
-                if self.is_complete_sample(spec, table.get(spec.name).is_some(), name) => {}
-            ValueSource::FileOrVariable(_) => match self.value_of_variable(spec) {
-                Some(value) => table.set(spec.name, value),
-                None if self.environment.is_none() && spec.is_required() => {
-                    return table.get(spec.name).is_some();
+            ValueSource::FileOrVariable(name) => {
+                if !self.is_complete_sample(spec, table.get(spec.name).is_some(), name)
+                    && let Some(value) = self.value_of_variable(spec)
+                {
+                    table.set(spec.name, value);
                 }
-                None => {}
-            },
+            }
             ValueSource::Secret(_) => self.add_secret(table, spec, path),
         }
         if let Some(Origin::Variable(name) | Origin::VariableFile(name)) =
@@ -67,40 +71,27 @@ impl Loader<'_> {
         {
             self.own_variables.read.push(name.clone());
         }
-        let path = format!("{path}.{}", spec.name);
-        let is_complete = match table.value_mut(spec.name) {
-            Some(value) => self.complete_within(value, spec, &path),
-            None => self.add_default(table, spec, &path),
-        };
-        is_complete && self.diagnostics.len() == before
     }
 
-    fn complete_within(&mut self, value: &mut Value, spec: &KeySpec, path: &str) -> bool {
-        let mut is_complete = true;
-        for_each_table(value, &spec.value_type, &mut |table, keys| {
-            is_complete &= self.complete(table, keys, path).is_empty();
-        });
-        is_complete
+    fn complete_within(&mut self, value: &mut Value, value_type: &ValueType, path: &str) {
+        for_each_table(value, value_type, &mut |table, keys| self.complete(table, &TableKeys::nested(keys), path));
     }
 
-    fn add_default(&mut self, table: &mut Table, spec: &KeySpec, path: &str) -> bool {
+    fn add_default(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
         let default = self.default_of(spec);
         let has_default = default.is_some();
         // A table that is not in the file may be all variables; unless it is optional.
         let may_be_variables =
             matches!(spec.value_type, ValueType::Table(_)) && !matches!(spec.default, KeyDefault::None);
-        let Some(mut value) = default.or_else(|| may_be_variables.then(|| Value::empty_table(None))) else {
-            return true;
-        };
+        let Some(mut value) = default.or_else(|| may_be_variables.then(|| Value::empty_table(None))) else { return };
         if let Content::Table(nested) = &mut value.content {
             // An error of a table that is not in the file is shown at the table that it belongs in.
             (nested.span, value.span) = (table.span.clone(), table.span.clone());
         }
-        let is_complete = self.complete_within(&mut value, spec, path);
+        self.complete_within(&mut value, &spec.value_type, path);
         if has_default || has_variables(&value) {
             table.set(spec.name, value);
         }
-        is_complete
     }
 
     /// Whether the file is the sample and needs no variable for a key: who tries a connector with the sample does not expect it to

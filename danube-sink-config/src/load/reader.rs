@@ -2,7 +2,7 @@
 
 use super::{
     own_keys::OwnMapping,
-    validate::{NESTED_TABLE, of_entry, of_violation, validate_table},
+    validate::{of_entry, validate, validate_table},
 };
 use crate::{
     report::Diagnostics,
@@ -11,41 +11,33 @@ use crate::{
     value::{Content, Table, Value},
 };
 
-/// Converts the keys of one table. Generated code asks it for each of its keys, and then builds its struct.
+/// Converts the keys of one table, which is validated. Generated code asks it for each of its keys, and then builds its struct.
 #[derive(Debug)]
 pub struct KeyReader<'r> {
     pub(super) table: &'r Table,
-    pub(super) title: &'r str,
-    /// Keys with errors that are reported already.
-    pub(super) invalid: &'r [&'static str],
     /// Those of the connector's section; none if there are none, or if they are no array, which is reported.
     pub(super) mappings: Option<&'r [OwnMapping<'r>]>,
     pub(super) diagnostics: &'r mut Diagnostics,
 }
 
 impl KeyReader<'_> {
-    /// The value of a key; none if it is invalid, which is reported.
+    /// The value of a key; none if it is invalid or missing, which is reported.
     pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
-        let spec = &key.spec;
-        let entry = self.table.get(spec.name);
-        if self.invalid.contains(&spec.name) {
-            // Its other parts may have errors that only their types know.
-            if let Some(entry) = entry
-                && let Err(wrong) = key.convert(&entry.value)
-            {
-                self.diagnostics.append_elsewhere(of_entry(wrong, entry));
+        let Some(entry) = self.table.get(key.spec.name) else { return key.default_if_missing() };
+        let is_valid = validate(&entry.value, &key.spec.value_type).is_empty();
+        match key.convert(&entry.value) {
+            Ok(value) => is_valid.then_some(value),
+            Err(wrong) => {
+                let wrong = of_entry(wrong, entry);
+                // The other parts of an invalid value may have errors that only their types know.
+                if is_valid {
+                    self.diagnostics.append(wrong)
+                } else {
+                    self.diagnostics.append_elsewhere(wrong)
+                }
+                None
             }
-            return None;
         }
-        if let Some(entry) = entry {
-            return self.diagnostics.keep(key.convert(&entry.value).map_err(|wrong| of_entry(wrong, entry)));
-        }
-        let default = key.default_if_missing();
-        if default.is_none() {
-            let keys = TableKeys { title: self.title, keys: &[], known: &[] };
-            self.diagnostics.push(of_violation(&keys.missing(spec)).at(self.table.span.clone()));
-        }
-        default
     }
 
     /// Adds the diagnostics of a check of the author's, which has seen the struct of the table.
@@ -70,9 +62,8 @@ pub fn table<T>(
         return Err(value.unexpected("a table", help).into());
     };
     let mut diagnostics = Diagnostics::default();
-    let invalid = validate_table(table, &TableKeys { title: NESTED_TABLE, keys, known: &[] }, &mut diagnostics);
-    let (title, invalid) = (NESTED_TABLE, invalid.as_slice());
-    let read = read(&mut KeyReader { table, title, invalid, mappings: None, diagnostics: &mut diagnostics });
+    validate_table(table, &TableKeys::nested(keys), &mut diagnostics);
+    let read = read(&mut KeyReader { table, mappings: None, diagnostics: &mut diagnostics });
     match read {
         Some(read) if diagnostics.is_empty() => Ok(read),
         _ => Err(diagnostics),

@@ -2,9 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use super::loader::Loader;
+use super::{connector::ConnectorInfo, loader::Loader};
 use crate::{
-    report::{Diagnostic, Diagnostics},
+    report::{Diagnostic, Diagnostics, SecretNames},
+    schema::KeySpec,
     value::{Content, Entry, Origin, Value},
 };
 
@@ -30,6 +31,21 @@ pub(crate) fn report_in_file(entry: &Entry, what: &str, variable: &str, diagnost
     let message = format!("{what} is a secret and must not be in the file");
     let help = format!("remove it, and {}", how_to_set(variable));
     diagnostics.push(Diagnostic::new(message, help).at(entry.key_span.clone()));
+}
+
+/// The names of keys that are secrets, and of those that are not.
+pub(crate) fn secret_names(info: &ConnectorInfo) -> SecretNames<'static> {
+    fn collect(keys: &'static [KeySpec], names: &mut SecretNames<'static>) {
+        for spec in keys {
+            let names_of_kind = if spec.is_secret() { &mut names.secret } else { &mut names.plain };
+            names_of_kind.push(spec.name);
+            collect(spec.value_type.keys_within(), names);
+        }
+    }
+    let mut names = SecretNames::default();
+    collect(info.keys, &mut names);
+    collect(info.mapping_keys, &mut names);
+    names
 }
 
 impl Loader<'_> {

@@ -18,6 +18,9 @@ pub struct ConfigSource {
     pub path: Option<PathBuf>,
     /// Whether the sample of the connector's package is used if there is no file.
     pub or_sample: bool,
+    /// The commands of a program that has other connectors as well, each with the section that its connector reads: for the help
+    /// about a file that is for one of them.
+    pub commands: Vec<(&'static str, String)>,
 }
 
 const HELP: &str = "name the file with `--config FILE` or the variable CONNECTOR_CONFIG_PATH";

@@ -3,12 +3,9 @@
 use crate::{
     core::key::misplaced_key_help,
     report::{Diagnostic, Diagnostics, looks_sensitive},
-    schema::{TableKeys, ValueType, Violation, key_spec::find, suggest},
+    schema::{TableKeys, ValueType, key_spec::find, suggest},
     value::{Content, Entry, Origin, Table, Value},
 };
-
-/// The title of a nested table in messages.
-pub(crate) const NESTED_TABLE: &str = "this table";
 
 /// The diagnostics of a value and of all that is in it.
 pub(crate) fn validate(value: &Value, value_type: &ValueType) -> Diagnostics {
@@ -16,7 +13,7 @@ pub(crate) fn validate(value: &Value, value_type: &ValueType) -> Diagnostics {
     match (&value.content, value_type) {
         (Content::Secret(_), ValueType::Secret) => {}
         (Content::Table(table), ValueType::Table(keys)) => {
-            validate_table(table, &TableKeys { title: NESTED_TABLE, keys, known: &[] }, &mut diagnostics);
+            validate_table(table, &TableKeys::nested(keys), &mut diagnostics);
         }
         _ => {
             if let Err(wrong) = value.validate(value_type) {
@@ -37,24 +34,17 @@ pub(crate) fn validate(value: &Value, value_type: &ValueType) -> Diagnostics {
     diagnostics
 }
 
-/// Validates the keys of a table; returns those that are invalid or missing.
-pub(crate) fn validate_table(table: &Table, keys: &TableKeys<'_>, diagnostics: &mut Diagnostics) -> Vec<&'static str> {
-    let mut invalid = Vec::new();
+/// Validates the keys of a table and their values.
+pub(crate) fn validate_table(table: &Table, keys: &TableKeys<'_>, diagnostics: &mut Diagnostics) {
     for entry in &table.entries {
-        let Some(spec) = find(keys.keys, &entry.key) else { continue };
-        let wrong = validate(&entry.value, &spec.value_type);
-        if !wrong.is_empty() {
-            invalid.push(spec.name);
+        match find(keys.keys, &entry.key) {
+            Some(spec) => diagnostics.append(of_entry(validate(&entry.value, &spec.value_type), entry)),
+            None => validate_name(entry, keys, diagnostics),
         }
-        diagnostics.append(of_entry(wrong, entry));
     }
-    table.entries.iter().for_each(|entry| validate_name(entry, keys, diagnostics));
     let present = table.keys();
     let missing = (0..).map_while(|skip| keys.missing_key(&present, skip));
-    missing.for_each(|violation| diagnostics.push(of_violation(&violation).at(table.span.clone())));
-    let required = keys.keys.iter().filter(|spec| spec.is_required_in_file());
-    invalid.extend(required.map(|spec| spec.name).filter(|name| table.get(name).is_none()));
-    invalid
+    missing.for_each(|violation| diagnostics.push(Diagnostic::from(violation).at(table.span.clone())));
 }
 
 /// Reports a key that a table does not have.
@@ -65,7 +55,7 @@ pub(crate) fn validate_name(entry: &Entry, keys: &TableKeys<'_>, diagnostics: &m
         if looks_sensitive(&entry.key) || suggest::closest(&entry.key, &secrets).is_some() {
             diagnostics.hide(&entry.value);
         }
-        diagnostics.push(of_violation(&violation).at(entry.key_span.clone()));
+        diagnostics.push(Diagnostic::from(violation).at(entry.key_span.clone()));
     }
 }
 
@@ -81,8 +71,4 @@ pub(crate) fn of_entry(wrong: Diagnostics, entry: &Entry) -> Diagnostics {
 
 pub(crate) fn default_in_code(key: &str) -> String {
     format!("the default of `{key}` in the connector's code")
-}
-
-pub(crate) fn of_violation(violation: &Violation) -> Diagnostic {
-    Diagnostic::new(violation.message.as_str(), violation.help.as_str())
 }

@@ -107,6 +107,12 @@ impl ConstStr {
     }
 }
 
+impl From<ConstStr> for String {
+    fn from(text: ConstStr) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
 impl fmt::Display for ConstStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

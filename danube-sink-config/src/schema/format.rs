@@ -1,6 +1,6 @@
-//! Formats of strings, validated in constants: topics, JSON pointers, record fields, log levels.
+//! Formats of strings, validated in constants: topics, JSON pointers, record fields, log levels, HTTP statuses.
 
-use super::{ConstStr, any, suggest};
+use super::{any, suggest};
 
 /// What precedes the name of an attribute, with a colon between.
 pub const ATTRIBUTE: &str = "attribute";
@@ -40,11 +40,6 @@ pub(super) const fn is_pointer(text: &str) -> bool {
 /// The message for a string that is not a record field.
 pub const NOT_A_FIELD: &str = "not a record field";
 
-/// The help for a string that is not a record field.
-pub const fn field_help(metadata: &[&str]) -> ConstStr {
-    ConstStr::new("write a path into the payload such as `/user/id`; `attribute:NAME`; or ").with_list(metadata, "or")
-}
-
 /// Whether it is a record field: a pointer, an attribute with its name, or a word for metadata.
 pub(super) const fn is_field(text: &str, metadata: &[&str]) -> bool {
     let (name, value) = text.split_at(find(text, b':'));
@@ -82,6 +77,36 @@ pub(super) const fn find(text: &str, byte: u8) -> usize {
     index
 }
 
+/// The first and the last of the HTTP statuses that a string names: `409`, `4xx` or `500-504`. `None` if it names none from 200
+/// to 599, which are those that an answer can end with.
+pub const fn http_statuses(text: &str) -> Option<(u16, u16)> {
+    match *text.as_bytes() {
+        [class @ b'2'..=b'5', b'x' | b'X', b'x' | b'X'] => {
+            let first = (class - b'0') as u16 * 100;
+            Some((first, first + 99))
+        }
+        [a, b, c] => statuses(status(a, b, c), status(a, b, c)),
+        [a, b, c, b'-', d, e, f] => statuses(status(a, b, c), status(d, e, f)),
+        _ => None,
+    }
+}
+
+const fn status(class: u8, tens: u8, ones: u8) -> Option<u16> {
+    match (class, tens, ones) {
+        (b'2'..=b'5', b'0'..=b'9', b'0'..=b'9') => {
+            Some((class - b'0') as u16 * 100 + (tens - b'0') as u16 * 10 + (ones - b'0') as u16)
+        }
+        _ => None,
+    }
+}
+
+const fn statuses(first: Option<u16>, last: Option<u16>) -> Option<(u16, u16)> {
+    match (first, last) {
+        (Some(first), Some(last)) if first <= last => Some((first, last)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +122,24 @@ mod tests {
             [("info", true), ("INFO,danube_sink=debug,h2=off", true), ("loud", false), ("info,", false), ("a=b", false)]
         {
             assert_eq!(is_log_level(level), good, "{level}");
+        }
+    }
+
+    #[test]
+    fn a_status_a_class_and_a_range_are_statuses() {
+        for (text, statuses) in [
+            ("409", (409, 409)),
+            ("4xx", (400, 499)),
+            ("5XX", (500, 599)),
+            ("200-204", (200, 204)),
+            ("599-599", (599, 599)),
+        ] {
+            assert_eq!(http_statuses(text), Some(statuses), "{text}");
+        }
+        for text in
+            ["", "99", "100", "1xx", "600", "6xx", "4x", "40x", "504-500", "400-", "-400", "4xx-5xx", "+40", "４00"]
+        {
+            assert_eq!(http_statuses(text), None, "{text}");
         }
     }
 }

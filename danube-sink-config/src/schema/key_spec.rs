@@ -1,6 +1,7 @@
-//! The declaration of a key.
+//! The declaration of a key; and the keys of a table, of which unknown and missing ones are reported in the same words while a
+//! connector is built and at start.
 
-use super::{ConstStr, ValueType, any, each, format, suggest};
+use super::{ConstStr, ValueType, Violation, any, each, format, suggest};
 
 /// The declaration of a key: its name, the values that it takes, its default, and its help.
 #[derive(Debug, Clone, Copy)]
@@ -159,6 +160,7 @@ pub const fn all_keys_optional(value_type: &ValueType) -> bool {
 
 /// The first line of a help text, without the full stop at its end.
 pub(crate) const fn first_line(text: &str) -> &str {
+    let text = text.trim_ascii_start();
     let (mut line, _) = text.split_at(format::find(text, b'\n'));
     while let [rest @ .., b'.' | b'\r'] = line.as_bytes() {
         line = line.split_at(rest.len()).0;
@@ -166,26 +168,110 @@ pub(crate) const fn first_line(text: &str) -> &str {
     line
 }
 
-/// The beginning of a sentence, as it stands within another.
-pub(crate) fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    // `URL` stays as it is.
-    let is_word = !text.chars().nth(1).is_some_and(char::is_uppercase);
-    match chars.next() {
-        Some(first) if is_word => first.to_lowercase().chain(chars).collect(),
-        _ => text.to_owned(),
-    }
-}
-
 /// What to add for a key that is missing.
-pub(super) const fn add_key(spec: &KeySpec) -> ConstStr {
-    let add = match spec.value_type {
-        ValueType::Table(_) => ConstStr::new("add a table `").with(spec.name).with("`"),
-        _ => ConstStr::new("add `").with(spec.name).with(" = …`"),
+const fn add_key(spec: &KeySpec) -> ConstStr {
+    let add = match (spec.value_type, spec.example) {
+        (ValueType::Table(_), _) => ConstStr::new("add a table `").with(spec.name).with("`"),
+        (_, Some(example)) => ConstStr::new("add `").with(spec.name).with(" = ").with(example).with("`"),
+        (_, None) => ConstStr::new("add `").with(spec.name).with(" = …`"),
     };
     let add = match spec.source {
         ValueSource::FileOrVariable(name) => add.with(", or set the variable ").with(name),
         ValueSource::File | ValueSource::Secret(_) => add,
     };
     if spec.doc.is_empty() { add } else { add.with(": ").with(first_line(spec.doc)) }
+}
+
+/// More names than a table has; further ones are not suggested.
+const MAX_NAMES: usize = 160;
+
+/// The keys of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableKeys<'a> {
+    /// The title of the table in messages, such as `` `[http_sink]` ``.
+    pub title: &'a str,
+    /// Its declared keys.
+    pub keys: &'a [KeySpec],
+    /// Names of further keys, which are validated elsewhere.
+    pub known: &'a [&'a str],
+}
+
+impl<'a> TableKeys<'a> {
+    /// The keys of a nested table.
+    pub(crate) const fn nested(keys: &'a [KeySpec]) -> Self {
+        Self { title: "this table", keys, known: &[] }
+    }
+
+    /// The violation of a key that the table does not have; none if it has it. `misplaced` is the help for a key of another
+    /// table.
+    pub const fn unknown_key(&self, key: &str, misplaced: Option<&str>) -> Option<Violation> {
+        if find(self.keys, key).is_some() || suggest::contains(self.known, key) {
+            return None;
+        }
+        let message = ConstStr::new("unknown key `").with(key).with("` in ").with(self.title);
+        let names = self.names();
+        let help = match (misplaced, suggest::closest(key, names.as_slice())) {
+            (Some(help), _) => ConstStr::new(help),
+            (None, Some(close)) => ConstStr::new("did you mean `").with(close).with("`?"),
+            (None, None) => ConstStr::new("remove it; the keys here are ").with_list(names.as_slice(), "and"),
+        };
+        Some(Violation { message, help })
+    }
+
+    /// The violation of the required key that comes after `skip` others which are missing as well; none if there is no such
+    /// key. `present` are the keys that the table has. A misspelt key is not missing: it is unknown.
+    pub const fn missing_key(&self, present: &[&str], skip: usize) -> Option<Violation> {
+        let mut skipped = 0;
+        each!(spec in self.keys => {
+            let is_present = suggest::contains(present, spec.name);
+            if spec.is_required_in_file() && !is_present && !self.is_misspelt(spec.name, present) {
+                if skipped == skip {
+                    return Some(self.missing(spec));
+                }
+                skipped += 1;
+            }
+        });
+        None
+    }
+
+    /// The violation of a required key that is missing.
+    pub const fn missing(&self, spec: &KeySpec) -> Violation {
+        let message = ConstStr::new("missing key `").with(spec.name).with("` in ").with(self.title);
+        Violation { message, help: add_key(spec) }
+    }
+
+    /// Whether one of the present keys is unknown, and closest to this name.
+    pub const fn is_misspelt(&self, name: &str, present: &[&str]) -> bool {
+        any!(other in present => suggest::is_close(other, name)
+            && find(self.keys, other).is_none()
+            && !suggest::contains(self.known, other)
+            && matches!(suggest::closest(other, self.names().as_slice()), Some(close) if suggest::is_same(close, name)))
+    }
+
+    const fn names(&self) -> Names<'a> {
+        let mut names = Names { names: [""; MAX_NAMES], count: 0 };
+        each!(name in self.known => { names = names.with(name) });
+        each!(key in self.keys => { names = names.with(key.name) });
+        names
+    }
+}
+
+/// Names of keys, collected in a constant.
+struct Names<'a> {
+    names: [&'a str; MAX_NAMES],
+    count: usize,
+}
+
+impl<'a> Names<'a> {
+    const fn with(mut self, name: &'a str) -> Self {
+        if self.count < MAX_NAMES {
+            self.names[self.count] = name;
+            self.count += 1;
+        }
+        self
+    }
+
+    const fn as_slice(&self) -> &[&'a str] {
+        self.names.split_at(self.count).0
+    }
 }

@@ -11,9 +11,7 @@ pub mod const_str;
 pub mod constraint;
 mod each;
 pub mod format;
-mod http_status;
 pub mod key_spec;
-pub mod keys;
 pub mod quantity;
 pub mod suggest;
 mod url;
@@ -27,9 +25,8 @@ pub(crate) use self::format::LEVELS;
 pub use self::{
     const_str::ConstStr,
     constraint::{Constraint, InvalidConstraint},
-    http_status::http_statuses,
-    key_spec::{KeyDefault, KeySpec, ValueSource},
-    keys::TableKeys,
+    format::http_statuses,
+    key_spec::{KeyDefault, KeySpec, TableKeys, ValueSource},
     quantity::{byte_size, duration},
     validate::Violation,
     value_ref::ValueRef,

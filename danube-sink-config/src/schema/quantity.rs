@@ -66,42 +66,40 @@ const fn bytes(unit: &[u8]) -> Option<u128> {
     })
 }
 
-/// `digits / 10^decimals`.
+/// `digits / divisor`.
 struct Number {
     digits: u128,
-    decimals: u32,
+    divisor: u128,
 }
 
 impl Number {
     /// The product, without a fraction of its own; `None` beyond 128 bits.
     const fn times(&self, unit: u128) -> Option<u128> {
-        match (self.digits.checked_mul(unit), 10_u128.checked_pow(self.decimals)) {
-            (Some(product), Some(divisor)) => Some(product / divisor),
-            _ => None,
+        match self.digits.checked_mul(unit) {
+            Some(product) => Some(product / self.divisor),
+            None => None,
         }
     }
 }
 
+/// As many digits as 128 bits have room for, whatever they are.
+const MAX_DIGITS: usize = 30;
+
 /// The number at the beginning, and the rest.
 const fn number(text: &[u8]) -> Option<(Number, &[u8])> {
-    let mut rest = text;
-    let mut number = Number { digits: 0, decimals: 0 };
-    let mut in_decimals = false;
-    let mut count = 0;
+    let mut number = Number { digits: 0, divisor: 1 };
+    // Behind the point, each digit makes the divisor larger.
+    let (mut rest, mut count, mut scale) = (text, 0, 1);
     loop {
         match rest {
+            [b'0'..=b'9', ..] if count == MAX_DIGITS => return None,
             [digit @ b'0'..=b'9', behind @ ..] => {
-                number.digits = match number.digits.checked_mul(10) {
-                    Some(tens) if count < 30 => tens + (*digit - b'0') as u128,
-                    _ => return None,
-                };
-                number.decimals += in_decimals as u32;
-                count += 1;
-                rest = behind;
+                number.digits = number.digits * 10 + (*digit - b'0') as u128;
+                number.divisor *= scale;
+                (rest, count) = (behind, count + 1);
             }
-            [b'.', behind @ ..] if matches!(behind, [b'0'..=b'9', ..]) && count > 0 && !in_decimals => {
-                in_decimals = true;
-                rest = behind;
+            [b'.', behind @ ..] if matches!(behind, [b'0'..=b'9', ..]) && count > 0 && scale == 1 => {
+                (rest, scale) = (behind, 10);
             }
             _ => break,
         }

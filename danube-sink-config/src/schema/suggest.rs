@@ -43,34 +43,29 @@ const fn close_distance(one: &str, two: &str) -> Option<usize> {
 /// How many letters must be added, removed, changed or swapped to make one word the other.
 const fn distance(one: &[u8], two: &[u8]) -> usize {
     let (lines, columns) = (cut(one), cut(two));
-    let mut before = [0; MAX_LENGTH + 1];
-    let mut row = [0; MAX_LENGTH + 1];
-    let mut column = 0;
-    while column <= columns {
-        row[column] = column;
-        column += 1;
-    }
-    let mut line = 1;
+    // Of the first letters of one word, as many as the line, and those of the other, as many as the column.
+    let mut distances = [[0; MAX_LENGTH + 1]; MAX_LENGTH + 1];
+    let mut line = 0;
     while line <= lines {
-        let (two_before, mut next) = (before, [0; MAX_LENGTH + 1]);
-        before = row;
-        next[0] = line;
-        let mut column = 1;
+        let mut column = 0;
         while column <= columns {
-            let (left, right) = (plain(one[line - 1]), plain(two[column - 1]));
-            let mut best = before[column - 1] + (left != right) as usize;
-            best = smaller(best, before[column] + 1);
-            best = smaller(best, next[column - 1] + 1);
-            if line > 1 && column > 1 && left == plain(two[column - 2]) && plain(one[line - 2]) == right {
-                best = smaller(best, two_before[column - 2] + 1);
-            }
-            next[column] = best;
+            distances[line][column] = if line == 0 || column == 0 {
+                line + column
+            } else {
+                let (left, right) = (plain(one[line - 1]), plain(two[column - 1]));
+                let changed = distances[line - 1][column - 1] + (left != right) as usize;
+                let best = smaller(changed, 1 + smaller(distances[line - 1][column], distances[line][column - 1]));
+                if line > 1 && column > 1 && left == plain(two[column - 2]) && plain(one[line - 2]) == right {
+                    smaller(best, 1 + distances[line - 2][column - 2])
+                } else {
+                    best
+                }
+            };
             column += 1;
         }
-        row = next;
         line += 1;
     }
-    row[columns]
+    distances[lines][columns]
 }
 
 const fn cut(word: &[u8]) -> usize {

@@ -11,7 +11,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::topic_mappings::MAPPING;
+use super::settings::MAPPING;
 use crate::{
     load::{mappings::common_names, validate::validate_name},
     report::{Diagnostic, Diagnostics},

@@ -6,11 +6,10 @@
 //! ```
 //!
 //! Serde passes no context to a field. So the table carries the resolved core settings under [`RESOLVED`], where `Deserialize`
-//! of [`ConnectorConfig`] finds them; without that key, as under plain serde, it reads the core keys itself.
+//! of [`ConnectorConfig`](crate::ConnectorConfig) finds them; without that key, as under plain serde, it reads the core keys itself.
 
-mod connector_config;
 mod deserializer;
-mod topic_mappings;
+mod settings;
 
 use std::{cell::RefCell, path::Path};
 
@@ -18,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use self::deserializer::FileDeserializer;
 use crate::{
-    ConfigError, ConfigSource, ConnectorConfig, Environment, ExternalChecks, ProcessEnvironment, Token,
+    ConfigError, ConfigSource, Environment, ExternalChecks, ProcessEnvironment,
     core::key::{CORE_TABLES, ROOT, Section, names_in},
     load::{
         core_keys::Core,
@@ -34,6 +33,9 @@ use crate::{
 
 /// The key of a table with resolved settings; no file can have it by accident.
 const RESOLVED: &str = "\0danube-sink";
+
+/// The key of all mappings' settings among the resolved ones.
+const MAPPINGS: &str = "\0mappings";
 
 /// Loads a configuration struct that derives `Deserialize`, from the file that is named here or by the variable
 /// `CONNECTOR_CONFIG_PATH`.
@@ -58,10 +60,10 @@ pub(super) fn load<T: DeserializeOwned>(
     let core = loader.read_core(&document.root);
 
     let mut root = document.root.clone();
-    let mut resolved = resolved_core(&core);
+    let mut resolved = core.table.clone();
     let mappings = resolve_mappings(&document.root, &mut root, &core, &mut loader);
     let mut diagnostics = loader.diagnostics;
-    resolved.set("mappings", Value::new(Content::Array(mappings), Origin::File));
+    resolved.set(MAPPINGS, Value::new(Content::Array(mappings), Origin::File));
     root.set(RESOLVED, Value::new(Content::Table(resolved), Origin::File));
 
     report_unknown_keys::<T>(&root, &own, &mut diagnostics);
@@ -78,18 +80,6 @@ pub(super) fn load<T: DeserializeOwned>(
 /// Names at the root that are not the author's.
 fn core_names() -> impl Iterator<Item = &'static str> {
     names_in(Section::Root).chain(CORE_TABLES.iter().map(|(name, _)| *name))
-}
-
-/// The core settings as a table, with the token.
-fn resolved_core(core: &Core) -> Table {
-    let mut resolved = core.table.clone();
-    let string = |text: &str| Value::new(Content::String(text.to_owned()), Origin::File);
-    match &core.config.token {
-        Some(Token::Value(secret)) => resolved.set("token", string(secret.expose())),
-        Some(Token::File(path)) => resolved.set("token_file", string(&path.to_string_lossy())),
-        None => {}
-    }
-    resolved
 }
 
 /// Puts the resolved common keys into each mapping of `root`; returns them.
@@ -138,25 +128,5 @@ fn report_unknown_keys<T: DeserializeOwned>(root: &Table, own: &[&str], diagnost
         if is_unknown {
             validate_name(entry, &keys, diagnostics);
         }
-    }
-}
-
-impl ConnectorConfig {
-    /// The settings of a resolved table.
-    fn of_resolved(resolved: &Table, diagnostics: &mut Diagnostics) -> Self {
-        let mut config = Self::defaults();
-        config.read(resolved, diagnostics);
-        let text = |key: &str| resolved.value(key).and_then(|value| value.as_str().ok());
-        config.token = match (text("token"), text("token_file")) {
-            (Some(token), _) => Some(Token::Value(crate::Secret::new(token))),
-            (None, Some(path)) => Some(Token::File(path.into())),
-            (None, None) => None,
-        };
-        for mapping in resolved.value("mappings").and_then(|list| list.as_array().ok()).unwrap_or_default() {
-            if let Content::Table(table) = &mapping.content {
-                config.mappings.push(crate::MappingSettings::of_table(table, &config, diagnostics));
-            }
-        }
-        config
     }
 }

@@ -20,7 +20,6 @@ pub struct Key<T> {
     pub spec: KeySpec,
     /// The first constraint that the type cannot have, and its number.
     pub invalid: Option<(usize, InvalidConstraint)>,
-    constraints: usize,
     read: fn(&Value) -> Result<T, Diagnostics>,
     check: Option<CheckValue<T>>,
     default_if_missing: fn() -> Option<T>,
@@ -32,7 +31,7 @@ type CheckValue<T> = fn(&T) -> Result<(), Diagnostics>;
 pub const fn key<T: Setting>(spec: KeySpec) -> Key<T> {
     let default = if matches!(spec.default, KeyDefault::Required) { T::DEFAULT } else { spec.default };
     let spec = KeySpec { value_type: T::VALUE_TYPE, default, ..spec };
-    Key { spec, invalid: None, constraints: 0, read: T::read, check: None, default_if_missing: T::default_if_missing }
+    Key { spec, invalid: None, read: T::read, check: None, default_if_missing: T::default_if_missing }
 }
 
 /// A key with the default of its Rust type, which is not validated.
@@ -45,46 +44,35 @@ pub const fn or_default<T: DefaultValue>(key: Key<T>) -> Key<T> {
 }
 
 impl<T> Key<T> {
-    /// The key with a constraint. An invalid one is kept for the compiler.
+    /// The key with a constraint of this number. The first invalid one is kept for the compiler.
     #[must_use]
-    pub const fn constrained(self, constraint: Constraint) -> Self {
-        let (value_type, invalid) = match self.spec.value_type.constrain(&constraint) {
-            Ok(value_type) => (value_type, None),
-            Err(invalid) => (self.spec.value_type, Some((0, invalid))),
-        };
-        self.with_constraints(value_type, invalid, 1)
+    pub const fn constrained(self, number: usize, constraint: Constraint) -> Self {
+        match self.spec.value_type.constrain(&constraint) {
+            Ok(value_type) => self.of_type(value_type),
+            Err(invalid) => self.with_invalid(Some((number, invalid))),
+        }
     }
 
     /// A key of the items of its array or map, for constraints on them.
     pub const fn items(&self) -> Self {
         let spec = KeySpec { value_type: *self.spec.value_type.item(), ..self.spec };
-        Self { spec, invalid: None, constraints: 0, ..*self }
+        Self { spec, invalid: None, ..*self }
     }
 
-    /// The key with these items, if it is an array or a map. Their constraints count as further ones.
+    /// The key with these items, if it is an array or a map. `number` is that of their first constraint.
     #[must_use]
-    pub const fn with_items(self, items: &'static Self) -> Self {
+    pub const fn with_items(self, number: usize, items: &'static Self) -> Self {
         let of = &items.spec.value_type;
-        let (value_type, invalid) = match self.spec.value_type {
-            ValueType::Array { min, max, .. } => (ValueType::Array { of, min, max }, items.invalid),
-            ValueType::Map { min, max, .. } => (ValueType::Map { of, min, max }, items.invalid),
-            other => (other, Some((0, NO_ITEMS))),
+        let value_type = match self.spec.value_type {
+            ValueType::Array { min, max, .. } => ValueType::Array { of, min, max },
+            ValueType::Map { min, max, .. } => ValueType::Map { of, min, max },
+            _ => return self.with_invalid(Some((number, NO_ITEMS))),
         };
-        self.with_constraints(value_type, invalid, items.constraints)
+        self.of_type(value_type).with_invalid(items.invalid)
     }
 
-    /// `invalid` is the first invalid one of so many further constraints, if there is one.
-    const fn with_constraints(
-        self,
-        value_type: ValueType,
-        invalid: Option<(usize, InvalidConstraint)>,
-        count: usize,
-    ) -> Self {
-        let invalid = match (self.invalid, invalid) {
-            (None, Some((number, invalid))) => Some((self.constraints + number, invalid)),
-            (first, _) => first,
-        };
-        Self { invalid, constraints: self.constraints + count, ..self.of_type(value_type) }
+    const fn with_invalid(self, invalid: Option<(usize, InvalidConstraint)>) -> Self {
+        Self { invalid: if self.invalid.is_some() { self.invalid } else { invalid }, ..self }
     }
 
     /// The key with other defaults for the keys of its table, which needs no key in the file if each has a default.
@@ -150,31 +138,40 @@ impl<T: Default> DefaultValue for T {
     }
 }
 
-/// A check of the author's: of a value, or of the value in an `Option`.
+/// A check of the author's: of a value, or of the value in an `Option`. It may see what the value stands beside, such as the
+/// common settings of a topic mapping.
 #[diagnostic::on_unimplemented(
     message = "this is not a check of `{T}`",
     label = "takes or returns something else",
-    note = "write `fn …(&{T}) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`; for an `Option`, it takes what is in it"
+    note = "write `fn …(&{T}) -> Result<(), E>`, whose error is a string, a `Diagnostic` or `Diagnostics`; for an `Option`, it takes what is in it",
+    note = "the check of a topic mapping may take `&MappingSettings` as well"
 )]
-pub trait Check<T, Argument> {
+pub trait Check<T, Beside, Arguments> {
     /// Validates a value.
     ///
     /// # Errors
     /// What is wrong.
-    fn check(&self, value: &T) -> Result<(), Diagnostics>;
+    fn check(&self, value: &T, beside: &Beside) -> Result<(), Diagnostics>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<T, T> for F {
-    fn check(&self, value: &T) -> Result<(), Diagnostics> {
+impl<T, B, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<T, B, (T,)> for F {
+    fn check(&self, value: &T, _: &B) -> Result<(), Diagnostics> {
         self(value).map_err(Into::into)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, T> for F {
-    fn check(&self, value: &Option<T>) -> Result<(), Diagnostics> {
+impl<T, B, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, B, (T,)> for F {
+    fn check(&self, value: &Option<T>, _: &B) -> Result<(), Diagnostics> {
         value.as_ref().map_or(Ok(()), |value| self(value).map_err(Into::into))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, B, F: Fn(&T, &B) -> Result<(), E>, E: Into<Diagnostics>> Check<T, B, (T, B)> for F {
+    fn check(&self, value: &T, beside: &B) -> Result<(), Diagnostics> {
+        self(value, beside).map_err(Into::into)
     }
 }
 
@@ -182,15 +179,15 @@ impl<T, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, T> fo
 // from those above.
 
 #[diagnostic::do_not_recommend]
-impl<T: Deref, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<T, PhantomData<T>> for F {
-    fn check(&self, value: &T) -> Result<(), Diagnostics> {
+impl<T: Deref, B, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<T, B, PhantomData<T>> for F {
+    fn check(&self, value: &T, _: &B) -> Result<(), Diagnostics> {
         self(value).map_err(Into::into)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Deref, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, PhantomData<T>> for F {
-    fn check(&self, value: &Option<T>) -> Result<(), Diagnostics> {
+impl<T: Deref, B, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, B, PhantomData<T>> for F {
+    fn check(&self, value: &Option<T>, _: &B) -> Result<(), Diagnostics> {
         value.as_deref().map_or(Ok(()), |value| self(value).map_err(Into::into))
     }
 }

@@ -133,7 +133,7 @@ impl Setting for IpAddr {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         value.validate(&Self::VALUE_TYPE)?;
-        let wrong = |_| value.diagnostic(validate::NOT_AN_ADDRESS, validate::ADDRESS).into();
+        let wrong = |_| value.diagnostic(validate::NOT_AN_ADDRESS, Self::VALUE_TYPE.help()).into();
         value.as_str()?.parse().map_err(wrong)
     }
 }
@@ -144,7 +144,7 @@ impl Setting for Url {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         value.validate(&Self::VALUE_TYPE)?;
-        let wrong = |error| value.diagnostic(format!("not a URL: {error}"), validate::URL).into();
+        let wrong = |error| value.diagnostic(format!("not a URL: {error}"), Self::VALUE_TYPE.help()).into();
         Url::parse(value.as_str()?).map_err(wrong)
     }
 }
@@ -182,7 +182,9 @@ impl<T: Setting> Setting for Vec<T> {
     const VALUE_TYPE: ValueType = ValueType::array(&T::VALUE_TYPE);
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
-        all(value.as_array()?.iter().map(T::read))
+        let mut diagnostics = Diagnostics::default();
+        let items = value.as_array()?.iter().filter_map(|item| diagnostics.keep(T::read(item))).collect();
+        diagnostics.into_result().map(|()| items)
     }
 }
 
@@ -232,11 +234,4 @@ where
         diagnostics.append(wrong.of_key(name));
     }
     diagnostics.into_result().map(|()| map)
-}
-
-/// All items, or every error in them.
-fn all<T, C: FromIterator<T>>(items: impl Iterator<Item = Result<T, Diagnostics>>) -> Result<C, Diagnostics> {
-    let mut diagnostics = Diagnostics::default();
-    let good = items.filter_map(|item| diagnostics.keep(item)).collect();
-    if diagnostics.is_empty() { Ok(good) } else { Err(diagnostics) }
 }

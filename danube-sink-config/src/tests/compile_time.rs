@@ -8,7 +8,7 @@ use std::{
 use super::*;
 use crate::{
     SubscriptionType,
-    compile_time::{self, BuildError, FieldDecl, StructDecl, StructKind, file_value},
+    compile_time::{self, BuildError, StructKind, file_value},
     schema::ValueType,
 };
 
@@ -74,20 +74,8 @@ impl GeneratedConnector for Lake {
 
 /// The errors of the macro and of the compiler, as they would print them.
 fn at_build(text: &str) -> Vec<String> {
-    let field = |spec: &KeySpec| match spec.source {
-        ValueSource::Secret(Some(variable)) => FieldDecl::Secret(spec.name, variable),
-        _ => FieldDecl::Key(spec.name),
-    };
-    let fields: Vec<FieldDecl<'_>> = Lake::INFO.keys.iter().map(field).chain([FieldDecl::Mappings]).collect();
-    let decl = StructDecl {
-        path: Path::new("connector.toml"),
-        package: "lake",
-        section: "lake",
-        mapping_defaults: &[],
-        fields: &fields,
-    };
     let mut found = Vec::new();
-    let errors = compile_time::validate(&decl, text, &mut |kind, table, value| {
+    let errors = compile_time::validate(Path::new("connector.toml"), &Lake::INFO, text, &mut |kind, table, value| {
         let keys = match kind {
             StructKind::Connector => Lake::INFO.keys,
             StructKind::Mapping => Lake::INFO.mapping_keys,
@@ -227,16 +215,12 @@ const API_KEYS: &[KeySpec] = &[
 #[test]
 fn a_secret_of_a_nested_table_is_in_no_error_of_the_build() {
     const KEYS: &[KeySpec] = &[KeySpec { value_type: ValueType::Table(API_KEYS), ..KeySpec::new("api") }];
-    let decl = StructDecl {
-        path: Path::new("connector.toml"),
-        package: "lake",
-        section: "lake",
-        mapping_defaults: &[],
-        fields: &[FieldDecl::Key("api")],
-    };
+    const LAKE: ConnectorInfo =
+        ConnectorInfo { name: "lake", section: "lake", keys: &[KeySpec::new("api")], ..ConnectorInfo::EMPTY };
     let mut found = Vec::new();
     let text = "[lake]\napi = { pin = \"hunter2\", port = \"hunter2\", zone = 3 }";
-    compile_time::validate(&decl, text, &mut |_, table, value| {
+    compile_time::validate(Path::new("connector.toml"), &LAKE, text, &mut |kind, table, value| {
+        let StructKind::Connector = kind else { return };
         found.extend(file_value::error(KEYS, table, value, 0).map(|error| error.to_string()));
     });
     let [secret, beside, unknown] = found.as_slice() else { panic!("{found:#?}") };

@@ -89,17 +89,17 @@ partitions = 3"#;
     let expected = r#"error: connector.toml:2:19: `metrics_address`: not an IP address
    2 | metrics_address = "localhost"
      |                   ^^^^^^^^^^^
-   help: write an address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`; the default is `"::"`
+   help: write an IP address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`; the default is `"::"`
 
 error: connector.toml:4:14: `log_format`: unknown log format
    4 | log_format = "xml"
      |              ^^^^^
-   help: write `text` or `json`; the default is `"text"`
+   help: write one of `text` or `json`; the default is `"text"`
 
 error: connector.toml:5:19: `on_mass_refusal`: unknown `on_mass_refusal` policy
    5 | on_mass_refusal = "skip"
      |                   ^^^^^^
-   help: write `wait`, `stop` or `go_on`; the default is `"wait"`
+   help: write one of `wait`, `stop` or `go_on`; the default is `"wait"`
 
 error: connector.toml:6:24: `max_unacked_messages`: the number is out of range
    6 | max_unacked_messages = 10001
@@ -109,12 +109,12 @@ error: connector.toml:6:24: `max_unacked_messages`: the number is out of range
 error: connector.toml:7:24: `broker_metrics_urls`: not an `http` or `https` URL
    7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
      |                        ^^^^^^^^^^^^^
-   help: write a URL such as `http://broker:9040/metrics`; the default is `[]`
+   help: write an `http` or `https` URL such as `http://broker:9040/metrics`; the default is `[]`
 
 error: connector.toml:7:39: `broker_metrics_urls`: not an `http` or `https` URL
    7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
      |                                       ^^^^^^^^^^^^^^
-   help: write a URL such as `http://broker:9040/metrics`; the default is `[]`
+   help: write an `http` or `https` URL such as `http://broker:9040/metrics`; the default is `[]`
 
 error: connector.toml:7:55: `broker_metrics_urls`: expected a string, found an integer
    7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
@@ -124,7 +124,7 @@ error: connector.toml:7:55: `broker_metrics_urls`: expected a string, found an i
 error: connector.toml:8:20: `danube_admin_url`: not an `http` or `https` URL
    8 | danube_admin_url = "broker:50051"
      |                    ^^^^^^^^^^^^^^
-   help: write a URL such as `http://broker:50051`
+   help: write an `http` or `https` URL such as `http://broker:50051`
 
 error: connector.toml:9:1: unknown key `partitions` in the root of the file
    9 | partitions = 3

@@ -3,6 +3,24 @@
 use super::*;
 
 #[test]
+fn a_file_for_another_connector_is_reported_once() {
+    let file = |section: &str| {
+        format!(
+            "danube_service_url = \"http://localhost:6650\"\n[{section}]\nhost = 3\n[[{section}.topic_mappings]]\n\
+             topic = \"/events/users\"\n"
+        )
+    };
+    let expected = "error: connector.toml:2:2: the file is for another connector: it has `[clickhouse]`, and this one reads \
+                    `[http_sink]`\n   2 | [clickhouse]\n     |  ^^^^^^^^^^\n   \
+                    help: use the program of that connector, or a file with `[http_sink]`\n\n1 error in connector.toml";
+    assert_eq!(report(&file("clickhouse")), expected);
+    // A misspelt name is the connector's own.
+    assert!(report(&file("http_sing")).contains("did you mean `http_sink`?"));
+    let both = format!("{}[http_sink]\nbase_url = \"http://h\"\n", file("clickhouse"));
+    assert!(report(&both).contains("unknown key `clickhouse` in the root of the file"));
+}
+
+#[test]
 fn every_error_of_a_file_is_in_one_report() {
     let report = report(
         r#"danube_service_url = "localhost:6650"
@@ -36,7 +54,7 @@ path = "/again"
     let expected = r#"error: connector.toml:1:22: `danube_service_url`: the URL of a broker begins with `http` or `https`
    1 | danube_service_url = "localhost:6650"
      |                      ^^^^^^^^^^^^^^^^
-   help: write a URL such as `http://localhost:6650`
+   help: write the URL of a broker, such as `http://localhost:6650`
 
 error: connector.toml:2:1: unknown key `batchsize` in the root of the file
    2 | batchsize = 10
@@ -46,7 +64,7 @@ error: connector.toml:2:1: unknown key `batchsize` in the root of the file
 error: connector.toml:3:15: `max_retries`: expected an integer, found a string
    3 | max_retries = "five"
      |               ^^^^^^
-   help: write it without quotes; the default is `5`
+   help: write an integer from 0 to 4294967295, without quotes; the default is `5`
 
 error: connector.toml:6:1: `max_retries` is set twice
    6 | max_retries = 3
@@ -71,7 +89,7 @@ error: connector.toml:11:1: unknown key `tmieout` in `[http_sink]`
 error: connector.toml:14:9: `topic`: invalid topic
   14 | topic = "users"
      |         ^^^^^^^
-   help: write `/namespace/name`, with letters, digits, `_` and `-`
+   help: write a topic, as `/namespace/name`, with letters, digits, `_` and `-`
 
 error: connector.toml:15:21: `subscription_type`: unknown subscription type
   15 | subscription_type = "Shred"
@@ -130,7 +148,7 @@ error: connector.toml:3:1: unknown key `write_timeout_ms` in `[processing]`
    help: move it: `write_timeout_ms` is a key of the root of the file
 
 error: missing key `danube_service_url` in the root of the file
-   help: add `danube_service_url = "http://localhost:6650"`, or set the variable DANUBE_SERVICE_URL
+   help: add `danube_service_url = "http://localhost:6650"`, or set the variable DANUBE_SERVICE_URL: URL of the broker to connect to first, such as `http://localhost:6650`; `https` connects by TLS
 
 4 errors in connector.toml"#;
     assert_eq!(report, expected);

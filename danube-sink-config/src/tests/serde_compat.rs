@@ -103,7 +103,7 @@ error: connector.toml:4:14: `batch_size`: the number is out of range
 error: connector.toml:10:9: `topic`: invalid topic
   10 | topic = "users"
      |         ^^^^^^^
-   help: write `/namespace/name`, with letters, digits, `_` and `-`
+   help: write a topic, as `/namespace/name`, with letters, digits, `_` and `-`
 
 error: connector.toml:15:1: unknown key `target_tabel` in this mapping
   15 | target_tabel = 3

@@ -32,7 +32,7 @@ fn times_have_units() {
     ] {
         assert_eq!(read(literal), Ok(Duration::from_millis(milliseconds)));
     }
-    let help = "write a duration such as `\"10s\"`: numbers with `ms`, `s`, `m`, `h` or `d`";
+    let help = "write a duration such as `\"250ms\"`, `\"10s\"` or `\"1h30m\"`";
     assert_eq!(read::<Duration>("10").unwrap_err(), format!("expected a duration, found an integer; {help}"));
     for literal in ["'10'", "'s'", "'-1s'", "'1.s'", "'99999999999999999999s'", "'99999999999999999999w'"] {
         assert_eq!(read::<Duration>(literal).unwrap_err(), format!("invalid duration; {help}"), "{literal}");
@@ -43,7 +43,10 @@ fn times_have_units() {
 fn numbers_keep_their_range() {
     assert_eq!(read("0xff"), Ok(255_u8));
     assert_eq!(read::<u8>("256").unwrap_err(), "the number is out of range; write an integer from 0 to 255");
-    assert_eq!(read::<i64>("'1'").unwrap_err(), "expected an integer, found a string; write it without quotes");
+    assert_eq!(
+        read::<i64>("'1'").unwrap_err(),
+        "expected an integer, found a string; write an integer from -9223372036854775808 to 9223372036854775807, without quotes"
+    );
     assert_eq!(read("3"), Ok(3.0_f64));
     assert_eq!(read("-0.5"), Ok(-0.5_f32));
 }
@@ -107,7 +110,7 @@ fn a_float_of_32_bits_does_not_overflow() {
     assert_eq!(read::<f32>("3.4e38"), Ok(3.4e38));
     for literal in ["3.5e38", "-1e39", "inf", "nan"] {
         let error = read::<f32>(literal).unwrap_err();
-        assert_eq!(error, "the number is out of range; write one within the range of 32 bits", "{literal}");
+        assert_eq!(error, "the number is out of range; write a number, within the range of 32 bits", "{literal}");
     }
     assert_eq!(read::<f64>("inf"), Ok(f64::INFINITY));
 }

@@ -1,7 +1,7 @@
 //! Files that are not TOML.
 
 use super::*;
-use crate::compile_time::{self, FieldDecl, StructDecl};
+use crate::compile_time;
 
 #[test]
 fn syntax_errors_are_reported_alone() {
@@ -59,19 +59,21 @@ fn a_long_line_is_shown_around_the_mark() {
     assert_eq!(marked[0].chars().position(|char| char == '5'), marked[1].chars().position(|char| char == '^'));
 }
 
+const DECLARED: ConnectorInfo = ConnectorInfo {
+    name: "http-sink",
+    section: "http_sink",
+    keys: &[
+        KeySpec::new("columns"),
+        KeySpec { source: ValueSource::Secret(Some("HTTP_SINK_PIN")), ..KeySpec::new("pin") },
+    ],
+    ..ConnectorInfo::EMPTY
+};
+
 /// The text is not TOML, so that only names tell what is a secret.
 #[test]
 fn a_secret_is_in_no_report_of_a_syntax_error() {
     let build = |text: &str| {
-        let fields = [FieldDecl::Key("columns"), FieldDecl::Secret("pin", "HTTP_SINK_PIN"), FieldDecl::Mappings];
-        let decl = StructDecl {
-            path: Path::new("connector.toml"),
-            package: "http-sink",
-            section: "http_sink",
-            mapping_defaults: &[],
-            fields: &fields,
-        };
-        let errors = compile_time::validate(&decl, text, &mut |_, _, _| {});
+        let errors = compile_time::validate(Path::new("connector.toml"), &DECLARED, text, &mut |_, _, _| {});
         assert!(!errors.is_empty(), "{text}");
         errors.into_iter().map(|error| error.message + &error.help).collect::<String>()
     };

@@ -4,7 +4,9 @@ use std::{cell::Cell, fs, path::PathBuf};
 
 use super::*;
 use crate::{
-    BrokerTarget, ConfigSource, Diagnostic, Diagnostics, SecretPolicy, load_for, load_tasks_for, private::Sample,
+    BrokerTarget, ConfigSource, Diagnostic, Diagnostics, SecretPolicy, Setting, Value, load_for, load_tasks_for,
+    private::{Sample, table},
+    schema::ValueType,
 };
 
 /// A connector with a required setting that a variable may set, and with a secret that its check wants beside the required one.
@@ -108,6 +110,59 @@ fn without_the_environment_only_the_file_is_validated() {
     let report = load(checks, "wrong", &wrong, &environment).unwrap_err();
     assert_eq!(report.count(), 4, "{report}");
     assert!(!report.to_string().contains("s3cret"), "{report}");
+}
+
+/// A table with a required setting that a variable may set.
+#[derive(Debug)]
+struct Api;
+
+const API_URL: Key<String> = key(KeySpec { source: ValueSource::FileOrVariable("API_URL"), ..KeySpec::new("url") });
+const API: Key<Api> = key(KeySpec::new("api"));
+
+impl Setting for Api {
+    const VALUE_TYPE: ValueType = ValueType::Table(&[API_URL.spec]);
+
+    fn read(value: &Value) -> Result<Self, Diagnostics> {
+        table(value, Self::VALUE_TYPE.keys(), |keys| keys.get(&API_URL).map(|_| Self))
+    }
+}
+
+#[derive(Debug)]
+struct Nested;
+
+impl GeneratedConnector for Nested {
+    const INFO: ConnectorInfo =
+        ConnectorInfo { name: "store", section: "store", keys: &[API.spec], ..ConnectorInfo::EMPTY };
+
+    fn load(section: &mut KeyReader<'_>) -> Option<Self> {
+        section.get(&API).map(|_| Self)
+    }
+
+    fn mapping_settings(&self) -> Vec<MappingSettings> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_key_of_a_table_is_missing_only_where_its_variable_is_read() {
+    let text = format!("danube_service_url = \"http://localhost:6650\"\n[store.api]\n{MAPPING}");
+    let load = |secrets| {
+        let checks = ExternalChecks { secrets, ..ExternalChecks::SKIP };
+        load_text_for::<Nested>(checks, Path::new("connector.toml"), &*text, &variables(&[])).unwrap_err()
+    };
+    let report = load(SecretPolicy::Read).to_string();
+    assert!(
+        report.contains("connector.toml:2:1: missing key `url` in this table")
+            && report.contains("help: add `url = …`, or set the variable API_URL")
+            && report.ends_with("1 error in connector.toml"),
+        "{report}"
+    );
+    let report = load(SecretPolicy::Placeholder).to_string();
+    assert!(
+        report.contains("the file is complete only with values of the environment")
+            && report.ends_with("1 error in connector.toml"),
+        "{report}"
+    );
 }
 
 /// Who tries a connector with the sample does not expect it to write to the target of the environment.

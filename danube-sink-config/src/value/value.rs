@@ -131,7 +131,7 @@ impl Value {
     pub fn validate(&self, value_type: &ValueType) -> Result<(), Diagnostic> {
         match value_type.violation(&self.as_ref()) {
             None => Ok(()),
-            Some(violation) => Err(self.of_violation(&violation)),
+            Some(violation) => Err(self.of_violation(violation)),
         }
     }
 
@@ -147,11 +147,11 @@ impl Value {
 
     /// The diagnostic of a value where another is expected.
     pub(crate) fn unexpected(&self, expected: &str, help: &str) -> Diagnostic {
-        self.of_violation(&self.as_ref().unexpected(expected, help))
+        self.of_violation(self.as_ref().unexpected(expected, help))
     }
 
-    fn of_violation(&self, violation: &Violation) -> Diagnostic {
-        self.diagnostic(violation.message.as_str(), violation.help.as_str())
+    fn of_violation(&self, violation: Violation) -> Diagnostic {
+        Diagnostic::from(violation).at(self.span.clone())
     }
 
     /// The diagnostic of a value that has another type, or cannot be converted.
@@ -305,6 +305,12 @@ impl Table {
             .collect();
         entries.sort_by_key(|entry| entry.key_span.as_ref().map(|span| span.start));
         Self { span, entries }
+    }
+}
+
+impl From<Violation> for Diagnostic {
+    fn from(Violation { message, help }: Violation) -> Self {
+        Self::new(message, help)
     }
 }
 

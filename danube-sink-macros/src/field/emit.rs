@@ -1,5 +1,6 @@
 //! Code from [`CheckedSetting`]. It is in a block in which `__sink` is the module of `danube-sink` for generated code.
 
+use danube_sink_config::schema::Constraint;
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Ident, Path, ext::IdentExt, spanned::Spanned};
@@ -70,13 +71,18 @@ fn key(setting: &CheckedSetting, owner: &Ident) -> TokenStream {
     if let SettingDefault::OfType = default {
         key = quote!(__sink::or_default::<#ty>(#key));
     }
-    let constraints = constraints.iter().map(|(constraint, _)| constraint::tokens(constraint));
-    key = quote!(#key #(.constrained(#constraints))*);
+    let constrained = |(number, (constraint, _)): (usize, &(Constraint, TokenStream))| {
+        let constraint = constraint::tokens(constraint);
+        quote!(.constrained(#number, #constraint))
+    };
+    let first_of_items = constraints.len();
+    let mut numbered = constraints.iter().chain(items).enumerate().map(constrained);
+    let of_key: TokenStream = numbered.by_ref().take(first_of_items).collect();
+    key = quote!(#key #of_key);
     if !items.is_empty() {
-        let items = items.iter().map(|(constraint, _)| constraint::tokens(constraint));
-        parts = quote!(const __ITEMS: __sink::Key<#ty> = __KEY.items() #(.constrained(#items))*;);
+        parts = quote!(const __ITEMS: __sink::Key<#ty> = __KEY.items() #(#numbered)*;);
     }
-    let mut with_parts = (!items.is_empty()).then(|| quote!(.with_items(&__ITEMS)));
+    let mut with_parts = (!items.is_empty()).then(|| quote!(.with_items(#first_of_items, &__ITEMS)));
     if let SettingDefault::Keys { keys, .. } = default {
         let keys = keys.iter().map(|KeyOfTable { key, literal, .. }| {
             let (key, literal) = (syntax::key(key), literal.to_toml());

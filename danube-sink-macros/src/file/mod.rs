@@ -12,7 +12,10 @@
 mod emit;
 mod read;
 
-use danube_sink_config::compile_time::{self, FieldDecl, StructDecl};
+use danube_sink_config::{
+    compile_time,
+    private::{ConnectorInfo, KeySpec, ValueSource},
+};
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -20,7 +23,7 @@ use crate::{
     connector::model::CheckedConnector,
     dependency,
     diagnostics::Diagnostics,
-    field::model::{CheckedField, Role, Source},
+    field::model::{CheckedField, Source},
 };
 
 /// What a file contributes to a connector.
@@ -38,21 +41,12 @@ pub(crate) fn expand(connector: &CheckedConnector) -> Expanded {
     let Some(file) = read::read(config, &mut diagnostics) else {
         return Expanded { sample: None, checks: diagnostics.into_tokens() };
     };
-    let fields: Vec<FieldDecl<'_>> = connector.fields.iter().filter_map(field).collect();
     let name = config.value();
-    let defaults: Vec<(&str, &str)> =
-        connector.mapping_defaults().iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let decl = StructDecl {
-        path: name.as_ref(),
-        package: connector.name.as_ref().unwrap_or(&file.package),
-        section: &connector.section,
-        mapping_defaults: &defaults,
-        fields: &fields,
-    };
+    let info = known_of(connector, &file.package);
     // Once: it reads the package's manifest.
     let sink = dependency::path();
     let mut constants = TokenStream::new();
-    let errors = compile_time::validate(&decl, &file.text, &mut |kind, table, value| {
+    let errors = compile_time::validate(name.as_ref(), &info, &file.text, &mut |kind, table, value| {
         constants.extend(emit::constants(&sink, &connector.item.ident, config.span(), kind, table, value));
     });
     for error in errors {
@@ -62,14 +56,24 @@ pub(crate) fn expand(connector: &CheckedConnector) -> Expanded {
     Expanded { sample: Some(emit::sample(&name, &file)), checks: quote!(#errors #constants) }
 }
 
-fn field(field: &CheckedField) -> Option<FieldDecl<'_>> {
-    match &field.role {
-        Role::State => None,
-        Role::TopicMappings { .. } => Some(FieldDecl::Mappings),
-        Role::Setting(setting) => Some(match &setting.source {
-            Source::Secret(Some(variable)) if field.cfg.is_empty() => FieldDecl::Secret(&setting.key, variable),
-            Source::Secret(_) => FieldDecl::ConditionalSecret(&setting.key),
-            Source::File | Source::Variable(_) => FieldDecl::Key(&setting.key),
-        }),
+/// The declaration of the connector without the types of its settings. The process of a macro ends soon, so that it may leak.
+fn known_of(connector: &CheckedConnector, package: &String) -> ConnectorInfo {
+    let kept = |text: &String| -> &'static str { text.clone().leak() };
+    let defaults = connector.mapping_defaults().iter().map(|(key, value)| (kept(key), kept(value)));
+    let key = |field: &CheckedField| {
+        let setting = field.setting()?;
+        let source = match &setting.source {
+            Source::Secret(Some(variable)) if field.cfg.is_empty() => ValueSource::Secret(Some(kept(variable))),
+            Source::Secret(_) => ValueSource::Secret(None),
+            Source::File | Source::Variable(_) => ValueSource::File,
+        };
+        Some(KeySpec { source, ..KeySpec::new(kept(&setting.key)) })
+    };
+    ConnectorInfo {
+        name: kept(connector.name.as_ref().unwrap_or(package)),
+        section: kept(&connector.section),
+        keys: connector.fields.iter().filter_map(key).collect::<Vec<_>>().leak(),
+        mapping_defaults: defaults.collect::<Vec<_>>().leak(),
+        ..ConnectorInfo::EMPTY
     }
 }

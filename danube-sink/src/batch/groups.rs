@@ -78,7 +78,7 @@ impl<'t, T: Sync> Batch<'t, T> {
 
     fn part(&self, records: Vec<SinkRecord>) -> Self {
         let (mapping, deadline) = (self.mapping, self.deadline);
-        Self { mapping, deadline, records, failure: Default::default(), open: Open::default() }
+        Self { mapping, deadline, records, failure: Default::default(), has_values: false, open: Open::default() }
     }
 }
 

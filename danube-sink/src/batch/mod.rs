@@ -36,7 +36,7 @@ use crate::{
 /// A batch of one topic mapping, on its way through `process_batch`: the records, the mapping's settings, and the outcome of
 /// each record. [`TopicMappings::batch`](TopicMappingsExt::batch) makes it.
 ///
-/// - [`each`](Self::each), [`typed`](Self::typed) and [`joined`](Self::joined) convert the records. One that cannot be
+/// - [`each`](Self::each), [`typed`](Self::typed) and [`joined`](Self::joined) convert the records, once. One that cannot be
 ///   converted is rejected by itself, and the others are written.
 /// - [`group_by`](Self::group_by), [`runs_by`](Self::runs_by) and [`one_by_one`](Self::one_by_one) split the batch into writes.
 /// - One of these ends it and returns the result of `process_batch`: [`done`](Self::done) if the target has all records,
@@ -136,6 +136,8 @@ pub struct Batch<'t, T = ()> {
     records: Vec<SinkRecord>,
     /// Records that are rejected or to be retried.
     failure: PartialFailure,
+    /// The caller has values that belong to the records.
+    has_values: bool,
     open: Open,
 }
 
@@ -158,7 +160,7 @@ impl<T> TopicMappingsExt<T> for TopicMappings<T> {
             (None, None) => self.mapping_for(&SinkRecord::builder("").build())?,
         };
         let (deadline, open) = Open::in_attempt();
-        Ok(Batch { mapping, deadline, records, failure: PartialFailure::default(), open })
+        Ok(Batch { mapping, deadline, records, failure: PartialFailure::default(), has_values: false, open })
     }
 }
 

@@ -76,7 +76,7 @@ impl<'t, T> Batch<'t, T> {
     }
 
     /// Ends the batch with one write for each of its groups, `at_once` of them at a time, and merges their outcomes. No group
-    /// starts that could not end before the [`deadline`](Self::deadline), if a write takes `longest`.
+    /// but the first starts if it could not end before the [`deadline`](Self::deadline), where a write takes `longest`.
     ///
     /// `write` treats its group as `process_batch` does a batch, and ends it in the same way: what it rejects, retries or
     /// leaves out of the group's outcome applies to the records of that group. Records that are in no group are retried.

@@ -87,6 +87,7 @@ impl Catalog {
             Ok(matches) => matches,
             Err(answer) => return exit_code(print_answer(&answer)),
         };
+        self.introduce_connectors();
         let Some((name, matches)) = matches.subcommand() else { return ExitCode::SUCCESS };
         if let Some((_, remedy)) = self.missing.iter().find(|(of, _)| *of == name) {
             let program = self.command.get_name();
@@ -100,6 +101,14 @@ impl Catalog {
             return run([program].into_iter().chain(words).collect());
         }
         exit_code(self.execute(name, matches))
+    }
+
+    /// Tells each connector about all of them, for a file that is for another one.
+    fn introduce_connectors(&mut self) {
+        let program = self.command.get_name();
+        let command = |(name, cli): &(&'static str, Cli)| (cli.info.section, format!("{program} {name}"));
+        let commands: Vec<_> = self.connectors.iter().map(command).collect();
+        self.connectors.iter_mut().for_each(|(_, cli)| cli.commands.clone_from(&commands));
     }
 
     /// The end of the help.

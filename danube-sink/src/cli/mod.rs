@@ -63,6 +63,8 @@ struct Cli {
     info: ConnectorInfo,
     crate_name: &'static str,
     load: fn(LoadMode, &ConfigSource) -> Result<LoadedConnector, ConfigError>,
+    /// The commands of a [`Catalog`], each with the section that its connector reads.
+    commands: Vec<(&'static str, String)>,
 }
 
 /// A connector with its configuration.
@@ -92,7 +94,7 @@ impl Cli {
                 variables: loaded.variables,
             })
         };
-        Self { info: C::INFO, crate_name: crate_of::<C>(), load }
+        Self { info: C::INFO, crate_name: crate_of::<C>(), load, commands: Vec::new() }
     }
 
     fn execute(&self, Arguments { file, command }: Arguments) -> Result<(), Failure> {
@@ -102,7 +104,8 @@ impl Cli {
             Command::With(job) => job,
         };
         let format = job.format();
-        let loaded = (self.load)(job.load_mode(), &ConfigSource { path: file, or_sample: job.takes_sample() });
+        let source = ConfigSource { path: file, or_sample: job.takes_sample(), commands: self.commands.clone() };
+        let loaded = (self.load)(job.load_mode(), &source);
         let outcome = loaded.map_err(Failure::Invalid).and_then(|loaded| self.work(loaded, job));
         if format == Format::Json { outcome.or_else(Report::print_failure) } else { outcome }
     }

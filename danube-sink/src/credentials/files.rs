@@ -31,12 +31,26 @@ impl TlsFiles<'_> {
     /// # Errors
     /// Everything that is wrong with them, each with the key that names the file.
     pub fn validate(&self) -> Result<(), Diagnostics> {
-        let certificate = self.cert_file.map(|path| NamedFile { key: "cert_file", path });
-        let private_key = self.key_file.map(|path| NamedFile { key: "key_file", path }).or(certificate);
+        self.validate_as(["ca_file", "cert_file", "key_file"], Diagnostic::of_key)
+    }
+
+    /// [`validate`](Self::validate) for files that something else names than the three settings, such as the parameters of a
+    /// URL: `diagnostic` takes one of the `names`, a message and a help.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn validate_as(
+        &self,
+        names: [&'static str; 3],
+        diagnostic: impl Fn(&'static str, String, String) -> Diagnostic,
+    ) -> Result<(), Diagnostics> {
+        let [ca_name, cert_name, key_name] = names;
+        let certificate = self.cert_file.map(|path| NamedFile { key: cert_name, path });
+        let private_key = self.key_file.map(|path| NamedFile { key: key_name, path }).or(certificate);
         let mut found = Diagnostics::default();
-        let mut add = |key: &str, (message, help): Invalid| found.push(Diagnostic::of_key(key, message, help));
+        let mut add = |name, (message, help): Invalid| found.push(diagnostic(name, message, help));
         if let Some(path) = self.ca_file {
-            check_ca(path).unwrap_or_else(|invalid| add("ca_file", invalid));
+            check_ca(path).unwrap_or_else(|invalid| add(ca_name, invalid));
         }
         check_identity((certificate, private_key), &mut add);
         found.into_result()

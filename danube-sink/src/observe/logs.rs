@@ -1,9 +1,11 @@
 //! Logging to standard error, as text or as JSON lines.
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     ffi::OsString,
     fmt,
     io::{IsTerminal, stderr},
+    panic::{self, PanicHookInfo},
 };
 
 use serde_json::{Map, Value};
@@ -38,7 +40,7 @@ const LEVEL_VARIABLE: &str = "RUST_LOG";
 /// A plain level up to `info` is that of the runtime and of the connector's crate, `own`; their libraries log at most warnings:
 /// some log each connection that they open, or each file that they read.
 ///
-/// Does nothing if the program has set up its own logging.
+/// Panics are logged, too, without their message. Does nothing if the program has set up its own logging.
 ///
 /// # Errors
 /// [`ConnectorError::Configuration`] if the level is invalid.
@@ -55,8 +57,24 @@ pub(crate) fn start_logs(level: &str, format: LogFormat, own: &str) -> Connector
         LogFormat::Json => lines.event_format(JsonLines).boxed(),
         _ => lines.with_ansi(stderr().is_terminal()).with_target(false).boxed(),
     };
-    let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
+    if tracing_subscriber::registry().with(targets).with(lines).try_init().is_ok() {
+        panic::set_hook(Box::new(log_panic));
+    }
     Ok(())
+}
+
+/// Logs where the program panicked. The message may show values of a payload, as that of `unwrap` does.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = Backtrace::capture();
+    match backtrace.status() {
+        BacktraceStatus::Captured => {
+            tracing::error!("panicked at {place}: {}\n{backtrace}", panic.payload_as_str().unwrap_or("no message"));
+        }
+        _ => tracing::error!(
+            "panicked at {place}; RUST_BACKTRACE=1 shows its message, which may have values of a payload"
+        ),
+    }
 }
 
 /// Whether the log shows the errors of the runtime.

@@ -19,7 +19,7 @@ use super::{
     dead_letters::DeadLetters,
     mapping::Mapping,
     outcome::{Outcome, Rejected, Tried},
-    pending::PendingRecords,
+    pending::{PendingRecords, PendingRun},
     pool::{Attempt, WriterPool},
     work::{Refused, Work},
 };
@@ -288,14 +288,17 @@ impl Deliver {
     async fn pause(&self, records: usize, work: &mut Work, failure: &str, wait: Option<Duration>) {
         let delay = work.backoff.next().unwrap_or_default().max(wait.unwrap_or_default()).min(self.max_backoff);
         self.mapping.observer.retried();
+        let run = work.pieces.last().and_then(|piece| piece.runs().first());
+        let first = run.and_then(PendingRun::first).map(|record| record.id().to_string()).unwrap_or_default();
         tracing::warn!(
             topic = %self.mapping.topic,
+            first,
             records,
             retries = work.retries,
             delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
             "a batch was not written and is retried: {failure}"
         );
-        let partition = work.pieces.last().and_then(|piece| Some(Arc::clone(&piece.runs().first()?.partition)));
+        let partition = run.map(|run| Arc::clone(&run.partition));
         if let (Some(failing), Some(partition)) = (&mut work.failing, partition)
             && work.retries >= REPORTED_FAILURES
         {

@@ -1,7 +1,6 @@
 //! The connector's instances, shared by all mappings: each makes one call at a time.
 
 use std::{
-    any::Any,
     fmt,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
@@ -21,6 +20,9 @@ use crate::{
     error::{ConnectorError, ConnectorResult},
     record::SinkRecord,
 };
+
+/// After so long, a start that has not ended is reported.
+const LONG_START: Duration = Duration::from_secs(10);
 
 /// One connector instance. Calls its methods, one at a time; a panic becomes a fatal error.
 #[derive(Clone)]
@@ -58,8 +60,22 @@ impl Writer {
         Self { connector: Arc::new(AsyncMutex::new(connector)) }
     }
 
-    pub(crate) async fn initialize(&self, config: ConnectorConfig) -> ConnectorResult<()> {
-        caught("initialize", self.connector.lock().await.initialize(config)).await
+    /// Initializes the connector, for as long as that takes: `waits` is called every [`LONG_START`], with how long it has taken.
+    pub(crate) async fn initialize(
+        &self,
+        config: ConnectorConfig,
+        mut waits: impl FnMut(Duration),
+    ) -> ConnectorResult<()> {
+        let started = Instant::now();
+        let mut connector = self.connector.lock().await;
+        let call = caught("initialize", connector.initialize(config));
+        tokio::pin!(call);
+        loop {
+            match timeout(LONG_START, &mut call).await {
+                Ok(initialized) => return initialized,
+                Err(_) => waits(started.elapsed()),
+            }
+        }
     }
 
     pub(crate) async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
@@ -155,12 +171,42 @@ async fn in_time(what: &str, limit: Duration, call: impl Future<Output = Connect
 
 async fn caught<T>(method: &str, call: impl Future<Output = ConnectorResult<T>>) -> ConnectorResult<T> {
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|panic| {
-        let text = message_of(&*panic);
-        Err(ConnectorError::fatal(format!("the connector panicked in {method}: {text}")))
+        // Its message may show values of a payload.
+        drop(panic);
+        Err(ConnectorError::fatal(format!("the connector panicked in {method}; the line before says where")))
     })
 }
 
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    struct Slow;
+
+    #[async_trait::async_trait]
+    impl SinkConnector for Slow {
+        async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+            sleep(Duration::from_secs(25)).await;
+            Ok(())
+        }
+
+        async fn consumer_configs(&self) -> ConnectorResult<Vec<ConsumerConfig>> {
+            Ok(Vec::new())
+        }
+
+        async fn process(&mut self, _: SinkRecord) -> ConnectorResult<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_initialize_that_takes_long_is_reported_and_waited_for() {
+        let mut reported = Vec::new();
+        let (writer, config) = (Writer::new(Box::new(Slow)), ConnectorConfig::new("", "c"));
+        let initialized = writer.initialize(config, |took| reported.push(took.as_secs()));
+        initialized.await.expect("it ends");
+        assert_eq!(reported, [10, 20]);
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Chunk {
     common: OnceLock<Decoded>,
     /// Receives early settlements; `None` for a record from a builder.
     origin: Option<Box<dyn Origin>>,
-    /// How many payload values and JSON texts the connector has read.
+    /// How many values and JSON texts of payloads the connector has read, of every [`stride`](Self::stride)-th payload.
     values_read: AtomicU32,
     json_read: AtomicU32,
 }
@@ -158,12 +158,25 @@ impl Chunk {
         }
     }
 
-    pub(super) fn value_was_read(&self) {
-        self.values_read.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn value_was_read(&self, index: u32) {
+        self.count(&self.values_read, index);
     }
 
-    pub(super) fn json_was_read(&self) {
-        self.json_read.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn json_was_read(&self, index: u32) {
+        self.count(&self.json_read, index);
+    }
+
+    fn count(&self, reads: &AtomicU32, index: u32) {
+        if (index as usize).is_multiple_of(self.stride()) {
+            reads.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Distance of the payloads whose reads are counted. Threads that convert a batch together would wait for each other if
+    /// they counted all.
+    fn stride(&self) -> usize {
+        const COUNTED: usize = 64;
+        (self.entries.len() / COUNTED).max(1)
     }
 }
 
@@ -174,7 +187,8 @@ impl Drop for Chunk {
         if !self.entries.is_empty()
             && let Some(decoder) = &self.decoded(0).decoder
         {
-            let mostly = |read: &AtomicU32| read.load(Ordering::Relaxed) as usize * 2 >= self.entries.len();
+            let counted = self.entries.len().div_ceil(self.stride());
+            let mostly = |read: &AtomicU32| read.load(Ordering::Relaxed) as usize * 2 >= counted;
             decoder.expect(mostly(&self.values_read), mostly(&self.json_read));
         }
     }

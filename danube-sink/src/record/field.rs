@@ -6,7 +6,7 @@ use danube_sink_config::{
     Diagnostics, Setting, Value,
     schema::{
         ValueType,
-        format::{ATTRIBUTE, NOT_A_FIELD, field_help},
+        format::{ATTRIBUTE, NOT_A_FIELD},
     },
 };
 
@@ -37,7 +37,7 @@ pub enum Field {
 
 /// The error for a string that is not a record field.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error("{NOT_A_FIELD}: {}", field_help(Metadata::WORDS))]
+#[error("{NOT_A_FIELD}: {}", Field::VALUE_TYPE.help())]
 pub struct NotAField;
 
 impl FromStr for Field {
@@ -59,8 +59,7 @@ impl Setting for Field {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         value.validate(&Self::VALUE_TYPE)?;
-        let help = field_help(Metadata::WORDS);
-        value.as_str()?.parse().map_err(|_| value.diagnostic(NOT_A_FIELD, help.as_str()).into())
+        value.as_str()?.parse().map_err(|_| value.diagnostic(NOT_A_FIELD, Self::VALUE_TYPE.help()).into())
     }
 }
 
@@ -94,6 +93,20 @@ mod tests {
             let message = if wrong.starts_with('/') { "not a JSON pointer" } else { NOT_A_FIELD };
             assert_eq!(violation.message.to_string(), message, "{wrong}");
         }
+    }
+
+    /// Who knows other tools writes a name alone, or with dots.
+    #[test]
+    fn the_help_for_a_name_without_its_slash_shows_it() {
+        for text in ["user", "user.id"] {
+            let error = text.parse::<Field>().unwrap_err().to_string();
+            assert!(
+                error.contains("did you mean a path into the payload? It begins with `/`, such as `/id`"),
+                "{error}"
+            );
+        }
+        let error = "id".parse::<Pointer>().unwrap_err().to_string();
+        assert!(error.contains("a path into the payload begins with `/`, such as `/id`"), "{error}");
     }
 
     #[test]

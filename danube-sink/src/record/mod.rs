@@ -86,7 +86,7 @@ impl SinkRecord {
     ///
     /// [`as_type`](Self::as_type) and [`bytes`](Self::bytes) do not build this value.
     pub fn payload(&self) -> &Value {
-        self.chunk.value_was_read();
+        self.chunk.value_was_read(self.index);
         // The payload is valid, or the record comes from a builder.
         self.entry().value.get_or_init(|| self.decoded().content.value(self.bytes()).unwrap_or_default())
     }
@@ -107,7 +107,7 @@ impl SinkRecord {
 
     /// The payload's own text, if it is JSON.
     pub(crate) fn own_json(&self) -> Option<Cow<'_, str>> {
-        self.chunk.json_was_read();
+        self.chunk.json_was_read(self.index);
         let json = self.decoded().content.json(self.bytes())?;
         // Line breaks occur only between values: within a string they are escaped.
         let has_lines = memchr2(b'\n', b'\r', json.as_bytes()).is_some();

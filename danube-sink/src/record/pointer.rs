@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use danube_sink_config::{
     Diagnostics, Setting, Value,
-    schema::{ValueRef, ValueType, validate::POINTER},
+    schema::{ValueRef, ValueType},
 };
 use serde_json::Value as Payload;
 
@@ -31,7 +31,7 @@ pub struct Pointer {
 
 /// Error for a string that is not a JSON pointer: it does not begin with `/`, or has a `~` that is not followed by `0` or `1`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a JSON pointer: {POINTER}")]
+#[error("not a JSON pointer: {}", Pointer::VALUE_TYPE.help())]
 pub struct NotAPointer;
 
 impl Pointer {
@@ -101,7 +101,7 @@ impl Setting for Pointer {
     const VALUE_TYPE: ValueType = ValueType::Pointer;
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
-        value.as_str()?.parse().map_err(|_| value.diagnostic("not a JSON pointer", POINTER).into())
+        value.as_str()?.parse().map_err(|_| value.diagnostic("not a JSON pointer", Self::VALUE_TYPE.help()).into())
     }
 }
 

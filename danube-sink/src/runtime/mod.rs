@@ -279,7 +279,12 @@ impl SinkRuntime {
     async fn initialize(&self, writer: &Writer) -> ConnectorResult<()> {
         let mut delays = Backoff::new(self.config.retry_backoff, self.config.max_backoff);
         loop {
-            let error = match writer.initialize(self.config.clone()).await {
+            let waits = |took: Duration| {
+                let text = long_start(took);
+                tracing::warn!("{text}");
+                self.observer.start_failed(Some(text));
+            };
+            let error = match writer.initialize(self.config.clone(), waits).await {
                 Err(error @ ConnectorError::Retryable { .. }) if self.waits_for_target => error,
                 outcome => {
                     self.observer.start_failed(None);
@@ -295,6 +300,11 @@ impl SinkRuntime {
             sleep(delay).await;
         }
     }
+}
+
+/// What is reported of an `initialize` that takes long.
+pub(crate) fn long_start(took: Duration) -> String {
+    format!("initialize has not ended for {} s: the target may not answer", took.as_secs())
 }
 
 fn log_fatal(error: &ConnectorError) {

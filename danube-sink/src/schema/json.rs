@@ -15,11 +15,14 @@ use super::{Problem, limits::MAX_VALUES};
 /// When it skips a value, serde_json validates neither the range of numbers nor the encoding of strings.
 pub(crate) fn check(payload: &[u8]) -> Result<(), Problem> {
     if is_checked_in_passing(payload) {
-        return serde_json::from_slice::<IgnoredAny>(payload).map(drop).map_err(|error| not_json(&error));
+        return serde_json::from_slice::<IgnoredAny>(payload).map(drop).map_err(|error| Problem::not_json(&error));
     }
     let mut left = MAX_VALUES;
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
-    Count(&mut left).deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|error| not_json(&error))
+    Count(&mut left)
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end())
+        .map_err(|error| Problem::not_json(&error))
 }
 
 /// Whether the payload is valid JSON within the limits if a parser reads it to the end, although it may skip values.
@@ -32,7 +35,7 @@ pub(crate) fn value(payload: &[u8]) -> Result<Value, Problem> {
     if !within_count(payload) {
         check(payload)?;
     }
-    serde_json::from_slice(payload).map_err(|error| not_json(&error))
+    serde_json::from_slice(payload).map_err(|error| Problem::not_json(&error))
 }
 
 /// Deserializes a payload. UTF-8 is validated once, not for each string.
@@ -41,10 +44,6 @@ pub(crate) fn read<'p, T: Deserialize<'p>>(payload: &'p [u8]) -> serde_json::Res
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(payload),
     }
-}
-
-fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::of_json(error).because("not JSON")
 }
 
 /// Whether the payload is too short to exceed the limit: every value but the first needs at least two bytes with its

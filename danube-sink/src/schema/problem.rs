@@ -20,7 +20,15 @@ impl Problem {
 
     /// Converts an error of serde_json, without the offending value.
     pub(crate) fn of_json(error: &serde_json::Error) -> Self {
-        Self::new(without_contents(error))
+        Self::new(without_value(error).unwrap_or_else(|| without_contents(error)))
+    }
+
+    /// Why a payload is not JSON, or is JSON without a value here.
+    pub(crate) fn not_json(error: &serde_json::Error) -> Self {
+        match without_value(error) {
+            Some(reason) => Self::new(reason),
+            None => Self::of_json(error).because("not JSON"),
+        }
     }
 
     /// Prepends context to the reason.
@@ -100,6 +108,22 @@ fn kind(found: Unexpected<'_>) -> &'static str {
     }
 }
 
+/// What RFC 8259 allows in JSON, but neither Rust nor most targets have a value for: the start of serde_json's message, and ours.
+const WITHOUT_VALUE: [(&str, &str); 3] = [
+    ("number out of range", "a number is beyond the range of 64-bit floating point (1.8e308)"),
+    ("lone leading surrogate in hex escape", LONE_SURROGATE),
+    // No low surrogate follows a high one.
+    ("unexpected end of hex escape", LONE_SURROGATE),
+];
+const LONE_SURROGATE: &str = "a string has a lone surrogate, half of a character (`\\ud800` to `\\udfff`),";
+
+/// The message of a serde_json error about valid JSON that has no value here.
+fn without_value(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let mut found = WITHOUT_VALUE.iter().filter_map(|(start, reason)| Some((reason, text.strip_prefix(start)?)));
+    found.next().filter(|_| error.is_syntax()).map(|(reason, position)| format!("{reason}{position}"))
+}
+
 /// The message of a serde_json error without the offending value, which may be confidential.
 fn without_contents(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -111,6 +135,30 @@ fn without_contents(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_without_a_value_says_what_is_the_matter() {
+        for (json, reason) in [
+            ("[1, 1e400]", "a number is beyond the range of 64-bit floating point (1.8e308) at line 1 column 9"),
+            (
+                r#"{"s3cret": "\ud83d"}"#,
+                "a string has a lone surrogate, half of a character (`\\ud800` to `\\udfff`), at line 1 column 19",
+            ),
+            (
+                r#"["\udc00"]"#,
+                "a string has a lone surrogate, half of a character (`\\ud800` to `\\udfff`), at line 1 column ",
+            ),
+            (r#"["\ud83d\u0061"]"#, "a string has a lone surrogate"),
+            (r#"["\ud83d\n"]"#, "a string has a lone surrogate"),
+            ("[NaN]", "not JSON: expected value at line 1 column 2"),
+            (r#"["\uzzzz"]"#, "not JSON: invalid escape"),
+            (r#"["\ud8"#, "not JSON: EOF"),
+        ] {
+            let error = serde_json::from_str::<serde_json::Value>(json).unwrap_err();
+            let problem = Problem::not_json(&error).to_string();
+            assert!(problem.starts_with(reason), "{json}: {problem}");
+        }
+    }
 
     #[test]
     fn an_error_has_the_position_but_no_values() {

@@ -5,8 +5,8 @@ use danube_sink::prelude::*;
 /// Discards all records.
 #[sink_connector(dev_hint = "the records are nowhere")]
 struct Scripted {
-    /// Behavior of the target: `good`, `refuses` (connections), `contradicts` (the configuration), `down` (takes no records) or
-    /// `ill` (the health check fails).
+    /// Behavior of the target: `good`, `refuses` (connections), `contradicts` (the configuration), `panics`, `down` (takes no
+    /// records) or `ill` (the health check fails).
     #[setting(default = "good")]
     target: String,
     /// The target's password.
@@ -22,6 +22,7 @@ impl SinkConnector for Scripted {
         match (self.target.as_str(), &self.password) {
             ("refuses", None) => Err(ConnectorError::initialization("the target requires a password")),
             ("refuses", Some(_)) => Err(ConnectorError::initialization("the target refuses the connection")),
+            ("panics", _) => panic!("hunter2"),
             ("contradicts", _) => Err(ConnectorError::configuration("the target has no such table")),
             _ => Ok(()),
         }

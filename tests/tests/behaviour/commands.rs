@@ -184,6 +184,20 @@ async fn a_fatal_error_is_reported_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_logged_by_its_place_and_its_message_on_request_alone() {
+    let text = format!("log_format = \"json\"\n{NO_BROKER}[scripted]\ntarget = \"panics\"\n{MAPPING}");
+    let path = file("panics", &text);
+    for (backtrace, shows) in [("0", false), ("1", true)] {
+        let mut command = scripted(&["--config"]);
+        let (code, _, stderr) = output(command.arg(&path).env("RUST_BACKTRACE", backtrace)).await;
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(stderr.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{stderr}");
+        assert!(stderr.contains("scripted.rs:") && stderr.contains("panicked in initialize"), "{stderr}");
+        assert_eq!(stderr.contains("hunter2"), shows, "{stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_syntax_error_is_reported_once_by_every_command() {
     let path = file("syntax", "danube_service_url = \"http://localhost:6650\n");
     for command in [&["run"][..], &["check"], &["config"], &["dev"]] {

@@ -47,7 +47,7 @@ fn each_item_is_validated() {
     let expected = "error: connector.toml:3:14: `partitions`: the array is too long or too short
    3 | partitions = [1, 11, 3, 0]
      |              ^^^^^^^^^^^^^
-   help: write 1 to 3 values
+   help: write an array of 1 to 3 values
 
 error: connector.toml:3:18: `partitions`: the number is out of range
    3 | partitions = [1, 11, 3, 0]
@@ -62,22 +62,22 @@ error: connector.toml:3:25: `partitions`: the number is out of range
 error: connector.toml:4:16: `labels`: `a`: the string is empty
    4 | labels = { a = \"\" }
      |                ^^
-   help: write 1 to 3 characters
+   help: write a string of 1 to 3 characters
 
 error: connector.toml:5:10: `flags`: not one of the allowed values
    5 | flags = [\"c\"]
      |          ^^^
-   help: write `\"a\"` or `\"b\"`
+   help: write one of `\"a\"` or `\"b\"`
 
 error: connector.toml:6:17: `delays`: the duration is out of range
    6 | delays = [\"5s\", \"60s\"]
      |                 ^^^^^
-   help: write one from 1s to less than 1m
+   help: write a duration such as `\"250ms\"`, `\"10s\"` or `\"1h30m\"`, from 1s to less than 1m
 
 error: connector.toml:9:18: `columns`: the string is too long or too short
    9 | columns = [\"id\", \"longer\"]
      |                  ^^^^^^^^
-   help: write at most 5 characters
+   help: write a string of at most 5 characters
 
 7 errors in connector.toml";
     assert_eq!(report, expected);

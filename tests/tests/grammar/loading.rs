@@ -109,12 +109,12 @@ metadata = ["offsets"]"#,
     let expected = r#"error: connector.toml:4:11: `timeout`: the duration is out of range
    4 | timeout = "1m"
      |           ^^^^
-   help: write one from 1s to less than 1m
+   help: write a duration such as `"250ms"`, `"10s"` or `"1h30m"`, from 1s to less than 1m
 
 error: connector.toml:5:9: `chunk`: the size is out of range
    5 | chunk = 5
      |         ^
-   help: write one of at least 1KiB
+   help: write a size such as `"64KiB"` or `"5MiB"`, of at least 1KiB
 
 error: connector.toml:6:10: `number`: the number is out of range
    6 | number = 6
@@ -124,27 +124,27 @@ error: connector.toml:6:10: `number`: the number is out of range
 error: connector.toml:7:9: `share`: the number is out of range
    7 | share = 1.0
      |         ^^^
-   help: write one from 0.0 to less than 1.0
+   help: write a number, from 0.0 to less than 1.0
 
 error: connector.toml:8:8: `list`: the array is too long or too short
    8 | list = ["a", "b", "c", "d"]
      |        ^^^^^^^^^^^^^^^^^^^^
-   help: write at most 3 values
+   help: write an array of at most 3 values
 
 error: connector.toml:9:9: `table`: the table has too many or too few keys
    9 | table = {}
      |         ^^
-   help: write at least 1 key
+   help: write a table of at least 1 key
 
 error: connector.toml:10:17: `storage-class`: not one of the allowed values
   10 | storage-class = "Hot"
      |                 ^^^^^
-   help: write `"hot"` or `"cold"`
+   help: write one of `"hot"` or `"cold"`
 
 error: connector.toml:11:10: `copies`: not one of the allowed values
   11 | copies = 5
      |          ^
-   help: write `1`, `2`, `3` or `4`
+   help: write one of `1`, `2`, `3` or `4`
 
 error: connector.toml:12:9: `spare`: an odd number
   12 | spare = 3
@@ -169,7 +169,7 @@ error: connector.toml:15:11: `retry`: unknown key `atempts` in this table
 error: connector.toml:15:42: `retry`: `pause`: `first`: expected a duration, found an integer
   15 | retry = { atempts = 3, pause = { first = 1 } }
      |                                          ^
-   help: write a duration such as `"10s"`: numbers with `ms`, `s`, `m`, `h` or `d`
+   help: write a duration such as `"250ms"`, `"10s"` or `"1h30m"`
 
 error: connector.toml:16:12: `servers`: missing key `host` in this table
   16 | servers = [{}, { host = "" }]
@@ -179,12 +179,12 @@ error: connector.toml:16:12: `servers`: missing key `host` in this table
 error: connector.toml:16:25: `servers`: `host`: the string is empty
   16 | servers = [{}, { host = "" }]
      |                         ^^
-   help: write 1 to 10 characters
+   help: write a string of 1 to 10 characters
 
 error: connector.toml:17:6: `at`: not a JSON pointer
   17 | at = "user.id"
      |      ^^^^^^^^^
-   help: write a path into the payload such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`
+   help: write a path into the payload, which begins with `/`, such as `/user/id`; `~1` is a `/` in a name, `~0` a `~`
 
 error: connector.toml:18:13: `metadata`: unknown metadata
   18 | metadata = ["offsets"]

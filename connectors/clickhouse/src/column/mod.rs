@@ -19,12 +19,12 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     column_type::ColumnType,
-    json::{members, string},
+    json::{Members, string},
     time::date,
     value::{Rules, Violation},
 };
 #[cfg(feature = "arrow")]
-pub(crate) use self::{number::Range, value::tick_digits};
+pub(crate) use self::{column_type::is_utc, number::Range, time::timestamp, value::tick_digits};
 
 /// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
 #[derive(Debug, Default)]
@@ -40,8 +40,8 @@ pub(crate) struct Columns {
 /// A column.
 #[derive(Debug)]
 pub(crate) struct Column {
-    /// The name as a JSON string.
-    pub(crate) json: String,
+    /// The name as a member of a JSON object: a comma, the name in quotation marks, and a colon.
+    member: String,
     pub(crate) kind: ColumnType,
     /// Whether the table has a value for rows without one, other than that of the type.
     #[cfg_attr(not(feature = "arrow"), allow(dead_code))]
@@ -57,6 +57,18 @@ struct Described {
     default_type: String,
 }
 
+impl Column {
+    /// The name as a JSON string.
+    pub(crate) fn json(&self) -> &str {
+        &self.member[1..self.member.len() - 1]
+    }
+
+    /// What precedes the value in a JSON object.
+    pub(crate) fn prefix(&self, is_first: bool) -> &str {
+        &self.member[usize::from(is_first)..]
+    }
+}
+
 impl Columns {
     /// Parses an answer of a server in this time zone; `None` if it is not from ClickHouse.
     pub(crate) fn read(described: String, zone: &str) -> Option<Self> {
@@ -66,10 +78,10 @@ impl Columns {
             if matches!(&*default_type, "MATERIALIZED" | "ALIAS") {
                 computed.insert(name);
             } else {
-                let json = serde_json::Value::from(&*name).to_string();
+                let member = format!(",{}:", serde_json::Value::from(&*name));
                 by_name.insert(name, all.len());
                 let has_default = !default_type.is_empty();
-                all.push(Column { json, kind: ColumnType::of(&r#type, zone), has_default });
+                all.push(Column { member, kind: ColumnType::of(&r#type, zone), has_default });
             }
         }
         Some(Self { described, all, by_name, computed })
@@ -96,10 +108,6 @@ impl Columns {
     /// The index of a column.
     pub(crate) fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
-    }
-
-    pub(crate) fn kind(&self, name: &str) -> Option<&ColumnType> {
-        self.at(self.index(name)?).map(|column| &column.kind)
     }
 
     /// The columns in the order of the table, each with its name.

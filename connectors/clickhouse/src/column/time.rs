@@ -7,22 +7,22 @@ pub(crate) const DAY: i64 = 86_400;
 /// The range of `Date32` and `DateTime64`, 1900-01-01 to 2299-12-31, in days since 1970.
 pub(crate) const LONG: RangeInclusive<i64> = -25_567..=120_529;
 
-/// A timestamp, without fractions of a second.
+/// A timestamp.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Timestamp {
+pub(crate) struct Timestamp<'t> {
     /// Seconds since 1970, in UTC if the text has an offset, otherwise in the column's time zone.
     pub(crate) seconds: i64,
+    /// The digits of a fraction of a second.
+    #[cfg_attr(not(feature = "arrow"), allow(dead_code))]
+    pub(crate) fraction: &'t str,
     /// Whether the text has an offset from UTC.
     pub(crate) has_offset: bool,
 }
 
 /// The days since 1970 of `2024-01-31`.
 pub(crate) fn date(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
-        return None;
-    }
-    let (year, month, day) = (number(&bytes[..4])?, number(&bytes[5..7])?, number(&bytes[8..])?);
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text.as_bytes() else { return None };
+    let (year, month, day) = (two([y1, y2])? * 100 + two([y3, y4])?, two([m1, m2])?, two([d1, d2])?);
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {
         2 => 28 + i64::from(is_leap),
@@ -40,29 +40,29 @@ pub(crate) fn date(text: &str) -> Option<i64> {
 }
 
 /// Parses `2024-01-31T23:59:59.123+01:00`; also with a space for `T`, without seconds, without a time of day, or with `+01` or `+0100`.
-pub(crate) fn timestamp(text: &str) -> Option<Timestamp> {
+pub(crate) fn timestamp(text: &str) -> Option<Timestamp<'_>> {
     let days = date(text.get(..10)?)?;
     let time = &text[10..];
     if time.is_empty() {
-        return Some(Timestamp { seconds: days * DAY, has_offset: false });
+        return Some(Timestamp { seconds: days * DAY, fraction: "", has_offset: false });
     }
     let time = time.strip_prefix(['T', ' '])?;
-    let (time, offset) = match time.find(['Z', '+', '-']) {
-        Some(at) => (&time[..at], Some(offset(&time[at..])?)),
-        None => (time, None),
-    };
-    let time = match time.split_once('.') {
-        Some((time, fraction)) if time.len() == 8 && number(fraction.as_bytes()).is_some() => time,
-        Some(_) => return None,
-        None => time,
-    };
-    let of_day = match time.as_bytes() {
-        [hour @ .., b':', a, b] if hour.len() == 2 => clock(hour, &[*a, *b], b"00")?,
-        [hour @ .., b':', a, b, b':', c, d] if hour.len() == 2 => clock(hour, &[*a, *b], &[*c, *d])?,
+    let (of_day, rest) = match *time.as_bytes() {
+        [h1, h2, b':', m1, m2, b':', s1, s2, ..] => (clock([h1, h2], [m1, m2], [s1, s2])?, &time[8..]),
+        [h1, h2, b':', m1, m2, ..] => (clock([h1, h2], [m1, m2], *b"00")?, &time[5..]),
         _ => return None,
     };
+    let (fraction, rest) = match rest.strip_prefix('.') {
+        Some(fraction) => {
+            let end = fraction.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(fraction.len());
+            // Only seconds have a fraction.
+            (end > 0 && time.len() - rest.len() == 8).then(|| fraction.split_at(end))?
+        }
+        None => ("", rest),
+    };
+    let offset = if rest.is_empty() { None } else { Some(offset(rest)?) };
     let seconds = days * DAY + of_day - offset.unwrap_or_default();
-    Some(Timestamp { seconds, has_offset: offset.is_some() })
+    Some(Timestamp { seconds, fraction, has_offset: offset.is_some() })
 }
 
 /// Whether it is a time of day or a duration, as `Time` takes it: `-123:59:59`.
@@ -75,22 +75,28 @@ pub(crate) fn is_clock(text: &str) -> bool {
     next().is_some_and(|(length, _)| length <= 3) && in_range(next()) && in_range(next()) && parts.next().is_none()
 }
 
-fn clock(hour: &[u8], minute: &[u8], second: &[u8]) -> Option<i64> {
-    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+fn clock(hour: [u8; 2], minute: [u8; 2], second: [u8; 2]) -> Option<i64> {
+    let (hour, minute, second) = (two(hour)?, two(minute)?, two(second)?);
     (hour < 24 && minute < 60 && second < 60).then_some(hour * 3_600 + minute * 60 + second)
 }
 
 /// Parses an offset such as `Z`, `+01:00`, `-0230` or `+01`, in seconds.
 fn offset(text: &str) -> Option<i64> {
-    if text == "Z" {
-        return Some(0);
-    }
-    let seconds = match text.get(1..)?.as_bytes() {
-        [a, b] => clock(&[*a, *b], b"00", b"00")?,
-        [a, b, c, d] | [a, b, b':', c, d] => clock(&[*a, *b], &[*c, *d], b"00")?,
+    let (is_negative, seconds) = match *text.as_bytes() {
+        [b'Z'] => (false, 0),
+        [sign @ (b'+' | b'-'), h1, h2] => (sign == b'-', clock([h1, h2], *b"00", *b"00")?),
+        [sign @ (b'+' | b'-'), h1, h2, m1, m2] | [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            (sign == b'-', clock([h1, h2], [m1, m2], *b"00")?)
+        }
         _ => return None,
     };
-    Some(if text.starts_with('-') { -seconds } else { seconds })
+    Some(if is_negative { -seconds } else { seconds })
+}
+
+/// The number of two digits.
+fn two([tens, units]: [u8; 2]) -> Option<i64> {
+    let both_digits = tens.is_ascii_digit() && units.is_ascii_digit();
+    both_digits.then(|| i64::from(tens - b'0') * 10 + i64::from(units - b'0'))
 }
 
 fn number(digits: &[u8]) -> Option<i64> {

@@ -137,6 +137,10 @@ fn put_text(row: &mut Vec<u8>, text: &str) -> Written {
     serde_json::to_writer(row, text).map_err(|_| "not a string".into())
 }
 
+fn put_number(row: &mut Vec<u8>, number: i64) -> Written {
+    serde_json::to_writer(row, &number).map_err(|_| "not a number".into())
+}
+
 /// Appends a string with a format that the server does not check strictly.
 fn strict(json: &str, row: &mut Vec<u8>, is_one: impl Fn(&str) -> bool, wrong: &'static str) -> Written {
     match string(json) {
@@ -183,7 +187,13 @@ fn integer(json: &str, range: &Range, row: &mut Vec<u8>) -> Written {
     if range.has(&plain) { put(row, &plain) } else { Err(OUT.into()) }
 }
 
+/// Any number with so few digits is within the range of every type.
+const SHORT_FLOAT: i64 = 16;
+
 fn float(json: &str, largest: f64, row: &mut Vec<u8>) -> Written {
+    if is_short(json, SHORT_FLOAT, SHORT_FLOAT) {
+        return put(row, json);
+    }
     let text = numeral(json);
     let number: f64 = text.parse().map_err(|_| "not a number")?;
     // Only a string without digits means infinity or NaN.
@@ -208,12 +218,19 @@ fn decimal(json: &str, before: i64, behind: i64, row: &mut Vec<u8>) -> Written {
 
 /// Whether a number, like most, has no exponent and few enough digits.
 fn is_short(json: &str, before: i64, behind: i64) -> bool {
-    let (whole, fraction) = json.split_once('.').map_or((json, None), |(whole, fraction)| (whole, Some(fraction)));
-    let has_at_most = |digits: &str, count: i64| {
-        !digits.is_empty() && digits.len() as i64 <= count && digits.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    has_at_most(whole.strip_prefix('-').unwrap_or(whole), before)
-        && fraction.is_none_or(|fraction| has_at_most(fraction, behind))
+    let digits = json.strip_prefix('-').unwrap_or(json).as_bytes();
+    let end = |begin: usize| digits[begin..].iter().position(|byte| !byte.is_ascii_digit());
+    let has_at_most = |length: usize, most: i64| length > 0 && length as i64 <= most;
+    match end(0) {
+        None => has_at_most(digits.len(), before),
+        Some(point) => {
+            let fraction = digits.len() - point - 1;
+            digits[point] == b'.'
+                && has_at_most(point, before)
+                && has_at_most(fraction, behind)
+                && end(point + 1).is_none()
+        }
+    }
 }
 
 fn enumerated(json: &str, names: &[(String, i64)], row: &mut Vec<u8>) -> Written {
@@ -341,12 +358,12 @@ fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Writ
     let Some(text) = string(json) else {
         let seconds =
             seconds(json, rules)?.floor().filter(|seconds| (0..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
-        return put(row, &seconds.to_string());
+        return put_number(row, seconds);
     };
     let timestamp = timestamp(&text).ok_or(NO_TIME)?;
     if timestamp.has_offset || is_utc {
         let is_in_range = (0..=last).contains(&timestamp.seconds);
-        return if is_in_range { put(row, &timestamp.seconds.to_string()) } else { Err(OUT_OF_TIME.into()) };
+        return if is_in_range { put_number(row, timestamp.seconds) } else { Err(OUT_OF_TIME.into()) };
     }
     // Up to a day lies between a time zone and UTC.
     if (DAY..=last - DAY).contains(&timestamp.seconds) { put(row, json) } else { Err(OUT_OF_TIME.into()) }

@@ -69,6 +69,20 @@ async fn rows_are_sent_as_arrow_and_what_arrow_cannot_carry_as_json() {
 }
 
 #[tokio::test]
+async fn a_column_that_is_gone_is_waited_for() {
+    let server = Process::start_of(Engine::Current);
+    server.ask("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n");
+    let mut connector = started(&server, &format!("{ARROW}\ncolumns = {{ n = '/n', s = '/s' }}")).await;
+    server.ask("ALTER TABLE t DROP COLUMN s");
+    let row = || records([r#"{"n":7,"s":"x"}"#]);
+    let error = connector.process_batch(row()).await.expect_err("no column");
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    server.ask("ALTER TABLE t ADD COLUMN s String");
+    connector.process_batch(row()).await.expect("a row");
+    assert_eq!(server.ask("SELECT n, s FROM t FORMAT TSV"), "7\tx");
+}
+
+#[tokio::test]
 async fn named_columns_and_metadata_are_carried() {
     let server = Process::start_of(Engine::Current);
     // Only columns that the mapping fills need a type in Arrow.

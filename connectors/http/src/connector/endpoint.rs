@@ -70,20 +70,36 @@ impl Endpoint {
         Content::new(self).map(drop)
     }
 
+    /// The head of every request, if it has no values of records and there are records.
+    fn constant_head(&self, base: &Url, batch: &Batch<'_, Self>) -> ConnectorResult<Option<Head>> {
+        let templates = [&self.method, self.path.template()].into_iter().chain(self.headers.templates());
+        let is_constant = templates.into_iter().all(|template| template.constant().is_some());
+        batch.records().first().filter(|_| is_constant).map(|record| self.head(base, record)).transpose()
+    }
+
+    /// The head of the only request of a batch, if it is known before its records are.
+    pub(crate) fn only_head(batch: &Batch<'_, Self>, base: &Url) -> ConnectorResult<Option<Head>> {
+        let endpoint = batch.own();
+        if endpoint.is_for_one() { Ok(None) } else { endpoint.constant_head(base, batch) }
+    }
+
     /// The requests of a batch: one for each record, or one for all records of the same head that do not overtake others by it.
     pub(crate) fn requests<'t>(batch: &mut Batch<'t, Self>, base: &Url) -> ConnectorResult<Vec<Request<'t>>> {
         let endpoint = batch.own();
-        let is_for_one = matches!(endpoint.body, Body::Json | Body::Bytes);
-        let templates = [&endpoint.method, endpoint.path.template()].into_iter().chain(endpoint.headers.templates());
-        let is_constant = templates.into_iter().all(|template| template.constant().is_some());
-        let Some(first) = batch.records().first().filter(|_| is_constant) else {
-            let head = |endpoint: &Self, record: &SinkRecord| endpoint.head(base, record);
-            return if is_for_one { batch.one_by_one(head) } else { batch.group_by(head) };
-        };
-        let head = endpoint.head(base, first)?;
-        let same = |_: &Self, _: &SinkRecord| Ok(());
-        let requests = if is_for_one { batch.one_by_one(same) } else { batch.runs_by(same) }?;
-        Ok(requests.into_iter().map(|Group { batch, .. }| Request { key: head.clone(), batch }).collect())
+        let head = |endpoint: &Self, record: &SinkRecord| endpoint.head(base, record);
+        match endpoint.constant_head(base, batch)? {
+            None if endpoint.is_for_one() => batch.one_by_one(head),
+            None => batch.group_by(head),
+            Some(head) => {
+                let requests = batch.one_by_one(|_, _| Ok(()))?;
+                Ok(requests.into_iter().map(|Group { batch, .. }| Request { key: head.clone(), batch }).collect())
+            }
+        }
+    }
+
+    /// Whether a request has one record.
+    fn is_for_one(&self) -> bool {
+        matches!(self.body, Body::Json | Body::Bytes)
     }
 
     /// The parts of a request that contain values of the record.

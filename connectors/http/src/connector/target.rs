@@ -66,10 +66,15 @@ impl Target {
     /// # Errors
     /// The error of the batch, or a partial failure that names the records that the API does not have.
     pub(crate) async fn write(&self, mut batch: Batch<'_, Endpoint>, options: &Options<'_>) -> ConnectorResult<()> {
-        let requests = Endpoint::requests(&mut batch, self.client.url())?;
-        let (longest, is_busy) = (self.client.timeout(), AtomicBool::new(false));
         // The template as configured, without values of the record.
         let url = batch.own().path.url_template(self.client.shown_url());
+        if let Some(key) = Endpoint::only_head(&batch, self.client.url())? {
+            let sent = self.send(options, Request { key, batch }, &url).await;
+            self.concurrency.follow(matches!(sent, Err(ConnectorError::Retryable { .. })));
+            return sent;
+        }
+        let requests = Endpoint::requests(&mut batch, self.client.url())?;
+        let (longest, is_busy) = (self.client.timeout(), AtomicBool::new(false));
         let send = async |request| {
             let sent = self.send(options, request, &url).await;
             is_busy.fetch_or(matches!(sent, Err(ConnectorError::Retryable { .. })), Ordering::Relaxed);

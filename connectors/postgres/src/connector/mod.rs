@@ -11,7 +11,7 @@ use crate::{
 };
 use danube_sink::{
     Template,
-    config::{Diagnostic, Mapping},
+    config::{Diagnostic, Diagnostics, Mapping},
     prelude::*,
 };
 
@@ -19,6 +19,7 @@ use danube_sink::{
 #[sink_connector(
     main = false,
     config = "connector.toml",
+    validate_external = Self::has_its_server_and_files,
     dev_hint = "Try: psql -h localhost -U postgres -c 'SELECT magnitude, place FROM earthquakes ORDER BY 1 DESC LIMIT 5'"
 )]
 pub struct Postgres {
@@ -206,5 +207,11 @@ impl SinkConnector for Postgres {
             table.check().await?;
         }
         Ok(())
+    }
+}
+
+impl Postgres {
+    fn has_its_server_and_files(&self) -> Result<(), Diagnostics> {
+        self.server.validate_external("server", self.url.as_ref(), "POSTGRES_URL")
     }
 }

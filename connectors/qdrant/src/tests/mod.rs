@@ -15,7 +15,9 @@ mod readme;
 mod requests;
 mod settings;
 
-use danube_sink::{ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord, testing::from_toml_with};
+use danube_sink::{
+    ConnectorConfig, ConnectorError, ConnectorResult, SinkConnector, SinkRecord, testing::from_toml_with,
+};
 use serde_json::{Value, json};
 
 use super::Qdrant;

@@ -30,8 +30,8 @@ pub(crate) struct Concurrently {
     pub(crate) order: SubscriptionType,
     /// Maximum number of parts in progress; at least one.
     pub(crate) at_once: usize,
-    /// Time after which no further part starts, so that the attempt ends within `write_timeout_ms`. The records of the
-    /// remaining parts are written again.
+    /// Time after which no further part starts but the first, so that the attempt ends within `write_timeout_ms`. The records of
+    /// the remaining parts are written again.
     pub(crate) until: Instant,
 }
 
@@ -97,8 +97,11 @@ impl Concurrently {
         let mut all = Vec::with_capacity(sequence.len());
         let mut may_start = true;
         for (number, part) in sequence {
+            // The write consumes the part, and its outcome is about the records; a clone counts a reference.
             let records = part.as_ref().to_vec();
-            may_start = may_start && !shared.stopped.load(Ordering::Relaxed) && Instant::now() < self.until;
+            // The first part starts in any case, so that each attempt gets on.
+            let has_time = number == 0 || Instant::now() < self.until;
+            may_start = may_start && has_time && !shared.stopped.load(Ordering::Relaxed);
             if !may_start {
                 all.push((number, records.len(), Outcome::not_started(&records)));
                 continue;

@@ -1,6 +1,6 @@
 //! Outcome of a part for its records, and of all parts for the batch.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use crate::{
     error::{
@@ -77,14 +77,14 @@ impl Outcome {
     }
 
     /// The records of the part that were delivered.
-    pub(super) fn delivered(&self, records: &[SinkRecord]) -> Vec<SinkRecord> {
+    pub(super) fn delivered<'r>(&self, records: &'r [SinkRecord]) -> Cow<'r, [SinkRecord]> {
         match self {
-            Self::Written(failure) if failure.is_empty() => records.to_vec(),
+            Self::Written(failure) if failure.is_empty() => records.into(),
             Self::Written(failure) => {
                 let listed: HashSet<_> = failure.ids().collect();
                 records.iter().filter(|record| !listed.contains(record.id())).cloned().collect()
             }
-            Self::Refused { .. } | Self::Fatal(_) => Vec::new(),
+            Self::Refused { .. } | Self::Fatal(_) => Cow::default(),
         }
     }
 }

@@ -106,7 +106,7 @@ async fn probe_connector(
     // The others are the same.
     let connector = connectors.into_iter().next()?;
     let writer = Writer::new(connector);
-    let initialized = writer.initialize(core.clone()).await;
+    let initialized = writer.initialize(core.clone(), |took| report.note(runtime::long_start(took))).await;
     let is_initialized = report.step("initialize", initialized).is_some();
     let mut mappings = None;
     if is_initialized {

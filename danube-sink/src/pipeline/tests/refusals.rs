@@ -297,7 +297,9 @@ async fn the_target_is_left_alone_for_as_long_as_it_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fatal_answer_or_a_panic_ends_the_connector_and_acknowledges_nothing_of_the_batch() {
-    for (answer, text) in [(Answer::Fatal, "the table is gone"), (Answer::Panic, "index out of bounds")] {
+    for (answer, text) in
+        [(Answer::Fatal, "the table is gone"), (Answer::Panic, "the connector panicked in process_batch")]
+    {
         let mut bench = Bench::new();
         bench.mapping().batch_size = 2;
         bench.target.answers([Answer::Ok, answer]);

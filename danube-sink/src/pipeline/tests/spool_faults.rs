@@ -8,13 +8,23 @@ use super::{
     bench::{Bench, SECOND, TOPIC, in_time},
     faults::Fault,
     memory::Kind,
-    spooled::{open, start},
+    spooled::{Process, open, start},
 };
 use crate::{
     observe::Phase,
     pipeline::TakeoverWait,
     spool::tests::{Folder, Mount, files},
 };
+
+/// A process that runs with a spool of this size, while the target takes no records.
+fn failing(max_bytes: u64) -> (Bench, Folder, Process) {
+    let bench = Bench::new();
+    bench.observer.phase(Phase::Running);
+    let folder = Folder::new();
+    bench.target.fail(TOPIC);
+    let process = start(&bench, &folder, max_bytes);
+    (bench, folder, process)
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_attach_during_which_another_process_spooled_brings_no_record() {
@@ -118,11 +128,7 @@ async fn a_log_that_cannot_be_read_is_shown_until_it_can() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spool_that_is_removed_acknowledges_nothing_and_says_so() {
-    let bench = Bench::new();
-    bench.observer.phase(Phase::Running);
-    let folder = Folder::new();
-    bench.target.fail(TOPIC);
-    let process = start(&bench, &folder, 1 << 30);
+    let (bench, folder, process) = failing(1 << 30);
     bench.publish(10);
     bench.settled().await;
     fs::remove_dir_all(&folder.0).unwrap();
@@ -137,11 +143,7 @@ async fn a_spool_that_is_removed_acknowledges_nothing_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_spool_and_a_target_that_takes_nothing_are_shown_together() {
-    let bench = Bench::new();
-    bench.observer.phase(Phase::Running);
-    let folder = Folder::new();
-    bench.target.fail(TOPIC);
-    let process = start(&bench, &folder, 100_000);
+    let (bench, _folder, process) = failing(100_000);
     bench.publish(5_000);
     sleep(120 * SECOND).await;
     let reasons = bench.reasons();
@@ -156,11 +158,7 @@ async fn a_full_spool_and_a_target_that_takes_nothing_are_shown_together() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_takes_no_records_of_an_ended_process_is_shown() {
-    let bench = Bench::new();
-    bench.observer.phase(Phase::Running);
-    let folder = Folder::new();
-    bench.target.fail(TOPIC);
-    let process = start(&bench, &folder, 1 << 30);
+    let (bench, folder, process) = failing(1 << 30);
     bench.publish(10);
     bench.settled().await;
     process.end().await;

@@ -47,6 +47,8 @@ impl OnNewField {
 /// assert!(!awaited.waits(&["email"], 2), "the other record has no such field");
 /// assert!(awaited.waits(&["email", "email"], 2));
 /// assert!(awaited.waits(&["email"], 1));
+/// awaited.forget();
+/// assert!(!awaited.waits(&["email"], 1), "the batch before had a column for each field");
 /// ```
 #[derive(Debug, Default)]
 pub struct AwaitedColumn(Mutex<Option<String>>);
@@ -61,6 +63,11 @@ impl AwaitedColumn {
         let waits = in_all.is_some() && (records > 1 || awaited.as_deref() == in_all);
         *awaited = in_all.map(str::to_owned);
         waits
+    }
+
+    /// Takes note of a batch whose records all have the columns that they need: the next one waits for none on its account.
+    pub fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

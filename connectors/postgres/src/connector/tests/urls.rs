@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use danube_sink::{ConnectorError, SinkConnector, config::load_text};
+use danube_sink_tests::Ca;
 
 use super::{Bench, Postgres, PostgresServer, Program, TOPIC, records, report, start_at};
 
@@ -87,9 +88,8 @@ fn a_password_in_the_file_is_refused_and_not_shown() {
 #[test]
 fn a_server_is_set_once_and_completely() {
     for valid in [
-        "url = 'postgres://me@h1:1,h2:2/d?sslmode=verify-full&sslrootcert=%2Fca.pem'",
-        "host = 'h'\nuser = 'u'\ndatabase = 'd'\ncert_file = 'a'\nkey_file = 'b'",
-        "",
+        "url = 'postgres://me@h1:1,h2:2/d?sslmode=verify-full&sslrootcert=system'",
+        "host = 'h'\nuser = 'u'\ndatabase = 'd'\nport = 1\ntls = false",
     ] {
         assert_eq!(diagnostics(valid), "", "{valid}");
     }
@@ -107,16 +107,59 @@ fn a_server_is_set_once_and_completely() {
     }
 }
 
-#[tokio::test]
-async fn a_missing_server_and_a_secret_that_is_no_url_are_errors_of_the_configuration() {
-    let (mut sink, core) = danube_sink::testing::from_toml::<Postgres>(&format!(
-        "[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{MAPPING}"
-    ))
-    .unwrap();
-    let text = report!(sink.initialize(core).await, Configuration);
-    assert!(text.contains("server") && text.contains("url"), "{text}");
-    for secret in ["me:s3cret@h", "postgres://me:s3cret@h:port/d", "postgres://me:s3cret@h/d?sslmode=s3cret"] {
-        let text = report!(start_at(secret, MAPPING).await.map(drop), Configuration);
-        assert!(text.contains("URL") && !text.contains("s3cret"), "{text}");
+/// Loads a file with these settings of the server, and a secret URL.
+fn load(server: &str, url: Option<&str>) -> Result<(), String> {
+    let text = format!("[postgres.server]\n{server}\n[[postgres.topic_mappings]]\ntopic = '{TOPIC}'\n{MAPPING}");
+    let variables: Vec<_> = url.map(|url| ("POSTGRES_URL", url)).into_iter().collect();
+    let loaded = danube_sink::testing::from_toml_with::<Postgres>(&text, &variables);
+    loaded.map(drop).map_err(|report| report.to_string())
+}
+
+/// As by `check --offline`, which no server sees.
+#[test]
+fn a_missing_server_and_a_secret_that_is_no_url_are_errors_of_the_configuration() {
+    let report = load("", None).unwrap_err();
+    assert!(report.contains("no server is set") && report.contains("or the variable POSTGRES_URL"), "{report}");
+    for secret in [
+        "me:s3cret@h",
+        "postgres://me:s3cret@h:port/d",
+        "postgres://me:s3cret@h/d?sslmode=s3cret",
+        "postgres://me:s3cret@h/d?hostaddr=127.0.0.1",
+        "postgres://me:s3cret@h/d?sslcert=s3cret",
+    ] {
+        let report = load("", Some(secret)).unwrap_err();
+        assert!(report.contains("variable POSTGRES_URL: not a connection URL: "), "{report}");
+        assert!(report.contains("1 error in") && !report.contains("s3cret"), "{report}");
     }
+    load("", Some("postgres://me:s3cret@h:1,h:2/d")).unwrap();
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_errors_of_the_configuration() {
+    let ca = Ca::new("postgres-files");
+    let text = ca.write("text.pem", "no PEM").display().to_string();
+    let (own, other) = (ca.issue(&["own"]), ca.issue(&["other"]));
+    let certificate = ca.write("own.pem", &own.certificate).display().to_string();
+    let key = ca.write("other-key.pem", &other.key).display().to_string();
+    let server = "host = 'h'\nuser = 'u'\ndatabase = 'd'";
+    let of_file = |parameters: &str| format!("url = 'postgres://u@h/d?{parameters}'");
+    for (settings, part) in [
+        (format!("{server}\nca_file = 'not/there.pem'"), ":5:11: `server.ca_file`: cannot read not/there.pem"),
+        (format!("{server}\nca_file = '{text}'"), ":5:11: `server.ca_file`: "),
+        (
+            format!("{server}\ncert_file = '{certificate}'\nkey_file = '{key}'"),
+            ":6:12: `server.key_file`: the private key in ",
+        ),
+        (of_file("sslrootcert=not/there.pem"), ":2:7: `server.url`: `sslrootcert`: cannot read not/there.pem"),
+        (of_file(&format!("sslcert={certificate}&sslkey={key}")), ":2:7: `server.url`: `sslkey`: the private key in "),
+    ] {
+        let report = load(&settings, None).unwrap_err();
+        assert!(report.contains(part) && report.contains("1 error in"), "{settings}: {report}");
+    }
+    let secret = "postgres://me:s3cret@h/d?sslrootcert=not/there.pem";
+    let report = load("", Some(secret)).unwrap_err();
+    assert!(report.contains("variable POSTGRES_URL: `sslrootcert`: cannot read not/there.pem"), "{report}");
+    assert!(!report.contains("s3cret"), "{report}");
+    // A setting replaces the parameter of the URL.
+    load(&format!("ca_file = '{}'", ca.file().display()), Some(secret)).unwrap();
 }

@@ -1,4 +1,5 @@
-//! `Deserialize` of topic mappings: the common keys of each, and a struct of the author's own.
+//! `Deserialize` of topic mappings, each with a struct of the author's own, and of the core settings, which an author flattens
+//! into a struct.
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
@@ -11,13 +12,12 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::RESOLVED;
+use super::{MAPPINGS, RESOLVED, core_names};
 use crate::{
     ConfigError, ConnectorConfig, ExternalChecks, Mapping, MappingSettings, ProcessEnvironment, TopicMappings,
-    load::{core_keys::Core, loader::Loader, mappings::common_names, validate::of_violation},
-    report::Diagnostics,
+    load::{core_keys::Core, loader::Loader, mappings::common_names},
     schema::TableKeys,
-    value::{Table, Value},
+    value::{Content, Table, Value},
 };
 
 /// The name by which the deserializer of files knows a mapping.
@@ -63,21 +63,18 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for MappingVisitor<T> {
             None => T::deserialize(MapAccessDeserializer::new(&mut entries))?,
         };
         let OwnEntries { common, own_keys, .. } = entries;
-        let mut diagnostics = Diagnostics::default();
-        let settings = if common.get(RESOLVED).is_some() {
-            // The loader has validated the common keys, and reports unknown ones.
-            MappingSettings::of_table(&common, &ConnectorConfig::defaults(), &mut diagnostics)
-        } else {
-            let keys = TableKeys { title: "this mapping", keys: &[], known: self.fields.unwrap_or_default() };
-            let unknown =
-                own_keys.iter().filter_map(|key| keys.unknown_key(key, None)).filter(|_| self.fields.is_some());
-            unknown.for_each(|violation| diagnostics.push(of_violation(&violation)));
-            let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
-            let settings = loader.parse_mapping(&common, "this mapping".to_owned(), &Core::defaults(), &[]).settings;
-            diagnostics.append(loader.diagnostics);
-            settings
-        };
-        diagnostics.into_result().map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
+        let settings = loader.parse_mapping(&common, "this mapping".to_owned(), &Core::defaults(), &[]).settings;
+        // In a file, the loader has validated the common keys, and reports unknown ones.
+        if common.get(RESOLVED).is_none() {
+            if let Some(fields) = self.fields {
+                let keys = TableKeys { title: "this mapping", keys: &[], known: fields };
+                let unknown = own_keys.iter().filter_map(|key| keys.unknown_key(key, None));
+                unknown.for_each(|violation| loader.diagnostics.push(violation.into()));
+            }
+            let read = loader.diagnostics.into_result();
+            read.map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        }
         Ok(Mapping { settings, own })
     }
 }
@@ -87,21 +84,61 @@ fn unit<T: DeserializeOwned>() -> Option<T> {
     T::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(())).ok()
 }
 
+impl<'de> Deserialize<'de> for ConnectorConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(CoreVisitor)
+    }
+}
+
+struct CoreVisitor;
+
+impl<'de> Visitor<'de> for CoreVisitor {
+    type Value = ConnectorConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the core settings of a connector")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConnectorConfig, A::Error> {
+        let mut entries = OwnEntries::new(map, core_names().collect());
+        entries.ignore()?;
+        let OwnEntries { common: mut table, own_keys, .. } = entries;
+        let mut loader = Loader::new(Some(&ProcessEnvironment), ExternalChecks::SKIP);
+        if let Some(Content::Table(resolved)) = table.value(RESOLVED).map(|value| &value.content) {
+            // The loader of files has reported what is wrong.
+            let mut config = loader.read_core(resolved).config;
+            for mapping in resolved.value(MAPPINGS).and_then(|list| list.as_array().ok()).unwrap_or_default() {
+                if let Content::Table(table) = &mapping.content {
+                    config.mappings.push(MappingSettings::of_table(table, &config, &mut loader.diagnostics));
+                }
+            }
+            return Ok(config);
+        }
+        for key in own_keys {
+            table.set(&key, Value::empty_table(None));
+        }
+        let config = loader.read_core(&table).config;
+        let read = loader.diagnostics.into_result();
+        read.map_err(|wrong| A::Error::custom(ConfigError::in_one_line(wrong)))?;
+        Ok(config)
+    }
+}
+
 /// The entries of a map that are the author's own; the others are collected.
-pub(super) struct OwnEntries<A> {
+struct OwnEntries<A> {
     map: A,
     common_names: Vec<&'static str>,
-    pub(super) common: Table,
-    pub(super) own_keys: Vec<String>,
+    common: Table,
+    own_keys: Vec<String>,
 }
 
 impl<'de, A: MapAccess<'de>> OwnEntries<A> {
-    pub(super) fn new(map: A, common_names: Vec<&'static str>) -> Self {
+    fn new(map: A, common_names: Vec<&'static str>) -> Self {
         Self { map, common_names, common: Table::default(), own_keys: Vec::new() }
     }
 
     /// Reads the entries without the values of the author's own.
-    pub(super) fn ignore(mut self: &mut Self) -> Result<(), A::Error> {
+    fn ignore(mut self: &mut Self) -> Result<(), A::Error> {
         while self.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
