@@ -16,7 +16,7 @@ pub use crate::{
     Diagnostics, MappingSettings, Setting, Value,
     compile_time::file_value,
     load::{
-        ConnectorInfo, GeneratedConnector, KeyReader, Sample, TopicMapping, consumer_configs, empty_table,
+        ConnectorInfo, GeneratedConnector, KeyReader, MappingKeys, Sample, TopicMapping, consumer_configs, empty_table,
         mapping_keys, table,
     },
     schema::{Constraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, key_spec::with_defaults},
@@ -80,7 +80,7 @@ impl<T: Default> State for T {
 
 /// Names that a connector's own keys, its section and its variables cannot have.
 pub mod reserved {
-    pub use crate::load::environment::is_reserved as is_variable;
+    pub use crate::load::environment::{is_of_system as is_system_variable, is_reserved as is_variable};
     use crate::{
         core::key::{CORE_TABLES, MAPPING_LISTS, Section, mapping_keys, names_in},
         schema::ValueType,

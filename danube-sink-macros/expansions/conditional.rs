@@ -33,12 +33,13 @@ const _: () = {
         &__KEY_NUMBER.spec.value_type,
         &__sink::ValueRef::Integer(5),
     );
+    const __MAPPING: __sink::MappingKeys<()> = __sink::mapping_keys::<()>();
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Sink>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
-        type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
@@ -47,14 +48,14 @@ const _: () = {
             sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[#[cfg(unix)] __KEY_NUMBER.spec],
-            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_keys: __MAPPING.specs,
             mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             #[cfg(unix)]
             let number_value: __sink::Option<u8> = section.get(&__KEY_NUMBER);
             let topics_value: __sink::Option<TopicMappings> = section
-                .topic_mappings::<Self>();
+                .topic_mappings(&__MAPPING);
             __sink::Some(Self {
                 #[cfg(unix)]
                 number: number_value?,

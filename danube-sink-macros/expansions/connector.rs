@@ -5,12 +5,13 @@ struct Store {
 }
 const _: () = {
     use ::danube_sink::__private as __sink;
+    const __MAPPING: __sink::MappingKeys<Target> = __sink::mapping_keys::<Target>();
     const _: () = __sink::assert_variables_differ(
         &<Store as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Store>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Store {
-        type Mapping = Target;
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
             name: "store-sink",
             version: "1.2.3",
@@ -19,7 +20,7 @@ const _: () = {
             sample: __sink::None,
             dev_hint: __sink::Some("look there"),
             keys: &[],
-            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_keys: __MAPPING.specs,
             mapping_defaults: &[
                 ("subscription_type", "\"Exclusive\""),
                 ("batch_size", "500"),
@@ -27,7 +28,7 @@ const _: () = {
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let topics_value: __sink::Option<TopicMappings<Target>> = section
-                .topic_mappings::<Self>();
+                .topic_mappings(&__MAPPING);
             let built = Self {
                 topics: topics_value?,
                 count: <usize as __sink::State>::start(),

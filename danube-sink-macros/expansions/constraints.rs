@@ -102,12 +102,13 @@ const _: () = {
     const _: () = __sink::assert_source(&__KEY_ITEMS.spec, false);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 0usize);
     const _: () = __sink::assert_constraint(__KEY_ITEMS.invalid, 1usize);
+    const __MAPPING: __sink::MappingKeys<()> = __sink::mapping_keys::<()>();
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Sink>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
-        type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
@@ -123,7 +124,7 @@ const _: () = {
                 __KEY_WORD.spec,
                 __KEY_ITEMS.spec,
             ],
-            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_keys: __MAPPING.specs,
             mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
@@ -134,7 +135,7 @@ const _: () = {
             let word_value: __sink::Option<String> = section.get(&__KEY_WORD);
             let items_value: __sink::Option<Vec<u8>> = section.get(&__KEY_ITEMS);
             let topics_value: __sink::Option<TopicMappings> = section
-                .topic_mappings::<Self>();
+                .topic_mappings(&__MAPPING);
             __sink::Some(Self {
                 number: number_value?,
                 share: share_value?,

@@ -87,12 +87,13 @@ const _: () = {
         Option<String>,
     >(__sink::KeySpec::new("type"));
     const _: () = __sink::assert_source(&__KEY_KIND.spec, false);
+    const __MAPPING: __sink::MappingKeys<()> = __sink::mapping_keys::<()>();
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Sink>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
-        type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
@@ -108,7 +109,7 @@ const _: () = {
                 __KEY_REGION.spec,
                 __KEY_KIND.spec,
             ],
-            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_keys: __MAPPING.specs,
             mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
@@ -119,7 +120,7 @@ const _: () = {
             let region_value: __sink::Option<String> = section.get(&__KEY_REGION);
             let kind_value: __sink::Option<Option<String>> = section.get(&__KEY_KIND);
             let topics_value: __sink::Option<TopicMappings> = section
-                .topic_mappings::<Self>();
+                .topic_mappings(&__MAPPING);
             __sink::Some(Self {
                 of_type: of_type_value?,
                 float: float_value?,

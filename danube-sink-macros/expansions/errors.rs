@@ -22,7 +22,6 @@ const _: () = {
     );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
-        type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::EMPTY;
         fn load(_: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             __sink::None
@@ -53,6 +52,8 @@ impl SinkConnector for Sink {
         ::core::unreachable!()
     }
 }
+#[automatically_derived]
+impl ::danube_sink::__private::CompletedImpl for Sink {}
 ::core::compile_error! {
     "`SinkConnector` has no method `initialise`\nhelp: did you mean `initialize`?"
 }

@@ -16,12 +16,13 @@ const _: () = {
         ..__sink::KeySpec::new("token")
     });
     const _: () = __sink::assert_source(&__KEY_TOKEN.spec, false);
+    const __MAPPING: __sink::MappingKeys<Target> = __sink::mapping_keys::<Target>();
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Sink>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
-        type Mapping = Target;
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
@@ -36,14 +37,14 @@ const _: () = {
             }),
             dev_hint: __sink::None,
             keys: &[__KEY_PORT.spec, __KEY_TOKEN.spec],
-            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_keys: __MAPPING.specs,
             mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let port_value: __sink::Option<u16> = section.get(&__KEY_PORT);
             let token_value: __sink::Option<Secret> = section.get(&__KEY_TOKEN);
             let topics_value: __sink::Option<TopicMappings<Target>> = section
-                .topic_mappings::<Self>();
+                .topic_mappings(&__MAPPING);
             __sink::Some(Self {
                 port: port_value?,
                 token: token_value?,

@@ -19,12 +19,12 @@ const _: () = {
         &__KEY_PREFIX.spec.value_type,
         &__sink::ValueRef::String("got"),
     );
+    const __MAPPING: __sink::MappingKeys<()> = __sink::mapping_keys::<()>();
     const _: () = __sink::assert_variables_differ(
         &<Printer as __sink::GeneratedConnector>::INFO,
     );
     #[automatically_derived]
     impl __sink::GeneratedConnector for Printer {
-        type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
@@ -33,13 +33,13 @@ const _: () = {
             sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[__KEY_PREFIX.spec],
-            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_keys: __MAPPING.specs,
             mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
             let prefix_value: __sink::Option<String> = section.get(&__KEY_PREFIX);
             let topics_value: __sink::Option<TopicMappings> = section
-                .topic_mappings::<Self>();
+                .topic_mappings(&__MAPPING);
             __sink::Some(Self {
                 prefix: prefix_value?,
                 topics: topics_value?,
@@ -76,3 +76,5 @@ impl SinkConnector for Printer {
         ::danube_sink::SinkConnector::process_batch(self, ::std::vec![record]).await
     }
 }
+#[automatically_derived]
+impl ::danube_sink::__private::CompletedImpl for Printer {}

@@ -16,7 +16,7 @@ const _: () = {
     const __KEY_TOKEN: __sink::Key<Secret> = __sink::key::<
         Secret,
     >(__sink::KeySpec {
-        source: __sink::ValueSource::Secret(__sink::Some("SINK_TOKEN")),
+        source: __sink::ValueSource::Secret(__sink::Some("STORE_TOKEN")),
         ..__sink::KeySpec::new("token")
     });
     const _: () = __sink::assert_source(&__KEY_TOKEN.spec, false);
@@ -27,21 +27,22 @@ const _: () = {
         ..__sink::KeySpec::new("key")
     });
     const _: () = __sink::assert_source(&__KEY_KEY.spec, false);
+    const __MAPPING: __sink::MappingKeys<()> = __sink::mapping_keys::<()>();
     const _: () = __sink::assert_variables_differ(
         &<Sink as __sink::GeneratedConnector>::INFO,
     );
+    const _: () = __sink::assert_completed::<Sink>();
     #[automatically_derived]
     impl __sink::GeneratedConnector for Sink {
-        type Mapping = ();
         const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
             about: "",
-            section: "sink",
+            section: "store",
             sample: __sink::None,
             dev_hint: __sink::None,
             keys: &[__KEY_URL.spec, __KEY_TOKEN.spec, __KEY_KEY.spec],
-            mapping_keys: __sink::mapping_keys::<Self>(),
+            mapping_keys: __MAPPING.specs,
             mapping_defaults: &[],
         };
         fn load(section: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {
@@ -49,7 +50,7 @@ const _: () = {
             let token_value: __sink::Option<Secret> = section.get(&__KEY_TOKEN);
             let key_value: __sink::Option<Option<Secret>> = section.get(&__KEY_KEY);
             let topics_value: __sink::Option<TopicMappings> = section
-                .topic_mappings::<Self>();
+                .topic_mappings(&__MAPPING);
             __sink::Some(Self {
                 url: url_value?,
                 token: token_value?,

@@ -92,6 +92,18 @@ pub trait SinkConnector: Send + Sync {
     }
 }
 
+/// An `impl SinkConnector` that `#[sink_connector]` has completed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `impl SinkConnector` with `#[sink_connector]`",
+    label = "the attribute is on this struct, and must be on its impl too",
+    note = "write `#[sink_connector] impl SinkConnector for {Self} {{ … }}` with `initialize` and `process_batch`: the attribute makes \
+            async methods those of the trait, and adds the methods that you leave out"
+)]
+pub trait CompletedImpl: SinkConnector {}
+
+/// Stops the compiler at a connector whose impl lacks the attribute.
+pub const fn assert_completed<C: CompletedImpl>() {}
+
 /// Defers the records behind one that is retried, to keep their order.
 fn defer(failure: &mut PartialFailure, later: &mut impl Iterator<Item = SinkRecord>) {
     for record in later {

@@ -56,7 +56,7 @@
 /// | `dev_hint = "…"` | what the `dev` command prints about the target | nothing |
 /// | `validate = path` | a check of the whole connector, see [below](#checks-of-your-own) | none |
 /// | `validate_external = path` | a check of its secrets and of the files that it names, see [below](#checks-of-your-own) | none |
-/// | `main = false` | no `fn main` is written | one is |
+/// | `main = false` | no `fn main` is written, see [below](#several-connectors-and-libraries) | one is |
 ///
 /// # On a field
 ///
@@ -136,7 +136,7 @@
 ///
 /// | Secret | Variable, if `env` names no other |
 /// |---|---|
-/// | `token` of `struct HttpSink` | `HTTP_SINK_TOKEN` |
+/// | `token` of the connector whose section is `[http_sink]` | `HTTP_SINK_TOKEN` |
 /// | `token` of a table `[http_sink.api]` | `HTTP_SINK_API_TOKEN` |
 /// | `token` of a topic mapping of `[http_sink]` | `HTTP_SINK_TOKEN` |
 ///
@@ -154,9 +154,10 @@
 /// the payload), [`Metadata`](crate::Metadata) (`"offset"`, metadata of a record), [`Field`](crate::Field) (either, or
 /// `"attribute:NAME"`), [`Template`](crate::Template) (`"/users/{/user/id}"`, a string that each record fills in),
 /// [`Parsed`](crate::Parsed) of any type with `FromStr`, and `Option`, `Vec`, `BTreeMap` and `HashMap` of them, whose keys are
-/// `String` or any type with `FromStr`, and [`Options`](crate::Options), which a library of the target reads. A type of your
-/// own derives [`Setting`](derive@crate::Setting): an enum whose variants are strings, or a struct whose fields are the keys of
-/// a table within the section.
+/// `String` or any type with `FromStr`, `IpAddr`, and [`Options`](crate::Options), which a library of the target reads. A type of
+/// your own derives [`Setting`](derive@crate::Setting): an enum whose variants are strings, or a struct whose fields are the keys
+/// of a table within the section. A table cannot contain itself, not even in a `Vec`: its keys are known when the connector is
+/// compiled, and the compiler reports a cycle.
 ///
 /// # Topic mappings
 ///
@@ -168,7 +169,8 @@
 ///
 /// # Checks of your own
 ///
-/// `#[setting(validate = path)]` names a function: on a field, of the value (of what is in it, for an `Option`); on a struct
+/// `#[setting(validate = path)]` names a function: on a field, of a reference to the value (to what is in it, for an `Option`; or
+/// to what it dereferences to: `&str` for a `String`, `&Path` for a `PathBuf`); on a struct
 /// that derives `TopicMapping` or `Setting`, of the struct. That of a `TopicMapping` may also take its common keys, as
 /// `&MappingSettings`. `#[sink_connector(validate = path)]` names a function of the connector. Its error becomes part of the
 /// report, with the line of the key: a string, a [`Diagnostic`](crate::config::Diagnostic) with a remedy, or several
@@ -236,8 +238,66 @@
 ///
 /// # On the impl
 ///
-/// The macro applies `async_trait`, so `Box` must be the standard one there. It writes `consumer_configs` from the topic
-/// mappings, and `process` from `process_batch`, where the impl leaves them out.
+/// The impl of a struct with the attribute needs it too. The macro applies `async_trait`, so `Box` must be the standard one there.
+/// It writes `consumer_configs` from the topic mappings, and `process` from `process_batch`, where the impl leaves them out.
+///
+/// In these methods, write `println!("{:?}", self)`: `{self:?}` within the string is an error (E0382), since `async_trait` renames
+/// `self`, and not within strings. `{}` with `self.prefix` as an argument is fine.
+///
+/// # Several connectors and libraries
+///
+/// A struct in a module or a library, or the second one in a crate, has `main = false`: a program has one `fn main`, in its root.
+/// [`danube_sink::main`](crate::main) runs one connector, and a [`Catalog`](crate::Catalog) several, each as a command of its own:
+/// `my-connectors users run --config users.toml`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use danube_sink::Catalog;
+///
+/// mod users {
+///     use danube_sink::prelude::*;
+///
+///     /// Prints users.
+///     #[sink_connector(main = false)]
+///     pub struct Users {
+///         #[topic_mappings]
+///         topics: TopicMappings,
+///     }
+/// #   #[sink_connector]
+/// #   impl SinkConnector for Users {
+/// #       async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> { Ok(()) }
+/// #       async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> { Ok(()) }
+/// #   }
+///     // …
+/// }
+///
+/// mod orders {
+///     use danube_sink::prelude::*;
+///
+///     /// Prints orders.
+///     #[sink_connector(main = false)]
+///     pub struct Orders {
+///         #[topic_mappings]
+///         topics: TopicMappings,
+///     }
+/// #   #[sink_connector]
+/// #   impl SinkConnector for Orders {
+/// #       async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> { Ok(()) }
+/// #       async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> { Ok(()) }
+/// #   }
+///     // …
+/// }
+///
+/// fn main() -> ExitCode {
+///     Catalog::new("my-connectors", env!("CARGO_PKG_VERSION"), "The connectors of my company")
+///         .connector::<users::Users>("users")
+///         .connector::<orders::Orders>("orders")
+///         .main()
+/// }
+/// ```
+///
+/// A library whose program is another package has `fn main() -> ExitCode { danube_sink::main::<users::Users>() }` there.
 ///
 /// # Where the crate has another name
 ///

@@ -133,7 +133,15 @@ pub mod prelude {
 pub mod __private {
     pub use async_trait::async_trait;
 
-    pub use crate::{config::private::*, main};
+    pub use crate::{
+        config::private::*,
+        connector::{CompletedImpl, assert_completed},
+    };
+
+    /// The `main` of a connector. Its one bound names what is missing, also where the impl is invalid without the attribute.
+    pub fn main<C: CompletedImpl + GeneratedConnector>() -> std::process::ExitCode {
+        crate::main::<C>()
+    }
 }
 
 /// What benchmarks and tests of the framework's own cost call; covered by no promise.

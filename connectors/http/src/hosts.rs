@@ -36,8 +36,8 @@ impl Hosts {
     ///
     /// # Errors
     /// What is expected, if one has a user, a password or a query, or is not HTTP.
-    pub fn are_plain(urls: &impl AsRef<[Url]>) -> Result<(), Diagnostic> {
-        urls.as_ref().iter().try_for_each(is_plain)
+    pub fn are_plain(urls: &[Url]) -> Result<(), Diagnostic> {
+        urls.iter().try_for_each(is_plain)
     }
 
     /// Sends a request, which `request` builds for the address of a host, and reads up to `limit` bytes of the response. `what`

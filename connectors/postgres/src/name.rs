@@ -94,9 +94,9 @@ pub fn check_table(name: &Template) -> Result<(), Diagnostic> {
 }
 
 /// [`check_table`] for a name without placeholders.
-pub(crate) fn check_table_name(name: &(impl AsRef<str> + ?Sized)) -> Result<(), Diagnostic> {
+pub(crate) fn check_table_name(name: &str) -> Result<(), Diagnostic> {
     let diagnostic = |reason| Diagnostic::new(reason, "write `table`, `schema.table`, or a part in quotation marks");
-    TableName::read(name.as_ref()).map(drop).map_err(diagnostic)
+    TableName::read(name).map(drop).map_err(diagnostic)
 }
 
 fn check_part(name: &str) -> Result<(), String> {

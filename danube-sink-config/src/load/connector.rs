@@ -13,9 +13,6 @@ use crate::{
     note = "put `#[sink_connector]` on `struct {Self}` as well as on its `impl SinkConnector`"
 )]
 pub trait GeneratedConnector: Sized + 'static {
-    /// The connector's own keys of a topic mapping. Named once, so that a type that has none is one error.
-    type Mapping: TopicMapping;
-
     /// Its declaration.
     const INFO: ConnectorInfo;
 
@@ -72,9 +69,18 @@ impl TopicMapping for () {
     }
 }
 
-/// The connector's own keys of its topic mappings.
-pub const fn mapping_keys<C: GeneratedConnector>() -> &'static [KeySpec] {
-    C::Mapping::KEYS
+/// The connector's own keys of its topic mappings, and how they are read. Generated code names the type here alone, so that a
+/// type without keys is one error; and in no public trait, so that the type of a public connector's mappings may be private.
+#[derive(Debug)]
+pub struct MappingKeys<T> {
+    /// The keys.
+    pub specs: &'static [KeySpec],
+    read: fn(&mut KeyReader<'_>, &MappingSettings) -> Option<T>,
+}
+
+/// The keys of a topic mapping of this type.
+pub const fn mapping_keys<T: TopicMapping>() -> MappingKeys<T> {
+    MappingKeys { specs: T::KEYS, read: T::read }
 }
 
 /// The declaration of a connector, without its type: code that needs no more is compiled once for all connectors.
@@ -128,14 +134,14 @@ impl ConnectorInfo {
 
 impl KeyReader<'_> {
     /// The topic mappings; none if one is invalid, which is reported.
-    pub fn topic_mappings<C: GeneratedConnector>(&mut self) -> Option<TopicMappings<C::Mapping>> {
+    pub fn topic_mappings<T>(&mut self, keys: &MappingKeys<T>) -> Option<TopicMappings<T>> {
         let mappings = self.mappings?.iter().map(|OwnMapping { common, own }| {
-            let mut keys = KeyReader { table: own, mappings: None, diagnostics: &mut *self.diagnostics };
-            let own = C::Mapping::read(&mut keys, &common.settings);
+            let mut table = KeyReader { table: own, mappings: None, diagnostics: &mut *self.diagnostics };
+            let own = (keys.read)(&mut table, &common.settings);
             own.map(|own| Mapping { settings: common.settings.clone(), own })
         });
         // All are read before the first invalid one ends it, so that each is reported.
-        let mappings: Vec<Option<Mapping<C::Mapping>>> = mappings.collect();
+        let mappings: Vec<Option<Mapping<T>>> = mappings.collect();
         mappings.into_iter().collect()
     }
 }

@@ -16,9 +16,14 @@ pub(crate) static VARIABLES: [(&str, &str); 6] = [
     ("RUST_LOG", "Overrides log_level in the file"),
 ];
 
-/// Whether the variable has another meaning, so that no setting can be read from it.
+/// Whether every connector reads the variable, so that no setting of its own can.
 pub fn is_reserved(name: &str) -> bool {
-    ["HOSTNAME", "PATH"].contains(&name) || VARIABLES.iter().any(|(reserved, _)| *reserved == name)
+    VARIABLES.iter().any(|(reserved, _)| *reserved == name)
+}
+
+/// Whether the system sets the variable, so that no setting can be read from it.
+pub fn is_of_system(name: &str) -> bool {
+    ["HOSTNAME", "PATH"].contains(&name)
 }
 
 /// A source of environment variables.

@@ -23,7 +23,7 @@ pub(super) mod validate;
 #[cfg(feature = "runtime")]
 pub use self::effective::{EffectiveConfig, EffectiveKey};
 pub use self::{
-    connector::{ConnectorInfo, GeneratedConnector, Sample, TopicMapping, consumer_configs, mapping_keys},
+    connector::{ConnectorInfo, GeneratedConnector, MappingKeys, Sample, TopicMapping, consumer_configs, mapping_keys},
     environment::{Environment, ProcessEnvironment},
     load::{Loaded, load_for, load_tasks_for, load_text_for},
     loader::OwnVariables,

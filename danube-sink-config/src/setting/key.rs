@@ -1,5 +1,7 @@
 //! A key with the type of its value: a declaration, a conversion, and a check of the author's.
 
+use std::{marker::PhantomData, ops::Deref};
+
 use super::Setting;
 use crate::{
     report::Diagnostics,
@@ -170,5 +172,22 @@ impl<T, B, F: Fn(&T) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, B,
 impl<T, B, F: Fn(&T, &B) -> Result<(), E>, E: Into<Diagnostics>> Check<T, B, (T, B)> for F {
     fn check(&self, value: &T, beside: &B) -> Result<(), Diagnostics> {
         self(value, beside).map_err(Into::into)
+    }
+}
+
+// Checks of what a value dereferences to: `fn …(&str)` of a `String`, `fn …(&Path)` of a `PathBuf`. `PhantomData` tells the impls
+// from those above.
+
+#[diagnostic::do_not_recommend]
+impl<T: Deref, B, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<T, B, PhantomData<T>> for F {
+    fn check(&self, value: &T, _: &B) -> Result<(), Diagnostics> {
+        self(value).map_err(Into::into)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Deref, B, F: Fn(&T::Target) -> Result<(), E>, E: Into<Diagnostics>> Check<Option<T>, B, PhantomData<T>> for F {
+    fn check(&self, value: &Option<T>, _: &B) -> Result<(), Diagnostics> {
+        value.as_deref().map_or(Ok(()), |value| self(value).map_err(Into::into))
     }
 }

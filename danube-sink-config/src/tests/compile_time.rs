@@ -44,8 +44,6 @@ impl TopicMapping for Target {
 }
 
 impl GeneratedConnector for Lake {
-    type Mapping = Target;
-
     const INFO: ConnectorInfo = ConnectorInfo {
         name: "lake",
         section: "lake",
@@ -65,7 +63,7 @@ impl GeneratedConnector for Lake {
             section.get(&TRUTH).is_some(),
             section.get(&PASSWORD).is_some(),
         ];
-        let topics = section.topic_mappings::<Self>();
+        let topics = section.topic_mappings(&mapping_keys::<Target>());
         if read == [true; 8] { Some(Self { topics: topics? }) } else { None }
     }
 

@@ -21,7 +21,7 @@ use url::Url;
 use super::{
     ConfigError, Environment, ExternalChecks, Loaded, Mapped, MappingSettings, Secret, TopicMapping, TopicMappings,
     load_text_for,
-    private::{ConnectorInfo, GeneratedConnector, Key, KeyDefault, KeyReader, KeySpec, ValueSource, key},
+    private::{ConnectorInfo, GeneratedConnector, Key, KeyDefault, KeyReader, KeySpec, ValueSource, key, mapping_keys},
 };
 
 /// What `#[sink_connector]` would make of a struct with one setting of each kind.
@@ -53,8 +53,6 @@ impl TopicMapping for Endpoint {
 }
 
 impl GeneratedConnector for HttpSink {
-    type Mapping = Endpoint;
-
     const INFO: ConnectorInfo = ConnectorInfo {
         name: "http-sink",
         version: "0.1.0",
@@ -71,7 +69,7 @@ impl GeneratedConnector for HttpSink {
         let base_url = section.get(&BASE_URL);
         let token = section.get(&TOKEN);
         let timeout = section.get(&TIMEOUT);
-        let topics = section.topic_mappings::<Self>();
+        let topics = section.topic_mappings(&mapping_keys::<Endpoint>());
         Some(Self { base_url: base_url?, token: token?, timeout: timeout?, topics: topics? })
     }
 

@@ -30,8 +30,6 @@ impl TopicMapping for Collection {
 }
 
 impl GeneratedConnector for VectorSink {
-    type Mapping = Collection;
-
     const INFO: ConnectorInfo = ConnectorInfo {
         name: "vector-sink",
         section: "vectors",
@@ -42,7 +40,7 @@ impl GeneratedConnector for VectorSink {
 
     fn load(section: &mut KeyReader<'_>) -> Option<Self> {
         let _own = (section.get(&URL), section.get(&BATCH_SIZE), section.get(&BATCH_TIMEOUT));
-        Some(Self { topics: section.topic_mappings::<Self>()? })
+        Some(Self { topics: section.topic_mappings(&mapping_keys::<Collection>())? })
     }
 
     fn mapping_settings(&self) -> Vec<MappingSettings> {

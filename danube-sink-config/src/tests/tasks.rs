@@ -25,8 +25,6 @@ const KEY: Key<Option<Secret>> =
     key(KeySpec { source: ValueSource::Secret(None), default: KeyDefault::None, ..KeySpec::new("key") });
 
 impl GeneratedConnector for Store {
-    type Mapping = ();
-
     const INFO: ConnectorInfo = ConnectorInfo {
         name: "store",
         section: "store",
@@ -36,7 +34,7 @@ impl GeneratedConnector for Store {
 
     fn load(section: &mut KeyReader<'_>) -> Option<Self> {
         let (url, password, key) = (section.get(&URL), section.get(&PASSWORD), section.get(&KEY));
-        let topics = section.topic_mappings::<Self>();
+        let topics = section.topic_mappings(&mapping_keys::<()>());
         Some(Self { _url: url?, _password: password?, key: key?, topics: topics? })
     }
 
@@ -133,8 +131,6 @@ impl Setting for Api {
 struct Nested;
 
 impl GeneratedConnector for Nested {
-    type Mapping = ();
-
     const INFO: ConnectorInfo =
         ConnectorInfo { name: "store", section: "store", keys: &[API.spec], ..ConnectorInfo::EMPTY };
 
@@ -193,8 +189,6 @@ fn a_variable_sets_of_the_sample_only_what_it_leaves_open() {
 struct Sampled(Store);
 
 impl GeneratedConnector for Sampled {
-    type Mapping = ();
-
     const INFO: ConnectorInfo = ConnectorInfo {
         sample: Some(Sample {
             file: "no-such-file-of-the-store.toml",
@@ -207,7 +201,7 @@ impl GeneratedConnector for Sampled {
 
     fn load(section: &mut KeyReader<'_>) -> Option<Self> {
         let (url, password, key) = (section.get(&URL), section.get(&PASSWORD), section.get(&KEY));
-        let topics = section.topic_mappings::<Self>();
+        let topics = section.topic_mappings(&mapping_keys::<()>());
         Some(Self(Store { _url: url?, _password: password?, key: key?, topics: topics? }))
     }
 

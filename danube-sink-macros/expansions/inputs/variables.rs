@@ -1,4 +1,4 @@
-#[sink_connector(main = false)]
+#[sink_connector(section = "store", main = false)]
 struct Sink {
     #[setting(env = "SINK_URL")]
     url: Url,

@@ -17,7 +17,7 @@ pub(crate) fn check(raw: RawConnector, diagnostics: &mut Diagnostics) -> Option<
     check_no_generics(raw.generics(), diagnostics);
     let section = check_section(&raw, diagnostics);
     check_config(raw.config.as_ref(), diagnostics);
-    let fields = check_fields(raw.fields, &raw.item, diagnostics)?;
+    let fields = check_fields(raw.fields, &raw.item, &section, diagnostics)?;
     Some(CheckedConnector {
         section,
         config: raw.config,
@@ -89,6 +89,7 @@ fn check_not_empty(argument: &str, literal: Option<&LitStr>, diagnostics: &mut D
 fn check_fields(
     fields: Vec<RawField>,
     item: &syn::ItemStruct,
+    section: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<CheckedField>> {
     if matches!(item.fields, Fields::Unnamed(_)) {
@@ -99,10 +100,9 @@ fn check_fields(
         );
         return None;
     }
-    let prefix = names::snake_case(&item.ident.to_string()).to_uppercase();
     let count = fields.len();
     let fields: Vec<CheckedField> =
-        fields.into_iter().filter_map(|raw| field::check(raw, Owner::Connector, &prefix, diagnostics)).collect();
+        fields.into_iter().filter_map(|raw| field::check(raw, Owner::Connector, section, diagnostics)).collect();
     check_keys(&fields, diagnostics);
     field::check_keys_differ(&fields, diagnostics);
     field::check_variables_differ(&fields, diagnostics);

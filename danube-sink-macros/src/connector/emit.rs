@@ -30,6 +30,8 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
     let load = load(connector);
     let validate_external = connector.validate_external.as_ref().map(validate_external);
     let main = connector.main.then(|| main(&sink, ident));
+    // With a `main`, this is its bound.
+    let completed = (!connector.main).then(|| quote!(const _: () = __sink::assert_completed::<#ident>();));
     // Clients and connections, which a connector keeps, have no `Debug`.
     let allowed = (!matches!(item.vis, Visibility::Inherited)).then(|| quote!(#[allow(missing_debug_implementations)]));
     quote! {
@@ -40,12 +42,12 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
             use #sink::__private as __sink;
 
             #(#constants)*
+            const __MAPPING: __sink::MappingKeys<#mapping_type> = __sink::mapping_keys::<#mapping_type>();
             const _: () = __sink::assert_variables_differ(&<#ident as __sink::GeneratedConnector>::INFO);
+            #completed
 
             #[automatically_derived]
             impl __sink::GeneratedConnector for #ident {
-                type Mapping = #mapping_type;
-
                 const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo {
                     name: #name,
                     version: #version,
@@ -54,7 +56,7 @@ pub(crate) fn emit(connector: &CheckedConnector, sample: Option<TokenStream>) ->
                     sample: #sample,
                     dev_hint: #dev_hint,
                     keys: #keys,
-                    mapping_keys: __sink::mapping_keys::<Self>(),
+                    mapping_keys: __MAPPING.specs,
                     mapping_defaults: &[#(#mapping_defaults),*],
                 };
 
@@ -117,7 +119,7 @@ fn load(connector: &CheckedConnector) -> TokenStream {
                 build.push(quote!(#cfg #name: <#ty as __sink::State>::start()));
                 continue;
             }
-            Role::TopicMappings { .. } => quote!(#section.topic_mappings::<Self>()),
+            Role::TopicMappings { .. } => quote!(#section.topic_mappings(&__MAPPING)),
             Role::Setting(_) => {
                 let key = key_name(name);
                 quote!(#section.get(&#key))

@@ -56,8 +56,6 @@ impl Stub {
 
                 #[automatically_derived]
                 impl #of_impl __sink::GeneratedConnector for #name #of_type #bounds {
-                    type Mapping = ();
-
                     const INFO: __sink::ConnectorInfo = __sink::ConnectorInfo::EMPTY;
 
                     fn load(_: &mut __sink::KeyReader<'_>) -> __sink::Option<Self> {

@@ -2,7 +2,10 @@
 
 use proc_macro2::TokenStream;
 use syn::{
-    Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, MetaList, Path, Token, parse::Parser, punctuated::Punctuated,
+    Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, MetaList, MetaNameValue, Path, Token,
+    ext::IdentExt,
+    parse::{ParseStream, Parser},
+    punctuated::Punctuated,
 };
 
 use super::syntax::ungrouped;
@@ -35,7 +38,8 @@ impl Arguments {
     /// Reads them, reporting those that the grammar does not know; `None` if they cannot be read at all.
     pub(crate) fn read(tokens: TokenStream, grammar: &Grammar<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Grammar { attribute, known, lists, refused } = grammar;
-        let parsed = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens) {
+        let parser = |input: ParseStream<'_>| Punctuated::<Meta, Token![,]>::parse_terminated_with(input, meta);
+        let parsed = match parser.parse2(tokens) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let help = format!("the arguments of `{attribute}` are {}", names::alternatives(known));
@@ -142,4 +146,16 @@ impl Arguments {
         }
         None
     }
+}
+
+/// One argument. A key of the file, such as `where`, may be a keyword of Rust.
+fn meta(input: ParseStream<'_>) -> syn::Result<Meta> {
+    if input.peek(Ident) || input.peek2(Token![::]) {
+        return input.parse();
+    }
+    let path = Path::from(input.call(Ident::parse_any)?);
+    if input.peek(Token![=]) {
+        return Ok(Meta::NameValue(MetaNameValue { path, eq_token: input.parse()?, value: input.parse()? }));
+    }
+    Ok(Meta::Path(path))
 }

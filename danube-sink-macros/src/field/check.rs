@@ -9,11 +9,11 @@ use super::{
 };
 use crate::diagnostics::Diagnostics;
 
-/// Checks one field of a struct. `variable_prefix` begins the variables of a connector's secrets.
+/// Checks one field of a struct. `section` is that of a connector, whose secrets it names.
 pub(crate) fn check(
     field: RawField,
     owner: Owner,
-    variable_prefix: &str,
+    section: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedField> {
     let helper = check_one_helper(&field, diagnostics);
@@ -23,7 +23,7 @@ pub(crate) fn check(
             Role::State
         }
         Some((Helper::TopicMappings, helper)) => mappings::check(&field, helper, diagnostics)?,
-        Some((Helper::Setting, _)) | None => setting::check(&field, helper, owner, variable_prefix, diagnostics)?,
+        Some((Helper::Setting, _)) | None => setting::check(&field, helper, owner, section, diagnostics)?,
     };
     Some(CheckedField { name: field.name, ty: field.ty, role, cfg: field.cfg })
 }
@@ -82,7 +82,9 @@ pub(crate) fn check_variables_differ(fields: &[CheckedField], diagnostics: &mut 
         let variables = setting.source.variables();
         let secret = if setting.source.is_secret() { "secret, " } else { "" };
         let help = format!("name another one with `#[setting({secret}env = \"…\")]`");
-        if let Some(name) = variables.iter().find(|name| reserved::is_variable(name)) {
+        if let Some(name) = variables.iter().find(|name| reserved::is_system_variable(name)) {
+            diagnostics.push(&setting.places.variable, format!("{name} is a variable of the system"), help);
+        } else if let Some(name) = variables.iter().find(|name| reserved::is_variable(name)) {
             diagnostics.push(&setting.places.variable, format!("every connector has the variable {name}"), help);
         } else if let Some(name) = variables.iter().find(|name| field.cfg.is_empty() && seen.contains(name)) {
             diagnostics.push(&setting.places.variable, format!("another setting has the variable {name}"), help);

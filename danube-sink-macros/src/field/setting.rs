@@ -42,19 +42,19 @@ const NOT_OF_A_SECRET: [(&str, &str); 7] = [
     ("validate", "a secret is not validated here: a report could show it"),
 ];
 
-/// Checks a field that is a setting. `variable_prefix` begins the variables of a connector's secrets.
+/// Checks a field that is a setting. `section` begins the variables of a connector's secrets.
 pub(super) fn check(
     field: &RawField,
     helper: Option<&RawHelper>,
     owner: Owner,
-    variable_prefix: &str,
+    section: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<Role> {
     let tokens = helper.map(|helper| helper.arguments.clone()).unwrap_or_default();
     let arguments = Arguments::read(tokens, &GRAMMAR, diagnostics)?;
     check_is_no_mappings(field, diagnostics)?;
     let (key, key_place) = check_key(field, &arguments, diagnostics);
-    let default_variable = format!("{variable_prefix}_{}", key.to_uppercase().replace('-', "_"));
+    let default_variable = format!("{section}_{key}").to_uppercase().replace('-', "_");
     let (source, variable_place) = source::check(&field.name, owner, default_variable, &arguments, diagnostics);
     let mut checked = CheckedSetting {
         owner,
@@ -105,13 +105,19 @@ fn refuse_arguments_of_secret(arguments: &Arguments, diagnostics: &mut Diagnosti
 
 /// The key, and its place.
 fn check_key(field: &RawField, arguments: &Arguments, diagnostics: &mut Diagnostics) -> (String, TokenStream) {
-    let Some(name) = arguments.string("rename", diagnostics) else {
-        return (key(&field.name), field.name.to_token_stream());
-    };
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let is_good = |key: &str| !key.is_empty() && key.bytes().all(good);
+    let Some(name) = arguments.string("rename", diagnostics) else {
+        let key = key(&field.name);
+        if arguments.get("rename").is_none() && !is_good(&key) {
+            let help = "name the key with `#[setting(rename = \"…\")]`: ASCII letters, digits, `_` and `-`";
+            diagnostics.push(&field.name, format!("`{key}` is not the name of a key"), help);
+        }
+        return (key, field.name.to_token_stream());
+    };
     let key = name.value();
-    if key.is_empty() || !key.bytes().all(good) {
-        diagnostics.push(&name, "not the name of a key", "write letters, digits, `_` and `-`");
+    if !is_good(&key) {
+        diagnostics.push(&name, "not the name of a key", "write ASCII letters, digits, `_` and `-`");
     }
     (key, name.to_token_stream())
 }

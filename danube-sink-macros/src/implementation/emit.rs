@@ -80,5 +80,16 @@ fn with_methods(item: &ItemImpl, has_async_trait: bool, methods: &[TokenStream])
     let sink = dependency::path();
     let mut item = item.clone();
     item.items.extend(methods.iter().cloned().map(ImplItem::Verbatim));
-    if has_async_trait { quote!(#item) } else { quote!(#[#sink::__private::async_trait] #item) }
+    let async_trait = (!has_async_trait).then(|| quote!(#[#sink::__private::async_trait]));
+    let (of_impl, _, bounds) = item.generics.split_for_impl();
+    let ty = &item.self_ty;
+    let cfg = item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+    quote! {
+        #async_trait
+        #item
+
+        #(#cfg)*
+        #[automatically_derived]
+        impl #of_impl #sink::__private::CompletedImpl for #ty #bounds {}
+    }
 }

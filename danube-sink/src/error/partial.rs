@@ -122,6 +122,25 @@ impl PartialFailure {
         self.retry_after = self.retry_after.max(other.retry_after);
     }
 
+    /// The rejected records, each with its reason: first those that the target rejected, then those that the connector did.
+    ///
+    /// ```
+    /// # use danube_sink::{PartialFailure, SinkRecord};
+    /// let record = SinkRecord::builder("/default/users").build();
+    /// let mut failure = PartialFailure::default();
+    /// failure.reject(&record, "value too long for column name");
+    /// assert_eq!(failure.rejected().collect::<Vec<_>>(), [(record.id(), "value too long for column name")]);
+    /// assert_eq!(failure.retried().count(), 0);
+    /// ```
+    pub fn rejected(&self) -> impl Iterator<Item = (&RecordId, &str)> {
+        self.rejected.iter().chain(&self.invalid).map(|(id, reason)| (id, reason.as_str()))
+    }
+
+    /// The records to write again, each with its reason.
+    pub fn retried(&self) -> impl Iterator<Item = (&RecordId, &str)> {
+        self.retry.iter().map(|retry| (&retry.id, &*retry.reason))
+    }
+
     /// Whether the failure lists no record.
     pub fn is_empty(&self) -> bool {
         self.retry.is_empty() && self.rejected.is_empty() && self.invalid.is_empty()

@@ -23,6 +23,9 @@ pub(crate) use self::expression::Filter;
 #[cfg(not(feature = "cel"))]
 use crate::record::SinkRecord;
 
+#[cfg(not(feature = "cel"))]
+const HELP: &str = "enable the feature `cel` of danube-sink in `Cargo.toml` and build it again, or remove `where`";
+#[cfg(feature = "cel")]
 const HELP: &str = "write a CEL expression that is true or false, such as `payload.total > 100 && key != 'test'`; variables are \
                     `payload`, `attributes`, `topic`, `partition`, `offset`, `publish_time`, `producer`, `key` and `id`";
 
@@ -67,9 +70,7 @@ pub(crate) enum Filter {}
 #[cfg(not(feature = "cel"))]
 impl Filter {
     fn compile(_: &str) -> Result<Self, InvalidExpression> {
-        let message =
-            "this connector was built without expressions: enable the feature `cel` of danube-sink".to_owned();
-        Err(InvalidExpression { offset: None, message })
+        Err(InvalidExpression { offset: None, message: "this connector was built without filters".to_owned() })
     }
 
     pub(crate) fn reads_payload(&self) -> bool {

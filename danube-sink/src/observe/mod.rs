@@ -124,6 +124,11 @@ impl Observer {
         self.state.shared.settled()
     }
 
+    /// Waits until so many records are settled.
+    pub(crate) async fn settled_at_least(&self, records: u64) {
+        self.state.shared.settled_at_least(records).await;
+    }
+
     /// Settled records of all mappings that the target does not have.
     #[cfg(feature = "dev")]
     pub(crate) fn undelivered(&self) -> Undelivered {

@@ -8,12 +8,14 @@
 mod engine;
 pub(crate) mod mappings;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::engine::{Ended, Engine, Source};
 use crate::{
@@ -52,6 +54,8 @@ pub struct SinkRuntime {
     /// Whether a failed `initialize` is retried while the target is unreachable.
     waits_for_target: bool,
     source: Source,
+    /// Tells the handles, when it is dropped, that no more records are settled.
+    ended: DropGuard,
 }
 
 /// Handle of a running [`SinkRuntime`]: its readiness and progress, and its shutdown.
@@ -60,6 +64,7 @@ pub struct RuntimeHandle {
     observer: Observer,
     metrics_address: SocketAddr,
     shutdown: CancellationToken,
+    ended: CancellationToken,
 }
 
 impl RuntimeHandle {
@@ -83,6 +88,13 @@ impl RuntimeHandle {
     /// The number of records settled: delivered, skipped, or written to a dead-letter topic.
     pub fn settled(&self) -> u64 {
         self.observer.settled()
+    }
+
+    /// Returns `true` when so many records are settled, as [`settled`](Self::settled) counts them; `false` if the runtime ends
+    /// first.
+    pub async fn settled_at_least(&self, records: u64) -> bool {
+        let settled = self.ended.run_until_cancelled(self.observer.settled_at_least(records)).await;
+        settled.is_some() || self.settled() >= records
     }
 
     /// Settled records that the target does not have.
@@ -152,6 +164,7 @@ impl SinkRuntime {
             audit_interval,
             waits_for_target: true,
             source: Source::Broker,
+            ended: CancellationToken::new().drop_guard(),
         })
     }
 
@@ -178,6 +191,7 @@ impl SinkRuntime {
             observer: self.observer.clone(),
             metrics_address: self.server.address(),
             shutdown: self.shutdown.clone(),
+            ended: self.ended.token().clone(),
         }
     }
 

@@ -100,6 +100,10 @@ impl<S: Subject> Harness<S> {
         self.log.read(|state| state.findings.clone())
     }
 
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.log.read(|state| state.notes.clone())
+    }
+
     /// Allows duplicates of a subject that is not idempotent, since the scenario causes redeliveries.
     pub(super) fn allow_redelivery(&mut self) {
         self.once = self.subject.idempotent();

@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) is_blocked: bool,
     pub(super) is_released: bool,
     pub(super) findings: Vec<String>,
+    /// What could not be checked.
+    pub(super) notes: Vec<String>,
 }
 
 /// Counters at one point of a scenario.
@@ -66,6 +68,14 @@ pub(super) struct Tally {
 impl State {
     pub(super) fn tally(&self, acked: u64) -> Tally {
         Tally { acked, delivered: self.delivered.len() as u64, failed: self.failed }
+    }
+
+    /// The number of payloads that are not the subject's, and of those that were accepted.
+    pub(super) fn foreign(&self) -> (u64, u64) {
+        let foreign = self.sent.iter().zip(0..).filter(|(sent, _)| sent.number.is_none());
+        foreign.fold((0, 0), |(all, accepted), (_, index)| {
+            (all + 1, accepted + u64::from(self.delivered.contains(&index)))
+        })
     }
 
     /// Messages that were published and not delivered.

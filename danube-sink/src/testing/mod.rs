@@ -66,6 +66,10 @@
 //!         let files = fs::read_dir(&self.0).expect("the folder");
 //!         files.map(|file| file.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
 //!     }
+//!
+//!     async fn count(&self) -> Option<u64> {
+//!         Some(fs::read_dir(&self.0).expect("the folder").count() as u64)
+//!     }
 //! }
 //!
 //! # /*
@@ -94,7 +98,7 @@
 //! | shutdown with an open batch, or during a write | records in hand are written and acknowledged |
 //! | a second start continues where the first ended | records published in between are delivered, and none twice |
 //! | the target refuses everything ([`Subject::refuse_all`]) | the records are retried; none is rejected |
-//! | payloads of every type, to dead letters or skipped | empty payloads, text, bytes, other JSON and almost-JSON are accepted or rejected; valid records between them are delivered; no error repeats a value |
+//! | payloads of every type, to dead letters or skipped | empty payloads, text, bytes, other JSON and almost-JSON are rejected, or accepted and in the target ([`Subject::count`]); valid records between them are delivered; no error repeats a value |
 //! | hostile values in every field | each value of a JSON object payload is replaced by some thirty values of other types, ranges and encodings; they are accepted or rejected as above |
 //! | hostile keys and attributes | routing keys and attributes with quotes, braces, line breaks, NUL, of 12 KB: accepted or rejected as above |
 //! | many invalid records in a batch | they do not take one attempt each |
@@ -130,7 +134,7 @@ use std::time::Duration;
 pub use self::{
     documents::{assert_examples_load, assert_generated, assert_templates_load, own_settings},
     http::{HttpReply, HttpRequest, HttpServer},
-    report::{Report, Scenario, Verdict},
+    report::{Report, Scenario, ScenarioResult},
     subject::{Prepared, Subject, from_toml, from_toml_with},
     verdicts::verdict_table,
 };

@@ -2,28 +2,30 @@
 
 use std::{fmt, time::Duration};
 
-/// Report of the conformance kit, with the verdict of each scenario. It prints as a list.
+/// Report of the conformance kit, with the result of each scenario. It prints as a list.
 #[derive(Debug, Clone)]
 #[must_use = "a report fails the test only if you call `assert()`"]
 pub struct Report {
     scenarios: Vec<Scenario>,
 }
 
-/// Result of one scenario.
+/// A scenario that was run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Scenario {
     /// The scenario's name.
     pub name: &'static str,
-    /// The verdict.
-    pub verdict: Verdict,
+    /// The result.
+    pub result: ScenarioResult,
+    /// What the kit could not check, and the subject should know.
+    pub notes: Vec<String>,
     /// The duration.
     pub took: Duration,
 }
 
-/// Verdict of a scenario.
+/// Result of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ScenarioResult {
     /// The connector conforms.
     Passed,
     /// The scenario was left out, for this reason.
@@ -44,7 +46,7 @@ impl Report {
 
     /// The scenarios that failed.
     pub fn failed(&self) -> impl Iterator<Item = &Scenario> {
-        self.scenarios.iter().filter(|scenario| matches!(scenario.verdict, Verdict::Failed(_)))
+        self.scenarios.iter().filter(|scenario| matches!(scenario.result, ScenarioResult::Failed(_)))
     }
 
     /// Whether no scenario failed.
@@ -64,17 +66,20 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Scenario { name, verdict, took } in &self.scenarios {
+        for Scenario { name, result, notes, took } in &self.scenarios {
             let seconds = took.as_secs_f64();
-            match verdict {
-                Verdict::Passed => writeln!(f, "passed    {name} ({seconds:.2} s)")?,
-                Verdict::LeftOut(reason) => writeln!(f, "left out  {name}: {reason}")?,
-                Verdict::Failed(findings) => {
+            match result {
+                ScenarioResult::Passed => writeln!(f, "passed    {name} ({seconds:.2} s)")?,
+                ScenarioResult::LeftOut(reason) => writeln!(f, "left out  {name}: {reason}")?,
+                ScenarioResult::Failed(findings) => {
                     writeln!(f, "FAILED    {name} ({seconds:.2} s)")?;
                     for finding in findings {
                         writeln!(f, "          - {finding}")?;
                     }
                 }
+            }
+            for note in notes {
+                writeln!(f, "          note: {note}")?;
             }
         }
         Ok(())

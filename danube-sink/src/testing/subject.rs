@@ -32,6 +32,14 @@ pub trait Subject: Send + Sync + 'static {
     /// Anything in the target that is not from [`payload`](Self::payload) is omitted.
     fn held(&self) -> impl Future<Output = Vec<u64>> + Send;
 
+    /// Number of records in the target, whatever their payloads. Each accepted payload must be one more, also one that is not from [`payload`](Self::payload).
+    ///
+    /// With it, the kit finds a connector that returns `Ok` for a record that it neither wrote nor rejected. The default returns
+    /// `None`, for unknown: the report then notes how many payloads of other types were accepted.
+    fn count(&self) -> impl Future<Output = Option<u64>> + Send {
+        async { None }
+    }
+
     /// Whether the connector is idempotent: a redelivered record is in the target once. If not, the kit accepts duplicates in
     /// scenarios that cause redeliveries, and in no other.
     fn idempotent(&self) -> bool {
@@ -97,6 +105,6 @@ pub fn from_toml_with<C: GeneratedConnector>(text: &str, variables: &[(&str, &st
         Some((_, value)) => Some(OsString::from(value)),
         None => std::env::var_os(name),
     };
-    let loaded = load_text::<C>(Path::new("conformance.toml"), text, &environment)?;
+    let loaded = load_text::<C>(Path::new("connector.toml"), text, &environment)?;
     Ok((loaded.connector, loaded.core))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Prepared, Report, Subject, Verdict, conforms, conforms_in};
+use super::{Prepared, Report, ScenarioResult, Subject, conforms, conforms_in};
 use crate::{
     config::{ConnectorConfig, ConsumerConfig, SubscriptionType},
     connector::SinkConnector,
@@ -44,6 +44,10 @@ enum Flaw {
     /// It keeps the first version of a key in a batch.
     KeepsTheFirst,
     ReadsAnotherTopic,
+    /// It neither writes nor rejects an invalid record.
+    DropsInvalid,
+    /// The same, where the target cannot be counted.
+    DropsInvalidUncounted,
 }
 
 /// A list in memory that can be made unavailable.
@@ -93,6 +97,10 @@ impl Subject for List {
 
     async fn held(&self) -> Vec<u64> {
         self.target().numbers.clone()
+    }
+
+    async fn count(&self) -> Option<u64> {
+        (self.flaw != Flaw::DropsInvalidUncounted).then(|| self.target().numbers.len() as u64)
     }
 
     fn idempotent(&self) -> bool {
@@ -189,6 +197,7 @@ impl SinkConnector for Lister {
         for record in &records {
             match record.payload()["number"].as_u64() {
                 Some(number) if self.list.flaw != Flaw::RejectsItsOwn || number % 100 != 0 => numbers.push(number),
+                _ if matches!(self.list.flaw, Flaw::DropsInvalid | Flaw::DropsInvalidUncounted) => {}
                 _ if self.list.flaw == Flaw::RepeatsValues => drop(failure.reject(record, record.json())),
                 _ => drop(failure.reject(record, "no number")),
             }
@@ -238,7 +247,7 @@ async fn report(flaw: Flaw, scenarios: &[&'static str]) -> Report {
 #[track_caller]
 fn finds(report: &Report, scenario: &str, text: &str) {
     let found = report.failed().find(|failed| failed.name == scenario);
-    let Some(Verdict::Failed(findings)) = found.map(|failed| &failed.verdict) else {
+    let Some(ScenarioResult::Failed(findings)) = found.map(|failed| &failed.result) else {
         panic!("`{scenario}` passes\n{report}");
     };
     assert!(findings.iter().any(|finding| finding.contains(text)), "no {text:?}\n{report}");
@@ -248,7 +257,7 @@ fn finds(report: &Report, scenario: &str, text: &str) {
 async fn a_conforming_connector_passes_everything() {
     let report = conforms(List::new(Flaw::Nothing, true)).await;
     report.assert();
-    assert!(report.scenarios().iter().all(|scenario| scenario.verdict == Verdict::Passed), "{report}");
+    assert!(report.scenarios().iter().all(|scenario| scenario.result == ScenarioResult::Passed), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,6 +340,17 @@ async fn rejections_during_an_outage_are_found() {
 async fn one_attempt_for_each_invalid_record_is_found() {
     let report = report(Flaw::ReportsOneInvalid, &["many invalid records in a batch"]).await;
     finds(&report, "many invalid records in a batch", "a batch with 50 payloads that are not JSON took");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_record_is_found() {
+    let scenarios = ["payloads of every type, skipped", "many invalid records in a batch"];
+    let counted = report(Flaw::DropsInvalid, &scenarios).await;
+    finds(&counted, scenarios[0], "18 of 18 accepted payloads are not in the target");
+    finds(&counted, scenarios[1], "50 of 50 accepted payloads are not in the target");
+    let uncounted = report(Flaw::DropsInvalidUncounted, &scenarios).await;
+    assert!(uncounted.passed(), "{uncounted}");
+    assert!(uncounted.to_string().contains("note: 18 of 18 payloads of other types were accepted"), "{uncounted}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,8 @@ async fn each_record_has_its_own_verdict() {
 
     api.server.script([answers(&[201, 429, 400, 200])]);
     let error = write().await.expect_err("two of them are not stored");
-    assert!(error.to_string().starts_with("1 records to retry, 1 rejected"), "{error}");
+    let ConnectorError::Partial(failure) = &error else { panic!("{error}") };
+    assert_eq!((failure.retried().count(), failure.rejected().count()), (1, 1), "{error}");
     assert_eq!(api.server.requests()[0].uri, "/bulk?index=places");
 
     // Which of the records has no answer is not known.

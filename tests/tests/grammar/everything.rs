@@ -204,7 +204,7 @@ pub(crate) const SHORTEST: &str = include_str!("../../grammar.toml");
 
 /// Loads a configuration of the connector.
 pub(crate) fn load(text: &str) -> Result<Loaded<Everything>, ConfigError> {
-    super::load(text, &[("EVERYTHING_TOKEN", "s3cret")])
+    super::load(text, &[("ALL_TOKEN", "s3cret")])
 }
 
 /// The report of the shortest configuration with more lines in its section.

@@ -45,7 +45,7 @@ fn the_template_of_everything_loads_as_the_defaults() {
     ] {
         assert!(template.contains(line), "`{line}` is not in\n{template}");
     }
-    for (variable, need) in [("EVERYTHING_TOKEN_FILE", "Required."), ("OTHER_KEY_FILE", "Optional.")] {
+    for (variable, need) in [("ALL_TOKEN_FILE", "Required."), ("OTHER_KEY_FILE", "Optional.")] {
         let line = template.lines().find(|line| line.contains(variable)).expect("a line for the secret");
         assert!(line.ends_with(need), "{line}");
     }

@@ -130,10 +130,10 @@ fn secrets_and_invalid_types_are_reported_with_their_line() {
     let Err(report) = from_toml::<DeltaLake>(text) else { panic!("it is taken") };
     let report = report.to_string();
     assert!(
-        report.contains("conformance.toml:2") && report.contains("is a secret") && !report.contains("s3cret"),
+        report.contains("connector.toml:2") && report.contains("is a secret") && !report.contains("s3cret"),
         "{report}"
     );
-    assert!(report.contains("conformance.toml:7") && report.contains("not a DeltaType: Delta has"), "{report}");
+    assert!(report.contains("connector.toml:7") && report.contains("not a DeltaType: Delta has"), "{report}");
     for kind in ["variant", "interval year to month"] {
         let Err(report) = from_toml::<DeltaLake>(&text.replace("'int'", &format!("'{kind}'"))) else {
             panic!("{kind}")

@@ -88,8 +88,8 @@ impl SinkConnector for Http {
     }
 }
 
-fn is_constant_path(path: &impl AsRef<str>) -> Result<(), Diagnostic> {
-    is_path(path.as_ref()).then_some(()).ok_or_else(|| Diagnostic::new("invalid path", PATH_RULE))
+fn is_constant_path(path: &str) -> Result<(), Diagnostic> {
+    is_path(path).then_some(()).ok_or_else(|| Diagnostic::new("invalid path", PATH_RULE))
 }
 
 impl Http {

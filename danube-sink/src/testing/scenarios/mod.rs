@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     harness::{Harness, Setup},
-    report::{Report, Scenario, Verdict},
+    report::{Report, Scenario, ScenarioResult},
     subject::Subject,
 };
 use crate::{config::SubscriptionType, dev::Partitions};
@@ -93,20 +93,20 @@ impl<S: Subject> Runner<'_, S> {
             return;
         }
         let started = Instant::now();
-        let verdict = if self.starts() {
-            self.verdict(setup, scenario).await
+        let (result, notes) = if self.starts() {
+            self.result(setup, scenario).await
         } else {
-            Verdict::LeftOut(DOES_NOT_START.to_owned())
+            (ScenarioResult::LeftOut(DOES_NOT_START.to_owned()), Vec::new())
         };
-        self.finished.push(Scenario { name, verdict, took: started.elapsed() });
+        self.finished.push(Scenario { name, result, notes, took: started.elapsed() });
     }
 
     /// The report, in which an unknown name is a failure.
     fn report(mut self) -> Report {
         for name in self.selected {
             if !self.finished.iter().any(|scenario| scenario.name == *name) {
-                let verdict = Verdict::Failed(vec!["there is no scenario with this name".to_owned()]);
-                self.finished.push(Scenario { name, verdict, took: Duration::ZERO });
+                let result = ScenarioResult::Failed(vec!["there is no scenario with this name".to_owned()]);
+                self.finished.push(Scenario { name, result, notes: Vec::new(), took: Duration::ZERO });
             }
         }
         Report::new(self.finished)
@@ -114,26 +114,31 @@ impl<S: Subject> Runner<'_, S> {
 
     /// Whether the first scenario passed: a connector that does not start would fail everywhere for the same reason.
     fn starts(&self) -> bool {
-        self.finished.first().is_none_or(|first| first.verdict == Verdict::Passed)
+        self.finished.first().is_none_or(|first| first.result == ScenarioResult::Passed)
     }
 
-    async fn verdict(&mut self, setup: Setup, scenario: impl AsyncFnOnce(&mut Harness<S>) -> Outcome) -> Verdict {
+    /// The result, and the notes.
+    async fn result(
+        &mut self,
+        setup: Setup,
+        scenario: impl AsyncFnOnce(&mut Harness<S>) -> Outcome,
+    ) -> (ScenarioResult, Vec<String>) {
         match Harness::new(&self.subject, self.next_number, setup).await {
             Ok(mut harness) => {
                 let end = scenario(&mut harness).await;
                 self.next_number = harness.next_number();
-                verdict(end, harness.findings())
+                (result(end, harness.findings()), harness.notes())
             }
-            Err(error) => Verdict::Failed(vec![format!("the kit cannot start: {error}")]),
+            Err(error) => (ScenarioResult::Failed(vec![format!("the kit cannot start: {error}")]), Vec::new()),
         }
     }
 }
 
-fn verdict(end: Outcome, mut findings: Vec<String>) -> Verdict {
+fn result(end: Outcome, mut findings: Vec<String>) -> ScenarioResult {
     match end {
-        Err(Abort::LeftOut(reason)) if findings.is_empty() => return Verdict::LeftOut(reason),
+        Err(Abort::LeftOut(reason)) if findings.is_empty() => return ScenarioResult::LeftOut(reason),
         Err(Abort::Failed(finding)) => findings.push(finding),
         Ok(()) | Err(Abort::LeftOut(_)) => {}
     }
-    if findings.is_empty() { Verdict::Passed } else { Verdict::Failed(findings) }
+    if findings.is_empty() { ScenarioResult::Passed } else { ScenarioResult::Failed(findings) }
 }

@@ -10,7 +10,7 @@ use crate::{
     testing::{
         fault::Fault::Block,
         harness::Harness,
-        log::Sent,
+        log::{Sent, State},
         markers::{FOREIGN, SECRET},
         subject::Subject,
     },
@@ -78,7 +78,33 @@ pub(super) async fn skipped<S: Subject>(harness: &mut Harness<S>) -> Outcome {
 
 async fn run<S: Subject>(harness: &mut Harness<S>, policy: OnInvalidRecord) -> Outcome {
     let payloads = FOREIGN_PAYLOADS.map(<[u8]>::to_vec);
-    between_own(harness, policy, &payloads).await
+    let before = harness.subject().count().await;
+    between_own(harness, policy, &payloads).await?;
+    check_accepted(harness, before).await;
+    Ok(())
+}
+
+/// Whether the target has the payloads that the connector accepted: one that is neither written nor rejected is lost.
+async fn check_accepted<S: Subject>(harness: &Harness<S>, before: Option<u64>) {
+    let (of, accepted) = harness.log().read(State::foreign);
+    match (before, harness.subject().count().await) {
+        (Some(before), Some(after)) => {
+            let expected = before + harness.numbers().len() as u64 + accepted;
+            let dropped = expected.saturating_sub(after);
+            if dropped > 0 {
+                harness.log().report(format!(
+                    "{dropped} of {accepted} accepted payloads are not in the target: reject what is not written"
+                ));
+            }
+        }
+        _ if accepted > 0 => harness.log().change(|state| {
+            state.notes.push(format!(
+                "{accepted} of {of} payloads of other types were accepted; whether they are in the target is unknown \
+                 without `Subject::count`"
+            ));
+        }),
+        _ => {}
+    }
 }
 
 /// Each value within a payload of the subject is replaced by each hostile value, and removed once.
@@ -184,6 +210,7 @@ pub(super) async fn many_invalid<S: Subject>(harness: &mut Harness<S>) -> Outcom
     const INVALID: usize = 50;
     harness.batches_of(4 * INVALID);
     harness.script([Block]);
+    let before = harness.subject().count().await;
     let mut running = harness.start().await?;
     harness.publish(1).await?;
     harness.until(&mut running, "a write", |state| state.is_blocked).await?;
@@ -191,6 +218,7 @@ pub(super) async fn many_invalid<S: Subject>(harness: &mut Harness<S>) -> Outcom
     harness.received(&mut running, 2 * INVALID as u64 + 2).await?;
     harness.log().change(|state| state.is_released = true);
     harness.finish(running).await?;
+    check_accepted(harness, before).await;
     let attempts = harness.log().read(|state| state.attempts.len());
     if attempts >= INVALID {
         harness.log().report(format!("a batch with {INVALID} payloads that are not JSON took {attempts} attempts"));

@@ -24,7 +24,7 @@ fn a_mode_has_the_keys_that_it_needs_and_no_others() {
         ["mode = 'upsert'", "operation = '/op'", "mode = 'cdc'\nkey = ['a']", "mode = 'cdc'\noperation = '/op'"]
     {
         let report = diagnostics(&format!("columns = {{ a = '/a' }}\n{invalid}"));
-        assert!(report.contains("`operation`") && report.contains("conformance.toml:"), "{invalid}: {report}");
+        assert!(report.contains("`operation`") && report.contains("connector.toml:"), "{invalid}: {report}");
     }
     assert!(diagnostics("columns = { a = 'a' }").contains("not a record field"));
 }
@@ -52,7 +52,7 @@ fn a_table_that_no_server_can_have_is_reported_with_its_key_and_line() {
         danube_sink::testing::from_toml::<super::Postgres>(&text).map(drop).map_err(|report| report.to_string())
     };
     for (table, part) in [
-        ("table = ''", "conformance.toml:7:9: `table`: the name \"\" of a table, schema or column is empty"),
+        ("table = ''", "connector.toml:7:9: `table`: the name \"\" of a table, schema or column is empty"),
         (
             "table = 'a.b.c.d'",
             "`table`: the table a.b.c.d has 4 parts: put one that contains a dot into quotation marks",
