@@ -55,7 +55,7 @@ impl Format {
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::is_consistent)]
-pub struct Table {
+pub(crate) struct Table {
     /// Name of the table. With placeholders, each record chooses its table: `events_{/tenant}`, `events_{publish_time:%Y%m}`.
     #[setting(validate = is_named)]
     pub(crate) table: Template,

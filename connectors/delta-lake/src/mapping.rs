@@ -9,7 +9,7 @@ use super::columns::Column;
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::is_consistent)]
-pub struct Target {
+pub(crate) struct Target {
     /// Location of the table: a folder, or `s3://bucket/path`, `az://container/path`, `gs://bucket/path`. A missing table is
     /// created. With placeholders, each record chooses its table: `s3://lake/events/{/tenant}`.
     pub(crate) table: Template,

@@ -11,7 +11,7 @@ use super::columns::Column;
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::is_consistent)]
-pub struct Target {
+pub(crate) struct Target {
     /// Where the files go: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, or a folder.
     pub(crate) url: String,
     /// Folder of a record's file, below `url`. What records fill in never adds a level.

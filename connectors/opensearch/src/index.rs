@@ -10,7 +10,7 @@ use super::{index_template::IndexTemplate, name::violation};
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::is_consistent)]
-pub struct Index {
+pub(crate) struct Index {
     /// Name of the index, alias or data stream, as a template: `orders`, or `orders-{attribute:tenant}-{publish_time:%Y.%m.%d}`.
     #[setting(validate = is_index_name)]
     pub(crate) index: Template,

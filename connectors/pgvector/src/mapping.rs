@@ -11,7 +11,7 @@ use danube_sink_postgres::{Tombstones, check_table};
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::is_consistent)]
-pub struct Vectors {
+pub(crate) struct Vectors {
     /// Name of the table, `table` or `schema.table`; case-sensitive. With placeholders, each record chooses its table:
     /// `documents_{/tenant}`.
     #[setting(validate = check_table)]

@@ -19,7 +19,7 @@ const LONGEST: usize = 255;
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::is_consistent)]
-pub struct Collection {
+pub(crate) struct Collection {
     /// Name of the collection, also by content: `docs_{attribute:tenant}`, `docs_{publish_time:%Y-%m}`.
     #[setting(example = "documents", validate = is_name)]
     pub(crate) collection_name: Template,

@@ -16,7 +16,7 @@ const METHODS: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::is_consistent)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// HTTP method: `POST`, `PUT`, `PATCH` or `DELETE`, or a template for one of them, such as `{attribute:method}`.
     #[setting(default = "POST", validate = known_method)]
     method: Template,

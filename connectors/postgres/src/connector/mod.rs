@@ -41,7 +41,7 @@ pub struct Postgres {
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
 #[setting(validate = Self::has_the_keys_of_its_mode)]
-pub struct Target {
+pub(crate) struct Target {
     /// Name of the table, `table` or `schema.table`; case-sensitive. A name with a dot needs quotation marks:
     /// '"my.schema"."my.table"'. With placeholders, each record chooses its table: `events_{/tenant}`.
     #[setting(validate = check_table)]
