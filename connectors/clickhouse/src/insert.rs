@@ -106,7 +106,7 @@ impl Server {
             let inserted = self.insert(Target { table, name, opened, by_content: false }, batch.records()).await;
             return batch.finish(inserted);
         }
-        let groups = batch.group_by(Table::name_for)?;
+        let groups = batch.group_by_target(Table::name_for)?;
         // Most inserts are shorter by far, and all end by the deadline.
         let longest = self.hosts.client().timeout() / 3;
         batch

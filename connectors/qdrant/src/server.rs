@@ -113,7 +113,7 @@ impl Server {
         if let Some(name) = batch.own().collection_name.constant() {
             return self.write_to(&name, batch).await;
         }
-        let collections = batch.group_by(Collection::name)?;
+        let collections = batch.group_by_target(Collection::name)?;
         // Most writes are shorter by far, and all end by the deadline.
         let longest = self.client.timeout() / 3;
         batch

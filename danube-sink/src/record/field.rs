@@ -98,15 +98,13 @@ mod tests {
     /// Who knows other tools writes a name alone, or with dots.
     #[test]
     fn the_help_for_a_name_without_its_slash_shows_it() {
+        let help = "a path into the payload, which begins with `/`, such as `/user/id`";
         for text in ["user", "user.id"] {
             let error = text.parse::<Field>().unwrap_err().to_string();
-            assert!(
-                error.contains("did you mean a path into the payload? It begins with `/`, such as `/id`"),
-                "{error}"
-            );
+            assert!(error.contains(help), "{error}");
         }
         let error = "id".parse::<Pointer>().unwrap_err().to_string();
-        assert!(error.contains("a path into the payload begins with `/`, such as `/id`"), "{error}");
+        assert!(error.contains(help), "{error}");
     }
 
     #[test]

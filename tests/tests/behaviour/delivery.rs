@@ -84,7 +84,9 @@ async fn restart(broker: &Broker, subscription_type: SubscriptionType) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fatal_error_or_a_panic_ends_the_connector_without_loss() {
     let broker = Broker::start().await;
-    for answer in [Answer::Fatal, Answer::Panic] {
+    for (answer, text) in
+        [(Answer::Fatal, "a scripted answer"), (Answer::Panic, "the connector panicked in process_batch")]
+    {
         let topic = topic("fatal");
         drop(broker.producer(&topic, "creator", None).await);
         let target = Target::with_script([answer]);
@@ -92,7 +94,7 @@ async fn a_fatal_error_or_a_panic_ends_the_connector_without_loss() {
         let running = Running::start(broker.url(), sink, |_| {}).await.ready().await;
         let confirmed = broker.publish(&topic, None, 0..5, &target).await;
         let error = running.end().await.expect_err("a fatal end");
-        assert!(error.to_string().contains("a scripted answer"), "{error}");
+        assert!(error.to_string().contains(text), "{error}");
         assert!(target.is_shut_down());
         assert!(target.numbers().is_empty());
 

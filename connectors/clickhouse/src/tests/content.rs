@@ -41,6 +41,19 @@ async fn each_record_is_in_the_table_that_it_chooses() {
 }
 
 #[tokio::test]
+async fn a_batch_is_one_insert_into_each_table_whatever_the_order_of_its_records() {
+    let server = Process::start();
+    let mut connector = started(&server, &format!("subscription_type = 'Exclusive'\n{BY_TENANT}")).await;
+    let payload = |id: usize| format!(r#"{{"id":{id},"tenant":"{}"}}"#, ["a", "b"][id % 2]);
+    let payloads: Vec<_> = (0..40).map(payload).collect();
+    connector.process_batch(records(&payloads)).await.expect("rows");
+    for table in ["a", "b"] {
+        let parts = format!("SELECT count(), sum(rows) FROM system.parts WHERE table = 'events_{table}'");
+        assert_eq!(server.ask(&parts), "1\t20", "{table}");
+    }
+}
+
+#[tokio::test]
 async fn a_table_that_cannot_exist_rejects_the_record_and_the_others_are_written() {
     for engine in Engine::ALL {
         let server = Process::start_of(engine);
