@@ -249,10 +249,17 @@ fn a_payload_that_is_not_json_is_rejected_whatever_else_the_record_has() {
         "offset" => "offset".parse().ok(),
         _ => "/n".parse().ok(),
     });
-    for payload in
-        [r#"{"n":"\ud83d"}"#, r#"{"n":NaN}"#, "\u{feff}{\"n\":3}", r#"{"n":"cut o"#, r#"{"n":1e400}"#, "", "text"]
-    {
-        assert!(row(&columns, payload).expect_err(payload).contains("not JSON"), "{payload}");
+    for (payload, reason) in [
+        (r#"{"n":"\ud83d"}"#, "a lone surrogate"),
+        (r#"{"n":NaN}"#, "not JSON"),
+        ("\u{feff}{\"n\":3}", "not JSON"),
+        (r#"{"n":"cut o"#, "not JSON"),
+        (r#"{"n":1e400}"#, "beyond the range"),
+        ("", "not JSON"),
+        ("text", "not JSON"),
+    ] {
+        let rejected = row(&columns, payload).expect_err(payload);
+        assert!(rejected.contains(reason), "{payload}: {rejected}");
     }
     let reason = row(&by_name(&schema([Field::new("n", DataType::Utf8, true)])), r#"{"num":1}"#).unwrap_err();
     assert!(reason.contains("no value for `/n`"), "{reason}");
