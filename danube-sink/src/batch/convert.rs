@@ -6,10 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Batch, Joined, in_parts};
 use crate::{
-    error::{
-        ConnectorError::{self, InvalidRecord},
-        ConnectorResult, unknown_record,
-    },
+    error::{ConnectorError::InvalidRecord, ConnectorResult, unknown_record},
     record::SinkRecord,
 };
 
@@ -25,19 +22,18 @@ struct Converted<C> {
 impl<T: Sync> Batch<'_, T> {
     /// Converts each record, and returns the values in order. A record for which `convert` returns
     /// [`InvalidRecord`] is rejected by itself and has no value; the others continue, so the values belong to
-    /// [`records`](Self::records) one to one. A batch is converted once: to have several values of a record, return a tuple. A
-    /// check before that, which returns `()`, does not count.
+    /// [`records`](Self::records) one to one, until another conversion rejects further records: to have several values of a
+    /// record, return a tuple.
     ///
     /// From 2 000 records on, the batch is converted on all cores; for fewer, starting threads does not pay.
     ///
     /// # Errors
     /// [`Partial`](crate::ConnectorError::Partial) if no record is left, so that nothing is written; the first error of another
-    /// variant; [`Fatal`](crate::ConnectorError::Fatal) if the batch was converted before.
+    /// variant.
     pub fn each<R: Send>(
         &mut self,
         convert: impl Fn(&T, &SinkRecord) -> ConnectorResult<R> + Sync,
     ) -> ConnectorResult<Vec<R>> {
-        self.convert_once()?;
         let own = self.own();
         let parts = in_parts(&self.records, |part| {
             let mut values = Vec::with_capacity(part.len());
@@ -50,7 +46,6 @@ impl<T: Sync> Batch<'_, T> {
         let mut parts = self.accept(parts)?.into_iter();
         let mut values = parts.next().unwrap_or_default();
         parts.for_each(|part| values.extend(part));
-        self.has_values = size_of::<R>() > 0;
         Ok(values)
     }
 
@@ -72,7 +67,6 @@ impl<T: Sync> Batch<'_, T> {
         delimiters: Joined<'_>,
         write: impl Fn(&T, &SinkRecord, &mut Vec<u8>) -> ConnectorResult<()> + Sync,
     ) -> ConnectorResult<Vec<u8>> {
-        self.convert_once()?;
         let (own, Joined { open, between, close }) = (self.own(), delimiters);
         let parts = in_parts(&self.records, |part| {
             let length: usize = part.iter().map(|record| record.bytes().len() + between.len()).sum();
@@ -99,18 +93,7 @@ impl<T: Sync> Batch<'_, T> {
             body.truncate(body.len() - between.len());
         }
         body.extend_from_slice(close.as_bytes());
-        self.has_values = true;
         Ok(body)
-    }
-
-    /// The values of an earlier conversion would belong to other records once a later one rejects some.
-    fn convert_once(&self) -> ConnectorResult<()> {
-        match self.has_values {
-            false => Ok(()),
-            true => Err(ConnectorError::fatal(
-                "the connector converts a batch twice, but values belong to the records that are left: convert once, to a tuple",
-            )),
-        }
     }
 
     /// The values of the parts, after the rejection of their invalid records.

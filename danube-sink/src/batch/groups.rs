@@ -93,7 +93,7 @@ impl<'t, T: Sync> Batch<'t, T> {
     fn part(&self, records: Vec<SinkRecord>) -> Self {
         let (mapping, deadline, across_groups) = (self.mapping, self.deadline, self.across_groups);
         let (failure, open) = Default::default();
-        Self { mapping, deadline, records, failure, has_values: false, across_groups, open }
+        Self { mapping, deadline, records, failure, across_groups, open }
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{
 /// A batch of one topic mapping, on its way through `process_batch`: the records, the mapping's settings, and the outcome of
 /// each record. [`TopicMappings::batch`](TopicMappingsExt::batch) makes it.
 ///
-/// - [`each`](Self::each), [`typed`](Self::typed) and [`joined`](Self::joined) convert the records, once. One that cannot be
+/// - [`each`](Self::each), [`typed`](Self::typed) and [`joined`](Self::joined) convert the records. One that cannot be
 ///   converted is rejected by itself, and the others are written.
 /// - [`group_by`](Self::group_by), [`group_by_target`](Self::group_by_target), [`runs_by`](Self::runs_by) and
 ///   [`one_by_one`](Self::one_by_one) split the batch into writes.
@@ -137,8 +137,6 @@ pub struct Batch<'t, T = ()> {
     records: Vec<SinkRecord>,
     /// Records that are rejected or to be retried.
     failure: PartialFailure,
-    /// The caller has values that belong to the records.
-    has_values: bool,
     /// The order that records keep across groups; none if it counts within a group alone.
     across_groups: SubscriptionType,
     open: Open,
@@ -165,7 +163,7 @@ impl<T> TopicMappingsExt<T> for TopicMappings<T> {
         let (deadline, open) = Open::in_attempt();
         let across_groups = mapping.settings.consumer.subscription_type;
         let failure = PartialFailure::default();
-        Ok(Batch { mapping, deadline, records, failure, has_values: false, across_groups, open })
+        Ok(Batch { mapping, deadline, records, failure, across_groups, open })
     }
 }
 

@@ -152,19 +152,6 @@ fn other_errors_are_of_the_whole_batch() {
 }
 
 #[test]
-fn a_batch_is_converted_once_after_any_checks() {
-    let topics = topics(SubscriptionType::Shared);
-    let all = records(["1", "x", "3"]);
-    let mut batch = topics.batch(all.clone()).unwrap();
-    batch.each(|own, record| number(own, record).map(drop)).unwrap();
-    assert_eq!(batch.each(number).unwrap().len(), 2);
-    for again in [batch.each(number).err(), batch.joined(Joined::default(), |_, _, _| Ok(())).err()] {
-        assert!(matches!(again, Some(ConnectorError::Fatal { .. })), "{again:?}");
-    }
-    assert_eq!(outcomes(batch.done(), &all), "did");
-}
-
-#[test]
 fn each_answer_belongs_to_its_record() {
     let topics = topics(SubscriptionType::Shared);
     let all = records(["1", "x", "3", "4"]);
