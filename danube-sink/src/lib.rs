@@ -71,6 +71,7 @@ mod fields;
 mod filter;
 mod grammar;
 pub mod guide;
+pub mod json;
 mod json_row;
 mod late;
 #[cfg(feature = "measure")]

@@ -1,11 +1,19 @@
 //! Comparison of a connector's speed with a bare client's.
 
+use std::env;
+
 /// Goal of the ratio of a connector's speed and the bare client's.
 const GOAL: f64 = 0.9;
 
 /// Measures the speed of both in pairs, and prints each pair, and the median ratio as a figure with its goal. The order
 /// alternates, so that a machine that warms up or slows down favors neither; an extra first pair warms up.
+///
+/// Words of the command line choose what is measured: `cargo bench -p danube-sink-object-store -- Parquet`.
 pub async fn compare(what: &str, pairs: usize, bare: impl AsyncFn() -> f64, connector: impl AsyncFn() -> f64) {
+    let chosen: Vec<_> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if !chosen.is_empty() && !chosen.iter().any(|words| what.contains(words.as_str())) {
+        return;
+    }
     let mut ratios = Vec::new();
     for pair in 0..=pairs {
         let (bare, connector) = if pair % 2 == 0 {

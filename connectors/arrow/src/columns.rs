@@ -1,17 +1,13 @@
 //! Rows of Arrow columns from records.
 
-use arrow_array::{
-    Array, BooleanArray, RecordBatch,
-    builder::{ArrayBuilder, StringBuilder},
-};
+use std::sync::Arc;
+
+use arrow_array::{Array, BooleanArray, RecordBatch, new_null_array};
 use arrow_schema::{ArrowError, Field as Column, SchemaRef, TimeUnit};
 use arrow_select::{concat::concat_batches, filter::filter};
 use danube_sink::{ConnectorError, Field, Fields, PartialFailure, SinkRecord, in_parts};
 
-use super::{
-    names::Names,
-    value::{array, text},
-};
+use super::{cells::Cells, names::Names, value::array};
 
 /// The columns of a table, with the field of a record that fills each.
 #[derive(Debug, Clone)]
@@ -125,19 +121,23 @@ impl Columns {
 
     fn read(&self, records: &[SinkRecord]) -> Result<Part, ArrowError> {
         let columns = self.schema.fields();
-        let mut texts: Vec<_> = columns.iter().map(|_| StringBuilder::new()).collect();
+        let of_column = |column: &Arc<Column>| Cells::of(column.data_type(), records.len());
+        let mut cells: Vec<_> = self.filled.iter().map(|filled| of_column(&columns[filled.index])).collect();
         let mut new_fields = Vec::new();
         let mut reasons: Vec<_> =
-            records.iter().map(|record| self.append(record, &mut texts, &mut new_fields)).collect();
-        let mut arrays = Vec::with_capacity(texts.len());
-        for (column, mut texts) in columns.iter().zip(texts) {
-            texts.append_nulls(records.len() - texts.len());
-            let texts = texts.finish();
-            let array = array(column, &texts)?;
-            let expected = if column.is_nullable() { texts.null_count() } else { 0 };
+            records.iter().map(|record| self.append(record, &mut cells, &mut new_fields)).collect();
+        let mut of_filled = self.filled.iter().zip(cells).peekable();
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (index, column) in columns.iter().enumerate() {
+            let values = match of_filled.next_if(|(filled, _)| filled.index == index) {
+                Some((_, cells)) => cells.finish(),
+                None => new_null_array(column.data_type(), records.len()),
+            };
+            let array = array(column, &values)?;
+            let expected = if column.is_nullable() { values.null_count() } else { 0 };
             let rejected = if array.null_count() > expected { &mut reasons[..] } else { &mut [] };
             for (row, reason) in rejected.iter_mut().enumerate().filter(|(row, _)| array.is_null(*row)) {
-                if texts.is_valid(row) {
+                if values.is_valid(row) {
                     reason.get_or_insert_with(|| does_not_take(column));
                 } else if !column.is_nullable() {
                     reason.get_or_insert_with(|| format!("it has no value for column `{}`", column.name()));
@@ -145,13 +145,15 @@ impl Columns {
             }
             arrays.push(array);
         }
-        let valid: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
-        let arrays = arrays.iter().map(|array| filter(array, &valid)).collect::<Result<_, _>>()?;
+        if reasons.iter().any(Option::is_some) {
+            let valid: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
+            arrays = arrays.iter().map(|array| filter(array, &valid)).collect::<Result<_, _>>()?;
+        }
         Ok(Part { batch: RecordBatch::try_new(SchemaRef::clone(&self.schema), arrays)?, reasons, new_fields })
     }
 
     /// Appends the record's values to the filled columns, or nulls if it is rejected.
-    fn append(&self, record: &SinkRecord, texts: &mut [StringBuilder], new_fields: &mut Vec<String>) -> Reason {
+    fn append(&self, record: &SinkRecord, cells: &mut [Cells], new_fields: &mut Vec<String>) -> Reason {
         let collision = self.names.as_ref().and_then(|names| names.collision(&record.json()));
         let mut reason = collision.map(|collision| {
             new_fields.extend(collision.new_field);
@@ -164,27 +166,20 @@ impl Columns {
             });
             vec![None; self.filled.len()]
         });
-        for (filled, value) in self.filled.iter().zip(values) {
+        for ((filled, cells), value) in self.filled.iter().zip(cells).zip(values) {
             let column = self.schema.field(filled.index);
-            let value = match value.as_deref().filter(|value| *value != "null") {
-                Some(json) => match text(column.data_type(), json, filled.unit) {
-                    Ok(text) => Some(text),
-                    Err(violation) => {
-                        let violation = || format!("{}: {}", does_not_take(column), violation.reason(&filled.from));
-                        reason.get_or_insert_with(violation);
-                        None
-                    }
-                },
-                None => {
-                    if filled.is_required {
-                        let missing =
-                            || format!("it has no value for column `{}` at \"{}\"", column.name(), filled.from);
-                        reason.get_or_insert_with(missing);
-                    }
-                    None
+            let Some(json) = value.as_deref().filter(|value| *value != "null") else {
+                cells.append_null();
+                if filled.is_required {
+                    let missing = || format!("it has no value for column `{}` at \"{}\"", column.name(), filled.from);
+                    reason.get_or_insert_with(missing);
                 }
+                continue;
             };
-            texts[filled.index].append_option(value);
+            if let Err(violation) = cells.append(column.data_type(), json, filled.unit) {
+                let violation = || format!("{}: {}", does_not_take(column), violation.reason(&filled.from));
+                reason.get_or_insert_with(violation);
+            }
         }
         reason
     }

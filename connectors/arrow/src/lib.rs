@@ -53,6 +53,7 @@
 
 #![warn(missing_docs)]
 
+mod cells;
 mod columns;
 mod names;
 mod nested;

@@ -7,13 +7,13 @@ use arrow_cast::cast;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{
     ArrowError,
-    DataType::{self, Int32, Int64},
+    DataType::{self, Int32},
     Field, TimeUnit,
 };
 use arrow_select::concat::concat;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{nested, scalar, time, violation::Violation};
+use super::{nested, scalar, violation::Violation};
 
 /// The text of a JSON value for a column, checked by the rules of the column's type.
 pub(super) fn text<'v>(kind: &DataType, json: &'v str, unit: Option<TimeUnit>) -> Result<Cow<'v, str>, Violation> {
@@ -23,8 +23,17 @@ pub(super) fn text<'v>(kind: &DataType, json: &'v str, unit: Option<TimeUnit>) -
     }
 }
 
-/// The array of a column, from the texts of its values; a value that the type does not take is null.
-pub(super) fn array(column: &Field, texts: &StringArray) -> Result<ArrayRef, ArrowError> {
+/// The array of a column, from its collected values; a value that the type does not take is null.
+pub(super) fn array(column: &Field, values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let kind = column.data_type();
+    match values.as_any().downcast_ref::<StringArray>() {
+        Some(texts) => of_texts(column, texts),
+        None if matches!(kind, DataType::Date32 | DataType::Time32(_)) => cast(&cast(values, &Int32)?, kind),
+        None => cast(values, kind),
+    }
+}
+
+fn of_texts(column: &Field, texts: &StringArray) -> Result<ArrayRef, ArrowError> {
     match column.data_type() {
         kind if kind.is_nested() => read_nested(column, texts).or_else(|_| {
             let alone = |row| read_nested(column, &texts.slice(row, 1)).unwrap_or_else(|_| new_null_array(kind, 1));
@@ -35,8 +44,6 @@ pub(super) fn array(column: &Field, texts: &StringArray) -> Result<ArrayRef, Arr
             let bytes = BinaryArray::from_iter(texts.iter().map(|text| STANDARD.decode(text?).ok()));
             cast(&bytes, kind)
         }
-        kind @ (DataType::Date32 | DataType::Time32(_)) => cast(&cast(texts, &Int32)?, kind),
-        kind if time::is_count(kind) => cast(&cast(texts, &Int64)?, kind),
         kind => cast(texts, kind),
     }
 }

@@ -2,10 +2,14 @@
 
 use std::{borrow::Cow, ops::Range, ptr};
 
-use danube_sink::{in_parts, prelude::*};
+use danube_sink::{
+    in_parts,
+    json::{Members, string},
+    prelude::*,
+};
 
 use super::{
-    column::{ColumnType, Columns, Members, Rules, Violation, string},
+    column::{ColumnType, Columns, Rules, Violation},
     table::Table,
 };
 

@@ -16,7 +16,7 @@ use danube_sink::{PayloadFormat, prelude::*, schema::Decoder, testing::from_toml
 use danube_sink_delta_lake::DeltaLake;
 use danube_sink_tests::{
     compare,
-    stores::{reading, reading_record},
+    stores::{reading, reading_records},
 };
 use deltalake::{
     DataType, DeltaTable, StructField,
@@ -89,8 +89,7 @@ async fn connector(rows: u64) -> f64 {
     connector.initialize(config).await.expect("a table");
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
-        let batch: Vec<_> =
-            (batch * rows..(batch + 1) * rows).map(|number| reading_record(number, "Z", &decoder)).collect();
+        let batch = reading_records(batch * rows..(batch + 1) * rows, "Z", &decoder);
         // The runtime keeps the records until they are settled.
         let records = batch.clone();
         let started = Instant::now();

@@ -19,7 +19,7 @@ use danube_sink::{PayloadFormat, prelude::*, schema::Decoder, testing::from_toml
 use danube_sink_object_store::ObjectStore;
 use danube_sink_tests::{
     compare,
-    stores::{reading, reading_record},
+    stores::{reading, reading_records},
 };
 use parquet::{
     arrow::ArrowWriter,
@@ -121,8 +121,7 @@ async fn connector(format: Format, rows: u64) -> f64 {
     connector.initialize(config).await.expect("a folder");
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
-        let batch: Vec<_> =
-            (batch * rows..(batch + 1) * rows).map(|number| reading_record(number, "", &decoder)).collect();
+        let batch = reading_records(batch * rows..(batch + 1) * rows, "", &decoder);
         // The runtime keeps the records until they are settled.
         let records = batch.clone();
         let started = Instant::now();

@@ -36,15 +36,26 @@ pub(crate) fn is_recognizable(record: &SinkRecord, order: SubscriptionType) -> b
         && record.id().producer_id() != 0
 }
 
+/// What the records of an object have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key<'r> {
+    topic: &'r str,
+    group: &'r Arc<str>,
+    epoch: Option<usize>,
+    has_offset: bool,
+}
+
 /// Divides records into objects, each record with its destination. Those that are in an object of the store already are left out.
-pub(crate) fn parts(
-    records: &[SinkRecord],
-    destinations: Vec<Destination>,
+pub(crate) fn parts<'r>(
+    records: &'r [SinkRecord],
+    destinations: impl IntoIterator<Item = &'r Destination>,
     order: SubscriptionType,
     journals: &mut BTreeMap<String, Journal>,
 ) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut numbers = HashMap::new();
+    // Most records are in the object of the one before.
+    let mut last: Option<(Key<'r>, usize)> = None;
     for (record, destination) in records.iter().zip(destinations) {
         let (topic, offset) = (record.id().topic(), record.offset());
         let journal = if is_recognizable(record, order) { journals.get_mut(topic) } else { None };
@@ -59,11 +70,16 @@ pub(crate) fn parts(
             None => None,
         };
         // Records without offsets are in objects of their own: their name is made of their ids.
-        let key = (topic, Arc::clone(&destination.group), epoch, offset == 0);
-        let number = *numbers.entry(key).or_insert_with(|| {
-            parts.push(Part { topic: topic.to_owned(), destination, epoch, records: Vec::new() });
-            parts.len() - 1
-        });
+        let key = Key { topic, group: &destination.group, epoch, has_offset: offset > 0 };
+        let number = match last {
+            Some((known, number)) if known == key => number,
+            _ => *numbers.entry(key).or_insert_with(|| {
+                let destination = destination.clone();
+                parts.push(Part { topic: topic.to_owned(), destination, epoch, records: Vec::new() });
+                parts.len() - 1
+            }),
+        };
+        last = Some((key, number));
         parts[number].records.push(record.clone());
     }
     parts

@@ -1,14 +1,6 @@
 //! A location in an object store, or a folder: opens it, and reads and writes whole objects.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Display,
-    fs,
-    path::{Path as FilePath, PathBuf},
-    str::FromStr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt::Display, fs, str::FromStr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use danube_sink::prelude::*;
@@ -19,7 +11,7 @@ use object_store::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{failure, local, path};
+use super::{failure, local::Folder, path};
 
 /// Objects beyond this size are written in parts of this size, so many at once.
 const PART: usize = 16 * 1024 * 1024;
@@ -35,7 +27,7 @@ pub(crate) struct Store {
 
 #[derive(Debug, Clone)]
 enum Backend {
-    Folder(PathBuf),
+    Folder(Arc<Folder>),
     /// A bucket or container, and the path within it.
     Bucket(Arc<dyn ObjectStore>, Path),
 }
@@ -53,14 +45,15 @@ impl Store {
     /// Opens a location. Nothing is read or written.
     pub(crate) fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Self, Failure> {
         let backend = match url.split_once("://") {
-            None => Backend::Folder(FilePath::new(url).to_owned()),
+            None => Backend::Folder(Arc::new(Folder::new(url))),
             Some(_) => {
                 let invalid = |error: &dyn Display| failure::options(format!("`url` = {url:?}: {error}"));
                 let parsed = Url::parse(url).map_err(|error| invalid(&error))?;
                 let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(&error))?;
                 match scheme {
                     ObjectStoreScheme::Local => {
-                        Backend::Folder(parsed.to_file_path().map_err(|()| invalid(&"not a folder of this machine"))?)
+                        let root = parsed.to_file_path().map_err(|()| invalid(&"not a folder of this machine"))?;
+                        Backend::Folder(Arc::new(Folder::new(root)))
                     }
                     scheme => Backend::Bucket(bucket(&scheme, url, options)?, prefix),
                 }
@@ -71,8 +64,8 @@ impl Store {
 
     /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
-        if let Backend::Folder(root) = &self.backend {
-            fs::create_dir_all(root).map_err(|error| failure::io(&error, &self.what("create", "")))?;
+        if let Backend::Folder(folder) = &self.backend {
+            fs::create_dir_all(&folder.root).map_err(|error| failure::io(&error, &self.what("create", "")))?;
         }
         self.probe().await
     }
@@ -89,9 +82,9 @@ impl Store {
     /// Whether an object exists.
     pub(crate) async fn exists(&self, name: &str) -> Result<bool, Failure> {
         match &self.backend {
-            Backend::Folder(root) => {
-                let name = name.to_owned();
-                self.on_disk("find", &name.clone(), root, move |root| local::exists(root, &name)).await
+            Backend::Folder(folder) => {
+                let of_task = name.to_owned();
+                self.on_disk("find", name, folder, move |folder| folder.exists(&of_task)).await
             }
             Backend::Bucket(store, prefix) => match store.head(&below(prefix, name)?).await {
                 Ok(_) => Ok(true),
@@ -104,9 +97,9 @@ impl Store {
     /// The content of an object and its version; `None` if it does not exist.
     pub(crate) async fn read(&self, name: &str) -> Result<(Option<Bytes>, Expected), Failure> {
         match &self.backend {
-            Backend::Folder(root) => {
+            Backend::Folder(folder) => {
                 let of_task = name.to_owned();
-                let content = self.on_disk("read", name, root, move |root| local::read(root, &of_task)).await?;
+                let content = self.on_disk("read", name, folder, move |folder| folder.read(&of_task)).await?;
                 Ok((content.map(Bytes::from), Expected::Nothing))
             }
             Backend::Bucket(store, prefix) => {
@@ -127,7 +120,7 @@ impl Store {
     /// Writes an object, or replaces it: all of it, or nothing.
     pub(crate) async fn write(&self, name: &str, content: Bytes, attributes: Attributes) -> Result<(), Failure> {
         match &self.backend {
-            Backend::Folder(root) => self.write_file(root, name, content).await,
+            Backend::Folder(folder) => self.write_file(folder, name, content).await,
             Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
                 let written = if content.len() <= PART {
@@ -145,8 +138,8 @@ impl Store {
     /// case. Returns what must be there the next time.
     pub(crate) async fn replace(&self, name: &str, content: Bytes, expected: &Expected) -> Result<Expected, Failure> {
         let (store, prefix) = match &self.backend {
-            Backend::Folder(root) => {
-                self.write_file(root, name, content).await?;
+            Backend::Folder(folder) => {
+                self.write_file(folder, name, content).await?;
                 return Ok(Expected::Nothing);
             }
             Backend::Bucket(store, prefix) => (store, prefix),
@@ -173,26 +166,28 @@ impl Store {
         format!("{operation} {file} below {}", self.url)
     }
 
-    async fn write_file(&self, root: &FilePath, name: &str, content: Bytes) -> Result<(), Failure> {
+    async fn write_file(&self, folder: &Arc<Folder>, name: &str, content: Bytes) -> Result<(), Failure> {
         let of_task = name.to_owned();
-        self.on_disk("write", name, root, move |root| local::write(root, &of_task, &content)).await
+        self.on_disk("write", name, folder, move |folder| folder.write(&of_task, &content)).await
     }
 
     async fn on_disk<R: Send + 'static>(
         &self,
         operation: &str,
         name: &str,
-        root: &FilePath,
-        run: impl FnOnce(&FilePath) -> std::io::Result<R> + Send + 'static,
+        folder: &Arc<Folder>,
+        run: impl FnOnce(&Folder) -> std::io::Result<R> + Send + 'static,
     ) -> Result<R, Failure> {
-        let root = root.to_owned();
-        let done = spawn_blocking(move || run(&root)).await.unwrap_or_else(|error| Err(error.into()));
-        done.map_err(|error| match &self.backend {
-            Backend::Folder(root) if !root.is_dir() => failure::gone(format!(
+        let of_task = Arc::clone(folder);
+        let done = spawn_blocking(move || run(&of_task)).await.unwrap_or_else(|error| Err(error.into()));
+        done.map_err(|error| {
+            if folder.root.is_dir() {
+                return failure::io(&error, &self.what(operation, name));
+            }
+            failure::gone(format!(
                 "the folder {} no longer exists; restore it, or restart the connector to create it",
                 self.url
-            )),
-            _ => failure::io(&error, &self.what(operation, name)),
+            ))
         })
     }
 }

@@ -1,6 +1,11 @@
 //! Writes the batches of a topic mapping.
 
-use std::{collections::BTreeMap, mem, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    iter::repeat,
+    mem,
+    sync::Arc,
+};
 
 use danube_sink::{PartialFailure, prelude::*};
 use danube_sink_arrow::store::fill_path;
@@ -18,7 +23,7 @@ use super::{
     store::{Expected, Store},
 };
 
-/// Objects of a batch that are written at once.
+/// Objects of a batch that are encoded or written at once.
 const AT_ONCE: usize = 8;
 
 /// Writes the batches of a topic mapping.
@@ -39,6 +44,13 @@ pub(crate) struct Writer {
 struct Known {
     journal: Journal,
     expected: Expected,
+}
+
+/// Where the records of a batch go.
+enum Destinations {
+    One(Destination),
+    /// One for each record.
+    Each(Vec<Destination>),
 }
 
 /// An object to write.
@@ -92,14 +104,21 @@ impl Writer {
     /// # Errors
     /// The error of the failure's class, after which the batch is written again; a partial failure with the rejected records.
     pub(crate) async fn write(&self, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
-        let constant = match batch.records().first() {
+        let constant: Option<Arc<str>> = match batch.records().first() {
             Some(record) if !batch.own().path.is_filled_in() => Some(fill_path(&batch.own().path, record)?.into()),
             _ => None,
         };
-        let destinations = batch.each(|target, record| self.destination(target, record, constant.as_ref()))?;
+        let destinations = match constant {
+            Some(folder) if !self.encoder.has_groups() => {
+                Destinations::One(Destination { group: Arc::clone(&folder), folder })
+            }
+            constant => {
+                Destinations::Each(batch.each(|target, record| self.destination(target, record, constant.as_ref()))?)
+            }
+        };
         let subscription = batch.settings().consumer.subscription.clone();
         let in_time = InTime(batch.deadline().into());
-        let written = self.write_parts(batch.records(), destinations, batch.order(), &subscription, in_time).await;
+        let written = self.write_parts(batch.records(), &destinations, batch.order(), &subscription, in_time).await;
         written?.into_result()
     }
 
@@ -124,7 +143,7 @@ impl Writer {
     async fn write_parts(
         &self,
         records: &[SinkRecord],
-        destinations: Vec<Destination>,
+        destinations: &Destinations,
         order: SubscriptionType,
         subscription: &str,
         in_time: InTime,
@@ -134,7 +153,10 @@ impl Writer {
         in_time.answered(self.read_journals(&mut known, records, order, subscription)).await?;
         let mut journals: BTreeMap<_, _> =
             known.iter().map(|(topic, known)| (topic.clone(), known.journal.clone())).collect();
-        let parts = plan::parts(records, destinations, order, &mut journals);
+        let parts = match destinations {
+            Destinations::One(destination) => plan::parts(records, repeat(destination), order, &mut journals),
+            Destinations::Each(destinations) => plan::parts(records, destinations, order, &mut journals),
+        };
         let (objects, rejected) = in_time.of_size(self.encode(parts, subscription, &mut journals)).await?;
         let announced: Vec<_> = journals.iter().filter(|(_, journal)| !journal.in_doubt().is_empty()).collect();
         let replace = async |(topic, journal): (&String, &Journal)| {
@@ -209,7 +231,7 @@ impl Writer {
         Ok(Known { journal, expected })
     }
 
-    /// Encodes the objects on all cores, and announces them.
+    /// Encodes the objects in threads of their own, and announces them.
     async fn encode(
         &self,
         parts: Vec<Part>,
@@ -221,12 +243,16 @@ impl Writer {
             let encoded = spawn_blocking(move || Ok((encoder.encode(&part.records)?, part))).await;
             encoded.map_err(|_| failure::data("encode records"))?
         };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let encoded: Vec<_> = stream::iter(parts).map(encode).buffered(cores).try_collect().await?;
+        let encoded: Vec<_> = stream::iter(parts).map(encode).buffered(AT_ONCE).try_collect().await?;
         let (mut objects, mut rejected) = (Vec::new(), PartialFailure::default());
         let mut announced: BTreeMap<(String, usize), Announced> = BTreeMap::new();
-        for (Encoded { content, written, rejected: of_part }, part) in encoded {
+        for (Encoded { content, rejected: of_part }, mut part) in encoded {
+            if !of_part.is_empty() {
+                let is_rejected: HashSet<_> = of_part.rejected().map(|(id, _)| id).collect();
+                part.records.retain(|record| !is_rejected.contains(record.id()));
+            }
             rejected.merge(of_part);
+            let written = part.records;
             if written.is_empty() {
                 continue;
             }

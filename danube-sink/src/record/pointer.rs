@@ -49,7 +49,7 @@ impl Pointer {
         })
     }
 
-    /// JSON text of the value at the pointer, in which a number keeps all its digits; `None` if the payload has none.
+    /// JSON text of the value at the pointer in a valid JSON text, in which a number keeps all its digits; `None` if there is none.
     ///
     /// ```
     /// use danube_sink::Pointer;

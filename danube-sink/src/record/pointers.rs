@@ -1,14 +1,7 @@
 //! Lookup of several JSON pointers in a payload's JSON text.
 
-use std::{borrow::Cow, fmt};
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::value::RawValue;
-
 use super::pointer::{Pointer, index};
+use crate::json::{items, members, string};
 
 /// Several JSON pointers, whose values are found together in a payload's JSON text. A step that they share is read once.
 ///
@@ -49,8 +42,8 @@ impl<'p> FromIterator<&'p Pointer> for Pointers {
 }
 
 impl Pointers {
-    /// JSON text of each pointer's value, in the order of the pointers. If an object has several fields of one name, the last
-    /// one counts. No value is found after a syntax error.
+    /// JSON text of each pointer's value in a valid JSON text, in the order of the pointers. If an object has several fields of one
+    /// name, the last one counts.
     pub fn of_json<'a>(&self, payload: &'a str) -> Vec<Option<&'a str>> {
         let mut found = vec![None; self.count];
         self.requested.find(payload.trim_ascii(), &mut found);
@@ -73,11 +66,21 @@ impl Requested {
 
     fn find<'a>(&self, json: &'a str, found: &mut [Option<&'a str>]) {
         self.here.iter().for_each(|position| found[*position] = Some(json));
-        if !self.below.is_empty() {
-            self.below.iter().for_each(|(_, requested)| requested.forget(found));
-            if json.starts_with(['{', '[']) {
-                let _ = serde_json::Deserializer::from_str(json).deserialize_any(Parts { requested: self, found });
+        if self.below.is_empty() {
+            return;
+        }
+        self.below.iter().for_each(|(_, requested)| requested.forget(found));
+        for (name, value) in members(json).into_iter().flatten() {
+            if let Some(position) = string(name).and_then(|name| self.search(&name).ok()) {
+                self.below[position].1.find(value, found);
             }
+        }
+        let Some(mut items) = items(json) else { return };
+        let mut passed = 0;
+        for (number, below) in self.below.iter().filter_map(|(name, below)| Some((index(name)?, below))) {
+            let Some(item) = items.nth(number - passed) else { return };
+            below.find(item, found);
+            passed = number + 1;
         }
     }
 
@@ -85,48 +88,6 @@ impl Requested {
     fn forget(&self, found: &mut [Option<&str>]) {
         self.here.iter().for_each(|position| found[*position] = None);
         self.below.iter().for_each(|(_, requested)| requested.forget(found));
-    }
-}
-
-/// Visits the parts of an object or an array.
-struct Parts<'w, 'f, 'a> {
-    requested: &'w Requested,
-    found: &'f mut [Option<&'a str>],
-}
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'a> Visitor<'a> for Parts<'_, '_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or an array")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = fields.next_key()? {
-            match self.requested.search(&name) {
-                Err(_) => drop(fields.next_value::<IgnoredAny>()?),
-                Ok(position) => {
-                    self.requested.below[position].1.find(fields.next_value::<&RawValue>()?.get(), self.found)
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
-        let mut number = 0;
-        for (requested, below) in self.requested.below.iter().filter_map(|(name, below)| Some((index(name)?, below))) {
-            while number < requested && items.next_element::<IgnoredAny>()?.is_some() {
-                number += 1;
-            }
-            let Some(item) = items.next_element::<&RawValue>()? else { break };
-            below.find(item.get(), self.found);
-            number += 1;
-        }
-        Ok(())
     }
 }
 
@@ -185,6 +146,5 @@ mod tests {
         let pointers: Vec<Pointer> = ["/a/x", "/a/y", "/a"].iter().map(|text| text.parse().unwrap()).collect();
         let pointers: Pointers = pointers.iter().collect();
         assert_eq!(pointers.of_json(r#"{"a":{"x":1},"a":{"y":2}}"#), [None, Some("2"), Some(r#"{"y":2}"#)]);
-        assert_eq!(pointers.of_json(r#"{"a":{"x":1},"#), [Some("1"), None, Some(r#"{"x":1}"#)]);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 pub use self::{
     ledger::{NumberedLoad, Stage, assert_each_once},
     python::{Python, python},
-    reading::{reading, reading_record},
+    reading::{reading, reading_records},
     server::{Kind, Server, with_azurite},
 };
 

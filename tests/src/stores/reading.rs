@@ -1,8 +1,8 @@
 //! The records of the benchmarks.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-use danube_sink::{SinkRecord, schema::Decoder};
+use danube_sink::{RecordBuilder, SinkRecord, schema::Decoder};
 
 /// A payload of some two hundred bytes, with `id`, `name`, `magnitude`, `felt`, `at` and `place`; `zone` ends its time.
 pub fn reading(number: u64, zone: &str) -> String {
@@ -16,8 +16,11 @@ pub fn reading(number: u64, zone: &str) -> String {
     )
 }
 
-/// A record with a [`reading`], as the runtime passes it: with JSON detected.
-pub fn reading_record(number: u64, zone: &str, decoder: &Arc<Decoder>) -> SinkRecord {
-    let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
-    record.payload(reading(number, zone)).decoder(Arc::clone(decoder)).build()
+/// Records with a [`reading`] each, as the runtime passes them: with JSON detected.
+pub fn reading_records(numbers: Range<u64>, zone: &str, decoder: &Arc<Decoder>) -> Vec<SinkRecord> {
+    let record = |number| {
+        let record = SinkRecord::builder("/default/t").subscription("s").offset(number + 1).producer("p", 7, number);
+        record.payload(reading(number, zone)).decoder(Arc::clone(decoder))
+    };
+    RecordBuilder::build_together(numbers.map(record))
 }

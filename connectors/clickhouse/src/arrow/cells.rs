@@ -13,7 +13,9 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, TimeUnit};
 
-use super::super::column::{ColumnType, date, is_utc, string, timestamp};
+use danube_sink::json::string;
+
+use super::super::column::{ColumnType, date, is_utc, timestamp};
 
 /// Most digits of a `Decimal128`.
 const DIGITS: usize = 38;

@@ -8,7 +8,6 @@
 //! ```
 
 mod column_type;
-mod json;
 mod number;
 mod time;
 mod value;
@@ -19,7 +18,6 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     column_type::ColumnType,
-    json::{Members, string},
     time::date,
     value::{Rules, Violation},
 };

@@ -5,11 +5,13 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use danube_sink::TimeUnit;
+use danube_sink::{
+    TimeUnit,
+    json::{items, members, string},
+};
 
 use super::{
     column_type::{ColumnType, is_utc},
-    json::{items, members, string},
     number::{Number, Range},
     time::{DAY, LONG, date, is_clock, timestamp},
 };

@@ -24,8 +24,7 @@ use super::{
 
 pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compression) -> Result<Encoded, Failure> {
     let failed = || failure::data("write an Avro file");
-    let refused =
-        |reason: &str| Encoded { content: Bytes::new(), written: Vec::new(), rejected: reject_all(records, reason) };
+    let refused = |reason: &str| Encoded { content: Bytes::new(), rejected: reject_all(records, reason) };
     let (columns, filled) = match table.columns(records) {
         Ok(columns) => columns,
         Err(reason) => return Ok(refused(&reason)),
@@ -43,7 +42,7 @@ pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compres
         Compression::Zstd => Codec::Zstandard(Default::default()),
     };
     let mut writer = Writer::with_codec(&schema, Vec::new(), codec).map_err(|_| failed())?;
-    let (written, rejected) = Table::rows(&filled, records, |rows| {
+    let rejected = Table::rows(&filled, records, |rows| {
         let rows = StructArray::from(rows.clone());
         for row in 0..rows.len() {
             // The value is made for the schema, so that it need not be validated.
@@ -52,7 +51,7 @@ pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compres
         Ok(())
     })?;
     let content = writer.into_inner().map_err(|_| failed())?.into();
-    Ok(Encoded { content, written, rejected })
+    Ok(Encoded { content, rejected })
 }
 
 /// Names of nested records, each once in a schema.

@@ -43,9 +43,7 @@ struct Cells {
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) content: Bytes,
-    /// The records that it has.
-    pub(crate) written: Vec<SinkRecord>,
-    /// The records that it cannot have.
+    /// The records that it cannot have. It has the others.
     pub(crate) rejected: PartialFailure,
 }
 
@@ -74,6 +72,11 @@ impl Encoder {
             Format::Avro => Layout::Avro(table(target)),
         };
         Self { layout, compression: target.compression() }
+    }
+
+    /// Whether something distinguishes the files of a folder.
+    pub(crate) fn has_groups(&self) -> bool {
+        matches!(&self.layout, Layout::Parquet(table) | Layout::Avro(table) if table.is_registered)
     }
 
     /// What distinguishes the files of a folder: the version of the schema that gives the columns; `None` if none does.

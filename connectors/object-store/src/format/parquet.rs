@@ -19,7 +19,7 @@ pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compres
     let (schema, columns) = match table.columns(records) {
         Ok(columns) => columns,
         Err(reason) => {
-            return Ok(Encoded { content: Bytes::new(), written: Vec::new(), rejected: reject_all(records, &reason) });
+            return Ok(Encoded { content: Bytes::new(), rejected: reject_all(records, &reason) });
         }
     };
     let codec = match compression {
@@ -30,7 +30,7 @@ pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compres
     };
     let properties = WriterProperties::builder().set_compression(codec).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|_| failed())?;
-    let (written, rejected) = Table::rows(&columns, records, |rows| writer.write(rows).map_err(|_| failed()))?;
+    let rejected = Table::rows(&columns, records, |rows| writer.write(rows).map_err(|_| failed()))?;
     let content = writer.into_inner().map_err(|_| failed())?.into();
-    Ok(Encoded { content, written, rejected })
+    Ok(Encoded { content, rejected })
 }

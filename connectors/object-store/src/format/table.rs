@@ -18,7 +18,7 @@ type Mapped = Vec<(Column, Option<Field>)>;
 #[derive(Debug)]
 pub(crate) struct Table {
     /// Whether the columns are those of the messages' schema.
-    is_registered: bool,
+    pub(super) is_registered: bool,
     columns: Mapped,
     metadata: Mapped,
     units: Vec<(String, TimeUnit)>,
@@ -60,22 +60,21 @@ impl Table {
         Ok((Arc::clone(&schema), mapped.columns(schema)))
     }
 
-    /// Converts the records in parts, and hands each part to `write`. Returns the records that it took, and the rejected ones.
+    /// Converts the records in parts, and hands each part to `write`. Returns the rejected ones.
     pub(super) fn rows(
         columns: &Columns,
         records: &[SinkRecord],
         mut write: impl FnMut(&RecordBatch) -> Result<(), Failure>,
-    ) -> Result<(Vec<SinkRecord>, PartialFailure), Failure> {
-        let (mut written, mut rejected) = (Vec::with_capacity(records.len()), PartialFailure::default());
+    ) -> Result<PartialFailure, Failure> {
+        let mut rejected = PartialFailure::default();
         for part in records.chunks(ROWS) {
             let rows = columns.rows(part).map_err(|_| failure::data("convert records to columns"))?;
             if rows.batch.num_rows() > 0 {
                 write(&rows.batch)?;
             }
-            written.extend(rows.records.into_iter().cloned());
             rejected.merge(rows.rejected);
         }
-        Ok((written, rejected))
+        Ok(rejected)
     }
 }
 

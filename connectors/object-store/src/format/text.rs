@@ -11,43 +11,54 @@ use super::{
     Encoded,
 };
 
-/// Compresses what is written.
+/// Uncompressed bytes after which they are compressed.
+const CHUNK: usize = 64 * 1024;
+/// The buffer of one row in bytes.
+const CSV_BUFFER: usize = 512;
+
+/// A file of lines, which are compressed some at a time.
+struct Lines {
+    /// Those that are not compressed: all of them without compression.
+    plain: Vec<u8>,
+    compressor: Option<Compressor>,
+}
+
 enum Compressor {
-    Plain(Vec<u8>),
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(zstd::Encoder<'static, Vec<u8>>),
 }
 
-impl Compressor {
+impl Lines {
     fn new(compression: Compression) -> io::Result<Self> {
-        Ok(match compression {
-            Compression::None | Compression::Snappy => Self::Plain(Vec::new()),
-            Compression::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::default())),
-            Compression::Zstd => Self::Zstd(zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?),
-        })
+        let compressor = match compression {
+            Compression::None | Compression::Snappy => None,
+            Compression::Gzip => Some(Compressor::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::default()))),
+            Compression::Zstd => {
+                Some(Compressor::Zstd(zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?))
+            }
+        };
+        Ok(Self { plain: Vec::new(), compressor })
     }
 
-    fn finish(self) -> io::Result<Bytes> {
-        let content = match self {
-            Self::Plain(content) => content,
-            Self::Gzip(encoder) => encoder.finish()?,
-            Self::Zstd(encoder) => encoder.finish()?,
+    /// Compresses the lines if they are enough.
+    fn compress(&mut self, enough: usize) -> io::Result<()> {
+        let Some(compressor) = self.compressor.as_mut().filter(|_| self.plain.len() >= enough) else { return Ok(()) };
+        match compressor {
+            Compressor::Gzip(encoder) => encoder.write_all(&self.plain)?,
+            Compressor::Zstd(encoder) => encoder.write_all(&self.plain)?,
+        }
+        self.plain.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<Bytes> {
+        self.compress(0)?;
+        let content = match self.compressor {
+            None => self.plain,
+            Some(Compressor::Gzip(encoder)) => encoder.finish()?,
+            Some(Compressor::Zstd(encoder)) => encoder.finish()?,
         };
         Ok(content.into())
-    }
-}
-
-impl Write for Compressor {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(content) => content.write(bytes),
-            Self::Gzip(encoder) => encoder.write(bytes),
-            Self::Zstd(encoder) => encoder.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -56,21 +67,11 @@ pub(super) fn json_lines(
     compression: Compression,
     write: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()>,
 ) -> Result<Encoded, Failure> {
-    let mut line = Vec::new();
-    encoded(
-        records,
-        compression,
-        |_| Ok(()),
-        |record, file| {
-            line.clear();
-            let written = write(record, &mut line);
-            if written.is_ok() {
-                line.push(b'\n');
-                file.write_all(&line)?;
-            }
-            Ok(written)
-        },
-    )
+    encoded(records, compression, Vec::new(), |record, lines| {
+        write(record, lines)?;
+        lines.push(b'\n');
+        Ok(())
+    })
 }
 
 pub(super) fn csv(
@@ -79,17 +80,16 @@ pub(super) fn csv(
     header: Option<&[String]>,
     row: impl Fn(&SinkRecord) -> ConnectorResult<Vec<String>>,
 ) -> Result<Encoded, Failure> {
-    // A row is quoted as RFC 4180 says, and written to the file when it is complete.
-    let write = |row: &[String], file: &mut Compressor| {
-        let mut line = csv::Writer::from_writer(Vec::new());
-        line.write_record(row)?;
-        file.write_all(&line.into_inner().map_err(|error| error.into_error())?)
+    // A row is quoted as RFC 4180 says. Writing to memory does not fail.
+    let write = |row: &[String], lines: &mut Vec<u8>| {
+        let mut line = csv::WriterBuilder::new().buffer_capacity(CSV_BUFFER).from_writer(lines);
+        line.write_record(row).and_then(|()| Ok(line.flush()?)).fatal("write a row of CSV")
     };
-    let begin = |file: &mut Compressor| header.map_or(Ok(()), |names| write(names, file));
-    encoded(records, compression, begin, |record, file| match row(record) {
-        Ok(row) => write(&row, file).map(Ok),
-        Err(error) => Ok(Err(error)),
-    })
+    let mut lines = Vec::new();
+    if let Some(names) = header {
+        write(names, &mut lines).map_err(|_| failure::data("write the header of CSV"))?;
+    }
+    encoded(records, compression, lines, |record, lines| write(&row(record)?, lines))
 }
 
 /// The values of a row: strings as they are, everything else as JSON text, nothing for what is missing or null.
@@ -114,26 +114,30 @@ pub(super) fn row(
     Ok(row)
 }
 
-/// The content of a file, without the records that `write` rejects before it has written anything.
+/// The content of a file after its first lines, without the records that `append` rejects.
 fn encoded(
     records: &[SinkRecord],
     compression: Compression,
-    begin: impl FnOnce(&mut Compressor) -> io::Result<()>,
-    mut write: impl FnMut(&SinkRecord, &mut Compressor) -> io::Result<ConnectorResult<()>>,
+    first: Vec<u8>,
+    append: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()>,
 ) -> Result<Encoded, Failure> {
-    let (mut written, mut rejected) = (Vec::with_capacity(records.len()), PartialFailure::default());
+    let mut rejected = PartialFailure::default();
     let content = (|| {
-        let mut file = Compressor::new(compression)?;
-        begin(&mut file)?;
+        let mut lines = Lines { plain: first, ..Lines::new(compression)? };
         for record in records {
-            match write(record, &mut file)? {
-                Ok(()) => written.push(record.clone()),
-                Err(ConnectorError::InvalidRecord { reason, .. }) => drop(rejected.invalid(record, reason)),
-                Err(error) => drop(rejected.invalid(record, error.report())),
+            let begin = lines.plain.len();
+            if let Err(error) = append(record, &mut lines.plain) {
+                lines.plain.truncate(begin);
+                let reason = match error {
+                    ConnectorError::InvalidRecord { reason, .. } => reason,
+                    error => error.report(),
+                };
+                rejected.invalid(record, reason);
             }
+            lines.compress(CHUNK)?;
         }
-        file.finish()
+        lines.finish()
     })();
     let content = content.map_err(|error: io::Error| failure::io(&error, "compress a file"))?;
-    Ok(Encoded { content, written, rejected })
+    Ok(Encoded { content, rejected })
 }

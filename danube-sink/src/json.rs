@@ -1,45 +1,61 @@
-//! Iterates over the parts of a valid JSON text without copying.
+//! The parts of a valid JSON text, as they are written and without a copy, such as those of [`SinkRecord::as_json`].
+//!
+//! ```
+//! use danube_sink::{SinkRecord, json};
+//!
+//! let record = SinkRecord::builder("/default/orders").payload(r#"{ "id": 7, "prices": [0.10, 1e2] }"#).build();
+//! let text = record.as_json()?;
+//! let members: Vec<_> = json::members(&text).into_iter().flatten().collect();
+//! assert_eq!(members, [("\"id\"", "7"), ("\"prices\"", "[0.10, 1e2]")]);
+//! let prices: Vec<_> = json::items(members[1].1).into_iter().flatten().collect();
+//! assert_eq!(prices, ["0.10", "1e2"]);
+//! # Ok::<(), danube_sink::ConnectorError>(())
+//! ```
+//!
+//! [`SinkRecord::as_json`]: crate::SinkRecord::as_json
 
 use std::borrow::Cow;
 
 use memchr::memchr2;
 
 /// The members of an object: the name as written, in quotation marks, and the value. `None` for another value.
-pub(crate) fn members(json: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
+pub fn members(json: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
     let mut members = Members::of(json)?;
     Some(std::iter::from_fn(move || members.next()))
 }
 
 /// The members of an object, in sequence.
-pub(crate) struct Members<'j>(Parts<'j>);
+#[derive(Debug)]
+pub struct Members<'j>(Parts<'j>);
 
 impl<'j> Members<'j> {
-    /// `None` for another value.
-    pub(crate) fn of(json: &'j str) -> Option<Self> {
+    /// The members of this object. `None` for another value.
+    pub fn of(json: &'j str) -> Option<Self> {
         Parts::of(json, b'{', b'}').map(Self)
     }
 
-    /// The name as written, in quotation marks, and the value.
-    pub(crate) fn next(&mut self) -> Option<(&'j str, &'j str)> {
+    /// The name of the next member as written, in quotation marks, and its value.
+    #[expect(clippy::should_implement_trait, reason = "the sequence also has `next_if`")]
+    pub fn next(&mut self) -> Option<(&'j str, &'j str)> {
         let name = self.0.next()?;
         Some((name, self.0.next()?))
     }
 
     /// The value of the next member if it begins with this name, in quotation marks and with the colon. This is faster than to
     /// read a name, and does not find one with white space before the colon.
-    pub(crate) fn next_if(&mut self, name: &str) -> Option<&'j str> {
+    pub fn next_if(&mut self, name: &str) -> Option<&'j str> {
         self.0.skip_if(name).then(|| self.0.next()).flatten()
     }
 }
 
 /// The items of an array. `None` for another value.
-pub(crate) fn items(json: &str) -> Option<impl Iterator<Item = &str>> {
+pub fn items(json: &str) -> Option<impl Iterator<Item = &str>> {
     let mut parts = Parts::of(json, b'[', b']')?;
     Some(std::iter::from_fn(move || parts.next()))
 }
 
 /// The content of a string. `None` for another value.
-pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
+pub fn string(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     match inner.contains('\\') {
         false => Some(Cow::Borrowed(inner)),
@@ -48,6 +64,7 @@ pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The names and values of an object, or the items of an array, in sequence.
+#[derive(Debug)]
 struct Parts<'j> {
     json: &'j str,
     at: usize,
