@@ -201,7 +201,12 @@ impl Table {
                 rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
             }
         }
-        self.wait_for_column(&rows.new_fields, records.len())?;
+        // A field that every record has is a change of the producer's, for which the table gets a column; none that no table can
+        // have. A table that records choose would hold up the others.
+        if target.root().is_none() {
+            let possible: Vec<_> = rows.new_fields.iter().filter(|name| is_writable(name)).collect();
+            self.awaited.check(&possible, records.len()).map_err(|failure| failure.context(&what))?;
+        }
         let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
         let Rows { batch, records, rejected, .. } = partitions::writable(rows, partitions).classify_rows(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.classify(&what)?;
@@ -224,19 +229,6 @@ impl Table {
             self.commit = last_commit(&state).await.unwrap_or_default();
         }
         Ok((state, rejected))
-    }
-
-    /// A field that every record has is a change of the producer's, for which the table gets a column.
-    fn wait_for_column(&self, new_fields: &[String], records: usize) -> Result<(), Failure> {
-        // The table never gets a column of another name.
-        let possible: Vec<_> = new_fields.iter().filter(|name| is_writable(name)).collect();
-        if !self.awaited.waits(&possible, records) {
-            return Ok(());
-        }
-        Err(failure::column(format!(
-            "every record of the batch has a field that {} has no column for: add the column, or set `on_new_field`",
-            self.shown
-        )))
     }
 
     /// Checks after a commit that the table is still in its folder: the library creates a folder that was moved away meanwhile, and

@@ -97,3 +97,19 @@ async fn what_is_wrong_with_a_table_is_said_without_its_name() {
     bench.sql.batch_execute("ALTER TABLE events_s3cret2 ADD name text").await.unwrap();
     bench.write(&[r#"{"tenant":"s3cret2","id":1}"#]).await.unwrap();
 }
+
+/// One tenant's new field, or mistake, must not hold up the others.
+#[tokio::test]
+async fn a_table_that_lacks_a_column_rejects_its_records_and_the_others_are_written() {
+    let tables = "CREATE TABLE events_a (id int, tenant text); CREATE TABLE events_b (id int, tenant text)";
+    let mut bench = Bench::new(tables, "table = 'events_{/tenant}'").await;
+    let batch =
+        [r#"{"id":0,"tenant":"a","s3cret":1}"#, r#"{"id":1,"tenant":"a","s3cret":1}"#, r#"{"id":2,"tenant":"b"}"#];
+    for _ in 0..2 {
+        let rejected = rejected(bench.write(&batch).await);
+        assert_eq!(rejected.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 1]);
+        assert!(rejected.iter().all(|(_, reason)| !reason.contains("s3cret")), "{rejected:?}");
+    }
+    assert_eq!(bench.rows("SELECT id FROM events_b").await.len(), 2);
+    assert_eq!(bench.rows("SELECT id FROM events_a").await.len(), 0);
+}
