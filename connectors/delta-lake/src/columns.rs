@@ -62,6 +62,9 @@ impl Column {
 
 /// Why a table with these columns cannot be created; `None` if it can.
 pub(crate) fn creation_error(columns: &[ArrowColumn], partition_by: &[String]) -> Option<String> {
+    if columns.is_empty() {
+        return Some("there is no field for a column".to_owned());
+    }
     if let Some(name) = columns.iter().find_map(unwritable_name) {
         return Some(format!("column `{name}`: a name must not be empty or contain ` ,;{{}}()=`, tabs or line breaks"));
     }
@@ -84,7 +87,7 @@ pub(crate) fn creation_error(columns: &[ArrowColumn], partition_by: &[String]) -
         Some(format!("`{name}` of partition_by {why}"))
     });
     let all = "partition_by has all of the columns, but the files need at least one";
-    invalid.or_else(|| (!columns.is_empty() && partition_by.len() >= columns.len()).then(|| all.to_owned()))
+    invalid.or_else(|| (partition_by.len() >= columns.len()).then(|| all.to_owned()))
 }
 
 /// Validates that the fields of a record can be the columns of a new table.

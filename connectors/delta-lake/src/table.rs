@@ -164,11 +164,27 @@ impl Table {
                 let is_inferred = !target.mapped().names_columns() && !target.columns_from_schema;
                 if !self.existed && is_inferred && !self.find().await?.1 {
                     batch.each(|_, record| check_field_names(record))?;
+                    let columns = registered.columns_of_new_table(target, batch.records());
+                    if let Some(reason) = creation_error(&columns, &target.partition_by) {
+                        return reject(
+                            batch,
+                            &format!("no table can be made of it and the others of its batch: {reason}"),
+                        );
+                    }
                 }
-                self.load(target, registered, batch.records()).await?
+                match self.load(target, registered, batch.records()).await {
+                    // One record must not end the connector.
+                    Err(failure) if failure.class == TargetFailure::Misconfigured && target.root().is_some() => {
+                        return reject(
+                            batch,
+                            &format!("the table that it chooses cannot be written: {}", failure.message),
+                        );
+                    }
+                    loaded => loaded?,
+                }
             }
         };
-        let state = state.ok_or_else(|| ConnectorError::fatal("neither a table nor a record exists"))?;
+        let state = state.ok_or_else(|| failure::gone(format!("{} no longer exists", self.shown)))?;
         let (state, rejected) = self.append_to(state, target, registered, batch.records()).await?;
         self.state = self.compacted(state, target, batch.deadline()).await;
         rejected.into_result()
@@ -270,6 +286,11 @@ impl Table {
             }
         }
     }
+}
+
+/// Rejects all records of a batch.
+fn reject(batch: &Batch<'_, Target>, reason: &str) -> ConnectorResult<()> {
+    PartialFailure::of_rejected(batch.records(), reason).into_result()
 }
 
 /// The log entry of the newest known commit, if it exists.
