@@ -38,6 +38,11 @@ impl Column {
         self.from.clone().unwrap_or_else(own)
     }
 
+    /// The column's name, or the one of a field within it, that Avro does not allow.
+    pub(crate) fn no_avro_name(&self) -> Option<&str> {
+        if is_avro_name(&self.name) { no_avro_name(self.arrow_type()) } else { Some(&self.name) }
+    }
+
     fn has_valid_unit(&self) -> Result<(), Diagnostic> {
         if self.unit.is_none() || has_timestamps(self.arrow_type()) {
             return Ok(());
@@ -99,6 +104,23 @@ fn is_fillable(kind: &DataType) -> bool {
                 Binary | Boolean | Date32 | Decimal128(..) | Float32 | Float64 | Int8 | Int16 | Int32 | Int64 | Utf8
             )
         }
+    }
+}
+
+/// Whether a field of an Avro record can have this name.
+pub(crate) fn is_avro_name(name: &str) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    !name.is_empty() && name.chars().all(is_letter) && !name.starts_with(|letter: char| letter.is_ascii_digit())
+}
+
+fn no_avro_name(kind: &DataType) -> Option<&str> {
+    match kind {
+        DataType::Struct(fields) => fields.iter().find_map(|field| match is_avro_name(field.name()) {
+            true => no_avro_name(field.data_type()),
+            false => Some(field.name().as_str()),
+        }),
+        DataType::List(item) | DataType::Map(item, _) => no_avro_name(item.data_type()),
+        _ => None,
     }
 }
 
