@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use danube_sink::{config::Diagnostic, prelude::*};
+use danube_sink_arrow::validate_unit;
 use deltalake::{
     DataType,
     arrow::datatypes::{DataType as ArrowType, Field as ArrowColumn},
@@ -52,11 +53,7 @@ impl Column {
     }
 
     fn has_valid_unit(&self) -> Result<(), Diagnostic> {
-        if self.unit.is_none() || has_timestamps(self.arrow_type()) {
-            return Ok(());
-        }
-        let message = "`unit` is only for timestamps";
-        Err(Diagnostic::of_key("unit", message, "remove it, or set type = \"timestamp\""))
+        validate_unit(self.arrow_type(), self.unit)
     }
 }
 
@@ -123,14 +120,5 @@ fn unwritable_name(column: &ArrowColumn) -> Option<String> {
         ArrowType::Struct(fields) => fields.iter().find_map(|field| unwritable_name(field)),
         ArrowType::List(item) | ArrowType::Map(item, _) => unwritable_name(item),
         _ => None,
-    }
-}
-
-fn has_timestamps(kind: &ArrowType) -> bool {
-    match kind {
-        ArrowType::Timestamp(..) => true,
-        ArrowType::Struct(fields) => fields.iter().any(|field| has_timestamps(field.data_type())),
-        ArrowType::List(item) | ArrowType::Map(item, _) => has_timestamps(item.data_type()),
-        _ => false,
     }
 }

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use arrow_schema::{DataType, TimeUnit};
 use danube_sink::{config::Diagnostic, prelude::*};
+use danube_sink_arrow::validate_unit;
 
 /// The settings of a column.
 #[derive(Debug, Clone, Setting)]
@@ -44,11 +45,7 @@ impl Column {
     }
 
     fn has_valid_unit(&self) -> Result<(), Diagnostic> {
-        if self.unit.is_none() || has_timestamps(self.arrow_type()) {
-            return Ok(());
-        }
-        let message = "`unit` is only for timestamps";
-        Err(Diagnostic::of_key("unit", message, "remove it, or set type = \"timestamp\""))
+        validate_unit(self.arrow_type(), self.unit)
     }
 }
 
@@ -121,15 +118,6 @@ fn no_avro_name(kind: &DataType) -> Option<&str> {
         }),
         DataType::List(item) | DataType::Map(item, _) => no_avro_name(item.data_type()),
         _ => None,
-    }
-}
-
-fn has_timestamps(kind: &DataType) -> bool {
-    match kind {
-        DataType::Timestamp(..) => true,
-        DataType::Struct(fields) => fields.iter().any(|field| has_timestamps(field.data_type())),
-        DataType::List(item) | DataType::Map(item, _) => has_timestamps(item.data_type()),
-        _ => false,
     }
 }
 
