@@ -50,7 +50,7 @@ impl Fields {
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the record has none of the payload fields (without payload and metadata fields:
     /// none of the attributes), or if the payload is [not JSON](SinkRecord::as_json). A field that selects the whole payload
-    /// accepts any text, unless it begins like JSON and is invalid.
+    /// accepts any text, unless it begins like JSON and is invalid, or is empty, as that of a tombstone.
     pub fn json_of<'r>(&self, record: &'r SinkRecord) -> ConnectorResult<Vec<Option<Cow<'r, str>>>> {
         let values = match self.json(record)? {
             Cow::Borrowed(json) => self.values(record, self.pointers.of_json(json), Cow::Borrowed),
@@ -67,7 +67,8 @@ impl Fields {
         if !self.needs_payload() {
             return Ok("".into());
         }
-        let is_text = self.whole_payload && !matches!(record.bytes().trim_ascii_start().first(), Some(b'{' | b'['));
+        let looks_like_json = matches!(record.bytes().trim_ascii_start().first(), Some(b'{' | b'['));
+        let is_text = self.whole_payload && !looks_like_json && !record.bytes().is_empty();
         if is_text { Ok(record.json()) } else { record.as_json() }
     }
 
@@ -113,6 +114,7 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType};
 
     fn values(fields: &[&str], payload: &'static str) -> ConnectorResult<Vec<Option<String>>> {
         let fields: Fields = fields.iter().map(|text| text.parse::<Field>().unwrap()).collect();
@@ -159,9 +161,26 @@ mod tests {
                 let text = values(fields, payload).unwrap_err().to_string();
                 assert!(text.contains(reason), "{payload}: {text}");
             }
-            let looks_like_json = payload.starts_with(['{', '[']);
-            assert_eq!(values(&["", "offset"], payload).is_err(), looks_like_json, "{payload}");
+            assert_eq!(values(&["", "offset"], payload).is_err(), payload != "text", "{payload}");
         }
         assert!(values(&["offset", "attribute:op"], "{").is_ok());
+    }
+
+    #[test]
+    fn an_empty_payload_is_a_value_where_the_schema_is_text() {
+        let fields: Fields = [Field::Payload("".parse().unwrap())].into_iter().collect();
+        let info = |schema_type| SchemaInfo {
+            subject: String::new(),
+            version: 1,
+            schema_type,
+            definition: String::new(),
+            fingerprint: String::new(),
+        };
+        let record = |schema_type| {
+            let decoder = Decoder::new(info(schema_type), &DecodeOptions::default());
+            SinkRecord::builder("/default/t").decoder(decoder).build()
+        };
+        assert_eq!(fields.json_of(&record(SchemaType::String)).unwrap(), [Some("\"\"".into())]);
+        assert!(fields.json_of(&record(SchemaType::Number)).is_err());
     }
 }

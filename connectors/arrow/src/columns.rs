@@ -7,7 +7,11 @@ use arrow_schema::{ArrowError, Field as Column, SchemaRef, TimeUnit};
 use arrow_select::{concat::concat_batches, filter::filter};
 use danube_sink::{ConnectorError, Field, Fields, PartialFailure, SinkRecord, in_parts};
 
-use super::{cells::Cells, names::Names, value::array};
+use super::{
+    cells::Cells,
+    names::{Collision, Names},
+    value::array,
+};
 
 /// The columns of a table, with the field of a record that fills each.
 #[derive(Debug, Clone)]
@@ -55,7 +59,15 @@ struct Part {
 }
 
 /// Why a record is rejected; `None` if it is valid.
-type Reason = Option<String>;
+type Reason = Option<Rejection>;
+
+/// Why a record is rejected.
+enum Rejection {
+    /// For what it has.
+    Invalid(String),
+    /// For what the table lacks: if every record is rejected for it, the table is the more likely cause.
+    NewField(String),
+}
 
 impl Columns {
     /// Columns of the schema, each filled by the field that `source` returns for its name. A column without a field is null.
@@ -111,7 +123,8 @@ impl Columns {
             new_fields.extend(part.new_fields);
             for (reason, record) in part.reasons.into_iter().zip(all.by_ref()) {
                 match reason {
-                    Some(reason) => drop(rejected.invalid(record, reason)),
+                    Some(Rejection::Invalid(reason)) => drop(rejected.invalid(record, reason)),
+                    Some(Rejection::NewField(reason)) => drop(rejected.reject(record, reason)),
                     None => valid.push(record),
                 }
             }
@@ -138,9 +151,10 @@ impl Columns {
             let rejected = if array.null_count() > expected { &mut reasons[..] } else { &mut [] };
             for (row, reason) in rejected.iter_mut().enumerate().filter(|(row, _)| array.is_null(*row)) {
                 if values.is_valid(row) {
-                    reason.get_or_insert_with(|| does_not_take(column));
+                    reason.get_or_insert_with(|| Rejection::Invalid(does_not_take(column)));
                 } else if !column.is_nullable() {
-                    reason.get_or_insert_with(|| format!("it has no value for column `{}`", column.name()));
+                    let missing = || Rejection::Invalid(format!("it has no value for column `{}`", column.name()));
+                    reason.get_or_insert_with(missing);
                 }
             }
             arrays.push(array);
@@ -155,14 +169,17 @@ impl Columns {
     /// Appends the record's values to the filled columns, or nulls if it is rejected.
     fn append(&self, record: &SinkRecord, cells: &mut [Cells], new_fields: &mut Vec<String>) -> Reason {
         let collision = self.names.as_ref().and_then(|names| names.collision(&record.json()));
-        let mut reason = collision.map(|collision| {
-            new_fields.extend(collision.new_field);
-            collision.reason
+        let mut reason = collision.map(|Collision { reason, new_field }| match new_field {
+            Some(name) => {
+                new_fields.push(name);
+                Rejection::NewField(reason)
+            }
+            None => Rejection::Invalid(reason),
         });
         let values = self.fields.json_of(record).unwrap_or_else(|error| {
             reason.get_or_insert_with(|| match error {
-                ConnectorError::InvalidRecord { reason, .. } => reason,
-                error => error.report(),
+                ConnectorError::InvalidRecord { reason, .. } => Rejection::Invalid(reason),
+                error => Rejection::Invalid(error.report()),
             });
             vec![None; self.filled.len()]
         });
@@ -172,13 +189,13 @@ impl Columns {
                 cells.append_null();
                 if filled.is_required {
                     let missing = || format!("it has no value for column `{}` at \"{}\"", column.name(), filled.from);
-                    reason.get_or_insert_with(missing);
+                    reason.get_or_insert_with(|| Rejection::Invalid(missing()));
                 }
                 continue;
             };
             if let Err(violation) = cells.append(column.data_type(), json, filled.unit) {
-                let violation = || format!("{}: {}", does_not_take(column), violation.reason(&filled.from));
-                reason.get_or_insert_with(violation);
+                let text = || format!("{}: {}", does_not_take(column), violation.reason(&filled.from));
+                reason.get_or_insert_with(|| Rejection::Invalid(text()));
             }
         }
         reason

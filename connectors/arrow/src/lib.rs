@@ -71,4 +71,5 @@ pub use self::{
     columns::{Columns, Rows},
     registered::{registered_column, registered_columns},
     schema::{MappedColumns, metadata_column},
+    time::validate_unit,
 };

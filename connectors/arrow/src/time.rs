@@ -6,6 +6,7 @@ use arrow_schema::{
     DataType::{self, Date32, Date64, Time32, Time64, Timestamp},
     TimeUnit,
 };
+use danube_sink::config::Diagnostic;
 
 use super::{
     number::Decimal,
@@ -19,6 +20,27 @@ const DAY: i128 = 86_400;
 
 const NO_UNIT: &str = "is a number, and the mapping names no unit for numbers of this column: set `unit` to s, ms, us or ns, \
                        or send RFC 3339";
+
+/// Validates the setting `unit` of a column: it is for timestamps, at any depth.
+///
+/// # Errors
+/// The type has none.
+pub fn validate_unit(kind: &DataType, unit: Option<danube_sink::TimeUnit>) -> Result<(), Diagnostic> {
+    if unit.is_none() || has_timestamps(kind) {
+        return Ok(());
+    }
+    let message = "`unit` is only for timestamps";
+    Err(Diagnostic::of_key("unit", message, "remove it, or set type = \"timestamp\""))
+}
+
+fn has_timestamps(kind: &DataType) -> bool {
+    match kind {
+        Timestamp(..) => true,
+        DataType::Struct(fields) => fields.iter().any(|field| has_timestamps(field.data_type())),
+        DataType::List(item) | DataType::Map(item, _) => has_timestamps(item.data_type()),
+        _ => false,
+    }
+}
 
 /// Whether the type is a date, a time or a timestamp, which Arrow stores as an integer.
 pub(super) fn is_count(kind: &DataType) -> bool {

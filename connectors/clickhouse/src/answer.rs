@@ -156,6 +156,8 @@ fn exception(code: u16, answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, 
     let class = match (code, known) {
         // A batch with rows of too many partitions is accepted in smaller ones.
         (252, _) if text.contains("for single INSERT block") => TooLarge,
+        // It has chosen a table that takes no rows, such as a view.
+        (48, _) if hidden.table && hidden.rows.is_some() => Refused,
         // Older servers report an unknown enum value with these general codes.
         (36 | 49, _) if reading.is_some() => Refused,
         (_, Some((.., class))) => *class,

@@ -22,6 +22,9 @@ use super::{
 /// How many tables are written at once, where records choose them.
 const AT_ONCE: usize = 4;
 
+/// Why records are rejected that choose a missing table.
+const MISSING: &str = "does not exist, and cannot be created";
+
 /// Rows in the format of the mapping.
 enum Part {
     Json(Vec<u8>),
@@ -130,11 +133,13 @@ impl Server {
         let statement = describe_statement(target.name);
         let (described, made) = join(self.query(&statement, target.hidden()), making).await;
         let described = match (described, &target.opened.new_table) {
-            (Err(failure), None) if target.by_content && is_missing_table(&failure) => return target.reject(records),
+            (Err(failure), None) if target.by_content && is_missing_table(&failure) => {
+                return target.reject(records, MISSING);
+            }
             (Err(failure), Some(columns)) if is_missing_table(&failure) => {
                 match self.create_by_content(target, columns).await? {
                     Some(described) => described,
-                    None => return target.reject(records),
+                    None => return target.reject(records, MISSING),
                 }
             }
             (described, _) => described?,
@@ -151,10 +156,18 @@ impl Server {
             columns = self.describe(target).await?;
             rows = self.made(table, &columns, records);
         }
-        if target.opened.awaited.waits(&rows.unknown, records.len()) {
-            return Err(TargetFailure::NotReady.error(
-                "every record of the batch has a field that the table has no column for: add the column, or set `on_new_field`",
-            ));
+        // Where unknown fields are ignored, the server would ignore these, too.
+        if let Some(name) = table.named_columns().find(|name| columns.index(name).is_none()) {
+            let lacks = format!("has no column {name} that can be written");
+            return match target.by_content {
+                true => target.reject(records, &lacks),
+                false => {
+                    Err(TargetFailure::NotReady.error(format!("the table {lacks}: add it, or correct the mapping")))
+                }
+            };
+        }
+        if !target.by_content {
+            target.opened.awaited.check(&rows.unknown, records.len())?;
         }
         let Made { parts, records, rejected, .. } = rows;
         if !records.is_empty() {
@@ -295,14 +308,9 @@ impl Target<'_> {
         Hidden { rows: None, table: self.by_content }
     }
 
-    /// Rejects the records that have chosen a table that is missing.
-    fn reject(self, records: &[SinkRecord]) -> ConnectorResult<()> {
-        let name = self.table.shown_name();
-        let reason = format!("the table that it chooses by `{name}` does not exist, and cannot be created");
-        let mut rejected = PartialFailure::default();
-        for record in records {
-            rejected.reject(record, &reason);
-        }
-        rejected.into_result()
+    /// Rejects the records, which have chosen a table that cannot be written.
+    fn reject(self, records: &[SinkRecord], why: &str) -> ConnectorResult<()> {
+        let reason = format!("the table that it chooses by `{}` {why}", self.table.shown_name());
+        PartialFailure::of_rejected(records, &reason).into_result()
     }
 }

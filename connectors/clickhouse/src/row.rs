@@ -100,13 +100,13 @@ impl<R: Into<String>> From<R> for RowViolation {
     }
 }
 
-/// A column that the mapping names.
+/// A column that the mapping names, and the table has.
 struct Named<'t> {
     name: &'t str,
     /// The name as JSON, and the colon.
     json: String,
-    /// The index and the type; `None` for a missing column, which the server reports.
-    column: Option<(usize, &'t ColumnType)>,
+    index: usize,
+    kind: &'t ColumnType,
     metadata: Option<Metadata>,
 }
 
@@ -116,12 +116,12 @@ impl<'t> Rows<'t> {
         let metadata = table.metadata.fields();
         let (named, fields): (Vec<_>, Vec<_>) = of_payload
             .chain(metadata)
-            .map(|(name, field)| {
+            .filter_map(|(name, field)| {
                 let metadata = if let Field::Metadata(metadata) = field { Some(metadata) } else { None };
                 let json = format!("{}:", serde_json::Value::from(name));
-                let index = columns.index(name);
-                let column = index.and_then(|index| Some((index, &columns.at(index)?.kind)));
-                (Named { name, json, column, metadata }, field)
+                let index = columns.index(name)?;
+                let kind = &columns.at(index)?.kind;
+                Some((Named { name, json, index, kind, metadata }, field))
             })
             .unzip();
         let mut taken = vec![false; columns.len()];
@@ -180,9 +180,7 @@ impl<'t> Rows<'t> {
                 // These depend on the producer.
                 _ => continue,
             };
-            if let Some((_, kind)) = named.column {
-                kind.write(sample, &self.rules, &mut row).map_err(|violation| violation.in_column(named.name))?;
-            }
+            named.kind.write(sample, &self.rules, &mut row).map_err(|violation| violation.in_column(named.name))?;
         }
         Ok(())
     }
@@ -223,15 +221,10 @@ impl<'t> Rows<'t> {
                 row.push(b',');
             }
             row.extend_from_slice(named.json.as_bytes());
-            match named.column {
-                Some((index, kind)) => {
-                    let (begin, violation) =
-                        (row.len(), |violation: Violation| RowViolation::Value(violation.in_column(named.name)));
-                    kind.write(&value, &self.rules, row).map_err(violation)?;
-                    values[index] = Some(begin..row.len());
-                }
-                None => row.extend_from_slice(value.as_bytes()),
-            }
+            let begin = row.len();
+            let violation = |violation: Violation| RowViolation::Value(violation.in_column(named.name));
+            named.kind.write(&value, &self.rules, row).map_err(violation)?;
+            values[named.index] = Some(begin..row.len());
         }
         Ok(())
     }

@@ -115,6 +115,10 @@ impl Table {
                 "build the program with the feature `arrow` (of `danube-sink`: `clickhouse-arrow`), or remove `format`";
             return Err(Diagnostic::of_key("format", "this program is built without `arrow_stream`", help));
         }
+        if self.columns.is_some() && self.on_new_field == OnNewField::Add {
+            let help = "remove one of them: fields that `columns` does not name are not written";
+            return Err(Diagnostic::of_key("on_new_field", "`add` conflicts with `columns`", help));
+        }
         self.metadata.differ_from(self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str))
     }
 

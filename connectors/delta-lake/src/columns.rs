@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use danube_sink::{config::Diagnostic, prelude::*};
+use danube_sink_arrow::validate_unit;
 use deltalake::{
     DataType,
     arrow::datatypes::{DataType as ArrowType, Field as ArrowColumn},
@@ -52,16 +53,15 @@ impl Column {
     }
 
     fn has_valid_unit(&self) -> Result<(), Diagnostic> {
-        if self.unit.is_none() || has_timestamps(self.arrow_type()) {
-            return Ok(());
-        }
-        let message = "`unit` is only for timestamps";
-        Err(Diagnostic::of_key("unit", message, "remove it, or set type = \"timestamp\""))
+        validate_unit(self.arrow_type(), self.unit)
     }
 }
 
 /// Why a table with these columns cannot be created; `None` if it can.
 pub(crate) fn creation_error(columns: &[ArrowColumn], partition_by: &[String]) -> Option<String> {
+    if columns.is_empty() {
+        return Some("there is no field for a column".to_owned());
+    }
     if let Some(name) = columns.iter().find_map(unwritable_name) {
         return Some(format!("column `{name}`: a name must not be empty or contain ` ,;{{}}()=`, tabs or line breaks"));
     }
@@ -84,7 +84,7 @@ pub(crate) fn creation_error(columns: &[ArrowColumn], partition_by: &[String]) -
         Some(format!("`{name}` of partition_by {why}"))
     });
     let all = "partition_by has all of the columns, but the files need at least one";
-    invalid.or_else(|| (!columns.is_empty() && partition_by.len() >= columns.len()).then(|| all.to_owned()))
+    invalid.or_else(|| (partition_by.len() >= columns.len()).then(|| all.to_owned()))
 }
 
 /// Validates that the fields of a record can be the columns of a new table.
@@ -120,14 +120,5 @@ fn unwritable_name(column: &ArrowColumn) -> Option<String> {
         ArrowType::Struct(fields) => fields.iter().find_map(|field| unwritable_name(field)),
         ArrowType::List(item) | ArrowType::Map(item, _) => unwritable_name(item),
         _ => None,
-    }
-}
-
-fn has_timestamps(kind: &ArrowType) -> bool {
-    match kind {
-        ArrowType::Timestamp(..) => true,
-        ArrowType::Struct(fields) => fields.iter().any(|field| has_timestamps(field.data_type())),
-        ArrowType::List(item) | ArrowType::Map(item, _) => has_timestamps(item.data_type()),
-        _ => false,
     }
 }

@@ -17,6 +17,7 @@ const KEYS: Answer = ("401, or keys that the store does not know", Unauthenticat
 const RIGHTS: Answer = ("403, a folder that cannot be written, a full disk", NotReady);
 const GONE: Answer = ("the bucket, the folder or the table is gone", NotReady);
 const LOG: Answer = ("the table's log cannot be read", NotReady);
+#[cfg(test)]
 const COLUMN: Answer = ("every record of a batch has a field that the table has no column for", NotReady);
 const AWAY: Answer = ("the store is unreachable, slow, or answers 5xx or 429", Busy);
 const OTHERS: Answer = ("another writer was faster, also with metadata or protocol: the table is read again", Busy);
@@ -32,10 +33,6 @@ pub(crate) const ANSWERS: [Answer; 11] =
 
 pub(crate) fn gone(message: impl Into<String>) -> Failure {
     Failure::new(GONE.1, message)
-}
-
-pub(crate) fn column(message: impl Into<String>) -> Failure {
-    Failure::new(COLUMN.1, message)
 }
 
 pub(crate) fn away(message: impl Into<String>) -> Failure {

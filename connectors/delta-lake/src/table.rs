@@ -164,11 +164,27 @@ impl Table {
                 let is_inferred = !target.mapped().names_columns() && !target.columns_from_schema;
                 if !self.existed && is_inferred && !self.find().await?.1 {
                     batch.each(|_, record| check_field_names(record))?;
+                    let columns = registered.columns_of_new_table(target, batch.records());
+                    if let Some(reason) = creation_error(&columns, &target.partition_by) {
+                        return reject(
+                            batch,
+                            &format!("no table can be made of it and the others of its batch: {reason}"),
+                        );
+                    }
                 }
-                self.load(target, registered, batch.records()).await?
+                match self.load(target, registered, batch.records()).await {
+                    // One record must not end the connector.
+                    Err(failure) if failure.class == TargetFailure::Misconfigured && target.root().is_some() => {
+                        return reject(
+                            batch,
+                            &format!("the table that it chooses cannot be written: {}", failure.message),
+                        );
+                    }
+                    loaded => loaded?,
+                }
             }
         };
-        let state = state.ok_or_else(|| ConnectorError::fatal("neither a table nor a record exists"))?;
+        let state = state.ok_or_else(|| failure::gone(format!("{} no longer exists", self.shown)))?;
         let (state, rejected) = self.append_to(state, target, registered, batch.records()).await?;
         self.state = self.compacted(state, target, batch.deadline()).await;
         rejected.into_result()
@@ -201,7 +217,12 @@ impl Table {
                 rows = target.mapped().columns(writer.arrow_schema()).rows(records).classify_rows(&what)?;
             }
         }
-        self.wait_for_column(&rows.new_fields, records.len())?;
+        // A field that every record has is a change of the producer's, for which the table gets a column; none that no table can
+        // have. A table that records choose would hold up the others.
+        if target.root().is_none() {
+            let possible: Vec<_> = rows.new_fields.iter().filter(|name| is_writable(name)).collect();
+            self.awaited.check(&possible, records.len()).map_err(|failure| failure.context(&what))?;
+        }
         let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
         let Rows { batch, records, rejected, .. } = partitions::writable(rows, partitions).classify_rows(&what)?;
         let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.classify(&what)?;
@@ -224,19 +245,6 @@ impl Table {
             self.commit = last_commit(&state).await.unwrap_or_default();
         }
         Ok((state, rejected))
-    }
-
-    /// A field that every record has is a change of the producer's, for which the table gets a column.
-    fn wait_for_column(&self, new_fields: &[String], records: usize) -> Result<(), Failure> {
-        // The table never gets a column of another name.
-        let possible: Vec<_> = new_fields.iter().filter(|name| is_writable(name)).collect();
-        if !self.awaited.waits(&possible, records) {
-            return Ok(());
-        }
-        Err(failure::column(format!(
-            "every record of the batch has a field that {} has no column for: add the column, or set `on_new_field`",
-            self.shown
-        )))
     }
 
     /// Checks after a commit that the table is still in its folder: the library creates a folder that was moved away meanwhile, and
@@ -278,6 +286,11 @@ impl Table {
             }
         }
     }
+}
+
+/// Rejects all records of a batch.
+fn reject(batch: &Batch<'_, Target>, reason: &str) -> ConnectorResult<()> {
+    PartialFailure::of_rejected(batch.records(), reason).into_result()
 }
 
 /// The log entry of the newest known commit, if it exists.

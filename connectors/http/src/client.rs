@@ -108,14 +108,7 @@ impl Client {
         limit: usize,
     ) -> Result<Answer, Failure> {
         let what = what.as_ref();
-        let failed = |error: Error| {
-            let class = match () {
-                () if error.is_builder() => Refused,
-                () if is_tls_error(&error) => NotReady,
-                () => Busy,
-            };
-            Failure::new(class, format!("{}{}", report(what, error), advice(class)))
-        };
+        let failed = |error: Error| unsent(what, error);
         let (client, request) = request.build_split();
         let request = request.map_err(failed)?;
         // Compared with the response before it is compressed.
@@ -192,6 +185,16 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client({})", self.shown)
     }
+}
+
+/// The failure of a request without a response.
+pub(crate) fn unsent(what: &str, error: Error) -> Failure {
+    let class = match () {
+        () if error.is_builder() => Refused,
+        () if is_tls_error(&error) => NotReady,
+        () => Busy,
+    };
+    Failure::new(class, format!("{}{}", report(what, error), advice(class)))
 }
 
 /// The operation and why it failed, with the chain of sources.

@@ -14,7 +14,7 @@ use reqwest::{
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::api::is_plain;
+use super::{api::is_plain, client::unsent};
 
 /// The lifetime of a token whose response does not tell it, and the longest one.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3_600);
@@ -98,10 +98,10 @@ impl Tokens {
     async fn fetch(&self) -> Result<Token, Failure> {
         let what = format!("fetch an access token from {}", self.settings.token_url);
         let asked = Instant::now();
-        let lost = |error: reqwest::Error| Failure::new(Busy, format!("{what}: {}", error.without_url()));
-        let response = self.request().send().await.map_err(lost)?;
+        let failed = |error| unsent(&what, error);
+        let response = self.request().send().await.map_err(failed)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(lost)?;
+        let body = response.bytes().await.map_err(failed)?;
         let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if !status.is_success() {
             return Err(refusal(&what, status, &answer));

@@ -231,6 +231,17 @@ async fn a_server_that_does_not_speak_tls_is_not_waited_for_at_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_whose_certificate_is_not_trusted_is_not_waited_for_at_start() {
+    let (api, ca) = (api().await, Ca::new("tokens"));
+    let tokens = TlsProxy::to(api, &ca, false).await;
+    let table = format!("url = 'http://{api}'\noauth2 = {{ token_url = '{}', client_id = 'me' }}", tokens.url);
+    let client = client(&table, Some("s3cret")).unwrap();
+    let error = client.is_there_at_start("", "no API").await.expect_err("the certificate is not trusted");
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "it does not pass by itself: {error:?}");
+    assert!(error.report().contains("fetch an access token") && error.report().contains("certificate"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     let client = client(&format!("url = 'http://{}'", api().await), None).unwrap();
     let url = format!("{}quagga", client.url()).parse().unwrap();

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use arrow_schema::{DataType, TimeUnit};
 use danube_sink::{config::Diagnostic, prelude::*};
+use danube_sink_arrow::validate_unit;
 
 /// The settings of a column.
 #[derive(Debug, Clone, Setting)]
@@ -38,12 +39,13 @@ impl Column {
         self.from.clone().unwrap_or_else(own)
     }
 
+    /// The column's name, or the one of a field within it, that Avro does not allow.
+    pub(crate) fn no_avro_name(&self) -> Option<&str> {
+        if is_avro_name(&self.name) { no_avro_name(self.arrow_type()) } else { Some(&self.name) }
+    }
+
     fn has_valid_unit(&self) -> Result<(), Diagnostic> {
-        if self.unit.is_none() || has_timestamps(self.arrow_type()) {
-            return Ok(());
-        }
-        let message = "`unit` is only for timestamps";
-        Err(Diagnostic::of_key("unit", message, "remove it, or set type = \"timestamp\""))
+        validate_unit(self.arrow_type(), self.unit)
     }
 }
 
@@ -102,12 +104,20 @@ fn is_fillable(kind: &DataType) -> bool {
     }
 }
 
-fn has_timestamps(kind: &DataType) -> bool {
+/// Whether a field of an Avro record can have this name.
+pub(crate) fn is_avro_name(name: &str) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    !name.is_empty() && name.chars().all(is_letter) && !name.starts_with(|letter: char| letter.is_ascii_digit())
+}
+
+fn no_avro_name(kind: &DataType) -> Option<&str> {
     match kind {
-        DataType::Timestamp(..) => true,
-        DataType::Struct(fields) => fields.iter().any(|field| has_timestamps(field.data_type())),
-        DataType::List(item) | DataType::Map(item, _) => has_timestamps(item.data_type()),
-        _ => false,
+        DataType::Struct(fields) => fields.iter().find_map(|field| match is_avro_name(field.name()) {
+            true => no_avro_name(field.data_type()),
+            false => Some(field.name().as_str()),
+        }),
+        DataType::List(item) | DataType::Map(item, _) => no_avro_name(item.data_type()),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use danube_sink::{config::Diagnostic, prelude::*};
 use danube_sink_arrow::store::{validate_location, validate_path};
 use object_store::{Attribute, Attributes};
 
-use super::columns::Column;
+use super::columns::{Column, is_avro_name};
 
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
@@ -147,6 +147,13 @@ impl Target {
         if !matches!(self.format, Format::Parquet) && self.compression == Some(Compression::Snappy) {
             let help = "`snappy` is for `parquet`; use `zstd` or `gzip`";
             return Err(Diagnostic::of_key("compression", "the format has no such compression", help));
+        }
+        let mut metadata = self.metadata.names();
+        let no_avro_name = self.columns.iter().find_map(Column::no_avro_name);
+        let no_avro_name = no_avro_name.or_else(|| metadata.find(|name| !is_avro_name(name)));
+        if let Some(name) = no_avro_name.filter(|_| self.format == Format::Avro) {
+            let help = "name it by letters, digits and `_`, not a digit first; `from` of a column names the field with the value";
+            return Err(Diagnostic::of_key("format", format!("`avro` files have no column `{name}`"), help));
         }
         let names: Vec<_> = self.columns.iter().map(|column| &*column.name).chain(self.metadata.names()).collect();
         let lower = |name: &&str| name.to_lowercase();

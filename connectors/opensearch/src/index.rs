@@ -111,12 +111,23 @@ impl Index {
             let help = "name their types in `index_template.fields` instead of `fields_from_schema`";
             diagnostics.push(Diagnostic::of_key("fields", message, help));
         }
+        if self.index_template.as_ref().is_some_and(IndexTemplate::is_generated) && is_broad(&self.index.pattern("*")) {
+            let message = "its template would be for the indexes of others, too";
+            let help = "begin `index` with a constant, such as `orders-{attribute:tenant}`";
+            diagnostics.push(Diagnostic::of_key("index_template", message, help));
+        }
         let fields = self.fields.iter().flat_map(NamedFields::names);
         if let Err(repeated) = self.metadata.differ_from(fields) {
             diagnostics.push(repeated);
         }
         diagnostics.into_result()
     }
+}
+
+/// Whether a pattern matches the names of any beginning.
+fn is_broad(pattern: &str) -> bool {
+    let constant = pattern.split('*').next().unwrap_or_default();
+    !constant.contains(char::is_alphanumeric)
 }
 
 /// Rejects names that no value of a record could make valid.

@@ -60,6 +60,11 @@ impl IndexTemplate {
         }
     }
 
+    /// Whether the template is for the indexes that the mapping can have; otherwise the file says for which.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.file.is_none()
+    }
+
     fn generated(&self, index: &Index, known: &KnownFields) -> Value {
         let dynamic = match self.on_new_field {
             OnNewField::Add => "true",

@@ -113,6 +113,7 @@ fn class_of_client_error(error: &tokio_postgres::Error) -> TargetFailure {
         // A server that takes no writes, or a socket of the file system.
         (_, Some(ErrorKind::PermissionDenied)) => TargetFailure::NotReady,
         ("error encoding message to server", _) => TargetFailure::TooLarge,
+        (text, _) if text.starts_with("error serializing parameter ") => TargetFailure::Refused,
         _ => TargetFailure::Busy,
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord, TargetFailure, schema::AwaitedColumn};
+use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord, schema::AwaitedColumn};
 use tokio::time::Instant;
 
 use super::{
@@ -306,21 +306,19 @@ impl OpenTable {
         Ok(())
     }
 
-    /// A field that every record has is a change of the producer's, for which the table gets a column.
+    /// A field that every record has is a change of the producer's, for which the table gets a column. A table that records choose
+    /// would hold up the others.
     ///
     /// # Errors
     /// [`ConnectorError::Retryable`] if the batch [waits](AwaitedColumn) for a column.
     fn wait_for_columns(&self, new_fields: &[(&SinkRecord, NewField)], records: &[SinkRecord]) -> ConnectorResult<()> {
-        let possible = new_fields.iter().map(|(_, field)| field).filter(|field| field.is_possible);
-        let names: Vec<_> = possible.map(|field| &field.name).collect();
-        if !self.awaited.waits(&names, records.len()) {
+        if self.shared.is_by_content() {
             return Ok(());
         }
-        let reason = &new_fields[0].1.reason;
-        Err(TargetFailure::NotReady.error(format!(
-            "every record of the batch has a field that the table has no column for; of the first, {reason}: add the column, or set \
-             `on_new_field`"
-        )))
+        let possible: Vec<_> = new_fields.iter().map(|(_, field)| field).filter(|field| field.is_possible).collect();
+        let names: Vec<_> = possible.iter().map(|field| &field.name).collect();
+        let reason = possible.first().map_or("", |field| &field.reason);
+        Ok(self.awaited.check(&names, records.len()).map_err(|failure| failure.context(reason))?)
     }
 
     /// The layout as it was read last, or as it is now.

@@ -148,18 +148,17 @@ impl Table {
         deadline: Instant,
     ) -> ConnectorResult<()> {
         let template = &self.shared.plan.table;
-        match self.table(tables, name, records, deadline).await {
-            Ok(table) => table.write(records, deadline).await,
-            Err(failure) if failure.is_missing_table() => {
-                let reason = format!("the table that it chooses by `{template}` does not exist, and cannot be created");
-                let mut rejected = PartialFailure::default();
-                for record in records {
-                    rejected.reject(record, &reason);
-                }
-                rejected.into_result()
+        // Another attempt would hold up the records of other tables.
+        let why = match self.table(tables, name, records, deadline).await {
+            Ok(table) => return table.write(records, deadline).await,
+            Err(failure) if failure.is_missing_table() => "it does not exist, and cannot be created".to_owned(),
+            Err(Failure::Table(reason)) => reason,
+            Err(failure) => {
+                return self.shared.classified(Err(failure), &format!("open a table {template}"), Shown::Condition);
             }
-            Err(failure) => self.shared.classified(Err(failure), &format!("open a table {template}"), Shown::Condition),
-        }
+        };
+        let reason = format!("the table that it chooses by `{template}` cannot be written: {why}");
+        PartialFailure::of_rejected(records, &reason).into_result()
     }
 
     /// The table with this name, which is created if it is missing and the plan says how.

@@ -13,14 +13,19 @@ use super::number::integer;
 /// # Errors
 /// What the type expects.
 pub(crate) fn time<'t>(text: &'t str, ty: &Type) -> Result<Cow<'t, str>, &'static str> {
-    let is_infinite = text.strip_prefix('-').unwrap_or(text).eq_ignore_ascii_case("infinity");
+    let absolute = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_infinite = absolute.eq_ignore_ascii_case("infinity") && !text.starts_with('+');
+    // The server reads a shorter year as one of today's, or as another part of the date.
+    let has_short_year = absolute.find('-').is_some_and(|digits| digits < 4);
     match *ty {
         Type::TIME if clock(text).is_some() => Ok(text.into()),
         Type::TIME => Err("is not a time of day such as 14:05:00"),
         _ if is_infinite => Ok(text.into()),
-        Type::DATE if date(text).is_some() => Ok(unsigned(text).into()),
+        Type::DATE if date(text).is_some() && !has_short_year => Ok(unsigned(text).into()),
         Type::DATE => Err("is not a date such as 2026-03-01"),
-        _ => timestamp(text, *ty == Type::TIMESTAMPTZ).ok_or("is not a time such as 2026-03-01T14:05:00Z"),
+        _ => timestamp(text, *ty == Type::TIMESTAMPTZ)
+            .filter(|_| !has_short_year)
+            .ok_or("is not a time such as 2026-03-01T14:05:00Z"),
     }
 }
 
@@ -139,6 +144,11 @@ mod tests {
             "12:00:00",
             "J2451187",
             "2024-01-01 BC",
+            "01-02-03",
+            "+999-01-01",
+            "24-01-01 00:00:00",
+            "1-01-01T00:00:00Z",
+            "-99-01-01T00:00:00+01",
         ] {
             for ty in [Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::DATE] {
                 assert_eq!(text(given, &ty), None, "{given} {ty}");

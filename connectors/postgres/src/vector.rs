@@ -4,12 +4,13 @@ use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
 
-/// The numbers of an array, such as `[1, 2.5e-3]`, each as the nearest `float4`; `None` for anything else, or for a number beyond
-/// `float4`.
+/// The numbers of an array, such as `[1, 2.5e-3]`, each as the nearest `float4`; `None` for anything else, for a number beyond
+/// `float4`, or for more numbers than the format of pgvector can count.
 pub fn numbers(text: &str) -> Option<Vec<f32>> {
     let items = text.trim_ascii().strip_prefix('[')?.strip_suffix(']')?.split(',');
     let number = |item: &str| item.trim_ascii().parse().ok().filter(|number: &f32| number.is_finite());
-    items.map(number).collect()
+    let numbers: Option<Vec<_>> = items.map(number).collect();
+    numbers.filter(|numbers| i16::try_from(numbers.len()).is_ok())
 }
 
 /// Writes a vector in the format of pgvector: the number of dimensions, an unused number, and the numbers.
@@ -33,5 +34,8 @@ mod tests {
         for wrong in ["", "1", "[]", "[1,]", "[1e39]", "[NaN]", "[\"1\"]", "[null]", "[[1]]", "{}", "[1", "[inf]"] {
             assert_eq!(numbers(wrong), None, "{wrong}");
         }
+        let of_length = |length: usize| numbers(&format!("[{}]", vec!["1"; length].join(",")));
+        assert!(of_length(32_767).is_some_and(|numbers| write(&numbers, &mut BytesMut::new()).is_ok()));
+        assert_eq!(of_length(32_768), None);
     }
 }

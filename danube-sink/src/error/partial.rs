@@ -73,6 +73,15 @@ impl PartialFailure {
         self
     }
 
+    /// Rejects all of these records for one reason.
+    pub fn of_rejected(records: &[SinkRecord], reason: &str) -> Self {
+        let mut failure = Self::default();
+        for record in records {
+            failure.reject(record, reason);
+        }
+        failure
+    }
+
     /// Marks the record as invalid, found by the connector itself: `on_invalid_record` applies to it.
     ///
     /// Unlike [`reject`](Self::reject), any number of invalid records does not count as a mass refusal by the target.

@@ -97,13 +97,33 @@ async fn a_column_that_is_gone_is_waited_for() {
         let error = connector.process_batch(row()).await.expect_err("no column");
         let text = error.report();
         assert!(
-            matches!(error, ConnectorError::Retryable { .. }) && text.contains("NO_SUCH_COLUMN_IN_TABLE"),
+            matches!(error, ConnectorError::Retryable { .. }) && text.contains("the table has no column s "),
             "{text}"
         );
         assert!(!text.contains("s3cret"), "{text}");
         server.ask("ALTER TABLE t ADD COLUMN s String");
         connector.process_batch(row()).await.expect("a row");
         assert_eq!(server.ask("SELECT s FROM t"), "s3cret");
+    }
+}
+
+/// With unknown fields the server would ignore it without a word.
+#[tokio::test]
+async fn a_metadata_column_that_is_gone_is_waited_for() {
+    for (engine, mapping) in Engine::ALL.into_iter().flat_map(|engine| [(engine, "ignore"), (engine, "reject")]) {
+        let server = Process::start_of(engine);
+        server.ask("CREATE TABLE t (n UInt64, id String) ENGINE = MergeTree ORDER BY n");
+        let mut connector = started(&server, &format!("on_new_field = '{mapping}'\nmetadata = ['id']")).await;
+        server.ask("ALTER TABLE t DROP COLUMN id");
+        let row = || records([r#"{"n":7}"#]);
+        let error = connector.process_batch(row()).await.expect_err("no column");
+        assert!(
+            matches!(error, ConnectorError::Retryable { .. }) && error.report().contains("no column id "),
+            "{error:?}"
+        );
+        server.ask("ALTER TABLE t ADD COLUMN id String");
+        connector.process_batch(row()).await.expect("a row");
+        assert_eq!(server.ask("SELECT count() FROM t WHERE id != ''"), "1");
     }
 }
 

@@ -117,6 +117,37 @@ async fn without_create_a_missing_table_or_database_rejects_its_records() {
     }
 }
 
+/// One tenant's new field, mistake or view must not hold up the others.
+#[tokio::test]
+async fn a_table_that_takes_no_row_rejects_its_records_and_the_others_are_written() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        for (table, columns) in
+            [("a", "id UInt64, tenant String, offset UInt64"), ("b", "id UInt64, tenant String"), ("c", "n UInt64")]
+        {
+            server.ask(&format!("CREATE TABLE events_{table} ({columns}) ENGINE = MergeTree ORDER BY tuple()"));
+        }
+        server.ask("CREATE VIEW events_all AS SELECT * FROM events_a");
+        for (mapping, taken) in [
+            ("", ["a", "b"].as_slice()),
+            ("on_new_field = 'ignore'\nmetadata = ['offset']", &["a"]),
+            ("metadata = ['offset']", &["a"]),
+            ("columns = { id = '/id', tenant = '/tenant' }", &["a", "b"]),
+        ] {
+            let mut connector = started(&server, &format!("{mapping}\ntable = 'events_{{/tenant}}'")).await;
+            let tenants = ["a", "c", "b", "all", "c", "a"];
+            let payload = |(id, tenant): (usize, &&str)| format!(r#"{{"id":{id},"tenant":"{tenant}"}}"#);
+            let batch = records(tenants.iter().enumerate().map(payload));
+            let expected: Vec<_> = (0..6).filter(|id| !taken.contains(&tenants[*id as usize])).collect();
+            let (offsets, reasons) = rejections(connector.process_batch(batch).await);
+            assert_eq!(offsets, expected, "{engine:?} {mapping}: {reasons}");
+            assert!(reasons.contains("retry: []") && !reasons.contains("events_c"), "{engine:?} {mapping}: {reasons}");
+            assert_eq!(server.ask("SELECT count() FROM events_a"), "2", "{engine:?} {mapping}");
+            server.ask("TRUNCATE TABLE events_a");
+        }
+    }
+}
+
 #[cfg(feature = "arrow")]
 #[tokio::test]
 async fn a_table_of_the_month_is_created_and_created_again() {

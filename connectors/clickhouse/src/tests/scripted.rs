@@ -137,8 +137,10 @@ async fn a_truncated_answer_is_no_verdict() {
 /// An older server would treat equal batches as duplicates; with ids, no two are equal.
 #[tokio::test]
 async fn a_server_without_tokens_deduplicates_only_rows_with_ids() {
-    for (mapping, expected) in [("", "0"), ("metadata = ['id']", "1")] {
-        let server = scripted("", &[(200, ""); 2]);
+    for (mapping, described, expected) in
+        [("", "", "0"), ("metadata = ['id']", r#"{"name":"id","type":"String"}"#, "1")]
+    {
+        let server = scripted("", &[(200, described), (200, "")]);
         let mut connector = connector(&server.url(), mapping);
         initialize(&mut connector).await.expect("the script");
         connector.process_batch(records(["{}"])).await.expect("the script");

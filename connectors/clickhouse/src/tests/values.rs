@@ -69,9 +69,14 @@ async fn settings_are_for_the_inserts() {
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let error = initialize(&mut connector(&server.url(), "settings = { no_such_setting = '1' }")).await.unwrap_err();
     assert!(error.report().contains("UNKNOWN_SETTING"), "{error:?}");
-    let text = "[clickhouse]\n[[clickhouse.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\nsettings = { async_insert = '1' }";
-    let report = from_toml::<Clickhouse>(text).err().expect("an error").to_string();
-    assert!(report.contains("`async_insert` is set by the connector"), "{report}");
+    for (mapping, message) in [
+        ("settings = { async_insert = '1' }", "`async_insert` is set by the connector"),
+        ("columns = { n = '/n' }\non_new_field = 'add'", "`add` conflicts with `columns`"),
+    ] {
+        let text = format!("[clickhouse]\n[[clickhouse.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\n{mapping}");
+        let report = from_toml::<Clickhouse>(&text).err().expect("an error").to_string();
+        assert!(report.contains(message), "{report}");
+    }
 }
 
 #[tokio::test]

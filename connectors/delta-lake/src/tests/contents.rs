@@ -179,3 +179,32 @@ async fn small_files_of_tables_that_are_seldom_open_are_joined() {
         assert!(table.files < 4, "{} files of {tenant}", table.files);
     }
 }
+
+/// One tenant's new field, mistake or table must not hold up the others, nor end the connector.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_takes_no_row_rejects_its_records_and_the_others_are_written() {
+    let lake = folder("by-content-lacks").join("lake");
+    let by_tenant = |more: &str| text(&lake.display().to_string(), "{attribute:tenant}", &BTreeMap::new(), more);
+    let of = |tenant: &str, n: u64, payload: serde_json::Value| {
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(n).producer("sensor", 7, n);
+        record.attribute("tenant", tenant).payload(payload.to_string()).build()
+    };
+    started(&by_tenant("columns = [{ name = 'n' }]"))
+        .await
+        .process_batch(vec![of("other", 1, json!({ "n": "s3cret" }))])
+        .await
+        .unwrap();
+    let mut connector = started(&by_tenant("")).await;
+    connector.process_batch(vec![of("a", 2, json!({ "n": 2 })), of("b", 3, json!({ "n": 3 }))]).await.unwrap();
+    let new = |n| of("a", n, json!({ "n": n, "s3cret": 1 }));
+    let error = connector.process_batch(vec![new(4), new(5), of("b", 6, json!({ "n": 6 }))]).await.unwrap_err();
+    assert!(error.report().contains("0 records to retry, 2 rejected"), "{}", error.report());
+    let mut connector = started(&by_tenant("columns = [{ name = 'n', type = 'long' }]")).await;
+    let records = vec![of("other", 7, json!({ "n": 7 })), of("b", 8, json!({ "n": 8 }))];
+    let error = connector.process_batch(records).await.unwrap_err();
+    assert!(error.report().contains("0 records to retry, 1 rejected"), "{}", error.report());
+    assert!(error.report().contains("column `n` of the table") && !error.report().contains("s3cret"), "{error:?}");
+    let mut numbers = Reader::start().numbers(&lake.join("b").display().to_string(), &BTreeMap::new(), "n");
+    numbers.sort_unstable();
+    assert_eq!(numbers, [3, 6, 8]);
+}

@@ -81,6 +81,24 @@ async fn fields_whose_names_collide_are_rejected_with_their_record_alone() {
     assert_eq!(ids, [(json!(1), json!(1)), (json!(7), json!(8))]);
 }
 
+/// The first record must not end the connector, which would read it again after each restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_no_table_can_be_made_of_are_rejected_until_others_come() {
+    for (mapping, refused) in [
+        ("metadata = ['offset']", [json!({}), json!({"offset": 1})]),
+        ("partition_by = ['country']", [json!({"id": 1}), json!({"country": "DE"})]),
+    ] {
+        let folder = folder("unmade");
+        let mut connector = connector(&folder, mapping).await.unwrap();
+        for payload in refused {
+            let failure = connector.process_batch(vec![record(1, &payload), record(2, &payload)]).await.unwrap_err();
+            assert!(failure.report().contains("0 records to retry, 2 rejected"), "{payload}: {failure:?}");
+        }
+        connector.process_batch(vec![record(3, &json!({"id": 3, "country": "DE"}))]).await.unwrap();
+        assert_eq!(read(&folder).rows.len(), 1, "{mapping}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_is_no_folder_name_is_rejected_and_every_other_is_read_back() {
     let folder = folder("partition-values");

@@ -24,6 +24,16 @@ fn settings_that_conflict_are_reported() {
         ("file_extension = ''", "not an extension"),
         ("content_encoding = 'gzip'", "the files are not compressed"),
         ("content_encoding = 'gzip'\nformat = 'parquet'\ncolumns = [{ name = 'a' }]", "conflicts with `format`"),
+        ("format = 'avro'\ncolumns = [{ name = 'user-id' }]", "`avro` files have no column `user-id`"),
+        ("format = 'avro'\ncolumns = [{ name = '1' }]", "`avro` files have no column `1`"),
+        (
+            "format = 'avro'\ncolumns = [{ name = 'a', type = 'List(Struct(\"b c\": Utf8))' }]",
+            "`avro` files have no column `b c`",
+        ),
+        (
+            "format = 'avro'\ncolumns = [{ name = 'a' }]\nmetadata = { publish_time = 'published-at' }",
+            "`avro` files have no column `published-at`",
+        ),
         ("csv_header = true", "conflicts with `format`"),
     ] {
         let Err(report) = from_toml::<ObjectStore>(&configuration(Path::new("/"), mapping)) else {

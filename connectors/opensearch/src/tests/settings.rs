@@ -7,7 +7,8 @@ use super::{Opensearch, connector, initialize};
 fn refused(connector: &str, mapping: &str) -> String {
     let text = format!(
         "[opensearch]\napi.url = 'http://localhost'\n{connector}\n[[opensearch.topic_mappings]]\n\
-         topic = '/default/t'\nsubscription = 's'\nindex = 'i'\n{mapping}"
+         topic = '/default/t'\nsubscription = 's'\n{}{mapping}",
+        if mapping.contains("index = ") { "" } else { "index = 'i'\n" }
     );
     from_toml::<Opensearch>(&text).err().expect("an error").to_string()
 }
@@ -22,6 +23,9 @@ fn contradictions_are_errors_of_the_configuration() {
         ("version = 'topic'\nid = '{key}'", "version"),
         ("fields = { a = '/a' }\nmetadata = { offset = 'a' }", "metadata"),
         ("index_template = { name = 'a', file = 'a.json', fields = { a = 'long' } }", "file"),
+        ("index = '{attribute:tenant}'\nindex_template = { name = 'a' }", "the indexes of others"),
+        ("index = '{attribute:tenant}-a'\nindex_template = { name = 'a' }", "the indexes of others"),
+        ("index = '.{attribute:tenant}'\nindex_template = { name = 'a' }", "the indexes of others"),
     ] {
         let report = refused("", mapping);
         assert!(report.contains(key), "{mapping}: {report}");

@@ -8,7 +8,10 @@ use danube_sink_config::{
 };
 
 use super::{SchemaColumn, TableSchema};
-use crate::record::SinkRecord;
+use crate::{
+    error::{Failure, TargetFailure},
+    record::SinkRecord,
+};
 
 /// What to do with a field of a payload that the table has no column for, as a setting: `on_new_field = "add"`.
 ///
@@ -40,29 +43,36 @@ impl OnNewField {
 /// A batch waits if every record of it has the same field without a column. A record that is alone in its batch is rejected, unless
 /// the batch before it had that field, too, or waited for it: what is tried while a batch waits may be one record of it.
 ///
+/// It is for a table that the mapping names. Where records choose their tables, reject the records: one table that waits would hold
+/// up the others.
+///
 /// ```
 /// use danube_sink::schema::AwaitedColumn;
 ///
 /// let awaited = AwaitedColumn::default();
-/// assert!(!awaited.waits(&["email"], 2), "the other record has no such field");
-/// assert!(awaited.waits(&["email", "email"], 2));
-/// assert!(awaited.waits(&["email"], 1));
+/// assert!(awaited.check(&["email"], 2).is_ok(), "the other record has no such field");
+/// assert!(awaited.check(&["email", "email"], 2).is_err());
+/// assert!(awaited.check(&["email"], 1).is_err());
 /// awaited.forget();
-/// assert!(!awaited.waits(&["email"], 1), "the batch before had a column for each field");
+/// assert!(awaited.check(&["email"], 1).is_ok(), "the batch before had a column for each field");
 /// ```
 #[derive(Debug, Default)]
 pub struct AwaitedColumn(Mutex<Option<String>>);
 
 impl AwaitedColumn {
-    /// Whether a batch of so many records waits for a column. `unknown` has the fields without a column, one of each record that has
-    /// such fields; it is empty for a batch whose records have none.
-    pub fn waits(&self, unknown: &[impl AsRef<str>], records: usize) -> bool {
+    /// Checks whether a batch of so many records waits for a column. `unknown` has the fields without a column, one of each record
+    /// that has such fields; it is empty for a batch whose records have none.
+    ///
+    /// # Errors
+    /// [`TargetFailure::NotReady`] if the batch waits.
+    pub fn check(&self, unknown: &[impl AsRef<str>], records: usize) -> Result<(), Failure> {
         let first = unknown.first().map(AsRef::as_ref).filter(|_| unknown.len() == records);
         let in_all = first.filter(|first| unknown.iter().all(|field| field.as_ref() == *first));
         let mut awaited = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = in_all.is_some() && (records > 1 || awaited.as_deref() == in_all);
         *awaited = in_all.map(str::to_owned);
-        waits
+        let message = "every record of the batch has a field that the table has no column for: add the column, or set `on_new_field`";
+        if waits { Err(Failure::new(TargetFailure::NotReady, message)) } else { Ok(()) }
     }
 
     /// Takes note of a batch whose records all have the columns that they need: the next one waits for none on its account.

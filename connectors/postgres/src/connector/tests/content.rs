@@ -2,7 +2,7 @@
 
 use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
 
-use super::{Bench, TOPIC, records, rejected, report, start};
+use super::{Bench, TOPIC, of_version, records, rejected, report, start};
 
 const BY_TENANT: &str = "table = 'events_{/tenant}'\ncreate = 'id int, tenant text'\nmax_open_tables = 2\n\
                          columns = { id = '/id', tenant = '/tenant' }";
@@ -96,4 +96,43 @@ async fn what_is_wrong_with_a_table_is_said_without_its_name() {
     assert!(text.contains("no column name") && !text.contains("s3cret"), "{text}");
     bench.sql.batch_execute("ALTER TABLE events_s3cret2 ADD name text").await.unwrap();
     bench.write(&[r#"{"tenant":"s3cret2","id":1}"#]).await.unwrap();
+}
+
+/// One tenant's new field, or mistake, must not hold up the others.
+#[tokio::test]
+async fn a_table_that_lacks_a_column_rejects_its_records_and_the_others_are_written() {
+    let tables = "CREATE TABLE events_a (id int, tenant text); CREATE TABLE events_b (id int, tenant text)";
+    let mut bench = Bench::new(tables, "table = 'events_{/tenant}'").await;
+    let batch =
+        [r#"{"id":0,"tenant":"a","s3cret":1}"#, r#"{"id":1,"tenant":"a","s3cret":1}"#, r#"{"id":2,"tenant":"b"}"#];
+    for _ in 0..2 {
+        let rejected = rejected(bench.write(&batch).await);
+        assert_eq!(rejected.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 1]);
+        assert!(rejected.iter().all(|(_, reason)| !reason.contains("s3cret")), "{rejected:?}");
+    }
+    assert_eq!(bench.rows("SELECT id FROM events_b").await.len(), 2);
+    assert_eq!(bench.rows("SELECT id FROM events_a").await.len(), 0);
+}
+
+/// The schema of its first record has not all fields of the mapping.
+#[tokio::test]
+async fn a_table_that_cannot_be_made_from_a_schema_rejects_its_records_and_the_others_are_written() {
+    for mapping in ["columns = { id = '/id', total = '/total' }", "mode = 'upsert'\nkey = ['id']"] {
+        let mapping = format!("table = 'orders_{{/tenant}}'\ncreate_table = true\n{mapping}");
+        let mut bench = Bench::new("SELECT 1", &mapping).await;
+        let definition = |own: &str| {
+            format!(r#"{{"type":"object","properties":{{"tenant":{{"type":"string"}},{own}:{{"type":"integer"}}}}}}"#)
+        };
+        let of = |offset: u64, own: &str, tenant: &str| {
+            let payload = format!(r#"{{{own}:1,"tenant":"{tenant}"}}"#);
+            of_version(TOPIC, offset, 1, &definition(own), &payload)
+        };
+        let whole = definition(r#""id":{"type":"integer"},"total""#);
+        let valid = of_version(TOPIC, 1, 2, &whole, r#"{"id":1,"total":2,"tenant":"b"}"#);
+        let batch = vec![of(0, r#""other""#, "s3cret"), valid, of(2, r#""other""#, "s3cret")];
+        let rejected = rejected(bench.sink.process_batch(batch).await);
+        assert_eq!(rejected.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 2], "{mapping}");
+        assert!(rejected.iter().all(|(_, why)| why.contains("schema") && !why.contains("s3cret")), "{rejected:?}");
+        assert_eq!(bench.rows(TABLES).await, [r#"{"t":"orders_b"}"#], "{mapping}");
+    }
 }

@@ -48,3 +48,15 @@ async fn without_the_setting_a_tombstone_is_rejected() {
     report!(bench.sink.process_batch(vec![tombstone(r#"{"id":1}"#)]).await, Partial);
     assert_eq!(bench.rows(IDS).await.len(), 3);
 }
+
+/// Where the whole payload is a value, any text is one, but not an empty payload.
+#[tokio::test]
+async fn a_tombstone_is_no_row_where_a_column_takes_the_whole_payload() {
+    let mapping = "table = 'rows'\nmode = 'upsert'\nkey = ['id']\ncolumns = { id = 'key', name = '' }";
+    let mut bench = Bench::new(TABLE, mapping).await;
+    let text = SinkRecord::builder(TOPIC).key("2").payload("new").build();
+    let written = bench.sink.process_batch(vec![tombstone("1"), text]).await;
+    assert!(report!(written, Partial).contains("1 rejected"));
+    let names = bench.rows("SELECT name FROM rows ORDER BY id").await;
+    assert_eq!(names, [r#"{"name":"a"}"#, r#"{"name":"new"}"#, r#"{"name":"c"}"#]);
+}
