@@ -24,6 +24,11 @@ pub fn members(json: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
     Some(std::iter::from_fn(move || members.next()))
 }
 
+/// The members of an object, each with its name as it reads, and the value as written. `None` for another value.
+pub fn fields(json: &str) -> Option<impl Iterator<Item = (Cow<'_, str>, &str)>> {
+    Some(members(json)?.filter_map(|(name, value)| Some((string(name)?, value))))
+}
+
 /// The members of an object, in sequence.
 #[derive(Debug)]
 pub struct Members<'j>(Parts<'j>);
@@ -157,6 +162,7 @@ mod tests {
             (r#""n""#, "null"),
         ];
         assert_eq!(found, expected);
+        assert_eq!(fields(json).unwrap().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "b\"c", "", "ä", "n"]);
         let mut one_by_one = Members::of(json).unwrap();
         assert_eq!([r#""a":"#, r#""b":"#, r#""b\"c":"#].map(|other| one_by_one.next_if(other)), [None; 3]);
         assert_eq!((one_by_one.next(), one_by_one.next_if(r#""a":"#)), (Some(found[0]), None));

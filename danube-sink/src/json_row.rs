@@ -1,19 +1,13 @@
 //! Serialization of records as rows of JSON.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-};
+use std::collections::{BTreeMap, HashSet};
 
-use serde::{
-    Deserializer,
-    de::{Error, IgnoredAny, MapAccess, Visitor},
-};
 use serde_json::Value;
 
 use crate::{
     error::{ConnectorError, ConnectorResult},
     fields::Fields,
+    json::fields,
     record::{Field, MetadataColumns, SinkRecord},
 };
 
@@ -105,9 +99,7 @@ impl JsonRow {
         if let Some(name) = &self.duplicate {
             return Err(invalid(&format!("the row would have the duplicate field `{name}`")));
         }
-        if self.whole
-            && serde_json::Deserializer::from_str(&whole).deserialize_map(UniqueNames(&self.reserved)).is_err()
-        {
+        if self.whole && has_twice(&whole, &self.reserved) {
             return Err(invalid("the payload has a duplicate field, or one with the name of a metadata field"));
         }
         row.push(b'{');
@@ -124,26 +116,10 @@ impl JsonRow {
     }
 }
 
-/// Visitor that fails on a duplicate name in an object, or on one of these names.
-struct UniqueNames<'n>(&'n HashSet<String>);
-
-impl<'de> Visitor<'de> for UniqueNames<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object without duplicate names")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let mut seen = HashSet::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            fields.next_value::<IgnoredAny>()?;
-            if self.0.contains(&name) || !seen.insert(name) {
-                return Err(A::Error::custom("duplicate name"));
-            }
-        }
-        Ok(())
-    }
+/// Whether an object has a name twice, or one of these names.
+fn has_twice(json: &str, reserved: &HashSet<String>) -> bool {
+    let mut seen = HashSet::new();
+    fields(json).into_iter().flatten().any(|(name, _)| reserved.contains(&*name) || !seen.insert(name))
 }
 
 #[cfg(test)]

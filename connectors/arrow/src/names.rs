@@ -1,15 +1,8 @@
 //! Name collisions between the fields of a payload and the columns of a table.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    fmt,
-};
+use std::collections::{HashMap, HashSet};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
+use danube_sink::json;
 
 /// The column names of a table whose columns are filled by the payload's fields of the same names.
 #[derive(Debug, Clone, Default)]
@@ -38,11 +31,8 @@ impl Names {
     }
 
     /// The first field of the payload that collides with a column, or has none; `None` if all of them fit.
-    pub(super) fn collision(&self, json: &str) -> Option<Collision> {
-        let mut collision = None;
-        let _ =
-            serde_json::Deserializer::from_str(json).deserialize_map(Fields { names: self, collision: &mut collision });
-        collision
+    pub(super) fn collision(&self, payload: &str) -> Option<Collision> {
+        json::fields(payload)?.find_map(|(name, value)| self.of_field(&name, value != "null"))
     }
 
     fn of_field(&self, name: &str, has_value: bool) -> Option<Collision> {
@@ -63,30 +53,6 @@ impl Names {
             }
         };
         Some(Collision { reason, new_field: None })
-    }
-}
-
-struct Fields<'n, 'c> {
-    names: &'n Names,
-    collision: &'c mut Option<Collision>,
-}
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'a> Visitor<'a> for Fields<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = fields.next_key()? {
-            let has_value = fields.next_value::<Option<IgnoredAny>>()?.is_some();
-            *self.collision = self.collision.take().or_else(|| self.names.of_field(&name, has_value));
-        }
-        Ok(())
     }
 }
 

@@ -3,15 +3,9 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
-    fmt,
 };
 
-use danube_sink::{ConnectorError, ConnectorResult, OnNewField, SinkRecord};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use danube_sink::{ConnectorError, ConnectorResult, OnNewField, SinkRecord, json::fields};
 
 use super::{
     changes::Values,
@@ -79,7 +73,7 @@ impl FieldColumns {
             Cow::Owned(json) => self.members(&json, values, |value| value.to_owned().into()),
         };
         let members =
-            members.map_err(|_| ConnectorError::invalid_record(record, "the payload is not a JSON object"))?;
+            members.ok_or_else(|| ConnectorError::invalid_record(record, "the payload is not a JSON object"))?;
         let invalid = |reason: String| Err(ConnectorError::invalid_record(record, reason));
         if let Some(name) = members.repeated {
             return invalid(format!("the payload has the field {} twice", quoted(&name)));
@@ -120,9 +114,22 @@ impl FieldColumns {
         json: &'j str,
         values: &mut Values<'r>,
         text: fn(&'j str) -> Cow<'r, str>,
-    ) -> Result<Members, serde_json::Error> {
-        let visitor = MembersVisitor { columns: self, values, text, members: Members::default() };
-        serde_json::Deserializer::from_str(json).deserialize_map(visitor)
+    ) -> Option<Members> {
+        let mut members = Members::default();
+        for (number, (name, value)) in (1..).zip(fields(json)?) {
+            match self.purposes.get(&*name) {
+                Some(Purpose::Column(index)) if values[*index].is_none() => {
+                    members.known += 1;
+                    values[*index] = Some(text(value));
+                }
+                Some(Purpose::Column(_)) => members.repeated = Some(name.into_owned()),
+                Some(Purpose::Read) => members.known += 1,
+                Some(Purpose::Taken) => members.taken = Some(name.into_owned()),
+                None if members.new.is_none() => members.new = Some((number, name.into_owned())),
+                None => {}
+            }
+        }
+        Some(members)
     }
 }
 
@@ -135,43 +142,4 @@ struct Members {
     new: Option<(usize, String)>,
     repeated: Option<String>,
     taken: Option<String>,
-}
-
-struct MembersVisitor<'c, 'v, 'j, 'r> {
-    columns: &'c FieldColumns,
-    values: &'v mut Values<'r>,
-    text: fn(&'j str) -> Cow<'r, str>,
-    members: Members,
-}
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'j> Visitor<'j> for MembersVisitor<'_, '_, 'j, '_> {
-    type Value = Members;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'j>>(self, mut fields: A) -> Result<Members, A::Error> {
-        let Self { columns, values, text, mut members } = self;
-        let mut number = 0;
-        while let Some(Name(name)) = fields.next_key()? {
-            let value: &RawValue = fields.next_value()?;
-            number += 1;
-            match columns.purposes.get(&*name) {
-                Some(Purpose::Column(index)) if values[*index].is_none() => {
-                    members.known += 1;
-                    values[*index] = Some(text(value.get()));
-                }
-                Some(Purpose::Column(_)) => members.repeated = Some(name.into_owned()),
-                Some(Purpose::Read) => members.known += 1,
-                Some(Purpose::Taken) => members.taken = Some(name.into_owned()),
-                None if members.new.is_none() => members.new = Some((number, name.into_owned())),
-                None => {}
-            }
-        }
-        Ok(members)
-    }
 }

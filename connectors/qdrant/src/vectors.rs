@@ -3,14 +3,11 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
-    fmt,
     num::NonZero,
 };
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
+use danube_sink::json::fields;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 /// The name of the vector without a name.
@@ -195,36 +192,10 @@ fn commas_of_short(numbers: &[u8]) -> Option<usize> {
 /// # Errors
 /// Why it has none: it is no object, or has a name twice.
 pub(crate) fn members(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, &'static str> {
-    if !json.trim_ascii_start().starts_with('{') {
-        return Err("is not an object");
-    }
-    let mut json = serde_json::Deserializer::from_str(json);
-    json.deserialize_map(Members).map_err(|_| "has a name twice")
-}
-
-struct Members;
-
-/// A name, borrowed if it has no escapes.
-#[derive(Deserialize)]
-struct Name<'j>(#[serde(borrow)] Cow<'j, str>);
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(Cow<'de, str>, &'de str)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object without duplicate names")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut members, mut names) = (Vec::new(), HashSet::new());
-        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-            if !names.insert(name.clone()) {
-                return Err(serde::de::Error::custom("duplicate name"));
-            }
-            members.push((name, value.get()));
-        }
-        Ok(members)
-    }
+    let members: Vec<_> = fields(json.trim_ascii()).ok_or("is not an object")?.collect();
+    let mut names = HashSet::new();
+    let is_once = members.iter().all(|(name, _)| names.insert(name));
+    is_once.then_some(members).ok_or("has a name twice")
 }
 
 #[cfg(test)]

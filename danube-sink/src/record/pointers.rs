@@ -1,7 +1,7 @@
 //! Lookup of several JSON pointers in a payload's JSON text.
 
 use super::pointer::{Pointer, index};
-use crate::json::{items, members, string};
+use crate::json::{fields, items};
 
 /// Several JSON pointers, whose values are found together in a payload's JSON text. A step that they share is read once.
 ///
@@ -70,8 +70,8 @@ impl Requested {
             return;
         }
         self.below.iter().for_each(|(_, requested)| requested.forget(found));
-        for (name, value) in members(json).into_iter().flatten() {
-            if let Some(position) = string(name).and_then(|name| self.search(&name).ok()) {
+        for (name, value) in fields(json).into_iter().flatten() {
+            if let Ok(position) = self.search(&name) {
                 self.below[position].1.find(value, found);
             }
         }
