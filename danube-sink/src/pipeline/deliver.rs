@@ -195,7 +195,10 @@ impl Deliver {
             work.ends = true;
         }
         if work.ends && (failure.is_some() || !second_half.is_empty()) {
-            // Another record stops the connector: these stay with the broker.
+            // Another record stops the connector: these stay with the broker, and what is newer too, to keep the order.
+            if self.mapping.is_ordered() {
+                work.pieces.clear();
+            }
             return Ok(());
         }
         if let Some(failure) = failure {

@@ -172,3 +172,19 @@ pub(super) fn schedule() -> impl Strategy<Value = Schedule> {
         answers,
     })
 }
+
+/// A target that refuses batches as a whole, so that they are halved, and fails in between.
+pub(super) fn refusing_schedule() -> impl Strategy<Value = Schedule> {
+    let answer = prop_oneof![
+        3 => Just(Answer::Refused),
+        1 => any::<u8>().prop_map(|index| Answer::Invalid(index.into())),
+        1 => Just(Answer::Retryable),
+        1 => Just(Answer::Ok),
+    ];
+    (schedule(), vec(answer, 2..14)).prop_map(|(mut schedule, answers)| {
+        schedule.settings.batch_size += 5;
+        schedule.settings.batch_bytes += 500;
+        schedule.settings.retries_to_dead_letter = None;
+        Schedule { answers, ..schedule }
+    })
+}
