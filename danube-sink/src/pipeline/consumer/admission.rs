@@ -141,7 +141,7 @@ impl ConsumerTask {
         // Batches from the spool wait for company: nothing holds back until they are settled.
         let is_burst = !self.mapping.role.is_delivery() && self.credit.is_burst(unacknowledged, now);
         let Self { mapping, partition, .. } = self;
-        let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, _charge: charge });
+        let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, arrived: now, _charge: charge });
         let chunk =
             Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
         let chunk = Arc::new(chunk.received(origin));

@@ -15,7 +15,7 @@ use crate::{
         backoff::sleep_until,
         broker::{AckAnswers, AckToken, Attachment, BrokerFailure, FailureKind, Session},
         ledger::{DeliveryLedger, Moment},
-        partition::Settlement,
+        partition::{Fate, Settlement},
     },
 };
 
@@ -41,7 +41,7 @@ struct Tally {
     moment: Moment,
     /// The time since 1970.
     clock: Duration,
-    /// Some were settled, if only of earlier epochs, which are not observed.
+    /// Some were settled, if only once more, which is not observed.
     has_settled: bool,
     settled: usize,
     delivery: Latencies,
@@ -204,22 +204,24 @@ impl ConsumerTask {
     }
 
     fn take(&mut self, settlement: &Settlement, tally: &mut Tally) {
-        let Settlement { chunk, first, end, epoch, is_settled } = settlement;
+        let Settlement { chunk, first, end, epoch, arrived, fate } = settlement;
         let entries = &chunk.entries()[*first as usize..*end as usize];
-        if !is_settled {
-            for entry in entries {
+        if *fate == Fate::GivenBack {
+            for entry in entries.iter().filter(|entry| !entry.is_settled()) {
                 let is_redelivered = self.ledger.release(entry.position, *epoch);
                 self.released_bytes += if is_redelivered { entry.size() } else { 0 };
             }
             return;
         }
         tally.has_settled = true;
+        let in_hand = tally.moment.now.duration_since(*arrived);
         for entry in entries {
             let id = &entry.id;
             let token = AckToken { offset: entry.position, sequence: id.sequence(), source: Arc::clone(&id.source) };
-            if let Some(age) = self.ledger.settle(token, *epoch, tally.moment) {
+            let is_first = || *fate == Fate::SettledEarly || entry.settle();
+            if self.ledger.settle(token, *epoch, tally.moment, is_first) {
                 tally.settled += 1;
-                tally.in_hand.add(age);
+                tally.in_hand.add(in_hand);
                 tally.delivery.add(tally.clock.saturating_sub(Duration::from_micros(id.publish_time())));
             }
         }

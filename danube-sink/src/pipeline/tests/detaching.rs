@@ -18,6 +18,7 @@ const WELL: &str = "/default/well";
 const STRICT: Behaviour = Behaviour {
     counts_attaches: true,
     max_redelivery_count: Some(5),
+    is_unreliable: false,
     hangs: true,
     reading: Reading::All,
     keeps_cursor: false,

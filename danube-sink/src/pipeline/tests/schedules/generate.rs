@@ -91,6 +91,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         keeps_cursor,
         counts_attaches,
         max_redelivery_count: blocks.then_some(5),
+        is_unreliable: false,
     })
 }
 
