@@ -34,14 +34,16 @@ impl ConsumerTask {
         // A message read late may have been sent early.
         let moment = self.ledger.moment(self.paused.take().unwrap_or(now));
         let stops = self.signals.stop.is_cancelled();
-        let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
-        let first = messages.first().map_or(0, |message| message.token.offset);
+        let count = messages.len();
+        // Redelivered messages may come after new ones.
+        let (mut first, mut last) = (u64::MAX, 0);
         let (mut new, mut redelivered) = (0, 0);
         let mut admitted = self.admitted(count);
         self.ledger.reserve(count);
         // The reservation was for these messages.
         self.reserved = self.budget.nothing();
         for message in messages {
+            (first, last) = (first.min(message.token.offset), last.max(message.token.offset));
             let restarts = self.ledger.restarts();
             let arrival = self.ledger.receive(&message, moment);
             let restarted = self.ledger.restarts() != restarts;

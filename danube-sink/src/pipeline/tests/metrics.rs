@@ -5,6 +5,7 @@ use tokio::time::sleep;
 use super::{
     bench::{Bench, MS, SECOND, TOPIC, in_time},
     faults::Fault,
+    ledger::Order,
     memory::Kind,
     target::Answer,
 };
@@ -93,6 +94,19 @@ async fn in_hand_seconds_begin_when_a_record_was_received_for_the_first_time() {
     assert_eq!(bench.metric("intake_redelivered_total", TOPIC), 1.0);
     let in_hand = bench.metric("in_hand_seconds_sum", TOPIC);
     assert!(in_hand >= 14.0, "{in_hand}");
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_range_of_offsets_is_that_of_all_messages_in_whatever_order_they_arrive() {
+    let bench = Bench::new();
+    bench.broker.begin(Fault::ChunksAreReversed, 60 * SECOND);
+    bench.ledger.order(Order::None);
+    bench.publish(10);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.metric("intake_first_offset", TOPIC), 0.0);
+    assert_eq!(bench.metric("intake_last_offset", TOPIC), 9.0);
     bench.end(pipeline).await;
 }
 
