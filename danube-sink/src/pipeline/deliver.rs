@@ -116,7 +116,9 @@ impl Deliver {
                 continue;
             }
             let count = piece.len();
-            let Attempt { answer, waited, took } = self.attempt(&piece).await;
+            // A step begins with the write: how long it waits for an instance depends on how many mappings write.
+            let begin = || self.mapping.observer.progress().step(self.write_timeout * 2);
+            let Attempt { answer, waited, took } = self.pool.write(piece.records(), begin).await;
             self.mapping.observer.write_waited(waited);
             self.mapping.observer.written(took);
             if answer.is_ok() {
@@ -154,13 +156,6 @@ impl Deliver {
         let leaves = work.failing.is_some() || self.has_left.load(Ordering::Relaxed);
         self.has_left.store(leaves, Ordering::Relaxed);
         leaves
-    }
-
-    async fn attempt(&self, piece: &PendingRecords) -> Attempt {
-        // The wait for an instance and the write itself, each with slack for a busy machine.
-        let progress = self.mapping.observer.progress();
-        let _step = progress.step(self.write_timeout * 2 * (1 + u32::from(!self.pool.is_idle())));
-        self.pool.write(piece.records()).await
     }
 
     /// Settles the decided part of an outcome, and queues the rest.
