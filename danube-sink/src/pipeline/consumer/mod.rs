@@ -260,7 +260,7 @@ impl ConsumerTask {
 
     fn detach(&mut self) {
         self.report_gap(true);
-        self.ledger.detach();
+        self.partition.observer.acks_failed(self.ledger.detach());
         self.reserved = self.budget.nothing();
         self.refuses = false;
         self.paused = None;

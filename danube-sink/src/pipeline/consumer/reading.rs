@@ -177,7 +177,6 @@ impl ConsumerTask {
         if failures == 0 {
             acks.pause = ACK_PAUSE;
         } else {
-            observer.acks_failed(failures);
             acks.next = Some(Instant::now() + acks.pause);
             acks.pause = LONGEST_ACK_PAUSE.min(acks.pause * 2);
         }

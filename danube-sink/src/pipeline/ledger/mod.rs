@@ -168,12 +168,13 @@ impl DeliveryLedger {
         self.redelivery_due = None;
     }
 
-    /// Ends the attachment: acknowledgements would not count.
-    pub(crate) fn detach(&mut self) {
+    /// Ends the attachment, and gives up its acknowledgements, which would not count. Returns how many.
+    pub(crate) fn detach(&mut self) -> usize {
         self.attached = None;
         if self.in_flight() == 0 {
-            return;
+            return 0;
         }
+        let before = self.counts.unconfirmed;
         self.waiting.clear();
         for slot in &mut self.slots {
             if matches!(slot.state, State::Settled | State::Sent) {
@@ -182,6 +183,7 @@ impl DeliveryLedger {
             }
         }
         self.counts.sent = 0;
+        self.counts.unconfirmed - before
     }
 
     /// Whether the topic gives its messages no offsets: it is not reliable, and acknowledgements do nothing.

@@ -111,6 +111,25 @@ async fn the_range_of_offsets_is_that_of_all_messages_in_whatever_order_they_arr
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_acknowledgement_counts_as_failed_once_it_is_given_up() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    for given_up in [0, 3] {
+        bench.broker.begin(Fault::AcksFail, 4 * SECOND);
+        bench.publish(3);
+        in_time(bench.ledger.delivered_all()).await;
+        sleep(2 * SECOND).await;
+        assert!(bench.metric("errors_total", "stage=\"ack\"") > 3.0, "each attempt");
+        if given_up > 0 {
+            bench.broker.end_stream(TOPIC, true);
+        }
+        bench.settled().await;
+        assert_eq!(bench.metric("settle_acks_failed_total", ""), f64::from(given_up));
+    }
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_was_given_back_is_no_gap() {
     let bench = Bench::new();
     bench.target.fail(TOPIC);
