@@ -4,7 +4,10 @@ use miniz_oxide::deflate::compress_to_vec;
 use proptest::prelude::*;
 
 use super::{
-    super::{SchemaType, limits::{MAX_DECODED_BYTES, MAX_DEFINITION_BYTES}},
+    super::{
+        SchemaType,
+        limits::{MAX_DECODED_BYTES, MAX_DEFINITION_BYTES},
+    },
     decoder, fixtures,
 };
 
@@ -71,6 +74,15 @@ fn counts_and_lengths_have_a_limit() {
     let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
     let error = refused(SchemaType::Avro, decimal, [zigzag(2_000_000), vec![1; 2_000_000]].concat());
     assert!(error.contains("a decimal of more than"), "{error}");
+}
+
+#[test]
+fn a_duration_of_the_least_number_of_seconds_is_too_long() {
+    let definition = r#"syntax = "proto3"; import "google/protobuf/duration.proto";
+        message M { google.protobuf.Duration d = 1; }"#;
+    let payload = [vec![10, 11, 8], vec![0x80; 9], vec![1]].concat();
+    let error = refused(SchemaType::Protobuf, definition, payload);
+    assert!(error.contains("a duration that is too long"), "{error}");
 }
 
 #[test]
