@@ -197,7 +197,7 @@ impl ConsumerTask {
                 End::MemoryFreed => {
                     self.partition
                         .observer
-                        .detached("messages that were refused for lack of memory are requested again");
+                        .waiting("messages that were refused for lack of memory are requested again");
                     AttachReason::OutOfMemory
                 }
                 End::Overdue => {
