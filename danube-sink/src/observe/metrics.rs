@@ -271,7 +271,7 @@ pub(super) const PARTITION: &[Metric<Partition>] = &[
         name: "settle_acks_failed",
         kind: Counter,
         labels: &[],
-        help: "Acknowledgements given up, whose messages the broker redelivers",
+        help: "Acknowledgements given up when a consumer was detached, whose messages the broker redelivers",
         write: |partition, samples| samples.counter(&partition.numbers.acks_failed),
     },
 ];

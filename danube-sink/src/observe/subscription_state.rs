@@ -17,7 +17,7 @@ pub(super) enum Condition {
     Attached,
     /// No consumer is attached; the connector tries to attach.
     Detached,
-    /// No consumer is attached on purpose: because of the target, memory, or another consumer with the same name.
+    /// No consumer is attached on purpose: because of the target, memory, a shutdown, or another consumer with the same name.
     Waiting,
     /// A consumer is attached, and its records cannot be decoded or settled now.
     Blocked,

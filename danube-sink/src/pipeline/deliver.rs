@@ -116,7 +116,9 @@ impl Deliver {
                 continue;
             }
             let count = piece.len();
-            let Attempt { answer, waited, took } = self.attempt(&piece).await;
+            // A step begins with the write: how long it waits for an instance depends on how many mappings write.
+            let begin = || self.mapping.observer.progress().step(self.write_timeout * 2);
+            let Attempt { answer, waited, took } = self.pool.write(piece.records(), begin).await;
             self.mapping.observer.write_waited(waited);
             self.mapping.observer.written(took);
             if answer.is_ok() {
@@ -156,13 +158,6 @@ impl Deliver {
         leaves
     }
 
-    async fn attempt(&self, piece: &PendingRecords) -> Attempt {
-        // The wait for an instance and the write itself, each with slack for a busy machine.
-        let progress = self.mapping.observer.progress();
-        let _step = progress.step(self.write_timeout * 2 * (1 + u32::from(!self.pool.is_idle())));
-        self.pool.write(piece.records()).await
-    }
-
     /// Settles the decided part of an outcome, and queues the rest.
     async fn judge(&self, outcome: Outcome, work: &mut Work) -> ConnectorResult<()> {
         let Outcome { delivered, rejected, invalid, mut retry, tried, second_half, failure, wait } = outcome;
@@ -195,7 +190,10 @@ impl Deliver {
             work.ends = true;
         }
         if work.ends && (failure.is_some() || !second_half.is_empty()) {
-            // Another record stops the connector: these stay with the broker.
+            // Another record stops the connector: these stay with the broker, and what is newer too, to keep the order.
+            if self.mapping.is_ordered() {
+                work.pieces.clear();
+            }
             return Ok(());
         }
         if let Some(failure) = failure {

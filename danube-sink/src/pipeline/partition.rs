@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    time::Instant,
+};
 
 use super::budget::Charged;
 use crate::{
@@ -46,7 +49,17 @@ pub(crate) struct Settlement {
     pub(crate) end: u32,
     /// The ledger's epoch in which they arrived.
     pub(crate) epoch: u32,
-    pub(crate) is_settled: bool,
+    pub(crate) arrived: Instant,
+    pub(crate) fate: Fate,
+}
+
+/// What happens to records that are no longer in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Settled,
+    /// The target has written them, and their batch is not answered yet: they are settled once more with it.
+    SettledEarly,
+    GivenBack,
 }
 
 /// Whether the broker sends more before something is acknowledged.
@@ -157,6 +170,7 @@ impl Partition {
 pub(crate) struct ChunkOrigin {
     pub(crate) partition: Arc<Partition>,
     pub(crate) epoch: u32,
+    pub(crate) arrived: Instant,
     /// The memory that the chunk takes: dropping it gives it back.
     pub(crate) _charge: Charged,
 }
@@ -164,6 +178,7 @@ pub(crate) struct ChunkOrigin {
 impl Origin for ChunkOrigin {
     fn settle_early(&self, record: &SinkRecord) {
         let (chunk, first) = (Arc::clone(record.chunk()), record.index());
-        self.partition.send(Settlement { chunk, first, end: first + 1, epoch: self.epoch, is_settled: true });
+        let Self { epoch, arrived, .. } = *self;
+        self.partition.send(Settlement { chunk, first, end: first + 1, epoch, arrived, fate: Fate::SettledEarly });
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     budget::Budget,
-    partition::{ChunkOrigin, Partition, Settlement},
+    partition::{ChunkOrigin, Fate, Partition, Settlement},
 };
 use crate::{
     record::{Chunk, Entry, SinkRecord},
@@ -113,14 +113,15 @@ impl PendingRun {
 
     /// Settles the run: written, skipped, or published as dead letters.
     pub(crate) fn settle(mut self) {
-        self.finish(true);
+        self.finish(Fate::Settled);
     }
 
-    fn finish(&mut self, is_settled: bool) {
+    fn finish(&mut self, fate: Fate) {
         let Range { start, end } = std::mem::take(&mut self.range);
         if start < end {
             let chunk = Arc::clone(&self.chunk);
-            self.partition.send(Settlement { chunk, first: start, end, epoch: self.epoch, is_settled });
+            let (first, epoch, arrived) = (start, self.epoch, self.arrived);
+            self.partition.send(Settlement { chunk, first, end, epoch, arrived, fate });
         }
     }
 
@@ -133,9 +134,10 @@ impl PendingRun {
         let copy = |index| {
             let mut charge = budget.nothing();
             charge.overdraw(self.chunk.entry(index).size());
-            let origin = ChunkOrigin { partition: Arc::clone(&self.partition), epoch: self.epoch, _charge: charge };
+            let (epoch, arrived) = (self.epoch, self.arrived);
+            let origin = ChunkOrigin { partition: Arc::clone(&self.partition), epoch, arrived, _charge: charge };
             let chunk = self.chunk.copy_of(index).received(Box::new(origin));
-            Self::new(Arc::new(chunk), &self.partition, self.epoch, self.arrived)
+            Self::new(Arc::new(chunk), &self.partition, epoch, arrived)
         };
         range.map(copy).collect()
     }
@@ -143,7 +145,7 @@ impl PendingRun {
 
 impl Drop for PendingRun {
     fn drop(&mut self) {
-        self.finish(false);
+        self.finish(Fate::GivenBack);
     }
 }
 

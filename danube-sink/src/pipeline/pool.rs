@@ -118,10 +118,12 @@ impl WriterPool {
         self.permits.available_permits() > 0
     }
 
-    /// Makes one attempt to write a batch. The timeout excludes the wait for an instance.
-    pub(crate) async fn write(&self, records: Vec<SinkRecord>) -> Attempt {
+    /// Makes one attempt to write a batch. The timeout excludes the wait for an instance; what `begin` returns is kept from the
+    /// end of that wait to the answer.
+    pub(crate) async fn write<G>(&self, records: Vec<SinkRecord>, begin: impl FnOnce() -> G) -> Attempt {
         let asked = Instant::now();
         let Some(taken) = self.take().await else { return Attempt::of(Err(no_instance()), asked, asked) };
+        let _begun = begin();
         let started = Instant::now();
         let answer = attempt(self.timeout, taken.writer.write(records)).await;
         Attempt::of(answer, asked, started)

@@ -86,7 +86,9 @@ impl Stripe {
                 let _step = progress.step(mapping.settings.ack_timeout);
                 self.decoding.fill(&mut batch, || queue.pop()).await;
             }
-            if let Some(reason) = self.closes(&batch)
+            // Read once: a deadline between two readings would neither close the batch nor set a timer.
+            let now = Instant::now();
+            if let Some(reason) = self.closes(&batch, now)
                 && self.deliveries.have_capacity()
                 && self.publications.len() < MOST_PUBLICATIONS
             {
@@ -106,7 +108,6 @@ impl Stripe {
                     return Ok(());
                 }
             }
-            let now = Instant::now();
             let deadlines = [batch.deadline(&mapping.settings), batch.refill_deadline()];
             let deadline = deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min();
             tokio::select! {
@@ -125,7 +126,7 @@ impl Stripe {
         }
     }
 
-    fn closes(&self, batch: &Batch) -> Option<Closed> {
+    fn closes(&self, batch: &Batch, now: Instant) -> Option<Closed> {
         let settings = &self.mapping.settings;
         if batch.is_empty() {
             return None;
@@ -135,11 +136,11 @@ impl Stripe {
         }
         if self.mapping.stripes()[self.number].is_closed() {
             Some(Closed::Drain)
-        } else if batch.deadline(settings).is_some_and(|deadline| deadline <= Instant::now()) {
+        } else if batch.deadline(settings).is_some_and(|deadline| deadline <= now) {
             Some(Closed::Time)
         } else if self.deliver.is_idle()
             && (batch.is_held_back(&self.mapping.cost)
-                || batch.refill_deadline().is_some_and(|deadline| deadline <= Instant::now()))
+                || batch.refill_deadline().is_some_and(|deadline| deadline <= now))
         {
             Some(Closed::Window)
         } else {

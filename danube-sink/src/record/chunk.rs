@@ -225,7 +225,7 @@ impl Entry {
     }
 
     /// Marks the record as settled. Returns whether it was not settled before.
-    pub(super) fn settle(&self) -> bool {
+    pub(crate) fn settle(&self) -> bool {
         !self.settled.0.swap(true, Ordering::AcqRel)
     }
 }

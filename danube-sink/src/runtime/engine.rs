@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     task::{JoinSet, spawn_blocking},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::mappings::smallest_window;
@@ -18,6 +18,8 @@ use crate::{
 
 /// The interval at which the size of the spool is reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The part of a drain's time that is left to close the spool, after a drain that timed out too.
+const CLOSE_DIVISOR: u32 = 10;
 
 /// The running pipelines.
 pub(super) struct Engine {
@@ -97,6 +99,8 @@ impl Engine {
     /// Drains the pipelines within a time: spools what was received, and writes what is in hand.
     pub(super) async fn drain(self, limit: Duration) -> ConnectorResult<()> {
         let Self { intake, delivery } = self;
+        let end = Instant::now() + limit;
+        let end_drain = if intake.is_some() { end - limit / CLOSE_DIVISOR } else { end };
         let (intake, spool, report) = match intake {
             Some(Intake { pipeline, spool, watch, report }) => {
                 drop(watch);
@@ -105,7 +109,7 @@ impl Engine {
             None => (None, None, None),
         };
         let both = async { tokio::join!(intake.unwrap_or_default().drain(), delivery.drain()) };
-        let drained = timeout(limit, both).await.map_or_else(
+        let drained = timeout_at(end_drain, both).await.map_or_else(
             |_| {
                 let keeper = if spool.is_some() { "the spool keeps" } else { "the broker redelivers" };
                 tracing::warn!("the drain timed out; {keeper} the records that were not written");
@@ -115,7 +119,12 @@ impl Engine {
         );
         if let Some(spool) = spool {
             // Waits for reads and appends that are running.
-            let _ = spawn_blocking(move || spool.close()).await;
+            let closed = spawn_blocking(move || spool.close());
+            if timeout_at(end, closed).await.is_err() {
+                tracing::warn!(
+                    "the disk of data_dir did not answer in time: records that were written last may be written once more"
+                );
+            }
         }
         drop(report);
         drained
@@ -204,5 +213,24 @@ impl Drop for SpoolReport {
         self.observer.spool_damaged(None);
         self.observer.spool_failed(None);
         self.mappings.iter().for_each(|(_, observer)| observer.not_spooled());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::spool::tests::{Folder, stalled};
+
+    #[tokio::test]
+    async fn a_shutdown_does_not_wait_for_a_disk_that_stands_still() {
+        let folder = Folder::new();
+        let (spool, disk) = stalled(&folder);
+        let intake = Intake { pipeline: None, spool, watch: JoinSet::new(), report: JoinSet::new() };
+        let engine = Engine { intake: Some(intake), delivery: Pipeline::default() };
+        let drained = engine.drain(Duration::from_millis(100));
+        timeout(Duration::from_secs(10), drained).await.expect("it ends").unwrap();
+        drop(disk);
     }
 }

@@ -237,7 +237,9 @@ impl SinkRuntime {
         let mut wait = TakeoverWait::default();
         loop {
             let start = Engine::start(&broker, &pool, &mappings, &self.config, &self.observer, self.source);
-            let mut engine = start.await.inspect_err(log_fatal)?;
+            // The disk of a spool may take long to answer.
+            let Some(started) = self.shutdown.run_until_cancelled(start).await else { return Ok(()) };
+            let mut engine = started.inspect_err(log_fatal)?;
             self.observer.phase(Phase::Running);
             let ended = self.shutdown.run_until_cancelled(engine.ended()).await;
             // It is logged before the drain, which takes its time.

@@ -18,7 +18,7 @@ use super::json_schema::JsonSchema;
 use super::protobuf::Protobuf;
 use super::{
     Content, DecodeOptions, NumberEncoding, Problem, SchemaInfo, SchemaType, TableSchema, json,
-    limits::MAX_DEFINITION_BYTES, number, text,
+    limits::check_definition, number, text,
 };
 
 /// Decoder of payloads by a schema, which is compiled once.
@@ -205,9 +205,7 @@ impl Decoder {
 }
 
 fn compile(info: &SchemaInfo, options: &DecodeOptions) -> Result<Format, String> {
-    if info.definition.len() > MAX_DEFINITION_BYTES {
-        return Err(format!("its definition has more than {MAX_DEFINITION_BYTES} bytes"));
-    }
+    check_definition(&info.definition)?;
     match info.schema_type {
         #[cfg(feature = "json-schema")]
         SchemaType::JsonSchema if options.validate_json_schema => {

@@ -17,6 +17,13 @@ pub const MAX_DECODED_BYTES: usize = 64 * 1024 * 1024;
 /// Maximum size of a schema's definition in bytes. The cached compiled form is several times as large.
 pub const MAX_DEFINITION_BYTES: usize = 1024 * 1024;
 
+pub(crate) fn check_definition(definition: &str) -> Result<(), String> {
+    if definition.len() > MAX_DEFINITION_BYTES {
+        return Err(format!("its definition has more than {MAX_DEFINITION_BYTES} bytes"));
+    }
+    Ok(())
+}
+
 /// Remaining limits of one payload while it is read.
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 #[derive(Debug, Clone, Copy)]

@@ -73,7 +73,7 @@ pub(crate) fn parse_time(text: &str, unit: Unit) -> Option<i64> {
     }
     // Digits beyond the unit, other than zeros, would be lost.
     let digits = (unit as i64).ilog10() as usize;
-    let (kept, lost) = fraction.split_at(fraction.len().min(digits));
+    let (kept, lost) = fraction.split_at_checked(fraction.len().min(digits))?;
     if !lost.bytes().all(|digit| digit == b'0') {
         return None;
     }
@@ -155,6 +155,7 @@ mod tests {
         assert_eq!(millis("2000-02-29T13:34:56+01:00"), Some(951_827_696_000));
         assert_eq!(millis("2000-02-29T12:34:56.7891Z"), None, "a digit would be lost");
         assert_eq!(millis("2001-02-29T12:34:56Z"), None);
+        assert_eq!(millis("2000-02-29T12:34:56.12éZ"), None);
         assert_eq!(millis("2000-02-29T12:34:56"), None);
         assert_eq!(parse_timestamp("2000-02-29T12:34:56", Unit::Micros, false), Some(951_827_696_000_000));
         assert_eq!(parse_time("24:00:00", Unit::Millis), None);

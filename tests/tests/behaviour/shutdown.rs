@@ -57,7 +57,7 @@ async fn lost_responses_to_acknowledgements_do_not_delay_a_later_shutdown() {
     broker.faults().set_acks(Acks::AnswerLost);
     let mut confirmed = flood(&broker.url(), &topic, 0..5).await;
     let probe = running.handle.metrics_address();
-    let failed = || async { metric(probe, "danube_sink_settle_acks_failed_total").await >= 30.0 };
+    let failed = || async { metric(probe, "danube_sink_errors_total").await >= 30.0 };
     until("each acknowledgement failed several times", failed).await;
     broker.faults().set_acks(Acks::Taken);
     confirmed.extend(flood(&broker.url(), &topic, 5..50).await);

@@ -34,14 +34,14 @@ impl ConsumerTask {
         // A message read late may have been sent early.
         let moment = self.ledger.moment(self.paused.take().unwrap_or(now));
         let stops = self.signals.stop.is_cancelled();
-        let (count, last) = (messages.len(), messages.last().map_or(0, |message| message.token.offset));
-        let first = messages.first().map_or(0, |message| message.token.offset);
+        let count = messages.len();
+        // Redelivered messages may come after new ones.
+        let (mut first, mut last) = (u64::MAX, 0);
         let (mut new, mut redelivered) = (0, 0);
         let mut admitted = self.admitted(count);
         self.ledger.reserve(count);
-        // The reservation was for these messages.
-        self.reserved = self.budget.nothing();
         for message in messages {
+            (first, last) = (first.min(message.token.offset), last.max(message.token.offset));
             let restarts = self.ledger.restarts();
             let arrival = self.ledger.receive(&message, moment);
             let restarted = self.ledger.restarts() != restarts;
@@ -72,6 +72,8 @@ impl ConsumerTask {
             // Later messages are refused too, to keep the order when the broker redelivers them.
             self.refuses |= !stops;
         }
+        // The reservation was for these messages.
+        self.reserved = self.budget.nothing();
         if new > 0 && std::mem::take(&mut self.is_unreadable) {
             self.mapping.unblock();
         }
@@ -91,12 +93,12 @@ impl ConsumerTask {
     }
 
     /// Charges the memory of an arriving message. Whether the message is taken.
-    fn takes(&self, offset: u64, size: usize, charge: &mut Charged) -> bool {
+    fn takes(&mut self, offset: u64, size: usize, charge: &mut Charged) -> bool {
         if self.refuses {
             return false;
         }
-        let fits = charge.grow(size);
-        // A chunk from the spool is kept as a whole: the next one is read when there is memory.
+        let fits = charge.grow_with(&mut self.reserved, size);
+        // A chunk from the spool is kept as a whole, although it may be larger than its reservation.
         let must_keep = !fits && (self.mapping.role.is_delivery() || self.ledger.must_keep(offset));
         if must_keep {
             charge.overdraw(size);
@@ -104,15 +106,20 @@ impl ConsumerTask {
         fits || must_keep
     }
 
+    /// Whether the spool's stream waits for memory for the next chunk.
+    pub(super) fn waits_for_chunk(&self) -> bool {
+        self.mapping.role.is_delivery() && !self.budget.has_free(self.budget.chunk_bytes())
+    }
+
     /// Whether to continue reading: messages that have to be kept are read once there is memory.
     pub(super) fn reads(&mut self) -> bool {
+        if self.waits_for_chunk() {
+            // Batches are written as they are, to free theirs.
+            self.mapping.wake();
+        }
         if self.mapping.role.is_delivery() {
-            let has_memory = self.budget.has_free(1);
-            if !has_memory {
-                // Batches are written as they are, to free theirs.
-                self.mapping.wake();
-            }
-            return has_memory && self.ledger.in_hand() < self.credit.limit();
+            // Its stream waits for memory, and has to be read once it has reserved some.
+            return self.ledger.in_hand() < self.credit.limit();
         }
         let has_memory = !self.reserved.is_empty() || self.budget.has_free(1);
         let reads = has_memory || !self.ledger.must_keep_next();
@@ -141,7 +148,7 @@ impl ConsumerTask {
         // Batches from the spool wait for company: nothing holds back until they are settled.
         let is_burst = !self.mapping.role.is_delivery() && self.credit.is_burst(unacknowledged, now);
         let Self { mapping, partition, .. } = self;
-        let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, _charge: charge });
+        let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, arrived: now, _charge: charge });
         let chunk =
             Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
         let chunk = Arc::new(chunk.received(origin));

@@ -66,7 +66,7 @@ pub(crate) struct ConsumerTask {
     refuses: bool,
     /// Bytes of the messages that the broker will redeliver.
     released_bytes: usize,
-    /// Memory for them, reserved before an attach until they arrive.
+    /// Memory for them, reserved before an attach until they arrive; or for the chunk from the spool that is admitted.
     reserved: Charged,
     /// Since when reading is paused, for lack of memory for messages that have to be kept.
     paused: Option<Instant>,
@@ -197,7 +197,7 @@ impl ConsumerTask {
                 End::MemoryFreed => {
                     self.partition
                         .observer
-                        .detached("messages that were refused for lack of memory are requested again");
+                        .waiting("messages that were refused for lack of memory are requested again");
                     AttachReason::OutOfMemory
                 }
                 End::Overdue => {
@@ -250,7 +250,8 @@ impl ConsumerTask {
             // Another consumer has them, or the broker restarted its offsets.
             self.released_bytes = 0;
         }
-        if self.released_bytes > 0 {
+        // The spool counts no deliveries, and reserves memory for each chunk.
+        if self.released_bytes > 0 && !self.mapping.role.is_delivery() {
             let (budget, stop, bytes) = (self.budget.clone(), self.signals.stop.clone(), self.released_bytes);
             let reserve = async move { stop.run_until_cancelled(budget.reserve(bytes)).await };
             let reserved = self.meanwhile(reserve).await.flatten();
@@ -260,7 +261,7 @@ impl ConsumerTask {
 
     fn detach(&mut self) {
         self.report_gap(true);
-        self.ledger.detach();
+        self.partition.observer.acks_failed(self.ledger.detach());
         self.reserved = self.budget.nothing();
         self.refuses = false;
         self.paused = None;
@@ -364,8 +365,7 @@ impl ConsumerTask {
 
     /// Publishes the counts for batches and metrics.
     fn show(&self) {
-        let has_memory =
-            !self.refuses && self.paused.is_none() && (!self.mapping.role.is_delivery() || self.budget.has_free(1));
+        let has_memory = !self.refuses && self.paused.is_none() && !self.waits_for_chunk();
         let takes_more = has_memory && !self.has_ended;
         let Self { ledger, credit, .. } = self;
         let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());

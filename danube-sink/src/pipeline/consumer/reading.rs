@@ -15,7 +15,7 @@ use crate::{
         backoff::sleep_until,
         broker::{AckAnswers, AckToken, Attachment, BrokerFailure, FailureKind, Session},
         ledger::{DeliveryLedger, Moment},
-        partition::Settlement,
+        partition::{Fate, Settlement},
     },
 };
 
@@ -41,7 +41,7 @@ struct Tally {
     moment: Moment,
     /// The time since 1970.
     clock: Duration,
-    /// Some were settled, if only of earlier epochs, which are not observed.
+    /// Some were settled, if only once more, which is not observed.
     has_settled: bool,
     settled: usize,
     delivery: Latencies,
@@ -82,7 +82,12 @@ impl ConsumerTask {
             let waits_for_memory = !reads && !self.budget.has_free(1);
             tokio::select! {
                 chunk = chunks.next(), if reads => match chunk {
-                    Some(Ok(messages)) => self.admit(messages),
+                    Some(Ok(messages)) => {
+                        if let Some(reserved) = session.take_reserved() {
+                            self.reserved = reserved;
+                        }
+                        self.admit(messages);
+                    }
                     Some(Err(failure)) => return End::Failure(failure),
                     None if session.health().await.is_ok() => return End::TakenOver(session),
                     None => {
@@ -116,7 +121,7 @@ impl ConsumerTask {
     /// forever, where one that stays attached is blocked for good after some attempts.
     fn is_overdue(&mut self) -> bool {
         let now = Instant::now();
-        if !self.reads() {
+        if !self.reads() || self.waits_for_chunk() {
             // Redeliveries are read later.
             self.ledger.put_off(now);
         } else {
@@ -177,7 +182,6 @@ impl ConsumerTask {
         if failures == 0 {
             acks.pause = ACK_PAUSE;
         } else {
-            observer.acks_failed(failures);
             acks.next = Some(Instant::now() + acks.pause);
             acks.pause = LONGEST_ACK_PAUSE.min(acks.pause * 2);
         }
@@ -204,22 +208,24 @@ impl ConsumerTask {
     }
 
     fn take(&mut self, settlement: &Settlement, tally: &mut Tally) {
-        let Settlement { chunk, first, end, epoch, is_settled } = settlement;
+        let Settlement { chunk, first, end, epoch, arrived, fate } = settlement;
         let entries = &chunk.entries()[*first as usize..*end as usize];
-        if !is_settled {
-            for entry in entries {
+        if *fate == Fate::GivenBack {
+            for entry in entries.iter().filter(|entry| !entry.is_settled()) {
                 let is_redelivered = self.ledger.release(entry.position, *epoch);
                 self.released_bytes += if is_redelivered { entry.size() } else { 0 };
             }
             return;
         }
         tally.has_settled = true;
+        let in_hand = tally.moment.now.duration_since(*arrived);
         for entry in entries {
             let id = &entry.id;
             let token = AckToken { offset: entry.position, sequence: id.sequence(), source: Arc::clone(&id.source) };
-            if let Some(age) = self.ledger.settle(token, *epoch, tally.moment) {
+            let is_first = || *fate == Fate::SettledEarly || entry.settle();
+            if self.ledger.settle(token, *epoch, tally.moment, is_first) {
                 tally.settled += 1;
-                tally.in_hand.add(age);
+                tally.in_hand.add(in_hand);
                 tally.delivery.add(tally.clock.saturating_sub(Duration::from_micros(id.publish_time())));
             }
         }

@@ -168,12 +168,13 @@ impl DeliveryLedger {
         self.redelivery_due = None;
     }
 
-    /// Ends the attachment: acknowledgements would not count.
-    pub(crate) fn detach(&mut self) {
+    /// Ends the attachment, and gives up its acknowledgements, which would not count. Returns how many.
+    pub(crate) fn detach(&mut self) -> usize {
         self.attached = None;
         if self.in_flight() == 0 {
-            return;
+            return 0;
         }
+        let before = self.counts.unconfirmed;
         self.waiting.clear();
         for slot in &mut self.slots {
             if matches!(slot.state, State::Settled | State::Sent) {
@@ -182,6 +183,7 @@ impl DeliveryLedger {
             }
         }
         self.counts.sent = 0;
+        self.counts.unconfirmed - before
     }
 
     /// Whether the topic gives its messages no offsets: it is not reliable, and acknowledgements do nothing.
@@ -277,19 +279,26 @@ impl DeliveryLedger {
         }
     }
 
-    /// Settles a message of the epoch, and queues its acknowledgement. Returns how long it was in hand; `None` if it was
-    /// settled already.
+    /// Settles a message of the epoch, and queues its acknowledgement. Whether it was in hand, not settled already; `is_first`
+    /// tells that of a message without a slot, which has no acknowledgement either.
     ///
     /// A broker ignores the acknowledgement of a message that it is about to redeliver, and answers OK. So one that was in
     /// hand for half the ack timeout, or was delivered more than once, is remembered until its redelivery is due.
-    pub(crate) fn settle(&mut self, token: AckToken, epoch: u32, moment: Moment) -> Option<Duration> {
+    pub(crate) fn settle(
+        &mut self,
+        token: AckToken,
+        epoch: u32,
+        moment: Moment,
+        is_first: impl FnOnce() -> bool,
+    ) -> bool {
         if self.is_unreliable || !self.is_current(token.offset, epoch) {
-            self.counts.outdated = self.counts.outdated.saturating_sub(1);
-            return None;
+            let is_first = is_first();
+            self.counts.outdated = self.counts.outdated.saturating_sub(usize::from(is_first));
+            return is_first;
         }
         let (at, attachment, is_attached) = (moment.millis, self.attachment, self.attached.is_some());
         let late = self.ack_timeout / 2;
-        let slot = self.slot(token.offset).filter(|slot| slot.state == State::InHand)?;
+        let Some(slot) = self.slot(token.offset).filter(|slot| slot.state == State::InHand) else { return false };
         let age = at.wrapping_sub(slot.at);
         slot.in_doubt = slot.deliveries > 1 || age > late;
         if is_attached && slot.attachment == attachment {
@@ -301,7 +310,7 @@ impl DeliveryLedger {
         }
         self.counts.in_hand -= 1;
         self.last_settled = Some(moment.now);
-        Some(Duration::from_millis(age.into()))
+        true
     }
 
     /// Gives a message of the epoch back to the broker. Whether the broker will redeliver it.

@@ -21,6 +21,8 @@ pub(super) struct Behaviour {
     pub(super) keeps_cursor: bool,
     pub(super) counts_attaches: bool,
     pub(super) max_redelivery_count: Option<u32>,
+    /// The topic is not reliable: each message has the offset 0, is sent once and needs no acknowledgement.
+    pub(super) is_unreliable: bool,
 }
 
 /// How a subscription reads its log. It reads only while a consumer is attached and the window has room.

@@ -18,6 +18,7 @@ const WELL: &str = "/default/well";
 const STRICT: Behaviour = Behaviour {
     counts_attaches: true,
     max_redelivery_count: Some(5),
+    is_unreliable: false,
     hangs: true,
     reading: Reading::All,
     keeps_cursor: false,
@@ -106,6 +107,8 @@ async fn a_budget_that_is_smaller_than_the_window_blocks_no_subscription() {
     let pipeline = bench.start();
     bench.settled().await;
     assert!(bench.ledger.most_deliveries() <= 5, "{}", bench.ledger.most_deliveries());
+    let status = bench.observer.status().to_string();
+    assert!(status.contains("waiting: messages that were refused for lack of memory"), "{status}");
     bench.end(pipeline).await;
 }
 

@@ -15,6 +15,8 @@ pub(super) enum Fault {
     /// Acknowledgements are taken, and their answers fail.
     AnswersAreLost,
     AcksPanic,
+    /// Messages that are sent together arrive in reverse order.
+    ChunksAreReversed,
     /// Later acknowledgements are taken sooner.
     AcksOvertake,
     AttachFails,

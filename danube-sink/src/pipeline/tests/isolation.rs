@@ -120,6 +120,26 @@ async fn a_write_that_hangs_holds_others_for_no_longer_than_the_write_timeout() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_mapping_that_waits_long_for_a_connector_instance_is_live() {
+    let mut bench = Bench::empty();
+    bench.config.write_timeout = 2 * SECOND;
+    bench.target.takes(SECOND);
+    for number in 0..30 {
+        let topic = format!("/default/busy{number}-");
+        bench.map(&topic);
+        bench.create(&topic);
+        bench.publish_to(&topic, 1, Kind::Plain);
+    }
+    let pipeline = bench.start();
+    for _ in 0..40 {
+        sleep(SECOND).await;
+        assert_eq!(bench.observer.status()["stuck"], serde_json::Value::Null);
+    }
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_waits_for_its_turn_does_not_spin_while_the_registry_is_away() {
     let bench = Bench::new();
     bench.target.answers([Answer::Slow(20 * SECOND)]);

@@ -255,6 +255,8 @@ impl Ledger {
     /// Another pipeline takes over: it may write records once more.
     pub(super) fn next_pipeline(&self) {
         let mut book = self.book();
+        let overtaken = book.overtaken();
+        book.broken.extend(overtaken);
         book.confirmations.clear();
         for entry in &mut book.entries {
             if !entry.acked {
@@ -311,7 +313,7 @@ impl Ledger {
     pub(super) fn broken(&self) -> Vec<String> {
         let book = self.book();
         let mut broken = book.broken.clone();
-        let mut last: HashMap<(&str, Option<&str>), usize> = HashMap::new();
+        let mut last = HashMap::new();
         // The connector asked for them once more, and another process may be the one that does.
         let is_late = |entry: &Entry| entry.retried || (book.repeats.is_some() && entry.rejected);
         // The last write of a record counts.
@@ -320,12 +322,7 @@ impl Ledger {
             book.confirmations.iter().rev().filter(|number| seen.insert(**number)).collect();
         confirmations.reverse();
         for &number in confirmations.into_iter().filter(|number| !is_late(&book.entries[**number])) {
-            let Entry { topic, key, .. } = &book.entries[number];
-            let domain = match book.order {
-                Order::Partition => (topic.as_str(), None),
-                Order::Key => (topic.as_str(), key.as_deref()),
-                Order::None => continue,
-            };
+            let Some(domain) = book.domain(&book.entries[number]) else { continue };
             if let Some(before) = last.insert(domain, number).filter(|before| *before > number) {
                 broken.push(format!("message {number} was written after {before} of {domain:?}"));
             }
@@ -347,6 +344,35 @@ impl Ledger {
 }
 
 impl Book {
+    /// The domain in which an entry is written in order.
+    fn domain<'e>(&self, entry: &'e Entry) -> Option<(&'e str, Option<&'e str>)> {
+        match self.order {
+            Order::Partition => Some((&entry.topic, None)),
+            Order::Key => Some((&entry.topic, entry.key.as_deref())),
+            Order::None => None,
+        }
+    }
+
+    /// Messages that the connector received and did not write, although it wrote a newer one.
+    fn overtaken(&self) -> Vec<String> {
+        let mut newest = HashMap::new();
+        for number in &self.confirmations {
+            let newest = newest.entry(self.domain(&self.entries[*number])).or_default();
+            *newest = (*number).max(*newest);
+        }
+        let is_done = |entry: &Entry| entry.confirmed + entry.dead_letters > 0 || entry.lost || entry.acked;
+        let may_wait =
+            |entry: &Entry| entry.invalid || entry.rejected || entry.retried || self.exhausted_to_dead_letters;
+        let entries = self.entries.iter().enumerate().filter(|(_, entry)| entry.deliveries > 0);
+        let left = entries.filter(|(_, entry)| !is_done(entry) && !may_wait(entry));
+        let overtaken = left.filter_map(|(number, entry)| {
+            let domain = self.domain(entry)?;
+            let by = newest.get(&Some(domain)).filter(|newest| **newest > number)?;
+            Some(format!("message {by} of {domain:?} was written before {number}, which the next pipeline writes"))
+        });
+        overtaken.collect()
+    }
+
     /// Whether the filter of the mapping does not keep a message.
     fn drops(&self, number: usize) -> bool {
         self.keeps.is_some_and(|keeps| !keeps(number))

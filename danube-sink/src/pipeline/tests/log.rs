@@ -311,10 +311,15 @@ impl Log {
             self.ledger.poisoned(&self.topic, self.messages[offset].number);
             return Next::Wait(None);
         }
-        let until = now + self.dispatch.ack_timeout;
-        self.sent.insert(offset, Pending { attempts, is_counted: false, until });
-        self.expires = Some(self.expires.map_or(until, |expires| expires.min(until)));
         let message = &self.messages[offset];
+        let offset = if self.dispatch.behaviour.is_unreliable {
+            0
+        } else {
+            let until = now + self.dispatch.ack_timeout;
+            self.sent.insert(offset, Pending { attempts, is_counted: false, until });
+            self.expires = Some(self.expires.map_or(until, |expires| expires.min(until)));
+            offset
+        };
         let delivery = Message {
             payload: message.payload.clone(),
             offset: offset as u64,

@@ -305,7 +305,12 @@ impl ConsumerStream {
                         return Some(Ok(chunk));
                     }
                 }
-                _ if !chunk.is_empty() => return Some(Ok(chunk)),
+                _ if !chunk.is_empty() => {
+                    if self.shared.state().faults.has(Fault::ChunksAreReversed) {
+                        chunk.reverse();
+                    }
+                    return Some(Ok(chunk));
+                }
                 Next::End(failure) => return failure.map(Err),
                 Next::Wait(None) => changed.await,
                 Next::Wait(Some(until)) => tokio::select! {

@@ -5,6 +5,7 @@ use tokio::time::sleep;
 use super::{
     bench::{Bench, MS, SECOND, TOPIC, in_time},
     faults::Fault,
+    ledger::Order,
     memory::Kind,
     target::Answer,
 };
@@ -56,6 +57,75 @@ async fn the_counters_agree_with_what_happened() {
     assert_eq!(bench.metric("in_hand_records", ""), 0.0);
     assert_eq!(bench.metric("acks_in_flight", ""), 0.0);
     assert_eq!(bench.metric("attaches_total", TOPIC), bench.broker.attaches(TOPIC) as f64);
+    bench.end(pipeline).await;
+}
+
+/// Its messages have no offsets. What is settled early is settled once more with its batch.
+#[tokio::test(start_paused = true)]
+async fn records_of_a_topic_that_is_not_reliable_are_counted_once() {
+    for answer in [Answer::Ok, Answer::Parts(2, Vec::new())] {
+        let mut bench = Bench::empty();
+        bench.dispatch.behaviour.is_unreliable = true;
+        bench.map(TOPIC);
+        bench.create(TOPIC);
+        bench.target.answers(vec![answer; 2]);
+        bench.publish(6);
+        let pipeline = bench.start();
+        in_time(bench.ledger.delivered_all()).await;
+        bench.publish(3);
+        in_time(bench.ledger.delivered_all()).await;
+        in_time(pipeline.drain()).await.unwrap();
+        assert_eq!(bench.metric("settle_records_total", ""), 9.0);
+        assert_eq!(bench.metric("delivery_seconds_count", ""), 9.0);
+        assert_eq!(bench.metric("in_hand_seconds_count", ""), 9.0);
+        assert_eq!(bench.metric("in_hand_records", ""), 0.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_hand_seconds_begin_when_a_record_was_received_for_the_first_time() {
+    let bench = Bench::new();
+    bench.target.answers([Answer::Slow(14 * SECOND), Answer::Ok]);
+    bench.publish(1);
+    let pipeline = bench.start();
+    sleep(10 * SECOND).await;
+    bench.broker.end_stream(TOPIC, true);
+    bench.settled().await;
+    assert_eq!(bench.metric("intake_redelivered_total", TOPIC), 1.0);
+    let in_hand = bench.metric("in_hand_seconds_sum", TOPIC);
+    assert!(in_hand >= 14.0, "{in_hand}");
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_range_of_offsets_is_that_of_all_messages_in_whatever_order_they_arrive() {
+    let bench = Bench::new();
+    bench.broker.begin(Fault::ChunksAreReversed, 60 * SECOND);
+    bench.ledger.order(Order::None);
+    bench.publish(10);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.metric("intake_first_offset", TOPIC), 0.0);
+    assert_eq!(bench.metric("intake_last_offset", TOPIC), 9.0);
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_counts_as_failed_once_it_is_given_up() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    for given_up in [0, 3] {
+        bench.broker.begin(Fault::AcksFail, 4 * SECOND);
+        bench.publish(3);
+        in_time(bench.ledger.delivered_all()).await;
+        sleep(2 * SECOND).await;
+        assert!(bench.metric("errors_total", "stage=\"ack\"") > 3.0, "each attempt");
+        if given_up > 0 {
+            bench.broker.end_stream(TOPIC, true);
+        }
+        bench.settled().await;
+        assert_eq!(bench.metric("settle_acks_failed_total", ""), f64::from(given_up));
+    }
     bench.end(pipeline).await;
 }
 

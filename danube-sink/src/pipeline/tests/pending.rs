@@ -15,7 +15,7 @@ use crate::{
     pipeline::{
         batch::Batch,
         cost::WriteCost,
-        partition::{Partition, Settlement},
+        partition::{Fate, Partition, Settlement},
         pending::{PendingRecords, PendingRun},
     },
     record::{Chunk, Entry, Flag, MessageSource, RecordId},
@@ -49,7 +49,7 @@ fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
 /// First, end, and whether settled.
 fn settlements(receiver: &mut UnboundedReceiver<Settlement>) -> Vec<(u32, u32, bool)> {
     let next = || receiver.try_recv().ok();
-    std::iter::from_fn(next).map(|Settlement { first, end, is_settled, .. }| (first, end, is_settled)).collect()
+    std::iter::from_fn(next).map(|Settlement { first, end, fate, .. }| (first, end, fate == Fate::Settled)).collect()
 }
 
 #[test]

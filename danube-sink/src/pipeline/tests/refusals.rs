@@ -107,6 +107,24 @@ async fn with_stop_an_invalid_record_ends_the_connector_after_the_others_are_wri
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_stop_no_record_is_written_after_an_older_one_that_stays_with_the_broker() {
+    for (answers, written) in [(vec![], &[1][..]), (vec![Answer::Refused; 4], &[])] {
+        let mut bench = Bench::with_window(100);
+        (bench.mapping().batch_size, bench.mapping().on_invalid_record) = (8, OnInvalidRecord::Stop);
+        if answers.is_empty() {
+            [0, 2].into_iter().for_each(|number| bench.target.refuse(number));
+        } else {
+            bench.target.answers(answers.into_iter().chain([Answer::Retryable]));
+        }
+        bench.publish(8);
+        let mut pipeline = bench.start();
+        in_time(pipeline.ended()).await.unwrap_err();
+        assert_eq!(bench.ledger.confirmations(), written);
+        bench.end(pipeline).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn records_that_the_target_refuses_are_found_in_halves_and_the_others_are_written_in_order() {
     let mut bench = Bench::with_window(100);
     bench.mapping().batch_size = 16;

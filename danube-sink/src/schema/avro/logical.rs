@@ -57,12 +57,14 @@ pub(super) fn decimal(unscaled: &[u8], scale: i64) -> String {
     }
 }
 
-/// Parses a decimal into its unscaled number; `None` if it is invalid or has more than `scale` digits after the point.
+/// Parses a decimal into its unscaled number; `None` if it is invalid, has more than `scale` digits after the
+/// point, or could not be read back.
 pub(super) fn unscaled(text: &str, scale: usize) -> Option<BigInt> {
     let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_valid = rest.len() <= MAX_DECIMAL && !whole.is_empty() && digits(whole) && digits(fraction);
+    let is_short = rest.len() <= MAX_DECIMAL && scale <= MAX_DECIMAL;
+    let is_valid = is_short && !whole.is_empty() && digits(whole) && digits(fraction);
     if !is_valid || fraction.len() > scale || (rest.contains('.') && fraction.is_empty()) {
         return None;
     }
@@ -100,5 +102,6 @@ mod tests {
         assert_eq!(super::unscaled("1.234", 2), None);
         assert_eq!(super::unscaled("1e5", 2), None);
         assert_eq!(super::unscaled("1.", 2), None);
+        assert_eq!(super::unscaled("1.5", 70_000), None);
     }
 }

@@ -35,7 +35,7 @@ use self::{
     container_data::ContainerData,
     plan::{Node, Plan},
 };
-use super::{AvroEncoding, DecodeOptions, Problem};
+use super::{AvroEncoding, DecodeOptions, Problem, limits::check_definition};
 
 /// A compiled Avro schema.
 #[derive(Debug)]
@@ -158,7 +158,9 @@ impl Avro {
         {
             return Ok(Arc::clone(plan));
         }
-        let resolved = Plan::compile(schema).and_then(|written| resolve::resolve(&written, &self.reader));
+        let resolved = check_definition(schema)
+            .and_then(|()| Plan::compile(schema))
+            .and_then(|written| resolve::resolve(&written, &self.reader));
         let plan = Arc::new(resolved.map_err(|error| format!("the schema in the container: {error}"))?);
         *embedded = Some((schema.to_owned(), Arc::clone(&plan)));
         Ok(plan)

@@ -15,7 +15,7 @@ pub(super) fn resolve(writer: &Plan, reader: &Plan) -> Result<Plan, String> {
     if writer == reader {
         return Ok(writer.clone());
     }
-    let mut resolver = Resolver { writer, reader, nodes: Vec::new(), known: HashMap::new() };
+    let mut resolver = Resolver { writer, reader, nodes: Vec::new(), known: HashMap::new(), grafted: [None; 2] };
     let root = resolver.add(0, 0)?;
     let nodes = resolver.nodes;
     match &nodes[root] {
@@ -29,6 +29,14 @@ struct Resolver<'p> {
     reader: &'p Plan,
     nodes: Vec<Node>,
     known: HashMap<(Id, Id), Id>,
+    /// The index of the first node of each plan, once it is appended.
+    grafted: [Option<Id>; 2],
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Writer,
+    Reader,
 }
 
 impl Resolver<'_> {
@@ -92,7 +100,7 @@ impl Resolver<'_> {
             let reader = read.fields.iter().find(|reader| reader.matches(field));
             fields.push(match reader {
                 Some(reader) => Field { node: self.add(field.node, reader.node)?, ..reader.clone() },
-                None => Field { node: self.graft(self.writer, field.node), skipped: true, ..field.clone() },
+                None => Field { node: self.graft(Side::Writer, field.node), skipped: true, ..field.clone() },
             });
         }
         let mut defaults = Vec::new();
@@ -106,16 +114,23 @@ impl Resolver<'_> {
             };
             let datum = json::to_datum(self.reader, reader.node, default)
                 .map_err(|problem| format!("the reader schema's default of `{}`: {problem}", reader.name))?;
-            let node = self.graft(self.reader, reader.node);
+            let node = self.graft(Side::Reader, reader.node);
             defaults.push(Absent { name: reader.name.clone(), node, datum });
         }
         Ok(Node::Record(Record { fields, defaults, ..read.clone() }))
     }
 
-    /// Appends all nodes of a plan, and returns the new index of one: for values that need no resolution.
-    fn graft(&mut self, plan: &Plan, id: Id) -> Id {
-        let moved = self.nodes.len();
-        self.nodes.extend(plan.nodes.iter().cloned().map(|node| node.moved_by(moved)));
+    /// Appends all nodes of a plan, once, and returns the new index of one: for values that need no resolution.
+    fn graft(&mut self, side: Side, id: Id) -> Id {
+        let plan = match side {
+            Side::Writer => self.writer,
+            Side::Reader => self.reader,
+        };
+        let moved = *self.grafted[side as usize].get_or_insert_with(|| {
+            let moved = self.nodes.len();
+            self.nodes.extend(plan.nodes.iter().cloned().map(|node| node.moved_by(moved)));
+            moved
+        });
         id + moved
     }
 
@@ -203,4 +218,20 @@ fn same(written: &str, read: &str, aliases: &[String]) -> bool {
         name.rsplit('.').next().unwrap_or(name)
     }
     last(written) == last(read) || aliases.iter().any(|alias| alias == written || alias == last(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolved_plan_is_as_large_as_both_plans() {
+        let plan = |names: std::ops::Range<usize>| {
+            let fields: Vec<_> =
+                names.map(|name| format!(r#"{{"name":"f{name}","type":"int","default":0}}"#)).collect();
+            Plan::compile(&format!(r#"{{"type":"record","name":"R","fields":[{}]}}"#, fields.join(","))).unwrap()
+        };
+        let resolved = resolve(&plan(0..200), &plan(199..400)).unwrap();
+        assert!(resolved.nodes.len() < 1_000, "{} nodes", resolved.nodes.len());
+    }
 }

@@ -13,7 +13,7 @@ use crate::schema::{Problem, limits::MAX_VALUES, time};
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// Maximum duration in seconds, some ten thousand years.
-const MAX_DURATION: i64 = 315_576_000_000;
+const MAX_DURATION: u64 = 315_576_000_000;
 
 /// Formats a timestamp with 0, 3, 6 or 9 digits after the point: `2026-03-01T14:05:00.500Z`.
 pub(super) fn timestamp(message: &Message, sent: &[Sent<'_>]) -> Result<String, Problem> {
@@ -27,7 +27,7 @@ pub(super) fn timestamp(message: &Message, sent: &[Sent<'_>]) -> Result<String, 
 /// Formats a duration: `1.500s`.
 pub(super) fn duration(message: &Message, sent: &[Sent<'_>]) -> Result<String, Problem> {
     let (seconds, nanos) = seconds_and_nanos(message, sent);
-    let is_in_range = seconds.abs() <= MAX_DURATION && nanos.unsigned_abs() < 1_000_000_000;
+    let is_in_range = seconds.unsigned_abs() <= MAX_DURATION && nanos.unsigned_abs() < 1_000_000_000;
     if !is_in_range || (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0) {
         return Err(Problem::new("a duration that is too long or has two signs"));
     }

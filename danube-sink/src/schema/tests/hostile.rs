@@ -4,7 +4,10 @@ use miniz_oxide::deflate::compress_to_vec;
 use proptest::prelude::*;
 
 use super::{
-    super::{SchemaType, limits::MAX_DECODED_BYTES},
+    super::{
+        SchemaType,
+        limits::{MAX_DECODED_BYTES, MAX_DEFINITION_BYTES},
+    },
     decoder, fixtures,
 };
 
@@ -74,6 +77,15 @@ fn counts_and_lengths_have_a_limit() {
 }
 
 #[test]
+fn a_duration_of_the_least_number_of_seconds_is_too_long() {
+    let definition = r#"syntax = "proto3"; import "google/protobuf/duration.proto";
+        message M { google.protobuf.Duration d = 1; }"#;
+    let payload = [vec![10, 11, 8], vec![0x80; 9], vec![1]].concat();
+    let error = refused(SchemaType::Protobuf, definition, payload);
+    assert!(error.contains("a duration that is too long"), "{error}");
+}
+
+#[test]
 fn nested_unions_have_a_limit() {
     let definition = r#"{"type":"record","name":"A","fields":[{"name":"n","type":["null","int","A",
         {"type":"record","name":"B","fields":[{"name":"n","type":["null","int","A","B"]}]}]}]}"#;
@@ -111,6 +123,15 @@ fn containers_are_decompressed_up_to_a_limit() {
     assert!(zstd.contains("null, deflate or snappy"), "{zstd}");
     let trailing = refused(SchemaType::Avro, r#""bytes""#, container(b"null", &[0, 0]));
     assert!(trailing.contains("unexpected bytes at the end"), "{trailing}");
+}
+
+#[test]
+fn the_schema_in_a_container_has_a_limit() {
+    let schema = format!(r#"{{"type":"bytes","doc":"{}"}}"#, "x".repeat(MAX_DEFINITION_BYTES));
+    let length = zigzag(schema.len() as i64);
+    let container = [b"Obj\x01\x02\x16avro.schema".to_vec(), length, schema.into_bytes(), vec![0; 17]].concat();
+    let error = refused(SchemaType::Avro, r#""bytes""#, container);
+    assert!(error.contains("more than 1048576 bytes"), "{error}");
 }
 
 proptest! {

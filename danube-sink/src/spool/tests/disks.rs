@@ -4,12 +4,14 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
     },
+    thread,
 };
 
-use super::{Folder, entries, mapping, offsets, ordered, read};
+use super::{Folder, entries, files, mapping, offsets, ordered, read};
 use crate::{
     config::SpoolSync,
     record::Entry,
@@ -47,6 +49,35 @@ impl Disk for Failing {
         left.map_err(|_| io::Error::other("I/O error"))?;
         file.sync_data()
     }
+}
+
+/// A disk whose syncs wait until the sender is dropped.
+#[derive(Debug)]
+struct Stalled(Mutex<Receiver<()>>);
+
+impl Disk for Stalled {
+    fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        let _ = self.0.lock().unwrap().recv();
+        file.sync_data()
+    }
+}
+
+/// A spool in which an append waits for its disk, until the sender is dropped.
+pub(crate) fn stalled(folder: &Folder) -> (Arc<Spool>, Sender<()>) {
+    let (sender, receiver) = channel();
+    let disk = Box::new(Stalled(Mutex::new(receiver)));
+    let spool = Spool::with_disk(&folder.0, "sink", 1 << 30, SpoolSync::Always, &[ordered()], disk).unwrap();
+    let spool = Arc::new(spool);
+    let appending = Arc::clone(&spool);
+    thread::spawn(move || append(&appending, 0..1));
+    while files(folder, ".segment").is_empty() {
+        thread::yield_now();
+    }
+    (spool, sender)
 }
 
 fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<(), AppendError> {

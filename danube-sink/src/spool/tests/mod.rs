@@ -21,7 +21,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub(crate) use self::mounts::Mount;
+pub(crate) use self::{disks::stalled, mounts::Mount};
 use super::{LogKey, MappingSpool, Reader, Spool, SpooledMapping, StoredRecord};
 use crate::{
     config::SpoolSync,

@@ -12,12 +12,8 @@ fn offsets_that_restart_are_new_messages_of_another_epoch() {
     assert_ne!(bench.ledger.epoch(), epoch);
     assert_eq!((bench.ledger.restarts(), bench.missing()), (1, 0));
     assert_eq!(bench.ledger.in_hand(), 4);
-    assert_eq!(
-        bench.ledger.settle(token(0), epoch, bench.ledger.moment(bench.now)),
-        None,
-        "of the message that the broker lost"
-    );
-    assert!(bench.take_acks().is_empty());
+    assert!(bench.settle_of(0, epoch, true) && !bench.settle_of(0, epoch, false));
+    assert!(bench.take_acks().is_empty(), "of the message that the broker lost");
     bench.ledger.release(1, epoch);
     assert_eq!(bench.ledger.in_hand(), 2);
 }
@@ -44,9 +40,9 @@ fn messages_that_arrive_before_a_restart_of_offsets_is_recognized_belong_to_the_
     assert_eq!((bench.ledger.unsettled(), bench.ledger.in_hand(), bench.ledger.in_flight()), (3, 6, 3));
     let moment = bench.ledger.moment(bench.now);
     for offset in 5..8 {
-        assert_eq!(bench.ledger.settle(token(offset), before, moment), None, "the broker lost it");
+        assert!(bench.settle_of(offset, before, true), "the broker lost it");
     }
-    assert!(bench.ledger.settle(token(3), before, moment).is_some());
+    assert!(bench.settle_of(3, before, false));
     assert!(bench.ledger.release(4, before));
     assert!(bench.ledger.acked(0, before, moment));
     bench.ledger.ack_failed(token(1), before);
@@ -64,7 +60,7 @@ fn a_long_jump_is_a_gap_and_takes_no_memory_for_what_is_missing() {
     assert_eq!((bench.missing(), bench.ledger.restarts()), (jump - 1, 0));
     bench.ledger.forget(10, false, bench.now);
     assert!(bench.ledger.bytes() < 1024 * 1024);
-    assert!(bench.settle(jump).is_some());
+    assert!(bench.settle(jump));
     assert_eq!(bench.acks(), [jump]);
 }
 
@@ -76,8 +72,11 @@ fn a_topic_that_is_not_reliable_has_no_offsets_and_each_message_is_new() {
         assert_eq!(bench.receive(0), Arrival::New);
     }
     assert_eq!(bench.ledger.in_hand(), 100);
-    for _ in 0..100 {
-        bench.settle(0);
+    for left in (0..100).rev() {
+        assert!(
+            bench.settle(0) && !bench.settle_of(0, 0, false),
+            "an early settlement is followed by that of the batch"
+        );
+        assert_eq!(bench.ledger.in_hand(), left);
     }
-    assert_eq!(bench.ledger.in_hand(), 0);
 }

@@ -91,6 +91,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         keeps_cursor,
         counts_attaches,
         max_redelivery_count: blocks.then_some(5),
+        is_unreliable: false,
     })
 }
 
@@ -170,5 +171,21 @@ pub(super) fn schedule() -> impl Strategy<Value = Schedule> {
         settings,
         events,
         answers,
+    })
+}
+
+/// A target that refuses batches as a whole, so that they are halved, and fails in between.
+pub(super) fn refusing_schedule() -> impl Strategy<Value = Schedule> {
+    let answer = prop_oneof![
+        3 => Just(Answer::Refused),
+        1 => any::<u8>().prop_map(|index| Answer::Invalid(index.into())),
+        1 => Just(Answer::Retryable),
+        1 => Just(Answer::Ok),
+    ];
+    (schedule(), vec(answer, 2..14)).prop_map(|(mut schedule, answers)| {
+        schedule.settings.batch_size += 5;
+        schedule.settings.batch_bytes += 500;
+        schedule.settings.retries_to_dead_letter = None;
+        Schedule { answers, ..schedule }
     })
 }

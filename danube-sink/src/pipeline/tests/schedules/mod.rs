@@ -37,7 +37,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::generate::{Event, Schedule, Settings, schedule};
+use self::generate::{Event, Schedule, Settings, refusing_schedule, schedule};
 use super::{
     behaviour::{Behaviour, Reading},
     bench::{Bench, MS, SECOND, in_time},
@@ -64,6 +64,8 @@ enum Ending {
     DrainedDuringFaults,
     /// It is dropped; the next pipeline delivers the rest.
     Dropped,
+    /// The same, and an invalid record stops it before; the next pipeline has another policy.
+    Stopped,
 }
 
 fn topic(number: usize) -> String {
@@ -150,8 +152,13 @@ impl Schedule {
     }
 
     async fn play(&self, ending: Ending) -> TestCaseResult {
-        let (bench, topics) = self.bench();
+        let (mut bench, topics) = self.bench();
+        let mappings = bench.mappings.clone();
+        if ending == Ending::Stopped {
+            bench.mappings.iter_mut().for_each(|mapping| mapping.on_invalid_record = OnInvalidRecord::Stop);
+        }
         let pipeline = bench.start();
+        bench.mappings = mappings;
         let most = most_buffered(&bench);
         for (gap, event) in &self.events {
             sleep(Duration::from_millis(*gap)).await;
@@ -179,7 +186,7 @@ impl Schedule {
                 prop_assert!(matches!(drained, Ok(Ok(()))), "{drained:?}");
                 bench.broker.heal();
             }
-            Ending::Dropped => drop(pipeline),
+            Ending::Dropped | Ending::Stopped => drop(pipeline),
         }
         self.check(&bench, &topics)?;
         if ending != Ending::Settled {
@@ -323,5 +330,10 @@ proptest! {
     #[test]
     fn a_pipeline_that_is_dropped_loses_nothing(schedule in schedule()) {
         schedule.run(Ending::Dropped)?;
+    }
+
+    #[test]
+    fn a_pipeline_that_an_invalid_record_stops_leaves_no_older_record_to_the_next_one(schedule in refusing_schedule()) {
+        schedule.run(Ending::Stopped)?;
     }
 }
