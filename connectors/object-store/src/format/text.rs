@@ -124,6 +124,9 @@ fn encoded(
     let mut rejected = PartialFailure::default();
     let content = (|| {
         let mut lines = Lines { plain: first, ..Lines::new(compression)? };
+        // A file that is not compressed is about as large as its payloads, and is not moved while it grows.
+        let payloads = || records.iter().map(|record| record.bytes().len() + 1).sum();
+        lines.plain.reserve(if lines.compressor.is_some() { 2 * CHUNK } else { payloads() });
         for record in records {
             let begin = lines.plain.len();
             if let Err(error) = append(record, &mut lines.plain) {
