@@ -15,6 +15,7 @@
 //!   acknowledged in time here is late there, and is redelivered.
 //! - 3 over processes: the limit grows by one for each end of a stream that the schedule causes, and by two for the next
 //!   pipeline, since each attach counts as a delivery, and a new process counts from nothing.
+//! - 3 after a stop: a runtime ends the pipeline then, which here stays attached for as long as its schedule lasts.
 //! - 8, what was settled, acknowledged and skipped, after a broker restarts its offsets or redelivers from its cursor.
 
 mod generate;
@@ -78,11 +79,11 @@ impl Schedule {
         runtime.block_on(self.play(ending))
     }
 
-    fn bench(&self) -> (Bench, Vec<String>) {
+    fn bench(&self, ending: Ending) -> (Bench, Vec<String>) {
         let Settings { dispatch, tasks, subscription_type, .. } = self.settings;
         let mut bench = Bench::empty();
         bench.dispatch = dispatch;
-        bench.dispatch.behaviour = self.behaviour();
+        bench.dispatch.behaviour = self.behaviour(ending);
         bench.tasks = tasks;
         bench.target.order(subscription_type);
         bench.ledger.order(match subscription_type {
@@ -125,7 +126,7 @@ impl Schedule {
     }
 
     /// The broker's behaviour, with room for the redeliveries that the schedule causes.
-    fn behaviour(&self) -> Behaviour {
+    fn behaviour(&self, ending: Ending) -> Behaviour {
         let mut behaviour = self.settings.dispatch.behaviour;
         // Each counts an attempt of every message, and the next pipeline two more: a drain that gives records up may have
         // attached once more for the acknowledgements of others.
@@ -136,8 +137,9 @@ impl Schedule {
         };
         let attaches = self.events.iter().filter(|(_, event)| is_attach(event)).count();
         let attaches = u32::try_from(attaches).unwrap() + 2;
+        let is_counted = self.is_in_time() && ending != Ending::Stopped;
         behaviour.max_redelivery_count =
-            behaviour.max_redelivery_count.filter(|_| self.is_in_time()).map(|most| most + attaches);
+            behaviour.max_redelivery_count.filter(|_| is_counted).map(|most| most + attaches);
         behaviour
     }
 
@@ -152,7 +154,7 @@ impl Schedule {
     }
 
     async fn play(&self, ending: Ending) -> TestCaseResult {
-        let (mut bench, topics) = self.bench();
+        let (mut bench, topics) = self.bench(ending);
         let mappings = bench.mappings.clone();
         if ending == Ending::Stopped {
             bench.mappings.iter_mut().for_each(|mapping| mapping.on_invalid_record = OnInvalidRecord::Stop);

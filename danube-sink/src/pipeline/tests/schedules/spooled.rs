@@ -27,7 +27,7 @@ use super::{
         log::Dispatch,
         spooled::{Process, start},
     },
-    Event, Schedule, cases,
+    Ending, Event, Schedule, cases,
     generate::{answer, event, settings},
 };
 use crate::{
@@ -122,7 +122,7 @@ struct Run<'s> {
 
 impl Run<'_> {
     fn new(spooled: &SpooledSchedule) -> Run<'_> {
-        let (bench, topics) = spooled.schedule.bench();
+        let (bench, topics) = spooled.schedule.bench(Ending::Dropped);
         bench.ledger.counts_repeats();
         let mappings = bench.mappings.clone();
         Run { spooled, bench, mappings, topics, folder: Folder::new(), process: None, may_repeat: 0 }
