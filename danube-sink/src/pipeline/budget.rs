@@ -7,7 +7,6 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use super::broker::CHUNK_BYTES;
 use crate::observe::BufferedBytes;
 
 /// Ledgers may use at most the budget divided by this for settled messages.
@@ -71,11 +70,6 @@ impl Budget {
         self.free(wanted.min(self.0.limit / 4)).await;
     }
 
-    /// What [`reserve`](Self::reserve) takes for a chunk.
-    pub(crate) fn chunk_bytes(&self) -> usize {
-        CHUNK_BYTES.min(self.0.limit / 4)
-    }
-
     /// Reserves `wanted` bytes, or a quarter of the budget if that is less, once they are free.
     pub(crate) async fn reserve(&self, wanted: usize) -> Charged {
         let wanted = wanted.min(self.0.limit / 4);
@@ -126,17 +120,6 @@ impl Charged {
         taken
     }
 
-    /// Charges more bytes, if those that are reserved and those that are free are enough. Whether they were.
-    pub(crate) fn grow_with(&mut self, reserved: &mut Self, bytes: usize) -> bool {
-        let moved = reserved.bytes.min(bytes);
-        let fits = moved == bytes || self.grow(bytes - moved);
-        if fits {
-            reserved.bytes -= moved;
-            self.bytes += moved;
-        }
-        fits
-    }
-
     /// Charges more bytes although none are free, for what has to be kept: a record that probes a failing target, or one that
     /// the broker has sent too often.
     pub(crate) fn overdraw(&mut self, bytes: usize) {
@@ -179,17 +162,6 @@ mod tests {
         assert!(large.grow(1_000), "nothing else is there");
         assert!(!budget.nothing().grow(1) && !budget.has_free(1));
         drop(large);
-        assert!(budget.has_free(100));
-    }
-
-    #[test]
-    fn what_is_reserved_is_charged_once() {
-        let budget = budget(100);
-        let (mut reserved, mut charge) = (budget.nothing(), budget.nothing());
-        assert!(reserved.grow(60) && charge.grow_with(&mut reserved, 40) && charge.grow_with(&mut reserved, 50));
-        assert!(reserved.is_empty() && !charge.grow_with(&mut reserved, 20));
-        assert!(budget.has_free(10) && !budget.has_free(11));
-        drop((reserved, charge));
         assert!(budget.has_free(100));
     }
 

@@ -147,8 +147,7 @@ impl Pipeline {
         let mappings = mappings.into_iter().filter_map(|settings| {
             let consumer = &settings.consumer;
             let spool = Arc::clone(spool.mapping(&consumer.topic, &consumer.subscription)?);
-            let broker: Arc<dyn Broker> =
-                Arc::new(SpoolBroker { spool, broker: Arc::clone(broker), budget: budget.clone() });
+            let broker: Arc<dyn Broker> = Arc::new(SpoolBroker { spool, broker: Arc::clone(broker) });
             Some((settings, Role::Delivery, broker))
         });
         Self::delivering(mappings, pool, config, observer, &budget)
