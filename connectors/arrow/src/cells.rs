@@ -29,8 +29,9 @@ impl Cells {
             Boolean => Self::Booleans(BooleanBuilder::with_capacity(rows)),
             // A smaller float is not the rounded larger one.
             Float64 => Self::Floats(Float64Builder::with_capacity(rows)),
-            UInt64 => Self::Texts(StringBuilder::new()),
-            kind if kind.is_integer() || is_count(kind) => Self::Integers(Int64Builder::with_capacity(rows)),
+            kind if *kind != UInt64 && kind.is_integer() || is_count(kind) => {
+                Self::Integers(Int64Builder::with_capacity(rows))
+            }
             _ => Self::Texts(StringBuilder::new()),
         }
     }

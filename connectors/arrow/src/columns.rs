@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{Array, BooleanArray, RecordBatch, new_null_array};
 use arrow_schema::{ArrowError, Field as Column, SchemaRef, TimeUnit};
 use arrow_select::{concat::concat_batches, filter::filter};
-use danube_sink::{ConnectorError, Field, Fields, PartialFailure, SinkRecord, in_parts};
+use danube_sink::{Field, Fields, PartialFailure, SinkRecord, in_parts};
 
 use super::{
     cells::Cells,
@@ -177,10 +177,7 @@ impl Columns {
             None => Rejection::Invalid(reason),
         });
         let values = self.fields.json_of(record).unwrap_or_else(|error| {
-            reason.get_or_insert_with(|| match error {
-                ConnectorError::InvalidRecord { reason, .. } => Rejection::Invalid(reason),
-                error => Rejection::Invalid(error.report()),
-            });
+            reason.get_or_insert_with(|| Rejection::Invalid(error.into_reason()));
             vec![None; self.filled.len()]
         });
         for ((filled, cells), value) in self.filled.iter().zip(cells).zip(values) {

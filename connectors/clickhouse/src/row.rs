@@ -212,9 +212,9 @@ impl<'t> Rows<'t> {
     ) -> Result<(), RowViolation> {
         let begin = row.len();
         if self.whole {
-            self.write_payload(&record.as_json().map_err(reason)?, row, values)?;
+            self.write_payload(&record.as_json().map_err(ConnectorError::into_reason)?, row, values)?;
         }
-        let of_fields = self.fields.json_of(record).map_err(reason)?;
+        let of_fields = self.fields.json_of(record).map_err(ConnectorError::into_reason)?;
         for (named, value) in self.named.iter().zip(of_fields) {
             let Some(value) = value else { continue };
             if row.len() > begin {
@@ -274,13 +274,5 @@ impl<'t> Rows<'t> {
             return Err("the table has no column for any field of the payload".into());
         }
         Ok(())
-    }
-}
-
-/// The reason of an invalid record, without its id.
-fn reason(error: ConnectorError) -> String {
-    match error {
-        ConnectorError::InvalidRecord { reason, .. } => reason,
-        other => other.report(),
     }
 }

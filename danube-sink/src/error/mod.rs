@@ -154,6 +154,21 @@ impl ConnectorError {
         }
         line
     }
+
+    /// The reason to reject a record for this error: that of an invalid record, without its id, or the [`report`](Self::report).
+    ///
+    /// ```
+    /// # use danube_sink::SinkRecord;
+    /// let record = SinkRecord::builder("/default/users").payload("{").build();
+    /// let reason = record.as_json().unwrap_err().into_reason();
+    /// assert!(reason.contains("not JSON") && !reason.contains("/default/users"));
+    /// ```
+    pub fn into_reason(self) -> String {
+        match self {
+            Self::InvalidRecord { reason, .. } => reason,
+            other => other.report(),
+        }
+    }
 }
 
 impl From<ConfigError> for ConnectorError {

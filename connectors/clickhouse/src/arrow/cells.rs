@@ -12,7 +12,6 @@ use arrow_array::{
     },
 };
 use arrow_schema::{DataType, TimeUnit};
-
 use danube_sink::json::string;
 
 use super::super::column::{ColumnType, date, is_utc, timestamp};

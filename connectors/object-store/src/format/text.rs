@@ -131,11 +131,7 @@ fn encoded(
             let begin = lines.plain.len();
             if let Err(error) = append(record, &mut lines.plain) {
                 lines.plain.truncate(begin);
-                let reason = match error {
-                    ConnectorError::InvalidRecord { reason, .. } => reason,
-                    error => error.report(),
-                };
-                rejected.invalid(record, reason);
+                rejected.invalid(record, error.into_reason());
             }
             lines.compress(CHUNK)?;
         }
