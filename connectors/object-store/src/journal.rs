@@ -3,8 +3,11 @@
 //! It is a small object beside the files, `_danube/SUBSCRIPTION/TOPIC.json`, and is written before the objects of a batch:
 //!
 //! ```text
-//!  batch ──▶ drop what is written ──▶ journal: what will be written ──▶ objects ──▶ acknowledgement
+//!  batch ──▶ drop what is written ─┬▶ journal: what will be written ─┬▶ objects ──▶ acknowledgement
+//!                                  └▶ their content ─────────────────┘
 //! ```
+//!
+//! It is written again if records are rejected, for then other records are announced than written.
 //!
 //! After a crash, the objects that the journal announces exist, or they do not: a redelivered record is dropped if its object
 //! exists, however batches are cut then. Offsets alone do not identify a record, since they restart when a broker loses its
@@ -148,6 +151,11 @@ impl Journal {
             epoch.written.insert(offset);
         }
         is_in_interrupted || epoch.written.contains(offset)
+    }
+
+    /// Takes back what was announced and not written.
+    pub(crate) fn withdraw(&mut self) {
+        self.epochs.iter_mut().for_each(|epoch| epoch.writing = None);
     }
 
     /// Announces the batch of an epoch.

@@ -3,9 +3,11 @@
 mod columns;
 #[cfg(test)]
 mod conformance;
+mod content;
 mod failure;
 mod format;
 mod journal;
+mod journals;
 mod local;
 mod mapping;
 mod offsets;

@@ -14,6 +14,8 @@ use std::{
 
 /// The most folders that are remembered.
 const REMEMBERED: usize = 10_000;
+/// Bytes after which a file is synchronized, so that the disk works while the rest is made.
+const SYNC: usize = 4 * 1024 * 1024;
 
 /// A folder of this machine.
 #[derive(Debug)]
@@ -23,27 +25,61 @@ pub(crate) struct Folder {
     durable: Mutex<HashSet<PathBuf>>,
 }
 
+/// A file that no reader sees, until it is published. It is removed if it is dropped before.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    path: PathBuf,
+    is_published: bool,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.is_published {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
 impl Folder {
     pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), durable: Mutex::default() }
     }
 
-    /// Writes a file: under another name first, synchronized to the disk, and renamed. The root must exist, so that nothing is
-    /// written beside a disk that is not mounted.
-    pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    /// Writes a file for `name`, synchronized to the disk, under another name. The root must exist, so that nothing is written beside
+    /// a disk that is not mounted.
+    pub(crate) fn stage(&self, name: &str, blocks: impl IntoIterator<Item: AsRef<[u8]>>) -> io::Result<Partial> {
+        let path = self.root.join(name);
+        create_below(&self.root, path.parent().unwrap_or(&self.root))?;
+        let partial = Partial { path: partial(&path), is_published: false };
+        let mut file = File::create(&partial.path)?;
+        let mut unsynchronized = 0;
+        for block in blocks {
+            let block = block.as_ref();
+            file.write_all(block)?;
+            unsynchronized += block.len();
+            if unsynchronized >= SYNC {
+                file.sync_data()?;
+                unsynchronized = 0;
+            }
+        }
+        file.sync_all()?;
+        Ok(partial)
+    }
+
+    /// Gives a file its name, under which it replaces another.
+    pub(crate) fn publish(&self, mut file: Partial, name: &str) -> io::Result<()> {
         let path = self.root.join(name);
         let folder = path.parent().unwrap_or(&self.root);
         let is_new = create_below(&self.root, folder)?;
-        let partial = partial(&path);
-        let written = File::create(&partial).and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()?;
-            fs::rename(&partial, &path)
-        });
-        if let Err(error) = written {
-            let _ = fs::remove_file(&partial);
-            return Err(error);
+        match fs::rename(&file.path, &path) {
+            // The folder is a link, for example.
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                let beside = self.stage(name, [fs::read(&file.path)?])?;
+                return self.publish(beside, name);
+            }
+            renamed => renamed?,
         }
+        file.is_published = true;
         File::open(folder)?.sync_all()?;
         let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         // An earlier process may have been killed before it synchronized them.
@@ -72,22 +108,32 @@ impl Folder {
         }
     }
 
-    /// Whether a file exists. What a killed process has written of one that does not is removed.
+    /// Whether a file exists.
     pub(crate) fn exists(&self, name: &str) -> io::Result<bool> {
+        Ok(self.root.join(name).try_exists()? || fs::metadata(&self.root).map(|_| false)?)
+    }
+
+    /// Removes the files that killed processes have created for `name` and not published.
+    pub(crate) fn sweep(&self, name: &str) -> io::Result<()> {
         let path = self.root.join(name);
-        if path.try_exists()? {
-            return Ok(true);
-        }
-        fs::metadata(&self.root)?;
         let begin = format!(".{}.", file_name(&path));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_partial = |found: &str| {
+            let numbers = found.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(PARTIAL));
+            numbers
+                .and_then(|numbers| numbers.split_once('-'))
+                .is_some_and(|(process, number)| is_number(process) && is_number(number))
+        };
         let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
         for entry in entries.into_iter().flatten().flatten() {
-            let found = entry.file_name();
-            if found.to_string_lossy().starts_with(&begin) && found.to_string_lossy().ends_with(PARTIAL) {
-                fs::remove_file(entry.path())?;
+            if is_partial(&entry.file_name().to_string_lossy()) {
+                match fs::remove_file(entry.path()) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
-        Ok(false)
+        Ok(())
     }
 }
 

@@ -13,7 +13,19 @@ impl Offsets {
         after > 0 && self.0[after - 1].1 >= offset
     }
 
+    /// The lowest and the highest.
+    pub(crate) fn bounds(&self) -> Option<(u64, u64)> {
+        Some((self.0.first()?.0, self.0.last()?.1))
+    }
+
     pub(crate) fn insert(&mut self, offset: u64) {
+        // Most come in order.
+        if let Some((_, last)) = self.0.last_mut()
+            && last.checked_add(1) == Some(offset)
+        {
+            *last = offset;
+            return;
+        }
         let after = self.0.partition_point(|(first, _)| *first <= offset);
         let joins_next = self.0.get(after).is_some_and(|(first, _)| offset.checked_add(1) == Some(*first));
         match self.0[..after].last_mut() {

@@ -1,13 +1,10 @@
 //! The plan of a batch: which records are to be written, and into which objects.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use danube_sink::prelude::*;
 
-use super::journal::Journal;
+use super::{journals::Journals, offsets::Offsets, path};
 
 /// The records of one object, in order.
 #[derive(Debug)]
@@ -17,7 +14,18 @@ pub(crate) struct Part {
     pub(crate) destination: Destination,
     /// The epoch in the journal; `None` for records that no journal knows.
     pub(crate) epoch: Option<usize>,
+    /// What distinguishes its name: the id of the epoch, or of the records.
+    pub(crate) id: String,
     pub(crate) records: Vec<SinkRecord>,
+    pub(crate) offsets: Offsets,
+}
+
+impl Part {
+    /// The name of its object; `None` without records.
+    pub(crate) fn name(&self, subscription: &str, extension: &str) -> Option<String> {
+        let file = path::file(&self.topic, subscription, self.offsets.bounds()?, &self.id, extension);
+        Some(path::join(&self.destination.folder, &file))
+    }
 }
 
 /// Where a record goes.
@@ -50,7 +58,7 @@ pub(crate) fn parts<'r>(
     records: &'r [SinkRecord],
     destinations: impl IntoIterator<Item = &'r Destination>,
     order: SubscriptionType,
-    journals: &mut BTreeMap<String, Journal>,
+    journals: &mut Journals,
 ) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut numbers = HashMap::new();
@@ -58,29 +66,28 @@ pub(crate) fn parts<'r>(
     let mut last: Option<(Key<'r>, usize)> = None;
     for (record, destination) in records.iter().zip(destinations) {
         let (topic, offset) = (record.id().topic(), record.offset());
-        let journal = if is_recognizable(record, order) { journals.get_mut(topic) } else { None };
-        let epoch = match journal {
-            Some(journal) => {
-                let epoch = journal.epoch_of(record.id().producer_id(), offset);
-                if journal.has(epoch, offset, &destination.group) {
-                    continue;
-                }
-                Some(epoch)
-            }
-            None => None,
-        };
+        let mut journal = if is_recognizable(record, order) { journals.get_mut(topic) } else { None };
+        let epoch = journal.as_mut().map(|journal| journal.epoch_of(record.id().producer_id(), offset));
+        if let Some((journal, epoch)) = journal.as_mut().zip(epoch)
+            && journal.has(epoch, offset, &destination.group)
+        {
+            continue;
+        }
         // Records without offsets are in objects of their own: their name is made of their ids.
         let key = Key { topic, group: &destination.group, epoch, has_offset: offset > 0 };
         let number = match last {
             Some((known, number)) if known == key => number,
             _ => *numbers.entry(key).or_insert_with(|| {
                 let destination = destination.clone();
-                parts.push(Part { topic: topic.to_owned(), destination, epoch, records: Vec::new() });
+                let id = journal.zip(epoch).map_or("", |(journal, epoch)| journal.id(epoch)).to_owned();
+                let (topic, offsets) = (topic.to_owned(), Offsets::default());
+                parts.push(Part { topic, destination, epoch, id, records: Vec::new(), offsets });
                 parts.len() - 1
             }),
         };
         last = Some((key, number));
         parts[number].records.push(record.clone());
+        parts[number].offsets.insert(offset);
     }
     parts
 }

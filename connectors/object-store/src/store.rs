@@ -1,6 +1,6 @@
 //! A location in an object store, or a folder: opens it, and reads and writes whole objects.
 
-use std::{collections::BTreeMap, fmt::Display, fs, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, fs, io, str::FromStr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use danube_sink::prelude::*;
@@ -9,9 +9,14 @@ use object_store::{
     PutPayload, RetryConfig, UpdateVersion, WriteMultipart, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder,
     gcp::GoogleCloudStorageBuilder, path::Path,
 };
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{failure, local::Folder, path};
+use super::{
+    content::{Complete, Content},
+    failure,
+    local::Folder,
+    path,
+};
 
 /// Objects beyond this size are written in parts of this size, so many at once.
 const PART: usize = 16 * 1024 * 1024;
@@ -73,10 +78,18 @@ impl Store {
     /// Writes and reads an object.
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         let name = path::join(path::DANUBE, "probe");
-        self.write(&name, Bytes::from_static(b"written by danube-sink-object-store\n"), Attributes::new()).await?;
+        let content = Bytes::from_static(b"written by danube-sink-object-store\n");
+        self.write(&name, Complete::Memory(vec![content]), Attributes::new()).await?;
         self.exists(&name).await?;
         // Without the right to list, S3 answers 403 for an object that does not exist.
         self.exists(&path::join(path::DANUBE, "none")).await.map(drop)
+    }
+
+    /// Removes what killed processes have staged for `name` in a folder.
+    pub(crate) async fn sweep(&self, name: &str) -> Result<(), Failure> {
+        let Backend::Folder(folder) = &self.backend else { return Ok(()) };
+        let of_task = name.to_owned();
+        self.on_disk("clean up", name, folder, move |folder| folder.sweep(&of_task)).await
     }
 
     /// Whether an object exists.
@@ -117,17 +130,33 @@ impl Store {
         }
     }
 
+    /// Begins an object. A folder stages its file for `name`.
+    pub(crate) fn content(&self, name: &str) -> Content {
+        Content::new(match &self.backend {
+            Backend::Folder(folder) => Some((Arc::clone(folder), name.to_owned())),
+            Backend::Bucket(..) => None,
+        })
+    }
+
     /// Writes an object, or replaces it: all of it, or nothing.
-    pub(crate) async fn write(&self, name: &str, content: Bytes, attributes: Attributes) -> Result<(), Failure> {
+    pub(crate) async fn write(&self, name: &str, content: Complete, attributes: Attributes) -> Result<(), Failure> {
+        let blocks = match content {
+            Complete::Memory(blocks) => blocks,
+            Complete::File(folder, written) => {
+                let file = self.done("write", name, &folder, written).await?;
+                let of_task = name.to_owned();
+                return self.on_disk("write", name, &folder, move |folder| folder.publish(file, &of_task)).await;
+            }
+        };
         match &self.backend {
-            Backend::Folder(folder) => self.write_file(folder, name, content).await,
+            Backend::Folder(folder) => self.write_file(folder, name, blocks).await,
             Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
-                let written = if content.len() <= PART {
+                let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= PART {
                     let options = PutOptions { attributes, ..PutOptions::default() };
-                    store.put_opts(&path, content.into(), options).await.map(drop)
+                    store.put_opts(&path, PutPayload::from_iter(blocks), options).await.map(drop)
                 } else {
-                    in_parts(store, &path, content, attributes).await
+                    in_parts(store, &path, blocks, attributes).await
                 };
                 written.map_err(|error| failure::store(&error, &self.what("write", name)))
             }
@@ -139,7 +168,7 @@ impl Store {
     pub(crate) async fn replace(&self, name: &str, content: Bytes, expected: &Expected) -> Result<Expected, Failure> {
         let (store, prefix) = match &self.backend {
             Backend::Folder(folder) => {
-                self.write_file(folder, name, content).await?;
+                self.write_file(folder, name, vec![content]).await?;
                 return Ok(Expected::Nothing);
             }
             Backend::Bucket(store, prefix) => (store, prefix),
@@ -166,9 +195,10 @@ impl Store {
         format!("{operation} {file} below {}", self.url)
     }
 
-    async fn write_file(&self, folder: &Arc<Folder>, name: &str, content: Bytes) -> Result<(), Failure> {
+    async fn write_file(&self, folder: &Arc<Folder>, name: &str, blocks: Vec<Bytes>) -> Result<(), Failure> {
         let of_task = name.to_owned();
-        self.on_disk("write", name, folder, move |folder| folder.write(&of_task, &content)).await
+        self.on_disk("write", name, folder, move |folder| folder.publish(folder.stage(&of_task, blocks)?, &of_task))
+            .await
     }
 
     async fn on_disk<R: Send + 'static>(
@@ -176,11 +206,21 @@ impl Store {
         operation: &str,
         name: &str,
         folder: &Arc<Folder>,
-        run: impl FnOnce(&Folder) -> std::io::Result<R> + Send + 'static,
+        run: impl FnOnce(&Folder) -> io::Result<R> + Send + 'static,
     ) -> Result<R, Failure> {
         let of_task = Arc::clone(folder);
-        let done = spawn_blocking(move || run(&of_task)).await.unwrap_or_else(|error| Err(error.into()));
-        done.map_err(|error| {
+        self.done(operation, name, folder, spawn_blocking(move || run(&of_task))).await
+    }
+
+    /// The result of an operation in a folder.
+    async fn done<R>(
+        &self,
+        operation: &str,
+        name: &str,
+        folder: &Folder,
+        task: JoinHandle<io::Result<R>>,
+    ) -> Result<R, Failure> {
+        task.await.unwrap_or_else(|error| Err(error.into())).map_err(|error| {
             if folder.root.is_dir() {
                 return failure::io(&error, &self.what(operation, name));
             }
@@ -196,18 +236,20 @@ impl Store {
 async fn in_parts(
     store: &Arc<dyn ObjectStore>,
     path: &Path,
-    mut content: Bytes,
+    blocks: Vec<Bytes>,
     attributes: Attributes,
 ) -> Result<(), Error> {
     let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
     let mut parts = WriteMultipart::new_with_chunk_size(store.put_multipart_opts(path, options).await?, PART);
-    while !content.is_empty() {
-        if let Err(error) = parts.wait_for_capacity(PARTS_AT_ONCE).await {
-            // The first error is the one to report; a store removes what is left by its own rules.
-            let _ = parts.abort().await;
-            return Err(error);
+    for mut block in blocks {
+        while !block.is_empty() {
+            if let Err(error) = parts.wait_for_capacity(PARTS_AT_ONCE).await {
+                // The first error is the one to report; a store removes what is left by its own rules.
+                let _ = parts.abort().await;
+                return Err(error);
+            }
+            parts.put(block.split_to(block.len().min(PART)));
         }
-        parts.put(content.split_to(content.len().min(PART)));
     }
     parts.finish().await.map(drop)
 }

@@ -1,30 +1,26 @@
 //! Writes the batches of a topic mapping.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    iter::repeat,
-    mem,
-    sync::Arc,
-};
+use std::{collections::HashSet, iter::repeat, mem, sync::Arc};
 
-use danube_sink::{PartialFailure, prelude::*};
+use danube_sink::{PartialFailure, RecordId, prelude::*};
 use danube_sink_arrow::store::fill_path;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
 use object_store::Attributes;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
 use super::{
+    content::{Complete, Content},
     failure,
-    format::{Encoded, Encoder},
-    journal::{Announced, AnnouncedObject, Journal, Unreadable},
+    format::Encoder,
+    journals::Journals,
     mapping::Target,
     path,
     plan::{self, Destination, Part},
-    store::{Expected, Store},
+    store::Store,
 };
 
 /// Objects of a batch that are encoded or written at once.
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 
 /// Writes the batches of a topic mapping.
 #[derive(Debug)]
@@ -33,17 +29,10 @@ pub(crate) struct Writer {
     encoder: Arc<Encoder>,
     extension: String,
     attributes: Attributes,
-    /// The journals as of the last batch, by topic or partition. One whose state is in doubt is not among them.
-    known: Mutex<BTreeMap<String, Known>>,
+    /// The journals as of the last batch. None of them is in doubt.
+    journals: Mutex<Journals>,
     /// Whether this is the only instance that writes.
     is_alone: bool,
-}
-
-/// A journal of this process, and what it replaces in the store.
-#[derive(Debug)]
-struct Known {
-    journal: Journal,
-    expected: Expected,
 }
 
 /// Where the records of a batch go.
@@ -53,10 +42,29 @@ enum Destinations {
     Each(Vec<Destination>),
 }
 
-/// An object to write.
-struct Object {
-    name: String,
-    content: bytes::Bytes,
+/// The content of an object.
+struct Encoded {
+    content: Complete,
+    /// Without the rejected records. The others are in the content, and are given back.
+    part: Part,
+    rejected: PartialFailure,
+}
+
+impl Encoded {
+    fn new(mut part: Part, encoder: &Encoder, mut content: Content) -> Result<Self, Failure> {
+        let rejected = encoder.encode(&part.records, &mut content)?;
+        let content = content.complete();
+        if !rejected.is_empty() {
+            let is_rejected: HashSet<_> = rejected.rejected().map(|(id, _)| id).collect();
+            part.records.retain(|record| !is_rejected.contains(record.id()));
+            part.offsets = part.records.iter().map(SinkRecord::offset).collect();
+        }
+        if part.epoch.is_none() {
+            part.id = RecordId::of_batch(&part.records).chars().take(16).collect();
+        }
+        part.records = Vec::new();
+        Ok(Self { content, part, rejected })
+    }
 }
 
 /// A part of a write, which ends before the runtime would cancel all of it.
@@ -89,7 +97,7 @@ impl Writer {
             encoder: Arc::new(Encoder::new(target)),
             extension: target.extension(),
             attributes: target.attributes(),
-            known: Mutex::default(),
+            journals: Mutex::default(),
             is_alone,
         }
     }
@@ -149,129 +157,51 @@ impl Writer {
         in_time: InTime,
     ) -> Result<PartialFailure, Failure> {
         // Taken out: after a failure or an abort, the journals are read again.
-        let mut known = mem::take(&mut *self.known.lock().await);
-        in_time.answered(self.read_journals(&mut known, records, order, subscription)).await?;
-        let mut journals: BTreeMap<_, _> =
-            known.iter().map(|(topic, known)| (topic.clone(), known.journal.clone())).collect();
+        let mut journals = mem::take(&mut *self.journals.lock().await);
+        let topics = records
+            .chunk_by(|one, other| one.id().topic() == other.id().topic())
+            .filter(|records| records.iter().any(|record| plan::is_recognizable(record, order)))
+            .map(|records| records[0].id().topic());
+        in_time.answered(journals.read(&self.store, subscription, topics)).await?;
         let parts = match destinations {
             Destinations::One(destination) => plan::parts(records, repeat(destination), order, &mut journals),
             Destinations::Each(destinations) => plan::parts(records, destinations, order, &mut journals),
         };
-        let (objects, rejected) = in_time.of_size(self.encode(parts, subscription, &mut journals)).await?;
-        let announced: Vec<_> = journals.iter().filter(|(_, journal)| !journal.in_doubt().is_empty()).collect();
-        let replace = async |(topic, journal): (&String, &Journal)| {
-            let expected = known.get(topic).map_or(&Expected::Nothing, |known| &known.expected);
-            let name = path::journal(subscription, topic);
-            let expected = self.store.replace(&name, journal.to_json().into(), expected).await?;
-            Ok::<_, Failure>((topic.clone(), expected))
+        journals.announce(&parts, subscription, &self.extension);
+        let announced = in_time.answered(journals.replace(&self.store, subscription));
+        let encoded = in_time.of_size(self.encode(parts, subscription));
+        let (encoded, ()) = try_join(encoded, announced).await?;
+        let (mut parts, mut contents, mut rejected) = (Vec::new(), Vec::new(), PartialFailure::default());
+        for Encoded { content, part, rejected: of_part } in encoded {
+            rejected.merge(of_part);
+            parts.push(part);
+            contents.push(content);
+        }
+        if !rejected.is_empty() {
+            journals.announce(&parts, subscription, &self.extension);
+            in_time.answered(journals.replace(&self.store, subscription)).await?;
+        }
+        let objects = parts.iter().zip(contents);
+        let write = async |(part, content): (&Part, Complete)| match part.name(subscription, &self.extension) {
+            Some(name) => self.store.write(&name, content, self.attributes.clone()).await,
+            None => Ok(()),
         };
-        let replaced = stream::iter(announced).map(replace).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>();
-        let replaced = in_time.answered(replaced).await?;
-        let write = async |Object { name, content }| self.store.write(&name, content, self.attributes.clone()).await;
         in_time.of_size(stream::iter(objects).map(write).buffer_unordered(AT_ONCE).try_collect::<()>()).await?;
         if self.is_alone {
-            for (topic, mut journal) in journals {
-                journal.written();
-                if let Some(known) = known.get_mut(&topic) {
-                    known.journal = journal;
-                }
-            }
-            for (topic, expected) in replaced {
-                if let Some(known) = known.get_mut(&topic) {
-                    known.expected = expected;
-                }
-            }
-            *self.known.lock().await = known;
+            journals.written();
+            *self.journals.lock().await = journals;
         }
         Ok(rejected)
     }
 
-    /// Reads the journals of the records' topics or partitions that are not known, and looks which announced objects exist.
-    async fn read_journals(
-        &self,
-        known: &mut BTreeMap<String, Known>,
-        records: &[SinkRecord],
-        order: SubscriptionType,
-        subscription: &str,
-    ) -> Result<(), Failure> {
-        let mut topics: Vec<_> = records
-            .chunk_by(|one, other| one.id().topic() == other.id().topic())
-            .filter(|records| records.iter().any(|record| plan::is_recognizable(record, order)))
-            .map(|records| records[0].id().topic())
-            .filter(|topic| !known.contains_key(*topic))
-            .collect();
-        topics.sort_unstable();
-        topics.dedup();
-        let read =
-            async |topic: &str| Ok::<_, Failure>((topic.to_owned(), self.read_journal(subscription, topic).await?));
-        let read: Vec<_> = stream::iter(topics).map(read).buffer_unordered(AT_ONCE).try_collect().await?;
-        known.extend(read);
-        Ok(())
-    }
-
-    async fn read_journal(&self, subscription: &str, topic: &str) -> Result<Known, Failure> {
-        let name = path::journal(subscription, topic);
-        let (content, expected) = self.store.read(&name).await?;
-        let Some(content) = content else { return Ok(Known { journal: Journal::default(), expected }) };
-        let mut journal = Journal::parse(&content).map_err(|unreadable| {
-            let what = self.store.what("read", &name);
-            failure::journal(match unreadable {
-                Unreadable::NoJournal => {
-                    format!("{what}: it is damaged; restore it, or remove it and accept duplicates")
-                }
-                Unreadable::Later(version) => {
-                    format!("{what}: version {version} is of a later version of the connector")
-                }
-            })
-        })?;
-        let exists = async |name: String| Ok::<_, Failure>((self.store.exists(&name).await?, name));
-        let objects: Vec<_> =
-            stream::iter(journal.in_doubt()).map(exists).buffer_unordered(AT_ONCE).try_collect().await?;
-        journal.resolve(|name| objects.iter().any(|(exists, found)| *exists && found == name));
-        Ok(Known { journal, expected })
-    }
-
-    /// Encodes the objects in threads of their own, and announces them.
-    async fn encode(
-        &self,
-        parts: Vec<Part>,
-        subscription: &str,
-        journals: &mut BTreeMap<String, Journal>,
-    ) -> Result<(Vec<Object>, PartialFailure), Failure> {
+    /// Encodes the objects in threads of their own.
+    async fn encode(&self, parts: Vec<Part>, subscription: &str) -> Result<Vec<Encoded>, Failure> {
         let encode = async |part: Part| {
-            let encoder = Arc::clone(&self.encoder);
-            let encoded = spawn_blocking(move || Ok((encoder.encode(&part.records)?, part))).await;
+            let (encoder, store) = (Arc::clone(&self.encoder), self.store.clone());
+            let staging = path::staging(subscription, &part.topic);
+            let encoded = spawn_blocking(move || Encoded::new(part, &encoder, store.content(&staging))).await;
             encoded.map_err(|_| failure::data("encode records"))?
         };
-        let encoded: Vec<_> = stream::iter(parts).map(encode).buffered(AT_ONCE).try_collect().await?;
-        let (mut objects, mut rejected) = (Vec::new(), PartialFailure::default());
-        let mut announced: BTreeMap<(String, usize), Announced> = BTreeMap::new();
-        for (Encoded { content, rejected: of_part }, mut part) in encoded {
-            if !of_part.is_empty() {
-                let is_rejected: HashSet<_> = of_part.rejected().map(|(id, _)| id).collect();
-                part.records.retain(|record| !is_rejected.contains(record.id()));
-            }
-            rejected.merge(of_part);
-            let written = part.records;
-            if written.is_empty() {
-                continue;
-            }
-            let epoch = part.epoch.zip(journals.get(&part.topic));
-            let file =
-                path::file(&written, subscription, epoch.map(|(epoch, journal)| journal.id(epoch)), &self.extension);
-            let name = path::join(&part.destination.folder, &file);
-            if let Some(epoch) = part.epoch {
-                let batch = announced.entry((part.topic, epoch)).or_default();
-                written.iter().for_each(|record| batch.offsets.insert(record.offset()));
-                batch.objects.push(AnnouncedObject { name: name.clone(), group: part.destination.group.to_string() });
-            }
-            objects.push(Object { name, content });
-        }
-        for ((topic, epoch), batch) in announced {
-            if let Some(journal) = journals.get_mut(&topic) {
-                journal.announce(epoch, batch);
-            }
-        }
-        Ok((objects, rejected))
+        stream::iter(parts).map(encode).buffered(AT_ONCE).try_collect().await
     }
 }

@@ -12,36 +12,37 @@ use arrow_array::{
     },
 };
 use arrow_schema::{DataType, Field as Column, TimeUnit};
-use bytes::Bytes;
-use danube_sink::{Failure, SinkRecord};
+use danube_sink::{Failure, PartialFailure, SinkRecord};
 use serde_json::{Value, json};
 
 use super::{
-    super::{failure, mapping::Compression},
-    Encoded,
+    super::{content::Content, failure, mapping::Compression},
     table::{Table, reject_all},
 };
 
-pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compression) -> Result<Encoded, Failure> {
+pub(super) fn encode(
+    table: &Table,
+    records: &[SinkRecord],
+    compression: Compression,
+    content: &mut Content,
+) -> Result<PartialFailure, Failure> {
     let failed = || failure::data("write an Avro file");
-    let refused = |reason: &str| Encoded { content: Bytes::new(), rejected: reject_all(records, reason) };
     let (columns, filled) = match table.columns(records) {
         Ok(columns) => columns,
-        Err(reason) => return Ok(refused(&reason)),
+        Err(reason) => return Ok(reject_all(records, &reason)),
     };
     let mut names = Names::default();
     let definition = names.record(columns.fields());
     let Ok(schema) = Schema::parse(&definition) else {
-        return Ok(refused(
-            "the columns have no Avro schema: names are letters, digits and `_`, and the first is no digit",
-        ));
+        let reason = "the columns have no Avro schema: names are letters, digits and `_`, and the first is no digit";
+        return Ok(reject_all(records, reason));
     };
     let codec = match compression {
         Compression::None | Compression::Snappy => Codec::Null,
         Compression::Gzip => Codec::Deflate(Default::default()),
         Compression::Zstd => Codec::Zstandard(Default::default()),
     };
-    let mut writer = Writer::with_codec(&schema, Vec::new(), codec).map_err(|_| failed())?;
+    let mut writer = Writer::with_codec(&schema, content, codec).map_err(|_| failed())?;
     let rejected = Table::rows(&filled, records, |rows| {
         let rows = StructArray::from(rows.clone());
         for row in 0..rows.len() {
@@ -50,8 +51,8 @@ pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compres
         }
         Ok(())
     })?;
-    let content = writer.into_inner().map_err(|_| failed())?.into();
-    Ok(Encoded { content, rejected })
+    writer.into_inner().map_err(|_| failed())?;
+    Ok(rejected)
 }
 
 /// Names of nested records, each once in a schema.

@@ -6,12 +6,14 @@ mod table;
 mod text;
 
 use arrow_schema::Field as ArrowColumn;
-use bytes::Bytes;
 use danube_sink::{Fields, JsonRow, PartialFailure, prelude::*};
 use danube_sink_arrow::metadata_column;
 
 use self::table::Table;
-use super::mapping::{Compression, Format, Target};
+use super::{
+    content::Content,
+    mapping::{Compression, Format, Target},
+};
 
 /// Encodes the records of an object.
 #[derive(Debug)]
@@ -37,14 +39,6 @@ struct Cells {
     names: Vec<String>,
     fields: Fields,
     required: Vec<bool>,
-}
-
-/// The content of an object.
-#[derive(Debug)]
-pub(crate) struct Encoded {
-    pub(crate) content: Bytes,
-    /// The records that it cannot have. It has the others.
-    pub(crate) rejected: PartialFailure,
 }
 
 impl Encoder {
@@ -90,14 +84,14 @@ impl Encoder {
         }
     }
 
-    /// Encodes the records, which have one group.
-    pub(crate) fn encode(&self, records: &[SinkRecord]) -> Result<Encoded, Failure> {
+    /// Encodes the records, which have one group. Returns those that the content cannot have; it has the others.
+    pub(crate) fn encode(&self, records: &[SinkRecord], content: &mut Content) -> Result<PartialFailure, Failure> {
         match &self.layout {
-            Layout::Payloads => text::json_lines(records, self.compression, |record, line| {
+            Layout::Payloads => text::json_lines(records, self.compression, content, |record, line| {
                 line.extend_from_slice(record.as_json()?.as_bytes());
                 Ok(())
             }),
-            Layout::Rows(row, cells) => text::json_lines(records, self.compression, |record, line| {
+            Layout::Rows(row, cells) => text::json_lines(records, self.compression, content, |record, line| {
                 if let Some(cells) = cells {
                     cells.row(record)?;
                 }
@@ -105,10 +99,10 @@ impl Encoder {
             }),
             Layout::Csv(cells, header) => {
                 let header = header.then_some(&cells.names[..]);
-                text::csv(records, self.compression, header, |record| cells.row(record))
+                text::csv(records, self.compression, content, header, |record| cells.row(record))
             }
-            Layout::Parquet(table) => parquet::encode(table, records, self.compression),
-            Layout::Avro(table) => avro::encode(table, records, self.compression),
+            Layout::Parquet(table) => parquet::encode(table, records, self.compression, content),
+            Layout::Avro(table) => avro::encode(table, records, self.compression, content),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Parquet files.
 
-use bytes::Bytes;
-use danube_sink::{Failure, SinkRecord};
+use danube_sink::{Failure, PartialFailure, SinkRecord};
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression as Codec, GzipLevel, ZstdLevel},
@@ -9,18 +8,20 @@ use parquet::{
 };
 
 use super::{
-    super::{failure, mapping::Compression},
-    Encoded,
+    super::{content::Content, failure, mapping::Compression},
     table::{Table, reject_all},
 };
 
-pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compression) -> Result<Encoded, Failure> {
+pub(super) fn encode(
+    table: &Table,
+    records: &[SinkRecord],
+    compression: Compression,
+    content: &mut Content,
+) -> Result<PartialFailure, Failure> {
     let failed = || failure::data("write a Parquet file");
     let (schema, columns) = match table.columns(records) {
         Ok(columns) => columns,
-        Err(reason) => {
-            return Ok(Encoded { content: Bytes::new(), rejected: reject_all(records, &reason) });
-        }
+        Err(reason) => return Ok(reject_all(records, &reason)),
     };
     let codec = match compression {
         Compression::None => Codec::UNCOMPRESSED,
@@ -29,8 +30,8 @@ pub(super) fn encode(table: &Table, records: &[SinkRecord], compression: Compres
         Compression::Snappy => Codec::SNAPPY,
     };
     let properties = WriterProperties::builder().set_compression(codec).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|_| failed())?;
+    let mut writer = ArrowWriter::try_new(content, schema, Some(properties)).map_err(|_| failed())?;
     let rejected = Table::rows(&columns, records, |rows| writer.write(rows).map_err(|_| failed()))?;
-    let content = writer.into_inner().map_err(|_| failed())?.into();
-    Ok(Encoded { content, rejected })
+    writer.close().map_err(|_| failed())?;
+    Ok(rejected)
 }

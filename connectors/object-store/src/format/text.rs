@@ -1,73 +1,80 @@
 //! Files of text: JSON lines and CSV.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    mem,
+};
 
-use bytes::Bytes;
 use danube_sink::{Fields, PartialFailure, prelude::*};
 use flate2::write::GzEncoder;
 
-use super::{
-    super::{failure, mapping::Compression},
-    Encoded,
+use super::super::{
+    content::{BLOCK, Content},
+    failure,
+    mapping::Compression,
 };
 
-/// Uncompressed bytes after which they are compressed.
-const CHUNK: usize = 64 * 1024;
 /// The buffer of one row in bytes.
 const CSV_BUFFER: usize = 512;
 
-/// A file of lines, which are compressed some at a time.
-struct Lines {
-    /// Those that are not compressed: all of them without compression.
-    plain: Vec<u8>,
-    compressor: Option<Compressor>,
+/// The lines of a file, which are handed over in blocks.
+struct Lines<'c> {
+    block: Vec<u8>,
+    to: To<'c>,
 }
 
-enum Compressor {
-    Gzip(GzEncoder<Vec<u8>>),
-    Zstd(zstd::Encoder<'static, Vec<u8>>),
+enum To<'c> {
+    Content(&'c mut Content),
+    Gzip(GzEncoder<&'c mut Content>),
+    Zstd(zstd::Encoder<'static, &'c mut Content>),
 }
 
-impl Lines {
-    fn new(compression: Compression) -> io::Result<Self> {
-        let compressor = match compression {
-            Compression::None | Compression::Snappy => None,
-            Compression::Gzip => Some(Compressor::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::default()))),
-            Compression::Zstd => {
-                Some(Compressor::Zstd(zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?))
-            }
+impl<'c> Lines<'c> {
+    fn new(first: Vec<u8>, compression: Compression, content: &'c mut Content) -> io::Result<Self> {
+        let to = match compression {
+            Compression::None | Compression::Snappy => To::Content(content),
+            Compression::Gzip => To::Gzip(GzEncoder::new(content, flate2::Compression::default())),
+            Compression::Zstd => To::Zstd(zstd::Encoder::new(content, zstd::DEFAULT_COMPRESSION_LEVEL)?),
         };
-        Ok(Self { plain: Vec::new(), compressor })
+        Ok(Self { block: first, to })
     }
 
-    /// Compresses the lines if they are enough.
-    fn compress(&mut self, enough: usize) -> io::Result<()> {
-        let Some(compressor) = self.compressor.as_mut().filter(|_| self.plain.len() >= enough) else { return Ok(()) };
-        match compressor {
-            Compressor::Gzip(encoder) => encoder.write_all(&self.plain)?,
-            Compressor::Zstd(encoder) => encoder.write_all(&self.plain)?,
+    fn hand_over(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            To::Content(content) => {
+                let room = Vec::with_capacity(self.block.capacity());
+                content.push(mem::replace(&mut self.block, room));
+                return Ok(());
+            }
+            To::Gzip(encoder) => encoder.write_all(&self.block)?,
+            To::Zstd(encoder) => encoder.write_all(&self.block)?,
         }
-        self.plain.clear();
+        self.block.clear();
         Ok(())
     }
 
-    fn finish(mut self) -> io::Result<Bytes> {
-        self.compress(0)?;
-        let content = match self.compressor {
-            None => self.plain,
-            Some(Compressor::Gzip(encoder)) => encoder.finish()?,
-            Some(Compressor::Zstd(encoder)) => encoder.finish()?,
-        };
-        Ok(content.into())
+    fn finish(self) -> io::Result<()> {
+        match self.to {
+            To::Content(content) => content.write_all(&self.block),
+            To::Gzip(mut encoder) => {
+                encoder.write_all(&self.block)?;
+                encoder.finish().map(drop)
+            }
+            To::Zstd(mut encoder) => {
+                encoder.write_all(&self.block)?;
+                encoder.finish().map(drop)
+            }
+        }
     }
 }
 
 pub(super) fn json_lines(
     records: &[SinkRecord],
     compression: Compression,
+    content: &mut Content,
     write: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()>,
-) -> Result<Encoded, Failure> {
-    encoded(records, compression, Vec::new(), |record, lines| {
+) -> Result<PartialFailure, Failure> {
+    encode(records, compression, content, Vec::new(), |record, lines| {
         write(record, lines)?;
         lines.push(b'\n');
         Ok(())
@@ -77,9 +84,10 @@ pub(super) fn json_lines(
 pub(super) fn csv(
     records: &[SinkRecord],
     compression: Compression,
+    content: &mut Content,
     header: Option<&[String]>,
     row: impl Fn(&SinkRecord) -> ConnectorResult<Vec<String>>,
-) -> Result<Encoded, Failure> {
+) -> Result<PartialFailure, Failure> {
     // A row is quoted as RFC 4180 says. Writing to memory does not fail.
     let write = |row: &[String], lines: &mut Vec<u8>| {
         let mut line = csv::WriterBuilder::new().buffer_capacity(CSV_BUFFER).from_writer(lines);
@@ -89,7 +97,7 @@ pub(super) fn csv(
     if let Some(names) = header {
         write(names, &mut lines).map_err(|_| failure::data("write the header of CSV"))?;
     }
-    encoded(records, compression, lines, |record, lines| write(&row(record)?, lines))
+    encode(records, compression, content, lines, |record, lines| write(&row(record)?, lines))
 }
 
 /// The values of a row: strings as they are, everything else as JSON text, nothing for what is missing or null.
@@ -114,29 +122,29 @@ pub(super) fn row(
     Ok(row)
 }
 
-/// The content of a file after its first lines, without the records that `append` rejects.
-fn encoded(
+/// Appends lines to the first ones of a file. Returns the records that `append` rejects.
+fn encode(
     records: &[SinkRecord],
     compression: Compression,
+    content: &mut Content,
     first: Vec<u8>,
     append: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()>,
-) -> Result<Encoded, Failure> {
+) -> Result<PartialFailure, Failure> {
     let mut rejected = PartialFailure::default();
-    let content = (|| {
-        let mut lines = Lines { plain: first, ..Lines::new(compression)? };
-        // A file that is not compressed is about as large as its payloads, and is not moved while it grows.
-        let payloads = || records.iter().map(|record| record.bytes().len() + 1).sum();
-        lines.plain.reserve(if lines.compressor.is_some() { 2 * CHUNK } else { payloads() });
+    let encoded = (|| {
+        let mut lines = Lines::new(first, compression, content)?;
         for record in records {
-            let begin = lines.plain.len();
-            if let Err(error) = append(record, &mut lines.plain) {
-                lines.plain.truncate(begin);
+            let begin = lines.block.len();
+            if let Err(error) = append(record, &mut lines.block) {
+                lines.block.truncate(begin);
                 rejected.invalid(record, error.into_reason());
             }
-            lines.compress(CHUNK)?;
+            if lines.block.len() >= BLOCK {
+                lines.hand_over()?;
+            }
         }
         lines.finish()
     })();
-    let content = content.map_err(|error: io::Error| failure::io(&error, "compress a file"))?;
-    Ok(Encoded { content, rejected })
+    encoded.map_err(|error: io::Error| failure::io(&error, "compress a file"))?;
+    Ok(rejected)
 }

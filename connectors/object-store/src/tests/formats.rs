@@ -46,6 +46,33 @@ async fn parquet_has_typed_columns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_of_many_blocks_are_whole() {
+    let columns = "columns = [{ name = 'text' }]\nmetadata = { offset = '_offset' }";
+    for (format, compressions) in [
+        ("json_lines", &["none", "gzip", "zstd"][..]),
+        ("csv", &["none", "gzip", "zstd"]),
+        ("parquet", &["none", "zstd"]),
+        ("avro", &["none", "zstd"]),
+    ] {
+        for compression in compressions {
+            let folder = temporary(&format!("blocks-{format}-{compression}"));
+            let mapping = format!("format = '{format}'\ncompression = '{compression}'\n{columns}");
+            // Texts that no algorithm compresses to less than half.
+            let text = |n: u64| {
+                (0..64)
+                    .map(|i| format!("{:016x}", (64 * n + i).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+                    .collect::<String>()
+            };
+            let batch = (1..=6_000).map(|n| record(n, &format!(r#"{{"text":"{}"}}"#, text(n)))).collect();
+            connector(&folder, &mapping).await.process_batch(batch).await.unwrap();
+            let (numbers, sizes) = Reader::start().numbers(&Location::folder(&folder.join("lake")), "_offset");
+            assert!(numbers.into_iter().eq(1..=6_000), "{format}, {compression}");
+            assert!(sizes.len() == 1 && sizes[0] > 2_000_000, "{format}, {compression}: {sizes:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn avro_has_typed_columns() {
     for compression in ["none", "gzip", "zstd"] {
         let file = written(

@@ -185,3 +185,61 @@ async fn parallel_instances_see_what_others_have_written() {
     }
     assert!(offsets(&folder).into_iter().eq(1..=65));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_its_format_rejects_is_not_announced() {
+    let folder = temporary("not-announced");
+    let mapping = |required| {
+        format!(
+            "columns = [{{ name = 'id' }}, {{ name = 'n', required = {required} }}]\nmetadata = {{ offset = '_offset' }}"
+        )
+    };
+    let batch =
+        || (1..=3).map(|n| record(n, if n == 2 { r#"{"id":"2"}"# } else { r#"{"n":"1"}"# })).collect::<Vec<_>>();
+    let error = connector(&folder, &mapping(true)).await.process_batch(batch()).await.unwrap_err();
+    assert!(error.to_string().starts_with("0 records to retry, 1 rejected"), "{error}");
+    assert_eq!(offsets(&folder), [1, 3]);
+    connector(&folder, &mapping(false)).await.process_batch(batch()).await.unwrap();
+    assert_eq!(offsets(&folder), [1, 2, 3]);
+    // None is left to announce.
+    connector(&folder, &mapping(true)).await.process_batch(vec![record(4, r#"{"id":"4"}"#)]).await.unwrap_err();
+    connector(&folder, &mapping(false)).await.process_batch(vec![record(4, r#"{"id":"4"}"#)]).await.unwrap();
+    assert_eq!(offsets(&folder), [1, 2, 3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_has_begun_is_removed() {
+    let folder = temporary("begun");
+    connector(&folder, MAPPING).await.process_batch(records(1..=3)).await.unwrap();
+    let begun = |names: [&str; 3]| names.map(|name| folder.join("lake/_danube/s").join(name));
+    let own = begun([".default+t.99-0.partial", ".default+t.99-17.partial", ".default+t.json.99-1.partial"]);
+    let others =
+        begun([".default+t-part-1.99-0.partial", ".default+t.x.99-0.partial", ".default+t.9.json.99-0.partial"]);
+    own.iter().chain(&others).for_each(|path| fs::write(path, "{").unwrap());
+    let mut again = connector(&folder, MAPPING).await;
+    again.process_batch(records(4..=5)).await.unwrap();
+    assert!(!own.iter().any(|path| path.exists()), "its own files are removed");
+    assert!(others.iter().all(|path| path.exists()), "those of other topics and partitions are not");
+    assert!(offsets(&folder).into_iter().eq(1..=5));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_may_be_a_link_to_another_file_system() {
+    use std::os::unix::fs::{MetadataExt, symlink};
+    let folder = temporary("link");
+    let other = PathBuf::from(format!("/dev/shm/danube-sink-{}", std::process::id()));
+    if fs::create_dir_all(&other).is_err() || other.metadata().unwrap().dev() == folder.metadata().unwrap().dev() {
+        println!("skipped: /dev/shm is no file system of its own here");
+        return;
+    }
+    let mut running = connector(&folder, "path = 'away'\nmetadata = { offset = '_offset' }").await;
+    symlink(&other, folder.join("lake/away")).unwrap();
+    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000));
+    running.process_batch((1..=1_000).map(|n| record(n, &payload)).collect()).await.unwrap();
+    let names = walk(&other);
+    let content = fs::read_to_string(&names[0]).unwrap();
+    fs::remove_dir_all(&other).unwrap();
+    assert!(names.len() == 1 && content.lines().count() == 1_000, "{names:?}");
+    assert!(walk(&folder.join("lake/_danube")).iter().all(|path| path.extension().unwrap_or_default() != "partial"));
+}

@@ -1,0 +1,82 @@
+//! The content of an object while it is made: in memory, or in a file of a folder, which is written at the same time.
+
+use std::{io, iter, mem, sync::Arc};
+
+use bytes::Bytes;
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+};
+
+use super::local::{Folder, Partial};
+
+/// Bytes that are handed over at once. Smaller files are written when their content is complete.
+pub(crate) const BLOCK: usize = 256 * 1024;
+/// Blocks that wait for a disk.
+const WAITING: usize = 16;
+
+/// The content of an object, of which no reader sees anything yet.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// A folder, and the name that its file is staged for.
+    folder: Option<(Arc<Folder>, String)>,
+    file: Option<(mpsc::Sender<Bytes>, JoinHandle<io::Result<Partial>>)>,
+    /// All blocks without a file.
+    blocks: Vec<Bytes>,
+    /// What is too little for a block.
+    rest: Vec<u8>,
+}
+
+/// The whole content of an object.
+#[derive(Debug)]
+pub(crate) enum Complete {
+    Memory(Vec<Bytes>),
+    /// A file that is being written and synchronized.
+    File(Arc<Folder>, JoinHandle<io::Result<Partial>>),
+}
+
+impl Content {
+    pub(crate) fn new(folder: Option<(Arc<Folder>, String)>) -> Self {
+        Self { folder, file: None, blocks: Vec::new(), rest: Vec::new() }
+    }
+
+    /// Hands over a block. It waits while the disk is slow, so it needs a thread that may wait.
+    pub(crate) fn push(&mut self, block: Vec<u8>) {
+        let Some((folder, name)) = &self.folder else { return self.blocks.push(block.into()) };
+        let (file, _) = self.file.get_or_insert_with(|| {
+            let (folder, name) = (Arc::clone(folder), name.clone());
+            let (file, mut blocks) = mpsc::channel::<Bytes>(WAITING);
+            (file, spawn_blocking(move || folder.stage(&name, iter::from_fn(|| blocks.blocking_recv()))))
+        });
+        // It is refused only by a file that has failed, which says so in the end.
+        drop(file.blocking_send(block.into()));
+    }
+
+    pub(crate) fn complete(mut self) -> Complete {
+        let rest = mem::take(&mut self.rest);
+        if self.file.is_some() {
+            self.push(rest);
+        } else {
+            self.blocks.push(rest.into());
+        }
+        match (self.folder, self.file) {
+            (Some((folder, _)), Some((_, written))) => Complete::File(folder, written),
+            _ => Complete::Memory(self.blocks),
+        }
+    }
+}
+
+impl io::Write for Content {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.extend_from_slice(bytes);
+        if self.rest.len() >= BLOCK {
+            let block = mem::take(&mut self.rest);
+            self.push(block);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

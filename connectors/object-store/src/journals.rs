@@ -1,0 +1,115 @@
+//! The journals of the topics or partitions of a batch, and the store's copies of them.
+
+use std::collections::BTreeMap;
+
+use danube_sink::prelude::*;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    failure,
+    journal::{Announced, AnnouncedObject, Journal, Unreadable},
+    path,
+    plan::Part,
+    store::{Expected, Store},
+    writer::AT_ONCE,
+};
+
+/// Journals by topic or partition.
+#[derive(Debug, Default)]
+pub(crate) struct Journals(BTreeMap<String, Known>);
+
+/// A journal, and what it replaces in the store.
+#[derive(Debug)]
+struct Known {
+    journal: Journal,
+    expected: Expected,
+}
+
+impl Journals {
+    pub(crate) fn get_mut(&mut self, topic: &str) -> Option<&mut Journal> {
+        self.0.get_mut(topic).map(|known| &mut known.journal)
+    }
+
+    /// Reads the journals that are not known, and looks which announced objects exist.
+    pub(crate) async fn read(
+        &mut self,
+        store: &Store,
+        subscription: &str,
+        topics: impl IntoIterator<Item = &str>,
+    ) -> Result<(), Failure> {
+        let mut topics: Vec<_> = topics.into_iter().filter(|topic| !self.0.contains_key(*topic)).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let read =
+            async |topic: &str| Ok::<_, Failure>((topic.to_owned(), Known::read(store, subscription, topic).await?));
+        let read: Vec<_> = stream::iter(topics).map(read).buffer_unordered(AT_ONCE).try_collect().await?;
+        self.0.extend(read);
+        Ok(())
+    }
+
+    /// Announces the objects that a batch will be, instead of what was announced before.
+    pub(crate) fn announce(&mut self, parts: &[Part], subscription: &str, extension: &str) {
+        self.0.values_mut().for_each(|known| known.journal.withdraw());
+        let mut announced: BTreeMap<(&str, usize), Announced> = BTreeMap::new();
+        for part in parts {
+            let Some((epoch, name)) = part.epoch.zip(part.name(subscription, extension)) else { continue };
+            let batch = announced.entry((&part.topic, epoch)).or_default();
+            batch.offsets.extend(&part.offsets);
+            batch.objects.push(AnnouncedObject { name, group: part.destination.group.to_string() });
+        }
+        for ((topic, epoch), batch) in announced {
+            if let Some(known) = self.0.get_mut(topic) {
+                known.journal.announce(epoch, batch);
+            }
+        }
+    }
+
+    /// Replaces those in the store that announce objects.
+    pub(crate) async fn replace(&mut self, store: &Store, subscription: &str) -> Result<(), Failure> {
+        let announced: Vec<_> = self.0.iter_mut().filter(|(_, known)| !known.journal.in_doubt().is_empty()).collect();
+        let replace = async |(topic, known): (&String, &mut Known)| {
+            let name = path::journal(subscription, topic);
+            known.expected = store.replace(&name, known.journal.to_json().into(), &known.expected).await?;
+            Ok::<_, Failure>(())
+        };
+        stream::iter(announced).map(replace).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    /// Notes that all announced objects are written.
+    pub(crate) fn written(&mut self) {
+        self.0.values_mut().for_each(|known| known.journal.written());
+    }
+}
+
+impl Known {
+    async fn read(store: &Store, subscription: &str, topic: &str) -> Result<Self, Failure> {
+        let name = path::journal(subscription, topic);
+        for staged in [&name, &path::staging(subscription, topic)] {
+            store.sweep(staged).await?;
+        }
+        let (content, expected) = store.read(&name).await?;
+        let Some(content) = content else { return Ok(Self { journal: Journal::default(), expected }) };
+        let mut journal = Journal::parse(&content).map_err(|unreadable| {
+            let what = store.what("read", &name);
+            failure::journal(match unreadable {
+                Unreadable::NoJournal => {
+                    format!("{what}: it is damaged; restore it, or remove it and accept duplicates")
+                }
+                Unreadable::Later(version) => {
+                    format!("{what}: version {version} is of a later version of the connector")
+                }
+            })
+        })?;
+        let exists = async |name: String| {
+            let exists = store.exists(&name).await?;
+            if !exists {
+                store.sweep(&name).await?;
+            }
+            Ok::<_, Failure>((exists, name))
+        };
+        let objects: Vec<_> =
+            stream::iter(journal.in_doubt()).map(exists).buffer_unordered(AT_ONCE).try_collect().await?;
+        journal.resolve(|name| objects.iter().any(|(exists, found)| *exists && found == name));
+        Ok(Self { journal, expected })
+    }
+}
