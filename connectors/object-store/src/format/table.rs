@@ -1,6 +1,9 @@
 //! Typed columns: from the mapping, or from the registered schema of the messages.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, mpsc::sync_channel},
+    thread,
+};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Field as Column, Schema, SchemaRef};
@@ -10,7 +13,9 @@ use danube_sink_arrow::{Columns, MappedColumns, registered_columns};
 use super::super::failure;
 
 /// Records that are converted at once.
-const ROWS: usize = 8_192;
+const ROWS: usize = 4_096;
+/// Parts that wait to be written.
+const WAITING: usize = 2;
 
 type Mapped = Vec<(Column, Option<Field>)>;
 
@@ -60,20 +65,30 @@ impl Table {
         Ok((Arc::clone(&schema), mapped.columns(schema)))
     }
 
-    /// Converts the records in parts, and hands each part to `write`. Returns the rejected ones.
+    /// Converts the records in parts, and hands each part to `write`, while the next is converted. Returns the rejected ones.
     pub(super) fn rows(
         columns: &Columns,
         records: &[SinkRecord],
         mut write: impl FnMut(&RecordBatch) -> Result<(), Failure>,
     ) -> Result<PartialFailure, Failure> {
         let mut rejected = PartialFailure::default();
-        for part in records.chunks(ROWS) {
-            let rows = columns.rows(part).map_err(|_| failure::data("convert records to columns"))?;
-            if rows.batch.num_rows() > 0 {
-                write(&rows.batch)?;
+        thread::scope(|scope| {
+            let (parts, converted) = sync_channel(WAITING);
+            let convert = move || {
+                // It is refused when the writing has failed.
+                records.chunks(ROWS).map(|part| columns.rows(part)).try_for_each(|rows| parts.send(rows).ok())
+            };
+            let started = thread::Builder::new().spawn_scoped(scope, convert);
+            started.map_err(|error| failure::io(&error, "start a thread"))?;
+            for rows in converted {
+                let rows = rows.map_err(|_| failure::data("convert records to columns"))?;
+                if rows.batch.num_rows() > 0 {
+                    write(&rows.batch)?;
+                }
+                rejected.merge(rows.rejected);
             }
-            rejected.merge(rows.rejected);
-        }
+            Ok(())
+        })?;
         Ok(rejected)
     }
 }
