@@ -21,9 +21,10 @@ pub trait SinkConnector: Send + Sync {
     /// Connects to the target and checks that it is writable. Called before the first record, until it succeeds.
     ///
     /// # Errors
-    /// After [`ConnectorError::Retryable`], for a target that is not reachable yet, the runtime calls it again, with delays
-    /// between `retry_backoff_ms` and `max_backoff_ms`; `/ready` and the log show the reason. After any other error, such as
-    /// [`ConnectorError::Initialization`], the connector exits with code 1.
+    /// After [`ConnectorError::Retryable`], for a target that is not reachable yet, the runtime calls it again, after a random
+    /// delay between zero and a bound that begins at `retry_backoff_ms` and doubles up to `max_backoff_ms`; `/ready` and the log
+    /// show the reason. After any other error the connector ends: with exit code 78 after [`ConnectorError::Configuration`], with
+    /// 1 after others such as [`ConnectorError::Initialization`].
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()>;
 
     /// Topics and subscriptions to consume. Called once, after [`initialize`](Self::initialize).
@@ -76,6 +77,8 @@ pub trait SinkConnector: Send + Sync {
 
     /// Shuts the connector down and closes what `initialize` opened. Always called, also after a fatal error.
     ///
+    /// It has one fifth of `shutdown_timeout_ms`; then the runtime drops the future.
+    ///
     /// # Errors
     /// An error is logged, and determines the exit code if no other error did.
     async fn shutdown(&mut self) -> ConnectorResult<()> {
@@ -83,10 +86,12 @@ pub trait SinkConnector: Send + Sync {
     }
 
     /// Health check: whether the target is writable. Called before each attempt while the subscription is detached during an
-    /// outage of the target; `process_batch` is not called until it succeeds.
+    /// outage of the target, and by the command `check`.
     ///
     /// # Errors
-    /// Any error means that the target is not writable now.
+    /// After [`ConnectorError::Fatal`] and [`ConnectorError::Configuration`] the connector ends. Any other error means that the
+    /// target is not writable now: the runtime waits for one more backoff delay, and then tries one record all the same, because
+    /// the target may be unhealthy for another mapping alone.
     async fn health_check(&self) -> ConnectorResult<()> {
         Ok(())
     }
@@ -107,6 +112,6 @@ pub const fn assert_completed<C: CompletedImpl>() {}
 /// Defers the records behind one that is retried, to keep their order.
 fn defer(failure: &mut PartialFailure, later: &mut impl Iterator<Item = SinkRecord>) {
     for record in later {
-        failure.again(&record);
+        failure.retry_untried(&record);
     }
 }

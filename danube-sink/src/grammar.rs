@@ -50,7 +50,7 @@
 /// | Argument | Meaning | Without it |
 /// |---|---|---|
 /// | `section = "…"` | the table of the settings | the struct's name in snake case |
-/// | `config = "…"` | the file to use if neither `--config` nor `CONNECTOR_CONFIG_PATH` names one, and the file that is validated when the connector is compiled; in the current folder, else in the package's | one of the two is required |
+/// | `config = "…"` | a file of the package, which is validated when the connector is compiled. If neither `--config` nor `CONNECTOR_CONFIG_PATH` names a file, the program reads the one of this name in the current folder; only `dev` falls back to the copy in the program | one of the two is required |
 /// | `name = "…"` | the connector's name, until the file or `CONNECTOR_NAME` gives it another | the package's |
 /// | `version = "…"` | what `--version` prints | the package's |
 /// | `dev_hint = "…"` | what the `dev` command prints about the target | nothing |

@@ -8,10 +8,6 @@
 //! /// Prints the records of each topic.
 //! #[sink_connector]
 //! struct Printer {
-//!     /// What each line begins with.
-//!     #[setting(default = "got")]
-//!     prefix: String,
-//!     /// Which topics to print.
 //!     #[topic_mappings]
 //!     topics: TopicMappings,
 //! }
@@ -24,7 +20,7 @@
 //!
 //!     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
 //!         for record in records {
-//!             println!("{} {}", self.prefix, record.payload());
+//!             println!("{}", record.payload());
 //!         }
 //!         Ok(())
 //!     }

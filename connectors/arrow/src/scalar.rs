@@ -47,7 +47,7 @@ pub(super) fn text<'v>(kind: &DataType, json: &'v str, unit: Option<TimeUnit>) -
     }
 }
 
-/// A truth value.
+/// A boolean.
 pub(super) fn boolean(json: &str) -> Result<bool, Violation> {
     match json {
         "true" => Ok(true),

@@ -98,7 +98,7 @@ impl Server {
                      UNION ALL SELECT concat('time zone ', timezone())";
         let known = server.query(known, Hidden::default()).await.map_err(|failure| {
             let help = "`url` in the configuration is its address; in a checkout of danube-sink, \
-                        connectors/clickhouse/install-servers installs a server to try with";
+                        `connectors/clickhouse/install-servers run` starts one to try with";
             failure.context(format!("connect to ClickHouse at {}; {help}", server.hosts.client().url())).at_start()
         })?;
         let has = |setting| known.lines().any(|line| line == setting);

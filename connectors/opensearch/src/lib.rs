@@ -22,7 +22,7 @@ use self::{cluster::Cluster, index::Index, name::Indexes, schema::KnownFields};
 
 /// What is needed at start, and what to do.
 const HELP: &str = "no usable cluster: start it, or correct `url` or the credential; in a checkout of danube-sink, \
-                    connectors/opensearch/install-servers installs a server to try with";
+                    `connectors/opensearch/install-servers run` starts one to try with";
 
 /// Writes the records of each topic to an index of OpenSearch or Elasticsearch: a bulk request for each batch.
 #[sink_connector(

@@ -86,7 +86,7 @@ pub(crate) fn refused(records: &[SinkRecord], reasons: &Reasons<'_>, what: &str)
     for record in records {
         match reasons.get(record.id()) {
             Some(reason) => failure.reject(record, reason),
-            None => failure.again(record),
+            None => failure.retry_untried(record),
         };
     }
     failure.into()

@@ -72,7 +72,7 @@ impl Server {
     pub(crate) async fn connect(client: Client, concurrency: usize, most_opened: usize) -> ConnectorResult<Self> {
         let help = format!(
             "no usable Qdrant at {}: start it, or correct `url` or QDRANT_API_KEY; \
-             in a checkout of danube-sink, connectors/qdrant/install-servers installs a server to try with",
+             in a checkout of danube-sink, `connectors/qdrant/install-servers run` starts one to try with",
             client.url()
         );
         client.is_there_at_start("/", &help).await?;

@@ -1,20 +1,32 @@
 //! Every connector is a command of the program, in this build or another one.
 
-use std::{env, fs};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
 use super::{failed, folder, printed};
 
-/// The features of the package that are connectors: each adds the package of its name.
-fn connectors() -> Vec<String> {
+/// The features of the package.
+fn features() -> toml::Table {
     let manifest: toml::Table = include_str!("../../Cargo.toml").parse().expect("TOML");
-    let features = manifest["features"].as_table().expect("features");
+    manifest["features"].as_table().expect("features").clone()
+}
+
+/// The features that are connectors: each adds the package of its name.
+fn connectors() -> Vec<String> {
     let adds_package = |name: &str, parts: &toml::Value| {
         let package = format!("dep:danube-sink-{name}");
         parts.as_array().is_some_and(|parts| parts.iter().any(|part| part.as_str() == Some(&package)))
     };
-    features.iter().filter(|(name, parts)| adds_package(name, parts)).map(|(name, _)| name.clone()).collect()
+    features().iter().filter(|(name, parts)| adds_package(name, parts)).map(|(name, _)| name.clone()).collect()
+}
+
+/// The folder of a connector's package.
+fn package(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors").join(name)
 }
 
 /// The connectors of this build.
@@ -58,16 +70,59 @@ fn every_connector_of_this_build_has_help_template_and_schema() {
 fn what_a_connector_prints_and_what_its_package_has_passes_the_check_of_a_file_alone() {
     let folder = folder("templates");
     for name in present() {
-        let package = format!("{}/../connectors/{name}", env!("CARGO_MANIFEST_DIR"));
         let texts = [
             printed(&folder, &[&name, "template"]),
             printed(&folder, &[&name, "template", "--minimal"]),
-            fs::read_to_string(format!("{package}/connector.toml")).expect("a file"),
+            fs::read_to_string(package(&name).join("connector.toml")).expect("a file"),
         ];
         for text in texts {
             fs::write(folder.join("file.toml"), text).expect("a file");
             printed(&folder, &[&name, "check", "--config", "file.toml", "--no-environment"]);
         }
+    }
+}
+
+#[test]
+fn every_connector_of_this_build_has_where() {
+    let folder = folder("where");
+    for name in present() {
+        let sample = fs::read_to_string(package(&name).join("connector.toml")).expect("a file");
+        fs::write(folder.join("file.toml"), sample.replace("\ntopic = ", "\nwhere = 'payload.a > 1'\ntopic = "))
+            .expect("a file");
+        let report = printed(&folder, &[&name, "check", "--config", "file.toml", "--no-environment"]);
+        assert!(report.contains("is valid"), "{name}: {report}");
+    }
+}
+
+/// This build may have the feature because of another connector; the programs of the packages are built alone.
+#[test]
+fn every_connector_enables_where_by_itself() {
+    let features = features();
+    for name in connectors() {
+        let text = fs::read_to_string(package(&name).join("Cargo.toml")).expect("a manifest");
+        let manifest: toml::Table = text.parse().expect("TOML");
+        let own = [
+            manifest["dependencies"]["danube-sink"].get("features"),
+            manifest.get("features").and_then(|all| all.get("default")),
+        ];
+        let enables =
+            |list: &toml::Value, feature: &str| list.as_array().is_some_and(|list| list.contains(&feature.into()));
+        let is_enabled = own.into_iter().flatten().any(|list| enables(list, "cel") || enables(list, "danube-sink/cel"));
+        assert!(is_enabled, "the package of {name}");
+        assert!(enables(&features[&name], "danube-sink/cel"), "the feature {name}");
+    }
+}
+
+#[test]
+fn the_readmes_have_a_row_for_each_connector() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (file, row) in [("README.md", "| `danube-sink "), ("../README.md", "| [`")] {
+        let text = fs::read_to_string(root.join(file)).expect("a file");
+        let rows = text.lines().filter(|line| file == "README.md" || line.contains("](connectors/"));
+        let named = rows.filter_map(|line| line.strip_prefix(row)?.split('`').next());
+        let mut named: Vec<_> = named.map(str::to_owned).collect();
+        named.sort();
+        assert_eq!(named, connectors(), "{file}");
     }
 }
 
@@ -102,8 +157,9 @@ fn a_file_for_another_connector_names_its_command() {
     let folder = folder("another");
     let present = present();
     for (name, other) in present.iter().zip(present.iter().skip(1)) {
-        let file = format!("{}/../connectors/{other}/connector.toml", env!("CARGO_MANIFEST_DIR"));
-        let error = failed(&folder, &[name, "check", "--config", &file, "--no-environment"], 78);
+        let file = package(other).join("connector.toml");
+        let file = file.to_str().expect("a path");
+        let error = failed(&folder, &[name, "check", "--config", file, "--no-environment"], 78);
         for part in ["the file is for another connector", &format!("use `danube-sink {other}`"), "1 error in"] {
             assert!(error.contains(part), "{name}: no {part} in {error}");
         }

@@ -9,9 +9,9 @@ string_enums! {
         Shared = "Shared",
         /// One consumer, in order.
         Exclusive = "Exclusive",
-        /// One consumer at a time; others stand by.
+        /// One consumer, in order. A broker (0.15.1) never makes a standby the active consumer.
         Failover = "Failover",
-        /// Messages of one routing key go to the same consumer, in order.
+        /// Messages of one routing key go to the same consumer, in order. A broker (0.15.1) may skip those behind a busy key.
         KeyShared = "KeyShared",
     }
 

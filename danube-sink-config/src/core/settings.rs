@@ -264,7 +264,9 @@ settings! {
         protobuf_message: Option<String> = none of ValueType::NON_EMPTY_STRING, in [Mapping], example "\"shop.v1.Order\"";
         /// Encoding of payloads of the schema type Number
         number_encoding: NumberEncoding = word(NumberEncoding::Auto), in [Mapping];
-        /// Whether payloads are validated against their JSON Schema
+        /// Whether payloads are validated against their JSON Schema, in a program with the feature `json-schema` of danube-sink
+        ///
+        /// In a program without the feature, a file that sets it is invalid.
         validate_json_schema: bool = boolean(false), in [Mapping];
     }
 }

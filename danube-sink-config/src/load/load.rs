@@ -48,7 +48,7 @@ pub fn load_for<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    let found = source::find(source, C::INFO.sample, environment)?;
+    let found = source::find(source, C::INFO.sample, environment, source::OPTION_OR_VARIABLE)?;
     load_document::<C, C>(checks, found, &source.commands, environment, |resolved, diagnostics| {
         resolved.one(diagnostics)
     })
@@ -65,7 +65,7 @@ pub fn load_tasks_for<C: GeneratedConnector>(
     source: &ConfigSource,
     environment: &dyn Environment,
 ) -> Result<Loaded<Vec<C>>, ConfigError> {
-    let found = source::find(source, C::INFO.sample, environment)?;
+    let found = source::find(source, C::INFO.sample, environment, source::OPTION_OR_VARIABLE)?;
     load_document::<C, _>(checks, found, &source.commands, environment, |resolved, diagnostics| {
         // What is wrong with the first is wrong with all of them.
         let convert = |task| if task == 0 || diagnostics.is_empty() { resolved.convert(diagnostics) } else { None };

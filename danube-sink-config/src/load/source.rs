@@ -23,7 +23,8 @@ pub struct ConfigSource {
     pub commands: Vec<(&'static str, String)>,
 }
 
-const HELP: &str = "name the file with `--config FILE` or the variable CONNECTOR_CONFIG_PATH";
+/// The help for a program with commands.
+pub(crate) const OPTION_OR_VARIABLE: &str = "name the file with `--config FILE` or the variable CONNECTOR_CONFIG_PATH";
 
 /// A configuration file, or the sample.
 pub(crate) struct Found {
@@ -34,23 +35,25 @@ pub(crate) struct Found {
 }
 
 /// The first of: the file of the command line, that of the variable, the one in the current folder that
-/// is named like the sample, and the sample, if it may be used.
+/// is named like the sample, and the sample, if it may be used. `help` says how to name a file.
 pub(crate) fn find(
     source: &ConfigSource,
     sample: Option<Sample>,
     environment: &dyn Environment,
+    help: &str,
 ) -> Result<Found, ConfigError> {
+    let error = |message: String| ConfigError::without_file(Diagnostic::new(message, help));
     if let Some(path) = &source.path {
-        return read(path);
+        return read(path, error);
     }
     if let Some(path) = environment.variable(environment::CONFIG_PATH).filter(|path| !path.is_empty()) {
-        return read(Path::new(&path));
+        return read(Path::new(&path), error);
     }
     let Some(Sample { file, text, .. }) = sample else {
         return Err(error("no configuration file is named".to_owned()));
     };
     if Path::new(file).is_file() {
-        read(Path::new(file))
+        read(Path::new(file), error)
     } else if source.or_sample {
         Ok(Found { path: format!("{file} (sample)").into(), text: text.to_owned(), is_sample: true })
     } else {
@@ -59,7 +62,7 @@ pub(crate) fn find(
 }
 
 /// Reads a file, which may be a pipe.
-fn read(path: &Path) -> Result<Found, ConfigError> {
+fn read(path: &Path, error: impl Fn(String) -> ConfigError) -> Result<Found, ConfigError> {
     let shown = path.display();
     let bytes =
         fs::read(path).map_err(|reason| error(format!("cannot read the configuration file `{shown}`: {reason}")))?;
@@ -72,8 +75,4 @@ fn read(path: &Path) -> Result<Found, ConfigError> {
             Err(ConfigError::without_file(Diagnostic::new(message, "save the file as UTF-8")))
         }
     }
-}
-
-fn error(message: String) -> ConfigError {
-    ConfigError::without_file(Diagnostic::new(message, HELP))
 }

@@ -37,16 +37,28 @@ const RESOLVED: &str = "\0danube-sink";
 /// The key of all mappings' settings among the resolved ones.
 const MAPPINGS: &str = "\0mappings";
 
+/// The help for a program without commands.
+const VARIABLE_OR_ARGUMENT: &str =
+    "name the file with the variable CONNECTOR_CONFIG_PATH, or in the program's call of `load_from`";
+
 /// Loads a configuration struct that derives `Deserialize`, from the file that is named here or by the variable
 /// `CONNECTOR_CONFIG_PATH`.
 ///
 /// # Errors
 /// Everything that is wrong with the core settings and mappings, and the first error of serde elsewhere.
 pub fn load_struct<T: DeserializeOwned>(checks: ExternalChecks, path: Option<&Path>) -> Result<T, ConfigError> {
+    load_from(checks, path, &ProcessEnvironment)
+}
+
+pub(super) fn load_from<T: DeserializeOwned>(
+    checks: ExternalChecks,
+    path: Option<&Path>,
+    environment: &dyn Environment,
+) -> Result<T, ConfigError> {
     let source = ConfigSource { path: path.map(Path::to_owned), ..ConfigSource::default() };
-    let Found { path, text, .. } = source::find(&source, None, &ProcessEnvironment)?;
+    let Found { path, text, .. } = source::find(&source, None, environment, VARIABLE_OR_ARGUMENT)?;
     let document = Document::parse(&path, text, &SecretNames::default())?;
-    load(&document, checks, &ProcessEnvironment)
+    load(&document, checks, environment)
 }
 
 pub(super) fn load<T: DeserializeOwned>(

@@ -1,9 +1,9 @@
 //! Where the file is.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use super::*;
-use crate::{ConfigSource, load_for};
+use crate::{ConfigSource, load_for, serde_compat::load_from};
 
 #[test]
 fn a_file_that_cannot_be_read_is_reported_with_the_ways_to_name_one() {
@@ -18,6 +18,18 @@ fn a_file_that_cannot_be_read_is_reported_with_the_ways_to_name_one() {
     }
     assert!(load(Some("/"), USUAL).contains("`/`: Is a directory"), "a folder");
     assert!(load(None, &[]).contains(help));
+}
+
+/// A struct that is read by serde belongs to a program without the option.
+#[test]
+fn a_program_without_commands_is_not_told_of_their_option() {
+    let load = |path: Option<&str>| {
+        let loaded: Result<toml::Table, _> = load_from(ExternalChecks::SKIP, path.map(Path::new), &variables(&[]));
+        loaded.unwrap_err().to_string()
+    };
+    for error in [load(None), load(Some("nowhere.toml"))] {
+        assert!(error.contains("CONNECTOR_CONFIG_PATH") && !error.contains("--config"), "{error}");
+    }
 }
 
 /// A shell's `<(…)` and `/dev/stdin` are no regular files.

@@ -175,7 +175,9 @@ pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
                     "Starts a broker in this process, creates the mapped topics, publishes the records of JSON-lines \
                      files, and ends when all of them are delivered and acknowledged.\n\n\
                      The records of topic /namespace/name come from dev/namespace/name.jsonl in the current folder, or \
-                     else from the sample that is part of this program, as does the configuration if no file is named.",
+                     else from the sample that is part of this program, as does the configuration if no file is named. A line \
+                     is the payload of a message; it has no key, attributes or schema.\n\n\
+                     `data_dir` does not apply: records are delivered without a spool.",
                 )
                 .arg(
                     Arg::new("data")
@@ -234,7 +236,7 @@ fn subscription() -> clap::Command {
              The command needs `danube_admin_url` and, where the broker checks rights, ManageTopic.",
         )
         .arg(Arg::new("topic").long("topic").value_name("TOPIC").help("Only this mapped topic, or one of its partitions"))
-        .arg(flag("yes", "Reset them; without it, the command only lists them"));
+        .arg(flag("yes", "Reset them; without it, the command lists them and ends with exit code 1"));
     clap::Command::new("subscription")
         .about("Manage the connector's subscriptions")
         .subcommand_required(true)

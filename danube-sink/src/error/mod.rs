@@ -114,7 +114,7 @@ impl ConnectorError {
     /// Creates a [`Retryable`](Self::Retryable) error with a retry delay that the target requested, as with HTTP's
     /// `Retry-After`.
     ///
-    /// The mapping's `max_backoff_ms` is the upper bound of the delay.
+    /// `max_backoff_ms` is the upper bound of the delay.
     pub fn retry_after(message: impl Into<String>, wait: Duration) -> Self {
         Self::Retryable { message: message.into(), source: None, retry_after: Some(wait) }
     }

@@ -90,16 +90,15 @@ impl PartialFailure {
         self
     }
 
-    /// Writes the record again, which was not tried, or only together with others. This is not a failed attempt where the
-    /// rest of the batch was delivered or rejected, and the record is not dead-lettered when `max_retries` are exhausted.
-    pub fn again(&mut self, record: &SinkRecord) -> &mut Self {
+    /// Retries the record, which was not tried, or only together with others. This is not a failed attempt where the rest of the
+    /// batch was delivered or rejected, and the record is not dead-lettered when `max_retries` are exhausted.
+    pub fn retry_untried(&mut self, record: &SinkRecord) -> &mut Self {
         let reason = Cow::Borrowed("not tried by itself");
         self.retry.push(Retry { id: record.id().clone(), reason, tried: false });
         self
     }
 
-    /// Sets the shortest delay before the next attempt, as requested by the target; the mapping's `max_backoff_ms` is the
-    /// upper bound.
+    /// Sets the shortest delay before the next attempt, as requested by the target; `max_backoff_ms` is the upper bound.
     pub fn wait(&mut self, wait: Duration) -> &mut Self {
         self.retry_after = Some(wait);
         self
@@ -118,7 +117,7 @@ impl PartialFailure {
         let mut failure = Self { invalid, ..Self::default() };
         let named: HashSet<_> = failure.invalid.iter().map(|(id, _)| id.clone()).collect();
         for record in records.iter().filter(|record| !named.contains(record.id())) {
-            failure.again(record);
+            failure.retry_untried(record);
         }
         failure
     }
@@ -243,8 +242,8 @@ mod tests {
     fn each_record_has_one_verdict() {
         let records: Vec<_> = (0..6).map(record).collect();
         let mut failure = PartialFailure::default();
-        failure.again(&records[0]).retry(&records[0], "503").again(&records[0]);
-        failure.reject(&records[1], "too long").retry(&records[1], "429").again(&records[3]);
+        failure.retry_untried(&records[0]).retry(&records[0], "503").retry_untried(&records[0]);
+        failure.reject(&records[1], "too long").retry(&records[1], "429").retry_untried(&records[3]);
         let retry = |reason: &'static str, tried| RecordOutcome::Retry { reason: reason.into(), tried };
         let rejected = RecordOutcome::Rejected { reason: "too long".to_owned(), by: RejectedBy::Target };
         let [a, b, c, d, e, f] = &verdicts(failure, &records).unwrap()[..] else { panic!() };
@@ -276,7 +275,7 @@ mod tests {
     #[test]
     fn merging_keeps_every_record_and_the_longer_delay() {
         let (mut one, mut other) = (PartialFailure::default(), PartialFailure::default());
-        one.again(&record(1)).wait(Duration::from_secs(7));
+        one.retry_untried(&record(1)).wait(Duration::from_secs(7));
         other.retry(&record(2), "503").reject(&record(3), "too long").wait(Duration::from_secs(2));
         one.merge(other);
         assert_eq!((one.retry.len(), one.rejected.len(), one.retry_after), (2, 1, Some(Duration::from_secs(7))));

@@ -22,6 +22,7 @@
 //! | a plugin in a worker; a component in a pipeline file | a program of its own: `#[sink_connector]` writes its `main` |
 //! | `SinkTask.put`, `preCommit` | [`process_batch`](crate::SinkConnector::process_batch); its answer decides what is acknowledged |
 //! | offsets of a consumer group | acknowledgements of single messages of a durable subscription |
+//! | `auto.offset.reset` | none: a new subscription begins at the latest message, so start the connector before the producers |
 //! | the transform `Filter`; Vector's `filter` | `where`: see [Filtering](filtering) |
 //! | `auto.create`, `auto.evolve` of JDBC sinks | tables from registered schemas, `on_new_field`: see [Tables](tables) |
 //! | `errors.tolerance`, `errors.deadletterqueue.topic.name` | `on_invalid_record`, `dead_letter_topic` |

@@ -70,15 +70,17 @@ async fn dev_stays_up_for_other_clients_if_asked_to() {
         .spawn()
         .expect("it starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let address = async {
+    let mut address = async |label: &str| {
         loop {
             let line = lines.next_line().await.expect("a pipe").expect("a line with the address");
-            if let Some((_, rest)) = line.split_once("staying up at ") {
+            if let Some((_, rest)) = line.split_once(label) {
                 return rest.split(';').next().expect("an address").to_owned();
             }
         }
     };
-    let url = timeout(PATIENCE, address).await.expect("it stays up");
+    let metrics = timeout(PATIENCE, address("metrics and health at http://")).await.expect("it starts");
+    tokio::net::TcpStream::connect(metrics).await.expect("the metrics endpoint");
+    let url = timeout(PATIENCE, address("staying up at ")).await.expect("it stays up");
 
     let client = DanubeClient::builder().service_url(&url).build().await.expect("a client");
     let producer = client.new_producer().with_topic("/default/earthquakes").with_name("outside");

@@ -68,6 +68,20 @@ async fn dev_counts_what_the_target_does_not_have() {
     assert!(none.contains(": 0 delivered, 1 skipped as invalid\n") && !none.contains(HINT), "{none}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_leaves_the_spool_of_the_file_alone() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("dev-spool-{}", std::process::id()));
+    let path = file("dev-spool", &format!("data_dir = \"{}\"\n{NO_BROKER}{MAPPING}", folder.display()));
+    let data = path.with_extension("jsonl");
+    fs::write(&data, "{}\n").expect("a folder for temporary files");
+    let data = format!("/default/commands={}", data.display());
+    let (code, stdout, stderr) = output(scripted(&["dev", "--data", &data, "--config"]).arg(&path)).await;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("1 of 1 records delivered and acknowledged"), "{stdout}");
+    assert!(stdout.contains("note: data_dir does not apply"), "{stdout}");
+    assert!(!folder.exists());
+}
+
 /// `run` says what `check` does.
 #[tokio::test(flavor = "multi_thread")]
 async fn run_logs_the_warnings_of_the_configuration() {

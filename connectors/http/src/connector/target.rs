@@ -93,7 +93,7 @@ impl Target {
             // No time for it in this attempt: no failure.
             let mut later = PartialFailure::default();
             for record in batch.records() {
-                later.again(record);
+                later.retry_untried(record);
             }
             return batch.finish(later.into_result());
         }

@@ -51,11 +51,26 @@ async fn columns_to_filter_by_have_their_types() {
 }
 
 #[tokio::test]
+async fn a_number_is_a_time_by_the_unit_of_the_mapping_alone() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mapping = "columns = [{ name = 'at', type = 'timestamptz', from = '/at' }]";
+    let batch = || records(&[r#"{"id":1,"embedding":[1,2,3],"at":1517966773840}"#]);
+    let text = start(&server, mapping).await.unwrap().process_batch(batch()).await.unwrap_err().report();
+    assert!(text.contains("time_unit") && text.contains("/at"), "{text}");
+    let mut sink = start(&server, &format!("{mapping}\ntime_unit = 'ms'")).await.unwrap();
+    sink.process_batch(batch()).await.unwrap();
+    let at = "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') FROM docs";
+    assert_eq!(texts(&sql, at).await, ["2018-02-07 01:26:13.840"]);
+}
+
+#[tokio::test]
 async fn each_tenant_has_a_table_and_an_index() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;
     let toml = format!(
-        "{}[[pgvector.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 'docs_{{/tenant}}'\ndimensions = 3\n",
+        "{}[[pgvector.topic_mappings]]\ntopic = '{TOPIC}'\ntable = 'docs_{{/tenant}}'\ndimensions = 3\n\
+         max_open_tables = 1\n",
         server.toml("pgvector")
     );
     let (mut sink, core) = danube_sink::testing::from_toml::<super::super::Pgvector>(&toml).unwrap();

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use danube_sink::{SinkConnector, SubscriptionType, testing::from_toml};
+use danube_sink::{
+    SinkConnector, SubscriptionType,
+    testing::{Prepared, from_toml},
+};
 use tokio_postgres::Client;
 
 use super::super::Pgvector;
@@ -191,13 +194,15 @@ async fn an_index_that_takes_too_long_ends_the_start_within_the_limit() {
     assert_eq!(indexes(&sql).await, [] as [String; 0]);
 }
 
+/// Loads a mapping with these keys.
+fn mapping(more: &str) -> Prepared<Pgvector> {
+    let text = "[pgvector.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n[[pgvector.topic_mappings]]\n\
+                topic = '/default/t'\ntable = 't'\n";
+    from_toml(&format!("{text}{more}"))
+}
+
 #[test]
 fn more_dimensions_than_an_index_supports_are_an_error_of_the_configuration() {
-    let mapping = |more: &str| {
-        let text = "[pgvector.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n[[pgvector.topic_mappings]]\n\
-                    topic = '/default/t'\ntable = 't'\n";
-        from_toml::<Pgvector>(&format!("{text}{more}"))
-    };
     for (dimensions, part) in [
         ("dimensions = 2001\nvector_type = 'vector'", "up to 2000 dimensions of the type vector"),
         ("dimensions = 4001", "up to 4000 dimensions of the type halfvec"),
@@ -222,6 +227,10 @@ fn more_dimensions_than_an_index_supports_are_an_error_of_the_configuration() {
         };
         assert!(report.to_string().contains("no parameter"), "{report}");
     }
+}
+
+#[test]
+fn a_column_whose_name_exists_is_an_error_of_the_configuration() {
     for columns in ["'embedding'", "'offset'"] {
         let columns = format!("columns = [{{ name = {columns}, from = '/a' }}]\nmetadata = ['offset']");
         let Err(report) = mapping(&format!("dimensions = 3\n{columns}")) else { panic!("{columns}") };

@@ -49,7 +49,11 @@ impl Outcome {
             },
             Err(InvalidRecord { id, reason }) => {
                 for record in records {
-                    let _ = if record.has_id(&id) { failure.invalid(record, &*reason) } else { failure.again(record) };
+                    let _ = if record.has_id(&id) {
+                        failure.invalid(record, &*reason)
+                    } else {
+                        failure.retry_untried(record)
+                    };
                 }
                 if failure.invalid.is_empty() {
                     return (Self::Fatal(unknown_record(&id)), Next::None);
@@ -91,7 +95,7 @@ impl Outcome {
 
 fn all_again(records: &[SinkRecord]) -> PartialFailure {
     let mut failure = PartialFailure::default();
-    records.iter().for_each(|record| _ = failure.again(record));
+    records.iter().for_each(|record| _ = failure.retry_untried(record));
     failure
 }
 
@@ -101,7 +105,7 @@ fn list(failure: &mut PartialFailure, records: &[SinkRecord], verdicts: Vec<Reco
         match verdict {
             RecordOutcome::Delivered => {}
             RecordOutcome::Retry { reason, tried: true } => drop(failure.retry(record, reason)),
-            RecordOutcome::Retry { tried: false, .. } => drop(failure.again(record)),
+            RecordOutcome::Retry { tried: false, .. } => drop(failure.retry_untried(record)),
             RecordOutcome::Rejected { reason, by: RejectedBy::Target } => drop(failure.reject(record, reason)),
             RecordOutcome::Rejected { reason, by: RejectedBy::Connector } => drop(failure.invalid(record, reason)),
         }

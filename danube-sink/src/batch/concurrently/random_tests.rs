@@ -148,7 +148,7 @@ impl Model {
                     match fate {
                         Fate::Written => {}
                         Fate::Failed => drop(failure.retry(record, "429")),
-                        Fate::Untried => drop(failure.again(record)),
+                        Fate::Untried => drop(failure.retry_untried(record)),
                         Fate::Rejected => drop(failure.reject(record, "too long")),
                     }
                 }

@@ -131,7 +131,7 @@ fn broker_facts(mapping: &MappingSettings) -> Option<String> {
     let text = match mapping.consumer.subscription_type {
         SubscriptionType::Failover => {
             "the broker does not make a standby of a Failover subscription the active consumer: it works like an Exclusive \
-             one, and a second process never receives anything"
+             one, and a second process with another consumer name never receives anything"
         }
         SubscriptionType::KeyShared => {
             "a KeyShared subscription skips messages that wait behind a busy key when its last consumer is detached for more \

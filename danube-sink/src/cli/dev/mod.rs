@@ -8,7 +8,11 @@ mod data;
 mod progress;
 mod publish;
 
-use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use tokio::{
     task::JoinError,
@@ -47,14 +51,16 @@ pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(),
     let data = Data::find(&core, &options)?;
     let broker = start_broker(&core, options.port).await?;
     core.danube_service_url = broker.url();
-    // A connector in production may have the port of the file.
+    // A connector in production may have the port of the file, and the records in its spool.
     core.metrics_port = 0;
+    core.data_dir = None;
     let url = broker.url();
     print_progress(&format!("embedded broker at {url}, in memory, for development only\n"));
     let session = Session { broker, core: core.clone(), data };
     // Who tries a connector wants an error if there is no server, not a wait for one.
     let runtime = SinkRuntime::boxed(connectors, core).await?.without_waiting_for_target();
     let handle = runtime.handle();
+    print_progress(&format!("metrics and health at http://{}\n", reachable(handle.metrics_address())));
     let mut running = tokio::spawn(runtime.run());
     let delivered = tokio::select! {
         delivered = session.deliver(&handle) => delivered,
@@ -80,8 +86,16 @@ pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(),
     outcome(running.await)
 }
 
+/// The address for a client on this host.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
 /// Where the settings of the target come from, before anything is written to it.
-fn origins(LoadedConnector { path, variables, .. }: &LoadedConnector) -> String {
+fn origins(LoadedConnector { path, variables, core, .. }: &LoadedConnector) -> String {
     let mut text = format!("configuration: {}", path.display());
     if !variables.read.is_empty() {
         text.push_str(&format!(", and of the environment {}", variables.read.join(", ")));
@@ -92,6 +106,9 @@ fn origins(LoadedConnector { path, variables, .. }: &LoadedConnector) -> String 
             "note: {} of the environment does not apply to the sample; `template` prints a file that it applies to\n",
             variables.unread.join(", ")
         ));
+    }
+    if core.data_dir.is_some() {
+        text.push_str("note: data_dir does not apply: `dev` uses no spool\n");
     }
     text
 }

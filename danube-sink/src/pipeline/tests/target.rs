@@ -246,7 +246,7 @@ impl Target {
                 }
                 Fate::Deferred => {
                     self.ledger.retried(number(record));
-                    failure.again(record);
+                    failure.retry_untried(record);
                 }
                 Fate::Rejected => {
                     self.ledger.rejected(number(record));
