@@ -1,7 +1,9 @@
 //! Lookup of several JSON pointers in a payload's JSON text.
 
+use serde_json::Value;
+
 use super::pointer::{Pointer, index};
-use crate::json::{fields, items};
+use crate::json::{Members, items, string};
 
 /// Several JSON pointers, whose values are found together in a payload's JSON text. A step that they share is read once.
 ///
@@ -24,9 +26,20 @@ pub struct Pointers {
 struct Requested {
     /// Positions of this value in the result.
     here: Vec<usize>,
-    /// Requested parts of this value, ordered by the length of their names, then by name: few names have the same length, so
-    /// few are compared. Items of an array are thus in the order of their indices.
-    below: Vec<(Box<str>, Requested)>,
+    /// Requested parts of this value, as they were requested: most payloads have them in this order.
+    below: Vec<Part>,
+    /// Their positions, ordered by the length of their names, then by name: few names have the same length, so few are compared.
+    /// Items of an array are thus in the order of their indices.
+    sorted: Vec<usize>,
+}
+
+/// A requested part of a value.
+#[derive(Debug, Clone)]
+struct Part {
+    name: Box<str>,
+    /// The name as most payloads have it: in quotation marks and with the colon.
+    written: Box<str>,
+    requested: Requested,
 }
 
 impl<'p> FromIterator<&'p Pointer> for Pointers {
@@ -52,16 +65,23 @@ impl Pointers {
 }
 
 impl Requested {
+    /// The position of a part, or that of its position among the sorted.
     fn search(&self, step: &str) -> Result<usize, usize> {
-        self.below.binary_search_by(|(name, _)| name.len().cmp(&step.len()).then_with(|| (**name).cmp(step)))
+        let by_length = |position: &usize| {
+            let name = &*self.below[*position].name;
+            name.len().cmp(&step.len()).then_with(|| name.cmp(step))
+        };
+        self.sorted.binary_search_by(by_length).map(|found| self.sorted[found])
     }
 
     fn at(&mut self, step: &str) -> &mut Self {
-        let position = self.search(step).unwrap_or_else(|position| {
-            self.below.insert(position, (step.into(), Self::default()));
-            position
+        let position = self.search(step).unwrap_or_else(|sorted| {
+            let written = format!("{}:", Value::from(step));
+            self.sorted.insert(sorted, self.below.len());
+            self.below.push(Part { name: step.into(), written: written.into(), requested: Self::default() });
+            self.below.len() - 1
         });
-        &mut self.below[position].1
+        &mut self.below[position].requested
     }
 
     fn find<'a>(&self, json: &'a str, found: &mut [Option<&'a str>]) {
@@ -69,25 +89,42 @@ impl Requested {
         if self.below.is_empty() {
             return;
         }
-        self.below.iter().for_each(|(_, requested)| requested.forget(found));
-        for (name, value) in fields(json).into_iter().flatten() {
-            if let Ok(position) = self.search(&name) {
-                self.below[position].1.find(value, found);
+        self.below.iter().for_each(|part| part.requested.forget(found));
+        if let Some(members) = Members::of(json) {
+            self.find_members(members, found);
+        } else if let Some(mut items) = items(json) {
+            let mut passed = 0;
+            let parts = self.sorted.iter().map(|position| &self.below[*position]);
+            for (number, part) in parts.filter_map(|part| Some((index(&part.name)?, part))) {
+                let Some(item) = items.nth(number - passed) else { return };
+                part.requested.find(item, found);
+                passed = number + 1;
             }
         }
-        let Some(mut items) = items(json) else { return };
-        let mut passed = 0;
-        for (number, below) in self.below.iter().filter_map(|(name, below)| Some((index(name)?, below))) {
-            let Some(item) = items.nth(number - passed) else { return };
-            below.find(item, found);
-            passed = number + 1;
+    }
+
+    fn find_members<'a>(&self, mut members: Members<'a>, found: &mut [Option<&'a str>]) {
+        let mut expected = 0;
+        loop {
+            if let Some(part) = self.below.get(expected)
+                && let Some(value) = members.next_if(&part.written)
+            {
+                part.requested.find(value, found);
+                expected += 1;
+                continue;
+            }
+            let Some((name, value)) = members.next() else { return };
+            if let Some(Ok(position)) = string(name).map(|name| self.search(&name)) {
+                self.below[position].requested.find(value, found);
+                expected = position + 1;
+            }
         }
     }
 
     /// Clears the values of an earlier field with the same name.
     fn forget(&self, found: &mut [Option<&str>]) {
         self.here.iter().for_each(|position| found[*position] = None);
-        self.below.iter().for_each(|(_, requested)| requested.forget(found));
+        self.below.iter().for_each(|part| part.requested.forget(found));
     }
 }
 
