@@ -1,8 +1,11 @@
 //! Dates, times and timestamps: from text to the integer in the column's unit.
 
+use std::sync::LazyLock;
+
 use arrow_array::{timezone::Tz, types::Date32Type};
 use arrow_cast::parse::{Parser, string_to_datetime, string_to_time_nanoseconds};
 use arrow_schema::{
+    ArrowError,
     DataType::{self, Date32, Date64, Time32, Time64, Timestamp},
     TimeUnit,
 };
@@ -17,6 +20,8 @@ use super::{
 const YEARS: std::ops::RangeInclusive<i128> = -62_135_596_800..=253_402_300_799;
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400;
+/// Read once, for it is needed for each time.
+static UTC: LazyLock<Result<Tz, ArrowError>> = LazyLock::new(|| "+00:00".parse());
 
 const NO_UNIT: &str = "is a number, and the mapping names no unit for numbers of this column: set `unit` to s, ms, us or ns, \
                        or send RFC 3339";
@@ -60,15 +65,15 @@ pub(super) fn count(kind: &DataType, text: &str, is_string: bool, unit: Option<T
         _ => date(text)?,
     };
     let size = match kind {
-        Date32 => DAY * SECOND,
-        Time32(unit) | Time64(unit) | Timestamp(unit, _) => SECOND / per_second(*unit),
-        _ => SECOND / 1_000,
+        Date32 => 86_400_000_000_000,
+        Time32(unit) | Time64(unit) | Timestamp(unit, _) => 10_i64.pow(9 - digits(*unit)),
+        _ => 1_000_000,
     };
-    i64::try_from(nanoseconds.div_euclid(size)).map_err(|_| Violation::new(OUT_OF_RANGE))
-}
-
-fn per_second(unit: TimeUnit) -> i128 {
-    10_i128.pow(digits(unit))
+    // Most are near enough to 1970 for a faster division.
+    match i64::try_from(nanoseconds) {
+        Ok(nanoseconds) => Ok(nanoseconds.div_euclid(size)),
+        Err(_) => i64::try_from(nanoseconds.div_euclid(size.into())).map_err(|_| Violation::new(OUT_OF_RANGE)),
+    }
 }
 
 fn digits(unit: TimeUnit) -> u32 {
@@ -91,8 +96,8 @@ fn from_number(text: &str, unit: TimeUnit) -> Result<i128, Violation> {
 }
 
 fn timestamp(text: &str) -> Result<i128, Violation> {
-    let time = "+00:00".parse::<Tz>().and_then(|utc| string_to_datetime(&utc, text));
-    let time = time.map_err(|_| Violation::new("is not an RFC 3339 time such as 2018-02-07T01:26:13Z"))?;
+    let time = UTC.as_ref().ok().and_then(|utc| string_to_datetime(utc, text).ok());
+    let time = time.ok_or_else(|| Violation::new("is not an RFC 3339 time such as 2018-02-07T01:26:13Z"))?;
     in_years(time.timestamp().into()).map(|seconds| seconds * SECOND + i128::from(time.timestamp_subsec_nanos()))
 }
 
