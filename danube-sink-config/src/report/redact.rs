@@ -13,7 +13,7 @@ use toml_parser::{
 };
 
 /// Parts of names that suggest a secret.
-const SENSITIVE: [&str; 11] = [
+const SENSITIVE: [&str; 12] = [
     "secret",
     "passw",
     "token",
@@ -24,6 +24,7 @@ const SENSITIVE: [&str; 11] = [
     "private_key",
     "access_key",
     "account_key",
+    "sas_key",
     "customer_key",
 ];
 
@@ -253,6 +254,7 @@ mod tests {
             "password = # here\nhunter2",
             "password =\n[sink.tokens]\nvalue = \"hunter2\"",
             "password = \"x\\\"\nhunter2\"",
+            "storage_options = { azure_storage_sas_key = \"hunter2\" }",
         ] {
             assert!(!shown(text).contains("hunter2"), "{text}\n{}", shown(text));
         }
