@@ -106,6 +106,7 @@ fn check_fields(
     check_keys(&fields, diagnostics);
     field::check_keys_differ(&fields, diagnostics);
     field::check_variables_differ(&fields, diagnostics);
+    field::check_variable_keys(&fields, diagnostics);
     // An invalid field may have been the one.
     if fields.len() == count {
         check_one_array_of_mappings(&fields, item, diagnostics);

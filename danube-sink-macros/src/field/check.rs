@@ -4,7 +4,7 @@ use danube_sink_config::private::reserved;
 
 use super::{
     mappings,
-    model::{CheckedField, Helper, Owner, RawField, RawHelper, Role},
+    model::{CheckedField, CheckedSetting, Helper, Owner, RawField, RawHelper, Role},
     setting,
 };
 use crate::diagnostics::Diagnostics;
@@ -90,5 +90,21 @@ pub(crate) fn check_variables_differ(fields: &[CheckedField], diagnostics: &mut 
             diagnostics.push(&setting.places.variable, format!("another setting has the variable {name}"), help);
         }
         seen.extend(variables);
+    }
+}
+
+/// The loader takes the key for the name of the variable of the secret beside it.
+pub(crate) fn check_variable_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
+    let settings = || fields.iter().filter_map(CheckedField::setting);
+    let is_taken = |setting: &&CheckedSetting| {
+        settings().any(|secret| secret.source.is_secret() && setting::variable_key(&secret.key) == setting.key)
+    };
+    for setting in settings().filter(is_taken) {
+        let help = match setting.owner {
+            Owner::Connector => "choose another name; `#[setting(secret, env = \"…\")]` names the variable",
+            Owner::Table | Owner::Mapping => "remove this field: the loader reads the key; or choose another name",
+        };
+        let message = format!("the key `{}` names the variable of the secret beside it", setting.key);
+        diagnostics.push(&setting.places.key, message, help);
     }
 }
