@@ -101,9 +101,10 @@ fn check_fields(
         return None;
     }
     let count = fields.len();
-    let fields: Vec<CheckedField> =
+    let mut fields: Vec<CheckedField> =
         fields.into_iter().filter_map(|raw| field::check(raw, Owner::Connector, section, diagnostics)).collect();
     check_keys(&fields, diagnostics);
+    field::check_names_differ(&mut fields, diagnostics);
     field::check_keys_differ(&fields, diagnostics);
     field::check_variables_differ(&fields, diagnostics);
     field::check_variable_keys(&fields, diagnostics);

@@ -3,6 +3,7 @@
 use danube_sink_config::private::reserved;
 
 use super::{
+    emit::key_name,
     mappings,
     model::{CheckedField, CheckedSetting, Helper, Owner, RawField, RawHelper, Role},
     setting,
@@ -72,6 +73,24 @@ pub(crate) fn check_keys_differ(fields: &[CheckedField], diagnostics: &mut Diagn
             );
         }
     }
+}
+
+/// Removes fields whose names differ from another's in case only: the constants of their keys would have one name.
+pub(crate) fn check_names_differ(fields: &mut Vec<CheckedField>, diagnostics: &mut Diagnostics) {
+    let mut seen = Vec::new();
+    fields.retain(|field| {
+        let name = key_name(&field.name);
+        if field.setting().is_none() || !field.cfg.is_empty() {
+            return true;
+        }
+        let differs = !seen.contains(&name);
+        if !differs {
+            let help = "choose another name; `#[setting(rename = \"…\")]` names the key";
+            diagnostics.push(&field.name, "the name differs from another field's in case only", help);
+        }
+        seen.push(name);
+        differs
+    });
 }
 
 /// A variable means one thing: a setting, a secret, the file of one, or a setting of every connector.

@@ -43,12 +43,13 @@ pub(crate) fn check(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostic
         Kind::Mapping => Owner::Mapping,
         Kind::Setting => Owner::Table,
     };
-    let fields: Vec<CheckedField> =
+    let mut fields: Vec<CheckedField> =
         raw.into_iter().filter_map(|field| field::check(field, owner, "", diagnostics)).collect();
     for field in &fields {
         check_is_key(field, kind, diagnostics);
     }
     field::check_keys_differ(&fields, diagnostics);
+    field::check_names_differ(&mut fields, diagnostics);
     field::check_variables_differ(&fields, diagnostics);
     field::check_variable_keys(&fields, diagnostics);
     Some(CheckedTable { kind, name: item.ident.clone(), fields, validate })
