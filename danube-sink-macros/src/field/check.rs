@@ -17,6 +17,7 @@ pub(crate) fn check(
     section: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedField> {
+    check_unconditional(&field, diagnostics)?;
     let helper = check_one_helper(&field, diagnostics);
     let role = match helper.map(|helper| (helper.kind, helper)) {
         Some((Helper::State, helper)) => {
@@ -27,6 +28,19 @@ pub(crate) fn check(
         Some((Helper::Setting, _)) | None => setting::check(&field, helper, owner, section, diagnostics)?,
     };
     Some(CheckedField { name: field.name, ty: field.ty, role, cfg: field.cfg })
+}
+
+/// A macro does not know which conditions are true.
+fn check_unconditional(field: &RawField, diagnostics: &mut Diagnostics) -> Option<()> {
+    for (helper, path) in &field.conditional {
+        let word = helper.word();
+        diagnostics.push(
+            path,
+            format!("`#[{word}]` cannot be in a `#[cfg_attr(…)]`"),
+            format!("write the field twice, with and without `#[{word}]`, each under its `#[cfg(…)]`"),
+        );
+    }
+    field.conditional.is_empty().then_some(())
 }
 
 /// A field is one thing.
