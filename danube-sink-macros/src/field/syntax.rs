@@ -61,7 +61,9 @@ pub(crate) fn helpers_among(attributes: &[Attribute]) -> impl Iterator<Item = &A
 /// `Self` in a path, written out: constants stand beside the impl.
 pub(crate) fn without_self(mut path: Path, name: &Ident) -> Path {
     if let Some(first) = path.segments.first_mut().filter(|first| first.ident == "Self") {
-        first.ident = Ident::new(&name.to_string(), first.ident.span());
+        let span = first.ident.span();
+        first.ident = name.clone();
+        first.ident.set_span(span);
     }
     path
 }
