@@ -16,17 +16,17 @@ use crate::json::{fields, items};
 #[derive(Debug, Clone, Default)]
 pub struct Pointers {
     count: usize,
-    requested: Requested,
+    requested: RequestedPart,
 }
 
 /// The requested parts of a value.
 #[derive(Debug, Clone, Default)]
-struct Requested {
+struct RequestedPart {
     /// Positions of this value in the result.
     here: Vec<usize>,
     /// Requested parts of this value, ordered by the length of their names, then by name: few names have the same length, so
     /// few are compared. Items of an array are thus in the order of their indices.
-    below: Vec<(Box<str>, Requested)>,
+    below: Vec<(Box<str>, RequestedPart)>,
 }
 
 impl<'p> FromIterator<&'p Pointer> for Pointers {
@@ -51,7 +51,7 @@ impl Pointers {
     }
 }
 
-impl Requested {
+impl RequestedPart {
     fn search(&self, step: &str) -> Result<usize, usize> {
         self.below.binary_search_by(|(name, _)| name.len().cmp(&step.len()).then_with(|| (**name).cmp(step)))
     }
