@@ -15,6 +15,7 @@ use crate::schema::key_spec::all_keys_optional;
 pub use crate::{
     Diagnostics, MappingSettings, Setting, Value,
     compile_time::file_value,
+    core::{Conflict, conflicts},
     load::{
         ConnectorInfo, GeneratedConnector, KeyReader, MappingKeys, Sample, TopicMapping, consumer_configs, empty_table,
         mapping_keys, table,

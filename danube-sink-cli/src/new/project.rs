@@ -67,8 +67,9 @@ fn is_occupied(folder: &Path) -> bool {
 }
 
 fn filled_in(text: &str, name: &Name, framework: &Framework) -> String {
-    text.replace("my-connector", name.as_str())
-        .replace("my_connector", &name.section())
+    // The section first: it has no `-`, while the name may hold the template's section.
+    text.replace("my_connector", &name.section())
+        .replace("my-connector", name.as_str())
         .replace("{rust_version}", env!("CARGO_PKG_RUST_VERSION"))
         .replace("{framework}", framework.keys())
 }
@@ -82,4 +83,18 @@ fn make_executable(path: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn make_executable(_: &Path) -> std::io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::name, *};
+
+    #[test]
+    fn a_name_may_begin_with_that_of_the_template() {
+        let framework = Framework::published();
+        for (name, section) in [("my_connector2", "my_connector2"), ("my-connector-2", "my_connector_2")] {
+            let filled_in = filled_in("my-connector my_connector", &name::parse(name).unwrap(), &framework);
+            assert_eq!(filled_in, format!("{name} {section}"));
+        }
+    }
 }

@@ -103,7 +103,8 @@ string_enums! {
     /// The encoding of Number payloads.
     #[derive(Default)]
     NumberEncoding: "number encoding" {
-        /// Text if it is a number, else a big-endian integer of 4 or 8 bytes.
+        /// Text if it is a number, else a big-endian integer of 4 or 8 bytes. Such bytes are invalid if all of them are printable
+        /// ASCII: they may be text that is no number, such as `null`.
         #[default]
         Auto = "auto",
         /// Text, as the Rust connectors send it.

@@ -1,5 +1,6 @@
 //! The settings that every connector has: the core keys of the file, and the common keys of a topic mapping.
 
+mod conflicts;
 mod enums;
 mod extension;
 pub(super) mod external;
@@ -11,6 +12,7 @@ mod tests;
 mod topic_mappings;
 
 pub use self::{
+    conflicts::{Conflict, conflicts},
     enums::{
         AvroEncoding, LogFormat, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat,
         SpoolSync, SubscriptionType,

@@ -168,7 +168,7 @@ impl<'a> Loader<'a> {
             return;
         }
         config.token = self.find_secret(TOKEN).map(|source| match source {
-            SecretSource::Variable(token) => Token::Value(Secret::new(token)),
+            SecretSource::Variable(token) => Token::Value(Secret::new(token.trim())),
             SecretSource::File(path) => Token::File(path),
         });
         if let BrokerTarget::Remote(check) = self.checks.broker {

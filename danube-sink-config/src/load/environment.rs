@@ -50,11 +50,23 @@ impl<F: Fn(&str) -> Option<OsString>> Environment for F {
 
 /// A name that differs from host to host, and stays the same over restarts.
 pub(crate) fn host_name(environment: &dyn Environment) -> String {
-    environment
-        .variable("HOSTNAME")
-        .and_then(|name| name.into_string().ok())
-        .or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok())
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "local".to_owned())
+    let not_empty = |name: String| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+    let of_variable = environment.variable("HOSTNAME").and_then(|name| name.into_string().ok());
+    let of_system = || fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = of_variable.and_then(not_empty).or_else(|| of_system().and_then(not_empty));
+    name.unwrap_or_else(|| "local".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_host_name_counts_as_not_set() {
+        let host = |value: Option<&'static str>| host_name(&move |_: &str| value.map(OsString::from));
+        assert_eq!(host(Some("a\n")), "a");
+        for empty in ["", " "] {
+            assert_eq!(host(Some(empty)), host(None));
+        }
+    }
 }

@@ -13,7 +13,7 @@ use toml_parser::{
 };
 
 /// Parts of names that suggest a secret.
-const SENSITIVE: [&str; 11] = [
+const SENSITIVE: [&str; 12] = [
     "secret",
     "passw",
     "token",
@@ -24,6 +24,7 @@ const SENSITIVE: [&str; 11] = [
     "private_key",
     "access_key",
     "account_key",
+    "sas_key",
     "customer_key",
 ];
 
@@ -50,8 +51,8 @@ impl SecretNames<'_> {
 
 /// The parts of a text that no report may show.
 pub(crate) fn secrets_in(text: &str, names: &SecretNames<'_>) -> Vec<Range<usize>> {
-    let mut redacted = secrets_in_urls(text, true);
     let tokens = Source::new(text).lex().into_vec();
+    let mut redacted = secrets_in_urls(text, true, |start| end_of_url(text, start, &tokens));
     let mut rest = tokens.as_slice();
     // Of what stands since the last separator: a key, if `=` follows.
     let mut key_is_secret = false;
@@ -98,6 +99,12 @@ const VALUE_ENDS: [TokenKind; 6] = [
     TokenKind::Eof,
 ];
 
+/// Whether the tokens may follow a string.
+fn ends_value(tokens: &[Token]) -> bool {
+    let next = tokens.iter().map(Token::kind).find(|kind| *kind != TokenKind::Whitespace);
+    next.is_none_or(|next| VALUE_ENDS.contains(&next))
+}
+
 /// The value that tokens begin with: up to its closing quote or bracket, else up to the end of the line. One that is not closed,
 /// or that something follows, may continue in any line below it.
 fn value_in(text: &str, tokens: &[Token]) -> Range<usize> {
@@ -111,9 +118,7 @@ fn value_in(text: &str, tokens: &[Token]) -> Range<usize> {
     let [first, rest @ ..] = &tokens[blanks..] else { return text.len()..text.len() };
     let start = first.span().start();
     if is_string(first.kind()) && is_closed(text_of(text, first)) {
-        let next = rest.iter().map(Token::kind).find(|kind| *kind != TokenKind::Whitespace);
-        let is_whole = next.is_none_or(|next| VALUE_ENDS.contains(&next));
-        return start..if is_whole { first.span().end() } else { text.len() };
+        return start..if ends_value(rest) { first.span().end() } else { text.len() };
     }
     let mut depth = 0;
     for token in &tokens[blanks..] {
@@ -152,30 +157,50 @@ fn is_bare(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '_' | '-')
 }
 
-/// A text whose URLs show neither login nor secret parameters.
+/// A value whose URLs show neither login nor secret parameters.
 pub(crate) fn redact_urls(text: &str) -> String {
-    let mut shown = text.to_owned();
-    let mut secrets = secrets_in_urls(text, false);
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.start));
+    let mut secrets = secrets_in_urls(text, false, |_| text.len());
+    secrets.sort_by_key(|secret| secret.start);
+    let (mut shown, mut end) = (String::new(), 0);
     for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-        if secret.end <= shown.len() {
-            shown.replace_range(secret, "***");
+        if secret.start >= end {
+            shown.push_str(&text[end..secret.start]);
+            shown.push_str("***");
         }
+        end = end.max(secret.end);
     }
-    shown
+    shown + &text[end..]
 }
 
-/// `https://name:password@host/?token=…`: the login, and the whole query or the parameters whose names suggest a secret.
-fn secrets_in_urls(text: &str, whole_query: bool) -> Vec<Range<usize>> {
+/// Where the URL ends that has its host from `start`: with its string, else with its line, since a login that is not escaped may hold
+/// spaces and quotes.
+fn end_of_url(text: &str, start: usize, tokens: &[Token]) -> usize {
+    let index = tokens.partition_point(|token| token.span().end() < start);
+    let mut end = start;
+    if let Some([string, rest @ ..]) = tokens.get(index..)
+        && is_string(string.kind())
+        && is_closed(text_of(text, string))
+    {
+        end = string.span().end();
+        if ends_value(rest) {
+            return end;
+        }
+    }
+    text[end..].find(['\r', '\n']).map_or(text.len(), |length| end + length)
+}
+
+/// `https://name:password@host/?token=…`: the login, and the whole query or the parameters whose names suggest a secret. `end_of`
+/// says where the URL ends whose host begins at a position.
+fn secrets_in_urls(text: &str, whole_query: bool, end_of: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
     let mut redacted = Vec::new();
     for (scheme, separator) in text.match_indices("://") {
         let start = scheme + separator.len();
-        // A password that is not escaped may hold what ends a host.
-        let url = text[start..].split(['"', '\'', ' ', '\t', '\r', '\n']).next().unwrap_or_default();
+        let url = &text[start..end_of(start)];
         if let Some(at) = url.rfind('@') {
             redacted.push(start..start + at);
         }
         if whole_query {
+            let url = url.trim_end_matches(['"', '\'']);
             let query = url.find(['?', '#']).map(|query| start + query + 1..start + url.len());
             redacted.extend(query.filter(|query| !query.is_empty()));
             continue;
@@ -204,6 +229,9 @@ mod tests {
     fn a_value_that_is_printed_keeps_the_parameters_that_are_no_secrets() {
         let shown = redact_urls("https://me:hunter2@host/?sv=1&sig=hunter2&api_key=hunter2#x");
         assert_eq!(shown, "https://***@host/?sv=1&sig=***&api_key=***#x");
+        for url in ["https://me:a b@host/", "https://me:a\"b'@host/", "https://me:a://b@host/"] {
+            assert_eq!(redact_urls(url), "https://***@host/");
+        }
     }
 
     /// The text with its secrets redacted.
@@ -253,6 +281,13 @@ mod tests {
             "password = # here\nhunter2",
             "password =\n[sink.tokens]\nvalue = \"hunter2\"",
             "password = \"x\\\"\nhunter2\"",
+            "storage_options = { azure_storage_sas_key = \"hunter2\" }",
+            "url = \"https://me:x hunter2@host/\"",
+            "url = 'https://me:x\"hunter2@host/'",
+            "url = \"https://me:x\\\"hunter2@host/\"",
+            "url = \"https://me:x\"hunter2@host/\"",
+            "url = https://me:x hunter2@host/",
+            "url = \"https://host/?key=x hunter2\"",
         ] {
             assert!(!shown(text).contains("hunter2"), "{text}\n{}", shown(text));
         }
@@ -268,6 +303,10 @@ mod tests {
             "text = \"password = 1\"",
             "[sink.password]\n[sink.table]\nname = \"a\"",
             "a = \"ä\"\nü = 1 = é",
+            "url = \"https://host/\" # of me@host",
+            "urls = [\"https://host/\", \"me@host\"]",
+            "text = \"\"\"\nhttps://host\n\"\"\"\nname = \"me@host\"",
+            "url = \"https://host/\nname = \"me@host\"",
         ] {
             assert_eq!(shown(text), text);
         }

@@ -55,6 +55,7 @@ pub(super) const fn is_log_level(text: &str) -> bool {
     let mut rest = text;
     loop {
         let (part, behind) = rest.split_at(find(rest, b','));
+        let part = part.trim_ascii();
         let equals = find(part, b'=');
         let level = if equals == part.len() { part } else { part.split_at(equals + 1).1 };
         if !any!(known in &LEVELS => level.eq_ignore_ascii_case(known)) {
@@ -121,6 +122,7 @@ mod tests {
         for (level, good) in
             [("info", true), ("INFO,danube_sink=debug,h2=off", true), ("loud", false), ("info,", false), ("a=b", false)]
         {
+            assert_eq!(is_log_level(&level.replace(',', " , ")), good, "{level}");
             assert_eq!(is_log_level(level), good, "{level}");
         }
     }

@@ -96,7 +96,7 @@ error: connector.toml:15:21: `subscription_type`: unknown subscription type
      |                     ^^^^^^^
    help: did you mean `Shared`? It is one of `Shared`, `Exclusive`, `Failover` or `KeyShared`; the default is `"Shared"`
 
-error: connector.toml:16:21: `on_invalid_record = "dead_letter"` needs a `dead_letter_topic` in `[[http_sink.topic_mappings]]`
+error: connector.toml:16:21: `on_invalid_record = "dead_letter"` needs a `dead_letter_topic` in the topic mapping
   16 | on_invalid_record = "dead_letter"
      |                     ^^^^^^^^^^^^^
    help: add `dead_letter_topic = "/namespace/name"`

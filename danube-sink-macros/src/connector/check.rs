@@ -1,7 +1,8 @@
 //! [`RawConnector`] → [`CheckedConnector`]: one function per promise, in the order in which an author meets them.
 
 use danube_sink_config::private::reserved;
-use syn::{Fields, Generics, LitStr};
+use quote::ToTokens;
+use syn::{Fields, Generics, LitStr, ext::IdentExt};
 
 use super::model::{CheckedConnector, RawConnector};
 use crate::{
@@ -45,25 +46,23 @@ fn check_no_generics(generics: &Generics, diagnostics: &mut Diagnostics) {
 }
 
 fn check_section(raw: &RawConnector, diagnostics: &mut Diagnostics) -> String {
-    let Some(literal) = &raw.section else {
-        let section = names::snake_case(&raw.ident().to_string());
-        if reserved::is_root_key(&section) {
-            diagnostics.push(
-                raw.ident(),
-                format!("`{section}` is taken: it is a key of every configuration's root"),
-                "name the section with `#[sink_connector(section = \"…\")]`",
-            );
+    let (section, place, another) = match &raw.section {
+        Some(literal) => (literal.value(), literal.to_token_stream(), "choose another name"),
+        None => {
+            let section = names::snake_case(&raw.ident().unraw().to_string());
+            (section, raw.ident().to_token_stream(), "name the section with `#[sink_connector(section = \"…\")]`")
         }
-        return section;
     };
-    let section = literal.value();
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if reserved::is_root_key(&section) {
         let message = format!("`{section}` is taken: it is a key of every configuration's root");
-        diagnostics.push(literal, message, "choose another name");
-    }
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if section.is_empty() || !section.bytes().all(good) {
-        diagnostics.push(literal, "not the name of a table", "write letters, digits, `_` and `-`");
+        diagnostics.push(place, message, another);
+    } else if section.is_empty() || !section.bytes().all(good) {
+        let help = match &raw.section {
+            Some(_) => "write letters, digits, `_` and `-`".to_owned(),
+            None => format!("{another}: ASCII letters, digits, `_` and `-`"),
+        };
+        diagnostics.push(place, "not the name of a table", help);
     }
     section
 }
@@ -101,11 +100,13 @@ fn check_fields(
         return None;
     }
     let count = fields.len();
-    let fields: Vec<CheckedField> =
+    let mut fields: Vec<CheckedField> =
         fields.into_iter().filter_map(|raw| field::check(raw, Owner::Connector, section, diagnostics)).collect();
     check_keys(&fields, diagnostics);
     field::check_keys_differ(&fields, diagnostics);
+    field::check_names_differ(&mut fields, diagnostics);
     field::check_variables_differ(&fields, diagnostics);
+    field::check_variable_keys(&fields, diagnostics);
     // An invalid field may have been the one.
     if fields.len() == count {
         check_one_array_of_mappings(&fields, item, diagnostics);

@@ -3,8 +3,9 @@
 use danube_sink_config::private::reserved;
 
 use super::{
+    emit::key_name,
     mappings,
-    model::{CheckedField, Helper, Owner, RawField, RawHelper, Role},
+    model::{CheckedField, CheckedSetting, Helper, Owner, RawField, RawHelper, Role},
     setting,
 };
 use crate::diagnostics::Diagnostics;
@@ -16,6 +17,7 @@ pub(crate) fn check(
     section: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedField> {
+    check_unconditional(&field, diagnostics)?;
     let helper = check_one_helper(&field, diagnostics);
     let role = match helper.map(|helper| (helper.kind, helper)) {
         Some((Helper::State, helper)) => {
@@ -26,6 +28,19 @@ pub(crate) fn check(
         Some((Helper::Setting, _)) | None => setting::check(&field, helper, owner, section, diagnostics)?,
     };
     Some(CheckedField { name: field.name, ty: field.ty, role, cfg: field.cfg })
+}
+
+/// A macro does not know which conditions are true.
+fn check_unconditional(field: &RawField, diagnostics: &mut Diagnostics) -> Option<()> {
+    for (helper, path) in &field.conditional {
+        let word = helper.word();
+        diagnostics.push(
+            path,
+            format!("`#[{word}]` cannot be in a `#[cfg_attr(…)]`"),
+            format!("write the field twice, with and without `#[{word}]`, each under its `#[cfg(…)]`"),
+        );
+    }
+    field.conditional.is_empty().then_some(())
 }
 
 /// A field is one thing.
@@ -74,6 +89,24 @@ pub(crate) fn check_keys_differ(fields: &[CheckedField], diagnostics: &mut Diagn
     }
 }
 
+/// Removes fields whose names differ from another's in case only: the constants of their keys would have one name.
+pub(crate) fn check_names_differ(fields: &mut Vec<CheckedField>, diagnostics: &mut Diagnostics) {
+    let mut seen = Vec::new();
+    fields.retain(|field| {
+        let name = key_name(&field.name);
+        if field.setting().is_none() || !field.cfg.is_empty() {
+            return true;
+        }
+        let differs = !seen.contains(&name);
+        if !differs {
+            let help = "choose another name; `#[setting(rename = \"…\")]` names the key";
+            diagnostics.push(&field.name, "the name differs from another field's in case only", help);
+        }
+        seen.push(name);
+        differs
+    });
+}
+
 /// A variable means one thing: a setting, a secret, the file of one, or a setting of every connector.
 pub(crate) fn check_variables_differ(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
     let mut seen: Vec<String> = Vec::new();
@@ -90,5 +123,21 @@ pub(crate) fn check_variables_differ(fields: &[CheckedField], diagnostics: &mut 
             diagnostics.push(&setting.places.variable, format!("another setting has the variable {name}"), help);
         }
         seen.extend(variables);
+    }
+}
+
+/// The loader takes the key for the name of the variable of the secret beside it.
+pub(crate) fn check_variable_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
+    let settings = || fields.iter().filter_map(CheckedField::setting);
+    let is_taken = |setting: &&CheckedSetting| {
+        settings().any(|secret| secret.source.is_secret() && setting::variable_key(&secret.key) == setting.key)
+    };
+    for setting in settings().filter(is_taken) {
+        let help = match setting.owner {
+            Owner::Connector => "choose another name; `#[setting(secret, env = \"…\")]` names the variable",
+            Owner::Table | Owner::Mapping => "remove this field: the loader reads the key; or choose another name",
+        };
+        let message = format!("the key `{}` names the variable of the secret beside it", setting.key);
+        diagnostics.push(&setting.places.key, message, help);
     }
 }

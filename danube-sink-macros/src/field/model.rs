@@ -12,6 +12,8 @@ pub(crate) struct RawField {
     pub(crate) ty: Type,
     pub(crate) help: String,
     pub(crate) helpers: Vec<RawHelper>,
+    /// Those in a `#[cfg_attr(…)]`, and their places.
+    pub(crate) conditional: Vec<(Helper, Path)>,
     /// Its `#[cfg(…)]` attributes.
     pub(crate) cfg: Vec<Attribute>,
 }

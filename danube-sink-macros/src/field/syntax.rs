@@ -2,7 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Attribute, Expr, ExprLit, Field, Fields, Ident, Lit, Meta, Type, ext::IdentExt};
+use syn::{
+    Attribute, Expr, ExprLit, Field, Fields, Ident, Lit, Meta, Path, Token, Type, ext::IdentExt, punctuated::Punctuated,
+};
 
 use super::model::{Helper, RawField, RawHelper};
 
@@ -17,6 +19,7 @@ fn read_one(field: &Field, name: Ident) -> RawField {
         ty: field.ty.clone(),
         help: doc(&field.attrs),
         helpers: field.attrs.iter().filter_map(helper).collect(),
+        conditional: field.attrs.iter().flat_map(conditional).collect(),
         cfg: field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
     }
 }
@@ -27,29 +30,40 @@ fn helper(attribute: &Attribute) -> Option<RawHelper> {
         Meta::List(list) => list.tokens.clone(),
         Meta::NameValue(pair) => pair.to_token_stream(),
     };
-    Some(RawHelper { kind: kind(attribute)?, path: attribute.path().clone(), arguments })
+    Some(RawHelper { kind: kind(attribute.path())?, path: attribute.path().clone(), arguments })
 }
 
-fn kind(attribute: &Attribute) -> Option<Helper> {
-    Helper::ALL.into_iter().find(|helper| attribute.path().is_ident(helper.word()))
+/// The helpers in a `#[cfg_attr(…)]`, which the compiler evaluates after an attribute macro.
+fn conditional(attribute: &Attribute) -> Vec<(Helper, Path)> {
+    if !attribute.path().is_ident("cfg_attr") {
+        return Vec::new();
+    }
+    let parts = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).unwrap_or_default();
+    parts.iter().filter_map(|part| Some((kind(part.path())?, part.path().clone()))).collect()
+}
+
+fn kind(path: &Path) -> Option<Helper> {
+    Helper::ALL.into_iter().find(|helper| path.is_ident(helper.word()))
 }
 
 /// Takes the helper attributes away: the compiler does not know them.
 pub(crate) fn strip<'f>(fields: impl IntoIterator<Item = &'f mut Field>) {
     for field in fields {
-        field.attrs.retain(|attribute| kind(attribute).is_none());
+        field.attrs.retain(|attribute| kind(attribute.path()).is_none() && conditional(attribute).is_empty());
     }
 }
 
 /// The helper attributes of an item that is no field.
 pub(crate) fn helpers_among(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attributes.iter().filter(|attribute| kind(attribute).is_some())
+    attributes.iter().filter(|attribute| kind(attribute.path()).is_some())
 }
 
 /// `Self` in a path, written out: constants stand beside the impl.
-pub(crate) fn without_self(mut path: syn::Path, name: &Ident) -> syn::Path {
+pub(crate) fn without_self(mut path: Path, name: &Ident) -> Path {
     if let Some(first) = path.segments.first_mut().filter(|first| first.ident == "Self") {
-        first.ident = Ident::new(&name.to_string(), first.ident.span());
+        let span = first.ident.span();
+        first.ident = name.clone();
+        first.ident.set_span(span);
     }
     path
 }

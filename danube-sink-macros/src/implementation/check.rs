@@ -1,13 +1,14 @@
 //! [`RawImpl`] → [`CheckedImpl`].
 
 use super::{
-    model::{CheckedImpl, Method, NAMES, RawImpl},
+    model::{CheckedImpl, Method, NAMES, RawImpl, RawMethod},
     signature,
 };
 use crate::{diagnostics::Diagnostics, names};
 
 pub(crate) fn check(raw: &RawImpl, diagnostics: &mut Diagnostics) -> Option<CheckedImpl> {
     check_is_sink_connector(raw, diagnostics)?;
+    check_is_not_expanded(raw, diagnostics)?;
     let misspelt = check_method_names(raw, diagnostics);
     check_signatures(raw, diagnostics);
     check_has_initialize(raw, &misspelt, diagnostics);
@@ -23,6 +24,22 @@ fn check_is_sink_connector(raw: &RawImpl, diagnostics: &mut Diagnostics) -> Opti
         None => diagnostics.push(&raw.item.self_ty, "this is not an impl of `SinkConnector`", help),
     }
     None
+}
+
+/// An `#[async_trait]` above has expanded the methods already, so that none has its signature.
+fn check_is_not_expanded(raw: &RawImpl, diagnostics: &mut Diagnostics) -> Option<()> {
+    let is_expanded = |method: &RawMethod| {
+        method.whole.sig.generics.lifetimes().any(|parameter| parameter.lifetime.ident == "async_trait")
+    };
+    if raw.methods.iter().any(is_expanded) {
+        diagnostics.push(
+            &raw.item.self_ty,
+            "`#[async_trait]` above `#[sink_connector]` hides the methods from it",
+            "remove `#[async_trait]`, or put it below `#[sink_connector]`",
+        );
+        return None;
+    }
+    Some(())
 }
 
 /// The methods that were probably meant by names that the trait does not have.

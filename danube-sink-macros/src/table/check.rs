@@ -9,8 +9,7 @@ use crate::{
     field::{
         arguments::{Arguments, Grammar},
         check as field,
-        model::{CheckedField, CheckedSetting, Owner, Role},
-        setting::variable_key,
+        model::{CheckedField, Owner, Role},
         syntax,
     },
 };
@@ -44,14 +43,15 @@ pub(crate) fn check(item: &DeriveInput, kind: Kind, diagnostics: &mut Diagnostic
         Kind::Mapping => Owner::Mapping,
         Kind::Setting => Owner::Table,
     };
-    let fields: Vec<CheckedField> =
+    let mut fields: Vec<CheckedField> =
         raw.into_iter().filter_map(|field| field::check(field, owner, "", diagnostics)).collect();
     for field in &fields {
         check_is_key(field, kind, diagnostics);
     }
     field::check_keys_differ(&fields, diagnostics);
+    field::check_names_differ(&mut fields, diagnostics);
     field::check_variables_differ(&fields, diagnostics);
-    check_variable_keys(&fields, diagnostics);
+    field::check_variable_keys(&fields, diagnostics);
     Some(CheckedTable { kind, name: item.ident.clone(), fields, validate })
 }
 
@@ -116,20 +116,5 @@ fn check_is_key(field: &CheckedField, kind: Kind, diagnostics: &mut Diagnostics)
             format!("{} has keys and nothing else", kind.title()),
             "remove the attribute, or move this field to the connector's struct",
         ),
-    }
-}
-
-/// Beside each secret, a table has the key that names its variable.
-fn check_variable_keys(fields: &[CheckedField], diagnostics: &mut Diagnostics) {
-    let settings = || fields.iter().filter_map(CheckedField::setting);
-    let is_taken = |setting: &&CheckedSetting| {
-        settings().any(|secret| secret.source.is_secret() && variable_key(&secret.key) == setting.key)
-    };
-    for setting in settings().filter(is_taken) {
-        diagnostics.push(
-            &setting.places.key,
-            format!("the key `{}` names the variable of the secret beside it", setting.key),
-            "remove this field: the loader reads the key; or choose another name",
-        );
     }
 }

@@ -10,6 +10,7 @@ use danube_sink_config::{BrokerTarget, ExternalChecks, load_for};
 
 use rcgen::{CertificateParams, KeyPair};
 
+use super::TokenSupply;
 use crate::{
     config::{ConfigError, ConfigSource, Environment, Loaded, load_text, load_with},
     prelude::*,
@@ -108,6 +109,15 @@ fn tls_settings_load() {
     let core = read(&root, vec![("DANUBE_TOKEN", GOOD.to_owned())]).unwrap().core;
     assert_eq!(core.token, Some(Token::Value(Secret::new(GOOD))));
     assert!(!format!("{core:?}").contains(GOOD));
+}
+
+#[test]
+fn white_space_around_a_token_is_not_of_it() {
+    let folder = Folder::new();
+    let (ca, _) = folder.identity("ca", 2100);
+    let root = format!("danube_service_url = \"https://broker:6650\"\ntls_ca_file = \"{ca}\"\n");
+    let core = read(&root, vec![("DANUBE_TOKEN", format!("{GOOD}\r\n"))]).unwrap().core;
+    assert_eq!(TokenSupply::new(core.token.unwrap()).current(), Secret::new(GOOD));
 }
 
 #[test]

@@ -92,6 +92,8 @@ fn effective_level(level: &str, variable: Option<OsString>) -> ConnectorResult<(
 }
 
 fn targets(level: &str, own: &str) -> Result<Targets, ParseError> {
+    let trimmed: Vec<_> = level.split(',').map(str::trim).collect();
+    let level = trimmed.join(",");
     match level.parse::<LevelFilter>() {
         Ok(plain) if plain <= LevelFilter::INFO => {
             let libraries = plain.min(LevelFilter::WARN);
@@ -184,6 +186,8 @@ mod tests {
         assert!(shown("debug", "library", Level::DEBUG));
         assert!(shown("info,library=debug", "library", Level::DEBUG));
         assert!(shown("info,library=debug", "another", Level::INFO));
+        assert!(shown("info, library=debug", "library", Level::DEBUG));
+        assert!(!shown(" warn ", "library", Level::INFO) && shown(" info ", "users", Level::INFO));
         assert!(targets("loud=very", "users").is_err());
     }
 

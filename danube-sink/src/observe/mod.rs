@@ -114,9 +114,9 @@ impl Observer {
         self.state.is_ready()
     }
 
-    /// Waits until the connector is ready. Returns `false` if it drains instead.
-    pub(crate) async fn ready(&self) -> bool {
-        self.state.ready().await
+    /// Waits until the connector is ready.
+    pub(crate) async fn ready(&self) {
+        self.state.ready().await;
     }
 
     /// Number of settled records of all mappings.

@@ -133,18 +133,15 @@ impl RuntimeState {
             && self.locked().values().all(|mapping| mapping.is_ready())
     }
 
-    /// Waits until the connector is ready. Returns `false` if it drains instead.
-    pub(super) async fn ready(&self) -> bool {
+    /// Waits until the connector is ready.
+    pub(super) async fn ready(&self) {
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
             // Registers before the check, so that no change in between is missed.
             changed.as_mut().enable();
             if self.is_ready() {
-                return true;
-            }
-            if self.phase() == Phase::Draining {
-                return false;
+                return;
             }
             changed.await;
         }

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -121,9 +122,20 @@ async fn ready_returns_when_a_state_changes() {
     first.attached(AttachReason::TargetRecovered);
     assert!(!observer.is_ready());
     mapping.unblocked(&partition(0), Half::Delivery);
-    assert!(ready.await.expect("no panic"));
-    observer.phase(Phase::Draining);
-    assert!(!observer.ready().await);
+    ready.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn ready_waits_for_the_end_of_a_takeover() {
+    let (observer, _, [_first, _second]) = running();
+    let during = [Phase::Draining, Phase::Standby];
+    let mut ready = std::pin::pin!(observer.ready());
+    for phase in during {
+        observer.phase(phase);
+        assert!(ready.as_mut().now_or_never().is_none(), "{phase:?}");
+    }
+    observer.phase(Phase::Running);
+    ready.await;
 }
 
 #[tokio::test]

@@ -18,16 +18,16 @@ use crate::json::{Members, items, string};
 #[derive(Debug, Clone, Default)]
 pub struct Pointers {
     count: usize,
-    requested: Requested,
+    requested: RequestedPart,
 }
 
 /// The requested parts of a value.
 #[derive(Debug, Clone, Default)]
-struct Requested {
+struct RequestedPart {
     /// Positions of this value in the result.
     here: Vec<usize>,
-    /// Requested parts of this value, as they were requested: most payloads have them in this order.
-    below: Vec<Part>,
+    /// RequestedPart parts of this value, as they were requested: most payloads have them in this order.
+    below: Vec<NamedPart>,
     /// Their positions, ordered by the length of their names, then by name: few names have the same length, so few are compared.
     /// Items of an array are thus in the order of their indices.
     sorted: Vec<usize>,
@@ -35,11 +35,11 @@ struct Requested {
 
 /// A requested part of a value.
 #[derive(Debug, Clone)]
-struct Part {
+struct NamedPart {
     name: Box<str>,
     /// The name as most payloads have it: in quotation marks and with the colon.
     written: Box<str>,
-    requested: Requested,
+    requested: RequestedPart,
 }
 
 impl<'p> FromIterator<&'p Pointer> for Pointers {
@@ -64,7 +64,7 @@ impl Pointers {
     }
 }
 
-impl Requested {
+impl RequestedPart {
     /// The position of a part, or that of its position among the sorted.
     fn search(&self, step: &str) -> Result<usize, usize> {
         let by_length = |position: &usize| {
@@ -78,7 +78,7 @@ impl Requested {
         let position = self.search(step).unwrap_or_else(|sorted| {
             let written = format!("{}:", Value::from(step));
             self.sorted.insert(sorted, self.below.len());
-            self.below.push(Part { name: step.into(), written: written.into(), requested: Self::default() });
+            self.below.push(NamedPart { name: step.into(), written: written.into(), requested: Self::default() });
             self.below.len() - 1
         });
         &mut self.below[position].requested

@@ -3,10 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    config::{
-        ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType,
-        check_mapping,
-    },
+    config::{ConnectorConfig, ConsumerConfig, MappingSettings, check_mapping, private::conflicts},
     error::{ConnectorError, ConnectorResult},
     pipeline::DEFAULT_WINDOW,
 };
@@ -26,7 +23,9 @@ pub(crate) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> Co
             return Err(ConnectorError::configuration(text));
         }
     }
-    consumers.into_iter().map(|consumer| mapping(config, consumer)).collect()
+    let topics: Vec<_> = consumers.iter().map(|consumer| consumer.topic.clone()).collect();
+    let topics: Vec<_> = topics.iter().map(String::as_str).collect();
+    consumers.into_iter().map(|consumer| mapping(config, consumer, &topics)).collect()
 }
 
 /// The smallest window of the mappings: how many messages the broker sends of a partition before one is acknowledged.
@@ -35,7 +34,7 @@ pub(crate) fn smallest_window(mappings: &[MappingSettings]) -> usize {
     mappings.iter().map(window).min().unwrap_or(DEFAULT_WINDOW)
 }
 
-fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResult<MappingSettings> {
+fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig, topics: &[&str]) -> ConnectorResult<MappingSettings> {
     let known = config.mappings.iter().find(|mapping| {
         mapping.consumer.topic == consumer.topic && mapping.consumer.subscription == consumer.subscription
     });
@@ -45,30 +44,46 @@ fn mapping(config: &ConnectorConfig, consumer: ConsumerConfig) -> ConnectorResul
         settings.consumer = consumer;
     }
     // The loader checks only what comes from a file.
-    let subscription_type = settings.consumer.subscription_type;
-    if config.data_dir.is_some()
-        && matches!(subscription_type, SubscriptionType::Failover | SubscriptionType::KeyShared)
-    {
+    let conflicts = conflicts(&settings, config, topics).into_iter().map(|conflict| (conflict.message, conflict.help));
+    let problems = check_mapping(&settings).into_iter().map(|problem| (problem.message, problem.help));
+    if let Some((message, help)) = conflicts.chain(problems).next() {
         let topic = &settings.consumer.topic;
-        let text = format!(
-            "data_dir does not work with the subscription type {} of {topic}: records in the spool of one host would wait \
-             there while another host writes later ones; use Exclusive or Shared",
-            subscription_type.as_str()
-        );
-        return Err(ConnectorError::configuration(text));
-    }
-    if let Some(problem) = check_mapping(&settings).first() {
-        let text = format!("{}: {}: {}", settings.consumer.topic, problem.message, problem.help);
-        return Err(ConnectorError::configuration(text));
-    }
-    let dead_letters = settings.on_invalid_record == OnInvalidRecord::DeadLetter
-        || config.on_retries_exhausted == OnRetriesExhausted::DeadLetter;
-    if dead_letters && settings.dead_letter_topic.is_none() {
-        let topic = &settings.consumer.topic;
-        let text = format!(
-            "on_invalid_record or on_retries_exhausted is \"dead_letter\", and {topic} has no dead_letter_topic: set one"
-        );
-        return Err(ConnectorError::configuration(text));
+        return Err(ConnectorError::configuration(format!("{topic}: {message}: {help}")));
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{OnInvalidRecord, SubscriptionType};
+
+    fn consumer(topic: &str) -> ConsumerConfig {
+        ConsumerConfig {
+            topic: topic.to_owned(),
+            consumer_name: "c".to_owned(),
+            subscription: "s".to_owned(),
+            subscription_type: SubscriptionType::Failover,
+            expected_schema_subject: None,
+        }
+    }
+
+    /// The error of a configuration that is made in code.
+    fn error(change: impl Fn(&mut ConnectorConfig, &mut MappingSettings)) -> String {
+        let mut config = ConnectorConfig::new("http://localhost:1", "sink");
+        let mut settings = MappingSettings::new(consumer("/default/a"), &config);
+        change(&mut config, &mut settings);
+        config.mappings.push(settings);
+        of(&config, vec![consumer("/default/a"), consumer("/default/b")]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_a_file_may_not_hold_is_refused_in_code_too() {
+        let spooled = error(|config, _| config.data_dir = Some("spool".into()));
+        assert!(spooled.contains("/default/a: `data_dir` does not work"), "{spooled}");
+        let invalid = error(|_, mapping| mapping.on_invalid_record = OnInvalidRecord::DeadLetter);
+        assert!(invalid.contains("needs a `dead_letter_topic`"), "{invalid}");
+        let read = error(|_, mapping| mapping.dead_letter_topic = Some("/default/b".to_owned()));
+        assert!(read.contains("is a topic that this connector reads"), "{read}");
+    }
 }

@@ -82,7 +82,7 @@ impl RuntimeHandle {
     ///
     /// `false` if the runtime ends first.
     pub async fn ready(&self) -> bool {
-        self.observer.ready().await
+        self.ended.run_until_cancelled(self.observer.ready()).await.is_some()
     }
 
     /// The number of records settled: delivered, skipped, or written to a dead-letter topic.

@@ -32,3 +32,14 @@ async fn waiting_for_settled_records_ends_with_the_runtime() {
     assert!(!settled && ended.is_err());
     assert!(handle.settled_at_least(0).await, "none were settled before the end");
 }
+
+#[tokio::test]
+async fn waiting_for_readiness_ends_with_the_runtime() {
+    let mut config = ConnectorConfig::new("http://localhost:1", "broken");
+    config.metrics_port = 0;
+    let runtime = SinkRuntime::new(Broken, config).await.unwrap();
+    let handle = runtime.handle();
+    let (ready, ended) = tokio::join!(handle.ready(), runtime.run());
+    assert!(!ready && ended.is_err());
+    assert!(!handle.ready().await);
+}

@@ -6,15 +6,35 @@ use super::{NumberEncoding, Problem};
 
 pub(crate) fn decode(payload: &[u8], encoding: NumberEncoding) -> Result<Number, Problem> {
     match encoding {
-        NumberEncoding::Auto => text(payload).map_or_else(|| raw(payload, NumberEncoding::IntBe), Ok),
-        NumberEncoding::Text => text(payload).ok_or_else(|| Problem::new("not a number as text")),
+        NumberEncoding::Auto => match text(payload)? {
+            Some(number) => Ok(number),
+            None if is_ambiguous(payload) => Err(Problem::new(
+                "ambiguous: it may be raw bytes, or text that is no number; set `number_encoding` in the topic mapping",
+            )),
+            None => raw(payload, NumberEncoding::IntBe),
+        },
+        NumberEncoding::Text => text(payload)?.ok_or_else(|| Problem::new("not a number as text")),
         raw_bytes => raw(payload, raw_bytes),
     }
 }
 
-fn text(payload: &[u8]) -> Option<Number> {
-    let number: Number = std::str::from_utf8(payload).ok()?.trim().parse().ok()?;
-    Some(number)
+/// The number, or `None` if it is none as text.
+fn text(payload: &[u8]) -> Result<Option<Number>, Problem> {
+    let Ok(text) = std::str::from_utf8(payload).map(str::trim) else { return Ok(None) };
+    let number: Option<Number> = text.parse().ok();
+    let is_integer = !text.contains(['.', 'e', 'E']);
+    match &number {
+        // serde_json rounds it; -0 is exact.
+        Some(rounded) if is_integer && rounded.as_f64() != Some(0.0) && rounded.is_f64() => {
+            Err(Problem::new("an integer of more than 64 bits"))
+        }
+        _ => Ok(number),
+    }
+}
+
+/// Whether raw bytes may be text: words such as `null`, or numbers as people write them.
+fn is_ambiguous(payload: &[u8]) -> bool {
+    matches!(payload.len(), 4 | 8) && payload.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn raw(payload: &[u8], encoding: NumberEncoding) -> Result<Number, Problem> {
@@ -54,6 +74,27 @@ mod tests {
         assert_eq!(auto(&(-5i64).to_be_bytes()), Ok((-5).into()));
         assert!(auto(b"abc").is_err());
         assert!(auto(b"").is_err());
+    }
+
+    #[test]
+    fn text_that_is_no_number_is_not_read_as_bytes() {
+        for text in ["null", "0042", "1,50", "+1.5", "-inf", "infinity", "        "] {
+            let error = decode(text.as_bytes(), NumberEncoding::Auto).unwrap_err().to_string();
+            assert!(error.contains("number_encoding"), "{text}: {error}");
+            assert!(decode(text.as_bytes(), NumberEncoding::IntBe).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_integer_beyond_64_bits_is_not_rounded() {
+        for encoding in [NumberEncoding::Auto, NumberEncoding::Text] {
+            for text in ["18446744073709551616", "-9223372036854775809"] {
+                let error = decode(text.as_bytes(), encoding).unwrap_err().to_string();
+                assert!(error.contains("64 bits"), "{text}: {error}");
+            }
+            assert_eq!(decode(b"1e20", encoding), Ok(Number::from_f64(1e20).unwrap()));
+            assert_eq!(decode(b"-0", encoding).unwrap().as_f64(), Some(0.0));
+        }
     }
 
     #[test]

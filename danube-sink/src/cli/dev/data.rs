@@ -55,6 +55,12 @@ impl Data {
     pub(crate) fn records(&self) -> u64 {
         self.topics.iter().map(|(_, lines)| lines.len() as u64).sum()
     }
+
+    /// The number of acknowledgements of all records: each mapping of a topic receives its records.
+    pub(crate) fn deliveries(&self, core: &ConnectorConfig) -> u64 {
+        let mappings = |topic: &str| core.mappings.iter().filter(|mapping| mapping.consumer.topic == topic).count();
+        self.topics.iter().map(|(topic, lines)| (lines.len() * mappings(topic)) as u64).sum()
+    }
 }
 
 /// The records of the program's own sample.
@@ -71,4 +77,28 @@ fn read(file: &Path) -> ConnectorResult<Vec<String>> {
 
 fn lines(text: &str) -> Vec<String> {
     text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ConsumerConfig, MappingSettings, SubscriptionType};
+
+    #[test]
+    fn each_mapping_of_a_topic_counts_its_records() {
+        let mut core = ConnectorConfig::new("http://localhost:1", "sink");
+        for (topic, subscription) in [("/default/a", "one"), ("/default/a", "two"), ("/default/b", "one")] {
+            let consumer = ConsumerConfig {
+                topic: topic.to_owned(),
+                consumer_name: "c".to_owned(),
+                subscription: subscription.to_owned(),
+                subscription_type: SubscriptionType::Shared,
+                expected_schema_subject: None,
+            };
+            core.mappings.push(MappingSettings::new(consumer, &core));
+        }
+        let records = |count: usize| vec!["{}".to_owned(); count];
+        let data = Data { topics: vec![("/default/a".to_owned(), records(20)), ("/default/b".to_owned(), records(3))] };
+        assert_eq!((data.records(), data.deliveries(&core)), (23, 43));
+    }
 }

@@ -149,7 +149,7 @@ impl Session {
             // The runtime has ended with an error, which `run` returns.
             return std::future::pending().await;
         }
-        let mut progress = Progress::start(self.data.records());
+        let mut progress = Progress::start(self.data.records(), self.data.deliveries(&self.core));
         let publishing = publish::all(&self.broker, &self.data);
         tokio::pin!(publishing);
         let mut published = false;

@@ -14,20 +14,21 @@ const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A progress bar on a terminal, else plain lines.
 pub(crate) struct Progress {
-    records: u64,
+    /// How many acknowledgements are expected.
+    deliveries: u64,
     started: Instant,
     bar: Option<ProgressBar>,
     last_line: Instant,
 }
 
 impl Progress {
-    pub(crate) fn start(records: u64) -> Self {
+    pub(crate) fn start(records: u64, deliveries: u64) -> Self {
         let now = Instant::now();
-        let bar = (stdout().is_terminal() && records > 0).then(|| bar(records));
+        let bar = (stdout().is_terminal() && deliveries > 0).then(|| bar(deliveries));
         if bar.is_none() {
             print_progress(&format!("publishing {records} records\n"));
         }
-        Self { records, started: now, bar, last_line: now }
+        Self { deliveries, started: now, bar, last_line: now }
     }
 
     pub(crate) fn update(&mut self, acknowledged: u64) {
@@ -35,7 +36,7 @@ impl Progress {
             Some(bar) => bar.set_position(acknowledged),
             None if self.last_line.elapsed() >= LINE_INTERVAL => {
                 self.last_line = Instant::now();
-                print_progress(&format!("{acknowledged} of {} acknowledged\n", self.records));
+                print_progress(&format!("{acknowledged} of {} acknowledged\n", self.deliveries));
             }
             None => {}
         }
@@ -54,7 +55,7 @@ impl Progress {
         };
         format!(
             "{acknowledged} of {} records {what} in {seconds:.2} s ({speed:.0} a second){undelivered}\n{summary}",
-            self.records
+            self.deliveries
         )
     }
 }
@@ -75,8 +76,8 @@ impl Undelivered {
     }
 }
 
-fn bar(records: u64) -> ProgressBar {
-    let bar = ProgressBar::new(records);
+fn bar(deliveries: u64) -> ProgressBar {
+    let bar = ProgressBar::new(deliveries);
     // The template is a constant; if it is invalid, the bar has the default style.
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} acknowledged") {
         bar.set_style(style);

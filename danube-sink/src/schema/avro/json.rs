@@ -2,9 +2,10 @@
 //!
 //! Unions may be tagged as in Avro's specification (`{"string": "x"}`) or plain (`"x"`), as the official examples send them.
 
-use serde_json::Value;
+use std::str::FromStr;
 
 use super::{
+    json_value::JsonValue,
     logical,
     plan::{Branch, Fixed, Id, Node, Plan},
 };
@@ -18,7 +19,7 @@ use crate::schema::{
 ///
 /// # Errors
 /// The first position at which the value does not match the schema.
-pub(super) fn to_datum(plan: &Plan, node: Id, value: &Value) -> Result<Vec<u8>, Problem> {
+pub(super) fn to_datum(plan: &Plan, node: Id, value: &JsonValue<'_>) -> Result<Vec<u8>, Problem> {
     let mut writer = Writer { plan, out: Vec::new(), steps: MAX_VALUES };
     writer.write(node, value)?;
     Ok(writer.out)
@@ -32,36 +33,36 @@ struct Writer<'p> {
 }
 
 impl Writer<'_> {
-    fn write(&mut self, node: Id, value: &Value) -> Result<(), Problem> {
+    fn write(&mut self, node: Id, value: &JsonValue<'_>) -> Result<(), Problem> {
         self.steps =
             self.steps.checked_sub(1).ok_or_else(|| Problem::new("unions with too many combinations of branches"))?;
         match (&self.plan.nodes[node], value) {
-            (Node::Null, Value::Null) => {}
-            (Node::Boolean, Value::Bool(value)) => self.out.push(u8::from(*value)),
-            (Node::Int, Value::Number(number)) => self.int(number.as_i64().ok_or_else(|| expected("an int"))?)?,
-            (Node::Long, Value::Number(number)) => self.long(number.as_i64().ok_or_else(|| expected("a long"))?),
+            (Node::Null, JsonValue::Null) => {}
+            (Node::Boolean, JsonValue::Bool(value)) => self.out.push(u8::from(*value)),
+            (Node::Int, JsonValue::Number(_)) => self.int(value.as_i64().ok_or_else(|| expected("an int"))?)?,
+            (Node::Long, JsonValue::Number(_)) => self.long(value.as_i64().ok_or_else(|| expected("a long"))?),
             (Node::Float, _) => {
-                let number = float(value).ok_or_else(|| expected("a float"))? as f32;
-                self.out.extend(number.to_le_bytes());
+                let number = float::<f32>(value).filter(|number| number.is_finite() || value.as_str().is_some());
+                self.out.extend(number.ok_or_else(|| expected("a float"))?.to_le_bytes());
             }
             (Node::Double, _) => {
-                self.out.extend(float(value).ok_or_else(|| expected("a double"))?.to_le_bytes());
+                self.out.extend(float::<f64>(value).ok_or_else(|| expected("a double"))?.to_le_bytes());
             }
-            (Node::String | Node::Uuid(None), Value::String(text)) => self.bytes(text.as_bytes()),
+            (Node::String | Node::Uuid(None), JsonValue::String(text)) => self.bytes(text.as_bytes()),
             (Node::Bytes | Node::BigDecimal, _) => self.bytes(&bytes(value)?),
             (Node::Fixed(fixed) | Node::Duration(fixed), _) => self.fixed(fixed, &bytes(value)?)?,
             (Node::Uuid(Some(fixed)), _) => match value.as_str().and_then(uuid) {
                 Some(uuid) => self.out.extend(uuid),
                 None => self.fixed(fixed, &bytes(value)?)?,
             },
-            (Node::Array(items), Value::Array(values)) => {
+            (Node::Array(items), JsonValue::Array(values)) => {
                 self.block(values.len());
                 for (index, value) in values.iter().enumerate() {
                     self.write(*items, value).map_err(|problem| problem.in_element(index))?;
                 }
                 self.out.push(0);
             }
-            (Node::Map(items), Value::Object(values)) => {
+            (Node::Map(items), JsonValue::Object(values)) => {
                 self.block(values.len());
                 for (name, value) in values {
                     self.bytes(name.as_bytes());
@@ -70,19 +71,23 @@ impl Writer<'_> {
                 self.out.push(0);
             }
             (Node::Union(branches), _) => self.union(branches, value)?,
-            (Node::Record(record), Value::Object(values)) => {
+            (Node::Record(record), JsonValue::Object(values)) => {
                 for field in &record.fields {
                     // Producers that omit null fields do so without a default too.
-                    let value = values.get(&field.name).or(field.default.as_ref()).unwrap_or(&Value::Null);
-                    self.write(field.node, value).map_err(|problem| problem.in_field(&field.name))?;
+                    let default = || JsonValue::of(field.default.as_deref().unwrap_or("null"));
+                    let written = match values.get(field.name.as_str()) {
+                        Some(value) => self.write(field.node, value),
+                        None => self.write(field.node, &default()),
+                    };
+                    written.map_err(|problem| problem.in_field(&field.name))?;
                 }
                 let known = |name: &str| record.fields.iter().any(|field| field.name == name);
                 if values.len() > record.fields.len() || !values.keys().all(|name| known(name)) {
                     return Err(Problem::new("a field that the schema does not have"));
                 }
             }
-            (Node::Enum(symbols), Value::String(symbol)) => {
-                let known = symbols.symbols.iter().position(|known| known.as_deref() == Some(symbol));
+            (Node::Enum(symbols), JsonValue::String(symbol)) => {
+                let known = symbols.symbols.iter().position(|known| known.as_deref() == Some(&**symbol));
                 self.long(known.ok_or_else(|| expected("one of the enum's symbols"))? as i64);
             }
             (Node::Decimal { scale, precision, fixed }, _) => {
@@ -135,20 +140,20 @@ impl Writer<'_> {
         }
     }
 
-    fn timestamp(&mut self, value: &Value, unit: Unit, zoned: bool) -> Result<(), Problem> {
+    fn timestamp(&mut self, value: &JsonValue<'_>, unit: Unit, zoned: bool) -> Result<(), Problem> {
         let count = count(value, |text| time::parse_timestamp(text, unit, zoned));
         self.long(count.ok_or_else(|| expected("a timestamp"))?);
         Ok(())
     }
 
-    fn union(&mut self, branches: &[Branch], value: &Value) -> Result<(), Problem> {
+    fn union(&mut self, branches: &[Branch], value: &JsonValue<'_>) -> Result<(), Problem> {
         let mark = self.out.len();
         let mut inside = None;
-        if let Value::Object(tagged) = value
+        if let JsonValue::Object(tagged) = value
             && tagged.len() == 1
         {
             for (index, branch) in branches.iter().enumerate() {
-                if let Some(value) = tagged.get(&branch.name) {
+                if let Some(value) = tagged.get(branch.name.as_str()) {
                     self.long(index as i64);
                     match self.write(branch.node, value) {
                         Ok(()) => return Ok(()),
@@ -163,7 +168,9 @@ impl Writer<'_> {
             match self.write(branch.node, value) {
                 Ok(()) => return Ok(()),
                 // For `["null", X]`, the problem with X is the most useful one.
-                Err(problem) => inside = inside.or((!value.is_null() && branches.len() == 2).then_some(problem)),
+                Err(problem) => {
+                    inside = inside.or((!matches!(value, JsonValue::Null) && branches.len() == 2).then_some(problem))
+                }
             }
             self.out.truncate(mark);
         }
@@ -171,10 +178,16 @@ impl Writer<'_> {
     }
 
     /// Writes a decimal from a number, a string of digits, or a string of bytes as in Avro's JSON.
-    fn decimal(&mut self, value: &Value, scale: usize, precision: usize, fixed: Option<&Fixed>) -> Result<(), Problem> {
+    fn decimal(
+        &mut self,
+        value: &JsonValue<'_>,
+        scale: usize,
+        precision: usize,
+        fixed: Option<&Fixed>,
+    ) -> Result<(), Problem> {
         let digits = match value {
-            Value::Number(number) => logical::unscaled(&number.to_string(), scale),
-            Value::String(text) => logical::unscaled(text, scale),
+            JsonValue::Number(number) => logical::unscaled_number(number, scale),
+            JsonValue::String(text) => logical::unscaled(text, scale),
             _ => None,
         };
         let Some(digits) = digits else {
@@ -187,7 +200,7 @@ impl Writer<'_> {
                 }
             };
         };
-        if let Value::String(text) = value {
+        if let JsonValue::String(text) = value {
             let has_size = fixed.is_none_or(|fixed| fixed.size == text.len());
             let as_bytes = logical::decimal(text.as_bytes(), 0);
             if has_size && as_bytes.trim_start_matches('-').len() <= precision {
@@ -229,31 +242,31 @@ fn expected(what: &str) -> Problem {
     Problem::new(format!("not {what}"))
 }
 
-fn float(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(word) => match word.as_str() {
-            "NaN" => Some(f64::NAN),
-            "Infinity" | "INF" => Some(f64::INFINITY),
-            "-Infinity" | "-INF" => Some(f64::NEG_INFINITY),
-            _ => None,
+/// A floating-point number, or the word for one that JSON does not have.
+fn float<F: FromStr>(value: &JsonValue<'_>) -> Option<F> {
+    let number = match value {
+        JsonValue::Number(number) => number,
+        JsonValue::String(word) => match &**word {
+            "NaN" => "nan",
+            "Infinity" | "INF" => "inf",
+            "-Infinity" | "-INF" => "-inf",
+            _ => return None,
         },
-        _ => None,
-    }
+        _ => return None,
+    };
+    number.parse().ok()
 }
 
 /// The integer of a date or time, or the one parsed from its text.
-fn count(value: &Value, parse: impl FnOnce(&str) -> Option<i64>) -> Option<i64> {
+fn count(value: &JsonValue<'_>, parse: impl FnOnce(&str) -> Option<i64>) -> Option<i64> {
     value.as_i64().or_else(|| parse(value.as_str()?))
 }
 
 /// Bytes from a string with a character for each byte, as in Avro's JSON, or from a list of numbers, as serde writes them.
-fn bytes(value: &Value) -> Result<Vec<u8>, Problem> {
+fn bytes(value: &JsonValue<'_>) -> Result<Vec<u8>, Problem> {
     let bytes: Option<Vec<u8>> = match value {
-        Value::String(text) => text.chars().map(|character| u8::try_from(character).ok()).collect(),
-        Value::Array(numbers) => {
-            numbers.iter().map(|number| number.as_u64().and_then(|number| u8::try_from(number).ok())).collect()
-        }
+        JsonValue::String(text) => text.chars().map(|character| u8::try_from(character).ok()).collect(),
+        JsonValue::Array(numbers) => numbers.iter().map(|number| u8::try_from(number.as_i64()?).ok()).collect(),
         _ => None,
     };
     bytes.ok_or_else(|| expected("bytes: a string of characters up to U+00FF, or a list of numbers up to 255"))

@@ -60,15 +60,29 @@ pub(super) fn decimal(unscaled: &[u8], scale: i64) -> String {
 /// Parses a decimal into its unscaled number; `None` if it is invalid, has more than `scale` digits after the
 /// point, or could not be read back.
 pub(super) fn unscaled(text: &str, scale: usize) -> Option<BigInt> {
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_short = rest.len() <= MAX_DECIMAL && scale <= MAX_DECIMAL;
-    let is_valid = is_short && !whole.is_empty() && digits(whole) && digits(fraction);
-    if !is_valid || fraction.len() > scale || (rest.contains('.') && fraction.is_empty()) {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_valid = is_number(whole) && is_number(fraction) && (fraction.len() <= scale || !digits.contains('.'));
+    is_valid.then(|| unscaled_number(text, scale))?
+}
+
+/// As [`unscaled`], of a number in JSON, which may have an exponent, and zeros beyond the scale.
+pub(super) fn unscaled_number(number: &str, scale: usize) -> Option<BigInt> {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all_digits = format!("{whole}{fraction}");
+    let digits = all_digits.trim_end_matches('0');
+    if digits.len().max(scale) > MAX_DECIMAL {
         return None;
     }
-    format!("{sign}{whole}{fraction:0<scale$}").parse().ok()
+    if digits.trim_start_matches(['-', '0']).is_empty() {
+        return Some(BigInt::ZERO);
+    }
+    // How many digits follow the last one that is not zero.
+    let behind = (all_digits.len() - digits.len() + scale) as i64 - fraction.len() as i64;
+    let zeros = usize::try_from(exponent.parse::<i64>().ok()?.checked_add(behind)?).ok()?;
+    (zeros <= MAX_DECIMAL).then(|| format!("{digits}{}", "0".repeat(zeros)).parse().ok())?
 }
 
 /// Formats a UUID: `a3bb189e-8bf9-3888-9912-ace4e6543002`.
@@ -103,5 +117,7 @@ mod tests {
         assert_eq!(super::unscaled("1e5", 2), None);
         assert_eq!(super::unscaled("1.", 2), None);
         assert_eq!(super::unscaled("1.5", 70_000), None);
+        assert_eq!(super::unscaled_number("1e9223372036854775807", 2), None);
+        assert_eq!(super::unscaled_number(&format!("{}.5", "9".repeat(MAX_DECIMAL)), 2), None);
     }
 }

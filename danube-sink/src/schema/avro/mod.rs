@@ -20,6 +20,7 @@ mod container;
 mod container_data;
 mod cursor;
 mod json;
+mod json_value;
 mod logical;
 mod plan;
 mod read;
@@ -33,6 +34,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use self::{
     container::{Block, Header},
     container_data::ContainerData,
+    json_value::JsonValue,
     plan::{Node, Plan},
 };
 use super::{AvroEncoding, DecodeOptions, Problem, limits::check_definition};
@@ -136,8 +138,7 @@ impl Avro {
     }
 
     fn json(&self, payload: &Bytes) -> Result<Content, Problem> {
-        let value = super::json::value(payload)?;
-        let datum = json::to_datum(&self.written, 0, &value)?;
+        let datum = json::to_datum(&self.written, 0, &JsonValue::parse(payload)?)?;
         Ok(self.datum(Data::Written(datum)))
     }
 

@@ -81,7 +81,8 @@ pub(super) struct Record {
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) aliases: Vec<String>,
-    pub(super) default: Option<Value>,
+    /// As JSON.
+    pub(super) default: Option<String>,
     pub(super) node: Id,
     /// Whether the reader schema does not have the field.
     pub(super) skipped: bool,
@@ -244,7 +245,7 @@ impl Compiler {
             fields.push(Field {
                 name: field.name.clone(),
                 aliases: field.aliases.clone(),
-                default: field.default.clone(),
+                default: field.default.as_ref().map(Value::to_string),
                 node: self.add(&field.schema, namespace.as_deref())?,
                 skipped: false,
                 doc: field.doc.clone(),

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use super::{
     json,
+    json_value::JsonValue,
     plan::{Absent, Branch, Enum, Field, Id, Node, Plan, Promotion, Record},
 };
+use crate::schema::time::Unit;
 
 /// Resolves two plans into one that reads data of the writer's schema as values of the reader's.
 ///
@@ -82,11 +84,10 @@ impl Resolver<'_> {
             (Node::Array(written), Node::Array(read)) => Node::Array(self.add(*written, *read)?),
             (Node::Map(written), Node::Map(read)) => Node::Map(self.add(*written, *read)?),
             (written, read) => match promotion(written, read) {
-                Some(Promoted::Same) => written.clone(),
                 Some(Promoted::As(node)) => node,
-                Some(Promoted::By(promotion)) => {
+                Some(Promoted::By(written, promotion)) => {
                     let from = self.nodes.len();
-                    self.nodes.push(written.clone());
+                    self.nodes.push(written);
                     Node::Promoted(from, promotion)
                 }
                 None => mismatch(written, read),
@@ -112,7 +113,7 @@ impl Resolver<'_> {
                 let problem = format!("the reader schema's field `{}` is not in the writer's schema", reader.name);
                 return Ok(Node::Mismatch(problem + ", and has no default"));
             };
-            let datum = json::to_datum(self.reader, reader.node, default)
+            let datum = json::to_datum(self.reader, reader.node, &JsonValue::of(default))
                 .map_err(|problem| format!("the reader schema's default of `{}`: {problem}", reader.name))?;
             let node = self.graft(Side::Reader, reader.node);
             defaults.push(Absent { name: reader.name.clone(), node, datum });
@@ -176,34 +177,48 @@ impl Node {
 }
 
 enum Promoted {
-    Same,
     /// Encoded in the same way, and read as this node.
     As(Node),
-    By(Promotion),
+    /// Encoded as this node.
+    By(Node, Promotion),
 }
 
 fn promotion(written: &Node, read: &Node) -> Option<Promoted> {
+    let same = || Promoted::As(written.clone());
     Some(match (written, read) {
-        (Node::Fixed(written), Node::Fixed(read)) if written.size == read.size => Promoted::Same,
+        (Node::Fixed(written), Node::Fixed(read)) if written.size == read.size => same(),
         (Node::Decimal { scale, fixed: a, .. }, Node::Decimal { scale: reader_scale, fixed: b, .. })
             if scale == reader_scale && a.as_ref().map(|fixed| fixed.size) == b.as_ref().map(|fixed| fixed.size) =>
         {
-            Promoted::Same
+            same()
         }
-        (written, read) if written == read => Promoted::Same,
-        (Node::Int, Node::Long) | (Node::Float, Node::Double) => Promoted::Same,
-        (Node::Int | Node::Long, Node::Float | Node::Double) => Promoted::By(Promotion::Float),
-        (Node::String | Node::Uuid(None), Node::Bytes) => Promoted::By(Promotion::Bytes),
-        (Node::Bytes, Node::String) => Promoted::By(Promotion::Text),
-        // A logical type on one side only is read as its underlying type.
-        (Node::Int, Node::Date) | (Node::Long, Node::Timestamp(_) | Node::LocalTimestamp(_)) => {
-            Promoted::As(read.clone())
+        (written, read) if written == read => same(),
+        (Node::Int, Node::Long) | (Node::Float, Node::Double) => same(),
+        (Node::Int | Node::Long, Node::Float | Node::Double) => Promoted::By(written.clone(), Promotion::Float),
+        (Node::String, Node::Bytes) => Promoted::By(Node::String, Promotion::Bytes),
+        (Node::Bytes, Node::String) => Promoted::By(Node::Bytes, Promotion::Text),
+        (written, read) => match (underlying(written), underlying(read)) {
+            (Some(written), None) => promotion(&written, read)?,
+            (None, Some(under)) => match promotion(written, &under)? {
+                Promoted::As(_) => Promoted::As(read.clone()),
+                // The bytes of a text are no decimal.
+                Promoted::By(..) => return None,
+            },
+            _ => return None,
+        },
+    })
+}
+
+/// The type of Avro that a logical type is encoded as; `None` of a type that is none.
+fn underlying(node: &Node) -> Option<Node> {
+    Some(match node {
+        Node::Date | Node::Time(Unit::Millis) => Node::Int,
+        Node::Time(_) | Node::Timestamp(_) | Node::LocalTimestamp(_) => Node::Long,
+        Node::Uuid(None) => Node::String,
+        Node::BigDecimal | Node::Decimal { fixed: None, .. } => Node::Bytes,
+        Node::Uuid(Some(fixed)) | Node::Duration(fixed) | Node::Decimal { fixed: Some(fixed), .. } => {
+            Node::Fixed(fixed.clone())
         }
-        (Node::Date, Node::Int | Node::Long) => Promoted::As(Node::Int),
-        (Node::Timestamp(_) | Node::LocalTimestamp(_), Node::Long) => Promoted::As(Node::Long),
-        (Node::Uuid(None), Node::String) | (Node::String, Node::Uuid(None)) => Promoted::As(Node::String),
-        (Node::Bytes, Node::Decimal { fixed: None, .. }) => Promoted::As(read.clone()),
-        (Node::Decimal { fixed: None, .. }, Node::Bytes) => Promoted::As(Node::Bytes),
         _ => return None,
     })
 }
@@ -223,6 +238,43 @@ fn same(written: &str, read: &str, aliases: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_logical_type_on_one_side_only_is_read_as_its_underlying_type() {
+        let fixed = |size: usize, logical: &str| format!(r#"{{"type":"fixed","name":"F","size":{size}{logical}}}"#);
+        let logical = |base: &str, name: &str| format!(r#"{{"type":"{base}","logicalType":"{name}"}}"#);
+        let decimal = r#","logicalType":"decimal","precision":9,"scale":2"#;
+        let read = |written: &str, read: &str| {
+            let resolved = resolve(&Plan::compile(written).unwrap(), &Plan::compile(read).unwrap())?;
+            Ok::<_, String>(resolved.root().clone())
+        };
+        for (plain, logical) in [
+            (r#""int""#.to_owned(), logical("int", "date")),
+            (r#""int""#.to_owned(), logical("int", "time-millis")),
+            (r#""long""#.to_owned(), logical("long", "time-micros")),
+            (r#""long""#.to_owned(), logical("long", "timestamp-millis")),
+            (r#""string""#.to_owned(), logical("string", "uuid")),
+            (fixed(4, ""), fixed(4, decimal)),
+            (fixed(12, ""), fixed(12, r#","logicalType":"duration""#)),
+            (fixed(16, ""), fixed(16, r#","logicalType":"uuid""#)),
+        ] {
+            let (node, other) = (Plan::compile(&plain).unwrap(), Plan::compile(&logical).unwrap());
+            assert_ne!(node, other);
+            assert_eq!(read(&logical, &plain).as_ref(), Ok(node.root()), "{logical}");
+            assert_eq!(read(&plain, &logical).as_ref(), Ok(other.root()), "{logical}");
+        }
+        let timestamp = logical("long", "timestamp-micros");
+        assert_eq!(read(r#""int""#, &timestamp), Ok(Plan::compile(&timestamp).unwrap().root().clone()));
+        assert!(matches!(read(&logical("int", "date"), r#""double""#), Ok(Node::Promoted(_, Promotion::Float))));
+        for (written, other) in [
+            (logical("int", "date"), timestamp),
+            (fixed(4, ""), fixed(5, decimal)),
+            // The digits of a text are not the bytes of a decimal.
+            (r#""string""#.to_owned(), format!(r#"{{"type":"bytes"{decimal}}}"#)),
+        ] {
+            assert!(read(&written, &other).is_err(), "{written}");
+        }
+    }
 
     #[test]
     fn a_resolved_plan_is_as_large_as_both_plans() {

@@ -46,7 +46,15 @@ fn an_ambiguous_payload_is_invalid_without_avro_encoding() {
 fn json_is_checked_against_the_schema() {
     let record = decoder(SchemaType::Avro, SCHEMAS[5]);
     assert_eq!(record.value(r#"{"s":"x","a":1}"#).unwrap(), json!({"a": 1, "s": "x"}));
-    for wrong in [r#"{"a":1}"#, r#"{"a":1,"s":"x","more":1}"#, r#"{"a":3000000000,"s":""}"#, "[]", "null", ""] {
+    for wrong in [
+        r#"{"a":1,"s":"","\ud800":1}"#,
+        r#"{"a":1}"#,
+        r#"{"a":1,"s":"x","more":1}"#,
+        r#"{"a":3000000000,"s":""}"#,
+        "[]",
+        "null",
+        "",
+    ] {
         assert!(record.value(wrong).is_err(), "{wrong}");
     }
     let amount = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
@@ -55,6 +63,41 @@ fn json_is_checked_against_the_schema() {
     assert_eq!(json.value(r#""12345.67""#).unwrap(), "12345.67", "its bytes are too many digits");
     assert!(json.value(r#""1""#).unwrap_err().to_string().contains("digits or bytes"));
     assert!(json.value("12.345").is_err());
+}
+
+#[test]
+fn a_number_in_json_keeps_every_digit_of_a_decimal() {
+    let decimal = |precision: u32, scale: u32| {
+        let amount = format!(r#"{{"type":"bytes","logicalType":"decimal","precision":{precision},"scale":{scale}}}"#);
+        format!(r#"{{"type":"record","name":"R","fields":[{{"name":"price","type":["null",{amount}]}}]}}"#)
+    };
+    for (precision, scale, number, expected) in [
+        (18, 2, "1234567890123456.78", "1234567890123456.78"),
+        (20, 2, "10000000000000000.00", "10000000000000000.00"),
+        (38, 0, "-12345678901234567890123456789012345678", "-12345678901234567890123456789012345678"),
+        (9, 7, "0.0000001", "0.0000001"),
+        (9, 7, "1.50e-6", "0.0000015"),
+        (9, 2, "12E+3", "12000.00"),
+        (9, 2, "-0.0", "0.00"),
+        (9, 1, "1.500", "1.5"),
+        (9, 2, "1e-2", "0.01"),
+    ] {
+        let record = decoder(SchemaType::Avro, &decimal(precision, scale));
+        let value = record.value(format!(r#"{{ "price" : {number} }}"#)).unwrap();
+        assert_eq!(value, json!({ "price": expected }), "{number}");
+    }
+    for number in ["0.001", "1e-3", "1e1024"] {
+        let record = decoder(SchemaType::Avro, &decimal(9, 2));
+        assert!(record.value(format!(r#"{{"price":{number}}}"#)).is_err(), "{number}");
+    }
+}
+
+#[test]
+fn a_number_in_json_that_a_float_cannot_hold_is_invalid() {
+    let float = with(AvroEncoding::Json, r#""float""#);
+    assert_eq!(float.value("1e38").unwrap(), json!(f64::from(1e38_f32)));
+    assert_eq!(float.value(r#""Infinity""#).unwrap(), "Infinity");
+    assert!(float.value("1e39").is_err());
 }
 
 proptest! {

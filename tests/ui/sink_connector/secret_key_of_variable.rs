@@ -1,0 +1,21 @@
+use danube_sink::prelude::*;
+
+#[sink_connector]
+struct Sink {
+    #[setting(secret)]
+    token: Secret,
+    token_env: Option<String>,
+    #[topic_mappings]
+    topics: TopicMappings,
+}
+
+#[sink_connector]
+impl SinkConnector for Sink {
+    async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+        Ok(())
+    }
+
+    async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+        Ok(())
+    }
+}
