@@ -26,7 +26,7 @@ pub struct Pointers {
 struct RequestedPart {
     /// Positions of this value in the result.
     here: Vec<usize>,
-    /// RequestedPart parts of this value, as they were requested: most payloads have them in this order.
+    /// Requested parts of this value, as they were requested: most payloads have them in this order.
     below: Vec<NamedPart>,
     /// Their positions, ordered by the length of their names, then by name: few names have the same length, so few are compared.
     /// Items of an array are thus in the order of their indices.
