@@ -88,9 +88,10 @@ async fn connector(url: &str, case: Case) -> f64 {
     speed(case, time)
 }
 
-/// The same requests from the raw payloads, without any other work of the connector.
+/// The same requests from the raw payloads, without any other work of the connector but the timeout, without which an API that hangs
+/// would stop the loop.
 async fn bare(url: &str, case: Case) -> f64 {
-    let client = Client::builder().no_proxy().build().expect("a client");
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().expect("a client");
     let url = format!("{url}/rows");
     let send = async |body: Vec<u8>| {
         let request = client.post(&url).header(CONTENT_TYPE, "application/json").body(body);

@@ -51,6 +51,9 @@ pub(crate) fn float(text: &str, ty: &Type) -> Option<f64> {
     } else {
         (number.is_infinite(), number == 0.0)
     };
+    if !is_infinite && !is_zero {
+        return Some(number);
+    }
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let has_digits = mantissa.contains(|digit: char| digit.is_ascii_digit());
     let out_of_range = is_infinite && has_digits || is_zero && mantissa.contains(|digit| matches!(digit, '1'..='9'));

@@ -167,16 +167,16 @@ impl Chunk {
     }
 
     fn count(&self, reads: &AtomicU32, index: u32) {
-        if (index as usize).is_multiple_of(self.stride()) {
+        if index as usize & (self.stride() - 1) == 0 {
             reads.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Distance of the payloads whose reads are counted. Threads that convert a batch together would wait for each other if
-    /// they counted all.
+    /// Distance of the payloads whose reads are counted, a power of two. Threads that convert a batch together would wait for each
+    /// other if they counted all.
     fn stride(&self) -> usize {
         const COUNTED: usize = 64;
-        (self.entries.len() / COUNTED).max(1)
+        (self.entries.len() / COUNTED).next_power_of_two()
     }
 }
 

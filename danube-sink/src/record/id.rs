@@ -127,6 +127,7 @@ impl RecordId {
         const PART: usize = 16 * 1024;
         let (mut digest, mut part) = (Context::new(&SHA256), Vec::with_capacity(PART.min(64 * records.len())));
         let mut before: Option<&SinkRecord> = None;
+        let mut numbers_before = [0; 4];
         for record in records {
             let id = record.id();
             let stream = (record.subscription(), id.topic());
@@ -136,9 +137,12 @@ impl RecordId {
                 is_shared || (other.subscription(), other.id().topic()) == stream
             };
             let is_named = !before.replace(record).is_some_and(is_of_stream);
-            let [offset, producer_id, publish_time, sequence] = id.numbers();
-            let numbers = [u64::from(is_named), offset, producer_id, publish_time, sequence].map(u64::to_be_bytes);
-            part.extend_from_slice(numbers.as_flattened());
+            part.push(u8::from(is_named));
+            let numbers = id.numbers();
+            for (number, before) in numbers.iter().zip(numbers_before) {
+                append_number(&mut part, number.wrapping_sub(before));
+            }
+            numbers_before = numbers;
             if is_named {
                 part.extend([stream.0, "\0", stream.1, "\0"].into_iter().flat_map(str::bytes));
             }
@@ -158,8 +162,19 @@ impl RecordId {
     }
 }
 
+/// Appends a number in groups of seven bits, so that the small differences between neighbours are short.
+fn append_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push((number & 0x7f) as u8);
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::record::RecordBuilder;
 
@@ -169,7 +184,19 @@ mod tests {
         let record = |offset| SinkRecord::builder("/default/t").subscription("s").offset(offset);
         let together = RecordBuilder::build_together((0..3_000).map(record));
         let alone: Vec<_> = (0..3_000).map(|offset| record(offset).build()).collect();
-        let key = "26f2af14c311d20bfccff80f5fb66d48bcedb243b5617ee9f78221f7ea646c22";
+        let key = "2fda38825eda90af2d648fea268e12ded9ac8b277ebf030875c87b635df0e09b";
         assert_eq!([together, alone].map(|records| RecordId::of_batch(&records)), [key, key]);
+    }
+
+    #[test]
+    fn batches_of_other_numbers_have_other_keys() {
+        let numbers: &[u64] = &[0, 1, 127, 128, 255, 16_383, 16_384, u64::MAX];
+        let record =
+            |offset, sequence| SinkRecord::builder("/default/t").offset(offset).producer("p", 1, sequence).build();
+        let of = |[a, b, c]: [u64; 3]| RecordId::of_batch(&[record(a, b), record(c, a)]);
+        let all =
+            numbers.iter().flat_map(|a| numbers.iter().flat_map(move |b| numbers.iter().map(move |c| [*a, *b, *c])));
+        let keys: HashSet<_> = all.map(of).collect();
+        assert_eq!(keys.len(), numbers.len().pow(3));
     }
 }

@@ -73,7 +73,8 @@ impl Concurrently {
         let (stopped, is_settled_early) = (AtomicBool::new(false), parts.len() > 1 && are_disjoint(&parts));
         let shared = Shared { write: &write, settle: &settle, stopped, is_settled_early };
         let sequences = order::sequences(parts, self.order);
-        let sequences = sequences.into_iter().map(|sequence| self.write_sequence(sequence, &shared));
+        // Boxed, since a write may be kilobytes of state, which the next lines move three times.
+        let sequences = sequences.into_iter().map(|sequence| Box::pin(self.write_sequence(sequence, &shared)));
         // Collected first: a stream of borrowing closures is not `Send`.
         let sequences: Vec<_> = sequences.collect();
         let outcomes: Vec<_> = stream::iter(sequences).buffer_unordered(self.at_once.max(1)).collect().await;
