@@ -1,11 +1,11 @@
 //! Inserts of a batch: into the table of the mapping, or into those that its records choose.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::sync::Arc;
 
 #[cfg(feature = "arrow")]
 use arrow_array::RecordBatch;
 use danube_sink::{TargetFailure, config::Mapping, prelude::*};
-use futures_util::future::join;
+use tokio::task::yield_now;
 
 #[cfg(feature = "arrow")]
 use super::arrow::{Converter, Stream};
@@ -103,7 +103,7 @@ impl Server {
     ///
     /// # Errors
     /// A partial failure with the other records, or the error of the failure's class.
-    pub(super) async fn write(&self, mut batch: Batch<'_, Table>, opened: &Opened) -> ConnectorResult<()> {
+    pub(super) async fn write(self: &Arc<Self>, mut batch: Batch<'_, Table>, opened: &Opened) -> ConnectorResult<()> {
         let table = batch.own();
         if let Some(name) = &table.constant_name() {
             let inserted = self.insert(Target { table, name, opened, by_content: false }, batch.records()).await;
@@ -121,17 +121,17 @@ impl Server {
             .await
     }
 
-    async fn insert(&self, target: Target<'_>, records: &[SinkRecord]) -> ConnectorResult<()> {
+    async fn insert(self: &Arc<Self>, target: Target<'_>, records: &[SinkRecord]) -> ConnectorResult<()> {
         let Target { table, .. } = target;
         let known = target.known_columns();
-        // Rows are made at the same time, for the columns that the table most likely still has.
-        let making = async {
-            // The connection's task, which may wait for this thread, sends the statement first.
-            yield_now().await;
-            known.as_ref().map(|columns| self.made(table, columns, records))
-        };
-        let statement = describe_statement(target.name);
-        let (described, made) = join(self.query(&statement, target.hidden()), making).await;
+        // A task of its own reads the columns while this one makes rows, for those that the table most likely still has.
+        let (server, statement, hidden) = (Arc::clone(self), describe_statement(target.name), target.hidden());
+        let describing = tokio::spawn(async move { server.query(&statement, hidden).await });
+        // The tasks that send the statement may wait for this thread.
+        yield_now().await;
+        let made = known.as_ref().map(|columns| self.made(table, columns, records));
+        let described =
+            describing.await.map_err(|error| ConnectorError::fatal(format!("describe the table: {error}")))?;
         let described = match (described, &target.opened.new_table) {
             (Err(failure), None) if target.by_content && is_missing_table(&failure) => {
                 return target.reject(records, MISSING);
@@ -281,20 +281,6 @@ impl Server {
     fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
         Rows::new(table, columns, table.rules(self.is_old(), format))
     }
-}
-
-/// Lets the other tasks of this thread run.
-async fn yield_now() {
-    let mut has_yielded = false;
-    poll_fn(|context| {
-        if has_yielded {
-            return Poll::Ready(());
-        }
-        has_yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(feature = "arrow")]

@@ -14,6 +14,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use danube_sink::{
     config::{Diagnostics, Mapping},
     prelude::*,
@@ -51,7 +53,7 @@ pub struct Clickhouse {
     #[topic_mappings(batch_size = 1000, subscription_type = "Exclusive")]
     topics: TopicMappings<Table>,
     #[state]
-    server: Late<Server>,
+    server: Late<Arc<Server>>,
     #[state]
     opened: TopicMappings<Opened>,
 }
@@ -72,7 +74,7 @@ impl SinkConnector for Clickhouse {
             opened.push(Mapping { settings: mapping.settings.clone(), own });
         }
         self.opened = opened.into_iter().collect();
-        self.server = Late::new(server);
+        self.server = Late::new(server.into());
         Ok(())
     }
 

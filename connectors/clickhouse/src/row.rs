@@ -214,6 +214,9 @@ impl<'t> Rows<'t> {
         if self.whole {
             self.write_payload(&record.as_json().map_err(ConnectorError::into_reason)?, row, values)?;
         }
+        if self.named.is_empty() {
+            return Ok(());
+        }
         let of_fields = self.fields.json_of(record).map_err(ConnectorError::into_reason)?;
         for (named, value) in self.named.iter().zip(of_fields) {
             let Some(value) = value else { continue };
