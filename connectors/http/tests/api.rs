@@ -73,7 +73,7 @@ async fn api() -> SocketAddr {
 }
 
 async fn asked(client: &Client) -> ConnectorResult<String> {
-    Ok(client.send("ask", client.request(Method::GET, client.url().clone())).await?.text)
+    Ok(client.send("ask", client.request(Method::GET, client.url().clone())).await?.text().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +137,9 @@ async fn the_credential_is_sent_and_not_shown() {
     let repeating = client(&named, Some("pass")).unwrap();
     let url_of_both = format!("{}bWU6cGFzcw==/pass", repeating.url());
     let request = repeating.request(Method::GET, url_of_both.parse().unwrap());
-    assert!(repeating.send("ask", request).await.unwrap().excerpt().starts_with("/***/*** "));
+    let answer = repeating.send("ask", request).await.unwrap();
+    assert!(answer.excerpt().starts_with("/***/*** ") && !answer.words().contains("pass"));
+    assert!(answer.text().contains("/pass ") && answer.masked("no pass") == "no ***", "what it means stays");
     let error = client(&format!("{url}\nsecret_header = 'x-key'"), None).expect_err("no secret").report();
     assert!(error.contains("`secret_header`"), "{error}");
     let shown = format!("{:?}", client(&url, Some("t0ken")).unwrap());
@@ -162,11 +164,11 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
     for (is_whole, length) in [(true, 2..=2), (false, 2..=2), (false, 64 * 1024..=1024 * 1024)] {
         let answer = client.send("ask", client.request(Method::GET, client.url().clone())).await.expect("an answer");
         assert_eq!((answer.status, answer.is_whole), (StatusCode::OK, is_whole));
-        assert!(length.contains(&answer.text.len()), "{}", answer.text.len());
+        assert!(length.contains(&answer.text().len()), "{}", answer.text().len());
     }
     let request = client.request(Method::GET, client.url().clone());
     let answer = client.send_limited("ask", request, 2 << 20).await.expect("an answer");
-    assert!(answer.is_whole && answer.text.len() == 1 << 20, "the caller's limit");
+    assert!(answer.is_whole && answer.text().len() == 1 << 20, "the caller's limit");
 }
 
 /// Whether the API took it is not known: the status came, and not all that it announced.
@@ -246,7 +248,7 @@ async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     let client = client(&format!("url = 'http://{}'", api().await), None).unwrap();
     let url = format!("{}quagga", client.url()).parse().unwrap();
     let answer = client.send("ask", client.request(Method::GET, url)).await.unwrap();
-    assert!(answer.text.contains("quagga") && !format!("{answer:?}").contains("quagga"), "{answer:?}");
+    assert!(answer.text().contains("quagga") && !format!("{answer:?}").contains("quagga"), "{answer:?}");
     assert!(answer.excerpt().contains("quagga") && !answer.words().contains("quagga"));
 }
 

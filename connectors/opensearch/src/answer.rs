@@ -183,7 +183,7 @@ impl Cause {
 /// # Errors
 /// The failure, without anything of the request.
 pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
-    let cause = serde_json::from_str::<Whole>(&answer.text).ok().and_then(|whole| whole.error);
+    let cause = answer.json::<Whole>().and_then(|whole| whole.error);
     let status = answer.status.as_u16();
     let (meaning, excerpt) = match &cause {
         _ if answer.status.is_success() => (Ok(()), String::new()),
@@ -205,7 +205,7 @@ pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
 /// The failure, if the answer is no answer to a bulk request.
 pub(crate) fn meanings(answer: &Answer, index: &Index) -> Result<Vec<Meaning>, Failure> {
     let message = "the answer to a bulk request is not from OpenSearch or Elasticsearch: correct `url`";
-    let bulk = serde_json::from_str::<Bulk>(&answer.text).ok().filter(|_| answer.is_whole);
+    let bulk = answer.json::<Bulk>().filter(|_| answer.is_whole);
     let bulk = bulk.ok_or_else(|| Failure::new(NotReady, message))?;
     Ok(bulk.items.iter().map(|entry| entry.meaning(index)).collect())
 }

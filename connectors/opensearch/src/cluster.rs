@@ -52,7 +52,7 @@ impl Cluster {
             return Ok(());
         }
         judged(what, &answer)?;
-        let root = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
+        let root = answer.json::<Value>().unwrap_or_default();
         let foreign = || Failure::new(TargetFailure::NotReady, "it is not OpenSearch or Elasticsearch: correct `url`");
         root["version"]["number"].is_string().then_some(()).ok_or_else(foreign)
     }
@@ -164,7 +164,7 @@ impl Cluster {
         let answer = self.send(&what, &self.path(Method::GET, &path), BYTES_OF_TEMPLATE).await?;
         judged(&what, &answer)?;
         let unreadable = || Failure::new(TargetFailure::NotReady, format!("{what}: its answer cannot be read"));
-        let mut answer: Value = serde_json::from_str(&answer.text).map_err(|_| unreadable())?;
+        let mut answer: Value = answer.json().ok_or_else(unreadable)?;
         let template = answer.pointer_mut("/index_templates/0/index_template").ok_or_else(unreadable)?;
         for (name, kind) in properties(fields) {
             let of_field = &mut template["template"]["mappings"]["properties"][name];
@@ -246,12 +246,12 @@ impl Cluster {
 
 /// The innermost reason of an error, for an answer to a request that has nothing of a record.
 fn root_cause(answer: &Answer) -> String {
-    let answer = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
-    let mut cause = &answer["error"];
+    let body = answer.json::<Value>().unwrap_or_default();
+    let mut cause = &body["error"];
     while cause["caused_by"].is_object() {
         cause = &cause["caused_by"];
     }
-    cause["reason"].as_str().unwrap_or("no reason is given").to_owned()
+    answer.masked(cause["reason"].as_str().unwrap_or("no reason is given"))
 }
 
 /// The URL of a path at a node.

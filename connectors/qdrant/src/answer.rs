@@ -46,7 +46,7 @@ pub(crate) fn judged<T: DeserializeOwned>(
     filled_in: FilledIn,
     hides: bool,
 ) -> Result<T, Failure> {
-    let envelope = serde_json::from_str(&answer.text).ok();
+    let envelope = answer.json();
     let message =
         envelope.as_ref().and_then(|Envelope { status, .. }| status.get("error")?.as_str()).unwrap_or_default();
     let status = answer.status.as_u16();
@@ -58,7 +58,7 @@ pub(crate) fn judged<T: DeserializeOwned>(
         None if meaning.is_ok() => String::new(),
         None if hides => answer.words(),
         None if message.is_empty() => answer.excerpt(),
-        None => message.to_owned(),
+        None => answer.masked(message),
     };
     answer.judged_as(meaning, what, &excerpt)?;
     let result = envelope.filter(|envelope| envelope.status == "ok").and_then(|envelope| envelope.result);

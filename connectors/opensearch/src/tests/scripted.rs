@@ -1,7 +1,7 @@
 //! A scripted cluster, for answers that the real ones do not give in tests.
 
 use danube_sink::{
-    ConnectorError,
+    ConnectorError, Secret,
     testing::{HttpReply, HttpServer},
 };
 use serde_json::{Value, json};
@@ -255,4 +255,18 @@ async fn something_else_than_a_cluster_ends_the_start() {
     }
     let error = initialize(&mut connector("http://127.0.0.1:1", "index = 'i'")).await.expect_err("no server");
     assert!(kind(&error) == "retryable" && error.report().contains("install-servers"), "{error:?}");
+}
+
+/// A credential may have any words in it, also those of an answer.
+#[tokio::test]
+async fn the_password_does_not_change_what_an_answer_means() {
+    let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
+    let answers = [ROOT, PROBE, &items(&[(201, ""), (400, "mapper_parsing_exception")])];
+    server.script(answers.map(|text| HttpReply::status(200, text)));
+    let mut connector = connector(&server.url(), "index = 'i'\nid = '{id}'");
+    connector.api.username = Some("items".to_owned());
+    connector.password = Some(Secret::new("write-index-status-number-7"));
+    initialize(&mut connector).await.expect("the script");
+    let message = partial(write(&mut connector, records(["{}", "{}"])).await);
+    assert!(message.contains("0 records to retry, 1 rejected"), "{message}");
 }

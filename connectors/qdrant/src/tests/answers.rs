@@ -8,7 +8,7 @@ use danube_sink::{
 };
 use serde_json::json;
 
-use super::{Qdrant, connector, initialize, records, requests::scripted, started};
+use super::{Qdrant, connector, connector_with, initialize, records, requests::scripted, started};
 
 /// A value that no message may show.
 const POINT: &str = r#"{"id":1,"vector":[1,2],"payload":{"name":"s3cret words of a record"}}"#;
@@ -182,4 +182,17 @@ async fn a_request_ends_by_the_deadline_of_the_attempt() {
     let write = attempt(Duration::from_millis(500), connector.process_batch(records([POINT])));
     let text = write.await.expect_err("no answer").report();
     assert!(text.contains("write points to the collection c") && text.contains("timed out"), "{text}");
+}
+
+/// A credential may have any words in it, also those of an answer.
+#[tokio::test]
+async fn the_api_key_does_not_change_what_an_answer_means() {
+    let server = scripted();
+    let key = [("QDRANT_API_KEY", "search-vectors-result-status-7")];
+    let mut connector = connector_with(&server.url(), "", &key);
+    initialize(&mut connector).await.expect("the script");
+    connector.process_batch(records([POINT])).await.expect("the script");
+    server.script([error(400, "Wrong input: Not existing vector name error: vectors")]);
+    let text = connector.process_batch(records([POINT])).await.expect_err("the script").report();
+    assert!(text.contains("no vector of this name"), "{text}");
 }
