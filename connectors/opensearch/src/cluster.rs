@@ -23,6 +23,8 @@ use super::{
 const CONNECT: Duration = Duration::from_secs(3);
 /// The most bytes of an answer beside its items.
 const BYTES_OF_ANSWER: usize = 64 * 1024;
+/// What a cluster adds to an index template that it prints, and refuses in one that it is sent.
+const ADDED_TO_TEMPLATE: [&str; 4] = ["created_date", "created_date_millis", "modified_date", "modified_date_millis"];
 /// The most bytes of an index template.
 const BYTES_OF_TEMPLATE: usize = 4 * 1024 * 1024;
 
@@ -81,11 +83,15 @@ impl Cluster {
     }
 
     async fn make_template(&self, template: &IndexTemplate, body: String) -> Result<(), Failure> {
-        let what = format!("make the index template {}", template.name);
-        let answer = self.put(&what, &["_index_template", &template.name], body).await?;
+        self.put_template(&format!("make the index template {}", template.name), &template.name, body).await
+    }
+
+    /// A template that the cluster refuses is a setting's or a schema's fault, and never a record's.
+    async fn put_template(&self, what: &str, name: &str, body: String) -> Result<(), Failure> {
+        let answer = self.put(what, &["_index_template", name], body).await?;
         match answer.status.as_u16() {
             400 => Err(Failure::new(TargetFailure::Misconfigured, format!("{what}: {}", root_cause(&answer)))),
-            _ => judged(&what, &answer),
+            _ => judged(what, &answer),
         }
     }
 
@@ -172,8 +178,11 @@ impl Cluster {
                 *of_field = kind;
             }
         }
-        let answer = self.put(&what, &path, template.to_string()).await?;
-        judged(&what, &answer)
+        if let Some(template) = template.as_object_mut() {
+            template.retain(|key, _| !ADDED_TO_TEMPLATE.contains(&key.as_str()));
+        }
+        let body = template.to_string();
+        self.put_template(&what, name, body).await
     }
 
     /// Writes the records of a batch.

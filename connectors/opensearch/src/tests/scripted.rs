@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Opensearch, connector, initialize, partial, record, records, write};
 
-const ROOT: &str = r#"{"version":{"number":"9.1.0"}}"#;
+pub(super) const ROOT: &str = r#"{"version":{"number":"9.1.0"}}"#;
 /// The item of the check at start, which a server refuses.
-const PROBE: &str = r#"{"items":[{"index":{"status":400,"error":{"type":"document_parsing_exception"}}}]}"#;
+pub(super) const PROBE: &str = r#"{"items":[{"index":{"status":400,"error":{"type":"document_parsing_exception"}}}]}"#;
 
 /// A cluster that takes the check at start, and then has these answers.
 async fn scripted(mapping: &str, answers: &[(u16, String)]) -> (HttpServer, Opensearch) {
@@ -22,7 +22,7 @@ async fn scripted(mapping: &str, answers: &[(u16, String)]) -> (HttpServer, Open
     (server, connector)
 }
 
-fn items(items: &[(u16, &str)]) -> String {
+pub(super) fn items(items: &[(u16, &str)]) -> String {
     let item = |(status, kind): &(u16, &str)| match kind {
         &"" => json!({"index": {"status": status}}),
         kind => json!({"index": {"status": status, "error": {"type": kind, "reason": "s3cret"}}}),
@@ -31,7 +31,7 @@ fn items(items: &[(u16, &str)]) -> String {
 }
 
 /// The name of an error's variant.
-fn kind(error: &ConnectorError) -> &'static str {
+pub(super) fn kind(error: &ConnectorError) -> &'static str {
     match error {
         ConnectorError::Retryable { .. } => "retryable",
         ConnectorError::Refused { .. } => "refused",
