@@ -73,13 +73,18 @@ impl Cluster {
                 false => self.make_template(template, body).await.map_err(Failure::at_start)?,
             }
         }
-        if let Some(name) = index.pipeline.as_ref().and_then(Template::constant) {
-            let exists = self.exists(&["_ingest", "pipeline", &name], true).await;
-            let exists = exists.map_err(Failure::at_start)?;
-            let missing = || format!("there is no ingest pipeline {name}: create it, or correct `pipeline`");
-            exists.then_some(()).ok_or_else(|| ConnectorError::initialization(missing()))?;
+        self.takes_documents(index).await.map_err(Failure::at_start)
+    }
+
+    /// Checks that the pipeline of a mapping exists, and that documents can be written to its index, unless the records name them.
+    pub(crate) async fn takes_documents(&self, index: &Index) -> Result<(), Failure> {
+        if let Some(name) = index.pipeline.as_ref().and_then(Template::constant)
+            && !self.exists(&["_ingest", "pipeline", &name], true).await?
+        {
+            let missing = format!("there is no ingest pipeline {name}: create it, or correct `pipeline`");
+            return Err(Failure::new(TargetFailure::NotReady, missing));
         }
-        self.is_writable(index).await.map_err(Failure::at_start)
+        self.is_writable(index).await
     }
 
     async fn make_template(&self, template: &IndexTemplate, body: String) -> Result<(), Failure> {
@@ -108,13 +113,16 @@ impl Cluster {
 
     /// Checks that documents can be written to the index of a mapping, with one that the cluster refuses for itself. An index
     /// whose name depends on the records is not checked.
-    pub(crate) async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
+    async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
         let Some(name) = index.index.constant() else { return Ok(()) };
         let what = format!("write to {name}");
         let meanings = self.bulk(&what, index, probe(index, &name), 1, self.nodes.client().timeout()).await?;
         match meanings.into_iter().next() {
             Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
                 Err(Failure::new(class, format!("{what}: {reason}")))
+            }
+            Some(Meaning::Doubtful(reason, advice)) => {
+                Err(Failure::new(TargetFailure::NotReady, format!("{what}: {reason}; {advice}")))
             }
             _ => Ok(()),
         }
@@ -199,6 +207,12 @@ impl Cluster {
             Ok(meanings) => meanings,
             Err(failure) => return batch.finish(Err(failure.into())),
         };
+        if !meanings.is_empty()
+            && meanings.iter().all(Meaning::is_doubtful)
+            && let Err(failure) = self.takes_documents(index).await
+        {
+            return batch.finish(Err(failure.into()));
+        }
         self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
         match meanings.first() {
             Some(Meaning::Failed(class, reason)) if meanings.iter().all(Meaning::is_of_the_cluster) => {

@@ -97,7 +97,7 @@ impl SinkConnector for Opensearch {
     async fn health_check(&self) -> ConnectorResult<()> {
         self.cluster.is_there().await?;
         for mapping in self.topics.iter() {
-            self.cluster.is_writable(&mapping.own).await?;
+            self.cluster.takes_documents(&mapping.own).await?;
         }
         Ok(())
     }
