@@ -243,6 +243,27 @@ async fn a_token_endpoint_whose_certificate_is_not_trusted_is_not_waited_for_at_
     assert!(error.report().contains("fetch an access token") && error.report().contains("certificate"), "{error:?}");
 }
 
+/// The test asks again in a process whose system trusts the CA.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_and_other_hosts_may_use_tls_where_the_api_does_not() {
+    if let Ok(tls) = std::env::var("URL_OF_TRUSTED") {
+        let table = format!("url = 'http://127.0.0.1:1'\noauth2 = {{ token_url = '{tls}', client_id = 'me' }}");
+        let error = asked(&client(&table, Some("s3cret")).unwrap()).await.expect_err("its answer has no token");
+        assert!(error.report().contains("the response has no `access_token`"), "{error:?}");
+        let client = client("url = 'http://127.0.0.1:1'", None).unwrap();
+        client.send("ask", client.request(Method::GET, tls.parse().unwrap())).await.expect("it is trusted");
+        return;
+    }
+    let (api, ca) = (api().await, Ca::new("system"));
+    let tls = TlsProxy::to(api, &ca, false).await;
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "a_token_endpoint_and_other_hosts_may_use_tls_where_the_api_does_not"]);
+    again.env("SSL_CERT_FILE", ca.file()).env("URL_OF_TRUSTED", &tls.url);
+    let output = tokio::task::spawn_blocking(move || again.output()).await.unwrap().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && shown.contains("1 passed"), "{shown}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     let client = client(&format!("url = 'http://{}'", api().await), None).unwrap();
