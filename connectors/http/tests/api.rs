@@ -291,6 +291,14 @@ async fn paths_and_headers_are_filled_in_from_the_record() {
         let error = to.path.behind(&probe.api.url, &record(another_path, "")).expect_err("another path");
         assert!(matches!(error, ConnectorError::InvalidRecord { .. }), "{error:?}");
     }
+    // Values that are no other path alone, and are one together.
+    for (path, user, note) in [("/a/{/user}{/note}", ".", "."), ("/a/.{/user}/b", ".", ""), ("/%2E{/user}", ".", "")] {
+        let probe = self::probe("url = 'http://host/v1/'", &format!("path = '{path}'")).expect("a configuration");
+        let to = &probe.topics.get("/default/t").expect("a mapping").path;
+        let error = to.behind(&probe.api.url, &record(user, note)).expect_err(path);
+        assert!(matches!(error, ConnectorError::InvalidRecord { .. }), "{error:?}");
+        to.behind(&probe.api.url, &record("b", ".")).expect("a path below");
+    }
     let error = to.headers.fill(&record("a", r"two\nlines")).expect_err("two lines").report();
     assert!(error.contains("`by {/note}`") && !error.contains("lines"), "{error}");
 }
@@ -304,6 +312,7 @@ fn invalid_settings_are_reported_with_their_line() {
         ("url = 'http://host'\nsecret_header = 'a b'", "", "not a HeaderName", 3),
         ("url = 'http://host'", "path = 'a'", "invalid path", 5),
         ("url = 'http://host'", "path = '/a#b'", "invalid path", 5),
+        ("url = 'http://host'", "path = '/a/../{/b}'", "invalid path", 5),
         ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "expected `https://host/path`", 3),
         ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "expected `https://host/path`", 3),
         ("url = 'http://host'", "headers = { host = 'x' }", "`host`: its name is not a Header", 5),
