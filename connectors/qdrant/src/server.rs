@@ -201,9 +201,14 @@ impl Server {
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let created: Result<Value, _> = self.answer(target, what, request, target.is_by_content()).await;
         created.map(drop).map_err(|mut failure| {
-            if failure.class == TargetFailure::Refused {
-                failure.class = TargetFailure::Misconfigured;
-            }
+            failure.class = match failure.class {
+                TargetFailure::Refused => TargetFailure::Misconfigured,
+                // The server has no room for a collection more, and the record names one.
+                TargetFailure::NotReady if target.is_by_content() && failure.code == Some(400) => {
+                    TargetFailure::Refused
+                }
+                class => class,
+            };
             failure
         })
     }

@@ -31,6 +31,7 @@ fn kind(error: &ConnectorError) -> &'static str {
         ConnectorError::TooLarge { .. } => "too large",
         ConnectorError::Initialization { .. } => "initialization",
         ConnectorError::Configuration { .. } => "configuration",
+        ConnectorError::Partial(_) => "partial",
         _ => "something else",
     }
 }
@@ -149,6 +150,27 @@ async fn an_answer_at_start_ends_it_unless_the_server_is_busy() {
 }
 
 /// What the collection was is not known any longer.
+/// A server with `max_collections`. A collection that the mapping names is made when another is gone.
+#[tokio::test]
+async fn one_collection_too_many_rejects_the_record_that_names_it_and_is_waited_for_otherwise() {
+    for (name, is_rejected) in [("docs_{/tenant}", true), ("docs", false)] {
+        let server = scripted();
+        let create = "[qdrant.topic_mappings.create]\nvectors = { size = 2, distance = 'Dot' }";
+        let mut connector = started(&server.url(), &format!("collection_name = '{name}'\n{create}")).await;
+        server.script([error(500, "Service internal error")]);
+        let point = || records([r#"{"id":1,"vector":[1,2],"tenant":"s3cret"}"#]);
+        connector.process_batch(point()).await.expect_err("the script");
+        let missing = || error(404, "Not found: Collection `docs_s3cret` doesn't exist!");
+        let limit = "Bad request: Can't create collection with name docs_s3cret. Max collections limit reached: 10";
+        server.script([missing(), error(400, limit), missing()]);
+        let failure = connector.process_batch(point()).await.expect_err("the script");
+        let text = failure.report();
+        assert_eq!(kind(&failure), if is_rejected { "partial" } else { "retryable" }, "{text}");
+        assert!(!is_rejected || text.starts_with("0 records to retry, 1 rejected"), "{text}");
+        assert!(text.contains("`max_collections`") && !text.contains("s3cret"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_failed_write_looks_at_the_collection_again() {
     let (server, mut connector) = started_with_script().await;
