@@ -143,13 +143,13 @@ async fn an_answer_at_start_ends_it_unless_the_server_is_busy() {
         (301, "plain: ", "configuration"),
     ] {
         let server = scripted();
-        server.script([error(status, message)]);
+        // The list of collections says whether the key is right.
+        server.script([HttpReply::handled(), error(status, message)]);
         let failure = initialize(&mut connector(&server.url(), "")).await.expect_err(message);
         assert_eq!(kind(&failure), expected, "{status} {message}: {}", failure.report());
     }
 }
 
-/// What the collection was is not known any longer.
 /// A server with `max_collections`. A collection that the mapping names is made when another is gone.
 #[tokio::test]
 async fn one_collection_too_many_rejects_the_record_that_names_it_and_is_waited_for_otherwise() {
@@ -171,16 +171,31 @@ async fn one_collection_too_many_rejects_the_record_that_names_it_and_is_waited_
     }
 }
 
+/// What the collection was is not known any longer.
 #[tokio::test]
 async fn a_failed_write_looks_at_the_collection_again() {
     let (server, mut connector) = started_with_script().await;
-    let looks = || server.requests().iter().filter(|request| request.method == "GET").count();
+    let is_look = |request: &&HttpRequest| request.method == "GET" && request.uri == "/collections/c";
+    let looks = || server.requests().iter().filter(is_look).count();
     connector.process_batch(records([POINT])).await.expect("the script");
     assert_eq!(looks(), 1, "at start");
     server.script([error(500, "Service internal error")]);
     connector.process_batch(records([POINT])).await.expect_err("the script");
     connector.process_batch(records([POINT])).await.expect("the script");
     assert_eq!(looks(), 2);
+}
+
+/// The root path is open to everyone.
+#[tokio::test]
+async fn a_wrong_api_key_ends_the_start_where_records_name_the_collection() {
+    let server = HttpServer::start(|request| match request.uri.as_str() {
+        "/" => HttpReply::status(200, r#"{"title":"qdrant - vector search engine","version":"1.17.0"}"#),
+        _ => HttpReply::status(401, "Invalid API key or JWT"),
+    })
+    .expect("a free port");
+    let mut connector = connector(&server.url(), "collection_name = 'docs_{/tenant}'");
+    let failure = initialize(&mut connector).await.expect_err("a wrong key");
+    assert_eq!(kind(&failure), "initialization", "{}", failure.report());
 }
 
 #[tokio::test]
