@@ -231,14 +231,14 @@ impl Cluster {
         items: usize,
         left: Duration,
     ) -> Result<Vec<Meaning>, Failure> {
-        let body = Bytes::from(body);
+        let (body, client) = (Bytes::from(body), self.nodes.client());
+        let left = left.min(client.timeout());
         let request = |node: &Url| {
             let mut url = with_path(node, &["_bulk"]);
             // A request that the cluster finishes after it was given up would be written late.
             let timeout = format!("{}ms", left.as_millis());
             url.query_pairs_mut().append_pair("filter_path", PARTS).append_pair("timeout", &timeout);
-            let client = self.nodes.client();
-            let request = client.request(Method::POST, url).timeout(left.min(client.timeout()));
+            let request = client.request(Method::POST, url).timeout(left);
             request.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone())
         };
         let answer = self.send(what, request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;

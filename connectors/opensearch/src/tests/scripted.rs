@@ -111,6 +111,18 @@ async fn items_that_all_fail_by_the_cluster_are_its_failure() {
     }
 }
 
+/// The time that the cluster has is the time that the answer is waited for.
+#[tokio::test]
+async fn the_cluster_has_the_time_of_the_request() {
+    let (server, mut connector) = scripted("", &[(200, items(&[(201, "")]))]).await;
+    write(&mut connector, records(["{}"])).await.expect("a document");
+    for request in server.requests().iter().filter(|request| request.method == "POST") {
+        let (_, timeout) = request.uri.split_once("&timeout=").expect("a limit");
+        let timeout: u64 = timeout.trim_end_matches("ms").parse().expect("milliseconds");
+        assert!(timeout <= 100_000, "`timeout` is 100 seconds: {}", request.uri);
+    }
+}
+
 /// Without a pipeline, such an exception is the server's own.
 #[tokio::test]
 async fn an_exception_of_the_servers_code_rejects_only_a_document_that_went_through_a_pipeline() {
