@@ -122,6 +122,10 @@ impl Opensearch {
             let message = format!("several credentials are set: {}", set.join(", "));
             diagnostics.push(Diagnostic::new(message, "keep one of them: the password, the API key, or the token"));
         }
+        if self.api.oauth2.is_some() && self.api_key.is_some() {
+            let help = "set OPENSEARCH_TOKEN to the client secret instead, or remove `api.oauth2`";
+            diagnostics.push(Diagnostic::new("OPENSEARCH_API_KEY is set, which is no client secret", help));
+        }
         match (&self.api.username, &self.password) {
             (Some(_), None) => {
                 let help = "set OPENSEARCH_PASSWORD, or remove `username`";
