@@ -134,7 +134,7 @@ pub(super) fn judged(what: &str, answer: Answer, hidden: Hidden<'_>) -> Result<A
 /// The code of the exception in an answer.
 fn code(answer: &Answer) -> Option<u16> {
     let code = answer.headers.get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
-    let in_text = || answer.text.strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
+    let in_text = || answer.text().strip_prefix("Code: ")?.split_once([',', '.'])?.0.parse().ok();
     code.or_else(in_text)
 }
 
@@ -150,7 +150,7 @@ pub(super) fn foreign(answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, St
 }
 
 fn exception(code: u16, answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, String) {
-    let text = &answer.text;
+    let text = answer.text();
     let reading = text.rsplit_once(" the value of key ").map(|(_, column)| column);
     let known = EXCEPTIONS.iter().find(|(number, ..)| *number == code);
     let class = match (code, known) {

@@ -122,7 +122,7 @@ impl Server {
             let url = self.with_parameters(url, BTreeMap::new());
             self.hosts.client().request(Method::POST, url).body(statement.to_owned())
         };
-        Ok(judged(what, self.request(what, request).await?, hidden)?.text)
+        Ok(judged(what, self.request(what, request).await?, hidden)?.text().to_owned())
     }
 
     /// Sends an insert; `is_async` if the server may collect the rows of several ones.
@@ -146,7 +146,7 @@ impl Server {
         };
         let hidden = Hidden { rows: insert.known, table: target.by_content };
         let answer = judged(what, self.request(what, request).await?, hidden)?;
-        if answer.text.is_empty() {
+        if answer.text().is_empty() {
             return Ok(());
         }
         // A successful insert has an empty answer.

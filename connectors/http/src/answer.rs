@@ -13,6 +13,7 @@ use reqwest::{
     Request, Response, StatusCode,
     header::{HeaderMap, RETRY_AFTER},
 };
+use serde::de::DeserializeOwned;
 
 use super::{
     answers::{FilledIn, usual},
@@ -32,10 +33,11 @@ pub struct Answer {
     pub status: StatusCode,
     /// The response headers.
     pub headers: HeaderMap,
-    /// The body as text, up to 64 KiB or the limit of the request. Secrets in it are replaced by `***`.
-    pub text: String,
-    /// Whether `text` is the whole body: the connection did not break, and the body is no longer than that.
+    /// Whether [`text`](Self::text) is the whole body: the connection did not break, and the body is no longer than that.
     pub is_whole: bool,
+    /// The body as it was sent, which may repeat secrets.
+    text: String,
+    secrets: Secrets,
     /// Whether the connection broke, or `timeout` passed, before the end of the body.
     broke_off: bool,
     /// The request, if it could be cloned.
@@ -43,12 +45,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn read(
-        mut response: Response,
-        limit: usize,
-        request: Option<Request>,
-        secrets: &Secrets,
-    ) -> Self {
+    pub(crate) async fn read(mut response: Response, limit: usize, request: Option<Request>, secrets: Secrets) -> Self {
         let (status, headers) = (response.status(), mem::take(response.headers_mut()));
         let (mut body, mut is_whole, mut broke_off) = (Vec::new(), false, false);
         while !is_whole && !broke_off && body.len() < limit {
@@ -58,22 +55,38 @@ impl Answer {
                 Err(_) => broke_off = true,
             }
         }
-        let text = secrets.mask(&String::from_utf8_lossy(&body));
-        Self { status, headers, text, is_whole, broke_off, request }
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Self { status, headers, is_whole, text, secrets, broke_off, request }
+    }
+
+    /// The body as text, up to 64 KiB or the limit of the request, to find out what the answer means. It may repeat secrets:
+    /// what a message shows of it must be [`masked`](Self::masked).
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The body as JSON; `None` if it is not JSON of this type.
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.text).ok()
+    }
+
+    /// A part of the body for a message: secrets in it are replaced by `***`.
+    pub fn masked(&self, text: &str) -> String {
+        self.secrets.mask(text)
     }
 
     /// An excerpt of the body for a message: at most 200 characters, on one line.
     ///
     /// An API may repeat values of the request in it. [`words`](Self::words) leaves them out.
     pub fn excerpt(&self) -> String {
-        self.text.replace(char::is_control, " ").trim().chars().take(SHOWN).collect()
+        self.masked(&self.text).replace(char::is_control, " ").trim().chars().take(SHOWN).collect()
     }
 
     /// An excerpt of the body without values of the request, for a message: at most 200 characters, on one line. Every number,
     /// and every word that may come from the request, is `***`.
     pub fn words(&self) -> String {
         let sent = self.request.as_ref().map(Sent::of).unwrap_or_default();
-        sent.words_without(&self.text, SHOWN)
+        sent.words_without(&self.masked(&self.text), SHOWN)
     }
 
     /// Checks the status as most APIs mean it, for a request that is the same for every record. `what` names the operation in
@@ -127,10 +140,10 @@ pub(crate) fn advice(failure: TargetFailure) -> &'static str {
     }
 }
 
-/// Leaves out the request and the body, which hold values of records.
+/// Leaves out the request and the body, which hold values of records and secrets.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, headers: _, text, is_whole, broke_off, request: _ } = self;
+        let Self { status, headers: _, is_whole, text, secrets: _, broke_off, request: _ } = self;
         let bytes = text.len();
         write!(f, "Answer({status}, {bytes} bytes, is_whole: {is_whole}, broke_off: {broke_off})")
     }

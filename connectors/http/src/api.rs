@@ -16,6 +16,7 @@ use reqwest::{
     header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue},
     redirect::Policy,
 };
+use rustls_native_certs::load_native_certs;
 
 use super::{
     client::Client,
@@ -140,7 +141,7 @@ impl Api {
                 builder.tls_certs_merge(certificates)
             }
             // Without TLS, a machine that trusts no CA at all is no reason to fail.
-            None if self.uses_no_tls() => builder.tls_certs_only([]),
+            None if self.url.scheme() == "http" && load_native_certs().certs.is_empty() => builder.tls_certs_only([]),
             None => builder,
         };
         if let Some(file) = &self.cert_file {
@@ -155,10 +156,6 @@ impl Api {
             return Ok(builder.identity(Identity::from_pem(&pem).initialization(what)?));
         }
         Ok(builder)
-    }
-
-    fn uses_no_tls(&self) -> bool {
-        [Some(&self.url), self.proxy.as_ref()].into_iter().flatten().all(|url| url.scheme() == "http")
     }
 
     /// The header of the credential, if there is one.

@@ -118,7 +118,7 @@ impl Client {
             .map_err(|error| Failure::new(Refused, format!("{what}: compress the body: {error}")))?;
         let Some(tokens) = &self.tokens else {
             let response = client.execute(request).await.map_err(failed)?;
-            return Ok(Answer::read(response, limit, plain, &self.secrets).await);
+            return Ok(Answer::read(response, limit, plain, self.secrets.clone()).await);
         };
         let again = request.try_clone();
         let mut token = tokens.token().await?;
@@ -131,7 +131,7 @@ impl Client {
             token.authorize(&mut again);
             response = client.execute(again).await.map_err(failed)?;
         }
-        Ok(Answer::read(response, limit, plain, &self.secrets.and(&token.value)).await)
+        Ok(Answer::read(response, limit, plain, self.secrets.and(&token.value)).await)
     }
 
     fn compressed(&self, mut request: Request) -> io::Result<Request> {

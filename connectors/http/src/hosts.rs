@@ -109,7 +109,7 @@ mod tests {
     async fn get(hosts: &Hosts) -> Result<String, Failure> {
         let request = |url: &Url| hosts.client().request(Method::GET, url.clone());
         let answer = hosts.send("ask", 1_000, request, |answer| answer.status.as_u16() == 503).await?;
-        Ok(format!("{} {}", answer.status.as_u16(), answer.text))
+        Ok(format!("{} {}", answer.status.as_u16(), answer.text()))
     }
 
     #[tokio::test]

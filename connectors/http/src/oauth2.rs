@@ -14,7 +14,12 @@ use reqwest::{
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{api::is_plain, client::unsent};
+use super::{
+    answer::{Answer, READ},
+    api::is_plain,
+    client::unsent,
+    secrets::Secrets,
+};
 
 /// The lifetime of a token whose response does not tell it, and the longest one.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3_600);
@@ -100,26 +105,26 @@ impl Tokens {
         let asked = Instant::now();
         let failed = |error| unsent(&what, error);
         let response = self.request().send().await.map_err(failed)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(failed)?;
-        let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let answer = Answer::read(response, READ, None, Secrets::default()).await;
+        let (status, body) = (answer.status, answer.json().unwrap_or(Value::Null));
         if !status.is_success() {
-            return Err(refusal(&what, status, &answer));
+            return Err(refusal(&what, status, &body));
         }
+        answer.judged_as(Ok(()), &what, "")?;
         let unusable = |class, message: &str| Failure::new(class, format!("{what}: {message}"));
-        let token = match answer["access_token"].as_str() {
+        let token = match body["access_token"].as_str() {
             Some("") => return Err(unusable(NotReady, "the `access_token` of the response is empty")),
             Some(token) => token,
             None => return Err(unusable(NotReady, "the response has no `access_token`; correct `token_url`")),
         };
-        if answer["token_type"].as_str().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        if body["token_type"].as_str().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(unusable(Misconfigured, "the token is not of the type Bearer"));
         }
         let mut header = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| unusable(NotReady, "the token is not valid in a header"))?;
         header.set_sensitive(true);
         // Nine tenths of its time, so that no request arrives with one that has expired on the way.
-        let renew_at = asked + lifetime(&answer["expires_in"]) * 9 / 10;
+        let renew_at = asked + lifetime(&body["expires_in"]) * 9 / 10;
         Ok(Token { value: Secret::new(token.to_owned()), header, renew_at })
     }
 

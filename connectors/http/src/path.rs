@@ -15,7 +15,7 @@ const LONGEST: usize = 65_534;
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The rule for the texts of paths, for messages.
-pub(crate) const PATH_RULE: &str = "a path begins with `/` or `?` and has no `#`";
+pub(crate) const PATH_RULE: &str = "a path begins with `/` or `?`, and has no `#` and no segment `.` or `..`";
 
 /// Path and query behind an API's address, as a [`Template`]: `/users/{/user/id}?from={topic}`. Values of the record are
 /// percent-encoded, so that each stays within its segment.
@@ -36,10 +36,12 @@ impl Path {
     /// The URL for a record.
     ///
     /// # Errors
-    /// [`ConnectorError::InvalidRecord`] if the record lacks a value of the template, if the value would change the path (an empty
-    /// string, `.` or `..`), or if the URL would be longer than 64 KiB.
+    /// [`ConnectorError::InvalidRecord`] if the record lacks a value of the template, if a value is empty, if a segment with its
+    /// values is `.` or `..`, which would be another path, or if the URL would be longer than 64 KiB.
     pub fn behind(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Url> {
-        let url = behind(base, &self.0.fill(record, segment)?).ok().filter(|url| url.as_str().len() <= LONGEST);
+        let path = self.0.fill(record, encoded)?;
+        let url = is_path(&path).then(|| behind(base, &path).ok()).flatten();
+        let url = url.filter(|url| url.as_str().len() <= LONGEST);
         let invalid =
             || ConnectorError::invalid_record(record, format!("`{}` is no valid URL with its values", self.0));
         url.ok_or_else(invalid)
@@ -56,7 +58,7 @@ impl Setting for Path {
 
     fn read(value: &Value) -> Result<Self, Diagnostics> {
         let template = Template::read(value)?;
-        match is_path(&template.to_string()) {
+        match is_path(&template.pattern("x")) {
             true => Ok(Self(template)),
             false => Err(value.diagnostic("invalid path", PATH_RULE).into()),
         }
@@ -80,12 +82,13 @@ fn without_slash(base: &Url) -> &str {
     base.as_str().trim_end_matches('/')
 }
 
-/// Whether a text is a path: another text could change the host.
+/// Whether a text is a path below an address: another text could change the host, or climb out of the address' path.
 pub(crate) fn is_path(text: &str) -> bool {
-    (text.is_empty() || text.starts_with(['/', '?'])) && !text.contains('#')
+    let path = text.split('?').next().unwrap_or_default().replace("%2e", ".").replace("%2E", ".");
+    let climbs = path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."));
+    (text.is_empty() || text.starts_with(['/', '?'])) && !text.contains('#') && !climbs
 }
 
-fn segment(value: String) -> Option<String> {
-    let is_another_path = ["", ".", ".."].contains(&value.as_str());
-    (!is_another_path).then(|| utf8_percent_encode(&value, RESERVED).to_string())
+fn encoded(value: String) -> Option<String> {
+    (!value.is_empty()).then(|| utf8_percent_encode(&value, RESERVED).to_string())
 }

@@ -1,5 +1,7 @@
 //! Masks secrets in the texts of responses.
 
+use std::sync::Arc;
+
 use base64::{
     Engine,
     prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
@@ -11,7 +13,7 @@ const PART: usize = 3;
 
 /// The forms of secrets that no message may contain, however they are escaped.
 #[derive(Clone, Default)]
-pub(crate) struct Secrets(Vec<String>);
+pub(crate) struct Secrets(Arc<[String]>);
 
 impl Secrets {
     /// Each secret as it is, in base64, and its parts between the characters that escapes change.
@@ -31,15 +33,13 @@ impl Secrets {
 
     /// These, and one more.
     pub(crate) fn and(&self, secret: &Secret) -> Self {
-        let mut forms = self.0.clone();
-        forms.extend(Self::new([secret]).0);
-        Self::sorted(forms)
+        Self::sorted(self.0.iter().chain(&*Self::new([secret]).0).cloned().collect())
     }
 
     fn sorted(mut forms: Vec<String>) -> Self {
         // Longer forms first: masking a part would keep the whole from being found.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        Self(forms)
+        Self(forms.into())
     }
 
     /// Replaces every form of a secret by `***`.

@@ -73,7 +73,7 @@ async fn api() -> SocketAddr {
 }
 
 async fn asked(client: &Client) -> ConnectorResult<String> {
-    Ok(client.send("ask", client.request(Method::GET, client.url().clone())).await?.text)
+    Ok(client.send("ask", client.request(Method::GET, client.url().clone())).await?.text().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +137,9 @@ async fn the_credential_is_sent_and_not_shown() {
     let repeating = client(&named, Some("pass")).unwrap();
     let url_of_both = format!("{}bWU6cGFzcw==/pass", repeating.url());
     let request = repeating.request(Method::GET, url_of_both.parse().unwrap());
-    assert!(repeating.send("ask", request).await.unwrap().excerpt().starts_with("/***/*** "));
+    let answer = repeating.send("ask", request).await.unwrap();
+    assert!(answer.excerpt().starts_with("/***/*** ") && !answer.words().contains("pass"));
+    assert!(answer.text().contains("/pass ") && answer.masked("no pass") == "no ***", "what it means stays");
     let error = client(&format!("{url}\nsecret_header = 'x-key'"), None).expect_err("no secret").report();
     assert!(error.contains("`secret_header`"), "{error}");
     let shown = format!("{:?}", client(&url, Some("t0ken")).unwrap());
@@ -162,11 +164,11 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
     for (is_whole, length) in [(true, 2..=2), (false, 2..=2), (false, 64 * 1024..=1024 * 1024)] {
         let answer = client.send("ask", client.request(Method::GET, client.url().clone())).await.expect("an answer");
         assert_eq!((answer.status, answer.is_whole), (StatusCode::OK, is_whole));
-        assert!(length.contains(&answer.text.len()), "{}", answer.text.len());
+        assert!(length.contains(&answer.text().len()), "{}", answer.text().len());
     }
     let request = client.request(Method::GET, client.url().clone());
     let answer = client.send_limited("ask", request, 2 << 20).await.expect("an answer");
-    assert!(answer.is_whole && answer.text.len() == 1 << 20, "the caller's limit");
+    assert!(answer.is_whole && answer.text().len() == 1 << 20, "the caller's limit");
 }
 
 /// Whether the API took it is not known: the status came, and not all that it announced.
@@ -241,12 +243,33 @@ async fn a_token_endpoint_whose_certificate_is_not_trusted_is_not_waited_for_at_
     assert!(error.report().contains("fetch an access token") && error.report().contains("certificate"), "{error:?}");
 }
 
+/// The test asks again in a process whose system trusts the CA.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_and_other_hosts_may_use_tls_where_the_api_does_not() {
+    if let Ok(tls) = std::env::var("URL_OF_TRUSTED") {
+        let table = format!("url = 'http://127.0.0.1:1'\noauth2 = {{ token_url = '{tls}', client_id = 'me' }}");
+        let error = asked(&client(&table, Some("s3cret")).unwrap()).await.expect_err("its answer has no token");
+        assert!(error.report().contains("the response has no `access_token`"), "{error:?}");
+        let client = client("url = 'http://127.0.0.1:1'", None).unwrap();
+        client.send("ask", client.request(Method::GET, tls.parse().unwrap())).await.expect("it is trusted");
+        return;
+    }
+    let (api, ca) = (api().await, Ca::new("system"));
+    let tls = TlsProxy::to(api, &ca, false).await;
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "a_token_endpoint_and_other_hosts_may_use_tls_where_the_api_does_not"]);
+    again.env("SSL_CERT_FILE", ca.file()).env("URL_OF_TRUSTED", &tls.url);
+    let output = tokio::task::spawn_blocking(move || again.output()).await.unwrap().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && shown.contains("1 passed"), "{shown}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     let client = client(&format!("url = 'http://{}'", api().await), None).unwrap();
     let url = format!("{}quagga", client.url()).parse().unwrap();
     let answer = client.send("ask", client.request(Method::GET, url)).await.unwrap();
-    assert!(answer.text.contains("quagga") && !format!("{answer:?}").contains("quagga"), "{answer:?}");
+    assert!(answer.text().contains("quagga") && !format!("{answer:?}").contains("quagga"), "{answer:?}");
     assert!(answer.excerpt().contains("quagga") && !answer.words().contains("quagga"));
 }
 
@@ -268,6 +291,14 @@ async fn paths_and_headers_are_filled_in_from_the_record() {
         let error = to.path.behind(&probe.api.url, &record(another_path, "")).expect_err("another path");
         assert!(matches!(error, ConnectorError::InvalidRecord { .. }), "{error:?}");
     }
+    // Values that are no other path alone, and are one together.
+    for (path, user, note) in [("/a/{/user}{/note}", ".", "."), ("/a/.{/user}/b", ".", ""), ("/%2E{/user}", ".", "")] {
+        let probe = self::probe("url = 'http://host/v1/'", &format!("path = '{path}'")).expect("a configuration");
+        let to = &probe.topics.get("/default/t").expect("a mapping").path;
+        let error = to.behind(&probe.api.url, &record(user, note)).expect_err(path);
+        assert!(matches!(error, ConnectorError::InvalidRecord { .. }), "{error:?}");
+        to.behind(&probe.api.url, &record("b", ".")).expect("a path below");
+    }
     let error = to.headers.fill(&record("a", r"two\nlines")).expect_err("two lines").report();
     assert!(error.contains("`by {/note}`") && !error.contains("lines"), "{error}");
 }
@@ -281,6 +312,7 @@ fn invalid_settings_are_reported_with_their_line() {
         ("url = 'http://host'\nsecret_header = 'a b'", "", "not a HeaderName", 3),
         ("url = 'http://host'", "path = 'a'", "invalid path", 5),
         ("url = 'http://host'", "path = '/a#b'", "invalid path", 5),
+        ("url = 'http://host'", "path = '/a/../{/b}'", "invalid path", 5),
         ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "expected `https://host/path`", 3),
         ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "expected `https://host/path`", 3),
         ("url = 'http://host'", "headers = { host = 'x' }", "`host`: its name is not a Header", 5),

@@ -49,6 +49,16 @@ const TYPES: [(&str, TargetFailure, &str); 15] = [
 /// Types of errors about the name of an index, with their status, which are of the record where that fills in the name.
 const OF_NAMES: [(u16, &str); 2] = [(404, "index_not_found_exception"), (403, "security_exception")];
 
+/// Types of errors with status 400 for a document that the index does not take, and for any document where the index takes none, with
+/// what to do then.
+const DOUBTFUL: [(&str, &str); 2] = [
+    (
+        "illegal_argument_exception",
+        "the index may be an alias without a write index, or a data stream, which needs `data_stream = true`",
+    ),
+    ("routing_missing_exception", "set `routing`, which the index requires"),
+];
+
 /// Exceptions of Java that a processor of a pipeline has, with status 500, for a document that it was not made for. Without a pipeline
 /// they are the server's own, as others always are: `illegal_state_exception` is that of a pipeline that calls a missing one.
 const OF_PROCESSORS: [&str; 9] = [
@@ -104,6 +114,8 @@ pub(crate) enum Meaning {
     /// The index has the document already, in this or a newer version.
     Older,
     Failed(TargetFailure, String),
+    /// The index does not take the document, or takes none: the reason, and what to do if it is the latter.
+    Doubtful(String, &'static str),
 }
 
 impl Entry {
@@ -120,6 +132,10 @@ impl Entry {
         };
         if cause.kind == CONFLICT {
             return Meaning::Older;
+        }
+        let doubtful = DOUBTFUL.iter().find(|(kind, _)| *kind == cause.kind).filter(|_| *status == 400);
+        if let Some((_, advice)) = doubtful {
+            return Meaning::Doubtful(message(*status, cause, ""), advice);
         }
         let (class, advice) = match class_of(*status, cause) {
             _ if index.index.is_filled_in() && OF_NAMES.contains(&(*status, &*cause.kind)) => {
@@ -142,11 +158,16 @@ impl Meaning {
         matches!(self, Self::Failed(class, _) if *class != Refused)
     }
 
+    /// Whether the index may take no document at all.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Doubtful(..))
+    }
+
     /// The verdict for the record.
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Written | Self::Older => Verdict::Written,
-            Self::Failed(Refused, reason) => Verdict::Rejected(reason),
+            Self::Failed(Refused, reason) | Self::Doubtful(reason, _) => Verdict::Rejected(reason),
             Self::Failed(_, reason) => Verdict::Retry(reason),
         }
     }
@@ -183,7 +204,7 @@ impl Cause {
 /// # Errors
 /// The failure, without anything of the request.
 pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
-    let cause = serde_json::from_str::<Whole>(&answer.text).ok().and_then(|whole| whole.error);
+    let cause = answer.json::<Whole>().and_then(|whole| whole.error);
     let status = answer.status.as_u16();
     let (meaning, excerpt) = match &cause {
         _ if answer.status.is_success() => (Ok(()), String::new()),
@@ -205,7 +226,7 @@ pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
 /// The failure, if the answer is no answer to a bulk request.
 pub(crate) fn meanings(answer: &Answer, index: &Index) -> Result<Vec<Meaning>, Failure> {
     let message = "the answer to a bulk request is not from OpenSearch or Elasticsearch: correct `url`";
-    let bulk = serde_json::from_str::<Bulk>(&answer.text).ok().filter(|_| answer.is_whole);
+    let bulk = answer.json::<Bulk>().filter(|_| answer.is_whole);
     let bulk = bulk.ok_or_else(|| Failure::new(NotReady, message))?;
     Ok(bulk.items.iter().map(|entry| entry.meaning(index)).collect())
 }
@@ -213,11 +234,15 @@ pub(crate) fn meanings(answer: &Answer, index: &Index) -> Result<Vec<Meaning>, F
 /// The meaning of answers, for the README.
 #[cfg(test)]
 pub(crate) fn verdicts() -> Vec<(String, TargetFailure)> {
-    const OTHERS: [(&str, TargetFailure); 5] = [
+    const OTHERS: [(&str, TargetFailure); 6] = [
         ("`circuit_breaking_exception` for the whole request", TooLarge),
         ("an item with status 408, 429 or 500 to 599, such as `es_rejected_execution_exception`", Busy),
         ("a `cluster_block_exception` with status 503: no master", Busy),
         ("an item with status 403 or 404 for the name of its index, where the record fills in `index`", Refused),
+        (
+            "an item with status 400 and `illegal_argument_exception` or `routing_missing_exception`, if the index takes no document",
+            NotReady,
+        ),
         ("an item with any other type and status", Refused),
     ];
     let of_processors = OF_PROCESSORS.map(|kind| format!("`{kind}`")).join(", ");

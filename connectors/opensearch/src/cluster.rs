@@ -23,6 +23,8 @@ use super::{
 const CONNECT: Duration = Duration::from_secs(3);
 /// The most bytes of an answer beside its items.
 const BYTES_OF_ANSWER: usize = 64 * 1024;
+/// What a cluster adds to an index template that it prints, and refuses in one that it is sent.
+const ADDED_TO_TEMPLATE: [&str; 4] = ["created_date", "created_date_millis", "modified_date", "modified_date_millis"];
 /// The most bytes of an index template.
 const BYTES_OF_TEMPLATE: usize = 4 * 1024 * 1024;
 
@@ -52,7 +54,7 @@ impl Cluster {
             return Ok(());
         }
         judged(what, &answer)?;
-        let root = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
+        let root = answer.json::<Value>().unwrap_or_default();
         let foreign = || Failure::new(TargetFailure::NotReady, "it is not OpenSearch or Elasticsearch: correct `url`");
         root["version"]["number"].is_string().then_some(()).ok_or_else(foreign)
     }
@@ -71,21 +73,30 @@ impl Cluster {
                 false => self.make_template(template, body).await.map_err(Failure::at_start)?,
             }
         }
-        if let Some(name) = index.pipeline.as_ref().and_then(Template::constant) {
-            let exists = self.exists(&["_ingest", "pipeline", &name], true).await;
-            let exists = exists.map_err(Failure::at_start)?;
-            let missing = || format!("there is no ingest pipeline {name}: create it, or correct `pipeline`");
-            exists.then_some(()).ok_or_else(|| ConnectorError::initialization(missing()))?;
+        self.takes_documents(index).await.map_err(Failure::at_start)
+    }
+
+    /// Checks that the pipeline of a mapping exists, and that documents can be written to its index, unless the records name them.
+    pub(crate) async fn takes_documents(&self, index: &Index) -> Result<(), Failure> {
+        if let Some(name) = index.pipeline.as_ref().and_then(Template::constant)
+            && !self.exists(&["_ingest", "pipeline", &name], true).await?
+        {
+            let missing = format!("there is no ingest pipeline {name}: create it, or correct `pipeline`");
+            return Err(Failure::new(TargetFailure::NotReady, missing));
         }
-        self.is_writable(index).await.map_err(Failure::at_start)
+        self.is_writable(index).await
     }
 
     async fn make_template(&self, template: &IndexTemplate, body: String) -> Result<(), Failure> {
-        let what = format!("make the index template {}", template.name);
-        let answer = self.put(&what, &["_index_template", &template.name], body).await?;
+        self.put_template(&format!("make the index template {}", template.name), &template.name, body).await
+    }
+
+    /// A template that the cluster refuses is a setting's or a schema's fault, and never a record's.
+    async fn put_template(&self, what: &str, name: &str, body: String) -> Result<(), Failure> {
+        let answer = self.put(what, &["_index_template", name], body).await?;
         match answer.status.as_u16() {
             400 => Err(Failure::new(TargetFailure::Misconfigured, format!("{what}: {}", root_cause(&answer)))),
-            _ => judged(&what, &answer),
+            _ => judged(what, &answer),
         }
     }
 
@@ -102,13 +113,16 @@ impl Cluster {
 
     /// Checks that documents can be written to the index of a mapping, with one that the cluster refuses for itself. An index
     /// whose name depends on the records is not checked.
-    pub(crate) async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
+    async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
         let Some(name) = index.index.constant() else { return Ok(()) };
         let what = format!("write to {name}");
         let meanings = self.bulk(&what, index, probe(index, &name), 1, self.nodes.client().timeout()).await?;
         match meanings.into_iter().next() {
             Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
                 Err(Failure::new(class, format!("{what}: {reason}")))
+            }
+            Some(Meaning::Doubtful(reason, advice)) => {
+                Err(Failure::new(TargetFailure::NotReady, format!("{what}: {reason}; {advice}")))
             }
             _ => Ok(()),
         }
@@ -164,7 +178,7 @@ impl Cluster {
         let answer = self.send(&what, &self.path(Method::GET, &path), BYTES_OF_TEMPLATE).await?;
         judged(&what, &answer)?;
         let unreadable = || Failure::new(TargetFailure::NotReady, format!("{what}: its answer cannot be read"));
-        let mut answer: Value = serde_json::from_str(&answer.text).map_err(|_| unreadable())?;
+        let mut answer: Value = answer.json().ok_or_else(unreadable)?;
         let template = answer.pointer_mut("/index_templates/0/index_template").ok_or_else(unreadable)?;
         for (name, kind) in properties(fields) {
             let of_field = &mut template["template"]["mappings"]["properties"][name];
@@ -172,8 +186,11 @@ impl Cluster {
                 *of_field = kind;
             }
         }
-        let answer = self.put(&what, &path, template.to_string()).await?;
-        judged(&what, &answer)
+        if let Some(template) = template.as_object_mut() {
+            template.retain(|key, _| !ADDED_TO_TEMPLATE.contains(&key.as_str()));
+        }
+        let body = template.to_string();
+        self.put_template(&what, name, body).await
     }
 
     /// Writes the records of a batch.
@@ -190,6 +207,12 @@ impl Cluster {
             Ok(meanings) => meanings,
             Err(failure) => return batch.finish(Err(failure.into())),
         };
+        if !meanings.is_empty()
+            && meanings.iter().all(Meaning::is_doubtful)
+            && let Err(failure) = self.takes_documents(index).await
+        {
+            return batch.finish(Err(failure.into()));
+        }
         self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
         match meanings.first() {
             Some(Meaning::Failed(class, reason)) if meanings.iter().all(Meaning::is_of_the_cluster) => {
@@ -208,14 +231,14 @@ impl Cluster {
         items: usize,
         left: Duration,
     ) -> Result<Vec<Meaning>, Failure> {
-        let body = Bytes::from(body);
+        let (body, client) = (Bytes::from(body), self.nodes.client());
+        let left = left.min(client.timeout());
         let request = |node: &Url| {
             let mut url = with_path(node, &["_bulk"]);
             // A request that the cluster finishes after it was given up would be written late.
             let timeout = format!("{}ms", left.as_millis());
             url.query_pairs_mut().append_pair("filter_path", PARTS).append_pair("timeout", &timeout);
-            let client = self.nodes.client();
-            let request = client.request(Method::POST, url).timeout(left.min(client.timeout()));
+            let request = client.request(Method::POST, url).timeout(left);
             request.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone())
         };
         let answer = self.send(what, request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;
@@ -246,12 +269,12 @@ impl Cluster {
 
 /// The innermost reason of an error, for an answer to a request that has nothing of a record.
 fn root_cause(answer: &Answer) -> String {
-    let answer = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
-    let mut cause = &answer["error"];
+    let body = answer.json::<Value>().unwrap_or_default();
+    let mut cause = &body["error"];
     while cause["caused_by"].is_object() {
         cause = &cause["caused_by"];
     }
-    cause["reason"].as_str().unwrap_or("no reason is given").to_owned()
+    answer.masked(cause["reason"].as_str().unwrap_or("no reason is given"))
 }
 
 /// The URL of a path at a node.

@@ -97,7 +97,7 @@ impl SinkConnector for Opensearch {
     async fn health_check(&self) -> ConnectorResult<()> {
         self.cluster.is_there().await?;
         for mapping in self.topics.iter() {
-            self.cluster.is_writable(&mapping.own).await?;
+            self.cluster.takes_documents(&mapping.own).await?;
         }
         Ok(())
     }
@@ -121,6 +121,10 @@ impl Opensearch {
             let set: Vec<_> = self.secrets().map(|(_, variable)| variable).collect();
             let message = format!("several credentials are set: {}", set.join(", "));
             diagnostics.push(Diagnostic::new(message, "keep one of them: the password, the API key, or the token"));
+        }
+        if self.api.oauth2.is_some() && self.api_key.is_some() {
+            let help = "set OPENSEARCH_TOKEN to the client secret instead, or remove `api.oauth2`";
+            diagnostics.push(Diagnostic::new("OPENSEARCH_API_KEY is set, which is no client secret", help));
         }
         match (&self.api.username, &self.password) {
             (Some(_), None) => {

@@ -144,6 +144,14 @@ impl Vectors {
             let help = "`hnsw` has `m` and `ef_construction`, `ivfflat` has `lists`";
             diagnostics.push(Diagnostic::of_key("index_parameters", message, help));
         }
+        if self.index_existing && self.table.constant().is_none() {
+            let message = "is for one table, which `table` names";
+            diagnostics.push(Diagnostic::of_key(
+                "index_existing",
+                message,
+                "create the indexes yourself, and remove it",
+            ));
+        }
         if self.columns_from_schema && self.operation.is_some() {
             let help = "name the `columns`: a change is not a row, but has one in it";
             diagnostics.push(Diagnostic::of_key("columns_from_schema", "conflicts with `operation`", help));

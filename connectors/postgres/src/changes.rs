@@ -115,29 +115,33 @@ impl Envelopes {
     /// [`ConnectorError::InvalidRecord`] if the operation is unknown, or is rejected.
     pub(crate) fn of<'r>(&self, record: &'r SinkRecord) -> ConnectorResult<Vec<Change<'r>>> {
         let operation = &self.changes.operation;
-        let is_empty = matches!(record.bytes().trim_ascii(), b"" | b"null");
-        let mut values = if is_empty { self.values_without_payload(record) } else { self.values(record)? };
+        // Beside the payload there may be all that a deletion needs.
+        let (mut values, unreadable) = match self.values(record) {
+            Ok(values) => (values, None),
+            Err(error) => (self.values_without_payload(record), Some(error)),
+        };
         let before = values.split_off(1 + self.columns);
         let name = values.remove(0).as_deref().and_then(|json| Some(plain(json).ok()?.to_ascii_lowercase()));
         let deleted = |values: &Values<'r>, before| self.key(record, values, before);
-        match name.as_deref().and_then(Operation::parse) {
+        match (name.as_deref().and_then(Operation::parse), unreadable) {
             // A tombstone follows its deletion, so without a key nothing is left to do.
-            None if is_empty => {
+            (None, _) if record.has_no_value() => {
                 let key = deleted(&values, before);
                 let is_known = self.keys.iter().all(|index| key[*index].is_some());
                 Ok(if is_known { vec![(key, true)] } else { Vec::new() })
             }
-            None => Err(ConnectorError::invalid_record(record, format!("{operation} is not a known operation"))),
-            Some(Operation::Delete) => Ok(vec![(deleted(&values, before), true)]),
-            // If columns come from the payload, the record must have one.
-            Some(Operation::Write) if is_empty => self.bare.json_of(record).map(|_| self.written(values, before)),
-            Some(Operation::Write) => Ok(self.written(values, before)),
-            Some(Operation::Truncate) if self.changes.on_truncate == OnTruncate::Reject => {
+            (Some(Operation::Delete), _) => Ok(vec![(deleted(&values, before), true)]),
+            (None | Some(Operation::Write), Some(error)) => Err(error),
+            (None, None) => {
+                Err(ConnectorError::invalid_record(record, format!("{operation} is not a known operation")))
+            }
+            (Some(Operation::Write), None) => Ok(self.written(values, before)),
+            (Some(Operation::Truncate), _) if self.changes.on_truncate == OnTruncate::Reject => {
                 let reason =
                     format!("{operation} is a truncation of the source's table, which is not applied to this table");
                 Err(ConnectorError::invalid_record(record, reason))
             }
-            Some(Operation::Truncate | Operation::Message) => Ok(Vec::new()),
+            (Some(Operation::Truncate | Operation::Message), _) => Ok(Vec::new()),
         }
     }
 
@@ -149,7 +153,7 @@ impl Envelopes {
         self.wrapped.json_of(record).ok().filter(|values| values[0].is_some()).map_or(bare, Ok)
     }
 
-    /// The values of a record without a payload: attributes and metadata.
+    /// The values beside the payload: attributes and metadata.
     fn values_without_payload<'r>(&self, record: &'r SinkRecord) -> Values<'r> {
         let value = |field: &Field| match field {
             Field::Payload(_) => None,

@@ -40,6 +40,7 @@ pub(crate) fn hosts(all: &Config) -> Vec<Host> {
         config.port(port).keepalives_idle(PATIENCE).tcp_user_timeout(PATIENCE);
         config.ssl_mode(all.get_ssl_mode()).ssl_negotiation(all.get_ssl_negotiation());
         config.channel_binding(all.get_channel_binding()).target_session_attrs(all.get_target_session_attrs());
+        all.get_connect_timeout().map(|timeout| config.connect_timeout(*timeout));
         all.get_user().map(|user| config.user(user));
         all.get_password().map(|password| config.password(password));
         all.get_dbname().map(|database| config.dbname(database));

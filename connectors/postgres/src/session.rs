@@ -112,7 +112,7 @@ impl Session {
         for Host { name, config } in &self.hosts {
             // A host name may have several addresses.
             let mut config = config.clone();
-            config.connect_timeout(share / 2);
+            config.connect_timeout(config.get_connect_timeout().map_or(share / 2, |own| share.min(*own)));
             let failure = match timeout(share, config.connect(self.tls.clone())).await {
                 Ok(Ok((client, connection))) => {
                     let task = tokio::spawn(connection).abort_handle();

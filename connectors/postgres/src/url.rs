@@ -44,6 +44,13 @@ impl Url {
                 "target_session_attrs" => {
                     attributes = Some(if value == "primary" { "read-write" } else { value });
                 }
+                // The connector tries the hosts in order, and finds out by itself whether a server is gone.
+                "load_balance_hosts"
+                | "keepalives"
+                | "keepalives_idle"
+                | "keepalives_interval"
+                | "keepalives_retries"
+                | "tcp_user_timeout" => return Err(format!("`{name}` is not supported: remove it")),
                 _ => kept.push(parameter.to_owned()),
             }
         }

@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use TargetFailure::{NotReady, Refused, TooLarge};
 
+/// How the message begins when the server has as many collections as it may have. The name of the collection follows.
+const LIMIT_OF_COLLECTIONS: &str = "Can't create collection with name ";
+
 /// Answers whose status alone does not say what they mean: the status, how Qdrant's message begins, and the message here. Nothing of a
 /// record precedes these texts.
-pub(crate) const MESSAGES: [(u16, &str, TargetFailure, &str); 11] = [
+pub(crate) const MESSAGES: [(u16, &str, TargetFailure, &str); 12] = [
     (400, "Limit exceeded ", TooLarge, "the collection's strict mode allows fewer points in a request"),
     (
         429,
@@ -21,6 +24,8 @@ pub(crate) const MESSAGES: [(u16, &str, TargetFailure, &str); 11] = [
     (400, "Max vector storage size limit", NotReady, "the collection's strict mode allows no more vectors"),
     (400, "Max payload storage size limit", NotReady, "the collection's strict mode allows no more payloads"),
     (400, "Resident memory usage is at", NotReady, "the collection's strict mode allows no more memory"),
+    // An alias of the name would have been found before.
+    (400, LIMIT_OF_COLLECTIONS, NotReady, "the server has as many collections as its `max_collections` allows"),
     (400, "JSON payload", Refused, "the request is larger than the server's `max_request_size_mb`"),
     (400, "Vector dimension error", Refused, "a vector has another number of dimensions than the collection's"),
     (400, "Not existing vector name error", Refused, "the collection has no vector of this name"),
@@ -46,7 +51,7 @@ pub(crate) fn judged<T: DeserializeOwned>(
     filled_in: FilledIn,
     hides: bool,
 ) -> Result<T, Failure> {
-    let envelope = serde_json::from_str(&answer.text).ok();
+    let envelope = answer.json();
     let message =
         envelope.as_ref().and_then(|Envelope { status, .. }| status.get("error")?.as_str()).unwrap_or_default();
     let status = answer.status.as_u16();
@@ -58,7 +63,7 @@ pub(crate) fn judged<T: DeserializeOwned>(
         None if meaning.is_ok() => String::new(),
         None if hides => answer.words(),
         None if message.is_empty() => answer.excerpt(),
-        None => message.to_owned(),
+        None => answer.masked(message),
     };
     answer.judged_as(meaning, what, &excerpt)?;
     let result = envelope.filter(|envelope| envelope.status == "ok").and_then(|envelope| envelope.result);

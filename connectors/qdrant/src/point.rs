@@ -66,14 +66,15 @@ impl<'c> Points<'c> {
     pub(crate) fn operation(&self, record: &SinkRecord) -> ConnectorResult<Checked> {
         let invalid = |reason: String| ConnectorError::invalid_record(record, reason);
         let Collection { id: id_field, operation, payload: payload_path, .. } = self.mapping;
-        if matches!(record.bytes().trim_ascii(), b"" | b"null") {
+        let values = self.fields.json_of(record);
+        if record.has_no_value() || values.is_err() && self.deletes_without_payload(record) {
             let id = self.id_without_payload(record);
             let reason = || {
                 invalid("without a payload it deletes a point, but no attribute or routing key has the id".to_owned())
             };
             return id.map(|id| Ok(Operation::Delete(id))).ok_or_else(reason);
         }
-        let mut values = self.fields.json_of(record)?.into_iter();
+        let mut values = values?.into_iter();
         let mut id = values.next().flatten().as_deref().and_then(PointId::of_json);
         let before = self.before.as_ref().and_then(|_| values.next().flatten());
         if let Some(field) = operation {
@@ -100,6 +101,13 @@ impl<'c> Points<'c> {
         written.map_err(|reason| invalid(format!("the payload of the point, at `{payload_path}`, {reason}")))?;
         point.push_str("}}");
         Ok(Ok(Operation::Upsert(id, point)))
+    }
+
+    /// Whether an attribute or the metadata says that a record deletes a point.
+    fn deletes_without_payload(&self, record: &SinkRecord) -> bool {
+        let field = self.mapping.operation.as_ref().filter(|field| !matches!(field, Field::Payload(_)));
+        let operation = field.and_then(|field| record.field(field));
+        operation.and_then(|operation| is_delete(&operation.to_string())) == Some(true)
     }
 
     /// The id of the point that a tombstone deletes: an attribute or the routing key. The record's own id is no point's.

@@ -6,6 +6,7 @@ use danube_sink::{Recent, prelude::*};
 use danube_sink_http::{
     Client, FilledIn,
     reqwest::{Method, RequestBuilder, header::CONTENT_TYPE},
+    usual,
 };
 use serde::{
     Deserialize,
@@ -75,8 +76,17 @@ impl Server {
              in a checkout of danube-sink, `connectors/qdrant/install-servers run` starts one to try with",
             client.url()
         );
-        client.is_there_at_start("/", &help).await?;
-        Ok(Self { client, concurrency, opened: Recent::new(most_opened) })
+        let server = Self { client, concurrency, opened: Recent::new(most_opened) };
+        server.is_there().await.map_err(|failure| failure.context(help).at_start())?;
+        Ok(server)
+    }
+
+    /// Checks that the server answers, and takes the API key: it shows its root path to everyone, and its collections not.
+    async fn is_there(&self) -> Result<(), Failure> {
+        let (what, mut url) = ("list the collections", self.client.url().clone());
+        url.path_segments_mut().map_err(no_path)?.pop_if_empty().push("collections");
+        let answer = self.client.send(what, self.client.request(Method::GET, url)).await?;
+        answer.judged_as(usual(answer.status, FilledIn::default()), what, &answer.excerpt())
     }
 
     /// Checks at start that points can be written to the collection of a mapping, which is created if it is missing and the mapping
@@ -101,7 +111,7 @@ impl Server {
                 self.open(target).await?;
                 Ok(self.delete(target, &[absent_point()]).await?)
             }
-            None => self.client.is_there("/").await,
+            None => Ok(self.is_there().await?),
         }
     }
 
@@ -201,9 +211,14 @@ impl Server {
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let created: Result<Value, _> = self.answer(target, what, request, target.is_by_content()).await;
         created.map(drop).map_err(|mut failure| {
-            if failure.class == TargetFailure::Refused {
-                failure.class = TargetFailure::Misconfigured;
-            }
+            failure.class = match failure.class {
+                TargetFailure::Refused => TargetFailure::Misconfigured,
+                // The server has no room for a collection more, and the record names one.
+                TargetFailure::NotReady if target.is_by_content() && failure.code == Some(400) => {
+                    TargetFailure::Refused
+                }
+                class => class,
+            };
             failure
         })
     }
@@ -243,7 +258,6 @@ impl Server {
         query: &[(&str, &str)],
     ) -> Result<RequestBuilder, Failure> {
         let mut url = self.client.url().clone();
-        let no_path = |()| Failure::new(TargetFailure::Misconfigured, "`url` is no address of an API");
         url.path_segments_mut().map_err(no_path)?.pop_if_empty().extend(["collections", target.name]).extend(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -281,6 +295,10 @@ impl Target<'_> {
     fn what(self, operation: &str) -> String {
         format!("{operation} the collection {}", self.mapping.collection_name)
     }
+}
+
+fn no_path((): ()) -> Failure {
+    Failure::new(TargetFailure::Misconfigured, "`url` is no address of an API")
 }
 
 /// The body of a request with these points, copied once: they are most of it.

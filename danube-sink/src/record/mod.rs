@@ -35,7 +35,7 @@ pub(crate) use self::{
     source::MessageSource,
 };
 use crate::schema::{
-    SchemaInfo, TableSchema,
+    Content, SchemaInfo, TableSchema,
     time::{Unit, timestamp},
 };
 
@@ -124,6 +124,20 @@ impl SinkRecord {
     /// payload.
     pub fn is_tombstone(&self) -> bool {
         self.entry().is_tombstone()
+    }
+
+    /// Whether there is no value in the payload: it is empty, or `null` or white space where it may be JSON. In change data capture
+    /// such a record follows a deletion. White space may be a value in another format, such as Avro.
+    ///
+    /// ```
+    /// use danube_sink::SinkRecord;
+    ///
+    /// let has_no_value = |payload: &'static str| SinkRecord::builder("/default/t").payload(payload).build().has_no_value();
+    /// assert!(["", " ", "null\n"].into_iter().all(has_no_value) && !has_no_value("{}"));
+    /// ```
+    pub fn has_no_value(&self) -> bool {
+        let may_be_json = || matches!(self.decoded().content, Content::Auto | Content::Json);
+        self.bytes().is_empty() || matches!(self.bytes().trim_ascii(), b"" | b"null") && may_be_json()
     }
 
     /// The topic's name as in the mapping, without a partition's suffix.

@@ -87,7 +87,8 @@ impl SinkConnector for Verdicts {
         if let Err(error) = answer.judged("send documents") {
             return batch.finish(Err(error));
         }
-        let bulk: Bulk = serde_json::from_str(&answer.text).retryable("read the answer to the documents")?;
+        let unreadable = || ConnectorError::retryable("the answer to the documents cannot be read");
+        let bulk: Bulk = answer.json().ok_or_else(unreadable)?;
         batch.answered(bulk.items, Item::verdict)
     }
 }

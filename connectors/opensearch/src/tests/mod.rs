@@ -12,6 +12,7 @@ mod readme;
 mod schemas;
 mod scripted;
 mod settings;
+mod target;
 mod templates;
 mod versions;
 

@@ -1,16 +1,16 @@
 //! A scripted cluster, for answers that the real ones do not give in tests.
 
 use danube_sink::{
-    ConnectorError,
+    ConnectorError, Secret,
     testing::{HttpReply, HttpServer},
 };
 use serde_json::{Value, json};
 
 use super::{Opensearch, connector, initialize, partial, record, records, write};
 
-const ROOT: &str = r#"{"version":{"number":"9.1.0"}}"#;
+pub(super) const ROOT: &str = r#"{"version":{"number":"9.1.0"}}"#;
 /// The item of the check at start, which a server refuses.
-const PROBE: &str = r#"{"items":[{"index":{"status":400,"error":{"type":"document_parsing_exception"}}}]}"#;
+pub(super) const PROBE: &str = r#"{"items":[{"index":{"status":400,"error":{"type":"document_parsing_exception"}}}]}"#;
 
 /// A cluster that takes the check at start, and then has these answers.
 async fn scripted(mapping: &str, answers: &[(u16, String)]) -> (HttpServer, Opensearch) {
@@ -22,7 +22,7 @@ async fn scripted(mapping: &str, answers: &[(u16, String)]) -> (HttpServer, Open
     (server, connector)
 }
 
-fn items(items: &[(u16, &str)]) -> String {
+pub(super) fn items(items: &[(u16, &str)]) -> String {
     let item = |(status, kind): &(u16, &str)| match kind {
         &"" => json!({"index": {"status": status}}),
         kind => json!({"index": {"status": status, "error": {"type": kind, "reason": "s3cret"}}}),
@@ -31,7 +31,7 @@ fn items(items: &[(u16, &str)]) -> String {
 }
 
 /// The name of an error's variant.
-fn kind(error: &ConnectorError) -> &'static str {
+pub(super) fn kind(error: &ConnectorError) -> &'static str {
     match error {
         ConnectorError::Retryable { .. } => "retryable",
         ConnectorError::Refused { .. } => "refused",
@@ -108,6 +108,18 @@ async fn items_that_all_fail_by_the_cluster_are_its_failure() {
         let (_server, mut connector) = scripted("", &[(200, items(&kinds))]).await;
         let error = write(&mut connector, records(["{}", "{}"])).await.expect_err("an error");
         assert_eq!(kind(&error), expected, "{error:?}");
+    }
+}
+
+/// The time that the cluster has is the time that the answer is waited for.
+#[tokio::test]
+async fn the_cluster_has_the_time_of_the_request() {
+    let (server, mut connector) = scripted("", &[(200, items(&[(201, "")]))]).await;
+    write(&mut connector, records(["{}"])).await.expect("a document");
+    for request in server.requests().iter().filter(|request| request.method == "POST") {
+        let (_, timeout) = request.uri.split_once("&timeout=").expect("a limit");
+        let timeout: u64 = timeout.trim_end_matches("ms").parse().expect("milliseconds");
+        assert!(timeout <= 100_000, "`timeout` is 100 seconds: {}", request.uri);
     }
 }
 
@@ -255,4 +267,18 @@ async fn something_else_than_a_cluster_ends_the_start() {
     }
     let error = initialize(&mut connector("http://127.0.0.1:1", "index = 'i'")).await.expect_err("no server");
     assert!(kind(&error) == "retryable" && error.report().contains("install-servers"), "{error:?}");
+}
+
+/// A credential may have any words in it, also those of an answer.
+#[tokio::test]
+async fn the_password_does_not_change_what_an_answer_means() {
+    let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
+    let answers = [ROOT, PROBE, &items(&[(201, ""), (400, "mapper_parsing_exception")])];
+    server.script(answers.map(|text| HttpReply::status(200, text)));
+    let mut connector = connector(&server.url(), "index = 'i'\nid = '{id}'");
+    connector.api.username = Some("items".to_owned());
+    connector.password = Some(Secret::new("write-index-status-number-7"));
+    initialize(&mut connector).await.expect("the script");
+    let message = partial(write(&mut connector, records(["{}", "{}"])).await);
+    assert!(message.contains("0 records to retry, 1 rejected"), "{message}");
 }

@@ -1,6 +1,6 @@
 //! Settings that contradict each other, and credentials.
 
-use danube_sink::testing::{HttpReply, HttpServer, from_toml};
+use danube_sink::testing::{HttpReply, HttpServer, from_toml, from_toml_with};
 
 use super::{Opensearch, connector, initialize};
 
@@ -35,6 +35,17 @@ fn contradictions_are_errors_of_the_configuration() {
         let report = refused(wrong, "");
         assert!(!report.contains("s3cret"), "{wrong}: {report}");
     }
+}
+
+/// An API key is sent as it is, and a client secret is not.
+#[test]
+fn an_api_key_is_no_client_secret() {
+    let text = "[opensearch.api]\nurl = 'http://localhost'\noauth2 = { token_url = 'http://localhost', client_id = 'me' }\n\
+                [[opensearch.topic_mappings]]\ntopic = '/default/t'\nsubscription = 's'\nindex = 'i'\n";
+    let load = |variable| from_toml_with::<Opensearch>(text, &[(variable, "s3cret")]).map(drop);
+    let report = load("OPENSEARCH_API_KEY").expect_err("no client secret").to_string();
+    assert!(report.contains("OPENSEARCH_API_KEY") && report.contains("set OPENSEARCH_TOKEN"), "{report}");
+    load("OPENSEARCH_TOKEN").expect("a client secret");
 }
 
 #[tokio::test]

@@ -1,9 +1,18 @@
 //! Index templates that are made at start.
 
-use danube_sink::ConnectorError;
-use serde_json::json;
+use danube_sink::{
+    ConnectorError,
+    schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType},
+    testing::{HttpReply, HttpServer},
+};
+use serde_json::{Value, json};
 
-use super::{Process, connector, initialize, partial, records, started, write};
+use super::{
+    super::schema::KnownFields,
+    Process, connector, initialize, partial, record, records,
+    scripted::{PROBE, ROOT, kind},
+    started, write,
+};
 
 #[tokio::test]
 async fn a_template_from_the_mapping_types_the_fields_and_rejects_new_ones() {
@@ -55,4 +64,62 @@ async fn a_template_that_the_server_refuses_is_an_error_of_the_configuration() {
     let error = initialize(&mut connector(&server.url(), mapping)).await.expect_err("no such type");
     assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
     assert!(error.report().contains("nonsense"), "{error:?}");
+}
+
+/// A record of a schema with one field, which the index template does not know.
+fn of_schema() -> danube_sink::SinkRecord {
+    let schema = SchemaInfo {
+        subject: "orders".into(),
+        version: 2,
+        schema_type: SchemaType::JsonSchema,
+        definition: r#"{"type":"object","properties":{"due":{"type":"string","format":"date"}}}"#.into(),
+        fingerprint: String::new(),
+    };
+    record(0, r#"{"due":"2026-11-28"}"#).decoder(Decoder::new(schema, &DecodeOptions::default())).build()
+}
+
+/// Adds the record's field to a template, by a cluster that refuses templates with keys that it does not know.
+async fn template_with_field(refusal: Option<&'static str>) -> (Result<(), ConnectorError>, Value) {
+    const STORED: &str = r#"{"index_templates":[{"name":"t","index_template":{"index_patterns":["i"],"priority":200,
+        "created_date":"2026-08-01T00:00:00.000Z","created_date_millis":1785542400000,
+        "modified_date":"2026-08-01T00:00:00.000Z","modified_date_millis":1785542400000,
+        "template":{"mappings":{"properties":{"id":{"type":"long"}}}}}}]}"#;
+    let server = HttpServer::start(move |request| match (request.method.as_str(), request.uri.contains("template")) {
+        ("POST", _) => HttpReply::status(200, PROBE),
+        ("GET", true) => HttpReply::status(200, STORED),
+        ("GET", false) => HttpReply::status(200, ROOT),
+        (_, true) if request.text().contains("_date") || refusal.is_some() => {
+            let reason = refusal.unwrap_or("[index_template] unknown field [created_date]");
+            let cause = json!({ "type": "x_content_parse_exception", "reason": reason });
+            HttpReply::status(400, json!({ "error": cause, "status": 400 }).to_string())
+        }
+        _ => HttpReply::status(200, r#"{"acknowledged":true}"#),
+    });
+    let server = server.expect("a free port");
+    let mut running = connector(&server.url(), "index = 'i'\nid = '{id}'");
+    initialize(&mut running).await.expect("a cluster");
+    let typed = connector(
+        &server.url(),
+        "index = 'i'\nexpected_schema_subject = 'orders'\nindex_template = { name = 't', fields_from_schema = true }",
+    );
+    let index = &typed.topics.iter().next().expect("a mapping").own;
+    let added = running.cluster.add_fields(index, &KnownFields::default(), &[of_schema()]).await;
+    let put = server.requests().into_iter().rfind(|request| request.method == "PUT").expect("a template");
+    (added, serde_json::from_slice(&put.body).expect("JSON"))
+}
+
+#[tokio::test]
+async fn a_template_is_written_back_without_the_dates_that_the_cluster_adds() {
+    let (added, template) = template_with_field(None).await;
+    added.expect("a template");
+    let expected = json!({ "index_patterns": ["i"], "priority": 200, "template": { "mappings": { "properties": {
+        "id": { "type": "long" }, "due": { "type": "date" } } } } });
+    assert_eq!(template, expected);
+}
+
+/// No record is at fault for its schema.
+#[tokio::test]
+async fn a_template_that_cannot_have_a_schemas_fields_rejects_no_record() {
+    let error = template_with_field(Some("too many fields")).await.0.expect_err("the script");
+    assert!(kind(&error) == "fatal" && error.report().contains("too many fields"), "{error:?}");
 }

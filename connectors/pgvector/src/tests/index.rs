@@ -221,6 +221,16 @@ fn more_dimensions_than_an_index_supports_are_an_error_of_the_configuration() {
     ] {
         assert!(mapping(dimensions).is_ok(), "{dimensions}");
     }
+    for (table, is_valid) in [("docs", true), ("docs_{/tenant}", false)] {
+        let file = "[pgvector.server]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n[[pgvector.topic_mappings]]\ntopic = '/default/t'";
+        let loaded =
+            from_toml::<Pgvector>(&format!("{file}\ntable = '{table}'\ndimensions = 3\nindex_existing = true"));
+        let report = loaded.map(drop).map_err(|report| report.to_string());
+        assert!(
+            report.is_ok() == is_valid && report.err().is_none_or(|text| text.contains("`index_existing`")),
+            "{table}"
+        );
+    }
     for parameters in ["{ lists = 5 }", "{ M = 5 }"] {
         let Err(report) = mapping(&format!("dimensions = 3\nindex_parameters = {parameters}")) else {
             panic!("{parameters}")

@@ -8,7 +8,7 @@ use danube_sink::{
 };
 use serde_json::json;
 
-use super::{Qdrant, connector, initialize, records, requests::scripted, started};
+use super::{Qdrant, connector, connector_with, initialize, records, requests::scripted, started};
 
 /// A value that no message may show.
 const POINT: &str = r#"{"id":1,"vector":[1,2],"payload":{"name":"s3cret words of a record"}}"#;
@@ -31,6 +31,7 @@ fn kind(error: &ConnectorError) -> &'static str {
         ConnectorError::TooLarge { .. } => "too large",
         ConnectorError::Initialization { .. } => "initialization",
         ConnectorError::Configuration { .. } => "configuration",
+        ConnectorError::Partial(_) => "partial",
         _ => "something else",
     }
 }
@@ -142,9 +143,31 @@ async fn an_answer_at_start_ends_it_unless_the_server_is_busy() {
         (301, "plain: ", "configuration"),
     ] {
         let server = scripted();
-        server.script([error(status, message)]);
+        // The list of collections says whether the key is right.
+        server.script([HttpReply::handled(), error(status, message)]);
         let failure = initialize(&mut connector(&server.url(), "")).await.expect_err(message);
         assert_eq!(kind(&failure), expected, "{status} {message}: {}", failure.report());
+    }
+}
+
+/// A server with `max_collections`. A collection that the mapping names is made when another is gone.
+#[tokio::test]
+async fn one_collection_too_many_rejects_the_record_that_names_it_and_is_waited_for_otherwise() {
+    for (name, is_rejected) in [("docs_{/tenant}", true), ("docs", false)] {
+        let server = scripted();
+        let create = "[qdrant.topic_mappings.create]\nvectors = { size = 2, distance = 'Dot' }";
+        let mut connector = started(&server.url(), &format!("collection_name = '{name}'\n{create}")).await;
+        server.script([error(500, "Service internal error")]);
+        let point = || records([r#"{"id":1,"vector":[1,2],"tenant":"s3cret"}"#]);
+        connector.process_batch(point()).await.expect_err("the script");
+        let missing = || error(404, "Not found: Collection `docs_s3cret` doesn't exist!");
+        let limit = "Bad request: Can't create collection with name docs_s3cret. Max collections limit reached: 10";
+        server.script([missing(), error(400, limit), missing()]);
+        let failure = connector.process_batch(point()).await.expect_err("the script");
+        let text = failure.report();
+        assert_eq!(kind(&failure), if is_rejected { "partial" } else { "retryable" }, "{text}");
+        assert!(!is_rejected || text.starts_with("0 records to retry, 1 rejected"), "{text}");
+        assert!(text.contains("`max_collections`") && !text.contains("s3cret"), "{text}");
     }
 }
 
@@ -152,13 +175,27 @@ async fn an_answer_at_start_ends_it_unless_the_server_is_busy() {
 #[tokio::test]
 async fn a_failed_write_looks_at_the_collection_again() {
     let (server, mut connector) = started_with_script().await;
-    let looks = || server.requests().iter().filter(|request| request.method == "GET").count();
+    let is_look = |request: &&HttpRequest| request.method == "GET" && request.uri == "/collections/c";
+    let looks = || server.requests().iter().filter(is_look).count();
     connector.process_batch(records([POINT])).await.expect("the script");
     assert_eq!(looks(), 1, "at start");
     server.script([error(500, "Service internal error")]);
     connector.process_batch(records([POINT])).await.expect_err("the script");
     connector.process_batch(records([POINT])).await.expect("the script");
     assert_eq!(looks(), 2);
+}
+
+/// The root path is open to everyone.
+#[tokio::test]
+async fn a_wrong_api_key_ends_the_start_where_records_name_the_collection() {
+    let server = HttpServer::start(|request| match request.uri.as_str() {
+        "/" => HttpReply::status(200, r#"{"title":"qdrant - vector search engine","version":"1.17.0"}"#),
+        _ => HttpReply::status(401, "Invalid API key or JWT"),
+    })
+    .expect("a free port");
+    let mut connector = connector(&server.url(), "collection_name = 'docs_{/tenant}'");
+    let failure = initialize(&mut connector).await.expect_err("a wrong key");
+    assert_eq!(kind(&failure), "initialization", "{}", failure.report());
 }
 
 #[tokio::test]
@@ -182,4 +219,17 @@ async fn a_request_ends_by_the_deadline_of_the_attempt() {
     let write = attempt(Duration::from_millis(500), connector.process_batch(records([POINT])));
     let text = write.await.expect_err("no answer").report();
     assert!(text.contains("write points to the collection c") && text.contains("timed out"), "{text}");
+}
+
+/// A credential may have any words in it, also those of an answer.
+#[tokio::test]
+async fn the_api_key_does_not_change_what_an_answer_means() {
+    let server = scripted();
+    let key = [("QDRANT_API_KEY", "search-vectors-result-status-7")];
+    let mut connector = connector_with(&server.url(), "", &key);
+    initialize(&mut connector).await.expect("the script");
+    connector.process_batch(records([POINT])).await.expect("the script");
+    server.script([error(400, "Wrong input: Not existing vector name error: vectors")]);
+    let text = connector.process_batch(records([POINT])).await.expect_err("the script").report();
+    assert!(text.contains("no vector of this name"), "{text}");
 }

@@ -1,9 +1,12 @@
 //! Deletes, and their order.
 
-use danube_sink::SinkConnector;
+use danube_sink::{
+    SinkConnector, SinkRecord,
+    schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType},
+};
 use serde_json::json;
 
-use super::{ids, record, records, rejected, started, with_collection};
+use super::{TOPIC, ids, record, records, rejected, started, with_collection};
 
 fn point(id: u64, version: u64) -> String {
     format!(r#"{{"id":{id},"vector":[1,2],"payload":{{"version":{version}}}}}"#)
@@ -96,4 +99,42 @@ async fn a_tombstone_finds_its_id_in_an_attribute_or_in_the_routing_key() {
         let all: Vec<_> = server.points("c").iter().map(|point| point["id"].clone()).chain([json!(0)]).collect();
         server.done("POST", "/collections/c/points/delete", &json!({ "points": all }));
     }
+}
+
+/// A deletion says all that is needed beside its payload.
+#[tokio::test]
+async fn a_deletion_by_attribute_and_routing_key_may_have_any_payload() {
+    let server = with_collection();
+    let mut connector = started(&server.url(), "operation = 'attribute:op'\nid = 'key'").await;
+    let with = |op: &str, payload: &str| {
+        let record = SinkRecord::builder(TOPIC).subscription("s").key("5").attribute("op", op);
+        record.payload(payload.to_owned()).build()
+    };
+    for payload in ["{}", r#"{"reason":"gone"}"#, "gone", ""] {
+        connector.process_batch(vec![with("c", r#"{"vector":[1,2]}"#)]).await.expect("a point");
+        connector.process_batch(vec![with("delete", payload)]).await.expect("a delete");
+        assert!(server.points("c").is_empty(), "{payload}");
+    }
+    rejected(connector.process_batch(vec![with("c", "{}")]).await);
+    rejected(connector.process_batch(vec![with("other", "{}")]).await);
+}
+
+/// White space is a number in Avro: the record has a payload.
+#[tokio::test]
+async fn a_payload_that_is_not_json_is_a_tombstone_only_if_it_is_empty() {
+    let server = with_collection();
+    let mut connector = started(&server.url(), "id = 'key'").await;
+    connector.process_batch(vec![record(0, Some("5"), r#"{"vector":[1,2]}"#)]).await.expect("a point");
+    let schema = SchemaInfo {
+        subject: "numbers".into(),
+        version: 1,
+        schema_type: SchemaType::Avro,
+        definition: r#"{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}"#.into(),
+        fingerprint: String::new(),
+    };
+    let decoder = Decoder::new(schema, &DecodeOptions::default());
+    let number = SinkRecord::builder(TOPIC).subscription("s").key("5").payload(vec![0x0a]).decoder(decoder).build();
+    assert_eq!(number.json(), r#"{"n":5}"#);
+    rejected(connector.process_batch(vec![number]).await);
+    assert_eq!(ids(&server.points("c")), [5]);
 }

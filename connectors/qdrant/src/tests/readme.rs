@@ -5,10 +5,11 @@ use danube_sink::TargetFailure;
 use super::{super::answer::MESSAGES, Qdrant};
 
 /// Failures without a status of their own.
-const OTHERS: [(&str, TargetFailure); 4] = [
+const OTHERS: [(&str, TargetFailure); 5] = [
     ("an answer that is not from Qdrant", TargetFailure::NotReady),
     ("points that were not applied within the server's timeout", TargetFailure::Busy),
     ("vectors that differ from the collection's, found before anything is sent", TargetFailure::Refused),
+    ("a collection more than the server's `max_collections`, where the record names it", TargetFailure::Refused),
     ("any refusal of what `create` and `payload_indexes` say", TargetFailure::Misconfigured),
 ];
 

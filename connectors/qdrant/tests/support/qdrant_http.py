@@ -221,6 +221,8 @@ class Handler(BaseHTTPRequestHandler):
             case ("PUT", "front", "answer"):
                 Handler.answer = body
                 return True
+            case ("GET", "collections"):
+                return {"collections": [{"name": name} for name in self.collections]}
             case ("GET", "front", "requests"):
                 return Handler.requests
             case (_, "collections", name, *rest):

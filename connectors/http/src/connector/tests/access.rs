@@ -163,6 +163,23 @@ async fn the_answer_of_the_token_endpoint_decides_what_happens() {
     assert!(api.requests().is_empty(), "no request without a token");
 }
 
+/// A page that has no end would fill the memory.
+#[tokio::test]
+async fn no_more_of_the_token_endpoints_answer_is_read_than_a_token_needs() {
+    let api = HttpServer::start(|_| HttpReply::status(204, "")).unwrap();
+    let tokens = HttpServer::start(|_| {
+        HttpReply::status(200, format!(r#"{{"access_token":"x","more":"{}"}}"#, "x".repeat(1 << 20)))
+    })
+    .unwrap();
+    let file = toml(&api.url(), &tokens.url(), "");
+    let (mut sink, core) = load(&file, &with(&[("HTTP_SECRET", CLIENT_SECRET)])).unwrap();
+    let error = sink.initialize(core).await.unwrap_err();
+    assert!(
+        matches!(error, ConnectorError::Initialization { .. }) && error.report().contains("`token_url`"),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_secret_path_is_sent_and_never_shown() {
     const PATH: &str = "/services/T024/hunter2secret";

@@ -1,6 +1,9 @@
 //! Debezium's envelopes.
 
-use danube_sink::SinkRecord;
+use danube_sink::{
+    SinkRecord,
+    schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType},
+};
 
 use super::{Bench, ConnectorError, SinkConnector, TOPIC, rejected, report};
 
@@ -82,6 +85,12 @@ async fn a_key_that_is_the_routing_key_deletes_by_it() {
     bench.sink.process_batch(all.map(|(key, op, payload)| record(key, op, payload)).into()).await.unwrap();
     bench.sink.process_batch(vec![keyed("c", "")]).await.unwrap();
     assert_eq!(bench.rows(ALL).await, [r#"{"id":"b","name":"y"}"#]);
+    // A deletion says all that is needed beside its payload.
+    for payload in ["{}", r#"{"reason":"gone"}"#, "gone"] {
+        bench.sink.process_batch(vec![record("e", "c", r#"{"name":"x"}"#), record("e", "D", payload)]).await.unwrap();
+        assert_eq!(bench.rows(ALL).await.len(), 1, "{payload}");
+    }
+    assert_eq!(rejected(bench.sink.process_batch(vec![record("d", "other", "{}")]).await).len(), 1);
     // An operation that needs a payload, and has none.
     assert_eq!(rejected(bench.sink.process_batch(vec![record("d", "c", "")]).await).len(), 1);
 }
@@ -195,4 +204,22 @@ async fn an_operation_that_is_unknown_is_rejected_with_all_others_that_are() {
     let named = rejected(bench.write(&batch).await);
     assert_eq!(named.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 2, 3, 4, 5, 6, 7]);
     assert!(!format!("{named:?}").contains("s3cret") && named[0].1.contains("/op"), "{named:?}");
+}
+
+/// White space is a number in Avro: the record has a payload.
+#[tokio::test]
+async fn a_payload_that_is_not_json_is_a_tombstone_only_if_it_is_empty() {
+    let mut bench = Bench::new(TABLE, MAPPING).await;
+    bench.write(&[r#"{"after":{"id":1,"name":"a"},"op":"c"}"#]).await.unwrap();
+    let schema = SchemaInfo {
+        subject: "numbers".into(),
+        version: 1,
+        schema_type: SchemaType::Avro,
+        definition: r#"{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}"#.into(),
+        fingerprint: String::new(),
+    };
+    let decoder = Decoder::new(schema, &DecodeOptions::default());
+    let number = SinkRecord::builder(TOPIC).key(r#"{"id":1}"#).payload(vec![0x0a]).decoder(decoder).build();
+    assert_eq!(rejected(bench.sink.process_batch(vec![number]).await).len(), 1);
+    assert_eq!(bench.rows(ALL).await.len(), 1);
 }

@@ -101,6 +101,10 @@ fn a_server_is_set_once_and_completely() {
         ("url = 'postgres://h/d'", "user"),
         ("url = 'postgres://me@h/d?target_session_attrs=read-only'", "read-only"),
         ("url = 'postgres://me@h/d?nothing=1'", "nothing"),
+        ("url = 'postgres://me@h1,h2/d?load_balance_hosts=random'", "`load_balance_hosts`"),
+        ("url = 'postgres://me@h/d?keepalives=0'", "`keepalives`"),
+        ("url = 'postgres://me@h/d?keepalives_idle=60'", "`keepalives_idle`"),
+        ("url = 'postgres://me@h/d?tcp_user_timeout=60'", "`tcp_user_timeout`"),
     ] {
         let report = diagnostics(invalid);
         assert!(report.contains(part), "{invalid}: {report}");
