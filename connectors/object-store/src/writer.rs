@@ -168,9 +168,10 @@ impl Writer {
             Destinations::Each(destinations) => plan::parts(records, destinations, order, &mut journals),
         };
         journals.announce(&parts, subscription, &self.extension);
+        // The journals first: they are small, and their disk is not busy yet.
         let announced = in_time.answered(journals.replace(&self.store, subscription));
         let encoded = in_time.of_size(self.encode(parts, subscription));
-        let (encoded, ()) = try_join(encoded, announced).await?;
+        let ((), encoded) = try_join(announced, encoded).await?;
         let (mut parts, mut contents, mut rejected) = (Vec::new(), Vec::new(), PartialFailure::default());
         for Encoded { content, part, rejected: of_part } in encoded {
             rejected.merge(of_part);
