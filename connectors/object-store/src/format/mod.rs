@@ -27,7 +27,7 @@ enum Layout {
     /// The whole payload a line.
     Payloads,
     /// With the columns, if one of them is required.
-    Rows(JsonRow, Option<Cells>),
+    Rows(JsonRow, Option<Box<Cells>>),
     Csv(Cells, bool),
     Parquet(Table),
     Avro(Table),
@@ -59,7 +59,7 @@ impl Encoder {
             Format::JsonLines if target.columns.is_empty() => Layout::Rows(JsonRow::whole_with(metadata()), None),
             Format::JsonLines => {
                 let is_required = target.columns.iter().any(|column| column.required);
-                Layout::Rows(JsonRow::of_fields(columns().chain(metadata())), is_required.then(cells))
+                Layout::Rows(JsonRow::of_fields(columns().chain(metadata())), is_required.then(|| cells().into()))
             }
             Format::Csv => Layout::Csv(cells(), target.has_header()),
             Format::Parquet => Layout::Parquet(table(target)),
