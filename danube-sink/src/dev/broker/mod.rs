@@ -47,11 +47,13 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use danube_core::proto::{MsgId, StreamMessage};
+use tokio::time::{Instant, sleep};
 
 pub use access::{Access, Permission, Scope};
 pub use error::BrokerError;
@@ -63,6 +65,9 @@ use server::Server;
 pub use status::{DispatchStatus, SubscriptionStatus};
 pub use stored::StoredMessage;
 use topics::Topics;
+
+/// How long a broker that comes back waits for its port.
+const PORT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Embedded broker inside the process. Dropping it closes the port and every connection.
 #[derive(Debug)]
@@ -238,11 +243,22 @@ impl EmbeddedBroker {
     /// are forgotten, and metrics restart at 0.
     ///
     /// # Errors
-    /// [`BrokerError::Listen`] if another process uses a port now.
+    /// [`BrokerError::Listen`] if another program uses a port, and does not give it back within ten seconds.
     pub async fn come_back(&mut self, keep: Keep) -> Result<(), BrokerError> {
         self.go_down().await;
         self.topics.restart(keep);
-        self.server = Some(Server::listen(self.address, Arc::clone(&self.topics)).await?);
+        let until = Instant::now() + PORT_PATIENCE;
+        self.server = Some(loop {
+            match Server::listen(self.address, Arc::clone(&self.topics)).await {
+                // A connection of another program may have it for a while.
+                Err(BrokerError::Listen { source, .. })
+                    if source.kind() == ErrorKind::AddrInUse && Instant::now() < until =>
+                {
+                    sleep(Duration::from_millis(50)).await;
+                }
+                server => break server?,
+            }
+        });
         self.serve_metrics().await
     }
 

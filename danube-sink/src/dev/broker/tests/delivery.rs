@@ -5,7 +5,7 @@ use danube_core::proto::discovery_client::DiscoveryClient;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::*;
+use super::{super::Keep, *};
 
 #[tokio::test]
 async fn an_exclusive_consumer_gets_everything_in_order() {
@@ -198,4 +198,16 @@ async fn an_address_in_use_is_reported() {
     let options = BrokerOptions { address: broker.address(), ..BrokerOptions::default() };
     let error = EmbeddedBroker::start(options).await.unwrap_err().to_string();
     assert!(error.contains("choose another port"), "{error}");
+}
+
+#[tokio::test]
+async fn a_broker_that_comes_back_waits_for_its_port() {
+    let mut broker = start().await;
+    broker.go_down().await;
+    let taken = std::net::TcpListener::bind(broker.address()).unwrap();
+    // It has found the port taken when this is polled.
+    let given_back = async move { drop(taken) };
+    let (back, ()) = tokio::join!(broker.come_back(Keep::Everything), given_back);
+    back.unwrap();
+    publish(&broker, 1).await;
 }
