@@ -85,6 +85,7 @@ mod template;
 #[cfg(feature = "dev")]
 pub mod testing;
 mod time_unit;
+mod varint;
 
 pub use self::{
     batch::{Batch, Group, Joined, TopicMappingsExt, Verdict, in_parts},

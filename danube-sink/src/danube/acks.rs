@@ -8,7 +8,10 @@ use super::{
     connection::{Connections, Purpose},
     unary::{self, Unary},
 };
-use crate::pipeline::{AckAnswers, AckToken, BrokerFailure, Consumer};
+use crate::{
+    pipeline::{AckAnswers, AckToken, BrokerFailure, Consumer},
+    varint::put_varint,
+};
 
 /// The keys of the fields of `AckRequest` and `MsgID`, in the wire format of protobuf.
 mod key {
@@ -102,14 +105,6 @@ fn put_string(buffer: &mut BytesMut, key: u8, text: &str) {
         put_varint(buffer, text.len() as u64);
         buffer.extend_from_slice(text.as_bytes());
     }
-}
-
-fn put_varint(buffer: &mut BytesMut, mut number: u64) {
-    while number >= 0x80 {
-        buffer.put_u8((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    buffer.put_u8(number as u8);
 }
 
 fn number_len(number: u64) -> usize {

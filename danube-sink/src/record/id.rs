@@ -9,6 +9,7 @@ use std::{
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
 use super::{MessageSource, SinkRecord};
+use crate::varint::put_varint;
 
 /// RFC 9562's namespace of URLs, `6ba7b811-9dad-11d1-80b4-00c04fd430c8`.
 const URL_NAMESPACE: u128 = 0x6ba7_b811_9dad_11d1_80b4_00c0_4fd4_30c8;
@@ -139,8 +140,9 @@ impl RecordId {
             let is_named = !before.replace(record).is_some_and(is_of_stream);
             part.push(u8::from(is_named));
             let numbers = id.numbers();
+            // The differences between neighbours are small.
             for (number, before) in numbers.iter().zip(numbers_before) {
-                append_number(&mut part, number.wrapping_sub(before));
+                put_varint(&mut part, number.wrapping_sub(before));
             }
             numbers_before = numbers;
             if is_named {
@@ -160,15 +162,6 @@ impl RecordId {
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
-}
-
-/// Appends a number in groups of seven bits, so that the small differences between neighbours are short.
-fn append_number(bytes: &mut Vec<u8>, mut number: u64) {
-    while number > 0x7f {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push((number & 0x7f) as u8);
 }
 
 #[cfg(test)]

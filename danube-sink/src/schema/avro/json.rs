@@ -9,10 +9,13 @@ use super::{
     logical,
     plan::{Branch, Fixed, Id, Node, Plan},
 };
-use crate::schema::{
-    Problem,
-    limits::MAX_VALUES,
-    time::{self, Unit},
+use crate::{
+    schema::{
+        Problem,
+        limits::MAX_VALUES,
+        time::{self, Unit},
+    },
+    varint::put_varint,
 };
 
 /// Encodes a JSON value as a datum of a node.
@@ -107,12 +110,7 @@ impl Writer<'_> {
     }
 
     fn long(&mut self, number: i64) {
-        let mut bits = (number << 1 ^ number >> 63) as u64;
-        while bits >= 0x80 {
-            self.out.push(bits as u8 | 0x80);
-            bits >>= 7;
-        }
-        self.out.push(bits as u8);
+        put_varint(&mut self.out, (number << 1 ^ number >> 63) as u64);
     }
 
     fn int(&mut self, number: i64) -> Result<(), Problem> {
