@@ -23,9 +23,8 @@ pub(crate) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> Co
             return Err(ConnectorError::configuration(text));
         }
     }
-    let topics: Vec<_> = consumers.iter().map(|consumer| consumer.topic.clone()).collect();
-    let topics: Vec<_> = topics.iter().map(String::as_str).collect();
-    consumers.into_iter().map(|consumer| mapping(config, consumer, &topics)).collect()
+    let topics: Vec<_> = consumers.iter().map(|consumer| consumer.topic.as_str()).collect();
+    consumers.iter().map(|consumer| mapping(config, consumer.clone(), &topics)).collect()
 }
 
 /// The smallest window of the mappings: how many messages the broker sends of a partition before one is acknowledged.
