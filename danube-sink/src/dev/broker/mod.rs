@@ -248,17 +248,24 @@ impl EmbeddedBroker {
         self.go_down().await;
         self.topics.restart(keep);
         let until = Instant::now() + PORT_PATIENCE;
-        self.server = Some(loop {
-            match Server::listen(self.address, Arc::clone(&self.topics)).await {
-                // A connection of another program may have it for a while.
+        loop {
+            match self.serve().await {
+                // A connection of another program may have a port for a while.
                 Err(BrokerError::Listen { source, .. })
                     if source.kind() == ErrorKind::AddrInUse && Instant::now() < until =>
                 {
                     sleep(Duration::from_millis(50)).await;
                 }
-                server => break server?,
+                served => return served,
             }
-        });
+        }
+    }
+
+    /// Listens on the ports of which it does not.
+    async fn serve(&mut self) -> Result<(), BrokerError> {
+        if self.server.is_none() {
+            self.server = Some(Server::listen(self.address, Arc::clone(&self.topics)).await?);
+        }
         self.serve_metrics().await
     }
 
