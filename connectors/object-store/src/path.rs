@@ -9,7 +9,7 @@ fn topic(name: &str) -> String {
 
 /// The journal of a topic or partition.
 pub(crate) fn journal(subscription: &str, name: &str) -> String {
-    format!("{DANUBE}/{}/{}.json", path_value(subscription), topic(name))
+    staging(subscription, name) + ".json"
 }
 
 /// The name for which objects of a topic or partition are staged.
