@@ -16,6 +16,7 @@ use super::{
     row::{Lines, Made, Rows},
     schema::new_table,
     server::{Insert, Server},
+    streamed::{Attempt, ended},
     table::{Create, Format, Table, describe_statement},
 };
 
@@ -126,12 +127,26 @@ impl Server {
         let known = target.known_columns();
         // A task of its own reads the columns while this one makes rows, for those that the table most likely still has.
         let (server, statement, hidden) = (Arc::clone(self), describe_statement(target.name), target.hidden());
-        let describing = tokio::spawn(async move { server.query(&statement, hidden).await });
+        let mut describing = tokio::spawn(async move { server.query(&statement, hidden).await });
         // The tasks that send the statement may wait for this thread.
         yield_now().await;
+        let streamed = match &known {
+            Some(columns) => self.insert_streamed(target, columns, records, &mut describing).await,
+            None => Attempt::Unsent(None),
+        };
+        let described = match streamed {
+            Attempt::Sent(inserted) => {
+                inserted?;
+                target.opened.awaited.forget();
+                return Ok(());
+            }
+            Attempt::Unsent(described) => described,
+        };
         let made = known.as_ref().map(|columns| self.made(table, columns, records));
-        let described =
-            describing.await.map_err(|error| ConnectorError::fatal(format!("describe the table: {error}")))?;
+        let described = match described {
+            Some(described) => described,
+            None => ended(describing.await),
+        };
         let described = match (described, &target.opened.new_table) {
             (Err(failure), None) if target.by_content && is_missing_table(&failure) => {
                 return target.reject(records, MISSING);
@@ -217,9 +232,7 @@ impl Server {
             let rows = self.rows(target.table, columns, Format::JsonEachRow);
             lines = rows.of(records, || Lines).parts.concat();
         }
-        let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
-        let (format, rows) = (Format::JsonEachRow, lines.into());
-        self.send_and_judge(target, &Insert { format, columns: named, rows, records, known: Some(columns) }).await
+        self.send_and_judge(target, &Insert::of_lines(target.table, lines.into(), records, columns)).await
     }
 
     async fn send_and_judge(&self, target: Target<'_>, insert: &Insert<'_>) -> ConnectorResult<()> {
@@ -278,7 +291,7 @@ impl Server {
     }
 
     /// The conversion of records to rows of a table with these columns.
-    fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
+    pub(super) fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
         Rows::new(table, columns, table.rules(self.is_old(), format))
     }
 }

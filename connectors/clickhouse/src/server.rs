@@ -1,25 +1,24 @@
 //! The ClickHouse server, over its HTTP interface.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use danube_sink::{RecordId, TargetFailure, metrics::Counter, prelude::*};
+use danube_sink::{RecordId, metrics::Counter, prelude::*};
 use danube_sink_http::{
     Answer, Hosts,
     reqwest::{
-        self, Method,
+        self, Body, Method,
         header::{CONTENT_ENCODING, TRANSFER_ENCODING},
     },
 };
-use flate2::{Compression, write::GzEncoder};
+use flate2::Compression;
 
 use super::{
     Clickhouse,
     answer::{Hidden, foreign, is_unusable, judged},
+    block::Block,
     column::Columns,
+    encoder::Encoder,
     opened::Target,
     table::{Format, Table, insert_statement},
 };
@@ -28,6 +27,11 @@ use super::{
 const IDLE: Duration = Duration::from_secs(2);
 /// The most bytes of an answer; a table may have thousands of columns.
 const BYTES_OF_ANSWER: usize = 16 * 1024 * 1024;
+
+const INSERT: &str = "insert rows";
+
+/// The parameters of a request's URL.
+pub(super) type Parameters = BTreeMap<String, String>;
 
 /// A server that has answered.
 pub(super) struct Server {
@@ -43,6 +47,8 @@ pub(super) struct Server {
     has_tokens: bool,
     /// Whether it reads `ArrowStream`.
     pub(super) has_arrow: bool,
+    /// The rows and bytes up to which it writes an insert whole or not at all.
+    pub(super) block: Block,
     /// Its time zone, which applies to columns without one.
     pub(super) zone: String,
     /// Counts batches of `arrow_stream` that were sent as JSON.
@@ -60,6 +66,14 @@ pub(super) struct Insert<'r> {
     pub(super) records: &'r [SinkRecord],
     /// The columns of the table; `None` if there are no rows.
     pub(super) known: Option<&'r Columns>,
+}
+
+impl<'r> Insert<'r> {
+    /// An insert of lines of JSON.
+    pub(super) fn of_lines(table: &'r Table, rows: Bytes, records: &'r [SinkRecord], columns: &'r Columns) -> Self {
+        let named = if table.columns.is_some() { table.named_columns().collect() } else { Vec::new() };
+        Self { format: Format::JsonEachRow, columns: named, rows, records, known: Some(columns) }
+    }
 }
 
 impl Server {
@@ -87,6 +101,7 @@ impl Server {
             has_async_deduplication: false,
             has_tokens: false,
             has_arrow: false,
+            block: Block::default(),
             zone: String::new(),
             unconverted: config
                 .metrics()
@@ -96,7 +111,8 @@ impl Server {
                      WHERE name IN ('async_insert', 'async_insert_deduplicate', 'insert_deduplication_token') \
                      UNION ALL SELECT concat('format ', name) FROM system.formats WHERE name = 'ArrowStream' AND is_input \
                      UNION ALL SELECT concat('time zone ', timezone())";
-        let known = server.query(known, Hidden::default()).await.map_err(|failure| {
+        let known = format!("{known} {}", Block::query());
+        let known = server.query(&known, Hidden::default()).await.map_err(|failure| {
             let help = "`url` in the configuration is its address; in a checkout of danube-sink, \
                         `connectors/clickhouse/install-servers run` starts one to try with";
             failure.context(format!("connect to ClickHouse at {}; {help}", server.hosts.client().url())).at_start()
@@ -106,6 +122,7 @@ impl Server {
         server.has_async_deduplication = has("async_insert_deduplicate");
         server.has_tokens = has("insert_deduplication_token");
         server.has_arrow = has("format ArrowStream");
+        server.block = Block::read(&known);
         server.zone = known.lines().find_map(|line| line.strip_prefix("time zone ")).unwrap_or_default().to_owned();
         Ok(server)
     }
@@ -119,7 +136,7 @@ impl Server {
     pub(super) async fn query(&self, statement: &str, hidden: Hidden<'_>) -> Result<String, Failure> {
         let what = "run a statement";
         let request = |url: &Url| {
-            let url = self.with_parameters(url, BTreeMap::new());
+            let url = self.with_parameters(url, &Parameters::new());
             self.hosts.client().request(Method::POST, url).body(statement.to_owned())
         };
         Ok(judged(what, self.request(what, request).await?, hidden)?.text().to_owned())
@@ -127,47 +144,48 @@ impl Server {
 
     /// Sends an insert; `is_async` if the server may collect the rows of several ones.
     pub(super) async fn send(&self, target: Target<'_>, insert: &Insert<'_>, is_async: bool) -> Result<(), Failure> {
-        let what = "insert rows";
-        let mut parameters = self.settings(target.table, insert, is_async);
-        let statement = insert_statement(target.name, insert.columns.iter().copied(), insert.format);
-        parameters.insert("query", statement);
-        let is_compressed = self.gzip.level() > 0;
-        let rows = if is_compressed {
-            let compressed = self.compressed(&insert.rows);
-            compressed.map_err(|error| Failure::new(TargetFailure::Busy, format!("compress rows: {error}")))?.into()
-        } else {
-            insert.rows.clone()
-        };
+        let parameters = self.parameters(target, insert, is_async);
+        let rows = self.encoder().finish(insert.rows.clone())?;
+        let answer = self.request_insert(&parameters, || rows.clone().into()).await?;
+        inserted(answer, Hidden { rows: insert.known, table: target.by_content })
+    }
+
+    /// Sends the request of an insert; `body` makes its body for each host that is tried.
+    pub(super) async fn request_insert(
+        &self,
+        parameters: &Parameters,
+        body: impl Fn() -> Body,
+    ) -> Result<Answer, Failure> {
         let request = |url: &Url| {
-            let request = self.hosts.client().request(Method::POST, self.with_parameters(url, parameters.clone()));
-            let request = if is_compressed { request.header(CONTENT_ENCODING, "gzip") } else { request };
+            let request = self.hosts.client().request(Method::POST, self.with_parameters(url, parameters));
+            let request = if self.gzip.level() > 0 { request.header(CONTENT_ENCODING, "gzip") } else { request };
             // A server detects that a chunked request is truncated.
-            request.header(TRANSFER_ENCODING, "chunked").body(rows.clone())
+            request.header(TRANSFER_ENCODING, "chunked").body(body())
         };
-        let hidden = Hidden { rows: insert.known, table: target.by_content };
-        let answer = judged(what, self.request(what, request).await?, hidden)?;
-        if answer.text().is_empty() {
-            return Ok(());
-        }
-        // A successful insert has an empty answer.
-        let (class, message) = foreign(&answer, hidden);
-        Err(Failure::new(class, format!("{what}: {message}")))
+        self.request(INSERT, request).await
     }
 
     async fn request(&self, what: &str, request: impl Fn(&Url) -> reqwest::RequestBuilder) -> Result<Answer, Failure> {
         self.hosts.send(what, BYTES_OF_ANSWER, request, is_unusable).await
     }
 
-    fn compressed(&self, rows: &[u8]) -> io::Result<Vec<u8>> {
-        let mut encoder = GzEncoder::new(Vec::new(), self.gzip);
-        encoder.write_all(rows)?;
-        encoder.finish()
+    /// The encoder of an insert's body.
+    pub(super) fn encoder(&self) -> Encoder {
+        Encoder::new(self.gzip)
     }
 
-    fn with_parameters(&self, url: &Url, parameters: BTreeMap<&str, String>) -> Url {
+    fn with_parameters(&self, url: &Url, parameters: &Parameters) -> Url {
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("database", &self.database).extend_pairs(parameters);
         url
+    }
+
+    /// The parameters of an insert's URL.
+    pub(super) fn parameters(&self, target: Target<'_>, insert: &Insert<'_>, is_async: bool) -> Parameters {
+        let settings = self.settings(target.table, insert, is_async);
+        let statement = insert_statement(target.name, insert.columns.iter().copied(), insert.format);
+        let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
+        settings.chain([("query".to_owned(), statement)]).collect()
     }
 
     fn settings<'t>(&self, table: &'t Table, insert: &Insert<'_>, is_async: bool) -> BTreeMap<&'t str, String> {
@@ -198,4 +216,15 @@ impl Server {
         }
         settings
     }
+}
+
+/// Judges the answer to an insert.
+pub(super) fn inserted(answer: Answer, hidden: Hidden<'_>) -> Result<(), Failure> {
+    let answer = judged(INSERT, answer, hidden)?;
+    if answer.text().is_empty() {
+        return Ok(());
+    }
+    // A successful insert has an empty answer.
+    let (class, message) = foreign(&answer, hidden);
+    Err(Failure::new(class, format!("{INSERT}: {message}")))
 }

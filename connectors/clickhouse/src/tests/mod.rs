@@ -14,6 +14,7 @@ mod readme;
 mod refusals;
 mod schemas;
 mod scripted;
+mod streamed;
 mod unchanged;
 mod values;
 
