@@ -48,7 +48,7 @@ pub trait Subject: Send + Sync + 'static {
 
     /// Makes the target unavailable: every write fails until [`give_back`](Self::give_back). Returns `true`.
     ///
-    /// The default returns `false`, for unsupported: the scenario that needs it is left out.
+    /// The default returns `false`, for unsupported: the scenario that needs it is skipped.
     fn take_away(&self) -> impl Future<Output = bool> + Send {
         async { false }
     }
@@ -56,7 +56,7 @@ pub trait Subject: Send + Sync + 'static {
     /// Makes the target refuse every write until [`give_back`](Self::give_back), for a reason that no record caused: a missing
     /// permission or table. Returns `true`.
     ///
-    /// The default returns `false`, for unsupported: the scenario that needs it is left out.
+    /// The default returns `false`, for unsupported: the scenario that needs it is skipped.
     fn refuse_all(&self) -> impl Future<Output = bool> + Send {
         async { false }
     }
@@ -64,7 +64,7 @@ pub trait Subject: Send + Sync + 'static {
     /// A payload that upserts `version` of the row with this `key`: a later write replaces an earlier one. Keys and versions
     /// are numbers like those of [`payload`](Self::payload), and keys differ from those.
     ///
-    /// The default returns `None`, for an append-only target: the scenario that needs it is left out.
+    /// The default returns `None`, for an append-only target: the scenario that needs it is skipped.
     fn version(&self, _key: u64, _version: u64) -> Option<Vec<u8>> {
         None
     }
