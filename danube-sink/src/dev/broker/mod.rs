@@ -126,10 +126,11 @@ impl EmbeddedBroker {
         self.metrics_address
     }
 
-    /// Creates a topic, unless it exists.
+    /// Creates a topic, unless it exists. Missing partitions of a partitioned one are created.
     ///
     /// # Errors
-    /// If the name is malformed, or the topic exists with the other dispatch strategy.
+    /// If the name is malformed, or the topic exists with the other dispatch strategy, or with partitions where `partitions`
+    /// has none, or the reverse.
     pub fn create_topic(&self, topic: &str, partitions: Partitions, reliable: bool) -> Result<(), BrokerError> {
         self.topics.create(topic, partitions, reliable)
     }
@@ -138,7 +139,7 @@ impl EmbeddedBroker {
     /// missing topic is created as a reliable one.
     ///
     /// # Errors
-    /// If the name is malformed, or the topic is not reliable.
+    /// If the name is malformed, or the topic is not reliable or has partitions; name one of these.
     pub async fn publish(
         &self,
         topic: &str,
