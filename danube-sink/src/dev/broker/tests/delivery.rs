@@ -217,7 +217,7 @@ async fn an_address_in_use_is_reported() {
 }
 
 #[tokio::test]
-async fn a_broker_that_comes_back_waits_for_its_ports() {
+async fn a_broker_that_restarts_waits_for_its_ports() {
     let metrics = Some((std::net::Ipv4Addr::LOCALHOST, 0).into());
     let mut broker = EmbeddedBroker::start(BrokerOptions { metrics, ..BrokerOptions::default() }).await.unwrap();
     broker.create_topic(TOPIC, Partitions::Unpartitioned, true).unwrap();
@@ -226,8 +226,8 @@ async fn a_broker_that_comes_back_waits_for_its_ports() {
         let taken = std::net::TcpListener::bind(address).unwrap();
         // It has found the port taken when this is polled.
         let given_back = async move { drop(taken) };
-        let (back, ()) = tokio::join!(broker.come_back(Keep::Everything), given_back);
-        back.unwrap();
+        let (restarted, ()) = tokio::join!(broker.restart(Keep::Everything), given_back);
+        restarted.unwrap();
         publish(&broker, 1).await;
     }
 }
