@@ -158,10 +158,20 @@ async fn an_invalid_rust_log_is_named() {
     assert!(stderr.contains("RUST_LOG") && !stderr.contains("log_level"), "{stderr}");
 
     let mut command = scripted(&["check", "--format", "json", "--config"]);
-    let (code, stdout, stderr) = output(command.arg(path).env("RUST_LOG", "loud=very")).await;
+    let (code, stdout, stderr) = output(command.arg(&path).env("RUST_LOG", "loud=very")).await;
     assert_eq!((code, stderr.as_str()), (Some(78), ""));
     let json: Value = serde_json::from_str(&stdout).expect("one JSON object");
     assert!(json["errors"][0]["message"].as_str().is_some_and(|text| text.contains("RUST_LOG")), "{json}");
+    assert_eq!(json["file"], path.display().to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_outside_the_file_names_the_file_in_json() {
+    let path = file("no-spool", &format!("{NO_BROKER}{MAPPING}"));
+    let (code, stdout, _) = output(scripted(&["spool", "status", "--format", "json", "--config"]).arg(&path)).await;
+    let json: Value = serde_json::from_str(&stdout).expect("one JSON object");
+    assert!(json["errors"][0]["message"].as_str().is_some_and(|text| text.contains("data_dir")), "{json}");
+    assert_eq!((code, &json["file"]), (Some(78), &path.display().to_string().into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
