@@ -51,9 +51,9 @@
 //!     type Connector = Files;
 //!
 //!     fn connector(&self, topic: &str, subscription: &str) -> Prepared<Files> {
-//!         let folder = self.0.display();
+//!         let folder = &self.0;
 //!         from_toml(&format!(
-//!             "[files]\nfolder = '{folder}'\n\
+//!             "[files]\nfolder = {folder:?}\n\
 //!              [[files.topic_mappings]]\ntopic = '{topic}'\nsubscription = '{subscription}'"
 //!         ))
 //!     }
