@@ -1,5 +1,5 @@
-//! Fuzz targets, one for each decoder. `cargo fuzz run avro` starts from the inputs in `corpus/avro`; `cargo test` replays
-//! the corpora.
+//! Fuzz targets, one for each decoder, and in `corpus/` inputs for each, which `cargo test` replays; `CONTRIBUTING.md` says how to
+//! run one.
 //!
 //! The first byte of an input selects the schema or setting; the rest is the payload or the schema's text.
 

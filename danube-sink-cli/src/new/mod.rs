@@ -6,7 +6,7 @@ mod project;
 
 use std::{
     ffi::OsString,
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -49,8 +49,14 @@ fn run(words: Vec<OsString>) -> Result<(), Failure> {
         None => Framework::published(),
     };
     project::create(Path::new(name.as_str()), name, &framework).map_err(Failure::Project)?;
-    let next = next_commands(name);
-    io::stdout().write_all(next.as_bytes()).map_err(|error| Failure::Project(format!("standard output: {error}")))
+    let mut out = io::stdout().lock();
+    match out.write_all(next_commands(name).as_bytes()).and_then(|()| out.flush()) {
+        // A reader that has closed its pipe has what it wanted, as with the commands of a connector.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Project(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn command() -> clap::Command {

@@ -43,7 +43,9 @@ fn a_connector_that_is_not_in_this_build_says_how_to_add_it() {
     for name in connectors().into_iter().filter(|name| !present.contains(name)) {
         let list = help.lines().last().expect("lines");
         assert!(list.starts_with("Not in this build") && list.contains(&name), "{name}: {help}");
-        for arguments in [&[name.as_str()][..], &[&name, "run", "--config", "x.toml"], &[&name, "--help"]] {
+        let (alone, run, help) =
+            (&[name.as_str()][..], [&name, "run", "--config", "x.toml"], [[&name, "--help"], ["help", &name]]);
+        for arguments in [alone, &run, &help[0], &help[1]] {
             let error = failed(&folder, arguments, 2);
             assert!(error.contains(&format!("--features {name}")), "{arguments:?}: {error}");
         }

@@ -1,6 +1,11 @@
 //! `danube-sink new` makes a project. `.ci/new` builds and tests one.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use super::{failed, folder, printed};
 
@@ -122,6 +127,26 @@ fn the_launcher_of_protoc_is_executable_and_named_by_the_project() {
     assert_eq!(fs::metadata(launcher).unwrap().permissions().mode() & 0o111, 0o111);
     let config: toml::Table = fs::read_to_string(folder.join("mine/.cargo/config.toml")).unwrap().parse().unwrap();
     assert_eq!(config["env"]["PROTOC"]["value"].as_str(), Some(".cargo/protoc"));
+}
+
+#[test]
+fn a_reader_that_closes_its_pipe_is_no_error() {
+    let folder = folder("pipe");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_danube-sink"));
+    let command = command.current_dir(&folder).args(["new", "mine"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("an exit code");
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+    assert!(folder.join("mine/src/main.rs").is_file());
+}
+
+#[test]
+fn both_forms_of_help_are_that_of_the_command() {
+    let folder = folder("help");
+    let help = printed(&folder, &["help", "new"]);
+    assert!(help.contains("Usage: danube-sink new") && help.contains("--path"), "{help}");
+    assert_eq!(help, printed(&folder, &["new", "--help"]));
 }
 
 #[test]

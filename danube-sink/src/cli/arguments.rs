@@ -173,9 +173,10 @@ pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
                 .about("Run against an embedded broker with sample data")
                 .long_about(
                     "Starts a broker in this process, creates the mapped topics, publishes the records of JSON-lines \
-                     files, and ends when all of them are delivered and acknowledged.\n\n\
-                     The records of topic /namespace/name come from dev/namespace/name.jsonl in the current folder, or \
-                     else from the sample that is part of this program, as does the configuration if no file is named. A line \
+                     files, and ends when all of them are delivered and acknowledged; interrupted before, with exit \
+                     code 1.\n\n\
+                     The records of topic /namespace/name come from the file of --data, dev/namespace/name.jsonl in \
+                     the current folder, or else from the sample that is part of this program, as does the configuration if no file is named. A line \
                      is the payload of a message; it has no key, attributes or schema.\n\n\
                      `data_dir` does not apply: records are delivered without a spool.",
                 )
@@ -184,7 +185,7 @@ pub(super) fn command(info: &ConnectorInfo) -> clap::Command {
                         .long("data")
                         .value_name("TOPIC=FILE")
                         .action(ArgAction::Append)
-                        .help("Publish the lines of FILE to TOPIC; may be given several times"),
+                        .help("Publish the lines of FILE to TOPIC, instead of its records in dev; may be given several times"),
                 )
                 .arg(
                     Arg::new("port")

@@ -83,7 +83,8 @@ impl Catalog {
     pub fn main(mut self) -> ExitCode {
         let missing = self.list_of_missing();
         self.command = self.command.after_help(missing);
-        let matches = match self.command.clone().try_get_matches_from(env::args_os()) {
+        let words = self.with_own_help(env::args_os().collect());
+        let matches = match self.command.clone().try_get_matches_from(words) {
             Ok(matches) => matches,
             Err(answer) => return exit_code(print_answer(&answer)),
         };
@@ -101,6 +102,17 @@ impl Catalog {
             return run([program].into_iter().chain(words).collect());
         }
         exit_code(self.execute(name, matches))
+    }
+
+    /// Replaces `help NAME` by `NAME --help` where only NAME itself knows its help.
+    fn with_own_help(&self, words: Vec<OsString>) -> Vec<OsString> {
+        let mut opaque = self.missing.iter().map(|(name, _)| *name).chain(self.commands.iter().map(|(name, _)| *name));
+        match &words[..] {
+            [program, help, name, ..] if help == "help" && opaque.any(|of| name == of) => {
+                vec![program.clone(), name.clone(), "--help".into()]
+            }
+            _ => words,
+        }
     }
 
     /// Tells each connector about all of them, for a file that is for another one.

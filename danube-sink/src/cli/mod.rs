@@ -106,8 +106,12 @@ impl Cli {
         let format = job.format();
         let source = ConfigSource { path: file, or_sample: job.takes_sample(), commands: self.commands.clone() };
         let loaded = (self.load)(job.load_mode(), &source);
+        let file = match &loaded {
+            Ok(loaded) => Some(loaded.path.display().to_string()),
+            Err(report) => report.path().map(str::to_owned),
+        };
         let outcome = loaded.map_err(Failure::Invalid).and_then(|loaded| self.work(loaded, job));
-        if format == Format::Json { outcome.or_else(Report::print_failure) } else { outcome }
+        if format == Format::Json { outcome.or_else(|failure| Report::print_failure(file, failure)) } else { outcome }
     }
 
     fn work(&self, loaded: LoadedConnector, job: Job) -> Result<(), Failure> {

@@ -25,8 +25,10 @@
 //! dispatcher stopped.
 
 mod broker;
+mod port;
 
 pub use self::broker::{
     Access, Acks, BrokerError, BrokerOptions, BrokerTls, DispatchStatus, EmbeddedBroker, FailurePolicy, Faults, Keep,
     Partitions, Permission, PoisonPolicy, Realism, Scope, StoredMessage, SubscriptionStatus,
 };
+pub(crate) use self::port::PortRelease;

@@ -1,5 +1,8 @@
 //! Scripted HTTP server, as the target of a connector in tests.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     borrow::Cow,
     collections::VecDeque,
@@ -26,6 +29,8 @@ use tokio::{
     sync::watch,
     task::yield_now,
 };
+
+use crate::dev::PortRelease;
 
 /// A request that the server has received.
 #[derive(Debug, Clone)]
@@ -215,7 +220,7 @@ impl HttpServer {
         self.shared.state().barrier = at_once;
     }
 
-    /// Maximum number of requests that were in progress at once.
+    /// Maximum number of requests that were in progress at once: received, and not answered yet.
     pub fn most_at_once(&self) -> usize {
         self.shared.state().most_in_progress
     }
@@ -239,15 +244,18 @@ impl HttpServer {
         }
     }
 
-    /// Listens again, on the same port, as soon as the stopped server has released it.
+    /// Stops the server, unless it is stopped, and listens again on the same port. Dropping the future leaves it stopped.
     ///
     /// # Errors
-    /// The error of the operating system, without a thread.
+    /// The error of the operating system: another program uses the port, and does not release it within ten seconds; or there
+    /// is no thread.
     pub async fn restart(&self) -> io::Result<()> {
+        self.stop();
+        let release = PortRelease::begin();
         let listener = loop {
             match TcpListener::bind(self.address) {
                 Ok(listener) => break listener,
-                Err(_) => yield_now().await,
+                Err(error) => release.pause(error.kind(), error).await?,
             }
         };
         *self.running() = Some(listen(listener, &self.shared)?);
@@ -293,9 +301,9 @@ impl Shared {
             state.most_in_progress = state.most_in_progress.max(state.in_progress);
             (state.script.pop_front(), state.barrier)
         };
+        let _in_progress = InProgress(self);
         self.changes.send_replace(());
         self.until(|state| state.most_in_progress >= barrier).await;
-        self.state().in_progress -= 1;
         self.reply(scripted.unwrap_or_else(HttpReply::handled), &request).await
     }
 
@@ -316,6 +324,16 @@ impl Shared {
                 Kind::Never => pending().await,
             };
         }
+    }
+}
+
+/// A request in progress: until its reply is made, or its client disconnects.
+struct InProgress<'a>(&'a Shared);
+
+impl Drop for InProgress<'_> {
+    fn drop(&mut self) {
+        self.0.state().in_progress -= 1;
+        self.0.changes.send_replace(());
     }
 }
 

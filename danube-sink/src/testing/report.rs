@@ -28,8 +28,8 @@ pub struct Scenario {
 pub enum ScenarioResult {
     /// The connector conforms.
     Passed,
-    /// The scenario was left out, for this reason.
-    LeftOut(String),
+    /// The scenario was skipped, for this reason.
+    Skipped(String),
     /// The scenario failed, with these findings.
     Failed(Vec<String>),
 }
@@ -54,7 +54,7 @@ impl Report {
         self.failed().next().is_none()
     }
 
-    /// Fails the calling test unless every scenario passed or was left out.
+    /// Fails the calling test unless every scenario passed or was skipped.
     ///
     /// # Panics
     /// With the whole report, if a scenario failed.
@@ -70,7 +70,7 @@ impl fmt::Display for Report {
             let seconds = took.as_secs_f64();
             match result {
                 ScenarioResult::Passed => writeln!(f, "passed    {name} ({seconds:.2} s)")?,
-                ScenarioResult::LeftOut(reason) => writeln!(f, "left out  {name}: {reason}")?,
+                ScenarioResult::Skipped(reason) => writeln!(f, "skipped   {name}: {reason}")?,
                 ScenarioResult::Failed(findings) => {
                     writeln!(f, "FAILED    {name} ({seconds:.2} s)")?;
                     for finding in findings {

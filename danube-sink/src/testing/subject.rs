@@ -1,6 +1,6 @@
 //! Subject of the conformance kit: a connector and its target.
 
-use std::{error::Error, ffi::OsString, path::Path, time::Duration};
+use std::{error::Error, path::Path, time::Duration};
 
 use crate::{
     config::{ConnectorConfig, load_text, private::GeneratedConnector},
@@ -48,7 +48,7 @@ pub trait Subject: Send + Sync + 'static {
 
     /// Makes the target unavailable: every write fails until [`give_back`](Self::give_back). Returns `true`.
     ///
-    /// The default returns `false`, for unsupported: the scenario that needs it is left out.
+    /// The default returns `false`, for unsupported: the scenario that needs it is skipped.
     fn take_away(&self) -> impl Future<Output = bool> + Send {
         async { false }
     }
@@ -56,7 +56,7 @@ pub trait Subject: Send + Sync + 'static {
     /// Makes the target refuse every write until [`give_back`](Self::give_back), for a reason that no record caused: a missing
     /// permission or table. Returns `true`.
     ///
-    /// The default returns `false`, for unsupported: the scenario that needs it is left out.
+    /// The default returns `false`, for unsupported: the scenario that needs it is skipped.
     fn refuse_all(&self) -> impl Future<Output = bool> + Send {
         async { false }
     }
@@ -64,7 +64,7 @@ pub trait Subject: Send + Sync + 'static {
     /// A payload that upserts `version` of the row with this `key`: a later write replaces an earlier one. Keys and versions
     /// are numbers like those of [`payload`](Self::payload), and keys differ from those.
     ///
-    /// The default returns `None`, for an append-only target: the scenario that needs it is left out.
+    /// The default returns `None`, for an append-only target: the scenario that needs it is skipped.
     fn version(&self, _key: u64, _version: u64) -> Option<Vec<u8>> {
         None
     }
@@ -87,24 +87,58 @@ pub trait Subject: Send + Sync + 'static {
 
 /// Creates a connector with `#[sink_connector]` from the text of its configuration, without `danube_service_url`.
 ///
+/// The environment of the process is not read: a test never writes to the target that a developer's variables name.
+///
 /// # Errors
-/// The report of all problems in the text, and of its secrets that the environment of the process does not have:
-/// [`from_toml_with`] gives them.
+/// The report of all problems in the text, and of its secrets: [`from_toml_with`] gives them.
 pub fn from_toml<C: GeneratedConnector>(text: &str) -> Prepared<C> {
     from_toml_with(text, &[])
 }
 
-/// [`from_toml`] with environment variables, `(name, value)`, beside those of the process: for a connector with secrets.
+/// [`from_toml`] with environment variables, `(name, value)`, instead of those of the process: for a connector with secrets.
 ///
 /// # Errors
 /// As [`from_toml`].
 pub fn from_toml_with<C: GeneratedConnector>(text: &str, variables: &[(&str, &str)]) -> Prepared<C> {
     // A placeholder: the kit sets the address of the broker that it starts.
     let url = ("DANUBE_SERVICE_URL", "http://localhost:6650");
-    let environment = |name: &str| match variables.iter().chain([&url]).find(|(set, _)| *set == name) {
-        Some((_, value)) => Some(OsString::from(value)),
-        None => std::env::var_os(name),
-    };
+    let environment =
+        |name: &str| variables.iter().chain([&url]).find(|(given, _)| *given == name).map(|(_, value)| value.into());
     let loaded = load_text::<C>(Path::new("connector.toml"), text, &environment)?;
     Ok((loaded.connector, loaded.core))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_toml, from_toml_with};
+    use crate::prelude::*;
+
+    /// Reads a variable that cargo sets in every test.
+    #[sink_connector(main = false)]
+    struct Reader {
+        #[setting(default = "of the file", env = "CARGO_PKG_NAME")]
+        target: String,
+        #[topic_mappings]
+        topics: TopicMappings,
+    }
+
+    #[sink_connector]
+    impl SinkConnector for Reader {
+        async fn initialize(&mut self, _: ConnectorConfig) -> ConnectorResult<()> {
+            Ok(())
+        }
+
+        async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn variables_of_the_process_are_not_read() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let text = "[[reader.topic_mappings]]\ntopic = '/default/users'\nsubscription = 's'";
+        assert_eq!(from_toml::<Reader>(text).unwrap().0.target, "of the file");
+        let given = [("CARGO_PKG_NAME", "of the test")];
+        assert_eq!(from_toml_with::<Reader>(text, &given).unwrap().0.target, "of the test");
+    }
 }

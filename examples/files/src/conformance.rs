@@ -41,9 +41,9 @@ impl Subject for Folder {
     type Connector = Files;
 
     fn connector(&self, topic: &str, subscription: &str) -> Prepared<Files> {
-        let folder = self.files.display();
+        let folder = &self.files;
         from_toml(&format!(
-            "[[files.topic_mappings]]\ntopic = '{topic}'\nsubscription = '{subscription}'\nfolder = '{folder}'\n"
+            "[[files.topic_mappings]]\ntopic = '{topic}'\nsubscription = '{subscription}'\nfolder = {folder:?}\n"
         ))
     }
 

@@ -69,6 +69,57 @@ async fn dev_counts_what_the_target_does_not_have() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dev_publishes_the_records_of_every_mapped_topic() {
+    let mappings = ["a", "b", "c"].map(|name| format!("\n[[scripted.topic_mappings]]\ntopic = \"/default/{name}\"\n"));
+    let path = file("dev-topics", &format!("{NO_BROKER}{}", mappings.concat()));
+    let folder = path.with_extension("folder");
+    fs::create_dir_all(folder.join("dev/default")).expect("a folder for temporary files");
+    for (name, lines) in
+        [("dev/default/a.jsonl", "{}\n{}\n{}\n"), ("dev/default/b.jsonl", "{}\n"), ("mine", "{}\n{}\n")]
+    {
+        fs::write(folder.join(name), lines).expect("a file");
+    }
+    let mut command = scripted(&["dev", "--data", "/default/a=mine", "--config"]);
+    let (code, stdout, stderr) = output(command.arg(&path).current_dir(&folder)).await;
+    assert_eq!(code, Some(0), "{stderr}");
+    for line in [
+        "note: no records for /default/c: there is no dev/default/c.jsonl\n",
+        "3 of 3 records delivered",
+        "  /default/a: 2 acknowledged\n",
+        "  /default/b: 1 acknowledged\n",
+    ] {
+        assert!(stdout.contains(line), "no {line}{stdout}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_that_is_interrupted_says_how_far_it_came_and_fails() {
+    let path = file(
+        "dev-interrupted",
+        &format!("shutdown_timeout_ms = 1000\n{NO_BROKER}[scripted]\ntarget = \"down\"\n{MAPPING}"),
+    );
+    let data = path.with_extension("jsonl");
+    fs::write(&data, "{}\n{}\n").expect("a folder for temporary files");
+    let data = format!("/default/commands={}", data.display());
+    let mut command = scripted(&["dev", "--data", &data, "--config"]);
+    let mut child = command.arg(&path).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut next = async || within("a line", lines.next_line()).await.expect("a pipe").expect("another line");
+    while next().await != "0 of 2 acknowledged" {}
+    let id = child.id().expect("the process runs").to_string();
+    assert!(std::process::Command::new("kill").args(["-s", "INT", &id]).status().expect("kill runs").success());
+    let line = loop {
+        let line = next().await;
+        if line != "0 of 2 acknowledged" {
+            break line;
+        }
+    };
+    assert!(line.starts_with("interrupted: 0 of 2 records delivered and acknowledged in "), "{line}");
+    assert_eq!(within("the end of the process", child.wait()).await.expect("an exit code").code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dev_leaves_the_spool_of_the_file_alone() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("dev-spool-{}", std::process::id()));
     let path = file("dev-spool", &format!("data_dir = \"{}\"\n{NO_BROKER}{MAPPING}", folder.display()));
@@ -107,10 +158,20 @@ async fn an_invalid_rust_log_is_named() {
     assert!(stderr.contains("RUST_LOG") && !stderr.contains("log_level"), "{stderr}");
 
     let mut command = scripted(&["check", "--format", "json", "--config"]);
-    let (code, stdout, stderr) = output(command.arg(path).env("RUST_LOG", "loud=very")).await;
+    let (code, stdout, stderr) = output(command.arg(&path).env("RUST_LOG", "loud=very")).await;
     assert_eq!((code, stderr.as_str()), (Some(78), ""));
     let json: Value = serde_json::from_str(&stdout).expect("one JSON object");
     assert!(json["errors"][0]["message"].as_str().is_some_and(|text| text.contains("RUST_LOG")), "{json}");
+    assert_eq!(json["file"], path.display().to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_outside_the_file_names_the_file_in_json() {
+    let path = file("no-spool", &format!("{NO_BROKER}{MAPPING}"));
+    let (code, stdout, _) = output(scripted(&["spool", "status", "--format", "json", "--config"]).arg(&path)).await;
+    let json: Value = serde_json::from_str(&stdout).expect("one JSON object");
+    assert!(json["errors"][0]["message"].as_str().is_some_and(|text| text.contains("data_dir")), "{json}");
+    assert_eq!((code, &json["file"]), (Some(78), &path.display().to_string().into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

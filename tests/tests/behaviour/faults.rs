@@ -172,7 +172,7 @@ async fn a_broker_outage_of_a_second_loses_nothing() {
         cell.broker.go_down().await;
         cell.unready().await;
         sleep(Duration::from_secs(1)).await;
-        cell.broker.come_back(Keep::Everything).await.expect("the same port");
+        cell.broker.restart(Keep::Everything).await.expect("the same port");
         cell.end().await
     })
     .await;
@@ -189,7 +189,7 @@ async fn a_broker_that_restarts_at_offset_zero_loses_only_undelivered_records() 
         let undelivered = cell.status().backlog + cell.status().in_flight;
         cell.before_loss = numbers(&cell.broker, &cell.topic);
         cell.faults().set_stalled(false);
-        cell.broker.come_back(Keep::Metadata).await.expect("the same port");
+        cell.broker.restart(Keep::Metadata).await.expect("the same port");
         (cell.end().await, undelivered)
     };
     let cells = combinations()

@@ -134,7 +134,7 @@ async fn a_connector_reconnects_after_a_broker_outage() {
     embedded.go_down().await;
     let probe = running.handle.metrics_address();
     until("the outage noticed", || async { get(probe, "/ready").await.0 == 503 }).await;
-    embedded.come_back(Keep::Everything).await.expect("the same port");
+    embedded.restart(Keep::Everything).await.expect("the same port");
     let running = running.ready().await;
 
     confirmed.extend(broker.publish(&topic, None, 100..200, &target).await);

@@ -7,7 +7,7 @@ use crate::{config::SubscriptionType::Exclusive, dev::Keep};
 async fn restart(broker: &mut EmbeddedBroker, running: &Running) {
     broker.go_down().await;
     until("the outage", || async { !running.handle.is_ready() }).await;
-    broker.come_back(Keep::Metadata).await.unwrap();
+    broker.restart(Keep::Metadata).await.unwrap();
     assert!(running.handle.ready().await);
     until("the new counter", || async { running.events("audit: the broker's counter was reset").await == 1 }).await;
 }
@@ -68,7 +68,7 @@ async fn without_an_audit_a_restart_with_continuing_offsets_is_a_possible_loss()
     until("the outage", || async { !running.handle.is_ready() }).await;
     // A broker takes longer than a second to start, and so does a jump of publish times.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    broker.come_back(Keep::Metadata).await.unwrap();
+    broker.restart(Keep::Metadata).await.unwrap();
     assert!(running.handle.ready().await);
     publish(&broker, 100).await;
     target.holds(100).await;

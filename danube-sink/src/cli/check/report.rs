@@ -77,17 +77,15 @@ impl Report {
         Self { format, deny_warnings, is_misconfigured: false, document, unwritten: None }
     }
 
-    /// Prints the failure of a command as JSON, if it is an invalid configuration.
+    /// Prints the failure of a command as JSON, if it is an invalid configuration: that of `file`, if one was found.
     ///
     /// # Errors
     /// Always: the failure, with its exit code.
-    pub(in crate::cli) fn print_failure(failure: Failure) -> Result<(), Failure> {
-        let (file, errors) = match failure {
-            Failure::Invalid(error) => {
-                (error.path().map(str::to_owned), error.entries().iter().map(ReportedError::of_entry).collect())
-            }
+    pub(in crate::cli) fn print_failure(file: Option<String>, failure: Failure) -> Result<(), Failure> {
+        let errors = match failure {
+            Failure::Invalid(error) => error.entries().iter().map(ReportedError::of_entry).collect(),
             Failure::Error(error @ ConnectorError::Configuration { .. }) => {
-                (None, vec![ReportedError { line: None, column: None, message: error.report(), help: None }])
+                vec![ReportedError { line: None, column: None, message: error.report(), help: None }]
             }
             other => return Err(other),
         };

@@ -15,40 +15,49 @@ use crate::{
 /// The records of each topic.
 pub(crate) struct Data {
     pub(crate) topics: Vec<(String, Vec<String>)>,
+    /// The mapped topics without records, and the file that each may have.
+    missing: Vec<(String, PathBuf)>,
 }
 
 impl Data {
-    /// Reads the files named by the options, or the ones in the folder `dev` that belong to the mapped topics.
+    /// Reads the files named by the options, and for the other mapped topics those in the folder `dev`.
     pub(crate) fn find(core: &ConnectorConfig, options: &Options) -> ConnectorResult<Self> {
-        let mut topics = Vec::new();
-        let mut searched = Vec::new();
-        if options.data.is_empty() {
-            let mapped: BTreeSet<_> = core.mappings.iter().map(|mapping| &mapping.consumer.topic).collect();
-            for topic in mapped {
-                let file = PathBuf::from(format!("dev{topic}.jsonl"));
-                if file.is_file() {
-                    topics.push((topic.clone(), read(&file)?));
-                } else if let Some(text) = sampled(topic, options) {
-                    topics.push((topic.clone(), lines(text)));
-                } else {
-                    searched.push(format!("  {}", file.display()));
-                }
-            }
-        }
+        let (mut topics, mut missing) = (Vec::new(), Vec::new());
+        let mut unnamed: BTreeSet<_> = core.mappings.iter().map(|mapping| &mapping.consumer.topic).collect();
         for (topic, file) in &options.data {
             if !core.mappings.iter().any(|mapping| mapping.consumer.topic == *topic) {
                 return Err(ConnectorError::configuration(format!("--data: no mapping reads topic {topic}")));
             }
+            unnamed.remove(topic);
             topics.push((topic.clone(), read(file)?));
         }
+        for topic in unnamed {
+            let file = PathBuf::from(format!("dev{topic}.jsonl"));
+            if file.is_file() {
+                topics.push((topic.clone(), read(&file)?));
+            } else if let Some(text) = sampled(topic, options) {
+                topics.push((topic.clone(), lines(text)));
+            } else {
+                missing.push((topic.clone(), file));
+            }
+        }
         if topics.is_empty() && !options.keep_running {
+            let searched: Vec<_> = missing.iter().map(|(_, file)| format!("  {}", file.display())).collect();
             return Err(ConnectorError::configuration(format!(
                 "there are no records to publish. Searched for:\n{}\nWrite one of these files with a JSON value on each line, \
                  name another file with --data TOPIC=FILE, or serve other clients with --keep-running",
                 searched.join("\n")
             )));
         }
-        Ok(Self { topics })
+        Ok(Self { topics, missing })
+    }
+
+    /// A line for each mapped topic without records.
+    pub(crate) fn notes(&self) -> String {
+        let note = |(topic, file): &(String, PathBuf)| {
+            format!("note: no records for {topic}: there is no {}\n", file.display())
+        };
+        self.missing.iter().map(note).collect()
     }
 
     /// The number of records.
@@ -75,7 +84,9 @@ fn read(file: &Path) -> ConnectorResult<Vec<String>> {
     Ok(lines(&text))
 }
 
+/// The lines that are not blank. An editor may have begun the file with a byte-order mark, which is not part of a record.
 fn lines(text: &str) -> Vec<String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
 }
 
@@ -98,7 +109,14 @@ mod tests {
             core.mappings.push(MappingSettings::new(consumer, &core));
         }
         let records = |count: usize| vec!["{}".to_owned(); count];
-        let data = Data { topics: vec![("/default/a".to_owned(), records(20)), ("/default/b".to_owned(), records(3))] };
+        let topics = vec![("/default/a".to_owned(), records(20)), ("/default/b".to_owned(), records(3))];
+        let data = Data { topics, missing: Vec::new() };
         assert_eq!((data.records(), data.deliveries(&core)), (23, 43));
+    }
+
+    #[test]
+    fn records_are_lines_without_a_byte_order_mark() {
+        assert_eq!(lines("\u{feff}{\"a\":1}\r\n \n{\"a\":2}"), ["{\"a\":1}", "{\"a\":2}"]);
+        assert!(lines("\u{feff}").is_empty());
     }
 }

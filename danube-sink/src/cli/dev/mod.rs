@@ -15,7 +15,7 @@ use std::{
 };
 
 use tokio::{
-    task::JoinError,
+    task::{JoinError, JoinHandle},
     time::{MissedTickBehavior, interval},
 };
 
@@ -45,6 +45,9 @@ pub(crate) struct Options {
 }
 
 /// Runs until all records are delivered, or with `keep_running` until a signal.
+///
+/// # Errors
+/// The connector fails, or a signal ends it before all records are delivered.
 pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(), Failure> {
     print_progress(&origins(&loaded));
     let LoadedConnector { connectors, mut core, variables, .. } = loaded;
@@ -55,6 +58,7 @@ pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(),
     core.metrics_port = 0;
     core.data_dir = None;
     let url = broker.url();
+    print_progress(&data.notes());
     print_progress(&format!("embedded broker at {url}, in memory, for development only\n"));
     let session = Session { broker, core: core.clone(), data };
     // Who tries a connector wants an error if there is no server, not a wait for one.
@@ -62,17 +66,7 @@ pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(),
     let handle = runtime.handle();
     print_progress(&format!("metrics and health at http://{}\n", reachable(handle.metrics_address())));
     let mut running = tokio::spawn(runtime.run());
-    let delivered = tokio::select! {
-        delivered = session.deliver(&handle) => delivered,
-        ended = &mut running => return outcome(ended),
-    };
-    let Delivered { summary, records } = match delivered {
-        Ok(delivered) => delivered,
-        Err(error) => {
-            handle.shutdown();
-            return outcome(running.await).and(Err(error.into()));
-        }
-    };
+    let Delivered { summary, records } = session.deliver(&handle, &mut running).await?;
     print_progress(&summary);
     // The hint is about the target of the file, which a variable may have replaced.
     if let Some(hint) = options.hint.filter(|_| variables.read.is_empty() && records > 0) {
@@ -128,6 +122,12 @@ async fn start_broker(core: &ConnectorConfig, port: u16) -> ConnectorResult<Embe
     Ok(broker)
 }
 
+/// A signal has ended the connector before all records are delivered.
+fn interrupted(summary: &str) -> Failure {
+    print_progress(&format!("interrupted: {summary}"));
+    Failure::Shown(1)
+}
+
 /// What became of the records.
 struct Delivered {
     summary: String,
@@ -143,11 +143,18 @@ struct Session {
 
 impl Session {
     /// Publishes all records, and returns when they are acknowledged.
-    async fn deliver(&self, handle: &RuntimeHandle) -> ConnectorResult<Delivered> {
+    ///
+    /// # Errors
+    /// They cannot be published, or the runtime ends before.
+    async fn deliver(
+        &self,
+        handle: &RuntimeHandle,
+        running: &mut JoinHandle<ConnectorResult<()>>,
+    ) -> Result<Delivered, Failure> {
         // A new subscription starts at the latest message: it has to exist first.
         if !handle.ready().await {
-            // The runtime has ended with an error, which `run` returns.
-            return std::future::pending().await;
+            outcome(running.await)?;
+            return Err(interrupted("nothing is published\n"));
         }
         let mut progress = Progress::start(self.data.records(), self.data.deliveries(&self.core));
         let publishing = publish::all(&self.broker, &self.data);
@@ -157,18 +164,30 @@ impl Session {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                outcome = &mut publishing, if !published => {
-                    outcome?;
+                result = &mut publishing, if !published => {
+                    if let Err(error) = result {
+                        handle.shutdown();
+                        return outcome(running.await).and(Err(error.into()));
+                    }
                     published = true;
+                }
+                ended = &mut *running => {
+                    let summary = self.finish(progress, handle).summary;
+                    outcome(ended)?;
+                    return Err(interrupted(&summary));
                 }
                 _ = poll.tick() => progress.update(self.acknowledged()),
             }
             if published && self.unsettled() == 0 {
-                let (acknowledged, undelivered) = (self.acknowledged(), handle.undelivered());
-                let summary = progress.finish(acknowledged, &undelivered, &self.summary());
-                return Ok(Delivered { summary, records: acknowledged.saturating_sub(undelivered.total()) });
+                return Ok(self.finish(progress, handle));
             }
         }
+    }
+
+    fn finish(&self, progress: Progress, handle: &RuntimeHandle) -> Delivered {
+        let (acknowledged, undelivered) = (self.acknowledged(), handle.undelivered());
+        let summary = progress.finish(acknowledged, &undelivered, &self.summary());
+        Delivered { summary, records: acknowledged.saturating_sub(undelivered.total()) }
     }
 
     fn acknowledged(&self) -> u64 {

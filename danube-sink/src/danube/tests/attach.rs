@@ -177,7 +177,7 @@ async fn attaching_works_again_after_a_restart() {
     let failure = client.attach(&consumer(TOPIC)).await.err().unwrap();
     assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
     assert!(failure.message.starts_with(&format!("no broker at {}", embedded.url())), "{failure}");
-    embedded.come_back(Keep::Everything).await.unwrap();
+    embedded.restart(Keep::Everything).await.unwrap();
     drop(attached);
     publish(&client, TOPIC, 1).await;
     let mut attached = attach(&client).await;

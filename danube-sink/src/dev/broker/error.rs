@@ -31,6 +31,12 @@ pub enum BrokerError {
         /// Its dispatch strategy.
         actual: &'static str,
     },
+    /// A topic with this name has partitions.
+    #[error("topic `{0}` has partitions: name one of them, such as `{0}-part-0`, or choose another name")]
+    Partitioned(String),
+    /// A topic with this name has no partitions.
+    #[error("topic `{0}` exists without partitions: choose another name, or create it as Partitions::Unpartitioned")]
+    Unpartitioned(String),
     /// A partitioned topic without partitions.
     #[error("topic `{0}` needs at least one partition: use Partitions::Of(1), or Unpartitioned")]
     NoPartitions(String),

@@ -47,13 +47,11 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use danube_core::proto::{MsgId, StreamMessage};
-use tokio::time::{Instant, sleep};
 
 pub use access::{Access, Permission, Scope};
 pub use error::BrokerError;
@@ -66,8 +64,7 @@ pub use status::{DispatchStatus, SubscriptionStatus};
 pub use stored::StoredMessage;
 use topics::Topics;
 
-/// How long a broker that comes back waits for its port.
-const PORT_PATIENCE: Duration = Duration::from_secs(10);
+use super::PortRelease;
 
 /// Embedded broker inside the process. Dropping it closes the port and every connection.
 #[derive(Debug)]
@@ -126,10 +123,11 @@ impl EmbeddedBroker {
         self.metrics_address
     }
 
-    /// Creates a topic, unless it exists.
+    /// Creates a topic, unless it exists. Missing partitions of a partitioned one are created.
     ///
     /// # Errors
-    /// If the name is malformed, or the topic exists with the other dispatch strategy.
+    /// If the name is malformed, or the topic exists with the other dispatch strategy, or with partitions where `partitions`
+    /// has none, or the reverse.
     pub fn create_topic(&self, topic: &str, partitions: Partitions, reliable: bool) -> Result<(), BrokerError> {
         self.topics.create(topic, partitions, reliable)
     }
@@ -138,7 +136,7 @@ impl EmbeddedBroker {
     /// missing topic is created as a reliable one.
     ///
     /// # Errors
-    /// If the name is malformed, or the topic is not reliable.
+    /// If the name is malformed, or the topic is not reliable or has partitions; name one of these.
     pub async fn publish(
         &self,
         topic: &str,
@@ -227,7 +225,7 @@ impl EmbeddedBroker {
         self.go_down().await;
     }
 
-    /// Stops the broker like [`EmbeddedBroker::stop`], but it can [come back](EmbeddedBroker::come_back).
+    /// Stops the broker like [`EmbeddedBroker::stop`], until a [restart](EmbeddedBroker::restart).
     ///
     /// If the future is dropped, the broker stays down.
     pub async fn go_down(&mut self) {
@@ -239,22 +237,20 @@ impl EmbeddedBroker {
         }
     }
 
-    /// Restarts a stopped broker on the same ports with the kept state. Ids of producers and consumers and delivery attempts
-    /// are forgotten, and metrics restart at 0.
+    /// Restarts the broker, also one that is down, on the same ports: connections break, and the state of `keep` stays. With
+    /// [`Keep::Metadata`], as with local storage, messages are lost, offsets restart at 0 and cursors stay. Ids of producers
+    /// and consumers and delivery attempts are forgotten, and metrics restart at 0.
     ///
     /// # Errors
-    /// [`BrokerError::Listen`] if another program uses a port, and does not give it back within ten seconds.
-    pub async fn come_back(&mut self, keep: Keep) -> Result<(), BrokerError> {
+    /// [`BrokerError::Listen`] if another program uses a port, and does not release it within ten seconds.
+    pub async fn restart(&mut self, keep: Keep) -> Result<(), BrokerError> {
         self.go_down().await;
         self.topics.restart(keep);
-        let until = Instant::now() + PORT_PATIENCE;
+        let release = PortRelease::begin();
         loop {
             match self.serve().await {
-                // A connection of another program may have a port for a while.
-                Err(BrokerError::Listen { source, .. })
-                    if source.kind() == ErrorKind::AddrInUse && Instant::now() < until =>
-                {
-                    sleep(Duration::from_millis(50)).await;
+                Err(BrokerError::Listen { address, source }) => {
+                    release.pause(source.kind(), BrokerError::Listen { address, source }).await?;
                 }
                 served => return served,
             }
@@ -267,14 +263,5 @@ impl EmbeddedBroker {
             self.server = Some(Server::listen(self.address, Arc::clone(&self.topics)).await?);
         }
         self.serve_metrics().await
-    }
-
-    /// Restarts the broker: connections break, and the state of `keep` stays. With [`Keep::Metadata`], as with local storage,
-    /// messages are lost, offsets restart at 0 and cursors stay.
-    ///
-    /// # Errors
-    /// As [`EmbeddedBroker::come_back`].
-    pub async fn restart(&mut self, keep: Keep) -> Result<(), BrokerError> {
-        self.come_back(keep).await
     }
 }

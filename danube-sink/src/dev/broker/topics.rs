@@ -59,9 +59,12 @@ impl Topics {
         if !is_topic_name(name) {
             return Err(BrokerError::TopicName(name.to_owned()));
         }
+        let is_partitioned = || self.partitions(name).iter().any(|existing| existing.name != name);
         let names = match partitions {
+            Partitions::Unpartitioned if is_partitioned() => return Err(BrokerError::Partitioned(name.to_owned())),
             Partitions::Unpartitioned => vec![name.to_owned()],
             Partitions::Of(0) => return Err(BrokerError::NoPartitions(name.to_owned())),
+            Partitions::Of(_) if self.get(name).is_some() => return Err(BrokerError::Unpartitioned(name.to_owned())),
             Partitions::Of(count) => (0..count).map(|number| format!("{name}-part-{number}")).collect(),
         };
         for name in names {

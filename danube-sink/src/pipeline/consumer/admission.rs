@@ -140,7 +140,7 @@ impl ConsumerTask {
         }
         charge.show();
         let unacknowledged = self.ledger.unsettled() + self.ledger.in_flight();
-        // Batches from the spool wait for company: nothing holds back until they are settled.
+        // Batches from the spool wait to be filled: nothing holds back until they are settled.
         let is_burst = !self.mapping.role.is_delivery() && self.credit.is_burst(unacknowledged, now);
         let Self { mapping, partition, .. } = self;
         let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, arrived: now, _charge: charge });

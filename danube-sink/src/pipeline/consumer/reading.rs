@@ -68,7 +68,7 @@ impl ConsumerTask {
             self.has_ended |= ends;
             self.show();
             if ends {
-                // Later records wait until these are written: their batch must not wait for company.
+                // Later records wait until these are written: their batch must not wait to be filled.
                 self.mapping.wake();
             }
             if self.is_finished() {

@@ -300,7 +300,7 @@ async fn a_record_that_overtook_one_which_a_shutdown_left_is_written_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_does_not_wait_for_company_at_the_end_of_an_older_log() {
+async fn a_batch_does_not_wait_to_be_filled_at_the_end_of_an_older_log() {
     let mut bench = Bench::new();
     (bench.mapping().batch_size, bench.mapping().flush_interval) = (500, 3_600 * SECOND);
     let folder = Folder::new();

@@ -23,7 +23,7 @@ pub(super) async fn target_unavailable<S: Subject>(harness: &mut Harness<S>) -> 
     harness.settled(&mut running).await?;
     if !harness.subject().take_away().await {
         harness.finish(running).await?;
-        return Err(Abort::LeftOut("the subject does not support take_away".to_owned()));
+        return Err(Abort::Skipped("the subject does not support take_away".to_owned()));
     }
     let published = harness.publish(20).await;
     let failed = harness
@@ -43,7 +43,7 @@ pub(super) async fn target_refuses<S: Subject>(harness: &mut Harness<S>) -> Outc
     harness.settled(&mut running).await?;
     if !harness.subject().refuse_all().await {
         harness.finish(running).await?;
-        return Err(Abort::LeftOut("the subject does not support refuse_all".to_owned()));
+        return Err(Abort::Skipped("the subject does not support refuse_all".to_owned()));
     }
     let published = harness.publish(100).await;
     let failed = harness.until(&mut running, "two refused attempts", |state| state.failed >= 2).await;

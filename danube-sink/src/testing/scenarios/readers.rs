@@ -9,7 +9,7 @@ pub(super) async fn every_record<S: Subject>(harness: &mut Harness<S>) -> Outcom
     harness.publish(200).await?;
     let versions = match Versions::publish(harness, 3).await {
         Ok(versions) => Some(versions),
-        Err(Abort::LeftOut(_)) => None,
+        Err(Abort::Skipped(_)) => None,
         Err(failed) => return Err(failed),
     };
     harness.finish(running).await?;

@@ -1,6 +1,9 @@
 //! The requests that are sent, and their order.
 
-use std::time::{Duration, Instant};
+use std::{
+    iter,
+    time::{Duration, Instant},
+};
 
 use danube_sink::{
     SinkConnector, SinkRecord,
@@ -120,11 +123,17 @@ async fn credentials_are_sent() {
     }
 }
 
+/// Replies during which other requests arrive.
+fn late(replies: usize) -> impl Iterator<Item = HttpReply> {
+    iter::repeat_n(HttpReply::handled().after(Duration::from_millis(10)), replies)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_subscriptions_send_up_to_concurrency_requests_at_once() {
     let api = Api::start();
-    // The API answers when three requests are in progress.
+    // The API answers when three requests are in progress, and so late that a fourth one would be, too.
     api.wait_for(3);
+    api.script(late(20));
     let mut sink = connected(&toml(&api, "concurrency = 3", ""), &[]).await;
     sink.process_batch(records(20)).await.expect("taken");
     assert_eq!((api.most_at_once(), api.requests().len()), (3, 20));
@@ -134,6 +143,7 @@ async fn shared_subscriptions_send_up_to_concurrency_requests_at_once() {
 async fn exclusive_subscriptions_send_a_partition_in_order_and_partitions_side_by_side() {
     let api = Api::start();
     api.wait_for(2);
+    api.script(late(20));
     let mut sink = connected(&toml(&api, "", "subscription_type = 'Exclusive'"), &[]).await;
     let of = |partition: u32| {
         move |offset: u64| {
@@ -155,6 +165,7 @@ async fn exclusive_subscriptions_send_a_partition_in_order_and_partitions_side_b
 async fn key_shared_subscriptions_send_a_key_in_order_and_keys_side_by_side() {
     let api = Api::start();
     api.wait_for(4);
+    api.script(late(20));
     let mut sink = connected(&toml(&api, "", "subscription_type = 'KeyShared'"), &[]).await;
     let of = |number: u64| {
         let payload = json!({ "number": number }).to_string();

@@ -24,9 +24,9 @@ impl Subject for Folder {
 
     /// A connector that writes to the target of the test.
     fn connector(&self, topic: &str, subscription: &str) -> Prepared<Connector> {
-        let folder = self.0.display();
+        let folder = &self.0;
         from_toml(&format!(
-            "[my_connector]\nfolder = '{folder}'\n\n[[my_connector.topic_mappings]]\ntopic = '{topic}'\n\
+            "[my_connector]\nfolder = {folder:?}\n\n[[my_connector.topic_mappings]]\ntopic = '{topic}'\n\
              subscription = '{subscription}'\nfile = 'orders.txt'\n"
         ))
     }

@@ -193,6 +193,22 @@ async fn non_reliable_topics_push_and_keep_nothing() {
 }
 
 #[tokio::test]
+async fn a_topic_has_partitions_or_none() {
+    let broker = start().await;
+    broker.create_topic("/default/e", Partitions::Of(2), true).unwrap();
+    let publish = async |topic| broker.publish(topic, "shop", [b"1".to_vec()]).await.map_err(|error| error.to_string());
+    let error = publish("/default/e").await.unwrap_err();
+    assert!(error.contains("has partitions") && error.contains("/default/e-part-0"), "{error}");
+    publish("/default/e-part-0").await.unwrap();
+    let error = broker.create_topic(TOPIC, Partitions::Of(2), true).unwrap_err().to_string();
+    assert!(error.contains("exists without partitions"), "{error}");
+    assert_eq!(broker.topics(), ["/default/e-part-0", "/default/e-part-1", TOPIC]);
+    assert_eq!(broker.messages("/default/e").len(), 1);
+    broker.create_topic("/default/e", Partitions::Of(3), true).unwrap();
+    assert_eq!(broker.topics().len(), 4);
+}
+
+#[tokio::test]
 async fn an_address_in_use_is_reported() {
     let broker = start().await;
     let options = BrokerOptions { address: broker.address(), ..BrokerOptions::default() };
@@ -201,7 +217,7 @@ async fn an_address_in_use_is_reported() {
 }
 
 #[tokio::test]
-async fn a_broker_that_comes_back_waits_for_its_ports() {
+async fn a_broker_that_restarts_waits_for_its_ports() {
     let metrics = Some((std::net::Ipv4Addr::LOCALHOST, 0).into());
     let mut broker = EmbeddedBroker::start(BrokerOptions { metrics, ..BrokerOptions::default() }).await.unwrap();
     broker.create_topic(TOPIC, Partitions::Unpartitioned, true).unwrap();
@@ -210,8 +226,8 @@ async fn a_broker_that_comes_back_waits_for_its_ports() {
         let taken = std::net::TcpListener::bind(address).unwrap();
         // It has found the port taken when this is polled.
         let given_back = async move { drop(taken) };
-        let (back, ()) = tokio::join!(broker.come_back(Keep::Everything), given_back);
-        back.unwrap();
+        let (restarted, ()) = tokio::join!(broker.restart(Keep::Everything), given_back);
+        restarted.unwrap();
         publish(&broker, 1).await;
     }
 }

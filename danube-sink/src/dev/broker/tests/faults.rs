@@ -128,7 +128,7 @@ async fn a_stopped_broker_accepts_no_connections() {
     publish(&broker, 1).await;
     soon("it is down", broker.go_down()).await;
     assert!(ConsumerServiceClient::connect(broker.url()).await.is_err());
-    broker.come_back(Keep::Everything).await.unwrap();
+    broker.restart(Keep::Everything).await.unwrap();
     let (_consumer, mut messages) = consumer(&broker, TOPIC, SubType::Exclusive).await;
     publish(&broker, 1).await;
     assert_eq!(next(&mut messages).await.msg_id.topic_offset, 1);
