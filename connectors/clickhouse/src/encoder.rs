@@ -1,4 +1,4 @@
-//! The compression of an insert's body.
+//! The encoding of an insert's body.
 
 use std::{
     io::{self, Write},
@@ -9,13 +9,13 @@ use bytes::Bytes;
 use danube_sink::{Failure, TargetFailure};
 use flate2::{Compression, write::GzEncoder};
 
-/// Encodes the body of an insert, in parts; without a compression level, the parts stay as they are.
+/// Encodes the body of an insert, in parts: with gzip of some level, or as it is.
 #[derive(Debug)]
 pub(super) struct Encoder(Option<GzEncoder<Vec<u8>>>);
 
 impl Encoder {
-    pub(super) fn new(level: Compression) -> Self {
-        Self((level.level() > 0).then(|| GzEncoder::new(Vec::new(), level)))
+    pub(super) fn new(gzip: Option<Compression>) -> Self {
+        Self(gzip.map(|level| GzEncoder::new(Vec::new(), level)))
     }
 
     /// What can be sent after a part of the rows. Some of it may be kept for later.

@@ -158,8 +158,8 @@ impl Server {
     ) -> Result<Answer, Failure> {
         let request = |url: &Url| {
             let request = self.hosts.client().request(Method::POST, self.with_parameters(url, parameters));
-            let request = if self.gzip.level() > 0 { request.header(CONTENT_ENCODING, "gzip") } else { request };
-            // A server detects that a chunked request is truncated.
+            let request = if self.gzip().is_some() { request.header(CONTENT_ENCODING, "gzip") } else { request };
+            // A server detects that a chunked request is truncated, but for old ones.
             request.header(TRANSFER_ENCODING, "chunked").body(body())
         };
         self.request(INSERT, request).await
@@ -171,7 +171,12 @@ impl Server {
 
     /// The encoder of an insert's body.
     pub(super) fn encoder(&self) -> Encoder {
-        Encoder::new(self.gzip)
+        Encoder::new(self.gzip())
+    }
+
+    /// The level of gzip, with which old servers detect that a request is truncated: then it may be 0, which does not compress.
+    fn gzip(&self) -> Option<Compression> {
+        (self.gzip.level() > 0 || self.is_old()).then_some(self.gzip)
     }
 
     fn with_parameters(&self, url: &Url, parameters: &Parameters) -> Url {

@@ -2,49 +2,73 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    io::Read,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use danube_sink::{SinkConnector, SinkRecord};
+use flate2::read::GzDecoder;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::sleep,
 };
 
-use super::{Clickhouse, Engine, Process, connector, initialize, records, rejected, started};
+use super::{Clickhouse, Process, connector, initialize, records, rejected, started};
+
+const OLD: &str = "limit max_insert_block_size 1048576\n";
+const CURRENT: &str = "async_insert\nlimit max_insert_block_size 1048576\n";
 
 /// A server that keeps the inserts as far as it has read them.
 struct Recorder {
     url: String,
-    inserts: Arc<Mutex<Vec<Body>>>,
-    /// For the next descriptions of the table, how long each takes.
-    delays: Arc<Mutex<VecDeque<Duration>>>,
-    /// For the next inserts, the status of each.
-    statuses: Arc<Mutex<VecDeque<u16>>>,
+    state: Arc<Mutex<State>>,
 }
 
-/// A chunked body.
+#[derive(Default)]
+struct State {
+    settings: &'static str,
+    inserts: Vec<Insert>,
+    /// For the next descriptions of the table, how long each takes.
+    delays: VecDeque<Duration>,
+    /// For the next requests of each kind, its status.
+    statuses_of_inserts: VecDeque<u16>,
+    statuses_of_descriptions: VecDeque<u16>,
+}
+
 #[derive(Debug)]
-struct Body {
+struct Insert {
     rows: String,
+    /// Whether its body has an end.
     is_whole: bool,
 }
 
+impl Insert {
+    fn of(body: &[u8], is_gzip: bool, is_whole: bool) -> Self {
+        let mut rows = Vec::new();
+        if is_gzip {
+            let decoded = Read::read_to_end(&mut GzDecoder::new(body), &mut rows);
+            assert_eq!(decoded.is_ok(), is_whole, "gzip shows whether it is whole");
+        } else {
+            rows.extend_from_slice(body);
+        }
+        Self { rows: String::from_utf8(rows).expect("JSON"), is_whole }
+    }
+}
+
 impl Recorder {
-    async fn start() -> Self {
+    async fn start(settings: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (inserts, delays, statuses) = Default::default();
-        let recorder = Self { url, inserts, delays, statuses };
-        let shared = (Arc::clone(&recorder.inserts), Arc::clone(&recorder.delays), Arc::clone(&recorder.statuses));
+        let state = Arc::new(Mutex::new(State { settings, ..State::default() }));
+        let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, shared.clone()));
+                tokio::spawn(serve(stream, Arc::clone(&shared)));
             }
         });
-        recorder
+        Self { url, state }
     }
 
     /// A connector that knows the columns `n UInt8, s String` from a batch before.
@@ -52,54 +76,57 @@ impl Recorder {
         let mut connector = connector(&self.url, "");
         initialize(&mut connector).await.expect("a server");
         connector.process_batch(rows(1)).await.expect("a row");
-        self.inserts.lock().expect("no panic").clear();
+        self.inserts();
         connector
     }
 
-    fn inserts(&self) -> Vec<Body> {
-        std::mem::take(&mut *self.inserts.lock().expect("no panic"))
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
+    }
+
+    /// The inserts since the last call: the rows of each, and whether it is whole.
+    fn inserts(&self) -> Vec<(usize, bool)> {
+        let inserts = std::mem::take(&mut self.state().inserts);
+        inserts.iter().map(|insert| (insert.rows.lines().count(), insert.is_whole)).collect()
     }
 }
 
-type Shared = (Arc<Mutex<Vec<Body>>>, Arc<Mutex<VecDeque<Duration>>>, Arc<Mutex<VecDeque<u16>>>);
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-async fn serve(mut stream: TcpStream, (inserts, delays, statuses): Shared) {
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     let mut read = Vec::new();
-    loop {
-        let Some(head) = until(&mut stream, &mut read, b"\r\n\r\n").await else { return };
-        let head = String::from_utf8_lossy(&head).into_owned();
+    while let Some(head) = until(&mut stream, &mut read, b"\r\n\r\n").await {
+        let head = String::from_utf8_lossy(&head).to_lowercase();
         let (mut status, mut answer) = (200, String::new());
-        if head.contains("query=INSERT") {
-            let mut body = Body { rows: String::new(), is_whole: false };
-            while let Some(size) = until(&mut stream, &mut read, b"\r\n").await {
+        if head.contains("query=insert") {
+            let (mut body, mut is_whole) = (Vec::new(), false);
+            while !is_whole && let Some(size) = until(&mut stream, &mut read, b"\r\n").await {
                 let size = usize::from_str_radix(String::from_utf8_lossy(&size).trim(), 16).expect("a size");
                 while read.len() < size + 2 && stream.read_buf(&mut read).await.is_ok_and(|bytes| bytes > 0) {}
-                let end = (size + 2).min(read.len());
-                body.rows += &String::from_utf8_lossy(&read[..size.min(end)]);
-                read.drain(..end);
-                body.is_whole = size == 0;
-                if size == 0 {
-                    break;
-                }
+                body.extend(read.drain(..size.min(read.len())));
+                read.drain(..read.len().min(2));
+                is_whole = size == 0;
             }
-            let is_whole = body.is_whole;
-            inserts.lock().expect("no panic").push(body);
+            let mut state = locked(&state);
+            state.inserts.push(Insert::of(&body, head.contains("content-encoding: gzip"), is_whole));
             if !is_whole {
                 return;
             }
-            status = statuses.lock().expect("no panic").pop_front().unwrap_or(status);
+            status = state.statuses_of_inserts.pop_front().unwrap_or(status);
         } else {
-            let length =
-                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
             let length: usize = length.expect("a length");
             while read.len() < length && stream.read_buf(&mut read).await.is_ok_and(|bytes| bytes > 0) {}
             let statement: Vec<_> = read.drain(..length.min(read.len())).collect();
             if statement.starts_with(b"DESCRIBE") {
-                let delay = delays.lock().expect("no panic").pop_front().unwrap_or_default();
+                let delay = locked(&state).delays.pop_front().unwrap_or_default();
                 sleep(delay).await;
+                status = locked(&state).statuses_of_descriptions.pop_front().unwrap_or(status);
                 answer = "{\"name\":\"n\",\"type\":\"UInt8\"}\n{\"name\":\"s\",\"type\":\"String\"}\n".to_owned();
             } else {
-                answer = "limit max_insert_block_size 1048576\ntime zone UTC\n".to_owned();
+                answer = format!("{}time zone UTC\n", locked(&state).settings);
             }
         }
         let head = format!("HTTP/1.1 {status} \r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
@@ -130,68 +157,78 @@ fn row(number: usize) -> String {
     format!(r#"{{"n":{},"s":"{number:086}"}}"#, number % 10)
 }
 
-#[tokio::test]
-async fn what_breaks_off_ends_within_a_row() {
-    let server = Recorder::start().await;
-    let mut connector = server.connector().await;
-    // The last one does not fit.
-    let batch = records((0..3_000).map(row).chain([r#"{"n":300,"s":""}"#.to_owned()]));
-    assert!(rejected(connector.process_batch(batch).await).contains("1 rejected"));
-    let inserts = server.inserts();
-    let [broken, whole] = &inserts[..] else { panic!("{} inserts", inserts.len()) };
-    assert!(!broken.is_whole && broken.rows.starts_with(r#"{"n":0,"#), "{broken:?}");
-    assert!(!broken.rows.ends_with(['}', '\n']), "{:?}", broken.rows.lines().last());
-    assert!(whole.is_whole && whole.rows.lines().count() == 3_000, "{} rows", whole.rows.lines().count());
+/// Whose last one does not fit.
+fn rows_and_an_invalid_one() -> Vec<SinkRecord> {
+    records((0..3_000).map(row).chain([r#"{"n":300,"s":""}"#.to_owned()]))
 }
 
 #[tokio::test]
 async fn rows_are_sent_once_and_in_order() {
-    let server = Recorder::start().await;
-    let mut connector = server.connector().await;
-    connector.process_batch(rows(3_000)).await.expect("rows");
-    let inserts = server.inserts();
-    let [whole] = &inserts[..] else { panic!("{} inserts", inserts.len()) };
-    assert!(whole.is_whole && whole.rows.lines().eq((0..3_000).map(row)));
+    for settings in [OLD, CURRENT] {
+        let server = Recorder::start(settings).await;
+        let mut connector = server.connector().await;
+        connector.process_batch(rows(3_000)).await.expect("rows");
+        let inserts = std::mem::take(&mut server.state().inserts);
+        let [insert] = &inserts[..] else { panic!("{} inserts", inserts.len()) };
+        assert!(insert.is_whole && insert.rows.lines().eq((0..3_000).map(row)));
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_off_has_no_end() {
+    for settings in [OLD, CURRENT] {
+        let server = Recorder::start(settings).await;
+        let mut connector = server.connector().await;
+        assert!(rejected(connector.process_batch(rows_and_an_invalid_one()).await).contains("1 rejected"));
+        let inserts = server.inserts();
+        assert!(matches!(inserts[..], [(_, false), (3_000, true)]), "{settings}: {inserts:?}");
+    }
 }
 
 /// A statement that changes the table may wait for the insert, and the description for that statement.
 #[tokio::test]
 async fn an_insert_does_not_wait_long_for_the_columns() {
-    let server = Recorder::start().await;
+    let server = Recorder::start(CURRENT).await;
     let mut connector = server.connector().await;
-    server.delays.lock().expect("no panic").push_back(Duration::from_secs(2));
+    server.state().delays.push_back(Duration::from_millis(1_500));
     connector.process_batch(rows(3)).await.expect("rows");
     let inserts = server.inserts();
-    let [broken, whole] = &inserts[..] else { panic!("{} inserts", inserts.len()) };
-    assert!(!broken.is_whole && whole.is_whole && whole.rows.lines().count() == 3, "{inserts:?}");
+    assert!(matches!(inserts[..], [(_, false), (3, true)]), "{inserts:?}");
+    assert!(rejected(connector.process_batch(rows_and_an_invalid_one()).await).contains("1 rejected"));
+    assert_eq!(server.inserts(), [(3_000, true)], "the next one is not begun early");
 }
 
-/// The client sends a body again with a new token only if it has it as a whole.
+/// The client sends a body again with a new token only if it has it as a whole; and a proxy may take one request at once.
 #[tokio::test]
-async fn a_refused_credential_is_found_by_a_whole_insert() {
-    let server = Recorder::start().await;
+async fn an_insert_that_is_refused_as_a_request_is_sent_once_more() {
+    for status in [401, 429, 503] {
+        let server = Recorder::start(CURRENT).await;
+        let mut connector = server.connector().await;
+        server.state().statuses_of_inserts.push_back(status);
+        connector.process_batch(rows(3)).await.expect("rows");
+        assert_eq!(server.inserts(), [(3, true); 2], "{status}");
+    }
+    let server = Recorder::start(CURRENT).await;
     let mut connector = server.connector().await;
-    server.statuses.lock().expect("no panic").push_back(401);
+    server.state().statuses_of_descriptions.push_back(429);
     connector.process_batch(rows(3)).await.expect("rows");
-    let counts: Vec<_> = server.inserts().iter().map(|insert| (insert.rows.lines().count(), insert.is_whole)).collect();
-    assert_eq!(counts, [(3, true); 2]);
+    assert!(matches!(server.inserts()[..], [(_, false), (3, true)]));
 }
 
 #[tokio::test]
-async fn servers_write_no_row_of_an_insert_that_breaks_off() {
-    for (engine, gzip_level) in [(Engine::Old, 0), (Engine::Old, 1), (Engine::Current, 0), (Engine::Current, 1)] {
-        let server = Process::start_of(engine);
+async fn an_old_server_writes_no_row_of_an_insert_that_breaks_off() {
+    for gzip_level in [0, 1] {
+        let server = Process::start();
         server.ask("CREATE TABLE t (n UInt8, s String) ENGINE = MergeTree ORDER BY n");
         let mut connector = started(&server, "").await;
         connector.gzip_level = gzip_level;
         initialize(&mut connector).await.expect("a server");
+        assert!(connector.server.block.rows > 3_000, "it sends inserts early");
         connector.process_batch(rows(1)).await.expect("a row");
         server.ask("TRUNCATE TABLE t");
         for _ in 0..5 {
-            let batch = records((0..3_000).map(row).chain([r#"{"n":300,"s":""}"#.to_owned()]));
-            assert!(rejected(connector.process_batch(batch).await).contains("1 rejected"));
+            assert!(rejected(connector.process_batch(rows_and_an_invalid_one()).await).contains("1 rejected"));
         }
-        let written = server.ask("SELECT count(), uniqExact(s) FROM t FORMAT TSV");
-        assert_eq!(written, "15000\t3000", "{engine:?}, gzip {gzip_level}");
+        assert_eq!(server.ask("SELECT count(), uniqExact(s) FROM t FORMAT TSV"), "15000\t3000", "gzip {gzip_level}");
     }
 }
