@@ -95,9 +95,6 @@ impl Tables {
 
     /// The table at a location, which is not read yet if it was not known.
     fn table(&self, location: &str, target: &Target) -> Result<Arc<Mutex<Table>>, Failure> {
-        if let Some(table) = self.opened.get(location) {
-            return Ok(table);
-        }
         let shown = match target.root() {
             None => location.to_owned(),
             Some(root) => {
@@ -106,6 +103,9 @@ impl Tables {
                 target.table.to_string()
             }
         };
+        if let Some(table) = self.opened.get(location) {
+            return Ok(table);
+        }
         let table = Arc::new(Mutex::new(Table::new(location, shown, self.options.clone())?));
         self.opened.insert(location, Arc::clone(&table));
         Ok(table)
