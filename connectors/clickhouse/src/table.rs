@@ -100,6 +100,7 @@ impl Table {
             skip_unknown: self.on_new_field == OnNewField::Ignore,
             last_day: last_day.unwrap_or_default(),
             in_ticks: format == Format::ArrowStream,
+            in_json: false,
         }
     }
 

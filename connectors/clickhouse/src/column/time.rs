@@ -39,6 +39,20 @@ pub(crate) fn date(text: &str) -> Option<i64> {
     Some(days_of_years + (153 * month + 2) / 5 + day - 719_469)
 }
 
+/// The text of a time in UTC.
+pub(crate) fn utc(seconds: i64, nanoseconds: u32) -> String {
+    let (days, of_day) = (seconds.div_euclid(DAY) + 719_468, seconds.rem_euclid(DAY));
+    // Years begin in March here, too; 400 of them have 146 097 days.
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    let (year, hour, minute, second) = (era * 400 + year, of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z")
+}
+
 /// Parses `2024-01-31T23:59:59.123+01:00`; also with a space for `T`, without seconds, without a time of day, or with `+01` or `+0100`.
 pub(crate) fn timestamp(text: &str) -> Option<Timestamp<'_>> {
     let days = date(text.get(..10)?)?;
@@ -136,6 +150,15 @@ mod tests {
             "+018-01-01",
         ] {
             assert_eq!(date(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_it_is_read() {
+        assert_eq!(utc(1_517_966_773, 840_000_000), "2018-02-07T01:26:13.840000000Z");
+        for day in LONG {
+            let text = utc(day * DAY + 86_399, 1);
+            assert_eq!(timestamp(&text).map(|read| read.seconds), Some(day * DAY + 86_399), "{text}");
         }
     }
 

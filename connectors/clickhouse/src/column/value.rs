@@ -13,7 +13,7 @@ use danube_sink::{
 use super::{
     column_type::{ColumnType, is_utc},
     number::{Number, Range},
-    time::{DAY, LONG, date, is_clock, timestamp},
+    time::{DAY, LONG, date, is_clock, timestamp, utc},
 };
 
 /// The rules for values, from the mapping and the server.
@@ -27,6 +27,8 @@ pub(crate) struct Rules {
     pub(crate) last_day: i64,
     /// Whether numbers in `DateTime64` columns are written in the unit of [`tick_digits`], as Arrow has them, and not in seconds.
     pub(crate) in_ticks: bool,
+    /// Whether it is a value within a `JSON` column, which reads numbers with a fraction as doubles.
+    pub(crate) in_json: bool,
 }
 
 /// The digits of a second of Arrow's unit for a `DateTime64` with so many.
@@ -86,6 +88,11 @@ impl ColumnType {
             },
             Self::Integer(range) => integer(json, range, row),
             Self::Float(largest) => float(json, *largest, row),
+            Self::Decimal { before, behind } if rules.in_json => {
+                row.push(b'"');
+                decimal(&numeral(json), *before, *behind, row)?;
+                put(row, "\"")
+            }
             Self::Decimal { before, behind } => decimal(json, *before, *behind, row),
             Self::Bool => match json {
                 "true" | "1" => put(row, "true"),
@@ -107,12 +114,8 @@ impl ColumnType {
                 )
             }
             Self::Tuple(elements) => tuple(json, elements, rules, row),
-            Self::Json(typed) => {
-                if !typed.is_empty() {
-                    json_paths(json, "", typed, rules)?;
-                }
-                put(row, json)
-            }
+            Self::Json(typed) if typed.is_empty() => put(row, json),
+            Self::Json(typed) => json_paths(json, "", typed, &Rules { in_json: true, ..*rules }, row),
             Self::Map(key, value) => map(json, key, value, rules, row),
             Self::Uuid => strict(json, row, is_uuid, "not a UUID"),
             Self::Ipv4 => strict(json, row, |text| text.parse::<Ipv4Addr>().is_ok(), "not an IPv4 address"),
@@ -324,18 +327,21 @@ fn map(json: &str, key: &ColumnType, value: &ColumnType, rules: &Rules, row: &mu
     put(row, "}")
 }
 
-/// Checks the values of an object whose paths have types.
-fn json_paths(json: &str, above: &str, typed: &[(String, ColumnType)], rules: &Rules) -> Written {
-    for (name, value) in members(json).ok_or("not an object")? {
-        let path = format!("{above}{}", string(name).unwrap_or_default());
-        let below = |violation: Violation| violation.below(&path);
+/// Appends an object whose paths have types.
+fn json_paths(json: &str, above: &str, typed: &[(String, ColumnType)], rules: &Rules, row: &mut Vec<u8>) -> Written {
+    row.push(b'{');
+    for (number, (written, value)) in members(json).ok_or("not an object")?.enumerate() {
+        put(row, if number > 0 { "," } else { "" })?;
+        put(row, written)?;
+        row.push(b':');
+        let path = format!("{above}{}", string(written).unwrap_or_default());
         match typed.iter().find(|(typed, _)| *typed == path) {
-            Some((_, kind)) => kind.write(value, rules, &mut Vec::new()).map_err(below)?,
-            None if value.starts_with('{') => json_paths(value, &format!("{path}."), typed, rules)?,
-            None => {}
+            Some((_, kind)) => kind.write(value, rules, row).map_err(|violation| violation.below(&path))?,
+            None if value.starts_with('{') => json_paths(value, &format!("{path}."), typed, rules, row)?,
+            None => put(row, value)?,
         }
     }
-    Ok(())
+    put(row, "}")
 }
 
 const NO_DATE: &str = "not a date such as \"2024-01-31\" that the column has";
@@ -382,6 +388,11 @@ fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mu
         if rules.in_ticks {
             let ticks = number.shifted(tick_digits(digits) as i64).plain();
             return put(row, ticks.split('.').next().unwrap_or_default());
+        }
+        if rules.in_json {
+            // A small number in a string is read as something else.
+            let (seconds, nanoseconds) = number.split().ok_or(OUT_OF_TIME)?;
+            return put_text(row, &utc(seconds, nanoseconds));
         }
         let plain = number.plain();
         // Some servers read an integer as ticks, but not a number with a decimal point.
