@@ -8,6 +8,7 @@
 //! ```
 
 mod column_type;
+mod nested;
 mod number;
 mod time;
 mod value;

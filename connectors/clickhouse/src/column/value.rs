@@ -7,11 +7,12 @@ use std::{
 
 use danube_sink::{
     TimeUnit,
-    json::{items, members, string},
+    json::{items, string},
 };
 
 use super::{
     column_type::{ColumnType, is_utc},
+    nested::{array, json_paths, map, tuple},
     number::{Number, Range},
     time::{DAY, LONG, date, is_clock, timestamp, utc},
 };
@@ -44,7 +45,7 @@ pub(crate) struct Violation {
     reason: Cow<'static, str>,
 }
 
-type Written = Result<(), Violation>;
+pub(super) type Written = Result<(), Violation>;
 
 impl Violation {
     /// The message, with the column and the path.
@@ -54,7 +55,12 @@ impl Violation {
         format!("in the column {name}{at}: {reason}")
     }
 
-    fn below(mut self, part: impl std::fmt::Display) -> Self {
+    /// The violation of a key.
+    pub(super) fn of_key(self) -> Self {
+        Self { reason: format!("a key: {}", self.reason).into(), ..self }
+    }
+
+    pub(super) fn below(mut self, part: impl std::fmt::Display) -> Self {
         self.path.insert_str(0, &format!("/{part}"));
         self
     }
@@ -132,7 +138,7 @@ impl ColumnType {
     }
 }
 
-fn put(row: &mut Vec<u8>, json: &str) -> Written {
+pub(super) fn put(row: &mut Vec<u8>, json: &str) -> Written {
     row.extend_from_slice(json.as_bytes());
     Ok(())
 }
@@ -251,97 +257,6 @@ fn enumerated(json: &str, names: &[(String, i64)], row: &mut Vec<u8>) -> Written
         Some((name, _)) => put_text(row, name),
         None => Err("not a name of the enum, or the number of one".into()),
     }
-}
-
-fn array<'j>(
-    items: impl Iterator<Item = &'j str>,
-    mut write: impl FnMut(usize, &'j str, &mut Vec<u8>) -> Written,
-    row: &mut Vec<u8>,
-) -> Written {
-    row.push(b'[');
-    for (number, item) in items.enumerate() {
-        if number > 0 {
-            row.push(b',');
-        }
-        write(number, item, row)?;
-    }
-    put(row, "]")
-}
-
-fn tuple(json: &str, elements: &[(Option<String>, ColumnType)], rules: &Rules, row: &mut Vec<u8>) -> Written {
-    if let Some(items) = items(json) {
-        let mut kinds = elements.iter();
-        array(
-            items,
-            |number, item, row| {
-                let (_, kind) = kinds.next().ok_or("more items than the tuple has elements")?;
-                kind.write(item, rules, row).map_err(|violation| violation.below(number))
-            },
-            row,
-        )?;
-        return if kinds.next().is_none() { Ok(()) } else { Err("fewer items than the tuple has elements".into()) };
-    }
-    let members = members(json).ok_or("neither an array nor an object")?;
-    let mut seen = vec![false; elements.len()];
-    row.push(b'{');
-    let begin = row.len();
-    for (written, value) in members {
-        let name = string(written);
-        match elements.iter().position(|(element, _)| element.as_deref() == name.as_deref()) {
-            Some(at) if seen[at] => return Err(Violation::from("a name twice").below(name.unwrap_or_default())),
-            Some(at) => {
-                seen[at] = true;
-                put(row, if row.len() > begin { "," } else { "" })?;
-                put(row, written)?;
-                put(row, ":")?;
-                let below = |violation: Violation| violation.below(name.unwrap_or_default());
-                elements[at].1.write(value, rules, row).map_err(below)?;
-            }
-            None if rules.skip_unknown => {}
-            None => return Err("a field that the tuple does not have".into()),
-        }
-    }
-    put(row, "}")
-}
-
-fn map(json: &str, key: &ColumnType, value: &ColumnType, rules: &Rules, row: &mut Vec<u8>) -> Written {
-    let members: Vec<_> = members(json).ok_or("not an object")?.collect();
-    let mut names: Vec<_> = members.iter().map(|(name, _)| string(name)).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err("a name twice".into());
-    }
-    row.push(b'{');
-    for (number, (name, of)) in members.into_iter().enumerate() {
-        put(row, if number > 0 { "," } else { "" })?;
-        let begin = row.len();
-        key.write(name, rules, row)
-            .map_err(|violation| Violation { reason: format!("a key: {}", violation.reason).into(), ..violation })?;
-        if row.get(begin) != Some(&b'"') {
-            row.insert(begin, b'"');
-            row.push(b'"');
-        }
-        row.push(b':');
-        value.write(of, rules, row).map_err(|violation| violation.below("*"))?;
-    }
-    put(row, "}")
-}
-
-/// Appends an object whose paths have types.
-fn json_paths(json: &str, above: &str, typed: &[(String, ColumnType)], rules: &Rules, row: &mut Vec<u8>) -> Written {
-    row.push(b'{');
-    for (number, (written, value)) in members(json).ok_or("not an object")?.enumerate() {
-        put(row, if number > 0 { "," } else { "" })?;
-        put(row, written)?;
-        row.push(b':');
-        let path = format!("{above}{}", string(written).unwrap_or_default());
-        match typed.iter().find(|(typed, _)| *typed == path) {
-            Some((_, kind)) => kind.write(value, rules, row).map_err(|violation| violation.below(&path))?,
-            None if value.starts_with('{') => json_paths(value, &format!("{path}."), typed, rules, row)?,
-            None => put(row, value)?,
-        }
-    }
-    put(row, "}")
 }
 
 const NO_DATE: &str = "not a date such as \"2024-01-31\" that the column has";
