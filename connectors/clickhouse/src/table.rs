@@ -158,22 +158,26 @@ fn is_named(name: &Template) -> Result<(), &'static str> {
     (name.constant().as_deref() != Some("")).then_some(()).ok_or("expected a name")
 }
 
-/// Rejects settings that the connector sets itself: with other values, an answer would not mean that the rows are written.
+/// Rejects settings that the connector sets itself, or leaves alone: with other values, an answer would not mean that the rows are
+/// written.
 pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), String> {
-    const OWN: [&str; 10] = [
+    const OWN: [&str; 13] = [
         "async_insert",
         "async_insert_deduplicate",
         "database",
+        "input_format_allow_errors_num",
+        "input_format_allow_errors_ratio",
         "input_format_column_name_matching_mode",
         "input_format_skip_unknown_fields",
         "insert_deduplication_token",
+        "materialized_views_ignore_errors",
         "password",
         "query",
         "user",
         "wait_for_async_insert",
     ];
     match settings.keys().find(|name| OWN.contains(&name.as_str())) {
-        Some(name) => Err(format!("`{name}` is set by the connector")),
+        Some(name) => Err(format!("`{name}` is the connector's to set")),
         None => Ok(()),
     }
 }
