@@ -68,7 +68,7 @@ async fn a_damaged_journal_is_reported_and_not_overwritten() {
     let folder = temporary("damaged");
     connector(&folder, "").await.process_batch(vec![record(1, "{}")]).await.unwrap();
     let journal = folder.join("lake/_danube/s/default+t.json");
-    for (content, message) in [("{", "it is damaged"), (r#"{"version":2}"#, "a later version")] {
+    for (content, message) in [("{", "it is damaged"), (r#"{"version":3}"#, "a later version")] {
         fs::write(&journal, content).unwrap();
         let error = connector(&folder, "").await.process_batch(vec![record(2, "{}")]).await.unwrap_err();
         assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
