@@ -303,7 +303,7 @@ impl Server {
 
     /// The conversion of records to rows of a table with these columns.
     fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
-        Rows::new(table, columns, table.rules(self.is_old(), format))
+        Rows::new(table, columns, table.rules(self.days, format))
     }
 }
 

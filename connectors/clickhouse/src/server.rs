@@ -19,7 +19,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::{
     Clickhouse,
     answer::{Hidden, foreign, is_unusable, judged},
-    column::Columns,
+    column::{Columns, Days},
     opened::Target,
     table::{Format, Table, insert_statement},
 };
@@ -55,6 +55,8 @@ pub(super) struct Server {
     distributed: Option<&'static str>,
     /// Whether it reads `ArrowStream`.
     pub(super) has_arrow: bool,
+    /// The days that its types have.
+    pub(super) days: Days,
     /// Its time zone, which applies to columns without one.
     pub(super) zone: String,
     /// Counts batches of `arrow_stream` that were sent as JSON.
@@ -101,6 +103,7 @@ impl Server {
             has_view_deduplication: false,
             distributed: None,
             has_arrow: false,
+            days: Days::of("", false),
             zone: String::new(),
             unconverted: config
                 .metrics()
@@ -112,6 +115,7 @@ impl Server {
         let known = format!(
             "SELECT name FROM system.settings WHERE name IN ({}) \
              UNION ALL SELECT concat('format ', name) FROM system.formats WHERE name = 'ArrowStream' AND is_input \
+             UNION ALL SELECT concat('version ', version()) \
              UNION ALL SELECT concat('time zone ', timezone())",
             settings.join(", ")
         );
@@ -127,7 +131,9 @@ impl Server {
         server.has_view_deduplication = OF_VIEWS.into_iter().all(has);
         server.distributed = DISTRIBUTED.into_iter().find(|name| has(name));
         server.has_arrow = has("format ArrowStream");
-        server.zone = known.lines().find_map(|line| line.strip_prefix("time zone ")).unwrap_or_default().to_owned();
+        let value = |name| known.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        server.days = Days::of(value("version "), server.is_old());
+        server.zone = value("time zone ").to_owned();
         Ok(server)
     }
 

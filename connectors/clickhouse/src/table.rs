@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use danube_sink::{config::Diagnostic, prelude::*};
 
 use super::{
-    column::{Rules, date},
+    column::{Days, Rules},
     name::{TableName, quoted},
 };
 
@@ -91,14 +91,12 @@ pub(crate) struct Table {
 
 impl Table {
     /// The rules that its columns check values by.
-    pub(super) fn rules(&self, is_old: bool, format: Format) -> Rules {
-        // The last days of `Date` before and after it was extended.
-        let last_day = if is_old { date("2105-12-31") } else { date("2149-06-06") };
+    pub(super) fn rules(&self, days: Days, format: Format) -> Rules {
         Rules {
             unit: self.time_unit,
             null_is_default: self.setting("input_format_null_as_default").is_some_and(|value| value != "0"),
             skip_unknown: self.on_new_field == OnNewField::Ignore,
-            last_day: last_day.unwrap_or_default(),
+            days,
             in_ticks: format == Format::ArrowStream,
             in_json: false,
         }

@@ -14,7 +14,7 @@ use super::{
     column_type::{ColumnType, is_utc},
     nested::{array, json_paths, map, tuple},
     number::{Number, Range},
-    time::{DAY, LONG, date, is_clock, timestamp, utc},
+    time::{DAY, Days, date, is_clock, timestamp, utc},
 };
 
 /// The rules for values, from the mapping and the server.
@@ -24,8 +24,7 @@ pub(crate) struct Rules {
     /// Whether the server replaces `null` by the column's default (`input_format_null_as_default`).
     pub(crate) null_is_default: bool,
     pub(crate) skip_unknown: bool,
-    /// The last day of the server's `Date` and `DateTime`, in days since 1970.
-    pub(crate) last_day: i64,
+    pub(crate) days: Days,
     /// Whether numbers in `DateTime64` columns are written in the unit of [`tick_digits`], as Arrow has them, and not in seconds.
     pub(crate) in_ticks: bool,
     /// Whether it is a value within a `JSON` column, which reads numbers with a fraction as doubles.
@@ -130,8 +129,8 @@ impl ColumnType {
                 strict(json, row, is_one, "not an IPv6 address")
             }
             Self::Time => strict(json, row, is_clock, "not a time such as 23:59:59"),
-            Self::Date => day(json, 0, rules.last_day, row),
-            Self::Date32 => day(json, *LONG.start(), *LONG.end(), row),
+            Self::Date => day(json, 0, rules.days.last, row),
+            Self::Date32 => day(json, rules.days.long.0, rules.days.long.1, row),
             Self::DateTime { is_utc } => date_time(json, *is_utc, rules, row),
             Self::DateTime64 { digits, zone } => date_time_64(json, *digits, is_utc(zone), rules, row),
         }
@@ -277,7 +276,7 @@ fn seconds(json: &str, rules: &Rules) -> Result<Number, Violation> {
 
 /// Appends a time, in seconds if the offset is known: versions of the server parse strings differently.
 fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
-    let last = (rules.last_day * DAY + DAY - 1).min(u32::MAX.into());
+    let last = (rules.days.last * DAY + DAY - 1).min(u32::MAX.into());
     let Some(text) = string(json) else {
         let seconds =
             seconds(json, rules)?.floor().filter(|seconds| (0..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
@@ -295,8 +294,9 @@ fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Writ
 fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
     // The column stores ticks in 64 bits.
     let most = 10_i64.checked_pow(u32::try_from(digits).unwrap_or(u32::MAX)).map_or(0, |ticks| i64::MAX / ticks);
-    let first = (LONG.start() * DAY).max(1 - most);
-    let last = (LONG.end() * DAY + DAY - 1).min(most - 1);
+    let (first, last) = rules.days.long;
+    let first = (first * DAY).max(1 - most);
+    let last = (last * DAY + DAY - 1).min(most - 1);
     let Some(text) = string(json) else {
         let number = seconds(json, rules)?;
         number.floor().filter(|seconds| (first..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;

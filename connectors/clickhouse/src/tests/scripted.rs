@@ -188,3 +188,19 @@ async fn shards_and_views_have_the_rows_when_the_server_answers() {
         );
     }
 }
+
+/// Such a server changes times that are out of its range without an error.
+#[tokio::test]
+async fn days_are_those_of_the_servers_version() {
+    const DESCRIBED: &str =
+        "{\"name\":\"d\",\"type\":\"Date32\"}\n{\"name\":\"t\",\"type\":\"DateTime64(3, 'UTC')\"}\n";
+    for (known, is_taken) in [("async_insert\nversion 22.7.1.1\n", false), ("async_insert\nversion 22.8.1.1\n", true)] {
+        for row in [r#"{"d":"1924-12-31"}"#, r#"{"t":"1924-12-31T23:59:59Z"}"#, r#"{"t":"2283-11-12"}"#] {
+            let server = scripted(known, &[(200, DESCRIBED), (200, "")]);
+            let mut connector = connector(&server.url(), "");
+            initialize(&mut connector).await.expect("the script");
+            let answer = connector.process_batch(records([row])).await;
+            assert_eq!(answer.is_ok(), is_taken, "{known} {row}: {answer:?}");
+        }
+    }
+}
