@@ -47,7 +47,7 @@ pub(crate) struct Table {
     /// The location in messages: without values of records.
     shown: String,
     options: HashMap<String, String>,
-    /// Whether the table has existed: then it is not created again.
+    /// Whether the table has existed: then it is not created again, unless records choose it.
     existed: bool,
     /// The state as of the last commit; `None` if that is in doubt, or there was none.
     state: Option<DeltaTable>,
@@ -81,7 +81,7 @@ impl Table {
         Ok(())
     }
 
-    /// The table's location, and whether the table exists. One that has existed is not created again: the connector waits for it.
+    /// The table's location, and whether the table exists. One that has existed is waited for.
     pub(crate) async fn find(&self) -> Result<(DeltaTable, bool), Failure> {
         let what = format!("find the table {}", self.shown);
         let location = DeltaTableBuilder::from_url(self.url.clone()).classify(&what)?;
@@ -171,7 +171,7 @@ impl Table {
                 // One that records choose is created anew if it was removed, as after a restart: the others go on.
                 self.existed &= target.root().is_none();
                 let is_inferred = !target.mapped().names_columns() && !target.columns_from_schema;
-                if !self.existed && is_inferred && !self.find().await?.1 {
+                if !self.existed && is_inferred && self.find().await.is_ok_and(|(_, exists)| !exists) {
                     batch.each(|_, record| check_field_names(record))?;
                     let columns = registered.columns_of_new_table(target, batch.records());
                     if let Some(reason) = creation_error(&columns, &target.partition_by) {

@@ -156,7 +156,12 @@ async fn a_table_that_is_removed_is_created_anew_and_a_damaged_one_rejects_its_r
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_without_rights_rejects_its_records_if_the_store_has_others() {
     const EMPTY: &str = "<ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount></ListBucketResult>";
-    for (refused, expected) in [("prefix=a%2F", "1 rejected"), ("prefix=", "1 records to retry")] {
+    for (refused, columns, expected) in [
+        ("prefix=a%2F", COLUMNS, "1 rejected"),
+        ("prefix=a%2F", "", "1 rejected"),
+        ("prefix=", COLUMNS, "1 records to retry"),
+        ("prefix=", "", "1 records to retry"),
+    ] {
         let is_started = Arc::new(AtomicBool::new(false));
         let running = Arc::clone(&is_started);
         let server = HttpServer::start(move |request| match running.load(Relaxed) && request.uri.contains(refused) {
@@ -171,7 +176,7 @@ async fn a_table_without_rights_rejects_its_records_if_the_store_has_others() {
             ("aws_allow_http", "true".to_owned()),
         ];
         let options = options.map(|(name, value)| (name.to_owned(), value)).into();
-        let mut connector = started(&text("s3://lake", "{/tenant}", &options, COLUMNS)).await;
+        let mut connector = started(&text("s3://lake", "{/tenant}", &options, columns)).await;
         is_started.store(true, Relaxed);
         let error = connector.process_batch(vec![of("a", 1)]).await.unwrap_err();
         assert!(error.report().contains(expected), "{}", error.report());
