@@ -6,12 +6,14 @@ use arrow_array::{
     ArrayRef,
     builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder},
 };
-use arrow_schema::{
-    DataType::{self, Boolean, Float64, UInt64},
-    TimeUnit,
-};
+use arrow_schema::DataType::{self, Boolean, Float64, UInt64};
 
-use super::{scalar, time::is_count, value::text, violation::Violation};
+use super::{
+    scalar,
+    time::is_count,
+    value::{Rules, text},
+    violation::Violation,
+};
 
 /// The values of a column, null where a record has none.
 pub(super) enum Cells {
@@ -37,12 +39,12 @@ impl Cells {
     }
 
     /// Appends a value, checked by the rules of the column's type, or null if it violates them.
-    pub(super) fn append(&mut self, kind: &DataType, json: &str, unit: Option<TimeUnit>) -> Result<(), Violation> {
+    pub(super) fn append(&mut self, kind: &DataType, json: &str, rules: Rules) -> Result<(), Violation> {
         let appended = match self {
             Self::Booleans(cells) => scalar::boolean(json).map(|value| cells.append_value(value)),
-            Self::Integers(cells) => scalar::integer(kind, json, unit).map(|value| cells.append_value(value)),
+            Self::Integers(cells) => scalar::integer(kind, json, rules.unit).map(|value| cells.append_value(value)),
             Self::Floats(cells) => scalar::float(kind, json).map(|value| cells.append_value(value)),
-            Self::Texts(cells) => text(kind, json, unit).map(|value| cells.append_value(value)),
+            Self::Texts(cells) => text(kind, json, rules).map(|value| cells.append_value(value)),
         };
         if appended.is_err() {
             self.append_null();

@@ -10,7 +10,7 @@ use danube_sink::{Field, Fields, PartialFailure, SinkRecord, in_parts};
 use super::{
     cells::Cells,
     names::{Collision, Names},
-    value::array,
+    value::{Rules, array},
 };
 
 /// The columns of a table, with the field of a record that fills each.
@@ -31,8 +31,7 @@ struct Filled {
     index: usize,
     from: Field,
     is_required: bool,
-    /// The unit of timestamps that are numbers.
-    unit: Option<TimeUnit>,
+    rules: Rules,
 }
 
 /// The rows of a batch.
@@ -45,8 +44,8 @@ pub struct Rows<'r> {
     /// The rejected records, each with the reason: the column, its type and the path of the value, never the value. Return
     /// `rejected.into_result()` when the rows are written: a record that it does not name counts as delivered.
     pub rejected: PartialFailure,
-    /// Of each record that is rejected since the table has no column for a field, the name of the first such field: data of the
-    /// payload, for `AwaitedColumn`.
+    /// Of each record that is rejected since the table has no column for a field, or a column none for one of a struct, the name of
+    /// the first such field: data of the payload, for `AwaitedColumn`.
     pub new_fields: Vec<String>,
 }
 
@@ -75,7 +74,7 @@ impl Columns {
         let columns = schema.fields().iter().enumerate();
         let filled = columns.filter_map(|(index, column)| {
             let from = source(column.name())?;
-            Some(Filled { index, from, is_required: !column.is_nullable(), unit: None })
+            Some(Filled { index, from, is_required: !column.is_nullable(), rules: Rules::default() })
         });
         let filled: Vec<_> = filled.collect();
         let fields = filled.iter().map(|filled| filled.from.clone()).collect();
@@ -86,7 +85,7 @@ impl Columns {
     /// number for a timestamp is rejected, since its unit is unknown.
     #[must_use]
     pub fn with_unit(mut self, column: &str, unit: TimeUnit) -> Self {
-        self.change_column(column, |filled| filled.unit = Some(unit));
+        self.change_column(column, |filled| filled.rules.unit = Some(unit));
         self
     }
 
@@ -103,6 +102,7 @@ impl Columns {
     }
 
     pub(super) fn with_names(mut self, names: Names) -> Self {
+        self.filled.iter_mut().for_each(|filled| filled.rules.rejects_new = names.rejects_new());
         self.names = Some(names);
         self
     }
@@ -190,9 +190,16 @@ impl Columns {
                 }
                 continue;
             };
-            if let Err(violation) = cells.append(column.data_type(), json, filled.unit) {
-                let text = || format!("{}: {}", does_not_take(column), violation.reason(&filled.from));
-                reason.get_or_insert_with(|| Rejection::Invalid(text()));
+            let Err(violation) = cells.append(column.data_type(), json, filled.rules) else { continue };
+            if reason.is_none() {
+                let text = format!("{}: {}", does_not_take(column), violation.reason(&filled.from));
+                reason = Some(match violation.into_new_field() {
+                    Some(name) => {
+                        new_fields.push(format!("{}/{name}", column.name()));
+                        Rejection::NewField(text)
+                    }
+                    None => Rejection::Invalid(text),
+                });
             }
         }
         reason

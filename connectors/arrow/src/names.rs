@@ -30,6 +30,11 @@ impl Names {
         Self { columns: columns.into_iter().map(entry).collect(), rejects_new }
     }
 
+    /// Whether fields without a column are rejected.
+    pub(super) fn rejects_new(&self) -> bool {
+        self.rejects_new
+    }
+
     /// The first field of the payload that collides with a column, or has none; `None` if all of them fit.
     pub(super) fn collision(&self, payload: &str) -> Option<Collision> {
         json::fields(payload)?.find_map(|(name, value)| self.of_field(&name, value != "null"))

@@ -6,31 +6,36 @@ use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 use arrow_schema::{
     DataType::{self, FixedSizeList, LargeList, LargeListView, List, ListView, Map, Struct},
-    Field, TimeUnit,
+    Field,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, value::RawValue};
 
-use super::{scalar, time::is_count, violation::Violation};
+use super::{scalar, time::is_count, value::Rules, violation::Violation};
 
 /// The members of an object; if a name repeats, the last one counts.
 type Object<'v> = BTreeMap<Cow<'v, str>, &'v RawValue>;
 
 /// The value as JSON for Arrow's reader, checked at every depth.
-pub(super) fn canonical(kind: &DataType, json: &str, unit: Option<TimeUnit>) -> Result<String, Violation> {
+pub(super) fn canonical(kind: &DataType, json: &str, rules: Rules) -> Result<String, Violation> {
     let mut out = String::with_capacity(json.len());
-    write(kind, json, unit, &mut out).map(|()| out)
+    write(kind, json, rules, &mut out).map(|()| out)
 }
 
-fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Violation> {
+fn write(kind: &DataType, json: &str, rules: Rules, out: &mut String) -> Result<(), Violation> {
     match kind {
         Struct(fields) => {
             let values: Object<'_> = serde_json::from_str(json).map_err(|_| Violation::new("is not a JSON object"))?;
+            let is_new =
+                |(name, value): &(&Cow<'_, str>, &&RawValue)| value.get() != "null" && fields.find(name).is_none();
+            if let Some((name, _)) = values.iter().find(|member| rules.rejects_new && is_new(member)) {
+                return Err(Violation::new_field(name));
+            }
             let written = fields.iter().map(|field| {
                 let value = values.get(field.name().as_str()).map(|value| value.get());
                 (Value::from(field.name().as_str()).to_string(), &**field, value.unwrap_or("null"))
             });
-            write_all(written, ['{', '}'], unit, out)
+            write_all(written, ['{', '}'], rules, out)
         }
         Map(entries, _) => {
             let Struct(entry) = entries.data_type() else { return Err(Violation::new("has an invalid map type")) };
@@ -42,14 +47,14 @@ fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) 
                 let name = scalar::text(key.data_type(), &name, None).map_err(|violation| violation.below("a key"))?;
                 written.push((Value::from(name).to_string(), &**value, json.get()));
             }
-            write_all(written, ['{', '}'], unit, out)
+            write_all(written, ['{', '}'], rules, out)
         }
         List(item) | LargeList(item) | FixedSizeList(item, _) | ListView(item) | LargeListView(item) => {
             let items: Vec<&RawValue> =
                 serde_json::from_str(json).map_err(|_| Violation::new("is not a JSON array"))?;
-            write_all(items.into_iter().map(|json| (String::new(), &**item, json.get())), ['[', ']'], unit, out)
+            write_all(items.into_iter().map(|json| (String::new(), &**item, json.get())), ['[', ']'], rules, out)
         }
-        _ => write_scalar(kind, json, unit, out),
+        _ => write_scalar(kind, json, rules, out),
     }
 }
 
@@ -57,7 +62,7 @@ fn write(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) 
 fn write_all<'f>(
     values: impl IntoIterator<Item = (String, &'f Field, &'f str)>,
     [open, close]: [char; 2],
-    unit: Option<TimeUnit>,
+    rules: Rules,
     out: &mut String,
 ) -> Result<(), Violation> {
     out.push(open);
@@ -71,7 +76,7 @@ fn write_all<'f>(
                 Ok(())
             }
             "null" => Err(Violation::new("is null or missing")),
-            json => write(field.data_type(), json, unit, out),
+            json => write(field.data_type(), json, rules, out),
         };
         written.map_err(|violation| match &*name {
             "" => violation.below(number),
@@ -82,8 +87,8 @@ fn write_all<'f>(
     Ok(())
 }
 
-fn write_scalar(kind: &DataType, json: &str, unit: Option<TimeUnit>, out: &mut String) -> Result<(), Violation> {
-    let text = scalar::text(kind, json, unit)?;
+fn write_scalar(kind: &DataType, json: &str, rules: Rules, out: &mut String) -> Result<(), Violation> {
+    let text = scalar::text(kind, json, rules.unit)?;
     match kind {
         kind if kind.is_binary() => {
             let bytes = STANDARD.decode(&*text).map_err(|_| Violation::new("is not base64"))?;

@@ -58,7 +58,8 @@ impl MappedColumns {
     }
 
     /// Sets what a field of a payload does that the table has no column for, if the mapping names no columns. By default it is not
-    /// written; with `add` and `reject`, [`Columns::rows`] rejects the records that have a value for one.
+    /// written; with `add` and `reject`, [`Columns::rows`] rejects the records that have a value for one. The same holds for a field of
+    /// an object that its column, a struct, has none for, at any depth.
     #[must_use]
     pub fn on_new_field(mut self, policy: OnNewField) -> Self {
         self.on_new_field = policy;

@@ -15,11 +15,20 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{nested, scalar, violation::Violation};
 
+/// What a column takes, other than by its type.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rules {
+    /// The unit of timestamps that are numbers.
+    pub(super) unit: Option<TimeUnit>,
+    /// Whether a member of an object that its struct has no field for is a violation.
+    pub(super) rejects_new: bool,
+}
+
 /// The text of a JSON value for a column, checked by the rules of the column's type.
-pub(super) fn text<'v>(kind: &DataType, json: &'v str, unit: Option<TimeUnit>) -> Result<Cow<'v, str>, Violation> {
+pub(super) fn text<'v>(kind: &DataType, json: &'v str, rules: Rules) -> Result<Cow<'v, str>, Violation> {
     match kind.is_nested() {
-        true => nested::canonical(kind, json, unit).map(Cow::Owned),
-        false => scalar::text(kind, json, unit),
+        true => nested::canonical(kind, json, rules).map(Cow::Owned),
+        false => scalar::text(kind, json, rules.unit),
     }
 }
 

@@ -10,11 +10,25 @@ pub(super) const OUT_OF_RANGE: &str = "is out of the column's range";
 pub(super) struct Violation {
     path: String,
     reason: &'static str,
+    /// The name of a field, if the type has none of it.
+    new_field: Option<String>,
 }
+
+const NEW: &str = "has a field that the column's type has none for: add it, or set `on_new_field`";
 
 impl Violation {
     pub(super) fn new(reason: &'static str) -> Self {
-        Self { path: String::new(), reason }
+        Self { path: String::new(), reason, new_field: None }
+    }
+
+    /// The violation of an object with a field that its type lacks. The name is data of the payload, and is not shown.
+    pub(super) fn new_field(name: &str) -> Self {
+        Self { new_field: Some(name.to_owned()), ..Self::new(NEW) }
+    }
+
+    /// The name of the field, if the type lacks one.
+    pub(super) fn into_new_field(self) -> Option<String> {
+        self.new_field
     }
 
     /// The violation seen from the parent value, in which this one has a name or an index.

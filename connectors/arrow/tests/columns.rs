@@ -8,7 +8,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::array_value_to_string;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
-use danube_sink::{Metadata, SinkRecord};
+use danube_sink::{Metadata, OnNewField, SinkRecord};
 use danube_sink_arrow::{Columns, MappedColumns};
 use proptest::prelude::*;
 use serde_json::json;
@@ -108,6 +108,36 @@ fn each_type_takes_the_documented_values() {
         (DataType::List(item()), r#"["one"]"#),
     ] {
         assert_eq!(taken(&kind, json), None, "{json} as {kind}");
+    }
+}
+
+#[test]
+fn a_new_field_of_a_struct_is_treated_as_one_of_the_table() {
+    let inner = DataType::Struct(Fields::from(vec![Field::new("a", DataType::Int64, true)]));
+    let list = DataType::List(Arc::new(Field::new("item", inner.clone(), true)));
+    let columns = schema([Field::new("s", inner, true), Field::new("l", list, true)]);
+    let payloads = [
+        r#"{"s": {"a": 1, "s3cret": 2}}"#,
+        r#"{"l": [null, {"a": 1}, {"s3cret": {}}]}"#,
+        r#"{"s": {"a": 1, "b": null}, "l": []}"#,
+        r#"{"s": {"a": "x", "b": 1}, "l": [{"b": 1}]}"#,
+    ];
+    let records = records(payloads.map(str::to_owned));
+    for (policy, count, new) in [
+        (OnNewField::Ignore, 3, vec![]),
+        (OnNewField::Reject, 1, vec!["s/s3cret", "l/s3cret", "s/b"]),
+        (OnNewField::Add, 1, vec!["s/s3cret", "l/s3cret", "s/b"]),
+    ] {
+        let mapped = MappedColumns::new([], &[]).on_new_field(policy).columns(Arc::clone(&columns));
+        let rows = mapped.rows(&records).unwrap();
+        assert_eq!(
+            (rows.records.len(), rows.new_fields),
+            (count, new.into_iter().map(str::to_owned).collect()),
+            "{policy:?}"
+        );
+        let report = rows.rejected.into_result().unwrap_err().report();
+        assert!(!report.contains("s3cret"), "{report}");
+        assert!(policy == OnNewField::Ignore || report.contains("the value at \"/s\" has a field"), "{report}");
     }
 }
 

@@ -114,6 +114,21 @@ pub(super) fn is_missing_table(failure: &Failure) -> bool {
     matches!(failure.code, Some(60 | 81))
 }
 
+/// Whether the user may not see, create or write the table.
+pub(super) fn is_denied(failure: &Failure) -> bool {
+    matches!(failure.code, Some(291 | 497))
+}
+
+/// Whether the database is missing, or makes no tables, for this user or because of its engine.
+pub(super) fn makes_no_table(failure: &Failure) -> bool {
+    is_missing_table(failure) || is_denied(failure) || matches!(failure.code, Some(48 | 79))
+}
+
+/// Whether the table may be the only cause: rights, its columns, or the views that are written with it.
+pub(super) fn is_of_table(failure: &Failure) -> bool {
+    is_denied(failure) || is_missing_table(failure) || matches!(failure.code, Some(16 | 44 | 47))
+}
+
 /// Whether the host says that another one may do it.
 pub(super) fn is_unusable(answer: &Answer) -> bool {
     let (codes, statuses) = UNUSABLE;
@@ -156,8 +171,8 @@ fn exception(code: u16, answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, 
     let class = match (code, known) {
         // A batch with rows of too many partitions is accepted in smaller ones.
         (252, _) if text.contains("for single INSERT block") => TooLarge,
-        // It has chosen a table that takes no rows, such as a view.
-        (48, _) if hidden.table && hidden.rows.is_some() => Refused,
+        // It has chosen a table that takes no rows, such as a view, or a database that creates no tables.
+        (48, _) if hidden.table => Refused,
         // Older servers report an unknown enum value with these general codes.
         (36 | 49, _) if reading.is_some() => Refused,
         (_, Some((.., class))) => *class,

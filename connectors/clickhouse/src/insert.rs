@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 #[cfg(feature = "arrow")]
 use super::arrow::{Converter, Stream};
 use super::{
-    answer::{Hidden, is_missing_table},
+    answer::{Hidden, is_denied, is_missing_table, is_of_table, makes_no_table},
     column::Columns,
     opened::{Opened, Target},
     row::{Lines, Made, Rows},
@@ -134,13 +134,16 @@ impl Server {
             Some(columns) => self.insert_streamed(target, columns, records, &mut describing).await,
             None => Attempt::Unsent(None),
         };
-        let described = match streamed {
-            Attempt::Sent(inserted) => {
-                inserted?;
+        let described = match (streamed, &known) {
+            (Attempt::Sent(Err(failure)), Some(columns)) if self.is_at_fault(target, columns, &failure).await => {
+                return target.reject(records, &cannot(&failure));
+            }
+            (Attempt::Sent(sent), _) => {
+                sent?;
                 target.opened.awaited.forget();
                 return Ok(());
             }
-            Attempt::Unsent(described) => described,
+            (Attempt::Unsent(described), _) => described,
         };
         let made = known.as_ref().map(|columns| self.made(table, columns, records));
         let described = match described {
@@ -157,6 +160,9 @@ impl Server {
                     None => return target.reject(records, MISSING),
                 }
             }
+            (Err(failure), _) if target.by_content && is_denied(&failure) => {
+                return target.reject(records, &cannot(&failure));
+            }
             (described, _) => described?,
         };
         let (mut columns, mut rows) = match (known, made) {
@@ -167,9 +173,16 @@ impl Server {
                 (columns, rows)
             }
         };
-        if self.add_columns(target, &columns, records).await? {
-            columns = self.describe(target).await?;
-            rows = self.made(table, &columns, records);
+        match self.add_columns(target, &columns, records).await {
+            Ok(false) => {}
+            Err(failure) if target.by_content && is_denied(&failure) => {
+                return target.reject(records, &cannot(&failure));
+            }
+            added => {
+                added?;
+                columns = self.describe(target).await?;
+                rows = self.made(table, &columns, records);
+            }
         }
         // Where unknown fields are ignored, the server would ignore these, too.
         if let Some(name) = table.named_columns().find(|name| columns.index(name).is_none()) {
@@ -184,11 +197,26 @@ impl Server {
         if !target.by_content {
             target.opened.awaited.check(&rows.unknown, records.len())?;
         }
-        let Made { parts, records, rejected, .. } = rows;
+        let Made { parts, records, mut rejected, .. } = rows;
         if !records.is_empty() {
-            self.send_rows(target, &columns, parts, &records).await?;
+            match self.send_rows(target, &columns, parts, &records).await {
+                Err(failure) if self.is_at_fault(target, &columns, &failure).await => {
+                    rejected.merge(target.rejected(&records, &cannot(&failure)));
+                }
+                sent => sent?,
+            }
         }
         rejected.into_result()
+    }
+
+    /// Whether the table that records choose is the cause of a failure, and was not altered meanwhile.
+    async fn is_at_fault(&self, target: Target<'_>, columns: &Columns, failure: &Failure) -> bool {
+        target.by_content
+            && is_of_table(failure)
+            && self
+                .query(&describe_statement(target.name), target.hidden())
+                .await
+                .is_ok_and(|described| columns.is_current(&described))
     }
 
     fn made<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Part> {
@@ -208,7 +236,7 @@ impl Server {
         columns: &Columns,
         parts: Vec<Part>,
         records: &[SinkRecord],
-    ) -> ConnectorResult<()> {
+    ) -> Result<(), Failure> {
         let mut lines = Vec::new();
         #[cfg(feature = "arrow")]
         let mut batches = Vec::new();
@@ -235,16 +263,15 @@ impl Server {
         self.send_and_judge(target, &Insert::of_lines(target.table, lines.into(), records, columns)).await
     }
 
-    async fn send_and_judge(&self, target: Target<'_>, insert: &Insert<'_>) -> ConnectorResult<()> {
+    async fn send_and_judge(&self, target: Target<'_>, insert: &Insert<'_>) -> Result<(), Failure> {
         let is_async = target.table.async_insert;
-        let sent = match self.send(target, insert, is_async).await {
+        match self.send(target, insert, is_async).await {
             // It may be for rows of another insert, which the server has written together with these.
             Err(Failure { class: TargetFailure::Refused | TargetFailure::TooLarge, .. }) if is_async => {
                 self.send(target, insert, false).await
             }
             sent => sent,
-        };
-        Ok(sent?)
+        }
     }
 
     /// Inserts no rows. The statement always names the metadata columns, so that the server checks that they exist.
@@ -260,7 +287,7 @@ impl Server {
         self.query(&statement, target.hidden()).await.map(drop)
     }
 
-    /// Creates a table that a record has chosen, and describes it; `None` if its database is missing.
+    /// Creates a table that a record has chosen, and describes it; `None` if its database is missing, or takes no tables of the user.
     async fn create_by_content(
         &self,
         target: Target<'_>,
@@ -268,7 +295,7 @@ impl Server {
     ) -> Result<Option<String>, Failure> {
         let Some(create) = &target.table.create else { return Ok(None) };
         match self.create(target, create, columns).await {
-            Err(failure) if is_missing_table(&failure) => Ok(None),
+            Err(failure) if makes_no_table(&failure) => Ok(None),
             created => {
                 created?;
                 self.query(&describe_statement(target.name), target.hidden()).await.map(Some)
@@ -292,7 +319,7 @@ impl Server {
 
     /// The conversion of records to rows of a table with these columns.
     pub(super) fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
-        Rows::new(table, columns, table.rules(self.is_old(), format))
+        Rows::new(table, columns, table.rules(self.days, format))
     }
 }
 
@@ -309,7 +336,16 @@ impl Target<'_> {
 
     /// Rejects the records, which have chosen a table that cannot be written.
     fn reject(self, records: &[SinkRecord], why: &str) -> ConnectorResult<()> {
-        let reason = format!("the table that it chooses by `{}` {why}", self.table.shown_name());
-        PartialFailure::of_rejected(records, &reason).into_result()
+        self.rejected(records, why).into_result()
     }
+
+    fn rejected(self, records: &[SinkRecord], why: &str) -> PartialFailure {
+        let reason = format!("the table that it chooses by `{}` {why}", self.table.shown_name());
+        PartialFailure::of_rejected(records, &reason)
+    }
+}
+
+/// Why records are rejected whose table cannot be written.
+fn cannot(failure: &Failure) -> String {
+    format!("cannot be written: {}", failure.message)
 }

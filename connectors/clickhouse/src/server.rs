@@ -17,7 +17,7 @@ use super::{
     Clickhouse,
     answer::{Hidden, foreign, is_unusable, judged},
     block::Block,
-    column::Columns,
+    column::{Columns, Days},
     encoder::Encoder,
     opened::Target,
     table::{Format, Table, insert_statement},
@@ -27,6 +27,14 @@ use super::{
 const IDLE: Duration = Duration::from_secs(2);
 /// The most bytes of an answer; a table may have thousands of columns.
 const BYTES_OF_ANSWER: usize = 16 * 1024 * 1024;
+/// The settings by which a repeated insert, that the table has, still goes to the views that have it not. Without the second one, which
+/// current servers only keep the name of, two views that write into one table would take each other's rows for repeated ones.
+const OF_VIEWS: [&str; 2] = [
+    "deduplicate_blocks_in_dependent_materialized_views",
+    "update_insert_deduplication_token_in_dependent_materialized_views",
+];
+/// The names of the setting by which `Distributed` tables answer late enough: the current one, and that of older servers.
+const DISTRIBUTED: [&str; 2] = ["distributed_foreground_insert", "insert_distributed_sync"];
 
 const INSERT: &str = "insert rows";
 
@@ -45,10 +53,16 @@ pub(super) struct Server {
     has_async_deduplication: bool,
     /// Whether it has the setting `insert_deduplication_token`.
     has_tokens: bool,
+    /// Whether it deduplicates what it writes into each materialised view by itself, with a token of its own.
+    has_view_deduplication: bool,
+    /// Its name of the setting by which a `Distributed` table answers when the shards have the rows.
+    distributed: Option<&'static str>,
     /// Whether it reads `ArrowStream`.
     pub(super) has_arrow: bool,
     /// The rows and bytes up to which it writes an insert whole or not at all.
     pub(super) block: Block,
+    /// The days that its types have.
+    pub(super) days: Days,
     /// Its time zone, which applies to columns without one.
     pub(super) zone: String,
     /// Counts batches of `arrow_stream` that were sent as JSON.
@@ -100,18 +114,27 @@ impl Server {
             has_async_inserts: false,
             has_async_deduplication: false,
             has_tokens: false,
+            has_view_deduplication: false,
+            distributed: None,
             has_arrow: false,
             block: Block::default(),
+            days: Days::of("", false),
             zone: String::new(),
             unconverted: config
                 .metrics()
                 .counter("unconverted_batches", "Batches of `arrow_stream` that were sent as JSON")?,
         };
-        let known = "SELECT name FROM system.settings \
-                     WHERE name IN ('async_insert', 'async_insert_deduplicate', 'insert_deduplication_token') \
-                     UNION ALL SELECT concat('format ', name) FROM system.formats WHERE name = 'ArrowStream' AND is_input \
-                     UNION ALL SELECT concat('time zone ', timezone())";
-        let known = format!("{known} {}", Block::query());
+        let settings = ["async_insert", "async_insert_deduplicate", "insert_deduplication_token"];
+        let settings: Vec<_> =
+            settings.iter().chain(&OF_VIEWS).chain(&DISTRIBUTED).map(|name| format!("'{name}'")).collect();
+        let known = format!(
+            "SELECT name FROM system.settings WHERE name IN ({}) \
+             UNION ALL SELECT concat('format ', name) FROM system.formats WHERE name = 'ArrowStream' AND is_input \
+             UNION ALL SELECT concat('version ', version()) \
+             UNION ALL SELECT concat('time zone ', timezone()) {}",
+            settings.join(", "),
+            Block::query()
+        );
         let known = server.query(&known, Hidden::default()).await.map_err(|failure| {
             let help = "`url` in the configuration is its address; in a checkout of danube-sink, \
                         `connectors/clickhouse/install-servers run` starts one to try with";
@@ -121,9 +144,13 @@ impl Server {
         server.has_async_inserts = has("async_insert");
         server.has_async_deduplication = has("async_insert_deduplicate");
         server.has_tokens = has("insert_deduplication_token");
+        server.has_view_deduplication = OF_VIEWS.into_iter().all(has);
+        server.distributed = DISTRIBUTED.into_iter().find(|name| has(name));
         server.has_arrow = has("format ArrowStream");
         server.block = Block::read(&known);
-        server.zone = known.lines().find_map(|line| line.strip_prefix("time zone ")).unwrap_or_default().to_owned();
+        let value = |name| known.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        server.days = Days::of(value("version "), server.is_old());
+        server.zone = value("time zone ").to_owned();
         Ok(server)
     }
 
@@ -213,6 +240,15 @@ impl Server {
             settings.insert("insert_deduplicate", digit(table.metadata.contains(Metadata::Id)));
         } else if !insert.records.is_empty() {
             settings.insert("insert_deduplication_token", RecordId::of_batch(insert.records));
+            // Some servers refuse it for asynchronous ones.
+            if self.has_view_deduplication && !is_async {
+                settings.extend(OF_VIEWS.map(|name| (name, digit(true))));
+            }
+        }
+        if let Some(name) = self.distributed
+            && DISTRIBUTED.iter().all(|name| table.setting(name).is_none())
+        {
+            settings.insert(name, digit(true));
         }
         settings.extend(table.settings.iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
         if insert.format == Format::ArrowStream {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use danube_sink::{config::Diagnostic, prelude::*};
 
 use super::{
-    column::{Rules, date},
+    column::{Days, Rules},
     name::{TableName, quoted},
 };
 
@@ -91,15 +91,14 @@ pub(crate) struct Table {
 
 impl Table {
     /// The rules that its columns check values by.
-    pub(super) fn rules(&self, is_old: bool, format: Format) -> Rules {
-        // The last days of `Date` before and after it was extended.
-        let last_day = if is_old { date("2105-12-31") } else { date("2149-06-06") };
+    pub(super) fn rules(&self, days: Days, format: Format) -> Rules {
         Rules {
             unit: self.time_unit,
             null_is_default: self.setting("input_format_null_as_default").is_some_and(|value| value != "0"),
             skip_unknown: self.on_new_field == OnNewField::Ignore,
-            last_day: last_day.unwrap_or_default(),
+            days,
             in_ticks: format == Format::ArrowStream,
+            in_json: false,
         }
     }
 
@@ -157,22 +156,26 @@ fn is_named(name: &Template) -> Result<(), &'static str> {
     (name.constant().as_deref() != Some("")).then_some(()).ok_or("expected a name")
 }
 
-/// Rejects settings that the connector sets itself: with other values, an answer would not mean that the rows are written.
+/// Rejects settings that the connector sets itself, or leaves alone: with other values, an answer would not mean that the rows are
+/// written.
 pub(super) fn takes_settings(settings: &BTreeMap<String, String>) -> Result<(), String> {
-    const OWN: [&str; 10] = [
+    const OWN: [&str; 13] = [
         "async_insert",
         "async_insert_deduplicate",
         "database",
+        "input_format_allow_errors_num",
+        "input_format_allow_errors_ratio",
         "input_format_column_name_matching_mode",
         "input_format_skip_unknown_fields",
         "insert_deduplication_token",
+        "materialized_views_ignore_errors",
         "password",
         "query",
         "user",
         "wait_for_async_insert",
     ];
     match settings.keys().find(|name| OWN.contains(&name.as_str())) {
-        Some(name) => Err(format!("`{name}` is set by the connector")),
+        Some(name) => Err(format!("`{name}` is the connector's to set")),
         None => Ok(()),
     }
 }

@@ -91,6 +91,15 @@ pub(crate) fn failure(error: &DeltaTableError, what: &str) -> Failure {
     Failure::new(answer.1, message)
 }
 
+/// The failure of reading a table's log. A damaged one is waited for, unless records choose the table: it would hold up the others.
+pub(crate) fn of_log(error: &DeltaTableError, what: &str, by_content: bool) -> Failure {
+    let mut failure = failure(error, what);
+    if by_content && [LOG, GONE].contains(&answer(error)) {
+        failure.class = Misconfigured;
+    }
+    failure
+}
+
 /// The answer of an error of the library. Every variant is listed, so that a new one has to be classified.
 fn answer(error: &DeltaTableError) -> Answer {
     use DeltaTableError as Delta;

@@ -2,6 +2,7 @@
 
 mod columns;
 mod compaction;
+mod conditional;
 #[cfg(test)]
 mod conformance;
 mod failure;

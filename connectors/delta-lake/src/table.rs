@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fs, io,
+    path::Path,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -46,7 +47,7 @@ pub(crate) struct Table {
     /// The location in messages: without values of records.
     shown: String,
     options: HashMap<String, String>,
-    /// Whether the table has existed: then it is not created again.
+    /// Whether the table has existed: then it is not created again, unless records choose it.
     existed: bool,
     /// The state as of the last commit; `None` if that is in doubt, or there was none.
     state: Option<DeltaTable>,
@@ -63,6 +64,11 @@ pub(crate) struct Table {
 impl Table {
     /// The table at a location, a folder or a URL. Nothing is read, but a missing folder is created.
     pub(crate) fn new(location: &str, shown: String, options: HashMap<String, String>) -> Result<Self, Failure> {
+        // The library does so, too, and calls a failure an invalid location.
+        if !location.contains("://") && !Path::new(location).exists() {
+            let created = fs::create_dir_all(location);
+            created.map_err(|error| failure::io(&error, &format!("create the folder of the table {shown}")))?;
+        }
         let url = ensure_table_uri(location).classify(&format!("open the table {shown}"))?;
         let deduplication = Deduplication::default();
         let (awaited, commits) = (AwaitedColumn::default(), usize::MAX);
@@ -75,7 +81,7 @@ impl Table {
         Ok(())
     }
 
-    /// The table's location, and whether the table exists. One that has existed is not created again: the connector waits for it.
+    /// The table's location, and whether the table exists. One that has existed is waited for.
     pub(crate) async fn find(&self) -> Result<(DeltaTable, bool), Failure> {
         let what = format!("find the table {}", self.shown);
         let location = DeltaTableBuilder::from_url(self.url.clone()).classify(&what)?;
@@ -107,7 +113,8 @@ impl Table {
         }
         self.existed = true;
         self.deduplication.forget();
-        state.load().await.classify(&what)?;
+        let by_content = target.root().is_some();
+        state.load().await.map_err(|error| failure::of_log(&error, &what, by_content))?;
         protocol::check(state.snapshot().classify(&what)?, &self.shown)?;
         let schema = RecordBatchWriter::for_table(&state).classify(&what)?.arrow_schema();
         let type_name =
@@ -161,8 +168,10 @@ impl Table {
         let state = match self.state.take() {
             Some(state) if self.is_the_same(&state).await? => Some(state),
             _ => {
+                // One that records choose is created anew if it was removed, as after a restart: the others go on.
+                self.existed &= target.root().is_none();
                 let is_inferred = !target.mapped().names_columns() && !target.columns_from_schema;
-                if !self.existed && is_inferred && !self.find().await?.1 {
+                if !self.existed && is_inferred && self.find().await.is_ok_and(|(_, exists)| !exists) {
                     batch.each(|_, record| check_field_names(record))?;
                     let columns = registered.columns_of_new_table(target, batch.records());
                     if let Some(reason) = creation_error(&columns, &target.partition_by) {
@@ -173,8 +182,8 @@ impl Table {
                     }
                 }
                 match self.load(target, registered, batch.records()).await {
-                    // One record must not end the connector.
-                    Err(failure) if failure.class == TargetFailure::Misconfigured && target.root().is_some() => {
+                    // One record must not end the connector, nor hold up the others.
+                    Err(failure) if self.is_at_fault(&failure, target).await => {
                         return reject(
                             batch,
                             &format!("the table that it chooses cannot be written: {}", failure.message),
@@ -188,6 +197,22 @@ impl Table {
         let (state, rejected) = self.append_to(state, target, registered, batch.records()).await?;
         self.state = self.compacted(state, target, batch.deadline()).await;
         rejected.into_result()
+    }
+
+    /// Whether the table that records choose is the cause of a failure, while others can be opened.
+    async fn is_at_fault(&self, failure: &Failure, target: &Target) -> bool {
+        let Some(root) = target.root() else { return false };
+        match failure.class {
+            TargetFailure::Misconfigured => true,
+            // The store may refuse the folder of this table, or all.
+            TargetFailure::NotReady if self.find().await.is_err_and(|found| found.class == failure.class) => {
+                match Self::new(&root, self.shown.clone(), self.options.clone()) {
+                    Ok(root) => root.find().await.is_ok(),
+                    Err(_) => false,
+                }
+            }
+            _ => false,
+        }
     }
 
     async fn append_to(

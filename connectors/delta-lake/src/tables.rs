@@ -10,9 +10,10 @@ use std::{
 
 use danube_sink::{Group, Recent, prelude::*};
 use danube_sink_arrow::store::fill_url;
+use deltalake::DeltaTable;
 use tokio::sync::Mutex;
 
-use super::{failure, mapping::Target, schema::Registered, table::Table};
+use super::{conditional, failure, mapping::Target, schema::Registered, table::Table};
 
 /// Tables of a batch that are written at once.
 const AT_ONCE: usize = 8;
@@ -34,14 +35,19 @@ impl Tables {
     /// Opens the table that the mapping names, or checks the folder or bucket of those that records choose.
     pub(crate) async fn prepare(&self, target: &Target) -> Result<(), Failure> {
         match (target.table.constant(), target.root()) {
-            (Some(location), _) => self.table(&location, target)?.lock().await.open(target, &self.registered).await,
+            (Some(location), _) => {
+                let table = self.table(&location, target)?;
+                let mut table = table.lock().await;
+                conditional::check(&table.find().await?.0, &location).await?;
+                table.open(target, &self.registered).await
+            }
             (None, root) => {
                 let root = root.unwrap_or_default();
                 if !root.contains("://") {
                     let created = fs::create_dir_all(&root);
                     created.map_err(|error| failure::io(&error, &format!("create the folder {root}")))?;
                 }
-                self.check_root(target, &root).await
+                conditional::check(&self.find_root(target, &root).await?, &root).await
             }
         }
     }
@@ -49,7 +55,7 @@ impl Tables {
     /// The health check: whether the table of the mapping exists, or the store of its tables can be reached.
     pub(crate) async fn check(&self, target: &Target) -> Result<(), Failure> {
         match target.root() {
-            Some(root) => self.check_root(target, &root).await,
+            Some(root) => self.find_root(target, &root).await.map(drop),
             None => {
                 let location = target.table.constant().unwrap_or_default();
                 self.table(&location, target)?.lock().await.find().await.map(drop)
@@ -57,9 +63,9 @@ impl Tables {
         }
     }
 
-    async fn check_root(&self, target: &Target, root: &str) -> Result<(), Failure> {
+    async fn find_root(&self, target: &Target, root: &str) -> Result<DeltaTable, Failure> {
         is_there(root, target)?;
-        Table::new(root, target.table.to_string(), self.options.clone())?.find().await.map(drop)
+        Ok(Table::new(root, target.table.to_string(), self.options.clone())?.find().await?.0)
     }
 
     /// Writes a batch, each record into its table.
@@ -95,9 +101,6 @@ impl Tables {
 
     /// The table at a location, which is not read yet if it was not known.
     fn table(&self, location: &str, target: &Target) -> Result<Arc<Mutex<Table>>, Failure> {
-        if let Some(table) = self.opened.get(location) {
-            return Ok(table);
-        }
         let shown = match target.root() {
             None => location.to_owned(),
             Some(root) => {
@@ -106,6 +109,9 @@ impl Tables {
                 target.table.to_string()
             }
         };
+        if let Some(table) = self.opened.get(location) {
+            return Ok(table);
+        }
         let table = Arc::new(Mutex::new(Table::new(location, shown, self.options.clone())?));
         self.opened.insert(location, Arc::clone(&table));
         Ok(table)

@@ -17,14 +17,17 @@ use serde::{Deserialize, Serialize};
 
 use super::offsets::Offsets;
 
-/// The version of the format.
-const VERSION: u32 = 1;
+/// The version of the format. Version 1 has the ends of each range of offsets.
+const VERSION: u32 = 2;
 /// How many epochs are remembered. A record of an earlier one is redelivered by no broker.
 const EPOCHS: usize = 4;
 /// How many producers of an epoch are remembered.
 const PRODUCERS: usize = 10_000;
-/// How many ranges of written offsets of an epoch are remembered; gaps are records that were rejected.
+/// How many ranges of written offsets of an epoch are remembered at least. Gaps are records that were filtered, skipped or rejected:
+/// they may be delivered once more, by other settings, and are then to be written.
 const RANGES: usize = 2_000;
+/// How far behind the newest offset all ranges are remembered.
+const BEHIND: u64 = 100_000;
 /// How many interrupted batches of an epoch are remembered.
 const INTERRUPTED: usize = 16;
 
@@ -86,7 +89,10 @@ impl Journal {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, Unreadable> {
         let value: serde_json::Value = serde_json::from_slice(json).map_err(|_| Unreadable::NoJournal)?;
         match value["version"].as_u64().and_then(|version| version.try_into().ok()) {
-            Some(VERSION) => serde_json::from_value(value).map_err(|_| Unreadable::NoJournal),
+            Some(1..=VERSION) => {
+                let journal = serde_json::from_value(value).map_err(|_| Unreadable::NoJournal);
+                journal.map(|journal| Self { version: VERSION, ..journal })
+            }
             Some(version) if version > VERSION => Err(Unreadable::Later(version)),
             _ => Err(Unreadable::NoJournal),
         }
@@ -169,11 +175,11 @@ impl Journal {
     pub(crate) fn written(&mut self) {
         self.resolve(|_| true);
         for epoch in &mut self.epochs {
-            let Epoch { producers, written, interrupted, .. } = epoch;
+            let Epoch { producers, written, interrupted, newest, .. } = epoch;
             interrupted.retain(|batch| !written.has_all_of(&batch.offsets));
             interrupted.drain(..interrupted.len().saturating_sub(INTERRUPTED));
             producers.drain(..producers.len().saturating_sub(PRODUCERS));
-            written.keep_newest(RANGES);
+            written.keep_newest(RANGES, newest.saturating_sub(BEHIND));
         }
         let excess = self.epochs.len().saturating_sub(EPOCHS);
         self.epochs.drain(..excess);
@@ -261,14 +267,26 @@ mod tests {
     #[test]
     fn the_journal_stays_small() {
         let mut journal = Journal::default();
-        for number in 0..11_000_u64 {
-            let epoch = journal.epoch_of(number, 2 * number + 1);
-            journal.announce(epoch, announced([2 * number + 1], &["a"]));
+        for batch in 0..110_u64 {
+            let offset_of = |number: u64| 2 * number + 1;
+            let numbers = batch * 100..(batch + 1) * 100;
+            numbers.clone().for_each(|number| assert_eq!(journal.epoch_of(number, offset_of(number)), 0));
+            journal.announce(0, announced(numbers.map(offset_of), &["a"]));
             journal.written();
         }
         let epoch = &journal.epochs[0];
         assert_eq!((journal.epochs.len(), epoch.producers.len(), epoch.interrupted.len()), (1, PRODUCERS, 0));
-        assert!(journal.to_json().len() < 100_000, "{}", journal.to_json().len());
+        assert!(journal.to_json().len() < 150_000, "{}", journal.to_json().len());
+        // Where every second record is filtered, in batches of any size.
+        for batch in 1..=20_u64 {
+            let offsets = (batch * 20_000..(batch + 1) * 20_000).step_by(2);
+            offsets.clone().for_each(|offset| assert_eq!(journal.epoch_of(1_000, offset), 0));
+            journal.announce(0, announced(offsets, &["a"]));
+            journal.written();
+        }
+        let mut journal = reopened(&journal, |_| false);
+        assert!((320_001..420_000).all(|offset| journal.has(0, offset, "a") == offset.is_multiple_of(2)));
+        assert!(!journal.has(0, 100_000, "a") && journal.to_json().len() < 300_000, "{}", journal.to_json().len());
         for number in 0..9 {
             assert_ne!(journal.epoch_of(1 << 40 | number, 1), 0);
         }
@@ -281,7 +299,10 @@ mod tests {
         for text in ["", "{}", "[]", r#"{"version":1}"#, r#"{"version":0,"epochs":[]}"#, r#"{"version":"1"}"#] {
             assert_eq!(Journal::parse(text.as_bytes()).unwrap_err(), Unreadable::NoJournal, "{text}");
         }
-        assert_eq!(Journal::parse(br#"{"version":2}"#).unwrap_err(), Unreadable::Later(2));
+        assert_eq!(Journal::parse(br#"{"version":3}"#).unwrap_err(), Unreadable::Later(3));
+        let first = br#"{"version":1,"epochs":[{"id":"a","producers":[7],"newest":9,"written":[[1,4],[6,9]]}]}"#;
+        let mut first = Journal::parse(first).unwrap();
+        assert!(first.has(0, 4, "a") && !first.has(0, 5, "a") && first.has(0, 6, "a"));
         assert!(Journal::parse(&Journal::default().to_json()).is_ok());
     }
 }

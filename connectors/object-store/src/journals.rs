@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use danube_sink::prelude::*;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     failure,
@@ -23,6 +24,8 @@ pub(crate) struct Journals(BTreeMap<String, Known>);
 struct Known {
     journal: Journal,
     expected: Expected,
+    /// When it was replaced, or may have been.
+    replaced: Option<Instant>,
 }
 
 impl Journals {
@@ -69,7 +72,11 @@ impl Journals {
         let announced: Vec<_> = self.0.iter_mut().filter(|(_, known)| !known.journal.in_doubt().is_empty()).collect();
         let replace = async |(topic, known): (&String, &mut Known)| {
             let name = path::journal(subscription, topic);
+            if let Some(replaced) = known.replaced {
+                sleep_until(replaced + store.interval()).await;
+            }
             known.expected = store.replace(&name, known.journal.to_json().into(), &known.expected).await?;
+            known.replaced = Some(Instant::now());
             Ok::<_, Failure>(())
         };
         stream::iter(announced).map(replace).buffer_unordered(AT_ONCE).try_collect().await
@@ -88,7 +95,11 @@ impl Known {
             store.sweep(staged).await?;
         }
         let (content, expected) = store.read(&name).await?;
-        let Some(content) = content else { return Ok(Self { journal: Journal::default(), expected }) };
+        let Some(content) = content else {
+            return Ok(Self { journal: Journal::default(), expected, replaced: None });
+        };
+        // Another process, or an attempt that failed, may have done it just now.
+        let replaced = Some(Instant::now());
         let mut journal = Journal::parse(&content).map_err(|unreadable| {
             let what = store.what("read", &name);
             failure::journal(match unreadable {
@@ -110,6 +121,6 @@ impl Known {
         let objects: Vec<_> =
             stream::iter(journal.in_doubt()).map(exists).buffer_unordered(AT_ONCE).try_collect().await?;
         journal.resolve(|name| objects.iter().any(|(exists, found)| *exists && found == name));
-        Ok(Self { journal, expected })
+        Ok(Self { journal, expected, replaced })
     }
 }

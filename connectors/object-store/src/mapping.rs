@@ -24,8 +24,8 @@ pub(crate) struct Target {
     /// Columns to fill; JSON lines without columns have the whole payload.
     #[setting(default = [])]
     pub(crate) columns: Vec<Column>,
-    /// Take the columns from the registered schema of the messages (Avro or JSON Schema), for Parquet and Avro: a file for each
-    /// version.
+    /// Take the columns from the registered schema of the messages (Avro, Protobuf or JSON Schema), for Parquet and Avro: a file for
+    /// each version.
     #[setting(default = false)]
     pub(crate) columns_from_schema: bool,
     /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.

@@ -4,8 +4,42 @@ use serde::{Deserialize, Serialize};
 
 /// A set of offsets: sorted, disjoint ranges, both ends included.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "Written", from = "Written")]
 pub(crate) struct Offsets(Vec<(u64, u64)>);
+
+/// Ranges as they are written.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    /// The ends of each.
+    Ends(Vec<(u64, u64)>),
+    /// For each the distance to the end of the one before, and its own length, less one: a third of the digits, where gaps are many.
+    Steps(Vec<u64>),
+}
+
+impl From<Offsets> for Written {
+    fn from(Offsets(ranges): Offsets) -> Self {
+        let mut before = 0;
+        let step = |(first, last)| [first - std::mem::replace(&mut before, last), last - first];
+        Self::Steps(ranges.into_iter().flat_map(step).collect())
+    }
+}
+
+impl From<Written> for Offsets {
+    fn from(written: Written) -> Self {
+        let steps = match written {
+            Written::Ends(ranges) => return Self(ranges),
+            Written::Steps(steps) => steps,
+        };
+        let mut before = 0_u64;
+        let range = |step: &[u64]| {
+            let first = before.saturating_add(step[0]);
+            before = first.saturating_add(step[1]);
+            (first, before)
+        };
+        Self(steps.chunks_exact(2).map(range).collect())
+    }
+}
 
 impl Offsets {
     pub(crate) fn contains(&self, offset: u64) -> bool {
@@ -62,10 +96,11 @@ impl Offsets {
         })
     }
 
-    /// Forgets the lowest ranges beyond so many.
-    pub(crate) fn keep_newest(&mut self, ranges: usize) {
+    /// Forgets the lowest ranges beyond so many, but none that reaches `since`.
+    pub(crate) fn keep_newest(&mut self, ranges: usize, since: u64) {
         let excess = self.0.len().saturating_sub(ranges);
-        self.0.drain(..excess);
+        let before = self.0.partition_point(|(_, last)| *last < since);
+        self.0.drain(..excess.min(before));
     }
 }
 
@@ -106,9 +141,21 @@ mod tests {
 
     #[test]
     fn the_lowest_ranges_are_forgotten() {
-        let mut offsets: Offsets = [1, 3, 5, 7].into_iter().collect();
-        offsets.keep_newest(2);
-        assert_eq!(offsets, Offsets(vec![(5, 5), (7, 7)]));
-        assert_eq!(serde_json::to_string(&offsets).unwrap(), "[[5,5],[7,7]]");
+        let all: Offsets = [1, 3, 5, 7, 8].into_iter().collect();
+        for (since, kept) in [(9, vec![(5, 5), (7, 8)]), (3, vec![(3, 3), (5, 5), (7, 8)]), (0, all.0.clone())] {
+            let mut offsets = all.clone();
+            offsets.keep_newest(2, since);
+            assert_eq!(offsets, Offsets(kept), "{since}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_written_in_few_digits_and_read_as_they_were_before() {
+        for (ranges, text) in [(vec![], "[]"), (vec![(5, 5), (7, 9), (1_000_007, 1_000_008)], "[5,0,2,2,999998,1]")] {
+            let offsets = Offsets(ranges);
+            assert_eq!(serde_json::to_string(&offsets).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Offsets>(text).unwrap(), offsets);
+            assert_eq!(serde_json::from_str::<Offsets>(&serde_json::to_string(&offsets.0).unwrap()).unwrap(), offsets);
+        }
     }
 }

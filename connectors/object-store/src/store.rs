@@ -189,6 +189,11 @@ impl Store {
         Ok(Expected::Version(UpdateVersion { e_tag: put.e_tag, version: put.version }))
     }
 
+    /// How long after a replacement of an object the next one may follow: Google Cloud Storage takes one a second for each name.
+    pub(crate) fn interval(&self) -> Duration {
+        if self.url.starts_with("gs://") { Duration::from_secs(1) } else { Duration::ZERO }
+    }
+
     /// What an operation does, for its error. The folders of an object may have values of records.
     pub(crate) fn what(&self, operation: &str, name: &str) -> String {
         let file = name.rsplit('/').next().unwrap_or_default();

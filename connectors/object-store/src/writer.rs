@@ -168,8 +168,12 @@ impl Writer {
             Destinations::Each(destinations) => plan::parts(records, destinations, order, &mut journals),
         };
         journals.announce(&parts, subscription, &self.extension);
+        // A store that lets them wait gets them once, when it is known which records are rejected.
+        let is_slow = !self.store.interval().is_zero();
         // The journals first: they are small, and their disk is not busy yet.
-        let announced = in_time.answered(journals.replace(&self.store, subscription));
+        let announced = async {
+            if is_slow { Ok(()) } else { in_time.answered(journals.replace(&self.store, subscription)).await }
+        };
         let encoded = in_time.of_size(self.encode(parts, subscription));
         let ((), encoded) = try_join(announced, encoded).await?;
         let (mut parts, mut contents, mut rejected) = (Vec::new(), Vec::new(), PartialFailure::default());
@@ -178,7 +182,7 @@ impl Writer {
             parts.push(part);
             contents.push(content);
         }
-        if !rejected.is_empty() {
+        if is_slow || !rejected.is_empty() {
             journals.announce(&parts, subscription, &self.extension);
             in_time.answered(journals.replace(&self.store, subscription)).await?;
         }

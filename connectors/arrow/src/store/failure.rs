@@ -21,16 +21,22 @@ pub enum StoreFailure {
     Unavailable,
 }
 
-/// What answers with status 400 or 403 say of invalid or expired keys.
-const WRONG_KEYS: [&str; 7] = [
+/// The codes by which answers with status 400 or 403 say of invalid or expired keys.
+const WRONG_KEYS: [&str; 6] = [
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "ExpiredToken",
     "InvalidToken",
     "TokenRefreshRequired",
     "AuthenticationFailed",
-    "Server failed to authenticate the request",
 ];
+
+/// How answers in XML and in JSON begin and end a code. Elsewhere, in paths and names of objects, such a word may be a value of a
+/// record.
+const CODES: [(&str, &str); 3] = [("<Code>", "</Code>"), ("\"code\":\"", "\""), ("\"code\": \"", "\"")];
+
+/// How Azure's emulator says it, whose code is that of a missing right.
+const UNAUTHENTICATED: &str = "<Message>Server failed to authenticate the request";
 
 /// The answers that errors of listings have in their text alone.
 const ANSWERS: [(&str, StoreFailure); 3] = [
@@ -88,7 +94,11 @@ impl StoreFailure {
 
     /// Whether a text of a store names a code for invalid or expired keys.
     pub fn names_wrong_keys(text: &str) -> bool {
-        WRONG_KEYS.iter().any(|code| text.contains(code))
+        let begins_with_one = |rest: &str, end: &str| {
+            WRONG_KEYS.iter().any(|code| rest.strip_prefix(code).is_some_and(|rest| rest.starts_with(end)))
+        };
+        let of = |(begin, end): &(&str, &str)| text.split(begin).skip(1).any(|rest| begins_with_one(rest, end));
+        CODES.iter().any(of) || text.contains(UNAUTHENTICATED)
     }
 }
 
@@ -188,8 +198,34 @@ mod tests {
         let of_disk = |kind| Store::Generic { store: "LocalFileSystem", source: Box::new(io::Error::from(kind)) };
         for (error, meaning) in [
             (Store::Unauthenticated { path: path(), source: source() }, Credentials),
-            (Store::Generic { store: "S3", source: "Code: ExpiredToken".into() }, Credentials),
-            (Store::PermissionDenied { path: path(), source: "SignatureDoesNotMatch".into() }, Credentials),
+            (Store::Generic { store: "S3", source: "400: <Error><Code>ExpiredToken</Code>".into() }, Credentials),
+            (
+                Store::PermissionDenied { path: path(), source: "<Code>SignatureDoesNotMatch</Code>".into() },
+                Credentials,
+            ),
+            (Store::Generic { store: "GCS", source: r#"{"error":{"code": "InvalidToken"}}"#.into() }, Credentials),
+            (
+                Store::Generic {
+                    store: "Azure",
+                    source: "403: <Code>AuthorizationFailure</Code><Message>Server failed to authenticate the request."
+                        .into(),
+                },
+                Credentials,
+            ),
+            // A value of a record may be such a word.
+            (
+                Store::Generic {
+                    store: "S3",
+                    source:
+                        "PUT http://minio/lake/ExpiredToken/a in 2s - 503: <Code>SlowDown</Code><Key>InvalidToken</Key>"
+                            .into(),
+                },
+                Unavailable,
+            ),
+            (
+                Store::NotFound { path: "AuthenticationFailed/a".to_owned(), source: "<Code>NoSuchKey</Code>".into() },
+                Missing,
+            ),
             (Store::PermissionDenied { path: path(), source: "AccessDenied".into() }, Rights),
             (Store::NotFound { path: path(), source: "NoSuchBucket".into() }, Missing),
             (Store::Precondition { path: path(), source: source() }, Changed),

@@ -8,6 +8,7 @@
 //! ```
 
 mod column_type;
+mod nested;
 mod number;
 mod time;
 mod value;
@@ -18,11 +19,16 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     column_type::ColumnType,
-    time::date,
+    time::Days,
     value::{Rules, Violation},
 };
 #[cfg(feature = "arrow")]
-pub(crate) use self::{column_type::is_utc, number::Range, time::timestamp, value::tick_digits};
+pub(crate) use self::{
+    column_type::is_utc,
+    number::Range,
+    time::{date, timestamp},
+    value::tick_digits,
+};
 
 /// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
 #[derive(Debug, Default)]

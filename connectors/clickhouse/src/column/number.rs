@@ -66,6 +66,15 @@ impl Number {
         Some(whole - i64::from(self.is_negative && has_fraction))
     }
 
+    /// The number rounded down to an integer, and what it is above it in billionths.
+    pub(crate) fn split(&self) -> Option<(i64, u32)> {
+        const BILLION: u32 = 1_000_000_000;
+        let text = self.plain();
+        let (_, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        let above: u32 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+        Some((self.floor()?, if self.is_negative && above > 0 { BILLION - above } else { above }))
+    }
+
     /// The number without an exponent, for one within a column's range.
     pub(crate) fn plain(&self) -> String {
         let sign = if self.is_negative { "-" } else { "" };
@@ -145,6 +154,11 @@ mod tests {
             [1, -2, -2, 0, -1].map(Some)
         );
         assert_eq!(floor("1e18"), None);
+        let split = |text: &str| Number::read(text).unwrap().split();
+        assert_eq!(
+            [split("1.84"), split("-1.25"), split("7")],
+            [(1, 840_000_000), (-2, 750_000_000), (7, 0)].map(Some)
+        );
         let fits = |text: &str| Number::read(text).unwrap().fits(7, 2);
         assert!(fits("1234567.89") && fits("1.100") && fits("100e-2") && fits("0e99"));
         assert!(!fits("12345678") && !fits("1.005") && !fits("1e7") && !fits("1e-3"));

@@ -1,11 +1,30 @@
 //! Dates and times in RFC 3339.
 
-use std::ops::RangeInclusive;
-
 /// Seconds of a day.
 pub(crate) const DAY: i64 = 86_400;
 /// The range of `Date32` and `DateTime64`, 1900-01-01 to 2299-12-31, in days since 1970.
-pub(crate) const LONG: RangeInclusive<i64> = -25_567..=120_529;
+const LONG: (i64, i64) = (-25_567, 120_529);
+/// The range before version 22.8, 1925-01-01 to 2283-11-11.
+const SHORTER: (i64, i64) = (-16_436, 114_635);
+
+/// The days since 1970 that the types of a server have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Days {
+    /// The last one of `Date` and `DateTime`.
+    pub(crate) last: i64,
+    /// The first and the last one of `Date32` and `DateTime64`.
+    pub(crate) long: (i64, i64),
+}
+
+impl Days {
+    /// Those of a version; `is_old` before 21.11, which extended `Date`. One that cannot be read is a current one.
+    pub(crate) fn of(version: &str, is_old: bool) -> Self {
+        let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+        let version = numbers.next().zip(numbers.next());
+        let long = if version.is_some_and(|version| version < (22, 8)) { SHORTER } else { LONG };
+        Self { last: if is_old { 49_672 } else { 65_535 }, long }
+    }
+}
 
 /// A timestamp.
 #[derive(Debug, PartialEq)]
@@ -37,6 +56,20 @@ pub(crate) fn date(text: &str) -> Option<i64> {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days_of_years = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     Some(days_of_years + (153 * month + 2) / 5 + day - 719_469)
+}
+
+/// The text of a time in UTC.
+pub(crate) fn utc(seconds: i64, nanoseconds: u32) -> String {
+    let (days, of_day) = (seconds.div_euclid(DAY) + 719_468, seconds.rem_euclid(DAY));
+    // Years begin in March here, too; 400 of them have 146 097 days.
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    let (year, hour, minute, second) = (era * 400 + year, of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z")
 }
 
 /// Parses `2024-01-31T23:59:59.123+01:00`; also with a space for `T`, without seconds, without a time of day, or with `+01` or `+0100`.
@@ -115,11 +148,14 @@ mod tests {
         for (text, days) in [
             ("1970-01-01", 0),
             ("1969-12-31", -1),
-            ("1900-01-01", *LONG.start()),
+            ("1900-01-01", LONG.0),
+            ("1925-01-01", SHORTER.0),
+            ("2105-12-31", Days::of("18.16.1", true).last),
+            ("2283-11-11", SHORTER.1),
             ("2000-02-29", 11_016),
             ("2018-02-07", 17_569),
-            ("2149-06-06", 65_535),
-            ("2299-12-31", *LONG.end()),
+            ("2149-06-06", Days::of("26.9.1", false).last),
+            ("2299-12-31", LONG.1),
         ] {
             assert_eq!(date(text), Some(days), "{text}");
         }
@@ -136,6 +172,29 @@ mod tests {
             "+018-01-01",
         ] {
             assert_eq!(date(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn versions_have_their_ranges() {
+        for (version, long) in [
+            ("21.11.1.1", SHORTER),
+            ("22.7.5.13", SHORTER),
+            ("22.8.1", LONG),
+            ("26.9", LONG),
+            ("", LONG),
+            ("x.1", LONG),
+        ] {
+            assert_eq!(Days::of(version, false).long, long, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_it_is_read() {
+        assert_eq!(utc(1_517_966_773, 840_000_000), "2018-02-07T01:26:13.840000000Z");
+        for day in LONG.0..=LONG.1 {
+            let text = utc(day * DAY + 86_399, 1);
+            assert_eq!(timestamp(&text).map(|read| read.seconds), Some(day * DAY + 86_399), "{text}");
         }
     }
 

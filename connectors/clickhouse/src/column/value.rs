@@ -7,13 +7,14 @@ use std::{
 
 use danube_sink::{
     TimeUnit,
-    json::{items, members, string},
+    json::{items, string},
 };
 
 use super::{
     column_type::{ColumnType, is_utc},
+    nested::{array, json_paths, map, tuple},
     number::{Number, Range},
-    time::{DAY, LONG, date, is_clock, timestamp},
+    time::{DAY, Days, date, is_clock, timestamp, utc},
 };
 
 /// The rules for values, from the mapping and the server.
@@ -23,10 +24,11 @@ pub(crate) struct Rules {
     /// Whether the server replaces `null` by the column's default (`input_format_null_as_default`).
     pub(crate) null_is_default: bool,
     pub(crate) skip_unknown: bool,
-    /// The last day of the server's `Date` and `DateTime`, in days since 1970.
-    pub(crate) last_day: i64,
+    pub(crate) days: Days,
     /// Whether numbers in `DateTime64` columns are written in the unit of [`tick_digits`], as Arrow has them, and not in seconds.
     pub(crate) in_ticks: bool,
+    /// Whether it is a value within a `JSON` column, which reads numbers with a fraction as doubles.
+    pub(crate) in_json: bool,
 }
 
 /// The digits of a second of Arrow's unit for a `DateTime64` with so many.
@@ -42,7 +44,7 @@ pub(crate) struct Violation {
     reason: Cow<'static, str>,
 }
 
-type Written = Result<(), Violation>;
+pub(super) type Written = Result<(), Violation>;
 
 impl Violation {
     /// The message, with the column and the path.
@@ -52,7 +54,12 @@ impl Violation {
         format!("in the column {name}{at}: {reason}")
     }
 
-    fn below(mut self, part: impl std::fmt::Display) -> Self {
+    /// The violation of a key.
+    pub(super) fn of_key(self) -> Self {
+        Self { reason: format!("a key: {}", self.reason).into(), ..self }
+    }
+
+    pub(super) fn below(mut self, part: impl std::fmt::Display) -> Self {
         self.path.insert_str(0, &format!("/{part}"));
         self
     }
@@ -86,6 +93,11 @@ impl ColumnType {
             },
             Self::Integer(range) => integer(json, range, row),
             Self::Float(largest) => float(json, *largest, row),
+            Self::Decimal { before, behind } if rules.in_json => {
+                row.push(b'"');
+                decimal(&numeral(json), *before, *behind, row)?;
+                put(row, "\"")
+            }
             Self::Decimal { before, behind } => decimal(json, *before, *behind, row),
             Self::Bool => match json {
                 "true" | "1" => put(row, "true"),
@@ -107,12 +119,8 @@ impl ColumnType {
                 )
             }
             Self::Tuple(elements) => tuple(json, elements, rules, row),
-            Self::Json(typed) => {
-                if !typed.is_empty() {
-                    json_paths(json, "", typed, rules)?;
-                }
-                put(row, json)
-            }
+            Self::Json(typed) if typed.is_empty() => put(row, json),
+            Self::Json(typed) => json_paths(json, "", typed, &Rules { in_json: true, ..*rules }, row),
             Self::Map(key, value) => map(json, key, value, rules, row),
             Self::Uuid => strict(json, row, is_uuid, "not a UUID"),
             Self::Ipv4 => strict(json, row, |text| text.parse::<Ipv4Addr>().is_ok(), "not an IPv4 address"),
@@ -121,15 +129,15 @@ impl ColumnType {
                 strict(json, row, is_one, "not an IPv6 address")
             }
             Self::Time => strict(json, row, is_clock, "not a time such as 23:59:59"),
-            Self::Date => day(json, 0, rules.last_day, row),
-            Self::Date32 => day(json, *LONG.start(), *LONG.end(), row),
+            Self::Date => day(json, 0, rules.days.last, row),
+            Self::Date32 => day(json, rules.days.long.0, rules.days.long.1, row),
             Self::DateTime { is_utc } => date_time(json, *is_utc, rules, row),
             Self::DateTime64 { digits, zone } => date_time_64(json, *digits, is_utc(zone), rules, row),
         }
     }
 }
 
-fn put(row: &mut Vec<u8>, json: &str) -> Written {
+pub(super) fn put(row: &mut Vec<u8>, json: &str) -> Written {
     row.extend_from_slice(json.as_bytes());
     Ok(())
 }
@@ -250,94 +258,6 @@ fn enumerated(json: &str, names: &[(String, i64)], row: &mut Vec<u8>) -> Written
     }
 }
 
-fn array<'j>(
-    items: impl Iterator<Item = &'j str>,
-    mut write: impl FnMut(usize, &'j str, &mut Vec<u8>) -> Written,
-    row: &mut Vec<u8>,
-) -> Written {
-    row.push(b'[');
-    for (number, item) in items.enumerate() {
-        if number > 0 {
-            row.push(b',');
-        }
-        write(number, item, row)?;
-    }
-    put(row, "]")
-}
-
-fn tuple(json: &str, elements: &[(Option<String>, ColumnType)], rules: &Rules, row: &mut Vec<u8>) -> Written {
-    if let Some(items) = items(json) {
-        let mut kinds = elements.iter();
-        array(
-            items,
-            |number, item, row| {
-                let (_, kind) = kinds.next().ok_or("more items than the tuple has elements")?;
-                kind.write(item, rules, row).map_err(|violation| violation.below(number))
-            },
-            row,
-        )?;
-        return if kinds.next().is_none() { Ok(()) } else { Err("fewer items than the tuple has elements".into()) };
-    }
-    let members = members(json).ok_or("neither an array nor an object")?;
-    let mut seen = vec![false; elements.len()];
-    row.push(b'{');
-    let begin = row.len();
-    for (written, value) in members {
-        let name = string(written);
-        match elements.iter().position(|(element, _)| element.as_deref() == name.as_deref()) {
-            Some(at) if seen[at] => return Err(Violation::from("a name twice").below(name.unwrap_or_default())),
-            Some(at) => {
-                seen[at] = true;
-                put(row, if row.len() > begin { "," } else { "" })?;
-                put(row, written)?;
-                put(row, ":")?;
-                let below = |violation: Violation| violation.below(name.unwrap_or_default());
-                elements[at].1.write(value, rules, row).map_err(below)?;
-            }
-            None if rules.skip_unknown => {}
-            None => return Err("a field that the tuple does not have".into()),
-        }
-    }
-    put(row, "}")
-}
-
-fn map(json: &str, key: &ColumnType, value: &ColumnType, rules: &Rules, row: &mut Vec<u8>) -> Written {
-    let members: Vec<_> = members(json).ok_or("not an object")?.collect();
-    let mut names: Vec<_> = members.iter().map(|(name, _)| string(name)).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err("a name twice".into());
-    }
-    row.push(b'{');
-    for (number, (name, of)) in members.into_iter().enumerate() {
-        put(row, if number > 0 { "," } else { "" })?;
-        let begin = row.len();
-        key.write(name, rules, row)
-            .map_err(|violation| Violation { reason: format!("a key: {}", violation.reason).into(), ..violation })?;
-        if row.get(begin) != Some(&b'"') {
-            row.insert(begin, b'"');
-            row.push(b'"');
-        }
-        row.push(b':');
-        value.write(of, rules, row).map_err(|violation| violation.below("*"))?;
-    }
-    put(row, "}")
-}
-
-/// Checks the values of an object whose paths have types.
-fn json_paths(json: &str, above: &str, typed: &[(String, ColumnType)], rules: &Rules) -> Written {
-    for (name, value) in members(json).ok_or("not an object")? {
-        let path = format!("{above}{}", string(name).unwrap_or_default());
-        let below = |violation: Violation| violation.below(&path);
-        match typed.iter().find(|(typed, _)| *typed == path) {
-            Some((_, kind)) => kind.write(value, rules, &mut Vec::new()).map_err(below)?,
-            None if value.starts_with('{') => json_paths(value, &format!("{path}."), typed, rules)?,
-            None => {}
-        }
-    }
-    Ok(())
-}
-
 const NO_DATE: &str = "not a date such as \"2024-01-31\" that the column has";
 const NO_TIME: &str = "not a time such as \"2024-01-31T23:59:59Z\"";
 const NO_UNIT: &str = "a number, and the mapping has no `time_unit` for it";
@@ -356,7 +276,7 @@ fn seconds(json: &str, rules: &Rules) -> Result<Number, Violation> {
 
 /// Appends a time, in seconds if the offset is known: versions of the server parse strings differently.
 fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
-    let last = (rules.last_day * DAY + DAY - 1).min(u32::MAX.into());
+    let last = (rules.days.last * DAY + DAY - 1).min(u32::MAX.into());
     let Some(text) = string(json) else {
         let seconds =
             seconds(json, rules)?.floor().filter(|seconds| (0..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
@@ -374,14 +294,20 @@ fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Writ
 fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
     // The column stores ticks in 64 bits.
     let most = 10_i64.checked_pow(u32::try_from(digits).unwrap_or(u32::MAX)).map_or(0, |ticks| i64::MAX / ticks);
-    let first = (LONG.start() * DAY).max(1 - most);
-    let last = (LONG.end() * DAY + DAY - 1).min(most - 1);
+    let (first, last) = rules.days.long;
+    let first = (first * DAY).max(1 - most);
+    let last = (last * DAY + DAY - 1).min(most - 1);
     let Some(text) = string(json) else {
         let number = seconds(json, rules)?;
         number.floor().filter(|seconds| (first..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
         if rules.in_ticks {
             let ticks = number.shifted(tick_digits(digits) as i64).plain();
             return put(row, ticks.split('.').next().unwrap_or_default());
+        }
+        if rules.in_json {
+            // A small number in a string is read as something else.
+            let (seconds, nanoseconds) = number.split().ok_or(OUT_OF_TIME)?;
+            return put_text(row, &utc(seconds, nanoseconds));
         }
         let plain = number.plain();
         // Some servers read an integer as ticks, but not a number with a decimal point.

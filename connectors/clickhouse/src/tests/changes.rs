@@ -159,3 +159,25 @@ async fn a_revoked_right_is_waited_for_and_a_changed_password_ends_the_connector
     assert!(matches!(error, ConnectorError::Fatal { .. }) && text.contains("WRONG_PASSWORD"), "{text}");
     assert!(!text.contains("hörse"), "{text}");
 }
+
+/// The table has the rows then, and takes them for repeated.
+#[tokio::test]
+async fn a_view_that_failed_gets_its_rows_once_by_the_next_attempt() {
+    let server = Process::start_of(Engine::Current);
+    for table in ["t", "seen", "most"] {
+        server.ask(&format!(
+            "CREATE TABLE {table} (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 9"
+        ));
+    }
+    let rows = "SELECT n + throwIf(n > (SELECT max(n) FROM most)) AS n FROM t";
+    server.ask(&format!("CREATE MATERIALIZED VIEW v TO seen AS {rows}"));
+    server.ask("INSERT INTO most VALUES (1)");
+    let mut connector = started(&server, "").await;
+    let batch = records([r#"{"n":7}"#]);
+    connector.process_batch(batch.clone()).await.expect_err("the view fails");
+    server.ask("INSERT INTO most VALUES (9)");
+    for _ in 0..2 {
+        connector.process_batch(batch.clone()).await.expect("the view takes it");
+        assert_eq!(server.ask("SELECT (SELECT count() FROM t), (SELECT count() FROM seen) FORMAT TSV"), "1\t1");
+    }
+}

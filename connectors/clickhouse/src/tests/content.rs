@@ -1,6 +1,11 @@
 //! Tables that records choose.
 
-use danube_sink::{ConnectorError, ConnectorResult, SinkConnector};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use danube_sink::{
+    ConnectorError, ConnectorResult, SinkConnector,
+    testing::{HttpReply, HttpServer},
+};
 
 use super::{Engine, Process, connector, initialize, records, rejected, started};
 
@@ -144,6 +149,76 @@ async fn a_table_that_takes_no_row_rejects_its_records_and_the_others_are_writte
             assert!(reasons.contains("retry: []") && !reasons.contains("events_c"), "{engine:?} {mapping}: {reasons}");
             assert_eq!(server.ask("SELECT count() FROM events_a"), "2", "{engine:?} {mapping}");
             server.ask("TRUNCATE TABLE events_a");
+        }
+    }
+}
+
+/// A database may have an engine without tables of its own.
+#[tokio::test]
+async fn a_database_that_creates_no_tables_rejects_its_records() {
+    for engine in Engine::ALL {
+        let server = Process::start_of(engine);
+        server.ask("CREATE DATABASE tables");
+        server.ask("CREATE DATABASE dictionaries ENGINE = Dictionary");
+        let create = "create = { columns = { id = 'UInt64' }, order_by = 'id' }";
+        let mapping = format!("{create}\ndatabase = '{{/in}}'\non_new_field = 'ignore'\ntable = 'events'");
+        let mut connector = started(&server, &mapping).await;
+        let batch = ["tables", "dictionaries"].map(|name| format!(r#"{{"id":1,"in":"{name}"}}"#));
+        let (offsets, reasons) = rejections(connector.process_batch(records(batch)).await);
+        assert_eq!(offsets, [1], "{engine:?}: {reasons}");
+        assert!(reasons.contains("retry: []") && !reasons.contains("dictionaries"), "{engine:?}: {reasons}");
+        assert_eq!(server.ask("SELECT count() FROM tables.events"), "1", "{engine:?}");
+    }
+}
+
+/// One tenant's table that the user may not see, alter or write, or whose view is broken, must not hold up the others.
+#[tokio::test]
+async fn a_table_that_is_refused_alone_rejects_its_records() {
+    const ALTERED: &str = r#"{"name":"id","type":"Int64"}"#;
+    for (step, code, is_rejected) in [
+        ("DESCRIBE", 497, true),
+        ("DESCRIBE", 291, true),
+        ("CREATE", 497, true),
+        ("CREATE", 48, true),
+        ("INSERT", 497, true),
+        ("INSERT", 47, true),
+        ("INSERT", 60, true),
+        ("INSERT", 242, false),
+        ("DESCRIBE", 12345, false),
+    ] {
+        for is_altered in [false, true] {
+            let described = AtomicUsize::new(0);
+            let server = HttpServer::start(move |request| {
+                let statement = request.uri.clone() + &request.text();
+                let is_of_b = statement.contains("`b`") || statement.contains("%60b%60");
+                let missing = "Code: 60. DB::Exception: s3cret";
+                match () {
+                    () if is_of_b && statement.contains(step) => {
+                        HttpReply::status(500, format!("Code: {code}. DB::Exception: s3cret"))
+                    }
+                    () if is_of_b && step == "CREATE" => HttpReply::status(500, missing),
+                    () if is_of_b && is_altered && described.fetch_add(1, Relaxed) > 0 => {
+                        HttpReply::status(200, ALTERED)
+                    }
+                    () if statement.contains("DESCRIBE") => HttpReply::status(200, r#"{"name":"id","type":"UInt64"}"#),
+                    () => HttpReply::status(200, ""),
+                }
+            })
+            .expect("a free port");
+            let mapping = "create = { columns = { id = 'UInt64' }, order_by = 'id' }\n\
+                           on_new_field = 'ignore'\ntable = '{/tenant}'";
+            let mut connector = connector(&server.url(), mapping);
+            initialize(&mut connector).await.expect("it answers");
+            let batch = ["a", "b", "b"].map(|tenant| format!(r#"{{"id":1,"tenant":"{tenant}"}}"#));
+            let error = connector.process_batch(records(batch)).await.expect_err("one table is refused").report();
+            // An insert of rows for a table that was altered meanwhile is made anew.
+            let counts = if is_rejected && !(step == "INSERT" && is_altered) {
+                "0 records to retry, 2"
+            } else {
+                "2 records to retry, 0"
+            };
+            assert!(error.contains(counts) && !error.contains("s3cret"), "{step} {code} {is_altered}: {error}");
+            assert!(error.contains(&format!("code {code}")) || step == "CREATE", "{step} {code}: {error}");
         }
     }
 }

@@ -151,3 +151,56 @@ async fn a_server_without_tokens_deduplicates_only_rows_with_ids() {
         }
     }
 }
+
+/// Settings without which an answer would not mean that the shards and the views have the rows.
+#[tokio::test]
+async fn shards_and_views_have_the_rows_when_the_server_answers() {
+    const VIEWS: &str = "deduplicate_blocks_in_dependent_materialized_views";
+    const TOKENS: &str = "update_insert_deduplication_token_in_dependent_materialized_views";
+    const CURRENT: &str = "async_insert\ninsert_deduplication_token\ndistributed_foreground_insert\ninsert_distributed_sync\n\
+                           deduplicate_blocks_in_dependent_materialized_views\n\
+                           update_insert_deduplication_token_in_dependent_materialized_views\n";
+    const BEFORE_TOKENS: &str = "async_insert\ninsert_deduplication_token\ninsert_distributed_sync\n\
+                                 deduplicate_blocks_in_dependent_materialized_views\n";
+    let [foreground, sync] = ["distributed_foreground_insert", "insert_distributed_sync"];
+    for (known, mapping, expected) in [
+        (CURRENT, "", [Some("1"), Some("1"), Some("1"), None]),
+        (CURRENT, "async_insert = true", [None, None, Some("1"), None]),
+        (CURRENT, "settings = { insert_distributed_sync = '0' }", [Some("1"), Some("1"), None, Some("0")]),
+        (
+            CURRENT,
+            "settings = { deduplicate_blocks_in_dependent_materialized_views = '0' }",
+            [Some("0"), Some("1"), Some("1"), None],
+        ),
+        (BEFORE_TOKENS, "", [None, None, None, Some("1")]),
+        ("", "", [None; 4]),
+    ] {
+        let server = scripted(known, &[(200, ""), (200, "")]);
+        let mut connector = connector(&server.url(), mapping);
+        initialize(&mut connector).await.expect("the script");
+        connector.process_batch(records(["{}"])).await.expect("the script");
+        let requests = server.requests();
+        let insert = requests.iter().rfind(|request| is_insert(request)).expect("an insert");
+        assert_eq!(
+            [VIEWS, TOKENS, foreground, sync].map(|name| parameter(insert, name)),
+            expected,
+            "{mapping}: {known}"
+        );
+    }
+}
+
+/// Such a server changes times that are out of its range without an error.
+#[tokio::test]
+async fn days_are_those_of_the_servers_version() {
+    const DESCRIBED: &str =
+        "{\"name\":\"d\",\"type\":\"Date32\"}\n{\"name\":\"t\",\"type\":\"DateTime64(3, 'UTC')\"}\n";
+    for (known, is_taken) in [("async_insert\nversion 22.7.1.1\n", false), ("async_insert\nversion 22.8.1.1\n", true)] {
+        for row in [r#"{"d":"1924-12-31"}"#, r#"{"t":"1924-12-31T23:59:59Z"}"#, r#"{"t":"2283-11-12"}"#] {
+            let server = scripted(known, &[(200, DESCRIBED), (200, "")]);
+            let mut connector = connector(&server.url(), "");
+            initialize(&mut connector).await.expect("the script");
+            let answer = connector.process_batch(records([row])).await;
+            assert_eq!(answer.is_ok(), is_taken, "{known} {row}: {answer:?}");
+        }
+    }
+}

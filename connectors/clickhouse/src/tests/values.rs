@@ -70,7 +70,8 @@ async fn settings_are_for_the_inserts() {
     let error = initialize(&mut connector(&server.url(), "settings = { no_such_setting = '1' }")).await.unwrap_err();
     assert!(error.report().contains("UNKNOWN_SETTING"), "{error:?}");
     for (mapping, message) in [
-        ("settings = { async_insert = '1' }", "`async_insert` is set by the connector"),
+        ("settings = { async_insert = '1' }", "`async_insert` is the connector's to set"),
+        ("settings = { input_format_allow_errors_num = '1' }", "`input_format_allow_errors_num` is the connector's"),
         ("columns = { n = '/n' }\non_new_field = 'add'", "`add` conflicts with `columns`"),
     ] {
         let text = format!("[clickhouse]\n[[clickhouse.topic_mappings]]\ntopic = '/default/t'\ntable = 't'\n{mapping}");

@@ -1,8 +1,19 @@
 //! Tables that each record chooses.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::symlink,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
-use danube_sink::{prelude::*, testing::from_toml};
+use danube_sink::{
+    prelude::*,
+    testing::{HttpReply, HttpServer, from_toml},
+};
 use danube_sink_tests::stores::toml;
 use serde_json::json;
 
@@ -74,7 +85,7 @@ async fn a_batch_makes_one_commit_in_each_of_its_tables() {
     let tenants = ["a", "b", "c"];
     let all: Vec<_> = (0..30).map(|n| of(tenants[n as usize % 3], n)).collect();
     // The table of some of the earlier records cannot be written.
-    fs::write(lake.join("b"), "").unwrap();
+    symlink(lake.join("not/mounted"), lake.join("b")).unwrap();
     let error = connector.process_batch(all.clone()).await.unwrap_err();
     let ConnectorError::Partial(failure) = error else { panic!("{error:?}") };
     fs::remove_file(lake.join("b")).unwrap();
@@ -112,7 +123,64 @@ async fn a_record_without_a_table_is_rejected_and_its_value_is_in_no_error() {
     fs::create_dir_all(folder.join("lake/s3cret2/_delta_log")).unwrap();
     fs::write(folder.join("lake/s3cret2/_delta_log/00000000000000000000.json"), "{").unwrap();
     let error = connector.process_batch(vec![of("s3cret2", 5)]).await.unwrap_err();
-    assert!(!error.report().contains("s3cret") && error.report().contains("1 records to retry"), "{}", error.report());
+    assert!(!error.report().contains("s3cret") && error.report().contains("1 rejected"), "{}", error.report());
+}
+
+/// One tenant's table must not hold up the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_removed_is_created_anew_and_a_damaged_one_rejects_its_records() {
+    let (disk, server) = (folder("by-content-gone"), open_s3("by-content-gone-s3").await);
+    for (root, options, objects) in [
+        (disk.join("lake").display().to_string(), BTreeMap::new(), disk.join("lake")),
+        (server.url("lake"), server.options(), server.objects("lake")),
+    ] {
+        for columns in [COLUMNS, ""] {
+            let mut connector = started(&text(&root, "{/tenant}", &options, columns)).await;
+            connector.process_batch(["a", "b", "c"].map(|tenant| of(tenant, 1)).into()).await.unwrap();
+            fs::remove_dir_all(objects.join("b")).unwrap();
+            for entry in fs::read_dir(objects.join("c/_delta_log")).unwrap() {
+                fs::write(entry.unwrap().path(), "{").unwrap();
+            }
+            let error = connector.process_batch(["a", "b", "c"].map(|tenant| of(tenant, 2)).into()).await.unwrap_err();
+            assert!(error.report().contains("0 records to retry, 1 rejected"), "{root}: {}", error.report());
+            let rows = |tenant| Reader::start().numbers(&format!("{root}/{tenant}"), &options, "n");
+            assert_eq!((rows("a").len(), rows("b")), (2, vec![2]), "{root}");
+            for tenant in ["a", "b", "c"] {
+                fs::remove_dir_all(objects.join(tenant)).unwrap();
+            }
+        }
+    }
+}
+
+/// The store refuses the folder of one table; or all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_without_rights_rejects_its_records_if_the_store_has_others() {
+    const EMPTY: &str = "<ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount></ListBucketResult>";
+    for (refused, columns, expected) in [
+        ("prefix=a%2F", COLUMNS, "1 rejected"),
+        ("prefix=a%2F", "", "1 rejected"),
+        ("prefix=", COLUMNS, "1 records to retry"),
+        ("prefix=", "", "1 records to retry"),
+    ] {
+        let is_started = Arc::new(AtomicBool::new(false));
+        let running = Arc::clone(&is_started);
+        let server = HttpServer::start(move |request| match running.load(Relaxed) && request.uri.contains(refused) {
+            true => HttpReply::status(403, "<Error><Code>AccessDenied</Code></Error>"),
+            false => HttpReply::status(200, EMPTY),
+        })
+        .unwrap();
+        let options = [
+            ("aws_endpoint", server.url()),
+            ("aws_region", "eu-central-1".to_owned()),
+            ("aws_skip_signature", "true".to_owned()),
+            ("aws_allow_http", "true".to_owned()),
+        ];
+        let options = options.map(|(name, value)| (name.to_owned(), value)).into();
+        let mut connector = started(&text("s3://lake", "{/tenant}", &options, columns)).await;
+        is_started.store(true, Relaxed);
+        let error = connector.process_batch(vec![of("a", 1)]).await.unwrap_err();
+        assert!(error.report().contains(expected), "{}", error.report());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,7 +52,9 @@ fn errors() -> Vec<(Delta, TargetFailure)> {
         (on_path(denied, "403: <Code>InvalidAccessKeyId</Code>"), Unauthenticated),
         (on_path(denied, "403: <Code>SignatureDoesNotMatch</Code>"), Unauthenticated),
         (
-            Delta::ObjectStore { source: Store::Generic { store: "S3", source: source("400: ExpiredToken") } },
+            Delta::ObjectStore {
+                source: Store::Generic { store: "S3", source: source("400: <Code>ExpiredToken</Code>") },
+            },
             Unauthenticated,
         ),
         (on_path(denied, "403: <Code>AccessDenied</Code>"), NotReady),

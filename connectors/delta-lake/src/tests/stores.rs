@@ -1,6 +1,9 @@
 //! Tables in Azure, and what stores say that refuse.
 
-use danube_sink::{prelude::*, testing::from_toml};
+use danube_sink::{
+    prelude::*,
+    testing::{HttpReply, HttpServer, from_toml},
+};
 use danube_sink_tests::stores::{Kind, Server, toml, with_azurite};
 use serde_json::json;
 
@@ -67,4 +70,28 @@ async fn a_bucket_of_google_is_asked_for_the_table() {
     let (mut missing, config) = connector(&server, "gs://missing/table", None);
     let error = missing.initialize(config).await.unwrap_err();
     assert!(error.report().contains("gs://missing/table"), "{}", error.report());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_conditional_writes_is_found_at_start() {
+    const EMPTY: &str = "<ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount></ListBucketResult>";
+    let server = HttpServer::start(|request| match request.method.as_str() {
+        "PUT" => HttpReply::status(200, "").header("etag", "a"),
+        _ => HttpReply::status(200, EMPTY),
+    })
+    .unwrap();
+    for table in ["s3://lake/table", "s3://lake/{/tenant}"] {
+        let text = format!(
+            "[delta_lake.storage_options]\naws_endpoint = '{}'\naws_region = 'a'\naws_skip_signature = 'true'\n\
+             aws_allow_http = 'true'\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = '{table}'\n",
+            server.url()
+        );
+        let (mut connector, config) = from_toml::<DeltaLake>(&text).unwrap();
+        let error = connector.initialize(config).await.unwrap_err();
+        let report = error.report();
+        assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
+        assert!(report.contains("has no conditional writes"), "{report}");
+        let is_log = |request: &danube_sink::testing::HttpRequest| request.uri.contains(".json");
+        assert!(!server.requests().iter().any(is_log), "no commit is begun");
+    }
 }

@@ -1,8 +1,15 @@
 //! Failures: what is wrong at start, what is retried, and that nothing is lost.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
-use danube_sink::{config::Mapping, testing::attempt};
+use danube_sink::{
+    config::Mapping,
+    testing::{HttpReply, HttpServer, attempt},
+};
 use danube_sink_tests::stores::{Kind, Server, toml};
 
 use super::*;
@@ -68,7 +75,7 @@ async fn a_damaged_journal_is_reported_and_not_overwritten() {
     let folder = temporary("damaged");
     connector(&folder, "").await.process_batch(vec![record(1, "{}")]).await.unwrap();
     let journal = folder.join("lake/_danube/s/default+t.json");
-    for (content, message) in [("{", "it is damaged"), (r#"{"version":2}"#, "a later version")] {
+    for (content, message) in [("{", "it is damaged"), (r#"{"version":3}"#, "a later version")] {
         fs::write(&journal, content).unwrap();
         let error = connector(&folder, "").await.process_batch(vec![record(2, "{}")]).await.unwrap_err();
         assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
@@ -93,6 +100,42 @@ async fn objects_of_many_parts_are_whole() {
     attempt(Duration::from_secs(120), connector.process_batch(records)).await.unwrap();
     let (numbers, sizes) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
     assert!(numbers.into_iter().eq(1..=20) && sizes.len() == 1 && sizes[0] > 20_000_000, "{sizes:?}");
+}
+
+/// Google Cloud Storage refuses more than one replacement of an object in a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_at_google_is_replaced_once_a_batch_and_once_a_second() {
+    let replaced = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&replaced);
+    let server = HttpServer::start(move |request| match request.method.as_str() {
+        "PUT" => {
+            if request.uri.contains("danube%2Fs%2F") {
+                seen.lock().unwrap().push(Instant::now());
+            }
+            HttpReply::status(200, "").header("etag", "a").header("x-goog-generation", "1")
+        }
+        _ => HttpReply::status(404, ""),
+    })
+    .unwrap();
+    let account = temporary("google-journal").join("account.json");
+    let nobody = r#""disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": """#;
+    fs::write(&account, format!(r#"{{"gcs_base_url": "{}", {nobody}}}"#, server.url())).unwrap();
+    let text = format!(
+        "[object_store.storage_options]\ngoogle_service_account = '{}'\nallow_http = 'true'\n\
+         [[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = 'gs://lake'\nformat = 'parquet'\n\
+         columns = [{{ name = 'n', type = 'long' }}]\n",
+        account.display()
+    );
+    let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
+    connector.initialize(config).await.unwrap();
+    for batch in 0..3 {
+        let records = vec![record(2 * batch + 1, r#"{"n":1}"#), record(2 * batch + 2, r#"{"n":"x"}"#)];
+        let error = connector.process_batch(records).await.unwrap_err();
+        assert!(error.report().contains("0 records to retry, 1 rejected"), "{}", error.report());
+    }
+    let replaced = replaced.lock().unwrap();
+    let are_apart = replaced.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_secs(1));
+    assert!(replaced.len() == 3 && are_apart, "{replaced:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

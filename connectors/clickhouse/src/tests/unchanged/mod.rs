@@ -14,12 +14,14 @@ type Case = (&'static str, &'static [(&'static str, Option<&'static str>)]);
 const JSON: [&str; 2] = ["time_unit = 's'", "time_unit = 's'\ncolumns = { k = '/k', v = '/v' }"];
 const ARROW: &str = "time_unit = 's'\nformat = 'arrow_stream'";
 /// The types that Arrow does not carry.
-const NOT_IN_ARROW: [&str; 9] = [
+const NOT_IN_ARROW: [&str; 11] = [
     "BFloat16",
     "Dynamic",
     "Int128",
     "JSON",
     "JSON(a UInt8, b.c Date)",
+    "JSON(at DateTime64(6, 'Europe/Berlin'), t DateTime('UTC'))",
+    "JSON(d Decimal(38, 18), m.d Array(Decimal(9, 2)), s String)",
     "Point",
     "Time",
     "Tuple(UInt8, String)",
