@@ -12,6 +12,7 @@ use super::{
     batch::Batch,
     broker::{Broker, BrokerFailure, FailureKind},
     mapping::{Failing, Mapping},
+    partition::Partition,
     pending::PendingRun,
 };
 use crate::{
@@ -137,10 +138,10 @@ impl Decoding {
         }
     }
 
-    /// Gives back undecoded records of a detached partition, except the one that waits for the registry. That one goes back
+    /// Gives back undecoded records of some detached partitions, except the one that waits for the registry. That one goes back
     /// too after a record that precedes it, of this batch or of one in delivery, to keep the order.
-    pub(crate) fn release_overdue(&mut self) {
-        let Some(mut run) = self.current.take_if(|run| run.partition.is_overdue()) else { return };
+    pub(crate) fn release_some(&mut self, goes_back: impl Fn(&Partition) -> bool) {
+        let Some(mut run) = self.current.take_if(|run| goes_back(&run.partition)) else { return };
         if run.partition.has_released() {
             self.end_outage();
         } else if self.outage.is_some() {

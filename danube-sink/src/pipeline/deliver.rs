@@ -19,6 +19,7 @@ use super::{
     dead_letters::DeadLetters,
     mapping::Mapping,
     outcome::{Outcome, Rejected, Tried},
+    partition::Partition,
     pending::{PendingRecords, PendingRun},
     pool::{Attempt, WriterPool},
     work::{Refused, Work},
@@ -277,8 +278,8 @@ impl Deliver {
         }
         let Some(mut piece) = work.pieces.pop() else { return };
         let first = piece.split_to(1);
-        piece.release_overdue();
-        work.pieces.iter_mut().for_each(PendingRecords::release_overdue);
+        piece.release(Partition::is_overdue);
+        work.pieces.iter_mut().for_each(|piece| piece.release(Partition::is_overdue));
         work.pieces.retain(|piece| !piece.is_empty());
         work.put_back(piece, first.copied(&self.budget));
     }

@@ -1,6 +1,6 @@
 //! A stripe of a mapping: decodes its records, batches them, and writes the batches in order.
 
-use std::{future::pending, panic::resume_unwind, sync::Arc};
+use std::{future::pending, iter, panic::resume_unwind, sync::Arc};
 
 use tokio::{
     task::{JoinError, JoinSet},
@@ -14,6 +14,7 @@ use super::{
     decode::Decoding,
     deliver::{Deliver, Unpublished},
     mapping::Mapping,
+    partition::Partition,
 };
 use crate::{
     error::{ConnectorError, ConnectorResult},
@@ -78,13 +79,15 @@ impl Stripe {
         let progress = mapping.observer.progress();
         let mut batch = Batch::default();
         loop {
-            if *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop) {
-                batch.release_overdue();
-                self.decoding.release_overdue();
-            }
+            let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
+            // Behind records that went back, also if the target takes others by now: to keep the order.
+            let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
+            batch.release(goes_back);
+            self.decoding.release_some(goes_back);
             {
                 let _step = progress.step(mapping.settings.ack_timeout);
-                self.decoding.fill(&mut batch, || queue.pop()).await;
+                let next = || iter::from_fn(|| queue.pop()).find(|run| !goes_back(&run.partition));
+                self.decoding.fill(&mut batch, next).await;
             }
             // Read once: a deadline between two readings would neither close the batch nor set a timer.
             let now = Instant::now();
