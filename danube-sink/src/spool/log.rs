@@ -219,6 +219,12 @@ impl Log {
         !removed.is_empty()
     }
 
+    /// Frees the bytes of a log that is delivered, and to which nothing is appended any more. Blocks.
+    pub(super) fn free(&self) {
+        let removed = self.segments().take_settled(0);
+        self.remove(&removed, 0);
+    }
+
     /// Marks what is settled, so that it is not read after a restart, and takes no more: the next process reads the log.
     /// Blocks while an append or a settlement is under way.
     pub(crate) fn close(&self) {

@@ -131,8 +131,10 @@ impl MappingSpool {
         self.more.notify_one();
     }
 
+    /// Forgets the logs of a generation that is delivered. Blocks.
     pub(super) fn forget(&self, generation: u64) {
-        self.logs().older.retain(|(number, _), _| *number != generation);
+        let forgotten: Vec<_> = self.logs().older.extract_if(.., |(number, _), _| *number == generation).collect();
+        forgotten.iter().for_each(|(_, older)| older.log.free());
         self.changed.notify_waiters();
     }
 
