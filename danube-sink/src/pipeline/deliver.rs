@@ -99,6 +99,11 @@ impl Deliver {
         self.pool.is_idle()
     }
 
+    /// Returns when an instance is idle, in turn with the batches that wait for one.
+    pub(crate) async fn idle(&self) {
+        self.pool.idle().await;
+    }
+
     /// Delivers a batch. Returns when every record of it is settled or given back to the broker, or waits for its dead
     /// letter: those are returned.
     ///
