@@ -159,9 +159,8 @@ impl Deliver {
         if !self.mapping.role.is_delivery() || !self.stop.is_cancelled() {
             return false;
         }
-        let leaves = work.failing.is_some() || self.has_left.load(Ordering::Relaxed);
-        self.has_left.store(leaves, Ordering::Relaxed);
-        leaves
+        let leaves = work.failing.is_some();
+        self.has_left.fetch_or(leaves, Ordering::Relaxed) || leaves
     }
 
     /// Settles the decided part of an outcome, and queues the rest.
