@@ -204,7 +204,9 @@ impl Deliver {
         if let Some(failure) = failure {
             work.retries += 1;
             self.mapping.observer.error(Stage::Write, "retryable");
-            if work.retries <= self.max_retries || self.exhausted == OnRetriesExhausted::Wait {
+            // A shutdown retries sooner, and what it does not write stays with the broker or in the spool.
+            let waits = self.exhausted == OnRetriesExhausted::Wait || self.stop.is_cancelled();
+            if work.retries <= self.max_retries || waits {
                 work.failing.get_or_insert_with(|| self.mapping.fails());
                 let records = retry.len();
                 work.put_back(second_half, retry);
