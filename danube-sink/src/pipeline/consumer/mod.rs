@@ -227,7 +227,6 @@ impl ConsumerTask {
                 }
             };
         }
-        self.budget.remember(self.remembered_bytes, 0);
     }
 
     /// Attaches; `None` if the task ends first.
@@ -371,6 +370,13 @@ impl ConsumerTask {
         let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());
         self.partition.update(in_hand, in_flight, unconfirmed, credit.limit(), takes_more);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
+    }
+}
+
+/// Also where a drain that takes too long drops it.
+impl Drop for ConsumerTask {
+    fn drop(&mut self) {
+        self.budget.remember(self.remembered_bytes, 0);
     }
 }
 

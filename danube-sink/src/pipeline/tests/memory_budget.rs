@@ -1,9 +1,9 @@
 //! A thousand mappings share one budget.
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{
-    bench::{Bench, MS, SECOND},
+    bench::{Bench, MS, SECOND, TOPIC},
     memory::Kind,
 };
 
@@ -55,4 +55,19 @@ async fn what_is_remembered_of_settled_messages_is_inside_the_budget() {
     drop(settled);
     assert!(most > 0.0 && most <= 200_000.0 + 10.0 * 600.0, "{most} bytes");
     bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_is_dropped_leaves_nothing_in_the_gauge() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    bench.publish(5);
+    bench.settled().await;
+    bench.target.hang(TOPIC);
+    bench.publish(1);
+    sleep(2 * SECOND).await;
+    assert!(bench.metric("buffered_bytes", "") > 0.0);
+    assert!(timeout(SECOND, pipeline.drain()).await.is_err());
+    sleep(MS).await;
+    assert_eq!(bench.metric("buffered_bytes", ""), 0.0);
 }
