@@ -11,7 +11,7 @@ use super::{
     backoff::Backoff,
     batch::Batch,
     broker::{Broker, BrokerFailure, FailureKind},
-    mapping::{Failing, Mapping},
+    mapping::{Cause, Failing, Mapping},
     partition::Partition,
     pending::PendingRun,
 };
@@ -315,7 +315,7 @@ impl Decoding {
         let mapping = &self.mapping;
         tracing::warn!(topic = %mapping.topic, "a schema lookup failed and is retried: {failure}");
         mapping.observer.error(Stage::Decode, failure.kind.name());
-        mapping.block(&run.partition, format!("a schema lookup failed: {failure}"));
+        mapping.block(Cause::Schema, &run.partition, format!("a schema lookup failed: {failure}"));
         if !batch.is_empty() {
             batch.close(Closed::Registry);
         }
@@ -331,7 +331,7 @@ impl Decoding {
 
     fn end_outage(&mut self) {
         if self.outage.take().is_some() {
-            self.mapping.unblock();
+            self.mapping.unblock(&Cause::Schema);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         broker::{Message, copy_small_payloads},
         budget::Charged,
         ledger::Arrival,
+        mapping::Cause,
         partition::ChunkOrigin,
         pending::PendingRun,
     },
@@ -75,7 +76,7 @@ impl ConsumerTask {
             self.refuses |= !stops;
         }
         if new > 0 && std::mem::take(&mut self.is_unreadable) {
-            self.mapping.unblock();
+            self.mapping.unblock(&Cause::Log(Arc::clone(&self.source)));
         }
         if admitted.entries.len() < count {
             // The others must not hold memory that is counted for none.

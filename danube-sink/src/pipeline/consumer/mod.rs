@@ -35,7 +35,7 @@ use super::{
     budget::{Budget, Charged},
     credit::Credit,
     ledger::DeliveryLedger,
-    mapping::{Mapping, Role},
+    mapping::{Cause, Mapping, Role},
     partition::{Partition, Settlement},
 };
 use crate::{
@@ -219,7 +219,7 @@ impl ConsumerTask {
                     // A log that is missing is delivered.
                     if self.mapping.role.is_delivery() && failure.kind != FailureKind::Missing {
                         self.is_unreadable = true;
-                        self.mapping.block(&self.partition, failure.message);
+                        self.mapping.block(Cause::Log(Arc::clone(&self.source)), &self.partition, failure.message);
                     }
                     self.losses.connection_lost(&self.partition);
                     self.pause(backoff.next()).await;
