@@ -177,6 +177,8 @@ impl Log {
         // Before the segment: what it takes can always be marked.
         lock(&self.marks).prepare().map_err(at(&self.folder.join(MARKS), "creating"))?;
         let path = self.folder.join(segment_name(first));
+        // An attempt that failed may have left a segment of this name, without a record that counts.
+        let _ = fs::remove_file(&path);
         let mut file = create(&path).map_err(at(&path, "creating"))?;
         self.storage.disk().write(&mut file, contents).map_err(|error| {
             // The next attempt creates it anew.

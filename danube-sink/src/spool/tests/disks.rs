@@ -15,7 +15,7 @@ use super::{Folder, entries, files, mapping, offsets, ordered, read};
 use crate::{
     config::SpoolSync,
     record::Entry,
-    spool::{AppendError, Spool, disk::Disk},
+    spool::{AppendError, Spool, disk::Disk, log::segment_name},
 };
 
 /// A disk that takes so many bytes more, and syncs so often.
@@ -225,4 +225,15 @@ fn what_a_segment_remembers_is_inside_the_share() {
         }
     }
     assert!(mapping(&spool).share.bytes() <= 400_000, "{:?}", mapping(&spool).share);
+}
+
+/// An append that failed could neither write its segment nor remove it.
+#[test]
+fn a_segment_without_records_is_made_anew() {
+    let folder = Folder::new();
+    let spool = Failing::new(usize::MAX, usize::MAX).open(&folder, 1 << 30);
+    let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+    fs::write(log.folder.join(segment_name(0)), "a part of it").unwrap();
+    append(&spool, 0..10).unwrap();
+    assert_eq!(offsets(&read(&spool)), (0..10).collect::<Vec<_>>());
 }
