@@ -9,13 +9,14 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
+    time::Duration,
 };
 
 use super::{Folder, entries, files, mapping, offsets, ordered, read};
 use crate::{
     config::SpoolSync,
     record::Entry,
-    spool::{AppendError, Spool, disk::Disk, log::segment_name},
+    spool::{AppendError, Remembered, Spool, disk::Disk, log::segment_name},
 };
 
 /// A disk that takes so many bytes more, and syncs so often.
@@ -236,4 +237,22 @@ fn a_segment_without_records_is_made_anew() {
     fs::write(log.folder.join(segment_name(0)), "a part of it").unwrap();
     append(&spool, 0..10).unwrap();
     assert_eq!(offsets(&read(&spool)), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_logs_of_a_mapping_are_at_hand_while_the_disk_makes_another_one() {
+    let folder = Folder::new();
+    let (spool, disk) = stalled(&folder);
+    let remembered = vec![Remembered::default()];
+    let (beginning, asking) = (Arc::clone(&spool), Arc::clone(&spool));
+    let begun = thread::spawn(move || mapping(&beginning).begin(&"/default/orders-part-1".into(), remembered).is_ok());
+    while files(&folder, ".segment").len() < 2 {
+        thread::yield_now();
+    }
+    let (sender, answer) = channel();
+    thread::spawn(move || sender.send(mapping(&asking).readable().len()));
+    assert_eq!(answer.recv_timeout(Duration::from_secs(10)), Ok(1));
+    drop(disk);
+    assert!(begun.join().unwrap());
+    assert_eq!(mapping(&spool).readable().len(), 2);
 }
