@@ -300,9 +300,11 @@ impl Decoding {
         };
         let mismatch = self.expected.check(decoder.info()).err();
         let known = Remembered { key, decoder, mismatch };
-        // A look-up by id alone returns the latest version, which changes.
-        self.remembered.truncate(REMEMBERED - 1);
-        self.remembered.insert(0, known.clone());
+        // A look-up by id alone returns the latest version, which changes: the cache knows for how long it counts.
+        if !matches!(key, Some((_, None))) {
+            self.remembered.truncate(REMEMBERED - 1);
+            self.remembered.insert(0, known.clone());
+        }
         Ok(known)
     }
 
