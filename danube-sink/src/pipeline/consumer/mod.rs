@@ -66,7 +66,7 @@ pub(crate) struct ConsumerTask {
     refuses: bool,
     /// Bytes of the messages that the broker will redeliver.
     released_bytes: usize,
-    /// Memory for them, reserved before an attach until they arrive.
+    /// Memory for them, reserved before an attach until they arrive; or for the chunk from the spool that is admitted.
     reserved: Charged,
     /// Since when reading is paused, for lack of memory for messages that have to be kept.
     paused: Option<Instant>,
@@ -249,7 +249,8 @@ impl ConsumerTask {
             // Another consumer has them, or the broker restarted its offsets.
             self.released_bytes = 0;
         }
-        if self.released_bytes > 0 {
+        // The spool counts no deliveries, and reserves memory for each chunk.
+        if self.released_bytes > 0 && !self.mapping.role.is_delivery() {
             let (budget, stop, bytes) = (self.budget.clone(), self.signals.stop.clone(), self.released_bytes);
             let reserve = async move { stop.run_until_cancelled(budget.reserve(bytes)).await };
             let reserved = self.meanwhile(reserve).await.flatten();
@@ -363,8 +364,7 @@ impl ConsumerTask {
 
     /// Publishes the counts for batches and metrics.
     fn show(&self) {
-        let has_memory =
-            !self.refuses && self.paused.is_none() && (!self.mapping.role.is_delivery() || self.budget.has_free(1));
+        let has_memory = !self.refuses && self.paused.is_none() && !self.waits_for_chunk();
         let takes_more = has_memory && !self.has_ended;
         let Self { ledger, credit, .. } = self;
         let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());
