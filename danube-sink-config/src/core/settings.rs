@@ -90,7 +90,7 @@ settings! {
         /// survives a killed process, but not a power loss; `always` after a sync of the disk (fsync)
         ///
         /// The broker sends a window, 10 messages by default, and waits for its acknowledgement. With `always` a disk that
-        /// syncs in 5 ms takes 2 000 messages a second of a partition; when a producer is faster, a broker of default
+        /// syncs in 5 ms takes 2 000 messages a second of a mapping; when a producer is faster, a broker of default
         /// settings skips messages, which are lost. So choose `always` with a larger window, or for slow producers.
         sync: SpoolSync = word(SpoolSync::Os), in [Root];
         /// Maximum duration of a graceful shutdown

@@ -130,14 +130,14 @@ impl Batch {
         })
     }
 
-    /// Gives back records of detached partitions while their target fails.
-    pub(crate) fn release_overdue(&mut self) {
-        if self.partitions.iter().any(|partition| partition.is_overdue()) {
-            self.records.release_overdue();
+    /// Gives back the records of some detached partitions.
+    pub(crate) fn release(&mut self, goes_back: impl Fn(&Partition) -> bool) {
+        if self.partitions.iter().any(|partition| goes_back(partition)) {
+            self.records.release(&goes_back);
             for rejected in [&mut self.invalid, &mut self.exhausted] {
-                rejected.retain(|rejected| !rejected.is_overdue());
+                rejected.retain(|rejected| !rejected.record.runs().iter().any(|run| goes_back(&run.partition)));
             }
-            self.partitions.retain(|partition| !partition.is_overdue());
+            self.partitions.retain(|partition| !goes_back(partition));
             self.bytes = self.records.runs().iter().map(PendingRun::bytes).sum();
             if self.is_empty() {
                 *self = Self::default();

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 
+use super::budget::Charged;
 use crate::{
     config::SubscriptionType,
     record::{MessageSource, record_size},
@@ -78,6 +79,11 @@ pub(crate) trait Session: Send + Sync + 'static {
     /// Whether every message has been sent, and no further one will be: the log of a process that has ended.
     fn has_ended(&self) -> bool {
         false
+    }
+
+    /// Takes the memory that was reserved for the last chunk. A broker sends what it has unasked, and reserves none.
+    fn take_reserved(&self) -> Option<Charged> {
+        None
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
+use super::broker::CHUNK_BYTES;
 use crate::observe::BufferedBytes;
 
 /// Ledgers may use at most the budget divided by this for settled messages.
@@ -70,6 +71,11 @@ impl Budget {
         self.free(wanted.min(self.0.limit / 4)).await;
     }
 
+    /// What [`reserve`](Self::reserve) takes for a chunk.
+    pub(crate) fn chunk_bytes(&self) -> usize {
+        CHUNK_BYTES.min(self.0.limit / 4)
+    }
+
     /// Reserves `wanted` bytes, or a quarter of the budget if that is less, once they are free.
     pub(crate) async fn reserve(&self, wanted: usize) -> Charged {
         let wanted = wanted.min(self.0.limit / 4);
@@ -111,13 +117,29 @@ impl Charged {
 
     /// Charges more bytes, if they are free. Whether they were.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        self.grow_beside(0, bytes)
+    }
+
+    /// The same where so many bytes are reserved for it: with nothing else charged, it may take more than the whole budget.
+    fn grow_beside(&mut self, reserved: usize, bytes: usize) -> bool {
         let State { limit, records, .. } = &*self.budget.0;
-        let fits = |used: usize| (used == 0 || used + bytes <= *limit).then_some(used + bytes);
+        let fits = |used: usize| (used == reserved || used + bytes <= *limit).then_some(used + bytes);
         let taken = records.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
         if taken {
             self.bytes += bytes;
         }
         taken
+    }
+
+    /// Charges more bytes, if those that are reserved and those that are free are enough. Whether they were.
+    pub(crate) fn grow_with(&mut self, reserved: &mut Self, bytes: usize) -> bool {
+        let moved = reserved.bytes.min(bytes);
+        let fits = moved == bytes || self.grow_beside(reserved.bytes, bytes - moved);
+        if fits {
+            reserved.bytes -= moved;
+            self.bytes += moved;
+        }
+        fits
     }
 
     /// Charges more bytes although none are free, for what has to be kept: a record that probes a failing target, or one that
@@ -163,6 +185,19 @@ mod tests {
         assert!(!budget.nothing().grow(1) && !budget.has_free(1));
         drop(large);
         assert!(budget.has_free(100));
+    }
+
+    #[test]
+    fn what_is_reserved_is_charged_once() {
+        let budget = budget(100);
+        let (mut reserved, mut charge) = (budget.nothing(), budget.nothing());
+        assert!(reserved.grow(60) && charge.grow_with(&mut reserved, 40) && charge.grow_with(&mut reserved, 50));
+        assert!(reserved.is_empty() && !charge.grow_with(&mut reserved, 20));
+        assert!(budget.has_free(10) && !budget.has_free(11));
+        drop((reserved, charge));
+        assert!(budget.has_free(100));
+        let (mut reserved, mut charge) = (budget.nothing(), budget.nothing());
+        assert!(reserved.grow(25) && charge.grow_with(&mut reserved, 1_000), "nothing else is there");
     }
 
     #[test]

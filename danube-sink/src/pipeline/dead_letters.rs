@@ -10,7 +10,7 @@ use super::{
     broker::{Broker, BrokerFailure, DeadLetter},
     budget::Budget,
     decided::Decision,
-    mapping::Mapping,
+    mapping::{Cause, Mapping},
     outcome::Rejected,
 };
 use crate::{
@@ -93,7 +93,8 @@ impl DeadLetters {
                 records = rejected.len(),
                 "dead letters cannot be published to {topic} and are retried: {failure}"
             );
-            self.mapping.block(&partition, format!("dead letters cannot be published to {topic}: {failure}"));
+            let reason = format!("dead letters cannot be published to {topic}: {failure}");
+            self.mapping.block(Cause::DeadLetters, &partition, reason);
             failing.get_or_insert_with(|| self.mapping.fails());
             if self.stop.is_cancelled() && Instant::now() >= *give_up.get_or_insert(Instant::now() + SHUTDOWN_PATIENCE)
             {
@@ -113,7 +114,7 @@ impl DeadLetters {
             }
         }
         if failing.is_some() {
-            self.mapping.unblock();
+            self.mapping.unblock(&Cause::DeadLetters);
         }
     }
 

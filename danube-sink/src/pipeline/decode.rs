@@ -11,7 +11,8 @@ use super::{
     backoff::Backoff,
     batch::Batch,
     broker::{Broker, BrokerFailure, FailureKind},
-    mapping::{Failing, Mapping},
+    mapping::{Cause, Failing, Mapping},
+    partition::Partition,
     pending::PendingRun,
 };
 use crate::{
@@ -137,10 +138,10 @@ impl Decoding {
         }
     }
 
-    /// Gives back undecoded records of a detached partition, except the one that waits for the registry. That one goes back
+    /// Gives back undecoded records of some detached partitions, except the one that waits for the registry. That one goes back
     /// too after a record that precedes it, of this batch or of one in delivery, to keep the order.
-    pub(crate) fn release_overdue(&mut self) {
-        let Some(mut run) = self.current.take_if(|run| run.partition.is_overdue()) else { return };
+    pub(crate) fn release_some(&mut self, goes_back: impl Fn(&Partition) -> bool) {
+        let Some(mut run) = self.current.take_if(|run| goes_back(&run.partition)) else { return };
         if run.partition.has_released() {
             self.end_outage();
         } else if self.outage.is_some() {
@@ -299,9 +300,11 @@ impl Decoding {
         };
         let mismatch = self.expected.check(decoder.info()).err();
         let known = Remembered { key, decoder, mismatch };
-        // A look-up by id alone returns the latest version, which changes.
-        self.remembered.truncate(REMEMBERED - 1);
-        self.remembered.insert(0, known.clone());
+        // A look-up by id alone returns the latest version, which changes: the cache knows for how long it counts.
+        if !matches!(key, Some((_, None))) {
+            self.remembered.truncate(REMEMBERED - 1);
+            self.remembered.insert(0, known.clone());
+        }
         Ok(known)
     }
 
@@ -314,7 +317,7 @@ impl Decoding {
         let mapping = &self.mapping;
         tracing::warn!(topic = %mapping.topic, "a schema lookup failed and is retried: {failure}");
         mapping.observer.error(Stage::Decode, failure.kind.name());
-        mapping.block(&run.partition, format!("a schema lookup failed: {failure}"));
+        mapping.block(Cause::Schema, &run.partition, format!("a schema lookup failed: {failure}"));
         if !batch.is_empty() {
             batch.close(Closed::Registry);
         }
@@ -330,7 +333,7 @@ impl Decoding {
 
     fn end_outage(&mut self) {
         if self.outage.take().is_some() {
-            self.mapping.unblock();
+            self.mapping.unblock(&Cause::Schema);
         }
     }
 }

@@ -19,6 +19,7 @@ use super::{
     dead_letters::DeadLetters,
     mapping::Mapping,
     outcome::{Outcome, Rejected, Tried},
+    partition::Partition,
     pending::{PendingRecords, PendingRun},
     pool::{Attempt, WriterPool},
     work::{Refused, Work},
@@ -98,6 +99,11 @@ impl Deliver {
         self.pool.is_idle()
     }
 
+    /// Returns when an instance is idle, in turn with the batches that wait for one.
+    pub(crate) async fn idle(&self) {
+        self.pool.idle().await;
+    }
+
     /// Delivers a batch. Returns when every record of it is settled or given back to the broker, or waits for its dead
     /// letter: those are returned.
     ///
@@ -153,9 +159,8 @@ impl Deliver {
         if !self.mapping.role.is_delivery() || !self.stop.is_cancelled() {
             return false;
         }
-        let leaves = work.failing.is_some() || self.has_left.load(Ordering::Relaxed);
-        self.has_left.store(leaves, Ordering::Relaxed);
-        leaves
+        let leaves = work.failing.is_some();
+        self.has_left.fetch_or(leaves, Ordering::Relaxed) || leaves
     }
 
     /// Settles the decided part of an outcome, and queues the rest.
@@ -199,7 +204,9 @@ impl Deliver {
         if let Some(failure) = failure {
             work.retries += 1;
             self.mapping.observer.error(Stage::Write, "retryable");
-            if work.retries <= self.max_retries || self.exhausted == OnRetriesExhausted::Wait {
+            // A shutdown retries sooner, and what it does not write stays with the broker or in the spool.
+            let waits = self.exhausted == OnRetriesExhausted::Wait || self.stop.is_cancelled();
+            if work.retries <= self.max_retries || waits {
                 work.failing.get_or_insert_with(|| self.mapping.fails());
                 let records = retry.len();
                 work.put_back(second_half, retry);
@@ -277,8 +284,8 @@ impl Deliver {
         }
         let Some(mut piece) = work.pieces.pop() else { return };
         let first = piece.split_to(1);
-        piece.release_overdue();
-        work.pieces.iter_mut().for_each(PendingRecords::release_overdue);
+        piece.release(Partition::is_overdue);
+        work.pieces.iter_mut().for_each(|piece| piece.release(Partition::is_overdue));
         work.pieces.retain(|piece| !piece.is_empty());
         work.put_back(piece, first.copied(&self.budget));
     }

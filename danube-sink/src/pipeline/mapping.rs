@@ -50,8 +50,19 @@ pub(crate) struct Mapping {
     detached: Notify,
     /// The number of batches that cannot be delivered now.
     failing: watch::Sender<usize>,
-    /// A missing schema or dead-letter topic, by the topic of the partition that needs it.
-    blocked_by: Mutex<BTreeMap<Arc<str>, String>>,
+    /// Why records cannot be decoded or settled, by cause and the topic of their partition.
+    blocked_by: Mutex<BTreeMap<(Cause, Arc<str>), String>>,
+}
+
+/// What keeps the records of a partition from being decoded or settled.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    /// The target, or the disk of the spool.
+    Write,
+    Schema,
+    DeadLetters,
+    /// A log, by its name, cannot be read.
+    Log(Arc<str>),
 }
 
 /// The queue of records that wait to be decoded.
@@ -197,22 +208,32 @@ impl Mapping {
     }
 
     /// Blocks the mapping: records cannot be decoded or settled, although the target may be healthy.
-    pub(crate) fn block(&self, partition: &Partition, reason: String) {
-        self.observer.blocked(&partition.topic, self.role.half(), &reason);
-        self.blocked().insert(Arc::clone(&partition.topic), reason);
+    pub(crate) fn block(&self, cause: Cause, partition: &Partition, reason: String) {
+        let mut blocked = self.blocked();
+        blocked.insert((cause, Arc::clone(&partition.topic)), reason);
+        self.show(&blocked, &partition.topic);
     }
 
-    /// Ends every block of the mapping: what one partition lacked, no other lacks.
-    pub(crate) fn unblock(&self) {
-        let blocked = std::mem::take(&mut *self.blocked());
-        blocked.keys().for_each(|topic| self.observer.unblocked(topic, self.role.half()));
+    /// Ends the blocks of a cause: what one partition lacked, no other lacks.
+    pub(crate) fn unblock(&self, cause: &Cause) {
+        let mut blocked = self.blocked();
+        let ended: Vec<_> = blocked.extract_if(.., |(of, _), _| of == cause).collect();
+        ended.iter().for_each(|((_, topic), _)| self.show(&blocked, topic));
+    }
+
+    /// Shows whether a topic is blocked, and by which cause first.
+    fn show(&self, blocked: &BTreeMap<(Cause, Arc<str>), String>, topic: &str) {
+        match blocked.iter().find(|((_, of), _)| **of == *topic) {
+            Some((_, reason)) => self.observer.blocked(topic, self.role.half(), reason),
+            None => self.observer.unblocked(topic, self.role.half()),
+        }
     }
 
     pub(crate) fn blocked_by(&self) -> Option<String> {
         self.blocked().values().next().cloned()
     }
 
-    fn blocked(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, String>> {
+    fn blocked(&self) -> MutexGuard<'_, BTreeMap<(Cause, Arc<str>), String>> {
         self.blocked_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -235,13 +256,13 @@ impl Failing {
     /// `/ready` shows the reason until [`end`](Self::end): a batch that is dropped may be the last one, and nothing got better.
     pub(crate) fn report(&mut self, partition: &Partition, reason: String) {
         self.is_reported = true;
-        self.mapping.block(partition, reason);
+        self.mapping.block(Cause::Write, partition, reason);
     }
 
     /// The target took records of the batch or answered something else, or they were given up.
     pub(crate) fn end(self) {
         if self.is_reported {
-            self.mapping.unblock();
+            self.mapping.unblock(&Cause::Write);
         }
     }
 }

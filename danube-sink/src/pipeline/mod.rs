@@ -147,7 +147,8 @@ impl Pipeline {
         let mappings = mappings.into_iter().filter_map(|settings| {
             let consumer = &settings.consumer;
             let spool = Arc::clone(spool.mapping(&consumer.topic, &consumer.subscription)?);
-            let broker: Arc<dyn Broker> = Arc::new(SpoolBroker { spool, broker: Arc::clone(broker) });
+            let broker: Arc<dyn Broker> =
+                Arc::new(SpoolBroker { spool, broker: Arc::clone(broker), budget: budget.clone() });
             Some((settings, Role::Delivery, broker))
         });
         Self::delivering(mappings, pool, config, observer, &budget)

@@ -229,14 +229,14 @@ impl PendingRecords {
         self.sort(|record| usize::from(is_settled(record)))
     }
 
-    /// Gives back records of detached partitions.
-    pub(crate) fn release_overdue(&mut self) {
+    /// Gives back the records of some detached partitions.
+    pub(crate) fn release(&mut self, goes_back: impl Fn(&Partition) -> bool) {
         self.runs.retain(|run| {
-            let is_overdue = run.partition.is_overdue();
-            if is_overdue {
+            let goes_back = goes_back(&run.partition);
+            if goes_back {
                 run.partition.set_released();
             }
-            !is_overdue
+            !goes_back
         });
         self.len = self.runs.iter().map(PendingRun::len).sum();
     }

@@ -118,6 +118,12 @@ impl WriterPool {
         self.permits.available_permits() > 0
     }
 
+    /// Returns when an instance is idle, in turn with the calls that wait for one.
+    pub(crate) async fn idle(&self) {
+        // The pool is never closed.
+        drop(self.permits.acquire().await);
+    }
+
     /// Makes one attempt to write a batch. The timeout excludes the wait for an instance; what `begin` returns is kept from the
     /// end of that wait to the answer.
     pub(crate) async fn write<G>(&self, records: Vec<SinkRecord>, begin: impl FnOnce() -> G) -> Attempt {

@@ -4,7 +4,7 @@
 //! dead letters are Danube's.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -12,8 +12,12 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::broker::{
-    AckAnswers, AckToken, Attachment, Broker, BrokerFailure, Consumer, DeadLetter, FailureKind, Message, Session,
+use super::{
+    broker::{
+        AckAnswers, AckToken, Attachment, Broker, BrokerFailure, CHUNK_BYTES, Consumer, DeadLetter, FailureKind,
+        Message, Session,
+    },
+    budget::{Budget, Charged},
 };
 use crate::{
     schema::SchemaInfo,
@@ -24,13 +28,16 @@ use crate::{
 pub(crate) struct SpoolBroker {
     pub(crate) spool: Arc<MappingSpool>,
     pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) budget: Budget,
 }
 
 /// The session of a log's reader.
 struct SpoolSession {
     log: Arc<Log>,
     /// Whether the log of an older generation was read to its end.
-    has_ended: Arc<AtomicBool>,
+    has_ended: AtomicBool,
+    /// The memory for the last chunk.
+    reserved: Mutex<Option<Charged>>,
 }
 
 #[async_trait]
@@ -51,16 +58,16 @@ impl Broker for SpoolBroker {
         let log = self.spool.readable().into_iter().find(|(name, _)| **name == *consumer.topic);
         let (_, log) =
             log.ok_or_else(|| BrokerFailure::new(FailureKind::Missing, "the log is delivered and removed"))?;
-        let has_ended = Arc::new(AtomicBool::new(false));
-        let session = Arc::new(SpoolSession { log: Arc::clone(&log), has_ended: Arc::clone(&has_ended) });
-        let spool = Arc::clone(&self.spool);
-        let first = (Some(Reader::new(Arc::clone(&log))), log, spool, has_ended);
-        let chunks = stream::unfold(first, |(reader, log, spool, has_ended)| async move {
-            let (chunk, reader) = next(reader?, &log, &spool).await;
-            if spool.is_older(&log) && reader.as_ref().is_some_and(|reader| !reader.has_more()) {
-                has_ended.store(true, Ordering::Relaxed);
+        let reader = Some(Reader::new(Arc::clone(&log)));
+        let (has_ended, reserved) = (AtomicBool::new(false), Mutex::default());
+        let session = Arc::new(SpoolSession { log, has_ended, reserved });
+        let first = (reader, Arc::clone(&session), Arc::clone(&self.spool), self.budget.clone());
+        let chunks = stream::unfold(first, |(reader, session, spool, budget)| async move {
+            let (chunk, reader) = next(reader?, &session, &spool, &budget).await;
+            if spool.is_older(&session.log) && reader.as_ref().is_some_and(|reader| !reader.has_more()) {
+                session.has_ended.store(true, Ordering::Relaxed);
             }
-            Some((chunk, (reader, log, spool, has_ended)))
+            Some((chunk, (reader, session, spool, budget)))
         });
         Ok(Attachment { chunks: chunks.boxed(), session })
     }
@@ -77,9 +84,11 @@ impl Broker for SpoolBroker {
 /// Reads the next chunk of a log, once there is one.
 async fn next(
     mut reader: Reader,
-    log: &Arc<Log>,
+    session: &SpoolSession,
     spool: &MappingSpool,
+    budget: &Budget,
 ) -> (Result<Vec<Message>, BrokerFailure>, Option<Reader>) {
+    let log = &session.log;
     spool.turn(log).await;
     loop {
         let changed = log.changed();
@@ -91,10 +100,15 @@ async fn next(
             changed.await;
             continue;
         }
+        // Before it is read: a thousand logs may be read at once.
+        let reserved = budget.reserve(CHUNK_BYTES).await;
         let read = spawn_blocking(move || (reader.read(), reader)).await;
         match read {
             Ok((Ok(records), rest)) if records.is_empty() => reader = rest,
-            Ok((Ok(records), rest)) => return (Ok(records.into_iter().map(message).collect()), Some(rest)),
+            Ok((Ok(records), rest)) => {
+                *session.reserved() = Some(reserved);
+                return (Ok(records.into_iter().map(message).collect()), Some(rest));
+            }
             Ok((Err(error), _)) => return (Err(unreadable(&error.to_string())), None),
             Err(error) => return (Err(panicked(&error)), None),
         }
@@ -104,6 +118,12 @@ async fn next(
 fn message(record: StoredRecord) -> Message {
     let StoredRecord { position, offset, sequence, publish_time, attributes, key, payload, source } = record;
     Message { payload, offset, publish_time, attributes, key, token: AckToken { offset: position, sequence, source } }
+}
+
+impl SpoolSession {
+    fn reserved(&self) -> MutexGuard<'_, Option<Charged>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
@@ -126,6 +146,10 @@ impl Session for SpoolSession {
 
     fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+
+    fn take_reserved(&self) -> Option<Charged> {
+        self.reserved().take()
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     budget::Budget,
     mapping::{Failing, Mapping},
+    partition::Partition,
     pending::{PendingRecords, PendingRun},
 };
 use crate::{
@@ -122,22 +123,28 @@ fn append_all(spool: &MappingSpool, runs: &mut VecDeque<PendingRun>) -> Result<(
         let partition = Arc::clone(&first.partition);
         let (of_partition, others): (Vec<_>, Vec<_>) =
             runs.drain(..).partition(|run| Arc::ptr_eq(&run.partition, &partition));
-        let entries: Vec<&Entry> = of_partition.iter().flat_map(PendingRun::entries).collect();
-        let windows = partition.window().saturating_mul(WINDOWS_REMEMBERED);
-        let remember = windows.max(partition.unacknowledged() + entries.len());
-        let remember = remember.clamp(*REMEMBERED.start(), *REMEMBERED.end());
-        let append = || spool.log(&partition.topic).map_err(AppendError::Write)?.append(&entries, remember);
-        let appended = match append() {
-            Err(AppendError::Full | AppendError::Write(_)) if spool.compact() => append(),
-            appended => appended,
-        };
-        if let Err(error) = appended {
-            runs.extend(of_partition);
-            runs.extend(others);
-            return Err(error);
+        let mut records: PendingRecords = of_partition.into_iter().collect();
+        while !records.is_empty() {
+            match append(spool, &partition, &records) {
+                Ok(count) => records.split_to(count).settle(),
+                Err(AppendError::Full | AppendError::Write(_)) if spool.compact() => {}
+                Err(error) => {
+                    runs.extend(records.into_runs());
+                    runs.extend(others);
+                    return Err(error);
+                }
+            }
         }
-        of_partition.into_iter().for_each(PendingRun::settle);
         runs.extend(others);
     }
     Ok(())
+}
+
+/// Appends as many records of a partition as fit. Returns their number. Blocks.
+fn append(spool: &MappingSpool, partition: &Partition, records: &PendingRecords) -> Result<usize, AppendError> {
+    let entries: Vec<&Entry> = records.runs().iter().flat_map(PendingRun::entries).collect();
+    let windows = partition.window().saturating_mul(WINDOWS_REMEMBERED);
+    let remember = windows.max(partition.unacknowledged() + entries.len());
+    let remember = remember.clamp(*REMEMBERED.start(), *REMEMBERED.end());
+    spool.log(&partition.topic).map_err(AppendError::Write)?.append(&entries, remember)
 }

@@ -1,6 +1,6 @@
 //! A stripe of a mapping: decodes its records, batches them, and writes the batches in order.
 
-use std::{future::pending, panic::resume_unwind, sync::Arc};
+use std::{future::pending, iter, mem, panic::resume_unwind, sync::Arc};
 
 use tokio::{
     task::{JoinError, JoinSet},
@@ -14,6 +14,7 @@ use super::{
     decode::Decoding,
     deliver::{Deliver, Unpublished},
     mapping::Mapping,
+    partition::Partition,
 };
 use crate::{
     error::{ConnectorError, ConnectorResult},
@@ -77,20 +78,25 @@ impl Stripe {
         let queue = &mapping.stripes()[self.number];
         let progress = mapping.observer.progress();
         let mut batch = Batch::default();
+        // The turn of a batch that waited for an instance.
+        let mut is_its_turn = false;
         loop {
-            if *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop) {
-                batch.release_overdue();
-                self.decoding.release_overdue();
-            }
+            let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
+            // Behind records that went back, also if the target takes others by now: to keep the order.
+            let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
+            batch.release(goes_back);
+            self.decoding.release_some(goes_back);
             {
                 let _step = progress.step(mapping.settings.ack_timeout);
-                self.decoding.fill(&mut batch, || queue.pop()).await;
+                let next = || iter::from_fn(|| queue.pop()).find(|run| !goes_back(&run.partition));
+                self.decoding.fill(&mut batch, next).await;
             }
             // Read once: a deadline between two readings would neither close the batch nor set a timer.
             let now = Instant::now();
-            if let Some(reason) = self.closes(&batch, now)
-                && self.deliveries.have_capacity()
-                && self.publications.len() < MOST_PUBLICATIONS
+            let has_capacity = self.deliveries.have_capacity() && self.publications.len() < MOST_PUBLICATIONS;
+            let has_writer = mem::take(&mut is_its_turn) || self.deliver.is_idle();
+            if let Some(reason) = self.closes(&batch, now, has_writer)
+                && has_capacity
             {
                 mapping.observer.batch_closed(batch.len(), reason);
                 self.deliveries.start(Arc::clone(&self.deliver).batch(batch.take()));
@@ -108,6 +114,7 @@ impl Stripe {
                     return Ok(());
                 }
             }
+            let waits_for_writer = has_capacity && !has_writer && self.waits_in_vain(&batch, now);
             let deadlines = [batch.deadline(&mapping.settings), batch.refill_deadline()];
             let deadline = deadlines.into_iter().flatten().filter(|deadline| *deadline > now).min();
             tokio::select! {
@@ -120,13 +127,14 @@ impl Stripe {
                 }
                 Some(published) = self.publications.join_next() => joined(published)?,
                 () = sleep_until(deadline) => {}
+                () = self.deliver.idle(), if waits_for_writer => is_its_turn = true,
                 // A full batch waits for a writer, not for the registry.
                 () = self.decoding.registry(), if batch.remaining(&mapping.settings).is_some() => {}
             }
         }
     }
 
-    fn closes(&self, batch: &Batch, now: Instant) -> Option<Closed> {
+    fn closes(&self, batch: &Batch, now: Instant, has_writer: bool) -> Option<Closed> {
         let settings = &self.mapping.settings;
         if batch.is_empty() {
             return None;
@@ -138,14 +146,14 @@ impl Stripe {
             Some(Closed::Drain)
         } else if batch.deadline(settings).is_some_and(|deadline| deadline <= now) {
             Some(Closed::Time)
-        } else if self.deliver.is_idle()
-            && (batch.is_held_back(&self.mapping.cost)
-                || batch.refill_deadline().is_some_and(|deadline| deadline <= now))
-        {
-            Some(Closed::Window)
         } else {
-            None
+            (has_writer && self.waits_in_vain(batch, now)).then_some(Closed::Window)
         }
+    }
+
+    /// Whether the broker sends nothing more for the batch.
+    fn waits_in_vain(&self, batch: &Batch, now: Instant) -> bool {
+        batch.is_held_back(&self.mapping.cost) || batch.refill_deadline().is_some_and(|deadline| deadline <= now)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
 use super::{DecodeOptions, Decoder};
 use crate::pipeline::{Broker, BrokerFailure};
@@ -17,10 +18,14 @@ const MAX_SCHEMAS: usize = 1_000;
 type Key = (u64, Option<u32>, Arc<DecodeOptions>);
 type Slot = Arc<OnceCell<Arc<Decoder>>>;
 
+/// A look-up without a version returns the latest one, which counts for so long.
+const LATEST_COUNTS: Duration = Duration::from_secs(60);
+
 /// Cache of compiled decoders. Concurrent look-ups of one schema are joined.
 #[derive(Default)]
 pub(crate) struct SchemaCache {
-    known: Mutex<HashMap<Key, Slot>>,
+    /// With the time of the look-up.
+    known: Mutex<HashMap<Key, (Slot, Instant)>>,
 }
 
 impl SchemaCache {
@@ -43,9 +48,77 @@ impl SchemaCache {
 
     fn slot(&self, key: Key) -> Slot {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if key.1.is_none() && known.get(&key).is_some_and(|(_, asked)| now.duration_since(*asked) > LATEST_COUNTS) {
+            known.remove(&key);
+        }
         if known.len() >= MAX_SCHEMAS && !known.contains_key(&key) {
             known.clear();
         }
-        known.entry(key).or_default().clone()
+        let (slot, _) = known.entry(key).or_insert_with(|| (Slot::default(), now));
+        Arc::clone(slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        pipeline::{Attachment, Consumer, DeadLetter},
+        schema::{SchemaInfo, SchemaType},
+    };
+
+    /// A registry whose latest version is higher at each look-up.
+    #[derive(Default)]
+    struct Growing(AtomicU32);
+
+    #[async_trait]
+    impl Broker for Growing {
+        async fn partitions(&self, _: &str) -> Result<Vec<String>, BrokerFailure> {
+            Ok(Vec::new())
+        }
+
+        async fn create_topic(&self, _: &str, _: Option<u32>) -> Result<(), BrokerFailure> {
+            Ok(())
+        }
+
+        async fn attach(&self, _: &Consumer) -> Result<Attachment, BrokerFailure> {
+            std::future::pending().await
+        }
+
+        async fn schema(&self, _: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
+            let latest = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+            Ok(SchemaInfo {
+                subject: "orders".to_owned(),
+                version: version.unwrap_or(latest),
+                schema_type: SchemaType::Bytes,
+                definition: String::new(),
+                fingerprint: String::new(),
+            })
+        }
+
+        async fn publish(&self, _: &str, _: Vec<DeadLetter>) -> Vec<Result<(), BrokerFailure>> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_latest_version_is_looked_up_again_after_a_while() {
+        let (registry, cache, options) = (Growing::default(), SchemaCache::default(), Arc::default());
+        let mut versions = Vec::new();
+        for seconds in [0, 30, 40, 30, 40] {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            let decoder = cache.get(&registry, 1, None, &options).await.unwrap();
+            versions.extend(decoder.info().map(|schema| schema.version));
+        }
+        assert_eq!(versions, [1, 1, 2, 2, 3]);
+        cache.get(&registry, 1, Some(1), &options).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        cache.get(&registry, 1, Some(1), &options).await.unwrap();
+        assert_eq!(registry.0.into_inner(), 4, "a version does not change");
     }
 }

@@ -63,7 +63,8 @@ impl Capacity {
                 let rate = window as u128 * 1_000_000 / self.sync.as_micros().max(1);
                 format!(
                     "sync = \"always\": a sync of this disk takes {:.1?}, so that with a broker's window of {window}, a \
-                     partition takes at most {rate} records a second; a larger window or sync = \"os\" takes more",
+                     mapping takes at most {rate} records a second, however many partitions it has; a larger window or \
+                     sync = \"os\" takes more",
                     self.sync
                 )
             }

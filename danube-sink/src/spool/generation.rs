@@ -43,7 +43,7 @@ pub(crate) struct Successors {
 impl Generation {
     /// Begins a generation. Blocks.
     pub(super) fn begin(root: &Path) -> io::Result<Self> {
-        create_folder(root).map_err(at(root, "creating the folder"))?;
+        create_root(root)?;
         clean(root);
         // It gets its number once it is locked, so that no other process adopts it before.
         let folder = root.join(format!("{NEW}{}-{:x}", std::process::id(), rand::random::<u32>()));
@@ -133,6 +133,23 @@ impl Successors {
             later.map(|number| is_locked(&folder_of(&self.root, number))).collect::<io::Result<Vec<_>>>()?;
         Ok((!are_locked.is_empty()).then(|| are_locked.into_iter().filter(|is_locked| *is_locked).count()))
     }
+}
+
+/// Makes the folder of a connector with its parents, so that each survives a power loss. Blocks.
+fn create_root(root: &Path) -> io::Result<()> {
+    let missing: Vec<_> = root.ancestors().take_while(|folder| !folder.exists()).collect();
+    create_folder(root).map_err(at(root, "creating the folder"))?;
+    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+        // A relative path begins with an empty one.
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        // A parent may be of another user, who lets this one pass only.
+        if let Err(error) = sync_folder(parent)
+            && error.kind() != io::ErrorKind::PermissionDenied
+        {
+            return Err(at(parent, "syncing")(error));
+        }
+    }
+    Ok(())
 }
 
 /// The folders of a generation's logs. Blocks.

@@ -75,12 +75,12 @@ impl Log {
         Self { topic, key, folder, share, storage, segments: Mutex::new(segments), writer, marks, changed }
     }
 
-    /// Appends records, which are durable when it returns. Blocks. The last `remember` messages are remembered, to recognize
-    /// their redelivery after a restart.
+    /// Appends records, which are durable when it returns: as many of the first ones as fit. Returns their number. Blocks. The
+    /// last `remember` messages are remembered, to recognize their redelivery after a restart.
     ///
     /// # Errors
     /// No record was appended, except after [`AppendError::Sync`].
-    pub(crate) fn append(&self, entries: &[&Entry], remember: usize) -> Result<(), AppendError> {
+    pub(crate) fn append(&self, entries: &[&Entry], remember: usize) -> Result<usize, AppendError> {
         let mut writer = lock(&self.writer);
         if writer.is_closed {
             return Err(AppendError::Write(io::Error::other("the spool is closed")));
@@ -89,17 +89,25 @@ impl Log {
         buffer.clear();
         let first = self.end();
         let (mut end, now) = (first, now());
-        let mut remembered = Vec::with_capacity(entries.len());
-        for frame in frames(entries) {
-            let batch = Batch::new(frame, now);
-            remembered.extend(batch.remembered());
-            encode(buffer, end, frame.len(), &batch);
-            end += frame.len() as u64;
+        let last = self.segments().last_with_room(self.storage.segment_bytes(self.share.limit()));
+        let last = last.filter(|_| file.is_some());
+        if last.is_none() {
+            self.start(first, now, buffer);
         }
-        if !self.share.fits(buffer.len() as u64) {
+        let (mut count, mut remembered) = (0, Vec::with_capacity(entries.len()));
+        for frame in frames(entries) {
+            let (batch, before) = (Batch::new(frame, now), buffer.len());
+            encode(buffer, end, frame.len(), &batch);
+            if !self.share.fits(buffer.len() as u64, count == 0) {
+                buffer.truncate(before);
+                break;
+            }
+            remembered.extend(batch.remembered());
+            (count, end) = (count + frame.len(), end + frame.len() as u64);
+        }
+        if count == 0 {
             return Err(AppendError::Full);
         }
-        let last = self.segments().last_with_room(self.storage.segment_bytes(self.share.limit()));
         let segment = match (file.as_mut(), last) {
             (Some(open), Some(last)) => {
                 if !is_in_place(open, &last.path) {
@@ -128,7 +136,7 @@ impl Log {
         };
         self.remove(&removed, 0);
         self.changed.notify_waiters();
-        Ok(())
+        Ok(count)
     }
 
     /// Begins the first segment, which holds what is remembered of the partition. Blocks.
@@ -137,8 +145,9 @@ impl Log {
     }
 
     fn begin_for(&self, writer: &mut Writer) -> io::Result<()> {
-        let first = self.end();
-        let (segment, file) = self.begin_segment(first..first, now(), &[])?;
+        let (first, created, mut contents) = (self.end(), now(), Vec::new());
+        self.start(first, created, &mut contents);
+        let (segment, file) = self.begin_segment(first..first, created, &contents)?;
         // A segment that this log does not know must not stay: a later process would read it in place of what follows.
         self.sync(Some(&file), &segment, first).inspect_err(|_| drop(fs::remove_file(&segment.path)))?;
         writer.file = Some(file);
@@ -147,11 +156,8 @@ impl Log {
         Ok(())
     }
 
-    fn begin_segment(&self, range: Range<u64>, created: u64, frames: &[u8]) -> io::Result<(Segment, File)> {
-        if !self.folder.exists() {
-            return Err(removed(&self.folder));
-        }
-        let Range { start: first, end } = range;
+    /// Encodes the start of a segment.
+    fn start(&self, first: u64, created: u64, buffer: &mut Vec<u8>) {
         let start = Start {
             topic: self.topic.as_ref().to_owned(),
             mapping: self.key.topic.clone(),
@@ -159,14 +165,22 @@ impl Log {
             created,
             remembered: self.segments().remembered(),
         };
-        let mut contents = MAGIC.to_vec();
-        encode(&mut contents, first, 0, &start);
-        contents.extend_from_slice(frames);
+        buffer.extend_from_slice(&MAGIC);
+        encode(buffer, first, 0, &start);
+    }
+
+    fn begin_segment(&self, range: Range<u64>, created: u64, contents: &[u8]) -> io::Result<(Segment, File)> {
+        if !self.folder.exists() {
+            return Err(removed(&self.folder));
+        }
+        let Range { start: first, end } = range;
         // Before the segment: what it takes can always be marked.
         lock(&self.marks).prepare().map_err(at(&self.folder.join(MARKS), "creating"))?;
         let path = self.folder.join(segment_name(first));
+        // An attempt that failed may have left a segment of this name, without a record that counts.
+        let _ = fs::remove_file(&path);
         let mut file = create(&path).map_err(at(&path, "creating"))?;
-        self.storage.disk().write(&mut file, &contents).map_err(|error| {
+        self.storage.disk().write(&mut file, contents).map_err(|error| {
             // The next attempt creates it anew.
             let _ = fs::remove_file(&path);
             at(&path, "writing")(error)
@@ -217,6 +231,12 @@ impl Log {
         self.remove(&removed, 0);
         self.changed.notify_waiters();
         !removed.is_empty()
+    }
+
+    /// Frees the bytes of a log that is delivered, and to which nothing is appended any more. Blocks.
+    pub(super) fn free(&self) {
+        let removed = self.segments().take_settled(0);
+        self.remove(&removed, 0);
     }
 
     /// Marks what is settled, so that it is not read after a restart, and takes no more: the next process reads the log.

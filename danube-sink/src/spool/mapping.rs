@@ -92,7 +92,7 @@ impl MappingSpool {
         if !self.folder.exists() {
             return Err(removed(&self.folder));
         }
-        let mut logs = self.logs();
+        // Outside the lock, which the tasks of the delivery need: a disk may stand still. Only one spooler makes the logs.
         let LogKey { topic: _, subscription } = &self.key;
         let name = format!("{}-{}", safe(topic), safe(subscription));
         // A number distinguishes names that differ in other letters only.
@@ -110,8 +110,7 @@ impl MappingSpool {
             tracing::warn!("{error}: messages that are redelivered after the next restart are delivered twice");
         }
         let log = Arc::new(log);
-        logs.own.insert(Arc::clone(topic), Arc::clone(&log));
-        drop(logs);
+        self.logs().own.insert(Arc::clone(topic), Arc::clone(&log));
         self.more.notify_one();
         Ok(log)
     }
@@ -131,8 +130,10 @@ impl MappingSpool {
         self.more.notify_one();
     }
 
+    /// Forgets the logs of a generation that is delivered. Blocks.
     pub(super) fn forget(&self, generation: u64) {
-        self.logs().older.retain(|(number, _), _| *number != generation);
+        let forgotten: Vec<_> = self.logs().older.extract_if(.., |(number, _), _| *number == generation).collect();
+        forgotten.iter().for_each(|(_, older)| older.log.free());
         self.changed.notify_waiters();
     }
 

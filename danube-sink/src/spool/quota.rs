@@ -31,9 +31,10 @@ impl Quota {
         self.records.load(Ordering::Relaxed)
     }
 
-    /// Whether so many bytes fit. A batch that is larger than the whole share fits once nothing is unsettled.
-    pub(super) fn fits(&self, bytes: u64) -> bool {
-        self.bytes() + bytes <= self.limit || self.records() == 0
+    /// Whether so many bytes fit. The first frame of an append fits once nothing is unsettled, also one that is larger than the
+    /// whole share.
+    pub(super) fn fits(&self, bytes: u64, is_first: bool) -> bool {
+        self.bytes() + bytes <= self.limit || (is_first && self.records() == 0)
     }
 
     pub(super) fn add(&self, bytes: u64, records: u64) {

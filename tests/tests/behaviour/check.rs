@@ -287,7 +287,7 @@ async fn the_folder_of_the_spool_is_probed_and_stays_as_it_is() {
         &[
             &format!("ok         data_dir {shown}, created at the first start, "),
             "note: sync = \"always\": a sync of this disk takes ",
-            "with a broker's window of 10, a partition takes at most ",
+            "with a broker's window of 10, a mapping takes at most ",
             "warning: spool_max_bytes = 1000000000000000 (909.5 TiB) does not fit on the disk of data_dir: ",
             "note: 0 records wait in the spool, 0 bytes of 909.5 TiB",
             "The spool (data_dir) keeps messages while the target is down or slow",

@@ -10,6 +10,7 @@ use crate::{
         broker::{Message, copy_small_payloads},
         budget::Charged,
         ledger::Arrival,
+        mapping::Cause,
         partition::ChunkOrigin,
         pending::PendingRun,
     },
@@ -40,8 +41,6 @@ impl ConsumerTask {
         let (mut new, mut redelivered) = (0, 0);
         let mut admitted = self.admitted(count);
         self.ledger.reserve(count);
-        // The reservation was for these messages.
-        self.reserved = self.budget.nothing();
         for message in messages {
             (first, last) = (first.min(message.token.offset), last.max(message.token.offset));
             let restarts = self.ledger.restarts();
@@ -74,8 +73,10 @@ impl ConsumerTask {
             // Later messages are refused too, to keep the order when the broker redelivers them.
             self.refuses |= !stops;
         }
+        // The reservation was for these messages.
+        self.reserved = self.budget.nothing();
         if new > 0 && std::mem::take(&mut self.is_unreadable) {
-            self.mapping.unblock();
+            self.mapping.unblock(&Cause::Log(Arc::clone(&self.source)));
         }
         if admitted.entries.len() < count {
             // The others must not hold memory that is counted for none.
@@ -93,12 +94,12 @@ impl ConsumerTask {
     }
 
     /// Charges the memory of an arriving message. Whether the message is taken.
-    fn takes(&self, offset: u64, size: usize, charge: &mut Charged) -> bool {
+    fn takes(&mut self, offset: u64, size: usize, charge: &mut Charged) -> bool {
         if self.refuses {
             return false;
         }
-        let fits = charge.grow(size);
-        // A chunk from the spool is kept as a whole: the next one is read when there is memory.
+        let fits = charge.grow_with(&mut self.reserved, size);
+        // A chunk from the spool is kept as a whole, although it may be larger than its reservation.
         let must_keep = !fits && (self.mapping.role.is_delivery() || self.ledger.must_keep(offset));
         if must_keep {
             charge.overdraw(size);
@@ -106,15 +107,20 @@ impl ConsumerTask {
         fits || must_keep
     }
 
+    /// Whether the spool's stream waits for memory for the next chunk.
+    pub(super) fn waits_for_chunk(&self) -> bool {
+        self.mapping.role.is_delivery() && !self.budget.has_free(self.budget.chunk_bytes())
+    }
+
     /// Whether to continue reading: messages that have to be kept are read once there is memory.
     pub(super) fn reads(&mut self) -> bool {
+        if self.waits_for_chunk() {
+            // Batches are written as they are, to free theirs.
+            self.mapping.wake();
+        }
         if self.mapping.role.is_delivery() {
-            let has_memory = self.budget.has_free(1);
-            if !has_memory {
-                // Batches are written as they are, to free theirs.
-                self.mapping.wake();
-            }
-            return has_memory && self.ledger.in_hand() < self.credit.limit();
+            // Its stream waits for memory, and has to be read once it has reserved some.
+            return self.ledger.in_hand() < self.credit.limit();
         }
         let has_memory = !self.reserved.is_empty() || self.budget.has_free(1);
         let reads = has_memory || !self.ledger.must_keep_next();

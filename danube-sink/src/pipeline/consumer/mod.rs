@@ -35,7 +35,7 @@ use super::{
     budget::{Budget, Charged},
     credit::Credit,
     ledger::DeliveryLedger,
-    mapping::{Mapping, Role},
+    mapping::{Cause, Mapping, Role},
     partition::{Partition, Settlement},
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(crate) struct ConsumerTask {
     refuses: bool,
     /// Bytes of the messages that the broker will redeliver.
     released_bytes: usize,
-    /// Memory for them, reserved before an attach until they arrive.
+    /// Memory for them, reserved before an attach until they arrive; or for the chunk from the spool that is admitted.
     reserved: Charged,
     /// Since when reading is paused, for lack of memory for messages that have to be kept.
     paused: Option<Instant>,
@@ -219,7 +219,7 @@ impl ConsumerTask {
                     // A log that is missing is delivered.
                     if self.mapping.role.is_delivery() && failure.kind != FailureKind::Missing {
                         self.is_unreadable = true;
-                        self.mapping.block(&self.partition, failure.message);
+                        self.mapping.block(Cause::Log(Arc::clone(&self.source)), &self.partition, failure.message);
                     }
                     self.losses.connection_lost(&self.partition);
                     self.pause(backoff.next()).await;
@@ -227,7 +227,6 @@ impl ConsumerTask {
                 }
             };
         }
-        self.budget.remember(self.remembered_bytes, 0);
     }
 
     /// Attaches; `None` if the task ends first.
@@ -250,7 +249,8 @@ impl ConsumerTask {
             // Another consumer has them, or the broker restarted its offsets.
             self.released_bytes = 0;
         }
-        if self.released_bytes > 0 {
+        // The spool counts no deliveries, and reserves memory for each chunk.
+        if self.released_bytes > 0 && !self.mapping.role.is_delivery() {
             let (budget, stop, bytes) = (self.budget.clone(), self.signals.stop.clone(), self.released_bytes);
             let reserve = async move { stop.run_until_cancelled(budget.reserve(bytes)).await };
             let reserved = self.meanwhile(reserve).await.flatten();
@@ -364,13 +364,19 @@ impl ConsumerTask {
 
     /// Publishes the counts for batches and metrics.
     fn show(&self) {
-        let has_memory =
-            !self.refuses && self.paused.is_none() && (!self.mapping.role.is_delivery() || self.budget.has_free(1));
+        let has_memory = !self.refuses && self.paused.is_none() && !self.waits_for_chunk();
         let takes_more = has_memory && !self.has_ended;
         let Self { ledger, credit, .. } = self;
         let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());
         self.partition.update(in_hand, in_flight, unconfirmed, credit.limit(), takes_more);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
+    }
+}
+
+/// Also where a drain that takes too long drops it.
+impl Drop for ConsumerTask {
+    fn drop(&mut self) {
+        self.budget.remember(self.remembered_bytes, 0);
     }
 }
 

@@ -82,7 +82,12 @@ impl ConsumerTask {
             let waits_for_memory = !reads && !self.budget.has_free(1);
             tokio::select! {
                 chunk = chunks.next(), if reads => match chunk {
-                    Some(Ok(messages)) => self.admit(messages),
+                    Some(Ok(messages)) => {
+                        if let Some(reserved) = session.take_reserved() {
+                            self.reserved = reserved;
+                        }
+                        self.admit(messages);
+                    }
                     Some(Err(failure)) => return End::Failure(failure),
                     None if session.health().await.is_ok() => return End::TakenOver(session),
                     None => {
@@ -116,7 +121,7 @@ impl ConsumerTask {
     /// forever, where one that stays attached is blocked for good after some attempts.
     fn is_overdue(&mut self) -> bool {
         let now = Instant::now();
-        if !self.reads() {
+        if !self.reads() || self.waits_for_chunk() {
             // Redeliveries are read later.
             self.ledger.put_off(now);
         } else {

@@ -383,3 +383,12 @@ fn an_acknowledgement_in_doubt_counts_once_its_redelivery_is_overdue() {
         assert_eq!(bench.ledger.take_certain(), 0, "it counts once");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_of_any_length_is_counted_at_once() {
+    let mut bench = Bench::new();
+    bench.receive(0);
+    bench.receive(1 << 50);
+    bench.receive((1 << 50) + 2);
+    assert_eq!(bench.missing(), (1 << 50));
+}

@@ -134,3 +134,20 @@ async fn a_message_larger_than_the_budget_is_delivered() {
     bench.settled().await;
     bench.end(pipeline).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_window_in_hand_is_written_as_soon_as_an_instance_is_idle() {
+    const OTHER: &str = "/default/other";
+    let mut bench = Bench::new();
+    bench.map(OTHER);
+    bench.create(OTHER);
+    bench.target.answers([Answer::Slow(100 * MS)]);
+    let pipeline = bench.start();
+    bench.publish(10);
+    sleep(10 * MS).await;
+    bench.publish_to(OTHER, 10, Kind::Plain);
+    bench.settled().await;
+    let calls = bench.target.calls();
+    assert_eq!(calls[1].at - calls[0].at, 100 * MS);
+    bench.end(pipeline).await;
+}

@@ -10,6 +10,7 @@ use super::{
     faults::Fault,
     log::Dispatch,
     memory::Kind,
+    target::Answer,
 };
 
 const WELL: &str = "/default/well";
@@ -180,5 +181,22 @@ async fn the_detachment_comes_before_the_ack_timeout() {
         sleep(Duration::from_secs(seconds * 5)).await;
         assert_eq!(bench.ledger.most_deliveries(), 1, "ack timeout of {seconds} s");
         drop(pipeline);
+    }
+}
+
+/// The pause after a failed write ends when the partition is found overdue: records of its batch go back, and the target answers
+/// at once.
+#[tokio::test(start_paused = true)]
+async fn order_holds_when_the_target_recovers_in_the_instant_of_the_detachment() {
+    for _ in 0..100 {
+        let mut bench = Bench::new();
+        bench.config.retry_backoff = MS;
+        bench.mapping().batch_size = 2;
+        bench.target.answers([14_500, 500].map(|pause| Answer::RetryAfter(pause * MS)));
+        bench.publish(4);
+        let pipeline = bench.start();
+        bench.settled().await;
+        assert_eq!(bench.ledger.confirmations(), [0, 1, 2, 3]);
+        bench.end(pipeline).await;
     }
 }

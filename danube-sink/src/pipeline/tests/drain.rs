@@ -8,6 +8,7 @@ use super::{
     memory::Kind,
     target::Answer,
 };
+use crate::config::OnRetriesExhausted;
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_writes_the_open_batch_at_once_and_acknowledges_it() {
@@ -247,4 +248,22 @@ async fn a_fatal_health_check_ends_a_drain() {
     bench.target.health(Some(Answer::Fatal));
     let drained = timeout(10 * SECOND, pipeline.drain()).await.expect("a drain ends");
     assert!(drained.unwrap_err().to_string().contains("may not log in"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_gives_up_no_record_that_the_broker_can_keep() {
+    for exhausted in [OnRetriesExhausted::DeadLetter, OnRetriesExhausted::Stop] {
+        let mut bench = Bench::new();
+        bench.config.on_retries_exhausted = exhausted;
+        bench.target.fail(TOPIC);
+        bench.publish(5);
+        let pipeline = bench.start();
+        sleep(SECOND).await;
+        assert!(timeout(20 * SECOND, pipeline.drain()).await.is_err(), "it waits for the target");
+        assert_eq!((bench.ledger.acks(), bench.broker.dead_letters().len()), (0, 0));
+        bench.target.recover(TOPIC);
+        let pipeline = bench.start();
+        bench.settled().await;
+        bench.end(pipeline).await;
+    }
 }

@@ -1,11 +1,13 @@
 //! A thousand mappings share one budget.
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{
-    bench::{Bench, MS, SECOND},
+    bench::{Bench, MS, SECOND, TOPIC, in_time},
     memory::Kind,
+    spooled::start,
 };
+use crate::spool::tests::Folder;
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_mappings_stay_inside_the_budget_and_get_everything_after_an_outage() {
@@ -55,4 +57,57 @@ async fn what_is_remembered_of_settled_messages_is_inside_the_budget() {
     drop(settled);
     assert!(most > 0.0 && most <= 200_000.0 + 10.0 * 600.0, "{most} bytes");
     bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_is_dropped_leaves_nothing_in_the_gauge() {
+    let bench = Bench::new();
+    let pipeline = bench.start();
+    bench.publish(5);
+    bench.settled().await;
+    bench.target.hang(TOPIC);
+    bench.publish(1);
+    sleep(2 * SECOND).await;
+    assert!(bench.metric("buffered_bytes", "") > 0.0);
+    assert!(timeout(SECOND, pipeline.drain()).await.is_err());
+    sleep(MS).await;
+    assert_eq!(bench.metric("buffered_bytes", ""), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_logs_of_a_spool_stay_inside_the_budget_when_they_are_read_at_once() {
+    const MAPPINGS: usize = 20;
+    const LIMIT: usize = 2_000_000;
+    let mut bench = Bench::empty();
+    bench.dispatch.window = 1_000;
+    let topics: Vec<_> = (0..MAPPINGS).map(|number| format!("/default/topic-{number}-")).collect();
+    for topic in &topics {
+        bench.map(topic);
+        bench.create(topic);
+        bench.target.fail(topic);
+        for _ in 0..400 {
+            bench.broker.publish(topic, 1_000, Kind::Plain, false);
+        }
+    }
+    let folder = Folder::new();
+    let process = start(&bench, &folder, 1 << 30);
+    bench.settled().await;
+    process.end().await;
+    for topic in &topics {
+        bench.target.recover(topic);
+    }
+    bench.config.max_buffered_bytes = LIMIT;
+    bench.target.takes(MS);
+    let process = start(&bench, &folder, 1 << 30);
+    let (buffered, mut most) = (bench.observer.buffered_bytes(), 0);
+    let mut delivered = Box::pin(in_time(bench.ledger.delivered_all()));
+    loop {
+        tokio::select! {
+            () = &mut delivered => break,
+            () = sleep(MS) => most = most.max(buffered.get()),
+        }
+    }
+    drop(delivered);
+    assert!(most > 0 && most <= LIMIT as u64, "{most} bytes");
+    process.end().await;
 }

@@ -196,3 +196,29 @@ async fn what_is_in_hand_is_shown_while_a_consumer_is_detached() {
     bench.settled().await;
     bench.end(pipeline).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_is_back_hides_no_target_that_fails() {
+    let mut bench = Bench::new();
+    bench.observer.phase(Phase::Running);
+    bench.mapping().batch_size = 1;
+    bench.config.max_backoff = 10 * SECOND;
+    bench.target.answers([Answer::Retryable, Answer::Retryable, Answer::RetryAfter(10 * SECOND)]);
+    bench.broker.begin(Fault::RegistryFails, 3 * SECOND);
+    bench.publish(1);
+    bench.publish_to(TOPIC, 1, Kind::WithSchema);
+    let pipeline = bench.start();
+    in_time(async {
+        while bench.target.calls().len() < 3 {
+            sleep(MS).await;
+        }
+    })
+    .await;
+    for _ in 0..90 {
+        sleep(100 * MS).await;
+        assert!(bench.reasons().iter().any(|reason| reason.contains("takes no records")), "{:?}", bench.reasons());
+    }
+    bench.settled().await;
+    assert!(bench.observer.is_ready());
+    bench.end(pipeline).await;
+}

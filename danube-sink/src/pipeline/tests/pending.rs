@@ -150,10 +150,10 @@ fn only_the_records_of_detached_partitions_go_back() {
     let mut batch = Batch::default();
     batch.push(run(&detached, 2));
     batch.push(run(&attached, 3));
-    batch.release_overdue();
+    batch.release(Partition::is_overdue);
     assert_eq!((batch.len(), detached.has_released()), (5, false));
     detached.set_overdue(true);
-    batch.release_overdue();
+    batch.release(Partition::is_overdue);
     assert_eq!((batch.len(), detached.has_released(), attached.has_released()), (3, true, false));
     assert_eq!((settlements(&mut first), settlements(&mut second)), (vec![(0, 2, false)], vec![]));
 }

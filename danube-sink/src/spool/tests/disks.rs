@@ -9,13 +9,14 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
+    time::Duration,
 };
 
 use super::{Folder, entries, files, mapping, offsets, ordered, read};
 use crate::{
     config::SpoolSync,
     record::Entry,
-    spool::{AppendError, Spool, disk::Disk},
+    spool::{AppendError, Remembered, Spool, disk::Disk, log::segment_name},
 };
 
 /// A disk that takes so many bytes more, and syncs so often.
@@ -80,7 +81,7 @@ pub(crate) fn stalled(folder: &Folder) -> (Arc<Spool>, Sender<()>) {
     (spool, sender)
 }
 
-fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<(), AppendError> {
+fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<usize, AppendError> {
     let entries = entries(offsets);
     let entries: Vec<&Entry> = entries.iter().collect();
     mapping(spool).log(&super::TOPIC.into()).unwrap().append(&entries, 20)
@@ -200,4 +201,58 @@ fn a_folder_that_cannot_be_written_is_an_error_at_start() {
     let error = Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap_err();
     assert!(error.to_string().contains(&folder.0.display().to_string()), "{error}");
     std::fs::remove_file(&folder.0).unwrap();
+}
+
+#[test]
+fn a_share_takes_as_much_of_a_queue_as_fits() {
+    let folder = Folder::new();
+    let spool = Failing::new(usize::MAX, usize::MAX).open(&folder, 200_000);
+    append(&spool, 0..10).unwrap();
+    while append(&spool, mapping(&spool).share.records()..10_000).is_ok() {}
+    let share = &mapping(&spool).share;
+    assert!(share.records() > 500 && share.bytes() <= 200_000, "{share:?}");
+    assert_eq!(offsets(&read(&spool)), (0..share.records()).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_segment_remembers_is_inside_the_share() {
+    let folder = Folder::new();
+    let spool = Failing::new(usize::MAX, usize::MAX).open(&folder, 400_000);
+    let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+    for first in (0..100_000).step_by(100) {
+        let entries = entries(first..first + 100);
+        if log.append(&entries.iter().collect::<Vec<_>>(), 10_000).is_err() {
+            break;
+        }
+    }
+    assert!(mapping(&spool).share.bytes() <= 400_000, "{:?}", mapping(&spool).share);
+}
+
+/// An append that failed could neither write its segment nor remove it.
+#[test]
+fn a_segment_without_records_is_made_anew() {
+    let folder = Folder::new();
+    let spool = Failing::new(usize::MAX, usize::MAX).open(&folder, 1 << 30);
+    let log = mapping(&spool).log(&super::TOPIC.into()).unwrap();
+    fs::write(log.folder.join(segment_name(0)), "a part of it").unwrap();
+    append(&spool, 0..10).unwrap();
+    assert_eq!(offsets(&read(&spool)), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_logs_of_a_mapping_are_at_hand_while_the_disk_makes_another_one() {
+    let folder = Folder::new();
+    let (spool, disk) = stalled(&folder);
+    let remembered = vec![Remembered::default()];
+    let (beginning, asking) = (Arc::clone(&spool), Arc::clone(&spool));
+    let begun = thread::spawn(move || mapping(&beginning).begin(&"/default/orders-part-1".into(), remembered).is_ok());
+    while files(&folder, ".segment").len() < 2 {
+        thread::yield_now();
+    }
+    let (sender, answer) = channel();
+    thread::spawn(move || sender.send(mapping(&asking).readable().len()));
+    assert_eq!(answer.recv_timeout(Duration::from_secs(10)), Ok(1));
+    drop(disk);
+    assert!(begun.join().unwrap());
+    assert_eq!(mapping(&spool).readable().len(), 2);
 }

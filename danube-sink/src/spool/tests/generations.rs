@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{Folder, append, files, mapping, offsets, open, ordered, read};
+use super::{Folder, append, files, mapping, offsets, open, ordered, read, reopen};
 use crate::{
     config::SpoolSync,
     spool::{LogKey, Spool, SpooledMapping},
@@ -197,4 +197,16 @@ fn connectors_share_a_folder() {
         assert_eq!(offsets(&read(&other)), [0; 0]);
         append(&other, 0..1);
     }
+}
+
+#[test]
+fn a_generation_that_is_delivered_and_removed_takes_nothing_of_the_share() {
+    let folder = Folder::new();
+    append(&open(&folder), 0..1_000);
+    let spool = reopen(&folder);
+    let older = mapping(&spool).readable().swap_remove(0).1;
+    older.settle(0..1_000);
+    spool.adopt(false).unwrap();
+    let on_disk: u64 = files(&folder, ".segment").iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    assert_eq!((mapping(&spool).share.records(), mapping(&spool).share.bytes()), (0, on_disk));
 }

@@ -46,7 +46,7 @@ impl Drop for Mount {
 fn append(spool: &Spool, offsets: std::ops::Range<u64>) -> Result<(), AppendError> {
     let entries = entries(offsets);
     let entries: Vec<&Entry> = entries.iter().collect();
-    mapping(spool).log(&super::TOPIC.into()).unwrap().append(&entries, 64)
+    mapping(spool).log(&super::TOPIC.into()).unwrap().append(&entries, 64).map(drop)
 }
 
 #[test]
