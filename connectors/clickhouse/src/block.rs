@@ -39,7 +39,7 @@ impl Block {
         };
         let is_off = |name: &&str| value(name).is_none_or(|value| matches!(value, "0" | "false"));
         let number = |name: &str| value(name).map(|value| value.parse().unwrap_or_default());
-        if value(ROWS[0]).is_none() || !ANYWHERE.iter().all(|name| is_off(&name)) {
+        if value(ROWS[0]).is_none() || !ANYWHERE.iter().all(is_off) {
             return Self::default();
         }
         Self {
