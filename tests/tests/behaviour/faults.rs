@@ -315,8 +315,11 @@ async fn messages_that_the_broker_skips_are_the_only_loss() {
     })
     .await;
     for outcome in outcomes {
-        assert_eq!(outcome.ledger(), Ledger { lost: SKIPPED, duplicated: 0, unexpected: 0 });
+        let ledger = outcome.ledger();
+        // The broker may have skipped one that it had not confirmed.
+        assert!(ledger.lost <= SKIPPED && ledger.duplicated + ledger.unexpected == 0, "{ledger:?}");
         assert_eq!(outcome.status.published - outcome.status.acked, SKIPPED as u64);
+        assert_eq!(outcome.target.numbers().len() + SKIPPED, outcome.status.published as usize);
     }
 }
 
