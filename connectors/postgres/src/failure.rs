@@ -31,7 +31,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether the session can take the next transaction.
     pub(crate) fn leaves_session_intact(&self) -> bool {
-        self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer, |_| true)))
+        self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer)))
     }
 
     /// The server's error, if there is one.
@@ -42,17 +42,15 @@ impl Failure {
         }
     }
 
-    /// The class of the failure. `is_mapped` is whether the mapping writes a column.
-    pub(crate) fn meaning(&self, is_mapped: impl Fn(&str) -> bool + Copy) -> TargetFailure {
+    /// The class of the failure.
+    pub(crate) fn meaning(&self) -> TargetFailure {
         match self {
-            Self::Client(error) => {
-                error.as_db_error().map_or_else(|| class_of_client_error(error), |answer| meaning(answer, is_mapped))
-            }
+            Self::Client(error) => error.as_db_error().map_or_else(|| class_of_client_error(error), meaning),
             Self::NoAnswer(_) => TargetFailure::Busy,
             Self::Table(_) => TargetFailure::NotReady,
             Self::NoHost(hosts) => {
                 // A host that is starting may take writes soon, and another one may know the user.
-                let meanings = || hosts.iter().map(|(_, failure)| failure.meaning(is_mapped));
+                let meanings = || hosts.iter().map(|(_, failure)| failure.meaning());
                 let hopeful = meanings().find(|failure| *failure == TargetFailure::Busy);
                 let other = || meanings().find(|failure| *failure != TargetFailure::Unauthenticated);
                 hopeful.or_else(other).unwrap_or(TargetFailure::Unauthenticated)
@@ -138,16 +136,11 @@ fn chain(error: &tokio_postgres::Error) -> String {
 ///
 /// # Errors
 /// The error of the failure's class.
-pub(crate) fn classified<T>(
-    result: Result<T, Failure>,
-    what: &str,
-    is_mapped: impl Fn(&str) -> bool + Copy,
-    shown: Shown,
-) -> ConnectorResult<T> {
-    result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text(shown))))
+pub(crate) fn classified<T>(result: Result<T, Failure>, what: &str, shown: Shown) -> ConnectorResult<T> {
+    result.map_err(|failure| failure.meaning().error(format!("{what}: {}", failure.text(shown))))
 }
 
 /// The error of a failure at start.
 pub(crate) fn at_start(failure: &Failure, what: &str) -> ConnectorError {
-    failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text(Shown::Message)))
+    failure.meaning().at_start(format!("{what}: {}", failure.text(Shown::Message)))
 }

@@ -54,10 +54,8 @@ impl Shared {
     }
 
     pub(crate) fn classified<T>(&self, result: Result<T, Failure>, what: &str, shown: Shown) -> ConnectorResult<T> {
-        let Plan { columns, fields, .. } = &self.plan;
-        let is_mapped = |column: &str| fields.is_some() || columns.iter().any(|(name, _)| name == column);
         let shown = if self.is_by_content() { Shown::Condition } else { shown };
-        classified(result, what, is_mapped, shown)
+        classified(result, what, shown)
     }
 }
 
