@@ -12,7 +12,7 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::{
     message,
-    sqlstate::{advice, leaves_session_intact, meaning},
+    sqlstate::{advice, is_of_table, leaves_session_intact, meaning},
 };
 
 /// Why a transaction failed; nothing was written.
@@ -64,8 +64,14 @@ impl Failure {
         self.answer().is_some_and(|answer| missing.contains(answer.code()))
     }
 
+    /// Whether this table cannot be written, while others may be. One that does not exist may be created.
+    pub(crate) fn is_of_table(&self) -> bool {
+        let is_of_answer = || !self.is_missing_table() && self.answer().is_some_and(is_of_table);
+        matches!(self, Self::Table(_)) || is_of_answer()
+    }
+
     /// The message, without values of records.
-    fn text(&self, shown: Shown) -> String {
+    pub(crate) fn text(&self, shown: Shown) -> String {
         match self {
             Self::Client(error) => match error.as_db_error() {
                 Some(answer) => format!("{}{}", message::text(answer, shown), advice(answer.code().code())),

@@ -61,6 +61,8 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
     ("", "a state of a trigger's own", Refused),
 ];
 
+/// States and classes of them that are about the table of the statement, or what belongs to it: its triggers, its sequence.
+const OF_TABLES: [&str; 7] = ["0A", "2200H", "2F", "39", "42", "55", "HV"];
 /// A pooler refuses the credentials, under the state of a broken connection.
 const POOLER: &str = "08P01 credentials";
 /// A value has a syntax error in its type's grammar.
@@ -80,6 +82,11 @@ pub(crate) fn meaning(answer: &DbError) -> TargetFailure {
         state => state,
     };
     of_state(state)
+}
+
+/// Whether an error is about the table of the statement: others may be written.
+pub(crate) fn is_of_table(answer: &DbError) -> bool {
+    meaning(answer) == NotReady && OF_TABLES.iter().any(|state| answer.code().code().starts_with(state))
 }
 
 fn of_state(state: &str) -> TargetFailure {
