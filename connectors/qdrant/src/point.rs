@@ -35,8 +35,8 @@ pub(crate) struct Points<'c> {
 /// What a record does to the point of an id.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Operation {
-    /// Inserts or replaces it; the JSON is the point.
-    Upsert(PointId, String),
+    /// Inserts or replaces it; the JSON is the point. A change of the id deletes the point of the id before.
+    Upsert { id: PointId, point: String, moved_from: Option<PointId> },
     Delete(PointId),
 }
 
@@ -76,12 +76,12 @@ impl<'c> Points<'c> {
         }
         let mut values = values?.into_iter();
         let mut id = values.next().flatten().as_deref().and_then(PointId::of_json);
-        let before = self.before.as_ref().and_then(|_| values.next().flatten());
+        let before = self.before.as_ref().and_then(|_| PointId::of_json(&values.next().flatten()?));
         if let Some(field) = operation {
             match values.next().flatten().as_deref().and_then(is_delete) {
                 Some(false) => {}
                 Some(true) => {
-                    id = id.or_else(|| PointId::of_json(&before?)).or_else(|| self.id_of_key(record.key()?));
+                    id = id.or(before).or_else(|| self.id_of_key(record.key()?));
                     let id = id.ok_or_else(|| invalid(format!("it deletes a point, but has no id at {id_field}")))?;
                     return Ok(Ok(Operation::Delete(id)));
                 }
@@ -100,7 +100,7 @@ impl<'c> Points<'c> {
         let written = self.write_payload(payload.as_deref(), values, &mut point);
         written.map_err(|reason| invalid(format!("the payload of the point, at `{payload_path}`, {reason}")))?;
         point.push_str("}}");
-        Ok(Ok(Operation::Upsert(id, point)))
+        Ok(Ok(Operation::Upsert { id, point, moved_from: before.filter(|before| *before != id) }))
     }
 
     /// Whether an attribute or the metadata says that a record deletes a point.
@@ -195,9 +195,14 @@ pub(crate) fn latest(operations: &[Checked]) -> (Vec<&str>, Vec<PointId>) {
     let (mut seen, mut points, mut deletes) = (HashSet::new(), Vec::new(), Vec::new());
     for operation in operations.iter().rev().flatten() {
         match operation {
-            Operation::Upsert(id, point) if seen.insert(*id) => points.push(point.as_str()),
+            Operation::Upsert { id, point, moved_from } => {
+                if seen.insert(*id) {
+                    points.push(point.as_str());
+                }
+                deletes.extend(moved_from.filter(|before| seen.insert(*before)));
+            }
             Operation::Delete(id) if seen.insert(*id) => deletes.push(*id),
-            _ => {}
+            Operation::Delete(_) => {}
         }
     }
     points.reverse();
