@@ -16,6 +16,9 @@ use super::{
     vectors::{UNNAMED, Vectors, members},
 };
 
+/// What Debezium sends instead of a large value that did not change, as a text and as bytes in base64; as JSON.
+const UNAVAILABLE: [&str; 2] = ["\"__debezium_unavailable_value\"", "\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\""];
+
 /// Reads the records of a mapping, for a collection with these vectors.
 pub(crate) struct Points<'c> {
     mapping: &'c Collection,
@@ -36,7 +39,11 @@ pub(crate) struct Points<'c> {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Operation {
     /// Inserts or replaces it; the JSON is the point. A change of the id deletes the point of the id before.
-    Upsert { id: PointId, point: String, moved_from: Option<PointId> },
+    Upsert {
+        id: PointId,
+        point: String,
+        moved_from: Option<PointId>,
+    },
     Delete(PointId),
 }
 
@@ -100,6 +107,13 @@ impl<'c> Points<'c> {
         let written = self.write_payload(payload.as_deref(), values, &mut point);
         written.map_err(|reason| invalid(format!("the payload of the point, at `{payload_path}`, {reason}")))?;
         point.push_str("}}");
+        // An upsert replaces the whole point, so the value would be lost.
+        if operation.is_some() && UNAVAILABLE.iter().any(|value| point.contains(value)) {
+            return Err(invalid(
+                "a value is unavailable (`__debezium_unavailable_value`), and a point is replaced as a whole"
+                    .to_owned(),
+            ));
+        }
         Ok(Ok(Operation::Upsert { id, point, moved_from: before.filter(|before| *before != id) }))
     }
 
