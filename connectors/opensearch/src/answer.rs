@@ -47,7 +47,8 @@ const TYPES: [(&str, TargetFailure, &str); 15] = [
 ];
 
 /// Types of errors about the name of an index, with their status, which are of the record where that fills in the name.
-const OF_NAMES: [(u16, &str); 2] = [(404, "index_not_found_exception"), (403, "security_exception")];
+const OF_NAMES: [(u16, &str); 3] =
+    [(404, "index_not_found_exception"), (403, "security_exception"), (400, "validation_exception")];
 
 /// Types of errors with status 400 for a document that the index does not take, and for any document where the index takes none, with
 /// what to do then.
@@ -238,7 +239,10 @@ pub(crate) fn verdicts() -> Vec<(String, TargetFailure)> {
         ("`circuit_breaking_exception` for the whole request", TooLarge),
         ("an item with status 408, 429 or 500 to 599, such as `es_rejected_execution_exception`", Busy),
         ("a `cluster_block_exception` with status 503: no master", Busy),
-        ("an item with status 403 or 404 for the name of its index, where the record fills in `index`", Refused),
+        (
+            "an item with status 403 or 404 for the name of its index, or one index more than the cluster has shards for, where the record fills in `index`",
+            Refused,
+        ),
         (
             "an item with status 400 and `illegal_argument_exception` or `routing_missing_exception`, if the index takes no document",
             NotReady,
