@@ -272,14 +272,14 @@ impl Cluster {
         meanings(&answer, index)
     }
 
-    /// Sends a request to the node that answered last, and to the others if it does not answer.
+    /// Sends a request to the node that answered last, and to the others if it does not answer, or has no cluster or no node behind it.
     async fn send(
         &self,
         what: &str,
         request: impl Fn(&Url) -> RequestBuilder,
         limit: usize,
     ) -> Result<Answer, Failure> {
-        self.nodes.send(what, limit, request, |_| false).await
+        self.nodes.send(what, limit, request, |answer| matches!(answer.status.as_u16(), 502..=504)).await
     }
 
     fn path<'c>(&'c self, method: Method, path: &'c [&str]) -> impl Fn(&Url) -> RequestBuilder + 'c {

@@ -252,6 +252,21 @@ async fn the_next_node_takes_over_from_one_that_does_not_answer() {
     assert_eq!(super::scripted::kind(&error), "retryable", "{error:?}");
 }
 
+/// As a proxy answers before a node that is gone, and a node without a cluster.
+#[tokio::test]
+async fn the_next_node_takes_over_from_one_that_is_unavailable() {
+    let node = || HttpServer::start(|request| HttpReply::status(200, if request.method == "POST" { PROBE } else { ROOT }));
+    for status in [502, 503, 504] {
+        let gone = HttpServer::start(move |_| HttpReply::status(status, "")).expect("a free port");
+        let other = node().expect("a free port");
+        let mut connector = connector(&gone.url(), "index = 'i-{/n}'\nid = '{id}'");
+        connector.hosts = vec![other.url().parse().expect("a URL")];
+        initialize(&mut connector).await.expect("the other node");
+        partial(write(&mut connector, records([r#"{"n":1}"#])).await);
+        assert_eq!((gone.requests().len(), other.requests().len()), (1, 2), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn something_else_than_a_cluster_ends_the_start() {
     for (status, text, expected) in [
