@@ -98,6 +98,18 @@ async fn each_item_has_a_verdict_of_its_own() {
     assert_eq!(connector.cluster.older.get(), 1);
 }
 
+/// The status is that of a document that is written.
+#[tokio::test]
+async fn a_document_in_the_failure_store_is_rejected() {
+    let item = |store| json!({ "create": { "status": 201, "failure_store": store } });
+    let items = ["used", "not_enabled", "not_applicable_or_unknown"].map(item);
+    let answer = json!({ "errors": false, "items": items });
+    let (server, mut connector) = scripted("", &[(200, answer.to_string())]).await;
+    let message = partial(write(&mut connector, records(["{}", "{}", "{}"])).await);
+    assert!(message.starts_with("0 records to retry, 1 rejected") && message.contains("failure store"), "{message}");
+    assert!(server.requests().last().is_some_and(|request| request.uri.contains("failure_store")));
+}
+
 #[tokio::test]
 async fn items_that_all_fail_by_the_cluster_are_its_failure() {
     for (kinds, expected) in [
@@ -255,7 +267,8 @@ async fn the_next_node_takes_over_from_one_that_does_not_answer() {
 /// As a proxy answers before a node that is gone, and a node without a cluster.
 #[tokio::test]
 async fn the_next_node_takes_over_from_one_that_is_unavailable() {
-    let node = || HttpServer::start(|request| HttpReply::status(200, if request.method == "POST" { PROBE } else { ROOT }));
+    let node =
+        || HttpServer::start(|request| HttpReply::status(200, if request.method == "POST" { PROBE } else { ROOT }));
     for status in [502, 503, 504] {
         let gone = HttpServer::start(move |_| HttpReply::status(status, "")).expect("a free port");
         let other = node().expect("a free port");
