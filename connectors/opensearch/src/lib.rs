@@ -126,6 +126,11 @@ impl Opensearch {
             let help = "set OPENSEARCH_TOKEN to the client secret instead, or remove `api.oauth2`";
             diagnostics.push(Diagnostic::new("OPENSEARCH_API_KEY is set, which is no client secret", help));
         }
+        if self.api.secret_header.is_some() && self.api_key.is_some() {
+            let message = "OPENSEARCH_API_KEY is set, which is sent in the header `authorization`";
+            let help = "set OPENSEARCH_TOKEN to what this header should have instead, or remove `api.secret_header`";
+            diagnostics.push(Diagnostic::of_key("api.secret_header", message, help));
+        }
         match (&self.api.username, &self.password) {
             (Some(_), None) => {
                 let help = "set OPENSEARCH_PASSWORD, or remove `username`";
