@@ -18,7 +18,7 @@ use danube_sink::{
 };
 use danube_sink_http::{Api, Hosts, reqwest::header::AUTHORIZATION};
 
-use self::{cluster::Cluster, index::Index, name::Indexes, schema::KnownFields};
+use self::{cluster::Cluster, index::Index, index_template::Templates, name::Indexes, schema::KnownFields};
 
 /// What is needed at start, and what to do.
 const HELP: &str = "no usable cluster: start it, or correct `url` or the credential; in a checkout of danube-sink, \
@@ -74,11 +74,14 @@ impl SinkConnector for Opensearch {
             .counter("older_versions", "Records that an index has already, in this or a newer version")?;
         let cluster = Cluster::new(client.with_gzip(self.gzip_level), &self.hosts, older);
         cluster.is_there().await.map_err(|failure| failure.context(HELP).at_start())?;
-        let mut fields = Vec::new();
+        let (mut fields, mut templates) = (Vec::new(), Templates::default());
         for mapping in self.topics.iter() {
             let own = KnownFields::of(mapping, &config).await?;
-            cluster.prepare(&mapping.own, &own).await?;
+            templates.add(&mapping.own, &own)?;
             fields.push(Mapping { settings: mapping.settings.clone(), own });
+        }
+        for (mapping, fields) in self.topics.iter().zip(&fields) {
+            cluster.prepare(&mapping.own, &fields.own).await?;
         }
         self.fields = fields.into_iter().collect();
         let empty = |mapping: &Mapping<Index>| Mapping { settings: mapping.settings.clone(), own: Indexes::default() };

@@ -66,6 +66,25 @@ async fn a_template_that_the_server_refuses_is_an_error_of_the_configuration() {
     assert!(error.report().contains("nonsense"), "{error:?}");
 }
 
+/// The second one would not be made, or replace the first one.
+#[tokio::test]
+async fn two_templates_of_one_name_are_an_error_of_the_configuration() {
+    let server = Process::shared();
+    for (second, is_valid) in [("twin-{/tenant}", true), ("twins-{/tenant}", false)] {
+        let mapping = |index: &str| format!("index = '{index}'\nindex_template = {{ name = 'twin' }}\n");
+        let other = "[[opensearch.topic_mappings]]\ntopic = '/default/u'\nsubscription = 's'\n";
+        let mut connector =
+            connector(&server.url(), &format!("{}{other}{}", mapping("twin-{/tenant}"), mapping(second)));
+        match initialize(&mut connector).await {
+            Ok(()) => assert!(is_valid, "{second}"),
+            Err(error) => {
+                assert!(!is_valid && matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
+                assert!(error.report().contains("named twin"), "{error:?}");
+            }
+        }
+    }
+}
+
 /// A record of a schema with one field, which the index template does not know.
 fn of_schema() -> danube_sink::SinkRecord {
     let schema = SchemaInfo {
