@@ -151,14 +151,17 @@ fn write_string(text: &str, body: &mut Vec<u8>) {
     body.extend_from_slice(Value::from(text).to_string().as_bytes());
 }
 
-/// The action that a server refuses for its document alone, so that it shows whether one could be written: it is no object.
+/// The action that a server refuses for its document alone, so that it shows whether one could be written: it is no object. Its id is
+/// no record's. It goes through the pipeline of the index, since without that no document can be written.
 pub(crate) fn probe(index: &Index, name: &str) -> Vec<u8> {
     let verb = if index.only_creates() { "create" } else { "index" };
     let mut body = format!("{{\"{verb}\":{{\"_index\":").into_bytes();
     write_string(name, &mut body);
     for (key, template) in [("_id", &index.id), ("routing", &index.routing)] {
         if template.is_some() {
-            body.extend_from_slice(format!(",\"{key}\":\"probe\"").as_bytes());
+            body.extend_from_slice(
+                format!(",\"{key}\":\"danube-sink-opensearch: no document has this id\"").as_bytes(),
+            );
         }
     }
     body.extend_from_slice(b"}}\n[]\n");

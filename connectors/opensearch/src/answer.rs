@@ -10,8 +10,7 @@ use serde::Deserialize;
 use super::index::Index;
 
 /// The parts of an answer that are read. An error's `reason` is not among them: it quotes values.
-pub(crate) const PARTS: &str =
-    "errors,status,error.type,error.caused_by.type,items.*.status,items.*.error.type,items.*.error.caused_by.type";
+pub(crate) const PARTS: &str = "errors,status,error.type,error.caused_by.type,items.*.status,items.*.error.type,items.*.error.caused_by.type,items.*.failure_store";
 /// The most bytes of an answer for each item, with these parts.
 pub(crate) const BYTES_OF_ITEM: usize = 512;
 
@@ -47,7 +46,8 @@ const TYPES: [(&str, TargetFailure, &str); 15] = [
 ];
 
 /// Types of errors about the name of an index, with their status, which are of the record where that fills in the name.
-const OF_NAMES: [(u16, &str); 2] = [(404, "index_not_found_exception"), (403, "security_exception")];
+const OF_NAMES: [(u16, &str); 3] =
+    [(404, "index_not_found_exception"), (403, "security_exception"), (400, "validation_exception")];
 
 /// Types of errors with status 400 for a document that the index does not take, and for any document where the index takes none, with
 /// what to do then.
@@ -92,6 +92,8 @@ enum Entry {
 struct Item {
     status: u16,
     error: Option<Cause>,
+    /// Whether the document is in the failure store of its data stream, and not in the stream itself: `used`.
+    failure_store: Option<String>,
 }
 
 /// An error that is not about an item.
@@ -120,7 +122,11 @@ pub(crate) enum Meaning {
 
 impl Entry {
     fn meaning(&self, index: &Index) -> Meaning {
-        let (Self::Index(Item { status, error }) | Self::Delete(Item { status, error })) = self;
+        let (Self::Index(item) | Self::Delete(item)) = self;
+        let Item { status, error, failure_store } = item;
+        if failure_store.as_deref() == Some("used") {
+            return Meaning::Failed(Refused, "the data stream refused it, and its failure store has it".to_owned());
+        }
         let Some(cause) = error else {
             // A deletion of a document that does not exist.
             let is_written = (200..300).contains(status) || *status == 404;
@@ -234,15 +240,19 @@ pub(crate) fn meanings(answer: &Answer, index: &Index) -> Result<Vec<Meaning>, F
 /// The meaning of answers, for the README.
 #[cfg(test)]
 pub(crate) fn verdicts() -> Vec<(String, TargetFailure)> {
-    const OTHERS: [(&str, TargetFailure); 6] = [
+    const OTHERS: [(&str, TargetFailure); 7] = [
         ("`circuit_breaking_exception` for the whole request", TooLarge),
         ("an item with status 408, 429 or 500 to 599, such as `es_rejected_execution_exception`", Busy),
         ("a `cluster_block_exception` with status 503: no master", Busy),
-        ("an item with status 403 or 404 for the name of its index, where the record fills in `index`", Refused),
+        (
+            "an item with status 403 or 404 for the name of its index, or one index more than the cluster has shards for, where the record fills in `index`",
+            Refused,
+        ),
         (
             "an item with status 400 and `illegal_argument_exception` or `routing_missing_exception`, if the index takes no document",
             NotReady,
         ),
+        ("an item that is in the failure store", Refused),
         ("an item with any other type and status", Refused),
     ];
     let of_processors = OF_PROCESSORS.map(|kind| format!("`{kind}`")).join(", ");

@@ -9,6 +9,7 @@ use danube_sink_http::{
     reqwest::{self, Method, RequestBuilder, header::CONTENT_TYPE},
 };
 use serde_json::{Value, json};
+use tracing::warn;
 
 use super::{
     action::{Actions, probe},
@@ -25,6 +26,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 const BYTES_OF_ANSWER: usize = 64 * 1024;
 /// What a cluster adds to an index template that it prints, and refuses in one that it is sent.
 const ADDED_TO_TEMPLATE: [&str; 4] = ["created_date", "created_date_millis", "modified_date", "modified_date_millis"];
+/// What becomes of fields that an index template cannot have.
+const LEFT_TO_THE_CLUSTER: &str =
+    "the index template cannot have the fields of the registered schema, so the cluster chooses their types";
 /// The most bytes of an index template.
 const BYTES_OF_TEMPLATE: usize = 4 * 1024 * 1024;
 
@@ -65,12 +69,11 @@ impl Cluster {
     /// The error for `initialize`, with the step that failed.
     pub(crate) async fn prepare(&self, index: &Index, known: &KnownFields) -> ConnectorResult<()> {
         if let Some(template) = &index.index_template {
-            let body = template.body(index, known)?;
             let exists = !template.overwrite
                 && self.exists(&["_index_template", &template.name], false).await.map_err(Failure::at_start)?;
             match exists {
                 true => known.forget(),
-                false => self.make_template(template, body).await.map_err(Failure::at_start)?,
+                false => self.make_template(template, index, known).await?,
             }
         }
         self.takes_documents(index).await.map_err(Failure::at_start)
@@ -87,16 +90,28 @@ impl Cluster {
         self.is_writable(index).await
     }
 
-    async fn make_template(&self, template: &IndexTemplate, body: String) -> Result<(), Failure> {
-        self.put_template(&format!("make the index template {}", template.name), &template.name, body).await
+    /// Makes an index template: if the cluster refuses it with the fields of the registered schema, without them. The producer
+    /// chooses these.
+    async fn make_template(&self, template: &IndexTemplate, index: &Index, known: &KnownFields) -> ConnectorResult<()> {
+        let (name, what) = (&template.name, format!("make the index template {}", template.name));
+        let put = async |known: &KnownFields| {
+            let body = template.body(index, known)?;
+            self.put_template(&what, name, body).await.map_err(Failure::at_start)
+        };
+        let Some(reason) = put(known).await? else { return Ok(()) };
+        if template.fields_from_schema && put(&KnownFields::default()).await?.is_none() {
+            warn!(template = name, error = reason, "{LEFT_TO_THE_CLUSTER}");
+            return Ok(());
+        }
+        Err(ConnectorError::configuration(format!("{what}: {reason}")))
     }
 
-    /// A template that the cluster refuses is a setting's or a schema's fault, and never a record's.
-    async fn put_template(&self, what: &str, name: &str, body: String) -> Result<(), Failure> {
+    /// Puts an index template. Returns the reason if the cluster refuses it, for a setting or a schema, and never for a record.
+    async fn put_template(&self, what: &str, name: &str, body: String) -> Result<Option<String>, Failure> {
         let answer = self.put(what, &["_index_template", name], body).await?;
         match answer.status.as_u16() {
-            400 => Err(Failure::new(TargetFailure::Misconfigured, format!("{what}: {}", root_cause(&answer)))),
-            _ => judged(what, &answer),
+            400 => Ok(Some(root_cause(&answer))),
+            _ => judged(what, &answer).map(|()| None),
         }
     }
 
@@ -149,12 +164,18 @@ impl Cluster {
         }
         let indexes = index.index.pattern("*");
         // A field that has another type in an index keeps it, and the others are added.
+        let mut added = missing.clone();
         if !self.add_to(&indexes, &missing).await? {
+            added.clear();
             for field in &missing {
-                self.add_to(&indexes, std::slice::from_ref(field)).await?;
+                if self.add_to(&indexes, std::slice::from_ref(field)).await? {
+                    added.push(field.clone());
+                }
             }
         }
-        self.add_to_template(&template.name, &missing).await?;
+        if !added.is_empty() {
+            self.add_to_template(&template.name, &added).await?;
+        }
         known.add(&missing);
         Ok(())
     }
@@ -172,6 +193,8 @@ impl Cluster {
         }
     }
 
+    /// Adds fields to the index template. One that the cluster refuses is left as it is: the schema is the producer's, and the cluster
+    /// takes the records without.
     async fn add_to_template(&self, name: &str, fields: &[SchemaColumn]) -> Result<(), Failure> {
         let what = format!("add fields to the index template {name}");
         let path = ["_index_template", name];
@@ -190,7 +213,10 @@ impl Cluster {
             template.retain(|key, _| !ADDED_TO_TEMPLATE.contains(&key.as_str()));
         }
         let body = template.to_string();
-        self.put_template(&what, name, body).await
+        if let Some(reason) = self.put_template(&what, name, body).await? {
+            warn!(template = name, error = reason, "{LEFT_TO_THE_CLUSTER}");
+        }
+        Ok(())
     }
 
     /// Writes the records of a batch.
@@ -246,14 +272,14 @@ impl Cluster {
         meanings(&answer, index)
     }
 
-    /// Sends a request to the node that answered last, and to the others if it does not answer.
+    /// Sends a request to the node that answered last, and to the others if it does not answer, or has no cluster or no node behind it.
     async fn send(
         &self,
         what: &str,
         request: impl Fn(&Url) -> RequestBuilder,
         limit: usize,
     ) -> Result<Answer, Failure> {
-        self.nodes.send(what, limit, request, |_| false).await
+        self.nodes.send(what, limit, request, |answer| matches!(answer.status.as_u16(), 502..=504)).await
     }
 
     fn path<'c>(&'c self, method: Method, path: &'c [&str]) -> impl Fn(&Url) -> RequestBuilder + 'c {

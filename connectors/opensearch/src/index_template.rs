@@ -40,6 +40,29 @@ pub(crate) struct IndexTemplate {
     pub(crate) overwrite: bool,
 }
 
+/// The index templates of all mappings, by name.
+#[derive(Default)]
+pub(crate) struct Templates(BTreeMap<String, String>);
+
+impl Templates {
+    /// Adds that of a mapping, with the fields of its registered schema. Mappings may share one.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Configuration`] if another mapping has another template of its name, or the file cannot be read.
+    pub(crate) fn add(&mut self, index: &Index, known: &KnownFields) -> ConnectorResult<()> {
+        let Some(template) = &index.index_template else { return Ok(()) };
+        let body = template.body(index, known)?;
+        match self.0.insert(template.name.clone(), body.clone()) {
+            Some(other) if other != body => Err(ConnectorError::configuration(format!(
+                "two mappings have an `index_template` named {}, with other fields or indexes, and one would replace or lack that of \
+                 the other: give each a name of its own",
+                template.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl IndexTemplate {
     /// The template in JSON, for the indexes of a mapping and the fields of its registered schema.
     ///

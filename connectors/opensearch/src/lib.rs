@@ -18,7 +18,7 @@ use danube_sink::{
 };
 use danube_sink_http::{Api, Hosts, reqwest::header::AUTHORIZATION};
 
-use self::{cluster::Cluster, index::Index, name::Indexes, schema::KnownFields};
+use self::{cluster::Cluster, index::Index, index_template::Templates, name::Indexes, schema::KnownFields};
 
 /// What is needed at start, and what to do.
 const HELP: &str = "no usable cluster: start it, or correct `url` or the credential; in a checkout of danube-sink, \
@@ -74,11 +74,14 @@ impl SinkConnector for Opensearch {
             .counter("older_versions", "Records that an index has already, in this or a newer version")?;
         let cluster = Cluster::new(client.with_gzip(self.gzip_level), &self.hosts, older);
         cluster.is_there().await.map_err(|failure| failure.context(HELP).at_start())?;
-        let mut fields = Vec::new();
+        let (mut fields, mut templates) = (Vec::new(), Templates::default());
         for mapping in self.topics.iter() {
             let own = KnownFields::of(mapping, &config).await?;
-            cluster.prepare(&mapping.own, &own).await?;
+            templates.add(&mapping.own, &own)?;
             fields.push(Mapping { settings: mapping.settings.clone(), own });
+        }
+        for (mapping, fields) in self.topics.iter().zip(&fields) {
+            cluster.prepare(&mapping.own, &fields.own).await?;
         }
         self.fields = fields.into_iter().collect();
         let empty = |mapping: &Mapping<Index>| Mapping { settings: mapping.settings.clone(), own: Indexes::default() };
@@ -125,6 +128,11 @@ impl Opensearch {
         if self.api.oauth2.is_some() && self.api_key.is_some() {
             let help = "set OPENSEARCH_TOKEN to the client secret instead, or remove `api.oauth2`";
             diagnostics.push(Diagnostic::new("OPENSEARCH_API_KEY is set, which is no client secret", help));
+        }
+        if self.api.secret_header.is_some() && self.api_key.is_some() {
+            let message = "OPENSEARCH_API_KEY is set, which is sent in the header `authorization`";
+            let help = "set OPENSEARCH_TOKEN to what this header should have instead, or remove `api.secret_header`";
+            diagnostics.push(Diagnostic::of_key("api.secret_header", message, help));
         }
         match (&self.api.username, &self.password) {
             (Some(_), None) => {

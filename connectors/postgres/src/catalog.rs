@@ -120,10 +120,16 @@ pub(crate) async fn columns(
     for row in found {
         let (ty, vectors, modifier, base) = type_of(transaction, row.get(1), row.get(5), row.get(2)).await?;
         let default: Option<String> = row.get(6);
-        let varies = row.get(8) || default.as_ref().is_some_and(|default| default.contains('('));
+        let varies = row.get(8) || default.as_deref().is_some_and(varies);
         written.push(Found { name: name(row), ty, vectors, modifier, base, stored_as: row.get(2), default, varies });
     }
     Ok(Columns { written, names: rows.iter().map(name).collect() })
+}
+
+/// Whether the value of an expression differs from row to row: it calls a function, or is a time that is written without
+/// parentheses, such as `CURRENT_DATE`.
+fn varies(expression: &str) -> bool {
+    expression.contains('(') || ["CURRENT_", "LOCALTIME"].iter().any(|name| expression.starts_with(name))
 }
 
 /// Checks that the key's unique index can be used to replace rows.

@@ -74,6 +74,9 @@ pub(crate) struct Envelopes {
 
 /// The operation of a change.
 enum Operation {
+    /// A row that the source did not have.
+    Insert,
+    /// A row that the source may have had.
     Write,
     Delete,
     Truncate,
@@ -84,7 +87,8 @@ enum Operation {
 impl Operation {
     fn parse(name: &str) -> Option<Self> {
         match name {
-            "insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i" => Some(Self::Write),
+            "insert" | "create" | "read" | "c" | "r" | "i" => Some(Self::Insert),
+            "update" | "upsert" | "u" => Some(Self::Write),
             "delete" | "d" => Some(Self::Delete),
             "truncate" | "t" => Some(Self::Truncate),
             "message" | "m" => Some(Self::Message),
@@ -131,11 +135,12 @@ impl Envelopes {
                 Ok(if is_known { vec![(key, true)] } else { Vec::new() })
             }
             (Some(Operation::Delete), _) => Ok(vec![(deleted(&values, before), true)]),
-            (None | Some(Operation::Write), Some(error)) => Err(error),
+            (None | Some(Operation::Insert | Operation::Write), Some(error)) => Err(error),
             (None, None) => {
                 Err(ConnectorError::invalid_record(record, format!("{operation} is not a known operation")))
             }
-            (Some(Operation::Write), None) => Ok(self.written(values, before)),
+            (Some(Operation::Insert), None) => self.written(record, true, values, before),
+            (Some(Operation::Write), None) => self.written(record, false, values, before),
             (Some(Operation::Truncate), _) if self.changes.on_truncate == OnTruncate::Reject => {
                 let reason =
                     format!("{operation} is a truncation of the source's table, which is not applied to this table");
@@ -162,11 +167,19 @@ impl Envelopes {
         self.fields.iter().map(value).collect()
     }
 
-    fn written<'r>(&self, mut values: Values<'r>, before: Values<'r>) -> Vec<Change<'r>> {
-        for value in &mut values {
-            if value.as_deref().is_some_and(|json| self.is_unavailable(json)) {
-                *value = None;
-            }
+    /// The row that is written, after the deletion of the one of the key before. A value that is unavailable keeps that of the table's
+    /// row; a new row has none, and takes it from the state before the change.
+    fn written<'r>(
+        &self,
+        record: &'r SinkRecord,
+        is_new: bool,
+        mut values: Values<'r>,
+        before: Values<'r>,
+    ) -> ConnectorResult<Vec<Change<'r>>> {
+        let is_unavailable = |index: &usize| values[*index].as_deref().is_some_and(|json| self.is_unavailable(json));
+        let unavailable: Vec<_> = (0..values.len()).filter(is_unavailable).collect();
+        for index in &unavailable {
+            values[*index] = None;
         }
         let changed = |(index, before): (&usize, &Option<Cow<'_, str>>)| match (known(&values[*index]), known(before)) {
             (Some(after), Some(before)) => Some(after != before),
@@ -174,12 +187,34 @@ impl Envelopes {
         };
         // The key has changed only if it is known both before and after.
         let changes: Option<Vec<_>> = self.keys.iter().zip(&before).map(changed).collect();
+        let is_moved = changes.is_some_and(|changes| changes.contains(&true));
+        if is_new || is_moved {
+            for index in unavailable {
+                values[index] = Some(self.value_before(record, &self.fields[1 + index])?);
+            }
+        }
         let mut rows = Vec::with_capacity(1);
-        if changes.is_some_and(|changes| changes.contains(&true)) {
+        if is_moved {
             rows.push((self.key_values(before), true));
         }
         rows.push((values, false));
-        rows
+        Ok(rows)
+    }
+
+    /// The value of a field in the state before the change.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if it is not there, either.
+    fn value_before<'r>(&self, record: &'r SinkRecord, field: &Field) -> ConnectorResult<Cow<'r, str>> {
+        let before = before(field);
+        let wrapped = moved(&before, |path| format!("/payload{path}"));
+        let value = |field: Field| Fields::from_iter([field]).json_of(record).ok()?.pop()?;
+        let value = [before, wrapped].into_iter().find_map(value).filter(|json| !self.is_unavailable(json));
+        let unknown = || {
+            let reason = format!("the value of {field} is unavailable, and a new row needs it");
+            ConnectorError::invalid_record(record, reason)
+        };
+        value.ok_or_else(unknown)
     }
 
     /// The key of a deleted row: from the state after the change, the state before it, or the routing key.

@@ -12,7 +12,7 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::{
     message,
-    sqlstate::{advice, leaves_session_intact, meaning},
+    sqlstate::{advice, is_of_table, leaves_session_intact, meaning},
 };
 
 /// Why a transaction failed; nothing was written.
@@ -31,7 +31,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether the session can take the next transaction.
     pub(crate) fn leaves_session_intact(&self) -> bool {
-        self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer, |_| true)))
+        self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer)))
     }
 
     /// The server's error, if there is one.
@@ -42,17 +42,15 @@ impl Failure {
         }
     }
 
-    /// The class of the failure. `is_mapped` is whether the mapping writes a column.
-    pub(crate) fn meaning(&self, is_mapped: impl Fn(&str) -> bool + Copy) -> TargetFailure {
+    /// The class of the failure.
+    pub(crate) fn meaning(&self) -> TargetFailure {
         match self {
-            Self::Client(error) => {
-                error.as_db_error().map_or_else(|| class_of_client_error(error), |answer| meaning(answer, is_mapped))
-            }
+            Self::Client(error) => error.as_db_error().map_or_else(|| class_of_client_error(error), meaning),
             Self::NoAnswer(_) => TargetFailure::Busy,
             Self::Table(_) => TargetFailure::NotReady,
             Self::NoHost(hosts) => {
                 // A host that is starting may take writes soon, and another one may know the user.
-                let meanings = || hosts.iter().map(|(_, failure)| failure.meaning(is_mapped));
+                let meanings = || hosts.iter().map(|(_, failure)| failure.meaning());
                 let hopeful = meanings().find(|failure| *failure == TargetFailure::Busy);
                 let other = || meanings().find(|failure| *failure != TargetFailure::Unauthenticated);
                 hopeful.or_else(other).unwrap_or(TargetFailure::Unauthenticated)
@@ -66,8 +64,14 @@ impl Failure {
         self.answer().is_some_and(|answer| missing.contains(answer.code()))
     }
 
+    /// Whether this table cannot be written, while others may be. One that does not exist may be created.
+    pub(crate) fn is_of_table(&self) -> bool {
+        let is_of_answer = || !self.is_missing_table() && self.answer().is_some_and(is_of_table);
+        matches!(self, Self::Table(_)) || is_of_answer()
+    }
+
     /// The message, without values of records.
-    fn text(&self, shown: Shown) -> String {
+    pub(crate) fn text(&self, shown: Shown) -> String {
         match self {
             Self::Client(error) => match error.as_db_error() {
                 Some(answer) => format!("{}{}", message::text(answer, shown), advice(answer.code().code())),
@@ -138,16 +142,11 @@ fn chain(error: &tokio_postgres::Error) -> String {
 ///
 /// # Errors
 /// The error of the failure's class.
-pub(crate) fn classified<T>(
-    result: Result<T, Failure>,
-    what: &str,
-    is_mapped: impl Fn(&str) -> bool + Copy,
-    shown: Shown,
-) -> ConnectorResult<T> {
-    result.map_err(|failure| failure.meaning(is_mapped).error(format!("{what}: {}", failure.text(shown))))
+pub(crate) fn classified<T>(result: Result<T, Failure>, what: &str, shown: Shown) -> ConnectorResult<T> {
+    result.map_err(|failure| failure.meaning().error(format!("{what}: {}", failure.text(shown))))
 }
 
 /// The error of a failure at start.
 pub(crate) fn at_start(failure: &Failure, what: &str) -> ConnectorError {
-    failure.meaning(|_| true).at_start(format!("{what}: {}", failure.text(Shown::Message)))
+    failure.meaning().at_start(format!("{what}: {}", failure.text(Shown::Message)))
 }

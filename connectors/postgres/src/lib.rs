@@ -76,6 +76,7 @@ mod rows;
 mod schema;
 mod server;
 mod session;
+mod shared;
 mod sqlstate;
 mod statements;
 mod streamed;

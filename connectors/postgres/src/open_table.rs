@@ -10,16 +10,15 @@ use tokio::time::Instant;
 
 use super::{
     copy,
-    failure::{Failure, Shown, classified},
+    failure::{Failure, Shown},
     fields::NewField,
     layout::{Layout, Write},
-    plan::Plan,
     positions::Positions,
-    records::Records,
     redelivered::{unless_equal, violated},
     rows::{Row, by_columns},
     schema::definition,
-    session::{Session, Statement},
+    session::Statement,
+    shared::Shared,
     streamed,
     transaction::Transaction,
     unreadable::{is_about_values, refused, unreadable},
@@ -37,28 +36,6 @@ pub(crate) struct OpenTable {
     /// `None` after a failure: the table may have changed.
     layout: Mutex<Option<Arc<Layout>>>,
     awaited: AwaitedColumn,
-}
-
-/// What the tables of a mapping share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) session: Arc<Session>,
-    pub(crate) plan: Plan,
-    pub(crate) records: Records,
-}
-
-impl Shared {
-    /// Whether each record chooses its table: then messages show no table's name, since it has values of the record.
-    pub(crate) fn is_by_content(&self) -> bool {
-        self.plan.table.constant().is_none()
-    }
-
-    pub(crate) fn classified<T>(&self, result: Result<T, Failure>, what: &str, shown: Shown) -> ConnectorResult<T> {
-        let Plan { columns, fields, .. } = &self.plan;
-        let is_mapped = |column: &str| fields.is_some() || columns.iter().any(|(name, _)| name == column);
-        let shown = if self.is_by_content() { Shown::Condition } else { shown };
-        classified(result, what, is_mapped, shown)
-    }
 }
 
 impl OpenTable {
@@ -81,7 +58,7 @@ impl OpenTable {
     pub(crate) async fn write(&self, records: &[SinkRecord], deadline: Instant) -> ConnectorResult<()> {
         let Shared { plan, records: rules, .. } = &*self.shared;
         let what = format!("write {} records to table {}", records.len(), plan.table);
-        let mut layout = self.layout(&what, deadline).await?;
+        let mut layout = self.layout(records, &what, deadline).await?;
         loop {
             if let Some(now) = self.extended(&layout, records, deadline).await? {
                 layout = now;
@@ -93,7 +70,7 @@ impl OpenTable {
                     return Ok(());
                 }
                 Err(failure) if !failure.answer().is_some_and(is_about_values) => {
-                    self.shared.classified(Err(failure), &what, Shown::Names)
+                    self.shared.judged(Err(failure), records, &what, Shown::Names)
                 }
                 // With all rows at hand it is found what each record is.
                 _ => {
@@ -101,7 +78,7 @@ impl OpenTable {
                     // Only the current layout of the table rejects a record, or leaves out a field for long.
                     let is_in_doubt = !converted.invalid.is_empty() || !converted.new_fields.is_empty();
                     if (is_in_doubt || converted.leaves_out && layout.read.elapsed() > LEAVES_OUT_FOR)
-                        && let Some(now) = self.changed(&layout, &what, deadline).await?
+                        && let Some(now) = self.changed(&layout, records, &what, deadline).await?
                     {
                         layout = now;
                         continue;
@@ -122,7 +99,7 @@ impl OpenTable {
                     self.forget();
                     return Err(error);
                 }
-                Err(error) => match (self.changed(&layout, &what, deadline).await?, error) {
+                Err(error) => match (self.changed(&layout, records, &what, deadline).await?, error) {
                     (Some(now), _) => {
                         layout = now;
                         continue;
@@ -146,7 +123,7 @@ impl OpenTable {
         let what = format!("add columns to table {template}");
         let Some(new) = new_columns(layout, records) else { return Ok(None) };
         // Another process may have added them.
-        let now = self.changed(layout, &what, deadline).await?;
+        let now = self.changed(layout, records, &what, deadline).await?;
         let Some(new) = now.as_ref().map_or(Some(new), |now| new_columns(now, records)) else { return Ok(now) };
         let (table, statement) = (layout.name.to_string(), |table: &str| format!("ALTER TABLE {table} {new}"));
         // A name that a record chooses has values of it.
@@ -158,9 +135,9 @@ impl OpenTable {
         // Others that read or write the table wait behind this statement while it waits.
         let statements = format!("SET LOCAL lock_timeout = '2s'; {}", statement(&table));
         let added = self.shared.session.define(&statements, Some(deadline)).await;
-        self.shared.classified(added, &what, Shown::Message)?;
+        self.shared.judged(added, records, &what, Shown::Message)?;
         self.forget();
-        self.layout(&what, deadline).await.map(Some)
+        self.layout(records, &what, deadline).await.map(Some)
     }
 
     /// Checks types and privileges with `EXPLAIN`: no row is written, and no trigger fires.
@@ -232,7 +209,7 @@ impl OpenTable {
         {
             return Err(refused(records, &reasons, what));
         }
-        self.shared.classified(Err(failure), what, Shown::Names)
+        self.shared.judged(Err(failure), records, what, Shown::Names)
     }
 
     /// Writes the rows; a second time if one violates a unique index and may be there already.
@@ -322,17 +299,23 @@ impl OpenTable {
     }
 
     /// The layout as it was read last, or as it is now.
-    async fn layout(&self, what: &str, deadline: Instant) -> ConnectorResult<Arc<Layout>> {
+    async fn layout(&self, records: &[SinkRecord], what: &str, deadline: Instant) -> ConnectorResult<Arc<Layout>> {
         match self.known() {
             Some(layout) => Ok(layout),
-            None => self.shared.classified(self.read_layout(deadline).await, what, Shown::Message),
+            None => self.shared.judged(self.read_layout(deadline).await, records, what, Shown::Message),
         }
     }
 
     /// The layout as it is now, if it has changed.
-    async fn changed(&self, layout: &Layout, what: &str, deadline: Instant) -> ConnectorResult<Option<Arc<Layout>>> {
+    async fn changed(
+        &self,
+        layout: &Layout,
+        records: &[SinkRecord],
+        what: &str,
+        deadline: Instant,
+    ) -> ConnectorResult<Option<Arc<Layout>>> {
         self.forget();
-        let now = self.layout(what, deadline).await?;
+        let now = self.layout(records, what, deadline).await?;
         Ok((!now.is_like(layout)).then_some(now))
     }
 

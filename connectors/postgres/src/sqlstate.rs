@@ -24,7 +24,6 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
     ("57P04", "database dropped", NotReady),
     ("F0", "configuration file", NotReady),
     ("HV", "foreign table", NotReady),
-    (UNFILLED, "`NOT NULL` in a column that the mapping does not write", NotReady),
     ("08", "connection", Busy),
     ("0B", "transaction", Busy),
     ("24", "cursor", Busy),
@@ -62,8 +61,8 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
     ("", "a state of a trigger's own", Refused),
 ];
 
-/// A `NOT NULL` column that the mapping does not write: every record would be refused.
-const UNFILLED: &str = "23502 unmapped";
+/// States and classes of them that are about the table of the statement, or what belongs to it: its triggers, its sequence.
+const OF_TABLES: [&str; 7] = ["0A", "2200H", "2F", "39", "42", "55", "HV"];
 /// A pooler refuses the credentials, under the state of a broken connection.
 const POOLER: &str = "08P01 credentials";
 /// A value has a syntax error in its type's grammar.
@@ -72,9 +71,8 @@ const SYNTAX_OF_A_VALUE: &str = "42601 value";
 const POLICY: &str = "42501 policy";
 
 /// The class of an error of the server.
-pub(crate) fn meaning(answer: &DbError, is_mapped: impl Fn(&str) -> bool) -> TargetFailure {
+pub(crate) fn meaning(answer: &DbError) -> TargetFailure {
     let state = match answer.code().code() {
-        "23502" if answer.column().is_some_and(|column| !is_mapped(column)) => UNFILLED,
         // This routine reports a policy; the message would be in the server's language.
         "42501" if answer.routine() == Some("ExecWithCheckOptions") => POLICY,
         // Poolers are not translated.
@@ -84,6 +82,11 @@ pub(crate) fn meaning(answer: &DbError, is_mapped: impl Fn(&str) -> bool) -> Tar
         state => state,
     };
     of_state(state)
+}
+
+/// Whether an error is about the table of the statement: others may be written.
+pub(crate) fn is_of_table(answer: &DbError) -> bool {
+    meaning(answer) == NotReady && OF_TABLES.iter().any(|state| answer.code().code().starts_with(state))
 }
 
 fn of_state(state: &str) -> TargetFailure {
@@ -152,7 +155,6 @@ mod tests {
             ("42501", NotReady),
             (POLICY, Refused),
             ("23502", Refused),
-            (UNFILLED, NotReady),
             ("22P02", Refused),
             ("U0001", Refused),
         ] {

@@ -15,9 +15,10 @@ use super::{
     copy::{self, FIRST_PART},
     failure::Failure,
     layout::Layout,
-    open_table::{LEAVES_OUT_FOR, Shared, execute},
+    open_table::{LEAVES_OUT_FOR, execute},
     records::Converted,
     rows::Row,
+    shared::Shared,
     transaction::Transaction,
 };
 

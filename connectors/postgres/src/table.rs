@@ -2,19 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use danube_sink::{
-    Batch, ConnectorError, ConnectorResult, Group, PartialFailure, Recent, SinkRecord, schema::TableSchema,
-};
+use danube_sink::{Batch, ConnectorError, ConnectorResult, Group, Recent, SinkRecord, schema::TableSchema};
 use tokio::time::Instant;
 
 use super::{
-    failure::{Failure, Shown, at_start},
+    failure::{Failure, Shown, at_start, classified},
     name::TableName,
-    open_table::{OpenTable, Shared},
+    open_table::OpenTable,
     plan::Plan,
     positions::Positions,
     records::Records,
     session::{Session, Statement},
+    shared::Shared,
 };
 
 /// A table that exists and can be written to, or the tables that records choose by their content.
@@ -105,7 +104,7 @@ impl Table {
     /// The server's error by its class.
     pub async fn check(&self) -> ConnectorResult<()> {
         let what = format!("check table {}", self.shared.plan.table);
-        self.shared.classified(self.probe().await, &what, Shown::Message)
+        classified(self.probe().await, &what, Shown::Message)
     }
 
     async fn probe(&self) -> Result<(), Failure> {
@@ -147,18 +146,14 @@ impl Table {
         records: &[SinkRecord],
         deadline: Instant,
     ) -> ConnectorResult<()> {
-        let template = &self.shared.plan.table;
-        // Another attempt would hold up the records of other tables.
-        let why = match self.table(tables, name, records, deadline).await {
-            Ok(table) => return table.write(records, deadline).await,
-            Err(failure) if failure.is_missing_table() => "it does not exist, and cannot be created".to_owned(),
-            Err(Failure::Table(reason)) => reason,
-            Err(failure) => {
-                return self.shared.classified(Err(failure), &format!("open a table {template}"), Shown::Condition);
+        let what = format!("open a table {}", self.shared.plan.table);
+        match self.table(tables, name, records, deadline).await {
+            Ok(table) => table.write(records, deadline).await,
+            Err(failure) if failure.is_missing_table() => {
+                Err(self.shared.rejects(records, "it does not exist, and cannot be created"))
             }
-        };
-        let reason = format!("the table that it chooses by `{template}` cannot be written: {why}");
-        PartialFailure::of_rejected(records, &reason).into_result()
+            Err(failure) => self.shared.judged(Err(failure), records, &what, Shown::Condition),
+        }
     }
 
     /// The table with this name, which is created if it is missing and the plan says how.

@@ -33,6 +33,15 @@ pub(crate) const MESSAGES: [(u16, &str, TargetFailure, &str); 12] = [
     (507, "", NotReady, "the server's disk or memory is at its quota"),
 ];
 
+/// Answers about one collection, with which the server takes points for others: the status, and how the message begins.
+const OF_COLLECTION: [(u16, &str); 5] = [
+    (400, "Max points count limit"),
+    (400, "Max vector storage size limit"),
+    (400, "Max payload storage size limit"),
+    (400, LIMIT_OF_COLLECTIONS),
+    (403, "Forbidden: "),
+];
+
 /// Text that Qdrant puts before a message.
 const PREFIXES: [&str; 4] = ["Wrong input: ", "Bad request: ", "Rate limiting exceeded: ", "Insufficient storage: "];
 
@@ -55,8 +64,14 @@ pub(crate) fn judged<T: DeserializeOwned>(
     let message =
         envelope.as_ref().and_then(|Envelope { status, .. }| status.get("error")?.as_str()).unwrap_or_default();
     let status = answer.status.as_u16();
-    let known = MESSAGES.iter().find(|(of, begin, ..)| *of == status && without_prefix(message).starts_with(begin));
-    let meaning = known.map_or_else(|| usual(answer.status, filled_in), |(_, _, class, _)| Err(*class));
+    let is = |of: u16, begin: &str| of == status && without_prefix(message).starts_with(begin);
+    let known = MESSAGES.iter().find(|(of, begin, ..)| is(*of, begin));
+    let meaning = match known {
+        // The record names the collection.
+        _ if filled_in.path && OF_COLLECTION.iter().any(|(of, begin)| is(*of, begin)) => Err(Refused),
+        Some((_, _, class, _)) => Err(*class),
+        None => usual(answer.status, filled_in),
+    };
     let excerpt = match known {
         Some((.., text)) => (*text).to_owned(),
         // To search a request for the words of its answer takes much longer than to send it.

@@ -16,6 +16,9 @@ use super::{
     vectors::{UNNAMED, Vectors, members},
 };
 
+/// What Debezium sends instead of a large value that did not change, as a text and as bytes in base64; as JSON.
+const UNAVAILABLE: [&str; 2] = ["\"__debezium_unavailable_value\"", "\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\""];
+
 /// Reads the records of a mapping, for a collection with these vectors.
 pub(crate) struct Points<'c> {
     mapping: &'c Collection,
@@ -35,8 +38,12 @@ pub(crate) struct Points<'c> {
 /// What a record does to the point of an id.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Operation {
-    /// Inserts or replaces it; the JSON is the point.
-    Upsert(PointId, String),
+    /// Inserts or replaces it; the JSON is the point. A change of the id deletes the point of the id before.
+    Upsert {
+        id: PointId,
+        point: String,
+        moved_from: Option<PointId>,
+    },
     Delete(PointId),
 }
 
@@ -76,12 +83,12 @@ impl<'c> Points<'c> {
         }
         let mut values = values?.into_iter();
         let mut id = values.next().flatten().as_deref().and_then(PointId::of_json);
-        let before = self.before.as_ref().and_then(|_| values.next().flatten());
+        let before = self.before.as_ref().and_then(|_| PointId::of_json(&values.next().flatten()?));
         if let Some(field) = operation {
             match values.next().flatten().as_deref().and_then(is_delete) {
                 Some(false) => {}
                 Some(true) => {
-                    id = id.or_else(|| PointId::of_json(&before?)).or_else(|| self.id_of_key(record.key()?));
+                    id = id.or(before).or_else(|| self.id_of_key(record.key()?));
                     let id = id.ok_or_else(|| invalid(format!("it deletes a point, but has no id at {id_field}")))?;
                     return Ok(Ok(Operation::Delete(id)));
                 }
@@ -100,7 +107,14 @@ impl<'c> Points<'c> {
         let written = self.write_payload(payload.as_deref(), values, &mut point);
         written.map_err(|reason| invalid(format!("the payload of the point, at `{payload_path}`, {reason}")))?;
         point.push_str("}}");
-        Ok(Ok(Operation::Upsert(id, point)))
+        // An upsert replaces the whole point, so the value would be lost.
+        if operation.is_some() && UNAVAILABLE.iter().any(|value| point.contains(value)) {
+            return Err(invalid(
+                "a value is unavailable (`__debezium_unavailable_value`), and a point is replaced as a whole"
+                    .to_owned(),
+            ));
+        }
+        Ok(Ok(Operation::Upsert { id, point, moved_from: before.filter(|before| *before != id) }))
     }
 
     /// Whether an attribute or the metadata says that a record deletes a point.
@@ -195,9 +209,14 @@ pub(crate) fn latest(operations: &[Checked]) -> (Vec<&str>, Vec<PointId>) {
     let (mut seen, mut points, mut deletes) = (HashSet::new(), Vec::new(), Vec::new());
     for operation in operations.iter().rev().flatten() {
         match operation {
-            Operation::Upsert(id, point) if seen.insert(*id) => points.push(point.as_str()),
+            Operation::Upsert { id, point, moved_from } => {
+                if seen.insert(*id) {
+                    points.push(point.as_str());
+                }
+                deletes.extend(moved_from.filter(|before| seen.insert(*before)));
+            }
             Operation::Delete(id) if seen.insert(*id) => deletes.push(*id),
-            _ => {}
+            Operation::Delete(_) => {}
         }
     }
     points.reverse();

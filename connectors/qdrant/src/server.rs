@@ -205,20 +205,16 @@ impl Server {
         self.answer(target, "describe", request, target.is_by_content()).await
     }
 
-    /// Creates a collection or a payload index. A refusal is one of the mapping's settings.
+    /// Creates a collection or a payload index. A refusal is one of the mapping's settings; where records name collections, that of
+    /// one collection, which holds up no other.
     async fn configure(&self, target: Target<'_>, what: &str, path: &[&str], body: Value) -> Result<(), Failure> {
         let request = self.request(target, Method::PUT, path, &[("wait", "true")])?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let created: Result<Value, _> = self.answer(target, what, request, target.is_by_content()).await;
         created.map(drop).map_err(|mut failure| {
-            failure.class = match failure.class {
-                TargetFailure::Refused => TargetFailure::Misconfigured,
-                // The server has no room for a collection more, and the record names one.
-                TargetFailure::NotReady if target.is_by_content() && failure.code == Some(400) => {
-                    TargetFailure::Refused
-                }
-                class => class,
-            };
+            if failure.class == TargetFailure::Refused && !target.is_by_content() {
+                failure.class = TargetFailure::Misconfigured;
+            }
             failure
         })
     }

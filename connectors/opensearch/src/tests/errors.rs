@@ -116,11 +116,17 @@ async fn a_record_for_an_index_that_the_cluster_does_not_make_is_rejected_where_
     server.ask("PUT", "/_cluster/settings", r#"{"transient":{"action.auto_create_index":"false"}}"#);
     let mut connector = started(&server, "index = 'kind-{/kind}'\nid = '{id}'").await;
     let batch = ["a", "s3cret", "a"].map(|kind| format!(r#"{{"kind":"{kind}"}}"#));
-    let message = partial(write(&mut connector, records(batch)).await);
+    let message = partial(write(&mut connector, records(batch.clone())).await);
     assert!(message.starts_with("0 records to retry, 1 rejected"), "{message}");
     assert!(message.contains("404 index_not_found_exception") && message.contains("`kind-{/kind}`"), "{message}");
     assert!(!message.contains("s3cret"), "{message}");
     assert_eq!(server.documents("kind-a").len(), 2);
+
+    let shards = r#"{"transient":{"action.auto_create_index":null,"cluster.max_shards_per_node":"1"}}"#;
+    server.ask("PUT", "/_cluster/settings", shards);
+    let message = partial(write(&mut connector, records(batch)).await);
+    assert!(message.starts_with("0 records to retry, 1 rejected"), "{message}");
+    assert!(message.contains("400 validation_exception") && !message.contains("s3cret"), "{message}");
 }
 
 /// The limit of the tests' server is 4 MB.

@@ -1,6 +1,6 @@
 //! Ingest pipelines and routing.
 
-use danube_sink::ConnectorError;
+use danube_sink::{ConnectorError, SinkConnector};
 
 use super::{Process, connector, initialize, partial, record, records, started, write};
 
@@ -52,6 +52,23 @@ async fn a_pipeline_that_does_not_exist_ends_the_start() {
     let error = initialize(&mut connector(&server.url(), mapping)).await.expect_err("no pipeline");
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
     assert!(error.report().contains("no ingest pipeline none"), "{error:?}");
+}
+
+/// It goes through the pipeline, which could make a document of it.
+#[tokio::test]
+async fn the_check_writes_no_document_to_an_index_with_a_pipeline_of_its_own() {
+    let server = Process::shared();
+    server.ask("PUT", "/_ingest/pipeline/sets", r#"{"processors":[{"set":{"field":"seen","value":"yes"}}]}"#);
+    for setting in ["default_pipeline", "final_pipeline"] {
+        for mapping in ["id = '{id}'", "", "id = '{id}'\nop_type = 'create'"] {
+            let index = format!("checked-{}-{}", setting.split('_').next().unwrap_or_default(), mapping.len());
+            server.ask("PUT", &format!("/{index}"), &format!(r#"{{"settings":{{"index.{setting}":"sets"}}}}"#));
+            let mut connector = started(server, &format!("index = '{index}'\n{mapping}")).await;
+            connector.health_check().await.expect("an index that takes documents");
+            write(&mut connector, records([r#"{"n":1}"#])).await.expect("a document");
+            assert_eq!(server.documents(&index), [serde_json::json!({ "n": 1, "seen": "yes" })], "{setting} {mapping}");
+        }
+    }
 }
 
 #[tokio::test]

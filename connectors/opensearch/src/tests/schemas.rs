@@ -104,6 +104,28 @@ async fn fields_have_the_types_of_the_registered_schema_and_new_ones_are_added()
     assert_eq!(template["mappings"]["properties"], expected);
 }
 
+/// An index cannot have both `total` and `total.net`.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_no_index_can_have_are_left_to_the_cluster_at_start_and_in_a_new_version() {
+    let clash = |definition: &str| definition.replace("\"paid\"", "\"total.net\"");
+    for (name, first, second) in
+        [("clashing", FIRST.to_owned(), clash(SECOND)), ("clashed", clash(FIRST), SECOND.to_owned())]
+    {
+        let setup = Setup::new(name).await;
+        let producer = setup.broker.producer_of_schema(&setup.topic, "first", "orders", &first).await;
+        let (connector, core) = setup.connector("on_new_field = 'add'");
+        let running = Running::start(connector, core, &setup.broker).await;
+        producer.send(r#"{"id":1,"total":2.5}"#.into(), None).await.expect("sent");
+        setup.holds(1).await;
+        let producer = setup.broker.producer_of_schema(&setup.topic, "second", "orders", &second).await;
+        producer.send(r#"{"id":1,"total":2.5,"due":"2026-11-28"}"#.into(), None).await.expect("sent");
+        setup.holds(2).await;
+        running.stop().await;
+        let properties = &setup.template()["mappings"]["properties"];
+        assert_eq!((&properties["due"], &properties["total.net"]), (&json!({"type": "date"}), &Value::Null), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_field_is_ignored_or_rejects_its_record() {
     for (name, count, dynamic) in [("ignored", 2, json!("false")), ("strictly", 1, json!("strict"))] {

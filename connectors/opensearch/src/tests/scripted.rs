@@ -98,6 +98,18 @@ async fn each_item_has_a_verdict_of_its_own() {
     assert_eq!(connector.cluster.older.get(), 1);
 }
 
+/// The status is that of a document that is written.
+#[tokio::test]
+async fn a_document_in_the_failure_store_is_rejected() {
+    let item = |store| json!({ "create": { "status": 201, "failure_store": store } });
+    let items = ["used", "not_enabled", "not_applicable_or_unknown"].map(item);
+    let answer = json!({ "errors": false, "items": items });
+    let (server, mut connector) = scripted("", &[(200, answer.to_string())]).await;
+    let message = partial(write(&mut connector, records(["{}", "{}", "{}"])).await);
+    assert!(message.starts_with("0 records to retry, 1 rejected") && message.contains("failure store"), "{message}");
+    assert!(server.requests().last().is_some_and(|request| request.uri.contains("failure_store")));
+}
+
 #[tokio::test]
 async fn items_that_all_fail_by_the_cluster_are_its_failure() {
     for (kinds, expected) in [
@@ -191,7 +203,8 @@ async fn a_data_stream_takes_creates_with_a_timestamp() {
     assert_eq!((requests[2].method.as_str(), &*requests[2].uri), ("PUT", "/_index_template/logs"));
     let template: Value = serde_json::from_slice(&requests[2].body).expect("JSON");
     assert!(template["data_stream"].is_object() && template["index_patterns"] == json!(["logs"]), "{template}");
-    assert_eq!(requests[3].text(), "{\"create\":{\"_index\":\"logs\",\"_id\":\"probe\"}}\n[]\n");
+    let id = "danube-sink-opensearch: no document has this id";
+    assert_eq!(requests[3].text(), format!("{{\"create\":{{\"_index\":\"logs\",\"_id\":\"{id}\"}}}}\n[]\n"));
     let expected = "{\"create\":{\"_index\":\"logs\",\"_id\":\"a\"}}\n\
                     {\"level\":\"info\",\"@timestamp\":\"2018-02-07T01:26:13.840000Z\"}\n";
     assert!(requests[4].text().starts_with(expected), "{}", requests[4].text());
@@ -250,6 +263,22 @@ async fn the_next_node_takes_over_from_one_that_does_not_answer() {
     nodes[0].closed().await;
     let error = write(&mut connector, records([r#"{"n":1}"#])).await.expect_err("no node");
     assert_eq!(super::scripted::kind(&error), "retryable", "{error:?}");
+}
+
+/// As a proxy answers before a node that is gone, and a node without a cluster.
+#[tokio::test]
+async fn the_next_node_takes_over_from_one_that_is_unavailable() {
+    let node =
+        || HttpServer::start(|request| HttpReply::status(200, if request.method == "POST" { PROBE } else { ROOT }));
+    for status in [502, 503, 504] {
+        let gone = HttpServer::start(move |_| HttpReply::status(status, "")).expect("a free port");
+        let other = node().expect("a free port");
+        let mut connector = connector(&gone.url(), "index = 'i-{/n}'\nid = '{id}'");
+        connector.hosts = vec![other.url().parse().expect("a URL")];
+        initialize(&mut connector).await.expect("the other node");
+        partial(write(&mut connector, records([r#"{"n":1}"#])).await);
+        assert_eq!((gone.requests().len(), other.requests().len()), (1, 2), "{status}");
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,16 @@ fn an_api_key_is_no_client_secret() {
     load("OPENSEARCH_TOKEN").expect("a client secret");
 }
 
+#[test]
+fn an_api_key_has_its_own_header() {
+    let text = "[opensearch.api]\nurl = 'http://localhost'\nsecret_header = 'x-key'\n\
+                [[opensearch.topic_mappings]]\ntopic = '/default/t'\nsubscription = 's'\nindex = 'i'\n";
+    let load = |variable| from_toml_with::<Opensearch>(text, &[(variable, "s3cret")]).map(drop);
+    let report = load("OPENSEARCH_API_KEY").expect_err("two headers").to_string();
+    assert!(report.contains("`api.secret_header`: OPENSEARCH_API_KEY is set"), "{report}");
+    load("OPENSEARCH_TOKEN").expect("a token");
+}
+
 #[tokio::test]
 async fn each_credential_has_its_header() {
     const ROOT: &str = r#"{"version":{"number":"9"}}"#;

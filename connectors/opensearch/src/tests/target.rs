@@ -74,3 +74,17 @@ async fn a_pipeline_that_is_deleted_is_waited_for() {
     write(&mut connector, records(["{}", "{}"])).await.expect("documents");
     assert_eq!(server.documents("fleeting").len(), 2);
 }
+
+/// Documents go through it although no record and no setting names it.
+#[tokio::test]
+async fn a_default_pipeline_that_is_deleted_is_waited_for() {
+    let server = Process::shared();
+    server.ask("PUT", "/_ingest/pipeline/own", r#"{"processors":[]}"#);
+    server.ask("PUT", "/with-own", r#"{"settings":{"index.default_pipeline":"own"}}"#);
+    let mut connector = started(server, "index = 'with-own'\nid = '{id}'").await;
+    server.ask("PUT", "/with-own/_settings", r#"{"index.default_pipeline":"gone"}"#);
+    let error = write(&mut connector, records(["{}", "{}"])).await.expect_err("no pipeline");
+    assert_eq!(kind(&error), "retryable", "{error:?}");
+    server.ask("PUT", "/with-own/_settings", r#"{"index.default_pipeline":"own"}"#);
+    write(&mut connector, records(["{}", "{}"])).await.expect("documents");
+}

@@ -85,6 +85,44 @@ async fn envelopes_of_debezium_are_read_with_their_states() {
     assert!(text.contains("no attribute or routing key has the id") && !text.contains("s3cret"), "{text}");
 }
 
+#[tokio::test]
+async fn a_change_of_the_id_moves_the_point() {
+    let server = with_collection();
+    let mapping = "id = '/after/id'\nvector = '/after/embedding'\npayload = '/after'\noperation = '/op'";
+    let mut connector = started(&server.url(), mapping).await;
+    let of = |id: u64| format!(r#"{{"id":{id},"embedding":[1,2]}}"#);
+    let created = |id| format!(r#"{{"op":"c","before":null,"after":{}}}"#, of(id));
+    let moved = |from, to| format!(r#"{{"op":"u","before":{},"after":{}}}"#, of(from), of(to));
+    connector.process_batch(records([created(1), created(2), created(3), moved(2, 2)])).await.expect("points");
+    assert_eq!(ids(&server.points("c")), [1, 2, 3]);
+    for _ in 0..2 {
+        // One moves twice, and another takes its first place.
+        connector.process_batch(records([moved(1, 4), moved(4, 5), moved(3, 1)])).await.expect("points");
+        assert_eq!(ids(&server.points("c")), [1, 2, 5]);
+    }
+}
+
+/// The point has the real value.
+#[tokio::test]
+async fn a_value_that_is_unavailable_rejects_its_record_and_the_point_keeps_its_own() {
+    let server = with_collection();
+    let mapping = "id = '/after/id'\nvector = '/after/embedding'\npayload = '/after'\noperation = '/op'";
+    let mut connector = started(&server.url(), mapping).await;
+    let of = |id: u64, text: &str| format!(r#"{{"op":"u","after":{{"id":{id},"embedding":[1,2],"text":{text}}}}}"#);
+    connector.process_batch(records([of(1, "\"a\"")])).await.expect("a point");
+    for unavailable in [
+        r#""__debezium_unavailable_value""#,
+        r#"{"deep":[ "__debezium_unavailable_value" ]}"#,
+        r#"["X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="]"#,
+    ] {
+        let batch = records([of(1, unavailable), of(2, r#""about __debezium_unavailable_value""#)]);
+        let text = rejected(connector.process_batch(batch).await);
+        assert!(text.contains("0 records to retry, 1 rejected") && text.contains("unavailable"), "{text}");
+        let points = server.points("c");
+        assert!(ids(&points) == [1, 2] && points[0]["payload"]["text"] == "a", "{points:?}");
+    }
+}
+
 /// A tombstone cannot have what only a payload has.
 #[tokio::test]
 async fn a_tombstone_finds_its_id_in_an_attribute_or_in_the_routing_key() {

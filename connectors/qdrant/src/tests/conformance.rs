@@ -74,7 +74,7 @@ impl Subject for Conforming {
     }
 
     async fn refuse_all(&self) -> bool {
-        self.server.answer(&json!([403, "Forbidden: Write access to collection c is required"]));
+        self.server.answer(&json!([403, "Storage locked: Service is locked"]));
         true
     }
 

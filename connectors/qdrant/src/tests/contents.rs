@@ -1,6 +1,9 @@
 //! Collections by content.
 
-use danube_sink::{ConnectorError, SinkConnector};
+use danube_sink::{
+    ConnectorError, SinkConnector,
+    testing::{HttpReply, HttpRequest, HttpServer},
+};
 use serde_json::json;
 
 use super::{Process, ids, records, rejected, started};
@@ -65,11 +68,47 @@ async fn more_collections_than_the_bound_are_written() {
     }
 }
 
+/// A server that answers the writes to `docs_s3cret` so, and takes all others.
+fn refusing(status: u16, message: &str) -> HttpServer {
+    let refused = json!({ "status": { "error": message } }).to_string();
+    let info = json!({ "status": "ok", "result": {
+        "config": { "params": { "vectors": { "size": 2, "distance": "Dot" } } }, "payload_schema": {} } });
+    let done = json!({ "status": "ok", "result": { "operation_id": 1, "status": "completed" } });
+    let answer = move |request: &HttpRequest| match request.method.as_str() {
+        "GET" => HttpReply::status(200, info.to_string()),
+        _ if request.uri.contains("docs_s3cret") => HttpReply::status(status, refused.clone()),
+        _ => HttpReply::status(200, done.to_string()),
+    };
+    HttpServer::start(answer).expect("a free port")
+}
+
+/// One tenant's quota, or right, must not hold up the others.
+#[tokio::test]
+async fn a_collection_that_takes_no_points_rejects_its_records_and_the_others_are_written() {
+    let indexes = "payload_indexes = { year = 'integer' }";
+    for (status, message, mapping) in [
+        (400, "Bad request: Max points count limit of 100 reached!", ""),
+        (400, "Bad request: Max vector storage size limit of 1MB reached!", ""),
+        (400, "Bad request: Max payload storage size limit of 1MB reached!", ""),
+        (403, "Forbidden: Write access to collection docs_s3cret is required", ""),
+        (400, "Bad request: Collection already has the maximum number of payload indices", indexes),
+    ] {
+        let server = refusing(status, message);
+        let mut connector = started(&server.url(), &format!("collection_name = 'docs_{{/tenant}}'\n{mapping}")).await;
+        let batch = records([of_tenant("s3cret", 1), of_tenant("b", 2)]);
+        let text = rejected(connector.process_batch(batch).await);
+        assert!(text.contains("0 records to retry, 1 rejected"), "{message}: {text}");
+        assert!(text.contains(&status.to_string()) && !text.contains("s3cret"), "{message}: {text}");
+        let writes = |request: &&HttpRequest| request.uri.starts_with("/collections/docs_b/points");
+        assert_eq!(server.requests().iter().filter(writes).count(), 1, "{message}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_takes_nothing_is_waited_for_with_collections_by_content_too() {
     let server = Process::start();
     let mut connector = started(&server.url(), &format!("collection_name = 'docs_{{/tenant}}'{CREATE}")).await;
-    server.answer(&json!([403, "Forbidden: s3cret"]));
+    server.answer(&json!([403, "Storage locked: s3cret"]));
     let error = connector.process_batch(records([of_tenant("s3cret", 1)])).await.expect_err("no right");
     let text = match error {
         ConnectorError::Partial(failure) => format!("{failure} {failure:?}"),

@@ -9,7 +9,10 @@ const OTHERS: [(&str, TargetFailure); 5] = [
     ("an answer that is not from Qdrant", TargetFailure::NotReady),
     ("points that were not applied within the server's timeout", TargetFailure::Busy),
     ("vectors that differ from the collection's, found before anything is sent", TargetFailure::Refused),
-    ("a collection more than the server's `max_collections`, where the record names it", TargetFailure::Refused),
+    (
+        "where the record names the collection: one more than `max_collections`, a 403 for it, points, vectors or payloads beyond the limits of its strict mode, a refusal of what `create` and `payload_indexes` say",
+        TargetFailure::Refused,
+    ),
     ("any refusal of what `create` and `payload_indexes` say", TargetFailure::Misconfigured),
 ];
 

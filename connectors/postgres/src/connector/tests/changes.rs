@@ -78,6 +78,23 @@ async fn a_not_null_column_that_is_added_does_not_reject_records() {
     assert_eq!(bench.rows(ALL).await, [r#"{"id":1,"v":1,"needed":7}"#]);
 }
 
+/// Whether it is filled depends on the record's values.
+#[tokio::test]
+async fn a_not_null_column_that_is_generated_or_that_a_trigger_fills_refuses_the_record_that_leaves_it_null() {
+    let generated = "CREATE TABLE rows (id int, v int, twice int NOT NULL GENERATED ALWAYS AS (v * 2) STORED)";
+    let filled = "CREATE TABLE rows (id int, v int, twice int NOT NULL);
+                  CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
+                      BEGIN NEW.twice := NEW.v * 2; RETURN NEW; END $$;
+                  CREATE TRIGGER fill BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION fill()";
+    for table in [generated, filled] {
+        let mut bench = Bench::new(table, MAPPING).await;
+        let text = report!(bench.write(&[r#"{"id":1,"v":null}"#]).await, Refused);
+        assert!(text.contains("23502") && text.contains("twice"), "{text}");
+        bench.write(&[r#"{"id":2,"v":1}"#]).await.unwrap();
+        assert_eq!(bench.rows(ALL).await, [r#"{"id":2,"v":1,"twice":2}"#]);
+    }
+}
+
 #[tokio::test]
 async fn a_column_that_no_record_can_fill_is_found_at_start() {
     let bench = Bench::new("CREATE TABLE rows (id int, v int)", MAPPING).await;

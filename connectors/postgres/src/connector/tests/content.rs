@@ -114,6 +114,30 @@ async fn a_table_that_lacks_a_column_rejects_its_records_and_the_others_are_writ
     assert_eq!(bench.rows("SELECT id FROM events_a").await.len(), 0);
 }
 
+/// It is one tenant's mistake, as above.
+#[tokio::test]
+async fn a_table_that_cannot_be_written_rejects_its_records_and_the_others_are_written() {
+    let mapping = "table = 'events_{/tenant}'\ncolumns = { id = '/id', tenant = '/tenant' }";
+    let view = "SELECT 1 AS id, ''::text AS tenant UNION SELECT 2, ''";
+    for (breaks, state) in [
+        (format!("DROP TABLE events_s3cret; CREATE VIEW events_s3cret AS {view}"), "55000"),
+        (format!("DROP TABLE events_s3cret; CREATE MATERIALIZED VIEW events_s3cret AS {view}"), "42809"),
+    ] {
+        let tables = "CREATE TABLE events_s3cret (id int, tenant text); CREATE TABLE events_b (id int, tenant text)";
+        let mut bench = Bench::new(tables, mapping).await;
+        let batch = [r#"{"id":0,"tenant":"s3cret"}"#, r#"{"id":1,"tenant":"b"}"#, r#"{"id":2,"tenant":"s3cret"}"#];
+        bench.write(&batch).await.unwrap();
+        bench.sql.batch_execute(&breaks).await.unwrap();
+        for _ in 0..2 {
+            let rejected = rejected(bench.write(&batch).await);
+            assert_eq!(rejected.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 2], "{breaks}");
+            let is_said = |why: &str| why.contains(state) && !why.contains("s3cret");
+            assert!(rejected.iter().all(|(_, why)| is_said(why)), "{breaks}: {rejected:?}");
+        }
+        assert_eq!(bench.rows("SELECT id FROM events_b").await.len(), 3, "{breaks}");
+    }
+}
+
 /// The schema of its first record has not all fields of the mapping.
 #[tokio::test]
 async fn a_table_that_cannot_be_made_from_a_schema_rejects_its_records_and_the_others_are_written() {

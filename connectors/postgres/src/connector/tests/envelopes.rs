@@ -173,6 +173,30 @@ async fn a_value_that_is_unavailable_leaves_the_column_as_it_is() {
     }
 }
 
+/// The table has no row that could keep its value.
+#[tokio::test]
+async fn a_value_that_is_unavailable_in_a_new_row_is_that_before_the_change_or_rejects_the_record() {
+    let mut bench = Bench::new(TABLE, MAPPING).await;
+    bench.write(&[r#"{"after":{"id":1,"name":"a"},"op":"c"}"#]).await.unwrap();
+    let of = |before: &str, after: u8, op: &str| {
+        format!(r#"{{"before":{before},"after":{{"id":{after},"name":"__debezium_unavailable_value"}},"op":"{op}"}}"#)
+    };
+    let wrapped = format!(r#"{{"schema":{{}},"payload":{}}}"#, of(r#"{"id":2,"name":"w"}"#, 3, "u"));
+    let batch = [
+        of(r#"{"id":1,"name":"a"}"#, 2, "u"),
+        wrapped,
+        of("null", 4, "c"),
+        of("null", 5, "r"),
+        of(r#"{"id":3}"#, 6, "u"),
+        of(r#"{"id":3,"name":"__debezium_unavailable_value"}"#, 7, "u"),
+        of(r#"{"id":3}"#, 3, "u"),
+    ];
+    let named = rejected(bench.write(&batch.each_ref().map(String::as_str)).await);
+    assert_eq!(named.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    assert!(named.iter().all(|(_, why)| why.contains("/after/name") && why.contains("unavailable")), "{named:?}");
+    assert_eq!(bench.rows(ALL).await, [r#"{"id":3,"name":"w"}"#]);
+}
+
 #[tokio::test]
 async fn a_truncation_is_rejected_or_ignored_as_configured() {
     let row = r#"{"after":{"id":1,"name":"a"},"op":"c"}"#;

@@ -60,6 +60,18 @@ async fn an_existing_row_counts_as_written_if_it_is_equal_in_every_column() {
     assert_eq!(bench.rows("SELECT id FROM rows ORDER BY id").await.len(), 4);
 }
 
+/// The server prints these without parentheses.
+#[tokio::test]
+async fn a_time_that_is_a_default_is_not_compared() {
+    let table = "CREATE TABLE rows (id int UNIQUE, at timestamptz DEFAULT CURRENT_TIMESTAMP, day date DEFAULT CURRENT_DATE, \
+                 clock time DEFAULT LOCALTIME)";
+    let mut bench = Bench::new(table, "table = 'rows'").await;
+    bench.write(&[r#"{"id":1}"#]).await.unwrap();
+    bench.sql.batch_execute("UPDATE rows SET day = day - 1").await.unwrap();
+    bench.write(&[r#"{"id":1}"#, r#"{"id":2}"#]).await.unwrap();
+    assert_eq!(bench.rows("SELECT id FROM rows ORDER BY id").await.len(), 2);
+}
+
 #[tokio::test]
 async fn another_row_of_the_same_key_refuses_the_record() {
     let mut bench = Bench::new(

@@ -3,7 +3,7 @@
 use danube_sink::{ConnectorError, SinkConnector};
 use tokio_postgres::Client;
 
-use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, report, start_at, written};
+use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, rejected, report, start_at, written};
 
 const ROWS: &str = "CREATE TABLE rows (id int PRIMARY KEY, name text)";
 const CDC: &str =
@@ -163,4 +163,22 @@ async fn no_password_and_one_that_a_pooler_refuses_are_refused_credentials() {
     let error = start_at(&wrong, APPEND).await.map(drop).unwrap_err();
     let text = error.report();
     assert!(matches!(error, ConnectorError::Initialization { .. }) && !text.contains("wr0ng"), "{text}");
+}
+
+#[tokio::test]
+async fn a_right_to_one_table_that_is_missing_rejects_its_records_alone_where_records_choose_tables() {
+    let tables =
+        "CREATE TABLE events_a (id int); CREATE TABLE events_s3cret (id int); GRANT INSERT ON events_a TO writer";
+    let (server, sql) = server(tables).await;
+    let mapping = "table = 'events_{/tenant}'\ncolumns = { id = '/id' }";
+    let mut sink = start_at(&url(&server), mapping).await.unwrap();
+    let batch = || records(&[r#"{"id":0,"tenant":"s3cret"}"#, r#"{"id":1,"tenant":"a"}"#]);
+    for round in 1..3 {
+        let rejected = rejected(sink.process_batch(batch()).await);
+        let [(0, why)] = &rejected[..] else { panic!("{rejected:?}") };
+        assert!(why.contains("42501") && why.contains("grant") && !why.contains("s3cret"), "{why}");
+        assert_eq!(sql.query("SELECT FROM events_a", &[]).await.unwrap().len(), round);
+    }
+    sql.batch_execute("GRANT INSERT ON events_s3cret TO writer").await.unwrap();
+    sink.process_batch(batch()).await.unwrap();
 }
