@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The exception `TOO_MANY_SIMULTANEOUS_QUERIES`.
 const TOO_MANY_AT_ONCE: u16 = 202;
 
-/// What has become of an insert that was begun early.
+/// The outcome of an insert that was begun early.
 pub(super) enum Attempt {
     /// It was sent.
     Sent(Result<(), Failure>),

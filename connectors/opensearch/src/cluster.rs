@@ -26,7 +26,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 const BYTES_OF_ANSWER: usize = 64 * 1024;
 /// What a cluster adds to an index template that it prints, and refuses in one that it is sent.
 const ADDED_TO_TEMPLATE: [&str; 4] = ["created_date", "created_date_millis", "modified_date", "modified_date_millis"];
-/// What becomes of fields that an index template cannot have.
+/// The warning about fields that an index template cannot have.
 const LEFT_TO_THE_CLUSTER: &str =
     "the index template cannot have the fields of the registered schema, so the cluster chooses their types";
 /// The most bytes of an index template.

@@ -1,8 +1,11 @@
 //! Ports on which a server listens again.
 
-use std::{io::ErrorKind, time::Duration};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// How long a server that restarts waits for its port: a connection of another program may use it for a while.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -10,6 +13,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The wait of a server that restarts for the release of its port.
 pub(crate) struct PortRelease {
+    /// By the system's clock: a test may pause that of its runtime.
     until: Instant,
 }
 
