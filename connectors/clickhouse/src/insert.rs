@@ -16,7 +16,6 @@ use super::{
     row::{Lines, Made, Rows},
     schema::new_table,
     server::{Insert, Server},
-    streamed::{Attempt, ended},
     table::{Create, Format, Table, describe_statement},
 };
 
@@ -127,29 +126,12 @@ impl Server {
         let known = target.known_columns();
         // A task of its own reads the columns while this one makes rows, for those that the table most likely still has.
         let (server, statement, hidden) = (Arc::clone(self), describe_statement(target.name), target.hidden());
-        let mut describing = tokio::spawn(async move { server.query(&statement, hidden).await });
+        let describing = tokio::spawn(async move { server.query(&statement, hidden).await });
         // The tasks that send the statement may wait for this thread.
         yield_now().await;
-        let streamed = match &known {
-            Some(columns) => self.insert_streamed(target, columns, records, &mut describing).await,
-            None => Attempt::Unsent(None),
-        };
-        let described = match (streamed, &known) {
-            (Attempt::Sent(Err(failure)), Some(columns)) if self.is_at_fault(target, columns, &failure).await => {
-                return target.reject(records, &cannot(&failure));
-            }
-            (Attempt::Sent(sent), _) => {
-                sent?;
-                target.opened.awaited.forget();
-                return Ok(());
-            }
-            (Attempt::Unsent(described), _) => described,
-        };
         let made = known.as_ref().map(|columns| self.made(table, columns, records));
-        let described = match described {
-            Some(described) => described,
-            None => ended(describing.await),
-        };
+        let described =
+            describing.await.map_err(|error| ConnectorError::fatal(format!("describe the table: {error}")))?;
         let described = match (described, &target.opened.new_table) {
             (Err(failure), None) if target.by_content && is_missing_table(&failure) => {
                 return target.reject(records, MISSING);
@@ -260,7 +242,9 @@ impl Server {
             let rows = self.rows(target.table, columns, Format::JsonEachRow);
             lines = rows.of(records, || Lines).parts.concat();
         }
-        self.send_and_judge(target, &Insert::of_lines(target.table, lines.into(), records, columns)).await
+        let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
+        let (format, rows) = (Format::JsonEachRow, lines.into());
+        self.send_and_judge(target, &Insert { format, columns: named, rows, records, known: Some(columns) }).await
     }
 
     async fn send_and_judge(&self, target: Target<'_>, insert: &Insert<'_>) -> Result<(), Failure> {
@@ -318,7 +302,7 @@ impl Server {
     }
 
     /// The conversion of records to rows of a table with these columns.
-    pub(super) fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
+    fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
         Rows::new(table, columns, table.rules(self.days, format))
     }
 }

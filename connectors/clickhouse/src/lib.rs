@@ -3,16 +3,13 @@
 mod answer;
 #[cfg(feature = "arrow")]
 mod arrow;
-mod block;
 mod column;
-mod encoder;
 mod insert;
 mod name;
 mod opened;
 mod row;
 mod schema;
 mod server;
-mod streamed;
 mod table;
 #[cfg(test)]
 mod tests;

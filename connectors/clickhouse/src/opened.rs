@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use danube_sink::{Recent, schema::AwaitedColumn};
 
-use super::{column::Columns, name::TableName, streamed::Pause, table::Table};
+use super::{column::Columns, name::TableName, table::Table};
 
 /// The open tables of a mapping.
 #[derive(Debug)]
@@ -14,19 +14,12 @@ pub(crate) struct Opened {
     /// The columns of a new table with their types, where records choose tables and the mapping creates them.
     pub(crate) new_table: Option<Vec<(String, String)>>,
     pub(crate) awaited: AwaitedColumn,
-    /// In which inserts are not sent early.
-    pub(super) pause: Pause,
 }
 
 impl Opened {
     /// Without new tables. So many tables are remembered.
     pub(crate) fn new(tables: usize) -> Self {
-        Self {
-            columns: Recent::new(tables),
-            new_table: None,
-            awaited: AwaitedColumn::default(),
-            pause: Pause::default(),
-        }
+        Self { columns: Recent::new(tables), new_table: None, awaited: AwaitedColumn::default() }
     }
 }
 

@@ -169,24 +169,6 @@ impl<'t> Rows<'t> {
         made
     }
 
-    /// Appends lines of JSON for records, until there are so many bytes. Returns the remaining records; `None` if no row can be made
-    /// of a record.
-    pub(super) fn append<'r>(
-        &self,
-        records: &'r [SinkRecord],
-        bytes: usize,
-        lines: &mut Vec<u8>,
-    ) -> Option<&'r [SinkRecord]> {
-        let (mut records, mut values) = (records.iter(), Vec::new());
-        while lines.len() < bytes
-            && let Some(record) = records.next()
-        {
-            self.write(record, lines, &mut values).ok()?;
-            lines.push(b'\n');
-        }
-        Some(records.as_slice())
-    }
-
     /// Checks that the metadata columns can hold their values.
     pub(super) fn hold_metadata(&self) -> Result<(), String> {
         let mut row = Vec::new();

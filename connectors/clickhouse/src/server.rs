@@ -1,24 +1,25 @@
 //! The ClickHouse server, over its HTTP interface.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
 use bytes::Bytes;
-use danube_sink::{RecordId, metrics::Counter, prelude::*};
+use danube_sink::{RecordId, TargetFailure, metrics::Counter, prelude::*};
 use danube_sink_http::{
     Answer, Hosts,
     reqwest::{
-        self, Body, Method,
+        self, Method,
         header::{CONTENT_ENCODING, TRANSFER_ENCODING},
     },
 };
-use flate2::Compression;
+use flate2::{Compression, write::GzEncoder};
 
 use super::{
     Clickhouse,
     answer::{Hidden, foreign, is_unusable, judged},
-    block::Block,
     column::{Columns, Days},
-    encoder::Encoder,
     opened::Target,
     table::{Format, Table, insert_statement},
 };
@@ -35,11 +36,6 @@ const OF_VIEWS: [&str; 2] = [
 ];
 /// The names of the setting by which `Distributed` tables answer late enough: the current one, and that of older servers.
 const DISTRIBUTED: [&str; 2] = ["distributed_foreground_insert", "insert_distributed_sync"];
-
-const INSERT: &str = "insert rows";
-
-/// The parameters of a request's URL.
-pub(super) type Parameters = BTreeMap<String, String>;
 
 /// A server that has answered.
 pub(super) struct Server {
@@ -59,8 +55,6 @@ pub(super) struct Server {
     distributed: Option<&'static str>,
     /// Whether it reads `ArrowStream`.
     pub(super) has_arrow: bool,
-    /// The rows and bytes up to which it writes an insert whole or not at all.
-    pub(super) block: Block,
     /// The days that its types have.
     pub(super) days: Days,
     /// Its time zone, which applies to columns without one.
@@ -80,14 +74,6 @@ pub(super) struct Insert<'r> {
     pub(super) records: &'r [SinkRecord],
     /// The columns of the table; `None` if there are no rows.
     pub(super) known: Option<&'r Columns>,
-}
-
-impl<'r> Insert<'r> {
-    /// An insert of lines of JSON.
-    pub(super) fn of_lines(table: &'r Table, rows: Bytes, records: &'r [SinkRecord], columns: &'r Columns) -> Self {
-        let named = if table.columns.is_some() { table.named_columns().collect() } else { Vec::new() };
-        Self { format: Format::JsonEachRow, columns: named, rows, records, known: Some(columns) }
-    }
 }
 
 impl Server {
@@ -117,7 +103,6 @@ impl Server {
             has_view_deduplication: false,
             distributed: None,
             has_arrow: false,
-            block: Block::default(),
             days: Days::of("", false),
             zone: String::new(),
             unconverted: config
@@ -131,9 +116,8 @@ impl Server {
             "SELECT name FROM system.settings WHERE name IN ({}) \
              UNION ALL SELECT concat('format ', name) FROM system.formats WHERE name = 'ArrowStream' AND is_input \
              UNION ALL SELECT concat('version ', version()) \
-             UNION ALL SELECT concat('time zone ', timezone()) {}",
-            settings.join(", "),
-            Block::query()
+             UNION ALL SELECT concat('time zone ', timezone())",
+            settings.join(", ")
         );
         let known = server.query(&known, Hidden::default()).await.map_err(|failure| {
             let help = "`url` in the configuration is its address; in a checkout of danube-sink, \
@@ -147,7 +131,6 @@ impl Server {
         server.has_view_deduplication = OF_VIEWS.into_iter().all(has);
         server.distributed = DISTRIBUTED.into_iter().find(|name| has(name));
         server.has_arrow = has("format ArrowStream");
-        server.block = Block::read(&known);
         let value = |name| known.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         server.days = Days::of(value("version "), server.is_old());
         server.zone = value("time zone ").to_owned();
@@ -163,7 +146,7 @@ impl Server {
     pub(super) async fn query(&self, statement: &str, hidden: Hidden<'_>) -> Result<String, Failure> {
         let what = "run a statement";
         let request = |url: &Url| {
-            let url = self.with_parameters(url, &Parameters::new());
+            let url = self.with_parameters(url, BTreeMap::new());
             self.hosts.client().request(Method::POST, url).body(statement.to_owned())
         };
         Ok(judged(what, self.request(what, request).await?, hidden)?.text().to_owned())
@@ -171,53 +154,47 @@ impl Server {
 
     /// Sends an insert; `is_async` if the server may collect the rows of several ones.
     pub(super) async fn send(&self, target: Target<'_>, insert: &Insert<'_>, is_async: bool) -> Result<(), Failure> {
-        let parameters = self.parameters(target, insert, is_async);
-        let rows = self.encoder().finish(insert.rows.clone())?;
-        let answer = self.request_insert(&parameters, || rows.clone().into()).await?;
-        inserted(answer, Hidden { rows: insert.known, table: target.by_content })
-    }
-
-    /// Sends the request of an insert; `body` makes its body for each host that is tried.
-    pub(super) async fn request_insert(
-        &self,
-        parameters: &Parameters,
-        body: impl Fn() -> Body,
-    ) -> Result<Answer, Failure> {
-        let request = |url: &Url| {
-            let request = self.hosts.client().request(Method::POST, self.with_parameters(url, parameters));
-            let request = if self.gzip().is_some() { request.header(CONTENT_ENCODING, "gzip") } else { request };
-            // A server detects that a chunked request is truncated, but for old ones.
-            request.header(TRANSFER_ENCODING, "chunked").body(body())
+        let what = "insert rows";
+        let mut parameters = self.settings(target.table, insert, is_async);
+        let statement = insert_statement(target.name, insert.columns.iter().copied(), insert.format);
+        parameters.insert("query", statement);
+        let is_compressed = self.gzip.level() > 0;
+        let rows = if is_compressed {
+            let compressed = self.compressed(&insert.rows);
+            compressed.map_err(|error| Failure::new(TargetFailure::Busy, format!("compress rows: {error}")))?.into()
+        } else {
+            insert.rows.clone()
         };
-        self.request(INSERT, request).await
+        let request = |url: &Url| {
+            let request = self.hosts.client().request(Method::POST, self.with_parameters(url, parameters.clone()));
+            let request = if is_compressed { request.header(CONTENT_ENCODING, "gzip") } else { request };
+            // A server detects that a chunked request is truncated.
+            request.header(TRANSFER_ENCODING, "chunked").body(rows.clone())
+        };
+        let hidden = Hidden { rows: insert.known, table: target.by_content };
+        let answer = judged(what, self.request(what, request).await?, hidden)?;
+        if answer.text().is_empty() {
+            return Ok(());
+        }
+        // A successful insert has an empty answer.
+        let (class, message) = foreign(&answer, hidden);
+        Err(Failure::new(class, format!("{what}: {message}")))
     }
 
     async fn request(&self, what: &str, request: impl Fn(&Url) -> reqwest::RequestBuilder) -> Result<Answer, Failure> {
         self.hosts.send(what, BYTES_OF_ANSWER, request, is_unusable).await
     }
 
-    /// The encoder of an insert's body.
-    pub(super) fn encoder(&self) -> Encoder {
-        Encoder::new(self.gzip())
+    fn compressed(&self, rows: &[u8]) -> io::Result<Vec<u8>> {
+        let mut encoder = GzEncoder::new(Vec::new(), self.gzip);
+        encoder.write_all(rows)?;
+        encoder.finish()
     }
 
-    /// The level of gzip, with which old servers detect that a request is truncated: then it may be 0, which does not compress.
-    fn gzip(&self) -> Option<Compression> {
-        (self.gzip.level() > 0 || self.is_old()).then_some(self.gzip)
-    }
-
-    fn with_parameters(&self, url: &Url, parameters: &Parameters) -> Url {
+    fn with_parameters(&self, url: &Url, parameters: BTreeMap<&str, String>) -> Url {
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("database", &self.database).extend_pairs(parameters);
         url
-    }
-
-    /// The parameters of an insert's URL.
-    pub(super) fn parameters(&self, target: Target<'_>, insert: &Insert<'_>, is_async: bool) -> Parameters {
-        let settings = self.settings(target.table, insert, is_async);
-        let statement = insert_statement(target.name, insert.columns.iter().copied(), insert.format);
-        let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
-        settings.chain([("query".to_owned(), statement)]).collect()
     }
 
     fn settings<'t>(&self, table: &'t Table, insert: &Insert<'_>, is_async: bool) -> BTreeMap<&'t str, String> {
@@ -257,15 +234,4 @@ impl Server {
         }
         settings
     }
-}
-
-/// Judges the answer to an insert.
-pub(super) fn inserted(answer: Answer, hidden: Hidden<'_>) -> Result<(), Failure> {
-    let answer = judged(INSERT, answer, hidden)?;
-    if answer.text().is_empty() {
-        return Ok(());
-    }
-    // A successful insert has an empty answer.
-    let (class, message) = foreign(&answer, hidden);
-    Err(Failure::new(class, format!("{INSERT}: {message}")))
 }

@@ -14,7 +14,6 @@ mod readme;
 mod refusals;
 mod schemas;
 mod scripted;
-mod streamed;
 mod unchanged;
 mod values;
 

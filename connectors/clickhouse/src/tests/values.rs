@@ -130,15 +130,10 @@ async fn a_truncated_compressed_request_writes_nothing() {
     let server = Process::start();
     server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
     let rows = (0..1_000).map(|number| format!("{{\"n\":{number}}}\n")).collect::<String>();
-    let encoded = |level| {
-        let mut gzip = GzEncoder::new(Vec::new(), level);
-        gzip.write_all(rows.as_bytes()).expect("rows");
-        gzip.finish().expect("rows")
-    };
-    let (body, plain) = (encoded(Compression::new(1)), encoded(Compression::none()));
-    let ends_of_rows = (1..plain.len()).filter(|end| plain[..*end].ends_with(b"}\n")).step_by(100);
-    let cuts = [body.len() / 2, body.len() - 8, body.len() - 1].map(|end| (&body, end));
-    for (body, sent) in cuts.into_iter().chain(ends_of_rows.map(|end| (&plain, end))) {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::new(1));
+    gzip.write_all(rows.as_bytes()).expect("rows");
+    let body = gzip.finish().expect("rows");
+    for sent in [body.len() / 2, body.len() - 8, body.len() - 1] {
         let url = server.url();
         let mut stream = TcpStream::connect(url.trim_start_matches("http://")).expect("the server");
         let of = body.len();
