@@ -68,17 +68,22 @@ impl Budget {
 
     /// Waits until a quarter of the budget is free, or `wanted` bytes if that is less.
     pub(crate) async fn eased(&self, wanted: usize) {
-        self.free(wanted.min(self.0.limit / 4)).await;
+        self.free(self.share(wanted)).await;
     }
 
     /// What [`reserve`](Self::reserve) takes for a chunk.
     pub(crate) fn chunk_bytes(&self) -> usize {
-        CHUNK_BYTES.min(self.0.limit / 4)
+        self.share(CHUNK_BYTES)
+    }
+
+    /// So many bytes, or a quarter of the budget if that is less.
+    fn share(&self, wanted: usize) -> usize {
+        wanted.min(self.0.limit / 4)
     }
 
     /// Reserves `wanted` bytes, or a quarter of the budget if that is less, once they are free.
     pub(crate) async fn reserve(&self, wanted: usize) -> Charged {
-        let wanted = wanted.min(self.0.limit / 4);
+        let wanted = self.share(wanted);
         let mut charge = self.nothing();
         while !charge.grow(wanted) {
             self.free(wanted).await;
