@@ -45,7 +45,7 @@ impl DeliveryLedger {
         ready.extend(self.waiting.drain(..));
         self.waiting.extend(held);
         for token in &ready[before..] {
-            if let Some(slot) = self.slot(token.offset) {
+            if let Some(slot) = self.slots.get_mut(token.offset) {
                 slot.state = State::Sent;
             }
         }
@@ -58,7 +58,7 @@ impl DeliveryLedger {
             return false;
         }
         let ack_timeout = self.ack_timeout;
-        let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::Sent) else { return false };
+        let Some(slot) = self.slots.get_mut(offset).filter(|slot| slot.state == State::Sent) else { return false };
         slot.state = State::Acked;
         let age = moment.millis.wrapping_sub(slot.at);
         slot.in_doubt |= age > ack_timeout / 2;
@@ -78,7 +78,7 @@ impl DeliveryLedger {
         if !self.is_current(token.offset, epoch) {
             return;
         }
-        if let Some(slot) = self.slot(token.offset).filter(|slot| slot.state == State::Sent) {
+        if let Some(slot) = self.slots.get_mut(token.offset).filter(|slot| slot.state == State::Sent) {
             slot.state = State::Settled;
             self.counts.sent -= 1;
             self.waiting.push_back(token);
@@ -108,7 +108,7 @@ impl DeliveryLedger {
             return over;
         }
         let (millis, doubt) = (self.millis(now), self.longest_doubt());
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut() {
             match slot.state {
                 State::Unconfirmed => {
                     (slot.state, slot.in_doubt) = (State::Acked, false);

@@ -17,7 +17,7 @@ impl Slot {
 impl DeliveryLedger {
     /// Whether a message that has just arrived has to be kept. A topic that is not reliable delivers each once.
     pub(crate) fn must_keep(&self, offset: u64) -> bool {
-        self.is_unreliable || self.slot_of(offset).is_some_and(|slot| slot.deliveries >= DELIVERIES_TO_KEEP)
+        self.is_unreliable || self.slots.get(offset).is_some_and(|slot| slot.deliveries >= DELIVERIES_TO_KEEP)
     }
 
     /// Whether a message in hand has to be kept.

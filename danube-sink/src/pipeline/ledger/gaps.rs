@@ -35,8 +35,8 @@ impl DeliveryLedger {
     pub(crate) fn gap(&mut self, all: bool, now: Instant) -> Option<Gap> {
         let mut gap = Gap { messages: 0, end: 0 };
         while let Some((range, _)) = self.gaps.pop_front_if(|(_, at)| all || now.duration_since(*at) >= LATEST) {
-            let arrived = |offset: &u64| self.slot_of(*offset).is_some_and(|slot| slot.state != State::Unknown);
-            let late = (range.start.max(self.first)..range.end).filter(arrived).count() as u64;
+            let arrived = |offset: &u64| self.slots.get(*offset).is_some_and(|slot| slot.state != State::Unknown);
+            let late = (range.start.max(self.slots.first())..range.end).filter(arrived).count() as u64;
             gap.messages += range.end - range.start - late;
             gap.end = range.end;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DeliveryLedger, Slot, State};
+use super::{DeliveryLedger, State};
 use crate::pipeline::broker::AckToken;
 
 /// The most messages of a partition to remember.
@@ -22,7 +22,7 @@ impl DeliveryLedger {
 
     /// The memory of the ledger.
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.waiting.capacity() * size_of::<AckToken>()
+        self.slots.bytes() + self.waiting.capacity() * size_of::<AckToken>()
     }
 
     /// Forgets messages settled long ago, and more of them where memory is short.
@@ -30,8 +30,9 @@ impl DeliveryLedger {
         let most = if is_short { WINDOWS_REMEMBERED * window.clamp(16, REMEMBERED / 4) } else { REMEMBERED };
         let doubt = self.longest_doubt();
         let now = self.millis(now);
+        self.slots.forget_behind();
         while self.slots.len() > most {
-            let Some(oldest) = self.slots.front() else { break };
+            let Some(oldest) = self.slots.oldest() else { break };
             let done = match oldest.state {
                 State::Unknown => true,
                 // The broker may redeliver a message that took long, although its acknowledgement was answered.
@@ -47,11 +48,8 @@ impl DeliveryLedger {
             let was_doubtful = usize::from(oldest.state == State::Acked && oldest.in_doubt);
             self.counts.doubtful -= was_doubtful;
             self.counts.certain += was_doubtful;
-            self.slots.pop_front();
-            self.first += 1;
+            self.slots.forget_oldest();
         }
-        if self.slots.capacity() > 2 * self.slots.len().max(32) {
-            self.slots.shrink_to(self.slots.len() + self.slots.len() / 2);
-        }
+        self.slots.shrink();
     }
 }

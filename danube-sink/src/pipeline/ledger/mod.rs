@@ -8,12 +8,14 @@ mod deliveries;
 mod epochs;
 mod gaps;
 mod memory;
+mod slots;
 
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
 use tokio::time::Instant;
 
 pub(crate) use self::gaps::Gap;
+use self::slots::Slots;
 use super::broker::{AckToken, Message};
 use crate::{
     record::{RecordId, microseconds},
@@ -63,18 +65,13 @@ struct Slot {
     in_doubt: bool,
 }
 
-const EMPTY: Slot =
-    Slot { fingerprint: 0, at: 0, epoch: 0, attachment: 0, deliveries: 0, state: State::Unknown, in_doubt: false };
-
 /// The delivery ledger of one partition.
 #[derive(Debug)]
 pub(crate) struct DeliveryLedger {
     /// In milliseconds, as ages are.
     ack_timeout: u32,
     started: Instant,
-    /// The offset of the first slot.
-    first: u64,
-    slots: VecDeque<Slot>,
+    slots: Slots,
     /// Counts epochs: a new one begins when offsets restart. Messages of an earlier one cannot be acknowledged.
     epoch: u32,
     /// Counts how often the broker restarted its offsets.
@@ -125,8 +122,7 @@ impl DeliveryLedger {
         Self {
             ack_timeout: u32::try_from(ack_timeout.as_millis()).unwrap_or(u32::MAX),
             started: Instant::now(),
-            first: 0,
-            slots: VecDeque::new(),
+            slots: Slots::default(),
             epoch: 0,
             restarts: 0,
             attachment: 0,
@@ -147,9 +143,9 @@ impl DeliveryLedger {
     /// the last of them.
     pub(crate) fn resume(&mut self, settled: &[Remembered]) {
         for message in settled {
-            self.reach(message.offset, message.fingerprint);
-            let (at, index) = (self.millis(self.started), self.index(message.offset));
-            self.slots[index] = Slot { fingerprint: message.fingerprint, at, state: State::Acked, ..EMPTY };
+            let at = self.millis(self.started);
+            let slot = self.reach(message.offset, message.fingerprint);
+            *slot = Slot { fingerprint: message.fingerprint, at, state: State::Acked, ..Slot::EMPTY };
             self.expected = self.expected.max(Some(message.offset + 1));
         }
         self.restarts = 0;
@@ -176,7 +172,7 @@ impl DeliveryLedger {
         }
         let before = self.counts.unconfirmed;
         self.waiting.clear();
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut() {
             if matches!(slot.state, State::Settled | State::Sent) {
                 slot.state = State::Unconfirmed;
                 self.counts.unconfirmed += 1;
@@ -247,8 +243,7 @@ impl DeliveryLedger {
         }
         self.newest = self.newest.max(Some(offset));
         let (at, attachment, epoch) = (moment.millis, self.attachment, self.epoch);
-        let index = self.index(offset);
-        let slot = &mut self.slots[index];
+        let slot = self.slots.reach(offset);
         slot.deliveries = slot.deliveries_at(attachment).max(slot.deliveries.saturating_add(1));
         let before = std::mem::replace(&mut slot.attachment, attachment);
         match slot.state {
@@ -298,7 +293,9 @@ impl DeliveryLedger {
         }
         let (at, attachment, is_attached) = (moment.millis, self.attachment, self.attached.is_some());
         let late = self.ack_timeout / 2;
-        let Some(slot) = self.slot(token.offset).filter(|slot| slot.state == State::InHand) else { return false };
+        let Some(slot) = self.slots.get_mut(token.offset).filter(|slot| slot.state == State::InHand) else {
+            return false;
+        };
         let age = at.wrapping_sub(slot.at);
         slot.in_doubt = slot.deliveries > 1 || age > late;
         if is_attached && slot.attachment == attachment {
@@ -319,7 +316,7 @@ impl DeliveryLedger {
             self.counts.outdated = self.counts.outdated.saturating_sub(1);
             return false;
         }
-        let Some(slot) = self.slot(offset).filter(|slot| slot.state == State::InHand) else { return false };
+        let Some(slot) = self.slots.get_mut(offset).filter(|slot| slot.state == State::InHand) else { return false };
         slot.state = State::Released;
         self.counts.in_hand -= 1;
         self.counts.released += 1;
@@ -338,19 +335,6 @@ impl DeliveryLedger {
     /// Suspends gap detection: another consumer reads the partition, so that missing messages are not lost.
     pub(crate) fn lose_sight(&mut self) {
         self.expected = None;
-    }
-
-    fn index(&self, offset: u64) -> usize {
-        usize::try_from(offset - self.first).unwrap_or(usize::MAX)
-    }
-
-    fn slot(&mut self, offset: u64) -> Option<&mut Slot> {
-        let index = usize::try_from(offset.checked_sub(self.first)?).ok()?;
-        self.slots.get_mut(index)
-    }
-
-    fn slot_of(&self, offset: u64) -> Option<&Slot> {
-        self.slots.get(usize::try_from(offset.checked_sub(self.first)?).ok()?)
     }
 
     /// Milliseconds on the ledger's clock; they wrap after 49 days, so that only differences count.

@@ -1,4 +1,4 @@
-use super::{super::epochs::LONGEST_JUMP, *};
+use super::{super::slots::LONGEST_JUMP, *};
 
 #[test]
 fn offsets_that_restart_are_new_messages_of_another_epoch() {
@@ -60,8 +60,60 @@ fn a_long_jump_is_a_gap_and_takes_no_memory_for_what_is_missing() {
     assert_eq!((bench.missing(), bench.ledger.restarts()), (jump - 1, 0));
     bench.ledger.forget(10, false, bench.now);
     assert!(bench.ledger.bytes() < 1024 * 1024);
-    assert!(bench.settle(jump));
-    assert_eq!(bench.acks(), [jump]);
+    assert!(bench.settle(jump) && bench.acks().is_empty(), "it is the newest");
+    assert!(bench.settle(0));
+    assert_eq!((bench.acks(), bench.acks()), (vec![0], vec![jump]));
+}
+
+#[test]
+fn acknowledgements_of_messages_before_a_long_jump_are_sent() {
+    let mut bench = Bench::new();
+    for offset in 0..4 {
+        bench.receive(offset);
+    }
+    (0..2).for_each(|offset| assert!(bench.settle(offset)));
+    assert_eq!(bench.take_acks().len(), 2);
+    assert!(bench.settle(3), "it is the newest, and waits for the others");
+    assert!(bench.take_acks().is_empty());
+    let jump = 10 * LONGEST_JUMP;
+    assert_eq!(bench.receive(jump), Arrival::New);
+    assert_eq!(bench.ledger.in_hand(), 2);
+    assert!(bench.acked(0) && bench.acked(1));
+    assert_eq!(bench.acks(), [3]);
+    assert!(bench.settle(2) && bench.settle(jump));
+    assert_eq!((bench.acks(), bench.acks()), (vec![2], vec![jump]));
+    assert_eq!((bench.ledger.in_hand(), bench.ledger.in_flight(), bench.ledger.restarts()), (0, 0, 0));
+}
+
+#[test]
+fn messages_that_are_redelivered_after_a_long_jump_are_recognized() {
+    let mut bench = Bench::new();
+    for offset in 5..8 {
+        bench.receive(offset);
+    }
+    bench.settle(5);
+    assert_eq!(bench.take_acks().len(), 1);
+    let jump = 10 * LONGEST_JUMP;
+    bench.receive(jump);
+    bench.reattach();
+    assert_eq!(bench.receive(5), Arrival::Settled);
+    assert_eq!(
+        (bench.receive(6), bench.receive(7), bench.receive(jump)),
+        (Arrival::InHand, Arrival::InHand, Arrival::InHand)
+    );
+    // Of another consumer, which has released it.
+    assert_eq!((bench.receive(3), bench.ledger.restarts()), (Arrival::New, 0));
+    assert_eq!(bench.ledger.in_hand(), 4);
+}
+
+#[test]
+fn an_attachment_that_begins_far_below_is_a_restart_of_offsets() {
+    let mut bench = Bench::new();
+    bench.receive(10 * LONGEST_JUMP);
+    bench.reattach();
+    bench.publish_time = 2;
+    assert_eq!((bench.receive(0), bench.ledger.restarts()), (Arrival::New, 1));
+    assert_eq!((bench.ledger.in_hand(), bench.ledger.unsettled()), (2, 1));
 }
 
 #[test]
