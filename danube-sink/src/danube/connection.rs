@@ -19,7 +19,7 @@ use tonic::{
     transport::{Channel, Uri},
 };
 
-use super::{http2::Http2, security::Security, transport::Transport};
+use super::{http2::Http2, messages::MessageChannel, security::Security, transport::Transport};
 use crate::{
     config::ConnectorConfig,
     pipeline::{BrokerFailure, FailureKind},
@@ -54,6 +54,7 @@ pub(super) struct Connections {
     service_url: String,
     security: Arc<Security>,
     channels: Slots<Grpc>,
+    messages: Slots<MessageChannel>,
     calls: Slots<Http2>,
 }
 
@@ -109,7 +110,13 @@ impl Connections {
     /// Connections to one URL, with the TLS settings and the token of the configuration.
     pub(super) fn to(config: &ConnectorConfig, url: &str) -> Self {
         let security = Arc::new(Security::new(config, url));
-        Self { service_url: url.to_owned(), security, channels: Mutex::default(), calls: Mutex::default() }
+        Self {
+            service_url: url.to_owned(),
+            security,
+            channels: Mutex::default(),
+            messages: Mutex::default(),
+            calls: Mutex::default(),
+        }
     }
 
     /// Looks up the broker that serves a topic.
@@ -137,6 +144,11 @@ impl Connections {
     /// A connection to a broker for tonic's clients, opened if none is open.
     pub(super) async fn link(&self, address: &BrokerAddress, purpose: Purpose) -> Result<Link, BrokerFailure> {
         self.open(&self.channels, address, purpose).await
+    }
+
+    /// A connection to a broker for streams of messages, opened if none is open.
+    pub(super) async fn messages(&self, address: &BrokerAddress) -> Result<Link<MessageChannel>, BrokerFailure> {
+        self.open(&self.messages, address, Purpose::Messages).await
     }
 
     /// A connection to a broker for many small calls, opened if none is open.

@@ -16,7 +16,7 @@ use super::{
     acks::{self, AckEncoder},
     chunks::ReadyChunks,
     connection::{Connections, Link, Purpose},
-    messages::Messages,
+    messages::{MessageChannel, Messages},
 };
 use crate::{
     config::SubscriptionType,
@@ -28,7 +28,7 @@ const RECEIVE: &str = "/danube.ConsumerService/ReceiveMessages";
 /// Attaches a consumer: subscribes and opens the stream.
 pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
     let address = connections.broker_of(&consumer.topic).await?;
-    let messages = connections.link(&address, Purpose::Messages);
+    let messages = connections.messages(&address);
     let (link, _) = try_join(messages, connections.calls(&address, Purpose::Acks)).await?;
     let request = link.request(ConsumerRequest {
         request_id: 0,
@@ -57,11 +57,11 @@ pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) 
 
 /// Makes the two calls of an attach, Subscribe and ReceiveMessages, without a pause between them.
 async fn subscribe(
-    link: Link,
+    link: Link<MessageChannel>,
     request: Request<ConsumerRequest>,
     headers: HeaderMap,
 ) -> Result<(u64, Messages), BrokerFailure> {
-    let channel = &link.transport.channel;
+    let MessageChannel(channel) = &link.transport;
     let mut service = ConsumerServiceClient::new(channel.clone());
     let answer = link.call(async { Ok(service.subscribe(request).await?) }).await?;
     let consumer_id = answer.into_inner().consumer_id;

@@ -7,6 +7,7 @@ use std::{
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -24,11 +25,44 @@ use tonic::{
     transport::Channel,
 };
 
-use super::unary::{self, PREFIX};
+use danube_client::BrokerAddress;
+
+use super::{
+    http2::broken,
+    security::Security,
+    transport::Transport,
+    unary::{self, PREFIX},
+};
+use crate::pipeline::BrokerFailure;
 
 /// The largest message to accept. Brokers take 4 MiB by default, and more if configured; this only guards against a broken
 /// peer.
 const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
+
+/// How long a connection may be silent before a ping. While nothing is published, only pings show that it is dead: a firewall
+/// may have forgotten it, and the broker would go on counting deliveries into it.
+const PING_AFTER: Duration = Duration::from_secs(5);
+
+/// How long the answer to a ping may take. It comes behind the messages that are on the way.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection for streams of messages.
+#[derive(Clone)]
+pub(super) struct MessageChannel(pub(super) Channel);
+
+impl Transport for MessageChannel {
+    async fn open(security: &Security, address: &BrokerAddress) -> Result<Self, BrokerFailure> {
+        let endpoint = Channel::builder(address.connect_url.clone())
+            .http2_keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true);
+        let endpoint = match security.channel_tls()? {
+            Some(tls) => endpoint.tls_config(tls).map_err(|error| broken(&error))?,
+            None => endpoint,
+        };
+        Ok(Self(endpoint.connect().await.map_err(|error| broken(&error))?))
+    }
+}
 
 /// The messages that a broker streams.
 pub(super) struct Messages {

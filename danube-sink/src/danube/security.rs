@@ -1,6 +1,7 @@
 //! TLS and tokens of a connection: how a client is built with them, and the header that each call carries.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -12,7 +13,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tokio_rustls::TlsConnector;
-use tonic::{codegen::http::HeaderValue, transport::Uri};
+use tonic::{
+    codegen::http::HeaderValue,
+    transport::{Certificate, ClientTlsConfig, Identity, Uri},
+};
 
 use crate::{
     config::{ConnectorConfig, Secret},
@@ -64,7 +68,12 @@ impl Security {
         Ok(builder.build().await?)
     }
 
-    /// The TLS settings for a connection without danube-client; `None` for plain connections. Reads certificates and keys.
+    /// The TLS settings for a channel without danube-client; `None` for plain connections. Reads certificates and keys.
+    pub(super) fn channel_tls(&self) -> Result<Option<ClientTlsConfig>, BrokerFailure> {
+        self.tls.as_ref().map(Tls::of_channel).transpose()
+    }
+
+    /// The TLS settings for a connection of neither tonic nor danube-client; `None` for plain connections. Reads certificates and keys.
     pub(super) fn connector(&self) -> Result<Option<TlsConnector>, BrokerFailure> {
         self.tls.as_ref().map(Tls::connector).transpose()
     }
@@ -129,6 +138,16 @@ impl Tls {
         Ok(match self.token.as_ref().map(|token| Arc::clone(&token.supply)) {
             Some(supply) => builder.with_token_supplier(move || supply.current().expose().to_owned()),
             None => builder,
+        })
+    }
+
+    fn of_channel(&self) -> Result<ClientTlsConfig, BrokerFailure> {
+        let read =
+            |path: &Path| fs::read(path).map_err(|error| untrusted(format!("{error}; the file is {}", path.display())));
+        let config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(&self.ca()?)?));
+        Ok(match &self.identity {
+            Some((certificate, key)) => config.identity(Identity::from_pem(read(certificate)?, read(key)?)),
+            None => config,
         })
     }
 

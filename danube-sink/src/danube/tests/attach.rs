@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::ConnectorConfig,
-    danube::connection::{Connections, Purpose},
+    danube::connection::Connections,
     dev::{Acks, BrokerOptions, EmbeddedBroker, Keep, Partitions},
     pipeline::{Broker, DeadLetter, FailureKind},
 };
@@ -133,10 +133,10 @@ async fn a_broker_that_does_not_answer_blocks_no_connection_to_another() {
     };
     let connections = Connections::new(&config);
     let (silent, well) = (at(format!("https://{silent}")), at(embedded.url()));
-    let mut hanging = Box::pin(connections.link(&silent, Purpose::Messages));
+    let mut hanging = Box::pin(connections.messages(&silent));
     assert!(timeout(Duration::from_millis(100), &mut hanging).await.is_err(), "the silent broker answered");
-    assert!(connections.link(&well, Purpose::Messages).now_or_never().is_none(), "connected without a connection");
-    let link = timeout(Duration::from_secs(2), connections.link(&well, Purpose::Messages)).await;
+    assert!(connections.messages(&well).now_or_never().is_none(), "connected without a connection");
+    let link = timeout(Duration::from_secs(2), connections.messages(&well)).await;
     assert!(link.expect("the other broker is blocked").is_ok());
     let failure = soon("a time limit", hanging).await.err().unwrap();
     assert_eq!(failure.kind, FailureKind::Unreachable);

@@ -6,6 +6,7 @@ mod cost;
 mod publish;
 mod real;
 mod scripted;
+mod silence;
 mod topics;
 
 use std::{
