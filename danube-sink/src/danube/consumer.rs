@@ -25,6 +25,9 @@ use crate::{
 
 const RECEIVE: &str = "/danube.ConsumerService/ReceiveMessages";
 
+/// The id of no consumer: brokers draw ids at random.
+const NO_CONSUMER: u64 = 0;
+
 /// Attaches a consumer: subscribes and opens the stream.
 pub(super) async fn attach(connections: &Arc<Connections>, consumer: &Consumer) -> Result<Attachment, BrokerFailure> {
     let address = connections.broker_of(&consumer.topic).await?;
@@ -62,17 +65,24 @@ async fn subscribe(
     headers: HeaderMap,
 ) -> Result<(u64, Messages), BrokerFailure> {
     let MessageChannel(channel) = &link.transport;
-    let mut service = ConsumerServiceClient::new(channel.clone());
-    let answer = link.call(async { Ok(service.subscribe(request).await?) }).await?;
-    let consumer_id = answer.into_inner().consumer_id;
-    let receive = || {
+    let receive = |consumer_id| {
         let request = ReceiveRequest { request_id: 0, consumer_id };
         let opened = Messages::open(channel.clone(), RECEIVE, headers.clone(), request);
         link.call(async { Ok(opened.await?) })
     };
-    let messages = match receive().await {
+    // Receiving needs a right that subscribing does not. A broker with access control has TLS.
+    if link.connect_url().scheme_str() == Some("https")
+        && let Err(failure) = receive(NO_CONSUMER).await
+        && failure.kind != FailureKind::Missing
+    {
+        return Err(failure);
+    }
+    let mut service = ConsumerServiceClient::new(channel.clone());
+    let answer = link.call(async { Ok(service.subscribe(request).await?) }).await?;
+    let consumer_id = answer.into_inner().consumer_id;
+    let messages = match receive(consumer_id).await {
         // The channel may have reconnected by now; giving up would leave a consumer that does not read.
-        Err(failure) if failure.kind == FailureKind::Unreachable => receive().await?,
+        Err(failure) if failure.kind == FailureKind::Unreachable => receive(consumer_id).await?,
         answer => answer?,
     };
     Ok((consumer_id, messages))

@@ -275,6 +275,7 @@ async fn a_missing_permission_is_reported_and_waited_for() {
     // Enough to subscribe, and not to receive.
     broker.access.grant("sink", &Scope::Topic(broker.topic.clone()), &[Permission::Consume]);
     says(&running, &["lacks the permission Consume on the cluster", "scope cluster"]).await;
+    assert!(broker.subscription().is_none(), "a subscribed consumer that does not read blocks the topic");
     broker.access.grant("sink", &Scope::Cluster, &[Permission::Consume]);
     let running = running.ready().await;
 
