@@ -210,8 +210,8 @@ impl PartitionObserver {
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer, messages,
             "the topic did not exist when the connector started, and {messages} messages were published before the \
-             subscription was created, which this connector does not receive. Set create_topics = true, so that topic and \
-             subscription exist before the first producer"
+             subscription was created, which this connector does not receive. Set create_topics = true, and `partitions` for a \
+             partitioned topic, so that topic and subscription exist before the first producer"
         );
     }
 

@@ -1,6 +1,11 @@
 //! Discovers the partitions of a mapping's topic, and starts a consumer for each.
 
-use std::{collections::HashMap, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::resume_unwind,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{task::JoinSet, time::sleep};
 
@@ -62,12 +67,12 @@ impl Discovery {
     }
 
     async fn look(&self, consumers: &mut JoinSet<()>) {
-        let mut known = HashMap::new();
+        let (mut known, mut ever_known) = (HashMap::new(), HashSet::new());
         let mut was_missing = false;
         let mut more = Backoff::new(FIRST_LOOK_FOR_MORE, LAST_LOOK_FOR_MORE);
         loop {
             let before = known.len();
-            let found = self.find(&mut known, was_missing, consumers).await;
+            let found = self.find(&mut known, &mut ever_known, was_missing, consumers).await;
             was_missing |= found == Some(0);
             if known.len() > before {
                 more.reset();
@@ -89,6 +94,7 @@ impl Discovery {
     async fn find(
         &self,
         known: &mut HashMap<String, Known>,
+        ever_known: &mut HashSet<String>,
         was_missing: bool,
         consumers: &mut JoinSet<()>,
     ) -> Option<usize> {
@@ -130,8 +136,11 @@ impl Discovery {
         let mut present: Vec<_> = partitions.clone();
         present.extend(known.keys().filter(|name| !partitions.contains(name)).cloned());
         self.mapping.subscriptions.found(topic, &present);
+        let is_first = ever_known.is_empty();
         for partition in &partitions {
+            let is_new = ever_known.insert(partition.clone());
             if !known.contains_key(partition) {
+                let was_missing = was_missing || is_new && !is_first;
                 let signals = Signals { finish: self.signals.finish.child_token(), ..self.signals.clone() };
                 let (broker, mapping) = (Arc::clone(&self.broker), Arc::clone(&self.mapping));
                 let budget = self.budget.clone();

@@ -3,6 +3,7 @@
 use tokio::time::{sleep, timeout};
 
 use super::{
+    behaviour::{Behaviour, Reading},
     bench::{Bench, MS, SECOND, TOPIC, in_time},
     memory::Kind,
 };
@@ -57,5 +58,28 @@ async fn a_partition_that_vanished_does_not_keep_the_connector_from_being_ready(
     assert!(bench.observer.is_ready());
     bench.publish_to(&partitions[0], 3, Kind::Plain);
     bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_before_the_subscription_of_a_later_partition_are_reported() {
+    let mut bench = Bench::empty();
+    bench.dispatch.behaviour = Behaviour { reading: Reading::Tail(256), ..Behaviour::default() };
+    bench.map(TOPIC);
+    let [first, later] = [0, 1].map(|number| format!("{TOPIC}-part-{number}"));
+    bench.create(&first);
+    let pipeline = bench.start();
+    bench.publish_to(&first, 3, Kind::Plain);
+    bench.settled().await;
+    sleep(10 * SECOND).await;
+    bench.create(&later);
+    bench.publish_to(&later, 300, Kind::Plain);
+    bench.settled().await;
+    let status = bench.observer.status();
+    let partitions = status["mappings"][0]["partitions"].as_array().unwrap().iter();
+    let told: Vec<_> =
+        partitions.filter(|partition| partition.to_string().contains("44 messages were published before")).collect();
+    assert_eq!(told.len(), 1, "{status}");
+    assert_eq!(told[0]["topic"], later);
     bench.end(pipeline).await;
 }
