@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    connection::{CALL_TIMEOUT, Link, not_made, silence},
+    connection::{CALL_TIMEOUT, Link, not_made},
     http2::{Http2, broken},
     unary::Unary,
 };
@@ -46,6 +46,9 @@ pub(super) async fn call_each(
             Some((index, answer)) = in_flight.next() => {
                 last_progress = Instant::now();
                 let answer: Result<Bytes, BrokerFailure> = answer;
+                if answer.is_ok() {
+                    link.answered();
+                }
                 if let Some(slot) = answers.get_mut::<usize>(index) {
                     *slot = Some(answer.map(drop).map_err(|failure| link.failed(failure)));
                 }
@@ -90,6 +93,9 @@ pub(super) async fn call_each(
     if answers.iter().all(Option::is_some) {
         return answers.into_iter().flatten().collect();
     }
-    let unanswered = link.failed(lost.unwrap_or_else(silence));
+    let unanswered = match lost {
+        Some(failure) => link.failed(failure),
+        None => link.unanswered(last_progress),
+    };
     answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered.clone()))).collect()
 }

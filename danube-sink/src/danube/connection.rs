@@ -6,12 +6,18 @@
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use danube_client::{BrokerAddress, DanubeClient};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use tonic::{
     Extensions, Request,
     codegen::http::{HeaderMap, HeaderName, HeaderValue, header},
@@ -78,6 +84,10 @@ struct Slot<T> {
     connecting: tokio::sync::Mutex<()>,
     current: Mutex<Current<T>>,
     acks: Semaphore,
+    /// The clock of `answered`.
+    began: Instant,
+    /// When a call was answered last, in milliseconds.
+    answered: AtomicU64,
 }
 
 struct Current<T> {
@@ -182,6 +192,8 @@ impl Connections {
                 connecting: tokio::sync::Mutex::default(),
                 current: Mutex::new(Current { open: None, generation: 0 }),
                 acks: Semaphore::new(ACKS_IN_FLIGHT),
+                began: Instant::now(),
+                answered: AtomicU64::new(0),
             })
         });
         Arc::clone(slot)
@@ -191,6 +203,10 @@ impl Connections {
 impl<T> Slot<T> {
     fn current(&self) -> MutexGuard<'_, Current<T>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        at.duration_since(self.began).as_millis().try_into().unwrap_or(u64::MAX)
     }
 }
 
@@ -267,6 +283,20 @@ impl<T> Link<T> {
     pub(super) fn is_lost(&self) -> bool {
         let current = self.slot.current();
         current.open.is_none() || current.generation != self.generation
+    }
+
+    /// Records that a call was answered.
+    pub(super) fn answered(&self) {
+        self.slot.answered.store(self.slot.millis(Instant::now()), Ordering::Relaxed);
+    }
+
+    /// Handles calls that got no answer since then. If others did, the connection is not dead: a topic's dispatcher hangs.
+    pub(super) fn unanswered(&self, since: Instant) -> BrokerFailure {
+        let silence = silence();
+        if self.slot.answered.load(Ordering::Relaxed) <= self.slot.millis(since) {
+            return self.failed(silence);
+        }
+        BrokerFailure::new(silence.kind, format!("{}, while the broker answers calls of other topics", silence.message))
     }
 
     /// The permits for acknowledgements in flight on this connection.

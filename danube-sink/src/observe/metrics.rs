@@ -257,7 +257,7 @@ pub(super) const PARTITION: &[Metric<Partition>] = &[
         name: "acks_in_flight",
         kind: Gauge,
         labels: &[],
-        help: "Acknowledgements sent and not confirmed yet",
+        help: "Settled records whose acknowledgement is not confirmed yet, sent or not",
         write: |partition, samples| samples.number(partition.numbers.acks_in_flight.get()),
     },
     Metric {

@@ -85,7 +85,7 @@ impl RuntimeHandle {
         self.ended.run_until_cancelled(self.observer.ready()).await.is_some()
     }
 
-    /// The number of records settled: delivered, skipped, or written to a dead-letter topic.
+    /// The number of records settled: delivered, filtered, skipped, or written to a dead-letter topic.
     pub fn settled(&self) -> u64 {
         self.observer.settled()
     }

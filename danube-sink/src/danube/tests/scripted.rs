@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use danube_core::proto::{
@@ -35,6 +36,8 @@ pub(super) struct Script {
     pub(super) subscribing: watch::Sender<usize>,
     /// The number of streams opened.
     pub(super) streams: AtomicUsize,
+    /// How long it takes to answer an acknowledgement, for each topic; others get no answer.
+    pub(super) acks: HashMap<String, Duration>,
 }
 
 impl Default for Script {
@@ -44,6 +47,7 @@ impl Default for Script {
             subscribes: Semaphore::new(0),
             subscribing: watch::Sender::new(0),
             streams: AtomicUsize::new(0),
+            acks: HashMap::new(),
         }
     }
 }
@@ -131,8 +135,13 @@ impl ConsumerService for Service {
         Ok(Response::new(pending()))
     }
 
-    async fn ack(&self, _: Request<AckRequest>) -> Result<Response<AckResponse>, Status> {
-        Err(Status::unimplemented("not scripted"))
+    async fn ack(&self, request: Request<AckRequest>) -> Result<Response<AckResponse>, Status> {
+        let topic = request.into_inner().msg_id.unwrap_or_default().topic_name;
+        match self.script.acks.get(&topic) {
+            Some(delay) => tokio::time::sleep(*delay).await,
+            None => std::future::pending().await,
+        }
+        Ok(Response::new(AckResponse::default()))
     }
 
     async fn nack(&self, _: Request<NackRequest>) -> Result<Response<NackResponse>, Status> {

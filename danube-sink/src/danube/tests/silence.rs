@@ -11,19 +11,23 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join};
 use tokio::{
     io::{self, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     time::timeout,
 };
 
 use super::{
-    TOPIC, attach, client, dead_letter,
+    TOPIC, attach, client, consumer, dead_letter,
     scripted::{Script, Scripted},
     soon, start, tokens,
 };
-use crate::pipeline::{Broker, DeadLetter, FailureKind};
+use crate::{
+    pipeline::{AckToken, Broker, DeadLetter, FailureKind},
+    record::MessageSource,
+};
 
 /// What a broker sends on a connection.
 #[derive(Default)]
@@ -104,4 +108,21 @@ async fn a_dead_connection_is_noticed_although_nothing_is_published() {
     let mut attached = attach(&client).await;
     assert_eq!(publisher.publish(TOPIC, vec![dead_letter(1)]).await, [Ok(())]);
     assert_eq!(tokens(&mut attached.chunks, 1).await[0].offset, 1);
+}
+
+#[tokio::test]
+async fn a_topic_whose_acknowledgements_get_no_answer_breaks_no_connection_of_others() {
+    const OTHER: &str = "/default/well";
+    let acks = HashMap::from([(OTHER.to_owned(), Duration::from_secs(1))]);
+    let broker = Scripted::start(Script { subscribes: Semaphore::new(2), acks, ..Script::default() }).await;
+    let client = client(&broker.url);
+    let (hung, well) = (attach(&client).await, client.attach(&consumer(OTHER)).await.unwrap());
+    let tokens = |topic: &str, count| {
+        let source = Arc::new(MessageSource::of_topic(topic.into()));
+        (0..count).map(|offset| AckToken { offset, sequence: offset, source: Arc::clone(&source) }).collect()
+    };
+    // 256 at once: longer than an answer may take.
+    let (of_hung, of_well) = join(hung.session.ack(tokens(TOPIC, 1)), well.session.ack(tokens(OTHER, 1_700))).await;
+    assert!(of_hung.failed[0].1.message.contains("no answer within 5 s"), "{:?}", of_hung.failed);
+    assert_eq!(of_well.failed, []);
 }

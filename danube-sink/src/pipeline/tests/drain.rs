@@ -111,7 +111,7 @@ async fn a_stream_that_ends_during_a_drain_is_taken_up_again_for_its_acknowledge
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lane_that_fails_does_not_keep_another_from_draining() {
+async fn a_partition_that_fails_does_not_keep_another_from_draining() {
     let mut bench = Bench::new();
     bench.map("/default/well");
     bench.create("/default/well");

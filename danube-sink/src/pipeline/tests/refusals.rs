@@ -11,7 +11,7 @@ use super::{
 use crate::config::{OnInvalidRecord, OnRetriesExhausted};
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_the_registry_delays_one_lane_only_and_loses_nothing() {
+async fn an_outage_of_the_registry_delays_one_partition_only_and_loses_nothing() {
     let mut bench = Bench::new();
     bench.map("/default/plain");
     bench.create("/default/plain");
@@ -182,7 +182,7 @@ async fn a_target_that_goes_away_while_halves_are_written_gets_each_record_once(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_target_does_not_stop_another_lane() {
+async fn a_failing_target_does_not_stop_another_partition() {
     let mut bench = Bench::new();
     bench.map("/default/well");
     bench.create("/default/well");
@@ -198,7 +198,7 @@ async fn a_failing_target_does_not_stop_another_lane() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_lane_that_fills_the_budget_holds_up_another_for_half_an_ack_timeout_at_most() {
+async fn a_failing_partition_that_fills_the_budget_holds_up_another_for_half_an_ack_timeout_at_most() {
     let mut bench = Bench::with_window(100);
     bench.mapping().batch_size = 2;
     bench.map("/default/well");
