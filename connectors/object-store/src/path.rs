@@ -21,7 +21,7 @@ pub(crate) fn staging(subscription: &str, name: &str) -> String {
 pub(crate) const DANUBE: &str = "_danube";
 
 /// The file of records: `default+events+lake+000000000001-000000000100+3f2a9c41.parquet`, with the subscription, since each has
-/// records of its own, the lowest and the highest offset, and what distinguishes offsets that restart.
+/// records of its own, the lowest and the highest offset, and what distinguishes offsets that restart and sets of offsets with gaps.
 pub(crate) fn file(name: &str, subscription: &str, (first, last): (u64, u64), id: &str, extension: &str) -> String {
     format!("{}+{}+{first:012}-{last:012}+{id}.{extension}", topic(name), path_value(subscription))
 }

@@ -63,8 +63,55 @@ async fn the_same_cut_has_the_same_names() {
     fs::remove_dir_all(folder.join("lake/_danube")).unwrap();
     connector(&folder, MAPPING).await.process_batch(records(1..=10)).await.unwrap();
     assert_eq!(data(&folder), first);
-    assert!(first[0].ends_with("other/default+t+s+000000000001-000000000010+00000007.jsonl"), "{first:?}");
+    assert!(first[0].ends_with("other/default+t+s+000000000001-000000000010+00000007-477b832a.jsonl"), "{first:?}");
     assert!(offsets(&folder).into_iter().eq(1..=10));
+}
+
+const JOURNAL: &str = "lake/_danube/s/default+t.json";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_is_overwritten_by_one_with_fewer_of_its_records() {
+    let folder = temporary("fewer");
+    let mapping = "metadata = { offset = '_offset' }";
+    connector(&folder, mapping).await.process_batch(records(1..=3)).await.unwrap();
+    // The journal is damaged and removed, and a record between the others was acknowledged before.
+    for _ in 0..2 {
+        fs::remove_dir_all(folder.join("lake/_danube")).unwrap();
+        connector(&folder, mapping).await.process_batch(records([1, 3])).await.unwrap();
+        assert_eq!(offsets(&folder), [1, 1, 2, 3, 3]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_a_rejected_record_is_not_the_one_that_was_announced_with_it() {
+    let folder = temporary("late");
+    let mapping = "columns = [{ name = 'n', required = true }]\nmetadata = { offset = '_offset' }";
+    let batch = || (1..=10).map(|n| record(n, if n == 5 { "{}" } else { r#"{"n":"1"}"# })).collect::<Vec<_>>();
+    connector(&folder, mapping).await.process_batch(batch()).await.unwrap_err();
+    // Its upload ended after its time, when another attempt had announced the whole batch, and was killed before it found the record.
+    let announced = r#"{"version":2,"epochs":[{"id":"00000007","producers":[7],"newest":10,"written":[],"writing":{"offsets":[1,9],
+        "objects":[{"name":"default/t/default+t+s+000000000001-000000000010+00000007.jsonl","group":"default/t"}]}}]}"#;
+    fs::write(folder.join(JOURNAL), announced).unwrap();
+    let error = connector(&folder, mapping).await.process_batch(batch()).await.unwrap_err();
+    assert!(error.to_string().starts_with("0 records to retry, 1 rejected"), "{error}");
+    assert_eq!(offsets(&folder), [1, 2, 3, 4, 6, 7, 8, 9, 10]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_known_by_the_name_that_the_journal_has_for_it() {
+    let folder = temporary("named-before");
+    let mapping = "metadata = { offset = '_offset' }";
+    connector(&folder, mapping).await.process_batch(records([1, 3])).await.unwrap();
+    // The version before named it so.
+    let files = data(&folder);
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    let before = "default+t+s+000000000001-000000000003+00000007.jsonl";
+    assert!(name != before && name.starts_with(&before[..before.len() - 6]), "{name}");
+    fs::rename(&files[0], files[0].with_file_name(before)).unwrap();
+    let journal = fs::read_to_string(folder.join(JOURNAL)).unwrap();
+    fs::write(folder.join(JOURNAL), journal.replace(name, before)).unwrap();
+    connector(&folder, mapping).await.process_batch(records([1, 3, 4])).await.unwrap();
+    assert_eq!(offsets(&folder), [1, 3, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
