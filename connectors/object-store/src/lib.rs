@@ -13,12 +13,13 @@ mod mapping;
 mod offsets;
 mod path;
 mod plan;
+mod probe;
 mod store;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use danube_sink::{
     Options,
@@ -69,6 +70,9 @@ pub struct ObjectStore {
         flush_interval_ms = 60_000
     )]
     topics: TopicMappings<Target>,
+    /// Each location once.
+    #[state]
+    stores: Vec<Store>,
     #[state]
     writers: TopicMappings<Writer>,
 }
@@ -104,14 +108,22 @@ impl ObjectStore {
 impl SinkConnector for ObjectStore {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
         let options = self.options();
+        let mut stores = BTreeMap::new();
         let mut writers = Vec::new();
         for Mapping { settings, own } in &self.topics {
-            let store = Store::open(&own.url, &options).map_err(Failure::at_start)?;
-            store.check().await.map_err(Failure::at_start)?;
+            let store = match stores.entry(&own.url) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let store = Store::open(&own.url, &options).map_err(Failure::at_start)?;
+                    store.check().await.map_err(Failure::at_start)?;
+                    new.insert(store)
+                }
+            };
             // Instances do not see what others write.
-            let own = Writer::new(store, own, config.tasks == 1);
+            let own = Writer::new(store.clone(), own, config.tasks == 1);
             writers.push(Mapping { settings: settings.clone(), own });
         }
+        self.stores = stores.into_values().collect();
         self.writers = writers.into_iter().collect();
         Ok(())
     }
@@ -123,8 +135,8 @@ impl SinkConnector for ObjectStore {
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        for Mapping { own: writer, .. } in &self.writers {
-            writer.check().await?;
+        for store in &self.stores {
+            store.probe().await?;
         }
         Ok(())
     }

@@ -75,16 +75,6 @@ impl Store {
         self.probe().await
     }
 
-    /// Writes and reads an object.
-    pub(crate) async fn probe(&self) -> Result<(), Failure> {
-        let name = path::join(path::DANUBE, "probe");
-        let content = Bytes::from_static(b"written by danube-sink-object-store\n");
-        self.write(&name, Complete::Memory(vec![content]), Attributes::new()).await?;
-        self.exists(&name).await?;
-        // Without the right to list, S3 answers 403 for an object that does not exist.
-        self.exists(&path::join(path::DANUBE, "none")).await.map(drop)
-    }
-
     /// Removes what killed processes have staged for `name` in a folder.
     pub(crate) async fn sweep(&self, name: &str) -> Result<(), Failure> {
         let Backend::Folder(folder) = &self.backend else { return Ok(()) };
@@ -192,6 +182,11 @@ impl Store {
     /// How long after a replacement of an object the next one may follow: Google Cloud Storage takes one a second for each name.
     pub(crate) fn interval(&self) -> Duration {
         if self.url.starts_with("gs://") { Duration::from_secs(1) } else { Duration::ZERO }
+    }
+
+    /// The `url` of the configuration.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// What an operation does, for its error. The folders of an object may have values of records.

@@ -102,11 +102,6 @@ impl Writer {
         }
     }
 
-    /// Whether objects can be written and read.
-    pub(crate) async fn check(&self) -> Result<(), Failure> {
-        self.store.probe().await
-    }
-
     /// Writes the records that the store does not have.
     ///
     /// # Errors
