@@ -34,7 +34,7 @@ use self::{mapping::Target, store::Store, writer::Writer};
 #[sink_connector(
     main = false,
     config = "connector.toml",
-    validate = Self::has_options_of_stores,
+    validate = Self::is_consistent,
     dev_hint = "Try: gunzip -c earthquakes-files/default/earthquakes/*/*.jsonl.gz | head -1"
 )]
 pub struct ObjectStore {
@@ -78,12 +78,24 @@ pub struct ObjectStore {
 }
 
 impl ObjectStore {
-    fn has_options_of_stores(&self) -> Result<(), Diagnostic> {
+    fn is_consistent(&self) -> Result<(), Diagnostic> {
         if !self.storage_options.is_empty() && !self.topics.iter().any(|mapping| mapping.own.url.contains("://")) {
             let help = "remove them, or write a `url` such as `s3://bucket/prefix`";
             return Err(Diagnostic::of_key("storage_options", "no `url` is in a store", help));
         }
-        validate_endpoints(&self.storage_options, "storage_options")
+        validate_endpoints(&self.storage_options, "storage_options")?;
+        for (number, Mapping { settings, own }) in self.topics.iter().enumerate() {
+            let (topic, subscription) = (&settings.consumer.topic, &settings.consumer.subscription);
+            if own.is_in_folder() && !path::fits_folder(topic, subscription, &own.extension()) {
+                let message = "the names of its files are too long for a folder (255 bytes), since they have topic and subscription";
+                return Err(Diagnostic::of_key(
+                    format!("topic_mappings.{number}.topic"),
+                    message,
+                    "use a shorter `subscription`",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The options of the store, with the secrets.

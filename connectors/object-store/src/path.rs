@@ -26,6 +26,15 @@ pub(crate) fn file(name: &str, subscription: &str, (first, last): (u64, u64), id
     format!("{}+{}+{first:012}-{last:012}+{id}.{extension}", topic(name), path_value(subscription))
 }
 
+/// The most bytes of a name in most file systems.
+const NAME: usize = 255;
+
+/// Whether a folder can have all files of a topic, with many partitions and records: their names are the longest of all.
+pub(crate) fn fits_folder(topic: &str, subscription: &str, extension: &str) -> bool {
+    const MOST: u64 = 999_999_999_999_999;
+    file(&format!("{topic}-part-9999"), subscription, (MOST, MOST), "00000000-00000000", extension).len() <= NAME
+}
+
 /// A name within a folder, which may be the root.
 pub(crate) fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }

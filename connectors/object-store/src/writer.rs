@@ -122,6 +122,10 @@ impl Writer {
         let subscription = batch.settings().consumer.subscription.clone();
         let in_time = InTime(batch.deadline().into());
         let written = self.write_parts(batch.records(), &destinations, batch.order(), &subscription, in_time).await;
+        let written = match batch.own().path.is_filled_in() {
+            true => written.map_err(failure::with_names_of_records),
+            false => written,
+        };
         written?.into_result()
     }
 

@@ -85,6 +85,20 @@ async fn a_damaged_journal_is_reported_and_not_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_file_system_cannot_have_is_not_retried() {
+    let folder = temporary("name");
+    let batch = || {
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(1).producer("p", 7, 1).payload(r#"{"a":"x"}"#);
+        vec![record.partition(Some(0), "p".repeat(250).into()).build()]
+    };
+    let error = connector(&folder, "").await.process_batch(batch()).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Fatal { .. }), "{error:?}");
+    // Where records fill in a part of it, it may be theirs.
+    let error = connector(&folder, "path = '{/a}'").await.process_batch(batch()).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Refused { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn objects_of_many_parts_are_whole() {
     let server = Server::open(Kind::S3, temporary("parts")).await;
     let text = format!(
