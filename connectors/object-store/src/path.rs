@@ -14,7 +14,12 @@ pub(crate) fn journal(subscription: &str, name: &str) -> String {
 
 /// The name for which objects of a topic or partition are staged.
 pub(crate) fn staging(subscription: &str, name: &str) -> String {
-    format!("{DANUBE}/{}/{}", path_value(subscription), topic(name))
+    format!("{}/{}", own_folder(subscription), topic(name))
+}
+
+/// The folder with what is not data of a subscription.
+pub(crate) fn own_folder(subscription: &str) -> String {
+    format!("{DANUBE}/{}", path_value(subscription))
 }
 
 /// The folder with what is not data. Readers of tables skip it for its `_`.

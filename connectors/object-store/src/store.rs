@@ -82,6 +82,17 @@ impl Store {
         self.on_disk("clean up", name, folder, move |folder| folder.sweep(&of_task)).await
     }
 
+    /// Removes what killed processes have staged in `folder` of a folder, and have not written to for so long.
+    pub(crate) async fn sweep_abandoned(&self, name: &str, age: Duration) -> Result<(), Failure> {
+        let Backend::Folder(folder) = &self.backend else { return Ok(()) };
+        let of_task = name.to_owned();
+        let sweep = move |folder: &Folder| {
+            folder.sweep_abandoned(&of_task, age);
+            Ok(())
+        };
+        self.on_disk("clean up", name, folder, sweep).await
+    }
+
     /// Whether an object exists.
     pub(crate) async fn exists(&self, name: &str) -> Result<bool, Failure> {
         match &self.backend {
@@ -128,8 +139,14 @@ impl Store {
         })
     }
 
-    /// Writes an object, or replaces it: all of it, or nothing.
-    pub(crate) async fn write(&self, name: &str, content: Complete, attributes: Attributes) -> Result<(), Failure> {
+    /// Writes an object, or replaces it: all of it, or nothing. A folder stages its file for `staging`.
+    pub(crate) async fn write(
+        &self,
+        name: &str,
+        staging: &str,
+        content: Complete,
+        attributes: Attributes,
+    ) -> Result<(), Failure> {
         let blocks = match content {
             Complete::Memory(blocks) => blocks,
             Complete::File(folder, written) => {
@@ -139,7 +156,7 @@ impl Store {
             }
         };
         match &self.backend {
-            Backend::Folder(folder) => self.write_file(folder, name, blocks).await,
+            Backend::Folder(folder) => self.write_file(folder, name, staging, blocks).await,
             Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
                 let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= PART {
@@ -158,7 +175,7 @@ impl Store {
     pub(crate) async fn replace(&self, name: &str, content: Bytes, expected: &Expected) -> Result<Expected, Failure> {
         let (store, prefix) = match &self.backend {
             Backend::Folder(folder) => {
-                self.write_file(folder, name, vec![content]).await?;
+                self.write_file(folder, name, name, vec![content]).await?;
                 return Ok(Expected::Nothing);
             }
             Backend::Bucket(store, prefix) => (store, prefix),
@@ -195,10 +212,16 @@ impl Store {
         format!("{operation} {file} below {}", self.url)
     }
 
-    async fn write_file(&self, folder: &Arc<Folder>, name: &str, blocks: Vec<Bytes>) -> Result<(), Failure> {
-        let of_task = name.to_owned();
-        self.on_disk("write", name, folder, move |folder| folder.publish(folder.stage(&of_task, blocks)?, &of_task))
-            .await
+    async fn write_file(
+        &self,
+        folder: &Arc<Folder>,
+        name: &str,
+        staging: &str,
+        blocks: Vec<Bytes>,
+    ) -> Result<(), Failure> {
+        let (of_task, staging) = (name.to_owned(), staging.to_owned());
+        let write = move |folder: &Folder| folder.publish(folder.stage(&staging, blocks)?, &of_task);
+        self.on_disk("write", name, folder, write).await
     }
 
     async fn on_disk<R: Send + 'static>(

@@ -1,8 +1,9 @@
 //! Each record is written once: after kills at any write, with any cut of the batches, and where offsets restart.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use super::*;
@@ -267,6 +268,27 @@ async fn what_a_killed_process_has_begun_is_removed() {
     again.process_batch(records(4..=5)).await.unwrap();
     assert!(!own.iter().any(|path| path.exists()), "its own files are removed");
     assert!(others.iter().all(|path| path.exists()), "those of other topics and partitions are not");
+    assert!(offsets(&folder).into_iter().eq(1..=5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_killed_processes_have_begun_long_ago_is_removed_whoever_else_writes() {
+    let folder = temporary("begun-shared");
+    let mapping = format!("subscription_type = 'Shared'\n{MAPPING}");
+    connector(&folder, &mapping).await.process_batch(records(1..=3)).await.unwrap();
+    let begun = |name: &str, hours: u64| {
+        let path = folder.join("lake/_danube/s").join(name);
+        let time = SystemTime::now() - Duration::from_secs(hours * 3_600);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create(&path).unwrap().set_modified(time).unwrap();
+        path
+    };
+    let abandoned = [begun(".default+t.99-0.partial", 2), begun(".default+other.json.7-31.partial", 48)];
+    // What another process may still write, and what is none of these.
+    let kept = [begun(".default+t.99-1.partial", 0), begun(".default+t.99.partial", 48), begun("default+t.json", 48)];
+    connector(&folder, &mapping).await.process_batch(records(4..=5)).await.unwrap();
+    assert!(abandoned.iter().all(|path| !path.exists()), "abandoned");
+    assert!(kept.iter().all(|path| path.exists()), "kept");
     assert!(offsets(&folder).into_iter().eq(1..=5));
 }
 
