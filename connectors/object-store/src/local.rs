@@ -46,6 +46,22 @@ impl Folder {
         Self { root: root.into(), durable: Mutex::default() }
     }
 
+    /// Creates the folder with its parents, so that their names survive a power loss.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        let missing: Vec<_> = self.root.ancestors().take_while(|folder| !folder.exists()).collect();
+        fs::create_dir_all(&self.root)?;
+        for parent in missing.into_iter().filter_map(Path::parent) {
+            // A relative path begins with an empty one.
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            match File::open(parent).and_then(|folder| folder.sync_all()) {
+                // It may be of another user, who lets this one pass only.
+                Err(error) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a file for `name`, synchronized to the disk, under another name. The root must exist, so that nothing is written beside
     /// a disk that is not mounted.
     pub(crate) fn stage(&self, name: &str, blocks: impl IntoIterator<Item: AsRef<[u8]>>) -> io::Result<Partial> {

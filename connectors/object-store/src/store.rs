@@ -1,6 +1,6 @@
 //! A location in an object store, or a folder: opens it, and reads and writes whole objects.
 
-use std::{collections::BTreeMap, fmt::Display, fs, io, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, io, str::FromStr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use danube_sink::prelude::*;
@@ -70,7 +70,7 @@ impl Store {
     /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
         if let Backend::Folder(folder) = &self.backend {
-            fs::create_dir_all(&folder.root).map_err(|error| failure::io(&error, &self.what("create", "")))?;
+            folder.create().map_err(|error| failure::io(&error, &self.what("create", "")))?;
         }
         self.probe().await
     }
