@@ -66,7 +66,7 @@ impl SinkConnector for Clickhouse {
             builder = builder.connect_timeout(Server::CONNECT);
         }
         let client = self.api().client(builder, self.password.as_ref(), config.write_timeout)?;
-        let hosts = Hosts::new(client, &self.hosts);
+        let hosts = Hosts::new(client.with_gzip(self.gzip_level), &self.hosts);
         let server = Server::connect(hosts, self, &config).await?;
         let mut opened = Vec::new();
         for mapping in self.topics.iter() {

@@ -1,20 +1,13 @@
 //! The ClickHouse server, over its HTTP interface.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use danube_sink::{RecordId, TargetFailure, metrics::Counter, prelude::*};
+use danube_sink::{RecordId, metrics::Counter, prelude::*};
 use danube_sink_http::{
     Answer, Hosts,
-    reqwest::{
-        self, Method,
-        header::{CONTENT_ENCODING, TRANSFER_ENCODING},
-    },
+    reqwest::{self, Method, header::TRANSFER_ENCODING},
 };
-use flate2::{Compression, write::GzEncoder};
 
 use super::{
     Clickhouse,
@@ -42,7 +35,6 @@ pub(super) struct Server {
     pub(super) hosts: Hosts,
     database: String,
     pub(super) cluster: Option<String>,
-    gzip: Compression,
     /// Whether it has the setting `async_insert`.
     pub(super) has_async_inserts: bool,
     /// Whether it has the setting `async_insert_deduplicate`.
@@ -96,7 +88,6 @@ impl Server {
             hosts,
             database: settings.database.clone(),
             cluster: settings.cluster.clone(),
-            gzip: Compression::new(settings.gzip_level),
             has_async_inserts: false,
             has_async_deduplication: false,
             has_tokens: false,
@@ -158,18 +149,10 @@ impl Server {
         let mut parameters = self.settings(target.table, insert, is_async);
         let statement = insert_statement(target.name, insert.columns.iter().copied(), insert.format);
         parameters.insert("query", statement);
-        let is_compressed = self.gzip.level() > 0;
-        let rows = if is_compressed {
-            let compressed = self.compressed(&insert.rows);
-            compressed.map_err(|error| Failure::new(TargetFailure::Busy, format!("compress rows: {error}")))?.into()
-        } else {
-            insert.rows.clone()
-        };
         let request = |url: &Url| {
             let request = self.hosts.client().request(Method::POST, self.with_parameters(url, parameters.clone()));
-            let request = if is_compressed { request.header(CONTENT_ENCODING, "gzip") } else { request };
             // A server detects that a chunked request is truncated.
-            request.header(TRANSFER_ENCODING, "chunked").body(rows.clone())
+            request.header(TRANSFER_ENCODING, "chunked").body(insert.rows.clone())
         };
         let hidden = Hidden { rows: insert.known, table: target.by_content };
         let answer = judged(what, self.request(what, request).await?, hidden)?;
@@ -183,12 +166,6 @@ impl Server {
 
     async fn request(&self, what: &str, request: impl Fn(&Url) -> reqwest::RequestBuilder) -> Result<Answer, Failure> {
         self.hosts.send(what, BYTES_OF_ANSWER, request, is_unusable).await
-    }
-
-    fn compressed(&self, rows: &[u8]) -> io::Result<Vec<u8>> {
-        let mut encoder = GzEncoder::new(Vec::new(), self.gzip);
-        encoder.write_all(rows)?;
-        encoder.finish()
     }
 
     fn with_parameters(&self, url: &Url, parameters: BTreeMap<&str, String>) -> Url {

@@ -108,7 +108,9 @@ impl Tokens {
         let answer = Answer::read(response, READ, None, Secrets::default()).await;
         let (status, body) = (answer.status, answer.json().unwrap_or(Value::Null));
         if !status.is_success() {
-            return Err(refusal(&what, status, &body));
+            let mut failure = refusal(&what, status, &body);
+            failure.retry_after = answer.retry_after();
+            return Err(failure);
         }
         answer.judged_as(Ok(()), &what, "")?;
         let unusable = |class, message: &str| Failure::new(class, format!("{what}: {message}"));

@@ -77,9 +77,7 @@ const UNKNOWN: &str = "use `string`, `long`, `decimal(10,2)`, `timestamp` or ano
 
 fn decimal(text: &str) -> Option<DataType> {
     let (precision, scale) = text.strip_prefix("decimal(")?.strip_suffix(')')?.split_once(',')?;
-    let (precision, scale): (u8, i8) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
-    let is_valid = (1..=38).contains(&precision) && (0..=precision.cast_signed()).contains(&scale);
-    is_valid.then_some(DataType::Decimal128(precision, scale))
+    Some(DataType::Decimal128(precision.trim().parse().ok()?, scale.trim().parse().ok()?))
 }
 
 /// Whether every format has the type and records fill it.
@@ -93,13 +91,13 @@ fn is_fillable(kind: &DataType) -> bool {
             }
             _ => false,
         },
+        DataType::Decimal128(precision, scale) => {
+            (1..=38).contains(precision) && (0..=precision.cast_signed()).contains(scale)
+        }
         DataType::Timestamp(_, zone) => zone.as_deref().is_none_or(|zone| zone == "UTC"),
         kind => {
-            use DataType::{Binary, Boolean, Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Utf8};
-            matches!(
-                kind,
-                Binary | Boolean | Date32 | Decimal128(..) | Float32 | Float64 | Int8 | Int16 | Int32 | Int64 | Utf8
-            )
+            use DataType::{Binary, Boolean, Date32, Float32, Float64, Int8, Int16, Int32, Int64, Utf8};
+            matches!(kind, Binary | Boolean | Date32 | Float32 | Float64 | Int8 | Int16 | Int32 | Int64 | Utf8)
         }
     }
 }
@@ -137,6 +135,9 @@ mod tests {
             assert_eq!(text.parse::<ColumnType>().unwrap().0.to_string(), expected);
         }
         for text in ["int", "decimal(39,0)", "decimal(4,5)", "Null", "Dictionary(Int32, Utf8)", "Duration(Second)"] {
+            assert!(text.parse::<ColumnType>().is_err(), "{text}");
+        }
+        for text in ["Decimal128(39, 0)", "Decimal128(0, 0)", "Decimal128(4, 5)", "List(Decimal128(10, -2))"] {
             assert!(text.parse::<ColumnType>().is_err(), "{text}");
         }
     }

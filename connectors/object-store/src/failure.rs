@@ -18,10 +18,14 @@ const AWAY: Answer = ("the store is unreachable, slow, or answers 5xx or 429", B
 const OTHERS: Answer = ("another process has changed the journal: it is read again", Busy);
 const DATA: Answer = ("the format's library refuses the data", Refused);
 const OPTIONS: Answer = ("an unknown option, an invalid `url`", Misconfigured);
+const NAME: Answer = ("such a name, where records fill in none", Misconfigured);
+const NAME_OF_RECORD: Answer =
+    ("a name that the file system cannot have, where records fill in a part of `path`", Refused);
 
 /// All answers, for the README.
 #[cfg(test)]
-pub(crate) const ANSWERS: [Answer; 8] = [KEYS, RIGHTS, GONE, JOURNAL, AWAY, OTHERS, DATA, OPTIONS];
+pub(crate) const ANSWERS: [Answer; 10] =
+    [KEYS, RIGHTS, GONE, JOURNAL, AWAY, OTHERS, DATA, NAME_OF_RECORD, OPTIONS, NAME];
 
 pub(crate) fn store(error: &Store, what: &str) -> Failure {
     Failure::new(answer(StoreFailure::of(error)).1, format!("{what}: {}", explained(&chain(error))))
@@ -44,6 +48,14 @@ pub(crate) fn options(message: impl Into<String>) -> Failure {
     Failure::new(OPTIONS.1, message)
 }
 
+/// The failure where records fill in a part of each name.
+pub(crate) fn with_names_of_records(mut failure: Failure) -> Failure {
+    if failure.class == NAME.1 {
+        failure.class = NAME_OF_RECORD.1;
+    }
+    failure
+}
+
 pub(crate) fn journal(message: impl Into<String>) -> Failure {
     Failure::new(JOURNAL.1, message)
 }
@@ -59,6 +71,7 @@ fn answer(failure: StoreFailure) -> Answer {
         StoreFailure::Missing => GONE,
         StoreFailure::Changed => OTHERS,
         StoreFailure::Options => OPTIONS,
-        StoreFailure::Name | StoreFailure::Unavailable => AWAY,
+        StoreFailure::Name => NAME,
+        StoreFailure::Unavailable => AWAY,
     }
 }

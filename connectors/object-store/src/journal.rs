@@ -109,7 +109,8 @@ impl Journal {
         announced.flat_map(|batch| &batch.objects).map(|object| object.name.clone()).collect()
     }
 
-    /// Resolves the batches that were being written.
+    /// Resolves the batches that were being written. It also keeps the journal small, since instances that do not see each other
+    /// resolve and never note that batches are written.
     pub(crate) fn resolve(&mut self, exists: impl Fn(&str) -> bool) {
         for epoch in &mut self.epochs {
             let Some(Announced { offsets, mut objects }) = epoch.writing.take() else { continue };
@@ -121,6 +122,25 @@ impl Journal {
                 epoch.interrupted.push(Announced { offsets, objects });
             }
         }
+        self.forget();
+    }
+
+    /// Notes that all announced batches are written.
+    pub(crate) fn written(&mut self) {
+        self.resolve(|_| true);
+    }
+
+    /// Forgets what no broker redelivers.
+    fn forget(&mut self) {
+        for epoch in &mut self.epochs {
+            let Epoch { producers, written, interrupted, newest, .. } = epoch;
+            interrupted.retain(|batch| !written.has_all_of(&batch.offsets));
+            interrupted.drain(..interrupted.len().saturating_sub(INTERRUPTED));
+            producers.drain(..producers.len().saturating_sub(PRODUCERS));
+            written.keep_newest(RANGES, newest.saturating_sub(BEHIND));
+        }
+        let excess = self.epochs.len().saturating_sub(EPOCHS);
+        self.epochs.drain(..excess);
     }
 
     /// The index of a record's epoch. A producer that is unknown belongs to the newest one if its offsets continue there, and begins an
@@ -169,20 +189,6 @@ impl Journal {
         if let Some(epoch) = self.epochs.get_mut(epoch) {
             epoch.writing = Some(batch);
         }
-    }
-
-    /// Notes that all announced batches are written, and forgets what no broker redelivers.
-    pub(crate) fn written(&mut self) {
-        self.resolve(|_| true);
-        for epoch in &mut self.epochs {
-            let Epoch { producers, written, interrupted, newest, .. } = epoch;
-            interrupted.retain(|batch| !written.has_all_of(&batch.offsets));
-            interrupted.drain(..interrupted.len().saturating_sub(INTERRUPTED));
-            producers.drain(..producers.len().saturating_sub(PRODUCERS));
-            written.keep_newest(RANGES, newest.saturating_sub(BEHIND));
-        }
-        let excess = self.epochs.len().saturating_sub(EPOCHS);
-        self.epochs.drain(..excess);
     }
 }
 
@@ -265,14 +271,20 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_stays_small() {
+    fn the_journal_stays_small_in_one_process_and_between_processes() {
+        stays_small(Journal::written);
+        stays_small(|journal| *journal = reopened(journal, |_| true));
+    }
+
+    /// `written`: what follows a batch.
+    fn stays_small(written: impl Fn(&mut Journal)) {
         let mut journal = Journal::default();
         for batch in 0..110_u64 {
             let offset_of = |number: u64| 2 * number + 1;
             let numbers = batch * 100..(batch + 1) * 100;
             numbers.clone().for_each(|number| assert_eq!(journal.epoch_of(number, offset_of(number)), 0));
             journal.announce(0, announced(numbers.map(offset_of), &["a"]));
-            journal.written();
+            written(&mut journal);
         }
         let epoch = &journal.epochs[0];
         assert_eq!((journal.epochs.len(), epoch.producers.len(), epoch.interrupted.len()), (1, PRODUCERS, 0));
@@ -282,7 +294,7 @@ mod tests {
             let offsets = (batch * 20_000..(batch + 1) * 20_000).step_by(2);
             offsets.clone().for_each(|offset| assert_eq!(journal.epoch_of(1_000, offset), 0));
             journal.announce(0, announced(offsets, &["a"]));
-            journal.written();
+            written(&mut journal);
         }
         let mut journal = reopened(&journal, |_| false);
         assert!((320_001..420_000).all(|offset| journal.has(0, offset, "a") == offset.is_multiple_of(2)));
@@ -290,7 +302,7 @@ mod tests {
         for number in 0..9 {
             assert_ne!(journal.epoch_of(1 << 40 | number, 1), 0);
         }
-        journal.written();
+        written(&mut journal);
         assert_eq!(journal.epochs.len(), EPOCHS);
     }
 

@@ -13,12 +13,13 @@ mod mapping;
 mod offsets;
 mod path;
 mod plan;
+mod probe;
 mod store;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use danube_sink::{
     Options,
@@ -33,7 +34,7 @@ use self::{mapping::Target, store::Store, writer::Writer};
 #[sink_connector(
     main = false,
     config = "connector.toml",
-    validate = Self::has_options_of_stores,
+    validate = Self::is_consistent,
     dev_hint = "Try: gunzip -c earthquakes-files/default/earthquakes/*/*.jsonl.gz | head -1"
 )]
 pub struct ObjectStore {
@@ -69,17 +70,32 @@ pub struct ObjectStore {
         flush_interval_ms = 60_000
     )]
     topics: TopicMappings<Target>,
+    /// Each location once.
+    #[state]
+    stores: Vec<Store>,
     #[state]
     writers: TopicMappings<Writer>,
 }
 
 impl ObjectStore {
-    fn has_options_of_stores(&self) -> Result<(), Diagnostic> {
+    fn is_consistent(&self) -> Result<(), Diagnostic> {
         if !self.storage_options.is_empty() && !self.topics.iter().any(|mapping| mapping.own.url.contains("://")) {
             let help = "remove them, or write a `url` such as `s3://bucket/prefix`";
             return Err(Diagnostic::of_key("storage_options", "no `url` is in a store", help));
         }
-        validate_endpoints(&self.storage_options, "storage_options")
+        validate_endpoints(&self.storage_options, "storage_options")?;
+        for (number, Mapping { settings, own }) in self.topics.iter().enumerate() {
+            let (topic, subscription) = (&settings.consumer.topic, &settings.consumer.subscription);
+            if own.is_in_folder() && !path::fits_folder(topic, subscription, &own.extension()) {
+                let message = "the names of its files are too long for a folder (255 bytes), since they have topic and subscription";
+                return Err(Diagnostic::of_key(
+                    format!("topic_mappings.{number}.topic"),
+                    message,
+                    "use a shorter `subscription`",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The options of the store, with the secrets.
@@ -104,14 +120,22 @@ impl ObjectStore {
 impl SinkConnector for ObjectStore {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
         let options = self.options();
+        let mut stores = BTreeMap::new();
         let mut writers = Vec::new();
         for Mapping { settings, own } in &self.topics {
-            let store = Store::open(&own.url, &options).map_err(Failure::at_start)?;
-            store.check().await.map_err(Failure::at_start)?;
+            let store = match stores.entry(&own.url) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let store = Store::open(&own.url, &options).map_err(Failure::at_start)?;
+                    store.check().await.map_err(Failure::at_start)?;
+                    new.insert(store)
+                }
+            };
             // Instances do not see what others write.
-            let own = Writer::new(store, own, config.tasks == 1);
+            let own = Writer::new(store.clone(), own, config.tasks == 1);
             writers.push(Mapping { settings: settings.clone(), own });
         }
+        self.stores = stores.into_values().collect();
         self.writers = writers.into_iter().collect();
         Ok(())
     }
@@ -123,8 +147,8 @@ impl SinkConnector for ObjectStore {
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        for Mapping { own: writer, .. } in &self.writers {
-            writer.check().await?;
+        for store in &self.stores {
+            store.probe().await?;
         }
         Ok(())
     }

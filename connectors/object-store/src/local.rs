@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs::{self, DirEntry, File},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     process,
@@ -10,6 +10,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// The most folders that are remembered.
@@ -43,6 +44,22 @@ impl Drop for Partial {
 impl Folder {
     pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), durable: Mutex::default() }
+    }
+
+    /// Creates the folder with its parents, so that their names survive a power loss.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        let missing: Vec<_> = self.root.ancestors().take_while(|folder| !folder.exists()).collect();
+        fs::create_dir_all(&self.root)?;
+        for parent in missing.into_iter().filter_map(Path::parent) {
+            // A relative path begins with an empty one.
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            match File::open(parent).and_then(|folder| folder.sync_all()) {
+                // It may be of another user, who lets this one pass only.
+                Err(error) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Writes a file for `name`, synchronized to the disk, under another name. The root must exist, so that nothing is written beside
@@ -116,24 +133,25 @@ impl Folder {
     /// Removes the files that killed processes have created for `name` and not published.
     pub(crate) fn sweep(&self, name: &str) -> io::Result<()> {
         let path = self.root.join(name);
-        let begin = format!(".{}.", file_name(&path));
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let is_partial = |found: &str| {
-            let numbers = found.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(PARTIAL));
-            numbers
-                .and_then(|numbers| numbers.split_once('-'))
-                .is_some_and(|(process, number)| is_number(process) && is_number(number))
-        };
-        let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
-        for entry in entries.into_iter().flatten().flatten() {
-            if is_partial(&entry.file_name().to_string_lossy()) {
-                match fs::remove_file(entry.path()) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+        let own = file_name(&path);
+        for (_, entry) in partials(path.parent().unwrap_or(&self.root)).filter(|(name, _)| *name == own) {
+            match fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Removes the files in `folder` that were not published, and that no process has written to for so long.
+    pub(crate) fn sweep_abandoned(&self, folder: &str, age: Duration) {
+        for (_, entry) in partials(&self.root.join(folder)) {
+            let written = entry.metadata().and_then(|file| file.modified());
+            if written.is_ok_and(|written| written.elapsed().is_ok_and(|elapsed| elapsed > age)) {
+                // One of another user may stay.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
@@ -157,6 +175,19 @@ fn partial(path: &Path) -> PathBuf {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
     path.with_file_name(format!(".{}.{}-{number}{PARTIAL}", file_name(path), process::id()))
+}
+
+/// The files in a folder that were not published, with the names that they are staged for.
+fn partials(folder: &Path) -> impl Iterator<Item = (String, DirEntry)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((staged_for(&entry.file_name().to_string_lossy())?.to_owned(), entry)))
+}
+
+fn staged_for(partial: &str) -> Option<&str> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (name, numbers) = partial.strip_prefix('.')?.strip_suffix(PARTIAL)?.rsplit_once('.')?;
+    let (process, number) = numbers.split_once('-')?;
+    (is_number(process) && is_number(number)).then_some(name)
 }
 
 fn file_name(path: &Path) -> String {

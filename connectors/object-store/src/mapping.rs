@@ -64,6 +64,11 @@ pub(crate) enum Compression {
 }
 
 impl Target {
+    /// Whether the files are in a folder of this machine.
+    pub(crate) fn is_in_folder(&self) -> bool {
+        self.url.split_once("://").is_none_or(|(scheme, _)| scheme.eq_ignore_ascii_case("file"))
+    }
+
     pub(crate) fn compression(&self) -> Compression {
         let default = if self.format == Format::Parquet { Compression::Zstd } else { Compression::None };
         self.compression.unwrap_or(default)

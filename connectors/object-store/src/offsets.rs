@@ -52,6 +52,13 @@ impl Offsets {
         Some((self.0.first()?.0, self.0.last()?.1))
     }
 
+    /// What distinguishes the set from others with its lowest and highest offset; `None` if it has all between them.
+    pub(crate) fn gaps(&self) -> Option<u32> {
+        let ends = self.0.iter().flat_map(|(first, last)| [first, last]);
+        let bytes: Vec<u8> = ends.flat_map(|end| end.to_le_bytes()).collect();
+        (self.0.len() > 1).then(|| crc32fast::hash(&bytes))
+    }
+
     pub(crate) fn insert(&mut self, offset: u64) {
         // Most come in order.
         if let Some((_, last)) = self.0.last_mut()
@@ -137,6 +144,16 @@ mod tests {
         both.extend(&odd.into_iter().collect());
         assert_eq!(both, Offsets(vec![(0, 49)]));
         assert!(both.has_all_of(&even.into_iter().collect()));
+    }
+
+    #[test]
+    fn gaps_distinguish_sets_of_equal_bounds() {
+        let gaps = |offsets: &[u64]| offsets.iter().copied().collect::<Offsets>().gaps();
+        assert_eq!((gaps(&[]), gaps(&[7]), gaps(&[1, 3, 2])), (None, None, None));
+        assert_eq!(gaps(&[1, 3, 4]), gaps(&[4, 1, 3]));
+        assert_ne!(gaps(&[1, 3, 4]), gaps(&[1, 2, 4]));
+        // Names of files have it.
+        assert_eq!(gaps(&[1, 3]), Some(0xceb2_8631));
     }
 
     #[test]

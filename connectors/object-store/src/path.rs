@@ -14,16 +14,30 @@ pub(crate) fn journal(subscription: &str, name: &str) -> String {
 
 /// The name for which objects of a topic or partition are staged.
 pub(crate) fn staging(subscription: &str, name: &str) -> String {
-    format!("{DANUBE}/{}/{}", path_value(subscription), topic(name))
+    format!("{}/{}", own_folder(subscription), topic(name))
+}
+
+/// The folder with what is not data of a subscription.
+pub(crate) fn own_folder(subscription: &str) -> String {
+    format!("{DANUBE}/{}", path_value(subscription))
 }
 
 /// The folder with what is not data. Readers of tables skip it for its `_`.
 pub(crate) const DANUBE: &str = "_danube";
 
 /// The file of records: `default+events+lake+000000000001-000000000100+3f2a9c41.parquet`, with the subscription, since each has
-/// records of its own, the lowest and the highest offset, and what distinguishes offsets that restart.
+/// records of its own, the lowest and the highest offset, and what distinguishes offsets that restart and sets of offsets with gaps.
 pub(crate) fn file(name: &str, subscription: &str, (first, last): (u64, u64), id: &str, extension: &str) -> String {
     format!("{}+{}+{first:012}-{last:012}+{id}.{extension}", topic(name), path_value(subscription))
+}
+
+/// The most bytes of a name in most file systems.
+const NAME: usize = 255;
+
+/// Whether a folder can have all files of a topic, with many partitions and records: their names are the longest of all.
+pub(crate) fn fits_folder(topic: &str, subscription: &str, extension: &str) -> bool {
+    const MOST: u64 = 999_999_999_999_999;
+    file(&format!("{topic}-part-9999"), subscription, (MOST, MOST), "00000000-00000000", extension).len() <= NAME
 }
 
 /// A name within a folder, which may be the root.

@@ -23,7 +23,10 @@ pub(crate) struct Part {
 impl Part {
     /// The name of its object; `None` without records.
     pub(crate) fn name(&self, subscription: &str, extension: &str) -> Option<String> {
-        let file = path::file(&self.topic, subscription, self.offsets.bounds()?, &self.id, extension);
+        // The id of an epoch is that of many files: what is between the bounds makes it one of these records.
+        let gaps = self.epoch.and_then(|_| self.offsets.gaps()).map_or_else(String::new, |gaps| format!("-{gaps:08x}"));
+        let id = self.id.clone() + &gaps;
+        let file = path::file(&self.topic, subscription, self.offsets.bounds()?, &id, extension);
         Some(path::join(&self.destination.folder, &file))
     }
 }

@@ -1,6 +1,6 @@
 //! A location in an object store, or a folder: opens it, and reads and writes whole objects.
 
-use std::{collections::BTreeMap, fmt::Display, fs, io, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, io, str::FromStr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use danube_sink::prelude::*;
@@ -70,19 +70,9 @@ impl Store {
     /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
         if let Backend::Folder(folder) = &self.backend {
-            fs::create_dir_all(&folder.root).map_err(|error| failure::io(&error, &self.what("create", "")))?;
+            folder.create().map_err(|error| failure::io(&error, &self.what("create", "")))?;
         }
         self.probe().await
-    }
-
-    /// Writes and reads an object.
-    pub(crate) async fn probe(&self) -> Result<(), Failure> {
-        let name = path::join(path::DANUBE, "probe");
-        let content = Bytes::from_static(b"written by danube-sink-object-store\n");
-        self.write(&name, Complete::Memory(vec![content]), Attributes::new()).await?;
-        self.exists(&name).await?;
-        // Without the right to list, S3 answers 403 for an object that does not exist.
-        self.exists(&path::join(path::DANUBE, "none")).await.map(drop)
     }
 
     /// Removes what killed processes have staged for `name` in a folder.
@@ -90,6 +80,17 @@ impl Store {
         let Backend::Folder(folder) = &self.backend else { return Ok(()) };
         let of_task = name.to_owned();
         self.on_disk("clean up", name, folder, move |folder| folder.sweep(&of_task)).await
+    }
+
+    /// Removes what killed processes have staged in `folder` of a folder, and have not written to for so long.
+    pub(crate) async fn sweep_abandoned(&self, name: &str, age: Duration) -> Result<(), Failure> {
+        let Backend::Folder(folder) = &self.backend else { return Ok(()) };
+        let of_task = name.to_owned();
+        let sweep = move |folder: &Folder| {
+            folder.sweep_abandoned(&of_task, age);
+            Ok(())
+        };
+        self.on_disk("clean up", name, folder, sweep).await
     }
 
     /// Whether an object exists.
@@ -138,8 +139,14 @@ impl Store {
         })
     }
 
-    /// Writes an object, or replaces it: all of it, or nothing.
-    pub(crate) async fn write(&self, name: &str, content: Complete, attributes: Attributes) -> Result<(), Failure> {
+    /// Writes an object, or replaces it: all of it, or nothing. A folder stages its file for `staging`.
+    pub(crate) async fn write(
+        &self,
+        name: &str,
+        staging: &str,
+        content: Complete,
+        attributes: Attributes,
+    ) -> Result<(), Failure> {
         let blocks = match content {
             Complete::Memory(blocks) => blocks,
             Complete::File(folder, written) => {
@@ -149,7 +156,7 @@ impl Store {
             }
         };
         match &self.backend {
-            Backend::Folder(folder) => self.write_file(folder, name, blocks).await,
+            Backend::Folder(folder) => self.write_file(folder, name, staging, blocks).await,
             Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
                 let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= PART {
@@ -168,7 +175,7 @@ impl Store {
     pub(crate) async fn replace(&self, name: &str, content: Bytes, expected: &Expected) -> Result<Expected, Failure> {
         let (store, prefix) = match &self.backend {
             Backend::Folder(folder) => {
-                self.write_file(folder, name, vec![content]).await?;
+                self.write_file(folder, name, name, vec![content]).await?;
                 return Ok(Expected::Nothing);
             }
             Backend::Bucket(store, prefix) => (store, prefix),
@@ -194,16 +201,27 @@ impl Store {
         if self.url.starts_with("gs://") { Duration::from_secs(1) } else { Duration::ZERO }
     }
 
+    /// The `url` of the configuration.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// What an operation does, for its error. The folders of an object may have values of records.
     pub(crate) fn what(&self, operation: &str, name: &str) -> String {
         let file = name.rsplit('/').next().unwrap_or_default();
         format!("{operation} {file} below {}", self.url)
     }
 
-    async fn write_file(&self, folder: &Arc<Folder>, name: &str, blocks: Vec<Bytes>) -> Result<(), Failure> {
-        let of_task = name.to_owned();
-        self.on_disk("write", name, folder, move |folder| folder.publish(folder.stage(&of_task, blocks)?, &of_task))
-            .await
+    async fn write_file(
+        &self,
+        folder: &Arc<Folder>,
+        name: &str,
+        staging: &str,
+        blocks: Vec<Bytes>,
+    ) -> Result<(), Failure> {
+        let (of_task, staging) = (name.to_owned(), staging.to_owned());
+        let write = move |folder: &Folder| folder.publish(folder.stage(&staging, blocks)?, &of_task);
+        self.on_disk("write", name, folder, write).await
     }
 
     async fn on_disk<R: Send + 'static>(

@@ -6,7 +6,7 @@ use danube_sink::{PartialFailure, RecordId, prelude::*};
 use danube_sink_arrow::store::fill_path;
 use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
 use object_store::Attributes;
-use tokio::{sync::Mutex, task::spawn_blocking};
+use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 
 use super::{
     content::{Complete, Content},
@@ -21,6 +21,8 @@ use super::{
 
 /// Objects of a batch that are encoded or written at once.
 pub(crate) const AT_ONCE: usize = 8;
+/// How often abandoned files are looked for; and how long, beyond the time of a write, no process has written to them.
+const ABANDONED: Duration = Duration::from_secs(3_600);
 
 /// Writes the batches of a topic mapping.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct Writer {
     attributes: Attributes,
     /// The journals as of the last batch. None of them is in doubt.
     journals: Mutex<Journals>,
+    /// When abandoned files were last looked for.
+    swept: Mutex<Option<Instant>>,
     /// Whether this is the only instance that writes.
     is_alone: bool,
 }
@@ -69,7 +73,7 @@ impl Encoded {
 
 /// A part of a write, which ends before the runtime would cancel all of it.
 #[derive(Debug, Clone, Copy)]
-struct InTime(tokio::time::Instant);
+struct InTime(Instant);
 
 impl InTime {
     /// Small requests, which take long only if the store does not answer.
@@ -98,13 +102,9 @@ impl Writer {
             extension: target.extension(),
             attributes: target.attributes(),
             journals: Mutex::default(),
+            swept: Mutex::default(),
             is_alone,
         }
-    }
-
-    /// Whether objects can be written and read.
-    pub(crate) async fn check(&self) -> Result<(), Failure> {
-        self.store.probe().await
     }
 
     /// Writes the records that the store does not have.
@@ -126,7 +126,12 @@ impl Writer {
         };
         let subscription = batch.settings().consumer.subscription.clone();
         let in_time = InTime(batch.deadline().into());
+        in_time.answered(self.sweep(&subscription, in_time)).await?;
         let written = self.write_parts(batch.records(), &destinations, batch.order(), &subscription, in_time).await;
+        let written = match batch.own().path.is_filled_in() {
+            true => written.map_err(failure::with_names_of_records),
+            false => written,
+        };
         written?.into_result()
     }
 
@@ -146,6 +151,17 @@ impl Writer {
             None => Arc::clone(&folder),
         };
         Ok(Destination { folder, group })
+    }
+
+    /// Removes what killed processes have begun, once in a while. Where others write at the same time, no journal tells what that is.
+    async fn sweep(&self, subscription: &str, InTime(deadline): InTime) -> Result<(), Failure> {
+        let now = Instant::now();
+        let mut swept = self.swept.lock().await;
+        if swept.is_some_and(|swept| now - swept < ABANDONED) {
+            return Ok(());
+        }
+        *swept = Some(now);
+        self.store.sweep_abandoned(&path::own_folder(subscription), ABANDONED + (deadline - now)).await
     }
 
     async fn write_parts(
@@ -188,7 +204,10 @@ impl Writer {
         }
         let objects = parts.iter().zip(contents);
         let write = async |(part, content): (&Part, Complete)| match part.name(subscription, &self.extension) {
-            Some(name) => self.store.write(&name, content, self.attributes.clone()).await,
+            Some(name) => {
+                let staging = path::staging(subscription, &part.topic);
+                self.store.write(&name, &staging, content, self.attributes.clone()).await
+            }
             None => Ok(()),
         };
         in_time.of_size(stream::iter(objects).map(write).buffer_unordered(AT_ONCE).try_collect::<()>()).await?;

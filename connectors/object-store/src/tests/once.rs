@@ -1,8 +1,9 @@
 //! Each record is written once: after kills at any write, with any cut of the batches, and where offsets restart.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use super::*;
@@ -63,8 +64,55 @@ async fn the_same_cut_has_the_same_names() {
     fs::remove_dir_all(folder.join("lake/_danube")).unwrap();
     connector(&folder, MAPPING).await.process_batch(records(1..=10)).await.unwrap();
     assert_eq!(data(&folder), first);
-    assert!(first[0].ends_with("other/default+t+s+000000000001-000000000010+00000007.jsonl"), "{first:?}");
+    assert!(first[0].ends_with("other/default+t+s+000000000001-000000000010+00000007-477b832a.jsonl"), "{first:?}");
     assert!(offsets(&folder).into_iter().eq(1..=10));
+}
+
+const JOURNAL: &str = "lake/_danube/s/default+t.json";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_is_overwritten_by_one_with_fewer_of_its_records() {
+    let folder = temporary("fewer");
+    let mapping = "metadata = { offset = '_offset' }";
+    connector(&folder, mapping).await.process_batch(records(1..=3)).await.unwrap();
+    // The journal is damaged and removed, and a record between the others was acknowledged before.
+    for _ in 0..2 {
+        fs::remove_dir_all(folder.join("lake/_danube")).unwrap();
+        connector(&folder, mapping).await.process_batch(records([1, 3])).await.unwrap();
+        assert_eq!(offsets(&folder), [1, 1, 2, 3, 3]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_a_rejected_record_is_not_the_one_that_was_announced_with_it() {
+    let folder = temporary("late");
+    let mapping = "columns = [{ name = 'n', required = true }]\nmetadata = { offset = '_offset' }";
+    let batch = || (1..=10).map(|n| record(n, if n == 5 { "{}" } else { r#"{"n":"1"}"# })).collect::<Vec<_>>();
+    connector(&folder, mapping).await.process_batch(batch()).await.unwrap_err();
+    // Its upload ended after its time, when another attempt had announced the whole batch, and was killed before it found the record.
+    let announced = r#"{"version":2,"epochs":[{"id":"00000007","producers":[7],"newest":10,"written":[],"writing":{"offsets":[1,9],
+        "objects":[{"name":"default/t/default+t+s+000000000001-000000000010+00000007.jsonl","group":"default/t"}]}}]}"#;
+    fs::write(folder.join(JOURNAL), announced).unwrap();
+    let error = connector(&folder, mapping).await.process_batch(batch()).await.unwrap_err();
+    assert!(error.to_string().starts_with("0 records to retry, 1 rejected"), "{error}");
+    assert_eq!(offsets(&folder), [1, 2, 3, 4, 6, 7, 8, 9, 10]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_known_by_the_name_that_the_journal_has_for_it() {
+    let folder = temporary("named-before");
+    let mapping = "metadata = { offset = '_offset' }";
+    connector(&folder, mapping).await.process_batch(records([1, 3])).await.unwrap();
+    // The version before named it so.
+    let files = data(&folder);
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    let before = "default+t+s+000000000001-000000000003+00000007.jsonl";
+    assert!(name != before && name.starts_with(&before[..before.len() - 6]), "{name}");
+    fs::rename(&files[0], files[0].with_file_name(before)).unwrap();
+    let journal = fs::read_to_string(folder.join(JOURNAL)).unwrap();
+    fs::write(folder.join(JOURNAL), journal.replace(name, before)).unwrap();
+    connector(&folder, mapping).await.process_batch(records([1, 3, 4])).await.unwrap();
+    assert_eq!(offsets(&folder), [1, 3, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,6 +268,27 @@ async fn what_a_killed_process_has_begun_is_removed() {
     again.process_batch(records(4..=5)).await.unwrap();
     assert!(!own.iter().any(|path| path.exists()), "its own files are removed");
     assert!(others.iter().all(|path| path.exists()), "those of other topics and partitions are not");
+    assert!(offsets(&folder).into_iter().eq(1..=5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_killed_processes_have_begun_long_ago_is_removed_whoever_else_writes() {
+    let folder = temporary("begun-shared");
+    let mapping = format!("subscription_type = 'Shared'\n{MAPPING}");
+    connector(&folder, &mapping).await.process_batch(records(1..=3)).await.unwrap();
+    let begun = |name: &str, hours: u64| {
+        let path = folder.join("lake/_danube/s").join(name);
+        let time = SystemTime::now() - Duration::from_secs(hours * 3_600);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create(&path).unwrap().set_modified(time).unwrap();
+        path
+    };
+    let abandoned = [begun(".default+t.99-0.partial", 2), begun(".default+other.json.7-31.partial", 48)];
+    // What another process may still write, and what is none of these.
+    let kept = [begun(".default+t.99-1.partial", 0), begun(".default+t.99.partial", 48), begun("default+t.json", 48)];
+    connector(&folder, &mapping).await.process_batch(records(4..=5)).await.unwrap();
+    assert!(abandoned.iter().all(|path| !path.exists()), "abandoned");
+    assert!(kept.iter().all(|path| path.exists()), "kept");
     assert!(offsets(&folder).into_iter().eq(1..=5));
 }
 

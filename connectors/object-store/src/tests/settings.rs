@@ -44,6 +44,23 @@ fn settings_that_conflict_are_reported() {
 }
 
 #[test]
+fn a_name_that_no_folder_can_have_is_reported() {
+    let text = |url: &str, mapping: &str| {
+        let (topic, subscription) = ("t".repeat(110), "s".repeat(100));
+        format!(
+            "[[object_store.topic_mappings]]\ntopic = '/a/{topic}'\nsubscription = '{subscription}'\nurl = '{url}'\n{mapping}\n"
+        )
+    };
+    for (url, mapping) in [("/data", ""), ("file:///data", "format = 'csv'\ncolumns = [{ name = 'a' }]")] {
+        let Err(report) = from_toml::<ObjectStore>(&text(url, mapping)) else { panic!("{url}") };
+        assert!(report.to_string().contains("the names of its files are too long for a folder"), "{report}");
+    }
+    assert!(from_toml::<ObjectStore>(&text("s3://lake", "")).is_ok());
+    let shorter = text("/data", "").replace(&"s".repeat(100), &"s".repeat(60));
+    assert!(from_toml::<ObjectStore>(&shorter).is_ok());
+}
+
+#[test]
 fn secrets_are_not_in_the_file() {
     let text = "[object_store.storage_options]\nazure_storage_account_key = 's3cret'\n[[object_store.topic_mappings]]\ntopic = '/a/b'\nurl = 'a'\n";
     let Err(report) = from_toml::<ObjectStore>(text) else { panic!("it is taken") };

@@ -163,6 +163,17 @@ async fn the_answer_of_the_token_endpoint_decides_what_happens() {
     assert!(api.requests().is_empty(), "no request without a token");
 }
 
+#[tokio::test]
+async fn retry_after_of_the_token_endpoint_is_in_the_error() {
+    let api = HttpServer::start(|_| HttpReply::status(204, "")).unwrap();
+    let tokens = HttpServer::start(|_| HttpReply::status(429, "").header("retry-after", "7")).unwrap();
+    let file = toml(&api.url(), &tokens.url(), "");
+    let (mut sink, core) = load(&file, &with(&[("HTTP_SECRET", CLIENT_SECRET)])).unwrap();
+    let error = sink.initialize(core).await.unwrap_err();
+    let ConnectorError::Retryable { retry_after: Some(delay), .. } = error else { panic!("{error:?}") };
+    assert_eq!(delay.as_secs(), 7);
+}
+
 /// A page that has no end would fill the memory.
 #[tokio::test]
 async fn no_more_of_the_token_endpoints_answer_is_read_than_a_token_needs() {
