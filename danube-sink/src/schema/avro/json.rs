@@ -12,18 +12,18 @@ use super::{
 use crate::{
     schema::{
         Problem,
-        limits::MAX_VALUES,
+        limits::{MAX_DECODED_BYTES, MAX_VALUES},
         time::{self, Unit},
     },
     varint::put_varint,
 };
 
-/// Encodes a JSON value as a datum of a node.
+/// Encodes a JSON value, whose text has so many bytes, as a datum of a node.
 ///
 /// # Errors
 /// The first position at which the value does not match the schema.
-pub(super) fn to_datum(plan: &Plan, node: Id, value: &JsonValue<'_>) -> Result<Vec<u8>, Problem> {
-    let mut writer = Writer { plan, out: Vec::new(), steps: MAX_VALUES };
+pub(super) fn to_datum(plan: &Plan, node: Id, value: &JsonValue<'_>, length: usize) -> Result<Vec<u8>, Problem> {
+    let mut writer = Writer { plan, out: Vec::new(), max_length: length + MAX_DECODED_BYTES, steps: MAX_VALUES };
     writer.write(node, value)?;
     Ok(writer.out)
 }
@@ -31,6 +31,8 @@ pub(super) fn to_datum(plan: &Plan, node: Id, value: &JsonValue<'_>) -> Result<V
 struct Writer<'p> {
     plan: &'p Plan,
     out: Vec<u8>,
+    /// What may be written, since defaults and fixed sizes take more bytes than their JSON.
+    max_length: usize,
     /// Remaining number of values to try, since nested unions may try a value many times.
     steps: usize,
 }
@@ -39,6 +41,9 @@ impl Writer<'_> {
     fn write(&mut self, node: Id, value: &JsonValue<'_>) -> Result<(), Problem> {
         self.steps =
             self.steps.checked_sub(1).ok_or_else(|| Problem::new("unions with too many combinations of branches"))?;
+        if self.out.len() > self.max_length {
+            return Err(Problem::new(format!("defaults and fixed sizes add more than {MAX_DECODED_BYTES} bytes")));
+        }
         match (&self.plan.nodes[node], value) {
             (Node::Null, JsonValue::Null) => {}
             (Node::Boolean, JsonValue::Bool(value)) => self.out.push(u8::from(*value)),
@@ -209,7 +214,9 @@ impl Writer<'_> {
         match fixed {
             None => self.bytes(&bytes),
             Some(fixed) => {
-                let padding = fixed.size.checked_sub(bytes.len()).ok_or_else(|| expected("a smaller decimal"))?;
+                let size = Some(fixed.size).filter(|size| *size <= logical::MAX_DECIMAL);
+                let padding = size.and_then(|size| size.checked_sub(bytes.len()));
+                let padding = padding.ok_or_else(|| expected("a decimal of the schema's size"))?;
                 let sign = if digits.sign() == num_bigint::Sign::Minus { 0xff } else { 0 };
                 self.out.extend(std::iter::repeat_n(sign, padding));
                 self.out.extend(bytes);

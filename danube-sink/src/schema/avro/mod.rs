@@ -138,7 +138,7 @@ impl Avro {
     }
 
     fn json(&self, payload: &Bytes) -> Result<Content, Problem> {
-        let datum = json::to_datum(&self.written, 0, &JsonValue::parse(payload)?)?;
+        let datum = json::to_datum(&self.written, 0, &JsonValue::parse(payload)?, payload.len())?;
         Ok(self.datum(Data::Written(datum)))
     }
 

@@ -113,7 +113,7 @@ impl Resolver<'_> {
                 let problem = format!("the reader schema's field `{}` is not in the writer's schema", reader.name);
                 return Ok(Node::Mismatch(problem + ", and has no default"));
             };
-            let datum = json::to_datum(self.reader, reader.node, &JsonValue::of(default))
+            let datum = json::to_datum(self.reader, reader.node, &JsonValue::of(default), default.len())
                 .map_err(|problem| format!("the reader schema's default of `{}`: {problem}", reader.name))?;
             let node = self.graft(Side::Reader, reader.node);
             defaults.push(Absent { name: reader.name.clone(), node, datum });

@@ -210,6 +210,10 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
                 return Err(Problem::new("required field is missing").in_field(&field.name));
             }
             if count > 0 || field.rule != Rule::Optional {
+                if count == 0 {
+                    // A default has no bytes; what was sent is counted already.
+                    self.limits.count()?;
+                }
                 return seed.deserialize(BorrowedStrDeserializer::<Problem>::new(&field.name)).map(Some);
             }
         }

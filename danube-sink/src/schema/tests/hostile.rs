@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        SchemaType,
+        DecodeOptions, Decoder, SchemaType,
         limits::{MAX_DECODED_BYTES, MAX_DEFINITION_BYTES},
     },
-    decoder, fixtures,
+    decoder, fixtures, schema,
 };
 
 fn refused(schema_type: SchemaType, definition: &str, payload: Vec<u8>) -> String {
@@ -74,6 +74,39 @@ fn counts_and_lengths_have_a_limit() {
     let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
     let error = refused(SchemaType::Avro, decimal, [zigzag(2_000_000), vec![1; 2_000_000]].concat());
     assert!(error.contains("a decimal of more than"), "{error}");
+    let zeros = format!(r#""{}""#, "0".repeat(200_000));
+    let error = refused(SchemaType::Avro, decimal, zeros.into_bytes());
+    assert!(error.contains("a decimal of more than"), "{error}");
+}
+
+#[test]
+fn defaults_have_a_limit() {
+    let fields: String = (1..=50).map(|number| format!("int32 f{number} = {number};")).collect();
+    let message = format!("syntax = 'proto3'; message Batch {{ repeated Event e = 1; message Event {{ {fields} }} }}");
+    let error = refused(SchemaType::Protobuf, &message, [10, 0].repeat(20_000));
+    assert!(error.contains("more than 1000000 values"), "{error}");
+    assert!(decoder(SchemaType::Protobuf, &message).value([10, 0].repeat(10_000)).is_ok());
+
+    let list = |fields: &str| {
+        format!(
+            r#"{{"type":"record","name":"L","fields":[{{"name":"items","type":{{"type":"array","items":
+                {{"type":"record","name":"I","fields":[{fields}]}}}}}}]}}"#
+        )
+    };
+    let long = format!(r#"{{"name":"s","type":"string","default":"{}"}}"#, "x".repeat(900_000));
+    let items = |count: usize| format!(r#"{{"items":[{}]}}"#, vec!["{}"; count].join(","));
+    let error = refused(SchemaType::Avro, &list(&long), items(400).into_bytes());
+    assert!(error.contains("more than 67108864 bytes"), "{error}");
+    assert!(decoder(SchemaType::Avro, &list(&long)).value(items(50)).is_ok());
+
+    let options = DecodeOptions { avro_reader_schema: Some(list(&long)), ..DecodeOptions::default() };
+    let resolved = Decoder::new(schema(SchemaType::Avro, &list("")), &options);
+    let error = resolved.value([zigzag(400), vec![0]].concat()).unwrap_err().to_string();
+    assert!(error.contains("more than 67108864 bytes"), "{error}");
+    assert!(resolved.value([zigzag(50), vec![0]].concat()).is_ok());
+
+    let padded = r#"{"type":"fixed","name":"F","size":1000000000000,"logicalType":"decimal","precision":9,"scale":2}"#;
+    refused(SchemaType::Avro, padded, b"1.5".to_vec());
 }
 
 #[test]
