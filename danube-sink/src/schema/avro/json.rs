@@ -167,6 +167,9 @@ impl Writer<'_> {
             }
         }
         for (index, branch) in branches.iter().enumerate() {
+            if self.rounds(branch, value) && branches.iter().any(|other| self.holds(other, value)) {
+                continue;
+            }
             self.long(index as i64);
             match self.write(branch.node, value) {
                 Ok(()) => return Ok(()),
@@ -178,6 +181,25 @@ impl Writer<'_> {
             self.out.truncate(mark);
         }
         Err(inside.unwrap_or_else(|| expected("one of the union's types")))
+    }
+
+    /// Whether the branch is of floating-point numbers, and the value is a number between two of them.
+    fn rounds(&self, branch: &Branch, value: &JsonValue<'_>) -> bool {
+        let is_float = matches!(self.plan.nodes[branch.node], Node::Float | Node::Double);
+        is_float && matches!(value, JsonValue::Number(_)) && !self.holds(branch, value)
+    }
+
+    /// Whether the branch is of numbers, and has one that is as close to the value as a double or a long can be.
+    fn holds(&self, branch: &Branch, value: &JsonValue<'_>) -> bool {
+        let JsonValue::Number(text) = value else { return false };
+        match (&self.plan.nodes[branch.node], value.as_i64()) {
+            (Node::Long, whole) => whole.is_some(),
+            (Node::Double, Some(whole)) => i128::from(whole) == whole as f64 as i128,
+            (Node::Double, None) => true,
+            (Node::Float, Some(whole)) => i128::from(whole) == whole as f32 as i128,
+            (Node::Float, None) => text.parse::<f32>().map(f64::from) == text.parse(),
+            _ => false,
+        }
     }
 
     /// Writes a decimal from a number, a string of digits, or a string of bytes as in Avro's JSON.
