@@ -23,6 +23,21 @@ impl Problem {
         Self::new(without_value(error).unwrap_or_else(|| without_contents(error)))
     }
 
+    /// Converts an error of prost-reflect, which quotes names and values of the payload in messages of its own.
+    #[cfg(feature = "protobuf")]
+    pub(crate) fn of_protobuf_json(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        if ["invalid type: ", "invalid value: ", "invalid length: "].iter().any(|start| text.starts_with(start)) {
+            return Self::of_json(error);
+        }
+        let category = text.split([':', '\'', '`', '"']).next().unwrap_or_default().trim_end();
+        let position = match error.line() {
+            0 => String::new(),
+            line => format!(" at line {line} column {}", error.column()),
+        };
+        Self::new(format!("{}{position}", category.strip_suffix(&position).unwrap_or(category)))
+    }
+
     /// Why a payload is not JSON, or is JSON without a value here.
     pub(crate) fn not_json(error: &serde_json::Error) -> Self {
         match without_value(error) {

@@ -65,6 +65,6 @@ pub(super) fn other<'de, V: Visitor<'de>>(
         SerializeOptions::new().stringify_64_bit_integers(false).use_proto_field_name(true).skip_default_fields(false);
     let value = message
         .serialize_with_options(serde_json::value::Serializer, &options)
-        .map_err(|error| Problem::new(format!("not a {}: {error}", described.full_name())))?;
+        .map_err(|error| Problem::of_protobuf_json(&error).because(&format!("not a {}", described.full_name())))?;
     value.deserialize_any(visitor).map_err(|error| Problem::of_json(&error))
 }
