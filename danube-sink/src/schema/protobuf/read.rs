@@ -65,7 +65,7 @@ impl<'de> Reader<'_, 'de> {
                     Some(known) => {
                         let sent = |limits| wire::scan(message, &parts, limits);
                         match known {
-                            WellKnown::Other(described) => well_known::other(described, &parts, visitor)?,
+                            WellKnown::Other(described) => well_known::other(described, &parts, limits, visitor)?,
                             WellKnown::Duration => {
                                 visitor.visit_string(well_known::duration(message, &sent(limits)?)?)?
                             }
